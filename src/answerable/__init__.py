@@ -1,0 +1,1 @@
+"""Govern the identities that AI agents act through."""
