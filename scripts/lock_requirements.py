@@ -1,0 +1,106 @@
+"""Write the lock files in requirements/ from the tables of pyproject.toml.
+
+Each lock carries hashes and no index address, so it installs from whichever
+index or mirror a machine is set up with. Its header holds a digest of the
+tables it was made from; a house test compares the two without a network.
+
+Usage: lock_requirements.py UV [--exclude-newer SPAN_OR_DATE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Name of the lock -> what `uv pip compile` is told. Each lock is held to the
+# versions of those before it, so that they can share one environment.
+LOCKS: dict[str, list[str]] = {
+    "core": ["pyproject.toml"],
+    "aws": ["pyproject.toml", "--extra", "aws"],
+    "build": ["--group", "build"],
+    "uv": ["--group", "bootstrap"],
+    "dev": ["pyproject.toml", "--extra", "aws", "--group", "dev"],
+}
+
+
+def digest(pyproject: Path) -> str:
+    """Return a SHA-256 over every table of `pyproject` that a lock depends on."""
+    document = tomllib.loads(pyproject.read_text(encoding="utf-8"))
+    project = document["project"]
+    tables = {
+        "requires-python": project["requires-python"],
+        "dependencies": project["dependencies"],
+        "optional-dependencies": project.get("optional-dependencies", {}),
+        "dependency-groups": document.get("dependency-groups", {}),
+        "build-requires": document["build-system"]["requires"],
+    }
+    canonical = json.dumps(tables, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def header(made_from: str) -> str:
+    """Return the lines that open each lock."""
+    return (
+        "# Written by `make lock`; do not edit.\n"
+        f"# pyproject-tables: sha256:{made_from}\n"
+    )
+
+
+def clean_environment() -> dict[str, str]:
+    """Return the environment less what could steer the resolver or leak in."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PIP_", "UV_")) and name != "VIRTUAL_ENV"
+    }
+
+
+def compile_lock(
+    uv: str, name: str, earlier: list[str], exclude_newer: str, made_from: str
+) -> None:
+    """Resolve one lock, held to the `earlier` ones, and replace its file."""
+    command = [uv, "pip", "compile", "--quiet", "--no-config", "--universal"]
+    command += ["--generate-hashes", "--no-header", "--no-annotate"]
+    command += ["--no-emit-index-url", "--no-emit-find-links", "--no-sources"]
+    command += ["--python-version", "3.11", "--exclude-newer", exclude_newer]
+    command += LOCKS[name]
+    for other in earlier:
+        command += ["--constraints", f"requirements/{other}.txt"]
+    answer = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    target = ROOT / "requirements" / f"{name}.txt"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(header(made_from) + answer.stdout, encoding="utf-8")
+
+
+def main(argv: list[str]) -> int:
+    """Write every lock, core first."""
+    parser = argparse.ArgumentParser(description="Write requirements/*.txt.")
+    parser.add_argument("uv", help="the uv to resolve with")
+    parser.add_argument("--exclude-newer", default="7 days", metavar="SPAN_OR_DATE")
+    options = parser.parse_args(argv)
+    made_from = digest(ROOT / "pyproject.toml")
+    done: list[str] = []
+    for name in LOCKS:
+        compile_lock(options.uv, name, done, options.exclude_newer, made_from)
+        done.append(name)
+        sys.stderr.write(f"requirements/{name}.txt\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
