@@ -1,0 +1,1 @@
+"""The nouns: frozen, parsed once, without IO. One file each."""

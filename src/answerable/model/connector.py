@@ -1,0 +1,132 @@
+"""What a connector declares about itself, and how it is called."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from answerable.model.event import AuditEvent, Quarantined
+from answerable.model.sighting import Probe, Sync
+from answerable.model.written import WrittenBy
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorSpec:
+    """A connector's own statement: `answerable where` and the docs print it.
+
+    Attributes:
+        name: The word before the colon: `home`, `aws-keys`, `cloudtrail`.
+        gives: `inventory` (scan) or `events` (ingest).
+        location: What stands after the colon, e.g. `DIR` or `FILE (live if empty)`.
+        about: One line.
+        written_by: Default class of its facts.
+        reads: Paths or API calls it reads.
+        permissions: Least-privilege permissions it needs, in the system's own words
+            (`iam:ListAccessKeys`), empty for plain files.
+        collects: Words for coverage: the fact kinds it can supply.
+    """
+
+    name: str
+    gives: str
+    location: str
+    about: str
+    written_by: WrittenBy
+    reads: tuple[str, ...]
+    permissions: tuple[str, ...]
+    collects: tuple[str, ...]
+
+
+def no_progress(done: int, total: int, what: str) -> None:
+    """Ignore progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncContext:
+    """What a flow hands to a connector.
+
+    Attributes:
+        now: UTC nanoseconds.
+        fingerprint: Keyed fingerprint of a secret value, hex; the only thing that may
+            be done with a value besides taking a hint of it.
+        progress: Called with (done, total, what); total 0 when not known.
+        endpoint_url: AWS endpoint override, empty for the usual one.
+        profile: AWS profile, empty for the usual one.
+        region: AWS region, empty for the usual one.
+    """
+
+    now: int
+    fingerprint: Callable[[str], str]
+    progress: Callable[[int, int, str], None] = no_progress
+    endpoint_url: str = ""
+    profile: str = ""
+    region: str = ""
+
+
+class InventoryConnector(Protocol):
+    """Reads one location whole. `fetch.py` of an inventory connector has these."""
+
+    def sync(self, location: str, context: SyncContext) -> Sync:
+        """Read the location; what could not be read is in `problems`.
+
+        Raises:
+            UsageError: The location does not exist or is not of the right kind.
+            EnvironmentRefused: The location itself may not be read.
+        """
+        ...
+
+    def where(self, location: str) -> tuple[Probe, ...]:
+        """List every path or API call a sync would read, without reading contents."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EventBatch:
+    """Some records of one file, in file order.
+
+    Attributes:
+        place: File the records come from.
+        events: Parsed records, without ingest time and salt.
+        quarantined: Records that could not be parsed.
+        done_bytes: Compressed bytes of the whole input read so far.
+        total_bytes: Size of the whole input, 0 when not known.
+    """
+
+    place: str
+    events: tuple[AuditEvent, ...]
+    quarantined: tuple[Quarantined, ...]
+    done_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventLimits:
+    """Bounds that keep memory flat at any input.
+
+    Attributes:
+        batch: Most events in a batch.
+        record_bytes: Largest single record; a larger one is quarantined by its head.
+        file_bytes: Largest decompressed JSON document that must be held whole.
+    """
+
+    batch: int = 10_000
+    record_bytes: int = 4 << 20
+    file_bytes: int = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class EventContext:
+    """What a flow hands to an event connector."""
+
+    limits: EventLimits = field(default_factory=EventLimits)
+
+
+class EventConnector(Protocol):
+    """Reads records in bounded batches. `fetch.py` of an event connector has this."""
+
+    def read(self, location: str, context: EventContext) -> Iterator[EventBatch]:
+        """Yield batches; files are read in sorted order, folders recursively.
+
+        Raises:
+            UsageError: The location does not exist or holds no such file.
+            EnvironmentRefused: The location may not be read.
+        """
+        ...

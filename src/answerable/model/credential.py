@@ -1,0 +1,88 @@
+"""Credentials: what proves an identity. The value itself is never held."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from answerable.model.ids import CredentialId, IdentityId
+from answerable.model.written import Seen
+
+
+class CredentialClass(StrEnum):
+    """How a position in a configuration names its value."""
+
+    LITERAL = "literal"
+    ENV_REF = "env-ref"
+    FILE_REF = "file-ref"
+    KEYCHAIN = "keychain/input-ref"
+    OAUTH = "oauth"
+    AMBIENT = "ambient"
+
+
+class Lifetime(StrEnum):
+    """How long a credential lives, in the words the screens use."""
+
+    STATIC = "static"
+    SHORT_LIVED = "short-lived"
+    FEDERATED = "federated"
+    AMBIENT = "ambient"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One sighting of a credential at one place.
+
+    The same credential seen at two places is two of these with one id.
+
+    Attributes:
+        id: `cred:aws/AKIA...`, or `cred:fp/HEX`: a keyed fingerprint of the value, or
+            of (scope, class, name) where the value is not there to read.
+        kind: `aws-access-key`, `aws-session`, `aws-profile`, `bearer-token`,
+            `api-key`, `password`, `dsn`, `private-key`, `oauth-token`, `kubeconfig`,
+            `gcloud-adc`, `github-token`, `npm-token`, `docker-auth`, `netrc`,
+            `ssh-agent`, `github-oidc` ...
+        cls: How the place names it.
+        lifetime: Static, short-lived, federated, ambient or unknown.
+        name: Variable, header or file name that holds it; never the value.
+        place: File path with a pointer.
+        scope: Host account it lies under (`home:/home/ana`), empty where none.
+        hint: At most the last four characters of a literal, else empty.
+        account: Account number where it is known offline, else empty.
+        status: `active`, `inactive` or empty where not collected.
+        created_at: UTC nanoseconds, 0 where not collected.
+        expires_at: UTC nanoseconds, 0 where none or not collected.
+        last_used_at: UTC nanoseconds, 0 where not collected.
+        seen: Provenance.
+    """
+
+    id: CredentialId
+    kind: str
+    cls: CredentialClass
+    lifetime: Lifetime
+    name: str
+    place: str
+    scope: str
+    hint: str
+    account: str
+    status: str
+    created_at: int
+    expires_at: int
+    last_used_at: int
+    seen: Seen
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialLink:
+    """A statement that a credential proves an identity.
+
+    Attributes:
+        credential: The credential.
+        identity: The identity it proves.
+        how: `list-access-keys`, `profile-role`, `trail`, `federated-trust` ...
+        seen: Provenance.
+    """
+
+    credential: CredentialId
+    identity: IdentityId
+    how: str
+    seen: Seen

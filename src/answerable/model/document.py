@@ -1,0 +1,348 @@
+"""The documents users script against: shapes only. See docs/cli.md.
+
+Names here are fixed: fields may be added, never renamed. Every document is
+`{"schema": "answerable/<kind>/v1", "items": [...], "coverage": {...}}`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+
+
+class SourceItem(TypedDict):
+    """One source in a coverage record; `at` is RFC 3339 UTC, `age_s` seconds."""
+
+    source: str
+    at: str
+    age_s: int
+    problems: list[str]
+
+
+class Coverage(TypedDict):
+    """What the answer rests on, and what could have changed it."""
+
+    partial: bool
+    sources: list[SourceItem]
+    seen: list[str]
+    not_collected: list[str]
+
+
+class OwnerItem(TypedDict):
+    """An owner as the lists show it."""
+
+    state: str
+    person: str | None
+    score: float
+
+
+ToolCredentialItem = TypedDict(
+    "ToolCredentialItem",
+    {"id": str, "kind": str, "place": str, "class": str, "hint": str, "name": str},
+)
+
+
+class AgentToolItem(TypedDict):
+    """A tool inside an agent; `credential` is the one that tells most."""
+
+    id: str
+    server: str
+    transport: str
+    target: str
+    enabled: bool
+    unattended: bool
+    inherited: bool
+    credential: ToolCredentialItem | None
+    credentials: list[ToolCredentialItem]
+    identity: str | None
+    identities: list[str]
+
+
+class AgentItem(TypedDict):
+    """`answerable agents`."""
+
+    id: str
+    kind: str
+    name: str
+    place: str
+    known: str
+    note: str
+    owner: OwnerItem
+    tools: list[AgentToolItem]
+    identities: list[str]
+    parent: str | None
+    unattended: bool
+    written_by: str
+
+
+class ToolItem(TypedDict):
+    """`answerable tools`."""
+
+    id: str
+    agent: str
+    server: str
+    transport: str
+    target: str
+    enabled: bool
+    unattended: bool
+    credential: ToolCredentialItem | None
+    identities: list[str]
+    written_by: str
+
+
+class IdentityItem(TypedDict):
+    """`answerable identities`."""
+
+    id: str
+    kind: str
+    name: str
+    account: str
+    owner: OwnerItem
+    agents: list[str]
+    credentials: list[str]
+    created_at: str | None
+    last_used_at: str | None
+    tags: dict[str, str]
+    written_by: str
+
+
+class PlaceItem(TypedDict):
+    """One place a credential lies."""
+
+    place: str
+    name: str
+    written_by: str
+
+
+CredentialItem = TypedDict(
+    "CredentialItem",
+    {
+        "id": str,
+        "kind": str,
+        "class": str,
+        "lifetime": str,
+        "hint": str,
+        "account": str,
+        "status": str,
+        "identity": str | None,
+        "how": str,
+        "owner": OwnerItem,
+        "places": list[PlaceItem],
+        "created_at": str | None,
+        "expires_at": str | None,
+        "last_used_at": str | None,
+    },
+)
+
+
+class PersonItem(TypedDict):
+    """`answerable people`."""
+
+    id: str
+    name: str
+    aliases: list[str]
+    team: bool
+    alive: bool
+    owns: list[str]
+
+
+class EvidenceItem(TypedDict):
+    """One piece of ownership evidence with the weight it carries now."""
+
+    kind: str
+    source: str
+    place: str
+    reference: str
+    observed_at: str
+    weight: float
+    written_by: str
+
+
+class CandidateItem(TypedDict):
+    """A person with the evidence for them."""
+
+    person: str
+    score: float
+    evidence: list[EvidenceItem]
+
+
+class WhoOwnsItem(TypedDict):
+    """`answerable who-owns`."""
+
+    id: str
+    state: str
+    person: str | None
+    score: float
+    margin: float
+    candidates: list[CandidateItem]
+
+
+class ConditionItem(TypedDict):
+    """An open condition and who writes its key."""
+
+    key: str
+    operator: str
+    values: list[str]
+    negated: bool
+    asserted_by: str
+
+
+class AlternativeItem(TypedDict):
+    """Conditions that must all hold; a list of these is a list of alternatives."""
+
+    all_of: list[ConditionItem]
+
+
+class DeterminingItem(TypedDict):
+    """A statement that decided."""
+
+    layer: str
+    policy: str
+    statement: str
+    effect: str
+
+
+PathItem = TypedDict(
+    "PathItem",
+    {
+        "from": str,
+        "via": str,
+        "to": str,
+        "conditions": list[AlternativeItem],
+        "determining": list[DeterminingItem],
+    },
+)
+
+
+class CanItem(TypedDict):
+    """`answerable can`."""
+
+    subject: str
+    action: str
+    resource: str
+    verdict: str
+    conditions: list[AlternativeItem]
+    admin: bool
+    determining: list[DeterminingItem]
+    path: list[PathItem]
+    coverage: Coverage
+
+
+class ReachItem(TypedDict):
+    """`answerable reach` and `answerable who-can`; action and resource are patterns."""
+
+    subject: str
+    action: str
+    resource: str
+    verdict: str
+    conditions: list[AlternativeItem]
+    admin: bool
+    determining: list[DeterminingItem]
+    path: list[PathItem]
+
+
+class HopItem(TypedDict):
+    """One hop of a lineage row."""
+
+    value: str
+    status: str
+    source: str
+
+
+class HopsItem(TypedDict):
+    """The six columns, always in this order."""
+
+    person: HopItem
+    agent: HopItem
+    tool: HopItem
+    identity: HopItem
+    action: HopItem
+    resource: HopItem
+
+
+class TraceItem(TypedDict):
+    """`answerable trace`."""
+
+    event_id: str
+    event_time: str
+    source: str
+    outcome: str
+    written_by: str
+    source_ip: str
+    credential: str
+    agent_path: list[str]
+    identity_path: list[str]
+    credential_path: list[str]
+    credential_from: str | None
+    credential_to: str | None
+    decision_id: str
+    facts: dict[str, str]
+    hops: HopsItem
+
+
+class IngestItem(TypedDict):
+    """`answerable ingest`."""
+
+    source: str
+    read: int
+    stored: int
+    duplicate: int
+    conflict: int
+    quarantined: int
+    files: int
+    segments: int
+    seconds: float
+
+
+class ScanItem(TypedDict):
+    """`answerable scan`: one source each."""
+
+    source: str
+    agents: int
+    tools: int
+    credentials: int
+    identities: int
+    policies: int
+    problems: list[str]
+    snapshot: str
+
+
+class ProbeItem(TypedDict):
+    """`answerable where`."""
+
+    source: str
+    place: str
+    what: str
+    found: bool | None
+
+
+class CheckItem(TypedDict):
+    """`answerable doctor` and `answerable evidence verify`: one check each."""
+
+    check: str
+    ok: bool
+    detail: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An answer, before a door gives it a form.
+
+    Attributes:
+        kind: The word in `answerable/<kind>/v1`.
+        items: Items of that kind's shape.
+        coverage: What the answer rests on.
+        failed: True when an expectation or a verification did not hold (exit 1).
+        next: A command worth trying next, may be empty.
+    """
+
+    kind: str
+    items: Sequence[Mapping[str, object]]
+    coverage: Coverage
+    failed: bool = False
+    next: str = ""
+
+    @property
+    def partial(self) -> bool:
+        """Tell whether a source could not be read whole."""
+        return self.coverage["partial"]

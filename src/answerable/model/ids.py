@@ -1,0 +1,158 @@
+"""Ids: constructing one is parsing it, and inside nobody re-validates.
+
+The spellings are those of the command line's contract. An id is a `NewType` of `str`
+(an event id of `bytes`), so it costs nothing at run time and is never confused by the
+type checker.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import NewType
+
+from answerable.model.errors import IdError
+
+PersonId = NewType("PersonId", str)
+AgentId = NewType("AgentId", str)
+ToolId = NewType("ToolId", str)
+IdentityId = NewType("IdentityId", str)
+CredentialId = NewType("CredentialId", str)
+ResourceId = NewType("ResourceId", str)
+PolicyId = NewType("PolicyId", str)
+EventId = NewType("EventId", bytes)
+
+_PRINTABLE = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?")
+_ACCESS_KEY = re.compile(r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,124}")
+_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+
+def _named(prefix: str, text: str, what: str) -> str:
+    bare = text.removeprefix(prefix)
+    if not _PRINTABLE.fullmatch(bare):
+        raise IdError(f"not a {what} (got {text!r}, expected {prefix}NAME)")
+    return prefix + bare
+
+
+def person_id(text: str) -> PersonId:
+    """Make `person:EMAIL-or-handle`; the handle folds case.
+
+    Raises:
+        IdError: The text is empty or holds control characters.
+    """
+    return PersonId(_named("person:", text.strip(), "person").lower())
+
+
+def agent_id(kind: str, *parts: str) -> AgentId:
+    """Make `agent:KIND/PART/...`; slashes inside a part are kept.
+
+    Raises:
+        IdError: A part is empty or holds control characters.
+    """
+    return AgentId(_named("agent:", "/".join((kind, *parts)), "agent"))
+
+
+def tool_id(server: str, tool: str = "*") -> ToolId:
+    """Make `tool:mcp/SERVER/TOOL`; `*` where the tools are not known offline.
+
+    Raises:
+        IdError: A part is empty or holds control characters.
+    """
+    return ToolId(_named("tool:", f"mcp/{server}/{tool}", "tool"))
+
+
+def aws_credential_id(access_key_id: str) -> CredentialId:
+    """Make `cred:aws/AKIA...` from an access-key id.
+
+    Raises:
+        IdError: The text is not an AWS access-key id.
+    """
+    if not _ACCESS_KEY.fullmatch(access_key_id):
+        raise IdError("not an AWS access-key id (expected AKIA... or ASIA...)")
+    return CredentialId(f"cred:aws/{access_key_id}")
+
+
+def is_access_key_id(text: str) -> bool:
+    """Tell whether the text has the shape of an AWS access-key id."""
+    return _ACCESS_KEY.fullmatch(text) is not None
+
+
+def access_key_account(access_key_id: str) -> str | None:
+    """Decode the twelve-digit account number inside an AWS access-key id.
+
+    The number is base32 after the four-letter prefix, in the first six bytes, shifted
+    by seven bits. Key ids issued before 2019 do not carry it: None.
+    """
+    body = access_key_id[4:]
+    if not is_access_key_id(access_key_id) or len(body) < 10:
+        return None
+    number = 0
+    for letter in body[:10]:
+        digit = _BASE32.find(letter)
+        if digit < 0:
+            return None
+        number = number << 5 | digit
+    # Ten base32 letters are 50 bits; the six bytes wanted are the upper 48.
+    account = (number >> 2 & 0x7FFFFFFFFF80) >> 7
+    # Key ids that carry an account have the topmost bit set.
+    return f"{account:012d}" if number >> 49 else None
+
+
+def fingerprint_credential_id(fingerprint: str) -> CredentialId:
+    """Make `cred:fp/HEX` from a keyed fingerprint of a secret value."""
+    return CredentialId(f"cred:fp/{fingerprint}")
+
+
+def event_id(time_ns: int, source: str, scope: str, native: bytes) -> EventId:
+    """Make a UUIDv8 (RFC 9562 5.8): 48 bits of time in ms, then 74 bits of SHA-256.
+
+    Args:
+        time_ns: Event time, UTC nanoseconds.
+        source: Log source, e.g. `cloudtrail`.
+        scope: Who recorded it, e.g. an account.
+        native: The source's own id, or the raw bytes where it has none.
+
+    Returns:
+        16 bytes that sort by time; the same record always gets the same id.
+    """
+    digest = hashlib.sha256(
+        b"\x00".join((source.encode(), scope.encode(), native))
+    ).digest()
+    tail = int.from_bytes(digest[:10], "big") >> 6  # 74 bits
+    value = (time_ns // 1_000_000 & (1 << 48) - 1) << 80
+    value |= 0x8 << 76 | (tail >> 62) << 64 | 0b10 << 62 | tail & (1 << 62) - 1
+    return EventId(value.to_bytes(16, "big"))
+
+
+@dataclass(frozen=True, slots=True)
+class Arn:
+    """An Amazon Resource Name in its six parts.
+
+    Source: AWS General Reference, "Amazon Resource Names (ARNs)".
+    """
+
+    partition: str
+    service: str
+    region: str
+    account: str
+    resource: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Arn":
+        """Split an ARN.
+
+        Raises:
+            IdError: The text is not `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`.
+        """
+        parts = text.split(":", 5)
+        if len(parts) != 6 or parts[0] != "arn" or not parts[2]:
+            raise IdError(
+                f"not an ARN (got {text[:80]!r}, "
+                "expected arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE)"
+            )
+        return cls(*parts[1:])
+
+    def __str__(self) -> str:
+        return (
+            f"arn:{self.partition}:{self.service}:{self.region}:"
+            f"{self.account}:{self.resource}"
+        )

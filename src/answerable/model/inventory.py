@@ -1,0 +1,101 @@
+"""The inventory: sightings joined into entities. Built by the inventory room."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from answerable.model.agent import Agent
+from answerable.model.credential import Credential
+from answerable.model.ids import AgentId, CredentialId, IdentityId, PersonId
+from answerable.model.person import Ownership, Person
+from answerable.model.sighting import Facts, Problem
+from answerable.model.tool import Tool
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCoverage:
+    """How old and how whole the view of one source is.
+
+    Attributes:
+        source: `NAME:LOCATION`.
+        connector: Connector name.
+        at: When it was read, UTC nanoseconds.
+        problems: What could not be read.
+        collected: Kinds covered.
+        not_collected: Kinds not covered.
+    """
+
+    source: str
+    connector: str
+    at: int
+    problems: tuple[Problem, ...]
+    collected: tuple[str, ...]
+    not_collected: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialEntity:
+    """A credential with every place it lies and the identity it proves.
+
+    Attributes:
+        id: Credential id.
+        sightings: One per place, most telling first.
+        identity: The identity it proves, or None.
+        how: How that is known (`list-access-keys`, `trail`, ...), or for None what is
+            missing: `account 123456789012, principal not collected`.
+    """
+
+    id: CredentialId
+    sightings: tuple[Credential, ...]
+    identity: IdentityId | None
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """A tool with the credentials and identities it acts through.
+
+    Attributes:
+        tool: The tool.
+        credentials: Stated ones first, then inherited ambient ones.
+        identities: What they prove, as far as known.
+        inherited: True when no credential was stated.
+    """
+
+    tool: Tool
+    credentials: tuple[CredentialId, ...]
+    identities: tuple[IdentityId, ...]
+    inherited: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AgentEntity:
+    """An agent with its tools and every identity it can act through."""
+
+    agent: Agent
+    tools: tuple[ToolUse, ...]
+    identities: tuple[IdentityId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Who and what exists, joined, as of one snapshot.
+
+    Attributes:
+        at: Snapshot time, UTC nanoseconds; 0 when nothing was scanned yet.
+        name: Snapshot name for `STORE@SNAPSHOT`, empty when nothing was scanned.
+        facts: The merged facts, one per id (policies, identities, attachments, ...).
+        persons: By id.
+        agents: By id.
+        credentials: By id.
+        owners: Ownership by subject id (agents, identities, credentials).
+        coverage: One entry per source.
+    """
+
+    at: int
+    name: str
+    facts: Facts
+    persons: Mapping[PersonId, Person]
+    agents: Mapping[AgentId, AgentEntity]
+    credentials: Mapping[CredentialId, CredentialEntity]
+    owners: Mapping[str, Ownership]
+    coverage: tuple[SourceCoverage, ...]

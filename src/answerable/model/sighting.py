@@ -1,0 +1,108 @@
+"""Sightings: what one execution of one connector observed, and what it could not."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from answerable.model.agent import Agent
+from answerable.model.credential import Credential, CredentialLink
+from answerable.model.identity import Account, Identity
+from answerable.model.person import OwnerEvidence, Person
+from answerable.model.policy import Attachment, Policy
+from answerable.model.resource import Resource
+from answerable.model.tool import Tool
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Sightings by noun. Every fact carries its provenance in `seen`."""
+
+    persons: tuple[Person, ...] = ()
+    agents: tuple[Agent, ...] = ()
+    tools: tuple[Tool, ...] = ()
+    credentials: tuple[Credential, ...] = ()
+    links: tuple[CredentialLink, ...] = ()
+    identities: tuple[Identity, ...] = ()
+    accounts: tuple[Account, ...] = ()
+    policies: tuple[Policy, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    resources: tuple[Resource, ...] = ()
+    evidence: tuple[OwnerEvidence, ...] = ()
+
+
+class ProblemKind(StrEnum):
+    """Why something was not read."""
+
+    INVALID = "invalid"
+    UNREADABLE = "unreadable"
+    TOO_LARGE = "too-large"
+    PERMISSION = "permission"
+    NETWORK = "network"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that was there and could not be read: the sync is partial.
+
+    Attributes:
+        kind: Why.
+        place: File or API call.
+        what: One line without any value.
+    """
+
+    kind: ProblemKind
+    place: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A place that was or would be looked at.
+
+    Attributes:
+        place: Path, pattern or API call.
+        what: What is looked for there.
+        found: True when it is there, False when not, None when not looked at yet.
+    """
+
+    place: str
+    what: str
+    found: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """One execution of one connector against one location.
+
+    Attributes:
+        source: `NAME:LOCATION`, as the user would name it again.
+        connector: Connector name.
+        started_at: UTC nanoseconds.
+        facts: What was seen.
+        probes: Where it looked.
+        problems: What it could not read.
+        collected: Policy and fact kinds this sync covers (`identity-policies`,
+            `boundaries`, `access-keys`, `scp`, ...), the words of coverage records.
+        not_collected: Kinds that could exist there and were not asked for.
+    """
+
+    source: str
+    connector: str
+    started_at: int
+    facts: Facts = field(default_factory=Facts)
+    probes: tuple[Probe, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    collected: tuple[str, ...] = ()
+    not_collected: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A full set: the latest sync of every source, newest scan last.
+
+    Attributes:
+        taken_at: UTC nanoseconds.
+        syncs: Pairs (source, object digest of its sync), sorted by source.
+    """
+
+    taken_at: int
+    syncs: tuple[tuple[str, str], ...]
