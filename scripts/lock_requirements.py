@@ -4,7 +4,8 @@ Each lock carries hashes and no index address, so it installs from whichever
 index or mirror a machine is set up with. Its header holds a digest of the
 tables it was made from; a house test compares the two without a network.
 
-Usage: lock_requirements.py UV [--exclude-newer SPAN_OR_DATE]
+Usage: lock_requirements.py [--exclude-newer SPAN_OR_DATE] -- UV...
+where UV... is the command that runs uv.
 """
 
 from __future__ import annotations
@@ -56,18 +57,19 @@ def header(made_from: str) -> str:
 
 def clean_environment() -> dict[str, str]:
     """Return the environment less what could steer the resolver or leak in."""
-    return {
+    kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("PIP_", "UV_")) and name != "VIRTUAL_ENV"
+        if not name.startswith("UV_") and name != "VIRTUAL_ENV"
     }
+    return kept | {"UV_PYTHON_DOWNLOADS": "never"}
 
 
 def compile_lock(
-    uv: str, name: str, earlier: list[str], exclude_newer: str, made_from: str
+    uv: list[str], name: str, earlier: list[str], exclude_newer: str, made_from: str
 ) -> None:
     """Resolve one lock, held to the `earlier` ones, and replace its file."""
-    command = [uv, "pip", "compile", "--quiet", "--no-config", "--universal"]
+    command = [*uv, "pip", "compile", "--quiet", "--no-config", "--universal"]
     command += ["--generate-hashes", "--no-header", "--no-annotate"]
     command += ["--no-emit-index-url", "--no-emit-find-links", "--no-sources"]
     command += ["--python-version", "3.11", "--exclude-newer", exclude_newer]
@@ -90,7 +92,7 @@ def compile_lock(
 def main(argv: list[str]) -> int:
     """Write every lock, core first."""
     parser = argparse.ArgumentParser(description="Write requirements/*.txt.")
-    parser.add_argument("uv", help="the uv to resolve with")
+    parser.add_argument("uv", nargs="+", help="the command that runs uv")
     parser.add_argument("--exclude-newer", default="7 days", metavar="SPAN_OR_DATE")
     options = parser.parse_args(argv)
     made_from = digest(ROOT / "pyproject.toml")

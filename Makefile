@@ -1,0 +1,85 @@
+# Every path here is relative: a checkout may live in a folder with a space.
+#
+#   make PYTHON=/path/to/python3.12 setup     choose the interpreter
+#   make ARGS="-k stitching" test             more arguments for pytest
+
+export UV_PYTHON_DOWNLOADS := never
+unexport VIRTUAL_ENV
+ifdef PYTHON
+export PYTHON
+endif
+
+UV := scripts/bootstrap uv
+INSTALL := $(UV) pip install --quiet --python .venv/bin/python
+LOCKED := --require-hashes --only-binary :all:
+WORKERS ?= 2
+ARGS ?=
+
+# An environment knows its own path, so a moved checkout gets a new one.
+HERE := $(shell pwd | cksum | cut -d ' ' -f 1)
+MADE := .venv/.made-$(HERE)
+CORE := .venv/.core-$(HERE)
+DEV := .venv/.dev-$(HERE)
+BUILD := pyproject.toml requirements/build.txt requirements/core.txt
+
+.PHONY: help setup dev demo test lint format world bench lock clean
+
+help:
+	@echo "make setup   .venv with what answerable itself needs, from hash-checked locks"
+	@echo "make demo    set up, then show the whole chain on this machine"
+	@echo "make test    set up for development, then lint and tests"
+	@echo "make lint    ruff, mypy and the import contracts"
+	@echo "make format  rewrite the code the way ruff formats it"
+	@echo "make world   the tests that need Node, root, Java, a browser or a server"
+	@echo "make bench   measure"
+	@echo "make lock    write requirements/*.txt anew, at versions a week old or more"
+	@echo "make clean   remove the environments and caches"
+
+$(MADE):
+	@python=$$(scripts/bootstrap python) && \
+	  $(UV) venv --quiet --clear --no-project --python "$$python" .venv
+	@touch $@
+
+$(CORE): $(MADE) $(BUILD)
+	@$(INSTALL) $(LOCKED) -r requirements/core.txt -r requirements/build.txt
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): $(CORE) requirements/dev.txt
+	@$(INSTALL) $(LOCKED) -r requirements/dev.txt -r requirements/build.txt
+	@touch $@
+
+setup: $(CORE)
+	@echo "ready: .venv/bin/answerable"
+
+dev: $(DEV)
+
+demo: $(CORE)
+	@.venv/bin/answerable demo $(ARGS)
+
+lint: $(DEV)
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/python -m mypy
+	.venv/bin/lint-imports --no-logo
+
+format: $(DEV)
+	.venv/bin/ruff check --fix-only --quiet
+	.venv/bin/ruff format
+
+test: lint
+	.venv/bin/python -m pytest -n $(WORKERS) $(ARGS)
+
+world: $(DEV)
+	.venv/bin/python -m pytest -m world $(ARGS)
+
+bench: $(DEV)
+	.venv/bin/python -m bench $(ARGS)
+
+lock:
+	@python=$$(scripts/bootstrap python) && \
+	  "$$python" scripts/lock_requirements.py $(ARGS) -- scripts/bootstrap uv
+
+clean:
+	rm -rf .venv .uv build dist .pytest_cache .mypy_cache .ruff_cache \
+	  .import_linter_cache .hypothesis
