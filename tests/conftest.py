@@ -1,0 +1,66 @@
+"""What holds for every test: no outside socket, and nobody's own settings."""
+
+import ipaddress
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("answerable", deadline=None, print_blob=True)
+settings.register_profile(
+    "answerable-ci", deadline=None, print_blob=True, derandomize=True, database=None
+)
+settings.load_profile("answerable-ci" if "CI" in os.environ else "answerable")
+
+
+def _is_inside(host: object) -> bool:
+    """Say whether `host` is this machine's own loopback, or no host at all."""
+    if isinstance(host, bytes):
+        host = host.decode("ascii", "replace")
+    if host is None or host in ("", "localhost", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        return True
+    try:
+        return ipaddress.ip_address(str(host).split("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def _refuse_outside_sockets(event: str, args: tuple[object, ...]) -> None:
+    if event in ("socket.connect", "socket.sendto"):
+        address = args[1]
+        host = address[0] if isinstance(address, tuple) else None
+    elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
+        host = args[0]
+    else:
+        return
+    if not _is_inside(host):
+        raise RuntimeError(f"a test reached for {host!r}; tests stay on this machine")
+
+
+sys.addaudithook(_refuse_outside_sockets)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def _empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_settings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, _empty_home: Path
+) -> None:
+    """Hide the home, store and cloud settings of whoever runs the tests."""
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "ANSWERABLE_", "XDG_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(_empty_home))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg-data"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

@@ -1,0 +1,32 @@
+"""What several house tests ask: which files does the project consist of?"""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+def _project_files(root: Path) -> list[Path]:
+    """List every file that is tracked, or would be on the next `git add`."""
+    answer = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=root,
+        capture_output=True,
+        check=True,
+    )
+    names = answer.stdout.decode("utf-8").split("\0")
+    paths = (root / name for name in sorted(set(names)) if name)
+    return [path for path in paths if path.is_file() and not path.is_symlink()]
+
+
+@pytest.fixture
+def project_files() -> Callable[[Path], list[Path]]:
+    return _project_files
+
+
+@pytest.fixture
+def planted_checkout(tmp_path: Path) -> Path:
+    """An empty checkout to plant violations in."""
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    return tmp_path

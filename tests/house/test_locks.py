@@ -1,0 +1,104 @@
+"""Locks match pyproject.toml, carry hashes, and agree with each other."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import lock_requirements
+
+PIN = re.compile(r"([A-Za-z0-9._-]+)==([^ ;\\]+)(?: ;[^\\]+)?(?: \\)?")
+HASH = re.compile(r" {4}--hash=sha256:[0-9a-f]{64}(?: \\)?")
+
+
+def stale(root: Path) -> list[str]:
+    """Name each lock that was made from other tables than pyproject.toml holds."""
+    expected = lock_requirements.header(
+        lock_requirements.digest(root / "pyproject.toml")
+    )
+    found = []
+    for name in lock_requirements.LOCKS:
+        path = root / "requirements" / f"{name}.txt"
+        if not path.exists():
+            found.append(f"{name}.txt is missing")
+        elif not path.read_text(encoding="utf-8").startswith(expected):
+            found.append(f"{name}.txt is stale: run `make lock`")
+    return found
+
+
+def loose(root: Path) -> list[str]:
+    """Name each line that is neither a pin with a hash, nor a hash, nor a comment."""
+    found = []
+    for path in sorted((root / "requirements").glob("*.txt")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for line, following in zip(lines, [*lines[1:], ""], strict=True):
+            if line.startswith("#") or HASH.fullmatch(line):
+                continue
+            if not (PIN.fullmatch(line) and HASH.fullmatch(following)):
+                found.append(f"{path.name}: {line}")
+    return found
+
+
+def disagreements(root: Path) -> list[str]:
+    """Name each distribution that two locks pin at different versions."""
+    pins: dict[tuple[str, str], set[str]] = {}
+    for path in sorted((root / "requirements").glob("*.txt")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if pin := PIN.fullmatch(line):
+                marker = line.partition(" ; ")[2].rstrip(" \\")
+                pins.setdefault((pin[1], marker), set()).add(pin[2])
+    return sorted(name for (name, _), versions in pins.items() if len(versions) > 1)
+
+
+def test_every_lock_was_made_from_the_tables_of_pyproject(root: Path) -> None:
+    assert stale(root) == []
+
+
+def test_every_lock_line_is_a_pin_with_hashes(root: Path) -> None:
+    assert loose(root) == []
+
+
+def test_no_two_locks_disagree(root: Path) -> None:
+    assert disagreements(root) == []
+
+
+@pytest.fixture
+def copied(root: Path, tmp_path: Path) -> Path:
+    (tmp_path / "requirements").mkdir()
+    for path in [root / "pyproject.toml", *(root / "requirements").glob("*.txt")]:
+        (tmp_path / path.relative_to(root)).write_bytes(path.read_bytes())
+    return tmp_path
+
+
+def test_a_changed_dependency_makes_every_lock_stale(copied: Path) -> None:
+    pyproject = copied / "pyproject.toml"
+    text = pyproject.read_text(encoding="utf-8")
+    pyproject.write_text(text.replace('"click>=8.5,<9"', '"click>=8.4,<9"'))
+    assert len(stale(copied)) == len(lock_requirements.LOCKS)
+
+
+def test_a_changed_lint_rule_makes_no_lock_stale(copied: Path) -> None:
+    pyproject = copied / "pyproject.toml"
+    text = pyproject.read_text(encoding="utf-8")
+    pyproject.write_text(text.replace("line-length = 88", "line-length = 99"))
+    assert stale(copied) == []
+
+
+def test_a_missing_lock_is_named(copied: Path) -> None:
+    (copied / "requirements" / "aws.txt").unlink()
+    assert stale(copied) == ["aws.txt is missing"]
+
+
+@pytest.mark.parametrize(
+    "line", ["click==8.5.1", "click>=8", "-e .", "--index https://mirror.example"]
+)
+def test_a_line_without_a_hash_is_named(copied: Path, line: str) -> None:
+    with (copied / "requirements" / "core.txt").open("a") as lock:
+        lock.write(f"{line}\n")
+    assert loose(copied) == [f"core.txt: {line}"]
+
+
+def test_two_versions_of_one_distribution_are_named(copied: Path) -> None:
+    with (copied / "requirements" / "build.txt").open("a") as lock:
+        lock.write("click==1.0 \\\n    --hash=sha256:" + "0" * 64 + "\n")
+    assert disagreements(copied) == ["click"]
