@@ -74,5 +74,5 @@ class VerificationError(AnswerableError):
     """Evidence does not hold; the message names the first record that does not."""
 
 
-class EnvironmentRefused(AnswerableError):
+class EnvironmentRefused(AnswerableError):  # noqa: N818 - reads as the refusal it is
     """The machine said no: disk full, no permission, newer store, no network."""

@@ -1,0 +1,37 @@
+"""The sample repository: an agent in a workflow, a project server, code owners."""
+
+import json
+
+from answerable.cli.sample.account import CI_DEPLOY
+
+_WORKFLOW = f"""\
+name: agent
+on:
+  issue_comment:
+    types: [created]
+permissions:
+  contents: write
+  id-token: write
+jobs:
+  agent:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v5
+      - uses: aws-actions/configure-aws-credentials@v5
+        with:
+          role-to-assume: {CI_DEPLOY}
+          aws-region: eu-west-1
+      - uses: anthropics/claude-code-action@v1
+        with:
+          anthropic_api_key: ${{{{ secrets.ANTHROPIC_API_KEY }}}}
+"""
+
+
+def files() -> dict[str, str]:
+    """Return relative path -> content of the sample repository."""
+    docs = {"type": "http", "url": "https://docs.corp.example/mcp"}
+    return {
+        ".github/workflows/agent.yml": _WORKFLOW,
+        ".mcp.json": json.dumps({"mcpServers": {"docs": docs}}, indent=2),
+        "CODEOWNERS": "*         @example-corp/platform\n.github/  ana@corp.example\n",
+    }

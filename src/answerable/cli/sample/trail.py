@@ -1,0 +1,214 @@
+"""The sample trail: two days of normal work, and one hour that is not.
+
+Normal: the report bot reads and writes reports, sometimes through the role
+`data-reader`; a pipeline deploys. Then the bot's key makes a role, assumes it, copies
+customer data out, and deletes the role.
+"""
+
+import gzip
+import json
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from answerable.cli.sample.account import (
+    ACCOUNT,
+    CI_DEPLOY,
+    CUSTOMER_BUCKET,
+    DATA_READER,
+    DELETED_ROLE,
+    OIDC,
+    REPORT_BOT,
+    REPORT_BUCKET,
+    REPORT_KEY,
+)
+from answerable.cli.sample.keys import access_key_id, fake_secret
+
+FOREIGN_BUCKET = "arn:aws:s3:::example-drop-zone"
+_SEED = 7
+Json = Mapping[str, object]
+
+
+@dataclass(slots=True)
+class _Trail:
+    """Collects records; `caller` is a CloudTrail userIdentity element."""
+
+    random: random.Random
+    records: list[Json] = field(default_factory=list)
+
+    def add(
+        self,
+        at: datetime,
+        caller: Json,
+        call: str,
+        parameters: Json | None = None,
+        response: Json | None = None,
+        resource: str = "",
+    ) -> None:
+        service, _, name = call.partition(":")
+        record: dict[str, object] = {
+            "eventVersion": "1.09",
+            "userIdentity": caller,
+            "eventTime": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "eventSource": f"{service}.amazonaws.com",
+            "eventName": name,
+            "awsRegion": "eu-west-1",
+            "sourceIPAddress": "198.51.100.24",
+            "userAgent": "warehouse-mcp/1.4",
+            "requestParameters": parameters,
+            "responseElements": response,
+            "requestID": self._uuid(),
+            "eventID": self._uuid(),
+            "readOnly": name.startswith(("Get", "List", "Head")),
+            "eventType": "AwsApiCall",
+            "managementEvent": service != "s3",
+            "recipientAccountId": ACCOUNT,
+            "eventCategory": "Data" if service == "s3" else "Management",
+        }
+        if resource:
+            record["resources"] = [{"ARN": resource, "accountId": ACCOUNT}]
+        self.records.append(record)
+
+    def s3(self, at: datetime, caller: Json, name: str, bucket: str, key: str) -> None:
+        parameters = {"bucketName": bucket.rpartition(":")[2], "key": key}
+        self.add(at, caller, f"s3:{name}", parameters, None, f"{bucket}/{key}")
+
+    def assume(self, at: datetime, caller: Json, role: str, session: str) -> Json:
+        """Record an AssumeRole answer and return the new session as a caller."""
+        key = access_key_id(ACCOUNT, f"{role} {at}", "ASIA")
+        name = role.rpartition("/")[2]
+        web = caller.get("type") == "WebIdentityUser"
+        self.add(
+            at,
+            caller,
+            "sts:AssumeRoleWithWebIdentity" if web else "sts:AssumeRole",
+            {"roleArn": role, "roleSessionName": session, "durationSeconds": 3600},
+            {
+                "credentials": {
+                    "accessKeyId": key,
+                    "sessionToken": fake_secret(key, 64),
+                    "expiration": (at + timedelta(hours=1)).strftime(
+                        "%b %d, %Y, %I:%M:%S %p"
+                    ),
+                },
+                "assumedRoleUser": {
+                    "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{session}"
+                },
+            },
+            role,
+        )
+        return _session(role, key, session, at)
+
+    def _uuid(self) -> str:
+        digits = f"{self.random.getrandbits(128):032x}"
+        cuts = (0, 8, 12, 16, 20, 32)
+        return "-".join(digits[a:b] for a, b in pairwise(cuts))
+
+
+def _session(role: str, key: str, session: str, at: datetime) -> Json:
+    name = role.rpartition("/")[2]
+    return {
+        "type": "AssumedRole",
+        "principalId": f"{access_key_id(ACCOUNT, name, 'AROA')}:{session}",
+        "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{session}",
+        "accountId": ACCOUNT,
+        "accessKeyId": key,
+        "sessionContext": {
+            "sessionIssuer": {
+                "type": "Role",
+                "arn": role,
+                "accountId": ACCOUNT,
+                "userName": name,
+            },
+            "attributes": {
+                "creationDate": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "mfaAuthenticated": "false",
+            },
+        },
+    }
+
+
+_BOT: Json = {
+    "type": "IAMUser",
+    "principalId": access_key_id(ACCOUNT, "report-bot", "AIDA"),
+    "arn": REPORT_BOT,
+    "accountId": ACCOUNT,
+    "accessKeyId": REPORT_KEY,
+    "userName": "report-bot",
+}
+_PIPELINE: Json = {
+    "type": "WebIdentityUser",
+    "principalId": f"{OIDC}:sts.amazonaws.com:repo:example-corp/agents:ref:main",
+    "userName": "repo:example-corp/agents:ref:refs/heads/main",
+    "identityProvider": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{OIDC}",
+}
+
+
+def _working_day(trail: _Trail, start: datetime) -> None:
+    at = start
+    for hour in range(8):
+        at = start + timedelta(hours=hour)
+        for page in range(6):
+            at += timedelta(seconds=trail.random.randrange(20, 200))
+            trail.s3(at, _BOT, "GetObject", REPORT_BUCKET, f"in/{hour}-{page}.csv")
+        trail.s3(at, _BOT, "PutObject", REPORT_BUCKET, f"out/{hour}.html")
+        if hour % 4 == 1:
+            reader = trail.assume(at, _BOT, DATA_READER, "weekly-report")
+            for part in range(3):
+                at += timedelta(seconds=9)
+                trail.s3(
+                    at, reader, "GetObject", CUSTOMER_BUCKET, f"summary/{part}.parquet"
+                )
+    runner = trail.assume(at, _PIPELINE, CI_DEPLOY, "GitHubActions")
+    trail.add(
+        at + timedelta(seconds=30),
+        runner,
+        "lambda:UpdateFunctionCode20150331v2",
+        {"functionName": "report-mailer"},
+        None,
+        f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:report-mailer",
+    )
+
+
+def _exfiltration(trail: _Trail, start: datetime) -> None:
+    name = DELETED_ROLE.rpartition("/")[2]
+    made = {"role": {"arn": DELETED_ROLE, "roleName": name}}
+    trail.add(start, _BOT, "iam:CreateRole", {"roleName": name}, made)
+    at = start + timedelta(seconds=4)
+    trail.add(at, _BOT, "iam:PutRolePolicy", {"roleName": name, "policyName": "all"})
+    at += timedelta(seconds=11)
+    thief = trail.assume(at, _BOT, DELETED_ROLE, "weekly-report")
+    for part in range(40):
+        at += timedelta(seconds=2)
+        key = f"customers/2026/part-{part:04}.parquet"
+        trail.s3(at, thief, "GetObject", CUSTOMER_BUCKET, key)
+        trail.s3(at, thief, "PutObject", FOREIGN_BUCKET, f"p/{part:04}")
+    at += timedelta(minutes=3)
+    trail.add(at, _BOT, "iam:DeleteRole", {"roleName": name})
+
+
+def records(now: datetime) -> Iterator[tuple[str, Json]]:
+    """Yield (day, CloudTrail record) in time order, ending shortly before `now`."""
+    trail = _Trail(random.Random(_SEED))  # noqa: S311 - sample data, fixed seed
+    for back in (2, 1):
+        _working_day(trail, now - timedelta(days=back, hours=3))
+    _exfiltration(trail, now - timedelta(hours=2))
+    trail.records.sort(key=lambda record: str(record["eventTime"]))
+    for record in trail.records:
+        yield str(record["eventTime"])[:10], record
+
+
+def files(now_ns: int) -> dict[str, bytes]:
+    """Return relative path -> gzip bytes, one CloudTrail file a day."""
+    now = datetime.fromtimestamp(now_ns // 1_000_000_000, UTC)
+    days: dict[str, list[Json]] = {}
+    for day, record in records(now):
+        days.setdefault(day, []).append(record)
+    return {
+        f"{ACCOUNT}_CloudTrail_eu-west-1_{day.replace('-', '')}T0000Z.json.gz": (
+            gzip.compress(json.dumps({"Records": batch}).encode(), mtime=0)
+        )
+        for day, batch in days.items()
+    }

@@ -1,0 +1,49 @@
+"""Write the sample estate to a folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from answerable.cli.sample import account, home, repo, trail
+
+_LABEL = (
+    "This folder is a sample written by `answerable demo`; nothing in it is real.\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Estate:
+    """Where the parts of a written estate lie."""
+
+    home: Path
+    repo: Path
+    account: Path
+    keys: Path
+    trail: Path
+
+
+def write_estate(root: Path, now_ns: int) -> Estate:
+    """Write home, repository, account dump, key list and trail below `root`.
+
+    Args:
+        root: Folder to fill; made if it is not there.
+        now_ns: UTC nanoseconds; the trail ends shortly before.
+    """
+    estate = Estate(
+        home=root / "home" / "ana",
+        repo=root / "repo",
+        account=root / "aws" / "account.json",
+        keys=root / "aws" / "keys.json",
+        trail=root / "trail",
+    )
+    texts = {estate.home / name: text for name, text in home.files().items()}
+    texts |= {estate.repo / name: text for name, text in repo.files().items()}
+    texts[estate.account] = account.authorization_details()
+    texts[estate.keys] = account.access_keys()
+    for folder in (estate.home, estate.repo, estate.account.parent, estate.trail):
+        texts[folder / "SAMPLE.txt"] = _LABEL
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    for name, content in trail.files(now_ns).items():
+        (estate.trail / name).write_bytes(content)
+    return estate
