@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from answerable.cli.main import main
 from tests.estate.seven import Answer, Ask, Files, account, keys, mcp_config
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from tests.estate.seven import ACCOUNT, KEY, Ask, Files, arn
 
 RUNNER = arn("role", "agent-runner")
