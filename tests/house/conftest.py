@@ -10,7 +10,8 @@ import pytest
 def _project_files(root: Path) -> list[Path]:
     """List every file that is tracked, or would be on the next `git add`."""
     answer = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        ["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others"]
+        + ["--exclude-standard"],
         cwd=root,
         capture_output=True,
         check=True,
