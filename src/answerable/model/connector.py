@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from answerable.model.event import AuditEvent, Quarantined
-from answerable.model.sighting import Probe, Sync
+from answerable.model.sighting import Probe, Problem, Sync
 from answerable.model.written import WrittenBy
 
 
@@ -88,6 +88,9 @@ class EventBatch:
         quarantined: Records that could not be parsed.
         done_bytes: Compressed bytes of the whole input read so far.
         total_bytes: Size of the whole input, 0 when not known.
+        problems: Files of which something could not be read: the answer is partial.
+        skipped: One reason for each thing that is well-formed and holds no audit
+            record of this source (a digest file); it is counted, not kept.
     """
 
     place: str
@@ -95,6 +98,8 @@ class EventBatch:
     quarantined: tuple[Quarantined, ...]
     done_bytes: int
     total_bytes: int
+    problems: tuple[Problem, ...] = ()
+    skipped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

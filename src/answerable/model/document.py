@@ -288,6 +288,7 @@ class IngestItem(TypedDict):
     duplicate: int
     conflict: int
     quarantined: int
+    skipped: int
     files: int
     segments: int
     seconds: float
