@@ -1,0 +1,62 @@
+"""The command line as a tree: every command, in the order the help shows it."""
+
+import click
+
+from answerable.cli.commands.evidence import evidence
+from answerable.cli.commands.lists import LISTS
+from answerable.cli.commands.machine import completion, demo, doctor
+from answerable.cli.commands.owners import attest, who_owns
+from answerable.cli.commands.reach import can, reach, who_can
+from answerable.cli.commands.scan import scan, where
+from answerable.cli.commands.trail import ingest, sql, trace
+from answerable.cli.settings import Settings, Verbs
+
+OVERVIEW = """\
+answerable: who owns the identities AI agents act through, what they can reach,
+and who answers for each action.
+
+  person -> agent -> tool -> identity -> action -> resource
+
+Try:
+  answerable demo      the whole chain on sample data, nothing outside needed
+  answerable scan      this home and this folder: agents, tools, credentials
+  answerable --help    every command
+"""
+
+
+class _App(Verbs):
+    sections = (
+        (
+            "Who and what exists",
+            ("scan", "where", *(each.name or "" for each in LISTS)),
+        ),
+        ("Who answers for it", ("who-owns", "attest")),
+        ("What it can reach", ("reach", "can", "who-can")),
+        ("What it did", ("ingest", "trace", "sql", "evidence")),
+        ("This tool", ("demo", "doctor", "completion")),
+    )
+
+
+@click.group(
+    "answerable",
+    cls=_App,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
+)
+@click.pass_context
+def app(ctx: click.Context) -> None:
+    """Govern the identities that AI agents act through.
+
+    Which person, through which agent, with which tool, as which identity, took which
+    action on which resource, and how is each link known?
+    """
+    ctx.ensure_object(Settings)
+    if ctx.invoked_subcommand is None:
+        click.echo(OVERVIEW, nl=False)
+
+
+for command in (
+    *(scan, where, *LISTS, who_owns, attest, reach, can, who_can),
+    *(ingest, trace, sql, evidence, demo, doctor, completion),
+):
+    app.add_command(command)

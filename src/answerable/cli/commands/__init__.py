@@ -1,0 +1,1 @@
+"""One file per part of the chain; each command calls one flow and shows its answer."""

@@ -1,0 +1,124 @@
+"""`evidence`: check the log, prove a record, hand both to an outsider."""
+
+import time
+from pathlib import Path
+
+import click
+
+from answerable.cli.emit import answer
+from answerable.cli.progress import bar
+from answerable.cli.session import opened
+from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
+from answerable.model.errors import UsageError
+
+# A bundle holds whole records; nobody hands out more than this in one file.
+_LARGEST = 1 << 30
+
+
+@click.group(cls=Verbs, short_help="Check the log, prove a record, hand out both.")
+def evidence() -> None:
+    """Check that nothing was changed, and prove it to someone else."""
+
+
+@evidence.command(cls=Verb, short_help="Check every record, or a bundle offline.")
+@click.argument("bundle", required=False, metavar="[BUNDLE]")
+@click.option(
+    "--key", default="", metavar="PUB", help="Public key: a file or its text."
+)
+@click.option(
+    "--checkpoint", default="", metavar="FILE", help="An exported checkpoint."
+)
+@pass_settings
+def verify(settings: Settings, bundle: str | None, key: str, checkpoint: str) -> None:
+    """Check the store, or a BUNDLE with no store at all, and name what does not hold.
+
+    With --checkpoint, also check that the log still contains what that checkpoint
+    signed: only this catches a history rewritten by whoever holds the store's key.
+    """
+    from answerable.flows import prove as flow
+
+    signed = read_file(checkpoint, "--checkpoint") if checkpoint else None
+    text = _key_text(key)
+    with bar(settings) as progress:
+        if bundle:
+            document = flow.verify(
+                read_file(bundle, "BUNDLE"),
+                checkpoint=signed,
+                key=text,
+                now=time.time_ns(),
+                progress=progress,
+            )
+        else:
+            with opened(settings) as session:
+                document = flow.verify(
+                    session.store,
+                    checkpoint=signed,
+                    key=text,
+                    now=session.now,
+                    progress=progress,
+                )
+    answer(document, settings)
+
+
+@evidence.command(cls=Verb, short_help="Prove that a record is in the log.")
+@click.argument("event_id", metavar="ID")
+@pass_settings
+def prove(settings: Settings, event_id: str) -> None:
+    """Show the record ID and the proof that it is in the log."""
+    from answerable.flows import prove as flow
+
+    with opened(settings) as session:
+        document = flow.prove(session.store, event_id, now=session.now)
+    answer(document, settings)
+
+
+@evidence.command(cls=Verb, short_help="Show or export the signed head of the log.")
+@click.option("--export", default="", metavar="FILE", help="Write it to FILE too.")
+@pass_settings
+def checkpoint(settings: Settings, export: str) -> None:
+    """Show the signed head of the log.
+
+    A checkpoint proves little while it stays on the same machine: export it to a
+    place this machine cannot write again.
+    """
+    from answerable.flows import prove as flow
+
+    with opened(settings) as session:
+        document = flow.checkpoint(session.store, now=session.now)
+    answer(document, settings)
+
+
+@evidence.command(cls=Verb, short_help="Write records with their proofs to one file.")
+@click.argument("event_ids", nargs=-1, required=True, metavar="ID...")
+@click.option("--out", default="", metavar="FILE", help="Where to write the bundle.")
+@pass_settings
+def bundle(settings: Settings, event_ids: tuple[str, ...], out: str) -> None:
+    """Put records, their proofs and the checkpoint into one file for an outsider.
+
+    `answerable evidence verify FILE --key PUB` checks it anywhere, with no store.
+    """
+    from answerable.flows import prove as flow
+
+    with opened(settings) as session:
+        document = flow.bundle(session.store, event_ids, now=session.now)
+    answer(document, settings)
+
+
+def read_file(name: str, option: str) -> bytes:
+    """Read a file named on the command line.
+
+    Raises:
+        UsageError: It is not there, not a file, or too large.
+    """
+    path = Path(name).expanduser()
+    if not path.is_file():
+        raise UsageError(f"no such file for {option} (got {name!r})")
+    if path.stat().st_size > _LARGEST:
+        raise UsageError(f"file for {option} is larger than 1 GiB (got {name!r})")
+    return path.read_bytes()
+
+
+def _key_text(key: str) -> str:
+    if key and Path(key).expanduser().is_file():
+        return read_file(key, "--key").decode("utf-8", "replace").strip()
+    return key

@@ -1,0 +1,77 @@
+"""`agents`, `identities`, `credentials`, `people`, `tools`: what the snapshot holds."""
+
+from collections.abc import Callable
+
+import click
+
+from answerable.cli.emit import answer
+from answerable.cli.session import opened
+from answerable.cli.settings import Settings, Verb, Word, pass_settings
+from answerable.model.document import Document
+
+OWNER_STATES = (
+    "attested",
+    "confirmed",
+    "inferred",
+    "suggested",
+    "ambiguous",
+    "team-only",
+    "owner-left",
+    "none",
+)
+
+
+def _listing(name: str, short: str, long: str) -> click.Command:
+    def run(settings: Settings, owner_state: str, kind: str) -> None:
+        from answerable.flows import lists
+
+        flow: Callable[..., Document] = getattr(lists, name)
+        with opened(settings) as session:
+            document = flow(
+                session.inventory(), now=session.now, owner_state=owner_state, kind=kind
+            )
+        answer(document, settings)
+
+    options = (
+        click.option(
+            "--owner-state",
+            default="",
+            type=Word(OWNER_STATES),
+            help="Only those whose owner is known this way.",
+        ),
+        click.option("--kind", default="", metavar="KIND", help="Only this kind."),
+    )
+    wrapped = pass_settings(run)
+    for option in reversed(options):
+        wrapped = option(wrapped)
+    return click.command(name, cls=Verb, short_help=short, help=long)(wrapped)
+
+
+LISTS = (
+    _listing(
+        "agents",
+        "Agents, their tools, and what they act as.",
+        "List the agents found, with their tools, owners and identities.",
+    ),
+    _listing(
+        "identities",
+        "Identities agents can act through.",
+        "List the identities found, with owners and the agents that use them.",
+    ),
+    _listing(
+        "credentials",
+        "Credentials, where they lie, what they prove.",
+        "List the credentials found. A value is never kept: a fingerprint and at most "
+        "four characters of it are.",
+    ),
+    _listing(
+        "people",
+        "People and what they own.",
+        "List the people found and what each answers for.",
+    ),
+    _listing(
+        "tools",
+        "Tools agents carry, and with which credential.",
+        "List the tools found, each with its agent and the credential it uses.",
+    ),
+)

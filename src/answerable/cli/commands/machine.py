@@ -1,0 +1,56 @@
+"""`doctor`, `demo`, `completion`: the tool itself."""
+
+from pathlib import Path
+
+import click
+
+from answerable.cli.emit import answer
+from answerable.cli.settings import Settings, Verb, pass_settings, store_place
+
+
+@click.command(cls=Verb, short_help="What works here, what does not, and why.")
+@pass_settings
+def doctor(settings: Settings) -> None:
+    """Check what this machine offers and say what to do about the rest."""
+    import time
+
+    from answerable.flows import doctor as flow
+
+    root, _ = store_place(settings)
+    answer(flow.doctor(root, now=time.time_ns()), settings)
+
+
+@click.command(cls=Verb, short_help="The whole chain on this machine, in a minute.")
+@click.option("--keep", default="", metavar="DIR", help="Leave estate and store here.")
+@click.pass_context
+def demo(ctx: click.Context, keep: str) -> None:
+    """Write a small sample estate to a temporary folder and ask it every question.
+
+    Nothing outside is needed and nothing of yours is read.
+    """
+    from answerable.cli import demo as story
+    from answerable.cli.main import main
+
+    ctx.exit(story.run(main, Path(keep).expanduser().absolute() if keep else None))
+
+
+@click.command(cls=Verb, short_help="Print the completion script of a shell.")
+@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print what teaches a shell to complete answerable's commands and options.
+
+    \b
+    bash  answerable completion bash > ~/.local/share/bash-completion/completions/answerable
+    zsh   answerable completion zsh > "${fpath[1]}/_answerable"
+    fish  answerable completion fish > ~/.config/fish/completions/answerable.fish
+    """  # noqa: D301 - click reads the \b
+    from click.shell_completion import ShellComplete, get_completion_class
+
+    found = get_completion_class(shell)
+    if found is not None:
+        script = found(
+            ctx.find_root().command, {}, "answerable", "_ANSWERABLE_COMPLETE"
+        )
+        # Straight to the template: bash's own `source` first runs a bash.
+        click.echo(ShellComplete.source(script))

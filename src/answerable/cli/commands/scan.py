@@ -1,0 +1,69 @@
+"""`scan` and `where`: who and what exists, and where that is read."""
+
+from pathlib import Path
+
+import click
+
+from answerable.cli.emit import answer
+from answerable.cli.progress import bar
+from answerable.cli.session import opened
+from answerable.cli.settings import Settings, Verb, home, pass_settings
+
+
+@click.command(cls=Verb, short_help="Take a snapshot of who and what exists.")
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@click.option("--endpoint-url", default="", metavar="URL", help="AWS endpoint to ask.")
+@click.option("--profile", default="", metavar="NAME", help="AWS profile to use.")
+@click.option("--region", default="", metavar="NAME", help="AWS region to use.")
+@pass_settings
+def scan(
+    settings: Settings,
+    sources: tuple[str, ...],
+    endpoint_url: str,
+    profile: str,
+    region: str,
+) -> None:
+    """Take a snapshot of the agents, tools, credentials and identities there are.
+
+    SOURCE is NAME[:LOCATION]; without one, home:~ and repo:. are read.
+
+    \b
+    home:DIR           agent clients and ambient credentials under a home
+    repo:DIR           project configs, workflows, CODEOWNERS
+    aws:FILE           get-account-authorization-details JSON; aws: asks AWS
+    aws-org:FILE       accounts, OUs, SCPs and RCPs
+    aws-resources:FILE resource policies and tags
+    aws-keys:FILE      list-access-keys answers, aws-keys: asks AWS
+    people:FILE        CSV or SCIM export of people, leavers too
+
+    Nothing is executed, no credential that is found is used, and no value of one is
+    kept or shown. Only aws: and aws-keys: without a file open a connection.
+    """  # noqa: D301 - click reads the \b
+    from answerable.flows import scan as flow
+
+    with opened(settings) as session, bar(settings) as progress:
+        document = flow.scan(
+            session.store,
+            sources,
+            now=session.now,
+            home=session.home,
+            cwd=Path.cwd(),
+            endpoint_url=endpoint_url,
+            profile=profile,
+            region=region,
+            progress=progress,
+        )
+    answer(document, settings)
+
+
+@click.command(cls=Verb, short_help="List every place and call a source would read.")
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@pass_settings
+def where(settings: Settings, sources: tuple[str, ...]) -> None:
+    """List every path and API call each source would read, and whether it is there.
+
+    Nothing is read and no connection is opened. Without a SOURCE, home:~ and repo:.
+    """
+    from answerable.flows import where as flow
+
+    answer(flow.where(sources, home=home(), cwd=Path.cwd()), settings)

@@ -1,0 +1,100 @@
+"""`ingest`, `trace`, `sql`: what happened, and who stands behind it."""
+
+import click
+
+from answerable.cli.emit import answer
+from answerable.cli.progress import bar
+from answerable.cli.session import opened
+from answerable.cli.settings import Settings, Verb, pass_settings
+from answerable.cli.times import moment
+
+
+@click.command(cls=Verb, short_help="Read audit logs into the sealed store.")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE:PATH...")
+@pass_settings
+def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
+    """Read audit logs and seal them.
+
+    SOURCE is cloudtrail; PATH is a file, a folder (read recursively, .gz and .zst
+    too) or - for standard input. Reading the same log again stores nothing twice. A
+    record that cannot be read is kept aside and counted.
+    """
+    from answerable.flows import ingest as flow
+
+    with opened(settings) as session, bar(settings) as progress:
+        document = flow.ingest(
+            session.store, sources, now=session.now, progress=progress
+        )
+    answer(document, settings)
+
+
+@click.command(cls=Verb, short_help="Who did it: the chain behind each event.")
+@click.option("--person", default="", metavar="PERSON", help="Only this person's.")
+@click.option("--agent", default="", metavar="AGENT", help="Only this agent's.")
+@click.option("--tool", default="", metavar="TOOL", help="Only through this tool.")
+@click.option("--identity", default="", metavar="ID", help="Only as this identity.")
+@click.option("--credential", default="", metavar="ID", help="Only with this one.")
+@click.option("--action", default="", metavar="GLOB", help="Only these actions.")
+@click.option("--resource", default="", metavar="GLOB", help="Only on these.")
+@click.option("--since", default="", metavar="TIME", help="From then: 7d, a date.")
+@click.option("--until", default="", metavar="TIME", help="Until then.")
+@click.option("--limit", default=1000, show_default=True, help="At most so many rows.")
+@click.option("--tree", is_flag=True, help="Draw the chains in six columns.")
+@click.option("--score", is_flag=True, help="Which hops each source can supply.")
+@pass_settings
+def trace(
+    settings: Settings,
+    person: str,
+    agent: str,
+    tool: str,
+    identity: str,
+    credential: str,
+    action: str,
+    resource: str,
+    since: str,
+    until: str,
+    limit: int,
+    tree: bool,
+    score: bool,
+) -> None:
+    """Show who stands behind each event: person, agent, tool, identity, action, resource.
+
+    Each hop says how it is known: observed, declared, inferred, or missing with the
+    source that would supply it.
+    """
+    from answerable.flows import trace as flow
+
+    with opened(settings) as session:
+        if score:
+            document = flow.score(session.store, now=session.now)
+        else:
+            question = flow.Question(
+                person=person,
+                agent=agent,
+                tool=tool,
+                identity=identity,
+                credential=credential,
+                action=action,
+                resource=resource,
+                since=moment(since, session.now, "--since") if since else 0,
+                until=moment(until, session.now, "--until") if until else 0,
+                limit=limit,
+            )
+            document = flow.trace(session.store, question, now=session.now)
+    answer(document, settings, view="tree" if tree else "")
+
+
+@click.command(cls=Verb, short_help="Ask the views with one SELECT.")
+@click.argument("query")
+@pass_settings
+def sql(settings: Settings, query: str) -> None:
+    """Run one SELECT over the views lineage, agents, identities, credentials, owners.
+
+    Read-only: anything but a single SELECT is refused, and no file outside the store
+    can be read.
+    """
+    from answerable.flows import sql as flow
+
+    with opened(settings) as session:
+        document = flow.sql(session.store, session.inventory(), query, now=session.now)
+    answer(document, settings)

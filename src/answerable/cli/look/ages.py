@@ -1,0 +1,45 @@
+"""Times as a person reads them: relative, in one unit."""
+
+from datetime import UTC, datetime
+
+_STEPS = (
+    (60, 1, "s"),
+    (3_600, 60, "min"),
+    (48 * 3_600, 3_600, "h"),
+    (60 * 86_400, 86_400, "d"),
+    (730 * 86_400, 30 * 86_400, "months"),
+)
+
+
+def span(seconds: int) -> str:
+    """Write a duration in its largest telling unit."""
+    for below, unit, name in _STEPS:
+        if seconds < below:
+            return f"{seconds // unit} {name}"
+    return f"{seconds // (365 * 86_400)} years"
+
+
+def age(seconds: int) -> str:
+    """Write how old something is; under a minute is now."""
+    return "now" if seconds < 60 else f"{span(seconds)} old"
+
+
+def ago(text: object, now: int) -> str:
+    """Write an RFC 3339 time as a distance from now; as it stands if it is none.
+
+    Args:
+        text: The time, None or empty for unknown.
+        now: UTC nanoseconds.
+    """
+    if not isinstance(text, str) or not text:
+        return ""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    seconds = now // 1_000_000_000 - int(at.timestamp())
+    if seconds < 0:
+        return f"in {span(-seconds)}"
+    return "now" if seconds < 60 else f"{span(seconds)} ago"

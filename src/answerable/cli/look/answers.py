@@ -1,0 +1,69 @@
+"""Which view shows which kind of document."""
+
+from collections.abc import Callable, Iterator
+
+from answerable.cli.look import chains, inventory, permissions, plain
+from answerable.cli.look.coverage import coverage_line
+from answerable.cli.look.screen import Screen
+from answerable.model.document import Document
+
+View = Callable[[Document, Screen, int], Iterator[str]]
+
+VIEWS: dict[str, View] = {
+    "agents": inventory.agents,
+    "tools": inventory.tools,
+    "identities": inventory.identities,
+    "credentials": inventory.credentials,
+    "people": inventory.people,
+    "who-owns": inventory.who_owns,
+    "attest": inventory.who_owns,
+    "reach": permissions.reach,
+    "who-can": permissions.reach,
+    "can": permissions.can,
+    "scan": plain.scan,
+    "where": plain.where,
+    "ingest": plain.ingest,
+    "doctor": plain.checks,
+    "verify": plain.checks,
+    "trace": chains.rows,
+    "trace/tree": chains.tree,
+}
+
+# What fills an empty answer: what is missing, and the command that supplies it.
+EMPTY = {
+    "trace": ("no event fits", "answerable ingest cloudtrail:PATH reads a trail"),
+    "reach": ("nothing: no permission found", ""),
+    "who-can": ("nobody, as far as was collected", ""),
+    "sql": ("no rows", ""),
+}
+_UNSCANNED = "answerable scan reads this home and this folder"
+
+
+def render(
+    document: Document, screen: Screen, now: int, view: str = ""
+) -> Iterator[str]:
+    """Show an answer, then what it rests on.
+
+    Args:
+        document: The answer.
+        screen: Where it is shown.
+        now: UTC nanoseconds.
+        view: A second way to show this kind, empty for the usual one.
+    """
+    kind = f"{document.kind}/{view}" if view else document.kind
+    if document.items:
+        yield from VIEWS.get(kind, plain.anything)(document, screen, now)
+    else:
+        yield from _empty(document)
+    yield ""
+    yield coverage_line(document.coverage, screen)
+
+
+def _empty(document: Document) -> Iterator[str]:
+    scanned = bool(document.coverage["sources"])
+    what, fill = EMPTY.get(document.kind, ("", ""))
+    if not what:
+        what = f"no {document.kind} found" if scanned else f"no {document.kind} yet"
+    if not fill and not scanned:
+        fill = _UNSCANNED
+    yield f"{what}: {fill}" if fill else what

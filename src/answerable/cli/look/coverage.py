@@ -1,0 +1,89 @@
+"""One line under every answer: what it rests on, how old that is, what is missing."""
+
+from collections.abc import Iterator
+
+from answerable.cli.look.ages import age
+from answerable.cli.look.screen import Screen
+from answerable.cli.look.text import safe
+from answerable.model.document import Coverage
+
+# The words of coverage as people say them, and the source that would supply them.
+_WORDS = {
+    "identity-policies": ("identity policies", "aws"),
+    "boundaries": ("permissions boundaries", "aws"),
+    "role-trust": ("role trust", "aws"),
+    "access-keys": ("access keys", "aws-keys"),
+    "organization": ("organization", "aws-org"),
+    "scp": ("SCPs", "aws-org"),
+    "rcp": ("RCPs", "aws-org"),
+    "resource-policies": ("resource policies", "aws-resources"),
+    "resource-tags": ("resource tags", "aws-resources"),
+    "session-policies": ("session policies", "aws"),
+    "endpoint-policies": ("endpoint policies", "aws"),
+    "last-used": ("last use", "aws"),
+    "agent-configs": ("agent configs", "home"),
+    "ambient-credentials": ("ambient credentials", "home"),
+    "workflows": ("workflows", "repo"),
+    "codeowners": ("CODEOWNERS", "repo"),
+    "cloudtrail": ("CloudTrail", "cloudtrail"),
+}
+
+
+def coverage_line(coverage: Coverage, screen: Screen) -> str:
+    """Say it in one line; a word missing stands with the source it belongs to."""
+    missing = [*coverage["not_collected"]]
+    parts = []
+    for name, oldest in _oldest(coverage).items():
+        own = [word for word in missing if _belongs(word, name)]
+        missing = [word for word in missing if word not in own]
+        part = f"{safe(name)} {age(oldest)}"
+        if own:
+            part += f" ({_list(own)} not collected)"
+        parts.append(part)
+    if missing:
+        parts.append(f"{_list(missing)} not collected")
+    if coverage["partial"]:
+        parts.append("partial: a source could not be read whole")
+    return "coverage: " + (screen.marks.dot.join(parts) or "nothing scanned yet")
+
+
+def _oldest(coverage: Coverage) -> dict[str, int]:
+    """Take the oldest view of each kind of source."""
+    ages: dict[str, int] = {}
+    for source in coverage["sources"]:
+        name = source["source"].partition(":")[0]
+        ages[name] = max(ages.get(name, 0), source["age_s"])
+    return ages
+
+
+def _belongs(word: str, name: str) -> bool:
+    return name.partition("-")[0] == _WORDS.get(word, ("", ""))[1].partition("-")[0]
+
+
+def _list(words: list[str]) -> str:
+    return ", ".join(_WORDS.get(word, (safe(word), ""))[0] for word in words)
+
+
+def incomplete(coverage: Coverage, allowed: bool) -> Iterator[str]:
+    """Say on standard error which source could not be read whole.
+
+    Args:
+        coverage: Of the answer.
+        allowed: True when `--allow-partial` was given.
+    """
+    if not coverage["partial"]:
+        return
+    lame = [source for source in coverage["sources"] if source["problems"]]
+    for source in lame[:3]:
+        first, *rest = source["problems"]
+        more = f" (and {len(rest)} more)" if rest else ""
+        yield f"warning: {source['source']}: {first}{more}"
+    if len(lame) > 3:
+        yield f"warning: and {len(lame) - 3} more sources; -o json lists them"
+    if not allowed:
+        yield "hint: this answer is partial; --allow-partial makes its exit code 0"
+
+
+def words(missing: list[str]) -> str:
+    """Name what was not collected, as people say it."""
+    return _list(missing)

@@ -1,0 +1,234 @@
+"""Who and what exists, as tables."""
+
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from answerable.cli.look.ages import ago
+from answerable.cli.look.screen import Screen
+from answerable.cli.look.table import Column, table
+from answerable.cli.look.text import safe
+from answerable.model.document import (
+    AgentItem,
+    CredentialItem,
+    Document,
+    EvidenceItem,
+    IdentityItem,
+    OwnerItem,
+    PersonItem,
+    ToolCredentialItem,
+    ToolItem,
+    WhoOwnsItem,
+)
+
+_SHOWN = 2
+
+
+def owner_text(owner: OwnerItem) -> str:
+    """Say word, person, score; never an empty cell."""
+    if owner["state"] == "none" or not owner["person"]:
+        return owner["state"] or "none"
+    person = owner["person"].removeprefix("person:")
+    return f"{owner['state']} {person} {owner['score']:.2f}"
+
+
+def some(names: Sequence[str]) -> str:
+    """Name the first few of a list, and count the rest."""
+    rest = len(names) - _SHOWN
+    text = ", ".join(names[:_SHOWN])
+    return f"{text} +{rest}" if rest > 0 else text
+
+
+def identity_name(identity: str) -> str:
+    """Show an ARN's account and resource; the rest is the same for all."""
+    parts = identity.split(":", 5)
+    if len(parts) == 6 and parts[0] == "arn" and parts[2] == "iam":
+        return f"{parts[4]}:{parts[5]}" if parts[4] else parts[5]
+    return identity
+
+
+def credential_text(credential: ToolCredentialItem | None) -> str:
+    """Say what kind of credential it is and how it is held, never what it is."""
+    if credential is None:
+        return "none stated"
+    hint = f" ...{credential['hint']}" if credential["hint"] else ""
+    return f"{credential['class']} {credential['kind']}{hint}"
+
+
+def agents(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """One row per agent: its owner, its tools, and what it acts as."""
+    columns = (
+        Column("agent", 0),
+        Column("owner", 1, floor=10),
+        Column("tools", 3, floor=8),
+        Column("acts as", 2, floor=14),
+        Column("runs", 4),
+        Column("kind", 5),
+        Column("place", 6, floor=12),
+    )
+    rows = []
+    for item in cast("Sequence[AgentItem]", document.items):
+        tools = list(dict.fromkeys(tool["server"] for tool in item["tools"]))
+        identities = [identity_name(each) for each in item["identities"]]
+        rows.append(
+            (
+                item["id"],
+                owner_text(item["owner"]),
+                some(tools) or "none known",
+                some(identities) or "not known",
+                "unattended" if item["unattended"] else "attended",
+                item["kind"],
+                item["place"],
+            )
+        )
+    yield from table(columns, rows, screen)
+
+
+def tools(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """One row per tool and agent."""
+    columns = (
+        Column("tool", 0),
+        Column("agent", 2, floor=14),
+        Column("credential", 1, floor=12),
+        Column("acts as", 2, floor=14),
+        Column("runs", 4),
+        Column("target", 5, floor=12),
+    )
+    rows = []
+    for item in cast("Sequence[ToolItem]", document.items):
+        runs = "unattended" if item["unattended"] else "attended"
+        identities = [identity_name(each) for each in item["identities"]]
+        rows.append(
+            (
+                item["id"],
+                item["agent"],
+                credential_text(item["credential"]),
+                some(identities) or "not known",
+                runs if item["enabled"] else "disabled",
+                item["target"],
+            )
+        )
+    yield from table(columns, rows, screen)
+
+
+def identities(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """One row per identity."""
+    columns = (
+        Column("identity", 0),
+        Column("owner", 1, floor=10),
+        Column("agents", 2, floor=10),
+        Column("keys", 4, right=True),
+        Column("last used", 3),
+        Column("kind", 4),
+        Column("created", 5),
+    )
+    rows = [
+        (
+            item["id"],
+            owner_text(item["owner"]),
+            some(item["agents"]) or "none known",
+            str(len(item["credentials"]) or ""),
+            ago(item["last_used_at"], now) or "not known",
+            item["kind"],
+            ago(item["created_at"], now),
+        )
+        for item in cast("Sequence[IdentityItem]", document.items)
+    ]
+    yield from table(columns, rows, screen)
+
+
+def credentials(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """One row per credential: what it is, where it lies, what it proves."""
+    columns = (
+        Column("credential", 0),
+        Column("class", 2),
+        Column("lives", 1, floor=8),
+        Column("proves", 1, floor=16),
+        Column("owner", 2, floor=10),
+        Column("lies in", 3, floor=14),
+        Column("places", 5, right=True),
+        Column("last used", 6),
+    )
+    rows = []
+    for item in cast("Sequence[CredentialItem]", document.items):
+        proves = identity_name(item["identity"]) if item["identity"] else item["how"]
+        places = item["places"]
+        rows.append(
+            (
+                item["id"],
+                item["class"],
+                _lives(item, now),
+                proves or "not known",
+                owner_text(item["owner"]),
+                places[0]["place"] if places else "",
+                str(len(places)) if len(places) > 1 else "",
+                ago(item["last_used_at"], now),
+            )
+        )
+    yield from table(columns, rows, screen)
+
+
+def _lives(item: CredentialItem, now: int) -> str:
+    """Say static, short-lived, federated or ambient, then the age or the time left."""
+    if item["expires_at"]:
+        end = ago(item["expires_at"], now)
+        return (
+            f"{item['lifetime']}, {'ends ' if end.startswith('in') else 'ended '}{end}"
+        )
+    if item["created_at"]:
+        return f"{item['lifetime']}, made {ago(item['created_at'], now)}"
+    return item["lifetime"]
+
+
+def people(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """One row per person or team."""
+    columns = (
+        Column("person", 0),
+        Column("name", 2, floor=8),
+        Column("is", 1),
+        Column("owns", 1, right=True),
+        Column("also known as", 3, floor=12),
+    )
+    rows = [
+        (
+            item["id"],
+            item["name"],
+            ("team" if item["team"] else "here") if item["alive"] else "left",
+            str(len(item["owns"])),
+            some(item["aliases"]),
+        )
+        for item in cast("Sequence[PersonItem]", document.items)
+    ]
+    yield from table(columns, rows, screen)
+
+
+def who_owns(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Answer first, then the evidence for each candidate."""
+    for item in cast("Sequence[WhoOwnsItem]", document.items):
+        person = (item["person"] or "").removeprefix("person:")
+        answer = (
+            f"{item['state']} {person} {item['score']:.2f}" if person else item["state"]
+        )
+        yield f"{safe(item['id'])}"
+        margin = f" (margin {item['margin']:.2f})" if item["candidates"] else ""
+        yield f"owner: {safe(answer)}{margin}"
+        for candidate in item["candidates"]:
+            yield ""
+            yield f"{safe(candidate['person'])} {candidate['score']:.2f}"
+            for evidence in candidate["evidence"]:
+                yield from screen.wrap("  " + _evidence(evidence, now), "    ")
+        if not item["candidates"]:
+            yield "no evidence: name the owner with answerable attest ID --owner PERSON"
+
+
+def _evidence(evidence: EvidenceItem, now: int) -> str:
+    """Say what speaks for a person; a quote comes from the source, word for word."""
+    parts = [f"{evidence['weight']:.2f} {safe(evidence['kind'])}"]
+    if evidence["reference"]:
+        parts.append(f'"{safe(evidence["reference"])}"')
+    parts.append("in " + safe(evidence["place"] or evidence["source"]))
+    seen = ago(evidence["observed_at"], now)
+    if seen:
+        parts.append(f"({seen})")
+    if evidence["written_by"] == "self-reported":
+        parts.append("[self-reported: shown, not counted]")
+    return " ".join(parts)

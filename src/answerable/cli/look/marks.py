@@ -1,0 +1,81 @@
+"""The marks: hops, verdicts and yes or no, with plain letters where needed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """One set of marks; a mark never stands without its word or its place.
+
+    Attributes:
+        hops: The stroke that leads to a node, by status, four cells each.
+        hop: One cell by status, for tables.
+        verdicts: Mark by verdict.
+        yes: Found, or fine.
+        no: Not found, or not fine.
+        ellipsis: Stands for what was cut out of the middle.
+        dot: Separates the parts of a line.
+        rule: Under a table's head.
+        branch: Before a sub-agent.
+        times: Before a count.
+    """
+
+    hops: Mapping[str, str]
+    hop: Mapping[str, str]
+    verdicts: Mapping[str, str]
+    yes: str
+    no: str
+    ellipsis: str
+    dot: str
+    rule: str
+    branch: str
+    times: str
+
+
+UNICODE = Marks(
+    hops={
+        "observed": " ── ",
+        "declared": " ─ ─",
+        "inferred": " ···",
+        "missing": " ∅  ",
+    },
+    hop={"observed": "─", "declared": "╌", "inferred": "·", "missing": "∅"},
+    verdicts={"always": "✔", "only-if": "◑", "never": "✘"},
+    yes="✔",
+    no="✘",
+    ellipsis="…",
+    dot=" · ",
+    rule="─",
+    branch="└ ",
+    times="×",  # noqa: RUF001 - the multiplication sign is meant
+)
+
+ASCII = Marks(
+    hops={
+        "observed": " -- ",
+        "declared": " - -",
+        "inferred": " ...",
+        "missing": " 0  ",
+    },
+    hop={"observed": "-", "declared": "~", "inferred": ".", "missing": "0"},
+    verdicts={"always": "+", "only-if": "~", "never": "x"},
+    yes="+",
+    no="x",
+    ellipsis="..",
+    dot=" - ",
+    rule="-",
+    branch="` ",
+    times="x",
+)
+
+
+def marks_for(encoding: str | None) -> Marks:
+    """Choose the marks that an encoding can write."""
+    try:
+        "".join(
+            (*UNICODE.hops.values(), *UNICODE.verdicts.values(), "…·└×")  # noqa: RUF001 - meant
+        ).encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return ASCII
+    return UNICODE

@@ -1,0 +1,15 @@
+"""Colour, which never says anything a word or a mark does not say too."""
+
+_RESET = "\x1b[0m"
+_GREEN, _YELLOW, _RED, _DIM = (f"\x1b[{code}m" for code in (32, 33, 31, 2))
+
+_COLOURS = {"✔": _GREEN, "◑": _YELLOW, "✘": _RED, "∅": _YELLOW}
+
+
+def paint(line: str) -> str:
+    """Colour the marks of a finished line, and dim the line about coverage."""
+    if line.startswith("coverage:"):
+        return f"{_DIM}{line}{_RESET}"
+    for mark, colour in _COLOURS.items():
+        line = line.replace(mark, f"{colour}{mark}{_RESET}")
+    return line

@@ -1,0 +1,148 @@
+"""What the machine did and what it checked; and any document without its own view."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from answerable.cli.look.screen import Screen
+from answerable.cli.look.table import Column, table
+from answerable.cli.look.text import safe
+from answerable.model.document import (
+    CheckItem,
+    Document,
+    IngestItem,
+    ProbeItem,
+    ScanItem,
+)
+
+
+def scan(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Show what each source gave, then the snapshot's name."""
+    items = cast("Sequence[ScanItem]", document.items)
+    columns = (
+        Column("source", 0),
+        Column("agents", 2, right=True),
+        Column("tools", 3, right=True),
+        Column("credentials", 2, right=True),
+        Column("identities", 2, right=True),
+        Column("policies", 4, right=True),
+        Column("problems", 1, right=True),
+    )
+    rows = [
+        (
+            item["source"],
+            _count(item["agents"]),
+            _count(item["tools"]),
+            _count(item["credentials"]),
+            _count(item["identities"]),
+            _count(item["policies"]),
+            _count(len(item["problems"])),
+        )
+        for item in items
+    ]
+    yield from table(columns, rows, screen)
+    for name in dict.fromkeys(item["snapshot"] for item in items):
+        if name:
+            yield f"snapshot: {safe(name)}"
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number else ""
+
+
+def where(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Show each place, and whether it is there."""
+    items = cast("Sequence[ProbeItem]", document.items)
+    found = {
+        True: f"{screen.marks.yes} found",
+        False: f"{screen.marks.no} absent",
+        None: "? not asked",
+    }
+    columns = (
+        Column("", 1),
+        Column("place", 0, floor=24),
+        Column("what", 2, floor=12),
+        Column("source", 3, floor=8),
+    )
+    rows = [
+        (found[item["found"]], item["place"], item["what"], item["source"])
+        for item in items
+    ]
+    yield from table(columns, rows, screen)
+
+
+def ingest(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Show what was read, stored, already there and kept aside."""
+    items = cast("Sequence[IngestItem]", document.items)
+    columns = (
+        Column("source", 0, floor=16),
+        Column("read", 1, right=True),
+        Column("stored", 1, right=True),
+        Column("duplicate", 2, right=True),
+        Column("conflict", 2, right=True),
+        Column("quarantined", 1, right=True),
+        Column("files", 3, right=True),
+        Column("segments", 4, right=True),
+        Column("seconds", 5, right=True),
+    )
+    rows = [
+        (
+            item["source"],
+            f"{item['read']:,}",
+            f"{item['stored']:,}",
+            f"{item['duplicate']:,}",
+            f"{item['conflict']:,}",
+            f"{item['quarantined']:,}",
+            f"{item['files']:,}",
+            f"{item['segments']:,}",
+            f"{item['seconds']:.1f}",
+        )
+        for item in items
+    ]
+    yield from table(columns, rows, screen)
+
+
+def checks(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Show each check; one that does not hold is followed by what to do."""
+    for item in cast("Sequence[CheckItem]", document.items):
+        mark = f"{screen.marks.yes} ok  " if item["ok"] else f"{screen.marks.no} no  "
+        detail = f": {safe(item['detail'])}" if item["detail"] else ""
+        yield from screen.wrap(f"{mark} {safe(item['check'])}{detail}", " " * 6)
+        if item["hint"] and not item["ok"]:
+            yield from screen.wrap(f"      {safe(item['hint'])}", " " * 6)
+
+
+def anything(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Show any document: one item as lines of names and values, more as a table."""
+    names: dict[str, None] = {}
+    for item in document.items:
+        names.update(dict.fromkeys(item))
+    if len(document.items) == 1 and len(names) > 1:
+        longest = max(len(safe(name)) for name in names)
+        for name, value in document.items[0].items():
+            for line in _text(value).splitlines() or [""]:
+                head = f"{safe(name):<{longest}}  "
+                yield from screen.wrap(head + safe(line), " " * (longest + 2))
+        return
+    columns = [Column(safe(name), at, floor=10) for at, name in enumerate(names)]
+    rows = [
+        [_text(item.get(name)).replace("\n", " ") for name in names]
+        for item in document.items
+    ]
+    yield from table(columns, rows, screen)
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case bool():
+            return "yes" if value else "no"
+        case int() | float():
+            return str(value)
+        case bytes():
+            return value.hex()
+        case _:
+            return json.dumps(value, ensure_ascii=True, default=str)

@@ -1,0 +1,54 @@
+"""What the answer is shown on."""
+
+import os
+from dataclasses import dataclass
+from shutil import get_terminal_size
+from typing import TextIO
+
+from answerable.cli.look.marks import UNICODE, Marks, marks_for
+from answerable.cli.look.text import safe, shorten, wrap
+
+# Where no terminal limits the line, this keeps a hostile name from filling the disk.
+_UNLIMITED = 2_000
+_NARROWEST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Width in cells, the marks it can show, and whether it has colours."""
+
+    width: int = 88
+    marks: Marks = UNICODE
+    colour: bool = False
+
+    def short(self, text: str, cells: int) -> str:
+        """Make foreign text safe and fit it into some cells."""
+        return shorten(safe(text), cells, self.marks.ellipsis)
+
+    def wrap(self, text: str, indent: str = "  ") -> list[str]:
+        """Break a line of already safe text to this width."""
+        return wrap(text, self.width, indent)
+
+
+def screen_of(stream: TextIO) -> Screen:
+    """Describe the stream an answer goes to.
+
+    A pipe gets lines of any length unless COLUMNS says otherwise, and no colour.
+    """
+    terminal = stream.isatty()
+    named = os.environ.get("COLUMNS", "")
+    if named.isascii() and named.isdigit() and int(named) > 0:
+        columns = int(named)
+    else:
+        columns = get_terminal_size().columns if terminal else _UNLIMITED
+    plain = not terminal or os.environ.get("NO_COLOR") or _dumb()
+    encoding = getattr(stream, "encoding", None)
+    return Screen(
+        width=min(max(columns, _NARROWEST), _UNLIMITED),
+        marks=marks_for(encoding),
+        colour=not plain,
+    )
+
+
+def _dumb() -> bool:
+    return os.environ.get("TERM", "") == "dumb"

@@ -1,0 +1,103 @@
+"""Tables that fit: columns are dropped by importance, the important one stays whole."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from answerable.cli.look.screen import Screen
+from answerable.cli.look.text import pad, width
+
+_GAP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column.
+
+    Attributes:
+        head: Its title.
+        importance: 0 stays longest; the highest number goes first.
+        floor: A column may be cut down to so many cells, not below; 0 for never.
+        right: Align numbers at their end.
+    """
+
+    head: str
+    importance: int
+    floor: int = 0
+    right: bool = False
+
+
+def table(
+    columns: Sequence[Column], rows: Sequence[Sequence[str]], screen: Screen
+) -> list[str]:
+    """Lay rows out under their heads, within the screen's width.
+
+    Args:
+        columns: One per cell of a row.
+        rows: Cells of foreign text; made safe here.
+        screen: Where it is shown.
+    """
+    cells = [[screen.short(cell, 1_000) for cell in row] for row in rows]
+    natural = [
+        max(width(column.head), *(width(row[at]) for row in cells), 0)
+        for at, column in enumerate(columns)
+    ]
+    # A column with nothing in it tells nothing.
+    kept = [at for at in range(len(columns)) if any(row[at] for row in cells)]
+    kept, widths = _fit(columns, natural, kept or [0], screen.width)
+    lines = [_line([columns[at].head for at in kept], kept, columns, widths)]
+    for row in cells:
+        shown = [screen.short(row[at], widths[at]) for at in kept]
+        lines.append(_line(shown, kept, columns, widths))
+    return lines
+
+
+def _fit(
+    columns: Sequence[Column], natural: list[int], kept: list[int], room: int
+) -> tuple[list[int], list[int]]:
+    """Choose columns and widths: narrow what may be narrowed, then drop."""
+    while True:
+        widths = _narrowed(columns, natural, kept, room)
+        if _total(widths, kept) <= room:
+            return kept, widths
+        if len(kept) == 1:
+            widths[kept[0]] = room
+            return kept, widths
+        kept = [*kept]
+        kept.remove(max(kept, key=lambda at: (columns[at].importance, at)))
+
+
+def _narrowed(
+    columns: Sequence[Column], natural: list[int], kept: list[int], room: int
+) -> list[int]:
+    widths = [*natural]
+    while (over := _total(widths, kept) - room) > 0:
+        loose = [
+            at for at in kept if columns[at].floor and widths[at] > _floor(columns[at])
+        ]
+        if not loose:
+            break
+        # The widest gives first, down to the next widest or to what is needed.
+        widest = max(loose, key=lambda at: widths[at])
+        others = [widths[at] for at in loose if at != widest]
+        step = max(1, widths[widest] - max(others, default=0))
+        room_left = widths[widest] - _floor(columns[widest])
+        widths[widest] -= max(1, min(step, over, room_left))
+    return widths
+
+
+def _floor(column: Column) -> int:
+    return max(column.floor, width(column.head))
+
+
+def _total(widths: list[int], kept: list[int]) -> int:
+    return sum(widths[at] for at in kept) + _GAP * (len(kept) - 1)
+
+
+def _line(
+    cells: list[str], kept: list[int], columns: Sequence[Column], widths: list[int]
+) -> str:
+    padded = [
+        pad(cell, widths[at], columns[at].right)
+        for cell, at in zip(cells, kept, strict=True)
+    ]
+    return (" " * _GAP).join(padded).rstrip()

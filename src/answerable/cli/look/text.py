@@ -1,0 +1,145 @@
+"""Foreign text made safe, measured and shortened.
+
+Names come from files and logs that anybody may have written, so nothing is shown
+before it went through `safe`: an escape sequence in a role's name must not move the
+cursor, and a right-to-left mark must not reverse a line.
+"""
+
+import unicodedata
+
+# Control, format (bidi, zero-width), surrogate, private use, unassigned, separators.
+_UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_COMBINING = {"Mn", "Me"}
+_MOST_COMBINING = 2
+
+
+def safe(text: str) -> str:
+    """Write every character that could do something as its escape."""
+    if text.isascii() and text.isprintable():
+        return text
+    shown = []
+    stacked = 0
+    for letter in text:
+        kind = unicodedata.category(letter)
+        if kind in _COMBINING:
+            stacked += 1
+            shown.append(letter if stacked <= _MOST_COMBINING else _escape(letter))
+            continue
+        stacked = 0
+        if kind == "Zs":
+            shown.append(" ")
+        else:
+            shown.append(_escape(letter) if kind in _UNSAFE else letter)
+    return "".join(shown)
+
+
+def _escape(letter: str) -> str:
+    code = ord(letter)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def width(text: str) -> int:
+    """Count the terminal cells a safe text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_cells, text))
+
+
+def _cells(letter: str) -> int:
+    if unicodedata.category(letter) in _COMBINING:
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+
+
+def clip(text: str, cells: int) -> str:
+    """Take as many characters from the front as fit."""
+    if width(text) <= cells:
+        return text
+    taken = []
+    for letter in text:
+        cells -= _cells(letter)
+        if cells < 0:
+            break
+        taken.append(letter)
+    return "".join(taken)
+
+
+def _clip_front(text: str, cells: int) -> str:
+    return clip(text[::-1], cells)[::-1]
+
+
+def pad(text: str, cells: int, right: bool = False) -> str:
+    """Fill with spaces up to a width."""
+    gap = " " * max(0, cells - width(text))
+    return gap + text if right else text + gap
+
+
+def shorten(text: str, cells: int, ellipsis: str) -> str:
+    """Cut the middle out of a text that is too wide; an ARN keeps its telling end.
+
+    Args:
+        text: Safe text.
+        cells: Most cells to take.
+        ellipsis: What stands for the part cut out.
+    """
+    if width(text) <= cells:
+        return text
+    left = cells - width(ellipsis)
+    if left < 4:
+        return clip(text, cells)
+    parts = text.split(":", 5)
+    if len(parts) == 6 and parts[0] == "arn":
+        return _shorten_arn(text, parts[5], left, ellipsis)
+    head = (left + 1) // 2
+    return clip(text, head) + ellipsis + _clip_front(text, left - head)
+
+
+def _shorten_arn(text: str, resource: str, left: int, ellipsis: str) -> str:
+    """Keep the resource whole when it fits; else its head and its last segment."""
+    if width(resource) <= left:
+        return clip(text, left - width(resource)) + ellipsis + resource
+    tail = resource.rpartition("/")[2]
+    tail = _clip_front(tail, left * 2 // 3)
+    front = text if left > 48 else resource
+    return clip(front, left - width(tail)) + ellipsis + tail
+
+
+def wrap(text: str, cells: int, indent: str = "") -> list[str]:
+    """Break a safe text at spaces into lines that fit; later lines are indented.
+
+    A word that is wider than a line is broken where the line ends.
+    """
+    if width(text) <= cells or cells <= width(indent) + 1:
+        return [text]
+    lines: list[str] = []
+    line = ""
+    for word in _words(text):
+        candidate = line + word
+        if width(candidate.rstrip()) <= cells:
+            line = candidate
+            continue
+        if line.strip():
+            lines.append(line.rstrip())
+            line = indent + word.lstrip()
+        else:
+            line = candidate
+        while width(line.rstrip()) > cells:
+            head = clip(line, cells)
+            lines.append(head)
+            line = indent + line[len(head) :]
+    if line.strip():
+        lines.append(line.rstrip())
+    return lines
+
+
+def _words(text: str) -> list[str]:
+    """Split before each run of spaces, keeping the spaces with the word after."""
+    words: list[str] = []
+    for piece in text.split(" "):
+        if words and words[-1].strip() == "":
+            words[-1] += " " + piece
+        else:
+            words.append(piece if not words else " " + piece)
+    return words

@@ -1,0 +1,97 @@
+"""argv in, exit code out: the one place where every error ends.
+
+Nothing heavy is imported here; a command imports the flow it calls when it runs.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from answerable.cli.app import app
+from answerable.cli.look.text import safe
+from answerable.cli.refusals import FINE, Refusal, refusal_of, trail_of
+from answerable.cli.settings import Settings
+
+_COMPLETE = "_ANSWERABLE_COMPLETE"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: Words after the program's name; the process's own when None.
+
+    Returns:
+        The exit code; see docs/cli.md.
+    """
+    _write_anything()
+    asked = os.environ.get(_COMPLETE)
+    if asked and argv is None:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(app, {}, "answerable", _COMPLETE, asked)
+    settings = Settings()
+    try:
+        code = _run(list(sys.argv[1:] if argv is None else argv), settings)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_output()
+        return FINE
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error ends here
+        return _refuse(error, settings)
+    return code
+
+
+def _run(words: list[str], settings: Settings) -> int:
+    try:
+        with app.make_context("answerable", words, obj=settings) as context:
+            app.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    return FINE
+
+
+def _refuse(error: BaseException, settings: Settings) -> int:
+    refusal = refusal_of(error)
+    lines = trail_of(error) if settings.debug else []
+    try:
+        sys.stdout.flush()
+        for line in (*lines, *_two_lines(refusal)):
+            sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+    except BrokenPipeError:
+        _forget_output()
+    except OSError:
+        # Nowhere left to say it; the exit code still does.
+        return refusal.code
+    return refusal.code
+
+
+def _two_lines(refusal: Refusal) -> list[str]:
+    lines = [f"error: {_one_line(refusal.message)}"]
+    if refusal.hint:
+        lines.append(f"hint: {_one_line(refusal.hint)}")
+    return lines
+
+
+def _one_line(text: str) -> str:
+    return safe(" ".join(text.split()))
+
+
+def _write_anything() -> None:
+    """Let a character the terminal cannot show be written as an escape."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def _forget_output() -> None:
+    """Keep the interpreter from complaining about a closed pipe on its way out."""
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+    except (OSError, ValueError):
+        return

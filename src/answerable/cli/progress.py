@@ -1,0 +1,53 @@
+"""A bar on a terminal, nothing otherwise."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from shutil import get_terminal_size
+
+from answerable.cli.look.text import clip, safe
+from answerable.cli.settings import Settings
+from answerable.model.connector import no_progress
+
+# Redrawing more often than the eye sees costs time and gains nothing.
+_PAUSE = 0.1
+_WIDTH = 24
+_ERASE = "\r\x1b[K"
+
+
+@contextmanager
+def bar(settings: Settings) -> Iterator[Callable[[int, int, str], None]]:
+    """Hand out a progress function that draws on standard error.
+
+    It draws only where standard error is a terminal and `--quiet` was not given, and
+    leaves no trace on it afterwards.
+    """
+    if settings.quiet or not sys.stderr.isatty():
+        yield no_progress
+        return
+    drawn = [0.0]
+
+    def draw(done: int, total: int, what: str) -> None:
+        moment = time.monotonic()
+        if moment - drawn[0] < _PAUSE:
+            return
+        drawn[0] = moment
+        columns = get_terminal_size().columns
+        sys.stderr.write(_ERASE + clip(_line(done, total, safe(what)), columns - 1))
+        sys.stderr.flush()
+
+    try:
+        yield draw
+    finally:
+        if drawn[0]:
+            sys.stderr.write(_ERASE)
+            sys.stderr.flush()
+
+
+def _line(done: int, total: int, what: str) -> str:
+    if total <= 0:
+        return f"{done:,} {what}"
+    share = min(1.0, max(0.0, done / total))
+    filled = round(share * _WIDTH)
+    return f"[{'#' * filled}{'.' * (_WIDTH - filled)}] {share:4.0%} {what}"

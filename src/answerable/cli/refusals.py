@@ -1,0 +1,171 @@
+"""What went wrong, as an exit code and two lines a person can act on.
+
+0 fine; 1 an expectation or a verification did not hold; 2 usage; 3 partial; 4 a bug;
+5 the environment refused; 130 interrupted. Of several, 4, 5, 2, 1, 3 comes first.
+"""
+
+import errno
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import click
+from click.exceptions import NoSuchCommand, NoSuchOption
+
+from answerable.model.errors import (
+    AnswerableError,
+    EnvironmentRefused,
+    ParseError,
+    PartialError,
+    UsageError,
+    VerificationError,
+)
+
+FINE, FAILED, USAGE, PARTIAL, BUG, REFUSED = range(6)
+INTERRUPTED = 130
+_PRECEDENCE = (INTERRUPTED, BUG, REFUSED, USAGE, FAILED, PARTIAL)
+
+_KINDS: tuple[tuple[type[AnswerableError], int], ...] = (
+    (UsageError, USAGE),
+    (PartialError, PARTIAL),
+    (ParseError, PARTIAL),
+    (VerificationError, FAILED),
+    (EnvironmentRefused, REFUSED),
+)
+
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a command did not answer.
+
+    Attributes:
+        code: Exit code.
+        message: One line.
+        hint: The next step, may be empty.
+    """
+
+    code: int
+    message: str
+    hint: str = ""
+
+
+def worst(codes: Iterable[int]) -> int:
+    """Choose the code to end with when several apply."""
+    seen = set(codes)
+    return next((code for code in _PRECEDENCE if code in seen), FINE)
+
+
+def refusal_of(error: BaseException) -> Refusal:
+    """Say what an error means to whoever typed the command."""
+    match error:
+        case KeyboardInterrupt() | click.Abort():
+            return Refusal(INTERRUPTED, "interrupted", "run the command again")
+        case AnswerableError():
+            code = next((code for kind, code in _KINDS if isinstance(error, kind)), BUG)
+            return Refusal(code, error.message, error.hint)
+        case click.ClickException():
+            return _usage(error)
+        case MemoryError():
+            return Refusal(
+                REFUSED, "out of memory", "close other programs, or ask about less"
+            )
+        case OSError():
+            return _os(error)
+        case _:
+            return Refusal(
+                BUG,
+                f"internal error ({_name(error)} in {_where(error)})",
+                "this is a bug: run it again with --debug and report what that prints",
+            )
+
+
+def _name(error: BaseException) -> str:
+    return type(error).__name__
+
+
+def _where(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "answerable" in frame.filename]
+    if not ours:
+        return "answerable"
+    name = ours[-1].filename.replace("\\", "/").rpartition("answerable/")[2]
+    return f"{name}:{ours[-1].lineno}"
+
+
+def _os(error: OSError) -> Refusal:
+    place = f": {error.filename}" if isinstance(error.filename, str) else ""
+    what = (error.strerror or _name(error)).lower() + place
+    if error.errno in _DISK:
+        return Refusal(REFUSED, what, "make room, or name another store: --store DIR")
+    if error.errno in _FORBIDDEN:
+        return Refusal(
+            REFUSED, what, "ask for the permission, or name another store: --store DIR"
+        )
+    return Refusal(REFUSED, what, "answerable doctor says what works here")
+
+
+def _usage(error: click.ClickException) -> Refusal:
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "answerable"
+    hint = f"{path} --help"
+    match error:
+        case NoSuchCommand():
+            message = f"no such command (got {error.command_name!r})"
+            hint = _nearest_command(error, context) or hint
+        case NoSuchOption():
+            message = f"no such option (got {error.option_name!r})"
+            near = _nearest_option(error, context)
+            hint = f"did you mean {near}?" if near else hint
+        case _:
+            message = error.format_message().rstrip(".")
+            message = message[:1].lower() + message[1:]
+    return Refusal(USAGE, message, hint)
+
+
+def _nearest_command(error: NoSuchCommand, context: click.Context | None) -> str:
+    """Name the nearest command, or the group a command stands in."""
+    if context is None or not isinstance(context.command, click.Group):
+        return ""
+    commands = context.command.commands
+    near = get_close_matches(error.command_name.lower(), commands, 1, 0.5)
+    if near:
+        return f"did you mean {context.command_path} {near[0]}?"
+    for name, group in commands.items():
+        if isinstance(group, click.Group) and error.command_name in group.commands:
+            return f"did you mean {context.command_path} {name} {error.command_name}?"
+    return ""
+
+
+def _nearest_option(error: NoSuchOption, context: click.Context | None) -> str:
+    names: list[str] = list(error.possibilities or ())
+    if context is not None:
+        for param in context.command.get_params(context):
+            names += [*param.opts, *param.secondary_opts]
+    near = get_close_matches(
+        error.option_name, [name for name in names if name.startswith("--")], 1
+    )
+    return near[0] if near else ""
+
+
+def trail_of(error: BaseException) -> list[str]:
+    """Tell where an error happened, for `--debug`.
+
+    Frames and type names only. What other libraries put into their messages may quote
+    what was being read, and what was being read may be a secret.
+    """
+    lines: list[str] = []
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        lines.append(f"{_name(current)} raised at, innermost last:")
+        lines += [
+            f"  {frame.filename}:{frame.lineno} in {frame.name}"
+            for frame in traceback.extract_tb(current.__traceback__)
+        ]
+        current = current.__cause__ or current.__context__
+    return lines

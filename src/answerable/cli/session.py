@@ -1,0 +1,50 @@
+"""Opening the store for one command, and closing it again."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from answerable.cli.settings import Settings, home, store_place
+
+if TYPE_CHECKING:
+    from answerable.model.inventory import Inventory
+    from answerable.store.store import Store
+
+
+class Session:
+    """A store, opened, with the moment the command started.
+
+    Attributes:
+        store: The store.
+        snapshot: The snapshot named with `STORE@SNAPSHOT`, empty for the latest.
+        now: UTC nanoseconds.
+    """
+
+    def __init__(self, store: "Store", snapshot: str, now: int) -> None:
+        self.store = store
+        self.snapshot = snapshot
+        self.now = now
+
+    @property
+    def home(self) -> Path:
+        """The home directory."""
+        return home()
+
+    def inventory(self) -> "Inventory":
+        """Load the snapshot the command speaks of."""
+        from answerable.flows import snapshots
+
+        return snapshots.load(self.store, self.snapshot)
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Session]:
+    """Open the store of these settings; a missing one is made, empty."""
+    from answerable.store.store import Store
+
+    root, snapshot = store_place(settings)
+    now = time.time_ns()
+    with Store.open(root, now=now) as store:
+        yield Session(store, snapshot, now)

@@ -1,0 +1,261 @@
+"""What holds for every command: where the store is, and in what form to answer."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from answerable import __version__
+from answerable.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+FORMATS = ("table", "json", "ndjson", "csv")
+
+
+@dataclass(slots=True)
+class Settings:
+    """The options every command takes, before or after its name.
+
+    Attributes:
+        store: `DIR` or `DIR@SNAPSHOT`, empty for the usual place.
+        output: One of `FORMATS`.
+        quiet: No progress, warnings or hints.
+        debug: Show where an internal error happened.
+        allow_partial: Exit 0 where a source could not be read whole.
+    """
+
+    store: str = ""
+    output: str = "table"
+    quiet: bool = False
+    debug: bool = False
+    allow_partial: bool = False
+
+
+def store_place(settings: Settings) -> tuple[Path, str]:
+    """Find the store's folder and the snapshot named with it.
+
+    `--store`, else `$ANSWERABLE_STORE`, else `$XDG_DATA_HOME/answerable`, else
+    `~/.local/share/answerable`. Never the working directory unless it is named: a
+    cloned repository must not be able to plant a store.
+
+    Raises:
+        UsageError: No home directory is known and no store was named.
+    """
+    named = settings.store or os.environ.get("ANSWERABLE_STORE", "")
+    if named:
+        return _with_snapshot(named)
+    data = os.environ.get("XDG_DATA_HOME", "")
+    # The XDG specification has relative paths ignored; here that is also what keeps
+    # the working directory out.
+    if data and Path(data).is_absolute():
+        return Path(data) / "answerable", ""
+    return home() / ".local" / "share" / "answerable", ""
+
+
+def home() -> Path:
+    """Find the home directory.
+
+    Raises:
+        UsageError: None is known.
+    """
+    try:
+        found = Path.home()
+    except RuntimeError:
+        found = Path()
+    if not found.is_absolute():
+        raise UsageError("no home directory is known", "name a store: --store DIR")
+    return found
+
+
+def _with_snapshot(named: str) -> tuple[Path, str]:
+    whole = Path(named).expanduser()
+    folder, at, snapshot = named.rpartition("@")
+    # A folder whose own name holds an @ wins over the reading as a snapshot.
+    if not at or not folder or "/" in snapshot or whole.is_dir():
+        return whole.absolute(), ""
+    if not snapshot:
+        raise UsageError(
+            f"no snapshot after the @ (got {named!r}, expected DIR@SNAPSHOT)",
+            "answerable scan prints the name of each snapshot",
+        )
+    return Path(folder).expanduser().absolute(), snapshot
+
+
+class Word(click.ParamType[str]):
+    """One of a few words; a near miss is told the right one."""
+
+    name = "word"
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = tuple(words)
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """Accept a listed word, whatever its case."""
+        text = str(value)
+        if not text or text.lower() in self.words:
+            return text.lower()
+        near = get_close_matches(text.lower(), self.words, 1)
+        raise UsageError(
+            f"unknown word for {_option_name(param)} "
+            f"(got {text!r}, expected {', '.join(self.words)})",
+            f"did you mean {near[0]}?" if near else "",
+        )
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Show the words."""
+        return "|".join(self.words)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem]":
+        """Complete to the words."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(w) for w in self.words if w.startswith(incomplete)]
+
+
+def _option_name(param: click.Parameter | None) -> str:
+    if param is None:
+        return "this option"
+    names = [*param.opts, *param.secondary_opts]
+    return max(names, key=len) if names else str(param.name)
+
+
+def _keep(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    if value and param.name:
+        setattr(ctx.ensure_object(Settings), param.name, value)
+
+
+def _version(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    if value:
+        click.echo(f"answerable {__version__}")
+        ctx.exit()
+
+
+def _everywhere() -> list[click.Parameter]:
+    """Make the options that stand before or after a command's name."""
+    return [
+        click.Option(
+            ["--store"],
+            metavar="DIR[@SNAPSHOT]",
+            help="Where the store is; with @, a snapshot in it.",
+            callback=_keep,
+            expose_value=False,
+        ),
+        click.Option(
+            ["-o", "--output"],
+            type=Word(FORMATS),
+            metavar="FORM",
+            help=f"{', '.join(FORMATS)}; a table unless said.",
+            callback=_keep,
+            expose_value=False,
+        ),
+        click.Option(
+            ["-q", "--quiet"],
+            is_flag=True,
+            help="The answer alone: no progress, warnings or hints.",
+            callback=_keep,
+            expose_value=False,
+        ),
+        click.Option(
+            ["--allow-partial"],
+            is_flag=True,
+            help="Exit 0 where a source could not be read whole.",
+            callback=_keep,
+            expose_value=False,
+        ),
+        click.Option(
+            ["--debug"],
+            is_flag=True,
+            help="Say where an internal error happened.",
+            callback=_keep,
+            expose_value=False,
+        ),
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            help="Show the version.",
+            callback=_version,
+            expose_value=False,
+        ),
+    ]
+
+
+class Verb(click.Command):
+    """A command that takes the shared options too."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Add the shared options to the command's own."""
+        return [*super().get_params(ctx), *_everywhere()]
+
+    def format_options(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        """Show the command's own options first, the shared ones below."""
+        format_options(self, ctx, formatter)
+
+
+def format_options(
+    command: click.Command, ctx: click.Context, formatter: click.HelpFormatter
+) -> None:
+    """Write the two option sections of a help page."""
+    shared = {param.name for param in _everywhere()}
+    own: list[tuple[str, str]] = []
+    everywhere: list[tuple[str, str]] = []
+    for param in command.get_params(ctx):
+        record = param.get_help_record(ctx)
+        if record is not None:
+            (everywhere if param.name in shared else own).append(record)
+    if own:
+        with formatter.section("Options"):
+            formatter.write_dl(own)
+    with formatter.section("Options of every command, before or after its name"):
+        formatter.write_dl(everywhere, col_max=24)
+
+
+class Verbs(click.Group):
+    """A group that takes the shared options too; `sections` orders its help.
+
+    Attributes:
+        sections: Title and command names, in the order shown.
+    """
+
+    command_class = Verb
+    sections: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Add the shared options to the group's own."""
+        return [*super().get_params(ctx), *_everywhere()]
+
+    def format_options(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        """Show commands first, then options."""
+        self.format_commands(ctx, formatter)
+        format_options(self, ctx, formatter)
+
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        """Show the commands, section by section."""
+        sections = self.sections or (("Commands", tuple(sorted(self.commands))),)
+        for title, names in sections:
+            rows = [
+                (name, self.commands[name].get_short_help_str(limit=70))
+                for name in names
+                if name in self.commands
+            ]
+            with formatter.section(title):
+                formatter.write_dl(rows, col_max=16)
+
+
+pass_settings = click.make_pass_decorator(Settings, ensure=True)

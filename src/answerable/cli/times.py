@@ -1,0 +1,39 @@
+"""Moments as people write them: `7d`, `2026-11-02`, `2026-11-02T10:00:00Z`."""
+
+import re
+from datetime import UTC, datetime
+
+from answerable.model.errors import UsageError
+
+_AGO = re.compile(r"([0-9]{1,6})\s*(s|m|h|d|w)")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_SECOND = 1_000_000_000
+
+
+def moment(text: str, now: int, option: str) -> int:
+    """Read a moment as UTC nanoseconds; a time without a zone is UTC.
+
+    Args:
+        text: A span before now, a date, or an RFC 3339 time.
+        now: UTC nanoseconds.
+        option: The option it was given to, for the message.
+
+    Raises:
+        UsageError: It is none of these.
+    """
+    bare = text.strip().lower()
+    if bare == "now":
+        return now
+    ago = _AGO.fullmatch(bare)
+    if ago:
+        return now - int(ago[1]) * _UNITS[ago[2]] * _SECOND
+    try:
+        at = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(
+            f"not a time for {option} (got {text!r}, expected 7d, 2026-11-02 or "
+            "2026-11-02T10:00:00Z)"
+        ) from None
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    return int(at.timestamp()) * _SECOND + at.microsecond * 1_000
