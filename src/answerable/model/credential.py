@@ -16,6 +16,7 @@ class CredentialClass(StrEnum):
     KEYCHAIN = "keychain/input-ref"
     OAUTH = "oauth"
     AMBIENT = "ambient"
+    RECORD = "record"  # the platform's own list of it: no value lies there
 
 
 class Lifetime(StrEnum):
