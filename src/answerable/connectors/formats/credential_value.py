@@ -1,0 +1,106 @@
+"""What the shape of a value says: known token shapes, placeholders, randomness.
+
+Every pattern is a run of character classes, matched whole and against at most
+SHAPE_LIMIT characters, so matching is linear.
+"""
+
+import math
+import re
+from collections import Counter
+
+from answerable.model.ids import is_access_key_id
+
+SHAPE_LIMIT = 16_384
+
+_SHAPES = tuple(
+    (kind, re.compile(pattern))
+    for kind, pattern in (
+        ("github-token", r"gh[oprsu]_[A-Za-z0-9]{10,}"),
+        ("github-token", r"github_pat_[A-Za-z0-9_]{10,}"),
+        ("gitlab-token", r"glpat-[A-Za-z0-9_.-]{10,}"),
+        ("npm-token", r"npm_[A-Za-z0-9]{10,}"),
+        ("slack-token", r"xox[a-z]-[A-Za-z0-9-]{8,}"),
+        ("slack-token", r"xapp-[A-Za-z0-9-]{8,}"),
+        ("api-key", r"sk-[A-Za-z0-9_-]{10,}"),
+        ("api-key", r"[prs]k_(?:live|test)_[A-Za-z0-9]{8,}"),
+        ("api-key", r"glsa_[A-Za-z0-9_]{10,}"),
+        ("api-key", r"AIza[A-Za-z0-9_-]{20,}"),
+        ("api-key", r"hf_[A-Za-z0-9]{10,}"),
+        ("api-key", r"(?:ntn|figd|shpat|sbp|lin_api|dop_v1|pypi|tvly)[_-][\w-]{10,}"),
+        ("api-key", r"SG\.[\w-]{10,}\.[\w-]{10,}"),
+        ("docker-auth", r"dckr_pat_[\w-]{10,}"),
+        ("oauth-token", r"ya29\.[\w.-]{10,}"),
+        ("bearer-token", r"eyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*"),
+    )
+)
+_PLACEHOLDER = re.compile(
+    r"<[^<>]{1,80}>|\[[A-Za-z _-]{1,80}\]|\{\{[^{}]{1,80}\}\}"
+    r"|(?:YOUR|your|Your)[A-Za-z]*(?:[-_ ][A-Za-z]+)*"
+    r"|(?:insert|INSERT|replace|REPLACE|enter|ENTER)(?:[-_ ][A-Za-z]+)+"
+    r"|[xX]{3,}|\*{3,}|\.{3,}|TODO|CHANGE_?ME|changeme-here"
+)
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_PIECE = re.compile(r"[A-Za-z0-9]+")
+_TOKEN_TEXT = re.compile(r"[A-Za-z0-9_+/=.~-]+")
+
+
+def shape_of(value: str) -> str:
+    """Return the kind of credential the whole value looks like, else empty."""
+    if value.startswith("-----BEGIN ") and "PRIVATE KEY-----" in value:
+        return "private-key"
+    if len(value) > SHAPE_LIMIT:
+        return ""
+    if is_access_key_id(value):
+        return "aws-session" if value.startswith("ASIA") else "aws-access-key"
+    for kind, pattern in _SHAPES:
+        if pattern.fullmatch(value):
+            return kind
+    return ""
+
+
+def is_placeholder(value: str) -> bool:
+    """Tell whether a value is an instruction to put one there (`<TOKEN>`, `xxx`)."""
+    return len(value) <= 100 and _PLACEHOLDER.fullmatch(value.strip()) is not None
+
+
+def is_random(text: str) -> bool:
+    """Tell whether a text looks generated rather than written.
+
+    True for a UUID and for a long run of letters and digits that no name would have:
+    it is what redaction goes by where nothing else says what a text is.
+    """
+    if len(text) > SHAPE_LIMIT:
+        return True
+    if _UUID.fullmatch(text):
+        return True
+    pieces = _PIECE.findall(text)
+    if any(_is_random_run(piece) for piece in pieces):
+        return True
+    whole = "".join(pieces)
+    return (
+        len(whole) >= 28
+        and _TOKEN_TEXT.fullmatch(text) is not None
+        and sum(char.isdigit() for char in whole) >= 6
+        and entropy(whole) >= 3.8
+    )
+
+
+def _is_random_run(run: str) -> bool:
+    if len(run) < 12:
+        return False
+    digits = sum(char.isdigit() for char in run)
+    if digits == len(run):
+        return len(run) > 12
+    switches = sum(map(_switches, run, run[1:]))
+    return switches >= max(4, len(run) // 4) or (len(run) >= 20 and digits >= 2)
+
+
+def _switches(left: str, right: str) -> bool:
+    # A capital before a small letter is no switch: `CloudWatchLogs` is a name.
+    return left.isdigit() != right.isdigit() or (left.islower() and right.isupper())
+
+
+def entropy(text: str) -> float:
+    """Return the entropy of a text's characters, in bits per character."""
+    counts = Counter(text)
+    return -sum(n / len(text) * math.log2(n / len(text)) for n in counts.values())

@@ -1,0 +1,42 @@
+"""Environment files (`.env`, `envFile`, `docker --env-file`): `NAME=value` lines."""
+
+from dataclasses import dataclass
+
+VARIABLES_LIMIT = 5_000
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Variable:
+    """One variable of an environment file; the value stays out of the repr."""
+
+    name: str
+    value: str
+    line: int
+
+    def __repr__(self) -> str:
+        return f"Variable({self.name!r}, line {self.line})"
+
+
+def parse_dotenv(text: str) -> tuple[Variable, ...]:
+    """Parse an environment file; lines that are no assignment are passed over.
+
+    Quotes around a value are taken off; an inline comment is taken off an unquoted
+    value when a blank stands before it. Nothing is expanded.
+    """
+    found: list[Variable] = []
+    for number, raw in enumerate(text.split("\n"), 1):
+        line = raw.strip().removeprefix("export ").lstrip()
+        name, equals, value = line.partition("=")
+        name = name.strip()
+        if not equals or not name or name[0] == "#":
+            continue
+        if len(found) < VARIABLES_LIMIT:
+            found.append(Variable(name, _bare(value.strip()), number))
+    return tuple(found)
+
+
+def _bare(value: str) -> str:
+    if value[:1] in ("'", '"'):
+        stop = value.find(value[0], 1)
+        return value[1:stop] if stop > 0 else value[1:]
+    return value.partition(" #")[0].rstrip()

@@ -1,0 +1,42 @@
+"""Markdown front matter: the YAML between two `---` lines at the head of a file."""
+
+from answerable.connectors.formats.node import Raw
+from answerable.connectors.formats.yaml import parse_yaml
+from answerable.model.errors import ParseError
+
+
+def parse_front_matter(text: str) -> Raw:
+    """Parse the front matter alone; an empty object where there is none.
+
+    Claude Code accepts `description: Use it: now`, which YAML does not: where the
+    whole does not parse, each `key: value` line is read on its own.
+
+    Raises:
+        ParseError: The front matter is not closed, or is no YAML in either reading.
+    """
+    lines = text.split("\n")
+    if not lines or lines[0].rstrip() != "---":
+        return {}
+    for index, line in enumerate(lines[1:], 1):
+        if line.rstrip() in ("---", "..."):
+            return _parse(lines[1:index])
+    raise ParseError("not front matter: the closing '---' is missing")
+
+
+def _parse(lines: list[str]) -> Raw:
+    try:
+        raw = parse_yaml("\n".join(lines))
+    except ParseError:
+        raw = None
+        if not all(_is_flat(line) for line in lines):
+            raise
+        raw = {
+            name.strip(): value.strip()
+            for name, colon, value in (line.partition(":") for line in lines)
+            if colon
+        }
+    return raw if isinstance(raw, dict) else {}
+
+
+def _is_flat(line: str) -> bool:
+    return not line.strip() or (":" in line and not line[0].isspace())

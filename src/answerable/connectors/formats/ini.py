@@ -1,0 +1,60 @@
+"""INI as the AWS CLI, git and npm write it: sections, `name = value`, comments.
+
+An indented line below `name =` is a nested setting (AWS config) or a setting of a
+section (git config); both read as `name` of that section.
+"""
+
+from dataclasses import dataclass
+
+SETTINGS_LIMIT = 20_000
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Setting:
+    """One `name = value` line.
+
+    Attributes:
+        section: Text between the brackets, empty before the first section.
+        name: Name, folded to lower case.
+        value: Value without surrounding blanks; kept out of the repr.
+        line: Line number, from 1.
+    """
+
+    section: str
+    name: str
+    value: str
+    line: int
+
+    def __repr__(self) -> str:
+        return f"Setting({self.section!r}, {self.name!r}, line {self.line})"
+
+
+def parse_ini(text: str) -> tuple[Setting, ...]:
+    """Parse INI text; lines that say nothing are passed over.
+
+    Returns:
+        Settings in file order, at most SETTINGS_LIMIT; the last of a doubled name is
+        the one that holds.
+    """
+    found: list[Setting] = []
+    section = ""
+    for number, raw in enumerate(text.split("\n"), 1):
+        line = raw.strip()
+        if not line or line[0] in "#;":
+            continue
+        if line[0] == "[" and "]" in line:
+            section = line[1 : line.index("]")].strip()
+            continue
+        name, equals, value = line.partition("=")
+        if equals and len(found) < SETTINGS_LIMIT:
+            bare = value.strip().removesuffix("\r")
+            found.append(Setting(section, name.strip().lower(), bare, number))
+    return tuple(found)
+
+
+def sections(settings: tuple[Setting, ...]) -> dict[str, dict[str, Setting]]:
+    """Group settings by section, in file order; the last of a doubled name holds."""
+    grouped: dict[str, dict[str, Setting]] = {}
+    for setting in settings:
+        grouped.setdefault(setting.section, {})[setting.name] = setting
+    return grouped

@@ -1,0 +1,222 @@
+"""One MCP server entry, in the spelling of any of the clients.
+
+The clients differ in names, not in shape: `command`, `cmd` or a `command` array;
+`env`, `envs` or `environment`; `url`, `serverUrl` or `httpUrl`; and so on. One reader
+knows all spellings, so a new client needs a line in the table and no code.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from answerable.connectors.formats.argv import Argv, read_argv
+from answerable.connectors.formats.credential_position import (
+    Found,
+    Position,
+    environment_field,
+    in_environment,
+    in_header,
+    in_text,
+    in_url,
+    in_variable,
+)
+from answerable.connectors.formats.node import Node
+from answerable.connectors.formats.redaction import show_target, show_url
+from answerable.model.credential import CredentialClass
+
+_COMMAND = ("command", "cmd")
+_ENV = ("env", "envs", "environment")
+_URL = ("url", "serverUrl", "httpUrl", "uri", "endpoint", "server_url")
+_HEADERS = ("headers", "http_headers", "httpHeaders")
+_OTHER_MARKS = ("type", "transport", "disabled", "enabled", "uses", "bundled", "tcp")
+# Fields that are read above or cannot hold a credential.
+_KNOWN = frozenset(
+    (
+        *_COMMAND,
+        *_ENV,
+        *_URL,
+        *_HEADERS,
+        *_OTHER_MARKS,
+        *str.split(
+            "args name description cwd tools autoApprove alwaysAllow trust timeout oauth "
+            "auth envFile env_keys headersHelper bearer_token_env_var env_http_headers "
+            "requestOptions displayName display_name workingDirectory gallery version "
+            "includeTools excludeTools disabledTools available_tools"
+        ),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class McpServer:
+    """A server entry, read.
+
+    Attributes:
+        name: Server name as written there.
+        pointer: JSON pointer of the entry.
+        transport: `stdio`, `http` or `sse`.
+        target: Redacted command line or URL, empty where the entry names neither.
+        enabled: False when the entry says disabled.
+        unattended: True when the entry lets its tools run without approval.
+        found: Credentials in the entry, in file order.
+        env_files: Environment files that the entry names.
+        empty: True when the entry says nothing at all that a client could start.
+    """
+
+    name: str
+    pointer: str
+    transport: str
+    target: str
+    enabled: bool
+    unattended: bool
+    found: tuple[Found, ...]
+    env_files: tuple[Position, ...]
+    empty: bool
+
+
+def read_server(name: str, entry: Node) -> McpServer:
+    """Read one entry; unknown fields are swept for credentials by name and shape."""
+    inner = entry.get("transport", "command")
+    node = inner if inner is not None and inner.is_object else entry
+    environment = tuple(_environment(entry)) or tuple(_environment(node))
+    argv = _argv(entry, node, {position.name for position in environment})
+    url = node.get(*_URL) or entry.get(*_URL)
+    found = [*in_environment(environment), *argv.found]
+    if url is not None:
+        found += in_url(Position("url", url.pointer, url.text()))
+    found += _headers(entry)
+    found += _fields(entry)
+    found += _sweep(entry)
+    return McpServer(
+        name=name,
+        pointer=entry.pointer,
+        transport=_transport(node, is_remote=url is not None and not argv.shown),
+        target=show_target(argv.shown) or (show_url(url.text()) if url else ""),
+        enabled=not entry.flag("disabled") and entry.text_at("enabled") != "false",
+        unattended=_unattended(entry),
+        found=tuple(found),
+        env_files=(*argv.env_files, *_env_file(entry)),
+        empty=not argv.shown and url is None and entry.get(*_OTHER_MARKS) is None,
+    )
+
+
+def _environment(node: Node) -> Iterator[Position]:
+    variables = node.get(*_ENV)
+    if variables is None:
+        return
+    for name, value in variables.members():
+        yield Position(name, value.pointer, value.text())
+    for item in variables.items():  # ["NAME=value"]
+        name, _, text = item.text().partition("=")
+        yield Position(name, item.pointer, text)
+
+
+def _argv(entry: Node, node: Node, given: set[str]) -> Argv:
+    command = node.get("path", *_COMMAND) if node is not entry else entry.get(*_COMMAND)
+    words: list[Position] = []
+    if command is not None and command.is_array:
+        words = [Position("", item.pointer, item.text()) for item in command.items()]
+    elif command is not None and command.text():
+        words = [Position("", command.pointer, command.text())]
+    arguments = node.get("args") or entry.get("args")
+    if words and arguments is not None:
+        words += [Position("", item.pointer, item.text()) for item in arguments.items()]
+        if arguments.text():
+            words.append(Position("", arguments.pointer, arguments.text()))
+    return read_argv(words, given)
+
+
+def _headers(entry: Node) -> Iterator[Found]:
+    nodes = [entry.get(*_HEADERS), entry.at("requestOptions", "headers")]
+    for headers in nodes:
+        if headers is None:
+            continue
+        for name, value in headers.members():
+            yield from in_header(Position(name, value.pointer, value.text()))
+        for item in headers.items():
+            name, _, text = item.text().partition(":")
+            yield from in_header(Position(name.strip(), item.pointer, text.strip()))
+    by_variable = entry.get("env_http_headers")
+    if by_variable is not None:
+        for _, value in by_variable.members():
+            yield from environment_field(value.text(), value.pointer)
+
+
+def _fields(entry: Node) -> Iterator[Found]:
+    variable = entry.get("bearer_token_env_var")
+    if variable is not None:
+        for found in environment_field(variable.text(), variable.pointer):
+            yield replace(found, kind="bearer-token")
+    names = entry.get("env_keys")  # goose: the values lie in the system keyring
+    if names is not None:
+        for item in names.items():
+            for found in environment_field(item.text(), item.pointer):
+                yield replace(found, cls=CredentialClass.KEYCHAIN)
+    helper = entry.get("headersHelper")
+    if helper is not None and (helper.text() or helper.is_object):
+        yield Found(
+            "headersHelper",
+            helper.pointer,
+            CredentialClass.KEYCHAIN,
+            "bearer-token",
+            "",
+        )
+        yield from read_argv([Position("", helper.pointer, helper.text())]).found
+    yield from _oauth(entry)
+
+
+def _oauth(entry: Node) -> Iterator[Found]:
+    block = entry.get("oauth", "auth", "authorization")
+    if block is None:
+        return
+    if block.is_object or block.text().lower() in ("oauth", "true"):
+        yield Found("oauth", block.pointer, CredentialClass.OAUTH, "oauth-token", "")
+    for name, value in block.members():
+        if value.text():
+            position = Position(name, value.pointer, value.text())
+            yield from in_variable(position)
+
+
+def _sweep(entry: Node) -> Iterator[Found]:
+    """Look at the fields no reader knows, one level and their members deep."""
+    for name, node in entry.members():
+        if name in _KNOWN:
+            continue
+        if node.text():
+            yield from in_variable(Position(name, node.pointer, node.text()))
+        for inner, value in node.members():
+            if value.text():
+                yield from in_variable(Position(inner, value.pointer, value.text()))
+
+
+def _env_file(entry: Node) -> Iterator[Position]:
+    node = entry.get("envFile", "env_file")
+    if node is not None and node.text():
+        yield Position("envFile", node.pointer, node.text())
+
+
+def _transport(node: Node, *, is_remote: bool) -> str:
+    stated = node.text_at("type", "transport").lower().replace("_", "-")
+    if stated == "sse":
+        return "sse"
+    if is_remote or stated in ("http", "streamable-http", "streamablehttp", "remote"):
+        return "http"
+    return "stdio"
+
+
+def _unattended(entry: Node) -> bool:
+    if entry.flag("trust"):
+        return True
+    for name in ("autoApprove", "alwaysAllow"):
+        if entry.text_at(name) != "false" and any(entry.texts(name)):
+            return True
+    return False
+
+
+def in_field(name: str, node: Node) -> tuple[Found, ...]:
+    """Classify one stray field of a settings file by its name and shape."""
+    return in_variable(Position(name, node.pointer, node.text()))
+
+
+def in_stray_text(name: str, node: Node, kind: str) -> tuple[Found, ...]:
+    """Classify a field whose schema says that it holds a credential."""
+    return in_text(Position(name, node.pointer, node.text()), kind, literal=True)

@@ -1,0 +1,57 @@
+"""`.netrc`: machines with a login and a password, separated by any blanks."""
+
+from dataclasses import dataclass
+
+MACHINES_LIMIT = 5_000
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Machine:
+    """One machine; the password stays out of the repr."""
+
+    name: str
+    login: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Machine({self.name!r})"
+
+
+def parse_netrc(text: str) -> tuple[Machine, ...]:
+    """Parse a netrc file; what is not understood is passed over.
+
+    `default` stands for any machine. Macro definitions end at an empty line.
+    """
+    found: list[Machine] = []
+    name = ""
+    fields: dict[str, str] = {}
+    words = iter(_words(text))
+    for word in words:
+        if word in ("machine", "default"):
+            _add(found, name, fields)
+            name = next(words, "") if word == "machine" else "default"
+            fields = {}
+        elif word in ("login", "password", "account"):
+            fields[word] = next(words, "")
+    _add(found, name, fields)
+    return tuple(found)
+
+
+def _add(found: list[Machine], name: str, fields: dict[str, str]) -> None:
+    if name and fields and len(found) < MACHINES_LIMIT:
+        login, password = fields.get("login", ""), fields.get("password", "")
+        found.append(Machine(name, login, password))
+
+
+def _words(text: str) -> list[str]:
+    found: list[str] = []
+    in_macro = False
+    for line in text.split("\n"):
+        words = line.split()
+        if in_macro:
+            in_macro = bool(words)
+        elif words[:1] == ["macdef"]:
+            in_macro = True
+        elif words and words[0][0] != "#":
+            found += words
+    return found
