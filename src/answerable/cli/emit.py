@@ -71,7 +71,7 @@ def _lines(document: Document, output: str, view: str) -> Iterable[str]:
 
 def _painted(lines: Iterable[str], screen: Screen) -> Iterator[str]:
     for line in lines:
-        for piece in screen.wrap(line):
+        for piece in screen.wrap(safe(line)):
             yield paint(piece) if screen.colour else piece
 
 

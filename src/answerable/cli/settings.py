@@ -213,7 +213,7 @@ def format_options(
     everywhere: list[tuple[str, str]] = []
     for param in command.get_params(ctx):
         record = param.get_help_record(ctx)
-        if record is not None:
+        if record is not None and isinstance(param, click.Option):
             (everywhere if param.name in shared else own).append(record)
     if own:
         with formatter.section("Options"):

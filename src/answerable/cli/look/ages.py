@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+from answerable.cli.look.text import safe
+
 _STEPS = (
     (60, 1, "s"),
     (3_600, 60, "min"),
@@ -36,7 +38,7 @@ def ago(text: object, now: int) -> str:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        return text
+        return safe(text)
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
     seconds = now // 1_000_000_000 - int(at.timestamp())

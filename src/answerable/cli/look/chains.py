@@ -35,7 +35,16 @@ def _node(name: str, hop: HopItem) -> str:
     """Show what stands at a hop; a missing one names the source that would say."""
     if hop["status"] == "missing" or not hop["value"]:
         return f"({safe(hop['source'] or 'unknown')})"
-    return safe(hop["value"].removeprefix(_PREFIXES.get(name, "")))
+    value = hop["value"].removeprefix(_PREFIXES.get(name, ""))
+    if name == "identity":
+        value = _brief_identity(value)
+    return safe(value)
+
+
+def _brief_identity(value: str) -> str:
+    """Leave out of an ARN what does not tell identities of one account apart."""
+    parts = value.split(":", 5)
+    return parts[5] if len(parts) == 6 and parts[0] == "arn" else value
 
 
 def rows(document: Document, screen: Screen, now: int) -> Iterator[str]:
@@ -98,11 +107,7 @@ def tree(document: Document, screen: Screen, now: int) -> Iterator[str]:
         return
     grids = [_grid(chain, screen, now) for chain in chains]
     widths = _widths([row for grid in grids for row in grid], screen)
-    heads = [
-        " " * _STROKE + pad(*_fit(name, widths[at], screen))
-        for at, name in enumerate(COLUMNS)
-    ]
-    yield "".join(heads).rstrip()
+    yield _draw([("", name) for name in COLUMNS], widths, screen)
     for number, grid in enumerate(grids):
         if number:
             yield ""
@@ -178,7 +183,7 @@ def _widths(grid: list[list[_Cell]], screen: Screen) -> list[int]:
 def _draw(row: list[_Cell], widths: list[int], screen: Screen) -> str:
     line = ""
     for (status, text), cells in zip(row, widths, strict=True):
-        stroke = screen.marks.hops.get(status, " ?  ") if text else ""
+        stroke = screen.marks.hops.get(status, "?   ") if status else ""
         line += pad(stroke, _STROKE) + pad(*_fit(text, cells, screen)) + " "
     return line.rstrip()
 
@@ -191,7 +196,7 @@ def _tall(chains: list[_Chain], screen: Screen, now: int) -> Iterator[str]:
         hops = _hops(chain.item)
         agents = _agents(chain.item, screen)
         for name in COLUMNS[:4]:
-            stroke = screen.marks.hops.get(hops[name]["status"], " ?  ")
+            stroke = screen.marks.hops.get(hops[name]["status"], "?   ")
             texts = agents if name == "agent" and agents else [_node(name, hops[name])]
             for at, text in enumerate(texts):
                 head = pad("" if at else name, 8) + pad(stroke, _STROKE) + " "

@@ -1,6 +1,6 @@
 """Who and what exists, as tables."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import cast
 
 from answerable.cli.look.ages import ago
@@ -38,12 +38,21 @@ def some(names: Sequence[str]) -> str:
     return f"{text} +{rest}" if rest > 0 else text
 
 
-def identity_name(identity: str) -> str:
-    """Show an ARN's account and resource; the rest is the same for all."""
-    parts = identity.split(":", 5)
-    if len(parts) == 6 and parts[0] == "arn" and parts[2] == "iam":
-        return f"{parts[4]}:{parts[5]}" if parts[4] else parts[5]
-    return identity
+def short_names(identities: Iterable[str]) -> Callable[[str], str]:
+    """Name identities as briefly as tells them apart: without an account all share."""
+    accounts = {each.split(":", 5)[4] for each in identities if _is_iam(each)}
+
+    def name(identity: str) -> str:
+        if not _is_iam(identity):
+            return identity
+        parts = identity.split(":", 5)
+        return parts[5] if len(accounts) == 1 else f"{parts[4]}:{parts[5]}"
+
+    return name
+
+
+def _is_iam(identity: str) -> bool:
+    return identity.startswith("arn:") and identity.count(":") >= 5
 
 
 def credential_text(credential: ToolCredentialItem | None) -> str:
@@ -58,17 +67,19 @@ def agents(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """One row per agent: its owner, its tools, and what it acts as."""
     columns = (
         Column("agent", 0),
-        Column("owner", 1, floor=10),
-        Column("tools", 3, floor=8),
-        Column("acts as", 2, floor=14),
+        Column("owner", 1, floor=24),
+        Column("tools", 3, floor=12),
+        Column("acts as", 2, floor=20),
         Column("runs", 4),
         Column("kind", 5),
         Column("place", 6, floor=12),
     )
     rows = []
-    for item in cast("Sequence[AgentItem]", document.items):
+    items = cast("Sequence[AgentItem]", document.items)
+    name = short_names(each for item in items for each in item["identities"])
+    for item in items:
         tools = list(dict.fromkeys(tool["server"] for tool in item["tools"]))
-        identities = [identity_name(each) for each in item["identities"]]
+        identities = [name(each) for each in item["identities"]]
         rows.append(
             (
                 item["id"],
@@ -87,16 +98,18 @@ def tools(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """One row per tool and agent."""
     columns = (
         Column("tool", 0),
-        Column("agent", 2, floor=14),
-        Column("credential", 1, floor=12),
-        Column("acts as", 2, floor=14),
+        Column("agent", 2, floor=20),
+        Column("credential", 1, floor=16),
+        Column("acts as", 2, floor=20),
         Column("runs", 4),
         Column("target", 5, floor=12),
     )
     rows = []
-    for item in cast("Sequence[ToolItem]", document.items):
+    items = cast("Sequence[ToolItem]", document.items)
+    name = short_names(each for item in items for each in item["identities"])
+    for item in items:
         runs = "unattended" if item["unattended"] else "attended"
-        identities = [identity_name(each) for each in item["identities"]]
+        identities = [name(each) for each in item["identities"]]
         rows.append(
             (
                 item["id"],
@@ -114,8 +127,8 @@ def identities(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """One row per identity."""
     columns = (
         Column("identity", 0),
-        Column("owner", 1, floor=10),
-        Column("agents", 2, floor=10),
+        Column("owner", 1, floor=24),
+        Column("agents", 2, floor=20),
         Column("keys", 4, right=True),
         Column("last used", 3),
         Column("kind", 4),
@@ -141,16 +154,18 @@ def credentials(document: Document, screen: Screen, now: int) -> Iterator[str]:
     columns = (
         Column("credential", 0),
         Column("class", 2),
-        Column("lives", 1, floor=8),
-        Column("proves", 1, floor=16),
-        Column("owner", 2, floor=10),
-        Column("lies in", 3, floor=14),
+        Column("lives", 1),
+        Column("proves", 1, floor=20),
+        Column("owner", 2, floor=20),
+        Column("lies in", 3, floor=20),
         Column("places", 5, right=True),
         Column("last used", 6),
     )
     rows = []
-    for item in cast("Sequence[CredentialItem]", document.items):
-        proves = identity_name(item["identity"]) if item["identity"] else item["how"]
+    items = cast("Sequence[CredentialItem]", document.items)
+    name = short_names(item["identity"] or "" for item in items)
+    for item in items:
+        proves = name(item["identity"]) if item["identity"] else item["how"]
         places = item["places"]
         rows.append(
             (

@@ -35,9 +35,9 @@ class Marks:
 
 UNICODE = Marks(
     hops={
-        "observed": " ── ",
-        "declared": " ─ ─",
-        "inferred": " ···",
+        "observed": "──  ",
+        "declared": "─ ─ ",
+        "inferred": "··· ",
         "missing": " ∅  ",
     },
     hop={"observed": "─", "declared": "╌", "inferred": "·", "missing": "∅"},
@@ -53,9 +53,9 @@ UNICODE = Marks(
 
 ASCII = Marks(
     hops={
-        "observed": " -- ",
-        "declared": " - -",
-        "inferred": " ...",
+        "observed": "--  ",
+        "declared": "- - ",
+        "inferred": "... ",
         "missing": " 0  ",
     },
     hop={"observed": "-", "declared": "~", "inferred": ".", "missing": "0"},

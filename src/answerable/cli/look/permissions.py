@@ -64,11 +64,10 @@ def can(document: Document, screen: Screen, now: int) -> Iterator[str]:
         yield from path(item["path"], screen, "  ")
         yield from statements(item["determining"], screen, "  ")
         if not item["determining"] and item["verdict"] == "never":
-            yield "  no statement that was collected allows it"
+            yield "  because no statement that was collected allows it"
         if missing:
             yield from screen.wrap(
-                f"  assumes nothing in what was not collected changes this: "
-                f"{words(missing)}",
+                f"  assumes that nothing not collected changes it: {words(missing)}",
                 "    ",
             )
 
@@ -112,7 +111,7 @@ def path(steps: Sequence[PathItem], screen: Screen, indent: str) -> Iterator[str
     """Write how the subject comes to act as what is allowed, step by step."""
     if not steps:
         return
-    yield f"{indent}path: {safe(steps[0]['from'])}"
+    yield f"{indent}path {safe(steps[0]['from'])}"
     stroke = screen.marks.hops["observed"].strip()
     for step in steps:
         yield from screen.wrap(
@@ -128,7 +127,7 @@ def statements(
 ) -> Iterator[str]:
     """Write the statements that decided."""
     for item in items:
-        yield from screen.wrap(f"{indent}{statement(item)}", indent + "  ")
+        yield from screen.wrap(f"{indent}because {statement(item)}", indent + "  ")
 
 
 def statement(item: DeterminingItem) -> str:

@@ -6,7 +6,7 @@ from typing import cast
 
 from answerable.cli.look.screen import Screen
 from answerable.cli.look.table import Column, table
-from answerable.cli.look.text import safe
+from answerable.cli.look.text import pad, safe, width
 from answerable.model.document import (
     CheckItem,
     Document,
@@ -59,7 +59,7 @@ def where(document: Document, screen: Screen, now: int) -> Iterator[str]:
         None: "? not asked",
     }
     columns = (
-        Column("", 1),
+        Column("there", 1),
         Column("place", 0, floor=24),
         Column("what", 2, floor=12),
         Column("source", 3, floor=8),
@@ -118,10 +118,10 @@ def anything(document: Document, screen: Screen, now: int) -> Iterator[str]:
     for item in document.items:
         names.update(dict.fromkeys(item))
     if len(document.items) == 1 and len(names) > 1:
-        longest = max(len(safe(name)) for name in names)
+        longest = max(width(safe(name)) for name in names)
         for name, value in document.items[0].items():
-            for line in _text(value).splitlines() or [""]:
-                head = f"{safe(name):<{longest}}  "
+            for at, line in enumerate(_text(value).splitlines() or [""]):
+                head = pad("" if at else safe(name), longest + 2)
                 yield from screen.wrap(head + safe(line), " " * (longest + 2))
         return
     columns = [Column(safe(name), at, floor=10) for at, name in enumerate(names)]

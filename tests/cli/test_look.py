@@ -1,0 +1,204 @@
+"""Marks, widths, and foreign text that cannot do anything."""
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from answerable.cli.look.ages import ago, span
+from answerable.cli.look.answers import render
+from answerable.cli.look.marks import ASCII, UNICODE, marks_for
+from answerable.cli.look.paint import paint
+from answerable.cli.look.screen import Screen, screen_of
+from answerable.cli.look.table import Column, table
+from answerable.cli.look.text import safe, shorten, width, wrap
+from answerable.model.document import Document
+
+NOW = 1_795_000_000_000_000_000
+VIEWS = (
+    *(("scan", ""), ("where", ""), ("agents", ""), ("identities", ""), ("tools", "")),
+    *(("credentials", ""), ("people", ""), ("who-owns", ""), ("reach", "")),
+    *(("can", ""), ("who-can", ""), ("ingest", ""), ("trace", ""), ("sql", "")),
+    *(("trace", "tree"), ("trace-score", ""), ("verify", ""), ("prove", "")),
+    *(("checkpoint", ""), ("bundle", ""), ("doctor", "")),
+)
+NASTY = "\x1b]0;owned\x07\x9b2J\u202e\u2066\u200b\r\n\x00\x7f\ud800界" + "x" * 300
+
+
+def lines_of(document: Document, screen: Screen, view: str = "") -> list[str]:
+    return [
+        piece
+        for line in render(document, screen, NOW, view)
+        for piece in screen.wrap(line)
+    ]
+
+
+def poisoned(value: object) -> object:
+    """Put hostile text into every field that holds text."""
+    match value:
+        case str():
+            return value + NASTY
+        case dict():
+            return {name: poisoned(inner) for name, inner in value.items()}
+        case list():
+            return [poisoned(inner) for inner in value]
+    return value
+
+
+@pytest.fixture
+def documents(flows):
+    return lambda kind: flows.flow(kind)()
+
+
+@pytest.mark.parametrize("cells", [20, 40, 80, 200])
+@pytest.mark.parametrize(("kind", "view"), VIEWS)
+def test_no_line_is_wider_than_the_screen(documents, kind, view, cells):
+    for marks in (UNICODE, ASCII):
+        for line in lines_of(documents(kind), Screen(cells, marks), view):
+            assert width(line) <= cells, line
+
+
+@pytest.mark.parametrize("cells", [40, 80, 200])
+@pytest.mark.parametrize(("kind", "view"), VIEWS)
+def test_hostile_names_stay_text_and_within_the_screen(documents, kind, view, cells):
+    document = documents(kind)
+    hostile = Document(
+        kind,
+        [poisoned(item) for item in document.items],
+        poisoned(document.coverage),
+    )
+    for line in lines_of(hostile, Screen(cells), view):
+        assert line == safe(line)
+        assert width(line) <= cells
+
+
+@pytest.mark.parametrize(("kind", "view"), VIEWS)
+def test_plain_letters_do_where_the_locale_has_no_others(documents, kind, view):
+    screen = Screen(100, ASCII)
+    assert "".join(lines_of(documents(kind), screen, view)).isascii()
+
+
+def test_the_tree_has_six_columns_in_order_and_indents_sub_agents(documents):
+    lines = lines_of(documents("trace"), Screen(160), "tree")
+    assert lines[0].split() == [
+        *("person", "agent", "tool", "identity", "action", "resource")
+    ]
+    starts = [lines[0].index(name) for name in lines[0].split()]
+    assert "─ ─ ana@corp.example" in lines[1]
+    assert lines[1].index("ana@corp") == starts[0]
+    assert lines[1].index("cursor/ana") == starts[1]
+    assert lines[2].index("└ cursor/ana/reviewer") == starts[1]
+    assert " ∅  (gateway)" in lines[1]
+    assert "×2" in lines[1]  # noqa: RUF001 - the multiplication sign is meant
+
+
+def test_a_narrow_tree_goes_downwards(documents):
+    lines = lines_of(documents("trace"), Screen(40), "tree")
+    assert [line.split()[0] for line in lines[:2]] == ["person", "agent"]
+    assert "ana@corp.example" in lines[0]
+
+
+def test_a_permission_names_who_writes_its_condition_its_path_and_statement(documents):
+    text = "\n".join(lines_of(documents("can"), Screen(120)))
+    assert text.startswith("◑ only-if +assumes  arn:aws:iam::111122223333:user/report")
+    assert "if aws:SourceIp is inside 10.0.0.0/8 (set by the platform)" in text
+    assert "── sts:AssumeRole ── arn:aws:iam::111122223333:role/warehouse" in text
+    assert "because allowed by identity policy WarehouseRead, statement Read" in text
+    assert "SCPs" in text
+
+
+def test_columns_go_by_importance_and_the_important_one_stays_whole():
+    columns = (Column("id", 0), Column("owner", 1), Column("note", 2))
+    rows = [("identity-number-one", "ana@corp.example", "long " * 20)]
+    assert "note" not in table(columns, rows, Screen(60))[0]
+    narrow = table(columns, rows, Screen(24))
+    assert narrow == ["id", "identity-number-one"]
+
+
+def test_an_empty_column_is_left_out():
+    lines = table((Column("a", 0), Column("b", 1)), [("x", "")], Screen(80))
+    assert lines == ["a", "x"]
+
+
+@pytest.mark.parametrize(
+    ("text", "cells", "short"),
+    [
+        ("short", 10, "short"),
+        ("abcdefghij", 7, "abc…hij"),
+        ("arn:aws:iam::111122223333:role/deploy", 20, "arn:aws:…role/deploy"),
+        (
+            "arn:aws:s3:::warehouse-customers/2026/a.parquet",
+            24,
+            "warehouse-cust…a.parquet",
+        ),
+    ],
+)
+def test_a_long_name_is_cut_in_the_middle(text, cells, short):
+    assert shorten(text, cells, "…") == short
+
+
+@given(st.text(max_size=60), st.integers(1, 40))
+def test_shortened_and_wrapped_text_fits(text, cells):
+    shown = safe(text)
+    assert width(shorten(shown, cells, "…")) <= cells
+    if cells > 3:
+        for line in wrap(shown, cells, " "):
+            assert width(line) <= cells
+
+
+@given(st.text(max_size=60))
+def test_safe_text_holds_nothing_that_acts(text):
+    shown = safe(text)
+    assert shown == safe(shown)
+    assert all(letter.isprintable() for letter in shown)
+
+
+def test_wrapping_loses_no_letter():
+    text = "one two three four " + "x" * 30
+    joined = "".join(wrap(text, 10, "  ")).replace(" ", "")
+    assert joined == text.replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "marks"),
+    [("utf-8", UNICODE), ("ascii", ASCII), ("latin-1", ASCII), (None, ASCII)],
+)
+def test_the_marks_follow_the_locale(encoding, marks):
+    assert marks_for(encoding) is marks
+
+
+class _Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colour_is_for_a_terminal_that_wants_it(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    assert screen_of(_Terminal()).colour
+    assert not screen_of(io.StringIO()).colour
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not screen_of(_Terminal()).colour
+
+
+def test_colour_adds_nothing_but_colour():
+    assert paint("✔ always") == "\x1b[32m✔\x1b[0m always"
+    assert paint("plain") == "plain"
+
+
+def test_a_pipe_is_not_cut_unless_columns_says_so(monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert screen_of(io.StringIO()).width > 1_000
+    monkeypatch.setenv("COLUMNS", "80")
+    assert screen_of(io.StringIO()).width == 80
+
+
+def test_ages_are_relative_and_in_one_unit():
+    assert [span(s) for s in (5, 300, 7200, 259_200)] == ["5 s", "5 min", "2 h", "3 d"]
+    at = 1_795_000_000
+    assert ago("2026-11-18T11:06:40Z", at * 1_000_000_000) == "now"
+    assert ago(None, 0) == ""
+    assert ago("soon", 0) == "soon"

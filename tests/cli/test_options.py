@@ -1,0 +1,136 @@
+"""Shared options stand before or after a command; the store is never the cwd."""
+
+from pathlib import Path
+
+import pytest
+
+from answerable import __version__
+from answerable.cli.commands.reach import read_context
+from answerable.cli.settings import Settings, store_place
+from answerable.cli.times import moment
+from answerable.model.errors import UsageError
+
+HOUR = 3_600_000_000_000
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-o", "json", "--quiet", "--store", "x", "evidence", "verify"),
+        ("evidence", "-o", "json", "--quiet", "--store", "x", "verify"),
+        ("evidence", "verify", "-o", "json", "--quiet", "--store", "x"),
+        ("--quiet", "evidence", "-o", "json", "verify", "--store", "x"),
+        ("--store=x", "-o", "csv", "-q", "evidence", "verify", "-ojson"),
+    ],
+)
+def test_shared_options_stand_anywhere(flows, run, words):
+    ran = run(*words)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith('{"schema": "answerable/verify/v1"')
+    (store,) = flows.asked["verify"][0]
+    assert store.root == Path.cwd() / "x"
+
+
+@pytest.mark.parametrize("words", [("--version",), ("agents", "--version")])
+def test_the_version_is_told_anywhere(run, words):
+    ran = run(*words)
+    assert (ran.code, ran.out) == (0, f"answerable {__version__}\n")
+
+
+def test_the_store_named_comes_first_then_the_environment_then_the_data_folder(
+    monkeypatch, tmp_path
+):
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    usual = Path.home() / ".local" / "share" / "answerable"
+    assert store_place(Settings()) == (usual, "")
+    monkeypatch.setenv("XDG_DATA_HOME", "relative")
+    assert store_place(Settings()) == (usual, "")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert store_place(Settings()) == (tmp_path / "answerable", "")
+    monkeypatch.setenv("ANSWERABLE_STORE", str(tmp_path / "env"))
+    assert store_place(Settings()) == (tmp_path / "env", "")
+    assert store_place(Settings(store=str(tmp_path / "arg"))) == (tmp_path / "arg", "")
+
+
+def test_a_store_planted_in_the_working_directory_is_not_used(
+    flows, run, monkeypatch, tmp_path
+):
+    for name in ("answerable", ".answerable", "store"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    run("evidence", "verify")
+    (store,) = flows.asked["verify"][0]
+    assert store.root == tmp_path / "xdg-data" / "answerable"
+
+
+def test_a_snapshot_is_named_after_the_store(flows, run, tmp_path):
+    run("agents", "--store", f"{tmp_path}@2026-11-24T10-00-00Z")
+    (inventory,) = flows.asked["agents"][0]
+    assert (inventory.root, inventory.name) == (tmp_path, "2026-11-24T10-00-00Z")
+
+
+def test_a_folder_whose_name_holds_an_at_is_a_folder(tmp_path):
+    folder = tmp_path / "me@work"
+    folder.mkdir()
+    assert store_place(Settings(store=str(folder))) == (folder, "")
+
+
+def test_a_condition_key_given_twice_has_both_values():
+    assert read_context(("a=1", "b=x=y", "a=2")) == {"a": ("1", "2"), "b": ("x=y",)}
+
+
+@pytest.mark.parametrize(
+    ("text", "ns"),
+    [
+        ("now", 100 * HOUR),
+        ("2h", 98 * HOUR),
+        ("1970-01-02", 24 * HOUR),
+        ("1970-01-01T01:00:00Z", HOUR),
+        ("1970-01-01T01:00:00+01:00", 0),
+        ("1970-01-01T00:00:00.000001Z", 1_000),
+    ],
+)
+def test_a_time_is_a_span_before_now_a_date_or_rfc_3339(text, ns):
+    assert moment(text, 100 * HOUR, "--since") == ns
+
+
+def test_a_time_that_is_none_is_a_usage_error():
+    with pytest.raises(UsageError, match="--since"):
+        moment("7 parsecs", 0, "--since")
+
+
+def test_options_of_trace_reach_the_flow(flows, run):
+    run("trace", "--person", "ana", "--since", "1970-01-02", "--limit", "5")
+    question = flows.asked["trace"][0][1]
+    assert question.person == "ana"
+    assert question.since == 24 * HOUR
+    assert (question.until, question.limit) == (0, 5)
+
+
+def test_the_first_run_shows_three_commands_and_an_empty_store_names_the_next(
+    flows, run
+):
+    from answerable.model.document import Document
+
+    ran = run()
+    assert ran.code == 0
+    assert ran.out.count("  answerable ") == 3
+    empty = {"partial": False, "sources": [], "seen": [], "not_collected": []}
+    for kind in ("agents", "identities", "credentials", "people", "tools"):
+        flows.answers[kind] = Document(kind, [], empty)
+        assert "answerable scan" in run(kind).out
+    flows.answers["trace"] = Document("trace", [], empty)
+    assert "answerable ingest" in run("trace").out
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script_and_runs_no_shell(run, monkeypatch, shell):
+    import subprocess
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a child was started")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    ran = run("completion", shell)
+    assert ran.code == 0
+    assert "_ANSWERABLE_COMPLETE" in ran.out
