@@ -1,0 +1,120 @@
+"""Agents with their tools, and every identity each can act through."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from answerable.model.agent import Agent
+from answerable.model.credential import Credential, CredentialClass
+from answerable.model.ids import AgentId, CredentialId, IdentityId
+from answerable.model.inventory import AgentEntity, CredentialEntity, ToolUse
+from answerable.model.sighting import Facts
+from answerable.model.tool import Tool
+
+_LONGEST_LINE = 100  # parents of parents; a longer line is a circle
+
+
+def entities(
+    facts: Facts, credentials: Mapping[CredentialId, CredentialEntity]
+) -> Mapping[AgentId, AgentEntity]:
+    """Join agents, tools and credentials.
+
+    A tool without a stated credential acts with the ambient credentials of its agent's
+    host account. A subagent that states no tools has its parent's; one that names a
+    server of its parent's uses it with the parent's credential.
+    """
+    ambient = _ambient(facts.credentials)
+    agents = {agent.id: agent for agent in facts.agents}
+    stated: dict[AgentId, list[Tool]] = defaultdict(list)
+    for tool in facts.tools:
+        stated[tool.agent].append(tool)
+
+    own = {
+        agent.id: tuple(
+            _use(tool, ambient.get(agent.scope, ()), credentials)
+            for tool in stated.get(agent.id, ())
+        )
+        for agent in facts.agents
+    }
+    return {
+        key: _entity(agent, _with_inherited(agent, own, agents))
+        for key, agent in sorted(agents.items())
+    }
+
+
+def _ambient(sightings: Iterable[Credential]) -> Mapping[str, tuple[CredentialId, ...]]:
+    """Return the ambient credentials of each host account, in a stable order."""
+    found: dict[str, dict[CredentialId, None]] = defaultdict(dict)
+    for sighting in sightings:
+        if sighting.cls is CredentialClass.AMBIENT and sighting.scope:
+            found[sighting.scope][sighting.id] = None
+    return {scope: tuple(sorted(ids)) for scope, ids in found.items()}
+
+
+def _use(
+    tool: Tool,
+    ambient: tuple[CredentialId, ...],
+    credentials: Mapping[CredentialId, CredentialEntity],
+) -> ToolUse:
+    ids = tool.credentials or ambient
+    return ToolUse(tool, ids, _proved(ids, credentials), not tool.credentials)
+
+
+def _proved(
+    ids: Iterable[CredentialId], credentials: Mapping[CredentialId, CredentialEntity]
+) -> tuple[IdentityId, ...]:
+    proved = (credentials[i].identity for i in ids if i in credentials)
+    return tuple(sorted({identity for identity in proved if identity is not None}))
+
+
+def _with_inherited(
+    agent: Agent,
+    own: Mapping[AgentId, tuple[ToolUse, ...]],
+    agents: Mapping[AgentId, Agent],
+) -> tuple[ToolUse, ...]:
+    line = _line(agent, agents)
+    mine = own[agent.id]
+    if not mine:
+        if _states_tools(agent):
+            return ()
+        return next((own[parent] for parent in line if own[parent]), ())
+    above: dict[str, ToolUse] = {}
+    for parent in line:
+        for use in own[parent]:
+            above.setdefault(use.tool.server, use)
+    return tuple(_lent(use, above.get(use.tool.server)) for use in mine)
+
+
+def _lent(use: ToolUse, parent: ToolUse | None) -> ToolUse:
+    """Give a named server of the parent's the credential it is configured with."""
+    if parent is None or not use.inherited:
+        return use
+    return ToolUse(use.tool, parent.credentials, parent.identities, parent.inherited)
+
+
+def _line(agent: Agent, agents: Mapping[AgentId, Agent]) -> Sequence[AgentId]:
+    """Return the parents, nearest first; a circle ends where it closes."""
+    line: list[AgentId] = []
+    parent = agent.parent
+    while (
+        parent is not None
+        and parent in agents
+        and parent not in line
+        and parent != agent.id
+        and len(line) < _LONGEST_LINE
+    ):
+        line.append(parent)
+        parent = agents[parent].parent
+    return line
+
+
+def _states_tools(agent: Agent) -> bool:
+    """Tell whether a definition limits its tools, if only to built-in ones."""
+    return any(name == "tools" for name, _ in agent.facts)
+
+
+def _entity(agent: Agent, tools: tuple[ToolUse, ...]) -> AgentEntity:
+    """Count what a tool that is switched off could do only once it is on again."""
+    reached = {
+        identity for use in tools if use.tool.enabled for identity in use.identities
+    }
+    return AgentEntity(agent, tools, tuple(sorted(reached | set(agent.runs_as))))

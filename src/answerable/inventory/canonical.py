@@ -1,0 +1,66 @@
+"""One spelling per identity: IAM names are unique per account, whatever their path.
+
+A key list and a trail's session name a user or role without its path; the account
+dump names it with. Both mean the same identity (IAM User Guide, "IAM identifiers":
+names are unique within an account, ignoring case).
+"""
+
+from collections.abc import Iterable, Mapping
+
+from answerable.model.errors import IdError
+from answerable.model.identity import Identity
+from answerable.model.ids import Arn, IdentityId
+
+_NAMED = {"user", "role"}
+
+
+def principal_key(text: str) -> tuple[str, str, str] | None:
+    """Read (account, `user` or `role`, folded name) from an ARN, else None.
+
+    A session of an assumed role gives the key of its role.
+    """
+    try:
+        arn = Arn.parse(text)
+    except IdError:
+        return None
+    kind, _, rest = arn.resource.partition("/")
+    if arn.service == "sts" and kind == "assumed-role":
+        kind, rest = "role", rest.partition("/")[0]
+    elif arn.service != "iam" or kind not in _NAMED:
+        return None
+    name = rest.rpartition("/")[2]
+    return (arn.account, kind, name.lower()) if name else None
+
+
+class Spellings:
+    """Maps every spelling of a user or role to the one that the inventory uses."""
+
+    def __init__(self, identities: Iterable[Identity]) -> None:
+        """Choose per (account, kind, name).
+
+        Args:
+            identities: Newest first; one with a never-reused id comes from the account
+                itself and beats one that was only named by its short name.
+        """
+        best: dict[tuple[str, str, str], Identity] = {}
+        for identity in identities:
+            key = principal_key(identity.id)
+            if key is None:
+                continue
+            known = best.get(key)
+            if known is None or _telling(identity) > _telling(known):
+                best[key] = identity
+        self._best: Mapping[tuple[str, str, str], IdentityId] = {
+            key: identity.id for key, identity in best.items()
+        }
+
+    def __call__(self, text: str) -> IdentityId:
+        """Return the inventory's spelling; a text it does not know comes back as is."""
+        key = principal_key(text)
+        if key is None:
+            return IdentityId(text)
+        return self._best.get(key, IdentityId(text))
+
+
+def _telling(identity: Identity) -> tuple[bool, bool]:
+    return (bool(identity.unique_id), identity.id.count("/") > 1)

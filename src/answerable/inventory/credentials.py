@@ -1,0 +1,79 @@
+"""Which identity a credential proves, and how that is known."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from answerable.inventory.canonical import principal_key
+from answerable.model.credential import Credential, CredentialClass, CredentialLink
+from answerable.model.ids import CredentialId, access_key_account
+from answerable.model.inventory import CredentialEntity
+
+NOT_COLLECTED = "principal not collected"
+PROFILE = "aws-profile"
+
+# A statement of the platform about the very key goes before what a file says.
+_TRUSTED = ("list-access-keys", "trail", "federated-trust", "profile-role")
+_TELLING = (
+    CredentialClass.LITERAL,
+    CredentialClass.FILE_REF,
+    CredentialClass.AMBIENT,
+    CredentialClass.ENV_REF,
+    CredentialClass.OAUTH,
+    CredentialClass.KEYCHAIN,
+    CredentialClass.RECORD,
+)
+
+
+def entities(
+    sightings: Sequence[Credential], links: Sequence[CredentialLink]
+) -> Mapping[CredentialId, CredentialEntity]:
+    """Join sightings of one credential, and credentials with identities.
+
+    Args:
+        sightings: One per credential and place.
+        links: Statements that a credential proves an identity.
+    """
+    seen: dict[CredentialId, list[Credential]] = defaultdict(list)
+    for sighting in sightings:
+        seen[sighting.id].append(sighting)
+    linked: dict[CredentialId, list[CredentialLink]] = defaultdict(list)
+    for link in links:
+        linked[link.credential].append(link)
+    return {
+        key: _entity(key, seen.get(key, []), linked.get(key, []))
+        for key in sorted(seen.keys() | linked.keys())
+    }
+
+
+def _entity(
+    key: CredentialId, sightings: list[Credential], links: list[CredentialLink]
+) -> CredentialEntity:
+    sightings.sort(key=_telling)
+    if links:
+        best = min(links, key=_trust)
+        return CredentialEntity(key, tuple(sightings), best.identity, best.how)
+    return CredentialEntity(key, tuple(sightings), None, _missing(key, sightings))
+
+
+def _telling(sighting: Credential) -> tuple[int, str, str]:
+    return (_TELLING.index(sighting.cls), sighting.place, sighting.name)
+
+
+def _trust(link: CredentialLink) -> tuple[bool, int, int, str]:
+    known = link.how in _TRUSTED
+    rank = _TRUSTED.index(link.how) if known else len(_TRUSTED)
+    believed = link.seen.written_by.believed
+    return (not believed, rank, -link.seen.at, link.identity)
+
+
+def _missing(key: CredentialId, sightings: Sequence[Credential]) -> str:
+    bare = key.removeprefix("cred:aws/")
+    account = access_key_account(bare) if bare != key else None
+    account = account or next((s.account for s in sightings if s.account), None)
+    return f"account {account}, {NOT_COLLECTED}" if account else NOT_COLLECTED
+
+
+def assumable(identity: str) -> bool:
+    """Tell whether an id is that of a role."""
+    key = principal_key(identity)
+    return key is not None and key[1] == "role"

@@ -1,0 +1,134 @@
+"""Where ownership flows: from identities to agents and credentials, and back from code.
+
+Each rule copies evidence to a further subject; nothing is scored here.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from answerable.model.ids import AgentId, CredentialId
+from answerable.model.inventory import AgentEntity, CredentialEntity
+from answerable.model.person import EvidenceKind, OwnerEvidence
+from answerable.model.policy import Layer
+from answerable.model.sighting import Facts
+
+_GITHUB = "token.actions.githubusercontent.com"
+_SPOKEN = (EvidenceKind.ATTESTATION, EvidenceKind.CONFIRMATION)
+
+Evidence = Mapping[str, Sequence[OwnerEvidence]]
+
+
+def by_subject(
+    facts: Facts,
+    agents: Mapping[AgentId, AgentEntity],
+    credentials: Mapping[CredentialId, CredentialEntity],
+) -> Evidence:
+    """Return all evidence per subject: said of it, or flowing to it.
+
+    - A role trusted by a repository's pipelines answers to the code owners there.
+    - An agent that a platform runs under a role answers to that role's owner.
+    - A subagent of which nothing is said answers to its parent's owner.
+    - A credential answers to the owner of its identity; where nobody is known for the
+      identity, to the home in which its agent is configured.
+    """
+    found: dict[str, list[OwnerEvidence]] = defaultdict(list)
+    for item in facts.evidence:
+        found[item.subject].append(item)
+    for item in list(_of_pipelines(facts, agents, found)):
+        found[item.subject].append(item)
+    for key, agent in agents.items():
+        for role in agent.agent.runs_as:
+            found[key] += _to(key, _unspoken(found.get(role, ())))
+    for key in agents:
+        if not found.get(key):
+            found[key] += _to(key, _of_parents(key, agents, found))
+    users = _users(agents)
+    for credential in credentials.values():
+        found[credential.id] += _to(
+            credential.id, _of_credential(credential, found, agents, users)
+        )
+    return {subject: tuple(items) for subject, items in found.items() if items}
+
+
+def _to(subject: str, items: Iterable[OwnerEvidence]) -> list[OwnerEvidence]:
+    return [replace(item, subject=subject) for item in items]
+
+
+def _unspoken(items: Iterable[OwnerEvidence]) -> list[OwnerEvidence]:
+    """Leave out what a person said: that was about one subject and no other."""
+    return [item for item in items if item.kind not in _SPOKEN]
+
+
+def _of_pipelines(
+    facts: Facts, agents: Mapping[AgentId, AgentEntity], found: Evidence
+) -> Iterable[OwnerEvidence]:
+    trusting = _trusting_github(facts)
+    for key, agent in agents.items():
+        for role in agent.agent.runs_as:
+            if role not in trusting:
+                continue
+            for item in found.get(key, ()):
+                if item.kind is EvidenceKind.CODEOWNERS:
+                    yield replace(item, subject=role, kind=EvidenceKind.OIDC_SUBJECT)
+
+
+def _trusting_github(facts: Facts) -> set[str]:
+    """Name the roles whose own trust policy lets GitHub's issuer in."""
+    policies = {policy.id: policy for policy in facts.policies}
+    trusting = set()
+    for attachment in facts.attachments:
+        policy = policies.get(attachment.policy)
+        if attachment.layer is Layer.TRUST and policy is not None:
+            issuers = (
+                value
+                for statement in policy.statements
+                for kind, value in statement.principals
+                if kind == "Federated"
+            )
+            if any(issuer.endswith(_GITHUB) for issuer in issuers):
+                trusting.add(attachment.target)
+    return trusting
+
+
+def _of_parents(
+    key: AgentId, agents: Mapping[AgentId, AgentEntity], found: Evidence
+) -> Sequence[OwnerEvidence]:
+    met = {key}
+    parent = agents[key].agent.parent
+    while parent is not None and parent in agents and parent not in met:
+        if found.get(parent):
+            return found[parent]
+        met.add(parent)
+        parent = agents[parent].agent.parent
+    return ()
+
+
+def _users(
+    agents: Mapping[AgentId, AgentEntity],
+) -> Mapping[CredentialId, Sequence[AgentId]]:
+    """Return which agents have a tool that states a credential."""
+    users: dict[CredentialId, dict[AgentId, None]] = defaultdict(dict)
+    for key, agent in agents.items():
+        for use in agent.tools:
+            for credential in use.credentials:
+                users[credential][key] = None
+    return {credential: tuple(keys) for credential, keys in users.items()}
+
+
+def _of_credential(
+    credential: CredentialEntity,
+    found: Evidence,
+    agents: Mapping[AgentId, AgentEntity],
+    users: Mapping[CredentialId, Sequence[AgentId]],
+) -> Sequence[OwnerEvidence]:
+    if credential.identity is not None and found.get(credential.identity):
+        return found[credential.identity]
+    scopes = {s.scope for s in credential.sightings if s.scope}
+    beside = [key for key, agent in agents.items() if agent.agent.scope in scopes]
+    homes: dict[OwnerEvidence, None] = {}
+    for key in users.get(credential.id) or beside:
+        for item in found.get(key, ()):
+            if item.kind is EvidenceKind.HOME:
+                homes[replace(item, subject=credential.id)] = None
+    return tuple(homes)

@@ -1,0 +1,213 @@
+"""Sightings of all syncs merged: one fact per id, newest first.
+
+Where two syncs of one connector both saw a thing, the newer speaks for it alone, so
+that a removed tag or policy is gone. Syncs of different connectors complete each other:
+what the newest did not collect is taken from the next. The order in which syncs are
+given never matters.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar
+
+from answerable.inventory.canonical import Spellings
+from answerable.model.agent import Agent
+from answerable.model.credential import Credential, CredentialLink
+from answerable.model.identity import Account, Identity
+from answerable.model.person import OwnerEvidence, Person
+from answerable.model.policy import Attachment, Layer, Policy
+from answerable.model.resource import Resource
+from answerable.model.sighting import Facts, Sync
+from answerable.model.tool import Tool
+
+Fact = TypeVar("Fact", Account, Agent, Identity, Person, Policy, Resource)
+Part = TypeVar("Part", Attachment, Credential, CredentialLink, OwnerEvidence, Tool)
+
+_WORDS: Mapping[Layer, str] = {
+    Layer.IDENTITY: "identity-policies",
+    Layer.BOUNDARY: "boundaries",
+    Layer.TRUST: "role-trust",
+    Layer.RESOURCE: "resource-policies",
+    Layer.SCP: "scp",
+    Layer.RCP: "rcp",
+    Layer.SESSION: "session-policies",
+    Layer.ENDPOINT: "endpoint-policies",
+}
+
+
+def ordered(syncs: Iterable[tuple[str, Sync]]) -> tuple[Sync, ...]:
+    """Return the newest sync of each source, newest first, in one possible order."""
+    named = [replace(sync, source=source) for source, sync in syncs]
+    times = Counter((sync.started_at, sync.source) for sync in named)
+
+    def rank(sync: Sync) -> tuple[int, str, str]:
+        tied = times[sync.started_at, sync.source] > 1
+        return (-sync.started_at, sync.source, repr(sync) if tied else "")
+
+    newest: dict[str, Sync] = {}
+    for sync in sorted(named, key=rank):
+        newest.setdefault(sync.source, sync)
+    return tuple(newest.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Saw:
+    """Which things a sync saw, by the ids that other facts hang on."""
+
+    sync: Sync
+    ids: frozenset[str]
+
+
+class _Speakers:
+    """Tells whether a newer sync of the same connector speaks for a thing."""
+
+    def __init__(self, syncs: Sequence[Sync]) -> None:
+        self._newest: dict[tuple[str, str, str], int] = {}
+        for position, sync in enumerate(syncs):
+            for seen in _seen(sync):
+                for word in ("", *sync.collected):
+                    self._newest.setdefault((sync.connector, seen, word), position)
+
+    def speaks(self, position: int, connector: str, about: str, word: str = "") -> bool:
+        """Say whether the sync at `position` is the one to be believed."""
+        newest = self._newest.get((connector, about, word))
+        return newest is None or newest >= position
+
+
+def _seen(sync: Sync) -> set[str]:
+    facts = sync.facts
+    seen: set[str] = {identity.id for identity in facts.identities}
+    seen |= {agent.id for agent in facts.agents}
+    seen |= {account.id for account in facts.accounts}
+    seen |= {resource.id for resource in facts.resources}
+    seen |= {attachment.target for attachment in facts.attachments}
+    return seen
+
+
+def merge(syncs: Sequence[Sync]) -> Facts:
+    """Merge the facts of syncs.
+
+    Args:
+        syncs: As `ordered` returns them: one per source, newest first.
+
+    Returns:
+        Facts with one entry per id, sorted by id. Credentials keep one sighting per
+        place; tools one per agent and place; links and evidence are deduplicated.
+    """
+    spell = Spellings(i for sync in syncs for i in sync.facts.identities)
+    spelled = [replace(sync, facts=_spelled(sync.facts, spell)) for sync in syncs]
+    speakers = _Speakers(spelled)
+    connectors = [sync.connector for sync in spelled]
+    facts = [sync.facts for sync in spelled]
+
+    def parts(
+        pick: Callable[[Facts], Sequence[Part]],
+        key: Callable[[Part], Hashable],
+        about: Callable[[Part], tuple[str, str]],
+    ) -> tuple[Part, ...]:
+        kept: dict[Hashable, Part] = {}
+        for position, each in enumerate(facts):
+            for part in sorted(pick(each), key=_stable):
+                if speakers.speaks(position, connectors[position], *about(part)):
+                    kept.setdefault(key(part), part)
+        return tuple(sorted(kept.values(), key=_stable))
+
+    def whole(pick: Callable[[Facts], Sequence[Fact]]) -> tuple[Fact, ...]:
+        found: dict[str, list[Fact]] = defaultdict(list)
+        told: set[tuple[str, str]] = set()
+        for connector, each in zip(connectors, facts, strict=True):
+            mine = sorted(pick(each), key=_stable)
+            for fact in mine:
+                if (fact.id, connector) not in told:
+                    found[fact.id].append(fact)
+            told |= {(fact.id, connector) for fact in mine}
+        return tuple(_completed(found[key]) for key in sorted(found))
+
+    return Facts(
+        persons=whole(lambda f: f.persons),
+        agents=whole(lambda f: f.agents),
+        tools=parts(
+            lambda f: f.tools,
+            lambda t: (t.agent, t.id, t.seen.place),
+            lambda t: (t.agent, ""),
+        ),
+        credentials=parts(
+            lambda f: f.credentials,
+            lambda c: (c.id, c.place, c.name),
+            lambda c: (c.id, ""),
+        ),
+        links=parts(
+            lambda f: f.links,
+            lambda c: (c.credential, c.identity, c.how),
+            lambda c: (c.credential, ""),
+        ),
+        identities=whole(lambda f: f.identities),
+        accounts=whole(lambda f: f.accounts),
+        policies=whole(lambda f: f.policies),
+        attachments=parts(
+            lambda f: f.attachments,
+            lambda a: (a.policy, a.target, a.layer, a.via),
+            lambda a: (a.target, _WORDS[a.layer]),
+        ),
+        resources=whole(lambda f: f.resources),
+        evidence=parts(
+            lambda f: f.evidence,
+            lambda e: (e.subject, e.person, e.kind, e.act, e.reference, e.seen),
+            lambda e: (e.subject if e.standing else "", ""),
+        ),
+    )
+
+
+def _spelled(facts: Facts, spell: Spellings) -> Facts:
+    """Give every user and role the spelling of the account dump."""
+    return replace(
+        facts,
+        identities=tuple(replace(i, id=spell(i.id)) for i in facts.identities),
+        links=tuple(replace(k, identity=spell(k.identity)) for k in facts.links),
+        agents=tuple(
+            replace(a, runs_as=tuple(spell(role) for role in a.runs_as))
+            for a in facts.agents
+        ),
+        attachments=tuple(
+            replace(a, target=str(spell(a.target))) for a in facts.attachments
+        ),
+        evidence=tuple(
+            replace(e, subject=str(spell(e.subject))) for e in facts.evidence
+        ),
+    )
+
+
+def _stable(fact: object) -> str:
+    return repr(fact)
+
+
+def _completed(found: Sequence[Fact]) -> Fact:
+    """Take the newest; what it left empty comes from the next that has it."""
+    first, *rest = found
+    if not rest:
+        return first
+    changes: dict[str, object] = {}
+    for field in fields(first):
+        value = getattr(first, field.name)
+        for other in rest:
+            if isinstance(value, bool) or value not in ("", 0, (), None):
+                break
+            value = getattr(other, field.name)
+        changes[field.name] = value
+    changes |= _of_all(found)
+    return replace(first, **changes)  # type: ignore[arg-type]  # names and values of one class
+
+
+def _of_all(found: Sequence[object]) -> dict[str, object]:
+    """Return the flags that any or all sightings decide, not the newest alone."""
+    people = [fact for fact in found if isinstance(fact, Person)]
+    if people:
+        return {
+            "team": any(person.team for person in people),
+            "alive": all(person.alive for person in people),
+        }
+    accounts = [fact for fact in found if isinstance(fact, Account)]
+    if accounts:
+        return {"management": any(account.management for account in accounts)}
+    return {}

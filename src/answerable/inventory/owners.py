@@ -1,0 +1,276 @@
+"""Owners: scored evidence, not a field. See docs/ownership.md.
+
+A score is 1 - prod(1 - w * 0.5 ** (age / half-life) * alive) over records of which no
+two share a kind or an act. A person is assigned only when the evidence for them is
+strong and nobody else is close. Inferred ownership is for display and routing; only an
+attested owner will ever authorise.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from answerable.inventory.people import People, is_pipeline, is_team
+from answerable.model.ids import PersonId
+from answerable.model.person import (
+    Candidate,
+    EvidenceKind,
+    OwnerEvidence,
+    Ownership,
+    OwnerState,
+)
+
+_DAY = 86_400 * 10**9
+HALF_LIFE = 540 * _DAY
+ATTESTATION_LIFE = 180 * _DAY
+ASSIGN = 0.70
+MARGIN = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What fresh evidence of one kind is worth, 0 to 1, and why."""
+
+    weight: float
+    because: str
+
+
+# Starting values, to be calibrated on labelled sets: docs/decisions/0008.
+WEIGHTS: Mapping[EvidenceKind, Weight] = {
+    EvidenceKind.ATTESTATION: Weight(0.95, "signed with an enrolled owner key"),
+    EvidenceKind.CONFIRMATION: Weight(0.95, "a person said so, on record"),
+    EvidenceKind.HOME: Weight(0.85, "its configuration lies in this person's home"),
+    EvidenceKind.CODEOWNERS: Weight(0.75, "owns the file that declares it"),
+    EvidenceKind.OWNER_TAG: Weight(0.75, "its Owner tag names this person"),
+    EvidenceKind.CREATOR: Weight(0.65, "created it in a session of their own"),
+    EvidenceKind.OIDC_SUBJECT: Weight(0.60, "owns the repository it trusts"),
+    EvidenceKind.ASSUMER: Weight(0.40, "the person who assumes it most"),
+    EvidenceKind.TEAM_TAG: Weight(0.35, "its Team tag names this team"),
+    EvidenceKind.NAME_MATCH: Weight(0.15, "its name holds this person's name"),
+}
+
+Discredit = Callable[[OwnerEvidence], bool]
+
+
+def weigh(evidence: OwnerEvidence, now: int, *, alive: bool, counts: bool) -> float:
+    """Return the weight of a record now, 0 to 1.
+
+    Args:
+        evidence: The record; it ages from `seen.at`.
+        now: UTC nanoseconds. A record from the future counts as fresh.
+        alive: False when the person has left.
+        counts: False when the subject itself could have written it.
+    """
+    if not alive or not counts:
+        return 0.0
+    age = max(0, now - evidence.seen.at)
+    return float(WEIGHTS[evidence.kind].weight * 0.5 ** (age / HALF_LIFE))
+
+
+def combine(weights: Iterable[float]) -> float:
+    """Return 1 - prod(1 - w): independent reasons, each of which may be wrong."""
+    doubt = 1.0
+    for weight in weights:
+        doubt *= 1.0 - weight
+    return 1.0 - doubt
+
+
+def counted(records: Sequence[tuple[OwnerEvidence, float]]) -> frozenset[int]:
+    """Choose the records that score highest with no kind and no act twice.
+
+    Greed would not do: taking the heaviest first can spend an act on a kind that had
+    another record, so that more evidence lowered the score.
+
+    Returns:
+        Positions in `records`.
+    """
+    acts = _by_act(records)
+    # Best choice per set of kinds already used: (doubt left, positions chosen).
+    best: dict[frozenset[EvidenceKind], tuple[float, tuple[int, ...]]] = {
+        frozenset(): (1.0, ())
+    }
+    for options in acts:
+        for kinds, (doubt, chosen) in list(best.items()):
+            for kind, (position, weight) in options.items():
+                if kind in kinds:
+                    continue
+                wider = kinds | {kind}
+                offer = (doubt * (1.0 - weight), tuple(sorted((*chosen, position))))
+                if wider not in best or offer < best[wider]:
+                    best[wider] = offer
+    return frozenset(min(best.values())[1])
+
+
+_Options = dict[EvidenceKind, tuple[int, float]]
+
+
+def _by_act(records: Sequence[tuple[OwnerEvidence, float]]) -> list[_Options]:
+    """Group by act, keeping per kind the heaviest and of its acts only the top few.
+
+    With K kinds at most K - 1 acts of one kind can be spent on the others, so the K
+    heaviest acts of each kind always hold the best choice.
+    """
+    acts: dict[str, _Options] = {}
+    for position, (item, weight) in enumerate(records):
+        if weight <= 0.0:
+            continue
+        act = f"act:{item.act}" if item.act else f"alone:{position}"
+        options = acts.setdefault(act, {})
+        if item.kind not in options or options[item.kind][1] < weight:
+            options[item.kind] = (position, weight)
+    kinds = {kind for options in acts.values() for kind in options}
+    kept: set[str] = set()
+    for kind in kinds:
+        having = [act for act, options in acts.items() if kind in options]
+        having.sort(key=lambda act: (-acts[act][kind][1], acts[act][kind][0]))
+        kept.update(having[: len(kinds)])
+    return [options for act, options in acts.items() if act in kept]
+
+
+def assign(
+    subject: str,
+    evidence: Iterable[OwnerEvidence],
+    *,
+    people: People,
+    now: int,
+    discredited: Discredit = lambda item: False,
+) -> Ownership:
+    """Say who answers for a subject, and how that is known.
+
+    Args:
+        subject: Id of an agent, identity or credential.
+        evidence: Records about it, in any order; a repeated one counts once.
+        people: Persons with aliases merged.
+        now: UTC nanoseconds.
+        discredited: Tells whether the subject could have written a record itself.
+
+    Returns:
+        The owner with all candidates, best first; discredited records are shown
+        with weight 0.
+    """
+    by_person: dict[PersonId, set[OwnerEvidence]] = defaultdict(set)
+    for item in evidence:
+        person = people(item.person)
+        if not is_pipeline(person):
+            by_person[person].add(replace(item, subject=subject, person=person))
+    scored = [
+        _candidate(person, found, people, now, discredited)
+        for person, found in by_person.items()
+    ]
+    spoken = _spoken(by_person, now)
+    first = spoken[1] if spoken else None
+    scored.sort(key=lambda c: (c.person != first, -c.score, c.person))
+    candidates = tuple(scored)
+    if spoken is not None:
+        return _said(subject, *spoken, candidates, people)
+    return _judged(subject, candidates, people, by_person, now, discredited)
+
+
+def _candidate(
+    person: PersonId,
+    found: set[OwnerEvidence],
+    people: People,
+    now: int,
+    discredited: Discredit,
+    *,
+    as_if_here: bool = False,
+) -> Candidate:
+    alive = as_if_here or not _left(person, people)
+    ordered = sorted(
+        found, key=lambda e: (-WEIGHTS[e.kind].weight, -e.seen.at, repr(e))
+    )
+    weighed = [
+        (item, weigh(item, now, alive=alive, counts=not discredited(item)))
+        for item in ordered
+    ]
+    taken = counted(weighed)
+    shown = [(e, w if i in taken else 0.0) for i, (e, w) in enumerate(weighed)]
+    shown.sort(key=lambda pair: -pair[1])
+    return Candidate(person, combine(w for _, w in shown), tuple(shown))
+
+
+def _spoken(
+    by_person: Mapping[PersonId, set[OwnerEvidence]], now: int
+) -> tuple[OwnerState, PersonId] | None:
+    """Find the newest valid attestation, else the newest confirmation."""
+    said: list[tuple[bool, int, PersonId]] = []
+    for person, found in by_person.items():
+        for item in found:
+            if item.kind is EvidenceKind.CONFIRMATION:
+                said.append((False, item.seen.at, person))
+            elif item.kind is EvidenceKind.ATTESTATION:
+                valid = now - item.seen.at <= ATTESTATION_LIFE
+                if valid and item.seen.written_by.believed:
+                    said.append((True, item.seen.at, person))
+    if not said:
+        return None
+    attested, _, person = max(said)
+    return (OwnerState.ATTESTED if attested else OwnerState.CONFIRMED), person
+
+
+def _said(
+    subject: str,
+    state: OwnerState,
+    person: PersonId,
+    candidates: tuple[Candidate, ...],
+    people: People,
+) -> Ownership:
+    if _left(person, people):
+        state = OwnerState.OWNER_LEFT
+    top, *rest = candidates
+    margin = max(0.0, top.score - max((c.score for c in rest), default=0.0))
+    return Ownership(subject, state, person, top.score, margin, candidates)
+
+
+def _judged(
+    subject: str,
+    candidates: tuple[Candidate, ...],
+    people: People,
+    by_person: Mapping[PersonId, set[OwnerEvidence]],
+    now: int,
+    discredited: Discredit,
+) -> Ownership:
+    single = [c for c in candidates if not _team(c, people)]
+    state, person, score, margin = _decide(single)
+    if state is not OwnerState.INFERRED:
+        here = [
+            _candidate(p, by_person[p], people, now, discredited, as_if_here=True)
+            for p in (c.person for c in single)
+        ]
+        here.sort(key=lambda c: (-c.score, c.person))
+        would, heir, _, _ = _decide(here)
+        stronger = would is OwnerState.INFERRED or state is OwnerState.NONE
+        if stronger and heir is not None and _left(heir, people):
+            state, person = OwnerState.OWNER_LEFT, heir
+    if state is OwnerState.NONE:
+        teams = [c for c in candidates if _team(c, people) and c.score > 0.0]
+        if teams:
+            state, person, score = OwnerState.TEAM_ONLY, teams[0].person, teams[0].score
+    return Ownership(subject, state, person, score, margin, candidates)
+
+
+def _left(person: PersonId, people: People) -> bool:
+    known = people.get(person)
+    return known is not None and not known.alive
+
+
+def _team(candidate: Candidate, people: People) -> bool:
+    """A team routes, it never owns alone."""
+    known = people.get(candidate.person)
+    return is_team(candidate.person) or (known is not None and known.team)
+
+
+def _decide(
+    ranked: Sequence[Candidate],
+) -> tuple[OwnerState, PersonId | None, float, float]:
+    """Apply the two thresholds to the persons, best first."""
+    living = [c for c in ranked if c.score > 0.0]
+    if not living:
+        return OwnerState.NONE, None, 0.0, 0.0
+    top = living[0]
+    margin = top.score - (living[1].score if len(living) > 1 else 0.0)
+    if top.score >= ASSIGN and margin >= MARGIN:
+        return OwnerState.INFERRED, top.person, top.score, margin
+    if margin >= MARGIN or len(living) == 1:
+        return OwnerState.SUGGESTED, top.person, top.score, margin
+    return OwnerState.AMBIGUOUS, None, top.score, margin

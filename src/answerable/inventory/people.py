@@ -1,0 +1,138 @@
+"""People under one id each, and the machines that are taken for people."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from answerable.model.ids import PersonId
+from answerable.model.person import EvidenceKind, OwnerEvidence, Person
+
+# A pipeline never counts as an owner: the names under which they sign.
+_MACHINE_NAMES = frozenset(
+    [
+        *("argocd", "atlantis", "automation", "azure-pipelines", "bot", "buildkite"),
+        *("bitbucket-pipelines", "cd", "ci", "ci-cd", "cicd", "circleci"),
+        *("cloudformation", "codebuild", "codepipeline", "concourse", "dependabot"),
+        *("drone", "flux", "github-actions", "gitlab-ci", "gitlab-runner", "jenkins"),
+        *("no-reply", "noreply", "pipeline", "pulumi", "renovate", "root", "runner"),
+        *("spacelift", "system", "terraform", "terraform-cloud", "travis"),
+    ]
+)
+_MACHINE_ENDS = (
+    "[bot]",
+    "-bot",
+    "_bot",
+    "-ci",
+    ".amazonaws.com",
+    "gserviceaccount.com",
+)
+
+
+def handle(person: str) -> str:
+    """Return what stands after `person:`."""
+    return person.removeprefix("person:")
+
+
+def is_pipeline(person: str) -> bool:
+    """Tell whether a handle is that of a machine, which never answers for anything."""
+    bare = handle(person).lower()
+    name = bare.partition("@")[0].partition("+")[0]
+    if bare.startswith(("arn:", "svc-", "svc_")):
+        return True
+    return (
+        name in _MACHINE_NAMES
+        or bare.endswith(_MACHINE_ENDS)
+        or (name.endswith(_MACHINE_ENDS))
+    )
+
+
+def is_team(person: str) -> bool:
+    """Tell a team handle of a forge (`@org/team`) by its spelling."""
+    return "/" in handle(person) and "@" not in handle(person).lstrip("@")
+
+
+class People:
+    """Persons with their aliases merged."""
+
+    def __init__(
+        self, persons: Sequence[Person], evidence: Iterable[OwnerEvidence] = ()
+    ) -> None:
+        """Merge persons who share a handle or alias; candidates become persons too.
+
+        Args:
+            persons: One per id. Aliases that an agent could have written itself
+                join nobody.
+            evidence: Every candidate it names is listed, if only by its id.
+        """
+        known = {person.id: person for person in persons}
+        for item in evidence:
+            if item.person not in known:
+                known[item.person] = _implied(item)
+        group = _groups(known.values())
+        merged: dict[PersonId, list[Person]] = defaultdict(list)
+        for person in known.values():
+            merged[group[handle(person.id).lower()]].append(person)
+        self.by_id: Mapping[PersonId, Person] = {
+            head: _merged(head, found) for head, found in sorted(merged.items())
+        }
+        self._head: Mapping[str, PersonId] = {
+            name.lower(): head
+            for head, person in self.by_id.items()
+            for name in (handle(head), *person.aliases)
+        } | group
+
+    def __call__(self, person: str) -> PersonId:
+        """Return the one id of a person; an unknown handle comes back as is."""
+        return self._head.get(handle(person).lower(), PersonId(person))
+
+    def get(self, person: str) -> Person | None:
+        """Return the merged person."""
+        return self.by_id.get(self(person))
+
+
+def _implied(item: OwnerEvidence) -> Person:
+    team = item.kind is EvidenceKind.TEAM_TAG or is_team(item.person)
+    return Person(item.person, "", (), team, True, item.seen)
+
+
+def _groups(persons: Iterable[Person]) -> dict[str, PersonId]:
+    """Map each handle and believed alias to the best id of its group."""
+    parent: dict[str, str] = {}
+
+    def find(name: str) -> str:
+        parent.setdefault(name, name)
+        while parent[name] != name:
+            parent[name] = parent[parent[name]]
+            name = parent[name]
+        return name
+
+    ids: dict[str, PersonId] = {}
+    for person in persons:
+        own = handle(person.id).lower()
+        ids[own] = person.id
+        find(own)
+        if person.seen.written_by.believed:
+            for alias in person.aliases:
+                parent[find(alias.lower())] = find(own)
+    heads: dict[str, PersonId] = {}
+    for own in sorted(ids, key=_preference):
+        heads.setdefault(find(own), ids[own])
+    return {name: heads[find(name)] for name in parent}
+
+
+def _preference(name: str) -> tuple[bool, int, str]:
+    return ("@" not in name, len(name), name)
+
+
+def _merged(head: PersonId, found: Sequence[Person]) -> Person:
+    found = sorted(found, key=lambda p: (p.id != head, p.id))
+    names = {handle(p.id).lower() for p in found}
+    names |= {alias.lower() for p in found for alias in p.aliases}
+    return replace(
+        found[0],
+        id=head,
+        name=next((p.name for p in found if p.name), ""),
+        aliases=tuple(sorted(names - {handle(head).lower()})),
+        team=any(p.team for p in found) or is_team(head),
+        alive=all(p.alive for p in found),
+    )

@@ -1,0 +1,115 @@
+"""What the user typed, as an id: an id, an ARN, or an unambiguous name."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
+from typing import Literal
+
+from answerable.inventory.canonical import Spellings
+from answerable.inventory.people import handle
+from answerable.model.errors import AmbiguousError, UsageError
+from answerable.model.inventory import Inventory
+
+Kind = Literal["agent", "tool", "identity", "credential", "person"]
+KINDS: tuple[Kind, ...] = ("agent", "tool", "identity", "credential", "person")
+
+_MOST_COMPARED = 20_000
+
+
+def resolve(inventory: Inventory, text: str, kinds: Sequence[Kind] = KINDS) -> str:
+    """Find the one thing of these kinds that a text names.
+
+    Args:
+        inventory: Where to look.
+        text: An id, an ARN (of a session too), a key id, or a name.
+        kinds: What may be meant.
+
+    Raises:
+        AmbiguousError: The text names several; they are listed.
+        UsageError: It names nothing; the nearest spelling is the hint.
+    """
+    asked = text.strip()
+    names: dict[str, set[str]] = defaultdict(set)
+    folded: dict[str, set[str]] = defaultdict(set)
+    ids: set[str] = set()
+    for kind in kinds:
+        for key, spellings in _NAMED[kind](inventory):
+            ids.add(key)
+            for spelling in spellings:
+                names[spelling].add(key)
+                folded[spelling.lower()].add(key)
+    if asked in ids:
+        return asked
+    if "identity" in kinds:
+        canonical = Spellings(inventory.facts.identities)(asked)
+        if canonical in ids:
+            return canonical
+    found = names.get(asked) or folded.get(asked.lower(), set())
+    if len(found) == 1:
+        return next(iter(found))
+    if found:
+        raise AmbiguousError(
+            f"{asked!r} names {len(found)} things (expected one)", tuple(sorted(found))
+        )
+    raise _unknown(asked, kinds, ids | names.keys())
+
+
+def _unknown(asked: str, kinds: Sequence[Kind], known: Iterable[str]) -> UsageError:
+    what = " or ".join(kinds)
+    size = len(asked)
+    near = [k for k in known if abs(len(k) - size) <= max(3, size // 2)]
+    if near:
+        close = get_close_matches(asked, near[:_MOST_COMPARED], n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]}?" if close else _LIST
+    else:
+        hint = (
+            _LIST
+            if any(True for _ in known)
+            else "nothing was scanned yet: run `answerable scan`"
+        )
+    return UsageError(f"unknown {what} (got {asked[:200]!r})", hint)
+
+
+_LIST = "see `answerable agents`, `identities` and `credentials` for what is known"
+
+_Spelled = Iterator[tuple[str, tuple[str, ...]]]
+
+
+def _agents(inventory: Inventory) -> _Spelled:
+    for key, entity in inventory.agents.items():
+        bare = key.removeprefix("agent:")
+        yield key, (bare, entity.agent.name, entity.agent.place)
+
+
+def _tools(inventory: Inventory) -> _Spelled:
+    for tool in inventory.facts.tools:
+        yield tool.id, (tool.server, tool.id.removeprefix("tool:"))
+
+
+def _identities(inventory: Inventory) -> _Spelled:
+    for identity in inventory.facts.identities:
+        tail = identity.id.rpartition(":")[2]
+        short = f"{tail.partition('/')[0]}/{identity.name}"
+        spellings = (identity.name, tail, short, identity.unique_id)
+        yield identity.id, tuple(s for s in spellings if s)
+
+
+def _credentials(inventory: Inventory) -> _Spelled:
+    for key in inventory.credentials:
+        bare = key.removeprefix("cred:")
+        yield key, (bare, bare.partition("/")[2])
+
+
+def _persons(inventory: Inventory) -> _Spelled:
+    for key, person in inventory.persons.items():
+        names = (handle(key), person.name, *person.aliases)
+        yield key, tuple(name for name in names if name)
+
+
+_NAMED = {
+    "agent": _agents,
+    "tool": _tools,
+    "identity": _identities,
+    "credential": _credentials,
+    "person": _persons,
+}
