@@ -1,0 +1,161 @@
+"""`python -m bench`: measure, print a table, write docs/benchmarks.md.
+
+Ends with exit code 1 when a figure misses its goal. `--quick` is a smoke run at 20,000
+events; it writes nothing.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from bench import child, machine, page
+from bench.figures import Figure, at_least, at_most, plain
+from bench.ingest import Ingested, ingest, trail_of
+
+ROOT = Path(__file__).resolve().parent.parent
+SEED = 20261124
+PARTS = ("help", "ingest", "queries", "reach")
+SMALL, LARGE, QUICK = 200_000, 2_000_000, 20_000
+ROUNDS = 3
+HELPS = 5
+GIBIBYTE = at_most(1024, "<= 1 GiB")
+
+
+def ingested(runs: Sequence[Ingested], events: int, command: str) -> Iterator[Figure]:
+    """Turn the runs at one size into figures."""
+
+    def values(name: str) -> tuple[float, ...]:
+        return tuple(getattr(run, name) for run in runs)
+
+    size = f"{events:,} events"
+    rates = tuple(events / seconds for seconds in values("seconds"))
+    floor = at_least(30_000, ">= 30,000") if events >= SMALL else None
+    yield Figure(f"ingest, {size}", "events/s", rates, command, floor)
+    rates = tuple(events / seconds for seconds in values("cpu"))
+    yield Figure(f"per processor second, {size}", "events/s", rates, command)
+    yield Figure(f"peak memory, {size}", "MiB", values("peak"), command, GIBIBYTE)
+    compact = at_most(45, "<= 45 B") if events >= SMALL else None
+    yield Figure(f"segment, {size}", "B/event", values("rows"), command, compact)
+    yield Figure(f"leaves, {size}", "B/event", values("leaves"), command)
+    yield Figure(f"whole store, {size}", "B/event", values("whole"), command)
+
+
+def small_ones(
+    folder: Path, parts: Sequence[str], events: int, rounds: int, command: str
+) -> Iterator[Figure]:
+    """Measure what is quick to measure, in turns."""
+    walls: list[float] = []
+    runs: list[Ingested] = []
+    for _ in range(rounds):
+        if "help" in parts:
+            walls += [child.answerable("--help").wall * 1000 for _ in range(HELPS)]
+        if "ingest" in parts:
+            runs.append(ingest(folder, events))
+    if walls:
+        goal = at_most(250, "<= 250 ms")
+        yield Figure("--help", "ms", tuple(walls), f"{command} --only help", goal)
+    if runs:
+        yield from ingested(runs, events, f"{command} --only ingest")
+
+
+def large(
+    folder: Path, small: Sequence[Figure], events: int, command: str
+) -> Iterator[Figure]:
+    """Ingest the large trail, and say how much longer it took than the small one."""
+    command = f"{command} --only ingest"
+    run = ingest(folder, events)
+    yield from ingested([run], events, command)
+    rates = [f for f in small if f.unit == "events/s" and f.what.startswith("ingest")]
+    if rates:
+        growth = run.seconds / (SMALL / rates[0].median)
+        words = f"time of {events:,} over {SMALL:,}"
+        yield Figure(words, "x", (growth,), command, at_most(11, "<= 11x"))
+
+
+def asked(folder: Path, events: int, command: str) -> Iterator[Figure]:
+    """Ask the store of that size what an investigator would."""
+    store = str(folder / f"store-{events}")
+    took = child.run(
+        (sys.executable, "-m", "bench.queries", store, str(events), str(SEED))
+    )
+    command = f"{command} --only ingest,queries"
+    for name, answer in json.loads(took.out).items():
+        what = f"trace {name} ({answer['rows']:,} rows of {events:,})"
+        yield Figure(f"{what}, first", "s", (answer["first"],), command)
+        goal = at_most(0.5, "<= 0.5 s") if answer["rows"] < 1000 else None
+        yield Figure(f"{what}, warm", "s", tuple(answer["warm"]), command, goal)
+    yield Figure("peak memory of these", "MiB", (took.peak,), command, GIBIBYTE)
+
+
+def reached(size: int, command: str) -> Iterator[Figure]:
+    """Run the reach bench."""
+    from bench import reach
+
+    for row in reach.run(size, SEED):
+        values = row["values"]
+        yield Figure(row["what"], row["unit"], tuple(values), f"{command} --only reach")
+
+
+def measure(options: argparse.Namespace, folder: Path) -> list[Figure]:
+    """Measure the parts that were asked for."""
+    command = "python -m bench" + (" --quick" if options.quick else "")
+    events = QUICK if options.quick else SMALL
+    figures: list[Figure] = []
+
+    def note(more: Iterator[Figure]) -> None:
+        for figure in more:
+            figures.append(figure)
+            sys.stderr.write(plain([figure]).splitlines()[-1] + "\n")
+
+    if "reach" in options.only:
+        note(reached(100 if options.quick else 1_000, command))
+    if "ingest" in options.only:
+        trail_of(folder, events, SEED)
+    note(
+        small_ones(
+            folder, options.only, events, 1 if options.quick else ROUNDS, command
+        )
+    )
+    if "ingest" in options.only and not options.quick:
+        events = LARGE
+        trail_of(folder, events, SEED)
+        note(large(folder, list(figures), events, command))
+    if "queries" in options.only and "ingest" in options.only:
+        note(asked(folder, events, command))
+    return figures
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print, write; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="20,000 events, no page")
+    parser.add_argument(
+        "--only", default=",".join(PARTS), help="of " + ", ".join(PARTS)
+    )
+    parser.add_argument("--folder", type=Path, help="where to work; kept afterwards")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "benchmarks.md")
+    options = parser.parse_args(argv)
+    options.only = options.only.split(",")
+    if unknown := set(options.only) - set(PARTS):
+        parser.error(f"no such part: {', '.join(unknown)}")
+    facts = machine.facts(ROOT, SEED)
+    if options.folder:
+        options.folder.mkdir(parents=True, exist_ok=True)
+        figures = measure(options, options.folder)
+    else:
+        with tempfile.TemporaryDirectory(prefix="answerable-bench-") as name:
+            figures = measure(options, Path(name))
+    sys.stdout.write("\n" + plain(figures) + "\n")
+    if not options.quick and set(options.only) == set(PARTS):
+        options.page.write_text(page.text(facts, figures), encoding="utf-8")
+    missed = [figure.what for figure in figures if figure.missed]
+    for what in missed:
+        sys.stderr.write(f"missed: {what}\n")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
