@@ -1,0 +1,195 @@
+"""Snapshots in the store: kept, named, loaded, and told as a history."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import TypeVar
+
+import msgspec
+
+from answerable import inventory as room
+from answerable.flows import declared, trail_facts
+from answerable.flows.declared import Standing
+from answerable.model.errors import UsageError, VerificationError
+from answerable.model.inventory import Inventory
+from answerable.model.lineage import DeclaredUse
+from answerable.model.person import OwnerEvidence
+from answerable.model.sighting import Snapshot, Sync
+from answerable.store.store import Store
+
+LATEST = "latest"
+Stored = TypeVar("Stored", Sync, Snapshot, OwnerEvidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A snapshot in the store.
+
+    Attributes:
+        name: `2026-11-24T15-30-05Z`, with `-2` and so on where a second held several.
+        digest: Digest of its object.
+    """
+
+    name: str
+    digest: str
+
+
+def load(store: Store, name: str = "", *, now: int = 0) -> Inventory:
+    """Load what a snapshot knows, joined; ingested trails complete it.
+
+    Args:
+        store: The store.
+        name: A snapshot's name; empty or `latest` for the newest.
+        now: The moment at which evidence has its age; 0 for the snapshot's own.
+
+    Returns:
+        An empty inventory when nothing was scanned yet.
+
+    Raises:
+        UsageError: There is no such snapshot.
+        VerificationError: A stored object is not what it was.
+    """
+    found = named(store)
+    chosen = _choose(found, name)
+    trail = trail_facts.sync(store)
+    said = attestations(store)
+    if chosen is None:
+        extra = [trail] if trail is not None else []
+        return _join(extra, now or (trail.started_at if trail else 0), said)
+    snapshot = read(store, chosen.digest, Snapshot)
+    syncs = [read(store, digest, Sync) for _, digest in snapshot.syncs]
+    joined = room.join(
+        [(s.source, s) for s in ([*syncs, trail] if trail is not None else syncs)],
+        now=now or snapshot.taken_at,
+        taken_at=snapshot.taken_at,
+        name=chosen.name,
+        attestations=said,
+    )
+    return _without(joined, trail)
+
+
+def _join(syncs: Sequence[Sync], now: int, said: Sequence[OwnerEvidence]) -> Inventory:
+    joined = room.join([(s.source, s) for s in syncs], now=now, attestations=said)
+    return _without(joined, syncs[0] if syncs else None)
+
+
+def _without(inventory: Inventory, trail: Sync | None) -> Inventory:
+    """Keep the trail out of the coverage: it is evidence, not a scanned source."""
+    if trail is None:
+        return inventory
+    kept = tuple(c for c in inventory.coverage if c.source != trail.source)
+    return replace(inventory, coverage=kept)
+
+
+def save(store: Store, syncs: Sequence[Sync], now: int) -> str:
+    """Store syncs and the snapshot that they complete.
+
+    Returns:
+        The snapshot's name.
+    """
+    latest = newest(store)
+    parts = dict(latest.syncs) if latest is not None else {}
+    for sync in syncs:
+        parts[sync.source] = store.put_object("sync", msgspec.json.encode(sync), now)
+    snapshot = Snapshot(now, tuple(sorted(parts.items())))
+    store.put_object("snapshot", msgspec.json.encode(snapshot), now)
+    return named(store)[-1].name
+
+
+def newest(store: Store) -> Snapshot | None:
+    """Return the latest snapshot, or None when nothing was scanned."""
+    logged = store.objects("snapshot")
+    return read(store, logged[-1].digest, Snapshot) if logged else None
+
+
+def named(store: Store) -> tuple[Named, ...]:
+    """List all snapshots, oldest first."""
+    found: list[Named] = []
+    same: dict[str, int] = {}
+    for logged in store.objects("snapshot"):
+        stamp = spelled(logged.at)
+        same[stamp] = same.get(stamp, 0) + 1
+        suffix = f"-{same[stamp]}" if same[stamp] > 1 else ""
+        found.append(Named(stamp + suffix, logged.digest))
+    return tuple(found)
+
+
+def spelled(at: int) -> str:
+    """Spell a time as the name of a snapshot: no colon, so that it fits a file name."""
+    moment = datetime.fromtimestamp(at // 1_000_000_000, tz=UTC)
+    return moment.strftime("%Y-%m-%dT%H-%M-%SZ")
+
+
+def attestations(store: Store) -> tuple[OwnerEvidence, ...]:
+    """Return every recorded statement about owners, oldest first."""
+    return tuple(
+        read(store, logged.digest, OwnerEvidence)
+        for logged in store.objects("attestation")
+    )
+
+
+def read(store: Store, digest: str, kind: type[Stored]) -> Stored:
+    """Read one stored object.
+
+    Raises:
+        VerificationError: It is damaged, missing, or of another shape.
+    """
+    try:
+        return msgspec.json.decode(store.get_object(digest), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        why = "does not decode"
+    except UsageError:
+        why = "is missing"
+    raise VerificationError(
+        f"stored {kind.__name__.lower()} {digest[:16]} {why}",
+        "run `answerable evidence verify`; a new scan replaces what was lost",
+    )
+
+
+FOREVER = (1 << 63) - 1
+
+
+def history(store: Store) -> Iterator[Standing]:
+    """Yield every snapshot, joined, with the time during which it stood.
+
+    A statement about an owner counts from the snapshot that stood when it was made.
+    """
+    said = attestations(store)
+    syncs: dict[str, Sync] = {}
+    every = [(each, read(store, each.digest, Snapshot)) for each in named(store)]
+    for position, (each, snapshot) in enumerate(every):
+        last = position + 1 == len(every)
+        until = FOREVER if last else every[position + 1][1].taken_at
+        for _, digest in snapshot.syncs:
+            if digest not in syncs:
+                syncs[digest] = read(store, digest, Sync)
+        joined = room.join(
+            [(source, syncs[digest]) for source, digest in snapshot.syncs],
+            now=snapshot.taken_at,
+            taken_at=snapshot.taken_at,
+            name=each.name,
+            attestations=[item for item in said if item.seen.at < until],
+        )
+        yield Standing(joined, snapshot.taken_at if position else 0, until)
+
+
+def declared_uses(store: Store) -> tuple[DeclaredUse, ...]:
+    """Tell what the inventory declared while each snapshot stood.
+
+    Returns:
+        Uses sorted by subject and time; intervals of one subject do not overlap.
+    """
+    return declared.uses(history(store))
+
+
+def _choose(found: Sequence[Named], name: str) -> Named | None:
+    if not name or name == LATEST:
+        return found[-1] if found else None
+    for each in found:
+        if each.name == name:
+            return each
+    names = [each.name for each in found]
+    close = get_close_matches(name, names, n=1, cutoff=0.3)
+    hint = f"did you mean {close[0]}?" if close else "run `answerable scan` first"
+    raise UsageError(f"unknown snapshot (got {name[:80]!r})", hint)
