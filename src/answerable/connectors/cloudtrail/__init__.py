@@ -1,0 +1,1 @@
+"""CloudTrail: the AWS control plane's own record of who called what."""

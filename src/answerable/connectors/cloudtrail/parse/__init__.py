@@ -1,0 +1,1 @@
+"""CloudTrail bytes to audit events; pure."""

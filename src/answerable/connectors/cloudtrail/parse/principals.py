@@ -1,0 +1,164 @@
+"""Who acted, from `userIdentity`: the identity, its session and a person if any.
+
+What AWS or an identity provider authenticated is told apart from what the caller
+chose: a role session's name and its source identity are the caller's own words.
+Source: AWS CloudTrail User Guide, "CloudTrail userIdentity element".
+"""
+
+from dataclasses import dataclass
+
+import re2
+
+from answerable.connectors.cloudtrail.parse.shapes import Record, UserIdentity
+from answerable.model.errors import IdError
+from answerable.model.ids import person_id
+
+_SESSION_ARN = re2.compile(
+    r"arn:([^:]*):sts::(\d*):assumed-role/((?:[^/]+/)*)([^/]+)/([^/]*)"
+)
+# Roles under this path are made by Identity Center alone, and only Identity Center
+# starts sessions of them: the session's name is the name of the person it signed in.
+# Source: IAM Identity Center User Guide, "Referencing permission sets".
+_RESERVED = ":role/aws-reserved/sso.amazonaws.com/"
+# Web identity providers for people; any other may name workloads.
+_PEOPLE = frozenset(
+    {"accounts.google.com", "www.amazon.com", "graph.facebook.com", "appleid.apple.com"}
+)
+_WORKLOADS = (".iam.gserviceaccount.com", ".svc.id.goog")
+HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
+
+
+@dataclass(slots=True)
+class Caller:
+    """Who made a call.
+
+    Attributes:
+        identity: Acting identity, empty when the record names none.
+        session: Session ARN, empty outside sessions.
+        session_name: The session's name as the caller chose it.
+        credential: `cred:aws/...`, empty where not said.
+        person: `person:...` that the platform authenticated, empty otherwise.
+        account: Account of the caller.
+        by: How the person was authenticated, empty without one.
+    """
+
+    identity: str = ""
+    session: str = ""
+    session_name: str = ""
+    credential: str = ""
+    person: str = ""
+    account: str = ""
+    by: str = ""
+
+
+def caller_of(record: Record, who: UserIdentity) -> Caller:
+    """Tell who made the call of a record."""
+    caller = Caller(account=who.accountId or record.recipientAccountId or "")
+    key = who.accessKeyId
+    # Key ids of copies are often masked: any run of capitals and digits names a key.
+    if key and 16 <= len(key) <= 128 and key.isalnum() and key == key.upper():
+        caller.credential = "cred:aws/" + key
+    kind = who.type
+    if kind == "AssumedRole":
+        _role(caller, who)
+    elif kind == "IAMUser":
+        _user(caller, who)
+    else:
+        _other(caller, who, record)
+    if who.onBehalfOf and who.onBehalfOf.userId:
+        _name(caller, who.onBehalfOf.userId, "identity-center")
+    elif record.eventName == "ConsoleLogin" and kind == "IAMUser":
+        _signed_in(caller, who, record)
+    return caller
+
+
+def _role(caller: Caller, who: UserIdentity) -> None:
+    caller.session = who.arn or ""
+    issuer = who.sessionContext.sessionIssuer if who.sessionContext else None
+    if issuer and issuer.arn:
+        caller.identity = issuer.arn
+    else:
+        caller.identity = role_of_session(caller.session)
+    caller.session_name = caller.session.rpartition("/")[2]
+    if not caller.session and who.principalId:
+        caller.session_name = who.principalId.partition(":")[2]
+    if _RESERVED in caller.identity and caller.session_name:
+        _name(caller, caller.session_name, "identity-center")
+        caller.session_name = ""  # not the caller's words
+
+
+def role_of_session(session: str) -> str:
+    """Give the role behind an assumed-role ARN; the role's path is not in there."""
+    parts = _SESSION_ARN.fullmatch(session)
+    if not parts:
+        return ""
+    partition, account, path, role, _ = parts.groups()
+    return f"arn:{partition}:iam::{account}:role/{path}{role}"
+
+
+def _user(caller: Caller, who: UserIdentity) -> None:
+    caller.identity = who.arn or ""
+    if not caller.identity and who.accountId and who.userName not in (None, "", HIDDEN):
+        caller.identity = f"arn:aws:iam::{who.accountId}:user/{who.userName}"
+
+
+def _signed_in(caller: Caller, who: UserIdentity, record: Record) -> None:
+    if who.userName and who.userName != HIDDEN and _succeeded(record):
+        _name(caller, who.userName, "console-sign-in")
+
+
+def _succeeded(record: Record) -> bool:
+    answer = bytes(record.responseElements)
+    return b'"Success"' in answer and not record.errorCode
+
+
+def _other(caller: Caller, who: UserIdentity, record: Record) -> None:
+    match who.type:
+        case "Root":
+            caller.identity = who.arn or f"arn:aws:iam::{caller.account}:root"
+        case "FederatedUser":
+            # The federated name is the caller's choice; its power is the user's.
+            issuer = who.sessionContext.sessionIssuer if who.sessionContext else None
+            caller.identity = (issuer.arn if issuer else None) or who.arn or ""
+            caller.session = who.arn or ""
+            caller.session_name = caller.session.rpartition("/")[2]
+        case "SAMLUser":
+            subject = who.userName or (who.principalId or "").partition(":")[2]
+            caller.identity = _federated("saml", who.identityProvider, subject)
+            _name(caller, subject, "saml")
+        case "WebIdentityUser":
+            _web_identity(caller, who)
+        case "IdentityCenterUser":
+            subject = who.onBehalfOf.userId if who.onBehalfOf else None
+            caller.identity = _federated("identity-center", caller.account, subject)
+        case "AWSAccount":
+            # Another account's principal: its unique id is all that is told.
+            named = (who.principalId or "").partition(":")[0]
+            caller.identity = who.arn or _federated("aws", who.accountId, named)
+        case _:
+            service = who.invokedBy
+            if not service and record.eventType == "AwsServiceEvent":
+                service = record.eventSource
+            caller.identity = service or who.arn or ""
+
+
+def _web_identity(caller: Caller, who: UserIdentity) -> None:
+    principal = who.principalId or ""
+    issuer = (who.identityProvider or "").rpartition("oidc-provider/")[2]
+    subject = who.userName or principal.rpartition(":")[2]
+    caller.identity = _federated("oidc", issuer, subject)
+    human = issuer in _PEOPLE or ("@" in subject and ":" not in subject)
+    if human and not subject.endswith(_WORKLOADS):
+        _name(caller, subject, "web-identity")
+
+
+def _federated(kind: str, where: str | None, subject: str | None) -> str:
+    return f"{kind}:{where or ''}/{subject}" if subject else ""
+
+
+def _name(caller: Caller, subject: str, by: str) -> None:
+    try:
+        caller.person = person_id(subject)
+    except IdError:
+        return
+    caller.by = by

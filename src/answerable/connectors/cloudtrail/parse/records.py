@@ -1,0 +1,259 @@
+"""One CloudTrail record to one audit event, or the reason why not."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+import msgspec
+
+from answerable.connectors.cloudtrail.parse.actions import AUTHORISED_BY, action_of
+from answerable.connectors.cloudtrail.parse.issued import (
+    Outcomes,
+    concerns,
+    outcomes_of,
+)
+from answerable.connectors.cloudtrail.parse.principals import Caller, caller_of
+from answerable.connectors.cloudtrail.parse.resources import (
+    LONGEST,
+    derived,
+    prefix_of,
+    stated,
+)
+from answerable.connectors.cloudtrail.parse.shapes import (
+    NULL,
+    Record,
+    UserIdentity,
+    Wrapped,
+    members,
+)
+from answerable.connectors.cloudtrail.parse.times import instant
+from answerable.model.event import AuditEvent, Outcome
+from answerable.model.ids import event_id
+from answerable.model.written import WrittenBy
+
+SOURCE = "cloudtrail"
+_RECORD = msgspec.json.Decoder(Record)
+_WHO = msgspec.json.Decoder(UserIdentity | None)
+_WRAPPED = msgspec.json.Decoder(Wrapped)
+_ROW = msgspec.json.Decoder(list[Wrapped])
+# Longest fact kept; what is longer is cut, never a field of the chain.
+_FACT = 256
+_DENIED = ("AccessDenied", "UnauthorizedOperation", "UnauthorizedAccess")
+_NO_OUTCOMES = Outcomes()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A record that is no audit event, and why.
+
+    Attributes:
+        why: Without any value of the record.
+        skipped: True when it is well-formed and simply something else.
+    """
+
+    why: str
+    skipped: bool = False
+
+
+Outcomed = AuditEvent | Refused
+
+
+def read_record(raw: bytes, written_by: WrittenBy) -> Outcomed:
+    """Parse one record.
+
+    Args:
+        raw: Its bytes: the record itself, or one carried as text inside another.
+        written_by: Class of the connector instance.
+    """
+    try:
+        record = _RECORD.decode(raw) if raw[:1] != b"[" else Record()
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
+        return Refused(_why(refusal))
+    if record.eventName and record.eventTime and record.eventSource:
+        return _event(raw, record, written_by)
+    return _unwrapped(raw, record, written_by)
+
+
+def _why(refusal: Exception) -> str:
+    """Say what the decoder refused; its words name types and paths, never values."""
+    if isinstance(refusal, msgspec.ValidationError):
+        return f"not a CloudTrail record: {refusal}"
+    if isinstance(refusal, RecursionError):
+        return "not read: nested too deep"
+    return "not JSON"
+
+
+def _unwrapped(raw: bytes, outer: Record, written_by: WrittenBy) -> Outcomed:
+    try:
+        around = _ROW.decode(raw) if raw[:1] == b"[" else _WRAPPED.decode(raw)
+        if isinstance(around, list):  # a Lake answer: one object per column
+            around = next((each for each in around if each.eventJson), Wrapped())
+        carried = around.CloudTrailEvent or around.eventJson
+        inner = carried.encode() if carried else bytes(around.eventData)
+        record = _RECORD.decode(inner) if inner != b"null" else outer
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
+        return Refused(_why(refusal))
+    if around.digestStartTime is not None:
+        return Refused("a CloudTrail digest file, no log", skipped=True)
+    if around.insightDetails != NULL:
+        return Refused("a CloudTrail Insights event, no call", skipped=True)
+    if record.eventName and record.eventTime and record.eventSource:
+        return _event(inner, record, written_by)
+    missing = ("eventTime", "eventSource", "eventName")
+    lacks = ", ".join(each for each in missing if not getattr(record, each))
+    return Refused(f"not a CloudTrail record: it lacks {lacks}")
+
+
+def _event(raw: bytes, record: Record, written_by: WrittenBy) -> Outcomed:
+    try:
+        when = instant(record.eventTime or "")
+    except ValueError:
+        return Refused("not a CloudTrail record: eventTime is no time")
+    try:
+        who = _WHO.decode(record.userIdentity) or UserIdentity()
+    except msgspec.DecodeError as refusal:
+        return Refused(f"{_why(refusal)}, in userIdentity")
+    if _ambiguous(raw, bytes(record.userIdentity), who):
+        return Refused("a key stands twice in one object: two readers could differ")
+    caller = caller_of(record, who)
+    if max(len(caller.identity), len(caller.session), len(caller.person)) > LONGEST:
+        return Refused("the caller's name is longer than any ARN")
+    brought = outcomes_of(record, caller) if concerns(record) else _NO_OUTCOMES
+    if brought is None:
+        return Refused("the answer of an issuing call has an unknown shape")
+    action = action_of(record.eventSource or "", (record.eventName or "")[:LONGEST])
+    touched = _touched(record, action, caller, brought)
+    scope = record.recipientAccountId or caller.account
+    native = record.eventID.encode() if record.eventID else raw
+    return AuditEvent(
+        event_id=event_id(when, SOURCE, scope, native),
+        event_time=when,
+        source=SOURCE,
+        scope=scope,
+        written_by=written_by,
+        raw_sha256=hashlib.sha256(raw).digest(),
+        action=action,
+        outcome=_outcome(record.errorCode),
+        native_id=record.eventID or "",
+        identity=caller.identity,
+        session=caller.session,
+        credential=caller.credential,
+        person=caller.person,
+        resource=touched[0] if touched else "",
+        resource_prefix=prefix_of(touched[0]) if touched else "",
+        resources=tuple(touched[1:]),
+        source_ip=(record.sourceIPAddress or "")[:_FACT],
+        issued=brought.issued,
+        issued_to=brought.issued_to,
+        issued_until=brought.issued_until,
+        created=brought.created,
+        deleted=brought.deleted,
+        facts=_facts(record, who, action, caller, brought),
+    )
+
+
+def _touched(
+    record: Record, action: str, caller: Caller, brought: Outcomes
+) -> list[str]:
+    found = stated(record.resources)
+    if not found and record.requestParameters != NULL:
+        found = derived(
+            action.partition(":")[0],
+            record.awsRegion or "",
+            record.recipientAccountId or caller.account,
+            members(record.requestParameters),
+        )
+    if not found:
+        ends = brought.created or brought.deleted
+        return [ends] if ends else []
+    return found
+
+
+def _outcome(error: str | None) -> Outcome:
+    if not error:
+        return Outcome.SUCCESS
+    return Outcome.DENIED if any(word in error for word in _DENIED) else Outcome.ERROR
+
+
+def _facts(
+    record: Record,
+    who: UserIdentity,
+    action: str,
+    caller: Caller,
+    brought: Outcomes,
+) -> tuple[tuple[str, str], ...]:
+    """Give the small facts in sorted order; `self:` marks the caller's own words."""
+    context = who.sessionContext
+    attributes = context.attributes if context else None
+    issuer = context.sessionIssuer if context else None
+    source_identity = (context.sourceIdentity if context else "") or ""
+    tls = record.tlsDetails
+    from_console = record.sessionCredentialFromConsole in (True, "true")
+    pairs = (
+        ("authenticated_by", caller.by),
+        ("authorised_by", AUTHORISED_BY.get(action, "")),
+        ("category", record.eventCategory if record.eventCategory != "Management" else ""),
+        ("console", "true" if from_console else ""),
+        ("error", record.errorCode),
+        ("event_type", record.eventType if record.eventType != "AwsApiCall" else ""),
+        ("invoked_by", who.invokedBy),
+        ("mfa", _word(attributes.mfaAuthenticated if attributes else None)),
+        ("read_only", _word(record.readOnly)),
+        ("region", record.awsRegion),
+        ("request_id", record.requestID),
+        ("self:issued_session_name", brought.session_name),
+        ("self:session_name", caller.session_name),
+        ("self:source_identity", brought.source_identity or source_identity),
+        ("self:user_agent", record.userAgent),
+        ("session_issuer_id", issuer.principalId if issuer else ""),
+        ("shared_event_id", record.sharedEventID),
+        ("tls", tls.tlsVersion if tls else ""),
+        ("vpc_endpoint", record.vpcEndpointId),
+    )
+    return tuple([(key, value[:_FACT]) for key, value in pairs if value])
+
+
+def _word(flag: bool | str | None) -> str:
+    if isinstance(flag, bool):
+        return "true" if flag else "false"
+    return flag or ""
+
+
+def _ambiguous(raw: bytes, identity: bytes, who: UserIdentity) -> bool:
+    """Tell whether a key that decides who acted stands twice.
+
+    Two readers of such a record could see two callers. Counting is quick; where a key
+    might be written twice, or in escapes, a slow strict reading decides.
+    """
+    count = identity.count
+    issuer = who.sessionContext.sessionIssuer if who.sessionContext else None
+    issued = 1 if issuer and issuer.arn is not None else 0
+    if (
+        count(b'"arn"') > issued + (who.arn is not None)
+        or count(b'"accessKeyId"') > 1
+        or count(b'"sessionIssuer"') > 1
+        or count(b'"sessionContext"') > 1
+        or raw.count(b'"userIdentity"') > 1
+        or (b"\\" in raw and b"\\u00" in raw)
+    ):
+        return _repeats(raw)
+    return False
+
+
+class _RepeatedError(ValueError):
+    """A key stands twice in one object."""
+
+
+def _once(pairs: list[tuple[str, object]]) -> None:
+    if len({key for key, _ in pairs}) < len(pairs):
+        raise _RepeatedError
+
+
+def _repeats(raw: bytes) -> bool:
+    try:
+        json.loads(raw, object_pairs_hook=_once)
+    except _RepeatedError:
+        return True
+    except (ValueError, RecursionError):
+        return True
+    return False

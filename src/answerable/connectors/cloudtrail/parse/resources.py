@@ -1,0 +1,205 @@
+"""Which resource a call names: its ARN, or one made from the parameters.
+
+The table is data: event source, then per parameter the ARN's resource part. The first
+parameter present wins, so the most specific stands first. A name that is an ARN
+already is taken as it is.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from answerable.connectors.cloudtrail.parse.shapes import RawObject, Touched, text
+
+# parameter -> resource part; {} is the value. A leading @ marks a global resource
+# (no region), @@ one without region and account.
+Templates = Sequence[tuple[str, str]]
+
+_EC2: Templates = (
+    ("instanceId", "instance/{}"),
+    ("volumeId", "volume/{}"),
+    ("snapshotId", "snapshot/{}"),
+    ("imageId", "image/{}"),
+    ("groupId", "security-group/{}"),
+    ("natGatewayId", "natgateway/{}"),
+    ("internetGatewayId", "internet-gateway/{}"),
+    ("networkInterfaceId", "network-interface/{}"),
+    ("routeTableId", "route-table/{}"),
+    ("subnetId", "subnet/{}"),
+    ("launchTemplateId", "launch-template/{}"),
+    ("vpcEndpointId", "vpc-endpoint/{}"),
+    ("vpcId", "vpc/{}"),
+    ("allocationId", "elastic-ip/{}"),
+    ("keyName", "key-pair/{}"),
+)
+_IAM: Templates = (
+    ("policyArn", "{}"),
+    ("roleName", "@role/{}"),
+    ("userName", "@user/{}"),
+    ("groupName", "@group/{}"),
+    ("instanceProfileName", "@instance-profile/{}"),
+    ("policyName", "@policy/{}"),
+    ("serialNumber", "{}"),
+)
+_RDS: Templates = (
+    ("resourceName", "{}"),
+    ("dBSnapshotIdentifier", "snapshot:{}"),
+    ("dBInstanceIdentifier", "db:{}"),
+    ("dBClusterSnapshotIdentifier", "cluster-snapshot:{}"),
+    ("dBClusterIdentifier", "cluster:{}"),
+)
+_SSM: Templates = (
+    ("name", "parameter/{}"),
+    ("names", "parameter/{}"),
+    ("documentName", "document/{}"),
+    ("path", "parameter/{}"),
+)
+DERIVED: Mapping[str, Templates] = {
+    "s3": (("bucketName", "@@{}"), ("bucket", "@@{}")),
+    "secretsmanager": (("secretId", "secret:{}"), ("name", "secret:{}")),
+    "ssm": _SSM,
+    "iam": _IAM,
+    "sts": (("roleArn", "{}"), ("targetPrincipal", "{}")),
+    "lambda": (("functionName", "function:{}"), ("layerName", "layer:{}")),
+    "kms": (("keyId", "key/{}"), ("aliasName", "{}")),
+    "dynamodb": (("tableName", "table/{}"),),
+    "sqs": (("queueUrl", "{}"), ("queueName", "{}")),
+    "sns": (("topicArn", "{}"), ("name", "{}")),
+    "ec2": _EC2,
+    "rds": _RDS,
+    "logs": (("logGroupName", "log-group:{}"),),
+    "cloudtrail": (("trailName", "trail/{}"), ("name", "trail/{}")),
+    "bedrock": (("modelId", "foundation-model/{}"), ("agentId", "agent/{}")),
+    "states": (("stateMachineArn", "{}"), ("executionArn", "{}")),
+    "ecr": (("repositoryName", "repository/{}"),),
+    "ecs": (("cluster", "cluster/{}"), ("taskDefinition", "task-definition/{}")),
+    "eks": (("clusterName", "cluster/{}"), ("name", "cluster/{}")),
+    "kinesis": (("streamName", "stream/{}"),),
+    "firehose": (("deliveryStreamName", "deliverystream/{}"),),
+    "events": (("rule", "rule/{}"),),
+    "cloudformation": (("stackName", "stack/{}"),),
+    "athena": (("workGroup", "workgroup/{}"),),
+    "glue": (("databaseName", "database/{}"),),
+}
+# Where the parameter names several, the list stands one level down.
+_SETS = {"instancesSet": ("instance/{}", "instanceId")}
+MOST = 64
+LONGEST = 2048
+_MODELS = "foundation-model/"
+
+
+class _Item(msgspec.Struct):
+    instanceId: str | None = None
+
+
+class _Items(msgspec.Struct):
+    items: list[_Item] | None = None
+
+
+_ITEMS = msgspec.json.Decoder(_Items)
+_NAMES = msgspec.json.Decoder(list[str])
+
+
+def stated(resources: Sequence[Touched | str | None] | None) -> list[str]:
+    """Give the ARNs a record lists, an object before the bucket that holds it."""
+    found = []
+    for each in resources or ():
+        arn = each.ARN or each.arn if isinstance(each, Touched) else None
+        if arn and len(arn) <= LONGEST:
+            found.append(arn)
+    if len(found) > 1:
+        found.sort(key=lambda arn: not (arn.startswith("arn:aws:s3:::") and "/" in arn))
+    return list(dict.fromkeys(found))[:MOST]
+
+
+def derived(service: str, region: str, account: str, params: RawObject) -> list[str]:
+    """Make ARNs from the parameters of a common call.
+
+    Args:
+        service: IAM prefix.
+        region: Region of the call.
+        account: Account that recorded it.
+        params: Request parameters, one level deep.
+    """
+    stem = f"arn:{_partition(region)}:{service}:{region}:{account}:"
+    for name, template in DERIVED.get(service, ()):
+        values = _values(params.get(name))
+        if values:
+            made = [_made(stem, service, template, value) for value in values]
+            return [_object(arn, params) if service == "s3" else arn for arn in made]
+    if service == "ec2" and "instancesSet" in params:
+        return [stem + "instance/" + each for each in _instances(params)]
+    return _first_arn(params)
+
+
+def prefix_of(arn: str) -> str:
+    """Give what a resource lies in: a bucket, a kind within an account."""
+    head, colon, resource = arn.rpartition(":")
+    if arn.count(":") == 5:
+        slash = resource.find("/")
+        return f"{head}:{resource[:slash]}" if slash > 0 else arn
+    parts = arn.split(":", 6)
+    if len(parts) < 7 or parts[0] != "arn":
+        return arn if not colon else head
+    return ":".join(parts[:6])
+
+
+def _partition(region: str) -> str:
+    if region.startswith("cn-"):
+        return "aws-cn"
+    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
+
+
+def _values(raw: msgspec.Raw | None) -> list[str]:
+    if raw is None:
+        return []
+    one = text(raw)
+    if one:
+        return [one] if len(one) <= LONGEST else []
+    try:
+        return [each for each in _NAMES.decode(raw) if 0 < len(each) <= LONGEST][:MOST]
+    except msgspec.DecodeError:
+        return []
+
+
+def _made(stem: str, service: str, template: str, value: str) -> str:
+    if value.startswith("arn:"):
+        return value
+    if service == "sqs" and "/" in value:
+        value = value.rstrip("/").rpartition("/")[2]
+    elif service == "kms" and value.startswith("alias/"):
+        template = "{}"
+    elif service == "ssm":
+        value = value.lstrip("/")
+    _, partition, _, region, account, _ = stem.split(":", 5)
+    if template.startswith("@@"):
+        return f"arn:{partition}:{service}:::{template[2:].format(value)}"
+    if template.startswith("@"):
+        return f"arn:{partition}:{service}::{account}:{template[1:].format(value)}"
+    if template.startswith(_MODELS):
+        return f"arn:{partition}:{service}:{region}::{_MODELS}{value}"
+    return stem + template.format(value)
+
+
+def _object(bucket: str, params: RawObject) -> str:
+    key = text(params.get("key"))
+    if not key or len(key) > LONGEST or bucket.count(":") > 5:
+        return bucket
+    return f"{bucket}/{key}"
+
+
+def _instances(params: RawObject) -> list[str]:
+    try:
+        items = _ITEMS.decode(params["instancesSet"]).items or []
+    except msgspec.DecodeError:
+        return []
+    return [each.instanceId for each in items if each.instanceId][:MOST]
+
+
+def _first_arn(params: RawObject) -> list[str]:
+    for raw in params.values():
+        if bytes(memoryview(raw)[:5]) == b'"arn:':
+            arn = text(raw)
+            if arn and len(arn) <= LONGEST:
+                return [arn]
+    return []

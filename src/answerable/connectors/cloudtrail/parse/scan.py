@@ -1,0 +1,61 @@
+"""Finding where a JSON value ends, across chunks, in time linear in its length."""
+
+import re
+
+OPEN, CLOSE, QUOTE = b"{[", b"}]", 0x22
+DEEPEST = 200
+# An escape is one token, so that an escaped quote ends no string.
+_TOKENS = re.compile(rb'\\[\s\S]|["{}\[\]]')
+_BACKSLASH = 0x5C
+
+
+class TooDeepError(Exception):
+    """A value is nested deeper than any record."""
+
+
+class Scan:
+    """A resumable walk to the end of one value.
+
+    Args:
+        position: Where the value starts in the buffer.
+        depth: Brackets already open there.
+    """
+
+    def __init__(self, position: int, depth: int = 0) -> None:
+        self.position = position
+        self._depth = depth
+        self._quoted = False
+
+    def end(self, buffer: bytearray) -> int:
+        """Give the index after the value, -1 when the buffer ends before it.
+
+        Raises:
+            TooDeepError: More than `DEEPEST` brackets are open.
+        """
+        seen = self.position
+        for token in _TOKENS.finditer(buffer, self.position):
+            seen = token.end()
+            if self._closes(buffer[token.start()]):
+                self.position = seen
+                return seen
+        cut = seen < len(buffer) and buffer[-1] == _BACKSLASH
+        self.position = len(buffer) - 1 if cut else len(buffer)
+        return -1
+
+    def _closes(self, byte: int) -> bool:
+        if byte == QUOTE:
+            self._quoted = not self._quoted
+            return not self._quoted and self._depth == 0
+        if self._quoted or byte == _BACKSLASH:
+            return False
+        if byte in OPEN:
+            self._depth += 1
+            if self._depth > DEEPEST:
+                raise TooDeepError
+            return False
+        self._depth -= 1
+        return self._depth <= 0
+
+    def moved(self, by: int) -> None:
+        """Follow a buffer whose first bytes were dropped."""
+        self.position -= by

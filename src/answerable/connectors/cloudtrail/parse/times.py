@@ -1,0 +1,60 @@
+"""CloudTrail's ways to write a time, as UTC nanoseconds."""
+
+from datetime import UTC, datetime, timedelta
+
+import re2
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICRO = timedelta(microseconds=1)
+_LIMIT = 1 << 62
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun")
+_MONTHS += ("jul", "aug", "sep", "oct", "nov", "dec")
+# `Jul 10, 2023, 12:47:00 PM`; newer writers put a narrow space before PM.
+_SPELLED = re2.compile(
+    r"([A-Za-z]{3})[a-z]* (\d{1,2}), (\d{4}),? "
+    r"(\d{1,2}):(\d\d):(\d\d)[\s\x{202f}\x{a0}]*([AaPp])[Mm]"
+)
+_CACHED = 5_000
+_known: dict[str, int] = {}
+
+
+def instant(text: str) -> int:
+    """Read an ISO 8601 time; without an offset it is UTC, as CloudTrail defines it.
+
+    Raises:
+        ValueError: It is no time, or lies before 1970.
+    """
+    known = _known.get(text)
+    if known is not None:
+        return known
+    when = datetime.fromisoformat(text)
+    if when.tzinfo is None:
+        when = when.replace(tzinfo=UTC)
+    nanoseconds = (when - _EPOCH) // _MICRO * 1000
+    if not 0 <= nanoseconds < _LIMIT:
+        raise ValueError("a time before 1970")
+    if len(_known) >= _CACHED:
+        _known.clear()
+    _known[text] = nanoseconds
+    return nanoseconds
+
+
+def expiry(text: str) -> int:
+    """Read the time of an STS answer in either of its spellings, 0 when it is none."""
+    spelled = _SPELLED.fullmatch(text)
+    try:
+        if not spelled:
+            return instant(text) if text else 0
+        month, day, year, hour, minute, second, half = spelled.groups()
+        when = datetime(
+            int(year),
+            _MONTHS.index(month.lower()) + 1,
+            int(day),
+            int(hour) % 12 + (12 if half in "Pp" else 0),
+            int(minute),
+            int(second),
+            tzinfo=UTC,
+        )
+        return max(0, (when - _EPOCH) // _MICRO * 1000)
+    except ValueError:
+        return 0
