@@ -1,0 +1,1 @@
+"""Evidence: canonical bytes, hashes, proofs, checkpoints, and their verification."""

@@ -1,0 +1,218 @@
+"""The frozen canonical encoding of an audit event: what a leaf commits to.
+
+RFC 8785 JSON of one flat object. Keys are the field names of `AuditEvent`, sorted; a
+field that equals its default is left out; integers above 2^53 are decimal strings,
+bytes are lower-case hex, there are no floats. Fields are only ever appended with a
+default, so the bytes of an older record never change. docs/evidence.md has a worked
+example, tests/evidence/vectors.json the test vectors.
+"""
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from answerable.model.errors import VerificationError
+from answerable.model.event import EVENT_SCHEMA, AuditEvent, Outcome
+from answerable.model.ids import EventId
+from answerable.model.written import WrittenBy
+
+SAFE = 1 << 53
+_INT64 = 1 << 63
+
+# In the order of the encoding. A new field of `AuditEvent` goes here and in `_Wire`.
+FIELDS = (
+    "action",
+    "created",
+    "credential",
+    "decision_id",
+    "deleted",
+    "entities",
+    "event_id",
+    "event_time",
+    "facts",
+    "identity",
+    "ingest_time",
+    "issued",
+    "issued_to",
+    "issued_until",
+    "native_id",
+    "outcome",
+    "person",
+    "raw_sha256",
+    "recorder",
+    "resource",
+    "resource_prefix",
+    "resources",
+    "run",
+    "salt",
+    "schema",
+    "scope",
+    "sequence",
+    "session",
+    "source",
+    "source_ip",
+    "written_by",
+)
+
+
+class _Wire(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
+    """The encoded shape. UNSET marks the fields that are always written."""
+
+    action: str | UnsetType = UNSET
+    created: str = ""
+    credential: str = ""
+    decision_id: str = ""
+    deleted: str = ""
+    entities: tuple[str, ...] = ()
+    event_id: str | UnsetType = UNSET
+    event_time: int | str | UnsetType = UNSET
+    facts: tuple[tuple[str, str], ...] = ()
+    identity: str = ""
+    ingest_time: int | str = 0
+    issued: str = ""
+    issued_to: str = ""
+    issued_until: int | str = 0
+    native_id: str = ""
+    outcome: Outcome | UnsetType = UNSET
+    person: str = ""
+    raw_sha256: str | UnsetType = UNSET
+    recorder: str = ""
+    resource: str = ""
+    resource_prefix: str = ""
+    resources: tuple[str, ...] = ()
+    run: str = ""
+    salt: str = ""
+    schema: int | str = EVENT_SCHEMA
+    scope: str | UnsetType = UNSET
+    sequence: int | str = 0
+    session: str = ""
+    source: str | UnsetType = UNSET
+    source_ip: str = ""
+    written_by: WrittenBy | UnsetType = UNSET
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(_Wire, strict=True).decode
+
+
+def _wide(number: int) -> int | str:
+    if -SAFE <= number <= SAFE:
+        return number
+    if not -_INT64 <= number < _INT64:
+        raise ValueError("an integer does not fit 64 bits")
+    return str(number)
+
+
+def encode(event: AuditEvent) -> bytes:
+    """Encode an event as it stands, ingest time and salt included.
+
+    Raises:
+        ValueError: A text holds a lone surrogate, or an integer does not fit 64 bits.
+    """
+    return encode_stored(event, event.ingest_time, event.salt)
+
+
+def encode_stored(event: AuditEvent, ingest_time: int, salt: bytes) -> bytes:
+    """Encode an event with the ingest time and salt it gets when it is stored.
+
+    Raises:
+        ValueError: A text holds a lone surrogate, or an integer does not fit 64 bits.
+    """
+    return _encode(
+        _Wire(
+            event.action,
+            event.created,
+            event.credential,
+            event.decision_id,
+            event.deleted,
+            event.entities,
+            event.event_id.hex(),
+            _wide(event.event_time),
+            event.facts,
+            event.identity,
+            _wide(ingest_time),
+            event.issued,
+            event.issued_to,
+            _wide(event.issued_until),
+            event.native_id,
+            event.outcome,
+            event.person,
+            event.raw_sha256.hex(),
+            event.recorder,
+            event.resource,
+            event.resource_prefix,
+            event.resources,
+            event.run,
+            salt.hex(),
+            _wide(event.schema),
+            event.scope,
+            _wide(event.sequence),
+            event.session,
+            event.source,
+            event.source_ip,
+            event.written_by,
+        )
+    )
+
+
+def decode(data: bytes) -> AuditEvent:
+    """Decode canonical bytes; the encoding of the answer is those bytes again.
+
+    Raises:
+        VerificationError: The bytes are not the canonical encoding of an event.
+    """
+    try:
+        wire = _decode(data)
+        event = _event(wire)
+        same = encode(event) == data
+    except (ValueError, TypeError, RecursionError) as error:
+        raise VerificationError("not the canonical encoding of an event") from error
+    if not same:
+        raise VerificationError("an event is not in its canonical encoding")
+    return event
+
+
+def _event(wire: _Wire) -> AuditEvent:
+    if (
+        wire.action is UNSET
+        or wire.event_id is UNSET
+        or wire.event_time is UNSET
+        or wire.outcome is UNSET
+        or wire.raw_sha256 is UNSET
+        or wire.scope is UNSET
+        or wire.source is UNSET
+        or wire.written_by is UNSET
+    ):
+        raise ValueError("a field is missing")
+    return AuditEvent(
+        event_id=EventId(bytes.fromhex(wire.event_id)),
+        event_time=int(wire.event_time),
+        source=wire.source,
+        scope=wire.scope,
+        written_by=wire.written_by,
+        raw_sha256=bytes.fromhex(wire.raw_sha256),
+        action=wire.action,
+        outcome=wire.outcome,
+        native_id=wire.native_id,
+        identity=wire.identity,
+        session=wire.session,
+        credential=wire.credential,
+        person=wire.person,
+        resource=wire.resource,
+        resource_prefix=wire.resource_prefix,
+        resources=wire.resources,
+        source_ip=wire.source_ip,
+        issued=wire.issued,
+        issued_to=wire.issued_to,
+        issued_until=int(wire.issued_until),
+        created=wire.created,
+        deleted=wire.deleted,
+        decision_id=wire.decision_id,
+        run=wire.run,
+        entities=wire.entities,
+        facts=wire.facts,
+        recorder=wire.recorder,
+        sequence=int(wire.sequence),
+        ingest_time=int(wire.ingest_time),
+        salt=bytes.fromhex(wire.salt),
+        schema=int(wire.schema),
+    )

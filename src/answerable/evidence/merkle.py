@@ -1,0 +1,176 @@
+"""Merkle trees as in RFC 6962 2.1: hashes, roots, proofs and their verification."""
+
+import hashlib
+from collections.abc import Sequence
+
+EMPTY_ROOT = hashlib.sha256(b"").digest()
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """Hash a leaf: SHA-256(0x00 || data), RFC 6962 2.1."""
+    return hashlib.sha256(b"\x00" + data).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """Hash a node: SHA-256(0x01 || left || right), RFC 6962 2.1."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def root(leaves: Sequence[bytes]) -> bytes:
+    """Compute the Merkle tree hash over leaf hashes, RFC 6962 2.1."""
+    if not leaves:
+        return EMPTY_ROOT
+    sha256 = hashlib.sha256
+    level = list(leaves)
+    while len(level) > 1:
+        # An odd last node rises unchanged: the same tree as the largest-power split.
+        odd = level[-1:] if len(level) % 2 else []
+        pairs = zip(level[::2], level[1::2], strict=False)
+        level = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
+        level += odd
+    return level[0]
+
+
+def _split(size: int) -> int:
+    """Give the largest power of two smaller than `size` (size > 1)."""
+    return 1 << (size - 1).bit_length() - 1
+
+
+def inclusion_path(index: int, leaves: Sequence[bytes]) -> list[bytes]:
+    """Prove that leaf `index` is in the tree: PATH of RFC 6962 2.1.1, leaf first."""
+    if not 0 <= index < len(leaves):
+        raise IndexError("no such leaf")
+    path: list[bytes] = []
+    low, high = 0, len(leaves)
+    while high - low > 1:
+        middle = low + _split(high - low)
+        if index < middle:
+            path.append(root(leaves[middle:high]))
+            high = middle
+        else:
+            path.append(root(leaves[low:middle]))
+            low = middle
+    path.reverse()
+    return path
+
+
+def consistency_path(old: int, leaves: Sequence[bytes]) -> list[bytes]:
+    """Prove that the first `old` leaves are a prefix: PROOF of RFC 6962 2.1.2."""
+    if not 0 <= old <= len(leaves):
+        raise IndexError("the old tree is larger than the new one")
+    path: list[bytes] = []
+    low, high, whole = 0, len(leaves), True
+    while 0 < old < high:
+        middle = low + _split(high - low)
+        if old <= middle:
+            path.append(root(leaves[middle:high]))
+            high = middle
+        else:
+            path.append(root(leaves[low:middle]))
+            low, whole = middle, False
+        if old == high:
+            break
+    if path and not whole:
+        path.append(root(leaves[low:high]))
+    path.reverse()
+    return path
+
+
+def root_from_inclusion(
+    index: int, size: int, leaf: bytes, path: Sequence[bytes]
+) -> bytes | None:
+    """Compute the root that an inclusion proof leads to, RFC 9162 2.1.3.2.
+
+    Returns:
+        The root, or None where the path has the wrong length for the tree.
+    """
+    if not 0 <= index < size:
+        return None
+    node, last, here = index, size - 1, leaf
+    for other in path:
+        if last == 0:
+            return None
+        if node & 1 or node == last:
+            here = node_hash(other, here)
+            while node and not node & 1:
+                node >>= 1
+                last >>= 1
+        else:
+            here = node_hash(here, other)
+        node >>= 1
+        last >>= 1
+    return here if last == 0 else None
+
+
+def includes(
+    index: int, size: int, leaf: bytes, path: Sequence[bytes], tree_root: bytes
+) -> bool:
+    """Tell whether the path proves the leaf at `index` of a tree of that root."""
+    return root_from_inclusion(index, size, leaf, path) == tree_root
+
+
+def consistent(
+    old: int, old_root: bytes, new: int, new_root: bytes, path: Sequence[bytes]
+) -> bool:
+    """Tell whether the path proves the old tree a prefix of the new, RFC 9162 2.1.4.2."""
+    if not 0 < old < new:
+        same = old == new and old_root == new_root
+        grown = old == 0 < new and old_root == EMPTY_ROOT
+        return not path and (same or grown)
+    # A whole subtree is its own first step.
+    steps = [old_root, *path] if old & old - 1 == 0 else list(path)
+    node, last = old - 1, new - 1
+    while node & 1:
+        node >>= 1
+        last >>= 1
+    return bool(steps) and _climb(node, last, steps) == (old_root, new_root)
+
+
+def _climb(node: int, last: int, steps: Sequence[bytes]) -> tuple[bytes, bytes] | None:
+    first = second = steps[0]
+    for other in steps[1:]:
+        if last == 0:
+            return None
+        if node & 1 or node == last:
+            first = node_hash(other, first)
+            second = node_hash(other, second)
+            while node and not node & 1:
+                node >>= 1
+                last >>= 1
+        else:
+            second = node_hash(second, other)
+        node >>= 1
+        last >>= 1
+    return (first, second) if last == 0 else None
+
+
+class Frontier:
+    """The right edge of a growing tree: enough to append and to know the root.
+
+    Attributes:
+        size: Leaves so far.
+    """
+
+    def __init__(self, leaves: Sequence[bytes] = ()) -> None:
+        self.size = 0
+        self._peaks: list[bytes] = []
+        for leaf in leaves:
+            self.append(leaf)
+
+    def append(self, leaf: bytes) -> None:
+        """Add a leaf hash."""
+        here, size = leaf, self.size
+        while size & 1:
+            here = node_hash(self._peaks.pop(), here)
+            size >>= 1
+        self._peaks.append(here)
+        self.size += 1
+
+    def root(self) -> bytes:
+        """Give the root over everything appended."""
+        if not self._peaks:
+            return EMPTY_ROOT
+        here = self._peaks[-1]
+        for peak in reversed(self._peaks[:-1]):
+            here = node_hash(peak, here)
+        return here

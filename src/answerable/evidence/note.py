@@ -1,0 +1,150 @@
+"""Signed notes (C2SP signed-note) with Ed25519 keys, and their key texts.
+
+A note is text that ends in a newline, an empty line, and signature lines
+`— NAME BASE64(key hash || signature)`. The cryptography library is imported where it
+is used: a program that signs nothing never loads it.
+"""
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+
+from answerable.model.errors import UsageError, VerificationError
+
+_ED25519 = b"\x01"
+_DASH = "\u2014 "
+_HASH = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A key that verifies notes.
+
+    Attributes:
+        name: Key name; no spaces and no plus sign.
+        raw: 32 bytes, RFC 8032.
+    """
+
+    name: str
+    raw: bytes
+
+    @property
+    def hash(self) -> bytes:
+        """Give the key hash: SHA-256(name || 0x0A || 0x01 || key), first four bytes."""
+        text = self.name.encode() + b"\n" + _ED25519 + self.raw
+        return hashlib.sha256(text).digest()[:_HASH]
+
+    def __str__(self) -> str:
+        body = base64.b64encode(_ED25519 + self.raw).decode("ascii")
+        return f"{self.name}+{self.hash.hex()}+{body}"
+
+    @classmethod
+    def parse(cls, text: str) -> "PublicKey":
+        """Read a verifier key, `NAME+HASH+BASE64`.
+
+        Raises:
+            UsageError: The text is not an Ed25519 verifier key.
+        """
+        parts = text.strip().split("+", 2)
+        wrong = UsageError(
+            "not a verifier key (expected NAME+HASH+BASE64, as in keys/log.pub)"
+        )
+        if len(parts) != 3 or not _named(parts[0]):
+            raise wrong
+        try:
+            body = base64.b64decode(parts[2], validate=True)
+        except (binascii.Error, ValueError):
+            raise wrong from None
+        key = cls(parts[0], body[1:])
+        if body[:1] != _ED25519 or len(body) != 33 or key.hash.hex() != parts[1]:
+            raise wrong
+        return key
+
+
+def _named(name: str) -> bool:
+    return bool(name) and "+" not in name and not any(c.isspace() for c in name)
+
+
+def public_key(name: str, seed: bytes) -> PublicKey:
+    """Derive the public key of an Ed25519 seed (32 bytes)."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    private = Ed25519PrivateKey.from_private_bytes(seed)
+    return PublicKey(name, private.public_key().public_bytes_raw())
+
+
+def sign_bytes(seed: bytes, data: bytes) -> bytes:
+    """Sign with an Ed25519 seed: 64 bytes."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return Ed25519PrivateKey.from_private_bytes(seed).sign(data)
+
+
+def verify_bytes(key: PublicKey, signature: bytes, data: bytes) -> bool:
+    """Tell whether the signature over the data is the key's."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    try:
+        Ed25519PublicKey.from_public_bytes(key.raw).verify(signature, data)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def sign_note(text: str, key: PublicKey, seed: bytes) -> bytes:
+    """Sign a text that ends in a newline.
+
+    Raises:
+        ValueError: The text does not end in a newline.
+    """
+    if not text.endswith("\n"):
+        raise ValueError("the text of a note ends in a newline")
+    signature = sign_bytes(seed, text.encode())
+    body = base64.b64encode(key.hash + signature).decode("ascii")
+    return f"{text}\n{_DASH}{key.name} {body}\n".encode()
+
+
+def open_note(note: bytes, key: PublicKey) -> str:
+    """Give the text of a note that the key signed; other signatures are ignored.
+
+    Raises:
+        VerificationError: The note is malformed, or the key did not sign it.
+    """
+    text, lines = _parts(note)
+    for line in lines:
+        name, _, body = line.removeprefix(_DASH).partition(" ")
+        try:
+            blob = base64.b64decode(body, validate=True)
+        except (binascii.Error, ValueError):
+            raise VerificationError("a signed note is malformed") from None
+        if name != key.name or blob[:_HASH] != key.hash:
+            continue
+        if verify_bytes(key, blob[_HASH:], text.encode()):
+            return text
+        raise VerificationError("the signature of the checkpoint does not hold")
+    raise VerificationError("the checkpoint is not signed by the key")
+
+
+def note_text(note: bytes) -> str:
+    """Give the text of a note without looking at its signatures.
+
+    Raises:
+        VerificationError: The note is malformed.
+    """
+    return _parts(note)[0]
+
+
+def _parts(note: bytes) -> tuple[str, list[str]]:
+    try:
+        whole = note.decode("utf-8")
+    except UnicodeDecodeError:
+        raise VerificationError("a signed note is not UTF-8") from None
+    text, gap, tail = whole.rpartition("\n\n")
+    lines = tail.split("\n")
+    if not gap or lines.pop() != "" or not lines:
+        raise VerificationError("a signed note is malformed")
+    if any(not line.startswith(_DASH) for line in lines):
+        raise VerificationError("a signed note is malformed")
+    return text + "\n", lines

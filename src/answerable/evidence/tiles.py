@@ -1,0 +1,90 @@
+"""Tiles and entry bundles of the log (C2SP tlog-tiles)."""
+
+from collections.abc import Iterator, Sequence
+
+from answerable.evidence.merkle import root
+from answerable.model.errors import VerificationError
+
+WIDTH = 256
+_LONGEST = (1 << 16) - 1
+
+
+def _number(index: int) -> str:
+    text = f"{index % 1000:03d}"
+    while index := index // 1000:
+        text = f"x{index % 1000:03d}/{text}"
+    return text
+
+
+def tile_path(level: int, index: int, width: int = WIDTH) -> str:
+    """Spell `tile/L/N[.p/W]`."""
+    partial = f".p/{width}" if width < WIDTH else ""
+    return f"tile/{level}/{_number(index)}{partial}"
+
+
+def entries_path(index: int, width: int = WIDTH) -> str:
+    """Spell `tile/entries/N[.p/W]`."""
+    partial = f".p/{width}" if width < WIDTH else ""
+    return f"tile/entries/{_number(index)}{partial}"
+
+
+def widths(count: int) -> Iterator[tuple[int, int]]:
+    """List (index, width) of the tiles that hold `count` hashes or entries."""
+    full, rest = divmod(count, WIDTH)
+    yield from ((index, WIDTH) for index in range(full))
+    if rest:
+        yield full, rest
+
+
+def pack_entries(entries: Sequence[bytes]) -> bytes:
+    """Join entries, each after its length in two bytes, big endian.
+
+    Raises:
+        ValueError: An entry is longer than 65,535 bytes.
+    """
+    if any(len(entry) > _LONGEST for entry in entries):
+        raise ValueError("an entry of the log is at most 65,535 bytes long")
+    return b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
+
+
+def unpack_entries(data: bytes, count: int) -> list[bytes]:
+    """Take an entry bundle apart.
+
+    Raises:
+        VerificationError: It does not hold exactly `count` entries.
+    """
+    entries, at = [], 0
+    while at < len(data):
+        end = at + 2 + int.from_bytes(data[at : at + 2], "big")
+        if end > len(data) or at + 2 > len(data):
+            raise VerificationError("an entry bundle of the log is cut short")
+        entries.append(data[at + 2 : end])
+        at = end
+    if len(entries) != count:
+        raise VerificationError("an entry bundle of the log has the wrong length")
+    return entries
+
+
+def tiles_after(old: int, leaves: Sequence[bytes]) -> dict[str, bytes]:
+    """Give every hash tile that changes when a tree grows from `old` leaves.
+
+    Args:
+        old: Leaves before.
+        leaves: All leaf hashes after.
+
+    Returns:
+        Tile contents by path, lower levels first.
+    """
+    changed: dict[str, bytes] = {}
+    hashes, level = list(leaves), 0
+    while hashes:
+        for index, width in widths(len(hashes)):
+            if index * WIDTH + width > old:
+                start = index * WIDTH
+                tile = b"".join(hashes[start : start + width])
+                changed[tile_path(level, index, width)] = tile
+        full = len(hashes) // WIDTH
+        hashes = [root(hashes[i * WIDTH : (i + 1) * WIDTH]) for i in range(full)]
+        old //= WIDTH
+        level += 1
+    return changed

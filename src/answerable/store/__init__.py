@@ -1,0 +1,1 @@
+"""The store: the only room that touches the store's files or runs SQL."""

@@ -1,0 +1,108 @@
+"""The columns of an event, in Parquet and in SQL: names and order of `AuditEvent`."""
+
+import json
+from collections.abc import Sequence
+from typing import cast
+
+from answerable.model.event import AuditEvent, Outcome
+from answerable.model.ids import EventId
+from answerable.model.written import WrittenBy
+
+# SQL type by column. Binary ids are BLOB: Spark cannot read DuckDB's UUID columns.
+TYPES: dict[str, str] = {
+    "event_id": "BLOB",
+    "event_time": "BIGINT",
+    "source": "VARCHAR",
+    "scope": "VARCHAR",
+    "written_by": "VARCHAR",
+    "raw_sha256": "BLOB",
+    "action": "VARCHAR",
+    "outcome": "VARCHAR",
+    "native_id": "VARCHAR",
+    "identity": "VARCHAR",
+    "session": "VARCHAR",
+    "credential": "VARCHAR",
+    "person": "VARCHAR",
+    "resource": "VARCHAR",
+    "resource_prefix": "VARCHAR",
+    "resources": "VARCHAR[]",
+    "source_ip": "VARCHAR",
+    "issued": "VARCHAR",
+    "issued_to": "VARCHAR",
+    "issued_until": "BIGINT",
+    "created": "VARCHAR",
+    "deleted": "VARCHAR",
+    "decision_id": "VARCHAR",
+    "run": "VARCHAR",
+    "entities": "VARCHAR[]",
+    "facts": "VARCHAR[][]",
+    "recorder": "VARCHAR",
+    "sequence": "BIGINT",
+    "ingest_time": "BIGINT",
+    "salt": "BLOB",
+    "schema": "BIGINT",
+}
+COLUMNS = tuple(TYPES)
+NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
+_TIMES = ("event_time", "ingest_time", "issued_until")
+
+
+def _shape() -> str:
+    """Spell the columns as `json_transform` wants them."""
+    kinds: dict[str, object] = {
+        "BLOB": "VARCHAR",
+        "VARCHAR": "VARCHAR",
+        "BIGINT": "BIGINT",
+        "VARCHAR[]": ["VARCHAR"],
+        "VARCHAR[][]": [["VARCHAR"]],
+    }
+    return json.dumps({name: kinds[kind] for name, kind in TYPES.items()})
+
+
+def _value(name: str, kind: str) -> str:
+    """Spell one column of a canonical record; what is left out is the default."""
+    if name == "schema":
+        return f'coalesce(r.{name}, 1) AS "{name}"'
+    if kind == "BLOB":
+        return f"unhex(coalesce(r.{name}, '')) AS \"{name}\""
+    default = {"VARCHAR": "''", "BIGINT": "0"}.get(kind, "[]")
+    return f'coalesce(r."{name}", {default}) AS "{name}"'
+
+
+def from_canonical(table: str) -> str:
+    """Give the query that turns `table(n, record)` of canonical JSON into columns."""
+    values = ", ".join(_value(name, kind) for name, kind in TYPES.items())
+    shape = _shape()
+    return (
+        f"SELECT n, {values} FROM "  # noqa: S608 - our own names
+        f"(SELECT n, json_transform(record, '{shape}') AS r FROM {table})"
+    )
+
+
+def readable() -> str:
+    """Give the columns as a person reads them: hex ids and timestamps."""
+    parts = []
+    for name, kind in TYPES.items():
+        if kind == "BLOB":
+            parts.append(f'lower(hex("{name}")) AS "{name}"')
+        elif name in _TIMES:
+            parts.append(
+                f'CASE WHEN "{name}" <> 0 THEN make_timestamp_ns("{name}") END '
+                f'AS "{name}"'
+            )
+        else:
+            parts.append(f'"{name}"')
+    return ", ".join(parts)
+
+
+def to_event(row: Sequence[object]) -> AuditEvent:
+    """Make an event of a row of `SELECT COLUMNS`, in that order."""
+    values = dict(zip(COLUMNS, row, strict=True))
+    values["event_id"] = EventId(cast("bytes", values["event_id"]))
+    values["written_by"] = WrittenBy(cast("str", values["written_by"]))
+    values["outcome"] = Outcome(cast("str", values["outcome"]))
+    for name in ("resources", "entities"):
+        values[name] = tuple(cast("list[str]", values[name]))
+    facts = cast("list[list[str]]", values["facts"])
+    values["facts"] = tuple((key, value) for key, value in facts)
+    return AuditEvent(**values)  # type: ignore[arg-type]  # typed by TYPES above

@@ -1,0 +1,132 @@
+"""Files that survive a crash: write, fsync, rename, and every refusal in one line.
+
+`reached` names each step between two durable states. A test puts a hook there that
+raises or ends the process, and so proves that a crash at any step repeats harmlessly.
+"""
+
+import contextlib
+import errno
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from answerable.model.errors import EnvironmentRefused
+
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
+
+_hook: Callable[[str], None] | None = None
+
+
+def set_hook(hook: Callable[[str], None] | None) -> None:
+    """Call the hook at each named step and before each write; for tests."""
+    global _hook
+    _hook = hook
+
+
+def reached(step: str) -> None:
+    """Mark a step between two durable states."""
+    if _hook is not None:
+        _hook(step)
+
+
+_HINTS = {
+    errno.ENOSPC: "free some space and run it again: nothing acknowledged is lost",
+    errno.EDQUOT: "free some space and run it again: nothing acknowledged is lost",
+    errno.EROFS: "the file system is read-only: name another store with --store",
+    errno.EACCES: "name a store that you may write with --store",
+    errno.EPERM: "name a store that you may write with --store",
+}
+
+
+@contextlib.contextmanager
+def refused(what: str, path: Path) -> Iterator[None]:
+    """Turn an operating-system error into `EnvironmentRefused`."""
+    try:
+        yield
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else str(error)
+        raise EnvironmentRefused(
+            f"cannot {what} {path}: {why}",
+            _HINTS.get(
+                error.errno or 0, "see that the store is whole: answerable doctor"
+            ),
+        ) from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and its parents, readable by the owner alone."""
+    with refused("make", path):
+        if path.is_dir():
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make renames and new names in a folder durable."""
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_all(handle: int, data: bytes, step: str) -> None:
+    """Write everything, however often the system writes only a part."""
+    reached(step)
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]
+
+
+def write_file(path: Path, data: bytes, *, sync: bool = True) -> None:
+    """Put a whole file in place: write beside it, fsync, rename.
+
+    Raises:
+        EnvironmentRefused: The disk is full or refuses; the old file stands.
+    """
+    with refused("write", path):
+        beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
+        try:
+            write_all(handle, data, "write")
+            if sync:
+                os.fsync(handle)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                beside.unlink()
+            raise
+        finally:
+            os.close(handle)
+        beside.replace(path)
+        if sync:
+            sync_folder(path.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Make a file that another library wrote durable."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def read_file(path: Path) -> bytes:
+    """Read a whole file.
+
+    Raises:
+        EnvironmentRefused: The file may not be read.
+        FileNotFoundError: It is not there.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"cannot read {path}: {os.strerror(error.errno or 0)}",
+            "check the permissions of the store",
+        ) from error

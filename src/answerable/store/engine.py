@@ -1,0 +1,76 @@
+"""DuckDB, locked down: memory and folders bounded, no extensions, no network."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from answerable.model.errors import EnvironmentRefused
+
+MEMORY = "384MB"
+
+
+def quoted(text: str) -> str:
+    """Quote a text for SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+class Engine:
+    """One in-memory database over the segments of a store. Not for two threads."""
+
+    def __init__(self, segments: Path) -> None:
+        import duckdb
+
+        self._spill = tempfile.TemporaryDirectory(prefix="answerable-")
+        self.connection = duckdb.connect(
+            config={
+                "memory_limit": MEMORY,
+                "threads": 2,
+                "temp_directory": self._spill.name,
+                "python_enable_replacements": False,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            }
+        )
+        # The order matters: folders first, then no other access, then the lock.
+        for setting in (
+            f"allowed_directories = [{quoted(str(segments.absolute()) + '/')}]",
+            "enable_external_access = false",
+            "lock_configuration = true",
+        ):
+            self.connection.execute(f"SET {setting}").fetchall()
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.connection.close()
+        self._spill.cleanup()
+
+    def run(
+        self, query: str, parameters: Sequence[object] = ()
+    ) -> list[tuple[object, ...]]:
+        """Run a query to its end.
+
+        Raises:
+            EnvironmentRefused: A file is missing or the disk is full.
+        """
+        import duckdb
+
+        try:
+            result = self.connection.execute(query, list(parameters))
+            return result.fetchall() if result.description else []
+        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            raise EnvironmentRefused(
+                f"the query engine was refused: {str(error).splitlines()[0]}",
+                "see that the store is whole: answerable evidence verify",
+            ) from error
+
+    def load_records(self, name: str, records: Sequence[bytes]) -> None:
+        """Register canonical records as a table `name(n, record)`."""
+        from arro3.core import Array, DataType, Table
+
+        table = Table.from_pydict(
+            {
+                "n": Array(range(len(records)), DataType.int32()),
+                "record": Array([r.decode() for r in records], DataType.utf8()),
+            }
+        )
+        self.connection.register(name, table)

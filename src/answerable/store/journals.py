@@ -1,0 +1,173 @@
+"""Journals on disk: one file per writing process, durable when `append` returns."""
+
+import contextlib
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+
+from answerable.evidence import journal as frames
+from answerable.model.errors import VerificationError
+from answerable.store.disk import (
+    FILE_MODE,
+    reached,
+    refused,
+    sync_folder,
+    write_all,
+    write_file,
+)
+from answerable.store.keys import Keys
+from answerable.store.layout import Layout
+
+
+class Writer:
+    """This process's journal, locked while it is open.
+
+    Attributes:
+        name: Name of the journal, random.
+        count: Acknowledged records in it.
+        size: Bytes in it.
+    """
+
+    def __init__(self, layout: Layout, keys: Keys) -> None:
+        self.name = secrets.token_hex(8)
+        self._keys = keys
+        self._header = frames.header(self.name)
+        self._chain = frames.chain_start(self._header)
+        self.count = 0
+        self.size = len(self._header)
+        self._path = layout.journal_file(self.name)
+        with refused("write", self._path):
+            # The head first: a journal without one is damaged.
+            write_file(layout.head_file(self.name), self._head(0, self._chain))
+            self._head_handle = os.open(layout.head_file(self.name), os.O_WRONLY)
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+            self._handle = os.open(self._path, flags, FILE_MODE)
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            write_all(self._handle, self._header, "journal-header")
+            os.fsync(self._handle)
+            sync_folder(layout.journal)
+        reached("journal-made")
+
+    def _head(self, count: int, chain: bytes) -> bytes:
+        signature = self._keys.sign(frames.signed_part(self._header, count, chain))
+        return frames.head_body(count, chain, signature)
+
+    def append(self, records: Sequence[bytes]) -> None:
+        """Add records; they are on disk when this returns.
+
+        Raises:
+            EnvironmentRefused: The disk refused; the journal is as it was.
+        """
+        data, chain = frames.pack(records, self._chain)
+        count = self.count + len(records)
+        body = self._head(count, chain)
+        data += frames.head_frame(body)
+        with refused("write", self._path):
+            try:
+                write_all(self._handle, data, "journal-write")
+                reached("journal-written")
+                os.fdatasync(self._handle)
+                reached("journal-synced")
+                os.pwrite(self._head_handle, body, 0)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._handle, self.size)
+                    os.lseek(self._handle, self.size, os.SEEK_SET)
+                raise
+        reached("journal-acknowledged")
+        self._chain, self.count, self.size = chain, count, self.size + len(data)
+
+    def close(self) -> None:
+        """Let go of the journal: any process may seal it now."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            os.close(self._head_handle)
+        self._handle = -1
+
+
+def names(layout: Layout) -> list[str]:
+    """List the journals on disk."""
+    with refused("read", layout.journal):
+        return sorted(path.stem for path in layout.journal.glob("*.log"))
+
+
+@contextlib.contextmanager
+def held(layout: Layout, name: str) -> Iterator[bool]:
+    """Lock a journal of a process that has ended; False where it is alive or gone."""
+    try:
+        handle = os.open(layout.journal_file(name), os.O_RDWR)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        # It may have been sealed and removed between open and lock.
+        yield layout.journal_file(name).exists()
+    finally:
+        os.close(handle)
+
+
+def load(layout: Layout, keys: Keys, name: str) -> frames.Journal:
+    """Read a journal and check all of it.
+
+    Raises:
+        FileNotFoundError: It is not there.
+    """
+    data = layout.journal_file(name).read_bytes()
+    return frames.read(data, name, keys.verify)
+
+
+def load_whole(layout: Layout, keys: Keys, name: str) -> frames.Journal:
+    """Read a journal that must hold and reach its last head.
+
+    Raises:
+        VerificationError: It does not; the message names the record.
+        FileNotFoundError: It is not there.
+    """
+    journal = load(layout, keys, name)
+    fault = journal.fault or head_fault(layout, keys, name, journal)
+    if fault:
+        raise VerificationError(
+            f"journal {name}: {fault}", "see: answerable evidence verify"
+        )
+    return journal
+
+
+def head_fault(layout: Layout, keys: Keys, name: str, journal: frames.Journal) -> str:
+    """Say how the head file disagrees with its journal, empty when it does not.
+
+    The journal may be ahead: the head is written after it and not synced.
+    """
+    try:
+        body = layout.head_file(name).read_bytes()
+        head = frames.read_head(body)
+    except FileNotFoundError:
+        return "head file is missing"
+    except VerificationError:
+        return "head file is cut short"
+    signed = frames.signed_part(frames.header(name), head.count, head.chain)
+    if not keys.verify(head.signature, signed):
+        return "head file does not hold"
+    if head.count > len(journal.records):
+        return (
+            f"record {len(journal.records) + journal.unsigned} is missing or damaged "
+            f"(its head counts {head.count})"
+        )
+    if head.count and frames_chain(name, journal, head.count) != head.chain:
+        return "head file is of another journal"
+    return ""
+
+
+def frames_chain(name: str, journal: frames.Journal, count: int) -> bytes:
+    """Compute the chain hash after `count` records."""
+    import hashlib
+
+    chain = frames.chain_start(frames.header(name))
+    for leaf in journal.leaves[:count]:
+        chain = hashlib.sha256(chain + leaf).digest()
+    return chain

@@ -1,0 +1,105 @@
+"""The store's keys: made on first use, readable by the owner alone."""
+
+import hashlib
+import hmac
+import os
+import secrets
+import stat
+
+from answerable.evidence.note import (
+    PublicKey,
+    public_key,
+    sign_bytes,
+    verify_bytes,
+)
+from answerable.model.errors import EnvironmentRefused
+from answerable.store.disk import read_file, write_file
+from answerable.store.layout import Layout
+
+_SIZE = 32
+_FINGERPRINT_HEX = 24
+
+
+class Keys:
+    """Signing key of the log, and the key of fingerprints."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._fingerprint: bytes | None = None
+        self._seed: bytes | None = None
+        self._public: PublicKey | None = None
+
+    def fingerprint(self, value: str) -> str:
+        """Give the keyed fingerprint of a secret value: 24 hex digits."""
+        if self._fingerprint is None:
+            self._fingerprint = self._secret("fingerprint.key")
+        data = value.encode("utf-8", "surrogatepass")
+        digest = hmac.new(self._fingerprint, data, hashlib.sha256)
+        return digest.hexdigest()[:_FINGERPRINT_HEX]
+
+    @property
+    def public(self) -> PublicKey:
+        """The key that verifies this store's checkpoints and journals.
+
+        Raises:
+            EnvironmentRefused: The key may not be read.
+        """
+        if self._public is None:
+            path = self._layout.keys / "log.pub"
+            try:
+                self._public = PublicKey.parse(read_file(path).decode("utf-8"))
+            except FileNotFoundError:
+                self._public = self._make()
+            except UnicodeDecodeError as error:
+                raise EnvironmentRefused(f"{path} is damaged") from error
+        return self._public
+
+    def seed(self) -> bytes:
+        """Give the signing seed; makes the pair when there is none."""
+        if self._seed is None:
+            self._public = self.public
+            self._seed = self._secret("log.key")
+        return self._seed
+
+    def sign(self, data: bytes) -> bytes:
+        """Sign bytes."""
+        return sign_bytes(self.seed(), data)
+
+    def verify(self, signature: bytes, data: bytes) -> bool:
+        """Tell whether a signature is this store's."""
+        return verify_bytes(self.public, signature, data)
+
+    def _make(self) -> PublicKey:
+        seed = self._secret("log.key")
+        # The log's name is its own: two stores never share an origin.
+        raw = public_key("answerable", seed).raw
+        name = f"answerable.local/{hashlib.sha256(raw).hexdigest()[:16]}"
+        public = PublicKey(name, raw)
+        write_file(self._layout.keys / "log.pub", f"{public}\n".encode())
+        return public
+
+    def _secret(self, name: str) -> bytes:
+        path = self._layout.keys / name
+        if not path.exists():
+            # Whoever renames last would win: link() lets the first one win.
+            fresh = self._layout.keys / f".{name}.{os.getpid()}.made"
+            write_file(fresh, secrets.token_bytes(_SIZE).hex().encode() + b"\n")
+            try:
+                os.link(fresh, path)
+            except FileExistsError:
+                pass
+            finally:
+                fresh.unlink()
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            raise EnvironmentRefused(
+                f"{path} may be read by others (mode {mode:o}, expected 600)",
+                f"chmod 600 {path}",
+            )
+        try:
+            data = bytes.fromhex(read_file(path).decode("ascii").strip())
+        except (ValueError, UnicodeDecodeError) as error:
+            raise EnvironmentRefused(f"{path} is damaged", "restore it") from error
+        if len(data) != _SIZE:
+            raise EnvironmentRefused(f"{path} is damaged", "restore it")
+        return data

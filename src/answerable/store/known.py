@@ -1,0 +1,184 @@
+"""Which events are stored already: by event id, within a day, in bounded memory."""
+
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+from answerable.evidence.canonical import decode
+from answerable.evidence.records import JournalSealed, Manifest
+from answerable.model.event import AuditEvent
+from answerable.store import journals
+from answerable.store.engine import Engine, quoted
+from answerable.store.keys import Keys
+from answerable.store.layout import Layout
+from answerable.store.log import Log
+from answerable.store.segments import DAY_NS, day_name
+
+# About 130 bytes each.
+MOST_IDS = 2_000_000
+
+
+class Known:
+    """Ids by day; the days used longest ago leave first.
+
+    An id that is here is then looked up with its digest: the same record is a
+    duplicate, another record under the same id is a conflict.
+    """
+
+    def __init__(self, layout: Layout, keys: Keys, log: Log) -> None:
+        self._layout, self._keys, self._log = layout, keys, log
+        self._days: dict[int, set[bytes]] = {}
+        self._segments: set[str] = set()
+        self._tails: dict[str, dict[bytes, tuple[bytes, ...]]] = {}
+        self._note: bytes | None = None
+        self._engine: Engine | None = None
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    def sift(
+        self, events: Sequence[AuditEvent], own: str
+    ) -> tuple[list[AuditEvent], int, list[AuditEvent]]:
+        """Part new events from known ones.
+
+        Args:
+            events: A batch.
+            own: This process's open journal.
+
+        Returns:
+            New events (conflicts among them), how many were duplicates, and the
+            conflicts. Nothing is remembered before `remember`.
+        """
+        self._catch_up(own)
+        wanted = {event.event_time // DAY_NS for event in events}
+        self._load(wanted)
+        fresh: list[AuditEvent] = []
+        suspects: list[AuditEvent] = []
+        batch: dict[bytes, list[bytes]] = {}
+        for event in events:
+            number = event.event_id
+            if number in batch or number in self._days[event.event_time // DAY_NS]:
+                suspects.append(event)
+            else:
+                batch[number] = [event.raw_sha256]
+                fresh.append(event)
+        if not suspects:
+            return fresh, 0, []
+        stored = self._digests(suspects)
+        duplicate, conflicts = 0, []
+        for event in suspects:
+            seen = batch.setdefault(event.event_id, [])
+            if event.raw_sha256 in seen or (event.event_id, event.raw_sha256) in stored:
+                duplicate += 1
+                continue
+            seen.append(event.raw_sha256)
+            fresh.append(event)
+            conflicts.append(event)
+        return fresh, duplicate, conflicts
+
+    def remember(self, events: Iterable[AuditEvent], own: str) -> None:
+        """Note events that are now in this process's journal."""
+        tail = self._tails.setdefault(own, {})
+        for event in events:
+            self._days[event.event_time // DAY_NS].add(event.event_id)
+            tail[event.event_id] = (*tail.get(event.event_id, ()), event.raw_sha256)
+
+    def _catch_up(self, own: str) -> None:
+        """Take in what other processes sealed, and forget sealed tails."""
+        note = self._log.checkpoint()
+        if note == self._note:
+            return
+        entries = self._log.entries()
+        mine = set(self._tails)
+        for entry in entries:
+            if isinstance(entry, Manifest) and entry.segment not in self._segments:
+                self._segments.add(entry.segment)
+                if self._note is not None and entry.journal not in mine:
+                    self._days.pop(_day(entry), None)
+        for entry in entries:
+            if isinstance(entry, JournalSealed) and entry.journal != own:
+                self._tails.pop(entry.journal, None)
+        self._note = note
+
+    def _load(self, days: set[int]) -> None:
+        for day in days & set(self._days):
+            self._days[day] = self._days.pop(day)
+        held = sum(map(len, self._days.values()))
+        for day in [day for day in self._days if day not in days]:
+            if held < MOST_IDS:
+                break
+            held -= len(self._days.pop(day))
+        missing = days - set(self._days)
+        if not missing:
+            return
+        for name in journals.names(self._layout):
+            self._load_tail(name)
+        for day in missing:
+            ids: set[bytes] = set()
+            files = self._files(day, day)
+            if files:
+                found = self._run(f"SELECT event_id FROM read_parquet([{files}])")  # noqa: S608
+                ids.update(cast("bytes", row[0]) for row in found)
+            for tail in self._tails.values():
+                ids.update(tail)
+            self._days[day] = ids
+
+    def _load_tail(self, name: str) -> None:
+        if name in self._tails:
+            return
+        try:
+            journal = journals.load(self._layout, self._keys, name)
+        except FileNotFoundError:
+            return
+        tail: dict[bytes, tuple[bytes, ...]] = {}
+        for record in journal.records:
+            event = decode(record)
+            tail[event.event_id] = (*tail.get(event.event_id, ()), event.raw_sha256)
+        self._tails[name] = tail
+
+    def _files(self, first: int, last: int) -> str:
+        days = {day_name(day) for day in range(first, last + 1)}
+        return ", ".join(
+            quoted(
+                str(self._layout.segment_file(e.day, e.segment, ".parquet").absolute())
+            )
+            for e in self._log.entries()
+            if isinstance(e, Manifest) and e.day in days
+        )
+
+    def _digests(self, suspects: Sequence[AuditEvent]) -> set[tuple[bytes, bytes]]:
+        from arro3.core import Array, DataType, Table
+
+        pairs: set[tuple[bytes, bytes]] = {
+            (event.event_id, raw)
+            for event in suspects
+            for tail in self._tails.values()
+            for raw in tail.get(event.event_id, ())
+        }
+        days = {event.event_time // DAY_NS for event in suspects}
+        files = ", ".join(filter(None, (self._files(day, day) for day in sorted(days))))
+        if not files:
+            return pairs
+        ids = Array([event.event_id for event in suspects], DataType.binary())
+        engine = self._connection()
+        engine.connection.register("suspects", Table.from_pydict({"event_id": ids}))
+        found = self._run(
+            "SELECT event_id, raw_sha256 FROM "  # noqa: S608 - our own names
+            f"read_parquet([{files}]) SEMI JOIN suspects USING (event_id)"
+        )
+        engine.connection.unregister("suspects")
+        return pairs | {(cast("bytes", a), cast("bytes", b)) for a, b in found}
+
+    def _connection(self) -> Engine:
+        if self._engine is None:
+            self._engine = Engine(self._layout.segments)
+        return self._engine
+
+    def _run(self, query: str) -> list[tuple[object, ...]]:
+        return self._connection().run(query)
+
+
+def _day(manifest: Manifest) -> int:
+    return int(manifest.min_time) // DAY_NS

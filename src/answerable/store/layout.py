@@ -1,0 +1,151 @@
+"""Where the store keeps what, and which release may open it."""
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.store.disk import FOLDER_MODE, make_folder, refused, write_file
+
+STORE_SCHEMA = 1
+
+
+class _Format(msgspec.Struct):
+    """`format.json`; an unknown member is a later release's business."""
+
+    store: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The folders and files of a store."""
+
+    root: Path
+
+    @property
+    def format(self) -> Path:
+        """Version of the layout."""
+        return self.root / "format.json"
+
+    @property
+    def journal(self) -> Path:
+        """One journal per writing process."""
+        return self.root / "journal"
+
+    @property
+    def segments(self) -> Path:
+        """Sealed events, a folder per day."""
+        return self.root / "segments"
+
+    @property
+    def log(self) -> Path:
+        """Tiles, entry bundles and the checkpoint."""
+        return self.root / "log"
+
+    @property
+    def objects(self) -> Path:
+        """Content-addressed objects."""
+        return self.root / "objects"
+
+    @property
+    def quarantine(self) -> Path:
+        """Records that could not be parsed."""
+        return self.root / "quarantine"
+
+    @property
+    def keys(self) -> Path:
+        """Keys; readable by the owner alone."""
+        return self.root / "keys"
+
+    @property
+    def state(self) -> Path:
+        """A cache that may be deleted at any time."""
+        return self.root / "state.db"
+
+    def journal_file(self, name: str) -> Path:
+        """Place of a journal."""
+        return self.journal / f"{name}.log"
+
+    def head_file(self, name: str) -> Path:
+        """Place of a journal's last signed head."""
+        return self.journal / f"{name}.head"
+
+    def segment_file(self, day: str, segment: str, ending: str) -> Path:
+        """Place of a segment's Parquet file, leaves or manifest."""
+        return self.segments / f"day={day}" / f"{segment}{ending}"
+
+
+def open_layout(root: Path, *, create: bool) -> Layout:
+    """Open a store's folder, or make it.
+
+    Raises:
+        UsageError: There is no store and none may be made.
+        EnvironmentRefused: A newer release made it, or it may not be read.
+    """
+    layout = Layout(root)
+    with refused("open", root):
+        exists = layout.format.exists()
+    if not exists:
+        if not create:
+            raise UsageError(
+                f"there is no store at {root}", "make one with: answerable scan"
+            )
+        _make(layout)
+    _check(layout)
+    return layout
+
+
+def _make(layout: Layout) -> None:
+    with refused("make", layout.root):
+        if layout.root.exists() and (
+            not layout.root.is_dir() or any(layout.root.iterdir())
+        ):
+            raise UsageError(
+                f"{layout.root} exists and is not a store",
+                "name an empty or new folder with --store",
+            )
+    make_folder(layout.root)
+    with refused("make", layout.root):
+        layout.root.chmod(FOLDER_MODE)
+    for folder in (
+        layout.journal,
+        layout.segments,
+        layout.log,
+        layout.objects,
+        layout.quarantine,
+        layout.keys,
+    ):
+        make_folder(folder)
+    # Last: a store that was made half is made again.
+    write_file(layout.format, msgspec.json.encode(_Format(STORE_SCHEMA)) + b"\n")
+
+
+def _check(layout: Layout) -> None:
+    with refused("read", layout.format):
+        data = layout.format.read_bytes()
+    try:
+        found = msgspec.json.decode(data, type=_Format).store
+    except ValueError as error:
+        raise EnvironmentRefused(
+            f"{layout.format} is damaged", 'restore it; release 0.1 writes {"store":1}'
+        ) from error
+    if found > STORE_SCHEMA:
+        raise EnvironmentRefused(
+            f"the store {layout.root} has format {found}, this release reads up to "
+            f"{STORE_SCHEMA}",
+            "upgrade answerable, or name another store with --store",
+        )
+    if found < 1:
+        raise EnvironmentRefused(
+            f"{layout.format} is damaged", 'restore it; release 0.1 writes {"store":1}'
+        )
+    with refused("read", layout.keys):
+        mode = stat.S_IMODE(layout.keys.stat().st_mode)
+        if mode & 0o077 and layout.keys.stat().st_uid == os.getuid():
+            raise EnvironmentRefused(
+                f"{layout.keys} may be read by others (mode {mode:o}, expected 700)",
+                f"chmod 700 {layout.keys}",
+            )

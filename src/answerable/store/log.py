@@ -1,0 +1,145 @@
+"""The store's transparency log on disk: tiles, entry bundles, checkpoint."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+
+from answerable.evidence.checkpoint import Checkpoint, read_checkpoint
+from answerable.evidence.merkle import Frontier, leaf_hash
+from answerable.evidence.records import Entry, decode_entry, encode_entry
+from answerable.evidence.tiles import (
+    WIDTH,
+    entries_path,
+    pack_entries,
+    tiles_after,
+    unpack_entries,
+    widths,
+)
+from answerable.model.errors import VerificationError
+from answerable.store.disk import make_folder, reached, read_file, refused, write_file
+from answerable.store.keys import Keys
+from answerable.store.layout import Layout
+
+
+class Log:
+    """Appends entries and reads them back. One writer at a time holds `lock`."""
+
+    def __init__(self, layout: Layout, keys: Keys) -> None:
+        self._layout = layout
+        self._keys = keys
+        self._seen = b""
+        self._bytes: list[bytes] = []
+        self._entries: list[Entry] = []
+        self._depth = 0
+        self._handle = -1
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other processes from appending."""
+        if self._depth == 0:
+            path = self._layout.log / ".lock"
+            with refused("lock", path):
+                self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+                fcntl.flock(self._handle, fcntl.LOCK_EX)
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            if self._depth == 0:
+                os.close(self._handle)
+
+    def checkpoint(self) -> bytes:
+        """Give the checkpoint as it stands, empty when there is none."""
+        try:
+            return read_file(self._layout.log / "checkpoint")
+        except FileNotFoundError:
+            return b""
+
+    def entries(self) -> Sequence[Entry]:
+        """Give every entry that the checkpoint covers.
+
+        Raises:
+            VerificationError: The log is damaged.
+        """
+        self._refresh()
+        return self._entries
+
+    def raw(self) -> Sequence[bytes]:
+        """Give every entry's bytes."""
+        self._refresh()
+        return self._bytes
+
+    def _refresh(self) -> None:
+        note = self.checkpoint()
+        if note == self._seen:
+            return
+        size = read_checkpoint(note, None).size
+        if size < len(self._bytes):
+            self._bytes, self._entries = [], []
+        known = len(self._bytes) // WIDTH * WIDTH
+        fresh = list(self._bytes[:known])
+        for index, width in widths(size):
+            if index * WIDTH >= known:
+                fresh += self._bundle(index, width)
+        entries = self._entries[:known]
+        entries += [decode_entry(data) for data in fresh[known:]]
+        self._bytes, self._entries, self._seen = fresh, entries, note
+
+    def _bundle(self, index: int, width: int) -> list[bytes]:
+        # A partial bundle may have been superseded by a wider one.
+        for wide in range(width, WIDTH + 1):
+            path = self._layout.log / entries_path(index, wide)
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                return unpack_entries(read_file(path), wide)[:width]
+        raise VerificationError(
+            f"log/{entries_path(index, width)} is missing",
+            "restore the log folder from a copy",
+        )
+
+    def append(self, entries: Sequence[Entry]) -> Checkpoint:
+        """Append entries and sign a checkpoint over the grown tree.
+
+        The checkpoint is the point of commitment: until it is renamed into place the
+        log has not grown, and doing it again writes the same tiles.
+
+        Raises:
+            VerificationError: The log on disk does not match its checkpoint.
+            EnvironmentRefused: The disk refused; the log stands as it was.
+        """
+        with self.lock():
+            self._refresh()
+            leaves = [leaf_hash(data) for data in self._bytes]
+            key = self._keys.public
+            if self._seen:
+                last = read_checkpoint(self._seen, key)
+                if last.root != Frontier(leaves).root():
+                    raise VerificationError(
+                        "the log does not match its checkpoint",
+                        "find the change with: answerable evidence verify",
+                    )
+            fresh = [encode_entry(entry) for entry in entries]
+            old, data = len(self._bytes), [*self._bytes, *fresh]
+            leaves += [leaf_hash(entry) for entry in fresh]
+            reached("log-begin")
+            for index, width in widths(len(data)):
+                if index * WIDTH + width > old:
+                    bundle = pack_entries(data[index * WIDTH : index * WIDTH + width])
+                    self._put(entries_path(index, width), bundle)
+            reached("log-entries")
+            for path, tile in tiles_after(old, leaves).items():
+                self._put(path, tile)
+            reached("log-tiles")
+            checkpoint = Checkpoint(key.name, len(data), Frontier(leaves).root())
+            note = checkpoint.sign(key, self._keys.seed())
+            write_file(self._layout.log / "checkpoint", note)
+            reached("log-checkpoint")
+            self._bytes, self._seen = data, note
+            self._entries = [*self._entries, *entries]
+            return checkpoint
+
+    def _put(self, path: str, data: bytes) -> None:
+        there = self._layout.log / path
+        make_folder(there.parent)
+        write_file(there, data)

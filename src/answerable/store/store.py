@@ -1,0 +1,383 @@
+"""The store: append, seal, ask; objects and keys. One instance per process and thread."""
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+import zstandard
+
+from answerable.evidence.canonical import encode_stored
+from answerable.evidence.records import (
+    JournalOpened,
+    JournalSealed,
+    Manifest,
+    ObjectEntry,
+)
+from answerable.model.errors import UsageError, VerificationError
+from answerable.model.event import AuditEvent, Quarantined
+from answerable.store import journals
+from answerable.store.disk import reached, read_file, refused, sync_folder, write_file
+from answerable.store.keys import Keys
+from answerable.store.known import Known
+from answerable.store.layout import Layout, open_layout
+from answerable.store.log import Log
+from answerable.store.query import Query
+from answerable.store.segments import write_segments
+from answerable.store.tables import NamedTable
+
+SALT = 16
+# A journal of this size is sealed while more arrives.
+JOURNAL_RECORDS = 100_000
+JOURNAL_BYTES = 96 << 20
+_QUARANTINE = "quarantine"
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What became of a batch.
+
+    Attributes:
+        stored: New events, conflicts included.
+        duplicate: Events stored before: same id, same raw record.
+        conflict: Events whose id was stored before with another raw record; both are
+            kept, and an object of kind `conflict` says so.
+    """
+
+    stored: int
+    duplicate: int
+    conflict: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedObject:
+    """An object as the log names it.
+
+    Attributes:
+        digest: SHA-256 of its content, hex.
+        at: When it was stored, UTC nanoseconds.
+        index: Its place in the log.
+    """
+
+    digest: str
+    at: int
+    index: int
+
+
+class _Kept(msgspec.Struct):
+    """A quarantined record as it lies in its object."""
+
+    place: str
+    offset: int
+    why: str
+    raw: bytes
+
+
+class Store:
+    """A store on local disk.
+
+    Attributes:
+        root: Its folder.
+        layout: Places inside.
+        keys: Its keys.
+        log: Its transparency log.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.root = layout.root
+        self.layout = layout
+        self.keys = Keys(layout)
+        self.log = Log(layout, self.keys)
+        self._query = Query(layout, self.keys, self.log)
+        self._known = Known(layout, self.keys, self.log)
+        self._writer: journals.Writer | None = None
+        self._quarantined: set[str] | None = None
+
+    @classmethod
+    def open(cls, root: Path, *, now: int, create: bool = True) -> "Store":
+        """Open the store at a folder, and make it when there is none.
+
+        Raises:
+            UsageError: The folder holds something else, or nothing and `create` is off.
+            EnvironmentRefused: A newer release made it, or it may not be read.
+        """
+        del now  # nothing is written that carries a time
+        return cls(open_layout(root, create=create))
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the journal and the connections; nothing acknowledged is lost."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        self._query.close()
+        self._known.close()
+
+    def fingerprint(self, value: str) -> str:
+        """Give the keyed fingerprint of a secret value: 24 hex digits."""
+        return self.keys.fingerprint(value)
+
+    def append(self, events: Sequence[AuditEvent], now: int) -> Appended:
+        """Store events; they are durable when this returns.
+
+        Idempotent by event id within a day. Ingest time and salt are set here.
+
+        Raises:
+            UsageError: An event cannot be encoded (an integer beyond 64 bits).
+            EnvironmentRefused: The disk refused; nothing of the batch was stored, and
+                the same batch may be given again.
+        """
+        if not events:
+            return Appended(0, 0, 0)
+        writer = self._open_writer(now)
+        fresh, duplicate, conflicts = self._known.sift(events, writer.name)
+        if conflicts:
+            self._alarm(conflicts, now)
+        if fresh:
+            salts = os.urandom(SALT * len(fresh))
+            records = [
+                _canonical(event, now, salts[at * SALT : (at + 1) * SALT])
+                for at, event in enumerate(fresh)
+            ]
+            writer.append(records)
+            self._known.remember(fresh, writer.name)
+        if writer.count >= JOURNAL_RECORDS or writer.size >= JOURNAL_BYTES:
+            self.seal(now)
+        return Appended(len(fresh), duplicate, len(conflicts))
+
+    def seal(self, now: int) -> int:
+        """Seal this process's journal and those of processes that have ended.
+
+        Returns:
+            Segments written.
+
+        Raises:
+            VerificationError: A journal or the log was changed on disk.
+            EnvironmentRefused: The disk refused; sealing again goes on.
+        """
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        return sum(
+            self._seal_journal(name, now) for name in journals.names(self.layout)
+        )
+
+    def _seal_journal(self, name: str, now: int) -> int:
+        with journals.held(self.layout, name) as mine:
+            if not mine:
+                return 0
+            with self.log.lock():
+                entries = self.log.entries()
+                done = any(
+                    isinstance(e, JournalSealed) and e.journal == name for e in entries
+                )
+                written: list[Manifest | JournalSealed] = []
+                if not done:
+                    journal = journals.load_whole(self.layout, self.keys, name)
+                    reached("seal-begin")
+                    previous = [e.segment for e in entries if isinstance(e, Manifest)]
+                    written = write_segments(
+                        self.layout,
+                        name,
+                        journal,
+                        previous[-1] if previous else "",
+                        lambda engine, table: set(),
+                        now,
+                    )
+                    self.log.append(written)
+            reached("seal-committed")
+            with refused("remove", self.layout.journal_file(name)):
+                self.layout.journal_file(name).unlink()
+                reached("seal-removed")
+                self.layout.head_file(name).unlink(missing_ok=True)
+                sync_folder(self.layout.journal)
+        return max(len(written) - 1, 0)
+
+    def rows(
+        self,
+        query: str,
+        parameters: Sequence[object] = (),
+        tables: Mapping[str, NamedTable] | None = None,
+    ) -> list[tuple[object, ...]]:
+        """Run our own SQL over the view `events`, sealed and not yet sealed.
+
+        Columns are named as `AuditEvent`'s fields (`store.columns` lists them): times
+        are BIGINT nanoseconds, event id, digest and salt are BLOB, `resources` and
+        `entities` are VARCHAR[], `facts` is VARCHAR[][] of pairs.
+
+        Args:
+            query: SQL with `?` for parameters.
+            parameters: Their values.
+            tables: Extra tables by name, for this call.
+        """
+        return self._query.rows(query, parameters, tables or {})
+
+    def select(
+        self,
+        text: str,
+        tables: Mapping[str, NamedTable] | None = None,
+        views: Mapping[str, str] | None = None,
+    ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+        """Run a person's SQL: exactly one SELECT, locked down.
+
+        Args:
+            text: The query. It sees `events` with hex ids and timestamps.
+            tables: Extra tables by name.
+            views: Our own SELECTs by view name; besides the extra tables they see
+                `events_raw`, which is what `events` is to `rows`.
+
+        Returns:
+            Column names and rows.
+
+        Raises:
+            UsageError: It is not exactly one SELECT, or it cannot be run.
+        """
+        return self._query.select(text, tables or {}, views or {})
+
+    def put_object(self, kind: str, data: bytes, now: int) -> str:
+        """Store an object under its digest and log it.
+
+        Returns:
+            SHA-256 of the data, hex.
+        """
+        digest = hashlib.sha256(data).hexdigest()
+        self._put(self.layout.objects / digest, data)
+        reached("object-written")
+        self.log.append([ObjectEntry(of=kind, sha256=digest, at=str(now))])
+        return digest
+
+    def get_object(self, digest: str) -> bytes:
+        """Give an object's content.
+
+        Raises:
+            UsageError: There is no such object.
+            VerificationError: Its content is not what its name says.
+        """
+        if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+            raise UsageError(f"not an object digest (got {digest[:80]!r})")
+        return read_blob(self.layout.objects / digest)
+
+    def objects(self, kind: str) -> tuple[LoggedObject, ...]:
+        """List the objects of a kind, in the order of the log."""
+        return tuple(
+            LoggedObject(entry.sha256, int(entry.at), index)
+            for index, entry in enumerate(self.log.entries())
+            if isinstance(entry, ObjectEntry) and entry.of == kind
+        )
+
+    def quarantine(self, records: Sequence[Quarantined], now: int) -> int:
+        """Keep records that could not be parsed; the same bytes are kept once.
+
+        Returns:
+            How many were new.
+        """
+        if self._quarantined is None:
+            self._quarantined = {
+                hashlib.sha256(kept.raw).hexdigest()
+                for entry in self.objects(_QUARANTINE)
+                for kept in _kept(read_blob(self.layout.quarantine / entry.digest))
+            }
+        fresh: dict[str, Quarantined] = {}
+        for record in records:
+            digest = hashlib.sha256(record.raw).hexdigest()
+            if digest not in self._quarantined:
+                fresh.setdefault(digest, record)
+        if not fresh:
+            return 0
+        data = msgspec.json.encode(
+            [_Kept(r.place, r.offset, r.why, r.raw) for r in fresh.values()]
+        )
+        name = hashlib.sha256(data).hexdigest()
+        self._put(self.layout.quarantine / name, data)
+        reached("object-written")
+        self.log.append([ObjectEntry(of=_QUARANTINE, sha256=name, at=str(now))])
+        self._quarantined.update(fresh)
+        return len(fresh)
+
+    def _put(self, path: Path, data: bytes) -> None:
+        if not path.exists():
+            write_file(path, zstandard.ZstdCompressor(level=3).compress(data))
+
+    def _open_writer(self, now: int) -> journals.Writer:
+        if self._writer is None:
+            writer = journals.Writer(self.layout, self.keys)
+            try:
+                self.log.append([JournalOpened(journal=writer.name, at=str(now))])
+            except BaseException:
+                writer.close()
+                raise
+            self._writer = writer
+        return self._writer
+
+    def _alarm(self, conflicts: Sequence[AuditEvent], now: int) -> None:
+        said = [
+            {"event_id": e.event_id.hex(), "raw_sha256": e.raw_sha256.hex()}
+            for e in conflicts
+        ]
+        self.put_object("conflict", msgspec.json.encode(said), now)
+
+
+def _canonical(event: AuditEvent, now: int, salt: bytes) -> bytes:
+    with contextlib.suppress(UnicodeEncodeError):
+        try:
+            return encode_stored(event, now, salt)
+        except UnicodeEncodeError:
+            raise
+        except ValueError as error:
+            raise UsageError(
+                f"event {event.event_id.hex()} cannot be stored: {error}"
+            ) from error
+    return encode_stored(_scalar(event), now, salt)
+
+
+def _scalar(event: AuditEvent) -> AuditEvent:
+    """Replace lone surrogates, which no UTF-8 can carry; the raw digest still tells."""
+    import dataclasses
+
+    def clean(value: object) -> object:
+        if isinstance(value, tuple):
+            return tuple(clean(item) for item in value)
+        if isinstance(value, str) and type(value) is str:
+            return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+        return value
+
+    changes = {f.name: clean(getattr(event, f.name)) for f in dataclasses.fields(event)}
+    return dataclasses.replace(event, **changes)  # type: ignore[arg-type]  # same types
+
+
+def read_blob(path: Path) -> bytes:
+    """Read a compressed file that is named by the digest of its content.
+
+    Raises:
+        UsageError: There is no such file.
+        VerificationError: Its content is not what its name says.
+    """
+    try:
+        packed = read_file(path)
+    except FileNotFoundError:
+        raise UsageError(f"there is no object {path.name}") from None
+    try:
+        data = zstandard.ZstdDecompressor().decompress(packed)
+    except zstandard.ZstdError:
+        raise VerificationError(f"{path.parent.name}/{path.name} is damaged") from None
+    if hashlib.sha256(data).hexdigest() != path.name:
+        raise VerificationError(f"{path.parent.name}/{path.name} is damaged")
+    return data
+
+
+def _kept(data: bytes) -> list[_Kept]:
+    return msgspec.json.decode(data, type=list[_Kept])
