@@ -264,6 +264,7 @@ ITEMS: dict[str, list[dict[str, object]]] = {
             "duplicate": 10,
             "conflict": 0,
             "quarantined": 0,
+            "skipped": 0,
             "files": 3,
             "segments": 1,
             "seconds": 0.25,
