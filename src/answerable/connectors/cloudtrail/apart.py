@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import BinaryIO
+from typing import IO
 
 import msgspec
 
@@ -60,13 +60,13 @@ def read_apart(location: str, context: EventContext) -> Iterator[EventBatch]:
         child.stdin.close()
         yield from _batches(child.stdout)
     finally:
-        if child.stdout:
+        if child.stdout is not None:
             child.stdout.close()
         child.kill()
         child.wait()
 
 
-def _batches(pipe: BinaryIO) -> Iterator[EventBatch]:
+def _batches(pipe: IO[bytes]) -> Iterator[EventBatch]:
     while True:
         head = pipe.read(4)
         size = int.from_bytes(head, "big")

@@ -160,9 +160,7 @@ class Source:
         for chunk in chunks:
             self._unpacked += len(chunk)
             if self._unpacked > max(self._most, RATIO * self.packed):
-                raise UnreadableError(
-                    f"it unfolds to more than {RATIO} times its size"
-                )
+                raise UnreadableError(f"it unfolds to more than {RATIO} times its size")
             yield chunk
 
     def _more(self, file: BinaryIO) -> bytes:
@@ -178,13 +176,13 @@ class Source:
     def _gzip(self, data: bytes, file: BinaryIO) -> Iterator[bytes]:
         while data:
             member = zlib.decompressobj(wbits=31)
-            while not member.eof:
+            while True:
                 chunk = member.decompress(data, CHUNK)
                 if chunk:
                     yield chunk
-                data = member.unconsumed_tail
                 if member.eof:
                     break
+                data = member.unconsumed_tail
                 if not data and len(chunk) < CHUNK:
                     data = self._more(file)
                     if not data:

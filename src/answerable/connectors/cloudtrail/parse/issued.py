@@ -14,46 +14,46 @@ from answerable.connectors.cloudtrail.parse.times import expiry
 from answerable.model.ids import is_access_key_id
 
 
-class _Credentials(msgspec.Struct):
-    accessKeyId: str | None = None
+class _Credentials(msgspec.Struct, rename="camel"):
+    access_key_id: str | None = None
     expiration: str | None = None
 
 
-class _Assumed(msgspec.Struct):
+class _Assumed(msgspec.Struct, rename="camel"):
     arn: str | None = None
 
 
-class _AccessKey(msgspec.Struct):
-    accessKeyId: str | None = None
-    userName: str | None = None
+class _AccessKey(msgspec.Struct, rename="camel"):
+    access_key_id: str | None = None
+    user_name: str | None = None
 
 
-class _Set(msgspec.Struct):
+class _Set(msgspec.Struct, rename="camel"):
     credentials: _Credentials | None = None
-    roleArn: str | None = None
-    assumedRoleUser: _Assumed | None = None
+    role_arn: str | None = None
+    assumed_role_user: _Assumed | None = None
 
 
-class _Named(msgspec.Struct):
+class _Named(msgspec.Struct, rename="camel"):
     arn: str | None = None
 
 
-class _Answer(msgspec.Struct):
+class _Answer(msgspec.Struct, rename="camel"):
     credentials: _Credentials | None = None
-    assumedRoleUser: _Assumed | None = None
-    accessKey: _AccessKey | None = None
-    credentialSet: list[_Set] | None = None
+    assumed_role_user: _Assumed | None = None
+    access_key: _AccessKey | None = None
+    credential_set: list[_Set] | None = None
     role: _Named | None = None
     user: _Named | None = None
 
 
-class _Asked(msgspec.Struct):
-    roleArn: str | None = None
-    roleName: str | None = None
-    userName: str | None = None
-    targetPrincipal: str | None = None
-    sourceIdentity: str | None = None
-    roleSessionName: str | None = None
+class _Asked(msgspec.Struct, rename="camel"):
+    role_arn: str | None = None
+    role_name: str | None = None
+    user_name: str | None = None
+    target_principal: str | None = None
+    source_identity: str | None = None
+    role_session_name: str | None = None
 
 
 _ANSWER = msgspec.json.Decoder(_Answer)
@@ -92,7 +92,7 @@ class Outcomes:
 
 def concerns(record: Record) -> bool:
     """Tell whether the call is one that issues, creates or deletes."""
-    return record.eventSource in _SOURCES and record.eventName in _NAMES
+    return record.event_source in _SOURCES and record.event_name in _NAMES
 
 
 def outcomes_of(record: Record, caller: Caller) -> Outcomes | None:
@@ -103,28 +103,28 @@ def outcomes_of(record: Record, caller: Caller) -> Outcomes | None:
     except msgspec.DecodeError:
         return None
     found = Outcomes(
-        session_name=asked.roleSessionName or "",
-        source_identity=asked.sourceIdentity or "",
+        session_name=asked.role_session_name or "",
+        source_identity=asked.source_identity or "",
     )
-    name = record.eventName or ""
+    name = record.event_name or ""
     if name.startswith(("Create", "Delete")) and name != "CreateSession":
-        if not record.errorCode:
+        if not record.error_code:
             _lifecycle(found, name, asked, answer, caller)
     elif name == "CreateSession":
-        for each in answer.credentialSet or ():
-            _issue(found, each.credentials, each.roleArn or _session_role(each))
+        for each in answer.credential_set or ():
+            _issue(found, each.credentials, each.role_arn or _session_role(each))
     else:
         _issue(found, answer.credentials, _acts_as(name, asked, answer, caller))
     return found
 
 
 def _decode_asked(record: Record) -> _Asked:
-    raw = record.requestParameters
+    raw = record.request_parameters
     return _Asked() if raw == NULL else _ASKED.decode(raw)
 
 
 def _decode_answer(record: Record) -> _Answer:
-    raw = record.responseElements
+    raw = record.response_elements
     return _Answer() if raw == NULL else _ANSWER.decode(raw)
 
 
@@ -132,19 +132,19 @@ def _acts_as(name: str, asked: _Asked, answer: _Answer, caller: Caller) -> str:
     if name in SAME:
         return caller.identity
     if name == "AssumeRoot":
-        return asked.targetPrincipal or ""
-    derived = answer.assumedRoleUser.arn if answer.assumedRoleUser else None
-    return asked.roleArn or role_of_session(derived or "")
+        return asked.target_principal or ""
+    derived = answer.assumed_role_user.arn if answer.assumed_role_user else None
+    return asked.role_arn or role_of_session(derived or "")
 
 
 def _session_role(each: _Set) -> str:
-    arn = each.assumedRoleUser.arn if each.assumedRoleUser else None
+    arn = each.assumed_role_user.arn if each.assumed_role_user else None
     return role_of_session(arn or "")
 
 
 def _issue(found: Outcomes, issued: _Credentials | None, to: str) -> None:
-    if issued and issued.accessKeyId and is_access_key_id(issued.accessKeyId):
-        found.issued = "cred:aws/" + issued.accessKeyId
+    if issued and issued.access_key_id and is_access_key_id(issued.access_key_id):
+        found.issued = "cred:aws/" + issued.access_key_id
         found.issued_to = to
         found.issued_until = expiry(issued.expiration or "")
 
@@ -153,16 +153,16 @@ def _lifecycle(
     found: Outcomes, name: str, asked: _Asked, answer: _Answer, caller: Caller
 ) -> None:
     if name == "CreateAccessKey":
-        key = answer.accessKey
-        if key and key.accessKeyId and is_access_key_id(key.accessKeyId):
-            found.issued = "cred:aws/" + key.accessKeyId
-            user = key.userName or asked.userName
+        key = answer.access_key
+        if key and key.access_key_id and is_access_key_id(key.access_key_id):
+            found.issued = "cred:aws/" + key.access_key_id
+            user = key.user_name or asked.user_name
             own = not user or caller.identity.endswith("/" + user)
             found.issued_to = caller.identity if own else _arn(caller, "user", user)
         return
     kind = "role" if name.endswith("Role") else "user"
     made = answer.role if kind == "role" else answer.user
-    named = asked.roleName if kind == "role" else asked.userName
+    named = asked.role_name if kind == "role" else asked.user_name
     identity = (made.arn if made else None) or _arn(caller, kind, named)
     if name.startswith("Create"):
         found.created = identity

@@ -53,8 +53,8 @@ class Caller:
 
 def caller_of(record: Record, who: UserIdentity) -> Caller:
     """Tell who made the call of a record."""
-    caller = Caller(account=who.accountId or record.recipientAccountId or "")
-    key = who.accessKeyId
+    caller = Caller(account=who.account_id or record.recipient_account_id or "")
+    key = who.access_key_id
     # Key ids of copies are often masked: any run of capitals and digits names a key.
     if key and 16 <= len(key) <= 128 and key.isalnum() and key == key.upper():
         caller.credential = "cred:aws/" + key
@@ -65,23 +65,23 @@ def caller_of(record: Record, who: UserIdentity) -> Caller:
         _user(caller, who)
     else:
         _other(caller, who, record)
-    if who.onBehalfOf and who.onBehalfOf.userId:
-        _name(caller, who.onBehalfOf.userId, "identity-center")
-    elif record.eventName == "ConsoleLogin" and kind == "IAMUser":
+    if who.on_behalf_of and who.on_behalf_of.user_id:
+        _name(caller, who.on_behalf_of.user_id, "identity-center")
+    elif record.event_name == "ConsoleLogin" and kind == "IAMUser":
         _signed_in(caller, who, record)
     return caller
 
 
 def _role(caller: Caller, who: UserIdentity) -> None:
     caller.session = who.arn or ""
-    issuer = who.sessionContext.sessionIssuer if who.sessionContext else None
+    issuer = who.session_context.session_issuer if who.session_context else None
     if issuer and issuer.arn:
         caller.identity = issuer.arn
     else:
         caller.identity = role_of_session(caller.session)
     caller.session_name = caller.session.rpartition("/")[2]
-    if not caller.session and who.principalId:
-        caller.session_name = who.principalId.partition(":")[2]
+    if not caller.session and who.principal_id:
+        caller.session_name = who.principal_id.partition(":")[2]
     if _RESERVED in caller.identity and caller.session_name:
         _name(caller, caller.session_name, "identity-center")
         caller.session_name = ""  # not the caller's words
@@ -98,18 +98,22 @@ def role_of_session(session: str) -> str:
 
 def _user(caller: Caller, who: UserIdentity) -> None:
     caller.identity = who.arn or ""
-    if not caller.identity and who.accountId and who.userName not in (None, "", HIDDEN):
-        caller.identity = f"arn:aws:iam::{who.accountId}:user/{who.userName}"
+    if (
+        not caller.identity
+        and who.account_id
+        and who.user_name not in (None, "", HIDDEN)
+    ):
+        caller.identity = f"arn:aws:iam::{who.account_id}:user/{who.user_name}"
 
 
 def _signed_in(caller: Caller, who: UserIdentity, record: Record) -> None:
-    if who.userName and who.userName != HIDDEN and _succeeded(record):
-        _name(caller, who.userName, "console-sign-in")
+    if who.user_name and who.user_name != HIDDEN and _succeeded(record):
+        _name(caller, who.user_name, "console-sign-in")
 
 
 def _succeeded(record: Record) -> bool:
-    answer = bytes(record.responseElements)
-    return b'"Success"' in answer and not record.errorCode
+    answer = bytes(record.response_elements)
+    return b'"Success"' in answer and not record.error_code
 
 
 def _other(caller: Caller, who: UserIdentity, record: Record) -> None:
@@ -118,34 +122,34 @@ def _other(caller: Caller, who: UserIdentity, record: Record) -> None:
             caller.identity = who.arn or f"arn:aws:iam::{caller.account}:root"
         case "FederatedUser":
             # The federated name is the caller's choice; its power is the user's.
-            issuer = who.sessionContext.sessionIssuer if who.sessionContext else None
+            issuer = who.session_context.session_issuer if who.session_context else None
             caller.identity = (issuer.arn if issuer else None) or who.arn or ""
             caller.session = who.arn or ""
             caller.session_name = caller.session.rpartition("/")[2]
         case "SAMLUser":
-            subject = who.userName or (who.principalId or "").partition(":")[2]
-            caller.identity = _federated("saml", who.identityProvider, subject)
+            subject = who.user_name or (who.principal_id or "").partition(":")[2]
+            caller.identity = _federated("saml", who.identity_provider, subject)
             _name(caller, subject, "saml")
         case "WebIdentityUser":
             _web_identity(caller, who)
         case "IdentityCenterUser":
-            subject = who.onBehalfOf.userId if who.onBehalfOf else None
-            caller.identity = _federated("identity-center", caller.account, subject)
+            known = who.on_behalf_of.user_id if who.on_behalf_of else None
+            caller.identity = _federated("identity-center", caller.account, known)
         case "AWSAccount":
             # Another account's principal: its unique id is all that is told.
-            named = (who.principalId or "").partition(":")[0]
-            caller.identity = who.arn or _federated("aws", who.accountId, named)
+            named = (who.principal_id or "").partition(":")[0]
+            caller.identity = who.arn or _federated("aws", who.account_id, named)
         case _:
-            service = who.invokedBy
-            if not service and record.eventType == "AwsServiceEvent":
-                service = record.eventSource
+            service = who.invoked_by
+            if not service and record.event_type == "AwsServiceEvent":
+                service = record.event_source
             caller.identity = service or who.arn or ""
 
 
 def _web_identity(caller: Caller, who: UserIdentity) -> None:
-    principal = who.principalId or ""
-    issuer = (who.identityProvider or "").rpartition("oidc-provider/")[2]
-    subject = who.userName or principal.rpartition(":")[2]
+    principal = who.principal_id or ""
+    issuer = (who.identity_provider or "").rpartition("oidc-provider/")[2]
+    subject = who.user_name or principal.rpartition(":")[2]
     caller.identity = _federated("oidc", issuer, subject)
     human = issuer in _PEOPLE or ("@" in subject and ":" not in subject)
     if human and not subject.endswith(_WORKLOADS):

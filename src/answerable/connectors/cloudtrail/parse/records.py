@@ -69,7 +69,7 @@ def read_record(raw: bytes, written_by: WrittenBy) -> Outcomed:
         record = _RECORD.decode(raw) if raw[:1] != b"[" else Record()
     except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
         return Refused(_why(refusal))
-    if record.eventName and record.eventTime and record.eventSource:
+    if record.event_name and record.event_time and record.event_source:
         return _event(raw, record, written_by)
     return _unwrapped(raw, record, written_by)
 
@@ -87,33 +87,37 @@ def _unwrapped(raw: bytes, outer: Record, written_by: WrittenBy) -> Outcomed:
     try:
         around = _ROW.decode(raw) if raw[:1] == b"[" else _WRAPPED.decode(raw)
         if isinstance(around, list):  # a Lake answer: one object per column
-            around = next((each for each in around if each.eventJson), Wrapped())
-        carried = around.CloudTrailEvent or around.eventJson
-        inner = carried.encode() if carried else bytes(around.eventData)
+            around = next((each for each in around if each.event_json), Wrapped())
+        carried = around.carried or around.event_json
+        inner = carried.encode() if carried else bytes(around.event_data)
         record = _RECORD.decode(inner) if inner != b"null" else outer
     except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
         return Refused(_why(refusal))
-    if around.digestStartTime is not None:
+    if around.digest_start_time is not None:
         return Refused("a CloudTrail digest file, no log", skipped=True)
-    if around.insightDetails != NULL:
+    if around.insight_details != NULL:
         return Refused("a CloudTrail Insights event, no call", skipped=True)
-    if record.eventName and record.eventTime and record.eventSource:
+    if record.event_name and record.event_time and record.event_source:
         return _event(inner, record, written_by)
-    missing = ("eventTime", "eventSource", "eventName")
-    lacks = ", ".join(each for each in missing if not getattr(record, each))
+    needed = {
+        "eventTime": record.event_time,
+        "eventSource": record.event_source,
+        "eventName": record.event_name,
+    }
+    lacks = ", ".join(name for name, value in needed.items() if not value)
     return Refused(f"not a CloudTrail record: it lacks {lacks}")
 
 
 def _event(raw: bytes, record: Record, written_by: WrittenBy) -> Outcomed:
     try:
-        when = instant(record.eventTime or "")
+        when = instant(record.event_time or "")
     except ValueError:
         return Refused("not a CloudTrail record: eventTime is no time")
     try:
-        who = _WHO.decode(record.userIdentity) or UserIdentity()
+        who = _WHO.decode(record.user_identity) or UserIdentity()
     except msgspec.DecodeError as refusal:
         return Refused(f"{_why(refusal)}, in userIdentity")
-    if _ambiguous(raw, bytes(record.userIdentity), who):
+    if _ambiguous(raw, bytes(record.user_identity), who):
         return Refused("a key stands twice in one object: two readers could differ")
     caller = caller_of(record, who)
     if max(len(caller.identity), len(caller.session), len(caller.person)) > LONGEST:
@@ -121,10 +125,10 @@ def _event(raw: bytes, record: Record, written_by: WrittenBy) -> Outcomed:
     brought = outcomes_of(record, caller) if concerns(record) else _NO_OUTCOMES
     if brought is None:
         return Refused("the answer of an issuing call has an unknown shape")
-    action = action_of(record.eventSource or "", (record.eventName or "")[:LONGEST])
+    action = action_of(record.event_source or "", (record.event_name or "")[:LONGEST])
     touched = _touched(record, action, caller, brought)
-    scope = record.recipientAccountId or caller.account
-    native = record.eventID.encode() if record.eventID else raw
+    scope = record.recipient_account_id or caller.account
+    native = record.event_id.encode() if record.event_id else raw
     return AuditEvent(
         event_id=event_id(when, SOURCE, scope, native),
         event_time=when,
@@ -133,8 +137,8 @@ def _event(raw: bytes, record: Record, written_by: WrittenBy) -> Outcomed:
         written_by=written_by,
         raw_sha256=hashlib.sha256(raw).digest(),
         action=action,
-        outcome=_outcome(record.errorCode),
-        native_id=record.eventID or "",
+        outcome=_outcome(record.error_code),
+        native_id=record.event_id or "",
         identity=caller.identity,
         session=caller.session,
         credential=caller.credential,
@@ -142,7 +146,7 @@ def _event(raw: bytes, record: Record, written_by: WrittenBy) -> Outcomed:
         resource=touched[0] if touched else "",
         resource_prefix=prefix_of(touched[0]) if touched else "",
         resources=tuple(touched[1:]),
-        source_ip=(record.sourceIPAddress or "")[:_FACT],
+        source_ip=(record.source_ip or "")[:_FACT],
         issued=brought.issued,
         issued_to=brought.issued_to,
         issued_until=brought.issued_until,
@@ -156,12 +160,12 @@ def _touched(
     record: Record, action: str, caller: Caller, brought: Outcomes
 ) -> list[str]:
     found = stated(record.resources)
-    if not found and record.requestParameters != NULL:
+    if not found and record.request_parameters != NULL:
         found = derived(
             action.partition(":")[0],
-            record.awsRegion or "",
-            record.recipientAccountId or caller.account,
-            members(record.requestParameters),
+            record.aws_region or "",
+            record.recipient_account_id or caller.account,
+            members(record.request_parameters),
         )
     if not found:
         ends = brought.created or brought.deleted
@@ -183,32 +187,35 @@ def _facts(
     brought: Outcomes,
 ) -> tuple[tuple[str, str], ...]:
     """Give the small facts in sorted order; `self:` marks the caller's own words."""
-    context = who.sessionContext
+    context = who.session_context
     attributes = context.attributes if context else None
-    issuer = context.sessionIssuer if context else None
-    source_identity = (context.sourceIdentity if context else "") or ""
-    tls = record.tlsDetails
-    from_console = record.sessionCredentialFromConsole in (True, "true")
+    issuer = context.session_issuer if context else None
+    source_identity = (context.source_identity if context else "") or ""
+    tls = record.tls_details
+    from_console = record.session_credential_from_console in (True, "true")
     pairs = (
         ("authenticated_by", caller.by),
         ("authorised_by", AUTHORISED_BY.get(action, "")),
-        ("category", record.eventCategory if record.eventCategory != "Management" else ""),
+        (
+            "category",
+            record.event_category if record.event_category != "Management" else "",
+        ),
         ("console", "true" if from_console else ""),
-        ("error", record.errorCode),
-        ("event_type", record.eventType if record.eventType != "AwsApiCall" else ""),
-        ("invoked_by", who.invokedBy),
-        ("mfa", _word(attributes.mfaAuthenticated if attributes else None)),
-        ("read_only", _word(record.readOnly)),
-        ("region", record.awsRegion),
-        ("request_id", record.requestID),
+        ("error", record.error_code),
+        ("event_type", record.event_type if record.event_type != "AwsApiCall" else ""),
+        ("invoked_by", who.invoked_by),
+        ("mfa", _word(attributes.mfa_authenticated if attributes else None)),
+        ("read_only", _word(record.read_only)),
+        ("region", record.aws_region),
+        ("request_id", record.request_id),
         ("self:issued_session_name", brought.session_name),
         ("self:session_name", caller.session_name),
         ("self:source_identity", brought.source_identity or source_identity),
-        ("self:user_agent", record.userAgent),
-        ("session_issuer_id", issuer.principalId if issuer else ""),
-        ("shared_event_id", record.sharedEventID),
-        ("tls", tls.tlsVersion if tls else ""),
-        ("vpc_endpoint", record.vpcEndpointId),
+        ("self:user_agent", record.user_agent),
+        ("session_issuer_id", issuer.principal_id if issuer else ""),
+        ("shared_event_id", record.shared_event_id),
+        ("tls", tls.tls_version if tls else ""),
+        ("vpc_endpoint", record.vpc_endpoint_id),
     )
     return tuple([(key, value[:_FACT]) for key, value in pairs if value])
 
@@ -226,7 +233,7 @@ def _ambiguous(raw: bytes, identity: bytes, who: UserIdentity) -> bool:
     might be written twice, or in escapes, a slow strict reading decides.
     """
     count = identity.count
-    issuer = who.sessionContext.sessionIssuer if who.sessionContext else None
+    issuer = who.session_context.session_issuer if who.session_context else None
     issued = 1 if issuer and issuer.arn is not None else 0
     if (
         count(b'"arn"') > issued + (who.arn is not None)

@@ -88,11 +88,11 @@ LONGEST = 2048
 _MODELS = "foundation-model/"
 
 
-class _Item(msgspec.Struct):
-    instanceId: str | None = None
+class _Item(msgspec.Struct, rename="camel"):
+    instance_id: str | None = None
 
 
-class _Items(msgspec.Struct):
+class _Items(msgspec.Struct, rename="camel"):
     items: list[_Item] | None = None
 
 
@@ -104,7 +104,7 @@ def stated(resources: Sequence[Touched | str | None] | None) -> list[str]:
     """Give the ARNs a record lists, an object before the bucket that holds it."""
     found = []
     for each in resources or ():
-        arn = each.ARN or each.arn if isinstance(each, Touched) else None
+        arn = each.listed_arn or each.arn if isinstance(each, Touched) else None
         if arn and len(arn) <= LONGEST:
             found.append(arn)
     if len(found) > 1:
@@ -193,7 +193,7 @@ def _instances(params: RawObject) -> list[str]:
         items = _ITEMS.decode(params["instancesSet"]).items or []
     except msgspec.DecodeError:
         return []
-    return [each.instanceId for each in items if each.instanceId][:MOST]
+    return [each.instance_id for each in items if each.instance_id][:MOST]
 
 
 def _first_arn(params: RawObject) -> list[str]:

@@ -14,123 +14,123 @@ NULL = msgspec.Raw(b"null")
 Flag = bool | str | None
 
 
-class Issuer(msgspec.Struct):
+class Issuer(msgspec.Struct, rename="camel"):
     """Who issued a session: the role, or the user of a federated session."""
 
     type: str | None = None
-    principalId: str | None = None
+    principal_id: str | None = None
     arn: str | None = None
-    accountId: str | None = None
-    userName: str | None = None
+    account_id: str | None = None
+    user_name: str | None = None
 
 
-class Attributes(msgspec.Struct):
+class Attributes(msgspec.Struct, rename="camel"):
     """Attributes of a session."""
 
-    creationDate: str | None = None
-    mfaAuthenticated: Flag = None
+    creation_date: str | None = None
+    mfa_authenticated: Flag = None
 
 
-class Federation(msgspec.Struct):
+class Federation(msgspec.Struct, rename="camel"):
     """Which identity provider a web-identity session comes from."""
 
-    federatedProvider: str | None = None
+    federated_provider: str | None = None
 
 
-class SessionContext(msgspec.Struct):
+class SessionContext(msgspec.Struct, rename="camel"):
     """The session under which a call was made."""
 
-    sessionIssuer: Issuer | None = None
+    session_issuer: Issuer | None = None
     attributes: Attributes | None = None
-    webIdFederationData: Federation | None = None
-    sourceIdentity: str | None = None
+    web_id_federation_data: Federation | None = None
+    source_identity: str | None = None
 
 
-class OnBehalfOf(msgspec.Struct):
+class OnBehalfOf(msgspec.Struct, rename="camel"):
     """The Identity Center person for whom a call was made."""
 
-    userId: str | None = None
-    identityStoreArn: str | None = None
+    user_id: str | None = None
+    identity_store_arn: str | None = None
 
 
-class UserIdentity(msgspec.Struct):
+class UserIdentity(msgspec.Struct, rename="camel"):
     """Who made the call, as AWS authenticated it."""
 
     type: str | None = None
-    principalId: str | None = None
+    principal_id: str | None = None
     arn: str | None = None
-    accountId: str | None = None
-    accessKeyId: str | None = None
-    userName: str | None = None
-    sessionContext: SessionContext | None = None
-    invokedBy: str | None = None
-    identityProvider: str | None = None
-    onBehalfOf: OnBehalfOf | None = None
+    account_id: str | None = None
+    access_key_id: str | None = None
+    user_name: str | None = None
+    session_context: SessionContext | None = None
+    invoked_by: str | None = None
+    identity_provider: str | None = None
+    on_behalf_of: OnBehalfOf | None = None
 
 
-class Touched(msgspec.Struct):
+class Touched(msgspec.Struct, rename="camel"):
     """One entry of `resources`."""
 
-    ARN: str | None = None
+    listed_arn: str | None = msgspec.field(name="ARN", default=None)
     arn: str | None = None
     type: str | None = None
 
 
-class TlsDetails(msgspec.Struct):
+class TlsDetails(msgspec.Struct, rename="camel"):
     """How the call came in."""
 
-    tlsVersion: str | None = None
+    tls_version: str | None = None
 
 
-class Record(msgspec.Struct):
+class Record(msgspec.Struct, rename="camel"):
     """One CloudTrail record; who made the call is decoded apart, and looked at twice."""
 
-    eventTime: str | None = None
-    eventName: str | None = None
-    eventSource: str | None = None
-    eventID: str | None = None
-    eventType: str | None = None
-    eventCategory: str | None = None
-    userIdentity: msgspec.Raw = NULL
-    awsRegion: str | None = None
-    sourceIPAddress: str | None = None
-    userAgent: str | None = None
-    errorCode: str | None = None
-    requestID: str | None = None
-    recipientAccountId: str | None = None
-    readOnly: Flag = None
+    event_time: str | None = None
+    event_name: str | None = None
+    event_source: str | None = None
+    event_id: str | None = msgspec.field(name="eventID", default=None)
+    event_type: str | None = None
+    event_category: str | None = None
+    user_identity: msgspec.Raw = NULL
+    aws_region: str | None = None
+    source_ip: str | None = msgspec.field(name="sourceIPAddress", default=None)
+    user_agent: str | None = None
+    error_code: str | None = None
+    request_id: str | None = msgspec.field(name="requestID", default=None)
+    recipient_account_id: str | None = None
+    read_only: Flag = None
     resources: list[Touched | str | None] | None = None
-    requestParameters: msgspec.Raw = NULL
-    responseElements: msgspec.Raw = NULL
-    sharedEventID: str | None = None
-    vpcEndpointId: str | None = None
-    sessionCredentialFromConsole: Flag = None
-    tlsDetails: TlsDetails | None = None
+    request_parameters: msgspec.Raw = NULL
+    response_elements: msgspec.Raw = NULL
+    shared_event_id: str | None = msgspec.field(name="sharedEventID", default=None)
+    vpc_endpoint_id: str | None = None
+    session_credential_from_console: Flag = None
+    tls_details: TlsDetails | None = None
 
 
-class Wrapped(msgspec.Struct):
+class Wrapped(msgspec.Struct, rename="camel"):
     """What stands around a record, or instead of one.
 
     Attributes:
-        CloudTrailEvent: The record as text, in answers of `lookup-events`.
-        eventJson: The record as text, in rows of CloudTrail Lake.
-        eventData: The record inside a CloudTrail Lake integration event.
-        digestStartTime: Present in digest files only.
-        insightDetails: Present in Insights events only: they are no calls.
+        carried: The record as text, in answers of `lookup-events`.
+        event_json: The record as text, in rows of CloudTrail Lake.
+        event_data: The record inside a CloudTrail Lake integration event.
+        digest_start_time: Present in digest files only.
+        insight_details: Present in Insights events only: they are no calls.
     """
 
-    CloudTrailEvent: str | None = None
-    eventJson: str | None = None
-    eventData: msgspec.Raw = NULL
-    digestStartTime: str | None = None
-    insightDetails: msgspec.Raw = NULL
+    carried: str | None = msgspec.field(name="CloudTrailEvent", default=None)
+    event_json: str | None = None
+    event_data: msgspec.Raw = NULL
+    digest_start_time: str | None = None
+    insight_details: msgspec.Raw = NULL
 
 
-class Envelope(msgspec.Struct):
+class Envelope(msgspec.Struct, rename="camel"):
     """A whole document that lists records."""
 
-    Records: list[msgspec.Raw] | None = None
-    Events: list[msgspec.Raw] | None = None
+    records: list[msgspec.Raw] | None = msgspec.field(name="Records", default=None)
+    events: list[msgspec.Raw] | None = msgspec.field(name="Events", default=None)
 
 
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])

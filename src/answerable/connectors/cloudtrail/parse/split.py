@@ -28,9 +28,7 @@ from answerable.connectors.cloudtrail.parse.shapes import Envelope
 from answerable.model.connector import EventLimits
 
 _BLANK = b" \t\r\n"
-_WRAPPER = re.compile(
-    rb'(\{\s*"(?:Records|Events|QueryResultRows)"\s*:\s*\[)[\s\S]*'
-)
+_WRAPPER = re.compile(rb'(\{\s*"(?:Records|Events|QueryResultRows)"\s*:\s*\[)[\s\S]*')
 _FIRST_KEY = re.compile(rb'\{\s*("[^"\\]{1,64}")\s*:[\s\S]*')
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 _RAW = msgspec.json.Decoder(msgspec.Raw)
@@ -228,9 +226,7 @@ class Splitter:
         end = self._end_of_value(pieces, self._limits.record_bytes, _Mode.LIST, final)
         if end < 0:
             return self._mode is not _Mode.LIST
-        self._record(
-            pieces, self._base + self._at, bytes(self._buffer[self._at : end])
-        )
+        self._record(pieces, self._base + self._at, bytes(self._buffer[self._at : end]))
         self._at = end
         return not self.dead
 
@@ -311,8 +307,8 @@ class Splitter:
                 envelope = _ENVELOPE.decode(value)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 envelope = Envelope()
-            listed = envelope.Records if envelope.Records is not None else None
-            listed = envelope.Events if listed is None else listed
+            listed = envelope.records if envelope.records is not None else None
+            listed = envelope.events if listed is None else listed
             if listed is not None:
                 for raw in listed:
                     self._record(pieces, offset, bytes(raw))

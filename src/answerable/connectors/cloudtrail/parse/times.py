@@ -7,8 +7,20 @@ import re2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO = timedelta(microseconds=1)
 _LIMIT = 1 << 62
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun")
-_MONTHS += ("jul", "aug", "sep", "oct", "nov", "dec")
+_MONTHS = [
+    "jan",
+    "feb",
+    "mar",
+    "apr",
+    "may",
+    "jun",
+    "jul",
+    "aug",
+    "sep",
+    "oct",
+    "nov",
+    "dec",
+]
 # `Jul 10, 2023, 12:47:00 PM`; newer writers put a narrow space before PM.
 _SPELLED = re2.compile(
     r"([A-Za-z]{3})[a-z]* (\d{1,2}), (\d{4}),? "
