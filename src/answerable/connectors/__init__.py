@@ -1,0 +1,1 @@
+"""Connectors: one folder per foreign system, one line each in `table.py`."""

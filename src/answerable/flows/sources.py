@@ -1,0 +1,74 @@
+"""Sources as the user names them: `NAME[:LOCATION]`, made independent of the cwd."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from answerable.connectors import table
+
+DEFAULT = ("home:~", "repo:.")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source, parsed.
+
+    Attributes:
+        name: Connector name.
+        location: Absolute path, or empty where there is none (live).
+    """
+
+    name: str
+    location: str
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.location}"
+
+
+# Where a source that needs a folder looks when none is named.
+_USUAL = {"home": "~", "repo": "."}
+
+
+def parse(
+    texts: Sequence[str], *, home: Path, cwd: Path, gives: str = table.INVENTORY
+) -> tuple[Source, ...]:
+    """Parse sources; none given means `home:~ repo:.`.
+
+    Args:
+        texts: `NAME` or `NAME:LOCATION`.
+        home: What `~` stands for.
+        cwd: What relative locations start from.
+        gives: `inventory` or `events`.
+
+    Returns:
+        Each source once, in the order given.
+
+    Raises:
+        UsageError: A name is unknown, or its source gives something else.
+    """
+    found: dict[Source, None] = {}
+    for text in texts or DEFAULT:
+        name, _, location = text.partition(":")
+        if gives == table.INVENTORY:
+            table.inventory_connector(name)
+        else:
+            table.event_connector(name)
+        location = location or _USUAL.get(name, "")
+        found[Source(name, _absolute(location, home, cwd))] = None
+    return tuple(found)
+
+
+def _absolute(location: str, home: Path, cwd: Path) -> str:
+    if not location or location == "-":
+        return location
+    if location == "~" or location.startswith("~/"):
+        location = str(home) + location[1:]
+    # Links stay: the same source keeps its name when a link moves.
+    parts = Path(cwd, location).parts
+    kept: list[str] = []
+    for part in parts:
+        if part == ".." and len(kept) > 1:
+            kept.pop()
+        elif part != "..":
+            kept.append(part)
+    return str(Path(*kept))
