@@ -109,7 +109,7 @@ def _line(agent: Agent, agents: Mapping[AgentId, Agent]) -> Sequence[AgentId]:
 
 def _states_tools(agent: Agent) -> bool:
     """Tell whether a definition limits its tools, if only to built-in ones."""
-    return any(name == "tools" for name, _ in agent.facts)
+    return any(n == "tools" and v != "inherits all" for n, v in agent.facts)
 
 
 def _entity(agent: Agent, tools: tuple[ToolUse, ...]) -> AgentEntity:
