@@ -1,0 +1,234 @@
+"""A folder read within bounds: only regular files, only inside it, only so large.
+
+Devices, sockets and named pipes are never opened; a link is followed when it stays in
+the folder; what could not be read is kept as a problem and never passed over.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from answerable.connectors.formats.document import SIZE_LIMIT
+from answerable.connectors.formats.redaction import clean
+from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.sighting import Problem, ProblemKind
+
+WALK_LIMIT = 500_000
+DEPTH_LIMIT = 60
+_PATH_LIMIT = 4_096
+
+
+@dataclass(slots=True)
+class Folder:
+    """A folder that is read within bounds.
+
+    Attributes:
+        root: Its absolute path.
+        problems: What was there and could not be read.
+        entries: Folder entries looked at so far.
+    """
+
+    root: Path
+    problems: list[Problem] = field(default_factory=list)
+    entries: int = 0
+    full: bool = False
+
+    @classmethod
+    def open(cls, location: str) -> "Folder":
+        """Open a folder.
+
+        Raises:
+            UsageError: There is no such folder.
+            EnvironmentRefused: It may not be read.
+        """
+        root = Path(os.path.abspath(os.path.expanduser(location or ".")))
+        try:
+            mode = os.stat(root).st_mode
+        except PermissionError:
+            raise EnvironmentRefused(f"{show_path(root)}: no permission") from None
+        except (OSError, ValueError):
+            raise UsageError(f"{show_path(root)}: no such folder") from None
+        if not stat.S_ISDIR(mode):
+            raise UsageError(f"{show_path(root)}: not a folder")
+        if not os.access(root, os.R_OK | os.X_OK):
+            raise EnvironmentRefused(f"{show_path(root)}: no permission")
+        return cls(root)
+
+    def place(self, path: str) -> str:
+        """Return the shown absolute path of a path inside."""
+        return show_path(self.root / path)
+
+    def expand(self, pattern: str) -> list[str]:
+        """List the files that fit a pattern (`*` in a name, `**` for folders)."""
+        found = [""]
+        parts = pattern.split("/")
+        for index, part in enumerate(parts):
+            last = index == len(parts) - 1
+            found = [
+                path for base in found for path in self._step(base, part, last=last)
+            ]
+        return sorted(dict.fromkeys(found))
+
+    def _step(self, base: str, part: str, *, last: bool) -> Iterator[str]:
+        if part == "**":
+            yield base
+            yield from self._folders_below(base)
+        elif "*" in part:
+            head, _, tail = part.partition("*")
+            for name, is_folder in self._list(base):
+                fits = name.startswith(head) and name.endswith(tail)
+                if fits and len(name) >= len(head) + len(tail):
+                    path = _join(base, name)
+                    if not last or not is_folder:
+                        yield path
+        elif self._exists(path := _join(base, part)):
+            yield path
+
+    def _folders_below(self, base: str) -> Iterator[str]:
+        stack = [base]
+        while stack:
+            folder = stack.pop()
+            for name, is_folder in self._list(folder):
+                if is_folder:
+                    path = _join(folder, name)
+                    yield path
+                    stack.append(path)
+
+    def walk(self, skip: Callable[[str], bool]) -> Iterator[str]:
+        """Yield every file below, sorted within its folder; links are not followed.
+
+        Args:
+            skip: Tells of a folder's path whether to leave it out.
+        """
+        stack = [""]
+        while stack and not self.full:
+            folder = stack.pop()
+            below: list[str] = []
+            for name, is_folder in self._list(folder):
+                path = _join(folder, name)
+                if not is_folder:
+                    yield path
+                elif not skip(path):
+                    below.append(path)
+            stack += below[::-1]
+
+    def _exists(self, path: str) -> bool:
+        try:
+            os.stat(self.root / path)
+        except PermissionError:
+            self._problem(ProblemKind.PERMISSION, path, "no permission")
+            return False
+        except (OSError, ValueError):
+            return False
+        return True
+
+    def _list(self, folder: str) -> list[tuple[str, bool]]:
+        """List a folder: pairs of name and whether it is a folder itself."""
+        found: list[tuple[str, bool]] = []
+        if folder.count("/") >= DEPTH_LIMIT:
+            self._problem(
+                ProblemKind.TOO_LARGE, folder, f"deeper than {DEPTH_LIMIT} folders"
+            )
+            return found
+        try:
+            with os.scandir(self.root / folder) as entries:
+                for entry in entries:
+                    self.entries += 1
+                    if self.entries > WALK_LIMIT:
+                        self._stop(folder)
+                        break
+                    found.append((entry.name, entry.is_dir(follow_symlinks=False)))
+        except PermissionError:
+            self._problem(ProblemKind.PERMISSION, folder, "no permission")
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError | NotADirectoryError):
+                what = os.strerror(error.errno or 0)
+                self._problem(ProblemKind.UNREADABLE, folder, what)
+        return sorted(found)
+
+    def _stop(self, folder: str) -> None:
+        if not self.full:
+            what = f"more than {WALK_LIMIT} entries; the rest was not looked at"
+            self._problem(ProblemKind.TOO_LARGE, folder, what)
+        self.full = True
+
+    def read(self, path: str, limit: int = SIZE_LIMIT) -> bytes | None:
+        """Read a file inside, or None with a problem that says why not."""
+        real = self._real(path)
+        if real is None:
+            return None
+        try:
+            return _read_regular(real, limit)
+        except PermissionError:
+            self._problem(ProblemKind.PERMISSION, path, "no permission")
+        except _TooLargeError:
+            self._problem(ProblemKind.TOO_LARGE, path, f"larger than {limit} bytes")
+        except FileNotFoundError:
+            self._problem(ProblemKind.UNREADABLE, path, "gone, or a link to nothing")
+        except _NotRegularError:
+            self._problem(ProblemKind.UNREADABLE, path, "not a regular file")
+        except OSError as error:
+            what = os.strerror(error.errno or 0)
+            self._problem(ProblemKind.UNREADABLE, path, what)
+        return None
+
+    def _real(self, path: str) -> str | None:
+        real = os.path.realpath(self.root / path)
+        base = os.path.realpath(self.root)
+        if os.path.commonpath((real, base)) == base:
+            return real
+        what = "a link that leads outside was not followed"
+        self._problem(ProblemKind.UNREADABLE, path, what)
+        return None
+
+    def _problem(self, kind: ProblemKind, path: str, what: str) -> None:
+        problem = Problem(kind, self.place(path), what)
+        if problem not in self.problems[-50:]:
+            self.problems.append(problem)
+
+
+class _TooLargeError(OSError):
+    """The file is over the limit."""
+
+
+class _NotRegularError(OSError):
+    """A device, socket, pipe or folder where a file belongs."""
+
+
+def _read_regular(path: str, limit: int) -> bytes:
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise _NotRegularError
+    # Looked at again after opening: it could have been swapped for a pipe since.
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    descriptor = os.open(path, flags)
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise _NotRegularError
+        if status.st_size > limit:
+            raise _TooLargeError
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise _TooLargeError
+    return data
+
+
+def read_file(path: str, limit: int = SIZE_LIMIT) -> bytes:
+    """Read one regular file by its absolute path.
+
+    Raises:
+        OSError: It is not there, not regular, too large or may not be read.
+    """
+    return _read_regular(os.path.realpath(path), limit)
+
+
+def show_path(path: "Path | str") -> str:
+    """Make a path printable: undecodable bytes and control characters replaced."""
+    text = os.fsencode(path).decode("utf-8", "replace")
+    return clean(text, _PATH_LIMIT)
+
+
+def _join(base: str, name: str) -> str:
+    return f"{base}/{name}" if base else name

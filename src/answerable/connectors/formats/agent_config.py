@@ -1,0 +1,336 @@
+"""One client's files together: its agent, its sub-agents, their tools and credentials."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from answerable.connectors.formats.agent_definition import (
+    AgentDefinition,
+    names_server,
+    read_definition,
+)
+from answerable.connectors.formats.agent_settings import (
+    AgentSettings,
+    read_settings,
+    show_fact,
+)
+from answerable.connectors.formats.clients import ConfigFile, Role
+from answerable.connectors.formats.credential_position import (
+    Found,
+    Position,
+    in_environment,
+)
+from answerable.connectors.formats.document import Document
+from answerable.connectors.formats.dotenv import Variable
+from answerable.connectors.formats.mcp_server import McpServer
+from answerable.connectors.formats.redaction import show_name
+from answerable.connectors.formats.server_map import read_servers
+from answerable.connectors.formats.sighting_frame import (
+    Frame,
+    place_of,
+    sight_credential,
+)
+from answerable.model.agent import Agent, Known
+from answerable.model.credential import Credential, CredentialClass
+from answerable.model.ids import AgentId, CredentialId, IdentityId, agent_id, tool_id
+from answerable.model.sighting import Problem, ProblemKind
+from answerable.model.tool import Tool
+from answerable.model.written import WrittenBy
+
+
+@dataclass(frozen=True, slots=True)
+class EnvFile:
+    """An environment file that was read: its place and its variables."""
+
+    place: str
+    variables: tuple[Variable, ...]
+
+
+# Given the configuration's place and the name it gives; None when it may not be read.
+ReadEnvFile = Callable[[str, str], EnvFile | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigDocument:
+    """A configuration file that was read.
+
+    Attributes:
+        entry: What it is.
+        stem: File name without its ending.
+        document: Its content.
+        written_by: Who could have written it.
+    """
+
+    entry: ConfigFile
+    stem: str
+    document: Document
+    written_by: WrittenBy
+
+
+@dataclass(slots=True)
+class ClientSightings:
+    """What the files of one client say together."""
+
+    agents: list[Agent] = field(default_factory=list)
+    tools: list[Tool] = field(default_factory=list)
+    credentials: list[Credential] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def sight_client(
+    kind: str,
+    parts: Sequence[str],
+    files: Sequence[ConfigDocument],
+    frame: Frame,
+    read_env_file: ReadEnvFile,
+) -> ClientSightings:
+    """Read the files of one client.
+
+    Args:
+        kind: Agent kind.
+        parts: The rest of the agent's id.
+        files: Its files, the main one first.
+        frame: What all sightings share.
+        read_env_file: Reads an environment file that an entry names.
+    """
+    reader = _Reader(kind, tuple(map(show_name, parts)), frame, read_env_file)
+    for file in files:
+        reader.problems_of(file)
+        if file.entry.role is Role.AGENT:
+            reader.definition(file)
+        else:
+            reader.configuration(file)
+    return reader.finish(files)
+
+
+@dataclass(slots=True)
+class _Reader:
+    kind: str
+    parts: tuple[str, ...]
+    frame: Frame
+    read_env_file: ReadEnvFile
+    out: ClientSightings = field(default_factory=ClientSightings)
+    settings: list[AgentSettings] = field(default_factory=list)
+    servers: list[tuple[McpServer, ConfigDocument]] = field(default_factory=list)
+    definitions: list[tuple[AgentDefinition, ConfigDocument]] = field(
+        default_factory=list
+    )
+    stated: dict[tuple[str, str], tuple[CredentialId, ...]] = field(
+        default_factory=dict
+    )
+
+    def problems_of(self, file: ConfigDocument) -> None:
+        for pointer in file.document.doubled:
+            place = place_of(file.document.place, pointer)
+            what = "a key stands more than once; its last value was read"
+            self.out.problems.append(Problem(ProblemKind.INVALID, place, what))
+
+    def configuration(self, file: ConfigDocument) -> None:
+        root, place = file.document.root, file.document.place
+        if not root.is_object:
+            problem = Problem(ProblemKind.INVALID, place, "not an object")
+            self.out.problems.append(problem)
+            return
+        maps = read_servers(file.entry, root)
+        for pointer, what in maps.faults:
+            self.out.problems.append(
+                Problem(ProblemKind.INVALID, place_of(place, pointer), what)
+            )
+        self.servers += [(server, file) for server in maps.servers]
+        settings = read_settings(self.kind, root, maps.maps)
+        self.settings.append(settings)
+        login = file.entry.role is Role.LOGIN
+        self.sight(settings.found, file, oauth=login)
+
+    def definition(self, file: ConfigDocument) -> None:
+        definition = read_definition(file.document.root, file.stem)
+        self.definitions.append((definition, file))
+
+    def finish(self, files: Sequence[ConfigDocument]) -> ClientSightings:
+        main = agent_id(self.kind, *self.parts)
+        roots = [file for file in files if file.entry.role is not Role.AGENT]
+        if files:
+            self.out.agents.append(self.main_agent(main, (roots or list(files))[0]))
+        for server, file in self.servers:
+            self.tool(main, server, file)
+        parents = _parents([item for item, _ in self.definitions])
+        for definition, file in self.definitions:
+            self.sub_agent(main, definition, file, parents.get(definition.name, ""))
+        return self.out
+
+    def main_agent(self, main: AgentId, file: ConfigDocument) -> Agent:
+        facts = {fact for settings in self.settings for fact in settings.facts}
+        return Agent(
+            id=main,
+            kind=self.kind,
+            name=self.kind,
+            place=file.document.place,
+            scope=self.frame.scope,
+            parent=None,
+            unattended=any(settings.unattended for settings in self.settings),
+            known=Known.DECLARED,
+            runs_as=(),
+            note="",
+            facts=tuple(sorted(facts)),
+            seen=self.frame.seen(file.document.place, file.written_by),
+        )
+
+    def sub_agent(
+        self,
+        main: AgentId,
+        definition: AgentDefinition,
+        file: ConfigDocument,
+        parent: str,
+    ) -> None:
+        name = show_name(definition.name)
+        this = agent_id(self.kind, *self.parts, name)
+        above = agent_id(self.kind, *self.parts, show_name(parent)) if parent else main
+        place = file.document.place
+        self.out.agents.append(
+            Agent(
+                id=this,
+                kind=self.kind,
+                name=name,
+                place=place,
+                scope=self.frame.scope,
+                parent=above,
+                unattended=definition.unattended,
+                known=Known.DECLARED,
+                runs_as=(),
+                note="",
+                facts=_definition_facts(definition),
+                seen=self.frame.seen(place, file.written_by),
+            )
+        )
+        for server in definition.servers:
+            self.tool(this, server, file, definition)
+        for server, origin in self.servers:
+            if definition.may_use(server.name):
+                self.tool(this, server, origin, definition)
+
+    def tool(
+        self,
+        agent: AgentId,
+        server: McpServer,
+        file: ConfigDocument,
+        definition: AgentDefinition | None = None,
+    ) -> None:
+        place = place_of(file.document.place, server.pointer)
+        key = (file.document.place, server.pointer)
+        if key not in self.stated:
+            self.stated[key] = self.stated_credentials(server, file)
+        name = show_name(server.name)
+        self.out.tools.append(
+            Tool(
+                id=tool_id(name),
+                agent=agent,
+                server=name,
+                transport=server.transport,
+                target=server.target,
+                enabled=server.enabled and not self.is_off(server.name),
+                unattended=self.is_unattended(server, definition),
+                credentials=self.stated[key],
+                seen=self.frame.seen(place, file.written_by),
+            )
+        )
+
+    def stated_credentials(
+        self, server: McpServer, file: ConfigDocument
+    ) -> tuple[CredentialId, ...]:
+        ids = self.sight(server.found, file)
+        for name in server.env_files:
+            ids += self.env_file(name, file)
+        return tuple(dict.fromkeys(ids))
+
+    def env_file(self, name: Position, file: ConfigDocument) -> list[CredentialId]:
+        read = self.read_env_file(file.document.place, name.value)
+        if read is None:
+            reference = Found(
+                name.name,
+                name.pointer,
+                CredentialClass.FILE_REF,
+                "env-file",
+                name.value,
+            )
+            return self.sight((reference,), file)
+        found = in_environment(
+            Position(variable.name, f"/{variable.name}", variable.value)
+            for variable in read.variables
+        )
+        sighted = [sight_credential(item, read.place, self.frame) for item in found]
+        self.out.credentials += sighted
+        return [credential.id for credential in sighted]
+
+    def sight(
+        self, found: Iterable[Found], file: ConfigDocument, *, oauth: bool = False
+    ) -> list[CredentialId]:
+        ids: list[CredentialId] = []
+        for item in found:
+            sighted = sight_credential(
+                item, file.document.place, self.frame, file.written_by
+            )
+            self.out.credentials.append(sighted)
+            ids.append(sighted.id)
+            if item.kind == "aws-profile" and item.value in self.frame.profile_keys:
+                ids.append(self.frame.profile_keys[item.value])
+        return ids
+
+    def is_off(self, server: str) -> bool:
+        return any(
+            server in settings.disabled
+            or f"mcp__{server}" in settings.denied
+            or f"mcp__{server}__*" in settings.denied
+            for settings in self.settings
+        )
+
+    def is_unattended(
+        self, server: McpServer, definition: AgentDefinition | None
+    ) -> bool:
+        rules = [rule for settings in self.settings for rule in settings.allowed]
+        if definition is not None:
+            rules += definition.allowed
+        return server.unattended or any(
+            names_server(rule, server.name) for rule in rules
+        )
+
+
+def _definition_facts(definition: AgentDefinition) -> tuple[tuple[str, str], ...]:
+    tools = "inherits all"
+    if definition.tools is not None:
+        tools = show_fact(", ".join(definition.tools) or "none")
+    facts = [
+        ("model", show_fact(definition.model) if definition.model else ""),
+        ("permission-mode", show_fact(definition.mode) if definition.mode else ""),
+        ("tools", tools),
+        ("denied-tools", show_fact(", ".join(definition.denied) or "-")),
+        ("may-start", show_fact(", ".join(definition.starts) or "-")),
+    ]
+    return tuple(
+        sorted((name, value) for name, value in facts if value not in ("", "-"))
+    )
+
+
+def _parents(definitions: Sequence[AgentDefinition]) -> dict[str, str]:
+    """Say which sub-agent may start which (`Agent(type)`), never in a circle."""
+    names = {definition.name for definition in definitions}
+    parents: dict[str, str] = {}
+    for definition in sorted(definitions, key=lambda item: item.name):
+        for started in definition.starts:
+            if started not in names or started in parents or started == definition.name:
+                continue
+            if not _leads_to(parents, definition.name, started):
+                parents[started] = definition.name
+    return parents
+
+
+def _leads_to(parents: dict[str, str], child: str, wanted: str) -> bool:
+    """Tell whether `wanted` is `child` or stands above it."""
+    while child:
+        if child == wanted:
+            return True
+        child = parents.get(child, "")
+    return False
+
+
+def runs_as(*arns: str) -> tuple[IdentityId, ...]:
+    """Make the identities an agent's platform runs it under."""
+    return tuple(IdentityId(arn) for arn in dict.fromkeys(arns))

@@ -1,0 +1,136 @@
+"""Sub-agents and custom agents: Markdown with front matter, or a JSON file."""
+
+import re
+from dataclasses import dataclass
+
+from answerable.connectors.formats.mcp_server import McpServer, read_server
+from answerable.connectors.formats.node import Node
+
+_STARTS = re.compile(r"(?:Agent|Task)\(([^()]{1,500})\)")
+_TOOLS_LIMIT = 500
+_UNATTENDED_MODES = frozenset(("bypassPermissions", "auto"))
+
+
+@dataclass(frozen=True, slots=True)
+class AgentDefinition:
+    """One definition, read.
+
+    Attributes:
+        name: Its name, or the file's stem.
+        tools: Tools it may use; None where the field is omitted: it inherits all.
+        denied: Tools it may not use.
+        mode: Permission mode, empty where it inherits.
+        model: Model, empty where it inherits.
+        starts: Types of agents it may start (`Agent(type)`).
+        servers: Servers defined in the file itself.
+        named_servers: Names of servers configured elsewhere that it refers to.
+        unattended: True when its mode asks no person.
+        allowed: Tools it may use without asking.
+    """
+
+    name: str
+    tools: tuple[str, ...] | None
+    denied: tuple[str, ...]
+    mode: str
+    model: str
+    starts: tuple[str, ...]
+    servers: tuple[McpServer, ...]
+    named_servers: tuple[str, ...]
+    unattended: bool
+    allowed: tuple[str, ...]
+
+    def may_use(self, server: str) -> bool:
+        """Tell whether tools of a server of the main agent are within its reach."""
+        if any(_names_server(tool, server, whole=True) for tool in self.denied):
+            return False
+        if server in self.named_servers or self.tools is None:
+            return True
+        return any(_names_server(tool, server, whole=False) for tool in self.tools)
+
+
+def read_definition(root: Node, stem: str) -> AgentDefinition:
+    """Read a definition.
+
+    Args:
+        root: The front matter, or the JSON object.
+        stem: File name without its ending.
+    """
+    tools = _tools(root, "tools")
+    inline, named = _servers(root.get("mcpServers", "mcp-servers", "mcp_servers"))
+    mode = root.text_at("permissionMode", "permission_mode")
+    starts = [
+        part.strip()
+        for tool in tools or ()
+        if (found := _STARTS.fullmatch(tool))
+        for part in found[1].split(",")
+    ]
+    return AgentDefinition(
+        name=root.text_at("name") or stem,
+        tools=tools,
+        denied=_tools(root, "disallowedTools", "disallowed_tools") or (),
+        mode=mode,
+        model=root.text_at("model"),
+        starts=tuple(dict.fromkeys(part for part in starts if part)),
+        servers=inline,
+        named_servers=named,
+        unattended=mode in _UNATTENDED_MODES,
+        allowed=root.texts("allowedTools")[:_TOOLS_LIMIT],
+    )
+
+
+def _tools(root: Node, *names: str) -> tuple[str, ...] | None:
+    node = root.get(*names)
+    if node is None or node.raw is None:
+        return None
+    if node.is_object:  # opencode: {"bash": false}
+        return tuple(name for name, on in node.members() if on.text() != "false")
+    if node.is_array:
+        return tuple(item.text() for item in node.items())[:_TOOLS_LIMIT]
+    return _split_tools(node.text())[:_TOOLS_LIMIT]
+
+
+def _split_tools(text: str) -> tuple[str, ...]:
+    """Split `Read, Agent(a, b), Bash` at the commas outside parentheses."""
+    parts: list[str] = [""]
+    depth = 0
+    for char in text:
+        depth += (char == "(") - (char == ")" and depth > 0)
+        if char == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return tuple(part.strip() for part in parts if part.strip())
+
+
+def _servers(node: Node | None) -> tuple[tuple[McpServer, ...], tuple[str, ...]]:
+    """Read `mcpServers`: a map of entries, or a list of names and entries."""
+    if node is None:
+        return (), ()
+    inline = [
+        read_server(name, entry) for name, entry in node.members() if entry.is_object
+    ]
+    named: list[str] = []
+    for item in node.items():
+        if item.text():
+            named.append(item.text())
+        inline += [read_server(name, entry) for name, entry in item.members()]
+    named += [name for name, entry in node.members() if not entry.is_object]
+    return tuple(inline), tuple(named)
+
+
+def _names_server(tool: str, server: str, *, whole: bool) -> bool:
+    """Tell whether a tool pattern names a server, or (unless whole) one of its tools.
+
+    Claude Code writes `mcp__SERVER`, `mcp__SERVER__*` and `mcp__SERVER__TOOL`; Amazon Q
+    and Kiro write `@SERVER` and `@SERVER/TOOL`; others `SERVER/*`; `*` is every tool.
+    """
+    if tool in ("*", "all", f"mcp__{server}", f"mcp__{server}__*", f"@{server}"):
+        return True
+    if tool in (f"{server}/*", server):
+        return True
+    return not whole and tool.startswith((f"mcp__{server}__", f"@{server}/"))
+
+
+def names_server(tool: str, server: str) -> bool:
+    """Tell whether a tool pattern names a server or one of its tools."""
+    return _names_server(tool, server, whole=False)

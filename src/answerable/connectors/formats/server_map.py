@@ -1,0 +1,88 @@
+"""Finds the server maps of a configuration document and reads their entries."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from answerable.connectors.formats.clients import ConfigFile, Keys, Role
+from answerable.connectors.formats.mcp_server import McpServer, read_server
+from answerable.connectors.formats.node import Node
+
+SERVERS_LIMIT = 2_000
+_ENTRY_MARKS = ("command", "cmd", "url", "serverUrl", "httpUrl")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerMaps:
+    """What a document says of servers.
+
+    Attributes:
+        servers: Entries in file order.
+        maps: Pointers of the maps found.
+        faults: Pairs (pointer, what is wrong with it).
+    """
+
+    servers: tuple[McpServer, ...]
+    maps: tuple[str, ...]
+    faults: tuple[tuple[str, str], ...]
+
+
+def read_servers(entry: ConfigFile, root: Node) -> ServerMaps:
+    """Read every server map of a document.
+
+    A file whose role is to hold servers and that holds no map is a fault of its own.
+    """
+    servers: list[McpServer] = []
+    faults: list[tuple[str, str]] = []
+    maps: list[str] = []
+    for keys in entry.maps:
+        for node in _descend(root, keys):
+            if not keys and (maps or not _is_flat_map(node)):
+                continue
+            if not node.is_object and not node.is_array:
+                faults.append((node.pointer, "not a map of servers"))
+                continue
+            maps.append(node.pointer)
+            _read_map(node, servers, faults)
+    if not maps and not faults and entry.role is Role.SERVERS:
+        faults.append(("", "no map of servers"))
+    if len(servers) > SERVERS_LIMIT:
+        faults.append(("", f"more than {SERVERS_LIMIT} servers"))
+    return ServerMaps(tuple(servers[:SERVERS_LIMIT]), tuple(maps), tuple(faults))
+
+
+def _descend(root: Node, keys: Keys) -> Iterator[Node]:
+    nodes = [root]
+    for key in keys:
+        below: list[Node] = []
+        for node in nodes:
+            if key == "*":
+                below += [child for _, child in node.members()]
+            elif (child := node.get(key)) is not None:
+                below.append(child)
+        nodes = below
+    return (node for node in nodes if node.raw is not None)
+
+
+def _is_flat_map(node: Node) -> bool:
+    """Tell whether the members themselves are server entries."""
+    members = [child for _, child in node.members()]
+    return bool(members) and all(
+        child.is_object and child.get(*_ENTRY_MARKS) is not None for child in members
+    )
+
+
+def _read_map(
+    node: Node, servers: list[McpServer], faults: list[tuple[str, str]]
+) -> None:
+    pairs = list(node.members()) or [
+        (item.text_at("name") or str(index), item)
+        for index, item in enumerate(node.items())
+    ]
+    for name, entry in pairs[: SERVERS_LIMIT + 1]:
+        if not entry.is_object:
+            faults.append((entry.pointer, "not a server entry"))
+            continue
+        server = read_server(name, entry)
+        if server.empty:
+            faults.append((entry.pointer, "a server with neither command nor URL"))
+        servers.append(server)

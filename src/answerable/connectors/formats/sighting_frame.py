@@ -1,0 +1,150 @@
+"""Turns what was found at a position into the nouns of the model."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from answerable.connectors.formats.credential_position import Found
+from answerable.connectors.formats.redaction import clean, show_name, show_pointer
+from answerable.model.credential import Credential, CredentialClass, Lifetime
+from answerable.model.ids import (
+    CredentialId,
+    access_key_account,
+    aws_credential_id,
+    fingerprint_credential_id,
+    is_access_key_id,
+)
+from answerable.model.written import Seen, WrittenBy
+
+HINT_FROM = 12
+_SECOND = 1_000_000_000
+_FAR_FUTURE = 253_402_300_800  # year 10000, in seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What all sightings of one sync share.
+
+    Attributes:
+        source: The sync's source.
+        scope: Host account the configuration lies under; empty where none.
+        written_by: Who could have written the files.
+        now: UTC nanoseconds.
+        fingerprint: Keyed fingerprint of a value.
+        profile_keys: AWS profile name -> id of the static key that profile holds.
+    """
+
+    source: str
+    scope: str
+    written_by: WrittenBy
+    now: int
+    fingerprint: Callable[[str], str]
+    profile_keys: Mapping[str, CredentialId] = field(default_factory=dict)
+
+    def seen(self, place: str, written_by: WrittenBy | None = None) -> Seen:
+        """Make the provenance of a fact at a place."""
+        return Seen(self.source, place, written_by or self.written_by, self.now)
+
+
+def place_of(file: str, pointer: str) -> str:
+    """Join a file and a JSON pointer (`FILE#/mcpServers/db/env/TOKEN`)."""
+    return f"{file}#{show_pointer(pointer)}" if pointer else file
+
+
+def profile_id(frame: Frame, profile: str) -> CredentialId:
+    """Return the id of an AWS profile of this frame's scope."""
+    text = "\x1f".join((frame.scope or frame.source, "aws-profile", profile))
+    return fingerprint_credential_id(frame.fingerprint(text))
+
+
+def reference_id(frame: Frame, cls: CredentialClass, name: str) -> CredentialId:
+    """Return the id of something that is referred to and not there to read."""
+    text = "\x1f".join((frame.scope or frame.source, cls.value, name))
+    return fingerprint_credential_id(frame.fingerprint(text))
+
+
+def sight_credential(
+    found: Found, file: str, frame: Frame, written_by: WrittenBy | None = None
+) -> Credential:
+    """Make the sighting of one found credential; its value goes no further."""
+    place = place_of(file, found.pointer)
+    literal = found.cls is CredentialClass.LITERAL
+    expires_at = jwt_expiry(found.value) if literal else 0
+    return Credential(
+        id=_id(found, place, frame),
+        kind=found.kind,
+        cls=found.cls,
+        lifetime=_lifetime(found, expires_at),
+        name=_name(found),
+        place=place,
+        scope=frame.scope,
+        hint=hint_of(found.value) if literal and found.kind != "dsn" else "",
+        account=_account(found),
+        status="",
+        created_at=0,
+        expires_at=expires_at,
+        last_used_at=0,
+        seen=frame.seen(place, written_by),
+    )
+
+
+def hint_of(value: str) -> str:
+    """Return the last four characters of a value of at least twelve, else empty."""
+    if len(value) < HINT_FROM or value.startswith("-----BEGIN"):
+        return ""
+    return clean(value[-4:], 4)
+
+
+def jwt_expiry(value: str) -> int:
+    """Return the `exp` of a JWT (RFC 7519 section 4.1.4) as UTC ns, else 0."""
+    parts = value.split(".")
+    if not value.startswith("eyJ") or len(parts) != 3 or len(value) > 16_384:
+        return 0
+    try:
+        claims = json.loads(
+            base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
+        )
+    except (binascii.Error, ValueError, RecursionError):
+        return 0
+    exp = claims.get("exp") if isinstance(claims, dict) else None
+    if not isinstance(exp, int | float) or not 0 < exp < _FAR_FUTURE:
+        return 0
+    return int(exp) * _SECOND
+
+
+def _id(found: Found, place: str, frame: Frame) -> CredentialId:
+    if found.kind == "aws-profile" and found.cls is not CredentialClass.ENV_REF:
+        return profile_id(frame, found.value)
+    if found.cls is not CredentialClass.LITERAL:
+        # A reference without a name is told apart by its place.
+        return reference_id(frame, found.cls, found.value or place)
+    if is_access_key_id(found.value):
+        return aws_credential_id(found.value)
+    return fingerprint_credential_id(frame.fingerprint(found.value))
+
+
+def _account(found: Found) -> str:
+    if found.cls is CredentialClass.LITERAL and is_access_key_id(found.value):
+        return access_key_account(found.value) or ""
+    return ""
+
+
+def _lifetime(found: Found, expires_at: int) -> Lifetime:
+    match found.cls:
+        case CredentialClass.LITERAL:
+            short = found.kind == "aws-session" or expires_at
+            return Lifetime.SHORT_LIVED if short else Lifetime.STATIC
+        case CredentialClass.AMBIENT:
+            return Lifetime.AMBIENT
+        case CredentialClass.OAUTH:
+            return Lifetime.SHORT_LIVED
+        case _:
+            return Lifetime.UNKNOWN
+
+
+def _name(found: Found) -> str:
+    if found.kind == "aws-profile" and found.cls is CredentialClass.FILE_REF:
+        return show_name(found.value)
+    return show_name(found.name)
