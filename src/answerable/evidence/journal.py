@@ -38,6 +38,14 @@ def chain_start(head: bytes) -> bytes:
     return hashlib.sha256(head).digest()
 
 
+def chain_after(name: str, leaves: Iterable[bytes]) -> bytes:
+    """Give the chain hash after the records with these leaf hashes."""
+    chain = chain_start(header(name))
+    for leaf in leaves:
+        chain = hashlib.sha256(chain + leaf).digest()
+    return chain
+
+
 def pack(records: Iterable[bytes], chain: bytes) -> tuple[bytes, bytes]:
     """Frame records.
 

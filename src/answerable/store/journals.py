@@ -129,45 +129,47 @@ def load_whole(layout: Layout, keys: Keys, name: str) -> frames.Journal:
         VerificationError: It does not; the message names the record.
         FileNotFoundError: It is not there.
     """
+    # The head first: a live journal grows between the two reads.
+    head = head_bytes(layout, name)
     journal = load(layout, keys, name)
-    fault = journal.fault or head_fault(layout, keys, name, journal)
-    if fault:
+    found = fault(keys, name, journal, head)
+    if found:
         raise VerificationError(
-            f"journal {name}: {fault}", "see: answerable evidence verify"
+            f"journal/{name}.log: {found}", "see: answerable evidence verify"
         )
     return journal
 
 
-def head_fault(layout: Layout, keys: Keys, name: str, journal: frames.Journal) -> str:
-    """Say how the head file disagrees with its journal, empty when it does not.
-
-    The journal may be ahead: the head is written after it and not synced.
-    """
+def head_bytes(layout: Layout, name: str) -> bytes | None:
+    """Read the head file of a journal, None when it is not there."""
     try:
-        body = layout.head_file(name).read_bytes()
-        head = frames.read_head(body)
+        return layout.head_file(name).read_bytes()
     except FileNotFoundError:
-        return "head file is missing"
-    except VerificationError:
-        return "head file is cut short"
+        return None
+
+
+def fault(keys: Keys, name: str, journal: frames.Journal, body: bytes | None) -> str:
+    """Say what of a journal does not hold, empty when all does.
+
+    The journal may be ahead of its head file, which is written after it and not
+    synced; it is never behind.
+    """
+    if journal.fault:
+        return journal.fault
+    if body is None:
+        return "its head file is missing"
+    if len(body) != frames.HEAD:
+        return "its head file is cut short"
+    head = frames.read_head(body)
     signed = frames.signed_part(frames.header(name), head.count, head.chain)
     if not keys.verify(head.signature, signed):
-        return "head file does not hold"
-    if head.count > len(journal.records):
+        return "its head file does not hold"
+    held = len(journal.records)
+    if head.count > held:
         return (
-            f"record {len(journal.records) + journal.unsigned} is missing or damaged "
-            f"(its head counts {head.count})"
+            f"record {held + journal.unsigned} or the head after it is missing or "
+            f"damaged (its head file counts {head.count})"
         )
-    if head.count and frames_chain(name, journal, head.count) != head.chain:
-        return "head file is of another journal"
+    if frames.chain_after(name, journal.leaves[: head.count]) != head.chain:
+        return "its head file is of another journal"
     return ""
-
-
-def frames_chain(name: str, journal: frames.Journal, count: int) -> bytes:
-    """Compute the chain hash after `count` records."""
-    import hashlib
-
-    chain = frames.chain_start(frames.header(name))
-    for leaf in journal.leaves[:count]:
-        chain = hashlib.sha256(chain + leaf).digest()
-    return chain

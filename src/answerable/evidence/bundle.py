@@ -1,0 +1,156 @@
+"""Bundles: records with their proofs in one file, checked with a public key alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from answerable.evidence.canonical import decode
+from answerable.evidence.checkpoint import Checkpoint, read_checkpoint
+from answerable.evidence.merkle import includes, leaf_hash
+from answerable.evidence.note import PublicKey
+from answerable.evidence.records import Manifest, decode_entry
+from answerable.model.errors import UsageError, VerificationError
+from answerable.model.event import AuditEvent
+
+SCHEMA = "answerable/bundle/v1"
+
+
+class ProvenSegment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A segment's manifest, and the proof that it is in the log.
+
+    Attributes:
+        index: Its leaf's place in the log.
+        manifest: The log entry, canonical JSON.
+        path: Inclusion path in the log, hex, leaf first.
+    """
+
+    index: int
+    manifest: str
+    path: tuple[str, ...]
+
+
+class ProvenEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An event, and the proof that it is in its segment.
+
+    Attributes:
+        segment: Place in the bundle's list of segments.
+        row: Row in the segment.
+        event: Canonical bytes, which are JSON text.
+        path: Inclusion path in the segment, hex, leaf first.
+    """
+
+    segment: int
+    row: int
+    event: str
+    path: tuple[str, ...]
+
+
+class Bundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A bundle as it stands in its file.
+
+    Attributes:
+        checkpoint: The signed checkpoint.
+        segments: Segments of the events.
+        events: The events.
+        schema: `answerable/bundle/v1`.
+    """
+
+    checkpoint: str
+    segments: tuple[ProvenSegment, ...]
+    events: tuple[ProvenEvent, ...]
+    schema: str = SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A bundle that holds.
+
+    Attributes:
+        checkpoint: What was signed.
+        events: The records.
+    """
+
+    checkpoint: Checkpoint
+    events: tuple[AuditEvent, ...]
+
+
+def encode_bundle(bundle: Bundle) -> bytes:
+    """Encode a bundle as canonical JSON and a newline."""
+    return msgspec.json.encode(bundle, order="sorted") + b"\n"
+
+
+def decode_bundle(data: bytes) -> Bundle:
+    """Decode a bundle.
+
+    Raises:
+        UsageError: The file is not a bundle, or of a later release.
+    """
+    try:
+        bundle = msgspec.json.decode(data, type=Bundle, strict=True)
+    except (ValueError, RecursionError):
+        raise UsageError(
+            "not a bundle (expected a file of: answerable evidence bundle)"
+        ) from None
+    if bundle.schema != SCHEMA:
+        raise UsageError(
+            f"not a bundle this release reads (got {bundle.schema[:80]!r}, "
+            f"expected {SCHEMA!r})",
+            "upgrade answerable",
+        )
+    return bundle
+
+
+def open_bundle(bundle: Bundle, key: PublicKey) -> Opened:
+    """Verify everything in a bundle.
+
+    Raises:
+        VerificationError: It does not hold; the message names what.
+    """
+    if not bundle.events:
+        raise VerificationError("the bundle holds no event: nothing is proven")
+    checkpoint = read_checkpoint(bundle.checkpoint.encode(), key)
+    manifests = [
+        _manifest(number, segment, checkpoint)
+        for number, segment in enumerate(bundle.segments)
+    ]
+    events = [
+        _event(number, event, manifests) for number, event in enumerate(bundle.events)
+    ]
+    return Opened(checkpoint, tuple(events))
+
+
+def _manifest(number: int, segment: ProvenSegment, tree: Checkpoint) -> Manifest:
+    data = segment.manifest.encode()
+    entry = decode_entry(data)
+    if not isinstance(entry, Manifest):
+        raise VerificationError(f"segment {number} of the bundle is no manifest")
+    path = _path(segment.path)
+    if not includes(segment.index, tree.size, leaf_hash(data), path, tree.root):
+        raise VerificationError(
+            f"segment {entry.segment} is not in the log the checkpoint signs"
+        )
+    return entry
+
+
+def _event(
+    number: int, proven: ProvenEvent, manifests: Sequence[Manifest]
+) -> AuditEvent:
+    if not 0 <= proven.segment < len(manifests):
+        raise VerificationError(f"event {number} of the bundle names no segment")
+    manifest = manifests[proven.segment]
+    data = proven.event.encode()
+    leaf, path = leaf_hash(data), _path(proven.path)
+    root = bytes.fromhex(manifest.event_root)
+    if not includes(proven.row, manifest.count, leaf, path, root):
+        raise VerificationError(
+            f"event {number} of the bundle is not in segment {manifest.segment}"
+        )
+    return decode(data)
+
+
+def _path(path: Sequence[str]) -> list[bytes]:
+    try:
+        return [bytes.fromhex(step) for step in path]
+    except ValueError:
+        raise VerificationError("a proof of the bundle is malformed") from None

@@ -1,0 +1,256 @@
+"""Verification of a store: every byte that is evidence, and the first that is wrong.
+
+Each check stops at its first record that does not hold and names it; the others go on.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from answerable.evidence.checkpoint import Checkpoint, read_checkpoint
+from answerable.evidence.merkle import consistency_path, consistent, leaf_hash, root
+from answerable.evidence.note import PublicKey, public_key
+from answerable.evidence.records import (
+    Entry,
+    JournalOpened,
+    JournalSealed,
+    ObjectEntry,
+    decode_entry,
+)
+from answerable.evidence.tiles import (
+    WIDTH,
+    entries_path,
+    tile_path,
+    tiles_after,
+    unpack_entries,
+    widths,
+)
+from answerable.model.errors import AnswerableError, VerificationError
+from answerable.store import journals
+from answerable.store.disk import read_file
+from answerable.store.fsck_segments import check_segments
+from answerable.store.layout import Layout
+from answerable.store.store import Store, read_blob
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check.
+
+    Attributes:
+        check: What was checked.
+        ok: Whether it holds.
+        detail: What was found; where it does not hold, the first record that does not.
+    """
+
+    check: str
+    ok: bool
+    detail: str
+
+
+def verify(
+    store: Store, exported: bytes | None, key: PublicKey | None, progress: Progress
+) -> list[Check]:
+    """Check a whole store.
+
+    Args:
+        store: The store.
+        exported: A checkpoint kept elsewhere, which the log must still contain.
+        key: The key the checkpoint must be signed by; None for the store's own.
+        progress: Called with (done, total, what).
+    """
+    layout = store.layout
+    checks = [_run("keys", lambda: _keys(store, key))]
+    note = store.log.checkpoint()
+    if not note:
+        checks.append(_run("checkpoint", lambda: _nothing(layout, exported)))
+        checks.append(_run("journals", lambda: _journals(store, [])))
+        return checks
+    trusted = key
+    if trusted is None:
+        try:
+            trusted = store.keys.public
+        except AnswerableError as error:
+            return [*checks, Check("checkpoint", False, error.message)]
+    tree = Checkpoint("", 0, b"")
+    try:
+        tree = read_checkpoint(note, trusted)
+        if tree.origin != trusted.name:
+            raise VerificationError("the checkpoint is of another log")
+        detail = f"{tree.size} entries signed by {trusted.name}"
+        checks.append(Check("checkpoint", True, detail))
+    except VerificationError as error:
+        return [*checks, Check("checkpoint", False, f"log/checkpoint: {error.message}")]
+    try:
+        entries, raw = _log(layout, tree)
+        checks.append(Check("log", True, f"{len(entries)} entries lead to the root"))
+    except AnswerableError as error:
+        return [*checks, Check("log", False, error.message)]
+    if exported is not None:
+        leaves = [leaf_hash(data) for data in raw]
+        checks.append(
+            _run("history", lambda: _history(exported, trusted, tree, leaves))
+        )
+    checks.append(
+        _run("segments", lambda: check_segments(layout, entries, raw, progress))
+    )
+    checks.append(_run("journals", lambda: _journals(store, entries)))
+    checks.append(_run("objects", lambda: _objects(layout, entries)))
+    return checks
+
+
+def _run(name: str, check: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, check())
+    except AnswerableError as error:
+        return Check(name, False, error.message)
+    except FileNotFoundError as error:
+        return Check(name, False, f"{error.filename} is missing")
+    except OSError as error:
+        return Check(name, False, f"{error.filename} cannot be read: {error.strerror}")
+
+
+def _keys(store: Store, key: PublicKey | None) -> str:
+    file = store.layout.keys / "log.pub"
+    if not file.exists():
+        return "no key yet: nothing was signed"
+    public = store.keys.public
+    if key is not None and key != public:
+        raise VerificationError("keys/log.pub is not the key given with --key")
+    if not (store.layout.keys / "log.key").exists():
+        return f"{public.name}; the signing key is not here"
+    if public_key(public.name, store.keys.seed()) != public:
+        raise VerificationError("keys/log.key and keys/log.pub are no pair")
+    return public.name
+
+
+def _nothing(layout: Layout, exported: bytes | None) -> str:
+    leftovers = [
+        path
+        for folder in (layout.log, layout.segments, layout.journal, layout.objects)
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.startswith(".")
+    ]
+    if leftovers or exported is not None:
+        raise VerificationError("log/checkpoint is missing")
+    return "nothing is stored yet"
+
+
+def _log(layout: Layout, tree: Checkpoint) -> tuple[list[Entry], list[bytes]]:
+    raw: list[bytes] = []
+    for index, width in widths(tree.size):
+        path = entries_path(index, width)
+        data = _read(layout, path)
+        try:
+            raw += unpack_entries(data, width)
+        except VerificationError:
+            raise _first_entry(layout, data, index, width) from None
+    leaves = [leaf_hash(data) for data in raw]
+    if root(leaves) != tree.root:
+        raise _wrong_entry(layout, leaves)
+    for path, tile in tiles_after(0, leaves).items():
+        if _read(layout, path) != tile:
+            raise VerificationError(f"log/{path} does not hold")
+    entries = []
+    for number, data in enumerate(raw):
+        try:
+            entries.append(decode_entry(data))
+        except VerificationError as error:
+            raise VerificationError(f"log entry {number}: {error.message}") from error
+    return entries, raw
+
+
+def _wrong_entry(layout: Layout, leaves: list[bytes]) -> VerificationError:
+    """Name the first entry that differs from its hash in the tile beside it."""
+    for index, width in widths(len(leaves)):
+        stored = _read(layout, tile_path(0, index, width))
+        for at, here in enumerate(leaves[index * WIDTH : index * WIDTH + width]):
+            if stored[at * 32 : at * 32 + 32] != here:
+                place = f"log/{entries_path(index, width)}"
+                number = index * WIDTH + at
+                return VerificationError(f"{place}: entry {number} does not hold")
+    return VerificationError("the log does not lead to the root of its checkpoint")
+
+
+def _first_entry(
+    layout: Layout, data: bytes, index: int, width: int
+) -> VerificationError:
+    """Name the first entry of a bundle whose lengths do not add up."""
+    stored = _read(layout, tile_path(0, index, width))
+    at, place = 0, 0
+    while at + 2 <= len(data):
+        end = at + 2 + int.from_bytes(data[at : at + 2], "big")
+        if leaf_hash(data[at + 2 : end]) != stored[place * 32 : place * 32 + 32]:
+            break
+        at, place = end, place + 1
+    number = index * WIDTH + place
+    return VerificationError(
+        f"log/{entries_path(index, width)}: entry {number} does not hold"
+    )
+
+
+def _read(layout: Layout, path: str) -> bytes:
+    try:
+        return read_file(layout.log / path)
+    except FileNotFoundError:
+        raise VerificationError(f"log/{path} is missing") from None
+
+
+def _history(
+    exported: bytes, key: PublicKey, tree: Checkpoint, leaves: list[bytes]
+) -> str:
+    old = read_checkpoint(exported, key)
+    if old.size > tree.size:
+        raise VerificationError(
+            f"the log was cut: the exported checkpoint has {old.size} entries, "
+            f"the log {tree.size}"
+        )
+    path = consistency_path(old.size, leaves)
+    if not consistent(old.size, old.root, tree.size, tree.root, path):
+        raise VerificationError(
+            f"history was rewritten: the first {old.size} entries are not those the "
+            "exported checkpoint signed"
+        )
+    return f"the log still begins with the {old.size} entries of the checkpoint"
+
+
+def _journals(store: Store, entries: list[Entry]) -> str:
+    layout, count = store.layout, 0
+    sealed = {e.journal for e in entries if isinstance(e, JournalSealed)}
+    opened = {e.journal for e in entries if isinstance(e, JournalOpened)} - sealed
+    for name in journals.names(layout):
+        if name in sealed:
+            continue
+        head = journals.head_bytes(layout, name)
+        journal = journals.load(layout, store.keys, name)
+        fault = journals.fault(store.keys, name, journal, head)
+        if fault and not (name not in opened and not journal.records):
+            raise VerificationError(f"journal/{name}.log: {fault}")
+        count += len(journal.records)
+        opened.discard(name)
+    # What was sealed and removed since the entries were read is not missing.
+    now = {e.journal for e in store.log.entries() if isinstance(e, JournalSealed)}
+    for name in sorted(opened - now):
+        raise VerificationError(f"journal/{name}.log is missing and was never sealed")
+    return f"{count} events wait to be sealed"
+
+
+def _objects(layout: Layout, entries: list[Entry]) -> str:
+    seen: set[tuple[str, str]] = set()
+    for entry in _object_entries(entries):
+        folder = layout.quarantine if entry.of == "quarantine" else layout.objects
+        if (folder.name, entry.sha256) in seen:
+            continue
+        try:
+            read_blob(folder / entry.sha256)
+        except AnswerableError as error:
+            raise VerificationError(
+                f"{folder.name}/{entry.sha256} does not hold: {error.message}"
+            ) from error
+        seen.add((folder.name, entry.sha256))
+    return f"{len(seen)} objects"
+
+
+def _object_entries(entries: list[Entry]) -> Iterator[ObjectEntry]:
+    return (entry for entry in entries if isinstance(entry, ObjectEntry))

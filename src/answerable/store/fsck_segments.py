@@ -1,0 +1,122 @@
+"""Verification of segments: file, leaves, manifest, and each row's own leaf."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+
+from answerable.evidence.canonical import encode
+from answerable.evidence.merkle import leaf_hash, root
+from answerable.evidence.records import Entry, Manifest
+from answerable.model.errors import EnvironmentRefused, VerificationError
+from answerable.store.columns import NAMES, to_event
+from answerable.store.disk import read_file
+from answerable.store.engine import Engine, quoted
+from answerable.store.layout import Layout
+
+_LEAF = 32
+_BATCH = 5_000
+
+
+def check_segments(
+    layout: Layout,
+    entries: Sequence[Entry],
+    raw: Sequence[bytes],
+    progress: Callable[[int, int, str], None],
+) -> str:
+    """Check every segment the log names.
+
+    Raises:
+        VerificationError: The first record that does not hold, by name.
+    """
+    manifests = [
+        (entry, data)
+        for entry, data in zip(entries, raw, strict=True)
+        if isinstance(entry, Manifest)
+    ]
+    total = sum(manifest.count for manifest, _ in manifests)
+    done, previous = 0, ""
+    engine = Engine(layout.segments)
+    try:
+        for manifest, data in manifests:
+            if manifest.previous != previous:
+                raise VerificationError(
+                    f"segment {manifest.segment} does not follow {previous or 'nothing'}"
+                )
+            _check(layout, engine, manifest, data)
+            previous = manifest.segment
+            done += manifest.count
+            progress(done, total, "events")
+    finally:
+        engine.close()
+    return f"{total} events in {len(manifests)} segments"
+
+
+def _check(layout: Layout, engine: Engine, manifest: Manifest, entry: bytes) -> None:
+    name = f"segment {manifest.segment}"
+    if _file(layout, manifest, ".manifest.json") != entry:
+        raise VerificationError(
+            f"{name}: its manifest file is not what the log committed to"
+        )
+    file = _file(layout, manifest, ".parquet")
+    whole = hashlib.sha256(file).hexdigest() == manifest.file_sha256
+    del file
+    packed = _file(layout, manifest, ".leaves")
+    leaves_hold = hashlib.sha256(packed).hexdigest() == manifest.leaves_sha256
+    row = -1
+    found: list[bytes] = []
+    try:
+        for row, (number, leaf) in enumerate(_leaves(layout, engine, manifest)):
+            found.append(leaf)
+            if leaf != packed[row * _LEAF : (row + 1) * _LEAF]:
+                # Either the row or its leaf was changed; the intact one says which.
+                what = "row" if leaves_hold else "leaf"
+                raise VerificationError(
+                    f"{name}: {what} {row} (event {number.hex()}) does not hold"
+                )
+    except _UnreadableError as error:
+        raise VerificationError(
+            f"{name}: row {row + 1} cannot be read: {error}"
+        ) from None
+    if not whole:
+        raise VerificationError(
+            f"{name}: its Parquet file does not match its manifest, though each of "
+            f"{len(found)} rows holds"
+        )
+    if not leaves_hold:
+        raise VerificationError(f"{name}: its leaves file does not match its manifest")
+    if len(found) != manifest.count or root(found).hex() != manifest.event_root:
+        raise VerificationError(f"{name}: its rows do not lead to its event root")
+
+
+class _UnreadableError(Exception):
+    """The engine cannot read a damaged file."""
+
+
+def _leaves(
+    layout: Layout, engine: Engine, manifest: Manifest
+) -> Iterator[tuple[bytes, bytes]]:
+    """Yield (event id, leaf hash) of each row, in row order."""
+    import duckdb
+
+    path = layout.segment_file(manifest.day, manifest.segment, ".parquet")
+    source = f"read_parquet({quoted(str(path.absolute()))}, hive_partitioning=false)"
+    try:
+        result = engine.connection.execute(f"SELECT {NAMES} FROM {source}")  # noqa: S608
+        while batch := result.fetchmany(_BATCH):
+            for row in batch:
+                event = to_event(row)
+                yield event.event_id, leaf_hash(encode(event))
+    except (duckdb.Error, ValueError, TypeError, UnicodeError) as error:
+        raise _UnreadableError(
+            str(error).splitlines()[0][:160] if str(error) else ""
+        ) from error
+
+
+def _file(layout: Layout, manifest: Manifest, ending: str) -> bytes:
+    path = layout.segment_file(manifest.day, manifest.segment, ending)
+    try:
+        return read_file(path)
+    except FileNotFoundError:
+        where = path.relative_to(layout.root)
+        raise VerificationError(f"{where} is missing") from None
+    except EnvironmentRefused as error:
+        raise VerificationError(error.message) from error
