@@ -1,0 +1,1 @@
+"""Lineage: who stands behind an event, hop by hop, each with how it is known."""

@@ -1,0 +1,164 @@
+"""The six hops of a chain at one moment, and how each is known.
+
+Nothing here reads a session's name, a user agent or a source identity: they are the
+caller's own words.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from answerable.lineage.joints import SignIn, is_service, lasting
+from answerable.lineage.path import Path, Step
+from answerable.model.lineage import DeclaredUse, Hop, HopStatus, Issuance
+
+Uses = Mapping[str, DeclaredUse]  # by subject, those that stand at the moment
+Persons = Mapping[str, Sequence[SignIn]]  # by credential or identity
+
+
+@dataclass(frozen=True, slots=True)
+class AgentHops:
+    """The agent hop, its parents from the root down, and the tool hop."""
+
+    agent: Hop
+    path: tuple[str, ...]
+    tool: Hop
+
+
+def person_hop(path: Path, uses: Uses, persons: Persons) -> Hop:
+    """Say who answers for the call: the nearest step that tells, strongest first."""
+    for step in path.steps:
+        if step.person:
+            return Hop(step.person, HopStatus.OBSERVED, step.told_by)
+    for subject in _nearest_first(path.steps):
+        use = uses.get(subject)
+        if use and use.person:
+            how = f"{use.owner_state} owner of {subject}: {use.source}"
+            return Hop(use.person, HopStatus.DECLARED, how)
+    return _inferred_person(path, persons) or Hop("", HopStatus.MISSING, _gap(path))
+
+
+def _nearest_first(steps: Sequence[Step]) -> Iterable[str]:
+    for step in steps:
+        if step.credential:
+            yield step.credential
+        if step.identity:
+            yield step.identity
+
+
+def _inferred_person(path: Path, persons: Persons) -> Hop | None:
+    for subject in _nearest_first(path.steps):
+        signed_in = _only(persons.get(subject, ()))
+        if signed_in:
+            return _inferred(signed_in, f"signed in as {subject}")
+    if path.maker:
+        return _maker(path.maker, persons)
+    return None
+
+
+def _maker(made: Issuance, persons: Persons) -> Hop | None:
+    """Who created a key may be who uses it, or may have handed it over."""
+    what = f"created {made.credential} ({made.source} event {made.event})"
+    if made.parent.person:
+        return Hop(made.parent.person, HopStatus.INFERRED, what)
+    for subject in (made.parent.credential, made.parent.identity):
+        signed_in = _only(persons.get(subject, ())) if subject else None
+        if signed_in:
+            return _inferred(signed_in, f"signed in as {subject}, which {what}")
+    return None
+
+
+def _only(signed_in: Sequence[SignIn]) -> SignIn | None:
+    if len({each.person for each in signed_in}) != 1:
+        return None
+    return min(signed_in, key=lambda each: (each.at, each.event))
+
+
+def _inferred(signed_in: SignIn, what: str) -> Hop:
+    told = f"{what} ({signed_in.source} event {signed_in.event})"
+    return Hop(signed_in.person, HopStatus.INFERRED, told)
+
+
+def _gap(path: Path) -> str:
+    """Name the source that would supply the person."""
+    origin = path.steps[-1]
+    acting = path.steps[0].identity
+    if path.cut:
+        return "the issuance records lead in a circle"
+    if is_service(origin.identity):
+        owned = acting if acting != origin.identity else origin.identity
+        return f"origin is the service {origin.identity}: an owner of {owned} would do"
+    if not origin.identity:
+        return "the record names no identity"
+    if origin.credential and not lasting(origin.credential) and not path.maker:
+        return (
+            f"the STS record that issued {origin.credential}, "
+            f"or an owner of {origin.identity}"
+        )
+    return f"an owner of {origin.identity}, or its console sign-in records"
+
+
+def identity_hop(path: Path) -> Hop:
+    """Say who acted: what the platform logged."""
+    acting = path.steps[0]
+    if acting.identity:
+        return Hop(acting.identity, HopStatus.OBSERVED, acting.told_by)
+    return Hop("", HopStatus.MISSING, f"no believed record of {acting.told_by}")
+
+
+def agent_hops(path: Path, uses: Uses, parents: Mapping[str, str]) -> AgentHops:
+    """Say which agent acted, and with which tool, as the inventory declares it.
+
+    A credential says more than an identity: an agent's own key is its own, where a
+    role may serve many. So credentials are asked first, the acting one before all.
+    """
+    subjects = [s.credential for s in path.steps] + [s.identity for s in path.steps]
+    standing = [uses[s] for s in dict.fromkeys(subjects) if s and s in uses]
+    standing = [use for use in standing if use.agents]
+    if not standing:
+        gap = Hop("", HopStatus.MISSING, _no_agent(path))
+        return AgentHops(gap, (), _no_tool("the agent is not known"))
+    deciding = standing[0]
+    left, status = set(deciding.agents), HopStatus.DECLARED
+    for use in standing[1:]:
+        if len(left) > 1 and left & set(use.agents):
+            left, status = left & set(use.agents), HopStatus.INFERRED
+    if len(left) > 1:
+        return _shared(deciding, sorted(left))
+    agent = left.pop()
+    how = f"uses {deciding.subject}: {deciding.source}"
+    if status is HopStatus.INFERRED:
+        how = f"the only agent on the whole path that {how}"
+    tool = _tool_hop(agent, deciding, status)
+    return AgentHops(Hop(agent, status, how), _ancestry(agent, parents), tool)
+
+
+def _no_agent(path: Path) -> str:
+    named = path.steps[0].credential or path.steps[0].identity or "this call"
+    return f"an agent configuration that uses {named} (scan its home or repository)"
+
+
+def _shared(use: DeclaredUse, agents: Sequence[str]) -> AgentHops:
+    listed = ", ".join(agents[:8]) + (", ..." if len(agents) > 8 else "")
+    gap = f"{use.subject} is shared by {len(agents)} agents: {listed}"
+    missing = Hop("", HopStatus.MISSING, gap)
+    return AgentHops(missing, (), _no_tool("the agent is not known"))
+
+
+def _no_tool(why: str) -> Hop:
+    return Hop("", HopStatus.MISSING, f"{why}; a gateway record would tell the tool")
+
+
+def _tool_hop(agent: str, use: DeclaredUse, status: HopStatus) -> Hop:
+    tools = sorted({tool for owner, tool in use.tools if owner == agent})
+    if len(tools) == 1:
+        return Hop(tools[0], status, f"carries {use.subject}: {use.source}")
+    if tools:
+        return _no_tool(f"{len(tools)} tools of the agent carry {use.subject}")
+    return _no_tool(f"no tool of the agent states {use.subject}")
+
+
+def _ancestry(agent: str, parents: Mapping[str, str]) -> tuple[str, ...]:
+    line = [agent]
+    while (parent := parents.get(line[-1], "")) and parent not in line:
+        line.append(parent)
+    return tuple(reversed(line))

@@ -1,0 +1,171 @@
+"""Lineage, slow and obvious: what stitching must equal at every moment.
+
+It walks and searches lists for one event at one moment, and shares no code with the
+fast version but the nouns.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from answerable.lineage.joints import LONGEST, Joint, SignIn
+from answerable.model.lineage import Chain, ChainKey, DeclaredUse, HopStatus, Issuance
+
+Told = tuple[str, HopStatus]  # a hop's value and status
+
+
+def chain_of(
+    joint: Joint,
+    at: int,
+    issuances: Sequence[Issuance],
+    declared: Sequence[DeclaredUse],
+    sign_ins: Sequence[SignIn],
+    parents: Mapping[str, str],
+) -> dict[str, object]:
+    """Say what a chain must say, without the wording of its sources."""
+    if not joint.believed:
+        gap = ("", HopStatus.MISSING)
+        return _said(gap, gap, (), gap, gap, (), (), 0, 0)
+    walked, maker, cut = _walk(joint.key, issuances)
+    issued = _issuance(joint.key.credential, issuances)
+    if not walked[0].identity and issued and not cut:
+        key = walked[0]
+        named = ChainKey(issued.identity, key.credential, "", key.person, key.run)
+        walked = [named, *walked[1:]]
+    agent, tool = _agent(walked, at, declared)
+    line = [agent[0]] if agent[0] else []
+    while line and line[-1] in parents and parents[line[-1]] not in [*line, ""]:
+        line.append(parents[line[-1]])
+    names = [k.identity for k in reversed(walked) if k.identity]
+    distinct = [n for at_, n in enumerate(names) if at_ == 0 or names[at_ - 1] != n]
+    acting = walked[0].identity
+    return _said(
+        _person(walked, maker, at, declared, sign_ins),
+        agent,
+        tuple(reversed(line)),
+        tool,
+        (acting, HopStatus.OBSERVED if acting else HopStatus.MISSING),
+        tuple(distinct),
+        tuple(k.credential for k in reversed(walked) if k.credential),
+        issued.at if issued else 0,
+        issued.until if issued else 0,
+    )
+
+
+def said(chain: Chain) -> dict[str, object]:
+    """Give the same of a chain."""
+    return _said(
+        (chain.person.value, chain.person.status),
+        (chain.agent.value, chain.agent.status),
+        chain.agent_path,
+        (chain.tool.value, chain.tool.status),
+        (chain.identity.value, chain.identity.status),
+        chain.identity_path,
+        chain.credential_path,
+        chain.credential_from,
+        chain.credential_to,
+    )
+
+
+def _said(*parts: object) -> dict[str, object]:
+    names = (
+        "person agent agent_path tool identity identity_path credential_path "
+        "credential_from credential_to"
+    )
+    return dict(zip(names.split(), parts, strict=True))
+
+
+def _issuance(credential: str, issuances: Sequence[Issuance]) -> Issuance | None:
+    if not credential:
+        return None
+    fit = [i for i in issuances if i.credential == credential]
+    for wanted in ("person", "credential", "identity"):
+        telling = [i for i in fit if getattr(i.parent, wanted)]
+        fit = telling or fit
+    order = [
+        (
+            i.at,
+            i.event,
+            i.parent.identity,
+            i.parent.credential,
+            i.parent.person,
+            i.identity,
+            i.until,
+            i.source,
+        )
+        for i in fit
+    ]
+    return fit[order.index(min(order))] if fit else None
+
+
+def _walk(
+    key: ChainKey, issuances: Sequence[Issuance]
+) -> tuple[list[ChainKey], Issuance | None, bool]:
+    walked = [key]
+    while True:
+        issued = _issuance(walked[-1].credential, issuances)
+        if issued is None or issued.credential.startswith("cred:aws/AKIA"):
+            return walked, issued, False
+        known = {k.credential for k in walked if k.credential}
+        if len(walked) == LONGEST or issued.parent.credential in known:
+            return walked, None, True
+        walked.append(issued.parent)
+
+
+def _use(subject: str, at: int, declared: Sequence[DeclaredUse]) -> DeclaredUse | None:
+    standing = [
+        u for u in declared if u.subject == subject and u.valid_from <= at < u.valid_to
+    ]
+    standing.sort(key=lambda u: (u.valid_from, u.source, u.person, u.agents, u.tools))
+    return standing[-1] if standing and subject else None
+
+
+def _person(
+    walked: Sequence[ChainKey],
+    maker: Issuance | None,
+    at: int,
+    declared: Sequence[DeclaredUse],
+    sign_ins: Sequence[SignIn],
+) -> Told:
+    for key in walked:
+        if key.person:
+            return key.person, HopStatus.OBSERVED
+    near = [s for k in walked for s in (k.credential, k.identity) if s]
+    for subject in near:
+        use = _use(subject, at, declared)
+        if use and use.person:
+            return use.person, HopStatus.DECLARED
+    if maker and maker.parent.person:
+        last = [maker.parent.person]
+    else:
+        last = []
+        if maker:
+            made_by = [maker.parent.credential, maker.parent.identity]
+            last = [p for s in made_by for p in _signed_in(s, sign_ins)]
+    found = [p for s in near for p in _signed_in(s, sign_ins)] + last
+    return (found[0], HopStatus.INFERRED) if found else ("", HopStatus.MISSING)
+
+
+def _signed_in(subject: str, sign_ins: Sequence[SignIn]) -> list[str]:
+    known = {
+        s.person for s in sign_ins if subject and subject in (s.credential, s.identity)
+    }
+    return list(known) if len(known) == 1 else []
+
+
+def _agent(
+    walked: Sequence[ChainKey], at: int, declared: Sequence[DeclaredUse]
+) -> tuple[Told, Told]:
+    missing = ("", HopStatus.MISSING)
+    order = [k.credential for k in walked] + [k.identity for k in walked]
+    uses = [u for s in order if (u := _use(s, at, declared)) and u.agents]
+    if not uses:
+        return missing, missing
+    left, status = set(uses[0].agents), HopStatus.DECLARED
+    for use in uses[1:]:
+        if len(left) > 1 and left.intersection(use.agents):
+            left, status = left.intersection(use.agents), HopStatus.INFERRED
+    if len(left) > 1:
+        return missing, missing
+    agent = next(iter(left))
+    tools = {t for a, t in uses[0].tools if a == agent}
+    tool = (next(iter(tools)), status) if len(tools) == 1 else missing
+    return (agent, status), tool

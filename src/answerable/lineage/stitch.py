@@ -1,0 +1,123 @@
+"""Stitching: joints and facts to chains."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+from answerable.lineage.hops import Uses, agent_hops, identity_hop, person_hop
+from answerable.lineage.joints import ALWAYS, Joint, JointChains, SignIn
+from answerable.lineage.path import Path, by_credential, trace_back
+from answerable.model.lineage import Chain, DeclaredUse, Issuance
+
+
+def stitch(
+    joints: Iterable[Joint],
+    issuances: Iterable[Issuance],
+    declared: Iterable[DeclaredUse] = (),
+    sign_ins: Iterable[SignIn] = (),
+    parents: Mapping[str, str] | None = None,
+) -> tuple[JointChains, ...]:
+    """Derive the chains of all joints.
+
+    Args:
+        joints: What the events carry, each once.
+        issuances: Records of believed sources that a credential was issued.
+        declared: The inventory's word, while each snapshot stood.
+        sign_ins: Persons let in by a believed source.
+        parents: Parent agent by agent.
+
+    Returns:
+        One entry per joint, in their order. The chains of a joint cover all time
+        without a gap: one interval where nothing was declared or nothing changed.
+    """
+    issued = by_credential(issuances)
+    by_subject: dict[str, list[DeclaredUse]] = {}
+    for use in declared:
+        if use.valid_from < use.valid_to:
+            by_subject.setdefault(use.subject, []).append(use)
+    persons = _persons(sign_ins)
+    return tuple(
+        _stitch_one(joint, trace_back(joint, issued), by_subject, persons, parents)
+        for joint in joints
+    )
+
+
+def chain_at(chains: Sequence[Chain], at: int) -> Chain:
+    """Give the chain that holds at a moment."""
+    starts = [chain.valid_from for chain in chains]
+    return chains[max(0, bisect_right(starts, at) - 1)]
+
+
+def _persons(sign_ins: Iterable[SignIn]) -> dict[str, list[SignIn]]:
+    found: dict[str, list[SignIn]] = {}
+    for sign_in in sign_ins:
+        for subject in (sign_in.credential, sign_in.identity):
+            if subject:
+                found.setdefault(subject, []).append(sign_in)
+    return found
+
+
+def _stitch_one(
+    joint: Joint,
+    path: Path,
+    declared: Mapping[str, Sequence[DeclaredUse]],
+    persons: Mapping[str, Sequence[SignIn]],
+    parents: Mapping[str, str] | None,
+) -> JointChains:
+    subjects = {s.credential for s in path.steps} | {s.identity for s in path.steps}
+    uses = [use for subject in subjects for use in declared.get(subject, ())]
+    edges = {ALWAYS[0], ALWAYS[1]}
+    for use in uses:
+        edges |= {min(max(at, 0), ALWAYS[1]) for at in (use.valid_from, use.valid_to)}
+    times = sorted(edges)
+    chains: list[Chain] = []
+    for start, end in pairwise(times):
+        chain = _chain(joint, path, _standing(uses, start), persons, parents or {})
+        chain = replace(chain, valid_from=start, valid_to=end)
+        if chains and replace(chains[-1], valid_to=end) == replace(
+            chain, valid_from=chains[-1].valid_from
+        ):
+            chains[-1] = replace(chains[-1], valid_to=end)
+        else:
+            chains.append(chain)
+    return JointChains(joint, tuple(chains))
+
+
+def _standing(uses: Sequence[DeclaredUse], at: int) -> Uses:
+    standing: dict[str, DeclaredUse] = {}
+    for use in uses:
+        if use.valid_from <= at < use.valid_to:
+            known = standing.get(use.subject)
+            if known is None or _newer(use) > _newer(known):
+                standing[use.subject] = use
+    return standing
+
+
+def _newer(use: DeclaredUse) -> tuple[object, ...]:
+    return (use.valid_from, use.source, use.person, use.agents, use.tools)
+
+
+def _chain(
+    joint: Joint,
+    path: Path,
+    uses: Uses,
+    persons: Mapping[str, Sequence[SignIn]],
+    parents: Mapping[str, str],
+) -> Chain:
+    agents = agent_hops(path, uses, parents)
+    return Chain(
+        key=joint.key,
+        valid_from=ALWAYS[0],
+        valid_to=ALWAYS[1],
+        person=person_hop(path, uses, persons),
+        agent=agents.agent,
+        agent_path=agents.path,
+        tool=agents.tool,
+        identity=identity_hop(path),
+        identity_path=path.identities(),
+        credential_path=path.credentials(),
+        credential_from=path.issued.at if path.issued else 0,
+        credential_to=path.issued.until if path.issued else 0,
+        delegation_id="",
+    )
