@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from answerable.model.errors import VerificationError
-from answerable.model.event import EVENT_SCHEMA, AuditEvent, Outcome
+from answerable.model.event import AuditEvent, Outcome
 from answerable.model.ids import EventId
 from answerable.model.written import WrittenBy
 
@@ -81,7 +81,7 @@ class _Wire(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     resources: tuple[str, ...] = ()
     run: str = ""
     salt: str = ""
-    schema: int | str = EVENT_SCHEMA
+    schema: int | str = 1  # not EVENT_SCHEMA: what an absent schema means is frozen
     scope: str | UnsetType = UNSET
     sequence: int | str = 0
     session: str = ""
