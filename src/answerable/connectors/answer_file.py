@@ -1,0 +1,58 @@
+"""Files of API answers that a user hands over: read whole, up to a limit.
+
+Connectors that read such files share this; it knows nothing of what is in them.
+"""
+
+from pathlib import Path
+
+from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.sighting import Probe
+
+LIMIT = 512 << 20  # bytes
+
+
+def read_whole(location: str, what: str, limit: int = LIMIT) -> bytes:
+    """Read a file, a pipe included.
+
+    Args:
+        location: Path; `~` is the user's home.
+        what: What it should hold, for messages.
+        limit: Most bytes to read.
+
+    Raises:
+        UsageError: It is not there, is a folder, or is larger than the limit.
+        EnvironmentRefused: It may not be read.
+    """
+    try:
+        path = Path(location).expanduser()
+        if path.is_dir():
+            raise UsageError(f"{location} is a folder (expected a file with {what})")
+        if path.stat().st_size > limit:
+            raise _too_large(location, limit)
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except (FileNotFoundError, NotADirectoryError, ValueError, RuntimeError):
+        hint = f"expected a file with {what}"
+        raise UsageError(f"{location}: no such file", hint) from None
+    except OSError as error:
+        why = error.strerror or "cannot be read"
+        hint = "check the file's permissions"
+        raise EnvironmentRefused(f"{location}: {why}", hint) from None
+    if len(data) > limit:
+        raise _too_large(location, limit)
+    return data
+
+
+def probe_file(location: str, what: str) -> Probe:
+    """Tell whether a file is there, without opening it."""
+    try:
+        found = Path(location).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):
+        found = False
+    return Probe(location, what, found)
+
+
+def _too_large(location: str, limit: int) -> UsageError:
+    return UsageError(
+        f"{location} is larger than {limit >> 20} MiB", "split it, one account a file"
+    )

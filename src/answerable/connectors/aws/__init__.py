@@ -1,0 +1,1 @@
+"""AWS IAM: an account's authorization details from a file, or live."""

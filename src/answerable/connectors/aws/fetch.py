@@ -1,0 +1,70 @@
+"""Reads an AWS account: a file of authorization details, or the API itself."""
+
+from answerable.connectors.answer_file import probe_file, read_whole
+from answerable.connectors.aws import spec
+from answerable.connectors.aws.parse import EXPECTED, parse
+from answerable.model.connector import SyncContext
+from answerable.model.errors import EnvironmentRefused
+from answerable.model.sighting import Probe, Sync
+
+
+def sync(location: str, context: SyncContext) -> Sync:
+    """Read an account whole; what could not be read is in `problems`.
+
+    Args:
+        location: File of get-account-authorization-details answers; empty for live.
+        context: What the flow hands over.
+
+    Raises:
+        UsageError: The file is not there, or holds something else.
+        ParseError: The file is not JSON.
+        EnvironmentRefused: The file may not be read; live: no credentials, no network,
+            or boto3 is not installed.
+    """
+    if not location:
+        return _live(context)
+    parsed = parse(
+        read_whole(location, EXPECTED),
+        source=f"aws:{location}",
+        place=location,
+        now=context.now,
+    )
+    used = (spec.LAST_USED,) if parsed.last_used else ()
+    unused = () if parsed.last_used else (spec.LAST_USED,)
+    return Sync(
+        source=f"aws:{location}",
+        connector=spec.SPEC.name,
+        started_at=context.now,
+        facts=parsed.facts,
+        probes=(Probe(location, EXPECTED, True),),
+        problems=parsed.problems,
+        collected=spec.COLLECTS + used,
+        not_collected=(spec.KEYS, *unused, *spec.ELSEWHERE),
+    )
+
+
+def where(location: str) -> tuple[Probe, ...]:
+    """List what a sync would read."""
+    if location:
+        return (probe_file(location, EXPECTED),)
+    return (
+        Probe(spec.WHO_AM_I, "the account", None),
+        Probe(spec.DETAILS, "users, groups, roles and policies", None),
+        Probe(spec.LIST_KEYS, "access keys of each user", None),
+        Probe(spec.KEY_USED, "last use of each access key", None),
+        Probe(spec.ALIASES, "the account's name", None),
+    )
+
+
+def _live(context: SyncContext) -> Sync:
+    try:
+        # boto3 is an extra and takes a while: only a live scan pays for it.
+        from answerable.connectors.aws.live import collect
+    except ModuleNotFoundError as error:
+        if error.name not in ("boto3", "botocore"):
+            raise
+        raise EnvironmentRefused(
+            "a live AWS scan needs boto3, which is not installed",
+            "pip install 'answerable[aws]'",
+        ) from None
+    return collect(context)

@@ -1,0 +1,283 @@
+"""Asks the AWS API; knows pages, refusals and nothing of what is in the answers.
+
+Retries are botocore's (standard mode). A call that is refused becomes a problem that
+names the permission; everything else is still collected. This module needs boto3 and
+is imported for a live scan alone.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Protocol, cast
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    ProfileNotFound,
+)
+
+from answerable.connectors.aws import spec
+from answerable.connectors.aws.parse import Parsed, parse_pages
+from answerable.connectors.aws.parse.details import LISTS
+from answerable.connectors.formats.access_keys import Known, access_keys
+from answerable.connectors.formats.aws_answers import Answer, answers
+from answerable.model.connector import SyncContext
+from answerable.model.errors import AnswerableError, EnvironmentRefused, UsageError
+from answerable.model.identity import Account
+from answerable.model.sighting import Facts, Probe, Problem, ProblemKind, Sync
+from answerable.model.written import Seen, WrittenBy
+
+Reply = Mapping[str, object]
+Call = Callable[..., Reply]
+
+SOURCE = "aws:"
+_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+_REGION = "us-east-1"  # IAM has none; STS wants one named
+_PAGE_LIMIT = 100_000
+_CONFIG = Config(
+    retries={"mode": "standard"},
+    connect_timeout=10,
+    read_timeout=60,
+    user_agent_extra="answerable",
+)
+
+
+class Iam(Protocol):
+    """The calls of a boto3 IAM client that a scan makes."""
+
+    def get_account_authorization_details(self, **arguments: object) -> Reply:
+        """Answer a page of users, groups, roles and policies."""
+        ...
+
+    def list_access_keys(self, **arguments: object) -> Reply:
+        """Answer a page of a user's access keys."""
+        ...
+
+    def get_access_key_last_used(self, **arguments: object) -> Reply:
+        """Answer when a key was last used."""
+        ...
+
+    def list_account_aliases(self, **arguments: object) -> Reply:
+        """Answer the account's aliases."""
+        ...
+
+
+class _Stuck(Exception):  # noqa: N818 - the far side is stuck, we are not
+    """The API says that more follows and does not say where."""
+
+
+@dataclass(slots=True)
+class _Asking:
+    """One live scan while it runs."""
+
+    iam: Iam
+    account: str
+    context: SyncContext
+    failures: dict[tuple[ProblemKind, str, str], int] = field(default_factory=dict)
+
+    def failed(self, action: str, error: Exception) -> None:
+        """Count a failed call by its kind."""
+        code = _code(error)
+        if code in _DENIED:
+            key = (ProblemKind.PERMISSION, action, f"{action} is not allowed")
+        else:
+            key = (ProblemKind.NETWORK, action, f"{action} failed: {code}")
+        self.failures[key] = self.failures.get(key, 0) + 1
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Give one problem for each way in which an action failed."""
+        return tuple(
+            Problem(kind, action, what + (f", {times} times" if times > 1 else ""))
+            for (kind, action, what), times in self.failures.items()
+        )
+
+    def whole(self, action: str) -> bool:
+        """Tell whether an action was answered every time."""
+        return all(action != failed for _, failed, _ in self.failures)
+
+
+def collect(context: SyncContext) -> Sync:
+    """Read the account that the usual AWS settings lead to.
+
+    Raises:
+        UsageError: There is no such profile, or the endpoint is no URL.
+        EnvironmentRefused: No credentials, refused credentials, or no network.
+    """
+    try:
+        session = boto3.Session(
+            profile_name=context.profile or None, region_name=context.region or None
+        )
+        region = session.region_name or _REGION
+        endpoint = context.endpoint_url or None
+        sts = session.client("sts", region, endpoint_url=endpoint, config=_CONFIG)
+        iam = session.client("iam", region, endpoint_url=endpoint, config=_CONFIG)
+        account = str(sts.get_caller_identity()["Account"])
+    except (BotoCoreError, ClientError, ValueError) as error:
+        raise _refused(error, context) from None
+    return collect_account(cast(Iam, iam), account, context)
+
+
+def collect_account(iam: Iam, account: str, context: SyncContext) -> Sync:
+    """Read one account through a client."""
+    asking = _Asking(iam, account, context)
+    parsed = _details(asking)
+    users = {
+        identity.name: str(identity.id)
+        for identity in parsed.facts.identities
+        if identity.kind == "aws-user"
+    }
+    keys, key_problems = access_keys(
+        _keys(asking, tuple(users)),
+        source=SOURCE,
+        now=context.now,
+        known=Known(account, users),
+    )
+    named = _named(asking, parsed.facts)
+    known = _collected(asking, parsed)
+    asked = (*spec.COLLECTS, spec.KEYS, spec.LAST_USED, *spec.ELSEWHERE)
+    return Sync(
+        source=SOURCE,
+        connector=spec.SPEC.name,
+        started_at=context.now,
+        facts=replace(named, credentials=keys.credentials, links=keys.links),
+        probes=tuple(
+            Probe(action, "answered" if asking.whole(action) else "failed", True)
+            for action in (spec.WHO_AM_I, *spec.SPEC.permissions)
+        ),
+        problems=(*parsed.problems, *key_problems, *asking.problems()),
+        collected=known,
+        not_collected=tuple(word for word in asked if word not in known),
+    )
+
+
+def _details(asking: _Asking) -> Parsed:
+    pages: list[Answer] = []
+    call = asking.iam.get_account_authorization_details
+    try:
+        for page in _pages(call, MaxItems=1000):
+            pages += _answer({**dict.fromkeys(LISTS, ()), **page})
+            asking.context.progress(len(pages), 0, "pages of account details")
+    except (BotoCoreError, ClientError, _Stuck) as error:
+        asking.failed(spec.DETAILS, error)
+    if not pages:
+        return Parsed(Facts(), (), False)
+    return parse_pages(
+        tuple(pages), source=SOURCE, place=spec.DETAILS, now=asking.context.now
+    )
+
+
+def _keys(asking: _Asking, users: tuple[str, ...]) -> list[tuple[str, Answer]]:
+    found: list[tuple[str, Answer]] = []
+    for done, user in enumerate(users):
+        asking.context.progress(done, len(users), "users asked for access keys")
+        try:
+            for page in _pages(asking.iam.list_access_keys, UserName=user):
+                keys = [_used(asking, key) for key in _records(page)]
+                answer = _answer({"AccessKeyMetadata": keys})
+                found += [(spec.LIST_KEYS, each) for each in answer]
+        except (BotoCoreError, ClientError, _Stuck) as error:
+            asking.failed(spec.LIST_KEYS, error)
+    return found
+
+
+def _records(page: Reply) -> Iterator[Reply]:
+    return iter(cast(list[Reply], page.get("AccessKeyMetadata", [])))
+
+
+def _used(asking: _Asking, key: Reply) -> Reply:
+    """Add when a key was last used, where that is answered."""
+    try:
+        reply = asking.iam.get_access_key_last_used(AccessKeyId=key["AccessKeyId"])
+    except (BotoCoreError, ClientError) as error:
+        asking.failed(spec.KEY_USED, error)
+        return key
+    return {**key, "AccessKeyLastUsed": reply.get("AccessKeyLastUsed")}
+
+
+def _named(asking: _Asking, facts: Facts) -> Facts:
+    """Give the account its alias as a name."""
+    name = ""
+    try:
+        reply = asking.iam.list_account_aliases()
+        name = " ".join(cast(list[str], reply.get("AccountAliases", [])))
+    except (BotoCoreError, ClientError) as error:
+        asking.failed(spec.ALIASES, error)
+    seen = Seen(SOURCE, spec.WHO_AM_I, WrittenBy.PLATFORM, asking.context.now)
+    others = tuple(a for a in facts.accounts if a.id != asking.account)
+    account = Account(asking.account, name, "", (), False, seen)
+    return replace(facts, accounts=(account, *others))
+
+
+def _collected(asking: _Asking, parsed: Parsed) -> tuple[str, ...]:
+    details = asking.whole(spec.DETAILS)
+    keys = details and asking.whole(spec.LIST_KEYS)
+    used = parsed.last_used or (keys and asking.whole(spec.KEY_USED))
+    return (
+        *(spec.COLLECTS if details else ()),
+        *((spec.KEYS,) if keys else ()),
+        *((spec.LAST_USED,) if used else ()),
+    )
+
+
+def _pages(call: Call, **arguments: object) -> Iterator[Reply]:
+    markers: set[str] = set()
+    page = call(**arguments)
+    while True:
+        yield page
+        if not page.get("IsTruncated"):
+            return
+        marker = str(page.get("Marker") or "")
+        if not marker or marker in markers or len(markers) >= _PAGE_LIMIT:
+            raise _Stuck
+        markers.add(marker)
+        page = call(**arguments, Marker=marker)
+
+
+def _answer(page: Reply) -> tuple[Answer, ...]:
+    """Bring a decoded reply into the form of a file, so that one parser reads both."""
+    kept = {
+        name: value
+        for name, value in page.items()
+        if name not in ("ResponseMetadata", "IsTruncated", "Marker")
+    }
+    return answers(json.dumps(kept, default=_plain).encode(), "the AWS API")
+
+
+def _plain(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def _code(error: Exception) -> str:
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", "unknown error"))
+    if isinstance(error, _Stuck):
+        return "it says that more follows and does not say where"
+    return type(error).__name__
+
+
+def _refused(error: Exception, context: SyncContext) -> AnswerableError:
+    if isinstance(error, ProfileNotFound):
+        return UsageError(
+            f"there is no AWS profile {context.profile!r}",
+            "list them: aws configure list-profiles",
+        )
+    if isinstance(error, NoCredentialsError):
+        return EnvironmentRefused(
+            "no AWS credentials were found",
+            "set AWS_PROFILE, run `aws configure` or `aws sso login`, or scan aws:FILE",
+        )
+    if isinstance(error, ClientError):
+        return EnvironmentRefused(
+            f"AWS refused the credentials: {_code(error)}",
+            "check them with: aws sts get-caller-identity",
+        )
+    if isinstance(error, ValueError):
+        return UsageError("the endpoint is not a URL", "expected http(s)://HOST[:PORT]")
+    return EnvironmentRefused(
+        f"AWS could not be asked: {type(error).__name__}",
+        "check the network, --endpoint-url and the profile's settings",
+    )

@@ -1,0 +1,66 @@
+"""Account authorization details as facts. Pure: bytes in, facts and problems out."""
+
+from dataclasses import dataclass
+
+from answerable.connectors.aws.parse.details import LISTS, read_details
+from answerable.connectors.aws.parse.facts import account_facts
+from answerable.connectors.formats.aws_answers import (
+    Answer,
+    answers,
+    looks_like_credential_report,
+    wrong_kind,
+)
+from answerable.model.errors import UsageError
+from answerable.model.sighting import Facts, Problem
+
+EXPECTED = "account authorization details"
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What an account's details hold.
+
+    Attributes:
+        facts: Everything that could be read.
+        problems: What could not.
+        last_used: True where roles say when they were last used.
+    """
+
+    facts: Facts
+    problems: tuple[Problem, ...]
+    last_used: bool
+
+
+def parse(data: bytes, *, source: str, place: str, now: int) -> Parsed:
+    """Read the answers of get-account-authorization-details.
+
+    Args:
+        data: One answer, several, or pages; see `formats.aws_answers`.
+        source: The sync's source.
+        place: File or API call.
+        now: UTC nanoseconds.
+
+    Raises:
+        UsageError: The file holds something else; says where that belongs.
+        ParseError: The bytes are not JSON.
+    """
+    if looks_like_credential_report(data):
+        raise UsageError(
+            f"{place} is a credential report, not {EXPECTED}",
+            "collect with: aws iam get-account-authorization-details --output json",
+        )
+    pages = answers(data, place)
+    for page in pages:
+        if not any(name in page.fields for name in LISTS):
+            raise wrong_kind(page.fields, place, EXPECTED)
+    return parse_pages(pages, source=source, place=place, now=now)
+
+
+def parse_pages(
+    pages: tuple[Answer, ...], *, source: str, place: str, now: int
+) -> Parsed:
+    """Read pages that are known to be of the right kind."""
+    details = read_details(pages, place)
+    facts, problems = account_facts(details, source=source, now=now)
+    used = any(at.record.role_last_used for at in details.roles.values())
+    return Parsed(facts, problems, used)

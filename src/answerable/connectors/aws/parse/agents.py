@@ -1,0 +1,109 @@
+"""Agents that a role's trust policy gives away.
+
+A role that trusts Amazon Bedrock can belong to an agent, but also to a knowledge base
+or another job; only an `aws:SourceArn` condition tells which. What cannot be told is
+said in the agent's note.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from answerable.model.agent import Agent, Known
+from answerable.model.errors import IdError
+from answerable.model.identity import Identity
+from answerable.model.ids import Arn, agent_id
+from answerable.model.policy import Effect, Policy, Statement
+
+_SERVICES = {
+    "bedrock.amazonaws.com": "bedrock",
+    "bedrock-agentcore.amazonaws.com": "agentcore",
+}
+# Types of ARN that stand for something which acts on its own.
+_AGENTS = {
+    "bedrock": ("agent", "agent-alias", "flow"),
+    "agentcore": ("runtime", "harness"),
+}
+_NOTES = {
+    "bedrock": (
+        "inferred from a role that trusts Amazon Bedrock; it can also be the role of a "
+        "knowledge base, a flow or another Bedrock job"
+    ),
+    "agentcore": (
+        "inferred from a role that trusts Amazon Bedrock AgentCore; it can also be the "
+        "role of a gateway, a memory, a browser or a code interpreter"
+    ),
+}
+_NARROWED = "inferred from a role whose trust policy is limited to agents of this kind"
+_EXACT = "the role's trust policy names this agent; the agent itself was not read"
+_EQUAL = ("arnequals", "arnlike", "stringequals", "stringlike")
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What an `aws:SourceArn` value says: a type of resource, and whether it is one."""
+
+    arn: str
+    kind: str  # empty where a wildcard hides it
+    exact: bool
+
+
+def agents(role: Identity, trust: Policy) -> Iterator[Agent]:
+    """Yield the agents that may stand behind a role, at most one a platform."""
+    for service, platform in _SERVICES.items():
+        statements = [s for s in trust.statements if _trusts(s, service)]
+        if not statements:
+            continue
+        sources = [_sources(statement) for statement in statements]
+        # One statement without the condition lets everything of the platform in.
+        named = [] if not all(sources) else [s for some in sources for s in some]
+        acting = [s for s in named if not s.kind or s.kind in _AGENTS[platform]]
+        if named and not acting:
+            continue
+        yield _agent(role, platform, acting)
+
+
+def _agent(role: Identity, platform: str, sources: list[_Source]) -> Agent:
+    exact = bool(sources) and all(source.exact for source in sources)
+    narrowed = bool(sources) and all(source.kind for source in sources)
+    note = _EXACT if exact else _NARROWED if narrowed else _NOTES[platform]
+    facts = tuple(("source-arn", source.arn) for source in sources[:10])
+    return Agent(
+        id=agent_id(platform, role.account, role.name),
+        kind=platform,
+        name=role.name,
+        place=sources[0].arn if exact and len(sources) == 1 else role.id,
+        scope="",
+        parent=None,
+        unattended=True,
+        known=Known.DECLARED if exact else Known.INFERRED,
+        runs_as=(role.id,),
+        note=note,
+        facts=tuple(sorted(set(facts))),
+        seen=role.seen,
+    )
+
+
+def _trusts(statement: Statement, service: str) -> bool:
+    principals = {
+        value.lower() for kind, value in statement.principals if kind == "Service"
+    }
+    return statement.effect is Effect.ALLOW and service in principals
+
+
+def _sources(statement: Statement) -> list[_Source]:
+    return [
+        _source(value)
+        for clause in statement.conditions
+        if clause.key.lower() == "aws:sourcearn" and clause.operator.lower() in _EQUAL
+        for value in clause.values
+    ]
+
+
+def _source(value: str) -> _Source:
+    try:
+        resource = Arn.parse(value).resource
+    except IdError:
+        return _Source(value, "", False)
+    kind = resource.split("/")[0]
+    wild = any(letter in value for letter in "*?$")
+    return _Source(value, "" if any(c in kind for c in "*?$") else kind, not wild)

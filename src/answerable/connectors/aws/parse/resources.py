@@ -1,0 +1,49 @@
+"""Resources that policies name in full, without a wildcard."""
+
+from collections.abc import Iterator
+
+from answerable.model.errors import IdError
+from answerable.model.ids import Arn, ResourceId
+from answerable.model.policy import Policy
+from answerable.model.resource import Resource
+from answerable.model.written import Seen
+
+_WILD = "*?$"
+# Types of services whose ARNs hold a bare name.
+_BARE = {"s3": "bucket", "sns": "topic", "sqs": "queue"}
+# These are identities and policies, known as such.
+_NOT_RESOURCES = {"iam", "sts", "organizations"}
+
+
+def resources(policy: Policy) -> Iterator[Resource]:
+    """Yield each resource that a policy names; of an S3 object pattern, its bucket."""
+    for statement in policy.statements:
+        for pattern in statement.resources + statement.not_resources:
+            found = _resource(pattern, policy.seen)
+            if found:
+                yield found
+
+
+def _resource(pattern: str, seen: Seen) -> Resource | None:
+    try:
+        arn = Arn.parse(pattern)
+    except IdError:
+        return None
+    if arn.service in _NOT_RESOURCES or not pattern.isprintable():
+        return None
+    if arn.service == "s3" and not arn.region and not arn.account:
+        bucket = arn.resource.split("/")[0]
+        arn = Arn(arn.partition, "s3", "", "", bucket)
+    text = str(arn)
+    if not arn.resource or any(letter in text for letter in _WILD):
+        return None
+    return Resource(
+        ResourceId(text), f"{arn.service}:{_kind(arn)}", arn.account, (), seen
+    )
+
+
+def _kind(arn: Arn) -> str:
+    before = arn.resource.replace("/", ":").split(":")[0]
+    if before == arn.resource:
+        return _BARE.get(arn.service, "resource")
+    return before or "resource"

@@ -1,0 +1,56 @@
+"""What the AWS connector declares about itself."""
+
+from answerable.model.connector import ConnectorSpec
+from answerable.model.written import WrittenBy
+
+COLLECTS = ("identity-policies", "boundaries", "role-trust")
+LAST_USED = "last-used"
+KEYS = "access-keys"
+ELSEWHERE = (
+    "organization",
+    "scp",
+    "rcp",
+    "resource-policies",
+    "resource-tags",
+    "session-policies",
+    "endpoint-policies",
+)
+
+DETAILS = "iam:GetAccountAuthorizationDetails"
+LIST_KEYS = "iam:ListAccessKeys"
+KEY_USED = "iam:GetAccessKeyLastUsed"
+ALIASES = "iam:ListAccountAliases"
+WHO_AM_I = "sts:GetCallerIdentity"  # every caller may ask
+
+SPEC = ConnectorSpec(
+    name="aws",
+    gives="inventory",
+    location="FILE (live if empty)",
+    about="an AWS account's users, roles, policies, boundaries, trust and owner tags",
+    written_by=WrittenBy.PLATFORM,
+    reads=(
+        "FILE: answers of `aws iam get-account-authorization-details`",
+        WHO_AM_I,
+        DETAILS,
+        LIST_KEYS,
+        KEY_USED,
+        ALIASES,
+    ),
+    permissions=(DETAILS, LIST_KEYS, KEY_USED, ALIASES),
+    collects=(*COLLECTS, KEYS, LAST_USED),
+)
+
+
+def read_policy() -> dict[str, object]:
+    """Make the least-privilege policy that a live scan needs, ready to attach."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "AnswerableRead",
+                "Effect": "Allow",
+                "Action": sorted(SPEC.permissions),
+                "Resource": "*",
+            }
+        ],
+    }

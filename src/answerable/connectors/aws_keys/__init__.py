@@ -1,0 +1,1 @@
+"""AWS access keys: list-access-keys answers from files."""

@@ -1,0 +1,78 @@
+"""Reads files of list-access-keys answers: one file, or a folder of one per user."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from answerable.connectors.answer_file import LIMIT, probe_file, read_whole
+from answerable.connectors.aws_keys.parse import parse
+from answerable.connectors.aws_keys.spec import SPEC
+from answerable.connectors.formats.access_keys import EXPECTED
+from answerable.model.connector import SyncContext
+from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.sighting import Probe, Sync
+
+
+def sync(location: str, context: SyncContext) -> Sync:
+    """Read the answers; what could not be read is in `problems`.
+
+    Args:
+        location: A file, or a folder whose `*.json` files are read.
+        context: What the flow hands over.
+
+    Raises:
+        UsageError: Nothing is there, or it holds something else.
+        ParseError: The file is not JSON.
+        EnvironmentRefused: It may not be read.
+    """
+    source = f"{SPEC.name}:{location}"
+    places = list(_places(location))
+    if not places:
+        raise UsageError(
+            f"{source}: no *.json file in it"
+            if location
+            else f"{source} names no file",
+            "collect with: aws iam list-access-keys --user-name NAME --output json",
+        )
+    files: list[tuple[str, bytes]] = []
+    left = LIMIT
+    for place in places:
+        data = read_whole(place, EXPECTED, left)
+        left -= len(data)
+        files.append((place, data))
+    facts, problems = parse(files, source=source, now=context.now)
+    return Sync(
+        source=source,
+        connector=SPEC.name,
+        started_at=context.now,
+        facts=facts,
+        probes=tuple(Probe(place, EXPECTED, True) for place in places),
+        problems=problems,
+        collected=SPEC.collects,
+    )
+
+
+def where(location: str) -> tuple[Probe, ...]:
+    """List what a sync would read."""
+    if not location:
+        return (Probe(f"{SPEC.name}:FILE", EXPECTED, False),)
+    return tuple(probe_file(place, EXPECTED) for place in _places(location))
+
+
+def _places(location: str) -> Iterator[str]:
+    if not location:
+        return
+    try:
+        path = Path(location).expanduser()
+        if not path.is_dir():
+            yield location
+            return
+        names = sorted(child.name for child in path.iterdir() if child.is_file())
+    except OSError as error:
+        why = error.strerror or "cannot be read"
+        raise EnvironmentRefused(f"{location}: {why}") from None
+    except (ValueError, RuntimeError):
+        yield location
+        return
+    for name in names:
+        if name.endswith(".json"):
+            yield f"{location.rstrip('/')}/{name}"

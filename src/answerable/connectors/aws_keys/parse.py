@@ -1,0 +1,57 @@
+"""Access-key answers as facts. Pure: bytes in, facts and problems out."""
+
+from collections.abc import Sequence
+
+from answerable.connectors.formats.access_keys import EXPECTED, access_keys
+from answerable.connectors.formats.aws_answers import (
+    Answer,
+    answers,
+    looks_like_credential_report,
+)
+from answerable.model.errors import ParseError, UsageError
+from answerable.model.sighting import Facts, Problem, ProblemKind
+
+REPORT = "a credential report holds no access-key ids, so nothing can be joined by it"
+_HINT = "collect with: aws iam list-access-keys --user-name NAME --output json"
+
+
+def parse(
+    files: Sequence[tuple[str, bytes]], *, source: str, now: int
+) -> tuple[Facts, tuple[Problem, ...]]:
+    """Read access-key answers.
+
+    Of one file, an error is the caller's to see; of several, it is a problem of that
+    file and the rest is kept.
+
+    Args:
+        files: Pairs (path, contents).
+        source: The sync's source.
+        now: UTC nanoseconds.
+
+    Raises:
+        UsageError: The only file holds something else.
+        ParseError: The only file is not JSON.
+    """
+    placed: list[tuple[str, Answer]] = []
+    problems: list[Problem] = []
+    for place, data in files:
+        try:
+            found = _answers(data, place)
+            access_keys(found, source=source, now=now)
+        except (ParseError, UsageError) as error:
+            if len(files) == 1:
+                raise
+            problems.append(Problem(ProblemKind.INVALID, place, error.message))
+        else:
+            placed += found
+    facts, more = access_keys(placed, source=source, now=now)
+    return facts, (*problems, *more)
+
+
+def _answers(data: bytes, place: str) -> list[tuple[str, Answer]]:
+    if looks_like_credential_report(data):
+        raise UsageError(f"{place}: {REPORT} (expected {EXPECTED})", _HINT)
+    found = answers(data, place)
+    if any("GeneratedTime" in answer.fields for answer in found):
+        raise UsageError(f"{place}: {REPORT} (expected {EXPECTED})", _HINT)
+    return [(place, answer) for answer in found]

@@ -1,0 +1,15 @@
+"""What the AWS access-key connector declares about itself."""
+
+from answerable.model.connector import ConnectorSpec
+from answerable.model.written import WrittenBy
+
+SPEC = ConnectorSpec(
+    name="aws-keys",
+    gives="inventory",
+    location="FILE or DIR",
+    about="which AWS access key belongs to which user (list-access-keys answers)",
+    written_by=WrittenBy.PLATFORM,
+    reads=("FILE, or DIR/*.json: answers of `aws iam list-access-keys`",),
+    permissions=("iam:ListUsers", "iam:ListAccessKeys"),
+    collects=("access-keys",),
+)

@@ -1,0 +1,171 @@
+"""Answers of the AWS API in a file: one, an array, JSON lines, or pages end to end.
+
+`aws ... > FILE` writes one JSON document; people append pages to it, wrap them in an
+array, or write one a line. All of these read as the same sequence of objects.
+"""
+
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from answerable.model.errors import ParseError, UsageError
+
+Fields = dict[str, msgspec.Raw]
+Stamp = str | float | int | None
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HINT = "expected what the AWS CLI prints with --output json"
+
+# A field that gives a document away, what the document is, and where it belongs.
+_KINDS = (
+    ("UserDetailList", "account authorization details", "aws:FILE"),
+    ("RoleDetailList", "account authorization details", "aws:FILE"),
+    ("GroupDetailList", "account authorization details", "aws:FILE"),
+    ("AccessKeyMetadata", "list-access-keys answers", "aws-keys:FILE"),
+    ("GeneratedTime", "a credential report, which holds no key ids", ""),
+    ("Records", "CloudTrail records", "cloudtrail:FILE (with `answerable ingest`)"),
+    ("Organization", "AWS Organizations answers", "aws-org:FILE"),
+    ("Roots", "AWS Organizations answers", "aws-org:FILE"),
+    ("Accounts", "AWS Organizations answers", "aws-org:FILE"),
+    ("Statement", "a single policy document", ""),
+    ("mcpServers", "an agent client's configuration", "home:DIR or repo:DIR"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One JSON object of a file.
+
+    Attributes:
+        pointer: Where it stands in the file: empty for the only one, else `/N`.
+        fields: Its fields, undecoded.
+    """
+
+    pointer: str
+    fields: Fields
+
+
+def answers(data: bytes, place: str) -> tuple[Answer, ...]:
+    """Read every object of a file, in file order.
+
+    Args:
+        data: The whole file; UTF-8, or UTF-16 with its mark (as PowerShell writes).
+        place: File, for messages.
+
+    Raises:
+        ParseError: The bytes are not JSON objects; names the offset.
+    """
+    data = _utf8(data, place)
+    if not data.strip():
+        raise _bad("the file is empty", place)
+    try:
+        found = _objects(msgspec.json.decode(data, type=msgspec.Raw), place)
+    except msgspec.DecodeError:
+        found = [
+            fields for text in _split(data, place) for fields in _objects(text, place)
+        ]
+    except RecursionError:
+        raise _bad("the JSON is nested too deeply", place) from None
+    if len(found) == 1:
+        return (Answer("", found[0]),)
+    return tuple(Answer(f"/{index}", fields) for index, fields in enumerate(found))
+
+
+def wrong_kind(found: Collection[str], place: str, expected: str) -> UsageError:
+    """Make the error for a document of another kind; says where that one belongs.
+
+    Args:
+        found: Field names of the document.
+        place: File.
+        expected: What was expected, e.g. `account authorization details`.
+    """
+    for field, what, belongs in _KINDS:
+        if field in found and what != expected:
+            hint = f"give it as {belongs}" if belongs else f"expected {expected}"
+            return UsageError(f"{place} holds {what}, not {expected}", hint)
+    return UsageError(f"{place} does not hold {expected}", "see docs/aws.md")
+
+
+def looks_like_credential_report(data: bytes) -> bool:
+    """Tell whether the bytes are the CSV of an IAM credential report."""
+    return data.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"user,arn,user_creation_time")
+
+
+def stamp_ns(stamp: Stamp) -> int:
+    """Read a time of an AWS answer as UTC nanoseconds; 0 where there is none.
+
+    Takes ISO 8601 (the CLI's default) and seconds since 1970 (the API's own).
+    """
+    try:
+        if isinstance(stamp, str):
+            moment = datetime.fromisoformat(stamp.strip())
+        else:
+            moment = datetime.fromtimestamp(stamp or 0, tz=UTC)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        passed = moment - _EPOCH
+    except (ValueError, OverflowError, OSError):
+        return 0
+    seconds = passed.days * 86_400 + passed.seconds
+    return max(0, seconds * 1_000_000_000 + passed.microseconds * 1000)
+
+
+def why_invalid(error: Exception) -> str:
+    """Say in one line what a typed decoder did not like; it never quotes values."""
+    return str(error).splitlines()[0][:200] if str(error) else "not readable"
+
+
+def _bad(message: str, place: str, offset: int = -1) -> ParseError:
+    error = ParseError(message, place, offset)
+    error.hint = _HINT
+    return error
+
+
+def _utf8(data: bytes, place: str) -> bytes:
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        try:
+            return data.decode("utf-16").encode()
+        except UnicodeError:
+            raise _bad("the file is not whole UTF-16 text", place) from None
+    return data.removeprefix(b"\xef\xbb\xbf")
+
+
+def _objects(text: msgspec.Raw | bytes, place: str) -> list[Fields]:
+    """Decode one document: an object, or an array of objects."""
+    try:
+        whole = msgspec.json.decode(text, type=Fields | list[Fields])
+    except msgspec.DecodeError as error:
+        raise _bad(f"not an answer of the AWS API: {why_invalid(error)}", place) from (
+            None
+        )
+    except RecursionError:
+        raise _bad("the JSON is nested too deeply", place) from None
+    return whole if isinstance(whole, list) else [whole]
+
+
+def _split(data: bytes, place: str) -> Iterator[bytes]:
+    """Cut documents that stand end to end; says where the text stops being JSON."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise _bad("the file is not UTF-8", place, error.start) from None
+    decoder = json.JSONDecoder()
+    at = _blank(text, 0)
+    while at < len(text):
+        try:
+            _, end = decoder.raw_decode(text, at)
+        except json.JSONDecodeError as error:
+            raise _bad(f"not JSON: {error.msg}", place, error.pos) from None
+        except (RecursionError, ValueError):
+            raise _bad("the JSON cannot be read", place, at) from None
+        yield text[at:end].encode()
+        at = _blank(text, end)
+
+
+def _blank(text: str, at: int) -> int:
+    while at < len(text) and text[at] in " \t\r\n,":
+        at += 1
+    return at
