@@ -36,13 +36,13 @@ def handle(person: str) -> str:
 def is_pipeline(person: str) -> bool:
     """Tell whether a handle is that of a machine, which never answers for anything."""
     bare = handle(person).lower()
-    name = bare.partition("@")[0].partition("+")[0]
-    if bare.startswith(("arn:", "svc-", "svc_")):
+    local = bare.partition("@")[0]
+    if bare.startswith(("arn:", "svc-", "svc_")) or bare.endswith(_MACHINE_ENDS):
         return True
-    return (
-        name in _MACHINE_NAMES
-        or bare.endswith(_MACHINE_ENDS)
-        or (name.endswith(_MACHINE_ENDS))
+    # Forges write NUMBER+NAME@users.noreply...; mail knows NAME+TAG@...
+    return any(
+        name in _MACHINE_NAMES or name.endswith(_MACHINE_ENDS)
+        for name in local.split("+")
     )
 
 
@@ -65,9 +65,11 @@ class People:
             evidence: Every candidate it names is listed, if only by its id.
         """
         known = {person.id: person for person in persons}
+        said: dict[PersonId, list[OwnerEvidence]] = defaultdict(list)
         for item in evidence:
             if item.person not in known:
-                known[item.person] = _implied(item)
+                said[item.person].append(item)
+        known |= {key: _implied(key, items) for key, items in said.items()}
         group = _groups(known.values())
         merged: dict[PersonId, list[Person]] = defaultdict(list)
         for person in known.values():
@@ -90,9 +92,12 @@ class People:
         return self.by_id.get(self(person))
 
 
-def _implied(item: OwnerEvidence) -> Person:
-    team = item.kind is EvidenceKind.TEAM_TAG or is_team(item.person)
-    return Person(item.person, "", (), team, True, item.seen)
+def _implied(key: PersonId, said: Sequence[OwnerEvidence]) -> Person:
+    """Make a person of whom only evidence tells; named by team tags alone, a team."""
+    telling = [item for item in said if item.seen.written_by.believed] or said
+    team = all(item.kind is EvidenceKind.TEAM_TAG for item in telling) or is_team(key)
+    seen = min((item.seen for item in said), key=lambda s: (s.at, s.source, s.place))
+    return Person(key, "", (), team, True, seen)
 
 
 def _groups(persons: Iterable[Person]) -> dict[str, PersonId]:

@@ -1,0 +1,61 @@
+import pytest
+
+from answerable.inventory.people import People, is_pipeline, is_team
+from answerable.model.written import WrittenBy
+from tests.inventory.make import evidence, human, person
+
+
+@pytest.mark.parametrize(
+    "handle",
+    [
+        "dependabot[bot]",
+        "github-actions",
+        "codebuild.amazonaws.com",
+        "arn:aws:sts::111122223333:assumed-role/ci/run",
+        "svc-deploy@corp.example",
+        "release-bot",
+        "jenkins@corp.example",
+        "41898282+github-actions[bot]@users.noreply.github.com",
+        "deploy@project.iam.gserviceaccount.com",
+    ],
+)
+def test_a_machine_is_no_person(handle: str) -> None:
+    assert is_pipeline(f"person:{handle}")
+
+
+@pytest.mark.parametrize("handle", ["ana", "ana@corp.example", "bot.tom@corp.example"])
+def test_a_person_is_no_machine(handle: str) -> None:
+    assert not is_pipeline(f"person:{handle}")
+
+
+def test_a_team_of_a_forge_is_known_by_its_slash() -> None:
+    assert is_team("person:@org/team")
+    assert not is_team("person:@ana")
+    assert not is_team("person:ana@corp.example")
+
+
+def test_a_chain_of_aliases_is_one_person_under_the_address() -> None:
+    people = People(
+        [human("ana", "a.ng"), human("ana@corp.example", "a.ng"), human("ben")]
+    )
+    assert set(people.by_id) == {person("ana@corp.example"), person("ben")}
+    assert people("person:A.NG") == person("ana@corp.example")
+    assert people.by_id[person("ana@corp.example")].aliases == ("a.ng", "ana")
+
+
+def test_an_alias_of_ones_own_writing_merges_nobody() -> None:
+    liar = human("ana", "ben", by=WrittenBy.SELF_REPORTED)
+    people = People([liar, human("ben")])
+    assert people("person:ben") == person("ben")
+    assert people("person:ana") == person("ana")
+
+
+def test_every_candidate_is_somebody() -> None:
+    people = People([], [evidence("s", "new@corp.example")])
+    found = people.get("person:new@corp.example")
+    assert found is not None
+    assert (found.team, found.alive) == (False, True)
+
+
+def test_an_unknown_handle_stays_as_it_is() -> None:
+    assert People([])("person:Nobody") == "person:Nobody"
