@@ -184,11 +184,12 @@ class Files:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one run of the command line gave."""
+    """What one run of the command line gave; `peak` in MiB where it was measured."""
 
     code: int
     out: str
     err: str
+    peak: float = 0.0
 
     @property
     def items(self) -> list[dict[str, object]]:
