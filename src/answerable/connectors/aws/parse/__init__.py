@@ -14,6 +14,8 @@ from answerable.model.errors import UsageError
 from answerable.model.sighting import Facts, Problem
 
 EXPECTED = "account authorization details"
+# Answers of AWS Organizations have a field `Policies` too.
+_OF_AN_ORGANIZATION = ("Organization", "Roots", "Accounts", "TargetsForPolicy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,8 @@ def parse(data: bytes, *, source: str, place: str, now: int) -> Parsed:
         )
     pages = answers(data, place)
     for page in pages:
-        if not any(name in page.fields for name in LISTS):
+        known = any(name in page.fields for name in LISTS)
+        if not known or any(name in page.fields for name in _OF_AN_ORGANIZATION):
             raise wrong_kind(page.fields, place, EXPECTED)
     return parse_pages(pages, source=source, place=place, now=now)
 

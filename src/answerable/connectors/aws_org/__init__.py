@@ -1,0 +1,1 @@
+"""AWS Organizations: accounts, their place in the tree, and its policies."""

@@ -1,0 +1,159 @@
+"""An organisation's answers as facts. Pure: bytes in, facts and problems out."""
+
+from dataclasses import dataclass
+
+from answerable.connectors.aws_org.parse.answers import FIELDS, Control, Tree, read_tree
+from answerable.connectors.formats.aws_answers import answers, wrong_kind
+from answerable.connectors.formats.iam_policy import parse_policy, unread_policy
+from answerable.model.errors import IdError, ParseError
+from answerable.model.identity import Account
+from answerable.model.ids import Arn, PolicyId
+from answerable.model.policy import Attachment, Layer, Policy
+from answerable.model.sighting import Facts, Problem
+from answerable.model.written import Seen, WrittenBy
+
+EXPECTED = "AWS Organizations answers"
+_LAYERS = {
+    "SERVICE_CONTROL_POLICY": Layer.SCP,
+    "RESOURCE_CONTROL_POLICY": Layer.RCP,
+}
+# Account details have a field `Policies` too.
+_OF_ONE_ACCOUNT = ("UserDetailList", "GroupDetailList", "RoleDetailList")
+_DEPTH = 12  # the platform nests units five deep
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What the file holds; `collected` are words for coverage."""
+
+    facts: Facts
+    problems: tuple[Problem, ...]
+    collected: tuple[str, ...]
+
+
+def parse(data: bytes, *, source: str, place: str, now: int) -> Parsed:
+    """Read AWS Organizations answers.
+
+    Args:
+        data: One object, or several answers; see docs/aws.md.
+        source: The sync's source.
+        place: The file.
+        now: UTC nanoseconds.
+
+    Raises:
+        UsageError: The file holds something else; says where that belongs.
+        ParseError: The bytes are not JSON.
+    """
+    found = answers(data, place)
+    for answer in found:
+        known = any(name in answer.fields for name in FIELDS)
+        if not known or any(name in answer.fields for name in _OF_ONE_ACCOUNT):
+            raise wrong_kind(answer.fields, place, EXPECTED)
+    tree = read_tree(found, place)
+    accounts = _accounts(tree, source, now)
+    policies, attachments = _controls(tree, source, now)
+    facts = Facts(accounts=accounts, policies=policies, attachments=attachments)
+    return Parsed(facts, tuple(tree.problems), _collected(tree))
+
+
+def _seen(source: str, place: str, now: int) -> Seen:
+    return Seen(source, place, WrittenBy.PLATFORM, now)
+
+
+def _accounts(tree: Tree, source: str, now: int) -> tuple[Account, ...]:
+    found = []
+    for account, place in tree.accounts.values():
+        organization, management = _belongs(tree, account.arn)
+        parents = _parents(tree, account.id)
+        if not parents:
+            tree.problem(place, f"account {account.id!r} has no place in the tree")
+        found.append(
+            Account(
+                id=account.id,
+                name=account.name,
+                organization=organization,
+                parents=parents,
+                management=account.id == management,
+                seen=_seen(source, place, now),
+            )
+        )
+    return tuple(found)
+
+
+def _belongs(tree: Tree, arn: str) -> tuple[str, str]:
+    """Tell the organisation and its management account; an account's ARN holds both."""
+    if tree.organization:
+        return tree.organization.id, tree.organization.master_account_id
+    try:
+        parts = Arn.parse(arn)
+    except IdError:
+        return "", ""
+    pieces = parts.resource.split("/")
+    return (pieces[1], parts.account) if len(pieces) == 3 else ("", "")
+
+
+def _parents(tree: Tree, child: str) -> tuple[str, ...]:
+    """Climb to the root; empty where the way is broken, or leads in a circle."""
+    path: list[str] = []
+    at = child
+    while at in tree.parents and len(path) < _DEPTH:
+        at = tree.parents[at]
+        path.append(at)
+    whole = bool(path) and path[-1].startswith("r-")
+    return tuple(reversed(path)) if whole else ()
+
+
+def _controls(
+    tree: Tree, source: str, now: int
+) -> tuple[tuple[Policy, ...], tuple[Attachment, ...]]:
+    policies: list[Policy] = []
+    attachments: list[Attachment] = []
+    for control in tree.policies.values():
+        summary = control.summary
+        layer = _LAYERS.get(summary.type)
+        if layer is None:  # tag, backup and other policies grant and deny nothing
+            continue
+        seen = _seen(source, control.place, now)
+        policy_id = PolicyId(summary.arn or summary.id)
+        if control.content:
+            policies.append(_policy(tree, control, layer, policy_id, seen))
+        else:
+            what = f"policy {summary.id!r} has no content (describe-policy)"
+            tree.problem(control.place, what)
+        if summary.id not in tree.targets:
+            what = f"policy {summary.id!r} has no targets (list-targets-for-policy)"
+            tree.problem(control.place, what)
+        attachments += [
+            Attachment(policy_id, target, layer, "", seen)
+            for target in dict.fromkeys(tree.targets.get(summary.id, ()))
+        ]
+    return tuple(policies), tuple(attachments)
+
+
+def _policy(
+    tree: Tree, control: Control, layer: Layer, policy_id: PolicyId, seen: Seen
+) -> Policy:
+    name = control.summary.name
+    try:
+        policy = parse_policy(
+            control.content, layer, policy_id=policy_id, name=name, seen=seen
+        )
+    except ParseError as error:
+        policy = unread_policy(policy_id, name, error.reason, seen)
+    for unread in policy.unread[:3]:
+        what = f"statement {unread.sid!r} could not be read: {unread.why}"
+        tree.problem(seen.place, what)
+    return policy
+
+
+def _collected(tree: Tree) -> tuple[str, ...]:
+    """Name what is whole: a kind of policy is, when some are here or it is off."""
+    words = ["organization"] if tree.accounts else []
+    present = {control.summary.type for control in tree.policies.values()}
+    known = [r.policy_types for r in tree.roots.values() if r.policy_types is not None]
+    enabled = {p.type for kinds in known for p in kinds if p.status == "ENABLED"}
+    for kind, layer in _LAYERS.items():
+        off = bool(known) and kind not in enabled
+        if kind in present or off:
+            words.append(layer.value)
+    return tuple(words)

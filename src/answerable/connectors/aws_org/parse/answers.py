@@ -1,0 +1,240 @@
+"""Answers of AWS Organizations, typed and merged into one tree.
+
+Some answers do not say what they were asked about (`list-targets-for-policy` names no
+policy): those stand under the id that was asked for. docs/aws.md has the whole shape.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+
+from answerable.connectors.formats.aws_answers import Answer, Fields, why_invalid
+from answerable.model.sighting import Problem, ProblemKind
+
+FIELDS = (
+    "Organization",
+    "Roots",
+    "OrganizationalUnits",
+    "OrganizationalUnitsForParent",
+    "Accounts",
+    "AccountsForParent",
+    "Policies",
+    "DescribePolicy",
+    "TargetsForPolicy",
+)
+
+
+class Organization(msgspec.Struct, rename="pascal", frozen=True):
+    """describe-organization."""
+
+    id: str
+    master_account_id: str = ""
+
+
+class PolicyType(msgspec.Struct, rename="pascal", frozen=True):
+    """A kind of policy, and whether it is switched on."""
+
+    type: str = ""
+    status: str = ""
+
+
+class Root(msgspec.Struct, rename="pascal", frozen=True):
+    """The top of the tree."""
+
+    id: str
+    policy_types: list[PolicyType] | None = None
+
+
+class Unit(msgspec.Struct, rename="pascal", frozen=True):
+    """An organisation unit; `ParentId` is ours, the API does not answer it."""
+
+    id: str
+    parent_id: str = ""
+
+
+class Account(msgspec.Struct, rename="pascal", frozen=True):
+    """A member account; `ParentId` is ours, the API does not answer it."""
+
+    id: str
+    name: str = ""
+    arn: str = ""
+    parent_id: str = ""
+
+
+class Target(msgspec.Struct, rename="pascal", frozen=True):
+    """What a policy is attached to."""
+
+    target_id: str
+
+
+class Summary(msgspec.Struct, rename="pascal", frozen=True):
+    """A policy without its content."""
+
+    id: str
+    type: str
+    arn: str = ""
+    name: str = ""
+
+
+class _Policy(msgspec.Struct, rename="pascal", frozen=True):
+    policy_summary: Summary
+    content: str = ""
+    targets: list[Target] | None = None
+
+
+class _Described(msgspec.Struct, rename="pascal", frozen=True):
+    policy: _Policy
+
+
+@dataclass(slots=True)
+class Control:
+    """A control policy as far as the answers tell."""
+
+    summary: Summary
+    place: str
+    content: str = ""
+    targets: list[str] | None = None
+
+
+@dataclass(slots=True)
+class Tree:
+    """An organisation, merged from all answers."""
+
+    organization: Organization | None = None
+    roots: dict[str, Root] = field(default_factory=dict)
+    parents: dict[str, str] = field(default_factory=dict)
+    accounts: dict[str, tuple[Account, str]] = field(default_factory=dict)
+    policies: dict[str, Control] = field(default_factory=dict)
+    targets: dict[str, list[str]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def problem(self, place: str, what: str) -> None:
+        """Keep what could not be read."""
+        self.problems.append(Problem(ProblemKind.INVALID, place, what))
+
+
+DecodedT = TypeVar("DecodedT")
+
+
+def read_tree(found: Sequence[Answer], place: str) -> Tree:
+    """Merge answers in file order."""
+    tree = Tree()
+    for answer in found:
+        base = f"{place}#{answer.pointer}"
+        fields = answer.fields
+        _organization(tree, fields, base)
+        for root, _ in _records(tree, fields, "Roots", Root, base):
+            tree.roots[root.id] = root
+        _units(tree, fields, base, "")
+        _accounts(tree, fields, base, "")
+        for parent, below, at in _asked(
+            tree, fields, "OrganizationalUnitsForParent", base
+        ):
+            _units(tree, below, at, parent)
+        for parent, below, at in _asked(tree, fields, "AccountsForParent", base):
+            _accounts(tree, below, at, parent)
+        _policies(tree, fields, base)
+    return tree
+
+
+def _decode(
+    tree: Tree, raw: msgspec.Raw, kind: type[DecodedT], place: str
+) -> DecodedT | None:
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        tree.problem(place, why_invalid(error))
+        return None
+
+
+def _records(
+    tree: Tree, fields: Fields, name: str, kind: type[DecodedT], base: str
+) -> Iterator[tuple[DecodedT, str]]:
+    if name not in fields:
+        return
+    if bytes(fields.get("NextToken", b"null")) not in (b"null", b'""'):
+        tree.problem(base, f"more of {name} follow, and they are not here")
+    raws = _decode(tree, fields[name], list[msgspec.Raw], f"{base}/{name}") or []
+    for index, raw in enumerate(raws):
+        place = f"{base}/{name}/{index}"
+        record = _decode(tree, raw, kind, place)
+        if record is not None:
+            yield record, place
+
+
+def _asked(
+    tree: Tree, fields: Fields, name: str, base: str
+) -> Iterator[tuple[str, Fields, str]]:
+    """Yield the answers that stand under the id they were asked about."""
+    if name not in fields:
+        return
+    below = _decode(tree, fields[name], Fields, f"{base}/{name}") or {}
+    for asked, raw in below.items():
+        place = f"{base}/{name}/{asked}"
+        answer = _decode(tree, raw, Fields, place)
+        if answer is not None:
+            yield asked, answer, place
+
+
+def _organization(tree: Tree, fields: Fields, base: str) -> None:
+    if "Organization" in fields:
+        place = f"{base}/Organization"
+        found = _decode(tree, fields["Organization"], Organization, place)
+        tree.organization = found or tree.organization
+
+
+def _units(tree: Tree, fields: Fields, base: str, parent: str) -> None:
+    for unit, _ in _records(tree, fields, "OrganizationalUnits", Unit, base):
+        if parent or unit.parent_id:
+            tree.parents[unit.id] = parent or unit.parent_id
+
+
+def _accounts(tree: Tree, fields: Fields, base: str, parent: str) -> None:
+    for account, place in _records(tree, fields, "Accounts", Account, base):
+        tree.accounts.setdefault(account.id, (account, place))
+        if parent or account.parent_id:
+            tree.parents[account.id] = parent or account.parent_id
+
+
+def _policies(tree: Tree, fields: Fields, base: str) -> None:
+    for raw, place in _records(tree, fields, "Policies", Fields, base):
+        _policy(tree, raw, place)
+    for _, answer, place in _asked(tree, fields, "DescribePolicy", base):
+        described = _decode(tree, _again(answer), _Described, place)
+        if described is not None:
+            _control(tree, described.policy, place)
+    for policy, answer, place in _asked(tree, fields, "TargetsForPolicy", base):
+        records = _records(tree, answer, "Targets", Target, place)
+        ids = [target.target_id for target, _ in records]
+        tree.targets.setdefault(policy, []).extend(ids)
+
+
+def _policy(tree: Tree, fields: Fields, place: str) -> None:
+    """Take an entry of list-policies, or one that was put together from describe."""
+    if "PolicySummary" in fields:
+        whole = _decode(tree, _again(fields), _Policy, place)
+    elif "Policy" in fields:
+        described = _decode(tree, _again(fields), _Described, place)
+        whole = described.policy if described else None
+    else:
+        summary = _decode(tree, _again(fields), Summary, place)
+        whole = _Policy(summary) if summary else None
+    if whole is not None:
+        _control(tree, whole, place)
+
+
+def _control(tree: Tree, found: _Policy, place: str) -> None:
+    summary = found.policy_summary
+    known = tree.policies.setdefault(summary.id, Control(summary, place))
+    if found.content:
+        known.content = found.content
+        known.place = place
+    if found.targets is not None:
+        ids = [target.target_id for target in found.targets]
+        tree.targets.setdefault(summary.id, []).extend(ids)
+
+
+def _again(fields: Fields) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(fields))
