@@ -1,7 +1,7 @@
 """One client's files together: its agent, its sub-agents, their tools and credentials."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from answerable.connectors.formats.agent_definition import (
     AgentDefinition,
@@ -138,8 +138,10 @@ class _Reader:
         self.servers += [(server, file) for server in maps.servers]
         settings = read_settings(self.kind, root, maps.maps)
         self.settings.append(settings)
-        login = file.entry.role is Role.LOGIN
-        self.sight(settings.found, file, oauth=login)
+        found = settings.found
+        if file.entry.role is Role.LOGIN:
+            found = tuple(replace(item, kind="oauth-token") for item in found)
+        self.sight(found, file)
 
     def definition(self, file: ConfigDocument) -> None:
         definition = read_definition(file.document.root, file.stem)
@@ -260,9 +262,7 @@ class _Reader:
         self.out.credentials += sighted
         return [credential.id for credential in sighted]
 
-    def sight(
-        self, found: Iterable[Found], file: ConfigDocument, *, oauth: bool = False
-    ) -> list[CredentialId]:
+    def sight(self, found: Iterable[Found], file: ConfigDocument) -> list[CredentialId]:
         ids: list[CredentialId] = []
         for item in found:
             sighted = sight_credential(

@@ -15,7 +15,6 @@ from answerable.connectors.formats.credential_position import (
     environment_field,
     in_environment,
     in_header,
-    in_text,
     in_url,
     in_variable,
 )
@@ -90,7 +89,7 @@ def read_server(name: str, entry: Node) -> McpServer:
         name=name,
         pointer=entry.pointer,
         transport=_transport(node, is_remote=url is not None and not argv.shown),
-        target=show_target(argv.shown) or (show_url(url.text()) if url else ""),
+        target=_target(argv, url, entry),
         enabled=not entry.flag("disabled") and entry.text_at("enabled") != "false",
         unattended=_unattended(entry),
         found=tuple(found),
@@ -194,6 +193,14 @@ def _env_file(entry: Node) -> Iterator[Position]:
         yield Position("envFile", node.pointer, node.text())
 
 
+def _target(argv: Argv, url: Node | None, entry: Node) -> str:
+    if argv.shown:
+        return show_target(argv.shown)
+    if url is not None:
+        return show_url(url.text())
+    return "builtin" if entry.text_at("type") in ("builtin", "platform") else ""
+
+
 def _transport(node: Node, *, is_remote: bool) -> str:
     stated = node.text_at("type", "transport").lower().replace("_", "-")
     if stated == "sse":
@@ -210,13 +217,3 @@ def _unattended(entry: Node) -> bool:
         if entry.text_at(name) != "false" and any(entry.texts(name)):
             return True
     return False
-
-
-def in_field(name: str, node: Node) -> tuple[Found, ...]:
-    """Classify one stray field of a settings file by its name and shape."""
-    return in_variable(Position(name, node.pointer, node.text()))
-
-
-def in_stray_text(name: str, node: Node, kind: str) -> tuple[Found, ...]:
-    """Classify a field whose schema says that it holds a credential."""
-    return in_text(Position(name, node.pointer, node.text()), kind, literal=True)

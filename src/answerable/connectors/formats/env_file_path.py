@@ -1,0 +1,49 @@
+"""Which file an `envFile` names: a path inside the scanned folder, or none."""
+
+from pathlib import PurePosixPath
+
+_PROJECT = (
+    "${workspaceFolder}",
+    "${workspaceRoot}",
+    "${CLAUDE_PROJECT_DIR}",
+    "${workspacePath}",
+)
+_HOME = ("${userHome}", "${env:HOME}", "${HOME}", "$HOME", "~")
+
+
+def env_file_paths(config: str, name: str, root: str) -> tuple[str, ...]:
+    """List candidates for a named environment file, relative to the root.
+
+    Args:
+        config: Absolute path of the configuration that names it.
+        name: The name as written there.
+        root: Absolute path of the scanned folder.
+
+    Returns:
+        Paths inside the root, likeliest first; empty where the name leads outside or
+        holds a reference that is not known offline.
+    """
+    folder = PurePosixPath(config).parent
+    bases = [folder]
+    while bases[-1].name.startswith("."):
+        bases.append(bases[-1].parent)
+    for mark in (*_PROJECT, *_HOME):
+        if name.startswith(f"{mark}/"):
+            name = name[len(mark) + 1 :]
+            bases = bases[::-1] if mark in _PROJECT else [PurePosixPath(root)]
+            break
+    if "${" in name or "\x00" in name or len(name) > 4_096:
+        return ()
+    found = [_inside(base / name, PurePosixPath(root)) for base in bases]
+    return tuple(dict.fromkeys(path for path in found if path))
+
+
+def _inside(path: PurePosixPath, root: PurePosixPath) -> str:
+    parts: list[str] = []
+    for part in path.parts:
+        if part == "..":
+            parts = parts[:-1]
+        elif part != ".":
+            parts.append(part)
+    plain = PurePosixPath(*parts)
+    return str(plain.relative_to(root)) if plain.is_relative_to(root) else ""

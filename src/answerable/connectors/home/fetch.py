@@ -1,0 +1,248 @@
+"""Reads a home directory: nothing is executed, and no found credential is used."""
+
+import os
+import stat
+from dataclasses import replace
+from pathlib import Path
+
+from answerable.connectors.files import Folder, read_file, show_path
+from answerable.connectors.formats.agent_config import (
+    ClientSightings,
+    ConfigDocument,
+    EnvFile,
+    sight_client,
+)
+from answerable.connectors.formats.clients import (
+    HOME_FILES,
+    MANAGED_FILES,
+    ConfigFile,
+)
+from answerable.connectors.formats.document import decode_text, parse_document
+from answerable.connectors.formats.dotenv import parse_dotenv
+from answerable.connectors.formats.env_file_path import env_file_paths
+from answerable.connectors.formats.sighting_frame import Frame
+from answerable.connectors.home.parse.ambient import Ambient, Source
+from answerable.connectors.home.parse.person import (
+    git_person,
+    home_evidence,
+    sight_person,
+)
+from answerable.connectors.home.parse.table import AMBIENT_FILES
+from answerable.connectors.home.spec import SPEC
+from answerable.model.connector import SyncContext
+from answerable.model.errors import EnvironmentRefused, ParseError, UsageError
+from answerable.model.ids import person_id
+from answerable.model.sighting import Facts, Probe, Problem, ProblemKind, Sync
+from answerable.model.written import WrittenBy
+
+_GIT_CONFIGS = (".gitconfig", ".config/git/config")
+
+
+def sync(location: str, context: SyncContext) -> Sync:
+    """Read a home whole.
+
+    Raises:
+        UsageError: There is no such folder.
+        EnvironmentRefused: It may not be read.
+    """
+    folder = Folder.open(location or "~")
+    place = show_path(folder.root)
+    frame = Frame(
+        source=f"home:{place}",
+        scope=f"home:{place}",
+        written_by=SPEC.written_by,
+        now=context.now,
+        fingerprint=context.fingerprint,
+    )
+    probes: list[Probe] = []
+    ambient = _read_ambient(folder, frame, probes)
+    frame = replace(frame, profile_keys=ambient.profile_keys)
+    clients = _read_clients(folder, frame, probes, context)
+    login = show_path(folder.root.name or "host")
+    name, email = _read_git(folder)
+    person = person_id(login)
+    aliases = (email, *ambient.handles)
+    agents = tuple(agent for client in clients for agent in client.agents)
+    problems = [problem for client in clients for problem in client.problems]
+    return Sync(
+        source=frame.source,
+        connector=SPEC.name,
+        started_at=context.now,
+        facts=Facts(
+            persons=sight_person(login, name, aliases, place, frame),
+            agents=agents,
+            tools=tuple(tool for client in clients for tool in client.tools),
+            credentials=(
+                *(item for client in clients for item in client.credentials),
+                *ambient.credentials,
+            ),
+            links=tuple(ambient.links),
+            identities=tuple(ambient.identities),
+            evidence=home_evidence(person, agents, place, frame),
+        ),
+        probes=tuple(probes),
+        problems=tuple(dict.fromkeys((*folder.problems, *problems))),
+        collected=SPEC.collects,
+    )
+
+
+def where(location: str) -> tuple[Probe, ...]:
+    """List every path a sync would read, and whether it is there."""
+    try:
+        folder = Folder.open(location or "~")
+    except (UsageError, EnvironmentRefused):
+        return tuple(Probe(path, "", found=False) for path in SPEC.reads)
+    probes: list[Probe] = []
+    for entry in HOME_FILES:
+        _probe(folder, entry.path, f"{entry.client} {entry.role.value}", probes)
+    for ambient in AMBIENT_FILES:
+        _probe(folder, ambient.path, ambient.what, probes)
+    for path in _GIT_CONFIGS:
+        _probe(folder, path, "who this is to git", probes)
+    for entry in MANAGED_FILES:
+        found = os.path.exists(entry.path) if _is_own(folder.root) else None
+        what = f"{entry.client} settings of this machine's administrator"
+        probes.append(Probe(entry.path, what, found))
+    return tuple(probes)
+
+
+def _probe(folder: Folder, pattern: str, what: str, probes: list[Probe]) -> list[str]:
+    paths = folder.expand(pattern)
+    if paths:
+        probes += [Probe(folder.place(path), what, found=True) for path in paths]
+    else:
+        probes.append(Probe(folder.place(pattern), what, found=False))
+    return paths
+
+
+def _read_ambient(folder: Folder, frame: Frame, probes: list[Probe]) -> Ambient:
+    ambient = Ambient()
+    for entry in AMBIENT_FILES:
+        for path in _probe(folder, entry.path, entry.what, probes):
+            if path.endswith(".pub"):
+                continue
+            data = folder.read(path)
+            if data is None:
+                continue
+            place = folder.place(path)
+            try:
+                entry.parse(data, Source(place, frame), ambient)
+            except ParseError as error:
+                folder.problems.append(_invalid(place, error))
+    return ambient
+
+
+def _read_clients(
+    folder: Folder, frame: Frame, probes: list[Probe], context: SyncContext
+) -> list[ClientSightings]:
+    groups: dict[str, list[ConfigDocument]] = {}
+    for number, entry in enumerate(HOME_FILES):
+        context.progress(number, len(HOME_FILES), entry.client)
+        what = f"{entry.client} {entry.role.value}"
+        for path in _probe(folder, entry.path, what, probes):
+            data = folder.read(path)
+            if data is not None:
+                place = folder.place(path)
+                _add(groups, entry, data, place, frame.written_by, folder.problems)
+    if _is_own(folder.root):
+        _read_managed(groups, probes, folder.problems)
+    login = show_path(folder.root.name or "host")
+
+    def read_env_file(place: str, name: str) -> EnvFile | None:
+        return _read_env_file(folder, place, name)
+
+    return [
+        sight_client(client, (login,), files, frame, read_env_file)
+        for client, files in groups.items()
+    ]
+
+
+def _add(
+    groups: dict[str, list[ConfigDocument]],
+    entry: ConfigFile,
+    data: bytes,
+    place: str,
+    written_by: WrittenBy,
+    problems: list[Problem],
+) -> None:
+    try:
+        document = parse_document(data, entry.form, place)
+    except ParseError as error:
+        problems.append(_invalid(place, error))
+        return
+    stem = place.rpartition("/")[2].partition(".")[0]
+    groups.setdefault(entry.client, []).append(
+        ConfigDocument(entry, stem, document, written_by)
+    )
+
+
+def _read_managed(
+    groups: dict[str, list[ConfigDocument]],
+    probes: list[Probe],
+    problems: list[Problem],
+) -> None:
+    """Read what this machine's administrator set; it binds every agent on it."""
+    for entry in MANAGED_FILES:
+        found = os.path.exists(entry.path)
+        what = f"{entry.client} settings of this machine's administrator"
+        probes.append(Probe(entry.path, what, found))
+        if not found:
+            continue
+        try:
+            data = read_file(entry.path)
+        except PermissionError:
+            what = "no permission"
+            problems.append(Problem(ProblemKind.PERMISSION, entry.path, what))
+        except OSError:
+            what = "not a readable file"
+            problems.append(Problem(ProblemKind.UNREADABLE, entry.path, what))
+        else:
+            _add(groups, entry, data, entry.path, _author(entry.path), problems)
+
+
+def _author(path: str) -> WrittenBy:
+    """Say who could have written a managed file: root alone, or anybody."""
+    status = os.stat(path)
+    open_to_others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if status.st_uid == 0 and not open_to_others and os.getuid() != 0:
+        return WrittenBy.PLATFORM
+    return WrittenBy.SELF_REPORTED
+
+
+def _is_own(root: Path) -> bool:
+    """Tell whether a home is that of whoever runs this.
+
+    Machine-wide files bind the agents of this machine; another home may be a copy
+    from elsewhere, and nothing here would be true of it.
+    """
+    return os.path.realpath(root) == os.path.realpath(os.path.expanduser("~"))
+
+
+def _read_git(folder: Folder) -> tuple[str, str]:
+    for path in _GIT_CONFIGS:
+        if not folder.expand(path):
+            continue
+        data = folder.read(path)
+        if data is not None:
+            return git_person(data.decode("utf-8", "replace"))
+    return "", ""
+
+
+def _read_env_file(folder: Folder, place: str, name: str) -> EnvFile | None:
+    for path in env_file_paths(place, name, show_path(folder.root)):
+        if folder.expand(path):
+            data = folder.read(path)
+            if data is None:
+                return None
+            try:
+                text = decode_text(data, folder.place(path))
+            except ParseError as error:
+                folder.problems.append(_invalid(folder.place(path), error))
+                return None
+            return EnvFile(folder.place(path), parse_dotenv(text))
+    return None
+
+
+def _invalid(place: str, error: ParseError) -> Problem:
+    offset = f" (offset {error.offset})" if error.offset >= 0 else ""
+    return Problem(ProblemKind.INVALID, place, error.reason + offset)

@@ -1,0 +1,1 @@
+"""What lies in a home beside the agent clients: ambient credentials, and who it is."""

@@ -1,0 +1,110 @@
+"""Ambient credentials: what any process of this person may use without being told."""
+
+from dataclasses import dataclass, field
+
+from answerable.connectors.formats.redaction import show_name
+from answerable.connectors.formats.sighting_frame import (
+    Frame,
+    hint_of,
+    place_of,
+    reference_id,
+)
+from answerable.model.credential import (
+    Credential,
+    CredentialClass,
+    CredentialLink,
+    Lifetime,
+)
+from answerable.model.identity import Identity
+from answerable.model.ids import (
+    CredentialId,
+    IdentityId,
+    access_key_account,
+    aws_credential_id,
+    fingerprint_credential_id,
+    is_access_key_id,
+)
+
+
+@dataclass(slots=True)
+class Ambient:
+    """What the ambient files of one home say together.
+
+    Attributes:
+        credentials: Sightings.
+        links: What a file says a credential proves.
+        identities: Identities that only these files name.
+        profile_keys: AWS profile -> id of the static key it holds.
+        handles: Account names of this person in other systems.
+    """
+
+    credentials: list[Credential] = field(default_factory=list)
+    links: list[CredentialLink] = field(default_factory=list)
+    identities: list[Identity] = field(default_factory=list)
+    profile_keys: dict[str, CredentialId] = field(default_factory=dict)
+    handles: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One ambient file: its place, and the frame its sightings share."""
+
+    place: str
+    frame: Frame
+
+    def credential(
+        self,
+        kind: str,
+        name: str,
+        *,
+        pointer: str = "",
+        value: str = "",
+        lifetime: Lifetime = Lifetime.STATIC,
+        account: str = "",
+        given_id: CredentialId | None = None,
+    ) -> Credential:
+        """Make an ambient credential.
+
+        Args:
+            kind: Kind.
+            name: Profile, host, context or file that holds it.
+            pointer: Where in the file.
+            value: The secret where it is there to read; goes no further than its
+                fingerprint and hint.
+            lifetime: How long it lives.
+            account: Account it belongs to, where the file says so.
+            given_id: Its id, where it is not the fingerprint of the value.
+        """
+        identifier = given_id or self._id(kind, name, value)
+        if is_access_key_id(value):
+            account = access_key_account(value) or account
+        place = place_of(self.place, pointer)
+        return Credential(
+            id=identifier,
+            kind=kind,
+            cls=CredentialClass.AMBIENT,
+            lifetime=lifetime,
+            name=show_name(name),
+            place=place,
+            scope=self.frame.scope,
+            hint=hint_of(value),
+            account=account,
+            status="",
+            created_at=0,
+            expires_at=0,
+            last_used_at=0,
+            seen=self.frame.seen(place),
+        )
+
+    def link(self, credential: CredentialId, identity: str, how: str) -> CredentialLink:
+        """Say that a credential proves an identity."""
+        return CredentialLink(
+            credential, IdentityId(identity), how, self.frame.seen(self.place)
+        )
+
+    def _id(self, kind: str, name: str, value: str) -> CredentialId:
+        if is_access_key_id(value):
+            return aws_credential_id(value)
+        if value:
+            return fingerprint_credential_id(self.frame.fingerprint(value))
+        return reference_id(self.frame, CredentialClass.AMBIENT, f"{kind}:{name}")

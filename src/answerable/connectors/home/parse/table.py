@@ -1,0 +1,78 @@
+"""The ambient credential files of a home, as data."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from answerable.connectors.formats.document import decode_text
+from answerable.connectors.home.parse.ambient import Ambient, Source
+from answerable.connectors.home.parse.aws_profiles import parse_aws_profiles
+from answerable.connectors.home.parse.cloud_logins import (
+    parse_azure_principals,
+    parse_azure_profile,
+    parse_gcloud_adc,
+    parse_gcloud_configuration,
+    parse_kubeconfig,
+)
+from answerable.connectors.home.parse.tool_logins import (
+    parse_docker_config,
+    parse_gh_hosts,
+    parse_git_credentials,
+    parse_netrc_file,
+    parse_npmrc,
+    parse_private_key,
+    parse_ssh_config,
+    parse_token_file,
+)
+
+Parse = Callable[[bytes, Source, Ambient], None]
+
+
+@dataclass(frozen=True, slots=True)
+class AmbientFile:
+    """A kind of file that holds ambient credentials.
+
+    Attributes:
+        what: What it holds.
+        path: Path or pattern under the home.
+        parse: Its reader; raises ParseError.
+    """
+
+    what: str
+    path: str
+    parse: Parse
+
+
+def _aws(data: bytes, source: Source, into: Ambient) -> None:
+    parse_aws_profiles(decode_text(data, source.place), source, into)
+
+
+AMBIENT_FILES: tuple[AmbientFile, ...] = (
+    AmbientFile("AWS access keys", ".aws/credentials", _aws),
+    AmbientFile("AWS profiles", ".aws/config", _aws),
+    AmbientFile("Kubernetes contexts", ".kube/config", parse_kubeconfig),
+    AmbientFile(
+        "Google application default credentials",
+        ".config/gcloud/application_default_credentials.json",
+        parse_gcloud_adc,
+    ),
+    AmbientFile(
+        "gcloud logins",
+        ".config/gcloud/configurations/config_*",
+        parse_gcloud_configuration,
+    ),
+    AmbientFile("Azure logins", ".azure/azureProfile.json", parse_azure_profile),
+    AmbientFile(
+        "Azure service principals",
+        ".azure/service_principal_entries.json",
+        parse_azure_principals,
+    ),
+    AmbientFile("GitHub CLI logins", ".config/gh/hosts.yml", parse_gh_hosts),
+    AmbientFile("Docker registries", ".docker/config.json", parse_docker_config),
+    AmbientFile("npm registries", ".npmrc", parse_npmrc),
+    AmbientFile("netrc machines", ".netrc", parse_netrc_file),
+    AmbientFile("git logins", ".git-credentials", parse_git_credentials),
+    AmbientFile("git logins", ".config/git/credentials", parse_git_credentials),
+    AmbientFile("Vault token", ".vault-token", parse_token_file),
+    AmbientFile("ssh private keys", ".ssh/id_*", parse_private_key),
+    AmbientFile("ssh agent", ".ssh/config", parse_ssh_config),
+)

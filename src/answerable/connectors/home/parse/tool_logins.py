@@ -1,0 +1,150 @@
+"""GitHub CLI, Docker, npm, netrc, git and ssh: logins that tools keep in files."""
+
+import re
+
+from answerable.connectors.formats.document import Format, decode_text, parse_document
+from answerable.connectors.formats.dsn import split_url
+from answerable.connectors.formats.netrc import parse_netrc
+from answerable.connectors.formats.redaction import show_name
+from answerable.connectors.formats.reference import take_apart
+from answerable.connectors.home.parse.ambient import Ambient, Source
+from answerable.model.credential import Lifetime
+
+LINES_LIMIT = 5_000
+_AUTH_LINE = re.compile(
+    r"(?P<host>[^\s=]{0,512}):_?(?P<field>authToken|auth|password)\s*=\s*(?P<value>\S.*)"
+)
+
+
+def parse_gh_hosts(data: bytes, source: Source, into: Ambient) -> None:
+    """Read `hosts.yml` of the GitHub CLI; without a token it lies in the keyring."""
+    root = parse_document(data, Format.YAML, source.place).root
+    for host, entry in root.members():
+        user = entry.text_at("user")
+        if user:
+            into.handles.append(user)
+        token = entry.get("oauth_token")
+        value = token.text() if token is not None else ""
+        into.credentials.append(
+            source.credential(
+                "github-token",
+                f"{user}@{host}" if user else host,
+                pointer=token.pointer if token is not None else entry.pointer,
+                value=value,
+            )
+        )
+
+
+def parse_docker_config(data: bytes, source: Source, into: Ambient) -> None:
+    """Read `config.json` of Docker: registries with a login, here or in a helper."""
+    root = parse_document(data, Format.JSON, source.place).root
+    registries = root.get("auths")
+    for registry, entry in registries.members() if registries else ():
+        value = entry.text_at("auth", "identitytoken", "password")
+        into.credentials.append(
+            source.credential(
+                "docker-auth", registry, pointer=entry.pointer, value=value
+            )
+        )
+    helpers = root.get("credHelpers")
+    for registry, entry in helpers.members() if helpers else ():
+        into.credentials.append(
+            source.credential(
+                "docker-auth",
+                registry,
+                pointer=entry.pointer,
+                lifetime=Lifetime.UNKNOWN,
+            )
+        )
+
+
+def parse_npmrc(data: bytes, source: Source, into: Ambient) -> None:
+    """Read `.npmrc`: `//HOST/:_authToken=VALUE`."""
+    for number, line in enumerate(_lines(data, source), 1):
+        found = _AUTH_LINE.fullmatch(line) or _AUTH_LINE.fullmatch(f":{line}")
+        if found is None:
+            continue
+        value = found["value"].strip("\"'")
+        reference = take_apart(value).references
+        into.credentials.append(
+            source.credential(
+                "npm-token",
+                found["host"].strip("/") or "npm",
+                pointer=f"/{number}",
+                value="" if reference else value,
+                lifetime=Lifetime.UNKNOWN if reference else Lifetime.STATIC,
+            )
+        )
+
+
+def parse_netrc_file(data: bytes, source: Source, into: Ambient) -> None:
+    """Read `.netrc`: one credential per machine with a password."""
+    for machine in parse_netrc(decode_text(data, source.place)):
+        if machine.password:
+            into.credentials.append(
+                source.credential(
+                    "netrc",
+                    machine.name,
+                    pointer=f"/{machine.name}",
+                    value=machine.password,
+                )
+            )
+
+
+def parse_git_credentials(data: bytes, source: Source, into: Ambient) -> None:
+    """Read `.git-credentials`: one URL with userinfo per line (git-credential-store)."""
+    for number, line in enumerate(_lines(data, source), 1):
+        _, userinfo, host, _ = split_url(line)
+        user, _, password = userinfo.partition(":")
+        if not password:
+            continue
+        into.credentials.append(
+            source.credential(
+                "github-token" if host.startswith("github.com") else "password",
+                f"{user}@{host}" if user else host,
+                pointer=f"/{number}",
+                value=password,
+            )
+        )
+
+
+def parse_private_key(data: bytes, source: Source, into: Ambient) -> None:
+    """Read just enough of a key file to know that it is a private key."""
+    text = data.decode("utf-8", "replace").strip()
+    if text.startswith("-----BEGIN ") and "PRIVATE KEY-----" in text[:80]:
+        into.credentials.append(
+            source.credential("private-key", _file_name(source.place), value=text)
+        )
+
+
+def parse_token_file(data: bytes, source: Source, into: Ambient) -> None:
+    """Read a file that is one token and nothing else."""
+    value = decode_text(data, source.place).strip()
+    if value:
+        into.credentials.append(
+            source.credential("bearer-token", _file_name(source.place), value=value)
+        )
+
+
+def parse_ssh_config(data: bytes, source: Source, into: Ambient) -> None:
+    """Read `~/.ssh/config` for the agent it names (`IdentityAgent`)."""
+    for number, line in enumerate(_lines(data, source), 1):
+        name, _, value = line.replace("=", " ").partition(" ")
+        if name.lower() == "identityagent" and value.strip().lower() != "none":
+            into.credentials.append(
+                source.credential(
+                    "ssh-agent",
+                    show_name(value.strip().strip('"')),
+                    pointer=f"/{number}",
+                    lifetime=Lifetime.AMBIENT,
+                )
+            )
+
+
+def _lines(data: bytes, source: Source) -> list[str]:
+    text = decode_text(data, source.place)
+    return [line.strip() for line in text.split("\n")[:LINES_LIMIT]]
+
+
+def _file_name(place: str) -> str:
+    return place.rpartition("/")[2]

@@ -1,0 +1,25 @@
+"""What the home connector says of itself."""
+
+from answerable.connectors.formats.clients import HOME_FILES, MANAGED_FILES
+from answerable.connectors.home.parse.table import AMBIENT_FILES
+from answerable.model.connector import ConnectorSpec
+from answerable.model.written import WrittenBy
+
+SPEC = ConnectorSpec(
+    name="home",
+    gives="inventory",
+    location="DIR",
+    about="agent clients and ambient credentials under a home directory",
+    # An agent that runs as this person can write any of these files.
+    written_by=WrittenBy.SELF_REPORTED,
+    reads=tuple(
+        dict.fromkeys(
+            [f"~/{entry.path}" for entry in HOME_FILES]
+            + [f"~/{entry.path}" for entry in AMBIENT_FILES]
+            + ["~/.gitconfig", "~/.config/git/config"]
+            + [entry.path for entry in MANAGED_FILES]
+        )
+    ),
+    permissions=(),
+    collects=("agent-configs", "ambient-credentials"),
+)
