@@ -6,7 +6,7 @@ Names here are fixed: fields may be added, never renamed. Every document is
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class SourceItem(TypedDict):
@@ -177,13 +177,14 @@ class WhoOwnsItem(TypedDict):
 
 
 class ConditionItem(TypedDict):
-    """An open condition and who writes its key."""
+    """An open condition, who writes its key, and who can satisfy it."""
 
     key: str
     operator: str
     values: list[str]
     negated: bool
     asserted_by: str
+    who: NotRequired[str]
 
 
 class AlternativeItem(TypedDict):

@@ -15,7 +15,7 @@ class _Use(msgspec.Struct):
 class _Action(msgspec.Struct):
     name: str
     accessLevel: str = ""  # noqa: N815 - the file's own spelling
-    resourceTypes: list[_Use] = []  # noqa: N815, RUF012 - msgspec copies defaults
+    resourceTypes: list[_Use] = []  # noqa: N815 - msgspec copies defaults
 
 
 class _Type(msgspec.Struct):

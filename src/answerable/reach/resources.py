@@ -1,0 +1,38 @@
+"""Matching of Resource elements: six parts, each a glob of its own."""
+
+from functools import lru_cache
+
+from answerable.reach.context import segments
+from answerable.reach.globs import STAR, literal, matches, overlaps
+
+Parts = tuple[str, ...]
+EVERYTHING: Parts = ("",)  # stands for the pattern `*`, which is not an ARN
+
+
+@lru_cache(maxsize=1 << 16)
+def pattern_parts(pattern: str) -> Parts:
+    """Split a pattern in inner form; `*` alone is `EVERYTHING`."""
+    if pattern.strip(STAR) == "" and pattern:
+        return EVERYTHING
+    return segments(pattern)
+
+
+@lru_cache(maxsize=1 << 16)
+def text_parts(resource: str) -> Parts:
+    """Split a resource's ARN; what is not an ARN has one part."""
+    parts = literal(resource).split(":", 5)
+    return tuple(parts) if len(parts) == 6 else (literal(resource), "")
+
+
+def matches_parts(pattern: Parts, text: Parts) -> bool:
+    """Tell whether a pattern matches a resource (or covers another pattern)."""
+    if pattern is EVERYTHING or pattern == EVERYTHING:
+        return True
+    return len(text) == 6 and all(map(matches, pattern, text))
+
+
+def overlaps_parts(one: Parts, other: Parts) -> bool:
+    """Tell whether some resource matches both patterns."""
+    if EVERYTHING in (one, other):
+        return True
+    return len(one) == len(other) and all(map(overlaps, one, other))
