@@ -22,8 +22,8 @@ from answerable.model.errors import EnvironmentRefused
 Main = Callable[[Sequence[str]], int]
 
 _OBJECTS = f"{CUSTOMER_BUCKET}/*"
-_STORE = "store"
-_COPY = "copy"
+STORE = "store"
+COPY = "copy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,11 @@ class Chapter:
 
 def _damage_copy() -> str:
     """Copy the store and change one byte in the middle of a sealed segment."""
-    shutil.copytree(_STORE, _COPY)
-    segment = sorted(Path(_COPY).glob("segments/**/*.parquet"))[0]
+    segments = sorted(Path(STORE).glob("segments/**/*.parquet"))
+    if not segments:
+        return "(nothing was sealed, so there is nothing to change)"
+    shutil.copytree(STORE, COPY)
+    segment = Path(COPY) / segments[0].relative_to(STORE)
     content = bytearray(segment.read_bytes())
     middle = len(content) // 2
     content[middle] ^= 1
@@ -140,7 +143,7 @@ CHAPTERS = (
             Step(
                 "The same check on the damaged copy names the first record that does "
                 "not hold, and ends with exit code 1.",
-                ("--store", _COPY, "evidence", "verify"),
+                ("--store", COPY, "evidence", "verify"),
                 ends=1,
             ),
         ),
@@ -166,7 +169,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 @contextlib.contextmanager
 def _own_store() -> Iterator[None]:
     before = os.environ.get("ANSWERABLE_STORE")
-    os.environ["ANSWERABLE_STORE"] = _STORE
+    os.environ["ANSWERABLE_STORE"] = STORE
     try:
         yield
     finally:
