@@ -39,19 +39,18 @@ class Known:
             self._engine = None
 
     def sift(
-        self, events: Sequence[AuditEvent], own: str
+        self, events: Sequence[AuditEvent]
     ) -> tuple[list[AuditEvent], int, list[AuditEvent]]:
         """Part new events from known ones.
 
         Args:
             events: A batch.
-            own: This process's open journal.
 
         Returns:
             New events (conflicts among them), how many were duplicates, and the
             conflicts. Nothing is remembered before `remember`.
         """
-        self._catch_up(own)
+        self._catch_up()
         wanted = {event.event_time // DAY_NS for event in events}
         self._load(wanted)
         fresh: list[AuditEvent] = []
@@ -85,7 +84,7 @@ class Known:
             self._days[event.event_time // DAY_NS].add(event.event_id)
             tail[event.event_id] = (*tail.get(event.event_id, ()), event.raw_sha256)
 
-    def _catch_up(self, own: str) -> None:
+    def _catch_up(self) -> None:
         """Take in what other processes sealed, and forget sealed tails."""
         note = self._log.checkpoint()
         if note == self._note:
@@ -98,7 +97,7 @@ class Known:
                 if self._note is not None and entry.journal not in mine:
                     self._days.pop(_day(entry), None)
         for entry in entries:
-            if isinstance(entry, JournalSealed) and entry.journal != own:
+            if isinstance(entry, JournalSealed):
                 self._tails.pop(entry.journal, None)
         self._note = note
 

@@ -12,6 +12,7 @@ from answerable.evidence.tiles import (
     WIDTH,
     entries_path,
     pack_entries,
+    tile_path,
     tiles_after,
     unpack_entries,
     widths,
@@ -135,6 +136,7 @@ class Log:
             note = checkpoint.sign(key, self._keys.seed())
             write_file(self._layout.log / "checkpoint", note)
             reached("log-checkpoint")
+            self._sweep(len(data))
             self._bytes, self._seen = data, note
             self._entries = [*self._entries, *entries]
             return checkpoint
@@ -143,3 +145,22 @@ class Log:
         there = self._layout.log / path
         make_folder(there.parent)
         write_file(there, data)
+
+    def _sweep(self, size: int) -> None:
+        """Remove partial tiles that wider ones hold: nothing covers them any more."""
+        level = 0
+        while count := size >> 8 * level:
+            index, width = divmod(count, WIDTH)
+            for at, wide in ((index - 1, WIDTH), (index, width)):
+                if at < 0:
+                    continue
+                self._narrower(tile_path(level, at, 1), wide)
+                if level == 0:
+                    self._narrower(entries_path(at, 1), wide)
+            level += 1
+
+    def _narrower(self, path: str, width: int) -> None:
+        folder = (self._layout.log / path).parent
+        for old in folder.glob("*") if folder.is_dir() else ():
+            if old.name.isdigit() and int(old.name) < width:
+                old.unlink(missing_ok=True)

@@ -1,13 +1,15 @@
 """Sealing: a closed journal becomes Parquet segments, committed by one log append."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from answerable.evidence.journal import Journal
 from answerable.evidence.merkle import root
 from answerable.evidence.records import (
     MANIFEST_SCHEMA,
+    Entry,
+    JournalOpened,
     JournalSealed,
     Manifest,
     encode_entry,
@@ -47,7 +49,7 @@ def write_segments(
     name: str,
     journal: Journal,
     previous: str,
-    known: Callable[[Engine, str], set[int]],
+    elsewhere: Sequence[Manifest],
     now: int,
 ) -> list[Manifest | JournalSealed]:
     """Write every segment of a journal.
@@ -57,7 +59,8 @@ def write_segments(
         name: The journal.
         journal: Its records.
         previous: Segment before the first, empty for none.
-        known: Tells which rows of the table it is given are sealed already.
+        elsewhere: Segments that other processes sealed since the journal was opened;
+            a record that is in one of them is left out.
         now: UTC nanoseconds.
 
     Returns:
@@ -71,7 +74,7 @@ def write_segments(
             engine.load_records("journal", journal.records)
             engine.run(f"CREATE TABLE parsed AS {from_canonical('journal')}")
             engine.connection.unregister("journal")
-            skipped = known(engine, "parsed")
+            skipped = _sealed_rows(layout, engine, elsewhere)
             for day, part, rows in _plan(engine, skipped):
                 manifest = _write(
                     layout, engine, name, journal, day, part, rows, previous, now
@@ -88,6 +91,42 @@ def write_segments(
         at=str(now),
     )
     return [*manifests, sealed]
+
+
+def sealed_since(entries: Sequence[Entry], name: str) -> list[Manifest]:
+    """Give the segments logged after a journal was opened, by other journals.
+
+    What was logged before, the journal's process knew when it took in events.
+    """
+    start = next(
+        (
+            place
+            for place, entry in enumerate(entries)
+            if isinstance(entry, JournalOpened) and entry.journal == name
+        ),
+        0,
+    )
+    return [
+        entry
+        for entry in entries[start:]
+        if isinstance(entry, Manifest) and entry.journal != name
+    ]
+
+
+def _sealed_rows(
+    layout: Layout, engine: Engine, elsewhere: Sequence[Manifest]
+) -> set[int]:
+    if not elsewhere:
+        return set()
+    listed = ", ".join(
+        quoted(str(layout.segment_file(m.day, m.segment, ".parquet").absolute()))
+        for m in elsewhere
+    )
+    found = engine.run(
+        "SELECT n FROM parsed SEMI JOIN "  # noqa: S608 - our own names
+        f"read_parquet([{listed}], union_by_name=true) USING (event_id, raw_sha256)"
+    )
+    return {int(str(row)) for (row,) in found}
 
 
 def _plan(engine: Engine, skipped: set[int]) -> list[tuple[int, int, list[int]]]:

@@ -13,6 +13,7 @@ import zstandard
 
 from answerable.evidence.canonical import encode_stored
 from answerable.evidence.records import (
+    Entry,
     JournalOpened,
     JournalSealed,
     Manifest,
@@ -27,7 +28,8 @@ from answerable.store.known import Known
 from answerable.store.layout import Layout, open_layout
 from answerable.store.log import Log
 from answerable.store.query import Query
-from answerable.store.segments import write_segments
+from answerable.store.sealer import Sealer
+from answerable.store.segments import sealed_since, write_segments
 from answerable.store.tables import NamedTable
 
 SALT = 16
@@ -96,6 +98,9 @@ class Store:
         self._known = Known(layout, self.keys, self.log)
         self._writer: journals.Writer | None = None
         self._quarantined: set[str] | None = None
+        self._sealer = Sealer(layout.root)
+        self._mine: set[str] = set()
+        self._sealed = 0
 
     @classmethod
     def open(cls, root: Path, *, now: int, create: bool = True) -> "Store":
@@ -121,6 +126,7 @@ class Store:
 
     def close(self) -> None:
         """Let go of the journal and the connections; nothing acknowledged is lost."""
+        self._sealer.wait()
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -143,20 +149,21 @@ class Store:
         """
         if not events:
             return Appended(0, 0, 0)
+        fresh, duplicate, conflicts = self._known.sift(events)
+        if not fresh:
+            return Appended(0, duplicate, 0)
+        salts = os.urandom(SALT * len(fresh))
+        records = [
+            _canonical(event, now, salts[at * SALT : (at + 1) * SALT])
+            for at, event in enumerate(fresh)
+        ]
         writer = self._open_writer(now)
-        fresh, duplicate, conflicts = self._known.sift(events, writer.name)
         if conflicts:
             self._alarm(conflicts, now)
-        if fresh:
-            salts = os.urandom(SALT * len(fresh))
-            records = [
-                _canonical(event, now, salts[at * SALT : (at + 1) * SALT])
-                for at, event in enumerate(fresh)
-            ]
-            writer.append(records)
-            self._known.remember(fresh, writer.name)
+        writer.append(records)
+        self._known.remember(fresh, writer.name)
         if writer.count >= JOURNAL_RECORDS or writer.size >= JOURNAL_BYTES:
-            self.seal(now)
+            self._hand_over(writer, now)
         return Appended(len(fresh), duplicate, len(conflicts))
 
     def seal(self, now: int) -> int:
@@ -169,14 +176,40 @@ class Store:
             VerificationError: A journal or the log was changed on disk.
             EnvironmentRefused: The disk refused; sealing again goes on.
         """
+        before = self._sealed
+        self._sealer.wait()
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+        for name in journals.names(self.layout):
+            self.seal_journal(name, now)
+        self._sealed = self._count_mine()
+        return self._sealed - before
+
+    def _count_mine(self) -> int:
         return sum(
-            self._seal_journal(name, now) for name in journals.names(self.layout)
+            isinstance(entry, Manifest) and entry.journal in self._mine
+            for entry in self.log.entries()
         )
 
-    def _seal_journal(self, name: str, now: int) -> int:
+    def _hand_over(self, writer: journals.Writer, now: int) -> None:
+        """Let a process of its own seal a full journal while more arrives."""
+        writer.close()
+        self._writer = None
+        if not self._sealer.wait() or not self._sealer.start(writer.name, now):
+            for name in journals.names(self.layout):
+                self.seal_journal(name, now)
+
+    def seal_journal(self, name: str, now: int) -> int:
+        """Seal one journal, unless its process is alive.
+
+        Returns:
+            Segments written.
+
+        Raises:
+            VerificationError: The journal or the log was changed on disk.
+            EnvironmentRefused: The disk refused; sealing again goes on.
+        """
         with journals.held(self.layout, name) as mine:
             if not mine:
                 return 0
@@ -186,7 +219,7 @@ class Store:
                     isinstance(e, JournalSealed) and e.journal == name for e in entries
                 )
                 written: list[Manifest | JournalSealed] = []
-                if not done:
+                if not done and not self._never_used(name, entries):
                     journal = journals.load_whole(self.layout, self.keys, name)
                     reached("seal-begin")
                     previous = [e.segment for e in entries if isinstance(e, Manifest)]
@@ -195,7 +228,7 @@ class Store:
                         name,
                         journal,
                         previous[-1] if previous else "",
-                        lambda engine, table: set(),
+                        sealed_since(entries, name),
                         now,
                     )
                     self.log.append(written)
@@ -206,6 +239,15 @@ class Store:
                 self.layout.head_file(name).unlink(missing_ok=True)
                 sync_folder(self.layout.journal)
         return max(len(written) - 1, 0)
+
+    def _never_used(self, name: str, entries: Sequence[Entry]) -> bool:
+        """Tell whether a process ended before its journal was announced.
+
+        Nothing in such a journal was acknowledged, and its header may be cut short.
+        """
+        opened = {e.journal for e in entries if isinstance(e, JournalOpened)}
+        journal = journals.load(self.layout, self.keys, name)
+        return name not in opened and not journal.records
 
     def rows(
         self,
@@ -321,6 +363,7 @@ class Store:
                 writer.close()
                 raise
             self._writer = writer
+            self._mine.add(writer.name)
         return self._writer
 
     def _alarm(self, conflicts: Sequence[AuditEvent], now: int) -> None:

@@ -1,0 +1,374 @@
+"""SQL of lineage: the joints and facts in the events, and the derived chains' cache.
+
+Chains are derived and never sealed. They lie in one file beside the store, under a
+generation that names what they were derived from and a keyed seal; a file of another
+generation, a damaged or a foreign one is derived again, and removing it is harmless.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import msgspec
+import zstandard
+
+from answerable.evidence.records import Manifest
+from answerable.lineage.joints import Joint, JointChains, SignIn
+from answerable.model.event import AuditEvent
+from answerable.model.lineage import ChainKey, Issuance
+from answerable.store import journals
+from answerable.store.columns import NAMES, to_event
+from answerable.store.disk import read_file, write_file
+from answerable.store.tables import ColumnType, NamedTable
+
+if TYPE_CHECKING:
+    from answerable.store.store import Store
+
+# Raised when the same facts would be stitched differently.
+DERIVATION = 1
+_KEY = ("source", "written_by", "identity", "credential", "session", "person", "run")
+_KEYS = ", ".join(_KEY)
+_BELIEVED = "written_by <> 'self-reported'"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A record that an identity was created or deleted.
+
+    Attributes:
+        at: UTC nanoseconds.
+        created: Identity, empty when deleted.
+        deleted: Identity, empty when created.
+        key: The caller's joints.
+        action: What was called.
+        event: Hex event id.
+        source: Log source.
+    """
+
+    at: int
+    created: str
+    deleted: str
+    key: ChainKey
+    action: str
+    event: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """That a credential was seen to act as an identity, first, last and how often."""
+
+    credential: str
+    identity: str
+    first: int
+    last: int
+    count: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrailFacts:
+    """What the events say that stitching and ownership need, each once."""
+
+    joints: tuple[Joint, ...] = ()
+    issuances: tuple[Issuance, ...] = ()
+    sign_ins: tuple[SignIn, ...] = ()
+    changes: tuple[Change, ...] = ()
+    uses: tuple[Use, ...] = ()
+
+
+class _Cached(msgspec.Struct):
+    generation: str
+    facts: TrailFacts
+    chains: tuple[JointChains, ...] | None = None
+    stitched: str = ""
+
+
+_CACHED = msgspec.msgpack.Decoder(_Cached)
+
+
+def facts_generation(store: "Store") -> str:
+    """Name the events that facts were read from."""
+    tails = []
+    for name in journals.names(store.layout):
+        try:
+            tails.append(f"{name}:{store.layout.journal_file(name).stat().st_size}")
+        except FileNotFoundError:
+            continue
+    segments = [e.segment for e in store.log.entries() if isinstance(e, Manifest)]
+    named = "\n".join([str(DERIVATION), *tails, *segments])
+    return hashlib.sha256(named.encode()).hexdigest()
+
+
+def chains_generation(store: "Store") -> str:
+    """Name the events, snapshots and statements that chains were derived from."""
+    said = [
+        o.digest for kind in ("snapshot", "attestation") for o in store.objects(kind)
+    ]
+    named = "\n".join([facts_generation(store), *said])
+    return hashlib.sha256(named.encode()).hexdigest()
+
+
+def load_facts(store: "Store") -> TrailFacts:
+    """Give the facts of all events, from the cache where it is fresh."""
+    generation = facts_generation(store)
+    cached = _load(store)
+    if cached is not None and cached.generation == generation:
+        return cached.facts
+    facts = read_facts(store)
+    _save(store, _Cached(generation, facts))
+    return facts
+
+
+def load_chains(store: "Store") -> tuple[JointChains, ...] | None:
+    """Give the chains where the cache is fresh, else None."""
+    cached = _load(store)
+    if cached is None or cached.chains is None:
+        return None
+    return cached.chains if cached.stitched == chains_generation(store) else None
+
+
+def save_chains(
+    store: "Store", facts: TrailFacts, chains: tuple[JointChains, ...]
+) -> None:
+    """Keep chains under the generation of what they were derived from."""
+    _save(
+        store, _Cached(facts_generation(store), facts, chains, chains_generation(store))
+    )
+
+
+def _file(store: "Store"):  # type: ignore[no-untyped-def]  # pathlib, below
+    return store.root / "derived" / "lineage.bin"
+
+
+def _load(store: "Store") -> _Cached | None:
+    try:
+        data = read_file(_file(store))
+        seal, body = data[:24], data[24:]
+        if seal.decode("ascii", "replace") != _seal(store, body):
+            return None
+        return _CACHED.decode(zstandard.ZstdDecompressor().decompress(body))
+    except (OSError, zstandard.ZstdError, msgspec.DecodeError):
+        return None
+
+
+def _save(store: "Store", cached: _Cached) -> None:
+    body = zstandard.ZstdCompressor(level=1).compress(msgspec.msgpack.encode(cached))
+    path = _file(store)
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        write_file(path, _seal(store, body).encode() + body)
+    except OSError:
+        return  # a cache that cannot be kept is derived again
+
+
+def _seal(store: "Store", body: bytes) -> str:
+    return store.fingerprint("lineage " + hashlib.sha256(body).hexdigest())
+
+
+def read_facts(store: "Store") -> TrailFacts:
+    """Read the facts from the events themselves."""
+    return TrailFacts(
+        joints=tuple(_joints(store)),
+        issuances=tuple(_issuances(store)),
+        sign_ins=tuple(_sign_ins(store)),
+        changes=tuple(_changes(store)),
+        uses=tuple(_uses(store)),
+    )
+
+
+def _key(row: Sequence[object]) -> ChainKey:
+    identity, credential, session, person, run = map(str, row)
+    return ChainKey(identity, credential, session, person, run)
+
+
+def _number(value: object) -> int:
+    return cast("int", value)
+
+
+def _joints(store: "Store") -> Iterable[Joint]:
+    query = f"SELECT DISTINCT {_KEYS} FROM events ORDER BY ALL"  # noqa: S608 - ours
+    for source, written_by, *key in store.rows(query):
+        yield Joint(_key(key), str(source), written_by != "self-reported")
+
+
+def _issuances(store: "Store") -> Iterable[Issuance]:
+    query = (
+        "SELECT event_time, issued, issued_to, issued_until, lower(hex(event_id)), "  # noqa: S608 - ours
+        "source, identity, credential, session, person, run FROM events "
+        f"WHERE issued <> '' AND outcome = 'success' AND {_BELIEVED} "
+        "ORDER BY event_time, event_id"
+    )
+    for at, issued, to, until, event, source, *key in store.rows(query):
+        yield Issuance(
+            _number(at),
+            str(issued),
+            str(to),
+            _number(until),
+            _key(key),
+            str(event),
+            str(source),
+        )
+
+
+def _sign_ins(store: "Store") -> Iterable[SignIn]:
+    """Persons let in, and console sessions of a user, which bear the user's name."""
+    query = (
+        "SELECT min(event_time), who, own, cred, "  # noqa: S608 - ours
+        "min_by(lower(hex(event_id)), (event_time, event_id)), source FROM ("
+        "SELECT event_time, event_id, source, credential AS cred, "
+        "if(contains(identity, ':user/'), identity, '') AS own, "
+        "if(person <> '', person, 'person:' || lower(split_part(identity, '/', -1))) "
+        "AS who FROM events "
+        f"WHERE {_BELIEVED} AND (person <> '' OR (contains(identity, ':user/') "
+        "AND list_contains(facts, ['console', 'true'])))"
+        ") GROUP BY who, own, cred, source ORDER BY ALL"
+    )
+    for at, person, own, credential, event, source in store.rows(query):
+        yield SignIn(
+            _number(at), str(person), str(own), str(credential), str(event), str(source)
+        )
+
+
+def _changes(store: "Store") -> Iterable[Change]:
+    query = (
+        "SELECT event_time, created, deleted, action, lower(hex(event_id)), source, "  # noqa: S608 - ours
+        "identity, credential, session, person, run FROM events "
+        f"WHERE (created <> '' OR deleted <> '') AND outcome = 'success' "
+        f"AND {_BELIEVED} ORDER BY event_time, event_id"
+    )
+    for at, created, deleted, action, event, source, *key in store.rows(query):
+        yield Change(
+            _number(at),
+            str(created),
+            str(deleted),
+            _key(key),
+            str(action),
+            str(event),
+            str(source),
+        )
+
+
+def _uses(store: "Store") -> Iterable[Use]:
+    """Long-lived keys only: sessions end, and their issuance tells more."""
+    query = (
+        "SELECT credential, identity, min(event_time), max(event_time), count(*), "  # noqa: S608 - ours
+        "source FROM events WHERE starts_with(credential, 'cred:aws/AKIA') "
+        f"AND identity <> '' AND {_BELIEVED} GROUP BY ALL ORDER BY ALL"
+    )
+    for credential, identity, first, last, count, source in store.rows(query):
+        yield Use(
+            str(credential),
+            str(identity),
+            _number(first),
+            _number(last),
+            _number(count),
+            str(source),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What events to give.
+
+    Attributes:
+        actions: Patterns, of which one must fit; empty for all. `*` and `?`.
+        resources: Likewise, against any resource of the event.
+        since: UTC nanoseconds, inclusive, 0 for the beginning.
+        until: UTC nanoseconds, exclusive, 0 for the end.
+        keys: Joints and intervals, of which one must fit; None for all.
+        limit: Most events, the newest are given.
+    """
+
+    actions: Sequence[str] = ()
+    resources: Sequence[str] = ()
+    since: int = 0
+    until: int = 0
+    keys: Sequence[tuple[Joint, int, int]] | None = None
+    limit: int = 1000
+
+
+def find_events(store: "Store", wanted: Filter) -> list[AuditEvent]:
+    """Give the events that fit, oldest first; of more than the limit the newest."""
+    where, parameters = _conditions(wanted)
+    tables: dict[str, NamedTable] = {}
+    if wanted.keys is not None:
+        tables["wanted"] = _wanted(wanted.keys)
+        joined = " AND ".join(f"e.{name} = w.{name}" for name in _KEY[:1] + _KEY[2:])
+        where.append(
+            f"EXISTS (SELECT 1 FROM wanted w WHERE {joined} "  # noqa: S608 - ours
+            "AND (e.written_by <> 'self-reported') = w.believed "
+            "AND e.event_time >= w.valid_from AND e.event_time < w.valid_to)"
+        )
+    query = (
+        f"SELECT {NAMES} FROM events e WHERE {' AND '.join(where) or 'true'} "  # noqa: S608 - ours
+        "ORDER BY event_time DESC, event_id DESC LIMIT ?"
+    )
+    rows = store.rows(query, [*parameters, wanted.limit], tables)
+    return [to_event(row) for row in reversed(rows)]
+
+
+def _conditions(wanted: Filter) -> tuple[list[str], list[object]]:
+    where: list[str] = []
+    parameters: list[object] = []
+    for bound, sign in ((wanted.since, ">="), (wanted.until, "<")):
+        if bound:
+            where.append(f"event_time {sign} ?")
+            parameters.append(bound)
+    if wanted.actions:
+        one = "lower(action) LIKE ? ESCAPE '\\'"
+        where.append("(" + " OR ".join([one] * len(wanted.actions)) + ")")
+        parameters += [_like(pattern.lower()) for pattern in wanted.actions]
+    if wanted.resources:
+        parts = []
+        for pattern in wanted.resources:
+            if "*" in pattern or "?" in pattern:
+                parts.append(
+                    "(resource LIKE ? ESCAPE '\\' OR len(list_filter(resources, "
+                    "lambda r: r LIKE ? ESCAPE '\\')) > 0)"
+                )
+                parameters += [_like(pattern)] * 2
+            else:
+                parts.append("(resource = ? OR list_contains(resources, ?))")
+                parameters += [pattern] * 2
+        where.append("(" + " OR ".join(parts) + ")")
+    return where, parameters
+
+
+def _like(pattern: str) -> str:
+    """Spell a pattern of `*` and `?` for LIKE; runs of stars are one."""
+    spelled = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    while "**" in spelled:
+        spelled = spelled.replace("**", "*")
+    return spelled.replace("*", "%").replace("?", "_")
+
+
+def _wanted(keys: Sequence[tuple[Joint, int, int]]) -> NamedTable:
+    text = ColumnType.TEXT
+    columns: Mapping[str, ColumnType] = {
+        "source": text,
+        "believed": ColumnType.BOOL,
+        "identity": text,
+        "credential": text,
+        "session": text,
+        "person": text,
+        "run": text,
+        "valid_from": ColumnType.INT,
+        "valid_to": ColumnType.INT,
+    }
+    rows = [
+        {
+            "source": joint.source,
+            "believed": joint.believed,
+            "identity": joint.key.identity,
+            "credential": joint.key.credential,
+            "session": joint.key.session,
+            "person": joint.key.person,
+            "run": joint.key.run,
+            "valid_from": start,
+            "valid_to": end,
+        }
+        for joint, start, end in keys
+    ]
+    return NamedTable(columns, rows)

@@ -1,0 +1,38 @@
+"""Named views for a person's SQL: what each room shows, registered in one list."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from answerable.store.tables import NamedTable
+
+if TYPE_CHECKING:
+    from answerable.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a maker contributes.
+
+    Attributes:
+        tables: Extra tables by name.
+        views: SELECTs by view name; they see the tables and `events_raw`, which has the
+            columns and types of `Store.rows`' `events`.
+    """
+
+    tables: Mapping[str, NamedTable] = field(default_factory=dict)
+    views: Mapping[str, str] = field(default_factory=dict)
+
+
+Maker = Callable[["Store"], Shown]
+
+
+def gather(store: "Store", makers: tuple[Maker, ...]) -> Shown:
+    """Ask every maker and put the answers together."""
+    tables: dict[str, NamedTable] = {}
+    views: dict[str, str] = {}
+    for maker in makers:
+        shown = maker(store)
+        tables.update(shown.tables)
+        views.update(shown.views)
+    return Shown(tables, views)
