@@ -5,6 +5,7 @@ import msgspec
 from answerable import inventory as room
 from answerable.flows import snapshots
 from answerable.flows.lists import coverage, spelled_time
+from answerable.inventory.people import People
 from answerable.inventory.resolve import Kind
 from answerable.model.document import CandidateItem, Document, EvidenceItem, WhoOwnsItem
 from answerable.model.errors import AmbiguousError, UsageError
@@ -62,12 +63,8 @@ def attest(
 
 
 def _person(inventory: Inventory, text: str) -> PersonId:
-    try:
-        return PersonId(room.resolve(inventory, text, ("person",)))
-    except AmbiguousError:
-        raise
-    except UsageError:
-        return person_id(text)
+    """Make an id; another spelling of a known person becomes that person's."""
+    return People(inventory.facts.persons)(person_id(text))
 
 
 def _subject(inventory: Inventory, text: str) -> str:

@@ -92,8 +92,8 @@ def merge(syncs: Sequence[Sync]) -> Facts:
         syncs: As `ordered` returns them: one per source, newest first.
 
     Returns:
-        Facts with one entry per id, sorted by id. Credentials keep one sighting per
-        place; tools one per agent and place; links and evidence are deduplicated.
+        Facts with one entry per id, sorted by id (a person may have a second, of their
+        own files' saying). Credentials keep one sighting per place; tools one per agent and place; links and evidence are deduplicated.
     """
     spell = Spellings(i for sync in syncs for i in sync.facts.identities)
     spelled = [replace(sync, facts=_spelled(sync.facts, spell)) for sync in syncs]
@@ -114,13 +114,13 @@ def merge(syncs: Sequence[Sync]) -> Facts:
         return tuple(sorted(kept.values(), key=_stable))
 
     def whole(pick: Callable[[Facts], Sequence[Fact]]) -> tuple[Fact, ...]:
-        found: dict[str, list[Fact]] = defaultdict(list)
+        found: dict[tuple[str, bool], list[Fact]] = defaultdict(list)
         told: set[tuple[str, str]] = set()
         for connector, each in zip(connectors, facts, strict=True):
             mine = sorted(pick(each), key=_stable)
             for fact in mine:
                 if (fact.id, connector) not in told:
-                    found[fact.id].append(fact)
+                    found[_apart(fact)].append(fact)
             told |= {(fact.id, connector) for fact in mine}
         return tuple(_completed(found[key]) for key in sorted(found))
 
@@ -176,6 +176,13 @@ def _spelled(facts: Facts, spell: Spellings) -> Facts:
             replace(e, subject=str(spell(e.subject))) for e in facts.evidence
         ),
     )
+
+
+def _apart(
+    fact: Account | Agent | Identity | Person | Policy | Resource,
+) -> tuple[str, bool]:
+    """Keep what a person's own files say of them apart from what is believed."""
+    return fact.id, isinstance(fact, Person) and fact.seen.written_by.believed
 
 
 def _stable(fact: object) -> str:

@@ -60,28 +60,24 @@ class People:
         """Merge persons who share a handle or alias; candidates become persons too.
 
         Args:
-            persons: One per id. Aliases that an agent could have written itself
-                join nobody.
+            persons: Sightings, also several of one id. Aliases that an agent could
+                have written itself join nobody.
             evidence: Every candidate it names is listed, if only by its id.
         """
-        known = {person.id: person for person in persons}
+        named = {person.id for person in persons}
         said: dict[PersonId, list[OwnerEvidence]] = defaultdict(list)
         for item in evidence:
-            if item.person not in known:
+            if item.person not in named:
                 said[item.person].append(item)
-        known |= {key: _implied(key, items) for key, items in said.items()}
-        group = _groups(known.values())
+        known = [*persons, *(_implied(key, items) for key, items in said.items())]
+        # Handles and believed aliases only; an alias of one's own writing is shown.
+        self._head: Mapping[str, PersonId] = _groups(known)
         merged: dict[PersonId, list[Person]] = defaultdict(list)
-        for person in known.values():
-            merged[group[handle(person.id).lower()]].append(person)
+        for person in known:
+            merged[self(person.id)].append(person)
         self.by_id: Mapping[PersonId, Person] = {
             head: _merged(head, found) for head, found in sorted(merged.items())
         }
-        self._head: Mapping[str, PersonId] = {
-            name.lower(): head
-            for head, person in self.by_id.items()
-            for name in (handle(head), *person.aliases)
-        } | group
 
     def __call__(self, person: str) -> PersonId:
         """Return the one id of a person; an unknown handle comes back as is."""
@@ -130,7 +126,9 @@ def _preference(name: str) -> tuple[bool, int, str]:
 
 
 def _merged(head: PersonId, found: Sequence[Person]) -> Person:
-    found = sorted(found, key=lambda p: (p.id != head, p.id))
+    found = sorted(
+        found, key=lambda p: (p.id != head, not p.seen.written_by.believed, repr(p))
+    )
     names = {handle(p.id).lower() for p in found}
     names |= {alias.lower() for p in found for alias in p.aliases}
     return replace(

@@ -1,0 +1,403 @@
+from dataclasses import replace
+
+import pytest
+
+from answerable.inventory import aged, join
+from answerable.model.credential import CredentialClass
+from answerable.model.ids import AgentId, CredentialId
+from answerable.model.person import EvidenceKind, OwnerState
+from answerable.model.policy import Layer
+from answerable.model.sighting import Facts, Sync
+from answerable.model.written import WrittenBy
+from tests.inventory.make import (
+    ACCOUNT,
+    DAY,
+    NOW,
+    agent,
+    arn,
+    credential,
+    evidence,
+    human,
+    identity,
+    link,
+    person,
+    policy,
+    statement,
+    sync,
+    tool,
+)
+
+# The account number 111122223333 is written in it.
+KEY = "cred:aws/AKIARTX3GSDSRRFJNQSQ"
+PROFILE = CredentialId("cred:fp/profile")
+CLAUDE = AgentId("agent:claude-code/home/ana")
+USER = arn("user/report-bot")
+ROLE = arn("role/data-reader")
+
+
+def test_a_key_joins_to_its_user_through_the_key_list() -> None:
+    inventory = join(
+        [
+            sync("aws:a", identities=(identity("user/report-bot"),)),
+            sync("aws-keys:k", links=(link(KEY, USER),)),
+            sync(
+                "home:h",
+                agents=(agent(),),
+                tools=(tool("claude-code/home/ana", "db", CredentialId(KEY)),),
+                credentials=(credential(KEY),),
+            ),
+        ],
+        now=NOW,
+    )
+    found = inventory.credentials[CredentialId(KEY)]
+    assert (found.identity, found.how) == (USER, "list-access-keys")
+    assert inventory.agents[CLAUDE].identities == (USER,)
+
+
+def test_without_a_key_list_only_the_account_is_known() -> None:
+    inventory = join([sync("home:h", credentials=(credential(KEY),))], now=NOW)
+    found = inventory.credentials[CredentialId(KEY)]
+    assert found.identity is None
+    assert found.how == f"account {ACCOUNT}, principal not collected"
+
+
+@pytest.mark.parametrize("key", ["cred:aws/AKIAIOSFODNN7EXAMPLE", "cred:fp/0a1b"])
+def test_a_credential_that_names_no_account_says_so(key: str) -> None:
+    inventory = join([sync("home:h", credentials=(credential(key),))], now=NOW)
+    assert inventory.credentials[CredentialId(key)].how == "principal not collected"
+
+
+def test_a_user_with_a_path_is_the_user_of_the_key_list() -> None:
+    pathed = identity("user/eng/bots/report-bot", unique="AIDA")
+    short = identity("user/Report-Bot", unique="")
+    inventory = join(
+        [
+            sync("aws:a", NOW - DAY, identities=(pathed,)),
+            sync(
+                "aws-keys:k",
+                identities=(short,),
+                links=(link(KEY, short.id),),
+                evidence=(evidence(short.id, "ana@corp.example"),),
+            ),
+        ],
+        now=NOW,
+    )
+    assert [i.id for i in inventory.facts.identities] == [pathed.id]
+    assert inventory.credentials[CredentialId(KEY)].identity == pathed.id
+    assert inventory.owners[pathed.id].person == person("ana@corp.example")
+
+
+def test_users_of_one_name_in_two_accounts_stay_apart() -> None:
+    there = identity("user/x/report-bot", account="999999999999")
+    inventory = join(
+        [
+            sync("aws:a", identities=(there,)),
+            sync("aws-keys:k", links=(link(KEY, USER),)),
+        ],
+        now=NOW,
+    )
+    assert inventory.credentials[CredentialId(KEY)].identity == USER
+
+
+def test_the_key_list_goes_before_the_trail_and_both_before_a_file() -> None:
+    others = [arn("user/a"), arn("user/b")]
+    links = (
+        link(KEY, others[0], "profile-role"),
+        link(KEY, others[1], "trail", NOW + DAY),
+        link(KEY, USER),
+    )
+    inventory = join([sync("aws:a", links=links)], now=NOW)
+    assert inventory.credentials[CredentialId(KEY)].identity == USER
+    inventory = join([sync("aws:a", links=links[:2])], now=NOW)
+    assert inventory.credentials[CredentialId(KEY)].identity == others[1]
+
+
+def test_a_tool_without_a_credential_acts_with_the_ambient_ones_of_its_host() -> None:
+    ambient = CredentialClass.AMBIENT
+    inventory = join(
+        [
+            sync(
+                "home:h",
+                agents=(agent(),),
+                tools=(
+                    tool("claude-code/home/ana", "files"),
+                    tool("claude-code/home/ana", "web", CredentialId("cred:fp/t")),
+                ),
+                credentials=(
+                    credential(PROFILE, cls=ambient, kind="aws-profile"),
+                    credential("cred:fp/else", cls=ambient, scope="home:/home/ben"),
+                    credential("cred:fp/t"),
+                ),
+                links=(link(PROFILE, ROLE, "profile-role"),),
+            )
+        ],
+        now=NOW,
+    )
+    files, web = inventory.agents[CLAUDE].tools
+    assert (files.credentials, files.inherited) == ((PROFILE,), True)
+    assert files.identities == (ROLE,)
+    assert (web.credentials, web.inherited) == ((CredentialId("cred:fp/t"),), False)
+    assert inventory.agents[CLAUDE].identities == (ROLE,)
+
+
+def test_a_tool_that_is_switched_off_is_listed_and_reaches_nothing() -> None:
+    inventory = join(
+        [
+            sync(
+                "home:h",
+                agents=(agent(),),
+                tools=(
+                    tool(
+                        "claude-code/home/ana", "db", CredentialId(KEY), enabled=False
+                    ),
+                ),
+                credentials=(credential(KEY),),
+                links=(link(KEY, USER),),
+            )
+        ],
+        now=NOW,
+    )
+    assert inventory.agents[CLAUDE].tools[0].identities == (USER,)
+    assert inventory.agents[CLAUDE].identities == ()
+
+
+def family(*facts: tuple[str, str]) -> Facts:
+    child = "claude-code/home/ana/reporter"
+    return Facts(
+        agents=(
+            agent(),
+            agent(child, parent="claude-code/home/ana", facts=facts),
+            agent(f"{child}/leaf", parent=child),
+        ),
+        tools=(tool("claude-code/home/ana", "db", CredentialId(KEY)),),
+        credentials=(credential(KEY),),
+        links=(link(KEY, USER),),
+        evidence=(evidence(CLAUDE, "ana", EvidenceKind.HOME),),
+    )
+
+
+def test_a_subagent_that_states_no_tools_has_its_parents() -> None:
+    facts = family(("tools", "inherits all"))
+    inventory = join([_with(facts)], now=NOW)
+    for key in ("reporter", "reporter/leaf"):
+        child = inventory.agents[AgentId(f"{CLAUDE}/{key}")]
+        assert [use.tool.server for use in child.tools] == ["db"]
+        assert child.identities == (USER,)
+        assert inventory.owners[child.agent.id].person == person("ana")
+
+
+def test_a_subagent_that_states_other_tools_has_only_those() -> None:
+    inventory = join([_with(family(("tools", "Read")))], now=NOW)
+    assert inventory.agents[AgentId(f"{CLAUDE}/reporter")].tools == ()
+
+
+def _with(facts: Facts) -> tuple[str, Sync]:
+    return "home:h", Sync("home:h", "home", NOW, facts)
+
+
+def test_parents_in_a_circle_end_somewhere() -> None:
+    agents = (agent("x/a", parent="x/b"), agent("x/b", parent="x/a"))
+    inventory = join([sync("home:h", agents=agents)], now=NOW)
+    assert [e.tools for e in inventory.agents.values()] == [(), ()]
+    assert {o.state for o in inventory.owners.values()} == {OwnerState.NONE}
+
+
+def test_an_agent_that_a_platform_runs_answers_to_the_owner_of_its_role() -> None:
+    runner = agent("agentcore/runner", scope="", runs_as=(ROLE,))
+    inventory = join(
+        [
+            sync(
+                "aws:a",
+                identities=(identity("role/data-reader"),),
+                agents=(runner,),
+                evidence=(evidence(ROLE, "dana@corp.example"),),
+            )
+        ],
+        now=NOW,
+    )
+    owner = inventory.owners[runner.id]
+    assert (owner.state, owner.person) == (
+        OwnerState.INFERRED,
+        person("dana@corp.example"),
+    )
+    assert owner.margin == 0.75
+    assert inventory.agents[runner.id].identities == (ROLE,)
+
+
+def test_a_user_of_whom_nothing_is_said_has_no_owner() -> None:
+    inventory = join(
+        [
+            sync("aws:a", identities=(identity("user/report-bot"),)),
+            sync("aws-keys:k", links=(link(KEY, USER),)),
+        ],
+        now=NOW,
+    )
+    assert inventory.owners[USER].state is OwnerState.NONE
+    assert inventory.owners[KEY].state is OwnerState.NONE
+
+
+def test_a_credential_answers_to_the_owner_of_its_identity() -> None:
+    facts = family()
+    inventory = join(
+        [
+            _with(facts),
+            sync("aws:a", evidence=(evidence(USER, "ben@corp.example"),)),
+        ],
+        now=NOW,
+    )
+    assert inventory.owners[KEY].person == person("ben@corp.example")
+
+
+def test_a_credential_of_nobody_answers_to_the_home_it_is_used_in() -> None:
+    inventory = join([_with(family())], now=NOW)
+    owner = inventory.owners[KEY]
+    assert (owner.person, owner.score) == (person("ana"), 0.85)
+
+
+def test_a_role_that_may_tag_itself_does_not_choose_its_owner() -> None:
+    may, attached = policy(ROLE, statement("iam:TagRole", "*"))
+    runner = agent("agentcore/runner", scope="", runs_as=(ROLE,))
+    said = sync(
+        "aws:a",
+        identities=(identity("role/data-reader"),),
+        agents=(runner,),
+        policies=(may,),
+        attachments=(attached,),
+        evidence=(evidence(ROLE, "dana@corp.example"),),
+    )
+    inventory = join([said], now=NOW)
+    for subject in (ROLE, runner.id):
+        owner = inventory.owners[subject]
+        assert owner.state is OwnerState.NONE
+        assert [c.person for c in owner.candidates] == [person("dana@corp.example")]
+        assert owner.candidates[0].evidence[0][1] == 0.0
+
+
+def test_a_role_that_trusts_github_answers_to_the_code_owners_of_its_pipeline() -> None:
+    pipeline = agent("github-actions/repo/agent.yml", scope="", runs_as=(ROLE,))
+    trust, attached = policy(ROLE, layer=Layer.TRUST)
+    owns = evidence(pipeline.id, "ana@corp.example", EvidenceKind.CODEOWNERS)
+    repo = sync("repo:r", agents=(pipeline,), evidence=(owns,))
+    plain = join(
+        [repo, sync("aws:a", identities=(identity("role/data-reader"),))], now=NOW
+    )
+    assert plain.owners[ROLE].state is OwnerState.NONE
+
+    lets_in = replace(
+        statement("sts:AssumeRoleWithWebIdentity", ""),
+        resources=(),
+        principals=(
+            (
+                "Federated",
+                f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com",
+            ),
+        ),
+    )
+    trust = replace(trust, statements=(lets_in,))
+    aws = sync(
+        "aws:a",
+        identities=(identity("role/data-reader"),),
+        policies=(trust,),
+        attachments=(attached,),
+    )
+    owner = join([repo, aws], now=NOW).owners[ROLE]
+    assert (owner.state, owner.score) == (OwnerState.SUGGESTED, 0.6)
+
+
+def test_a_removed_policy_is_gone_with_the_newer_sync_of_its_connector() -> None:
+    old, was = policy(ROLE, statement("*", "*"))
+    words = ("identity-policies",)
+    role = identity("role/data-reader")
+    before = sync(
+        "aws:jan",
+        NOW - 30 * DAY,
+        identities=(role,),
+        policies=(old,),
+        attachments=(was,),
+        evidence=(evidence(ROLE, "old@corp.example"),),
+        collected=words,
+    )
+    after = sync("aws:feb", identities=(role,), collected=words)
+    inventory = join([before, after], now=NOW)
+    assert inventory.facts.attachments == ()
+    assert inventory.facts.evidence == ()
+    # A newer sync that was not allowed to read policies takes none away.
+    blind = sync("aws:feb", identities=(role,))
+    assert join([before, blind], now=NOW).facts.attachments == (was,)
+
+
+def test_what_one_connector_did_not_collect_comes_from_another() -> None:
+    tagged = identity("user/report-bot", unique="AIDA", tags=(("Owner", "ana"),))
+    bare = identity("user/report-bot", unique="", used=5)
+    inventory = join(
+        [
+            sync("aws:a", NOW - DAY, identities=(tagged,)),
+            sync("aws-keys:k", identities=(bare,)),
+        ],
+        now=NOW,
+    )
+    (found,) = inventory.facts.identities
+    assert (found.unique_id, found.tags, found.last_used_at) == (
+        "AIDA",
+        (("Owner", "ana"),),
+        5,
+    )
+
+
+def test_ownership_ages_and_facts_stay() -> None:
+    inventory = join(
+        [
+            sync(
+                "aws:a",
+                identities=(identity("role/data-reader"),),
+                evidence=(evidence(ROLE, "ana@corp.example"),),
+            )
+        ],
+        now=NOW,
+    )
+    later = aged(inventory, NOW + 540 * DAY)
+    assert inventory.owners[ROLE].state is OwnerState.INFERRED
+    assert later.owners[ROLE].state is OwnerState.SUGGESTED
+    assert later.owners[ROLE].score == pytest.approx(0.375)
+    assert later.facts == inventory.facts
+
+
+def test_candidates_are_people_too() -> None:
+    inventory = join(
+        [
+            sync(
+                "aws:a",
+                persons=(human("ana@corp.example", "ana"),),
+                evidence=(evidence(ROLE, "ana"), evidence(USER, "ben@corp.example")),
+            )
+        ],
+        now=NOW,
+    )
+    assert set(inventory.persons) == {
+        person("ana@corp.example"),
+        person("ben@corp.example"),
+    }
+    assert inventory.owners[ROLE].person == person("ana@corp.example")
+
+
+def test_a_home_lists_its_person_once_and_believes_no_alias_from_its_files() -> None:
+    folder = human("ana")
+    said = human("ana", "boss@corp.example", by=WrittenBy.SELF_REPORTED)
+    inventory = join(
+        [
+            sync("home:h", persons=(folder, said)),
+            sync("aws:a", evidence=(evidence(ROLE, "boss@corp.example"),)),
+        ],
+        now=NOW,
+    )
+    assert set(inventory.persons) == {person("ana"), person("boss@corp.example")}
+    assert inventory.persons[person("ana")].aliases == ("boss@corp.example",)
+    assert inventory.owners[ROLE].person == person("boss@corp.example")
+
+
+def test_coverage_names_every_source_with_its_age() -> None:
+    inventory = join([sync("home:h", NOW - DAY), sync("aws:a")], now=NOW, name="n")
+    assert [(c.source, c.at) for c in inventory.coverage] == [
+        ("aws:a", NOW),
+        ("home:h", NOW - DAY),
+    ]
