@@ -1,14 +1,18 @@
 """Run the command line in a process of its own, and see what it took."""
 
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 ANSWERABLE = (sys.executable, "-m", "answerable")
+_EVERY = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,42 @@ class Took:
     out: str
 
 
-def run(argv: Sequence[str], more: Mapping[str, str] | None = None) -> Took:
+class Peak(threading.Thread):
+    """Samples the resident memory of a process and all its children, together.
+
+    The kernel's own peak is that of the largest single process; a page that two of
+    them share counts twice here, so this errs on the high side. Without /proc there
+    is only the kernel's.
+    """
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.pid = pid
+        self.bytes = 0
+        self.done = threading.Event()
+
+    def run(self) -> None:
+        while not self.done.wait(_EVERY):
+            self.bytes = max(self.bytes, sum(map(resident, family(self.pid))))
+
+
+def family(pid: int) -> Iterator[int]:
+    """Yield a process and its descendants."""
+    yield pid
+    with contextlib.suppress(OSError):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            yield from family(int(child))
+
+
+def resident(pid: int) -> int:
+    """Return resident bytes, 0 when the process is gone."""
+    with contextlib.suppress(OSError, IndexError):
+        pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+    return 0
+
+
+def run(argv: Sequence[str]) -> Took:
     """Run a command to its end.
 
     Raises:
@@ -29,11 +68,12 @@ def run(argv: Sequence[str], more: Mapping[str, str] | None = None) -> Took:
     """
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         started = time.perf_counter()
-        process = subprocess.Popen(
-            argv, stdout=out, stderr=err, env={**os.environ, **(more or {})}
-        )
+        process = subprocess.Popen(argv, stdout=out, stderr=err)
+        peak = Peak(process.pid)
+        peak.start()
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started
+        peak.done.set()
         process.returncode = os.waitstatus_to_exitcode(status)
         texts = []
         for file in (out, err):
@@ -44,8 +84,13 @@ def run(argv: Sequence[str], more: Mapping[str, str] | None = None) -> Took:
             f"{' '.join(argv)} ended with {process.returncode}: {texts[1][-500:]}"
         )
     # Linux counts ru_maxrss in KiB, macOS in bytes.
-    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    return Took(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit, texts[0])
+    kernel = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return Took(
+        wall,
+        usage.ru_utime + usage.ru_stime,
+        max(peak.bytes, kernel) / (1 << 20),
+        texts[0],
+    )
 
 
 def answerable(*argv: str) -> Took:

@@ -16,7 +16,8 @@ _HOW = """\
 - An ingest figure is one whole process: `answerable ingest cloudtrail:DIR` into a new
   store, from interpreter start to exit, with every event parsed, journalled durably,
   sealed, logged, signed, and its chain derived. Wall time; both cores may be used.
-- Peak memory is the largest resident set of that process, as the kernel counts it.
+- Peak memory is the resident memory of that process and its children together, sampled
+  every 20 ms, or the kernel's own peak where that is higher.
 - "Segment" is the Parquet files, "leaves" the hashes beside them; "whole store" is
   every file, with log, journal, objects and cache.
 - Trace questions are asked in one process: the first time with nothing loaded but the
