@@ -1,10 +1,15 @@
 """Checkpoints (C2SP tlog-checkpoint): origin, tree size and root in a signed note."""
 
 import base64
-import binascii
 from dataclasses import dataclass
 
-from answerable.evidence.note import PublicKey, note_text, open_note, sign_note
+from answerable.evidence.note import (
+    PublicKey,
+    note_text,
+    open_note,
+    sign_note,
+    unbase64,
+)
 from answerable.model.errors import VerificationError
 
 
@@ -42,11 +47,7 @@ def read_checkpoint(note: bytes, key: PublicKey | None) -> Checkpoint:
     # Nothing but ASCII digits, and no leading zero (C2SP tlog-checkpoint).
     if not (number.isascii() and number.isdigit()) or str(int(number[:20])) != number:
         raise VerificationError("the checkpoint's tree size is malformed")
-    try:
-        root = base64.b64decode(lines[2], validate=True)
-    except (binascii.Error, ValueError):
-        raise VerificationError("the checkpoint's root is malformed") from None
-    # Unused bits of the last letter must be zero, or two texts mean one root.
-    if len(root) != 32 or base64.b64encode(root).decode("ascii") != lines[2]:
+    root = unbase64(lines[2])
+    if root is None or len(root) != 32:
         raise VerificationError("the checkpoint's root is malformed")
     return Checkpoint(lines[0], int(number), root)

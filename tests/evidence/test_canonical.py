@@ -1,0 +1,184 @@
+"""The canonical encoding is frozen, canonical, and loses nothing."""
+
+import dataclasses
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from answerable.evidence import canonical
+from answerable.model.errors import VerificationError
+from answerable.model.event import AuditEvent, Outcome
+from answerable.model.ids import EventId
+from answerable.model.written import WrittenBy
+
+INT64 = st.integers(-(2**63), 2**63 - 1)
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+TEXTS = st.lists(TEXT, max_size=3).map(tuple)
+
+EVENTS = st.builds(
+    AuditEvent,
+    event_id=st.binary(min_size=16, max_size=16).map(EventId),
+    event_time=INT64,
+    source=TEXT,
+    scope=TEXT,
+    written_by=st.sampled_from(WrittenBy),
+    raw_sha256=st.binary(min_size=32, max_size=32),
+    action=TEXT,
+    outcome=st.sampled_from(Outcome),
+    native_id=TEXT,
+    identity=TEXT,
+    session=TEXT,
+    credential=TEXT,
+    person=TEXT,
+    resource=TEXT,
+    resource_prefix=TEXT,
+    resources=TEXTS,
+    source_ip=TEXT,
+    issued=TEXT,
+    issued_to=TEXT,
+    issued_until=INT64,
+    created=TEXT,
+    deleted=TEXT,
+    decision_id=TEXT,
+    run=TEXT,
+    entities=TEXTS,
+    facts=st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple),
+    recorder=TEXT,
+    sequence=INT64,
+    ingest_time=INT64,
+    salt=st.binary(max_size=16),
+    schema=st.integers(0, 3),
+)
+
+
+def vectors() -> list[dict[str, Any]]:
+    path = Path(__file__).with_name("vectors.json")
+    listed: list[dict[str, Any]] = json.loads(path.read_text())["events"]
+    return listed
+
+
+def event_of(fields: dict[str, Any]) -> AuditEvent:
+    made = dict(fields)
+    for name in ("event_id", "raw_sha256", "salt"):
+        if name in made:
+            made[name] = bytes.fromhex(made[name])
+    for name in ("event_time", "issued_until", "sequence", "ingest_time", "schema"):
+        if name in made:
+            made[name] = int(made[name])
+    made["written_by"] = WrittenBy(made["written_by"])
+    made["outcome"] = Outcome(made["outcome"])
+    for name in ("resources", "entities"):
+        made[name] = tuple(made.get(name, ()))
+    made["facts"] = tuple((key, value) for key, value in made.get("facts", ()))
+    return AuditEvent(**made)
+
+
+@given(event=EVENTS)
+def test_the_encoding_is_what_the_slow_encoder_writes(
+    slow: ModuleType, event: AuditEvent
+) -> None:
+    assert canonical.encode(event) == slow.encode(event)
+
+
+@given(EVENTS)
+def test_decoding_gives_the_event_back(event: AuditEvent) -> None:
+    assert canonical.decode(canonical.encode(event)) == event
+
+
+@given(EVENTS, st.data())
+def test_a_changed_field_changes_the_bytes(event: AuditEvent, data: Any) -> None:
+    name = data.draw(st.sampled_from([f.name for f in dataclasses.fields(event)]))
+    other = data.draw(EVENTS)
+    changed = dataclasses.replace(event, **{name: getattr(other, name)})
+    same = getattr(event, name) == getattr(other, name)
+    assert (canonical.encode(changed) == canonical.encode(event)) is same
+
+
+@given(EVENTS, st.integers(0, 10_000), st.integers(1, 255))
+def test_other_bytes_are_another_event_or_none(
+    event: AuditEvent, place: int, change: int
+) -> None:
+    data = bytearray(canonical.encode(event))
+    data[place % len(data)] ^= change
+    try:
+        decoded = canonical.decode(bytes(data))
+    except VerificationError:
+        return
+    assert decoded != event
+    assert canonical.encode(decoded) == data
+
+
+def test_a_default_made_at_run_time_is_left_out_too() -> None:
+    event = event_of(vectors()[0]["fields"])
+    empty = "".join(list("ab")[:0])
+    made = dataclasses.replace(
+        event, native_id=empty, resources=tuple(list("a")[:0]), sequence=int("0")
+    )
+    assert canonical.encode(made) == canonical.encode(event)
+
+
+def test_every_field_of_an_event_has_its_place_in_the_encoding() -> None:
+    names = sorted(field.name for field in dataclasses.fields(AuditEvent))
+    assert list(canonical.FIELDS) == names
+    assert list(canonical._Wire.__struct_fields__) == names
+
+
+@pytest.mark.parametrize("vector", vectors(), ids=lambda v: v["name"])
+def test_the_test_vectors_are_frozen(vector: dict[str, Any]) -> None:
+    event = event_of(vector["fields"])
+    assert canonical.encode(event).decode() == vector["canonical"]
+    assert canonical.decode(vector["canonical"].encode()) == event
+
+
+@pytest.mark.parametrize("vector", vectors(), ids=lambda v: v["name"])
+def test_the_leaf_hashes_of_the_vectors_are_frozen(
+    vector: dict[str, Any], slow: ModuleType
+) -> None:
+    assert slow.tree([vector["canonical"].encode()]).hex() == vector["leaf"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{}",
+        b"null",
+        b"[" * 5000,
+        b'{"action":1.5}',
+        b"\xff",
+    ],
+)
+def test_what_is_no_event_is_refused(data: bytes) -> None:
+    with pytest.raises(VerificationError):
+        canonical.decode(data)
+
+
+def test_spaces_unsorted_keys_and_written_defaults_are_refused() -> None:
+    text = vectors()[0]["canonical"]
+    for other in (
+        text.replace(":", ": ", 1),
+        text.replace("{", '{"credential":"",', 1),
+        text.replace('"action"', '"source_ip":"10.0.0.1","action"', 1),
+        text.replace('"event_time":"', '"event_time":"0', 1),
+        text.replace('"event_id":"', '"event_id":"AA', 1),
+    ):
+        assert other != text
+        with pytest.raises(VerificationError):
+            canonical.decode(other.encode())
+
+
+def test_an_integer_beyond_64_bits_is_refused() -> None:
+    event = event_of(vectors()[0]["fields"])
+    with pytest.raises(ValueError, match="64 bits"):
+        canonical.encode(dataclasses.replace(event, event_time=2**63))
+
+
+def test_a_lone_surrogate_is_refused() -> None:
+    event = event_of(vectors()[0]["fields"])
+    with pytest.raises(ValueError, match="surrogates"):
+        canonical.encode(dataclasses.replace(event, action="\ud800"))
