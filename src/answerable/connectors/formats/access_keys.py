@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from answerable.connectors.formats.aws_answers import (
+    UNREADABLE,
     Answer,
     Fields,
     Stamp,
@@ -137,7 +138,7 @@ def _entry(reading: _Reading, key: str, raw: msgspec.Raw, base: str) -> bool:
             reading.used[key] = stamp_ns(used.last_used_date)
             return True
         fields = msgspec.json.decode(raw, type=Fields)
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         return False
     if "AccessKeyMetadata" not in fields:
         return False
@@ -151,7 +152,7 @@ def _metadata(reading: _Reading, fields: Fields, base: str) -> None:
         reading.problem(base, "the answer says that more follow, and they are not here")
     try:
         raws = msgspec.json.decode(fields["AccessKeyMetadata"], type=list[msgspec.Raw])
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         reading.problem(place, why_invalid(error))
         return
     for index, raw in enumerate(raws):
@@ -161,7 +162,7 @@ def _metadata(reading: _Reading, fields: Fields, base: str) -> None:
 def _record(reading: _Reading, raw: msgspec.Raw, place: str) -> None:
     try:
         key = msgspec.json.decode(raw, type=Metadata)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         reading.problem(place, why_invalid(error))
         return
     if not is_access_key_id(key.access_key_id):
@@ -173,7 +174,7 @@ def _record(reading: _Reading, raw: msgspec.Raw, place: str) -> None:
 def _word(raw: msgspec.Raw) -> str:
     try:
         text = msgspec.json.decode(raw, type=str)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return ""
     return text if len(text) == 12 and text.isdecimal() else ""
 

@@ -16,6 +16,9 @@ from answerable.model.errors import ParseError, UsageError
 Fields = dict[str, msgspec.Raw]
 Stamp = str | float | int | None
 
+# Everything that a typed decoder raises over hostile bytes.
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HINT = "expected what the AWS CLI prints with --output json"
 
@@ -62,13 +65,13 @@ def answers(data: bytes, place: str) -> tuple[Answer, ...]:
     if not data.strip():
         raise _bad("the file is empty", place)
     try:
-        found = _objects(msgspec.json.decode(data, type=msgspec.Raw), place)
-    except msgspec.DecodeError:
-        found = [
-            fields for text in _split(data, place) for fields in _objects(text, place)
-        ]
+        whole: bytes | None = bytes(msgspec.json.decode(data, type=msgspec.Raw))
     except RecursionError:
         raise _bad("the JSON is nested too deeply", place) from None
+    except UNREADABLE:
+        whole = None
+    texts = _split(data, place) if whole is None else (whole,)
+    found = [fields for text in texts for fields in _objects(text, place)]
     if len(found) == 1:
         return (Answer("", found[0]),)
     return tuple(Answer(f"/{index}", fields) for index, fields in enumerate(found))
@@ -115,7 +118,11 @@ def stamp_ns(stamp: Stamp) -> int:
 
 def why_invalid(error: Exception) -> str:
     """Say in one line what a typed decoder did not like; it never quotes values."""
-    return str(error).splitlines()[0][:200] if str(error) else "not readable"
+    if isinstance(error, UnicodeDecodeError):
+        return "the text is not UTF-8"
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return str(error).split("\n", 1)[0][:200]
 
 
 def _bad(message: str, place: str, offset: int = -1) -> ParseError:
@@ -133,16 +140,13 @@ def _utf8(data: bytes, place: str) -> bytes:
     return data.removeprefix(b"\xef\xbb\xbf")
 
 
-def _objects(text: msgspec.Raw | bytes, place: str) -> list[Fields]:
+def _objects(text: bytes, place: str) -> list[Fields]:
     """Decode one document: an object, or an array of objects."""
     try:
         whole = msgspec.json.decode(text, type=Fields | list[Fields])
-    except msgspec.DecodeError as error:
-        raise _bad(f"not an answer of the AWS API: {why_invalid(error)}", place) from (
-            None
-        )
-    except RecursionError:
-        raise _bad("the JSON is nested too deeply", place) from None
+    except UNREADABLE as error:
+        why = f"not an answer of the AWS API: {why_invalid(error)}"
+        raise _bad(why, place) from None
     return whole if isinstance(whole, list) else [whole]
 
 

@@ -10,7 +10,12 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from answerable.connectors.formats.aws_answers import Answer, Stamp, why_invalid
+from answerable.connectors.formats.aws_answers import (
+    UNREADABLE,
+    Answer,
+    Stamp,
+    why_invalid,
+)
 from answerable.model.errors import IdError
 from answerable.model.ids import Arn
 from answerable.model.sighting import Problem, ProblemKind
@@ -176,9 +181,9 @@ def _into(
         try:
             record = decoder.decode(raw)
             parts = Arn.parse(record.arn)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             problems.append(Problem(ProblemKind.INVALID, place, why_invalid(error)))
-        except (IdError, RecursionError):
+        except IdError:
             problems.append(Problem(ProblemKind.INVALID, place, "has no usable Arn"))
         else:
             # Pages that overlap repeat a record; the first one stands.
@@ -192,7 +197,7 @@ def _raws(
         return []
     try:
         return msgspec.json.decode(answer.fields[name], type=list[msgspec.Raw])
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         place = f"{base}/{name}"
         problems.append(Problem(ProblemKind.INVALID, place, why_invalid(error)))
         return []

@@ -21,7 +21,7 @@ from answerable.connectors.aws.parse.details import (
 )
 from answerable.connectors.aws.parse.owners import owners
 from answerable.connectors.aws.parse.resources import resources
-from answerable.connectors.formats.aws_answers import stamp_ns
+from answerable.connectors.formats.aws_answers import UNREADABLE, stamp_ns
 from answerable.connectors.formats.iam_policy import parse_policy, unread_policy
 from answerable.model.agent import Agent
 from answerable.model.errors import ParseError
@@ -134,7 +134,7 @@ def _text(document: msgspec.Raw) -> bytes | str:
         return raw
     try:
         return msgspec.json.decode(raw, type=str)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return raw
 
 

@@ -10,7 +10,12 @@ from typing import TypeVar
 
 import msgspec
 
-from answerable.connectors.formats.aws_answers import Answer, Fields, why_invalid
+from answerable.connectors.formats.aws_answers import (
+    UNREADABLE,
+    Answer,
+    Fields,
+    why_invalid,
+)
 from answerable.model.sighting import Problem, ProblemKind
 
 FIELDS = (
@@ -144,7 +149,7 @@ def _decode(
 ) -> DecodedT | None:
     try:
         return msgspec.json.decode(raw, type=kind)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         tree.problem(place, why_invalid(error))
         return None
 
