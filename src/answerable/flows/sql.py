@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from answerable.flows import stitch
 from answerable.model.document import Coverage, Document
 from answerable.model.inventory import Inventory
 from answerable.store import views
@@ -14,7 +15,7 @@ _TEXT, _TEXTS = ColumnType.TEXT, ColumnType.TEXTS
 _TIME, _BOOL, _FLOAT = ColumnType.TIME, ColumnType.BOOL, ColumnType.FLOAT
 
 # Other rooms' views plug in here.
-MAKERS: tuple[views.Maker, ...] = ()
+MAKERS: tuple[views.Maker, ...] = (stitch.shown,)
 
 
 def sql(store: Store, inventory: Inventory, text: str, *, now: int) -> Document:

@@ -5,9 +5,11 @@ generation that names what they were derived from and a keyed seal; a file of an
 generation, a damaged or a foreign one is derived again, and removing it is harmless.
 """
 
+import contextlib
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import msgspec
@@ -15,12 +17,10 @@ import zstandard
 
 from answerable.evidence.records import Manifest
 from answerable.lineage.joints import Joint, JointChains, SignIn
-from answerable.model.event import AuditEvent
+from answerable.model.errors import EnvironmentRefused
 from answerable.model.lineage import ChainKey, Issuance
 from answerable.store import journals
-from answerable.store.columns import NAMES, to_event
-from answerable.store.disk import read_file, write_file
-from answerable.store.tables import ColumnType, NamedTable
+from answerable.store.disk import make_folder, read_file, write_file
 
 if TYPE_CHECKING:
     from answerable.store.store import Store
@@ -138,7 +138,7 @@ def save_chains(
     )
 
 
-def _file(store: "Store"):  # type: ignore[no-untyped-def]  # pathlib, below
+def _file(store: "Store") -> Path:
     return store.root / "derived" / "lineage.bin"
 
 
@@ -149,18 +149,18 @@ def _load(store: "Store") -> _Cached | None:
         if seal.decode("ascii", "replace") != _seal(store, body):
             return None
         return _CACHED.decode(zstandard.ZstdDecompressor().decompress(body))
-    except (OSError, zstandard.ZstdError, msgspec.DecodeError):
+    except (FileNotFoundError, EnvironmentRefused, zstandard.ZstdError):
+        return None
+    except msgspec.DecodeError:
         return None
 
 
 def _save(store: "Store", cached: _Cached) -> None:
     body = zstandard.ZstdCompressor(level=1).compress(msgspec.msgpack.encode(cached))
     path = _file(store)
-    try:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        write_file(path, _seal(store, body).encode() + body)
-    except OSError:
-        return  # a cache that cannot be kept is derived again
+    with contextlib.suppress(EnvironmentRefused):  # not kept: derived again
+        make_folder(path.parent)
+        write_file(path, _seal(store, body).encode() + body, sync=False)
 
 
 def _seal(store: "Store", body: bytes) -> str:
@@ -266,109 +266,3 @@ def _uses(store: "Store") -> Iterable[Use]:
             _number(count),
             str(source),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """What events to give.
-
-    Attributes:
-        actions: Patterns, of which one must fit; empty for all. `*` and `?`.
-        resources: Likewise, against any resource of the event.
-        since: UTC nanoseconds, inclusive, 0 for the beginning.
-        until: UTC nanoseconds, exclusive, 0 for the end.
-        keys: Joints and intervals, of which one must fit; None for all.
-        limit: Most events, the newest are given.
-    """
-
-    actions: Sequence[str] = ()
-    resources: Sequence[str] = ()
-    since: int = 0
-    until: int = 0
-    keys: Sequence[tuple[Joint, int, int]] | None = None
-    limit: int = 1000
-
-
-def find_events(store: "Store", wanted: Filter) -> list[AuditEvent]:
-    """Give the events that fit, oldest first; of more than the limit the newest."""
-    where, parameters = _conditions(wanted)
-    tables: dict[str, NamedTable] = {}
-    if wanted.keys is not None:
-        tables["wanted"] = _wanted(wanted.keys)
-        joined = " AND ".join(f"e.{name} = w.{name}" for name in _KEY[:1] + _KEY[2:])
-        where.append(
-            f"EXISTS (SELECT 1 FROM wanted w WHERE {joined} "  # noqa: S608 - ours
-            "AND (e.written_by <> 'self-reported') = w.believed "
-            "AND e.event_time >= w.valid_from AND e.event_time < w.valid_to)"
-        )
-    query = (
-        f"SELECT {NAMES} FROM events e WHERE {' AND '.join(where) or 'true'} "  # noqa: S608 - ours
-        "ORDER BY event_time DESC, event_id DESC LIMIT ?"
-    )
-    rows = store.rows(query, [*parameters, wanted.limit], tables)
-    return [to_event(row) for row in reversed(rows)]
-
-
-def _conditions(wanted: Filter) -> tuple[list[str], list[object]]:
-    where: list[str] = []
-    parameters: list[object] = []
-    for bound, sign in ((wanted.since, ">="), (wanted.until, "<")):
-        if bound:
-            where.append(f"event_time {sign} ?")
-            parameters.append(bound)
-    if wanted.actions:
-        one = "lower(action) LIKE ? ESCAPE '\\'"
-        where.append("(" + " OR ".join([one] * len(wanted.actions)) + ")")
-        parameters += [_like(pattern.lower()) for pattern in wanted.actions]
-    if wanted.resources:
-        parts = []
-        for pattern in wanted.resources:
-            if "*" in pattern or "?" in pattern:
-                parts.append(
-                    "(resource LIKE ? ESCAPE '\\' OR len(list_filter(resources, "
-                    "lambda r: r LIKE ? ESCAPE '\\')) > 0)"
-                )
-                parameters += [_like(pattern)] * 2
-            else:
-                parts.append("(resource = ? OR list_contains(resources, ?))")
-                parameters += [pattern] * 2
-        where.append("(" + " OR ".join(parts) + ")")
-    return where, parameters
-
-
-def _like(pattern: str) -> str:
-    """Spell a pattern of `*` and `?` for LIKE; runs of stars are one."""
-    spelled = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    while "**" in spelled:
-        spelled = spelled.replace("**", "*")
-    return spelled.replace("*", "%").replace("?", "_")
-
-
-def _wanted(keys: Sequence[tuple[Joint, int, int]]) -> NamedTable:
-    text = ColumnType.TEXT
-    columns: Mapping[str, ColumnType] = {
-        "source": text,
-        "believed": ColumnType.BOOL,
-        "identity": text,
-        "credential": text,
-        "session": text,
-        "person": text,
-        "run": text,
-        "valid_from": ColumnType.INT,
-        "valid_to": ColumnType.INT,
-    }
-    rows = [
-        {
-            "source": joint.source,
-            "believed": joint.believed,
-            "identity": joint.key.identity,
-            "credential": joint.key.credential,
-            "session": joint.key.session,
-            "person": joint.key.person,
-            "run": joint.key.run,
-            "valid_from": start,
-            "valid_to": end,
-        }
-        for joint, start, end in keys
-    ]
-    return NamedTable(columns, rows)

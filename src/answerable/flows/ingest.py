@@ -1,0 +1,150 @@
+"""`ingest`: audit logs to sealed evidence."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+from answerable.connectors import table
+from answerable.flows.lists import problem_line, spelled_time
+from answerable.model.connector import EventBatch, EventContext, no_progress
+from answerable.model.document import Document, IngestItem, SourceItem
+from answerable.model.errors import UsageError
+from answerable.model.event import AuditEvent, Quarantined
+from answerable.model.sighting import Problem
+from answerable.store.store import Store
+
+# Events that become durable together: small files share a batch.
+TOGETHER = 10_000
+_ASIDE_BYTES = 8 << 20
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(slots=True)
+class _Counts:
+    read: int = 0
+    stored: int = 0
+    duplicate: int = 0
+    conflict: int = 0
+    quarantined: int = 0
+    skipped: int = 0
+    places: int = 0
+    place: str = ""
+    problems: list[Problem] = field(default_factory=list)
+
+
+def ingest(
+    store: Store,
+    sources: Sequence[str],
+    *,
+    now: int,
+    progress: Progress = no_progress,
+) -> Document:
+    """Read audit logs, store what is new, and seal it.
+
+    Args:
+        store: Where to.
+        sources: `NAME:PATH`, e.g. `cloudtrail:logs/`.
+        now: UTC nanoseconds.
+        progress: Called with bytes read, bytes in all, and the place.
+
+    Returns:
+        An item per source; partial when something could not be read or was set aside.
+
+    Raises:
+        UsageError: A source is unknown, or its path does not exist.
+        EnvironmentRefused: The path may not be read, or the disk refuses.
+    """
+    # All are opened before the first is read: a misspelt one stores nothing.
+    opened = [(source, _open(source)) for source in sources]
+    items: list[IngestItem] = []
+    covered: list[SourceItem] = []
+    partial = False
+    for source, batches in opened:
+        begun = perf_counter()
+        counts = _Counts()
+        _store(store, batches, counts, now, progress)
+        segments = store.seal(now)
+        items.append(_item(source, counts, segments, perf_counter() - begun))
+        lines = [problem_line(problem) for problem in counts.problems]
+        covered.append(
+            {"source": source, "at": spelled_time(now), "age_s": 0, "problems": lines}
+        )
+        partial = partial or bool(counts.problems or counts.quarantined)
+    seen = sorted({source.partition(":")[0] for source in sources})
+    return Document(
+        "ingest",
+        items,
+        {"partial": partial, "sources": covered, "seen": seen, "not_collected": []},
+        next="answerable trace --since 7d",
+    )
+
+
+def _open(source: str) -> Iterator[EventBatch]:
+    name, _, location = source.partition(":")
+    connector = table.event_connector(name)
+    if not location:
+        raise UsageError(
+            f"a path is missing (got {source!r}, expected {name}:PATH)",
+            f"name a file, a folder, or - for standard input: {name}:-",
+        )
+    return connector.read(location, EventContext())
+
+
+def _store(
+    store: Store,
+    batches: Iterator[EventBatch],
+    counts: _Counts,
+    now: int,
+    progress: Progress,
+) -> None:
+    events: list[AuditEvent] = []
+    aside: list[Quarantined] = []
+    for batch in batches:
+        _count(counts, batch)
+        events += batch.events
+        aside += batch.quarantined
+        if len(events) >= TOGETHER:
+            _append(store, events, counts, now)
+            events = []
+        if sum(len(each.raw) for each in aside) >= _ASIDE_BYTES:
+            store.quarantine(aside, now)
+            aside = []
+        progress(batch.done_bytes, batch.total_bytes, batch.place)
+    _append(store, events, counts, now)
+    if aside:
+        store.quarantine(aside, now)
+
+
+def _count(counts: _Counts, batch: EventBatch) -> None:
+    counts.read += len(batch.events) + len(batch.quarantined)
+    counts.quarantined += len(batch.quarantined)
+    counts.skipped += len(batch.skipped)
+    counts.problems += batch.problems
+    if batch.place and batch.place != counts.place:
+        counts.place = batch.place
+        counts.places += 1
+
+
+def _append(
+    store: Store, events: Sequence[AuditEvent], counts: _Counts, now: int
+) -> None:
+    appended = store.append(events, now)
+    counts.stored += appended.stored
+    counts.duplicate += appended.duplicate
+    counts.conflict += appended.conflict
+
+
+def _item(source: str, counts: _Counts, segments: int, seconds: float) -> IngestItem:
+    return {
+        "source": source,
+        "read": counts.read,
+        "stored": counts.stored,
+        "duplicate": counts.duplicate,
+        "conflict": counts.conflict,
+        "quarantined": counts.quarantined,
+        "skipped": counts.skipped,
+        "files": counts.places,
+        "segments": segments,
+        "seconds": round(seconds, 3),
+    }

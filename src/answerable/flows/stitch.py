@@ -1,0 +1,38 @@
+"""Stitching: the chains behind all events, derived once and kept until facts change."""
+
+from answerable.flows import snapshots
+from answerable.lineage.joints import JointChains
+from answerable.lineage.stitch import stitch
+from answerable.store import chains, lineage
+from answerable.store.store import Store
+from answerable.store.views import Shown
+
+
+def stitched(store: Store) -> tuple[JointChains, ...]:
+    """Give the chains of all joints.
+
+    They are derived again when events, snapshots or statements about owners were
+    added: a later fact improves the answer and rewrites no evidence.
+    """
+    known = lineage.load_chains(store)
+    if known is not None:
+        return known
+    facts = lineage.load_facts(store)
+    parents: dict[str, str] = {}
+    if store.objects("snapshot"):
+        agents = snapshots.load(store).agents
+        parents = {k: e.agent.parent for k, e in agents.items() if e.agent.parent}
+    found = stitch(
+        facts.joints,
+        facts.issuances,
+        snapshots.declared_uses(store),
+        facts.sign_ins,
+        parents,
+    )
+    lineage.save_chains(store, facts, found)
+    return found
+
+
+def shown(store: Store) -> Shown:
+    """Give the view `lineage` for a person's SQL."""
+    return chains.shown(stitched(store))

@@ -1,0 +1,201 @@
+"""SQL over events and their chains: the view `lineage`, and the events of a question."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from answerable.lineage.joints import Joint, JointChains
+from answerable.model.event import AuditEvent
+from answerable.model.lineage import Chain
+from answerable.store.columns import NAMES, to_event
+from answerable.store.tables import ColumnType, NamedTable
+from answerable.store.views import Shown
+
+if TYPE_CHECKING:
+    from answerable.store.store import Store
+
+# Where an event and a chain meet; `c` is the side with the chain's joints.
+_JOINED = (
+    "e.source = c.source AND (e.written_by <> 'self-reported') = c.believed "
+    "AND e.identity = c.identity AND e.credential = c.credential "
+    "AND e.session = c.session AND e.person = c.person AND e.run = c.run "
+    "AND e.event_time >= c.valid_from AND e.event_time < c.valid_to"
+)
+Interval = tuple[Joint, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What events to give.
+
+    Attributes:
+        actions: Patterns, of which one must fit; empty for all. `*` and `?`.
+        resources: Likewise, against any resource of the event.
+        since: UTC nanoseconds, inclusive, 0 for the beginning.
+        until: UTC nanoseconds, exclusive, 0 for the end.
+        keys: Joints and intervals, of which one must fit; None for all.
+        limit: Most events, the newest are given.
+    """
+
+    actions: Sequence[str] = ()
+    resources: Sequence[str] = ()
+    since: int = 0
+    until: int = 0
+    keys: Sequence[Interval] | None = None
+    limit: int = 1000
+
+
+def find_events(store: "Store", wanted: Filter) -> list[AuditEvent]:
+    """Give the events that fit, oldest first; of more than the limit the newest."""
+    where, parameters = _conditions(wanted)
+    tables: dict[str, NamedTable] = {}
+    if wanted.keys is not None:
+        tables["wanted"] = _intervals(wanted.keys)
+        where.append(f"EXISTS (SELECT 1 FROM wanted c WHERE {_JOINED})")  # noqa: S608 - ours
+    query = (
+        f"SELECT {NAMES} FROM events e WHERE {' AND '.join(where) or 'true'} "  # noqa: S608 - ours
+        "ORDER BY event_time DESC, event_id DESC LIMIT ?"
+    )
+    rows = store.rows(query, [*parameters, wanted.limit], tables)
+    return [to_event(row) for row in reversed(rows)]
+
+
+def _conditions(wanted: Filter) -> tuple[list[str], list[object]]:
+    where: list[str] = []
+    parameters: list[object] = []
+    for bound, sign in ((wanted.since, ">="), (wanted.until, "<")):
+        if bound:
+            where.append(f"event_time {sign} ?")
+            parameters.append(bound)
+    if wanted.actions:
+        one = "lower(action) LIKE ? ESCAPE '\\'"
+        where.append("(" + " OR ".join([one] * len(wanted.actions)) + ")")
+        parameters += [_like(pattern.lower()) for pattern in wanted.actions]
+    if wanted.resources:
+        parts = []
+        for pattern in wanted.resources:
+            if "*" in pattern or "?" in pattern:
+                parts.append(
+                    "(resource LIKE ? ESCAPE '\\' OR len(list_filter(resources, "
+                    "lambda r: r LIKE ? ESCAPE '\\')) > 0)"
+                )
+                parameters += [_like(pattern)] * 2
+            else:
+                parts.append("(resource = ? OR list_contains(resources, ?))")
+                parameters += [pattern] * 2
+        where.append("(" + " OR ".join(parts) + ")")
+    return where, parameters
+
+
+def _like(pattern: str) -> str:
+    """Spell a pattern of `*` and `?` for LIKE; runs of stars are one."""
+    spelled = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    while "**" in spelled:
+        spelled = spelled.replace("**", "*")
+    return spelled.replace("*", "%").replace("?", "_")
+
+
+def count_events(store: "Store", keys: Sequence[Interval]) -> dict[int, int]:
+    """Count the events of each joint and interval, by its place in the list."""
+    query = (
+        f"SELECT c.n, count(*) FROM events e JOIN intervals c ON {_JOINED} GROUP BY c.n"  # noqa: S608 - ours
+    )
+    rows = store.rows(query, (), {"intervals": _intervals(keys)})
+    return {cast("int", n): cast("int", count) for n, count in rows}
+
+
+_TEXT, _TEXTS = ColumnType.TEXT, ColumnType.TEXTS
+_JOINTS: Mapping[str, ColumnType] = {
+    "n": ColumnType.INT,
+    "source": _TEXT,
+    "believed": ColumnType.BOOL,
+    "identity": _TEXT,
+    "credential": _TEXT,
+    "session": _TEXT,
+    "person": _TEXT,
+    "run": _TEXT,
+    "valid_from": ColumnType.INT,
+    "valid_to": ColumnType.INT,
+}
+
+
+def _intervals(keys: Sequence[Interval]) -> NamedTable:
+    return NamedTable(_JOINTS, [_place(n, *key) for n, key in enumerate(keys)])
+
+
+def _place(n: int, joint: Joint, start: int, end: int) -> dict[str, object]:
+    return {
+        "n": n,
+        "source": joint.source,
+        "believed": joint.believed,
+        "identity": joint.key.identity,
+        "credential": joint.key.credential,
+        "session": joint.key.session,
+        "person": joint.key.person,
+        "run": joint.key.run,
+        "valid_from": start,
+        "valid_to": end,
+    }
+
+
+_HOPS = ("person", "agent", "tool", "identity")
+_CHAIN: Mapping[str, ColumnType] = {
+    **_JOINTS,
+    **{
+        f"{hop}_{part}": _TEXT
+        for hop in _HOPS
+        for part in ("hop", "status", "known_by")
+    },
+    "agent_path": _TEXTS,
+    "identity_path": _TEXTS,
+    "credential_path": _TEXTS,
+    "credential_from": ColumnType.TIME,
+    "credential_to": ColumnType.TIME,
+    "delegation_id": _TEXT,
+}
+
+
+def shown(stitched: Sequence[JointChains]) -> Shown:
+    """Give the view `lineage`: every event with its chain, a row per event."""
+    rows = [
+        {**_place(0, each.joint, chain.valid_from, chain.valid_to), **_row(chain)}
+        for each in stitched
+        for chain in each.chains
+    ]
+    hops = ", ".join(
+        f"nullif(c.{hop}_hop, '') AS {hop}, c.{hop}_status, c.{hop}_known_by"
+        for hop in _HOPS
+    )
+    view = (
+        "SELECT lower(hex(e.event_id)) AS event_id, "  # noqa: S608 - ours
+        "make_timestamp_ns(e.event_time) AS event_time, e.source, e.scope, "
+        f"e.written_by, {hops}, e.action, e.resource, e.resources, e.outcome, "
+        "e.credential, c.credential_from, c.credential_to, c.agent_path, "
+        "c.identity_path, c.credential_path, e.session, e.source_ip, e.issued, "
+        "e.created, e.deleted, e.decision_id, c.delegation_id, e.facts "
+        f"FROM events_raw e LEFT JOIN chains c ON {_JOINED}"
+    )
+    return Shown({"chains": NamedTable(_CHAIN, rows)}, {"lineage": view})
+
+
+def _row(chain: Chain) -> dict[str, object]:
+    row: dict[str, object] = {}
+    for name, hop in (
+        ("person", chain.person),
+        ("agent", chain.agent),
+        ("tool", chain.tool),
+        ("identity", chain.identity),
+    ):
+        row |= {
+            f"{name}_hop": hop.value,
+            f"{name}_status": hop.status.value,
+            f"{name}_known_by": hop.source,
+        }
+    return row | {
+        "agent_path": list(chain.agent_path),
+        "identity_path": list(chain.identity_path),
+        "credential_path": list(chain.credential_path),
+        "credential_from": chain.credential_from or None,
+        "credential_to": chain.credential_to or None,
+        "delegation_id": chain.delegation_id,
+    }
