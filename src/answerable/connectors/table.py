@@ -63,7 +63,7 @@ def entry(name: str) -> Entry:
         if each.name == name:
             return each
     names = [each.name for each in CONNECTORS]
-    close = get_close_matches(name.lower(), names, n=1, cutoff=0.4)
+    close = get_close_matches(name.lower(), names, n=1, cutoff=0.6)
     hint = f"did you mean {close[0]}:?" if close else f"known: {', '.join(names)}"
     raise UsageError(
         f"unknown source {name[:80]!r} (expected NAME or NAME:LOCATION)", hint
