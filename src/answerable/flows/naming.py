@@ -1,0 +1,193 @@
+"""What a question's names mean: in the inventory, and in the trail for what is gone."""
+
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
+from typing import Protocol
+
+import re2
+
+from answerable.inventory.resolve import Kind, resolve
+from answerable.lineage.joints import Joint, JointChains
+from answerable.model.errors import AmbiguousError, IdError, UsageError
+from answerable.model.event import AuditEvent
+from answerable.model.ids import person_id
+from answerable.model.inventory import Inventory
+from answerable.model.lineage import Chain, ChainKey
+
+Test = Callable[[Chain], bool]
+_COMPARED = 20_000
+
+
+class Named(Protocol):
+    """The part of a question that names who acted, through what."""
+
+    @property
+    def person(self) -> str:
+        """Of a person."""
+        ...
+
+    @property
+    def agent(self) -> str:
+        """Of an agent."""
+        ...
+
+    @property
+    def tool(self) -> str:
+        """Of a tool."""
+        ...
+
+    @property
+    def identity(self) -> str:
+        """Of an identity."""
+        ...
+
+    @property
+    def credential(self) -> str:
+        """Of a credential."""
+        ...
+
+
+def joint_of(event: AuditEvent) -> Joint:
+    """Give the joints of an event."""
+    key = ChainKey(
+        event.identity, event.credential, event.session, event.person, event.run
+    )
+    return Joint(key, event.source, event.written_by.believed)
+
+
+def tests(
+    inventory: Inventory, chains: Sequence[JointChains], asked: Named
+) -> list[Test]:
+    """Give what a chain must pass to be meant.
+
+    Raises:
+        UsageError: A name is unknown or ambiguous.
+    """
+    found: list[Test] = []
+    if asked.person:
+        persons = _persons(inventory, chains, asked.person)
+        found.append(lambda chain: chain.person.value in persons)
+    if asked.agent:
+        agent = _known(inventory, asked.agent, "agent", _agents(chains))
+        found.append(lambda chain: agent in chain.agent_path)
+    if asked.tool:
+        fits = _tool(inventory, chains, asked.tool)
+        found.append(lambda chain: bool(chain.tool.value) and fits(chain.tool.value))
+    if asked.identity:
+        name = identity(inventory, chains, asked.identity)
+        found.append(lambda chain: name in chain.identity_path)
+    if asked.credential:
+        key = _known(inventory, asked.credential, "credential", _credentials(chains))
+        found.append(
+            lambda chain: key in chain.credential_path or chain.key.credential == key
+        )
+    return found
+
+
+def identity(inventory: Inventory, chains: Sequence[JointChains], text: str) -> str:
+    """Find an identity by ARN or name, of a deleted one too.
+
+    Raises:
+        UsageError: It is unknown or ambiguous.
+    """
+    if text.startswith("arn:"):
+        return text  # an ARN names one thing, whether or not it ever acted
+    return _known(inventory, text, "identity", _identities(inventory, chains))
+
+
+def _known(inventory: Inventory, text: str, kind: Kind, seen: Iterable[str]) -> str:
+    """Find a name in what the trail saw, else in the inventory."""
+    asked = text.strip()
+    ids = set(seen)
+    if asked in ids:
+        return asked
+    short = {each for each in ids if asked in _spellings(each)}
+    try:
+        short.add(resolve(inventory, asked, (kind,)))
+    except AmbiguousError as error:
+        short |= set(error.candidates)
+    except UsageError:
+        if not short:
+            raise _unknown(asked, kind, ids) from None
+    if len(short) > 1:
+        raise AmbiguousError(
+            f"{asked!r} names {len(short)} things (expected one)", tuple(sorted(short))
+        )
+    return short.pop()
+
+
+def _unknown(asked: str, kind: str, ids: set[str]) -> UsageError:
+    names = sorted({name for each in ids for name in (each, *_spellings(each))})
+    close = get_close_matches(asked, names[:_COMPARED], n=1, cutoff=0.5)
+    hint = (
+        f"did you mean {close[0]}?"
+        if close
+        else "neither the trail nor a scan knows it: ingest or scan first"
+    )
+    return UsageError(f"unknown {kind} (got {asked[:200]!r})", hint)
+
+
+def _spellings(key: str) -> tuple[str, ...]:
+    """Short names of an id: what follows the colon, and what follows the slash."""
+    tail = key.rpartition(":")[2]
+    return (tail, tail.rpartition("/")[2], tail.removeprefix("mcp/"))
+
+
+def _agents(chains: Sequence[JointChains]) -> set[str]:
+    return {agent for e in chains for c in e.chains for agent in c.agent_path}
+
+
+def _credentials(chains: Sequence[JointChains]) -> set[str]:
+    return {key for e in chains for c in e.chains for key in c.credential_path}
+
+
+def _identities(inventory: Inventory, chains: Sequence[JointChains]) -> set[str]:
+    seen = {name for e in chains for c in e.chains for name in c.identity_path}
+    # What was created or owned inside a trail, and never acted, has owners.
+    return seen | {key for key in inventory.owners if key.startswith("arn:")}
+
+
+def _tool(
+    inventory: Inventory, chains: Sequence[JointChains], text: str
+) -> Callable[[str], bool]:
+    seen = {c.tool.value for e in chains for c in e.chains if c.tool.value}
+    if "*" in text or "?" in text:
+        pattern = re2.compile(
+            "".join({"*": ".*", "?": "."}.get(c) or re2.escape(c) for c in text)
+        )
+        return lambda tool: pattern.fullmatch(tool) is not None
+    known = _known(inventory, text, "tool", seen)
+    return lambda tool: tool == known
+
+
+def _persons(
+    inventory: Inventory, chains: Sequence[JointChains], text: str
+) -> frozenset[str]:
+    """Give every spelling of a person: ids and aliases that chains may carry."""
+    seen = {c.person.value for e in chains for c in e.chains if c.person.value}
+    try:
+        known = resolve(inventory, text, ("person",))
+    except AmbiguousError:
+        raise
+    except UsageError:
+        known = ""
+    spelled = {known} if known else set()
+    for key, person in inventory.persons.items():
+        if key == known:
+            spelled |= {f"person:{alias}" for alias in person.aliases}
+    try:
+        spelled.add(person_id(text))
+    except IdError as error:
+        if not spelled:
+            raise error from None
+    if not spelled & seen and not known:
+        handles = {p for p in seen if p.partition("@")[0] == person_id(text)}
+        if len(handles) > 1:
+            raise AmbiguousError(
+                f"{text!r} names {len(handles)} people (expected one)",
+                tuple(sorted(handles)),
+            )
+        if not handles:
+            raise _unknown(text, "person", seen | set(inventory.persons))
+        spelled |= handles
+    return frozenset(spelled)

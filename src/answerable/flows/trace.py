@@ -1,0 +1,235 @@
+"""`trace`: who stands behind each event, hop by hop; and which hops sources supply."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from answerable.flows import naming, snapshots
+from answerable.flows.lists import coverage, spelled_time
+from answerable.flows.stitch import stitched
+from answerable.lineage.joints import JointChains
+from answerable.lineage.stitch import chain_at
+from answerable.model.document import Document, HopItem, HopsItem, TraceItem
+from answerable.model.errors import UsageError
+from answerable.model.event import AuditEvent
+from answerable.model.inventory import Inventory
+from answerable.model.lineage import Chain, Hop, HopStatus, LineageRow
+from answerable.store.chains import Filter, Interval, count_events, find_events
+from answerable.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to trace; everything empty asks for everything.
+
+    Attributes:
+        person: A person's id, handle or alias.
+        agent: Anywhere on the agent path: an id or an unambiguous name.
+        tool: A tool's id, its server's name, or a pattern.
+        identity: Anywhere on the identity path: an ARN or an unambiguous name, of a
+            deleted one too.
+        credential: Anywhere on the credential path.
+        action: Pattern of `*` and `?`, any case.
+        resource: Pattern of `*` and `?`, against every resource of the event.
+        since: UTC nanoseconds, inclusive, 0 for the beginning.
+        until: UTC nanoseconds, exclusive, 0 for the end.
+        limit: Most rows; the newest are given.
+    """
+
+    person: str = ""
+    agent: str = ""
+    tool: str = ""
+    identity: str = ""
+    credential: str = ""
+    action: str = ""
+    resource: str = ""
+    since: int = 0
+    until: int = 0
+    limit: int = 1000
+
+
+def trace(store: Store, question: Question, *, now: int) -> Document:
+    """Answer with lineage rows, oldest first.
+
+    Raises:
+        UsageError: A name is unknown or ambiguous, or the span is empty.
+    """
+    if question.since and question.until and question.since >= question.until:
+        raise UsageError("the span is empty: --since is not before --until")
+    if question.limit < 1:
+        raise UsageError(f"--limit must be at least 1 (got {question.limit})")
+    inventory = snapshots.load(store, now=now)
+    chains = stitched(store)
+    wanted = _wanted(inventory, chains, question)
+    found = find_events(
+        store,
+        Filter(
+            actions=[question.action] if question.action else [],
+            resources=[question.resource] if question.resource else [],
+            since=question.since,
+            until=question.until,
+            keys=wanted,
+            limit=question.limit + 1,
+        ),
+    )
+    more = len(found) > question.limit
+    rows = list(_joined(found[1:] if more else found, chains))
+    items = [_item(row) for row in rows]
+    missing = ["cloudtrail"] if not chains else []
+    return Document(
+        "trace",
+        items,
+        coverage(inventory, now, missing),
+        next=_next(inventory, chains, question, len(items), more=more),
+    )
+
+
+def _wanted(
+    inventory: Inventory, chains: Sequence[JointChains], question: Question
+) -> list[Interval] | None:
+    tests = naming.tests(inventory, chains, question)
+    if not tests:
+        return None
+    return [
+        (each.joint, chain.valid_from, chain.valid_to)
+        for each in chains
+        for chain in each.chains
+        if all(test(chain) for test in tests)
+    ]
+
+
+def _joined(
+    events: Sequence[AuditEvent], chains: Sequence[JointChains]
+) -> Iterator[LineageRow]:
+    by_joint = {each.joint: each.chains for each in chains}
+    for event in events:
+        yield LineageRow(
+            event, chain_at(by_joint[naming.joint_of(event)], event.event_time)
+        )
+
+
+def _next(
+    inventory: Inventory,
+    chains: Sequence[JointChains],
+    question: Question,
+    count: int,
+    *,
+    more: bool,
+) -> str:
+    if more:
+        return f"answerable trace --limit {question.limit * 10}"
+    if not count and question.identity:
+        known = naming.identity(inventory, chains, question.identity)
+        return f"answerable trace --resource {known}"
+    return ""
+
+
+def _item(row: LineageRow) -> TraceItem:
+    event, chain = row.event, row.chain
+    said = HopStatus.OBSERVED if event.written_by.believed else HopStatus.MISSING
+    hops: HopsItem = {
+        "person": _hop(chain.person),
+        "agent": _hop(chain.agent),
+        "tool": _hop(chain.tool),
+        "identity": _hop(chain.identity),
+        "action": {"value": event.action, "status": said.value, "source": event.source},
+        "resource": _resource(event, said),
+    }
+    return {
+        "event_id": event.event_id.hex(),
+        "event_time": spelled_time(event.event_time),
+        "source": event.source,
+        "outcome": event.outcome.value,
+        "written_by": event.written_by.value,
+        "source_ip": event.source_ip,
+        "credential": event.credential,
+        "agent_path": list(chain.agent_path),
+        "identity_path": list(chain.identity_path),
+        "credential_path": list(chain.credential_path),
+        "credential_from": _time(chain.credential_from),
+        "credential_to": _time(chain.credential_to),
+        "decision_id": event.decision_id,
+        "facts": dict(event.facts),
+        "hops": hops,
+    }
+
+
+def _hop(hop: Hop) -> HopItem:
+    return {"value": hop.value, "status": hop.status.value, "source": hop.source}
+
+
+def _resource(event: AuditEvent, said: HopStatus) -> HopItem:
+    if event.resource:
+        return {
+            "value": event.resource,
+            "status": said.value,
+            "source": event.source,
+        }
+    gap = f"the {event.source} record names no resource"
+    return {"value": "", "status": HopStatus.MISSING.value, "source": gap}
+
+
+def _time(at: int) -> str | None:
+    return spelled_time(at) if at else None
+
+
+HOPS = ("person", "agent", "tool", "identity")
+_CAN = {
+    ("cloudtrail", "person"): "where AWS or an identity provider signed a person in",
+    ("cloudtrail", "identity"): "for every call that AWS authenticated",
+}
+_CANNOT = {
+    "person": "an owner in the inventory (scan, attest), or sign-in records",
+    "agent": "agent configurations (scan home: and repo:), or a gateway's records",
+    "tool": "one credential per tool in the configurations, or a gateway's records",
+    "identity": "a platform's own log",
+}
+
+
+def score(store: Store, *, now: int) -> Document:
+    """Say, per source and hop, how many events have it in which status.
+
+    Returns:
+        Items `{source, hop, events, observed, declared, inferred, missing, can,
+        supplied_by}`: `can` tells whether the source itself is able to observe the
+        hop, `supplied_by` what would supply what is missing.
+    """
+    chains = stitched(store)
+    flat = [
+        ((each.joint, c.valid_from, c.valid_to), c)
+        for each in chains
+        for c in each.chains
+    ]
+    counts = count_events(store, [key for key, _ in flat])
+    tally: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for n, ((joint, _, _), chain) in enumerate(flat):
+        for hop in HOPS:
+            status = _status(chain, hop).value
+            tally[joint.source, hop][status] += counts.get(n, 0)
+    inventory = snapshots.load(store, now=now)
+    items = [
+        {
+            "source": source,
+            "hop": hop,
+            "events": sum(counted.values()),
+            **{status.value: counted[status.value] for status in HopStatus},
+            "can": _CAN.get((source, hop), "no"),
+            "supplied_by": _CANNOT[hop] if counted[HopStatus.MISSING.value] else "",
+        }
+        for (source, hop), counted in sorted(
+            tally.items(), key=lambda item: (item[0][0], HOPS.index(item[0][1]))
+        )
+    ]
+    return Document("trace-score", items, coverage(inventory, now))
+
+
+def _status(chain: Chain, hop: str) -> HopStatus:
+    match hop:
+        case "person":
+            return chain.person.status
+        case "agent":
+            return chain.agent.status
+        case "tool":
+            return chain.tool.status
+        case _:
+            return chain.identity.status
