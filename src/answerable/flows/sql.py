@@ -183,14 +183,14 @@ def _credentials(inventory: Inventory) -> NamedTable:
     }
     rows = []
     for _, entity in sorted(inventory.credentials.items()):
-        first = entity.sightings[0]
         seen = entity.sightings
+        first = seen[0] if seen else None  # known from a trail, seen at no place
         rows.append(
             {
                 "id": entity.id,
-                "kind": first.kind,
-                "class": first.cls,
-                "lifetime": first.lifetime,
+                "kind": first.kind if first else "",
+                "class": first.cls if first else "",
+                "lifetime": first.lifetime if first else Lifetime.UNKNOWN,
                 "hint": next((c.hint for c in seen if c.hint), ""),
                 "account": next((c.account for c in seen if c.account), ""),
                 "status": next((c.status for c in seen if c.status), ""),
@@ -198,9 +198,9 @@ def _credentials(inventory: Inventory) -> NamedTable:
                 "how": entity.how,
                 **_owner(inventory, entity.id),
                 "places": _once(c.place for c in seen),
-                "created_at": _time(max(c.created_at for c in seen)),
-                "expires_at": _time(max(c.expires_at for c in seen)),
-                "last_used_at": _time(max(c.last_used_at for c in seen)),
+                "created_at": _time(max((c.created_at for c in seen), default=0)),
+                "expires_at": _time(max((c.expires_at for c in seen), default=0)),
+                "last_used_at": _time(max((c.last_used_at for c in seen), default=0)),
             }
         )
     return NamedTable(columns, rows)
