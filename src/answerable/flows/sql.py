@@ -190,7 +190,7 @@ def _credentials(inventory: Inventory) -> NamedTable:
                 "id": entity.id,
                 "kind": first.kind if first else "",
                 "class": first.cls if first else "",
-                "lifetime": first.lifetime if first else Lifetime.UNKNOWN,
+                "lifetime": first.lifetime if first else "unknown",
                 "hint": next((c.hint for c in seen if c.hint), ""),
                 "account": next((c.account for c in seen if c.account), ""),
                 "status": next((c.status for c in seen if c.status), ""),
