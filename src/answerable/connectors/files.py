@@ -10,9 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from answerable.connectors.formats.document import SIZE_LIMIT
+from answerable.connectors.formats.agent_config import EnvFile
+from answerable.connectors.formats.document import SIZE_LIMIT, decode_text
+from answerable.connectors.formats.dotenv import parse_dotenv
+from answerable.connectors.formats.env_file_path import env_file_paths
 from answerable.connectors.formats.redaction import clean
-from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.errors import EnvironmentRefused, ParseError, UsageError
 from answerable.model.sighting import Problem, ProblemKind
 
 WALK_LIMIT = 500_000
@@ -28,12 +31,16 @@ class Folder:
         root: Its absolute path.
         problems: What was there and could not be read.
         entries: Folder entries looked at so far.
+        full: True when there were too many.
+        left_out: Links to folders outside, which were not followed.
     """
 
     root: Path
     problems: list[Problem] = field(default_factory=list)
     entries: int = 0
     full: bool = False
+    left_out: list[str] = field(default_factory=list)
+    _linked: set[str] = field(default_factory=set)
 
     @classmethod
     def open(cls, location: str) -> "Folder":
@@ -97,7 +104,10 @@ class Folder:
                     stack.append(path)
 
     def walk(self, skip: Callable[[str], bool]) -> Iterator[str]:
-        """Yield every file below, sorted within its folder; links are not followed.
+        """Yield every file below, sorted within its folder.
+
+        A link to a folder is followed only where its name starts with a dot (`.claude`
+        is often one) and it stays inside; each such folder once.
 
         Args:
             skip: Tells of a folder's path whether to leave it out.
@@ -108,11 +118,27 @@ class Folder:
             below: list[str] = []
             for name, is_folder in self._list(folder):
                 path = _join(folder, name)
-                if not is_folder:
+                if not is_folder and not (name[0] == "." and self._is_new_link(path)):
                     yield path
                 elif not skip(path):
                     below.append(path)
             stack += below[::-1]
+
+    def _is_new_link(self, path: str) -> bool:
+        """Tell whether a path is a link to a folder inside not seen by a link yet."""
+        try:
+            if not os.path.islink(self.root / path) or not (self.root / path).is_dir():
+                return False
+        except OSError:
+            return False
+        real, base = os.path.realpath(self.root / path), os.path.realpath(self.root)
+        if os.path.commonpath((real, base)) != base or base.startswith(real):
+            self.left_out.append(path)
+            return False
+        if real in self._linked:
+            return False
+        self._linked.add(real)
+        return True
 
     def _exists(self, path: str) -> bool:
         try:
@@ -174,6 +200,26 @@ class Folder:
             self._problem(ProblemKind.UNREADABLE, path, what)
         return None
 
+    def read_env_file(self, place: str, name: str) -> EnvFile | None:
+        """Read the environment file that a configuration names, when it lies inside.
+
+        Args:
+            place: The configuration.
+            name: The file as written there.
+        """
+        for path in env_file_paths(place, name, show_path(self.root)):
+            if self.expand(path):
+                data = self.read(path)
+                if data is None:
+                    return None
+                try:
+                    text = decode_text(data, self.place(path))
+                except ParseError as error:
+                    self.problems.append(invalid(self.place(path), error))
+                    return None
+                return EnvFile(self.place(path), parse_dotenv(text))
+        return None
+
     def _real(self, path: str) -> str | None:
         real = os.path.realpath(self.root / path)
         base = os.path.realpath(self.root)
@@ -228,6 +274,12 @@ def show_path(path: "Path | str") -> str:
     """Make a path printable: undecodable bytes and control characters replaced."""
     text = os.fsencode(path).decode("utf-8", "replace")
     return clean(text, _PATH_LIMIT)
+
+
+def invalid(place: str, error: ParseError) -> Problem:
+    """Make the problem of a file that does not say what it should."""
+    offset = f" (offset {error.offset})" if error.offset >= 0 else ""
+    return Problem(ProblemKind.INVALID, place, error.reason + offset)
 
 
 def _join(base: str, name: str) -> str:

@@ -99,7 +99,7 @@ def sight_client(
             reader.definition(file)
         else:
             reader.configuration(file)
-    return reader.finish(files)
+    return reader.finish()
 
 
 @dataclass(slots=True)
@@ -109,6 +109,7 @@ class _Reader:
     frame: Frame
     read_env_file: ReadEnvFile
     out: ClientSightings = field(default_factory=ClientSightings)
+    roots: list[ConfigDocument] = field(default_factory=list)
     settings: list[AgentSettings] = field(default_factory=list)
     servers: list[tuple[McpServer, ConfigDocument]] = field(default_factory=list)
     definitions: list[tuple[AgentDefinition, ConfigDocument]] = field(
@@ -131,6 +132,8 @@ class _Reader:
             self.out.problems.append(problem)
             return
         maps = read_servers(file.entry, root)
+        if maps.maps or file.entry.role is not Role.SERVERS:
+            self.roots.append(file)
         for pointer, what in maps.faults:
             self.out.problems.append(
                 Problem(ProblemKind.INVALID, place_of(place, pointer), what)
@@ -147,11 +150,11 @@ class _Reader:
         definition = read_definition(file.document.root, file.stem)
         self.definitions.append((definition, file))
 
-    def finish(self, files: Sequence[ConfigDocument]) -> ClientSightings:
+    def finish(self) -> ClientSightings:
         main = agent_id(self.kind, *self.parts)
-        roots = [file for file in files if file.entry.role is not Role.AGENT]
-        if files:
-            self.out.agents.append(self.main_agent(main, (roots or list(files))[0]))
+        kept = self.roots + [file for _, file in self.definitions]
+        if kept:
+            self.out.agents.append(self.main_agent(main, kept[0]))
         for server, file in self.servers:
             self.tool(main, server, file)
         parents = _parents([item for item, _ in self.definitions])

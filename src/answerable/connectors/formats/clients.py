@@ -261,10 +261,15 @@ def project_file(path: str) -> ConfigFile | None:
     Args:
         path: Relative path with forward slashes.
     """
-    parts = path.split("/")
-    for entry in PROJECT_FILES:
-        if fits_end(parts, entry.path.split("/")):
-            return entry
+    name = path.rpartition("/")[2]
+    numbers = list(_BY_NAME.get(name, ()))
+    for pattern, wild in _BY_PATTERN:
+        if fits_name(name, pattern):
+            numbers += wild
+    parts = path.split("/") if numbers else []
+    for number in sorted(numbers):
+        if fits_end(parts, PROJECT_FILES[number].path.split("/")):
+            return PROJECT_FILES[number]
     return None
 
 
@@ -294,3 +299,16 @@ def fits_name(name: str, pattern: str) -> bool:
         and name.startswith(head)
         and name.endswith(tail)
     )
+
+
+def _index() -> tuple[dict[str, list[int]], list[tuple[str, list[int]]]]:
+    """Index the project files by last name: a project holds far more other files."""
+    plain: dict[str, list[int]] = {}
+    wild: dict[str, list[int]] = {}
+    for number, entry in enumerate(PROJECT_FILES):
+        name = entry.path.rpartition("/")[2]
+        (wild if "*" in name else plain).setdefault(name, []).append(number)
+    return plain, list(wild.items())
+
+
+_BY_NAME, _BY_PATTERN = _index()

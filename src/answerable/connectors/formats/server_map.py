@@ -1,11 +1,13 @@
 """Finds the server maps of a configuration document and reads their entries."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from answerable.connectors.formats.clients import ConfigFile, Keys, Role
+from answerable.connectors.formats.credential_position import Found, pass_through
 from answerable.connectors.formats.mcp_server import McpServer, read_server
 from answerable.connectors.formats.node import Node
+from answerable.model.credential import CredentialClass
 
 SERVERS_LIMIT = 2_000
 _ENTRY_MARKS = ("command", "cmd", "url", "serverUrl", "httpUrl")
@@ -45,6 +47,9 @@ def read_servers(entry: ConfigFile, root: Node) -> ServerMaps:
             _read_map(node, servers, faults)
     if not maps and not faults and entry.role is Role.SERVERS:
         faults.append(("", "no map of servers"))
+    declared = tuple(_declared(root))
+    if declared:
+        servers = [replace(item, found=(*item.found, *declared)) for item in servers]
     if len(servers) > SERVERS_LIMIT:
         faults.append(("", f"more than {SERVERS_LIMIT} servers"))
     return ServerMaps(tuple(servers[:SERVERS_LIMIT]), tuple(maps), tuple(faults))
@@ -61,6 +66,18 @@ def _descend(root: Node, keys: Keys) -> Iterator[Node]:
                 below.append(child)
         nodes = below
     return (node for node in nodes if node.raw is not None)
+
+
+def _declared(root: Node) -> Iterator[Found]:
+    """Read the `settings` of a Gemini extension: variables its user is asked for."""
+    settings = root.get("settings")
+    for setting in settings.items() if settings is not None else ():
+        variable = setting.get("envVar")
+        if variable is not None and variable.text():
+            for found in pass_through(variable.text(), variable.pointer):
+                kept = setting.flag("sensitive")  # in the system's keychain
+                cls = CredentialClass.KEYCHAIN if kept else CredentialClass.ENV_REF
+                yield replace(found, cls=cls)
 
 
 def _is_flat_map(node: Node) -> bool:

@@ -5,11 +5,10 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 
-from answerable.connectors.files import Folder, read_file, show_path
+from answerable.connectors.files import Folder, invalid, read_file, show_path
 from answerable.connectors.formats.agent_config import (
     ClientSightings,
     ConfigDocument,
-    EnvFile,
     sight_client,
 )
 from answerable.connectors.formats.clients import (
@@ -17,9 +16,7 @@ from answerable.connectors.formats.clients import (
     MANAGED_FILES,
     ConfigFile,
 )
-from answerable.connectors.formats.document import decode_text, parse_document
-from answerable.connectors.formats.dotenv import parse_dotenv
-from answerable.connectors.formats.env_file_path import env_file_paths
+from answerable.connectors.formats.document import parse_document
 from answerable.connectors.formats.sighting_frame import Frame
 from answerable.connectors.home.parse.ambient import Ambient, Source
 from answerable.connectors.home.parse.person import (
@@ -128,7 +125,7 @@ def _read_ambient(folder: Folder, frame: Frame, probes: list[Probe]) -> Ambient:
             try:
                 entry.parse(data, Source(place, frame), ambient)
             except ParseError as error:
-                folder.problems.append(_invalid(place, error))
+                folder.problems.append(invalid(place, error))
     return ambient
 
 
@@ -148,11 +145,8 @@ def _read_clients(
         _read_managed(groups, probes, folder.problems)
     login = show_path(folder.root.name or "host")
 
-    def read_env_file(place: str, name: str) -> EnvFile | None:
-        return _read_env_file(folder, place, name)
-
     return [
-        sight_client(client, (login,), files, frame, read_env_file)
+        sight_client(client, (login,), files, frame, folder.read_env_file)
         for client, files in groups.items()
     ]
 
@@ -168,7 +162,7 @@ def _add(
     try:
         document = parse_document(data, entry.form, place)
     except ParseError as error:
-        problems.append(_invalid(place, error))
+        problems.append(invalid(place, error))
         return
     stem = place.rpartition("/")[2].partition(".")[0]
     groups.setdefault(entry.client, []).append(
@@ -226,23 +220,3 @@ def _read_git(folder: Folder) -> tuple[str, str]:
         if data is not None:
             return git_person(data.decode("utf-8", "replace"))
     return "", ""
-
-
-def _read_env_file(folder: Folder, place: str, name: str) -> EnvFile | None:
-    for path in env_file_paths(place, name, show_path(folder.root)):
-        if folder.expand(path):
-            data = folder.read(path)
-            if data is None:
-                return None
-            try:
-                text = decode_text(data, folder.place(path))
-            except ParseError as error:
-                folder.problems.append(_invalid(folder.place(path), error))
-                return None
-            return EnvFile(folder.place(path), parse_dotenv(text))
-    return None
-
-
-def _invalid(place: str, error: ParseError) -> Problem:
-    offset = f" (offset {error.offset})" if error.offset >= 0 else ""
-    return Problem(ProblemKind.INVALID, place, error.reason + offset)

@@ -1,0 +1,1 @@
+"""`repo:DIR`: agent configurations, workflows and code owners of a project."""

@@ -1,0 +1,307 @@
+"""Reads a project folder: every depth, hidden folders too, nothing executed."""
+
+from dataclasses import dataclass, field
+
+from answerable.connectors.files import Folder, invalid, show_path
+from answerable.connectors.formats.agent_config import (
+    ClientSightings,
+    ConfigDocument,
+    sight_client,
+)
+from answerable.connectors.formats.clients import (
+    PROJECT_FILES,
+    ConfigFile,
+    fits_end,
+    project_file,
+)
+from answerable.connectors.formats.document import (
+    Format,
+    decode_text,
+    parse_document,
+)
+from answerable.connectors.formats.sighting_frame import Frame, sight_credential
+from answerable.connectors.repo.parse.codeowners import LOCATIONS, parse_codeowners
+from answerable.connectors.repo.parse.jobs import JobSightings, sight_job
+from answerable.connectors.repo.parse.owners import sight_owners
+from answerable.connectors.repo.parse.project import (
+    home_of,
+    project_slug,
+    remote_credentials,
+)
+from answerable.connectors.repo.parse.workflow import parse_workflow
+from answerable.connectors.repo.spec import SPEC, WORKFLOWS
+from answerable.model.agent import Agent
+from answerable.model.connector import SyncContext
+from answerable.model.credential import Credential
+from answerable.model.errors import EnvironmentRefused, ParseError, UsageError
+from answerable.model.person import OwnerEvidence, Person
+from answerable.model.sighting import Facts, Probe, Problem, ProblemKind, Sync
+from answerable.model.written import WrittenBy
+
+_PROGRESS_EVERY = 1_000
+
+
+@dataclass(slots=True)
+class _Found:
+    """Paths of interest, relative to the scanned folder."""
+
+    configs: list[tuple[str, ConfigFile]] = field(default_factory=list)
+    workflows: list[str] = field(default_factory=list)
+    owners: list[str] = field(default_factory=list)
+    bases: list[str] = field(default_factory=lambda: [""])
+    skipped: list[str] = field(default_factory=list)
+
+    def base_of(self, path: str) -> str:
+        """Return the innermost project that holds a path."""
+        fitting = [base for base in self.bases if _holds(base, path)]
+        return max(fitting, key=len)
+
+
+@dataclass(slots=True)
+class _Project:
+    """One project: its name and its code owners."""
+
+    name: str
+    owners_path: str
+
+
+def sync(location: str, context: SyncContext) -> Sync:
+    """Read a project whole.
+
+    Raises:
+        UsageError: There is no such folder.
+        EnvironmentRefused: It may not be read.
+    """
+    folder = Folder.open(location)
+    place = show_path(folder.root)
+    frame = Frame(
+        source=f"repo:{place}",
+        scope="",
+        written_by=SPEC.written_by,
+        now=context.now,
+        fingerprint=context.fingerprint,
+    )
+    found = _look(folder, context)
+    remotes: list[Credential] = []
+    projects = {
+        base: _Project(_name(folder, base, frame, remotes), _owners_path(found, base))
+        for base in found.bases
+    }
+    clients = _read_clients(folder, found, projects, frame)
+    jobs = _read_workflows(folder, found, projects, frame)
+    agents = [
+        (agent, _inside(folder, agent), WrittenBy.SELF_REPORTED)
+        for client in clients
+        for agent in client.agents
+    ] + jobs.agents
+    people, evidence = _read_owners(folder, found, projects, agents, frame)
+    problems = [problem for client in clients for problem in client.problems]
+    return Sync(
+        source=frame.source,
+        connector=SPEC.name,
+        started_at=context.now,
+        facts=Facts(
+            persons=people,
+            agents=tuple(agent for agent, _, _ in agents),
+            tools=(
+                *(tool for client in clients for tool in client.tools),
+                *jobs.tools,
+            ),
+            credentials=(
+                *(item for client in clients for item in client.credentials),
+                *jobs.credentials,
+                *remotes,
+            ),
+            links=tuple(jobs.links),
+            evidence=evidence,
+        ),
+        probes=_probes(folder, found),
+        problems=tuple(dict.fromkeys((*folder.problems, *problems))),
+        collected=SPEC.collects,
+    )
+
+
+def where(location: str) -> tuple[Probe, ...]:
+    """List every file a sync would read; contents are not looked at."""
+    try:
+        folder = Folder.open(location)
+    except (UsageError, EnvironmentRefused):
+        return tuple(Probe(path, "", found=False) for path in SPEC.reads)
+    return _probes(folder, _look(folder, None))
+
+
+def _look(folder: Folder, context: SyncContext | None) -> _Found:
+    """Walk the folder by names alone."""
+    found = _Found()
+
+    def skip(path: str) -> bool:
+        parts = path.split("/")
+        if parts[-1] in ("objects", "lfs") and ".git" in parts:
+            found.skipped.append(path)
+            return True
+        return False
+
+    for number, path in enumerate(folder.walk(skip)):
+        if context is not None and number % _PROGRESS_EVERY == 0:
+            context.progress(number, 0, "files")
+        _take(path, found)
+    return found
+
+
+def _take(path: str, found: _Found) -> None:
+    parts = path.split("/")
+    if ".git" in parts:
+        if parts[-2:] == [".git", "HEAD"] or parts[-1] == ".git":
+            base = "/".join(parts[: parts.index(".git")])
+            if base not in found.bases:
+                found.bases.append(base)
+        return
+    entry = project_file(path)
+    if entry is not None:
+        found.configs.append((path, entry))
+    elif any(fits_end(parts, pattern.split("/")) for pattern in WORKFLOWS):
+        found.workflows.append(path)
+    elif parts[-1] == "CODEOWNERS":
+        found.owners.append(path)
+
+
+def _name(folder: Folder, base: str, frame: Frame, remotes: list[Credential]) -> str:
+    """Return `OWNER/NAME` of a project's origin, else the name of its folder."""
+    path = _join(base, ".git/config")
+    data = folder.read(path) if folder.expand(path) else None
+    text = data.decode("utf-8", "replace") if data is not None else ""
+    remotes += [
+        sight_credential(item, folder.place(path), frame)
+        for item in remote_credentials(text)
+    ]
+    name = base.rpartition("/")[2] or folder.root.name or "root"
+    return project_slug(text) or show_path(name)
+
+
+def _read_clients(
+    folder: Folder, found: _Found, projects: dict[str, _Project], frame: Frame
+) -> list[ClientSightings]:
+    groups: dict[tuple[str, tuple[str, ...]], list[ConfigDocument]] = {}
+    for path, entry in found.configs:
+        data = folder.read(path)
+        if data is None:
+            continue
+        place = folder.place(path)
+        try:
+            document = parse_document(data, entry.form, place)
+        except ParseError as error:
+            folder.problems.append(invalid(place, error))
+            continue
+        base = found.base_of(path)
+        inside = home_of(path.removeprefix(base).lstrip("/"), entry)
+        parts = (projects[base].name, *([inside] if inside else []))
+        stem = path.rpartition("/")[2].partition(".")[0]
+        groups.setdefault((entry.client, parts), []).append(
+            ConfigDocument(entry, stem, document, frame.written_by)
+        )
+
+    return [
+        sight_client(client, parts, files, frame, folder.read_env_file)
+        for (client, parts), files in groups.items()
+    ]
+
+
+def _read_workflows(
+    folder: Folder, found: _Found, projects: dict[str, _Project], frame: Frame
+) -> JobSightings:
+    out = JobSightings()
+    for path in found.workflows:
+        data = folder.read(path)
+        if data is None:
+            continue
+        place = folder.place(path)
+        try:
+            root = parse_document(data, Format.YAML, place).root
+            jobs = parse_workflow(root)
+        except ParseError as error:
+            folder.problems.append(invalid(place, error))
+            continue
+        base = found.base_of(path)
+        file = path.rpartition("/")[2]
+        for job in jobs:
+            sight_job(job, (projects[base].name, file), path, place, frame, out)
+    return out
+
+
+def _read_owners(
+    folder: Folder,
+    found: _Found,
+    projects: dict[str, _Project],
+    agents: list[tuple[Agent, str, WrittenBy]],
+    frame: Frame,
+) -> tuple[tuple[Person, ...], tuple[OwnerEvidence, ...]]:
+    people: dict[str, Person] = {}
+    evidence: list[OwnerEvidence] = []
+    for base, project in projects.items():
+        data = folder.read(project.owners_path) if project.owners_path else None
+        if data is None:
+            continue
+        place = folder.place(project.owners_path)
+        try:
+            owners = parse_codeowners(decode_text(data, place))
+        except ParseError as error:
+            folder.problems.append(invalid(place, error))
+            continue
+        folder.problems += [
+            Problem(
+                ProblemKind.INVALID, f"{place}#/{line}", "not a rule of code owners"
+            )
+            for line in owners.faults
+        ]
+        own = [
+            (agent, path.removeprefix(base).lstrip("/"), author)
+            for agent, path, author in agents
+            if found.base_of(path) == base
+        ]
+        named, reasons = sight_owners(owners, own, place, frame)
+        people |= {person.id: person for person in named}
+        evidence += reasons
+    return tuple(people.values()), tuple(evidence)
+
+
+def _owners_path(found: _Found, base: str) -> str:
+    """Return the code owners file that counts: the first of the three places."""
+    for location in LOCATIONS:
+        path = _join(base, location)
+        if path in found.owners:
+            return path
+    return ""
+
+
+def _inside(folder: Folder, agent: Agent) -> str:
+    file = agent.place.partition("#")[0]
+    return file.removeprefix(show_path(folder.root)).lstrip("/")
+
+
+def _probes(folder: Folder, found: _Found) -> tuple[Probe, ...]:
+    probes = [
+        Probe(folder.place(path), f"{entry.client} {entry.role.value}", found=True)
+        for path, entry in found.configs
+    ]
+    probes += [Probe(folder.place(path), "workflow", True) for path in found.workflows]
+    probes += [Probe(folder.place(path), "owners", True) for path in found.owners]
+    there = {entry.path for _, entry in found.configs}
+    for entry in PROJECT_FILES:
+        if entry.path not in there:
+            what = f"{entry.client} {entry.role.value}"
+            probes.append(Probe(folder.place(f"**/{entry.path}"), what, found=False))
+    for path in found.skipped:
+        probes.append(Probe(folder.place(path), "git's own objects; not read", None))
+    for path in folder.left_out:
+        probes.append(
+            Probe(folder.place(path), "a link that leads outside; not followed", None)
+        )
+    return tuple(probes)
+
+
+def _holds(base: str, path: str) -> bool:
+    return not base or path == base or path.startswith(base + "/")
+
+
+def _join(base: str, path: str) -> str:
+    return f"{base}/{path}" if base else path

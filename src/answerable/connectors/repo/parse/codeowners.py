@@ -1,0 +1,99 @@
+r"""CODEOWNERS: who answers for which paths of a project.
+
+Source: GitHub Docs, "About code owners": patterns as in .gitignore apart from `!`,
+`[ ]` and `\#`; the last pattern that fits a path decides alone; a pattern without
+owners leaves its paths unowned.
+"""
+
+from dataclasses import dataclass
+
+import re2
+
+RULES_LIMIT = 10_000
+_PATTERN_LIMIT = 1_024
+LOCATIONS = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One line: a pattern and its owners (none: unowned)."""
+
+    pattern: str
+    owners: tuple[str, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class CodeOwners:
+    """A parsed file.
+
+    Attributes:
+        rules: In file order.
+        faults: Lines that could not be read as a rule.
+    """
+
+    rules: tuple[Rule, ...]
+    faults: tuple[int, ...]
+
+    def rule_for(self, path: str) -> Rule | None:
+        """Return the rule that decides a path, or None."""
+        for rule in reversed(self.rules):
+            if fits(rule.pattern, path):
+                return rule
+        return None
+
+
+def parse_codeowners(text: str) -> CodeOwners:
+    """Parse a file; sections of other systems (`[Name]`) are counted as faults."""
+    rules: list[Rule] = []
+    faults: list[int] = []
+    for number, raw in enumerate(text.split("\n"), 1):
+        line = raw.partition(" #")[0].strip()
+        if not line or line[0] == "#":
+            continue
+        pattern, *owners = line.replace("\\ ", "\x00").split()
+        pattern = pattern.replace("\x00", " ")
+        known = tuple(owner for owner in owners if "@" in owner and len(owner) < 255)
+        bad = pattern[0] in "![" or len(pattern) > _PATTERN_LIMIT
+        if bad or len(known) != len(owners) or len(rules) >= RULES_LIMIT:
+            faults.append(number)
+        if not bad and len(rules) < RULES_LIMIT:
+            rules.append(Rule(pattern, known, number))
+    return CodeOwners(tuple(rules), tuple(faults))
+
+
+def fits(pattern: str, path: str) -> bool:
+    """Tell whether a pattern fits a path of the project.
+
+    Args:
+        pattern: As written; a leading slash or one inside anchors it to the root.
+        path: Relative path with forward slashes.
+    """
+    return re2.fullmatch(_expression(pattern), path) is not None
+
+
+def _expression(pattern: str) -> str:
+    anchored = "/" in pattern.removesuffix("/")
+    body = pattern.lstrip("/")
+    is_folder = body.endswith("/")
+    parts = [part for part in body.split("/") if part]
+    out: list[str] = []
+    for index, part in enumerate(parts):
+        last = index == len(parts) - 1
+        if part == "**":
+            out.append(".*" if last else "(?:.*/)?")
+        else:
+            out.append(_part(part) + ("" if last else "/"))
+    head = "" if anchored else "(?:.*/)?"
+    # `docs/*` fits the files in docs but not those below (GitHub's own example);
+    # a plain name fits a file of that name and everything below such a folder.
+    below = "" if parts and parts[-1] in ("*", "**") and anchored else "(?:/.*)?"
+    tail = "/.*" if is_folder else below
+    return "(?s)" + head + "".join(out) + tail
+
+
+def _part(part: str) -> str:
+    return "".join(
+        "[^/]*" if char == "*" else "[^/]" if char == "?" else re2.escape(char)
+        for char in part
+    )

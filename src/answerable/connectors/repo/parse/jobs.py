@@ -1,0 +1,128 @@
+"""Turns jobs that run an agent into the nouns of the model."""
+
+from dataclasses import dataclass, field, replace
+
+from answerable.connectors.formats.agent_config import runs_as
+from answerable.connectors.formats.redaction import clean, show_name
+from answerable.connectors.formats.sighting_frame import (
+    Frame,
+    place_of,
+    sight_credential,
+)
+from answerable.connectors.repo.parse.workflow import AgentJob
+from answerable.model.agent import Agent, Known
+from answerable.model.credential import Credential, CredentialLink, Lifetime
+from answerable.model.ids import CredentialId, IdentityId, agent_id, tool_id
+from answerable.model.tool import Tool
+from answerable.model.written import WrittenBy
+
+_LIFETIMES = {
+    "github-oidc": Lifetime.FEDERATED,
+    "github-token": Lifetime.SHORT_LIVED,
+}
+
+
+@dataclass(slots=True)
+class JobSightings:
+    """What the workflows of a project say together.
+
+    Attributes:
+        agents: One per job that runs an agent, with its path and whether what the
+            project says of owners could have been written by it.
+        tools: Servers given inline.
+        credentials: Secrets, tokens and roles.
+        links: Which role an OIDC token is exchanged for.
+    """
+
+    agents: list[tuple[Agent, str, WrittenBy]] = field(default_factory=list)
+    tools: list[Tool] = field(default_factory=list)
+    credentials: list[Credential] = field(default_factory=list)
+    links: list[CredentialLink] = field(default_factory=list)
+
+
+def sight_job(
+    job: AgentJob,
+    parts: tuple[str, ...],
+    path: str,
+    place: str,
+    frame: Frame,
+    out: JobSightings,
+) -> None:
+    """Make the sightings of one job.
+
+    Args:
+        job: The job.
+        parts: Project name and the workflow's file name, for ids.
+        path: Path of the workflow in its project.
+        place: Absolute path of the workflow.
+        frame: What all sightings share.
+        out: Where they go.
+    """
+    name = show_name(job.job)
+    this = agent_id("github-actions", *map(show_name, parts), name)
+    scope = f"github-actions:{'/'.join((*map(show_name, parts), name))}"
+    job_place = place_of(place, job.pointer)
+    agent = Agent(
+        id=this,
+        kind="github-actions",
+        name=name,
+        place=job_place,
+        scope=scope,
+        parent=None,
+        unattended=True,
+        known=Known.DECLARED,
+        runs_as=runs_as(*job.roles),
+        note="",
+        facts=_facts(job),
+        seen=frame.seen(job_place),
+    )
+    # A read-only token cannot change the file that names the owners.
+    author = WrittenBy.SELF_REPORTED if job.may_write_contents else WrittenBy.PLATFORM
+    out.agents.append((agent, path, author))
+    for found in job.found:
+        credential = sight_credential(found, place, frame)
+        ambient = found.cls.value == "ambient"
+        lifetime = _LIFETIMES.get(found.kind) if ambient else None
+        out.credentials.append(
+            replace(credential, scope=scope, lifetime=lifetime or credential.lifetime)
+        )
+        arn = found.value.partition(":")[2]
+        if found.kind == "github-oidc" and arn:
+            out.links.append(_link(credential.id, arn, credential.place, frame))
+    for server in job.servers:
+        stated = [sight_credential(found, place, frame) for found in server.found]
+        out.credentials += [replace(item, scope=scope) for item in stated]
+        server_name = show_name(server.name)
+        out.tools.append(
+            Tool(
+                id=tool_id(server_name),
+                agent=this,
+                server=server_name,
+                transport=server.transport,
+                target=server.target,
+                enabled=server.enabled,
+                unattended=True,
+                credentials=tuple(dict.fromkeys(item.id for item in stated)),
+                seen=frame.seen(place_of(place, server.pointer)),
+            )
+        )
+
+
+def _link(
+    credential: CredentialId, arn: str, place: str, frame: Frame
+) -> CredentialLink:
+    return CredentialLink(
+        credential, IdentityId(arn), "federated-trust", frame.seen(place)
+    )
+
+
+def _facts(job: AgentJob) -> tuple[tuple[str, str], ...]:
+    permissions = ", ".join(f"{scope}: {access}" for scope, access in job.permissions)
+    facts = [
+        ("client", ", ".join(job.runs)),
+        ("events", clean(", ".join(job.events) or "-")),
+        ("outsider-events", ", ".join(job.outsiders)),
+        ("permissions", clean(permissions or "not stated")),
+        ("id-token", "write" if job.id_token else ""),
+    ]
+    return tuple(sorted((name, value) for name, value in facts if value))
