@@ -107,7 +107,7 @@ class Managed(msgspec.Struct, rename="pascal", frozen=True):
     """A managed policy with its versions."""
 
     arn: str
-    policy_name: str
+    policy_name: str = ""
     default_version_id: str = ""
     policy_version_list: list[Version] = []
 

@@ -149,7 +149,7 @@ def _managed(build: _Building, at: At[Managed]) -> None:
         document,
         Layer.IDENTITY,
         PolicyId(record.arn),
-        record.policy_name,
+        record.policy_name or at.parts.resource.rsplit("/", 1)[-1],
         at.place,
     )
 

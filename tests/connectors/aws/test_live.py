@@ -1,0 +1,226 @@
+"""A live scan tells the same as the files of the same account."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import boto3
+import pytest
+
+from answerable.connectors.aws import fetch
+from answerable.connectors.aws_keys import fetch as keys_fetch
+from answerable.model.connector import SyncContext
+from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.sighting import Facts, Sync
+
+BEDROCK = {"Service": "bedrock.amazonaws.com"}
+
+
+def document(effect: str = "Allow", **elements: object) -> str:
+    statement = {"Effect": effect, **elements}
+    return json.dumps({"Version": "2012-10-17", "Statement": statement})
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An AWS of our own: moto's server in a process of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    home = tmp_path_factory.mktemp("moto")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={"PATH": os.environ["PATH"], "HOME": str(home)},
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait(server, url)
+        yield url
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+
+
+def _wait(server: "subprocess.Popen[bytes]", url: str) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert server.poll() is None, "moto's server ended"
+        try:
+            with urllib.request.urlopen(f"{url}/moto-api/data.json", timeout=5):  # noqa: S310 - our own server
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("moto's server did not start")
+
+
+@pytest.fixture
+def aws(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> "boto3.client":
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    reset = urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")  # noqa: S310 - our own server
+    urllib.request.urlopen(reset, timeout=10).close()  # noqa: S310 - our own server
+    return boto3.client("iam", region_name="us-east-1", endpoint_url=endpoint)
+
+
+def build(iam: "boto3.client") -> None:
+    """Make an account with everything in it that a scan can see."""
+    edge = iam.create_policy(
+        PolicyName="edge",
+        PolicyDocument=document(Action=["s3:*"], Resource="*"),
+    )["Policy"]["Arn"]
+    iam.create_group(GroupName="readers")
+    iam.put_group_policy(
+        GroupName="readers",
+        PolicyName="look",
+        PolicyDocument=document(Action="s3:ListBucket", Resource="arn:aws:s3:::lake"),
+    )
+    iam.attach_group_policy(GroupName="readers", PolicyArn=edge)
+    for name in ("etl", "plain"):
+        owner = [{"Key": "Owner", "Value": "ana@corp.example"}]
+        iam.create_user(UserName=name, PermissionsBoundary=edge, Tags=owner)
+        iam.create_access_key(UserName=name)
+    iam.create_access_key(UserName="etl")
+    iam.add_user_to_group(UserName="etl", GroupName="readers")
+    iam.put_user_policy(
+        UserName="etl",
+        PolicyName="inline",
+        PolicyDocument=document(Action="sts:AssumeRole", Resource="*"),
+    )
+    iam.create_role(
+        RoleName="support",
+        AssumeRolePolicyDocument=document(Principal=BEDROCK, Action="sts:AssumeRole"),
+        Tags=[{"Key": "Team", "Value": "care"}],
+    )
+    iam.attach_role_policy(RoleName="support", PolicyArn=edge)
+
+
+def dump(iam: "boto3.client", folder: Path) -> tuple[Path, Path]:
+    """Collect the account's files as docs/aws.md says."""
+    details, keys = folder / "details.json", folder / "keys.json"
+    details.write_text(_printed(iam.get_account_authorization_details()))
+    users = iam.list_users()["Users"]
+    answers = [iam.list_access_keys(UserName=user["UserName"]) for user in users]
+    keys.write_text("\n".join(_printed(answer) for answer in answers))
+    return details, keys
+
+
+def _printed(answer: dict[str, object]) -> str:
+    kept = {k: v for k, v in answer.items() if k != "ResponseMetadata"}
+    return json.dumps(kept, default=lambda value: value.isoformat(), indent=4)
+
+
+def unseen(facts: Facts) -> dict[str, list[str]]:
+    """Facts without their provenance, sorted."""
+    return {
+        name: sorted(
+            repr({f: getattr(fact, f) for f in fact.__slots__ if f != "seen"})
+            for fact in getattr(facts, name)
+        )
+        for name in facts.__slots__
+    }
+
+
+def live(endpoint: str, context: SyncContext) -> Sync:
+    return fetch.sync("", replace(context, endpoint_url=endpoint))
+
+
+def test_a_live_scan_gives_the_facts_of_the_dump_and_the_key_list(
+    aws: "boto3.client", endpoint: str, tmp_path: Path, context: SyncContext
+) -> None:
+    build(aws)
+    details, keys = dump(aws, tmp_path)
+    from_file = fetch.sync(str(details), context)
+    from_keys = keys_fetch.sync(str(keys), context)
+    both = replace(
+        from_file.facts,
+        credentials=from_keys.facts.credentials,
+        links=from_keys.facts.links,
+    )
+    scanned = live(endpoint, context)
+    assert scanned.problems == from_file.problems == from_keys.problems == ()
+    assert unseen(scanned.facts) == unseen(both)
+    assert len(scanned.facts.credentials) == 3
+    assert len(scanned.facts.agents) == 1
+
+
+def test_a_user_with_a_path_is_linked_by_its_true_arn_live(
+    aws: "boto3.client", endpoint: str, tmp_path: Path, context: SyncContext
+) -> None:
+    aws.create_user(UserName="deep", Path="/team/data/")
+    aws.create_access_key(UserName="deep")
+    _, keys = dump(aws, tmp_path)
+    (alive,) = live(endpoint, context).facts.links
+    (filed,) = keys_fetch.sync(str(keys), context).facts.links
+    assert alive.identity == "arn:aws:iam::123456789012:user/team/data/deep"
+    assert filed.identity == "arn:aws:iam::123456789012:user/deep"
+    assert (alive.credential, alive.how) == (filed.credential, filed.how)
+
+
+def test_a_live_scan_says_what_it_collected(
+    aws: "boto3.client", endpoint: str, context: SyncContext
+) -> None:
+    aws.create_account_alias(AccountAlias="corp-prod")
+    scanned = live(endpoint, context)
+    assert scanned.source == "aws:"
+    assert {"identity-policies", "access-keys", "last-used"} <= set(scanned.collected)
+    assert "scp" in scanned.not_collected
+    assert [(a.id, a.name) for a in scanned.facts.accounts] == [
+        ("123456789012", "corp-prod")
+    ]
+
+
+def test_without_credentials_the_scan_is_refused_with_a_next_step(
+    endpoint: str, context: SyncContext
+) -> None:
+    with pytest.raises(EnvironmentRefused, match="no AWS credentials") as caught:
+        live(endpoint, context)
+    assert "AWS_PROFILE" in caught.value.hint
+
+
+def test_an_unknown_profile_is_a_usage_error(context: SyncContext) -> None:
+    with pytest.raises(UsageError, match="'nobody'"):
+        fetch.sync("", replace(context, profile="nobody"))
+
+
+@pytest.mark.usefixtures("aws")
+def test_an_endpoint_that_is_no_url_is_a_usage_error(context: SyncContext) -> None:
+    with pytest.raises(UsageError, match="not a URL"):
+        live("nonsense", context)
+
+
+@pytest.mark.usefixtures("aws")
+def test_an_endpoint_where_nobody_listens_is_refused(
+    context: SyncContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with pytest.raises(EnvironmentRefused, match="could not be asked"):
+        live("http://127.0.0.1:9", context)
+
+
+def test_without_boto3_the_scan_says_what_to_install(
+    context: SyncContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    monkeypatch.delitem(sys.modules, "answerable.connectors.aws.live", raising=False)
+    with pytest.raises(EnvironmentRefused, match="boto3") as caught:
+        fetch.sync("", context)
+    assert caught.value.hint == "pip install 'answerable[aws]'"
+
+
+def test_a_file_is_read_without_importing_boto3(data: Path) -> None:
+    code = (
+        "import sys\n"
+        "from answerable.connectors.aws import fetch\n"
+        "from answerable.model.connector import SyncContext\n"
+        f"fetch.sync({str(data / 'account.json')!r}, SyncContext(1, str))\n"
+        "assert 'boto3' not in sys.modules and 'botocore' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
