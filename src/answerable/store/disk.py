@@ -57,11 +57,14 @@ def refused(what: str, path: Path) -> Iterator[None]:
 def make_folder(path: Path) -> None:
     """Make a folder and its parents, readable by the owner alone."""
     with refused("make", path):
-        if path.is_dir():
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        sync_folder(path.parent)
+        missing = []
+        while not path.is_dir():
+            missing.append(path)
+            path = path.parent
+        # One by one: mkdir gives its mode to the last folder alone.
+        for folder in reversed(missing):
+            folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
+            sync_folder(folder.parent)
 
 
 def sync_folder(path: Path) -> None:

@@ -29,6 +29,8 @@ class Known:
         self._days: dict[int, set[bytes]] = {}
         self._segments: set[str] = set()
         self._tails: dict[str, dict[bytes, tuple[bytes, ...]]] = {}
+        self._own: set[str] = set()
+        self._sizes: dict[str, int] = {}
         self._note: bytes | None = None
         self._engine: Engine | None = None
 
@@ -79,6 +81,7 @@ class Known:
 
     def remember(self, events: Iterable[AuditEvent], own: str) -> None:
         """Note events that are now in this process's journal."""
+        self._own.add(own)
         tail = self._tails.setdefault(own, {})
         for event in events:
             self._days[event.event_time // DAY_NS].add(event.event_id)
@@ -90,11 +93,10 @@ class Known:
         if note == self._note:
             return
         entries = self._log.entries()
-        mine = set(self._tails)
         for entry in entries:
             if isinstance(entry, Manifest) and entry.segment not in self._segments:
                 self._segments.add(entry.segment)
-                if self._note is not None and entry.journal not in mine:
+                if self._note is not None and entry.journal not in self._own:
                     self._days.pop(_day(entry), None)
         for entry in entries:
             if isinstance(entry, JournalSealed):
@@ -125,12 +127,16 @@ class Known:
             self._days[day] = ids
 
     def _load_tail(self, name: str) -> None:
-        if name in self._tails:
+        if name in self._own:
             return
         try:
+            size = self._layout.journal_file(name).stat().st_size
+            if size == self._sizes.get(name) and name in self._tails:
+                return
             journal = journals.load(self._layout, self._keys, name)
         except FileNotFoundError:
             return
+        self._sizes[name] = size
         tail: dict[bytes, tuple[bytes, ...]] = {}
         for record in journal.records:
             event = decode(record)

@@ -1,0 +1,175 @@
+"""Sealing keeps every event, by day, sorted, under one signed log."""
+
+import dataclasses
+import string
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from answerable.evidence.canonical import encode
+from answerable.evidence.checkpoint import read_checkpoint
+from answerable.evidence.merkle import leaf_hash, root
+from answerable.evidence.records import JournalSealed, Manifest, encode_entry
+from answerable.model.event import AuditEvent
+from answerable.store import segments
+from answerable.store.columns import NAMES, to_event
+from answerable.store.engine import quoted
+from answerable.store.store import Store
+
+Make = Callable[..., AuditEvent]
+DAY = 86_400 * 10**9
+
+
+def manifests(store: Store) -> list[Manifest]:
+    return [entry for entry in store.log.entries() if isinstance(entry, Manifest)]
+
+
+def rows_of(store: Store, manifest: Manifest) -> list[AuditEvent]:
+    path = store.layout.segment_file(manifest.day, manifest.segment, ".parquet")
+    found = store.rows(f"SELECT {NAMES} FROM read_parquet({quoted(str(path))})")  # noqa: S608 - our own names
+    return [to_event(row) for row in found]
+
+
+def test_a_manifest_commits_to_rows_leaves_and_file(
+    store: Store, make: Make, now: int
+) -> None:
+    store.append([make(number) for number in range(100)], now)
+    assert store.seal(now) == 1
+    (manifest,) = manifests(store)
+    events = rows_of(store, manifest)
+    leaves = [leaf_hash(encode(event)) for event in events]
+    file = store.layout.segment_file(manifest.day, manifest.segment, ".leaves")
+    assert file.read_bytes() == b"".join(leaves)
+    assert manifest.event_root == root(leaves).hex()
+    assert manifest.count == 100
+    assert int(manifest.min_time) == make(0).event_time
+    assert int(manifest.max_time) == make(99).event_time
+    beside = store.layout.segment_file(manifest.day, manifest.segment, ".manifest.json")
+    assert beside.read_bytes() == encode_entry(manifest)
+    tree = read_checkpoint(store.log.checkpoint(), store.keys.public)
+    assert tree.size == len(store.log.entries())
+
+
+def test_rows_are_sorted_by_identity_and_time(
+    store: Store, make: Make, now: int
+) -> None:
+    store.append([make(number) for number in range(50)], now)
+    store.seal(now)
+    events = rows_of(store, manifests(store)[0])
+    keys = [(event.identity, event.event_time) for event in events]
+    assert keys == sorted(keys)
+
+
+def test_a_segment_has_one_day_and_at_most_so_many_rows(
+    store: Store, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "ROWS", 10)
+    old = [make(n, event_time=-DAY + n, native=f"old-{n}") for n in range(12)]
+    new = [make(number) for number in range(25)]
+    store.append([*new[:7], *old, *new[7:]], now)
+    assert store.seal(now) == 5
+    found = manifests(store)
+    assert [(m.day, m.count) for m in found] == [
+        ("1969-12-31", 10),
+        ("1969-12-31", 2),
+        ("2023-11-14", 10),
+        ("2023-11-14", 10),
+        ("2023-11-14", 5),
+    ]
+    assert [m.previous for m in found] == ["", *(m.segment for m in found[:-1])]
+
+
+def test_the_moment_before_1970_belongs_to_1969(
+    store: Store, make: Make, now: int
+) -> None:
+    store.append([make(0, event_time=-1), make(1, event_time=0)], now)
+    store.seal(now)
+    assert [m.day for m in manifests(store)] == ["1969-12-31", "1970-01-01"]
+
+
+def test_sealing_again_does_nothing(store: Store, make: Make, now: int) -> None:
+    store.append([make(0)], now)
+    assert store.seal(now) == 1
+    note = store.log.checkpoint()
+    assert store.seal(now) == 0
+    assert store.log.checkpoint() == note
+
+
+def test_the_journal_is_gone_once_its_events_are_sealed(
+    store: Store, make: Make, now: int
+) -> None:
+    store.append([make(0)], now)
+    store.seal(now)
+    assert list(store.layout.journal.iterdir()) == []
+    sealed = [e for e in store.log.entries() if isinstance(e, JournalSealed)]
+    assert [entry.count for entry in sealed] == [1]
+
+
+def test_the_journal_of_a_process_that_ended_is_sealed_by_the_next(
+    place: Path, make: Make, now: int
+) -> None:
+    with Store.open(place, now=now) as first:
+        first.append([make(0)], now)
+    with Store.open(place, now=now) as second:
+        second.seal(now)
+        assert [m.count for m in manifests(second)] == [1]
+
+
+def test_the_journal_of_a_living_process_is_left_alone(
+    place: Path, make: Make, now: int
+) -> None:
+    with Store.open(place, now=now) as first, Store.open(place, now=now) as second:
+        first.append([make(0)], now)
+        assert second.seal(now) == 0
+        first.append([make(1)], now)
+        assert second.rows("SELECT count(*) FROM events") == [(2,)]
+        assert first.seal(now) == 1
+        assert second.rows("SELECT count(*) FROM events") == [(2,)]
+
+
+TEXT = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+    st.sampled_from(
+        ["", "\x00", "null", '"', "'", "\\", "[]", "\u2028", "%", "\ufeff"]
+    ),
+    st.text(string.printable, max_size=6),
+)
+INT = st.integers(-(2**63), 2**63 - 1)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    given_events=st.lists(
+        st.fixed_dictionaries(
+            {
+                "action": TEXT,
+                "session": TEXT,
+                "identity": TEXT,
+                "resources": st.lists(TEXT, max_size=3).map(tuple),
+                "facts": st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple),
+                "sequence": INT,
+                "issued_until": INT,
+            }
+        ),
+        max_size=8,
+    )
+)
+def test_whatever_a_text_holds_it_is_sealed_unchanged(
+    make: Make,
+    now: int,
+    tmp_path_factory: pytest.TempPathFactory,
+    given_events: list[dict[str, Any]],
+) -> None:
+    events = [make(n, **fields) for n, fields in enumerate(given_events)]
+    with Store.open(tmp_path_factory.mktemp("s") / "store", now=now) as store:
+        store.append(events, now)
+        for _ in range(2):
+            rows = store.rows(f"SELECT {NAMES} FROM events ORDER BY event_time")  # noqa: S608 - our own names
+            found = [to_event(row) for row in rows]
+            plain = [dataclasses.replace(e, ingest_time=0, salt=b"") for e in found]
+            assert plain == events
+            store.seal(now)
