@@ -5,7 +5,8 @@ import pytest
 from answerable.inventory import aged, join
 from answerable.model.credential import CredentialClass
 from answerable.model.ids import AgentId, CredentialId
-from answerable.model.person import EvidenceKind, OwnerState
+from answerable.model.inventory import Inventory
+from answerable.model.person import EvidenceKind, OwnerEvidence, OwnerState
 from answerable.model.policy import Layer
 from answerable.model.sighting import Facts, Sync
 from answerable.model.written import WrittenBy
@@ -393,6 +394,55 @@ def test_a_home_lists_its_person_once_and_believes_no_alias_from_its_files() -> 
     assert set(inventory.persons) == {person("ana"), person("boss@corp.example")}
     assert inventory.persons[person("ana")].aliases == ("boss@corp.example",)
     assert inventory.owners[ROLE].person == person("boss@corp.example")
+
+
+MADE = arn("role/made")
+
+
+def made_by(name: str, *tags: OwnerEvidence, attached: bool = False) -> Inventory:
+    may, at = policy(USER, statement("iam:*", "*"))
+    return join(
+        [
+            sync(
+                "aws:a",
+                identities=(identity("user/report-bot"),),
+                policies=(may,) if attached else (),
+                attachments=(at,) if attached else (),
+                evidence=tags,
+            ),
+            sync(
+                "trail:",
+                evidence=(evidence(MADE, name, EvidenceKind.CREATOR, act="event 1"),),
+            ),
+        ],
+        now=NOW,
+    )
+
+
+def test_what_a_machines_user_made_answers_to_the_owner_of_that_user() -> None:
+    owner = made_by("report-bot", evidence(USER, "ana@corp.example")).owners[MADE]
+    assert (owner.state, owner.person, owner.score) == (
+        OwnerState.SUGGESTED,
+        person("ana@corp.example"),
+        0.65,
+    )
+
+
+def test_what_a_person_made_answers_to_that_person() -> None:
+    owner = made_by("dana@corp.example").owners[MADE]
+    assert (owner.person, owner.score) == (person("dana@corp.example"), 0.65)
+
+
+def test_what_a_machine_without_an_owner_made_shows_the_machine_and_no_owner() -> None:
+    owner = made_by("report-bot").owners[MADE]
+    assert (owner.state, owner.person) == (OwnerState.NONE, None)
+    assert [c.person for c in owner.candidates] == [person("report-bot")]
+
+
+def test_a_machine_that_tags_itself_leads_to_nobody() -> None:
+    said = evidence(USER, "boss@corp.example")
+    owner = made_by("report-bot", said, attached=True).owners[MADE]
+    assert owner.state is OwnerState.NONE
 
 
 def test_coverage_names_every_source_with_its_age() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from answerable.inventory import aged
-from answerable.model.credential import Credential, CredentialClass
+from answerable.model.credential import Credential, CredentialClass, Lifetime
 from answerable.model.document import (
     AgentItem,
     AgentToolItem,
@@ -289,9 +289,9 @@ def _credential(inventory: Inventory, entity: CredentialEntity) -> CredentialIte
     first = (lying or list(found))[0] if found else None
     return {
         "id": entity.id,
-        "kind": first.kind if first else "",
+        "kind": first.kind if first else _unseen(entity.id),
         "class": first.cls.value if first else "",
-        "lifetime": first.lifetime.value if first else "unknown",
+        "lifetime": (first.lifetime if first else _lifetime(entity.id)).value,
         "hint": next((s.hint for s in found if s.hint), ""),
         "account": next((s.account for s in found if s.account), ""),
         "status": next((s.status for s in found if s.status), ""),
@@ -306,6 +306,15 @@ def _credential(inventory: Inventory, entity: CredentialEntity) -> CredentialIte
         "expires_at": _maybe(max((s.expires_at for s in found), default=0)),
         "last_used_at": _maybe(max((s.last_used_at for s in found), default=0)),
     }
+
+
+def _unseen(key: CredentialId) -> str:
+    """Say what a key is that only a trail tells of."""
+    return "aws-access-key" if key.startswith("cred:aws/AKIA") else ""
+
+
+def _lifetime(key: CredentialId) -> Lifetime:
+    return Lifetime.STATIC if _unseen(key) else Lifetime.UNKNOWN
 
 
 def _known_state(owner_state: str) -> None:

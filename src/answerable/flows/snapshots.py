@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from answerable import inventory as room
-from answerable.flows import declared, trail_facts
+from answerable.flows import declared, trail_evidence
 from answerable.flows.declared import Standing
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.inventory import Inventory
@@ -19,6 +19,7 @@ from answerable.model.sighting import Snapshot, Sync
 from answerable.store.store import Store
 
 LATEST = "latest"
+_LASTING = "cred:aws/AKIA"
 Stored = TypeVar("Stored", Sync, Snapshot, OwnerEvidence)
 
 
@@ -50,36 +51,40 @@ def load(store: Store, name: str = "", *, now: int = 0) -> Inventory:
         UsageError: There is no such snapshot.
         VerificationError: A stored object is not what it was.
     """
-    found = named(store)
-    chosen = _choose(found, name)
-    trail = trail_facts.sync(store)
-    said = attestations(store)
-    if chosen is None:
-        extra = [trail] if trail is not None else []
-        return _join(extra, now or (trail.started_at if trail else 0), said)
-    snapshot = read(store, chosen.digest, Snapshot)
+    chosen = _choose(named(store), name)
+    snapshot = Snapshot(0, ())
+    if chosen is not None:
+        snapshot = read(store, chosen.digest, Snapshot)
     syncs = [read(store, digest, Sync) for _, digest in snapshot.syncs]
+    trail = _trail(store, syncs)
     joined = room.join(
-        [(s.source, s) for s in ([*syncs, trail] if trail is not None else syncs)],
-        now=now or snapshot.taken_at,
+        [(sync.source, sync) for sync in (*syncs, trail)],
+        now=now or snapshot.taken_at or trail.started_at,
         taken_at=snapshot.taken_at,
-        name=chosen.name,
-        attestations=said,
+        name=chosen.name if chosen is not None else "",
+        attestations=attestations(store),
     )
-    return _without(joined, trail)
+    # A trail is evidence and no scanned source: its age says nothing of the rest.
+    scanned = tuple(c for c in joined.coverage if c.source != trail.source)
+    return replace(joined, coverage=scanned)
 
 
-def _join(syncs: Sequence[Sync], now: int, said: Sequence[OwnerEvidence]) -> Inventory:
-    joined = room.join([(s.source, s) for s in syncs], now=now, attestations=said)
-    return _without(joined, syncs[0] if syncs else None)
+def _trail(store: Store, syncs: Sequence[Sync]) -> Sync:
+    """Make a sync of what ingested trails say of identities and of known credentials.
 
-
-def _without(inventory: Inventory, trail: Sync | None) -> Inventory:
-    """Keep the trail out of the coverage: it is evidence, not a scanned source."""
-    if trail is None:
-        return inventory
-    kept = tuple(c for c in inventory.coverage if c.source != trail.source)
-    return replace(inventory, coverage=kept)
+    A trail shows a new session key every hour. Only keys that last, and those that
+    were seen lying somewhere, are worth a line in the inventory.
+    """
+    facts = trail_evidence.trail_facts(store)
+    lying = {credential.id for sync in syncs for credential in sync.facts.credentials}
+    links = tuple(
+        link
+        for link in facts.links
+        if link.credential in lying or link.credential.startswith(_LASTING)
+    )
+    times = [link.seen.at for link in links] + [e.seen.at for e in facts.evidence]
+    last = max(times, default=0)
+    return Sync("trail:", "trail", last, replace(facts, links=links))
 
 
 def save(store: Store, syncs: Sequence[Sync], now: int) -> str:

@@ -4,10 +4,12 @@ Each rule copies evidence to a further subject; nothing is scored here.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from answerable.model.ids import AgentId, CredentialId
+from answerable.inventory.canonical import principal_key
+from answerable.inventory.people import handle
+from answerable.model.ids import AgentId, CredentialId, access_key_account
 from answerable.model.inventory import AgentEntity, CredentialEntity
 from answerable.model.person import EvidenceKind, OwnerEvidence
 from answerable.model.policy import Layer
@@ -16,16 +18,22 @@ from answerable.model.sighting import Facts
 _GITHUB = "token.actions.githubusercontent.com"
 _SPOKEN = (EvidenceKind.ATTESTATION, EvidenceKind.CONFIRMATION)
 
+_ACTS = (EvidenceKind.CREATOR, EvidenceKind.ASSUMER)
+
 Evidence = Mapping[str, Sequence[OwnerEvidence]]
+# Tells whether evidence about an identity is of another hand than its own.
+Counts = Callable[[str, OwnerEvidence], bool]
 
 
 def by_subject(
     facts: Facts,
     agents: Mapping[AgentId, AgentEntity],
     credentials: Mapping[CredentialId, CredentialEntity],
+    counts: Counts,
 ) -> Evidence:
     """Return all evidence per subject: said of it, or flowing to it.
 
+    - What a machine's user made answers to whoever answers for that user.
     - A role trusted by a repository's pipelines answers to the code owners there.
     - An agent that a platform runs under a role answers to that role's owner.
     - A subagent of which nothing is said answers to its parent's owner.
@@ -35,6 +43,7 @@ def by_subject(
     found: dict[str, list[OwnerEvidence]] = defaultdict(list)
     for item in facts.evidence:
         found[item.subject].append(item)
+    _walk_through_users(facts, found, counts)
     for item in list(_of_pipelines(facts, agents, found)):
         found[item.subject].append(item)
     for key, agent in agents.items():
@@ -49,6 +58,44 @@ def by_subject(
             credential.id, _of_credential(credential, found, agents, users)
         )
     return {subject: tuple(items) for subject, items in found.items() if items}
+
+
+def _walk_through_users(
+    facts: Facts, found: dict[str, list[OwnerEvidence]], counts: Counts
+) -> None:
+    """Put the owner of a machine's user in the place of the user that acted."""
+    users = {
+        key: identity.id
+        for identity in facts.identities
+        if (key := principal_key(identity.id)) is not None and key[1] == "user"
+    }
+    said = {
+        user: [
+            e for e in found.get(user, ()) if e.kind not in _ACTS and counts(user, e)
+        ]
+        for user in users.values()
+    }
+    for subject, items in list(found.items()):
+        account = _account(subject)
+        walked: list[OwnerEvidence] = []
+        for item in items:
+            user = users.get((account, "user", handle(item.person).lower()))
+            behind = said.get(user, []) if user and item.kind in _ACTS else []
+            walked += [_answers(item, why) for why in behind] or [item]
+        found[subject] = walked
+
+
+def _answers(act: OwnerEvidence, why: OwnerEvidence) -> OwnerEvidence:
+    reference = f"{act.reference}, which answers to {why.reference or why.person}"
+    return replace(act, person=why.person, reference=reference)
+
+
+def _account(subject: str) -> str:
+    bare = subject.removeprefix("cred:aws/")
+    if bare != subject:
+        return access_key_account(bare) or ""
+    key = principal_key(subject)
+    return key[0] if key is not None else ""
 
 
 def _to(subject: str, items: Iterable[OwnerEvidence]) -> list[OwnerEvidence]:

@@ -58,11 +58,11 @@ def join(
 def aged(inventory: Inventory, now: int) -> Inventory:
     """Judge ownership again at another moment: evidence ages, facts stay."""
     facts = inventory.facts
-    evidence = by_subject(facts, inventory.agents, inventory.credentials)
+    judge = _Judge(facts, inventory.agents)
+    evidence = by_subject(facts, inventory.agents, inventory.credentials, judge.counts)
     people = People(
         facts.persons, (item for found in evidence.values() for item in found)
     )
-    judge = _Judge(facts, inventory.agents)
     subjects: set[str] = {identity.id for identity in facts.identities}
     subjects |= set(inventory.agents) | set(inventory.credentials) | set(evidence)
     owners: Mapping[str, Ownership] = {
@@ -86,6 +86,11 @@ class _Judge:
         self._tagged: Mapping[str, tuple[str, ...]] = {
             agent: tuple(entity.agent.runs_as) for agent, entity in agents.items()
         }
+
+    def counts(self, identity: str, item: OwnerEvidence) -> bool:
+        """Tell whether evidence about an identity is of another hand than its own."""
+        own = item.kind in _TAGS and self._authorship.may_tag(identity, identity)
+        return item.seen.written_by.believed and not own
 
     def of(self, subject: str, inventory: Inventory) -> Discredit:
         """Return the test for one subject's evidence.

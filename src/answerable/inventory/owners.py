@@ -145,14 +145,13 @@ def assign(
         discredited: Tells whether the subject could have written a record itself.
 
     Returns:
-        The owner with all candidates, best first; discredited records are shown
-        with weight 0.
+        The owner with all candidates, best first. What the subject could have written
+        itself, and what names a pipeline, is shown with weight 0.
     """
     by_person: dict[PersonId, set[OwnerEvidence]] = defaultdict(set)
     for item in evidence:
         person = people(item.person)
-        if not is_pipeline(person):
-            by_person[person].add(replace(item, subject=subject, person=person))
+        by_person[person].add(replace(item, subject=subject, person=person))
     scored = [
         _candidate(person, found, people, now, discredited)
         for person, found in by_person.items()
@@ -176,11 +175,12 @@ def _candidate(
     as_if_here: bool = False,
 ) -> Candidate:
     alive = as_if_here or not _left(person, people)
+    machine = is_pipeline(person)
     ordered = sorted(
         found, key=lambda e: (-WEIGHTS[e.kind].weight, -e.seen.at, repr(e))
     )
     weighed = [
-        (item, weigh(item, now, alive=alive, counts=not discredited(item)))
+        (item, weigh(item, now, alive=alive, counts=not (machine or discredited(item))))
         for item in ordered
     ]
     taken = counted(weighed)
@@ -195,7 +195,7 @@ def _spoken(
     """Find the newest valid attestation, else the newest confirmation."""
     said: list[tuple[bool, int, PersonId]] = []
     for person, found in by_person.items():
-        for item in found:
+        for item in () if is_pipeline(person) else found:
             if item.kind is EvidenceKind.CONFIRMATION:
                 said.append((False, item.seen.at, person))
             elif item.kind is EvidenceKind.ATTESTATION:

@@ -62,12 +62,13 @@ class People:
         Args:
             persons: Sightings, also several of one id. Aliases that an agent could
                 have written itself join nobody.
-            evidence: Every candidate it names is listed, if only by its id.
+            evidence: Every candidate it names is listed, if only by its id, unless it
+                is a pipeline.
         """
         named = {person.id for person in persons}
         said: dict[PersonId, list[OwnerEvidence]] = defaultdict(list)
         for item in evidence:
-            if item.person not in named:
+            if item.person not in named and not is_pipeline(item.person):
                 said[item.person].append(item)
         known = [*persons, *(_implied(key, items) for key, items in said.items())]
         # Handles and believed aliases only; an alias of one's own writing is shown.
