@@ -74,7 +74,7 @@ PERMISSION = {
     "admin": False,
     "determining": [
         {
-            "layer": "identity-policy",
+            "layer": "identity",
             "policy": "WarehouseRead",
             "statement": "Read",
             "effect": "allow",
@@ -274,9 +274,41 @@ ITEMS: dict[str, list[dict[str, object]]] = {
     "trace-score": [{"source": "cloudtrail", "person": "missing", "rows": 2}],
     "sql": [{"a": 1, "b": None}, {"a": 2, "b": "x"}],
     "verify": [{"check": "segments", "ok": True, "detail": "3 of 3", "hint": ""}],
-    "prove": [{"event_id": "01", "index": 3, "path": ["aa", "bb"]}],
-    "checkpoint": [{"origin": "here", "size": 3, "note": "here\n3\nxyz\n"}],
-    "bundle": [{"events": 1, "bundle": {"a": [1]}}],
+    "prove": [
+        {
+            "event_id": "01" * 16,
+            "event": '{"action":"s3:GetObject"}',
+            "leaf": "aa" * 32,
+            "segment": "s1",
+            "row": 3,
+            "rows": 9,
+            "path": ["bb" * 32],
+            "event_root": "cc" * 32,
+            "log_index": 2,
+            "log_size": 4,
+            "log_path": ["dd" * 32, "ee" * 32],
+            "log_root": "ff" * 32,
+            "checkpoint": "here\n4\nxyz\n",
+        }
+    ],
+    "checkpoint": [
+        {
+            "origin": "here",
+            "size": 3,
+            "root": "ff" * 32,
+            "key": "here+1+abc",
+            "note": "here\n3\nxyz\n",
+        }
+    ],
+    "bundle": [
+        {
+            "events": 1,
+            "segments": 1,
+            "log_size": 4,
+            "key": "here+1+abc",
+            "bundle": '{"a": [1]}\n',
+        }
+    ],
     "doctor": [{"check": "disk", "ok": False, "detail": "full", "hint": "make room"}],
 }
 

@@ -47,20 +47,24 @@ def test_csv_has_a_head_and_cells_that_are_text_or_json(flows, run, commands, ki
     rows = list(csv.reader(io.StringIO(run(*commands[kind], "-o", "csv").out)))
     assert len(rows) >= 2
     assert {len(row) for row in rows} == {len(rows[0])}
-    for cell in rows[1]:
-        if cell[:1] in "[{" and cell:
-            json.loads(cell)
+    item = flows.flow(kind)().items[0]
+    nested = {name for name, value in item.items() if isinstance(value, list | dict)}
+    for name, cell in zip(rows[0], rows[1], strict=True):
+        if name in nested:
+            assert json.loads(cell) == item[name]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_table_is_plain_ends_with_coverage_and_hints_on_stderr(
-    flows, run, commands, kind
+    flows, run, commands, kind, tmp_path, monkeypatch
 ):
-    ran = run(*commands[kind])
+    words = [*commands[kind], *(["--out", "b"] if kind == "bundle" else [])]
+    monkeypatch.chdir(tmp_path)
+    ran = run(*words)
     assert ran.code == 0
     assert "\x1b" not in ran.out
     assert ran.out.splitlines()[-1].startswith("coverage: aws 2 h old (SCPs not coll")
-    assert "next: answerable agents" in ran.err
+    assert "next: answerable " in ran.err
     assert "next:" not in ran.out
 
 
@@ -80,3 +84,25 @@ def test_what_a_spreadsheet_would_run_is_made_text(flows, run):
     empty = {"partial": False, "sources": [], "seen": [], "not_collected": []}
     rows = list(to_csv(Document("sql", [{"a": "=1+1", "b": "\x1b[2J"}], empty)))
     assert rows == ["a,b", "'=1+1,\\x1b[2J"]
+
+
+def test_a_bundle_goes_to_its_file_or_alone_to_the_pipe(flows, run, tmp_path):
+    out = tmp_path / "b.json"
+    assert run("evidence", "bundle", "01").out == '{"a": [1]}\n'
+    kept = run("evidence", "bundle", "01", "--out", str(out))
+    assert out.read_text() == '{"a": [1]}\n'
+    assert '{"a"' not in kept.out
+    assert f"next: answerable evidence verify {out} --key PUB" in kept.err
+
+
+def test_a_checkpoint_is_exported_byte_for_byte(flows, run, tmp_path):
+    out = tmp_path / "checkpoint"
+    assert run("evidence", "checkpoint", "--export", str(out)).code == 0
+    assert out.read_bytes() == b"here\n3\nxyz\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+
+
+def test_a_file_that_cannot_be_written_is_5(flows, run, tmp_path):
+    missing = tmp_path / "no" / "folder"
+    ran = run("evidence", "checkpoint", "--export", str(missing))
+    assert (ran.code, ran.out) == (5, "")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from answerable.cli.look.ages import ago, span
 from answerable.cli.look.answers import render
+from answerable.cli.look.conditions import condition, statement
 from answerable.cli.look.marks import ASCII, UNICODE, marks_for
 from answerable.cli.look.paint import paint
 from answerable.cli.look.screen import Screen, screen_of
@@ -21,7 +22,7 @@ VIEWS = (
     *(("credentials", ""), ("people", ""), ("who-owns", ""), ("reach", "")),
     *(("can", ""), ("who-can", ""), ("ingest", ""), ("trace", ""), ("sql", "")),
     *(("trace", "tree"), ("trace-score", ""), ("verify", ""), ("prove", "")),
-    *(("checkpoint", ""), ("bundle", ""), ("doctor", "")),
+    *(("checkpoint", ""), ("bundle", "kept"), ("doctor", "")),
 )
 NASTY = "\x1b]0;owned\x07\x9b2J\u202e\u2066\u200b\r\n\x00\x7f\ud800界" + "x" * 300
 
@@ -102,9 +103,9 @@ def test_a_narrow_tree_goes_downwards(documents):
 def test_a_permission_names_who_writes_its_condition_its_path_and_statement(documents):
     text = "\n".join(lines_of(documents("can"), Screen(120)))
     assert text.startswith("◑ only-if +assumes  arn:aws:iam::111122223333:user/report")
-    assert "if aws:SourceIp is inside 10.0.0.0/8 (set by the platform)" in text
+    assert "if aws:SourceIp is inside 10.0.0.0/8 (the platform sets it)" in text
     assert "── sts:AssumeRole ── arn:aws:iam::111122223333:role/warehouse" in text
-    assert "because allowed by identity policy WarehouseRead, statement Read" in text
+    assert "because identity policy WarehouseRead allows it (statement Read)" in text
     assert "SCPs" in text
 
 
@@ -202,3 +203,55 @@ def test_ages_are_relative_and_in_one_unit():
     assert ago("2026-11-18T11:06:40Z", at * 1_000_000_000) == "now"
     assert ago(None, 0) == ""
     assert ago("soon", 0) == "soon"
+
+
+@pytest.mark.parametrize(
+    ("operator", "negated", "key", "says"),
+    [
+        ("StringLike", False, "aws:A", "aws:A matches v (the caller chooses it)"),
+        ("StringNotLike", False, "aws:A", "aws:A does not match v (the caller"),
+        ("StringNotLike", True, "aws:A", "aws:A matches v (the caller"),
+        ("ForAnyValue:StringEquals", False, "aws:A", "a value of aws:A is v"),
+        ("stringequalsifexists", False, "aws:A", "aws:A, if there at all, is v"),
+        ("BinaryEquals", True, "aws:A", "aws:A not BinaryEquals v"),
+        ("Matches", True, "answerable:deny", "the call does not fall under v"),
+        (
+            "Denies",
+            True,
+            "answerable:unread-statement",
+            "v, which could not be read, does not deny it",
+        ),
+    ],
+)
+def test_a_condition_reads_as_a_sentence(operator, negated, key, says):
+    item = {"key": key, "operator": operator, "values": ["v"], "negated": negated}
+    assert condition({**item, "asserted_by": "caller"}).startswith(says)
+
+
+@pytest.mark.parametrize(
+    ("layer", "policy", "effect", "says"),
+    [
+        (
+            "identity",
+            "arn:aws:iam::1:user/x#inline/P",
+            "allow",
+            "identity policy P of user/x allows it (statement 0)",
+        ),
+        (
+            "trust",
+            "arn:aws:iam::1:role/r#trust",
+            "allow",
+            "trust policy of role/r allows it (statement 0)",
+        ),
+        (
+            "boundary",
+            "arn:aws:iam::1:policy/b",
+            "implicit-deny",
+            "permissions boundary policy/b does not allow it (statement 0)",
+        ),
+        ("scp", "p-1", "deny", "SCP p-1 denies it (statement 0)"),
+    ],
+)
+def test_a_statement_that_decided_reads_as_a_sentence(layer, policy, effect, says):
+    item = {"layer": layer, "policy": policy, "statement": "0", "effect": effect}
+    assert statement(item) == says

@@ -48,7 +48,8 @@ def show(document: Document, settings: Settings, view: str = "") -> None:
     if settings.quiet:
         return
     notes = [*incomplete(document.coverage, settings.allow_partial)]
-    if settings.output == "table" and document.next:
+    # An empty answer says itself what would fill it.
+    if settings.output == "table" and document.next and document.items:
         notes.append(f"next: {document.next}")
     for note in notes:
         sys.stderr.write(safe(note) + "\n")

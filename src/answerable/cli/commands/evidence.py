@@ -1,6 +1,7 @@
 """`evidence`: check the log, prove a record, hand both to an outsider."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -85,6 +86,8 @@ def checkpoint(settings: Settings, export: str) -> None:
 
     with opened(settings) as session:
         document = flow.checkpoint(session.store, now=session.now)
+    if export:
+        write_file(export, str(document.items[0]["note"]))
     answer(document, settings)
 
 
@@ -96,12 +99,22 @@ def bundle(settings: Settings, event_ids: tuple[str, ...], out: str) -> None:
     """Put records, their proofs and the checkpoint into one file for an outsider.
 
     `answerable evidence verify FILE --key PUB` checks it anywhere, with no store.
+    Without --out the bundle itself is the answer.
     """
     from answerable.flows import prove as flow
 
     with opened(settings) as session:
         document = flow.bundle(session.store, event_ids, now=session.now)
-    answer(document, settings)
+    content = str(document.items[0]["bundle"])
+    if out:
+        write_file(out, content)
+        check = f"answerable evidence verify {out} --key PUB"
+        document = replace(document, next=check)
+    elif settings.output == "table":
+        # For a pipe or a redirection: the file alone, byte for byte.
+        click.echo(content, nl=False)
+        return
+    answer(document, settings, view="kept")
 
 
 def read_file(name: str, option: str) -> bytes:
@@ -116,6 +129,14 @@ def read_file(name: str, option: str) -> bytes:
     if path.stat().st_size > _LARGEST:
         raise UsageError(f"file for {option} is larger than 1 GiB (got {name!r})")
     return path.read_bytes()
+
+
+def write_file(name: str, content: str) -> None:
+    """Write a file named on the command line, whole or not at all."""
+    path = Path(name).expanduser()
+    part = path.with_name(path.name + ".part")
+    part.write_text(content, encoding="utf-8", newline="")
+    part.replace(path)
 
 
 def _key_text(key: str) -> str:

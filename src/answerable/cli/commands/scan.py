@@ -32,9 +32,7 @@ def scan(
     repo:DIR           project configs, workflows, CODEOWNERS
     aws:FILE           get-account-authorization-details JSON; aws: asks AWS
     aws-org:FILE       accounts, OUs, SCPs and RCPs
-    aws-resources:FILE resource policies and tags
-    aws-keys:FILE      list-access-keys answers, aws-keys: asks AWS
-    people:FILE        CSV or SCIM export of people, leavers too
+    aws-keys:FILE      list-access-keys answers; aws-keys: asks AWS
 
     Nothing is executed, no credential that is found is used, and no value of one is
     kept or shown. Only aws: and aws-keys: without a file open a connection.

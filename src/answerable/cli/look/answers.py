@@ -25,6 +25,8 @@ VIEWS: dict[str, View] = {
     "ingest": plain.ingest,
     "doctor": plain.checks,
     "verify": plain.checks,
+    "prove": plain.prove,
+    "bundle/kept": plain.bundle,
     "trace": chains.rows,
     "trace/tree": chains.tree,
 }
@@ -36,6 +38,8 @@ EMPTY = {
     "who-can": ("nobody, as far as was collected", ""),
     "sql": ("no rows", ""),
 }
+# What these say rests on the machine or the log itself, not on a source.
+UNSOURCED = {"where", "doctor", "verify", "checkpoint", "prove", "bundle"}
 _UNSCANNED = "answerable scan reads this home and this folder"
 
 
@@ -55,8 +59,9 @@ def render(
         yield from VIEWS.get(kind, plain.anything)(document, screen, now)
     else:
         yield from _empty(document)
-    yield ""
-    yield coverage_line(document.coverage, screen)
+    if document.coverage["sources"] or document.kind not in UNSOURCED:
+        yield ""
+        yield coverage_line(document.coverage, screen)
 
 
 def _empty(document: Document) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """One line under every answer: what it rests on, how old that is, what is missing."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from answerable.cli.look.ages import age
 from answerable.cli.look.screen import Screen
@@ -31,11 +31,11 @@ _WORDS = {
 
 def coverage_line(coverage: Coverage, screen: Screen) -> str:
     """Say it in one line; a word missing stands with the source it belongs to."""
-    missing = [*coverage["not_collected"]]
+    ages = _oldest(coverage)
+    missing = [word for word in coverage["not_collected"] if not _home(word, ages)]
     parts = []
-    for name, oldest in _oldest(coverage).items():
-        own = [word for word in missing if _belongs(word, name)]
-        missing = [word for word in missing if word not in own]
+    for name, oldest in ages.items():
+        own = [word for word in coverage["not_collected"] if _home(word, ages) == name]
         part = f"{safe(name)} {age(oldest)}"
         if own:
             part += f" ({_list(own)} not collected)"
@@ -56,8 +56,11 @@ def _oldest(coverage: Coverage) -> dict[str, int]:
     return ages
 
 
-def _belongs(word: str, name: str) -> bool:
-    return name.partition("-")[0] == _WORDS.get(word, ("", ""))[1].partition("-")[0]
+def _home(word: str, names: Collection[str]) -> str:
+    """Choose the source beside which a missing word stands, empty for none of these."""
+    source = _WORDS.get(word, ("", ""))[1]
+    family = source.partition("-")[0]
+    return next((name for name in (source, family) if name and name in names), "")
 
 
 def _list(words: list[str]) -> str:

@@ -55,11 +55,11 @@ def _is_iam(identity: str) -> bool:
     return identity.startswith("arn:") and identity.count(":") >= 5
 
 
-def credential_text(credential: ToolCredentialItem | None) -> str:
+def credential_text(credential: ToolCredentialItem | None, screen: Screen) -> str:
     """Say what kind of credential it is and how it is held, never what it is."""
     if credential is None:
         return "none stated"
-    hint = f" ...{credential['hint']}" if credential["hint"] else ""
+    hint = credential["hint"] and f" {screen.marks.ellipsis}{credential['hint']}"
     return f"{credential['class']} {credential['kind']}{hint}"
 
 
@@ -67,7 +67,7 @@ def agents(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """One row per agent: its owner, its tools, and what it acts as."""
     columns = (
         Column("agent", 0),
-        Column("owner", 1, floor=24),
+        Column("owner", 1, floor=30),
         Column("tools", 3, floor=12),
         Column("acts as", 2, floor=20),
         Column("runs", 4),
@@ -98,11 +98,11 @@ def tools(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """One row per tool and agent."""
     columns = (
         Column("tool", 0),
-        Column("agent", 2, floor=20),
-        Column("credential", 1, floor=16),
+        Column("agent", 2, floor=26),
+        Column("credential", 1, floor=26),
         Column("acts as", 2, floor=20),
         Column("runs", 4),
-        Column("target", 5, floor=12),
+        Column("target", 5, floor=24),
     )
     rows = []
     items = cast("Sequence[ToolItem]", document.items)
@@ -114,7 +114,7 @@ def tools(document: Document, screen: Screen, now: int) -> Iterator[str]:
             (
                 item["id"],
                 item["agent"],
-                credential_text(item["credential"]),
+                credential_text(item["credential"], screen),
                 some(identities) or "not known",
                 runs if item["enabled"] else "disabled",
                 item["target"],
@@ -127,7 +127,7 @@ def identities(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """One row per identity."""
     columns = (
         Column("identity", 0),
-        Column("owner", 1, floor=24),
+        Column("owner", 1, floor=30),
         Column("agents", 2, floor=20),
         Column("keys", 4, right=True),
         Column("last used", 3),
@@ -153,11 +153,11 @@ def credentials(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """One row per credential: what it is, where it lies, what it proves."""
     columns = (
         Column("credential", 0),
-        Column("class", 2),
-        Column("lives", 1),
+        Column("class", 4),
+        Column("lives", 2),
         Column("proves", 1, floor=20),
-        Column("owner", 2, floor=20),
-        Column("lies in", 3, floor=20),
+        Column("owner", 3, floor=30),
+        Column("lies in", 2, floor=20),
         Column("places", 5, right=True),
         Column("last used", 6),
     )

@@ -4,46 +4,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
+from answerable.cli.look.conditions import condition, statement
 from answerable.cli.look.coverage import words
 from answerable.cli.look.screen import Screen
 from answerable.cli.look.text import safe
 from answerable.model.document import (
     AlternativeItem,
     CanItem,
-    ConditionItem,
     DeterminingItem,
     Document,
     PathItem,
     ReachItem,
 )
 
-# Operators as a stranger reads them; what is not here stands as the policy wrote it.
-_OPERATORS = {
-    "StringEquals": ("is", "is not"),
-    "StringEqualsIgnoreCase": ("is, in any case,", "is not, in any case,"),
-    "StringLike": ("matches", "does not match"),
-    "ArnEquals": ("is", "is not"),
-    "ArnLike": ("matches", "does not match"),
-    "IpAddress": ("is inside", "is outside"),
-    "Bool": ("is", "is not"),
-    "Null": ("is absent:", "is not absent:"),
-    "NumericEquals": ("is", "is not"),
-    "NumericLessThan": ("is less than", "is not less than"),
-    "NumericLessThanEquals": ("is at most", "is not at most"),
-    "NumericGreaterThan": ("is more than", "is not more than"),
-    "NumericGreaterThanEquals": ("is at least", "is not at least"),
-    "DateLessThan": ("is before", "is not before"),
-    "DateGreaterThan": ("is after", "is not after"),
-}
-
-_ASSERTED = {
-    "platform": "set by the platform",
-    "operation": "set by what is asked for",
-    "caller": "chosen by the caller",
-    "depends": "depends on who sets it",
-}
-
-_EFFECTS = {"allow": "allowed", "deny": "denied", "bound": "limited"}
 _MOST = 6
 
 
@@ -59,9 +32,9 @@ def can(document: Document, screen: Screen, now: int) -> Iterator[str]:
             f"{safe(item['action'])} on {safe(item['resource'])}"
         )
         if item["admin"]:
-            yield "  it can grant itself anything (administrator)"
+            yield "  administrator: it can come to do anything"
         yield from conditions(item["conditions"], screen, "  ")
-        yield from path(item["path"], screen, "  ")
+        yield from path(item["path"], item["subject"], screen, "  ")
         yield from statements(item["determining"], screen, "  ")
         if not item["determining"] and item["verdict"] == "never":
             yield "  because no statement that was collected allows it"
@@ -93,33 +66,20 @@ def conditions(
             word = "  and "
 
 
-def condition(item: ConditionItem) -> str:
-    """Write one open condition and who writes its key."""
-    words_of = _OPERATORS.get(item["operator"])
-    if words_of is None:
-        says = ("not " if item["negated"] else "") + safe(item["operator"])
-    else:
-        says = words_of[item["negated"]]
-    values = " or ".join(safe(value) for value in item["values"][:_MOST])
-    rest = len(item["values"]) - _MOST
-    values += f" or one of {rest} more" if rest > 0 else ""
-    by = _ASSERTED.get(item["asserted_by"], safe(item["asserted_by"]))
-    return f"{safe(item['key'])} {says} {values} ({by})"
-
-
-def path(steps: Sequence[PathItem], screen: Screen, indent: str) -> Iterator[str]:
-    """Write how the subject comes to act as what is allowed, step by step."""
-    if not steps:
-        return
-    yield f"{indent}path {safe(steps[0]['from'])}"
+def path(
+    steps: Sequence[PathItem], subject: str, screen: Screen, indent: str
+) -> Iterator[str]:
+    """Write how a subject comes to act as what is allowed, step by step."""
+    if steps and steps[0]["from"] != subject:
+        yield from screen.wrap(f"{indent}from {safe(steps[0]['from'])}", indent + "   ")
     stroke = screen.marks.hops["observed"].strip()
+    inner = indent + "   "
     for step in steps:
         yield from screen.wrap(
-            f"{indent}  {stroke} {safe(step['via'])} {stroke} {safe(step['to'])}",
-            indent + "     ",
+            f"{indent}{stroke} {safe(step['via'])} {stroke} {safe(step['to'])}", inner
         )
-        yield from conditions(step.get("conditions", []), screen, indent + "     ")
-        yield from statements(step.get("determining", []), screen, indent + "     ")
+        yield from conditions(step.get("conditions", []), screen, inner)
+        yield from statements(step.get("determining", []), screen, inner)
 
 
 def statements(
@@ -128,14 +88,6 @@ def statements(
     """Write the statements that decided."""
     for item in items:
         yield from screen.wrap(f"{indent}because {statement(item)}", indent + "  ")
-
-
-def statement(item: DeterminingItem) -> str:
-    """Write one statement: `allowed by identity policy WarehouseRead, statement Read`."""
-    effect = _EFFECTS.get(item["effect"].lower(), safe(item["effect"]))
-    layer = safe(item["layer"]).replace("-", " ")
-    text = f"{effect} by {layer} {safe(item['policy'])}".rstrip()
-    return f"{text}, statement {safe(item['statement'])}" if item["statement"] else text
 
 
 @dataclass(slots=True)
@@ -150,12 +102,17 @@ def reach(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Show permissions under the path that leads to them, alike ones together."""
     assumes = bool(document.coverage["not_collected"])
     ways = _by_way(cast("Sequence[ReachItem]", document.items))
+    subject = ""
     for number, blocks in enumerate(ways):
         first = blocks[0].item
         if number:
             yield ""
-        yield safe(first["subject"]) + (" (administrator)" if first["admin"] else "")
-        yield from path(first["path"], screen, "  ")
+        if first["subject"] != subject:
+            subject = first["subject"]
+            yield safe(subject)
+        if first["admin"]:
+            yield "  administrator: it can come to do anything"
+        yield from path(first["path"], subject, screen, "  ")
         for block in blocks:
             yield from _block(block, screen, assumes)
 

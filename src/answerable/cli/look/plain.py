@@ -8,10 +8,12 @@ from answerable.cli.look.screen import Screen
 from answerable.cli.look.table import Column, table
 from answerable.cli.look.text import pad, safe, width
 from answerable.model.document import (
+    BundleItem,
     CheckItem,
     Document,
     IngestItem,
     ProbeItem,
+    ProveItem,
     ScanItem,
 )
 
@@ -51,24 +53,22 @@ def _count(number: int) -> str:
 
 
 def where(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Show each place, and whether it is there."""
+    """Show each source with its places, and whether they are there."""
     items = cast("Sequence[ProbeItem]", document.items)
     found = {
         True: f"{screen.marks.yes} found",
         False: f"{screen.marks.no} absent",
         None: "? not asked",
     }
-    columns = (
-        Column("there", 1),
-        Column("place", 0, floor=24),
-        Column("what", 2, floor=12),
-        Column("source", 3, floor=8),
-    )
-    rows = [
-        (found[item["found"]], item["place"], item["what"], item["source"])
-        for item in items
-    ]
-    yield from table(columns, rows, screen)
+    columns = (Column("there", 1), Column("place", 0), Column("what", 2, floor=8))
+    for number, source in enumerate(dict.fromkeys(item["source"] for item in items)):
+        own = [item for item in items if item["source"] == source]
+        there = sum(item["found"] is True for item in own)
+        if number:
+            yield ""
+        yield f"{safe(source)} ({there} of {len(own)} found)"
+        rows = [(found[item["found"]], item["place"], item["what"]) for item in own]
+        yield from table(columns, rows, screen)
 
 
 def ingest(document: Document, screen: Screen, now: int) -> Iterator[str]:
@@ -114,6 +114,38 @@ def checks(document: Document, screen: Screen, now: int) -> Iterator[str]:
             yield from screen.wrap(f"      {safe(item['hint'])}", " " * 6)
 
 
+def prove(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Show each record and the way from it to the signed head of the log."""
+    for item in cast("Sequence[ProveItem]", document.items):
+        rows = (
+            ("event", item["event_id"]),
+            ("record", item["event"]),
+            ("leaf", item["leaf"]),
+            ("segment", f"{item['segment']}, row {item['row']:,} of {item['rows']:,}"),
+            ("  up by", f"{len(item['path'])} hashes to {item['event_root']}"),
+            ("log", f"entry {item['log_index']:,} of {item['log_size']:,}"),
+            ("  up by", f"{len(item['log_path'])} hashes to {item['log_root']}"),
+            ("signed", item["checkpoint"]),
+        )
+        for name, value in rows:
+            yield from _field(name, value, 9, screen)
+
+
+def bundle(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Say what a written bundle holds; its content is in the file."""
+    for item in cast("Sequence[BundleItem]", document.items):
+        yield from _field("events", f"{item['events']:,}", 10, screen)
+        yield from _field("segments", f"{item['segments']:,}", 10, screen)
+        yield from _field("log size", f"{item['log_size']:,}", 10, screen)
+        yield from _field("key", item["key"], 10, screen)
+
+
+def _field(name: str, value: str, cells: int, screen: Screen) -> Iterator[str]:
+    for at, line in enumerate(value.splitlines() or [""]):
+        head = pad("" if at else safe(name), cells)
+        yield from screen.wrap(head + safe(line), " " * cells)
+
+
 def anything(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Show any document: one item as lines of names and values, more as a table."""
     names: dict[str, None] = {}
@@ -122,9 +154,7 @@ def anything(document: Document, screen: Screen, now: int) -> Iterator[str]:
     if len(document.items) == 1 and len(names) > 1:
         longest = max(width(safe(name)) for name in names)
         for name, value in document.items[0].items():
-            for at, line in enumerate(_text(value).splitlines() or [""]):
-                head = pad("" if at else safe(name), longest + 2)
-                yield from screen.wrap(head + safe(line), " " * (longest + 2))
+            yield from _field(name, _text(value), longest + 2, screen)
         return
     columns = [Column(safe(name), at, floor=10) for at, name in enumerate(names)]
     rows = [

@@ -1,0 +1,138 @@
+"""Conditions and statements, in words a stranger reads."""
+
+from collections.abc import Mapping
+
+from answerable.cli.look.text import safe
+from answerable.model.document import ConditionItem, DeterminingItem
+
+# Operators in lower case; what is not here stands as the policy wrote it.
+_EQUAL = ("is", "is not")
+_LIKE = ("matches", "does not match")
+_OPERATORS: Mapping[str, tuple[str, str]] = {
+    "stringequals": _EQUAL,
+    "stringnotequals": _EQUAL[::-1],
+    "stringequalsignorecase": ("is, in any case,", "is not, in any case,"),
+    "stringnotequalsignorecase": ("is not, in any case,", "is, in any case,"),
+    "stringlike": _LIKE,
+    "stringnotlike": _LIKE[::-1],
+    "arnequals": _LIKE,
+    "arnnotequals": _LIKE[::-1],
+    "arnlike": _LIKE,
+    "arnnotlike": _LIKE[::-1],
+    "ipaddress": ("is inside", "is outside"),
+    "notipaddress": ("is outside", "is inside"),
+    "bool": _EQUAL,
+    "numericequals": _EQUAL,
+    "numericnotequals": _EQUAL[::-1],
+    "numericlessthan": ("is less than", "is at least"),
+    "numericlessthanequals": ("is at most", "is more than"),
+    "numericgreaterthan": ("is more than", "is at most"),
+    "numericgreaterthanequals": ("is at least", "is less than"),
+    "dateequals": _EQUAL,
+    "datenotequals": _EQUAL[::-1],
+    "datelessthan": ("is before", "is not before"),
+    "datelessthanequals": ("is not after", "is after"),
+    "dategreaterthan": ("is after", "is not after"),
+    "dategreaterthanequals": ("is not before", "is before"),
+    "null": ("is absent:", "is not absent:"),
+}
+_QUANTIFIERS = {"forallvalues": "every value of", "foranyvalue": "a value of"}
+
+# Questions that no key of the platform asks: what the answer itself leaves open.
+_OPEN = {
+    "answerable:scope": ("the call is within", "the call is outside"),
+    "answerable:deny": ("the call falls under", "the call does not fall under"),
+}
+_UNKNOWN = {
+    "answerable:unread-statement": "could not be read",
+    "answerable:uncollected-policy": "was not collected",
+}
+_DOES = {"Allows": ("allows", "does not allow"), "Denies": ("denies", "does not deny")}
+
+_ASSERTED = {
+    "platform": "the platform sets it",
+    "operation": "what is asked for sets it",
+    "caller": "the caller chooses it",
+    "depends": "it depends",
+}
+
+_LAYERS = {
+    "identity": "identity policy",
+    "boundary": "permissions boundary",
+    "trust": "trust policy",
+    "resource": "resource policy",
+    "scp": "SCP",
+    "rcp": "RCP",
+    "session": "session policy",
+    "endpoint": "endpoint policy",
+}
+
+_EFFECTS = {
+    "allow": "allows it",
+    "deny": "denies it",
+    "implicit-deny": "does not allow it",
+    "unread-statement": "could not be read",
+    "uncollected-policy": "was not collected",
+}
+_MOST = 6
+
+
+def condition(item: ConditionItem) -> str:
+    """Write one open condition and who writes its key."""
+    values = [safe(value) for value in item["values"]]
+    shown = " or ".join(values[:_MOST])
+    if len(values) > _MOST:
+        shown += f" or one of {len(values) - _MOST} more"
+    key = item["key"]
+    if key in _OPEN:
+        return f"{_OPEN[key][item['negated']]} {shown}"
+    if key in _UNKNOWN:
+        does = _DOES.get(item["operator"], ("changes", "does not change"))
+        return f"{shown}, which {_UNKNOWN[key]}, {does[item['negated']]} it"
+    who = _ASSERTED.get(item["asserted_by"], safe(item["asserted_by"]))
+    told = safe(item.get("who", ""))
+    if told:
+        who = told if item["asserted_by"] == "platform" else f"{who}: {told}"
+    return f"{_test(item)} {shown} ({who})"
+
+
+def _test(item: ConditionItem) -> str:
+    """Write key and operator: `every value of aws:TagKeys is`."""
+    quantifier, colon, base = item["operator"].rpartition(":")
+    absent = base.lower().endswith("ifexists")
+    bare = base[: -len("ifexists")] if absent else base
+    says = _OPERATORS.get(bare.lower())
+    if says is None or (colon and quantifier.lower() not in _QUANTIFIERS):
+        refused = "not " if item["negated"] else ""
+        return f"{safe(item['key'])} {refused}{safe(item['operator'])}"
+    key = safe(item["key"])
+    if colon:
+        key = f"{_QUANTIFIERS[quantifier.lower()]} {key}"
+    if absent:
+        key += ", if there at all,"
+    return f"{key} {says[item['negated']]}"
+
+
+def statement(item: DeterminingItem) -> str:
+    """Write what decided: `identity policy inline of user/x allows it (statement 0)`."""
+    layer = _LAYERS.get(item["layer"], safe(item["layer"]).replace("-", " "))
+    effect = _EFFECTS.get(item["effect"], safe(item["effect"]))
+    text = " ".join(word for word in (layer, _policy(item["policy"]), effect) if word)
+    return (
+        f"{text} (statement {safe(item['statement'])})" if item["statement"] else text
+    )
+
+
+def _policy(policy: str) -> str:
+    """Name a policy: `inline/P of user/x`, or its own ARN without what all share."""
+    holder, mark, inside = policy.rpartition("#")
+    if not mark:
+        return safe(_resource(policy))
+    name = inside.removeprefix("inline/")
+    owner = safe(_resource(holder))
+    return f"of {owner}" if name == "trust" else f"{safe(name)} of {owner}"
+
+
+def _resource(arn: str) -> str:
+    parts = arn.split(":", 5)
+    return parts[5] if len(parts) == 6 and parts[0] == "arn" else arn
