@@ -245,7 +245,7 @@ def _memberships(build: _Building, details: Details) -> None:
         for name in user.record.group_list:
             group = named.get((user.parts.account, name))
             if group is None:
-                build.problem(user.place, f"group {name!r} is not in the file")
+                build.problem(user.place, f"group {name!r} was not collected")
                 continue
             arn = group.record.arn
             inline = [

@@ -1,0 +1,51 @@
+"""The page on AWS says what the code does."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from answerable.connectors.aws.parse import LISTS
+from answerable.connectors.aws.spec import SPEC, read_policy
+from answerable.connectors.aws_keys.spec import SPEC as KEYS
+from answerable.connectors.aws_org.parse.answers import FIELDS
+from answerable.connectors.aws_org.spec import SPEC as ORG
+
+
+@pytest.fixture
+def page(root: Path) -> str:
+    return (root / "docs" / "aws.md").read_text()
+
+
+def test_the_policy_on_the_page_is_the_one_a_live_scan_needs(page: str) -> None:
+    (block,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    assert json.loads(block) == read_policy()
+
+
+def test_every_call_of_a_live_scan_is_a_permission_or_needs_none() -> None:
+    calls = {call for call in SPEC.reads if call.startswith(("iam:", "sts:"))}
+    assert calls - set(SPEC.permissions) == {"sts:GetCallerIdentity"}
+
+
+def test_every_field_of_the_organisation_file_is_on_the_page(page: str) -> None:
+    assert [name for name in FIELDS if f"`{name}`" not in page] == []
+
+
+def test_every_call_that_is_collected_by_hand_is_on_the_page(page: str) -> None:
+    def spoken(permission: str) -> str:
+        name = permission.split(":")[1]
+        return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
+
+    unsaid = {"list-accounts"}  # an alternative to list-accounts-for-parent
+    for permission in (*KEYS.permissions, *ORG.permissions):
+        assert spoken(permission) in page or spoken(permission) in unsaid
+
+
+def test_the_lists_of_an_account_are_those_of_the_api() -> None:
+    assert set(LISTS) == {
+        "UserDetailList",
+        "GroupDetailList",
+        "RoleDetailList",
+        "Policies",
+    }
