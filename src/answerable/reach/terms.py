@@ -17,7 +17,7 @@ from answerable.reach.resources import (
     overlaps_parts,
 )
 
-Pattern = TypeVar("Pattern", str, Parts)
+Pattern = TypeVar("Pattern")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def minus(
     holes = (*one.excluded, other.pattern)
     left = [Term(one.pattern, holes)]
     for hole in other.excluded:
-        spared: Term[Pattern] = Term(hole)
+        spared = Term(hole)
         term, exact = meet(algebra, one, spared)
         if not exact:
             return None

@@ -1,0 +1,156 @@
+"""Small accounts, written the way policies are."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from answerable.connectors.iam_catalogue.fetch import load
+from answerable.model.catalogue import Catalogue
+from answerable.model.identity import Account, Identity
+from answerable.model.ids import IdentityId, PolicyId
+from answerable.model.inventory import Inventory, SourceCoverage
+from answerable.model.policy import (
+    Attachment,
+    ConditionClause,
+    Effect,
+    Layer,
+    Policy,
+    Statement,
+    UnreadStatement,
+)
+from answerable.model.sighting import Facts
+from answerable.model.written import Seen, WrittenBy
+
+SEEN = Seen("aws:test", "test", WrittenBy.PLATFORM, 1)
+A, B = "111122223333", "444455556666"
+SERVICES = (
+    "s3 iam sts lambda ec2 ecs glue cloudformation codebuild sagemaker "
+    "bedrock-agentcore datapipeline apprunner states kms"
+).split()
+
+
+def catalogue() -> Catalogue:
+    return load(SERVICES)
+
+
+def user(name: str, account: str = A) -> str:
+    return f"arn:aws:iam::{account}:user/{name}"
+
+
+def role(name: str, account: str = A) -> str:
+    return f"arn:aws:iam::{account}:role/{name}"
+
+
+def texts(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def conditions(
+    block: Mapping[str, Mapping[str, str | Sequence[str]]] | None,
+) -> tuple[ConditionClause, ...]:
+    return tuple(
+        ConditionClause(operator, key, texts(values))
+        for operator, keys in (block or {}).items()
+        for key, values in keys.items()
+    )
+
+
+def statement(
+    sid: str,
+    *,
+    effect: str = "Allow",
+    action: str | Sequence[str] = (),
+    resource: str | Sequence[str] = (),
+    not_action: str | Sequence[str] = (),
+    not_resource: str | Sequence[str] = (),
+    principal: Mapping[str, str | Sequence[str]] | None = None,
+    not_principal: Mapping[str, str | Sequence[str]] | None = None,
+    condition: Mapping[str, Mapping[str, str | Sequence[str]]] | None = None,
+) -> Statement:
+    return Statement(
+        sid=sid,
+        effect=Effect(effect.lower()),
+        actions=texts(action),
+        not_actions=texts(not_action),
+        resources=texts(resource),
+        not_resources=texts(not_resource),
+        principals=_principals(principal),
+        not_principals=_principals(not_principal),
+        conditions=conditions(condition),
+    )
+
+
+def _principals(
+    named: Mapping[str, str | Sequence[str]] | None,
+) -> tuple[tuple[str, str], ...]:
+    return tuple((k, v) for k, values in (named or {}).items() for v in texts(values))
+
+
+class Builder:
+    """Collects facts."""
+
+    def __init__(self) -> None:
+        self.identities: list[Identity] = []
+        self.policies: list[Policy] = []
+        self.attachments: list[Attachment] = []
+        self.accounts: dict[str, Account] = {}
+
+    def identity(self, arn: str, tags: Iterable[tuple[str, str]] = ()) -> str:
+        account = arn.split(":")[4]
+        kind = "aws-role" if ":role/" in arn else "aws-user"
+        name = arn.rpartition("/")[2]
+        self.identities.append(
+            Identity(
+                id=IdentityId(arn),
+                kind=kind,
+                name=name,
+                account=account,
+                unique_id=("AROA" if kind == "aws-role" else "AIDA") + name.upper(),
+                tags=tuple(sorted(tags)),
+                created_at=0,
+                last_used_at=0,
+                seen=SEEN,
+            )
+        )
+        self.accounts.setdefault(account, Account(account, "", "", (), False, SEEN))
+        return arn
+
+    def organization(self, account: str, organization: str) -> None:
+        self.accounts[account] = Account(account, "", organization, (), False, SEEN)
+
+    def policy(
+        self,
+        arn: str,
+        layer: str,
+        *statements: Statement,
+        policy: str = "",
+        via: str = "",
+        unread: Sequence[str] = (),
+        collected: bool = True,
+    ) -> str:
+        suffix = {"identity": "inline/p", "trust": "trust", "boundary": "boundary"}
+        name = policy or f"{arn}#{suffix[layer]}"
+        if collected and not any(p.id == name for p in self.policies):
+            gone = tuple(UnreadStatement(sid, "not read") for sid in unread)
+            self.policies.append(
+                Policy(PolicyId(name), name, tuple(statements), gone, SEEN)
+            )
+        self.attachments.append(
+            Attachment(PolicyId(name), arn, Layer(layer), via, SEEN)
+        )
+        return name
+
+    def facts(self) -> Facts:
+        return Facts(
+            identities=tuple(self.identities),
+            accounts=tuple(self.accounts[key] for key in sorted(self.accounts)),
+            policies=tuple(self.policies),
+            attachments=tuple(self.attachments),
+        )
+
+    def inventory(self) -> Inventory:
+        return inventory_of(self.facts())
+
+
+def inventory_of(facts: Facts) -> Inventory:
+    words = ("identity-policies", "boundaries", "role-trust")
+    source = SourceCoverage("aws:test", "aws", 1, (), words, ())
+    return Inventory(1, "s1", facts, {}, {}, {}, {}, (source,))

@@ -1,0 +1,182 @@
+"""Generated accounts: small, mean, and close enough together that things meet."""
+
+from hypothesis import strategies as st
+
+from answerable.model.policy import ConditionClause, Effect, Statement
+from answerable.model.sighting import Facts
+from tests.reach.build import A, B, Builder, role, user
+
+GROUP = f"arn:aws:iam::{A}:group/team"
+MANAGED = f"arn:aws:iam::{A}:policy/managed"
+USERS = [user("ana"), user("ben")]
+ROLES = [role("one"), role("two"), role("far", B)]
+BUCKETS = ["arn:aws:s3:::red", "arn:aws:s3:::red/a", "arn:aws:s3:::blue/ana"]
+
+ACTIONS = (
+    "s3:GetObject s3:PutObject s3:ListBucket s3:* s3:Get* s3:?etObject S3:getobject "
+    "sts:AssumeRole sts:* iam:PassRole iam:* iam:Create* iam:PutUserPolicy "
+    "iam:CreateAccessKey iam:UpdateAssumeRolePolicy iam:AddUserToGroup "
+    "iam:CreatePolicyVersion iam:AttachRolePolicy lambda:* lambda:CreateFunction "
+    "lambda:InvokeFunction ec2:RunInstances *"
+).split()
+RESOURCES = [
+    "*",
+    "arn:aws:s3:::*",
+    "arn:aws:s3:::red",
+    "arn:aws:s3:::red/*",
+    "arn:aws:s3:::re?/?",
+    "arn:aws:s3:::*/a",
+    "arn:aws:s3:::blue/${aws:username}",
+    "arn:aws:s3:::${aws:PrincipalTag/team}/*",
+    "arn:aws:s3:::${aws:PrincipalTag/none, 'blue'}/*",
+    "arn:aws:iam::*:role/*",
+    f"arn:aws:iam::{A}:role/one",
+    f"arn:aws:iam::{A}:user/*",
+    f"arn:aws:iam::{A}:user/${{aws:username}}",
+    "arn:aws:iam",
+    GROUP,
+    MANAGED,
+    f"arn:aws:lambda:*:{A}:function:dev-*",
+    f"arn:aws:lambda:us-east-1:{A}:function:*",
+]
+CONDITIONS = [
+    ConditionClause("StringEquals", "aws:PrincipalTag/team", ("red",)),
+    ConditionClause("StringNotEquals", "aws:PrincipalTag/team", ("red", "blue")),
+    ConditionClause("StringEqualsIfExists", "aws:PrincipalTag/none", ("x",)),
+    ConditionClause("StringLike", "AWS:PrincipalTag/team", ("r*",)),
+    ConditionClause("Bool", "aws:MultiFactorAuthPresent", ("true",)),
+    ConditionClause("BoolIfExists", "aws:MultiFactorAuthPresent", ("true",)),
+    ConditionClause("IpAddress", "aws:SourceIp", ("10.0.0.0/8",)),
+    ConditionClause("NotIpAddress", "aws:SourceIp", ("10.0.0.0/8",)),
+    ConditionClause("StringEquals", "aws:PrincipalAccount", (A,)),
+    ConditionClause("StringEquals", "aws:ResourceAccount", (A,)),
+    ConditionClause("ArnLike", "aws:PrincipalArn", (f"arn:aws:iam::{A}:role/*",)),
+    ConditionClause("ArnNotLike", "aws:PrincipalArn", (f"arn:aws:iam::{A}:user/a*",)),
+    ConditionClause("Null", "aws:PrincipalTag/none", ("true",)),
+    ConditionClause("Null", "aws:SourceVpc", ("false",)),
+    ConditionClause("StringEquals", "iam:PassedToService", ("lambda.amazonaws.com",)),
+    ConditionClause("ForAllValues:StringEquals", "aws:TagKeys", ("a", "b")),
+    ConditionClause("ForAnyValue:StringLike", "aws:PrincipalOrgPaths", ("o-1/*",)),
+    ConditionClause("StringEquals", "s3:prefix", ("${aws:username}",)),
+    ConditionClause("NumericLessThan", "s3:max-keys", ("10",)),
+    ConditionClause("DateGreaterThan", "aws:CurrentTime", ("2026-01-01T00:00:00Z",)),
+    ConditionClause("StringEquals", "sts:ExternalId", ("x",)),
+    ConditionClause("MadeUpOperator", "aws:PrincipalAccount", (A,)),
+]
+PRINCIPALS = [
+    ("AWS", "*"),
+    ("AWS", A),
+    ("AWS", f"arn:aws:iam::{A}:root"),
+    ("AWS", f"arn:aws:iam::{B}:root"),
+    ("AWS", USERS[0]),
+    ("AWS", ROLES[0]),
+    ("AWS", ROLES[2]),
+    ("AWS", "AIDABEN"),
+    ("AWS", f"arn:aws:sts::{A}:assumed-role/one/session"),
+    ("Service", "lambda.amazonaws.com"),
+    ("Service", "ec2.amazonaws.com"),
+]
+GIVEN = [
+    {},
+    {"aws:multifactorauthpresent": ("true",), "aws:sourceip": ("10.1.2.3",)},
+    {"aws:multifactorauthpresent": ("false",), "aws:sourceip": ("192.0.2.1",)},
+    {"aws:tagkeys": ("a", "c"), "s3:prefix": ("ana",), "s3:max-keys": ("nine",)},
+    {"aws:principaltag/team": ("blue",), "aws:currenttime": ("2026-06-01T00:00:00Z",)},
+    {"aws:tagkeys": (), "aws:principalorgpaths": ("o-1/r/", "o-2/r/")},
+]
+
+some_conditions = st.lists(st.sampled_from(CONDITIONS), max_size=2).map(tuple)
+effects = st.sampled_from([Effect.ALLOW] * 3 + [Effect.DENY])
+
+
+def _few(values: list[str], most: int = 2) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.lists(st.sampled_from(values), min_size=1, max_size=most).map(tuple)
+
+
+@st.composite
+def permissions(draw: st.DrawFn) -> Statement:
+    """A statement of an identity policy or a boundary."""
+    actions, resources = draw(_few(ACTIONS)), draw(_few(RESOURCES))
+    inverted = draw(st.sampled_from([0, 0, 0, 1, 2, 3]))
+    return Statement(
+        sid=draw(st.sampled_from("abc")),
+        effect=draw(effects),
+        actions=() if inverted & 1 else actions,
+        not_actions=actions if inverted & 1 else (),
+        resources=() if inverted & 2 else resources,
+        not_resources=resources if inverted & 2 else (),
+        principals=(),
+        not_principals=(),
+        conditions=draw(some_conditions),
+    )
+
+
+@st.composite
+def trusts(draw: st.DrawFn) -> Statement:
+    """A statement of a trust policy."""
+    named = draw(st.lists(st.sampled_from(PRINCIPALS), min_size=1, max_size=2))
+    inverted = draw(st.integers(0, 9)) == 0
+    action = draw(st.sampled_from(["sts:AssumeRole", "sts:*", "sts:TagSession"]))
+    return Statement(
+        sid=draw(st.sampled_from("abc")),
+        effect=draw(effects),
+        actions=(action,),
+        not_actions=(),
+        resources=(),
+        not_resources=(),
+        principals=() if inverted else tuple(named),
+        not_principals=tuple(named) if inverted else (),
+        conditions=draw(some_conditions),
+    )
+
+
+def _some(one: st.SearchStrategy[Statement], most: int) -> st.SearchStrategy[list[Statement]]:
+    return st.lists(one, max_size=most)
+
+
+@st.composite
+def estates(draw: st.DrawFn) -> Facts:
+    """Two users, two roles and one of another account, and all that binds them."""
+    build = Builder()
+    if draw(st.booleans()):
+        build.organization(A, "o-1")
+    for arn in USERS + ROLES:
+        tags = draw(st.sampled_from([(), (("team", "red"),), (("team", "r*d"),)]))
+        build.identity(arn, tags)
+        unread = ["lost"] if draw(st.integers(0, 15)) == 0 else []
+        build.policy(arn, "identity", *draw(_some(permissions(), 3)), unread=unread)
+        if draw(st.integers(0, 3)) == 0:
+            build.policy(
+                arn,
+                "boundary",
+                *draw(_some(permissions(), 2)),
+                collected=draw(st.integers(0, 7)) > 0,
+            )
+        if arn in ROLES and draw(st.integers(0, 7)) > 0:
+            build.policy(arn, "trust", *draw(_some(trusts(), 2)))
+    shared = draw(_some(permissions(), 2))
+    for arn in draw(st.lists(st.sampled_from(USERS + ROLES), unique=True, max_size=2)):
+        build.policy(arn, "identity", *shared, policy=MANAGED)
+    if draw(st.booleans()):
+        member = draw(st.sampled_from(USERS))
+        build.policy(
+            member,
+            "identity",
+            *draw(_some(permissions(), 2)),
+            policy=f"{GROUP}#inline/g",
+            via=GROUP,
+        )
+    return build.facts()
+
+
+identities = st.sampled_from(USERS + ROLES)
+calls = st.one_of(
+    st.tuples(
+        st.sampled_from(["s3:GetObject", "s3:PutObject", "s3:ListBucket", "S3:getobject"]),
+        st.sampled_from(BUCKETS),
+    ),
+    st.tuples(st.just("sts:AssumeRole"), st.sampled_from(ROLES)),
+    st.tuples(st.just("iam:PassRole"), st.sampled_from(ROLES)),
+    st.tuples(st.just("s3:ListAllMyBuckets"), st.just("*")),
+    st.tuples(st.just("kms:Decrypt"), st.just(f"arn:aws:kms:us-east-1:{A}:key/k")),
+)
