@@ -33,7 +33,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
             return (Probe(location or "live", "everything", found=None),)
 
     def actor(name: str) -> Actor:
-        assert table.entry(name).gives == table.INVENTORY
+        assert table.entry(name).spec.gives == table.INVENTORY
         return Actor(name)
 
     monkeypatch.setattr("answerable.connectors.table.inventory_connector", actor)

@@ -9,6 +9,12 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import cast
 
+from answerable.connectors.aws.spec import SPEC as AWS
+from answerable.connectors.aws_keys.spec import SPEC as AWS_KEYS
+from answerable.connectors.aws_org.spec import SPEC as AWS_ORG
+from answerable.connectors.cloudtrail.spec import SPEC as CLOUDTRAIL
+from answerable.connectors.home.spec import SPEC as HOME
+from answerable.connectors.repo.spec import SPEC as REPO
 from answerable.model.connector import (
     ConnectorSpec,
     EventConnector,
@@ -25,32 +31,25 @@ class Entry:
     """A line of the table.
 
     Attributes:
-        name: The word before the colon.
-        gives: `inventory` or `events`.
-        package: Dotted path of its folder; `fetch` in it reads the world.
+        spec: The connector's own statement.
+        fetch: Dotted path of the module that reads the world.
     """
 
-    name: str
-    gives: str
-    package: str
-
-    @property
-    def spec(self) -> ConnectorSpec:
-        """The connector's own statement."""
-        return cast(ConnectorSpec, import_module(f"{self.package}.spec").SPEC)
+    spec: ConnectorSpec
+    fetch: str
 
 
 CONNECTORS: tuple[Entry, ...] = (
-    Entry("home", INVENTORY, "answerable.connectors.home"),
-    Entry("repo", INVENTORY, "answerable.connectors.repo"),
-    Entry("aws", INVENTORY, "answerable.connectors.aws"),
-    Entry("aws-keys", INVENTORY, "answerable.connectors.aws_keys"),
-    Entry("aws-org", INVENTORY, "answerable.connectors.aws_org"),
-    Entry("cloudtrail", EVENTS, "answerable.connectors.cloudtrail"),
+    Entry(HOME, "answerable.connectors.home.fetch"),
+    Entry(REPO, "answerable.connectors.repo.fetch"),
+    Entry(AWS, "answerable.connectors.aws.fetch"),
+    Entry(AWS_KEYS, "answerable.connectors.aws_keys.fetch"),
+    Entry(AWS_ORG, "answerable.connectors.aws_org.fetch"),
+    Entry(CLOUDTRAIL, "answerable.connectors.cloudtrail.fetch"),
 )
 
 # Read by the flows that need them, never named on the command line.
-REFERENCES: tuple[str, ...] = ("answerable.connectors.iam_catalogue",)
+REFERENCES: tuple[str, ...] = ("answerable.connectors.iam_catalogue.fetch",)
 
 
 def entry(name: str) -> Entry:
@@ -60,9 +59,9 @@ def entry(name: str) -> Entry:
         UsageError: There is none; the nearest spelling is the hint.
     """
     for each in CONNECTORS:
-        if each.name == name:
+        if each.spec.name == name:
             return each
-    names = [each.name for each in CONNECTORS]
+    names = [each.spec.name for each in CONNECTORS]
     close = get_close_matches(name.lower(), names, n=1, cutoff=0.6)
     hint = f"did you mean {close[0]}:?" if close else f"known: {', '.join(names)}"
     raise UsageError(
@@ -77,12 +76,12 @@ def inventory_connector(name: str) -> InventoryConnector:
         UsageError: There is none of that name, or it gives events.
     """
     each = entry(name)
-    if each.gives != INVENTORY:
+    if each.spec.gives != INVENTORY:
         raise UsageError(
             f"{name} gives events (expected a source that gives an inventory)",
             f"run `answerable ingest {name}:PATH`",
         )
-    return cast(InventoryConnector, import_module(f"{each.package}.fetch"))
+    return cast(InventoryConnector, import_module(each.fetch))
 
 
 def event_connector(name: str) -> EventConnector:
@@ -92,9 +91,9 @@ def event_connector(name: str) -> EventConnector:
         UsageError: There is none of that name, or it gives an inventory.
     """
     each = entry(name)
-    if each.gives != EVENTS:
+    if each.spec.gives != EVENTS:
         raise UsageError(
             f"{name} gives an inventory (expected a source that gives events)",
             f"run `answerable scan {name}:`",
         )
-    return cast(EventConnector, import_module(f"{each.package}.fetch"))
+    return cast(EventConnector, import_module(each.fetch))

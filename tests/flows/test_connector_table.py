@@ -1,0 +1,39 @@
+from importlib import import_module
+
+import pytest
+
+from answerable.connectors import table
+from answerable.model.errors import UsageError
+
+
+@pytest.mark.parametrize("entry", table.CONNECTORS, ids=lambda e: e.spec.name)
+def test_every_line_leads_to_what_it_promises(entry: table.Entry) -> None:
+    module = import_module(entry.fetch)
+    if entry.spec.gives == table.INVENTORY:
+        assert callable(module.sync)
+        assert callable(module.where)
+    else:
+        assert entry.spec.gives == table.EVENTS
+        assert callable(module.read)
+    assert entry.spec.reads
+    assert entry.spec.about
+
+
+@pytest.mark.parametrize("reference", table.REFERENCES)
+def test_every_reference_is_there(reference: str) -> None:
+    assert import_module(reference)
+
+
+def test_no_two_lines_have_one_name() -> None:
+    names = [entry.spec.name for entry in table.CONNECTORS]
+    assert len(set(names)) == len(names)
+
+
+def test_events_and_inventories_are_not_confused() -> None:
+    with pytest.raises(UsageError, match="gives an inventory"):
+        table.event_connector("home")
+    with pytest.raises(UsageError, match="gives events"):
+        table.inventory_connector("cloudtrail")
+    with pytest.raises(UsageError) as caught:
+        table.entry("aws-key")
+    assert caught.value.hint == "did you mean aws-keys:?"
