@@ -40,6 +40,28 @@ _ROW = msgspec.json.Decoder(list[Wrapped])
 _FACT = 256
 _DENIED = ("AccessDenied", "UnauthorizedOperation", "UnauthorizedAccess")
 _NO_OUTCOMES = Outcomes()
+# Names of the small facts, sorted; `self:` marks the caller's own words.
+_KEYS = (
+    "authenticated_by",
+    "authorised_by",
+    "category",
+    "console",
+    "error",
+    "event_type",
+    "invoked_by",
+    "mfa",
+    "read_only",
+    "region",
+    "request_id",
+    "self:issued_session_name",
+    "self:session_name",
+    "self:source_identity",
+    "self:user_agent",
+    "session_issuer_id",
+    "shared_event_id",
+    "tls",
+    "vpc_endpoint",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,38 +208,40 @@ def _facts(
     caller: Caller,
     brought: Outcomes,
 ) -> tuple[tuple[str, str], ...]:
-    """Give the small facts in sorted order; `self:` marks the caller's own words."""
+    """Give the small facts that the record holds, in sorted order."""
     context = who.session_context
     attributes = context.attributes if context else None
     issuer = context.session_issuer if context else None
     source_identity = (context.source_identity if context else "") or ""
     tls = record.tls_details
-    from_console = record.session_credential_from_console in (True, "true")
-    pairs = (
-        ("authenticated_by", caller.by),
-        ("authorised_by", AUTHORISED_BY.get(action, "")),
-        (
-            "category",
-            record.event_category if record.event_category != "Management" else "",
-        ),
-        ("console", "true" if from_console else ""),
-        ("error", record.error_code),
-        ("event_type", record.event_type if record.event_type != "AwsApiCall" else ""),
-        ("invoked_by", who.invoked_by),
-        ("mfa", _word(attributes.mfa_authenticated if attributes else None)),
-        ("read_only", _word(record.read_only)),
-        ("region", record.aws_region),
-        ("request_id", record.request_id),
-        ("self:issued_session_name", brought.session_name),
-        ("self:session_name", caller.session_name),
-        ("self:source_identity", brought.source_identity or source_identity),
-        ("self:user_agent", record.user_agent),
-        ("session_issuer_id", issuer.principal_id if issuer else ""),
-        ("shared_event_id", record.shared_event_id),
-        ("tls", tls.tls_version if tls else ""),
-        ("vpc_endpoint", record.vpc_endpoint_id),
+    values = (
+        caller.by,
+        AUTHORISED_BY.get(action),
+        record.event_category if record.event_category != "Management" else "",
+        "true" if record.session_credential_from_console in (True, "true") else "",
+        record.error_code,
+        record.event_type if record.event_type != "AwsApiCall" else "",
+        who.invoked_by,
+        _word(attributes.mfa_authenticated if attributes else None),
+        _word(record.read_only),
+        record.aws_region,
+        record.request_id,
+        brought.session_name,
+        caller.session_name,
+        brought.source_identity or source_identity,
+        record.user_agent,
+        issuer.principal_id if issuer else "",
+        record.shared_event_id,
+        tls.tls_version if tls else "",
+        record.vpc_endpoint_id,
     )
-    return tuple([(key, value[:_FACT]) for key, value in pairs if value])
+    return tuple(
+        [
+            (key, value[:_FACT])
+            for key, value in zip(_KEYS, values, strict=True)
+            if value
+        ]
+    )
 
 
 def _word(flag: bool | str | None) -> str:

@@ -12,8 +12,8 @@ two values. Where that fails, brackets are counted.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 import msgspec
 
@@ -28,6 +28,7 @@ from answerable.connectors.cloudtrail.parse.shapes import Envelope
 from answerable.model.connector import EventLimits
 
 _BLANK = b" \t\r\n"
+_BETWEEN = _BLANK + b","
 _WRAPPER = re.compile(rb'(\{\s*"(?:Records|Events|QueryResultRows)"\s*:\s*\[)[\s\S]*')
 _FIRST_KEY = re.compile(rb'\{\s*("[^"\\]{1,64}")\s*:[\s\S]*')
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
@@ -39,8 +40,7 @@ MOST_REFUSED = 10_000
 _TRIES = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A record's bytes and place, or why there is none.
 
     Attributes:
@@ -205,7 +205,7 @@ class Splitter:
 
     def _list(self, pieces: list[Piece], final: bool) -> bool:
         if self._scan is None:
-            self._skip(_BLANK + b",")
+            self._skip(_BETWEEN)
             if self._at >= len(self._buffer):
                 return False
             first = self._buffer[self._at]
@@ -270,8 +270,9 @@ class Splitter:
             return False
         at, base = 0, self._base + self._at
         for raw in raws:
+            while block[at] in _BETWEEN:
+                at += 1
             record = bytes(raw)
-            at = block.find(record, at)
             self._record(pieces, base + at, record)
             at += len(record)
         self._at = cut
