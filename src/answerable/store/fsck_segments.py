@@ -34,6 +34,8 @@ def check_segments(
     ]
     total = sum(manifest.count for manifest, _ in manifests)
     done, previous = 0, ""
+    if not manifests:
+        return "nothing is sealed yet"
     engine = Engine(layout.segments)
     try:
         for manifest, data in manifests:
@@ -47,7 +49,7 @@ def check_segments(
             progress(done, total, "events")
     finally:
         engine.close()
-    return f"{total} events in {len(manifests)} segments"
+    return f"{total} events, segments: {len(manifests)}"
 
 
 def _check(layout: Layout, engine: Engine, manifest: Manifest, entry: bytes) -> None:
