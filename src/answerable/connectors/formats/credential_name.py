@@ -68,6 +68,7 @@ _DSN_NAMES = (
     "dsn",
 )
 _PROFILES = frozenset(("aws profile", "aws default profile"))
+_GLUED = ("password", "passwd", "apikey", "secret", "token", "passphrase", "sshpass")
 _PATIENT = frozenset(str.split("password passwd passphrase pass pwd"))
 
 _SPLIT = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -106,7 +107,7 @@ def says(name: str) -> Says:
 
 
 def _by_words(words: tuple[str, ...], joined: str) -> Says:
-    named = bool(_CREDENTIAL_WORDS & set(words))
+    named = any(word in _CREDENTIAL_WORDS or word.endswith(_GLUED) for word in words)
     if joined in _FILE_NAMES or (words[-1] in _FILE_ENDINGS and named):
         return Says.FILE
     if joined.endswith("access key id"):
@@ -117,7 +118,8 @@ def _by_words(words: tuple[str, ...], joined: str) -> Says:
         return Says.CREDENTIAL
     if words[-1] in _SETTING_ENDINGS:
         return Says.NOTHING
-    return Says.PASSWORD if words[-1] in _PATIENT else Says.CREDENTIAL
+    patient = words[-1] in _PATIENT or words[-1].endswith("password")
+    return Says.PASSWORD if patient else Says.CREDENTIAL
 
 
 def kind_by_name(name: str) -> str:
@@ -127,6 +129,8 @@ def kind_by_name(name: str) -> str:
     for kind, wanted in _KINDS:
         if any(f" {want} " in f" {joined} " for want in wanted):
             return kind
+    if words and words[-1].endswith("password"):
+        return "password"
     return "bearer-token" if "token" in joined or "auth" in joined else "api-key"
 
 

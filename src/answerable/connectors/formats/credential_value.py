@@ -92,6 +92,8 @@ def _is_random_run(run: str) -> bool:
     if digits == len(run):
         return len(run) > 12
     switches = sum(map(_switches, run, run[1:]))
+    if digits and switches >= max(4, len(run) // 5):
+        return True
     return switches >= max(4, len(run) // 4) or (len(run) >= 20 and digits >= 2)
 
 

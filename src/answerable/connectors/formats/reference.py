@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from answerable.model.credential import CredentialClass
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-_TIDY = re.compile(r"[A-Za-z0-9_.:/-]{1,128}")
+_TIDY = re.compile(r"[A-Za-z0-9_.:/~@-]{1,128}")
 _NESTING_LIMIT = 8
 _KEYCHAINS = (
     "op://",
@@ -138,7 +138,10 @@ def _braced_parts(text: str) -> Iterator[tuple[int, int, str]]:
         stop = _closing(text, brace)
         if stop < 0:
             return
-        yield brace - dollar, stop, text[brace + 1 : stop - 1].strip("{} ")
+        inner = text[brace + 1 : stop - 1]
+        if inner[:1] == "{" and inner[-1:] == "}":
+            inner = inner[1:-1]
+        yield brace - dollar, stop, inner.strip()
         at = stop
 
 

@@ -11,7 +11,12 @@ from answerable.connectors.formats.sighting_frame import (
 )
 from answerable.connectors.repo.parse.workflow import AgentJob
 from answerable.model.agent import Agent, Known
-from answerable.model.credential import Credential, CredentialLink, Lifetime
+from answerable.model.credential import (
+    Credential,
+    CredentialClass,
+    CredentialLink,
+    Lifetime,
+)
 from answerable.model.ids import CredentialId, IdentityId, agent_id, tool_id
 from answerable.model.tool import Tool
 from answerable.model.written import WrittenBy
@@ -80,8 +85,11 @@ def sight_job(
     author = WrittenBy.SELF_REPORTED if job.may_write_contents else WrittenBy.PLATFORM
     out.agents.append((agent, path, author))
     for found in job.found:
-        credential = sight_credential(found, place, frame)
-        ambient = found.cls.value == "ambient"
+        ambient = found.cls is CredentialClass.AMBIENT
+        # The token of each job is its own; a secret is the same in every job.
+        own = ambient and found.kind == "github-token"
+        named = replace(found, value=f"{scope}:{found.value}") if own else found
+        credential = sight_credential(named, place, frame)
         lifetime = _LIFETIMES.get(found.kind) if ambient else None
         out.credentials.append(
             replace(credential, scope=scope, lifetime=lifetime or credential.lifetime)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from answerable.connectors.formats.clients import ConfigFile
+from answerable.connectors.formats.credential_name import kind_by_name
 from answerable.connectors.formats.credential_position import (
     Found,
     Position,
@@ -158,7 +159,7 @@ def _job(
             job.pointer + "/permissions" if job.get("permissions") else job.pointer,
             CredentialClass.AMBIENT,
             "github-token",
-            f"{name}:GITHUB_TOKEN",
+            "GITHUB_TOKEN",
         )
     )
     read.found = list(dict.fromkeys(read.found))
@@ -208,13 +209,12 @@ def _read_block(block: Node, read: AgentJob) -> None:
         name = leaf.pointer.rpartition("/")[2]
         text = leaf.text()
         position = Position(name, leaf.pointer, text)
+        if "{" in text and "mcpServers" in text:
+            read.servers += _inline_servers(leaf, text)
         secrets = _secrets(position)
         read.found += secrets
-        if not secrets and text and not text.lstrip().startswith("${{"):
-            if "{" in text and "mcpServers" in text:
-                read.servers += _inline_servers(leaf, text)
-            elif "\n" not in text:
-                read.found += in_variable(position)
+        if not secrets and "\n" not in text and "${{" not in text:
+            read.found += in_variable(position)
 
 
 def _inline_servers(leaf: Node, text: str) -> tuple[McpServer, ...]:
@@ -247,7 +247,7 @@ def _secrets(position: Position) -> tuple[Found, ...]:
     # The job's own token is counted once, below, wherever it is handed on.
     for name in dict.fromkeys(name for name in names if name != "GITHUB_TOKEN"):
         reference = Position(position.name, position.pointer, "${" + name + "}")
-        found += in_text(reference, "", literal=False)
+        found += in_text(reference, kind_by_name(name), literal=False)
     return tuple(found)
 
 
