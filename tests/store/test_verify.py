@@ -1,0 +1,292 @@
+"""Whatever is changed on disk is found, and the first record is named."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from answerable.evidence.note import PublicKey, public_key
+from answerable.evidence.records import Manifest
+from answerable.model.connector import no_progress
+from answerable.model.errors import EnvironmentRefused, VerificationError
+from answerable.model.event import AuditEvent, Quarantined
+from answerable.store import fsck
+from answerable.store.engine import Engine, quoted
+from answerable.store.store import Store
+
+Make = Callable[..., AuditEvent]
+ROWS = 40
+
+
+@pytest.fixture(scope="module")
+def whole(make: Make, now: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with two segments, a journal, objects and kept records."""
+    place = tmp_path_factory.mktemp("whole") / "store"
+    with Store.open(place, now=now) as store:
+        store.append([make(number) for number in range(ROWS)], now)
+        store.put_object("sync", b'{"a":1}', now)
+        store.seal(now)
+        store.append([make(number) for number in range(ROWS, ROWS + 5)], now)
+        store.quarantine([Quarantined("a.json", 0, "no time", b"raw")], now)
+        store.seal(now)
+        store.append([make(number) for number in range(100, 110)], now)
+        store.append([make(number) for number in range(110, 113)], now)
+    return place
+
+
+@pytest.fixture
+def copied(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "store"))
+
+
+def wrong(place: Path, exported: bytes | None = None) -> list[str]:
+    try:
+        with Store.open(place, now=0, create=False) as store:
+            checks = fsck.verify(store, exported, None, no_progress)
+    except EnvironmentRefused as error:
+        return [error.message]
+    return [check.detail for check in checks if not check.ok]
+
+
+def only(place: Path, pattern: str) -> Path:
+    return sorted(place.glob(pattern))[0]
+
+
+def test_a_store_that_nobody_touched_holds(copied: Path) -> None:
+    assert wrong(copied) == []
+
+
+def test_an_empty_store_holds(place: Path, now: int) -> None:
+    Store.open(place, now=now).close()
+    assert wrong(place) == []
+
+
+def every(path: Path, most: int) -> list[int]:
+    """Choose bytes of a file: all of a small one, a dense sample of a large one."""
+    size = path.stat().st_size
+    step = max(1, size // most)
+    return sorted({*range(0, size, step), *range(max(size - 40, 0), size)})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "most"),
+    [
+        ("journal/*.log", "journal/", 160),
+        ("journal/*.head", "journal/", 110),
+        ("segments/*/*.leaves", "segment ", 60),
+        ("segments/*/*.manifest.json", "segment ", 60),
+        ("segments/*/*.parquet", "segment ", 160),
+        ("log/checkpoint", "log/checkpoint", 1000),
+        ("log/tile/0/000.p/*", "log/tile/0/", 120),
+        ("log/tile/entries/000.p/*", "log/tile/entries/", 160),
+        ("keys/log.pub", "", 60),
+    ],
+)
+def test_a_changed_byte_is_found(
+    copied: Path, pattern: str, name: str, most: int
+) -> None:
+    path = only(copied, pattern)
+    data = path.read_bytes()
+    for number, place in enumerate(every(path, most)):
+        changed = bytearray(data)
+        changed[place] ^= 1 << number % 8
+        path.write_bytes(changed)
+        found = wrong(copied)
+        assert found, f"byte {place} of {pattern} was changed unseen"
+        assert any(detail.startswith(name) for detail in found), found
+        assert all("\n" not in detail for detail in found)
+    path.write_bytes(data)
+    assert wrong(copied) == []
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "journal/*.log",
+        "journal/*.head",
+        "segments/*/*.leaves",
+        "segments/*/*.manifest.json",
+        "segments/*/*.parquet",
+        "log/checkpoint",
+        "log/tile/0/000.p/*",
+        "log/tile/entries/000.p/*",
+        "objects/*",
+        "quarantine/*",
+    ],
+)
+@pytest.mark.parametrize("how", ["removed", "emptied", "cut", "grown"])
+def test_a_missing_cut_or_grown_file_is_found_by_name(
+    copied: Path, pattern: str, how: str
+) -> None:
+    path = only(copied, pattern)
+    data = path.read_bytes()
+    if how == "removed":
+        path.unlink()
+    else:
+        path.write_bytes({"emptied": b"", "cut": data[:-1], "grown": data + b"x"}[how])
+    found = wrong(copied)
+    if how == "grown" and pattern in ("journal/*.log", "objects/*", "quarantine/*"):
+        # Behind the last head nothing was acknowledged; behind a frame nothing is read.
+        assert found == []
+        return
+    assert len(found) >= 1
+    segment = path.name.split(".")[0]
+    assert any(path.name in detail or segment in detail for detail in found), found
+
+
+def test_the_changed_row_is_named_with_its_event(copied: Path, now: int) -> None:
+    path = only(copied, "segments/*/*.parquet")
+    with Store.open(copied, now=now) as store:
+        manifests = [e for e in store.log.entries() if isinstance(e, Manifest)]
+        manifest = next(m for m in manifests if m.segment == path.stem)
+    engine = Engine(path.parent.parent)
+    source = f"read_parquet({quoted(str(path))}, hive_partitioning=false)"
+    engine.run(
+        "CREATE TABLE t AS SELECT * REPLACE "  # noqa: S608 - our own names
+        "(if(rowid = 3, 'iam:PassRole', action) AS action) FROM "
+        f"(SELECT *, row_number() OVER () - 1 AS rowid FROM {source})"
+    )
+    ((event_id,),) = engine.run("SELECT lower(hex(event_id)) FROM t WHERE rowid = 3")
+    engine.run(
+        f"COPY (SELECT * EXCLUDE rowid FROM t) TO {quoted(str(path))} (FORMAT parquet)"
+    )
+    engine.close()
+    assert wrong(copied) == [
+        f"segment {manifest.segment}: row 3 (event {event_id}) does not hold"
+    ]
+
+
+def test_the_changed_journal_record_is_named(copied: Path) -> None:
+    path = only(copied, "journal/*.log")
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"native-104", b"native-999"))
+    assert wrong(copied) == [f"journal/{path.name}: record 4 does not hold"]
+
+
+def test_a_removed_group_of_records_is_found(copied: Path) -> None:
+    path = only(copied, "journal/*.log")
+    data = path.read_bytes()
+    second = data.rindex(b'{"action"', 0, data.index(b"native-110"))
+    path.write_bytes(data[: second - 4])
+    (detail,) = wrong(copied)
+    assert "record 10 or the head after it is missing" in detail
+
+
+def test_a_journal_that_vanished_whole_is_found(copied: Path) -> None:
+    path = only(copied, "journal/*.log")
+    path.unlink()
+    path.with_suffix(".head").unlink()
+    assert wrong(copied) == [f"journal/{path.name} is missing and was never sealed"]
+
+
+def test_a_segment_that_vanished_whole_is_found(copied: Path) -> None:
+    shutil.rmtree(copied / "segments")
+    (copied / "segments").mkdir()
+    (detail,) = wrong(copied)
+    assert detail.startswith("segments/day=")
+
+
+def test_a_file_that_no_manifest_names_is_no_evidence(copied: Path, now: int) -> None:
+    path = only(copied, "segments/*/*.parquet")
+    shutil.copy(path, path.with_name("planted.parquet"))
+    with Store.open(copied, now=now) as store:
+        assert store.rows("SELECT count(*) FROM events") == [(ROWS + 5 + 13,)]
+    assert wrong(copied) == []
+
+
+def rewritten(place: Path, make: Make, now: int) -> bytes:
+    """Make a store anew with the same key and another history; give the old head."""
+    with Store.open(place, now=now) as store:
+        note = store.log.checkpoint()
+    for name in ("log", "segments", "journal", "objects", "quarantine"):
+        shutil.rmtree(place / name)
+        (place / name).mkdir(mode=0o700)
+    with Store.open(place, now=now) as store:
+        store.append([make(number, action="s3:PutObject") for number in range(9)], now)
+        store.seal(now)
+        for number in range(9):
+            store.put_object("sync", str(number).encode(), now)
+    return note
+
+
+def test_a_rewrite_signed_with_the_stores_key_is_caught_by_an_exported_checkpoint(
+    copied: Path, make: Make, now: int
+) -> None:
+    note = rewritten(copied, make, now)
+    assert wrong(copied) == []
+    (detail,) = wrong(copied, note)
+    assert detail.startswith("history was rewritten")
+
+
+def test_a_log_that_was_cut_is_caught_by_an_exported_checkpoint(
+    copied: Path, make: Make, now: int, tmp_path: Path
+) -> None:
+    shutil.copytree(copied, tmp_path / "earlier")
+    with Store.open(copied, now=now) as store:
+        store.put_object("sync", b"later", now)
+        note = store.log.checkpoint()
+    assert wrong(copied, note) == []
+    (detail,) = wrong(tmp_path / "earlier", note)
+    assert detail.startswith("the log was cut")
+
+
+def test_a_grown_log_still_contains_an_exported_checkpoint(
+    copied: Path, make: Make, now: int
+) -> None:
+    with Store.open(copied, now=now) as store:
+        note = store.log.checkpoint()
+        store.append([make(500)], now)
+        for number in range(300):
+            store.put_object("sync", str(number).encode(), now)
+        store.seal(now)
+    assert wrong(copied, note) == []
+
+
+def test_another_key_is_named(copied: Path, now: int) -> None:
+    with Store.open(copied, now=now) as store:
+        other = public_key(store.keys.public.name, bytes(32))
+        checks = fsck.verify(store, None, other, no_progress)
+    assert [c.check for c in checks if not c.ok] == ["keys", "checkpoint"]
+
+
+def test_a_signing_key_that_is_no_pair_with_the_public_one_is_found(
+    copied: Path,
+) -> None:
+    path = copied / "keys" / "log.key"
+    path.write_text(bytes(32).hex() + "\n")
+    assert "keys/log.key and keys/log.pub are no pair" in wrong(copied)
+
+
+def test_a_public_key_may_verify_without_the_signing_key(copied: Path) -> None:
+    (copied / "keys" / "log.key").unlink()
+    assert wrong(copied) == []
+    assert isinstance(PublicKey.parse((copied / "keys/log.pub").read_text()), PublicKey)
+
+
+def test_a_damaged_journal_is_not_sealed(copied: Path, now: int) -> None:
+    path = only(copied, "journal/*.log")
+    path.write_bytes(path.read_bytes().replace(b"native-104", b"native-999"))
+    with (
+        Store.open(copied, now=now) as store,
+        pytest.raises(VerificationError, match="record 4 does not hold"),
+    ):
+        store.seal(now)
+    assert path.exists()
+
+
+def test_a_damaged_log_is_not_grown(copied: Path, now: int) -> None:
+    path = only(copied, "log/tile/entries/000.p/*")
+    path.write_bytes(path.read_bytes().replace(b"sync", b"syns"))
+    with (
+        Store.open(copied, now=now) as store,
+        pytest.raises(VerificationError, match="does not match its checkpoint"),
+    ):
+        store.put_object("sync", b"{}", now)
+
+
+def test_progress_is_told_while_verifying(copied: Path, now: int) -> None:
+    told: list[tuple[int, int, str]] = []
+    with Store.open(copied, now=now) as store:
+        fsck.verify(store, None, None, lambda *step: told.append(step))
+    assert told[-1] == (ROWS + 5, ROWS + 5, "events")
