@@ -6,6 +6,7 @@ names are unique within an account, ignoring case).
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from answerable.model.errors import IdError
 from answerable.model.identity import Identity
@@ -14,6 +15,7 @@ from answerable.model.ids import Arn, IdentityId
 _NAMED = {"user", "role"}
 
 
+@lru_cache(maxsize=65_536)
 def principal_key(text: str) -> tuple[str, str, str] | None:
     """Read (account, `user` or `role`, folded name) from an ARN, else None.
 

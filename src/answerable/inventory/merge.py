@@ -108,16 +108,16 @@ def merge(syncs: Sequence[Sync]) -> Facts:
     ) -> tuple[Part, ...]:
         kept: dict[Hashable, Part] = {}
         for position, each in enumerate(facts):
-            for part in sorted(pick(each), key=_stable):
+            for part in pick(each):
                 if speakers.speaks(position, connectors[position], *about(part)):
                     kept.setdefault(key(part), part)
-        return tuple(sorted(kept.values(), key=_stable))
+        return tuple(kept[name] for name in sorted(kept, key=repr))
 
     def whole(pick: Callable[[Facts], Sequence[Fact]]) -> tuple[Fact, ...]:
         found: dict[tuple[str, bool], list[Fact]] = defaultdict(list)
         told: set[tuple[str, str]] = set()
         for connector, each in zip(connectors, facts, strict=True):
-            mine = sorted(pick(each), key=_stable)
+            mine = pick(each)
             for fact in mine:
                 if (fact.id, connector) not in told:
                     found[_apart(fact)].append(fact)
@@ -163,19 +163,37 @@ def _spelled(facts: Facts, spell: Spellings) -> Facts:
     """Give every user and role the spelling of the account dump."""
     return replace(
         facts,
-        identities=tuple(replace(i, id=spell(i.id)) for i in facts.identities),
-        links=tuple(replace(k, identity=spell(k.identity)) for k in facts.links),
+        identities=tuple(
+            i if spell(i.id) == i.id else replace(i, id=spell(i.id))
+            for i in facts.identities
+        ),
+        links=tuple(
+            k if spell(k.identity) == k.identity else _proving(k, spell)
+            for k in facts.links
+        ),
         agents=tuple(
             replace(a, runs_as=tuple(spell(role) for role in a.runs_as))
+            if a.runs_as
+            else a
             for a in facts.agents
         ),
         attachments=tuple(
-            replace(a, target=str(spell(a.target))) for a in facts.attachments
+            a
+            if spell(a.target) == a.target
+            else replace(a, target=str(spell(a.target)))
+            for a in facts.attachments
         ),
         evidence=tuple(
-            replace(e, subject=str(spell(e.subject))) for e in facts.evidence
+            e
+            if spell(e.subject) == e.subject
+            else replace(e, subject=str(spell(e.subject)))
+            for e in facts.evidence
         ),
     )
+
+
+def _proving(link: CredentialLink, spell: Spellings) -> CredentialLink:
+    return replace(link, identity=spell(link.identity))
 
 
 def _apart(
@@ -183,10 +201,6 @@ def _apart(
 ) -> tuple[str, bool]:
     """Keep what a person's own files say of them apart from what is believed."""
     return fact.id, isinstance(fact, Person) and fact.seen.written_by.believed
-
-
-def _stable(fact: object) -> str:
-    return repr(fact)
 
 
 def _completed(found: Sequence[Fact]) -> Fact:

@@ -151,7 +151,10 @@ def assign(
     by_person: dict[PersonId, set[OwnerEvidence]] = defaultdict(set)
     for item in evidence:
         person = people(item.person)
-        by_person[person].add(replace(item, subject=subject, person=person))
+        same = item.subject == subject and item.person == person
+        by_person[person].add(
+            item if same else replace(item, subject=subject, person=person)
+        )
     scored = [
         _candidate(person, found, people, now, discredited)
         for person, found in by_person.items()

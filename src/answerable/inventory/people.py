@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from answerable.model.ids import PersonId
 from answerable.model.person import EvidenceKind, OwnerEvidence, Person
@@ -33,6 +34,7 @@ def handle(person: str) -> str:
     return person.removeprefix("person:")
 
 
+@lru_cache(maxsize=65_536)
 def is_pipeline(person: str) -> bool:
     """Tell whether a handle is that of a machine, which never answers for anything."""
     bare = handle(person).lower()
