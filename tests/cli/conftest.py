@@ -271,7 +271,19 @@ ITEMS: dict[str, list[dict[str, object]]] = {
         }
     ],
     "trace": [_trace_item(), _trace_item()],
-    "trace-score": [{"source": "cloudtrail", "person": "missing", "rows": 2}],
+    "trace-score": [
+        {
+            "source": "cloudtrail",
+            "hop": "agent",
+            "events": 3,
+            "observed": 0,
+            "declared": 2,
+            "inferred": 0,
+            "missing": 1,
+            "can": "no",
+            "supplied_by": "agent configurations",
+        }
+    ],
     "sql": [{"a": 1, "b": None}, {"a": 2, "b": "x"}],
     "verify": [{"check": "segments", "ok": True, "detail": "3 of 3", "hint": ""}],
     "prove": [

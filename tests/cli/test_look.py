@@ -86,18 +86,27 @@ def test_the_tree_has_six_columns_in_order_and_indents_sub_agents(documents):
         *("person", "agent", "tool", "identity", "action", "resource")
     ]
     starts = [lines[0].index(name) for name in lines[0].split()]
-    assert "─ ─ ana@corp.example" in lines[1]
-    assert lines[1].index("ana@corp") == starts[0]
-    assert lines[1].index("cursor/ana") == starts[1]
-    assert lines[2].index("└ cursor/ana/reviewer") == starts[1]
-    assert " ∅  (gateway)" in lines[1]
-    assert "×2" in lines[1]  # noqa: RUF001 - the multiplication sign is meant
+    assert lines[1].startswith("2 events, ")
+    assert "─ ─ ana@corp.example" in lines[2]
+    assert lines[2].index("ana@corp") == starts[0]
+    assert lines[2].index("cursor/ana") == starts[1]
+    assert lines[3].index("└ cursor/ana/reviewer") == starts[1]
+    assert lines[2].index("user/report-job") == starts[3]
+    assert lines[3].index("└ role/warehouse-reader") == starts[3]
+    assert lines[2].index("s3:GetObject ×2") == starts[4]  # noqa: RUF001 - meant
+
+
+def test_a_missing_hop_names_the_source_that_would_supply_it(documents):
+    for view in ("", "tree"):
+        text = "\n".join(lines_of(documents("trace"), Screen(160), view))
+        assert "∅ 1 tool missing: gateway" in text
+        assert text.count("∅ 1 tool") == 1
 
 
 def test_a_narrow_tree_goes_downwards(documents):
     lines = lines_of(documents("trace"), Screen(40), "tree")
-    assert [line.split()[0] for line in lines[:2]] == ["person", "agent"]
-    assert "ana@corp.example" in lines[0]
+    assert [line.split()[0] for line in lines[1:3]] == ["person", "agent"]
+    assert "ana@corp.example" in lines[1]
 
 
 def test_a_permission_names_who_writes_its_condition_its_path_and_statement(documents):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from answerable.cli.look import chains, inventory, permissions, plain
+from answerable.cli.look import chains, inventory, permissions, plain, tree
 from answerable.cli.look.coverage import coverage_line
 from answerable.cli.look.screen import Screen
 from answerable.model.document import Document
@@ -28,12 +28,13 @@ VIEWS: dict[str, View] = {
     "prove": plain.prove,
     "bundle/kept": plain.bundle,
     "trace": chains.rows,
-    "trace/tree": chains.tree,
+    "trace/tree": tree.tree,
+    "trace-score": plain.score,
 }
 
 # What fills an empty answer: what is missing, and the command that supplies it.
 EMPTY = {
-    "trace": ("no event fits", "answerable ingest cloudtrail:PATH reads a trail"),
+    "trace": ("no event fits", "answerable ingest cloudtrail:PATH reads a trail in"),
     "reach": ("nothing: no permission found", ""),
     "who-can": ("nobody, as far as was collected", ""),
     "sql": ("no rows", ""),

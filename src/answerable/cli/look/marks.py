@@ -40,7 +40,7 @@ UNICODE = Marks(
         "inferred": "··· ",
         "missing": " ∅  ",
     },
-    hop={"observed": "─", "declared": "╌", "inferred": "·", "missing": "∅"},
+    hop={"observed": "─", "declared": "╌", "inferred": "⋯", "missing": "∅"},
     verdicts={"always": "✔", "only-if": "◑", "never": "✘"},
     yes="✔",
     no="✘",
@@ -74,7 +74,7 @@ def marks_for(encoding: str | None) -> Marks:
     """Choose the marks that an encoding can write."""
     try:
         "".join(
-            (*UNICODE.hops.values(), *UNICODE.verdicts.values(), "…·└×")  # noqa: RUF001 - meant
+            (*UNICODE.hops.values(), *UNICODE.verdicts.values(), "…·└×╌⋯")  # noqa: RUF001 - meant
         ).encode(encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
         return ASCII

@@ -114,6 +114,33 @@ def checks(document: Document, screen: Screen, now: int) -> Iterator[str]:
             yield from screen.wrap(f"      {safe(item['hint'])}", " " * 6)
 
 
+def score(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Show for each source and hop how it is known, then what would supply the rest."""
+    columns = (
+        Column("source", 2),
+        Column("hop", 0),
+        *(Column(status, 1, right=True) for status in screen.marks.hops),
+        Column("from this source", 3),
+    )
+    rows = [
+        (
+            _text(item.get("source")),
+            _text(item.get("hop")),
+            *(_text(item.get(status)) for status in screen.marks.hops),
+            _text(item.get("can")),
+        )
+        for item in document.items
+    ]
+    yield from table(columns, rows, screen)
+    yield ""
+    for item in document.items:
+        if item.get("missing") and item.get("supplied_by"):
+            says = f"{_text(item.get('hop'))} needs {_text(item.get('supplied_by'))}"
+            yield from screen.wrap(
+                f"{screen.marks.hop['missing']} {safe(says)}", "    "
+            )
+
+
 def prove(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Show each record and the way from it to the signed head of the log."""
     for item in cast("Sequence[ProveItem]", document.items):
