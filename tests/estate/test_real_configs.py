@@ -31,13 +31,13 @@ INVALID = "tests/mcp_servers/.test-client-invalid/mcp.json"
 CREDENTIALS = {
     "awslabs+mcp": {
         "src/healthlake-mcp-server/examples/mcp_config.json"
-        "#/mcpServers/healthlake/env/AWS_PROFILE": "ambient",
+        "#/mcpServers/healthlake/env/AWS_PROFILE": "file-ref",
     },
     "github+github-mcp-server": {
         "gemini-extension.json#/mcpServers/github/headers/Authorization": "env-ref",
     },
     "grafana+mcp-grafana": {
-        "gemini-extension.json#/settings/1": "keychain/input-ref",
+        "gemini-extension.json#/settings/1/envVar": "keychain/input-ref",
     },
 }
 
@@ -130,4 +130,4 @@ def test_every_subagent_definition_is_an_agent(tmp_path: Path, ask: Ask) -> None
 
 def test_the_expected_counts_are_those_of_the_files() -> None:
     folder = shared("agent-configs")
-    assert sum(len(servers(folder / name)) for name in FOLDERS) == 21
+    assert sum(len(servers(folder / name)) for name in FOLDERS) == 23

@@ -106,7 +106,7 @@ def test_every_event_is_read_and_stored_and_a_second_time_none(
 
 
 def test_every_issued_credential_is_known_with_its_issuance(store: Path) -> None:
-    query = "SELECT issued, identity FROM events WHERE issued <> ''"
+    query = "SELECT issued, identity FROM events WHERE issued LIKE 'cred:aws/ASIA%'"
     with Store.open(store, now=NOW, create=False) as opened:
         rows = dict(opened.rows(query))
     assert rows == {f"cred:aws/{key}": who for key, who in facts().issuers.items()}

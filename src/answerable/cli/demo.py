@@ -6,22 +6,32 @@ and are removed at the end unless `keep` names one.
 """
 
 import contextlib
+import io
 import os
 import shutil
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from answerable.cli.sample import write_estate
-from answerable.cli.sample.account import CUSTOMER_BUCKET, DELETED_ROLE, REPORT_KEY
+from answerable.cli.sample.account import (
+    ACCOUNT,
+    CI_DEPLOY,
+    CUSTOMER_BUCKET,
+    DELETED_ROLE,
+    REPORT_KEY,
+)
 from answerable.model.errors import EnvironmentRefused
 
 Main = Callable[[Sequence[str]], int]
 
 _OBJECTS = f"{CUSTOMER_BUCKET}/*"
+_ACCOUNT = f"arn:aws:iam::{ACCOUNT}"
+_WIDTH = 80
 STORE = "store"
 COPY = "copy"
 
@@ -55,7 +65,7 @@ def _damage_copy() -> str:
     middle = len(content) // 2
     content[middle] ^= 1
     segment.write_bytes(bytes(content))
-    return f"(one bit of byte {middle} of {segment} was changed)"
+    return f"(one bit of byte {middle} of {segment} was changed.)"
 
 
 CHAPTERS = (
@@ -64,7 +74,7 @@ CHAPTERS = (
         (
             Step(
                 "Read a home, a repository, an account dump and its key list. Nothing "
-                "is executed, nothing is sent, no value is kept.",
+                "is executed, nothing is sent, no secret value is kept.",
                 (
                     "scan",
                     "home:home/ana",
@@ -74,29 +84,45 @@ CHAPTERS = (
                 ),
             ),
             Step(
-                "The agents, their owners, and the identities behind them.", ("agents",)
+                "The agents, and who answers for each. The .gitconfig says that ana is "
+                "ana@corp.example; an agent could have written that, so it is shown, "
+                "not believed.",
+                ("agents",),
+            ),
+            Step(
+                "The tools they carry. A credential is classed by where it stands, "
+                "never by trying it.",
+                ("tools",),
             ),
         ),
     ),
     Chapter(
-        "One key in a config file: whose is it, and how far does it reach?",
+        "One key in a subagent's file: whose is it, and how far does it reach?",
         (
             Step(
-                "The key lies in a client's configuration; the key list says which "
-                "user it proves.",
-                ("credentials",),
+                "The key list says which user each key proves.",
+                ("credentials", "--kind", "aws-access-key"),
             ),
             Step(
                 "Who answers for it, and why.", ("who-owns", f"cred:aws/{REPORT_KEY}")
             ),
             Step(
-                "The user itself cannot read customer data. Through a role it can.",
+                "Its user may not read customer data. A role that it may assume can.",
                 ("can", f"cred:aws/{REPORT_KEY}", "s3:GetObject", _OBJECTS),
             ),
         ),
     ),
     Chapter(
-        "Customer data was read last night. Who was that?",
+        "A pipeline runs an agent on every comment. How far could that go?",
+        (
+            Step(
+                "Its role may only make functions, and hand them a role.",
+                ("can", CI_DEPLOY, "iam:CreateUser", f"{_ACCOUNT}:user/new"),
+            ),
+        ),
+    ),
+    Chapter(
+        "Customer data was read two hours ago. Who was that?",
         (
             Step(
                 "Take in the trail. It becomes sealed evidence before anything is "
@@ -104,14 +130,15 @@ CHAPTERS = (
                 ("ingest", "cloudtrail:trail"),
             ),
             Step(
-                "From the touched objects back to a person, every hop with how it is "
-                "known.",
+                "From the touched objects back to a person, each hop with how it is "
+                "known: the platform saw the last three; the files of chapter 1, "
+                "taken to have stood then, declare the first three.",
                 (
                     "trace",
                     "--resource",
                     f"{CUSTOMER_BUCKET}/customers/*",
                     "--limit",
-                    "5",
+                    "3",
                     "--tree",
                 ),
             ),
@@ -121,18 +148,21 @@ CHAPTERS = (
         "The role that did it is gone. The answer is not.",
         (
             Step(
-                "It was created, used and deleted within minutes; no inventory ever "
-                "saw it.",
-                ("trace", "--identity", DELETED_ROLE, "--action", "iam:*"),
+                "It was made, used and deleted within minutes; no scan ever saw it. "
+                "The trail holds all that was done to it.",
+                ("trace", "--resource", DELETED_ROLE, "--tree"),
             ),
-            Step("The trail still says who made it.", ("who-owns", DELETED_ROLE)),
+            Step(
+                "Whom to ask about it: whoever answers for the user that made it.",
+                ("who-owns", DELETED_ROLE),
+            ),
         ),
     ),
     Chapter(
         "Can anybody else check this?",
         (
             Step(
-                "Walk every record, segment, manifest and the log.",
+                "Walk every record, every segment and the signed log.",
                 ("evidence", "verify"),
             ),
         ),
@@ -155,7 +185,7 @@ CHAPTERS = (
 @contextlib.contextmanager
 def _folder(keep: Path | None) -> Iterator[Path]:
     if keep is None:
-        with tempfile.TemporaryDirectory(prefix="answerable-demo-") as name:
+        with tempfile.TemporaryDirectory(prefix="demo-") as name:
             yield Path(name)
         return
     if keep.exists() and any(keep.iterdir()):
@@ -179,18 +209,42 @@ def _own_store() -> Iterator[None]:
 
 
 def _say(text: str = "") -> None:
-    sys.stdout.write(text + "\n")
+    """Print one paragraph, folded; answers of commands fold themselves."""
+    folded = textwrap.wrap(text, _WIDTH, break_on_hyphens=False, break_long_words=True)
+    sys.stdout.write("\n".join(folded) + "\n")
     sys.stdout.flush()
 
 
-def _quoted(word: str) -> str:
-    return f"'{word}'" if "*" in word else word
+def _typed(command: Sequence[str]) -> str:
+    """Spell a command as one would type it, on as many lines as it takes."""
+    words = ["$ answerable", *(f"'{w}'" if "*" in w else w for w in command)]
+    lines = [words[0]]
+    for word in words[1:]:
+        # Two more are for the space and the backslash.
+        if len(lines[-1]) + 1 + len(word) + 2 <= _WIDTH:
+            lines[-1] += " " + word
+        else:
+            lines.append("    " + word)
+    return " \\\n".join(lines) + "\n"
+
+
+def _answered(main: Main, command: Sequence[str]) -> int:
+    """Run a command; of its notes, leave out what to type next: the story goes on."""
+    notes = io.StringIO()
+    with contextlib.redirect_stderr(notes):
+        code = main(command)
+    for line in notes.getvalue().splitlines():
+        if not line.startswith("next: "):
+            _say(line)
+    return code
 
 
 def _run(step: Step, main: Main) -> bool:
-    _say(f"{step.says}\n")
-    _say("$ answerable " + " ".join(map(_quoted, step.command)))
-    code = main(step.command)
+    _say(step.says)
+    _say()
+    sys.stdout.write(_typed(step.command))
+    sys.stdout.flush()
+    code = _answered(main, step.command)
     _say()
     if code != step.ends:
         _say(f"error: this step ended with exit code {code}, expected {step.ends}")
@@ -200,9 +254,11 @@ def _run(step: Step, main: Main) -> bool:
 def _tell(chapters: Sequence[Chapter], main: Main) -> bool:
     held = True
     for number, chapter in enumerate(chapters, 1):
-        _say(f"{number}. {chapter.title}\n")
+        _say(f"{number}. {chapter.title}")
+        _say()
         if chapter.before is not None:
             _say(chapter.before())
+            _say()
         for step in chapter.steps:
             held = _run(step, main) and held
     return held
@@ -220,14 +276,18 @@ def run(main: Main, keep: Path | None = None) -> int:
     """
     started = time.monotonic()
     with _folder(keep) as folder, contextlib.chdir(folder), _own_store():
-        _say("A sample estate, written just now; nothing in it is real.\n")
+        _say("A sample estate, written just now; nothing in it is real.")
+        _say()
         write_estate(Path(), time.time_ns())
         held = _tell(CHAPTERS, main)
     took = time.monotonic() - started
-    _say(f"That was the whole chain, in {took:.0f} s. On your own machine, try:\n")
+    _say(f"That was the whole chain, in {took:.0f} s. On your own machine, try:")
+    _say()
+    _say("  answerable where         every path a scan looks at")
     _say("  answerable scan          this home and this folder; reads files only")
     _say("  answerable agents        what was found, and who answers for it")
-    _say("  answerable where         every path a scan looks at")
     if keep is not None:
-        _say(f"\nThe estate and its store are in {keep}.")
+        _say()
+        _say(f"The estate and its store are in {keep}.")
+        _say(f"Go on with: ANSWERABLE_STORE={keep / STORE} answerable trace --tree")
     return 0 if held else 1

@@ -6,17 +6,27 @@ from answerable.cli.sample.account import DATA_READER, REPORT_KEY
 from answerable.cli.sample.keys import fake_secret
 
 
+def _reporter() -> str:
+    """A subagent that brings a server of its own, and the key in plain sight."""
+    return f"""\
+---
+name: reporter
+tools: mcp__warehouse__query, Read
+mcpServers:
+  warehouse:
+    command: uvx
+    args: [warehouse-mcp]
+    env:
+      AWS_ACCESS_KEY_ID: {REPORT_KEY}
+      AWS_SECRET_ACCESS_KEY: {fake_secret("report-bot")}
+      AWS_REGION: eu-west-1
+---
+Writes the weekly report.
+"""
+
+
 def files() -> dict[str, str]:
     """Return relative path -> content of the sample home."""
-    warehouse = {
-        "command": "uvx",
-        "args": ["warehouse-mcp"],
-        "env": {
-            "AWS_ACCESS_KEY_ID": REPORT_KEY,
-            "AWS_SECRET_ACCESS_KEY": fake_secret("report-bot"),
-            "AWS_REGION": "eu-west-1",
-        },
-    }
     tickets = {
         "type": "http",
         "url": "https://tickets.corp.example/mcp",
@@ -29,16 +39,8 @@ def files() -> dict[str, str]:
     }
     search = {"url": "https://search.corp.example/mcp?key=${input:search_key}"}
     return {
-        ".claude.json": json.dumps(
-            {"mcpServers": {"warehouse": warehouse, "tickets": tickets}}, indent=2
-        ),
-        ".claude/agents/reporter.md": (
-            "---\n"
-            "name: reporter\n"
-            "tools: mcp__warehouse__query, Read\n"
-            "---\n"
-            "Writes the weekly report.\n"
-        ),
+        ".claude.json": json.dumps({"mcpServers": {"tickets": tickets}}, indent=2),
+        ".claude/agents/reporter.md": _reporter(),
         ".claude/settings.json": json.dumps(
             {"permissions": {"defaultMode": "acceptEdits", "allow": ["Bash(ls:*)"]}}
         ),

@@ -194,7 +194,7 @@ def records(now: datetime) -> Iterator[tuple[str, Json]]:
     trail = _Trail(random.Random(_SEED))  # noqa: S311 - sample data, fixed seed
     for back in (2, 1):
         _working_day(trail, now - timedelta(days=back, hours=3))
-    _exfiltration(trail, now - timedelta(hours=2))
+    _exfiltration(trail, now - timedelta(hours=2, minutes=30))
     trail.records.sort(key=lambda record: str(record["eventTime"]))
     for record in trail.records:
         yield str(record["eventTime"])[:10], record

@@ -39,11 +39,13 @@ def write_estate(root: Path, now_ns: int) -> Estate:
     texts |= {estate.repo / name: text for name, text in repo.files().items()}
     texts[estate.account] = account.authorization_details()
     texts[estate.keys] = account.access_keys()
-    for folder in (estate.home, estate.repo, estate.account.parent, estate.trail):
+    # Not beside the trail: whatever lies there is read as a log, or counted as none.
+    for folder in (root, estate.home, estate.repo, estate.account.parent):
         texts[folder / "SAMPLE.txt"] = _LABEL
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    estate.trail.mkdir(parents=True, exist_ok=True)
     for name, content in trail.files(now_ns).items():
         (estate.trail / name).write_bytes(content)
     return estate
