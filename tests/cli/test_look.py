@@ -90,7 +90,7 @@ def test_the_tree_has_six_columns_in_order_and_indents_sub_agents(documents):
     assert "─ ─ ana@corp.example" in lines[2]
     assert lines[2].index("ana@corp") == starts[0]
     assert lines[2].index("cursor/ana") == starts[1]
-    assert lines[3].index("└ cursor/ana/reviewer") == starts[1]
+    assert lines[3].index("└ reviewer") == starts[1]
     assert lines[2].index("user/report-job") == starts[3]
     assert lines[3].index("└ role/warehouse-reader") == starts[3]
     assert lines[2].index("s3:GetObject ×2") == starts[4]  # noqa: RUF001 - meant

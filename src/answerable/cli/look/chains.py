@@ -14,12 +14,12 @@ COLUMNS = ("person", "agent", "tool", "identity", "action", "resource")
 _PREFIXES = {"person": "person:", "agent": "agent:", "tool": "tool:mcp/"}
 # What was done tells most; then as whom, on what, and who stands behind it.
 _IMPORTANCE = {
-    "person": 3,
+    "person": 1,
     "agent": 4,
     "tool": 5,
-    "identity": 1,
+    "identity": 2,
     "action": 0,
-    "resource": 2,
+    "resource": 3,
 }
 
 
@@ -75,7 +75,7 @@ def rows(document: Document, screen: Screen, now: int) -> Iterator[str]:
     items = cast("Sequence[TraceItem]", document.items)
     columns = (
         Column("when", 6),
-        *(Column(name, _IMPORTANCE[name], floor=14) for name in COLUMNS),
+        *(Column(name, _IMPORTANCE[name], floor=11) for name in COLUMNS),
     )
     notes = Notes()
     cells = []
@@ -88,7 +88,7 @@ def rows(document: Document, screen: Screen, now: int) -> Iterator[str]:
             for name in COLUMNS
         ]
         cells.append((ago(item["event_time"], now), *marked))
-    yield from table(columns, cells, screen)
+    yield from table(columns, cells, screen, together=True)
     yield ""
     yield from notes.lines(screen)
     yield legend(screen.marks.hop, screen)

@@ -23,12 +23,12 @@ from answerable.model.document import (
 _SHOWN = 2
 
 
-def owner_text(owner: OwnerItem) -> str:
-    """Say word, person, score; never an empty cell."""
+def owner_cells(owner: OwnerItem) -> tuple[str, str]:
+    """Say word and person, then score; never an empty cell."""
     if owner["state"] == "none" or not owner["person"]:
-        return owner["state"] or "none"
+        return owner["state"] or "none", ""
     person = owner["person"].removeprefix("person:")
-    return f"{owner['state']} {person} {owner['score']:.2f}"
+    return f"{owner['state']} {person}", f"{owner['score']:.2f}"
 
 
 def some(names: Sequence[str]) -> str:
@@ -67,9 +67,10 @@ def agents(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """One row per agent: its owner, its tools, and what it acts as."""
     columns = (
         Column("agent", 0),
-        Column("owner", 1, floor=30),
+        Column("owner", 1, floor=25),
+        Column("score", 6),
         Column("tools", 3, floor=12),
-        Column("acts as", 2, floor=20),
+        Column("acts as", 2, floor=14),
         Column("runs", 4),
         Column("kind", 5),
         Column("place", 6, floor=12),
@@ -82,8 +83,8 @@ def agents(document: Document, screen: Screen, now: int) -> Iterator[str]:
         identities = [name(each) for each in item["identities"]]
         rows.append(
             (
-                item["id"],
-                owner_text(item["owner"]),
+                item["id"].removeprefix("agent:"),
+                *owner_cells(item["owner"]),
                 some(tools) or "none known",
                 some(identities) or "not known",
                 "unattended" if item["unattended"] else "attended",
@@ -113,7 +114,7 @@ def tools(document: Document, screen: Screen, now: int) -> Iterator[str]:
         rows.append(
             (
                 item["id"],
-                item["agent"],
+                item["agent"].removeprefix("agent:"),
                 credential_text(item["credential"], screen),
                 some(identities) or "not known",
                 runs if item["enabled"] else "disabled",
@@ -127,7 +128,8 @@ def identities(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """One row per identity."""
     columns = (
         Column("identity", 0),
-        Column("owner", 1, floor=30),
+        Column("owner", 1, floor=25),
+        Column("score", 6),
         Column("agents", 2, floor=20),
         Column("keys", 4, right=True),
         Column("last used", 3),
@@ -137,8 +139,9 @@ def identities(document: Document, screen: Screen, now: int) -> Iterator[str]:
     rows = [
         (
             item["id"],
-            owner_text(item["owner"]),
-            some(item["agents"]) or "none known",
+            *owner_cells(item["owner"]),
+            some([each.removeprefix("agent:") for each in item["agents"]])
+            or "none known",
             str(len(item["credentials"]) or ""),
             ago(item["last_used_at"], now) or "not known",
             item["kind"],
@@ -156,7 +159,8 @@ def credentials(document: Document, screen: Screen, now: int) -> Iterator[str]:
         Column("class", 4),
         Column("lives", 2),
         Column("proves", 1, floor=20),
-        Column("owner", 3, floor=30),
+        Column("owner", 3, floor=25),
+        Column("score", 6),
         Column("lies in", 2, floor=20),
         Column("places", 5, right=True),
         Column("last used", 6),
@@ -173,7 +177,7 @@ def credentials(document: Document, screen: Screen, now: int) -> Iterator[str]:
                 item["class"],
                 _lives(item, now),
                 proves or "not known",
-                owner_text(item["owner"]),
+                *owner_cells(item["owner"]),
                 places[0]["place"] if places else "",
                 str(len(places)) if len(places) > 1 else "",
                 ago(item["last_used_at"], now),

@@ -60,7 +60,7 @@ def where(document: Document, screen: Screen, now: int) -> Iterator[str]:
         False: f"{screen.marks.no} absent",
         None: "? not asked",
     }
-    columns = (Column("there", 1), Column("place", 0), Column("what", 2, floor=8))
+    columns = (Column("there", 0), Column("place", 1, floor=24), Column("what", 2))
     for number, source in enumerate(dict.fromkeys(item["source"] for item in items)):
         own = [item for item in items if item["source"] == source]
         there = sum(item["found"] is True for item in own)

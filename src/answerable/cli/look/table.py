@@ -27,7 +27,10 @@ class Column:
 
 
 def table(
-    columns: Sequence[Column], rows: Sequence[Sequence[str]], screen: Screen
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    screen: Screen,
+    together: bool = False,
 ) -> list[str]:
     """Lay rows out under their heads, within the screen's width.
 
@@ -35,6 +38,7 @@ def table(
         columns: One per cell of a row.
         rows: Cells of foreign text; made safe here.
         screen: Where it is shown.
+        together: Narrow all columns evenly before one is dropped.
     """
     cells = [[screen.short(cell, 1_000) for cell in row] for row in rows]
     natural = [
@@ -43,6 +47,8 @@ def table(
     ]
     # A column with nothing in it tells nothing.
     kept = [at for at in range(len(columns)) if any(row[at] for row in cells)]
+    if together:
+        natural = _evened(columns, natural, kept or [0], screen.width)
     kept, widths = _fit(columns, natural, kept or [0], screen.width)
     lines = [_line([columns[at].head for at in kept], kept, columns, widths)]
     for row in cells:
@@ -54,39 +60,41 @@ def table(
 def _fit(
     columns: Sequence[Column], natural: list[int], kept: list[int], room: int
 ) -> tuple[list[int], list[int]]:
-    """Choose columns and widths: narrow what may be narrowed, then drop."""
-    while True:
-        widths = _narrowed(columns, natural, kept, room)
-        if _total(widths, kept) <= room:
-            return kept, widths
+    """Choose columns and widths: the least important is narrowed, then dropped.
+
+    A more important column gives nothing as long as a less important one still can.
+    """
+    widths = [*natural]
+    kept = [*kept]
+    while (over := _total(widths, kept) - room) > 0:
         if len(kept) == 1:
             widths[kept[0]] = room
-            return kept, widths
-        kept = [*kept]
-        kept.remove(max(kept, key=lambda at: (columns[at].importance, at)))
+            break
+        last = max(kept, key=lambda at: (columns[at].importance, at))
+        narrowed = max(_floor(columns[last], natural[last]), widths[last] - over)
+        if widths[last] - narrowed >= over:
+            widths[last] = narrowed
+        else:
+            kept.remove(last)
+    return kept, widths
 
 
-def _narrowed(
+def _evened(
     columns: Sequence[Column], natural: list[int], kept: list[int], room: int
 ) -> list[int]:
+    """Let the widest give first, down to the floors."""
     widths = [*natural]
-    while (over := _total(widths, kept) - room) > 0:
-        loose = [
-            at for at in kept if columns[at].floor and widths[at] > _floor(columns[at])
-        ]
+    while _total(widths, kept) > room:
+        loose = [at for at in kept if widths[at] > _floor(columns[at], natural[at])]
         if not loose:
             break
-        # The widest gives first, down to the next widest or to what is needed.
-        widest = max(loose, key=lambda at: widths[at])
-        others = [widths[at] for at in loose if at != widest]
-        step = max(1, widths[widest] - max(others, default=0))
-        room_left = widths[widest] - _floor(columns[widest])
-        widths[widest] -= max(1, min(step, over, room_left))
+        widths[max(loose, key=lambda at: widths[at])] -= 1
     return widths
 
 
-def _floor(column: Column) -> int:
-    return max(column.floor, width(column.head))
+def _floor(column: Column, natural: int) -> int:
+    """Tell how far a column may be cut down; one without a floor stays whole."""
+    return max(column.floor, width(column.head)) if column.floor else natural
 
 
 def _total(widths: list[int], kept: list[int]) -> int:

@@ -96,6 +96,13 @@ def shorten(text: str, cells: int, ellipsis: str) -> str:
     return clip(text, head) + ellipsis + _clip_front(text, left - head)
 
 
+def shorten_end(text: str, cells: int, ellipsis: str) -> str:
+    """Cut the end off a text that is too wide: of an address the name tells most."""
+    if width(text) <= cells:
+        return text
+    return clip(text, max(0, cells - width(ellipsis))) + clip(ellipsis, cells)
+
+
 def _shorten_arn(text: str, resource: str, left: int, ellipsis: str) -> str:
     """Keep the resource whole when it fits; else its head and its last segment."""
     if width(resource) <= left:

@@ -15,13 +15,13 @@ from answerable.cli.look.chains import (
     legend,
 )
 from answerable.cli.look.screen import Screen
-from answerable.cli.look.text import pad, shorten, width
+from answerable.cli.look.text import pad, shorten, shorten_end, width
 from answerable.model.document import Document, TraceItem
 
 _STROKE = 4
-# No column is cut below this; where the screen cannot hold them, one hop a line.
+# Six columns on less than this show little but ellipses: one hop a line then.
+_NARROWEST = 100
 _FLOORS = (8, 8, 5, 12, 14, 14)
-_NARROWEST = sum(_FLOORS) + (_STROKE + 1) * len(COLUMNS)
 
 # A cell of the drawing: the status of its hop (empty for no stroke) and its text.
 _Cell = tuple[str, str]
@@ -91,7 +91,7 @@ def _grid(chain: _Chain, notes: Notes, screen: Screen) -> list[list[_Cell]]:
     ):
         names = [notes.node(name, hops[name])]
         if len(path) > 1 and not is_missing(hops[name]):
-            names = _indented([brief(name, value) for value in path], screen)
+            names = _indented(_relative(name, path), screen)
         columns.append([(hops[name]["status"], text) for text in names])
     columns.append([_action(items, notes, screen) for items in chain.acts.values()])
     columns.append(
@@ -112,6 +112,15 @@ def _action(items: Sequence[TraceItem], notes: Notes, screen: Screen) -> _Cell:
     if len(items) > 1:
         text += f" {screen.marks.times}{len(items):,}"
     return hops_of(items[0])["action"]["status"], text
+
+
+def _relative(name: str, path: Sequence[str]) -> list[str]:
+    """Name each one of a path by what it adds to the id it came from."""
+    before = ["", *path]
+    return [
+        brief(name, value.removeprefix(f"{parent}/") if parent else value)
+        for parent, value in zip(before, path, strict=False)
+    ]
 
 
 def _indented(names: Sequence[str], screen: Screen) -> list[str]:
@@ -139,9 +148,10 @@ def _widths(grid: list[list[_Cell]], screen: Screen) -> list[int]:
 
 def _draw(row: Sequence[_Cell], widths: Sequence[int], screen: Screen) -> str:
     line = ""
-    for (status, text), cells in zip(row, widths, strict=True):
+    for at, ((status, text), cells) in enumerate(zip(row, widths, strict=True)):
+        cut = shorten_end if at == 0 else shorten
         line += _stroke(status, screen)
-        line += pad(shorten(text, cells, screen.marks.ellipsis), cells) + " "
+        line += pad(cut(text, cells, screen.marks.ellipsis), cells) + " "
     return line.rstrip()
 
 
