@@ -34,6 +34,8 @@ Read = Callable[[bytes], Sync]
         b"\x00" * 100,
         b"\xff\xfe\x00",
         b"[1, 2]",
+        b"[]",
+        b",",
         b'"text"',
         b"[" * 300_000,
         b'{"UserDetailList":' + b"[" * 300_000,

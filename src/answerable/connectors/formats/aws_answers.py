@@ -72,6 +72,8 @@ def answers(data: bytes, place: str) -> tuple[Answer, ...]:
         whole = None
     texts = _split(data, place) if whole is None else (whole,)
     found = [fields for text in texts for fields in _objects(text, place)]
+    if not found:
+        raise _bad("there is no answer in it", place)
     if len(found) == 1:
         return (Answer("", found[0]),)
     return tuple(Answer(f"/{index}", fields) for index, fields in enumerate(found))
@@ -162,7 +164,8 @@ def _split(data: bytes, place: str) -> Iterator[bytes]:
         try:
             _, end = decoder.raw_decode(text, at)
         except json.JSONDecodeError as error:
-            raise _bad(f"not JSON: {error.msg}", place, error.pos) from None
+            why = error.msg.removesuffix(" at")
+            raise _bad(f"not JSON: {why}", place, error.pos) from None
         except (RecursionError, ValueError):
             raise _bad("the JSON cannot be read", place, at) from None
         yield text[at:end].encode()
@@ -170,6 +173,6 @@ def _split(data: bytes, place: str) -> Iterator[bytes]:
 
 
 def _blank(text: str, at: int) -> int:
-    while at < len(text) and text[at] in " \t\r\n,":
+    while at < len(text) and text[at] in " \t\r\n":
         at += 1
     return at
