@@ -1,0 +1,558 @@
+"""One configuration per client: its agent, its tools, each credential in its place."""
+
+from pathlib import Path
+
+import pytest
+
+from answerable.connectors.formats.clients import HOME_FILES, Role
+from answerable.connectors.home.fetch import sync, where
+from answerable.model.connector import SyncContext
+from answerable.model.credential import Credential
+from answerable.model.sighting import Sync
+from answerable.model.written import WrittenBy
+
+CODE = ".config/Code/User"
+CLINE = f"{CODE}/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json"
+ROO = f"{CODE}/globalStorage/rooveterinaryinc.roo-cline/settings/mcp_settings.json"
+IDEA = ".config/JetBrains/IntelliJIdea2026.2/mcp.json"
+SHOP = "projects/~1home~1ana~1work~1shop/mcpServers"
+
+# client, server, then each credential as (class, kind, file, pointer)
+CASES = [
+    ("claude-desktop", "filesystem", []),
+    (
+        "claude-desktop",
+        "postgres",
+        [
+            (
+                "literal",
+                "dsn",
+                ".config/Claude/claude_desktop_config.json",
+                "/mcpServers/postgres/args/2",
+            )
+        ],
+    ),
+    (
+        "claude-desktop",
+        "github",
+        [
+            (
+                "literal",
+                "github-token",
+                ".config/Claude/claude_desktop_config.json",
+                "/mcpServers/github/env/GITHUB_PERSONAL_ACCESS_TOKEN",
+            )
+        ],
+    ),
+    (
+        "claude-desktop",
+        "warehouse",
+        [
+            (
+                "literal",
+                "aws-access-key",
+                ".config/Claude/claude_desktop_config.json",
+                "/mcpServers/warehouse/env/AWS_ACCESS_KEY_ID",
+            )
+        ],
+    ),
+    (
+        "claude-code",
+        "sentry",
+        [
+            (
+                "literal",
+                "bearer-token",
+                ".claude.json",
+                "/mcpServers/sentry/headers/Authorization",
+            )
+        ],
+    ),
+    (
+        "claude-code",
+        "deploy",
+        [
+            (
+                "file-ref",
+                "aws-profile",
+                ".claude.json",
+                "/mcpServers/deploy/env/AWS_PROFILE",
+            ),
+            ("literal", "bearer-token", ".claude.json", "/mcpServers/deploy/args/1"),
+            ("literal", "api-key", ".claude.json", "/mcpServers/deploy/args/2"),
+            ("literal", "bearer-token", ".claude.json", "/mcpServers/deploy/args/6"),
+        ],
+    ),
+    (
+        "claude-code",
+        "search",
+        [
+            ("literal", "password", ".claude.json", f"/{SHOP}/search/url"),
+            ("literal", "bearer-token", ".claude.json", f"/{SHOP}/search/url"),
+        ],
+    ),
+    (
+        "claude-code",
+        "helper",
+        [
+            (
+                "keychain/input-ref",
+                "bearer-token",
+                ".claude.json",
+                f"/{SHOP}/helper/headersHelper",
+            )
+        ],
+    ),
+    (
+        "claude-code",
+        "tickets",
+        [
+            (
+                cls,
+                "bearer-token",
+                ".claude/plugins/cache/market/tickets/.mcp.json",
+                "/tickets/env/TICKETS_API_TOKEN",
+            )
+            for cls in ("env-ref", "literal")
+        ],
+    ),
+    (
+        "cursor",
+        "linear",
+        [
+            ("oauth", "oauth-token", ".cursor/mcp.json", "/mcpServers/linear/auth"),
+            (
+                "literal",
+                "client-secret",
+                ".cursor/mcp.json",
+                "/mcpServers/linear/auth/CLIENT_SECRET",
+            ),
+        ],
+    ),
+    (
+        "cursor",
+        "metrics",
+        [("literal", "api-key", ".cursor/metrics.env", "/METRICS_API_KEY")],
+    ),
+    (
+        "cursor",
+        "away",
+        [("file-ref", "env-file", ".cursor/mcp.json", "/mcpServers/away/envFile")],
+    ),
+    (
+        "vscode",
+        "jira",
+        [
+            (
+                "keychain/input-ref",
+                "api-key",
+                f"{CODE}/mcp.json",
+                "/servers/jira/headers/X-API-Key",
+            )
+        ],
+    ),
+    (
+        "vscode",
+        "local",
+        [
+            (
+                "env-ref",
+                "bearer-token",
+                f"{CODE}/mcp.json",
+                "/servers/local/env/SERVICE_TOKEN",
+            ),
+            (
+                "literal",
+                "password",
+                f"{CODE}/mcp.json",
+                "/servers/local/env/DB_PASSWORD",
+            ),
+        ],
+    ),
+    ("vscode", "old", []),
+    (
+        "copilot",
+        "docs",
+        [
+            (
+                "env-ref",
+                "bearer-token",
+                ".copilot/mcp-config.json",
+                "/mcpServers/docs/headers/Authorization",
+            )
+        ],
+    ),
+    (
+        "windsurf",
+        "figma",
+        [
+            (
+                "literal",
+                "api-key",
+                ".codeium/windsurf/mcp_config.json",
+                "/mcpServers/figma/serverUrl",
+            )
+        ],
+    ),
+    (
+        "codex",
+        "tracker",
+        [
+            (
+                "literal",
+                "api-key",
+                ".codex/config.toml",
+                "/mcp_servers/tracker/http_headers/X-Api-Key",
+            ),
+            (
+                "env-ref",
+                "bearer-token",
+                ".codex/config.toml",
+                "/mcp_servers/tracker/env_http_headers/X-Org",
+            ),
+            (
+                "env-ref",
+                "bearer-token",
+                ".codex/config.toml",
+                "/mcp_servers/tracker/bearer_token_env_var",
+            ),
+        ],
+    ),
+    (
+        "codex",
+        "builds",
+        [("literal", "dsn", ".codex/config.toml", "/mcp_servers/builds/args/1")],
+    ),
+    (
+        "gemini-cli",
+        "maps",
+        [
+            (
+                "env-ref",
+                "bearer-token",
+                ".gemini/settings.json",
+                "/mcpServers/maps/headers/Authorization",
+            )
+        ],
+    ),
+    (
+        "gemini-cli",
+        "bq",
+        [
+            (
+                "file-ref",
+                "gcloud-adc",
+                ".gemini/settings.json",
+                "/mcpServers/bq/env/GOOGLE_APPLICATION_CREDENTIALS",
+            )
+        ],
+    ),
+    ("gemini-cli", "stock", []),
+    (
+        "antigravity",
+        "neon",
+        [
+            (
+                "literal",
+                "bearer-token",
+                ".gemini/antigravity/mcp_config.json",
+                "/mcpServers/neon/headers/Authorization",
+            )
+        ],
+    ),
+    ("cline", "shell", []),
+    (
+        "cline",
+        "notes",
+        [("literal", "bearer-token", CLINE, "/mcpServers/notes/env/NOTES_PAT")],
+    ),
+    (
+        "roo",
+        "web",
+        [("literal", "api-key", ROO, "/mcpServers/web/env/OPENAI_API_KEY")],
+    ),
+    (
+        "continue",
+        "sqlite",
+        [
+            (
+                "env-ref",
+                "password",
+                ".continue/config.yaml",
+                "/mcpServers/0/env/SQLITE_PASSPHRASE",
+            )
+        ],
+    ),
+    ("goose", "developer", []),
+    (
+        "goose",
+        "stripe",
+        [
+            (
+                "literal",
+                "api-key",
+                ".config/goose/config.yaml",
+                "/extensions/stripe/envs/STRIPE_SECRET_KEY",
+            ),
+            (
+                "keychain/input-ref",
+                "api-key",
+                ".config/goose/config.yaml",
+                "/extensions/stripe/env_keys/0",
+            ),
+        ],
+    ),
+    (
+        "opencode",
+        "files",
+        [
+            (
+                "env-ref",
+                "bearer-token",
+                ".config/opencode/opencode.jsonc",
+                "/mcp/files/environment/FILES_TOKEN",
+            ),
+            (
+                "literal",
+                "api-key",
+                ".config/opencode/opencode.jsonc",
+                "/mcp/files/command/4",
+            ),
+        ],
+    ),
+    (
+        "opencode",
+        "remote",
+        [
+            (
+                "file-ref",
+                "bearer-token",
+                ".config/opencode/opencode.jsonc",
+                "/mcp/remote/headers/Authorization",
+            ),
+            (
+                "oauth",
+                "oauth-token",
+                ".config/opencode/opencode.jsonc",
+                "/mcp/remote/oauth",
+            ),
+        ],
+    ),
+    (
+        "zed",
+        "pg",
+        [
+            (
+                "literal",
+                "dsn",
+                ".config/zed/settings.json",
+                "/context_servers/pg/command/env/DATABASE_URL",
+            )
+        ],
+    ),
+    ("jetbrains", "ide", [("literal", "dsn", IDEA, "/mcpServers/ide/args/1")]),
+    (
+        "junie",
+        "wiki",
+        [
+            (
+                "literal",
+                "bearer-token",
+                ".junie/mcp/mcp.json",
+                "/mcpServers/wiki/args/1",
+            ),
+            ("literal", "password", ".junie/mcp/mcp.json", "/mcpServers/wiki/args/1"),
+        ],
+    ),
+    ("amazon-q", "cost", []),
+    (
+        "kiro",
+        "smithery",
+        [
+            (
+                "literal",
+                "api-key",
+                ".kiro/settings/mcp.json",
+                "/mcpServers/smithery/args/5",
+            )
+        ],
+    ),
+]
+
+
+def sightings(synced: Sync, client: str, server: str) -> list[Credential]:
+    """Return the credentials of a tool in order, one sighting for each position."""
+    tools = [
+        tool
+        for tool in synced.facts.tools
+        if tool.server == server and tool.agent == f"agent:{client}/ana"
+    ]
+    assert len(tools) == 1
+    by_id: dict[str, list[Credential]] = {}
+    for credential in synced.facts.credentials:
+        by_id.setdefault(credential.id, []).append(credential)
+    return [by_id[identifier][0] for identifier in tools[0].credentials]
+
+
+@pytest.mark.parametrize(("client", "server", "expected"), CASES)
+def test_each_credential_of_a_tool_has_class_kind_and_place(
+    synced: Sync,
+    ana: Path,
+    client: str,
+    server: str,
+    expected: list[tuple[str, str, str, str]],
+) -> None:
+    found = [
+        (item.cls.value, item.kind, item.place)
+        for item in sightings(synced, client, server)
+    ]
+    assert found == [
+        (cls, kind, f"{ana}/{file}#{pointer}") for cls, kind, file, pointer in expected
+    ]
+
+
+def test_no_server_of_the_home_is_left_out_of_the_cases(synced: Sync) -> None:
+    seen = {
+        (tool.agent.removeprefix("agent:").removesuffix("/ana"), tool.server)
+        for tool in synced.facts.tools
+        if tool.agent.endswith("/ana")
+    }
+    assert seen == {(client, server) for client, server, _ in CASES}
+
+
+def test_every_client_of_the_table_is_in_the_home(synced: Sync) -> None:
+    clients = {entry.client for entry in HOME_FILES}
+    assert {agent.kind for agent in synced.facts.agents} == clients
+
+
+def test_the_home_is_read_whole_and_without_a_problem(synced: Sync, ana: Path) -> None:
+    assert synced.problems == ()
+    assert synced.source == f"home:{ana}"
+    assert set(synced.collected) == {"agent-configs", "ambient-credentials"}
+    assert {agent.scope for agent in synced.facts.agents} == {f"home:{ana}"}
+
+
+def test_what_an_agent_could_have_written_is_self_reported(synced: Sync) -> None:
+    facts = synced.facts
+    for fact in (*facts.agents, *facts.tools, *facts.credentials, *facts.links):
+        assert fact.seen.written_by is WrittenBy.SELF_REPORTED
+
+
+@pytest.mark.parametrize(
+    ("client", "unattended"),
+    [
+        ("claude-code", True),
+        ("codex", True),
+        ("gemini-cli", True),
+        ("vscode", True),
+        ("goose", True),
+        ("zed", True),
+        ("cursor", False),
+        ("claude-desktop", False),
+        ("cline", False),
+    ],
+)
+def test_an_agent_that_asks_nobody_is_unattended(
+    synced: Sync, client: str, unattended: bool
+) -> None:
+    agents = {agent.id: agent for agent in synced.facts.agents}
+    assert agents[f"agent:{client}/ana"].unattended is unattended
+
+
+@pytest.mark.parametrize(
+    ("server", "unattended", "enabled"),
+    [
+        ("sentry", True, True),
+        ("deploy", True, True),
+        ("search", False, True),
+        ("helper", False, False),
+        ("shell", True, True),
+        ("notes", False, False),
+        ("web", True, True),
+        ("maps", True, True),
+        ("builds", False, False),
+        ("cost", True, True),
+        ("logs", True, True),
+    ],
+)
+def test_a_tool_that_runs_without_approval_or_not_at_all_is_named(
+    synced: Sync, server: str, unattended: bool, enabled: bool
+) -> None:
+    tool = next(tool for tool in synced.facts.tools if tool.server == server)
+    assert (tool.unattended, tool.enabled) == (unattended, enabled)
+
+
+def test_sub_agents_have_the_one_that_may_start_them_as_parent(synced: Sync) -> None:
+    parents = {agent.id: agent.parent for agent in synced.facts.agents if agent.parent}
+    main = "agent:claude-code/ana"
+    assert parents == {
+        f"{main}/lead": main,
+        f"{main}/worker": f"{main}/lead",
+        f"{main}/tester": f"{main}/lead",
+        f"{main}/triage": main,
+        "agent:amazon-q/ana/reader": "agent:amazon-q/ana",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "servers"),
+    [
+        ("worker", {"sentry", "deploy", "search", "helper", "tickets"}),
+        ("tester", {"sentry", "browser"}),
+        ("lead", set()),
+        ("triage", {"tickets"}),
+    ],
+)
+def test_a_sub_agent_has_the_tools_its_definition_lets_it_have(
+    synced: Sync, name: str, servers: set[str]
+) -> None:
+    agent = f"agent:claude-code/ana/{name}"
+    assert {t.server for t in synced.facts.tools if t.agent == agent} == servers
+
+
+def test_sub_agents_that_start_each_other_make_no_circle(
+    tmp_path: Path, context: SyncContext
+) -> None:
+    agents = tmp_path / ".claude" / "agents"
+    agents.mkdir(parents=True)
+    for name, other in (("a", "b"), ("b", "c"), ("c", "a"), ("d", "d")):
+        text = f"---\nname: {name}\ntools: Agent({other})\n---\n"
+        (agents / f"{name}.md").write_text(text)
+    parents = {
+        agent.id: agent.parent for agent in sync(str(tmp_path), context).facts.agents
+    }
+    for start in parents:
+        seen, here = set(), start
+        while here is not None:
+            assert here not in seen
+            seen.add(here)
+            here = parents[here]
+
+
+def test_where_lists_each_place_and_whether_it_is_there(ana: Path) -> None:
+    probes = {probe.place: probe.found for probe in where(str(ana))}
+    assert probes[f"{ana}/.codex/config.toml"] is True
+    assert probes[f"{ana}/.codeium/windsurf/mcp_config.json"] is True
+    assert probes[f"{ana}/.vscode-server/data/User/mcp.json"] is False
+    assert probes[f"{ana}/.aws/credentials"] is True
+    assert probes["/etc/claude-code/managed-mcp.json"] is None
+
+
+def test_where_of_a_missing_home_finds_nothing(tmp_path: Path) -> None:
+    assert not any(probe.found for probe in where(str(tmp_path / "none")))
+
+
+@pytest.mark.parametrize(
+    "entry", [entry for entry in HOME_FILES if entry.role is Role.SERVERS]
+)
+def test_a_file_that_must_hold_servers_and_does_not_is_named(
+    tmp_path: Path, context: SyncContext, entry: object
+) -> None:
+    path = str(getattr(entry, "path")).replace("**", "x").replace("*", "x")  # noqa: B009
+    file = tmp_path / path
+    file.parent.mkdir(parents=True)
+    file.write_text("name: x\n" if path.endswith("yaml") else '{"is-this": {}}')
+    done = sync(str(tmp_path), context)
+    assert [problem.kind.value for problem in done.problems] == ["invalid"]
+    assert done.problems[0].place == str(file)
+    assert done.facts.agents == ()
