@@ -19,6 +19,7 @@ from answerable.model.errors import AnswerableError, EnvironmentRefused, UsageEr
 
 # Small enough to keep both processes busy.
 BATCH = 2_000
+_PIPE = 1 << 20  # fewer turns between the processes
 
 
 class _Order(msgspec.Struct):
@@ -52,6 +53,7 @@ def read_apart(location: str, context: EventContext) -> Iterator[EventBatch]:
         [sys.executable, "-P", "-m", __name__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        pipesize=_PIPE,
     )
     try:
         if child.stdin is None or child.stdout is None:

@@ -33,10 +33,11 @@ from answerable.model.written import WrittenBy
 
 SOURCE = "cloudtrail"
 _RECORD = msgspec.json.Decoder(Record)
-_WHO = msgspec.json.Decoder(UserIdentity | None)
+_NOBODY = UserIdentity()
 _WRAPPED = msgspec.json.Decoder(Wrapped)
 _ROW = msgspec.json.Decoder(list[Wrapped])
-# Longest fact kept; what is longer is cut, never a field of the chain.
+# Records beyond the usual size have their facts cut, never a field of the chain.
+_USUAL = 16 << 10
 _FACT = 256
 _DENIED = ("AccessDenied", "UnauthorizedOperation", "UnauthorizedAccess")
 _NO_OUTCOMES = Outcomes()
@@ -135,11 +136,8 @@ def _event(raw: bytes, record: Record, written_by: WrittenBy) -> Outcomed:
         when = instant(record.event_time or "")
     except ValueError:
         return Refused("not a CloudTrail record: eventTime is no time")
-    try:
-        who = _WHO.decode(record.user_identity) or UserIdentity()
-    except msgspec.DecodeError as refusal:
-        return Refused(f"{_why(refusal)}, in userIdentity")
-    if _ambiguous(raw, bytes(record.user_identity), who):
+    who = record.user_identity or _NOBODY
+    if _ambiguous(raw, who):
         return Refused("a key stands twice in one object: two readers could differ")
     caller = caller_of(record, who)
     if max(len(caller.identity), len(caller.session), len(caller.person)) > LONGEST:
@@ -174,7 +172,7 @@ def _event(raw: bytes, record: Record, written_by: WrittenBy) -> Outcomed:
         issued_until=brought.issued_until,
         created=brought.created,
         deleted=brought.deleted,
-        facts=_facts(record, who, action, caller, brought),
+        facts=_facts(record, who, action, caller, brought, len(raw)),
     )
 
 
@@ -207,6 +205,7 @@ def _facts(
     action: str,
     caller: Caller,
     brought: Outcomes,
+    size: int,
 ) -> tuple[tuple[str, str], ...]:
     """Give the small facts that the record holds, in sorted order."""
     context = who.session_context
@@ -235,13 +234,10 @@ def _facts(
         tls.tls_version if tls else "",
         record.vpc_endpoint_id,
     )
-    return tuple(
-        [
-            (key, value[:_FACT])
-            for key, value in zip(_KEYS, values, strict=True)
-            if value
-        ]
-    )
+    pairs = [(key, value) for key, value in zip(_KEYS, values, strict=True) if value]
+    if size > _USUAL:
+        pairs = [(key, value[:_FACT]) for key, value in pairs]
+    return tuple(pairs)
 
 
 def _word(flag: bool | str | None) -> str:
@@ -250,13 +246,15 @@ def _word(flag: bool | str | None) -> str:
     return flag or ""
 
 
-def _ambiguous(raw: bytes, identity: bytes, who: UserIdentity) -> bool:
+def _ambiguous(raw: bytes, who: UserIdentity) -> bool:
     """Tell whether a key that decides who acted stands twice.
 
     Two readers of such a record could see two callers. Counting is quick; where a key
     might be written twice, or in escapes, a slow strict reading decides.
     """
-    count = identity.count
+    begins = raw.find(b'"userIdentity"')
+    ends = raw.find(b'"eventTime"', begins)
+    count = raw[begins:ends].count  # in CloudTrail's own order nothing else is in there
     issuer = who.session_context.session_issuer if who.session_context else None
     issued = 1 if issuer and issuer.arn is not None else 0
     if (
@@ -264,7 +262,8 @@ def _ambiguous(raw: bytes, identity: bytes, who: UserIdentity) -> bool:
         or count(b'"accessKeyId"') > 1
         or count(b'"sessionIssuer"') > 1
         or count(b'"sessionContext"') > 1
-        or raw.count(b'"userIdentity"') > 1
+        or raw.find(b'"userIdentity"', begins + 1) >= 0
+        or raw.find(b'"eventTime"', ends + 1) >= 0
         or (b"\\" in raw and b"\\u00" in raw)
     ):
         return _repeats(raw)

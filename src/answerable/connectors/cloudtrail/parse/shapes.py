@@ -83,7 +83,7 @@ class TlsDetails(msgspec.Struct, rename="camel"):
 
 
 class Record(msgspec.Struct, rename="camel"):
-    """One CloudTrail record; who made the call is decoded apart, and looked at twice."""
+    """One CloudTrail record."""
 
     event_time: str | None = None
     event_name: str | None = None
@@ -91,7 +91,7 @@ class Record(msgspec.Struct, rename="camel"):
     event_id: str | None = msgspec.field(name="eventID", default=None)
     event_type: str | None = None
     event_category: str | None = None
-    user_identity: msgspec.Raw = NULL
+    user_identity: UserIdentity | None = None
     aws_region: str | None = None
     source_ip: str | None = msgspec.field(name="sourceIPAddress", default=None)
     user_agent: str | None = None
