@@ -16,10 +16,12 @@ import pytest
 
 from answerable.connectors.aws import fetch
 from answerable.connectors.aws_keys import fetch as keys_fetch
+from answerable.inventory import join
 from answerable.model.connector import SyncContext
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.sighting import Facts, Sync
 
+NOW = 1_790_000_000_000_000_000
 BEDROCK = {"Service": "bedrock.amazonaws.com"}
 
 
@@ -128,6 +130,20 @@ def unseen(facts: Facts) -> dict[str, list[str]]:
     }
 
 
+def joined(*syncs: Sync) -> dict[str, object]:
+    """What the inventory says of these sources, without where it was seen."""
+    inventory = join([(sync.source, sync) for sync in syncs], now=NOW)
+    return {
+        "facts": unseen(inventory.facts),
+        "proves": {c.id: (c.identity, c.how) for c in inventory.credentials.values()},
+        "agents": {a.agent.id: a.identities for a in inventory.agents.values()},
+        "owners": {
+            subject: (owner.state, owner.person, owner.score)
+            for subject, owner in inventory.owners.items()
+        },
+    }
+
+
 def live(endpoint: str, context: SyncContext) -> Sync:
     return fetch.sync("", replace(context, endpoint_url=endpoint))
 
@@ -149,6 +165,23 @@ def test_a_live_scan_gives_the_facts_of_the_dump_and_the_key_list(
     assert unseen(scanned.facts) == unseen(both)
     assert len(scanned.facts.credentials) == 3
     assert len(scanned.facts.agents) == 1
+
+
+def test_the_inventory_of_a_live_scan_is_that_of_the_files(
+    aws: "boto3.client", endpoint: str, tmp_path: Path, context: SyncContext
+) -> None:
+    build(aws)
+    aws.create_user(UserName="deep", Path="/team/data/")
+    aws.create_access_key(UserName="deep")
+    details, keys = dump(aws, tmp_path)
+    files = (
+        fetch.sync(str(details), context),
+        keys_fetch.sync(str(keys), context),
+    )
+    scanned = joined(live(endpoint, context))
+    assert scanned == joined(*files)
+    deep = "arn:aws:iam::123456789012:user/team/data/deep"
+    assert (deep, "list-access-keys") in dict(scanned["proves"]).values()  # type: ignore[call-overload] - built above
 
 
 def test_a_user_with_a_path_is_linked_by_its_true_arn_live(
