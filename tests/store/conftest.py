@@ -62,6 +62,16 @@ def store(place: Path) -> Iterator[Store]:
 
 
 @pytest.fixture(autouse=True)
+def _quick_disk(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Leave out what only matters when the power fails; tests/store/test_durable.py."""
+    if "durable" not in request.node.nodeid:
+        monkeypatch.setattr("os.fsync", lambda handle: None)
+        monkeypatch.setattr("os.fdatasync", lambda handle: None)
+
+
+@pytest.fixture(autouse=True)
 def _no_hook() -> Iterator[None]:
     yield
     disk.set_hook(None)

@@ -151,6 +151,10 @@ def _event(
 
 def _path(path: Sequence[str]) -> list[bytes]:
     try:
-        return [bytes.fromhex(step) for step in path]
+        steps = [bytes.fromhex(step) for step in path]
     except ValueError:
-        raise VerificationError("a proof of the bundle is malformed") from None
+        steps = []
+    # One spelling only: fromhex takes capitals and spaces too.
+    if [step.hex() for step in steps] != list(path):
+        raise VerificationError("a proof of the bundle is malformed")
+    return steps

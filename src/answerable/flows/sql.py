@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from answerable.flows import stitch
-from answerable.model.document import Coverage, Document
+from answerable.flows.lists import coverage
+from answerable.model.document import Document
 from answerable.model.inventory import Inventory
 from answerable.store import views
 from answerable.store.store import Store
@@ -38,7 +39,7 @@ def sql(store: Store, inventory: Inventory, text: str, *, now: int) -> Document:
     columns, rows = store.select(text, tables, shown.views)
     names = _distinct(columns)
     items = [dict(zip(names, map(_plain, row), strict=True)) for row in rows]
-    return Document("sql", items, _coverage(inventory, now))
+    return Document("sql", items, coverage(inventory, now))
 
 
 def _distinct(columns: Sequence[str]) -> list[str]:
@@ -231,9 +232,3 @@ def _owners(inventory: Inventory) -> NamedTable:
 
 def _once(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(values))
-
-
-def _coverage(inventory: Inventory, now: int) -> Coverage:
-    from answerable.flows.lists import coverage
-
-    return coverage(inventory, now)

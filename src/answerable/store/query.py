@@ -77,6 +77,8 @@ class Query:
                 register(engine, name, table)
             for name, body in views.items():
                 engine.run(f"CREATE VIEW {quoted_name(name)} AS {body}")
+            # A WITH may hold a DELETE: nothing may be written, not even in memory.
+            engine.run("BEGIN TRANSACTION READ ONLY")
             result = engine.connection.execute(statements[0])
             columns = tuple(str(column[0]) for column in result.description or ())
             return columns, result.fetchall()

@@ -1,0 +1,113 @@
+"""A store is private, says its version, and opens nothing it should not."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.store.store import Store
+
+
+def test_a_new_store_is_private_and_says_its_version(place: Path) -> None:
+    Store.open(place, now=0).close()
+    assert (place / "format.json").read_text() == '{"store":1}\n'
+    assert place.stat().st_mode & 0o777 == 0o700
+    assert {p.stat().st_mode & 0o777 for p in place.iterdir() if p.is_dir()} == {0o700}
+
+
+def test_a_newer_store_is_refused_with_what_to_do(place: Path) -> None:
+    Store.open(place, now=0).close()
+    (place / "format.json").write_text('{"store":2}')
+    with pytest.raises(EnvironmentRefused, match="format 2") as refusal:
+        Store.open(place, now=0)
+    assert "upgrade" in refusal.value.hint
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"store":0}', '{"store":"1"}'])
+def test_a_damaged_version_is_refused(place: Path, text: str) -> None:
+    Store.open(place, now=0).close()
+    (place / "format.json").write_text(text)
+    with pytest.raises(EnvironmentRefused, match="damaged"):
+        Store.open(place, now=0)
+
+
+def test_a_store_is_not_made_when_that_was_not_asked(place: Path) -> None:
+    with pytest.raises(UsageError, match="no store"):
+        Store.open(place, now=0, create=False)
+    assert not place.exists()
+
+
+def test_a_folder_that_holds_something_else_is_not_taken(place: Path) -> None:
+    place.mkdir()
+    (place / "letter.txt").write_text("mine")
+    with pytest.raises(UsageError, match="not a store"):
+        Store.open(place, now=0)
+    assert [p.name for p in place.iterdir()] == ["letter.txt"]
+
+
+def test_an_empty_folder_becomes_a_store(place: Path) -> None:
+    place.mkdir(mode=0o755)
+    Store.open(place, now=0).close()
+    assert place.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_file_in_place_of_the_store_is_refused(place: Path) -> None:
+    place.write_text("mine")
+    with pytest.raises((UsageError, EnvironmentRefused)):
+        Store.open(place, now=0)
+
+
+@pytest.mark.parametrize("name", ["log.key", "fingerprint.key"])
+def test_a_key_that_others_may_read_is_refused(place: Path, name: str) -> None:
+    with Store.open(place, now=0) as store:
+        store.fingerprint("x")
+        store.put_object("sync", b"{}", 0)
+    (place / "keys" / name).chmod(0o644)
+    use: dict[str, Callable[[Store], object]] = {
+        "fingerprint.key": lambda store: store.fingerprint("x"),
+        "log.key": lambda store: store.put_object("sync", b"{}", 0),
+    }
+    with Store.open(place, now=0) as store:
+        with pytest.raises(EnvironmentRefused, match="may be read by others") as no:
+            use[name](store)
+        assert no.value.hint.startswith("chmod 600")
+
+
+def test_a_key_folder_that_others_may_read_is_refused(place: Path) -> None:
+    Store.open(place, now=0).close()
+    (place / "keys").chmod(0o755)
+    with pytest.raises(EnvironmentRefused, match="may be read by others"):
+        Store.open(place, now=0)
+
+
+@pytest.mark.parametrize("text", ["", "zz", "00"])
+def test_a_damaged_key_is_refused(place: Path, text: str) -> None:
+    with Store.open(place, now=0) as store:
+        store.fingerprint("x")
+    (place / "keys" / "fingerprint.key").write_text(text)
+    with (
+        Store.open(place, now=0) as store,
+        pytest.raises(EnvironmentRefused, match="damaged"),
+    ):
+        store.fingerprint("x")
+
+
+def test_a_cache_may_be_deleted_at_any_time(place: Path) -> None:
+    with Store.open(place, now=0) as store:
+        digest = store.put_object("sync", b"{}", 0)
+        store.rows("SELECT count(*) FROM events")
+    for cache in ("state.db", "derived/lineage.bin"):
+        (place / cache).unlink(missing_ok=True)
+    with Store.open(place, now=0) as store:
+        assert [o.digest for o in store.objects("sync")] == [digest]
+
+
+def test_importing_the_store_loads_neither_the_engine_nor_cryptography() -> None:
+    code = (
+        "import sys, answerable.store.store, answerable.flows.prove; "
+        "sys.exit(bool({'duckdb', 'cryptography', 'arro3'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
