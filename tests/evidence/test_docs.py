@@ -1,0 +1,26 @@
+"""The worked example of docs/evidence.md is computed, not typed."""
+
+from pathlib import Path
+
+from answerable.evidence.canonical import decode
+from answerable.evidence.merkle import leaf_hash
+from answerable.evidence.records import Manifest
+
+
+def fenced(page: str, language: str, after: str) -> str:
+    start = page.index(f"```{language}\n", page.index(after)) + len(language) + 4
+    return page[start : page.index("\n```", start)]
+
+
+def test_the_worked_example_holds(root: Path) -> None:
+    page = (root / "docs" / "evidence.md").read_text(encoding="utf-8")
+    example = fenced(page, "json", "### Worked example")
+    event = decode(example.encode())
+    assert event.event_id.hex() in page
+    assert leaf_hash(example.encode()).hex() == fenced(page, "text", example)
+
+
+def test_every_member_of_a_manifest_is_explained(root: Path) -> None:
+    page = (root / "docs" / "evidence.md").read_text(encoding="utf-8")
+    for name in Manifest.__struct_fields__:
+        assert f"`{name}`" in page
