@@ -21,15 +21,18 @@ from answerable.model.document import Document
 _FORMULA = ("=", "+", "-", "@")
 
 
-def answer(document: Document, settings: Settings, view: str = "") -> None:
+def answer(
+    document: Document, settings: Settings, view: str = "", note: str = ""
+) -> None:
     """Write a document and end the command with its exit code.
 
     Args:
         document: What a flow answered.
         settings: The form asked for.
         view: A second way to show this kind as a table, e.g. `tree`.
+        note: A line for standard error.
     """
-    show(document, settings, view)
+    show(document, settings, view, note)
     click.get_current_context().exit(exit_code(document, settings))
 
 
@@ -39,7 +42,9 @@ def exit_code(document: Document, settings: Settings) -> int:
     return worst((FAILED if document.failed else FINE, PARTIAL if partial else FINE))
 
 
-def show(document: Document, settings: Settings, view: str = "") -> None:
+def show(
+    document: Document, settings: Settings, view: str = "", note: str = ""
+) -> None:
     """Write a document: the answer to stdout, then warnings and a hint to stderr."""
     lines = _lines(document, settings.output, view)
     for line in lines:
@@ -47,12 +52,13 @@ def show(document: Document, settings: Settings, view: str = "") -> None:
     sys.stdout.flush()
     if settings.quiet:
         return
-    notes = [*incomplete(document.coverage, settings.allow_partial)]
+    notes = [note] if note else []
+    notes += incomplete(document.coverage, settings.allow_partial)
     # An empty answer says itself what would fill it.
     if settings.output == "table" and document.next and document.items:
         notes.append(f"next: {document.next}")
-    for note in notes:
-        sys.stderr.write(safe(note) + "\n")
+    for line in notes:
+        sys.stderr.write(safe(line) + "\n")
     sys.stderr.flush()
 
 

@@ -91,7 +91,8 @@ def can(
             direct=direct,
             expect=expect,
         )
-    answer(document, settings)
+    note = f"warning: --expect {expect} does not hold" if document.failed else ""
+    answer(document, settings, note=note)
 
 
 @click.command("who-can", cls=Verb, short_help="Everyone who can do one thing.")

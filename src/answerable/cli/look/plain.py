@@ -22,7 +22,7 @@ def scan(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Show what each source gave, then the snapshot's name."""
     items = cast("Sequence[ScanItem]", document.items)
     columns = (
-        Column("source", 0),
+        Column("source", 0, floor=20),
         Column("agents", 2, right=True),
         Column("tools", 3, right=True),
         Column("credentials", 2, right=True),
@@ -42,7 +42,7 @@ def scan(document: Document, screen: Screen, now: int) -> Iterator[str]:
         )
         for item in items
     ]
-    yield from table(columns, rows, screen)
+    yield from table(columns, rows, screen, together=True)
     for name in dict.fromkeys(item["snapshot"] for item in items):
         if name:
             yield f"snapshot: {safe(name)}"
@@ -101,7 +101,7 @@ def ingest(document: Document, screen: Screen, now: int) -> Iterator[str]:
         )
         for item in items
     ]
-    yield from table(columns, rows, screen)
+    yield from table(columns, rows, screen, together=True)
 
 
 def checks(document: Document, screen: Screen, now: int) -> Iterator[str]:

@@ -11,6 +11,8 @@ import unicodedata
 _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _COMBINING = {"Mn", "Me"}
 _MOST_COMBINING = 2
+# Of an ARN shorter than this only the end is worth its cells.
+_SHORT = 20
 
 
 def safe(text: str) -> str:
@@ -89,6 +91,10 @@ def shorten(text: str, cells: int, ellipsis: str) -> str:
     left = cells - width(ellipsis)
     if left < 4:
         return clip(text, cells)
+    # In a table a mark may stand before the name.
+    mark, space, name = text.partition(" ")
+    if space and len(mark) == 1 and name.startswith("arn:"):
+        return mark + space + shorten(name, cells - 2, ellipsis)
     parts = text.split(":", 5)
     if len(parts) == 6 and parts[0] == "arn":
         return _shorten_arn(text, parts[5], left, ellipsis)
@@ -107,6 +113,8 @@ def _shorten_arn(text: str, resource: str, left: int, ellipsis: str) -> str:
     """Keep the resource whole when it fits; else its head and its last segment."""
     if width(resource) <= left:
         return clip(text, left - width(resource)) + ellipsis + resource
+    if left < _SHORT:
+        return ellipsis + _clip_front(resource, left)
     tail = resource.rpartition("/")[2]
     tail = _clip_front(tail, left * 2 // 3)
     front = text if left > 48 else resource
