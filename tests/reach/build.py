@@ -21,10 +21,23 @@ from answerable.model.written import Seen, WrittenBy
 
 SEEN = Seen("aws:test", "test", WrittenBy.PLATFORM, 1)
 A, B = "111122223333", "444455556666"
-SERVICES = (
-    "s3 iam sts lambda ec2 ecs glue cloudformation codebuild sagemaker "
-    "bedrock-agentcore datapipeline apprunner states kms"
-).split()
+SERVICES = [
+    "s3",
+    "iam",
+    "sts",
+    "lambda",
+    "ec2",
+    "ecs",
+    "glue",
+    "cloudformation",
+    "codebuild",
+    "sagemaker",
+    "bedrock-agentcore",
+    "datapipeline",
+    "apprunner",
+    "states",
+    "kms",
+]
 
 
 def catalogue() -> Catalogue:

@@ -10,15 +10,32 @@ GROUP = f"arn:aws:iam::{A}:group/team"
 MANAGED = f"arn:aws:iam::{A}:policy/managed"
 USERS = [user("ana"), user("ben")]
 ROLES = [role("one"), role("two"), role("far", B)]
-BUCKETS = ["arn:aws:s3:::red", "arn:aws:s3:::red/a", "arn:aws:s3:::blue/ana"]
 
-ACTIONS = (
-    "s3:GetObject s3:PutObject s3:ListBucket s3:* s3:Get* s3:?etObject S3:getobject "
-    "sts:AssumeRole sts:* iam:PassRole iam:* iam:Create* iam:PutUserPolicy "
-    "iam:CreateAccessKey iam:UpdateAssumeRolePolicy iam:AddUserToGroup "
-    "iam:CreatePolicyVersion iam:AttachRolePolicy lambda:* lambda:CreateFunction "
-    "lambda:InvokeFunction ec2:RunInstances *"
-).split()
+ACTIONS = [
+    "s3:GetObject",
+    "s3:PutObject",
+    "s3:ListBucket",
+    "s3:*",
+    "s3:Get*",
+    "s3:?etObject",
+    "S3:getobject",
+    "sts:AssumeRole",
+    "sts:*",
+    "iam:PassRole",
+    "iam:*",
+    "iam:Create*",
+    "iam:PutUserPolicy",
+    "iam:CreateAccessKey",
+    "iam:UpdateAssumeRolePolicy",
+    "iam:AddUserToGroup",
+    "iam:CreatePolicyVersion",
+    "iam:AttachRolePolicy",
+    "lambda:*",
+    "lambda:CreateFunction",
+    "lambda:InvokeFunction",
+    "ec2:RunInstances",
+    "*",
+]
 RESOURCES = [
     "*",
     "arn:aws:s3:::*",
@@ -43,6 +60,7 @@ CONDITIONS = [
     ConditionClause("StringEquals", "aws:PrincipalTag/team", ("red",)),
     ConditionClause("StringNotEquals", "aws:PrincipalTag/team", ("red", "blue")),
     ConditionClause("StringEqualsIfExists", "aws:PrincipalTag/none", ("x",)),
+    ConditionClause("StringLikeIfExists", "aws:TagKeys", ("x",)),
     ConditionClause("StringLike", "AWS:PrincipalTag/team", ("r*",)),
     ConditionClause("Bool", "aws:MultiFactorAuthPresent", ("true",)),
     ConditionClause("BoolIfExists", "aws:MultiFactorAuthPresent", ("true",)),
@@ -85,8 +103,17 @@ GIVEN = [
     {"aws:tagkeys": (), "aws:principalorgpaths": ("o-1/r/", "o-2/r/")},
 ]
 
-some_conditions = st.lists(st.sampled_from(CONDITIONS), max_size=2).map(tuple)
-effects = st.sampled_from([Effect.ALLOW] * 3 + [Effect.DENY])
+# What is common in real policies is common here, so that answers are not all `never`.
+ACTIONS += ["*"] * 6 + ["s3:*", "sts:AssumeRole", "iam:*", "s3:GetObject"] * 2
+RESOURCES += ["*"] * 12 + ["arn:aws:s3:::red/*", "arn:aws:s3:::re?/?"] * 3
+PRINCIPALS += [("AWS", A), ("AWS", "*"), ("Service", "lambda.amazonaws.com")] * 2
+
+some_conditions = st.one_of(
+    st.just(()),
+    st.just(()),
+    st.lists(st.sampled_from(CONDITIONS), min_size=1, max_size=2).map(tuple),
+)
+effects = st.sampled_from([Effect.ALLOW] * 5 + [Effect.DENY])
 
 
 def _few(values: list[str], most: int = 2) -> st.SearchStrategy[tuple[str, ...]]:
@@ -115,11 +142,11 @@ def permissions(draw: st.DrawFn) -> Statement:
 def trusts(draw: st.DrawFn) -> Statement:
     """A statement of a trust policy."""
     named = draw(st.lists(st.sampled_from(PRINCIPALS), min_size=1, max_size=2))
-    inverted = draw(st.integers(0, 9)) == 0
+    inverted = draw(st.integers(0, 9)) == 9
     action = draw(st.sampled_from(["sts:AssumeRole", "sts:*", "sts:TagSession"]))
     return Statement(
         sid=draw(st.sampled_from("abc")),
-        effect=draw(effects),
+        effect=draw(st.sampled_from([Effect.ALLOW] * 3 + [Effect.DENY])),
         actions=(action,),
         not_actions=(),
         resources=(),
@@ -130,7 +157,9 @@ def trusts(draw: st.DrawFn) -> Statement:
     )
 
 
-def _some(one: st.SearchStrategy[Statement], most: int) -> st.SearchStrategy[list[Statement]]:
+def _some(
+    one: st.SearchStrategy[Statement], most: int
+) -> st.SearchStrategy[list[Statement]]:
     return st.lists(one, max_size=most)
 
 
@@ -143,16 +172,17 @@ def estates(draw: st.DrawFn) -> Facts:
     for arn in USERS + ROLES:
         tags = draw(st.sampled_from([(), (("team", "red"),), (("team", "r*d"),)]))
         build.identity(arn, tags)
-        unread = ["lost"] if draw(st.integers(0, 15)) == 0 else []
-        build.policy(arn, "identity", *draw(_some(permissions(), 3)), unread=unread)
-        if draw(st.integers(0, 3)) == 0:
+        unread = ["lost"] if draw(st.integers(0, 19)) == 19 else []
+        written = draw(st.lists(permissions(), min_size=1, max_size=3))
+        build.policy(arn, "identity", *written, unread=unread)
+        if draw(st.integers(0, 3)) == 3:
             build.policy(
                 arn,
                 "boundary",
                 *draw(_some(permissions(), 2)),
-                collected=draw(st.integers(0, 7)) > 0,
+                collected=draw(st.integers(0, 7)) < 7,
             )
-        if arn in ROLES and draw(st.integers(0, 7)) > 0:
+        if arn in ROLES and draw(st.integers(0, 7)) < 7:
             build.policy(arn, "trust", *draw(_some(trusts(), 2)))
     shared = draw(_some(permissions(), 2))
     for arn in draw(st.lists(st.sampled_from(USERS + ROLES), unique=True, max_size=2)):
@@ -169,14 +199,17 @@ def estates(draw: st.DrawFn) -> Facts:
     return build.facts()
 
 
-identities = st.sampled_from(USERS + ROLES)
-calls = st.one_of(
-    st.tuples(
-        st.sampled_from(["s3:GetObject", "s3:PutObject", "s3:ListBucket", "S3:getobject"]),
-        st.sampled_from(BUCKETS),
-    ),
-    st.tuples(st.just("sts:AssumeRole"), st.sampled_from(ROLES)),
-    st.tuples(st.just("iam:PassRole"), st.sampled_from(ROLES)),
-    st.tuples(st.just("s3:ListAllMyBuckets"), st.just("*")),
-    st.tuples(st.just("kms:Decrypt"), st.just(f"arn:aws:kms:us-east-1:{A}:key/k")),
-)
+IDENTITIES = USERS + ROLES
+CALLS = [
+    ("s3:GetObject", "arn:aws:s3:::red/a"),
+    ("s3:GetObject", "arn:aws:s3:::re/a"),
+    ("S3:putobject", "arn:aws:s3:::blue/ana"),
+    ("s3:ListBucket", "arn:aws:s3:::red"),
+    ("s3:ListBucket", "arn:aws:s3:::red/a"),
+    ("s3:ListAllMyBuckets", "*"),
+    *(("sts:AssumeRole", one) for one in ROLES),
+    ("iam:PassRole", ROLES[0]),
+    ("iam:CreateAccessKey", USERS[1]),
+    ("kms:Decrypt", f"arn:aws:kms:us-east-1:{A}:key/k"),
+]
+some_calls = st.lists(st.sampled_from(CALLS), min_size=1, max_size=3, unique=True)

@@ -127,7 +127,7 @@ def can(
     ]
     reply = subjects.best(replies)
     missing = set(found.not_collected)
-    for one in replies if not verdict(reply.formula) == "always" else [reply]:
+    for one in replies if verdict(reply.formula) != "always" else [reply]:
         missing |= set(
             not_collected(asked.estate, asked.collected, spelled, target, one)
         )

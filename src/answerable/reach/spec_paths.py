@@ -37,23 +37,38 @@ class Place:
     extra: str = ""
 
 
-def can(world: World, start: str, action: str, resource: str) -> str:
-    """The verdict over all paths."""
+Steps = dict[Place, list[tuple[Place, str]]]
+
+
+def everywhere(world: World) -> Steps:
+    """Every step from every place that can be reached from any identity."""
+    found: Steps = {}
+    waiting = [Place(identity.id) for identity in world.facts.identities]
+    while waiting:
+        place = waiting.pop()
+        if place not in found:
+            found[place] = [s for s in steps(world, place) if s[1] != "never"]
+            waiting += [to for to, _ in found[place]]
+    return found
+
+
+def can(world: World, start: str, action: str, resource: str, found: Steps) -> str:
+    """The verdict over all paths, given every step there is."""
     reached = {Place(start): "always"}
     grown = True
     while grown:
         grown = False
         for place, held in list(reached.items()):
-            for to, step in steps(world, place):
+            for to, step in found[place]:
                 new = weaker(held, step)
                 if rank(new) > rank(reached.get(to, "never")):
                     reached[to] = new
                     grown = True
-    found = [
+    words = [
         weaker(held, ask(world, who_at(world, place), action, resource))
         for place, held in reached.items()
     ]
-    return max(found, key=rank)
+    return max(words, key=rank)
 
 
 def ask(world: World, who: Who, action: str, resource: str) -> str:
