@@ -10,7 +10,7 @@ from answerable.inventory.resolve import Kind, resolve
 from answerable.lineage.joints import Joint, JointChains
 from answerable.model.errors import AmbiguousError, IdError, UsageError
 from answerable.model.event import AuditEvent
-from answerable.model.ids import person_id
+from answerable.model.ids import aws_credential_id, is_access_key_id, person_id
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import Chain, ChainKey
 
@@ -77,7 +77,7 @@ def tests(
         name = identity(inventory, chains, asked.identity)
         found.append(lambda chain: name in chain.identity_path)
     if asked.credential:
-        key = _known(inventory, asked.credential, "credential", _credentials(chains))
+        key = _credential(inventory, chains, asked.credential)
         found.append(
             lambda chain: key in chain.credential_path or chain.key.credential == key
         )
@@ -93,6 +93,13 @@ def identity(inventory: Inventory, chains: Sequence[JointChains], text: str) -> 
     if text.startswith("arn:"):
         return text  # an ARN names one thing, whether or not it ever acted
     return _known(inventory, text, "identity", _identities(inventory, chains))
+
+
+def _credential(inventory: Inventory, chains: Sequence[JointChains], text: str) -> str:
+    if is_access_key_id(text.removeprefix("cred:aws/")):
+        # Issued and never used is an answer too.
+        return aws_credential_id(text.removeprefix("cred:aws/"))
+    return _known(inventory, text, "credential", _credentials(chains))
 
 
 def _known(inventory: Inventory, text: str, kind: Kind, seen: Iterable[str]) -> str:
