@@ -4,7 +4,8 @@ import pytest
 
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.event import Quarantined
-from answerable.store.store import LoggedObject, Store
+from answerable.store.objects import LoggedObject
+from answerable.store.store import Store
 
 
 def test_an_object_comes_back_under_its_digest(store: Store) -> None:

@@ -29,7 +29,8 @@ from answerable.store import journals
 from answerable.store.disk import read_file
 from answerable.store.fsck_segments import check_segments
 from answerable.store.layout import Layout
-from answerable.store.store import Store, read_blob
+from answerable.store.objects import read_blob
+from answerable.store.store import Store
 
 Progress = Callable[[int, int, str], None]
 

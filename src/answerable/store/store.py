@@ -1,7 +1,6 @@
 """The store: append, seal, ask; objects and keys. One instance per process and thread."""
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,6 @@ from pathlib import Path
 from types import TracebackType
 
 import msgspec
-import zstandard
 
 from answerable.evidence.canonical import encode_stored
 from answerable.evidence.records import (
@@ -17,16 +15,16 @@ from answerable.evidence.records import (
     JournalOpened,
     JournalSealed,
     Manifest,
-    ObjectEntry,
 )
-from answerable.model.errors import UsageError, VerificationError
+from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent, Quarantined
 from answerable.store import journals
-from answerable.store.disk import reached, read_file, refused, sync_folder, write_file
+from answerable.store.disk import reached, refused, sync_folder
 from answerable.store.keys import Keys
 from answerable.store.known import Known
 from answerable.store.layout import Layout, open_layout
 from answerable.store.log import Log
+from answerable.store.objects import LoggedObject, Objects
 from answerable.store.query import Query
 from answerable.store.sealer import Sealer
 from answerable.store.segments import sealed_since, write_segments
@@ -36,7 +34,6 @@ SALT = 16
 # A journal of this size is sealed while more arrives.
 JOURNAL_RECORDS = 100_000
 JOURNAL_BYTES = 96 << 20
-_QUARANTINE = "quarantine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,30 +50,6 @@ class Appended:
     stored: int
     duplicate: int
     conflict: int
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedObject:
-    """An object as the log names it.
-
-    Attributes:
-        digest: SHA-256 of its content, hex.
-        at: When it was stored, UTC nanoseconds.
-        index: Its place in the log.
-    """
-
-    digest: str
-    at: int
-    index: int
-
-
-class _Kept(msgspec.Struct):
-    """A quarantined record as it lies in its object."""
-
-    place: str
-    offset: int
-    why: str
-    raw: bytes
 
 
 class Store:
@@ -97,7 +70,7 @@ class Store:
         self._query = Query(layout, self.keys, self.log)
         self._known = Known(layout, self.keys, self.log)
         self._writer: journals.Writer | None = None
-        self._quarantined: set[str] | None = None
+        self._objects = Objects(layout, self.log)
         self._sealer = Sealer(layout.root)
         self._mine: set[str] = set()
         self._sealed = 0
@@ -296,11 +269,7 @@ class Store:
         Returns:
             SHA-256 of the data, hex.
         """
-        digest = hashlib.sha256(data).hexdigest()
-        self._put(self.layout.objects / digest, data)
-        reached("object-written")
-        self.log.append([ObjectEntry(of=kind, sha256=digest, at=str(now))])
-        return digest
+        return self._objects.put(kind, data, now)
 
     def get_object(self, digest: str) -> bytes:
         """Give an object's content.
@@ -309,17 +278,11 @@ class Store:
             UsageError: There is no such object.
             VerificationError: Its content is not what its name says.
         """
-        if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
-            raise UsageError(f"not an object digest (got {digest[:80]!r})")
-        return read_blob(self.layout.objects / digest)
+        return self._objects.get(digest)
 
     def objects(self, kind: str) -> tuple[LoggedObject, ...]:
         """List the objects of a kind, in the order of the log."""
-        return tuple(
-            LoggedObject(entry.sha256, int(entry.at), index)
-            for index, entry in enumerate(self.log.entries())
-            if isinstance(entry, ObjectEntry) and entry.of == kind
-        )
+        return self._objects.listed(kind)
 
     def quarantine(self, records: Sequence[Quarantined], now: int) -> int:
         """Keep records that could not be parsed; the same bytes are kept once.
@@ -327,32 +290,7 @@ class Store:
         Returns:
             How many were new.
         """
-        if self._quarantined is None:
-            self._quarantined = {
-                hashlib.sha256(kept.raw).hexdigest()
-                for entry in self.objects(_QUARANTINE)
-                for kept in _kept(read_blob(self.layout.quarantine / entry.digest))
-            }
-        fresh: dict[str, Quarantined] = {}
-        for record in records:
-            digest = hashlib.sha256(record.raw).hexdigest()
-            if digest not in self._quarantined:
-                fresh.setdefault(digest, record)
-        if not fresh:
-            return 0
-        data = msgspec.json.encode(
-            [_Kept(r.place, r.offset, r.why, r.raw) for r in fresh.values()]
-        )
-        name = hashlib.sha256(data).hexdigest()
-        self._put(self.layout.quarantine / name, data)
-        reached("object-written")
-        self.log.append([ObjectEntry(of=_QUARANTINE, sha256=name, at=str(now))])
-        self._quarantined.update(fresh)
-        return len(fresh)
-
-    def _put(self, path: Path, data: bytes) -> None:
-        if not path.exists():
-            write_file(path, zstandard.ZstdCompressor(level=3).compress(data))
+        return self._objects.quarantine(records, now)
 
     def _open_writer(self, now: int) -> journals.Writer:
         if self._writer is None:
@@ -400,27 +338,3 @@ def _scalar(event: AuditEvent) -> AuditEvent:
 
     changes = {f.name: clean(getattr(event, f.name)) for f in dataclasses.fields(event)}
     return dataclasses.replace(event, **changes)  # type: ignore[arg-type]  # same types
-
-
-def read_blob(path: Path) -> bytes:
-    """Read a compressed file that is named by the digest of its content.
-
-    Raises:
-        UsageError: There is no such file.
-        VerificationError: Its content is not what its name says.
-    """
-    try:
-        packed = read_file(path)
-    except FileNotFoundError:
-        raise UsageError(f"there is no object {path.name}") from None
-    try:
-        data = zstandard.ZstdDecompressor().decompress(packed)
-    except zstandard.ZstdError:
-        raise VerificationError(f"{path.parent.name}/{path.name} is damaged") from None
-    if hashlib.sha256(data).hexdigest() != path.name:
-        raise VerificationError(f"{path.parent.name}/{path.name} is damaged")
-    return data
-
-
-def _kept(data: bytes) -> list[_Kept]:
-    return msgspec.json.decode(data, type=list[_Kept])
