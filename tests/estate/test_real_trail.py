@@ -132,6 +132,17 @@ def test_each_credential_used_later_traces_to_whoever_assumed(
     assert total == 70
 
 
+def test_a_credential_issued_and_never_used_answers_with_no_events(
+    store: Path, ask: Ask
+) -> None:
+    known = facts()
+    idle = sorted(set(known.issuers) - set(known.used))
+    assert len(idle) == 28
+    for key in idle[:3]:
+        answer = ask(store, "trace", "--credential", key)
+        assert (answer.code, answer.items) == (0, [])
+
+
 def test_a_role_deleted_inside_the_trail_still_answers(store: Path, ask: Ask) -> None:
     for role in facts().creators:
         items = ask(store, "trace", "--identity", role).items
