@@ -59,3 +59,15 @@ def test_every_candidate_is_somebody() -> None:
 
 def test_an_unknown_handle_stays_as_it_is() -> None:
     assert People([])("person:Nobody") == "person:Nobody"
+
+
+def test_one_tag_that_calls_a_person_a_team_does_not_make_them_one() -> None:
+    people = People([human("ana@corp.example"), human("ana@corp.example", team=True)])
+    assert not people.by_id[person("ana@corp.example")].team
+
+
+def test_what_a_persons_own_files_say_makes_nobody_leave_or_a_team() -> None:
+    own = WrittenBy.SELF_REPORTED
+    people = People([human("ana"), human("ana", team=True, alive=False, by=own)])
+    found = people.by_id[person("ana")]
+    assert (found.team, found.alive) == (False, True)

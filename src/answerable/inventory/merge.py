@@ -225,7 +225,7 @@ def _of_all(found: Sequence[object]) -> dict[str, object]:
     people = [fact for fact in found if isinstance(fact, Person)]
     if people:
         return {
-            "team": any(person.team for person in people),
+            "team": all(person.team for person in people),
             "alive": all(person.alive for person in people),
         }
     accounts = [fact for fact in found if isinstance(fact, Account)]

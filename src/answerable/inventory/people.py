@@ -132,6 +132,8 @@ def _merged(head: PersonId, found: Sequence[Person]) -> Person:
     found = sorted(
         found, key=lambda p: (p.id != head, not p.seen.written_by.believed, repr(p))
     )
+    # One tag that calls a person a team must not take everything from them.
+    telling = [p for p in found if p.seen.written_by.believed] or found
     names = {handle(p.id).lower() for p in found}
     names |= {alias.lower() for p in found for alias in p.aliases}
     return replace(
@@ -139,6 +141,6 @@ def _merged(head: PersonId, found: Sequence[Person]) -> Person:
         id=head,
         name=next((p.name for p in found if p.name), ""),
         aliases=tuple(sorted(names - {handle(head).lower()})),
-        team=any(p.team for p in found) or is_team(head),
-        alive=all(p.alive for p in found),
+        team=all(p.team for p in telling) or is_team(head),
+        alive=all(p.alive for p in telling),
     )
