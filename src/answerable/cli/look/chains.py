@@ -12,6 +12,7 @@ from answerable.model.document import Document, HopItem, TraceItem
 
 COLUMNS = ("person", "agent", "tool", "identity", "action", "resource")
 _PREFIXES = {"person": "person:", "agent": "agent:", "tool": "tool:mcp/"}
+_MOST_NOTES = 12
 # What was done tells most; then as whom, on what, and who stands behind it.
 _IMPORTANCE = {
     "person": 1,
@@ -49,9 +50,12 @@ class Notes:
     def lines(self, screen: Screen) -> Iterator[str]:
         """Write the notes."""
         mark = screen.marks.hop["missing"]
-        for (name, source), number in self.numbers.items():
+        for (name, source), number in [*self.numbers.items()][:_MOST_NOTES]:
             why = safe(source) or "no source is known"
             yield from screen.wrap(f"{mark} {number} {name} missing: {why}", "    ")
+        more = len(self.numbers) - _MOST_NOTES
+        if more > 0:
+            yield f"{mark} and {more} more; -o json names them"
 
 
 def brief(name: str, value: str) -> str:

@@ -1,0 +1,126 @@
+"""The command line as a process: pipes that close, disks that fill, Ctrl-C."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "answerable"]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> dict[str, str]:
+    home = tmp_path / "home"
+    (home / ".cursor").mkdir(parents=True)
+    servers = {f"server-{n}": {"command": "x" * 500} for n in range(200)}
+    (home / ".cursor" / "mcp.json").write_text(json.dumps({"mcpServers": servers}))
+    return {
+        **os.environ,
+        "HOME": str(home),
+        "ANSWERABLE_STORE": str(tmp_path / "store"),
+    }
+
+
+def ran(
+    settings: dict[str, str], *words: str, cwd: Path | None = None, **more: object
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *words],
+        env=settings,
+        cwd=cwd,
+        text=True,
+        check=False,
+        timeout=60,
+        stderr=subprocess.PIPE,
+        **{"stdout": subprocess.PIPE, **more},
+    )
+
+
+def test_a_reader_that_leaves_early_is_not_told_off(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    assert ran(settings, "scan", "home:~").returncode == 0
+    child = subprocess.Popen(
+        [*COMMAND, "tools", "-o", "json"],
+        env=settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert child.stdout is not None
+    assert child.stderr is not None
+    child.stdout.read(10)
+    child.stdout.close()
+    told = child.stderr.read()
+    child.stderr.close()
+    assert (child.wait(60), told) == (0, b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_a_full_disk_is_5_in_two_lines(settings: dict[str, str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = ran(settings, "doctor", stdout=full)
+    assert done.returncode == 5
+    first, *rest = done.stderr.splitlines()
+    assert first.startswith("error: no space left")
+    assert len(rest) == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_store_that_may_not_be_made_is_5(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    locked = tmp_path / "locked"
+    locked.mkdir(mode=stat.S_IRUSR | stat.S_IXUSR)
+    done = ran(settings, "agents", "--store", str(locked / "store"))
+    assert (done.returncode, done.stdout) == (5, "")
+    assert done.stderr.startswith("error: ")
+
+
+def test_ctrl_c_is_130_without_a_traceback(settings: dict[str, str]) -> None:
+    slow = (
+        "import sys, time\n"
+        "from answerable.flows import where\n"
+        "where.where = lambda *_, **__: (print('up', flush=True), time.sleep(60))\n"
+        "from answerable.cli.main import main\n"
+        "sys.exit(main(['where']))\n"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", slow],
+        env=settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "up\n"
+    time.sleep(0.1)
+    child.send_signal(signal.SIGINT)
+    _, told = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert told.splitlines()[0] == "error: interrupted"
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_every_locale_gets_an_answer(settings: dict[str, str], encoding: str) -> None:
+    plain = {**settings, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    done = subprocess.run(
+        [*COMMAND, "where"], env=plain, capture_output=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    text = done.stdout.decode(encoding)
+    assert ("✔" in text) == (encoding == "utf-8")
+
+
+def test_a_terminal_of_40_columns_is_kept_to(settings: dict[str, str]) -> None:
+    ran(settings, "scan", "home:~")
+    for words in (("tools",), ("agents",), ("where",), ("doctor",), ("credentials",)):
+        done = ran({**settings, "COLUMNS": "40"}, *words)
+        assert done.returncode in (0, 1), done.stderr
+        assert max(map(len, done.stdout.splitlines())) <= 40
