@@ -1,5 +1,8 @@
 """Which agents a trust policy gives away, and what it leaves open."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from answerable.model.agent import Agent, Known
@@ -49,6 +52,14 @@ def test_a_trust_policy_for_any_agent_stays_inferred(agents: dict[str, Agent]) -
 
 def test_a_role_kept_for_a_knowledge_base_is_no_agent(agents: dict[str, Agent]) -> None:
     assert "library" not in agents
+
+
+def test_a_platform_that_is_denied_gives_no_agent_away(
+    data: Path, read: Callable[[bytes], Sync]
+) -> None:
+    text = (data / "account.json").read_text()
+    denied = read(text.replace('"Effect": "Allow"', '"Effect": "Deny"').encode())
+    assert denied.facts.agents == ()
 
 
 def test_roles_of_other_services_are_no_agents(agents: dict[str, Agent]) -> None:

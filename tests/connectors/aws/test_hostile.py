@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from answerable.connectors.answer_file import read_whole
 from answerable.connectors.aws import fetch
 from answerable.connectors.aws.parse import parse
 from answerable.model.connector import SyncContext
@@ -76,13 +77,19 @@ def test_a_file_of_another_kind_is_told_apart(
 
 
 def test_a_file_over_the_limit_is_refused_before_it_is_read(
-    tmp_path: Path, context: SyncContext
+    tmp_path: Path, context: SyncContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "huge.json"
     with path.open("wb") as file:
         file.truncate(1 << 30)  # sparse: takes no room
+    monkeypatch.delattr(Path, "open")
     with pytest.raises(UsageError, match="larger than 512 MiB"):
         fetch.sync(str(path), context)
+
+
+def test_a_pipe_over_the_limit_is_refused_without_reading_on() -> None:
+    with pytest.raises(UsageError, match="larger than"):
+        read_whole("/dev/zero", "anything", 1 << 20)
 
 
 @pytest.mark.parametrize("location", ["gone.json", "\x00", "~nobody-at-all/x"])

@@ -180,12 +180,15 @@ def test_an_entry_that_cannot_be_read_takes_nothing_from_the_others(
         '{"GeneratedTime": "2026-01-01T00:00:00Z", "Content": "dXNlcg=="}',
     ],
 )
-def test_a_credential_report_is_refused_because_it_holds_no_key_ids(
+def test_a_credential_report_gives_one_problem_since_it_holds_no_key_ids(
     tmp_path: Path, context: SyncContext, content: str
 ) -> None:
-    with pytest.raises(UsageError, match="holds no access-key ids") as caught:
-        read(tmp_path, context, content)
-    assert "list-access-keys" in caught.value.hint
+    sync = read(tmp_path, context, content)
+    (problem,) = sync.problems
+    assert "holds no access-key ids" in problem.what
+    assert "list-access-keys" in problem.what
+    assert sync.facts.credentials == ()
+    assert (sync.collected, sync.not_collected) == ((), ("access-keys",))
 
 
 def test_other_files_are_told_apart(tmp_path: Path, context: SyncContext) -> None:

@@ -40,6 +40,7 @@ def sync(location: str, context: SyncContext) -> Sync:
         left -= len(data)
         files.append((place, data))
     facts, problems = parse(files, source=source, now=context.now)
+    nothing = bool(problems) and not facts.credentials
     return Sync(
         source=source,
         connector=SPEC.name,
@@ -47,7 +48,8 @@ def sync(location: str, context: SyncContext) -> Sync:
         facts=facts,
         probes=tuple(Probe(place, EXPECTED, True) for place in places),
         problems=problems,
-        collected=SPEC.collects,
+        collected=() if nothing else SPEC.collects,
+        not_collected=SPEC.collects if nothing else (),
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from answerable.connectors.formats.access_keys import EXPECTED, access_keys
+from answerable.connectors.formats.access_keys import access_keys
 from answerable.connectors.formats.aws_answers import (
     Answer,
     answers,
@@ -11,8 +11,10 @@ from answerable.connectors.formats.aws_answers import (
 from answerable.model.errors import ParseError, UsageError
 from answerable.model.sighting import Facts, Problem, ProblemKind
 
-REPORT = "a credential report holds no access-key ids, so nothing can be joined by it"
-_HINT = "collect with: aws iam list-access-keys --user-name NAME --output json"
+REPORT = (
+    "a credential report holds no access-key ids, so no key can be joined by it: "
+    "collect with `aws iam list-access-keys --user-name NAME --output json`"
+)
 
 
 def parse(
@@ -21,7 +23,7 @@ def parse(
     """Read access-key answers.
 
     Of one file, an error is the caller's to see; of several, it is a problem of that
-    file and the rest is kept.
+    file and the rest is kept. A credential report gives nothing but a problem.
 
     Args:
         files: Pairs (path, contents).
@@ -42,16 +44,19 @@ def parse(
             if len(files) == 1:
                 raise
             problems.append(Problem(ProblemKind.INVALID, place, error.message))
-        else:
-            placed += found
+            continue
+        if not found:
+            problems.append(Problem(ProblemKind.INVALID, place, REPORT))
+        placed += found
     facts, more = access_keys(placed, source=source, now=now)
     return facts, (*problems, *more)
 
 
 def _answers(data: bytes, place: str) -> list[tuple[str, Answer]]:
+    """Read the answers of one file; none are in a credential report."""
     if looks_like_credential_report(data):
-        raise UsageError(f"{place}: {REPORT} (expected {EXPECTED})", _HINT)
+        return []
     found = answers(data, place)
     if any("GeneratedTime" in answer.fields for answer in found):
-        raise UsageError(f"{place}: {REPORT} (expected {EXPECTED})", _HINT)
+        return []
     return [(place, answer) for answer in found]

@@ -98,7 +98,7 @@ def parse_policy(
         ParseError: The document is too large, is not JSON, or has no statements.
     """
     tree = _decode(document, seen.place)
-    if not isinstance(tree, Mapping):
+    if not isinstance(tree, dict):
         raise ParseError(f"a policy is a JSON object (got {_kind(tree)})", seen.place)
     statements: list[Statement] = []
     unread: list[UnreadStatement] = []
@@ -197,7 +197,7 @@ def _shown(name: object) -> str:
 
 
 def _kind(value: object) -> str:
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return "an object"
     if _is_list(value):
         return "a list"
@@ -209,11 +209,11 @@ def _kind(value: object) -> str:
 
 
 def _is_list(value: object) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    return isinstance(value, list | tuple)
 
 
 def _listed(value: object) -> Sequence[object]:
-    if isinstance(value, Sequence) and _is_list(value):
+    if isinstance(value, list | tuple):
         return value
     return (value,)
 
@@ -241,7 +241,7 @@ def _statement(
 ) -> Statement | UnreadStatement:
     sid = str(position)
     try:
-        if not isinstance(item, Mapping):
+        if not isinstance(item, dict):
             _refuse(f"a statement is an object (got {_kind(item)})")
         sid = _sid(item, sid)
         elements = _elements(item, _STATEMENT)
@@ -342,7 +342,7 @@ def _both_principals(
 def _principals(value: object, what: str) -> tuple[tuple[str, str], ...]:
     if type(value) is str and value == "*":
         return (("AWS", "*"),)
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         _refuse(f"{what} holds {_kind(value)} (expected * or an object)")
     pairs: list[tuple[str, str]] = []
     for name, given in _elements(value, _PRINCIPALS).items():
@@ -363,7 +363,7 @@ def _conditions(block: object, literal: bool) -> tuple[ConditionClause, ...]:
 
 
 def _entries(value: object, what: str) -> list[tuple[str, object]]:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         _refuse(f"{what} holds {_kind(value)} (expected an object)")
     doubled = getattr(value, "doubled", ())
     if doubled:
