@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+import pytest
+
 from answerable.inventory import join
 from answerable.model.ids import AgentId, CredentialId
 from answerable.model.inventory import Inventory
@@ -213,3 +215,24 @@ def test_a_machine_that_tags_itself_leads_to_nobody() -> None:
     said = evidence(USER, "boss@corp.example")
     owner = made_by("report-bot", said, attached=True).owners[MADE]
     assert owner.state is OwnerState.NONE
+
+
+def test_a_user_called_like_a_known_person_is_suggested_to_be_theirs() -> None:
+    inventory = join(
+        [
+            sync("aws:a", identities=(identity("user/dana"), identity("user/eve"))),
+            sync("home:h", evidence=(evidence(CLAUDE, "dana@corp.example"),)),
+        ],
+        now=NOW,
+    )
+    owner = inventory.owners[arn("user/dana")]
+    assert (owner.state, owner.score) == (OwnerState.SUGGESTED, pytest.approx(0.15))
+    assert inventory.owners[arn("user/eve")].state is OwnerState.NONE
+
+
+def test_a_person_whom_only_an_agent_names_lends_a_user_no_name() -> None:
+    own = evidence(CLAUDE, "dana", by=WrittenBy.SELF_REPORTED)
+    inventory = join(
+        [sync("aws:a", identities=(identity("user/dana"),), evidence=(own,))], now=NOW
+    )
+    assert inventory.owners[arn("user/dana")].candidates == ()

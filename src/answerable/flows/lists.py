@@ -32,12 +32,13 @@ from answerable.model.person import OwnerState
 from answerable.model.sighting import Problem
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_SECOND = 253_402_300_799  # of the year 9999
 _SCAN = "answerable scan"
 
 
 def spelled_time(at: int) -> str:
     """Spell UTC nanoseconds as RFC 3339, to the second."""
-    moment = _EPOCH + timedelta(seconds=at // 1_000_000_000)
+    moment = _EPOCH + timedelta(seconds=min(at // 1_000_000_000, _LAST_SECOND))
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -149,12 +150,17 @@ def people(
     """List people and teams with what they answer for.
 
     `kind` is `person` or `team`; `owner_state` keeps what is owned in that state.
+    What a person is merely suggested for is not theirs, and shown only when asked for.
     """
     inventory = aged(inventory, now)
     _known_state(owner_state)
     owns: dict[str, list[str]] = defaultdict(list)
     for subject, ownership in inventory.owners.items():
-        if ownership.person is not None and owner_state in ("", ownership.state):
+        state = ownership.state
+        shown = state == owner_state or (
+            not owner_state and state is not OwnerState.SUGGESTED
+        )
+        if ownership.person is not None and shown:
             owns[ownership.person].append(subject)
     items: list[PersonItem] = [
         {
@@ -278,7 +284,7 @@ def _sighting(entity: CredentialEntity, use: ToolUse) -> Credential | None:
     """Choose the sighting in the tool's own file, else the most telling one."""
     own = use.tool.seen.place
     for sighting in entity.sightings:
-        if sighting.place.startswith(own):
+        if sighting.place == own or sighting.place.startswith(f"{own}/"):
             return sighting
     return entity.sightings[0] if entity.sightings else None
 

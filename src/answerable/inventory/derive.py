@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from answerable.inventory.canonical import principal_key
-from answerable.inventory.people import handle
-from answerable.model.ids import AgentId, CredentialId, access_key_account
+from answerable.inventory.people import handle, is_pipeline, is_team
+from answerable.model.ids import AgentId, CredentialId, PersonId, access_key_account
 from answerable.model.inventory import AgentEntity, CredentialEntity
 from answerable.model.person import EvidenceKind, OwnerEvidence
 from answerable.model.policy import Layer
@@ -34,6 +34,7 @@ def by_subject(
     """Return all evidence per subject: said of it, or flowing to it.
 
     - What a machine's user made answers to whoever answers for that user.
+    - A user called like a known person may be that person's.
     - A role trusted by a repository's pipelines answers to the code owners there.
     - An agent that a platform runs under a role answers to that role's owner.
     - A subagent of which nothing is said answers to its parent's owner.
@@ -44,6 +45,8 @@ def by_subject(
     for item in facts.evidence:
         found[item.subject].append(item)
     _walk_through_users(facts, found, counts)
+    for item in list(_of_names(facts)):
+        found[item.subject].append(item)
     for item in list(_of_pipelines(facts, agents, found)):
         found[item.subject].append(item)
     for key, agent in agents.items():
@@ -88,6 +91,28 @@ def _walk_through_users(
 def _answers(act: OwnerEvidence, why: OwnerEvidence) -> OwnerEvidence:
     reference = f"{act.reference}, which answers to {why.reference or why.person}"
     return replace(act, person=why.person, reference=reference)
+
+
+def _of_names(facts: Facts) -> Iterable[OwnerEvidence]:
+    """Match users' whole names with the handles of persons that are known otherwise."""
+    known: dict[str, PersonId] = {}
+    named = [p.id for p in facts.persons if p.seen.written_by.believed and not p.team]
+    named += [e.person for e in facts.evidence if e.seen.written_by.believed]
+    for person in sorted(set(named), reverse=True):
+        if not is_pipeline(person) and not is_team(person):
+            known[handle(person).partition("@")[0].lower()] = person
+    for identity in facts.identities:
+        key = principal_key(identity.id)
+        if key is not None and key[1] == "user" and key[2] in known:
+            yield OwnerEvidence(
+                subject=identity.id,
+                person=known[key[2]],
+                kind=EvidenceKind.NAME_MATCH,
+                reference=identity.name,
+                act="",
+                standing=True,
+                seen=identity.seen,
+            )
 
 
 def _account(subject: str) -> str:
