@@ -36,6 +36,8 @@ from answerable.model.sighting import Problem, ProblemKind
 from answerable.model.tool import Tool
 from answerable.model.written import WrittenBy
 
+TOOLS_LIMIT = 20_000
+
 
 @dataclass(frozen=True, slots=True)
 class EnvFile:
@@ -109,6 +111,7 @@ class _Reader:
     frame: Frame
     read_env_file: ReadEnvFile
     out: ClientSightings = field(default_factory=ClientSightings)
+    approved: dict[str, bool] = field(default_factory=dict)
     roots: list[ConfigDocument] = field(default_factory=list)
     settings: list[AgentSettings] = field(default_factory=list)
     servers: list[tuple[McpServer, ConfigDocument]] = field(default_factory=list)
@@ -220,6 +223,12 @@ class _Reader:
         definition: AgentDefinition | None = None,
     ) -> None:
         place = place_of(file.document.place, server.pointer)
+        if len(self.out.tools) >= TOOLS_LIMIT:
+            what = f"more than {TOOLS_LIMIT} tools of one client"
+            problem = Problem(ProblemKind.TOO_LARGE, file.document.place, what)
+            if problem not in self.out.problems:
+                self.out.problems.append(problem)
+            return
         key = (file.document.place, server.pointer)
         if key not in self.stated:
             self.stated[key] = self.stated_credentials(server, file)
@@ -288,11 +297,17 @@ class _Reader:
     def is_unattended(
         self, server: McpServer, definition: AgentDefinition | None
     ) -> bool:
-        rules = [rule for settings in self.settings for rule in settings.allowed]
-        if definition is not None:
-            rules += definition.allowed
-        return server.unattended or any(
-            names_server(rule, server.name) for rule in rules
+        rules = definition.allowed if definition is not None else ()
+        if server.name not in self.approved:
+            self.approved[server.name] = any(
+                names_server(rule, server.name)
+                for settings in self.settings
+                for rule in settings.allowed
+            )
+        return (
+            server.unattended
+            or self.approved[server.name]
+            or any(names_server(rule, server.name) for rule in rules)
         )
 
 

@@ -18,6 +18,7 @@ from answerable.model.credential import CredentialClass
 
 _FACT_LIMIT = 80
 _STRAY_LIMIT = 2_000
+RULES_LIMIT = 2_000
 _HELPERS = ("apiKeyHelper", "awsAuthRefresh", "awsCredentialExport")
 
 
@@ -59,7 +60,7 @@ def read_settings(client: str, root: Node, maps: tuple[str, ...]) -> AgentSettin
             unattended = unattended or node.text() in setting.unattended
     permissions = root.get("permissions")
     lists = {
-        name: permissions.texts(name) if permissions is not None else ()
+        name: permissions.texts(name)[:RULES_LIMIT] if permissions is not None else ()
         for name in ("allow", "ask", "deny")
     }
     facts += [(name, f"{len(rules)} rules") for name, rules in lists.items() if rules]
@@ -120,7 +121,8 @@ def _swept(root: Node, skipped: tuple[str, ...]) -> Iterator[Found]:
 
 def _holder(pointer: str) -> str:
     """Return the name of a member, or of the array it is an item of."""
-    for token in reversed(pointer.split("/")):
+    while pointer:
+        pointer, _, token = pointer.rpartition("/")
         if token and not token.isdigit():
             return token.replace("~1", "/").replace("~0", "~")
     return ""

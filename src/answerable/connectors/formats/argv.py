@@ -41,11 +41,13 @@ class Argv:
         found: Credentials in it, in order.
         shown: Its words as they may be shown.
         env_files: Environment files it names.
+        cut: True when it was too long to be read whole.
     """
 
     found: list[Found] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
     env_files: list[Position] = field(default_factory=list)
+    cut: bool = False
 
 
 def read_argv(words: Sequence[Position], given: Collection[str] = ()) -> Argv:
@@ -56,7 +58,7 @@ def read_argv(words: Sequence[Position], given: Collection[str] = ()) -> Argv:
         given: Variables the entry sets itself: passing these on by name is no
             credential of its own.
     """
-    argv = Argv()
+    argv = Argv(cut=len(words) > ARGUMENTS_LIMIT)
     _Reader(argv, given, deep=True).read(words[:ARGUMENTS_LIMIT])
     return argv
 
@@ -153,9 +155,13 @@ class _Reader:
     def _shell(self, word: Position, shown: str) -> None:
         """Read a word that is a command line of its own (`sh -c "..."`)."""
         inner = Argv()
-        parts = [part.strip("'\"") for part in _BREAKS.split(word.value)]
+        parts = _BREAKS.split(word.value, maxsplit=ARGUMENTS_LIMIT)
+        if len(parts) > ARGUMENTS_LIMIT:
+            self.argv.cut = True
+            parts = parts[:ARGUMENTS_LIMIT]
+        bare = (part.strip("'\"") for part in parts)
         _Reader(inner, self.given, deep=False).read(
-            [Position("", word.pointer, part) for part in parts if part]
+            [Position("", word.pointer, part) for part in bare if part]
         )
         self.argv.found += inner.found
         self.argv.env_files += inner.env_files

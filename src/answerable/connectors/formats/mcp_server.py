@@ -59,6 +59,7 @@ class McpServer:
         found: Credentials in the entry, in file order.
         env_files: Environment files that the entry names.
         empty: True when the entry says nothing at all that a client could start.
+        cut: True when its command line was too long to be read whole.
     """
 
     name: str
@@ -70,6 +71,7 @@ class McpServer:
     found: tuple[Found, ...]
     env_files: tuple[Position, ...]
     empty: bool
+    cut: bool
 
 
 def read_server(name: str, entry: Node) -> McpServer:
@@ -95,6 +97,7 @@ def read_server(name: str, entry: Node) -> McpServer:
         found=tuple(found),
         env_files=(*argv.env_files, *_env_file(entry)),
         empty=not argv.shown and url is None and entry.get(*_OTHER_MARKS) is None,
+        cut=argv.cut,
     )
 
 

@@ -13,8 +13,9 @@ from answerable.model.errors import ParseError
 Raw = dict[str, "Raw"] | list["Raw"] | str | int | float | bool | None
 
 DEPTH_LIMIT = 100
-NODE_LIMIT = 500_000
-KEY_LIMIT = 4096
+NODE_LIMIT = 200_000
+PATH_LIMIT = 4_096
+DOUBLED_LIMIT = 100
 
 
 class Doubled(dict[str, Raw]):
@@ -116,14 +117,20 @@ class Node:
 
 
 def walk(root: Node) -> Iterator[Node]:
-    """Yield every scalar below a node, in file order, without recursion."""
-    stack = [root]
+    """Yield every scalar below a node, in file order, without recursion.
+
+    One pointer at a time is held for each level: a long one above many values would
+    otherwise be copied for all of them at once.
+    """
+    stack: list[Iterator[Node]] = [iter((root,))]
     while stack:
-        node = stack.pop()
-        if isinstance(node.raw, dict):
-            stack += [child for _, child in node.members()][::-1]
+        node = next(stack[-1], None)
+        if node is None:
+            stack.pop()
+        elif isinstance(node.raw, dict):
+            stack.append(child for _, child in node.members())
         elif isinstance(node.raw, list):
-            stack += list(node.items())[::-1]
+            stack.append(node.items())
         else:
             yield node
 
@@ -133,9 +140,10 @@ def check_bounds(raw: Raw) -> None:
 
     Raises:
         ParseError: It is deeper than DEPTH_LIMIT, has more than NODE_LIMIT values, a
-            key of more than KEY_LIMIT characters, or a text that is not Unicode.
+            path of keys of more than PATH_LIMIT characters, or a text that is not
+            Unicode.
     """
-    level: list[Raw] = [raw]
+    level: list[tuple[Raw, int]] = [(raw, 0)]
     count = depth = 0
     while level:
         count += len(level)
@@ -143,38 +151,56 @@ def check_bounds(raw: Raw) -> None:
             raise ParseError(f"nested deeper than {DEPTH_LIMIT} levels")
         if count > NODE_LIMIT:
             raise ParseError(f"more than {NODE_LIMIT} values")
-        below: list[Raw] = []
-        for value in level:
+        below: list[tuple[Raw, int]] = []
+        for value, length in level:
+            if length > PATH_LIMIT:
+                raise ParseError(f"a path of more than {PATH_LIMIT} characters")
             if isinstance(value, dict):
-                for key in value:
-                    _check_text(key, KEY_LIMIT)
-                below += value.values()
+                for key, inner in value.items():
+                    _check_text(key)
+                    below.append((inner, length + len(key) + 1))
             elif isinstance(value, list):
-                below += value
+                below += [(inner, length + 7) for inner in value]
             elif isinstance(value, str):
-                _check_text(value, len(value))
+                _check_text(value)
         level = below
         depth += 1
 
 
-def _check_text(text: str, limit: int) -> None:
-    if len(text) > limit:
-        raise ParseError(f"a key of more than {limit} characters")
+def _check_text(text: str) -> None:
     # `"\\ud800"` alone is no character (RFC 8259 section 8.2) and cannot be stored.
     if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
         raise ParseError("half of a surrogate pair in a text")
 
 
 def doubled_keys(raw: Raw) -> tuple[str, ...]:
-    """Return the pointers of all keys that stood more than once in their object."""
+    """Return pointers of keys that stood more than once, DOUBLED_LIMIT at most."""
+    if not _has_doubled(raw):
+        return ()
     found: list[str] = []
-    stack = [Node("", raw)]
-    while stack:
-        node = stack.pop()
+    stack: list[Iterator[Node]] = [iter((Node("", raw),))]
+    while stack and len(found) < DOUBLED_LIMIT:
+        node = next(stack[-1], None)
+        if node is None:
+            stack.pop()
+            continue
         if isinstance(node.raw, Doubled):
             found += [
                 f"{node.pointer}/{pointer_token(name)}" for name in node.raw.names
             ]
-        stack += [child for _, child in node.members()]
-        stack += node.items()
-    return tuple(sorted(found))
+        stack.append(child for _, child in node.members())
+        stack.append(node.items())
+    return tuple(sorted(found[:DOUBLED_LIMIT]))
+
+
+def _has_doubled(raw: Raw) -> bool:
+    stack = [raw]
+    while stack:
+        value = stack.pop()
+        if isinstance(value, Doubled):
+            return True
+        if isinstance(value, dict):
+            stack += value.values()
+        elif isinstance(value, list):
+            stack += value
+    return False

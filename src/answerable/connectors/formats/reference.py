@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from answerable.model.credential import CredentialClass
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _TIDY = re.compile(r"[A-Za-z0-9_.:/~@-]{1,128}")
 _NESTING_LIMIT = 8
+_REFERENCES_LIMIT = 100
 _KEYCHAINS = (
     "op://",
     "keychain:",
@@ -90,7 +92,7 @@ def take_apart(value: str) -> Pieces:
     while queue:
         text, depth = queue.pop()
         at = 0
-        for start, stop, inner in _braced_parts(text):
+        for start, stop, inner in islice(_braced_parts(text), _REFERENCES_LIMIT):
             dynamic = True
             rest += (text[at:start], " ")
             at = stop

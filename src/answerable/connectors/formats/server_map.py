@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from answerable.connectors.formats.clients import ConfigFile, Keys, Role
 from answerable.connectors.formats.credential_position import Found, pass_through
@@ -10,6 +11,7 @@ from answerable.connectors.formats.node import Node
 from answerable.model.credential import CredentialClass
 
 SERVERS_LIMIT = 2_000
+FOUND_LIMIT = 200
 _ENTRY_MARKS = ("command", "cmd", "url", "serverUrl", "httpUrl")
 
 
@@ -91,15 +93,21 @@ def _is_flat_map(node: Node) -> bool:
 def _read_map(
     node: Node, servers: list[McpServer], faults: list[tuple[str, str]]
 ) -> None:
-    pairs = list(node.members()) or [
+    listed = (
         (item.text_at("name") or str(index), item)
         for index, item in enumerate(node.items())
-    ]
-    for name, entry in pairs[: SERVERS_LIMIT + 1]:
+    )
+    pairs = node.members() if node.is_object else listed
+    for name, entry in islice(pairs, SERVERS_LIMIT + 1):
         if not entry.is_object:
             faults.append((entry.pointer, "not a server entry"))
             continue
         server = read_server(name, entry)
+        if server.cut:
+            faults.append((entry.pointer, "a command line too long to be read whole"))
+        if len(server.found) > FOUND_LIMIT:
+            faults.append((entry.pointer, f"more than {FOUND_LIMIT} credentials"))
+            server = replace(server, found=server.found[:FOUND_LIMIT])
         if server.empty:
             faults.append((entry.pointer, "a server with neither command nor URL"))
         servers.append(server)

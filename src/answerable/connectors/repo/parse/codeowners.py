@@ -6,12 +6,18 @@ owners leaves its paths unowned.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Protocol
 
 import re2
 
 RULES_LIMIT = 10_000
 _PATTERN_LIMIT = 1_024
 LOCATIONS = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
+
+
+class _Pattern(Protocol):
+    def fullmatch(self, text: str) -> object | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +75,11 @@ def fits(pattern: str, path: str) -> bool:
         pattern: As written; a leading slash or one inside anchors it to the root.
         path: Relative path with forward slashes.
     """
-    return re2.fullmatch(_expression(pattern), path) is not None
+    return _compiled(pattern).fullmatch(path) is not None
 
 
-def _expression(pattern: str) -> str:
+@lru_cache(maxsize=RULES_LIMIT)
+def _compiled(pattern: str) -> _Pattern:
     anchored = "/" in pattern.removesuffix("/")
     body = pattern.lstrip("/")
     is_folder = body.endswith("/")
@@ -89,7 +96,8 @@ def _expression(pattern: str) -> str:
     # a plain name fits a file of that name and everything below such a folder.
     below = "" if parts and parts[-1] in ("*", "**") and anchored else "(?:/.*)?"
     tail = "/.*" if is_folder else below
-    return "(?s)" + head + "".join(out) + tail
+    compiled: _Pattern = re2.compile("(?s)" + head + "".join(out) + tail)
+    return compiled
 
 
 def _part(part: str) -> str:
