@@ -7,6 +7,7 @@ knows all spellings, so a new client needs a line in the table and no code.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from answerable.connectors.formats.argv import Argv, read_argv
 from answerable.connectors.formats.credential_position import (
@@ -22,6 +23,7 @@ from answerable.connectors.formats.node import Node
 from answerable.connectors.formats.redaction import show_target, show_url
 from answerable.model.credential import CredentialClass
 
+VARIABLES_LIMIT = 2_000
 _COMMAND = ("command", "cmd")
 _ENV = ("env", "envs", "environment")
 _URL = ("url", "serverUrl", "httpUrl", "uri", "endpoint", "server_url")
@@ -59,7 +61,7 @@ class McpServer:
         found: Credentials in the entry, in file order.
         env_files: Environment files that the entry names.
         empty: True when the entry says nothing at all that a client could start.
-        cut: True when its command line was too long to be read whole.
+        cut: True when its command line or environment was not read whole.
     """
 
     name: str
@@ -78,7 +80,8 @@ def read_server(name: str, entry: Node) -> McpServer:
     """Read one entry; unknown fields are swept for credentials by name and shape."""
     inner = entry.get("transport", "command")
     node = inner if inner is not None and inner.is_object else entry
-    environment = tuple(_environment(entry)) or tuple(_environment(node))
+    stated = _environment(entry) or _environment(node)
+    environment = stated[:VARIABLES_LIMIT]
     argv = _argv(entry, node, {position.name for position in environment})
     url = node.get(*_URL) or entry.get(*_URL)
     found = [*in_environment(environment), *argv.found]
@@ -97,19 +100,22 @@ def read_server(name: str, entry: Node) -> McpServer:
         found=tuple(found),
         env_files=(*argv.env_files, *_env_file(entry)),
         empty=not argv.shown and url is None and entry.get(*_OTHER_MARKS) is None,
-        cut=argv.cut,
+        cut=argv.cut or len(stated) > VARIABLES_LIMIT,
     )
 
 
-def _environment(node: Node) -> Iterator[Position]:
+def _environment(node: Node) -> tuple[Position, ...]:
     variables = node.get(*_ENV)
     if variables is None:
-        return
-    for name, value in variables.members():
-        yield Position(name, value.pointer, value.text())
-    for item in variables.items():  # ["NAME=value"]
-        name, _, text = item.text().partition("=")
-        yield Position(name, item.pointer, text)
+        return ()
+    if variables.is_object:
+        members = islice(variables.members(), VARIABLES_LIMIT + 1)
+        return tuple(
+            Position(name, item.pointer, item.text()) for name, item in members
+        )
+    items = islice(variables.items(), VARIABLES_LIMIT + 1)  # ["NAME=value"]
+    pairs = ((item.pointer, *item.text().partition("=")) for item in items)
+    return tuple(Position(name, pointer, text) for pointer, name, _, text in pairs)
 
 
 def _argv(entry: Node, node: Node, given: set[str]) -> Argv:

@@ -104,7 +104,7 @@ def _read_map(
             continue
         server = read_server(name, entry)
         if server.cut:
-            faults.append((entry.pointer, "a command line too long to be read whole"))
+            faults.append((entry.pointer, "too long to be read whole"))
         if len(server.found) > FOUND_LIMIT:
             faults.append((entry.pointer, f"more than {FOUND_LIMIT} credentials"))
             server = replace(server, found=server.found[:FOUND_LIMIT])
