@@ -51,6 +51,15 @@ def test_keys_that_others_may_read_fail_with_the_command_that_helps(
     assert document.failed
 
 
+def test_a_damaged_snapshot_fails_and_says_what_to_do(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "store", now=NOW) as store:
+        store.put_object("snapshot", b"not one", NOW)
+    found, document = checked(tmp_path / "store")
+    assert found["snapshot"][0] is False
+    assert "evidence verify" in found["snapshot"][1]
+    assert document.failed
+
+
 def test_a_newer_store_fails_and_says_to_upgrade(tmp_path: Path) -> None:
     with Store.open(tmp_path / "store", now=NOW):
         pass

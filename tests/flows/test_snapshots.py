@@ -83,8 +83,16 @@ def test_a_damaged_object_is_one_line(store: Store, kind: str) -> None:
     (store.root / "objects" / logged.digest).write_bytes(b"junk")
     with pytest.raises(VerificationError) as caught:
         snapshots.load(store)
-    assert "\n" not in caught.value.message
-    assert logged.digest[:8] in caught.value.message
+    assert caught.value.message == f"stored {kind} {logged.digest[:16]} is damaged"
+    assert caught.value.hint
+
+
+def test_a_new_scan_replaces_a_damaged_sync(store: Store) -> None:
+    snapshots.save(store, [made("aws:a"), made("home:h")], NOW)
+    for logged in store.objects("sync")[:1]:
+        (store.root / "objects" / logged.digest).write_bytes(b"junk")
+    snapshots.save(store, [made("aws:a", NOW + DAY)], NOW + DAY)
+    assert len(snapshots.load(store).coverage) == 2
 
 
 def test_a_missing_object_is_one_line(store: Store) -> None:

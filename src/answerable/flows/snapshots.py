@@ -20,6 +20,13 @@ from answerable.store.store import Store
 
 LATEST = "latest"
 _LASTING = "cred:aws/AKIA"
+_RESTORE = "restore the file objects/... from a copy; see `answerable evidence verify`"
+_WORDS = {Sync: "sync", Snapshot: "snapshot", OwnerEvidence: "statement of an owner"}
+_HINTS = {
+    Sync: "scan its source again, or restore it; see `answerable evidence verify`",
+    Snapshot: _RESTORE,
+    OwnerEvidence: _RESTORE,
+}
 Stored = TypeVar("Stored", Sync, Snapshot, OwnerEvidence)
 
 
@@ -146,10 +153,9 @@ def read(store: Store, digest: str, kind: type[Stored]) -> Stored:
         why = "does not decode"
     except UsageError:
         why = "is missing"
-    raise VerificationError(
-        f"stored {kind.__name__.lower()} {digest[:16]} {why}",
-        "run `answerable evidence verify`; a new scan replaces what was lost",
-    )
+    except VerificationError:
+        why = "is damaged"
+    raise VerificationError(f"stored {_WORDS[kind]} {digest[:16]} {why}", _HINTS[kind])
 
 
 FOREVER = (1 << 63) - 1
