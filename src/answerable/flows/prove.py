@@ -19,6 +19,7 @@ from answerable.model.document import (
 )
 from answerable.model.errors import UsageError, VerificationError
 from answerable.store import fsck, proofs
+from answerable.store.fsck_segments import counted
 from answerable.store.store import Store
 
 _HINT = "compare with a copy of the store; everything before this record still holds"
@@ -82,8 +83,8 @@ def _bundle_checks(
     except VerificationError as error:
         return [fsck.Check("bundle", False, error.message)]
     tree = opened.checkpoint
-    signed = f"{tree.size} entries signed by {key.name}"
-    records = f"{len(opened.events)} events are in the log"
+    signed = f"log of size {tree.size:,} signed by {key.name}"
+    records = f"{counted(len(opened.events), 'event')} in the log"
     return [
         fsck.Check("checkpoint", True, signed),
         fsck.Check("bundle", True, records),

@@ -27,7 +27,7 @@ from answerable.evidence.tiles import (
 from answerable.model.errors import AnswerableError, VerificationError
 from answerable.store import journals
 from answerable.store.disk import read_file
-from answerable.store.fsck_segments import check_segments
+from answerable.store.fsck_segments import check_segments, counted
 from answerable.store.layout import Layout
 from answerable.store.objects import read_blob
 from answerable.store.store import Store
@@ -79,13 +79,13 @@ def verify(
         tree = read_checkpoint(note, trusted)
         if tree.origin != trusted.name:
             raise VerificationError("the checkpoint is of another log")
-        detail = f"{tree.size} entries signed by {trusted.name}"
+        detail = f"log of size {tree.size:,} signed by {trusted.name}"
         checks.append(Check("checkpoint", True, detail))
     except VerificationError as error:
         return [*checks, Check("checkpoint", False, f"log/checkpoint: {error.message}")]
     try:
         entries, raw = _log(layout, tree)
-        checks.append(Check("log", True, f"{len(entries)} entries lead to the root"))
+        checks.append(Check("log", True, f"entries lead to the root: {len(entries):,}"))
     except AnswerableError as error:
         return [*checks, Check("log", False, error.message)]
     if exported is not None:
@@ -213,7 +213,7 @@ def _history(
             f"history was rewritten: the first {old.size} entries are not those the "
             "exported checkpoint signed"
         )
-    return f"the log still begins with the {old.size} entries of the checkpoint"
+    return f"the log still begins with the exported one of size {old.size:,}"
 
 
 def _journals(store: Store, entries: list[Entry]) -> str:
@@ -234,7 +234,7 @@ def _journals(store: Store, entries: list[Entry]) -> str:
     now = {e.journal for e in store.log.entries() if isinstance(e, JournalSealed)}
     for name in sorted(opened - now):
         raise VerificationError(f"journal/{name}.log is missing and was never sealed")
-    return f"{count} events wait to be sealed"
+    return f"{counted(count, 'event')} not sealed yet"
 
 
 def _objects(layout: Layout, entries: list[Entry]) -> str:
@@ -250,7 +250,7 @@ def _objects(layout: Layout, entries: list[Entry]) -> str:
                 f"{folder.name}/{entry.sha256} does not hold: {error.message}"
             ) from error
         seen.add((folder.name, entry.sha256))
-    return f"{len(seen)} objects"
+    return counted(len(seen), "object")
 
 
 def _object_entries(entries: list[Entry]) -> Iterator[ObjectEntry]:

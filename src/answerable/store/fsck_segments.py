@@ -49,7 +49,7 @@ def check_segments(
             progress(done, total, "events")
     finally:
         engine.close()
-    return f"{total} events, segments: {len(manifests)}"
+    return f"{counted(total, 'event')} in {counted(len(manifests), 'segment')}"
 
 
 def _check(layout: Layout, engine: Engine, manifest: Manifest, entry: bytes) -> None:
@@ -87,6 +87,11 @@ def _check(layout: Layout, engine: Engine, manifest: Manifest, entry: bytes) -> 
         raise VerificationError(f"{name}: its leaves file does not match its manifest")
     if len(found) != manifest.count or root(found).hex() != manifest.event_root:
         raise VerificationError(f"{name}: its rows do not lead to its event root")
+
+
+def counted(number: int, noun: str) -> str:
+    """Spell a number of things."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 class _UnreadableError(Exception):

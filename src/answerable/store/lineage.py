@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -78,7 +79,7 @@ class TrailFacts:
     uses: tuple[Use, ...] = ()
 
 
-class _Cached(msgspec.Struct):
+class _Cached(msgspec.Struct, frozen=True):
     generation: str
     facts: TrailFacts
     chains: tuple[JointChains, ...] | None = None
@@ -148,11 +149,17 @@ def _load(store: "Store") -> _Cached | None:
         seal, body = data[:24], data[24:]
         if seal.decode("ascii", "replace") != _seal(store, body):
             return None
-        return _CACHED.decode(zstandard.ZstdDecompressor().decompress(body))
+        return _decoded(body)
     except (FileNotFoundError, EnvironmentRefused, zstandard.ZstdError):
         return None
     except msgspec.DecodeError:
         return None
+
+
+@lru_cache(maxsize=1)
+def _decoded(body: bytes) -> _Cached:
+    """Decode the last file once, however often one answer asks for a part of it."""
+    return _CACHED.decode(zstandard.ZstdDecompressor().decompress(body))
 
 
 def _save(store: "Store", cached: _Cached) -> None:

@@ -1,10 +1,12 @@
 """Sealing in a process of its own, so that reading more logs does not wait for it.
 
-    python -P -m answerable.store.sealer ROOT NOW JOURNAL
+    python -P -m answerable.store.sealer ROOT
 
-A failure is not reported: the journal stands, and whoever seals next meets it again.
+reads a line `NOW JOURNAL` for each journal to seal and answers `ok` or `no`. A failure
+is not reported further: the journal stands, and whoever seals next meets it again.
 """
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -12,48 +14,78 @@ from pathlib import Path
 from answerable.model.errors import AnswerableError
 
 _MODULE = "answerable.store.sealer"
+_OK = b"ok\n"
 
 
 class Sealer:
-    """At most one sealing process at a time."""
+    """One sealing process, which has at most one journal at a time."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._process: subprocess.Popen[bytes] | None = None
+        self._busy = False
 
     def start(self, journal: str, now: int) -> bool:
         """Start sealing a closed journal; False where that is not possible."""
-        if not sys.executable:
+        process = self._process or self._spawn()
+        if process is None or process.stdin is None:
             return False
-        # -P: a module of that name in the working directory must not be run.
-        command = [sys.executable, "-P", "-m", _MODULE, str(self._root.absolute())]
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
-                [*command, str(now), journal],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
+            process.stdin.write(f"{now} {journal}\n".encode())
+            process.stdin.flush()
         except OSError:
+            self.close()
             return False
+        self._process, self._busy = process, True
         return True
 
     def wait(self) -> bool:
-        """Wait for the process; False when it failed."""
-        if self._process is None:
+        """Wait until the journal is sealed; False when that failed."""
+        if not self._busy:
             return True
-        code = self._process.wait()
-        self._process = None
-        return code == 0
+        self._busy = False
+        if self._process is None or self._process.stdout is None:
+            return False
+        answer = self._process.stdout.readline()
+        if answer != _OK:
+            self.close()
+        return answer == _OK
+
+    def close(self) -> None:
+        """Let the process finish what it has, and end it."""
+        process, self._process, self._busy = self._process, None, False
+        if process is None:
+            return
+        with contextlib.suppress(OSError):
+            process.communicate()
+
+    def _spawn(self) -> "subprocess.Popen[bytes] | None":
+        if not sys.executable:
+            return None
+        # -P: a module of that name in the working directory must not be run.
+        command = [sys.executable, "-P", "-m", _MODULE, str(self._root.absolute())]
+        try:
+            return subprocess.Popen(  # noqa: S603 - our own interpreter
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+        except OSError:
+            return None
 
 
-def main(root: str, now: str, journal: str) -> int:
-    """Seal one journal."""
+def main(root: str) -> int:
+    """Seal the journals that are named on standard input."""
     from answerable.store.store import Store
 
     try:
-        with Store.open(Path(root), now=int(now), create=False) as store:
-            store.seal_journal(journal, int(now))
+        with Store.open(Path(root), now=0, create=False) as store:
+            for line in sys.stdin.buffer:
+                now, journal = line.decode("ascii").split()
+                store.seal_journal(journal, int(now))
+                sys.stdout.buffer.write(_OK)
+                sys.stdout.buffer.flush()
     except AnswerableError:
         return 1
     return 0

@@ -99,7 +99,7 @@ class Store:
 
     def close(self) -> None:
         """Let go of the journal and the connections; nothing acknowledged is lost."""
-        self._sealer.wait()
+        self._sealer.close()
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -150,7 +150,7 @@ class Store:
             EnvironmentRefused: The disk refused; sealing again goes on.
         """
         before = self._sealed
-        self._sealer.wait()
+        self._sealer.close()
         if self._writer is not None:
             self._writer.close()
             self._writer = None
