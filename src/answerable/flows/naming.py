@@ -135,9 +135,9 @@ def _unknown(asked: str, kind: str, ids: set[str]) -> UsageError:
 
 
 def _spellings(key: str) -> tuple[str, ...]:
-    """Short names of an id: what follows the colon, and what follows the slash."""
+    """Short names of an id: after the colon, after the kind, and after the path."""
     tail = key.rpartition(":")[2]
-    return (tail, tail.rpartition("/")[2], tail.removeprefix("mcp/"))
+    return (tail, tail.partition("/")[2], tail.rpartition("/")[2])
 
 
 def _agents(chains: Sequence[JointChains]) -> set[str]:

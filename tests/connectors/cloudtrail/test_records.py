@@ -239,6 +239,16 @@ def test_the_same_record_has_the_same_id_and_another_record_another(records) -> 
     assert len({parsed(record).event_id for record in records.values()}) == 18
 
 
+def test_a_copy_printed_prettily_is_the_same_record(records) -> None:
+    copies = [
+        json.dumps(records[4], indent=2),
+        json.dumps(records[4]),
+        json.dumps(records[4], separators=(",", ":")),
+    ]
+    read = [read_record(copy.encode(), WrittenBy.PLATFORM) for copy in copies]
+    assert read[0] == read[1] == read[2]
+
+
 def test_a_record_without_an_id_is_known_by_its_bytes(records) -> None:
     bare = {k: v for k, v in records[5].items() if k != "eventID"}
     other = dict(bare, sourceIPAddress="198.51.100.8")

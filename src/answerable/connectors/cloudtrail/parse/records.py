@@ -155,7 +155,7 @@ def _event(raw: bytes, record: Record, written_by: WrittenBy) -> Outcomed:
         source=SOURCE,
         scope=scope,
         written_by=written_by,
-        raw_sha256=hashlib.sha256(raw).digest(),
+        raw_sha256=_digest(raw),
         action=action,
         outcome=_outcome(record.error_code),
         native_id=record.event_id or "",
@@ -174,6 +174,16 @@ def _event(raw: bytes, record: Record, written_by: WrittenBy) -> Outcomed:
         deleted=brought.deleted,
         facts=_facts(record, who, action, caller, brought, len(raw)),
     )
+
+
+def _digest(raw: bytes) -> bytes:
+    """Digest a record without blanks between its tokens, as CloudTrail delivers it.
+
+    A copy that somebody printed prettily is then no conflict with the original.
+    """
+    if b'": ' in raw or b"\n" in raw or b'" :' in raw:
+        raw = msgspec.json.format(raw, indent=-1)
+    return hashlib.sha256(raw).digest()
 
 
 def _touched(

@@ -1,0 +1,49 @@
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from answerable.flows.ingest import ingest
+from answerable.model.event import AuditEvent, Outcome
+from answerable.model.ids import event_id
+from answerable.model.written import WrittenBy
+from answerable.store.store import Store
+
+DATA = Path(__file__).parents[1] / "data" / "cloudtrail"
+NOW = 1_794_000_000_000_000_000
+ACCOUNT = "111122223333"
+
+Make = Callable[..., AuditEvent]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "store", now=NOW) as opened:
+        yield opened
+
+
+@pytest.fixture
+def day(store: Store) -> Store:
+    """The hand-written day, ingested."""
+    ingest(store, [f"cloudtrail:{DATA / 'day.json'}"], now=NOW)
+    return store
+
+
+def made(number: int, **fields: object) -> AuditEvent:
+    """One small event; the number sets its time and id."""
+    at = NOW - 10**12 + number * 10**9
+    usual: dict[str, object] = {
+        "event_id": event_id(at, "cloudtrail", ACCOUNT, str(number).encode()),
+        "event_time": at,
+        "source": "cloudtrail",
+        "scope": ACCOUNT,
+        "written_by": WrittenBy.PLATFORM,
+        "raw_sha256": number.to_bytes(32, "big"),
+        "action": "s3:GetObject",
+        "outcome": Outcome.SUCCESS,
+    }
+    return AuditEvent(**(usual | fields))  # type: ignore[arg-type]  # small test events
+
+
+def keep(store: Store, events: Sequence[AuditEvent]) -> None:
+    store.append(events, NOW)

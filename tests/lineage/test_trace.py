@@ -1,0 +1,313 @@
+"""Questions over a small trail, and what the answers rest on."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from answerable.flows import ownership, snapshots
+from answerable.flows.sql import sql
+from answerable.flows.stitch import stitched
+from answerable.flows.trace import Question, score, trace
+from answerable.flows.trail_evidence import trail_evidence, trail_facts
+from answerable.model.document import Document, TraceItem
+from answerable.model.errors import AmbiguousError, UsageError
+from answerable.model.written import WrittenBy
+from answerable.store import lineage
+from answerable.store.store import Store
+from tests.lineage.conftest import ACCOUNT, NOW, keep, made
+
+USER = f"arn:aws:iam::{ACCOUNT}:user/ana"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/ci/deploy"
+
+
+def ask(store: Store, **asked: object) -> list[TraceItem]:
+    document = trace(store, Question(**asked), now=NOW)  # type: ignore[arg-type]
+    return cast("list[TraceItem]", list(document.items))
+
+
+def actions(items: list[TraceItem]) -> list[str]:
+    return [item["hops"]["action"]["value"] for item in items]
+
+
+def test_an_event_under_a_role_leads_back_to_the_user_who_assumed_it(day: Store):
+    (item,) = ask(day, action="s3:getobject")
+    assert item["identity_path"] == [USER, ROLE]
+    assert item["credential_path"] == [
+        "cred:aws/AKIAIOSFODNN7EXAMPLE",
+        "cred:aws/ASIAIOSFODNN7EXAMPL1",
+    ]
+    assert item["credential_from"] == "2026-11-03T10:00:05Z"
+    assert item["credential_to"] == "2026-11-03T11:00:05Z"
+    person = item["hops"]["person"]
+    assert (person["value"], person["status"]) == ("person:ana", "inferred")
+    assert "signed in as" in person["source"]
+    assert item["hops"]["identity"]["status"] == "observed"
+    assert item["hops"]["resource"]["value"] == "arn:aws:s3:::reports/2026/q3.csv"
+    assert item["facts"]["self:session_name"] == "i-am-root"
+
+
+def test_a_person_whom_the_provider_signed_in_is_observed_behind_the_role(day: Store):
+    (item,) = ask(day, action="iam:CreateAccessKey")
+    person = item["hops"]["person"]
+    assert (person["value"], person["status"]) == (
+        "person:ben@corp.example",
+        "observed",
+    )
+
+
+def test_a_service_at_the_origin_is_named_with_what_would_tell_the_person(day: Store):
+    (item,) = ask(day, action="secretsmanager:*")
+    assert item["identity_path"][0] == "lambda.amazonaws.com"
+    assert item["hops"]["person"]["status"] == "missing"
+    assert "an owner of" in item["hops"]["person"]["source"]
+
+
+@pytest.mark.parametrize("name", [ROLE, "ci/deploy", "role/ci/deploy"])
+def test_a_deleted_role_answers_by_arn_and_by_name(day: Store, name: str) -> None:
+    assert actions(ask(day, identity=name)) == ["s3:GetObject", "s3:ListObjectsV2"]
+
+
+def test_an_identity_that_never_acted_leads_to_what_was_done_to_it(day: Store) -> None:
+    arn = f"arn:aws:iam::{ACCOUNT}:role/partner"
+    document = trace(day, Question(identity=arn), now=NOW)
+    assert not document.items
+    assert document.next == f"answerable trace --resource {arn}"
+    assert actions(ask(day, resource=arn)) == ["sts:AssumeRole"]
+
+
+def test_everything_downstream_of_a_credential_answers_for_it(day: Store) -> None:
+    found = ask(day, credential="cred:aws/AKIAIOSFODNN7EXAMPLE")
+    assert "s3:GetObject" in actions(found)
+    assert ask(day, credential="AKIAIOSFODNN7EXAMPLE") == found
+
+
+def test_a_person_answers_by_handle_and_by_full_id(day: Store) -> None:
+    by_id = ask(day, person="person:ben@corp.example")
+    assert by_id
+    assert ask(day, person="ben@corp.example") == by_id
+    assert ask(day, person="ben") == by_id
+
+
+@pytest.mark.parametrize(
+    ("pattern", "count"),
+    [
+        ("arn:aws:s3:::reports", 2),
+        ("arn:aws:s3:::reports/*", 1),
+        ("arn:aws:s3:::report?", 2),
+        ("arn:aws:s3:::REPORTS", 0),
+        ("*instance/i-0bbbbbbbbbbbbbbbb", 1),
+        ("arn:aws:s3:::rep_rts", 0),
+        ("arn:aws:s3:::%", 0),
+    ],
+)
+def test_a_resource_pattern_meets_every_resource_of_an_event(day, pattern, count):
+    assert len(ask(day, resource=pattern)) == count
+
+
+def test_a_span_is_closed_at_its_start_and_open_at_its_end(day: Store) -> None:
+    (first, *_) = ask(day)
+    (at,) = day.rows("SELECT min(event_time) FROM events")[0]
+    since = cast("int", at)
+    assert ask(day, since=since, until=since + 1) == [first]
+    with pytest.raises(UsageError, match="span is empty"):
+        ask(day, since=since, until=since)
+
+
+def test_of_more_rows_than_the_limit_the_newest_come_in_order(day: Store) -> None:
+    every = ask(day)
+    document = trace(day, Question(limit=3), now=NOW)
+    assert list(document.items) == every[-3:]
+    assert document.next == "answerable trace --limit 30"
+    with pytest.raises(UsageError, match="at least 1"):
+        ask(day, limit=0)
+
+
+@pytest.mark.parametrize("kind", ["person", "agent", "tool", "identity", "credential"])
+def test_a_name_that_nothing_knows_is_a_usage_error_with_a_hint(day, kind) -> None:
+    with pytest.raises(UsageError, match=f"unknown {kind}") as error:
+        ask(day, **{kind: "nobody-here"})
+    assert error.value.hint
+
+
+def test_a_near_miss_is_answered_with_the_right_spelling(day: Store) -> None:
+    with pytest.raises(UsageError) as error:
+        ask(day, identity="ci/deplo")
+    assert "deploy" in error.value.hint
+
+
+def test_an_ambiguous_name_lists_what_it_fits(store: Store) -> None:
+    keep(store, [made(n, identity=f"arn:aws:iam::{n:012}:role/x") for n in (1, 2)])
+    with pytest.raises(AmbiguousError, match="names 2 things"):
+        ask(store, identity="x")
+
+
+def test_a_store_without_events_answers_with_nothing(store: Store) -> None:
+    document = trace(store, Question(), now=NOW)
+    assert not document.items
+    assert document.coverage["not_collected"] == ["cloudtrail"]
+
+
+def test_the_score_counts_every_event_once_per_hop(day: Store) -> None:
+    items = cast("list[dict[str, Any]]", list(score(day, now=NOW).items))
+    assert [item["hop"] for item in items] == ["person", "agent", "tool", "identity"]
+    for item in items:
+        statuses = ("observed", "declared", "inferred", "missing")
+        assert sum(item[status] for status in statuses) == item["events"] == 18
+    assert items[1]["missing"] == 18
+    assert "gateway" in items[1]["supplied_by"]
+
+
+# The trail as evidence of ownership.
+
+
+def test_who_created_a_role_is_evidence_after_the_role_is_gone(day: Store) -> None:
+    (evidence,) = trail_evidence(day, ROLE)
+    assert evidence.person == "person:ana"
+    assert evidence.kind.value == "creator"
+    inventory = snapshots.load(day, now=NOW)
+    document: Document = ownership.who_owns(day, inventory, ROLE, now=NOW)
+    assert "person:ana" in str(document.items)
+
+
+def test_who_made_a_key_through_a_role_is_found_through_its_issuance(day: Store):
+    (evidence,) = trail_evidence(day, "cred:aws/AKIAIOSFODNN7EXAMPL9")
+    assert evidence.person == "person:ben@corp.example"
+
+
+def test_keys_are_linked_to_whom_they_act_as_or_were_made_for(day: Store) -> None:
+    links = {link.credential: link.identity for link in trail_facts(day).links}
+    assert links["cred:aws/AKIAIOSFODNN7EXAMPLE"] == USER
+    assert links["cred:aws/AKIAIOSFODNN7EXAMPL9"].endswith(":user/worker")
+
+
+def test_who_assumes_a_role_most_is_evidence_and_a_tie_is_not(store: Store) -> None:
+    def assumed(number: int, who: str) -> object:
+        return made(
+            number,
+            identity=f"arn:aws:iam::{ACCOUNT}:user/{who}",
+            issued=f"cred:aws/ASIAEXAMPLE{number:06}",
+            issued_to=ROLE,
+        )
+
+    keep(store, [assumed(n, "ana") for n in range(3)])  # type: ignore[misc]
+    (evidence,) = trail_evidence(store, ROLE)
+    assert (evidence.person, evidence.kind.value) == ("person:ana", "frequent-assumer")
+    keep(store, [assumed(n, "ben") for n in range(3, 6)])  # type: ignore[misc]
+    assert trail_evidence(store, ROLE) == ()
+
+
+# What is derived may be thrown away, never believed blindly, and improves.
+
+
+def derived(store: Store) -> Path:
+    return store.root / "derived" / "lineage.bin"
+
+
+def test_removing_the_derived_file_changes_no_answer(day: Store) -> None:
+    before = ask(day)
+    derived(day).unlink()
+    assert ask(day) == before
+
+
+def test_a_derived_file_that_was_changed_is_derived_again(day: Store) -> None:
+    before = ask(day)
+    for content in (b"", b"x" * 100, derived(day).read_bytes()[:-9] + b"123456789"):
+        derived(day).write_bytes(content)
+        assert ask(day) == before
+
+
+def test_a_derived_file_of_another_store_is_not_believed(
+    day: Store, tmp_path: Path
+) -> None:
+    before = ask(day)
+    with Store.open(tmp_path / "other", now=NOW) as other:
+        keep(other, [made(1, identity="arn:aws:iam::1:role/x")])
+        stitched(other)
+        foreign = derived(other).read_bytes()
+    derived(day).write_bytes(foreign)
+    assert ask(day) == before
+
+
+def test_a_late_issuance_improves_the_chain_and_no_event_changes(store: Store) -> None:
+    key = "cred:aws/ASIAEXAMPLE000001"
+    keep(store, [made(2, identity=ROLE, credential=key)])
+    (before,) = ask(store)
+    assert before["identity_path"] == [ROLE]
+    keep(store, [made(1, identity=USER, issued=key, issued_to=ROLE)])
+    after = ask(store)[1]
+    assert after["identity_path"] == [USER, ROLE]
+    assert after["event_id"] == before["event_id"]
+
+
+def test_a_failed_or_self_reported_issuance_joins_nothing(store: Store) -> None:
+    key = "cred:aws/ASIAEXAMPLE000001"
+    issuance = made(1, identity=USER, issued=key, issued_to=ROLE)
+    claimed = replace(
+        issuance, written_by=WrittenBy.SELF_REPORTED, person="person:boss"
+    )
+    keep(store, [made(2, identity=ROLE, credential=key), claimed])
+    item = ask(store)[1]
+    assert item["identity_path"] == [ROLE]
+    assert item["hops"]["person"]["status"] == "missing"
+
+
+def test_a_self_reported_event_has_no_observed_hop(store: Store) -> None:
+    said = made(1, identity=ROLE, person="person:boss")
+    keep(store, [replace(said, written_by=WrittenBy.SELF_REPORTED)])
+    (item,) = ask(store)
+    for hop in cast("dict[str, dict[str, str]]", item["hops"]).values():
+        assert hop["status"] == "missing"
+
+
+words = st.text(
+    st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=30
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(words, min_size=4, max_size=4))
+def test_the_callers_own_words_change_no_hop(tmp_path_factory, said) -> None:
+    """Every `self:` fact and session name is varied at once."""
+    names = ("self:session_name", "self:source_identity", "self:user_agent")
+    key = "cred:aws/ASIAEXAMPLE000001"
+    plain = [
+        made(1, identity=USER, issued=key, issued_to=ROLE),
+        made(2, identity=ROLE, credential=key, session="arn:x/plain"),
+    ]
+    told = [
+        replace(event, session=said[3], facts=tuple(zip(names, said, strict=False)))
+        for event in plain
+    ]
+    answers = []
+    for events in (plain, told):
+        root = tmp_path_factory.mktemp("law") / "store"
+        with Store.open(root, now=NOW) as store:
+            keep(store, events)
+            answers.append([(i["hops"], i["identity_path"]) for i in ask(store)])
+    assert answers[0] == answers[1]
+
+
+# The view.
+
+
+def test_the_lineage_view_has_every_event_once_with_its_hops(day: Store) -> None:
+    inventory = snapshots.load(day, now=NOW)
+    query = (
+        "SELECT person, person_status, identity, action, resource, credential_to "
+        "FROM lineage WHERE action = 's3:GetObject'"
+    )
+    (row,) = sql(day, inventory, query, now=NOW).items
+    assert row["person"] == "person:ana"
+    assert row["person_status"] == "inferred"
+    assert row["identity"] == ROLE
+    (count,) = sql(day, inventory, "SELECT count(*) AS n FROM lineage", now=NOW).items
+    assert count["n"] == 18
+
+
+def test_facts_name_a_console_session_by_the_user_it_belongs_to(day: Store) -> None:
+    found = {s.credential: s.person for s in lineage.load_facts(day).sign_ins}
+    assert found["cred:aws/ASIAIOSFODNN7EXAMPL7"] == "person:ana"
