@@ -1,0 +1,76 @@
+"""`docs/inventory.md` lists what the tables list, no more and no less."""
+
+from pathlib import Path
+
+import pytest
+
+from answerable.connectors.formats.clients import (
+    HOME_FILES,
+    MANAGED_FILES,
+    PROJECT_FILES,
+    SETTINGS,
+)
+from answerable.connectors.home.parse.table import AMBIENT_FILES
+from answerable.connectors.repo.parse.workflow import AGENT_ACTIONS, OUTSIDER_EVENTS
+from answerable.model.credential import CredentialClass
+
+
+def client_table() -> str:
+    rows = ["| client | in a home | in a project, at any depth |", "|---|---|---|"]
+    clients = dict.fromkeys(e.client for e in (*HOME_FILES, *PROJECT_FILES))
+    for client in clients:
+        cells = [
+            "<br>".join(f"`{e.path}`" for e in files if e.client == client)
+            for files in (HOME_FILES, PROJECT_FILES)
+        ]
+        rows.append(f"| `{client}` | {cells[0]} | {cells[1]} |")
+    return "\n".join(rows)
+
+
+def ambient_table() -> str:
+    rows = ["| what | in a home |", "|---|---|"]
+    for what in dict.fromkeys(entry.what for entry in AMBIENT_FILES):
+        paths = [f"`{e.path}`" for e in AMBIENT_FILES if e.what == what]
+        rows.append(f"| {what} | {'<br>'.join(paths)} |")
+    return "\n".join(rows)
+
+
+def unattended_table() -> str:
+    rows = ["| client | setting | values |", "|---|---|---|"]
+    for setting in SETTINGS:
+        if setting.unattended:
+            values = ", ".join(f"`{value}`" for value in sorted(setting.unattended))
+            keys = " / ".join(setting.keys)
+            rows.append(f"| `{setting.client}` | `{keys}` | {values} |")
+    return "\n".join(rows)
+
+
+def actions() -> str:
+    return "\n".join(f"- `{action}`" for action in AGENT_ACTIONS)
+
+
+def events() -> str:
+    return ", ".join(f"`{event}`" for event in sorted(OUTSIDER_EVENTS))
+
+
+def managed() -> str:
+    return "\n".join(f"- `{entry.path}`" for entry in MANAGED_FILES)
+
+
+@pytest.fixture(scope="module")
+def page(root: Path) -> str:
+    return (root / "docs" / "inventory.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "part", [client_table, ambient_table, unattended_table, actions, events, managed]
+)
+def test_the_page_holds_each_table_as_the_code_has_it(page: str, part: object) -> None:
+    assert callable(part)
+    assert part() in page
+
+
+def test_the_page_names_each_class_of_a_configuration(page: str) -> None:
+    for cls in CredentialClass:
+        if cls is not CredentialClass.RECORD:
+            assert f"| `{cls.value}` |" in page
