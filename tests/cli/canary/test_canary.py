@@ -1,0 +1,180 @@
+"""No secret value leaves the files it lies in: not shown, not stored, in no form.
+
+A home, a repository, an account and a trail are filled with canaries. Every command
+runs in every form, then everything it said and everything the store holds is searched
+for any eight characters of any of them.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import duckdb
+import pytest
+import zstandard
+
+from answerable.cli.main import main
+
+USER = "arn:aws:iam::111122223333:user/report-bot"
+BUCKET = "arn:aws:s3:::example-customer-data"
+FORMS = ("table", "json", "ndjson", "csv")
+
+
+class Canaries(Protocol):
+    made: dict[str, str]
+
+    def found_in(self, content: bytes) -> set[str]: ...
+
+
+class Estate(Protocol):
+    root: Path
+    canaries: Canaries
+
+
+FILL: tuple[tuple[str, ...], ...] = (
+    (
+        *("scan", "home:home", "repo:repo"),
+        *("aws:aws/account.json", "aws-keys:aws/keys.json"),
+    ),
+    ("scan", "aws:aws/broken.json"),
+    ("scan", "aws-org:aws/broken.json"),
+    ("scan", "aws-keys:aws/broken.json"),
+    ("ingest", "cloudtrail:trail"),
+    ("ingest", "cloudtrail:trail/broken.json"),
+    ("ingest", "cloudtrail:home/.claude.json"),
+)
+ASK: tuple[tuple[str, ...], ...] = (
+    ("where", "home:home", "repo:repo"),
+    *(
+        (name,)
+        for name in ("agents", "identities", "credentials", "people", "tools", "doctor")
+    ),
+    ("who-owns", USER),
+    ("who-owns", "cred:aws/AKIAIOSFODNN7EXAMPLE"),
+    ("attest", USER, "--owner", "ana@corp.example"),
+    ("reach", USER),
+    ("can", USER, "s3:GetObject", f"{BUCKET}/x"),
+    ("who-can", "s3:GetObject", f"{BUCKET}/x"),
+    ("trace",),
+    ("trace", "--tree"),
+    ("trace", "--score"),
+    *(
+        ("sql", f"select * from {view}")  # noqa: S608 - our own view names
+        for view in ("lineage", "agents", "identities", "credentials", "owners")
+    ),
+    ("evidence", "verify"),
+    ("evidence", "checkpoint", "--export", "out/checkpoint"),
+    ("evidence", "prove", "EVENT"),
+    ("evidence", "bundle", "EVENT", "--out", "out/bundle"),
+)
+
+
+def _contents(path: Path) -> Iterator[bytes]:
+    """Everything a file says: as it lies there, and unpacked."""
+    raw = path.read_bytes()
+    yield raw
+    if raw[:4] == b"PAR1":
+        rows = duckdb.connect().execute("select * from read_parquet(?)", [str(path)])
+        for row in rows.fetchall():
+            yield b"\n".join(
+                cell if isinstance(cell, bytes) else str(cell).encode() for cell in row
+            )
+    elif raw[:4] == b"\x28\xb5\x2f\xfd":
+        yield zstandard.ZstdDecompressor().stream_reader(raw).read()
+
+
+def _words(asked: Sequence[str], event: str, form: str) -> list[str]:
+    words = [event if word == "EVENT" else word for word in asked]
+    if "--out" in words:
+        words[-1] += f".{form}"
+    return [*words, "-o", form]
+
+
+def test_no_piece_of_a_secret_leaves_its_file(
+    estate: Estate,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(estate.root)
+    monkeypatch.setenv("HOME", str(estate.root / "home"))
+    monkeypatch.setenv("ANSWERABLE_STORE", str(estate.root / "store"))
+    (estate.root / "out").mkdir()
+    said: list[tuple[str, str]] = []
+
+    def tell(words: Sequence[str]) -> tuple[int, str]:
+        code = main(words)
+        captured = capsys.readouterr()
+        said.append((" ".join(words), captured.out + captured.err))
+        assert code in (0, 1, 2, 3), said[-1]
+        return code, captured.out
+
+    for words in FILL:
+        tell([*words, "--debug"])
+    _, out = tell(["trace", "-o", "json", "--allow-partial"])
+    items = json.loads(out)["items"]
+    assert len(items) >= 4, out
+    for form in FORMS:
+        for asked in ASK:
+            words = _words(asked, items[0]["event_id"], form)
+            code, _ = tell(words)
+            assert code in (0, 3), said[-1]
+            tell([*words, "--debug", "--quiet"])
+
+    for command, text in said:
+        assert estate.canaries.found_in(text.encode()) == set(), command
+    files = [
+        path
+        for folder in ("store", "out")
+        for path in sorted((estate.root / folder).rglob("*"))
+        if path.is_file()
+    ]
+    assert any(path.suffix == ".parquet" for path in files)
+    for path in files:
+        for content in _contents(path):
+            assert estate.canaries.found_in(content) == set(), path
+
+
+@pytest.mark.parametrize("words", [("agents",), ("trace", "--tree"), ("where",)])
+def test_a_child_process_says_no_more(estate: Estate, words: tuple[str, ...]) -> None:
+    for given in ([*words], ["scan", "home:home", "--debug"], [*words, "-o", "json"]):
+        child = subprocess.run(
+            [sys.executable, "-X", "dev", "-m", "answerable", *given],
+            cwd=estate.root,
+            env={
+                **os.environ,
+                "HOME": str(estate.root / "home"),
+                "ANSWERABLE_STORE": str(estate.root / "child-store"),
+            },
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+        assert child.returncode in (0, 3), child.stderr
+        assert estate.canaries.found_in(child.stdout + child.stderr) == set()
+
+
+def test_a_canary_that_got_out_would_be_found(estate: Estate, tmp_path: Path) -> None:
+    value = estate.canaries.made["dsn"]
+    found = estate.canaries.found_in
+    assert found(f"password={value[12:20]}!".encode()) == {"dsn"}
+    assert found(value[:7].encode()) == set()
+    packed = tmp_path / "packed"
+    packed.write_bytes(zstandard.ZstdCompressor().compress(value.encode() * 9))
+    assert any(found(content) for content in _contents(packed))
+    table = tmp_path / "table.parquet"
+    duckdb.connect().execute(
+        f"copy (select '{value}' as v) to '{table}' (format parquet, compression zstd)"
+    )
+    assert any(found(content) for content in _contents(table))
+
+
+def test_every_command_is_among_those_asked() -> None:
+    from answerable.cli.app import app
+
+    asked = {words[0] for words in (*FILL, *ASK)}
+    # `demo` asks these commands about its own sample; `completion` reads nothing.
+    assert set(app.commands) - asked == {"demo", "completion"}
