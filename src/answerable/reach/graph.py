@@ -135,7 +135,7 @@ class Graph:
 
     def assumable(self, principal: Principal) -> list[IdentityId]:
         """List the roles whose trust could name a principal."""
-        return [role for role in self._candidates(principal) if role != principal.id]
+        return self._candidates(principal)
 
     def outsiders(self, role: IdentityId) -> tuple[Entry, ...]:
         """List who may enter a role and is neither a service nor in the snapshot."""
@@ -225,6 +225,8 @@ class Graph:
             return
         for step in self._becoming(node, principal):
             other = self.estate.principals[step.to.identity]
+            if other.identity.account != principal.identity.account:
+                continue  # IAM's calls act on the caller's own account
             for target in _edited(edit.on, other):
                 answer = self._other_version(edit, self._may(principal, edit, target))
                 if answer.formula != FALSE and not self.admin(step.to):

