@@ -60,6 +60,21 @@ def test_a_damaged_snapshot_fails_and_says_what_to_do(tmp_path: Path) -> None:
     assert document.failed
 
 
+def test_doctor_outlives_what_other_commands_end_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Store.open(tmp_path / "store", now=NOW) as store:
+        store.put_object("snapshot", b"{}", NOW)
+
+    def broken(store: Store) -> None:
+        raise RuntimeError("some engine's own words")
+
+    monkeypatch.setattr("answerable.flows.doctor.load", broken)
+    found, document = checked(tmp_path / "store")
+    assert found["snapshot"][0] is False
+    assert document.failed
+
+
 def test_a_newer_store_fails_and_says_to_upgrade(tmp_path: Path) -> None:
     with Store.open(tmp_path / "store", now=NOW):
         pass

@@ -100,6 +100,10 @@ def _kept(store: Store) -> CheckItem:
         name = load(store).name
     except AnswerableError as error:
         return _check("snapshot", False, error.message, error.hint)
+    except Exception as error:  # noqa: BLE001 - here it is named; elsewhere it ends it
+        what = f"cannot be read ({type(error).__name__})"
+        hint = "run `answerable evidence verify`: it names the first damaged record"
+        return _check("snapshot", False, what, hint)
     return _check("snapshot", True, f"{name} reads whole")
 
 
