@@ -149,6 +149,15 @@ def test_an_event_that_does_not_fit_is_named_and_nothing_of_its_batch_is_stored(
     assert store.append([make(0)], now) == Appended(1, 0, 0)
 
 
+def test_an_event_longer_than_a_journal_record_may_be_is_named(
+    store: Store, make: Make, now: int
+) -> None:
+    long = make(1, session="x" * (16 << 20))
+    with pytest.raises(UsageError, match="16 MiB"):
+        store.append([long], now)
+    assert stored(store) == []
+
+
 def test_an_empty_batch_makes_no_journal(store: Store, now: int) -> None:
     assert store.append([], now) == Appended(0, 0, 0)
     assert list(store.layout.journal.iterdir()) == []

@@ -30,7 +30,7 @@ def reached(step: str) -> None:
         _hook(step)
 
 
-_HINTS = {
+HINTS = {
     errno.ENOSPC: "free some space and run it again: nothing acknowledged is lost",
     errno.EDQUOT: "free some space and run it again: nothing acknowledged is lost",
     errno.EROFS: "the file system is read-only: name another store with --store",
@@ -48,7 +48,7 @@ def refused(what: str, path: Path) -> Iterator[None]:
         why = os.strerror(error.errno) if error.errno else str(error)
         raise EnvironmentRefused(
             f"cannot {what} {path}: {why}",
-            _HINTS.get(
+            HINTS.get(
                 error.errno or 0, "see that the store is whole: answerable doctor"
             ),
         ) from error

@@ -1,10 +1,13 @@
 """DuckDB, locked down: memory and folders bounded, no extensions, no network."""
 
+import errno
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from answerable.model.errors import EnvironmentRefused
+from answerable.store.disk import HINTS
 
 MEMORY = "384MB"
 
@@ -58,9 +61,12 @@ class Engine:
             result = self.connection.execute(query, list(parameters))
             return result.fetchall() if result.description else []
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
+            said = str(error).splitlines()[0]
+            hint = "see that the store is whole: answerable evidence verify"
+            if (full := os.strerror(errno.ENOSPC)) in said:
+                said, hint = full, HINTS[errno.ENOSPC]
             raise EnvironmentRefused(
-                f"the query engine was refused: {str(error).splitlines()[0]}",
-                "see that the store is whole: answerable evidence verify",
+                f"the query engine was refused: {said}", hint
             ) from error
 
     def load_records(self, name: str, records: Sequence[bytes]) -> None:

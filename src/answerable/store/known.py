@@ -8,7 +8,6 @@ from answerable.evidence.records import JournalSealed, Manifest
 from answerable.model.event import AuditEvent
 from answerable.store import journals
 from answerable.store.engine import Engine, quoted
-from answerable.store.keys import Keys
 from answerable.store.layout import Layout
 from answerable.store.log import Log
 from answerable.store.segments import DAY_NS, day_name
@@ -24,8 +23,8 @@ class Known:
     duplicate, another record under the same id is a conflict.
     """
 
-    def __init__(self, layout: Layout, keys: Keys, log: Log) -> None:
-        self._layout, self._keys, self._log = layout, keys, log
+    def __init__(self, layout: Layout, log: Log) -> None:
+        self._layout, self._log = layout, log
         self._days: dict[int, set[bytes]] = {}
         self._segments: set[str] = set()
         self._tails: dict[str, dict[bytes, tuple[bytes, ...]]] = {}
@@ -133,12 +132,12 @@ class Known:
             size = self._layout.journal_file(name).stat().st_size
             if size == self._sizes.get(name) and name in self._tails:
                 return
-            journal = journals.load(self._layout, self._keys, name)
+            records = journals.tail(self._layout, name)
         except FileNotFoundError:
             return
         self._sizes[name] = size
         tail: dict[bytes, tuple[bytes, ...]] = {}
-        for record in journal.records:
+        for record in records:
             event = decode(record)
             tail[event.event_id] = (*tail.get(event.event_id, ()), event.raw_sha256)
         self._tails[name] = tail

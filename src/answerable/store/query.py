@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from answerable.evidence import journal as frames
 from answerable.evidence.records import JournalSealed, Manifest
 from answerable.model.errors import UsageError
 from answerable.store import journals
 from answerable.store.columns import NAMES, from_canonical, readable
 from answerable.store.engine import Engine, quoted
-from answerable.store.keys import Keys
 from answerable.store.layout import Layout
 from answerable.store.log import Log
 from answerable.store.tables import NamedTable, quoted_name, register
@@ -19,8 +17,8 @@ SEALED = "events_raw"
 class Query:
     """A trusted connection with a view `events` that is kept up to date."""
 
-    def __init__(self, layout: Layout, keys: Keys, log: Log) -> None:
-        self._layout, self._keys, self._log = layout, keys, log
+    def __init__(self, layout: Layout, log: Log) -> None:
+        self._layout, self._log = layout, log
         self._engine: Engine | None = None
         self._state: object = None
 
@@ -71,7 +69,7 @@ class Query:
                     "or another kind)",
                     "the store is never changed through sql",
                 )
-            _prepare(engine, self._layout, self._keys, self._log, SEALED)
+            _prepare(engine, self._layout, self._log, SEALED)
             engine.run(f"CREATE VIEW events AS SELECT {readable()} FROM {SEALED}")  # noqa: S608
             for name, table in tables.items():
                 register(engine, name, table)
@@ -96,7 +94,7 @@ class Query:
             self._engine = Engine(self._layout.segments)
             self._state = None
         if state != self._state:
-            _prepare(self._engine, self._layout, self._keys, self._log, "events")
+            _prepare(self._engine, self._layout, self._log, "events")
             self._state = state
         return self._engine
 
@@ -110,10 +108,10 @@ class Query:
         return self._log.checkpoint(), tails
 
 
-def _prepare(engine: Engine, layout: Layout, keys: Keys, log: Log, view: str) -> None:
+def _prepare(engine: Engine, layout: Layout, log: Log, view: str) -> None:
     """Point a view at the segments, and copy the journals' tails beside them."""
     # Journals first: one that is sealed meanwhile is then found in the log.
-    tails = _tails(layout, keys)
+    tails = _tails(layout)
     entries = log.entries()
     sealed = {entry.journal for entry in entries if isinstance(entry, JournalSealed)}
     records = [r for name, tail in tails.items() if name not in sealed for r in tail]
@@ -136,19 +134,11 @@ def _prepare(engine: Engine, layout: Layout, keys: Keys, log: Log, view: str) ->
     engine.run(f"CREATE OR REPLACE VIEW {view} AS {' UNION ALL '.join(parts)}")
 
 
-def _tails(layout: Layout, keys: Keys) -> dict[str, list[bytes]]:
+def _tails(layout: Layout) -> dict[str, list[bytes]]:
     tails: dict[str, list[bytes]] = {}
     for name in journals.names(layout):
         try:
-            tails[name] = journals.load(layout, keys, name).records
+            tails[name] = journals.tail(layout, name)
         except FileNotFoundError:
             continue
     return tails
-
-
-def pending(layout: Layout, keys: Keys, name: str) -> frames.Journal | None:
-    """Read a journal if it is still there."""
-    try:
-        return journals.load(layout, keys, name)
-    except FileNotFoundError:
-        return None

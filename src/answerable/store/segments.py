@@ -17,6 +17,7 @@ from answerable.evidence.records import (
 from answerable.model.errors import EnvironmentRefused
 from answerable.store.columns import NAMES, from_canonical
 from answerable.store.disk import (
+    FILE_MODE,
     make_folder,
     reached,
     refused,
@@ -173,16 +174,22 @@ def _write(
     beside = file.with_name(f".{file.name}.new")
     reached("segment-begin")
     with refused("write", file):
-        reached("segment-parquet-write")
-        engine.run(
-            f"COPY (SELECT {NAMES} FROM segment) TO {quoted(str(beside.absolute()))} "  # noqa: S608
-            f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})"
-        )
-        beside.chmod(0o600)
-        sync_file(beside)
-        digest = hashlib.sha256(beside.read_bytes()).hexdigest()
-        beside.replace(file)
-        sync_folder(file.parent)
+        try:
+            reached("segment-parquet-write")
+            engine.run(
+                f"COPY (SELECT {NAMES} FROM segment) "  # noqa: S608 - our own names
+                f"TO {quoted(str(beside.absolute()))} "
+                f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})"
+            )
+            beside.chmod(FILE_MODE)
+            sync_file(beside)
+            digest = hashlib.sha256(beside.read_bytes()).hexdigest()
+            beside.replace(file)
+            sync_folder(file.parent)
+        except BaseException:
+            # A full disk needs every byte back.
+            beside.unlink(missing_ok=True)
+            raise
     reached("segment-parquet")
     packed = b"".join(leaves)
     write_file(layout.segment_file(date, segment, ".leaves"), packed)

@@ -1,6 +1,5 @@
 """The store: append, seal, ask; objects and keys. One instance per process and thread."""
 
-import contextlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from types import TracebackType
 import msgspec
 
 from answerable.evidence.canonical import encode_stored
+from answerable.evidence.journal import LONGEST
 from answerable.evidence.records import (
     Entry,
     JournalOpened,
@@ -67,8 +67,8 @@ class Store:
         self.layout = layout
         self.keys = Keys(layout)
         self.log = Log(layout, self.keys)
-        self._query = Query(layout, self.keys, self.log)
-        self._known = Known(layout, self.keys, self.log)
+        self._query = Query(layout, self.log)
+        self._known = Known(layout, self.log)
         self._writer: journals.Writer | None = None
         self._objects = Objects(layout, self.log)
         self._sealer = Sealer(layout.root)
@@ -313,16 +313,18 @@ class Store:
 
 
 def _canonical(event: AuditEvent, now: int, salt: bytes) -> bytes:
-    with contextlib.suppress(UnicodeEncodeError):
+    try:
         try:
-            return encode_stored(event, now, salt)
+            record = encode_stored(event, now, salt)
         except UnicodeEncodeError:
-            raise
-        except ValueError as error:
-            raise UsageError(
-                f"event {event.event_id.hex()} cannot be stored: {error}"
-            ) from error
-    return encode_stored(_scalar(event), now, salt)
+            record = encode_stored(_scalar(event), now, salt)
+        if len(record) > LONGEST:
+            raise ValueError("it is longer than 16 MiB")
+    except ValueError as error:
+        raise UsageError(
+            f"event {event.event_id.hex()} cannot be stored: {error}"
+        ) from error
+    return record
 
 
 def _scalar(event: AuditEvent) -> AuditEvent:
