@@ -13,6 +13,7 @@ from answerable.cli.app import app
 from answerable.cli.look.text import safe
 from answerable.cli.refusals import FINE, Refusal, refusal_of, trail_of
 from answerable.cli.settings import Settings
+from answerable.model.errors import UsageError
 
 _COMPLETE = "_ANSWERABLE_COMPLETE"
 
@@ -45,6 +46,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str], settings: Settings) -> int:
+    for word in words:
+        if not word.isascii() and any(
+            "\ud800" <= letter <= "\udfff" for letter in word
+        ):
+            raise UsageError(
+                f"not UTF-8 (got {word[:80]!r})",
+                "name the folder it lies in, or rename it",
+            )
     try:
         with app.make_context("answerable", words, obj=settings) as context:
             app.invoke(context)
