@@ -215,9 +215,7 @@ class Graph:
 
     def _widen(self, node: Node, principal: Principal, edit: Edit) -> Iterator[Edge]:
         """Edit a policy of the principal itself, or of one it can become."""
-        if self.admin(node):
-            return
-        if node.extra != "*":
+        if node.extra != "*" and not self.admin(node):
             for target in _edited(edit.on, principal):
                 answer = self._other_version(edit, self._may(principal, edit, target))
                 yield from _edge(Node(node.identity, "*"), edit.action, answer)
