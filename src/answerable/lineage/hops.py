@@ -133,7 +133,12 @@ def agent_hops(path: Path, uses: Uses, parents: Mapping[str, str]) -> AgentHops:
 
 
 def _no_agent(path: Path) -> str:
-    named = path.steps[0].credential or path.steps[0].identity or "this call"
+    """Name what a configuration could hold: the lasting key at the origin, if any."""
+    origin, acting = path.steps[-1], path.steps[0]
+    named = origin.credential if lasting(origin.credential) else ""
+    if not named and not is_service(origin.identity):
+        named = origin.identity
+    named = named or acting.identity or acting.credential or "this call"
     return f"an agent configuration that uses {named} (scan its home or repository)"
 
 

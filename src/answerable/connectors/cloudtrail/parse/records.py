@@ -189,6 +189,8 @@ def _digest(raw: bytes) -> bytes:
 def _touched(
     record: Record, action: str, caller: Caller, brought: Outcomes
 ) -> list[str]:
+    if brought.created or brought.deleted:
+        return [brought.created or brought.deleted]
     found = stated(record.resources)
     if not found and record.request_parameters != NULL:
         found = derived(
@@ -197,9 +199,6 @@ def _touched(
             record.recipient_account_id or caller.account,
             members(record.request_parameters),
         )
-    if not found:
-        ends = brought.created or brought.deleted
-        return [ends] if ends else []
     return found
 
 

@@ -84,6 +84,7 @@ class Splitter:
         self._tried = -1
         self._refused = 0
         self._records = 0
+        self._begun = False
         self.problem = ""
         self._steps: dict[_Mode, Callable[[list[Piece], bool], bool]] = {
             _Mode.TOP: self._top,
@@ -113,7 +114,7 @@ class Splitter:
             return pieces
         if self._mode in (_Mode.LIST, _Mode.REST, _Mode.DROP) and not self.problem:
             self.problem = "the file ends inside its list of records"
-        if not self._records and not self._refused and not self._base + self._at:
+        if not self._begun:
             self.problem = "the file is empty"
         return pieces
 
@@ -143,6 +144,7 @@ class Splitter:
         left = len(self._buffer) - self._at
         if not left or (left < _LOOK and not final):
             return False
+        self._begun = True
         first = self._buffer[self._at]
         if first == 0x5B:
             self._at += 1
