@@ -1,7 +1,7 @@
 """A bar is drawn on a terminal, and nowhere else."""
 
 import io
-import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,7 +18,7 @@ class _Terminal(io.StringIO):
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> _Terminal:
     stream = _Terminal()
-    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=stream))
     monkeypatch.setattr(progress, "_PAUSE", 0.0)
     monkeypatch.setenv("COLUMNS", "60")
     return stream
@@ -43,7 +43,7 @@ def test_nothing_is_drawn_where_nobody_looks(
 ) -> None:
     with progress.bar(Settings(quiet=True)) as draw:
         assert draw is no_progress
-    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=io.StringIO()))
     with progress.bar(Settings()) as draw:
         assert draw is no_progress
     assert terminal.getvalue() == ""

@@ -8,7 +8,6 @@ from shutil import get_terminal_size
 
 from answerable.cli.look.text import clip, safe
 from answerable.cli.settings import Settings
-from answerable.model.connector import no_progress
 
 # Redrawing more often than the eye sees costs time and gains nothing.
 _PAUSE = 0.1
@@ -24,6 +23,8 @@ def bar(settings: Settings) -> Iterator[Callable[[int, int, str], None]]:
     leaves no trace on it afterwards.
     """
     if settings.quiet or not sys.stderr.isatty():
+        from answerable.model.connector import no_progress
+
         yield no_progress
         return
     drawn = [0.0]
