@@ -84,3 +84,18 @@ def test_a_command_or_option_left_out_of_the_page_is_noticed(page: str):
     can = COMMANDS["answerable can"]
     assert undocumented_options(gone, "answerable can", can) == ["--expect"]
     assert section_of(page, "answerable cant") == ""
+
+
+def test_the_sources_named_are_the_ones_there_are(page: str):
+    from answerable.connectors import table
+
+    for verb, gives in (("scan", table.INVENTORY), ("ingest", table.EVENTS)):
+        name = f"answerable {verb}"
+        specs = [each.spec for each in table.CONNECTORS]
+        there = {spec.name for spec in specs if spec.gives == gives}
+        told = set(re.findall(r"(?m)^ *([a-z-]+):[A-Z]", COMMANDS[name].help or ""))
+        assert told in (there, set()), f"{name} --help"
+        text = section_of(page, name)
+        assert all(f"`{source}" in text for source in there), "docs/cli.md"
+        rows = set(re.findall(r"(?m)^\| `([a-z-]+):", text))
+        assert rows in (there, set()), "docs/cli.md"
