@@ -1,6 +1,6 @@
 """Laws of the join: the order of syncs never matters, and saying it twice adds nothing."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.inventory import join
@@ -146,6 +146,7 @@ def syncs(draw: st.DrawFn) -> tuple[str, Sync]:
 many = st.lists(syncs(), max_size=4)
 
 
+@settings(max_examples=60)
 @given(many.flatmap(lambda found: st.tuples(st.just(found), st.permutations(found))))
 def test_the_order_of_syncs_never_matters(
     both: tuple[list[tuple[str, Sync]], list[tuple[str, Sync]]],
@@ -154,6 +155,7 @@ def test_the_order_of_syncs_never_matters(
     assert join(mixed, now=NOW) == join(found, now=NOW)
 
 
+@settings(max_examples=60)
 @given(many)
 def test_the_same_syncs_twice_are_the_same_inventory(
     found: list[tuple[str, Sync]],
@@ -161,6 +163,7 @@ def test_the_same_syncs_twice_are_the_same_inventory(
     assert join([*found, *found], now=NOW) == join(found, now=NOW)
 
 
+@settings(max_examples=60)
 @given(many)
 def test_merging_what_was_merged_changes_nothing(found: list[tuple[str, Sync]]) -> None:
     once = merge(ordered(found))
@@ -168,6 +171,7 @@ def test_merging_what_was_merged_changes_nothing(found: list[tuple[str, Sync]]) 
     assert merge([again]) == once
 
 
+@settings(max_examples=60)
 @given(many)
 def test_every_subject_has_an_owner_state_and_a_score_in_bounds(
     found: list[tuple[str, Sync]],
@@ -183,6 +187,7 @@ def test_every_subject_has_an_owner_state_and_a_score_in_bounds(
         assert named <= set(inventory.persons)
 
 
+@settings(max_examples=60)
 @given(many)
 def test_no_sighting_of_a_credential_is_lost(found: list[tuple[str, Sync]]) -> None:
     inventory = join(found, now=NOW)
