@@ -7,6 +7,7 @@ and are removed at the end unless `keep` names one.
 
 import contextlib
 import io
+import json
 import os
 import shutil
 import sys
@@ -14,10 +15,11 @@ import tempfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
-from answerable.cli.sample import write_estate
+from answerable.cli.sample import trail, write_estate
 from answerable.cli.sample.account import (
     ACCOUNT,
     CI_DEPLOY,
@@ -25,13 +27,19 @@ from answerable.cli.sample.account import (
     DELETED_ROLE,
     REPORT_KEY,
 )
+from answerable.connectors.cloudtrail.parse.records import read_record
 from answerable.model.errors import EnvironmentRefused
+from answerable.model.event import AuditEvent
+from answerable.model.written import WrittenBy
 
 Main = Callable[[Sequence[str]], int]
 
 _OBJECTS = f"{CUSTOMER_BUCKET}/*"
 _ACCOUNT = f"arn:aws:iam::{ACCOUNT}"
 _WIDTH = 80
+# Stands for the id of the event that made the role; it changes with the moment.
+_MADE = "EVENT"
+_BUNDLE = "role-made.bundle"
 STORE = "store"
 COPY = "copy"
 
@@ -165,6 +173,14 @@ CHAPTERS = (
                 "Walk every record, every segment and the signed log.",
                 ("evidence", "verify"),
             ),
+            Step(
+                "Hand out the record of the role's making, with its proof.",
+                ("evidence", "bundle", _MADE, "--out", _BUNDLE),
+            ),
+            Step(
+                "Whoever has the public key checks it, with no store at all.",
+                ("evidence", "verify", _BUNDLE, "--key", f"{STORE}/keys/log.pub"),
+            ),
         ),
     ),
     Chapter(
@@ -251,7 +267,7 @@ def _run(step: Step, main: Main) -> bool:
     return code == step.ends
 
 
-def _tell(chapters: Sequence[Chapter], main: Main) -> bool:
+def _tell(chapters: Sequence[Chapter], main: Main, made: str) -> bool:
     held = True
     for number, chapter in enumerate(chapters, 1):
         _say(f"{number}. {chapter.title}")
@@ -260,8 +276,20 @@ def _tell(chapters: Sequence[Chapter], main: Main) -> bool:
             _say(chapter.before())
             _say()
         for step in chapter.steps:
-            held = _run(step, main) and held
+            words = tuple(made if word == _MADE else word for word in step.command)
+            held = _run(replace(step, command=words), main) and held
     return held
+
+
+def _made(now_ns: int) -> str:
+    """Give the id of the event that made the role, as ingest will give it."""
+    now = datetime.fromtimestamp(now_ns // 1_000_000_000, UTC)
+    for _, record in trail.records(now):
+        if record["eventName"] == "CreateRole":
+            read = read_record(json.dumps(record).encode(), WrittenBy.PLATFORM)
+            if isinstance(read, AuditEvent):
+                return read.event_id.hex()
+    return _MADE
 
 
 def run(main: Main, keep: Path | None = None) -> int:
@@ -278,8 +306,9 @@ def run(main: Main, keep: Path | None = None) -> int:
     with _folder(keep) as folder, contextlib.chdir(folder), _own_store():
         _say("A sample estate, written just now; nothing in it is real.")
         _say()
-        write_estate(Path(), time.time_ns())
-        held = _tell(CHAPTERS, main)
+        now = time.time_ns()
+        write_estate(Path(), now)
+        held = _tell(CHAPTERS, main, _made(now))
     took = time.monotonic() - started
     _say(f"That was the whole chain, in {took:.0f} s. On your own machine, try:")
     _say()
