@@ -27,7 +27,7 @@ class Sealer:
 
     def start(self, journal: str, now: int) -> bool:
         """Start sealing a closed journal; False where that is not possible."""
-        process = self._process or self._spawn()
+        process = self._process = self._process or self._spawn()
         if process is None or process.stdin is None:
             return False
         try:
@@ -36,7 +36,7 @@ class Sealer:
         except OSError:
             self.close()
             return False
-        self._process, self._busy = process, True
+        self._busy = True
         return True
 
     def wait(self) -> bool:
