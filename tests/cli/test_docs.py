@@ -1,6 +1,8 @@
 """The page a user scripts against names everything there is, and what it shows runs."""
 
+import contextlib
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_type_hints, is_typeddict
@@ -10,6 +12,13 @@ import pytest
 
 from answerable.cli.app import app
 from answerable.model import document as shapes
+from answerable.model.errors import UsageError
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [
+    str(path.relative_to(ROOT))
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+]
 
 
 def commands(
@@ -99,3 +108,49 @@ def test_the_sources_named_are_the_ones_there_are(page: str):
         assert all(f"`{source}" in text for source in there), "docs/cli.md"
         rows = set(re.findall(r"(?m)^\| `([a-z-]+):", text))
         assert rows in (there, set()), "docs/cli.md"
+
+
+def shown_commands(text: str) -> list[str]:
+    """Every command in a block of a page."""
+    found = []
+    for language, block in re.findall(r"(?ms)^```(\w*)\n(.*?)^```", text):
+        if language in ("sh", "console", "", "text"):
+            for line in block.splitlines():
+                if language in ("", "text") and not line.startswith("$ "):
+                    continue
+                bare = line.strip().removeprefix("$ ").removeprefix(".venv/bin/")
+                if bare.startswith("answerable "):
+                    found.append(bare.partition("   #")[0].partition(" | ")[0])
+    return found
+
+
+def parses(shown: str) -> None:
+    """Parse a command as the command line would, and run nothing."""
+    words = shlex.split(shown, comments=True)[1:]
+    command: click.Command = app
+    with contextlib.suppress(click.exceptions.Exit):
+        context = app.make_context("answerable", words)
+        while isinstance(command, click.Group):
+            rest = [*context._protected_args, *context.args]
+            if not rest:
+                return
+            name, found, words = command.resolve_command(context, rest)
+            assert found is not None
+            command = found
+            context = command.make_context(name, words, parent=context)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_command_shown_on_a_page_parses(root: Path, name: str):
+    for shown in shown_commands((root / name).read_text(encoding="utf-8")):
+        try:
+            parses(shown)
+        except (click.UsageError, UsageError) as error:
+            pytest.fail(f"{name}: {shown}: {error}")
+
+
+@pytest.mark.parametrize("shown", ["answerable scna", "answerable can a b c --wat"])
+def test_a_shown_command_that_does_not_exist_is_noticed(shown: str):
+    assert shown_commands(f"```sh\n{shown}   # why\n```\n") == [shown]
+    with pytest.raises(click.UsageError):
+        parses(shown)

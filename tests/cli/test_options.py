@@ -1,5 +1,6 @@
 """Shared options stand before or after a command; the store is never the cwd."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,11 @@ def test_the_first_run_shows_three_commands_and_an_empty_store_names_the_next(
         assert "answerable scan" in run(kind).out
     flows.answers["trace"] = Document("trace", [], empty)
     assert "answerable ingest" in run("trace").out
+    scanned = replace(
+        flows.flow("agents")(), kind="trace", items=[], next="answerable trace -h"
+    )
+    flows.answers["trace"] = scanned
+    assert "no event fits: try answerable trace -h" in run("trace").out
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from answerable.cli.look import chains, inventory, permissions, plain, tree
 from answerable.cli.look.coverage import coverage_line
 from answerable.cli.look.screen import Screen
+from answerable.cli.look.text import safe
 from answerable.model.document import Document
 
 View = Callable[[Document, Screen, int], Iterator[str]]
@@ -66,10 +67,13 @@ def render(
 
 
 def _empty(document: Document) -> Iterator[str]:
+    """Say that there is nothing, and what would fill it."""
     scanned = bool(document.coverage["sources"])
     what, fill = EMPTY.get(document.kind, ("", ""))
     if not what:
         what = f"no {document.kind} found" if scanned else f"no {document.kind} yet"
-    if not fill and not scanned:
+    if document.next and scanned:
+        fill = f"try {safe(document.next)}"
+    elif not fill and not scanned:
         fill = _UNSCANNED
     yield f"{what}: {fill}" if fill else what
