@@ -123,7 +123,7 @@ def test_the_first_run_shows_three_commands_and_an_empty_store_names_the_next(
     flows.answers["trace"] = Document("trace", [], empty)
     assert "answerable ingest" in run("trace").out
     scanned = replace(
-        flows.flow("agents")(), kind="trace", items=[], next="answerable trace -h"
+        flows.flow("scan")(), kind="trace", items=[], next="answerable trace -h"
     )
     flows.answers["trace"] = scanned
     assert "no event fits: try answerable trace -h" in run("trace").out
