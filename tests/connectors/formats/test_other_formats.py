@@ -36,7 +36,10 @@ HOSTILE = {
     ),
     "yaml merges": (
         Format.YAML,
-        "a: &a {x: 1}\n" + "".join(f"b{n}: {{<<: *a}}\n" for n in range(20_000)),
+        "a: &a {"
+        + ", ".join(f"k{n}: 1" for n in range(20_000))
+        + "}\n"
+        + "".join(f"b{n}: {{<<: *a}}\n" for n in range(20_000)),
     ),
     "front matter": (Format.FRONT_MATTER, "---\n" + "- " * 400_000 + "\n---\n"),
 }
@@ -76,6 +79,12 @@ def test_line_formats_never_raise(text: str) -> None:
 def test_toml_becomes_the_same_tree_as_json() -> None:
     raw = parse_toml('a = 1\nd = 2026-11-24\n[b."c.d"]\nx = ["y", true]\n')
     assert raw == {"a": 1, "d": "2026-11-24", "b": {"c.d": {"x": ["y", True]}}}
+
+
+@pytest.mark.parametrize("name", ["yaml laughs", "yaml merges"])
+def test_yaml_that_grows_is_refused(name: str) -> None:
+    with pytest.raises(ParseError, match="values"):
+        parse_yaml(HOSTILE[name][1])
 
 
 def test_yaml_keeps_on_and_numbers_as_text_and_takes_the_core_booleans() -> None:

@@ -155,6 +155,7 @@ def test_a_hint_is_four_characters_of_a_long_value_and_none_of_a_short_one(
         (Format.TOML, 'a = "CNRYsecretsecret'),
         (Format.TOML, "CNRYsecretsecret = 1\nCNRYsecretsecret = 2\n"),
         (Format.TOML, 'a = CNRYsecretsecret"'),
+        (Format.TOML, "[CNRYsecretsecret]\n[CNRYsecretsecret]\n"),
         (Format.YAML, "a: 'CNRYsecretsecret"),
         (Format.YAML, "a: b\n CNRYsecretsecret: [c"),
         (Format.YAML, "a: *CNRYsecretsecret\nb: ["),

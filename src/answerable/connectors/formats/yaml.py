@@ -1,8 +1,8 @@
 """YAML as data: composed here from parser events, so that nothing is constructed.
 
 Scalars stay texts apart from the YAML 1.2 core booleans and null (so the workflow key
-`on` stays `on`, and a version is not a number). Aliases are followed by reference and
-counted at their expanded size; tags are ignored.
+`on` stays `on`, and a version is not a number). Aliases are followed by reference, and
+counted expanded by `check_bounds`; merges are copies and counted here; tags are ignored.
 """
 
 from dataclasses import dataclass, field
@@ -69,7 +69,6 @@ class _Open:
 
     into: dict[str, Raw] | list[Raw]
     anchor: str | None
-    size: int = 1
     key: str | None = None
     doubled: list[str] = field(default_factory=list)
     merged: list[Raw] = field(default_factory=list)
@@ -81,7 +80,7 @@ class _Composer:
 
     root: Raw = None
     stack: list[_Open] = field(default_factory=list)
-    anchors: dict[str, tuple[Raw, int]] = field(default_factory=dict)
+    anchors: dict[str, Raw] = field(default_factory=dict)
     total: int = 0
 
     def take(self, event: yaml.Event) -> None:
@@ -89,8 +88,7 @@ class _Composer:
         if isinstance(event, yaml.ScalarEvent):
             self._scalar(event)
         elif isinstance(event, yaml.AliasEvent):
-            value, size = self.anchors.get(event.anchor or "", (None, 1))
-            self._place(value, size)
+            self._place(self.anchors.get(event.anchor or ""))
         elif isinstance(event, yaml.MappingStartEvent):
             self._open(_Open({}, event.anchor))
         elif isinstance(event, yaml.SequenceStartEvent):
@@ -105,8 +103,8 @@ class _Composer:
         if event.implicit[0] and not key_is_next:
             value = _PLAIN.get(event.value, event.value)
         if event.anchor:
-            self.anchors[event.anchor] = (value, 1)
-        self._place(value, 1)
+            self.anchors[event.anchor] = value
+        self._place(value)
 
     def _open(self, new: _Open) -> None:
         if len(self.stack) >= DEPTH_LIMIT:
@@ -119,24 +117,27 @@ class _Composer:
         if isinstance(made, dict):
             for base in done.merged:
                 if isinstance(base, dict):
+                    self._count(len(base))
                     made = {**base, **made}
             if done.doubled:
                 doubled = Doubled(made)
                 doubled.names = tuple(dict.fromkeys(done.doubled))
                 made = doubled
         if done.anchor:
-            self.anchors[done.anchor] = (made, done.size)
-        self._place(made, done.size)
+            self.anchors[done.anchor] = made
+        self._place(made)
 
-    def _place(self, value: Raw, size: int) -> None:
-        self.total += 1
-        if size > NODE_LIMIT or self.total > NODE_LIMIT:
-            raise ParseError(f"more than {NODE_LIMIT} values with its aliases")
+    def _count(self, values: int) -> None:
+        self.total += values
+        if self.total > NODE_LIMIT:
+            raise ParseError(f"more than {NODE_LIMIT} values")
+
+    def _place(self, value: Raw) -> None:
+        self._count(1)
         if not self.stack:
             self.root = value
             return
         top = self.stack[-1]
-        top.size += size
         if isinstance(top.into, list):
             top.into.append(value)
         elif top.key is None:
