@@ -135,7 +135,8 @@ def wrap(text: str, cells: int, indent: str = "") -> list[str]:
         if width(candidate.rstrip()) <= cells:
             line = candidate
             continue
-        if line.strip():
+        # What fits on no line starts where it stands and is broken at the edge.
+        if line.strip() and width(indent + word.lstrip()) <= cells:
             lines.append(line.rstrip())
             line = indent + word.lstrip()
         else:
