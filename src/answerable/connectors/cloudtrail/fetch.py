@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from answerable.connectors.cloudtrail.apart import read_apart
 from answerable.connectors.cloudtrail.open import Found, Source, UnreadableError, find
-from answerable.connectors.cloudtrail.parse.records import Refused, read_record
+from answerable.connectors.cloudtrail.parse.records import Make, Refused, read_record
 from answerable.connectors.cloudtrail.parse.redact import redacted
 from answerable.connectors.cloudtrail.parse.split import Piece, Splitter
 from answerable.connectors.cloudtrail.spec import SPEC
@@ -40,13 +40,21 @@ def read(location: str, context: EventContext) -> Iterator[EventBatch]:
     return read_here(found, context)
 
 
-def read_here(found: Found, context: EventContext) -> Iterator[EventBatch]:
-    """Yield the records of the files found, in this process."""
+def read_here(
+    found: Found, context: EventContext, make: Make = AuditEvent
+) -> Iterator[EventBatch]:
+    """Yield the records of the files found, in this process.
+
+    Args:
+        found: Files.
+        context: Limits.
+        make: What makes an event of its fields.
+    """
     done = 0
     if found.problems or found.skipped:
         yield EventBatch("", (), (), 0, found.total, found.problems, found.skipped)
     for place in found.files:
-        reader = _File(place, context)
+        reader = _File(place, context, make)
         for batch in reader.batches():
             yield EventBatch(
                 place,
@@ -63,8 +71,9 @@ def read_here(found: Found, context: EventContext) -> Iterator[EventBatch]:
 class _File:
     """One file on its way to batches."""
 
-    def __init__(self, place: str, context: EventContext) -> None:
+    def __init__(self, place: str, context: EventContext, make: Make) -> None:
         self._place = place
+        self._make = make
         self._limits = context.limits
         self.source = Source(place, context.limits.file_bytes)
         self._events: list[AuditEvent] = []
@@ -96,7 +105,7 @@ class _File:
             if piece.why:
                 self._refuse(piece, piece.why)
                 continue
-            read = read_record(piece.raw, SPEC.written_by)
+            read = read_record(piece.raw, SPEC.written_by, self._make)
             if not isinstance(read, Refused):
                 self._events.append(read)
             elif read.skipped:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -81,20 +82,24 @@ class Refused:
 Outcomed = AuditEvent | Refused
 
 
-def read_record(raw: bytes, written_by: WrittenBy) -> Outcomed:
+Make = Callable[..., AuditEvent]
+
+
+def read_record(raw: bytes, written_by: WrittenBy, make: Make = AuditEvent) -> Outcomed:
     """Parse one record.
 
     Args:
         raw: Its bytes: the record itself, or one carried as text inside another.
         written_by: Class of the connector instance.
+        make: What makes an event of its fields.
     """
     try:
         record = _RECORD.decode(raw) if raw[:1] != b"[" else Record()
     except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
         return Refused(_why(refusal))
     if record.event_name and record.event_time and record.event_source:
-        return _event(raw, record, written_by)
-    return _unwrapped(raw, record, written_by)
+        return _event(raw, record, written_by, make)
+    return _unwrapped(raw, record, written_by, make)
 
 
 def _why(refusal: Exception) -> str:
@@ -106,7 +111,9 @@ def _why(refusal: Exception) -> str:
     return "not JSON"
 
 
-def _unwrapped(raw: bytes, outer: Record, written_by: WrittenBy) -> Outcomed:
+def _unwrapped(
+    raw: bytes, outer: Record, written_by: WrittenBy, make: Make
+) -> Outcomed:
     try:
         around = _ROW.decode(raw) if raw[:1] == b"[" else _WRAPPED.decode(raw)
         if isinstance(around, list):  # a Lake answer: one object per column
@@ -121,7 +128,7 @@ def _unwrapped(raw: bytes, outer: Record, written_by: WrittenBy) -> Outcomed:
     if around.insight_details != NULL:
         return Refused("a CloudTrail Insights event, no call", skipped=True)
     if record.event_name and record.event_time and record.event_source:
-        return _event(inner, record, written_by)
+        return _event(inner, record, written_by, make)
     needed = {
         "eventTime": record.event_time,
         "eventSource": record.event_source,
@@ -131,7 +138,7 @@ def _unwrapped(raw: bytes, outer: Record, written_by: WrittenBy) -> Outcomed:
     return Refused(f"not a CloudTrail record: it lacks {lacks}")
 
 
-def _event(raw: bytes, record: Record, written_by: WrittenBy) -> Outcomed:
+def _event(raw: bytes, record: Record, written_by: WrittenBy, make: Make) -> Outcomed:
     try:
         when = instant(record.event_time or "")
     except ValueError:
@@ -149,7 +156,7 @@ def _event(raw: bytes, record: Record, written_by: WrittenBy) -> Outcomed:
     touched = _touched(record, action, caller, brought)
     scope = record.recipient_account_id or caller.account
     native = record.event_id.encode() if record.event_id else raw
-    return AuditEvent(
+    return make(
         event_id=event_id(when, SOURCE, scope, native),
         event_time=when,
         source=SOURCE,
