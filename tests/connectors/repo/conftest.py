@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import shutil
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,12 @@ def context() -> SyncContext:
 
 
 @pytest.fixture(scope="session")
-def shop(root: Path) -> Path:
-    return root / "tests" / "data" / "repo" / "shop"
+def shop(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy outside every home: a checkout in one would belong to its person."""
+    return shutil.copytree(
+        root / "tests" / "data" / "repo" / "shop",
+        tmp_path_factory.mktemp("projects") / "shop",
+    )
 
 
 @pytest.fixture(scope="session")

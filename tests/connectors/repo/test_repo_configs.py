@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from answerable.connectors.formats.clients import PROJECT_FILES, project_file
+from answerable.connectors.home.fetch import sync as sync_home
 from answerable.connectors.repo.fetch import sync, where
 from answerable.model.connector import SyncContext
 from answerable.model.sighting import Sync
@@ -74,12 +75,43 @@ def test_an_environment_file_that_is_named_is_read_and_is_the_place(
     assert [item.place for item in found] == [f"{shop}/.env#/DOCS_TOKEN"]
 
 
-def test_a_project_belongs_to_no_host_account(synced: Sync) -> None:
+def test_a_project_in_a_home_runs_as_the_person_whose_home_it_is(
+    tmp_path: Path, context: SyncContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "ana"
+    project = home / "work" / "shop"
+    project.mkdir(parents=True)
+    (project / ".mcp.json").write_text(
+        '{"mcpServers": {"a": {"command": "a", "env": {"AWS_PROFILE": "deployer"}}}}'
+    )
+    (home / ".aws").mkdir()
+    (home / ".aws" / "config").write_text(
+        "[profile deployer]\nrole_arn = arn:aws:iam::123456789012:role/deployer\n"
+    )
+    monkeypatch.setenv("HOME", str(home))
+    done = sync(str(project), context)
+    assert [agent.scope for agent in done.facts.agents] == [f"home:{home}"]
+    reasons = [(e.kind.value, e.person, e.seen.written_by) for e in done.facts.evidence]
+    assert reasons == [("config-in-home", "person:ana", WrittenBy.PLATFORM)]
+    (link,) = sync_home(str(home), context).facts.links
+    assert done.facts.tools[0].credentials == (link.credential,)
+
+
+def test_a_project_outside_every_home_belongs_to_no_host_account(synced: Sync) -> None:
     local = [a for a in synced.facts.agents if a.kind != "github-actions"]
     assert {agent.scope for agent in local} == {""}
     assert synced.facts.agents
     for fact in (*synced.facts.agents, *synced.facts.tools, *synced.facts.credentials):
         assert fact.seen.written_by is WrittenBy.SELF_REPORTED
+
+
+def test_the_folder_that_holds_a_home_is_not_inside_it(
+    tmp_path: Path, context: SyncContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".mcp.json").write_text('{"mcpServers": {}}')
+    for home in (tmp_path / "ana", tmp_path):
+        monkeypatch.setenv("HOME", str(home))
+        assert [a.scope for a in sync(str(tmp_path), context).facts.agents] == [""]
 
 
 @pytest.mark.parametrize(

@@ -17,13 +17,10 @@ from answerable.connectors.formats.clients import (
     ConfigFile,
 )
 from answerable.connectors.formats.document import parse_document
+from answerable.connectors.formats.home_evidence import home_evidence
 from answerable.connectors.formats.sighting_frame import Frame
 from answerable.connectors.home.parse.ambient import Ambient, Source
-from answerable.connectors.home.parse.person import (
-    git_person,
-    home_evidence,
-    sight_person,
-)
+from answerable.connectors.home.parse.person import git_person, sight_person
 from answerable.connectors.home.parse.table import AMBIENT_FILES
 from answerable.connectors.home.spec import SPEC
 from answerable.model.connector import SyncContext

@@ -1,6 +1,10 @@
 """Reads a project folder: every depth, hidden folders too, nothing executed."""
 
+import contextlib
+import os
+import pwd
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from answerable.connectors.files import Folder, invalid, show_path
 from answerable.connectors.formats.agent_config import (
@@ -19,6 +23,7 @@ from answerable.connectors.formats.document import (
     decode_text,
     parse_document,
 )
+from answerable.connectors.formats.home_evidence import home_evidence
 from answerable.connectors.formats.sighting_frame import Frame, sight_credential
 from answerable.connectors.repo.parse.codeowners import LOCATIONS, parse_codeowners
 from answerable.connectors.repo.parse.jobs import JobSightings, sight_job
@@ -34,6 +39,7 @@ from answerable.model.agent import Agent
 from answerable.model.connector import SyncContext
 from answerable.model.credential import Credential
 from answerable.model.errors import EnvironmentRefused, ParseError, UsageError
+from answerable.model.ids import person_id
 from answerable.model.person import OwnerEvidence, Person
 from answerable.model.sighting import Facts, Probe, Problem, ProblemKind, Sync
 from answerable.model.written import WrittenBy
@@ -74,9 +80,10 @@ def sync(location: str, context: SyncContext) -> Sync:
     """
     folder = Folder.open(location)
     place = show_path(folder.root)
+    home = _home_around(folder.root)
     frame = Frame(
         source=f"repo:{place}",
-        scope="",
+        scope=f"home:{home}" if home else "",
         written_by=SPEC.written_by,
         now=context.now,
         fingerprint=context.fingerprint,
@@ -95,6 +102,10 @@ def sync(location: str, context: SyncContext) -> Sync:
         for agent in client.agents
     ] + jobs.agents
     people, evidence = _read_owners(folder, found, projects, agents, frame)
+    if home:
+        login = person_id(home.rpartition("/")[2])
+        local = tuple(agent for client in clients for agent in client.agents)
+        evidence += home_evidence(login, local, home, frame)
     problems = [problem for client in clients for problem in client.problems]
     return Sync(
         source=frame.source,
@@ -128,6 +139,22 @@ def where(location: str) -> tuple[Probe, ...]:
     except (UsageError, EnvironmentRefused):
         return tuple(Probe(path, "", found=False) for path in SPEC.reads)
     return _probes(folder, _look(folder, None))
+
+
+def _home_around(root: Path) -> str:
+    """Return the home that a project lies in, or empty.
+
+    That of the folder's owner, else that of whoever asks: agents set up in a checkout
+    run as the person in whose home it lies.
+    """
+    homes = [os.path.expanduser("~")]
+    with contextlib.suppress(OSError, KeyError):
+        homes.insert(0, pwd.getpwuid(os.stat(root).st_uid).pw_dir)
+    for home in homes:
+        inside = os.path.abspath(home)
+        if inside != "/" and str(root).startswith(inside + "/"):
+            return show_path(inside)
+    return ""
 
 
 def _look(folder: Folder, context: SyncContext | None) -> _Found:

@@ -3,9 +3,8 @@
 from answerable.connectors.formats.ini import parse_ini
 from answerable.connectors.formats.redaction import clean
 from answerable.connectors.formats.sighting_frame import Frame
-from answerable.model.agent import Agent
-from answerable.model.ids import PersonId, person_id
-from answerable.model.person import EvidenceKind, OwnerEvidence, Person
+from answerable.model.ids import person_id
+from answerable.model.person import Person
 from answerable.model.written import WrittenBy
 
 
@@ -37,24 +36,3 @@ def sight_person(
     shown = clean(name) if name else ""
     said = Person(person, shown, folded, team=False, alive=True, seen=frame.seen(place))
     return (known, said)
-
-
-def home_evidence(
-    person: PersonId, agents: tuple[Agent, ...], place: str, frame: Frame
-) -> tuple[OwnerEvidence, ...]:
-    """Say of each agent configured in a home that its person answers for it.
-
-    What counts is where the configuration lies, not what it says.
-    """
-    return tuple(
-        OwnerEvidence(
-            subject=agent.id,
-            person=person,
-            kind=EvidenceKind.HOME,
-            reference=agent.place,
-            act="",
-            standing=True,
-            seen=frame.seen(place, WrittenBy.PLATFORM),
-        )
-        for agent in agents
-    )
