@@ -2,14 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from answerable.flows import naming, snapshots
 from answerable.flows.lists import coverage, spelled_time
 from answerable.flows.stitch import stitched
 from answerable.lineage.joints import JointChains
 from answerable.lineage.stitch import chain_at
-from answerable.model.document import Document, HopItem, HopsItem, TraceItem
+from answerable.model.document import Coverage, Document, HopItem, HopsItem, TraceItem
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.inventory import Inventory
@@ -26,8 +26,8 @@ class Question:
         person: A person's id, handle or alias.
         agent: Anywhere on the agent path: an id or an unambiguous name.
         tool: A tool's id, its server's name, or a pattern.
-        identity: Anywhere on the identity path: an ARN or an unambiguous name, of a
-            deleted one too.
+        identity: Anywhere on the identity path, or what was done to it: an ARN or an
+            unambiguous name, of a deleted one too.
         credential: Anywhere on the credential path.
         action: Pattern of `*` and `?`, any case.
         resource: Pattern of `*` and `?`, against every resource of the event.
@@ -60,7 +60,10 @@ def trace(store: Store, question: Question, *, now: int) -> Document:
         raise UsageError(f"--limit must be at least 1 (got {question.limit})")
     inventory = snapshots.load(store, now=now)
     chains = stitched(store)
-    wanted = _wanted(inventory, chains, question)
+    identity = question.identity and naming.identity(
+        inventory, chains, question.identity
+    )
+    others = replace(question, identity="")
     found = find_events(
         store,
         Filter(
@@ -68,19 +71,20 @@ def trace(store: Store, question: Question, *, now: int) -> Document:
             resources=[question.resource] if question.resource else [],
             since=question.since,
             until=question.until,
-            keys=wanted,
+            keys=_wanted(inventory, chains, question),
+            about=identity,
+            about_keys=_wanted(inventory, chains, others) if identity else None,
             limit=question.limit + 1,
         ),
     )
     more = len(found) > question.limit
     rows = list(_joined(found[1:] if more else found, chains))
     items = [_item(row) for row in rows]
-    missing = ["cloudtrail"] if not chains else []
     return Document(
         "trace",
         items,
-        coverage(inventory, now, missing),
-        next=_next(inventory, chains, question, len(items), more=more),
+        _coverage(inventory, chains, now),
+        next=f"answerable trace --limit {question.limit * 10}" if more else "",
     )
 
 
@@ -106,22 +110,6 @@ def _joined(
         yield LineageRow(
             event, chain_at(by_joint[naming.joint_of(event)], event.event_time)
         )
-
-
-def _next(
-    inventory: Inventory,
-    chains: Sequence[JointChains],
-    question: Question,
-    count: int,
-    *,
-    more: bool,
-) -> str:
-    if more:
-        return f"answerable trace --limit {question.limit * 10}"
-    if not count and question.identity:
-        known = naming.identity(inventory, chains, question.identity)
-        return f"answerable trace --resource {known}"
-    return ""
 
 
 def _item(row: LineageRow) -> TraceItem:
@@ -220,7 +208,17 @@ def score(store: Store, *, now: int) -> Document:
             tally.items(), key=lambda item: (item[0][0], HOPS.index(item[0][1]))
         )
     ]
-    return Document("trace-score", items, coverage(inventory, now))
+    return Document("trace-score", items, _coverage(inventory, chains, now))
+
+
+def _coverage(
+    inventory: Inventory, chains: Sequence[JointChains], now: int
+) -> Coverage:
+    """Say which scans and which logs an answer rests on."""
+    logs = {each.joint.source for each in chains}
+    covered = coverage(inventory, now, [] if logs else ["cloudtrail"])
+    covered["seen"] = sorted(logs.union(covered["seen"]))
+    return covered
 
 
 def _status(chain: Chain, hop: str) -> HopStatus:
