@@ -37,8 +37,7 @@ def ingested(runs: Sequence[Ingested], events: int, command: str) -> Iterator[Fi
     rates = tuple(events / seconds for seconds in values("cpu"))
     yield Figure(f"per processor second, {size}", "events/s", rates, command)
     yield Figure(f"peak memory, {size}", "MiB", values("peak"), command, GIBIBYTE)
-    compact = at_most(45, "<= 45 B") if events >= SMALL else None
-    yield Figure(f"segment, {size}", "B/event", values("rows"), command, compact)
+    yield Figure(f"segment, {size}", "B/event", values("rows"), command)
     yield Figure(f"leaves, {size}", "B/event", values("leaves"), command)
     yield Figure(f"whole store, {size}", "B/event", values("whole"), command)
 
@@ -73,6 +72,19 @@ def large(
         growth = run.seconds / (SMALL / rates[0].median)
         words = f"time of {events:,} over {SMALL:,}"
         yield Figure(words, "x", (growth,), command, at_most(11, "<= 11x"))
+
+
+def checked(folder: Path, events: int, command: str) -> Iterator[Figure]:
+    """Verify the store of that size, whole."""
+    command = f"{command} --only ingest"
+    took = child.answerable(
+        "--store", str(folder / f"store-{events}"), "evidence", "verify"
+    )
+    size = f"{events:,} events"
+    yield Figure(f"evidence verify, {size}", "s", (took.wall,), command)
+    yield Figure(
+        f"peak memory of verify, {size}", "MiB", (took.peak,), command, GIBIBYTE
+    )
 
 
 def asked(folder: Path, events: int, command: str) -> Iterator[Figure]:
@@ -123,6 +135,8 @@ def measure(options: argparse.Namespace, folder: Path) -> list[Figure]:
         events = LARGE
         trail_of(folder, events, SEED)
         note(large(folder, list(figures), events, command))
+    if "ingest" in options.only:
+        note(checked(folder, events, command))
     if "queries" in options.only and "ingest" in options.only:
         note(asked(folder, events, command))
     return figures

@@ -19,7 +19,9 @@ _HOW = """\
 - Peak memory is the resident memory of that process and its children together, sampled
   every 20 ms, or the kernel's own peak where that is higher.
 - "Segment" is the Parquet files, "leaves" the hashes beside them; "whole store" is
-  every file, with log, journal, objects and cache.
+  every file, with log, journal, objects and cache. About 80 bytes of an event do not
+  compress, whatever the encoding: the digest of its raw record (32), its salt (16), the
+  source's own id (20) and its own (12).
 - Trace questions are asked in one process: the first time with nothing loaded but the
   operating system's cache, then five times warm.
 - Small measurements are repeated in turns; the median is printed, with the lowest and
