@@ -96,6 +96,15 @@ def test_a_rewritten_prefix_has_no_consistency_proof(
     assert not merkle.consistent(old, old_root, old + more, merkle.root(changed), path)
 
 
+@given(st.integers(1, 40), st.integers(1, 30))
+def test_a_consistency_proof_does_not_fit_a_deeper_tree(old: int, more: int) -> None:
+    _, leaves = leaves_of(old + more)
+    path = merkle.consistency_path(old, leaves)
+    old_root, new_root = merkle.root(leaves[:old]), merkle.root(leaves)
+    for deeper in (2 * (old + more), 4 * (old + more) + 1):
+        assert not merkle.consistent(old, old_root, deeper, new_root, path)
+
+
 def test_the_empty_tree_is_a_prefix_of_every_tree() -> None:
     _, leaves = leaves_of(5)
     whole = merkle.root(leaves)

@@ -1,6 +1,7 @@
 """A crash or a full disk at any step: nothing acknowledged is lost, nothing doubled."""
 
 import errno
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -170,6 +171,44 @@ def test_a_disk_that_is_full_from_some_write_on_is_refused_in_one_line(
         store.append([make(number) for number in range(20)], now)
         assert set(ids(store)) >= {make(number).event_id for number in range(20)}
         assert len(ids(store)) == len(set(ids(store)))
+        store.seal(now)
+        assert wrong(store) == []
+
+
+@pytest.mark.parametrize("step", ["journal-write", "journal-written"])
+def test_a_batch_that_was_refused_half_way_leaves_the_journal_as_it_was(
+    place: Path,
+    make: Make,
+    now: int,
+    step: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write = os.write
+    with Store.open(place, now=now) as store:
+        store.append([make(0)], now)
+        (journal,) = store.layout.journal.glob("*.log")
+        size = journal.stat().st_size
+
+        def half(handle: int, data: bytes) -> int:
+            if os.fstat(handle).st_size > size:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return write(handle, data[:100])
+
+        def refuse(name: str) -> None:
+            if name == step:
+                if step == "journal-write":
+                    monkeypatch.setattr("os.write", half)
+                else:
+                    raise OSError(errno.ENOSPC, "No space left on device")
+
+        disk.set_hook(refuse)
+        with pytest.raises(EnvironmentRefused):
+            store.append([make(1)], now)
+        disk.set_hook(None)
+        monkeypatch.setattr("os.write", write)
+        assert journal.stat().st_size == size
+        assert store.append([make(0), make(1)], now).stored == 1
+        assert len(ids(store)) == 2
         store.seal(now)
         assert wrong(store) == []
 

@@ -48,6 +48,18 @@ def test_a_folder_that_holds_something_else_is_not_taken(place: Path) -> None:
     assert [p.name for p in place.iterdir()] == ["letter.txt"]
 
 
+def test_a_store_that_was_made_half_is_made_again(place: Path) -> None:
+    Store.open(place, now=0).close()
+    (place / "format.json").rename(place / ".format.json.77.new")
+    (place / "keys").rmdir()
+    Store.open(place, now=0).close()
+    assert (place / "format.json").exists()
+    (place / "format.json").unlink()
+    (place / "objects" / "letter.txt").write_text("mine")
+    with pytest.raises(UsageError, match="not a store"):
+        Store.open(place, now=0)
+
+
 def test_an_empty_folder_becomes_a_store(place: Path) -> None:
     place.mkdir(mode=0o755)
     Store.open(place, now=0).close()

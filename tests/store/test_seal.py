@@ -115,7 +115,7 @@ def test_the_journal_of_a_process_that_ended_is_sealed_by_the_next(
     with Store.open(place, now=now) as first:
         first.append([make(0)], now)
     with Store.open(place, now=now) as second:
-        second.seal(now)
+        assert second.seal(now) == 1
         assert [m.count for m in manifests(second)] == [1]
 
 

@@ -272,6 +272,19 @@ def test_a_damaged_journal_is_not_sealed(copied: Path, now: int) -> None:
     assert path.exists()
 
 
+def test_a_damaged_journal_does_not_keep_the_others_waiting(
+    copied: Path, make: Make, now: int
+) -> None:
+    path = only(copied, "journal/*.log")
+    path.write_bytes(path.read_bytes().replace(b"native-104", b"native-999"))
+    for number in range(200, 203):
+        with Store.open(copied, now=now) as store:
+            store.append([make(number)], now)
+            with pytest.raises(VerificationError, match="record 4 does not hold"):
+                store.seal(now)
+    assert [left.name for left in copied.glob("journal/*.log")] == [path.name]
+
+
 def test_a_damaged_log_is_not_grown(copied: Path, now: int) -> None:
     path = only(copied, "log/tile/entries/000.p/*")
     path.write_bytes(path.read_bytes().replace(b"sync", b"syns"))

@@ -36,6 +36,9 @@ class Filter:
         since: UTC nanoseconds, inclusive, 0 for the beginning.
         until: UTC nanoseconds, exclusive, 0 for the end.
         keys: Joints and intervals, of which one must fit; None for all.
+        about: An identity, empty for none: events that created it, deleted it, issued
+            a credential for it or touched it fit too, whoever did that.
+        about_keys: Joints and intervals, of which one must fit those; None for all.
         limit: Most events, the newest are given.
     """
 
@@ -44,6 +47,8 @@ class Filter:
     since: int = 0
     until: int = 0
     keys: Sequence[Interval] | None = None
+    about: str = ""
+    about_keys: Sequence[Interval] | None = None
     limit: int = 1000
 
 
@@ -52,17 +57,40 @@ def find_events(store: "Store", wanted: Filter) -> list[AuditEvent]:
     where, parameters = _conditions(wanted)
     tables: dict[str, NamedTable] = {}
     if wanted.keys is not None:
-        tables["wanted"] = _intervals(wanted.keys)
-        where.append(f"EXISTS (SELECT 1 FROM wanted c WHERE {_JOINED})")  # noqa: S608 - ours
-        bounds, values = _bounds(wanted.keys)
-        where += bounds
+        acted, values = _fits("wanted", wanted.keys, tables)
         parameters += values
+        if wanted.about:
+            touched, values = _touches(wanted, tables)
+            acted = f"(({acted}) OR ({touched}))"
+            parameters += values
+        where.append(acted)
     query = (
         f"SELECT {NAMES} FROM events e WHERE {' AND '.join(where) or 'true'} "  # noqa: S608 - ours
         "ORDER BY event_time DESC, event_id DESC LIMIT ?"
     )
     rows = store.rows(query, [*parameters, wanted.limit], tables)
     return [to_event(row) for row in reversed(rows)]
+
+
+def _fits(
+    name: str, keys: Sequence[Interval], tables: dict[str, NamedTable]
+) -> tuple[str, list[object]]:
+    tables[name] = _intervals(keys)
+    bounds, parameters = _bounds(keys)
+    exists = f"EXISTS (SELECT 1 FROM {name} c WHERE {_JOINED})"  # noqa: S608 - ours
+    return " AND ".join([exists, *bounds]), parameters
+
+
+_TOUCHED = ("created = ?", "deleted = ?", "issued_to = ?", "resource = ?")
+
+
+def _touches(wanted: Filter, tables: dict[str, NamedTable]) -> tuple[str, list[object]]:
+    any_of = " OR ".join([*_TOUCHED, "list_contains(resources, ?)"])
+    parameters: list[object] = [wanted.about] * (len(_TOUCHED) + 1)
+    if wanted.about_keys is None:
+        return any_of, parameters
+    fits, values = _fits("others", wanted.about_keys, tables)
+    return f"({any_of}) AND {fits}", parameters + values
 
 
 def _bounds(keys: Sequence[Interval]) -> tuple[list[str], list[object]]:

@@ -224,7 +224,10 @@ def _journals(store: Store, entries: list[Entry]) -> str:
         if name in sealed:
             continue
         head = journals.head_bytes(layout, name)
-        journal = journals.load(layout, store.keys, name)
+        try:
+            journal = journals.load(layout, store.keys, name)
+        except FileNotFoundError:
+            continue
         fault = journals.fault(store.keys, name, journal, head)
         if fault and not (name not in opened and not journal.records):
             raise VerificationError(f"journal/{name}.log: {fault}")

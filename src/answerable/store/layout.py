@@ -99,9 +99,18 @@ def open_layout(root: Path, *, create: bool) -> Layout:
 
 
 def _make(layout: Layout) -> None:
+    folders = (
+        layout.journal,
+        layout.segments,
+        layout.log,
+        layout.objects,
+        layout.quarantine,
+        layout.keys,
+    )
     with refused("make", layout.root):
-        if layout.root.exists() and (
-            not layout.root.is_dir() or any(layout.root.iterdir())
+        if layout.root.exists() and not (
+            layout.root.is_dir()
+            and all(_ours(path, folders) for path in layout.root.iterdir())
         ):
             raise UsageError(
                 f"{layout.root} exists and is not a store",
@@ -110,17 +119,17 @@ def _make(layout: Layout) -> None:
     make_folder(layout.root)
     with refused("make", layout.root):
         layout.root.chmod(FOLDER_MODE)
-    for folder in (
-        layout.journal,
-        layout.segments,
-        layout.log,
-        layout.objects,
-        layout.quarantine,
-        layout.keys,
-    ):
+    for folder in folders:
         make_folder(folder)
     # Last: a store that was made half is made again.
     write_file(layout.format, msgspec.json.encode(_Format(STORE_SCHEMA)) + b"\n")
+
+
+def _ours(path: Path, folders: tuple[Path, ...]) -> bool:
+    """Tell whether something was left by a process that made a store half."""
+    if path.name.startswith(".format.json.") or path.name == "format.json":
+        return True
+    return path in folders and not any(path.iterdir())
 
 
 def _check(layout: Layout) -> None:

@@ -16,7 +16,7 @@ from answerable.evidence.records import (
     JournalSealed,
     Manifest,
 )
-from answerable.model.errors import UsageError
+from answerable.model.errors import UsageError, VerificationError
 from answerable.model.event import AuditEvent, Quarantined
 from answerable.store import journals
 from answerable.store.disk import reached, refused, sync_folder
@@ -149,17 +149,26 @@ class Store:
             VerificationError: A journal or the log was changed on disk.
             EnvironmentRefused: The disk refused; sealing again goes on.
         """
-        before = self._sealed
         self._sealer.close()
         if self._writer is not None:
             self._writer.close()
             self._writer = None
+        others, damage = 0, None
         for name in journals.names(self.layout):
-            self.seal_journal(name, now)
-        self._sealed = self._count_mine()
-        return self._sealed - before
+            try:
+                written = self.seal_journal(name, now)
+            except VerificationError as error:
+                # One journal that was changed does not keep the others waiting.
+                damage = damage or error
+                continue
+            others += 0 if name in self._mine else written
+        before, self._sealed = self._sealed, self._count_mine()
+        if damage is not None:
+            raise damage
+        return self._sealed - before + others
 
     def _count_mine(self) -> int:
+        """Count segments of this process's journals, whoever sealed them."""
         return sum(
             isinstance(entry, Manifest) and entry.journal in self._mine
             for entry in self.log.entries()
