@@ -127,9 +127,10 @@ def test_declared_uses_follow_an_owner_through_the_snapshots(store: Store) -> No
         store, [made("aws:a", NOW + 2 * DAY, "ben@corp.example")], NOW + 2 * DAY
     )
     uses = snapshots.declared_uses(store)
-    assert [(u.person, u.valid_from, u.valid_to) for u in uses] == [
-        ("person:ana@corp.example", 0, NOW + DAY),
-        ("person:ben@corp.example", NOW + DAY, snapshots.FOREVER),
+    assert [(u.person, u.valid_from, u.valid_to, u.hindsight) for u in uses] == [
+        ("person:ana@corp.example", 0, NOW, True),
+        ("person:ana@corp.example", NOW, NOW + DAY, False),
+        ("person:ben@corp.example", NOW + DAY, snapshots.FOREVER, False),
     ]
     assert uses[0].source == "snapshot 2024-10-04T00-00-00Z place"
 
@@ -138,7 +139,7 @@ def test_what_a_later_snapshot_lacks_ends_with_it(store: Store) -> None:
     snapshots.save(store, [made("aws:a")], NOW)
     gone = Sync("aws:a", "aws", NOW + DAY, Facts())
     snapshots.save(store, [gone], NOW + DAY)
-    (use,) = snapshots.declared_uses(store)
+    _, use = snapshots.declared_uses(store)
     assert (use.subject, use.valid_to, use.owner_state) == (ROLE, NOW + DAY, "none")
 
 
@@ -152,6 +153,6 @@ def test_declared_uses_name_agents_and_tools_and_no_mere_suggestion(
         evidence=(evidence(ROLE, "ana", EvidenceKind.NAME_MATCH),),
     )
     snapshots.save(store, [Sync("aws:a", "aws", NOW, facts)], NOW)
-    (use,) = snapshots.declared_uses(store)
-    assert (use.agents, use.person) == ((runner.id,), "")
-    assert use.owner_state == "suggested"
+    for use in snapshots.declared_uses(store):
+        assert (use.agents, use.person) == ((runner.id,), "")
+        assert use.owner_state == "suggested"

@@ -60,6 +60,7 @@ declared_uses = st.builds(
     st.lists(st.sampled_from(AGENTS), max_size=3, unique=True).map(tuple),
     st.lists(pairs, max_size=3, unique=True).map(tuple),
     st.sampled_from(["snapshot one", "snapshot two"]),
+    st.booleans(),
 )
 sign_ins = st.builds(
     SignIn,
@@ -266,6 +267,24 @@ def test_the_key_that_assumed_a_shared_role_tells_the_agent() -> None:
     (chain,) = one(joint(ROLE, SHORT), ([assumed(key(USER, STATIC))], uses))
     assert chain.agent.value == "agent:declared/two"
     assert chain.agent.status is HopStatus.DECLARED
+
+
+def test_an_agent_and_its_subagent_that_share_a_key_are_that_agent() -> None:
+    both = [use(STATIC, "", "agent:declared/one", "agent:declared/two")]
+    lines = {"agent:declared/two": "agent:declared/one"}
+    (chain,) = one(joint(USER, STATIC), ([], both, [], lines))
+    assert (chain.agent.value, chain.agent.status) == (
+        "agent:declared/one",
+        HopStatus.DECLARED,
+    )
+
+
+def test_what_a_later_snapshot_says_of_an_earlier_time_is_inferred() -> None:
+    later = [replace(use(STATIC, "person:ana", "agent:declared/one"), hindsight=True)]
+    (chain,) = one(joint(USER, STATIC), ([], later))
+    for hop in (chain.person, chain.agent, chain.tool):
+        assert hop.status is HopStatus.INFERRED
+        assert "taken later" in hop.source
 
 
 def test_the_parents_of_an_agent_stand_before_it() -> None:

@@ -19,7 +19,7 @@ class Standing:
     Attributes:
         inventory: As of that time; without the facts of trails.
         valid_from: UTC nanoseconds, inclusive; 0 for the first, as nothing older is
-            known.
+            known. What it says of the time before it was taken is hindsight.
         valid_to: UTC nanoseconds, exclusive.
     """
 
@@ -40,7 +40,7 @@ def uses(history: Iterable[Standing]) -> tuple[DeclaredUse, ...]:
     """
     running: dict[str, DeclaredUse] = {}
     ended: list[DeclaredUse] = []
-    for standing in history:
+    for standing in _split(history):
         now = {use.subject: use for use in _uses(standing)}
         ended += [running.pop(subject) for subject in set(running) - set(now)]
         for subject, use in now.items():
@@ -53,6 +53,17 @@ def uses(history: Iterable[Standing]) -> tuple[DeclaredUse, ...]:
             running[subject] = use
     every = [*ended, *running.values()]
     return tuple(sorted(every, key=lambda use: (use.subject, use.valid_from)))
+
+
+def _split(history: Iterable[Standing]) -> Iterator[Standing]:
+    """Part what the first snapshot saw from what it is taken to have seen earlier."""
+    for standing in history:
+        taken = min(standing.inventory.at, standing.valid_to)
+        if standing.valid_from == 0 and taken > 0:
+            yield replace(standing, valid_to=taken)
+            standing = replace(standing, valid_from=taken)
+        if standing.valid_from < standing.valid_to:
+            yield standing
 
 
 def _same(before: DeclaredUse, use: DeclaredUse) -> bool:
@@ -85,6 +96,7 @@ def _uses(standing: Standing) -> Iterator[DeclaredUse]:
             agents=tuple(sorted(use.agents)),
             tools=tuple(sorted(use.tools)),
             source=_source(inventory, owner, use),
+            hindsight=standing.valid_to <= inventory.at,
         )
 
 

@@ -32,9 +32,17 @@ def person_hop(path: Path, uses: Uses, persons: Persons) -> Hop:
     for subject in _nearest_first(path.steps):
         use = uses.get(subject)
         if use and use.person:
-            how = f"{use.owner_state} owner of {subject}: {use.source}"
-            return Hop(use.person, HopStatus.DECLARED, how)
+            how = f"{use.owner_state} owner of {subject}: {_told(use)}"
+            return Hop(use.person, _status(use), how)
     return _inferred_person(path, persons) or Hop("", HopStatus.MISSING, _gap(path))
+
+
+def _status(use: DeclaredUse) -> HopStatus:
+    return HopStatus.INFERRED if use.hindsight else HopStatus.DECLARED
+
+
+def _told(use: DeclaredUse) -> str:
+    return f"{use.source}, taken later" if use.hindsight else use.source
 
 
 def _nearest_first(steps: Sequence[Step]) -> Iterable[str]:
@@ -118,18 +126,27 @@ def agent_hops(path: Path, uses: Uses, parents: Mapping[str, str]) -> AgentHops:
         gap = Hop("", HopStatus.MISSING, _no_agent(path))
         return AgentHops(gap, (), _no_tool("the agent is not known"))
     deciding = standing[0]
-    left, status = set(deciding.agents), HopStatus.DECLARED
+    left, status = _heads(deciding.agents, parents), _status(deciding)
+    narrowed = False
     for use in standing[1:]:
-        if len(left) > 1 and left & set(use.agents):
-            left, status = left & set(use.agents), HopStatus.INFERRED
+        common = left & _heads(use.agents, parents)
+        if len(left) > 1 and common:
+            left, status, narrowed = common, HopStatus.INFERRED, True
     if len(left) > 1:
         return _shared(deciding, sorted(left))
     agent = left.pop()
-    how = f"uses {deciding.subject}: {deciding.source}"
-    if status is HopStatus.INFERRED:
+    how = f"uses {deciding.subject}: {_told(deciding)}"
+    if narrowed:
         how = f"the only agent on the whole path that {how}"
     tool = _tool_hop(agent, deciding, status)
     return AgentHops(Hop(agent, status, how), _ancestry(agent, parents), tool)
+
+
+def _heads(agents: Iterable[str], parents: Mapping[str, str]) -> set[str]:
+    """Leave out subagents of others: whichever of them acted, it ran inside these."""
+    among = set(agents)
+    heads = {a for a in among if not among & set(_ancestry(a, parents)[:-1])}
+    return heads or among  # parents in a circle say nothing
 
 
 def _no_agent(path: Path) -> str:
@@ -156,7 +173,7 @@ def _no_tool(why: str) -> Hop:
 def _tool_hop(agent: str, use: DeclaredUse, status: HopStatus) -> Hop:
     tools = sorted({tool for owner, tool in use.tools if owner == agent})
     if len(tools) == 1:
-        return Hop(tools[0], status, f"carries {use.subject}: {use.source}")
+        return Hop(tools[0], status, f"carries {use.subject}: {_told(use)}")
     if tools:
         return _no_tool(f"{len(tools)} tools of the agent carry {use.subject}")
     return _no_tool(f"no tool of the agent states {use.subject}")

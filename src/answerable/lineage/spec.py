@@ -30,7 +30,7 @@ def chain_of(
         key = walked[0]
         named = ChainKey(issued.identity, key.credential, "", key.person, key.run)
         walked = [named, *walked[1:]]
-    agent, tool = _agent(walked, at, declared)
+    agent, tool = _agent(walked, at, declared, parents)
     line = [agent[0]] if agent[0] else []
     while line and line[-1] in parents and parents[line[-1]] not in [*line, ""]:
         line.append(parents[line[-1]])
@@ -114,7 +114,9 @@ def _use(subject: str, at: int, declared: Sequence[DeclaredUse]) -> DeclaredUse 
     standing = [
         u for u in declared if u.subject == subject and u.valid_from <= at < u.valid_to
     ]
-    standing.sort(key=lambda u: (u.valid_from, u.source, u.person, u.agents, u.tools))
+    standing.sort(
+        key=lambda u: (u.valid_from, u.source, u.person, u.agents, u.tools, u.hindsight)
+    )
     return standing[-1] if standing and subject else None
 
 
@@ -131,6 +133,8 @@ def _person(
     near = [s for k in walked for s in (k.credential, k.identity) if s]
     for subject in near:
         use = _use(subject, at, declared)
+        if use and use.person and use.hindsight:
+            return use.person, HopStatus.INFERRED
         if use and use.person:
             return use.person, HopStatus.DECLARED
     if maker and maker.parent.person:
@@ -151,18 +155,41 @@ def _signed_in(subject: str, sign_ins: Sequence[SignIn]) -> list[str]:
     return list(known) if len(known) == 1 else []
 
 
+def _outermost(use: DeclaredUse, parents: Mapping[str, str]) -> set[str]:
+    found = [
+        agent
+        for agent in use.agents
+        if not any(
+            other in _above(agent, parents) for other in use.agents if other != agent
+        )
+    ]
+    return set(found or use.agents)
+
+
+def _above(agent: str, parents: Mapping[str, str]) -> list[str]:
+    line: list[str] = []
+    while (agent := parents.get(agent, "")) and agent not in line:
+        line.append(agent)
+    return line
+
+
 def _agent(
-    walked: Sequence[ChainKey], at: int, declared: Sequence[DeclaredUse]
+    walked: Sequence[ChainKey],
+    at: int,
+    declared: Sequence[DeclaredUse],
+    parents: Mapping[str, str],
 ) -> tuple[Told, Told]:
     missing = ("", HopStatus.MISSING)
     order = [k.credential for k in walked] + [k.identity for k in walked]
     uses = [u for s in order if (u := _use(s, at, declared)) and u.agents]
     if not uses:
         return missing, missing
-    left, status = set(uses[0].agents), HopStatus.DECLARED
+    left = _outermost(uses[0], parents)
+    status = HopStatus.INFERRED if uses[0].hindsight else HopStatus.DECLARED
     for use in uses[1:]:
-        if len(left) > 1 and left.intersection(use.agents):
-            left, status = left.intersection(use.agents), HopStatus.INFERRED
+        if len(left) > 1 and left.intersection(_outermost(use, parents)):
+            left = left.intersection(_outermost(use, parents))
+            status = HopStatus.INFERRED
     if len(left) > 1:
         return missing, missing
     agent = next(iter(left))

@@ -95,7 +95,14 @@ def _standing(uses: Sequence[DeclaredUse], at: int) -> Uses:
 
 
 def _newer(use: DeclaredUse) -> tuple[object, ...]:
-    return (use.valid_from, use.source, use.person, use.agents, use.tools)
+    return (
+        use.valid_from,
+        use.source,
+        use.person,
+        use.agents,
+        use.tools,
+        use.hindsight,
+    )
 
 
 def _chain(

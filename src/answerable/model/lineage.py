@@ -135,6 +135,8 @@ class DeclaredUse:
         agents: Agents that can act through the subject.
         tools: Tools of those agents that carry it, pairs (agent, tool).
         source: Snapshot and place that say so.
+        hindsight: True for the time before the first snapshot: what that snapshot saw
+            is taken to have stood already, which is an inference.
     """
 
     subject: str
@@ -145,3 +147,4 @@ class DeclaredUse:
     agents: tuple[str, ...]
     tools: tuple[tuple[str, str], ...]
     source: str
+    hindsight: bool = False
