@@ -139,8 +139,8 @@ CHAPTERS = (
             ),
             Step(
                 "From the touched objects back to a person, each hop with how it is "
-                "known: the platform saw the last three; the files of chapter 1, "
-                "taken to have stood then, declare the first three.",
+                "known: the platform saw the last three; the first three are "
+                "inferred, since the files of chapter 1 were read after the fact.",
                 (
                     "trace",
                     "--resource",
