@@ -76,7 +76,7 @@ def _check(layout: Layout, engine: Engine, manifest: Manifest, entry: bytes) -> 
                 )
     except _UnreadableError as error:
         raise VerificationError(
-            f"{name}: row {row + 1} cannot be read: {error}"
+            f"{name}: cannot be read from row {row + 1} on: {error}"
         ) from None
     if not whole:
         raise VerificationError(
