@@ -7,11 +7,10 @@ boundary that leaves anything out, makes it no admin.
 from collections.abc import Iterable
 
 from answerable.model.policy import Effect
-from answerable.reach.clauses import Clause, Grant
+from answerable.reach.clauses import Grant, takes_all
 from answerable.reach.globs import matches
 from answerable.reach.matrix import is_everything
 from answerable.reach.principals import Principal
-from answerable.reach.resources import EVERYTHING
 
 
 def is_admin(principal: Principal) -> bool:
@@ -28,22 +27,24 @@ def is_admin(principal: Principal) -> bool:
 
 def allows_everything(grants: Iterable[Grant]) -> bool:
     """Tell whether allows without condition cover every action on every resource."""
-    wide = [grant.clause for grant in grants if _wide(grant.clause)]
-    patterns = [pattern for clause in wide for pattern in clause.actions]
+    clauses = [grant.clause for grant in wide(grants)]
+    patterns = [pattern for clause in clauses for pattern in clause.actions]
     if any(is_everything(pattern) for pattern in patterns):
         return True
     # Everything but some actions, and those allowed elsewhere.
     return any(
         all(any(matches(p, left) for p in patterns) for left in clause.not_actions)
-        for clause in wide
+        for clause in clauses
         if clause.not_actions
     )
 
 
-def _wide(clause: Clause) -> bool:
-    return (
-        clause.effect is Effect.ALLOW
-        and clause.static
-        and not clause.not_resources
-        and EVERYTHING in clause.parts
-    )
+def wide(grants: Iterable[Grant]) -> list[Grant]:
+    """Pick the allows without condition on every resource."""
+    return [
+        grant
+        for grant in grants
+        if grant.clause.effect is Effect.ALLOW
+        and grant.clause.static
+        and takes_all(grant.clause)
+    ]

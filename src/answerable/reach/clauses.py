@@ -16,6 +16,7 @@ from answerable.reach.context import Known, has_variable, resolve
 from answerable.reach.formula import FALSE, TRUE, Formula, atom, both, either, negation
 from answerable.reach.globs import inward, matches
 from answerable.reach.resources import (
+    EVERYTHING,
     Parts,
     matches_parts,
     overlaps_parts,
@@ -144,6 +145,11 @@ def _one(pattern: str, resource: Parts, known: Known, compare: Compare) -> Formu
     if not compare(pattern_parts(resolved.pattern), resource):
         return FALSE
     return both(*(atom(k, "PolicyVariable", (pattern,)) for k in resolved.unknown))
+
+
+def takes_all(clause: Clause) -> bool:
+    """Tell whether a statement is written for every resource."""
+    return not clause.not_resources and EVERYTHING in clause.parts
 
 
 def applies(clause: Clause, resource: Parts, known: Known) -> Formula:

@@ -286,7 +286,7 @@ def _services(trusts: Iterable[Trust]) -> Iterator[tuple[str, IdentityId]]:
 
 
 def _named(trusts: Iterable[Trust]) -> Iterator[tuple[str, IdentityId]]:
-    """Index roles by what their trust names: an ARN, an account, or `*`.
+    """Index roles by what their trust names: an ARN, an account, a session, or `*`.
 
     Roles whose trust was not collected, or not read whole, stand under `*`.
     """
@@ -298,13 +298,17 @@ def _named(trusts: Iterable[Trust]) -> Iterator[tuple[str, IdentityId]]:
                 yield "*", trust.role
             for kind, value in grant.clause.principals:
                 if kind == "AWS":
-                    yield account_of(value) or _role_of(value), trust.role
+                    yield _key(value), trust.role
 
 
-def _role_of(value: str) -> str:
-    """Index an assumed-role session under its account: roles there are candidates."""
+def _key(value: str) -> str:
+    """Index an assumed-role session under its account: any role there may be it."""
     parts = value.split(":", 5)
-    return parts[4] if len(parts) == 6 and parts[2] == "sts" else value
+    session = len(parts) == 6 and parts[2] == "sts"
+    account = account_of(value)
+    if session:
+        return f"session {parts[4]}"
+    return f"account {account}" if account else value
 
 
 def _index(

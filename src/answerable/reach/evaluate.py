@@ -15,6 +15,7 @@ from answerable.reach.clauses import (
     applies,
     applies_to_all,
     applies_to_some,
+    takes_all,
 )
 from answerable.reach.context import NOTHING, Known
 from answerable.reach.formula import FALSE, TRUE, Formula, atom, both, either, negation
@@ -103,6 +104,33 @@ def request(
     """Make a request; the action may be in any case."""
     parts = pattern_parts(inward(resource)) if wild else text_parts(resource)
     return Request(action.lower(), resource, parts, known, wild)
+
+
+def surely(principal: Principal, action: str) -> Answer | None:
+    """Answer for every resource at once, by the principal's own side.
+
+    Args:
+        principal: Who.
+        action: In lower case.
+
+    Returns:
+        An answer where the resource cannot change it, else None: sure, when a statement
+        without conditions allows the action on everything and nothing limits it;
+        never, when nothing allows it, or one denies it on everything.
+    """
+    found = principal.matching(action)
+    denies = found.denies + found.bound_denies
+    if any(g.clause.static and takes_all(g.clause) for g in denies):
+        return Answer(FALSE, tuple(name(g) for g in denies))
+    if principal.gaps:
+        return None
+    bounded = principal.boundary is not None
+    if not found.allows or (bounded and not found.bounds):
+        return Answer(FALSE, ())
+    if denies or bounded:
+        return None
+    wide = [name(g) for g in found.allows if g.clause.static and takes_all(g.clause)]
+    return Answer(TRUE, tuple(dict.fromkeys(wide))) if wide else None
 
 
 def decide(principal: Principal, call: Request, side: Side | None = None) -> Answer:

@@ -1,58 +1,26 @@
 """From one identity to the next: every edge with its conditions and its proof."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from answerable.model.ids import IdentityId, PolicyId
 from answerable.model.policy import Layer
-from answerable.reach.admin import is_admin
-from answerable.reach.assume import assume, assume_after_edit
-from answerable.reach.clauses import Gap, Grant
+from answerable.reach.admin import is_admin, wide
+from answerable.reach.assume import assume
+from answerable.reach.clauses import Grant
 from answerable.reach.context import NOTHING, Known
+from answerable.reach.edits import edits, hub_edges
 from answerable.reach.estate import Estate
-from answerable.reach.evaluate import Answer, Determining, decide
-from answerable.reach.formula import FALSE, TRUE, Formula, atom, both, chained
-from answerable.reach.principals import EVERYTHING_CLAUSE, Principal, is_root
-from answerable.reach.rules import (
-    EDITS,
-    LAUNCHES,
-    OTHER_VERSION,
-    Edit,
-    Gives,
-    Launch,
-    On,
-)
+from answerable.reach.evaluate import Answer, decide, name, surely
+from answerable.reach.formula import FALSE, TRUE
+from answerable.reach.principals import EVERYTHING_CLAUSE, Principal
+from answerable.reach.resources import EVERYTHING, matches_parts, text_parts
+from answerable.reach.rules import LAUNCHES, Launch, Need
+from answerable.reach.steps import HUB, Edge, Node, is_sure, make_edge
 from answerable.reach.trust import ASSUME, Entry, account_of, entries
 from answerable.reach.witness import somewhere
 
 PASS_ROLE = "iam:passrole"  # noqa: S105 - an action
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Node:
-    """An identity, and what it gained on the way: nothing, `*`, or a group."""
-
-    identity: IdentityId
-    extra: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """A step from a node.
-
-    Attributes:
-        to: Where it leads.
-        via: The calls that make it, joined by ` + `.
-        formula: When.
-        determining: The statements that decided.
-        gaps: What was not read and could change it.
-    """
-
-    to: Node
-    via: str
-    formula: Formula
-    determining: tuple[Determining, ...]
-    gaps: tuple[Gap, ...]
 
 
 @dataclass(eq=False, slots=True)
@@ -84,7 +52,7 @@ class Graph:
         found = self._edges.get(node)
         if found is None:
             best: dict[Node, Edge] = {}
-            for edge in self._steps(node):
+            for edge in self._steps(node, best):
                 held = best.get(edge.to)
                 if held is None or (edge.formula == TRUE and held.formula != TRUE):
                     best[edge.to] = edge
@@ -111,31 +79,48 @@ class Graph:
             return plain.with_more("*", [grant])
         return plain.with_more(node.extra, self.estate.groups[node.extra])
 
-    def _steps(self, node: Node) -> Iterator[Edge]:
+    def _steps(self, node: Node, best: Mapping[Node, Edge]) -> Iterator[Edge]:
+        """Find steps; those to a node that `best` holds a sure step to are spared."""
+        if node.extra == HUB:
+            yield from hub_edges(self, node)
+            return
         principal = self.principal(node)
-        yield from self._assumes(principal)
-        yield from self._launches(principal)
-        for edit in EDITS:
-            found = principal.matching(edit.action.lower())
-            if found.allows:
-                yield from self._edit(node, principal, edit)
+        if self.admin(node):
+            determining = tuple(dict.fromkeys(name(g) for g in wide(principal.grants)))
+            hub = Node(IdentityId(f"account {principal.identity.account}"), HUB)
+            yield Edge(hub, "", TRUE, determining, ())
+        yield from self._assumes(principal, best)
+        yield from self._launches(principal, best)
+        if not self.admin(node):
+            yield from edits(self, node, principal, best)
 
-    def _assumes(self, principal: Principal) -> Iterator[Edge]:
-        for role in self._candidates(principal):
-            if role != principal.id:
+    def _assumes(
+        self, principal: Principal, best: Mapping[Node, Edge]
+    ) -> Iterator[Edge]:
+        for role in self.assumable(principal):
+            if role != principal.id and not is_sure(best, Node(role)):
                 answer = assume(self.estate, principal, role)
-                yield from _edge(Node(role), "sts:AssumeRole", answer)
-
-    def _candidates(self, principal: Principal) -> list[IdentityId]:
-        named = self.estate.by_named
-        found = {
-            role: None for key in _called(principal) for role in named.get(key, ())
-        }
-        return sorted(found)
+                yield from make_edge(Node(role), "sts:AssumeRole", answer)
 
     def assumable(self, principal: Principal) -> list[IdentityId]:
-        """List the roles whose trust could name a principal."""
-        return self._candidates(principal)
+        """List the roles that a principal might assume: its trust could name it."""
+        identity = principal.identity
+        keys = ("*", identity.id, identity.unique_id, f"session {identity.account}")
+        named = self.estate.by_named
+        found = {role for key in keys for role in named.get(key, ())}
+        # Trust in the account leaves it to the principal's own policies.
+        allows = principal.matching(ASSUME).allows
+        left = named.get(f"account {identity.account}", ())
+        if principal.gaps or not all(grant.clause.parts for grant in allows):
+            return sorted(found.union(left))
+        patterns = {p for g in allows for p in g.clause.parts}
+        if any(grant.clause.not_resources for grant in allows):
+            patterns.add(EVERYTHING)
+        for role in left:
+            text = text_parts(role)
+            if any(matches_parts(pattern, text) for pattern in patterns):
+                found.add(role)
+        return sorted(found)
 
     def outsiders(self, role: IdentityId) -> tuple[Entry, ...]:
         """List who may enter a role and is neither a service nor in the snapshot."""
@@ -148,32 +133,45 @@ class Graph:
             and entry.principal not in self.estate.principals
         )
 
-    def _launches(self, principal: Principal) -> Iterator[Edge]:
-        passing = principal.matching(PASS_ROLE)
-        if not passing.allows:
+    def _launches(
+        self, principal: Principal, best: Mapping[Node, Edge]
+    ) -> Iterator[Edge]:
+        if not principal.matching(PASS_ROLE).allows:
             return
+        met: dict[Need, Answer] = {}
         for launch in LAUNCHES:
-            roles = self.estate.by_service.get(launch.service, ())
-            own = [r for r in roles if self._same_account(principal, r)]
-            if own:
-                yield from self._launch(principal, launch, own)
+            roles = [
+                role
+                for role in self.estate.by_service.get(launch.service, ())
+                if self._same_account(principal, role)
+                and role != principal.id
+                and not is_sure(best, Node(role))
+            ]
+            if roles:
+                yield from self._launch(principal, launch, roles, met)
 
     def _launch(
-        self, principal: Principal, launch: Launch, roles: Iterable[IdentityId]
+        self,
+        principal: Principal,
+        launch: Launch,
+        roles: Iterable[IdentityId],
+        met: dict[Need, Answer],
     ) -> Iterator[Edge]:
-        answers = []
         for need in launch.needs:
-            answer = somewhere(self.estate, principal, need)
-            if answer.formula == FALSE:
+            if need not in met:
+                met[need] = somewhere(self.estate, principal, need)
+            if met[need].formula == FALSE:
                 return
-            answers.append(answer)
+        answers = [met[need] for need in launch.needs]
         via = " + ".join(("iam:PassRole", *(need.action for need in launch.needs)))
         bound = Known({"iam:passedtoservice": (launch.service,)})
         for role in roles:
             trusts = [e.answer for e in self._service_entries(role, launch.service)]
-            passing = decide(principal, self.estate.hop(PASS_ROLE, role, bound))
-            if trusts and role != principal.id:
-                yield from _edge(Node(role), via, passing, *answers, trusts[0])
+            passing = surely(principal, PASS_ROLE) or decide(
+                principal, self.estate.hop(PASS_ROLE, role, bound)
+            )
+            if trusts:
+                yield from make_edge(Node(role), via, passing, *answers, trusts[0])
 
     def _service_entries(self, role: IdentityId, service: str) -> Iterator[Entry]:
         account = self.estate.trusts[role].account
@@ -183,112 +181,5 @@ class Graph:
             if entry.kind == "Service" and entry.principal == service:
                 yield entry
 
-    def _edit(self, node: Node, principal: Principal, edit: Edit) -> Iterator[Edge]:
-        match edit.gives:
-            case Gives.TARGET:
-                for target in self._targets(principal, role=False):
-                    answer = self._may(principal, edit, target)
-                    yield from _edge(Node(target), edit.action, answer)
-            case Gives.TRUST:
-                for target in self._targets(principal, role=True):
-                    answer = self._may(principal, edit, target)
-                    if answer.formula != FALSE:
-                        then = assume_after_edit(self.estate, principal, target)
-                        via = f"{edit.action} + sts:AssumeRole"
-                        yield from _edge(Node(target), via, answer, then)
-            case Gives.MEMBERSHIP:
-                yield from self._join(node, principal, edit)
-            case Gives.SELF:
-                yield from self._widen(node, principal, edit)
-            case Gives.SERVICE_ROLE:
-                pass  # launches, not edits, give these
-
-    def _join(self, node: Node, principal: Principal, edit: Edit) -> Iterator[Edge]:
-        if principal.is_role or node.extra:
-            return
-        for group in self.estate.groups:
-            if group not in principal.groups and _account(group) == _account(
-                node.identity
-            ):
-                answer = self._may(principal, edit, group)
-                yield from _edge(Node(node.identity, group), edit.action, answer)
-
-    def _widen(self, node: Node, principal: Principal, edit: Edit) -> Iterator[Edge]:
-        """Edit a policy of the principal itself, or of one it can become."""
-        if node.extra != "*" and not self.admin(node):
-            for target in _edited(edit.on, principal):
-                answer = self._other_version(edit, self._may(principal, edit, target))
-                yield from _edge(Node(node.identity, "*"), edit.action, answer)
-        if edit.on is On.GROUP:
-            return
-        for step in self._becoming(node, principal):
-            other = self.estate.principals[step.to.identity]
-            if other.identity.account != principal.identity.account:
-                continue  # IAM's calls act on the caller's own account
-            for target in _edited(edit.on, other):
-                answer = self._other_version(edit, self._may(principal, edit, target))
-                if answer.formula != FALSE and not self.admin(step.to):
-                    become = Answer(step.formula, step.determining, step.gaps)
-                    via = f"{edit.action} + {step.via}"
-                    yield from _edge(Node(other.id, "*"), via, answer, become)
-
-    def _becoming(self, node: Node, principal: Principal) -> Iterator[Edge]:
-        yield from self._assumes(principal)
-        for edit in EDITS:
-            if (
-                edit.gives is Gives.TARGET
-                and principal.matching(edit.action.lower()).allows
-            ):
-                yield from self._edit(node, principal, edit)
-
-    def _other_version(self, edit: Edit, answer: Answer) -> Answer:
-        if edit.action != "iam:SetDefaultPolicyVersion" or answer.formula == FALSE:
-            return answer
-        wider = atom(OTHER_VERSION, "Exists", ())
-        return Answer(both(answer.formula, wider), answer.determining, answer.gaps)
-
-    def _may(self, principal: Principal, edit: Edit, target: str) -> Answer:
-        known = Known({key: (value,) for key, value in edit.context})
-        return decide(principal, self.estate.hop(edit.action, target, known))
-
-    def _targets(self, principal: Principal, *, role: bool) -> Iterator[IdentityId]:
-        for other in self.estate.principals.values():
-            mine = other.identity.account == principal.identity.account
-            fits = other.is_role == role and not is_root(other.identity)
-            if mine and fits and other.id != principal.id:
-                yield other.id
-
     def _same_account(self, principal: Principal, role: IdentityId) -> bool:
         return self.estate.trusts[role].account == principal.identity.account
-
-
-def _edge(to: Node, via: str, *answers: Answer) -> Iterator[Edge]:
-    """Make an edge of the answers to its calls; they are calls of their own."""
-    if any(answer.formula == FALSE for answer in answers):
-        return
-    determining = dict.fromkeys(d for a in answers for d in a.determining)
-    gaps = dict.fromkeys(g for a in answers for g in a.gaps)
-    formula = chained(*(answer.formula for answer in answers))
-    yield Edge(to, via, formula, tuple(determining), tuple(gaps))
-
-
-def _edited(on: On, principal: Principal) -> tuple[str, ...]:
-    match on:
-        case On.USER:
-            return () if principal.is_role else (principal.id,)
-        case On.ROLE:
-            return (principal.id,) if principal.is_role else ()
-        case On.GROUP:
-            return principal.groups
-        case On.POLICY:
-            return principal.policies
-
-
-def _called(principal: Principal) -> tuple[str, ...]:
-    identity = principal.identity
-    return ("*", identity.id, identity.account, identity.unique_id)
-
-
-def _account(arn: str) -> str:
-    parts = arn.split(":", 5)
-    return parts[4] if len(parts) == 6 else ""

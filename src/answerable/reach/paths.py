@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from answerable.reach.evaluate import Determining
 from answerable.reach.formula import TRUE, Formula, Verdict, chained
-from answerable.reach.graph import Edge, Graph, Node
+from answerable.reach.graph import Graph
+from answerable.reach.steps import HUB, Edge, Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +46,19 @@ class Reached:
     @property
     def hops(self) -> tuple[Hop, ...]:
         """The path in the document's words."""
-        return tuple(
-            Hop(origin.identity, e.via, e.to.identity, e.formula, e.determining)
-            for origin, e in self.edges
-        )
+        hops: list[Hop] = []
+        entering: tuple[Node, Edge] | None = None
+        for origin, edge in self.edges:
+            if edge.to.extra == HUB:
+                entering = (origin, edge)
+                continue
+            determining = edge.determining
+            if entering:
+                origin, determining = entering[0], entering[1].determining
+                entering = None
+            to = edge.to.identity
+            hops.append(Hop(origin.identity, edge.via, to, edge.formula, determining))
+        return tuple(hops)
 
 
 def reached(graph: Graph, start: Node) -> Iterator[Reached]:
@@ -59,10 +69,12 @@ def reached(graph: Graph, start: Node) -> Iterator[Reached]:
     """
     sure = _search(graph, start, lambda edge: edge.formula == TRUE)
     for node in sure:
+        if node.extra == HUB:
+            continue
         yield Reached(node, _path(sure, node), TRUE)
     every = _search(graph, start, lambda edge: True)
     for node in every:
-        if node not in sure:
+        if node not in sure and node.extra != HUB:
             edges = _path(every, node)
             yield Reached(node, edges, chained(*(e.formula for _, e in edges)))
 
@@ -138,7 +150,7 @@ def towards(
             if edge.to not in seen:
                 seen[edge.to] = None
                 waiting.append(edge.to)
-    held = {node: goal(node) for node in seen}
+    held = {node: goal(node) for node in seen if node.extra != HUB}
     sure = [node for node, verdict in held.items() if verdict is Verdict.ALWAYS]
     maybe = [node for node, verdict in held.items() if verdict is not Verdict.NEVER]
     return Towards(

@@ -11,11 +11,12 @@ from answerable.reach.estate import Estate
 from answerable.reach.evaluate import Answer, Determining, decide
 from answerable.reach.formula import FALSE, TRUE, Formula, Verdict, chained, verdict
 from answerable.reach.globs import is_literal
-from answerable.reach.graph import Graph, Node
+from answerable.reach.graph import Graph
 from answerable.reach.paths import Hop, Reached, Towards, reached, towards
 from answerable.reach.principals import Principal
 from answerable.reach.resources import text_parts
 from answerable.reach.rows import Filter, Row, rows_of
+from answerable.reach.steps import Node
 from answerable.reach.terms import ACTIONS, RESOURCES, Term, disjoint, parts_text
 from answerable.reach.trust import ASSUME, Entry
 

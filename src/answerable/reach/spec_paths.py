@@ -241,9 +241,10 @@ def widening_other(
     world: World, who: Who, other: Identity
 ) -> Iterator[tuple[Place, str]]:
     """Edit the policies of an identity the principal can become."""
-    becoming = [held for to, held in taking(world, who, other) if not is_role(other)]
+    becoming = [held for _, held in taking(world, who, other)]
     if is_role(other):
         becoming.append(assuming(world, who, other))
+        becoming += [held for _, held in launching(world, who, other)]
     best = max(becoming, key=rank)
     for edit in EDITS:
         if edit.gives is Gives.SELF and edit.on is not On.GROUP:

@@ -1,0 +1,56 @@
+"""Nodes and edges of the graph that paths are found in."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from answerable.model.ids import IdentityId
+from answerable.reach.clauses import Gap
+from answerable.reach.evaluate import Answer, Determining
+from answerable.reach.formula import FALSE, TRUE, Formula, chained
+
+# Every admin of an account may become everyone in it; to keep the graph small they
+# share one node that leads there.
+HUB = "admin of the account"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Node:
+    """An identity, and what it gained on the way: nothing, `*`, or a group."""
+
+    identity: IdentityId
+    extra: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A step from a node.
+
+    Attributes:
+        to: Where it leads.
+        via: The calls that make it, joined by ` + `.
+        formula: When.
+        determining: The statements that decided.
+        gaps: What was not read and could change it.
+    """
+
+    to: Node
+    via: str
+    formula: Formula
+    determining: tuple[Determining, ...]
+    gaps: tuple[Gap, ...]
+
+
+def make_edge(to: Node, via: str, *answers: Answer) -> Iterator[Edge]:
+    """Make an edge of the answers to its calls; they are calls of their own."""
+    if any(answer.formula == FALSE for answer in answers):
+        return
+    determining = dict.fromkeys(d for a in answers for d in a.determining)
+    gaps = dict.fromkeys(g for a in answers for g in a.gaps)
+    formula = chained(*(answer.formula for answer in answers))
+    yield Edge(to, via, formula, tuple(determining), tuple(gaps))
+
+
+def is_sure(best: Mapping[Node, Edge], node: Node) -> bool:
+    """Tell whether a sure step to a node was found already."""
+    held = best.get(node)
+    return held is not None and held.formula == TRUE
