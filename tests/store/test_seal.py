@@ -16,7 +16,7 @@ from answerable.evidence.merkle import leaf_hash, root
 from answerable.evidence.records import JournalSealed, Manifest, encode_entry
 from answerable.model.event import AuditEvent
 from answerable.store import segments
-from answerable.store.columns import NAMES, to_event
+from answerable.store.columns import COLUMNS, NAMES, to_event
 from answerable.store.engine import quoted
 from answerable.store.store import Store
 
@@ -89,6 +89,11 @@ def test_the_moment_before_1970_belongs_to_1969(
     store.append([make(0, event_time=-1), make(1, event_time=0)], now)
     store.seal(now)
     assert [m.day for m in manifests(store)] == ["1969-12-31", "1970-01-01"]
+
+
+def test_the_columns_are_the_fields_of_an_event_in_their_order() -> None:
+    fields = [field.name for field in dataclasses.fields(AuditEvent)]
+    assert list(COLUMNS) == fields
 
 
 def test_sealing_again_does_nothing(store: Store, make: Make, now: int) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from typing import cast
 
 from answerable.model.event import AuditEvent, Outcome
-from answerable.model.ids import EventId
 from answerable.model.written import WrittenBy
 
 # SQL type by column. Binary ids are BLOB: Spark cannot read DuckDB's UUID columns.
@@ -45,6 +44,15 @@ TYPES: dict[str, str] = {
 COLUMNS = tuple(TYPES)
 NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
 _TIMES = ("event_time", "ingest_time", "issued_until")
+
+
+# Places in a row, for `to_event`.
+_WRITTEN_BY = COLUMNS.index("written_by")
+_OUTCOME = COLUMNS.index("outcome")
+_FACTS = COLUMNS.index("facts")
+_LISTS = (COLUMNS.index("resources"), COLUMNS.index("entities"))
+_WRITERS = {str(member.value): member for member in WrittenBy}
+_OUTCOMES = {str(member.value): member for member in Outcome}
 
 
 def _shape() -> str:
@@ -97,12 +105,11 @@ def readable() -> str:
 
 def to_event(row: Sequence[object]) -> AuditEvent:
     """Make an event of a row of `SELECT COLUMNS`, in that order."""
-    values = dict(zip(COLUMNS, row, strict=True))
-    values["event_id"] = EventId(cast("bytes", values["event_id"]))
-    values["written_by"] = WrittenBy(cast("str", values["written_by"]))
-    values["outcome"] = Outcome(cast("str", values["outcome"]))
-    for name in ("resources", "entities"):
-        values[name] = tuple(cast("list[str]", values[name]))
-    facts = cast("list[list[str]]", values["facts"])
-    values["facts"] = tuple((key, value) for key, value in facts)
-    return AuditEvent(**values)  # type: ignore[arg-type]  # typed by TYPES above
+    values = list(row)
+    values[_WRITTEN_BY] = _WRITERS[cast("str", values[_WRITTEN_BY])]
+    values[_OUTCOME] = _OUTCOMES[cast("str", values[_OUTCOME])]
+    for place in _LISTS:
+        values[place] = tuple(cast("list[str]", values[place]))
+    facts = cast("list[list[str]]", values[_FACTS])
+    values[_FACTS] = tuple((key, value) for key, value in facts)
+    return AuditEvent(*values)  # type: ignore[arg-type]  # typed by TYPES above

@@ -112,7 +112,7 @@ def _leaves(
             for row in batch:
                 event = to_event(row)
                 yield event.event_id, leaf_hash(encode(event))
-    except (duckdb.Error, ValueError, TypeError, UnicodeError) as error:
+    except (duckdb.Error, LookupError, ValueError, TypeError) as error:
         raise _UnreadableError(
             str(error).splitlines()[0][:160] if str(error) else ""
         ) from error
