@@ -89,15 +89,18 @@ class Graph:
             determining = tuple(dict.fromkeys(name(g) for g in wide(principal.grants)))
             hub = Node(IdentityId(f"account {principal.identity.account}"), HUB)
             yield Edge(hub, "", TRUE, determining, ())
+            yield from self._assumes(principal, best, near=False)
+            return
         yield from self._assumes(principal, best)
         yield from self._launches(principal, best)
-        if not self.admin(node):
-            yield from edits(self, node, principal, best)
+        yield from edits(self, node, principal, best)
 
     def _assumes(
-        self, principal: Principal, best: Mapping[Node, Edge]
+        self, principal: Principal, best: Mapping[Node, Edge], *, near: bool = True
     ) -> Iterator[Edge]:
         for role in self.assumable(principal):
+            if not near and self._same_account(principal, role):
+                continue
             if role != principal.id and not is_sure(best, Node(role)):
                 answer = assume(self.estate, principal, role)
                 yield from make_edge(Node(role), "sts:AssumeRole", answer)
@@ -136,6 +139,9 @@ class Graph:
     def _launches(
         self, principal: Principal, best: Mapping[Node, Edge]
     ) -> Iterator[Edge]:
+        sure = surely(principal, PASS_ROLE)
+        if sure is not None and sure.formula == FALSE:
+            return
         if not principal.matching(PASS_ROLE).allows:
             return
         met: dict[Need, Answer] = {}
