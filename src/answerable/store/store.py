@@ -228,8 +228,9 @@ class Store:
         Nothing in such a journal was acknowledged, and its header may be cut short.
         """
         opened = {e.journal for e in entries if isinstance(e, JournalOpened)}
-        journal = journals.load(self.layout, self.keys, name)
-        return name not in opened and not journal.records
+        if name in opened:  # the usual case: it is not read twice
+            return False
+        return not journals.load(self.layout, self.keys, name).records
 
     def rows(
         self,
