@@ -72,7 +72,7 @@ def reach(
         progress(len(replies), 0, "rows")
         rows = questions.reach(asked.graph, start.identity, wanted, direct=direct)
         replies += [subjects.through(start, reply) for reply in rows]
-    spelled = speller(asked.estate.catalogue, asked.estate.written)
+    spelled = speller(asked.estate.catalogue, asked.estate.written, action)
     listed = [items.reach_item(reply, spelled) for reply in replies]
     missing = _missing(asked, list(zip(replies, listed, strict=True)), action, resource)
     missing |= set(found.not_collected)
@@ -80,9 +80,7 @@ def reach(
         kind="reach",
         items=listed,
         coverage=_coverage(asked, replies, missing),
-        next=f"answerable who-can {listed[0]['action'].split(' ')[0]} RESOURCE"
-        if listed
-        else "",
+        next=_next(listed),
     )
 
 
@@ -138,7 +136,7 @@ def can(
         items=[item],
         coverage=coverage,
         failed=bool(expect) and item["verdict"] != expect,
-        next=f"answerable who-can {spelled} {target}",
+        next=f"answerable who-can {spelled} '{target}'",
     )
 
 
@@ -167,10 +165,19 @@ def who_can(
         kind="who-can",
         items=listed,
         coverage=_coverage(asked, replies, missing),
-        next=f"answerable can {listed[0]['subject']} {spelled} {target}"
+        next=f"answerable can {listed[0]['subject']} {spelled} '{target}'"
         if listed
         else "",
     )
+
+
+def _next(listed: Sequence[ReachItem]) -> str:
+    """Suggest asking the other direction of a row that names one action."""
+    for item in listed:
+        if not set("*? ") & set(item["action"]):
+            resource = item["resource"] if " " not in item["resource"] else "RESOURCE"
+            return f"answerable who-can {item['action']} '{resource}'"
+    return ""
 
 
 def _asked(
@@ -214,7 +221,9 @@ def _action(catalogue: Catalogue, text: str) -> str:
         close = get_close_matches(name, names, n=1, cutoff=0.8)
         hint = f"did you mean {service.lower()}:{close[0]}?" if close else ""
     else:
-        close = get_close_matches(service.lower(), catalogue.known, n=1, cutoff=0.6)
+        close = get_close_matches(
+            service.lower(), sorted(catalogue.known), n=1, cutoff=0.5
+        )
         hint = f"did you mean {close[0]}:{name}?" if close else ""
     if hint:
         raise UsageError(f"unknown action (got {text[:80]!r})", hint)

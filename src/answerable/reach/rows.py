@@ -254,15 +254,21 @@ def row_texts(row: Row, spelled: Callable[[str], str]) -> tuple[str, str]:
     )
 
 
-def speller(catalogue: Catalogue, written: Mapping[str, str]) -> Callable[[str], str]:
+def speller(
+    catalogue: Catalogue, written: Mapping[str, str], asked: str
+) -> Callable[[str], str]:
     """Return a function that writes an action pattern the way its service does.
 
     Args:
         catalogue: Spells whole names.
         written: How patterns were written, by inner form in lower case.
+        asked: The action glob of the question.
     """
+    filtered = inward(asked.lower())
 
     def spelled(pattern: str) -> str:
+        if pattern == filtered:
+            return asked
         entry = catalogue.action(pattern)
         return str(entry) if entry else written.get(pattern) or outward(pattern)
 
