@@ -15,6 +15,7 @@ from answerable.reach.globs import matches
 from answerable.reach.graph import Graph
 from answerable.reach.resources import matches_parts, text_parts
 from answerable.reach.rows import Filter, Row, make_filter
+from answerable.reach.spec_facts import Who, World
 from tests.reach.build import catalogue
 from tests.reach.strategies import CALLS, GIVEN, estates, some_calls
 
@@ -48,13 +49,13 @@ RED = "arn:aws:s3:::red/a"
 def calls_agree(facts: Facts, stated: dict[str, tuple[str, ...]], calls: Calls) -> None:
     """The law for single requests, with every situation they depend on."""
     estate = compiled(facts, stated)
-    world = spec.World(facts, catalogue(), stated)
+    world = World(facts, catalogue(), stated)
     for identity in facts.identities:
         for call in calls:
             answer = questions.ask(estate, estate.principals[identity.id], *call)
             seen = set()
             for situation, expected in spec.outcomes(
-                partial(spec.allowed, world, spec.Who(identity), *call)
+                partial(spec.allowed, world, Who(identity), *call)
             ):
                 seen.add(expected)
                 for otherwise in (True, False):
@@ -74,7 +75,7 @@ def test_a_call_is_judged_as_the_readable_rules_judge_it(
 def paths_agree(facts: Facts, call: tuple[str, str]) -> None:
     """The law for paths: the verdict over everyone a principal can become."""
     graph = Graph(compiled(facts, {}))
-    world = spec.World(facts, catalogue())
+    world = World(facts, catalogue())
     places = spec_paths.everywhere(world)
     found = {
         reply.subject: verdict(reply.formula)

@@ -2,17 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from answerable.connectors.iam_catalogue.fetch import load
 from answerable.flows import lists
 from answerable.inventory.resolve import Kind, resolve
-from answerable.model.catalogue import Catalogue
 from answerable.model.connector import no_progress
 from answerable.model.document import Coverage, Document, ReachItem
-from answerable.model.errors import UsageError
 from answerable.model.inventory import Inventory
-from answerable.reach import items, questions, subjects
+from answerable.reach import items, questions, subjects, words
 from answerable.reach.context import NOTHING, Known
 from answerable.reach.coverage import is_partial, not_collected
 from answerable.reach.estate import Estate, compile_estate
@@ -66,7 +63,7 @@ def reach(
     progress(0, 0, "policies")
     asked = _asked(inventory, subjects.services_of(inventory.facts), NOTHING, now)
     found = subjects.starts(asked.graph, inventory, _subject(inventory, subject))
-    wanted = make_filter(action, subjects.as_arn(resource))
+    wanted = make_filter(action, words.as_arn(resource))
     replies: list[Reply] = []
     for start in found.starts:
         progress(len(replies), 0, "rows")
@@ -113,8 +110,8 @@ def can(
     """
     given = Known({key.lower(): values for key, values in (context or {}).items()})
     asked = _asked(inventory, {action.partition(":")[0]}, given, now)
-    spelled = _action(asked.estate.catalogue, action)
-    target = _resource(inventory, resource)
+    spelled = words.read_action(asked.estate.catalogue, action, load)
+    target = words.read_resource(inventory.facts, resource)
     found = subjects.starts(asked.graph, inventory, _subject(inventory, subject))
     replies = [
         subjects.through(
@@ -156,8 +153,8 @@ def who_can(
         UsageError: Action or resource are not known.
     """
     asked = _asked(inventory, {action.partition(":")[0]}, NOTHING, now)
-    spelled = _action(asked.estate.catalogue, action)
-    target = _resource(inventory, resource)
+    spelled = words.read_action(asked.estate.catalogue, action, load)
+    target = words.read_resource(inventory.facts, resource)
     replies = list(questions.who_can(asked.graph, spelled, target, direct=direct))
     listed = [items.pair_item(reply, spelled, target) for reply in replies]
     missing = _missing(asked, list(zip(replies, listed, strict=True)), spelled, target)
@@ -197,58 +194,6 @@ def _subject(inventory: Inventory, text: str) -> str:
     return resolve(inventory, text, _SUBJECTS)
 
 
-def _action(catalogue: Catalogue, text: str) -> str:
-    """Spell an action as its service does.
-
-    An action the catalogue does not hold may be new: it is an error only where
-    another is spelled much like it.
-
-    Raises:
-        UsageError: The text is no action.
-    """
-    service, colon, name = text.strip().partition(":")
-    if not colon or not service or not name or "*" in text or "?" in text:
-        raise UsageError(
-            f"not an action (got {text[:80]!r}, expected SERVICE:ACTION)",
-            "for example s3:GetObject; `answerable reach --action GLOB` takes patterns",
-        )
-    entry = catalogue.action(text.strip())
-    if entry:
-        return str(entry)
-    loaded = catalogue.services.get(service.lower())
-    if loaded:
-        names = [action.name for action in loaded.actions.values()]
-        close = get_close_matches(name, names, n=1, cutoff=0.8)
-        hint = f"did you mean {service.lower()}:{close[0]}?" if close else ""
-    else:
-        close = get_close_matches(
-            service.lower(), sorted(catalogue.known), n=1, cutoff=0.5
-        )
-        hint = f"did you mean {close[0]}:{name}?" if close else ""
-    if hint:
-        raise UsageError(f"unknown action (got {text[:80]!r})", hint)
-    return text.strip()
-
-
-def _resource(inventory: Inventory, text: str) -> str:
-    """Read a resource: an ARN, an `s3://` URI, `*`, or a known resource's name.
-
-    Raises:
-        UsageError: It is none of these.
-    """
-    asked = subjects.as_arn(text.strip())
-    if asked == "*" or asked.startswith("arn:"):
-        return asked
-    found = subjects.named_resources(inventory.facts, asked)
-    if len(found) == 1:
-        return found[0]
-    hint = "use one of: " + ", ".join(found[:10]) if found else "give its ARN, or *"
-    raise UsageError(
-        f"not a resource (got {text[:120]!r}, expected an ARN, s3://BUCKET/KEY or *)",
-        hint,
-    )
-
-
 def _missing(
     asked: _Asked,
     pairs: Sequence[tuple[Reply, ReachItem]],
@@ -256,25 +201,22 @@ def _missing(
     resource: str,
 ) -> set[str]:
     """Name what could change any answer; of an empty list, what could add to it."""
-    words: set[str] = set()
+    found: set[str] = set()
     for reply, item in pairs:
-        words |= set(
+        found |= set(
             not_collected(
                 asked.estate, asked.collected, item["action"], item["resource"], reply
             )
         )
     # What grants could add a row that is not there.
     nobody = questions.nobody()
-    words |= set(not_collected(asked.estate, asked.collected, action, resource, nobody))
-    return words
+    found |= set(not_collected(asked.estate, asked.collected, action, resource, nobody))
+    return found
 
 
 def _coverage(asked: _Asked, replies: Iterable[Reply], missing: set[str]) -> Coverage:
-    words = set(missing)
-    for needed in ("identity-policies", "role-trust"):
-        if needed not in asked.collected:
-            words.add(needed)
-    coverage = lists.coverage(asked.inventory, asked.now, sorted(words))
+    needed = {"identity-policies", "role-trust"} - asked.collected
+    coverage = lists.coverage(asked.inventory, asked.now, sorted(missing | needed))
     if is_partial(replies):
         coverage["partial"] = True
     return coverage

@@ -13,18 +13,14 @@ from answerable.model.policy import Attachment, Effect, Layer, Policy, Statement
 from answerable.reach.rules import EDITS, LAUNCHES, NAME, REGION, Edit, Gives, Need, On
 from answerable.reach.spec import (
     Situation,
-    Who,
-    World,
     allowed,
     conditions_hold,
-    find_identity,
-    is_role,
     known_keys,
     may_assume,
-    statements,
     takes_action,
     verdict,
 )
+from answerable.reach.spec_facts import Who, World, find_identity, is_role, statements
 
 ANYTHING = Statement("any", Effect.ALLOW, ("*",), (), ("*",), (), (), (), ())
 

@@ -138,20 +138,6 @@ def best(replies: Sequence[Reply]) -> Reply:
     return min(replies, key=rank)
 
 
-def as_arn(resource: str) -> str:
-    """Turn an `s3://` URI into an ARN; anything else stays as it is."""
-    if resource.startswith("s3://"):
-        return "arn:aws:s3:::" + resource.removeprefix("s3://").rstrip("/")
-    return resource
-
-
-def named_resources(facts: Facts, name: str) -> list[str]:
-    """List known resources whose ARN ends in a name."""
-    ends = (f":{name}", f"/{name}")
-    named = [str(r.id) for r in facts.resources if r.id.endswith(ends)]
-    return named + [str(i.id) for i in facts.identities if i.id.endswith(ends)]
-
-
 def services_of(facts: Facts) -> frozenset[str]:
     """List the services that policies speak of, `*` aside."""
     return frozenset(
