@@ -6,16 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from answerable.connectors.aws import fetch
 from answerable.connectors.formats.iam_policy import parse_policy
 from answerable.connectors.iam_catalogue.fetch import load
+from answerable.flows import reach as flow
 from answerable.model.catalogue import Catalogue
+from answerable.model.connector import SyncContext
 from answerable.model.ids import PolicyId
 from answerable.model.policy import Effect, Layer
 from answerable.reach.clauses import Interner
 from answerable.reach.globs import inward
 from answerable.reach.resources import matches_parts, pattern_parts, text_parts
 from answerable.reach.rules import EDITS, LAUNCHES, actions
-from tests.reach.build import SEEN
+from tests.reach.build import SEEN, inventory_of
+from tests.reach.strategies import CALLS
+from tests.reach.test_law import calls_agree
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +104,26 @@ def test_every_launch_names_a_resource_its_action_can_take(whole: Catalogue) -> 
 
 def test_every_rule_says_where_it_comes_from() -> None:
     assert all(rule.source for rule in (*LAUNCHES, *EDITS))
+
+
+ACCOUNTS = [
+    "cloudsplaining/test/files/example-authz-details.json",
+    "cloudsplaining/test/files/example_authz_v2.json",
+    "cloudmapper-demo/us-east-1/iam-get-account-authorization-details.json",
+]
+
+
+@pytest.mark.parametrize("name", ACCOUNTS)
+def test_accounts_of_others_are_judged_as_the_readable_rules_judge_them(
+    root: Path, whole: Catalogue, name: str
+) -> None:
+    place = root.parent / "shared" / "data" / "iam" / name
+    if not place.exists():
+        pytest.skip("shared data not present")
+    facts = fetch.sync(str(place), SyncContext(1, lambda value: "f")).facts
+    assert facts.identities
+    calls_agree(facts, {}, CALLS)
+    inventory = inventory_of(facts)
+    for identity in facts.identities:
+        rows = flow.reach(inventory, identity.id, now=1)
+        assert all(item["determining"] for item in rows.items)

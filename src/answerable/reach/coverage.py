@@ -10,6 +10,7 @@ from answerable.reach.clauses import UNCOLLECTED, UNREAD, Gap
 from answerable.reach.estate import Estate
 from answerable.reach.formula import Verdict, verdict
 from answerable.reach.questions import Reply
+from answerable.reach.trust import account_of
 
 # Services whose resources take a policy of their own. Source: AWS IAM User Guide, "AWS
 # services that work with IAM", column "Resource-based policies".
@@ -88,8 +89,18 @@ def not_collected(
     service = action.lower().partition(":")[0]
     if "*" in service or service in RESOURCE_POLICIES:
         yield "resource-policies"
+    if _is_foreign(estate, reply.subject):
+        yield "identity-policies"
     yield from _unread(reply.gaps)
     yield from _trusts(estate, action, resource, reply)
+
+
+def _is_foreign(estate: Estate, subject: str) -> bool:
+    """Tell whether a subject is an AWS principal outside the snapshot."""
+    if subject in estate.principals:
+        return False
+    named = ":user/" in subject or ":role/" in subject or ":assumed-role/" in subject
+    return subject == "*" or named or bool(account_of(subject))
 
 
 def _limiting(

@@ -7,6 +7,7 @@ formulas that say the same are equal; beyond a size they become one opaque atom,
 errs towards `only-if`.
 """
 
+import hashlib
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import combinations
@@ -45,7 +46,8 @@ FALSE: Formula = frozenset()
 
 MOST_ALTERNATIVES = 32
 MOST_CONSENSUS = 48
-TOO_MANY = Atom("answerable:too-many-alternatives", "Unknown", ())
+MOST_COMPARED = 512
+TOO_MANY = "answerable:too-many-alternatives"
 
 
 def atom(key: str, operator: str, values: tuple[str, ...]) -> Formula:
@@ -90,7 +92,7 @@ def chained(*formulas: Formula) -> Formula:
     for formula in formulas:
         result = frozenset(a | b for a in result for b in formula)
         if len(result) > MOST_ALTERNATIVES:
-            result = frozenset({frozenset({TOO_MANY})})
+            result = _opaque(result)
     return result
 
 
@@ -108,11 +110,13 @@ def flip(a: Atom) -> Atom:
 
 def simplified(formula: Formula) -> Formula:
     """Reduce to prime implicants by iterated consensus, within bounds."""
-    terms = _absorbed({t for t in formula if not any(flip(a) in t for a in t)})
-    if frozenset() in terms:
+    if frozenset() in formula:
         return TRUE
+    if len(formula) > MOST_COMPARED:
+        return _opaque(formula)
+    terms = _absorbed({t for t in formula if not any(flip(a) in t for a in t)})
     if len(terms) > MOST_CONSENSUS:
-        return frozenset({frozenset({TOO_MANY})})
+        return _opaque(formula)
     grown = True
     while grown and len(terms) <= MOST_CONSENSUS:
         grown = False
@@ -125,8 +129,15 @@ def simplified(formula: Formula) -> Formula:
     if frozenset() in terms:
         return TRUE
     if len(terms) > MOST_ALTERNATIVES:
-        return frozenset({frozenset({TOO_MANY})})
+        return _opaque(formula)
     return frozenset(terms)
+
+
+def _opaque(formula: Formula) -> Formula:
+    """Stand for a formula that is too large: an atom of its own for each."""
+    listed = sorted(sorted(map(repr, alternative)) for alternative in formula)
+    digest = hashlib.sha256(repr(listed).encode()).hexdigest()[:12]
+    return atom(TOO_MANY, "Unknown", (digest,))
 
 
 def _absorbed(terms: set[Alternative]) -> set[Alternative]:

@@ -14,7 +14,6 @@ ANY = "\ue002"
 _INWARD = str.maketrans({"*": STAR, "?": ANY, STAR: "\ufffd", ANY: "\ufffd"})
 _LITERAL = str.maketrans({STAR: "\ufffd", ANY: "\ufffd"})
 _OUTWARD = str.maketrans({STAR: "*", ANY: "?"})
-LONGEST = 4096
 _MOST_OVERLAP_STEPS = 1 << 20
 
 
@@ -74,9 +73,41 @@ def _compiled(pattern: str) -> _Matcher:
     options.log_errors = False
     options.dot_nl = True
     parts = {STAR: ".*", ANY: f"[^{STAR}]"}
-    text = "".join(parts.get(c) or re2.escape(c) for c in pattern[:LONGEST])
-    compiled: _Matcher = re2.compile(text, options)
+    text = "".join(parts.get(c) or re2.escape(c) for c in pattern)
+    try:
+        compiled: _Matcher = re2.compile(text, options)
+    except re2.error:
+        return _Stepwise(pattern)  # too large for an automaton
     return compiled
+
+
+class _Stepwise:
+    """Keeps the places in a pattern where the text read so far may stand."""
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+
+    def fullmatch(self, text: str) -> bool | None:
+        pattern = self._pattern
+        places = self._past_stars({0})
+        for letter in text:
+            moved = set()
+            for place in places - {len(pattern)}:
+                wanted = pattern[place]
+                if wanted == STAR:
+                    moved.add(place)
+                elif wanted == letter or (wanted == ANY and letter != STAR):
+                    moved.add(place + 1)
+            places = self._past_stars(moved)
+        return True if len(pattern) in places else None
+
+    def _past_stars(self, places: set[int]) -> set[int]:
+        found = set(places)
+        for place in places:
+            while place < len(self._pattern) and self._pattern[place] == STAR:
+                place += 1
+                found.add(place)
+        return found
 
 
 @lru_cache(maxsize=1 << 16)
