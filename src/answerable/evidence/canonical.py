@@ -94,6 +94,19 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(_Wire, strict=True).decode
 
 
+class Brief(msgspec.Struct, gc=False):
+    """What sealing needs of a record it does not change."""
+
+    event_id: str
+    event_time: int | str
+    raw_sha256: str
+    identity: str = ""
+    schema: int | str = 1
+
+
+decode_brief = msgspec.json.Decoder(Brief).decode
+
+
 def _wide(number: int) -> int | str:
     if -SAFE <= number <= SAFE:
         return number
@@ -132,7 +145,7 @@ def encode_stored(event: AuditEvent, ingest_time: int, salt: bytes) -> bytes:
             _wide(ingest_time),
             event.issued,
             event.issued_to,
-            _wide(event.issued_until),
+            event.issued_until and _wide(event.issued_until),
             event.native_id,
             event.outcome,
             event.person,
@@ -143,9 +156,9 @@ def encode_stored(event: AuditEvent, ingest_time: int, salt: bytes) -> bytes:
             event.resources,
             event.run,
             salt.hex(),
-            _wide(event.schema),
+            event.schema if event.schema == 1 else _wide(event.schema),
             event.scope,
-            _wide(event.sequence),
+            event.sequence and _wide(event.sequence),
             event.session,
             event.source,
             event.source_ip,

@@ -3,7 +3,10 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import cast
 
+from answerable.evidence.canonical import Brief, decode_brief
 from answerable.evidence.journal import Journal
 from answerable.evidence.merkle import root
 from answerable.evidence.records import (
@@ -14,7 +17,6 @@ from answerable.evidence.records import (
     Manifest,
     encode_entry,
 )
-from answerable.model.errors import EnvironmentRefused
 from answerable.store.columns import NAMES, from_canonical
 from answerable.store.disk import (
     FILE_MODE,
@@ -27,11 +29,12 @@ from answerable.store.disk import (
 )
 from answerable.store.engine import Engine, quoted
 from answerable.store.layout import Layout
+from answerable.store.tables import ColumnType, NamedTable, register
 
 ROWS = 50_000
 DAY_NS = 86_400_000_000_000
 # DuckDB rounds row groups up to whole vectors of 2,048.
-_ROW_GROUP = 12_288
+_PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 12288"
 
 
 def day_name(day: int) -> str:
@@ -72,14 +75,30 @@ def write_segments(
     if journal.records:
         engine = Engine(layout.segments)
         try:
-            engine.load_records("journal", journal.records)
-            engine.run(f"CREATE TABLE parsed AS {from_canonical('journal')}")
-            engine.connection.unregister("journal")
-            skipped = _sealed_rows(layout, engine, elsewhere)
-            for day, part, rows in _plan(engine, skipped):
-                manifest = _write(
-                    layout, engine, name, journal, day, part, rows, previous, now
+            briefs = [decode_brief(record) for record in journal.records]
+            skipped = _sealed_rows(layout, engine, briefs, elsewhere)
+            for day, part, rows in _plan(briefs, skipped):
+                rows.sort(key=lambda row: _order(briefs[row]))
+                segment = _Segment(layout, engine, name, day, part)
+                packed = [journal.leaves[row] for row in rows]
+                digest = segment.write([journal.records[row] for row in rows], packed)
+                times = [int(briefs[row].event_time) for row in rows]
+                manifest = Manifest(
+                    segment=segment.name,
+                    day=segment.day,
+                    file_sha256=digest,
+                    leaves_sha256=hashlib.sha256(b"".join(packed)).hexdigest(),
+                    event_root=root(packed).hex(),
+                    count=len(rows),
+                    min_time=str(min(times)),
+                    max_time=str(max(times)),
+                    event_schema=max(int(briefs[row].schema) for row in rows),
+                    journal=name,
+                    previous=previous,
+                    at=str(now),
+                    schema=MANIFEST_SCHEMA,
                 )
+                segment.commit_to(manifest)
                 manifests.append(manifest)
                 previous = manifest.segment
         finally:
@@ -114,8 +133,16 @@ def sealed_since(entries: Sequence[Entry], name: str) -> list[Manifest]:
     ]
 
 
+def _order(brief: Brief) -> tuple[str, int, str]:
+    # Code points sort as UTF-8 does. The sort is stable: a conflict keeps its order.
+    return brief.identity, int(brief.event_time), brief.event_id
+
+
 def _sealed_rows(
-    layout: Layout, engine: Engine, elsewhere: Sequence[Manifest]
+    layout: Layout,
+    engine: Engine,
+    briefs: Sequence[Brief],
+    elsewhere: Sequence[Manifest],
 ) -> set[int]:
     if not elsewhere:
         return set()
@@ -123,21 +150,36 @@ def _sealed_rows(
         quoted(str(layout.segment_file(m.day, m.segment, ".parquet").absolute()))
         for m in elsewhere
     )
+    columns = {
+        "n": ColumnType.INT,
+        "event_id": ColumnType.BYTES,
+        "raw_sha256": ColumnType.BYTES,
+    }
+    rows = [
+        {
+            "n": number,
+            "event_id": bytes.fromhex(brief.event_id),
+            "raw_sha256": bytes.fromhex(brief.raw_sha256),
+        }
+        for number, brief in enumerate(briefs)
+    ]
+    register(engine, "briefs", NamedTable(columns, rows))
     found = engine.run(
-        "SELECT n FROM parsed SEMI JOIN "  # noqa: S608 - our own names
+        "SELECT n FROM briefs SEMI JOIN "  # noqa: S608 - our own names
         f"read_parquet([{listed}], union_by_name=true) USING (event_id, raw_sha256)"
     )
-    return {int(str(row)) for (row,) in found}
+    engine.run("DROP TABLE briefs")
+    return {cast("int", row) for (row,) in found}
 
 
-def _plan(engine: Engine, skipped: set[int]) -> list[tuple[int, int, list[int]]]:
+def _plan(
+    briefs: Sequence[Brief], skipped: set[int]
+) -> list[tuple[int, int, list[int]]]:
     """Cut the journal by day, then into parts, in journal order."""
     days: dict[int, list[int]] = {}
-    for row, time in engine.run("SELECT n, event_time FROM parsed ORDER BY n"):
+    for row, brief in enumerate(briefs):
         if row not in skipped:
-            # Python's floor: DuckDB's // cuts towards zero, wrong before 1970.
-            day = int(str(time)) // DAY_NS
-            days.setdefault(day, []).append(int(str(row)))
+            days.setdefault(int(brief.event_time) // DAY_NS, []).append(row)
     return [
         (day, at // ROWS, rows[at : at + ROWS])
         for day, rows in sorted(days.items())
@@ -145,83 +187,50 @@ def _plan(engine: Engine, skipped: set[int]) -> list[tuple[int, int, list[int]]]
     ]
 
 
-def _write(
-    layout: Layout,
-    engine: Engine,
-    name: str,
-    journal: Journal,
-    day: int,
-    part: int,
-    rows: Sequence[int],
-    previous: str,
-    now: int,
-) -> Manifest:
-    date = day_name(day)
-    segment = segment_id(name, date, part)
-    make_folder(layout.segments / f"day={date}")
-    from arro3.core import Array, DataType, Table
+class _Segment:
+    """The files of one segment."""
 
-    picked = Table.from_pydict({"n": Array(list(rows), DataType.int32())})
-    engine.connection.register("picked", picked)
-    engine.run(
-        "CREATE OR REPLACE TABLE segment AS SELECT parsed.* FROM parsed "
-        "SEMI JOIN picked USING (n) ORDER BY identity, event_time, event_id, n"
-    )
-    engine.connection.unregister("picked")
-    order = [int(str(row)) for (row,) in engine.run("SELECT n FROM segment")]
-    leaves = [journal.leaves[row] for row in order]
-    file = layout.segment_file(date, segment, ".parquet")
-    beside = file.with_name(f".{file.name}.new")
-    reached("segment-begin")
-    with refused("write", file):
-        try:
-            reached("segment-parquet-write")
-            engine.run(
-                f"COPY (SELECT {NAMES} FROM segment) "  # noqa: S608 - our own names
-                f"TO {quoted(str(beside.absolute()))} "
-                f"(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {_ROW_GROUP})"
-            )
-            beside.chmod(FILE_MODE)
-            sync_file(beside)
-            digest = hashlib.sha256(beside.read_bytes()).hexdigest()
-            beside.replace(file)
-            sync_folder(file.parent)
-        except BaseException:
-            # A full disk needs every byte back.
-            beside.unlink(missing_ok=True)
-            raise
-    reached("segment-parquet")
-    packed = b"".join(leaves)
-    write_file(layout.segment_file(date, segment, ".leaves"), packed)
-    reached("segment-leaves")
-    ((low, high, schema),) = engine.run(
-        "SELECT min(event_time), max(event_time), max(schema) FROM segment"
-    )
-    manifest = Manifest(
-        segment=segment,
-        day=date,
-        file_sha256=digest,
-        leaves_sha256=hashlib.sha256(packed).hexdigest(),
-        event_root=root(leaves).hex(),
-        count=len(order),
-        min_time=str(low),
-        max_time=str(high),
-        event_schema=int(str(schema)),
-        journal=name,
-        previous=previous,
-        at=str(now),
-        schema=MANIFEST_SCHEMA,
-    )
-    write_file(
-        layout.segment_file(date, segment, ".manifest.json"), encode_entry(manifest)
-    )
-    reached("segment-manifest")
-    return manifest
+    def __init__(
+        self, layout: Layout, engine: Engine, journal: str, day: int, part: int
+    ) -> None:
+        self.day = day_name(day)
+        self.name = segment_id(journal, self.day, part)
+        self._layout, self._engine = layout, engine
 
+    def _file(self, ending: str) -> Path:
+        return self._layout.segment_file(self.day, self.name, ending)
 
-def refuse_damage(error: FileNotFoundError) -> EnvironmentRefused:
-    """Say that a file of the store is missing."""
-    return EnvironmentRefused(
-        f"a file of the store is missing: {error.filename}",
-        "find what is missing with: answerable evidence verify",
-    )
+    def write(self, records: Sequence[bytes], leaves: Sequence[bytes]) -> str:
+        """Write sorted records and their leaves; give the digest of the Parquet file."""
+        file = self._file(".parquet")
+        beside = file.with_name(f".{file.name}.new")
+        make_folder(file.parent)
+        self._engine.load_records("records", records)
+        reached("segment-begin")
+        with refused("write", file):
+            try:
+                reached("segment-parquet-write")
+                self._engine.run(
+                    f"COPY (SELECT {NAMES} FROM ({from_canonical('records')})) "  # noqa: S608
+                    f"TO {quoted(str(beside.absolute()))} ({_PARQUET})"
+                )
+                beside.chmod(FILE_MODE)
+                sync_file(beside)
+                digest = hashlib.sha256(beside.read_bytes()).hexdigest()
+                beside.replace(file)
+                sync_folder(file.parent)
+            except BaseException:
+                # A full disk needs every byte back.
+                beside.unlink(missing_ok=True)
+                raise
+            finally:
+                self._engine.connection.unregister("records")
+        reached("segment-parquet")
+        write_file(self._file(".leaves"), b"".join(leaves))
+        reached("segment-leaves")
+        return digest
+
+    def commit_to(self, manifest: Manifest) -> None:
+        """Put the manifest beside its files; the log makes it count."""
+        write_file(self._file(".manifest.json"), encode_entry(manifest))
+        reached("segment-manifest")
