@@ -1,6 +1,6 @@
 """Which events are stored already: by event id, within a day, in bounded memory."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import cast
 
 from answerable.evidence.canonical import decode
@@ -14,6 +14,7 @@ from answerable.store.segments import DAY_NS, day_name
 
 # About 130 bytes each.
 MOST_IDS = 2_000_000
+_DIGEST = 32
 
 
 class Known:
@@ -27,7 +28,7 @@ class Known:
         self._layout, self._log = layout, log
         self._days: dict[int, set[bytes]] = {}
         self._segments: set[str] = set()
-        self._tails: dict[str, dict[bytes, tuple[bytes, ...]]] = {}
+        self._tails: dict[str, dict[bytes, bytes]] = {}
         self._own: set[str] = set()
         self._sizes: dict[str, int] = {}
         self._note: bytes | None = None
@@ -54,6 +55,11 @@ class Known:
         self._catch_up()
         wanted = {event.event_time // DAY_NS for event in events}
         self._load(wanted)
+        ids = {event.event_id for event in events}
+        if len(ids) == len(events) and all(
+            self._days[day].isdisjoint(ids) for day in wanted
+        ):
+            return list(events), 0, []
         fresh: list[AuditEvent] = []
         suspects: list[AuditEvent] = []
         batch: dict[bytes, list[bytes]] = {}
@@ -78,13 +84,15 @@ class Known:
             conflicts.append(event)
         return fresh, duplicate, conflicts
 
-    def remember(self, events: Iterable[AuditEvent], own: str) -> None:
+    def remember(self, events: Sequence[AuditEvent], own: str) -> None:
         """Note events that are now in this process's journal."""
         self._own.add(own)
         tail = self._tails.setdefault(own, {})
         for event in events:
             self._days[event.event_time // DAY_NS].add(event.event_id)
-            tail[event.event_id] = (*tail.get(event.event_id, ()), event.raw_sha256)
+            held = tail.setdefault(event.event_id, event.raw_sha256)
+            if held is not event.raw_sha256:
+                tail[event.event_id] = held + event.raw_sha256
 
     def _catch_up(self) -> None:
         """Take in what other processes sealed, and forget sealed tails."""
@@ -136,10 +144,10 @@ class Known:
         except FileNotFoundError:
             return
         self._sizes[name] = size
-        tail: dict[bytes, tuple[bytes, ...]] = {}
+        tail: dict[bytes, bytes] = {}
         for record in records:
             event = decode(record)
-            tail[event.event_id] = (*tail.get(event.event_id, ()), event.raw_sha256)
+            tail[event.event_id] = tail.get(event.event_id, b"") + event.raw_sha256
         self._tails[name] = tail
 
     def _files(self, first: int, last: int) -> str:
@@ -159,7 +167,7 @@ class Known:
             (event.event_id, raw)
             for event in suspects
             for tail in self._tails.values()
-            for raw in tail.get(event.event_id, ())
+            for raw in _digests(tail.get(event.event_id, b""))
         }
         days = {event.event_time // DAY_NS for event in suspects}
         files = ", ".join(filter(None, (self._files(day, day) for day in sorted(days))))
@@ -182,6 +190,11 @@ class Known:
 
     def _run(self, query: str) -> list[tuple[object, ...]]:
         return self._connection().run(query)
+
+
+def _digests(joined: bytes) -> list[bytes]:
+    """Part the digests that were stored under one id: one, but for a conflict."""
+    return [joined[at : at + _DIGEST] for at in range(0, len(joined), _DIGEST)]
 
 
 def _day(manifest: Manifest) -> int:

@@ -77,12 +77,14 @@ def write_segments(
         try:
             briefs = [decode_brief(record) for record in journal.records]
             skipped = _sealed_rows(layout, engine, briefs, elsewhere)
-            for day, part, rows in _plan(briefs, skipped):
-                rows.sort(key=lambda row: _order(briefs[row]))
+            keys = [_key(brief) for brief in briefs]
+            for day, part, rows in _plan(keys, skipped):
+                # The sort is stable: a conflict keeps its order.
+                rows.sort(key=keys.__getitem__)
                 segment = _Segment(layout, engine, name, day, part)
                 packed = [journal.leaves[row] for row in rows]
                 digest = segment.write([journal.records[row] for row in rows], packed)
-                times = [int(briefs[row].event_time) for row in rows]
+                times = [keys[row][1] for row in rows]
                 manifest = Manifest(
                     segment=segment.name,
                     day=segment.day,
@@ -133,8 +135,8 @@ def sealed_since(entries: Sequence[Entry], name: str) -> list[Manifest]:
     ]
 
 
-def _order(brief: Brief) -> tuple[str, int, str]:
-    # Code points sort as UTF-8 does. The sort is stable: a conflict keeps its order.
+def _key(brief: Brief) -> tuple[str, int, str]:
+    """Give what rows are sorted by; code points sort as UTF-8 does."""
     return brief.identity, int(brief.event_time), brief.event_id
 
 
@@ -173,13 +175,13 @@ def _sealed_rows(
 
 
 def _plan(
-    briefs: Sequence[Brief], skipped: set[int]
+    keys: Sequence[tuple[str, int, str]], skipped: set[int]
 ) -> list[tuple[int, int, list[int]]]:
     """Cut the journal by day, then into parts, in journal order."""
     days: dict[int, list[int]] = {}
-    for row, brief in enumerate(briefs):
+    for row, (_, time, _) in enumerate(keys):
         if row not in skipped:
-            days.setdefault(int(brief.event_time) // DAY_NS, []).append(row)
+            days.setdefault(time // DAY_NS, []).append(row)
     return [
         (day, at // ROWS, rows[at : at + ROWS])
         for day, rows in sorted(days.items())
