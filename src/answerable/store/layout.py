@@ -60,11 +60,6 @@ class Layout:
         """Keys; readable by the owner alone."""
         return self.root / "keys"
 
-    @property
-    def state(self) -> Path:
-        """A cache that may be deleted at any time."""
-        return self.root / "state.db"
-
     def journal_file(self, name: str) -> Path:
         """Place of a journal."""
         return self.journal / f"{name}.log"
