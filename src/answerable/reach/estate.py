@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from answerable.model.catalogue import Catalogue
 from answerable.model.identity import Account, Identity
 from answerable.model.ids import IdentityId, PolicyId, ResourceId
-from answerable.model.policy import Attachment, Layer, Policy
+from answerable.model.policy import Attachment, Effect, Layer, Policy
 from answerable.model.resource import Resource
 from answerable.model.sighting import Facts
 from answerable.reach.clauses import UNCOLLECTED, Clause, Gap, Grant, Interner
@@ -92,7 +92,8 @@ class Estate:
             tags = principal.identity.tags
             values.update(tag_values("aws:resourcetag/", tags))
             values.update(tag_values("iam:resourcetag/", tags))
-            complete = ("aws:resourcetag/", "iam:resourcetag/")
+            if principal.collected:
+                complete = ("aws:resourcetag/", "iam:resourcetag/")
         if account:
             values["aws:resourceaccount"] = (account,)
             owner = self.accounts.get(account)
@@ -242,10 +243,11 @@ def _principal(
     if is_root(identity):
         policy = PolicyId(f"{identity.id}#root")
         grants.append(Grant(EVERYTHING_CLAUSE, Layer.IDENTITY, policy, "root"))
-    elif not (identity.unique_id or held.seen):
+    collected = is_root(identity) or bool(identity.unique_id) or held.seen
+    if not collected:
         policy = PolicyId(f"{identity.id}#policies")
         held.gaps.append(Gap(UNCOLLECTED, Layer.IDENTITY, policy, ""))
-    fixed = trust is None or not trust.tags_sessions
+    fixed = collected and (trust is None or not trust.tags_sessions)
     return Principal(
         identity=identity,
         grants=tuple(grants),
@@ -255,6 +257,7 @@ def _principal(
         known=known_of(identity, accounts, tags_fixed=fixed),
         groups=tuple(dict.fromkeys(held.groups)),
         policies=tuple(dict.fromkeys(held.policies)),
+        collected=collected,
     )
 
 
@@ -265,6 +268,11 @@ def _trust(identity: Identity, held: _Attached) -> Trust:
         grants=tuple(held.trust),
         gaps=tuple(held.trust_gaps),
         collected=held.trust_collected,
+        plain=held.trust_collected
+        and not held.trust_gaps
+        and all(
+            g.clause.static and g.clause.effect is Effect.ALLOW for g in held.trust
+        ),
     )
 
 

@@ -35,6 +35,7 @@ class Principal:
         groups: Groups it is a member of, as far as they hold policies.
         policies: Customer-managed policies attached to it or its groups.
         extra: What it gained in a path: empty, `*` or a group.
+        collected: False when it is known by name only.
     """
 
     identity: Identity
@@ -46,6 +47,7 @@ class Principal:
     groups: tuple[str, ...] = ()
     policies: tuple[PolicyId, ...] = ()
     extra: str = ""
+    collected: bool = True
     _by_action: dict[str, Matching] = field(default_factory=dict)
 
     @property

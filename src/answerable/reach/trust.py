@@ -32,6 +32,7 @@ class Trust:
         grants: Its statements.
         gaps: What could not be read.
         collected: False when there is no trust policy in the snapshot.
+        plain: True when it holds allows without conditions and nothing else.
     """
 
     role: IdentityId
@@ -39,6 +40,7 @@ class Trust:
     grants: tuple[Grant, ...]
     gaps: tuple[Gap, ...]
     collected: bool
+    plain: bool = False
 
     @property
     def tags_sessions(self) -> bool:
