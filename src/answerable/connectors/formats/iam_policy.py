@@ -6,6 +6,7 @@ the rest is kept, so that what it might have changed can be shown as open.
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import NoReturn, cast
 from urllib.parse import unquote
@@ -140,8 +141,8 @@ def _text(document: bytes, place: str) -> str:
 def _object(pairs: list[tuple[str, object]]) -> Object:
     made = Object(pairs)
     if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        made.doubled = tuple(name for name in made if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        made.doubled = tuple(name for name, times in counts.items() if times > 1)
     return made
 
 
