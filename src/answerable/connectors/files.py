@@ -41,6 +41,7 @@ class Folder:
     full: bool = False
     left_out: list[str] = field(default_factory=list)
     _linked: set[str] = field(default_factory=set)
+    _env_files: dict[str, EnvFile | None] = field(default_factory=dict)
 
     @classmethod
     def open(cls, location: str) -> "Folder":
@@ -208,17 +209,22 @@ class Folder:
             name: The file as written there.
         """
         for path in env_file_paths(place, name, show_path(self.root)):
-            if self.expand(path):
-                data = self.read(path)
-                if data is None:
-                    return None
-                try:
-                    text = decode_text(data, self.place(path))
-                except ParseError as error:
-                    self.problems.append(invalid(self.place(path), error))
-                    return None
-                return EnvFile(self.place(path), parse_dotenv(text))
+            if path not in self._env_files and self.expand(path):
+                self._env_files[path] = self._parse_env_file(path)
+            if path in self._env_files:
+                return self._env_files[path]
         return None
+
+    def _parse_env_file(self, path: str) -> EnvFile | None:
+        data = self.read(path)
+        if data is None:
+            return None
+        try:
+            text = decode_text(data, self.place(path))
+        except ParseError as error:
+            self.problems.append(invalid(self.place(path), error))
+            return None
+        return EnvFile(self.place(path), parse_dotenv(text))
 
     def _real(self, path: str) -> str | None:
         real = os.path.realpath(self.root / path)
@@ -246,8 +252,9 @@ class _NotRegularError(OSError):
 def _read_regular(path: str, limit: int) -> bytes:
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise _NotRegularError
-    # Looked at again after opening: it could have been swapped for a pipe since.
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    # Looked at again after opening: it could have been swapped for a pipe since. The
+    # path has no link in it any more, so a link there now was put there since.
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(path, flags)
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(file.fileno())

@@ -15,6 +15,7 @@ from answerable.connectors.formats.credential_position import (
     in_variable,
 )
 from answerable.connectors.formats.credential_value import is_random, shape_of
+from answerable.connectors.formats.redaction import show_url
 from answerable.connectors.formats.reference import take_apart
 
 KEY_ID = "AKIA6EQNFXABQUN2A7WB"
@@ -293,3 +294,9 @@ def test_what_is_found_does_not_show_its_value() -> None:
     position = Position("A_TOKEN", "/p", "${B:-hunter2}")
     shown = repr((position, in_variable(position), take_apart("${B:-hunter2}")))
     assert "hunter2" not in shown
+
+
+def test_a_reference_in_a_url_is_shown_without_control_characters() -> None:
+    shown = show_url("https://${\x1b[31mred" + "a " * 5_000 + "}@example.org/x")
+    assert shown.isprintable()
+    assert len(shown) < 300

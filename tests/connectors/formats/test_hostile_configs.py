@@ -2,27 +2,36 @@
 
 import json
 import time
+import tracemalloc
 
 import pytest
 
 from answerable.connectors.formats.agent_config import (
     ClientSightings,
     ConfigDocument,
+    EnvFile,
+    ReadEnvFile,
     sight_client,
 )
+from answerable.connectors.formats.agent_definition import read_definition
 from answerable.connectors.formats.clients import ConfigFile, Role
 from answerable.connectors.formats.document import Format, parse_document
+from answerable.connectors.formats.dotenv import Variable
+from answerable.connectors.formats.node import Node
+from answerable.connectors.formats.server_map import FOUND_LIMIT, read_servers
 from answerable.connectors.formats.sighting_frame import Frame
 from answerable.model.errors import ParseError
 from answerable.model.written import WrittenBy
 
 
-def sighted(text: str) -> ClientSightings:
+def sighted(
+    text: str, read_env_file: ReadEnvFile = lambda _p, _n: None
+) -> ClientSightings:
     entry = ConfigFile("claude-code", ".claude.json", Format.JSON, Role.SETTINGS)
     document = parse_document(text.encode(), Format.JSON, "f")
     file = ConfigDocument(entry, "f", document, WrittenBy.SELF_REPORTED)
     frame = Frame("home:x", "home:x", WrittenBy.SELF_REPORTED, 1, lambda _v: "0" * 24)
-    return sight_client("claude-code", ("x",), [file], frame, lambda _p, _n: None)
+    return sight_client("claude-code", ("x",), [file], frame, read_env_file)
 
 
 def entry(**fields: object) -> str:
@@ -50,14 +59,21 @@ HOSTILE = {
     "many braces": entry(command="x", args=["{" * 3_000_000]),
     "a strange url": entry(url="https://" + "a@:/?&=#" * 500_000),
     "many references": entry(url="x", headers={"Authorization": "${A}" * 500_000}),
+    "many servers turned off": json.dumps(
+        {
+            "disabledMcpjsonServers": [f"off{n}" for n in range(100_000)],
+            "mcpServers": {f"a{n}": {"command": "x"} for n in range(2_000)},
+        }
+    ),
 }
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_configuration_is_read_soon(name: str) -> None:
-    start = time.perf_counter()
+    # Time of this process: what else the machine does is not the document's fault.
+    start = time.process_time()
     sighted(HOSTILE[name])
-    assert time.perf_counter() - start < 6.0
+    assert time.process_time() - start < 6.0
 
 
 @pytest.mark.parametrize("name", ["many servers", "many variables", "many words"])
@@ -74,3 +90,51 @@ def test_a_path_longer_than_a_configuration_has_is_refused() -> None:
     text = '{"%s": 1}' % ("k" * 5_000)
     with pytest.raises(ParseError, match="path"):
         parse_document(text.encode(), Format.JSON, "f")
+
+
+def test_aliases_side_by_side_are_counted_before_they_are_expanded() -> None:
+    text = "a: &a [" + "1," * 60_000 + "]\nb: [" + "*a ," * 60_000 + "]\n"
+    tracemalloc.start()
+    with pytest.raises(ParseError, match="more than 200000 values"):
+        parse_document(text.encode(), Format.YAML, "f")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 256 << 20
+
+
+def test_a_long_list_of_tools_is_split_in_linear_time() -> None:
+    start = time.process_time()
+    root = Node("", {"tools": "a" * 2_000_000 + ", Agent(b, c)"})
+    assert read_definition(root, "x").starts == ("b", "c")
+    assert time.process_time() - start < 6.0
+
+
+def test_many_sub_agents_and_many_servers_do_not_multiply_with_their_rules() -> None:
+    rules = [f"mcp__other{n}__run" for n in range(499)]
+    definition = read_definition(Node("", {"tools": [*rules, "@last/run"]}), "x")
+    start = time.process_time()
+    assert not any(definition.may_use(f"a{n}") for n in range(100_000))
+    assert definition.may_use("last")
+    assert time.process_time() - start < 6.0
+
+
+def test_variables_that_a_document_declares_are_bounded() -> None:
+    root = Node(
+        "",
+        {
+            "mcpServers": {f"a{n}": {"command": "x"} for n in range(2_000)},
+            "settings": [{"envVar": f"API_KEY_{n}"} for n in range(50_000)],
+        },
+    )
+    maps = read_servers(ConfigFile("gemini-cli", "gemini-extension.json"), root)
+    assert max(len(server.found) for server in maps.servers) == FOUND_LIMIT
+    assert ("/settings", f"more than {FOUND_LIMIT} credentials") in maps.faults
+
+
+def test_one_environment_file_of_many_servers_is_sighted_once() -> None:
+    names = {f"a{n}": {"command": "x", "envFile": ".env"} for n in range(50)}
+    text = json.dumps({"mcpServers": names})
+    variables = (Variable("API_TOKEN", "v" * 20, 1),)
+    found = sighted(text, lambda _p, _n: EnvFile("/x/.env", variables))
+    assert len(found.credentials) == 1
+    assert {tool.credentials for tool in found.tools} == {(found.credentials[0].id,)}

@@ -125,10 +125,10 @@ def test_depth_is_a_parse_error_and_no_recursion(mark: str) -> None:
 )
 def test_hostile_text_takes_linear_time(text: str) -> None:
     def seconds(value: str) -> float:
-        start = time.perf_counter()
+        start = time.process_time()
         with pytest.raises(ParseError):
             parse_jsonc(value + "?")
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     assert seconds(text) < 4.0
 

@@ -48,10 +48,10 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_text_ends_soon_and_only_in_a_parse_error(name: str) -> None:
     form, text = HOSTILE[name]
-    start = time.perf_counter()
+    start = time.process_time()
     with contextlib.suppress(ParseError):
         parse_document(text.encode(), form, "f")
-    assert time.perf_counter() - start < 4.0
+    assert time.process_time() - start < 4.0
 
 
 @given(st.binary(max_size=200), st.sampled_from(list(Format)))

@@ -108,7 +108,7 @@ def test_any_text_reads_and_any_path_is_asked(text: str, path: str) -> None:
 
 
 def test_a_hostile_pattern_takes_linear_time() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert not fits("*a" * 200 + "b", "a" * 20_000)
     assert not fits("**/" * 200 + "b", "a/" * 10_000)
-    assert time.perf_counter() - start < 4.0
+    assert time.process_time() - start < 4.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from answerable.connectors.formats.agent_definition import (
     AgentDefinition,
-    names_server,
+    ToolPatterns,
     read_definition,
 )
 from answerable.connectors.formats.agent_settings import (
@@ -121,6 +121,7 @@ class _Reader:
     stated: dict[tuple[str, str], tuple[CredentialId, ...]] = field(
         default_factory=dict
     )
+    in_env_file: dict[str, list[CredentialId]] = field(default_factory=dict)
 
     def problems_of(self, file: ConfigDocument) -> None:
         for pointer in file.document.doubled:
@@ -266,13 +267,15 @@ class _Reader:
                 name.value,
             )
             return self.sight((reference,), file)
-        found = in_environment(
-            Position(variable.name, f"/{variable.name}", variable.value)
-            for variable in read.variables
-        )
-        sighted = [sight_credential(item, read.place, self.frame) for item in found]
-        self.out.credentials += sighted
-        return [credential.id for credential in sighted]
+        if read.place not in self.in_env_file:  # many servers may name one file
+            found = in_environment(
+                Position(variable.name, f"/{variable.name}", variable.value)
+                for variable in read.variables
+            )
+            sighted = [sight_credential(item, read.place, self.frame) for item in found]
+            self.out.credentials += sighted
+            self.in_env_file[read.place] = [item.id for item in sighted]
+        return self.in_env_file[read.place]
 
     def sight(self, found: Iterable[Found], file: ConfigDocument) -> list[CredentialId]:
         ids: list[CredentialId] = []
@@ -297,18 +300,12 @@ class _Reader:
     def is_unattended(
         self, server: McpServer, definition: AgentDefinition | None
     ) -> bool:
-        rules = definition.allowed if definition is not None else ()
+        own = definition.allowed if definition is not None else ToolPatterns()
         if server.name not in self.approved:
             self.approved[server.name] = any(
-                names_server(rule, server.name)
-                for settings in self.settings
-                for rule in settings.allowed
+                settings.allowed.name(server.name) for settings in self.settings
             )
-        return (
-            server.unattended
-            or self.approved[server.name]
-            or any(names_server(rule, server.name) for rule in rules)
-        )
+        return server.unattended or self.approved[server.name] or own.name(server.name)
 
 
 def _definition_facts(definition: AgentDefinition) -> tuple[tuple[str, str], ...]:

@@ -1,6 +1,8 @@
 """Sub-agents and custom agents: Markdown with front matter, or a JSON file."""
 
 import re
+from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from answerable.connectors.formats.mcp_server import McpServer, read_server
@@ -9,6 +11,42 @@ from answerable.connectors.formats.node import Node
 _STARTS = re.compile(r"(?:Agent|Task)\(([^()]{1,500})\)")
 _TOOLS_LIMIT = 500
 _UNATTENDED_MODES = frozenset(("bypassPermissions", "auto"))
+
+
+class ToolPatterns:
+    """Tool patterns, asked for servers without a walk through all of them.
+
+    Claude Code writes `mcp__SERVER`, `mcp__SERVER__*` and `mcp__SERVER__TOOL`; Amazon Q
+    and Kiro write `@SERVER` and `@SERVER/TOOL`; others `SERVER/*`; `*` is every tool.
+    """
+
+    def __init__(self, patterns: Iterable[str] = ()) -> None:
+        self._known = frozenset(patterns)
+        self._sorted = sorted(self._known)
+
+    def name_whole(self, server: str) -> bool:
+        """Tell whether a pattern names every tool of a server."""
+        return not self._known.isdisjoint(
+            (
+                "*",
+                "all",
+                server,
+                f"{server}/*",
+                f"@{server}",
+                f"mcp__{server}",
+                f"mcp__{server}__*",
+            )
+        )
+
+    def name(self, server: str) -> bool:
+        """Tell whether a pattern names a server or one of its tools."""
+        return self.name_whole(server) or any(
+            map(self._begins, (f"mcp__{server}__", f"@{server}/"))
+        )
+
+    def _begins(self, head: str) -> bool:
+        at = bisect_left(self._sorted, head)
+        return at < len(self._sorted) and self._sorted[at].startswith(head)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +64,8 @@ class AgentDefinition:
         named_servers: Names of servers configured elsewhere that it refers to.
         unattended: True when its mode asks no person.
         allowed: Tools it may use without asking.
+        granted: `tools`, to be asked for a server.
+        refused: `denied`, likewise.
     """
 
     name: str
@@ -35,17 +75,19 @@ class AgentDefinition:
     model: str
     starts: tuple[str, ...]
     servers: tuple[McpServer, ...]
-    named_servers: tuple[str, ...]
+    named_servers: frozenset[str]
     unattended: bool
-    allowed: tuple[str, ...]
+    allowed: ToolPatterns
+    granted: ToolPatterns
+    refused: ToolPatterns
 
     def may_use(self, server: str) -> bool:
         """Tell whether tools of a server of the main agent are within its reach."""
-        if any(_names_server(tool, server, whole=True) for tool in self.denied):
+        if self.refused.name_whole(server):
             return False
-        if server in self.named_servers or self.tools is None:
+        if self.tools is None or server in self.named_servers:
             return True
-        return any(_names_server(tool, server, whole=False) for tool in self.tools)
+        return self.granted.name(server)
 
 
 def read_definition(root: Node, stem: str) -> AgentDefinition:
@@ -56,6 +98,7 @@ def read_definition(root: Node, stem: str) -> AgentDefinition:
         stem: File name without its ending.
     """
     tools = _tools(root, "tools")
+    denied = _tools(root, "disallowedTools", "disallowed_tools") or ()
     inline, named = _servers(root.get("mcpServers", "mcp-servers", "mcp_servers"))
     mode = root.text_at("permissionMode", "permission_mode")
     starts = [
@@ -67,14 +110,16 @@ def read_definition(root: Node, stem: str) -> AgentDefinition:
     return AgentDefinition(
         name=root.text_at("name") or stem,
         tools=tools,
-        denied=_tools(root, "disallowedTools", "disallowed_tools") or (),
+        denied=denied,
         mode=mode,
         model=root.text_at("model"),
         starts=tuple(dict.fromkeys(part for part in starts if part)),
         servers=inline,
-        named_servers=named,
+        named_servers=frozenset(named),
         unattended=mode in _UNATTENDED_MODES,
-        allowed=root.texts("allowedTools")[:_TOOLS_LIMIT],
+        allowed=ToolPatterns(root.texts("allowedTools")[:_TOOLS_LIMIT]),
+        granted=ToolPatterns(tools or ()),
+        refused=ToolPatterns(denied),
     )
 
 
@@ -91,15 +136,15 @@ def _tools(root: Node, *names: str) -> tuple[str, ...] | None:
 
 def _split_tools(text: str) -> tuple[str, ...]:
     """Split `Read, Agent(a, b), Bash` at the commas outside parentheses."""
-    parts: list[str] = [""]
-    depth = 0
-    for char in text:
+    parts: list[str] = []
+    start = depth = 0
+    for at, char in enumerate(text):
         depth += (char == "(") - (char == ")" and depth > 0)
         if char == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += char
-    return tuple(part.strip() for part in parts if part.strip())
+            parts.append(text[start:at].strip())
+            start = at + 1
+    parts.append(text[start:].strip())
+    return tuple(part for part in parts if part)
 
 
 def _servers(node: Node | None) -> tuple[tuple[McpServer, ...], tuple[str, ...]]:
@@ -116,21 +161,3 @@ def _servers(node: Node | None) -> tuple[tuple[McpServer, ...], tuple[str, ...]]
         inline += [read_server(name, entry) for name, entry in item.members()]
     named += [name for name, entry in node.members() if not entry.is_object]
     return tuple(inline), tuple(named)
-
-
-def _names_server(tool: str, server: str, *, whole: bool) -> bool:
-    """Tell whether a tool pattern names a server, or (unless whole) one of its tools.
-
-    Claude Code writes `mcp__SERVER`, `mcp__SERVER__*` and `mcp__SERVER__TOOL`; Amazon Q
-    and Kiro write `@SERVER` and `@SERVER/TOOL`; others `SERVER/*`; `*` is every tool.
-    """
-    if tool in ("*", "all", f"mcp__{server}", f"mcp__{server}__*", f"@{server}"):
-        return True
-    if tool in (f"{server}/*", server):
-        return True
-    return not whole and tool.startswith((f"mcp__{server}__", f"@{server}/"))
-
-
-def names_server(tool: str, server: str) -> bool:
-    """Tell whether a tool pattern names a server or one of its tools."""
-    return _names_server(tool, server, whole=False)

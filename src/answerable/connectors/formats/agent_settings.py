@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from answerable.connectors.formats.agent_definition import ToolPatterns
 from answerable.connectors.formats.clients import SETTINGS
 from answerable.connectors.formats.credential_name import Says, kind_by_name, says
 from answerable.connectors.formats.credential_position import (
@@ -37,9 +38,9 @@ class AgentSettings:
 
     facts: tuple[tuple[str, str], ...]
     unattended: bool
-    allowed: tuple[str, ...]
-    denied: tuple[str, ...]
-    disabled: tuple[str, ...]
+    allowed: ToolPatterns
+    denied: frozenset[str]
+    disabled: frozenset[str]
     found: tuple[Found, ...]
 
 
@@ -70,9 +71,9 @@ def read_settings(client: str, root: Node, maps: tuple[str, ...]) -> AgentSettin
     return AgentSettings(
         facts=tuple(facts),
         unattended=unattended,
-        allowed=lists["allow"],
-        denied=lists["deny"],
-        disabled=root.texts("disabledMcpjsonServers"),
+        allowed=ToolPatterns(lists["allow"]),
+        denied=frozenset(lists["deny"]),
+        disabled=frozenset(root.texts("disabledMcpjsonServers")),
         found=tuple(_stray(root, maps)),
     )
 

@@ -59,7 +59,6 @@ class Setting:
     unattended: frozenset[str] = frozenset()
 
 
-_MCP: tuple[Keys, ...] = (("mcpServers",),)
 _VSCODE: tuple[Keys, ...] = (("servers",), ("mcpServers",))
 _VSCODE_SETTINGS: tuple[Keys, ...] = (("mcp", "servers"), ("mcp.servers",))
 _CLAUDE: tuple[Keys, ...] = (("mcpServers",), ("projects", "*", "mcpServers"))

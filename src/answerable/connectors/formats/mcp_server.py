@@ -24,6 +24,7 @@ from answerable.connectors.formats.redaction import show_target, show_url
 from answerable.model.credential import CredentialClass
 
 VARIABLES_LIMIT = 2_000
+ENV_FILES_LIMIT = 20
 _COMMAND = ("command", "cmd")
 _ENV = ("env", "envs", "environment")
 _URL = ("url", "serverUrl", "httpUrl", "uri", "endpoint", "server_url")
@@ -61,7 +62,7 @@ class McpServer:
         found: Credentials in the entry, in file order.
         env_files: Environment files that the entry names.
         empty: True when the entry says nothing at all that a client could start.
-        cut: True when its command line or environment was not read whole.
+        cut: True when its command line, environment or files were not read whole.
     """
 
     name: str
@@ -90,6 +91,7 @@ def read_server(name: str, entry: Node) -> McpServer:
     found += _headers(entry)
     found += _fields(entry)
     found += _sweep(entry)
+    env_files = (*argv.env_files, *_env_file(entry))
     return McpServer(
         name=name,
         pointer=entry.pointer,
@@ -98,9 +100,11 @@ def read_server(name: str, entry: Node) -> McpServer:
         enabled=not entry.flag("disabled") and entry.text_at("enabled") != "false",
         unattended=_unattended(entry),
         found=tuple(found),
-        env_files=(*argv.env_files, *_env_file(entry)),
+        env_files=env_files[:ENV_FILES_LIMIT],
         empty=not argv.shown and url is None and entry.get(*_OTHER_MARKS) is None,
-        cut=argv.cut or len(stated) > VARIABLES_LIMIT,
+        cut=argv.cut
+        or len(stated) > VARIABLES_LIMIT
+        or len(env_files) > ENV_FILES_LIMIT,
     )
 
 

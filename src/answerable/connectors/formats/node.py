@@ -149,8 +149,6 @@ def check_bounds(raw: Raw) -> None:
         count += len(level)
         if depth > DEPTH_LIMIT:
             raise ParseError(f"nested deeper than {DEPTH_LIMIT} levels")
-        if count > NODE_LIMIT:
-            raise ParseError(f"more than {NODE_LIMIT} values")
         below: list[tuple[Raw, int]] = []
         for value, length in level:
             if length > PATH_LIMIT:
@@ -163,6 +161,9 @@ def check_bounds(raw: Raw) -> None:
                 below += [(inner, length + 7) for inner in value]
             elif isinstance(value, str):
                 _check_text(value)
+            # Within a level: many aliases of one long list stand side by side.
+            if count + len(below) > NODE_LIMIT:
+                raise ParseError(f"more than {NODE_LIMIT} values")
         level = below
         depth += 1
 

@@ -97,7 +97,7 @@ def show_url(url: str) -> str:
     scheme, userinfo, host, query = split_url(url)
     shown = clean(scheme) + "://"
     if userinfo:
-        shown += userinfo + "@" if _is_reference(userinfo) else HIDDEN + "@"
+        shown += clean(userinfo) + "@" if _is_reference(userinfo) else HIDDEN + "@"
     shown += clean(_hide_random(host), _WORD_LIMIT) if host else ""
     if query:
         shown += "?" + "&".join(_show_pair(pair) for pair in query.split("&")[:20])

@@ -49,7 +49,10 @@ def read_servers(entry: ConfigFile, root: Node) -> ServerMaps:
             _read_map(node, servers, faults)
     if not maps and not faults and entry.role is Role.SERVERS:
         faults.append(("", "no map of servers"))
-    declared = tuple(_declared(root))
+    declared = tuple(islice(_declared(root), FOUND_LIMIT + 1))
+    if len(declared) > FOUND_LIMIT:
+        faults.append(("/settings", f"more than {FOUND_LIMIT} credentials"))
+        declared = declared[:FOUND_LIMIT]
     if declared:
         servers = [replace(item, found=(*item.found, *declared)) for item in servers]
     if len(servers) > SERVERS_LIMIT:
