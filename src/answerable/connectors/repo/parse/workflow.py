@@ -25,6 +25,10 @@ from answerable.model.errors import IdError, ParseError
 from answerable.model.ids import Arn
 
 STEPS_LIMIT = 2_000
+# What stands above the jobs is read for each of them, so both are bounded.
+JOBS_LIMIT = 500
+SHARED_LIMIT = 2_000
+_BLOCKS = ("env", "with", "secrets")
 # Actions that run an AI agent, by the repository that publishes them.
 AGENT_ACTIONS = {
     "anthropics/claude-code-action": "claude-code",
@@ -112,17 +116,22 @@ def parse_workflow(root: Node) -> tuple[AgentJob, ...]:
     """Return the jobs that run an AI agent, in file order.
 
     Raises:
-        ParseError: The document is no workflow.
+        ParseError: The document is no workflow, or larger than one can be.
     """
     jobs = root.get("jobs")
     if jobs is None or not jobs.is_object:
         raise ParseError("not a workflow: no jobs")
-    found = []
+    shared = (leaf for key in _BLOCKS if (at := root.get(key)) for leaf in walk(at))
+    if sum(1 for _ in shared) > SHARED_LIMIT:
+        raise ParseError(f"more than {SHARED_LIMIT} values above the jobs")
+    found: list[AgentJob] = []
     for name, job in jobs.members():
         steps = list((job.get("steps") or Node("", None)).items())[:STEPS_LIMIT]
         runs = list(
             dict.fromkeys(client for step in steps for client in _clients(step))
         )
+        if runs and len(found) >= JOBS_LIMIT:
+            raise ParseError(f"more than {JOBS_LIMIT} jobs that run an agent")
         if runs:
             found.append(_job(root, name, job, steps, runs))
     return tuple(found)
@@ -144,7 +153,7 @@ def _job(
         id_token="write" in (stated.get("id-token"), stated.get("all")),
     )
     for holder in (root, job, *steps):
-        for key in ("env", "with", "secrets"):
+        for key in _BLOCKS:
             block = holder.get(key)
             if block is not None:
                 _read_block(block, read)
