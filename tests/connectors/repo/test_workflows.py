@@ -150,3 +150,10 @@ def test_what_stands_above_many_jobs_does_not_multiply_with_them() -> None:
     many = "".join(f"  j{number}:\n{run}" for number in range(501))
     with pytest.raises(ParseError, match="more than 500 jobs that run an agent"):
         jobs(f"on: push\njobs:\n{many}")
+
+
+def test_a_job_that_holds_another_token_of_github_may_write() -> None:
+    head = "on: push\npermissions: {contents: read}"
+    run = "{run: claude -p x, env: {GITHUB_PAT: '${{ secrets.GITHUB_PAT }}'}}"
+    assert job(run, head).may_write_contents
+    assert not job("run: claude -p x", head).may_write_contents

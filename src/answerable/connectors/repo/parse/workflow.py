@@ -107,9 +107,20 @@ class AgentJob:
 
     @property
     def may_write_contents(self) -> bool:
-        """Tell whether its token may change files; True where nothing is stated."""
+        """Tell whether it may change files; True where nothing is stated.
+
+        A secret that is a token of GitHub's may do more than the job's own token.
+        """
         stated = dict(self.permissions)
-        return not stated or "write" in (stated.get("contents"), stated.get("all"))
+        other = any(
+            found.kind == "github-token" and found.cls is not CredentialClass.AMBIENT
+            for found in self.found
+        )
+        return (
+            not stated
+            or other
+            or "write" in (stated.get("contents"), stated.get("all"))
+        )
 
 
 def parse_workflow(root: Node) -> tuple[AgentJob, ...]:
