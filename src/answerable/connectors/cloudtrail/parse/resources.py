@@ -81,8 +81,6 @@ DERIVED: Mapping[str, Templates] = {
     "athena": (("workGroup", "workgroup/{}"),),
     "glue": (("databaseName", "database/{}"),),
 }
-# Where the parameter names several, the list stands one level down.
-_SETS = {"instancesSet": ("instance/{}", "instanceId")}
 MOST = 64
 LONGEST = 2048
 _MODELS = "foundation-model/"
