@@ -124,3 +124,26 @@ def test_a_terminal_of_40_columns_is_kept_to(settings: dict[str, str]) -> None:
         done = ran({**settings, "COLUMNS": "40"}, *words)
         assert done.returncode in (0, 1), done.stderr
         assert max(map(len, done.stdout.splitlines())) <= 40
+
+
+def test_a_mistyped_store_is_told_and_nothing_appears_there(
+    settings: dict[str, str], tmp_path: Path
+) -> None:
+    assert ran(settings, "scan", "home:~").returncode == 0
+    for words in (
+        ("agents",),
+        ("who-owns", "ana"),
+        ("attest", "ana", "--owner", "ana"),
+        ("reach", "ana"),
+        ("can", "ana", "s3:GetObject", "*"),
+        ("who-can", "s3:GetObject", "*"),
+        ("trace",),
+        ("sql", "SELECT 1"),
+        ("evidence", "verify"),
+        ("evidence", "checkpoint"),
+    ):
+        asked = ran(settings, "--store", str(tmp_path / "stroe"), *words)
+        assert asked.returncode == 2, words
+        assert f"there is no store at {tmp_path / 'stroe'}" in asked.stderr
+        assert "answerable scan" in asked.stderr
+    assert not (tmp_path / "stroe").exists()

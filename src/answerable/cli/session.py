@@ -40,11 +40,18 @@ class Session:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Session]:
-    """Open the store of these settings; a missing one is made, empty."""
+def opened(settings: Settings, *, create: bool = False) -> Iterator[Session]:
+    """Open the store of these settings.
+
+    Only a command that brings something makes a missing store: a mistyped place is
+    told to whoever asks, and nothing appears there.
+
+    Raises:
+        UsageError: There is no store, and `create` is off.
+    """
     from answerable.store.store import Store
 
     root, snapshot = store_place(settings)
     now = time.time_ns()
-    with Store.open(root, now=now) as store:
+    with Store.open(root, now=now, create=create) as store:
         yield Session(store, snapshot, now)

@@ -140,7 +140,7 @@ def test_no_piece_of_a_secret_leaves_its_file(
 
 @pytest.mark.parametrize("words", [("agents",), ("trace", "--tree"), ("where",)])
 def test_a_child_process_says_no_more(estate: Estate, words: tuple[str, ...]) -> None:
-    for given in ([*words], ["scan", "home:home", "--debug"], [*words, "-o", "json"]):
+    for given in (["scan", "home:home", "--debug"], [*words], [*words, "-o", "json"]):
         child = subprocess.run(
             [sys.executable, "-X", "dev", "-m", "answerable", *given],
             cwd=estate.root,

@@ -39,7 +39,7 @@ def scan(
     """  # noqa: D301 - click reads the \b
     from answerable.flows import scan as flow
 
-    with opened(settings) as session, bar(settings) as progress:
+    with opened(settings, create=True) as session, bar(settings) as progress:
         document = flow.scan(
             session.store,
             sources,

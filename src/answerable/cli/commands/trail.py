@@ -21,7 +21,7 @@ def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
     """
     from answerable.flows import ingest as flow
 
-    with opened(settings) as session, bar(settings) as progress:
+    with opened(settings, create=True) as session, bar(settings) as progress:
         document = flow.ingest(
             session.store, sources, now=session.now, progress=progress
         )
@@ -32,7 +32,9 @@ def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
 @click.option("--person", default="", metavar="PERSON", help="Only this person's.")
 @click.option("--agent", default="", metavar="AGENT", help="Only this agent's.")
 @click.option("--tool", default="", metavar="TOOL", help="Only through this tool.")
-@click.option("--identity", default="", metavar="ID", help="As this identity, or on it.")
+@click.option(
+    "--identity", default="", metavar="ID", help="As this identity, or on it."
+)
 @click.option("--credential", default="", metavar="ID", help="Only with this one.")
 @click.option("--action", default="", metavar="GLOB", help="Only these actions.")
 @click.option("--resource", default="", metavar="GLOB", help="Only on these.")
