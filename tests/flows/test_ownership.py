@@ -98,7 +98,8 @@ def test_an_unknown_subject_is_told_the_nearest(store: Store) -> None:
     assert caught.value.hint == "did you mean data-reader?"
 
 
-def test_a_confirmation_says_who_could_have_written_it(store: Store) -> None:
+def test_an_unsigned_confirmation_is_self_reported_and_routes(store: Store) -> None:
     item = attest(store, "dana@corp.example")
     (reason,) = item["candidates"][0]["evidence"]
-    assert (reason["kind"], reason["written_by"]) == ("confirmation", "person")
+    assert (reason["kind"], reason["written_by"]) == ("confirmation", "self-reported")
+    assert (item["state"], item["score"], reason["weight"]) == ("confirmed", 0.95, 0.95)

@@ -4,6 +4,7 @@ import msgspec
 
 from answerable import inventory as room
 from answerable.flows import snapshots
+from answerable.flows.hints import command
 from answerable.flows.lists import coverage, spelled_time
 from answerable.inventory.people import People
 from answerable.inventory.resolve import Kind
@@ -42,7 +43,8 @@ def attest(
 ) -> Document:
     """Record that a person answers for a subject, and show what holds then.
 
-    The record is never deleted. A later one of another person goes above it.
+    Unsigned, so whoever could type it may have been an agent: it is self-reported,
+    and the state it gives never authorises. It is never deleted. A later one of another person goes above it.
 
     Raises:
         UsageError: The subject is unknown or ambiguous, or the person is no handle.
@@ -55,7 +57,7 @@ def attest(
         reference=f"answerable attest {key} --owner {person.strip()}",
         act="",
         standing=False,
-        seen=Seen("attest:", "command line", WrittenBy.PERSON, now),
+        seen=Seen("attest:", "command line", WrittenBy.SELF_REPORTED, now),
     )
     store.put_object("attestation", msgspec.json.encode(said), now)
     name = inventory.name or snapshots.LATEST
@@ -109,7 +111,7 @@ def _next(ownership: Ownership) -> str:
     person = (ownership.person or "PERSON").removeprefix("person:")
     if ownership.state is OwnerState.OWNER_LEFT:
         person = "PERSON"
-    return f"answerable attest {ownership.subject} --owner {person}"
+    return command("attest", ownership.subject, "--owner", person)
 
 
 def _candidate(candidate: Candidate) -> CandidateItem:

@@ -95,7 +95,8 @@ class _Judge:
     def of(self, subject: str, inventory: Inventory) -> Discredit:
         """Return the test for one subject's evidence.
 
-        Self-reported evidence never counts. A tag does not count where the tagged
+        Self-reported evidence never counts, save a recorded confirmation, whose state
+        says what it is worth. A tag does not count where the tagged
         identity, or an identity that the agent acts through, may set it.
         """
         agent = inventory.agents.get(AgentId(subject))
@@ -108,6 +109,8 @@ class _Judge:
             tagged = writers = (credential.identity,)
 
         def discredited(item: OwnerEvidence) -> bool:
+            if item.kind is EvidenceKind.CONFIRMATION:
+                return False
             if not item.seen.written_by.believed:
                 return True
             return item.kind in _TAGS and any(

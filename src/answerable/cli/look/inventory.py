@@ -249,5 +249,10 @@ def _evidence(evidence: EvidenceItem, now: int) -> str:
     if seen:
         parts.append(f"({seen})")
     if evidence["written_by"] == "self-reported":
-        parts.append("[self-reported: shown, not counted]")
+        counted = evidence["kind"] == "confirmation"
+        parts.append(
+            "[unsigned: routes, never authorises]"
+            if counted
+            else "[self-reported: shown, not counted]"
+        )
     return " ".join(parts)
