@@ -8,6 +8,7 @@ from answerable.evidence.checkpoint import read_checkpoint
 from answerable.evidence.merkle import leaf_hash
 from answerable.evidence.note import PublicKey
 from answerable.evidence.records import Manifest, decode_entry
+from answerable.flows.hints import command
 from answerable.model.connector import no_progress
 from answerable.model.document import (
     BundleItem,
@@ -141,7 +142,7 @@ def prove(store: Store, event_id: str, *, now: int) -> Document:
         "prove",
         items,
         _coverage(),
-        next=f"answerable evidence bundle {event_id} --out bundle.json",
+        next=command("evidence", "bundle", event_id, "--out", "bundle.json"),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from answerable.connectors.iam_catalogue.fetch import load
 from answerable.flows import lists
+from answerable.flows.hints import command
 from answerable.inventory.resolve import Kind, resolve
 from answerable.model.connector import no_progress
 from answerable.model.document import Coverage, Document, ReachItem
@@ -133,7 +134,7 @@ def can(
         items=[item],
         coverage=coverage,
         failed=bool(expect) and item["verdict"] != expect,
-        next=f"answerable who-can {spelled} '{target}'",
+        next=command("who-can", spelled, target),
     )
 
 
@@ -162,9 +163,7 @@ def who_can(
         kind="who-can",
         items=listed,
         coverage=_coverage(asked, replies, missing),
-        next=f"answerable can {listed[0]['subject']} {spelled} '{target}'"
-        if listed
-        else "",
+        next=command("can", listed[0]["subject"], spelled, target) if listed else "",
     )
 
 
@@ -173,7 +172,7 @@ def _next(listed: Sequence[ReachItem]) -> str:
     for item in listed:
         if not set("*? ") & set(item["action"]):
             resource = item["resource"] if " " not in item["resource"] else "RESOURCE"
-            return f"answerable who-can {item['action']} '{resource}'"
+            return command("who-can", item["action"], resource)
     return ""
 
 

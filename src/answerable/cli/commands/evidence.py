@@ -1,5 +1,6 @@
 """`evidence`: check the log, prove a record, hand both to an outsider."""
 
+import shlex
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -108,7 +109,7 @@ def bundle(settings: Settings, event_ids: tuple[str, ...], out: str) -> None:
     content = str(document.items[0]["bundle"])
     if out:
         write_file(out, content)
-        check = f"answerable evidence verify {out} --key PUB"
+        check = f"answerable evidence verify {shlex.quote(out)} --key PUB"
         document = replace(document, next=check)
     elif settings.output == "table":
         # For a pipe or a redirection: the file alone, byte for byte.
