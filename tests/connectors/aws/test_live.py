@@ -202,7 +202,7 @@ def test_a_live_scan_says_what_it_collected(
 ) -> None:
     aws.create_account_alias(AccountAlias="corp-prod")
     scanned = live(endpoint, context)
-    assert scanned.source == "aws:"
+    assert scanned.source == "aws:123456789012 (live)"
     assert {"identity-policies", "access-keys", "last-used"} <= set(scanned.collected)
     assert "scp" in scanned.not_collected
     assert [(a.id, a.name) for a in scanned.facts.accounts] == [

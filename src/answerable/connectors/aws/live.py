@@ -34,7 +34,6 @@ from answerable.model.written import Seen, WrittenBy
 Reply = Mapping[str, object]
 Call = Callable[..., Reply]
 
-SOURCE = "aws:"
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 _REGION = "us-east-1"  # IAM has none; STS wants one named
 _PAGE_LIMIT = 100_000
@@ -78,6 +77,11 @@ class _Asking:
     account: str
     context: SyncContext
     failures: dict[tuple[ProblemKind, str, str], int] = field(default_factory=dict)
+
+    @property
+    def source(self) -> str:
+        """Name the account: each has its own syncs, and a file's name is a path."""
+        return f"aws:{self.account} (live)"
 
     def failed(self, action: str, error: Exception) -> None:
         """Count a failed call by its kind."""
@@ -132,7 +136,7 @@ def collect_account(iam: Iam, account: str, context: SyncContext) -> Sync:
     }
     keys, key_problems = access_keys(
         _keys(asking, tuple(users)),
-        source=SOURCE,
+        source=asking.source,
         now=context.now,
         known=Known(account, users),
     )
@@ -140,7 +144,7 @@ def collect_account(iam: Iam, account: str, context: SyncContext) -> Sync:
     known = _collected(asking, parsed)
     asked = (*spec.COLLECTS, spec.KEYS, spec.LAST_USED, *spec.ELSEWHERE)
     return Sync(
-        source=SOURCE,
+        source=asking.source,
         connector=spec.SPEC.name,
         started_at=context.now,
         facts=replace(named, credentials=keys.credentials, links=keys.links),
@@ -166,7 +170,7 @@ def _details(asking: _Asking) -> Parsed:
     if not pages:
         return Parsed(Facts(), (), False)
     return parse_pages(
-        tuple(pages), source=SOURCE, place=spec.DETAILS, now=asking.context.now
+        tuple(pages), source=asking.source, place=spec.DETAILS, now=asking.context.now
     )
 
 
@@ -206,7 +210,7 @@ def _named(asking: _Asking, facts: Facts) -> Facts:
         name = " ".join(cast(list[str], reply.get("AccountAliases", [])))
     except (BotoCoreError, ClientError) as error:
         asking.failed(spec.ALIASES, error)
-    seen = Seen(SOURCE, spec.WHO_AM_I, WrittenBy.PLATFORM, asking.context.now)
+    seen = Seen(asking.source, spec.WHO_AM_I, WrittenBy.PLATFORM, asking.context.now)
     others = tuple(a for a in facts.accounts if a.id != asking.account)
     account = Account(asking.account, name, "", (), False, seen)
     return replace(facts, accounts=(account, *others))
