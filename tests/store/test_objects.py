@@ -77,3 +77,10 @@ def test_a_fingerprint_is_keyed_and_stays(store: Store) -> None:
         assert other.fingerprint("secret") == mark
     with Store.open(store.root.with_name("another"), now=0) as another:
         assert another.fingerprint("secret") != mark
+
+
+def test_a_file_whose_name_is_not_utf8_does_not_lose_its_record(store: Store) -> None:
+    odd = Quarantined("trail/\udcff.json", 7, "no eventTime", b"a")
+    assert store.quarantine([odd], 1) == 1
+    with Store.open(store.root, now=0) as other:
+        assert other.quarantine([odd], 2) == 0

@@ -100,7 +100,10 @@ class Objects:
         if not fresh:
             return 0
         data = msgspec.json.encode(
-            [_Kept(r.place, r.offset, r.why, r.raw) for r in fresh.values()]
+            [
+                _Kept(_text(r.place), r.offset, _text(r.why), r.raw)
+                for r in fresh.values()
+            ]
         )
         name = hashlib.sha256(data).hexdigest()
         self._put(self._layout.quarantine / name, data)
@@ -132,6 +135,11 @@ def read_blob(path: Path) -> bytes:
     if hashlib.sha256(data).hexdigest() != path.name:
         raise VerificationError(f"{path.parent.name}/{path.name} is damaged")
     return data
+
+
+def _text(text: str) -> str:
+    """Write what no UTF-8 can carry, as in a file's name, as an escape."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _kept(data: bytes) -> list[_Kept]:
