@@ -17,6 +17,7 @@ from answerable.reach.resources import matches_parts, text_parts
 from answerable.reach.rows import Filter, Row, make_filter
 from answerable.reach.spec_facts import Who, World
 from tests.reach.build import catalogue
+from tests.reach.path_strategies import paths
 from tests.reach.strategies import CALLS, GIVEN, estates, some_calls
 
 # Shrinking a failing path takes minutes; the example found is small already.
@@ -88,12 +89,20 @@ def paths_agree(facts: Facts, call: tuple[str, str]) -> None:
         assert found.get(who, "never") == verdict(reply.formula)
 
 
-@settings(max_examples=50, suppress_health_check=slow, phases=generating)
+@settings(max_examples=30, suppress_health_check=slow, phases=generating)
 @given(estates(), st.sampled_from(CALLS))
 def test_paths_lead_where_the_readable_rules_lead(
     facts: Facts, call: tuple[str, str]
 ) -> None:
     paths_agree(facts, call)
+
+
+@settings(max_examples=80, suppress_health_check=slow, phases=generating)
+@given(paths())
+def test_each_way_to_become_somebody_is_found_and_no_other(
+    case: tuple[Facts, tuple[str, str]],
+) -> None:
+    paths_agree(*case)
 
 
 def rows_agree(facts: Facts, calls: Calls) -> None:

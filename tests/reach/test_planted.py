@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, find, settings
@@ -9,27 +10,32 @@ from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
 from answerable.model.ids import IdentityId
-from answerable.model.sighting import Facts
 from answerable.reach import (
     clauses,
     conditions,
+    edits,
     estate,
     evaluate,
     globs,
     questions,
+    steps,
     trust,
 )
-from answerable.reach.clauses import Clause
+from answerable.reach.clauses import Clause, Grant
 from answerable.reach.context import Known
 from answerable.reach.estate import Estate
 from answerable.reach.evaluate import Answer, Request, Side
 from answerable.reach.formula import FALSE, TRUE, Formula, negation
+from answerable.reach.graph import Graph
 from answerable.reach.principals import Principal
-from answerable.reach.trust import Trust
+from answerable.reach.rules import EDITS, LAUNCHES
+from answerable.reach.trust import Entry, Trust
+from tests.reach.path_strategies import paths
 from tests.reach.strategies import CALLS, GIVEN, estates
-from tests.reach.test_law import calls_agree
+from tests.reach.test_law import calls_agree, paths_agree
 
 Plant = Callable[[pytest.MonkeyPatch], None]
+Case = TypeVar("Case")
 
 _bounded = evaluate.bounded
 _combined = evaluate.combined
@@ -181,25 +187,76 @@ MISTAKES: dict[str, Plant] = {
 }
 
 
-@pytest.mark.parametrize("mistake", MISTAKES)
-def test_the_law_finds(mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(case: tuple[Facts, dict[str, tuple[str, ...]]]) -> bool:
+def _found(
+    cases: st.SearchStrategy[Case], law: Callable[[Case], None], most: int
+) -> bool:
+    def fails(case: Case) -> bool:
         try:
-            calls_agree(*case, CALLS)
+            law(case)
         except AssertionError:
             return True
         return False
 
-    cases = st.tuples(estates(), st.sampled_from(GIVEN))
     enough = settings(
-        max_examples=1500,
+        max_examples=most,
         phases=[Phase.generate],
         database=None,
         derandomize=True,
         suppress_health_check=list(HealthCheck),
     )
-    MISTAKES[mistake](monkeypatch)
     try:
         find(cases, fails, settings=enough)
     except NoSuchExample:
-        pytest.fail("the law did not find it")
+        return False
+    return True
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_the_law_finds(mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    MISTAKES[mistake](monkeypatch)
+    cases = st.tuples(estates(), st.sampled_from(GIVEN))
+    assert _found(cases, lambda case: calls_agree(*case, CALLS), 1500)
+
+
+def _an_edit_forgotten(patch: pytest.MonkeyPatch) -> None:
+    left = [edit for edit in EDITS if edit.action != "iam:UpdateAssumeRolePolicy"]
+    patch.setattr(edits, "EDITS", tuple(left))
+    patch.setattr(edits, "hub_edges", lambda *_: iter(()))
+
+
+def _what_is_gained_escapes_the_boundary(patch: pytest.MonkeyPatch) -> None:
+    more = Principal.with_more
+
+    def with_more(self: Principal, extra: str, grants: list[Grant]) -> Principal:
+        return replace(more(self, extra, grants), boundary=None, _by_action={})
+
+    patch.setattr(Principal, "with_more", with_more)
+
+
+def _service_trust_not_asked(patch: pytest.MonkeyPatch) -> None:
+    sure = Answer(TRUE, ())
+    entry = Entry("any", "Service", "sts:AssumeRole", sure)
+    patch.setattr(Graph, "_service_entries", lambda *_: iter([entry]))
+    patch.setattr(
+        estate,
+        "_services",
+        lambda trusts: ((s.service, t.role) for t in trusts for s in LAUNCHES),
+    )
+
+
+def _conditions_of_hops_dropped(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(steps, "chained", lambda *formulas: TRUE)
+
+
+PATH_MISTAKES: dict[str, Plant] = {
+    "a rule is forgotten": _an_edit_forgotten,
+    "what is gained escapes the boundary": _what_is_gained_escapes_the_boundary,
+    "a service role's trust is not asked": _service_trust_not_asked,
+    "conditions of hops are dropped": _conditions_of_hops_dropped,
+}
+
+
+@pytest.mark.parametrize("mistake", PATH_MISTAKES)
+def test_the_law_of_paths_finds(mistake: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    PATH_MISTAKES[mistake](monkeypatch)
+    assert _found(paths(), lambda case: paths_agree(*case), 400)
