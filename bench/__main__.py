@@ -108,7 +108,8 @@ def reached(size: int, command: str) -> Iterator[Figure]:
 
     for row in reach.run(size, SEED):
         values = row["values"]
-        yield Figure(row["what"], row["unit"], tuple(values), f"{command} --only reach")
+        what = f"reach: {row['what']}"
+        yield Figure(what, str(row["unit"]), tuple(values), f"{command} --only reach")
 
 
 def measure(options: argparse.Namespace, folder: Path) -> list[Figure]:

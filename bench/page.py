@@ -32,11 +32,19 @@ _HOW = """\
 
 def text(facts: Mapping[str, str], figures: Sequence[Figure]) -> str:
     """Lay out the page."""
+    missed = [
+        f"- {figure.what}: {figure.cells()[1]}" for figure in figures if figure.missed
+    ]
+    short = (
+        "Goals that this run missed:\n\n" + "\n".join(missed)
+        if missed
+        else "Every goal was held."
+    )
     about = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
     return (
         "# Benchmarks\n\n"
         "Written by `make bench`; do not edit. Figures are of one machine on one day: "
         "measure on yours before relying on them.\n\n"
         f"| machine | |\n|---|---|\n{about}\n\n"
-        f"{markdown(figures)}\n\n{_HOW}"
+        f"{short}\n\n{markdown(figures)}\n\n{_HOW}"
     )
