@@ -95,10 +95,14 @@ def _assumers(
 ) -> Iterator[OwnerEvidence]:
     counts: dict[str, Counter[PersonId]] = {}
     last: dict[tuple[str, PersonId], tuple[Issuance, str]] = {}
+    origins: dict[tuple[ChainKey, str], tuple[PersonId | None, str]] = {}
     for made in known.issuances:
         if not made.credential.startswith("cred:aws/ASIA") or not made.identity:
             continue
-        person, by = _behind(made.parent, made.source, issued)
+        caller = (made.parent, made.source)
+        if caller not in origins:  # few callers open most sessions
+            origins[caller] = _behind(made.parent, made.source, issued)
+        person, by = origins[caller]
         if person:
             counts.setdefault(made.identity, Counter())[person] += 1
             last[made.identity, person] = (made, by)

@@ -22,7 +22,7 @@ _JOINED = (
     "AND e.event_time >= c.valid_from AND e.event_time < c.valid_to"
 )
 Interval = tuple[Joint, int, int]
-# So many identities are named one by one in a query.
+# So many identities or credentials are named one by one in a query.
 _FEW = 200
 
 
@@ -55,20 +55,42 @@ class Filter:
 def find_events(store: "Store", wanted: Filter) -> list[AuditEvent]:
     """Give the events that fit, oldest first; of more than the limit the newest."""
     where, parameters = _conditions(wanted)
+    if wanted.keys is None:
+        return _newest(store, where, parameters, wanted.limit)
+    # Two steps: which events, in the few columns that tell; then those events whole.
+    found: set[tuple[int, bytes]] = set()
     tables: dict[str, NamedTable] = {}
-    if wanted.keys is not None:
-        acted, values = _fits("wanted", wanted.keys, tables)
-        parameters += values
-        if wanted.about:
-            touched, values = _touches(wanted, tables)
-            acted = f"(({acted}) OR ({touched}))"
-            parameters += values
-        where.append(acted)
+    parts = [_fits("wanted", wanted.keys, tables)]
+    if wanted.about:
+        parts.append(_touches(wanted, tables))
+    for part, values in parts:
+        query = (
+            "SELECT event_time, event_id FROM events e "  # noqa: S608 - ours
+            f"WHERE {' AND '.join([*where, f'({part})'])} "
+            "ORDER BY event_time DESC, event_id DESC LIMIT ?"
+        )
+        rows = store.rows(query, [*parameters, *values, wanted.limit], tables)
+        found |= {(cast("int", at), cast("bytes", key)) for at, key in rows}
+    newest = sorted(found, reverse=True)[: wanted.limit]
+    if not newest:
+        return []
+    listed = ", ".join("?" * len(newest))
+    return _newest(
+        store,
+        ["event_time >= ?", "event_time <= ?", f"event_id IN ({listed})"],
+        [newest[-1][0], newest[0][0], *(key for _, key in newest)],
+        wanted.limit,
+    )
+
+
+def _newest(
+    store: "Store", where: Sequence[str], parameters: Sequence[object], limit: int
+) -> list[AuditEvent]:
     query = (
         f"SELECT {NAMES} FROM events e WHERE {' AND '.join(where) or 'true'} "  # noqa: S608 - ours
         "ORDER BY event_time DESC, event_id DESC LIMIT ?"
     )
-    rows = store.rows(query, [*parameters, wanted.limit], tables)
+    rows = store.rows(query, [*parameters, limit])
     return [to_event(row) for row in reversed(rows)]
 
 
@@ -99,10 +121,13 @@ def _bounds(keys: Sequence[Interval]) -> tuple[list[str], list[object]]:
         return ["false"], []
     where = ["event_time >= ?", "event_time < ?"]
     parameters: list[object] = [min(k[1] for k in keys), max(k[2] for k in keys)]
-    identities = sorted({joint.key.identity for joint, _, _ in keys})
-    if len(identities) <= _FEW:
-        where.append(f"identity IN ({', '.join('?' * len(identities))})")
-        parameters += identities
+    for column, values in (
+        ("identity", sorted({joint.key.identity for joint, _, _ in keys})),
+        ("credential", sorted({joint.key.credential for joint, _, _ in keys})),
+    ):
+        if len(values) <= _FEW:
+            where.append(f"{column} IN ({', '.join('?' * len(values))})")
+            parameters += values
     return where, parameters
 
 

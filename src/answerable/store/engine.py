@@ -10,6 +10,7 @@ from answerable.model.errors import EnvironmentRefused
 from answerable.store.disk import HINTS
 
 MEMORY = "384MB"
+LATE = 100_000
 
 
 def quoted(text: str) -> str:
@@ -36,6 +37,8 @@ class Engine:
         )
         # The order matters: folders first, then no other access, then the lock.
         for setting in (
+            # The newest rows are found in the columns asked about, then read whole.
+            f"late_materialization_max_rows = {LATE}",
             f"allowed_directories = [{quoted(str(segments.absolute()) + '/')}]",
             "enable_external_access = false",
             "lock_configuration = true",
