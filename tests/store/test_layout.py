@@ -123,3 +123,32 @@ def test_importing_the_store_loads_neither_the_engine_nor_cryptography() -> None
         "sys.exit(bool({'duckdb', 'cryptography', 'arro3'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", ["log.key", "fingerprint.key"])
+def test_a_lost_key_is_never_replaced_in_silence(tmp_path: Path, name: str) -> None:
+    place = tmp_path / "store"
+    with Store.open(place, now=0) as store:
+        store.fingerprint("x")
+        store.put_object("sync", b"{}", 0)
+    (place / "keys" / name).unlink()
+    with (
+        Store.open(place, now=0) as store,
+        pytest.raises(EnvironmentRefused, match="is missing") as refused,
+    ):
+        _ = store.fingerprint("x") if name != "log.key" else store.keys.sign(b"x")
+    assert refused.value.hint
+    assert not (place / "keys" / name).exists()
+
+
+def test_keys_lost_whole_are_never_replaced_in_silence(tmp_path: Path) -> None:
+    place = tmp_path / "store"
+    with Store.open(place, now=0) as store:
+        store.put_object("sync", b"{}", 0)
+    for path in (place / "keys").iterdir():
+        path.unlink()
+    with (
+        Store.open(place, now=0) as store,
+        pytest.raises(EnvironmentRefused, match="is missing"),
+    ):
+        store.put_object("sync", b"[]", 0)

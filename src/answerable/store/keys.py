@@ -5,6 +5,7 @@ import hmac
 import os
 import secrets
 import stat
+from pathlib import Path
 
 from answerable.evidence.note import (
     PublicKey,
@@ -20,6 +21,13 @@ _SIZE = 32
 _FINGERPRINT_HEX = 24
 
 
+def _missing(path: Path) -> EnvironmentRefused:
+    return EnvironmentRefused(
+        f"{path} is missing: this store was made with it",
+        "put it back from a copy; what is sealed still verifies without it",
+    )
+
+
 class Keys:
     """Signing key of the log, and the key of fingerprints."""
 
@@ -32,6 +40,7 @@ class Keys:
     def fingerprint(self, value: str) -> str:
         """Give the keyed fingerprint of a secret value: 24 hex digits."""
         if self._fingerprint is None:
+            self._public = self.public
             self._fingerprint = self._secret("fingerprint.key")
         data = value.encode("utf-8", "surrogatepass")
         digest = hmac.new(self._fingerprint, data, hashlib.sha256)
@@ -70,6 +79,9 @@ class Keys:
         return verify_bytes(self.public, signature, data)
 
     def _make(self) -> PublicKey:
+        # The public key is written last: where it lies, all keys were made.
+        self._make_secret("fingerprint.key")
+        self._make_secret("log.key")
         seed = self._secret("log.key")
         # The log's name is its own: two stores never share an origin.
         raw = public_key("answerable", seed).raw
@@ -78,19 +90,32 @@ class Keys:
         write_file(self._layout.keys / "log.pub", f"{public}\n".encode())
         return public
 
+    def _make_secret(self, name: str) -> None:
+        """Make a key where there is none, unless one signed here before.
+
+        A new key beside old evidence would end all trust in it without a word.
+        """
+        path = self._layout.keys / name
+        if path.exists():
+            return
+        if (self._layout.log / "checkpoint").exists():
+            raise _missing(path)
+        # Whoever renames last would win: link() lets the first one win.
+        fresh = self._layout.keys / f".{name}.{os.getpid()}.made"
+        write_file(fresh, secrets.token_bytes(_SIZE).hex().encode() + b"\n")
+        try:
+            os.link(fresh, path)
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+
     def _secret(self, name: str) -> bytes:
         path = self._layout.keys / name
-        if not path.exists():
-            # Whoever renames last would win: link() lets the first one win.
-            fresh = self._layout.keys / f".{name}.{os.getpid()}.made"
-            write_file(fresh, secrets.token_bytes(_SIZE).hex().encode() + b"\n")
-            try:
-                os.link(fresh, path)
-            except FileExistsError:
-                pass
-            finally:
-                fresh.unlink()
-        mode = stat.S_IMODE(path.stat().st_mode)
+        try:
+            mode = stat.S_IMODE(path.stat().st_mode)
+        except FileNotFoundError:
+            raise _missing(path) from None
         if mode & 0o077:
             raise EnvironmentRefused(
                 f"{path} may be read by others (mode {mode:o}, expected 600)",
