@@ -91,7 +91,7 @@ def read_record(raw: bytes, written_by: WrittenBy, make: Make = AuditEvent) -> O
     Args:
         raw: Its bytes: the record itself, or one carried as text inside another.
         written_by: Class of the connector instance.
-        make: What makes an event of its fields.
+        make: What makes an event of its fields, given in their order.
     """
     try:
         record = _RECORD.decode(raw) if raw[:1] != b"[" else Record()
@@ -156,30 +156,34 @@ def _event(raw: bytes, record: Record, written_by: WrittenBy, make: Make) -> Out
     touched = _touched(record, action, caller, brought)
     scope = record.recipient_account_id or caller.account
     native = record.event_id.encode() if record.event_id else raw
+    # In the order of the fields: rows without names cost less in a process of its own.
     return make(
-        event_id=event_id(when, SOURCE, scope, native),
-        event_time=when,
-        source=SOURCE,
-        scope=scope,
-        written_by=written_by,
-        raw_sha256=_digest(raw),
-        action=action,
-        outcome=_outcome(record.error_code),
-        native_id=record.event_id or "",
-        identity=caller.identity,
-        session=caller.session,
-        credential=caller.credential,
-        person=caller.person,
-        resource=touched[0] if touched else "",
-        resource_prefix=prefix_of(touched[0]) if touched else "",
-        resources=tuple(touched[1:]),
-        source_ip=(record.source_ip or "")[:_FACT],
-        issued=brought.issued,
-        issued_to=brought.issued_to,
-        issued_until=brought.issued_until,
-        created=brought.created,
-        deleted=brought.deleted,
-        facts=_facts(record, who, action, caller, brought, len(raw)),
+        event_id(when, SOURCE, scope, native),
+        when,
+        SOURCE,
+        scope,
+        written_by,
+        _digest(raw),
+        action,
+        _outcome(record.error_code),
+        record.event_id or "",
+        caller.identity,
+        caller.session,
+        caller.credential,
+        caller.person,
+        touched[0] if touched else "",
+        prefix_of(touched[0]) if touched else "",
+        tuple(touched[1:]),
+        (record.source_ip or "")[:_FACT],
+        brought.issued,
+        brought.issued_to,
+        brought.issued_until,
+        brought.created,
+        brought.deleted,
+        "",  # no mediator decided
+        "",
+        (),
+        _facts(record, who, action, caller, brought, len(raw)),
     )
 
 
