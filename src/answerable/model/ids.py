@@ -7,6 +7,7 @@ type checker.
 
 import hashlib
 import re
+import struct
 from dataclasses import dataclass
 from typing import NewType
 
@@ -23,6 +24,8 @@ EventId = NewType("EventId", bytes)
 
 _PRINTABLE = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?")
 _ACCESS_KEY = re.compile(r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{12,124}")
+_EIGHTY = struct.Struct(">QH")
+_UUID = struct.Struct(">QQ")
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
@@ -117,10 +120,10 @@ def event_id(time_ns: int, source: str, scope: str, native: bytes) -> EventId:
     digest = hashlib.sha256(
         b"\x00".join((source.encode(), scope.encode(), native))
     ).digest()
-    tail = int.from_bytes(digest[:10], "big") >> 6  # 74 bits
-    value = (time_ns // 1_000_000 & (1 << 48) - 1) << 80
-    value |= 0x8 << 76 | (tail >> 62) << 64 | 0b10 << 62 | tail & (1 << 62) - 1
-    return EventId(value.to_bytes(16, "big"))
+    first, second = _EIGHTY.unpack_from(digest)  # 74 of these bits
+    upper = (time_ns // 1_000_000 & (1 << 48) - 1) << 16 | 0x8 << 12 | first >> 52
+    lower = 0b10 << 62 | (first & (1 << 52) - 1) << 10 | second >> 6
+    return EventId(_UUID.pack(upper, lower))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,24 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import compress
 
 import msgspec
 
 from answerable.connectors.cloudtrail.parse.actions import AUTHORISED_BY, action_of
+from answerable.connectors.cloudtrail.parse.callers import (
+    Who,
+    called,
+    is_plain,
+    who_of,
+    word,
+)
 from answerable.connectors.cloudtrail.parse.issued import (
     Outcomes,
     concerns,
     outcomes_of,
 )
-from answerable.connectors.cloudtrail.parse.principals import Caller, caller_of
+from answerable.connectors.cloudtrail.parse.principals import Caller
 from answerable.connectors.cloudtrail.parse.resources import (
     LONGEST,
     derived,
@@ -22,8 +30,8 @@ from answerable.connectors.cloudtrail.parse.resources import (
 )
 from answerable.connectors.cloudtrail.parse.shapes import (
     NULL,
+    Identified,
     Record,
-    UserIdentity,
     Wrapped,
     members,
 )
@@ -34,9 +42,10 @@ from answerable.model.written import WrittenBy
 
 SOURCE = "cloudtrail"
 _RECORD = msgspec.json.Decoder(Record)
-_NOBODY = UserIdentity()
+_IDENTIFIED = msgspec.json.Decoder(Identified)
 _WRAPPED = msgspec.json.Decoder(Wrapped)
 _ROW = msgspec.json.Decoder(list[Wrapped])
+_AROUND = len(b'"userIdentity":,')
 # Records beyond the usual size have their facts cut, never a field of the chain.
 _USUAL = 16 << 10
 _FACT = 256
@@ -111,6 +120,14 @@ def _why(refusal: Exception) -> str:
     return "not JSON"
 
 
+def _why_not_identified(raw: bytes, refusal: Exception) -> str:
+    try:
+        _IDENTIFIED.decode(raw)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as placed:
+        return _why(placed)
+    return _why(refusal)
+
+
 def _unwrapped(
     raw: bytes, outer: Record, written_by: WrittenBy, make: Make
 ) -> Outcomed:
@@ -143,10 +160,14 @@ def _event(raw: bytes, record: Record, written_by: WrittenBy, make: Make) -> Out
         when = instant(record.event_time or "")
     except ValueError:
         return Refused("not a CloudTrail record: eventTime is no time")
-    who = record.user_identity or _NOBODY
-    if _ambiguous(raw, who):
+    element = bytes(record.user_identity)
+    try:
+        who = who_of(element)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as refusal:
+        return Refused(_why_not_identified(raw, refusal))
+    if _ambiguous(raw, element, who):
         return Refused("a key stands twice in one object: two readers could differ")
-    caller = caller_of(record, who)
+    caller = called(record, who)
     if max(len(caller.identity), len(caller.session), len(caller.person)) > LONGEST:
         return Refused("the caller's name is longer than any ARN")
     brought = outcomes_of(record, caller) if concerns(record) else _NO_OUTCOMES
@@ -223,17 +244,13 @@ def _outcome(error: str | None) -> Outcome:
 
 def _facts(
     record: Record,
-    who: UserIdentity,
+    who: Who,
     action: str,
     caller: Caller,
     brought: Outcomes,
     size: int,
 ) -> tuple[tuple[str, str], ...]:
     """Give the small facts that the record holds, in sorted order."""
-    context = who.session_context
-    attributes = context.attributes if context else None
-    issuer = context.session_issuer if context else None
-    source_identity = (context.source_identity if context else "") or ""
     tls = record.tls_details
     values = (
         caller.by,
@@ -242,33 +259,28 @@ def _facts(
         "true" if record.session_credential_from_console in (True, "true") else "",
         record.error_code,
         record.event_type if record.event_type != "AwsApiCall" else "",
-        who.invoked_by,
-        _word(attributes.mfa_authenticated if attributes else None),
-        _word(record.read_only),
+        who.identity.invoked_by,
+        who.mfa,
+        word(record.read_only),
         record.aws_region,
         record.request_id,
         brought.session_name,
         caller.session_name,
-        brought.source_identity or source_identity,
+        brought.source_identity or who.source_identity,
         record.user_agent,
-        issuer.principal_id if issuer else "",
+        who.issuer_id,
         record.shared_event_id,
         tls.tls_version if tls else "",
         record.vpc_endpoint_id,
     )
-    pairs = [(key, value) for key, value in zip(_KEYS, values, strict=True) if value]
+    said = filter(None, values)
+    pairs = tuple(zip(compress(_KEYS, values), said, strict=True))
     if size > _USUAL:
-        pairs = [(key, value[:_FACT]) for key, value in pairs]
-    return tuple(pairs)
+        return tuple((key, value[:_FACT]) for key, value in pairs)
+    return pairs
 
 
-def _word(flag: bool | str | None) -> str:
-    if isinstance(flag, bool):
-        return "true" if flag else "false"
-    return flag or ""
-
-
-def _ambiguous(raw: bytes, who: UserIdentity) -> bool:
+def _ambiguous(raw: bytes, element: bytes, who: Who) -> bool:
     """Tell whether a key that decides who acted stands twice.
 
     Two readers of such a record could see two callers. Counting is quick; where a key
@@ -276,14 +288,13 @@ def _ambiguous(raw: bytes, who: UserIdentity) -> bool:
     """
     begins = raw.find(b'"userIdentity"')
     ends = raw.find(b'"eventTime"', begins)
-    count = raw[begins:ends].count  # in CloudTrail's own order nothing else is in there
-    issuer = who.session_context.session_issuer if who.session_context else None
-    issued = 1 if issuer and issuer.arn is not None else 0
+    # In CloudTrail's own order and spelling nothing but the element is in between.
+    if ends - begins == len(element) + _AROUND:
+        plain = who.plain
+    else:
+        plain = is_plain(raw[begins:ends], who.identity)
     if (
-        count(b'"arn"') > issued + (who.arn is not None)
-        or count(b'"accessKeyId"') > 1
-        or count(b'"sessionIssuer"') > 1
-        or count(b'"sessionContext"') > 1
+        not plain
         or raw.find(b'"userIdentity"', begins + 1) >= 0
         or raw.find(b'"eventTime"', ends + 1) >= 0
         or (b"\\" in raw and b"\\u00" in raw)

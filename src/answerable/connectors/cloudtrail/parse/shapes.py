@@ -68,7 +68,7 @@ class UserIdentity(msgspec.Struct, rename="camel"):
     on_behalf_of: OnBehalfOf | None = None
 
 
-class Touched(msgspec.Struct, rename="camel"):
+class Touched(msgspec.Struct, rename="camel", gc=False):
     """One entry of `resources`."""
 
     listed_arn: str | None = msgspec.field(name="ARN", default=None)
@@ -76,7 +76,7 @@ class Touched(msgspec.Struct, rename="camel"):
     type: str | None = None
 
 
-class TlsDetails(msgspec.Struct, rename="camel"):
+class TlsDetails(msgspec.Struct, rename="camel", gc=False):
     """How the call came in."""
 
     tls_version: str | None = None
@@ -91,7 +91,7 @@ class Record(msgspec.Struct, rename="camel"):
     event_id: str | None = msgspec.field(name="eventID", default=None)
     event_type: str | None = None
     event_category: str | None = None
-    user_identity: UserIdentity | None = None
+    user_identity: msgspec.Raw = NULL
     aws_region: str | None = None
     source_ip: str | None = msgspec.field(name="sourceIPAddress", default=None)
     user_agent: str | None = None
@@ -106,6 +106,12 @@ class Record(msgspec.Struct, rename="camel"):
     vpc_endpoint_id: str | None = None
     session_credential_from_console: Flag = None
     tls_details: TlsDetails | None = None
+
+
+class Identified(msgspec.Struct, rename="camel"):
+    """A record's caller alone, to say where in the record its shape is wrong."""
+
+    user_identity: UserIdentity | None = None
 
 
 class Wrapped(msgspec.Struct, rename="camel"):
