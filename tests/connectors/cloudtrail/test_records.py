@@ -13,6 +13,12 @@ from answerable.model.written import WrittenBy
 ACCOUNT = "111122223333"
 USER = f"arn:aws:iam::{ACCOUNT}:user/ana"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/ci/deploy"
+CALL = {
+    "eventTime": "2026-11-03T10:00:00Z",
+    "eventSource": "s3.amazonaws.com",
+    "eventName": "ListBuckets",
+    "eventID": "7f1c2d9e-0000-4000-8000-000000000001",
+}
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +62,26 @@ def test_a_session_without_its_issuer_acts_as_the_role_in_its_arn(records) -> No
     record = json.loads(json.dumps(records[5]))
     record["userIdentity"]["sessionContext"]["sessionIssuer"] = {}
     assert parsed(record).identity == f"arn:aws:iam::{ACCOUNT}:role/deploy"
+
+
+def test_the_same_caller_in_two_records_is_read_with_each_records_own_rest() -> None:
+    root = {"type": "Root"}
+    first = parsed(CALL | {"userIdentity": root, "recipientAccountId": ACCOUNT})
+    other = parsed(CALL | {"userIdentity": root, "recipientAccountId": "4" * 12})
+    assert first.identity == f"arn:aws:iam::{ACCOUNT}:root"
+    assert other.identity == f"arn:aws:iam::{'4' * 12}:root"
+    user = {"type": "IAMUser", "accountId": ACCOUNT, "userName": "ana", "arn": USER}
+    entered = {
+        "userIdentity": user,
+        "eventSource": "signin.amazonaws.com",
+        "eventName": "ConsoleLogin",
+        "responseElements": {"ConsoleLogin": "Success"},
+    }
+    people = [
+        parsed(CALL | rest).person
+        for rest in ({"userIdentity": user}, entered, {"userIdentity": user})
+    ]
+    assert people == ["", "person:ana", ""]
 
 
 def test_what_a_caller_chose_stands_under_self_and_makes_nobody_a_person(
