@@ -99,13 +99,14 @@ class _File:
         yield self._batch(self._problems(broken or splitter.problem, bool(broken)))
 
     def _take(self, pieces: list[Piece]) -> Iterator[EventBatch]:
+        most, written_by = self._limits.batch, SPEC.written_by
         for piece in pieces:
             self._seen += 1
             self._bytes += len(piece.raw)
             if piece.why:
                 self._refuse(piece, piece.why)
                 continue
-            read = read_record(piece.raw, SPEC.written_by, self._make)
+            read = read_record(piece.raw, written_by, self._make)
             if not isinstance(read, Refused):
                 self._events.append(read)
             elif read.skipped:
@@ -113,7 +114,7 @@ class _File:
             else:
                 self._refuse(piece, read.why)
             held = len(self._events) + len(self._quarantined) + len(self._skipped)
-            if held >= self._limits.batch or self._bytes >= _BATCH_BYTES:
+            if held >= most or self._bytes >= _BATCH_BYTES:
                 yield self._batch(())
 
     def _refuse(self, piece: Piece, why: str) -> None:

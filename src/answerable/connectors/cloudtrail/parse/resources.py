@@ -105,8 +105,9 @@ def stated(resources: Sequence[Touched | str | None] | None) -> list[str]:
         arn = each.listed_arn or each.arn if isinstance(each, Touched) else None
         if arn and len(arn) <= LONGEST:
             found.append(arn)
-    if len(found) > 1:
-        found.sort(key=lambda arn: not (arn.startswith("arn:aws:s3:::") and "/" in arn))
+    if len(found) < 2:
+        return found
+    found.sort(key=lambda arn: not (arn.startswith("arn:aws:s3:::") and "/" in arn))
     return list(dict.fromkeys(found))[:MOST]
 
 
