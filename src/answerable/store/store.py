@@ -32,7 +32,7 @@ from answerable.store.tables import NamedTable
 
 SALT = 16
 # A journal of this size is sealed while more arrives.
-JOURNAL_RECORDS = 100_000
+JOURNAL_RECORDS = 50_000
 JOURNAL_BYTES = 96 << 20
 
 
