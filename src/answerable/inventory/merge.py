@@ -8,7 +8,7 @@ given never matters.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import TypeVar
 
 from answerable.inventory.canonical import Spellings
@@ -49,14 +49,6 @@ def ordered(syncs: Iterable[tuple[str, Sync]]) -> tuple[Sync, ...]:
     for sync in sorted(named, key=rank):
         newest.setdefault(sync.source, sync)
     return tuple(newest.values())
-
-
-@dataclass(frozen=True, slots=True)
-class _Saw:
-    """Which things a sync saw, by the ids that other facts hang on."""
-
-    sync: Sync
-    ids: frozenset[str]
 
 
 class _Speakers:

@@ -79,6 +79,3 @@ class Catalogue:
         service, _, name = text.lower().partition(":")
         entry = self.services.get(service)
         return entry.actions.get(name) if entry else None
-
-
-EMPTY_CATALOGUE = Catalogue("", frozenset(), {})
