@@ -37,3 +37,12 @@ def test_events_and_inventories_are_not_confused() -> None:
     with pytest.raises(UsageError) as caught:
         table.entry("aws-key")
     assert caught.value.hint == "did you mean aws-keys:?"
+
+
+def test_a_mistyped_source_is_offered_only_those_its_command_takes() -> None:
+    with pytest.raises(UsageError) as scanned:
+        table.inventory_connector("nope")
+    with pytest.raises(UsageError) as ingested:
+        table.event_connector("nope")
+    assert scanned.value.hint == "known: home, repo, aws, aws-keys, aws-org"
+    assert ingested.value.hint == "known: cloudtrail"

@@ -52,8 +52,13 @@ CONNECTORS: tuple[Entry, ...] = (
 REFERENCES: tuple[str, ...] = ("answerable.connectors.iam_catalogue.fetch",)
 
 
-def entry(name: str) -> Entry:
+def entry(name: str, gives: str = "") -> Entry:
     """Find a connector by the word before the colon.
+
+    Args:
+        name: The word.
+        gives: What the command takes, `inventory` or `events`; only such sources are
+            offered to whoever mistypes a name. Empty for all.
 
     Raises:
         UsageError: There is none; the nearest spelling is the hint.
@@ -61,7 +66,7 @@ def entry(name: str) -> Entry:
     for each in CONNECTORS:
         if each.spec.name == name:
             return each
-    names = [each.spec.name for each in CONNECTORS]
+    names = [e.spec.name for e in CONNECTORS if gives in ("", e.spec.gives)]
     close = get_close_matches(name.lower(), names, n=1, cutoff=0.6)
     hint = f"did you mean {close[0]}:?" if close else f"known: {', '.join(names)}"
     raise UsageError(
@@ -75,7 +80,7 @@ def inventory_connector(name: str) -> InventoryConnector:
     Raises:
         UsageError: There is none of that name, or it gives events.
     """
-    each = entry(name)
+    each = entry(name, INVENTORY)
     if each.spec.gives != INVENTORY:
         raise UsageError(
             f"{name} gives events (expected a source that gives an inventory)",
@@ -90,7 +95,7 @@ def event_connector(name: str) -> EventConnector:
     Raises:
         UsageError: There is none of that name, or it gives an inventory.
     """
-    each = entry(name)
+    each = entry(name, EVENTS)
     if each.spec.gives != EVENTS:
         raise UsageError(
             f"{name} gives an inventory (expected a source that gives events)",
