@@ -50,6 +50,16 @@ def test_an_unknown_snapshot_is_told_the_nearest_name(store: Store) -> None:
     assert caught.value.hint == "did you mean 2024-10-04T00-00-00Z?"
 
 
+def test_a_name_near_to_no_snapshot_is_told_the_newest_ones(store: Store) -> None:
+    with pytest.raises(UsageError) as empty:
+        snapshots.load(store, "nope")
+    assert empty.value.hint == "run `answerable scan` first"
+    names = [snapshots.save(store, [made("aws:a")], NOW + n * DAY) for n in range(4)]
+    with pytest.raises(UsageError) as caught:
+        snapshots.load(store, "nope")
+    assert caught.value.hint == f"the newest are {names[3]}, {names[2]}, {names[1]}"
+
+
 def test_a_snapshot_keeps_the_latest_sync_of_every_other_source(store: Store) -> None:
     snapshots.save(store, [made("aws:a"), made("home:h")], NOW)
     snapshots.save(store, [made("aws:a", NOW + DAY)], NOW + DAY)

@@ -19,6 +19,7 @@ from answerable.model.sighting import Snapshot, Sync
 from answerable.store.store import Store
 
 LATEST = "latest"
+_SHOWN = 3  # of the newest snapshots, when a name fits none
 _LASTING = "cred:aws/AKIA"
 _RESTORE = "restore the file objects/... from a copy; see `answerable evidence verify`"
 _WORDS = {Sync: "sync", Snapshot: "snapshot", OwnerEvidence: "statement of an owner"}
@@ -202,5 +203,10 @@ def _choose(found: Sequence[Named], name: str) -> Named | None:
             return each
     names = [each.name for each in found]
     close = get_close_matches(name, names, n=1, cutoff=0.3)
-    hint = f"did you mean {close[0]}?" if close else "run `answerable scan` first"
+    if close:
+        hint = f"did you mean {close[0]}?"
+    elif names:
+        hint = f"the newest are {', '.join(reversed(names[-_SHOWN:]))}"
+    else:
+        hint = "run `answerable scan` first"
     raise UsageError(f"unknown snapshot (got {name[:80]!r})", hint)
