@@ -129,9 +129,13 @@ def test_a_failed_expectation_is_1_even_when_the_answer_is_partial(flows, run):
         (("--qiet", "agents"), "--quiet"),
         (("can", "a", "b"), "answerable can --help"),
         (("can", "a", "b", "c", "--context", "team"), "--context"),
-        (("trace", "--since", "yesterdayish"), ""),
+        (("trace", "--since", "yesterdayish"), "ends in s, m, h, d or w"),
         (("trace", "--limit", "many"), "answerable trace --help"),
-        (("evidence", "verify", "no-such.bundle"), ""),
+        (("evidence", "verify", "no-such.bundle"), "answerable evidence bundle"),
+        (("evidence", "verify", "/"), "answerable evidence verify --store /"),
+        (("evidence", "verify", "--checkpoint", "no"), "checkpoint --export"),
+        (("evidence", "verify", "--key", "missing"), "keys/log.pub"),
+        (("agents", "--owner-state", "zzz"), "answerable agents --help"),
         (("completion", "tcsh"), "answerable completion --help"),
         (("--store", "here@", "agents"), "snapshot"),
     ],
@@ -142,8 +146,15 @@ def test_a_wrong_word_is_2_with_the_nearest_right_one(flows, run, words, hint):
     assert ran.out == ""
     lines = ran.err.splitlines()
     assert lines[0].startswith("error: ")
-    assert len(lines) <= 2
-    assert hint in ran.err
+    assert len(lines) == 2
+    assert lines[1].startswith("hint: ")
+    assert hint in lines[1]
+
+
+def test_a_word_given_as_a_key_is_not_repeated(flows, run):
+    ran = run("evidence", "verify", "--key", "hunter2hunter2")
+    assert ran.code == 2
+    assert "hunter2" not in ran.err
 
 
 def test_a_message_cannot_move_the_cursor_or_start_a_line_of_its_own(flows, run):

@@ -70,6 +70,18 @@ def test_a_snapshot_is_named_after_the_store(flows, run, tmp_path):
     assert (inventory.root, inventory.name) == (tmp_path, "2026-11-24T10-00-00Z")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("scan",), ("ingest", "cloudtrail:trail"), ("attest", "x", "--owner", "ana")],
+)
+def test_a_command_that_writes_takes_no_snapshot(flows, run, tmp_path, words):
+    ran = run(*words, "--store", f"{tmp_path}@2026-11-24T10-00-00Z")
+    assert ran.code == 2
+    assert "a snapshot cannot be written to" in ran.err
+    assert f"hint: name the store alone: --store {tmp_path}\n" in ran.err
+    assert not flows.asked
+
+
 def test_a_folder_whose_name_holds_an_at_is_a_folder(tmp_path):
     folder = tmp_path / "me@work"
     folder.mkdir()

@@ -145,5 +145,6 @@ def test_a_mistyped_store_is_told_and_nothing_appears_there(
         asked = ran(settings, "--store", str(tmp_path / "stroe"), *words)
         assert asked.returncode == 2, words
         assert f"there is no store at {tmp_path / 'stroe'}" in asked.stderr
-        assert "answerable scan" in asked.stderr
+        assert "check the spelling" in asked.stderr
+        assert f"answerable scan --store {tmp_path / 'stroe'}" in asked.stderr
     assert not (tmp_path / "stroe").exists()

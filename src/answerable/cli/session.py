@@ -1,5 +1,6 @@
 """Opening the store for one command, and closing it again."""
 
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from answerable.cli.settings import Settings, home, store_place
+from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
     from answerable.model.inventory import Inventory
@@ -40,18 +42,31 @@ class Session:
 
 
 @contextmanager
-def opened(settings: Settings, *, create: bool = False) -> Iterator[Session]:
+def opened(
+    settings: Settings, *, create: bool = False, writes: bool = False
+) -> Iterator[Session]:
     """Open the store of these settings.
 
     Only a command that brings something makes a missing store: a mistyped place is
     told to whoever asks, and nothing appears there.
 
+    Args:
+        settings: Where the store is.
+        create: Make it when it is missing; what does that writes too.
+        writes: The command writes, so that no snapshot may be named.
+
     Raises:
-        UsageError: There is no store, and `create` is off.
+        UsageError: There is no store, and `create` is off; or a snapshot is named to
+            a command that writes.
     """
     from answerable.store.store import Store
 
     root, snapshot = store_place(settings)
+    if snapshot and (create or writes):
+        raise UsageError(
+            f"a snapshot cannot be written to (got {f'{root.name}@{snapshot}'!r})",
+            f"name the store alone: --store {shlex.quote(str(root))}",
+        )
     now = time.time_ns()
     with Store.open(root, now=now, create=create) as store:
         yield Session(store, snapshot, now)

@@ -100,13 +100,15 @@ class Word(click.ParamType[str]):
     ) -> str:
         """Accept a listed word, whatever its case."""
         text = str(value)
-        if not text or text.lower() in self.words:
+        if text.lower() in self.words:
             return text.lower()
+        if not text and not isinstance(param, click.Argument):
+            return ""
         near = get_close_matches(text.lower(), self.words, 1)
         raise UsageError(
             f"unknown word for {_option_name(param)} "
             f"(got {text!r}, expected {', '.join(self.words)})",
-            f"did you mean {near[0]}?" if near else "",
+            f"did you mean {near[0]}?" if near else _help(ctx),
         )
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
@@ -120,6 +122,10 @@ class Word(click.ParamType[str]):
         from click.shell_completion import CompletionItem
 
         return [CompletionItem(w) for w in self.words if w.startswith(incomplete)]
+
+
+def _help(ctx: click.Context | None) -> str:
+    return f"{ctx.command_path if ctx is not None else 'answerable'} --help"
 
 
 def _option_name(param: click.Parameter | None) -> str:

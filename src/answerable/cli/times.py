@@ -32,7 +32,8 @@ def moment(text: str, now: int, option: str) -> int:
     except ValueError:
         raise UsageError(
             f"not a time for {option} (got {text!r}, expected 7d, 2026-11-02 or "
-            "2026-11-02T10:00:00Z)"
+            "2026-11-02T10:00:00Z)",
+            "a span before now ends in s, m, h, d or w; a time without a zone is UTC",
         ) from None
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)

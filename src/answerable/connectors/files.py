@@ -21,6 +21,7 @@ from answerable.model.sighting import Problem, ProblemKind
 WALK_LIMIT = 500_000
 DEPTH_LIMIT = 60
 _PATH_LIMIT = 4_096
+_SPELLING = "check the spelling, or name another folder"
 
 
 @dataclass(slots=True)
@@ -57,9 +58,9 @@ class Folder:
         except PermissionError:
             raise EnvironmentRefused(f"{show_path(root)}: no permission") from None
         except (OSError, ValueError):
-            raise UsageError(f"{show_path(root)}: no such folder") from None
+            raise UsageError(f"{show_path(root)}: no such folder", _SPELLING) from None
         if not stat.S_ISDIR(mode):
-            raise UsageError(f"{show_path(root)}: not a folder")
+            raise UsageError(f"{show_path(root)}: not a folder", _SPELLING)
         if not os.access(root, os.R_OK | os.X_OK):
             raise EnvironmentRefused(f"{show_path(root)}: no permission")
         return cls(root)

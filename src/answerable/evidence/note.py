@@ -48,7 +48,8 @@ class PublicKey:
         """
         parts = text.strip().split("+", 2)
         wrong = UsageError(
-            "not a verifier key (expected NAME+HASH+BASE64, as in keys/log.pub)"
+            "not a verifier key (expected NAME+HASH+BASE64, as in keys/log.pub)",
+            "name the file keys/log.pub of the store, or give its text",
         )
         if len(parts) != 3 or not _named(parts[0]):
             raise wrong

@@ -1,6 +1,7 @@
 """Where the store keeps what, and which release may open it."""
 
 import os
+import shlex
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +87,9 @@ def open_layout(root: Path, *, create: bool) -> Layout:
     if not exists:
         if not create:
             raise UsageError(
-                f"there is no store at {root}", "make one with: answerable scan"
+                f"there is no store at {root}",
+                "check the spelling, or make one with: "
+                f"answerable scan --store {shlex.quote(str(root))}",
             )
         _make(layout)
     _check(layout)

@@ -81,8 +81,9 @@ def test_a_home_that_may_not_be_read_is_refused(
 def test_a_home_that_is_not_there_or_no_folder_is_a_usage_error(
     home: Path, context: SyncContext
 ) -> None:
-    with pytest.raises(UsageError, match="no such folder"):
+    with pytest.raises(UsageError, match="no such folder") as caught:
         sync(str(home / "none"), context)
+    assert "spelling" in caught.value.hint
     with pytest.raises(UsageError, match="not a folder"):
         sync(str(home / ".cursor" / "mcp.json"), context)
 

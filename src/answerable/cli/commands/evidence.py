@@ -15,6 +15,12 @@ from answerable.model.errors import UsageError
 
 # A bundle holds whole records; nobody hands out more than this in one file.
 _LARGEST = 1 << 30
+# Where the file of each option comes from.
+_MADE = {
+    "BUNDLE": "a bundle is made with: answerable evidence bundle ID --out FILE",
+    "--checkpoint": "one is made with: answerable evidence checkpoint --export FILE",
+    "--key": "the public key of a log is the file keys/log.pub of its store",
+}
 
 
 @click.group(cls=Verbs, short_help="Check the log, prove a record, hand out both.")
@@ -125,10 +131,18 @@ def read_file(name: str, option: str) -> bytes:
         UsageError: It is not there, not a file, or too large.
     """
     path = Path(name).expanduser()
+    if path.is_dir():
+        store = f"a store: answerable evidence verify --store {shlex.quote(name)}"
+        raise UsageError(
+            f"a folder is no file for {option} (got {name!r})",
+            store if option == "BUNDLE" else f"name a file in it: {option} FILE",
+        )
     if not path.is_file():
-        raise UsageError(f"no such file for {option} (got {name!r})")
+        raise UsageError(f"no such file for {option} (got {name!r})", _MADE[option])
     if path.stat().st_size > _LARGEST:
-        raise UsageError(f"file for {option} is larger than 1 GiB (got {name!r})")
+        raise UsageError(
+            f"file for {option} is larger than 1 GiB (got {name!r})", _MADE[option]
+        )
     return path.read_bytes()
 
 
@@ -141,6 +155,14 @@ def write_file(name: str, content: str) -> None:
 
 
 def _key_text(key: str) -> str:
-    if key and Path(key).expanduser().is_file():
+    if not key:
+        return ""
+    if Path(key).expanduser().exists():
         return read_file(key, "--key").decode("utf-8", "replace").strip()
+    if key.count("+") < 2:
+        # It is not shown: it may be a secret key, pasted by mistake.
+        raise UsageError(
+            "no such file for --key, and no key either (expected NAME+HASH+BASE64)",
+            _MADE["--key"],
+        )
     return key

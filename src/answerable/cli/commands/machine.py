@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from answerable.cli.emit import answer
-from answerable.cli.settings import Settings, Verb, pass_settings, store_place
+from answerable.cli.settings import Settings, Verb, Word, pass_settings, store_place
 
 
 @click.command(cls=Verb, short_help="What works here, what does not, and why.")
@@ -35,7 +35,7 @@ def demo(ctx: click.Context, keep: str) -> None:
 
 
 @click.command(cls=Verb, short_help="Print the completion script of a shell.")
-@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+@click.argument("shell", type=Word(("bash", "zsh", "fish")))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
     """Print what teaches a shell to complete answerable's commands and options.

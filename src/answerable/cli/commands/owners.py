@@ -40,7 +40,7 @@ def attest(settings: Settings, subject: str, owner: str) -> None:
     """
     from answerable.flows import ownership
 
-    with opened(settings) as session:
+    with opened(settings, writes=True) as session:
         document = ownership.attest(
             session.store, session.inventory(), subject, owner, now=session.now
         )
