@@ -66,6 +66,22 @@ def test_it_answers_the_questions_it_asks(told: tuple[int, str, Path]) -> None:
     assert "tmp-export" in text
 
 
+def test_what_was_scanned_after_the_fact_is_inferred_and_not_declared(
+    told: tuple[int, str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = str(told[2] / "store")
+    capsys.readouterr()
+    main(["--store", store, "-o", "json", "trace", "--resource", "*/customers/*"])
+    items = json.loads(capsys.readouterr().out)["items"]
+    assert len(items) == 40
+    for item in items:
+        status = {name: hop["status"] for name, hop in item["hops"].items()}
+        before = dict.fromkeys(("person", "agent", "tool"), "inferred")
+        assert status == before | dict.fromkeys(
+            ("identity", "action", "resource"), "observed"
+        )
+
+
 def test_no_secret_of_the_sample_is_in_its_output_or_its_store(
     told: tuple[int, str, Path],
 ) -> None:
