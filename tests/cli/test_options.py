@@ -141,6 +141,20 @@ def test_the_first_run_shows_three_commands_and_an_empty_store_names_the_next(
     assert "no event fits: try answerable trace -h" in run("trace").out
 
 
+def test_an_empty_answer_says_what_was_searched(flows, run):
+    from answerable.model.document import Document
+
+    trail = {"partial": False, "sources": [], "seen": ["cloudtrail"]}
+    flows.answers["trace"] = Document(
+        "trace", [], {**trail, "not_collected": []}, searched="events searched: 18"
+    )
+    out = run("trace").out
+    assert out == "no event fits: events searched: 18\n\ncoverage: CloudTrail\n"
+    ran = run("trace", "-o", "json")
+    assert ran.err == "hint: events searched: 18\n"
+    assert run("trace", "-o", "json", "--quiet").err == ""
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_prints_a_script_and_runs_no_shell(run, monkeypatch, shell):
     import subprocess

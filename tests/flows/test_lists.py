@@ -115,6 +115,17 @@ def test_lists_are_filtered_by_kind_and_owner_state(inventory: Inventory) -> Non
         lists.agents(inventory, now=NOW, owner_state="mine")
 
 
+def test_a_kind_that_nothing_is_of_is_told_which_there_are(
+    inventory: Inventory,
+) -> None:
+    said = lists.agents(inventory, now=NOW, kind="nope").searched
+    assert said == "nothing is of kind 'nope'; there are: claude-code"
+    said = lists.people(inventory, now=NOW, kind="nope").searched
+    assert said.endswith("there are: person, team")
+    assert lists.tools(inventory, now=NOW, kind="nope").searched
+    assert lists.people(inventory, now=NOW, kind="team").searched == ""
+
+
 def test_an_owner_in_a_list_has_the_age_of_now(inventory: Inventory) -> None:
     (item,) = lists.agents(inventory, now=NOW + 540 * DAY).items
     assert item["owner"]["state"] == "suggested"  # type: ignore[index]

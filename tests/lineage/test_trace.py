@@ -152,6 +152,14 @@ def test_a_store_without_events_answers_with_nothing(store: Store) -> None:
     document = trace(store, Question(), now=NOW)
     assert not document.items
     assert document.coverage["not_collected"] == ["cloudtrail"]
+    assert document.searched == ""
+
+
+def test_a_question_that_no_event_fits_says_what_was_searched(day: Store) -> None:
+    document = trace(day, Question(action="nope:x"), now=NOW)
+    assert not document.items
+    assert document.searched == "events searched: 18 of cloudtrail"
+    assert document.coverage["seen"] == ["cloudtrail"]
 
 
 def test_the_score_counts_every_event_once_per_hop(day: Store) -> None:

@@ -54,6 +54,8 @@ def show(
         return
     notes = [note] if note else []
     notes += incomplete(document.coverage, settings.allow_partial)
+    if document.searched and settings.output != "table":
+        notes.append(f"hint: {document.searched}")
     # An empty answer says itself what would fill it.
     if settings.output == "table" and document.next and document.items:
         notes.append(f"next: {document.next}")

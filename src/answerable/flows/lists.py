@@ -1,7 +1,7 @@
 """The lists: agents, identities, credentials, people, tools; and their coverage."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from answerable.inventory import aged
@@ -100,7 +100,9 @@ def agents(
     """List agents with their tools, credentials and identities."""
     inventory = aged(inventory, now)
     items = [_agent(inventory, entity) for entity in inventory.agents.values()]
-    return _document("agents", inventory, now, _filtered(items, owner_state, kind))
+    kept = _filtered(items, owner_state, kind)
+    kinds = {str(item["kind"]) for item in items}
+    return _document("agents", inventory, now, kept, _no_kind(kind, kinds))
 
 
 def identities(
@@ -132,7 +134,9 @@ def identities(
         }
         for identity in inventory.facts.identities
     ]
-    return _document("identities", inventory, now, _filtered(items, owner_state, kind))
+    kept = _filtered(items, owner_state, kind)
+    kinds = {str(item["kind"]) for item in items}
+    return _document("identities", inventory, now, kept, _no_kind(kind, kinds))
 
 
 def credentials(
@@ -141,7 +145,9 @@ def credentials(
     """List credentials with every place they lie; never a value."""
     inventory = aged(inventory, now)
     items = [_credential(inventory, each) for each in inventory.credentials.values()]
-    return _document("credentials", inventory, now, _filtered(items, owner_state, kind))
+    kept = _filtered(items, owner_state, kind)
+    kinds = {str(item["kind"]) for item in items}
+    return _document("credentials", inventory, now, kept, _no_kind(kind, kinds))
 
 
 def people(
@@ -175,7 +181,8 @@ def people(
         if kind in ("", "team" if person.team else "person")
         and (not owner_state or owns[person.id])
     ]
-    return _document("people", inventory, now, items)
+    missing = _no_kind(kind, ("person", "team"))
+    return _document("people", inventory, now, items, missing)
 
 
 def tools(
@@ -205,7 +212,8 @@ def tools(
                         "written_by": use.tool.seen.written_by.value,
                     }
                 )
-    return _document("tools", inventory, now, items)
+    kinds = {u.tool.transport for each in inventory.agents.values() for u in each.tools}
+    return _document("tools", inventory, now, items, _no_kind(kind, kinds))
 
 
 def owner(inventory: Inventory, subject: str) -> OwnerItem:
@@ -330,7 +338,7 @@ def _known_state(owner_state: str) -> None:
 
 
 def _filtered(
-    items: Iterable[Mapping[str, object]], owner_state: str, kind: str
+    items: Sequence[Mapping[str, object]], owner_state: str, kind: str
 ) -> list[Mapping[str, object]]:
     _known_state(owner_state)
     kept = []
@@ -342,8 +350,20 @@ def _filtered(
     return kept
 
 
+def _no_kind(kind: str, kinds: Collection[str]) -> str:
+    """Say which kinds there are, when the one asked for is none of them."""
+    known = sorted(each for each in kinds if each)
+    if not kind or kind in known or not known:
+        return ""
+    return f"nothing is of kind {kind[:80]!r}; there are: {', '.join(known)}"
+
+
 def _document(
-    kind: str, inventory: Inventory, now: int, items: Sequence[Mapping[str, object]]
+    kind: str,
+    inventory: Inventory,
+    now: int,
+    items: Sequence[Mapping[str, object]],
+    searched: str = "",
 ) -> Document:
     hint = "" if inventory.coverage else _SCAN
-    return Document(kind, items, coverage(inventory, now), next=hint)
+    return Document(kind, items, coverage(inventory, now), next=hint, searched=searched)

@@ -85,7 +85,15 @@ def trace(store: Store, question: Question, *, now: int) -> Document:
         items,
         _coverage(inventory, chains, now),
         next=f"answerable trace --limit {question.limit * 10}" if more else "",
+        searched="" if items else _searched(store),
     )
+
+
+def _searched(store: Store) -> str:
+    """Say how many events of which trail there are, empty for none."""
+    rows = store.rows("SELECT source, count(*) FROM events GROUP BY ALL ORDER BY ALL")
+    held = [f"{count:,} of {source}" for source, count in rows]
+    return f"events searched: {', '.join(held)}" if held else ""
 
 
 def _wanted(

@@ -374,6 +374,7 @@ class Document:
         coverage: What the answer rests on.
         failed: True when an expectation or a verification did not hold (exit 1).
         next: A command worth trying next, may be empty.
+        searched: Where there is no item: in what none was found, may be empty.
     """
 
     kind: str
@@ -381,6 +382,7 @@ class Document:
     coverage: Coverage
     failed: bool = False
     next: str = ""
+    searched: str = ""
 
     @property
     def partial(self) -> bool:

@@ -72,7 +72,9 @@ def _empty(document: Document) -> Iterator[str]:
     what, fill = EMPTY.get(document.kind, ("", ""))
     if not what:
         what = f"no {document.kind} found" if scanned else f"no {document.kind} yet"
-    if document.next and scanned:
+    if document.searched:
+        fill = safe(document.searched)
+    elif document.next and scanned:
         fill = f"try {safe(document.next)}"
     elif not fill and not scanned:
         fill = _UNSCANNED

@@ -40,6 +40,12 @@ def coverage_line(coverage: Coverage, screen: Screen) -> str:
         if own:
             part += f" ({_list(own)} not collected)"
         parts.append(part)
+    # A trail is no scanned source and has no one age; that it was read is said all the same.
+    parts += [
+        said
+        for word, (said, source) in _WORDS.items()
+        if word == source and word in coverage["seen"] and word not in ages
+    ]
     if missing:
         parts.append(f"{_list(missing)} not collected")
     if coverage["partial"]:
