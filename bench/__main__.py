@@ -164,6 +164,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         with tempfile.TemporaryDirectory(prefix="answerable-bench-") as name:
             figures = measure(options, Path(name))
+    facts["load after"] = machine.load()
     sys.stdout.write("\n" + plain(figures) + "\n")
     if not options.quick and set(options.only) == set(PARTS):
         options.page.write_text(page.text(facts, figures), encoding="utf-8")

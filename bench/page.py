@@ -15,18 +15,19 @@ _HOW = """\
   gzip files of 5,000 records, a folder a day. Generating it is not measured.
 - An ingest figure is one whole process: `answerable ingest cloudtrail:DIR` into a new
   store, from interpreter start to exit, with every event parsed, journalled durably,
-  sealed, logged, signed, and its chain derived. Wall time; both cores may be used.
+  sealed, logged and signed. Wall time; both cores may be used. Chains are derived by
+  the first question that needs them, and that time is part of the first one below.
 - Peak memory is the resident memory of that process and its children together, sampled
   every 20 ms, or the kernel's own peak where that is higher.
 - "Segment" is the Parquet files, "leaves" the hashes beside them; "whole store" is
   every file, with log, journal, objects and cache. About 80 bytes of an event do not
   compress, whatever the encoding: the digest of its raw record (32), its salt (16), the
   source's own id (20) and its own (12).
-- Trace questions are asked in one process: the first time with nothing loaded but the
-  operating system's cache, then five times warm.
+- Trace questions are asked in one process, in this order: each once, then five times
+  warm.
 - Small measurements are repeated in turns; the median is printed, with the lowest and
-  highest beside it. Nothing else is run on purpose meanwhile; the load average from
-  before the run says what else there was.
+  highest beside it. Nothing else is run on purpose meanwhile; the load averages
+  from before and after say what else there was.
 """
 
 
