@@ -14,7 +14,13 @@ from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import Chain, Hop, HopStatus, LineageRow
-from answerable.store.chains import Filter, Interval, count_events, find_events
+from answerable.store.chains import (
+    Filter,
+    Interval,
+    count_events,
+    count_sources,
+    find_events,
+)
 from answerable.store.store import Store
 
 
@@ -91,8 +97,7 @@ def trace(store: Store, question: Question, *, now: int) -> Document:
 
 def _searched(store: Store) -> str:
     """Say how many events of which trail there are, empty for none."""
-    rows = store.rows("SELECT source, count(*) FROM events GROUP BY ALL ORDER BY ALL")
-    held = [f"{count:,} of {source}" for source, count in rows]
+    held = [f"{count:,} of {source}" for source, count in count_sources(store)]
     return f"events searched: {', '.join(held)}" if held else ""
 
 

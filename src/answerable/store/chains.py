@@ -175,6 +175,12 @@ def count_events(store: "Store", keys: Sequence[Interval]) -> dict[int, int]:
     return {cast("int", n): cast("int", count) for n, count in rows}
 
 
+def count_sources(store: "Store") -> list[tuple[str, int]]:
+    """Count the events of each source, by its name."""
+    query = "SELECT source, count(*) FROM events GROUP BY source ORDER BY source"
+    return [(cast("str", source), cast("int", n)) for source, n in store.rows(query)]
+
+
 _TEXT, _TEXTS = ColumnType.TEXT, ColumnType.TEXTS
 _JOINTS: Mapping[str, ColumnType] = {
     "n": ColumnType.INT,
