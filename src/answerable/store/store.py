@@ -178,9 +178,13 @@ class Store:
         """Let a process of its own seal a full journal while more arrives."""
         writer.close()
         self._writer = None
-        if not self._sealer.wait() or not self._sealer.start(writer.name, now):
-            for name in journals.names(self.layout):
-                self.seal_journal(name, now)
+        if self._sealer.wait():
+            # Announced now: sealing holds the log until it is done.
+            self._open_writer(now)
+            if self._sealer.start(writer.name, now):
+                return
+        for name in journals.names(self.layout):
+            self.seal_journal(name, now)
 
     def seal_journal(self, name: str, now: int) -> int:
         """Seal one journal, unless its process is alive.

@@ -2,15 +2,17 @@
 
 The child runs this module. It writes frames to its standard output: four bytes of
 length, then a batch or a closing word in MessagePack. The pipe holds it back when the
-reader is slower, so memory stays flat.
+reader is slower by more than a few frames, so memory stays flat.
 
 The events of a batch travel by column: the child makes no events, only rows of their
 fields, and the parent fills one field of all events at a time.
 """
 
 import gc
+import queue
 import subprocess
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -27,6 +29,9 @@ from answerable.model.event import AuditEvent
 # Small enough to keep both processes busy.
 BATCH = 2_000
 _PIPE = 1 << 20  # fewer turns between the processes
+# Frames read ahead while the store makes a batch durable: some 1.3 MB each.
+_AHEAD = 10
+_PATIENCE = 0.2
 
 
 class _Order(msgspec.Struct):
@@ -82,18 +87,52 @@ def read_apart(location: str, context: EventContext) -> Iterator[EventBatch]:
         child.stdin.close()
         yield from _batches(child.stdout)
     finally:
-        if child.stdout is not None:
-            child.stdout.close()
         child.kill()
         child.wait()
+        if child.stdout is not None:
+            child.stdout.close()
+
+
+def _body(pipe: IO[bytes]) -> bytes:
+    """Read a frame; empty where the pipe ends before it does."""
+    head = pipe.read(4)
+    size = int.from_bytes(head, "big")
+    body = pipe.read(size) if len(head) == 4 else b""
+    return body if len(body) == size else b""
+
+
+def _ahead(pipe: IO[bytes]) -> Iterator[bytes]:
+    """Read frames while earlier ones are being stored: the child need not wait."""
+    bodies: queue.Queue[bytes] = queue.Queue(_AHEAD)
+    ended = threading.Event()
+
+    def offer(body: bytes) -> None:
+        while not ended.is_set():
+            with suppress(queue.Full):
+                bodies.put(body, timeout=_PATIENCE)
+                return
+
+    def pump() -> None:
+        body = b"-"
+        while body and not ended.is_set():
+            try:
+                body = _body(pipe)
+            except (OSError, ValueError):  # closed by the reader
+                body = b""
+            offer(body)
+
+    reader = threading.Thread(target=pump, name="cloudtrail-frames", daemon=True)
+    reader.start()
+    try:
+        while True:
+            yield bodies.get()
+    finally:
+        ended.set()
 
 
 def _batches(pipe: IO[bytes]) -> Iterator[EventBatch]:
-    while True:
-        head = pipe.read(4)
-        size = int.from_bytes(head, "big")
-        body = pipe.read(size) if len(head) == 4 else b""
-        if len(body) < size or not body:
+    for body in _ahead(pipe):
+        if not body:
             raise EnvironmentRefused(
                 "the parsing process ended early; what it read is stored",
                 "ingest the same input again: nothing is stored twice",
