@@ -181,7 +181,10 @@ def test_a_sealing_process_that_cannot_start_leaves_the_work_to_this_one(
     monkeypatch.setattr(store_module, "JOURNAL_RECORDS", 10)
     monkeypatch.setattr("sys.executable", "/nonexistent/python")
     store.append([make(number) for number in range(10)], now)
-    assert list(store.layout.journal.iterdir()) == []
+    assert len(list(store.layout.segments.rglob("*.parquet"))) == 1
+    (following,) = store.layout.journal.glob("*.log")  # announced, and empty
+    assert store.seal(now) == 1
+    assert not following.exists()
     assert len(stored(store)) == 10
 
 
