@@ -143,6 +143,11 @@ def merge(syncs: Sequence[Sync]) -> Facts:
             lambda a: (a.target, _WORDS[a.layer]),
         ),
         resources=whole(lambda f: f.resources),
+        public_access=parts(
+            lambda f: f.public_access,
+            lambda b: b.target,
+            lambda b: (b.target, ""),
+        ),
         evidence=parts(
             lambda f: f.evidence,
             lambda e: (e.subject, e.person, e.kind, e.act, e.reference, e.seen),

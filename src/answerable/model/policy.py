@@ -88,7 +88,8 @@ class Policy:
 
     Attributes:
         id: ARN of a managed policy; `OWNER-ARN#inline/NAME`, `ROLE-ARN#trust`,
-            `RESOURCE-ARN#policy` otherwise.
+            `RESOURCE-ARN#policy`, `KEY-ARN#grants` otherwise. A resource that was
+            asked and has no policy holds one without statements.
         name: Short name.
         statements: What could be read.
         unread: What could not.

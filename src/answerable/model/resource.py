@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from answerable.model.ids import ResourceId
+from answerable.model.ids import IdentityId, ResourceId
 from answerable.model.written import Seen
 
 
@@ -12,14 +12,43 @@ class Resource:
 
     Attributes:
         id: ARN or URI.
-        kind: `s3:bucket`, `lambda:function` ...
+        kind: `s3:bucket`, `s3:accesspoint`, `kms:key`, `lambda:function` ...
         account: Account that owns it, empty where not collected.
         tags: Sorted pairs.
         seen: Provenance.
+        behind: The resource that this one is a door to: the bucket of an access point;
+            empty for all others.
+        runs_as: The identity that code in it runs as; empty where there is none.
+        network: The only network that may come through this door (`vpc-...`); empty
+            where any may.
     """
 
     id: ResourceId
     kind: str
     account: str
     tags: tuple[tuple[str, str], ...]
+    seen: Seen
+    behind: ResourceId = ResourceId("")
+    runs_as: IdentityId = IdentityId("")
+    network: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicAccessBlock:
+    """What a bucket, an access point or a whole account refuses to make public.
+
+    Source: Amazon S3 User Guide, "Blocking public access to your Amazon S3 storage".
+
+    Attributes:
+        target: ARN of a bucket or of an access point, or an account number.
+        restrict_public_buckets: Under a public policy only principals of the owner's
+            account and AWS services get in.
+        block_public_policy: A public policy cannot be put; says nothing of one that is
+            there already.
+        seen: Provenance.
+    """
+
+    target: str
+    restrict_public_buckets: bool
+    block_public_policy: bool
     seen: Seen

@@ -8,7 +8,7 @@ from answerable.model.credential import Credential, CredentialLink
 from answerable.model.identity import Account, Identity
 from answerable.model.person import OwnerEvidence, Person
 from answerable.model.policy import Attachment, Policy
-from answerable.model.resource import Resource
+from answerable.model.resource import PublicAccessBlock, Resource
 from answerable.model.tool import Tool
 
 
@@ -26,6 +26,7 @@ class Facts:
     policies: tuple[Policy, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     resources: tuple[Resource, ...] = ()
+    public_access: tuple[PublicAccessBlock, ...] = ()
     evidence: tuple[OwnerEvidence, ...] = ()
 
 
