@@ -1,19 +1,32 @@
 """Condition blocks, evaluated as far as the request is known.
 
-Source: AWS IAM User Guide, "IAM JSON policy elements: Condition operators" and
-"Single-valued vs. multivalued context keys".
+Where the documentation does not say what AWS does, a line decides nothing and stays
+open as it was written.
+
+Source: AWS IAM User Guide, "IAM JSON policy elements: Condition operators",
+"Single-valued vs. multivalued context keys" and "IAM policy elements: Variables and
+tags".
 """
 
+import base64
 import ipaddress
-from collections.abc import Callable
-from datetime import datetime
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
 
 from answerable.model.policy import ConditionClause
 from answerable.reach.context import Known, flat, has_variable, resolve
 from answerable.reach.formula import FALSE, TRUE, Formula, atom, both
 from answerable.reach.globs import literal, matches
-from answerable.reach.resources import matches_parts, pattern_parts, text_parts
+from answerable.reach.resources import (
+    EVERYTHING,
+    matches_parts,
+    pattern_parts,
+    text_parts,
+)
 
+# A wanted and a given value; ValueError when one is not what the operator compares.
 Test = Callable[[str, str], bool]
 
 
@@ -30,35 +43,76 @@ def _like(wanted: str, got: str) -> bool:
 
 
 def _arn(wanted: str, got: str) -> bool:
-    return matches_parts(pattern_parts(wanted), text_parts(got))
+    parts = pattern_parts(wanted)
+    if wanted.count(":") < 5 and parts != EVERYTHING:
+        raise ValueError(wanted)  # only Resource completes an incomplete ARN
+    return matches_parts(parts, text_parts(got))
+
+
+_TRUTH = {"true": True, "false": False}
 
 
 def _boolean(wanted: str, got: str) -> bool:
-    return wanted.casefold() == got.casefold()
+    if {wanted.lower(), got.lower()} <= _TRUTH.keys():
+        return wanted.lower() == got.lower()
+    raise ValueError(wanted)
+
+
+def _binary(wanted: str, got: str) -> bool:
+    return _bytes(wanted) == _bytes(got)
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)
+
+
+_CIDR = re.compile(r"[0-9A-Fa-f.:]+(/[0-9]{1,3})?")
 
 
 def _address(wanted: str, got: str) -> bool:
+    if not _CIDR.fullmatch(wanted):
+        raise ValueError(wanted)  # a netmask is no CIDR block
     network = ipaddress.ip_network(wanted, strict=False)
     return ipaddress.ip_address(got) in network
 
 
-def _moment(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            raise ValueError(text) from None
-        return moment.timestamp()
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
+
+
+def _number(text: str) -> Decimal:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(text)
+    return Decimal(text)
+
+
+# W3C "Date and Time Formats" (NOTE-datetime); a date alone is its midnight in UTC. A
+# year alone cannot be told from seconds since 1970, which are the other spelling.
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}(-[0-9]{2})?")
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
+    r"(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def _moment(text: str) -> Decimal:
+    if _DATE.fullmatch(text):
+        day = text if len(text) == 10 else f"{text}-01"
+        midnight = datetime.fromisoformat(day).replace(tzinfo=UTC)
+        return Decimal(midnight.timestamp())
+    if _MOMENT.fullmatch(text):
+        return Decimal(datetime.fromisoformat(text).timestamp())
+    if len(text) == 4:
+        raise ValueError(text)
+    return _number(text)
 
 
 def _ordered(
-    read: Callable[[str], float], holds: Callable[[float, float], bool]
+    read: Callable[[str], Decimal], holds: Callable[[Decimal, Decimal], bool]
 ) -> Test:
     return lambda wanted, got: holds(read(got), read(wanted))
 
 
-def _orders(name: str, read: Callable[[str], float]) -> dict[str, tuple[Test, bool]]:
+def _orders(name: str, read: Callable[[str], Decimal]) -> dict[str, tuple[Test, bool]]:
     return {
         f"{name}equals": (_ordered(read, lambda a, b: a == b), False),
         f"{name}notequals": (_ordered(read, lambda a, b: a == b), True),
@@ -82,13 +136,16 @@ _OPERATORS: dict[str, tuple[Test, bool]] = {
     "arnnotequals": (_arn, True),
     "arnnotlike": (_arn, True),
     "bool": (_boolean, False),
-    "binaryequals": (_equals, False),
+    "binaryequals": (_binary, False),
     "ipaddress": (_address, False),
     "notipaddress": (_address, True),
-    **_orders("numeric", float),
+    **_orders("numeric", _number),
     **_orders("date", _moment),
 }
 _WILD = ("stringlike", "stringnotlike", "arn")
+# Operators whose values may hold variables; in all others `${` is just text.
+_VARIABLE = ("string", "arn", "bool")
+_QUANTIFIERS = ("", "forallvalues", "foranyvalue")
 
 
 def evaluate(clauses: tuple[ConditionClause, ...], known: Known) -> Formula:
@@ -114,21 +171,27 @@ def clause_holds(clause: ConditionClause, known: Known) -> bool | None:
         return None
     quantifier, base, if_exists = _parsed(clause.operator)
     if base == "null":
-        return _null(clause.values, given)
+        return None if if_exists else _null(clause.values, given)
     entry = _OPERATORS.get(base)
-    if entry is None:
+    if entry is None or quantifier not in _QUANTIFIERS:
         return None
-    if not given and if_exists:
-        return True
+    if quantifier and not any(given):
+        given = ()  # "a null data set, such as an empty string"
     if not given:
-        return quantifier == "forallvalues" or (entry[1] and not quantifier)
+        return _missing(quantifier, negated=entry[1], if_exists=if_exists)
     wanted = _wanted(clause.values, base, known)
     if wanted is None:
         return None
-    try:
-        return _quantified(quantifier, entry, wanted, given)
-    except ValueError:
-        return None  # a number, date or address that is none: it decides nothing
+    return _quantified(quantifier, entry, wanted, given)
+
+
+def _missing(quantifier: str, *, negated: bool, if_exists: bool) -> bool | None:
+    """Tell whether a line holds for a key that the request does not carry."""
+    if quantifier == "foranyvalue":
+        # "...IfExists: evaluate as true", "ForAnyValue: returns false": no page says
+        # which of the two sentences wins.
+        return None if if_exists else False
+    return if_exists or negated or quantifier == "forallvalues"
 
 
 def _quantified(
@@ -136,41 +199,61 @@ def _quantified(
     entry: tuple[Test, bool],
     wanted: tuple[str, ...],
     given: tuple[str, ...],
-) -> bool:
+) -> bool | None:
     test, negated = entry
-    fits = [any(test(w, g) for w in wanted) != negated for g in given]
+    found = (_any(_tried(test, w, value) for w in wanted) for value in given)
+    fits = [None if fit is None else fit != negated for fit in found]
     if quantifier == "forallvalues" or (negated and not quantifier):
-        return all(fits)
-    return any(fits)
+        missed = _any(None if fit is None else not fit for fit in fits)
+        return None if missed is None else not missed
+    return _any(fits)
+
+
+def _tried(test: Test, wanted: str, got: str) -> bool | None:
+    try:
+        return test(wanted, got)
+    except ValueError:
+        return None  # a number, date or address that is none: it decides nothing
+
+
+def _any(found: Iterable[bool | None]) -> bool | None:
+    """Disjunction in three values."""
+    undecided = False
+    for one in found:
+        if one:
+            return True
+        undecided |= one is None
+    return None if undecided else False
 
 
 def _parsed(operator: str) -> tuple[str, str, bool]:
-    quantifier, colon, rest = operator.lower().rpartition(":")
+    quantifier, _, rest = operator.lower().rpartition(":")
     base = rest.removesuffix("ifexists")
-    return (quantifier if colon else ""), base, base != rest
+    return quantifier, base, base != rest
 
 
 def _null(values: tuple[str, ...], given: tuple[str, ...]) -> bool | None:
     wanted = {value.lower() for value in values}
-    if not wanted <= {"true", "false"}:
+    if not wanted <= _TRUTH.keys():
         return None
+    if given and not any(given):
+        return None  # there, but with an empty value: "exists and is not null"?
     return ("true" if not given else "false") in wanted
 
 
 def _wanted(values: tuple[str, ...], base: str, known: Known) -> tuple[str, ...] | None:
+    if not base.startswith(_VARIABLE):
+        return values
     wild = base.startswith(_WILD)
     wanted = []
     for value in values:
         if not wild and not has_variable(value):
-            wanted.append(value if base.startswith(_PLAIN) else literal(value))
+            wanted.append(literal(value))
             continue
         resolved = resolve(value, known, wild=wild)
         if resolved.unknown:
             return None
-        if not resolved.void:
+        if not resolved.void:  # nothing equals what is not there
             keep = base.startswith("arn")
             wanted.append(resolved.pattern if keep else flat(resolved.pattern))
     return tuple(wanted)
-
-
-_PLAIN = ("numeric", "date", "bool", "ipaddress", "notipaddress")
