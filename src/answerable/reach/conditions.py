@@ -186,12 +186,18 @@ def clause_holds(clause: ConditionClause, known: Known) -> bool | None:
 
 
 def _missing(quantifier: str, *, negated: bool, if_exists: bool) -> bool | None:
-    """Tell whether a line holds for a key that the request does not carry."""
+    """Tell whether a line holds for a key that the request does not carry.
+
+    Two combinations stay open, because the guide says two things of them.
+    """
     if quantifier == "foranyvalue":
-        # "...IfExists: evaluate as true", "ForAnyValue: returns false": no page says
-        # which of the two sentences wins.
+        # "...IfExists: evaluate as true" and "ForAnyValue: returns false".
         return None if if_exists else False
-    return if_exists or negated or quantifier == "forallvalues"
+    if quantifier and negated and not if_exists:
+        # "ForAllValues returns true if there are no context keys in the request", and
+        # the table of ForAllValues:StringNotLike: no key, no match.
+        return None
+    return bool(if_exists or negated or quantifier)
 
 
 def _quantified(
