@@ -1,0 +1,51 @@
+"""How different the policies are: a uniform account would flatter every figure."""
+
+from collections import Counter, defaultdict
+from dataclasses import replace
+
+from answerable.model.policy import Layer, Statement
+from answerable.model.sighting import Facts
+
+
+def diversity(facts: Facts) -> dict[str, int]:
+    """Count what there is, and how much of it is distinct."""
+    statements = {policy.id: policy.statements for policy in facts.policies}
+    sets: dict[str, set[str]] = defaultdict(set)
+    layers: Counter[Layer] = Counter()
+    own: set[tuple[Statement, ...]] = set()
+    held = 0
+    for one in facts.attachments:
+        layers[one.layer] += 1
+        if one.layer is Layer.IDENTITY and ":group/" not in one.target:
+            sets[one.target].add(one.policy)
+        if one.layer is Layer.RESOURCE and statements[one.policy]:
+            held += 1
+            own.add(statements[one.policy])
+    flat = [s for some in statements.values() for s in some]
+    patterns = {a.lower() for s in flat for a in (*s.actions, *s.not_actions)}
+    return {
+        "accounts": len(facts.accounts),
+        "principals": len(facts.identities),
+        "policies": len(facts.policies),
+        "statements": len(flat),
+        "distinct statements": len({replace(s, sid="") for s in flat}),
+        "distinct policy sets": len(set(map(frozenset, sets.values()))),
+        "action patterns": len(patterns),
+        "services": len({pattern.partition(":")[0] for pattern in patterns} - {"*"}),
+        "boundaries attached": layers[Layer.BOUNDARY],
+        "SCP and RCP statements": sum(
+            len(statements[policy])
+            for policy in {
+                one.policy
+                for one in facts.attachments
+                if one.layer in (Layer.SCP, Layer.RCP)
+            }
+        ),
+        "SCP and RCP attachments": layers[Layer.SCP] + layers[Layer.RCP],
+        "resources": len(facts.resources),
+        "resources with a policy of their own": held,
+        "distinct ones": len(own),
+        "public-access blocks": len(facts.public_access),
+        "conditions": sum(len(s.conditions) for s in flat),
+        "condition keys": len({c.key.lower() for s in flat for c in s.conditions}),
+    }

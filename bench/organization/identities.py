@@ -1,0 +1,279 @@
+"""Users, roles and groups with their policies, boundaries and trusts."""
+
+from collections.abc import Iterator, Sequence
+
+from answerable.model.identity import Identity
+from answerable.model.ids import IdentityId, PolicyId
+from answerable.model.policy import Attachment, Layer, Policy, Statement
+from bench.organization.plan import (
+    AUDIT,
+    ORGANIZATION,
+    SERVICES,
+    TOOLING,
+    VENDOR,
+    Member,
+    Plan,
+    Team,
+)
+from bench.organization.statements import Author
+from bench.organization.things import Things
+from bench.organization.written import (
+    ANYBODY,
+    SEEN,
+    allow,
+    allow_all_but,
+    deny,
+    numbered,
+    root,
+    service,
+    when,
+)
+
+_GROUPS = ("readers", "developers", "operators", "analysts")
+_FULL = [
+    "s3",
+    "ec2",
+    "lambda",
+    "dynamodb",
+    "sqs",
+    "sns",
+    "kms",
+    "ecr",
+    "ecs",
+    "rds",
+    "kinesis",
+    "athena",
+    "glue",
+    "states",
+    "events",
+    "cloudwatch",
+    "logs",
+    "ssm",
+    "secretsmanager",
+    "bedrock",
+    "sagemaker",
+]
+_GITHUB = "token.actions.githubusercontent.com"
+_BOUNDED = (
+    ("s3:*", "dynamodb:*", "sqs:*", "sns:*", "logs:*", "cloudwatch:*"),
+    ("lambda:*", "s3:*", "kms:*", "ssm:Get*", "sts:AssumeRole", "iam:PassRole"),
+    ("ec2:*", "ecs:*", "ecr:*", "elasticloadbalancing:*", "autoscaling:*"),
+)
+
+
+class Identities:
+    """Makes the facts about identities of a plan."""
+
+    def __init__(self, plan: Plan, things: Things) -> None:
+        self.plan = plan
+        self.author = Author(plan, things)
+        self.identities: list[Identity] = []
+        self.policies: list[Policy] = []
+        self.attachments: list[Attachment] = []
+        self.managed = self._aws()
+        self.shared: dict[str, list[PolicyId]] = {}
+        self.groups: dict[str, list[tuple[str, list[PolicyId]]]] = {}
+        self.boundaries: dict[str, list[PolicyId]] = {}
+
+    def make(self) -> None:
+        for account in self.plan.accounts:
+            self._root(account.id)
+            self._account(account.id)
+        for team in self.plan.teams:
+            self._team(team)
+        for member in self.plan.members:
+            self._member(member)
+
+    def _policy(self, name: str, statements: Sequence[Statement]) -> PolicyId:
+        policy = PolicyId(name)
+        short = name.rpartition("/")[2].rpartition("#")[2]
+        self.policies.append(Policy(policy, short, numbered(statements), (), SEEN))
+        return policy
+
+    def _attach(
+        self,
+        policy: PolicyId,
+        target: str,
+        layer: Layer = Layer.IDENTITY,
+        via: str = "",
+    ) -> None:
+        self.attachments.append(Attachment(policy, target, layer, via, SEEN))
+
+    def _aws(self) -> dict[str, PolicyId]:
+        """Write policies in the manner of those that AWS manages."""
+        place = "arn:aws:iam::aws:policy/"
+        services = sorted(self.plan.catalogue.services)
+        verbs = ("Get*", "List*", "Describe*", "BatchGet*")
+        read = [f"{name}:{verb}" for name in services for verb in verbs[:3]]
+        limits = ("iam:*", "organizations:*", "account:*")
+        found = {
+            "AdministratorAccess": [allow("*", "*")],
+            "ReadOnlyAccess": [allow(read, "*")],
+            "PowerUserAccess": [
+                allow_all_but(limits),
+                allow(("iam:ListRoles", "iam:CreateServiceLinkedRole"), "*"),
+            ],
+        }
+        for name in _FULL:
+            found[f"{name}FullAccess"] = [allow(f"{name}:*", "*")]
+            found[f"{name}ReadOnly"] = [allow([f"{name}:{v}" for v in verbs], "*")]
+        logs = ("logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents")
+        found["service-role/AWSLambdaBasicExecutionRole"] = [allow(logs, "*")]
+        return {n: self._policy(place + n, found[n]) for n in sorted(found)}
+
+    def _root(self, account: str) -> None:
+        arn = f"arn:aws:iam::{account}:root"
+        self.identities.append(
+            Identity(
+                id=IdentityId(arn),
+                kind="aws-root",
+                name="root",
+                account=account,
+                unique_id=account,
+                tags=(),
+                created_at=1,
+                last_used_at=0,
+                seen=SEEN,
+            )
+        )
+
+    def _account(self, account: str) -> None:
+        """Write what a whole account shares: boundaries and groups."""
+        place = f"arn:aws:iam::{account}:"
+        no_escape = deny(("iam:DeleteRolePermissionsBoundary", "iam:CreateUser"))
+        self.boundaries[account] = [
+            self._policy(f"{place}policy/boundary-{n}", [allow(some, "*"), no_escape])
+            for n, some in enumerate(_BOUNDED)
+        ]
+        self.boundaries[account].append(
+            self._policy(f"{place}policy/boundary-none", []),
+        )
+        teams = [team for team in self.plan.teams if team.account == account]
+        self.groups[account] = []
+        for name in _GROUPS:
+            arn = f"{place}group/{name}"
+            own = self.author.some(self.plan.random.choice(teams), 1, 3)
+            held = [self._policy(f"{arn}#inline/own", own)]
+            held.append(self.managed[f"{self.plan.one(_FULL)}ReadOnly"])
+            self.groups[account].append((arn, held))
+
+    def _team(self, team: Team) -> None:
+        self.shared[team.name] = [
+            self._policy(
+                f"arn:aws:iam::{team.account}:policy/{team.name}/p{n}",
+                self.author.some(team, 2, 6),
+            )
+            for n in range(self.plan.random.randint(2, 5))
+        ]
+
+    def _member(self, member: Member) -> None:
+        role = not member.is_user
+        kind = "aws-service-role" if member.kind == "service-linked" else "aws-role"
+        tags = [("team", member.team.name)]
+        if self.plan.chance(0.2):
+            tags.insert(0, ("clearance", self.plan.one(("high", "low"))))
+        self.identities.append(
+            Identity(
+                id=IdentityId(member.arn),
+                kind=kind if role else "aws-user",
+                name=member.name,
+                account=member.team.account,
+                unique_id=f"{'AROA' if role else 'AIDA'}{member.number:017}",
+                tags=() if self.plan.chance(0.3) else tuple(tags),
+                created_at=1,
+                last_used_at=0,
+                seen=SEEN,
+            )
+        )
+        if role:
+            trust = self._policy(f"{member.arn}#trust", [_trust(self.plan, member)])
+            self._attach(trust, member.arn, Layer.TRUST)
+        self._grant(member)
+
+    def _grant(self, member: Member) -> None:
+        pick, arn = self.plan.random, member.arn
+        held = dict.fromkeys(self._picked(member))
+        for policy in held:
+            self._attach(policy, arn)
+        if self.plan.chance(0.55):
+            name = f"{arn}#inline/own"
+            own = self.author.some(member.team, 1, 4)
+            self._attach(self._policy(name, own), arn)
+        if member.is_user:
+            for group, policies in pick.sample(self.groups[member.team.account], 2):
+                for policy in policies:
+                    self._attach(policy, arn, via=group)
+        linked = member.kind == "service-linked"
+        if not linked and self.plan.chance(0.18):
+            bounds = self.boundaries[member.team.account]
+            # An empty boundary is rare, and allows nothing.
+            place = len(bounds) - 1 if self.plan.chance(0.02) else pick.randrange(3)
+            self._attach(bounds[place], arn, Layer.BOUNDARY)
+
+    def _picked(self, member: Member) -> Iterator[PolicyId]:
+        pick = self.plan.random
+        if member.kind == "service-linked":
+            yield self.managed[f"{self.plan.one(_FULL)}FullAccess"]
+            return
+        shared = self.shared[member.team.name]
+        yield from pick.sample(shared, pick.randint(0, min(3, len(shared))))
+        if member.kind == "lambda":
+            yield self.managed["service-role/AWSLambdaBasicExecutionRole"]
+        if self.plan.chance(0.3):
+            ending = self.plan.one(("FullAccess", "ReadOnly", "ReadOnly"))
+            yield self.managed[self.plan.one(_FULL) + ending]
+        # Now and then one wide policy, mostly for people.
+        wide = 0.3 if member.kind == "sso" else 0.03
+        if self.plan.chance(wide):
+            names = ("ReadOnlyAccess",) * 5 + ("PowerUserAccess",) * 3
+            yield self.managed[self.plan.one((*names, "AdministratorAccess"))]
+
+
+def _trust(plan: Plan, member: Member) -> Statement:
+    """Write who may enter a role; its kind says."""
+    kind, team = member.kind, member.team
+    if kind in SERVICES:
+        mine = when("StringEquals", "aws:SourceAccount", team.account)
+        some = (mine,) if kind.startswith("bedrock") else ()
+        return allow("sts:AssumeRole", (), *some, to=(service(kind),))
+    if kind == "service-linked":
+        name = member.arn.split("/")[2].removesuffix(".amazonaws.com")
+        return allow("sts:AssumeRole", to=(service(name),))
+    if kind in ("sso", "github"):
+        return _federated(plan, member)
+    if kind == "across":
+        other = plan.one((AUDIT, TOOLING, plan.other_account(team.account)))
+        return allow("sts:AssumeRole", to=(root(other),))
+    if kind == "vendor":
+        code = when("StringEquals", "sts:ExternalId", f"x-{member.number}")
+        return allow("sts:AssumeRole", (), code, to=(root(VENDOR),))
+    if kind == "org":
+        mine = when("StringEquals", "aws:PrincipalOrgID", ORGANIZATION)
+        name = f"arn:aws:iam::*:role/{team.name}/*"
+        who = when("ArnLike", "aws:PrincipalArn", name)
+        return allow("sts:AssumeRole", (), mine, who, to=ANYBODY)
+    if kind == "paired":
+        return allow("sts:AssumeRole", to=(("AWS", plan.role_of(team)),))
+    actions = (
+        ("sts:AssumeRole", "sts:TagSession") if plan.chance(0.1) else "sts:AssumeRole"
+    )
+    mfa = when("Bool", "aws:MultiFactorAuthPresent", "true")
+    some = (mfa,) if plan.chance(0.15) else ()
+    return allow(actions, (), *some, to=(root(team.account),))
+
+
+def _federated(plan: Plan, member: Member) -> Statement:
+    account = member.team.account
+    if member.kind == "sso":
+        provider = f"arn:aws:iam::{account}:saml-provider/AWSSSO"
+        aud = when("StringEquals", "SAML:aud", "https://signin.aws.amazon.com/saml")
+        to = (("Federated", provider),)
+        return allow(("sts:AssumeRoleWithSAML", "sts:TagSession"), (), aud, to=to)
+    provider = f"arn:aws:iam::{account}:oidc-provider/{_GITHUB}"
+    aud = when("StringEquals", f"{_GITHUB}:aud", "sts.amazonaws.com")
+    branch = plan.one(("*", "ref:refs/heads/main", "environment:production"))
+    sub = when(
+        "StringLike", f"{_GITHUB}:sub", f"repo:example/{member.team.name}:{branch}"
+    )
+    to = (("Federated", provider),)
+    return allow("sts:AssumeRoleWithWebIdentity", (), aud, sub, to=to)

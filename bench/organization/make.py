@@ -1,0 +1,93 @@
+"""The whole organisation: facts as a scan of it would find them."""
+
+from dataclasses import dataclass
+
+from answerable.model.catalogue import Catalogue
+from answerable.model.sighting import Facts
+from bench.organization import controls, own
+from bench.organization.identities import Identities
+from bench.organization.plan import Plan, plan
+from bench.organization.things import Things, things
+
+# Every kind was collected; what was not asked of a resource stands in the facts.
+COLLECTED = frozenset(
+    [
+        "boundaries",
+        "identity-policies",
+        "kms-grants",
+        "organization",
+        "public-access-block",
+        "rcp",
+        "resource-policies",
+        "resource-tags",
+        "role-trust",
+        "s3-access-points",
+        "scp",
+    ]
+)
+RESOURCES_EACH = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """What was made.
+
+    Attributes:
+        facts: Everything.
+        plan: Accounts, teams, members.
+        things: Resources by team and kind.
+        collected: Words for the kinds that were collected.
+    """
+
+    facts: Facts
+    plan: Plan
+    things: Things
+    collected: frozenset[str] = COLLECTED
+
+
+def organization(
+    size: int,
+    seed: int,
+    catalogue: Catalogue,
+    *,
+    resources: int | None = None,
+    single: bool = False,
+) -> Organization:
+    """Make an organisation.
+
+    Args:
+        size: Users and roles; each account has a root user besides.
+        seed: The same one makes the same facts.
+        catalogue: All services: actions are picked from it.
+        resources: How many; ten for each identity unless said.
+        single: One account of no organisation, identity policies, boundaries and trusts
+            alone: what other tools read.
+    """
+    made = plan(size, seed, catalogue, single=single)
+    found = things(made, RESOURCES_EACH * size if resources is None else resources)
+    who = Identities(made, found)
+    who.make()
+    policies, attachments = who.policies, who.attachments
+    if single:
+        facts = Facts(
+            identities=tuple(who.identities),
+            accounts=made.accounts,
+            policies=tuple(policies),
+            attachments=tuple(attachments),
+        )
+        return Organization(facts, made, found)
+    for policy, targets in controls.policies(made):
+        policies.append(policy)
+        attachments += targets
+    for policy, attachment in own.policies(made, found):
+        policies.append(policy)
+        attachments.append(attachment)
+    facts = Facts(
+        identities=tuple(who.identities),
+        accounts=made.accounts,
+        policies=tuple(policies),
+        attachments=tuple(attachments),
+        resources=tuple(one.resource for one in found.owned),
+        public_access=tuple(own.blocks(made, found)),
+    )
+    return Organization(facts, made, found)
