@@ -1,13 +1,22 @@
-"""Conditions and globs for the readable rules; nothing here is used by the engine."""
+"""Conditions and globs for the readable rules; nothing here is used by the engine.
 
+Source: AWS IAM User Guide, "IAM JSON policy elements: Condition operators" and "Set
+operators for multi-valued context keys". What cannot be decided is `None`.
+"""
+
+import base64
+import binascii
 import ipaddress
-from collections.abc import Callable
-from datetime import datetime
+import re
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
 
 from answerable.model.policy import ConditionClause
 
 Keys = dict[str, tuple[str, ...]]
 Fill = Callable[[str, Keys], tuple[str, list[str], bool]]
+Test = Callable[[str, str], bool]
 
 
 def glob(pattern: str, text: str) -> bool:
@@ -52,37 +61,69 @@ def clause_holds(
     clause: ConditionClause, given: tuple[str, ...], keys: Keys, fill: Fill
 ) -> bool | None:
     """Decide one line of a Condition block; None when it cannot be decided."""
-    operator = clause.operator.lower()
-    every = operator.startswith("forallvalues:")
-    some = operator.startswith("foranyvalue:")
-    operator = operator.removeprefix("forallvalues:").removeprefix("foranyvalue:")
-    if operator == "null":
-        wanted = [value.lower() for value in clause.values]
-        if any(value not in ("true", "false") for value in wanted):
-            return None
-        return ("false" if given else "true") in wanted
-    lenient = operator.endswith("ifexists")
-    operator = operator.removesuffix("ifexists")
-    negative = "not" in operator
-    positive = operator.replace("not", "")
-    if positive not in _TESTS:
+    quantifier, colon, name = clause.operator.lower().rpartition(":")
+    if colon and quantifier not in ("forallvalues", "foranyvalue"):
         return None
-    if not given:
-        return lenient or every or (negative and not some)
-    values = []
-    for value in clause.values:
-        filled, unknown, void = fill(value, keys)
-        if unknown:
-            return None
-        if not void:
-            values.append(filled)
+    if name == "null":
+        return _null(clause.values, given)
+    lenient = name.endswith("ifexists")
+    name = name.removesuffix("ifexists")
+    if name not in OPERATORS:
+        return None
+    negative, test, filled = OPERATORS[name]
+    if not given or (quantifier and not any(given)):
+        return _missing(quantifier, lenient, negative)
+    pairs = [
+        [_pair(test, v, g, keys, fill, filled) for v in clause.values] for g in given
+    ]
+    fits = [some(row) for row in pairs]
+    if negative:
+        fits = [None if fit is None else not fit for fit in fits]
+    # A negated operator compares with none of the values: it must hold for each.
+    whole = quantifier == "forallvalues" or (negative and not quantifier)
+    return every(fits) if whole else some(fits)
+
+
+def _null(wanted: tuple[str, ...], given: tuple[str, ...]) -> bool | None:
+    words = {value.lower() for value in wanted}
+    if not words <= {"true", "false"} or (given and not any(given)):
+        return None
+    return ("false" if given else "true") in words
+
+
+def _missing(quantifier: str, lenient: bool, negative: bool) -> bool | None:
+    """What holds of a key that is not there."""
+    if quantifier == "forallvalues":
+        # The table of negated operators says "no match", the text "true".
+        return None if negative and not lenient else True
+    if quantifier == "foranyvalue":
+        return None if lenient else False
+    return lenient or negative
+
+
+def some(found: Iterable[bool | None]) -> bool | None:
+    """Tell whether any holds, when some may not be decided."""
+    all_of = list(found)
+    return True if True in all_of else None if None in all_of else False
+
+
+def every(found: Iterable[bool | None]) -> bool | None:
+    """Tell whether all hold, when some may not be decided."""
+    all_of = list(found)
+    return False if False in all_of else None if None in all_of else True
+
+
+def _pair(
+    test: Test, wanted: str, got: str, keys: Keys, fill: Fill, filled: bool
+) -> bool | None:
+    if filled:
+        wanted, unknown, void = fill(wanted, keys)
+        if void or unknown:
+            return False if void else None
     try:
-        fits = [any(_TESTS[positive](v, g) for v in values) for g in given]
+        return test(wanted, got)
     except ValueError:
         return None
-    if negative:
-        fits = [not fit for fit in fits]
-    return all(fits) if every or (negative and not some) else any(fits)
 
 
 def _plain(wanted: str, got: str) -> bool:
@@ -93,49 +134,90 @@ def _folded(wanted: str, got: str) -> bool:
     return wanted.replace("\0", "").casefold() == got.casefold()
 
 
+def _bool(wanted: str, got: str) -> bool:
+    words = wanted.replace("\0", "").lower(), got.lower()
+    if not set(words) <= {"true", "false"}:
+        raise ValueError("not a truth value")
+    return words[0] == words[1]
+
+
+def _binary(wanted: str, got: str) -> bool:
+    try:
+        mine = base64.b64decode(wanted, validate=True)
+        return mine == base64.b64decode(got, validate=True)
+    except binascii.Error as error:
+        raise ValueError("not base64") from error
+
+
 def _arn(wanted: str, got: str) -> bool:
-    mine, theirs = wanted.split(":", 5), got.split(":", 5)
-    if wanted.strip("*") == "" and wanted:
+    if wanted == "*":
         return True
-    mine += ["*"] * (6 - len(mine))
+    mine, theirs = wanted.split(":", 5), got.split(":", 5)
+    if len(mine) < 6:
+        raise ValueError("an ARN has six parts")
     return len(theirs) == 6 and all(map(glob, mine, theirs))
 
 
 def _address(wanted: str, got: str) -> bool:
+    if not re.fullmatch(r"[^/]+(/[0-9]+)?", wanted):
+        raise ValueError("a range is ADDRESS/LENGTH")
     return ipaddress.ip_address(got) in ipaddress.ip_network(wanted, strict=False)
 
 
-def _date(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("a date without an offset")
-    return moment.timestamp()
+def _number(text: str) -> Decimal:
+    if not re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", text):
+        raise ValueError("not a number")
+    return Decimal(text)
 
 
-_TESTS: dict[str, Callable[[str, str], bool]] = {
-    "stringequals": _plain,
-    "stringequalsignorecase": _folded,
-    "stringlike": glob,
-    "arnequals": _arn,
-    "arnlike": _arn,
-    "bool": _folded,
-    "binaryequals": _plain,
-    "ipaddress": _address,
-}
+_DATES = ("%Y-%m", "%Y-%m-%d", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S%z")
 
 
-def _ordered(read: Callable[[str], float]) -> dict[str, Callable[[str, str], bool]]:
+def _date(text: str) -> Decimal:
+    """Seconds since 1970: as such, or in a form of the W3C's note on dates."""
+    if re.fullmatch(r"[0-9]{4}", text):
+        raise ValueError("a year, or seconds?")
+    if re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?", text):
+        return Decimal(text)
+    parts = re.fullmatch(r"([0-9T:-]*:[0-9]{2})\.([0-9]+)(Z|[+-][0-9:]{5})", text)
+    whole, fraction = (parts[1] + parts[3], parts[2]) if parts else (text, "0")
+    digits = re.sub(r"[0-9]", "0", whole)
+    shapes = ("0000-00", "0000-00-00", "0000-00-00T00:00", "0000-00-00T00:00:00")
+    zoned = re.sub(r"(Z|[+-]00:00)$", "", digits) if "T" in digits else digits
+    if zoned not in shapes or ("T" in digits) != (zoned != digits):
+        raise ValueError("not a date")
+    moment = datetime.strptime(whole, _DATES[shapes.index(zoned)])  # noqa: DTZ007 - the zone is in the text, or UTC
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return Decimal(int(moment.timestamp())) + Decimal(f"0.{fraction}")
+
+
+def _ordered(read: Callable[[str], Decimal]) -> dict[str, tuple[bool, Test, bool]]:
     return {
-        "equals": lambda wanted, got: read(got) == read(wanted),
-        "lessthan": lambda wanted, got: read(got) < read(wanted),
-        "lessthanequals": lambda wanted, got: read(got) <= read(wanted),
-        "greaterthan": lambda wanted, got: read(got) > read(wanted),
-        "greaterthanequals": lambda wanted, got: read(got) >= read(wanted),
+        "equals": (False, lambda wanted, got: read(got) == read(wanted), False),
+        "notequals": (True, lambda wanted, got: read(got) == read(wanted), False),
+        "lessthan": (False, lambda wanted, got: read(got) < read(wanted), False),
+        "lessthanequals": (False, lambda want, got: read(got) <= read(want), False),
+        "greaterthan": (False, lambda wanted, got: read(got) > read(wanted), False),
+        "greaterthanequals": (False, lambda want, got: read(got) >= read(want), False),
     }
 
 
-_TESTS |= {f"numeric{name}": test for name, test in _ordered(float).items()}
-_TESTS |= {f"date{name}": test for name, test in _ordered(_date).items()}
+OPERATORS: dict[str, tuple[bool, Test, bool]] = {
+    "stringequals": (False, _plain, True),
+    "stringnotequals": (True, _plain, True),
+    "stringequalsignorecase": (False, _folded, True),
+    "stringnotequalsignorecase": (True, _folded, True),
+    "stringlike": (False, glob, True),
+    "stringnotlike": (True, glob, True),
+    "arnequals": (False, _arn, True),
+    "arnlike": (False, _arn, True),
+    "arnnotequals": (True, _arn, True),
+    "arnnotlike": (True, _arn, True),
+    "bool": (False, _bool, True),
+    "binaryequals": (False, _binary, False),
+    "ipaddress": (False, _address, False),
+    "notipaddress": (True, _address, False),
+}
+"""By name: whether it is negated, its test, and whether it resolves variables."""
+OPERATORS |= {f"numeric{name}": row for name, row in _ordered(_number).items()}
+OPERATORS |= {f"date{name}": row for name, row in _ordered(_date).items()}

@@ -2,12 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from answerable.model.catalogue import Catalogue
-from answerable.model.identity import Identity
-from answerable.model.policy import Layer, Statement
+from answerable.model.identity import Account, Identity
+from answerable.model.policy import Attachment, Layer, Policy, Statement
+from answerable.model.resource import Resource
 from answerable.model.sighting import Facts
 from answerable.reach.spec_conditions import glob
+
+UNCOLLECTED = "answerable:uncollected-policy"
+UNREAD = "answerable:unread-statement"
+Gap = tuple[str, str]  # what is missing, and its name
 
 
 @dataclass(frozen=True)
@@ -20,11 +26,85 @@ class Who:
 
 @dataclass(frozen=True)
 class World:
-    """The facts, the catalogue, and the keys that the question states."""
+    """The facts, the catalogue, and what the question states.
+
+    Attributes:
+        facts: What was collected.
+        catalogue: Which actions there are.
+        given: Condition keys the question states, in lower case.
+        session: A session policy that limits whoever is asked about.
+        endpoint: The policy of the VPC endpoint that the call goes through.
+        tags_collected: Whether a tag that is not there is known to be absent.
+    """
 
     facts: Facts
     catalogue: Catalogue
     given: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    session: Policy | None = None
+    endpoint: Policy | None = None
+    tags_collected: bool = False
+
+    @cached_property
+    def policies(self) -> dict[str, Policy]:
+        """Policies by id."""
+        return {policy.id: policy for policy in self.facts.policies}
+
+    @cached_property
+    def attached(self) -> dict[tuple[str, Layer], list[Attachment]]:
+        """Attachments by target and layer."""
+        found: dict[tuple[str, Layer], list[Attachment]] = {}
+        for one in self.facts.attachments:
+            found.setdefault((one.target, one.layer), []).append(one)
+        return found
+
+    @cached_property
+    def resources(self) -> dict[str, Resource]:
+        """Resources by ARN."""
+        return {resource.id: resource for resource in self.facts.resources}
+
+    @cached_property
+    def identities(self) -> dict[str, Identity]:
+        """Identities by ARN."""
+        return {identity.id: identity for identity in self.facts.identities}
+
+
+@dataclass(frozen=True)
+class Written:
+    """What stands at one place: statements, and the gaps between them.
+
+    Attributes:
+        attached: False where no policy is attached at all; one may be, and be empty.
+        statements: What could be read.
+        gaps: Policies that were not collected, statements that could not be read.
+    """
+
+    attached: bool
+    statements: tuple[Statement, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+
+def written(world: World, target: str, layer: Layer) -> Written:
+    """Collect what is attached to a target at a layer."""
+    here = world.attached.get((target, layer), [])
+    said: list[Statement] = []
+    gaps: list[Gap] = []
+    for attachment in here:
+        policy = world.policies.get(attachment.policy)
+        if policy is None:
+            gaps.append((UNCOLLECTED, str(attachment.policy)))
+        else:
+            said += policy.statements
+            gaps += _unread(policy)
+    return Written(bool(here), tuple(said), tuple(gaps))
+
+
+def stated(policy: Policy) -> Written:
+    """What a policy says that the question gives."""
+    return Written(True, policy.statements, tuple(_unread(policy)))
+
+
+def _unread(policy: Policy) -> list[Gap]:
+    return [(UNREAD, f"{policy.id}#{gone.sid}") for gone in policy.unread]
 
 
 def possible(catalogue: Catalogue, action: str, resource: str) -> bool:
@@ -46,40 +126,80 @@ def possible(catalogue: Catalogue, action: str, resource: str) -> bool:
 
 def statements(world: World, who: Identity, layer: Layer) -> Iterator[Statement]:
     """Every statement that stands at a layer of an identity."""
-    policies = {policy.id: policy for policy in world.facts.policies}
-    for attachment in world.facts.attachments:
-        if attachment.target == who.id and attachment.layer is layer:
-            policy = policies.get(attachment.policy)
-            yield from policy.statements if policy else ()
-
-
-def unread(world: World, who: Identity, layer: Layer) -> list[tuple[str, str]]:
-    """Name what could not be read at a layer: pairs (key, name) of questions."""
-    policies = {policy.id: policy for policy in world.facts.policies}
-    found = []
-    for attachment in world.facts.attachments:
-        if attachment.target == who.id and attachment.layer is layer:
-            policy = policies.get(attachment.policy)
-            if policy is None:
-                found.append(("answerable:uncollected-policy", str(attachment.policy)))
-            else:
-                found += [
-                    ("answerable:unread-statement", f"{policy.id}#{gone.sid}")
-                    for gone in policy.unread
-                ]
-    return found
+    yield from written(world, who.id, layer).statements
 
 
 def has_policy(world: World, who: Identity, layer: Layer) -> bool:
     """Tell whether an identity has a policy at a layer, be it an empty one."""
-    return any(a.target == who.id and a.layer is layer for a in world.facts.attachments)
+    return (str(who.id), layer) in world.attached
 
 
 def find_identity(world: World, arn: str) -> Identity | None:
     """Find an identity by ARN."""
-    return next((i for i in world.facts.identities if i.id == arn), None)
+    return world.identities.get(arn)
+
+
+def find_account(world: World, number: str) -> Account | None:
+    """Find an account by its number."""
+    return next((a for a in world.facts.accounts if a.id == number), None)
 
 
 def is_role(identity: Identity) -> bool:
     """Tell a role from a user."""
     return ":role/" in identity.id
+
+
+def is_root(identity: Identity) -> bool:
+    """Tell the root user of an account, who is allowed what no policy denies.
+
+    Source: IAM User Guide, "How AWS enforcement code logic evaluates requests": all
+    requests are implicitly denied "with the exception of the AWS account root user".
+    """
+    return identity.kind == "aws-root"
+
+
+def is_service_linked(identity: Identity) -> bool:
+    """Tell a role that a service made for itself.
+
+    Source: IAM User Guide, "Service-linked roles": their path is `/aws-service-role/`.
+    """
+    return (
+        identity.kind == "aws-service-role" or ":role/aws-service-role/" in identity.id
+    )
+
+
+def account_of(arn: str) -> str:
+    """The account that an ARN names: twelve digits, else empty.
+
+    AWS's own policies stand under `aws`, which is nobody's account.
+    """
+    number = (*arn.split(":", 5), "", "", "", "", "")[4]
+    return number if number.isdecimal() and len(number) == 12 else ""
+
+
+def owner_of(world: World, resource: str) -> str:
+    """The account that owns a resource, empty where nobody said.
+
+    ARNs of buckets and objects name no account: the bucket's own record does.
+    """
+    known = world.resources.get(resource) or world.resources.get(holder_of(resource))
+    return account_of(resource) or (known.account if known else "")
+
+
+def holder_of(resource: str) -> str:
+    """The resource whose policy speaks for this one.
+
+    An object has none of its own, its bucket has; a version or alias of a function
+    is spoken for by the function; what lies behind an access point by that door.
+    """
+    parts = resource.split(":", 5)
+    if len(parts) < 6:
+        return resource
+    service, name = parts[2], parts[5]
+    if service == "s3" and name.startswith("accesspoint/"):
+        return ":".join([*parts[:5], "/".join(name.split("/")[:2])])
+    if service == "s3" and not parts[4]:
+        return ":".join([*parts[:5], name.partition("/")[0]])
+    if service == "lambda" and name.startswith("function:"):
+        return ":".join([*parts[:5], *name.split(":")[:2]])
+    return resource
