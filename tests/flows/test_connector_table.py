@@ -44,5 +44,7 @@ def test_a_mistyped_source_is_offered_only_those_its_command_takes() -> None:
         table.inventory_connector("nope")
     with pytest.raises(UsageError) as ingested:
         table.event_connector("nope")
-    assert scanned.value.hint == "known: home, repo, aws, aws-keys, aws-org"
+    assert (
+        scanned.value.hint == "known: home, repo, aws, aws-keys, aws-org, aws-resources"
+    )
     assert ingested.value.hint == "known: cloudtrail"

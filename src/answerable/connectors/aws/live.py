@@ -8,25 +8,18 @@ is imported for a live scan alone.
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Protocol, cast
 
 import boto3
-from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    NoCredentialsError,
-    ProfileNotFound,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 
 from answerable.connectors.aws import spec
 from answerable.connectors.aws.parse import Parsed, parse_pages
 from answerable.connectors.aws.parse.details import LISTS
+from answerable.connectors.aws_api import CONFIG, DENIED, code_of, plain, refused
 from answerable.connectors.formats.access_keys import Known, access_keys
 from answerable.connectors.formats.aws_answers import Answer, answers
 from answerable.model.connector import SyncContext
-from answerable.model.errors import AnswerableError, EnvironmentRefused, UsageError
 from answerable.model.identity import Account
 from answerable.model.sighting import Facts, Probe, Problem, ProblemKind, Sync
 from answerable.model.written import Seen, WrittenBy
@@ -34,15 +27,8 @@ from answerable.model.written import Seen, WrittenBy
 Reply = Mapping[str, object]
 Call = Callable[..., Reply]
 
-_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 _REGION = "us-east-1"  # IAM has none; STS wants one named
 _PAGE_LIMIT = 100_000
-_CONFIG = Config(
-    retries={"mode": "standard"},
-    connect_timeout=10,
-    read_timeout=60,
-    user_agent_extra="answerable",
-)
 
 
 class Iam(Protocol):
@@ -68,6 +54,9 @@ class Iam(Protocol):
 class _Stuck(Exception):  # noqa: N818 - the far side is stuck, we are not
     """The API says that more follows and does not say where."""
 
+    def __str__(self) -> str:
+        return "it says that more follows and does not say where"
+
 
 @dataclass(slots=True)
 class _Asking:
@@ -85,8 +74,8 @@ class _Asking:
 
     def failed(self, action: str, error: Exception) -> None:
         """Count a failed call by its kind."""
-        code = _code(error)
-        if code in _DENIED:
+        code = str(error) if isinstance(error, _Stuck) else code_of(error)
+        if code in DENIED:
             key = (ProblemKind.PERMISSION, action, f"{action} is not allowed")
         else:
             key = (ProblemKind.NETWORK, action, f"{action} failed: {code}")
@@ -117,11 +106,11 @@ def collect(context: SyncContext) -> Sync:
         )
         region = session.region_name or _REGION
         endpoint = context.endpoint_url or None
-        sts = session.client("sts", region, endpoint_url=endpoint, config=_CONFIG)
-        iam = session.client("iam", region, endpoint_url=endpoint, config=_CONFIG)
+        sts = session.client("sts", region, endpoint_url=endpoint, config=CONFIG)
+        iam = session.client("iam", region, endpoint_url=endpoint, config=CONFIG)
         account = str(sts.get_caller_identity()["Account"])
     except (BotoCoreError, ClientError, ValueError) as error:
-        raise _refused(error, context) from None
+        raise refused(error, context, spec.SPEC.name) from None
     return collect_account(cast(Iam, iam), account, context)
 
 
@@ -248,40 +237,4 @@ def _answer(page: Reply) -> tuple[Answer, ...]:
         for name, value in page.items()
         if name not in ("ResponseMetadata", "IsTruncated", "Marker")
     }
-    return answers(json.dumps(kept, default=_plain).encode(), "the AWS API")
-
-
-def _plain(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
-def _code(error: Exception) -> str:
-    if isinstance(error, ClientError):
-        return str(error.response.get("Error", {}).get("Code", "unknown error"))
-    if isinstance(error, _Stuck):
-        return "it says that more follows and does not say where"
-    return type(error).__name__
-
-
-def _refused(error: Exception, context: SyncContext) -> AnswerableError:
-    if isinstance(error, ProfileNotFound):
-        return UsageError(
-            f"there is no AWS profile {context.profile!r}",
-            "list them: aws configure list-profiles",
-        )
-    if isinstance(error, NoCredentialsError):
-        return EnvironmentRefused(
-            "no AWS credentials were found",
-            "set AWS_PROFILE, run `aws configure` or `aws sso login`, or scan aws:FILE",
-        )
-    if isinstance(error, ClientError):
-        return EnvironmentRefused(
-            f"AWS refused the credentials: {_code(error)}",
-            "check them with: aws sts get-caller-identity",
-        )
-    if isinstance(error, ValueError):
-        return UsageError("the endpoint is not a URL", "expected http(s)://HOST[:PORT]")
-    return EnvironmentRefused(
-        f"AWS could not be asked: {type(error).__name__}",
-        "check the network, --endpoint-url and the profile's settings",
-    )
+    return answers(json.dumps(kept, default=plain).encode(), "the AWS API")

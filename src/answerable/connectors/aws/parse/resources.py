@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from answerable.connectors.formats.aws_resource import resource_kind
 from answerable.model.errors import IdError
 from answerable.model.ids import Arn, ResourceId
 from answerable.model.policy import Policy
@@ -9,8 +10,6 @@ from answerable.model.resource import Resource
 from answerable.model.written import Seen
 
 _WILD = "*?$"
-# Types of services whose ARNs hold a bare name.
-_BARE = {"s3": "bucket", "sns": "topic", "sqs": "queue"}
 # These are identities and policies, known as such.
 _NOT_RESOURCES = {"iam", "sts", "organizations"}
 
@@ -37,13 +36,4 @@ def _resource(pattern: str, seen: Seen) -> Resource | None:
     text = str(arn)
     if not arn.resource or any(letter in text for letter in _WILD):
         return None
-    return Resource(
-        ResourceId(text), f"{arn.service}:{_kind(arn)}", arn.account, (), seen
-    )
-
-
-def _kind(arn: Arn) -> str:
-    before = arn.resource.replace("/", ":").split(":")[0]
-    if before == arn.resource:
-        return _BARE.get(arn.service, "resource")
-    return before or "resource"
+    return Resource(ResourceId(text), resource_kind(arn), arn.account, (), seen)

@@ -1,0 +1,1 @@
+"""AWS resources: their policies, public-access blocks, tags, and whose code they run."""

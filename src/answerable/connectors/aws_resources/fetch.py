@@ -1,0 +1,63 @@
+"""Reads what AWS resources say of themselves: a file of answers, or the API itself."""
+
+from answerable.connectors.answer_file import probe_file, read_whole
+from answerable.connectors.aws_resources import spec
+from answerable.connectors.aws_resources.parse import EXPECTED, parse
+from answerable.model.connector import SyncContext
+from answerable.model.errors import EnvironmentRefused
+from answerable.model.sighting import Probe, Sync
+
+
+def sync(location: str, context: SyncContext) -> Sync:
+    """Read resources; what could not be read is in `problems`.
+
+    Args:
+        location: File of answers, as docs/aws.md shows; empty for live.
+        context: What the flow hands over.
+
+    Raises:
+        UsageError: The file is not there, or holds something else.
+        ParseError: The file is not JSON.
+        EnvironmentRefused: The file may not be read; live: no credentials, no network,
+            or boto3 is not installed.
+    """
+    if not location:
+        return _live(context)
+    source = f"{spec.SPEC.name}:{location}"
+    parsed = parse(
+        read_whole(location, EXPECTED), source=source, place=location, now=context.now
+    )
+    return Sync(
+        source=source,
+        connector=spec.SPEC.name,
+        started_at=context.now,
+        facts=parsed.facts,
+        probes=(Probe(location, EXPECTED, True),),
+        problems=parsed.problems,
+        collected=parsed.collected,
+        not_collected=tuple(w for w in spec.SPEC.collects if w not in parsed.collected),
+    )
+
+
+def where(location: str) -> tuple[Probe, ...]:
+    """List what a sync would read."""
+    if location:
+        return (probe_file(location, EXPECTED),)
+    calls = (spec.WHO_AM_I, *spec.PERMISSIONS)
+    return tuple(
+        Probe(call, "what resources say of themselves", None) for call in calls
+    )
+
+
+def _live(context: SyncContext) -> Sync:
+    try:
+        # boto3 is an extra and takes a while: only a live scan pays for it.
+        from answerable.connectors.aws_resources.live import collect
+    except ModuleNotFoundError as error:
+        if error.name not in ("boto3", "botocore"):
+            raise
+        raise EnvironmentRefused(
+            "a live AWS scan needs boto3, which is not installed",
+            "pip install 'answerable[aws]'",
+        ) from None
+    return collect(context)

@@ -1,0 +1,112 @@
+"""Asks the AWS API about resources, and puts the answers together as a file has them.
+
+One parser reads both, so a live scan tells what the documented commands tell. Retries
+are botocore's (standard mode). This module needs boto3 and is imported for a live scan
+alone.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import cast
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from answerable.connectors.aws_api import CONFIG, plain, refused
+from answerable.connectors.aws_resources import spec
+from answerable.connectors.aws_resources.asking import Asking, Client
+from answerable.connectors.aws_resources.parse import parse_answers
+from answerable.connectors.aws_resources.services import SERVICES
+from answerable.connectors.formats.aws_answers import answers
+from answerable.model.connector import SyncContext
+from answerable.model.errors import UsageError
+from answerable.model.sighting import Probe, Problem, Sync
+
+_PLACE = "the AWS API"
+
+
+def collect(context: SyncContext) -> Sync:
+    """Read the account, and the region, that the usual AWS settings lead to.
+
+    Raises:
+        UsageError: There is no such profile, no region, or the endpoint is no URL.
+        EnvironmentRefused: No credentials, refused credentials, or no network.
+    """
+    try:
+        session = boto3.Session(
+            profile_name=context.profile or None, region_name=context.region or None
+        )
+        region = session.region_name
+        if not region:
+            raise UsageError(
+                f"{spec.SPEC.name}: needs a region, and none is set",
+                "give --region NAME, or set AWS_REGION; scan each region in turn",
+            )
+        clients = _Clients(session, region, context.endpoint_url)
+        caller = clients.make("sts").get_caller_identity()
+    except (BotoCoreError, ClientError, ValueError) as error:
+        raise refused(error, context, spec.SPEC.name) from None
+    asking = Asking(clients, str(caller["Account"]), region, context)
+    asking.whole |= {"Account": asking.account, "Arn": str(caller["Arn"])}
+    return collect_region(asking)
+
+
+def collect_region(asking: Asking) -> Sync:
+    """Ask everything, in the order of `spec.PERMISSIONS`."""
+    for ask in SERVICES:
+        ask(asking)
+    source = f"{spec.SPEC.name}:{asking.account} {asking.region} (live)"
+    data = json.dumps(asking.whole, default=plain).encode()
+    parsed = parse_answers(
+        answers(data, _PLACE), source=source, place=_PLACE, now=asking.context.now
+    )
+    problems = (
+        *parsed.problems,
+        *(
+            Problem(kind, action, what + (f", {times} times" if times > 1 else ""))
+            for (kind, action, what), times in asking.failures.items()
+        ),
+    )
+    said = " ".join(problem.what for problem in problems)
+    return Sync(
+        source=source,
+        connector=spec.SPEC.name,
+        started_at=asking.context.now,
+        facts=parsed.facts,
+        probes=tuple(
+            Probe(action, "failed" if f"{action} " in said else "answered", True)
+            for action in (spec.WHO_AM_I, *spec.PERMISSIONS)
+        ),
+        problems=problems,
+        collected=parsed.collected,
+        not_collected=tuple(w for w in spec.SPEC.collects if w not in parsed.collected),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Clients:
+    """Makes clients of one region."""
+
+    session: "boto3.Session"
+    region: str
+    endpoint_url: str
+
+    def client(self, service: str) -> Client:
+        """Make a client of a service."""
+        return cast(Client, self.make(service))
+
+    def make(self, service: str) -> "boto3.client":
+        config = CONFIG
+        if self.endpoint_url:
+            # One host answers for all services: no bucket or account before its name.
+            plain_host = Config(
+                inject_host_prefix=False, s3={"addressing_style": "path"}
+            )
+            config = config.merge(plain_host)
+        return self.session.client(
+            service,
+            self.region,
+            endpoint_url=self.endpoint_url or None,
+            config=config,
+        )

@@ -1,0 +1,137 @@
+"""Answers about resources as facts. Pure: bytes in, facts and problems out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from answerable.connectors.aws_resources import spec
+from answerable.connectors.aws_resources.parse.answers import (
+    ACCESS_POINT,
+    ACCOUNT_BLOCK,
+    BUCKET_BLOCK,
+    BUCKET_TAGS,
+    FIELDS,
+    GRANTS,
+    POLICIES,
+    Reading,
+)
+from answerable.connectors.aws_resources.parse.facts import (
+    Building,
+    facts,
+    read_questions,
+)
+from answerable.connectors.aws_resources.parse.listings import Estate, read_lists
+from answerable.connectors.aws_resources.parse.names import Names
+from answerable.connectors.formats.aws_answers import (
+    UNREADABLE,
+    Answer,
+    answers,
+    wrong_kind,
+)
+from answerable.model.errors import IdError
+from answerable.model.ids import Arn
+from answerable.model.sighting import Facts, Problem
+
+EXPECTED = "answers about AWS resources"
+CALLER = "Account"  # of sts get-caller-identity, beside `Arn`
+# Fields of files that belong to other sources; some have names of ours, too.
+_ELSEWHERE = ("UserDetailList", "RoleDetailList", "AccessKeyMetadata", "Organization")
+_WORDS = (
+    (spec.POLICIES, tuple(question.field for question in POLICIES)),
+    (spec.PUBLIC_ACCESS, (BUCKET_BLOCK.field, ACCOUNT_BLOCK.field, ACCESS_POINT.field)),
+    (spec.TAGS, ("ResourceTagMappingList", BUCKET_TAGS.field)),
+    (spec.ACCESS_POINTS, ("AccessPointList", ACCESS_POINT.field)),
+    (spec.GRANTS, (GRANTS.field,)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What the file holds; `collected` are words for coverage."""
+
+    facts: Facts
+    problems: tuple[Problem, ...]
+    collected: tuple[str, ...]
+
+
+def parse(data: bytes, *, source: str, place: str, now: int) -> Parsed:
+    """Read answers about resources.
+
+    Args:
+        data: One object, or several; see docs/aws.md.
+        source: The sync's source.
+        place: The file.
+        now: UTC nanoseconds.
+
+    Raises:
+        UsageError: The file holds something else; says where that belongs.
+        ParseError: The bytes are not JSON.
+    """
+    found = answers(data, place)
+    for answer in found:
+        known = any(name in answer.fields for name in (*FIELDS, CALLER))
+        if not known or any(name in answer.fields for name in _ELSEWHERE):
+            raise wrong_kind(answer.fields, place, EXPECTED)
+    if not any(name in answer.fields for answer in found for name in FIELDS):
+        raise wrong_kind((), place, EXPECTED)
+    return parse_answers(found, source=source, place=place, now=now)
+
+
+def parse_answers(
+    found: Sequence[Answer], *, source: str, place: str, now: int
+) -> Parsed:
+    """Read answers that are known to be of the right kind."""
+    reading = Reading()
+    estate = Estate(reading)
+    _caller(estate, found, place)
+    for answer in found:
+        base = f"{place}#{answer.pointer}"
+        read_lists(estate, answer.fields, base)
+        reading.more(answer.fields, base)
+    build = Building(source, now, estate)
+    for answer in found:
+        read_questions(build, answer.fields, f"{place}#{answer.pointer}")
+    made = facts(build)
+    _owners(estate, place)
+    return Parsed(made, reading.all_problems(), _collected(estate, found))
+
+
+def _caller(estate: Estate, found: Sequence[Answer], place: str) -> None:
+    """Learn which account was asked: nothing else says whose a bucket is."""
+    numbers = {_text(answer, CALLER) for answer in found if CALLER in answer.fields}
+    for answer in found:
+        if CALLER in answer.fields and "Arn" in answer.fields:
+            try:
+                partition = Arn.parse(_text(answer, "Arn")).partition
+            except IdError:
+                continue
+            estate.names = Names(partition or "aws")
+    good = [number for number in numbers if len(number) == 12 and number.isdecimal()]
+    if len(good) == 1 == len(numbers):
+        (estate.caller,) = good
+    elif numbers:
+        what = "one account a file: which one owns the buckets cannot be told"
+        estate.reading.problem(place, what)
+
+
+def _text(answer: Answer, name: str) -> str:
+    try:
+        return msgspec.json.decode(answer.fields[name], type=str)
+    except UNREADABLE:
+        return ""
+
+
+def _owners(estate: Estate, place: str) -> None:
+    bare = [item for item in estate.items.values() if not item.account]
+    if any(item.arn.service == "s3" for item in bare) and not estate.caller:
+        what = "whose the buckets are is not said: add `aws sts get-caller-identity`"
+        estate.reading.problem(place, what)
+
+
+def _collected(estate: Estate, found: Sequence[Answer]) -> tuple[str, ...]:
+    """Name what was answered; a question that was only refused is not."""
+    lists = ("ResourceTagMappingList", "AccessPointList")
+    present = {n for answer in found for n in lists if n in answer.fields}
+    there = estate.seen | present
+    return tuple(word for word, fields in _WORDS if there & set(fields))

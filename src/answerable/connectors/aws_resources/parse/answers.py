@@ -1,0 +1,266 @@
+"""The file's fields: lists that say what they are about, and answers under an id.
+
+An answer that does not say what it was asked about stands under the id that was asked
+for: the answer, `null` where there is none, or the error that came instead. Nothing is
+read as "none" that was refused.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+
+from answerable.connectors.formats.aws_answers import (
+    UNREADABLE,
+    Fields,
+    why_invalid,
+)
+from answerable.connectors.formats.redaction import show_name
+from answerable.model.sighting import Problem, ProblemKind
+
+DecodedT = TypeVar("DecodedT")
+
+# Lists as the CLI prints them.
+LISTS = (
+    "Buckets",
+    "AccessPointList",
+    "Keys",
+    "Topics",
+    "QueueUrls",
+    "Functions",
+    "SecretList",
+    "repositories",
+    "ResourceTagMappingList",
+    "Reservations",
+    "InstanceProfiles",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A field whose answers stand under the id that was asked for.
+
+    Attributes:
+        field: Its name.
+        action: The permission that the question takes.
+        kind: The kind of resource it asks about; empty for any.
+        none: Error codes that mean "there is none".
+        holds: The field of the answer that has the policy; empty where it has none.
+        bare: True where an answer without that field says that there is no policy.
+    """
+
+    field: str
+    action: str
+    kind: str
+    none: frozenset[str] = frozenset()
+    holds: str = ""
+    bare: bool = False
+
+
+def _policy(
+    name: str, action: str, kind: str, none: str = "", holds: str = "Policy"
+) -> Question:
+    bare = holds in ("Attributes", "ResourcePolicy")
+    return Question(name, action, kind, frozenset(none.split()), holds, bare)
+
+
+# Error codes: the API reference of each operation, "Errors".
+POLICIES = (
+    _policy("BucketPolicy", "s3:GetBucketPolicy", "s3:bucket", "NoSuchBucketPolicy"),
+    _policy(
+        "AccessPointPolicy",
+        "s3:GetAccessPointPolicy",
+        "s3:accesspoint",
+        "NoSuchAccessPointPolicy",
+    ),
+    _policy("KeyPolicy", "kms:GetKeyPolicy", "kms:key"),
+    _policy("TopicAttributes", "sns:GetTopicAttributes", "sns:topic", "", "Attributes"),
+    _policy("QueueAttributes", "sqs:GetQueueAttributes", "sqs:queue", "", "Attributes"),
+    _policy(
+        "FunctionPolicy",
+        "lambda:GetPolicy",
+        "lambda:function",
+        "ResourceNotFoundException",
+    ),
+    _policy(
+        "SecretPolicy",
+        "secretsmanager:GetResourcePolicy",
+        "secretsmanager:secret",
+        "",
+        "ResourcePolicy",
+    ),
+    _policy(
+        "RepositoryPolicy",
+        "ecr:GetRepositoryPolicy",
+        "ecr:repository",
+        "RepositoryPolicyNotFoundException",
+        "policyText",
+    ),
+    _policy("ResourcePolicy", "GetResourcePolicy", "", "PolicyNotFoundException"),
+)
+GRANTS = Question("KeyGrants", "kms:ListGrants", "kms:key")
+ACCESS_POINT = Question("AccessPoint", "s3:GetAccessPoint", "s3:accesspoint")
+_NO_BLOCK = frozenset(["NoSuchPublicAccessBlockConfiguration"])
+BUCKET_BLOCK = Question(
+    "PublicAccessBlock", "s3:GetBucketPublicAccessBlock", "s3:bucket", _NO_BLOCK
+)
+ACCOUNT_BLOCK = Question(
+    "AccountPublicAccessBlock", "s3:GetAccountPublicAccessBlock", "account", _NO_BLOCK
+)
+BUCKET_TAGS = Question(
+    "BucketTagging", "s3:GetBucketTagging", "s3:bucket", frozenset(["NoSuchTagSet"])
+)
+TASKS = Question("TaskDefinitions", "ecs:DescribeTaskDefinition", "ecs:task-definition")
+QUESTIONS = (
+    *POLICIES,
+    GRANTS,
+    ACCESS_POINT,
+    BUCKET_BLOCK,
+    ACCOUNT_BLOCK,
+    BUCKET_TAGS,
+    TASKS,
+)
+FIELDS = (*LISTS, *(question.field for question in QUESTIONS))
+
+_DENIED = frozenset(
+    [
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthorizationError",
+        "AuthorizationErrorException",
+        "UnauthorizedOperation",
+    ]
+)
+# Where a page says that more follow. The CLI's own word is NextToken.
+_MORE = ("NextToken", "nextToken", "NextMarker", "NextContinuationToken")
+_CODE = re.compile(r"[^(]{0,200}\(([A-Za-z.]{1,80})\).*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One answer to a question.
+
+    Attributes:
+        asked: The id that was asked for, as it stands in the file.
+        raw: The answer; None where there is none of what was asked for.
+        place: Where it stands.
+    """
+
+    asked: str
+    raw: msgspec.Raw | None
+    place: str
+
+
+@dataclass(slots=True)
+class Reading:
+    """Problems while a file is read; refusals of one kind are counted, not listed."""
+
+    problems: list[Problem] = field(default_factory=list)
+    refusals: dict[tuple[str, bool], list[str]] = field(default_factory=dict)
+
+    def problem(self, place: str, what: str) -> None:
+        """Keep what could not be read."""
+        self.problems.append(Problem(ProblemKind.INVALID, place, what))
+
+    def decode(
+        self, raw: msgspec.Raw, kind: type[DecodedT], place: str
+    ) -> DecodedT | None:
+        """Type some JSON, or keep why it has another shape."""
+        try:
+            return msgspec.json.decode(raw, type=kind)
+        except UNREADABLE as error:
+            self.problem(place, why_invalid(error))
+            return None
+
+    def records(
+        self, fields: Fields, name: str, kind: type[DecodedT], base: str
+    ) -> Iterator[tuple[DecodedT, str]]:
+        """Yield the entries of a list with their places."""
+        if name not in fields:
+            return
+        raws = self.decode(fields[name], list[msgspec.Raw], f"{base}/{name}") or []
+        for index, raw in enumerate(raws):
+            place = f"{base}/{name}/{index}"
+            record = self.decode(raw, kind, place)
+            if record is not None:
+                yield record, place
+
+    def asked(self, fields: Fields, question: Question, base: str) -> Iterator[Asked]:
+        """Yield what was answered to a question; what was refused becomes a problem."""
+        name = question.field
+        if name not in fields:
+            return
+        for asked, raw in (
+            self.decode(fields[name], Fields, f"{base}/{name}") or {}
+        ).items():
+            place = f"{base}/{name}/{show_name(asked)}"
+            code = error_code(raw)
+            if bytes(raw) == b"null" or (code and code in question.none):
+                yield Asked(asked, None, place)
+            elif code is None:
+                yield Asked(asked, raw, place)
+            else:
+                key = (question.action, code in _DENIED)
+                self.refusals.setdefault(key, []).append(place)
+
+    def more(self, fields: Fields, base: str) -> None:
+        """Say so where an answer is not the last page."""
+        if any(bytes(fields.get(n, b"null")) not in (b"null", b'""') for n in _MORE):
+            what = "more follow, and they are not here: collect without --max-items"
+            self.problem(base, what)
+
+    def all_problems(self) -> tuple[Problem, ...]:
+        """Give every problem; of refusals, one for each way in which one failed."""
+        return (
+            *self.problems,
+            *(
+                Problem(
+                    ProblemKind.PERMISSION if denied else ProblemKind.NETWORK,
+                    places[0],
+                    f"{action} {'is not allowed' if denied else 'failed'}"
+                    + (f", {len(places)} times" if len(places) > 1 else ""),
+                )
+                for (action, denied), places in self.refusals.items()
+            ),
+        )
+
+
+def error_code(raw: msgspec.Raw) -> str | None:
+    """Read the error that stands in the place of an answer; None where none does.
+
+    An error is text (what the CLI prints), or an object with the field `Error`: text,
+    or an object with `Code` as the API has it. Of an error of another shape the code is
+    empty. Only letters of the code are ever looked at.
+    """
+    try:
+        given = msgspec.json.decode(raw, type=Fields | str)
+        error = _error(given)
+    except UNREADABLE:
+        return None
+    if error is None or _is_word(error):
+        return error
+    found = _CODE.fullmatch(error[:2000])
+    return found[1] if found else ""
+
+
+def _error(given: Fields | str) -> str | None:
+    if isinstance(given, str):
+        # The policy itself, as `--query Policy --output text` prints it, is no error.
+        return None if given.lstrip().startswith("{") else given
+    if "Error" not in given:
+        return None
+    try:
+        error = msgspec.json.decode(given["Error"], type=_Error | str)
+    except UNREADABLE:
+        return ""
+    return error if isinstance(error, str) else error.code
+
+
+def _is_word(text: str) -> bool:
+    return len(text) <= 80 and text.replace(".", "").isalpha()
+
+
+class _Error(msgspec.Struct, rename="pascal", frozen=True):
+    code: str = ""

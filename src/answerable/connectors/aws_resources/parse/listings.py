@@ -1,0 +1,212 @@
+"""What the lists of a file say there is, by ARN."""
+
+import re
+from dataclasses import dataclass, field
+
+from answerable.connectors.aws_resources.parse import records
+from answerable.connectors.aws_resources.parse.answers import Reading
+from answerable.connectors.aws_resources.parse.names import Names, resource_arn
+from answerable.connectors.formats.aws_answers import Fields
+from answerable.model.errors import IdError
+from answerable.model.ids import Arn
+
+# `eu-west-1a` and local zones such as `us-west-2-lax-1a`.
+_REGION = re.compile(r"([a-z]{2}(?:-[a-z]{2,12})+-\d{1,2})(?:[a-z]|-[a-z0-9-]{1,20})?")
+
+
+@dataclass(slots=True)
+class Item:
+    """A resource while it is put together.
+
+    Attributes:
+        arn: Its ARN.
+        place: Where it was first named.
+        account: Owner, where the ARN does not say.
+        tags: Name to value.
+        behind: The bucket of an access point.
+        runs_as: Role of the code in it.
+        network: The only network of an access point.
+    """
+
+    arn: Arn
+    place: str
+    account: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    behind: str = ""
+    runs_as: str = ""
+    network: str = ""
+
+
+@dataclass(slots=True)
+class Estate:
+    """Everything of a file while it is put together.
+
+    Attributes:
+        reading: Keeps problems.
+        names: From names to ARNs.
+        items: Resources by ARN.
+        caller: The account that was asked; empty where the file does not say.
+        blocks: Pairs of what an access point itself blocks, and where that stands.
+        profiles: Instance profile to its role.
+        launched: Instance to its profile.
+        seen: Fields of which something was there.
+    """
+
+    reading: Reading
+    names: Names = field(default_factory=Names)
+    items: dict[str, Item] = field(default_factory=dict)
+    caller: str = ""
+    blocks: dict[str, tuple[records.Block, str]] = field(default_factory=dict)
+    profiles: dict[str, str] = field(default_factory=dict)
+    launched: dict[str, str] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+
+    def item(self, arn: Arn, place: str, *names: str) -> Item:
+        """Return the resource, made on its first mention."""
+        found = self.items.get(str(arn))
+        if found is None:
+            owner = arn.account or (self.caller if arn.service == "s3" else "")
+            found = self.items[str(arn)] = Item(arn, place, owner)
+        self.names.add(arn, *names)
+        return found
+
+    def listed(self, text: str, place: str, kind: str = "", *names: str) -> Item | None:
+        """Return the resource of an ARN; None, and a problem, where it is none."""
+        arn = resource_arn(text, kind)
+        if arn is None:
+            self.reading.problem(place, f"no usable ARN of {kind or 'a resource'}")
+            return None
+        return self.item(arn, place, *names)
+
+
+def read_lists(estate: Estate, fields: Fields, base: str) -> None:
+    """Take every list of one answer."""
+    reading = estate.reading
+    for bucket, place in reading.records(fields, "Buckets", records.Bucket, base):
+        arn = estate.names.bucket(bucket.name)
+        if arn is None:
+            reading.problem(place, "no usable name of a bucket")
+        else:
+            estate.item(arn, place)
+    for point, place in reading.records(
+        fields, "AccessPointList", records.AccessPoint, base
+    ):
+        access_point(estate, point, place)
+    _data(estate, fields, base)
+    _code(estate, fields, base)
+    for tagged, place in reading.records(
+        fields, "ResourceTagMappingList", records.Tagged, base
+    ):
+        arn = resource_arn(tagged.arn)
+        if arn is not None:  # identities and policies have tags elsewhere
+            _tag(estate.item(arn, place), tagged.tags)
+
+
+def _data(estate: Estate, fields: Fields, base: str) -> None:
+    """Take what holds or carries data."""
+    reading = estate.reading
+    for key, place in reading.records(fields, "Keys", records.Key, base):
+        estate.listed(key.key_arn, place, "kms:key")
+    for topic, place in reading.records(fields, "Topics", records.Topic, base):
+        estate.listed(topic.topic_arn, place, "sns:topic")
+    for url, place in reading.records(fields, "QueueUrls", str, base):
+        queue = estate.names.find(url, "sqs:queue")
+        if queue is not None:
+            estate.item(queue, place, url)
+    for secret, place in reading.records(fields, "SecretList", records.Secret, base):
+        kind = "secretsmanager:secret"
+        item = estate.listed(secret.arn, place, kind, secret.name)
+        _tag(item, secret.tags)
+    for repository, place in reading.records(
+        fields, "repositories", records.Repository, base
+    ):
+        estate.listed(repository.repository_arn, place, "ecr:repository")
+
+
+def access_point(estate: Estate, point: records.AccessPoint, place: str) -> Arn | None:
+    """Take an access point, and the bucket that it is a door to."""
+    item = estate.listed(point.access_point_arn, place, "s3:accesspoint", point.name)
+    if item is None:
+        return None
+    if point.vpc_configuration:
+        item.network = point.vpc_configuration.vpc_id
+    bucket = estate.names.bucket(point.bucket) if point.bucket else None
+    if bucket is not None:
+        item.behind = str(bucket)
+        if point.bucket_account_id.isdecimal():
+            estate.item(bucket, place).account = point.bucket_account_id
+    block = point.public_access_block_configuration
+    if block is not None:
+        estate.blocks[str(item.arn)] = (block, place)
+    return item.arn
+
+
+def role_of(text: str) -> str:
+    """Return the ARN of a role as it is, anything else as empty."""
+    try:
+        arn = Arn.parse(text)
+    except IdError:
+        return ""
+    role = arn.service == "iam" and arn.resource.startswith("role/")
+    return text if role and text.isprintable() else ""
+
+
+def _code(estate: Estate, fields: Fields, base: str) -> None:
+    """Take what runs code: functions, instances, and the profiles of these."""
+    reading = estate.reading
+    for function, place in reading.records(fields, "Functions", records.Function, base):
+        item = estate.listed(function.function_arn, place, "lambda:function")
+        if item is not None:
+            item.runs_as = role_of(function.role)
+    for profile, place in reading.records(
+        fields, "InstanceProfiles", records.Profile, base
+    ):
+        roles = [role for role in (role_of(r.arn) for r in profile.roles) if role]
+        arn = _profile(profile.arn)
+        if arn is None:
+            reading.problem(place, "no usable ARN of an instance profile")
+            continue
+        item = estate.item(arn, place)
+        item.runs_as = estate.profiles[profile.arn] = roles[0] if roles else ""
+    for reservation, place in reading.records(
+        fields, "Reservations", records.Reservation, base
+    ):
+        for instance in reservation.instances:
+            _instance(estate, instance, reservation.owner_id, place)
+
+
+def _profile(text: str) -> Arn | None:
+    try:
+        arn = Arn.parse(text)
+    except IdError:
+        return None
+    whole = arn.service == "iam" and arn.resource.startswith("instance-profile/")
+    return arn if whole and text.isprintable() else None
+
+
+def _instance(
+    estate: Estate, instance: records.Instance, owner: str, place: str
+) -> None:
+    """Take an instance that has a profile; one without runs as nobody."""
+    profile = instance.iam_instance_profile
+    if profile is None:
+        return
+    zone = _REGION.fullmatch(instance.placement.availability_zone)
+    text = ":".join(
+        (
+            "arn",
+            estate.names.partition,
+            "ec2",
+            zone[1] if zone else "",
+            owner or estate.caller,
+            f"instance/{instance.instance_id}",
+        )
+    )
+    item = estate.listed(text, place, "ec2:instance")
+    if item is not None:
+        estate.launched[text] = profile.arn
+
+
+def _tag(item: Item | None, tags: list[records.Tag]) -> None:
+    if item is not None:
+        item.tags |= {tag.key: tag.value for tag in tags}

@@ -1,0 +1,224 @@
+"""What is asked of each service, in the order of `spec.PERMISSIONS`."""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from botocore.exceptions import ClientError
+
+from answerable.connectors.aws_resources.asking import PAGE_LIMIT, Asking, Reply
+
+_BLOCK = "PublicAccessBlockConfiguration"
+_ACCESS_POINT = (
+    "AccessPointArn",
+    "Name",
+    "Bucket",
+    "BucketAccountId",
+    "VpcConfiguration",
+    _BLOCK,
+)
+
+
+def _records(page: Reply, name: str, *keep: str) -> list[Reply]:
+    """Take the entries of a page, and of each the fields that are read."""
+    found = cast(list[Reply], page.get(name) or [])
+    return [_kept(each, keep) for each in found]
+
+
+def _kept(record: Reply, keep: Sequence[str]) -> Reply:
+    return {name: record[name] for name in keep if name in record}
+
+
+def _buckets(asking: Asking) -> None:
+    names: list[str] = []
+    for page in asking.pages("s3", "list_buckets", "s3:ListAllMyBuckets"):
+        found = _records(page, "Buckets", "Name")
+        asking.list("Buckets", found)
+        names += [str(bucket["Name"]) for bucket in found]
+    for name in names:
+        bucket = {"Bucket": name}
+        policy = asking.ask("s3", "get_bucket_policy", bucket, "Policy")
+        asking.answer("BucketPolicy", name, policy)
+        block = asking.ask("s3", "get_public_access_block", bucket, _BLOCK)
+        asking.answer("PublicAccessBlock", name, block)
+        tags = asking.ask("s3", "get_bucket_tagging", bucket, "TagSet")
+        asking.answer("BucketTagging", name, tags)
+    account = {"AccountId": asking.account}
+    block = asking.ask("s3control", "get_public_access_block", account, _BLOCK)
+    asking.answer("AccountPublicAccessBlock", asking.account, block)
+
+
+def _access_points(asking: Asking) -> None:
+    account = {"AccountId": asking.account}
+    listed = ("AccessPointList", "NextToken")
+    token: Mapping[str, object] = {}
+    for _ in range(PAGE_LIMIT):  # botocore has no paginator for this operation
+        page = asking.ask(
+            "s3control", "list_access_points", {**account, **token}, *listed
+        )
+        if "Error" in page:
+            _list_failed(asking, "s3:ListAccessPoints", page)
+            return
+        found = _records(page, "AccessPointList", *_ACCESS_POINT)
+        asking.list("AccessPointList", found)
+        for point in found:
+            _access_point(asking, {**account, "Name": point.get("Name")})
+        following = {"NextToken": page.get("NextToken")}
+        if not following["NextToken"] or following == token:
+            return
+        token = following
+
+
+def _access_point(asking: Asking, named: Reply) -> None:
+    name = str(named["Name"])
+    point = asking.ask("s3control", "get_access_point", named, *_ACCESS_POINT)
+    asking.answer("AccessPoint", name, point)
+    policy = asking.ask("s3control", "get_access_point_policy", named, "Policy")
+    asking.answer("AccessPointPolicy", name, policy)
+
+
+def _list_failed(asking: Asking, action: str, page: Reply) -> None:
+    error = {"Error": page["Error"]}
+    asking.failed(action, ClientError(error, action))
+
+
+def _keys(asking: Asking) -> None:
+    for page in asking.pages("kms", "list_keys", "kms:ListKeys"):
+        found = _records(page, "Keys", "KeyArn")
+        asking.list("Keys", found)
+        for arn in (str(key["KeyArn"]) for key in found):
+            named = {"KeyId": arn, "PolicyName": "default"}
+            policy = asking.ask("kms", "get_key_policy", named, "Policy")
+            asking.answer("KeyPolicy", arn, policy)
+            asking.answer("KeyGrants", arn, _grants(asking, arn))
+
+
+def _grants(asking: Asking, key: str) -> Reply:
+    listed = ("Grants", "Truncated", "NextMarker")
+    grants: list[object] = []
+    marker: Mapping[str, object] = {}
+    for _ in range(PAGE_LIMIT):
+        page = asking.ask("kms", "list_grants", {"KeyId": key, **marker}, *listed)
+        if "Error" in page and grants:
+            return {"Grants": grants, "Truncated": True}
+        if "Error" in page:
+            return page
+        grants += cast(list[object], page.get("Grants") or [])
+        following = {"Marker": page.get("NextMarker")}
+        if not page.get("Truncated"):
+            return {"Grants": grants}
+        if not following["Marker"] or following == marker:
+            break
+        marker = following
+    return {"Grants": grants, "Truncated": True}
+
+
+def _topics(asking: Asking) -> None:
+    for page in asking.pages("sns", "list_topics", "sns:ListTopics"):
+        found = _records(page, "Topics", "TopicArn")
+        asking.list("Topics", found)
+        for arn in (str(topic["TopicArn"]) for topic in found):
+            named = {"TopicArn": arn}
+            reply = asking.ask("sns", "get_topic_attributes", named, "Attributes")
+            asking.answer("TopicAttributes", arn, _attributes(reply))
+
+
+def _queues(asking: Asking) -> None:
+    for page in asking.pages("sqs", "list_queues", "sqs:ListQueues"):
+        urls = cast(list[str], page.get("QueueUrls") or [])
+        asking.list("QueueUrls", urls)
+        for url in urls:
+            named = {"QueueUrl": url, "AttributeNames": ["Policy", "QueueArn"]}
+            reply = asking.ask("sqs", "get_queue_attributes", named, "Attributes")
+            asking.answer("QueueAttributes", url, _attributes(reply))
+
+
+def _attributes(reply: Reply) -> Reply:
+    if "Error" in reply:
+        return reply
+    found = cast(Reply, reply.get("Attributes") or {})
+    kept = {name: found[name] for name in ("Policy", "QueueArn") if name in found}
+    return {"Attributes": kept}
+
+
+def _functions(asking: Asking) -> None:
+    for page in asking.pages("lambda", "list_functions", "lambda:ListFunctions"):
+        found = _records(page, "Functions", "FunctionArn", "Role")
+        asking.list("Functions", found)
+        for arn in (str(function["FunctionArn"]) for function in found):
+            named = {"FunctionName": arn}
+            policy = asking.ask("lambda", "get_policy", named, "Policy")
+            asking.answer("FunctionPolicy", arn, policy)
+
+
+def _secrets(asking: Asking) -> None:
+    for page in asking.pages(
+        "secretsmanager", "list_secrets", "secretsmanager:ListSecrets"
+    ):
+        found = _records(page, "SecretList", "ARN", "Name", "Tags")
+        asking.list("SecretList", found)
+        for arn in (str(secret["ARN"]) for secret in found):
+            named = {"SecretId": arn}
+            policy = asking.ask(
+                "secretsmanager", "get_resource_policy", named, "ResourcePolicy"
+            )
+            asking.answer("SecretPolicy", arn, policy)
+
+
+def _repositories(asking: Asking) -> None:
+    for page in asking.pages(
+        "ecr", "describe_repositories", "ecr:DescribeRepositories"
+    ):
+        found = _records(page, "repositories", "repositoryArn", "repositoryName")
+        asking.list("repositories", found)
+        for each in found:
+            named = {"repositoryName": each["repositoryName"]}
+            policy = asking.ask("ecr", "get_repository_policy", named, "policyText")
+            asking.answer("RepositoryPolicy", str(each["repositoryArn"]), policy)
+
+
+def _tags(asking: Asking) -> None:
+    for page in asking.pages(
+        "resourcegroupstaggingapi", "get_resources", "tag:GetResources"
+    ):
+        found = _records(page, "ResourceTagMappingList", "ResourceARN", "Tags")
+        asking.list("ResourceTagMappingList", found)
+
+
+def _instances(asking: Asking) -> None:
+    for page in asking.pages("ec2", "describe_instances", "ec2:DescribeInstances"):
+        kept = ("InstanceId", "IamInstanceProfile", "Placement")
+        for reservation in cast(list[Reply], page.get("Reservations") or []):
+            found = _records(reservation, "Instances", *kept)
+            owner = reservation.get("OwnerId", asking.account)
+            asking.list("Reservations", [{"OwnerId": owner, "Instances": found}])
+    for page in asking.pages(
+        "iam", "list_instance_profiles", "iam:ListInstanceProfiles"
+    ):
+        asking.list(
+            "InstanceProfiles", _records(page, "InstanceProfiles", "Arn", "Roles")
+        )
+
+
+def _tasks(asking: Asking) -> None:
+    for page in asking.pages(
+        "ecs", "list_task_definitions", "ecs:ListTaskDefinitions", status="ACTIVE"
+    ):
+        for arn in cast(list[str], page.get("taskDefinitionArns") or []):
+            named = {"taskDefinition": arn}
+            reply = asking.ask(
+                "ecs", "describe_task_definition", named, "taskDefinition"
+            )
+            asking.answer("TaskDefinitions", arn, _task(reply))
+
+
+def _task(reply: Reply) -> Reply:
+    if "Error" in reply:
+        return reply
+    kept = ("taskDefinitionArn", "taskRoleArn")
+    return {"taskDefinition": _kept(cast(Reply, reply["taskDefinition"]), kept)}
+
+
+SERVICES = (
+    *(_buckets, _access_points, _keys, _topics, _queues, _functions),
+    *(_secrets, _repositories, _tags, _instances, _tasks),
+)

@@ -1,0 +1,72 @@
+"""What the AWS resources connector declares about itself."""
+
+from answerable.model.connector import ConnectorSpec
+from answerable.model.written import WrittenBy
+
+POLICIES = "resource-policies"
+PUBLIC_ACCESS = "public-access-block"
+TAGS = "resource-tags"
+ACCESS_POINTS = "s3-access-points"
+GRANTS = "kms-grants"
+
+WHO_AM_I = "sts:GetCallerIdentity"  # every caller may ask
+
+# In the order in which a live scan asks.
+PERMISSIONS = (
+    "s3:ListAllMyBuckets",
+    "s3:GetBucketPolicy",
+    "s3:GetBucketPublicAccessBlock",
+    "s3:GetBucketTagging",
+    "s3:GetAccountPublicAccessBlock",
+    "s3:ListAccessPoints",
+    "s3:GetAccessPoint",
+    "s3:GetAccessPointPolicy",
+    "kms:ListKeys",
+    "kms:GetKeyPolicy",
+    "kms:ListGrants",
+    "sns:ListTopics",
+    "sns:GetTopicAttributes",
+    "sqs:ListQueues",
+    "sqs:GetQueueAttributes",
+    "lambda:ListFunctions",
+    "lambda:GetPolicy",
+    "secretsmanager:ListSecrets",
+    "secretsmanager:GetResourcePolicy",
+    "ecr:DescribeRepositories",
+    "ecr:GetRepositoryPolicy",
+    "tag:GetResources",
+    "ec2:DescribeInstances",
+    "iam:ListInstanceProfiles",
+    "ecs:ListTaskDefinitions",
+    "ecs:DescribeTaskDefinition",
+)
+
+SPEC = ConnectorSpec(
+    name="aws-resources",
+    gives="inventory",
+    location="FILE (live if empty)",
+    about="policies, public-access blocks and tags of resources, and whom code runs as",
+    written_by=WrittenBy.PLATFORM,
+    reads=(
+        "FILE: answers of the AWS CLI, put together as docs/aws.md shows",
+        WHO_AM_I,
+        *PERMISSIONS,
+    ),
+    permissions=PERMISSIONS,
+    collects=(POLICIES, PUBLIC_ACCESS, TAGS, ACCESS_POINTS, GRANTS),
+)
+
+
+def read_policy() -> dict[str, object]:
+    """Make the least-privilege policy that a live scan needs, ready to attach."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "AnswerableReadResources",
+                "Effect": "Allow",
+                "Action": sorted(PERMISSIONS),
+                "Resource": "*",
+            }
+        ],
+    }

@@ -1,0 +1,14 @@
+"""What an ARN says about the resource that it names."""
+
+from answerable.model.ids import Arn
+
+# Types of services whose ARNs hold a bare name.
+_BARE = {"s3": "bucket", "sns": "topic", "sqs": "queue"}
+
+
+def resource_kind(arn: Arn) -> str:
+    """Tell the kind of a resource: `s3:bucket`, `kms:key`, `lambda:function` ..."""
+    before = arn.resource.replace("/", ":").split(":")[0]
+    if before == arn.resource:
+        before = _BARE.get(arn.service, "resource")
+    return f"{arn.service}:{before or 'resource'}"
