@@ -3,16 +3,22 @@
 `platform`: set by the platform, out of the caller's hands. `operation`: supplied with
 the call, but it binds what the call does. `caller`: the caller's word about itself; a
 grant guarded by such keys alone is unguarded. `depends`: on somebody else's part, which
-the note names. A key that is not listed is `depends`: not listed is not safe.
+the note names. A key that stands in no table is `depends`: not listed is not safe.
+
+The tables are data: `keys_global.py`, `keys_services.py`, `keys_arguments_*.py`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cache
 
-_GLOBAL = "AWS IAM User Guide, AWS global condition context keys"
-_IAM = "AWS IAM User Guide, IAM and AWS STS condition context keys"
-_SAR = "AWS Service Authorization Reference"
-_OIDC = "GitHub Docs, OpenID Connect reference"
+from answerable.reach import (
+    keys_arguments_a_to_g,
+    keys_arguments_h_to_z,
+    keys_global,
+    keys_services,
+)
 
 
 class AssertedBy(StrEnum):
@@ -24,6 +30,16 @@ class AssertedBy(StrEnum):
     DEPENDS = "depends"
 
 
+class Kind(StrEnum):
+    """What a key speaks of, as far as it makes a difference to who can satisfy it."""
+
+    PRINCIPAL_TAG = "principal-tag"
+    RESOURCE_TAG = "resource-tag"
+    CLAIM = "claim"
+    UNKNOWN = "unknown"
+    OTHER = ""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyClass:
     """The class of one key.
@@ -32,183 +48,201 @@ class KeyClass:
         asserted_by: Who writes it.
         who: Who can satisfy a condition on it.
         source: Where that is said.
+        kind: What it speaks of.
     """
 
     asserted_by: AssertedBy
     who: str
     source: str
+    kind: Kind = Kind.OTHER
 
 
 P, O, C, D = AssertedBy  # noqa: E741 - four letters for a table
+_GLOBAL = "AWS IAM User Guide, AWS global condition context keys"
+_IAM = "AWS IAM User Guide, IAM and AWS STS condition context keys"
+_SAR = "AWS Service Authorization Reference, condition keys of "
+
 _SET = "set by the platform from the authenticated request"
 _NETWORK = "set by the platform from the network path of the request"
 _BINDS = "supplied with the call and applied to it"
 _SELF = "whatever the caller sends"
 _TAGGER = "whoever may tag the principal or its session"
 _RESOURCE_TAGGER = "whoever may tag the resource"
+_SIGNER = "the identity provider, for whoever it issues a token to"
 
-# Exact keys in lower case.
-_KEYS: dict[str, KeyClass] = {
-    **dict.fromkeys(
-        (
-            "aws:principalarn",
-            "aws:principalaccount",
-            "aws:principalorgid",
-            "aws:principalorgpaths",
-            "aws:principaltype",
-            "aws:principalisawsservice",
-            "aws:principalservicename",
-            "aws:principalservicenameslist",
-            "aws:userid",
-            "aws:username",
-            "aws:resourceaccount",
-            "aws:resourceorgid",
-            "aws:resourceorgpaths",
-            "aws:sourceaccount",
-            "aws:sourcearn",
-            "aws:sourceorgid",
-            "aws:sourceorgpaths",
-            "aws:viaawsservice",
-            "aws:calledvia",
-            "aws:calledviafirst",
-            "aws:calledvialast",
-            "aws:multifactorauthpresent",
-            "aws:multifactorauthage",
-            "aws:tokenissuetime",
-            "aws:currenttime",
-            "aws:epochtime",
-            "aws:federatedprovider",
-            "aws:assumedroot",
-            "aws:ec2instancesourcevpc",
-            "aws:ec2instancesourceprivateipv4",
-            "aws:signinsessionarn",
+# (table, class); `_SAR` is completed with the service's prefix.
+_TABLES: tuple[tuple[str, KeyClass], ...] = (
+    (keys_arguments_a_to_g.ARGUMENTS, KeyClass(O, _BINDS, _SAR)),
+    (keys_arguments_h_to_z.ARGUMENTS, KeyClass(O, _BINDS, _SAR)),
+    (keys_services.REQUEST, KeyClass(P, _SET, _SAR)),
+    (keys_services.NETWORK, KeyClass(P, _NETWORK, _SAR)),
+    (
+        keys_services.SESSION,
+        KeyClass(P, "set by the service that gave the session its credentials", _SAR),
+    ),
+    (
+        keys_services.INJECTION,
+        KeyClass(P, "set by AWS Fault Injection Service in its own calls", _SAR),
+    ),
+    (
+        keys_services.ATTESTATION,
+        KeyClass(P, "signed by the hardware of the enclave or instance", _SAR),
+    ),
+    (
+        keys_services.ORIGIN,
+        KeyClass(P, "recorded by the platform when the thing was made", _SAR),
+    ),
+    (keys_services.WORD, KeyClass(C, _SELF, _SAR)),
+    (
+        keys_services.RESOURCE_TAG,
+        KeyClass(D, _RESOURCE_TAGGER, _SAR, Kind.RESOURCE_TAG),
+    ),
+    (
+        keys_services.RESOURCE,
+        KeyClass(D, "whoever may create or change the resource", _SAR),
+    ),
+    (keys_services.ALIAS, KeyClass(D, "whoever may point an alias to the key", _SAR)),
+    (
+        keys_services.MEMBER,
+        KeyClass(D, "whoever may make the caller's user a member", _SAR),
+    ),
+    (keys_services.CLAIM, KeyClass(D, _SIGNER, _SAR, Kind.CLAIM)),
+    (
+        keys_services.UNSAID,
+        KeyClass(
+            D,
+            "not known: its documentation does not say who writes it",
+            _SAR,
+            Kind.UNKNOWN,
         ),
-        KeyClass(P, _SET, _GLOBAL),
     ),
-    **dict.fromkeys(
-        (
-            "aws:sourceip",
-            "aws:sourcevpc",
-            "aws:sourcevpce",
-            "aws:vpcsourceip",
-            "aws:sourcevpcarn",
-            "aws:vpceaccount",
-            "aws:vpceorgid",
-            "aws:vpceorgpaths",
-            "aws:securetransport",
-        ),
-        KeyClass(P, _NETWORK, _GLOBAL),
+    (keys_global.REQUEST, KeyClass(P, _SET, _GLOBAL)),
+    (keys_global.NETWORK, KeyClass(P, _NETWORK, _GLOBAL)),
+    (keys_global.ARGUMENTS, KeyClass(O, _BINDS, _GLOBAL)),
+    (keys_global.WORD, KeyClass(C, _SELF, _GLOBAL)),
+    (keys_global.PRINCIPAL_TAG, KeyClass(D, _TAGGER, _GLOBAL, Kind.PRINCIPAL_TAG)),
+    (
+        keys_global.RESOURCE_TAG,
+        KeyClass(D, _RESOURCE_TAGGER, _GLOBAL, Kind.RESOURCE_TAG),
     ),
-    "aws:requestedregion": KeyClass(O, "the region the call is made to", _GLOBAL),
-    "aws:tagkeys": KeyClass(O, _BINDS, _GLOBAL),
-    "aws:useragent": KeyClass(C, _SELF, _GLOBAL),
-    "aws:referer": KeyClass(C, _SELF, _GLOBAL),
-    "aws:sourceidentity": KeyClass(
-        C, "whoever opened the first session, in its own words", _GLOBAL
+)
+
+# Better words for single keys, in lower case.
+_WORDS: dict[str, tuple[str, str]] = {
+    "aws:requestedregion": ("the region the call is made to", ""),
+    "ec2:region": ("the region the call is made to", ""),
+    "aws:requesttag/*": ("the caller, whose call then sets that tag", ""),
+    "aws:sourceidentity": (
+        "whoever opened the first session, in its own words",
+        "",
     ),
-    "sts:rolesessionname": KeyClass(C, _SELF, _IAM),
-    "sts:sourceidentity": KeyClass(
-        C, "whatever the caller sends at the first hop; kept afterwards", _IAM
+    "sts:sourceidentity": (
+        "whatever the caller sends at the first hop; kept afterwards",
+        _IAM,
     ),
-    "sts:externalid": KeyClass(C, "whoever knows the external id; no secret", _IAM),
-    "sts:durationseconds": KeyClass(O, _BINDS, _IAM),
-    "sts:transitivetagkeys": KeyClass(O, _BINDS, _IAM),
-    "sts:awsservicename": KeyClass(O, _BINDS, _IAM),
-    "iam:passedtoservice": KeyClass(O, "the service the role is passed to", _IAM),
-    "iam:associatedresourcearn": KeyClass(O, _BINDS, _IAM),
-    "iam:permissionsboundary": KeyClass(O, "the boundary the call sets", _IAM),
-    "iam:policyarn": KeyClass(O, "the policy the call attaches", _IAM),
-    "iam:awsservicename": KeyClass(O, _BINDS, _IAM),
-    "iam:organizationspolicyid": KeyClass(P, _SET, _IAM),
-    "kms:viaservice": KeyClass(P, _SET, _SAR),
-    "kms:calleraccount": KeyClass(P, _SET, _SAR),
-    "kms:grantisforawsresource": KeyClass(P, _SET, _SAR),
-    "s3:resourceaccount": KeyClass(P, _SET, _SAR),
-    "s3:dataaccesspointaccount": KeyClass(P, _SET, _SAR),
-    "s3:tlsversion": KeyClass(P, _NETWORK, _SAR),
-    "s3:authtype": KeyClass(P, _SET, _SAR),
-    "s3:signatureage": KeyClass(P, _SET, _SAR),
-    "s3:signatureversion": KeyClass(P, _SET, _SAR),
-    "ec2:region": KeyClass(O, "the region the call is made to", _SAR),
-    "ec2:sourceinstancearn": KeyClass(P, _SET, _SAR),
-    "lambda:sourcefunctionarn": KeyClass(P, _SET, _SAR),
+    "sts:externalid": ("whoever knows the external id; no secret", _IAM),
+    "iam:passedtoservice": ("the service the role is passed to", _IAM),
+    "iam:permissionsboundary": ("the boundary the call sets", _IAM),
+    "iam:policyarn": ("the policy the call attaches", _IAM),
+    "kms:viaservice": ("set by AWS KMS when a service calls for the caller", ""),
 }
 
-# Prefixes in lower case, longest first.
-_PREFIXES: tuple[tuple[str, KeyClass], ...] = (
-    ("aws:principaltag/", KeyClass(D, _TAGGER, _GLOBAL)),
-    ("aws:resourcetag/", KeyClass(D, _RESOURCE_TAGGER, _GLOBAL)),
-    ("aws:requesttag/", KeyClass(D, "the caller, within what it may tag", _GLOBAL)),
-    ("iam:resourcetag/", KeyClass(D, _RESOURCE_TAGGER, _IAM)),
-    ("s3:existingobjecttag/", KeyClass(D, _RESOURCE_TAGGER, _SAR)),
-    ("s3:buckettag/", KeyClass(D, _RESOURCE_TAGGER, _SAR)),
-    ("s3:requestobjecttag/", KeyClass(D, "the caller, within what it may tag", _SAR)),
-    ("kms:encryptioncontext:", KeyClass(O, _BINDS, _SAR)),
-    ("s3:x-amz-", KeyClass(O, _BINDS, _SAR)),
-    ("answerable:deny", KeyClass(O, "which action and resource the call names", "")),
-    ("answerable:scope", KeyClass(O, "which action and resource the call names", "")),
-)
+_NAMED = "which action and resource the call names"
+_UNREAD = "not known: what the policy says was not read"
+# Keys of our own, for what is open without a condition being written.
+_OURS: dict[str, KeyClass] = {
+    "answerable:deny": KeyClass(O, _NAMED, ""),
+    "answerable:scope": KeyClass(O, _NAMED, ""),
+    "answerable:resource-policy": KeyClass(O, _NAMED, ""),
+    "answerable:canonical-user": KeyClass(
+        P, "set by the platform; whose canonical id it is was not collected", ""
+    ),
+    "answerable:credential-status": KeyClass(
+        D, "whoever may activate the credential", ""
+    ),
+    "answerable:public-policy": KeyClass(D, _UNREAD, ""),
+    "answerable:uncollected-policy": KeyClass(D, _UNREAD, ""),
+    "answerable:unread-statement": KeyClass(D, _UNREAD, ""),
+    "answerable:too-many-alternatives": KeyClass(
+        D, "too many alternatives to list", ""
+    ),
+}
 
-# Keys of an operation's own arguments: the service applies what they say.
-_ARGUMENTS = frozenset(
-    {
-        "s3:prefix",
-        "s3:delimiter",
-        "s3:max-keys",
-        "s3:versionid",
-        "s3:locationconstraint",
-        "ec2:instancetype",
-        "ec2:createaction",
-        "ec2:metadatahttptokens",
-        "ec2:volumetype",
-        "ec2:instanceprofile",
-        "lambda:functionarn",
-        "lambda:layer",
-        "lambda:vpcids",
-        "kms:granteeprincipal",
-        "kms:keyspec",
-        "dynamodb:attributes",
-        "dynamodb:leadingkeys",
-        "dynamodb:select",
-        "sns:endpoint",
-        "sns:protocol",
-        "secretsmanager:secretid",
-        "secretsmanager:versionstage",
-        "bedrock:inferenceprofilearn",
-        "cloudformation:rolearn",
-        "cloudformation:templateurl",
-        "glue:rolearn",
-        "ecs:cluster",
-    }
+_UNKNOWN = KeyClass(
+    D, "not known: AWS's catalogue of condition keys does not hold it", "", Kind.UNKNOWN
 )
-
-_SUBJECT = KeyClass(
-    D,
-    "whoever can start a job whose token carries it: for a repository anyone who can "
-    "push a branch, tag or environment the pattern allows",
-    _OIDC,
+_ASKED = KeyClass(
+    C,
+    "whatever the job asks its provider for; any job anywhere can",
+    "GitHub Docs, OpenID Connect reference (likewise GitLab and Buildkite)",
+    Kind.CLAIM,
 )
-_TOKEN = KeyClass(D, "the identity provider, for whoever it issues a token to", _IAM)
-_UNKNOWN = KeyClass(D, "not known: the key is in no table here", "")
 
 GITHUB = "token.actions.githubusercontent.com"
-_PUSHER = frozenset({"sub", "ref", "job_workflow_ref", "workflow", "environment"})
 
 
+def names() -> Iterator[tuple[str, KeyClass]]:
+    """List every key of the tables as written, `*` for a part its author chooses."""
+    for table, entry in _TABLES:
+        service = ""
+        for word in table.split():
+            if word.endswith(":"):
+                service = word
+            else:
+                yield service + word, _specific(service, word, entry)
+
+
+def _specific(service: str, name: str, entry: KeyClass) -> KeyClass:
+    source = entry.source + service.rstrip(":") if entry.source == _SAR else ""
+    who, said = _WORDS.get((service + name).lower(), ("", ""))
+    return replace(entry, who=who or entry.who, source=said or source or entry.source)
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    exact: dict[str, KeyClass]
+    patterns: dict[str, list[tuple[str, str, KeyClass]]]  # by service
+
+
+@cache
+def _index() -> _Index:
+    exact: dict[str, KeyClass] = dict(_OURS)
+    patterns: dict[str, list[tuple[str, str, KeyClass]]] = {}
+    for name, entry in names():
+        folded = name.lower()
+        head, star, tail = folded.partition("*")
+        if star:
+            service = folded.partition(":")[0]
+            patterns.setdefault(service, []).append((head, tail, entry))
+        else:
+            exact[folded] = entry
+    for found in patterns.values():
+        found.sort(key=lambda one: -len(one[0] + one[1]))
+    return _Index(exact, patterns)
+
+
+@cache
 def key_class(key: str) -> KeyClass:
     """Say who writes a condition key; case does not matter."""
     folded = key.lower()
-    found = _KEYS.get(folded)
+    index = _index()
+    found = index.exact.get(folded)
     if found:
         return found
-    for prefix, entry in _PREFIXES:
-        if folded.startswith(prefix):
+    for head, tail, entry in index.patterns.get(folded.partition(":")[0], ()):
+        if folded.startswith(head) and folded.endswith(tail) and folded != head + tail:
             return entry
-    if folded in _ARGUMENTS:
-        return KeyClass(O, _BINDS, _SAR)
-    provider, _, claim = folded.rpartition(":")
-    if "." in provider or provider == "saml":
-        if provider.startswith(GITHUB) and claim in _PUSHER:
-            return _SUBJECT
-        return _TOKEN
+    provider, colon, claim = folded.rpartition(":")
+    if colon and ("." in provider or provider == "saml"):
+        return _claim(provider, claim)
     return _UNKNOWN
+
+
+def _claim(provider: str, claim: str) -> KeyClass:
+    """Class a claim of a token: who gets one depends on the provider alone."""
+    if claim == "aud" and provider.startswith(keys_global.ASKED_FOR):
+        return _ASKED
+    for start, who, source in keys_global.PROVIDERS:
+        if provider.startswith(start):
+            return KeyClass(D, who, source, Kind.CLAIM)
+    return KeyClass(D, _SIGNER, _IAM, Kind.CLAIM)

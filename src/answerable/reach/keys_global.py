@@ -1,0 +1,66 @@
+"""Global condition keys, and the keys of tokens: who writes each.
+
+Source: AWS IAM User Guide, "AWS global condition context keys" (its sections are the
+headings below) and "IAM and AWS STS condition context keys"; the providers' own pages
+for the claims of their tokens.
+"""
+
+# Properties of the principal; of a role session; of the resource; of the request.
+REQUEST = """
+aws: AssumedRoot CalledVia CalledViaAWSMCP CalledViaFirst CalledViaLast ChatbotSourceArn
+  CurrentTime Ec2InstanceSourcePrivateIPv4 Ec2InstanceSourceVpc EpochTime
+  FederatedProvider MultiFactorAuthAge MultiFactorAuthPresent PrincipalAccount
+  PrincipalArn PrincipalIsAWSService PrincipalOrgID PrincipalOrgPaths
+  PrincipalServiceName PrincipalServiceNamesList PrincipalType ResourceAccount
+  ResourceOrgID ResourceOrgPaths SignInSessionArn SourceAccount SourceArn SourceOrgID
+  SourceOrgPaths TokenIssueTime userid username ViaAWSMCPService ViaAWSService
+"""
+# Properties of the network.
+NETWORK = """
+aws: SecureTransport SourceIp SourceVpc SourceVpcArn SourceVpce VpceAccount VpceOrgID
+  VpceOrgPaths VpcSourceIp
+"""
+ARGUMENTS = "aws: RequestedRegion RequestTag/* TagKeys"
+WORD = "aws: referer SourceIdentity UserAgent"
+PRINCIPAL_TAG = "aws: PrincipalTag/*"
+RESOURCE_TAG = "aws: ResourceTag/*"
+
+_JOB = (
+    "whoever can start a job whose token carries it: for a repository anyone who can "
+    "push a branch, tag or environment the pattern allows"
+)
+_SIGNED_IN = "whoever the provider signs in and issues a token to"
+
+# (start of the provider's name, who gets a token, source); the first that fits.
+PROVIDERS: tuple[tuple[str, str, str], ...] = (
+    ("token.actions.", _JOB, "GitHub Docs, OpenID Connect reference"),
+    ("github.com/enterprises/", _JOB, "GitHub Docs, OpenID Connect reference"),
+    (
+        "gitlab.com",
+        "whoever can start a pipeline whose token carries it",
+        "GitLab Docs, ID token authentication",
+    ),
+    (
+        "agent.",
+        "whoever can start a build whose token carries it",
+        "Buildkite Docs, OIDC with Buildkite",
+    ),
+    (
+        "oidc.circleci.com",
+        "whoever can start a job whose token carries it",
+        "CircleCI Docs, OpenID Connect tokens",
+    ),
+    (
+        "oidc.eks.",
+        "whoever can run a pod under that service account in the cluster",
+        "Amazon EKS User Guide, IAM roles for service accounts",
+    ),
+    (
+        "cognito-identity.amazonaws.com",
+        "whoever the identity pool lets in; unauthenticated guests where it allows any",
+        "Amazon Cognito Developer Guide, IAM roles",
+    ),
+    ("", _SIGNED_IN, "AWS IAM User Guide, IAM and AWS STS condition context keys"),
+)
+# The audience is what the job, or the application, asks its provider for.
+ASKED_FOR = ("token.actions.", "github.com/enterprises/", "gitlab.com", "agent.")

