@@ -1,11 +1,12 @@
 """Small accounts, written the way policies are."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 from answerable.connectors.iam_catalogue.fetch import load
 from answerable.model.catalogue import Catalogue
 from answerable.model.identity import Account, Identity
-from answerable.model.ids import IdentityId, PolicyId
+from answerable.model.ids import IdentityId, PolicyId, ResourceId
 from answerable.model.inventory import Inventory, SourceCoverage
 from answerable.model.policy import (
     Attachment,
@@ -16,6 +17,7 @@ from answerable.model.policy import (
     Statement,
     UnreadStatement,
 )
+from answerable.model.resource import PublicAccessBlock, Resource
 from answerable.model.sighting import Facts
 from answerable.model.written import Seen, WrittenBy
 
@@ -37,9 +39,14 @@ SERVICES = [
     "apprunner",
     "states",
     "kms",
+    "sqs",
+    "sns",
+    "secretsmanager",
+    "ecr",
 ]
 
 
+@cache
 def catalogue() -> Catalogue:
     return load(SERVICES)
 
@@ -97,6 +104,23 @@ def _principals(
     return tuple((k, v) for k, values in (named or {}).items() for v in texts(values))
 
 
+_SUFFIX = {"identity": "inline/p", "resource": "policy"}
+
+
+def _unique(kind: str, name: str, account: str) -> str:
+    if kind == "aws-root":
+        return account
+    return ("AIDA" if kind == "aws-user" else "AROA") + name.upper()
+
+
+def given_policy(
+    name: str, *statements: Statement, unread: Sequence[str] = ()
+) -> Policy:
+    """A policy that the question states: of a session, or of an endpoint."""
+    gone = tuple(UnreadStatement(sid, "not read") for sid in unread)
+    return Policy(PolicyId(name), name, tuple(statements), gone, SEEN)
+
+
 class Builder:
     """Collects facts."""
 
@@ -105,18 +129,24 @@ class Builder:
         self.policies: list[Policy] = []
         self.attachments: list[Attachment] = []
         self.accounts: dict[str, Account] = {}
+        self.resources: dict[str, Resource] = {}
+        self.public_access: list[PublicAccessBlock] = []
 
     def identity(self, arn: str, tags: Iterable[tuple[str, str]] = ()) -> str:
         account = arn.split(":")[4]
         kind = "aws-role" if ":role/" in arn else "aws-user"
         name = arn.rpartition("/")[2]
+        if ":role/aws-service-role/" in arn:
+            kind = "aws-service-role"
+        if arn.endswith(":root"):
+            kind, name = "aws-root", "root"
         self.identities.append(
             Identity(
                 id=IdentityId(arn),
                 kind=kind,
                 name=name,
                 account=account,
-                unique_id=("AROA" if kind == "aws-role" else "AIDA") + name.upper(),
+                unique_id=_unique(kind, name, account),
                 tags=tuple(sorted(tags)),
                 created_at=0,
                 last_used_at=0,
@@ -126,8 +156,43 @@ class Builder:
         self.accounts.setdefault(account, Account(account, "", "", (), False, SEEN))
         return arn
 
-    def organization(self, account: str, organization: str) -> None:
-        self.accounts[account] = Account(account, "", organization, (), False, SEEN)
+    def organization(
+        self,
+        account: str,
+        organization: str,
+        parents: Sequence[str] = (),
+        *,
+        management: bool = False,
+    ) -> None:
+        self.accounts[account] = Account(
+            account, "", organization, tuple(parents), management, SEEN
+        )
+
+    def resource(
+        self,
+        arn: str,
+        kind: str,
+        account: str = "",
+        *,
+        tags: Iterable[tuple[str, str]] = (),
+        behind: str = "",
+        runs_as: str = "",
+        network: str = "",
+    ) -> str:
+        self.resources[arn] = Resource(
+            ResourceId(arn),
+            kind,
+            account,
+            tuple(sorted(tags)),
+            SEEN,
+            behind=ResourceId(behind),
+            runs_as=IdentityId(runs_as),
+            network=network,
+        )
+        return arn
+
+    def block(self, target: str, *, restrict: bool = True) -> None:
+        self.public_access.append(PublicAccessBlock(target, restrict, restrict, SEEN))
 
     def policy(
         self,
@@ -139,8 +204,7 @@ class Builder:
         unread: Sequence[str] = (),
         collected: bool = True,
     ) -> str:
-        suffix = {"identity": "inline/p", "trust": "trust", "boundary": "boundary"}
-        name = policy or f"{arn}#{suffix[layer]}"
+        name = policy or f"{arn}#{_SUFFIX.get(layer, layer)}"
         if collected and not any(p.id == name for p in self.policies):
             gone = tuple(UnreadStatement(sid, "not read") for sid in unread)
             self.policies.append(
@@ -157,6 +221,8 @@ class Builder:
             accounts=tuple(self.accounts[key] for key in sorted(self.accounts)),
             policies=tuple(self.policies),
             attachments=tuple(self.attachments),
+            resources=tuple(self.resources.values()),
+            public_access=tuple(self.public_access),
         )
 
     def inventory(self) -> Inventory:

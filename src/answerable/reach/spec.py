@@ -23,6 +23,7 @@ from answerable.reach.spec_facts import (
     account_of,
     has_policy,
     holder_of,
+    is_role,
     is_root,
     is_service_linked,
     owner_of,
@@ -132,6 +133,8 @@ def allowed_as(
         return allowed(world, Who(caller), action, resource, now)
     if _is_iam(action) or not possible(world.catalogue, action, resource):
         return False
+    if action.lower() in FREE_ACTIONS:
+        return not isinstance(caller, Anonymous)
     return _through(world, Request(caller, (), action, resource), now)
 
 
@@ -225,12 +228,13 @@ def _granted(world: World, asked: Request, mine: Identity, call: Call) -> bool:
             and _limits_allow(world, mine, call)
             and any(says(how) for how in HOWS)
         )
-    if says("escaping"):
+    itself = says("escaping")
+    if itself and not (world.session and not is_role(mine)):
         return True  # no implicit deny of the caller's own policies counts
     if not _limits_allow(world, mine, call):
         return False
-    if says("direct"):
-        return True
+    if itself or says("direct"):
+        return True  # a user under a session policy is a federated user, and bounded
     left_to_it = says("account") if own.required else True
     return left_to_it and _identity_allows(world, asked, mine, call)
 

@@ -133,7 +133,8 @@ def _of_resource(world: World, resource: str) -> Keys:
     thing = world.resources.get(resource)
     if thing:
         keys |= {f"aws:resourcetag/{k.lower()}": (v,) for k, v in thing.tags}
-        if world.tags_collected:
+        asked = thing.tags or thing.seen.source.startswith("aws-resources:")
+        if world.tags_collected and asked:
             keys["aws:resourcetag/*"] = ()
     owner = owner_of(world, resource)
     if owner:
