@@ -17,12 +17,20 @@ from answerable.model.credential import Credential, CredentialLink
 from answerable.model.identity import Account, Identity
 from answerable.model.person import OwnerEvidence, Person
 from answerable.model.policy import Attachment, Layer, Policy
-from answerable.model.resource import Resource
+from answerable.model.resource import PublicAccessBlock, Resource
 from answerable.model.sighting import Facts, Sync
 from answerable.model.tool import Tool
 
 Fact = TypeVar("Fact", Account, Agent, Identity, Person, Policy, Resource)
-Part = TypeVar("Part", Attachment, Credential, CredentialLink, OwnerEvidence, Tool)
+Part = TypeVar(
+    "Part",
+    Attachment,
+    Credential,
+    CredentialLink,
+    OwnerEvidence,
+    PublicAccessBlock,
+    Tool,
+)
 
 _WORDS: Mapping[Layer, str] = {
     Layer.IDENTITY: "identity-policies",
@@ -140,13 +148,13 @@ def merge(syncs: Sequence[Sync]) -> Facts:
         attachments=parts(
             lambda f: f.attachments,
             lambda a: (a.policy, a.target, a.layer, a.via),
-            lambda a: (a.target, _WORDS[a.layer]),
+            lambda a: (a.target, _word(a)),
         ),
         resources=whole(lambda f: f.resources),
         public_access=parts(
             lambda f: f.public_access,
             lambda b: b.target,
-            lambda b: (b.target, ""),
+            lambda b: (b.target, "public-access-block"),
         ),
         evidence=parts(
             lambda f: f.evidence,
@@ -154,6 +162,12 @@ def merge(syncs: Sequence[Sync]) -> Facts:
             lambda e: (e.subject if e.standing else "", ""),
         ),
     )
+
+
+def _word(attachment: Attachment) -> str:
+    """Name the kind of policy: grants of a key are asked for apart from its policy."""
+    grants = attachment.policy.endswith("#grants")
+    return "kms-grants" if grants else _WORDS[attachment.layer]
 
 
 def _spelled(facts: Facts, spell: Spellings) -> Facts:
@@ -173,6 +187,10 @@ def _spelled(facts: Facts, spell: Spellings) -> Facts:
             if a.runs_as
             else a
             for a in facts.agents
+        ),
+        resources=tuple(
+            r if spell(r.runs_as) == r.runs_as else replace(r, runs_as=spell(r.runs_as))
+            for r in facts.resources
         ),
         attachments=tuple(
             a

@@ -8,6 +8,7 @@ PUBLIC_ACCESS = "public-access-block"
 TAGS = "resource-tags"
 ACCESS_POINTS = "s3-access-points"
 GRANTS = "kms-grants"
+RUNNING = "running-code"
 
 WHO_AM_I = "sts:GetCallerIdentity"  # every caller may ask
 
@@ -53,7 +54,7 @@ SPEC = ConnectorSpec(
         *PERMISSIONS,
     ),
     permissions=PERMISSIONS,
-    collects=(POLICIES, PUBLIC_ACCESS, TAGS, ACCESS_POINTS, GRANTS),
+    collects=(POLICIES, PUBLIC_ACCESS, TAGS, ACCESS_POINTS, GRANTS, RUNNING),
 )
 
 

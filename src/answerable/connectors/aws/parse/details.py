@@ -64,6 +64,12 @@ class Version(msgspec.Struct, rename="pascal", frozen=True):
     document: msgspec.Raw = NOTHING
 
 
+class Profile(msgspec.Struct, rename="pascal", frozen=True):
+    """An instance profile that hands out a role."""
+
+    arn: str
+
+
 class User(msgspec.Struct, rename="pascal", frozen=True):
     """A user with everything attached to it."""
 
@@ -100,6 +106,7 @@ class Role(msgspec.Struct, rename="pascal", frozen=True):
     attached_managed_policies: list[Attached] = []
     permissions_boundary: Boundary | None = None
     role_last_used: LastUsed | None = None
+    instance_profile_list: list[Profile] = []
     tags: list[Tag] = []
 
 

@@ -20,7 +20,7 @@ from answerable.connectors.aws.parse.details import (
     User,
 )
 from answerable.connectors.aws.parse.owners import owners
-from answerable.connectors.aws.parse.resources import resources
+from answerable.connectors.aws.parse.resources import instance_profiles, resources
 from answerable.connectors.formats.aws_answers import UNREADABLE, stamp_ns
 from answerable.connectors.formats.iam_policy import parse_policy, unread_policy
 from answerable.model.agent import Agent
@@ -285,6 +285,8 @@ def _role(build: _Building, at: At[Role]) -> None:
         _attach(build, role.arn, at.place, (trust.id,), Layer.TRUST)
         found = list(agents(identity, trust))
     _first(build.agents, found)
+    profiles = [profile.arn for profile in role.instance_profile_list]
+    _first(build.resources, instance_profiles(profiles, identity))
     _owned(build, identity, *(agent.id for agent in found))
 
 

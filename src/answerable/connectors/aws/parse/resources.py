@@ -1,9 +1,11 @@
-"""Resources that policies name in full, without a wildcard."""
+"""Resources that an account's details name: in a policy in full, or with a role."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from answerable.connectors.formats.aws_resource import resource_kind
 from answerable.model.errors import IdError
+from answerable.model.identity import Identity
 from answerable.model.ids import Arn, ResourceId
 from answerable.model.policy import Policy
 from answerable.model.resource import Resource
@@ -21,6 +23,19 @@ def resources(policy: Policy) -> Iterator[Resource]:
             found = _resource(pattern, policy.seen)
             if found:
                 yield found
+
+
+def instance_profiles(arns: Iterable[str], role: Identity) -> Iterator[Resource]:
+    """Yield each instance profile that hands out a role."""
+    for text in arns:
+        try:
+            arn = Arn.parse(text)
+        except IdError:
+            continue
+        if arn.service == "iam" and text.isprintable():
+            kind = resource_kind(arn)
+            found = Resource(ResourceId(text), kind, arn.account, (), role.seen)
+            yield replace(found, runs_as=role.id)
 
 
 def _resource(pattern: str, seen: Seen) -> Resource | None:

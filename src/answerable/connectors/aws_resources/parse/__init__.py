@@ -10,7 +10,6 @@ from answerable.connectors.aws_resources.parse.answers import (
     ACCESS_POINT,
     ACCOUNT_BLOCK,
     BUCKET_BLOCK,
-    BUCKET_TAGS,
     FIELDS,
     GRANTS,
     POLICIES,
@@ -40,10 +39,13 @@ _ELSEWHERE = ("UserDetailList", "RoleDetailList", "AccessKeyMetadata", "Organiza
 _WORDS = (
     (spec.POLICIES, tuple(question.field for question in POLICIES)),
     (spec.PUBLIC_ACCESS, (BUCKET_BLOCK.field, ACCOUNT_BLOCK.field, ACCESS_POINT.field)),
-    (spec.TAGS, ("ResourceTagMappingList", BUCKET_TAGS.field)),
+    # Tags of buckets alone say nothing of other kinds.
+    (spec.TAGS, ("ResourceTagMappingList",)),
     (spec.ACCESS_POINTS, ("AccessPointList", ACCESS_POINT.field)),
     (spec.GRANTS, (GRANTS.field,)),
 )
+_RUNNING = {"Functions", "Reservations"}
+_LISTED = {"ResourceTagMappingList", "AccessPointList", *_RUNNING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,9 @@ def _owners(estate: Estate, place: str) -> None:
 
 def _collected(estate: Estate, found: Sequence[Answer]) -> tuple[str, ...]:
     """Name what was answered; a question that was only refused is not."""
-    lists = ("ResourceTagMappingList", "AccessPointList")
-    present = {n for answer in found for n in lists if n in answer.fields}
+    present = {name for answer in found for name in _LISTED if name in answer.fields}
     there = estate.seen | present
-    return tuple(word for word, fields in _WORDS if there & set(fields))
+    words = [word for word, fields in _WORDS if there & set(fields)]
+    if there >= _RUNNING:
+        words.append(spec.RUNNING)
+    return tuple(words)
