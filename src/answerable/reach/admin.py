@@ -17,6 +17,10 @@ def is_admin(principal: Principal) -> bool:
     """Tell whether a principal may do `*` on `*` without any condition."""
     if principal.gaps:
         return False  # something unread could deny
+    if principal.session and not principal.session.is_open:
+        return False
+    if not all(level.is_open for level in principal.levels):
+        return False
     grants = [*principal.grants, *(principal.boundary or ())]
     if any(grant.clause.effect is Effect.DENY for grant in grants):
         return False

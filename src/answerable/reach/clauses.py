@@ -15,6 +15,7 @@ from answerable.reach.conditions import evaluate
 from answerable.reach.context import Known, has_variable, resolve
 from answerable.reach.formula import FALSE, TRUE, Formula, atom, both, either, negation
 from answerable.reach.globs import inward, matches
+from answerable.reach.naming import NOBODY, Naming, read_naming
 from answerable.reach.resources import (
     EVERYTHING,
     Parts,
@@ -41,6 +42,8 @@ class Clause:
         principals: As written.
         not_principals: As written.
         static: True when neither condition nor variable leaves anything open.
+        wide: True when it is static and takes every resource.
+        naming: Whom it names, or excepts.
     """
 
     number: int
@@ -54,6 +57,8 @@ class Clause:
     not_principals: _Principals
     static: bool = False
     parts: tuple[Parts, ...] = ()
+    wide: bool = False
+    naming: Naming = NOBODY
     _by_action: dict[str, bool] = field(default_factory=dict)
 
     def takes_action(self, action: str) -> bool:
@@ -83,12 +88,14 @@ class Gap:
         layer: Where it would stand.
         policy: Its policy.
         sid: Its statement, empty for a whole policy.
+        denies: False where it could only allow.
     """
 
     key: str
     layer: Layer
     policy: PolicyId
     sid: str
+    denies: bool = True
 
     @property
     def name(self) -> str:
@@ -96,7 +103,9 @@ class Gap:
         return f"{self.policy}#{self.sid}" if self.sid else self.policy
 
     def may(self, effect: str) -> Formula:
-        """Return the open condition that it allows, or that it denies."""
+        """Return the open condition that it `Allows`, or that it `Denies`."""
+        if effect == "Denies" and not self.denies:
+            return FALSE
         return atom(self.key, effect, (self.name,))
 
 
@@ -117,7 +126,10 @@ Compare = Callable[[Parts, Parts], bool]
 def takes_resource(
     clause: Clause, resource: Parts, known: Known, compare: Compare = matches_parts
 ) -> Formula:
-    """Match a resource against Resource or NotResource; a trust policy has neither."""
+    """Match a resource against Resource or NotResource.
+
+    The policies of roles and of repositories have neither: they speak of their own.
+    """
     if clause.not_resources:
         return negation(_any(clause, clause.not_resources, resource, known, compare))
     if clause.resources:
@@ -223,6 +235,7 @@ class Interner:
             self.written.setdefault(inward(action.lower()), action)
         fixed = not any(has_variable(p) for p in patterns)
         parts = tuple(pattern_parts(inward(p)) for p in patterns) if fixed else ()
+        static = fixed and not conditions
         return Clause(
             number=len(self.clauses),
             effect=statement.effect,
@@ -233,8 +246,10 @@ class Interner:
             conditions=conditions,
             principals=statement.principals,
             not_principals=statement.not_principals,
-            static=fixed and not conditions,
+            static=static,
             parts=parts,
+            wide=static and not statement.not_resources and EVERYTHING in parts,
+            naming=read_naming(statement.principals or statement.not_principals),
         )
 
     def _spelled(self, clause: ConditionClause) -> ConditionClause:
@@ -248,4 +263,7 @@ class Interner:
 def _is_whole(statement: Statement, layer: Layer) -> bool:
     if not (statement.actions or statement.not_actions):
         return False
-    return layer is Layer.TRUST or bool(statement.resources or statement.not_resources)
+    return layer in _OF_ITS_OWN or bool(statement.resources or statement.not_resources)
+
+
+_OF_ITS_OWN = (Layer.TRUST, Layer.RESOURCE, Layer.ENDPOINT)

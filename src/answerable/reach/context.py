@@ -46,6 +46,26 @@ class Known:
 NOTHING = Known({})
 
 
+def lasting(given: Known) -> Known:
+    """Keep what holds for every call of a chain: network, session, token claims.
+
+    What describes the principal, the resource or one operation's arguments belongs to
+    the call that was asked about.
+    """
+    kept = {key: value for key, value in given.values.items() if _lasts(key)}
+    return Known(kept) if kept else NOTHING
+
+
+_OF_ONE_CALL = ("aws:principal", "aws:resource", "aws:requesttag", "aws:tagkeys")
+
+
+def _lasts(key: str) -> bool:
+    service, _, _ = key.partition(":")
+    if key.startswith(_OF_ONE_CALL) or key in ("aws:username", "aws:userid"):
+        return False
+    return service in ("aws", "sts") or "." in service
+
+
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """A text with its policy variables resolved as far as they are known.

@@ -9,8 +9,8 @@ from answerable.model.ids import IdentityId
 from answerable.reach.clauses import UNCOLLECTED, UNREAD, Gap
 from answerable.reach.estate import Estate
 from answerable.reach.formula import Verdict, verdict
+from answerable.reach.naming import account_of
 from answerable.reach.questions import Reply
-from answerable.reach.trust import account_of
 
 # Services whose resources take a policy of their own. Source: AWS IAM User Guide, "AWS
 # services that work with IAM", column "Resource-based policies".

@@ -7,22 +7,35 @@ from dataclasses import dataclass, field
 from answerable.model.catalogue import Catalogue
 from answerable.model.identity import Account, Identity
 from answerable.model.ids import IdentityId, PolicyId, ResourceId
-from answerable.model.policy import Attachment, Effect, Layer, Policy
-from answerable.model.resource import Resource
+from answerable.model.policy import Effect, Layer, Policy
+from answerable.model.resource import PublicAccessBlock, Resource
 from answerable.model.sighting import Facts
-from answerable.reach.clauses import UNCOLLECTED, Clause, Gap, Grant, Interner
-from answerable.reach.context import NOTHING, Known
-from answerable.reach.evaluate import Request, request
+from answerable.reach.attached import Builder, Held
+from answerable.reach.clauses import UNCOLLECTED, Clause, Gap, Grant
+from answerable.reach.context import NOTHING, Known, lasting
+from answerable.reach.control import (
+    Fence,
+    Limit,
+    fence_of,
+    is_service_linked,
+    levels_of,
+)
+from answerable.reach.evaluate import Request
 from answerable.reach.matrix import possible
+from answerable.reach.naming import account_of
+from answerable.reach.places import Land, Place, holder_of, owner_of, place_of
 from answerable.reach.principals import (
     EVERYTHING_CLAUSE,
     Principal,
     is_role,
     is_root,
     known_of,
-    tag_values,
 )
-from answerable.reach.trust import Trust, account_of
+from answerable.reach.services import binds_rcps
+from answerable.reach.sides import ResourcePolicy, make_policy
+from answerable.reach.trust import Trust
+
+_MOST_PLACES = 1 << 17
 
 
 @dataclass(eq=False, slots=True)
@@ -42,6 +55,15 @@ class Estate:
         written: Action patterns as written, by inner form.
         by_service: Roles that name a service in their trust.
         by_named: Roles by ARN, account or `*` in their trust.
+        controls: SCP levels over each account that has any; empty for the management
+            account.
+        fences: RCPs over each account that has any.
+        holders: Policies of resources' own, by ARN; the trusts of roles stand beside.
+        doors: Access points.
+        public_access: Public-access blocks by bucket, access point or account.
+        session: The policy that limits the subject's own session, if one is stated.
+        endpoint: The policy of the VPC endpoint the call goes through, likewise.
+        collected: Words for the kinds that were collected.
     """
 
     catalogue: Catalogue
@@ -56,136 +78,86 @@ class Estate:
     written: Mapping[str, str] = field(default_factory=dict)
     by_service: Mapping[str, tuple[IdentityId, ...]] = field(default_factory=dict)
     by_named: Mapping[str, tuple[IdentityId, ...]] = field(default_factory=dict)
+    controls: Mapping[str, tuple[Limit, ...]] = field(default_factory=dict)
+    fences: Mapping[str, Fence] = field(default_factory=dict)
+    holders: Mapping[str, ResourcePolicy] = field(default_factory=dict)
+    doors: Mapping[ResourceId, Resource] = field(default_factory=dict)
+    public_access: Mapping[str, PublicAccessBlock] = field(default_factory=dict)
+    session: Limit | None = None
+    endpoint: Limit | None = None
+    collected: frozenset[str] = frozenset()
+    _places: dict[str, Place] = field(default_factory=dict)
+    _lasting: Known | None = None
+    _denying: dict[str, tuple[ResourcePolicy, ...]] | None = None
 
     def call(self, action: str, resource: str, given: Known | None = None) -> Request:
         """Make a request with what is known of its resource."""
         stated = self.given if given is None else given
-        known = stated.over(self._resource_facts(resource))
-        return request(action, resource, known, wild=self._is_wild(action, resource))
+        return self._request(action, resource, stated, self.endpoint)
 
     def hop(self, action: str, resource: str, known: Known = NOTHING) -> Request:
-        """Make the request of a hop: of the question's keys only those that last."""
-        return self.call(action, resource, known.over(lasting(self.given)))
+        """Make the request of a hop: of the question's keys only those that last.
+
+        A stated endpoint policy limits the call that was asked about, not the hops.
+        """
+        if self._lasting is None:
+            self._lasting = lasting(self.given)
+        return self._request(action, resource, known.over(self._lasting), None)
 
     def possible(self, action: str, resource: str) -> bool:
         """Tell whether an action can act on a resource at all."""
         return possible(self.catalogue, action, resource)
+
+    def place(self, resource: str, *, wild: bool = False) -> Place:
+        """Find out about a resource."""
+        if wild:
+            return place_of(self._land(), resource, wild=True)
+        found = self._places.get(resource)
+        if found is None:
+            if len(self._places) >= _MOST_PLACES:
+                self._places.clear()
+            found = place_of(self._land(), resource, wild=False)
+            self._places[resource] = found
+        return found
+
+    def denying(self, action: str) -> tuple[ResourcePolicy, ...]:
+        """List the resources' own policies that may deny an action in lower case."""
+        if self._denying is None:
+            held: dict[str, list[ResourcePolicy]] = defaultdict(list)
+            for own in self.holders.values():
+                if own.may_deny:
+                    held[own.service].append(own)
+            self._denying = {service: tuple(own) for service, own in held.items()}
+        return self._denying.get(action.partition(":")[0], ())
+
+    def _land(self) -> Land:
+        return Land(self.principals, self.accounts, self.resources, self.tags_collected)
+
+    def _request(
+        self, action: str, resource: str, stated: Known, endpoint: Limit | None
+    ) -> Request:
+        wild = self._is_wild(action, resource)
+        place = self.place(resource, wild=wild)
+        folded = action.lower()
+        fences: tuple[Fence, ...] = ()
+        if self.fences and binds_rcps(folded):
+            fences = self._fences(place.owner, wild=wild)
+        known = stated.over(place.known)
+        return Request(
+            folded, resource, place.parts, known, wild, place.owner, fences, endpoint
+        )
+
+    def _fences(self, owner: str, *, wild: bool) -> tuple[Fence, ...]:
+        if owner or not wild:
+            fence = self.fences.get(owner)
+            return (fence,) if fence else ()
+        return tuple(self.fences.values())
 
     def _is_wild(self, action: str, resource: str) -> bool:
         if resource == "*":
             entry = self.catalogue.action(action)
             return entry is not None and not entry.wildcard_only
         return "*" in resource or "?" in resource
-
-    def _resource_facts(self, resource: str) -> Known:
-        values: dict[str, tuple[str, ...]] = {}
-        complete: tuple[str, ...] = ()
-        parts = resource.split(":", 5)
-        account = parts[4] if len(parts) == 6 else ""
-        known = self.resources.get(ResourceId(resource))
-        if known:
-            account = account or known.account
-            values.update(tag_values("aws:resourcetag/", known.tags))
-            complete = ("aws:resourcetag/",) if self.tags_collected else ()
-        principal = self.principals.get(IdentityId(resource))
-        if principal:
-            tags = principal.identity.tags
-            values.update(tag_values("aws:resourcetag/", tags))
-            values.update(tag_values("iam:resourcetag/", tags))
-            if principal.collected:
-                complete = ("aws:resourcetag/", "iam:resourcetag/")
-        if account:
-            values["aws:resourceaccount"] = (account,)
-            owner = self.accounts.get(account)
-            if owner and owner.organization:
-                values["aws:resourceorgid"] = (owner.organization,)
-        return Known(values, complete) if values or complete else NOTHING
-
-
-def lasting(given: Known) -> Known:
-    """Keep what holds for every call of a chain: network, session, token claims.
-
-    What describes the principal, the resource or one operation's arguments belongs to
-    the call that was asked about.
-    """
-    kept = {key: value for key, value in given.values.items() if _lasts(key)}
-    return Known(kept) if kept else NOTHING
-
-
-_OF_ONE_CALL = ("aws:principal", "aws:resource", "aws:requesttag", "aws:tagkeys")
-
-
-def _lasts(key: str) -> bool:
-    service, _, _ = key.partition(":")
-    if key.startswith(_OF_ONE_CALL) or key in ("aws:username", "aws:userid"):
-        return False
-    return service in ("aws", "sts") or "." in service
-
-
-@dataclass(slots=True)
-class _Attached:
-    grants: list[Grant] = field(default_factory=list)
-    gaps: list[Gap] = field(default_factory=list)
-    boundary: list[Grant] | None = None
-    boundary_id: str = ""
-    groups: list[str] = field(default_factory=list)
-    policies: list[PolicyId] = field(default_factory=list)
-    trust: list[Grant] = field(default_factory=list)
-    trust_gaps: list[Gap] = field(default_factory=list)
-    trust_collected: bool = False
-    seen: bool = False
-
-
-class _Builder:
-    def __init__(self, facts: Facts) -> None:
-        self.interner = Interner()
-        self.policies = {policy.id: policy for policy in facts.policies}
-        self.attached: dict[str, _Attached] = defaultdict(_Attached)
-        self.groups: dict[str, list[Grant]] = defaultdict(list)
-        self._compiled: dict[tuple[PolicyId, Layer], tuple[list[Grant], list[Gap]]] = {}
-
-    def add(self, attachment: Attachment) -> None:
-        grants, gaps = self._compile(attachment.policy, attachment.layer)
-        held = self.attached[attachment.target]
-        held.seen = True
-        match attachment.layer:
-            case Layer.IDENTITY:
-                held.grants += grants
-                held.gaps += gaps
-                if _editable(attachment.policy):
-                    held.policies.append(attachment.policy)
-                self._add_group(attachment, grants)
-            case Layer.BOUNDARY:
-                held.boundary = [*(held.boundary or []), *grants]
-                held.boundary_id = attachment.policy
-                held.gaps += gaps
-            case Layer.TRUST:
-                held.trust += grants
-                held.trust_gaps += gaps
-                held.trust_collected = attachment.policy in self.policies
-            case _:
-                pass  # SCPs, RCPs, resource, session and endpoint policies: not yet
-
-    def _add_group(self, attachment: Attachment, grants: list[Grant]) -> None:
-        group = attachment.via
-        if group:
-            self.attached[attachment.target].groups.append(group)
-        elif ":group/" in attachment.target:
-            group = attachment.target
-        if group:
-            known = {(g.policy, g.sid) for g in self.groups[group]}
-            self.groups[group] += [g for g in grants if (g.policy, g.sid) not in known]
-
-    def _compile(self, policy: PolicyId, layer: Layer) -> tuple[list[Grant], list[Gap]]:
-        found = self._compiled.get((policy, layer))
-        if found is None:
-            document: Policy | None = self.policies.get(policy)
-            if document:
-                found = self.interner.compile(document, layer)
-            else:
-                found = [], [Gap(UNCOLLECTED, layer, policy, "")]
-            self._compiled[policy, layer] = found
-        return found
 
 
 def compile_estate(
@@ -194,6 +166,9 @@ def compile_estate(
     *,
     given: Known = NOTHING,
     tags_collected: bool = False,
+    session: Policy | None = None,
+    endpoint: Policy | None = None,
+    collected: frozenset[str] = frozenset(),
 ) -> Estate:
     """Compile facts.
 
@@ -202,8 +177,11 @@ def compile_estate(
         catalogue: The services the question needs.
         given: Condition keys the question states.
         tags_collected: Whether resource tags were read.
+        session: The policy that limits the subject's own session.
+        endpoint: The policy of the VPC endpoint the call goes through.
+        collected: Words for the kinds that were collected.
     """
-    builder = _Builder(facts)
+    builder = Builder(facts)
     for attachment in sorted(
         set(facts.attachments), key=lambda a: (a.target, a.layer, a.policy, a.via)
     ):
@@ -212,11 +190,17 @@ def compile_estate(
     identities = sorted(
         (i for i in facts.identities if _is_aws(i)), key=lambda one: one.id
     )
-    trusts = {i.id: _trust(i, builder.attached[i.id]) for i in identities if is_role(i)}
+    resources = {resource.id: resource for resource in facts.resources}
+    holders = _holders(builder, resources)
+    paths = _paths(accounts, identities, holders)
+    controls, fences = _controls(builder, paths), _fences(builder, paths)
+    trusts = {i.id: _trust(i, builder, fences) for i in identities if is_role(i)}
     principals = {
-        i.id: _principal(i, builder.attached[i.id], accounts, trusts.get(i.id))
+        i.id: _principal(i, builder, accounts, controls, trusts.get(i.id))
         for i in identities
     }
+    of_session = _stated(builder, session, Layer.SESSION)
+    of_endpoint = _stated(builder, endpoint, Layer.ENDPOINT)
     return Estate(
         catalogue=catalogue,
         clauses=tuple(builder.interner.clauses),
@@ -224,55 +208,136 @@ def compile_estate(
         trusts=trusts,
         groups={name: tuple(grants) for name, grants in sorted(builder.groups.items())},
         accounts=accounts,
-        resources={resource.id: resource for resource in facts.resources},
+        resources=resources,
         tags_collected=tags_collected,
         given=given,
         written=builder.interner.written,
         by_service=_index(_services(trusts.values())),
         by_named=_index(_named(trusts.values())),
-    )
-
-
-def _principal(
-    identity: Identity,
-    held: _Attached,
-    accounts: Mapping[str, Account],
-    trust: Trust | None,
-) -> Principal:
-    grants = list(held.grants)
-    if is_root(identity):
-        policy = PolicyId(f"{identity.id}#root")
-        grants.append(Grant(EVERYTHING_CLAUSE, Layer.IDENTITY, policy, "root"))
-    collected = is_root(identity) or bool(identity.unique_id) or held.seen
-    if not collected:
-        policy = PolicyId(f"{identity.id}#policies")
-        held.gaps.append(Gap(UNCOLLECTED, Layer.IDENTITY, policy, ""))
-    fixed = collected and (trust is None or not trust.tags_sessions)
-    return Principal(
-        identity=identity,
-        grants=tuple(grants),
-        boundary=None if held.boundary is None else tuple(held.boundary),
-        boundary_id=held.boundary_id,
-        gaps=tuple(held.gaps),
-        known=known_of(identity, accounts, tags_fixed=fixed),
-        groups=tuple(dict.fromkeys(held.groups)),
-        policies=tuple(dict.fromkeys(held.policies)),
+        controls=controls,
+        fences=fences,
+        holders=holders,
+        doors={i: r for i, r in resources.items() if r.kind == "s3:accesspoint"},
+        public_access={block.target: block for block in facts.public_access},
+        session=of_session,
+        endpoint=of_endpoint,
         collected=collected,
     )
 
 
-def _trust(identity: Identity, held: _Attached) -> Trust:
+def _stated(builder: Builder, policy: Policy | None, layer: Layer) -> Limit | None:
+    if policy is None:
+        return None
+    grants, gaps = builder.stated(policy, layer)
+    return Limit(layer, policy.id, tuple(grants), tuple(gaps))
+
+
+def _holders(
+    builder: Builder, resources: Mapping[ResourceId, Resource]
+) -> dict[str, ResourcePolicy]:
+    return {
+        target: make_policy(
+            target,
+            owner_of(resources, target, holder_of(target)),
+            held.grants,
+            held.gaps,
+        )
+        for target, held in sorted(builder.targets(Layer.RESOURCE))
+    }
+
+
+def _paths(
+    accounts: Mapping[str, Account],
+    identities: Iterable[Identity],
+    holders: Mapping[str, ResourcePolicy],
+) -> dict[str, tuple[str, ...]]:
+    """List what stands over each account, root first; nothing over the management's."""
+    numbers = {account.id for account in accounts.values()}
+    numbers |= {i.account for i in identities} | {h.account for h in holders.values()}
+    found = {}
+    for number in sorted(numbers - {""}):
+        account = accounts.get(number)
+        if account is None or not account.management:
+            # "SCPs don't affect users or roles in the management account", and "RCPs
+            # don't affect resources in the management account".
+            found[number] = (*(account.parents if account else ()), number)
+    return found
+
+
+def _controls(
+    builder: Builder, paths: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[Limit, ...]]:
+    known: dict[str, Limit] = {}
+    found = {
+        number: levels_of(path, builder.at, known) for number, path in paths.items()
+    }
+    return {number: levels for number, levels in found.items() if levels}
+
+
+def _fences(builder: Builder, paths: Mapping[str, tuple[str, ...]]) -> dict[str, Fence]:
+    found = {
+        number: fence_of(number, path, builder.at) for number, path in paths.items()
+    }
+    return {number: fence for number, fence in found.items() if fence}
+
+
+def _principal(
+    identity: Identity,
+    builder: Builder,
+    accounts: Mapping[str, Account],
+    controls: Mapping[str, tuple[Limit, ...]],
+    trust: Trust | None,
+) -> Principal:
+    held = builder.at(identity.id, Layer.IDENTITY) or Held()
+    boundary = builder.at(identity.id, Layer.BOUNDARY)
+    grants, gaps = list(held.grants), list(held.gaps)
+    if boundary:
+        gaps += boundary.gaps
+    if is_root(identity):
+        policy = PolicyId(f"{identity.id}#root")
+        grants.append(Grant(EVERYTHING_CLAUSE, Layer.IDENTITY, policy, "root"))
+    seen = bool(held.policies or boundary or (trust and trust.seen))
+    collected = is_root(identity) or bool(identity.unique_id) or seen
+    if not collected:
+        policy = PolicyId(f"{identity.id}#policies")
+        gaps.append(Gap(UNCOLLECTED, Layer.IDENTITY, policy, ""))
+    linked = is_service_linked(identity)
+    levels = () if linked else controls.get(identity.account, ())
+    for level in levels:
+        gaps += level.gaps
+    fixed = collected and (trust is None or not trust.tags_sessions)
+    return Principal(
+        identity=identity,
+        grants=tuple(grants),
+        boundary=tuple(boundary.grants) if boundary else None,
+        boundary_id=boundary.policies[-1] if boundary else "",
+        gaps=tuple(gaps),
+        known=known_of(identity, accounts, tags_fixed=fixed),
+        groups=tuple(dict.fromkeys(builder.member_of.get(identity.id, ()))),
+        policies=tuple(dict.fromkeys(p for p in held.policies if _editable(p))),
+        collected=collected,
+        levels=levels,
+        linked=linked,
+    )
+
+
+def _trust(identity: Identity, builder: Builder, fences: Mapping[str, Fence]) -> Trust:
+    found = builder.at(identity.id, Layer.TRUST)
+    held = found or Held()
+    linked = is_service_linked(identity)
     return Trust(
         role=identity.id,
         account=identity.account,
-        grants=tuple(held.trust),
-        gaps=tuple(held.trust_gaps),
-        collected=held.trust_collected,
-        plain=held.trust_collected
-        and not held.trust_gaps
+        grants=tuple(held.grants),
+        gaps=tuple(held.gaps),
+        collected=held.collected,
+        plain=held.collected
+        and not held.gaps
         and all(
-            g.clause.static and g.clause.effect is Effect.ALLOW for g in held.trust
+            g.clause.static and g.clause.effect is Effect.ALLOW for g in held.grants
         ),
+        fence=None if linked else fences.get(identity.account),
+        seen=found is not None,
     )
 
 

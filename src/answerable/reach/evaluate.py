@@ -1,26 +1,28 @@
 """One request of one principal, in three values.
 
 Source: AWS IAM User Guide, "Policy evaluation logic". Order: explicit denies of every
-layer, then what the identity's policies allow, limited by its boundary; a role's trust
-policy joins as the resource's side.
+layer; then what the identity's policies or the resource's own allow; limited by
+boundary and session policy, by every SCP level and by the endpoint's policy.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from answerable.model.policy import Effect, Layer
+from answerable.model.policy import Layer
+from answerable.reach.callers import names
 from answerable.reach.clauses import (
     Gap,
     Grant,
     applies,
     applies_to_all,
     applies_to_some,
-    takes_all,
 )
 from answerable.reach.context import NOTHING, Known
+from answerable.reach.control import Fence, Limit, is_everything
 from answerable.reach.formula import FALSE, TRUE, Formula, atom, both, either, negation
 from answerable.reach.globs import inward
-from answerable.reach.principals import Principal
+from answerable.reach.principals import Matching, Principal
 from answerable.reach.resources import Parts, pattern_parts, text_parts
 
 
@@ -34,8 +36,7 @@ class Determining:
     effect: str
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One call.
 
     Attributes:
@@ -44,6 +45,10 @@ class Request:
         parts: The resource, split.
         known: Condition keys known of the call and of its resource.
         wild: True when the resource is a pattern: the question is about all of it.
+        owner: The resource's account, empty where not known.
+        fences: RCPs that bind the call; of a pattern without an owner those of every
+            account.
+        endpoint: The policy of the VPC endpoint it goes through, if one is stated.
     """
 
     action: str
@@ -51,6 +56,9 @@ class Request:
     parts: Parts
     known: Known
     wild: bool = False
+    owner: str = ""
+    fences: tuple[Fence, ...] = ()
+    endpoint: Limit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,11 @@ class Side:
         same_account: Whether principal and resource share an account.
         determining: Its statements.
         gaps: What was not read of it.
+        denying: Those of them that deny for sure.
         policy: Its id.
+        required: Whether the identity's own policies cannot do without it.
+        layer: Where it stands.
+        also: What must hold besides.
     """
 
     escaping: Formula
@@ -91,11 +103,51 @@ class Side:
     same_account: bool
     determining: tuple[Determining, ...]
     gaps: tuple[Gap, ...] = ()
+    denying: tuple[Determining, ...] = ()
     policy: str = ""
+    required: bool = True
+    layer: Layer = Layer.TRUST
+    also: Formula = TRUE
 
 
 Applied = list[tuple[Grant, Formula]]
 DENY = "answerable:deny"
+
+
+class Barred(NamedTuple):
+    """What one limiting layer lets through.
+
+    Attributes:
+        layer: Which.
+        target: What names it in an implicit deny.
+        applied: Its allows.
+        gaps: What was not read of it.
+        formula: When it lets the request through.
+    """
+
+    layer: Layer
+    target: str
+    applied: Applied
+    gaps: tuple[Gap, ...]
+    formula: Formula
+
+
+class Weighed(NamedTuple):
+    """All that bears on one request.
+
+    Attributes:
+        formula: When it is allowed.
+        allows: Of the identity's policies.
+        bars: The layers that limit it.
+        denies: Explicit denies of every layer but the resource's own.
+        gaps: What was not read.
+    """
+
+    formula: Formula
+    allows: Applied
+    bars: list[Barred]
+    denies: Applied
+    gaps: tuple[Gap, ...]
 
 
 def request(
@@ -119,41 +171,120 @@ def surely(principal: Principal, action: str) -> Answer | None:
         never, when nothing allows it, or one denies it on everything.
     """
     found = principal.matching(action)
-    denies = found.denies + found.bound_denies
-    if any(g.clause.static and takes_all(g.clause) for g in denies):
+    denies = found.denies + found.bound_denies + found.limit_denies
+    if any(g.clause.wide for g in denies):
         return Answer(FALSE, tuple(name(g) for g in denies))
     if principal.gaps:
         return None
-    bounded = principal.boundary is not None
-    if not found.allows or (bounded and not found.bounds):
+    if not found.allows or not all(allows for allows in _limiting(principal, found)):
         return Answer(FALSE, ())
-    if denies or bounded:
+    if denies or principal.boundary is not None or found.session:
         return None
-    wide = [name(g) for g in found.allows if g.clause.static and takes_all(g.clause)]
+    if not all(any(g.clause.wide for g in allows) for _, allows in found.levels):
+        return None
+    wide = [name(g) for g in found.allows if g.clause.wide]
     return Answer(TRUE, tuple(dict.fromkeys(wide))) if wide else None
+
+
+def _limiting(principal: Principal, found: Matching) -> list[tuple[Grant, ...]]:
+    limiting = [allows for _, allows in found.levels]
+    if principal.boundary is not None:
+        limiting.append(found.bounds)
+    if found.session:
+        limiting.append(found.session[1])
+    return limiting
+
+
+def decided(principal: Principal, call: Request, side: Side | None = None) -> Formula:
+    """Say when a request is allowed, without saying by what."""
+    return weigh(principal, call, side).formula
 
 
 def decide(principal: Principal, call: Request, side: Side | None = None) -> Answer:
     """Evaluate a request, with the resource's side where it has one."""
+    weighed = weigh(principal, call, side)
+    return Answer(weighed.formula, _determining(principal, weighed, side), weighed.gaps)
+
+
+def weigh(principal: Principal, call: Request, side: Side | None) -> Weighed:
+    """Collect everything that bears on a request, and judge it."""
     known = call.known.over(principal.known)
     found = principal.matching(call.action)
     allows = applied(found.allows, call, known)
-    bounds = applied(found.bounds, call, known)
-    denies = denying(found.denies, found.bound_denies, call, known)
-    identity_gaps = principal.gaps_at(Layer.IDENTITY)
-    boundary_gaps = principal.gaps_at(Layer.BOUNDARY)
-    gaps = identity_gaps + boundary_gaps + (side.gaps if side else ())
-    allowed = either(*(f for _, f in allows), *(g.may("Allows") for g in identity_gaps))
-    limit = bounded(principal, bounds, boundary_gaps)
-    denied = either(*(f for _, f in denies), *(g.may("Denies") for g in gaps))
+    soft = _boundary_and_session(principal, found, call, known)
+    hard = [_barred(level, applied(g, call, known)) for level, g in found.levels]
+    denies = denying(found.denies + found.limit_denies, found.bound_denies, call, known)
+    gaps = principal.gaps
+    if call.fences and not principal.linked:
+        denies += fenced(call, known)
+        gaps += tuple(gap for fence in call.fences for gap in fence.gaps)
+    if call.endpoint:
+        bar, more = _endpoint(call.endpoint, principal, call, known)
+        hard.append(bar)
+        denies += more
+        gaps += call.endpoint.gaps
     if side:
-        denied = either(denied, side.denied)
-    formula = both(combined(allowed, limit, side), negation(denied))
-    return Answer(
-        formula,
-        _determining(principal, formula, allows, bounds, denies, side),
-        gaps,
-    )
+        gaps += side.gaps
+    allowed = either(*(f for _, f in allows), *_may_allow(principal))
+    limit = both(*(bar.formula for bar in soft))
+    formula = combined(allowed, limit, side)
+    if hard:
+        formula = both(formula, *(bar.formula for bar in hard))
+    if side:
+        formula = both(formula, side.also)
+    if denies or gaps or (side and side.denied != FALSE):
+        denied = either(*(f for _, f in denies), *(g.may("Denies") for g in gaps))
+        if side:
+            denied = either(denied, side.denied)
+        formula = both(formula, negation(denied))
+    return Weighed(formula, allows, soft + hard, denies, gaps)
+
+
+def _may_allow(principal: Principal) -> list[Formula]:
+    if not principal.gaps:
+        return []
+    return [gap.may("Allows") for gap in principal.gaps_at(Layer.IDENTITY)]
+
+
+def _boundary_and_session(
+    principal: Principal, found: Matching, call: Request, known: Known
+) -> list[Barred]:
+    bars = []
+    if principal.boundary is not None:
+        bounds = applied(found.bounds, call, known)
+        gaps = principal.gaps_at(Layer.BOUNDARY)
+        formula = bounded(principal, bounds, gaps)
+        target = principal.boundary_id
+        bars.append(Barred(Layer.BOUNDARY, target, bounds, gaps, formula))
+    if found.session:
+        limit, allows = found.session
+        bars.append(_barred(limit, applied(allows, call, known)))
+    return bars
+
+
+def _barred(limit: Limit, pairs: Applied) -> Barred:
+    may = (gap.may("Allows") for gap in limit.gaps)
+    formula = either(*(f for _, f in pairs), *may)
+    return Barred(limit.layer, limit.target, pairs, limit.gaps, formula)
+
+
+def _endpoint(
+    endpoint: Limit, principal: Principal, call: Request, known: Known
+) -> tuple[Barred, Applied]:
+    """Judge an endpoint's policy; its statements name whom they speak of."""
+    spoken = endpoint.speaking(call.action)
+
+    def named(pairs: Applied) -> Applied:
+        found = []
+        for grant, formula in pairs:
+            when = either(*(f for _, f in names(grant.clause, principal)))
+            held = both(formula, when)
+            if held != FALSE:
+                found.append((grant, held))
+        return found
+
+    allows = named(applied(spoken.allows, call, known))
+    return _barred(endpoint, allows), named(denying(spoken.denies, (), call, known))
 
 
 def applied(grants: Iterable[Grant], call: Request, known: Known) -> Applied:
@@ -177,10 +308,27 @@ def denying(
 def _denying_some(grant: Grant, call: Request, known: Known) -> Formula:
     """Leave open what a deny on a part of the pattern does."""
     whole = applies_to_all(grant.clause, call.parts, known)
+    return either(whole, denying_part(grant, call, known))
+
+
+def denying_part(grant: Grant, call: Request, known: Known) -> Formula:
+    """Say what a deny does that may speak of a part of the pattern."""
     part = applies_to_some(grant.clause, call.parts, known)
+    if part == FALSE:
+        return FALSE
     by = name(grant)
-    matched = atom(DENY, "Matches", (f"{by.policy}#{by.statement}",))
-    return either(whole, both(part, matched))
+    return both(part, atom(DENY, "Matches", (f"{by.policy}#{by.statement}",)))
+
+
+def fenced(call: Request, known: Known) -> Applied:
+    """Collect the denies of resource control policies."""
+    grants = tuple(
+        dict.fromkeys(g for fence in call.fences for g in fence.speaking(call.action))
+    )
+    if call.owner or not call.wild:
+        return denying(grants, (), call, known)
+    pairs = ((grant, denying_part(grant, call, known)) for grant in grants)
+    return [(grant, formula) for grant, formula in pairs if formula != FALSE]
 
 
 def bounded(principal: Principal, bounds: Applied, gaps: tuple[Gap, ...]) -> Formula:
@@ -193,43 +341,60 @@ def bounded(principal: Principal, bounds: Applied, gaps: tuple[Gap, ...]) -> For
 def combined(allowed: Formula, limit: Formula, side: Side | None) -> Formula:
     """Join the identity's side with the resource's.
 
-    In one account either side suffices; across accounts both must allow. A role's
-    trust that names the account only leaves the rest to the identity's policies.
+    In one account either side suffices, but where the resource's is required: a policy
+    that names the account only leaves the rest to the identity's policies. Across
+    accounts both must allow.
+
+    Args:
+        allowed: What the identity's policies allow.
+        limit: What boundary and session policy let through.
+        side: What the resource's own policy says.
     """
     if side is None:
         return both(allowed, limit)
-    if side.same_account:
-        named = both(either(side.direct, both(side.account, allowed)), limit)
-        return either(side.escaping, named)
-    return both(allowed, limit, either(side.escaping, side.direct, side.account))
+    if not side.same_account:
+        return both(allowed, limit, either(side.escaping, side.direct, side.account))
+    own = both(side.account, allowed) if side.required else allowed
+    named = both(either(side.direct, own), limit)
+    return either(side.escaping, named)
 
 
 def _determining(
-    principal: Principal,
-    formula: Formula,
-    allows: Applied,
-    bounds: Applied,
-    denies: Applied,
-    side: Side | None,
+    principal: Principal, weighed: Weighed, side: Side | None
 ) -> tuple[Determining, ...]:
-    own = principal.gaps_at(Layer.IDENTITY) + principal.gaps_at(Layer.BOUNDARY)
-    unread = [_gap(gap) for gap in own]
     theirs = list(side.determining) if side else []
-    denied = [name(grant) for grant, _ in denies]
-    if formula != FALSE:
-        named = [name(g) for g in _deciding(allows) + _deciding(bounds)]
+    denied = [name(grant) for grant, _ in weighed.denies]
+    if weighed.formula != FALSE:
+        named = [name(g) for g in _deciding(weighed.allows)]
+        for bar in weighed.bars:
+            named += [name(g) for g in _deciding(bar.applied) if not _tells_nothing(g)]
+        unread = [unread_name(gap) for gap in principal.gaps]
         return tuple(dict.fromkeys(named + theirs + denied + unread))
-    sure = [name(grant) for grant, f in denies if f == TRUE]
-    sure += [d for d in theirs if d.effect == Effect.DENY]
+    sure = [name(grant) for grant, f in weighed.denies if f == TRUE]
+    sure += side.denying if side else ()
     if sure:
         return tuple(dict.fromkeys(sure))
-    missing = list(denied)
-    if principal.boundary is not None and not bounds:
-        boundary = principal.boundary_id
-        missing.append(Determining("boundary", boundary, "", "implicit-deny"))
-    if side and not theirs:
-        missing.append(Determining("trust", side.policy, "", "implicit-deny"))
-    return tuple(missing) or tuple(theirs)
+    missing = denied + [
+        Determining(bar.layer.value, bar.target, "", IMPLICIT)
+        for bar in weighed.bars
+        if bar.formula == FALSE
+    ]
+    if side and _is_missed(side):
+        missing.append(Determining(side.layer.value, side.policy, "", IMPLICIT))
+    return tuple(dict.fromkeys(missing)) or tuple(theirs)
+
+
+IMPLICIT = "implicit-deny"
+
+
+def _is_missed(side: Side) -> bool:
+    """Tell whether the resource's own policy had to allow and does not."""
+    needed = side.required or not side.same_account
+    return needed and not (side.escaping or side.direct or side.account)
+
+
+def _tells_nothing(grant: Grant) -> bool:
+    return grant.layer is Layer.SCP and is_everything(grant)
 
 
 def _deciding(pairs: Applied) -> list[Grant]:
@@ -243,5 +408,6 @@ def name(grant: Grant) -> Determining:
     return Determining(grant.layer.value, grant.policy, grant.sid, effect)
 
 
-def _gap(gap: Gap) -> Determining:
+def unread_name(gap: Gap) -> Determining:
+    """Name what was not read in the document's words."""
     return Determining(gap.layer.value, gap.policy, gap.sid, gap.key.split(":")[1])

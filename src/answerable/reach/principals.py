@@ -8,16 +8,32 @@ from answerable.model.ids import IdentityId, PolicyId
 from answerable.model.policy import Effect, Layer
 from answerable.reach.clauses import Clause, Gap, Grant
 from answerable.reach.context import ABSENT, Known
+from answerable.reach.control import Limit, Spoken, is_everything
+
+Bar = tuple[Limit, tuple[Grant, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """The grants of a principal that speak of one action."""
+    """The grants of a principal that speak of one action.
+
+    Attributes:
+        allows: Of its identity policies.
+        denies: Likewise.
+        bounds: Allows of its boundary.
+        bound_denies: Denies of its boundary.
+        session: What its session policy allows; None where none is stated.
+        levels: What each SCP level allows, without those that let everything through.
+        limit_denies: Denies of session policy and SCPs.
+    """
 
     allows: tuple[Grant, ...]
     denies: tuple[Grant, ...]
     bounds: tuple[Grant, ...]
     bound_denies: tuple[Grant, ...]
+    session: Bar | None = None
+    levels: tuple[Bar, ...] = ()
+    limit_denies: tuple[Grant, ...] = ()
 
 
 @dataclass(eq=False, slots=True)
@@ -30,12 +46,16 @@ class Principal:
         boundary: Statements of its boundary; None when it has no boundary. An empty
             boundary allows nothing.
         boundary_id: The boundary's policy.
-        gaps: What could not be read at either layer.
+        gaps: What could not be read at any layer that is its own or its account's.
         known: Condition keys the snapshot knows of every request it makes.
         groups: Groups it is a member of, as far as they hold policies.
         policies: Customer-managed policies attached to it or its groups.
         extra: What it gained in a path: empty, `*` or a group.
         collected: False when it is known by name only.
+        levels: The SCP levels over its account; none bind a service-linked role or
+            the management account.
+        session: The policy of its session, None where none is stated.
+        linked: Whether it is a service-linked role: control policies pass it by.
     """
 
     identity: Identity
@@ -48,6 +68,9 @@ class Principal:
     policies: tuple[PolicyId, ...] = ()
     extra: str = ""
     collected: bool = True
+    levels: tuple[Limit, ...] = ()
+    session: Limit | None = None
+    linked: bool = False
     _by_action: dict[str, Matching] = field(default_factory=dict)
 
     @property
@@ -60,19 +83,37 @@ class Principal:
         """Tell whether it is a role (its sessions act, not itself)."""
         return is_role(self.identity)
 
+    @property
+    def is_limited(self) -> bool:
+        """Tell whether anything but its own policies may limit it."""
+        return bool(self.levels or self.session or self.boundary is not None)
+
     def matching(self, action: str) -> Matching:
         """Pick the grants that speak of an action in lower case."""
         found = self._by_action.get(action)
         if found is None:
-            mine = [g for g in self.grants if g.clause.takes_action(action)]
-            bounds = [g for g in self.boundary or () if g.clause.takes_action(action)]
-            found = self._by_action[action] = Matching(
-                tuple(g for g in mine if g.clause.effect is Effect.ALLOW),
-                tuple(g for g in mine if g.clause.effect is Effect.DENY),
-                tuple(g for g in bounds if g.clause.effect is Effect.ALLOW),
-                tuple(g for g in bounds if g.clause.effect is Effect.DENY),
-            )
+            found = self._by_action[action] = self._matching(action)
         return found
+
+    def _matching(self, action: str) -> Matching:
+        mine = [g for g in self.grants if g.clause.takes_action(action)]
+        bounds = [g for g in self.boundary or () if g.clause.takes_action(action)]
+        levels = [(level, level.speaking(action)) for level in self.levels]
+        denies = [deny for _, spoken in levels for deny in spoken.denies]
+        session: Bar | None = None
+        if self.session:
+            spoken = self.session.speaking(action)
+            session = (self.session, spoken.allows)
+            denies += spoken.denies
+        return Matching(
+            tuple(g for g in mine if g.clause.effect is Effect.ALLOW),
+            tuple(g for g in mine if g.clause.effect is Effect.DENY),
+            tuple(g for g in bounds if g.clause.effect is Effect.ALLOW),
+            tuple(g for g in bounds if g.clause.effect is Effect.DENY),
+            session,
+            tuple((level, spoken.allows) for level, spoken in levels if _binds(spoken)),
+            tuple(denies),
+        )
 
     def gaps_at(self, layer: Layer) -> tuple[Gap, ...]:
         """List what was not read at one layer."""
@@ -81,6 +122,16 @@ class Principal:
     def with_more(self, extra: str, grants: Sequence[Grant]) -> "Principal":
         """Return the same principal after it was given more policies."""
         return replace(self, grants=(*self.grants, *grants), extra=extra, _by_action={})
+
+    def under(self, session: Limit) -> "Principal":
+        """Return the same principal in a session that a policy limits."""
+        gaps = (*self.gaps, *session.gaps)
+        return replace(self, session=session, gaps=gaps, _by_action={})
+
+
+def _binds(spoken: Spoken) -> bool:
+    """Tell whether a level says more of an action than that everything is allowed."""
+    return spoken.sure is None or not is_everything(spoken.sure)
 
 
 EVERYTHING_CLAUSE = Clause(
@@ -95,6 +146,7 @@ EVERYTHING_CLAUSE = Clause(
     not_principals=(),
     static=True,
     parts=(("",),),
+    wide=True,
 )
 
 
@@ -132,6 +184,7 @@ def known_of(
     }
     if identity.account:
         values["aws:principalaccount"] = (identity.account,)
+        values["kms:calleraccount"] = (identity.account,)
     if identity.unique_id and not role:
         values["aws:userid"] = (identity.unique_id,)
     account = accounts.get(identity.account)

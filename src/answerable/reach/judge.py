@@ -1,0 +1,144 @@
+"""One request against an estate: the caller's policies, and the resource's own.
+
+Source: AWS IAM User Guide, "Policy evaluation logic" and "Cross-account policy
+evaluation logic"; AWS KMS Developer Guide, "Key policies"; Amazon S3 User Guide,
+"Configuring IAM policies for using access points".
+"""
+
+from dataclasses import replace
+
+from answerable.model.ids import IdentityId
+from answerable.model.policy import Layer
+from answerable.reach.callers import names
+from answerable.reach.clauses import UNCOLLECTED
+from answerable.reach.context import Known
+from answerable.reach.estate import Estate
+from answerable.reach.evaluate import (
+    Answer,
+    Determining,
+    Request,
+    Side,
+    decide,
+    decided,
+)
+from answerable.reach.formula import FALSE, TRUE, Formula, atom, both
+from answerable.reach.places import Door, through
+from answerable.reach.principals import Principal
+from answerable.reach.public_access import kept_out
+from answerable.reach.services import NO_PERMISSION, TRUST_CALLS, needs_key_policy
+from answerable.reach.sides import Own, ResourcePolicy, not_collected, side_of
+from answerable.reach.wholes import side_of_all
+
+
+def judged(estate: Estate, principal: Principal, call: Request) -> Answer:
+    """Say when a principal may make a call that exists, and by what."""
+    if call.action in NO_PERMISSION:
+        return Answer(TRUE, (free(call.action),))
+    door = None if call.wild else estate.place(call.resource).door
+    answer = decide(principal, call, side_for(estate, principal, call))
+    if door is None or answer.formula == FALSE:
+        return answer
+    return _through(estate, principal, call, door, answer)
+
+
+def judged_plainly(estate: Estate, principal: Principal, call: Request) -> Formula:
+    """Say when a principal may make a call that exists."""
+    if call.action in NO_PERMISSION:
+        return TRUE
+    if not call.wild and estate.place(call.resource).door is not None:
+        return judged(estate, principal, call).formula
+    return decided(principal, call, side_for(estate, principal, call))
+
+
+def free(action: str) -> Determining:
+    """Name a call that needs no permission."""
+    return Determining("catalogue", "", f"{action} needs no permission", "allow")
+
+
+def _through(
+    estate: Estate, principal: Principal, call: Request, door: Door, front: Answer
+) -> Answer:
+    """Ask the bucket behind an access point, too; the request is one and the same."""
+    if door.behind and not estate.possible(call.action, door.behind):
+        return front  # the access point itself is acted on
+    if not door.behind:
+        return replace(front, formula=both(front.formula, bucket_unknown(door)))
+    inner = behind(estate, call, door)
+    back = decide(principal, inner, side_for(estate, principal, inner))
+    return joined(front, back, in_network(door, call.known.over(principal.known)))
+
+
+def joined(front: Answer, back: Answer, network: Formula) -> Answer:
+    """Join what an access point and its bucket answer."""
+    formula = both(front.formula, back.formula, network)
+    decisive = (front, back) if formula != FALSE else (back,)
+    said = dict.fromkeys(d for answer in decisive for d in answer.determining)
+    gaps = dict.fromkeys((*front.gaps, *back.gaps))
+    return Answer(formula, tuple(said), tuple(gaps))
+
+
+def bucket_unknown(door: Door) -> Formula:
+    """Leave open what a bucket says that is not known."""
+    return atom(UNCOLLECTED, "Allows", (f"{door.point}#bucket",))
+
+
+def behind(estate: Estate, call: Request, door: Door) -> Request:
+    """Make the same request on the bucket."""
+    owner = estate.place(door.behind).owner
+    keys = Known(through(door, owner)).over(call.known)
+    inner = estate.call(call.action, door.behind, keys)
+    return inner._replace(endpoint=call.endpoint)
+
+
+def in_network(door: Door, known: Known) -> Formula:
+    """Say when a request may come through an access point that is bound to a VPC."""
+    if not door.network:
+        return TRUE
+    came = known.get("aws:sourcevpc")
+    if came is None:
+        return atom("aws:SourceVpc", "StringEquals", (door.network,))
+    return TRUE if came == (door.network,) else FALSE
+
+
+def side_for(estate: Estate, principal: Principal, call: Request) -> Side | None:
+    """Ask the resource's own policy; None where it has no part in the answer."""
+    near = not call.owner or call.owner == principal.identity.account
+    if call.wild:
+        known = call.known.over(principal.known)
+        return side_of_all(
+            estate, call, known, lambda clause: names(clause, principal), near=near
+        )
+    own = own_policy(estate, call)
+    required = is_required(call)
+    if own is None:
+        if near and not required:
+            return None
+        missing = missing_side(estate, call)
+        return replace(missing, same_account=near, required=required)
+    side = replace(side_of(own, principal, call), same_account=near, required=required)
+    if not near and isinstance(own, ResourcePolicy):
+        return kept_out(estate.public_access, estate.doors, own, call, side)
+    return side
+
+
+def is_required(call: Request) -> bool:
+    """Tell whether the resource's own policy must take part."""
+    if call.action in TRUST_CALLS:
+        return True
+    return call.action.startswith("kms:") and needs_key_policy(call.resource)
+
+
+def own_policy(estate: Estate, call: Request) -> Own | None:
+    """Find the policy that speaks of the resource; None where none was collected."""
+    if call.action in TRUST_CALLS:
+        trust = estate.trusts.get(IdentityId(call.resource))
+        return trust if trust and (trust.collected or trust.gaps) else None
+    return estate.holders.get(estate.place(call.resource).holder)
+
+
+def missing_side(estate: Estate, call: Request) -> Side:
+    """Leave open what the resource's own policy says that nobody collected."""
+    if call.action in TRUST_CALLS:
+        return not_collected(f"{call.resource}#trust", Layer.TRUST)
+    holder = estate.place(call.resource).holder
+    return not_collected(f"{holder}#policy", Layer.RESOURCE)

@@ -1,0 +1,143 @@
+"""What S3 keeps public policies from opening: the public-access block.
+
+Source: Amazon S3 User Guide, "Blocking public access to your Amazon S3 storage",
+"Block public access settings" and "The meaning of public".
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import replace
+
+from answerable.model.ids import ResourceId
+from answerable.model.policy import ConditionClause, Effect
+from answerable.model.resource import PublicAccessBlock, Resource
+from answerable.reach.clauses import Clause
+from answerable.reach.evaluate import IMPLICIT, Determining, Request, Side
+from answerable.reach.formula import FALSE, TRUE, Formula, atom, both, negation
+from answerable.reach.naming import is_account
+from answerable.reach.sides import ResourcePolicy
+
+PUBLIC_POLICY = "answerable:public-policy"
+Blocks = Mapping[str, PublicAccessBlock]
+Doors = Mapping[ResourceId, Resource]
+
+
+def kept_out(
+    blocks: Blocks, doors: Doors, own: ResourcePolicy, call: Request, side: Side
+) -> Side:
+    """Take from a side what a public-access block takes from callers from elsewhere.
+
+    Under a public policy, with `RestrictPublicBuckets` set for the bucket, the access
+    point or the owner's account, only principals of the owner's account and services
+    get in.
+    """
+    if not call.action.startswith("s3:"):
+        return side
+    block = _restricting(blocks, own)
+    if block is None:
+        return side
+    public = is_public(own, doors)
+    if public == FALSE:
+        return side
+    open_ = negation(public)
+    by = Determining("public-access", block.target, "", IMPLICIT)
+    return replace(
+        side,
+        escaping=both(side.escaping, open_),
+        direct=both(side.direct, open_),
+        account=both(side.account, open_),
+        determining=(*side.determining, by),
+    )
+
+
+def _restricting(blocks: Blocks, own: ResourcePolicy) -> PublicAccessBlock | None:
+    for target in (own.resource, own.account):
+        block = blocks.get(target)
+        if block and block.restrict_public_buckets:
+            return block
+    return None
+
+
+def is_public(own: ResourcePolicy, doors: Doors) -> Formula:
+    """Say whether a policy counts as public; open where it was not read whole."""
+    door = doors.get(ResourceId(own.resource))
+    if door and door.network:
+        return FALSE  # "always considered non-public"
+    if any(_is_public(g.clause, at_door=bool(door)) for g in own.grants):
+        return TRUE
+    if own.gaps:
+        return atom(PUBLIC_POLICY, "Matches", (own.policy,))
+    return FALSE
+
+
+def _is_public(clause: Clause, *, at_door: bool) -> bool:
+    if clause.effect is not Effect.ALLOW:
+        return False
+    naming = clause.naming
+    anyone = naming.everyone or naming.providers or clause.not_principals
+    return bool(anyone) and not any(_pins(c, at_door) for c in clause.conditions)
+
+
+_PINNING = frozenset(
+    [
+        "aws:principalaccount",
+        "aws:principalarn",
+        "aws:principalorgid",
+        "aws:principalorgpaths",
+        "aws:sourceaccount",
+        "aws:sourcearn",
+        "aws:sourceip",
+        "aws:sourceowner",
+        "aws:sourcevpc",
+        "aws:sourcevpce",
+        "aws:userid",
+        "s3:dataaccesspointaccount",
+        "s3:dataaccesspointarn",
+        "s3:x-amz-server-side-encryption-aws-kms-key-id",
+    ]
+)
+_POSITIVE = frozenset(
+    [
+        "stringequals",
+        "stringequalsignorecase",
+        "stringlike",
+        "arnequals",
+        "arnlike",
+        "ipaddress",
+    ]
+)
+
+
+def _pins(condition: ConditionClause, at_door: bool) -> bool:
+    """Tell whether a condition leaves in only fixed values of a key that counts."""
+    operator = condition.operator.lower().removeprefix("foranyvalue:")
+    key = condition.key.lower()
+    if operator not in _POSITIVE or key not in _PINNING:
+        return False
+    if key == "aws:sourceip":
+        return all(map(_is_narrow, condition.values))
+    if key == "s3:dataaccesspointarn":
+        return not at_door and all(map(_is_of_one_account, condition.values))
+    return not any(wild in v for v in condition.values for wild in ("*", "?", "${"))
+
+
+def _is_of_one_account(arn: str) -> bool:
+    parts = arn.split(":", 5)
+    return len(parts) == 6 and is_account(parts[4])
+
+
+_PRIVATE = tuple(
+    ipaddress.IPv4Network(text)
+    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")
+)
+
+
+def _is_narrow(text: str) -> bool:
+    """Tell a range that is not "very broad": /8 and narrower, /32 for IPv6."""
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    if isinstance(network, ipaddress.IPv6Network):
+        return network.prefixlen >= 32
+    return network.prefixlen >= 8 or any(network.subnet_of(p) for p in _PRIVATE)

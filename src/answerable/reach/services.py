@@ -1,0 +1,165 @@
+"""What is known of services as such, each table with its source.
+
+Which services' resources take a policy of their own, which ones a resource control
+policy binds, which calls a role's trust decides, and which need no permission.
+"""
+
+# Source: AWS IAM User Guide, "AWS services that work with IAM", column
+# "Resource-based policies".
+RESOURCE_POLICIES = frozenset(
+    [
+        "acm-pca",
+        "aoss",
+        "apigateway",
+        "backup",
+        "bedrock",
+        "bedrock-agentcore",
+        "cloudtrail",
+        "cloudwatch",
+        "codeartifact",
+        "codebuild",
+        "dynamodb",
+        "ecr",
+        "elasticfilesystem",
+        "es",
+        "eventbridge",
+        "events",
+        "execute-api",
+        "glacier",
+        "glue",
+        "iot",
+        "kinesis",
+        "kms",
+        "lambda",
+        "logs",
+        "mediastore",
+        "network-firewall",
+        "organizations",
+        "ram",
+        "redshift-serverless",
+        "rekognition",
+        "route53-recovery-readiness",
+        "s3",
+        "s3-outposts",
+        "s3express",
+        "s3tables",
+        "schemas",
+        "secretsmanager",
+        "serverlessrepo",
+        "ses",
+        "signer",
+        "sns",
+        "sqs",
+        "ssm",
+        "ssm-contacts",
+        "ssm-incidents",
+        "vpc-lattice",
+        "xray",
+    ]
+)
+
+# Source: AWS Organizations User Guide, "Resource control policies (RCPs)", "List of
+# AWS services that support RCPs".
+RCP_SERVICES = frozenset(
+    [
+        "aoss",
+        "appconfig",
+        "appstream",
+        "autoscaling",
+        "autoscaling-plans",
+        "budgets",
+        "clouddirectory",
+        "cloudfront",
+        "cloudsearch",
+        "cloudtrail-data",
+        "codeartifact",
+        "codebuild",
+        "codecommit",
+        "codepipeline",
+        "cognito-identity",
+        "cognito-idp",
+        "comprehend",
+        "comprehendmedical",
+        "compute-optimizer",
+        "cost-optimization-hub",
+        "dax",
+        "dsql",
+        "dynamodb",
+        "ecr",
+        "ecr-public",
+        "events",
+        "firehose",
+        "fis",
+        "fms",
+        "gamelift",
+        "health",
+        "inspector-scan",
+        "kendra",
+        "kinesisvideo",
+        "kms",
+        "logs",
+        "memorydb",
+        "networkmonitor",
+        "notifications",
+        "opensearch",
+        "pca-connector-ad",
+        "personalize",
+        "polly",
+        "pricing",
+        "resource-groups",
+        "rolesanywhere",
+        "s3",
+        "secretsmanager",
+        "servicediscovery",
+        "signin",
+        "sqs",
+        "sts",
+        "support",
+        "swf",
+        "textract",
+        "timestream-influxdb",
+        "transcribe",
+        "transfer",
+        "translate",
+        "wafv2",
+        "workspaces",
+        "xray",
+    ]
+)
+
+# Source: the same page, "Resources and entities not restricted by RCPs".
+_BEYOND_RCPS = frozenset(["kms:retiregrant"])
+
+# Calls on a role that its trust policy decides together with the caller's policies.
+# Source: AWS IAM User Guide, "Pass session tags in AWS STS" and "Monitor and control
+# actions taken with assumed roles": the trust policy needs each of them.
+TRUST_CALLS = frozenset(
+    ["sts:assumerole", "sts:tagsession", "sts:setsourceidentity", "sts:setcontext"]
+)
+
+# Source: AWS STS API Reference, "GetCallerIdentity": no permission is needed, and an
+# explicit deny does not take it away.
+NO_PERMISSION = frozenset(["sts:getcalleridentity"])
+
+
+def has_resource_policies(action: str) -> bool:
+    """Tell whether a service's resources take policies, for an action or a pattern."""
+    service = action.lower().partition(":")[0]
+    return "*" in service or service in RESOURCE_POLICIES
+
+
+def binds_rcps(action: str) -> bool:
+    """Tell whether resource control policies speak of an action, or of a pattern."""
+    folded = action.lower()
+    service = folded.partition(":")[0]
+    bound = "*" in service or service in RCP_SERVICES
+    return bound and folded not in _BEYOND_RCPS
+
+
+def needs_key_policy(resource: str) -> bool:
+    """Tell whether a resource is a KMS key: nothing goes without its key policy.
+
+    Source: AWS KMS Developer Guide, "Key policies in AWS KMS".
+    """
+    parts = resource.split(":", 5)
+    return len(parts) == 6 and parts[2] == "kms" and parts[5].startswith("key/")

@@ -1,0 +1,171 @@
+"""The resource's side: what its own policy says to whoever makes a request.
+
+Source: AWS IAM User Guide, "Policies and permissions in AWS Identity and Access
+Management", resource-based policies, and "Cross-account policy evaluation logic".
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from answerable.model.ids import PolicyId
+from answerable.model.policy import Effect, Layer
+from answerable.reach.callers import Names, names
+from answerable.reach.clauses import UNCOLLECTED, Clause, Gap, Grant, applies
+from answerable.reach.context import Known
+from answerable.reach.evaluate import Determining, Request, Side, name, unread_name
+from answerable.reach.formula import FALSE, TRUE, Formula, both, either
+from answerable.reach.globs import STAR
+from answerable.reach.principals import Principal
+from answerable.reach.resources import Parts, text_parts
+from answerable.reach.trust import Trust
+
+
+@dataclass(eq=False, slots=True)
+class ResourcePolicy:
+    """A resource's own policy; of a key together with its grants.
+
+    Attributes:
+        resource: ARN of the resource that holds it.
+        account: The account that owns the resource, empty where not known.
+        grants: Its statements; none where the resource is known to have no policy.
+        gaps: What could not be read.
+        spoken_of: What it speaks of, as patterns: the resource, and what is in it.
+    """
+
+    resource: str
+    account: str
+    grants: tuple[Grant, ...]
+    gaps: tuple[Gap, ...] = ()
+    spoken_of: tuple[Parts, ...] = ()
+    _by_action: dict[str, tuple[Grant, ...]] = field(default_factory=dict)
+
+    @property
+    def layer(self) -> Layer:
+        """The place of the policy."""
+        return Layer.RESOURCE
+
+    @property
+    def policy(self) -> str:
+        """The policy's id."""
+        return f"{self.resource}#policy"
+
+    @property
+    def service(self) -> str:
+        """The service of the resource."""
+        return (*self.resource.split(":", 3), "", "", "")[2]
+
+    @property
+    def may_deny(self) -> bool:
+        """Tell whether it denies anything, or was not read whole."""
+        denies = (g.clause.effect is Effect.DENY for g in self.grants)
+        return bool(self.gaps) or any(denies)
+
+    def speaking(self, action: str) -> tuple[Grant, ...]:
+        """Pick the statements that speak of an action in lower case."""
+        found = self._by_action.get(action)
+        if found is None:
+            found = self._by_action[action] = tuple(
+                g for g in self.grants if g.clause.takes_action(action)
+            )
+        return found
+
+
+def make_policy(
+    resource: str, account: str, grants: Iterable[Grant], gaps: Iterable[Gap]
+) -> ResourcePolicy:
+    """Make a resource's own policy."""
+    parts = text_parts(resource)
+    spoken_of = [parts]
+    if len(parts) == 6 and parts[2] == "s3":
+        spoken_of.append((*parts[:5], f"{parts[5]}/{STAR}"))
+    return ResourcePolicy(
+        resource, account, tuple(grants), tuple(gaps), tuple(spoken_of)
+    )
+
+
+Own = ResourcePolicy | Trust
+Namer = Callable[[Clause], Names]
+
+
+def side_of(own: Own, principal: Principal, call: Request) -> Side:
+    """Say what a resource's own policy says to an identity."""
+    known = call.known.over(principal.known)
+    return said(own, lambda clause: names(clause, principal), call, known)
+
+
+def said(own: Own, namer: Namer, call: Request, known: Known) -> Side:
+    """Say what a resource's own policy says to whom the namer knows."""
+    escaping = direct = account = denied = FALSE
+    by: list[Determining] = []
+    sure: list[Determining] = []
+    for grant in own.speaking(call.action):
+        clause = grant.clause
+        named = namer(clause)
+        if not named:
+            continue
+        held = applies(clause, call.parts, known)
+        if held == FALSE:
+            continue
+        by.append(name(grant))
+        for how, formula in named:
+            when = held if formula == TRUE else both(held, formula)
+            if clause.effect is Effect.DENY:
+                denied = either(denied, when)
+                if when == TRUE:
+                    sure.append(by[-1])
+            elif how == "escaping":
+                escaping = either(escaping, when)
+            elif how == "direct":
+                direct = either(direct, when)
+            else:
+                account = either(account, when)
+    for gap in own.gaps:
+        direct = either(direct, gap.may("Allows"))
+        by.append(unread_name(gap))
+    return Side(
+        escaping=escaping,
+        direct=direct,
+        account=account,
+        denied=denied,
+        same_account=True,
+        determining=tuple(by),
+        gaps=own.gaps,
+        denying=tuple(sure),
+        policy=own.policy,
+        layer=own.layer,
+    )
+
+
+def not_collected(policy: str, layer: Layer) -> Side:
+    """Leave open what a policy says that nobody collected.
+
+    That it might deny is for coverage to say.
+    """
+    gap = Gap(UNCOLLECTED, layer, PolicyId(policy), "", denies=False)
+    return Side(
+        escaping=FALSE,
+        direct=gap.may("Allows"),
+        account=FALSE,
+        denied=FALSE,
+        same_account=True,
+        determining=(unread_name(gap),),
+        gaps=(gap,),
+        policy=policy,
+        layer=layer,
+    )
+
+
+def silent(policy: str, layer: Layer, *, also: Formula) -> Side:
+    """Say nothing for or against, but what else must hold."""
+    return Side(
+        escaping=FALSE,
+        direct=FALSE,
+        account=FALSE,
+        denied=FALSE,
+        same_account=True,
+        determining=(),
+        policy=policy,
+        required=False,
+        layer=layer,
+        also=also,
+    )
