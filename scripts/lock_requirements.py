@@ -29,6 +29,7 @@ LOCKS: dict[str, list[str]] = {
     "build": ["--group", "build"],
     "uv": ["--group", "bootstrap"],
     "dev": ["pyproject.toml", "--extra", "aws", "--group", "dev"],
+    "peers": ["--group", "peers"],
 }
 
 

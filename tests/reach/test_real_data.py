@@ -1,24 +1,19 @@
 """Held against what others worked out, where their data is present."""
 
-import gzip
-import json
 from pathlib import Path
 
 import pytest
 
 from answerable.connectors.aws import fetch
-from answerable.connectors.formats.iam_policy import parse_policy
 from answerable.connectors.iam_catalogue.fetch import load
 from answerable.flows import reach as flow
 from answerable.model.catalogue import Catalogue
 from answerable.model.connector import SyncContext
-from answerable.model.ids import PolicyId
-from answerable.model.policy import Effect, Layer
-from answerable.reach.clauses import Interner
 from answerable.reach.globs import inward
 from answerable.reach.resources import matches_parts, pattern_parts, text_parts
 from answerable.reach.rules import EDITS, LAUNCHES, actions
-from tests.reach.build import SEEN, inventory_of
+from bench import expansions
+from tests.reach.build import inventory_of
 from tests.reach.strategies import CALLS
 from tests.reach.test_law import calls_agree
 
@@ -28,55 +23,51 @@ def whole() -> Catalogue:
     return load()
 
 
-def expanded(document: object, whole: Catalogue) -> set[str]:
-    """Every known action that a policy's allows speak of and no deny takes away."""
-    policy = parse_policy(
-        document, Layer.IDENTITY, policy_id=PolicyId("p"), name="p", seen=SEEN
-    )
-    grants, _ = Interner().compile(policy, Layer.IDENTITY)
-    found: set[str] = set()
-    names = [
-        f"{service}:{name}"
-        for service, entry in whole.services.items()
-        for name in entry.actions
-    ]
-    for grant in grants:
-        if grant.clause.effect is Effect.ALLOW:
-            found |= {name for name in names if grant.clause.takes_action(name)}
-    return found
-
-
-def test_expansion_equals_the_one_of_an_independent_project(
+def test_every_managed_policy_grants_what_an_independent_project_says(
     root: Path, whole: Catalogue
 ) -> None:
-    place = root.parent / "shared" / "data" / "iam" / "managed-policy-actions"
+    place = root.parent / expansions.PLACE
     if not place.exists():
         pytest.skip("shared data not present")
-    from moto.iam.aws_managed_policies import aws_managed_policies_data
+    theirs = expansions.theirs(place)
+    found = expansions.compare(whole, theirs)
+    assert found.policies == len(theirs) >= 1_641
+    assert found.undocumented == []
+    assert found.differences == []
+    assert {one.policy for one in found.known} <= expansions.OLDER.keys()
+    assert found.actions > 19_000
 
-    text = gzip.decompress((place / "effective_actions.json.gz").read_bytes())
-    theirs = json.loads(text)
-    documents = json.loads(aws_managed_policies_data)
-    known = {
-        f"{service}:{name}"
-        for service, entry in whole.services.items()
-        for name in entry.actions
+
+@pytest.mark.parametrize("theirs", [[], ["sqs:SendMessage", "sqs:DeleteMessage"]])
+def test_one_action_more_or_less_is_a_difference(
+    whole: Catalogue, theirs: list[str]
+) -> None:
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "sqs:Send*", "Resource": "*"}],
     }
-    everything = {
-        action.lower()
-        for entry in theirs.values()
-        for action in entry["effective_actions"]
-    }
-    compared = 0
-    for name in sorted(theirs.keys() & documents.keys())[::12]:
-        if theirs[name]["version"] != documents[name]["DefaultVersionId"]:
-            continue
-        mine = expanded(documents[name]["Document"], whole)
-        yours = {action.lower() for action in theirs[name]["effective_actions"]}
-        # Only what both catalogues know can be held against each other.
-        assert mine & everything == yours & known & everything, name
-        compared += 1
-    assert compared > 50
+    right = {"document": document, "effective_actions": ["SQS:SendMessage"]}
+    wrong = {"document": document, "effective_actions": theirs}
+    found = expansions.compare(whole, {"a": right, "b": wrong})
+    assert [one.policy for one in found.differences] == ["b"]
+
+
+def test_an_expansion_by_pattern_is_that_of_asking_about_each_action(
+    whole: Catalogue,
+) -> None:
+    one = expansions.Expansion(whole)
+    for statement in (
+        {"Action": ["s3:Get*", "*:ListTagsForResource", "SQS:sendmessage", "ec2:?un*"]},
+        {"NotAction": ["iam:*", "organizations:*", "s?s:*", "sts:AssumeRole"]},
+        {"Action": "*"},
+    ):
+        document = {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Resource": "*", **statement}],
+        }
+        (clause,) = one.clauses(document)
+        each = {name for name in one.names if clause.takes_action(name)}
+        assert one.granted(document) == each != set()
 
 
 def test_every_action_of_a_rule_is_in_the_catalogue(whole: Catalogue) -> None:

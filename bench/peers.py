@@ -1,0 +1,158 @@
+"""Other tools on the same account, side by side, each for its own job.
+
+Every run is one process from interpreter start to exit, on one file: the answer of
+get-account-authorization-details for a generated account. They take turns with ours.
+The tools are commands in an environment made here from requirements/peers.txt.
+"""
+
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from answerable.connectors.iam_catalogue.fetch import load
+from bench import child
+from bench.figures import Figure
+from bench.organization.details import details
+from bench.organization.make import organization
+from bench.points import points
+
+ROUNDS = 5
+POINTS = 2_000
+COMMAND = "python -m bench --only peers"
+OURS = (sys.executable, "-m", "bench.ours")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all of them are given.
+
+    Attributes:
+        tools: Where the peers' commands are; None where they could not be installed.
+        folder: Where to write.
+        account: The account, as a file.
+        asked: Point questions, as a file.
+        identities: ARNs of users and roles.
+    """
+
+    tools: Path | None
+    folder: Path
+    account: Path
+    asked: Path
+    identities: Sequence[str]
+
+
+def setting(root: Path, folder: Path, size: int, seed: int) -> Setting:
+    """Write the account and install the tools."""
+    made = organization(size, seed, load(), single=True)
+    number = made.plan.accounts[0].id
+    account = folder / f"account-{size}.json"
+    account.write_text(json.dumps(details(made.facts, number)), encoding="utf-8")
+    asked = folder / f"points-{size}.json"
+    drawn = points(made, POINTS, seed)
+    asked.write_text(json.dumps(drawn), encoding="utf-8")
+    identities = [member.arn for member in made.plan.members]
+    return Setting(tools(root, folder), folder, account, asked, identities)
+
+
+def tools(root: Path, folder: Path) -> Path | None:
+    """Make the peers' environment, or say why there is none."""
+    place = folder / "peers"
+    bin_ = place / "bin"
+    if (bin_ / "cloudsplaining").exists():
+        return bin_
+    lock = root / "requirements" / "peers.txt"
+    try:
+        child.run((sys.executable, "-m", "venv", str(place)))
+        child.run(
+            (
+                str(bin_ / "python"), "-m", "pip", "--quiet", "install", "--no-deps",
+                "--require-hashes", "--only-binary", ":all:", "-r", str(lock),
+            )
+        )  # fmt: skip
+    except (RuntimeError, OSError) as error:
+        sys.stderr.write(f"peers are left out, they do not install: {error}\n")
+        return None
+    return bin_
+
+
+def version(tools: Path, name: str) -> str:
+    code = f"import importlib.metadata as m; print(m.version({name!r}))"
+    done = subprocess.run(
+        (str(tools / "python"), "-c", code), capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """A tool and the command that does its job once."""
+
+    name: str
+    argv: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """One job; the tools do not do the same for it, and the words say what."""
+
+    job: str
+    runners: Sequence[Runner]
+
+
+def contests(given: Setting, seed: int) -> Iterator[Contest]:
+    """List the jobs with whoever does each."""
+    account = str(given.account)
+    who = random.Random(seed).choice(given.identities)
+    out = str(given.folder / "out.json")
+    ours = [Runner("answerable", (*OURS, "one", account, who, out))]
+    if given.tools:
+        name = f"iam-ape {version(given.tools, 'iam-ape')}"
+        ape = str(given.tools / "iam-ape")
+        argv = (ape, "--arn", who, "--input", account, "--output", out)
+        ours.append(Runner(name, argv))
+    yield Contest("what one principal may do, from the file", ours)
+    ours = [Runner("answerable", (*OURS, "all", account))]
+    if given.tools:
+        name = f"cloudsplaining {version(given.tools, 'cloudsplaining')}"
+        scan = str(given.tools / "cloudsplaining")
+        argv = (scan, "scan", "-s", "-i", account, "-o", str(given.folder))
+        ours.append(Runner(name, argv))
+    yield Contest("the whole account, from the file", ours)
+
+
+def figures(given: Setting, seed: int, rounds: int) -> Iterator[Figure]:
+    """Run every contest in turns, then the point checks in turns."""
+    size = f"{len(given.identities):,} principals"
+    for contest in contests(given, seed):
+        walls: dict[str, list[float]] = {one.name: [] for one in contest.runners}
+        peaks: dict[str, list[float]] = {one.name: [] for one in contest.runners}
+        for _ in range(rounds):
+            for one in contest.runners:
+                took = child.run(one.argv)
+                walls[one.name].append(took.wall)
+                peaks[one.name].append(took.peak)
+        for name, seconds in walls.items():
+            what = f"{contest.job}, {size}: {name}"
+            yield Figure(what, "s", tuple(seconds), COMMAND)
+            yield Figure(f"{what}, peak memory", "MiB", tuple(peaks[name]), COMMAND)
+    yield from _checks(given, rounds, size)
+
+
+def _checks(given: Setting, rounds: int, size: str) -> Iterator[Figure]:
+    """Time one verdict in a process that has read everything already."""
+    files = (str(given.account), str(given.asked))
+    runners = (
+        Runner("answerable", (*OURS, "points", *files)),
+        Runner("moto's own check", (sys.executable, "-m", "bench.moto_check", *files)),
+    )
+    spent: dict[str, list[float]] = {one.name: [] for one in runners}
+    for _ in range(rounds):
+        for one in runners:
+            spent[one.name].append(json.loads(child.run(one.argv).out)["us"])
+    for name, values in spent.items():
+        what = f"one verdict of {POINTS:,}, {size}: {name}"
+        yield Figure(what, "us", tuple(values), COMMAND)
