@@ -14,8 +14,8 @@ from answerable.reach.resources import matches_parts, pattern_parts, text_parts
 from answerable.reach.rules import EDITS, LAUNCHES, actions
 from bench import expansions
 from tests.reach.build import inventory_of
+from tests.reach.laws import calls_agree
 from tests.reach.strategies import CALLS
-from tests.reach.test_law import calls_agree
 
 
 @pytest.fixture(scope="module")
