@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import boto3
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -99,14 +100,21 @@ class _Clients:
     def make(self, service: str) -> "boto3.client":
         config = CONFIG
         if self.endpoint_url:
-            # One host answers for all services: no bucket or account before its name.
-            plain_host = Config(
-                inject_host_prefix=False, s3={"addressing_style": "path"}
-            )
-            config = config.merge(plain_host)
-        return self.session.client(
+            config = config.merge(Config(s3={"addressing_style": "path"}))
+        client = self.session.client(
             service,
             self.region,
             endpoint_url=self.endpoint_url or None,
             config=config,
         )
+        if self.endpoint_url:
+            client.meta.events.register("before-sign.s3-control", _one_host)
+        return client
+
+
+def _one_host(request: AWSRequest, **_: object) -> None:
+    """Take the account out of the host: an endpoint of one's own has one name."""
+    scheme, _, rest = request.url.partition("://")
+    account, _, bare = rest.partition(".")
+    if len(account) == 12 and account.isdecimal():
+        request.url = f"{scheme}://{bare}"

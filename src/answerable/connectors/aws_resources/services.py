@@ -28,12 +28,16 @@ def _kept(record: Reply, keep: Sequence[str]) -> Reply:
     return {name: record[name] for name in keep if name in record}
 
 
+def _names(records: Sequence[Reply], field: str) -> list[str]:
+    return [str(record[field]) for record in records if field in record]
+
+
 def _buckets(asking: Asking) -> None:
     names: list[str] = []
     for page in asking.pages("s3", "list_buckets", "s3:ListAllMyBuckets"):
         found = _records(page, "Buckets", "Name")
         asking.list("Buckets", found)
-        names += [str(bucket["Name"]) for bucket in found]
+        names += _names(found, "Name")
     for name in names:
         bucket = {"Bucket": name}
         policy = asking.ask("s3", "get_bucket_policy", bucket, "Policy")
@@ -60,8 +64,8 @@ def _access_points(asking: Asking) -> None:
             return
         found = _records(page, "AccessPointList", *_ACCESS_POINT)
         asking.list("AccessPointList", found)
-        for point in found:
-            _access_point(asking, {**account, "Name": point.get("Name")})
+        for name in _names(found, "Name"):
+            _access_point(asking, {**account, "Name": name})
         following = {"NextToken": page.get("NextToken")}
         if not following["NextToken"] or following == token:
             return
@@ -85,7 +89,7 @@ def _keys(asking: Asking) -> None:
     for page in asking.pages("kms", "list_keys", "kms:ListKeys"):
         found = _records(page, "Keys", "KeyArn")
         asking.list("Keys", found)
-        for arn in (str(key["KeyArn"]) for key in found):
+        for arn in _names(found, "KeyArn"):
             named = {"KeyId": arn, "PolicyName": "default"}
             policy = asking.ask("kms", "get_key_policy", named, "Policy")
             asking.answer("KeyPolicy", arn, policy)
@@ -116,7 +120,7 @@ def _topics(asking: Asking) -> None:
     for page in asking.pages("sns", "list_topics", "sns:ListTopics"):
         found = _records(page, "Topics", "TopicArn")
         asking.list("Topics", found)
-        for arn in (str(topic["TopicArn"]) for topic in found):
+        for arn in _names(found, "TopicArn"):
             named = {"TopicArn": arn}
             reply = asking.ask("sns", "get_topic_attributes", named, "Attributes")
             asking.answer("TopicAttributes", arn, _attributes(reply))
@@ -144,7 +148,7 @@ def _functions(asking: Asking) -> None:
     for page in asking.pages("lambda", "list_functions", "lambda:ListFunctions"):
         found = _records(page, "Functions", "FunctionArn", "Role")
         asking.list("Functions", found)
-        for arn in (str(function["FunctionArn"]) for function in found):
+        for arn in _names(found, "FunctionArn"):
             named = {"FunctionName": arn}
             policy = asking.ask("lambda", "get_policy", named, "Policy")
             asking.answer("FunctionPolicy", arn, policy)
@@ -156,7 +160,7 @@ def _secrets(asking: Asking) -> None:
     ):
         found = _records(page, "SecretList", "ARN", "Name", "Tags")
         asking.list("SecretList", found)
-        for arn in (str(secret["ARN"]) for secret in found):
+        for arn in _names(found, "ARN"):
             named = {"SecretId": arn}
             policy = asking.ask(
                 "secretsmanager", "get_resource_policy", named, "ResourcePolicy"
@@ -168,12 +172,12 @@ def _repositories(asking: Asking) -> None:
     for page in asking.pages(
         "ecr", "describe_repositories", "ecr:DescribeRepositories"
     ):
-        found = _records(page, "repositories", "repositoryArn", "repositoryName")
+        found = _records(page, "repositories", "repositoryArn")
         asking.list("repositories", found)
-        for each in found:
-            named = {"repositoryName": each["repositoryName"]}
+        for arn in _names(found, "repositoryArn"):
+            named = {"repositoryName": arn.partition(":repository/")[2]}
             policy = asking.ask("ecr", "get_repository_policy", named, "policyText")
-            asking.answer("RepositoryPolicy", str(each["repositoryArn"]), policy)
+            asking.answer("RepositoryPolicy", arn, policy)
 
 
 def _tags(asking: Asking) -> None:
@@ -212,7 +216,7 @@ def _tasks(asking: Asking) -> None:
 
 
 def _task(reply: Reply) -> Reply:
-    if "Error" in reply:
+    if "taskDefinition" not in reply:
         return reply
     kept = ("taskDefinitionArn", "taskRoleArn")
     return {"taskDefinition": _kept(cast(Reply, reply["taskDefinition"]), kept)}

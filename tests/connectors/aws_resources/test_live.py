@@ -1,0 +1,368 @@
+"""A live scan tells what a file of the same answers tells."""
+
+import io
+import json
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from answerable.connectors.aws_resources import fetch
+from answerable.model.connector import SyncContext
+from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.sighting import Facts, Sync
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+HERE = f"{REGION}:{ACCOUNT}"
+CANARY = "Xq7vT9pLm2Kd8RwZ4cNb6HsY1fGj3AeU"
+Make = Callable[[str], "boto3.client"]
+Reply = dict[str, object]
+
+
+def document(*actions: str, resource: str = "*", principal: object = "*") -> str:
+    statement = {
+        "Effect": "Allow",
+        "Principal": principal,
+        "Action": actions,
+        "Resource": resource,
+    }
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+@pytest.fixture
+def make(fresh: str) -> Make:
+    config = Config(s3={"addressing_style": "path"})
+
+    def one_host(request: AWSRequest, **_: object) -> None:
+        request.url = request.url.replace(f"//{ACCOUNT}.", "//")
+
+    def _make(service: str) -> "boto3.client":
+        client = boto3.client(service, REGION, endpoint_url=fresh, config=config)
+        client.meta.events.register("before-sign.s3-control", one_host)
+        return client
+
+    return _make
+
+
+def live(endpoint: str, context: SyncContext) -> Sync:
+    return fetch.sync("", replace(context, endpoint_url=endpoint, region=REGION))
+
+
+def _buckets(make: Make) -> None:
+    s3, control = make("s3"), make("s3control")
+    for name in ("lake", "bare"):
+        s3.create_bucket(Bucket=name)
+    s3.put_bucket_policy(Bucket="lake", Policy=document("s3:GetObject"))
+    block = {"RestrictPublicBuckets": True, "BlockPublicPolicy": True}
+    s3.put_public_access_block(Bucket="lake", PublicAccessBlockConfiguration=block)
+    tags = {"TagSet": [{"Key": "team", "Value": "data"}]}
+    s3.put_bucket_tagging(Bucket="lake", Tagging=tags)
+    account = {"AccountId": ACCOUNT}
+    control.put_public_access_block(**account, PublicAccessBlockConfiguration=block)
+    vpc = {"VpcId": "vpc-0a1b2c3d"}
+    control.create_access_point(
+        **account, Name="door", Bucket="lake", VpcConfiguration=vpc
+    )
+    control.create_access_point(**account, Name="plain", Bucket="lake")
+    control.put_access_point_policy(
+        **account, Name="door", Policy=document("s3:GetObject")
+    )
+
+
+def _key(make: Make) -> str:
+    kms = make("kms")
+    key = str(kms.create_key(Policy=document("kms:*"))["KeyMetadata"]["Arn"])
+    for number in range(3):
+        kms.create_grant(
+            KeyId=key,
+            GranteePrincipal=f"arn:aws:iam::{ACCOUNT}:role/reader{number}",
+            Operations=["Decrypt"],
+        )
+    return key
+
+
+def _messages(make: Make) -> None:
+    sns, sqs = make("sns"), make("sqs")
+    topic = sns.create_topic(Name="orders", Tags=[{"Key": "env", "Value": "prod"}])
+    assert topic["TopicArn"] == f"arn:aws:sns:{HERE}:orders"
+    sqs.create_queue(QueueName="bare")
+    sqs.create_queue(
+        QueueName="jobs", Attributes={"Policy": document("sqs:SendMessage")}
+    )
+
+
+def _function(make: Make, name: str, role: str) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("main.py", "def handler(*_): pass\n")
+    make("lambda").create_function(
+        FunctionName=name,
+        Runtime="python3.12",
+        Role=role,
+        Handler="main.handler",
+        Code={"ZipFile": packed.getvalue()},
+        Environment={"Variables": {"TOKEN": CANARY}},
+    )
+
+
+def build(make: Make) -> dict[str, str]:
+    """Make an account with a resource of every kind, with and without a policy."""
+    iam = make("iam")
+    trust = document("sts:AssumeRole", principal={"Service": "lambda.amazonaws.com"})
+    role = iam.create_role(RoleName="exporter", AssumeRolePolicyDocument=trust)["Role"]
+    iam.create_instance_profile(InstanceProfileName="web")
+    iam.add_role_to_instance_profile(InstanceProfileName="web", RoleName="exporter")
+    _buckets(make)
+    key = _key(make)
+    _messages(make)
+    for name in ("export", "idle"):
+        _function(make, name, role["Arn"])
+    make("lambda").add_permission(
+        FunctionName="export",
+        StatementId="events",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+    )
+    secrets = make("secretsmanager")
+    secret = secrets.create_secret(Name="db/prod", SecretString=CANARY)["ARN"]
+    bare = secrets.create_secret(Name="bare", SecretString=CANARY)["ARN"]
+    read_it = document("secretsmanager:GetSecretValue")
+    secrets.put_resource_policy(SecretId=secret, ResourcePolicy=read_it)
+    ecr = make("ecr")
+    for name in ("team/app", "bare"):
+        ecr.create_repository(repositoryName=name)
+    ecr.set_repository_policy(
+        repositoryName="team/app", policyText=document("ecr:BatchGetImage")
+    )
+    make("ecs").register_task_definition(
+        family="batch",
+        taskRoleArn=role["Arn"],
+        containerDefinitions=[
+            {
+                "name": "c",
+                "image": "x",
+                "memory": 16,
+                "environment": [{"name": "K", "value": CANARY}],
+            }
+        ],
+    )
+    image = make("ec2").describe_images()["Images"][0]["ImageId"]
+    profile = {"Name": "web"}
+    make("ec2").run_instances(
+        ImageId=image, MinCount=1, MaxCount=1, IamInstanceProfile=profile
+    )
+    return {"key": key, "secret": secret, "bare secret": bare, "role": role["Arn"]}
+
+
+def policies(facts: Facts) -> dict[str, int]:
+    known = {policy.id: len(policy.statements) for policy in facts.policies}
+    return {a.policy: known[a.policy] for a in facts.attachments}
+
+
+def test_every_kind_of_resource_is_asked(
+    make: Make, fresh: str, context: SyncContext
+) -> None:
+    made = build(make)
+    scanned = live(fresh, context)
+    assert scanned.problems == ()
+    assert scanned.source == f"aws-resources:{ACCOUNT} {REGION} (live)"
+    assert scanned.not_collected == ()
+    assert policies(scanned.facts) == {
+        "arn:aws:s3:::lake#policy": 1,
+        "arn:aws:s3:::bare#policy": 0,
+        f"arn:aws:s3:{HERE}:accesspoint/door#policy": 1,
+        f"arn:aws:s3:{HERE}:accesspoint/plain#policy": 0,
+        f"{made['key']}#policy": 1,
+        f"{made['key']}#grants": 3,
+        f"arn:aws:sns:{HERE}:orders#policy": 1,
+        f"arn:aws:sqs:{HERE}:jobs#policy": 1,
+        f"arn:aws:sqs:{HERE}:bare#policy": 0,
+        f"arn:aws:lambda:{HERE}:function:export#policy": 1,
+        f"arn:aws:lambda:{HERE}:function:idle#policy": 0,
+        f"{made['secret']}#policy": 1,
+        f"{made['bare secret']}#policy": 0,
+        f"arn:aws:ecr:{HERE}:repository/team/app#policy": 1,
+        f"arn:aws:ecr:{HERE}:repository/bare#policy": 0,
+    }
+    assert {probe.what for probe in scanned.probes} == {"answered"}
+
+
+def test_tags_doors_blocks_and_roles_are_read(
+    make: Make, fresh: str, context: SyncContext
+) -> None:
+    made = build(make)
+    facts = live(fresh, context).facts
+    found = {resource.id: resource for resource in facts.resources}
+    assert {resource.account for resource in found.values()} == {ACCOUNT}
+    assert found["arn:aws:s3:::lake"].tags == (("team", "data"),)
+    assert found[f"arn:aws:sns:{HERE}:orders"].tags == (("env", "prod"),)
+    door = found[f"arn:aws:s3:{HERE}:accesspoint/door"]
+    assert (door.behind, door.network) == ("arn:aws:s3:::lake", "vpc-0a1b2c3d")
+    assert found[f"arn:aws:s3:{HERE}:accesspoint/plain"].network == ""
+    blocks = {b.target: b.restrict_public_buckets for b in facts.public_access}
+    assert blocks["arn:aws:s3:::lake"] is True
+    assert blocks["arn:aws:s3:::bare"] is False
+    assert blocks[ACCOUNT] is True
+    runs = {resource.kind for resource in found.values() if resource.runs_as}
+    assert runs == {
+        *("lambda:function", "ec2:instance", "ecs:task-definition"),
+        "iam:instance-profile",
+    }
+    assert {r.runs_as for r in found.values()} == {"", made["role"]}
+
+
+def test_no_environment_of_a_function_or_task_and_no_secret_is_kept(
+    make: Make, fresh: str, context: SyncContext
+) -> None:
+    build(make)
+    scanned = live(fresh, context)
+    assert any(resource.kind == "lambda:function" for resource in scanned.facts.resources)  # fmt: skip
+    assert CANARY[:8] not in repr(scanned)
+
+
+def test_a_file_of_the_documented_answers_tells_the_same(
+    make: Make, fresh: str, context: SyncContext, tmp_path: Path
+) -> None:
+    build(make)
+    path = tmp_path / "resources.json"
+    path.write_text("\n".join(collected(make)))
+    filed, scanned = fetch.sync(str(path), context), live(fresh, context)
+    assert filed.problems == ()
+    assert unseen(filed.facts) == unseen(scanned.facts)
+    assert filed.collected == scanned.collected
+
+
+def unseen(facts: Facts) -> dict[str, list[str]]:
+    """Facts without their provenance, sorted."""
+    return {
+        name: sorted(
+            repr({f: getattr(fact, f) for f in fact.__slots__ if f != "seen"})
+            for fact in getattr(facts, name)
+        )
+        for name in facts.__slots__
+    }
+
+
+class Collector:
+    """Collects as docs/aws.md says: what each command prints, or its error."""
+
+    def __init__(self, make: Make) -> None:
+        self.make = make
+        self.said: list[str] = []
+
+    def ask(self, service: str, operation: str, **arguments: object) -> Reply:
+        try:
+            reply = getattr(self.make(service), operation)(**arguments)
+        except ClientError as error:
+            return {"Error": f"\n{error}\n"}
+        return {name: reply[name] for name in reply if name != "ResponseMetadata"}
+
+    def put(self, answer: Reply) -> Reply:
+        self.said.append(json.dumps(answer, default=lambda value: value.isoformat()))
+        return answer
+
+    def under(
+        self,
+        field: str,
+        asked: str,
+        service: str,
+        operation: str,
+        **arguments: object,
+    ) -> None:
+        self.put({field: {asked: self.ask(service, operation, **arguments)}})
+
+    def listed(self, service: str, operation: str, field: str, name: str) -> list[str]:
+        answer = self.put(self.ask(service, operation))
+        return [str(each[name]) for each in answer[field]]  # type: ignore[attr-defined] - JSON
+
+
+def collected(make: Make) -> list[str]:
+    c = Collector(make)
+    c.put(c.ask("sts", "get_caller_identity"))
+    for name in c.listed("s3", "list_buckets", "Buckets", "Name"):
+        bucket = {"Bucket": name}
+        c.under("BucketPolicy", name, "s3", "get_bucket_policy", **bucket)
+        c.under("PublicAccessBlock", name, "s3", "get_public_access_block", **bucket)
+        c.under("BucketTagging", name, "s3", "get_bucket_tagging", **bucket)
+    account = {"AccountId": ACCOUNT}
+    field, operation = "AccountPublicAccessBlock", "get_public_access_block"
+    c.under(field, ACCOUNT, "s3control", operation, **account)
+    c.put(c.ask("s3control", "list_access_points", **account))
+    for name in ("door", "plain"):
+        named = {**account, "Name": name}
+        c.under("AccessPoint", name, "s3control", "get_access_point", **named)
+        operation = "get_access_point_policy"
+        c.under("AccessPointPolicy", name, "s3control", operation, **named)
+    for arn in c.listed("kms", "list_keys", "Keys", "KeyArn"):
+        named = {"KeyId": arn, "PolicyName": "default"}
+        c.under("KeyPolicy", arn, "kms", "get_key_policy", **named)
+        c.under("KeyGrants", arn, "kms", "list_grants", KeyId=arn)
+    for arn in c.listed("sns", "list_topics", "Topics", "TopicArn"):
+        c.under("TopicAttributes", arn, "sns", "get_topic_attributes", TopicArn=arn)
+    _code_and_data(c)
+    return c.said
+
+
+def _code_and_data(c: Collector) -> None:
+    for name in ("jobs", "bare"):
+        url = c.make("sqs").get_queue_url(QueueName=name)["QueueUrl"]
+        named = {"QueueUrl": url, "AttributeNames": ["Policy", "QueueArn"]}
+        c.under("QueueAttributes", url, "sqs", "get_queue_attributes", **named)
+    for arn in c.listed("lambda", "list_functions", "Functions", "FunctionArn"):
+        c.under("FunctionPolicy", arn, "lambda", "get_policy", FunctionName=arn)
+    for name in c.listed("secretsmanager", "list_secrets", "SecretList", "Name"):
+        operation = "get_resource_policy"
+        c.under("SecretPolicy", name, "secretsmanager", operation, SecretId=name)
+    repositories = ("describe_repositories", "repositories", "repositoryName")
+    for name in c.listed("ecr", *repositories):
+        named = {"repositoryName": name}
+        c.under("RepositoryPolicy", name, "ecr", "get_repository_policy", **named)
+    c.put(c.ask("resourcegroupstaggingapi", "get_resources"))
+    c.put(c.ask("ec2", "describe_instances"))
+    c.put(c.ask("iam", "list_instance_profiles"))
+    for arn in c.make("ecs").list_task_definitions()["taskDefinitionArns"]:
+        operation = "describe_task_definition"
+        c.under("TaskDefinitions", arn, "ecs", operation, taskDefinition=arn)
+
+
+def test_an_empty_account_is_no_problem(
+    make: Make, fresh: str, context: SyncContext
+) -> None:
+    scanned = live(fresh, context)
+    assert scanned.problems == ()
+    assert scanned.facts.policies == ()
+
+
+def test_without_a_region_the_scan_says_how_to_give_one(
+    make: Make, fresh: str, context: SyncContext
+) -> None:
+    with pytest.raises(UsageError, match="needs a region") as caught:
+        fetch.sync("", replace(context, endpoint_url=fresh))
+    assert "AWS_REGION" in caught.value.hint
+
+
+def test_without_credentials_the_scan_is_refused_with_a_next_step(
+    endpoint: str, context: SyncContext
+) -> None:
+    with pytest.raises(EnvironmentRefused, match="no AWS credentials") as caught:
+        live(endpoint, context)
+    assert "aws-resources:FILE" in caught.value.hint
+
+
+def test_without_boto3_the_scan_says_what_to_install(
+    context: SyncContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    live_module = "answerable.connectors.aws_resources.live"
+    monkeypatch.delitem(sys.modules, live_module, raising=False)
+    with pytest.raises(EnvironmentRefused, match="boto3") as caught:
+        fetch.sync("", context)
+    assert caught.value.hint == "pip install 'answerable[aws]'"
