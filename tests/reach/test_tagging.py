@@ -1,0 +1,450 @@
+"""Who can satisfy a condition on a tag, worked out from the snapshot itself."""
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from answerable.connectors.iam_catalogue.fetch import load
+from answerable.model.document import ConditionItem, ReachItem
+from answerable.model.ids import IdentityId
+from answerable.model.policy import Statement
+from answerable.reach import items, questions
+from answerable.reach.conditions import clause_holds
+from answerable.reach.context import NOTHING, Known
+from answerable.reach.estate import compile_estate
+from answerable.reach.graph import Graph
+from answerable.reach.tagging import MOST_NAMED, Tagging, wish
+from answerable.reach.tagging_actions import noun, tagging_calls, untagging_call
+from tests.reach.build import A, B, Builder, conditions, role, statement, user
+
+ANA, BEN, CIA = user("ana"), user("ben"), user("ci-deploy")
+ONE = role("one")
+INSTANCE = f"arn:aws:ec2:us-east-1:{A}:instance/i-1"
+BUCKET = "arn:aws:s3:::data"
+OBJECT = f"{BUCKET}/a/b.csv"
+Condition = Mapping[str, Mapping[str, str | Sequence[str]]]
+SERVICES = ["ec2", "s3", "iam", "sts", "sqs", "kms", "lambda"]
+
+
+def tag_is(key: str, *values: str, operator: str = "StringEquals") -> Condition:
+    return {operator: {key: list(values)}}
+
+
+def allow(
+    sid: str,
+    action: str | Sequence[str],
+    resource: str = "*",
+    condition: Condition | None = None,
+) -> Statement:
+    return statement(sid, action=action, resource=resource, condition=condition)
+
+
+def explained(
+    build: Builder,
+    action: str,
+    resource: str,
+    subject: str = ANA,
+    *,
+    given: Known = NOTHING,
+) -> ReachItem:
+    """Ask `can`, and have the open conditions explained."""
+    graph = Graph(compile_estate(build.facts(), load(SERVICES), given=given))
+    reply = questions.can(graph, IdentityId(subject), action, resource, direct=False)
+    item = items.pair_item(reply, action, resource)
+    return Tagging(graph).explained(reply, item)
+
+
+def only(item: ReachItem) -> ConditionItem:
+    assert item["verdict"] == "only-if"
+    ((condition,),) = [one["all_of"] for one in item["conditions"]]
+    return condition
+
+
+def stopping(*extra: Statement, others: Sequence[Statement] = ()) -> Builder:
+    """Ana may stop instances of her team; Ben may do what `others` say."""
+    build = Builder()
+    build.identity(ANA)
+    build.identity(BEN)
+    stop = allow(
+        "stop", "ec2:StopInstances", condition=tag_is("aws:ResourceTag/team", "red")
+    )
+    build.policy(ANA, "identity", stop, *extra)
+    build.policy(BEN, "identity", *others)
+    return build
+
+
+def test_the_subject_itself_may_set_the_tag() -> None:
+    item = explained(
+        stopping(allow("tag", "ec2:CreateTags")), "ec2:StopInstances", INSTANCE
+    )
+    condition = only(item)
+    assert condition["who"] == "itself: it may call ec2:CreateTags on the instance"
+    assert condition["set_by"] == [ANA]
+    assert item["unguarded"] is True
+    assert item["unguarded_because"].startswith("aws:ResourceTag/team: itself: ")
+
+
+def test_somebody_else_may_set_the_tag() -> None:
+    build = stopping(others=[allow("tag", "ec2:CreateTags")])
+    build.identity(CIA)
+    build.policy(CIA, "identity", allow("tag", "ec2:*"))
+    item = explained(build, "ec2:StopInstances", INSTANCE)
+    condition = only(item)
+    assert condition["who"] == "2 identities may tag it: ben, ci-deploy"
+    assert condition["set_by"] == [BEN, CIA]
+    assert item["unguarded"] is False
+    assert "unguarded_because" not in item
+
+
+def test_nobody_may_set_the_tag() -> None:
+    condition = only(explained(stopping(), "ec2:StopInstances", INSTANCE))
+    assert condition["who"] == "nobody in the snapshot may tag it"
+    assert condition["set_by"] == []
+
+
+def test_a_root_user_is_told_but_not_counted() -> None:
+    build = stopping()
+    build.identity(f"arn:aws:iam::{A}:root")
+    condition = only(explained(build, "ec2:StopInstances", INSTANCE))
+    assert condition["who"] == "nobody in the snapshot but a root user may tag it"
+
+
+def test_the_value_the_condition_asks_for_is_the_one_that_is_judged() -> None:
+    blue = allow(
+        "blue", "ec2:CreateTags", condition=tag_is("aws:RequestTag/team", "blue")
+    )
+    red = allow("red", "ec2:CreateTags", condition=tag_is("aws:RequestTag/team", "red"))
+    wrong = only(explained(stopping(blue), "ec2:StopInstances", INSTANCE))
+    assert wrong["who"] == "nobody in the snapshot may tag it"
+    right = explained(stopping(red), "ec2:StopInstances", INSTANCE)
+    assert right["unguarded"]
+
+
+def test_the_tag_keys_a_tagger_may_use_count() -> None:
+    keys = {"ForAllValues:StringEquals": {"aws:TagKeys": ["owner"]}}
+    denied = allow("tag", "ec2:CreateTags", condition=keys)
+    condition = only(explained(stopping(denied), "ec2:StopInstances", INSTANCE))
+    assert condition["who"] == "nobody in the snapshot may tag it"
+
+
+def test_a_tagger_under_conditions_of_its_own_is_told_apart() -> None:
+    only_new = allow(
+        "tag", "ec2:CreateTags", condition=tag_is("ec2:CreateAction", "RunInstances")
+    )
+    item = explained(
+        stopping(only_new, others=[allow("tag", "ec2:CreateTags")]),
+        "ec2:StopInstances",
+        INSTANCE,
+    )
+    condition = only(item)
+    assert condition["who"] == (
+        "1 identity may tag it: ben; 1 more identity may tag it under conditions: ana"
+    )
+    assert condition["set_by"] == [BEN, ANA]
+    assert item["unguarded"] is False
+
+
+def test_what_denies_tagging_counts() -> None:
+    no = statement("no", effect="Deny", action="ec2:CreateTags", resource="*")
+    condition = only(
+        explained(
+            stopping(allow("tag", "ec2:CreateT*"), no),
+            "ec2:StopInstances",
+            INSTANCE.replace("i-1", "i-2"),
+        )
+    )
+    assert condition["who"] == "nobody in the snapshot may tag it"
+
+
+def test_at_most_ten_are_listed_and_all_are_counted() -> None:
+    build = stopping()
+    for number in range(12):
+        name = build.identity(user(f"tagger-{number:02}"))
+        build.policy(name, "identity", allow("tag", "ec2:CreateTags"))
+    condition = only(explained(build, "ec2:StopInstances", INSTANCE))
+    assert condition["who"].startswith("12 identities may tag it: tagger-00, ")
+    assert condition["who"].endswith(" and 7 more")
+    assert len(condition["set_by"]) == MOST_NAMED
+
+
+def test_one_on_the_path_may_set_the_tag() -> None:
+    build = Builder()
+    build.identity(ANA)
+    build.identity(ONE)
+    build.policy(
+        ANA, "identity", allow("a", "sts:AssumeRole"), allow("t", "ec2:CreateTags")
+    )
+    build.policy(
+        ONE, "trust", statement("t", action="sts:AssumeRole", principal={"AWS": A})
+    )
+    stop = allow("s", "ec2:StopInstances", "*", tag_is("aws:ResourceTag/team", "red"))
+    build.policy(ONE, "identity", stop)
+    item = explained(build, "ec2:StopInstances", INSTANCE)
+    assert item["path"]
+    assert only(item)["who"].startswith("itself: it may call ec2:CreateTags")
+    build.policy(ONE, "identity", allow("t", "ec2:CreateTags"), policy="more")
+    assert only(explained(build, "ec2:StopInstances", INSTANCE))["set_by"][0] == ANA
+
+
+def test_the_role_at_the_end_of_the_path_may_set_the_tag() -> None:
+    build = Builder()
+    build.identity(ANA)
+    build.identity(ONE)
+    build.policy(ANA, "identity", allow("a", "sts:AssumeRole"))
+    build.policy(
+        ONE, "trust", statement("t", action="sts:AssumeRole", principal={"AWS": A})
+    )
+    stop = allow("s", "ec2:StopInstances", "*", tag_is("ec2:ResourceTag/team", "red"))
+    build.policy(ONE, "identity", stop, allow("t", "ec2:CreateTags"))
+    item = explained(build, "ec2:StopInstances", INSTANCE)
+    assert only(item)["who"] == (
+        "one on its path: it may call ec2:CreateTags on the instance"
+    )
+    assert item["unguarded"]
+
+
+def trusting(tag_session: bool) -> Builder:
+    """Ana may become One, whose policy asks for a tag of the principal."""
+    build = Builder()
+    build.identity(ANA)
+    build.identity(ONE)
+    build.policy(ANA, "identity", allow("a", ["sts:AssumeRole", "sts:TagSession"]))
+    calls = ["sts:AssumeRole"] + (["sts:TagSession"] if tag_session else [])
+    build.policy(ONE, "trust", statement("t", action=calls, principal={"AWS": A}))
+    read = allow("r", "s3:GetObject", "*", tag_is("aws:PrincipalTag/team", "red"))
+    build.policy(ONE, "identity", read)
+    return build
+
+
+def test_who_may_tag_a_session_may_set_the_principal_s_tag() -> None:
+    item = explained(trusting(tag_session=True), "s3:GetObject", OBJECT)
+    condition = only(item)
+    assert condition["who"] == (
+        "itself: it may call sts:AssumeRole and sts:TagSession on the role"
+    )
+    assert item["unguarded"]
+
+
+def test_a_user_may_tag_itself_into_a_permission() -> None:
+    build = Builder()
+    build.identity(ANA)
+    red = tag_is("aws:PrincipalTag/team", "red")
+    build.policy(ANA, "identity", allow("r", "s3:GetObject", "*", red))
+    # The user's tags are collected and hold no team: not open, never.
+    assert explained(build, "s3:GetObject", OBJECT)["verdict"] == "never"
+
+
+def reading(key: str, *more: Statement, resource: str = OBJECT) -> ReachItem:
+    build = Builder()
+    build.identity(ANA)
+    build.policy(
+        ANA, "identity", allow("r", "s3:GetObject", "*", tag_is(key, "open")), *more
+    )
+    return explained(build, "s3:GetObject", resource)
+
+
+def test_an_object_s_tags_are_set_by_object_tagging() -> None:
+    key = "s3:ExistingObjectTag/class"
+    itself = reading(key, allow("t", "s3:PutObjectTagging"))
+    assert only(itself)["who"] == (
+        "itself: it may call s3:PutObjectTagging on the object"
+    )
+    bound = tag_is("s3:RequestObjectTag/class", "closed")
+    assert not reading(key, allow("t", "s3:PutObjectTagging", "*", bound))["unguarded"]
+    assert not reading(key, allow("t", "s3:PutBucketTagging"))["unguarded"]
+    assert not reading(key, allow("t", "s3:PutObjectTagging", f"{BUCKET}/z/*"))[
+        "unguarded"
+    ]
+
+
+@pytest.mark.parametrize("key", ["s3:BucketTag/class", "aws:ResourceTag/class"])
+def test_a_bucket_s_tags_are_set_on_the_bucket(key: str) -> None:
+    itself = reading(key, allow("t", "s3:PutBucketTagging", BUCKET))
+    assert only(itself)["who"] == (
+        "itself: it may call s3:PutBucketTagging on the bucket"
+    )
+    assert reading(key, allow("t", "s3:TagResource", BUCKET))["unguarded"]
+    assert not reading(key, allow("t", "s3:PutObjectTagging"))["unguarded"]
+
+
+def test_a_resource_that_is_a_pattern_is_left_as_it_is() -> None:
+    item = reading(
+        "s3:ExistingObjectTag/class",
+        allow("t", "s3:*Tagging"),
+        resource=f"{BUCKET}/*",
+    )
+    assert only(item)["who"] == "whoever may tag the resource"
+    assert "set_by" not in only(item)
+    assert item["unguarded"] is False
+
+
+def test_a_tag_that_must_not_be_there_may_be_taken_away() -> None:
+    build = Builder()
+    build.identity(ANA)
+    build.identity(BEN)
+    queue = f"arn:aws:sqs:us-east-1:{A}:jobs"
+    not_red = tag_is("aws:ResourceTag/team", "red", operator="StringNotEquals")
+    build.policy(ANA, "identity", allow("s", "sqs:SendMessage", "*", not_red))
+    build.policy(BEN, "identity", allow("t", "sqs:UntagQueue"))
+    condition = only(explained(build, "sqs:SendMessage", queue))
+    assert condition["who"] == "1 identity may tag it: ben"
+
+
+def test_what_the_caller_says_of_itself_guards_nothing() -> None:
+    build = Builder()
+    build.identity(ANA)
+    agent = tag_is("aws:UserAgent", "good", operator="StringLike")
+    build.policy(ANA, "identity", allow("r", "s3:GetObject", "*", agent))
+    item = explained(build, "s3:GetObject", OBJECT)
+    assert item["unguarded"]
+    assert item["unguarded_because"] == "aws:UserAgent: whatever the caller sends"
+
+
+def test_a_guard_beside_the_caller_s_word_is_a_guard() -> None:
+    build = Builder()
+    build.identity(ANA)
+    both = {
+        "StringLike": {"aws:UserAgent": "good"},
+        "IpAddress": {"aws:SourceIp": "10.0.0.0/8"},
+    }
+    build.policy(ANA, "identity", allow("r", "s3:GetObject", "*", both))
+    assert explained(build, "s3:GetObject", OBJECT)["unguarded"] is False
+
+
+def test_a_sure_answer_is_left_as_it_is() -> None:
+    build = Builder()
+    build.identity(ANA)
+    build.policy(ANA, "identity", allow("r", "s3:GetObject"))
+    item = explained(build, "s3:GetObject", OBJECT)
+    assert item["verdict"] == "always"
+    assert "unguarded" not in item
+
+
+def test_another_account_s_tagger_needs_the_resource_s_own_policy() -> None:
+    build = stopping()
+    far = build.identity(user("far", B))
+    build.policy(far, "identity", allow("t", "ec2:CreateTags"))
+    condition = only(explained(build, "ec2:StopInstances", INSTANCE))
+    assert condition["who"] == "1 identity may tag it under conditions: far"
+
+
+# The table of calls
+
+
+def test_the_table_of_tagging_calls_is_the_catalogue_s() -> None:
+    takes_away = ("untag", "remove", "delete", "list", "get", "describe")
+    aside = {
+        # not the tags that conditions speak of, or not called by whoever wants them
+        "batch:SetCapacityTags",
+        "chime:TagAttendee",
+        "chime:TagMeeting",
+        "elemental-support-cases:TagCase",
+        "inspector:SetTagsForResource",
+        "kinesis:CreateChannel",
+        "lakeformation:AddLFTagsToResource",
+        "s3:PutJobTagging",
+        "s3:PutStorageLensConfigurationTagging",
+        "s3:ReplicateTags",
+        "s3-object-lambda:PutObjectTagging",
+        "s3-object-lambda:PutObjectVersionTagging",
+        "s3-outposts:PutBucketTagging",
+        "s3-outposts:PutObjectTagging",
+        "s3-outposts:PutObjectVersionTagging",
+        "s3-outposts:ReplicateTags",
+        "sts:TagGetWebIdentityToken",
+        "sts:TagSession",
+        "tag:TagResources",
+    }
+    kinds = "user role policy instance-profile mfa oidc-provider saml-provider"
+    missing = []
+    catalogue = load()
+    for service, entry in catalogue.services.items():
+        listed: set[str] = set()
+        for kind in ("thing", "accesspoint", "server-certificate", *kinds.split()):
+            arn = f"arn:aws:{service}:us-east-1:{A}:{kind}/a"
+            for key in ("aws:ResourceTag/k", "s3:ExistingObjectTag/k"):
+                listed.update(tagging_calls(key, arn)[1])
+        tagging = {
+            str(action)
+            for action in entry.actions.values()
+            if "Tagging" in action.access
+            and not action.name.lower().startswith(takes_away)
+        }
+        missing += sorted(tagging - listed - aside)
+        if tagging - aside:
+            takes = {untagging_call(call) for call in listed}
+            assert all(catalogue.action(call) for call in listed | takes), service
+    assert not missing
+
+
+@pytest.mark.parametrize(
+    ("resource", "word"),
+    [
+        (INSTANCE, "instance"),
+        (BUCKET, "bucket"),
+        (OBJECT, "object"),
+        (ONE, "role"),
+        (f"arn:aws:sqs:us-east-1:{A}:jobs", "queue"),
+        (f"arn:aws:lambda:us-east-1:{A}:function:f", "function"),
+        (f"arn:aws:s3:us-east-1:{A}:accesspoint/a", "access point"),
+        (f"arn:aws:x:us-east-1:{A}:plain", "resource"),
+        ("*", "resource"),
+    ],
+)
+def test_a_resource_is_named_by_its_type(resource: str, word: str) -> None:
+    assert noun(resource) == word
+
+
+# Laws
+
+TEXTS = ["red", "r*", "*", "?", "r?d", "", "re${*}", "${aws:username}"]
+
+
+def item_of(operator: str, values: Sequence[str], *, negated: bool) -> ConditionItem:
+    return {
+        "key": "aws:ResourceTag/team",
+        "operator": operator,
+        "values": list(values),
+        "negated": negated,
+        "asserted_by": "depends",
+    }
+
+
+@settings(max_examples=200)
+@given(
+    st.sampled_from(
+        ["StringEquals", "StringLike", "StringEqualsIgnoreCase", "StringEqualsIfExists"]
+    ),
+    st.lists(st.sampled_from(TEXTS), min_size=1, max_size=3),
+)
+def test_a_value_worked_out_satisfies_the_condition(
+    operator: str, values: list[str]
+) -> None:
+    mine = Known({"aws:username": ("ana",)})
+    wanted = wish(item_of(operator, values, negated=False), mine)
+    (clause,) = conditions({operator: {"aws:ResourceTag/team": values}})
+    assert wanted.values
+    for value in wanted.values:
+        got = "any at all" if value is None else value
+        tagged = Known({"aws:resourcetag/team": (got,)}).over(mine)
+        assert clause_holds(clause, tagged)
+
+
+@settings(max_examples=200)
+@given(
+    st.sampled_from(
+        ["StringEquals", "StringNotLike", "Null", "StringLikeIfExists", "NumericEquals"]
+    ),
+    st.lists(st.sampled_from(["true", "false", "1", "red"]), min_size=1, max_size=2),
+    st.booleans(),
+)
+def test_absence_is_wished_for_exactly_where_it_satisfies(
+    operator: str, values: list[str], negated: bool
+) -> None:
+    (clause,) = conditions({operator: {"aws:ResourceTag/team": values}})
+    untagged = clause_holds(clause, Known({"aws:resourcetag/team": ()}))
+    if untagged is not None:
+        wanted = wish(item_of(operator, values, negated=negated), NOTHING)
+        assert wanted.absent == (untagged != negated)
