@@ -33,7 +33,10 @@ def _named(naming: Naming, principal: Principal) -> Names:
     elif identity.id in naming.ids or (
         identity.unique_id and identity.unique_id in naming.ids
     ):
-        found.append(("direct" if principal.is_role else "escaping", TRUE))
+        # A user in a session that a policy limits is a federated user: to name the user
+        # itself is not to name that session.
+        itself = not principal.is_role and principal.session is None
+        found.append(("escaping" if itself else "direct", TRUE))
     if naming.sessions and principal.is_role:
         for session in naming.sessions.get((identity.account, identity.name), ()):
             when = atom("sts:RoleSessionName", "StringEquals", (session,))

@@ -104,6 +104,26 @@ class Estate:
             self._lasting = lasting(self.given)
         return self._request(action, resource, known.over(self._lasting), None)
 
+    def elsewhere(self, call: Request, resource: str, known: Known) -> Request:
+        """Make the same call on another resource, with more keys known of it."""
+        stated = call.stated.over(known)
+        return self._request(call.action, resource, stated, call.endpoint)
+
+    def speaking(self, principal: Principal, action: str) -> Iterator[Grant]:
+        """List what speaks of an action at a principal's own layers and its account's.
+
+        Args:
+            principal: Who.
+            action: In lower case.
+        """
+        found = principal.matching(action)
+        yield from found.allows + found.denies + found.bounds + found.bound_denies
+        for _, allows in found.levels:
+            yield from allows
+        if found.session:
+            yield from found.session[1]
+        yield from found.limit_denies
+
     def possible(self, action: str, resource: str) -> bool:
         """Tell whether an action can act on a resource at all."""
         return possible(self.catalogue, action, resource)
@@ -144,7 +164,15 @@ class Estate:
             fences = self._fences(place.owner, wild=wild)
         known = stated.over(place.known)
         return Request(
-            folded, resource, place.parts, known, wild, place.owner, fences, endpoint
+            folded,
+            resource,
+            place.parts,
+            known,
+            wild,
+            place.owner,
+            fences,
+            endpoint,
+            stated,
         )
 
     def _fences(self, owner: str, *, wild: bool) -> tuple[Fence, ...]:

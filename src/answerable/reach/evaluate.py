@@ -49,6 +49,7 @@ class Request(NamedTuple):
         fences: RCPs that bind the call; of a pattern without an owner those of every
             account.
         endpoint: The policy of the VPC endpoint it goes through, if one is stated.
+        stated: The keys among `known` that the question or the rule states.
     """
 
     action: str
@@ -59,6 +60,7 @@ class Request(NamedTuple):
     owner: str = ""
     fences: tuple[Fence, ...] = ()
     endpoint: Limit | None = None
+    stated: Known = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,7 @@ def decide(principal: Principal, call: Request, side: Side | None = None) -> Ans
 
 def weigh(principal: Principal, call: Request, side: Side | None) -> Weighed:
     """Collect everything that bears on a request, and judge it."""
-    known = call.known.over(principal.known)
+    known = call.known.over(principal.knows(call.resource))
     found = principal.matching(call.action)
     allows = applied(found.allows, call, known)
     soft = _boundary_and_session(principal, found, call, known)

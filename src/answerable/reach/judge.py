@@ -65,7 +65,9 @@ def _through(
         return replace(front, formula=both(front.formula, bucket_unknown(door)))
     inner = behind(estate, call, door)
     back = decide(principal, inner, side_for(estate, principal, inner))
-    return joined(front, back, in_network(door, call.known.over(principal.known)))
+    return joined(
+        front, back, in_network(door, call.known.over(principal.knows(call.resource)))
+    )
 
 
 def joined(front: Answer, back: Answer, network: Formula) -> Answer:
@@ -84,10 +86,7 @@ def bucket_unknown(door: Door) -> Formula:
 
 def behind(estate: Estate, call: Request, door: Door) -> Request:
     """Make the same request on the bucket."""
-    owner = estate.place(door.behind).owner
-    keys = Known(through(door, owner)).over(call.known)
-    inner = estate.call(call.action, door.behind, keys)
-    return inner._replace(endpoint=call.endpoint)
+    return estate.elsewhere(call, door.behind, Known(through(door)))
 
 
 def in_network(door: Door, known: Known) -> Formula:
@@ -104,7 +103,7 @@ def side_for(estate: Estate, principal: Principal, call: Request) -> Side | None
     """Ask the resource's own policy; None where it has no part in the answer."""
     near = not call.owner or call.owner == principal.identity.account
     if call.wild:
-        known = call.known.over(principal.known)
+        known = call.known.over(principal.knows(call.resource))
         return side_of_all(
             estate, call, known, lambda clause: names(clause, principal), near=near
         )
@@ -117,7 +116,7 @@ def side_for(estate: Estate, principal: Principal, call: Request) -> Side | None
         return replace(missing, same_account=near, required=required)
     side = replace(side_of(own, principal, call), same_account=near, required=required)
     if not near and isinstance(own, ResourcePolicy):
-        return kept_out(estate.public_access, estate.doors, own, call, side)
+        return kept_out(estate, own, call, side)
     return side
 
 

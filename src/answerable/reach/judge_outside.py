@@ -66,7 +66,7 @@ def _through(
 
 
 def _judged(estate: Estate, caller: Caller, call: Request) -> Answer:
-    known = call.known.over(caller.known)
+    known = call.known.over(caller.knows(call.resource))
     side = _side_for(estate, caller, call, known)
     allowed = either(side.escaping, side.direct, side.account)
     if caller.kind is not CallerKind.FOREIGN:
@@ -141,4 +141,4 @@ def _side_for(estate: Estate, caller: Caller, call: Request, known: Known) -> Si
     side = said(own, namer, call, known)
     if caller.kind is CallerKind.SERVICE or not isinstance(own, ResourcePolicy):
         return side
-    return kept_out(estate.public_access, estate.doors, own, call, side)
+    return kept_out(estate, own, call, side)

@@ -50,6 +50,13 @@ class Caller:
     account: str
     known: Known
 
+    def knows(self, resource: str) -> Known:
+        """Return the condition keys known of every request it makes on a resource."""
+        if self.account and resource.split(":", 3)[2:3] == ["kms"]:
+            caller = Known({"kms:calleraccount": (self.account,)})
+            return caller.over(self.known)
+        return self.known
+
 
 ANYONE = ("*", "anonymous")
 
@@ -91,7 +98,11 @@ def _account(text: str) -> str:
     return parts[4] if parts[5].partition("/")[0] in _NAMED else ""
 
 
-_NO_SERVICE = {"aws:principalisawsservice": ("false",), "aws:principalservicename": ()}
+_NO_SERVICE: dict[str, tuple[str, ...]] = {
+    "aws:principalisawsservice": ("false",),
+    "aws:principalservicename": ABSENT,
+    "aws:principalservicenameslist": ABSENT,
+}
 _NO_PRINCIPAL: dict[str, tuple[str, ...]] = dict.fromkeys(
     (
         "aws:principalarn",
@@ -99,7 +110,6 @@ _NO_PRINCIPAL: dict[str, tuple[str, ...]] = dict.fromkeys(
         "aws:principalorgid",
         "aws:principalorgpaths",
         "aws:username",
-        "kms:calleraccount",
     ),
     ABSENT,
 )
@@ -107,6 +117,8 @@ _ANONYMOUS = Known(
     {
         **_NO_PRINCIPAL,
         **_NO_SERVICE,
+        # "Anonymous requests do not include this key."
+        "aws:principalisawsservice": ABSENT,
         "aws:principaltype": ("Anonymous",),
         "aws:userid": ("anonymous",),
     },
@@ -127,7 +139,6 @@ def _foreign(text: str, account: str, accounts: Mapping[str, Account]) -> Known:
     values = {
         **_NO_SERVICE,
         "aws:principalaccount": (account,),
-        "kms:calleraccount": (account,),
     }
     if ":user/" in text or ":role/" in text:
         values["aws:principalarn"] = (text,)

@@ -110,7 +110,8 @@ def _known(land: Land, resource: str, owner: str, door: Door | None) -> Known:
     seen = land.resources.get(ResourceId(resource))
     if seen:
         values.update(tag_values("aws:resourcetag/", seen.tags))
-        complete = ("aws:resourcetag/",) if land.tags_collected else ()
+        told = bool(seen.tags) or seen.seen.source.startswith("aws-resources:")
+        complete = ("aws:resourcetag/",) if land.tags_collected and told else ()
     principal = land.principals.get(IdentityId(resource))
     if principal:
         tags = principal.identity.tags
@@ -118,22 +119,20 @@ def _known(land: Land, resource: str, owner: str, door: Door | None) -> Known:
         values.update(tag_values("iam:resourcetag/", tags))
         if principal.collected:
             complete = ("aws:resourcetag/", "iam:resourcetag/")
-    values.update(_of_s3(resource, owner, door))
+    values.update(_of_s3(resource, door))
     if owner:
+        values["s3:resourceaccount"] = (owner,)
         values["aws:resourceaccount"] = (owner,)
         values.update(_of_organization(land.accounts.get(owner)))
     return Known(values, complete) if values or complete else NOTHING
 
 
-def _of_s3(
-    resource: str, owner: str, door: Door | None
-) -> Mapping[str, tuple[str, ...]]:
+def _of_s3(resource: str, door: Door | None) -> Mapping[str, tuple[str, ...]]:
     """Say through which access point a request comes: known also where none is."""
     if door:
-        return through(door, owner)
-    if resource != "*" and resource.split(":", 3)[2:3] != ["s3"]:
-        return {}
-    return {**_NO_DOOR, "s3:resourceaccount": (owner,)} if owner else _NO_DOOR
+        return through(door)
+    of_s3 = resource == "*" or resource.split(":", 3)[2:3] == ["s3"]
+    return _NO_DOOR if of_s3 else {}
 
 
 _NO_DOOR: Mapping[str, tuple[str, ...]] = dict.fromkeys(
@@ -146,16 +145,13 @@ _NO_DOOR: Mapping[str, tuple[str, ...]] = dict.fromkeys(
 )
 
 
-def through(door: Door, owner: str) -> dict[str, tuple[str, ...]]:
+def through(door: Door) -> dict[str, tuple[str, ...]]:
     """State the keys of a request that comes through an access point."""
-    values: dict[str, tuple[str, ...]] = {
+    return {
         "s3:dataaccesspointarn": (door.point,),
         "s3:dataaccesspointaccount": (owner_in(door.point),),
         "s3:accesspointnetworkorigin": ("VPC" if door.network else "Internet",),
     }
-    if owner:
-        values["s3:resourceaccount"] = (owner,)
-    return values
 
 
 def _of_organization(account: Account | None) -> dict[str, tuple[str, ...]]:

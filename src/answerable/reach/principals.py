@@ -88,6 +88,13 @@ class Principal:
         """Tell whether anything but its own policies may limit it."""
         return bool(self.levels or self.session or self.boundary is not None)
 
+    def knows(self, resource: str) -> Known:
+        """Return the condition keys known of every request it makes on a resource."""
+        if self.identity.account and resource.split(":", 3)[2:3] == ["kms"]:
+            caller = Known({"kms:calleraccount": (self.identity.account,)})
+            return caller.over(self.known)
+        return self.known
+
     def matching(self, action: str) -> Matching:
         """Pick the grants that speak of an action in lower case."""
         found = self._by_action.get(action)
@@ -174,17 +181,18 @@ def known_of(
         tags_fixed: False when a session may carry tags of its own, which then replace
             the role's: tags decide nothing before the session exists.
     """
-    role = is_role(identity)
+    role, root = is_role(identity), is_root(identity)
+    kind = "AssumedRole" if role else "Account" if root else "User"
     values: dict[str, tuple[str, ...]] = {
         "aws:principalarn": (identity.id,),
-        "aws:principaltype": ("AssumedRole" if role else "User",),
+        "aws:principaltype": (kind,),
         "aws:principalisawsservice": ("false",),
         "aws:principalservicename": ABSENT,
-        "aws:username": ABSENT if role else (identity.name,),
+        "aws:principalservicenameslist": ABSENT,
+        "aws:username": ABSENT if role or root else (identity.name,),
     }
     if identity.account:
         values["aws:principalaccount"] = (identity.account,)
-        values["kms:calleraccount"] = (identity.account,)
     if identity.unique_id and not role:
         values["aws:userid"] = (identity.unique_id,)
     account = accounts.get(identity.account)

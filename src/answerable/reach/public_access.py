@@ -5,26 +5,22 @@ Source: Amazon S3 User Guide, "Blocking public access to your Amazon S3 storage"
 """
 
 import ipaddress
-from collections.abc import Mapping
 from dataclasses import replace
 
 from answerable.model.ids import ResourceId
 from answerable.model.policy import ConditionClause, Effect
 from answerable.model.resource import PublicAccessBlock, Resource
 from answerable.reach.clauses import Clause
+from answerable.reach.estate import Estate
 from answerable.reach.evaluate import IMPLICIT, Determining, Request, Side
 from answerable.reach.formula import FALSE, TRUE, Formula, atom, both, negation
 from answerable.reach.naming import is_account
 from answerable.reach.sides import ResourcePolicy
 
 PUBLIC_POLICY = "answerable:public-policy"
-Blocks = Mapping[str, PublicAccessBlock]
-Doors = Mapping[ResourceId, Resource]
 
 
-def kept_out(
-    blocks: Blocks, doors: Doors, own: ResourcePolicy, call: Request, side: Side
-) -> Side:
+def kept_out(estate: Estate, own: ResourcePolicy, call: Request, side: Side) -> Side:
     """Take from a side what a public-access block takes from callers from elsewhere.
 
     Under a public policy, with `RestrictPublicBuckets` set for the bucket, the access
@@ -33,10 +29,10 @@ def kept_out(
     """
     if not call.action.startswith("s3:"):
         return side
-    block = _restricting(blocks, own)
+    block = _restricting(estate, own)
     if block is None:
         return side
-    public = is_public(own, doors)
+    public = is_public(own, estate.doors.get(ResourceId(own.resource)))
     if public == FALSE:
         return side
     open_ = negation(public)
@@ -50,17 +46,34 @@ def kept_out(
     )
 
 
-def _restricting(blocks: Blocks, own: ResourcePolicy) -> PublicAccessBlock | None:
-    for target in (own.resource, own.account):
-        block = blocks.get(target)
+def _over(estate: Estate, own: ResourcePolicy) -> list[str]:
+    """List what a block may stand on that binds a policy.
+
+    "If you apply a setting to a bucket, it applies to all access points associated with
+    that bucket"; the same of an account.
+    """
+    found = [own.resource, own.account]
+    door = estate.doors.get(ResourceId(own.resource))
+    if door and door.behind:
+        found += [door.behind, estate.place(door.behind).owner]
+    return found
+
+
+def _restricting(estate: Estate, own: ResourcePolicy) -> PublicAccessBlock | None:
+    for target in _over(estate, own):
+        block = estate.public_access.get(target)
         if block and block.restrict_public_buckets:
             return block
     return None
 
 
-def is_public(own: ResourcePolicy, doors: Doors) -> Formula:
-    """Say whether a policy counts as public; open where it was not read whole."""
-    door = doors.get(ResourceId(own.resource))
+def is_public(own: ResourcePolicy, door: Resource | None) -> Formula:
+    """Say whether a policy counts as public; open where it was not read whole.
+
+    Args:
+        own: The policy.
+        door: The access point, where it is one's.
+    """
     if door and door.network:
         return FALSE  # "always considered non-public"
     if any(_is_public(g.clause, at_door=bool(door)) for g in own.grants):

