@@ -1,6 +1,7 @@
 """Marks, widths, and foreign text that cannot do anything."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -23,6 +24,7 @@ VIEWS = (
     *(("can", ""), ("who-can", ""), ("ingest", ""), ("trace", ""), ("sql", "")),
     *(("trace", "tree"), ("trace-score", ""), ("verify", ""), ("prove", "")),
     *(("checkpoint", ""), ("bundle", "kept"), ("doctor", "")),
+    *(("reach-used", ""), ("reach-compared", "")),
 )
 NASTY = "\x1b]0;owned\x07\x9b2J\u202e\u2066\u200b\r\n\x00\x7f\ud800界" + "x" * 300
 
@@ -109,13 +111,62 @@ def test_a_narrow_tree_goes_downwards(documents):
     assert "ana@corp.example" in lines[1]
 
 
-def test_a_permission_names_who_writes_its_condition_its_path_and_statement(documents):
-    text = "\n".join(lines_of(documents("can"), Screen(120)))
-    assert text.startswith("◑ only-if +assumes  arn:aws:iam::111122223333:user/report")
-    assert "if aws:SourceIp is inside 10.0.0.0/8 (the platform sets it)" in text
-    assert "── sts:AssumeRole ── arn:aws:iam::111122223333:role/warehouse" in text
-    assert "because identity policy WarehouseRead allows it (statement Read)" in text
-    assert "SCPs" in text
+def test_an_answer_shows_who_writes_its_condition_its_path_and_statements(documents):
+    lines = lines_of(documents("can"), Screen(80))
+    assert lines == [
+        "◑ only-if, assuming no SCP denies it",
+        "  arn:aws:iam::111122223333:user/report-job can s3:GetObject on",
+        "    arn:aws:s3:::warehouse-customers/*",
+        "  if aws:SourceIp is inside 10.0.0.0/8 (the platform sets it)",
+        "",
+        "path",
+        "  1  sts:AssumeRole ── arn:aws:iam::111122223333:role/warehouse-reader",
+        "",
+        "the call itself",
+        "  identity  WarehouseRead, statement Read: allows",
+        "            Allow Action s3:GetObject Resource",
+        "            arn:aws:s3:::warehouse-customers/* if IpAddress aws:SourceIp =",
+        "            10.0.0.0/8",
+        "  took part and did not decide: RCP",
+        "  none attached: permissions boundary, resource policy",
+        "  not collected: SCP",
+        "  none stated: session policy, endpoint policy",
+        "",
+        "coverage: aws 2 h old (SCPs not collected) · home now",
+    ]
+
+
+def test_a_long_statement_and_a_long_path_are_cut_and_say_so(documents):
+    document = documents("can")
+    item = dict(document.items[0])
+    item["path"] = [item["path"][0] | {"to": f"role/{n}"} for n in range(50)]
+    item["determining"] = [
+        item["determining"][0] | {"text": "Allow " + "Action s3:GetObject " * 200}
+    ] * 12
+    shown = lines_of(replace(document, items=[item]), Screen(80))
+    assert "     and 45 more steps; -o json lists them" in shown
+    assert "            and 6 more; -o json lists them" in shown
+    assert len(shown) < 60
+    assert any(line.endswith("…") for line in shown)
+
+
+def test_the_use_of_a_grant_is_summed_up_and_unknown_is_not_zero(documents):
+    lines = lines_of(documents("reach-used"), Screen(100))
+    assert lines[1] == (
+        "granted 3 actions, reachable 3, used 1, blocked 1; granted and never used: 1 "
+        "(of 1 more the trail"
+    )
+    assert lines[2] == "  does not tell)"
+    (row,) = (line for line in lines if line.startswith("sqs:SendMessage"))
+    assert row.split()[3:5] == ["not", "known"]
+
+
+def test_each_difference_from_the_simulator_is_shown_with_both_sides(documents):
+    text = "\n".join(lines_of(documents("reach-compared"), Screen(100)))
+    assert text.startswith("✘ 1 of 2 agree with iam:SimulatePrincipalPolicy")
+    assert "1 set aside: key policies are not simulated" in text
+    assert "  here: always\n    identity  WarehouseRead, statement Write" in text
+    assert "  AWS: explicitDeny (NoWrites)" in text
 
 
 def test_columns_go_by_importance_and_the_important_one_stays_whole():

@@ -1,40 +1,33 @@
 """Three questions about permissions: reach, can, who-can."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 from answerable.connectors.iam_catalogue.fetch import load
-from answerable.flows import lists
+from answerable.flows.asked import (
+    Asked,
+    Context,
+    asked_of,
+    coverage_of,
+    doubted,
+    missing,
+    missing_of,
+    subject_of,
+)
+from answerable.flows.given import read_given
 from answerable.flows.hints import command
-from answerable.inventory.resolve import Kind, resolve
+from answerable.flows.layers import layers_of
+from answerable.flows.quotes import Quotes
 from answerable.model.connector import no_progress
-from answerable.model.document import Coverage, Document, ReachItem
+from answerable.model.document import Document, ReachItem
 from answerable.model.inventory import Inventory
 from answerable.reach import items, questions, subjects, words
-from answerable.reach.context import NOTHING, Known
-from answerable.reach.coverage import is_partial, not_collected
-from answerable.reach.estate import Estate, compile_estate
 from answerable.reach.formula import verdict
-from answerable.reach.graph import Graph
+from answerable.reach.globs import is_literal
 from answerable.reach.questions import Reply
 from answerable.reach.rows import make_filter, speller
+from answerable.reach.tagging import Tagging
 
-_SUBJECTS: tuple[Kind, ...] = ("agent", "identity", "credential")
 Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """One question's estate, with what the snapshot collected."""
-
-    inventory: Inventory
-    graph: Graph
-    collected: frozenset[str]
-    now: int
-
-    @property
-    def estate(self) -> Estate:
-        return self.graph.estate
 
 
 def reach(
@@ -45,6 +38,9 @@ def reach(
     resource: str = "*",
     action: str = "*",
     direct: bool = False,
+    context: Context = None,
+    session_policy: str = "",
+    endpoint_policy: str = "",
     progress: Progress = no_progress,
 ) -> Document:
     """List what a subject can do, directly and through whom it can become.
@@ -56,14 +52,19 @@ def reach(
         resource: Only rows that could touch a resource matching this glob.
         action: Only rows that could be an action matching this glob.
         direct: Leave out roles, escalation and credentials.
+        context: Condition keys of the request.
+        session_policy: File with the policy of the subject's own session.
+        endpoint_policy: File with the policy of the VPC endpoint.
         progress: Called with what is done.
 
     Raises:
-        UsageError: The subject is not known, or its principal was not collected.
+        UsageError: The subject is not known, its principal was not collected, or a
+            file holds no policy.
     """
     progress(0, 0, "policies")
-    asked = _asked(inventory, subjects.services_of(inventory.facts), NOTHING, now)
-    found = subjects.starts(asked.graph, inventory, _subject(inventory, subject))
+    given = read_given(context, session_policy, endpoint_policy, now)
+    asked = asked_of(inventory, subjects.services_of(inventory.facts), given, now)
+    found = subjects.starts(asked.graph, inventory, subject_of(inventory, subject))
     wanted = make_filter(action, words.as_arn(resource))
     replies: list[Reply] = []
     for start in found.starts:
@@ -71,13 +72,14 @@ def reach(
         rows = questions.reach(asked.graph, start.identity, wanted, direct=direct)
         replies += [subjects.through(start, reply) for reply in rows]
     spelled = speller(asked.estate.catalogue, asked.estate.written, action)
+    replies = [_doubted_row(asked, reply, spelled) for reply in replies]
     listed = [items.reach_item(reply, spelled) for reply in replies]
-    missing = _missing(asked, list(zip(replies, listed, strict=True)), action, resource)
-    missing |= set(found.not_collected)
+    absent = missing(asked, list(zip(replies, listed, strict=True)), action, resource)
+    absent |= set(found.not_collected)
     return Document(
         kind="reach",
         items=listed,
-        coverage=_coverage(asked, replies, missing),
+        coverage=coverage_of(asked, replies, absent),
         next=_next(listed),
     )
 
@@ -89,7 +91,9 @@ def can(
     resource: str,
     *,
     now: int,
-    context: Mapping[str, tuple[str, ...]] | None = None,
+    context: Context = None,
+    session_policy: str = "",
+    endpoint_policy: str = "",
     direct: bool = False,
     expect: str = "",
 ) -> Document:
@@ -102,18 +106,20 @@ def can(
         resource: ARN, `s3://` URI, `*`, or an ARN with wildcards: then all of it.
         now: UTC nanoseconds.
         context: Condition keys of the request.
+        session_policy: File with the policy of the subject's own session.
+        endpoint_policy: File with the policy of the VPC endpoint.
         direct: Leave out roles, escalation and credentials.
         expect: A verdict; the document has failed when it is another one.
 
     Raises:
-        UsageError: Subject, action or resource are not known, or the subject's
-            principal was not collected.
+        UsageError: Subject, action or resource are not known, the subject's
+            principal was not collected, or a file holds no policy.
     """
-    given = Known({key.lower(): values for key, values in (context or {}).items()})
-    asked = _asked(inventory, {action.partition(":")[0]}, given, now)
+    given = read_given(context, session_policy, endpoint_policy, now)
+    asked = asked_of(inventory, {action.partition(":")[0]}, given, now)
     spelled = words.read_action(asked.estate.catalogue, action, load)
     target = words.read_resource(inventory.facts, resource)
-    found = subjects.starts(asked.graph, inventory, _subject(inventory, subject))
+    found = subjects.starts(asked.graph, inventory, subject_of(inventory, subject))
     replies = [
         subjects.through(
             start,
@@ -121,14 +127,17 @@ def can(
         )
         for start in found.starts
     ]
-    reply = subjects.best(replies)
-    missing = set(found.not_collected)
+    reply = doubted(asked, subjects.best(replies), spelled)
+    absent = set(found.not_collected)
     for one in replies if verdict(reply.formula) != "always" else [reply]:
-        missing |= set(
-            not_collected(asked.estate, asked.collected, spelled, target, one)
-        )
-    coverage = _coverage(asked, [reply], missing)
+        absent |= missing_of(asked, one, spelled, target)
+    coverage = coverage_of(asked, [reply], absent)
     item = items.can_item(reply, spelled, target, coverage)
+    item = Tagging(asked.graph).explained(reply, item)
+    item["layers"] = layers_of(asked, reply, spelled, target)
+    quotes = Quotes(inventory.facts, given.policies)
+    quotes.add(item["determining"])
+    quotes.add_along(item["path"])
     return Document(
         kind="can",
         items=[item],
@@ -139,7 +148,15 @@ def can(
 
 
 def who_can(
-    inventory: Inventory, action: str, resource: str, *, now: int, direct: bool = False
+    inventory: Inventory,
+    action: str,
+    resource: str,
+    *,
+    now: int,
+    direct: bool = False,
+    context: Context = None,
+    session_policy: str = "",
+    endpoint_policy: str = "",
 ) -> Document:
     """List every identity that can do one thing, and who outside may become one.
 
@@ -149,22 +166,34 @@ def who_can(
         resource: ARN, `s3://` URI, `*`, or an ARN with wildcards: then all of it.
         now: UTC nanoseconds.
         direct: Leave out roles, escalation and credentials.
+        context: Condition keys of the request.
+        session_policy: File with a policy that limits the session of each subject.
+        endpoint_policy: File with the policy of the VPC endpoint.
 
     Raises:
-        UsageError: Action or resource are not known.
+        UsageError: Action or resource are not known, or a file holds no policy.
     """
-    asked = _asked(inventory, {action.partition(":")[0]}, NOTHING, now)
+    given = read_given(context, session_policy, endpoint_policy, now)
+    asked = asked_of(inventory, {action.partition(":")[0]}, given, now)
     spelled = words.read_action(asked.estate.catalogue, action, load)
     target = words.read_resource(inventory.facts, resource)
-    replies = list(questions.who_can(asked.graph, spelled, target, direct=direct))
+    found = questions.who_can(asked.graph, spelled, target, direct=direct)
+    replies = [doubted(asked, reply, spelled) for reply in found]
     listed = [items.pair_item(reply, spelled, target) for reply in replies]
-    missing = _missing(asked, list(zip(replies, listed, strict=True)), spelled, target)
+    absent = missing(asked, list(zip(replies, listed, strict=True)), spelled, target)
     return Document(
         kind="who-can",
         items=listed,
-        coverage=_coverage(asked, replies, missing),
+        coverage=coverage_of(asked, replies, absent),
         next=command("can", listed[0]["subject"], spelled, target) if listed else "",
     )
+
+
+def _doubted_row(asked: Asked, reply: Reply, spelled: Callable[[str], str]) -> Reply:
+    """Leave open a row of one action that the catalogue does not hold."""
+    if reply.row is None or not is_literal(reply.row.actions.pattern):
+        return reply
+    return doubted(asked, reply, spelled(reply.row.actions.pattern))
 
 
 def _next(listed: Sequence[ReachItem]) -> str:
@@ -174,48 +203,3 @@ def _next(listed: Sequence[ReachItem]) -> str:
             resource = item["resource"] if " " not in item["resource"] else "RESOURCE"
             return command("who-can", item["action"], resource)
     return ""
-
-
-def _asked(
-    inventory: Inventory, services: Iterable[str], given: Known, now: int
-) -> _Asked:
-    collected = frozenset(word for c in inventory.coverage for word in c.collected)
-    estate = compile_estate(
-        inventory.facts,
-        load(services),
-        given=given,
-        tags_collected="resource-tags" in collected,
-    )
-    return _Asked(inventory, Graph(estate), collected, now)
-
-
-def _subject(inventory: Inventory, text: str) -> str:
-    return resolve(inventory, text, _SUBJECTS)
-
-
-def _missing(
-    asked: _Asked,
-    pairs: Sequence[tuple[Reply, ReachItem]],
-    action: str,
-    resource: str,
-) -> set[str]:
-    """Name what could change any answer; of an empty list, what could add to it."""
-    found: set[str] = set()
-    for reply, item in pairs:
-        found |= set(
-            not_collected(
-                asked.estate, asked.collected, item["action"], item["resource"], reply
-            )
-        )
-    # What grants could add a row that is not there.
-    nobody = questions.nobody()
-    found |= set(not_collected(asked.estate, asked.collected, action, resource, nobody))
-    return found
-
-
-def _coverage(asked: _Asked, replies: Iterable[Reply], missing: set[str]) -> Coverage:
-    needed = {"identity-policies", "role-trust"} - asked.collected
-    coverage = lists.coverage(asked.inventory, asked.now, sorted(missing | needed))
-    if is_partial(replies):
-        coverage["partial"] = True
-    return coverage

@@ -177,7 +177,10 @@ class WhoOwnsItem(TypedDict):
 
 
 class ConditionItem(TypedDict):
-    """An open condition, who writes its key, and who can satisfy it."""
+    """An open condition, who writes its key, and who can satisfy it.
+
+    `set_by` lists identities that may set the tag it asks for, at most ten.
+    """
 
     key: str
     operator: str
@@ -185,6 +188,7 @@ class ConditionItem(TypedDict):
     negated: bool
     asserted_by: str
     who: NotRequired[str]
+    set_by: NotRequired[list[str]]
 
 
 class AlternativeItem(TypedDict):
@@ -194,12 +198,13 @@ class AlternativeItem(TypedDict):
 
 
 class DeterminingItem(TypedDict):
-    """A statement that decided."""
+    """A statement that decided; `text` is what it says, where `can` shows it."""
 
     layer: str
     policy: str
     statement: str
     effect: str
+    text: NotRequired[str]
 
 
 PathItem = TypedDict(
@@ -214,6 +219,17 @@ PathItem = TypedDict(
 )
 
 
+class LayerItem(TypedDict):
+    """One kind of policy, and its part in an answer.
+
+    `state` is `decided`, `passed`, `none`, `not-collected`, `not-stated` or
+    `does-not-apply`.
+    """
+
+    layer: str
+    state: str
+
+
 class CanItem(TypedDict):
     """`answerable can`."""
 
@@ -225,6 +241,9 @@ class CanItem(TypedDict):
     admin: bool
     determining: list[DeterminingItem]
     path: list[PathItem]
+    unguarded: NotRequired[bool]
+    unguarded_because: NotRequired[str]
+    layers: NotRequired[list[LayerItem]]
     coverage: Coverage
 
 
@@ -239,6 +258,45 @@ class ReachItem(TypedDict):
     admin: bool
     determining: list[DeterminingItem]
     path: list[PathItem]
+    unguarded: NotRequired[bool]
+    unguarded_because: NotRequired[str]
+
+
+class UsedItem(TypedDict):
+    """`answerable reach --used`: an action, and whether it is made use of.
+
+    `used` and `blocked` are null where the trail does not tell.
+    """
+
+    subject: str
+    service: str
+    action: str
+    granted: str
+    reachable: str
+    used: int | None
+    last_used: str | None
+    used_by: list[str]
+    blocked: int | None
+    last_blocked: str | None
+    recorded_since: str | None
+
+
+class ComparedItem(TypedDict):
+    """`answerable reach --compare-aws`: one question, answered twice.
+
+    `outcome` is `agrees`, `open`, `differs`, `set-aside` or `unanswered`.
+    """
+
+    subject: str
+    action: str
+    resource: str
+    verdict: str
+    simulated: str | None
+    missing: list[str]
+    outcome: str
+    reason: str
+    matched: list[str]
+    determining: list[DeterminingItem]
 
 
 class HopItem(TypedDict):

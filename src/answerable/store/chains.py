@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from answerable.lineage.joints import Joint, JointChains
-from answerable.model.event import AuditEvent
+from answerable.model.event import AuditEvent, Outcome
 from answerable.model.lineage import Chain
 from answerable.store.columns import NAMES, to_event
 from answerable.store.tables import ColumnType, NamedTable
@@ -173,6 +173,84 @@ def count_events(store: "Store", keys: Sequence[Interval]) -> dict[int, int]:
     )
     rows = store.rows(query, (), {"intervals": _intervals(keys)})
     return {cast("int", n): cast("int", count) for n, count in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Calls of one action under one key, that ended one way.
+
+    Attributes:
+        key: Place of the joint and interval in the list.
+        action: As IAM authorises it, where the log calls it otherwise.
+        outcome: How they ended.
+        count: How many.
+        last: Time of the latest, UTC nanoseconds.
+    """
+
+    key: int
+    action: str
+    outcome: Outcome
+    count: int
+    last: int
+
+
+def count_calls(store: "Store", keys: Sequence[Interval]) -> list[Calls]:
+    """Count the calls of each joint and interval by action and outcome."""
+    query = (
+        f"SELECT c.n, {_fact('authorised_by', 'e.action')} AS called, e.outcome, "  # noqa: S608 - ours
+        f"count(*), max(e.event_time) FROM events e JOIN intervals c ON {_JOINED} "
+        "GROUP BY ALL ORDER BY ALL"
+    )
+    rows = store.rows(query, (), {"intervals": _intervals(keys)})
+    return [
+        Calls(
+            cast("int", n),
+            cast("str", action),
+            Outcome(cast("str", outcome)),
+            cast("int", count),
+            cast("int", last),
+        )
+        for n, action, outcome, count, last in rows
+    ]
+
+
+def _fact(name: str, otherwise: str) -> str:
+    """Spell the value of one of an event's facts, or what stands in its place."""
+    pairs = f"list_filter(e.facts, lambda f: f[1] = '{name}')"
+    return f"coalesce({pairs}[1][2], {otherwise})"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the logs of one account hold.
+
+    Attributes:
+        scope: The account.
+        since: Time of the first event, UTC nanoseconds.
+        until: Of the last.
+        data: Services of which data events (calls on what is in a resource) are there.
+    """
+
+    scope: str
+    since: int
+    until: int
+    data: frozenset[str]
+
+
+def recorded(store: "Store") -> dict[str, Recorded]:
+    """Say what is logged of each account, by its number."""
+    category = _fact("category", "''")
+    query = (
+        "SELECT e.scope, min(e.event_time), max(e.event_time), list(DISTINCT "  # noqa: S608 - ours
+        f"CASE {category} WHEN 'Data' THEN split_part(e.action, ':', 1) END) "
+        "FROM events e WHERE e.written_by <> 'self-reported' GROUP BY e.scope"
+    )
+    found = {}
+    for scope, since, until, data in store.rows(query):
+        services = frozenset(filter(None, cast("list[str | None]", data or [])))
+        name = cast("str", scope)
+        found[name] = Recorded(name, cast("int", since), cast("int", until), services)
+    return found
 
 
 def count_sources(store: "Store") -> list[tuple[str, int]]:

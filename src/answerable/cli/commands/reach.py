@@ -1,5 +1,8 @@
 """`reach`, `can`, `who-can`: what an identity may do, from three directions."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import click
 
 from answerable.cli.emit import answer
@@ -10,39 +13,137 @@ from answerable.model.errors import UsageError
 
 VERDICTS = ("always", "only-if", "never")
 
+_Command = TypeVar("_Command", bound=Callable[..., None])
+
 _DIRECT = click.option(
     "--direct",
     is_flag=True,
     help="The subject's own permissions only: no assumed roles, no escalation.",
 )
+_CONTEXT = click.option(
+    "--context",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A condition key of the request; repeat for more.",
+)
+_SESSION = click.option(
+    "--session-policy",
+    default="",
+    metavar="FILE",
+    help="The policy that limits the subject's own session.",
+)
+_ENDPOINT = click.option(
+    "--endpoint-policy",
+    default="",
+    metavar="FILE",
+    help="The policy of the VPC endpoint the call goes through.",
+)
+
+
+def _stated(command: _Command) -> _Command:
+    """Add what a question may state: paths, condition keys, two policies."""
+    return _DIRECT(_CONTEXT(_SESSION(_ENDPOINT(command))))
 
 
 @click.command(cls=Verb, short_help="Everything a subject can do, with the reason.")
-@click.argument("subject")
-@click.option("--resource", default="*", metavar="GLOB", help="Only these resources.")
+@click.argument("subject", default="")
+@click.option("--resource", default="", metavar="GLOB", help="Only these resources.")
 @click.option("--action", default="*", metavar="GLOB", help="Only these actions.")
-@_DIRECT
+@_stated
+@click.option("--used", is_flag=True, help="Which actions are used, by the trail.")
+@click.option(
+    "--compare-aws", is_flag=True, help="Ask AWS's own simulator about a sample."
+)
+@click.option(
+    "--sample", default=200, show_default=True, help="So many questions for AWS."
+)
+@click.option("--seed", default=0, show_default=True, help="Which sample is drawn.")
+@click.option("--endpoint-url", default="", metavar="URL", help="AWS endpoint to ask.")
+@click.option("--profile", default="", metavar="NAME", help="AWS profile to use.")
+@click.option("--region", default="", metavar="NAME", help="AWS region to use.")
 @pass_settings
 def reach(
-    settings: Settings, subject: str, resource: str, action: str, direct: bool
+    settings: Settings,
+    subject: str,
+    resource: str,
+    action: str,
+    direct: bool,
+    context: tuple[str, ...],
+    session_policy: str,
+    endpoint_policy: str,
+    used: bool,
+    compare_aws: bool,
+    sample: int,
+    seed: int,
+    endpoint_url: str,
+    profile: str,
+    region: str,
 ) -> None:
     """List what SUBJECT can do, through every role it can come to act as.
 
     SUBJECT is an agent, identity or credential: an id, an ARN, or a name that fits
     one thing only.
-    """
-    from answerable.flows import reach as flow
 
-    with opened(settings) as session, bar(settings) as progress:
-        document = flow.reach(
-            session.inventory(),
-            subject,
-            now=session.now,
-            resource=resource,
-            action=action,
-            direct=direct,
-            progress=progress,
+    --used says of each action whether it is made use of. --compare-aws asks
+    iam:SimulatePrincipalPolicy about a sample of the whole account, or of SUBJECT; it
+    is the only thing here that opens a connection.
+    """
+    if not subject and not compare_aws:
+        raise UsageError("reach needs a SUBJECT (got none)", "answerable reach --help")
+    if (used or compare_aws) and (resource or (used and compare_aws)):
+        other = "--resource" if resource else "each other"
+        raise UsageError(
+            f"--used and --compare-aws do not go with {other}",
+            "narrow them with --action GLOB",
         )
+    keys = read_context(context)
+    with opened(settings) as session, bar(settings) as progress:
+        inventory = session.inventory()
+        if compare_aws:
+            from answerable.flows import compare
+
+            document = compare.compare(
+                inventory,
+                subject,
+                now=session.now,
+                action=action,
+                sample=sample,
+                seed=seed,
+                endpoint_url=endpoint_url,
+                profile=profile,
+                region=region,
+                progress=progress,
+            )
+        elif used:
+            from answerable.flows import used as uses
+
+            document = uses.used(
+                session.store,
+                inventory,
+                subject,
+                now=session.now,
+                action=action,
+                direct=direct,
+                context=keys,
+                session_policy=session_policy,
+                endpoint_policy=endpoint_policy,
+                progress=progress,
+            )
+        else:
+            from answerable.flows import reach as flow
+
+            document = flow.reach(
+                inventory,
+                subject,
+                now=session.now,
+                resource=resource or "*",
+                action=action,
+                direct=direct,
+                context=keys,
+                session_policy=session_policy,
+                endpoint_policy=endpoint_policy,
+                progress=progress,
+            )
     answer(document, settings)
 
 
@@ -51,27 +152,23 @@ def reach(
 @click.argument("action")
 @click.argument("resource")
 @click.option(
-    "--context",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="A condition key of the request; repeat for more.",
-)
-@click.option(
     "--expect",
     default="",
     type=Word(VERDICTS),
     help="Exit 1 when the verdict is another one.",
 )
-@_DIRECT
+@_stated
 @pass_settings
 def can(
     settings: Settings,
     subject: str,
     action: str,
     resource: str,
-    context: tuple[str, ...],
     expect: str,
     direct: bool,
+    context: tuple[str, ...],
+    session_policy: str,
+    endpoint_policy: str,
 ) -> None:
     """Say whether SUBJECT can do ACTION on RESOURCE: always, only-if or never.
 
@@ -88,6 +185,8 @@ def can(
             resource,
             now=session.now,
             context=read_context(context),
+            session_policy=session_policy,
+            endpoint_policy=endpoint_policy,
             direct=direct,
             expect=expect,
         )
@@ -98,15 +197,30 @@ def can(
 @click.command("who-can", cls=Verb, short_help="Everyone who can do one thing.")
 @click.argument("action")
 @click.argument("resource")
-@_DIRECT
+@_stated
 @pass_settings
-def who_can(settings: Settings, action: str, resource: str, direct: bool) -> None:
+def who_can(
+    settings: Settings,
+    action: str,
+    resource: str,
+    direct: bool,
+    context: tuple[str, ...],
+    session_policy: str,
+    endpoint_policy: str,
+) -> None:
     """List every identity that can do ACTION on RESOURCE, and how."""
     from answerable.flows import reach as flow
 
     with opened(settings) as session:
         document = flow.who_can(
-            session.inventory(), action, resource, now=session.now, direct=direct
+            session.inventory(),
+            action,
+            resource,
+            now=session.now,
+            direct=direct,
+            context=read_context(context),
+            session_policy=session_policy,
+            endpoint_policy=endpoint_policy,
         )
     answer(document, settings)
 

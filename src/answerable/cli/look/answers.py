@@ -2,7 +2,15 @@
 
 from collections.abc import Callable, Iterator
 
-from answerable.cli.look import chains, inventory, permissions, plain, tree
+from answerable.cli.look import (
+    chains,
+    compared,
+    inventory,
+    permissions,
+    plain,
+    tree,
+    used,
+)
 from answerable.cli.look.coverage import coverage_line
 from answerable.cli.look.screen import Screen
 from answerable.cli.look.text import safe
@@ -21,6 +29,8 @@ VIEWS: dict[str, View] = {
     "reach": permissions.reach,
     "who-can": permissions.reach,
     "can": permissions.can,
+    "reach-used": used.used,
+    "reach-compared": compared.compared,
     "scan": plain.scan,
     "where": plain.where,
     "ingest": plain.ingest,
@@ -37,6 +47,7 @@ VIEWS: dict[str, View] = {
 EMPTY = {
     "trace": ("no event fits", "answerable ingest cloudtrail:PATH reads a trail in"),
     "reach": ("nothing: no permission found", ""),
+    "reach-used": ("nothing: no permission found, and no call in a trail", ""),
     "who-can": ("nobody, as far as was collected", ""),
     "sql": ("no rows", ""),
 }

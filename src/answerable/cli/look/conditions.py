@@ -1,9 +1,14 @@
 """Conditions and statements, in words a stranger reads."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+from answerable.cli.look.screen import Screen
 from answerable.cli.look.text import safe
-from answerable.model.document import ConditionItem, DeterminingItem
+from answerable.model.document import (
+    AlternativeItem,
+    ConditionItem,
+    DeterminingItem,
+)
 
 # Operators in lower case; what is not here stands as the policy wrote it.
 _EQUAL = ("is", "is not")
@@ -42,6 +47,30 @@ _QUANTIFIERS = {"forallvalues": "every value of", "foranyvalue": "a value of"}
 _OPEN = {
     "answerable:scope": ("the call is within", "the call is outside"),
     "answerable:deny": ("the call falls under", "the call does not fall under"),
+    "answerable:resource-policy": (
+        "each resource's own policies agree: ask can about one of",
+        "the resources' own policies do not agree on",
+    ),
+    "answerable:public-policy": ("this policy is public:", "this is not public:"),
+    "answerable:action-catalogue": (
+        "AWS has an action that the catalogue does not hold:",
+        "AWS has no action",
+    ),
+    "answerable:canonical-user": (
+        "the caller's account has the canonical user id",
+        "the caller's account has not the canonical user id",
+    ),
+    "answerable:credential-status": ("the credential is", "the credential is not"),
+    "answerable:existing-resource": ("there is one:", "there is none:"),
+    "answerable:awaited": ("as awaited,", "it does not come to be that"),
+    "answerable:other-policy-version": (
+        "another version of it allows that:",
+        "no other version of it allows that:",
+    ),
+    "answerable:too-many-alternatives": (
+        "one of very many alternatives holds:",
+        "none of very many alternatives holds:",
+    ),
 }
 _UNKNOWN = {
     "answerable:unread-statement": "could not be read",
@@ -65,6 +94,13 @@ _LAYERS = {
     "rcp": "RCP",
     "session": "session policy",
     "endpoint": "endpoint policy",
+    "public-access": "public-access block",
+    "catalogue": "the action catalogue",
+}
+_SHORT = {
+    "public-access": "public",
+    "scp": "SCP",
+    "rcp": "RCP",
 }
 
 _EFFECTS = {
@@ -77,8 +113,8 @@ _EFFECTS = {
 _MOST = 6
 
 
-def condition(item: ConditionItem) -> str:
-    """Write one open condition and who writes its key."""
+def condition(item: ConditionItem, *, brief: bool = False) -> str:
+    """Write one open condition and, unless `brief`, who writes its key."""
     values = [safe(value) for value in item["values"]]
     shown = " or ".join(values[:_MOST])
     if len(values) > _MOST:
@@ -89,6 +125,8 @@ def condition(item: ConditionItem) -> str:
     if key in _UNKNOWN:
         does = _DOES.get(item["operator"], ("changes", "does not change"))
         return f"{shown}, which {_UNKNOWN[key]}, {does[item['negated']]} it"
+    if brief:
+        return f"{_test(item)} {shown}"
     who = _ASSERTED.get(item["asserted_by"], safe(item["asserted_by"]))
     told = safe(item.get("who", ""))
     if told:
@@ -113,17 +151,40 @@ def _test(item: ConditionItem) -> str:
     return f"{key} {says[item['negated']]}"
 
 
+def conditions(
+    alternatives: Sequence[AlternativeItem],
+    screen: Screen,
+    indent: str,
+    *,
+    brief: bool = False,
+) -> Iterator[str]:
+    """Write each alternative: all of its conditions must hold."""
+    for number, alternative in enumerate(alternatives):
+        word = "or if " if number else "if "
+        for one in alternative["all_of"]:
+            said = condition(one, brief=brief)
+            yield from screen.wrap(f"{indent}{word}{said}", indent + "    ")
+            word = "  and "
+
+
+def layer_name(layer: str, *, short: bool = False) -> str:
+    """Name a layer; `short` for a column of them."""
+    plain = safe(layer).replace("-", " ")
+    return _SHORT.get(layer, plain) if short else _LAYERS.get(layer, plain)
+
+
 def statement(item: DeterminingItem) -> str:
     """Write what decided: `identity policy inline of user/x allows it (statement 0)`."""
-    layer = _LAYERS.get(item["layer"], safe(item["layer"]).replace("-", " "))
+    layer = layer_name(item["layer"])
     effect = _EFFECTS.get(item["effect"], safe(item["effect"]))
-    text = " ".join(word for word in (layer, _policy(item["policy"]), effect) if word)
+    named = policy_name(item["policy"])
+    text = " ".join(word for word in (layer, named, effect) if word)
     return (
         f"{text} (statement {safe(item['statement'])})" if item["statement"] else text
     )
 
 
-def _policy(policy: str) -> str:
+def policy_name(policy: str) -> str:
     """Name a policy: `inline/P of user/x`, or its own ARN without what all share."""
     holder, mark, inside = policy.rpartition("#")
     if not mark:

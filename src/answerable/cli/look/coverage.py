@@ -18,6 +18,10 @@ _WORDS = {
     "rcp": ("RCPs", "aws-org"),
     "resource-policies": ("resource policies", "aws-resources"),
     "resource-tags": ("resource tags", "aws-resources"),
+    "public-access-block": ("public-access blocks", "aws-resources"),
+    "s3-access-points": ("S3 access points", "aws-resources"),
+    "kms-grants": ("KMS grants", "aws-resources"),
+    "running-code": ("running code", "aws-resources"),
     "session-policies": ("session policies", "aws"),
     "endpoint-policies": ("endpoint policies", "aws"),
     "last-used": ("last use", "aws"),
@@ -26,6 +30,7 @@ _WORDS = {
     "workflows": ("workflows", "repo"),
     "codeowners": ("CODEOWNERS", "repo"),
     "cloudtrail": ("CloudTrail", "cloudtrail"),
+    "data-events": ("data events", "cloudtrail"),
 }
 
 

@@ -4,12 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from answerable.cli.look.conditions import condition, statement
-from answerable.cli.look.coverage import words
+from answerable.cli.look.conditions import conditions, statement
+from answerable.cli.look.proof import assuming, proof
 from answerable.cli.look.screen import Screen
 from answerable.cli.look.text import safe
 from answerable.model.document import (
-    AlternativeItem,
     CanItem,
     DeterminingItem,
     Document,
@@ -21,28 +20,31 @@ _MOST = 6
 
 
 def can(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Answer first, then conditions, path and statements."""
+    """Answer first, then open conditions, then the proof."""
     for item in cast("Sequence[CanItem]", document.items):
         missing = (
             item["coverage"]["not_collected"] or document.coverage["not_collected"]
         )
+        assumed = assuming(item["verdict"], missing)
+        head = verdict(item["verdict"], screen)
+        yield from screen.wrap(f"{head}, {assumed}" if assumed else head)
         yield from screen.wrap(
-            f"{verdict(item['verdict'], screen, bool(missing))}  "
-            f"{safe(item['subject'])} {_does(item['verdict'])} "
-            f"{safe(item['action'])} on {safe(item['resource'])}"
+            f"  {safe(item['subject'])} {_does(item['verdict'])} "
+            f"{safe(item['action'])} on {safe(item['resource'])}",
+            "    ",
         )
         if item["admin"]:
             yield "  administrator: it can come to do anything"
         yield from conditions(item["conditions"], screen, "  ")
-        yield from path(item["path"], item["subject"], screen, "  ")
-        yield from statements(item["determining"], screen, "  ")
-        if not item["determining"] and item["verdict"] == "never":
-            yield "  because no statement that was collected allows it"
-        if missing:
-            yield from screen.wrap(
-                f"  assumes that nothing not collected changes it: {words(missing)}",
-                "    ",
-            )
+        yield from _unguarded(item, screen)
+        yield from proof(item, screen)
+
+
+def _unguarded(item: CanItem | ReachItem, screen: Screen) -> Iterator[str]:
+    """Say that a condition guards nothing."""
+    if item.get("unguarded"):
+        because = safe(item.get("unguarded_because", ""))
+        yield from screen.wrap(f"  unguarded: {because}", "    ")
 
 
 def _does(verdict_word: str) -> str:
@@ -53,17 +55,6 @@ def verdict(word: str, screen: Screen, assumes: bool = False) -> str:
     """Write a verdict with its mark; `+assumes` where coverage is open."""
     mark = screen.marks.verdicts.get(word, "?")
     return f"{mark} {safe(word)}" + (" +assumes" if assumes else "")
-
-
-def conditions(
-    alternatives: Sequence[AlternativeItem], screen: Screen, indent: str
-) -> Iterator[str]:
-    """Write each alternative: all of its conditions must hold."""
-    for number, alternative in enumerate(alternatives):
-        word = "or if " if number else "if "
-        for one in alternative["all_of"]:
-            yield from screen.wrap(f"{indent}{word}{condition(one)}", indent + "    ")
-            word = "  and "
 
 
 def path(

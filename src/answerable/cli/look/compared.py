@@ -1,0 +1,51 @@
+"""Two answers side by side: ours and AWS's own simulator's."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from answerable.cli.look.proof import statement_lines
+from answerable.cli.look.screen import Screen
+from answerable.cli.look.text import safe
+from answerable.model.document import ComparedItem, Document
+
+_MOST = 20
+
+
+def compared(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Say how many agree, then each difference with what decided on our side."""
+    items = cast("Sequence[ComparedItem]", document.items)
+    told = Counter(item["outcome"] for item in items)
+    sure = told["agrees"] + told["differs"]
+    mark = screen.marks.no if told["differs"] else screen.marks.yes
+    yield from screen.wrap(
+        f"{mark} {told['agrees']:,} of {sure:,} agree with iam:SimulatePrincipalPolicy"
+    )
+    for outcome, what in (
+        ("open", "left open"),
+        ("set-aside", "set aside"),
+        ("unanswered", "not answered"),
+    ):
+        reasons = Counter(
+            item["reason"] for item in items if item["outcome"] == outcome
+        )
+        for reason, times in reasons.most_common():
+            yield from screen.wrap(f"  {times:,} {what}: {safe(reason)}", "    ")
+    differing = [item for item in items if item["outcome"] == "differs"]
+    for item in differing[:_MOST]:
+        yield ""
+        yield from _difference(item, screen)
+    if len(differing) > _MOST:
+        yield f"and {len(differing) - _MOST} more; -o json lists them"
+
+
+def _difference(item: ComparedItem, screen: Screen) -> Iterator[str]:
+    yield from screen.wrap(
+        f"{safe(item['subject'])} {safe(item['action'])} on {safe(item['resource'])}"
+    )
+    yield f"  here: {safe(item['verdict'])}"
+    yield from statement_lines(item["determining"], screen, "    ")
+    matched = ", ".join(map(safe, item["matched"])) or "no statement matched"
+    yield from screen.wrap(
+        f"  AWS: {safe(item['simulated'] or '')} ({matched})", "    "
+    )

@@ -1,0 +1,139 @@
+"""The proof of one answer, on one screen: path, deciding statements, what is assumed."""
+
+from collections.abc import Collection, Iterator, Sequence
+
+from answerable.cli.look.conditions import conditions, layer_name, policy_name
+from answerable.cli.look.screen import Screen
+from answerable.cli.look.text import pad, safe, shorten_end, width
+from answerable.model.document import (
+    CanItem,
+    DeterminingItem,
+    LayerItem,
+    PathItem,
+)
+
+_MOST = 6
+# Of a long path the beginning and the end tell most.
+_FIRST_STEPS, _LAST_STEPS = 3, 2
+_TEXT_LINES = 3
+_GUTTER = 10
+
+# What limits a call, in the order it is spoken of; and what might grant one.
+_DENYING = {
+    "scp": "SCP",
+    "rcp": "RCP",
+    "boundaries": "permissions boundary",
+    "resource-policies": "resource policy",
+    "session-policies": "session policy",
+    "endpoint-policies": "endpoint policy",
+}
+_GRANTING = {
+    "identity-policies": "identity policy",
+    "role-trust": "trust policy",
+    "resource-policies": "resource policy",
+    "s3-acls": "ACL",
+}
+_STATES = (
+    ("passed", "took part and did not decide"),
+    ("none", "none attached"),
+    ("not-collected", "not collected"),
+    ("not-stated", "none stated"),
+    ("does-not-apply", "does not apply"),
+)
+_DOES = {
+    "allow": "allows",
+    "deny": "denies",
+    "implicit-deny": "does not allow",
+    "unread-statement": "could not be read",
+    "uncollected-policy": "was not collected",
+}
+
+
+def assuming(verdict: str, missing: Collection[str]) -> str:
+    """Say what a verdict takes for granted, empty where it takes nothing."""
+    if not missing:
+        return ""
+    never = verdict == "never"
+    words = _GRANTING if never else _DENYING
+    named = [name for word, name in words.items() if word in missing]
+    if not named:
+        return "assuming that what was not collected does not change it"
+    does = "allows it" if never else "denies it"
+    return f"assuming no {_either(named)} {does}"
+
+
+def _either(names: Sequence[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def proof(item: CanItem, screen: Screen) -> Iterator[str]:
+    """Show how the subject comes to act, then what decides about the call itself."""
+    if item["path"]:
+        yield ""
+        yield "path"
+        yield from _path(item["path"], item["subject"], screen)
+    yield ""
+    yield "the call itself" if item["path"] else "decided by"
+    yield from statement_lines(item["determining"], screen, "  ")
+    if not item["determining"] and item["verdict"] == "never":
+        yield "  no statement that was collected allows it"
+    yield from _layers(item.get("layers", []), screen)
+
+
+def _path(steps: Sequence[PathItem], subject: str, screen: Screen) -> Iterator[str]:
+    if steps[0]["from"] != subject:
+        yield from screen.wrap(f"  from {safe(steps[0]['from'])}", "     ")
+    left_out = range(_FIRST_STEPS, len(steps) - _LAST_STEPS)
+    for number, step in enumerate(steps):
+        if number in left_out:
+            if number == _FIRST_STEPS:
+                yield f"     and {len(left_out)} more steps; -o json lists them"
+            continue
+        yield from _step(step, number + 1, screen)
+
+
+def _step(step: PathItem, number: int, screen: Screen) -> Iterator[str]:
+    stroke = screen.marks.hops["observed"].strip()
+    yield from screen.wrap(
+        f"  {number}  {safe(step['via'])} {stroke} {safe(step['to'])}", "     "
+    )
+    yield from conditions(step["conditions"], screen, "     ", brief=True)
+    yield from statement_lines(step["determining"], screen, "     ")
+
+
+def statement_lines(
+    items: Sequence[DeterminingItem], screen: Screen, indent: str
+) -> Iterator[str]:
+    """Write statements in two columns: the layer, and what its policy says."""
+    inner = indent + " " * _GUTTER
+    for item in items[:_MOST]:
+        number = f", statement {safe(item['statement'])}" if item["statement"] else ""
+        does = _DOES.get(item["effect"], safe(item["effect"]))
+        head = f"{policy_name(item['policy'])}{number}: {does}".lstrip(" ,:")
+        layer = pad(layer_name(item["layer"], short=True), _GUTTER)
+        yield from screen.wrap(f"{indent}{layer}{head}", inner)
+        yield from _quoted(item.get("text", ""), screen, inner)
+    if len(items) > _MOST:
+        yield f"{inner}and {len(items) - _MOST} more; -o json lists them"
+
+
+def _quoted(text: str, screen: Screen, indent: str) -> Iterator[str]:
+    """Quote a statement, cut after a few lines."""
+    if not text:
+        return
+    lines = screen.wrap(indent + safe(text), indent)
+    if len(lines) > _TEXT_LINES:
+        mark = screen.marks.ellipsis
+        last = lines[_TEXT_LINES - 1].strip() + mark * 2
+        room = max(1, min(screen.width - width(indent), width(last) - width(mark)))
+        lines = [*lines[: _TEXT_LINES - 1], indent + shorten_end(last, room, mark)]
+    yield from lines
+
+
+def _layers(layers: Sequence[LayerItem], screen: Screen) -> Iterator[str]:
+    """Name the layers that decided nothing, by why."""
+    for state, said in _STATES:
+        named = [layer_name(e["layer"]) for e in layers if e["state"] == state]
+        if named:
+            yield from screen.wrap(f"  {said}: {', '.join(named)}", "    ")

@@ -1,0 +1,173 @@
+"""Granted, reachable, used, blocked: action by action, or by service where they are many."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import cast
+
+from answerable.cli.look.ages import ago
+from answerable.cli.look.screen import Screen
+from answerable.cli.look.table import Column, table
+from answerable.cli.look.text import safe
+from answerable.model.document import Document, UsedItem
+
+# More actions than this do not fit a screen: then a row is a service.
+_MOST = 40
+_MOST_SERVICES = 25
+_NAMED = 3
+_IDLE_NAMED = 30
+
+
+def used(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Say how much of what is granted is used, then the actions."""
+    items = cast("Sequence[UsedItem]", document.items)
+    yield safe(items[0]["subject"])
+    yield from screen.wrap(_summary(items))
+    yield from screen.wrap(_recorded(items, now))
+    yield ""
+    services = dict.fromkeys(item["service"] for item in items)
+    if len(items) <= _MOST:
+        yield from _actions(items, screen, now)
+    elif len(services) > 1:
+        yield from _services(items, list(services), screen, now)
+    else:
+        yield from _one_service(items, screen, now)
+
+
+def _summary(items: Sequence[UsedItem]) -> str:
+    granted = [item for item in items if item["granted"] != "never"]
+    reachable = [item for item in items if item["reachable"] != "never"]
+    parts = [
+        f"granted {_many(len(granted))}",
+        f"reachable {len(reachable):,}",
+        f"used {_count(items, lambda item: bool(item['used'])):,}",
+        f"blocked {_count(items, lambda item: bool(item['blocked'])):,}",
+    ]
+    idle = _count(granted, lambda item: item["used"] == 0)
+    silent = _count(granted, lambda item: item["used"] is None)
+    text = f"{', '.join(parts)}; granted and never used: {idle:,}"
+    return text + (f" (of {silent:,} more the trail does not tell)" if silent else "")
+
+
+def _many(number: int) -> str:
+    return f"{number:,} action" + ("" if number == 1 else "s")
+
+
+def _count(items: Sequence[UsedItem], test: Callable[[UsedItem], bool]) -> int:
+    return sum(test(item) for item in items)
+
+
+def _recorded(items: Sequence[UsedItem], now: int) -> str:
+    """Say how far back the trail goes."""
+    since = sorted({item["recorded_since"] for item in items} - {None}, key=str)
+    if not since:
+        return "no trail of its account: answerable ingest cloudtrail:PATH reads one in"
+    return f"the trail begins {ago(since[-1], now)}"
+
+
+def _actions(items: Sequence[UsedItem], screen: Screen, now: int) -> Iterator[str]:
+    columns = (
+        Column("action", 0),
+        Column("granted", 1),
+        Column("reachable", 2),
+        Column("used", 1, right=True),
+        Column("last used", 3),
+        Column("blocked", 2, right=True),
+        Column("as", 4, floor=14),
+    )
+    rows = [
+        (
+            item["action"],
+            item["granted"],
+            item["reachable"],
+            _told(item["used"]),
+            ago(item["last_used"], now),
+            _told(item["blocked"]),
+            ", ".join(_short(each) for each in item["used_by"]),
+        )
+        for item in items
+    ]
+    yield from table(columns, rows, screen)
+
+
+def _told(count: int | None) -> str:
+    return "not known" if count is None else f"{count:,}"
+
+
+def _short(identity: str) -> str:
+    parts = identity.split(":", 5)
+    return parts[5] if len(parts) == 6 else identity
+
+
+def _one_service(items: Sequence[UsedItem], screen: Screen, now: int) -> Iterator[str]:
+    """Show the actions that were called, and name some of the others."""
+    called = [item for item in items if item["used"] or item["blocked"]]
+    others = [item["action"] for item in items if item not in called]
+    if called:
+        yield from _actions(called[:_MOST], screen, now)
+        yield ""
+    shown = ", ".join(map(safe, others[:_IDLE_NAMED]))
+    more = len(others) - _IDLE_NAMED
+    yield from screen.wrap(
+        f"not called ({len(others):,}): {shown}" + (f" +{more:,}" if more > 0 else "")
+    )
+
+
+def _services(
+    items: Sequence[UsedItem], services: Sequence[str], screen: Screen, now: int
+) -> Iterator[str]:
+    """Show a row a service: those that were called first, then by what is granted."""
+    columns = (
+        Column("service", 0),
+        Column("granted", 1, right=True),
+        Column("reachable", 2, right=True),
+        Column("used", 1, right=True),
+        Column("blocked", 2, right=True),
+        Column("never used", 1, right=True),
+        Column("not told", 4, right=True),
+        Column("last used", 3),
+        Column("used most", 5, floor=20),
+    )
+    by_service: dict[str, list[UsedItem]] = {name: [] for name in services}
+    for item in items:
+        by_service[item["service"]].append(item)
+    ranked = sorted(by_service, key=lambda name: _rank(by_service[name]))
+    own = [name for name in ranked if _rank(by_service[name])[:2] != (0, 0)]
+    shown = (own or ranked)[:_MOST_SERVICES]
+    yield from table(
+        columns, [_service(by_service[name], now) for name in shown], screen
+    )
+    rest = [item for name in ranked[len(shown) :] for item in by_service[name]]
+    if rest:
+        granted = _count(rest, lambda item: item["granted"] != "never")
+        yield from screen.wrap(
+            f"and {len(ranked) - len(shown):,} more services: granted "
+            f"{_many(granted)}, reachable {len(rest):,}; -o json lists them"
+        )
+
+
+def _rank(items: Sequence[UsedItem]) -> tuple[int, int, str]:
+    called = _count(items, lambda item: bool(item["used"] or item["blocked"]))
+    granted = _count(items, lambda item: item["granted"] != "never")
+    return -called, -granted, items[0]["service"]
+
+
+def _service(own: Sequence[UsedItem], now: int) -> tuple[str, ...]:
+    granted = [item for item in own if item["granted"] != "never"]
+    last = max((item["last_used"] or "" for item in own), default="")
+    silent = _count(granted, lambda item: item["used"] is None)
+    return (
+        own[0]["service"],
+        f"{len(granted):,}",
+        f"{_count(own, lambda item: item['reachable'] != 'never'):,}",
+        f"{_count(own, lambda item: bool(item['used'])):,}",
+        f"{_count(own, lambda item: bool(item['blocked'])):,}",
+        f"{_count(granted, lambda item: item['used'] == 0):,}",
+        f"{silent:,}" if silent else "",
+        ago(last, now),
+        ", ".join(_most_used(own)),
+    )
+
+
+def _most_used(items: Sequence[UsedItem]) -> list[str]:
+    called = [item for item in items if item["used"]]
+    called.sort(key=lambda item: -(item["used"] or 0))
+    return [item["action"].partition(":")[2] for item in called[:_NAMED]]

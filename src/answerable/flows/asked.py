@@ -1,0 +1,118 @@
+"""One question about permissions: its estate, and what could change the answer."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from answerable.connectors.iam_catalogue.fetch import load
+from answerable.flows import lists
+from answerable.flows.given import Given
+from answerable.inventory.resolve import Kind, resolve
+from answerable.model.document import Coverage, ReachItem
+from answerable.model.inventory import Inventory
+from answerable.reach import questions
+from answerable.reach.coverage import is_partial, not_collected
+from answerable.reach.estate import Estate, compile_estate
+from answerable.reach.formula import FALSE, atom, both
+from answerable.reach.graph import Graph
+from answerable.reach.questions import Reply
+
+_SUBJECTS: tuple[Kind, ...] = ("agent", "identity", "credential")
+CATALOGUE = "answerable:action-catalogue"
+Context = Mapping[str, tuple[str, ...]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question's estate, with what the snapshot collected."""
+
+    inventory: Inventory
+    graph: Graph
+    collected: frozenset[str]
+    given: Given
+    now: int
+
+    @property
+    def estate(self) -> Estate:
+        """The facts, compiled."""
+        return self.graph.estate
+
+
+def asked_of(
+    inventory: Inventory, services: Iterable[str], given: Given, now: int
+) -> Asked:
+    """Compile a snapshot for one question.
+
+    Args:
+        inventory: The snapshot.
+        services: Whose actions the catalogue must know.
+        given: What the question states.
+        now: UTC nanoseconds.
+    """
+    collected = frozenset(word for c in inventory.coverage for word in c.collected)
+    estate = compile_estate(
+        inventory.facts,
+        load(services),
+        given=given.context,
+        tags_collected="resource-tags" in collected,
+        session=given.session,
+        endpoint=given.endpoint,
+        collected=collected,
+    )
+    return Asked(inventory, Graph(estate), collected, given, now)
+
+
+def subject_of(inventory: Inventory, text: str) -> str:
+    """Find whom a question is about.
+
+    Raises:
+        UsageError: The text names nobody, or several.
+    """
+    return resolve(inventory, text, _SUBJECTS)
+
+
+def doubted(asked: Asked, reply: Reply, action: str) -> Reply:
+    """Leave open a call of an action that the catalogue does not hold.
+
+    It may be new or may not exist, and which resources it takes is not known.
+    """
+    if reply.formula == FALSE or asked.estate.catalogue.action(action):
+        return reply
+    unheld = atom(CATALOGUE, "Holds", (action,))
+    return replace(reply, formula=both(reply.formula, unheld))
+
+
+def missing(
+    asked: Asked,
+    pairs: Sequence[tuple[Reply, ReachItem]],
+    action: str,
+    resource: str,
+) -> set[str]:
+    """Name what could change any answer; of an empty list, what could add to it."""
+    found: set[str] = set()
+    for reply, item in pairs:
+        found |= missing_of(asked, reply, item["action"], item["resource"])
+    # What grants could add a row that is not there.
+    return found | missing_of(asked, questions.nobody(), action, resource)
+
+
+def missing_of(asked: Asked, reply: Reply, action: str, resource: str) -> set[str]:
+    """Name what was not collected and could change one answer."""
+    found = set(not_collected(asked.estate, asked.collected, action, resource, reply))
+    if not set("*? ") & set(action) and not asked.estate.catalogue.action(action):
+        found.add("action-catalogue")
+    return found
+
+
+def coverage_of(asked: Asked, replies: Iterable[Reply], absent: set[str]) -> Coverage:
+    """Say what an answer rests on.
+
+    Args:
+        asked: The question.
+        replies: The answers.
+        absent: What was not collected and could change them.
+    """
+    needed = {"identity-policies", "role-trust"} - asked.collected
+    coverage = lists.coverage(asked.inventory, asked.now, sorted(absent | needed))
+    if is_partial(replies):
+        coverage["partial"] = True
+    return coverage

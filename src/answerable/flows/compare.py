@@ -1,0 +1,282 @@
+"""`reach --compare-aws`: the same questions to this engine and to AWS's own simulator."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from answerable.connectors.aws.question import (
+    ALLOWED,
+    PERMISSION,
+    Asker,
+    Declined,
+    Refusal,
+    Simulated,
+    open_simulator,
+)
+from answerable.flows.asked import Asked, asked_of, subject_of
+from answerable.flows.drawn import Question, draw
+from answerable.flows.given import Given
+from answerable.flows.lists import coverage
+from answerable.flows.quotes import Quotes
+from answerable.model.connector import SyncContext, no_progress
+from answerable.model.document import ComparedItem, DeterminingItem, Document
+from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.inventory import Inventory
+from answerable.model.policy import Layer
+from answerable.model.sighting import Facts
+from answerable.reach import items, questions, subjects
+from answerable.reach.formula import Verdict, verdict
+from answerable.reach.principals import Principal
+
+Progress = Callable[[int, int, str], None]
+
+AGREES, OPEN, DIFFERS = "agrees", "open", "differs"
+SET_ASIDE, UNANSWERED = "set-aside", "unanswered"
+
+# The simulator looks at these. Source: IAM User Guide, "Testing IAM policies with the
+# IAM policy simulator", and IAM API Reference, "SimulatePrincipalPolicy".
+_EVALUATED = (Layer.IDENTITY, Layer.BOUNDARY, Layer.SCP)
+# After so many refusals in a row nothing more is asked.
+_PATIENCE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Both:
+    """A question with both answers."""
+
+    question: Question
+    verdict: Verdict
+    determining: list[DeterminingItem]
+    simulated: Simulated | None
+    outcome: str
+    reason: str
+
+
+def compare(
+    inventory: Inventory,
+    subject: str = "",
+    *,
+    now: int,
+    action: str = "*",
+    sample: int = 200,
+    seed: int = 0,
+    endpoint_url: str = "",
+    profile: str = "",
+    region: str = "",
+    asker: Asker | None = None,
+    progress: Progress = no_progress,
+) -> Document:
+    """Compare direct verdicts with iam:SimulatePrincipalPolicy.
+
+    Args:
+        inventory: The snapshot.
+        subject: Only this identity; empty for all of the account.
+        now: UTC nanoseconds.
+        action: Only actions that match this glob.
+        sample: How many questions to draw.
+        seed: Which sample.
+        endpoint_url: AWS endpoint to ask, empty for the usual one.
+        profile: AWS profile, likewise.
+        region: AWS region, likewise.
+        asker: What to ask; AWS where none is given.
+        progress: Called with what is done.
+
+    Returns:
+        An item a question; the document has failed when a verdict differs.
+
+    Raises:
+        UsageError: The subject is not known or not of the account, or the sample is
+            empty.
+        EnvironmentRefused: AWS cannot be asked, or refuses every question.
+    """
+    if sample < 1:
+        raise UsageError(f"--sample must be at least 1 (got {sample})")
+    if asker is None:
+        context = SyncContext(now, _nothing, progress, endpoint_url, profile, region)
+        asker = open_simulator(context)
+    facts = _comparable(inventory.facts)
+    services = subjects.services_of(inventory.facts)
+    asked = asked_of(replace(inventory, facts=facts), services, Given(), now)
+    drawn = draw(asked.estate, _principals(asked, asker, subject), action, sample, seed)
+    if not drawn:
+        raise UsageError(
+            f"no question can be drawn (got --action {action[:80]!r})",
+            "name actions of a service that policies speak of",
+        )
+    both = list(_answered(asked, asker, drawn, inventory.facts, progress))
+    return _document(inventory, both, now)
+
+
+def _nothing(value: str) -> str:
+    """Take no fingerprint: no secret is met here."""
+    return ""
+
+
+def _comparable(facts: Facts) -> Facts:
+    """Leave out what the simulator does not look at; trust still tells sessions."""
+    kept = (*_EVALUATED, Layer.TRUST)
+    return replace(
+        facts,
+        attachments=tuple(a for a in facts.attachments if a.layer in kept),
+        public_access=(),
+    )
+
+
+def _principals(asked: Asked, asker: Asker, subject: str) -> list[Principal]:
+    held = [p for p in asked.estate.principals.values() if p.collected]
+    mine = [p for p in held if p.identity.account == asker.account]
+    if subject:
+        name = subject_of(asked.inventory, subject)
+        mine = [p for p in mine if p.id == name]
+    mine = [p for p in mine if p.identity.kind in ("aws-user", "aws-role")]
+    if mine:
+        return mine
+    accounts = sorted({p.identity.account for p in held})
+    what = f"{subject} is no user or role" if subject else "no user or role was scanned"
+    raise UsageError(
+        f"{what} of account {asker.account}, which the AWS settings lead to",
+        f"scanned: {', '.join(accounts) or 'none'}; name a --profile of one of these",
+    )
+
+
+def _answered(
+    asked: Asked,
+    asker: Asker,
+    drawn: Sequence[Question],
+    whole: Facts,
+    progress: Progress,
+) -> Iterator[_Both]:
+    quotes = Quotes(whole)
+    aside = _Aside(asked)
+    refused: list[Declined] = []
+    answered = False
+    for done, question in enumerate(drawn):
+        progress(done, len(drawn), "questions put to AWS")
+        principal = asked.estate.principals[question.principal]
+        answer = questions.ask(
+            asked.estate, principal, question.action, question.resource
+        )
+        ours, named = verdict(answer.formula), items.determining(answer.determining)
+        quotes.add(named)
+        why = aside.why(principal, question)
+        if why:
+            yield _Both(question, ours, named, None, SET_ASIDE, why)
+            continue
+        if len(refused) >= _PATIENCE:
+            yield _Both(question, ours, named, None, UNANSWERED, refused[-1].why)
+            continue
+        theirs = asker.ask(question.principal, question.action, question.resource)
+        if isinstance(theirs, Declined):
+            lasting = theirs.kind in (Refusal.DENIED, Refusal.BUSY)
+            refused = [*refused, theirs] if lasting else refused
+            if len(refused) >= _PATIENCE and not answered:
+                raise _refusal(theirs)
+            outcome = UNANSWERED if lasting else SET_ASIDE
+            yield _Both(question, ours, named, None, outcome, theirs.why)
+            continue
+        refused, answered = [], True
+        yield _judged(question, ours, named, theirs, aside)
+
+
+def _refusal(declined: Declined) -> EnvironmentRefused:
+    if declined.kind is Refusal.DENIED:
+        return EnvironmentRefused(declined.why, f"allow {PERMISSION} to who asks")
+    return EnvironmentRefused(declined.why, "ask again later, or a smaller --sample")
+
+
+def _judged(
+    question: Question,
+    ours: Verdict,
+    named: list[DeterminingItem],
+    theirs: Simulated,
+    aside: "_Aside",
+) -> _Both:
+    """Compare two answers; only two sure ones can differ.
+
+    A key that nobody stated leaves the simulator's answer open, as a condition that
+    is not decided leaves ours.
+    """
+    allowed = theirs.decision == ALLOWED
+    outcome, reason = DIFFERS, ""
+    if ours is Verdict.ONLY_IF and theirs.missing:
+        outcome = AGREES
+    elif ours is Verdict.ONLY_IF or theirs.missing:
+        same = allowed == (ours is Verdict.ALWAYS) and ours is not Verdict.ONLY_IF
+        outcome = AGREES if same else OPEN
+        reason = "" if same else "conditions that one side alone knows"
+    elif allowed == (ours is Verdict.ALWAYS):
+        outcome = AGREES
+    elif theirs.organizations is False and not aside.has_scps:
+        outcome, reason = OPEN, "an SCP that was not collected denies it"
+    return _Both(question, ours, named, theirs, outcome, reason)
+
+
+class _Aside:
+    """Names the questions that the simulator does not answer for.
+
+    Source: IAM User Guide, "Testing IAM policies with the IAM policy simulator": no
+    SCPs with conditions, no RCPs, no calls across accounts, resource policies only
+    where they are passed and for users alone; and no role trust.
+    """
+
+    def __init__(self, asked: Asked) -> None:
+        self._accounts = asked.estate.accounts
+        policies = {p.id: p for p in asked.inventory.facts.policies}
+        attached = [
+            a for a in asked.inventory.facts.attachments if a.layer is Layer.SCP
+        ]
+        self.has_scps = bool(attached)
+        self._conditional = {
+            a.target
+            for a in attached
+            if a.policy not in policies
+            or policies[a.policy].unread
+            or any(s.conditions for s in policies[a.policy].statements)
+        }
+
+    def why(self, principal: Principal, question: Question) -> str:
+        """Say why a question is set aside, empty where it is not."""
+        account = principal.identity.account
+        parts = question.resource.split(":", 5)
+        owner = parts[4] if len(parts) == 6 else ""
+        action = question.action.lower()
+        if ":accesspoint/" in question.resource:
+            return "access points are not simulated"
+        if owner.isdigit() and owner != account:
+            return "calls across accounts are not simulated"
+        if action.startswith("sts:") and ":role/" in question.resource:
+            return "role trust is not simulated"
+        if action.startswith("kms:") and ":key/" in question.resource:
+            return "key policies are not simulated"
+        if self._path(account) & self._conditional:
+            return "SCPs with conditions are not simulated"
+        return ""
+
+    def _path(self, account: str) -> set[str]:
+        known = self._accounts.get(account)
+        return {account, *(known.parents if known else ())}
+
+
+def _document(inventory: Inventory, both: Sequence[_Both], now: int) -> Document:
+    listed = [_item(each) for each in both]
+    covered = coverage(inventory, now, ())
+    told = Counter(each["outcome"] for each in listed)
+    if told[UNANSWERED]:
+        covered["partial"] = True
+    return Document("reach-compared", listed, covered, failed=bool(told[DIFFERS]))
+
+
+def _item(both: _Both) -> ComparedItem:
+    asked, theirs = both.question, both.simulated
+    return {
+        "subject": asked.principal,
+        "action": asked.action,
+        "resource": asked.resource,
+        "verdict": both.verdict.value,
+        "simulated": theirs.decision if theirs else None,
+        "missing": list(theirs.missing) if theirs else [],
+        "outcome": both.outcome,
+        "reason": both.reason,
+        "matched": list(theirs.matched) if theirs else [],
+        "determining": both.determining,
+    }

@@ -1,0 +1,55 @@
+"""Which calls a trail records only where it was told to: data events.
+
+Source: AWS CloudTrail User Guide, "Logging data events"; Amazon S3 User Guide,
+"Amazon S3 CloudTrail events". Where a trail holds no data event of a service, that a
+call on what is inside its resources does not stand there says nothing.
+"""
+
+from answerable.model.catalogue import Catalogue
+
+# Actions with such a resource type act on what is inside a resource.
+_INSIDE = {"s3": "object"}
+_NAMED = {
+    "s3": ("listbucket", "listbucketversions", "listbucketmultipartuploads"),
+    "lambda": ("invokefunction", "invokeasync", "invokefunctionurl"),
+    "dynamodb": (
+        *("batchgetitem", "batchwriteitem", "conditioncheckitem", "deleteitem"),
+        *("getitem", "getrecords", "getsharditerator", "partiqldelete"),
+        *("partiqlinsert", "partiqlselect", "partiqlupdate", "putitem", "query"),
+        *("scan", "updateitem"),
+    ),
+    "sns": ("publish",),
+    "sqs": (
+        *("changemessagevisibility", "deletemessage", "receivemessage"),
+        "sendmessage",
+    ),
+    "kinesis": (
+        *("getrecords", "getsharditerator", "putrecord", "putrecords"),
+        "subscribetoshard",
+    ),
+    "sagemaker": ("getrecord", "batchgetrecord", "putrecord", "deleterecord"),
+    "bedrock": (
+        *("invokeagent", "invokeflow", "invokeinlineagent", "retrieve"),
+        *("retrieveandgenerate", "applyguardrail"),
+    ),
+    "ebs": (
+        *("getsnapshotblock", "listchangedblocks", "listsnapshotblocks"),
+        "putsnapshotblock",
+    ),
+    "cognito-identity": ("getid", "getopenidtoken", "getcredentialsforidentity"),
+    "ssmmessages": ("createcontrolchannel", "createdatachannel", "opencontrolchannel"),
+}
+
+
+def is_data_event(catalogue: Catalogue, action: str) -> bool:
+    """Tell whether a call of an action is recorded as a data event.
+
+    Args:
+        catalogue: Holds the action's service.
+        action: `service:Action` in any case.
+    """
+    service, _, name = action.lower().partition(":")
+    if name in _NAMED.get(service, ()):
+        return True
+    entry = catalogue.action(action)
+    return entry is not None and _INSIDE.get(service, "") in entry.resource_types

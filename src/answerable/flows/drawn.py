@@ -1,0 +1,133 @@
+"""A seeded sample of questions about an account: who, what, on which resource."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from answerable.model.catalogue import ActionEntry, Catalogue
+from answerable.model.ids import IdentityId
+from answerable.reach.clauses import Grant
+from answerable.reach.estate import Estate
+from answerable.reach.globs import inward, matches, outward
+from answerable.reach.matrix import possible
+from answerable.reach.principals import Principal
+
+_FROM_POLICIES = 0.75
+_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One call to judge."""
+
+    principal: IdentityId
+    action: str
+    resource: str
+
+
+def draw(
+    estate: Estate, principals: Sequence[Principal], glob: str, size: int, seed: int
+) -> list[Question]:
+    """Draw questions, the same for the same snapshot, size and seed.
+
+    Three in four are made of what the principal's own statements name, the others of
+    any action of a service that policies speak of.
+
+    Args:
+        estate: The compiled snapshot.
+        principals: Whom to ask about, at least one.
+        glob: Only actions that match it.
+        size: So many, fewer where there are not so many.
+        seed: Another seed, another sample.
+    """
+    draws = _Draws(estate, glob, Random(seed))  # noqa: S311 - a sample, no secret
+    found: dict[Question, None] = {}
+    for _ in range(size * _TRIES):
+        if len(found) == size or not draws.names:
+            break
+        question = draws.question(draws.random.choice(principals))
+        if question:
+            found[question] = None
+    return list(found)
+
+
+class _Draws:
+    def __init__(self, estate: Estate, glob: str, random: Random) -> None:
+        self.estate, self.random = estate, random
+        wanted = inward(glob.lower())
+        self.names = [n for n in _names(estate.catalogue) if matches(wanted, n)]
+        self._resources: dict[str, list[str]] = {}
+        for resource in sorted(estate.resources):
+            service = resource.split(":", 3)[2:3]
+            self._resources.setdefault("".join(service), []).append(resource)
+
+    def question(self, principal: Principal) -> Question | None:
+        """Draw one question about a principal, None where the draw is no call."""
+        grants = (*principal.grants, *(principal.boundary or ()))
+        if grants and self.random.random() < _FROM_POLICIES:
+            return self._of_grant(principal, self.random.choice(grants))
+        return self._any(principal, self.random.choice(self.names))
+
+    def _of_grant(self, principal: Principal, grant: Grant) -> Question | None:
+        taken = [name for name in self.names if grant.clause.takes_action(name)]
+        if not taken:
+            return None
+        name = self.random.choice(taken)
+        patterns = grant.clause.resources or grant.clause.not_resources
+        if not patterns or self.random.random() < 1 - _FROM_POLICIES:
+            return self._any(principal, name)
+        resource = _literal(self.random.choice(patterns), principal)
+        return self._checked(principal, name, resource) or self._any(principal, name)
+
+    def _any(self, principal: Principal, name: str) -> Question | None:
+        service = name.partition(":")[0]
+        known = [
+            resource
+            for resource in self._resources.get(service, ())
+            if possible(self.estate.catalogue, name, resource)
+        ]
+        if known and self.random.random() < _FROM_POLICIES:
+            return self._checked(principal, name, self.random.choice(known))
+        entry = self.estate.catalogue.action(name)
+        if entry is None:
+            return None
+        return self._checked(principal, name, self._made(entry, principal))
+
+    def _made(self, entry: ActionEntry, principal: Principal) -> str:
+        if entry.wildcard_only:
+            return "*"
+        types = self.estate.catalogue.services[entry.service].resource_types
+        held = [types[name].arn for name in entry.resource_types if name in types]
+        return _literal(self.random.choice(held), principal) if held else "*"
+
+    def _checked(
+        self, principal: Principal, name: str, resource: str
+    ) -> Question | None:
+        entry = self.estate.catalogue.action(name)
+        if entry is None or (resource == "*") != entry.wildcard_only:
+            return None
+        if not possible(self.estate.catalogue, name, resource):
+            return None
+        return Question(principal.id, str(entry), resource)
+
+
+def _names(catalogue: Catalogue) -> Iterator[str]:
+    for service, held in sorted(catalogue.services.items()):
+        yield from (f"{service}:{name}" for name in sorted(held.actions))
+
+
+def _literal(pattern: str, principal: Principal) -> str:
+    """Make a resource that a pattern matches: an account for an account, and so on."""
+    plain = outward(pattern)
+    while "${" in plain:
+        head, _, tail = plain.partition("${")
+        plain = head + "example" + tail.partition("}")[2]
+    parts = plain.split(":", 5)
+    if len(parts) < 6:
+        return "*" if plain == "*" else plain.replace("*", "example")
+    filled = {1: "aws", 3: "us-east-1", 4: principal.identity.account}
+    for at, text in filled.items():
+        parts[at] = text if parts[at] == "*" else parts[at].replace("*", "")
+    parts[2] = parts[2].replace("*", "s3")
+    parts[5] = parts[5].replace("*", "example").replace("?", "x")
+    return ":".join(parts)

@@ -1,0 +1,76 @@
+"""What a question states besides its subject: condition keys, and two policies."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from answerable.connectors.answer_file import read_whole
+from answerable.connectors.formats.iam_policy import MAX_BYTES, parse_policy
+from answerable.model.errors import ParseError, UsageError
+from answerable.model.ids import PolicyId
+from answerable.model.policy import Layer, Policy
+from answerable.model.written import Seen, WrittenBy
+from answerable.reach.context import NOTHING, Known
+
+_HINT = 'expected {"Version": "2012-10-17", "Statement": [...]}, as AWS writes policies'
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What is taken as said.
+
+    Attributes:
+        context: Condition keys of the request.
+        session: The policy that limits the subject's own session, if one is stated.
+        endpoint: The policy of the VPC endpoint the call goes through, likewise.
+    """
+
+    context: Known = NOTHING
+    session: Policy | None = None
+    endpoint: Policy | None = None
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """The policies that stand in no snapshot."""
+        return tuple(policy for policy in (self.session, self.endpoint) if policy)
+
+
+def read_given(
+    context: Mapping[str, tuple[str, ...]] | None,
+    session_policy: str,
+    endpoint_policy: str,
+    now: int,
+) -> Given:
+    """Read what a question states.
+
+    Args:
+        context: Condition keys with their values.
+        session_policy: File with a policy document; empty for none.
+        endpoint_policy: Likewise.
+        now: UTC nanoseconds.
+
+    Raises:
+        UsageError: A file is not there, or holds no policy.
+        EnvironmentRefused: It may not be read.
+    """
+    keys = {key.lower(): values for key, values in (context or {}).items()}
+    return Given(
+        Known(keys) if keys else NOTHING,
+        _policy(session_policy, Layer.SESSION, now) if session_policy else None,
+        _policy(endpoint_policy, Layer.ENDPOINT, now) if endpoint_policy else None,
+    )
+
+
+def _policy(location: str, layer: Layer, now: int) -> Policy:
+    """Read one policy; a statement that cannot be read is kept as unread."""
+    what = f"the {layer} policy"
+    document = read_whole(location, what, limit=MAX_BYTES)
+    try:
+        return parse_policy(
+            document,
+            layer,
+            policy_id=PolicyId(location),
+            name=location.rpartition("/")[2],
+            seen=Seen(f"--{layer}-policy", location, WrittenBy.PERSON, now),
+        )
+    except ParseError as error:
+        raise UsageError(f"{error.message} (expected {what})", _HINT) from None

@@ -1,0 +1,125 @@
+"""Statements as they were written, beside the answers that name them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from answerable.model.document import DeterminingItem, PathItem
+from answerable.model.policy import ConditionClause, Policy, Statement
+from answerable.model.resource import PublicAccessBlock
+from answerable.model.sighting import Facts
+
+# A statement may list thousands of resources; the whole of it stands in the policy.
+_MOST_LISTED = 12
+_LONGEST = 1_000
+
+
+class Quotes:
+    """The statements of a snapshot, by policy and statement id."""
+
+    def __init__(self, facts: Facts, stated: Iterable[Policy] = ()) -> None:
+        self._policies = {str(p.id): p for p in (*facts.policies, *stated)}
+        self._blocks = {str(block.target): block for block in facts.public_access}
+        self._at: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for attachment in facts.attachments:
+            key = (attachment.layer.value, attachment.target)
+            self._at[key].append(attachment.policy)
+        self._by_sid: dict[str, Mapping[str, Sequence[str]]] = {}
+
+    def add(self, found: Sequence[DeterminingItem]) -> None:
+        """Put beside each statement what it says."""
+        for item in found:
+            text = self.text(item)
+            if text:
+                item["text"] = text
+
+    def add_along(self, path: Sequence[PathItem]) -> None:
+        """Do the same along a path."""
+        for step in path:
+            self.add(step["determining"])
+
+    def text(self, item: DeterminingItem) -> str:
+        """Write a statement; empty where nothing of it is known.
+
+        Where several statements of a policy have one id, all of them are written.
+        """
+        if item["layer"] == "public-access":
+            return _block(self._blocks.get(item["policy"]))
+        if item["effect"] == "implicit-deny":
+            return self._silent(item)
+        if item["policy"].endswith("#chosen"):
+            return "whoever makes the identity chooses what it may do"
+        policy = self._policies.get(item["policy"])
+        if policy is None:
+            return ""
+        for unread in policy.unread:
+            if unread.sid == item["statement"] and item["effect"].startswith("unread"):
+                return f"could not be read: {unread.why}"
+        said = self._said(policy).get(f"{item['effect']} {item['statement']}", ())
+        return " | ".join(said)[:_LONGEST]
+
+    def _silent(self, item: DeterminingItem) -> str:
+        """Write what a policy, or the policies of a place, allow instead."""
+        ids = self._at.get((item["layer"], item["policy"]), [item["policy"]])
+        found = [self._policies[name] for name in ids if name in self._policies]
+        return _summary(found) if found else ""
+
+    def _said(self, policy: Policy) -> Mapping[str, Sequence[str]]:
+        known = self._by_sid.get(policy.id)
+        if known is None:
+            found: dict[str, list[str]] = defaultdict(list)
+            for statement in policy.statements:
+                key = f"{statement.effect.value} {statement.sid}"
+                found[key].append(written(statement))
+            known = self._by_sid[policy.id] = found
+        return known
+
+
+def written(statement: Statement) -> str:
+    """Write a statement in one line, with the words of the policy language."""
+    parts = [statement.effect.value.capitalize()]
+    parts += _element("Principal", _principals(statement.principals))
+    parts += _element("NotPrincipal", _principals(statement.not_principals))
+    parts += _element("Action", statement.actions)
+    parts += _element("NotAction", statement.not_actions)
+    parts += _element("Resource", statement.resources)
+    parts += _element("NotResource", statement.not_resources)
+    if statement.conditions:
+        parts.append("if " + " and ".join(map(_condition, statement.conditions)))
+    return " ".join(parts)
+
+
+def _principals(pairs: Sequence[tuple[str, str]]) -> list[str]:
+    return ["*" if pair == ("AWS", "*") else f"{pair[0]}:{pair[1]}" for pair in pairs]
+
+
+def _element(name: str, values: Sequence[str]) -> list[str]:
+    return [f"{name} {_list(values)}"] if values else []
+
+
+def _condition(clause: ConditionClause) -> str:
+    return f"{clause.operator} {clause.key} = {_list(clause.values)}"
+
+
+def _list(values: Sequence[str]) -> str:
+    shown = [value or "''" for value in values[:_MOST_LISTED]]
+    more = len(values) - _MOST_LISTED
+    if more > 0:
+        shown.append(f"and {more} more")
+    return shown[0] if len(shown) == 1 else f"[{', '.join(shown)}]"
+
+
+def _summary(policies: Sequence[Policy]) -> str:
+    """Say what policies hold, none of which allows the call."""
+    allows = [s for p in policies for s in p.statements if s.effect.value == "allow"]
+    if not allows:
+        return "it allows nothing"
+    said = " | ".join(map(written, allows[:3]))
+    more = f" | and {len(allows) - 3} more" if len(allows) > 3 else ""
+    return f"none of its statements allows it: {said}{more}"[:_LONGEST]
+
+
+def _block(block: PublicAccessBlock | None) -> str:
+    if block is None:
+        return ""
+    said = "on" if block.restrict_public_buckets else "off"
+    return f"RestrictPublicBuckets is {said}"

@@ -1,0 +1,314 @@
+"""The same questions to the engine and to AWS's simulator, played by a stand-in."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import cast
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from answerable.connectors.aws.question import Declined, Refusal, Simulated
+from answerable.connectors.aws.simulate import Simulator
+from answerable.flows.compare import compare
+from answerable.model.connector import SyncContext
+from answerable.model.document import ComparedItem, Document
+from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.identity import Account
+from answerable.model.ids import PolicyId
+from answerable.model.policy import Attachment, Layer, Policy, Statement
+from answerable.model.sighting import Facts
+from tests.reach.build import SEEN, A, B, Builder, role, statement, user
+
+NOW = 1_764_000_000_000_000_000
+ANA = user("ana")
+RED = "arn:aws:s3:::red/a"
+ALLOWED = Simulated("allowed", (), ("p",))
+REFUSED = Simulated("implicitDeny", (), ())
+
+
+def estate() -> Builder:
+    build = Builder()
+    build.identity(ANA)
+    build.policy(
+        ANA,
+        "identity",
+        statement("read", action=["s3:GetObject", "sqs:*"], resource="*"),
+        statement("no", effect="Deny", action="sqs:DeleteQueue", resource="*"),
+        statement(
+            "tls",
+            action="s3:PutObject",
+            resource="*",
+            condition={"Bool": {"aws:SecureTransport": "true"}},
+        ),
+    )
+    return build
+
+
+class Aws:
+    """Answers as it is told; by default what the policies of `estate` say."""
+
+    account = A
+
+    def __init__(
+        self, answer: Callable[[str], Simulated | Declined] | None = None
+    ) -> None:
+        self.asked: list[tuple[str, str, str]] = []
+        self._answer = answer or self._right
+
+    def ask(self, principal: str, action: str, resource: str) -> Simulated | Declined:
+        self.asked.append((principal, action, resource))
+        return self._answer(action)
+
+    @staticmethod
+    def _right(action: str) -> Simulated:
+        if action == "s3:PutObject":
+            return Simulated("implicitDeny", ("aws:SecureTransport",), ())
+        reads = action == "s3:GetObject" or action.startswith("sqs:")
+        return ALLOWED if reads and action != "sqs:DeleteQueue" else REFUSED
+
+
+def ask(aws: Aws, build: Builder | None = None, **options: object) -> Document:
+    inventory = (build or estate()).inventory()
+    return compare(inventory, now=NOW, asker=aws, **options)  # type: ignore[arg-type]
+
+
+def items(document: Document) -> list[ComparedItem]:
+    return cast(list[ComparedItem], document.items)
+
+
+def answered(document: Document) -> list[ComparedItem]:
+    return [item for item in items(document) if item["outcome"] != "set-aside"]
+
+
+def test_the_same_seed_draws_the_same_questions_and_another_others() -> None:
+    first, again, other = (
+        [
+            (item["subject"], item["action"], item["resource"])
+            for item in items(ask(Aws(), sample=60, seed=seed))
+        ]
+        for seed in (7, 7, 8)
+    )
+    assert first == again
+    assert first != other
+    assert len(set(first)) == 60
+
+
+def test_an_engine_and_a_simulator_that_agree_leave_no_difference() -> None:
+    document = ask(Aws(), sample=200)
+    assert not document.failed
+    assert not document.partial
+    assert {item["outcome"] for item in items(document)} == {"agrees", "set-aside"}
+    verdicts = {item["verdict"] for item in items(document)}
+    assert verdicts == {"always", "only-if", "never"}
+
+
+def test_each_difference_is_told_with_the_statements_that_decided_here() -> None:
+    document = ask(Aws(lambda action: ALLOWED), action="sqs:*", sample=100)
+    differing = [item for item in items(document) if item["outcome"] == "differs"]
+    assert document.failed
+    assert {item["action"] for item in differing} == {"sqs:DeleteQueue"}
+    (found,) = differing[0]["determining"]
+    assert found["text"] == "Deny Action sqs:DeleteQueue Resource *"
+    assert differing[0]["matched"] == ["p"]
+
+
+def test_conditions_that_one_side_alone_knows_are_left_open() -> None:
+    keys = Simulated("allowed", ("aws:CurrentTime",), ())
+    document = ask(Aws(lambda action: keys), action="sqs:DeleteQueue", sample=1)
+    (item,) = answered(document)
+    assert (item["verdict"], item["outcome"]) == ("never", "open")
+    assert not document.failed
+    document = ask(Aws(lambda action: REFUSED), action="s3:PutObject", sample=3)
+    assert {item["outcome"] for item in answered(document)} == {"open"}
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "why"),
+    [
+        ("sqs:SendMessage", f"arn:aws:sqs:us-east-1:{B}:q", "across accounts"),
+        ("kms:Decrypt", f"arn:aws:kms:us-east-1:{A}:key/1", "key policies"),
+        ("sts:AssumeRole", role("red"), "role trust"),
+        (
+            "s3:GetObject",
+            f"arn:aws:s3:us-east-1:{A}:accesspoint/x/object/y",
+            "access points",
+        ),
+    ],
+)
+def test_what_the_simulator_does_not_look_at_is_set_aside_by_name(
+    action: str, resource: str, why: str
+) -> None:
+    build = Builder()
+    build.identity(ANA)
+    build.policy(ANA, "identity", statement("s", action=action, resource=resource))
+    aws = Aws(lambda action: ALLOWED)
+    found = items(ask(aws, build, sample=8, action=action))
+    aside = [item for item in found if item["resource"] == resource]
+    assert {item["outcome"] for item in aside} == {"set-aside"}
+    assert why in aside[0]["reason"]
+    assert resource not in [asked[2] for asked in aws.asked]
+
+
+def test_an_scp_with_conditions_sets_the_account_aside() -> None:
+    build = estate()
+    build.accounts[A] = Account(A, "", "o-1", ("r-1",), False, SEEN)
+    inventory = build.inventory()
+    region = statement(
+        "eu",
+        effect="Deny",
+        action="*",
+        resource="*",
+        condition={"StringNotEquals": {"aws:RequestedRegion": "eu-west-1"}},
+    )
+    facts = scp(inventory.facts, region)
+    document = compare(replace(inventory, facts=facts), now=NOW, asker=Aws(), sample=5)
+    reasons = {item["reason"] for item in items(document)}
+    assert reasons == {"SCPs with conditions are not simulated"}
+
+
+def scp(facts: Facts, *statements: Statement) -> Facts:
+    policy = Policy(PolicyId("p-scp"), "p-scp", statements, (), SEEN)
+    attachment = Attachment(policy.id, "r-1", Layer.SCP, "", SEEN)
+    return replace(
+        facts,
+        policies=(*facts.policies, policy),
+        attachments=(*facts.attachments, attachment),
+    )
+
+
+def test_an_scp_that_was_not_collected_explains_a_denial() -> None:
+    denied = Simulated("implicitDeny", (), (), organizations=False)
+    document = ask(Aws(lambda action: denied), action="s3:GetObject", sample=3)
+    assert {item["outcome"] for item in answered(document)} == {"open"}
+    assert "SCP" in answered(document)[0]["reason"]
+
+
+def test_a_refusal_of_every_question_ends_it_with_the_permission_to_ask_for() -> None:
+    no = Declined(Refusal.DENIED, "iam:SimulatePrincipalPolicy is not allowed")
+    aws = Aws(lambda action: no)
+    with pytest.raises(EnvironmentRefused, match="not allowed") as caught:
+        ask(aws, sample=50)
+    assert "iam:SimulatePrincipalPolicy" in caught.value.hint
+    assert len(aws.asked) == 5
+
+
+def test_throttling_half_way_keeps_what_was_answered_and_is_partial() -> None:
+    busy = Declined(Refusal.BUSY, "AWS has had too many questions")
+    aws = Aws(lambda action: Aws._right(action) if len(aws.asked) <= 10 else busy)
+    document = ask(aws, sample=40)
+    outcomes = [item["outcome"] for item in answered(document)]
+    assert outcomes[:10] == ["agrees"] * 10
+    assert set(outcomes[10:]) == {"unanswered"}
+    assert document.partial
+
+
+def test_a_principal_that_is_gone_is_set_aside_and_the_others_are_asked() -> None:
+    gone = Declined(Refusal.GONE, "the principal is not there any more")
+    document = ask(Aws(lambda action: gone), sample=20)
+    assert {item["outcome"] for item in items(document)} == {"set-aside"}
+    assert not document.partial
+
+
+def test_settings_of_an_account_that_was_not_scanned_are_an_error() -> None:
+    aws = Aws()
+    aws.account = B
+    with pytest.raises(UsageError, match=B) as caught:
+        ask(aws)
+    assert A in caught.value.hint
+    with pytest.raises(UsageError, match="at least 1"):
+        ask(Aws(), sample=0)
+    with pytest.raises(UsageError, match="no question"):
+        ask(Aws(), action="nosuch:*")
+
+
+def test_one_subject_alone_can_be_asked_about() -> None:
+    build = estate()
+    build.policy(
+        build.identity(user("ben")),
+        "identity",
+        statement("s", action="sqs:*", resource="*"),
+    )
+    aws = Aws()
+    ask(aws, build, subject="ana", sample=30)
+    assert {asked[0] for asked in aws.asked} == {ANA}
+
+
+@pytest.fixture
+def stubbed() -> Iterator[tuple[Simulator, Stubber]]:
+    """The real client, whose answers are written down beforehand."""
+    client = boto3.client(
+        "iam", "us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    context = SyncContext(NOW, str)
+    with Stubber(client) as stubber:
+        yield Simulator(client, A, context), stubber
+
+
+ASKED = {
+    "PolicySourceArn": ANA,
+    "ActionNames": ["s3:GetObject"],
+    "ResourceArns": [RED],
+}
+RESULT = {
+    "EvalActionName": "s3:GetObject",
+    "EvalResourceName": RED,
+    "EvalDecision": "allowed",
+    "MatchedStatements": [{"SourcePolicyId": "read"}],
+    "MissingContextValues": ["aws:SourceIp"],
+    "OrganizationsDecisionDetail": {"AllowedByOrganizations": True},
+    "ResourceSpecificResults": [
+        {
+            "EvalResourceName": RED,
+            "EvalResourceDecision": "explicitDeny",
+            "MissingContextValues": ["aws:SourceVpc"],
+        }
+    ],
+}
+
+
+def test_pages_are_followed_and_the_resource_s_own_result_counts(
+    stubbed: tuple[Simulator, Stubber],
+) -> None:
+    simulator, stubber = stubbed
+    first = {"EvaluationResults": [], "IsTruncated": True, "Marker": "2"}
+    last = {"EvaluationResults": [RESULT], "IsTruncated": False}
+    stubber.add_response("simulate_principal_policy", first, ASKED)
+    stubber.add_response("simulate_principal_policy", last, {**ASKED, "Marker": "2"})
+    found = simulator.ask(ANA, "s3:GetObject", RED)
+    assert found == Simulated(
+        "explicitDeny", ("aws:SourceIp", "aws:SourceVpc"), ("read",), True
+    )
+    stubber.assert_no_pending_responses()
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("AccessDenied", Refusal.DENIED),
+        ("Throttling", Refusal.BUSY),
+        ("NoSuchEntity", Refusal.GONE),
+        ("InvalidInput", Refusal.OTHER),
+    ],
+)
+def test_a_refusal_is_an_answer_of_its_own_kind(
+    stubbed: tuple[Simulator, Stubber], code: str, kind: Refusal
+) -> None:
+    simulator, stubber = stubbed
+    stubber.add_client_error("simulate_principal_policy", code, "secret words")
+    found = simulator.ask(ANA, "s3:GetObject", RED)
+    assert isinstance(found, Declined)
+    assert found.kind is kind
+    assert "secret words" not in found.why
+
+
+def test_an_answer_without_a_result_and_a_marker_that_repeats_end(
+    stubbed: tuple[Simulator, Stubber],
+) -> None:
+    simulator, stubber = stubbed
+    page = {"EvaluationResults": [], "IsTruncated": True, "Marker": "2"}
+    stubber.add_response("simulate_principal_policy", page, ASKED)
+    stubber.add_response("simulate_principal_policy", page, {**ASKED, "Marker": "2"})
+    found = simulator.ask(ANA, "s3:GetObject", RED)
+    assert isinstance(found, Declined)
+    assert found.kind is Refusal.EMPTY

@@ -1,0 +1,172 @@
+"""Granted, reachable, used, blocked: what a policy says beside what a trail holds."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from answerable.flows.used import used
+from answerable.model.document import Document, UsedItem
+from answerable.model.event import AuditEvent, Outcome
+from answerable.model.ids import aws_credential_id, event_id
+from answerable.model.written import WrittenBy
+from answerable.store.store import Store
+from tests.reach.build import A, B, Builder, role, statement, user
+
+NOW = 1_764_000_000_000_000_000
+HOUR = 3_600_000_000_000
+ANA, RED = user("ana"), role("red")
+KEY = aws_credential_id("ASIAEXAMPLEEXAMPLE01")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "store", now=NOW) as opened:
+        yield opened
+
+
+def estate() -> Builder:
+    """Ana reads and writes objects, and may become `red`, who lists queues."""
+    build = Builder()
+    build.identity(ANA)
+    build.identity(RED)
+    build.policy(
+        ANA,
+        "identity",
+        statement("objects", action=["s3:GetObject", "s3:PutObject"], resource="*"),
+        statement("buckets", action="s3:ListAllMyBuckets", resource="*"),
+        statement("become", action="sts:AssumeRole", resource=RED),
+    )
+    build.policy(RED, "identity", statement("q", action="sqs:ListQueues", resource="*"))
+    build.policy(
+        RED, "trust", statement("t", action="sts:AssumeRole", principal={"AWS": ANA})
+    )
+    return build
+
+
+def call(number: int, action: str, **changes: object) -> AuditEvent:
+    native = f"native-{number}"
+    at = NOW - 10 * HOUR + number * HOUR
+    event = AuditEvent(
+        event_id=event_id(at, "cloudtrail", A, native.encode()),
+        event_time=at,
+        source="cloudtrail",
+        scope=A,
+        written_by=WrittenBy.PLATFORM,
+        raw_sha256=native.encode().ljust(32),
+        action=action,
+        outcome=Outcome.SUCCESS,
+        native_id=native,
+        identity=ANA,
+        credential=aws_credential_id("AKIAEXAMPLEEXAMPLE01"),
+    )
+    return replace(event, **changes)  # type: ignore[arg-type]  # any field
+
+
+DATA = (("category", "Data"),)
+TRAIL = [
+    call(1, "s3:GetObject", facts=DATA),
+    call(2, "s3:HeadObject", facts=(("authorised_by", "s3:GetObject"), *DATA)),
+    call(3, "s3:DeleteObject", facts=DATA, outcome=Outcome.DENIED),
+    call(4, "sts:AssumeRole", issued=KEY, issued_to=RED, issued_until=NOW),
+    call(5, "sqs:ListQueues", identity=RED, credential=KEY, session="work"),
+    call(6, "sqs:CreateQueue", identity=role("other"), credential=""),
+    call(7, "s3:PutObject", facts=DATA, written_by=WrittenBy.SELF_REPORTED),
+]
+
+
+def rows(document: Document) -> dict[str, UsedItem]:
+    items = cast(list[UsedItem], document.items)
+    return {item["action"]: item for item in items}
+
+
+def ask(store: Store, subject: str = "ana", **options: str | bool) -> Document:
+    inventory = estate().inventory()
+    return used(store, inventory, subject, now=NOW, **options)  # type: ignore[arg-type]
+
+
+def test_each_action_says_whether_it_is_granted_reachable_and_used(store: Store):
+    store.append(TRAIL, now=NOW)
+    found = rows(ask(store))
+    said = {
+        action: (i["granted"], i["reachable"], i["used"], i["blocked"])
+        for action, i in found.items()
+    }
+    assert said == {
+        "s3:DeleteObject": ("never", "never", 0, 1),
+        "s3:GetObject": ("always", "always", 2, 0),
+        "s3:ListAllMyBuckets": ("always", "always", 0, 0),
+        "s3:PutObject": ("always", "always", 0, 0),
+        "sqs:ListQueues": ("never", "always", 1, 0),
+        "sts:AssumeRole": ("always", "always", 1, 0),
+    }
+    assert found["sqs:ListQueues"]["used_by"] == [RED]
+    assert found["s3:GetObject"]["last_used"] == "2025-11-24T08:00:00Z"
+    assert found["s3:DeleteObject"]["last_blocked"] == "2025-11-24T09:00:00Z"
+
+
+def test_direct_leaves_out_what_comes_through_others(store: Store):
+    store.append(TRAIL, now=NOW)
+    found = rows(ask(store, direct=True))
+    assert found["sqs:ListQueues"]["reachable"] == "never"
+    assert found["sqs:ListQueues"]["used"] == 1
+
+
+def test_without_a_trail_nothing_is_said_to_be_unused(store: Store):
+    document = ask(store)
+    counts = {(i["used"], i["blocked"]) for i in rows(document).values()}
+    assert counts == {(None, None)}
+    assert "cloudtrail" in document.coverage["not_collected"]
+
+
+def test_a_trail_of_another_account_tells_nothing_of_this_one(store: Store):
+    store.append([call(1, "s3:ListBuckets", scope=B, identity="")], now=NOW)
+    document = ask(store)
+    assert {i["used"] for i in rows(document).values()} == {None}
+    assert "cloudtrail" in document.coverage["not_collected"]
+
+
+def test_silence_about_data_events_tells_nothing_where_none_are_recorded(store: Store):
+    store.append([call(4, "sts:AssumeRole", issued=KEY, issued_to=RED)], now=NOW)
+    document = ask(store)
+    found = rows(document)
+    assert found["s3:GetObject"]["used"] is None
+    assert found["s3:GetObject"]["recorded_since"] is None
+    assert found["s3:ListAllMyBuckets"]["used"] == 0
+    assert found["sqs:ListQueues"]["used"] == 0
+    assert "data-events" in document.coverage["not_collected"]
+
+
+def test_a_glob_narrows_and_a_star_is_every_action(store: Store):
+    store.append(TRAIL, now=NOW)
+    assert set(rows(ask(store, action="s3:*Object"))) == {
+        "s3:DeleteObject",
+        "s3:GetObject",
+        "s3:PutObject",
+    }
+    build = Builder()
+    build.identity(ANA)
+    build.policy(
+        ANA,
+        "identity",
+        statement("all", action="*", resource="*"),
+        statement("no", effect="Deny", action="sqs:*", resource="*"),
+        statement("not", effect="Deny", not_action=["s3:*", "sqs:*"], resource="*"),
+    )
+    found = rows(used(store, build.inventory(), "ana", now=NOW))
+    granted = {i["service"] for i in found.values() if i["granted"] != "never"}
+    assert granted == {"s3"}
+    assert len(found) > 100
+
+
+def test_an_action_that_takes_no_such_resource_is_not_granted(store: Store):
+    build = Builder()
+    build.identity(ANA)
+    objects = statement("o", action="s3:*", resource="arn:aws:s3:::red/*")
+    build.policy(ANA, "identity", objects)
+    found = rows(used(store, build.inventory(), "ana", now=NOW))
+    assert "s3:GetObject" in found
+    assert "s3:ListAllMyBuckets" not in found
+    assert "s3:CreateBucket" not in found
