@@ -199,6 +199,59 @@ def _account(c: Canaries) -> dict[str, object]:
     }
 
 
+def _resources(c: Canaries) -> dict[str, object]:
+    here = f"eu-west-1:{ACCOUNT}"
+    function, topic = f"arn:aws:lambda:{here}:function:f", f"arn:aws:sns:{here}:t"
+    allow = {"Effect": "Allow", "Principal": {"AWS": USER}, "Action": "s3:*"}
+    policy = {"Version": "2012-10-17", "Statement": [{**allow, "Resource": "*"}]}
+    task = f"arn:aws:ecs:{here}:task-definition/t:1"
+    error = "An error occurred (AccessDenied) when calling GetBucketPolicy: "
+    return {
+        "Account": ACCOUNT,
+        "Arn": USER,
+        "BucketPolicy": {
+            "example-customer-data": {"Policy": json.dumps(policy)},
+            "other": {"Error": error + c("refusal")},
+            "third": {"Error": f"({c('refusal-code')})"},
+            "fourth": {"Policy": '{"Statement": ["' + c("broken-policy")},
+        },
+        "Functions": [
+            {
+                "FunctionArn": function,
+                "Role": ROLE,
+                "Environment": {"Variables": {"TOKEN": c("lambda-environment")}},
+            }
+        ],
+        "FunctionPolicy": {function: None},
+        "TopicAttributes": {topic: {"Attributes": {"Key": c("topic-attribute")}}},
+        "QueueAttributes": {
+            f"arn:aws:sqs:{here}:q": {"Attributes": {"Any": c("queue-attribute")}}
+        },
+        "KeyGrants": {
+            f"arn:aws:kms:{here}:key/1": {
+                "Grants": [{"GrantId": 5, "Name": c("grant")}]
+            }
+        },
+        "SecretList": [
+            {
+                "ARN": f"arn:aws:secretsmanager:{here}:secret:s-AbCdEf",
+                "Name": "s",
+                "Description": c("secret-description"),
+            }
+        ],
+        "SecretPolicy": {f"arn:aws:secretsmanager:{here}:secret:s-AbCdEf": {}},
+        "TaskDefinitions": {
+            task: {
+                "taskDefinition": {
+                    "taskDefinitionArn": task,
+                    "taskRoleArn": ROLE,
+                    "containerDefinitions": [{"environment": c("task-environment")}],
+                }
+            }
+        },
+    }
+
+
 def _keys(c: Canaries) -> dict[str, object]:
     return {
         "AccessKeyMetadata": [
@@ -287,6 +340,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Estate:
     files |= {f"repo/{name}": text for name, text in _repo(c).items()}
     files["aws/account.json"] = json.dumps(_account(c))
     files["aws/keys.json"] = json.dumps(_keys(c))
+    files["aws/resources.json"] = json.dumps(_resources(c))
     files["aws/broken.json"] = '{"UserDetailList": [{"Secret": "' + c("broken-dump")
     files["trail/plain.json"] = json.dumps({"Records": _trail(c)})
     files["trail/broken.json"] = '{"Records": [{"eventName": "' + c("cut-trail")

@@ -39,16 +39,18 @@ FILL: tuple[tuple[str, ...], ...] = (
     (
         *("scan", "home:home", "repo:repo"),
         *("aws:aws/account.json", "aws-keys:aws/keys.json"),
+        "aws-resources:aws/resources.json",
     ),
     ("scan", "aws:aws/broken.json"),
     ("scan", "aws-org:aws/broken.json"),
+    ("scan", "aws-resources:aws/broken.json"),
     ("scan", "aws-keys:aws/broken.json"),
     ("ingest", "cloudtrail:trail"),
     ("ingest", "cloudtrail:trail/broken.json"),
     ("ingest", "cloudtrail:home/.claude.json"),
 )
 ASK: tuple[tuple[str, ...], ...] = (
-    ("where", "home:home", "repo:repo"),
+    ("where", "home:home", "repo:repo", "aws-resources:"),
     *(
         (name,)
         for name in ("agents", "identities", "credentials", "people", "tools", "doctor")

@@ -11,6 +11,11 @@ from answerable.connectors.aws.spec import SPEC, read_policy
 from answerable.connectors.aws_keys.spec import SPEC as KEYS
 from answerable.connectors.aws_org.parse.answers import FIELDS
 from answerable.connectors.aws_org.spec import SPEC as ORG
+from answerable.connectors.aws_resources.parse.answers import FIELDS as RESOURCE_FIELDS
+from answerable.connectors.aws_resources.spec import PERMISSIONS
+from answerable.connectors.aws_resources.spec import (
+    read_policy as read_resources_policy,
+)
 
 
 @pytest.fixture
@@ -19,8 +24,11 @@ def page(root: Path) -> str:
 
 
 def test_the_policy_on_the_page_is_the_one_a_live_scan_needs(page: str) -> None:
-    (block,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
-    assert json.loads(block) == read_policy()
+    blocks = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    assert [json.loads(block) for block in blocks] == [
+        read_policy(),
+        read_resources_policy(),
+    ]
 
 
 def test_every_call_of_a_live_scan_is_a_permission_or_needs_none() -> None:
@@ -32,13 +40,23 @@ def test_every_field_of_the_organisation_file_is_on_the_page(page: str) -> None:
     assert [name for name in FIELDS if f"`{name}`" not in page] == []
 
 
+def test_every_field_of_a_file_of_resources_is_on_the_page(page: str) -> None:
+    assert [name for name in RESOURCE_FIELDS if f"`{name}`" not in page] == []
+
+
 def test_every_call_that_is_collected_by_hand_is_on_the_page(page: str) -> None:
     def spoken(permission: str) -> str:
         name = permission.split(":")[1]
         return re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
 
-    unsaid = {"list-accounts"}  # an alternative to list-accounts-for-parent
-    for permission in (*KEYS.permissions, *ORG.permissions):
+    # An alternative to list-accounts-for-parent; three calls go by another name.
+    unsaid = {
+        "list-accounts",
+        "list-all-my-buckets",
+        "get-bucket-public-access-block",
+        "get-account-public-access-block",
+    }
+    for permission in (*KEYS.permissions, *ORG.permissions, *PERMISSIONS):
         assert spoken(permission) in page or spoken(permission) in unsaid
 
 

@@ -155,10 +155,12 @@ def test_no_text_of_the_server_and_no_environment_is_repeated(
             return LISTED[operation]
         raise refusal("AccessDenied")
 
-    sync, _ = scan(refuse, context)
+    asking = Asking(FakeSession(refuse), ACCOUNT, "eu-west-1", context)
+    sync = collect_region(asking)
     assert sync.problems
-    assert "secret text" not in repr(sync)
-    assert "canary" not in repr(sync)
+    assert "secret text" not in repr(sync) + repr(asking.whole)
+    assert FUNCTION in repr(asking.whole)
+    assert "canary" not in repr(sync) + repr(asking.whole)
 
 
 def test_a_service_that_nobody_reaches_is_not_asked_on_and_on(

@@ -32,10 +32,11 @@ def scan(
     repo:DIR           project configs, workflows, CODEOWNERS
     aws:FILE           get-account-authorization-details JSON; aws: asks AWS
     aws-org:FILE       accounts, OUs, SCPs and RCPs
-    aws-keys:FILE      list-access-keys answers; aws-keys: asks AWS
+    aws-resources:FILE resource policies, grants, tags; aws-resources: asks AWS
+    aws-keys:FILE      list-access-keys answers: which key is whose
 
     Nothing is executed, no credential that is found is used, and no value of one is
-    kept or shown. Only aws: and aws-keys: without a file open a connection.
+    kept or shown. Only aws: and aws-resources: without a file open a connection.
     """  # noqa: D301 - click reads the \b
     from answerable.flows import scan as flow
 
