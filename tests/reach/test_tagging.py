@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from answerable.connectors.iam_catalogue.fetch import load
@@ -15,9 +15,21 @@ from answerable.reach.conditions import clause_holds
 from answerable.reach.context import NOTHING, Known
 from answerable.reach.estate import compile_estate
 from answerable.reach.graph import Graph
-from answerable.reach.tagging import MOST_NAMED, Tagging, wish
+from answerable.reach.judge import judged_plainly
+from answerable.reach.taggers import judge, prepare, wish
+from answerable.reach.tagging import MOST_NAMED, Tagging
 from answerable.reach.tagging_actions import noun, tagging_calls, untagging_call
-from tests.reach.build import A, B, Builder, conditions, role, statement, user
+from tests.reach.build import (
+    A,
+    B,
+    Builder,
+    catalogue,
+    conditions,
+    role,
+    statement,
+    user,
+)
+from tests.reach.strategies_cases import Case, cases
 
 ANA, BEN, CIA = user("ana"), user("ben"), user("ci-deploy")
 ONE = role("one")
@@ -359,8 +371,8 @@ def test_the_table_of_tagging_calls_is_the_catalogue_s() -> None:
     }
     kinds = "user role policy instance-profile mfa oidc-provider saml-provider"
     missing = []
-    catalogue = load()
-    for service, entry in catalogue.services.items():
+    whole = load()
+    for service, entry in whole.services.items():
         listed: set[str] = set()
         for kind in ("thing", "accesspoint", "server-certificate", *kinds.split()):
             arn = f"arn:aws:{service}:us-east-1:{A}:{kind}/a"
@@ -375,7 +387,7 @@ def test_the_table_of_tagging_calls_is_the_catalogue_s() -> None:
         missing += sorted(tagging - listed - aside)
         if tagging - aside:
             takes = {untagging_call(call) for call in listed}
-            assert all(catalogue.action(call) for call in listed | takes), service
+            assert all(whole.action(call) for call in listed | takes), service
     assert not missing
 
 
@@ -410,6 +422,18 @@ def item_of(operator: str, values: Sequence[str], *, negated: bool) -> Condition
         "negated": negated,
         "asserted_by": "depends",
     }
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(cases())
+def test_a_principal_that_is_passed_over_may_not(case: Case) -> None:
+    estate = compile_estate(case.facts, catalogue(), given=Known(case.given))
+    for principal in estate.principals.values():
+        for action, resource in case.calls:
+            call = prepare(estate, action, resource, NOTHING)
+            found = judge(estate, principal, call)
+            if not questions.abroad(principal, action, resource):
+                assert found == judged_plainly(estate, principal, call.request)
 
 
 @settings(max_examples=200)
