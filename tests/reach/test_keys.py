@@ -97,6 +97,7 @@ def test_the_tables_hold_no_key_that_the_catalogue_does_not() -> None:
         ("id.example.org/tenant:sub", "depends", "signs in"),
         # Ours
         ("answerable:deny", "operation", "names"),
+        ("answerable:action-catalogue", "depends", "such an action"),
         ("answerable:credential-status", "depends", "activate"),
         # In no catalogue: said so
         ("aws:ResourceTags/team", "depends", "does not hold it"),

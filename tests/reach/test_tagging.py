@@ -342,6 +342,21 @@ def test_another_account_s_tagger_needs_the_resource_s_own_policy() -> None:
     assert condition["who"] == "1 identity may tag it under conditions: far"
 
 
+def test_the_resource_s_own_policy_may_let_a_tagger_in() -> None:
+    build = Builder()
+    build.identity(ANA)
+    build.identity(BEN)  # without any policy of his own
+    build.resource(BUCKET, "s3:bucket", A)
+    read = allow("r", "s3:GetObject", "*", tag_is("s3:BucketTag/class", "open"))
+    build.policy(ANA, "identity", read)
+    own = statement(
+        "own", action="s3:PutBucketTagging", resource=BUCKET, principal={"AWS": BEN}
+    )
+    build.policy(BUCKET, "resource", own)
+    condition = only(explained(build, "s3:GetObject", OBJECT))
+    assert condition["who"] == "1 identity may tag it: ben"
+
+
 # The table of calls
 
 

@@ -160,6 +160,7 @@ _OURS: dict[str, KeyClass] = {
     "answerable:credential-status": KeyClass(
         D, "whoever may activate the credential", ""
     ),
+    "answerable:action-catalogue": KeyClass(D, "AWS, if it has such an action", ""),
     "answerable:public-policy": KeyClass(D, _UNREAD, ""),
     "answerable:uncollected-policy": KeyClass(D, _UNREAD, ""),
     "answerable:unread-statement": KeyClass(D, _UNREAD, ""),
