@@ -170,3 +170,13 @@ def test_an_action_that_takes_no_such_resource_is_not_granted(store: Store):
     assert "s3:GetObject" in found
     assert "s3:ListAllMyBuckets" not in found
     assert "s3:CreateBucket" not in found
+
+
+def test_where_patterns_overlap_the_one_action_is_asked_about(store: Store):
+    build = Builder()
+    build.identity(ANA)
+    objects = statement("o", action="s3:*Object", resource="*")
+    build.policy(ANA, "identity", objects)
+    build.policy(ANA, "boundary", statement("g", action="s3:Get*", resource="*"))
+    found = rows(used(store, build.inventory(), "ana", now=NOW))
+    assert {a: i["granted"] for a, i in found.items()} == {"s3:GetObject": "always"}

@@ -8,12 +8,14 @@ from answerable.flows import lists
 from answerable.flows.given import Given
 from answerable.inventory.resolve import Kind, resolve
 from answerable.model.document import Coverage, ReachItem
+from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.inventory import Inventory
 from answerable.reach import questions
 from answerable.reach.coverage import is_partial, not_collected
 from answerable.reach.estate import Estate, compile_estate
 from answerable.reach.formula import FALSE, atom, both
 from answerable.reach.graph import Graph
+from answerable.reach.outside import caller_of
 from answerable.reach.questions import Reply
 
 _SUBJECTS: tuple[Kind, ...] = ("agent", "identity", "credential")
@@ -62,12 +64,22 @@ def asked_of(
 
 
 def subject_of(inventory: Inventory, text: str) -> str:
-    """Find whom a question is about.
+    """Find whom a question is about: somebody scanned, or a caller from outside.
 
     Raises:
         UsageError: The text names nobody, or several.
     """
-    return resolve(inventory, text, _SUBJECTS)
+    try:
+        return resolve(inventory, text, _SUBJECTS)
+    except AmbiguousError:
+        raise
+    except UsageError:
+        asked = text.strip()
+        accounts = {i.account for i in inventory.facts.identities}
+        caller = caller_of(asked, {})
+        if caller is None or (caller.account and caller.account in accounts):
+            raise
+        return asked
 
 
 def doubted(asked: Asked, reply: Reply, action: str) -> Reply:

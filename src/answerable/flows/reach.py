@@ -27,6 +27,8 @@ from answerable.reach.questions import Reply
 from answerable.reach.rows import make_filter, speller
 from answerable.reach.tagging import Tagging
 
+# Who may tag a resource is worked out once for each; `can` always says it.
+_MOST_EXPLAINED = 500
 Progress = Callable[[int, int, str], None]
 
 
@@ -74,6 +76,7 @@ def reach(
     spelled = speller(asked.estate.catalogue, asked.estate.written, action)
     replies = [_doubted_row(asked, reply, spelled) for reply in replies]
     listed = [items.reach_item(reply, spelled) for reply in replies]
+    listed = _explained(asked, replies, listed)
     absent = missing(asked, list(zip(replies, listed, strict=True)), action, resource)
     absent |= set(found.not_collected)
     return Document(
@@ -180,6 +183,7 @@ def who_can(
     found = questions.who_can(asked.graph, spelled, target, direct=direct)
     replies = [doubted(asked, reply, spelled) for reply in found]
     listed = [items.pair_item(reply, spelled, target) for reply in replies]
+    listed = _explained(asked, replies, listed)
     absent = missing(asked, list(zip(replies, listed, strict=True)), spelled, target)
     return Document(
         kind="who-can",
@@ -187,6 +191,17 @@ def who_can(
         coverage=coverage_of(asked, replies, absent),
         next=command("can", listed[0]["subject"], spelled, target) if listed else "",
     )
+
+
+def _explained(
+    asked: Asked, replies: Sequence[Reply], listed: list[ReachItem]
+) -> list[ReachItem]:
+    """Say who may set the tags that rows ask for; of very long lists it is not said."""
+    if len(listed) > _MOST_EXPLAINED:
+        return listed
+    tagging = Tagging(asked.graph)
+    pairs = zip(replies, listed, strict=True)
+    return [tagging.explained(reply, item) for reply, item in pairs]
 
 
 def _doubted_row(asked: Asked, reply: Reply, spelled: Callable[[str], str]) -> Reply:

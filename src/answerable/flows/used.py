@@ -1,7 +1,7 @@
 """`reach --used`: what is granted, reachable, used and blocked, action by action."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from answerable.connectors.iam_catalogue.fetch import load
@@ -13,30 +13,31 @@ from answerable.flows.asked import (
     missing,
     subject_of,
 )
-from answerable.flows.data_events import is_data_event
+from answerable.flows.calls import Calls, calls_of, trail_of
 from answerable.flows.given import read_given
 from answerable.flows.hints import command
 from answerable.flows.lists import spelled_time
-from answerable.flows.stitch import stitched
 from answerable.model.catalogue import Catalogue
 from answerable.model.connector import no_progress
 from answerable.model.document import Coverage, Document, UsedItem
 from answerable.model.event import Outcome
-from answerable.model.ids import AgentId, CredentialId, IdentityId
 from answerable.model.inventory import Inventory
-from answerable.model.lineage import Chain
 from answerable.reach import items, questions, subjects
+from answerable.reach.evaluate import DENY
 from answerable.reach.formula import Verdict, verdict
 from answerable.reach.globs import inward, matches
 from answerable.reach.granted import Actions, services_of
+from answerable.reach.naming import owner_in
 from answerable.reach.questions import Reply
-from answerable.reach.rows import make_filter, speller
-from answerable.store.chains import Recorded, count_calls, recorded
+from answerable.reach.rows import SCOPE, make_filter, speller
 from answerable.store.store import Store
 
 Progress = Callable[[int, int, str], None]
 _NEVER, _OPEN, _ALWAYS = Verdict.NEVER, Verdict.ONLY_IF, Verdict.ALWAYS
 _RANK = {_NEVER: 0, _OPEN: 1, _ALWAYS: 2}
+# What a row leaves open and a single action may not: patterns that overlap.
+_OVERLAPS = (SCOPE, DENY)
+_MOST_ROUGH = 500
 
 
 @dataclass(slots=True)
@@ -45,7 +46,8 @@ class _Action:
 
     Attributes:
         granted: By the subject's own policies.
-        reachable: Also through whom it can become.
+        through: By whom it can become.
+        rough: Where patterns overlap, so that the one action must be asked about.
         accounts: Accounts whose trails record its calls.
         used: How often it was called and not refused.
         blocked: How often it was refused.
@@ -55,7 +57,8 @@ class _Action:
     """
 
     granted: Verdict = _NEVER
-    reachable: Verdict = _NEVER
+    through: Verdict = _NEVER
+    rough: bool = False
     accounts: set[str] = field(default_factory=set)
     used: int = 0
     blocked: int = 0
@@ -63,20 +66,11 @@ class _Action:
     last_blocked: int = 0
     by: set[str] = field(default_factory=set)
 
-
-@dataclass(frozen=True, slots=True)
-class _Answers:
-    """What the subject can do.
-
-    Attributes:
-        replies: Pairs of a row and whether the subject's own policies grant it.
-        homes: Accounts of the identities the subject begins with.
-        not_collected: What is missing to know all of these.
-    """
-
-    replies: tuple[tuple[Reply, bool], ...]
-    homes: frozenset[str]
-    not_collected: tuple[str, ...]
+    @property
+    def matters(self) -> bool:
+        """Tell whether it is granted, reachable or was called."""
+        allowed = _most(self.granted, self.through) is not _NEVER
+        return allowed or bool(self.used or self.blocked)
 
 
 def used(
@@ -114,116 +108,109 @@ def used(
     given = read_given(context, session_policy, endpoint_policy, now)
     asked = asked_of(inventory, subjects.services_of(inventory.facts), given, now)
     name = subject_of(inventory, subject)
-    answers = _answers(asked, name, action, direct=direct)
+    found = subjects.starts(asked.graph, inventory, name)
+    rights = _Rights(asked, found, direct)
+    pairs = rights.of(action)
     progress(0, 0, "events")
-    calls = _calls(store, _acts(inventory, name))
-    rows = [reply.row for reply, _ in answers.replies if reply.row]
-    catalogue = _catalogue(services_of(rows), calls)
-    table: dict[str, _Action] = defaultdict(_Action)
-    _grant(table, catalogue, answers)
+    calls = calls_of(store, inventory, name)
+    catalogue = _catalogue(services_of(r.row for r, _ in pairs if r.row), calls)
+    table = _granted(rights, pairs, catalogue)
     _count(table, catalogue, calls)
-    trail = _Trail(recorded(store), catalogue, answers.homes)
+    trail = trail_of(store, catalogue)
     glob = inward(action.lower())
-    table = {a: table[a] for a in sorted(table, key=str.lower) if _fits(glob, a)}
-    listed = [_item(name, action, found, trail) for action, found in table.items()]
-    silent = {trail.lacks(action, found) for action, found in table.items()}
-    coverage = _coverage(asked, answers, action, silent - {""})
+    kept = [
+        name
+        for name in sorted(table, key=str.lower)
+        if matches(glob, name.lower()) and table[name].matters
+    ]
+    listed = []
+    silent = set(found.not_collected)
+    for spelled in kept:
+        accounts = table[spelled].accounts or rights.homes
+        lacking = trail.lacks(spelled, accounts)
+        silent |= {lacking} - {""}
+        since = 0 if lacking else trail.since(accounts)
+        listed.append(_item(name, spelled, table[spelled], since))
+    coverage = _coverage(asked, [reply for reply, _ in pairs], action, silent)
     if trail.logs:
         coverage["seen"] = sorted({*coverage["seen"], "cloudtrail"})
     return Document("reach-used", listed, coverage, next=_next(listed))
 
 
-def _fits(glob: str, action: str) -> bool:
-    return matches(glob, action.lower())
-
-
-def _answers(asked: Asked, subject: str, action: str, *, direct: bool) -> _Answers:
-    graph = asked.graph
-    found = subjects.starts(graph, asked.inventory, subject)
-    wanted = make_filter(action, "*")
-    pairs = [
-        (subjects.through(start, reply), not reply.path)
-        for start in found.starts
-        for reply in questions.reach(graph, start.identity, wanted, direct=direct)
-    ]
-    homes = (_account(asked, start.identity) for start in found.starts)
-    return _Answers(tuple(pairs), frozenset(homes), found.not_collected)
-
-
-def _account(asked: Asked, identity: IdentityId) -> str:
-    principal = asked.estate.principals.get(identity)
-    return principal.identity.account if principal else ""
-
-
-def _acts(inventory: Inventory, subject: str) -> Callable[[Chain], bool]:
-    """Tell the chains in which a subject acts, by itself or as whom it became."""
-    if AgentId(subject) in inventory.agents:
-        return lambda chain: subject in chain.agent_path
-    if CredentialId(subject) in inventory.credentials:
-        return lambda chain: (
-            subject in chain.credential_path or chain.key.credential == subject
-        )
-    return lambda chain: subject in chain.identity_path
+_Pairs = list[tuple[Reply, bool]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Calls:
-    """Calls of one action as one identity."""
+class _Rights:
+    """What a subject can do."""
 
-    action: str
-    identity: str
-    outcome: Outcome
-    count: int
-    last: int
+    asked: Asked
+    found: subjects.Starts
+    direct: bool
 
+    def of(self, action: str) -> _Pairs:
+        """List rows, and whether the subject's own policies grant them."""
+        graph, wanted = self.asked.graph, make_filter(action, "*")
+        return [
+            (subjects.through(start, reply), not reply.path)
+            for start in self.found.starts
+            for reply in questions.reach(
+                graph, start.identity, wanted, direct=self.direct
+            )
+        ]
 
-def _calls(store: Store, acts: Callable[[Chain], bool]) -> list[_Calls]:
-    """Count the calls a platform or a mediator recorded."""
-    chains = [
-        (each.joint, chain)
-        for each in stitched(store)
-        if each.joint.believed
-        for chain in each.chains
-        if acts(chain)
-    ]
-    if not chains:
-        return []
-    keys = [(joint, chain.valid_from, chain.valid_to) for joint, chain in chains]
-    return [
-        _Calls(
-            call.action,
-            chains[call.key][1].identity.value,
-            call.outcome,
-            call.count,
-            call.last,
-        )
-        for call in count_calls(store, keys)
-    ]
+    @property
+    def homes(self) -> set[str]:
+        """Accounts of the identities the subject begins with."""
+        principals = self.asked.estate.principals
+        known = (principals.get(start.identity) for start in self.found.starts)
+        return {p.identity.account for p in known if p}
 
 
-def _catalogue(services: frozenset[str] | None, calls: Sequence[_Calls]) -> Catalogue:
+def _catalogue(services: frozenset[str] | None, calls: Sequence[Calls]) -> Catalogue:
     if services is None:
         return load()
     return load(services.union(call.action.partition(":")[0] for call in calls))
 
 
-def _grant(table: dict[str, _Action], catalogue: Catalogue, answers: _Answers) -> None:
+def _granted(
+    rights: _Rights, pairs: _Pairs, catalogue: Catalogue
+) -> dict[str, _Action]:
+    """Expand rows over the catalogue; where patterns overlap, ask about the action."""
     actions = Actions(catalogue)
-    for reply, own in answers.replies:
+    table: dict[str, _Action] = defaultdict(_Action)
+    _grant(table, pairs, actions)
+    rough = [name for name, found in table.items() if found.rough]
+    for name in rough[:_MOST_ROUGH]:
+        sharp: dict[str, _Action] = defaultdict(_Action)
+        _grant(sharp, rights.of(name), actions)
+        table[name] = sharp[name]
+    return table
+
+
+def _grant(table: dict[str, _Action], pairs: _Pairs, actions: Actions) -> None:
+    for reply, own in pairs:
         if reply.row is None:
             continue
         held = verdict(reply.formula)
-        account = reply.actor.split(":", 5)[4:5]
+        rough = any(a.key in _OVERLAPS for one in reply.formula for a in one)
+        account = owner_in(reply.actor)
         for entry in actions.of_row(reply.row):
             found = table[str(entry)]
-            found.reachable = max(found.reachable, held, key=_RANK.__getitem__)
             if own:
-                found.granted = max(found.granted, held, key=_RANK.__getitem__)
-            found.accounts.update(account)
+                found.granted = _most(found.granted, held)
+            else:
+                found.through = _most(found.through, held)
+            found.rough |= rough
+            found.accounts |= {account} - {""}
+
+
+def _most(one: Verdict, other: Verdict) -> Verdict:
+    return max(one, other, key=_RANK.__getitem__)
 
 
 def _count(
-    table: dict[str, _Action], catalogue: Catalogue, calls: Sequence[_Calls]
+    table: dict[str, _Action], catalogue: Catalogue, calls: Sequence[Calls]
 ) -> None:
     for call in calls:
         found = table[str(catalogue.action(call.action) or call.action)]
@@ -236,56 +223,21 @@ def _count(
             found.by.update(filter(None, [call.identity]))
 
 
-@dataclass(frozen=True, slots=True)
-class _Trail:
-    """What the logs can tell.
-
-    Attributes:
-        logs: What is logged, by account.
-        catalogue: Tells which calls are data events.
-        homes: Accounts of the subject's own identities.
-    """
-
-    logs: Mapping[str, Recorded]
-    catalogue: Catalogue
-    homes: frozenset[str]
-
-    def accounts(self, found: _Action) -> set[str]:
-        """List the accounts in which calls of an action are recorded."""
-        return found.accounts or set(self.homes)
-
-    def lacks(self, action: str, found: _Action) -> str:
-        """Name what would have to be logged for silence to mean unused."""
-        accounts = self.accounts(found)
-        if not accounts or not accounts <= self.logs.keys():
-            return "cloudtrail"
-        service = action.partition(":")[0]
-        if is_data_event(self.catalogue, action) and not all(
-            service in self.logs[account].data for account in accounts
-        ):
-            return "data-events"
-        return ""
-
-    def since(self, found: _Action) -> int:
-        """Tell since when all of these accounts are logged."""
-        return max(self.logs[account].since for account in self.accounts(found))
-
-
-def _item(subject: str, action: str, found: _Action, trail: _Trail) -> UsedItem:
-    told = not trail.lacks(action, found)
-    seen = told or bool(found.used or found.blocked)
+def _item(subject: str, action: str, found: _Action, since: int) -> UsedItem:
+    """Shape an action; `since` is 0 where the trail does not tell of its calls."""
+    told = bool(since or found.used or found.blocked)
     return {
         "subject": subject,
         "service": action.partition(":")[0],
         "action": action,
         "granted": found.granted.value,
-        "reachable": found.reachable.value,
-        "used": found.used if seen else None,
+        "reachable": _most(found.granted, found.through).value,
+        "used": found.used if told else None,
         "last_used": _time(found.last_used),
         "used_by": sorted(found.by),
-        "blocked": found.blocked if seen else None,
+        "blocked": found.blocked if told else None,
         "last_blocked": _time(found.last_blocked),
-        "recorded_since": _time(trail.since(found)) if told else None,
+        "recorded_since": _time(since),
     }
 
 
@@ -294,13 +246,11 @@ def _time(at: int) -> str | None:
 
 
 def _coverage(
-    asked: Asked, answers: _Answers, action: str, silent: set[str]
+    asked: Asked, replies: Sequence[Reply], action: str, silent: set[str]
 ) -> Coverage:
-    replies = [reply for reply, _ in answers.replies]
     spelled = speller(asked.estate.catalogue, asked.estate.written, action)
     pairs = [(reply, items.reach_item(reply, spelled)) for reply in replies]
-    absent = missing(asked, pairs, action, "*") | set(answers.not_collected)
-    return coverage_of(asked, replies, absent | silent)
+    return coverage_of(asked, replies, missing(asked, pairs, action, "*") | silent)
 
 
 def _next(listed: Sequence[UsedItem]) -> str:

@@ -31,6 +31,12 @@ _WORDS = {
     "codeowners": ("CODEOWNERS", "repo"),
     "cloudtrail": ("CloudTrail", "cloudtrail"),
     "data-events": ("data events", "cloudtrail"),
+    "public-access-block": ("S3 public-access blocks", "aws-resources"),
+    "s3-access-points": ("S3 access points", "aws-resources"),
+    "s3-acls": ("S3 ACLs", ""),
+    "kms-grants": ("KMS grants", "aws-resources"),
+    "running-code": ("what code runs as", "aws-resources"),
+    "action-catalogue": ("the catalogue's word on this action", ""),
 }
 
 

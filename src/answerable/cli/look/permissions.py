@@ -36,15 +36,15 @@ def can(document: Document, screen: Screen, now: int) -> Iterator[str]:
         if item["admin"]:
             yield "  administrator: it can come to do anything"
         yield from conditions(item["conditions"], screen, "  ")
-        yield from _unguarded(item, screen)
+        yield from _unguarded(item, screen, "  ")
         yield from proof(item, screen)
 
 
-def _unguarded(item: CanItem | ReachItem, screen: Screen) -> Iterator[str]:
+def _unguarded(item: CanItem | ReachItem, screen: Screen, indent: str) -> Iterator[str]:
     """Say that a condition guards nothing."""
     if item.get("unguarded"):
         because = safe(item.get("unguarded_because", ""))
-        yield from screen.wrap(f"  unguarded: {because}", "    ")
+        yield from screen.wrap(f"{indent}unguarded: {because}", indent + "  ")
 
 
 def _does(verdict_word: str) -> str:
@@ -128,4 +128,5 @@ def _block(block: _Block, screen: Screen, assumes: bool) -> Iterator[str]:
         f"  {word}  {actions} on {safe(block.item['resource'])}", "      "
     )
     yield from conditions(block.item["conditions"], screen, "      ")
+    yield from _unguarded(block.item, screen, "      ")
     yield from statements(block.item["determining"], screen, "      ")

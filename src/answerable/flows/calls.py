@@ -1,0 +1,107 @@
+"""What a trail tells of somebody's calls, and what its silence does not tell."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from answerable.flows.data_events import is_data_event
+from answerable.flows.stitch import stitched
+from answerable.model.catalogue import Catalogue
+from answerable.model.event import Outcome
+from answerable.model.ids import AgentId, CredentialId
+from answerable.model.inventory import Inventory
+from answerable.model.lineage import Chain
+from answerable.store.chains import Recorded, count_calls, recorded
+from answerable.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Calls of one action as one identity.
+
+    Attributes:
+        action: As IAM authorises it.
+        identity: Who made them.
+        outcome: How they ended.
+        count: How many.
+        last: The latest, UTC nanoseconds.
+    """
+
+    action: str
+    identity: str
+    outcome: Outcome
+    count: int
+    last: int
+
+
+def calls_of(store: Store, inventory: Inventory, subject: str) -> list[Calls]:
+    """Count the calls of a subject that a platform or a mediator recorded."""
+    acts = _acts(inventory, subject)
+    chains = [
+        (each.joint, chain)
+        for each in stitched(store)
+        if each.joint.believed
+        for chain in each.chains
+        if acts(chain)
+    ]
+    if not chains:
+        return []
+    keys = [(joint, chain.valid_from, chain.valid_to) for joint, chain in chains]
+    return [
+        Calls(
+            call.action,
+            chains[call.key][1].identity.value,
+            call.outcome,
+            call.count,
+            call.last,
+        )
+        for call in count_calls(store, keys)
+    ]
+
+
+def _acts(inventory: Inventory, subject: str) -> Callable[[Chain], bool]:
+    """Tell the chains in which a subject acts, by itself or as whom it became."""
+    if AgentId(subject) in inventory.agents:
+        return lambda chain: subject in chain.agent_path
+    if CredentialId(subject) in inventory.credentials:
+        return lambda chain: (
+            subject in chain.credential_path or chain.key.credential == subject
+        )
+    return lambda chain: subject in chain.identity_path
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """What the logs can tell.
+
+    Attributes:
+        logs: What is logged, by account.
+        catalogue: Tells which calls are data events.
+    """
+
+    logs: Mapping[str, Recorded]
+    catalogue: Catalogue
+
+    def lacks(self, action: str, accounts: Collection[str]) -> str:
+        """Name what would have to be logged for silence to mean unused.
+
+        Args:
+            action: The action.
+            accounts: Those in which its calls would be recorded.
+        """
+        if not accounts or not set(accounts) <= self.logs.keys():
+            return "cloudtrail"
+        service = action.partition(":")[0]
+        if is_data_event(self.catalogue, action) and not all(
+            service in self.logs[account].data for account in accounts
+        ):
+            return "data-events"
+        return ""
+
+    def since(self, accounts: Collection[str]) -> int:
+        """Tell since when all of these accounts are logged."""
+        return max(self.logs[account].since for account in accounts)
+
+
+def trail_of(store: Store, catalogue: Catalogue) -> Trail:
+    """Ask the store what is logged."""
+    return Trail(recorded(store), catalogue)
