@@ -115,6 +115,16 @@ def test_resources_named_in_full_are_known(account: Sync) -> None:
     }
 
 
+def test_an_instance_profile_hands_out_its_role(read: Read, data: Path) -> None:
+    whole = json.loads((data / "account.json").read_text())
+    role = whole["RoleDetailList"][0]
+    profile = f"{IAM}instance-profile/web"
+    role["InstanceProfileList"] = [{"Arn": profile, "Roles": [{"Arn": role["Arn"]}]}]
+    facts = read(json.dumps(whole).encode()).facts
+    (found,) = (r for r in facts.resources if r.id == profile)
+    assert (found.kind, found.runs_as) == ("iam:instance-profile", role["Arn"])
+
+
 def test_the_account_stands_beside_its_identities(account: Sync) -> None:
     assert [a.id for a in account.facts.accounts] == [ACCOUNT]
 
