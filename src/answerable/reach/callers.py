@@ -52,15 +52,20 @@ def _all_but(clause: Clause, principal: Principal) -> Names:
     A deny with NotPrincipal spares who is listed, never a principal with a boundary;
     to list the account spares its root alone.
     """
-    listed = _named(clause.naming, principal)
-    if clause.effect is Effect.ALLOW:
-        return [] if listed else [("direct", TRUE)]
-    if principal.boundary is not None:
+    deny = clause.effect is Effect.DENY
+    if deny and principal.boundary is not None:
         return [("direct", TRUE)]
-    sparing = [
-        when
-        for how, when in listed
-        if how != "account" or when != TRUE or is_root(principal.identity)
-    ]
+    listed = _named(clause.naming, principal)
+    return left_over(listed, whole=not deny or is_root(principal.identity))
+
+
+def left_over(listed: Names, *, whole: bool) -> Names:
+    """Say when a caller is none of those that are excepted.
+
+    Args:
+        listed: How the exception names the caller.
+        whole: Whether to except the account as a whole excepts this caller.
+    """
+    sparing = [f for how, f in listed if whole or how != "account" or f != TRUE]
     left = negation(either(*sparing)) if sparing else TRUE
     return [("direct", left)] if left != FALSE else []

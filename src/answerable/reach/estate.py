@@ -6,33 +6,36 @@ from dataclasses import dataclass, field
 
 from answerable.model.catalogue import Catalogue
 from answerable.model.identity import Account, Identity
-from answerable.model.ids import IdentityId, PolicyId, ResourceId
-from answerable.model.policy import Effect, Layer, Policy
+from answerable.model.ids import IdentityId, ResourceId
+from answerable.model.policy import Layer, Policy
 from answerable.model.resource import PublicAccessBlock, Resource
 from answerable.model.sighting import Facts
-from answerable.reach.attached import Builder, Held
-from answerable.reach.clauses import UNCOLLECTED, Clause, Gap, Grant
+from answerable.reach.attached import Builder
+from answerable.reach.clauses import Clause, Grant
+from answerable.reach.compiled import (
+    controls_over,
+    fences_over,
+    holders_of,
+    make_principal,
+    make_trust,
+    paths_over,
+    stated,
+)
 from answerable.reach.context import NOTHING, Known, lasting
 from answerable.reach.control import (
     Fence,
     Limit,
-    fence_of,
-    is_service_linked,
-    levels_of,
 )
 from answerable.reach.evaluate import Request
 from answerable.reach.matrix import possible
 from answerable.reach.naming import account_of
-from answerable.reach.places import Land, Place, holder_of, owner_of, place_of
+from answerable.reach.places import Land, Place, place_of
 from answerable.reach.principals import (
-    EVERYTHING_CLAUSE,
     Principal,
     is_role,
-    is_root,
-    known_of,
 )
 from answerable.reach.services import binds_rcps
-from answerable.reach.sides import ResourcePolicy, make_policy
+from answerable.reach.sides import ResourcePolicy
 from answerable.reach.trust import Trust
 
 _MOST_PLACES = 1 << 17
@@ -219,16 +222,16 @@ def compile_estate(
         (i for i in facts.identities if _is_aws(i)), key=lambda one: one.id
     )
     resources = {resource.id: resource for resource in facts.resources}
-    holders = _holders(builder, resources)
-    paths = _paths(accounts, identities, holders)
-    controls, fences = _controls(builder, paths), _fences(builder, paths)
-    trusts = {i.id: _trust(i, builder, fences) for i in identities if is_role(i)}
+    holders = holders_of(builder, resources)
+    paths = paths_over(accounts, identities, holders)
+    controls, fences = controls_over(builder, paths), fences_over(builder, paths)
+    trusts = {i.id: make_trust(i, builder, fences) for i in identities if is_role(i)}
     principals = {
-        i.id: _principal(i, builder, accounts, controls, trusts.get(i.id))
+        i.id: make_principal(i, builder, accounts, controls, trusts.get(i.id))
         for i in identities
     }
-    of_session = _stated(builder, session, Layer.SESSION)
-    of_endpoint = _stated(builder, endpoint, Layer.ENDPOINT)
+    of_session = stated(builder, session, Layer.SESSION)
+    of_endpoint = stated(builder, endpoint, Layer.ENDPOINT)
     return Estate(
         catalogue=catalogue,
         clauses=tuple(builder.interner.clauses),
@@ -253,129 +256,8 @@ def compile_estate(
     )
 
 
-def _stated(builder: Builder, policy: Policy | None, layer: Layer) -> Limit | None:
-    if policy is None:
-        return None
-    grants, gaps = builder.stated(policy, layer)
-    return Limit(layer, policy.id, tuple(grants), tuple(gaps))
-
-
-def _holders(
-    builder: Builder, resources: Mapping[ResourceId, Resource]
-) -> dict[str, ResourcePolicy]:
-    return {
-        target: make_policy(
-            target,
-            owner_of(resources, target, holder_of(target)),
-            held.grants,
-            held.gaps,
-        )
-        for target, held in sorted(builder.targets(Layer.RESOURCE))
-    }
-
-
-def _paths(
-    accounts: Mapping[str, Account],
-    identities: Iterable[Identity],
-    holders: Mapping[str, ResourcePolicy],
-) -> dict[str, tuple[str, ...]]:
-    """List what stands over each account, root first; nothing over the management's."""
-    numbers = {account.id for account in accounts.values()}
-    numbers |= {i.account for i in identities} | {h.account for h in holders.values()}
-    found = {}
-    for number in sorted(numbers - {""}):
-        account = accounts.get(number)
-        if account is None or not account.management:
-            # "SCPs don't affect users or roles in the management account", and "RCPs
-            # don't affect resources in the management account".
-            found[number] = (*(account.parents if account else ()), number)
-    return found
-
-
-def _controls(
-    builder: Builder, paths: Mapping[str, tuple[str, ...]]
-) -> dict[str, tuple[Limit, ...]]:
-    known: dict[str, Limit] = {}
-    found = {
-        number: levels_of(path, builder.at, known) for number, path in paths.items()
-    }
-    return {number: levels for number, levels in found.items() if levels}
-
-
-def _fences(builder: Builder, paths: Mapping[str, tuple[str, ...]]) -> dict[str, Fence]:
-    found = {
-        number: fence_of(number, path, builder.at) for number, path in paths.items()
-    }
-    return {number: fence for number, fence in found.items() if fence}
-
-
-def _principal(
-    identity: Identity,
-    builder: Builder,
-    accounts: Mapping[str, Account],
-    controls: Mapping[str, tuple[Limit, ...]],
-    trust: Trust | None,
-) -> Principal:
-    held = builder.at(identity.id, Layer.IDENTITY) or Held()
-    boundary = builder.at(identity.id, Layer.BOUNDARY)
-    grants, gaps = list(held.grants), list(held.gaps)
-    if boundary:
-        gaps += boundary.gaps
-    if is_root(identity):
-        policy = PolicyId(f"{identity.id}#root")
-        grants.append(Grant(EVERYTHING_CLAUSE, Layer.IDENTITY, policy, "root"))
-    seen = bool(held.policies or boundary or (trust and trust.seen))
-    collected = is_root(identity) or bool(identity.unique_id) or seen
-    if not collected:
-        policy = PolicyId(f"{identity.id}#policies")
-        gaps.append(Gap(UNCOLLECTED, Layer.IDENTITY, policy, ""))
-    linked = is_service_linked(identity)
-    levels = () if linked else controls.get(identity.account, ())
-    for level in levels:
-        gaps += level.gaps
-    fixed = collected and (trust is None or not trust.tags_sessions)
-    return Principal(
-        identity=identity,
-        grants=tuple(grants),
-        boundary=tuple(boundary.grants) if boundary else None,
-        boundary_id=boundary.policies[-1] if boundary else "",
-        gaps=tuple(gaps),
-        known=known_of(identity, accounts, tags_fixed=fixed),
-        groups=tuple(dict.fromkeys(builder.member_of.get(identity.id, ()))),
-        policies=tuple(dict.fromkeys(p for p in held.policies if _editable(p))),
-        collected=collected,
-        levels=levels,
-        linked=linked,
-    )
-
-
-def _trust(identity: Identity, builder: Builder, fences: Mapping[str, Fence]) -> Trust:
-    found = builder.at(identity.id, Layer.TRUST)
-    held = found or Held()
-    linked = is_service_linked(identity)
-    return Trust(
-        role=identity.id,
-        account=identity.account,
-        grants=tuple(held.grants),
-        gaps=tuple(held.gaps),
-        collected=held.collected,
-        plain=held.collected
-        and not held.gaps
-        and all(
-            g.clause.static and g.clause.effect is Effect.ALLOW for g in held.grants
-        ),
-        fence=None if linked else fences.get(identity.account),
-        seen=found is not None,
-    )
-
-
 def _is_aws(identity: Identity) -> bool:
     return identity.kind.startswith("aws") or identity.id.startswith("arn:")
-
-
-def _editable(policy: PolicyId) -> bool:
-    parts = policy.split(":", 5)
-    return len(parts) == 6 and parts[4].isdigit() and "#" not in policy
 
 
 def _services(trusts: Iterable[Trust]) -> Iterator[tuple[str, IdentityId]]:

@@ -11,10 +11,10 @@ from enum import StrEnum
 
 from answerable.model.identity import Account
 from answerable.model.policy import Effect
-from answerable.reach.callers import Names
+from answerable.reach.callers import Names, left_over
 from answerable.reach.clauses import Clause
 from answerable.reach.context import ABSENT, Known
-from answerable.reach.formula import FALSE, TRUE, atom, either, negation
+from answerable.reach.formula import TRUE, atom
 from answerable.reach.naming import (
     CANONICAL,
     EVERYONE,
@@ -136,14 +136,15 @@ def _service(name: str) -> Known:
 
 
 def _foreign(text: str, account: str, accounts: Mapping[str, Account]) -> Known:
-    values = {
-        **_NO_SERVICE,
-        "aws:principalaccount": (account,),
-    }
-    if ":user/" in text or ":role/" in text:
+    values = {**_NO_SERVICE, "aws:principalaccount": (account,)}
+    if ":user/" in text:
         values["aws:principalarn"] = (text,)
-        kind = "User" if ":user/" in text else "AssumedRole"
-        values["aws:principaltype"] = (kind,)
+        values["aws:principaltype"] = ("User",)
+        values["aws:username"] = (text.rpartition("/")[2],)
+    elif ":role/" in text:
+        values["aws:principalarn"] = (text,)
+        values["aws:principaltype"] = ("AssumedRole",)
+        values["aws:username"] = ABSENT
     held = accounts.get(account)
     if held and held.organization:
         values["aws:principalorgid"] = (held.organization,)
@@ -158,13 +159,8 @@ def named(clause: Clause, caller: Caller) -> Names:
     found = _named(clause.naming, caller)
     if not clause.not_principals:
         return found
-    if clause.effect is Effect.ALLOW:
-        return [] if found else [("direct", TRUE)]
-    # A deny spares who is listed; to list the account spares its root alone.
     root = caller.kind is CallerKind.FOREIGN and bool(account_of(caller.id))
-    sparing = [f for how, f in found if root or how != "account" or f != TRUE]
-    left = negation(either(*sparing)) if sparing else TRUE
-    return [("direct", left)] if left != FALSE else []
+    return left_over(found, whole=root or clause.effect is Effect.ALLOW)
 
 
 def _named(naming: Naming, caller: Caller) -> Names:
