@@ -22,8 +22,8 @@ _WORDS = {
     "s3-access-points": ("S3 access points", "aws-resources"),
     "kms-grants": ("KMS grants", "aws-resources"),
     "running-code": ("running code", "aws-resources"),
-    "session-policies": ("session policies", "aws"),
-    "endpoint-policies": ("endpoint policies", "aws"),
+    "session-policies": ("session policies", ""),
+    "endpoint-policies": ("endpoint policies", ""),
     "last-used": ("last use", "aws"),
     "agent-configs": ("agent configs", "home"),
     "ambient-credentials": ("ambient credentials", "home"),
@@ -31,13 +31,11 @@ _WORDS = {
     "codeowners": ("CODEOWNERS", "repo"),
     "cloudtrail": ("CloudTrail", "cloudtrail"),
     "data-events": ("data events", "cloudtrail"),
-    "public-access-block": ("S3 public-access blocks", "aws-resources"),
-    "s3-access-points": ("S3 access points", "aws-resources"),
     "s3-acls": ("S3 ACLs", ""),
-    "kms-grants": ("KMS grants", "aws-resources"),
-    "running-code": ("what code runs as", "aws-resources"),
     "action-catalogue": ("the catalogue's word on this action", ""),
 }
+# No source holds these: whoever asks may state them.
+_STATED = ("session-policies", "endpoint-policies")
 
 
 def coverage_line(coverage: Coverage, screen: Screen) -> str:
@@ -57,8 +55,12 @@ def coverage_line(coverage: Coverage, screen: Screen) -> str:
         for word, (said, source) in _WORDS.items()
         if word == source and word in coverage["seen"] and word not in ages
     ]
+    stated = [word for word in missing if word in _STATED]
+    missing = [word for word in missing if word not in _STATED]
     if missing:
         parts.append(f"{_list(missing)} not collected")
+    if stated:
+        parts.append(f"{_list(stated)} not stated")
     if coverage["partial"]:
         parts.append("partial: a source could not be read whole")
     return "coverage: " + (screen.marks.dot.join(parts) or "nothing scanned yet")
