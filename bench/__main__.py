@@ -1,7 +1,7 @@
 """`python -m bench`: measure, print a table, write docs/benchmarks.md.
 
 Ends with exit code 1 when a figure misses its goal. `--quick` is a smoke run at 20,000
-events; it writes nothing.
+events and of a small organisation; it writes nothing.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from bench.ingest import Ingested, ingest, trail_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 20261124
-PARTS = ("help", "ingest", "queries", "reach")
+PARTS = ("help", "ingest", "queries", "reach", "peers", "expansions", "law")
 SMALL, LARGE, QUICK = 200_000, 2_000_000, 20_000
 ROUNDS = 3
 HELPS = 5
@@ -103,14 +103,22 @@ def asked(folder: Path, events: int, command: str) -> Iterator[Figure]:
     yield Figure("peak memory of these", "MiB", (took.peak,), command, GIBIBYTE)
 
 
-def reached(size: int, command: str) -> Iterator[Figure]:
-    """Run the reach bench."""
-    from bench import reach
+def reach_parts(
+    folder: Path, parts: Sequence[str], command: str, *, quick: bool
+) -> Iterator[Figure]:
+    """Measure reach, run its peers beside it, and hold it to its laws."""
+    from bench import expansions, law, peers, reach
 
-    for row in reach.run(size, SEED):
-        values = row["values"]
-        what = f"reach: {row['what']}"
-        yield Figure(what, str(row["unit"]), tuple(values), f"{command} --only reach")
+    if "reach" in parts:
+        sizes = (reach.QUICK,) if quick else (reach.SMALL, reach.LARGE)
+        yield from reach.figures(sizes, SEED, 1 if quick else reach.ROUNDS, command)
+    if "peers" in parts:
+        given = peers.setting(ROOT, folder, peers.QUICK if quick else peers.SIZE, SEED)
+        yield from peers.figures(given, SEED, 1 if quick else peers.ROUNDS, command)
+    if "expansions" in parts:
+        yield from expansions.figures(ROOT, command)
+    if "law" in parts:
+        yield from law.figures(SEED, law.QUICK if quick else law.CASES, command)
 
 
 def measure(options: argparse.Namespace, folder: Path) -> list[Figure]:
@@ -124,8 +132,7 @@ def measure(options: argparse.Namespace, folder: Path) -> list[Figure]:
             figures.append(figure)
             sys.stderr.write(plain([figure]).splitlines()[-1] + "\n")
 
-    if "reach" in options.only:
-        note(reached(100 if options.quick else 1_000, command))
+    note(reach_parts(folder, options.only, command, quick=options.quick))
     if "ingest" in options.only:
         trail_of(folder, events, SEED)
     note(

@@ -8,6 +8,7 @@ Run as `python -m bench --only expansions`.
 
 import gzip
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -15,14 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from answerable.connectors.formats.iam_policy import parse_policy
+from answerable.connectors.iam_catalogue.fetch import load
 from answerable.model.catalogue import Catalogue
 from answerable.model.ids import PolicyId
 from answerable.model.policy import Effect, Layer
 from answerable.model.written import Seen, WrittenBy
 from answerable.reach.clauses import Clause, Interner
 from answerable.reach.globs import is_literal, matches
+from bench.figures import Figure, at_least, at_most
 
 PLACE = Path("shared") / "data" / "iam" / "managed-policy-actions"
+MANAGED = 1_641
 # One of their files is older than their catalogue: AWSCodePipeline_FullAccess replaced
 # the policy, so it is not expanded any more. Both allow `codepipeline:*`; these actions
 # came later, and stand only in the expansion of the newer one.
@@ -156,6 +160,27 @@ def moto_documents(catalogue: Catalogue, others: Theirs) -> tuple[int, list[str]
     }
     found = compare(catalogue, same)
     return found.policies, [one.policy for one in found.differences]
+
+
+def figures(root: Path, command: str) -> Iterator[Figure]:
+    """Compare all, print each difference, and say nothing where the data are absent."""
+    place = root.parent / PLACE
+    command = f"{command} --only expansions"
+    if not place.exists():
+        sys.stderr.write(f"expansions are left out: no {PLACE} beside the project\n")
+        return
+    catalogue, others = load(), theirs(place)
+    found, moto = compare(catalogue, others), moto_documents(catalogue, others)
+    sys.stderr.write("\n".join(lines(found, moto)) + "\n")
+    compared = found.policies - len(found.undocumented)
+    what = f"managed policies, expanded over {found.actions:,} actions"
+    goal = at_least(MANAGED, f">= {MANAGED:,}")
+    yield Figure(f"{what}: compared", "policies", (compared,), command, goal)
+    unequal = len(found.differences) + len(moto[1])
+    yield Figure(f"{what}: differ", "", (unequal,), command, at_most(0, "none"))
+    known = len(found.known)
+    yield Figure(f"{what}: differ for a stated reason", "", (known,), command)
+    yield Figure(f"{what}: again from moto's documents", "", (moto[0],), command)
 
 
 def lines(found: Compared, moto: tuple[int, list[str]]) -> Iterator[str]:

@@ -21,8 +21,8 @@ from bench.organization.make import organization
 from bench.points import points
 
 ROUNDS = 5
+SIZE, QUICK = 1_000, 100
 POINTS = 2_000
-COMMAND = "python -m bench --only peers"
 OURS = (sys.executable, "-m", "bench.ours")
 
 
@@ -124,8 +124,9 @@ def contests(given: Setting, seed: int) -> Iterator[Contest]:
     yield Contest("the whole account, from the file", ours)
 
 
-def figures(given: Setting, seed: int, rounds: int) -> Iterator[Figure]:
+def figures(given: Setting, seed: int, rounds: int, command: str) -> Iterator[Figure]:
     """Run every contest in turns, then the point checks in turns."""
+    command = f"{command} --only peers"
     size = f"{len(given.identities):,} principals"
     for contest in contests(given, seed):
         walls: dict[str, list[float]] = {one.name: [] for one in contest.runners}
@@ -137,12 +138,12 @@ def figures(given: Setting, seed: int, rounds: int) -> Iterator[Figure]:
                 peaks[one.name].append(took.peak)
         for name, seconds in walls.items():
             what = f"{contest.job}, {size}: {name}"
-            yield Figure(what, "s", tuple(seconds), COMMAND)
-            yield Figure(f"{what}, peak memory", "MiB", tuple(peaks[name]), COMMAND)
-    yield from _checks(given, rounds, size)
+            yield Figure(what, "s", tuple(seconds), command)
+            yield Figure(f"{what}, peak memory", "MiB", tuple(peaks[name]), command)
+    yield from _checks(given, rounds, size, command)
 
 
-def _checks(given: Setting, rounds: int, size: str) -> Iterator[Figure]:
+def _checks(given: Setting, rounds: int, size: str, command: str) -> Iterator[Figure]:
     """Time one verdict in a process that has read everything already."""
     files = (str(given.account), str(given.asked))
     runners = (
@@ -155,4 +156,4 @@ def _checks(given: Setting, rounds: int, size: str) -> Iterator[Figure]:
             spent[one.name].append(json.loads(child.run(one.argv).out)["us"])
     for name, values in spent.items():
         what = f"one verdict of {POINTS:,}, {size}: {name}"
-        yield Figure(what, "us", tuple(values), COMMAND)
+        yield Figure(what, "us", tuple(values), command)

@@ -17,7 +17,7 @@ from bench.organization.plan import (
 )
 from bench.organization.written import (
     ANYBODY,
-    SEEN,
+    ORG_SEEN,
     allow,
     deny,
     deny_all_but,
@@ -102,8 +102,8 @@ def _at(
     policy = PolicyId(name)
     short = name.rpartition("/")[2]
     return (
-        Policy(policy, short, numbered(statements), (), SEEN),
-        tuple(Attachment(policy, target, layer, "", SEEN) for target in targets),
+        Policy(policy, short, numbered(statements), (), ORG_SEEN),
+        tuple(Attachment(policy, target, layer, "", ORG_SEEN) for target in targets),
     )
 
 

@@ -21,6 +21,7 @@ COLLECTED = frozenset(
         "resource-policies",
         "resource-tags",
         "role-trust",
+        "running-code",
         "s3-access-points",
         "scp",
     ]

@@ -9,7 +9,7 @@ from bench.organization.plan import AUDIT, LOGS, ORGANIZATION, TOOLING, VENDOR, 
 from bench.organization.things import Owned, Things
 from bench.organization.written import (
     ANYBODY,
-    SEEN,
+    RESOURCES_SEEN,
     allow,
     deny,
     numbered,
@@ -62,11 +62,11 @@ def blocks(plan: Plan, found: Things) -> Iterator[PublicAccessBlock]:
     """Block public access on most accounts, half of the buckets and access points."""
     for account in plan.accounts:
         if plan.chance(0.7):
-            yield PublicAccessBlock(account.id, True, True, SEEN)
+            yield PublicAccessBlock(account.id, True, True, RESOURCES_SEEN)
     for one in found.owned:
         if one.resource.kind in ("s3:bucket", "s3:accesspoint") and plan.chance(0.5):
             whole = plan.chance(0.9)
-            yield PublicAccessBlock(one.resource.id, whole, whole, SEEN)
+            yield PublicAccessBlock(one.resource.id, whole, whole, RESOURCES_SEEN)
 
 
 def _held(
@@ -74,8 +74,8 @@ def _held(
 ) -> tuple[Policy, Attachment]:
     policy = PolicyId(f"{one.resource.id}#{what}")
     return (
-        Policy(policy, what, numbered(statements), (), SEEN),
-        Attachment(policy, one.resource.id, Layer.RESOURCE, "", SEEN),
+        Policy(policy, what, numbered(statements), (), RESOURCES_SEEN),
+        Attachment(policy, one.resource.id, Layer.RESOURCE, "", RESOURCES_SEEN),
     )
 
 

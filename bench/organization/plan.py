@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from answerable.model.catalogue import Catalogue
 from answerable.model.identity import Account
-from bench.organization.written import SEEN
+from bench.organization.written import ORG_SEEN
 
 ORGANIZATION = "o-b3nch0rg01"
 ROOT = "r-b3nc"
@@ -172,7 +172,7 @@ def plan(size: int, seed: int, catalogue: Catalogue, *, single: bool) -> Plan:
             organization="" if single else ORGANIZATION,
             parents=() if single else (ROOT, *units),
             management=number == MANAGEMENT,
-            seen=SEEN,
+            seen=ORG_SEEN,
         )
         for name, number, units, _ in rows
     )

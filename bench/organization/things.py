@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from answerable.model.ids import IdentityId, ResourceId
 from answerable.model.resource import Resource
 from bench.organization.plan import Plan, Team
-from bench.organization.written import SEEN
+from bench.organization.written import RESOURCES_SEEN
 
 # Kind, share of a team's resources. Objects stand for what lies below a prefix.
 _SHARES = (
@@ -96,7 +96,7 @@ def _one(plan: Plan, found: Things, team: Team, kind: str, number: int) -> Resou
         kind=kind,
         account=team.account,
         tags=() if kind == "s3:object" or plan.chance(0.3) else _tags(plan, team),
-        seen=SEEN,
+        seen=RESOURCES_SEEN,
         behind=ResourceId(bucket if door else ""),
         runs_as=IdentityId(plan.role_of(team, _RUNS[kind]) if kind in _RUNS else ""),
         network=f"vpc-{number:08x}" if door and plan.chance(0.5) else "",

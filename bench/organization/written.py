@@ -7,6 +7,8 @@ from answerable.model.policy import ConditionClause, Effect, Statement
 from answerable.model.written import Seen, WrittenBy
 
 SEEN = Seen("aws:bench", "bench", WrittenBy.PLATFORM, 1)
+ORG_SEEN = Seen("aws-org:bench", "bench", WrittenBy.PLATFORM, 1)
+RESOURCES_SEEN = Seen("aws-resources:bench", "bench", WrittenBy.PLATFORM, 1)
 ANYBODY = (("AWS", "*"),)
 Words = str | Sequence[str]
 Principals = tuple[tuple[str, str], ...]

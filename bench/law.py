@@ -1,0 +1,60 @@
+"""The law: on generated cases the engine says what the readable twin says.
+
+Also counts the mistakes that the tests plant in the engine, each of which a law must
+find. Run as `python -m bench --only law`.
+"""
+
+import re
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench import child
+from bench.figures import Figure, at_least, at_most
+
+CASES, QUICK = 20_000, 500
+PLANTED = 12
+_PASSED = re.compile(r"(?:.*\s)?(\d+) passed.*")
+
+
+def figures(seed: int, cases: int, command: str) -> Iterator[Figure]:
+    """Run the law on that many cases, then count planted mistakes."""
+    from tests.reach import laws
+
+    command = f"{command} --only law"
+    started = time.perf_counter()
+    differences = 0
+    try:
+        told = laws.run(cases, seed)
+    except AssertionError as error:
+        sys.stderr.write(f"law: {error}\n")
+        differences = 1
+    else:
+        size = f"law, seed {told.seed}"
+        goal = at_least(CASES, f">= {CASES:,}") if cases >= CASES else None
+        yield Figure(f"{size}: cases", "cases", (told.cases,), command, goal)
+        for word, count in sorted(told.verdicts.items()):
+            what = f"{size}: answers compared, {word}"
+            yield Figure(what, "answers", (count,), command)
+        what = f"{size}: situations compared"
+        yield Figure(what, "situations", (told.situations,), command)
+    took = time.perf_counter() - started
+    yield Figure("law: differences", "", (differences,), command, at_most(0, "none"))
+    yield Figure("law: time", "s", (took,), command)
+    if cases >= CASES:
+        goal = at_least(PLANTED, f">= {PLANTED}, all")
+        yield Figure("planted mistakes found", "", (_planted(),), command, goal)
+
+
+def _planted() -> int:
+    """Count those that are found; none when one is not."""
+    tests = Path("tests") / "reach" / "test_planted.py"
+    argv = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tests))
+    try:
+        lines = child.run(argv).out.strip().splitlines()
+    except RuntimeError as error:
+        sys.stderr.write(f"planted: {error}\n")
+        return 0
+    found = _PASSED.fullmatch(lines[-1])
+    return int(found[1]) if found else 0
