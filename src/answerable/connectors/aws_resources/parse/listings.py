@@ -67,7 +67,9 @@ class Estate:
         if found is None:
             owner = arn.account or (self.caller if arn.service == "s3" else "")
             found = self.items[str(arn)] = Item(arn, place, owner)
-        self.names.add(arn, *names)
+            self.names.add(arn)
+        if names:
+            self.names.add(arn, *names)
         return found
 
     def listed(self, text: str, place: str, kind: str = "", *names: str) -> Item | None:
