@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.model.policy import ConditionClause
+from answerable.reach import spec_conditions, spec_statements
 from answerable.reach.conditions import clause_holds, evaluate
 from answerable.reach.context import Known
 from answerable.reach.formula import FALSE, TRUE
@@ -375,6 +376,9 @@ BASES = {
     "Arn": ["ArnEquals", "ArnLike"],
 }
 TEXTS = ["", "a", "A", "b", "a*", "?", "1", "1.0", "10", "2026-01-01", "10.0.0.1"]
+TEXTS += ["nan", "-1.50", "2026", "2026-01-01T00:00:00Z", "2026-01-01T00:00Z", "False"]
+TEXTS += ["2026-01-01T00:00:00", "1767225600", "::1", "::/0", "10.0.0.0/33", "QR=="]
+TEXTS += ["arn:aws:sns", "ß", "SS", "a?", "10.0.0.0/255.0.0.0", "${aws:username}"]
 TEXTS += ["10.0.0.0/8", "true", "QQ==", TOPIC, "arn:aws:sns:*:*:*", "${*}"]
 texts = st.lists(st.sampled_from(TEXTS), max_size=3).map(tuple)
 present = st.lists(st.sampled_from(TEXTS[1:]), min_size=1, max_size=3).map(tuple)
@@ -453,6 +457,27 @@ def test_a_further_value_makes_a_positive_operator_no_stricter(
         after = held(quantifier + operator, wanted + more, got)
         # Undecided may become true, never false; a no may become anything.
         assert order[after] >= order[less]
+
+
+ALL = [*BASES["String"], *BASES["Numeric"], *BASES["Ip"], *BASES["Arn"], *ORDERS]
+ALL += ["StringNotLike", "ArnNotEquals", "DateEquals", "NotIpAddress", "Null", "Odd"]
+
+
+@settings(max_examples=2000)
+@given(
+    st.sampled_from(["", "ForAllValues:", "ForAnyValue:", "ForOddValue:"]),
+    st.sampled_from(ALL),
+    st.sampled_from(["", "IfExists"]),
+    texts,
+    texts,
+)
+def test_the_readable_rules_say_the_same(
+    quantifier: str, base: str, if_exists: str, wanted: Values, got: Values
+) -> None:
+    operator = quantifier + base + if_exists
+    clause = ConditionClause(operator, KEY, wanted)
+    twin = spec_conditions.clause_holds(clause, got, {KEY: got}, spec_statements.fill)
+    assert held(operator, wanted, got) is twin
 
 
 @settings(max_examples=100)

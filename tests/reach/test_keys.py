@@ -120,3 +120,12 @@ def test_case_makes_no_difference() -> None:
 
 def test_what_is_not_listed_is_never_a_guard() -> None:
     assert key_class("aws:NewKey").asserted_by is AssertedBy.DEPENDS
+
+
+def test_every_key_of_our_own_is_classed(root: Path) -> None:
+    inside = {"answerable:named"}  # stands in no condition
+    room = root / "src" / "answerable" / "reach"
+    text = "".join(path.read_text() for path in sorted(room.glob("*.py")))
+    ours = set(re.findall(r"\"(answerable:[a-z-]+)\"", text)) - inside
+    assert "answerable:deny" in ours
+    assert not [key for key in ours if key_class(key).kind is Kind.UNKNOWN]

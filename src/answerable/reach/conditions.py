@@ -28,6 +28,8 @@ from answerable.reach.resources import (
 
 # A wanted and a given value; ValueError when one is not what the operator compares.
 Test = Callable[[str, str], bool]
+# Values of a policy; None stands for one with a variable that is not known.
+Wanted = tuple[str | None, ...]
 
 
 def _equals(wanted: str, got: str) -> bool:
@@ -170,18 +172,18 @@ def clause_holds(clause: ConditionClause, known: Known) -> bool | None:
     if given is None:
         return None
     quantifier, base, if_exists = _parsed(clause.operator)
+    if quantifier not in _QUANTIFIERS:
+        return None
     if base == "null":
         return None if if_exists else _null(clause.values, given)
     entry = _OPERATORS.get(base)
-    if entry is None or quantifier not in _QUANTIFIERS:
+    if entry is None:
         return None
     if quantifier and not any(given):
         given = ()  # "a null data set, such as an empty string"
     if not given:
         return _missing(quantifier, negated=entry[1], if_exists=if_exists)
     wanted = _wanted(clause.values, base, known)
-    if wanted is None:
-        return None
     return _quantified(quantifier, entry, wanted, given)
 
 
@@ -203,7 +205,7 @@ def _missing(quantifier: str, *, negated: bool, if_exists: bool) -> bool | None:
 def _quantified(
     quantifier: str,
     entry: tuple[Test, bool],
-    wanted: tuple[str, ...],
+    wanted: Wanted,
     given: tuple[str, ...],
 ) -> bool | None:
     test, negated = entry
@@ -215,7 +217,9 @@ def _quantified(
     return _any(fits)
 
 
-def _tried(test: Test, wanted: str, got: str) -> bool | None:
+def _tried(test: Test, wanted: str | None, got: str) -> bool | None:
+    if wanted is None:
+        return None
     try:
         return test(wanted, got)
     except ValueError:
@@ -247,19 +251,19 @@ def _null(values: tuple[str, ...], given: tuple[str, ...]) -> bool | None:
     return ("true" if not given else "false") in wanted
 
 
-def _wanted(values: tuple[str, ...], base: str, known: Known) -> tuple[str, ...] | None:
+def _wanted(values: tuple[str, ...], base: str, known: Known) -> Wanted:
     if not base.startswith(_VARIABLE):
         return values
     wild = base.startswith(_WILD)
-    wanted = []
+    wanted: list[str | None] = []
     for value in values:
         if not wild and not has_variable(value):
             wanted.append(literal(value))
             continue
         resolved = resolve(value, known, wild=wild)
         if resolved.unknown:
-            return None
-        if not resolved.void:  # nothing equals what is not there
+            wanted.append(None)
+        elif not resolved.void:  # nothing equals what is not there
             keep = base.startswith("arn")
             wanted.append(resolved.pattern if keep else flat(resolved.pattern))
     return tuple(wanted)

@@ -164,6 +164,13 @@ _OURS: dict[str, KeyClass] = {
     "answerable:public-policy": KeyClass(D, _UNREAD, ""),
     "answerable:uncollected-policy": KeyClass(D, _UNREAD, ""),
     "answerable:unread-statement": KeyClass(D, _UNREAD, ""),
+    "answerable:other-policy-version": KeyClass(
+        D, "whoever wrote a wider version; only the default one was collected", ""
+    ),
+    "answerable:existing-resource": KeyClass(
+        D, "whoever made such a resource; none was collected", ""
+    ),
+    "answerable:awaited": KeyClass(D, "whoever brings it about", ""),
     "answerable:too-many-alternatives": KeyClass(
         D, "too many alternatives to list", ""
     ),
