@@ -19,6 +19,7 @@ KEY = f"arn:aws:kms:{REGION}:key/1111aaaa-22bb-33cc-44dd-5555eeee6666"
 QUIET = f"arn:aws:kms:{REGION}:key/9999aaaa-22bb-33cc-44dd-5555eeee6666"
 POINT = f"arn:aws:s3:{REGION}:accesspoint/analytics"
 BUCKET = "arn:aws:s3:::lake"
+ROLE, OTHER = (f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("runs", "other"))
 CALLER = {"Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/x", "UserId": "x"}
 DOCUMENT = {
     "Version": "2012-10-17",
@@ -382,6 +383,46 @@ def test_the_bucket_behind_a_door_may_belong_to_another_account(read: Read) -> N
 def test_pages_that_are_missing_are_said(read: Read) -> None:
     parsed = read({"Topics": [], "NextToken": "x"})
     assert whats(parsed) == ["more follow, and they are not here: collect without --max-items"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer"),
+    [
+        ("codebuild:{}:project/x", {"projects": [{"arn": "x", "serviceRole": ROLE}]}),
+        ("states:{}:stateMachine:x", {"roleArn": ROLE, "definition": "{}"}),
+        ("sagemaker:{}:notebook-instance/x", {"RoleArn": ROLE}),
+        (
+            "bedrock-agentcore:{}:runtime/x",
+            {"roleArn": ROLE, "environmentVariables": {"roleArn": OTHER}},
+        ),
+        (
+            "apprunner:{}:service/x/1",
+            {"Service": {"InstanceConfiguration": {"InstanceRoleArn": ROLE}}},
+        ),
+        ("cloudformation:{}:stack/x/1", {"Stacks": [{"RoleARN": ROLE}]}),
+        (
+            "codebuild:{}:project/y",
+            {
+                "projects": [
+                    {"buildBatchConfig": {"serviceRole": OTHER}, "serviceRole": ROLE}
+                ]
+            },
+        ),
+    ],
+)
+def test_whatever_else_runs_code_is_described_by_its_own_answer(
+    read: Read, kind: str, answer: object
+) -> None:
+    arn = f"arn:aws:{kind.format(REGION)}"
+    parsed = read({"Described": {arn: answer}})
+    assert parsed.problems == ()
+    assert [(r.id, r.runs_as) for r in parsed.facts.resources] == [(arn, ROLE)]
+
+
+@pytest.mark.parametrize("answer", [None, {}, {"roleArn": "x"}, {"a": [ROLE]}])
+def test_a_description_without_a_role_says_nothing(read: Read, answer: object) -> None:
+    parsed = read({"Described": {f"arn:aws:codebuild:{REGION}:project/x": answer}})
+    assert [r.runs_as for r in parsed.facts.resources] == [""]
 
 
 def test_an_instance_without_its_profiles_roles_runs_as_nobody_known(

@@ -113,6 +113,7 @@ BUCKET_TAGS = Question(
     "BucketTagging", "s3:GetBucketTagging", "s3:bucket", frozenset(["NoSuchTagSet"])
 )
 TASKS = Question("TaskDefinitions", "ecs:DescribeTaskDefinition", "ecs:task-definition")
+DESCRIBED = Question("Described", "describing it", "")
 QUESTIONS = (
     *POLICIES,
     GRANTS,
@@ -121,6 +122,7 @@ QUESTIONS = (
     ACCOUNT_BLOCK,
     BUCKET_TAGS,
     TASKS,
+    DESCRIBED,
 )
 FIELDS = (*LISTS, *(question.field for question in QUESTIONS))
 

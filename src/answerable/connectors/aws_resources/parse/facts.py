@@ -10,6 +10,7 @@ from answerable.connectors.aws_resources.parse.answers import (
     ACCOUNT_BLOCK,
     BUCKET_BLOCK,
     BUCKET_TAGS,
+    DESCRIBED,
     GRANTS,
     POLICIES,
     TASKS,
@@ -23,9 +24,9 @@ from answerable.connectors.aws_resources.parse.listings import (
     Estate,
     Item,
     access_point,
-    role_of,
 )
 from answerable.connectors.aws_resources.parse.records import NOTHING
+from answerable.connectors.aws_resources.parse.roles import described_role, role_of
 from answerable.connectors.formats.aws_answers import UNREADABLE, Fields
 from answerable.connectors.formats.aws_resource import resource_kind
 from answerable.connectors.formats.iam_policy import (
@@ -91,6 +92,7 @@ def read_questions(build: Building, fields: Fields, base: str) -> None:
         (ACCOUNT_BLOCK, _block),
         (BUCKET_TAGS, _tags),
         (TASKS, _task),
+        (DESCRIBED, _described),
     ):
         for asked in reading.asked(fields, question, base):
             take(build, question, asked)
@@ -290,6 +292,12 @@ def _task(build: Building, question: Question, asked: Asked) -> None:
     item = build.estate.listed(task.task_definition_arn, asked.place, question.kind)
     if item is not None:
         item.runs_as = role_of(task.task_role_arn)
+
+
+def _described(build: Building, question: Question, asked: Asked) -> None:
+    item = _asked_of(build, question, asked)
+    if item is not None and asked.raw is not None:
+        item.runs_as = described_role(asked.raw)
 
 
 def _launched(build: Building) -> None:

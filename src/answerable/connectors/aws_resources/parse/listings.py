@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from answerable.connectors.aws_resources.parse import records
 from answerable.connectors.aws_resources.parse.answers import Reading
 from answerable.connectors.aws_resources.parse.names import Names, resource_arn
+from answerable.connectors.aws_resources.parse.roles import role_of
 from answerable.connectors.formats.aws_answers import Fields
 from answerable.model.errors import IdError
 from answerable.model.ids import Arn
@@ -141,16 +142,6 @@ def access_point(estate: Estate, point: records.AccessPoint, place: str) -> Arn 
     if block is not None:
         estate.blocks[str(item.arn)] = (block, place)
     return item.arn
-
-
-def role_of(text: str) -> str:
-    """Return the ARN of a role as it is, anything else as empty."""
-    try:
-        arn = Arn.parse(text)
-    except IdError:
-        return ""
-    role = arn.service == "iam" and arn.resource.startswith("role/")
-    return text if role and text.isprintable() else ""
 
 
 def _code(estate: Estate, fields: Fields, base: str) -> None:
