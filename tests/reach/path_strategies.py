@@ -2,13 +2,17 @@
 
 from hypothesis import strategies as st
 
+from answerable.model.policy import Statement
 from answerable.model.sighting import Facts
 from tests.reach.build import A, Builder, role, statement, user
 from tests.reach.strategies import GROUP, MANAGED
 
 ANA, BEN, ONE = user("ana"), user("ben"), role("one")
+FUNCTION = f"arn:aws:lambda:eu-west-1:{A}:function:code"
+MACHINE = f"arn:aws:ec2:eu-west-1:{A}:instance/i-1"
 RED = ("s3:GetObject", "arn:aws:s3:::red/a")
 MFA = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+BOUNDED = {"StringEquals": {"iam:PermissionsBoundary": f"arn:aws:iam::{A}:policy/b"}}
 _LAMBDA = {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
 _EC2 = {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
 
@@ -33,14 +37,57 @@ WAYS = [
     statement("version", action="iam:CreatePolicyVersion", resource=MANAGED),
     statement("older", action="iam:SetDefaultPolicyVersion", resource=MANAGED),
     statement("join", action="iam:AddUserToGroup", resource=GROUP),
+    statement("group", action="iam:PutGroupPolicy", resource=GROUP),
+    statement(
+        "images",
+        action="ec2:RunInstances",
+        not_resource=["arn:aws:ec2:*:*:instance/*", "arn:aws:ec2:*::image/ami-1*"],
+    ),
+    statement("instances", action="ec2:*", resource="arn:aws:ec2:*:*:instance/*"),
+    statement("code", action="lambda:UpdateFunctionCode", resource=FUNCTION),
+    statement("invoke", action="lambda:InvokeFunction", resource=f"{FUNCTION[:-4]}*"),
+    statement("role-of-code", action="lambda:Update*", resource="*", condition=MFA),
+    statement("send", action="ssm:SendCommand", resource=MACHINE),
+    statement(
+        "document",
+        action="ssm:SendCommand",
+        resource="arn:aws:ssm:*::document/AWS-*",
+    ),
+    statement("session", action="ssm:StartSession", resource="arn:aws:ec2:*:*:*"),
+    statement("make-role", action="iam:CreateRole", resource=role("dev-*")),
+    statement("make-any", action="iam:Create*", resource="*", condition=BOUNDED),
+    statement("make-user", action="iam:CreateUser", resource=user("x/*-dev")),
+    statement("make-group", action="iam:CreateGroup", resource=f"{GROUP[:-4]}*"),
+    statement("give-role", action="iam:AttachRolePolicy", resource=role("*-ops")),
+    statement("give-roles", action="iam:PutRolePolicy", resource=role("*")),
+    statement("give-user", action="iam:PutUserPolicy", resource=user("x/dev-*")),
+    statement("give-group", action="iam:*GroupPolicy", resource=f"{GROUP[:-4]}b*"),
+    statement("add", action="iam:AddUserToGroup", resource=f"{GROUP[:-4]}*"),
+    statement("keys", action="iam:CreateAccessKey", resource=user("*dev")),
+    statement("pass-new", action="iam:PassRole", resource=role("dev-x*")),
+]
+# Together these make somebody; alone they rarely do.
+PAIRS = [
+    ("make-role", "give-roles"),
+    ("make-role", "give-role"),
+    ("make-any", "give-roles"),
+    ("make-role", "give-roles", "pass-new", "run"),
+    ("make-user", "give-user", "keys"),
+    ("make-group", "give-group", "add"),
+    ("code", "invoke"),
+    ("send", "document"),
+    ("images", "instances", "pass"),
+    ("pass", "role-of-code", "invoke"),
 ]
 LIMITS = [
     statement("no-assume", effect="Deny", action="sts:*", resource="*"),
     statement("no-run", effect="Deny", action="lambda:Invoke*", resource="*"),
     statement("no-iam", effect="Deny", action="iam:Put*", resource="*", condition=MFA),
+    statement("no-make", effect="Deny", action="iam:*", resource=role("dev-a*")),
     statement("no-s3", effect="Deny", action="s3:*", resource="*"),
 ]
 BOUNDS = [
+    statement("narrow", action=["iam:Put*Policy", "sts:*"], resource="*"),
     statement("iam", action=["iam:*", "sts:*", "lambda:*"], resource="*"),
     statement("all", action="*", resource="*"),
 ]
@@ -55,12 +102,24 @@ READ = statement("read", action="s3:GetObject", resource="arn:aws:s3:::red/*")
 
 
 @st.composite
+def ways_of_one(draw: st.DrawFn) -> list[Statement]:
+    """A few ways; often such as lead somewhere together only."""
+    by_sid = {way.sid: way for way in WAYS}
+    few = st.lists(st.sampled_from(WAYS), min_size=1, max_size=4, unique=True)
+    if draw(st.booleans()):
+        return draw(few)
+    chosen = dict.fromkeys(draw(st.sampled_from(PAIRS)))
+    more = draw(st.lists(st.sampled_from(WAYS), max_size=2, unique=True))
+    return [*(by_sid[sid] for sid in chosen), *(w for w in more if w.sid not in chosen)]
+
+
+@st.composite
 def paths(draw: st.DrawFn) -> tuple[Facts, tuple[str, str]]:
     """One user with a few ways, and what they lead to."""
     build = Builder()
     for arn in (ANA, BEN, ONE):
         build.identity(arn)
-    ways = draw(st.lists(st.sampled_from(WAYS), min_size=1, max_size=4, unique=True))
+    ways = draw(ways_of_one())
     limits = draw(st.one_of(st.just([]), st.lists(st.sampled_from(LIMITS), max_size=1)))
     build.policy(ANA, "identity", *ways, *limits)
     if draw(st.booleans()):
@@ -74,4 +133,7 @@ def paths(draw: st.DrawFn) -> tuple[Facts, tuple[str, str]]:
     trust = statement("t", action=action, principal=named, condition=condition)
     build.policy(ONE, "trust", trust)
     build.policy(BEN, "identity", READ, policy=f"{GROUP}#inline/g", via=GROUP)
+    if draw(st.booleans()):
+        build.resource(FUNCTION, "lambda:function", runs_as=ONE)
+        build.resource(MACHINE, "ec2:instance", runs_as=ONE)
     return build.facts(), RED

@@ -1,15 +1,18 @@
 """Steps made by editing IAM: credentials, trusts, policies, memberships."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from answerable.reach.assume import assume_after_edit
 from answerable.reach.context import Known
 from answerable.reach.estate import Estate
-from answerable.reach.evaluate import Answer, decide, surely
+from answerable.reach.evaluate import Answer, surely
 from answerable.reach.formula import FALSE, TRUE, atom, both
+from answerable.reach.hops import may
+from answerable.reach.made import made_id
 from answerable.reach.principals import Principal, is_root
-from answerable.reach.rules import EDITS, OTHER_VERSION, Edit, Gives, On
+from answerable.reach.rules import EDITS, MAKES, OTHER_VERSION, Edit, Gives, On
 from answerable.reach.steps import Edge, Node, is_sure, make_edge
 
 Best = Mapping[Node, Edge]
@@ -27,6 +30,8 @@ def hub_edges(graph: _Graph, hub: Node) -> Iterator[Edge]:
     for other in graph.estate.principals.values():
         if other.identity.account != account or is_root(other.identity):
             continue
+        if other.linked:
+            continue  # only its service changes a service-linked role
         enter = "iam:CreateAccessKey"
         write = "iam:PutUserPolicy"
         if other.is_role:
@@ -35,6 +40,11 @@ def hub_edges(graph: _Graph, hub: Node) -> Iterator[Edge]:
         yield Edge(Node(other.id), enter, TRUE, (), ())
         if not graph.admin(Node(other.id)):
             yield Edge(Node(other.id, "*"), f"{write} + {enter}", TRUE, (), ())
+    for make in MAKES:
+        if make.on is not On.GROUP:
+            calls = (make.create, make.widen[0], make.enter[0])
+            via = " + ".join(need.action for need in calls)
+            yield Edge(Node(made_id(account, make.on), "*"), via, TRUE, (), ())
 
 
 def edits(
@@ -55,9 +65,7 @@ def edits(
                 yield from _join(graph.estate, node, principal, edit)
             case Gives.SELF:
                 yield from _widen_self(graph, node, principal, edit)
-            case Gives.SERVICE_ROLE:
-                pass  # launches, not edits, give these
-    widening = [e for e in able if e.gives is Gives.SELF and e.on is not On.GROUP]
+    widening = [e for e in able if e.gives in (Gives.SELF, Gives.MEMBERSHIP)]
     if widening:
         yield from _widen_others(graph, principal, widening, others, best)
 
@@ -85,7 +93,7 @@ def _become(
     if edit.gives is Gives.TARGET and not other.is_role:
         answer = _may(estate, principal, edit, other.id)
         yield from make_edge(Node(other.id), edit.action, answer)
-    if edit.gives is Gives.TRUST and other.is_role:
+    if edit.gives is Gives.TRUST and other.is_role and not other.linked:
         answer = _may(estate, principal, edit, other.id)
         if answer.formula != FALSE:
             then = assume_after_edit(estate, principal, other.id)
@@ -97,13 +105,11 @@ def _join(
     estate: Estate, node: Node, principal: Principal, edit: Edit
 ) -> Iterator[Edge]:
     """Become a member of another group."""
-    if principal.is_role or node.extra:
+    if node.extra:
         return
-    for group in estate.groups:
-        near = _account(group) == principal.identity.account
-        if near and group not in principal.groups:
-            answer = _may(estate, principal, edit, group)
-            yield from make_edge(Node(node.identity, group), edit.action, answer)
+    for group in _edited(estate, edit, principal):
+        answer = _may(estate, principal, edit, group)
+        yield from make_edge(replace(node, extra=group), edit.action, answer)
 
 
 def _widen_self(
@@ -112,9 +118,9 @@ def _widen_self(
     """Edit a policy of one's own."""
     if node.extra == "*" or graph.admin(node):
         return
-    for target in _edited(edit.on, principal):
+    for target in _edited(graph.estate, edit, principal):
         answer = _may(graph.estate, principal, edit, target)
-        yield from make_edge(Node(node.identity, "*"), edit.action, answer)
+        yield from make_edge(replace(node, extra="*"), edit.action, answer)
 
 
 def _widen_others(
@@ -130,9 +136,10 @@ def _widen_others(
         if step is None or graph.admin(Node(other.id)):
             continue
         become = Answer(step.formula, step.determining, step.gaps)
-        to = Node(other.id, "*")
         for edit in widening:
-            for target in _edited(edit.on, other):
+            for target in _edited(graph.estate, edit, other):
+                gained = target if edit.gives is Gives.MEMBERSHIP else "*"
+                to = Node(other.id, gained)
                 if not is_sure(best, to):
                     answer = _may(graph.estate, principal, edit, target)
                     via = f"{edit.action} + {step.via}"
@@ -142,26 +149,40 @@ def _widen_others(
 def _may(estate: Estate, principal: Principal, edit: Edit, target: str) -> Answer:
     if _account(target) != principal.identity.account:
         return Answer(FALSE, ())
-    answer = surely(principal, edit.action.lower())
-    if answer is None:
-        known = Known({key: (value,) for key, value in edit.context})
-        answer = decide(principal, estate.hop(edit.action, target, known))
+    known = Known({key: (value,) for key, value in edit.context})
+    answer = may(estate, principal, edit.action, target, known)
     if edit.action != "iam:SetDefaultPolicyVersion" or answer.formula == FALSE:
         return answer
     wider = atom(OTHER_VERSION, "Exists", ())
     return Answer(both(answer.formula, wider), answer.determining, answer.gaps)
 
 
-def _edited(on: On, principal: Principal) -> tuple[str, ...]:
-    match on:
+def _edited(estate: Estate, edit: Edit, principal: Principal) -> tuple[str, ...]:
+    """List what an edit would have to act on to change what a principal may do."""
+    if edit.gives is Gives.MEMBERSHIP:
+        if principal.is_role:
+            return ()
+        return tuple(
+            group
+            for group in estate.groups
+            if _account(group) == principal.identity.account
+            and group not in principal.groups
+        )
+    match edit.on:
         case On.USER:
             return () if principal.is_role else (principal.id,)
         case On.ROLE:
-            return (principal.id,) if principal.is_role else ()
+            fixed = principal.linked or not principal.is_role
+            return () if fixed else (principal.id,)
         case On.GROUP:
             return principal.groups
         case On.POLICY:
             return principal.policies
+
+
+def is_editable(policy: str) -> bool:
+    """Tell a managed policy of an account from AWS's own and from inline ones."""
+    return _account(policy).isdigit() and "#" not in policy
 
 
 def _account(arn: str) -> str:

@@ -1,26 +1,28 @@
 """From one identity to the next: every edge with its conditions and its proof."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
-from answerable.model.ids import IdentityId, PolicyId
+from answerable.model.ids import IdentityId, PolicyId, ResourceId
 from answerable.model.policy import Layer
 from answerable.reach.admin import is_admin, wide
 from answerable.reach.assume import assume
 from answerable.reach.clauses import Grant
 from answerable.reach.context import NOTHING, Known
-from answerable.reach.edits import edits, hub_edges
+from answerable.reach.edits import edits, hub_edges, is_editable
 from answerable.reach.estate import Estate
-from answerable.reach.evaluate import Answer, decide, name, surely
-from answerable.reach.formula import FALSE, TRUE
+from answerable.reach.evaluate import name
+from answerable.reach.formula import TRUE
+from answerable.reach.launching import launching
+from answerable.reach.made import is_made, made_principal, making
+from answerable.reach.naming import account_of
 from answerable.reach.principals import EVERYTHING_CLAUSE, Principal
 from answerable.reach.resources import EVERYTHING, matches_parts, text_parts
-from answerable.reach.rules import LAUNCHES, Launch, Need
+from answerable.reach.rules import RUNNING, Running
 from answerable.reach.steps import HUB, Edge, Node, is_sure, make_edge
-from answerable.reach.trust import ASSUME, Entry, account_of, entries
-from answerable.reach.witness import somewhere
-
-PASS_ROLE = "iam:passrole"  # noqa: S105 - an action
+from answerable.reach.takeover import takeovers
+from answerable.reach.trust import ASSUME, Entry, entries
 
 
 @dataclass(eq=False, slots=True)
@@ -32,13 +34,22 @@ class Graph:
     _edges: dict[Node, tuple[Edge, ...]] = field(default_factory=dict)
     _admin: dict[Node, bool] = field(default_factory=dict)
     _entries: dict[IdentityId, tuple[Entry, ...]] = field(default_factory=dict)
+    _lent: dict[Running, tuple[ResourceId, ...]] = field(default_factory=dict)
+    _resources: dict[tuple[str, str], list[ResourceId]] | None = None
 
     def principal(self, node: Node) -> Principal:
         """Return the principal a node stands for."""
         found = self._principals.get(node)
         if found is None:
-            found = self._principals[node] = self._make(node)
+            found = self._make(node)
+            if node.session and self.estate.session:
+                found = found.under(self.estate.session)
+            self._principals[node] = found
         return found
+
+    def start(self, identity: IdentityId) -> Node:
+        """Return the node of a subject: a stated session policy limits no other."""
+        return Node(identity, session=self.estate.session is not None)
 
     def admin(self, node: Node) -> bool:
         """Tell whether a node may do everything everywhere, unconditionally."""
@@ -56,7 +67,7 @@ class Graph:
                 held = best.get(edge.to)
                 if held is None or (edge.formula == TRUE and held.formula != TRUE):
                     best[edge.to] = edge
-            found = self._edges[node] = tuple(best[to] for to in sorted(best))
+            found = self._edges[node] = tuple(sorted(best.values(), key=_order))
         return found
 
     def entries(self, role: IdentityId) -> tuple[Entry, ...]:
@@ -69,7 +80,34 @@ class Graph:
             found = self._entries[role] = listed
         return found
 
+    def lent(self, rule: Running) -> tuple[ResourceId, ...]:
+        """List resources whose own policy may let others in to take them over."""
+        if not self._lent:
+            for one in RUNNING:
+                self._lent[one] = tuple(self._lending(one))
+        return self._lent[rule]
+
+    def _lending(self, rule: Running) -> Iterator[ResourceId]:
+        action = rule.needs[0].action.lower()
+        for resource in self.estate.resources.values():
+            if resource.kind == rule.kind and resource.runs_as:
+                holder = self.estate.holders.get(resource.id)
+                if holder and (holder.gaps or holder.speaking(action)):
+                    yield resource.id
+
+    def resources(self, kind: str, account: str) -> tuple[ResourceId, ...]:
+        """List an account's resources of a kind."""
+        if self._resources is None:
+            self._resources = defaultdict(list)
+            for resource in self.estate.resources.values():
+                owner = (*resource.id.split(":", 5), "", "", "", "", "")[4]
+                key = resource.kind, owner or resource.account
+                self._resources[key].append(resource.id)
+        return tuple(self._resources.get((kind, account), ()))
+
     def _make(self, node: Node) -> Principal:
+        if is_made(node.identity):
+            return made_principal(self.estate, node.identity)
         plain = self.estate.principals[node.identity]
         if not node.extra:
             return plain
@@ -77,7 +115,13 @@ class Graph:
             policy = PolicyId(f"{node.identity}#after-edit")
             grant = Grant(EVERYTHING_CLAUSE, Layer.IDENTITY, policy, "any")
             return plain.with_more("*", [grant])
-        return plain.with_more(node.extra, self.estate.groups[node.extra])
+        gained = self.estate.groups[node.extra]
+        managed = (grant.policy for grant in gained if is_editable(grant.policy))
+        return replace(
+            plain.with_more(node.extra, gained),
+            groups=(*plain.groups, node.extra),
+            policies=tuple(dict.fromkeys((*plain.policies, *managed))),
+        )
 
     def _steps(self, node: Node, best: Mapping[Node, Edge]) -> Iterator[Edge]:
         """Find steps; those to a node that `best` holds a sure step to are spared."""
@@ -85,15 +129,22 @@ class Graph:
             yield from hub_edges(self, node)
             return
         principal = self.principal(node)
-        if self.admin(node):
+        if self.admin(node) and not self._fenced(principal.identity.account):
             determining = tuple(dict.fromkeys(name(g) for g in wide(principal.grants)))
             hub = Node(IdentityId(f"account {principal.identity.account}"), HUB)
             yield Edge(hub, "", TRUE, determining, ())
             yield from self._assumes(principal, best, near=False)
             return
         yield from self._assumes(principal, best)
-        yield from self._launches(principal, best)
+        yield from launching(self, principal, best)
+        yield from takeovers(self, principal, best)
         yield from edits(self, node, principal, best)
+        yield from making(self, node, principal, best)
+
+    def _fenced(self, account: str) -> bool:
+        """Tell whether an RCP may keep an admin out of the roles of its account."""
+        fence = self.estate.fences.get(account)
+        return fence is not None and bool(fence.gaps or fence.speaking(ASSUME))
 
     def _assumes(
         self, principal: Principal, best: Mapping[Node, Edge], *, near: bool = True
@@ -136,49 +187,6 @@ class Graph:
             and entry.principal not in self.estate.principals
         )
 
-    def _launches(
-        self, principal: Principal, best: Mapping[Node, Edge]
-    ) -> Iterator[Edge]:
-        sure = surely(principal, PASS_ROLE)
-        if sure is not None and sure.formula == FALSE:
-            return
-        if not principal.matching(PASS_ROLE).allows:
-            return
-        met: dict[Need, Answer] = {}
-        for launch in LAUNCHES:
-            roles = [
-                role
-                for role in self.estate.by_service.get(launch.service, ())
-                if self._same_account(principal, role)
-                and role != principal.id
-                and not is_sure(best, Node(role))
-            ]
-            if roles:
-                yield from self._launch(principal, launch, roles, met)
-
-    def _launch(
-        self,
-        principal: Principal,
-        launch: Launch,
-        roles: Iterable[IdentityId],
-        met: dict[Need, Answer],
-    ) -> Iterator[Edge]:
-        for need in launch.needs:
-            if need not in met:
-                met[need] = somewhere(self.estate, principal, need)
-            if met[need].formula == FALSE:
-                return
-        answers = [met[need] for need in launch.needs]
-        via = " + ".join(("iam:PassRole", *(need.action for need in launch.needs)))
-        bound = Known({"iam:passedtoservice": (launch.service,)})
-        for role in roles:
-            trusts = [e.answer for e in self._service_entries(role, launch.service)]
-            passing = surely(principal, PASS_ROLE) or decide(
-                principal, self.estate.hop(PASS_ROLE, role, bound)
-            )
-            if trusts:
-                yield from make_edge(Node(role), via, passing, *answers, trusts[0])
-
     def _service_entries(self, role: IdentityId, service: str) -> Iterator[Entry]:
         account = self.estate.trusts[role].account
         known = Known({"aws:sourceaccount": (account,)}) if account else NOTHING
@@ -189,3 +197,8 @@ class Graph:
 
     def _same_account(self, principal: Principal, role: IdentityId) -> bool:
         return self.estate.trusts[role].account == principal.identity.account
+
+
+def _order(edge: Edge) -> tuple[bool, bool, Node]:
+    """Of paths of one length prefer those that are checked most easily."""
+    return is_made(edge.to.identity), edge.via != "sts:AssumeRole", edge.to

@@ -5,7 +5,9 @@ from answerable.reach.estate import Estate
 from answerable.reach.evaluate import Answer, surely
 from answerable.reach.judge import judged
 from answerable.reach.principals import Principal
-from answerable.reach.services import binds_rcps, has_resource_policies
+from answerable.reach.services import binds_rcps
+
+_OF_IAM = ("arn:aws:iam:", "arn:aws-cn:iam:", "arn:aws-us-gov:iam:")
 
 
 def may(
@@ -24,9 +26,24 @@ def may(
         resource: What it acts on, or `*`.
         known: Condition keys the call itself settles.
     """
-    folded = action.lower()
-    if not (has_resource_policies(folded) or binds_rcps(folded)):
-        sure = surely(principal, folded)
-        if sure is not None:
-            return sure
+    sure = anywhere(estate, principal, action)
+    if sure is not None and not _speaks(estate, principal, resource):
+        return sure
     return judged(estate, principal, estate.hop(action, resource, known))
+
+
+def anywhere(estate: Estate, principal: Principal, action: str) -> Answer | None:
+    """Answer for every resource without a policy of its own; None where it matters."""
+    folded = action.lower()
+    if estate.fences and binds_rcps(folded):
+        return None
+    return surely(principal, folded)
+
+
+def _speaks(estate: Estate, principal: Principal, resource: str) -> bool:
+    """Tell whether a resource's own policy or account takes part."""
+    if resource == "*" or resource.startswith(_OF_IAM):
+        return False
+    place = estate.place(resource)
+    near = place.owner in ("", principal.identity.account)
+    return not near or place.holder in estate.holders

@@ -1,36 +1,57 @@
 """Paths once more, written for reading: who can become whom, by brute force.
 
 Steps of a path are calls of their own, so each is judged by itself: a path holds for
-sure when each of its steps does. The tables of `rules` are data and are shared.
+sure when each of its steps does. The tables of `rules` are data and are shared. The
+calls of a step stand in `spec_paths_calls`, the rules that need several in
+`spec_paths_rules`.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from answerable.model.identity import Identity
-from answerable.model.ids import PolicyId
-from answerable.model.policy import Attachment, Effect, Layer, Policy, Statement
-from answerable.reach.rules import EDITS, LAUNCHES, NAME, REGION, Edit, Gives, Need, On
-from answerable.reach.spec import (
-    Situation,
-    allowed,
-    conditions_hold,
-    known_keys,
-    may_assume,
-    takes_action,
-    verdict,
+from answerable.model.policy import Effect, Layer, Statement
+from answerable.reach.rules import EDITS, Edit, Gives, On
+from answerable.reach.spec_facts import (
+    Who,
+    World,
+    find_identity,
+    is_role,
+    is_root,
+    is_service_linked,
 )
-from answerable.reach.spec_facts import Who, World, find_identity, is_role, statements
+from answerable.reach.spec_paths_calls import (
+    ask,
+    assuming,
+    rank,
+    stating,
+    trusting,
+    weaker,
+)
+from answerable.reach.spec_paths_rules import (
+    launching,
+    making,
+    new_identity,
+    taking_over,
+)
 
 ANYTHING = Statement("any", Effect.ALLOW, ("*",), (), ("*",), (), (), (), ())
 
 
 @dataclass(frozen=True)
 class Place:
-    """An identity, and what it gained: nothing, `*`, or a group."""
+    """An identity, and what it gained: nothing, `*`, or a group.
+
+    Attributes:
+        identity: Who.
+        extra: What was gained on the way.
+        session: Whether the session policy that the question states limits it: it is
+            the subject's own session, not that of a role assumed later.
+    """
 
     identity: str
     extra: str = ""
+    session: bool = False
 
 
 Steps = dict[Place, list[tuple[Place, str]]]
@@ -39,7 +60,7 @@ Steps = dict[Place, list[tuple[Place, str]]]
 def everywhere(world: World) -> Steps:
     """Every step from every place that can be reached from any identity."""
     found: Steps = {}
-    waiting = [Place(identity.id) for identity in world.facts.identities]
+    waiting = [start(world, identity.id) for identity in world.facts.identities]
     while waiting:
         place = waiting.pop()
         if place not in found:
@@ -48,9 +69,14 @@ def everywhere(world: World) -> Steps:
     return found
 
 
-def can(world: World, start: str, action: str, resource: str, found: Steps) -> str:
+def start(world: World, identity: str) -> Place:
+    """Where a subject begins."""
+    return Place(identity, "", world.session is not None)
+
+
+def can(world: World, subject: str, action: str, resource: str, found: Steps) -> str:
     """The verdict over all paths, given every step there is."""
-    reached = {Place(start): "always"}
+    reached = {start(world, subject): "always"}
     grown = True
     while grown:
         grown = False
@@ -61,218 +87,140 @@ def can(world: World, start: str, action: str, resource: str, found: Steps) -> s
                     reached[to] = new
                     grown = True
     words = [
-        weaker(held, ask(world, who_at(world, place), action, resource))
+        weaker(held, ask(at(world, place), who_at(world, place), action, resource))
         for place, held in reached.items()
     ]
     return max(words, key=rank)
 
 
-def ask(world: World, who: Who, action: str, resource: str) -> str:
-    """The verdict for one call."""
-    return verdict(lambda now: allowed(world, who, action, resource, now))
-
-
-def rank(word: str) -> int:
-    """Order verdicts."""
-    return ("never", "only-if", "always").index(word)
-
-
-def weaker(*words: str) -> str:
-    """The verdict of several calls that are all needed."""
-    return min(words, key=rank)
+def at(world: World, place: Place) -> World:
+    """The world as it is for whoever stands at a place."""
+    return world if place.session else replace(world, session=None)
 
 
 def who_at(world: World, place: Place) -> Who:
     """The principal at a place."""
-    identity = find_identity(world, place.identity)
-    assert identity is not None  # noqa: S101 - places are made of known identities
+    identity = find_identity(world, place.identity) or _new(place.identity)
     if place.extra == "*":
         return Who(identity, (ANYTHING,))
     return Who(identity, tuple(of_group(world, place.extra)) if place.extra else ())
 
 
+def _new(identity: str) -> Identity:
+    account = identity.split(":")[4]
+    return new_identity(account, On.ROLE if ":role/" in identity else On.USER)
+
+
 def steps(world: World, place: Place) -> Iterator[tuple[Place, str]]:
-    """Every step from a place, with its verdict; the same step may come twice."""
-    who = who_at(world, place)
+    """Every step from a place, with its verdict; the same step may come twice.
+
+    The endpoint is that of the call asked about, not of the calls on the way.
+    """
+    here = replace(at(world, place), endpoint=None)
+    who = who_at(here, place)
+    become: dict[str, str] = {}
+    for to, held in becoming(here, who):
+        if rank(held) > rank(become.get(to, "never")):
+            become[to] = held
+    for to, held in become.items():
+        yield Place(to), held
+        yield from widening_other(here, who, to, held)
+    yield from widening(here, place, who)
+    yield from founding(here, place, who)
+
+
+def becoming(world: World, who: Who) -> Iterator[tuple[str, str]]:
+    """Every way to act as another identity of the snapshot."""
     for other in world.facts.identities:
-        if other.id == place.identity:
-            continue
-        if is_role(other):
-            yield Place(other.id), assuming(world, who, other)
-            yield from launching(world, who, other)
-        if other.account == who.identity.account:
-            yield from taking(world, who, other)
-            yield from widening_other(world, who, other)
-    yield from widening(world, place, who)
+        if other.id != who.identity.id and not is_root(other):
+            if is_role(other):
+                yield other.id, assuming(world, who, other)
+            if other.account == who.identity.account:
+                yield from taking(world, who, other)
+    yield from launching(world, who)
+    yield from taking_over(world, who)
 
 
-def assuming(world: World, who: Who, role: Identity) -> str:
-    """`sts:AssumeRole`, both sides."""
-    keys = known_keys(world, who, role.id)
-    return verdict(lambda now: may_assume(world, who, role, keys, now))
-
-
-def launching(world: World, who: Who, role: Identity) -> Iterator[tuple[Place, str]]:
-    """Pass a role to a service of the same account and have it run something."""
-    if role.account != who.identity.account:
-        return
-    for launch in LAUNCHES:
-        stated = {**world.given, "iam:passedtoservice": (launch.service,)}
-        passing = ask(
-            World(world.facts, world.catalogue, stated), who, "iam:PassRole", role.id
-        )
-        needs = [somewhere(world, who, need) for need in launch.needs]
-        trusted = trusting(world, role, launch.service)
-        yield Place(role.id), weaker(passing, trusted, *needs)
-
-
-def trusting(world: World, role: Identity, service: str) -> str:
-    """Whether a role's trust names a service."""
-    about = known_keys(World(world.facts, world.catalogue), Who(role), role.id)
-    ours = ("aws:principal", "aws:username", "aws:userid")
-    keys = {key: value for key, value in about.items() if not key.startswith(ours)}
-    keys["aws:sourceaccount"] = (role.account,)
-    keys["aws:principalservicename"] = (service,)
-
-    def held(now: Situation) -> bool:
-        said = set()
-        for s in statements(world, role, Layer.TRUST):
-            if takes_action(s, "sts:AssumeRole") and conditions_hold(s, keys, now):
-                everyone = ("AWS", "*") in s.principals and s.effect is Effect.DENY
-                left = s.not_principals and ("Service", service) not in s.not_principals
-                if ("Service", service) in s.principals or everyone:
-                    said.add(s.effect)
-                if left and s.effect is Effect.DENY:
-                    said.add(s.effect)
-        return said == {Effect.ALLOW}
-
-    return verdict(held)
-
-
-def somewhere(world: World, who: Who, need: Need) -> str:
-    """The best verdict over every resource that any statement speaks of."""
-    words = [ask(world, who, need.action, r) for r in resources(world, who, need)]
-    return max(words, key=rank)
-
-
-def resources(world: World, who: Who, need: Need) -> list[str]:
-    """Resources to try: the usual one, and what patterns of the account make of it."""
-    if need.resource == "*":
-        return ["*"]
-    account = who.identity.account
-    usual = need.resource.format(
-        partition="aws", region=REGION, account=account, name=NAME
-    )
-    found = {usual}
-    for policy in world.facts.policies:
-        for statement in policy.statements:
-            for pattern in statement.resources + statement.not_resources:
-                made = pattern.replace("*", NAME).replace("?", "a")
-                if ":" in made and "${" not in made:
-                    found.add(made)
-    return sorted(found)
-
-
-def taking(world: World, who: Who, other: Identity) -> Iterator[tuple[Place, str]]:
+def taking(world: World, who: Who, other: Identity) -> Iterator[tuple[str, str]]:
     """Make a credential of a user, or make a role trust the principal."""
     for edit in EDITS:
         if edit.gives is Gives.TARGET and not is_role(other):
-            yield Place(other.id), editing(world, who, edit, other.id)
-        if edit.gives is Gives.TRUST and is_role(other):
-            then = after_trust(world, who, other)
-            yield Place(other.id), weaker(editing(world, who, edit, other.id), then)
-
-
-def after_trust(world: World, who: Who, role: Identity) -> str:
-    """Assume a role whose trust was rewritten to name the principal."""
-    named = Statement(
-        "new",
-        Effect.ALLOW,
-        ("sts:AssumeRole",),
-        (),
-        (),
-        (),
-        (("AWS", who.identity.id),),
-        (),
-        (),
-    )
-    rewritten = with_trust(world, role, named)
-    keys = known_keys(world, who, role.id)
-    return verdict(lambda now: may_assume(rewritten, who, role, keys, now))
-
-
-def with_trust(world: World, role: Identity, statement: Statement) -> World:
-    """The world after a role's trust policy holds one statement only."""
-    policy = Policy(PolicyId("spec#trust"), "trust", (statement,), (), role.seen)
-    attachment = Attachment(policy.id, role.id, Layer.TRUST, "", role.seen)
-    others = tuple(
-        a
-        for a in world.facts.attachments
-        if not (a.target == role.id and a.layer is Layer.TRUST)
-    )
-    facts = replace(
-        world.facts,
-        policies=(*world.facts.policies, policy),
-        attachments=(*others, attachment),
-    )
-    return World(facts, world.catalogue, world.given)
+            yield other.id, editing(world, who, edit, other.id)
+        fixed = is_service_linked(other)  # only its service changes it
+        if edit.gives is Gives.TRUST and is_role(other) and not fixed:
+            held = editing(world, who, edit, other.id)
+            rewritten = trusting(world, other, who.identity)
+            yield other.id, weaker(held, assuming(rewritten, who, other))
 
 
 def widening(world: World, place: Place, who: Who) -> Iterator[tuple[Place, str]]:
     """Edit one's own policies, or join a group."""
     for edit in EDITS:
         if edit.gives is Gives.SELF and place.extra != "*":
-            for target in edited(world, edit.on, who.identity, who):
-                yield Place(place.identity, "*"), editing(world, who, edit, target)
-        if edit.gives is Gives.MEMBERSHIP and not is_role(who.identity):
-            for group in groups(world):
-                mine = group in groups_of(world, who.identity)
-                same = group.split(":")[4] == who.identity.account
-                if same and not mine and not place.extra:
-                    held = editing(world, who, edit, group)
-                    yield Place(place.identity, group), held
+            for target in edited(world, edit, who.identity, place.extra):
+                to = replace(place, extra="*")
+                yield to, editing(world, who, edit, target)
+        if edit.gives is Gives.MEMBERSHIP and not place.extra:
+            for group in edited(world, edit, who.identity):
+                to = replace(place, extra=group)
+                yield to, editing(world, who, edit, group)
 
 
 def widening_other(
-    world: World, who: Who, other: Identity
+    world: World, who: Who, to: str, become: str
 ) -> Iterator[tuple[Place, str]]:
-    """Edit the policies of an identity the principal can become."""
-    becoming = [held for _, held in taking(world, who, other)]
-    if is_role(other):
-        becoming.append(assuming(world, who, other))
-        becoming += [held for _, held in launching(world, who, other)]
-    best = max(becoming, key=rank)
+    """Edit the policies or groups of an identity of the account, and become it."""
+    other = find_identity(world, to)
+    if other is None or other.account != who.identity.account:
+        return
     for edit in EDITS:
-        if edit.gives is Gives.SELF and edit.on is not On.GROUP:
-            for target in edited(world, edit.on, other, Who(other)):
-                held = weaker(best, editing(world, who, edit, target))
-                yield Place(other.id, "*"), held
+        if edit.gives in (Gives.SELF, Gives.MEMBERSHIP):
+            for target in edited(world, edit, other):
+                gained = target if edit.gives is Gives.MEMBERSHIP else "*"
+                held = weaker(become, editing(world, who, edit, target))
+                yield Place(to, gained), held
+
+
+def founding(world: World, place: Place, who: Who) -> Iterator[tuple[Place, str]]:
+    """Make a role, a user or a group, and become or join it."""
+    for on, held in making(world, who):
+        if on is not On.GROUP:
+            yield Place(new_identity(who.identity.account, on).id, "*"), held
+        elif not is_role(who.identity) and place.extra != "*":
+            yield replace(place, extra="*"), held
 
 
 def editing(world: World, who: Who, edit: Edit, target: str) -> str:
     """The verdict for one edit; making an older version default helps perhaps."""
-    stated = {**world.given, **{key: (value,) for key, value in edit.context}}
-    held = ask(World(world.facts, world.catalogue, stated), who, edit.action, target)
+    held = ask(stating(world, edit.context), who, edit.action, target)
     perhaps = edit.action == "iam:SetDefaultPolicyVersion"
     return weaker(held, "only-if") if perhaps else held
 
 
-def edited(world: World, on: On, identity: Identity, who: Who) -> list[str]:
+def edited(world: World, edit: Edit, identity: Identity, joined: str = "") -> list[str]:
     """What an edit would have to act on to widen an identity."""
-    if on is On.USER:
+    mine = groups_of(world, identity) + ([joined] if joined not in ("", "*") else [])
+    if edit.gives is Gives.MEMBERSHIP:
+        others = [group for group in groups(world) if group not in mine]
+        near = [g for g in others if g.split(":")[4] == identity.account]
+        return [] if is_role(identity) else near
+    if edit.on is On.USER:
         return [] if is_role(identity) else [identity.id]
-    if on is On.ROLE:
-        return [identity.id] if is_role(identity) else []
-    if on is On.GROUP:
-        return groups_of(world, identity)
-    return [
-        str(a.policy)
-        for a in world.facts.attachments
-        if a.target == identity.id
-        and a.layer is Layer.IDENTITY
-        and "#" not in a.policy
-        and a.policy.split(":")[4].isdigit()
-    ]
+    if edit.on is On.ROLE:
+        changes = is_role(identity) and not is_service_linked(identity)
+        return [identity.id] if changes else []
+    if edit.on is On.GROUP:
+        return mine
+    return sorted(
+        {
+            str(a.policy)
+            for a in world.facts.attachments
+            if (a.target == identity.id or (a.via and a.via in mine))
+            and a.layer is Layer.IDENTITY
+            and "#" not in a.policy
+            and a.policy.split(":")[4].isdigit()
+        }
+    )
 
 
 def groups(world: World) -> list[str]:
