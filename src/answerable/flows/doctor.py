@@ -12,7 +12,8 @@ from answerable.connectors import table
 from answerable.flows import sources as named
 from answerable.flows.lists import no_coverage, spelled_time
 from answerable.flows.snapshots import load
-from answerable.model.document import CheckItem, Document
+from answerable.model.document import Document
+from answerable.model.document_evidence import CheckItem
 from answerable.model.errors import AnswerableError
 from answerable.store.store import Store
 

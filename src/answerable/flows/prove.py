@@ -10,12 +10,11 @@ from answerable.evidence.note import PublicKey
 from answerable.evidence.records import Manifest, decode_entry
 from answerable.flows.hints import command
 from answerable.model.connector import no_progress
-from answerable.model.document import (
+from answerable.model.document import Coverage, Document
+from answerable.model.document_evidence import (
     BundleItem,
     CheckItem,
     CheckpointItem,
-    Coverage,
-    Document,
     ProveItem,
 )
 from answerable.model.errors import UsageError, VerificationError

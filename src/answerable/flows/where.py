@@ -6,7 +6,8 @@ from pathlib import Path
 from answerable.connectors import table
 from answerable.flows import sources as named
 from answerable.flows.lists import no_coverage
-from answerable.model.document import Document, ProbeItem
+from answerable.model.document import Document
+from answerable.model.document_evidence import ProbeItem
 
 
 def where(sources: Sequence[str], *, home: Path, cwd: Path) -> Document:
