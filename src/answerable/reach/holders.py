@@ -1,0 +1,207 @@
+"""Who holds which statement: the inverted index, as sets of actors.
+
+An actor is a node of the graph: an identity, or an identity with what it gained on the
+way. Actor n is the nth principal of the estate; those with gains come after.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from answerable.model.policy import ConditionClause, Effect, Layer
+from answerable.reach.cells import Cell, Cells
+from answerable.reach.clauses import Clause, Grant
+from answerable.reach.control import Limit
+from answerable.reach.globs import is_literal
+from answerable.reach.planes import Plane, Texts, gathered, span
+from answerable.reach.principals import Principal
+
+
+class Taking(NamedTuple):
+    """The statements of a layer that speak of one action."""
+
+    allows: tuple[Clause, ...]
+    denies: tuple[Clause, ...]
+
+
+class Held:
+    """The statements of one layer, each with the actors it stands for."""
+
+    def __init__(self) -> None:
+        self.actors: dict[Clause, int] = {}
+        self._by_service: dict[str, list[Clause]] = defaultdict(list)
+        self._taking: dict[str, Taking] = {}
+
+    def add(self, clause: Clause, actors: int) -> None:
+        """Let a statement stand for further actors."""
+        if clause not in self.actors:
+            for service in _services(clause):
+                self._by_service[service].append(clause)
+            self._taking.clear()
+        self.actors[clause] = self.actors.get(clause, 0) | actors
+
+    def taking(self, action: str) -> Taking:
+        """Pick the statements that speak of an action in lower case."""
+        found = self._taking.get(action)
+        if found is None:
+            service = action.partition(":")[0]
+            near = [*self._by_service.get(service, ()), *self._by_service.get("", ())]
+            mine = [clause for clause in near if clause.takes_action(action)]
+            found = self._taking[action] = Taking(
+                tuple(c for c in mine if c.effect is Effect.ALLOW),
+                tuple(c for c in mine if c.effect is Effect.DENY),
+            )
+        return found
+
+
+def _services(clause: Clause) -> set[str]:
+    """Name the services whose actions a statement may take; empty for any."""
+    named = {pattern.partition(":")[0] for pattern in clause.actions}
+    if clause.not_actions or not all(map(is_literal, named)):
+        return {""}
+    return named
+
+
+class Index:
+    """Actors and the statements they hold.
+
+    Attributes:
+        actors: By number.
+        base: The number of the identity that each actor is.
+        size: How many identities there are; they come first.
+        identity: Statements of identity policies.
+        boundary: Statements of boundaries.
+        bounded: Actors that have a boundary.
+        linked: Actors linked to a service, whom control policies pass by.
+        scope: The actors that questions are about.
+        limits: Actors under each session policy and each level of SCPs.
+        unread: Actors some of whose policies were not read, by layer; what may deny
+            stands under None, too.
+    """
+
+    def __init__(self, identities: Iterable[Principal]) -> None:
+        """Take identities; their number is their place."""
+        self.actors: list[Principal] = []
+        self.base: list[int] = []
+        self.identity, self.boundary = Held(), Held()
+        self.bounded = self.linked = self.scope = 0
+        self.limits: dict[Limit, int] = {}
+        self.unread: dict[Layer | None, int] = defaultdict(int)
+        plain = list(identities)
+        self.size = len(plain)
+        self._runs: list[tuple[int, int, int]] = []
+        self.add(plain, range(self.size))
+        names = Texts([principal.id for principal in plain])
+        self._known = Cells([principal.known for principal in plain], names)
+        self._held: dict[tuple[ConditionClause, int], Plane] = {}
+        self._cells: dict[tuple[int, int], list[Cell]] = {}
+
+    def add(self, actors: Iterable[Principal], base: Sequence[int]) -> range:
+        """Take actors that are identities taken before, with what they gained."""
+        start = len(self.actors)
+        self.actors += actors
+        self.base += base
+        stop = len(self.actors)
+        if start:
+            self._runs += _runs(base, start)
+        identity, boundary = Noted(), Noted()
+        limits: dict[Limit, list[int]] = defaultdict(list)
+        for number in range(start, stop):
+            actor = self.actors[number]
+            identity.take(actor.grants, number)
+            boundary.take(actor.boundary or (), number)
+            self._mark(actor, 1 << number)
+            for limit in (*actor.levels, actor.session):
+                if limit is not None:
+                    limits[limit].append(number)
+        identity.into(self.identity, stop)
+        boundary.into(self.boundary, stop)
+        for limit, members in limits.items():
+            self.limits[limit] = self.limits.get(limit, 0) | gathered(members, stop)
+        self.scope = span(start, stop) if start else span(0, stop)
+        return range(start, stop)
+
+    def _mark(self, actor: Principal, bit: int) -> None:
+        if actor.boundary is not None:
+            self.bounded |= bit
+        if actor.linked:
+            self.linked |= bit
+        for gap in actor.gaps:
+            self.unread[gap.layer] |= bit
+            if gap.denies:
+                self.unread[None] |= bit
+
+    @property
+    def all(self) -> int:
+        """Every actor."""
+        return span(0, len(self.actors))
+
+    def holding(self, action: str) -> int:
+        """List the actors that may hold an allow for an action in lower case."""
+        found = self.unread[Layer.IDENTITY]
+        for clause in self.identity.taking(action).allows:
+            found |= self.identity.actors[clause]
+        return found & self.scope
+
+    def with_gains(self, identities: int) -> int:
+        """Return the actors that are one of these identities."""
+        found = identities
+        for start, low, high in self._runs:
+            found |= (identities >> low & span(0, high - low)) << start
+        return found
+
+    def speaks(self, key: str) -> bool:
+        """Tell whether a condition key in lower case is known of any actor."""
+        return self._known.speaks(key)
+
+    def holding_line(self, line: ConditionClause) -> Plane:
+        """Say for which actors one line of a condition holds."""
+        key = line, len(self.actors)
+        found = self._held.get(key)
+        if found is None:
+            held = self._known.holding(line)
+            sure, maybe = self.with_gains(held.sure), self.with_gains(held.maybe)
+            found = self._held[key] = Plane(sure, maybe)
+        return found
+
+    def cells(self, keys: Iterable[str]) -> list[Cell]:
+        """Part the actors by the values of keys in lower case."""
+        mine = self._known.of(keys)
+        key = (id(mine), len(self.actors))
+        found = self._cells.get(key)
+        if found is None:
+            found = [Cell(self.with_gains(c.members), c.known) for c in mine]
+            self._cells[key] = found
+        return found
+
+
+class Noted:
+    """Statements, each with the numbers of those that hold it."""
+
+    def __init__(self) -> None:
+        self._found: dict[Clause, list[int]] = defaultdict(list)
+
+    def take(self, grants: Iterable[Grant], number: int) -> None:
+        """Note the statements of one holder."""
+        for grant in grants:
+            self._found[grant.clause].append(number)
+
+    def into(self, held: Held, size: int) -> None:
+        """Let the statements stand for them."""
+        for clause, numbers in self._found.items():
+            held.add(clause, gathered(numbers, size))
+
+
+def _runs(base: Sequence[int], start: int) -> list[tuple[int, int, int]]:
+    """Cut numbers into runs that count up: where each stands, its first, its end."""
+    found: list[tuple[int, int, int]] = []
+    for at, number in enumerate(base, start):
+        if (
+            found
+            and found[-1][2] == number
+            and found[-1][0] + number - found[-1][1] == at
+        ):
+            found[-1] = (*found[-1][:2], number + 1)
+        else:
+            found.append((at, number, number + 1))
+    return found
