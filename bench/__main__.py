@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bench import child, machine, page
-from bench.figures import Figure, at_least, at_most, plain
+from bench.figures import Figure, Line, at_least, at_most, plain
 from bench.ingest import Ingested, ingest, trail_of
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -105,7 +105,7 @@ def asked(folder: Path, events: int, command: str) -> Iterator[Figure]:
 
 def reach_parts(
     folder: Path, parts: Sequence[str], command: str, *, quick: bool
-) -> Iterator[Figure]:
+) -> Iterator[Line]:
     """Measure reach, run its peers beside it, and hold it to its laws."""
     from bench import expansions, law, peers, reach
 
@@ -121,16 +121,17 @@ def reach_parts(
         yield from law.figures(SEED, law.QUICK if quick else law.CASES, command)
 
 
-def measure(options: argparse.Namespace, folder: Path) -> list[Figure]:
+def measure(options: argparse.Namespace, folder: Path) -> list[Line]:
     """Measure the parts that were asked for."""
     command = "python -m bench" + (" --quick" if options.quick else "")
     events = QUICK if options.quick else SMALL
-    figures: list[Figure] = []
+    lines: list[Line] = []
 
-    def note(more: Iterator[Figure]) -> None:
-        for figure in more:
-            figures.append(figure)
-            sys.stderr.write(plain([figure]).splitlines()[-1] + "\n")
+    def note(more: Iterator[Line]) -> None:
+        for line in more:
+            lines.append(line)
+            told = plain([line]) if isinstance(line, Figure) else line.text
+            sys.stderr.write(told.splitlines()[-1] + "\n")
 
     note(reach_parts(folder, options.only, command, quick=options.quick))
     if "ingest" in options.only:
@@ -143,12 +144,16 @@ def measure(options: argparse.Namespace, folder: Path) -> list[Figure]:
     if "ingest" in options.only and not options.quick:
         events = LARGE
         trail_of(folder, events, SEED)
-        note(large(folder, list(figures), events, command))
+        note(large(folder, list(only_figures(lines)), events, command))
     if "ingest" in options.only:
         note(checked(folder, events, command))
     if "queries" in options.only and "ingest" in options.only:
         note(asked(folder, events, command))
-    return figures
+    return lines
+
+
+def only_figures(lines: Sequence[Line]) -> Iterator[Figure]:
+    return (line for line in lines if isinstance(line, Figure))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -167,14 +172,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     facts = machine.facts(ROOT, SEED)
     if options.folder:
         options.folder.mkdir(parents=True, exist_ok=True)
-        figures = measure(options, options.folder)
+        lines = measure(options, options.folder)
     else:
         with tempfile.TemporaryDirectory(prefix="answerable-bench-") as name:
-            figures = measure(options, Path(name))
+            lines = measure(options, Path(name))
     facts["load after"] = machine.load()
+    figures = list(only_figures(lines))
     sys.stdout.write("\n" + plain(figures) + "\n")
     if not options.quick and set(options.only) == set(PARTS):
-        options.page.write_text(page.text(facts, figures), encoding="utf-8")
+        options.page.write_text(page.text(facts, lines), encoding="utf-8")
     missed = [figure.what for figure in figures if figure.missed]
     for what in missed:
         sys.stderr.write(f"missed: {what}\n")

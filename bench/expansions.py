@@ -23,7 +23,7 @@ from answerable.model.policy import Effect, Layer
 from answerable.model.written import Seen, WrittenBy
 from answerable.reach.clauses import Clause, Interner
 from answerable.reach.globs import is_literal, matches
-from bench.figures import Figure, at_least, at_most
+from bench.figures import Figure, Line, Remark, at_least, at_most
 
 PLACE = Path("shared") / "data" / "iam" / "managed-policy-actions"
 MANAGED = 1_641
@@ -162,7 +162,7 @@ def moto_documents(catalogue: Catalogue, others: Theirs) -> tuple[int, list[str]
     return found.policies, [one.policy for one in found.differences]
 
 
-def figures(root: Path, command: str) -> Iterator[Figure]:
+def figures(root: Path, command: str) -> Iterator[Line]:
     """Compare all, print each difference, and say nothing where the data are absent."""
     place = root.parent / PLACE
     command = f"{command} --only expansions"
@@ -171,7 +171,8 @@ def figures(root: Path, command: str) -> Iterator[Figure]:
         return
     catalogue, others = load(), theirs(place)
     found, moto = compare(catalogue, others), moto_documents(catalogue, others)
-    sys.stderr.write("\n".join(lines(found, moto)) + "\n")
+    for text in lines(found, moto):
+        yield Remark(text, command)
     compared = found.policies - len(found.undocumented)
     what = f"managed policies, expanded over {found.actions:,} actions"
     goal = at_least(MANAGED, f">= {MANAGED:,}")

@@ -42,6 +42,10 @@ class Figure:
     goal: Goal | None = None
 
     @property
+    def part(self) -> str:
+        return part_of(self.command)
+
+    @property
     def median(self) -> float:
         return statistics.median(self.values)
 
@@ -53,7 +57,7 @@ class Figure:
         goal = self.goal.words if self.goal else ""
         return (
             self.what,
-            f"{number(self.median)} {self.unit}",
+            f"{number(self.median)} {self.unit}".strip(),
             self._spread(),
             f"{goal}: {'missed' if self.missed else 'held'}" if goal else "",
             self.command,
@@ -66,6 +70,11 @@ class Figure:
         return f"{low} to {high}, {len(self.values)} runs"
 
 
+def part_of(command: str) -> str:
+    """Return the part that a command measures: what stands after `--only`."""
+    return command.rpartition("--only ")[2].partition(",")[0]
+
+
 def number(value: float) -> str:
     """Write a number with about three digits that count."""
     if value >= 100:
@@ -73,6 +82,24 @@ def number(value: float) -> str:
     return f"{value:.1f}" if value >= 10 else f"{value:.3g}"
 
 
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A sentence about the figures that are measured with the same command.
+
+    Attributes:
+        text: What they were measured on, or what was found.
+        command: As in the figures.
+    """
+
+    text: str
+    command: str
+
+    @property
+    def part(self) -> str:
+        return part_of(self.command)
+
+
+Line = Figure | Remark
 HEAD = ("what", "median", "spread", "goal", "measured with")
 
 

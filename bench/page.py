@@ -2,13 +2,63 @@
 
 from collections.abc import Mapping, Sequence
 
-from bench.figures import Figure, markdown
+from bench.figures import Figure, Line, Remark, markdown
 
+_SECTIONS = (
+    ("The command line, ingest and trace", ("help", "ingest", "queries")),
+    ("Reach", ("reach",)),
+    ("Beside other tools", ("peers",)),
+    ("Held to laws", ("law", "expansions")),
+)
+# What a section's figures mean; what no figure says itself.
+_MEANS = {
+    "Reach": """\
+- The organisation is generated with the seed above, the same facts every time: ten
+  accounts in a tree of units, policies of every kind, ten resources for each identity.
+  Generating it is not measured. "Memory before" is the process with these facts in it.
+- "Cold" is one core, from facts in memory: compile every policy, find every step from
+  one identity to another, close the graph, decide every principal's every action on
+  every resource (the sweep; own policies of resources included).
+- A point check is one of 2,000 questions by chance (principal, action, resource), half
+  of them aimed at what the principal's own policies name; without the paths. Who-can
+  is the verdict for every principal, by itself and through whomever it can become.
+- An edit takes one policy of a kind, adds or removes a statement, and brings compiled
+  policies, steps and closure up to date.
+""",
+    "Beside other tools": """\
+Every run is one process on the same file, in turns: an account of 1,000 identities as
+get-account-authorization-details answers (identity policies, groups, boundaries,
+trusts). They do not do the same:
+
+- **iam-ape** sums up what one principal is allowed in one policy: its identity
+  policies less denies and boundary, patterns and conditions kept. Resource policies
+  and role assumption stand on its road map; statements are not named as reasons. Ours
+  beside it lists the same principal's patterns with verdict and deciding statements,
+  after compiling the whole account.
+- **cloudsplaining** looks through every policy of the account for risks (escalation,
+  data exposure, missing resource constraints, service wildcards) and writes a report.
+  It does not evaluate requests: boundaries, denies of other policies and paths from
+  one identity to the next are not part of it. Ours beside it decides what every
+  principal may do, and writes no report.
+- **moto's own check** is the one its server makes of each request when asked to: all
+  statements of the caller's identity policies, parsed each time. It knows no boundary
+  and no NotResource, and denies where a statement has a condition whose keys it was
+  not given. Only the check is timed, not the reading of the file.
+""",
+    "Held to laws": """\
+- The law holds the engine to its readable twin on generated organisations of every
+  policy kind, callers from outside included; it compares every situation that an
+  answer depends on. A planted mistake is one that a test puts into the engine and a
+  law must find.
+- Expansions: the actions that AWS's managed policies allow, against those that an
+  independent project (iann0036/iam-dataset) says, over the actions both know.
+""",
+}
 _HOW = """\
 ## How
 
 - `make bench` measures everything and writes this page; it ends with exit code 1 when a
-  goal is missed. `python -m bench --quick` is a smoke run of a minute.
+  goal is missed. `python -m bench --quick` is a smoke run of two minutes.
 - The trail is generated with the seed above, the same bytes every time: seven days, 200
   users and 800 roles drawn by a zipf law, 50,000 objects likewise, sessions issued by
   AssumeRole records inside the trail, about 1.3 kB a record as CloudTrail writes it, in
@@ -31,8 +81,9 @@ _HOW = """\
 """
 
 
-def text(facts: Mapping[str, str], figures: Sequence[Figure]) -> str:
+def text(facts: Mapping[str, str], lines: Sequence[Line]) -> str:
     """Lay out the page."""
+    figures = [line for line in lines if isinstance(line, Figure)]
     missed = [
         f"- {figure.what}: {figure.cells()[1]}" for figure in figures if figure.missed
     ]
@@ -42,10 +93,22 @@ def text(facts: Mapping[str, str], figures: Sequence[Figure]) -> str:
         else "Every goal was held."
     )
     about = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
+    written = (_section(name, parts, lines) for name, parts in _SECTIONS)
+    sections = "\n\n".join(section for section in written if section)
     return (
         "# Benchmarks\n\n"
         "Written by `make bench`; do not edit. Figures are of one machine on one day: "
         "measure on yours before relying on them.\n\n"
         f"| machine | |\n|---|---|\n{about}\n\n"
-        f"{short}\n\n{markdown(figures)}\n\n{_HOW}"
+        f"{short}\n\n{sections}\n\n{_HOW}"
     )
+
+
+def _section(name: str, parts: Sequence[str], lines: Sequence[Line]) -> str:
+    mine = [line for line in lines if line.part in parts]
+    figures = [line for line in mine if isinstance(line, Figure)]
+    if not figures:
+        return ""
+    remarks = "\n".join(f"- {one.text}" for one in mine if isinstance(one, Remark))
+    blocks = [f"## {name}", markdown(figures), remarks, _MEANS.get(name, "").strip()]
+    return "\n\n".join(block for block in blocks if block)

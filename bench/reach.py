@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bench import child
-from bench.figures import Figure, Goal, at_most
+from bench.figures import Figure, Goal, Line, Remark, at_most
 
 ROUNDS = 3
 SMALL, LARGE, QUICK = 1_000, 10_000, 300
@@ -28,7 +28,7 @@ _GROWTH = at_most(12, "<= 12x")
 
 def figures(
     sizes: Sequence[int], seed: int, rounds: int, command: str
-) -> Iterator[Figure]:
+) -> Iterator[Line]:
     """Measure at each size; the goals are those of the largest."""
     command = f"{command} --only reach"
     told: dict[int, list[Told]] = {size: [] for size in sizes}
@@ -36,7 +36,7 @@ def figures(
         for size in sizes:
             told[size].append(_run(size, seed))
     for size in sizes:
-        _tell(size, told[size][0])
+        yield Remark(_about(size, told[size][0]), command)
         yield from _of_size(size, told[size], command, goals=size >= LARGE)
     small, large = min(sizes), max(sizes)
     if large >= 2 * small:
@@ -54,12 +54,16 @@ def _run(size: int, seed: int) -> Told:
     return found
 
 
-def _tell(size: int, run: Told) -> None:
-    """Print what the figures were measured on."""
-    counted = {**run["diversity"], "edges": run["edge count"], "pairs": run["pairs"]}
+def _about(size: int, run: Told) -> str:
+    """Say what the figures were measured on."""
+    counted = {**run["diversity"], "steps": run["edge count"], "pairs": run["pairs"]}
     words = ", ".join(f"{count:,} {what}" for what, count in counted.items())
     verdicts = ", ".join(f"{count:,} {word}" for word, count in run["verdicts"].items())
-    sys.stderr.write(f"reach, {size:,}: {words}; points: {verdicts}\n")
+    found = statistics.median(run["who-can found"])
+    return (
+        f"{size:,} principals asked for: {words}. Of {sum(run['verdicts'].values()):,} "
+        f"point checks {verdicts}; who-can finds {found:,.0f} (median)."
+    )
 
 
 def _of_size(
