@@ -14,10 +14,11 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from answerable.model.policy import ConditionClause
-from answerable.reach.context import Known, flat, has_variable, resolve
-from answerable.reach.formula import FALSE, TRUE, Formula, atom, both
+from answerable.reach.context import NOTHING, Known, flat, has_variable, resolve
+from answerable.reach.formula import FALSE, TRUE, Atom, Formula
 from answerable.reach.globs import literal, matches
 from answerable.reach.resources import (
     EVERYTHING,
@@ -152,18 +153,24 @@ _QUANTIFIERS = ("", "forallvalues", "foranyvalue")
 
 def evaluate(clauses: tuple[ConditionClause, ...], known: Known) -> Formula:
     """Evaluate a Condition block; what is not known stays an atom."""
-    result = TRUE
+    open_ = []
     for clause in clauses:
         held = clause_holds(clause, known)
         if held is False:
             return FALSE
         if held is None:
-            result = both(result, _open(clause))
-    return result
+            open_.append(clause)
+    return _all_of(tuple(open_)) if open_ else TRUE
 
 
-def _open(clause: ConditionClause) -> Formula:
-    return atom(clause.key, clause.operator, tuple(sorted(set(clause.values))))
+@lru_cache(maxsize=1 << 14)
+def _all_of(clauses: tuple[ConditionClause, ...]) -> Formula:
+    """Join lines that are all open; none of them is negated, so nothing cancels."""
+    found = (
+        Atom(clause.key, clause.operator, tuple(sorted(set(clause.values))))
+        for clause in clauses
+    )
+    return frozenset({frozenset(found)})
 
 
 def clause_holds(clause: ConditionClause, known: Known) -> bool | None:
@@ -171,11 +178,31 @@ def clause_holds(clause: ConditionClause, known: Known) -> bool | None:
     given = known.get(clause.key)
     if given is None:
         return None
-    quantifier, base, if_exists = _parsed(clause.operator)
+    if _varies(clause.values):
+        return _holds(clause.operator, clause.values, given, known)
+    return _holds_always(clause.operator, clause.values, given)
+
+
+@lru_cache(maxsize=1 << 14)
+def _varies(values: tuple[str, ...]) -> bool:
+    return any(has_variable(value) for value in values)
+
+
+@lru_cache(maxsize=1 << 16)
+def _holds_always(
+    operator: str, values: tuple[str, ...], given: tuple[str, ...]
+) -> bool | None:
+    return _holds(operator, values, given, NOTHING)
+
+
+def _holds(
+    operator: str, values: tuple[str, ...], given: tuple[str, ...], known: Known
+) -> bool | None:
+    quantifier, base, if_exists = _parsed(operator)
     if quantifier not in _QUANTIFIERS:
         return None
     if base == "null":
-        return None if if_exists else _null(clause.values, given)
+        return None if if_exists else _null(values, given)
     entry = _OPERATORS.get(base)
     if entry is None:
         return None
@@ -183,8 +210,7 @@ def clause_holds(clause: ConditionClause, known: Known) -> bool | None:
         given = ()  # "a null data set, such as an empty string"
     if not given:
         return _missing(quantifier, negated=entry[1], if_exists=if_exists)
-    wanted = _wanted(clause.values, base, known)
-    return _quantified(quantifier, entry, wanted, given)
+    return _quantified(quantifier, entry, _wanted(values, base, known), given)
 
 
 def _missing(quantifier: str, *, negated: bool, if_exists: bool) -> bool | None:
