@@ -1,5 +1,6 @@
 """Held against what others worked out, where their data is present."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from answerable.model.catalogue import Catalogue
 from answerable.model.connector import SyncContext
 from answerable.reach.globs import inward
 from answerable.reach.resources import matches_parts, pattern_parts, text_parts
-from answerable.reach.rules import EDITS, LAUNCHES, actions
+from answerable.reach.rules import EDITS, LAUNCHES, MAKES, RUNNING, Need, actions
 from bench import expansions
 from tests.reach.build import inventory_of
 from tests.reach.laws import calls_agree
@@ -74,27 +75,55 @@ def test_every_action_of_a_rule_is_in_the_catalogue(whole: Catalogue) -> None:
     assert {name for name in actions() if whole.action(name) is None} == set()
 
 
-def test_every_launch_names_a_resource_its_action_can_take(whole: Catalogue) -> None:
+def needs() -> Iterator[tuple[Need, str]]:
+    """Yield what each rule needs, with the kind of resource that is there already."""
     for launch in LAUNCHES:
-        for need in launch.needs:
-            entry = whole.action(need.action)
-            assert entry
-            if need.resource == "*":
-                assert entry.wildcard_only, need.action
-                continue
-            arn = need.resource.format(
-                partition="aws", region="us-east-1", account="1" * 12, name="x"
-            )
-            types = whole.services[entry.service].resource_types
-            patterns = [types[name].arn for name in entry.resource_types]
-            assert any(
-                matches_parts(pattern_parts(inward(p)), text_parts(arn))
-                for p in patterns
-            ), need.action
+        for need in (*launch.needs, *launch.also):
+            yield need, launch.changes
+    for running in RUNNING:
+        for need in running.needs:
+            yield need, running.kind
+    for make in MAKES:
+        for need in (make.create, *make.widen, *make.enter):
+            yield need, ""
+
+
+def there(whole: Catalogue, kind: str) -> str:
+    """Make up the ARN of a resource of a kind, as the catalogue names kinds."""
+    service, _, name = kind.partition(":")
+    if not kind:
+        return ""
+    pattern = whole.services[service].resource_types[name].arn.split(":", 5)
+    usual = ["arn", "aws", service, "us-east-1", "1" * 12, pattern[5]]
+    return ":".join(usual).replace("*", "x")
+
+
+@pytest.mark.parametrize(("need", "kind"), sorted(set(needs()), key=str), ids=str)
+def test_every_rule_names_a_resource_its_action_can_take(
+    whole: Catalogue, need: Need, kind: str
+) -> None:
+    entry = whole.action(need.action)
+    assert entry
+    if need.resource == "*":
+        assert entry.wildcard_only
+        return
+    arn = need.resource.format(
+        partition="aws",
+        region="us-east-1",
+        account="1" * 12,
+        name="x",
+        parent="x",
+        existing=there(whole, kind),
+    )
+    types = whole.services[entry.service].resource_types
+    patterns = [types[name].arn for name in entry.resource_types]
+    assert any(
+        matches_parts(pattern_parts(inward(p)), text_parts(arn)) for p in patterns
+    )
 
 
 def test_every_rule_says_where_it_comes_from() -> None:
-    assert all(rule.source for rule in (*LAUNCHES, *EDITS))
+    assert all(rule.source for rule in (*LAUNCHES, *RUNNING, *EDITS, *MAKES))
 
 
 ACCOUNTS = [
