@@ -80,14 +80,13 @@ class _Draws:
         return self._checked(principal, name, resource) or self._any(principal, name)
 
     def _any(self, principal: Principal, name: str) -> Question | None:
-        service = name.partition(":")[0]
-        known = [
-            resource
-            for resource in self._resources.get(service, ())
-            if possible(self.estate.catalogue, name, resource)
-        ]
+        known = self._resources.get(name.partition(":")[0])
         if known and self.random.random() < _FROM_POLICIES:
-            return self._checked(principal, name, self.random.choice(known))
+            tried = (self.random.choice(known) for _ in range(_TRIES))
+            drawn = (self._checked(principal, name, resource) for resource in tried)
+            found = next(filter(None, drawn), None)
+            if found:
+                return found
         entry = self.estate.catalogue.action(name)
         if entry is None:
             return None
