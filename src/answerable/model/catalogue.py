@@ -60,7 +60,7 @@ class ServiceEntry:
     resource_types: Mapping[str, ResourceTypeEntry]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Catalogue:
     """Some or all services.
 

@@ -44,6 +44,9 @@ class Clause:
         static: True when neither condition nor variable leaves anything open.
         wide: True when it is static and takes every resource.
         naming: Whom it names, or excepts.
+        keys: Condition keys, in lower case, that decide whether its conditions hold.
+        services: Prefixes of the services whose actions it speaks of; None for any.
+        kept: When its conditions hold, by what is known of its keys.
     """
 
     number: int
@@ -59,6 +62,9 @@ class Clause:
     parts: tuple[Parts, ...] = ()
     wide: bool = False
     naming: Naming = NOBODY
+    keys: tuple[str, ...] = ()
+    services: frozenset[str] | None = None
+    kept: dict[tuple[object, ...], Formula] = field(default_factory=dict)
     _by_action: dict[str, bool] = field(default_factory=dict)
 
     def takes_action(self, action: str) -> bool:
@@ -145,8 +151,10 @@ def _any(
     compare: Compare,
 ) -> Formula:
     if clause.parts:
-        hit = any(compare(parts, resource) for parts in clause.parts)
-        return TRUE if hit else FALSE
+        for parts in clause.parts:
+            if compare(parts, resource):
+                return TRUE
+        return FALSE
     return either(*(_one(p, resource, known, compare) for p in patterns))
 
 
@@ -182,9 +190,37 @@ def applies_to_some(clause: Clause, resources: Parts, known: Known) -> Formula:
 
 
 def _held(clause: Clause, on: Formula, known: Known) -> Formula:
-    if on == FALSE or not clause.conditions:
+    if not clause.conditions or not on:
         return on
-    return both(on, evaluate(clause.conditions, known))
+    return both(on, held(clause, known))
+
+
+def held(clause: Clause, known: Known) -> Formula:
+    """Say when a statement's conditions hold.
+
+    What is known of their keys decides; equal answers are found again by it.
+    """
+    signature = tuple([known.get(key) for key in clause.keys])
+    found = clause.kept.get(signature)
+    if found is None:
+        if len(clause.kept) >= _MOST_KEPT:
+            clause.kept.clear()
+        found = clause.kept[signature] = evaluate(clause.conditions, known)
+    return found
+
+
+_MOST_KEPT = 1 << 10
+
+
+def _keys_of(conditions: tuple[ConditionClause, ...]) -> tuple[str, ...]:
+    """List the keys that conditions ask for, those of variables in values as well."""
+    found = dict.fromkeys(condition.key.lower() for condition in conditions)
+    for condition in conditions:
+        for value in condition.values:
+            for part in value.split("${")[1:]:
+                inside = part.partition("}")[0].partition(",")[0]
+                found[inside.strip().lower()] = None
+    return tuple(found)
 
 
 class Interner:
@@ -250,6 +286,8 @@ class Interner:
             parts=parts,
             wide=static and not statement.not_resources and EVERYTHING in parts,
             naming=read_naming(statement.principals or statement.not_principals),
+            keys=_keys_of(conditions),
+            services=_services_of(statement),
         )
 
     def _spelled(self, clause: ConditionClause) -> ConditionClause:
@@ -258,6 +296,13 @@ class Interner:
             "operator " + clause.operator.lower(), clause.operator
         )
         return ConditionClause(operator, key, clause.values)
+
+
+def _services_of(statement: Statement) -> frozenset[str] | None:
+    if statement.not_actions:
+        return None
+    found = {action.partition(":")[0].lower() for action in statement.actions}
+    return None if any("*" in s or "?" in s for s in found) else frozenset(found)
 
 
 def _is_whole(statement: Statement, layer: Layer) -> bool:

@@ -176,6 +176,8 @@ class Estate:
             fences,
             endpoint,
             stated,
+            place.holder,
+            place.door,
         )
 
     def _fences(self, owner: str, *, wild: bool) -> tuple[Fence, ...]:

@@ -5,7 +5,7 @@ layer; then what the identity's policies or the resource's own allow; limited by
 boundary and session policy, by every SCP level and by the endpoint's policy.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from answerable.reach.context import NOTHING, Known
 from answerable.reach.control import Fence, Limit, is_everything
 from answerable.reach.formula import FALSE, TRUE, Formula, atom, both, either, negation
 from answerable.reach.globs import inward
+from answerable.reach.places import Door
 from answerable.reach.principals import Matching, Principal
 from answerable.reach.resources import Parts, pattern_parts, text_parts
 
@@ -50,6 +51,8 @@ class Request(NamedTuple):
             account.
         endpoint: The policy of the VPC endpoint it goes through, if one is stated.
         stated: The keys among `known` that the question or the rule states.
+        holder: ARN of what holds the policy that speaks of the resource.
+        door: The access point it comes through, if it does.
     """
 
     action: str
@@ -61,21 +64,48 @@ class Request(NamedTuple):
     fences: tuple[Fence, ...] = ()
     endpoint: Limit | None = None
     stated: Known = NOTHING
+    holder: str = ""
+    door: Door | None = None
+
+    def known_to(self, principal: Principal) -> Known:
+        """Return all condition keys that are known when a principal makes it."""
+        return self.known.over(principal.knows(self.parts))
 
 
-@dataclass(frozen=True, slots=True)
+Said = tuple[Determining, ...]
+
+
 class Answer:
-    """When a request is allowed, and by what.
+    """When a request is allowed, and by what; the reason is worked out when asked for.
 
     Attributes:
         formula: `TRUE`, `FALSE` or the open conditions.
-        determining: The statements that decided.
         gaps: What was not read and could change it.
     """
 
-    formula: Formula
-    determining: tuple[Determining, ...]
-    gaps: tuple[Gap, ...] = ()
+    __slots__ = ("_said", "formula", "gaps")
+
+    def __init__(
+        self,
+        formula: Formula,
+        determining: Said | Callable[[], Said],
+        gaps: tuple[Gap, ...] = (),
+    ) -> None:
+        self.formula = formula
+        self.gaps = gaps
+        self._said = determining
+
+    @property
+    def determining(self) -> Said:
+        """The statements that decided."""
+        said = self._said
+        if not isinstance(said, tuple):
+            said = self._said = said()
+        return said
+
+    def under(self, formula: Formula) -> "Answer":
+        """Return the answer under one more condition."""
+        return Answer(both(self.formula, formula), self._said, self.gaps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,35 +229,70 @@ def _limiting(principal: Principal, found: Matching) -> list[tuple[Grant, ...]]:
 
 def decided(principal: Principal, call: Request, side: Side | None = None) -> Formula:
     """Say when a request is allowed, without saying by what."""
-    return weigh(principal, call, side).formula
+    known = call.known_to(principal)
+    return weigh(principal, call, known, side, whole=False).formula
 
 
 def decide(principal: Principal, call: Request, side: Side | None = None) -> Answer:
     """Evaluate a request, with the resource's side where it has one."""
-    weighed = weigh(principal, call, side)
-    return Answer(weighed.formula, _determining(principal, weighed, side), weighed.gaps)
+    return decide_knowing(principal, call, call.known_to(principal), side)
 
 
-def weigh(principal: Principal, call: Request, side: Side | None) -> Weighed:
-    """Collect everything that bears on a request, and judge it."""
-    known = call.known.over(principal.knows(call.resource))
+def decide_knowing(
+    principal: Principal, call: Request, known: Known, side: Side | None
+) -> Answer:
+    """Evaluate a request of which everything known is collected already."""
+    weighed = weigh(principal, call, known, side, whole=False)
+
+    def because() -> Said:
+        never = weighed.formula == FALSE
+        every = weigh(principal, call, known, side, whole=True) if never else weighed
+        return _determining(principal, every, side)
+
+    return Answer(weighed.formula, because, weighed.gaps)
+
+
+def identity_allows(principal: Principal, call: Request, known: Known) -> Formula:
+    """Say when the identity's own policies allow a request."""
+    found = principal.matching(call.action)
+    if not found.allows and not principal.gaps:
+        return FALSE
+    allows = applied(found.allows, call, known)
+    return either(*(f for _, f in allows), *_may_allow(principal))
+
+
+def weigh(
+    principal: Principal,
+    call: Request,
+    known: Known,
+    side: Side | None,
+    *,
+    whole: bool,
+) -> Weighed:
+    """Collect what bears on a request, and judge it.
+
+    Args:
+        principal: Who.
+        call: The request.
+        known: All that is known of it.
+        side: What the resource's own policy says.
+        whole: Collect all of it, also where nothing allows the request.
+    """
     found = principal.matching(call.action)
     allows = applied(found.allows, call, known)
+    allowed = either(*(f for _, f in allows), *_may_allow(principal))
+    if not whole and combined(allowed, TRUE, side) == FALSE:
+        return Weighed(FALSE, allows, [], [], _gaps(principal, call, side))
     soft = _boundary_and_session(principal, found, call, known)
     hard = [_barred(level, applied(g, call, known)) for level, g in found.levels]
     denies = denying(found.denies + found.limit_denies, found.bound_denies, call, known)
-    gaps = principal.gaps
+    gaps = _gaps(principal, call, side)
     if call.fences and not principal.linked:
         denies += fenced(call, known)
-        gaps += tuple(gap for fence in call.fences for gap in fence.gaps)
     if call.endpoint:
         bar, more = _endpoint(call.endpoint, principal, call, known)
         hard.append(bar)
         denies += more
-        gaps += call.endpoint.gaps
-    if side:
-        gaps += side.gaps
-    allowed = either(*(f for _, f in allows), *_may_allow(principal))
     limit = both(*(bar.formula for bar in soft))
     formula = combined(allowed, limit, side)
     if hard:
@@ -240,6 +305,15 @@ def weigh(principal: Principal, call: Request, side: Side | None) -> Weighed:
             denied = either(denied, side.denied)
         formula = both(formula, negation(denied))
     return Weighed(formula, allows, soft + hard, denies, gaps)
+
+
+def _gaps(principal: Principal, call: Request, side: Side | None) -> tuple[Gap, ...]:
+    gaps = principal.gaps
+    if call.fences and not principal.linked:
+        gaps += tuple(gap for fence in call.fences for gap in fence.gaps)
+    if call.endpoint:
+        gaps += call.endpoint.gaps
+    return gaps + side.gaps if side else gaps
 
 
 def _may_allow(principal: Principal) -> list[Formula]:

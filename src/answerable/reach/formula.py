@@ -8,8 +8,9 @@ errs towards `only-if`.
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from itertools import combinations
 
 
@@ -47,6 +48,7 @@ FALSE: Formula = frozenset()
 MOST_ALTERNATIVES = 32
 MOST_CONSENSUS = 48
 MOST_COMPARED = 512
+_KEPT = 1 << 16
 TOO_MANY = "answerable:too-many-alternatives"
 
 
@@ -59,22 +61,44 @@ def either(*formulas: Formula) -> Formula:
     """Disjunction."""
     if TRUE in formulas:
         return TRUE
+    some = [formula for formula in formulas if formula]
+    if len(some) < 2:
+        return some[0] if some else FALSE
+    return _either(*some)
+
+
+@lru_cache(maxsize=_KEPT)
+def _either(*formulas: Formula) -> Formula:
     return simplified(frozenset().union(*formulas))
 
 
 def both(*formulas: Formula) -> Formula:
     """Conjunction of conditions on one and the same request."""
+    if FALSE in formulas:
+        return FALSE
     result = TRUE
     for formula in formulas:
         if result == TRUE:
             result = formula
         elif formula != TRUE:
-            result = simplified(frozenset(a | b for a in result for b in formula))
+            result = _both(result, formula)
     return result
+
+
+@lru_cache(maxsize=_KEPT)
+def _both(one: Formula, other: Formula) -> Formula:
+    return simplified(frozenset(a | b for a in one for b in other))
 
 
 def negation(formula: Formula) -> Formula:
     """Complement."""
+    if not formula:
+        return TRUE
+    return FALSE if formula == TRUE else _negation(formula)
+
+
+@lru_cache(maxsize=_KEPT)
+def _negation(formula: Formula) -> Formula:
     result = TRUE
     for alternative in formula:
         flipped = (frozenset({flip(a)}) for a in alternative)
@@ -105,7 +129,7 @@ def verdict(formula: Formula) -> Verdict:
 
 def flip(a: Atom) -> Atom:
     """Negate an atom."""
-    return replace(a, negated=not a.negated)
+    return Atom(a.key, a.operator, a.values, not a.negated)
 
 
 def simplified(formula: Formula) -> Formula:
@@ -114,7 +138,10 @@ def simplified(formula: Formula) -> Formula:
         return TRUE
     if len(formula) > MOST_COMPARED:
         return _opaque(formula)
-    terms = _absorbed({t for t in formula if not any(flip(a) in t for a in t)})
+    terms = {t for t in formula if not _contradicts(t)}
+    if len(terms) < 2:
+        return frozenset(terms)
+    terms = _absorbed(terms)
     if len(terms) > MOST_CONSENSUS:
         return _opaque(formula)
     grown = True
@@ -131,6 +158,14 @@ def simplified(formula: Formula) -> Formula:
     if len(terms) > MOST_ALTERNATIVES:
         return _opaque(formula)
     return frozenset(terms)
+
+
+def _contradicts(term: Alternative) -> bool:
+    """Tell whether an alternative demands something and its opposite."""
+    if len(term) < 2:
+        return False
+    negated = [a for a in term if a.negated]
+    return any(flip(a) in term for a in negated)
 
 
 def _opaque(formula: Formula) -> Formula:

@@ -5,8 +5,6 @@ evaluation logic"; AWS KMS Developer Guide, "Key policies"; Amazon S3 User Guide
 "Configuring IAM policies for using access points".
 """
 
-from dataclasses import replace
-
 from answerable.model.ids import IdentityId
 from answerable.model.policy import Layer
 from answerable.reach.callers import names
@@ -17,16 +15,23 @@ from answerable.reach.evaluate import (
     Answer,
     Determining,
     Request,
+    Said,
     Side,
-    decide,
-    decided,
+    decide_knowing,
+    identity_allows,
 )
 from answerable.reach.formula import FALSE, TRUE, Formula, atom, both
 from answerable.reach.places import Door, through
 from answerable.reach.principals import Principal
 from answerable.reach.public_access import kept_out
-from answerable.reach.services import NO_PERMISSION, TRUST_CALLS, needs_key_policy
-from answerable.reach.sides import Own, ResourcePolicy, not_collected, side_of
+from answerable.reach.services import NO_PERMISSION, TRUST_CALLS
+from answerable.reach.sides import (
+    Own,
+    ResourcePolicy,
+    is_required,
+    not_collected,
+    side_of,
+)
 from answerable.reach.wholes import side_of_all
 
 
@@ -34,20 +39,31 @@ def judged(estate: Estate, principal: Principal, call: Request) -> Answer:
     """Say when a principal may make a call that exists, and by what."""
     if call.action in NO_PERMISSION:
         return Answer(TRUE, (free(call.action),))
-    door = None if call.wild else estate.place(call.resource).door
-    answer = decide(principal, call, side_for(estate, principal, call))
-    if door is None or answer.formula == FALSE:
+    answer = _decide(estate, principal, call)
+    if call.door is None or answer.formula == FALSE:
         return answer
-    return _through(estate, principal, call, door, answer)
+    return _through(estate, principal, call, call.door, answer)
+
+
+def _decide(estate: Estate, principal: Principal, call: Request) -> Answer:
+    """Ask both sides; across accounts the resource's only if the caller's allows."""
+    known = call.known_to(principal)
+
+    def both_sides() -> Answer:
+        side = side_for(estate, principal, call, known)
+        return decide_knowing(principal, call, known, side)
+
+    far = call.owner and call.owner != principal.identity.account
+    if far and identity_allows(principal, call, known) == FALSE:
+        return Answer(FALSE, lambda: both_sides().determining, principal.gaps)
+    return both_sides()
 
 
 def judged_plainly(estate: Estate, principal: Principal, call: Request) -> Formula:
     """Say when a principal may make a call that exists."""
     if call.action in NO_PERMISSION:
         return TRUE
-    if not call.wild and estate.place(call.resource).door is not None:
-        return judged(estate, principal, call).formula
-    return decided(principal, call, side_for(estate, principal, call))
+    return judged(estate, principal, call).formula
 
 
 def free(action: str) -> Determining:
@@ -62,21 +78,21 @@ def _through(
     if door.behind and not estate.possible(call.action, door.behind):
         return front  # the access point itself is acted on
     if not door.behind:
-        return replace(front, formula=both(front.formula, bucket_unknown(door)))
+        return front.under(bucket_unknown(door))
     inner = behind(estate, call, door)
-    back = decide(principal, inner, side_for(estate, principal, inner))
-    return joined(
-        front, back, in_network(door, call.known.over(principal.knows(call.resource)))
-    )
+    back = _decide(estate, principal, inner)
+    return joined(front, back, in_network(door, call.known_to(principal)))
 
 
 def joined(front: Answer, back: Answer, network: Formula) -> Answer:
     """Join what an access point and its bucket answer."""
     formula = both(front.formula, back.formula, network)
     decisive = (front, back) if formula != FALSE else (back,)
-    said = dict.fromkeys(d for answer in decisive for d in answer.determining)
-    gaps = dict.fromkeys((*front.gaps, *back.gaps))
-    return Answer(formula, tuple(said), tuple(gaps))
+
+    def because() -> Said:
+        return tuple(dict.fromkeys(d for one in decisive for d in one.determining))
+
+    return Answer(formula, because, tuple(dict.fromkeys((*front.gaps, *back.gaps))))
 
 
 def bucket_unknown(door: Door) -> Formula:
@@ -99,32 +115,24 @@ def in_network(door: Door, known: Known) -> Formula:
     return TRUE if came == (door.network,) else FALSE
 
 
-def side_for(estate: Estate, principal: Principal, call: Request) -> Side | None:
+def side_for(
+    estate: Estate, principal: Principal, call: Request, known: Known
+) -> Side | None:
     """Ask the resource's own policy; None where it has no part in the answer."""
     near = not call.owner or call.owner == principal.identity.account
     if call.wild:
-        known = call.known.over(principal.knows(call.resource))
         return side_of_all(
             estate, call, known, lambda clause: names(clause, principal), near=near
         )
     own = own_policy(estate, call)
-    required = is_required(call)
     if own is None:
-        if near and not required:
+        if near and not is_required(call):
             return None
-        missing = missing_side(estate, call)
-        return replace(missing, same_account=near, required=required)
-    side = replace(side_of(own, principal, call), same_account=near, required=required)
+        return missing_side(call, near=near)
+    side = side_of(own, principal, call, known)
     if not near and isinstance(own, ResourcePolicy):
         return kept_out(estate, own, call, side)
     return side
-
-
-def is_required(call: Request) -> bool:
-    """Tell whether the resource's own policy must take part."""
-    if call.action in TRUST_CALLS:
-        return True
-    return call.action.startswith("kms:") and needs_key_policy(call.resource)
 
 
 def own_policy(estate: Estate, call: Request) -> Own | None:
@@ -132,12 +140,11 @@ def own_policy(estate: Estate, call: Request) -> Own | None:
     if call.action in TRUST_CALLS:
         trust = estate.trusts.get(IdentityId(call.resource))
         return trust if trust and (trust.collected or trust.gaps) else None
-    return estate.holders.get(estate.place(call.resource).holder)
+    return estate.holders.get(call.holder)
 
 
-def missing_side(estate: Estate, call: Request) -> Side:
+def missing_side(call: Request, *, near: bool) -> Side:
     """Leave open what the resource's own policy says that nobody collected."""
     if call.action in TRUST_CALLS:
-        return not_collected(f"{call.resource}#trust", Layer.TRUST)
-    holder = estate.place(call.resource).holder
-    return not_collected(f"{holder}#policy", Layer.RESOURCE)
+        return not_collected(f"{call.resource}#trust", Layer.TRUST, call, near=near)
+    return not_collected(f"{call.holder}#policy", Layer.RESOURCE, call, near=near)

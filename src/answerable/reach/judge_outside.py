@@ -5,8 +5,6 @@ evaluation logic". What a foreign principal's own account says is open to nobody
 coverage names it.
 """
 
-from dataclasses import replace
-
 from answerable.model.policy import Layer
 from answerable.reach.callers import Names
 from answerable.reach.clauses import Clause
@@ -47,11 +45,10 @@ def judged_as(estate: Estate, caller: Caller, call: Request) -> Answer:
     foreign = caller.kind is CallerKind.FOREIGN
     if call.action in NO_PERMISSION and foreign:
         return Answer(TRUE, (free(call.action),))
-    door = None if call.wild else estate.place(call.resource).door
     front = _judged(estate, caller, call)
-    if door is None or front.formula == FALSE:
+    if call.door is None or front.formula == FALSE:
         return front
-    return _through(estate, caller, call, door, front)
+    return _through(estate, caller, call, call.door, front)
 
 
 def _through(
@@ -60,13 +57,15 @@ def _through(
     if door.behind and not estate.possible(call.action, door.behind):
         return front
     if not door.behind:
-        return replace(front, formula=both(front.formula, bucket_unknown(door)))
+        return front.under(bucket_unknown(door))
     back = _judged(estate, caller, behind(estate, call, door))
-    return joined(front, back, in_network(door, call.known.over(caller.known)))
+    return joined(
+        front, back, in_network(door, call.known.over(caller.knows(call.parts)))
+    )
 
 
 def _judged(estate: Estate, caller: Caller, call: Request) -> Answer:
-    known = call.known.over(caller.knows(call.resource))
+    known = call.known.over(caller.knows(call.parts))
     side = _side_for(estate, caller, call, known)
     allowed = either(side.escaping, side.direct, side.account)
     if caller.kind is not CallerKind.FOREIGN:
@@ -137,7 +136,7 @@ def _side_for(estate: Estate, caller: Caller, call: Request, known: Known) -> Si
         return side_of_all(estate, call, known, namer, near=False)
     own = own_policy(estate, call)
     if own is None:
-        return missing_side(estate, call)
+        return missing_side(call, near=False)
     side = said(own, namer, call, known)
     if caller.kind is CallerKind.SERVICE or not isinstance(own, ResourcePolicy):
         return side

@@ -16,6 +16,8 @@ from answerable.reach.resources import (
     text_parts,
 )
 
+_Kinds = tuple[tuple[str, Parts], ...]  # resource types by name, with their ARNs
+
 
 def possible(catalogue: Catalogue, action: str, resource: str) -> bool:
     """Tell whether an action can act on a resource.
@@ -25,12 +27,12 @@ def possible(catalogue: Catalogue, action: str, resource: str) -> bool:
     """
     if resource == "*":
         return True
-    entry = catalogue.action(action)
-    if entry is None:
+    kinds = _kinds_of(catalogue, action)
+    if kinds is None:
         return True
     if "*" in resource or "?" in resource:
-        return _may_take(catalogue, entry, pattern_parts(inward(resource)))
-    return _takes(catalogue, entry, text_parts(resource))
+        return _may_take(kinds, pattern_parts(inward(resource)))
+    return _takes(kinds, text_parts(resource))
 
 
 def possible_pattern(catalogue: Catalogue, action: str, resource: Parts) -> bool:
@@ -48,7 +50,8 @@ def possible_pattern(catalogue: Catalogue, action: str, resource: Parts) -> bool
     if not colon or loaded is None:
         return True
     entries = _entries(loaded, name)
-    return not entries or any(_may_take(catalogue, e, resource) for e in entries)
+    found = (_kinds_of(catalogue, str(entry)) for entry in entries)
+    return not entries or any(_may_take(kinds, resource) for kinds in found if kinds)
 
 
 def _entries(service: ServiceEntry, name: str) -> list[ActionEntry]:
@@ -58,17 +61,17 @@ def _entries(service: ServiceEntry, name: str) -> list[ActionEntry]:
     return [e for key, e in service.actions.items() if matches(name, key)]
 
 
-def _takes(catalogue: Catalogue, entry: ActionEntry, resource: Parts) -> bool:
-    return any(
-        matches_parts(parts, resource) and _fits(kind, resource)
-        for kind, parts in _types(catalogue, entry)
-    )
+def _takes(kinds: _Kinds, resource: Parts) -> bool:
+    for kind, parts in kinds:
+        if matches_parts(parts, resource) and _fits(kind, resource):
+            return True
+    return False
 
 
-def _may_take(catalogue: Catalogue, entry: ActionEntry, resource: Parts) -> bool:
+def _may_take(kinds: _Kinds, resource: Parts) -> bool:
     return any(
         overlaps_parts(parts, resource) and _fits(kind, resource)
-        for kind, parts in _types(catalogue, entry)
+        for kind, parts in kinds
     )
 
 
@@ -77,14 +80,19 @@ def _fits(kind: str, resource: Parts) -> bool:
     return kind != "s3:bucket" or len(resource) != 6 or "/" not in resource[5]
 
 
-def _types(catalogue: Catalogue, entry: ActionEntry) -> list[tuple[str, Parts]]:
+@lru_cache(maxsize=1 << 15)
+def _kinds_of(catalogue: Catalogue, action: str) -> _Kinds | None:
+    """List the resource types an action takes; None for an action that is not known."""
+    entry = catalogue.action(action)
+    if entry is None:
+        return None
     service = catalogue.services[entry.service]
     found = []
     for name in entry.resource_types:
         kind = service.resource_types.get(name)
         parts = _parts(kind.arn) if kind and kind.arn else EVERYTHING
         found.append((f"{entry.service}:{name}", parts))
-    return found
+    return tuple(found)
 
 
 @lru_cache(maxsize=4096)

@@ -23,6 +23,7 @@ from answerable.reach.naming import (
     is_account,
     session_of,
 )
+from answerable.reach.resources import Parts
 
 
 class CallerKind(StrEnum):
@@ -50,9 +51,9 @@ class Caller:
     account: str
     known: Known
 
-    def knows(self, resource: str) -> Known:
+    def knows(self, resource: Parts) -> Known:
         """Return the condition keys known of every request it makes on a resource."""
-        if self.account and resource.split(":", 3)[2:3] == ["kms"]:
+        if len(resource) == 6 and resource[2] == "kms" and self.account:
             caller = Known({"kms:calleraccount": (self.account,)})
             return caller.over(self.known)
         return self.known

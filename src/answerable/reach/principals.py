@@ -9,6 +9,7 @@ from answerable.model.policy import Effect, Layer
 from answerable.reach.clauses import Clause, Gap, Grant
 from answerable.reach.context import ABSENT, Known
 from answerable.reach.control import Limit, Spoken, is_everything
+from answerable.reach.resources import Parts
 
 Bar = tuple[Limit, tuple[Grant, ...]]
 
@@ -72,6 +73,7 @@ class Principal:
     session: Limit | None = None
     linked: bool = False
     _by_action: dict[str, Matching] = field(default_factory=dict)
+    _by_service: dict[str, tuple[Grant, ...]] = field(default_factory=dict)
 
     @property
     def id(self) -> IdentityId:
@@ -88,9 +90,9 @@ class Principal:
         """Tell whether anything but its own policies may limit it."""
         return bool(self.levels or self.session or self.boundary is not None)
 
-    def knows(self, resource: str) -> Known:
+    def knows(self, resource: Parts) -> Known:
         """Return the condition keys known of every request it makes on a resource."""
-        if self.identity.account and resource.split(":", 3)[2:3] == ["kms"]:
+        if len(resource) == 6 and resource[2] == "kms" and self.identity.account:
             caller = Known({"kms:calleraccount": (self.identity.account,)})
             return caller.over(self.known)
         return self.known
@@ -102,8 +104,20 @@ class Principal:
             found = self._by_action[action] = self._matching(action)
         return found
 
+    def _speaking_of(self, action: str) -> tuple[Grant, ...]:
+        """Pick the grants that speak of an action's service, or of any."""
+        service = action.partition(":")[0]
+        found = self._by_service.get(service)
+        if found is None:
+            found = self._by_service[service] = tuple(
+                g
+                for g in self.grants
+                if g.clause.services is None or service in g.clause.services
+            )
+        return found
+
     def _matching(self, action: str) -> Matching:
-        mine = [g for g in self.grants if g.clause.takes_action(action)]
+        mine = [g for g in self._speaking_of(action) if g.clause.takes_action(action)]
         bounds = [g for g in self.boundary or () if g.clause.takes_action(action)]
         levels = [(level, level.speaking(action)) for level in self.levels]
         denies = [deny for _, spoken in levels for deny in spoken.denies]
@@ -128,7 +142,8 @@ class Principal:
 
     def with_more(self, extra: str, grants: Sequence[Grant]) -> "Principal":
         """Return the same principal after it was given more policies."""
-        return replace(self, grants=(*self.grants, *grants), extra=extra, _by_action={})
+        more = (*self.grants, *grants)
+        return replace(self, grants=more, extra=extra, _by_action={}, _by_service={})
 
     def under(self, session: Limit) -> "Principal":
         """Return the same principal in a session that a policy limits."""

@@ -26,9 +26,14 @@ def text_parts(resource: str) -> Parts:
 
 def matches_parts(pattern: Parts, text: Parts) -> bool:
     """Tell whether a pattern matches a resource (or covers another pattern)."""
-    if pattern is EVERYTHING or pattern == EVERYTHING:
-        return True
-    return len(text) == 6 and all(map(matches, pattern, text))
+    if len(pattern) == 1:
+        return True  # everything
+    if len(text) != 6 or not matches(pattern[5], text[5]):
+        return False
+    return all(
+        mine in (STAR, theirs) or matches(mine, theirs)
+        for mine, theirs in zip(pattern[:5], text, strict=False)
+    )
 
 
 def overlaps_parts(one: Parts, other: Parts) -> bool:

@@ -4,6 +4,8 @@ Which services' resources take a policy of their own, which ones a resource cont
 policy binds, which calls a role's trust decides, and which need no permission.
 """
 
+from functools import lru_cache
+
 # Source: AWS IAM User Guide, "AWS services that work with IAM", column
 # "Resource-based policies".
 RESOURCE_POLICIES = frozenset(
@@ -142,12 +144,14 @@ TRUST_CALLS = frozenset(
 NO_PERMISSION = frozenset(["sts:getcalleridentity"])
 
 
+@lru_cache(maxsize=1 << 15)
 def has_resource_policies(action: str) -> bool:
     """Tell whether a service's resources take policies, for an action or a pattern."""
     service = action.lower().partition(":")[0]
     return "*" in service or service in RESOURCE_POLICIES
 
 
+@lru_cache(maxsize=1 << 15)
 def binds_rcps(action: str) -> bool:
     """Tell whether resource control policies speak of an action, or of a pattern."""
     folded = action.lower()

@@ -17,6 +17,7 @@ from answerable.reach.formula import FALSE, TRUE, Formula, both, either
 from answerable.reach.globs import STAR
 from answerable.reach.principals import Principal
 from answerable.reach.resources import Parts, text_parts
+from answerable.reach.services import TRUST_CALLS, needs_key_policy
 from answerable.reach.trust import Trust
 
 
@@ -87,13 +88,22 @@ Own = ResourcePolicy | Trust
 Namer = Callable[[Clause], Names]
 
 
-def side_of(own: Own, principal: Principal, call: Request) -> Side:
-    """Say what a resource's own policy says to an identity."""
-    known = call.known.over(principal.knows(call.resource))
-    return said(own, lambda clause: names(clause, principal), call, known)
+def side_of(own: Own, principal: Principal, call: Request, known: Known) -> Side:
+    """Say what a resource's own policy says to an identity.
+
+    Args:
+        own: The policy.
+        principal: The identity.
+        call: The request.
+        known: All that is known of it.
+    """
+    near = not call.owner or call.owner == principal.identity.account
+    return said(own, lambda clause: names(clause, principal), call, known, near=near)
 
 
-def said(own: Own, namer: Namer, call: Request, known: Known) -> Side:
+def said(
+    own: Own, namer: Namer, call: Request, known: Known, *, near: bool = True
+) -> Side:
     """Say what a resource's own policy says to whom the namer knows."""
     escaping = direct = account = denied = FALSE
     by: list[Determining] = []
@@ -127,16 +137,24 @@ def said(own: Own, namer: Namer, call: Request, known: Known) -> Side:
         direct=direct,
         account=account,
         denied=denied,
-        same_account=True,
+        same_account=near,
         determining=tuple(by),
         gaps=own.gaps,
         denying=tuple(sure),
         policy=own.policy,
+        required=is_required(call),
         layer=own.layer,
     )
 
 
-def not_collected(policy: str, layer: Layer) -> Side:
+def is_required(call: Request) -> bool:
+    """Tell whether the resource's own policy must take part."""
+    if call.action in TRUST_CALLS:
+        return True
+    return call.action.startswith("kms:") and needs_key_policy(call.resource)
+
+
+def not_collected(policy: str, layer: Layer, call: Request, *, near: bool) -> Side:
     """Leave open what a policy says that nobody collected.
 
     That it might deny is for coverage to say.
@@ -147,10 +165,11 @@ def not_collected(policy: str, layer: Layer) -> Side:
         direct=gap.may("Allows"),
         account=FALSE,
         denied=FALSE,
-        same_account=True,
+        same_account=near,
         determining=(unread_name(gap),),
         gaps=(gap,),
         policy=policy,
+        required=is_required(call),
         layer=layer,
     )
 
