@@ -9,6 +9,7 @@ from answerable.model.ids import IdentityId
 from answerable.model.sighting import Facts
 from answerable.reach import questions
 from answerable.reach.estate import Estate, compile_estate
+from answerable.reach.evaluate import Answer, Determining
 from answerable.reach.formula import Verdict, verdict
 from answerable.reach.graph import Graph
 from answerable.reach.steps import Node
@@ -75,10 +76,13 @@ class Engine:
 
     def verdict(self, point: Point) -> Verdict:
         """Answer one question, the verdict alone."""
-        return verdict(self.explained(point).formula)
+        return verdict(self._ask(point).formula)
 
-    def explained(self, point: Point) -> questions.Answer:
+    def explained(self, point: Point) -> tuple[Determining, ...]:
         """Answer one question with the statements that decided."""
+        return self._ask(point).determining
+
+    def _ask(self, point: Point) -> Answer:
         who, action, resource = point
         principal = self.estate.principals[IdentityId(who)]
         return questions.ask(self.estate, principal, action, resource)
