@@ -11,10 +11,11 @@ from answerable.model.policy import (
     Policy,
     Statement,
 )
+from answerable.reach.action_sets import NO_ACTIONS, ActionSet, action_set
 from answerable.reach.conditions import evaluate
 from answerable.reach.context import Known, has_variable, resolve
 from answerable.reach.formula import FALSE, TRUE, Formula, atom, both, either, negation
-from answerable.reach.globs import inward, matches
+from answerable.reach.globs import inward
 from answerable.reach.naming import NOBODY, Naming, read_naming
 from answerable.reach.resources import (
     EVERYTHING,
@@ -45,6 +46,7 @@ class Clause:
         wide: True when it is static and takes every resource.
         naming: Whom it names, or excepts.
         keys: Condition keys, in lower case, that decide whether its conditions hold.
+        action_set: Its actions, or those it excepts, for looking one up.
         services: Prefixes of the services whose actions it speaks of; None for any.
         kept: When its conditions hold, by what is known of its keys.
     """
@@ -63,6 +65,7 @@ class Clause:
     wide: bool = False
     naming: Naming = NOBODY
     keys: tuple[str, ...] = ()
+    action_set: ActionSet = NO_ACTIONS
     services: frozenset[str] | None = None
     kept: dict[tuple[object, ...], Formula] = field(default_factory=dict)
     _by_action: dict[str, bool] = field(default_factory=dict)
@@ -121,9 +124,7 @@ UNCOLLECTED = "answerable:uncollected-policy"
 
 def takes_action(clause: Clause, action: str) -> bool:
     """Match an action in lower case against Action or NotAction."""
-    if clause.not_actions:
-        return not any(matches(p, action) for p in clause.not_actions)
-    return any(matches(p, action) for p in clause.actions)
+    return clause.action_set.holds(action) != bool(clause.not_actions)
 
 
 Compare = Callable[[Parts, Parts], bool]
@@ -272,11 +273,13 @@ class Interner:
         fixed = not any(has_variable(p) for p in patterns)
         parts = tuple(pattern_parts(inward(p)) for p in patterns) if fixed else ()
         static = fixed and not conditions
+        actions = tuple(inward(a.lower()) for a in statement.actions)
+        not_actions = tuple(inward(a.lower()) for a in statement.not_actions)
         return Clause(
             number=len(self.clauses),
             effect=statement.effect,
-            actions=tuple(inward(a.lower()) for a in statement.actions),
-            not_actions=tuple(inward(a.lower()) for a in statement.not_actions),
+            actions=actions,
+            not_actions=not_actions,
             resources=statement.resources,
             not_resources=statement.not_resources,
             conditions=conditions,
@@ -287,6 +290,7 @@ class Interner:
             wide=static and not statement.not_resources and EVERYTHING in parts,
             naming=read_naming(statement.principals or statement.not_principals),
             keys=_keys_of(conditions),
+            action_set=action_set(actions or not_actions),
             services=_services_of(statement),
         )
 

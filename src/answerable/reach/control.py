@@ -23,12 +23,12 @@ class Spoken:
     Attributes:
         allows: Its allows that speak of the action.
         denies: Likewise.
-        sure: One of the allows that needs nothing more, the widest; None for none.
+        binds: Whether it says more than that everything is allowed.
     """
 
     allows: tuple[Grant, ...]
     denies: tuple[Grant, ...]
-    sure: Grant | None
+    binds: bool
 
 
 @dataclass(eq=False, slots=True)
@@ -55,9 +55,8 @@ class Limit:
             mine = [g for g in self.grants if g.clause.takes_action(action)]
             allows = tuple(g for g in mine if g.clause.effect is Effect.ALLOW)
             denies = tuple(g for g in mine if g.clause.effect is Effect.DENY)
-            wide = sorted((g for g in allows if g.clause.wide), key=is_everything)
-            sure = wide[-1] if wide else None
-            found = self._by_action[action] = Spoken(allows, denies, sure)
+            binds = not any(map(is_everything, allows))
+            found = self._by_action[action] = Spoken(allows, denies, binds)
         return found
 
     @property

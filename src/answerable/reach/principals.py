@@ -6,9 +6,11 @@ from dataclasses import dataclass, field, replace
 from answerable.model.identity import Account, Identity
 from answerable.model.ids import IdentityId, PolicyId
 from answerable.model.policy import Effect, Layer
+from answerable.reach.action_sets import action_set
 from answerable.reach.clauses import Clause, Gap, Grant
 from answerable.reach.context import ABSENT, Known
-from answerable.reach.control import Limit, Spoken, is_everything
+from answerable.reach.control import Limit
+from answerable.reach.globs import STAR
 from answerable.reach.resources import Parts
 
 Bar = tuple[Limit, tuple[Grant, ...]]
@@ -132,7 +134,7 @@ class Principal:
             tuple(g for g in bounds if g.clause.effect is Effect.ALLOW),
             tuple(g for g in bounds if g.clause.effect is Effect.DENY),
             session,
-            tuple((level, spoken.allows) for level, spoken in levels if _binds(spoken)),
+            tuple((level, spoken.allows) for level, spoken in levels if spoken.binds),
             tuple(denies),
         )
 
@@ -151,15 +153,10 @@ class Principal:
         return replace(self, session=session, gaps=gaps, _by_action={})
 
 
-def _binds(spoken: Spoken) -> bool:
-    """Tell whether a level says more of an action than that everything is allowed."""
-    return spoken.sure is None or not is_everything(spoken.sure)
-
-
 EVERYTHING_CLAUSE = Clause(
     number=-1,
     effect=Effect.ALLOW,
-    actions=("\ue001",),
+    actions=(STAR,),
     not_actions=(),
     resources=("*",),
     not_resources=(),
@@ -169,6 +166,7 @@ EVERYTHING_CLAUSE = Clause(
     static=True,
     parts=(("",),),
     wide=True,
+    action_set=action_set((STAR,)),
 )
 
 
