@@ -26,7 +26,15 @@ from tests.reach.strategies_resources import (
     things,
 )
 
-ANYBODY = ["*", SERVICE, OUTSIDER, f"arn:aws:iam::{C}:root", "s3.amazonaws.com"]
+ANYBODY = [
+    "*",
+    SERVICE,
+    OUTSIDER,
+    f"arn:aws:iam::{C}:root",
+    "s3.amazonaws.com",
+    f"arn:aws:iam::{C}:user/stranger",
+    f"arn:aws:sts::{C}:assumed-role/outsider/session",
+]
 Call = tuple[str, str]
 
 
@@ -119,7 +127,7 @@ def cases(draw: st.DrawFn) -> Case:
     chosen = draw(st.lists(st.sampled_from(calls), max_size=2, unique=True))
     if not chosen or draw(_tenth) > 6:
         chosen.append(draw(st.sampled_from([*others, *others[: len(roles)] * 4])))
-    outside = draw(st.sampled_from([(), (), ANYBODY[:2], ANYBODY[2:4], ANYBODY]))
+    outside = draw(st.sampled_from([(), (), ANYBODY[:2], ANYBODY[2:4], ANYBODY[4:]]))
     return Case(
         facts=build.facts(),
         given=draw(given_keys),

@@ -28,12 +28,17 @@ PRINCIPALS = [
     ("AWS", "AROAONE"),
     ("AWS", OUTSIDER),
     ("AWS", f"arn:aws:sts::{A}:assumed-role/one/session"),
+    ("AWS", f"arn:aws:sts::{C}:assumed-role/outsider/session"),
     ("Service", SERVICE),
     ("Federated", f"arn:aws:iam::{A}:oidc-provider/example.com"),
     ("CanonicalUser", "79a59df900b949e55d96a1e698fbaced"),
 ]
 # Who is asked about stands here more often, so that policies speak of somebody.
-OFTEN = [*PRINCIPALS, *[("AWS", "*")] * 6, *[("AWS", x) for x in (A, B, ANA, ONE, FAR)]]
+OFTEN = [
+    *PRINCIPALS,
+    *[("AWS", "*")] * 6,
+    *[("AWS", x) for x in (A, A, B, ANA, ANA, ONE, FAR)],
+]
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,13 @@ THINGS = [
         ("", ":live", ":*"),
     ),
     Thing(
+        "lambda:function",
+        "arn:aws:lambda:us-east-1:{account}:function:f:live",
+        ("lambda:InvokeFunction",),
+        ("",),
+        ("", "*"),
+    ),
+    Thing(
         "secretsmanager:secret",
         "arn:aws:secretsmanager:us-east-1:{account}:secret:s-AbCdEf",
         ("secretsmanager:GetSecretValue",),
@@ -135,7 +147,7 @@ PLAIN = [
 WELCOME = [("AWS", "*")] * 3 + [("AWS", x) for x in (A, B, C, ANA, ONE, FAR, OUTSIDER)]
 WELCOME += [("Service", SERVICE)] * 2
 
-_named = st.lists(st.sampled_from(OFTEN), min_size=1, max_size=2)
+_named = st.lists(st.sampled_from(OFTEN), min_size=1, max_size=3)
 effects = st.sampled_from([Effect.ALLOW] * 4 + [Effect.DENY])
 _tenth = st.integers(0, 9)
 _sid = st.sampled_from("abc")

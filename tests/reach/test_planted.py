@@ -32,7 +32,7 @@ from answerable.reach.rules import EDITS, LAUNCHES
 from answerable.reach.trust import Entry, Trust
 from tests.reach.path_strategies import paths
 from tests.reach.strategies import CALLS, GIVEN, estates
-from tests.reach.test_law import calls_agree, paths_agree
+from tests.reach.laws import calls_agree, paths_agree
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 Case = TypeVar("Case")

@@ -189,8 +189,9 @@ def owner_of(world: World, resource: str) -> str:
 def holder_of(resource: str) -> str:
     """The resource whose policy speaks for this one.
 
-    An object has none of its own, its bucket has; a version or alias of a function
-    is spoken for by the function; what lies behind an access point by that door.
+    An object has none of its own, its bucket has; what lies behind an access point is
+    spoken for by that door. A version or alias of a function has a policy of its own
+    (Lambda Developer Guide, GetPolicy with a qualifier).
     """
     parts = resource.split(":", 5)
     if len(parts) < 6:
@@ -200,6 +201,4 @@ def holder_of(resource: str) -> str:
         return ":".join([*parts[:5], "/".join(name.split("/")[:2])])
     if service == "s3" and not parts[4]:
         return ":".join([*parts[:5], name.partition("/")[0]])
-    if service == "lambda" and name.startswith("function:"):
-        return ":".join([*parts[:5], *name.split(":")[:2]])
     return resource

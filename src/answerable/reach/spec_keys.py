@@ -12,11 +12,10 @@ from answerable.reach.spec_facts import (
     World,
     find_account,
     find_identity,
-    has_policy,
     is_role,
     is_root,
     owner_of,
-    statements,
+    written,
 )
 from answerable.reach.spec_principals import Anonymous, Caller, Foreign, Service
 from answerable.reach.spec_statements import takes_action
@@ -99,6 +98,8 @@ def _of_identity(world: World, mine: Identity) -> Keys:
     person = not is_role(mine) and not is_root(mine)
     kind = "AssumedRole" if is_role(mine) else "Account" if is_root(mine) else "User"
     keys: Keys = {"aws:principaltype": (kind,)}
+    if is_role(mine):
+        keys["aws:username"] = ()
     if not mine.kind.endswith("-to-be-made"):  # whoever makes it names and tags it
         keys["aws:principalarn"] = (mine.id,)
         keys["aws:username"] = (mine.name,) if person else ()
@@ -149,9 +150,11 @@ def _of_resource(world: World, resource: str) -> Keys:
 
 
 def _tags_sessions(world: World, role: Identity) -> bool:
-    if not has_policy(world, role, Layer.TRUST):
+    """Tell whether a session of a role may bring tags in place of the role's own."""
+    trust = written(world, role.id, Layer.TRUST)
+    if not trust.attached or trust.gaps:
         return True
     return any(
         s.effect is Effect.ALLOW and takes_action(s, "sts:TagSession")
-        for s in statements(world, role, Layer.TRUST)
+        for s in trust.statements
     )

@@ -3,7 +3,6 @@
 Source: AWS IAM User Guide, "AWS JSON policy elements: Principal" and "NotPrincipal".
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from answerable.model.identity import Identity
@@ -128,28 +127,33 @@ def _named(
     if kind != "AWS":
         return False
     if isinstance(caller, Foreign):
-        return how == _foreign(value, caller)
+        return _foreign(value, caller, how, now)
     if value in (caller.account, f"arn:aws:iam::{caller.account}:root"):
         return how == "account"
     if value in (caller.id, caller.unique_id):
         return how == ("direct" if is_role(caller) else "escaping")
     if how != "escaping":
         return False
-    return any(
-        now.holds("sts:RoleSessionName", "StringEquals", [name])
-        for name in _session(value, caller)
-    )
+    return is_role(caller) and _session(value, caller.account, caller.name, now)
 
 
-def _session(value: str, caller: Identity) -> Iterator[str]:
-    prefix = f"arn:aws:sts::{caller.account}:assumed-role/{caller.name}/"
-    if is_role(caller) and value.startswith(prefix):
-        yield value.removeprefix(prefix)
+def _session(value: str, account: str, role: str, now: Situation) -> bool:
+    """Tell whether a value names the session that a role acts in: who knows its name?"""
+    prefix = f"arn:aws:sts::{account}:assumed-role/{role}/"
+    name = value.removeprefix(prefix)
+    return name != value and now.holds("sts:RoleSessionName", "StringEquals", [name])
 
 
-def _foreign(value: str, caller: Foreign) -> str:
+def _foreign(value: str, caller: Foreign, how: str, now: Situation) -> bool:
     if value in (caller.account, f"arn:aws:iam::{caller.account}:root"):
-        return "account"
-    if value != caller.arn:
-        return ""
-    return "direct" if ":role/" in caller.arn else "escaping"
+        return how == "account"
+    _, _, place = caller.arn.rpartition(":")
+    kind, _, rest = place.partition("/")
+    if value == caller.arn:
+        return how == ("direct" if kind == "role" else "escaping")
+    role = rest.partition("/")[0] if kind == "assumed-role" else ""
+    if role and value.startswith(f"arn:aws:iam::{caller.account}:role/"):
+        return how == "direct" and value.rpartition("/")[2] == role
+    if kind != "role" or how != "escaping":
+        return False
+    return _session(value, caller.account, rest.rpartition("/")[2], now)
