@@ -1,12 +1,15 @@
 """Who can satisfy a condition on a tag, worked out from the snapshot itself."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import pytest
 
 from answerable.connectors.iam_catalogue.fetch import load
+from answerable.flows import reach as flow
 from answerable.model.document import ConditionItem, ReachItem
 from answerable.model.ids import IdentityId
+from answerable.model.inventory import Inventory
 from answerable.model.policy import Statement
 from answerable.reach import items, questions
 from answerable.reach.context import NOTHING, Known
@@ -346,3 +349,52 @@ def test_the_resource_s_own_policy_may_let_a_tagger_in() -> None:
     build.policy(BUCKET, "resource", own)
     condition = only(explained(build, "s3:GetObject", OBJECT))
     assert condition["who"] == "1 identity may tag it: ben"
+
+
+# Through the flows
+
+GITHUB = "token.actions.githubusercontent.com"
+PROVIDER = f"arn:aws:iam::{A}:oidc-provider/{GITHUB}"
+NOW = 1_800_000_000_000_000_000
+
+
+def workflow(condition: Condition) -> Inventory:
+    """A role that GitHub's tokens enter under a condition."""
+    build = Builder()
+    build.identity(ONE)
+    enter = statement(
+        "enter",
+        action="sts:AssumeRoleWithWebIdentity",
+        principal={"Federated": PROVIDER},
+        condition=condition,
+    )
+    build.policy(ONE, "trust", enter)
+    build.policy(ONE, "identity", allow("r", "s3:GetObject"))
+    return build.inventory()
+
+
+def entering(condition: Condition) -> ReachItem:
+    document = flow.who_can(workflow(condition), "s3:GetObject", OBJECT, now=NOW)
+    items_ = cast(list[ReachItem], document.items)
+    (outside,) = (item for item in items_ if item["subject"] == PROVIDER)
+    return outside
+
+
+def test_a_trust_in_the_audience_alone_is_unguarded() -> None:
+    audience = tag_is(f"{GITHUB}:aud", "sts.amazonaws.com")
+    outside = entering(audience)
+    assert outside["unguarded"]
+    assert "any job anywhere can" in outside["unguarded_because"]
+    subject = tag_is(f"{GITHUB}:sub", "repo:org/app:ref:refs/heads/main")
+    both = {**audience["StringEquals"], **subject["StringEquals"]}
+    assert not entering({"StringEquals": both})["unguarded"]
+
+
+def test_can_names_the_setters_in_its_document() -> None:
+    build = stopping(others=[allow("tag", "ec2:CreateTags")])
+    document = flow.can(
+        build.inventory(), ANA, "ec2:StopInstances", INSTANCE, now=NOW, direct=True
+    )
+    (item,) = cast(list[ReachItem], document.items)
+    assert only(item)["set_by"] == [BEN]
+    assert item["unguarded"] is False
