@@ -81,8 +81,8 @@ def statement(
     resource: str | Sequence[str] = (),
     not_action: str | Sequence[str] = (),
     not_resource: str | Sequence[str] = (),
-    principal: Mapping[str, str | Sequence[str]] | None = None,
-    not_principal: Mapping[str, str | Sequence[str]] | None = None,
+    principal: Mapping[str, str | Sequence[str]] | str | None = None,
+    not_principal: Mapping[str, str | Sequence[str]] | str | None = None,
     condition: Mapping[str, Mapping[str, str | Sequence[str]]] | None = None,
 ) -> Statement:
     return Statement(
@@ -99,8 +99,10 @@ def statement(
 
 
 def _principals(
-    named: Mapping[str, str | Sequence[str]] | None,
+    named: Mapping[str, str | Sequence[str]] | str | None,
 ) -> tuple[tuple[str, str], ...]:
+    if isinstance(named, str):  # "*" says as much as {"AWS": "*"}
+        return (("AWS", named),)
     return tuple((k, v) for k, values in (named or {}).items() for v in texts(values))
 
 

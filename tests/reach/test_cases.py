@@ -1,27 +1,32 @@
-"""The table of facts, questions and answers, asked of the engine."""
+"""The tables of facts, questions and answers, asked of the engine and of its twin."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
+from functools import partial
 from typing import TypedDict, cast
 
 import pytest
-import yaml
 
 from answerable.flows import reach as flow
 from answerable.model.document import CanItem
-from answerable.model.policy import Statement
-from tests.reach.build import A, Builder, role, statement, user
+from answerable.reach import outside, questions, spec, spec_paths
+from answerable.reach.evaluate import Answer
+from answerable.reach.formula import verdict
+from answerable.reach.spec_facts import Who, World, find_identity
+from tests.reach import tables
+from tests.reach.build import A, Builder, catalogue, role, user
+from tests.reach.laws import asking, estate_of, outsider, says_the_same, world_of
+from tests.reach.tables import Row, Written, caller_of, case_of, filled, statements
 
 NOW = 1_764_000_000_000_000_000
 SUBJECT = user("subject")
 
 
-class Case(TypedDict, total=False):
+class Path(TypedDict, total=False):
     name: str
-    identity: list[Mapping[str, object]]
-    boundary: list[Mapping[str, object]]
-    trust: list[Mapping[str, object]]
-    target_policy: list[Mapping[str, object]]
+    identity: Written
+    boundary: Written
+    trust: Written
+    target_policy: Written
     account: str
     tags: dict[str, str]
     context: dict[str, list[str]]
@@ -33,56 +38,34 @@ class Case(TypedDict, total=False):
     via: list[str]
 
 
-_FILE = Path(__file__).resolve().parent.parent / "cases" / "reach.yaml"
-CASES: list[Case] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
-
-_NAMES = {
-    "Effect": "effect",
-    "Action": "action",
-    "NotAction": "not_action",
-    "Resource": "resource",
-    "NotResource": "not_resource",
-    "Principal": "principal",
-    "Condition": "condition",
-}
+PATHS = cast("list[Path]", tables.rows("reach.yaml"))
+ROWS = tables.rows("evaluation.yaml")
 
 
-def _filled(value: object, target: str) -> object:
-    if isinstance(value, str):
-        return {"SUBJECT": SUBJECT, "TARGET": target}.get(value, value)
-    if isinstance(value, Mapping):
-        return {key: _filled(inner, target) for key, inner in value.items()}
-    if isinstance(value, Sequence):
-        return [_filled(inner, target) for inner in value]
-    return value
-
-
-def _statements(items: list[Mapping[str, object]], target: str) -> list[Statement]:
-    return [
-        statement(  # type: ignore[arg-type] - the table is typed by hand
-            str(number),
-            **{_NAMES[key]: _filled(value, target) for key, value in item.items()},
-        )
-        for number, item in enumerate(items)
-    ]
-
-
-def answer(case: Case) -> CanItem:
-    target = role("target", case.get("account", A))
+def facts_of(case: Path, words: Mapping[str, str]) -> Builder:
     build = Builder()
     build.identity(SUBJECT, tuple(case.get("tags", {}).items()))
-    build.policy(SUBJECT, "identity", *_statements(case["identity"], target))
+    build.policy(SUBJECT, "identity", *statements(case["identity"], words))
     if "boundary" in case:
-        build.policy(SUBJECT, "boundary", *_statements(case["boundary"], target))
+        build.policy(SUBJECT, "boundary", *statements(case["boundary"], words))
     if "trust" in case:
-        build.identity(target)
-        build.policy(target, "trust", *_statements(case["trust"], target))
+        target = build.identity(words["TARGET"])
+        build.policy(target, "trust", *statements(case["trust"], words))
         policy = case.get("target_policy", [])
-        build.policy(target, "identity", *_statements(policy, target))
-    action, resource = (str(_filled(text, target)) for text in case["ask"])
+        build.policy(target, "identity", *statements(policy, words))
+    return build
+
+
+def words_of(case: Path) -> dict[str, str]:
+    return {"SUBJECT": SUBJECT, "TARGET": role("target", case.get("account", A))}
+
+
+def answer(case: Path) -> CanItem:
+    words = words_of(case)
+    action, resource = (str(filled(text, words)) for text in case["ask"])
     context = {key: tuple(values) for key, values in case.get("context", {}).items()}
     document = flow.can(
-        build.inventory(),
+        facts_of(case, words).inventory(),
         SUBJECT,
         action,
         resource,
@@ -93,8 +76,8 @@ def answer(case: Case) -> CanItem:
     return cast(CanItem, document.items[0])
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
-def test_in_the_table(case: Case) -> None:
+@pytest.mark.parametrize("case", PATHS, ids=lambda case: case["name"])
+def test_in_the_table(case: Path) -> None:
     item = answer(case)
     assert item["verdict"] == case["verdict"]
     if "admin" in case:
@@ -105,3 +88,58 @@ def test_in_the_table(case: Case) -> None:
     assert [hop["via"] for hop in item["path"]] == case.get("via", [])
     if item["verdict"] != "never":
         assert item["determining"]
+
+
+@pytest.mark.parametrize("case", PATHS, ids=lambda case: case["name"])
+def test_the_readable_rules_say_what_the_table_says(case: Path) -> None:
+    words = words_of(case)
+    action, resource = (str(filled(text, words)) for text in case["ask"])
+    given = {k.lower(): tuple(v) for k, v in case.get("context", {}).items()}
+    world = World(facts_of(case, words).facts(), catalogue(), given)
+    subject = find_identity(world, SUBJECT)
+    assert subject is not None
+    if case.get("direct"):
+        held = partial(spec.allowed, world, Who(subject), action, resource)
+        assert spec.verdict(held) == case["verdict"]
+    else:
+        places = spec_paths.everywhere(world)
+        found = spec_paths.can(world, SUBJECT, action, resource, places)
+        assert found == case["verdict"]
+
+
+def asked(row: Row) -> Answer:
+    case = case_of(row)
+    estate, caller = estate_of(case), caller_of(row)
+    call = case.calls[0]
+    if caller in estate.principals:
+        return questions.ask(estate, asking(estate, caller), *call)  # type: ignore[arg-type] - an identity's id
+    outsider = outside.caller_of(caller, estate.accounts)
+    assert outsider is not None
+    return questions.ask_as(estate, outsider, *call)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["name"])
+def test_of_policy_evaluation(row: Row) -> None:
+    said = asked(row)
+    assert verdict(said.formula) == row["verdict"]
+    if "open" in row:
+        keys = {atom.key for alternative in said.formula for atom in alternative}
+        assert keys == set(row["open"])
+    if row["verdict"] != "never":
+        assert said.determining
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["name"])
+def test_of_policy_evaluation_by_the_readable_rules(row: Row) -> None:
+    case, caller = case_of(row), caller_of(row)
+    world = world_of(case)
+    who = find_identity(world, caller) or outsider(caller)
+    held = partial(spec.allowed_as, world, who, *case.calls[0])
+    assert spec.verdict(held) == row["verdict"]
+    says_the_same(asked(row).formula, held)
+
+
+def test_each_row_of_policy_evaluation_names_its_page() -> None:
+    assert len(ROWS) >= 90
+    assert all(row["source"].count(",") >= 1 for row in ROWS)
+    assert len({row["name"] for row in ROWS}) == len(ROWS)
