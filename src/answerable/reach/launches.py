@@ -60,6 +60,7 @@ KINDS: dict[str, str] = {
     "codebuild:project": _PROJECT,
     "ec2:instance": _arn("ec2", "instance/{name}"),
     "ecs:service": _SERVICE,
+    "ecs:task-definition": _TASK,
     "glue:job": _JOB,
     "lambda:function": _FUNCTION,
     "sagemaker:notebook-instance": _NOTEBOOK,
@@ -155,6 +156,18 @@ LAUNCHES: tuple[Launch, ...] = (
         ("ecs:RegisterTaskDefinition", _TASK),
         ("ecs:UpdateService", _THERE),
         changes="ecs:service",
+    ),
+    _launch(
+        _ECS,
+        "Amazon ECS API Reference, RunTask: overrides, taskRoleArn",
+        ("ecs:RunTask", _THERE),
+        changes="ecs:task-definition",
+    ),
+    _launch(
+        _ECS,
+        "Amazon ECS API Reference, StartTask: overrides, taskRoleArn",
+        ("ecs:StartTask", _THERE),
+        changes="ecs:task-definition",
     ),
     _launch(
         _ECS,

@@ -137,12 +137,6 @@ RUNNING: tuple[Running, ...] = (
         awaits=_EXEC,
     ),
     _running(
-        "ecs:task-definition",
-        "Amazon ECS API Reference, RunTask: overrides",
-        "ecs:RunTask",
-        service="ecs-tasks.amazonaws.com",
-    ),
-    _running(
         _PROJECT,
         "AWS CodeBuild API Reference, StartBuild: buildspecOverride; "
         "pathfinding.cloud codebuild-002",

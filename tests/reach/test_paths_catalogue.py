@@ -1,0 +1,363 @@
+"""Each catalogued way to escalate is found, and lost with any permission it needs.
+
+The catalogue and the laboratory are measured where they lie beside the project; they
+are no part of it.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from answerable.model.ids import IdentityId
+from answerable.model.policy import Statement
+from answerable.reach import questions
+from answerable.reach.estate import compile_estate
+from answerable.reach.formula import Verdict, verdict
+from answerable.reach.graph import Graph
+from answerable.reach.rules import EDITS, LAUNCHES, RUNNING
+from tests.reach.build import A, Builder, catalogue, role, statement, user
+
+SHARED = Path(__file__).parents[3] / "shared" / "data" / "iam"
+CATALOGUE = SHARED / "pathfinding-cloud" / "docs" / "paths.json"
+LABS = SHARED / "pathfinding-labs" / "scenarios_dev.jsonl"
+
+ANA, BEN, ONE, MINE = user("ana"), user("ben"), role("one"), role("mine")
+TEAM, OWN = f"arn:aws:iam::{A}:group/team", f"arn:aws:iam::{A}:group/own"
+OWN_POLICY, HIS_POLICY = f"arn:aws:iam::{A}:policy/own", f"arn:aws:iam::{A}:policy/his"
+READ = ("s3:GetObject", "arn:aws:s3:::red/a")
+ANYTHING = ("kms:CreateKey", "*")
+SERVICES = [
+    "apprunner.amazonaws.com",
+    "bedrock-agentcore.amazonaws.com",
+    "cloudformation.amazonaws.com",
+    "codebuild.amazonaws.com",
+    "datapipeline.amazonaws.com",
+    "ec2.amazonaws.com",
+    "ecs-tasks.amazonaws.com",
+    "glue.amazonaws.com",
+    "lambda.amazonaws.com",
+    "sagemaker.amazonaws.com",
+    "tasks.apprunner.amazonaws.com",
+]
+THERE = {
+    "apprunner:service": "service/a/1",
+    "bedrock-agentcore:code-interpreter-custom": "code-interpreter-custom/a",
+    "cloudformation:stack": "stack/a/1",
+    "cloudformation:stackset": "stackset/a:1",
+    "codebuild:project": "project/a",
+    "ec2:instance": "instance/i-1",
+    "ec2:launch-template": "launch-template/lt-1",
+    "ecs:task": "task/cluster/1",
+    "ecs:task-definition": "task-definition/a:1",
+    "glue:devendpoint": "devEndpoint/a",
+    "glue:job": "job/a",
+    "glue:session": "session/a",
+    "lambda:function": "function:a",
+    "sagemaker:notebook-instance": "notebook-instance/a",
+}
+# Those that a path which passes a role changes.
+CHANGED = {"cloudformation:stack", "cloudformation:stackset", "glue:job"}
+# Rules that several edits make together, by the edit that widens and the way in.
+COMPOSED = {
+    "iam-014": ("iam:AttachRolePolicy", "sts:AssumeRole"),
+    "iam-015": ("iam:AttachUserPolicy", "iam:CreateAccessKey"),
+    "iam-016": ("iam:CreatePolicyVersion", "sts:AssumeRole"),
+    "iam-017": ("iam:PutRolePolicy", "sts:AssumeRole"),
+    "iam-018": ("iam:PutUserPolicy", "iam:CreateAccessKey"),
+    "iam-019": ("iam:AttachRolePolicy", "iam:UpdateAssumeRolePolicy"),
+    "iam-020": ("iam:CreatePolicyVersion", "iam:UpdateAssumeRolePolicy"),
+    "iam-021": ("iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"),
+    "sts-001": ("sts:AssumeRole",),
+    "iam-003": ("iam:CreateAccessKey",),
+}
+# What the catalogue lists as required and the path does without.
+NOT_NEEDED = {
+    ("ec2instanceconnect-003", "ec2:DescribeInstances"): "finds the instance only",
+    ("ecs-001", "ecs:CreateCluster"): "where a cluster is there, it is ecs-003",
+    ("ecs-002", "ecs:CreateCluster"): "where a cluster is there, it is ecs-004",
+    ("iam-003", "iam:DeleteAccessKey"): "for a user who has two keys already",
+}
+WIDENS = ("PutRolePolicy", "PutUserPolicy", "PutGroupPolicy", "CreatePolicyVersion")
+
+
+def _paths() -> list[dict[str, Any]]:
+    if not CATALOGUE.exists():
+        return []
+    found: list[dict[str, Any]] = json.loads(CATALOGUE.read_text())
+    return found
+
+
+PATHS = _paths()
+measured = pytest.mark.skipif(not PATHS, reason="the catalogue is not here")
+
+
+def required(path: dict[str, Any]) -> list[str]:
+    """The permissions a path needs."""
+    return [one["permission"] for one in path["permissions"]["required"]]
+
+
+def is_own(path: dict[str, Any]) -> bool:
+    return bool(path["category"] == "self-escalation")
+
+
+def widens(actions: list[str]) -> bool:
+    """Tell whether a path ends with a policy of one's choosing."""
+    return any(a.endswith(WIDENS) or a.startswith("iam:Attach") for a in actions)
+
+
+def on(action: str, *, own: bool) -> str:
+    """What a permission is granted on, where anything else would do for other paths."""
+    name = action.removeprefix("iam:")
+    if name == "CreatePolicyVersion":
+        return OWN_POLICY if own else HIS_POLICY
+    if name in ("PutRolePolicy", "AttachRolePolicy"):
+        return MINE if own else ONE
+    if name in ("PutUserPolicy", "AttachUserPolicy"):
+        return ANA if own else BEN
+    if name in ("PutGroupPolicy", "AttachGroupPolicy"):
+        return OWN
+    return "*"
+
+
+def stage(start: str, statements: list[Statement], kinds: Iterable[str]) -> Graph:
+    """One account with targets, and somebody who may do little."""
+    build = Builder()
+    for arn in (ANA, BEN, ONE, MINE):
+        build.identity(arn)
+    build.policy(start, "identity", *statements)
+    build.policy(start, "identity", policy=OWN_POLICY)
+    read = statement("read", action=READ[0], resource="arn:aws:s3:::red/*")
+    build.policy(ONE, "identity", read, policy=HIS_POLICY)
+    build.policy(BEN, "identity", read)
+    build.policy(BEN, "identity", read, policy=f"{TEAM}#inline/t", via=TEAM)
+    if start == ANA:
+        build.policy(ANA, "identity", policy=f"{OWN}#inline/o", via=OWN)
+    named = {"Service": SERVICES, "AWS": A}
+    build.policy(ONE, "trust", statement("t", action="sts:AssumeRole", principal=named))
+    for kind in kinds:
+        arn = f"arn:aws:{kind.partition(':')[0]}:us-east-1:{A}:{THERE[kind]}"
+        build.resource(arn, kind, A, runs_as=ONE)
+    return Graph(compile_estate(build.facts(), catalogue()))
+
+
+def found(
+    actions: list[str], goal: tuple[str, str], kinds: Iterable[str], *, own: bool
+) -> Verdict:
+    """The verdict for somebody who holds these permissions and no other."""
+    of_role = own and any(a.endswith("RolePolicy") for a in actions)
+    start = MINE if of_role else ANA
+    held = [
+        statement(f"s{i}", action=a, resource=on(a, own=own))
+        for i, a in enumerate(actions)
+    ]
+    graph = stage(start, held, kinds)
+    reply = questions.can(graph, IdentityId(start), *goal, direct=False)
+    return verdict(reply.formula)
+
+
+RANK = [Verdict.NEVER, Verdict.ONLY_IF, Verdict.ALWAYS]
+
+
+@measured
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path["id"])
+def test_a_catalogued_path_is_found_and_lost_with_any_permission_it_needs(
+    path: dict[str, Any],
+) -> None:
+    actions, own = required(path), is_own(path)
+    goal = ANYTHING if widens(actions) else READ
+    kinds = CHANGED if "iam:PassRole" in actions else THERE
+    whole = found(actions, goal, kinds, own=own)
+    assert whole is not Verdict.NEVER
+    for gone in actions:
+        left = found([a for a in actions if a != gone], goal, kinds, own=own)
+        if (path["id"], gone) in NOT_NEEDED:
+            assert left is whole
+        else:
+            assert RANK.index(left) < RANK.index(whole), gone
+
+
+@measured
+def test_every_catalogued_path_has_a_rule_that_names_it() -> None:
+    told = [rule.source for rule in LAUNCHES]
+    told += [rule.source for rule in RUNNING]
+    told += [rule.source for rule in EDITS]
+    sources = " ".join(told)
+    ids = {path["id"] for path in PATHS}
+    assert {one for one in ids if one not in sources} == set(COMPOSED)
+    actions = {edit.action for edit in EDITS} | {"sts:AssumeRole"}
+    assert {a for needs in COMPOSED.values() for a in needs} <= actions
+
+
+def _labs() -> dict[str, list[dict[str, Any]]]:
+    if not LABS.exists():
+        return {}
+    lines = [json.loads(line)["scenario"] for line in LABS.read_text().splitlines()]
+    held: dict[str, list[dict[str, Any]]] = {}
+    for one in lines:
+        held.setdefault(one["name"], []).append(one)
+    return held
+
+
+LABORATORY = _labs()
+# Scenarios that are no single catalogued path: the hops they take, first to last.
+Chain = list[tuple[str, list[Statement], list[Statement]]]
+
+
+def _held(*actions: str, resource: str = "*") -> list[Statement]:
+    return [statement(a, action=a, resource=resource) for a in actions]
+
+
+def _trust(**named: str) -> list[Statement]:
+    return [statement("t", action="sts:AssumeRole", principal=named)]
+
+
+ADMIN = [statement("all", action="*", resource="*")]
+BUCKET = "arn:aws:s3:::red"
+FAR = "444455556666"
+FUNCTION = f"arn:aws:lambda:us-east-1:{FAR}:function:hello"
+TWO, FAR_ONE, FAR_TWO = role("two"), role("one", FAR), role("two", FAR)
+CHAINS: dict[str, Chain] = {
+    "root-trust-role-assumption": [
+        (ANA, _held("sts:AssumeRole"), []),
+        (FAR_ONE, ADMIN, _trust(AWS=f"arn:aws:iam::{A}:root")),
+    ],
+    "dev-to-prod-simple-role-assumption": [
+        (ANA, _held("sts:AssumeRole", resource=FAR_ONE), []),
+        (FAR_ONE, ADMIN, _trust(AWS=ANA)),
+    ],
+    "ops-to-prod-simple-role-assumption": [
+        (ANA, _held("sts:AssumeRole", resource=ONE), []),
+        (ONE, _held("sts:AssumeRole"), _trust(AWS=A)),
+        (FAR_ONE, ADMIN, _trust(AWS=ONE)),
+    ],
+    "passrole-lambda-admin": [
+        (ANA, _held("sts:AssumeRole"), []),
+        (ONE, _held("sts:AssumeRole"), _trust(AWS=ANA)),
+        (FAR_ONE, _held("iam:PassRole", "lambda:*"), _trust(AWS=ONE)),
+        (FAR_TWO, ADMIN, _trust(Service="lambda.amazonaws.com")),
+    ],
+    "lambda-invoke-update": [
+        (ANA, _held("sts:AssumeRole"), []),
+        (ONE, _held("lambda:*", resource=FUNCTION), _trust(AWS=ANA)),
+        (FAR_ONE, ADMIN, _trust(Service="lambda.amazonaws.com")),
+    ],
+    "role-chain-to-s3": [
+        (ANA, _held("sts:AssumeRole", resource=ONE), []),
+        (ONE, _held("sts:AssumeRole", resource=TWO), _trust(AWS=ANA)),
+        (TWO, _held("s3:*"), _trust(AWS=ONE)),
+    ],
+    "multiple-paths-combined": [
+        (ANA, _held("sts:AssumeRole", resource=ONE), []),
+        (ONE, _held("iam:PassRole", "ec2:RunInstances"), _trust(AWS=ANA)),
+        (TWO, ADMIN, _trust(Service="ec2.amazonaws.com")),
+    ],
+    "sts-001-to-ecs-002": [
+        (ANA, _held("sts:AssumeRole", resource=ONE), []),
+        (
+            ONE,
+            _held("iam:PassRole", "ecs:RegisterTaskDefinition", "ecs:RunTask"),
+            _trust(AWS=ANA),
+        ),
+        (TWO, ADMIN, _trust(Service="ecs-tasks.amazonaws.com")),
+    ],
+    "lambda-004-to-iam-002": [
+        (ANA, _held("lambda:UpdateFunctionCode", "lambda:InvokeFunction"), []),
+        (ONE, _held("iam:CreateAccessKey"), _trust(Service="lambda.amazonaws.com")),
+        (BEN, ADMIN, []),
+    ],
+    "exclusive-resource-policy": [
+        (ANA, _held("sts:AssumeRole"), []),
+        (ONE, _held("sts:AssumeRole"), _trust(AWS=ANA)),
+        (TWO, [], _trust(AWS=ONE)),
+    ],
+    "resource-policy-bypass": [
+        (ANA, _held("sts:AssumeRole"), []),
+        (ONE, _held("sts:AssumeRole"), _trust(AWS=ANA)),
+        (TWO, [], _trust(AWS=ONE)),
+    ],
+    "github-oidc-cross-account-pivot": [
+        (ONE, _held("sts:AssumeRole"), _trust(Federated="arn:aws:iam::1:oidc")),
+        (FAR_ONE, _held("s3:*"), _trust(AWS=ONE)),
+    ],
+    "test-reverse-blast-radius-direct-and-indirect-through-admin": [
+        (ANA, _held("sts:AssumeRole", resource=ONE), []),
+        (ONE, ADMIN, _trust(AWS=ANA)),
+    ],
+    "test-reverse-blast-radius-direct-and-indirect-to-bucket": [
+        (ANA, _held("sts:AssumeRole", resource=ONE), []),
+        (ONE, _held("s3:*"), _trust(AWS=ANA)),
+    ],
+}
+# What is said of no identity, or of none that a snapshot has.
+NOT_A_PATH = {
+    "public-lambda-with-admin": (
+        "a public address runs the function's own code; what that does for whoever "
+        "calls is in no policy"
+    ),
+}
+
+
+def linked(chain: Chain) -> Graph:
+    """The account, or accounts, of a chain of identities."""
+    build = Builder()
+    for arn, held, trust in chain:
+        build.identity(arn)
+        build.policy(arn, "identity", *held)
+        if trust:
+            build.policy(arn, "trust", *trust)
+    runs_as = FAR_ONE if FAR_ONE in [arn for arn, _, _ in chain] else ONE
+    near = FUNCTION.replace(FAR, A)
+    for arn in (FUNCTION, near):
+        build.resource(arn, "lambda:function", runs_as=runs_as)
+    open_to = statement("f", action="lambda:*", resource="*", principal={"AWS": A})
+    build.policy(FUNCTION, "resource", open_to)
+    build.resource(BUCKET, "s3:bucket", chain[-1][0].split(":")[4])
+    in_bucket = statement(
+        "b", action="s3:GetObject", resource=f"{BUCKET}/*", principal={"AWS": TWO}
+    )
+    build.policy(BUCKET, "resource", in_bucket)
+    return Graph(compile_estate(build.facts(), catalogue()))
+
+
+@pytest.mark.parametrize("name", CHAINS)
+def test_a_chain_of_the_laboratory_is_followed_to_its_end(name: str) -> None:
+    chain = CHAINS[name]
+    start, last = IdentityId(chain[0][0]), chain[-1]
+    far = last[0].split(":")[4] == FAR
+    goal = ANYTHING if far and last[1] == ADMIN else READ
+    reply = questions.can(linked(chain), start, *goal, direct=False)
+    assert verdict(reply.formula) is not Verdict.NEVER
+    assert reply.actor == last[0]
+    assert len(reply.path) == len(chain) - 1
+    cut: Chain = [(arn, held if arn == last[0] else [], []) for arn, held, _ in chain]
+    reply = questions.can(linked(cut), start, *goal, direct=False)
+    assert verdict(reply.formula) is not Verdict.ALWAYS
+
+
+@pytest.mark.skipif(not LABORATORY, reason="the laboratory is not here")
+def test_every_scenario_of_the_laboratory_is_a_path_a_chain_or_named() -> None:
+    for name, scenarios in LABORATORY.items():
+        for one in scenarios:
+            if "pathfinding-cloud-id" not in one:
+                assert name in CHAINS or name in NOT_A_PATH, name
+
+
+@pytest.mark.skipif(not LABORATORY, reason="the laboratory is not here")
+@pytest.mark.parametrize(
+    "name", [n for n, s in LABORATORY.items() if "pathfinding-cloud-id" in s[0]]
+)
+def test_a_scenario_of_the_laboratory_is_found_with_what_it_requires(
+    name: str,
+) -> None:
+    for one in LABORATORY[name]:
+        actions = [
+            held["permission"]
+            for needed in one["permissions"]["required"]
+            for held in needed.get("permissions", [needed])
+        ]
+        own = one["path_type"] == "self-escalation"
+        goal = ANYTHING if widens(actions) else READ
+        assert found(actions, goal, THERE, own=own) is not Verdict.NEVER
