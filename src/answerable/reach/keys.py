@@ -117,6 +117,7 @@ _TABLES: tuple[tuple[str, KeyClass], ...] = (
         ),
     ),
     (keys_global.REQUEST, KeyClass(P, _SET, _GLOBAL)),
+    (keys_global.MANAGED, KeyClass(P, _SET, "AWS managed policies")),
     (keys_global.NETWORK, KeyClass(P, _NETWORK, _GLOBAL)),
     (keys_global.ARGUMENTS, KeyClass(O, _BINDS, _GLOBAL)),
     (keys_global.WORD, KeyClass(C, _SELF, _GLOBAL)),

@@ -15,6 +15,8 @@ aws: AssumedRoot CalledVia CalledViaAWSMCP CalledViaFirst CalledViaLast ChatbotS
   ResourceOrgID ResourceOrgPaths SignInSessionArn SourceAccount SourceArn SourceOrgID
   SourceOrgPaths TokenIssueTime userid username ViaAWSMCPService ViaAWSService
 """
+# On no page of the guide, but in AWS's own managed policies.
+MANAGED = "aws: IsMcpServiceAction PrincipalOrgMasterAccountId"
 # Properties of the network.
 NETWORK = """
 aws: SecureTransport SourceIp SourceVpc SourceVpcArn SourceVpce VpceAccount VpceOrgID
