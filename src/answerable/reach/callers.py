@@ -30,7 +30,7 @@ def _named(naming: Naming, principal: Principal) -> Names:
         found.append(("direct", TRUE))
     if identity.account in naming.accounts:
         found.append(("account", TRUE))
-    elif identity.id in naming.ids or (
+    if identity.id in naming.ids or (
         identity.unique_id and identity.unique_id in naming.ids
     ):
         # A user in a session that a policy limits is a federated user: to name the user

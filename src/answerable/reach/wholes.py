@@ -8,13 +8,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from answerable.model.policy import Effect, Layer
+from answerable.model.resource import Resource
 from answerable.reach.clauses import Gap, Grant, applies_to_all
 from answerable.reach.context import Known
 from answerable.reach.estate import Estate
 from answerable.reach.evaluate import Request, Side, denying_part, name
 from answerable.reach.formula import FALSE, TRUE, Formula, atom, both, either
 from answerable.reach.globs import inward
-from answerable.reach.resources import matches_parts, overlaps_parts, pattern_parts
+from answerable.reach.naming import owner_in
+from answerable.reach.resources import (
+    matches_parts,
+    overlaps_parts,
+    pattern_parts,
+    text_parts,
+)
 from answerable.reach.services import TRUST_CALLS
 from answerable.reach.sides import Namer, ResourcePolicy, silent
 
@@ -27,7 +34,7 @@ def side_of_all(
 ) -> Side:
     """Say what stands between a caller and all that a pattern matches."""
     also = TRUE
-    if not near or is_required_in(call):
+    if not near or is_required_in(call) or _has_doors(estate, call):
         also = atom(RESOURCE_POLICY, "Matches", (call.resource,))
     side = silent(f"{call.resource}#policy", Layer.RESOURCE, also=also)
     found = list(_denying(estate, call, known, namer))
@@ -44,6 +51,25 @@ def is_required_in(call: Request) -> bool:
     if call.action in TRUST_CALLS:
         return True
     return call.action.startswith("kms:") and overlaps_parts(_KEYS, call.parts)
+
+
+def _has_doors(estate: Estate, call: Request) -> bool:
+    """Tell whether a pattern holds access points that do not open by themselves."""
+    if not call.action.startswith("s3:"):
+        return False
+    if call.parts[2:3] == ("s3",) and call.parts[5].startswith("accesspoint/"):
+        return True
+    return any(
+        overlaps_parts(text_parts(arn), call.parts)
+        for arn, door in estate.doors.items()
+        if door.network or not _is_near(estate, door)
+    )
+
+
+def _is_near(estate: Estate, door: Resource) -> bool:
+    """Tell whether the bucket behind an access point is its own account's."""
+    owner = estate.place(door.behind).owner if door.behind else "unknown"
+    return owner in ("", owner_in(door.id))
 
 
 def _denying(
