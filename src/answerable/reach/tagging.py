@@ -42,6 +42,21 @@ class Told(NamedTuple):
     itself: bool = False
 
 
+class _About(NamedTuple):
+    """What conditions speak of.
+
+    Attributes:
+        principal: Who makes the request.
+        resource: What it acts on.
+        whole: Whether that is all they speak of. Launching code under a role is
+            several requests, of which only IAM's own keys speak of the role.
+    """
+
+    principal: str
+    resource: str
+    whole: bool
+
+
 _Question = tuple[str, str, tuple[str, ...], bool]
 
 
@@ -72,10 +87,12 @@ class Tagging:
         acting = [reply.subject]
         for hop in item["path"]:
             acting.append(hop["from"])
-            resource = hop["to"] if hop["via"].startswith("sts:AssumeRole") else ""
-            self._tell(told, hop["conditions"], hop["from"], resource, acting)
+            whole = hop["via"].startswith("sts:AssumeRole")
+            about = _About(hop["from"], hop["to"], whole)
+            self._tell(told, hop["conditions"], about, acting)
         acting.append(reply.actor)
-        self._tell(told, item["conditions"], reply.actor, item["resource"], acting)
+        about = _About(reply.actor, item["resource"], whole=True)
+        self._tell(told, item["conditions"], about, acting)
         item["path"] = [_hop(hop, told) for hop in item["path"]]
         item["conditions"] = _alternatives(item["conditions"], told)
         because = unguarded(item["conditions"], told)
@@ -88,37 +105,43 @@ class Tagging:
         self,
         told: dict[_Question, Told],
         conditions: Sequence[AlternativeItem],
-        principal: str,
-        resource: str,
+        about: _About,
         acting: Sequence[str],
     ) -> None:
         for alternative in conditions:
             for condition in alternative["all_of"]:
                 question = _question(condition)
                 if question not in told:
-                    found = self._who(condition, principal, resource, acting)
+                    found = self._who(condition, about, acting)
                     if found:
                         told[question] = found
 
     def _who(
         self,
         condition: ConditionItem,
-        principal: str,
-        resource: str,
+        about: _About,
         acting: Sequence[str],
     ) -> Told | None:
         kind = key_class(condition["key"]).kind
-        actor = self.graph.estate.principals.get(IdentityId(principal))
+        actor = self.graph.estate.principals.get(IdentityId(about.principal))
         if kind is Kind.PRINCIPAL_TAG and actor:
             steps = on_principal(actor, wish(condition, actor.known))
-        elif kind is Kind.RESOURCE_TAG and resource and not set("*?") & set(resource):
+        elif kind is Kind.RESOURCE_TAG and self._is_about(condition["key"], about):
             known = actor.known if actor else NOTHING
-            steps = on_resource(condition["key"], resource, wish(condition, known))
+            wanted = wish(condition, known)
+            steps = on_resource(condition["key"], about.resource, wanted)
         else:
             return None
         if not steps or (steps not in self._found and len(self._found) >= self.most):
             return None
         return _told(self.setters(steps), acting)
+
+    def _is_about(self, key: str, about: _About) -> bool:
+        """Tell whether a tag's key speaks of the one resource that is known."""
+        if set("*?") & set(about.resource):
+            return False
+        identity = IdentityId(about.resource) in self.graph.estate.principals
+        return about.whole or (identity and key.lower().startswith("iam:"))
 
     def setters(self, steps: tuple[Step, ...]) -> Setters:
         """Find who may take any one of some steps, by itself."""
