@@ -83,14 +83,15 @@ def making(
 ) -> Iterator[Edge]:
     """List the steps a principal can make by making an identity or a group."""
     for make in MAKES:
-        to = _leads_to(graph, node, principal, make)
+        to = leads_to(graph, node, principal, make)
         if to is not None and not is_sure(best, to):
             yield from _make(graph.estate, principal, make, to)
 
 
-def _leads_to(
+def leads_to(
     graph: _Graph, node: Node, principal: Principal, make: Make
 ) -> Node | None:
+    """Say where making something leads; None where it leads nowhere new."""
     allows = principal.matching(make.create.action.lower()).allows
     if not allows and not principal.gaps:
         return None
@@ -105,7 +106,7 @@ def _leads_to(
 
 def _make(estate: Estate, principal: Principal, make: Make, to: Node) -> Iterator[Edge]:
     for widen, enter in product(make.widen, make.enter):
-        answers = _at_one_name(estate, principal, make, (make.create, widen, enter))
+        answers = at_one_name(estate, principal, make, (make.create, widen, enter))
         if answers:
             via = " + ".join(n.action for n in (make.create, widen, enter))
             yield from make_edge(to, via, *answers)
@@ -114,10 +115,10 @@ def _make(estate: Estate, principal: Principal, make: Make, to: Node) -> Iterato
     if make.on is On.ROLE:
         for launch in LAUNCHES:
             if not launch.changes:
-                yield from _launched(estate, principal, make, launch, to)
+                yield from launched(estate, principal, make, launch, to)
 
 
-def _launched(
+def launched(
     estate: Estate, principal: Principal, make: Make, launch: Launch, to: Node
 ) -> Iterator[Edge]:
     """Make a role that trusts a service, and have the service run under it."""
@@ -128,14 +129,14 @@ def _launched(
     if any(answer.formula == FALSE for answer in running):
         return
     for widen in make.widen:
-        answers = _at_one_name(estate, principal, make, (make.create, widen, enter))
+        answers = at_one_name(estate, principal, make, (make.create, widen, enter))
         if answers:
             calls = (make.create, widen, enter, *needs)
             via = " + ".join(dict.fromkeys(need.action for need in calls))
             yield from make_edge(to, via, *answers, *running)
 
 
-def _at_one_name(
+def at_one_name(
     estate: Estate, principal: Principal, make: Make, needs: Sequence[Need]
 ) -> tuple[Answer, ...]:
     """Judge the calls on one new name, the best there is."""
@@ -145,10 +146,12 @@ def _at_one_name(
         if IdentityId(resource) in estate.principals or resource in estate.groups:
             continue  # creating what is there already fails
         answers = answers_on(estate, principal, calls, resource)
-        if answers and len(calls) < len(needs):
+        if len(calls) < len(needs):
             entering = assume_after_edit(estate, principal, IdentityId(resource))
-            answers = () if entering.formula == FALSE else (*answers, entering)
-        if answers and all(answer.formula == TRUE for answer in answers):
+            answers = (*answers, entering)
+        if any(answer.formula == FALSE for answer in answers):
+            continue
+        if all(answer.formula == TRUE for answer in answers):
             return answers
         best = best or answers
     return best

@@ -132,8 +132,8 @@ def regions_of(world: World) -> list[str]:
     found = {REGION}
     for pattern in patterns_of(world):
         parts = pattern.split(":")
-        if len(parts) > 5 and parts[3] and not set(parts[3]) & set("*?$"):
-            found.add(parts[3])
+        if len(parts) > 5 and parts[3] not in ("", "*") and "$" not in parts[3]:
+            found.add(_plain(parts[3]))
     return sorted(found, key=lambda region: (region != REGION, region))
 
 

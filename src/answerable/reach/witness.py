@@ -6,6 +6,7 @@ name, and all resources that have a region get the same one.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
 
 from answerable.reach.context import Known, resolve
 from answerable.reach.estate import Estate
@@ -46,14 +47,9 @@ def together(
     groups: dict[str, list[Need]] = {}
     for need in needs:
         groups.setdefault(need.resource, []).append(need)
-    held = [
-        list(_options(estate, principal, group, existing)) for group in groups.values()
-    ]
-    if not all(held):
-        return _NEVER
     best = _NEVER
-    for region in _regions(held):
-        found = _in_region(held, region)
+    for region in _regions(estate, principal, needs, existing):
+        found = _in_region(estate, principal, groups.values(), existing, region)
         if _rank(found) > _rank(best):
             best = found
         if _rank(best) == 2:
@@ -61,57 +57,54 @@ def together(
     return best
 
 
-Options = list[tuple[str, Answers]]
+def _regions(
+    estate: Estate, principal: Principal, needs: Iterable[Need], existing: str
+) -> list[str]:
+    """List the regions that anything speaks of; what is there already has its own."""
+    if existing:
+        return [existing.split(":", 5)[3]]
+    found = {REGION: None}
+    for need in needs:
+        for parts in _spoken(estate, principal, [need]):
+            if parts[3] and parts[3] != STAR:
+                found[outward(_named(parts[3]))] = None
+    return list(found)
 
 
-def _options(
-    estate: Estate, principal: Principal, group: Sequence[Need], existing: str
-) -> Iterator[tuple[str, Answers]]:
-    """Pair each resource that may do for a group of needs with the answers there."""
-    for resource in candidates(estate, principal, group, existing):
-        answers = answers_on(estate, principal, group, resource)
-        if answers:
-            yield resource, answers
+def _in_region(
+    estate: Estate,
+    principal: Principal,
+    groups: Iterable[Sequence[Need]],
+    existing: str,
+    region: str,
+) -> Answers:
+    found: list[Answer] = []
+    for group in groups:
+        best = _NEVER
+        for resource in candidates(estate, principal, group, existing, region):
+            answers = answers_on(estate, principal, group, resource)
+            if _rank(answers) > _rank(best):
+                best = answers
+            if _rank(best) == 2:
+                break
+        if best is _NEVER:
+            return _NEVER
+        found += best
+    return tuple(found)
 
 
 def answers_on(
     estate: Estate, principal: Principal, group: Sequence[Need], resource: str
 ) -> Answers:
-    """Judge needs on one resource; empty when one is never met."""
+    """Judge needs on one resource; nothing but a never when one is never met."""
     answers = []
     for need in group:
         known = Known({key: (value,) for key, value in need.context})
         answer = may(estate, principal, need.action, resource, known)
         if answer.formula == FALSE:
-            return ()
+            return _NEVER
         answers.append(answer)
     return tuple(answers)
-
-
-def _regions(held: Iterable[Options]) -> list[str]:
-    found = {REGION: None}
-    for options in held:
-        found.update(dict.fromkeys(_region(arn) for arn, _ in options))
-    return [region for region in found if region]
-
-
-def _region(resource: str) -> str:
-    parts = resource.split(":", 5)
-    return parts[3] if len(parts) == 6 else ""
-
-
-def _in_region(held: Iterable[Options], region: str) -> Answers:
-    found: list[Answer] = []
-    for options in held:
-        here = [ans for arn, ans in options if _region(arn) in ("", region)]
-        if not here:
-            return _NEVER
-        found += _best(here)
-    return tuple(found)
-
-
-def _best(ways: Iterable[Answers]) -> Answers:
-    return max(ways, key=_rank)
 
 
 def _rank(answers: Answers) -> int:
@@ -122,27 +115,26 @@ def _rank(answers: Answers) -> int:
 
 
 def candidates(
-    estate: Estate, principal: Principal, group: Sequence[Need], existing: str = ""
+    estate: Estate,
+    principal: Principal,
+    group: Sequence[Need],
+    existing: str = "",
+    region: str = REGION,
 ) -> list[str]:
     """List resources to try for needs that share one: the usual one first."""
     template = group[0].resource
     if template == "*":
         return ["*"]
-    usual = filled(template, principal, NAME, REGION, existing)
+    usual = filled(template, principal, NAME, region, existing)
     if "{name}" not in template:
         return [usual]
-    other = filled(template, principal, OTHER_NAME, REGION, existing)
-    kind = pattern_parts(inward(filled(template, principal, "?*", "?*", existing)))
+    other = filled(template, principal, OTHER_NAME, region, existing)
+    kind = pattern_parts(inward(filled(template, principal, "?*", region, existing)))
     found = {usual: None, other: None}
-    spoken: dict[Parts, None] = {}
-    for need in group:
-        for pattern in _patterns(estate, principal, need.action.lower()):
-            parts = pattern_parts(pattern)
-            if parts != EVERYTHING and len(parts) == 6:
-                spoken[parts] = None
+    spoken = list(_spoken(estate, principal, group))
     for parts in spoken:
         found.update(dict.fromkeys(_concrete(parts, usual, kind)))
-    for one, two in _pairs(list(spoken)):
+    for one, two in combinations(spoken, 2):
         if len(found) >= _MOST:
             break
         found.update(dict.fromkeys(_common((one, two, kind))))
@@ -165,10 +157,18 @@ def filled(
     )
 
 
-def _patterns(estate: Estate, principal: Principal, action: str) -> Iterator[str]:
-    for grant in estate.speaking(principal, action):
-        for written in (*grant.clause.resources, *grant.clause.not_resources):
-            yield resolve(written, principal.known).pattern
+def _spoken(
+    estate: Estate, principal: Principal, needs: Sequence[Need]
+) -> dict[Parts, None]:
+    """List the patterns of all statements that speak of needs."""
+    found: dict[Parts, None] = {}
+    for need in needs:
+        for grant in estate.speaking(principal, need.action.lower()):
+            for written in (*grant.clause.resources, *grant.clause.not_resources):
+                parts = pattern_parts(resolve(written, principal.known).pattern)
+                if parts != EVERYTHING and len(parts) == 6:
+                    found[parts] = None
+    return found
 
 
 def _concrete(parts: Parts, usual: str, kind: Parts) -> Iterator[str]:
@@ -195,9 +195,3 @@ def _common(patterns: Sequence[Parts]) -> Iterator[str]:
     texts = [meeting(parts) for parts in zip(*patterns, strict=True)]
     if all(text is not None for text in texts):
         yield outward(":".join(text for text in texts if text is not None))
-
-
-def _pairs(patterns: Sequence[Parts]) -> Iterator[tuple[Parts, Parts]]:
-    for place, one in enumerate(patterns):
-        for two in patterns[place + 1 :]:
-            yield one, two
