@@ -134,7 +134,13 @@ class Builder:
         self.resources: dict[str, Resource] = {}
         self.public_access: list[PublicAccessBlock] = []
 
-    def identity(self, arn: str, tags: Iterable[tuple[str, str]] = ()) -> str:
+    def identity(
+        self,
+        arn: str,
+        tags: Iterable[tuple[str, str]] = (),
+        *,
+        named_only: bool = False,
+    ) -> str:
         account = arn.split(":")[4]
         kind = "aws-role" if ":role/" in arn else "aws-user"
         name = arn.rpartition("/")[2]
@@ -148,7 +154,7 @@ class Builder:
                 kind=kind,
                 name=name,
                 account=account,
-                unique_id=_unique(kind, name, account),
+                unique_id="" if named_only else _unique(kind, name, account),
                 tags=tuple(sorted(tags)),
                 created_at=0,
                 last_used_at=0,

@@ -6,13 +6,14 @@ from hypothesis import strategies as st
 
 from answerable.model.policy import Policy
 from answerable.model.sighting import Facts
-from tests.reach.build import Builder, given_policy
+from tests.reach.build import A, Builder, given_policy
 from tests.reach.strategies_conditions import Keys, given_keys
 from tests.reach.strategies_organisation import (
     FULL,
     ROLES,
     SUBJECTS,
     TRUST_ACTIONS,
+    USERS,
     allowing,
     organisations,
 )
@@ -26,6 +27,7 @@ from tests.reach.strategies_resources import (
     things,
 )
 
+GROUP = f"arn:aws:iam::{A}:group/team"
 ANYBODY = [
     "*",
     SERVICE,
@@ -71,7 +73,10 @@ _endpoint = own_statements(("s3:GetObject", "kms:Decrypt", "*"), ("*",))
 @st.composite
 def principals(draw: st.DrawFn, build: Builder, arn: str) -> None:
     """An identity with its policies; a role with its trust."""
-    build.identity(arn, draw(some_tags))
+    named_only = draw(_twentieth) == 19
+    build.identity(arn, draw(some_tags), named_only=named_only)
+    if named_only:
+        return
     if not arn.endswith(":root"):
         unread = ["lost"] if draw(_twentieth) == 19 else []
         said = draw(_allowing_lists)
@@ -83,6 +88,9 @@ def principals(draw: st.DrawFn, build: Builder, arn: str) -> None:
             if draw(_tenth) < 6:
                 bounds.append(FULL)
             build.policy(arn, "boundary", *bounds, collected=draw(_twentieth) > 0)
+    if arn == USERS[0] and draw(_tenth) == 9:
+        said = draw(_allowing_lists)
+        build.policy(arn, "identity", *said, policy=f"{GROUP}#inline/g", via=GROUP)
     if arn in ROLES and draw(_tenth) > 0:
         build.policy(arn, "trust", *draw(_trust_lists), collected=draw(_twentieth) > 0)
 

@@ -134,7 +134,7 @@ def allowed_as(
     if _is_iam(action) or not possible(world.catalogue, action, resource):
         return False
     if action.lower() in FREE_ACTIONS:
-        return not isinstance(caller, Anonymous)
+        return isinstance(caller, Foreign)
     return _through(world, Request(caller, (), action, resource), now)
 
 

@@ -95,7 +95,18 @@ def written(world: World, target: str, layer: Layer) -> Written:
         else:
             said += policy.statements
             gaps += _unread(policy)
+    if layer is Layer.IDENTITY and is_a_name(world, target):
+        gaps.append((UNCOLLECTED, f"{target}#policies"))
     return Written(bool(here), tuple(said), tuple(gaps))
+
+
+def is_a_name(world: World, target: str) -> bool:
+    """Tell whether an identity is known by name only: nobody asked what it may do."""
+    identity = world.identities.get(target)
+    if identity is None or identity.unique_id or is_root(identity):
+        return False
+    layers = (Layer.IDENTITY, Layer.BOUNDARY, Layer.TRUST)
+    return not any((target, layer) in world.attached for layer in layers)
 
 
 def stated(policy: Policy) -> Written:

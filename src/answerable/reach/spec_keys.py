@@ -12,6 +12,7 @@ from answerable.reach.spec_facts import (
     World,
     find_account,
     find_identity,
+    is_a_name,
     is_role,
     is_root,
     owner_of,
@@ -105,7 +106,7 @@ def _of_identity(world: World, mine: Identity) -> Keys:
         keys["aws:username"] = (mine.name,) if person else ()
         if mine.unique_id and not is_role(mine):
             keys["aws:userid"] = (mine.unique_id,)
-        if not is_role(mine) or not _tags_sessions(world, mine):
+        if _tags_are_its_own(world, mine):
             keys |= {f"aws:principaltag/{k.lower()}": (v,) for k, v in mine.tags}
             keys["aws:principaltag/*"] = ()
     account = find_account(world, mine.account)
@@ -147,6 +148,12 @@ def _of_resource(world: World, resource: str) -> Keys:
         if account.parents:
             keys["aws:resourceorgpaths"] = (_place(account),)
     return keys
+
+
+def _tags_are_its_own(world: World, mine: Identity) -> bool:
+    if is_a_name(world, mine.id):
+        return False
+    return not is_role(mine) or not _tags_sessions(world, mine)
 
 
 def _tags_sessions(world: World, role: Identity) -> bool:

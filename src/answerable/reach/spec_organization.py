@@ -68,12 +68,15 @@ def rcps_deny(world: World, linked: bool, owner: str, call: Call) -> bool:
     """Tell whether an RCP over the owner of the resource denies.
 
     Their Allows say nothing: `RCPFullAWSAccess` stands at every level and cannot be
-    detached. They bind some services only, "don't affect resources in the management
-    account", and do not restrict service-linked roles (`linked`).
+    detached. They bind some services only, no resource of the management account, no
+    service-linked role (`linked`) and no such role's trust policy ("Resources and
+    entities not restricted by RCPs").
     """
     action = call.action.lower()
     bound = action.partition(":")[0] in RCP_SERVICES and action not in RCP_EXEMPT
     if linked or not owner or not bound or _manages(world, owner):
+        return False
+    if ":role/aws-service-role/" in call.resource:
         return False
     path = _path(world, owner)
     return any(denies(written(world, target, Layer.RCP), call) for target in path)
