@@ -12,14 +12,15 @@ from answerable.model.document import ConditionItem
 from answerable.model.ids import IdentityId
 from answerable.model.policy import ConditionClause, Effect
 from answerable.reach.conditions import clause_holds
-from answerable.reach.context import Known, flat, resolve
+from answerable.reach.context import Known, flat, has_variable, resolve
 from answerable.reach.estate import Estate
 from answerable.reach.evaluate import Request
 from answerable.reach.formula import FALSE, Formula, Verdict, both, either, verdict
 from answerable.reach.globs import ANY, STAR, outward
-from answerable.reach.judge import is_required, judged_plainly, own_policy
+from answerable.reach.judge import judged_plainly, own_policy
 from answerable.reach.principals import Principal, is_role, is_root
 from answerable.reach.questions import abroad
+from answerable.reach.sides import is_required
 from answerable.reach.tagging_actions import noun, tagging_calls, untagging_call
 
 _MOST_VALUES = 4
@@ -105,11 +106,18 @@ def wish(condition: ConditionItem, known: Known) -> Wish:
 
     tag = clause.key.partition("/")[2]
     absent = holds() is True
-    if holds(_ANY_OTHER) is not False:
+    other = holds(_ANY_OTHER)
+    if other or (other is None and _varies(clause)):
         return Wish(tag, (None,), absent)
     some = values[:_MOST_VALUES]
     tried = dict.fromkeys(_value(v, known, wild=w) for v in some for w in (False, True))
     return Wish(tag, tuple(value for value in tried if holds(value)), absent)
+
+
+def _varies(clause: ConditionClause) -> bool:
+    """Tell whether the value that is wanted hangs on another key."""
+    variable = any(has_variable(value) for value in clause.values)
+    return variable or clause.operator == "PolicyVariable"
 
 
 def _value(written: str, known: Known, *, wild: bool) -> str:
