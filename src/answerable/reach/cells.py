@@ -35,6 +35,21 @@ def keys_used(clause: Clause, lines: Lines | None = None) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def atoms_of(clause: Clause) -> set[object]:
+    """List what may stay open of a statement, as the words of its atoms.
+
+    An open allow and an open deny can only cancel each other where they share one.
+    """
+    found: set[object] = {
+        (line.key, line.operator, tuple(sorted(set(line.values))))
+        for line in clause.conditions
+    }
+    if not clause.parts:
+        texts = clause.resources + clause.not_resources
+        found.update(text for text in texts if has_variable(text))
+    return found
+
+
 class Cell(NamedTuple):
     """Members that share the values of some keys, and what is known of them."""
 

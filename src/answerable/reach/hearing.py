@@ -76,8 +76,8 @@ class Hearing:
         required = ground.texts.all if action in TRUST_CALLS else ground.keys
         if ground.unread or ground.missing & required:
             self.actors = index.scope
-        allow = self.owns.allow_keys | self.voices.allow_keys
-        deny = self.owns.deny_keys | self.voices.deny_keys
+        allow = self.owns.allow_atoms | self.voices.allow_atoms
+        deny = self.owns.deny_atoms | self.voices.deny_atoms
         self._clash = not allow.isdisjoint(deny)
 
     def verdicts(self, actor: int, within: int) -> Verdicts:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from answerable.model.policy import Effect, Layer
-from answerable.reach.cells import keys_used
+from answerable.reach.cells import atoms_of
 from answerable.reach.clauses import Clause
 from answerable.reach.context import NOTHING, Known
 from answerable.reach.control import Limit
@@ -92,8 +92,8 @@ class Owns:
     Attributes:
         allowing: Those whom a policy of theirs may allow it.
         actors: These, and those asked for besides.
-        allow_keys: Condition keys that leave an allow open.
-        deny_keys: Likewise for denies.
+        allow_atoms: What leaves an allow open.
+        deny_atoms: Likewise for denies.
     """
 
     def __init__(self, index: Index, call: Call, besides: int = 0) -> None:
@@ -109,8 +109,8 @@ class Owns:
         self._noted: dict[tuple[int, int], int] = {}
         self._of: dict[int, list[int]] = defaultdict(list)
         self._sessions: set[int] = set()
-        self.allow_keys: set[str] = set()
-        self.deny_keys: set[str] = set()
+        self.allow_atoms: set[object] = set()
+        self.deny_atoms: set[object] = set()
         self._shared: dict[tuple[object, ...], Own] = {}
         self.allowing = index.unread[Layer.IDENTITY]
         self._allows()
@@ -124,8 +124,8 @@ class Owns:
 
     @property
     def clash(self) -> bool:
-        """Tell whether open allows and open denies speak of the same condition key."""
-        return not self.allow_keys.isdisjoint(self.deny_keys)
+        """Tell whether open allows and open denies share a condition."""
+        return not self.allow_atoms.isdisjoint(self.deny_atoms)
 
     def of(self, actor: int) -> Own:
         """Return one actor's side."""
@@ -182,7 +182,7 @@ class Owns:
 
     def _limit(self, number: int, limit: Limit, actors: int) -> None:
         spoken = limit.speaking(self._call.action)
-        if spoken.sure is not None:
+        if any(grant.clause.wide for grant in spoken.allows):
             return  # everything passes
         everything = self._call.space.texts.all
         unread = Plane(0, everything) if limit.gaps else NONE
@@ -207,8 +207,8 @@ class Owns:
         deny = clause.effect is Effect.DENY
         for part in applying(clause, call.space, call.known, self._index, actors):
             if part.plane.maybe != part.plane.sure:
-                keys = self.deny_keys if deny else self.allow_keys
-                keys.update(keys_used(clause))
+                atoms = self.deny_atoms if deny else self.allow_atoms
+                atoms.update(atoms_of(clause))
             yield part
 
     def _note(self, kind: int, part: Part) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from answerable.model.policy import Effect
 from answerable.reach.callers import names
-from answerable.reach.cells import keys_used
+from answerable.reach.cells import atoms_of
 from answerable.reach.clauses import Clause
 from answerable.reach.formula import TRUE
 from answerable.reach.holders import Index
@@ -116,8 +116,8 @@ class Voices:
 
     Attributes:
         named: Whom any of them names in an allow.
-        allow_keys: Condition keys that leave an allow open.
-        deny_keys: Likewise for denies.
+        allow_atoms: What leaves an allow open.
+        deny_atoms: Likewise for denies.
     """
 
     def __init__(
@@ -139,8 +139,8 @@ class Voices:
         """
         self._index, self._call = index, call
         self.named = 0
-        self.allow_keys: set[str] = set()
-        self.deny_keys: set[str] = set()
+        self.allow_atoms: set[object] = set()
+        self.deny_atoms: set[object] = set()
         self._said: dict[tuple[int, int], tuple[Plane, int]] = {}
         for clause, resources in spoken:
             if clause.takes_action(call.action):
@@ -182,10 +182,10 @@ class Voices:
             if not plane.maybe:
                 continue
             if plane.sure != plane.maybe:
-                keys = self.deny_keys if deny else self.allow_keys
-                keys.update(keys_used(clause))
+                atoms = self.deny_atoms if deny else self.allow_atoms
+                atoms.update(atoms_of(clause))
                 if name.is_open:
-                    keys.add("answerable:named")
+                    atoms.add("answerable:named")
             odd = plane.maybe if name.odd else part.odd & resources
             self._add(name.how, part, plane, odd)
 
