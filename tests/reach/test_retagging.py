@@ -1,11 +1,14 @@
 """A `never` does not rest on a tag that the subject may set itself."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.connectors.iam_catalogue.fetch import load
+from answerable.flows import reach as flow
+from answerable.model.document import CanItem
 from answerable.model.ids import IdentityId
 from answerable.model.policy import Statement
 from answerable.reach import questions
@@ -157,3 +160,12 @@ def test_there_is_a_tag_that_the_subject_may_set_and_that_lets_it(
             and surely(estate_of(statements, value, NOTHING), STOP)
         )
     assert any(ways)
+
+
+def test_can_says_what_the_subject_would_tag_first() -> None:
+    build = ana(RED, allow("tag", "ec2:CreateTags"))
+    build.resource(INSTANCE, "ec2:instance", A, tags=[("team", "blue")])
+    document = flow.can(build.inventory(), ANA, STOP, INSTANCE, now=0, direct=True)
+    (item,) = cast(list[CanItem], document.items)
+    assert (item["verdict"], item["unguarded"]) == ("only-if", True)
+    assert "ec2:CreateTags" in item["unguarded_because"]

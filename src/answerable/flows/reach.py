@@ -24,7 +24,9 @@ from answerable.reach import items, questions, subjects, words
 from answerable.reach.formula import verdict
 from answerable.reach.globs import is_literal
 from answerable.reach.questions import Reply
+from answerable.reach.retagging import retagged
 from answerable.reach.rows import make_filter, speller
+from answerable.reach.subjects import Start
 from answerable.reach.tagging import Tagging
 
 # Who may tag a resource is worked out once for each; `can` always says it.
@@ -124,10 +126,7 @@ def can(
     target = words.read_resource(inventory.facts, resource)
     found = subjects.starts(asked.graph, inventory, subject_of(inventory, subject))
     replies = [
-        subjects.through(
-            start,
-            questions.can(asked.graph, start.identity, spelled, target, direct=direct),
-        )
+        subjects.through(start, _can(asked, start, spelled, target, direct=direct))
         for start in found.starts
     ]
     reply = doubted(asked, subjects.best(replies), spelled)
@@ -191,6 +190,17 @@ def who_can(
         coverage=coverage_of(asked, replies, absent),
         next=command("can", listed[0]["subject"], spelled, target) if listed else "",
     )
+
+
+def _can(
+    asked: Asked, start: Start, action: str, resource: str, *, direct: bool
+) -> Reply:
+    """Answer for one identity; a never must not rest on a tag it may set itself."""
+    graph, subject = asked.graph, start.identity
+    reply = questions.can(graph, subject, action, resource, direct=direct)
+    if verdict(reply.formula) != "never":
+        return reply
+    return retagged(graph, subject, action, resource, direct=direct) or reply
 
 
 def _explained(

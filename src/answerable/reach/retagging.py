@@ -37,7 +37,9 @@ def retagged(
         satisfy; None where there is none.
     """
     estate = graph.estate
-    if set("*?") & set(resource) or not _speaks_of_tags(estate, action.lower()):
+    if start not in estate.principals or set("*?") & set(resource):
+        return None
+    if not _speaks_of_tags(estate, action.lower()):
         return None
     loose = _untagged(estate, resource)
     tagging = Tagging(graph)
