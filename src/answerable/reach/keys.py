@@ -11,7 +11,7 @@ The tables are data: `keys_global.py`, `keys_services.py`, `keys_arguments_*.py`
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 
 from answerable.reach import (
     keys_arguments_a_to_g,
@@ -230,7 +230,7 @@ def _index() -> _Index:
     return _Index(exact, patterns)
 
 
-@cache
+@lru_cache(maxsize=1 << 14)
 def key_class(key: str) -> KeyClass:
     """Say who writes a condition key; case does not matter."""
     folded = key.lower()
