@@ -1,6 +1,6 @@
 """Every kind of policy, and the part it has in one answer: none is left unmentioned."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from answerable.flows.asked import Asked
 from answerable.model.document import LayerItem
@@ -14,8 +14,18 @@ DECIDED, PASSED, NONE = "decided", "passed", "none"
 UNCOLLECTED, UNSTATED, IDLE = "not-collected", "not-stated", "does-not-apply"
 
 
+# Of these it is said where they are missing from the answer's own coverage.
+_WORDS = {
+    "identity": "identity-policies",
+    "boundary": "boundaries",
+    "scp": "scp",
+    "rcp": "rcp",
+    "resource": "resource-policies",
+}
+
+
 def layers_of(
-    asked: Asked, reply: Reply, action: str, resource: str
+    asked: Asked, reply: Reply, action: str, resource: str, absent: Collection[str]
 ) -> list[LayerItem]:
     """Say of each layer whether it decided, took part, or is not known.
 
@@ -24,6 +34,7 @@ def layers_of(
         reply: The answer.
         action: The action asked about.
         resource: The resource asked about.
+        absent: Words for what was not collected and could change the answer.
     """
     decided = {found.layer for found in reply.determining}
     states = {
@@ -31,10 +42,12 @@ def layers_of(
         **dict(_of_account(asked, reply)),
         **dict(_of_resource(asked, action, resource)),
     }
-    return [
-        {"layer": layer, "state": DECIDED if layer in decided else state}
-        for layer, state in states.items()
-    ]
+    for layer, state in states.items():
+        if state in (NONE, IDLE) and _WORDS.get(layer) in absent:
+            states[layer] = UNCOLLECTED
+        if layer in decided:
+            states[layer] = DECIDED
+    return [{"layer": layer, "state": state} for layer, state in states.items()]
 
 
 def _actor(asked: Asked, reply: Reply) -> Principal | None:
@@ -65,10 +78,13 @@ def _of_account(asked: Asked, reply: Reply) -> Iterator[tuple[str, str]]:
         yield "scp", IDLE
     elif asked.estate.controls.get(number):
         yield "scp", PASSED
-    elif account is None:
-        yield "scp", UNCOLLECTED if number else IDLE
+    elif not number:
+        yield "scp", IDLE
     else:
-        yield "scp", NONE if "scp" in asked.collected else UNCOLLECTED
+        # Where an account stands in the organisation tells which SCPs bind it.
+        placed = account is not None and bool(account.parents)
+        whole = placed and "scp" in asked.collected
+        yield "scp", NONE if whole else UNCOLLECTED
 
 
 def _of_resource(asked: Asked, action: str, resource: str) -> Iterator[tuple[str, str]]:

@@ -136,7 +136,7 @@ def can(
     coverage = coverage_of(asked, [reply], absent)
     item = items.can_item(reply, spelled, target, coverage)
     item = Tagging(asked.graph).explained(reply, item)
-    item["layers"] = layers_of(asked, reply, spelled, target)
+    item["layers"] = layers_of(asked, reply, spelled, target, absent)
     quotes = Quotes(inventory.facts, given.policies)
     quotes.add(item["determining"])
     quotes.add_along(item["path"])

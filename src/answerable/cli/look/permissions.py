@@ -7,7 +7,7 @@ from typing import cast
 from answerable.cli.look.conditions import conditions, statement
 from answerable.cli.look.proof import assuming, proof
 from answerable.cli.look.screen import Screen
-from answerable.cli.look.text import safe
+from answerable.cli.look.text import safe, width
 from answerable.model.document import (
     CanItem,
     DeterminingItem,
@@ -28,16 +28,23 @@ def can(document: Document, screen: Screen, now: int) -> Iterator[str]:
         assumed = assuming(item["verdict"], missing)
         head = verdict(item["verdict"], screen)
         yield from screen.wrap(f"{head}, {assumed}" if assumed else head)
-        yield from screen.wrap(
-            f"  {safe(item['subject'])} {_does(item['verdict'])} "
-            f"{safe(item['action'])} on {safe(item['resource'])}",
-            "    ",
-        )
+        yield from _question(item, screen)
         if item["admin"]:
             yield "  administrator: it can come to do anything"
         yield from conditions(item["conditions"], screen, "  ")
         yield from _unguarded(item, screen, "  ")
         yield from proof(item, screen)
+
+
+def _question(item: CanItem, screen: Screen) -> Iterator[str]:
+    """Write who does what, and on a line of its own on what where one is too short."""
+    does = f"  {safe(item['subject'])} {_does(item['verdict'])} {safe(item['action'])}"
+    resource = safe(item["resource"])
+    if width(f"{does} on {resource}") <= screen.width:
+        yield f"{does} on {resource}"
+        return
+    yield from screen.wrap(f"{does} on", "    ")
+    yield from screen.wrap(f"    {resource}", "    ")
 
 
 def _unguarded(item: CanItem | ReachItem, screen: Screen, indent: str) -> Iterator[str]:
