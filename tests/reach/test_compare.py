@@ -1,5 +1,6 @@
 """The same questions to the engine and to AWS's simulator, played by a stand-in."""
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import cast
@@ -312,3 +313,19 @@ def test_an_answer_without_a_result_and_a_marker_that_repeats_end(
     found = simulator.ask(ANA, "s3:GetObject", RED)
     assert isinstance(found, Declined)
     assert found.kind is Refusal.EMPTY
+
+
+def test_no_network_and_no_boto3_are_refusals_that_say_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    inventory = estate().inventory()
+    with pytest.raises(EnvironmentRefused, match="could not be asked"):
+        compare(inventory, now=NOW, endpoint_url="http://127.0.0.1:9")
+    monkeypatch.delitem(sys.modules, "answerable.connectors.aws.simulate")
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(EnvironmentRefused, match="boto3") as caught:
+        compare(inventory, now=NOW)
+    assert "answerable[aws]" in caught.value.hint
