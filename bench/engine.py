@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
+from answerable.flows.heap import settled
 from answerable.model.catalogue import Catalogue
 from answerable.model.ids import IdentityId
 from answerable.model.sighting import Facts
@@ -38,10 +39,15 @@ class Engine:
     graph: Graph = field(init=False)
 
     def compile(self) -> None:
-        self.estate = compile_estate(
-            self.facts, self.catalogue, tags_collected=True, collected=self.collected
-        )
-        self.graph = Graph(self.estate)
+        """Compile, with the search for cycles put off as the flow does."""
+        with settled():
+            self.estate = compile_estate(
+                self.facts,
+                self.catalogue,
+                tags_collected=True,
+                collected=self.collected,
+            )
+            self.graph = Graph(self.estate)
 
     def edges(self) -> int:
         """Find every step between identities; return how many."""
