@@ -10,60 +10,14 @@ from answerable.reach.clauses import UNCOLLECTED, UNREAD, Gap
 from answerable.reach.estate import Estate
 from answerable.reach.formula import Verdict, verdict
 from answerable.reach.naming import account_of
+from answerable.reach.places import Place
+from answerable.reach.principals import Principal
 from answerable.reach.questions import Reply
-
-# Services whose resources take a policy of their own. Source: AWS IAM User Guide, "AWS
-# services that work with IAM", column "Resource-based policies".
-RESOURCE_POLICIES = frozenset(
-    [
-        "acm-pca",
-        "aoss",
-        "apigateway",
-        "backup",
-        "bedrock",
-        "bedrock-agentcore",
-        "cloudtrail",
-        "codeartifact",
-        "codebuild",
-        "cloudwatch",
-        "dynamodb",
-        "ecr",
-        "elasticfilesystem",
-        "es",
-        "eventbridge",
-        "events",
-        "execute-api",
-        "glacier",
-        "glue",
-        "iot",
-        "kinesis",
-        "kms",
-        "lambda",
-        "logs",
-        "mediastore",
-        "network-firewall",
-        "organizations",
-        "ram",
-        "redshift-serverless",
-        "rekognition",
-        "route53-recovery-readiness",
-        "s3",
-        "s3-outposts",
-        "s3express",
-        "s3tables",
-        "schemas",
-        "secretsmanager",
-        "serverlessrepo",
-        "ses",
-        "signer",
-        "sns",
-        "sqs",
-        "ssm",
-        "ssm-contacts",
-        "ssm-incidents",
-        "vpc-lattice",
-        "xray",
-    ]
+from answerable.reach.services import (
+    NO_PERMISSION,
+    TRUST_CALLS,
+    binds_rcps,
+    has_resource_policies,
 )
 
 
@@ -73,6 +27,8 @@ def not_collected(
     action: str,
     resource: str,
     reply: Reply,
+    *,
+    direct: bool = False,
 ) -> Iterator[str]:
     """Name what could change one answer.
 
@@ -82,17 +38,31 @@ def not_collected(
         action: The action asked about, or a pattern.
         resource: The resource asked about, or a pattern.
         reply: The answer.
+        direct: Whether the question left paths aside.
     """
+    if _is_settled(action, reply):
+        return
     held = verdict(reply.formula)
     if held is not Verdict.NEVER:
-        yield from _limiting(estate, collected, reply)
-    service = action.lower().partition(":")[0]
-    if "*" in service or service in RESOURCE_POLICIES:
+        yield from _limiting(estate, collected, action, reply)
+    elif not direct and "running-code" not in collected:
+        yield "running-code"
+    if _wants_policy(estate, collected, action, resource):
         yield "resource-policies"
+    if action.lower().startswith("s3:"):
+        yield from _of_s3(estate, collected, action, resource, reply)
     if _is_foreign(estate, reply.subject):
         yield "identity-policies"
     yield from _unread(reply.gaps)
     yield from _trusts(estate, action, resource, reply)
+
+
+def _is_settled(action: str, reply: Reply) -> bool:
+    """Tell whether no policy of any kind has a part in an answer."""
+    if action.lower() in NO_PERMISSION:
+        return True
+    said = reply.determining
+    return bool(said) and all(d.effect == "impossible" for d in said)
 
 
 def _is_foreign(estate: Estate, subject: str) -> bool:
@@ -104,22 +74,114 @@ def _is_foreign(estate: Estate, subject: str) -> bool:
 
 
 def _limiting(
-    estate: Estate, collected: Collection[str], reply: Reply
+    estate: Estate, collected: Collection[str], action: str, reply: Reply
 ) -> Iterator[str]:
-    actors = [hop.to for hop in reply.path] or [reply.subject]
-    accounts = {_account(estate, actor) for actor in (*actors, reply.actor)}
-    management = {a.id for a in estate.accounts.values() if a.management}
-    if not accounts <= management:
-        yield "scp"  # control policies do not bind the management account
-    yield "rcp"
-    yield "endpoint-policies"
-    if reply.actor in estate.trusts:
+    names = [hop.to for hop in reply.path] or [reply.subject]
+    found = (estate.principals.get(IdentityId(n)) for n in (*names, reply.actor))
+    actors = [principal for principal in found if principal]
+    if any(_lacks_scps(estate, collected, actor) for actor in actors):
+        yield "scp"
+    if binds_rcps(action) and _lacks_rcps(estate, collected, reply):
+        yield "rcp"
+    if estate.endpoint is None:
+        yield "endpoint-policies"
+    if estate.session is None and reply.actor in estate.trusts:
         yield "session-policies"
     if "boundaries" not in collected:
         yield "boundaries"
 
 
-_AT = {"boundary": "boundaries", "trust": "role-trust"}
+def _lacks_scps(
+    estate: Estate, collected: Collection[str], principal: Principal
+) -> bool:
+    """Tell whether SCPs that could bind a principal were not collected."""
+    account = estate.accounts.get(principal.identity.account)
+    if principal.linked or (account and account.management):
+        return False
+    if principal.levels:
+        return False  # a level that is missing is an open condition
+    return "scp" not in collected or account is None or not account.parents
+
+
+def _lacks_rcps(estate: Estate, collected: Collection[str], reply: Reply) -> bool:
+    """Tell whether RCPs that could bind the call were not collected."""
+    actor = estate.principals.get(reply.actor)
+    if actor and actor.linked:
+        return False
+    if "rcp" not in collected:
+        return True
+    account = estate.accounts.get(actor.identity.account) if actor else None
+    return account is not None and not (account.parents or account.management)
+
+
+def _wants_policy(
+    estate: Estate, collected: Collection[str], action: str, resource: str
+) -> bool:
+    """Tell whether the resource may hold a policy of its own that was not collected."""
+    if not has_resource_policies(action) or action.lower() in TRUST_CALLS:
+        return False
+    if _is_pattern(action) or _is_pattern(resource):
+        return "resource-policies" not in collected
+    if estate.call(action, resource).wild:
+        return "resource-policies" not in collected
+    return resource != "*" and estate.place(resource).holder not in estate.holders
+
+
+def _is_pattern(text: str) -> bool:
+    return text != "*" and ("*" in text or "?" in text or " " in text)
+
+
+# Reads that an access control list may allow. Source: Amazon S3 User Guide, "Access
+# control list (ACL) overview", "Mapping of ACL permissions and access policy
+# permissions".
+_ACL_READS = frozenset(
+    [
+        "s3:getbucketacl",
+        "s3:getobject",
+        "s3:getobjectacl",
+        "s3:getobjectversion",
+        "s3:getobjectversionacl",
+        "s3:listbucket",
+        "s3:listbucketmultipartuploads",
+        "s3:listbucketversions",
+    ]
+)
+
+
+def _of_s3(
+    estate: Estate,
+    collected: Collection[str],
+    action: str,
+    resource: str,
+    reply: Reply,
+) -> Iterator[str]:
+    """Name what S3 asks besides policies when callers come from elsewhere."""
+    if _is_pattern(resource) or resource == "*":
+        return
+    place = estate.place(resource)
+    actor = estate.principals.get(reply.actor)
+    if actor and place.owner in ("", actor.identity.account):
+        return
+    held = verdict(reply.formula)
+    if held is not Verdict.ALWAYS and action.lower() in _ACL_READS:
+        yield "s3-acls"
+    unasked = "public-access-block" not in collected and not _has_block(estate, place)
+    if held is not Verdict.NEVER and unasked:
+        yield "public-access-block"
+
+
+def _has_block(estate: Estate, place: Place) -> bool:
+    """Tell whether it is known what the bucket, or its account, keeps from the public."""
+    return place.holder in estate.public_access or place.owner in estate.public_access
+
+
+_AT = {
+    "boundary": "boundaries",
+    "trust": "role-trust",
+    "scp": "scp",
+    "rcp": "rcp",
+    "resource": "resource-policies",
+}
 
 
 def _unread(gaps: Iterable[Gap]) -> Iterator[str]:
@@ -131,7 +193,7 @@ def _unread(gaps: Iterable[Gap]) -> Iterator[str]:
 
 def _trusts(estate: Estate, action: str, resource: str, reply: Reply) -> Iterator[str]:
     roles = [hop.to for hop in reply.path]
-    if action.lower() == "sts:assumerole":
+    if action.lower() in TRUST_CALLS:
         trust = estate.trusts.get(IdentityId(resource))
         if trust is None or not trust.collected:
             yield "role-trust"
@@ -144,8 +206,3 @@ def _trusts(estate: Estate, action: str, resource: str, reply: Reply) -> Iterato
 def is_partial(replies: Iterable[Reply]) -> bool:
     """Tell whether something that could not be read bears on an answer."""
     return any(gap.key == UNREAD for reply in replies for gap in reply.gaps)
-
-
-def _account(estate: Estate, actor: str) -> str:
-    principal = estate.principals.get(IdentityId(actor))
-    return principal.identity.account if principal else ""

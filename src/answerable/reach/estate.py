@@ -35,7 +35,7 @@ from answerable.reach.principals import (
     is_role,
 )
 from answerable.reach.services import binds_rcps
-from answerable.reach.sides import ResourcePolicy
+from answerable.reach.sides import Denier, ResourcePolicy, deniers_of, granters_of
 from answerable.reach.trust import Trust
 
 _MOST_PLACES = 1 << 17
@@ -91,6 +91,9 @@ class Estate:
     collected: frozenset[str] = frozenset()
     _places: dict[str, Place] = field(default_factory=dict)
     _lasting: Known | None = None
+    _accounts: frozenset[str] | None = None
+    _deniers: Mapping[str, tuple[Denier, ...]] | None = None
+    _granters: Mapping[str, tuple[ResourcePolicy, ...]] | None = None
     _denying: dict[str, tuple[ResourcePolicy, ...]] | None = None
 
     def call(self, action: str, resource: str, given: Known | None = None) -> Request:
@@ -127,6 +130,13 @@ class Estate:
             yield from found.session[1]
         yield from found.limit_denies
 
+    def is_collected(self, account: str) -> bool:
+        """Tell whether identities of an account were collected."""
+        if self._accounts is None:
+            found = {p.identity.account for p in self.principals.values()}
+            self._accounts = frozenset(found - {""})
+        return account in self._accounts
+
     def possible(self, action: str, resource: str) -> bool:
         """Tell whether an action can act on a resource at all."""
         return possible(self.catalogue, action, resource)
@@ -142,6 +152,20 @@ class Estate:
             found = place_of(self._land(), resource, wild=False)
             self._places[resource] = found
         return found
+
+    @property
+    def deniers(self) -> Mapping[str, tuple[Denier, ...]]:
+        """Own policies that may deny, by service, those with equal denies together."""
+        if self._deniers is None:
+            self._deniers = deniers_of(self.holders.values())
+        return self._deniers
+
+    @property
+    def granters(self) -> Mapping[str, tuple[ResourcePolicy, ...]]:
+        """Own policies by whom they name: an id, `ACCOUNT ROLE` of a session, or `*`."""
+        if self._granters is None:
+            self._granters = granters_of(self.holders.values())
+        return self._granters
 
     def denying(self, action: str) -> tuple[ResourcePolicy, ...]:
         """List the resources' own policies that may deny an action in lower case."""

@@ -27,16 +27,11 @@ def kept_out(estate: Estate, own: ResourcePolicy, call: Request, side: Side) -> 
     point or the owner's account, only principals of the owner's account and services
     get in.
     """
-    if not call.action.startswith("s3:"):
+    shut = shut_by(estate, own) if call.action.startswith("s3:") else None
+    if shut is None:
         return side
-    block = _restricting(estate, own)
-    if block is None:
-        return side
-    public = is_public(own, estate.doors.get(ResourceId(own.resource)))
-    if public == FALSE:
-        return side
-    open_ = negation(public)
-    by = Determining("public-access", block.target, "", IMPLICIT)
+    open_ = negation(shut[0])
+    by = Determining("public-access", shut[1].target, "", IMPLICIT)
     return replace(
         side,
         escaping=both(side.escaping, open_),
@@ -44,6 +39,17 @@ def kept_out(estate: Estate, own: ResourcePolicy, call: Request, side: Side) -> 
         account=both(side.account, open_),
         determining=(*side.determining, by),
     )
+
+
+def shut_by(
+    estate: Estate, own: ResourcePolicy
+) -> tuple[Formula, PublicAccessBlock] | None:
+    """Say when a policy is shut to callers from elsewhere, and by which block."""
+    block = _restricting(estate, own)
+    if block is None:
+        return None
+    public = is_public(own, estate.doors.get(ResourceId(own.resource)))
+    return (public, block) if public != FALSE else None
 
 
 def _over(estate: Estate, own: ResourcePolicy) -> list[str]:

@@ -1,7 +1,7 @@
 """The three questions: what can it reach, can it do this, who can do this."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from answerable.model.ids import IdentityId
 from answerable.reach.assume import assume_with
@@ -14,15 +14,17 @@ from answerable.reach.globs import is_literal
 from answerable.reach.graph import Graph
 from answerable.reach.judge import judged
 from answerable.reach.judge_outside import judged_as
+from answerable.reach.listing import rows_of
 from answerable.reach.naming import owner_in
-from answerable.reach.outside import Caller
+from answerable.reach.outside import Caller, caller_of
 from answerable.reach.paths import Hop, Reached, Towards, reached, towards
 from answerable.reach.principals import Principal
 from answerable.reach.resources import text_parts
-from answerable.reach.rows import Filter, Row, rows_of
+from answerable.reach.rows import Filter, Row
 from answerable.reach.steps import Node
 from answerable.reach.terms import ACTIONS, RESOURCES, Term, disjoint, parts_text
 from answerable.reach.trust import ASSUME, Entry
+from answerable.reach.visiting import callers_of, entries_of, rows_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +96,13 @@ def abroad(principal: Principal, action: str, resource: str) -> bool:
 def can(
     graph: Graph, start: IdentityId, action: str, resource: str, *, direct: bool
 ) -> Reply:
-    """Answer for an identity, by itself or through whom it can become.
+    """Answer for a subject, by itself or through whom it can become.
 
-    A sure answer beats an open one, a shorter path a longer one.
+    A sure answer beats an open one, a shorter path a longer one. The subject may be a
+    caller from outside the snapshot.
     """
+    if start not in graph.estate.principals:
+        return _can_as(graph, start, action, resource, direct=direct)
     best: Reply | None = None
     node = graph.start(start)
     ways = [Reached(node, (), TRUE)] if direct else reached(graph, node)
@@ -109,6 +114,64 @@ def can(
             best = reply
     assert best is not None  # noqa: S101 - a start always reaches itself
     return best
+
+
+def _can_as(
+    graph: Graph, subject: str, action: str, resource: str, *, direct: bool
+) -> Reply:
+    best = nobody()
+    for reply in _answers_as(graph, subject, action, resource, direct=direct):
+        if reply.formula == TRUE:
+            return reply
+        if not best.subject or (best.formula == FALSE and reply.formula != FALSE):
+            best = reply
+    return best
+
+
+def _answers_as(
+    graph: Graph, subject: str, action: str, resource: str, *, direct: bool
+) -> Iterator[Reply]:
+    """Answer for a caller from outside: by itself, then through roles it may enter."""
+    estate = graph.estate
+    caller = caller_of(subject, estate.accounts)
+    if caller is None:
+        return
+    yield _by_itself(caller, ask_as(estate, caller, action, resource))
+    if direct:
+        return
+    entries = list(entries_of(graph, caller))
+    answers: dict[Node, Answer] = {}
+    goal = _goal(graph, action, resource, answers)
+    found = towards(graph, dict.fromkeys(Node(role) for role, _ in entries), goal)
+    for role, entry in entries:
+        way = found.way(Node(role))
+        if way is not None:
+            hops = (replace(entry_hop(entry, role), origin=subject),)
+            yield _through(graph, subject, hops, way, answers[way.node])
+
+
+def _by_itself(caller: Caller, answer: Answer) -> Reply:
+    return Reply(
+        subject=caller.id,
+        actor=IdentityId(caller.id),
+        formula=answer.formula,
+        determining=answer.determining,
+        admin=False,
+        path=(),
+        gaps=answer.gaps,
+    )
+
+
+def _goal(
+    graph: Graph, action: str, resource: str, answers: dict[Node, Answer]
+) -> Callable[[Node], Verdict]:
+    """Return what holds at a node by itself; the answers are kept."""
+
+    def goal(node: Node) -> Verdict:
+        answers[node] = ask(graph.estate, graph.principal(node), action, resource)
+        return verdict(answers[node].formula)
+
+    return goal
 
 
 def _reply(
@@ -142,6 +205,9 @@ def reach(
     Rows through an identity in an account where the path already met an admin are
     left out: the admin's rows say as much.
     """
+    if start not in graph.estate.principals:
+        yield from _reach_as(graph, start, wanted, direct=direct)
+        return
     node = graph.start(start)
     ways: Iterable[Reached] = [Reached(node, (), TRUE)]
     if not direct:
@@ -174,6 +240,24 @@ def reach(
             )
 
 
+def _reach_as(
+    graph: Graph, subject: str, wanted: Filter, *, direct: bool
+) -> Iterator[Reply]:
+    """List rows of a caller from outside: its own, then those of roles it may enter."""
+    caller = caller_of(subject, graph.estate.accounts)
+    if caller is None:
+        return
+    for row in rows_as(graph.estate, caller, wanted):
+        answer = Answer(row.formula, row.determining, row.gaps)
+        yield replace(_by_itself(caller, answer), row=row)
+    for role, entry in () if direct else entries_of(graph, caller):
+        hop = replace(entry_hop(entry, role), origin=subject)
+        for reply in reach(graph, role, wanted, direct=False):
+            formula = chained(hop.formula, reply.formula)
+            path = (hop, *reply.path)
+            yield replace(reply, subject=subject, formula=formula, path=path)
+
+
 def principal_rows(graph: Graph, principal: Principal, wanted: Filter) -> list[Row]:
     """List a principal's own rows; assuming a role is judged with the role's trust.
 
@@ -182,7 +266,7 @@ def principal_rows(graph: Graph, principal: Principal, wanted: Filter) -> list[R
     estate = graph.estate
     rows = [
         row
-        for row in rows_of(principal, estate.catalogue, wanted, estate.given)
+        for row in rows_of(estate, principal, wanted)
         if (row.actions.pattern != ASSUME or _outside(estate, row))
         and not abroad(
             principal, row.actions.pattern, parts_text(row.resources.pattern)
@@ -225,34 +309,44 @@ def who_can(
 ) -> Iterator[Reply]:
     """List every identity that can: by itself first, then through others.
 
-    Last come those outside the snapshot who may enter a role that can.
+    Then come those outside the snapshot whom the resource's own policy lets in, and
+    last those who may enter a role that can.
     """
     estate = graph.estate
     answers: dict[Node, Answer] = {}
-
-    def goal(node: Node) -> Verdict:
-        answers[node] = ask(estate, graph.principal(node), action, resource)
-        return verdict(answers[node].formula)
-
+    goal = _goal(graph, action, resource, answers)
     starts = [graph.start(identity) for identity in estate.principals]
+    plain = [Node(identity) for identity in estate.trusts]
     if direct:
         held = {node: None for node in starts if goal(node) is not Verdict.NEVER}
         found = Towards(held, held)
     else:
-        found = towards(graph, starts, goal)
+        found = towards(graph, dict.fromkeys([*starts, *plain]), goal)
     ways = [(node, way) for node in starts if (way := found.way(node)) is not None]
     for node, way in sorted(ways, key=lambda pair: (len(pair[1].edges) > 0, pair[0])):
         yield _through(graph, node.identity, (), way, answers[way.node])
+    for caller in callers_of(estate, estate.call(action, resource)):
+        answer = ask_as(estate, caller, action, resource)
+        if answer.formula != FALSE:
+            yield _by_itself(caller, answer)
     if not direct:
-        for node, way in ways:
+        yield from _entering(graph, found, plain, answers)
+
+
+def _entering(
+    graph: Graph,
+    found: Towards,
+    roles: Iterable[Node],
+    answers: Mapping[Node, Answer],
+) -> Iterator[Reply]:
+    """List who may enter a role that can, and is not in the snapshot."""
+    for node in roles:
+        way = found.way(node)
+        if way is not None:
             for entry in graph.outsiders(node.identity):
-                yield _through(
-                    graph,
-                    entry.principal,
-                    (entry_hop(entry, node.identity),),
-                    way,
-                    answers[way.node],
-                )
+                hops = (entry_hop(entry, node.identity),)
+                answer = answers[way.node]
+                yield _through(graph, entry.principal, hops, way, answer)
 
 
 def entry_hop(entry: Entry, role: str) -> Hop:

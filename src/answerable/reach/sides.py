@@ -4,7 +4,8 @@ Source: AWS IAM User Guide, "Policies and permissions in AWS Identity and Access
 Management", resource-based policies, and "Cross-account policy evaluation logic".
 """
 
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from answerable.model.ids import PolicyId
@@ -69,6 +70,68 @@ class ResourcePolicy:
                 g for g in self.grants if g.clause.takes_action(action)
             )
         return found
+
+
+Denier = tuple[Grant | None, tuple[ResourcePolicy, ...]]
+
+
+def deniers_of(holders: Iterable[ResourcePolicy]) -> dict[str, tuple[Denier, ...]]:
+    """Gather the policies that may deny, by service.
+
+    Returns:
+        A deny with every policy that holds one like it on its own resource; under None
+        the policies that were not read whole.
+    """
+    grants: dict[str, dict[object, Grant | None]] = defaultdict(dict)
+    owners: dict[object, dict[ResourcePolicy, None]] = defaultdict(dict)
+    for own in holders:
+        for grant in own.grants:
+            if grant.clause.effect is Effect.DENY:
+                shape = own.service, *_shape(grant.clause)
+                grants[own.service].setdefault(shape, grant)
+                owners[shape][own] = None
+        if own.gaps:
+            shape = (own.service,)
+            grants[own.service][shape] = None
+            owners[shape][own] = None
+    return {
+        service: tuple((g, tuple(owners[shape])) for shape, g in shapes.items())
+        for service, shapes in grants.items()
+    }
+
+
+def _shape(clause: Clause) -> tuple[object, ...]:
+    return (
+        clause.actions,
+        clause.not_actions,
+        clause.principals,
+        clause.not_principals,
+        clause.conditions,
+    )
+
+
+def granters_of(
+    holders: Iterable[ResourcePolicy],
+) -> dict[str, tuple[ResourcePolicy, ...]]:
+    """Gather the policies that grant, by whom they name; `*` for anyone."""
+    found: dict[str, dict[ResourcePolicy, None]] = defaultdict(dict)
+    for own in holders:
+        for grant in own.grants:
+            if grant.clause.effect is Effect.ALLOW:
+                for key in _named(grant.clause):
+                    found[key][own] = None
+        if own.gaps:
+            found["*"][own] = None
+    return {key: tuple(own) for key, own in found.items()}
+
+
+def _named(clause: Clause) -> Iterator[str]:
+    naming = clause.naming
+    if naming.everyone or clause.not_principals:
+        yield "*"
+    yield from naming.ids
+    for account, role in naming.sessions:
+        yield f"{account} {role}"
 
 
 def make_policy(

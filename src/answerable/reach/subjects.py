@@ -9,6 +9,7 @@ from answerable.model.inventory import AgentEntity, CredentialEntity, Inventory
 from answerable.model.sighting import Facts
 from answerable.reach.formula import FALSE, TRUE, Formula, atom, chained
 from answerable.reach.graph import Graph
+from answerable.reach.outside import caller_of
 from answerable.reach.paths import Hop
 from answerable.reach.questions import Reply, entry_hop
 
@@ -39,7 +40,10 @@ _KEYS_HINT = "scan the account's key list too: answerable scan aws-keys:FILE"
 
 
 def starts(graph: Graph, inventory: Inventory, subject: str) -> Starts:
-    """Find the identities of an agent, credential or identity.
+    """Find the identities of an agent, credential or identity; or take a caller.
+
+    A caller is `*`, a service, an identity provider or a principal of an account that
+    was not scanned: resources' own policies and trusts judge it.
 
     Raises:
         UsageError: None is known; the message says what was not collected.
@@ -50,7 +54,17 @@ def starts(graph: Graph, inventory: Inventory, subject: str) -> Starts:
     credential = inventory.credentials.get(CredentialId(subject))
     if credential:
         return _of_credential(graph, credential)
-    return Starts((Start(subject, _known(graph, IdentityId(subject))),))
+    return Starts((Start(subject, _caller(graph, subject)),))
+
+
+def _caller(graph: Graph, subject: str) -> IdentityId:
+    """Return an identity of the snapshot, or a caller from outside it."""
+    identity = IdentityId(subject)
+    if identity not in graph.estate.principals:
+        caller = caller_of(subject, graph.estate.accounts)
+        if caller and not graph.estate.is_collected(caller.account):
+            return IdentityId(caller.id)
+    return _known(graph, identity)
 
 
 def _known(graph: Graph, identity: IdentityId) -> IdentityId:

@@ -17,6 +17,7 @@ from answerable.reach.formula import FALSE, TRUE, Formula, atom, both, either
 from answerable.reach.globs import inward
 from answerable.reach.naming import owner_in
 from answerable.reach.resources import (
+    Parts,
     matches_parts,
     overlaps_parts,
     pattern_parts,
@@ -59,8 +60,13 @@ def _has_doors(estate: Estate, call: Request) -> bool:
         return False
     if call.parts[2:3] == ("s3",) and call.parts[5].startswith("accesspoint/"):
         return True
-    return any(
-        overlaps_parts(text_parts(arn), call.parts)
+    return any(overlaps_parts(point, call.parts) for point in unsure_doors(estate))
+
+
+def unsure_doors(estate: Estate) -> tuple[Parts, ...]:
+    """List the access points that ask for more than their own account's consent."""
+    return tuple(
+        text_parts(arn)
         for arn, door in estate.doors.items()
         if door.network or not _is_near(estate, door)
     )
