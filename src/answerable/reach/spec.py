@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from answerable.model.identity import Identity
 from answerable.model.policy import ConditionClause, Effect, Layer, Statement
 from answerable.model.resource import Resource
+from answerable.reach.services import NO_PERMISSION, TRUST_CALLS
 from answerable.reach.spec_conditions import Keys
 from answerable.reach.spec_facts import (
     UNCOLLECTED,
@@ -53,7 +54,6 @@ from answerable.reach.spec_statements import (
     spoken,
     takes_action,
 )
-from answerable.reach.spec_tables import FREE_ACTIONS, TRUST_ACTIONS
 
 __all__ = [
     "Anonymous",
@@ -116,7 +116,7 @@ def allowed(world: World, who: Who, action: str, resource: str, now: Situation) 
     """Decide one request of an identity in one situation."""
     if not possible(world.catalogue, action, resource):
         return False
-    if action.lower() in FREE_ACTIONS:
+    if action.lower() in NO_PERMISSION:
         return True  # nothing permits or denies it
     account = account_of(resource)
     if _is_iam(action) and account not in ("", who.identity.account):
@@ -133,7 +133,7 @@ def allowed_as(
         return allowed(world, Who(caller), action, resource, now)
     if _is_iam(action) or not possible(world.catalogue, action, resource):
         return False
-    if action.lower() in FREE_ACTIONS:
+    if action.lower() in NO_PERMISSION:
         return isinstance(caller, Foreign)
     return _through(world, Request(caller, (), action, resource), now)
 
@@ -289,7 +289,7 @@ def _endpoint_allows(world: World, asked: Request, call: Call) -> bool:
 
 def _own(world: World, asked: Request) -> Own:
     """Find the policy of a resource itself: a role's is its trust policy."""
-    if asked.action.lower() in TRUST_ACTIONS and ":role/" in asked.resource:
+    if asked.action.lower() in TRUST_CALLS and ":role/" in asked.resource:
         here = written(world, asked.resource, Layer.TRUST)
         return Own(f"{asked.resource}#trust", here.attached, here, True)
     holder = holder_of(asked.resource)

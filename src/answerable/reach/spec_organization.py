@@ -5,6 +5,7 @@ Source: AWS Organizations User Guide, "SCP evaluation" and "RCP evaluation".
 
 from answerable.model.identity import Identity
 from answerable.model.policy import Layer
+from answerable.reach.services import RCP_SERVICES
 from answerable.reach.spec_facts import (
     UNCOLLECTED,
     World,
@@ -14,7 +15,6 @@ from answerable.reach.spec_facts import (
     written,
 )
 from answerable.reach.spec_statements import Call, allows, denies
-from answerable.reach.spec_tables import RCP_EXEMPT, RCP_SERVICES
 
 
 def _path(world: World, number: str) -> list[str]:
@@ -73,7 +73,7 @@ def rcps_deny(world: World, linked: bool, owner: str, call: Call) -> bool:
     entities not restricted by RCPs").
     """
     action = call.action.lower()
-    bound = action.partition(":")[0] in RCP_SERVICES and action not in RCP_EXEMPT
+    bound = action.partition(":")[0] in RCP_SERVICES and action != "kms:retiregrant"
     if linked or not owner or not bound or _manages(world, owner):
         return False
     if ":role/aws-service-role/" in call.resource:
