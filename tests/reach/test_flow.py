@@ -8,9 +8,10 @@ import pytest
 from answerable.flows import reach as flow
 from answerable.model.document import CanItem, ReachItem
 from answerable.model.errors import UsageError
-from answerable.model.ids import CredentialId, IdentityId
+from answerable.model.ids import CredentialId, IdentityId, PolicyId
 from answerable.model.inventory import CredentialEntity, Inventory
-from tests.reach.build import A, Builder, role, statement, user
+from answerable.model.policy import Attachment, Layer, Policy
+from tests.reach.build import SEEN, A, Builder, role, statement, user
 
 NOW = 1_764_000_000_000_000_000
 GITHUB = "token.actions.githubusercontent.com"
@@ -83,10 +84,50 @@ def test_who_can_shows_who_enters_from_outside_and_on_what_condition() -> None:
 
 def test_reach_lists_direct_rows_first_and_then_the_admin_it_becomes() -> None:
     items = rows(pipeline().inventory(), "ci")
-    assert [item["path"] == [] for item in items] == [True, True, True, False]
-    assert (items[-1]["action"], items[-1]["resource"]) == ("*", "*")
+    assert [item["path"] == [] for item in items] == [True, True, True, False, False]
+    told = [(i["action"], i["resource"], i["verdict"]) for i in items[3:]]
+    # A key's own policy must allow as well, and it was not collected.
+    assert told == [("* except kms:*", "*", "always"), ("kms:*", "*", "only-if")]
     assert items[-1]["admin"]
     assert not items[0]["admin"]
+
+
+@pytest.mark.parametrize(
+    ("subject", "verdict"),
+    [
+        ("*", "always"),
+        ("anonymous", "always"),
+        ("lambda.amazonaws.com", "always"),
+        ("444455556666", "always"),
+        ("arn:aws:iam::444455556666:role/x", "always"),
+        (PROVIDER, "always"),
+    ],
+)
+def test_a_caller_from_outside_is_judged_by_the_resource_s_own_policy(
+    subject: str, verdict: str
+) -> None:
+    build = pipeline()
+    inventory = build.inventory()
+    anyone = statement(
+        "any", action="s3:GetObject", resource="*", principal={"AWS": "*"}
+    )
+    policy = Policy(PolicyId("arn:aws:s3:::red#policy"), "p", (anyone,), (), SEEN)
+    attached = Attachment(policy.id, "arn:aws:s3:::red", Layer.RESOURCE, "", SEEN)
+    facts = replace(
+        inventory.facts,
+        policies=(*inventory.facts.policies, policy),
+        attachments=(*inventory.facts.attachments, attached),
+    )
+    item = can(replace(inventory, facts=facts), subject, "s3:GetObject", RED)
+    assert (item["subject"], item["verdict"]) == (
+        "*" if subject == "anonymous" else subject,
+        verdict,
+    )
+
+
+def test_an_unknown_identity_of_a_known_account_is_still_an_error() -> None:
+    with pytest.raises(UsageError, match="cj"):
+        can(pipeline().inventory(), role("cj"), "s3:GetObject", RED)
 
 
 def test_a_filter_keeps_what_could_touch_and_narrows_it() -> None:
@@ -124,6 +165,8 @@ def test_coverage_names_what_could_change_this_answer_and_no_more() -> None:
     assert no == ["resource-policies"]
     none = can(inventory, "ana", "ec2:RunInstances", "*")["coverage"]["not_collected"]
     assert none == []
+    alone = can(inventory, "ana", "ec2:RunInstances", "*", direct=True)
+    assert alone["coverage"]["not_collected"] == []
 
 
 def test_a_policy_that_was_not_collected_is_named_and_leaves_it_open() -> None:

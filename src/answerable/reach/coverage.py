@@ -13,6 +13,7 @@ from answerable.reach.naming import account_of
 from answerable.reach.places import Place
 from answerable.reach.principals import Principal
 from answerable.reach.questions import Reply
+from answerable.reach.rules import RUNNING
 from answerable.reach.services import (
     NO_PERMISSION,
     TRUST_CALLS,
@@ -45,7 +46,7 @@ def not_collected(
     held = verdict(reply.formula)
     if held is not Verdict.NEVER:
         yield from _limiting(estate, collected, action, reply)
-    elif not direct and "running-code" not in collected:
+    elif not direct and _may_take_over(estate, collected, reply):
         yield "running-code"
     if _wants_policy(estate, collected, action, resource):
         yield "resource-policies"
@@ -76,9 +77,7 @@ def _is_foreign(estate: Estate, subject: str) -> bool:
 def _limiting(
     estate: Estate, collected: Collection[str], action: str, reply: Reply
 ) -> Iterator[str]:
-    names = [hop.to for hop in reply.path] or [reply.subject]
-    found = (estate.principals.get(IdentityId(n)) for n in (*names, reply.actor))
-    actors = [principal for principal in found if principal]
+    actors = _actors(estate, reply)
     if any(_lacks_scps(estate, collected, actor) for actor in actors):
         yield "scp"
     if binds_rcps(action) and _lacks_rcps(estate, collected, reply):
@@ -89,6 +88,25 @@ def _limiting(
         yield "session-policies"
     if "boundaries" not in collected:
         yield "boundaries"
+
+
+def _actors(estate: Estate, reply: Reply) -> list[Principal]:
+    """List the identities that act on the way of an answer."""
+    names = [hop.to for hop in reply.path] or [reply.subject]
+    found = (estate.principals.get(IdentityId(n)) for n in (*names, reply.actor))
+    return [principal for principal in found if principal]
+
+
+def _may_take_over(estate: Estate, collected: Collection[str], reply: Reply) -> bool:
+    """Tell whether code that nobody collected could matter: to nobody, it could."""
+    if "running-code" in collected:
+        return False
+    actors = _actors(estate, reply)
+    return not actors or any(
+        all(actor.matching(need.action.lower()).allows for need in rule.needs)
+        for actor in actors
+        for rule in RUNNING
+    )
 
 
 def _lacks_scps(
