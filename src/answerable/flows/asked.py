@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from answerable.connectors.iam_catalogue.fetch import load
 from answerable.flows import lists
 from answerable.flows.given import Given
+from answerable.flows.heap import settled
 from answerable.inventory.resolve import Kind, resolve
 from answerable.model.document import Coverage, ReachItem
 from answerable.model.errors import AmbiguousError, UsageError
@@ -31,6 +32,7 @@ class Asked:
     graph: Graph
     collected: frozenset[str]
     given: Given
+    direct: bool
     now: int
 
     @property
@@ -40,7 +42,12 @@ class Asked:
 
 
 def asked_of(
-    inventory: Inventory, services: Iterable[str], given: Given, now: int
+    inventory: Inventory,
+    services: Iterable[str],
+    given: Given,
+    now: int,
+    *,
+    direct: bool = False,
 ) -> Asked:
     """Compile a snapshot for one question.
 
@@ -49,18 +56,21 @@ def asked_of(
         services: Whose actions the catalogue must know.
         given: What the question states.
         now: UTC nanoseconds.
+        direct: Whether paths are left aside.
     """
     collected = frozenset(word for c in inventory.coverage for word in c.collected)
-    estate = compile_estate(
-        inventory.facts,
-        load(services),
-        given=given.context,
-        tags_collected="resource-tags" in collected,
-        session=given.session,
-        endpoint=given.endpoint,
-        collected=collected,
-    )
-    return Asked(inventory, Graph(estate), collected, given, now)
+    catalogue = load(services)
+    with settled():
+        estate = compile_estate(
+            inventory.facts,
+            catalogue,
+            given=given.context,
+            tags_collected="resource-tags" in collected,
+            session=given.session,
+            endpoint=given.endpoint,
+            collected=collected,
+        )
+    return Asked(inventory, Graph(estate), collected, given, direct, now)
 
 
 def subject_of(inventory: Inventory, text: str) -> str:
@@ -109,7 +119,16 @@ def missing(
 
 def missing_of(asked: Asked, reply: Reply, action: str, resource: str) -> set[str]:
     """Name what was not collected and could change one answer."""
-    found = set(not_collected(asked.estate, asked.collected, action, resource, reply))
+    found = set(
+        not_collected(
+            asked.estate,
+            asked.collected,
+            action,
+            resource,
+            reply,
+            direct=asked.direct,
+        )
+    )
     if not set("*? ") & set(action) and not asked.estate.catalogue.action(action):
         found.add("action-catalogue")
     return found

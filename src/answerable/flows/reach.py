@@ -67,7 +67,8 @@ def reach(
     """
     progress(0, 0, "policies")
     given = read_given(context, session_policy, endpoint_policy, now)
-    asked = asked_of(inventory, subjects.services_of(inventory.facts), given, now)
+    services = subjects.services_of(inventory.facts)
+    asked = asked_of(inventory, services, given, now, direct=direct)
     found = subjects.starts(asked.graph, inventory, subject_of(inventory, subject))
     wanted = make_filter(action, words.as_arn(resource))
     replies: list[Reply] = []
@@ -121,7 +122,8 @@ def can(
             principal was not collected, or a file holds no policy.
     """
     given = read_given(context, session_policy, endpoint_policy, now)
-    asked = asked_of(inventory, {action.partition(":")[0]}, given, now)
+    service = action.partition(":")[0]
+    asked = asked_of(inventory, {service}, given, now, direct=direct)
     spelled = words.read_action(asked.estate.catalogue, action, load)
     target = words.read_resource(inventory.facts, resource)
     found = subjects.starts(asked.graph, inventory, subject_of(inventory, subject))
@@ -176,7 +178,8 @@ def who_can(
         UsageError: Action or resource are not known, or a file holds no policy.
     """
     given = read_given(context, session_policy, endpoint_policy, now)
-    asked = asked_of(inventory, {action.partition(":")[0]}, given, now)
+    service = action.partition(":")[0]
+    asked = asked_of(inventory, {service}, given, now, direct=direct)
     spelled = words.read_action(asked.estate.catalogue, action, load)
     target = words.read_resource(inventory.facts, resource)
     found = questions.who_can(asked.graph, spelled, target, direct=direct)

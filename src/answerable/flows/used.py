@@ -106,10 +106,11 @@ def used(
     """
     progress(0, 0, "policies")
     given = read_given(context, session_policy, endpoint_policy, now)
-    asked = asked_of(inventory, subjects.services_of(inventory.facts), given, now)
+    services = subjects.services_of(inventory.facts)
+    asked = asked_of(inventory, services, given, now, direct=direct)
     name = subject_of(inventory, subject)
     found = subjects.starts(asked.graph, inventory, name)
-    rights = _Rights(asked, found, direct)
+    rights = _Rights(asked, found)
     pairs = rights.of(action)
     progress(0, 0, "events")
     calls = calls_of(store, inventory, name)
@@ -146,7 +147,6 @@ class _Rights:
 
     asked: Asked
     found: subjects.Starts
-    direct: bool
 
     def of(self, action: str) -> _Pairs:
         """List rows, and whether the subject's own policies grant them."""
@@ -155,7 +155,7 @@ class _Rights:
             (subjects.through(start, reply), not reply.path)
             for start in self.found.starts
             for reply in questions.reach(
-                graph, start.identity, wanted, direct=self.direct
+                graph, start.identity, wanted, direct=self.asked.direct
             )
         ]
 

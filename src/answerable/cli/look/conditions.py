@@ -48,8 +48,8 @@ _OPEN = {
     "answerable:scope": ("the call is within", "the call is outside"),
     "answerable:deny": ("the call falls under", "the call does not fall under"),
     "answerable:resource-policy": (
-        "each resource's own policies agree: ask can about one of",
-        "the resources' own policies do not agree on",
+        "the own policies of what it names allow it too, for all of",
+        "the own policies of what it names do not allow it for all of",
     ),
     "answerable:public-policy": ("this policy is public:", "this is not public:"),
     "answerable:action-catalogue": (
