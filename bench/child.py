@@ -81,7 +81,8 @@ def run(argv: Sequence[str]) -> Took:
             texts.append(file.read().decode("utf-8", "replace"))
     if process.returncode:
         raise RuntimeError(
-            f"{' '.join(argv)} ended with {process.returncode}: {texts[1][-500:]}"
+            f"{' '.join(argv)} ended with {process.returncode}: "
+            f"{(texts[1] or texts[0])[-500:]}"
         )
     # Linux counts ru_maxrss in KiB, macOS in bytes.
     kernel = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
