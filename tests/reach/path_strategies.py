@@ -1,5 +1,7 @@
 """Accounts in which one user holds little but ways to become somebody else."""
 
+from collections.abc import Sequence
+
 from hypothesis import strategies as st
 
 from answerable.model.policy import Statement
@@ -59,6 +61,7 @@ WAYS = [
     statement("make-user", action="iam:CreateUser", resource=user("x/*-dev")),
     statement("make-group", action="iam:CreateGroup", resource=f"{GROUP[:-4]}*"),
     statement("give-role", action="iam:AttachRolePolicy", resource=role("*-ops")),
+    statement("give-ops", action="iam:AttachRolePolicy", resource=role("ops-*")),
     statement("give-roles", action="iam:PutRolePolicy", resource=role("*")),
     statement("give-user", action="iam:PutUserPolicy", resource=user("x/dev-*")),
     statement("give-group", action="iam:*GroupPolicy", resource=f"{GROUP[:-4]}b*"),
@@ -102,24 +105,24 @@ READ = statement("read", action="s3:GetObject", resource="arn:aws:s3:::red/*")
 
 
 @st.composite
-def ways_of_one(draw: st.DrawFn) -> list[Statement]:
-    """A few ways; often such as lead somewhere together only."""
+def ways_of_one(draw: st.DrawFn, wanted: Sequence[str] = ()) -> list[Statement]:
+    """A few ways, those wanted among them; often such as lead somewhere together."""
     by_sid = {way.sid: way for way in WAYS}
     few = st.lists(st.sampled_from(WAYS), min_size=1, max_size=4, unique=True)
-    if draw(st.booleans()):
+    if not wanted and draw(st.booleans()):
         return draw(few)
-    chosen = dict.fromkeys(draw(st.sampled_from(PAIRS)))
+    chosen = dict.fromkeys(wanted or draw(st.sampled_from(PAIRS)))
     more = draw(st.lists(st.sampled_from(WAYS), max_size=2, unique=True))
     return [*(by_sid[sid] for sid in chosen), *(w for w in more if w.sid not in chosen)]
 
 
 @st.composite
-def paths(draw: st.DrawFn) -> tuple[Facts, tuple[str, str]]:
-    """One user with a few ways, and what they lead to."""
+def paths(draw: st.DrawFn, wanted: Sequence[str] = ()) -> tuple[Facts, tuple[str, str]]:
+    """One user with a few ways, those wanted among them, and what they lead to."""
     build = Builder()
     for arn in (ANA, BEN, ONE):
         build.identity(arn)
-    ways = draw(ways_of_one())
+    ways = draw(ways_of_one(wanted))
     limits = draw(st.one_of(st.just([]), st.lists(st.sampled_from(LIMITS), max_size=1)))
     build.policy(ANA, "identity", *ways, *limits)
     if draw(st.booleans()):

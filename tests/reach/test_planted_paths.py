@@ -1,0 +1,187 @@
+"""Mistakes planted in the ways to become somebody: the law of paths finds each."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import pytest
+
+from answerable.model.ids import IdentityId
+from answerable.reach import (
+    edits,
+    estate,
+    graph,
+    launching,
+    made,
+    steps,
+    takeover,
+    witness,
+)
+from answerable.reach.clauses import Grant
+from answerable.reach.estate import Estate
+from answerable.reach.evaluate import Answer
+from answerable.reach.formula import FALSE, TRUE
+from answerable.reach.graph import Graph
+from answerable.reach.principals import Principal
+from answerable.reach.rules import EDITS, LAUNCHES, MAKES, RUNNING, Need
+from answerable.reach.trust import Entry
+from tests.reach.laws import paths_agree
+from tests.reach.path_strategies import paths
+from tests.reach.planted import Plant, found, planted
+
+_together = witness.together
+_at_one_name = made.at_one_name
+_answers_on = witness.answers_on
+
+
+def _an_edit_forgotten(patch: pytest.MonkeyPatch) -> None:
+    left = [edit for edit in EDITS if edit.action != "iam:UpdateAssumeRolePolicy"]
+    patch.setattr(edits, "EDITS", tuple(left))
+    patch.setattr(edits, "hub_edges", lambda *_: iter(()))
+
+
+def _what_is_gained_escapes_the_boundary(patch: pytest.MonkeyPatch) -> None:
+    more = Principal.with_more
+
+    def with_more(self: Principal, extra: str, grants: list[Grant]) -> Principal:
+        return replace(more(self, extra, grants), boundary=None, _by_action={})
+
+    patch.setattr(Principal, "with_more", with_more)
+
+
+def _service_trust_not_asked(patch: pytest.MonkeyPatch) -> None:
+    entry = Entry("any", "Service", "sts:AssumeRole", Answer(TRUE, ()))
+    patch.setattr(Graph, "_service_entries", lambda *_: iter([entry]))
+    patch.setattr(
+        estate,
+        "_services",
+        lambda trusts: ((s.service, t.role) for t in trusts for s in LAUNCHES),
+    )
+
+
+def _conditions_of_hops_dropped(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(steps, "chained", lambda *formulas: TRUE)
+
+
+def _running_code_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(takeover, "RUNNING", ())
+
+
+def _what_must_be_so_besides_forgotten(patch: pytest.MonkeyPatch) -> None:
+    sure = tuple(replace(rule, awaits="") for rule in RUNNING)
+    for module in (takeover, graph):
+        patch.setattr(module, "RUNNING", sure)
+
+
+def _one_of_several_resources_suffices(patch: pytest.MonkeyPatch) -> None:
+    def together(
+        held: Estate, who: Principal, needs: Sequence[Need], existing: str = ""
+    ) -> tuple[Answer, ...]:
+        first = {need.action: need for need in reversed(needs)}
+        return _together(held, who, list(first.values()), existing)
+
+    for module in (launching, takeover):
+        patch.setattr(module, "together", together)
+
+
+def _each_call_under_a_name_of_its_own(patch: pytest.MonkeyPatch) -> None:
+    def together(
+        held: Estate, who: Principal, needs: Sequence[Need], existing: str = ""
+    ) -> tuple[Answer, ...]:
+        answers = [_together(held, who, [need], existing) for need in needs]
+        return tuple(answer for one in answers for answer in one)
+
+    def at_one_name(
+        held: Estate, who: Principal, make: object, needs: Sequence[Need]
+    ) -> tuple[Answer, ...]:
+        calls = [need for need in needs if need.action != "sts:AssumeRole"]
+        found = together(held, who, calls)
+        return () if any(answer.formula == FALSE for answer in found) else found
+
+    for module in (launching, takeover):
+        patch.setattr(module, "together", together)
+    patch.setattr(made, "at_one_name", at_one_name)
+
+
+def _making_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(made, "MAKES", ())
+
+
+def _whoever_is_made_does_nothing(patch: pytest.MonkeyPatch) -> None:
+    plain = made.made_principal
+
+    def nobody(held: Estate, identity: IdentityId) -> Principal:
+        return replace(plain(held, identity), grants=(), _by_action={})
+
+    patch.setattr(graph, "made_principal", nobody)
+
+
+def _a_policy_is_put_for_nothing(patch: pytest.MonkeyPatch) -> None:
+    """Making needs no right to give a policy."""
+    free = tuple(replace(make, widen=(make.create,)) for make in MAKES)
+    patch.setattr(made, "MAKES", free)
+
+
+def _a_boundary_that_must_be_stated_is_not(patch: pytest.MonkeyPatch) -> None:
+    def answers_on(
+        held: Estate, who: Principal, group: Sequence[Need], resource: str
+    ) -> tuple[Answer, ...]:
+        answers: Iterable[Answer] = _answers_on(held, who, group, resource)
+        return tuple(
+            a if a.formula == FALSE else Answer(TRUE, a.determining) for a in answers
+        )
+
+    patch.setattr(made, "answers_on", answers_on)
+
+
+# With the ways that whoever the case is about has at least.
+MISTAKES: dict[str, tuple[Plant, tuple[str, ...]]] = {
+    "a rule is forgotten": (_an_edit_forgotten, ("trust",)),
+    "what is gained escapes the boundary": (
+        _what_is_gained_escapes_the_boundary,
+        ("put",),
+    ),
+    "a service role's trust is not asked": (
+        _service_trust_not_asked,
+        ("pass", "create", "run"),
+    ),
+    "conditions of hops are dropped": (_conditions_of_hops_dropped, ("assume-mfa",)),
+    "code that runs already is forgotten": (
+        _running_code_forgotten,
+        ("code", "invoke"),
+    ),
+    "what no snapshot shows counts as so": (
+        _what_must_be_so_besides_forgotten,
+        ("session",),
+    ),
+    "one of several resources suffices": (
+        _one_of_several_resources_suffices,
+        ("send",),
+    ),
+    "each call takes a name of its own": (
+        _each_call_under_a_name_of_its_own,
+        ("make-role", "give-ops"),
+    ),
+    "identities yet to be made are forgotten": (
+        _making_forgotten,
+        ("make-role", "give-roles"),
+    ),
+    "whoever is made may do nothing": (
+        _whoever_is_made_does_nothing,
+        ("make-role", "give-roles"),
+    ),
+    "making needs no right to give a policy": (
+        _a_policy_is_put_for_nothing,
+        ("make-role",),
+    ),
+    "a boundary that must be stated counts as stated": (
+        _a_boundary_that_must_be_stated_is_not,
+        ("make-any", "give-roles"),
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_the_law_of_paths_finds(mistake: str) -> None:
+    plant, wanted = MISTAKES[mistake]
+    with planted(plant):
+        assert found(paths(wanted), lambda case: paths_agree(*case), 60)
