@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
-from answerable.reach.globs import is_literal, matches
+from answerable.reach.globs import inward, is_literal, matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,13 @@ class ActionSet:
 NO_ACTIONS = ActionSet(frozenset(), {})
 
 
+@lru_cache(maxsize=1 << 16)
+def folded(action: str) -> str:
+    """Turn an action as written into the inner form in lower case."""
+    return inward(action.lower())
+
+
+@lru_cache(maxsize=1 << 16)
 def action_set(patterns: tuple[str, ...]) -> ActionSet:
     """Sort action patterns in lower case and inner form."""
     wild: dict[str, list[str]] = {}

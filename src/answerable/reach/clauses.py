@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from answerable.model.ids import PolicyId
 from answerable.model.policy import (
@@ -11,11 +12,11 @@ from answerable.model.policy import (
     Policy,
     Statement,
 )
-from answerable.reach.action_sets import NO_ACTIONS, ActionSet, action_set
+from answerable.reach.action_sets import NO_ACTIONS, ActionSet, action_set, folded
 from answerable.reach.conditions import evaluate
 from answerable.reach.context import Known, has_variable, resolve
 from answerable.reach.formula import FALSE, TRUE, Formula, atom, both, either, negation
-from answerable.reach.globs import inward
+from answerable.reach.globs import inward, is_literal
 from answerable.reach.naming import NOBODY, Naming, read_naming
 from answerable.reach.resources import (
     EVERYTHING,
@@ -213,6 +214,7 @@ def held(clause: Clause, known: Known) -> Formula:
 _MOST_KEPT = 1 << 10
 
 
+@lru_cache(maxsize=1 << 16)
 def _keys_of(conditions: tuple[ConditionClause, ...]) -> tuple[str, ...]:
     """List the keys that conditions ask for, those of variables in values as well."""
     found = dict.fromkeys(condition.key.lower() for condition in conditions)
@@ -269,12 +271,12 @@ class Interner:
     ) -> Clause:
         patterns = statement.resources or statement.not_resources
         for action in statement.actions + statement.not_actions:
-            self.written.setdefault(inward(action.lower()), action)
+            self.written.setdefault(folded(action), action)
         fixed = not any(has_variable(p) for p in patterns)
         parts = tuple(pattern_parts(inward(p)) for p in patterns) if fixed else ()
         static = fixed and not conditions
-        actions = tuple(inward(a.lower()) for a in statement.actions)
-        not_actions = tuple(inward(a.lower()) for a in statement.not_actions)
+        actions = tuple(map(folded, statement.actions))
+        not_actions = tuple(map(folded, statement.not_actions))
         return Clause(
             number=len(self.clauses),
             effect=statement.effect,
@@ -291,7 +293,7 @@ class Interner:
             naming=read_naming(statement.principals or statement.not_principals),
             keys=_keys_of(conditions),
             action_set=action_set(actions or not_actions),
-            services=_services_of(statement),
+            services=_services_of(actions) if actions else None,
         )
 
     def _spelled(self, clause: ConditionClause) -> ConditionClause:
@@ -302,11 +304,10 @@ class Interner:
         return ConditionClause(operator, key, clause.values)
 
 
-def _services_of(statement: Statement) -> frozenset[str] | None:
-    if statement.not_actions:
-        return None
-    found = {action.partition(":")[0].lower() for action in statement.actions}
-    return None if any("*" in s or "?" in s for s in found) else frozenset(found)
+@lru_cache(maxsize=1 << 16)
+def _services_of(actions: tuple[str, ...]) -> frozenset[str] | None:
+    found = frozenset(action.partition(":")[0] for action in actions)
+    return found if all(map(is_literal, found)) else None
 
 
 def _is_whole(statement: Statement, layer: Layer) -> bool:

@@ -5,6 +5,7 @@ Source: AWS IAM User Guide, "AWS JSON policy elements: Principal".
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 CANONICAL = "answerable:canonical-user"  # nobody collected which account an id is
 EVERYONE = "*"
@@ -37,6 +38,7 @@ class Naming:
 NOBODY = Naming()
 
 
+@lru_cache(maxsize=1 << 16)
 def read_naming(named: Named) -> Naming:
     """Sort the pairs (type, value) of an element."""
     if not named:
