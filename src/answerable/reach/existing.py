@@ -12,7 +12,7 @@ from answerable.reach.ground import Ground, make_ground
 from answerable.reach.kin import MET, NEVER_MET, Kin, met
 from answerable.reach.planes import gathered, positions
 from answerable.reach.rights import NEVER, Verdicts
-from answerable.reach.rules import LAUNCHES, RUNNING, Need
+from answerable.reach.rules import LAUNCHES, RUNNING, Need, Running
 from answerable.reach.ways import Realm, Using
 from answerable.reach.witness import together
 
@@ -48,6 +48,7 @@ class Existing:
     resources: list[Resource] = field(init=False)
     _ground: Ground = field(init=False)
     _regions: dict[tuple[str, ...], int] = field(init=False)
+    _lent: dict[Running, int] = field(default_factory=dict)
     _kinds: dict[str, int] = field(default_factory=dict)
     _on: dict[Need, dict[int, Verdicts]] = field(default_factory=dict)
     _kin: dict[Needs, Kin] = field(default_factory=dict)
@@ -78,6 +79,15 @@ class Existing:
     def there(self, kind: str, account: str) -> int:
         """Return an account's resources of a kind."""
         return self._kinds.get(kind, 0) & self._ground.owners.get(account, 0)
+
+    def lent(self, rule: Running) -> int:
+        """Return the resources whose own policy may let others in to take them over."""
+        found = self._lent.get(rule)
+        if found is None:
+            number = self._ground.texts.number
+            lent = (number[one] for one in self.realm.graph.lent(rule))
+            found = self._lent[rule] = gathered(lent, len(self.resources))
+        return found
 
     def places(self, actor: int, needs: Needs, there: int) -> Places:
         """Say on which of some resources an actor has what a rule needs."""
@@ -129,8 +139,8 @@ class Existing:
         found = self._on.get(need)
         if found is None:
             stated = Known({key: (value,) for key, value in need.context})
-            found = Using(self.realm, need.action, self._ground, stated).verdicts()
-            self._on[need] = found
+            use = Using(self.realm, need.action, self._ground, stated, anywhere=True)
+            found = self._on[need] = use.verdicts()
         return found
 
 

@@ -4,8 +4,9 @@ An actor is a node of the graph: an identity, or an identity with what it gained
 way. Actor n is the nth principal of the estate; those with gains come after.
 """
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from answerable.model.policy import ConditionClause, Effect, Layer
@@ -14,7 +15,25 @@ from answerable.reach.clauses import Clause, Grant
 from answerable.reach.control import Limit
 from answerable.reach.globs import is_literal
 from answerable.reach.planes import Plane, Texts, gathered, span
-from answerable.reach.principals import Principal
+from answerable.reach.principals import EVERYTHING_CLAUSE, Principal
+
+_PLAIN = re.compile(r"[*?$]")
+ANYTHING = "*"  # what an actor gained that may do everything
+
+
+class Part(NamedTuple):
+    """What a statement says for some actors.
+
+    Attributes:
+        actors: For whom.
+        plane: To which resources it applies.
+        odd: Resources where its open conditions hold a negation: there two open
+            statements may add up to a sure one.
+    """
+
+    actors: int
+    plane: Plane
+    odd: int = 0
 
 
 class Taking(NamedTuple):
@@ -24,6 +43,13 @@ class Taking(NamedTuple):
     denies: tuple[Clause, ...]
 
 
+class Wide(NamedTuple):
+    """Actors that a layer's statements for every resource stand for."""
+
+    allowed: int
+    denied: int
+
+
 class Held:
     """The statements of one layer, each with the actors it stands for."""
 
@@ -31,6 +57,8 @@ class Held:
         self.actors: dict[Clause, int] = {}
         self._by_service: dict[str, list[Clause]] = defaultdict(list)
         self._taking: dict[str, Taking] = {}
+        self._wide: dict[str, Wide] = {}
+        self._narrow: dict[str, dict[str, list[Clause]]] = {}
 
     def add(self, clause: Clause, actors: int) -> None:
         """Let a statement stand for further actors."""
@@ -38,20 +66,64 @@ class Held:
             for service in _services(clause):
                 self._by_service[service].append(clause)
             self._taking.clear()
+            self._narrow.clear()
+        self._wide.clear()
         self.actors[clause] = self.actors.get(clause, 0) | actors
 
     def taking(self, action: str) -> Taking:
         """Pick the statements that speak of an action in lower case."""
         found = self._taking.get(action)
         if found is None:
-            service = action.partition(":")[0]
-            near = [*self._by_service.get(service, ()), *self._by_service.get("", ())]
-            mine = [clause for clause in near if clause.takes_action(action)]
+            mine = [c for c in self._near(action) if c.takes_action(action)]
             found = self._taking[action] = Taking(
                 tuple(c for c in mine if c.effect is Effect.ALLOW),
                 tuple(c for c in mine if c.effect is Effect.DENY),
             )
         return found
+
+    def wide(self, action: str) -> Wide:
+        """Unite whom statements for every resource allow and deny an action."""
+        found = self._wide.get(action)
+        if found is None:
+            allowed = denied = 0
+            for clause in self._near(action):
+                if clause.wide and clause.takes_action(action):
+                    if clause.effect is Effect.ALLOW:
+                        allowed |= self.actors[clause]
+                    else:
+                        denied |= self.actors[clause]
+            found = self._wide[action] = Wide(allowed, denied)
+        return found
+
+    def narrow(self, action: str, resource: str) -> Iterator[Clause]:
+        """Pick the other statements that may speak of an action on one resource."""
+        service = action.partition(":")[0]
+        by_start = self._narrow.get(service)
+        if by_start is None:
+            by_start = self._narrow[service] = defaultdict(list)
+            for clause in self._near(action):
+                for start in _starts(clause):
+                    by_start[start].append(clause)
+        met: set[Clause] = set()
+        for length in range(len(resource) + 1):
+            for clause in by_start.get(resource[:length], ()):
+                if clause not in met and clause.takes_action(action):
+                    met.add(clause)
+                    yield clause
+
+    def _near(self, action: str) -> Iterator[Clause]:
+        service = action.partition(":")[0]
+        yield from self._by_service.get(service, ())
+        yield from self._by_service.get("", ())
+
+
+def _starts(clause: Clause) -> set[str]:
+    """List the plain beginnings of what a statement speaks of."""
+    if clause.wide:
+        return set()
+    if not clause.resources:
+        return {""}
+    return {_PLAIN.split(written, maxsplit=1)[0] for written in clause.resources}
 
 
 def _services(clause: Clause) -> set[str]:
@@ -75,6 +147,7 @@ class Index:
         linked: Actors linked to a service, whom control policies pass by.
         scope: The actors that questions are about.
         limits: Actors under each session policy and each level of SCPs.
+        parts: What statements were found to say for whom.
         unread: Actors some of whose policies were not read, by layer; what may deny
             stands under None, too.
     """
@@ -95,6 +168,7 @@ class Index:
         self._known = Cells([principal.known for principal in plain], names)
         self._held: dict[tuple[ConditionClause, int], Plane] = {}
         self._cells: dict[tuple[int, int], list[Cell]] = {}
+        self.parts: dict[tuple[object, ...], list[Part]] = {}
 
     def add(self, actors: Iterable[Principal], base: Sequence[int]) -> range:
         """Take actors that are identities taken before, with what they gained."""
@@ -108,7 +182,7 @@ class Index:
         limits: dict[Limit, list[int]] = defaultdict(list)
         for number in range(start, stop):
             actor = self.actors[number]
-            identity.take(actor.grants, number)
+            identity.take(_telling(actor), number)
             boundary.take(actor.boundary or (), number)
             self._mark(actor, 1 << number)
             for limit in (*actor.levels, actor.session):
@@ -173,6 +247,17 @@ class Index:
             found = [Cell(self.with_gains(c.members), c.known) for c in mine]
             self._cells[key] = found
         return found
+
+
+def _telling(actor: Principal) -> Iterable[Grant]:
+    """Leave out what somebody who may do anything is allowed besides."""
+    if actor.extra != ANYTHING:
+        return actor.grants
+    return (
+        grant
+        for grant in actor.grants
+        if grant.clause is EVERYTHING_CLAUSE or grant.clause.effect is Effect.DENY
+    )
 
 
 class Noted:

@@ -1,6 +1,6 @@
 """To whom and to which resources a statement applies, for many at once."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from answerable.model.policy import ConditionClause
@@ -9,7 +9,7 @@ from answerable.reach.clauses import Clause
 from answerable.reach.conditions import evaluate
 from answerable.reach.context import Known, has_variable, resolve
 from answerable.reach.formula import FALSE, TRUE
-from answerable.reach.holders import Index
+from answerable.reach.holders import Index, Part
 from answerable.reach.planes import NONE, Plane, Texts
 from answerable.reach.resources import pattern_parts
 
@@ -22,21 +22,6 @@ class Space:
     def __init__(self, texts: Texts, knowns: list[Known]) -> None:
         self.texts = texts
         self.cells = Cells(knowns)
-
-
-class Part(NamedTuple):
-    """What a statement says for some actors.
-
-    Attributes:
-        actors: For whom.
-        plane: To which resources it applies.
-        odd: Resources where its open conditions hold a negation: there two open
-            statements may add up to a sure one.
-    """
-
-    actors: int
-    plane: Plane
-    odd: int = 0
 
 
 class Group(NamedTuple):
@@ -55,26 +40,37 @@ class Group(NamedTuple):
 
 def applying(
     clause: Clause, space: Space, known: Known, index: Index, actors: int
-) -> Iterator[Part]:
+) -> Iterable[Part]:
     """Say to which resources of a space a statement applies, for some actors."""
     if clause.static:
         plane = _resources(clause, space.texts, known)
-        if plane.maybe and actors:
-            yield Part(actors, plane)
-        return
+        return [Part(actors, plane)] if plane.maybe and actors else []
     _, others = sorted_lines(clause, index, known)
     keys = keys_used(clause, others)
-    for group in groups(clause, index, known, actors):
-        plane, odd = NONE, 0
-        for there in space.cells.of(keys):
-            about = known.over(there.known).over(group.known)
-            here, strange = _applying(clause, others, space.texts, about)
-            plane |= here.within(there.members)
-            odd |= strange & there.members
-        if group.is_open:
-            plane = Plane(0, plane.maybe)
-        if plane.maybe:
-            yield Part(group.actors, plane, odd)
+    stated = tuple(known.get(key) for key in keys)
+    memo = clause, space, actors, stated, len(others)
+    found = index.parts.get(memo)
+    if found is None:
+        found = index.parts[memo] = [
+            part
+            for group in groups(clause, index, known, actors)
+            if (part := _part(clause, space, known, group, others)).plane.maybe
+        ]
+    return found
+
+
+def _part(
+    clause: Clause, space: Space, known: Known, group: Group, others: Lines
+) -> Part:
+    plane, odd = NONE, 0
+    for there in space.cells.of(keys_used(clause, others)):
+        about = known.over(there.known).over(group.known)
+        here, strange = _applying(clause, others, space.texts, about)
+        plane |= here.within(there.members)
+        odd |= strange & there.members
+    if group.is_open:
+        plane = Plane(0, plane.maybe)
+    return Part(group.actors, plane, odd)
 
 
 def groups(clause: Clause, index: Index, known: Known, actors: int) -> Iterator[Group]:

@@ -8,11 +8,12 @@ from answerable.reach.existing import Existing
 from answerable.reach.kin import Kin
 from answerable.reach.makers import Making
 from answerable.reach.passing import Launching
-from answerable.reach.planes import gathered, positions
+from answerable.reach.planes import gathered, positions, span
 from answerable.reach.rights import NEVER, Verdicts
 from answerable.reach.rules import EDITS, Edit, Gives, On, actions
+from answerable.reach.steps import Node
 from answerable.reach.taking import Taking
-from answerable.reach.ways import Assuming, Passing, Realm, Using
+from answerable.reach.ways import Assuming, Passing, Realm, Using, grown
 
 _OLDER = "iam:SetDefaultPolicyVersion"  # helps only where a wider version exists
 
@@ -26,17 +27,59 @@ def union(rows: Iterable[Verdicts]) -> Verdicts:
     return Verdicts(sure, some)
 
 
-@dataclass(eq=False, slots=True)
-class Neighbours:
-    """The rows of a realm.
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """The steps of every actor.
 
     Attributes:
-        realm: The actors.
-        rows: By actor.
+        steps: By actor, whom it becomes.
+        assumed: By actor, whom of these by assuming a role and nothing else.
+    """
+
+    steps: list[Verdicts]
+    assumed: list[Verdicts]
+
+
+_MOST_ROUNDS = 4
+
+
+def rows_of(realm: Realm) -> Rows:
+    """Find every row; who may join groups adds actors, which have rows of their own."""
+    rows = Rows([], [])
+    actors = range(len(realm.nodes))
+    for _ in range(_MOST_ROUNDS):
+        some = Some(realm, actors)
+        rows.steps.extend(some.steps)
+        rows.assumed.extend(some.assumed)
+        joined = list(some.joined())
+        new = dict.fromkeys(node for _, node, _ in joined if node not in realm.numbers)
+        actors = grown(realm, list(new)) if new else range(0)
+        for actor, node, sure in joined:
+            bit = 1 << realm.numbers[node]
+            held = rows.steps[actor]
+            rows.steps[actor] = Verdicts(held.sure | bit * sure, held.some | bit)
+        if not actors:
+            break
+    realm.index.scope = realm.index.all
+    return rows
+
+
+@dataclass(eq=False, slots=True)
+class Some:
+    """The rows of some actors.
+
+    Attributes:
+        realm: All actors.
+        actors: Some of them.
+        steps: Whom each becomes.
+        assumed: Whom of these by assuming a role.
     """
 
     realm: Realm
-    rows: list[Verdicts] = field(default_factory=list)
+    actors: range
+    steps: list[Verdicts] = field(default_factory=list)
+    assumed: list[Verdicts] = field(default_factory=list)
+    _first: dict[int, int] = field(default_factory=dict)
     _edits: dict[Edit, dict[int, Verdicts]] = field(default_factory=dict)
     _holding: dict[On, list[int]] = field(default_factory=dict)
     _mapped: dict[tuple[int, On], int] = field(default_factory=dict)
@@ -44,40 +87,79 @@ class Neighbours:
     _admins: int = 0
 
     def __post_init__(self) -> None:
-        """Find every row."""
-        realm = self.realm
+        """Find the rows: trust by trust, everything else once for all kin."""
+        realm, actors = self.realm, self.actors
+        scope = realm.index.scope = span(actors.start, actors.stop)
         assuming = Assuming(realm)
         there = Existing(realm)
         self._admins = gathered(
             (n for n in range(realm.plain) if self._is_admin(n)), realm.plain
         )
-        first = self._kinship(there)
-        realm.index.scope = gathered(set(first), len(first))
+        self._first = self._kinship(there)
+        firsts = sorted(set(self._first.values()))
+        realm.index.scope = gathered(firsts, actors.stop)
         self._edits = {edit: self._editing(edit) for edit in EDITS}
         passing = Passing(realm)
         ways = Launching(realm, there, passing), Taking(realm, there, passing)
         made = Making(realm)
         common: dict[int, Verdicts] = {}
-        for actor in sorted(set(first)):
+        for actor in firsts:
             row = self._editing_into(actor, assuming)
             for way in ways:
                 row = way.added(actor, row)
             common[actor] = row
-        realm.index.scope = realm.index.all
+        realm.index.scope = scope
         same: dict[Verdicts, Verdicts] = {}
-        for actor, one in enumerate(first):
-            near = union([common[one], assuming.verdicts(actor)])
+        for actor in actors:
+            one = self._first[actor]
+            assumed = assuming.verdicts(actor)
+            near = union([common[one], assumed])
             wider = self._wider(actor, one, near)
             row = union([near, made.row(actor, one), wider])
-            self.rows.append(same.setdefault(row, row))
+            self.assumed.append(same.setdefault(assumed, assumed))
+            self.steps.append(same.setdefault(row, row))
 
-    def _kinship(self, there: Existing) -> list[int]:
+    def joined(self) -> Iterator[tuple[int, Node, bool]]:
+        """List what actors become by a membership: actor, node, whether for sure.
+
+        A node that may do anything makes one that joined a group superfluous.
+        """
+        joins = [edit for edit in EDITS if edit.gives is Gives.MEMBERSHIP]
+        for edit in joins:
+            for number, actor in enumerate(self.actors):
+                groups = self._edits[edit].get(self._first[actor], NEVER)
+                if groups.some:
+                    row = self.steps[number]
+                    yield from self._joins(actor, groups, row)
+
+    def _joins(
+        self, actor: int, groups: Verdicts, row: Verdicts
+    ) -> Iterator[tuple[int, Node, bool]]:
+        realm = self.realm
+        near = realm.near.get(realm.index.actors[actor].identity.account, 0)
+        users = row.some & realm.users & near
+        sure = row.sure
+        base = realm.index.base[actor]
+        if base < realm.plain and not realm.nodes[actor].extra:
+            users |= 1 << base & realm.users
+            sure |= 1 << base
+        superfluous = self._admins | row.sure >> realm.widened
+        for user in positions(users & ~superfluous):
+            own = realm.index.actors[user].groups
+            for group in positions(groups.some):
+                name = realm.groups.texts.texts[group]
+                if name not in own:
+                    node = Node(realm.nodes[user].identity, name)
+                    certain = bool(sure >> user & groups.sure >> group & 1)
+                    yield actor, node, certain
+
+    def _kinship(self, there: Existing) -> dict[int, int]:
         """Say for each actor which one stands for it, trusts in it left aside."""
         index = self.realm.index
         asked = [action.lower() for action in sorted(actions())]
         kin = Kin(index, asked, named=there.named(asked))
         first: dict[Hashable, int] = {}
-        return [first.setdefault(kin.of(n), n) for n in range(len(index.actors))]
+        return {n: first.setdefault(kin.of(n), n) for n in self.actors}
 
     def _editing(self, edit: Edit) -> dict[int, Verdicts]:
         """Say who may make an edit of IAM on what."""

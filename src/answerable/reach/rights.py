@@ -13,8 +13,8 @@ from answerable.reach.cells import atoms_of
 from answerable.reach.clauses import Clause
 from answerable.reach.context import NOTHING, Known
 from answerable.reach.control import Limit
-from answerable.reach.holders import Index
-from answerable.reach.meaning import Part, Space, applying
+from answerable.reach.holders import Index, Part
+from answerable.reach.meaning import Space, applying
 from answerable.reach.planes import NONE, Plane, positions
 
 _ALLOW, _DENY, _BOUNDARY = -1, -2, -3  # limits have numbers from 0
@@ -205,6 +205,7 @@ class Owns:
     def _applying(self, clause: Clause, actors: int) -> Iterator[Part]:
         call = self._call
         deny = clause.effect is Effect.DENY
+        actors &= self._index.scope
         for part in applying(clause, call.space, call.known, self._index, actors):
             if part.plane.maybe != part.plane.sure:
                 atoms = self.deny_atoms if deny else self.allow_atoms

@@ -28,7 +28,7 @@ class Taking:
         """Add the identities whose code an actor can take over to those it becomes."""
         account = self.realm.index.actors[actor].identity.account
         for rule in RUNNING:
-            there = self.existing.there(rule.kind, account)
+            there = self.existing.there(rule.kind, account) | self.existing.lent(rule)
             missing = row.some if rule.awaits else row.sure
             if there and self._identity_bits(there) & ~missing:
                 row = self._taken(actor, rule, there, row)

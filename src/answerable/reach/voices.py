@@ -12,8 +12,8 @@ from answerable.reach.callers import names
 from answerable.reach.cells import atoms_of
 from answerable.reach.clauses import Clause
 from answerable.reach.formula import TRUE
-from answerable.reach.holders import Index
-from answerable.reach.meaning import Part, applying
+from answerable.reach.holders import Index, Part
+from answerable.reach.meaning import applying
 from answerable.reach.planes import NONE, Plane, gathered, positions
 from answerable.reach.rights import Call
 
@@ -175,7 +175,8 @@ class Voices:
     def _say(self, clause: Clause, resources: int, name: Name) -> None:
         call = self._call
         deny = name.how >= DENIED
-        for part in applying(clause, call.space, call.known, self._index, name.actors):
+        actors = name.actors & self._index.scope
+        for part in applying(clause, call.space, call.known, self._index, actors):
             plane = part.plane.within(resources)
             if name.is_open:
                 plane = Plane(0, plane.maybe)

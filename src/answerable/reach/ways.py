@@ -6,6 +6,7 @@ conditions could cancel each other, the exact engine is asked.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from answerable.model.ids import IdentityId
@@ -107,6 +108,16 @@ def make_realm(graph: Graph) -> Realm:
     )
 
 
+def grown(realm: Realm, nodes: Sequence[Node]) -> range:
+    """Number further actors: identities that gained something else on the way."""
+    base = [realm.numbers[Node(node.identity)] for node in nodes]
+    added = realm.index.add(map(realm.graph.principal, nodes), base)
+    for number, node in zip(added, nodes, strict=True):
+        realm.nodes.append(node)
+        realm.numbers[node] = number
+    return added
+
+
 def made_nodes(estate: Estate) -> list[Node]:
     """List the identities that somebody in an account could make."""
     found: dict[Node, None] = {}
@@ -120,19 +131,21 @@ def made_nodes(estate: Estate) -> list[Node]:
 
 @dataclass(eq=False, slots=True)
 class Using:
-    """Who may make a call of a hop, on which resources of its own account.
+    """Who may make a call of a hop on which resources.
 
     Attributes:
         realm: The actors.
         action: As the service spells it.
         ground: The resources.
         stated: Condition keys the call itself settles.
+        anywhere: Whether resources of other accounts count, too.
     """
 
     realm: Realm
     action: str
     ground: Ground
     stated: Known = NOTHING
+    anywhere: bool = False
 
     def verdicts(self) -> dict[int, Verdicts]:
         """Say for each actor that may at all on which resources."""
@@ -150,7 +163,10 @@ class Using:
         found: dict[int, Verdicts] = {}
         for actor in positions(hearing.actors):
             account = realm.index.actors[actor].identity.account
-            verdicts = hearing.verdicts(actor, self.ground.owners.get(account, 0))
+            within = self.ground.owners.get(account, 0)
+            if self.anywhere:
+                within = self.ground.texts.all
+            verdicts = hearing.verdicts(actor, within)
             if verdicts.some:
                 found[actor] = verdicts
         return found
