@@ -10,9 +10,9 @@ from answerable.model.ids import IdentityId
 from answerable.model.sighting import Facts
 from answerable.reach import questions
 from answerable.reach.estate import Estate, compile_estate
-from answerable.reach.evaluate import Answer, Determining
 from answerable.reach.formula import Verdict, verdict
 from answerable.reach.graph import Graph
+from answerable.reach.request import Answer, Determining
 from answerable.reach.steps import Node
 from bench.organization.make import Organization
 from bench.points import Point

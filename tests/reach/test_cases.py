@@ -9,8 +9,8 @@ import pytest
 from answerable.flows import reach as flow
 from answerable.model.document import CanItem
 from answerable.reach import outside, questions, spec, spec_paths
-from answerable.reach.evaluate import Answer
 from answerable.reach.formula import verdict
+from answerable.reach.request import Answer
 from answerable.reach.spec_facts import Who, World, find_identity
 from tests.reach import tables
 from tests.reach.build import A, Builder, catalogue, role, user

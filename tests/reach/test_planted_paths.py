@@ -18,10 +18,10 @@ from answerable.reach import (
 )
 from answerable.reach.clauses import Grant
 from answerable.reach.estate import Estate
-from answerable.reach.evaluate import Answer
 from answerable.reach.formula import FALSE, TRUE
 from answerable.reach.graph import Graph
 from answerable.reach.principals import Principal
+from answerable.reach.request import Answer
 from answerable.reach.rules import EDITS, LAUNCHES, MAKES, RUNNING, Need
 from answerable.reach.trust import Entry
 from tests.reach.laws import paths_agree

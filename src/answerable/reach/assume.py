@@ -4,18 +4,11 @@ from answerable.model.ids import IdentityId
 from answerable.reach.callers import names
 from answerable.reach.context import NOTHING, Known
 from answerable.reach.estate import Estate
-from answerable.reach.evaluate import (
-    IMPLICIT,
-    Answer,
-    Determining,
-    Side,
-    decide,
-    name,
-    surely,
-)
+from answerable.reach.evaluate import decide, surely
 from answerable.reach.formula import FALSE, TRUE, either
 from answerable.reach.judge import judged
 from answerable.reach.principals import Principal
+from answerable.reach.request import IMPLICIT, Answer, Determining, Side, name
 from answerable.reach.trust import ASSUME, Trust
 
 

@@ -26,7 +26,6 @@ from answerable.reach.control import (
     Fence,
     Limit,
 )
-from answerable.reach.evaluate import Request
 from answerable.reach.matrix import possible
 from answerable.reach.naming import account_of
 from answerable.reach.places import Land, Place, place_of
@@ -34,6 +33,7 @@ from answerable.reach.principals import (
     Principal,
     is_role,
 )
+from answerable.reach.request import Request
 from answerable.reach.services import binds_rcps
 from answerable.reach.sides import Denier, ResourcePolicy, deniers_of, granters_of
 from answerable.reach.trust import Trust

@@ -5,9 +5,7 @@ layer; then what the identity's policies or the resource's own allow; limited by
 boundary and session policy, by every SCP level and by the endpoint's policy.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Iterable
 
 from answerable.model.policy import Layer
 from answerable.reach.callers import names
@@ -18,176 +16,22 @@ from answerable.reach.clauses import (
     applies_to_all,
     applies_to_some,
 )
-from answerable.reach.context import NOTHING, Known
-from answerable.reach.control import Fence, Limit, is_everything
+from answerable.reach.context import Known
+from answerable.reach.control import Limit
 from answerable.reach.formula import FALSE, TRUE, Formula, atom, both, either, negation
-from answerable.reach.globs import inward
-from answerable.reach.places import Door
 from answerable.reach.principals import Matching, Principal
-from answerable.reach.resources import Parts, pattern_parts, text_parts
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Determining:
-    """A statement that decided; the words of the document."""
-
-    layer: str
-    policy: str
-    statement: str
-    effect: str
-
-
-class Request(NamedTuple):
-    """One call.
-
-    Attributes:
-        action: `service:action` in lower case.
-        resource: ARN or `*`.
-        parts: The resource, split.
-        known: Condition keys known of the call and of its resource.
-        wild: True when the resource is a pattern: the question is about all of it.
-        owner: The resource's account, empty where not known.
-        fences: RCPs that bind the call; of a pattern without an owner those of every
-            account.
-        endpoint: The policy of the VPC endpoint it goes through, if one is stated.
-        stated: The keys among `known` that the question or the rule states.
-        holder: ARN of what holds the policy that speaks of the resource.
-        door: The access point it comes through, if it does.
-    """
-
-    action: str
-    resource: str
-    parts: Parts
-    known: Known
-    wild: bool = False
-    owner: str = ""
-    fences: tuple[Fence, ...] = ()
-    endpoint: Limit | None = None
-    stated: Known = NOTHING
-    holder: str = ""
-    door: Door | None = None
-
-    def known_to(self, principal: Principal) -> Known:
-        """Return all condition keys that are known when a principal makes it."""
-        return self.known.over(principal.knows(self.parts))
-
-
-Said = tuple[Determining, ...]
-
-
-class Answer:
-    """When a request is allowed, and by what; the reason is worked out when asked for.
-
-    Attributes:
-        formula: `TRUE`, `FALSE` or the open conditions.
-        gaps: What was not read and could change it.
-    """
-
-    __slots__ = ("_said", "formula", "gaps")
-
-    def __init__(
-        self,
-        formula: Formula,
-        determining: Said | Callable[[], Said],
-        gaps: tuple[Gap, ...] = (),
-    ) -> None:
-        self.formula = formula
-        self.gaps = gaps
-        self._said = determining
-
-    @property
-    def determining(self) -> Said:
-        """The statements that decided."""
-        said = self._said
-        if not isinstance(said, tuple):
-            said = self._said = said()
-        return said
-
-    def under(self, formula: Formula) -> "Answer":
-        """Return the answer under one more condition."""
-        return Answer(both(self.formula, formula), self._said, self.gaps)
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """What a resource's own policy says to a principal.
-
-    Attributes:
-        escaping: It names the user or session itself: a boundary's implicit deny does
-            not limit it.
-        direct: It names the principal (or everyone).
-        account: It leaves it to the principal's account.
-        denied: It denies.
-        same_account: Whether principal and resource share an account.
-        determining: Its statements.
-        gaps: What was not read of it.
-        denying: Those of them that deny for sure.
-        policy: Its id.
-        required: Whether the identity's own policies cannot do without it.
-        layer: Where it stands.
-        also: What must hold besides.
-    """
-
-    escaping: Formula
-    direct: Formula
-    account: Formula
-    denied: Formula
-    same_account: bool
-    determining: tuple[Determining, ...]
-    gaps: tuple[Gap, ...] = ()
-    denying: tuple[Determining, ...] = ()
-    policy: str = ""
-    required: bool = True
-    layer: Layer = Layer.TRUST
-    also: Formula = TRUE
-
-
-Applied = list[tuple[Grant, Formula]]
-DENY = "answerable:deny"
-
-
-class Barred(NamedTuple):
-    """What one limiting layer lets through.
-
-    Attributes:
-        layer: Which.
-        target: What names it in an implicit deny.
-        applied: Its allows.
-        gaps: What was not read of it.
-        formula: When it lets the request through.
-    """
-
-    layer: Layer
-    target: str
-    applied: Applied
-    gaps: tuple[Gap, ...]
-    formula: Formula
-
-
-class Weighed(NamedTuple):
-    """All that bears on one request.
-
-    Attributes:
-        formula: When it is allowed.
-        allows: Of the identity's policies.
-        bars: The layers that limit it.
-        denies: Explicit denies of every layer but the resource's own.
-        gaps: What was not read.
-    """
-
-    formula: Formula
-    allows: Applied
-    bars: list[Barred]
-    denies: Applied
-    gaps: tuple[Gap, ...]
-
-
-def request(
-    action: str, resource: str, known: Known = NOTHING, *, wild: bool = False
-) -> Request:
-    """Make a request; the action may be in any case."""
-    parts = pattern_parts(inward(resource)) if wild else text_parts(resource)
-    return Request(action.lower(), resource, parts, known, wild)
+from answerable.reach.reasons import determining
+from answerable.reach.request import (
+    DENY,
+    Answer,
+    Applied,
+    Barred,
+    Request,
+    Said,
+    Side,
+    Weighed,
+    name,
+)
 
 
 def surely(principal: Principal, action: str) -> Answer | None:
@@ -247,7 +91,7 @@ def decide_knowing(
     def because() -> Said:
         never = weighed.formula == FALSE
         every = weigh(principal, call, known, side, whole=True) if never else weighed
-        return _determining(principal, every, side)
+        return determining(principal, every, side)
 
     return Answer(weighed.formula, because, weighed.gaps)
 
@@ -282,7 +126,7 @@ def weigh(
     allows = applied(found.allows, call, known)
     allowed = either(*(f for _, f in allows), *_may_allow(principal))
     if not whole and combined(allowed, TRUE, side) == FALSE:
-        return Weighed(FALSE, allows, [], [], _gaps(principal, call, side))
+        return Weighed(FALSE, allowed, allows, [], [], _gaps(principal, call, side))
     soft = _boundary_and_session(principal, found, call, known)
     hard = [_barred(level, applied(g, call, known)) for level, g in found.levels]
     denies = denying(found.denies + found.limit_denies, found.bound_denies, call, known)
@@ -304,7 +148,7 @@ def weigh(
         if side:
             denied = either(denied, side.denied)
         formula = both(formula, negation(denied))
-    return Weighed(formula, allows, soft + hard, denies, gaps)
+    return Weighed(formula, allowed, allows, soft + hard, denies, gaps)
 
 
 def _gaps(principal: Principal, call: Request, side: Side | None) -> tuple[Gap, ...]:
@@ -433,57 +277,3 @@ def combined(allowed: Formula, limit: Formula, side: Side | None) -> Formula:
     own = both(side.account, allowed) if side.required else allowed
     named = both(either(side.direct, own), limit)
     return either(side.escaping, named)
-
-
-def _determining(
-    principal: Principal, weighed: Weighed, side: Side | None
-) -> tuple[Determining, ...]:
-    theirs = list(side.determining) if side else []
-    denied = [name(grant) for grant, _ in weighed.denies]
-    if weighed.formula != FALSE:
-        named = [name(g) for g in _deciding(weighed.allows)]
-        for bar in weighed.bars:
-            named += [name(g) for g in _deciding(bar.applied) if not _tells_nothing(g)]
-        unread = [unread_name(gap) for gap in principal.gaps]
-        return tuple(dict.fromkeys(named + theirs + denied + unread))
-    sure = [name(grant) for grant, f in weighed.denies if f == TRUE]
-    sure += side.denying if side else ()
-    if sure:
-        return tuple(dict.fromkeys(sure))
-    missing = denied + [
-        Determining(bar.layer.value, bar.target, "", IMPLICIT)
-        for bar in weighed.bars
-        if bar.formula == FALSE
-    ]
-    if side and _is_missed(side):
-        missing.append(Determining(side.layer.value, side.policy, "", IMPLICIT))
-    return tuple(dict.fromkeys(missing)) or tuple(theirs)
-
-
-IMPLICIT = "implicit-deny"
-
-
-def _is_missed(side: Side) -> bool:
-    """Tell whether the resource's own policy had to allow and does not."""
-    needed = side.required or not side.same_account
-    return needed and not (side.escaping or side.direct or side.account)
-
-
-def _tells_nothing(grant: Grant) -> bool:
-    return grant.layer is Layer.SCP and is_everything(grant)
-
-
-def _deciding(pairs: Applied) -> list[Grant]:
-    sure = [grant for grant, formula in pairs if formula == TRUE]
-    return sure or [grant for grant, _ in pairs]
-
-
-def name(grant: Grant) -> Determining:
-    """Name a grant in the document's words."""
-    effect = grant.clause.effect.value
-    return Determining(grant.layer.value, grant.policy, grant.sid, effect)
-
-
-def unread_name(gap: Gap) -> Determining:
-    """Name what was not read in the document's words."""
-    return Determining(gap.layer.value, gap.policy, gap.sid, gap.key.split(":")[1])

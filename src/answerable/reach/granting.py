@@ -9,12 +9,12 @@ from answerable.reach.callers import Names, names
 from answerable.reach.clauses import Clause
 from answerable.reach.context import Known
 from answerable.reach.estate import Estate
-from answerable.reach.evaluate import unread_name
 from answerable.reach.formula import TRUE, Formula, atom, both, negation
 from answerable.reach.globs import STAR, outward
 from answerable.reach.naming import Naming
 from answerable.reach.principals import EVERYTHING_CLAUSE, Principal
 from answerable.reach.public_access import shut_by
+from answerable.reach.request import unread_name
 from answerable.reach.resources import Parts
 from answerable.reach.rows import SCOPE, Filter, Row
 from answerable.reach.services import RCP_SERVICES

@@ -11,11 +11,11 @@ from answerable.model.document import (
     PathItem,
     ReachItem,
 )
-from answerable.reach.evaluate import Determining
 from answerable.reach.formula import Atom, Formula, verdict
 from answerable.reach.keys import GITHUB, key_class
 from answerable.reach.paths import Hop
 from answerable.reach.questions import Reply
+from answerable.reach.request import Determining
 from answerable.reach.rows import row_texts
 
 

@@ -11,19 +11,12 @@ from answerable.reach.callers import names
 from answerable.reach.clauses import UNCOLLECTED
 from answerable.reach.context import Known
 from answerable.reach.estate import Estate
-from answerable.reach.evaluate import (
-    Answer,
-    Determining,
-    Request,
-    Said,
-    Side,
-    decide_knowing,
-    identity_allows,
-)
+from answerable.reach.evaluate import decide_knowing, identity_allows
 from answerable.reach.formula import FALSE, TRUE, Formula, atom, both
 from answerable.reach.places import Door, through
 from answerable.reach.principals import Principal
 from answerable.reach.public_access import kept_out
+from answerable.reach.request import Answer, Determining, Request, Said, Side
 from answerable.reach.services import NO_PERMISSION, TRUST_CALLS
 from answerable.reach.sides import (
     Own,

@@ -10,18 +10,7 @@ from answerable.reach.callers import Names
 from answerable.reach.clauses import Clause
 from answerable.reach.context import Known
 from answerable.reach.estate import Estate
-from answerable.reach.evaluate import (
-    IMPLICIT,
-    Answer,
-    Applied,
-    Determining,
-    Request,
-    Side,
-    applied,
-    denying,
-    fenced,
-    name,
-)
+from answerable.reach.evaluate import applied, denying, fenced
 from answerable.reach.formula import FALSE, TRUE, Formula, both, either, negation
 from answerable.reach.judge import (
     behind,
@@ -35,6 +24,15 @@ from answerable.reach.judge import (
 from answerable.reach.outside import Caller, CallerKind, named
 from answerable.reach.places import Door
 from answerable.reach.public_access import kept_out
+from answerable.reach.request import (
+    IMPLICIT,
+    Answer,
+    Applied,
+    Determining,
+    Request,
+    Side,
+    name,
+)
 from answerable.reach.services import NO_PERMISSION
 from answerable.reach.sides import ResourcePolicy, said
 from answerable.reach.wholes import side_of_all

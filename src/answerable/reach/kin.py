@@ -9,11 +9,11 @@ from collections.abc import Hashable, Iterable
 
 from answerable.reach.clauses import Clause
 from answerable.reach.context import NOTHING
-from answerable.reach.evaluate import Answer
 from answerable.reach.formula import FALSE, TRUE
 from answerable.reach.holders import Index
 from answerable.reach.meaning import groups
 from answerable.reach.planes import positions
+from answerable.reach.request import Answer
 
 NEVER_MET, OPEN, MET = range(3)
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 from answerable.model.policy import Layer
 from answerable.reach.estate import Estate
-from answerable.reach.evaluate import unread_name
 from answerable.reach.formula import TRUE
 from answerable.reach.granting import granted_rows
 from answerable.reach.principals import Principal
+from answerable.reach.request import unread_name
 from answerable.reach.rows import Filter, Row
 from answerable.reach.spans import filtered
 from answerable.reach.standing import narrowed, standing_of

@@ -4,9 +4,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from answerable.reach.evaluate import Determining
 from answerable.reach.formula import TRUE, Formula, Verdict, chained
 from answerable.reach.graph import Graph
+from answerable.reach.request import Determining
 from answerable.reach.steps import HUB, Edge, Node
 
 

@@ -12,9 +12,9 @@ from answerable.model.policy import ConditionClause, Effect
 from answerable.model.resource import PublicAccessBlock, Resource
 from answerable.reach.clauses import Clause
 from answerable.reach.estate import Estate
-from answerable.reach.evaluate import IMPLICIT, Determining, Request, Side
 from answerable.reach.formula import FALSE, TRUE, Formula, atom, both, negation
 from answerable.reach.naming import is_account
+from answerable.reach.request import IMPLICIT, Determining, Request, Side
 from answerable.reach.sides import ResourcePolicy
 
 PUBLIC_POLICY = "answerable:public-policy"

@@ -8,7 +8,6 @@ from answerable.reach.assume import assume_with
 from answerable.reach.clauses import Gap
 from answerable.reach.context import NOTHING
 from answerable.reach.estate import Estate
-from answerable.reach.evaluate import Answer, Determining
 from answerable.reach.formula import FALSE, TRUE, Formula, Verdict, chained, verdict
 from answerable.reach.globs import is_literal
 from answerable.reach.graph import Graph
@@ -19,6 +18,7 @@ from answerable.reach.naming import owner_in
 from answerable.reach.outside import Caller, caller_of
 from answerable.reach.paths import Hop, Reached, Towards, reached, towards
 from answerable.reach.principals import Principal
+from answerable.reach.request import Answer, Determining
 from answerable.reach.resources import text_parts
 from answerable.reach.rows import Filter, Row
 from answerable.reach.steps import Node

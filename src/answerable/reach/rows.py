@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from answerable.model.catalogue import Catalogue
 from answerable.reach.clauses import Gap
-from answerable.reach.evaluate import Determining
 from answerable.reach.formula import Formula, both
 from answerable.reach.globs import STAR, inward, outward, overlaps
+from answerable.reach.request import Determining
 from answerable.reach.resources import EVERYTHING, Parts, pattern_parts
 from answerable.reach.terms import (
     ALL_ACTIONS,

@@ -13,10 +13,10 @@ from answerable.model.policy import Effect, Layer
 from answerable.reach.callers import Names, names
 from answerable.reach.clauses import UNCOLLECTED, Clause, Gap, Grant, applies
 from answerable.reach.context import Known
-from answerable.reach.evaluate import Determining, Request, Side, name, unread_name
 from answerable.reach.formula import FALSE, TRUE, Formula, both, either
 from answerable.reach.globs import STAR
 from answerable.reach.principals import Principal
+from answerable.reach.request import Determining, Request, Side, name, unread_name
 from answerable.reach.resources import Parts, text_parts
 from answerable.reach.services import TRUST_CALLS, needs_key_policy
 from answerable.reach.trust import Trust

@@ -12,9 +12,9 @@ from answerable.reach.callers import Names
 from answerable.reach.clauses import Clause, Gap, Grant, held
 from answerable.reach.context import Known, resolve
 from answerable.reach.control import is_everything
-from answerable.reach.evaluate import DENY, Determining, name, unread_name
 from answerable.reach.formula import FALSE, TRUE, Formula, atom, both, either, negation
 from answerable.reach.globs import STAR
+from answerable.reach.request import DENY, Determining, name, unread_name
 from answerable.reach.resources import EVERYTHING, Parts, pattern_parts
 from answerable.reach.rows import SCOPE, Filter, Row
 from answerable.reach.sides import Namer

@@ -14,12 +14,12 @@ from answerable.model.policy import ConditionClause, Effect
 from answerable.reach.conditions import clause_holds
 from answerable.reach.context import Known, flat, has_variable, resolve
 from answerable.reach.estate import Estate
-from answerable.reach.evaluate import Request
 from answerable.reach.formula import FALSE, Formula, Verdict, both, either, verdict
 from answerable.reach.globs import ANY, STAR, outward
 from answerable.reach.judge import judged_plainly, own_policy
 from answerable.reach.principals import Principal, is_role, is_root
 from answerable.reach.questions import abroad
+from answerable.reach.request import Request
 from answerable.reach.sides import is_required
 from answerable.reach.tagging_actions import noun, tagging_calls, untagging_call
 

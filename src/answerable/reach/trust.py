@@ -14,10 +14,10 @@ from answerable.reach.clauses import Gap, Grant, applies
 from answerable.reach.conditions import evaluate
 from answerable.reach.context import NOTHING, Known
 from answerable.reach.control import Fence
-from answerable.reach.evaluate import Answer, name
 from answerable.reach.formula import FALSE, Formula, both, either, negation
 from answerable.reach.naming import EVERYONE
 from answerable.reach.outside import caller_of
+from answerable.reach.request import Answer, name
 from answerable.reach.resources import text_parts
 
 NO_ACCOUNTS: Mapping[str, Account] = {}

@@ -11,12 +11,12 @@ from answerable.model.policy import Effect
 from answerable.reach.callers import Names
 from answerable.reach.clauses import Clause
 from answerable.reach.estate import Estate
-from answerable.reach.evaluate import Request
 from answerable.reach.granting import Asker, asked_of, rows_on
 from answerable.reach.graph import Graph
 from answerable.reach.judge import own_policy
 from answerable.reach.naming import account_of, session_of
 from answerable.reach.outside import Caller, CallerKind, caller_of, named
+from answerable.reach.request import Request
 from answerable.reach.rows import Filter, Row
 from answerable.reach.spans import Limiting, Span, limiting, spans_of
 from answerable.reach.standing import narrowed

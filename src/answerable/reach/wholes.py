@@ -12,10 +12,11 @@ from answerable.model.resource import Resource
 from answerable.reach.clauses import Gap, Grant, applies_to_all
 from answerable.reach.context import Known
 from answerable.reach.estate import Estate
-from answerable.reach.evaluate import Request, Side, denying_part, name
+from answerable.reach.evaluate import denying_part
 from answerable.reach.formula import FALSE, TRUE, Formula, atom, both, either
 from answerable.reach.globs import inward
 from answerable.reach.naming import owner_in
+from answerable.reach.request import Request, Side, name
 from answerable.reach.resources import (
     Parts,
     matches_parts,

@@ -10,12 +10,12 @@ from itertools import combinations
 
 from answerable.reach.context import Known, resolve
 from answerable.reach.estate import Estate
-from answerable.reach.evaluate import Answer
 from answerable.reach.formula import FALSE, TRUE
 from answerable.reach.globs import ANY, STAR, inward, literal, matches, outward
 from answerable.reach.hops import anywhere, may
 from answerable.reach.meeting import meeting
 from answerable.reach.principals import Principal
+from answerable.reach.request import Answer
 from answerable.reach.resources import EVERYTHING, Parts, pattern_parts
 from answerable.reach.rules import NAME, OTHER_NAME, REGION, Need
 
