@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from answerable.model.ids import IdentityId
+from answerable.connectors.formats.aws_resource import resource_kind
+from answerable.model.ids import Arn, IdentityId
 from answerable.model.policy import Statement
 from answerable.reach import questions
 from answerable.reach.estate import compile_estate
 from answerable.reach.formula import Verdict, verdict
 from answerable.reach.graph import Graph
-from answerable.reach.rules import EDITS, LAUNCHES, RUNNING
+from answerable.reach.rules import EDITS, KINDS, LAUNCHES, RUNNING
 from tests.reach.build import A, Builder, catalogue, role, statement, user
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "iam"
@@ -48,15 +49,18 @@ THERE = {
     "cloudformation:stack": "stack/a/1",
     "cloudformation:stackset": "stackset/a:1",
     "codebuild:project": "project/a",
+    "bedrock-agentcore:runtime": "runtime/a",
     "ec2:instance": "instance/i-1",
+    "emr-serverless:applications": "/applications/a",
     "ec2:launch-template": "launch-template/lt-1",
     "ecs:task": "task/cluster/1",
     "ecs:task-definition": "task-definition/a:1",
-    "glue:devendpoint": "devEndpoint/a",
+    "glue:devEndpoint": "devEndpoint/a",
     "glue:job": "job/a",
     "glue:session": "session/a",
     "lambda:function": "function:a",
     "sagemaker:notebook-instance": "notebook-instance/a",
+    "states:stateMachine": "stateMachine:a",
 }
 # Those that a path which passes a role changes.
 CHANGED = {"cloudformation:stack", "cloudformation:stackset", "glue:job"}
@@ -361,3 +365,18 @@ def test_a_scenario_of_the_laboratory_is_found_with_what_it_requires(
         own = one["path_type"] == "self-escalation"
         goal = ANYTHING if widens(actions) else READ
         assert found(actions, goal, THERE, own=own) is not Verdict.NEVER
+
+
+def test_the_kinds_of_the_rules_are_those_of_the_facts() -> None:
+    named = {
+        launch.changes: KINDS[launch.changes].format(
+            partition="aws", region="us-east-1", account=A, name="n"
+        )
+        for launch in LAUNCHES
+        if launch.changes
+    }
+    for kind, rest in THERE.items():
+        named[kind] = f"arn:aws:{kind.partition(':')[0]}:us-east-1:{A}:{rest}"
+    for kind, arn in named.items():
+        assert resource_kind(Arn.parse(arn)) == kind
+    assert {rule.kind for rule in RUNNING} <= named.keys()

@@ -64,7 +64,7 @@ KINDS: dict[str, str] = {
     "glue:job": _JOB,
     "lambda:function": _FUNCTION,
     "sagemaker:notebook-instance": _NOTEBOOK,
-    "states:statemachine": _MACHINE,
+    "states:stateMachine": _MACHINE,
 }
 
 _LAMBDA = "lambda.amazonaws.com"
@@ -342,7 +342,7 @@ LAUNCHES: tuple[Launch, ...] = (
         "AWS Step Functions Developer Guide, state machine role",
         ("states:UpdateStateMachine", _THERE),
         ("states:StartExecution", _THERE),
-        changes="states:statemachine",
+        changes="states:stateMachine",
     ),
     _launch(
         "scheduler.amazonaws.com",

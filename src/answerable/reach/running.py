@@ -149,7 +149,7 @@ RUNNING: tuple[Running, ...] = (
         "codebuild:StartBuildBatch",
     ),
     _running(
-        "glue:devendpoint",
+        "glue:devEndpoint",
         "AWS Glue API Reference, UpdateDevEndpoint: AddPublicKeys; "
         "pathfinding.cloud glue-002",
         "glue:UpdateDevEndpoint",
@@ -213,13 +213,13 @@ RUNNING: tuple[Running, ...] = (
         "cloudformation:ExecuteChangeSet",
     ),
     _running(
-        "states:statemachine",
+        "states:stateMachine",
         "AWS Step Functions Developer Guide, AWS SDK integrations",
         "states:UpdateStateMachine",
         "states:StartExecution",
     ),
     _running(
-        "emr-serverless:application",
+        "emr-serverless:applications",
         "Amazon EMR Serverless User Guide, job runtime roles",
         "emr-serverless:StartJobRun",
         service="emr-serverless.amazonaws.com",

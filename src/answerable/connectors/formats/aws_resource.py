@@ -8,7 +8,8 @@ _BARE = {"s3": "bucket", "sns": "topic", "sqs": "queue"}
 
 def resource_kind(arn: Arn) -> str:
     """Tell the kind of a resource: `s3:bucket`, `kms:key`, `lambda:function` ..."""
-    before = arn.resource.replace("/", ":").split(":")[0]
-    if before == arn.resource:
+    named = arn.resource.removeprefix("/")
+    before = named.replace("/", ":").split(":")[0]
+    if before == named:
         before = _BARE.get(arn.service, "resource")
     return f"{arn.service}:{before or 'resource'}"
