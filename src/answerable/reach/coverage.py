@@ -52,7 +52,7 @@ def not_collected(
         yield "resource-policies"
     if action.lower().startswith("s3:"):
         yield from _of_s3(estate, collected, action, resource, reply)
-    if _is_foreign(estate, reply.subject):
+    if _is_foreign(estate, reply):
         yield "identity-policies"
     yield from _unread(reply.gaps)
     yield from _trusts(estate, action, resource, reply)
@@ -66,12 +66,18 @@ def _is_settled(action: str, reply: Reply) -> bool:
     return bool(said) and all(d.effect == "impossible" for d in said)
 
 
-def _is_foreign(estate: Estate, subject: str) -> bool:
-    """Tell whether a subject is an AWS principal outside the snapshot."""
+def _is_foreign(estate: Estate, reply: Reply) -> bool:
+    """Tell whether a subject is an AWS principal outside the snapshot.
+
+    `*` is anybody, without a policy; who enters a role has an account, and policies.
+    """
+    subject = reply.subject
     if subject in estate.principals:
         return False
+    if subject == "*":
+        return bool(reply.path)
     named = ":user/" in subject or ":role/" in subject or ":assumed-role/" in subject
-    return subject == "*" or named or bool(account_of(subject))
+    return named or bool(account_of(subject))
 
 
 def _limiting(
