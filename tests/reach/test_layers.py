@@ -512,3 +512,17 @@ def test_a_session_policy_limits_the_subject_and_no_role_it_assumes() -> None:
     reply = questions.can(graph, who, "s3:GetObject", OBJECT, direct=False)
     assert verdict(reply.formula) == "always"
     assert reply.actor == role("reader")
+
+
+def test_an_endpoint_policy_limits_the_call_asked_about_and_no_hop() -> None:
+    build = entered()
+    build.identity(ANA)
+    trusts = statement("a", action="sts:AssumeRole", principal={"AWS": ANA})
+    build.policy(role("reader"), "trust", trusts, policy="p-more")
+    gets = statement("s3", action="s3:Get*", resource="*", principal=ANYONE)
+    graph = Graph(estate_of(build, endpoint=given_policy("e", gets)))
+    who = IdentityId(ANA)
+    reply = questions.can(graph, who, "s3:GetObject", OBJECT, direct=False)
+    assert verdict(reply.formula) == "always"
+    reply = questions.can(graph, who, "s3:ListBucket", BUCKET, direct=False)
+    assert verdict(reply.formula) == "never"

@@ -2,7 +2,6 @@
 
 from answerable.model.policy import Layer
 from answerable.reach.clauses import Grant
-from answerable.reach.control import is_everything
 from answerable.reach.formula import FALSE, TRUE
 from answerable.reach.principals import Principal
 from answerable.reach.request import (
@@ -24,7 +23,7 @@ def determining(
         return _against(principal, weighed, side)
     named = [name(g) for g in _deciding(weighed.allows)]
     for bar in weighed.bars:
-        named += [name(g) for g in _deciding(bar.applied) if not _tells_nothing(g)]
+        named += [name(g) for g in _deciding(bar.applied)]
     theirs = side.determining if side else ()
     denied = [name(grant) for grant, _ in weighed.denies]
     unread = [unread_name(gap) for gap in weighed.gaps]
@@ -65,10 +64,6 @@ def _is_missed(side: Side) -> bool:
     """Tell whether the resource's own policy had to allow and does not."""
     needed = side.required or not side.same_account
     return needed and not (side.escaping or side.direct or side.account)
-
-
-def _tells_nothing(grant: Grant) -> bool:
-    return grant.layer is Layer.SCP and is_everything(grant)
 
 
 def _deciding(pairs: Applied) -> list[Grant]:
