@@ -233,6 +233,42 @@ def test_a_wrong_question_names_the_nearest_right_one(
     assert hint in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("aws:PrincpalOrgID", "did you mean aws:PrincipalOrgID?"),
+        ("aws:PrincpalTag/team", "did you mean aws:PrincipalTag/team?"),
+        ("s3:prefx", "did you mean s3:prefix?"),
+        ("aws:MoonPhase", ""),
+        ("AWS:sourceip", ""),
+        ("token.example.com:sub", ""),
+        ("aws:PrincpalArn", ""),
+    ],
+)
+def test_a_mistyped_condition_key_is_told_the_right_one_unless_a_policy_names_it(
+    key: str, hint: str
+) -> None:
+    build = pipeline()
+    build.policy(
+        build.identity(user("ana")),
+        "identity",
+        statement(
+            "s",
+            action="s3:*",
+            resource="*",
+            condition={"StringEquals": {"aws:PrincpalArn": "x"}},
+        ),
+    )
+    inventory = build.inventory()
+    stated = {key: ("x",)}
+    if not hint:
+        flow.can(inventory, "ci", "s3:GetObject", RED, now=NOW, context=stated)
+        return
+    with pytest.raises(UsageError, match="unknown condition key") as caught:
+        flow.can(inventory, "ci", "s3:GetObject", RED, now=NOW, context=stated)
+    assert caught.value.hint == hint
+
+
 def test_a_pattern_asks_about_every_resource_in_it() -> None:
     build = Builder()
     ana = build.identity(user("ana"))

@@ -119,6 +119,16 @@ def test_an_implicit_deny_quotes_what_is_allowed_instead() -> None:
     )
 
 
+def test_of_many_statements_the_nearest_to_the_question_are_quoted() -> None:
+    far = [statement(str(n), action=f"ec2:Get{n}*", resource="*") for n in range(9)]
+    item = can(ana(*far).inventory(), "ana", "s3:GetObject", "arn:aws:s3:::blue/a")
+    (found,) = item["determining"]
+    assert found["text"].startswith(
+        "none of its statements allows it: Allow Action s3:* Resource arn:aws:s3:::red/*"
+    )
+    assert found["text"].endswith("| and 7 more")
+
+
 def test_an_scp_level_that_does_not_allow_is_quoted_by_its_place() -> None:
     build = ana()
     build.accounts[A] = Account(A, "", "o-1", ("r-1",), False, SEEN)
@@ -146,7 +156,7 @@ def test_every_kind_of_policy_is_named_with_its_part_in_the_answer() -> None:
     item = can(ana().inventory(), "ana", "ec2:RunInstances", "*")
     assert states(item)["rcp"] == "does-not-apply"
     assert states(item)["resource"] == "does-not-apply"
-    assert states(item)["identity"] == "passed"
+    assert states(item)["identity"] == "decided"
 
 
 def test_the_management_account_is_under_no_scp_and_an_empty_policy_is_none() -> None:

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from answerable.connectors.answer_file import read_whole
 from answerable.connectors.formats.iam_policy import MAX_BYTES, parse_policy
 from answerable.model.errors import ParseError, UsageError
 from answerable.model.ids import PolicyId
 from answerable.model.policy import Layer, Policy
+from answerable.model.sighting import Facts
 from answerable.model.written import Seen, WrittenBy
 from answerable.reach.context import NOTHING, Known
+from answerable.reach.keys import Kind, key_class, names
 
 _HINT = 'expected {"Version": "2012-10-17", "Statement": [...]}, as AWS writes policies'
 
@@ -35,6 +38,7 @@ class Given:
 
 
 def read_given(
+    facts: Facts,
     context: Mapping[str, tuple[str, ...]] | None,
     session_policy: str,
     endpoint_policy: str,
@@ -43,21 +47,49 @@ def read_given(
     """Read what a question states.
 
     Args:
+        facts: The snapshot's; a key that its policies name is a key.
         context: Condition keys with their values.
         session_policy: File with a policy document; empty for none.
         endpoint_policy: Likewise.
         now: UTC nanoseconds.
 
     Raises:
-        UsageError: A file is not there, or holds no policy.
+        UsageError: A file is not there, or holds no policy; or nobody knows a key, and
+            another is spelled much like it.
         EnvironmentRefused: It may not be read.
     """
+    for key in context or {}:
+        _known(key, facts)
     keys = {key.lower(): values for key, values in (context or {}).items()}
     return Given(
         Known(keys) if keys else NOTHING,
         _policy(session_policy, Layer.SESSION, now) if session_policy else None,
         _policy(endpoint_policy, Layer.ENDPOINT, now) if endpoint_policy else None,
     )
+
+
+def _known(key: str, facts: Facts) -> None:
+    """Tell whoever mistypes a key; one that nobody knows may be new."""
+    if key_class(key).kind is not Kind.UNKNOWN or key.lower() in _written(facts):
+        return
+    head, slash, tag = key.partition("/")
+    service = f"{head.partition(':')[0].lower()}:"
+    known = {n.partition("/")[0] for n, _ in names() if n.lower().startswith(service)}
+    near = get_close_matches(head, sorted(known), n=1, cutoff=0.85)
+    if near:
+        raise UsageError(
+            f"unknown condition key (got {key[:80]!r})",
+            f"did you mean {near[0]}{slash}{tag}?",
+        )
+
+
+def _written(facts: Facts) -> set[str]:
+    return {
+        clause.key.lower()
+        for policy in facts.policies
+        for statement in policy.statements
+        for clause in statement.conditions
+    }
 
 
 def _policy(location: str, layer: Layer, now: int) -> Policy:

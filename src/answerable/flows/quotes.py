@@ -4,19 +4,30 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from answerable.model.document import DeterminingItem, PathItem
-from answerable.model.policy import ConditionClause, Policy, Statement
+from answerable.model.policy import ConditionClause, Effect, Policy, Statement
 from answerable.model.resource import PublicAccessBlock
 from answerable.model.sighting import Facts
+from answerable.reach.globs import inward, matches
 
 # A statement may list thousands of resources; the whole of it stands in the policy.
 _MOST_LISTED = 12
+_MOST_TOLD = 3
 _LONGEST = 1_000
 
 
 class Quotes:
-    """The statements of a snapshot, by policy and statement id."""
+    """The statements of a snapshot, by policy and statement id.
 
-    def __init__(self, facts: Facts, stated: Iterable[Policy] = ()) -> None:
+    Args:
+        facts: The snapshot.
+        stated: Policies that stand in no snapshot.
+        action: The action asked about: of many statements, the nearest to it are told.
+    """
+
+    def __init__(
+        self, facts: Facts, stated: Iterable[Policy] = (), action: str = ""
+    ) -> None:
+        self._action = action.lower()
         self._policies = {str(p.id): p for p in (*facts.policies, *stated)}
         self._blocks = {str(block.target): block for block in facts.public_access}
         self._at: dict[tuple[str, str], list[str]] = defaultdict(list)
@@ -61,7 +72,32 @@ class Quotes:
         """Write what a policy, or the policies of a place, allow instead."""
         ids = self._at.get((item["layer"], item["policy"]), [item["policy"]])
         found = [self._policies[name] for name in ids if name in self._policies]
-        return _summary(found) if found else ""
+        return self._summary(found) if found else ""
+
+    def _summary(self, policies: Sequence[Policy]) -> str:
+        """Say what policies hold, none of which allows the call."""
+        allows = [
+            statement
+            for policy in policies
+            for statement in policy.statements
+            if statement.effect is Effect.ALLOW
+        ]
+        if not allows:
+            return "it allows nothing"
+        nearest = sorted(allows, key=self._distance)[:_MOST_TOLD]
+        said = " | ".join(map(written, nearest))
+        more = len(allows) - len(nearest)
+        rest = f" | and {more} more" if more else ""
+        return f"none of its statements allows it: {said}{rest}"[:_LONGEST]
+
+    def _distance(self, statement: Statement) -> int:
+        """Tell how far a statement is from the action asked about."""
+        patterns = [inward(pattern.lower()) for pattern in statement.actions]
+        if any(matches(pattern, self._action) for pattern in patterns):
+            return 0
+        service = self._action.partition(":")[0]
+        near = any(pattern.partition(":")[0] == service for pattern in patterns)
+        return 1 if near or statement.not_actions else 2
 
     def _said(self, policy: Policy) -> Mapping[str, Sequence[str]]:
         known = self._by_sid.get(policy.id)
@@ -106,16 +142,6 @@ def _list(values: Sequence[str]) -> str:
     if more > 0:
         shown.append(f"and {more} more")
     return shown[0] if len(shown) == 1 else f"[{', '.join(shown)}]"
-
-
-def _summary(policies: Sequence[Policy]) -> str:
-    """Say what policies hold, none of which allows the call."""
-    allows = [s for p in policies for s in p.statements if s.effect.value == "allow"]
-    if not allows:
-        return "it allows nothing"
-    said = " | ".join(map(written, allows[:3]))
-    more = f" | and {len(allows) - 3} more" if len(allows) > 3 else ""
-    return f"none of its statements allows it: {said}{more}"[:_LONGEST]
 
 
 def _block(block: PublicAccessBlock | None) -> str:

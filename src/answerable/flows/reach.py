@@ -66,7 +66,7 @@ def reach(
             file holds no policy.
     """
     progress(0, 0, "policies")
-    given = read_given(context, session_policy, endpoint_policy, now)
+    given = read_given(inventory.facts, context, session_policy, endpoint_policy, now)
     services = subjects.services_of(inventory.facts)
     asked = asked_of(inventory, services, given, now, direct=direct)
     found = subjects.starts(asked.graph, inventory, subject_of(inventory, subject))
@@ -121,7 +121,7 @@ def can(
         UsageError: Subject, action or resource are not known, the subject's
             principal was not collected, or a file holds no policy.
     """
-    given = read_given(context, session_policy, endpoint_policy, now)
+    given = read_given(inventory.facts, context, session_policy, endpoint_policy, now)
     service = action.partition(":")[0]
     asked = asked_of(inventory, {service}, given, now, direct=direct)
     spelled = words.read_action(asked.estate.catalogue, action, load)
@@ -139,7 +139,7 @@ def can(
     item = items.can_item(reply, spelled, target, coverage)
     item = Tagging(asked.graph).explained(reply, item)
     item["layers"] = layers_of(asked, reply, spelled, target, absent)
-    quotes = Quotes(inventory.facts, given.policies)
+    quotes = Quotes(inventory.facts, given.policies, spelled)
     quotes.add(item["determining"])
     quotes.add_along(item["path"])
     return Document(
@@ -177,7 +177,7 @@ def who_can(
     Raises:
         UsageError: Action or resource are not known, or a file holds no policy.
     """
-    given = read_given(context, session_policy, endpoint_policy, now)
+    given = read_given(inventory.facts, context, session_policy, endpoint_policy, now)
     service = action.partition(":")[0]
     asked = asked_of(inventory, {service}, given, now, direct=direct)
     spelled = words.read_action(asked.estate.catalogue, action, load)

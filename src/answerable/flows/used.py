@@ -105,7 +105,7 @@ def used(
             file holds no policy.
     """
     progress(0, 0, "policies")
-    given = read_given(context, session_policy, endpoint_policy, now)
+    given = read_given(inventory.facts, context, session_policy, endpoint_policy, now)
     services = subjects.services_of(inventory.facts)
     asked = asked_of(inventory, services, given, now, direct=direct)
     name = subject_of(inventory, subject)

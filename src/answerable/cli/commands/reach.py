@@ -82,7 +82,8 @@ def reach(
     """List what SUBJECT can do, through every role it can come to act as.
 
     SUBJECT is an agent, identity or credential: an id, an ARN, or a name that fits
-    one thing only.
+    one thing only. Or a caller from outside: * for anyone, a service such as
+    lambda.amazonaws.com, a provider's ARN, another account's number or ARN.
 
     --used says of each action whether it is made use of. --compare-aws asks
     iam:SimulatePrincipalPolicy about a sample of the whole account, or of SUBJECT; it
