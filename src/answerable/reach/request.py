@@ -99,7 +99,7 @@ class Answer:
         return Answer(both(self.formula, formula), self._said, self.gaps)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Side:
     """What a resource's own policy says to a principal.
 

@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from answerable.reach.context import segments
-from answerable.reach.globs import STAR, literal, matches, overlaps
+from answerable.reach.globs import STAR, is_literal, literal, matches, overlaps
 
 Parts = tuple[str, ...]
 EVERYTHING: Parts = ("",)  # stands for the pattern `*`, which is not an ARN
@@ -28,12 +28,19 @@ def matches_parts(pattern: Parts, text: Parts) -> bool:
     """Tell whether a pattern matches a resource (or covers another pattern)."""
     if len(pattern) == 1:
         return True  # everything
-    if len(text) != 6 or not matches(pattern[5], text[5]):
+    if len(text) != 6:
         return False
-    return all(
-        mine in (STAR, theirs) or matches(mine, theirs)
-        for mine, theirs in zip(pattern[:5], text, strict=False)
-    )
+    for place, wanted, plain in _demands(pattern):
+        if text[place] != wanted and (plain or not matches(wanted, text[place])):
+            return False
+    return True
+
+
+@lru_cache(maxsize=1 << 17)
+def _demands(pattern: Parts) -> tuple[tuple[int, str, bool], ...]:
+    """List what a pattern asks of a resource's parts, the most telling first."""
+    places = (place for place in (5, 4, 3, 2, 1, 0) if pattern[place] != STAR)
+    return tuple((p, pattern[p], is_literal(pattern[p])) for p in places)
 
 
 def overlaps_parts(one: Parts, other: Parts) -> bool:
