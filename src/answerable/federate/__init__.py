@@ -1,0 +1,1 @@
+"""Signed claims: a token of a pinned issuer becomes something to decide by. Pure."""

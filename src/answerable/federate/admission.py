@@ -1,0 +1,104 @@
+"""Admission: what a token has to be before any key is looked for (RFC 7515, 8725).
+
+Nothing here believes the token. The header chooses no algorithm: it says one, and the
+key that it names has its own, which has to be the same. `jwk`, `jku`, `x5u` and `x5c`
+are never looked at.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from answerable.federate.algorithms import KINDS
+from answerable.federate.errors import Reason, TokenMalformed, TokenRefused
+from answerable.federate.strict import JsonObject, Unread, strict_object, unbase64url
+
+MAX_TOKEN = 16 * 1024  # characters
+MAX_NAME = 1024  # characters of one id inside a token
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A token that is well formed; nothing in it is believed.
+
+    Attributes:
+        header: The JOSE header.
+        payload: The JSON object it carries.
+        alg: As the header says, one of the algorithms we know.
+        kid: As the header says, empty where it does not.
+        typ: As the header says, lower case, without `application/`; empty where not.
+        signing_input: What was signed.
+        signature: Decoded.
+        sha256: Digest of the whole text.
+    """
+
+    header: JsonObject
+    payload: JsonObject
+    alg: str
+    kid: str
+    typ: str
+    signing_input: bytes
+    signature: bytes
+    sha256: bytes
+
+
+def admit(unverified_token: str) -> Admitted:
+    """Take a compact JWS apart.
+
+    Raises:
+        TokenMalformed: The text is no compact JWS of a JSON object.
+        TokenRefused: It is one that asks for what we do not do.
+    """
+    if not 0 < len(unverified_token) <= MAX_TOKEN:
+        raise TokenMalformed(
+            Reason.SIZE, f"expected a token of at most {MAX_TOKEN} characters"
+        )
+    segments = unverified_token.split(".", 5)
+    if len(segments) != 3:
+        raise TokenMalformed(Reason.SEGMENTS, "expected a compact JWS: three segments")
+    try:
+        header = strict_object(unbase64url(segments[0]))
+        payload = strict_object(unbase64url(segments[1]))
+        signature = unbase64url(segments[2])
+    except Unread as unread:
+        raise TokenMalformed(unread.reason, unread.message) from None
+    alg, kid, typ = _read_header(header)
+    whole = unverified_token.encode("ascii")
+    return Admitted(
+        header=header,
+        payload=payload,
+        alg=alg,
+        kid=kid,
+        typ=typ,
+        signing_input=whole[: -len(segments[2]) - 1],
+        signature=signature,
+        sha256=hashlib.sha256(whole).digest(),
+    )
+
+
+def _read_header(header: JsonObject) -> tuple[str, str, str]:
+    """Give alg, kid and typ.
+
+    Raises:
+        TokenRefused: One is not what it has to be, or an extension is asked for.
+    """
+    alg = header.get("alg")
+    if not isinstance(alg, str) or alg not in KINDS:
+        raise TokenRefused(Reason.ALG, "expected a signature algorithm we accept")
+    # RFC 7515 4.1.11: whoever does not understand an extension refuses. We know none.
+    if "crit" in header:
+        raise TokenRefused(Reason.CRIT, "expected no critical header parameters")
+    if "b64" in header:
+        raise TokenRefused(Reason.B64, "expected an encoded payload (no RFC 7797)")
+    kid = header.get("kid", "")
+    if not isinstance(kid, str) or ("kid" in header and not is_name(kid)):
+        raise TokenRefused(Reason.KID, "expected a printable key id")
+    typ = header.get("typ", "")
+    if not isinstance(typ, str):
+        raise TokenRefused(Reason.TYP, "expected a media type as typ")
+    # RFC 7515 4.1.9: a media type, whose case means nothing.
+    return alg, kid, typ.lower().removeprefix("application/")
+
+
+def is_name(text: str) -> bool:
+    """Tell whether a text can be an id: printable, not empty, of bounded length."""
+    return 0 < len(text) <= MAX_NAME and text.isprintable()

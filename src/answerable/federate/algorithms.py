@@ -1,0 +1,25 @@
+"""Which algorithm belongs to which kind of key (RFC 7518 3.1, RFC 9864 2.2)."""
+
+# Algorithm -> key type and, where the type has curves, the curve. What is not here is
+# not accepted: `none`, every HS (a public key is no shared secret), secp256k1, Ed448.
+KINDS: dict[str, tuple[str, str]] = {
+    "ES256": ("EC", "P-256"),
+    "ES384": ("EC", "P-384"),
+    "ES512": ("EC", "P-521"),
+    "Ed25519": ("OKP", "Ed25519"),
+    "EdDSA": ("OKP", "Ed25519"),  # the older name, RFC 8037 3.1
+    "RS256": ("RSA", ""),
+    "RS384": ("RSA", ""),
+    "RS512": ("RSA", ""),
+    "PS256": ("RSA", ""),
+    "PS384": ("RSA", ""),
+    "PS512": ("RSA", ""),
+}
+
+# Octets of one coordinate (RFC 7518 6.2.1.2).
+COORDINATES = {"P-256": 32, "P-384": 48, "P-521": 66}
+
+
+def fitting(algs: tuple[str, ...], kty: str, crv: str) -> tuple[str, ...]:
+    """Name those of the algorithms that a key of this kind can be used with."""
+    return tuple(alg for alg in algs if KINDS.get(alg) == (kty, crv))

@@ -1,0 +1,144 @@
+"""DPoP proofs (RFC 9449): the presenter signs the request with the token's key.
+
+A proof that holds is half the answer. The other half is the caller's: that the pair
+(jkt, jti) was not seen before, which needs a store.
+"""
+
+import hashlib
+import hmac
+
+from answerable.federate.admission import Admitted, admit, is_name
+from answerable.federate.algorithms import KINDS, fitting
+from answerable.federate.errors import (
+    NonceRequired,
+    ProofRefused,
+    Reason,
+    TokenMalformed,
+    TokenRefused,
+)
+from answerable.federate.jwk import PublicJwk, VerificationKey, read_public_jwk
+from answerable.federate.reading import SKEW
+from answerable.federate.strict import JsonObject, Unread, base64url
+from answerable.federate.uri import normalise
+from answerable.model.claims import Proof
+
+WINDOW = 60  # seconds that a proof is taken for
+# What our metadata offers (RFC 9449 5.1).
+ALGS = tuple(KINDS)
+
+
+def read_proof(
+    unverified_proof: str,
+    method: str,
+    url: str,
+    now: int,
+    *,
+    access_token: str = "",
+    jkt: str = "",
+    nonces: tuple[str, ...] = (),
+    algs: tuple[str, ...] = ALGS,
+) -> Proof:
+    """Check a proof (RFC 9449 4.3), replay apart.
+
+    Args:
+        unverified_proof: The DPoP field of the request.
+        method: Method of the request.
+        url: URL of the request.
+        now: NumericDate.
+        access_token: The token that comes with it, empty at a token endpoint.
+        jkt: Thumbprint the token is bound to, empty where it is yet to be bound.
+        nonces: Nonces of ours that are good now; none where we ask for none.
+        algs: Algorithms taken.
+
+    Raises:
+        NonceRequired: The proof holds, but for the nonce.
+        ProofRefused: It does not hold.
+    """
+    try:
+        admitted = admit(unverified_proof)
+    except (TokenMalformed, TokenRefused) as refused:
+        raise ProofRefused(refused.reason, refused.message) from None
+    if admitted.typ != "dpop+jwt":
+        raise ProofRefused(Reason.TYP, "expected a proof of the typ dpop+jwt")
+    jwk = _check_signature(admitted, algs)
+    _check_request(admitted.payload, method, url)
+    iat = _check_age(admitted.payload, now)
+    _check_token(admitted.payload, access_token)
+    thumbprint = jwk.thumbprint
+    if jkt and not hmac.compare_digest(_octets(jkt), _octets(thumbprint)):
+        raise ProofRefused(Reason.THUMBPRINT, "expected the key the token is bound to")
+    jti = _text(admitted.payload, "jti")
+    _check_nonce(admitted.payload, nonces)
+    return Proof(jkt=thumbprint, jti=jti, iat=iat, expires=iat + WINDOW)
+
+
+def _check_signature(admitted: Admitted, algs: tuple[str, ...]) -> PublicJwk:
+    """Check the signature with the key in the header: here the key is the claim."""
+    members = admitted.header.get("jwk")
+    if not isinstance(members, dict):
+        raise ProofRefused(Reason.PROOF_KEY, "expected a public key in the proof")
+    try:
+        jwk = read_public_jwk(members)
+        if admitted.alg not in fitting(algs, jwk.kty, jwk.crv):
+            raise ProofRefused(Reason.ALG, "expected an algorithm of the proof's key")
+        key = VerificationKey.of(jwk, admitted.alg)
+    except Unread as unread:
+        raise ProofRefused(unread.reason, unread.message) from None
+    if not key.holds(admitted.signing_input, admitted.signature):
+        raise ProofRefused(Reason.SIGNATURE, "expected a signature of the proof's key")
+    return jwk
+
+
+def _check_request(payload: JsonObject, method: str, url: str) -> None:
+    # RFC 9110 9.1: methods are case-sensitive.
+    if _text(payload, "htm") != method:
+        raise ProofRefused(Reason.PROOF_METHOD, "expected the request's method as htm")
+    signed, asked = normalise(_text(payload, "htu")), normalise(url)
+    if signed is None or signed != asked:
+        raise ProofRefused(Reason.PROOF_URL, "expected the request's URL as htu")
+
+
+def _check_age(payload: JsonObject, now: int) -> int:
+    iat = payload.get("iat")
+    if type(iat) is not int:
+        raise ProofRefused(Reason.CLAIM_TYPE, "expected iat as whole seconds")
+    if not now - WINDOW <= iat <= now + SKEW:
+        raise ProofRefused(
+            Reason.PROOF_AGE, f"expected a proof of the last {WINDOW} seconds"
+        )
+    return iat
+
+
+def _check_token(payload: JsonObject, access_token: str) -> None:
+    """Check `ath` (RFC 9449 4.2): the proof was made for this token."""
+    if not access_token:
+        return
+    try:
+        digest = hashlib.sha256(access_token.encode("ascii")).digest()
+    except UnicodeEncodeError:
+        raise ProofRefused(Reason.PROOF_TOKEN, "expected a token in ASCII") from None
+    signed = _text(payload, "ath")
+    if not hmac.compare_digest(_octets(signed), _octets(base64url(digest))):
+        raise ProofRefused(Reason.PROOF_TOKEN, "expected the token's digest as ath")
+
+
+def _check_nonce(payload: JsonObject, nonces: tuple[str, ...]) -> None:
+    if not nonces:
+        return
+    nonce = payload.get("nonce")
+    if not isinstance(nonce, str) or not any(
+        hmac.compare_digest(_octets(nonce), _octets(ours)) for ours in nonces
+    ):
+        raise NonceRequired(Reason.NONCE, "expected a nonce of ours that is good now")
+
+
+def _text(payload: JsonObject, name: str) -> str:
+    value = payload.get(name)
+    if not isinstance(value, str) or not is_name(value):
+        raise ProofRefused(Reason.CLAIM_TYPE, f"expected {name} as a printable text")
+    return value
+
+
+def _octets(text: str) -> bytes:
+    # compare_digest takes octets; text outside ASCII it refuses.
+    return text.encode("utf-8")

@@ -1,0 +1,171 @@
+"""Claims read by their profile: types first, then meaning (RFC 7519 4.1).
+
+A number is an integer and nothing else: no text, no fraction, no truth value, which
+Python counts among the integers.
+"""
+
+from collections.abc import Iterator
+
+from answerable.federate.admission import is_name
+from answerable.federate.errors import Reason, TokenExpired, TokenRefused
+from answerable.federate.profiles import Profile
+from answerable.federate.strict import JsonObject
+from answerable.model.claims import ClaimPath, Confirmation, Scalar
+
+SKEW = 30  # seconds that two clocks may differ by
+_LAST = 253402300799  # the end of the year 9999
+
+# RFC 6749 3.3
+_SCOPE_LETTERS = frozenset(chr(code) for code in range(0x21, 0x7F)) - set('"\\')
+
+Leaf = tuple[ClaimPath, Scalar | tuple[Scalar, ...]]
+
+
+def check_presence(payload: JsonObject, profile: Profile) -> tuple[str, ...]:
+    """Account for every claim; give the names that the profile does not ask for.
+
+    Raises:
+        TokenRefused: A required claim is missing, or a forbidden one is there.
+    """
+    names = payload.keys()
+    if missing := sorted(profile.required - names):
+        raise TokenRefused(Reason.CLAIM_MISSING, f"expected the claim {missing[0]}")
+    if forbidden := sorted(profile.forbidden & names):
+        message = f"expected no {forbidden[0]} in a token of this type"
+        raise TokenRefused(Reason.CLAIM_FORBIDDEN, message)
+    return tuple(sorted(names - profile.required - profile.optional))
+
+
+def read_text(payload: JsonObject, name: str) -> str:
+    """Read a claim that is an id, empty where there is none.
+
+    Raises:
+        TokenRefused: It is no text, empty, too long, or not printable.
+    """
+    if name not in payload:
+        return ""
+    value = payload[name]
+    if not isinstance(value, str) or not is_name(value):
+        raise TokenRefused(Reason.CLAIM_TYPE, f"expected {name} as a printable text")
+    return value
+
+
+def read_time(payload: JsonObject, name: str) -> int:
+    """Read a NumericDate that has to be there, in whole seconds.
+
+    Raises:
+        TokenRefused: It is no integer, or outside the years 1970 to 9999.
+    """
+    value = payload.get(name)
+    if type(value) is not int or not 0 <= value <= _LAST:
+        raise TokenRefused(Reason.CLAIM_TYPE, f"expected {name} as whole seconds")
+    return value
+
+
+def read_times(
+    payload: JsonObject, now: int, max_ttl: int
+) -> tuple[int, int, int | None]:
+    """Read exp, iat and nbf, and hold them against the clock.
+
+    Raises:
+        TokenExpired: `exp` was `SKEW` seconds ago, or longer.
+        TokenRefused: The token begins later than now, or lives too long.
+    """
+    exp, iat = read_time(payload, "exp"), read_time(payload, "iat")
+    nbf = read_time(payload, "nbf") if "nbf" in payload else None
+    if exp <= iat or (nbf is not None and exp <= nbf):
+        raise TokenRefused(Reason.LIFETIME, "expected a token to end after it begins")
+    if exp - iat > max_ttl:
+        raise TokenRefused(Reason.LIFETIME, f"expected a life of at most {max_ttl} s")
+    # RFC 7519 4.1.4: on or after exp it is over.
+    if now >= exp + SKEW:
+        raise TokenExpired(Reason.EXPIRED, "expected a token that is still in force")
+    if iat > now + SKEW or (nbf is not None and nbf > now + SKEW):
+        raise TokenRefused(Reason.NOT_YET, "expected a token that is in force already")
+    return exp, iat, nbf
+
+
+def read_audience(payload: JsonObject, audience: str) -> str:
+    """Read `aud`, which has to be this audience and no other.
+
+    A token for several audiences can be carried by one of them to the next.
+
+    Raises:
+        TokenRefused: It is another, or one of several, or no text.
+    """
+    value = payload.get("aud")
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if not isinstance(value, str) or not audience or value != audience:
+        raise TokenRefused(Reason.AUDIENCE, "expected this audience and no other")
+    return value
+
+
+def read_scope(payload: JsonObject) -> tuple[str, ...]:
+    """Read `scope`: scope tokens with one space between (RFC 6749 3.3).
+
+    Raises:
+        TokenRefused: It is not that.
+    """
+    if "scope" not in payload:
+        return ()
+    value = payload["scope"]
+    if not isinstance(value, str):
+        raise TokenRefused(Reason.CLAIM_TYPE, "expected scope as a text")
+    tokens = tuple(value.split(" "))
+    if not all(token and _SCOPE_LETTERS.issuperset(token) for token in tokens):
+        raise TokenRefused(Reason.CLAIM_TYPE, "expected scope tokens, a space between")
+    return tokens
+
+
+def read_confirmation(payload: JsonObject) -> Confirmation:
+    """Read `cnf` (RFC 7800 3.1).
+
+    A method that we cannot check binds the token all the same: to take it for an
+    unbound one would be to lift the constraint.
+
+    Raises:
+        TokenRefused: It names no key, or one in a way we do not know.
+    """
+    if "cnf" not in payload:
+        return Confirmation()
+    value = payload["cnf"]
+    if not isinstance(value, dict) or not value:
+        raise TokenRefused(Reason.CNF_UNKNOWN, "expected a confirmation method")
+    if value.keys() - {"jkt", "x5t#S256"}:
+        raise TokenRefused(Reason.CNF_UNKNOWN, "expected the methods jkt and x5t#S256")
+    for digest in value.values():
+        # SHA-256 in base64url; a wrong spelling never equals one of ours.
+        if not isinstance(digest, str) or len(digest) != 43:
+            raise TokenRefused(Reason.CNF_UNKNOWN, "expected a SHA-256 digest in cnf")
+    return Confirmation(value.get("jkt", ""), value.get("x5t#S256", ""))
+
+
+def check_party(payload: JsonObject, profile: Profile, audience: str) -> None:
+    """Hold `azp` against the audience where the profile says so (OIDC Core 3.1.3.7).
+
+    Raises:
+        TokenRefused: The token was made for somebody else.
+    """
+    if not profile.azp_is_audience or "azp" not in payload:
+        return
+    if read_text(payload, "azp") != audience:
+        raise TokenRefused(Reason.AUTHORIZED_PARTY, "expected azp to be the audience")
+
+
+def read_leaves(payload: JsonObject) -> tuple[Leaf, ...]:
+    """List every scalar of every claim with its path, in the order of the token."""
+    return tuple(_leaves((), payload))
+
+
+def _leaves(path: ClaimPath, members: JsonObject) -> Iterator[Leaf]:
+    for name, value in members.items():
+        here = (*path, name)
+        if isinstance(value, dict):
+            yield from _leaves(here, value)
+        elif isinstance(value, list):
+            scalars = tuple(v for v in value if isinstance(v, str | int))
+            if len(scalars) == len(value):
+                yield here, scalars
+        elif isinstance(value, str | int):
+            yield here, value

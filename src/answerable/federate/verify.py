@@ -1,0 +1,178 @@
+"""The one place where a token becomes claims: the gateway and the STS share it.
+
+Text in, `SignedClaims` out, or a refusal. Nothing outside `verify` makes claims of a
+token, and nothing is read from a token that `verify` refused. docs/decisions/0010.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from answerable.federate.actors import read_actors
+from answerable.federate.admission import Admitted, admit, is_name
+from answerable.federate.algorithms import KINDS
+from answerable.federate.errors import KeyUnknown, Reason, TokenRefused
+from answerable.federate.jwk import VerificationKey
+from answerable.federate.key_set import KeySet
+from answerable.federate.profiles import PROFILES, Profile
+from answerable.federate.reading import (
+    check_party,
+    check_presence,
+    read_audience,
+    read_confirmation,
+    read_leaves,
+    read_scope,
+    read_text,
+    read_times,
+)
+from answerable.model.claims import Issuer, SignedClaims, TokenType
+from answerable.model.errors import UsageError
+
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedIssuer:
+    """An issuer with its keys as last read; a key belongs to one issuer alone."""
+
+    issuer: Issuer
+    keys: KeySet
+
+
+class Issuers:
+    """The pinned issuers, by `iss`.
+
+    Raises:
+        UsageError: Two have one `iss` or one name, or a pin could not hold.
+    """
+
+    def __init__(self, *pinned: PinnedIssuer) -> None:
+        self._by_iss = {one.issuer.iss: one for one in pinned}
+        names = {one.issuer.name for one in pinned}
+        if not len(self._by_iss) == len(names) == len(pinned):
+            raise UsageError("two issuers have one name or one iss")
+        for one in pinned:
+            check_issuer(one.issuer)
+
+    def find(self, iss: object) -> PinnedIssuer | None:
+        """Find the issuer whose `iss` this is, byte for byte; None where none is."""
+        return self._by_iss.get(iss) if isinstance(iss, str) else None
+
+    def __iter__(self) -> Iterator[PinnedIssuer]:
+        return iter(self._by_iss.values())
+
+
+def check_issuer(issuer: Issuer) -> None:
+    """Refuse a pin that could not hold (RFC 8414 2: https, no query, no fragment).
+
+    Raises:
+        UsageError: The address, an algorithm, or the life of its tokens is wrong.
+    """
+    where = f"issuer {issuer.name}: "
+    try:
+        parts = urlsplit(issuer.iss)
+        host = parts.hostname or ""
+    except ValueError:
+        raise UsageError(where + "iss is no URL") from None
+    secure = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
+    if not secure or not host or not issuer.iss.isascii() or not is_name(issuer.iss):
+        raise UsageError(where + "iss is no https URL", "write it as its tokens do")
+    if "@" in parts.netloc or "?" in issuer.iss or "#" in issuer.iss:
+        raise UsageError(where + "iss has a user, a query or a fragment")
+    if not issuer.algs or not KINDS.keys() >= set(issuer.algs):
+        raise UsageError(
+            where + "algs names none, or one we do not accept",
+            "use of: " + ", ".join(KINDS),
+        )
+    if not issuer.token_types or issuer.max_ttl <= 0:
+        raise UsageError(where + "no token of it could ever be accepted")
+
+
+def verify(
+    unverified_token: str,
+    issuers: Issuers,
+    audience: str,
+    now: int,
+    token_type: TokenType = TokenType.ACCESS_TOKEN,
+) -> SignedClaims:
+    """Make claims of a token, or refuse it.
+
+    Args:
+        unverified_token: The token as it came; anybody could have written it.
+        issuers: Whom we take tokens of, and their keys.
+        audience: Who we are at this door; the token's one audience.
+        now: NumericDate.
+        token_type: What this door takes. The token has no say in it.
+
+    Raises:
+        TokenMalformed: The text is no token.
+        KeyUnknown: A pinned issuer's, signed with a key we have not read.
+        TokenExpired: It was good, and is no more.
+        TokenRefused: Anything else that does not hold.
+    """
+    admitted = admit(unverified_token)
+    pinned = issuers.find(admitted.payload.get("iss"))
+    if pinned is None:
+        raise TokenRefused(Reason.ISSUER, "expected a pinned issuer")
+    issuer, profile = pinned.issuer, PROFILES[token_type]
+    if token_type not in issuer.token_types:
+        raise TokenRefused(
+            Reason.TOKEN_TYPE, "expected a type this issuer is pinned for"
+        )
+    if admitted.typ not in profile.types:
+        raise TokenRefused(Reason.TYP, "expected the typ of a token taken here")
+    key = _key(admitted, pinned)
+    if not key.holds(admitted.signing_input, admitted.signature):
+        raise TokenRefused(Reason.SIGNATURE, "expected a signature of the issuer's key")
+    return _claims(admitted, issuer, profile, audience, now, token_type)
+
+
+def _key(admitted: Admitted, pinned: PinnedIssuer) -> VerificationKey:
+    """Find the key by (issuer, kid), and hold the header's algorithm against it."""
+    if not admitted.kid:
+        raise TokenRefused(Reason.KID, "expected a key id")
+    key = pinned.keys.keys.get(admitted.kid)
+    if key is None:
+        raise KeyUnknown(Reason.KEY_UNKNOWN, "expected a key of the issuer's set")
+    if admitted.alg != key.alg:
+        raise TokenRefused(Reason.ALG, "expected the algorithm of the key")
+    return key
+
+
+def _claims(
+    admitted: Admitted,
+    issuer: Issuer,
+    profile: Profile,
+    audience: str,
+    now: int,
+    token_type: TokenType,
+) -> SignedClaims:
+    """Read what is signed by now."""
+    payload = admitted.payload
+    unchecked = check_presence(payload, profile)
+    if issuer.jti_required and "jti" not in payload:
+        raise TokenRefused(Reason.CLAIM_MISSING, "expected the claim jti")
+    aud = read_audience(payload, audience)
+    check_party(payload, profile, audience)
+    exp, iat, nbf = read_times(payload, now, issuer.max_ttl)
+    asked = profile.required | profile.optional
+    return SignedClaims(
+        token_type=token_type,
+        issuer=issuer.name,
+        iss=issuer.iss,
+        sub=read_text(payload, "sub"),
+        aud=aud,
+        exp=exp,
+        iat=iat,
+        nbf=nbf,
+        jti=read_text(payload, "jti"),
+        client_id=read_text(payload, "client_id") if "client_id" in asked else "",
+        scope=read_scope(payload) if "scope" in asked else (),
+        cnf=read_confirmation(payload),
+        act=read_actors(payload, issuer.ours),
+        kid=admitted.kid,
+        alg=admitted.alg,
+        leaves=read_leaves(payload),
+        unchecked=unchecked,
+        token_sha256=admitted.sha256,
+    )
