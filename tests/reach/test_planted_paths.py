@@ -1,5 +1,6 @@
 """Mistakes planted in the ways to become somebody: the law of paths finds each."""
 
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -9,19 +10,20 @@ from answerable.model.ids import IdentityId
 from answerable.reach import (
     edits,
     estate,
-    graph,
-    launching,
     made,
+    rights,
     steps,
-    takeover,
     witness,
 )
 from answerable.reach.clauses import Grant
 from answerable.reach.estate import Estate
+from answerable.reach.existing import Existing, Places
 from answerable.reach.formula import FALSE, TRUE
 from answerable.reach.graph import Graph
+from answerable.reach.planes import Plane
 from answerable.reach.principals import Principal
 from answerable.reach.request import Answer
+from answerable.reach.rights import Verdicts
 from answerable.reach.rules import EDITS, LAUNCHES, MAKES, RUNNING, Need
 from answerable.reach.trust import Entry
 from tests.reach.laws import paths_agree
@@ -33,10 +35,26 @@ _at_one_name = made.at_one_name
 _answers_on = witness.answers_on
 
 
+def _everywhere(patch: pytest.MonkeyPatch, right: object, wrong: object) -> None:
+    """Plant wherever the engine took something by its name; never in the twin."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("answerable.reach.") and ".spec" not in name:
+            for key, value in list(vars(module).items()):
+                if value is right and (name, key) not in _SHARED:
+                    patch.setattr(module, key, wrong)
+
+
+# What the twin may look up where it is defined.
+_SHARED = {
+    ("answerable.reach.rules", name)
+    for name in ("EDITS", "RUNNING", "MAKES", "LAUNCHES")
+}
+
+
 def _an_edit_forgotten(patch: pytest.MonkeyPatch) -> None:
     left = [edit for edit in EDITS if edit.action != "iam:UpdateAssumeRolePolicy"]
-    patch.setattr(edits, "EDITS", tuple(left))
-    patch.setattr(edits, "hub_edges", lambda *_: iter(()))
+    _everywhere(patch, EDITS, tuple(left))
+    _everywhere(patch, edits.admin_edges, lambda *_: iter(()))
 
 
 def _what_is_gained_escapes_the_boundary(patch: pytest.MonkeyPatch) -> None:
@@ -60,16 +78,22 @@ def _service_trust_not_asked(patch: pytest.MonkeyPatch) -> None:
 
 def _conditions_of_hops_dropped(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(steps, "chained", lambda *formulas: TRUE)
+    _everywhere(patch, rights.judged, _whatever_may_be_is)
+
+
+def _whatever_may_be_is(
+    allowed: Plane, denied: Plane, odd: int, *, unread: bool, clash: bool
+) -> Verdicts:
+    return Verdicts(allowed.maybe & ~denied.sure, allowed.maybe & ~denied.sure)
 
 
 def _running_code_forgotten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(takeover, "RUNNING", ())
+    _everywhere(patch, RUNNING, ())
 
 
 def _what_must_be_so_besides_forgotten(patch: pytest.MonkeyPatch) -> None:
     sure = tuple(replace(rule, awaits="") for rule in RUNNING)
-    for module in (takeover, graph):
-        patch.setattr(module, "RUNNING", sure)
+    _everywhere(patch, RUNNING, sure)
 
 
 def _one_of_several_resources_suffices(patch: pytest.MonkeyPatch) -> None:
@@ -79,8 +103,16 @@ def _one_of_several_resources_suffices(patch: pytest.MonkeyPatch) -> None:
         first = {need.action: need for need in reversed(needs)}
         return _together(held, who, list(first.values()), existing)
 
-    for module in (launching, takeover):
-        patch.setattr(module, "together", together)
+    _everywhere(patch, _together, together)
+    beside = Existing._beside
+
+    def alone(
+        held: Existing, actor: int, others: tuple[Need, ...], sure: int, some: int
+    ) -> Places:
+        same = {"ssm:SendCommand"} & {need.action for need in others}
+        return Places(sure, some) if same else beside(held, actor, others, sure, some)
+
+    patch.setattr(Existing, "_beside", alone)
 
 
 def _each_call_under_a_name_of_its_own(patch: pytest.MonkeyPatch) -> None:
@@ -97,13 +129,12 @@ def _each_call_under_a_name_of_its_own(patch: pytest.MonkeyPatch) -> None:
         found = together(held, who, calls)
         return () if any(answer.formula == FALSE for answer in found) else found
 
-    for module in (launching, takeover):
-        patch.setattr(module, "together", together)
-    patch.setattr(made, "at_one_name", at_one_name)
+    _everywhere(patch, _together, together)
+    _everywhere(patch, _at_one_name, at_one_name)
 
 
 def _making_forgotten(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(made, "MAKES", ())
+    _everywhere(patch, MAKES, ())
 
 
 def _whoever_is_made_does_nothing(patch: pytest.MonkeyPatch) -> None:
@@ -112,13 +143,13 @@ def _whoever_is_made_does_nothing(patch: pytest.MonkeyPatch) -> None:
     def nobody(held: Estate, identity: IdentityId) -> Principal:
         return replace(plain(held, identity), grants=(), _by_action={})
 
-    patch.setattr(graph, "made_principal", nobody)
+    _everywhere(patch, plain, nobody)
 
 
 def _a_policy_is_put_for_nothing(patch: pytest.MonkeyPatch) -> None:
     """Making needs no right to give a policy."""
     free = tuple(replace(make, widen=(make.create,)) for make in MAKES)
-    patch.setattr(made, "MAKES", free)
+    _everywhere(patch, MAKES, free)
 
 
 def _a_boundary_that_must_be_stated_is_not(patch: pytest.MonkeyPatch) -> None:
@@ -130,7 +161,7 @@ def _a_boundary_that_must_be_stated_is_not(patch: pytest.MonkeyPatch) -> None:
             a if a.formula == FALSE else Answer(TRUE, a.determining) for a in answers
         )
 
-    patch.setattr(made, "answers_on", answers_on)
+    _everywhere(patch, _answers_on, answers_on)
 
 
 # With the ways that whoever the case is about has at least.

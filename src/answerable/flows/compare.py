@@ -24,9 +24,10 @@ from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.inventory import Inventory
 from answerable.model.policy import Layer
 from answerable.model.sighting import Facts
-from answerable.reach import items, questions, subjects
+from answerable.reach import items, subjects
 from answerable.reach.formula import Verdict, verdict
 from answerable.reach.principals import Principal
+from answerable.reach.single import ask
 
 Progress = Callable[[int, int, str], None]
 
@@ -153,9 +154,7 @@ def _answered(
     for done, question in enumerate(drawn):
         progress(done, len(drawn), "questions put to AWS")
         principal = asked.estate.principals[question.principal]
-        answer = questions.ask(
-            asked.estate, principal, question.action, question.resource
-        )
+        answer = ask(asked.estate, principal, question.action, question.resource)
         ours, named = verdict(answer.formula), items.determining(answer.determining)
         quotes.add(named)
         why = aside.why(principal, question)

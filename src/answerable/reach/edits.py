@@ -7,13 +7,14 @@ from typing import Protocol
 from answerable.reach.assume import assume_after_edit
 from answerable.reach.context import Known
 from answerable.reach.estate import Estate
-from answerable.reach.evaluate import Answer, surely
+from answerable.reach.evaluate import surely
 from answerable.reach.formula import FALSE, TRUE, atom, both
 from answerable.reach.hops import may
 from answerable.reach.made import made_id
 from answerable.reach.principals import Principal, is_root
+from answerable.reach.request import Answer, Determining
 from answerable.reach.rules import EDITS, MAKES, OTHER_VERSION, Edit, Gives, On
-from answerable.reach.steps import Edge, Node, is_sure, make_edge
+from answerable.reach.steps import Edge, Node, Only, asked_about, is_sure, make_edge
 
 Best = Mapping[Node, Edge]
 
@@ -24,12 +25,19 @@ class _Graph(Protocol):
     def admin(self, node: Node) -> bool: ...
 
 
-def hub_edges(graph: _Graph, hub: Node) -> Iterator[Edge]:
-    """List where every admin of an account may go, as what."""
-    account = hub.identity.removeprefix("account ")
-    for other in graph.estate.principals.values():
-        if other.identity.account != account or is_root(other.identity):
-            continue
+def admin_edges(
+    graph: _Graph, principal: Principal, by: tuple[Determining, ...], only: Only = None
+) -> Iterator[Edge]:
+    """List whom an admin may become in its account, as what.
+
+    Args:
+        graph: The graph.
+        principal: The admin.
+        by: What makes it one.
+        only: Whom the question is about.
+    """
+    account = principal.identity.account
+    for other in _others(graph.estate, principal, only):
         if other.linked:
             continue  # only its service changes a service-linked role
         enter = "iam:CreateAccessKey"
@@ -37,24 +45,26 @@ def hub_edges(graph: _Graph, hub: Node) -> Iterator[Edge]:
         if other.is_role:
             enter = "iam:UpdateAssumeRolePolicy + sts:AssumeRole"
             write = "iam:PutRolePolicy"
-        yield Edge(Node(other.id), enter, TRUE, (), ())
+        yield Edge(Node(other.id), enter, TRUE, by, ())
         if not graph.admin(Node(other.id)):
-            yield Edge(Node(other.id, "*"), f"{write} + {enter}", TRUE, (), ())
+            yield Edge(Node(other.id, "*"), f"{write} + {enter}", TRUE, by, ())
+    partition = principal.id.split(":")[1]
     for make in MAKES:
-        if make.on is not On.GROUP:
+        made = made_id(account, make.on, partition) if make.on is not On.GROUP else None
+        if made and made != principal.id and asked_about(only, made):
             calls = (make.create, make.widen[0], make.enter[0])
             via = " + ".join(need.action for need in calls)
-            yield Edge(Node(made_id(account, make.on), "*"), via, TRUE, (), ())
+            yield Edge(Node(made, "*"), via, TRUE, by, ())
 
 
 def edits(
-    graph: _Graph, node: Node, principal: Principal, best: Best
+    graph: _Graph, node: Node, principal: Principal, best: Best, only: Only = None
 ) -> Iterator[Edge]:
     """List the steps a principal can make by editing IAM."""
     able = [edit for edit in EDITS if _is_able(principal, edit)]
     if not able:
         return
-    others = list(_others(graph.estate, principal))
+    others = list(_others(graph.estate, principal, only))
     for edit in able:
         match edit.gives:
             case Gives.TARGET | Gives.TRUST:
@@ -72,15 +82,18 @@ def edits(
 
 def _is_able(principal: Principal, edit: Edit) -> bool:
     action = edit.action.lower()
-    if not principal.matching(action).allows:
+    if not principal.matching(action).allows and not principal.gaps:
         return False
     answer = surely(principal, action)
     return answer is None or answer.formula != FALSE
 
 
-def _others(estate: Estate, principal: Principal) -> Iterator[Principal]:
+def _others(estate: Estate, principal: Principal, only: Only) -> Iterator[Principal]:
     """List who else is in the account: IAM's calls act on the caller's own account."""
-    for other in estate.principals.values():
+    known = estate.principals
+    for other in (
+        known.values() if only is None else (known[one] for one in only if one in known)
+    ):
         near = other.identity.account == principal.identity.account
         if near and other.id != principal.id and not is_root(other.identity):
             yield other

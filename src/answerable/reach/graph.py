@@ -10,28 +10,35 @@ from answerable.reach.admin import is_admin, wide
 from answerable.reach.assume import assume
 from answerable.reach.clauses import Grant
 from answerable.reach.context import NOTHING, Known
-from answerable.reach.edits import edits, hub_edges, is_editable
+from answerable.reach.edits import admin_edges, edits, is_editable
 from answerable.reach.estate import Estate
-from answerable.reach.evaluate import name
 from answerable.reach.formula import TRUE
 from answerable.reach.launching import launching
 from answerable.reach.made import is_made, made_principal, making
 from answerable.reach.naming import account_of
 from answerable.reach.principals import EVERYTHING_CLAUSE, Principal
+from answerable.reach.request import name
 from answerable.reach.resources import EVERYTHING, matches_parts, text_parts
 from answerable.reach.rules import RUNNING, Running
-from answerable.reach.steps import HUB, Edge, Node, is_sure, make_edge
+from answerable.reach.steps import Edge, Node, Only, is_sure, make_edge
 from answerable.reach.takeover import takeovers
 from answerable.reach.trust import ASSUME, Entry, entries
 
 
 @dataclass(eq=False, slots=True)
 class Graph:
-    """Edges of an estate, found when first asked for."""
+    """Edges of an estate, found when first asked for.
+
+    Attributes:
+        estate: The estate.
+        all: Everybody's steps, once somebody found them (`whole.whole_of`).
+    """
 
     estate: Estate
+    all: object = None
     _principals: dict[Node, Principal] = field(default_factory=dict)
     _edges: dict[Node, tuple[Edge, ...]] = field(default_factory=dict)
+    _single: dict[tuple[Node, Node], Edge | None] = field(default_factory=dict)
     _admin: dict[Node, bool] = field(default_factory=dict)
     _entries: dict[IdentityId, tuple[Entry, ...]] = field(default_factory=dict)
     _lent: dict[Running, tuple[ResourceId, ...]] = field(default_factory=dict)
@@ -69,6 +76,20 @@ class Graph:
                     best[edge.to] = edge
             found = self._edges[node] = tuple(sorted(best.values(), key=_order))
         return found
+
+    def edge(self, node: Node, to: Node) -> Edge | None:
+        """Return the best step from one node to another; None where there is none."""
+        key = node, to
+        if key not in self._single:
+            best: dict[Node, Edge] = {}
+            for edge in self._steps(node, best, frozenset([to.identity])):
+                held = best.get(edge.to)
+                if held is None or (edge.formula == TRUE and held.formula != TRUE):
+                    best[edge.to] = edge
+                if is_sure(best, to):
+                    break
+            self._single[key] = best.get(to)
+        return self._single[key]
 
     def entries(self, role: IdentityId) -> tuple[Entry, ...]:
         """List who may enter a role from outside the snapshot's principals."""
@@ -123,23 +144,21 @@ class Graph:
             policies=tuple(dict.fromkeys((*plain.policies, *managed))),
         )
 
-    def _steps(self, node: Node, best: Mapping[Node, Edge]) -> Iterator[Edge]:
+    def _steps(
+        self, node: Node, best: Mapping[Node, Edge], only: Only = None
+    ) -> Iterator[Edge]:
         """Find steps; those to a node that `best` holds a sure step to are spared."""
-        if node.extra == HUB:
-            yield from hub_edges(self, node)
-            return
         principal = self.principal(node)
         if self.admin(node) and not self._fenced(principal.identity.account):
-            determining = tuple(dict.fromkeys(name(g) for g in wide(principal.grants)))
-            hub = Node(IdentityId(f"account {principal.identity.account}"), HUB)
-            yield Edge(hub, "", TRUE, determining, ())
-            yield from self._assumes(principal, best, near=False)
+            by = tuple(dict.fromkeys(name(g) for g in wide(principal.grants)))
+            yield from admin_edges(self, principal, by, only)
+            yield from self._assumes(principal, best, only, near=False)
             return
-        yield from self._assumes(principal, best)
-        yield from launching(self, principal, best)
-        yield from takeovers(self, principal, best)
-        yield from edits(self, node, principal, best)
-        yield from making(self, node, principal, best)
+        yield from self._assumes(principal, best, only)
+        yield from launching(self, principal, best, only)
+        yield from takeovers(self, principal, best, only)
+        yield from edits(self, node, principal, best, only)
+        yield from making(self, node, principal, best, only)
 
     def _fenced(self, account: str) -> bool:
         """Tell whether an RCP may keep an admin out of the roles of its account."""
@@ -147,9 +166,17 @@ class Graph:
         return fence is not None and bool(fence.gaps or fence.speaking(ASSUME))
 
     def _assumes(
-        self, principal: Principal, best: Mapping[Node, Edge], *, near: bool = True
+        self,
+        principal: Principal,
+        best: Mapping[Node, Edge],
+        only: Only,
+        *,
+        near: bool = True,
     ) -> Iterator[Edge]:
-        for role in self.assumable(principal):
+        roles = self.assumable(principal) if only is None else sorted(only)
+        for role in roles:
+            if role not in self.estate.trusts:
+                continue
             if not near and self._same_account(principal, role):
                 continue
             if role != principal.id and not is_sure(best, Node(role)):

@@ -6,12 +6,13 @@ from typing import Protocol
 from answerable.model.ids import IdentityId
 from answerable.reach.context import Known
 from answerable.reach.estate import Estate
-from answerable.reach.evaluate import Answer, surely
+from answerable.reach.evaluate import surely
 from answerable.reach.formula import FALSE, TRUE, atom
 from answerable.reach.hops import may
 from answerable.reach.principals import Principal
+from answerable.reach.request import Answer
 from answerable.reach.rules import EXISTING, KINDS, LAUNCHES, Launch, Need
-from answerable.reach.steps import Edge, Node, is_sure, make_edge
+from answerable.reach.steps import Edge, Node, Only, asked_about, is_sure, make_edge
 from answerable.reach.trust import Entry
 from answerable.reach.witness import Answers, together
 
@@ -27,7 +28,7 @@ class _Graph(Protocol):
 
 
 def launching(
-    graph: _Graph, principal: Principal, best: Mapping[Node, Edge]
+    graph: _Graph, principal: Principal, best: Mapping[Node, Edge], only: Only = None
 ) -> Iterator[Edge]:
     """List the steps a principal can make by launching something under a role."""
     if not may_pass(principal):
@@ -37,7 +38,8 @@ def launching(
         roles = [
             role
             for role in estate.by_service.get(launch.service, ())
-            if estate.trusts[role].account == principal.identity.account
+            if asked_about(only, role)
+            and estate.trusts[role].account == principal.identity.account
             and role != principal.id
             and not is_sure(best, Node(role))
         ]

@@ -16,11 +16,11 @@ from answerable.reach.assume import assume_after_edit
 from answerable.reach.clauses import Grant
 from answerable.reach.context import Known
 from answerable.reach.estate import Estate
-from answerable.reach.evaluate import Answer
 from answerable.reach.formula import FALSE, TRUE
 from answerable.reach.principals import EVERYTHING_CLAUSE, Principal, known_of
+from answerable.reach.request import Answer
 from answerable.reach.rules import LAUNCHES, MAKES, NAME, Launch, Make, Need, On
-from answerable.reach.steps import Edge, Node, is_sure, make_edge
+from answerable.reach.steps import Edge, Node, Only, asked_about, is_sure, make_edge
 from answerable.reach.witness import answers_on, candidates, together
 
 TO_BE_MADE = "to be made"
@@ -79,12 +79,16 @@ def made_principal(estate: Estate, identity: IdentityId) -> Principal:
 
 
 def making(
-    graph: _Graph, node: Node, principal: Principal, best: Mapping[Node, Edge]
+    graph: _Graph,
+    node: Node,
+    principal: Principal,
+    best: Mapping[Node, Edge],
+    only: Only = None,
 ) -> Iterator[Edge]:
     """List the steps a principal can make by making an identity or a group."""
     for make in MAKES:
         to = leads_to(graph, node, principal, make)
-        if to is not None and not is_sure(best, to):
+        if to and asked_about(only, to.identity) and not is_sure(best, to):
             yield from _make(graph.estate, principal, make, to)
 
 

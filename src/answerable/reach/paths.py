@@ -1,13 +1,16 @@
 """Which identities a principal can become, with a shortest explained path to each."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
-from answerable.reach.formula import TRUE, Formula, Verdict, chained
+from answerable.reach.formula import TRUE, Formula, chained
 from answerable.reach.graph import Graph
+from answerable.reach.planes import positions
 from answerable.reach.request import Determining
-from answerable.reach.steps import HUB, Edge, Node
+from answerable.reach.rights import Verdicts
+from answerable.reach.steps import Edge, Node
+from answerable.reach.whole import Whole, whole_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,36 +32,62 @@ class Hop:
     determining: tuple[Determining, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Reached:
-    """A node with the path that leads there.
+    """A node with the path that leads there; its steps are judged when asked for.
 
     Attributes:
-        node: Where.
-        edges: Pairs (origin, edge), first step first; empty for the start.
-        formula: The conjunction of the path's conditions.
+        graph: The graph.
+        trail: The nodes on the way, the start first.
+        certain: Whether no step has a condition.
     """
 
-    node: Node
-    edges: tuple[tuple[Node, Edge], ...]
-    formula: Formula
+    graph: Graph
+    trail: tuple[Node, ...]
+    certain: bool = True
+    _edges: tuple[tuple[Node, Edge], ...] | None = None
+
+    @property
+    def node(self) -> Node:
+        """Where it leads."""
+        return self.trail[-1]
+
+    @property
+    def steps(self) -> int:
+        """How many steps it takes."""
+        return len(self.trail) - 1
+
+    @property
+    def edges(self) -> tuple[tuple[Node, Edge], ...]:
+        """Pairs (origin, edge), first step first; empty for the start."""
+        if self._edges is None:
+            pairs = zip(self.trail, self.trail[1:], strict=False)
+            self._edges = tuple(
+                (origin, self._edge(origin, to)) for origin, to in pairs
+            )
+        return self._edges
+
+    def _edge(self, origin: Node, to: Node) -> Edge:
+        edge = self.graph.edge(origin, to)
+        assert edge is not None, (origin, to)  # noqa: S101 - a row of bits says so
+        return edge
+
+    @property
+    def formula(self) -> Formula:
+        """The conjunction of the path's conditions."""
+        if self.certain:
+            return TRUE
+        return chained(*(edge.formula for _, edge in self.edges))
 
     @property
     def hops(self) -> tuple[Hop, ...]:
         """The path in the document's words."""
-        hops: list[Hop] = []
-        entering: tuple[Node, Edge] | None = None
-        for origin, edge in self.edges:
-            if edge.to.extra == HUB:
-                entering = (origin, edge)
-                continue
-            determining = edge.determining
-            if entering:
-                origin, determining = entering[0], entering[1].determining
-                entering = None
-            to = edge.to.identity
-            hops.append(Hop(origin.identity, edge.via, to, edge.formula, determining))
-        return tuple(hops)
+        return tuple(_hop(origin, edge) for origin, edge in self.edges)
+
+
+def _hop(origin: Node, edge: Edge) -> Hop:
+    to = edge.to.identity
+    return Hop(origin.identity, edge.via, to, edge.formula, edge.determining)
 
 
 def reached(graph: Graph, start: Node) -> Iterator[Reached]:
@@ -67,109 +96,116 @@ def reached(graph: Graph, start: Node) -> Iterator[Reached]:
     First along steps without conditions, so that a node that can be reached for sure
     comes with such a path; then along all steps.
     """
-    sure = _search(graph, start, lambda edge: edge.formula == TRUE)
-    for node in sure:
-        if node.extra == HUB:
-            continue
-        yield Reached(node, _path(sure, node), TRUE)
-    every = _search(graph, start, lambda edge: True)
-    for node in every:
-        if node not in sure and node.extra != HUB:
-            edges = _path(every, node)
-            yield Reached(node, edges, chained(*(e.formula for _, e in edges)))
+    whole = whole_of(graph)
+    first = whole.number(start)
+    certain: _Before = {}
+    for number in _search(whole, first, certain, sure=True):
+        yield Reached(graph, _trail(whole, certain, number))
+    every: _Before = {}
+    for number in _search(whole, first, every, sure=False):
+        if number not in certain:
+            yield Reached(graph, _trail(whole, every, number), certain=False)
 
 
-_Steps = dict[Node, tuple[Node, Edge] | None]
+_Before = dict[int, int | None]
 
 
-def _search(graph: Graph, start: Node, wanted: Callable[[Edge], bool]) -> _Steps:
-    before: _Steps = {start: None}
+def _search(whole: Whole, start: int, before: _Before, *, sure: bool) -> Iterator[int]:
+    before[start] = None
+    seen = 1 << start
     waiting = deque([start])
     while waiting:
-        node = waiting.popleft()
-        for edge in graph.edges(node):
-            if edge.to not in before and wanted(edge):
-                before[edge.to] = (node, edge)
-                waiting.append(edge.to)
-    return before
+        number = waiting.popleft()
+        yield number
+        row = whole.steps(number)
+        new = (row.sure if sure else row.some) & ~seen
+        seen |= new
+        for to in whole.ordered(number, new) if new else ():
+            before[to] = number
+            waiting.append(to)
 
 
-def _path(before: _Steps, node: Node) -> tuple[tuple[Node, Edge], ...]:
-    steps: list[tuple[Node, Edge]] = []
-    step = before[node]
+def _trail(
+    whole: Whole, before: Mapping[int, int | None], number: int
+) -> tuple[Node, ...]:
+    trail = []
+    step: int | None = number
     while step is not None:
-        steps.append(step)
-        step = before[step[0]]
-    return tuple(reversed(steps))
+        trail.append(whole.node(step))
+        step = before[step]
+    return tuple(reversed(trail))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Towards:
-    """For every node that leads to some goal: the next step, or None at the goal.
+    """For every node that leads to some goal: the next step on a shortest path.
 
     Attributes:
-        sure: Along steps without conditions to goals that hold for sure.
-        maybe: Along any steps to any goal.
+        graph: The graph.
+        goals: Where a goal holds by itself.
     """
 
-    sure: Mapping[Node, Edge | None]
-    maybe: Mapping[Node, Edge | None]
+    graph: Graph
+    goals: Verdicts
+    _sure: _Before = field(default_factory=dict)
+    _some: _Before = field(default_factory=dict)
 
     def way(self, node: Node) -> Reached | None:
         """Return the path from a node to its goal; None when there is none."""
-        steps = self.sure if node in self.sure else self.maybe
-        if node not in steps:
+        whole = whole_of(self.graph)
+        number = whole.number(node)
+        steps = self._sure if number in self._sure else self._some
+        if number not in steps:
             return None
-        edges: list[tuple[Node, Edge]] = []
-        edge = steps[node]
-        while edge is not None:
-            edges.append((node, edge))
-            node = edge.to
-            edge = steps[node]
-        formula = chained(*(e.formula for _, e in edges))
-        return Reached(node, tuple(edges), formula)
+        trail = []
+        step: int | None = number
+        while step is not None:
+            trail.append(whole.node(step))
+            step = steps[step]
+        return Reached(self.graph, tuple(trail), steps is self._sure)
 
 
-def towards(
-    graph: Graph, starts: Iterable[Node], goal: Callable[[Node], Verdict]
-) -> Towards:
+def towards(graph: Graph, starts: Iterable[Node], goals: Verdicts) -> Towards:
     """Search backwards from every node where a goal holds.
 
     Args:
-        graph: The graph; all edges that lead on from the starts are found.
-        starts: Nodes to begin with.
-        goal: Whether it holds at a node by itself.
+        graph: The graph.
+        starts: Nodes to begin with, besides the actors of the estate.
+        goals: Where it holds for sure, and where it holds at all.
     """
-    back: dict[Node, list[tuple[Node, Edge]]] = {}
-    seen = dict.fromkeys(starts)
-    waiting = deque(seen)
-    while waiting:
-        node = waiting.popleft()
-        for edge in graph.edges(node):
-            back.setdefault(edge.to, []).append((node, edge))
-            if edge.to not in seen:
-                seen[edge.to] = None
-                waiting.append(edge.to)
-    held = {node: goal(node) for node in seen if node.extra != HUB}
-    sure = [node for node, verdict in held.items() if verdict is Verdict.ALWAYS]
-    maybe = [node for node, verdict in held.items() if verdict is not Verdict.NEVER]
-    return Towards(
-        _backwards(back, sure, lambda edge: edge.formula == TRUE),
-        _backwards(back, maybe, lambda edge: True),
-    )
+    whole = whole_of(graph)
+    loose = [number for node in starts if (number := whole.number(node)) >= whole.size]
+    found = Towards(graph, goals)
+    _backwards(whole, goals.sure, loose, found._sure, sure=True)
+    _backwards(whole, goals.some, loose, found._some, sure=False)
+    return found
+
+
+def here(graph: Graph, goals: Verdicts) -> Towards:
+    """Stay where a goal holds by itself."""
+    steps: _Before = dict.fromkeys(positions(goals.some))
+    sure: _Before = dict.fromkeys(positions(goals.sure))
+    return Towards(graph, goals, sure, steps)
 
 
 def _backwards(
-    back: Mapping[Node, list[tuple[Node, Edge]]],
-    goals: Iterable[Node],
-    wanted: Callable[[Edge], bool],
-) -> dict[Node, Edge | None]:
-    steps: dict[Node, Edge | None] = dict.fromkeys(goals)
-    waiting = deque(steps)
-    while waiting:
-        node = waiting.popleft()
-        for before, edge in back.get(node, ()):
-            if before not in steps and wanted(edge):
-                steps[before] = edge
-                waiting.append(before)
-    return steps
+    whole: Whole, goals: int, loose: Iterable[int], steps: _Before, *, sure: bool
+) -> None:
+    """Note for each node its next step, by rounds: those nearer to a goal first."""
+    steps.update(dict.fromkeys(positions(goals)))
+    closure = whole.sure if sure else whole.some
+    left = dict.fromkeys(positions(closure.towards(goals) & ~goals))
+    left.update(dict.fromkeys(number for number in loose if number not in steps))
+    front = goals
+    while front and left:
+        new = []
+        for number in left:
+            row = whole.steps(number)
+            ahead = (row.sure if sure else row.some) & front
+            if ahead:
+                steps[number] = whole.ordered(number, ahead)[0]
+                new.append(number)
+        front = 0
+        for number in new:
+            del left[number]
+            front |= 1 << number

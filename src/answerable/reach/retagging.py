@@ -14,13 +14,14 @@ from answerable.reach.cells import keys_used
 from answerable.reach.clauses import Clause
 from answerable.reach.context import Known
 from answerable.reach.estate import Estate
-from answerable.reach.formula import FALSE, TRUE, chained
+from answerable.reach.formula import FALSE, chained
 from answerable.reach.graph import Graph
 from answerable.reach.items import pair_item
 from answerable.reach.keys import Kind, key_class
 from answerable.reach.paths import Reached, reached
 from answerable.reach.principals import Principal
-from answerable.reach.questions import Reply, ask, way_gaps
+from answerable.reach.questions import Reply, way_gaps
+from answerable.reach.single import ask
 from answerable.reach.tagging import Tagging
 
 _TAGS = ("aws:principaltag/", "aws:resourcetag/", "iam:resourcetag/")
@@ -44,7 +45,7 @@ def retagged(
     loose = _untagged(estate, resource)
     tagging = Tagging(graph)
     node = graph.start(start)
-    ways: Iterable[Reached] = [Reached(node, (), TRUE)]
+    ways: Iterable[Reached] = [Reached(graph, (node,))]
     if not direct:
         ways = islice(reached(graph, node), _MOST_WAYS)
     for way in ways:

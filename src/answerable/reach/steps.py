@@ -5,12 +5,10 @@ from dataclasses import dataclass
 
 from answerable.model.ids import IdentityId
 from answerable.reach.clauses import Gap
-from answerable.reach.evaluate import Answer, Determining
 from answerable.reach.formula import FALSE, TRUE, Formula, chained
+from answerable.reach.request import Answer, Determining
 
-# Every admin of an account may become everyone in it; to keep the graph small they
-# share one node that leads there.
-HUB = "admin of the account"
+Only = frozenset[IdentityId] | None  # identities that are asked about; None for all
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -52,6 +50,11 @@ def make_edge(to: Node, via: str, *answers: Answer) -> Iterator[Edge]:
     gaps = dict.fromkeys(g for a in answers for g in a.gaps)
     formula = chained(*(answer.formula for answer in answers))
     yield Edge(to, via, formula, tuple(determining), tuple(gaps))
+
+
+def asked_about(only: Only, identity: IdentityId) -> bool:
+    """Tell whether steps to an identity are asked about."""
+    return only is None or identity in only
 
 
 def is_sure(best: Mapping[Node, Edge], node: Node) -> bool:

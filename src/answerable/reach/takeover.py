@@ -5,12 +5,12 @@ from typing import Protocol
 
 from answerable.model.ids import IdentityId, ResourceId
 from answerable.reach.estate import Estate
-from answerable.reach.evaluate import Answer
 from answerable.reach.formula import FALSE, atom
 from answerable.reach.launching import passed
 from answerable.reach.principals import Principal
+from answerable.reach.request import Answer
 from answerable.reach.rules import AWAITED, RUNNING, Running
-from answerable.reach.steps import Edge, Node, is_sure, make_edge
+from answerable.reach.steps import Edge, Node, Only, asked_about, is_sure, make_edge
 from answerable.reach.witness import together
 
 
@@ -23,7 +23,7 @@ class _Graph(Protocol):
 
 
 def takeovers(
-    graph: _Graph, principal: Principal, best: Mapping[Node, Edge]
+    graph: _Graph, principal: Principal, best: Mapping[Node, Edge], only: Only = None
 ) -> Iterator[Edge]:
     """List the steps a principal can make through code that runs already."""
     for rule in RUNNING:
@@ -31,6 +31,7 @@ def takeovers(
         for resource in dict.fromkeys((*near, *graph.lent(rule))):
             runs_as = graph.estate.resources[resource].runs_as
             known = runs_as in graph.estate.principals and runs_as != principal.id
+            known = known and asked_about(only, runs_as)
             if known and not is_sure(best, Node(runs_as)):
                 yield from _take(graph.estate, principal, rule, resource, runs_as)
 
