@@ -142,8 +142,9 @@ def fence_of(account: str, path: Iterable[str], attached: Attached) -> Fence | N
     return Fence(account, tuple(dict.fromkeys(denies)), tuple(gaps))
 
 
+SERVICE_ROLES = ":role/aws-service-role/"  # the path of roles linked to a service
+
+
 def is_service_linked(identity: Identity) -> bool:
     """Tell whether a role is linked to a service: control policies pass it by."""
-    return (
-        identity.kind == "aws-service-role" or ":role/aws-service-role/" in identity.id
-    )
+    return identity.kind == "aws-service-role" or SERVICE_ROLES in identity.id

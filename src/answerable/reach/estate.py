@@ -23,6 +23,7 @@ from answerable.reach.compiled import (
 )
 from answerable.reach.context import NOTHING, Known, lasting
 from answerable.reach.control import (
+    SERVICE_ROLES,
     Fence,
     Limit,
 )
@@ -187,7 +188,8 @@ class Estate:
         place = self.place(resource, wild=wild)
         folded = action.lower()
         fences: tuple[Fence, ...] = ()
-        if self.fences and binds_rcps(folded):
+        linked = SERVICE_ROLES in resource  # nor do RCPs bind such a role's trust
+        if self.fences and binds_rcps(folded) and not linked:
             fences = self._fences(place.owner, wild=wild)
         known = stated.over(place.known)
         return Request(
