@@ -4,24 +4,29 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from answerable.model.policy import Policy
+from answerable.model.policy import Effect, Policy, Statement
 from answerable.model.sighting import Facts
 from tests.reach.build import A, Builder, given_policy
 from tests.reach.strategies_conditions import Keys, given_keys
+from tests.reach.strategies_mix import EVEN, Mix, yes
 from tests.reach.strategies_organisation import (
     FULL,
     ROLES,
     SUBJECTS,
     TRUST_ACTIONS,
     USERS,
-    allowing,
+    Pool,
     organisations,
+    permissions,
+    pool_of,
 )
 from tests.reach.strategies_resources import (
     OUTSIDER,
     PLAIN,
     SERVICE,
+    WELCOME,
     C,
+    open_to,
     own_statements,
     some_tags,
     things,
@@ -64,14 +69,21 @@ class Case:
 
 
 _tenth, _twentieth = st.integers(0, 9), st.integers(0, 19)
-_subjects = st.lists(st.sampled_from(SUBJECTS), min_size=1, max_size=2, unique=True)
-_allowing_lists = st.lists(allowing, min_size=1, max_size=2)
-_trust_lists = st.lists(own_statements(TRUST_ACTIONS, ()), max_size=2)
-_endpoint = own_statements(("s3:GetObject", "kms:Decrypt", "*"), ("*",))
+_nobody: tuple[str, ...] = ()
+_outsiders = st.sampled_from(
+    [tuple(ANYBODY[:2]), tuple(ANYBODY[2:4]), tuple(ANYBODY[4:])]
+)
+EVERYBODY = Statement(
+    "all", Effect.ALLOW, ("*",), (), ("*",), (), (("AWS", "*"),), (), ()
+)
+
+
+def _some(pool: Pool, mix: Mix) -> st.SearchStrategy[list[Statement]]:
+    return st.lists(permissions(pool, mix), min_size=1, max_size=2)
 
 
 @st.composite
-def principals(draw: st.DrawFn, build: Builder, arn: str) -> None:
+def principals(draw: st.DrawFn, build: Builder, arn: str, pool: Pool, mix: Mix) -> None:
     """An identity with its policies; a role with its trust."""
     named_only = draw(_twentieth) == 19
     build.identity(arn, draw(some_tags), named_only=named_only)
@@ -79,69 +91,67 @@ def principals(draw: st.DrawFn, build: Builder, arn: str) -> None:
         return
     if not arn.endswith(":root"):
         unread = ["lost"] if draw(_twentieth) == 19 else []
-        said = draw(_allowing_lists)
-        if draw(_tenth) < 6:
-            said.append(FULL)
+        said = draw(_some(pool, mix)) + ([FULL] if yes(draw, 4) else [])
         build.policy(arn, "identity", *said, unread=unread)
-        if draw(_tenth) > 6:
-            bounds = draw(_allowing_lists) if draw(_tenth) > 1 else []
-            if draw(_tenth) < 6:
-                bounds.append(FULL)
+        if yes(draw, mix.boundary):
+            bounds = draw(_some(pool, mix)) if yes(draw, 8) else []
+            bounds += [FULL] if yes(draw, 7) else []
             build.policy(arn, "boundary", *bounds, collected=draw(_twentieth) > 0)
-    if arn == USERS[0] and draw(_tenth) == 9:
-        said = draw(_allowing_lists)
+    if arn == USERS[0] and yes(draw, 3):
+        said = draw(_some(pool, mix))
         build.policy(arn, "identity", *said, policy=f"{GROUP}#inline/g", via=GROUP)
-    if arn in ROLES and draw(_tenth) > 0:
-        build.policy(arn, "trust", *draw(_trust_lists), collected=draw(_twentieth) > 0)
+    if arn in ROLES and yes(draw, 9):
+        said = draw(st.lists(own_statements(TRUST_ACTIONS, (), mix), max_size=2))
+        said += [open_to(draw(st.sampled_from(WELCOME)), ())] if yes(draw, 5) else []
+        build.policy(arn, "trust", *said, collected=draw(_twentieth) > 0)
 
 
 @st.composite
-def sessions(draw: st.DrawFn) -> Policy | None:
-    """A session policy, for one question in five."""
-    if draw(_tenth) < 8:
+def sessions(draw: st.DrawFn, pool: Pool, mix: Mix) -> Policy | None:
+    """A session policy, if there is one."""
+    if not yes(draw, mix.session):
         return None
-    unread = ["lost"] if draw(_tenth) == 9 else []
-    return given_policy("session", *draw(_allowing_lists), unread=unread)
+    unread = ["lost"] if yes(draw, 1) else []
+    return given_policy("session", *draw(_some(pool, mix)), unread=unread)
 
 
 @st.composite
-def endpoints(draw: st.DrawFn) -> Policy | None:
-    """An endpoint policy, for one question in six."""
-    if draw(_tenth) < 8:
+def endpoints(draw: st.DrawFn, calls: list[Call], mix: Mix) -> Policy | None:
+    """An endpoint policy, if there is one."""
+    if not yes(draw, mix.endpoint):
         return None
-    unread = ["lost"] if draw(_tenth) == 9 else []
-    said = [draw(_endpoint)]
-    if draw(_tenth) < 4:
-        said.append(EVERYBODY)
+    unread = ["lost"] if yes(draw, 1) else []
+    actions = [action for action, _ in calls]
+    said = [draw(own_statements(actions, ("*", *(r for _, r in calls)), mix))]
+    said += [EVERYBODY] if yes(draw, 4) else []
     return given_policy("endpoint", *said, unread=unread)
 
 
-EVERYBODY = FULL.__class__(
-    "all", FULL.effect, ("*",), (), ("*",), (), (("AWS", "*"),), (), ()
-)
-
-
 @st.composite
-def cases(draw: st.DrawFn) -> Case:
-    """Two identities, one or two things, and a few calls."""
+def cases(draw: st.DrawFn, mix: Mix = EVEN) -> Case:
+    """Two identities, a thing with a policy of its own, and a few calls."""
     build = Builder()
-    draw(organisations(build))
-    subjects = draw(_subjects)
-    for arn in subjects:
-        draw(principals(build, arn))
-    calls = draw(things(build))
-    roles = [arn for arn in subjects if arn in ROLES]
-    others = [*(("sts:AssumeRole", arn) for arn in roles), *PLAIN]
+    among = mix.subjects or SUBJECTS
+    subjects = draw(
+        st.lists(st.sampled_from(among), min_size=1, max_size=2, unique=True)
+    )
+    calls = draw(things(build, mix))
+    roles = [("sts:AssumeRole", arn) for arn in subjects if arn in ROLES]
     chosen = draw(st.lists(st.sampled_from(calls), max_size=2, unique=True))
-    if not chosen or draw(_tenth) > 6:
-        chosen.append(draw(st.sampled_from([*others, *others[: len(roles)] * 4])))
-    outside = draw(st.sampled_from([(), (), ANYBODY[:2], ANYBODY[2:4], ANYBODY[4:]]))
+    if roles and yes(draw, mix.assume):
+        chosen += roles
+    elif not chosen or yes(draw, 1):
+        chosen.append(draw(st.sampled_from(PLAIN)))
+    pool = pool_of(chosen)
+    draw(organisations(build, pool, mix))
+    for arn in subjects:
+        draw(principals(build, arn, pool, mix))
     return Case(
         facts=build.facts(),
         given=draw(given_keys),
-        session=draw(sessions()),
-        endpoint=draw(endpoints()),
+        session=draw(sessions(pool, mix)),
+        endpoint=draw(endpoints(chosen, mix)),
         tags_collected=draw(st.booleans()),
-        outsiders=tuple(outside),
+        outsiders=draw(_outsiders) if yes(draw, mix.outside) else _nobody,
         calls=tuple(chosen),
     )

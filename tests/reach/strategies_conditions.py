@@ -1,6 +1,7 @@
 """Condition lines over every operator, on keys that are known, stated, open, absent."""
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import product
 
 from hypothesis import strategies as st
@@ -101,7 +102,7 @@ def _every() -> Iterator[ConditionClause]:
                 yield ConditionClause(name, key, values)
 
 
-EVERY = [*_every(), *_SINGLE]
+EVERY = [*_every(), *_SINGLE * 10]
 # Decided without help for most principals, so that answers are not all `only-if`.
 DECIDED = [
     ConditionClause("StringEquals", "aws:PrincipalAccount", (A,)),
@@ -147,8 +148,17 @@ GIVENS: list[Keys] = [
     },
 ]
 
-_any_line = st.sampled_from([*EVERY, *DECIDED * 30])
-some_lines = st.sampled_from([0, 0, 0, 0, 0, 0, 1, 1, 2]).flatmap(
-    lambda count: st.tuples(*[_any_line] * count)
-)
+
+@cache
+def lines(operator: str) -> st.SearchStrategy[tuple[ConditionClause, ...]]:
+    """None, one or two lines; with a text, at least one that holds it."""
+    if operator:
+        wanted = [c for c in EVERY if operator in c.operator]
+        return st.tuples(st.sampled_from(wanted))
+    line = st.sampled_from([*EVERY, *DECIDED * 40])
+    counts = st.sampled_from([0, 0, 0, 0, 0, 0, 1, 1, 2])
+    return counts.flatmap(lambda count: st.tuples(*[line] * count))
+
+
+some_lines = lines("")
 given_keys = st.sampled_from(GIVENS)

@@ -1,11 +1,14 @@
 """Organisations: accounts in units, and what is attached at every level."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from hypothesis import strategies as st
 
 from answerable.model.policy import Effect, Statement
 from tests.reach.build import A, B, Builder, role, user
-from tests.reach.strategies_conditions import some_lines
-from tests.reach.strategies_resources import own_statements
+from tests.reach.strategies_conditions import lines
+from tests.reach.strategies_mix import EVEN, Mix, yes
 
 M = "777766665555"  # manages the organisation
 ROOT, UNIT, OTHER = "r-1", "ou-1", "ou-2"
@@ -51,18 +54,58 @@ ANYWHERE = [
     "arn:aws:lambda:*:*:function:f",
 ]
 
-_action, _place = st.sampled_from(ANYTHING), st.sampled_from(ANYWHERE)
 _sid = st.sampled_from("abc")
 _tenth, _twentieth = st.integers(0, 9), st.integers(0, 19)
 
 
+@dataclass(frozen=True)
+class Pool:
+    """What policies speak of: mostly of what will be asked, in many spellings.
+
+    Attributes:
+        actions: Of the calls, and others.
+        places: Resources, likewise.
+    """
+
+    actions: st.SearchStrategy[str]
+    places: st.SearchStrategy[str]
+
+
+def pool_of(calls: Sequence[tuple[str, str]]) -> Pool:
+    """Spell the actions and resources of calls, exactly and in patterns."""
+    actions, places = ["*"] * 3, ["*"] * 6
+    for action, resource in calls:
+        service, _, name = action.partition(":")
+        actions += [action, f"{service}:*", f"{service}:{name[:3]}*"]
+        actions += [f"{service}:?{name[1:]}", action.lower(), f"{service}:?{name}"]
+        head, tail = resource[:-1], resource[-1:]
+        places += [resource, f"{head}?", f"{head}*", f"{resource}?", f"{head}{tail}*"]
+        if resource.startswith("arn:aws:s3:::"):
+            places += _S3 * 2
+    return Pool(st.sampled_from(actions + ANYTHING), st.sampled_from(places + ANYWHERE))
+
+
+_S3 = [
+    "arn:aws:s3:::red/${aws:username}",
+    "arn:aws:s3:::${aws:PrincipalTag/team}/*",
+    "arn:aws:s3:::${aws:PrincipalTag/none, 'red'}/*",
+    "arn:aws:s3:::${aws:PrincipalTag/team}",
+]
+
+
+_varied = st.sampled_from(_S3)
+
+
 @st.composite
-def permissions(draw: st.DrawFn, denies: int = 1) -> Statement:
+def permissions(
+    draw: st.DrawFn, pool: Pool, mix: Mix = EVEN, denies: int = 1
+) -> Statement:
     """A statement without principals; `denies` in ten of them deny."""
     turned = draw(_tenth)
-    action, place = (draw(_action),), (draw(_place),)
+    varied = mix.variables and yes(draw, mix.variables)
+    action, place = (draw(pool.actions),), (draw(_varied if varied else pool.places),)
     if draw(_tenth) > 7:
-        place += (draw(_place),)
+        place += (draw(pool.places),)
     return Statement(
         sid=draw(_sid),
         effect=Effect.DENY if draw(_tenth) < denies else Effect.ALLOW,
@@ -72,7 +115,7 @@ def permissions(draw: st.DrawFn, denies: int = 1) -> Statement:
         not_resources=place if turned == 9 else (),
         principals=(),
         not_principals=(),
-        conditions=draw(some_lines),
+        conditions=draw(lines(mix.operator)),
     )
 
 
@@ -82,37 +125,32 @@ def everything(sid: str = "full") -> Statement:
 
 
 FULL = everything()
-allowing = permissions()
-denying = permissions(denies=8)
 
 
 @st.composite
-def organisations(draw: st.DrawFn, build: Builder) -> None:
+def organisations(draw: st.DrawFn, build: Builder, pool: Pool, mix: Mix) -> None:
     """Accounts, with and without an organisation, its SCPs and its RCPs."""
-    how = draw(_tenth)
-    if how == 0:
+    if not yes(draw, mix.organised):
         return
+    placed = yes(draw, 9)
     for account, parents in PATHS.items():
-        path = () if how == 1 else parents
+        path = parents if placed else ()
         build.organization(account, "o-1", path, management=account == M)
-    if how > 3:
-        draw(controls(build))
-    if how > 6:
-        for place in draw(st.lists(st.sampled_from(LEVELS), max_size=2, unique=True)):
-            unread = ["lost"] if draw(_twentieth) == 19 else []
-            collected = draw(_twentieth) < 19
-            said = draw(own_statements(RCP_ACTIONS, ANYWHERE))
+    if yes(draw, mix.scp):
+        draw(controls(build, pool, mix))
+    if yes(draw, mix.rcp):
+        for place in draw(_some_levels):
             build.policy(
                 place,
                 "rcp",
-                _for_everybody(said),
+                _for_everybody(draw(permissions(pool, mix, 7))),
                 policy=f"p-rcp-{place}",
-                unread=unread,
-                collected=collected,
+                unread=["lost"] if draw(_twentieth) == 19 else [],
+                collected=draw(_twentieth) < 19,
             )
 
 
-RCP_ACTIONS = ("s3:GetObject", "kms:Decrypt", "sqs:SendMessage", "sts:AssumeRole", "*")
+_some_levels = st.lists(st.sampled_from(LEVELS), min_size=1, max_size=2, unique=True)
 
 
 def _for_everybody(said: Statement) -> Statement:
@@ -131,9 +169,9 @@ def _for_everybody(said: Statement) -> Statement:
 
 
 @st.composite
-def controls(draw: st.DrawFn, build: Builder) -> None:
+def controls(draw: st.DrawFn, build: Builder, pool: Pool, mix: Mix) -> None:
     """SCPs: FullAWSAccess at most levels, more or something else at one or two."""
-    odd = draw(st.lists(st.sampled_from(LEVELS), max_size=2, unique=True))
+    odd = draw(_some_levels)
     for level in LEVELS:
         how = draw(_tenth) if level in odd else -1
         if how == 9:
@@ -141,7 +179,7 @@ def controls(draw: st.DrawFn, build: Builder) -> None:
         if how < 5:
             build.policy(level, "scp", FULL, policy="p-FullAWSAccess")
         if how >= 0:
-            said = draw(denying if how < 5 else allowing)
+            said = draw(permissions(pool, mix, 8 if how < 5 else 1))
             build.policy(
                 level,
                 "scp",
@@ -154,5 +192,6 @@ def controls(draw: st.DrawFn, build: Builder) -> None:
 
 USERS = [user("ana"), user("boss", M)]
 ROLES = [role("one"), role("far", B), role("aws-service-role/linked")]
-SUBJECTS = [*USERS, *ROLES, f"arn:aws:iam::{A}:root", user("ana"), role("one")]
+SUBJECTS = [*USERS, *ROLES, f"arn:aws:iam::{A}:root"]
+SUBJECTS += [user("ana"), role("one")] * 3
 TRUST_ACTIONS = ("sts:AssumeRole", "sts:AssumeRole", "sts:TagSession")

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from answerable.model.policy import Effect, Statement
 from tests.reach.build import A, B, Builder, role, user
-from tests.reach.strategies_conditions import some_lines
+from tests.reach.strategies_conditions import lines
+from tests.reach.strategies_mix import EVEN, Mix, yes
 
 C = "999988887777"  # nobody's: not in the snapshot
 ANA, ONE, FAR, OUTSIDER = user("ana"), role("one"), role("far", B), role("outsider", C)
@@ -147,32 +148,42 @@ PLAIN = [
 WELCOME = [("AWS", "*")] * 3 + [("AWS", x) for x in (A, B, C, ANA, ONE, FAR, OUTSIDER)]
 WELCOME += [("Service", SERVICE)] * 2
 
-_named = st.lists(st.sampled_from(OFTEN), min_size=1, max_size=3)
-effects = st.sampled_from([Effect.ALLOW] * 4 + [Effect.DENY])
+_root = ("AWS", f"arn:aws:iam::{A}:root")
+_named = st.one_of(
+    st.lists(st.sampled_from(OFTEN), min_size=1, max_size=2),
+    # Whom an account, too, stands for: themselves, or only as one of many?
+    st.sampled_from([[("AWS", x), y] for x in (ANA, ONE) for y in (("AWS", A), _root)]),
+)
+effects = st.sampled_from([Effect.ALLOW] * 6 + [Effect.DENY])
+_mostly_deny = st.sampled_from([Effect.DENY, Effect.DENY, Effect.ALLOW])
 _tenth = st.integers(0, 9)
 _sid = st.sampled_from("abc")
 
 
 @st.composite
 def own_statements(
-    draw: st.DrawFn, actions: Sequence[str], patterns: Sequence[str]
+    draw: st.DrawFn,
+    actions: Sequence[str],
+    patterns: Sequence[str],
+    mix: Mix = EVEN,
 ) -> Statement:
     """A statement of a resource's own policy; of a trust policy, without patterns."""
     named = tuple(draw(_named))
-    turned, chance = draw(_tenth), draw(_tenth)
+    turned, chance = yes(draw, mix.spelled), draw(_tenth)
+    effect = draw(_mostly_deny) if turned else draw(effects)
     service = actions[0].partition(":")[0]
     written = draw(st.sampled_from([actions[0], f"{service}:*", "*", actions[-1]]))
     on = (draw(st.sampled_from(patterns)),) if patterns else ()
     return Statement(
         sid=draw(_sid),
-        effect=draw(effects),
+        effect=effect,
         actions=() if chance == 9 else (written,),
         not_actions=(actions[0],) if chance == 9 else (),
         resources=() if chance == 8 else on,
         not_resources=on if chance == 8 else (),
-        principals=() if turned == 9 else named,
-        not_principals=named if turned == 9 else (),
-        conditions=draw(some_lines),
+        principals=() if turned else named,
+        not_principals=named if turned else (),
+        conditions=draw(lines(mix.operator)),
     )
 
 
@@ -196,52 +207,54 @@ def grants_of_keys(draw: st.DrawFn, key: str) -> Statement:
     """One KMS grant, as a statement."""
     grantee = draw(st.sampled_from([("AWS", ONE), ("AWS", FAR), ("Service", SERVICE)]))
     action = draw(st.sampled_from(["kms:Decrypt", "kms:RetireGrant"]))
-    lines = draw(some_lines)
-    return Statement(
-        "g", Effect.ALLOW, (action,), (), (key,), (), (grantee,), (), lines
-    )
+    when = draw(lines(""))
+    return Statement("g", Effect.ALLOW, (action,), (), (key,), (), (grantee,), (), when)
 
 
 @st.composite
-def things(draw: st.DrawFn, build: Builder) -> list[tuple[str, str]]:
+def things(draw: st.DrawFn, build: Builder, mix: Mix = EVEN) -> list[tuple[str, str]]:
     """Put one thing and its policy into the facts; give the calls to ask about it."""
-    thing = draw(st.sampled_from(THINGS))
+    kinds = [t for t in THINGS if not mix.kinds or t.kind in mix.kinds]
+    thing = draw(st.sampled_from(kinds))
     account = draw(st.sampled_from([A, A, B]))
     arn = thing.arn.format(account=account)
     if thing.kind == "s3:bucket":
-        draw(buckets(build, thing, account))
+        draw(buckets(build, thing, account, mix))
     elif thing.kind == "s3:accesspoint":
         owner = draw(st.sampled_from([account, account, A, B]))
-        draw(buckets(build, THINGS[1], owner))
+        draw(buckets(build, THINGS[1], owner, mix))
         vpc = draw(st.sampled_from(["", "", "", "vpc-1"]))
         build.resource(arn, thing.kind, account, behind=BUCKET, network=vpc)
-        if draw(_tenth) > 7:
+        if yes(draw, mix.block - 1):
             build.block(arn)
-        draw(policies(build, thing, arn))
+        draw(policies(build, thing, arn, mix))
     else:
         build.resource(arn, thing.kind, account, tags=draw(some_tags))
-        draw(policies(build, thing, arn))
+        draw(policies(build, thing, arn, mix))
     if thing.kind == "kms:key" and draw(_tenth) > 6:
         build.policy(arn, "resource", draw(grants_of_keys(arn)), policy=f"{arn}#grants")
     return thing.calls(account)
 
 
-some_tags = st.sampled_from([(), (), (("team", "red"),), (("team", "r*d"),)])
+_RED, _WILD = (("team", "red"),), (("team", "r*d"),)
+some_tags = st.sampled_from([(), (), _RED, _RED, _WILD, _WILD])
 
 
 @st.composite
-def buckets(draw: st.DrawFn, build: Builder, thing: Thing, account: str) -> None:
+def buckets(
+    draw: st.DrawFn, build: Builder, thing: Thing, account: str, mix: Mix
+) -> None:
     """Put the bucket into the facts: its owner may be unknown, a block may stand."""
     known = account if draw(_tenth) < 8 else ""
     build.resource(BUCKET, "s3:bucket", known, tags=draw(some_tags))
-    chance = draw(_tenth)
-    if chance > 6:
-        build.block({7: BUCKET, 8: account, 9: BUCKET}[chance], restrict=chance < 9)
-    draw(policies(build, thing, BUCKET))
+    if yes(draw, mix.block):
+        place, restrict = draw(st.sampled_from([BUCKET, account])), yes(draw, 8)
+        build.block(place, restrict=restrict)
+    draw(policies(build, thing, BUCKET, mix))
 
 
 @st.composite
-def policies(draw: st.DrawFn, build: Builder, thing: Thing, arn: str) -> None:
+def policies(draw: st.DrawFn, build: Builder, thing: Thing, arn: str, mix: Mix) -> None:
     """The policy of a thing: collected, empty, set aside in part, or not collected."""
     chance = draw(st.integers(0, 19))
     if chance == 0:
@@ -253,8 +266,8 @@ def policies(draw: st.DrawFn, build: Builder, thing: Thing, arn: str) -> None:
     else:
         first = []
     patterns = [p if p == "*" else arn + p for p in thing.written]
-    said = draw(st.lists(own_statements(thing.actions, patterns), max_size=2))
-    if draw(_tenth) > 3:
+    said = draw(st.lists(own_statements(thing.actions, patterns, mix), max_size=2))
+    if yes(draw, 7):
         said.append(open_to(draw(st.sampled_from(WELCOME)), patterns))
     if chance == 1:
         build.policy(arn, "resource")
