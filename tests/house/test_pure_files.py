@@ -29,7 +29,7 @@ MODULES = {"urllib.request", "urllib.error", "http.client"}
 
 
 def pure_files(root: Path) -> list[Path]:
-    """Every file that must be pure: rooms, model, formats, and each parse."""
+    """Every file that must be pure: rooms, model, formats, each parse and the wire."""
     package = root / "src" / "answerable"
     files: list[Path] = []
     for child in package.iterdir():
@@ -40,6 +40,7 @@ def pure_files(root: Path) -> list[Path]:
     files += connectors.glob("formats.py")
     files += connectors.glob("*/parse*.py")
     files += connectors.glob("*/parse/**/*.py")
+    files += (package / "gateway" / "wire").rglob("*.py")
     return sorted(files)
 
 
@@ -113,6 +114,7 @@ def test_no_pure_file_reaches_for_clock_disk_or_terminal(root: Path) -> None:
         "connectors/aws/parse.py",
         "connectors/repo/parse/workflow.py",
         "connectors/formats/jsonc.py",
+        "gateway/wire/head.py",
         "a_room_of_tomorrow/deep/inside.py",
     ],
 )
@@ -125,7 +127,9 @@ def test_a_planted_impurity_is_named(tmp_path: Path, place: str, line: str) -> N
     assert all(name.startswith(f"src/answerable/{place}:2 ") for name in found)
 
 
-@pytest.mark.parametrize("place", ["connectors/aws/fetch.py", "store/disk.py"])
+@pytest.mark.parametrize(
+    "place", ["connectors/aws/fetch.py", "gateway/listener.py", "store/disk.py"]
+)
 def test_the_world_facing_files_may_touch_the_world(tmp_path: Path, place: str) -> None:
     planted = tmp_path / "src" / "answerable" / place
     planted.parent.mkdir(parents=True)

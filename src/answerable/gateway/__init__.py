@@ -1,0 +1,1 @@
+"""The door that agents call tools through: MCP in, one flow call, MCP out."""

@@ -1,0 +1,146 @@
+"""What a server sent, as far as evidence and the next decision need it.
+
+Contents are never decoded: of a result only the words at its first level are read, so
+a large one costs a scan and no objects. `requestState` and task ids are kept as
+digests: they come back from the client, and must come back from the same one.
+
+Sources: 2026-07-28 basic/index "Responses", basic/patterns/mrtr "InputRequiredResult";
+2025-11-25 basic/utilities/tasks "Creating Tasks"; server/tools "Error Handling".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from answerable.gateway.wire.call import digest
+from answerable.gateway.wire.members import (
+    Span,
+    is_object,
+    members,
+    refuse_lookalikes,
+    spellings,
+    text,
+)
+from answerable.gateway.wire.messages import INTEGER, Kind, read_message
+from answerable.gateway.wire.methods import INPUTS, Target
+from answerable.gateway.wire.refusals import Refused, Why
+
+ANSWER_DEPTH = 256
+RESULT = spellings(
+    "inputRequests", "isError", "requestState", "resultType", "task", "taskId"
+)
+TASK = spellings("taskId")
+ERROR = spellings("code", "message", "data")
+INPUT = spellings("method", "params")
+COMPLETE = "complete"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One message of a server.
+
+    Attributes:
+        kind: Response, notification, or a request to the client (2025-11-25 and
+            before).
+        id: Its id; None for a notification, and for an error about nothing readable.
+        method: Its method, empty for a response.
+        code: JSON-RPC error code, 0 where it is no error.
+        failed: The tool says of itself that it failed (`isError`).
+        result_type: `complete` where none is said; empty where there is no result.
+        state: SHA-256 of `requestState`, empty without one.
+        task: SHA-256 of the id of the task that was made, empty where none was.
+        inputs: What the client is asked for; each an action of its own.
+    """
+
+    kind: Kind
+    id: str | int | None
+    method: str = ""
+    code: int = 0
+    failed: bool = False
+    result_type: str = ""
+    state: str = ""
+    task: str = ""
+    inputs: tuple[Target, ...] = ()
+
+
+def read_answer(data: bytes) -> Answer:
+    """Read one message of a server: a JSON body, an event's data, a line of stdio.
+
+    Raises:
+        Refused: It can be read in more ways than one, or in none.
+    """
+    message = read_message(data, ANSWER_DEPTH)
+    if message.kind is not Kind.RESPONSE:
+        inputs = (INPUTS[message.method],) if message.method in INPUTS else ()
+        return Answer(message.kind, message.id, message.method, inputs=inputs)
+    if message.result is None:
+        code = _code(data, message.error)
+        return Answer(Kind.RESPONSE, message.id, code=code)
+    result = _members(data, message.result)
+    refuse_lookalikes(result, RESULT)
+    return Answer(
+        Kind.RESPONSE,
+        message.id,
+        failed=_is_true(data, result.get("isError")),
+        result_type=_text(data, result, "resultType") or COMPLETE,
+        state=_digest(data, result, "requestState"),
+        task=_task(data, result),
+        inputs=_inputs(data, result.get("inputRequests")),
+    )
+
+
+def _members(data: bytes, span: Span | None) -> dict[str, Span]:
+    if span is None or not is_object(data, span):
+        raise Refused(Why.EVENT_TYPE)
+    return members(data, span)
+
+
+def _code(data: bytes, span: Span | None) -> int:
+    error = _members(data, span)
+    refuse_lookalikes(error, ERROR)
+    code = error.get("code")
+    raw = b"" if code is None else data[code.start : code.end]
+    # 0 means no error here, and is outside every range that a code comes from.
+    if len(raw) > 16 or INTEGER.fullmatch(raw) is None or int(raw) == 0:
+        raise Refused(Why.EVENT_TYPE)
+    return int(raw)
+
+
+def _is_true(data: bytes, span: Span | None) -> bool:
+    return span is not None and data[span.start : span.start + 4] == b"true"
+
+
+def _text(data: bytes, found: Mapping[str, Span], key: str) -> str:
+    """Text that may be missing; another type is none that a client could read."""
+    if key not in found:
+        return ""
+    value = text(data, found[key])
+    if value is None:
+        raise Refused(Why.EVENT_TYPE)
+    return value
+
+
+def _digest(data: bytes, found: Mapping[str, Span], key: str) -> str:
+    return digest(_text(data, found, key)) if key in found else ""
+
+
+def _task(data: bytes, result: Mapping[str, Span]) -> str:
+    """The task that a result hands out: `taskId`, or `task.taskId` in 2025-11-25."""
+    if "task" in result and is_object(data, result["task"]):
+        task = members(data, result["task"])
+        refuse_lookalikes(task, TASK)
+        return _digest(data, task, "taskId")
+    return _digest(data, result, "taskId")
+
+
+def _inputs(data: bytes, span: Span | None) -> tuple[Target, ...]:
+    if span is None:
+        return ()
+    asked = []
+    for each in _members(data, span).values():
+        request = _members(data, each)
+        refuse_lookalikes(request, INPUT)
+        method = _text(data, request, "method")
+        if method not in INPUTS:
+            raise Refused(Why.UNKNOWN_METHOD)
+        asked.append(INPUTS[method])
+    return tuple(asked)

@@ -1,0 +1,279 @@
+"""The call: all that the gateway knows of a request before it knows who sent it.
+
+A decision is made from this and from a verified caller. There is no field for anything
+that the sender says of itself or of its reasons: `clientInfo`, the rest of `_meta`,
+baggage, user agents and the like have no way in. Arguments are a span of the body, the
+act itself, and are read by a constraint or by nobody.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from answerable.gateway.wire.envelope import (
+    check_meta,
+    check_mirrors,
+    check_types,
+    era_of,
+    session_of,
+)
+from answerable.gateway.wire.head import Head
+from answerable.gateway.wire.members import (
+    NOWHERE,
+    UNREADABLE,
+    Span,
+    is_object,
+    members,
+    refuse_lookalikes,
+    spellings,
+    text,
+)
+from answerable.gateway.wire.messages import Kind, Message, read_id, read_message
+from answerable.gateway.wire.methods import Era, Method, Sender, Target, method_of
+from answerable.gateway.wire.place import server_of
+from answerable.gateway.wire.refusals import Refused, Why
+
+MAX_NAME = 4096  # characters of a name or URI
+MAX_WATCHED = 256
+REF = spellings("type", "name", "uri")
+WATCH = spellings("resourceSubscriptions", "taskIds")
+_texts = msgspec.json.Decoder(list[str])
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One thing that a listen stream is to bring changes of."""
+
+    target: Target
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request as read; frozen, and in no part a claim about its sender.
+
+    Attributes:
+        era: Revision spoken.
+        kind: Request, notification, response; open or close of a session's stream.
+        method: MCP method, empty where there is no message, or a response.
+        id: Id of the request or response.
+        server: Upstream server, as the path names it.
+        target: What the method acts on.
+        name: Tool, prompt, URI or task id; empty where nothing is named.
+        about: Another request that this one speaks of (a cancellation, a progress).
+        watched: Resources and tasks that a listen stream is to watch.
+        arguments: Span of the arguments in the body, NOWHERE without any.
+        session: SHA-256 of the session id, empty without one.
+        state: SHA-256 of `requestState`, which links a retry to what it answers.
+        answers: It carries answers to inputs that the server asked for.
+    """
+
+    era: Era
+    kind: Kind
+    method: str
+    id: str | int | None
+    server: str
+    target: Target
+    name: str = ""
+    about: str | int | None = None
+    watched: tuple[Watched, ...] = ()
+    arguments: Span = NOWHERE
+    session: str = ""
+    state: str = ""
+    answers: bool = False
+
+
+def digest(value: str) -> str:
+    """SHA-256 of what must be compared and never kept."""
+    return hashlib.sha256(value.encode("utf-8")).hexdigest()
+
+
+def read_call(head: Head, body: bytes) -> Call:
+    """Read one request of a client over Streamable HTTP.
+
+    Args:
+        head: Its head, whose place was checked (`place.check_place`).
+        body: Its body, whole.
+
+    Raises:
+        Refused: It cannot be read in exactly one way, or is not of this protocol.
+    """
+    server = server_of(head.target)
+    era = era_of(head.fields)
+    if head.method != "POST" and era.is_modern:
+        raise Refused(Why.METHOD_OF_HTTP)
+    check_types(head)
+    said = session_of(head.fields, era)
+    session = digest(said) if said else ""
+    if head.method == "GET":
+        return Call(era, Kind.OPEN, "", None, server, Target.STREAM, session=session)
+    if head.method == "DELETE":
+        return Call(era, Kind.CLOSE, "", None, server, Target.SESSION, session=session)
+    message = read_message(body)
+    try:
+        return _read(era, head.fields, body, message, server, session)
+    except Refused as refused:
+        raise refused.of(message.id) from None
+
+
+def read_line(line: bytes, era: Era, server: str) -> Call:
+    """Read one message of a client over stdio; nothing mirrors it there.
+
+    Args:
+        line: One line without its end.
+        era: What the first message of the process settled.
+        server: The server that the process stands for.
+
+    Raises:
+        Refused: As `read_call`.
+    """
+    message = read_message(line)
+    try:
+        return _read(era, {}, line, message, server, "", mirrored=False)
+    except Refused as refused:
+        raise refused.of(message.id) from None
+
+
+def _read(
+    era: Era,
+    fields: Mapping[str, str],
+    body: bytes,
+    message: Message,
+    server: str,
+    session: str,
+    *,
+    mirrored: bool = True,
+) -> Call:
+    if message.kind is Kind.RESPONSE:
+        return _answer(era, message, server, session)
+    method = method_of(era, message.method, Sender.CLIENT)
+    if era.is_modern and message.kind is Kind.REQUEST:
+        check_meta(body, message, era)
+    name = _named(body, message, method)
+    if mirrored:
+        check_mirrors(era, fields, message, method, name)
+    if method is None or method.is_notification == (message.kind is Kind.REQUEST):
+        raise Refused(Why.UNKNOWN_METHOD)
+    params = message.params
+    target, name = _target(body, method, params, name)
+    return Call(
+        era=era,
+        kind=message.kind,
+        method=message.method,
+        id=message.id,
+        server=server,
+        target=target,
+        name=name or "",
+        about=_about(body, method, params),
+        watched=_watched(body, method, params),
+        arguments=_arguments(body, params),
+        session=session,
+        state=_state(body, params),
+        answers="inputResponses" in params,
+    )
+
+
+def _answer(era: Era, message: Message, server: str, session: str) -> Call:
+    """A response to what a server asked (2025-11-25 and before)."""
+    if era.is_modern:
+        raise Refused(Why.RESPONSE_NOT_EXPECTED)
+    id = message.id
+    return Call(
+        era, Kind.RESPONSE, "", id, server, Target.REQUEST, about=id, session=session
+    )
+
+
+def _named(body: bytes, message: Message, method: Method | None) -> str | None:
+    """What the body names, where its method names by text."""
+    if method is None or method.target in UNTOLD or not method.key:
+        return None
+    name = text(body, message.params.get(method.key))
+    if not name or len(name) > MAX_NAME:
+        raise Refused(Why.NAME_TYPE)
+    return name
+
+
+# Named by an object, or by an id that may be a number.
+UNTOLD = frozenset({Target.REFERENCE, Target.STREAM, Target.REQUEST})
+
+
+def _target(
+    body: bytes, method: Method, params: Mapping[str, Span], name: str | None
+) -> tuple[Target, str | None]:
+    """What is acted on; completion acts on the prompt or resource it refers to."""
+    if method.target is not Target.REFERENCE:
+        return method.target, name
+    ref = _object(body, params, "ref")
+    refuse_lookalikes(ref, REF)
+    match text(body, ref.get("type")):
+        case "ref/prompt":
+            target, named = Target.PROMPT, text(body, ref.get("name"))
+        case "ref/resource":
+            target, named = Target.RESOURCE, text(body, ref.get("uri"))
+        case _:
+            raise Refused(Why.NAME_TYPE)
+    if not named or len(named) > MAX_NAME:
+        raise Refused(Why.NAME_TYPE)
+    return target, named
+
+
+def _object(body: bytes, params: Mapping[str, Span], key: str) -> dict[str, Span]:
+    """Members of an object that must be there."""
+    span = params.get(key)
+    if span is None or not is_object(body, span):
+        raise Refused(Why.PARAMS_TYPE)
+    return members(body, span)
+
+
+def _about(body: bytes, method: Method, params: Mapping[str, Span]) -> str | int | None:
+    if method.target is not Target.REQUEST:
+        return None
+    span = params.get(method.key)
+    # A task of 2025-11-25 is cancelled by its own method, and has no request here.
+    return None if span is None else read_id(body, span)
+
+
+def _watched(
+    body: bytes, method: Method, params: Mapping[str, Span]
+) -> tuple[Watched, ...]:
+    if method.target is not Target.STREAM:
+        return ()
+    filters = _object(body, params, method.key)
+    refuse_lookalikes(filters, WATCH)
+    uris = _list(body, filters.get("resourceSubscriptions"))
+    tasks = _list(body, filters.get("taskIds"))
+    if len(uris) + len(tasks) > MAX_WATCHED:
+        raise Refused(Why.PARAMS_TYPE)
+    return tuple(Watched(Target.RESOURCE, uri) for uri in uris) + tuple(
+        Watched(Target.TASK, task) for task in tasks
+    )
+
+
+def _list(body: bytes, span: Span | None) -> list[str]:
+    if span is None:
+        return []
+    try:
+        texts = _texts.decode(memoryview(body)[span.start : span.end])
+    except UNREADABLE:
+        raise Refused(Why.PARAMS_TYPE) from None
+    if not all(0 < len(each) <= MAX_NAME for each in texts):
+        raise Refused(Why.PARAMS_TYPE)
+    return texts
+
+
+def _arguments(body: bytes, params: Mapping[str, Span]) -> Span:
+    span = params.get("arguments", NOWHERE)
+    if span is not NOWHERE and not is_object(body, span):
+        raise Refused(Why.PARAMS_TYPE)
+    return span
+
+
+def _state(body: bytes, params: Mapping[str, Span]) -> str:
+    if "requestState" not in params:
+        return ""
+    state = text(body, params["requestState"])
+    if state is None:
+        raise Refused(Why.PARAMS_TYPE)
+    return digest(state)

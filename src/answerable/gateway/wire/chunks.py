@@ -1,0 +1,99 @@
+"""The chunked coding, read more strictly than it is defined (RFC 9112 7.1).
+
+No chunk extensions, no trailer fields, no leading zeros, no white space: whatever two
+servers have ever read differently is refused, so that nobody behind us can find a
+second request inside the first.
+"""
+
+import re
+from collections.abc import Callable
+
+from answerable.gateway.wire.refusals import Refused, Why
+
+SIZE = re.compile(rb"0|[1-9a-fA-F][0-9a-fA-F]{0,7}")
+# The longest line that SIZE can fill, with its CRLF.
+LINE = 10
+# A chunk costs its reader more than its sender: one byte each would be an attack.
+MAX_CHUNKS = 16_384
+
+
+class Chunks:
+    """Reads one chunked body from slices of any size.
+
+    Args:
+        most: Bytes that the body may have.
+
+    Attributes:
+        done: The last chunk was read; `feed` takes nothing more.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.done = False
+        self._room = most
+        self._chunks = 0
+        self._left = 0  # bytes of the present chunk that are still to come
+        self._held = b""  # the beginning of a line
+        self._next: Callable[[bytes], None] = self._size
+        self._body: list[bytes] = []
+
+    def feed(self, data: bytes) -> int:
+        """Take what belongs to this body.
+
+        Returns:
+            Bytes of `data` that were taken; fewer than there are once it is done.
+
+        Raises:
+            Refused: The coding is malformed, or the body too large.
+        """
+        at = 0
+        while at < len(data) and not self.done:
+            if self._left:
+                part = data[at : at + self._left]
+                self._body.append(part)
+                self._left -= len(part)
+                at += len(part)
+            else:
+                at += self._line(data, at)
+        return at
+
+    def body(self) -> bytes:
+        """The body so far."""
+        return b"".join(self._body)
+
+    def _line(self, data: bytes, at: int) -> int:
+        """Take a line, or the beginning of one; the bytes taken."""
+        end = data.find(b"\n", at, at + LINE - len(self._held))
+        stop = end + 1 if end >= 0 else min(len(data), at + LINE - len(self._held))
+        self._held += data[at:stop]
+        if end >= 0:
+            line, self._held = self._held, b""
+            if not line.endswith(b"\r\n"):
+                raise Refused(Why.CHUNKING)
+            self._next(line[:-2])
+        elif len(self._held) >= LINE:
+            # A bound method is made anew each time, so `is` would never hold.
+            raise Refused(Why.TRAILERS if self._next == self._end else Why.CHUNKING)
+        return stop - at
+
+    def _size(self, line: bytes) -> None:
+        self._chunks += 1
+        if SIZE.fullmatch(line) is None or self._chunks > MAX_CHUNKS:
+            raise Refused(Why.CHUNKING)
+        size = int(line, 16)
+        if size > self._room:
+            raise Refused(Why.BODY_TOO_LARGE)
+        self._room -= size
+        self._left = size
+        self._next = self._after if size else self._end
+
+    def _after(self, line: bytes) -> None:
+        """The empty line that closes a chunk."""
+        if line:
+            raise Refused(Why.CHUNKING)
+        self._next = self._size
+
+    def _end(self, line: bytes) -> None:
+        """The empty line that closes the body; anything else is a trailer field."""
+        if line:
+            raise Refused(Why.TRAILERS)
+        self.done = True

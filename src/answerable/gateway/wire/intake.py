@@ -1,0 +1,112 @@
+"""One connection's bytes, in slices of any size, as heads and bodies.
+
+However the bytes are sliced, the same things come out: each request is a `Head`, then
+a `Body`, and the first request that cannot be read is a `Refused`, after which nothing
+is read any more (where a body ends is then unknown, so the connection must close).
+"""
+
+from dataclasses import dataclass, field
+
+from answerable.gateway.wire.chunks import Chunks
+from answerable.gateway.wire.head import MAX_BODY, MAX_HEAD, Head, read_head
+from answerable.gateway.wire.refusals import Refused, Why
+
+LEADING = b"\r\n"
+EMPTY_LINE = b"\r\n\r\n"
+MOST = MAX_HEAD + len(EMPTY_LINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The whole body of the head before it; empty where there is none."""
+
+    data: bytes = field(repr=False)
+
+
+Arrived = Head | Body | Refused
+
+
+class _Fixed:
+    """A body whose length was said."""
+
+    def __init__(self, length: int) -> None:
+        self.done = length == 0
+        self._left = length
+        self._parts: list[bytes] = []
+
+    def feed(self, data: bytes) -> int:
+        part = data[: self._left]
+        self._parts.append(part)
+        self._left -= len(part)
+        self.done = self._left == 0
+        return len(part)
+
+    def body(self) -> bytes:
+        return b"".join(self._parts)
+
+
+class Intake:
+    """Reads the requests of one connection.
+
+    Attributes:
+        closed: Something was refused; nothing more is read.
+    """
+
+    def __init__(self) -> None:
+        self.closed = False
+        self._head = bytearray()
+        self._seen = 0  # bytes of the head that hold no end, less three
+        self._first = True  # no empty line was left out before this head
+        self._reading: _Fixed | Chunks | None = None
+
+    def feed(self, data: bytes) -> list[Arrived]:
+        """Take a slice; list what is whole now."""
+        arrived: list[Arrived] = []
+        try:
+            while data and not self.closed:
+                data = self._take(data, arrived)
+        except Refused as refused:
+            self.closed = True
+            arrived.append(refused)
+        return arrived
+
+    def end(self) -> Refused | None:
+        """The client will send nothing more; say whether that is in the midst."""
+        whole = self.closed or not (self._head or self._reading)
+        self.closed = True
+        return None if whole else Refused(Why.CUT_SHORT)
+
+    def _take(self, data: bytes, arrived: list[Arrived]) -> bytes:
+        """Take what belongs to the present head or body; the rest comes back."""
+        if self._reading is None:
+            rest = self._take_head(data, arrived)
+        else:
+            rest = data[self._reading.feed(data) :]
+        if self._reading is not None and self._reading.done:
+            arrived.append(Body(self._reading.body()))
+            self._reading = None
+        return rest
+
+    def _take_head(self, data: bytes, arrived: list[Arrived]) -> bytes:
+        held = len(self._head)
+        self._head += data[: MOST + len(LEADING) - held]
+        if self._first and self._head.startswith(LEADING):
+            # One empty line before a request is a known habit (RFC 9112 2.2).
+            del self._head[: len(LEADING)]
+            held -= len(LEADING)
+            self._first = False
+        end = self._head.find(EMPTY_LINE, self._seen, MOST)
+        if end < 0:
+            if len(self._head) >= MOST:
+                raise Refused(Why.HEAD_TOO_LARGE)
+            self._seen = max(0, len(self._head) - 3)
+            return b""
+        end += len(EMPTY_LINE)
+        head = read_head(bytes(self._head[:end]))
+        self._head = bytearray()
+        self._seen = 0
+        self._first = True
+        arrived.append(head)
+        length = head.length
+        self._reading = Chunks(MAX_BODY) if length < 0 else _Fixed(length)
+        return data[end - held :]

@@ -1,0 +1,156 @@
+"""One JSON-RPC message: which kind it is, and where its parts stand.
+
+Nothing is decoded but the words that a decision needs. `arguments`, results and
+everything else stay the bytes that came, and go on as those bytes.
+
+Sources: JSON-RPC 2.0 sections 4 and 5; MCP basic/index "Messages" (no null id, no
+batches since 2025-06-18, params an object).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from answerable.gateway.wire.members import (
+    MAX_DEPTH,
+    Span,
+    check_text,
+    is_object,
+    members,
+    refuse_lookalikes,
+    spellings,
+    text,
+)
+from answerable.gateway.wire.refusals import Refused, Why
+
+MAX_ID = 256  # characters
+# Beyond 53 bits two readers may hold two ids for one (RFC 8259 6).
+INTEGER = re.compile(rb"-?(?:0|[1-9][0-9]{0,15})")
+SAFE = 2**53 - 1
+WHITE = b" \t\n\r"
+
+TOP = spellings("jsonrpc", "id", "method", "params", "result", "error")
+PARAMS = spellings(
+    "_meta",
+    "arguments",
+    "inputResponses",
+    "name",
+    "notifications",
+    "progressToken",
+    "ref",
+    "requestId",
+    "requestState",
+    "task",
+    "taskId",
+    "uri",
+)
+
+
+class Kind(StrEnum):
+    """What may arrive: three kinds of message, and two requests without one."""
+
+    REQUEST = "request"
+    NOTIFICATION = "notification"
+    RESPONSE = "response"
+    OPEN = "open"  # GET: the stream of a session (2025-11-25 and before)
+    CLOSE = "close"  # DELETE: the end of a session
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message that can be read in one way only.
+
+    Attributes:
+        kind: Request, notification or response.
+        id: Its id; None for a notification, and for an error about nothing readable.
+        method: Its method, empty for a response.
+        params: Member of `params` -> span of its value in the body.
+        result: Span of the result of a response, None where it is an error.
+        error: Span of its error, None where it is a result.
+    """
+
+    kind: Kind
+    id: str | int | None
+    method: str
+    params: Mapping[str, Span] = field(repr=False)
+    result: Span | None = None
+    error: Span | None = None
+
+
+def read_message(body: bytes, depth: int = MAX_DEPTH) -> Message:
+    """Read one message.
+
+    Args:
+        body: All of it.
+        depth: How deep it may be nested.
+
+    Raises:
+        Refused: It is none, is several, or can be read in more than one way; `id` is
+            set where it could be read.
+    """
+    check_text(body, depth)
+    if body.lstrip(WHITE)[:1] == b"[":
+        raise Refused(Why.BATCH)
+    top = members(body)
+    refuse_lookalikes(top, TOP)
+    if text(body, top.get("jsonrpc")) != "2.0":
+        raise Refused(Why.NOT_A_MESSAGE)
+    if "method" in top:
+        return _call(body, top)
+    return _response(body, top)
+
+
+def _call(body: bytes, top: Mapping[str, Span]) -> Message:
+    """A request or a notification."""
+    id = read_id(body, top["id"]) if "id" in top else None
+    method = text(body, top["method"])
+    if method is None or "result" in top or "error" in top:
+        raise Refused(Why.NOT_A_MESSAGE, id=id)
+    try:
+        params = _params(body, top.get("params"))
+    except Refused as refused:
+        raise refused.of(id) from None
+    kind = Kind.NOTIFICATION if id is None else Kind.REQUEST
+    return Message(kind, id, method, params)
+
+
+def _params(body: bytes, span: Span | None) -> dict[str, Span]:
+    if span is None:
+        return {}
+    if not is_object(body, span):
+        raise Refused(Why.PARAMS_TYPE)
+    params = members(body, span)
+    refuse_lookalikes(params, PARAMS)
+    return params
+
+
+def _response(body: bytes, top: Mapping[str, Span]) -> Message:
+    if ("result" in top) == ("error" in top) or "params" in top:
+        raise Refused(Why.NOT_A_MESSAGE)
+    # An error about a message that could not be read has no id, or null for one.
+    has_id = "id" in top and not ("error" in top and is_null(body, top["id"]))
+    if not has_id and "result" in top:
+        raise Refused(Why.NOT_A_MESSAGE)
+    id = read_id(body, top["id"]) if has_id else None
+    return Message(Kind.RESPONSE, id, "", {}, top.get("result"), top.get("error"))
+
+
+def read_id(body: bytes, span: Span) -> str | int:
+    """Read an id, or another value of the same type.
+
+    Raises:
+        Refused: It is neither a string nor an integer, or no two readers need agree.
+    """
+    raw = body[span.start : min(span.end, span.start + 20)]
+    if INTEGER.fullmatch(raw) is not None and abs(int(raw)) <= SAFE:
+        return int(raw)
+    said = text(body, span)
+    if said is None or len(said) > MAX_ID:
+        raise Refused(Why.ID_TYPE, offset=span.start)
+    return said
+
+
+def is_null(body: bytes, span: Span) -> bool:
+    """Say whether a value is null."""
+    return body[span.start : span.end] == b"null"

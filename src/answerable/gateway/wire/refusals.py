@@ -1,0 +1,212 @@
+"""Why a request is refused before anybody decides on it, and what goes back.
+
+Each reason is a word for the evidence. What the caller is told is an HTTP status, a
+JSON-RPC code and a sentence that stands here; of the request only its id is echoed, and
+the version that is not served, since the schema asks for both.
+
+Sources, of the MCP specification: 2026-07-28 basic/index "Error Codes" and "_meta",
+basic/transports/streamable-http "Security & Endpoint", "Sending Messages", "Protocol
+Version Header" and "Server Validation"; of HTTP: RFC 9110 15.5, RFC 6585 5.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from answerable.model.errors import AnswerableError
+
+PARSE_ERROR = -32700
+INVALID_REQUEST = -32600
+METHOD_NOT_FOUND = -32601
+INVALID_PARAMS = -32602
+INTERNAL_ERROR = -32603
+HEADER_MISMATCH = -32020
+MISSING_CLIENT_CAPABILITY = -32021
+UNSUPPORTED_VERSION = -32022
+
+NO_CODE = 0  # refused as HTTP, before there was a message to answer
+
+
+class Why(StrEnum):
+    """The reason, as evidence keeps it."""
+
+    # HTTP: the head.
+    HEAD_TOO_LARGE = "head-too-large"
+    TARGET_TOO_LONG = "target-too-long"
+    TOO_MANY_FIELDS = "too-many-fields"
+    MALFORMED_HEAD = "malformed-head"
+    VERSION_OF_HTTP = "version-of-http"
+    METHOD_OF_HTTP = "method-of-http"
+    TARGET_FORM = "target-form"
+    NO_HOST = "no-host"
+    REPEATED_FIELD = "repeated-field"
+    FIELD_LOOKALIKE = "field-lookalike"
+    FIELD_VALUE = "field-value"
+    CONNECTION_OPTION = "connection-option"
+    MISDIRECTED = "misdirected"
+    ORIGIN = "origin"
+    EXPECTATION = "expectation"
+    CONTENT_TYPE = "content-type"
+    CONTENT_CODING = "content-coding"
+    NOT_ACCEPTABLE = "not-acceptable"
+    UNKNOWN_PATH = "unknown-path"
+    # HTTP: the body.
+    LENGTH = "length"
+    TRANSFER_CODING = "transfer-coding"
+    BODY_NOT_EXPECTED = "body-not-expected"
+    BODY_TOO_LARGE = "body-too-large"
+    CHUNKING = "chunking"
+    TRAILERS = "trailers"
+    CUT_SHORT = "cut-short"
+    # JSON-RPC.
+    NOT_JSON = "not-json"
+    TOO_DEEP = "too-deep"
+    BATCH = "batch"
+    NOT_A_MESSAGE = "not-a-message"
+    REPEATED_KEY = "repeated-key"
+    KEY_LOOKALIKE = "key-lookalike"
+    ID_TYPE = "id-type"
+    PARAMS_TYPE = "params-type"
+    NAME_TYPE = "name-type"
+    RESPONSE_NOT_EXPECTED = "response-not-expected"
+    # MCP.
+    UNSUPPORTED_VERSION = "unsupported-version"
+    NO_META = "no-meta"
+    HEADER_MISMATCH = "header-mismatch"
+    UNKNOWN_METHOD = "unknown-method"
+    SESSION_ID = "session-id"
+    # What comes back.
+    EVENT_TOO_LARGE = "event-too-large"
+    EVENT_TYPE = "event-type"
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """What goes back for one reason.
+
+    Attributes:
+        status: HTTP status.
+        code: JSON-RPC error code; NO_CODE where the body of the answer stays empty.
+        says: One sentence, the same for everybody.
+    """
+
+    status: int
+    code: int
+    says: str
+
+
+_HTTP = {
+    Why.HEAD_TOO_LARGE: Wire(431, NO_CODE, "The head of the request is too large."),
+    Why.TARGET_TOO_LONG: Wire(414, NO_CODE, "The request target is too long."),
+    Why.TOO_MANY_FIELDS: Wire(431, NO_CODE, "The request has too many fields."),
+    Why.MALFORMED_HEAD: Wire(400, NO_CODE, "The head of the request is malformed."),
+    Why.VERSION_OF_HTTP: Wire(505, NO_CODE, "Only HTTP/1.1 is spoken here."),
+    Why.METHOD_OF_HTTP: Wire(405, NO_CODE, "Only POST, GET and DELETE are served."),
+    Why.TARGET_FORM: Wire(400, NO_CODE, "The request target must be a path."),
+    Why.NO_HOST: Wire(400, NO_CODE, "Exactly one valid Host is required."),
+    Why.REPEATED_FIELD: Wire(400, NO_CODE, "A field that may stand once is repeated."),
+    Why.FIELD_LOOKALIKE: Wire(400, NO_CODE, "A field name resembles another one."),
+    Why.FIELD_VALUE: Wire(400, NO_CODE, "A field value holds what it must not."),
+    Why.CONNECTION_OPTION: Wire(400, NO_CODE, "A connection option is not served."),
+    Why.MISDIRECTED: Wire(421, NO_CODE, "This host is not served here."),
+    Why.ORIGIN: Wire(403, NO_CODE, "This origin may not call."),
+    Why.EXPECTATION: Wire(417, NO_CODE, "Only 100-continue can be expected."),
+    Why.CONTENT_TYPE: Wire(415, NO_CODE, "The body must be application/json in UTF-8."),
+    Why.CONTENT_CODING: Wire(415, NO_CODE, "The body must not be encoded."),
+    Why.NOT_ACCEPTABLE: Wire(
+        406, NO_CODE, "Accept must list application/json and text/event-stream."
+    ),
+    Why.UNKNOWN_PATH: Wire(404, NO_CODE, "Nothing is served at this path."),
+    Why.LENGTH: Wire(400, NO_CODE, "Content-Length must be one decimal number."),
+    Why.TRANSFER_CODING: Wire(400, NO_CODE, "Only one chunked coding is served."),
+    Why.BODY_NOT_EXPECTED: Wire(400, NO_CODE, "This method has no body."),
+    Why.BODY_TOO_LARGE: Wire(413, NO_CODE, "The body is too large."),
+    Why.CHUNKING: Wire(400, NO_CODE, "The chunked coding is malformed."),
+    Why.TRAILERS: Wire(400, NO_CODE, "Trailer fields are not served."),
+    Why.CUT_SHORT: Wire(400, NO_CODE, "The request ended early."),
+}
+
+_MESSAGE = {
+    Why.NOT_JSON: Wire(400, PARSE_ERROR, "Parse error."),
+    Why.TOO_DEEP: Wire(400, PARSE_ERROR, "The message is nested too deeply."),
+    Why.BATCH: Wire(400, INVALID_REQUEST, "Batches are not part of this protocol."),
+    Why.NOT_A_MESSAGE: Wire(400, INVALID_REQUEST, "Not a JSON-RPC 2.0 message."),
+    Why.REPEATED_KEY: Wire(400, INVALID_REQUEST, "A key is repeated."),
+    Why.KEY_LOOKALIKE: Wire(400, INVALID_REQUEST, "A key resembles another one."),
+    Why.ID_TYPE: Wire(400, INVALID_REQUEST, "The id must be a string or an integer."),
+    Why.PARAMS_TYPE: Wire(400, INVALID_PARAMS, "The params must be an object."),
+    Why.NAME_TYPE: Wire(400, INVALID_PARAMS, "What is called must be named by text."),
+    Why.RESPONSE_NOT_EXPECTED: Wire(400, INVALID_REQUEST, "No response is expected."),
+    Why.UNSUPPORTED_VERSION: Wire(
+        400, UNSUPPORTED_VERSION, "Unsupported protocol version."
+    ),
+    Why.NO_META: Wire(
+        400, INVALID_PARAMS, "The _meta lacks the protocol version or capabilities."
+    ),
+    Why.HEADER_MISMATCH: Wire(
+        400, HEADER_MISMATCH, "Header mismatch: a header is missing or not the body's."
+    ),
+    Why.UNKNOWN_METHOD: Wire(404, METHOD_NOT_FOUND, "Method not found."),
+    Why.SESSION_ID: Wire(400, INVALID_REQUEST, "The session id is malformed."),
+    Why.EVENT_TOO_LARGE: Wire(
+        502, INTERNAL_ERROR, "The server sent too large an event."
+    ),
+    Why.EVENT_TYPE: Wire(502, INTERNAL_ERROR, "The server sent what is no message."),
+}
+
+WIRE = _HTTP | _MESSAGE
+# A message was read, and is answered as one.
+ANSWERED = frozenset({Why.UNKNOWN_METHOD, Why.PARAMS_TYPE, Why.NAME_TYPE})
+VERSIONS = ("2026-07-28", "2025-11-25", "2025-06-18")
+MAX_SHOWN = 32
+
+
+class Refused(AnswerableError):  # noqa: N818 - reads as the refusal it is
+    """A request that cannot be read, or not in one way only; nobody decides on it.
+
+    Args:
+        why: The reason.
+        offset: Byte of the body at which it was seen, -1 where that says nothing.
+        id: Id of the request, None where it was not read.
+    """
+
+    def __init__(
+        self, why: Why, *, offset: int = -1, id: str | int | None = None
+    ) -> None:
+        self.why = why
+        self.wire = WIRE[why]
+        self.offset = offset
+        self.id = id
+        where = f" (byte {offset})" if offset >= 0 else ""
+        super().__init__(f"refused as {why.value}{where}: {self.wire.says}")
+
+    def of(self, id: str | int | None) -> "Refused":
+        """Say the same of a request whose id is known."""
+        return self if self.id is not None else Refused(self.why, id=id)
+
+    def status(self, *, in_a_session: bool = False) -> int:
+        """HTTP status for a client of the present revision, or of an older one.
+
+        To an older one 404 says that its session has ended, and it would start anew
+        (2025-11-25 basic/transports, "Session Management" 4); its requests are
+        answered within 200, as its servers do.
+        """
+        if not in_a_session or self.why not in ANSWERED:
+            return self.wire.status
+        return 400 if self.id is None else 200
+
+    def body(self, requested: str = "") -> bytes:
+        """The JSON-RPC error response, empty where there was no message to answer.
+
+        Args:
+            requested: The version that was asked for, where that is the reason.
+        """
+        if self.wire.code == NO_CODE:
+            return b""
+        error: dict[str, object] = {"code": self.wire.code, "message": self.wire.says}
+        if self.why is Why.UNSUPPORTED_VERSION:
+            error["data"] = {"supported": VERSIONS, "requested": requested[:MAX_SHOWN]}
+        # An id that could not be read is left out: here it is never null.
+        answer = {"jsonrpc": "2.0"} | ({} if self.id is None else {"id": self.id})
+        return msgspec.json.encode(answer | {"error": error})
