@@ -9,11 +9,12 @@ from answerable.model.catalogue import Catalogue
 from answerable.model.ids import IdentityId
 from answerable.model.sighting import Facts
 from answerable.reach import questions
+from answerable.reach.closure import closed
 from answerable.reach.estate import Estate, compile_estate
 from answerable.reach.formula import Verdict, verdict
 from answerable.reach.graph import Graph
 from answerable.reach.request import Answer, Determining
-from answerable.reach.steps import Node
+from answerable.reach.whole import Whole, whole_of
 from bench.organization.make import Organization
 from bench.points import Point
 
@@ -30,6 +31,7 @@ class Engine:
         catalogue: Every service.
         estate: After `compile`.
         graph: After `compile`.
+        whole: After `steps`.
     """
 
     facts: Facts
@@ -37,6 +39,7 @@ class Engine:
     catalogue: Catalogue
     estate: Estate = field(init=False)
     graph: Graph = field(init=False)
+    whole: Whole = field(init=False)
 
     def compile(self) -> None:
         """Compile, with the search for cycles put off as the flow does."""
@@ -49,22 +52,18 @@ class Engine:
             )
             self.graph = Graph(self.estate)
 
-    def edges(self) -> int:
-        """Find every step between identities; return how many."""
-        waiting: list[Node] = [Node(one) for one in self.estate.principals]
-        seen = set(waiting)
-        found = 0
-        while waiting:
-            for edge in self.graph.edges(waiting.pop()):
-                found += 1
-                if edge.to not in seen:
-                    seen.add(edge.to)
-                    waiting.append(edge.to)
-        return found
+    def steps(self) -> int:
+        """Find every step between identities, and close; return how many steps."""
+        with settled():
+            self.whole = whole_of(self.graph)
+        return sum(row.some.bit_count() for row in self.whole.rows.steps)
 
-    def closure(self) -> int:
-        """Return how many pairs (source, target) some path joins."""
-        return 0
+    def close_again(self) -> int:
+        """Close once more, to tell its share; return the pairs that a path joins."""
+        with settled():
+            closed([row.sure for row in self.whole.rows.steps])
+            some = closed([row.some for row in self.whole.rows.steps])
+        return sum(bits.bit_count() for bits in some.beyond)
 
     def sweep(self) -> int:
         """Decide every principal's every action on every resource; return the cells."""
@@ -72,13 +71,13 @@ class Engine:
 
     def who_can(self, action: str, resource: str) -> int:
         """Return how many can, by themselves or through others."""
-        found = questions.who_can(self.graph, action, resource, direct=True)
-        return len(list(found))
+        return self.whole.who(action, resource).some.bit_count()
 
     def edited(self, facts: Facts) -> None:
         """Bring everything up to date with facts that differ a little."""
         self.facts = facts
         self.compile()
+        self.steps()
 
     def verdict(self, point: Point) -> Verdict:
         """Answer one question, the verdict alone."""

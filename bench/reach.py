@@ -56,7 +56,7 @@ def _run(size: int, seed: int) -> Told:
 
 def _about(size: int, run: Told) -> str:
     """Say what the figures were measured on."""
-    counted = {**run["diversity"], "steps": run["edge count"], "pairs": run["pairs"]}
+    counted = {**run["diversity"], "steps": run["step count"], "pairs": run["pairs"]}
     words = ", ".join(f"{count:,} {what}" for what, count in counted.items())
     verdicts = ", ".join(f"{count:,} {word}" for word, count in run["verdicts"].items())
     found = statistics.median(run["who-can found"])
@@ -77,8 +77,8 @@ def _of_size(
         return Figure(f"reach: {what}", unit, values, command, goal if goals else None)
 
     yield figure(f"compile, {of}", "s", "compile")
-    steps = f"reach: steps between identities ({first['edge count']:,}), {of}"
-    values = tuple(float(run["edges"]) * 1e3 for run in runs)
+    steps = f"reach: steps between identities ({first['step count']:,}), {of}"
+    values = tuple(float(run["steps"]) * 1e3 for run in runs)
     yield Figure(steps, "ms", values, command, _EDGES if size == SMALL else None)
     yield figure(f"closure ({first['pairs']:,} pairs), {of}", "s", "closure")
     swept = f"{of} x {first['actions']:,} actions x {first['resources']:,} resources"

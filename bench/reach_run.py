@@ -46,7 +46,6 @@ def run(size: int, seed: int, edits: int) -> Told:
     told: Told = {"before": child.resident(_pid()) / (1 << 20)}
     held = engine(made, catalogue)
     told |= cold(held)
-    told["peak"] = peak()
     told["diversity"] = diversity(made.facts)
     told["actions"] = sum(len(s.actions) for s in catalogue.services.values())
     told["resources"] = len(made.facts.resources)
@@ -60,18 +59,20 @@ def _pid() -> int:
 
 
 def cold(held: Engine) -> Told:
-    """Compile, find every edge, close the graph, sweep actions and resources."""
+    """Compile, find every step and close, sweep actions and resources."""
     _, compiled = timed(held.compile)
-    edges, found = timed(held.edges)
-    pairs, closed = timed(held.closure)
+    steps, paths = timed(held.steps)
     cells, swept = timed(held.sweep)
+    most = peak()
+    pairs, closed = timed(held.close_again)
     return {
         "compile": compiled,
-        "edges": found,
+        "steps": paths - closed,
         "closure": closed,
         "sweep": swept,
-        "cold": compiled + found + closed + swept,
-        "edge count": edges,
+        "cold": compiled + paths + swept,
+        "peak": most,
+        "step count": steps,
         "pairs": pairs,
         "cells": cells,
     }
