@@ -70,8 +70,10 @@ class Engine:
         return 0
 
     def who_can(self, action: str, resource: str) -> int:
-        """Return how many can, by themselves or through others."""
-        return self.whole.who(action, resource).some.bit_count()
+        """Return how many identities can, by themselves or through others."""
+        identities = (1 << len(self.estate.principals)) - 1
+        found = self.whole.who(action, resource)
+        return (found.some & identities).bit_count()
 
     def edited(self, facts: Facts) -> None:
         """Bring everything up to date with facts that differ a little."""
