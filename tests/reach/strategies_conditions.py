@@ -103,6 +103,23 @@ def _every() -> Iterator[ConditionClause]:
 
 
 EVERY = [*_every(), *_SINGLE * 10]
+# Conditions under which S3 takes a policy for everybody as public, or not.
+PINNING = [
+    ConditionClause(operator, key, values)
+    for operator, key, values in [
+        ("StringEquals", "aws:SourceVpc", ("vpc-1",)),
+        ("StringLike", "aws:SourceVpc", ("vpc-*",)),
+        ("StringEqualsIfExists", "aws:SourceVpc", ("vpc-1",)),
+        ("StringNotEquals", "aws:SourceVpc", ("vpc-2",)),
+        ("IpAddress", "aws:SourceIp", ("10.0.0.0/8",)),
+        ("IpAddress", "aws:SourceIp", ("10.1.0.0/16", "0.0.0.0/1")),
+        ("StringEquals", "aws:PrincipalOrgID", ("o-1",)),
+        ("StringEquals", "aws:PrincipalAccount", (B,)),
+        ("ArnLike", "aws:PrincipalArn", (f"arn:aws:iam::{B}:role/*",)),
+        ("StringEquals", "s3:DataAccessPointAccount", (A,)),
+        ("Bool", "aws:SecureTransport", ("true",)),
+    ]
+]
 # Decided without help for most principals, so that answers are not all `only-if`.
 DECIDED = [
     ConditionClause("StringEquals", "aws:PrincipalAccount", (A,)),
@@ -150,10 +167,10 @@ GIVENS: list[Keys] = [
 
 
 @cache
-def lines(operator: str) -> st.SearchStrategy[tuple[ConditionClause, ...]]:
-    """None, one or two lines; with a text, at least one that holds it."""
-    if operator:
-        wanted = [c for c in EVERY if operator in c.operator]
+def lines(text: str) -> st.SearchStrategy[tuple[ConditionClause, ...]]:
+    """None, one or two lines; with a text, one that holds it."""
+    if text:
+        wanted = [c for c in EVERY if text in c.operator + c.key]
         return st.tuples(st.sampled_from(wanted))
     line = st.sampled_from([*EVERY, *DECIDED * 40])
     counts = st.sampled_from([0, 0, 0, 0, 0, 0, 1, 1, 2])

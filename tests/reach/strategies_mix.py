@@ -21,7 +21,8 @@ class Mix:
         assume: A role is asked about.
         spelled: A statement turns its Principal around.
         variables: A statement's resource holds a variable; where not, one in many.
-        operator: Text in the operator of every condition; empty for all.
+        pinned: A bucket is open to everybody under a condition.
+        lines: Text in the operator or the key of every condition; empty for all.
         kinds: Kinds of resources; empty for all.
         subjects: Who asks; empty for all.
     """
@@ -37,7 +38,8 @@ class Mix:
     assume: int = 3
     spelled: int = 2
     variables: int = 0
-    operator: str = ""
+    pinned: int = 2
+    lines: str = ""
     kinds: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
 

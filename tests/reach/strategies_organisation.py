@@ -115,7 +115,7 @@ def permissions(
         not_resources=place if turned == 9 else (),
         principals=(),
         not_principals=(),
-        conditions=draw(lines(mix.operator)),
+        conditions=draw(lines(mix.lines)),
     )
 
 

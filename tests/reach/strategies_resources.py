@@ -1,13 +1,13 @@
 """Things with policies of their own, and what can be asked about them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
 from answerable.model.policy import Effect, Statement
 from tests.reach.build import A, B, Builder, role, user
-from tests.reach.strategies_conditions import lines
+from tests.reach.strategies_conditions import PINNING, lines
 from tests.reach.strategies_mix import EVEN, Mix, yes
 
 C = "999988887777"  # nobody's: not in the snapshot
@@ -183,7 +183,7 @@ def own_statements(
         not_resources=on if chance == 8 else (),
         principals=() if turned else named,
         not_principals=named if turned else (),
-        conditions=draw(lines(mix.operator)),
+        conditions=draw(lines(mix.lines)),
     )
 
 
@@ -267,7 +267,10 @@ def policies(draw: st.DrawFn, build: Builder, thing: Thing, arn: str, mix: Mix) 
         first = []
     patterns = [p if p == "*" else arn + p for p in thing.written]
     said = draw(st.lists(own_statements(thing.actions, patterns, mix), max_size=2))
-    if yes(draw, 7):
+    if thing.kind.startswith("s3:") and yes(draw, mix.pinned):
+        line = draw(st.sampled_from(PINNING))
+        said.append(replace(open_to(("AWS", "*"), patterns), conditions=(line,)))
+    elif yes(draw, 7):
         said.append(open_to(draw(st.sampled_from(WELCOME)), patterns))
     if chance == 1:
         build.policy(arn, "resource")

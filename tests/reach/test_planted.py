@@ -327,8 +327,8 @@ MIXES: dict[str, Mix] = {
     "a variable's default is ignored": Mix(
         scp=0, outside=0, variables=9, kinds=("s3:bucket",), subjects=_TWO
     ),
-    "IfExists is ignored": Mix(operator="IfExists"),
-    "Null is inverted": Mix(operator="Null"),
+    "IfExists is ignored": Mix(lines="IfExists"),
+    "Null is inverted": Mix(lines="Null"),
 }
 
 
