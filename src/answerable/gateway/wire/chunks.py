@@ -36,16 +36,15 @@ class Chunks:
         self._next: Callable[[bytes], None] = self._size
         self._body: list[bytes] = []
 
-    def feed(self, data: bytes) -> int:
-        """Take what belongs to this body.
+    def feed(self, data: bytes, at: int = 0) -> int:
+        """Take what belongs to this body, from `at` on.
 
         Returns:
-            Bytes of `data` that were taken; fewer than there are once it is done.
+            The first byte that does not belong to it.
 
         Raises:
             Refused: The coding is malformed, or the body too large.
         """
-        at = 0
         while at < len(data) and not self.done:
             if self._left:
                 part = data[at : at + self._left]

@@ -34,12 +34,12 @@ class _Fixed:
         self._left = length
         self._parts: list[bytes] = []
 
-    def feed(self, data: bytes) -> int:
-        part = data[: self._left]
+    def feed(self, data: bytes, at: int) -> int:
+        part = data[at : at + self._left]
         self._parts.append(part)
         self._left -= len(part)
         self.done = self._left == 0
-        return len(part)
+        return at + len(part)
 
     def body(self) -> bytes:
         return b"".join(self._parts)
@@ -62,9 +62,10 @@ class Intake:
     def feed(self, data: bytes) -> list[Arrived]:
         """Take a slice; list what is whole now."""
         arrived: list[Arrived] = []
+        at = 0
         try:
-            while data and not self.closed:
-                data = self._take(data, arrived)
+            while at < len(data) and not self.closed:
+                at = self._take(data, at, arrived)
         except Refused as refused:
             self.closed = True
             arrived.append(refused)
@@ -76,20 +77,20 @@ class Intake:
         self.closed = True
         return None if whole else Refused(Why.CUT_SHORT)
 
-    def _take(self, data: bytes, arrived: list[Arrived]) -> bytes:
-        """Take what belongs to the present head or body; the rest comes back."""
+    def _take(self, data: bytes, at: int, arrived: list[Arrived]) -> int:
+        """Take what belongs to the present head or body; the first byte after it."""
         if self._reading is None:
-            rest = self._take_head(data, arrived)
+            after = self._take_head(data, at, arrived)
         else:
-            rest = data[self._reading.feed(data) :]
+            after = self._reading.feed(data, at)
         if self._reading is not None and self._reading.done:
             arrived.append(Body(self._reading.body()))
             self._reading = None
-        return rest
+        return after
 
-    def _take_head(self, data: bytes, arrived: list[Arrived]) -> bytes:
+    def _take_head(self, data: bytes, at: int, arrived: list[Arrived]) -> int:
         held = len(self._head)
-        self._head += data[: MOST + len(LEADING) - held]
+        self._head += data[at : at + MOST + len(LEADING) - held]
         if self._first and self._head.startswith(LEADING):
             # One empty line before a request is a known habit (RFC 9112 2.2).
             del self._head[: len(LEADING)]
@@ -100,7 +101,7 @@ class Intake:
             if len(self._head) >= MOST:
                 raise Refused(Why.HEAD_TOO_LARGE)
             self._seen = max(0, len(self._head) - 3)
-            return b""
+            return len(data)
         end += len(EMPTY_LINE)
         head = read_head(bytes(self._head[:end]))
         self._head = bytearray()
@@ -109,4 +110,4 @@ class Intake:
         arrived.append(head)
         length = head.length
         self._reading = Chunks(MAX_BODY) if length < 0 else _Fixed(length)
-        return data[end - held :]
+        return at + end - held

@@ -1,0 +1,185 @@
+"""Members are found as a slow reader finds them, and no key is ever two."""
+
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+import pytest
+from hypothesis import example, given, settings
+
+from answerable.gateway.wire import members as fast
+from answerable.gateway.wire.members import (
+    MAX_DEPTH,
+    MAX_KEY,
+    MAX_MEMBERS,
+    Span,
+    check_text,
+    members,
+    text,
+)
+from answerable.gateway.wire.refusals import Refused, Why
+from tests.gateway import twin
+
+
+def found(data: bytes) -> dict[str, object] | str:
+    try:
+        check_text(data)
+        spans = members(data)
+    except Refused as refused:
+        return twin.REPEATED if refused.why is Why.REPEATED_KEY else twin.NOT_JSON
+    return twin.values(data, spans)
+
+
+@given(twin.TEXTS)
+@settings(max_examples=400)
+@example(b'{"a":1,"a":22}')
+@example(b'{"a":1,"\\u0061":1}')
+@example(b'{"a":1,"b":2,"a":1}')
+@example(b'{"a":12,"a":1}')
+@example(b'{"a":1,"a":12}')
+@example(b'{"a":1,"b":" ,\\"b\\":3}","a":123}')
+@example(b'{"a":{"b":1,"b":2}}')
+@example(b"\xef\xbb\xbf{}")
+@example(b'{"a":NaN}')
+@example(b'{"a":"\\ud800"}')
+@example(b'{"a":"\xed\xa0\x80"}')
+@example(b'{"a":1}{}')
+@example(b'{"a\\":1,\\"b":1}')
+@example(b"{}")
+@example(b"")
+def test_members_are_those_of_the_slow_reader(data: bytes) -> None:
+    assert found(data) == twin.members(data)
+
+
+@given(twin.OBJECTS, twin.OBJECTS)
+def test_an_object_within_is_read_in_its_place(outer: bytes, inner: bytes) -> None:
+    # Spans of an inner object count from the beginning of the whole body.
+    data = b'{"x":' + outer + b',"params": ' + inner.strip() + b"}"
+    span = members(data)["params"]
+    assert data[span.start : span.end] == inner.strip()
+    expected = twin.members(inner)
+    if isinstance(expected, str):
+        with pytest.raises(Refused, match="repeated-key"):
+            members(data, span)
+    else:
+        assert twin.values(data, members(data, span)) == expected
+
+
+@given(twin.OBJECTS)
+def test_depth_is_counted_as_the_slow_reader_counts_it(data: bytes) -> None:
+    deep = twin.depth(twin.read(data))
+    for cap in range(5):
+        if deep > cap:
+            with pytest.raises(Refused) as caught:
+                check_text(data, cap)
+            assert caught.value.why is Why.TOO_DEEP
+        else:
+            check_text(data, cap)
+
+
+def nested(depth: int) -> bytes:
+    return b'{"a":' + b"[" * (depth - 1) + b"]" * (depth - 1) + b"}"
+
+
+def test_the_cap_on_depth_is_exact_and_brackets_in_strings_are_none() -> None:
+    check_text(nested(MAX_DEPTH))
+    with pytest.raises(Refused) as caught:
+        check_text(nested(MAX_DEPTH + 1))
+    assert caught.value.why is Why.TOO_DEEP
+    check_text(b'{"a":"' + b"[" * 1000 + b'\\"[{"}')
+
+
+@pytest.mark.parametrize(
+    "bomb", [b"[" * 4_000_000, b'{"a":' * 800_000, nested(100_000)]
+)
+def test_a_body_of_brackets_is_refused(bomb: bytes) -> None:
+    with pytest.raises(Refused) as caught:
+        check_text(bomb)
+    assert caught.value.why is Why.TOO_DEEP
+
+
+def test_members_and_keys_are_counted() -> None:
+    many = b"{" + b",".join(b'"%d":1' % n for n in range(MAX_MEMBERS)) + b"}"
+    assert len(members(many)) == MAX_MEMBERS
+    for data in (
+        many[:-1] + b',"x":1}',
+        b'{"' + b"\\n" * MAX_KEY + b'":1}',
+        b'{"' + b"\\\\" * 100_000 + b'":1}',
+    ):
+        with pytest.raises(Refused) as caught:
+            members(data)
+        assert caught.value.why is Why.NOT_A_MESSAGE
+
+
+def test_text_is_the_text_of_a_string_alone() -> None:
+    data = b'["a\\u00e9\\"",1,null,{}]'
+    assert text(data, Span(1, 12)) == 'aé"'
+    assert [text(data, Span(at, at + 1)) for at in (13, 15, 20)] == [None, None, None]
+    assert text(data, None) is None
+
+
+def steps(work: Callable[[], object]) -> int:
+    """Lines of the wire that are run; what C does in one is a scan of its argument."""
+    counted = 0
+
+    def trace(frame: FrameType, event: str, _: object) -> object:
+        nonlocal counted
+        if "gateway/wire" not in frame.f_code.co_filename:
+            return None
+        counted += event == "line"
+        return trace
+
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(None)
+    return counted
+
+
+BODIES: dict[str, Callable[[int], bytes]] = {
+    "a long text": lambda n: b'{"a":"' + b"x" * n + b'"}',
+    "escapes": lambda n: b'{"a":"' + b'\\"' * n + b'"}',
+    "brackets": lambda n: b'{"a":[' + b"[]," * n + b"1]}",
+    "numbers": lambda n: b'{"a":[' + b"1," * n + b"1]}",
+    "white space": lambda n: b"{" + b" " * n + b'"a":1}',
+    "members within": lambda n: (
+        b'{"a":{' + b",".join(b'"%d":1' % k for k in range(n)) + b"}}"
+    ),
+    "depth": lambda n: b'{"a":' * n + b"1" + b"}" * n,
+    "an endless key": lambda n: b'{"' + b"\\\\" * n + b'":1}',
+    "never closed": lambda n: b'{"a":1,' * n,
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=list(BODIES))
+def test_no_step_is_taken_for_what_is_not_read(body: Callable[[int], bytes]) -> None:
+    def read(size: int) -> Callable[[], object]:
+        return lambda: found(body(size))
+
+    assert steps(read(40_000)) <= steps(read(20_000)) + 10
+
+
+def test_steps_grow_with_members_and_no_faster() -> None:
+    def read(size: int) -> Callable[[], object]:
+        data = b"{" + b",".join(b'"%d" : 1' % k for k in range(size)) + b"}"
+        return lambda: members(data)
+
+    assert steps(read(1000)) <= 2 * steps(read(500)) + 10
+
+
+def test_a_walk_that_did_not_compare_values_could_be_led_astray() -> None:
+    # The last `a` is as long as what leads from the first one to the inner `z`, and the
+    # outer `z` as what leads from there to the last brace: counted by lengths, two
+    # members stand here. Only their bytes tell that they are three.
+    data = b'{"a":1,"z":{"q":1,      "z":0},"a":' + b"9" * 12 + b"}"
+    assert found(data) == twin.REPEATED == twin.members(data)
+
+
+def test_the_known_names_are_folded() -> None:
+    known = fast.spellings("taskId", "params")
+    fast.refuse_lookalikes(["taskId", "params", "other"], known)
+    for key in ("taskid", "TASKID", "ta\u017fkId", "tas\u212aId", "Params"):
+        with pytest.raises(Refused) as caught:
+            fast.refuse_lookalikes([key], known)
+        assert caught.value.why is Why.KEY_LOOKALIKE
