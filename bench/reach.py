@@ -68,7 +68,7 @@ def _about(size: int, run: Told) -> str:
 
 def _of_size(
     size: int, runs: Sequence[Told], command: str, *, goals: bool
-) -> Iterator[Figure]:
+) -> Iterator[Line]:
     first = runs[0]
     of = f"{size:,} principals"
 
@@ -81,9 +81,16 @@ def _of_size(
     values = tuple(float(run["steps"]) * 1e3 for run in runs)
     yield Figure(steps, "ms", values, command, _EDGES if size == SMALL else None)
     yield figure(f"closure ({first['pairs']:,} pairs), {of}", "s", "closure")
-    swept = f"{of} x {first['actions']:,} actions x {first['resources']:,} resources"
-    yield figure(f"sweep of {swept}", "s", "sweep")
-    yield figure(f"cold: all of these, {of}", "s", "cold", _COLD)
+    whole = all(run["cells"] for run in runs)
+    if whole:
+        swept = (
+            f"{of} x {first['actions']:,} actions x {first['resources']:,} resources"
+        )
+        yield figure(f"sweep of {swept}", "s", "sweep")
+        yield figure(f"cold: all of these, {of}", "s", "cold", _COLD)
+    else:
+        yield Remark("There is no sweep yet, so the goal for it is not held.", command)
+        yield figure(f"cold, without a sweep, {of}", "s", "cold")
     yield figure(f"memory before, with the facts, {of}", "MiB", "before")
     yield figure(f"peak memory, cold, {of}", "MiB", "peak", _MEMORY)
     yield figure(f"point check, verdict, {of}", "us", "verdict us", _POINT)
