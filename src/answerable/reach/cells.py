@@ -73,6 +73,8 @@ class Cells:
         self._complete = tuple({p for known in knowns for p in known.complete})
         self._found: dict[tuple[str, ...], list[Cell]] = {}
         self._lines: dict[ConditionClause, Plane] = {}
+        nameless = (n for n, k in enumerate(knowns) if not k.get("aws:principalarn"))
+        self._nameless = gathered(nameless, len(knowns)) if names else 0
 
     def speaks(self, key: str) -> bool:
         """Tell whether a key in lower case is known of anything here."""
@@ -115,17 +117,10 @@ class Cells:
         hit = 0
         for value in line.values:
             hit |= self._names.bits(pattern_parts(inward(value)))
-        open_ = self._nameless()
+        open_ = self._nameless
         everything = span(0, len(self._knowns))
         sure = (everything & ~hit if "not" in operator else hit) & ~open_
         return Plane(sure, sure | open_)
-
-    def _nameless(self) -> int:
-        size = len(self._knowns)
-        return gathered(
-            (n for n in range(size) if not self._knowns[n].get("aws:principalarn")),
-            size,
-        )
 
     def _part(self, keys: tuple[str, ...]) -> list[Cell]:
         size = len(self._knowns)

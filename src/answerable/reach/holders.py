@@ -13,8 +13,9 @@ from answerable.model.policy import ConditionClause, Effect, Layer
 from answerable.reach.cells import Cell, Cells
 from answerable.reach.clauses import Clause, Grant
 from answerable.reach.control import Limit
+from answerable.reach.formula import Formula
 from answerable.reach.globs import is_literal
-from answerable.reach.planes import Plane, Texts, gathered, span
+from answerable.reach.planes import Plane, Texts, gathered, positions, span
 from answerable.reach.principals import EVERYTHING_CLAUSE, Principal
 
 _PLAIN = re.compile(r"[*?$]")
@@ -148,6 +149,7 @@ class Index:
         scope: The actors that questions are about.
         limits: Actors under each session policy and each level of SCPs.
         parts: What statements were found to say for whom.
+        held: What conditions were found to say.
         unread: Actors some of whose policies were not read, by layer; what may deny
             stands under None, too.
     """
@@ -163,12 +165,15 @@ class Index:
         plain = list(identities)
         self.size = len(plain)
         self._runs: list[tuple[int, int, int]] = []
+        self._copied = self._copies = 0
+        self._copies_of: dict[int, int] = defaultdict(int)
         self.add(plain, range(self.size))
         names = Texts([principal.id for principal in plain])
         self._known = Cells([principal.known for principal in plain], names)
         self._held: dict[tuple[ConditionClause, int], Plane] = {}
         self._cells: dict[tuple[int, int], list[Cell]] = {}
         self.parts: dict[tuple[object, ...], list[Part]] = {}
+        self.held: dict[tuple[object, ...], Formula] = {}
 
     def add(self, actors: Iterable[Principal], base: Sequence[int]) -> range:
         """Take actors that are identities taken before, with what they gained."""
@@ -177,7 +182,7 @@ class Index:
         self.base += base
         stop = len(self.actors)
         if start:
-            self._runs += _runs(base, start)
+            self._copy(base, start)
         identity, boundary = Noted(), Noted()
         limits: dict[Limit, list[int]] = defaultdict(list)
         for number in range(start, stop):
@@ -194,6 +199,16 @@ class Index:
             self.limits[limit] = self.limits.get(limit, 0) | gathered(members, stop)
         self.scope = span(start, stop) if start else span(0, stop)
         return range(start, stop)
+
+    def _copy(self, base: Sequence[int], start: int) -> None:
+        """Note which actors are the same identity: a long run, or one by one."""
+        if isinstance(base, range) and base.step == 1:
+            self._runs.append((start, base.start, base.stop))
+            return
+        for number, one in enumerate(base, start):
+            self._copied |= 1 << one
+            self._copies |= 1 << number
+            self._copies_of[one] |= 1 << number
 
     def _mark(self, actor: Principal, bit: int) -> None:
         if actor.boundary is not None:
@@ -222,6 +237,11 @@ class Index:
         found = identities
         for start, low, high in self._runs:
             found |= (identities >> low & span(0, high - low)) << start
+        copied = identities & self._copied
+        if copied == self._copied:
+            return found | self._copies
+        for base in positions(copied):
+            found |= self._copies_of[base]
         return found
 
     def speaks(self, key: str) -> bool:
@@ -275,18 +295,3 @@ class Noted:
         """Let the statements stand for them."""
         for clause, numbers in self._found.items():
             held.add(clause, gathered(numbers, size))
-
-
-def _runs(base: Sequence[int], start: int) -> list[tuple[int, int, int]]:
-    """Cut numbers into runs that count up: where each stands, its first, its end."""
-    found: list[tuple[int, int, int]] = []
-    for at, number in enumerate(base, start):
-        if (
-            found
-            and found[-1][2] == number
-            and found[-1][0] + number - found[-1][1] == at
-        ):
-            found[-1] = (*found[-1][:2], number + 1)
-        else:
-            found.append((at, number, number + 1))
-    return found

@@ -85,10 +85,11 @@ class Kin:
 
     def _mark(self, layer: object, clause: Clause, actors: int) -> None:
         index = self._index
-        if (layer, clause) in self._marked:
+        actors &= self.able
+        if not actors or (layer, clause) in self._marked:
             return
         self._marked.add((layer, clause))
-        for group in groups(clause, index, NOTHING, actors & self.able):
+        for group in groups(clause, index, NOTHING, actors):
             self._marks += 1
             for actor in positions(group.actors):
                 self._of[actor].append(self._marks)

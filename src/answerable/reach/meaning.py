@@ -1,19 +1,20 @@
 """To whom and to which resources a statement applies, for many at once."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from answerable.model.policy import ConditionClause
 from answerable.reach.cells import Cells, keys_used
 from answerable.reach.clauses import Clause
 from answerable.reach.conditions import evaluate
 from answerable.reach.context import Known, has_variable, resolve
-from answerable.reach.formula import FALSE, TRUE
+from answerable.reach.formula import FALSE, TRUE, Formula
 from answerable.reach.holders import Index, Part
 from answerable.reach.planes import NONE, Plane, Texts
 from answerable.reach.resources import pattern_parts
 
 Lines = tuple[ConditionClause, ...]
+Values = tuple[tuple[str, ...] | None, ...]
 
 
 class Space:
@@ -42,35 +43,79 @@ def applying(
     clause: Clause, space: Space, known: Known, index: Index, actors: int
 ) -> Iterable[Part]:
     """Say to which resources of a space a statement applies, for some actors."""
+    if not actors:
+        return []
     if clause.static:
         plane = _resources(clause, space.texts, known)
         return [Part(actors, plane)] if plane.maybe and actors else []
-    _, others = sorted_lines(clause, index, known)
+    theirs, others = _of_resources(clause, space, index, known)
     keys = keys_used(clause, others)
     stated = tuple(known.get(key) for key in keys)
-    memo = clause, space, actors, stated, len(others)
+    memo = clause, space, actors, stated, others
     found = index.parts.get(memo)
     if found is None:
+        limits = _holding(theirs, space)
+        about = others, keys, known, stated
         found = index.parts[memo] = [
             part
             for group in groups(clause, index, known, actors)
-            if (part := _part(clause, space, known, group, others)).plane.maybe
+            if (part := _part(clause, space, index, about, group, limits)).plane.maybe
         ]
     return found
 
 
+_About = tuple[Lines, tuple[str, ...], Known, Values]
+
+
+def _of_resources(
+    clause: Clause, space: Space, index: Index, known: Known
+) -> tuple[Lines, Lines]:
+    """Part the lines that are not about the actor: about the resource alone, or not."""
+    _, others = sorted_lines(clause, index, known)
+    theirs = tuple(line for line in others if _is_alone(line, space.cells, known))
+    if not theirs:
+        return theirs, others
+    return theirs, tuple(line for line in others if line not in theirs)
+
+
+def _holding(lines: Lines, space: Space) -> Plane:
+    """Say for which resources all lines about them hold."""
+    found = Plane(space.texts.all, space.texts.all)
+    for line in lines:
+        found &= space.cells.holding(line)
+    return found
+
+
 def _part(
-    clause: Clause, space: Space, known: Known, group: Group, others: Lines
+    clause: Clause,
+    space: Space,
+    index: Index,
+    stated_of: _About,
+    group: Group,
+    limits: Plane,
 ) -> Part:
+    others, keys, known, stated = stated_of
     plane, odd = NONE, 0
-    for there in space.cells.of(keys_used(clause, others)):
+    for there in space.cells.of(keys):
         about = known.over(there.known).over(group.known)
-        here, strange = _applying(clause, others, space.texts, about)
+        held = _held(others, about, index, (space, group.known, there.known, stated))
+        here, strange = _applying(clause, held, space.texts, about)
         plane |= here.within(there.members)
         odd |= strange & there.members
+    plane &= limits
     if group.is_open:
         plane = Plane(0, plane.maybe)
-    return Part(group.actors, plane, odd)
+    return Part(group.actors, plane, odd & plane.maybe)
+
+
+def _held(lines: Lines, about: Known, index: Index, key: tuple[object, ...]) -> Formula:
+    """Evaluate lines of a condition; statements often share them."""
+    space, mine, there, stated = key
+    memo = lines, space, id(mine), id(there), stated
+    found = index.held.get(memo)
+    if found is None:
+        found = index.held[memo] = evaluate(lines, about)
+    return found
 
 
 def groups(clause: Clause, index: Index, known: Known, actors: int) -> Iterator[Group]:
@@ -95,17 +140,25 @@ def sorted_lines(clause: Clause, index: Index, known: Known) -> tuple[Lines, Lin
     mine: list[ConditionClause] = []
     others: list[ConditionClause] = []
     for line in clause.conditions:
-        key = line.key.lower()
-        alone = index.speaks(key) and known.get(key) is None
-        plain = not any(map(has_variable, line.values))
-        (mine if alone and plain else others).append(line)
+        (mine if _is_alone(line, index, known) else others).append(line)
     return tuple(mine), tuple(others)
 
 
+class _Speaking(Protocol):
+    def speaks(self, key: str) -> bool: ...
+
+
+def _is_alone(line: ConditionClause, things: _Speaking, known: Known) -> bool:
+    """Tell whether a line depends on nothing but some things' own keys."""
+    key = line.key.lower()
+    if not things.speaks(key) or known.get(key) is not None:
+        return False
+    return not any(map(has_variable, line.values))
+
+
 def _applying(
-    clause: Clause, lines: Lines, texts: Texts, known: Known
+    clause: Clause, held: Formula, texts: Texts, known: Known
 ) -> tuple[Plane, int]:
-    held = evaluate(lines, known)
     if held == FALSE:
         return NONE, 0
     plane = _resources(clause, texts, known)
