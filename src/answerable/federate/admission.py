@@ -57,11 +57,11 @@ def admit(unverified_token: str) -> Admitted:
         raise TokenMalformed(Reason.SEGMENTS, "expected a compact JWS: three segments")
     try:
         header = strict_object(unbase64url(segments[0]))
+        alg, kid, typ = _read_header(header)
         payload = strict_object(unbase64url(segments[1]))
         signature = unbase64url(segments[2])
     except Unread as unread:
         raise TokenMalformed(unread.reason, unread.message) from None
-    alg, kid, typ = _read_header(header)
     whole = unverified_token.encode("ascii")
     return Admitted(
         header=header,

@@ -1,0 +1,106 @@
+"""Tokens for tests: signed by keys made here, with any header and any payload.
+
+What is malformed on purpose is signed all the same, so that a refusal is for what is
+wrong with it and never for its signature.
+"""
+
+import json
+from typing import Any
+
+from joserfc.jwk import ECKey, OKPKey, RSAKey
+from joserfc.jws import JWSRegistry
+
+from answerable.federate.key_set import KeySet, read_key_set
+from answerable.federate.strict import base64url
+from answerable.federate.verify import Issuers, PinnedIssuer, verify
+from answerable.model.claims import Issuer, SignedClaims, TokenType
+
+Key = ECKey | RSAKey | OKPKey
+
+NOW = 1_800_000_000
+ISS = "https://issuer.example"
+AUD = "https://mcp.corp.example"
+ALL = tuple(TokenType)
+
+EC = ECKey.generate_key("P-256")
+OTHER_EC = ECKey.generate_key("P-256")
+RSA = RSAKey.generate_key(2048)
+ED = OKPKey.generate_key("Ed25519")
+# One of each kind that `algorithms.KINDS` names.
+KEYS: dict[tuple[str, str], Key] = {
+    ("EC", "P-256"): EC,
+    ("EC", "P-384"): ECKey.generate_key("P-384"),
+    ("EC", "P-521"): ECKey.generate_key("P-521"),
+    ("OKP", "Ed25519"): ED,
+    ("RSA", ""): RSA,
+}
+
+
+def public(key: Key, **members: object) -> dict[str, object]:
+    return {**key.as_dict(private=False), **members}
+
+
+def document(*keys: object) -> bytes:
+    return json.dumps({"keys": keys}).encode()
+
+
+def key_set(*keys: object, algs: tuple[str, ...] = ("ES256",)) -> KeySet:
+    return read_key_set(document(*keys), algs)
+
+
+def issuer(**changes: Any) -> Issuer:
+    facts: dict[str, Any] = {
+        "name": "corp",
+        "iss": ISS,
+        "algs": ("ES256",),
+        "token_types": ALL,
+        "max_ttl": 3600,
+    }
+    return Issuer(**(facts | changes))
+
+
+ISSUERS = Issuers(PinnedIssuer(issuer(), key_set(public(EC, kid="k1"))))
+
+
+def claims(**changes: object) -> dict[str, object]:
+    """Claims of an access token that is good now; `...` takes a claim away."""
+    facts: dict[str, object] = {
+        "iss": ISS,
+        "sub": "agent:declared/deploy-bot",
+        "aud": AUD,
+        "client_id": "deploy-bot",
+        "iat": NOW - 60,
+        "exp": NOW + 540,
+        "jti": "b7f1",
+    }
+    return {name: v for name, v in (facts | changes).items() if v is not ...}
+
+
+def header(**changes: object) -> dict[str, object]:
+    facts: dict[str, object] = {"alg": "ES256", "typ": "at+jwt", "kid": "k1"}
+    return {name: v for name, v in (facts | changes).items() if v is not ...}
+
+
+def sign(
+    head: dict[str, object] | bytes,
+    payload: dict[str, object] | bytes,
+    key: Key = EC,
+    alg: str = "ES256",
+) -> str:
+    """Sign octets with an algorithm, whatever the header says."""
+    parts = [
+        p if isinstance(p, bytes) else json.dumps(p).encode() for p in (head, payload)
+    ]
+    signed = ".".join(base64url(part) for part in parts)
+    signature = JWSRegistry.algorithms[alg].sign(signed.encode(), key)
+    return f"{signed}.{base64url(signature)}"
+
+
+def take(
+    token: str,
+    issuers: Issuers = ISSUERS,
+    audience: str = AUD,
+    now: int = NOW,
+    token_type: TokenType = TokenType.ACCESS_TOKEN,
+) -> SignedClaims:
+    return verify(token, issuers, audience, now, token_type)
