@@ -59,6 +59,7 @@ ASK: tuple[tuple[str, ...], ...] = (
     ("who-owns", "cred:aws/AKIAIOSFODNN7EXAMPLE"),
     ("attest", USER, "--owner", "ana@corp.example"),
     ("reach", USER),
+    ("reach", USER, "--used"),
     ("can", USER, "s3:GetObject", f"{BUCKET}/x"),
     ("who-can", "s3:GetObject", f"{BUCKET}/x"),
     ("trace",),
