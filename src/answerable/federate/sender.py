@@ -47,7 +47,8 @@ def check_sender(
         NonceRequired: The proof needs a nonce of ours.
         ProofRefused: The presenter did not show that the token is its own.
     """
-    if hashlib.sha256(unverified_token.encode()).digest() != claims.token_sha256:
+    octets = unverified_token.encode("utf-8", "surrogatepass")
+    if hashlib.sha256(octets).digest() != claims.token_sha256:
         raise ProofRefused(Reason.PROOF_TOKEN, "expected the token of these claims")
     cnf = claims.cnf
     _check_scheme(cnf, presented)

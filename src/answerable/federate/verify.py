@@ -75,7 +75,8 @@ def check_issuer(issuer: Issuer) -> None:
     except ValueError:
         raise UsageError(where + "iss is no URL") from None
     secure = parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
-    if not secure or not host or not issuer.iss.isascii() or not is_name(issuer.iss):
+    plain = issuer.iss.isascii() and is_name(issuer.iss) and " " not in issuer.iss
+    if not secure or not host or not plain:
         raise UsageError(where + "iss is no https URL", "write it as its tokens do")
     if "@" in parts.netloc or "?" in issuer.iss or "#" in issuer.iss:
         raise UsageError(where + "iss has a user, a query or a fragment")
