@@ -111,12 +111,33 @@ class _Stepwise:
 
 
 @lru_cache(maxsize=1 << 16)
-def overlaps(one: str, other: str) -> bool:
-    """Tell whether some text matches both patterns (true when too long to tell)."""
+def _begins(pattern: str) -> str:
+    """Return the letters before the first wildcard."""
+    return pattern.partition(STAR)[0].partition(ANY)[0]
+
+
+def _told(one: str, other: str) -> bool | None:
+    """Say whether two patterns overlap where that is seen at once, else None."""
     if is_literal(one):
         return matches(other, one)
     if is_literal(other):
         return matches(one, other)
+    if STAR in (one, other):
+        return True
+    mine, theirs = _begins(one), _begins(other)
+    if not (mine.startswith(theirs) or theirs.startswith(mine)):
+        return False
+    if one == mine + STAR and other == theirs + STAR:
+        return True
+    return None
+
+
+@lru_cache(maxsize=1 << 16)
+def overlaps(one: str, other: str) -> bool:
+    """Tell whether some text matches both patterns (true when too long to tell)."""
+    told = _told(one, other)
+    if told is not None:
+        return told
     if len(one) * len(other) > _MOST_OVERLAP_STEPS:
         return True
     row = [True] + [False] * len(other)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from answerable.model.ids import ResourceId
 from answerable.model.policy import Effect, Layer
 from answerable.reach.callers import Names, names
-from answerable.reach.clauses import Clause
+from answerable.reach.clauses import Clause, held
 from answerable.reach.context import Known
 from answerable.reach.estate import Estate
-from answerable.reach.formula import TRUE, Formula, atom, both, negation
+from answerable.reach.formula import FALSE, TRUE, Formula, atom, both, negation
 from answerable.reach.globs import STAR, outward
 from answerable.reach.naming import Naming
 from answerable.reach.principals import EVERYTHING_CLAUSE, Principal
@@ -38,13 +38,30 @@ def granted_rows(
     seen: dict[ResourcePolicy, None] = {}
     for key in keys:
         seen |= dict.fromkeys(estate.granters.get(key, ()))
+    known = estate.given.over(principal.known)
     for own in seen:
-        for on in asked_of(own, wanted):
-            yield from _of(estate, principal, standing, own, on, wanted)
+        ways = _ways(own, principal, known)
+        inside = standing.speaking_of(own.service)
+        for on in asked_of(own, wanted) if ways else ():
+            for way in ways:
+                yield from _of(estate, principal, inside, own, on, wanted, way)
+
+
+def _ways(own: ResourcePolicy, principal: Principal, known: Known) -> list[str]:
+    """Say in which ways a policy may grant something to a principal by name."""
+    found = {"direct"} if own.gaps else set()
+    for grant in own.grants:
+        if grant.clause.effect is Effect.ALLOW:
+            named = {how for how, _ in names(grant.clause, principal)} - {"account"}
+            if named - found and held(grant.clause, known) != FALSE:
+                found |= named
+    return sorted(found, reverse=True)
 
 
 def asked_of(own: ResourcePolicy, wanted: Filter) -> Iterator[Term[Parts]]:
     """List what a resource's own policy speaks of, as far as it is asked for."""
+    if disjoint(ACTIONS, Term(f"{own.service}:{STAR}"), wanted.actions):
+        return
     for spoken in own.spoken_of:
         on = Term(spoken)
         if not disjoint(RESOURCES, on, wanted.resources) and wanted.flat_fits(spoken):
@@ -58,22 +75,20 @@ def _of(
     own: ResourcePolicy,
     on: Term[Parts],
     wanted: Filter,
+    way: str,
 ) -> Iterator[Row]:
     near = own.account in ("", principal.identity.account)
-    for escaping in (True, False):
-        how = "escaping" if escaping else "direct"
 
-        def namer(clause: Clause, how: str = how) -> Names:
-            named = names(clause, principal)
-            denies = clause.effect is Effect.DENY
-            return [pair for pair in named if denies or pair[0] == how]
+    def namer(clause: Clause) -> Names:
+        named = names(clause, principal)
+        denies = clause.effect is Effect.DENY
+        return [pair for pair in named if denies or pair[0] == way]
 
-        asker = Asker(namer, principal.knows(on.pattern), near, principal.linked)
-        limits = _limits(standing, near=near, escaping=escaping)
-        for row in rows_on(estate, own, on, wanted, asker):
-            yield from narrowed(
-                estate, row, limits, standing.denies, standing.gaps + row.gaps
-            )
+    asker = Asker(namer, principal.knows(on.pattern), near, principal.linked)
+    limits = _limits(standing, near=near, escaping=way == "escaping")
+    for row in rows_on(estate, own, on, wanted, asker):
+        gaps = standing.gaps + row.gaps
+        yield from narrowed(estate, row, limits, standing.denies, gaps)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """All that stands around a principal's statements, as spans to narrow rows by."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from answerable.model.policy import Layer
 from answerable.reach.callers import Names, names
@@ -9,10 +9,12 @@ from answerable.reach.clauses import Clause, Gap
 from answerable.reach.context import Known
 from answerable.reach.estate import Estate
 from answerable.reach.formula import FALSE, both, negation
+from answerable.reach.globs import STAR
 from answerable.reach.matrix import possible_pattern
 from answerable.reach.principals import Principal
 from answerable.reach.rows import Row
 from answerable.reach.spans import Limiting, Span, denied, limited, limiting, spans_of
+from answerable.reach.terms import ACTIONS, Term, disjoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,29 @@ class Standing:
     limits: tuple[Limiting, ...]
     denies: tuple[Span, ...]
     gaps: tuple[Gap, ...]
+    _of_service: dict[str, "Standing"] = field(default_factory=dict)
+
+    def speaking_of(self, service: str) -> "Standing":
+        """Leave out what speaks of other services only."""
+        found = self._of_service.get(service)
+        if found is None:
+            found = self._of_service[service] = Standing(
+                allows=_speaking(self.allows, service),
+                escapable=tuple(_cut(limit, service) for limit in self.escapable),
+                limits=tuple(_cut(limit, service) for limit in self.limits),
+                denies=_speaking(self.denies, service),
+                gaps=self.gaps,
+            )
+        return found
+
+
+def _speaking(spans: Iterable[Span], service: str) -> tuple[Span, ...]:
+    of_service = Term(f"{service}:{STAR}")
+    return tuple(s for s in spans if not disjoint(ACTIONS, s.actions, of_service))
+
+
+def _cut(limit: Limiting, service: str) -> Limiting:
+    return replace(limit, spans=_speaking(limit.spans, service))
 
 
 def standing_of(estate: Estate, principal: Principal, known: Known) -> Standing:
