@@ -310,6 +310,8 @@ def _named(trusts: Iterable[Trust]) -> Iterator[tuple[str, IdentityId]]:
             for kind, value in grant.clause.principals:
                 if kind == "AWS":
                     yield _key(value), trust.role
+                elif kind == "CanonicalUser":
+                    yield "*", trust.role  # whose account it is is not known
 
 
 def _key(value: str) -> str:
