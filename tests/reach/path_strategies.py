@@ -10,6 +10,7 @@ from tests.reach.build import A, Builder, role, statement, user
 from tests.reach.strategies import GROUP, MANAGED
 
 ANA, BEN, ONE = user("ana"), user("ben"), role("one")
+BOUND = f"arn:aws:iam::{A}:policy/bound"
 FUNCTION = f"arn:aws:lambda:eu-west-1:{A}:function:code"
 MACHINE = f"arn:aws:ec2:eu-west-1:{A}:instance/i-1"
 RED = ("s3:GetObject", "arn:aws:s3:::red/a")
@@ -19,6 +20,7 @@ _LAMBDA = {"StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}}
 _EC2 = {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}
 
 WAYS = [
+    statement("read-red", action="s3:GetObject", resource="arn:aws:s3:::red/*"),
     statement("assume", action="sts:AssumeRole", resource=ONE),
     statement("assume-mfa", action="sts:AssumeRole", resource=ONE, condition=MFA),
     statement("pass", action="iam:PassRole", resource=ONE),
@@ -40,6 +42,10 @@ WAYS = [
     statement("older", action="iam:SetDefaultPolicyVersion", resource=MANAGED),
     statement("join", action="iam:AddUserToGroup", resource=GROUP),
     statement("group", action="iam:PutGroupPolicy", resource=GROUP),
+    statement("unbound", action="iam:DeleteUserPermissionsBoundary", resource=ANA),
+    statement("unbound-any", action="iam:Delete*PermissionsBoundary", resource="*"),
+    statement("rebound", action="iam:PutUserPermissionsBoundary", resource=BEN),
+    statement("bounds-version", action="iam:CreatePolicyVersion", resource=BOUND),
     statement(
         "images",
         action="ec2:RunInstances",
@@ -71,6 +77,13 @@ WAYS = [
 ]
 # Together these make somebody; alone they rarely do.
 PAIRS = [
+    ("unbound", "read-red"),
+    ("unbound-any", "put"),
+    ("unbound-any", "put-role", "assume"),
+    ("unbound-any", "key"),
+    ("rebound", "key", "attach-ben"),
+    ("bounds-version", "put"),
+    ("unbound", "join"),
     ("make-role", "give-roles"),
     ("make-role", "give-role"),
     ("make-any", "give-roles"),
@@ -90,6 +103,7 @@ LIMITS = [
     statement("no-s3", effect="Deny", action="s3:*", resource="*"),
 ]
 BOUNDS = [
+    statement("edits", action=["iam:Delete*", "iam:Create*", "iam:Put*"], resource="*"),
     statement("narrow", action=["iam:Put*Policy", "sts:*"], resource="*"),
     statement("iam", action=["iam:*", "sts:*", "lambda:*"], resource="*"),
     statement("all", action="*", resource="*"),
@@ -125,8 +139,10 @@ def paths(draw: st.DrawFn, wanted: Sequence[str] = ()) -> tuple[Facts, tuple[str
     ways = draw(ways_of_one(wanted))
     limits = draw(st.one_of(st.just([]), st.lists(st.sampled_from(LIMITS), max_size=1)))
     build.policy(ANA, "identity", *ways, *limits)
-    if draw(st.booleans()):
-        build.policy(ANA, "boundary", draw(st.sampled_from(BOUNDS)))
+    for arn in draw(st.sampled_from([(), (), (ANA,), (ANA, BEN), (BEN, ONE)])):
+        named = draw(st.sampled_from(["", BOUND]))
+        if not named or not any(policy.id == BOUND for policy in build.policies):
+            build.policy(arn, "boundary", draw(st.sampled_from(BOUNDS)), policy=named)
     build.policy(draw(st.sampled_from([ANA, BEN])), "identity", policy=MANAGED)
     build.policy(BEN, "identity", draw(st.sampled_from([READ, *WAYS])))
     build.policy(ONE, "identity", draw(st.sampled_from([READ, READ, *WAYS])))

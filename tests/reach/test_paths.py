@@ -203,6 +203,41 @@ def test_code_that_runs_in_another_account_is_taken_over_where_it_lets_one() -> 
     assert hop.via.endswith(f"on {function}")
 
 
+def bounded(*actions: str, within: list[str]) -> Builder:
+    """Somebody who may do anything but for a boundary."""
+    build = Builder()
+    build.identity(ANA)
+    may = statement("may", action=[*actions, "s3:GetObject"], resource="*")
+    build.policy(ANA, "identity", may)
+    build.policy(
+        ANA, "boundary", statement("b", action=within, resource="*"), policy=BOUNDARY
+    )
+    return build
+
+
+def test_a_boundary_that_its_bearer_may_take_off_holds_nobody() -> None:
+    delete = "iam:DeleteUserPermissionsBoundary"
+    (hop,) = can(bounded(delete, within=[delete])).path
+    assert (hop.via, hop.to) == (delete, ANA)
+    assert can(bounded(delete, within=["iam:Get*"])).formula == FALSE
+    assert can(bounded("iam:Get*", within=["iam:*Delete*", "iam:Get*"])).path == ()
+
+
+def test_a_boundary_is_made_wider_by_a_version_of_its_own_policy() -> None:
+    version = "iam:CreatePolicyVersion"
+    (hop,) = can(bounded(version, within=[version])).path
+    assert hop.via == version
+
+
+def test_whoever_becomes_somebody_takes_off_their_boundary_too() -> None:
+    build = bounded("s3:GetObject", within=["ec2:*"])
+    build.identity(user("ben"))
+    may = ["iam:CreateAccessKey", "iam:DeleteUserPermissionsBoundary"]
+    build.policy(user("ben"), "identity", statement("m", action=may, resource=ANA))
+    (hop,) = can(build, user("ben")).path
+    assert hop.via == "iam:DeleteUserPermissionsBoundary + iam:CreateAccessKey"
+
+
 def test_a_text_that_several_patterns_match() -> None:
     def met(*patterns: str) -> str | None:
         return meeting(tuple(inward(pattern) for pattern in patterns))

@@ -24,7 +24,7 @@ from answerable.reach.planes import Plane
 from answerable.reach.principals import Principal
 from answerable.reach.request import Answer
 from answerable.reach.rights import Verdicts
-from answerable.reach.rules import EDITS, LAUNCHES, MAKES, RUNNING, Need
+from answerable.reach.rules import EDITS, LAUNCHES, MAKES, RUNNING, Gives, Need
 from answerable.reach.trust import Entry
 from tests.reach.laws import paths_agree
 from tests.reach.path_strategies import paths
@@ -164,6 +164,15 @@ def _a_boundary_that_must_be_stated_is_not(patch: pytest.MonkeyPatch) -> None:
     _everywhere(patch, _answers_on, answers_on)
 
 
+def _no_boundary_is_taken_off(patch: pytest.MonkeyPatch) -> None:
+    left = tuple(edit for edit in EDITS if edit.gives is not Gives.FREE)
+    _everywhere(patch, EDITS, left)
+
+
+def _a_boundary_stays_when_it_is_taken_off(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Principal, "without_boundary", lambda self: self)
+
+
 # With the ways that whoever the case is about has at least.
 MISTAKES: dict[str, tuple[Plant, tuple[str, ...]]] = {
     "a rule is forgotten": (_an_edit_forgotten, ("trust",)),
@@ -203,6 +212,11 @@ MISTAKES: dict[str, tuple[Plant, tuple[str, ...]]] = {
     "making needs no right to give a policy": (
         _a_policy_is_put_for_nothing,
         ("make-role",),
+    ),
+    "no boundary is taken off": (_no_boundary_is_taken_off, ("unbound", "read-red")),
+    "a boundary stays when it is taken off": (
+        _a_boundary_stays_when_it_is_taken_off,
+        ("unbound-any", "read-red"),
     ),
     "a boundary that must be stated counts as stated": (
         _a_boundary_that_must_be_stated_is_not,

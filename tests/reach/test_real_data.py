@@ -89,11 +89,13 @@ def needs() -> Iterator[tuple[Need, str]]:
 
 
 def there(whole: Catalogue, kind: str) -> str:
-    """Make up the ARN of a resource of a kind, as the catalogue names kinds."""
+    """Make up the ARN of a resource of a kind; kinds are spelled as in ARNs."""
     service, _, name = kind.partition(":")
     if not kind:
         return ""
-    pattern = whole.services[service].resource_types[name].arn.split(":", 5)
+    types = whole.services[service].resource_types
+    name = next(one for one in types if name.lower().removesuffix("s") == one.lower())
+    pattern = types[name].arn.split(":", 5)
     usual = ["arn", "aws", service, "us-east-1", "1" * 12, pattern[5]]
     return ":".join(usual).replace("*", "x")
 

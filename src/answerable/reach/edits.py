@@ -48,6 +48,12 @@ def admin_edges(
         yield Edge(Node(other.id), enter, TRUE, by, ())
         if not graph.admin(Node(other.id)):
             yield Edge(Node(other.id, "*"), f"{write} + {enter}", TRUE, by, ())
+            if other.boundary is not None:
+                free = f"iam:Delete{write[7:11]}PermissionsBoundary"
+                bare = Node(other.id, bare=True)
+                yield Edge(bare, f"{free} + {enter}", TRUE, by, ())
+                via = f"{free} + {write} + {enter}"
+                yield Edge(replace(bare, extra="*"), via, TRUE, by, ())
     partition = principal.id.split(":")[1]
     for make in MAKES:
         made = made_id(account, make.on, partition) if make.on is not On.GROUP else None
@@ -75,9 +81,13 @@ def edits(
                 yield from _join(graph.estate, node, principal, edit)
             case Gives.SELF:
                 yield from _widen_self(graph, node, principal, edit)
-    widening = [e for e in able if e.gives in (Gives.SELF, Gives.MEMBERSHIP)]
-    if widening:
-        yield from _widen_others(graph, principal, widening, others, best)
+            case Gives.FREE:
+                yield from _free_self(graph, node, principal, edit)
+    if any(e.gives in _OF_OTHERS for e in able):
+        yield from _change_others(graph, principal, able, others, best)
+
+
+_OF_OTHERS = (Gives.SELF, Gives.MEMBERSHIP, Gives.FREE)
 
 
 def _is_able(principal: Principal, edit: Edit) -> bool:
@@ -136,27 +146,64 @@ def _widen_self(
         yield from make_edge(replace(node, extra="*"), edit.action, answer)
 
 
-def _widen_others(
+def _free_self(
+    graph: _Graph, node: Node, principal: Principal, edit: Edit
+) -> Iterator[Edge]:
+    """Take off one's own boundary, or make it a wider one."""
+    if not graph.admin(node):
+        for target in _edited(graph.estate, edit, principal):
+            answer = _may(graph.estate, principal, edit, target)
+            yield from make_edge(replace(node, bare=True), edit.action, answer)
+
+
+def _change_others(
     graph: _Graph,
     principal: Principal,
-    widening: list[Edit],
+    able: list[Edit],
     others: list[Principal],
     best: Best,
 ) -> Iterator[Edge]:
-    """Edit a policy of an identity that one can become."""
+    """Edit policies, groups or the boundary of an identity that one can become."""
     for other in others:
         step = best.get(Node(other.id))
         if step is None or graph.admin(Node(other.id)):
             continue
         become = Answer(step.formula, step.determining, step.gaps)
-        for edit in widening:
+        free = _freed(graph.estate, principal, able, other)
+        if free:
+            bare = Node(other.id, bare=True)
+            yield from make_edge(bare, f"{free[0]} + {step.via}", free[1], become)
+        for edit in able:
+            if edit.gives not in (Gives.SELF, Gives.MEMBERSHIP):
+                continue
             for target in _edited(graph.estate, edit, other):
                 gained = target if edit.gives is Gives.MEMBERSHIP else "*"
                 to = Node(other.id, gained)
-                if not is_sure(best, to):
-                    answer = _may(graph.estate, principal, edit, target)
-                    via = f"{edit.action} + {step.via}"
-                    yield from make_edge(to, via, answer, become)
+                via = f"{edit.action} + {step.via}"
+                wider = replace(to, bare=True)
+                if is_sure(best, to) and (not free or is_sure(best, wider)):
+                    continue
+                answer = _may(graph.estate, principal, edit, target)
+                yield from make_edge(to, via, answer, become)
+                if free:
+                    via = f"{free[0]} + {via}"
+                    yield from make_edge(wider, via, free[1], answer, become)
+
+
+def _freed(
+    estate: Estate, principal: Principal, able: list[Edit], other: Principal
+) -> tuple[str, Answer] | None:
+    """Find the best call that takes somebody's boundary off."""
+    found: tuple[str, Answer] | None = None
+    for edit in able:
+        if edit.gives is Gives.FREE:
+            for target in _edited(estate, edit, other):
+                answer = _may(estate, principal, edit, target)
+                if answer.formula == TRUE:
+                    return edit.action, answer
+                if answer.formula != FALSE and found is None:
+                    found = edit.action, answer
+    return found
 
 
 def _may(estate: Estate, principal: Principal, edit: Edit, target: str) -> Answer:
@@ -181,7 +228,12 @@ def _edited(estate: Estate, edit: Edit, principal: Principal) -> tuple[str, ...]
             if _account(group) == principal.identity.account
             and group not in principal.groups
         )
+    if edit.gives is Gives.FREE and principal.boundary is None:
+        return ()
     match edit.on:
+        case On.BOUNDARY:
+            bound = principal.boundary_id
+            return (bound,) if is_editable(bound) else ()
         case On.USER:
             return () if principal.is_role else (principal.id,)
         case On.ROLE:

@@ -19,6 +19,7 @@ class Gives(StrEnum):
     TRUST = "trust"
     SELF = "self"
     MEMBERSHIP = "membership"
+    FREE = "free"  # of a boundary
 
 
 class On(StrEnum):
@@ -28,6 +29,7 @@ class On(StrEnum):
     ROLE = "role"
     GROUP = "group"
     POLICY = "policy"
+    BOUNDARY = "boundary"  # the policy that a boundary is
 
 
 @dataclass(frozen=True, slots=True)

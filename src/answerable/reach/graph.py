@@ -130,6 +130,8 @@ class Graph:
         if is_made(node.identity):
             return made_principal(self.estate, node.identity)
         plain = self.estate.principals[node.identity]
+        if node.bare:
+            plain = plain.without_boundary()
         if not node.extra:
             return plain
         if node.extra == "*":

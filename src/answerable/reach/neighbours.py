@@ -1,14 +1,16 @@
 """One row of bits per actor: whom it becomes in one step, for sure or perhaps."""
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from answerable.reach.context import Known
+from answerable.reach.edits import is_editable
 from answerable.reach.existing import Existing
 from answerable.reach.kin import Kin
 from answerable.reach.makers import Making
 from answerable.reach.passing import Launching
 from answerable.reach.planes import gathered, positions, span
+from answerable.reach.principals import Principal
 from answerable.reach.rights import NEVER, Verdicts
 from answerable.reach.rules import EDITS, Edit, Gives, On, actions
 from answerable.reach.steps import Node
@@ -84,6 +86,8 @@ class Some:
     _holding: dict[On, list[int]] = field(default_factory=dict)
     _mapped: dict[tuple[int, On], int] = field(default_factory=dict)
     _widening: dict[int, Verdicts] = field(default_factory=dict)
+    _freeing: dict[int, Verdicts] = field(default_factory=dict)
+    _bared: dict[tuple[int, int], int] = field(default_factory=dict)
     _admins: int = 0
 
     def __post_init__(self) -> None:
@@ -116,6 +120,7 @@ class Some:
             near = union([common[one], assumed])
             wider = self._wider(actor, one, near)
             row = union([near, made.row(actor, one), wider])
+            row = union([row, self._bare(actor, one, row)])
             self.assumed.append(same.setdefault(assumed, assumed))
             self.steps.append(same.setdefault(row, row))
 
@@ -131,6 +136,14 @@ class Some:
                 if groups.some:
                     row = self.steps[number]
                     yield from self._joins(actor, groups, row)
+        for actor in self.actors:
+            node = self.realm.nodes[actor]
+            joined = node.extra not in ("", "*") and not node.bare
+            if joined and not self._is_admin(actor):
+                base = self.realm.index.base[actor]
+                free = self._freed(actor, self._first[actor])
+                if free.some >> base & 1:
+                    yield actor, replace(node, bare=True), bool(free.sure >> base & 1)
 
     def _joins(
         self, actor: int, groups: Verdicts, row: Verdicts
@@ -144,27 +157,33 @@ class Some:
             users |= 1 << base & realm.users
             sure |= 1 << base
         superfluous = self._admins | row.sure >> realm.widened
+        free = self._freed(actor, self._first[actor])
         for user in positions(users & ~superfluous):
             own = realm.index.actors[user].groups
             for group in positions(groups.some):
                 name = realm.groups.texts.texts[group]
                 if name not in own:
-                    node = Node(realm.nodes[user].identity, name)
+                    bare = user == base and realm.nodes[actor].bare
+                    node = Node(realm.nodes[user].identity, name, bare=bare)
                     certain = bool(sure >> user & groups.sure >> group & 1)
                     yield actor, node, certain
+                    if user != base and free.some >> user & 1:
+                        certain &= bool(free.sure >> user & 1)
+                        yield actor, replace(node, bare=True), certain
 
     def _kinship(self, there: Existing) -> dict[int, int]:
         """Say for each actor which one stands for it, trusts in it left aside."""
         index = self.realm.index
         asked = [action.lower() for action in sorted(actions())]
-        kin = Kin(index, asked, named=there.named(asked))
+        kin = Kin(index, asked, named=there.named())
         first: dict[Hashable, int] = {}
         return {n: first.setdefault(kin.of(n), n) for n in self.actors}
 
     def _editing(self, edit: Edit) -> dict[int, Verdicts]:
         """Say who may make an edit of IAM on what."""
         realm = self.realm
-        grounds = {On.GROUP: realm.groups, On.POLICY: realm.policies}
+        policies = realm.policies
+        grounds = {On.GROUP: realm.groups, On.POLICY: policies, On.BOUNDARY: policies}
         stated = Known({key: (value,) for key, value in edit.context})
         ground = grounds.get(edit.on, realm.identities)
         return Using(realm, edit.action, ground, stated).verdicts()
@@ -196,13 +215,60 @@ class Some:
             wide = union(self._widened(edit, kin) for edit in able)
             self._widening[kin] = wide
         account = realm.index.actors[actor].identity.account
-        others = realm.near.get(account, 0) & ~self._admins
+        own = 1 << realm.index.base[actor]
+        others = realm.near.get(account, 0) & ~(self._admins | own)
         sure = near.sure & wide.sure & others
         some = near.some & wide.some & others
         found = [Verdicts(sure << realm.widened, some << realm.widened)]
         if realm.nodes[actor].extra != "*" and not self._is_admin(actor):
             found += self._own(actor, kin, able)
         return union(found)
+
+    def _freed(self, actor: int, kin: int) -> Verdicts:
+        """Say whose boundary an actor may take off, or make wider."""
+        realm = self.realm
+        if not realm.bare:
+            return NEVER
+        free = self._freeing.get(kin)
+        if free is None:
+            able = (e for e in EDITS if kin in self._edits[e] and e.gives is Gives.FREE)
+            free = union(self._widened(edit, kin) for edit in able)
+            self._freeing[kin] = free
+        account = realm.index.actors[actor].identity.account
+        return _within(free, realm.near.get(account, 0) & realm.bounded)
+
+    def _bare(self, actor: int, kin: int, row: Verdicts) -> Verdicts:
+        """Become somebody without the boundary: oneself, or whom one can become."""
+        realm = self.realm
+        free = self._freed(actor, kin)
+        if not free.some:
+            return NEVER
+        node, own = realm.nodes[actor], 1 << realm.index.base[actor]
+        others = _within(free, ~own)
+        changes = not node.bare and not self._is_admin(actor)
+        found = []
+        for kind, shift in enumerate((0, realm.widened)):
+            reached = Verdicts(
+                others.sure & row.sure >> shift, others.some & row.some >> shift
+            )
+            if changes and node.extra == ("", "*")[kind]:
+                reached = union([reached, _within(free, own)])
+            found.append(
+                Verdicts(
+                    self._to_bare(reached.sure, kind), self._to_bare(reached.some, kind)
+                )
+            )
+        return union(found)
+
+    def _to_bare(self, identities: int, kind: int) -> int:
+        """Map identities to what they are without their boundary."""
+        found = self._bared.get((identities, kind))
+        if found is None:
+            realm = self.realm
+            bare = (realm.bare[number][kind] for number in positions(identities))
+            found = gathered(bare, len(realm.nodes))
+            self._bared[identities, kind] = found
+        return found
 
     def _is_admin(self, actor: int) -> bool:
         return self.realm.graph.admin(self.realm.nodes[actor])
@@ -241,7 +307,7 @@ class Some:
         members: list[list[int]] = [[] for _ in space.texts.texts]
         number = space.texts.number
         for identity, actor in enumerate(realm.index.actors[: realm.plain]):
-            for text in actor.groups if on is On.GROUP else actor.policies:
+            for text in _targets(actor, on):
                 if text in number:
                     members[number[text]].append(identity)
         return [gathered(found, realm.plain) for found in members]
@@ -251,7 +317,8 @@ class Some:
         realm = self.realm
         principal = realm.index.actors[actor]
         base = realm.index.base[actor]
-        to = 1 << realm.widened + base
+        wide = realm.widened + base
+        to = 1 << (realm.bare[base][1] if realm.nodes[actor].bare else wide)
         for edit in able:
             verdicts = self._edits[edit][kin]
             match edit.on:
@@ -261,10 +328,17 @@ class Some:
                     mine = 1 << base & realm.editable
                 case On.GROUP:
                     mine = _numbers(realm.groups.texts.number, principal.groups)
-                case On.POLICY:
+                case On.POLICY | On.BOUNDARY:
                     mine = _numbers(realm.policies.texts.number, principal.policies)
             sure = verdicts.sure & mine and edit.action != _OLDER
             yield Verdicts(to if sure else 0, to if verdicts.some & mine else 0)
+
+
+def _targets(actor: Principal, on: On) -> Sequence[str]:
+    """List what an edit changes an identity by, that is no identity."""
+    if on is On.BOUNDARY:
+        return (actor.boundary_id,) if is_editable(actor.boundary_id) else ()
+    return actor.groups if on is On.GROUP else actor.policies
 
 
 def _within(verdicts: Verdicts, bits: int) -> Verdicts:

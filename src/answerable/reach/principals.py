@@ -147,6 +147,11 @@ class Principal:
         more = (*self.grants, *grants)
         return replace(self, grants=more, extra=extra, _by_action={}, _by_service={})
 
+    def without_boundary(self) -> "Principal":
+        """Return the same principal after its boundary was taken off."""
+        gaps = tuple(gap for gap in self.gaps if gap.layer is not Layer.BOUNDARY)
+        return replace(self, boundary=None, boundary_id="", gaps=gaps, _by_action={})
+
     def under(self, session: Limit) -> "Principal":
         """Return the same principal in a session that a policy limits."""
         gaps = (*self.gaps, *session.gaps)

@@ -46,6 +46,8 @@ __all__ = [
 _USERS = "AWS IAM User Guide, access keys; pathfinding.cloud"
 _POLICIES = "AWS IAM User Guide, managing IAM policies; pathfinding.cloud"
 _ADMIN = (("iam:policyarn", "arn:aws:iam::aws:policy/AdministratorAccess"),)
+_BOUNDARIES = "AWS IAM User Guide, permissions boundaries for IAM entities"
+_WIDEST = (("iam:permissionsboundary", "arn:aws:iam::aws:policy/AdministratorAccess"),)
 
 EDITS: tuple[Edit, ...] = (
     Edit("iam:CreateAccessKey", On.USER, Gives.TARGET, f"{_USERS} iam-002"),
@@ -66,6 +68,12 @@ EDITS: tuple[Edit, ...] = (
         "AWS IAM User Guide, versioning IAM policies",
     ),
     Edit("iam:AddUserToGroup", On.GROUP, Gives.MEMBERSHIP, f"{_POLICIES} iam-013"),
+    Edit("iam:DeleteUserPermissionsBoundary", On.USER, Gives.FREE, _BOUNDARIES),
+    Edit("iam:DeleteRolePermissionsBoundary", On.ROLE, Gives.FREE, _BOUNDARIES),
+    Edit("iam:PutUserPermissionsBoundary", On.USER, Gives.FREE, _BOUNDARIES, _WIDEST),
+    Edit("iam:PutRolePermissionsBoundary", On.ROLE, Gives.FREE, _BOUNDARIES, _WIDEST),
+    Edit("iam:CreatePolicyVersion", On.BOUNDARY, Gives.FREE, _BOUNDARIES),
+    Edit("iam:SetDefaultPolicyVersion", On.BOUNDARY, Gives.FREE, _BOUNDARIES),
 )
 
 _ROLE = "arn:{partition}:iam::{account}:role/{name}"

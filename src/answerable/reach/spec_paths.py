@@ -23,6 +23,7 @@ from answerable.reach.spec_facts import (
 from answerable.reach.spec_paths_calls import (
     ask,
     assuming,
+    best,
     rank,
     stating,
     trusting,
@@ -45,12 +46,14 @@ class Place:
     Attributes:
         identity: Who.
         extra: What was gained on the way.
+        bare: Whether its boundary was taken off.
         session: Whether the session policy that the question states limits it: it is
             the subject's own session, not that of a role assumed later.
     """
 
     identity: str
     extra: str = ""
+    bare: bool = False
     session: bool = False
 
 
@@ -71,7 +74,7 @@ def everywhere(world: World) -> Steps:
 
 def start(world: World, identity: str) -> Place:
     """Where a subject begins."""
-    return Place(identity, "", world.session is not None)
+    return Place(identity, session=world.session is not None)
 
 
 def can(world: World, subject: str, action: str, resource: str, found: Steps) -> str:
@@ -95,7 +98,18 @@ def can(world: World, subject: str, action: str, resource: str, found: Steps) ->
 
 def at(world: World, place: Place) -> World:
     """The world as it is for whoever stands at a place."""
-    return world if place.session else replace(world, session=None)
+    here = world if place.session else replace(world, session=None)
+    return unbounded(here, place.identity) if place.bare else here
+
+
+def unbounded(world: World, identity: str) -> World:
+    """The world after somebody's boundary was taken off."""
+    left = tuple(
+        a
+        for a in world.facts.attachments
+        if not (a.target == identity and a.layer is Layer.BOUNDARY)
+    )
+    return replace(world, facts=replace(world.facts, attachments=left))
 
 
 def who_at(world: World, place: Place) -> Who:
@@ -123,8 +137,11 @@ def steps(world: World, place: Place) -> Iterator[tuple[Place, str]]:
         if rank(held) > rank(become.get(to, "never")):
             become[to] = held
     for to, held in become.items():
-        yield Place(to), held
-        yield from widening_other(here, who, to, held)
+        freed = freeing(here, who, to)
+        for other, step in [(Place(to), held), *widening_other(here, who, to, held)]:
+            yield other, step
+            yield replace(other, bare=True), weaker(step, freed)
+    yield replace(place, bare=True), freeing(here, who, place.identity)
     yield from widening(here, place, who)
     yield from founding(here, place, who)
 
@@ -181,6 +198,19 @@ def widening_other(
                 yield Place(to, gained), held
 
 
+def freeing(world: World, who: Who, to: str) -> str:
+    """Take a boundary off, or make it wider: never, where there is none."""
+    other = find_identity(world, to)
+    if other is None or other.account != who.identity.account:
+        return "never"
+    return best(
+        editing(world, who, edit, target)
+        for edit in EDITS
+        if edit.gives is Gives.FREE
+        for target in edited(world, edit, other)
+    )
+
+
 def founding(world: World, place: Place, who: Who) -> Iterator[tuple[Place, str]]:
     """Make a role, a user or a group, and become or join it."""
     for on, held in making(world, who):
@@ -204,6 +234,15 @@ def edited(world: World, edit: Edit, identity: Identity, joined: str = "") -> li
         others = [group for group in groups(world) if group not in mine]
         near = [g for g in others if g.split(":")[4] == identity.account]
         return [] if is_role(identity) else near
+    bounds = [
+        str(a.policy)
+        for a in world.facts.attachments
+        if a.target == identity.id and a.layer is Layer.BOUNDARY
+    ]
+    if edit.gives is Gives.FREE and not bounds:
+        return []
+    if edit.on is On.BOUNDARY:
+        return [policy for policy in bounds if is_customers(policy)]
     if edit.on is On.USER:
         return [] if is_role(identity) else [identity.id]
     if edit.on is On.ROLE:
@@ -217,10 +256,14 @@ def edited(world: World, edit: Edit, identity: Identity, joined: str = "") -> li
             for a in world.facts.attachments
             if (a.target == identity.id or (a.via and a.via in mine))
             and a.layer is Layer.IDENTITY
-            and "#" not in a.policy
-            and a.policy.split(":")[4].isdigit()
+            and is_customers(a.policy)
         }
     )
+
+
+def is_customers(policy: str) -> bool:
+    """Tell a policy that an account manages itself."""
+    return "#" not in policy and policy.split(":")[4].isdigit()
 
 
 def groups(world: World) -> list[str]:

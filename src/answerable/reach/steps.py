@@ -15,12 +15,14 @@ Only = frozenset[IdentityId] | None  # identities that are asked about; None for
 class Node:
     """An identity, and what it gained on the way: nothing, `*`, or a group.
 
-    `session` says that it still is the session that a stated policy limits.
+    `session` says that it still is the session that a stated policy limits, `bare`
+    that its boundary was taken off.
     """
 
     identity: IdentityId
     extra: str = ""
     session: bool = False
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from answerable.model.ids import IdentityId
+from answerable.model.ids import IdentityId, PolicyId
 from answerable.reach.assume import assume, assume_after_edit
 from answerable.reach.context import NOTHING, Known, lasting
 from answerable.reach.estate import Estate
@@ -24,7 +24,7 @@ from answerable.reach.made import made_id
 from answerable.reach.planes import gathered, positions
 from answerable.reach.principals import Principal, is_root
 from answerable.reach.rights import NEVER, Call, Verdicts
-from answerable.reach.rules import On
+from answerable.reach.rules import EDITS, Gives, On
 from answerable.reach.steps import Node
 from answerable.reach.trust import ASSUME
 from answerable.reach.voices import Naming
@@ -49,6 +49,9 @@ class Realm:
         users: Which of them are users, roots left out.
         plain: How many identities there are; those yet to be made come after.
         widened: Where the actors that may do anything start.
+        bounded: Identities whose boundary somebody might take off.
+        bare: By such an identity, the actors that it is without its boundary: with its
+            own policies, and with any.
         known: Condition keys known of every call of a hop.
     """
 
@@ -66,6 +69,8 @@ class Realm:
     users: int
     plain: int
     widened: int
+    bounded: int
+    bare: dict[int, tuple[int, int]]
     known: Known
 
 
@@ -79,6 +84,7 @@ def make_realm(graph: Graph) -> Realm:
     wide = [Node(one, "*") for one in ids]
     widened = index.add(map(graph.principal, wide), range(len(ids))).start
     nodes += wide
+    bare = _add_bare(graph, index, nodes, len(ids))
     index.scope = index.all
     near: dict[str, list[int]] = defaultdict(list)
     roles: list[int] = []
@@ -88,6 +94,7 @@ def make_realm(graph: Graph) -> Realm:
             near[principal.identity.account].append(number)
             (roles if principal.is_role else users).append(number)
     policies = {p for one in estate.principals.values() for p in one.policies}
+    policies |= {PolicyId(index.actors[n].boundary_id) for n in bare}
     size = len(ids)
     return Realm(
         graph=graph,
@@ -104,8 +111,32 @@ def make_realm(graph: Graph) -> Realm:
         users=gathered(users, size),
         plain=size,
         widened=widened,
+        bounded=gathered(bare, size),
+        bare=bare,
         known=lasting(estate.given),
     )
+
+
+def _add_bare(
+    graph: Graph, index: Index, nodes: list[Node], size: int
+) -> dict[int, tuple[int, int]]:
+    """Number bounded identities without their boundary, if anybody takes any off."""
+    index.scope = index.all
+    free = (edit.action.lower() for edit in EDITS if edit.gives is Gives.FREE)
+    if not any(map(index.holding, free)):
+        return {}
+    bounded = [
+        number
+        for number in range(size)
+        if index.actors[number].boundary is not None and not graph.admin(nodes[number])
+    ]
+    found: list[int] = []
+    for extra in ("", "*"):
+        bare = [Node(nodes[number].identity, extra, bare=True) for number in bounded]
+        added = index.add(map(graph.principal, bare), bounded)
+        nodes += bare
+        found.append(added.start)
+    return {n: (found[0] + i, found[1] + i) for i, n in enumerate(bounded)}
 
 
 def grown(realm: Realm, nodes: Sequence[Node]) -> range:
