@@ -2,6 +2,8 @@
 
 import ast
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +96,16 @@ def test_only_verify_makes_signed_claims(root: Path) -> None:
         and node.func.id == "SignedClaims"
     ]
     assert made == ["answerable/federate/verify.py"]
+
+
+def test_nothing_heavy_is_imported_before_a_key_is_read() -> None:
+    script = (
+        "import sys, answerable.federate.sender, answerable.federate.verify;"
+        "heavy = {'joserfc', 'cryptography'} & set(sys.modules);"
+        "sys.exit(', '.join(heavy) or 0)"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True)
+    assert (answer.returncode, answer.stderr) == (0, b"")
 
 
 # 4: audience
