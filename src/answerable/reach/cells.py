@@ -15,6 +15,7 @@ from answerable.reach.resources import pattern_parts
 
 _VARIABLE = re.compile(r"\$\{([^},]*)")
 Lines = Sequence[ConditionClause]
+CALLER = "kms:calleraccount"  # the caller's account, in calls on KMS alone
 
 
 def keys_used(clause: Clause, lines: Lines | None = None) -> tuple[str, ...]:
@@ -32,6 +33,8 @@ def keys_used(clause: Clause, lines: Lines | None = None) -> tuple[str, ...]:
     for text in texts:
         if has_variable(text):
             found.update(key.strip().lower() for key in _VARIABLE.findall(text))
+    if CALLER in found:
+        found.add("aws:principalaccount")
     return tuple(sorted(found))
 
 

@@ -1,7 +1,7 @@
 """Needs on resources that are there already, for every actor at once."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -48,7 +48,7 @@ class Existing:
     resources: list[Resource] = field(init=False)
     _ground: Ground = field(init=False)
     _regions: dict[tuple[str, ...], int] = field(init=False)
-    _lent: dict[Running, int] = field(default_factory=dict)
+    _takeable: dict[str, list[tuple[Running, int]]] = field(default_factory=dict)
     _kinds: dict[str, int] = field(default_factory=dict)
     _on: dict[Need, dict[int, Verdicts]] = field(default_factory=dict)
     _kin: dict[Needs, Kin] = field(default_factory=dict)
@@ -69,8 +69,11 @@ class Existing:
         size = len(self.resources)
         self._kinds = {kind: gathered(ns, size) for kind, ns in by_kind.items()}
 
-    def named(self, actions: Collection[str]) -> Iterator[tuple[Clause, int]]:
-        """List what the resources' own policies say of actions, and of whom."""
+    def named(self) -> Iterator[tuple[Clause, int]]:
+        """List what the resources' own policies say of what is needed, and of whom."""
+        needs = [need for rule in RUNNING for need in rule.needs]
+        needs += [need for launch in LAUNCHES for need in launch.needs]
+        actions = {need.action.lower() for need in needs if _THERE in need.resource}
         for clause, _ in self._ground.spoken:
             if any(clause.takes_action(action) for action in actions):
                 for name in self.realm.naming.of(clause):
@@ -80,14 +83,24 @@ class Existing:
         """Return an account's resources of a kind."""
         return self._kinds.get(kind, 0) & self._ground.owners.get(account, 0)
 
-    def lent(self, rule: Running) -> int:
-        """Return the resources whose own policy may let others in to take them over."""
-        found = self._lent.get(rule)
+    def takeable(self, account: str) -> list[tuple[Running, int]]:
+        """Pair each rule with the resources that an account's principals may take.
+
+        They are the account's own, and those whose own policy may let others in.
+        """
+        found = self._takeable.get(account)
         if found is None:
-            number = self._ground.texts.number
-            lent = (number[one] for one in self.realm.graph.lent(rule))
-            found = self._lent[rule] = gathered(lent, len(self.resources))
+            found = self._takeable[account] = [
+                (rule, there)
+                for rule in RUNNING
+                if (there := self.there(rule.kind, account) | self._lent(rule))
+            ]
         return found
+
+    def _lent(self, rule: Running) -> int:
+        number = self._ground.texts.number
+        lent = (number[one] for one in self.realm.graph.lent(rule))
+        return gathered(lent, len(self.resources))
 
     def places(self, actor: int, needs: Needs, there: int) -> Places:
         """Say on which of some resources an actor has what a rule needs."""

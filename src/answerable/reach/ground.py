@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from answerable.model.ids import IdentityId, ResourceId
 from answerable.reach.clauses import Clause
@@ -89,6 +89,11 @@ def make_ground(
         shut=_shut(estate, held, size),
         doors=gather(n for n, place in enumerate(places) if place.door),
     )
+
+
+def without_policies(ground: Ground) -> Ground:
+    """Return the same resources, for calls that their own policies do not speak of."""
+    return replace(ground, spoken=(), unread=0, unread_denies=0, missing=0)
 
 
 def _trust(estate: Estate, role: str) -> Trust | None:

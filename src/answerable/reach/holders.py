@@ -75,7 +75,9 @@ class Held:
         """Pick the statements that speak of an action in lower case."""
         found = self._taking.get(action)
         if found is None:
-            mine = [c for c in self._near(action) if c.takes_action(action)]
+            mine = [
+                c for c in self.of(action.partition(":")[0]) if c.takes_action(action)
+            ]
             found = self._taking[action] = Taking(
                 tuple(c for c in mine if c.effect is Effect.ALLOW),
                 tuple(c for c in mine if c.effect is Effect.DENY),
@@ -87,7 +89,7 @@ class Held:
         found = self._wide.get(action)
         if found is None:
             allowed = denied = 0
-            for clause in self._near(action):
+            for clause in self.of(action.partition(":")[0]):
                 if clause.wide and clause.takes_action(action):
                     if clause.effect is Effect.ALLOW:
                         allowed |= self.actors[clause]
@@ -102,7 +104,7 @@ class Held:
         by_start = self._narrow.get(service)
         if by_start is None:
             by_start = self._narrow[service] = defaultdict(list)
-            for clause in self._near(action):
+            for clause in self.of(action.partition(":")[0]):
                 for start in _starts(clause):
                     by_start[start].append(clause)
         met: set[Clause] = set()
@@ -112,8 +114,11 @@ class Held:
                     met.add(clause)
                     yield clause
 
-    def _near(self, action: str) -> Iterator[Clause]:
-        service = action.partition(":")[0]
+    def of(self, service: str) -> Iterator[Clause]:
+        """List statements that may speak of a service; of any service for `*`."""
+        if service == "*":
+            yield from self.actors
+            return
         yield from self._by_service.get(service, ())
         yield from self._by_service.get("", ())
 
@@ -243,6 +248,11 @@ class Index:
         for base in positions(copied):
             found |= self._copies_of[base]
         return found
+
+    def forget(self) -> None:
+        """Drop what statements were found to say; it is found again when needed."""
+        self.parts.clear()
+        self.held.clear()
 
     def speaks(self, key: str) -> bool:
         """Tell whether a condition key in lower case is known of any actor."""

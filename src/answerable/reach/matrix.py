@@ -90,13 +90,14 @@ def _kinds_of(catalogue: Catalogue, action: str) -> _Kinds | None:
     found = []
     for name in entry.resource_types:
         kind = service.resource_types.get(name)
-        parts = _parts(kind.arn) if kind and kind.arn else EVERYTHING
+        parts = type_parts(kind.arn) if kind and kind.arn else EVERYTHING
         found.append((f"{entry.service}:{name}", parts))
     return tuple(found)
 
 
 @lru_cache(maxsize=4096)
-def _parts(arn: str) -> Parts:
+def type_parts(arn: str) -> Parts:
+    """Split the ARN pattern of a resource type."""
     # The catalogue writes ${Account} where an ARN may hold any account, `aws` or none.
     return pattern_parts(inward(arn))
 

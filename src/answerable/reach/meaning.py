@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from answerable.model.policy import ConditionClause
-from answerable.reach.cells import Cells, keys_used
+from answerable.reach.cells import CALLER, Cells, keys_used
 from answerable.reach.clauses import Clause
 from answerable.reach.conditions import evaluate
-from answerable.reach.context import Known, has_variable, resolve
+from answerable.reach.context import NOTHING, Known, has_variable, resolve
 from answerable.reach.formula import FALSE, TRUE, Formula
 from answerable.reach.holders import Index, Part
 from answerable.reach.planes import NONE, Plane, Texts
@@ -22,6 +22,7 @@ class Space:
 
     def __init__(self, texts: Texts, knowns: list[Known]) -> None:
         self.texts = texts
+        self.is_kms = all(":kms:" in text for text in texts.texts)
         self.cells = Cells(knowns)
 
 
@@ -98,6 +99,8 @@ def _part(
     plane, odd = NONE, 0
     for there in space.cells.of(keys):
         about = known.over(there.known).over(group.known)
+        if space.is_kms and CALLER in keys:
+            about = _calling(group.known).over(about)
         held = _held(others, about, index, (space, group.known, there.known, stated))
         here, strange = _applying(clause, held, space.texts, about)
         plane |= here.within(there.members)
@@ -106,6 +109,11 @@ def _part(
     if group.is_open:
         plane = Plane(0, plane.maybe)
     return Part(group.actors, plane, odd & plane.maybe)
+
+
+def _calling(known: Known) -> Known:
+    account = known.get("aws:principalaccount")
+    return NOTHING if account is None else Known({CALLER: account})
 
 
 def _held(lines: Lines, about: Known, index: Index, key: tuple[object, ...]) -> Formula:

@@ -42,14 +42,11 @@ class Rows:
     assumed: list[Verdicts]
 
 
-_MOST_ROUNDS = 4
-
-
 def rows_of(realm: Realm) -> Rows:
     """Find every row; who may join groups adds actors, which have rows of their own."""
     rows = Rows([], [])
     actors = range(len(realm.nodes))
-    for _ in range(_MOST_ROUNDS):
+    while actors:
         some = Some(realm, actors)
         rows.steps.extend(some.steps)
         rows.assumed.extend(some.assumed)
@@ -60,8 +57,6 @@ def rows_of(realm: Realm) -> Rows:
             bit = 1 << realm.numbers[node]
             held = rows.steps[actor]
             rows.steps[actor] = Verdicts(held.sure | bit * sure, held.some | bit)
-        if not actors:
-            break
     realm.index.scope = realm.index.all
     return rows
 

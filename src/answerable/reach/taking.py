@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from answerable.reach.existing import Existing
 from answerable.reach.planes import gathered, positions
 from answerable.reach.rights import NEVER, Verdicts
-from answerable.reach.rules import RUNNING, Running
+from answerable.reach.rules import Running
 from answerable.reach.ways import Passing, Realm
 
 
@@ -27,10 +27,9 @@ class Taking:
     def added(self, actor: int, row: Verdicts) -> Verdicts:
         """Add the identities whose code an actor can take over to those it becomes."""
         account = self.realm.index.actors[actor].identity.account
-        for rule in RUNNING:
-            there = self.existing.there(rule.kind, account) | self.existing.lent(rule)
+        for rule, there in self.existing.takeable(account):
             missing = row.some if rule.awaits else row.sure
-            if there and self._identity_bits(there) & ~missing:
+            if self._identity_bits(there) & ~missing:
                 row = self._taken(actor, rule, there, row)
         return row
 

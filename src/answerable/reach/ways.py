@@ -15,7 +15,7 @@ from answerable.reach.context import NOTHING, Known, lasting
 from answerable.reach.estate import Estate
 from answerable.reach.formula import Formula
 from answerable.reach.graph import Graph
-from answerable.reach.ground import Ground, make_ground
+from answerable.reach.ground import Ground, make_ground, without_policies
 from answerable.reach.hearing import Hearing
 from answerable.reach.holders import Index
 from answerable.reach.hops import may
@@ -40,7 +40,8 @@ class Realm:
         nodes: The graph's node of each actor.
         numbers: Back from a node to its actor.
         naming: Who is named how.
-        identities: The identities as resources.
+        identities: The identities as resources of IAM's calls.
+        trusting: The same with the trusts of roles, for `sts:AssumeRole`.
         groups: The groups as resources.
         policies: Customer-managed policies as resources.
         near: Identities of an account without its root, by account.
@@ -61,6 +62,7 @@ class Realm:
     numbers: dict[Node, int]
     naming: Naming
     identities: Ground
+    trusting: Ground
     groups: Ground
     policies: Ground
     near: dict[str, int]
@@ -96,13 +98,15 @@ def make_realm(graph: Graph) -> Realm:
     policies = {p for one in estate.principals.values() for p in one.policies}
     policies |= {PolicyId(index.actors[n].boundary_id) for n in bare}
     size = len(ids)
+    trusting = make_ground(estate, ids, trusts=True)
     return Realm(
         graph=graph,
         index=index,
         nodes=nodes,
         numbers={node: number for number, node in enumerate(nodes)},
         naming=Naming(index),
-        identities=make_ground(estate, ids, trusts=True),
+        identities=without_policies(trusting),
+        trusting=trusting,
         groups=make_ground(estate, sorted(estate.groups)),
         policies=make_ground(estate, sorted(policies)),
         near={account: gathered(ns, size) for account, ns in near.items()},
@@ -249,12 +253,12 @@ class Assuming:
     def __post_init__(self) -> None:
         """Hear callers and trusts."""
         realm = self.realm
-        call = Call(ASSUME, realm.identities.space, realm.known)
+        call = Call(ASSUME, realm.trusting.space, realm.known)
         self.hearing = Hearing(
             realm.graph.estate,
             realm.index,
             realm.naming,
-            realm.identities,
+            realm.trusting,
             call,
             self._exactly,
         )
