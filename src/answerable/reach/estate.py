@@ -241,10 +241,9 @@ def compile_estate(
         collected: Words for the kinds that were collected.
     """
     builder = Builder(facts)
-    for attachment in sorted(
-        set(facts.attachments), key=lambda a: (a.target, a.layer, a.policy, a.via)
-    ):
-        builder.add(attachment)
+    attached = {(a.target, a.layer, a.policy, a.via): a for a in facts.attachments}
+    for key in sorted(attached):
+        builder.add(attached[key])
     accounts = {account.id: account for account in facts.accounts}
     identities = sorted(
         (i for i in facts.identities if _is_aws(i)), key=lambda one: one.id
