@@ -14,6 +14,7 @@ from answerable.reach.estate import Estate, compile_estate
 from answerable.reach.formula import Verdict, verdict
 from answerable.reach.graph import Graph
 from answerable.reach.request import Answer, Determining
+from answerable.reach.sweep import Sweep
 from answerable.reach.whole import Whole, whole_of
 from bench.organization.make import Organization
 from bench.points import Point
@@ -32,6 +33,7 @@ class Engine:
         estate: After `compile`.
         graph: After `compile`.
         whole: After `steps`.
+        table: After `sweep`.
     """
 
     facts: Facts
@@ -40,6 +42,7 @@ class Engine:
     estate: Estate = field(init=False)
     graph: Graph = field(init=False)
     whole: Whole = field(init=False)
+    table: Sweep = field(init=False)
 
     def compile(self) -> None:
         """Compile, with the search for cycles put off as the flow does."""
@@ -67,7 +70,19 @@ class Engine:
 
     def sweep(self) -> int:
         """Decide every principal's every action on every resource; return the cells."""
-        return 0
+        with settled():
+            self.table = Sweep(self.whole.realm)
+        tables = self.table.tables.values()
+        return sum(len(cells) for table in tables for cells in table.by_actor.values())
+
+    def swept(self, point: Point) -> Verdict:
+        """Say what the sweep found for one question."""
+        who, action, resource = point
+        return self.table.verdict(IdentityId(who), action, resource)
+
+    def granted(self) -> tuple[int, int]:
+        """Return how many (principal, action, resource) are allowed: surely, perhaps."""
+        return self.table.granted()
 
     def who_can(self, action: str, resource: str) -> int:
         """Return how many identities can, by themselves or through others."""

@@ -60,8 +60,11 @@ def _about(size: int, run: Told) -> str:
     words = ", ".join(f"{count:,} {what}" for what, count in counted.items())
     verdicts = ", ".join(f"{count:,} {word}" for word, count in run["verdicts"].items())
     found = statistics.median(run["who-can found"])
+    sure, some = run["granted"]
     return (
-        f"{size:,} principals asked for: {words}. Of {sum(run['verdicts'].values()):,} "
+        f"{size:,} principals asked for: {words}. The sweep makes {run['cells']:,} cells: "
+        f"{some:,} combinations of principal, action and resource are allowed, {sure:,} "
+        f"of them whatever the request carries. Of {sum(run['verdicts'].values()):,} "
         f"point checks {verdicts}; who-can finds {found:,.0f} (median)."
     )
 
@@ -81,16 +84,9 @@ def _of_size(
     values = tuple(float(run["steps"]) * 1e3 for run in runs)
     yield Figure(steps, "ms", values, command, _EDGES if size == SMALL else None)
     yield figure(f"closure ({first['pairs']:,} pairs), {of}", "s", "closure")
-    whole = all(run["cells"] for run in runs)
-    if whole:
-        swept = (
-            f"{of} x {first['actions']:,} actions x {first['resources']:,} resources"
-        )
-        yield figure(f"sweep of {swept}", "s", "sweep")
-        yield figure(f"cold: all of these, {of}", "s", "cold", _COLD)
-    else:
-        yield Remark("There is no sweep yet, so the goal for it is not held.", command)
-        yield figure(f"cold, without a sweep, {of}", "s", "cold")
+    swept = f"{of} x {first['actions']:,} actions x {first['resources']:,} resources"
+    yield figure(f"sweep of {swept}", "s", "sweep")
+    yield figure(f"cold: all of these, {of}", "s", "cold", _COLD)
     yield figure(f"memory before, with the facts, {of}", "MiB", "before")
     yield figure(f"peak memory, cold, {of}", "MiB", "peak", _MEMORY)
     yield figure(f"point check, verdict, {of}", "us", "verdict us", _POINT)
@@ -124,6 +120,7 @@ def _lists(
     edits = [[ms for some in run["edit ms"].values() for ms in some] for run in runs]
     yield from figures("one policy edited, all brought up to date", edits, _EDIT)
     for kind in runs[0]["edit ms"]:
-        values = tuple(statistics.median(run["edit ms"][kind]) for run in runs)
+        found = [run["edit ms"].get(kind) for run in runs]
+        values = tuple(statistics.median(some) for some in found if some)
         what = f"reach: the same, {kind}, {of}, median"
         yield Figure(what, "ms", values, command)
