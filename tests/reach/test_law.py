@@ -17,7 +17,7 @@ slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too
 RED = "arn:aws:s3:::red/a"
 
 
-@settings(max_examples=200, suppress_health_check=slow)
+@settings(max_examples=100, suppress_health_check=slow)
 @given(estates(), st.sampled_from(GIVEN), some_calls)
 def test_a_call_is_judged_as_the_readable_rules_judge_it(
     facts: Facts, stated: laws.Keys, calls: laws.Calls
@@ -41,7 +41,7 @@ def test_the_cases_are_of_every_verdict() -> None:
     assert all(told.verdicts[word] >= 0.15 * asked for word in laws.WORDS)
 
 
-@settings(max_examples=30, suppress_health_check=slow, phases=generating)
+@settings(max_examples=8, suppress_health_check=slow, phases=generating)
 @given(estates(), st.sampled_from(CALLS))
 def test_paths_lead_where_the_readable_rules_lead(
     facts: Facts, call: tuple[str, str]
@@ -49,7 +49,7 @@ def test_paths_lead_where_the_readable_rules_lead(
     laws.paths_agree(facts, call)
 
 
-@settings(max_examples=80, suppress_health_check=slow, phases=generating)
+@settings(max_examples=60, suppress_health_check=slow, phases=generating)
 @given(paths())
 def test_each_way_to_become_somebody_is_found_and_no_other(
     case: tuple[Facts, tuple[str, str]],
@@ -57,7 +57,7 @@ def test_each_way_to_become_somebody_is_found_and_no_other(
     laws.paths_agree(*case)
 
 
-@settings(max_examples=150, suppress_health_check=slow)
+@settings(max_examples=60, suppress_health_check=slow)
 @given(estates(), some_calls)
 def test_rows_say_what_single_calls_say(facts: Facts, calls: laws.Calls) -> None:
     laws.rows_agree(laws.compiled(facts, {}), calls)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from answerable.model.policy import ConditionClause
 
@@ -19,6 +20,7 @@ Fill = Callable[[str, Keys], tuple[str, list[str], bool]]
 Test = Callable[[str, str], bool]
 
 
+@lru_cache(maxsize=1 << 16)
 def glob(pattern: str, text: str) -> bool:
     """Match `*` and `?`; a letter after a NUL is that letter.
 
