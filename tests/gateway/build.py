@@ -1,8 +1,10 @@
 """Requests to build tests from: right in every part until a test says otherwise."""
 
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from types import FrameType
 
 from answerable.gateway.wire.head import Head, read_head
 from answerable.gateway.wire.intake import Arrived, Intake
@@ -87,3 +89,22 @@ def taken(slices: Sequence[bytes]) -> list[object]:
 def plain(each: Arrived) -> object:
     """A refusal by its reason, anything else as it is."""
     return each.why if isinstance(each, Refused) else each
+
+
+def steps(work: Callable[[], object]) -> int:
+    """Lines of the wire that are run; what C does in one is a scan of its argument."""
+    counted = 0
+
+    def trace(frame: FrameType, event: str, _: object) -> object:
+        nonlocal counted
+        if "gateway/wire" not in frame.f_code.co_filename:
+            return None
+        counted += event == "line"
+        return trace
+
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(None)
+    return counted

@@ -1,7 +1,6 @@
 """A call is what the body says, where the headers say the same, and nothing besides."""
 
 import base64
-import dataclasses
 import hashlib
 import json
 
@@ -42,7 +41,7 @@ def test_a_tool_call_is_read() -> None:
     assert (call.era, call.kind, call.id) == (Era.V2026_07_28, Kind.REQUEST, 1)
     assert (call.server, call.method) == ("weather", "tools/call")
     assert (call.target, call.name) == (Target.TOOL, "get_weather")
-    arguments = ADD[call.arguments.start : call.arguments.end]
+    arguments = ADD[call.arguments]
     assert arguments == b'{"city": "Basel"}'
 
 
@@ -315,6 +314,7 @@ def test_an_unknown_method_is_refused_and_never_passed_on(
 ) -> None:
     found = refused(modern(method), body(method))
     assert (found.wire.code, found.status(), found.id) == (-32601, status, 1)
+    assert found.method == method
     if in_a_session is not None:
         # There 404 would end the session (2025-11-25 "Session Management" 4).
         found = refused(old(), body(method, meta=None))
@@ -402,22 +402,22 @@ def test_types_may_be_spelled_otherwise(fields: dict[str, str | None]) -> None:
 
 # Nothing that a sender says of itself has a way in (threat model, "self-reported").
 def test_a_call_has_these_fields_and_no_others() -> None:
-    assert [(field.name, str(field.type)) for field in dataclasses.fields(Call)] == [
-        ("era", "<enum 'Era'>"),
-        ("kind", "<enum 'Kind'>"),
-        ("method", "<class 'str'>"),
-        ("id", "str | int | None"),
-        ("server", "<class 'str'>"),
-        ("target", "<enum 'Target'>"),
-        ("name", "<class 'str'>"),
-        ("about", "str | int | None"),
-        ("watched", "tuple[answerable.gateway.wire.call.Watched, ...]"),
-        ("arguments", "<class 'answerable.gateway.wire.members.Span'>"),
-        ("session", "<class 'str'>"),
-        ("state", "<class 'str'>"),
-        ("answers", "<class 'bool'>"),
-    ]
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    assert Call.__annotations__ == {
+        "era": Era,
+        "kind": Kind,
+        "method": str,
+        "id": str | int | None,
+        "server": str,
+        "target": Target,
+        "name": str,
+        "about": str | int | None,
+        "watched": tuple[Watched, ...],
+        "arguments": slice,
+        "session": str,
+        "state": str,
+        "answers": bool,
+    }
+    with pytest.raises(AttributeError):
         read_call(modern("tools/call", "get_weather"), ADD).name = "x"  # type: ignore[misc]
 
 
@@ -475,7 +475,7 @@ MUTATED = st.tuples(
 
 
 @given(st.one_of(TEXTS, MUTATED), st.sampled_from(["2026-07-28", "2025-11-25", None]))
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_any_body_is_a_call_or_a_refusal(data: bytes, version: str | None) -> None:
     fields = head(
         {

@@ -12,7 +12,7 @@ from answerable.gateway.wire.chunks import MAX_CHUNKS, Chunks
 from answerable.gateway.wire.head import MAX_BODY, MAX_HEAD, Head
 from answerable.gateway.wire.intake import Body, Intake
 from answerable.gateway.wire.refusals import Refused, Why
-from tests.gateway.build import head_bytes, plain, sliced, taken
+from tests.gateway.build import head_bytes, plain, sliced, steps, taken
 
 CUTS = st.lists(st.integers(0, 2**16), max_size=12)
 FIXED = head_bytes([("Content-Length", "5")])
@@ -86,7 +86,7 @@ class Heard:
 
 
 @given(st.one_of(WILD, REQUEST, st.tuples(REQUEST, WILD).map(b"".join)))
-@settings(max_examples=300)
+@settings(max_examples=200)
 def test_what_is_taken_is_read_by_llhttp_alike(data: bytes) -> None:
     # Never a body here that another reader would take for a shorter or longer one.
     bodies = [each for each in Intake().feed(data) if isinstance(each, Body)]
@@ -160,6 +160,18 @@ def test_a_head_without_an_end_is_refused_before_it_fills_memory() -> None:
     arrived = [each for _ in range(100) for each in intake.feed(b"x" * 1000)]
     assert [plain(each) for each in arrived] == [Why.HEAD_TOO_LARGE]
     assert intake.closed
+
+
+@pytest.mark.parametrize(
+    "part", [FIXED[:-2] + b"X: ", CHUNKED + b"f00\r\n", FIXED + b"hello", b""]
+)
+def test_steps_grow_with_bytes_and_no_faster(part: bytes) -> None:
+    def feed(size: int) -> None:
+        intake = Intake()
+        for at in range(size):
+            intake.feed(part if at == 0 else b"x")
+
+    assert steps(lambda: feed(2000)) <= 2 * steps(lambda: feed(1000)) + 10
 
 
 def test_a_request_behind_another_is_a_request_of_its_own() -> None:

@@ -1,8 +1,10 @@
 """A message is of one kind, has one id, and goes on as the bytes that came."""
 
+import json
+
 import pytest
 
-from answerable.gateway.wire.messages import Kind, read_message
+from answerable.gateway.wire.messages import Kind, one_line, read_message
 from answerable.gateway.wire.refusals import Refused, Why
 
 # JSON-RPC 2.0, sections 4 to 6; MCP basic/index "Messages".
@@ -121,7 +123,7 @@ def test_a_response_is_a_result_or_an_error() -> None:
     answer = read_message(body)
     assert (answer.kind, answer.id, answer.error) == (Kind.RESPONSE, 7, None)
     assert answer.result is not None
-    assert body[answer.result.start : answer.result.end] == b'{"a":1}'
+    assert body[answer.result] == b'{"a":1}'
     for id in (b"", b'"id":null,'):
         error = read_message(b'{"jsonrpc":"2.0",' + id + b'"error":{"code":-32700}}')
         assert (error.kind, error.id, error.result) == (Kind.RESPONSE, None, None)
@@ -130,10 +132,21 @@ def test_a_response_is_a_result_or_an_error() -> None:
 def test_parameters_are_spans_of_the_bytes_that_came() -> None:
     body = CALL.replace(b'"arguments":{}', b'"arguments" : { "x" :\t[1.0, 1e400]}')
     span = read_message(body).params["arguments"]
-    assert body[span.start : span.end] == b'{ "x" :\t[1.0, 1e400]}'
+    assert body[span] == b'{ "x" :\t[1.0, 1e400]}'
 
 
 def test_a_refusal_knows_the_id_where_it_was_read() -> None:
     with pytest.raises(Refused) as caught:
         read_message(b'{"jsonrpc":"2.0","id":"x","method":"ping","params":[]}')
-    assert caught.value.id == "x"
+    assert (caught.value.id, caught.value.method) == ("x", "ping")
+
+
+def test_a_message_goes_over_stdio_on_one_line_and_stays_the_same() -> None:
+    spread = json.dumps(json.loads(CALL) | {"id": "a\nb"}, indent=1).replace(
+        "\n", "\r\n"
+    )
+    line = one_line(spread.encode())
+    assert b"\n" not in line
+    assert b"\r" not in line
+    assert json.loads(line) == json.loads(spread)
+    assert one_line(CALL) is CALL

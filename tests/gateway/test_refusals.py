@@ -48,9 +48,11 @@ def test_an_answer_carries_the_id_that_was_read_and_never_null() -> None:
     assert Refused(Why.MISDIRECTED).body() == b""
 
 
-def test_a_refusal_keeps_its_first_id() -> None:
-    assert Refused(Why.NO_META).of("x").id == "x"
-    assert Refused(Why.NO_META, id=1).of("x").id == 1
+def test_a_refusal_names_the_method_to_evidence_and_to_nobody_else() -> None:
+    refused = Refused(Why.UNKNOWN_METHOD, offset=3).of("x", "s3cr3t/" + "y" * 500)
+    assert (refused.id, refused.offset, len(refused.method)) == ("x", 3, 128)
+    assert b"s3cr3t" not in refused.body()
+    assert "s3cr3t" not in str(refused)
 
 
 def test_a_version_is_shown_no_longer_than_one_is() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from answerable.gateway.wire.answers import Answer, read_answer
 from answerable.gateway.wire.refusals import Refused, Why
 from answerable.gateway.wire.skim import MAX_SKETCH, MAX_TEXT, Skim
-from tests.gateway.build import sliced
+from tests.gateway.build import sliced, steps
 from tests.gateway.twin import OBJECTS, TEXTS, VALUES
 
 
@@ -48,7 +48,7 @@ CUTS = st.lists(st.integers(0, 2**16), max_size=9)
 
 
 @given(ANSWERS, CUTS)
-@settings(max_examples=300)
+@settings(max_examples=200)
 @example(b'{"jsonrpc":"2.0","id":1,"result":{"a":"\\\\"}}', list(range(50)))
 @example(b'{"jsonrpc":"2.0","id":1,"result":{"a":["\\"]"],"isError":true}}', [44, 45])
 def test_a_streamed_answer_is_read_as_a_held_one(data: bytes, cuts: list[int]) -> None:
@@ -120,3 +120,13 @@ def test_an_answer_that_is_too_deep_is_refused_as_it_arrives() -> None:
     reader.feed(b'{"jsonrpc":"2.0","id":1,"result":{"a":')
     with pytest.raises(Refused, match="too-deep"):
         reader.feed(b"[" * 100_000)
+
+
+@pytest.mark.parametrize("piece", [b"[", b'"', b"\\", b"x", b'{"a":1},'])
+def test_steps_grow_with_bytes_and_no_faster(piece: bytes) -> None:
+    start = b'{"jsonrpc":"2.0","id":1,"result":{"content":["'
+
+    def feed(size: int) -> None:
+        skim(start, *[piece] * size)
+
+    assert steps(lambda: feed(400)) <= 2 * steps(lambda: feed(200)) + 200

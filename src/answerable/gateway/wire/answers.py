@@ -9,7 +9,8 @@ Sources: 2026-07-28 basic/index "Responses", basic/patterns/mrtr "InputRequiredR
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from answerable.gateway.wire.call import digest
 from answerable.gateway.wire.members import (
@@ -34,8 +35,7 @@ INPUT = spellings("method", "params")
 COMPLETE = "complete"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """One message of a server.
 
     Attributes:
@@ -98,7 +98,7 @@ def _code(data: bytes, span: Span | None) -> int:
     error = _members(data, span)
     refuse_lookalikes(error, ERROR)
     code = error.get("code")
-    raw = b"" if code is None else data[code.start : code.end]
+    raw = b"" if code is None else data[code]
     # 0 means no error here, and is outside every range that a code comes from.
     if len(raw) > 16 or INTEGER.fullmatch(raw) is None or int(raw) == 0:
         raise Refused(Why.EVENT_TYPE)

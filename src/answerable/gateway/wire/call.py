@@ -8,7 +8,6 @@ act itself, and are read by a constraint or by nobody.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import msgspec
 
@@ -42,16 +41,14 @@ WATCH = spellings("resourceSubscriptions", "taskIds")
 _texts = msgspec.json.Decoder(list[str])
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
+class Watched(msgspec.Struct, frozen=True):
     """One thing that a listen stream is to bring changes of."""
 
     target: Target
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One request as read; frozen, and in no part a claim about its sender.
 
     Attributes:
@@ -115,7 +112,7 @@ def read_call(head: Head, body: bytes) -> Call:
     try:
         return _read(era, head.fields, body, message, server, session)
     except Refused as refused:
-        raise refused.of(message.id) from None
+        raise refused.of(message.id, message.method) from None
 
 
 def read_line(line: bytes, era: Era, server: str) -> Call:
@@ -133,7 +130,7 @@ def read_line(line: bytes, era: Era, server: str) -> Call:
     try:
         return _read(era, {}, line, message, server, "", mirrored=False)
     except Refused as refused:
-        raise refused.of(message.id) from None
+        raise refused.of(message.id, message.method) from None
 
 
 def _read(
@@ -255,7 +252,7 @@ def _list(body: bytes, span: Span | None) -> list[str]:
     if span is None:
         return []
     try:
-        texts = _texts.decode(memoryview(body)[span.start : span.end])
+        texts = _texts.decode(memoryview(body)[span])
     except UNREADABLE:
         raise Refused(Why.PARAMS_TYPE) from None
     if not all(0 < len(each) <= MAX_NAME for each in texts):

@@ -14,6 +14,7 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from answerable.gateway.wire.head import Head
 from answerable.gateway.wire.members import (
@@ -83,6 +84,7 @@ def check_types(head: Head) -> None:
         raise Refused(Why.NOT_ACCEPTABLE)
 
 
+@lru_cache(maxsize=64)
 def _is_json(value: str) -> bool:
     kind, *parameters = value.split(";")
     return kind.strip(" \t").lower() == JSON and all(
@@ -90,7 +92,8 @@ def _is_json(value: str) -> bool:
     )
 
 
-def accepts(value: str) -> set[str]:
+@lru_cache(maxsize=64)
+def accepts(value: str) -> frozenset[str]:
     """Of the two media types that MCP answers with, those that Accept lists."""
     taken: set[str] = set()
     for part in value.lower().split(","):
@@ -98,7 +101,7 @@ def accepts(value: str) -> set[str]:
         if any(REFUSING.fullmatch(parameter) for parameter in parameters):
             continue
         taken |= RANGES.get(kind, set())
-    return taken
+    return frozenset(taken)
 
 
 def session_of(fields: Mapping[str, str], era: Era) -> str:

@@ -13,8 +13,10 @@ repeated fields, 7.2 Host, 8.6 Content-Length, 10.1.1 Expect).
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import httptools
+import msgspec
 
 from answerable.gateway.wire.refusals import Refused, Why
 
@@ -28,7 +30,6 @@ START = re.compile(rb"[A-Z]{1,16} [!-~]+ HTTP/1\.1")
 ANY_VERSION = re.compile(rb"[A-Z]{1,16} [!-~]+(?: HTTP/\d\.\d)?")
 # Printable ASCII that is not `"`, `#`, `<`, `>`, `\`, `^`, `` ` ``, `{`, `|` or `}`.
 TARGET = re.compile(rb"/[!$-;=?-\[\]_a-z~]*")
-VALUE = re.compile(rb"[\t -~]*")
 LENGTH = re.compile(rb"0|[1-9][0-9]{0,9}")
 # A reg-name, IPv4 or IPv6 address with an optional port (RFC 9110 7.2).
 HOST = re.compile(
@@ -54,8 +55,7 @@ MCP_PREFIX = "mcp-"
 CONNECTION = frozenset({"close", "http2-settings", "keep-alive", "te", "upgrade"})
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True):
     """One head. Nothing of it was believed yet: it can be read in one way only.
 
     Attributes:
@@ -69,10 +69,14 @@ class Head:
 
     method: str
     target: str
-    fields: Mapping[str, str] = field(repr=False)
+    fields: Mapping[str, str]
     length: int
     expects: bool
     closes: bool
+
+    def __repr__(self) -> str:
+        """Show no field: among them are credentials."""
+        return f"Head({self.method} {self.target})"
 
 
 @dataclass(slots=True)
@@ -112,7 +116,7 @@ def read_head(data: bytes) -> Head:
         raise Refused(Why.MALFORMED_HEAD)
     fields = _fields(heard.pairs)
     _host(fields)
-    options = _options(fields)
+    options = _options(fields.get("connection", ""))
     return Head(
         method=method.decode("ascii"),
         target=target.decode("ascii"),
@@ -144,12 +148,9 @@ def _fields(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
         raise Refused(Why.TOO_MANY_FIELDS)
     fields: dict[str, str] = {}
     for raw_name, raw_value in pairs:
-        name = raw_name.decode("ascii").lower()
-        once = is_single(name)
-        if "_" in name and is_single(name.replace("_", "-")):
-            # Behind CGI, Mcp_Name and Mcp-Name are one variable.
-            raise Refused(Why.FIELD_LOOKALIKE)
-        if once and VALUE.fullmatch(raw_value) is None:
+        name, once = _name(raw_name)
+        # What else a value may not hold, the parser refuses.
+        if once and not raw_value.isascii():
             raise Refused(Why.FIELD_VALUE)
         value = raw_value.decode("latin-1").strip(" \t")
         if name in fields:
@@ -158,6 +159,16 @@ def _fields(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
             value = f"{fields[name]}, {value}"
         fields[name] = value
     return fields
+
+
+@lru_cache(maxsize=256)
+def _name(raw: bytes) -> tuple[str, bool]:
+    """A field's name in lower case, and whether it may stand once only."""
+    name = raw.decode("ascii").lower()
+    if "_" in name and is_single(name.replace("_", "-")):
+        # Behind CGI, Mcp_Name and Mcp-Name are one variable.
+        raise Refused(Why.FIELD_LOOKALIKE)
+    return name, is_single(name)
 
 
 def is_single(name: str) -> bool:
@@ -170,13 +181,13 @@ def _host(fields: Mapping[str, str]) -> None:
         raise Refused(Why.NO_HOST)
 
 
-def _options(fields: Mapping[str, str]) -> set[str]:
+@lru_cache(maxsize=64)
+def _options(value: str) -> frozenset[str]:
     """Connection options; one that names another field would have it removed."""
-    value = fields.get("connection", "")
     options = {part.strip(" \t").lower() for part in value.split(",")} - {""}
     if not options <= CONNECTION:
         raise Refused(Why.CONNECTION_OPTION)
-    return options
+    return frozenset(options)
 
 
 def _expects(fields: Mapping[str, str]) -> bool:

@@ -3,11 +3,11 @@
 JSON readers disagree on a repeated key: most keep the last, some the first, and a
 decision taken on one would be forwarded to a reader of the other (RFC 8259 4). So the
 object is read twice: msgspec checks all of it and gives each key its last value; then
-the text is walked key by key and value by value beside that. A key out of step, or a
-value that is not the one at its place, is a repetition; escapes are decoded before
-keys are compared. JSON values other than numbers are prefix-free, so that a value that
-begins as the kept one does also ends there, and a number that goes on is followed by
-neither `,` nor `}`: the walk cannot be led astray.
+the text is walked member by member beside that. A member whose value is not the one
+kept at its place, or that is one too many, tells of a repetition, however its key was
+spelled. JSON values other than numbers are prefix-free, so that a value that begins as
+the kept one does also ends there, and a number that goes on is followed by neither `,`
+nor `}`: the walk cannot be led astray.
 
 The walk takes one step for each member of this one object; values are compared as
 memory, and never looked into.
@@ -16,7 +16,7 @@ memory, and never looked into.
 import re
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
-from typing import NamedTuple
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -25,6 +25,7 @@ from answerable.gateway.wire.refusals import Refused, Why
 MAX_DEPTH = 64
 MAX_MEMBERS = 1024
 MAX_KEY = 1024  # bytes as spelled
+KEY_MARKS = len('{"":')
 
 # A whole string; possessive, so that it is read once.
 STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
@@ -44,14 +45,12 @@ _object = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _string = msgspec.json.Decoder(str)
 
 
-class Span(NamedTuple):
-    """A piece of a body: `body[start:end]`."""
-
-    start: int
-    end: int
-
-
-NOWHERE = Span(0, 0)
+# A piece of a body: `body[span]`. Python 3.11 knows no slices of a type yet.
+if TYPE_CHECKING:
+    Span: TypeAlias = slice[int, int, None]
+else:
+    Span = slice
+NOWHERE: Span = slice(0, 0)
 
 
 def check_text(data: bytes, depth: int = MAX_DEPTH) -> None:
@@ -92,14 +91,36 @@ def members(data: bytes, within: Span | None = None) -> dict[str, Span]:
     Raises:
         Refused: Not JSON, not an object, or a key is repeated.
     """
-    start, end = within or Span(0, len(data))
+    piece = data if within is None else data[within]
     try:
-        kept = _object.decode(memoryview(data)[start:end])
+        kept = _object.decode(piece)
     except UNREADABLE:
         raise Refused(Why.NOT_JSON) from None
     if len(kept) > MAX_MEMBERS:
         raise Refused(Why.NOT_A_MESSAGE)
-    return _walk(data, _white(data, start), kept)
+    start = 0 if within is None else within.start
+    return _compact(kept, start, start + len(piece)) or _walk(
+        data, _white(data, start), kept
+    )
+
+
+def _compact(
+    kept: Mapping[str, msgspec.Raw], start: int, stop: int
+) -> dict[str, Span] | None:
+    """Spans in an object that is spelled as most clients do; None where it is not.
+
+    A key is never spelled shorter than it is. So where keys, values and the least
+    punctuation take all the room there is, it holds no white space, no escape, and no
+    member whose value was not kept.
+    """
+    found = {}
+    at = start
+    for key, raw in kept.items():
+        at += len(key) + KEY_MARKS
+        end = at + len(memoryview(raw))
+        found[key] = slice(at, end)
+        at = end
+    return found if at + 1 == stop and "".join(found).isascii() else None
 
 
 def _walk(data: bytes, at: int, kept: Mapping[str, msgspec.Raw]) -> dict[str, Span]:
@@ -107,11 +128,12 @@ def _walk(data: bytes, at: int, kept: Mapping[str, msgspec.Raw]) -> dict[str, Sp
     found: dict[str, Span] = {}
     for key, raw in kept.items():
         # Before the first key stands `{`, before the others `,`.
-        at = _after_key(data, _white(data, at + 1), key)
+        colon = _white(data, _after_string(data, _white(data, at + 1)))
+        at = _white(data, colon + 1)
         value = bytes(raw)
         if not data.startswith(value, at):
             raise Refused(Why.REPEATED_KEY, offset=at)
-        found[key] = Span(at, at + len(value))
+        found[key] = slice(at, at + len(value))
         at = _white(data, at + len(value))
         if data[at] not in b",}":
             raise Refused(Why.REPEATED_KEY, offset=at)
@@ -125,17 +147,6 @@ def _white(data: bytes, at: int) -> int:
     if data[at] not in WHITE:
         return at
     return next(INK.finditer(data, at)).start()
-
-
-def _after_key(data: bytes, at: int, key: str) -> int:
-    """The first byte of the value whose key, which must be `key`, begins at `at`."""
-    spelled = f'"{key}":'.encode()
-    if data.startswith(spelled, at) and '"' not in key and "\\" not in key:
-        return _white(data, at + len(spelled))
-    after = _after_string(data, at)
-    if _text(data, Span(at, after)) != key:
-        raise Refused(Why.REPEATED_KEY, offset=at)
-    return _white(data, _white(data, after) + 1)
 
 
 def _after_string(data: bytes, at: int) -> int:
@@ -157,9 +168,8 @@ def _is_escaped(data: bytes, at: int) -> bool:
     return (at - first) % 2 == 1
 
 
-def _text(data: bytes, span: Span) -> str:
+def _text(raw: bytes) -> str:
     """The text of a string; its spelling is checked already."""
-    raw = data[span.start : span.end]
     if b"\\" in raw:
         return _string.decode(raw)
     return raw[1:-1].decode("utf-8")
@@ -169,7 +179,7 @@ def text(data: bytes, span: Span | None) -> str | None:
     """The text of a value, or None where it is no string."""
     if span is None or data[span.start] != ord('"'):
         return None
-    return _text(data, span)
+    return _text(data[span])
 
 
 def is_object(data: bytes, span: Span) -> bool:

@@ -9,8 +9,9 @@ batches since 2025-06-18, params an object).
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+import msgspec
 
 from answerable.gateway.wire.members import (
     MAX_DEPTH,
@@ -29,6 +30,7 @@ MAX_ID = 256  # characters
 INTEGER = re.compile(rb"-?(?:0|[1-9][0-9]{0,15})")
 SAFE = 2**53 - 1
 WHITE = b" \t\n\r"
+NO_LINE_ENDS = bytes.maketrans(b"\r\n", b"  ")
 
 TOP = spellings("jsonrpc", "id", "method", "params", "result", "error")
 PARAMS = spellings(
@@ -57,8 +59,7 @@ class Kind(StrEnum):
     CLOSE = "close"  # DELETE: the end of a session
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """One message that can be read in one way only.
 
     Attributes:
@@ -73,7 +74,7 @@ class Message:
     kind: Kind
     id: str | int | None
     method: str
-    params: Mapping[str, Span] = field(repr=False)
+    params: Mapping[str, Span]
     result: Span | None = None
     error: Span | None = None
 
@@ -110,7 +111,7 @@ def _call(body: bytes, top: Mapping[str, Span]) -> Message:
     try:
         params = _params(body, top.get("params"))
     except Refused as refused:
-        raise refused.of(id) from None
+        raise refused.of(id, method) from None
     kind = Kind.NOTIFICATION if id is None else Kind.REQUEST
     return Message(kind, id, method, params)
 
@@ -142,7 +143,7 @@ def read_id(body: bytes, span: Span) -> str | int:
     Raises:
         Refused: It is neither a string nor an integer, or no two readers need agree.
     """
-    raw = body[span.start : min(span.end, span.start + 20)]
+    raw = body[span] if span.stop - span.start < 20 else b""
     if INTEGER.fullmatch(raw) is not None and abs(int(raw)) <= SAFE:
         return int(raw)
     said = text(body, span)
@@ -151,6 +152,17 @@ def read_id(body: bytes, span: Span) -> str | int:
     return said
 
 
+def one_line(body: bytes) -> bytes:
+    """The same message on one line, as stdio needs it.
+
+    A string holds no control characters, so a line end in JSON that was read is white
+    space; passed on as it is, it would part one message in two.
+    """
+    if b"\n" in body or b"\r" in body:
+        return body.translate(NO_LINE_ENDS)
+    return body
+
+
 def is_null(body: bytes, span: Span) -> bool:
     """Say whether a value is null."""
-    return body[span.start : span.end] == b"null"
+    return body[span] == b"null"

@@ -160,6 +160,7 @@ WIRE = _HTTP | _MESSAGE
 ANSWERED = frozenset({Why.UNKNOWN_METHOD, Why.PARAMS_TYPE, Why.NAME_TYPE})
 VERSIONS = ("2026-07-28", "2025-11-25", "2025-06-18")
 MAX_SHOWN = 32
+MAX_METHOD = 128
 
 
 class Refused(AnswerableError):  # noqa: N818 - reads as the refusal it is
@@ -169,21 +170,28 @@ class Refused(AnswerableError):  # noqa: N818 - reads as the refusal it is
         why: The reason.
         offset: Byte of the body at which it was seen, -1 where that says nothing.
         id: Id of the request, None where it was not read.
+        method: Its method, for evidence alone; empty where it was not read.
     """
 
     def __init__(
-        self, why: Why, *, offset: int = -1, id: str | int | None = None
+        self,
+        why: Why,
+        *,
+        offset: int = -1,
+        id: str | int | None = None,
+        method: str = "",
     ) -> None:
         self.why = why
         self.wire = WIRE[why]
         self.offset = offset
         self.id = id
+        self.method = method[:MAX_METHOD]
         where = f" (byte {offset})" if offset >= 0 else ""
         super().__init__(f"refused as {why.value}{where}: {self.wire.says}")
 
-    def of(self, id: str | int | None) -> "Refused":
-        """Say the same of a request whose id is known."""
-        return self if self.id is not None else Refused(self.why, id=id)
+    def of(self, id: str | int | None, method: str) -> "Refused":
+        """Say the same of a request whose id and method are known."""
+        return Refused(self.why, offset=self.offset, id=id, method=method)
 
     def status(self, *, in_a_session: bool = False) -> int:
         """HTTP status for a client of the present revision, or of an older one.

@@ -28,6 +28,8 @@ SAID = frozenset(
 
 TOKEN = re.compile(rb'["{}\[\],:]')
 # A whole string, or a bracket, or the quote of a string that goes on in the next slice.
+# What is left of a string before its quote, or before the end of the slice.
+REST = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 DEEP = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["{}\[\]]', re.DOTALL)
 
 
@@ -132,18 +134,10 @@ class Skim:
     def _string(self, data: bytes, at: int) -> int:
         """Take more of a string; the byte after its end, or after the slice."""
         start, at = at, at + self._is_escaped
-        self._is_escaped = False
-        quote = data.find(b'"', at)
-        while True:
-            slash = data.find(b"\\", at, quote if quote >= 0 else len(data))
-            if slash < 0:
-                break
-            at = slash + 2
-            self._is_escaped = at > len(data)
-            if 0 <= quote < at:
-                quote = data.find(b'"', at)
-        end = quote + 1 if quote >= 0 else len(data)
-        self._in_string = quote < 0
+        at = next(REST.finditer(data, at)).end()
+        self._is_escaped = data[at : at + 1] == b"\\"  # then it is the last byte
+        self._in_string = data[at : at + 1] != b'"'
+        end = len(data) if self._in_string else at + 1
         if self._text is not None:
             self._hear(data[start:end])
         return end
