@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from answerable.model.ids import IdentityId, ResourceId
 from answerable.model.written import Seen
 
+NO_RESOURCE = ResourceId("")
+NO_IDENTITY = IdentityId("")
+
 
 @dataclass(frozen=True, slots=True)
 class Resource:
@@ -28,8 +31,8 @@ class Resource:
     account: str
     tags: tuple[tuple[str, str], ...]
     seen: Seen
-    behind: ResourceId = ResourceId("")
-    runs_as: IdentityId = IdentityId("")
+    behind: ResourceId = NO_RESOURCE
+    runs_as: IdentityId = NO_IDENTITY
     network: str = ""
 
 
