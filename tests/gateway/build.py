@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from types import FrameType
 
+import pytest
+
+from answerable.gateway.wire.call import read_call
 from answerable.gateway.wire.head import Head, read_head
 from answerable.gateway.wire.intake import Arrived, Intake
 from answerable.gateway.wire.refusals import Refused
@@ -70,6 +73,23 @@ def body(
     inside = dict(params or {}) | ({} if meta is None else {"_meta": meta})
     message: dict[str, object] = {"jsonrpc": "2.0", "id": id, "method": method}
     return json.dumps(message | ({"params": inside} if inside else {})).encode()
+
+
+NAME: dict[str, object] = {"name": "get_weather"}
+ADD = body("tools/call", NAME | {"arguments": {"city": "Basel"}})
+
+
+def old(version: str | None = "2025-11-25", **fields: str | None) -> Head:
+    """The head of a request of an older revision."""
+    spelled = {key.replace("_", "-"): value for key, value in fields.items()}
+    return head({"MCP-Protocol-Version": version} | spelled)
+
+
+def refused(head: Head, data: bytes) -> Refused:
+    """What a request is refused for."""
+    with pytest.raises(Refused) as caught:
+        read_call(head, data)
+    return caught.value
 
 
 def sliced(data: bytes, cuts: Sequence[int]) -> list[bytes]:
