@@ -273,6 +273,12 @@ def test_a_url_is_compared_by_what_it_names(url: str) -> None:
     assert check(BOUND, shown(proof(), url=url))
 
 
+def test_what_is_no_url_is_no_url_on_both_sides() -> None:
+    for url in ("", "/mcp/files", URL.replace("mcp.", "a@mcp.")):
+        with pytest.raises(ProofRefused):
+            check(BOUND, shown(proof(htu=url), url=url))
+
+
 @pytest.mark.parametrize("iat", [NOW - WINDOW, NOW, NOW + SKEW])
 def test_a_proof_is_taken_for_a_minute(iat: int) -> None:
     found = check(BOUND, shown(proof(iat=iat))).proof

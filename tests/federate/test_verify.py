@@ -217,7 +217,9 @@ def test_a_pin_that_could_not_hold_is_refused(pin: dict[str, object]) -> None:
         pinned(**pin)
 
 
-@pytest.mark.parametrize("iss", ["http://localhost:8470", "http://127.0.0.1:1/x", ISS])
+@pytest.mark.parametrize(
+    "iss", ["http://localhost:8470", "http://127.0.0.1:1/x", "http://[::1]:1", ISS]
+)
 def test_an_issuer_on_this_machine_needs_no_tls(iss: str) -> None:
     check_issuer(issuer(iss=iss))
 

@@ -94,8 +94,7 @@ def _check_use(members: JsonObject) -> None:
     """Refuse a key that is there for something else (RFC 7517 4.2, 4.3)."""
     if members.get("use", "sig") != "sig":
         raise Unread(Reason.KEY_USE, "expected a key for signatures")
-    operations = members.get("key_ops", ["verify"])
-    if not isinstance(operations, list) or operations != ["verify"]:
+    if members.get("key_ops", ["verify"]) != ["verify"]:
         raise Unread(Reason.KEY_USE, "expected a key to verify with, and nothing else")
 
 
@@ -103,7 +102,7 @@ def _algorithm(members: JsonObject, jwk: PublicJwk, algs: tuple[str, ...]) -> st
     """Choose the one algorithm of a key: what it says, else the only one that fits."""
     fit = fitting(algs, jwk.kty, jwk.crv)
     said = members.get("alg")
-    if said is None and "alg" not in members and len(fit) == 1:
+    if "alg" not in members and len(fit) == 1:
         return fit[0]
     if isinstance(said, str) and said in fit:
         return said
