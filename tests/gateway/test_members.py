@@ -162,6 +162,13 @@ def test_a_walk_that_did_not_compare_values_could_be_led_astray() -> None:
     assert found(data) == twin.REPEATED == twin.members(data)
 
 
+def test_a_walk_that_lost_its_place_in_a_number_is_noticed() -> None:
+    # The kept 1 begins as the first value does; from the 2 on, a walk that did not look
+    # would take a letter for a colon, and the brace in the key for the last one.
+    data = b'{"a":12 ,"K7}":7,"a":1}'
+    assert found(data) == twin.REPEATED == twin.members(data)
+
+
 def test_the_known_names_are_folded() -> None:
     known = fast.spellings("taskId", "params")
     fast.refuse_lookalikes(["taskId", "params", "other"], known)

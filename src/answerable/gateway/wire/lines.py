@@ -1,0 +1,56 @@
+"""The lines of a stdio transport, in slices of any size.
+
+Each message is one line of UTF-8 (MCP basic/transports "stdio"). A line that is larger
+than a message may be ends the reading: what follows it could be anything.
+"""
+
+from answerable.gateway.wire.head import MAX_BODY
+from answerable.gateway.wire.refusals import Refused, Why
+
+
+class Lines:
+    """Cuts one pipe.
+
+    Args:
+        most: Bytes that one line may have, without its end.
+
+    Attributes:
+        closed: A line was larger than that; nothing more is read.
+    """
+
+    def __init__(self, most: int = MAX_BODY) -> None:
+        self.closed = False
+        self._most = most
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def feed(self, data: bytes) -> list[bytes | Refused]:
+        """Take a slice; list the lines that are whole now, less empty ones."""
+        found: list[bytes | Refused] = []
+        *ends, rest = data.split(b"\n")
+        for piece in ends:
+            if self._grow(piece, found):
+                line = b"".join(self._parts).removesuffix(b"\r")
+                self._parts, self._size = [], 0
+                if line:
+                    found.append(line)
+        self._grow(rest, found)
+        return found
+
+    def end(self) -> Refused | None:
+        """Nothing more will come; say whether that is in the midst of a line."""
+        whole = self.closed or self._size == 0
+        self.closed = True
+        return None if whole else Refused(Why.CUT_SHORT)
+
+    def _grow(self, piece: bytes, found: list[bytes | Refused]) -> bool:
+        """Add to the present line; False where nothing is read any more."""
+        if self.closed:
+            return False
+        self._parts.append(piece)
+        self._size += len(piece)
+        if self._size > self._most:
+            self.closed = True
+            self._parts = []
+            found.append(Refused(Why.BODY_TOO_LARGE))
+        return not self.closed
