@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from answerable.gateway.wire.head import Head
 from answerable.gateway.wire.refusals import Refused, Why
 
-MCP = "/mcp/"
-SERVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+TARGET = re.compile(r"/mcp/([A-Za-z0-9][A-Za-z0-9._-]{0,63})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def server_of(target: str) -> str:
     Raises:
         Refused: The target is none of `/mcp/SERVER`.
     """
-    name = target.removeprefix(MCP)
-    if not target.startswith(MCP) or SERVER.fullmatch(name) is None:
+    found = TARGET.fullmatch(target)
+    if found is None:
         raise Refused(Why.UNKNOWN_PATH)
-    return name
+    return found[1]
