@@ -25,6 +25,7 @@ from tests.reach.strategies_resources import (
     PLAIN,
     SERVICE,
     WELCOME,
+    WILD,
     C,
     open_to,
     own_statements,
@@ -86,7 +87,8 @@ def _some(pool: Pool, mix: Mix) -> st.SearchStrategy[list[Statement]]:
 def principals(draw: st.DrawFn, build: Builder, arn: str, pool: Pool, mix: Mix) -> None:
     """An identity with its policies; a role with its trust."""
     named_only = draw(_twentieth) == 19
-    build.identity(arn, draw(some_tags), named_only=named_only)
+    tags = WILD if mix.variables else draw(some_tags)
+    build.identity(arn, tags, named_only=named_only)
     if named_only:
         return
     if not arn.endswith(":root"):

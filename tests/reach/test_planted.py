@@ -305,6 +305,7 @@ MISTAKES: dict[str, Plant] = {
 
 
 _TWO = (user("ana"), role("one"))
+_BARE = Mix(scp=0, rcp=0, boundary=0, session=0, endpoint=0, outside=0)
 # Where a mistake shows in few cases, the law is held against more of its kind.
 MIXES: dict[str, Mix] = {
     "a role that a resource names escapes its boundary": Mix(
@@ -328,6 +329,16 @@ MIXES: dict[str, Mix] = {
         scp=0, outside=0, variables=9, kinds=("s3:bucket",), subjects=_TWO
     ),
     "IfExists is ignored": Mix(lines="IfExists"),
+    "every condition holds for a missing key": replace(_BARE, lines="Tag/none"),
+    "ForAllValues fails for a missing key": replace(_BARE, lines="ForAllValues"),
+    "ForAllValues and ForAnyValue are swapped": replace(_BARE, lines="ForA"),
+    "an operator that nobody knows counts as held": replace(_BARE, lines="MadeUp"),
+    "policies through groups are dropped": replace(_BARE, subjects=_TWO[:1]),
+    "NotResource is read as Resource": _BARE,
+    "? may stand for nothing": replace(_BARE, kinds=("sqs:queue",)),
+    "a boundary is ignored": replace(_BARE, boundary=9),
+    "an empty boundary counts as none": replace(_BARE, boundary=9),
+    "a statement set aside is forgotten": _BARE,
     "Null is inverted": Mix(lines="Null"),
 }
 

@@ -306,7 +306,7 @@ MISTAKES: dict[str, tuple[Plant, Mix]] = {
         replace(_FENCES, outside=9, kinds=("s3:bucket", "kms:key", "sqs:queue")),
     ),
     "RCPs bind every service": (_rcp_of_every_service, _FENCES),
-    "a deny in a resource's policy is dropped": (_resource_deny_dropped, EVEN),
+    "a deny in a resource's policy is dropped": (_resource_deny_dropped, _OPEN),
     "resource policies are ignored": (_resource_policy_ignored, EVEN),
     "a resource's policy that names the account suffices": (_account_suffices, _OPEN),
     "a key is used without its key policy": (
@@ -341,7 +341,7 @@ MISTAKES: dict[str, tuple[Plant, Mix]] = {
     "the network of an access point is ignored": (_network_ignored, _DOORS),
     "what comes through an access point does not say so": (
         _door_keys_forgotten,
-        replace(_DOORS, lines="Equals"),
+        replace(_DOORS, scp=0, boundary=0, pinned=9, lines="DataAccessPoint"),
     ),
     "the public-access block is ignored": (_block_ignored, _BUCKETS),
     "the public-access block of the account is ignored": (
