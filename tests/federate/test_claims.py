@@ -67,7 +67,8 @@ def test_a_scope_is_a_text(scope: object) -> None:
 
 CNF: list[object] = [None, {}, [], "x", {"jwk": public(EC)}, {"kid": "k"}, {"jku": "x"}]
 CNF += [{"jkt": ""}, {"jkt": 1}, {"jkt": "a" * 42}, {"x5t#S256": None}, {"x5t": "a"}]
-CNF += [{"jkt": "a" * 43, "osc": "x"}]
+CNF += [{"jkt": "a" * 43, "osc": "x"}, {"jkt": "a" * 43, "kid": "b" * 43}]
+CNF += [{"x5t": "a" * 43}, {"x5t#s256": "a" * 43}]
 
 
 @pytest.mark.parametrize("cnf", CNF)
@@ -255,6 +256,11 @@ def test_an_id_token_made_for_another_party_is_refused(azp: object) -> None:
     with pytest.raises(TokenRefused) as caught:
         take(sign(header(typ="JWT"), facts), token_type=TokenType.ID_TOKEN)
     assert caught.value.reason in {Reason.AUTHORIZED_PARTY, Reason.CLAIM_TYPE}
+
+
+def test_azp_says_nothing_in_a_workload_token() -> None:
+    one = sign(header(typ="JWT"), claims(client_id=..., azp="1042"))
+    assert take(one, token_type=TokenType.JWT).unchecked == ("azp",)
 
 
 # Self-reported words change nothing

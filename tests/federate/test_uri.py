@@ -50,6 +50,8 @@ NONE = [
     "https://example.com/\n",
     "https://example.com/\tx",
     "https://example.com\\@evil.example/",
+    "https://example.com\\x/",
+    "https://example.com/a\\b",
     "https://\u0435xample.com/",
     "https://example.com/\u00e9",
     "https://ex%61mple.com/",
@@ -84,6 +86,12 @@ def test_spellings_of_one_uri_are_one(normal: str, spellings: list[str]) -> None
 @pytest.mark.parametrize("text", NONE)
 def test_what_is_no_plain_uri_has_no_normal_form(text: str) -> None:
     assert normalise(text) is None
+
+
+def test_a_uri_has_at_most_4096_letters() -> None:
+    longest = "https://example.com/".ljust(4096, "a")
+    assert normalise(longest) == longest
+    assert normalise(longest + "a") is None
 
 
 def test_different_uris_stay_different() -> None:

@@ -249,6 +249,10 @@ def test_a_time_has_no_fraction_and_no_exponent(name: str, text: str) -> None:
     refused(Reason.CLAIM_TYPE, sign(json.dumps(header()).encode(), body.encode()))
 
 
+def test_time_begins_in_1970() -> None:
+    assert take(token(iat=0, exp=100), now=50).iat == 0
+
+
 def test_the_end_is_exclusive_and_thirty_seconds_late() -> None:
     end = NOW + 540
     assert take(token(), now=end + SKEW - 1).exp == end

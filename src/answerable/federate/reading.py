@@ -96,9 +96,9 @@ def read_audience(payload: JsonObject, audience: str) -> str:
     value = payload.get("aud")
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
-    if not isinstance(value, str) or not audience or value != audience:
+    if not audience or value != audience:
         raise TokenRefused(Reason.AUDIENCE, "expected this audience and no other")
-    return value
+    return audience
 
 
 def read_scope(payload: JsonObject) -> tuple[str, ...]:
