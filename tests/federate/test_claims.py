@@ -94,6 +94,7 @@ def test_a_jti_is_required_where_the_pin_says_so() -> None:
         issuers=pinned(jti_required=True),
         token_type=TokenType.JWT,
     )
+    assert take(token(), pinned(jti_required=True)).jti == "b7f1"
 
 
 # 10: actors
@@ -248,6 +249,24 @@ def test_every_required_claim_is_required(asked: TokenType) -> None:
     for name in profile.forbidden:
         more = facts | {name: "x"}
         refused(Reason.CLAIM_FORBIDDEN, sign(head, more), token_type=asked)
+
+
+# Spelled out once more from the standards that profiles.py cites.
+BASE = {"iss", "sub", "aud", "exp", "iat"}
+NOT_HERE = {"events", "htm", "htu"}
+OF_A_SIGN_IN = {"nonce", "at_hash", "c_hash"}
+RULES: dict[TokenType, tuple[set[str], set[str]]] = {
+    TokenType.ACCESS_TOKEN: (BASE | {"client_id", "jti"}, NOT_HERE | OF_A_SIGN_IN),
+    TokenType.ID_TOKEN: (BASE, NOT_HERE | {"scope", "scp", "client_id"}),
+    TokenType.JWT: (BASE, NOT_HERE | OF_A_SIGN_IN),
+    TokenType.ID_JAG: (BASE | {"client_id", "jti"}, NOT_HERE | OF_A_SIGN_IN),
+}
+
+
+@pytest.mark.parametrize("asked", ALL)
+def test_a_type_requires_and_forbids_what_its_standard_says(asked: TokenType) -> None:
+    profile = PROFILES[asked]
+    assert (profile.required, profile.forbidden) == RULES[asked]
 
 
 @pytest.mark.parametrize("azp", ["https://other.example", AUD + "/", "", 1, None])
