@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.gateway.wire.call import Call, Watched, read_call, read_line
+from answerable.gateway.wire.head import Head
 from answerable.gateway.wire.members import NOWHERE
 from answerable.gateway.wire.messages import Kind
 from answerable.gateway.wire.methods import Era, Target
-from answerable.gateway.wire.refusals import Refused
+from answerable.gateway.wire.refusals import Refused, Why
 from tests.gateway.build import ADD, META, NAME, body, head, modern, old, refused
 from tests.gateway.twin import TEXTS
 
@@ -126,6 +127,40 @@ def test_an_unknown_method_is_refused_and_never_passed_on(
         # There 404 would end the session (2025-11-25 "Session Management" 4).
         found = refused(old(), body(method, meta=None))
         assert (found.wire.code, found.status(in_a_session=True)) == (-32601, 200)
+
+
+@pytest.mark.parametrize(
+    "fields", [old(), head({"MCP-Protocol-Version": "2026-07-28"})]
+)
+def test_a_call_without_an_id_is_no_way_around(fields: Head) -> None:
+    # A server might run it and answer nobody.
+    data = b'{"jsonrpc":"2.0","method":"tools/call","params":{"name":"a"}}'
+    assert refused(fields, data).why is Why.UNKNOWN_METHOD
+
+
+def test_a_notification_has_no_id() -> None:
+    data = body("notifications/cancelled", {"requestId": 1}, meta=None)
+    assert refused(old(), data).why is Why.UNKNOWN_METHOD
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        (
+            "completion/complete",
+            {"ref": {"type": "ref/prompt", "name": "a", "Name": ""}},
+        ),
+        (
+            "completion/complete",
+            {"ref": {"type": "ref/prompt", "name": "a", "TYPE": ""}},
+        ),
+        ("subscriptions/listen", {"notifications": {"taskids": ["t"]}}),
+    ],
+)
+def test_a_key_that_resembles_another_is_refused_wherever_a_name_stands(
+    method: str, params: dict[str, object]
+) -> None:
+    assert refused(modern(method), body(method, params)).why is Why.KEY_LOOKALIKE
 
 
 def test_an_unknown_notification_does_not_end_a_session() -> None:

@@ -44,6 +44,9 @@ ANSWERS = st.tuples(
     st.sampled_from(["result", "error", "params", "r\\u0065sult", "method"]),
     st.one_of(INSIDE, VALUES, st.just('{"code":-32602,"data":[[1]]}')),
 ).map(lambda it: f'{{"jsonrpc":"2.0", "id":1,"{it[0]}":{it[1]}}}'.encode())
+ASKING = b"""{"jsonrpc": "2.0", "id": 1, "result": {"content": [[], {"a": "b"}],
+  "inputRequests": {"x": {"params": {"a": [1]}, "method": "roots/list"}},
+  "task": {"x": [], "taskId": "t"}, "requestState": "blob"}}"""
 CUTS = st.lists(st.integers(0, 2**16), max_size=9)
 
 
@@ -51,6 +54,7 @@ CUTS = st.lists(st.integers(0, 2**16), max_size=9)
 @settings(max_examples=200)
 @example(b'{"jsonrpc":"2.0","id":1,"result":{"a":"\\\\"}}', list(range(50)))
 @example(b'{"jsonrpc":"2.0","id":1,"result":{"a":["\\"]"],"isError":true}}', [44, 45])
+@example(ASKING, [99, 120])
 def test_a_streamed_answer_is_read_as_a_held_one(data: bytes, cuts: list[int]) -> None:
     assert skim(*sliced(data, cuts)) == held(data)
     assert skim(*(data[at : at + 1] for at in range(len(data)))) == held(data)
@@ -72,7 +76,13 @@ def test_a_large_result_is_never_held() -> None:
         {
             "jsonrpc": "2.0",
             "id": 1,
-            "result": {"note": "y" * 300_000, "content": content, "isError": True},
+            "result": {
+                "note": "y" * 300_000,
+                "task": {"taskId": "t"},
+                "content": content,
+                "structuredContent": {str(n): [n] for n in range(20_000)},
+                "isError": True,
+            },
         }
     ).encode()
     assert len(data) > 2_000_000
@@ -109,6 +119,7 @@ def test_what_cannot_be_left_out_is_bounded(data: bytes) -> None:
         b'{"jsonrpc":"2.0","id":1,"result":{"a":[1',
         b'{"jsonrpc":"2.0","id":1,"result":{}',
         b'{"jsonrpc":"2.0","id":1,"result":{}}}',
+        b'{"jsonrpc":"2.0","id":1,"result":{}}"x',
     ],
 )
 def test_an_answer_that_is_cut_short_is_none(data: bytes) -> None:

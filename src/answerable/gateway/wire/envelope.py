@@ -129,7 +129,7 @@ def decoded(value: str) -> str | None:
     if found is None:
         return value
     try:
-        raw = base64.b64decode(found[1], validate=True)
+        raw = base64.b64decode(found[1])
         if base64.b64encode(raw).decode("ascii") != found[1]:
             return None
         return raw.decode("utf-8")

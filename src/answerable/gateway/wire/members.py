@@ -109,9 +109,9 @@ def _compact(
 ) -> dict[str, Span] | None:
     """Spans in an object that is spelled as most clients do; None where it is not.
 
-    A key is never spelled shorter than it is. So where keys, values and the least
-    punctuation take all the room there is, it holds no white space, no escape, and no
-    member whose value was not kept.
+    A key is never spelled in fewer bytes than it has characters. So where keys, values
+    and the least punctuation take all the room there is, it holds no white space, no
+    escape, and no member whose value was not kept.
     """
     found = {}
     at = start
@@ -120,7 +120,7 @@ def _compact(
         end = at + len(memoryview(raw))
         found[key] = slice(at, end)
         at = end
-    return found if at + 1 == stop and "".join(found).isascii() else None
+    return found if at + 1 == stop else None
 
 
 def _walk(data: bytes, at: int, kept: Mapping[str, msgspec.Raw]) -> dict[str, Span]:
