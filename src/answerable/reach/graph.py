@@ -155,12 +155,26 @@ class Graph:
             by = tuple(dict.fromkeys(name(g) for g in wide(principal.grants)))
             yield from admin_edges(self, principal, by, only)
             yield from self._assumes(principal, best, only, near=False)
-            return
+            only = self._linked(principal.identity.account, only)
+            if not only:
+                return
         yield from self._assumes(principal, best, only)
         yield from launching(self, principal, best, only)
         yield from takeovers(self, principal, best, only)
         yield from edits(self, node, principal, best, only)
         yield from making(self, node, principal, best, only)
+
+    def _linked(self, account: str, only: Only) -> frozenset[IdentityId]:
+        """List roles of an account that nobody may edit, of those asked about."""
+        known = self.estate.principals
+        asked = known if only is None else only
+        return frozenset(
+            one
+            for one in asked
+            if one in known
+            and known[one].linked
+            and known[one].identity.account == account
+        )
 
     def _fenced(self, account: str) -> bool:
         """Tell whether an RCP may keep an admin out of the roles of its account."""

@@ -109,7 +109,7 @@ class Hearing:
             allowed = own.control & own.limit if principal.is_role else own.control
             allowed = allowed.within(near)
             found = self._judged(
-                allowed, own, voice.fenced, own.odd, linked=principal.linked
+                allowed, own, voice.fenced, own.odd, self._unread(principal, 0)
             )
             self._shared[key] = found
         if not found.doubt:
@@ -131,20 +131,24 @@ class Hearing:
         allowed = (same | other) & own.control
         odd = own.odd | voice.odd | (shut.maybe & far)
         denied = voice.denied | voice.fenced
-        return self._judged(allowed, own, denied, odd, linked=principal.linked)
+        unread = self._unread(principal, self.ground.unread_denies)
+        return self._judged(allowed, own, denied, odd, unread)
 
     def _judged(
-        self, allowed: Plane, own: Own, denied: Plane, odd: int, *, linked: bool
+        self, allowed: Plane, own: Own, denied: Plane, odd: int, unread: int
     ) -> Verdicts:
         found = judged(
             allowed, own.denied | denied, odd, unread=own.unread, clash=self._clash
         )
         doors = self.ground.doors
         maybe = found.some | found.doubt
-        unread = self.ground.unread_denies | (0 if linked else self._fences_unread)
         sure = found.sure & ~(unread | doors)
         some = found.some & ~doors
         return Verdicts(sure, some, maybe & ~some)
+
+    def _unread(self, principal: Principal, own: int) -> int:
+        """Return the resources where something that was not read may deny."""
+        return own | (0 if principal.linked else self._fences_unread)
 
     def _lying(self, account: str) -> Sides:
         found = self._sides.get(account)

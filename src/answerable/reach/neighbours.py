@@ -145,9 +145,9 @@ class Some:
     ) -> Iterator[tuple[int, Node, bool]]:
         realm = self.realm
         near = realm.near.get(realm.index.actors[actor].identity.account, 0)
-        users = row.some & realm.users & near
-        sure = row.sure
         base = realm.index.base[actor]
+        users = row.some & realm.users & near & ~(1 << base)
+        sure = row.sure
         if base < realm.plain and not realm.nodes[actor].extra:
             users |= 1 << base & realm.users
             sure |= 1 << base

@@ -180,8 +180,8 @@ class Actions:
         low, high = 0, len(self.names)
         if is_literal(service):
             low, high = self.blocks.get(service, (0, 0))
-        if pattern == f"{service}:{STAR}":
-            return span(low, high)
+            if pattern == f"{service}:{STAR}":
+                return span(low, high)
         names = self.names
         hits = [n for n in range(low, high) if matches(pattern, names[n])]
         return gathered(hits, high) if hits else 0

@@ -118,6 +118,7 @@ class Table:
         self._own()
         self._limits()
         self._voices()
+        self._unheard()
         of: dict[int, list[int]] = defaultdict(list)
         for number, said in enumerate(self._said):
             for actor in positions(said.part.actors):
@@ -198,7 +199,7 @@ class Table:
         self._must(_BOUNDARY, index.bounded)
 
     def _must(self, kind: int, actors: int, plane: Plane = NONE) -> None:
-        """Note that something of a kind has to allow."""
+        """Note what holds for all actions of some actors, if only that it must."""
         actors &= self.index.scope
         if actors:
             self._add(Said(kind, self.able, Part(actors, plane), frozenset()))
@@ -234,6 +235,13 @@ class Table:
             within = self.ground.owners.get(account, 0)
             for clause in clauses if within else ():
                 self._note(_DENY, clause, anyone, within, free)
+
+    def _unheard(self) -> None:
+        """Note that a policy that was not read, or not collected, may let anyone in."""
+        keys = self.ground.keys if self.service == "kms" else 0
+        lost = self.ground.unread | (self.ground.missing & keys)
+        if lost:
+            self._must(_VOICED - DIRECT, self.index.all, Plane(0, lost))
 
     def _say_open(
         self, kind: int, clause: Clause, actors: int, resources: int, *, odd: bool

@@ -66,8 +66,17 @@ class Whole:
         return self.realm.nodes[number]
 
     def steps(self, number: int) -> Verdicts:
-        """Return whom a node becomes in a step."""
-        return self._row(number)[0]
+        """Return whom a node becomes in a step; not itself, with no more than it has."""
+        row = self._row(number)[0]
+        if number >= self.size:
+            return row
+        base = self.realm.index.base[number]
+        node = self.realm.nodes[number]
+        itself = 1 << base
+        wide = node.extra == "*" or node.bare
+        if base < self.realm.plain and (wide or self.graph.admin(node)):
+            itself |= 1 << self.realm.widened + base
+        return Verdicts(row.sure & ~itself, row.some & ~itself)
 
     def ordered(self, number: int, wanted: int) -> list[int]:
         """List nodes that are a step away: what is checked most easily comes first."""

@@ -1,0 +1,269 @@
+"""What is read off bits is what the exact engine says, actor by actor."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from answerable.model.sighting import Facts
+from answerable.reach import closure, hearing, meaning, neighbours, rights, table
+from answerable.reach.estate import Estate, compile_estate
+from answerable.reach.formula import TRUE, Verdict, verdict
+from answerable.reach.globs import inward
+from answerable.reach.graph import Graph
+from answerable.reach.holders import Index
+from answerable.reach.planes import Plane, Texts, positions
+from answerable.reach.resources import matches_parts, pattern_parts, text_parts
+from answerable.reach.rights import Verdicts
+from answerable.reach.single import ask
+from answerable.reach.steps import Node
+from answerable.reach.sweep import Sweep
+from answerable.reach.whole import Whole, whole_of
+from tests.reach.build import catalogue
+from tests.reach.path_strategies import paths
+from tests.reach.planted import Plant, found, planted
+from tests.reach.strategies import CALLS, estates
+from tests.reach.strategies_cases import Case, cases
+
+slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+generating = [Phase.explicit, Phase.reuse, Phase.generate]
+
+
+def compiled(facts: Facts) -> Estate:
+    return compile_estate(facts, catalogue())
+
+
+def organisation(case: Case) -> Estate:
+    return compile_estate(case.facts, catalogue(), tags_collected=case.tags_collected)
+
+
+def rows_agree(estate: Estate) -> None:
+    """The law for rows: the steps of every actor are those of the exact engine."""
+    graph = Graph(estate)
+    whole = whole_of(graph)
+    for number, node in enumerate(whole.realm.nodes[: whole.size]):
+        row = whole.steps(number)
+        some = {whole.node(n) for n in positions(row.some)}
+        sure = {whole.node(n) for n in positions(row.sure)}
+        exact = {edge.to: edge.formula for edge in graph.edges(node)}
+        more = {whole.node(n) for n in positions(whole.rows.steps[number].sure)}
+        said = {to for to in exact if not _is_said_otherwise(graph, node, to, more)}
+        drop = {to for to in some if _is_said_otherwise(graph, node, to, more)}
+        assert some - drop == said
+        assert sure - drop == {to for to in said if exact[to] == TRUE}
+
+
+def _is_said_otherwise(graph: Graph, node: Node, to: Node, sure: set[Node]) -> bool:
+    """Leave out steps to oneself, and to less than what is sure to be reached."""
+    if to.identity == node.identity and not to.bare:
+        wide = node.extra == "*" or node.bare or graph.admin(node)
+        if to == Node(node.identity) or (to.extra == "*" and wide):
+            return True
+    joined = to.extra not in ("", "*")
+    wider = {Node(to.identity, "*"), Node(to.identity, "*", bare=True)}
+    return joined and not wider.isdisjoint(sure)
+
+
+def goals_agree(estate: Estate, calls: list[tuple[str, str]]) -> None:
+    """The law for who can: each actor by itself, and through whom it leads to."""
+    graph = Graph(estate)
+    whole = whole_of(graph)
+    for action, resource in calls:
+        goals = whole.goal(action, resource)
+        for number, node in enumerate(whole.realm.nodes[: whole.size]):
+            answer = ask(estate, graph.principal(node), action, resource)
+            assert _read(goals, number) == verdict(answer.formula)
+        who = whole.who(action, resource)
+        for number in range(whole.size):
+            assert _read(who, number) == _led(whole, number, goals)
+
+
+def _read(bits: Verdicts, number: int) -> Verdict:
+    if bits.sure >> number & 1:
+        return Verdict.ALWAYS
+    return Verdict.ONLY_IF if bits.some >> number & 1 else Verdict.NEVER
+
+
+def _led(whole: Whole, number: int, goals: Verdicts) -> Verdict:
+    sure = _followed([row.sure for row in whole.rows.steps], number)
+    some = _followed([row.some for row in whole.rows.steps], number)
+    if sure & goals.sure:
+        return Verdict.ALWAYS
+    return Verdict.ONLY_IF if some & goals.some else Verdict.NEVER
+
+
+def _followed(rows: list[int], start: int) -> int:
+    """Follow steps one by one."""
+    seen, waiting = 1 << start, [start]
+    while waiting:
+        new = rows[waiting.pop()] & ~seen
+        seen |= new
+        waiting += positions(new)
+    return seen
+
+
+def sweep_agrees(estate: Estate, calls: list[tuple[str, str]]) -> None:
+    """The law for the table of effective permissions."""
+    sweep = Sweep(whole_of(Graph(estate)).realm)
+    for principal in estate.principals.values():
+        for action, resource in _swept(sweep, calls):
+            told = sweep.verdict(principal.id, action, resource)
+            answer = ask(estate, principal, action, resource)
+            assert told == verdict(answer.formula)
+
+
+def _swept(sweep: Sweep, calls: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    yield from calls
+    for service, held in sweep.tables.items():
+        for resource in held.ground.texts.texts[:4]:
+            for number in range(0, held.able.bit_length(), 9):
+                if service != "*":
+                    yield sweep.actions.names[held.start + number], resource
+
+
+@settings(max_examples=40, suppress_health_check=slow, phases=generating)
+@given(estates())
+def test_rows_hold_the_steps_of_every_actor(facts: Facts) -> None:
+    rows_agree(compiled(facts))
+
+
+@settings(max_examples=40, suppress_health_check=slow, phases=generating)
+@given(paths())
+def test_rows_hold_every_way_to_become_somebody(
+    case: tuple[Facts, tuple[str, str]],
+) -> None:
+    rows_agree(compiled(case[0]))
+
+
+@settings(max_examples=25, suppress_health_check=slow, phases=generating)
+@given(cases())
+def test_rows_hold_the_steps_under_every_policy_kind(case: Case) -> None:
+    rows_agree(organisation(case))
+
+
+@settings(max_examples=40, suppress_health_check=slow, phases=generating)
+@given(cases())
+def test_who_can_is_what_each_actor_can(case: Case) -> None:
+    goals_agree(organisation(case), [(c[0], c[1]) for c in case.calls])
+
+
+@settings(max_examples=25, suppress_health_check=slow, phases=generating)
+@given(estates(), st.sampled_from(CALLS))
+def test_who_can_follows_every_step(facts: Facts, call: tuple[str, str]) -> None:
+    goals_agree(compiled(facts), [call])
+
+
+@settings(max_examples=30, suppress_health_check=slow, phases=generating)
+@given(cases())
+def test_the_table_says_what_each_principal_can(case: Case) -> None:
+    sweep_agrees(organisation(case), [(c[0], c[1]) for c in case.calls])
+
+
+graphs = st.integers(1, 8).flatmap(
+    lambda size: st.lists(st.integers(0, (1 << size) - 1), min_size=size, max_size=size)
+)
+
+
+def closure_agrees(rows: list[int]) -> None:
+    """The law for the closure: it is what one finds step by step."""
+    held = closure.closed(rows)
+    for start, row in enumerate(rows):
+        beyond = 0
+        for to in positions(row):
+            beyond |= _followed(rows, to)
+        assert held.beyond[start] == beyond
+        for goal in range(len(rows)):
+            led = bool((beyond | 1 << start) >> goal & 1)
+            assert bool(held.towards(1 << goal) >> start & 1) == led
+
+
+@settings(max_examples=300)
+@given(graphs)
+def test_the_closure_is_what_one_finds_step_by_step(rows: list[int]) -> None:
+    closure_agrees(rows)
+
+
+PARTS = ["a", "b", "ab", "*", "a*", "*b", "?", "a?", "a*b*", ""]
+arns = st.lists(st.sampled_from(["a", "b", "ab", "abb", "ba"]), min_size=6, max_size=6)
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(arns.map(":".join), max_size=12, unique=True).map(sorted),
+    st.lists(st.sampled_from(PARTS), min_size=1, max_size=6).map(":".join),
+)
+def test_a_pattern_matches_in_bits_what_it_matches_alone(
+    resources: list[str], written: str
+) -> None:
+    pattern = pattern_parts(inward(written))
+    matched = Texts(resources).bits(pattern)
+    for number, text in enumerate(resources):
+        alone = matches_parts(pattern, text_parts(text))
+        assert bool(matched >> number & 1) == alone
+
+
+def _denies_forgotten(patch: pytest.MonkeyPatch) -> None:
+    right = rights.judged
+
+    def wrong(allowed: Plane, denied: Plane, odd: int, **how: bool) -> Verdicts:
+        return right(allowed, Plane(0, 0), odd, **how)
+
+    patch.setattr(hearing, "judged", wrong)
+
+
+def _doubts_dropped(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(hearing, "settled", lambda verdicts, exact: verdicts)
+    patch.setattr(neighbours.Some, "_own", lambda *_: iter(()))
+
+
+def _open_lines_hold(patch: pytest.MonkeyPatch) -> None:
+    right = meaning.Group
+
+    def wrong(actors: int, known: object, is_open: bool) -> meaning.Group:
+        return right(actors, known, False)  # type: ignore[arg-type]
+
+    patch.setattr(meaning, "Group", wrong)
+    patch.setattr(meaning, "evaluate", lambda lines, known: TRUE)
+
+
+def _gains_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Index, "with_gains", lambda self, identities: identities)
+
+
+def _cells_not_parted(patch: pytest.MonkeyPatch) -> None:
+    def wrong(
+        self: table.Table, numbers: table.Numbers, *, unread: bool
+    ) -> list[tuple[int, table.Numbers]]:
+        return [(self.able, numbers)] if numbers else []
+
+    patch.setattr(table.Table, "_partition", wrong)
+
+
+@pytest.mark.parametrize(
+    "plant", [_denies_forgotten, _doubts_dropped, _gains_forgotten]
+)
+def test_the_law_of_rows_finds(plant: Plant) -> None:
+    with planted(plant):
+        assert found(estates(), lambda facts: rows_agree(compiled(facts)), 60)
+
+
+@pytest.mark.parametrize("plant", [_open_lines_hold, _cells_not_parted])
+def test_the_law_of_the_table_finds(plant: Plant) -> None:
+    def law(case: Case) -> None:
+        sweep_agrees(organisation(case), [(c[0], c[1]) for c in case.calls])
+
+    with planted(plant):
+        assert found(cases(), law, 40)
+
+
+def test_the_law_of_the_closure_finds_a_component_closed_too_early() -> None:
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(
+            closure,
+            "components",
+            lambda rows: ((1 << n, [n]) for n in range(len(rows))),
+        )
+
+    with planted(plant):
+        assert found(graphs, closure_agrees, 60)
