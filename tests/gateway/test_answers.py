@@ -100,6 +100,16 @@ def test_a_task_is_kept_as_a_digest() -> None:
         (b'{"jsonrpc":"2.0","id":1,"result":{},"result":{}}', Why.REPEATED_KEY),
         (b'{"jsonrpc":"2.0","id":1,"result":{"iserror":true}}', Why.KEY_LOOKALIKE),
         (b'{"jsonrpc":"2.0","id":1,"result":{"RequestState":"x"}}', Why.KEY_LOOKALIKE),
+        (b'{"jsonrpc":"2.0","id":1,"error":{"code":1,"Code":2}}', Why.KEY_LOOKALIKE),
+        (
+            b'{"jsonrpc":"2.0","id":1,"result":{"task":{"taskId":"a","TaskId":"b"}}}',
+            Why.KEY_LOOKALIKE,
+        ),
+        (
+            b'{"jsonrpc":"2.0","id":1,"result":{"inputRequests":'
+            b'{"a":{"method":"roots/list","Method":"sampling/createMessage"}}}}',
+            Why.KEY_LOOKALIKE,
+        ),
         (b'{"jsonrpc":"2.0","id":1,"result":[]}', Why.EVENT_TYPE),
         (b'{"jsonrpc":"2.0","id":1,"result":{"resultType":1}}', Why.EVENT_TYPE),
         (b'{"jsonrpc":"2.0","id":1,"result":{"requestState":{}}}', Why.EVENT_TYPE),
@@ -113,7 +123,7 @@ def test_a_task_is_kept_as_a_digest() -> None:
             Why.EVENT_TYPE,
         ),
     ],
-    ids=range(15),
+    ids=range(18),
 )
 def test_what_can_be_read_two_ways_or_none_is_refused(data: bytes, why: Why) -> None:
     assert refused(data) is why
