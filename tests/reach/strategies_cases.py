@@ -93,7 +93,7 @@ def principals(draw: st.DrawFn, build: Builder, arn: str, pool: Pool, mix: Mix) 
         return
     if not arn.endswith(":root"):
         unread = ["lost"] if draw(_twentieth) == 19 else []
-        said = draw(_some(pool, mix)) + ([FULL] if yes(draw, 4) else [])
+        said = draw(_some(pool, mix)) + ([FULL] if yes(draw, 5) else [])
         build.policy(arn, "identity", *said, unread=unread)
         if yes(draw, mix.boundary):
             bounds = draw(_some(pool, mix)) if yes(draw, 8) else []

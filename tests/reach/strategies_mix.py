@@ -34,7 +34,7 @@ class Mix:
     session: int = 2
     endpoint: int = 2
     block: int = 3
-    outside: int = 5
+    outside: int = 4
     assume: int = 3
     spelled: int = 2
     variables: int = 0

@@ -316,6 +316,7 @@ MIXES: dict[str, Mix] = {
     "a policy that names the account, too, counts as naming it only": Mix(
         scp=0, rcp=0, boundary=0, session=0, endpoint=0, outside=0, subjects=_TWO
     ),
+    "NotPrincipal is read as Principal": replace(_BARE, spelled=7, subjects=_TWO),
     "NotPrincipal spares a principal with a boundary": Mix(
         scp=0, rcp=0, session=0, boundary=9, outside=0, spelled=7, subjects=_TWO
     ),

@@ -366,7 +366,13 @@ MISTAKES: dict[str, tuple[Plant, Mix]] = {
     "a call that needs no permission is judged": (_free_calls_judged, _OPEN),
     "what the snapshot knows beats what the question states": (
         _given_keys_lose,
-        replace(_OPEN, outside=0, lines="PrincipalTag/team", subjects=(USERS[0],)),
+        replace(
+            _OPEN,
+            outside=0,
+            kinds=("sqs:queue",),
+            lines="PrincipalTag/team",
+            subjects=(USERS[0],),
+        ),
     ),
 }
 
