@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from answerable.model.ids import IdentityId, ResourceId
 from answerable.reach.clauses import Clause
+from answerable.reach.control import SERVICE_ROLES
 from answerable.reach.estate import Estate
 from answerable.reach.formula import FALSE, TRUE
 from answerable.reach.meaning import Space
@@ -30,6 +31,7 @@ class Ground:
         keys: Resources that nothing goes without the own policy of.
         shut: Resources whose policy lets nobody in from elsewhere.
         doors: Access points, which a bucket behind them speaks of, too.
+        free: Roles linked to a service, which resource control policies leave alone.
     """
 
     space: Space
@@ -41,6 +43,7 @@ class Ground:
     keys: int = 0
     shut: Plane = NONE
     doors: int = 0
+    free: int = 0
 
     @property
     def texts(self) -> Texts:
@@ -88,6 +91,7 @@ def make_ground(
         keys=gather(n for n, text in enumerate(listed) if needs_key_policy(text)),
         shut=_shut(estate, held, size),
         doors=gather(n for n, place in enumerate(places) if place.door),
+        free=gather(n for n, text in enumerate(listed) if SERVICE_ROLES in text),
     )
 
 
@@ -121,7 +125,7 @@ def _shut(
 def fenced(estate: Estate, ground: Ground, action: str) -> Iterator[tuple[Clause, int]]:
     """List the denies of RCPs that speak of an action, each with where it binds."""
     for account, fence in estate.fences.items():
-        bits = ground.owners.get(account, 0)
+        bits = ground.owners.get(account, 0) & ~ground.free
         for grant in fence.speaking(action) if bits else ():
             yield grant.clause, bits
 
@@ -132,4 +136,4 @@ def fences_unread(estate: Estate, ground: Ground) -> int:
     for account, fence in estate.fences.items():
         if fence.gaps:
             found |= ground.owners.get(account, 0)
-    return found
+    return found & ~ground.free

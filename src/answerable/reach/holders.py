@@ -6,7 +6,8 @@ way. Actor n is the nth principal of the estate; those with gains come after.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from typing import NamedTuple
 
 from answerable.model.policy import ConditionClause, Effect, Layer
@@ -51,6 +52,23 @@ class Wide(NamedTuple):
     denied: int
 
 
+class Noted:
+    """Statements, each with the numbers of those that hold it."""
+
+    def __init__(self) -> None:
+        self._found: dict[Clause, list[int]] = defaultdict(list)
+
+    def take(self, grants: Iterable[Grant], number: int) -> None:
+        """Note the statements of one holder."""
+        for grant in grants:
+            self._found[grant.clause].append(number)
+
+    def gathered(self, size: int) -> Iterator[tuple[Clause, int]]:
+        """Pair the statements with those that hold them."""
+        for clause, numbers in self._found.items():
+            yield clause, gathered(numbers, size)
+
+
 class Held:
     """The statements of one layer, each with the actors it stands for."""
 
@@ -70,6 +88,21 @@ class Held:
             self._narrow.clear()
         self._wide.clear()
         self.actors[clause] = self.actors.get(clause, 0) | actors
+
+    def changed(self, lost: Noted, gained: Noted, size: int) -> "Held":
+        """Return the same with some actors' statements exchanged for others."""
+        new = copy(self)
+        new.actors = dict(self.actors)
+        new._by_service = defaultdict(list, self._by_service)
+        new._taking, new._wide, new._narrow = {}, {}, {}
+        for clause, actors in lost.gathered(size):
+            new.actors[clause] &= ~actors
+        for clause, actors in gained.gathered(size):
+            if clause not in new.actors:
+                for service in _services(clause):
+                    new._by_service[service] = [*new._by_service[service], clause]
+            new.actors[clause] = new.actors.get(clause, 0) | actors
+        return new
 
     def taking(self, action: str) -> Taking:
         """Pick the statements that speak of an action in lower case."""
@@ -150,6 +183,7 @@ class Index:
         identity: Statements of identity policies.
         boundary: Statements of boundaries.
         bounded: Actors that have a boundary.
+        unbound: Actors that lost the one that their identity has.
         linked: Actors linked to a service, whom control policies pass by.
         scope: The actors that questions are about.
         limits: Actors under each session policy and each level of SCPs.
@@ -164,7 +198,7 @@ class Index:
         self.actors: list[Principal] = []
         self.base: list[int] = []
         self.identity, self.boundary = Held(), Held()
-        self.bounded = self.linked = self.scope = 0
+        self.bounded = self.unbound = self.linked = self.scope = 0
         self.limits: dict[Limit, int] = {}
         self.unread: dict[Layer | None, int] = defaultdict(int)
         plain = list(identities)
@@ -198,12 +232,33 @@ class Index:
             for limit in (*actor.levels, actor.session):
                 if limit is not None:
                     limits[limit].append(number)
-        identity.into(self.identity, stop)
-        boundary.into(self.boundary, stop)
+        for clause, holding in identity.gathered(stop):
+            self.identity.add(clause, holding)
+        for clause, holding in boundary.gathered(stop):
+            self.boundary.add(clause, holding)
         for limit, members in limits.items():
             self.limits[limit] = self.limits.get(limit, 0) | gathered(members, stop)
         self.scope = span(start, stop) if start else span(0, stop)
         return range(start, stop)
+
+    def changed(self, actors: Mapping[int, Principal]) -> "Index":
+        """Return the same with other identity policies for some actors."""
+        new = copy(self)
+        new.actors = list(self.actors)
+        new.parts, new.held, new.unread = {}, {}, defaultdict(int, self.unread)
+        lost, gained = Noted(), Noted()
+        size = len(self.actors)
+        for number, actor in actors.items():
+            lost.take(_telling(self.actors[number]), number)
+            gained.take(_telling(actor), number)
+            new.actors[number] = actor
+            for layer in (Layer.IDENTITY, None):
+                new.unread[layer] &= ~(1 << number)
+            for gap in actor.gaps:
+                new.unread[gap.layer] |= 1 << number
+                new.unread[None] |= gap.denies << number
+        new.identity = self.identity.changed(lost, gained, size)
+        return new
 
     def _copy(self, base: Sequence[int], start: int) -> None:
         """Note which actors are the same identity: a long run, or one by one."""
@@ -218,6 +273,8 @@ class Index:
     def _mark(self, actor: Principal, bit: int) -> None:
         if actor.boundary is not None:
             self.bounded |= bit
+        elif self.actors[self.base[bit.bit_length() - 1]].boundary is not None:
+            self.unbound |= bit
         if actor.linked:
             self.linked |= bit
         for gap in actor.gaps:
@@ -288,20 +345,3 @@ def _telling(actor: Principal) -> Iterable[Grant]:
         for grant in actor.grants
         if grant.clause is EVERYTHING_CLAUSE or grant.clause.effect is Effect.DENY
     )
-
-
-class Noted:
-    """Statements, each with the numbers of those that hold it."""
-
-    def __init__(self) -> None:
-        self._found: dict[Clause, list[int]] = defaultdict(list)
-
-    def take(self, grants: Iterable[Grant], number: int) -> None:
-        """Note the statements of one holder."""
-        for grant in grants:
-            self._found[grant.clause].append(number)
-
-    def into(self, held: Held, size: int) -> None:
-        """Let the statements stand for them."""
-        for clause, numbers in self._found.items():
-            held.add(clause, gathered(numbers, size))

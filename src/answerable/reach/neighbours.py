@@ -148,7 +148,8 @@ class Some:
         base = realm.index.base[actor]
         users = row.some & realm.users & near & ~(1 << base)
         sure = row.sure
-        if base < realm.plain and not realm.nodes[actor].extra:
+        free_to_join = not realm.nodes[actor].extra and not self._is_admin(actor)
+        if base < realm.plain and free_to_join:
             users |= 1 << base & realm.users
             sure |= 1 << base
         superfluous = self._admins | row.sure >> realm.widened

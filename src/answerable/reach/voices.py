@@ -5,6 +5,7 @@ The same as `sides`, for all actors and all resources of a space at once.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from copy import copy
 from typing import NamedTuple
 
 from answerable.model.policy import Effect
@@ -75,6 +76,12 @@ class Naming:
         }
         self._found: dict[tuple[Clause, int], list[Name]] = {}
 
+    def over(self, index: Index) -> "Naming":
+        """Return the same for actors that differ in their policies alone."""
+        new = copy(self)
+        new._index = index
+        return new
+
     def of(self, clause: Clause) -> list[Name]:
         """List whom a clause names, as sets of actors."""
         key = (clause, len(self._index.actors))
@@ -86,7 +93,10 @@ class Naming:
     def _find(self, clause: Clause) -> Iterator[Name]:
         index, naming = self._index, clause.naming
         if clause.not_principals:
-            yield from self._one_by_one(clause, range(index.size))
+            # Whom a deny spares depends on whether there is a boundary.
+            for name in self._one_by_one(clause, range(index.size)):
+                yield name._replace(actors=name.actors & ~index.unbound)
+            yield from self._met(clause, positions(index.unbound))
             return
         if naming.everyone:
             yield Name(DIRECT, index.all)
@@ -101,14 +111,18 @@ class Naming:
         yield from self._one_by_one(clause, sorted(single))
 
     def _one_by_one(self, clause: Clause, numbers: Iterable[int]) -> Iterator[Name]:
+        for name in self._met(clause, numbers):
+            yield name._replace(actors=self._index.with_gains(name.actors))
+
+    def _met(self, clause: Clause, numbers: Iterable[int]) -> Iterator[Name]:
         met: dict[Name, list[int]] = defaultdict(list)
         for number in numbers:
             for how, when in names(clause, self._index.actors[number]):
                 odd = any(a.negated for alternative in when for a in alternative)
                 met[Name(_HOW[how], 0, when != TRUE, odd)].append(number)
         for name, found in met.items():
-            members = gathered(found, self._index.size)
-            yield name._replace(actors=self._index.with_gains(members))
+            members = gathered(found, len(self._index.actors))
+            yield name._replace(actors=members)
 
 
 class Voices:

@@ -6,6 +6,7 @@ the exact engine (`Graph.edge`).
 """
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass, field
 
 from answerable.reach.closure import Closure, closed
@@ -42,6 +43,18 @@ class Whole:
     _made: int = field(init=False)
     _loose: dict[int, tuple[Verdicts, int]] = field(default_factory=dict)
     size: int = field(init=False)
+
+    def moved(self, graph: Graph, realm: Realm) -> "Whole":
+        """Return the same steps for an estate in which they did not change."""
+        new = copy(self)
+        new.graph, new.realm = graph, realm
+        new._loose = {}
+        new.realm.numbers = dict(realm.numbers)
+        for node in realm.nodes[self.size :]:
+            del new.realm.numbers[node]
+        new.realm.nodes = realm.nodes[: self.size]
+        graph.all = new
+        return new
 
     def __post_init__(self) -> None:
         """Find every step, and close."""
