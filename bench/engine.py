@@ -15,6 +15,7 @@ from answerable.reach.formula import Verdict, verdict
 from answerable.reach.graph import Graph
 from answerable.reach.request import Answer, Determining
 from answerable.reach.sweep import Sweep
+from answerable.reach.update import updated
 from answerable.reach.whole import Whole, whole_of
 from bench.organization.make import Organization
 from bench.points import Point
@@ -92,9 +93,11 @@ class Engine:
 
     def edited(self, facts: Facts) -> None:
         """Bring everything up to date with facts that differ a little."""
+        with settled():
+            self.whole = updated(self.whole, self.facts, facts)
         self.facts = facts
-        self.compile()
-        self.steps()
+        self.graph = self.whole.graph
+        self.estate = self.graph.estate
 
     def verdict(self, point: Point) -> Verdict:
         """Answer one question, the verdict alone."""

@@ -1,11 +1,11 @@
 """After an edit: what did not change is kept.
 
-An edit of identity policies that speak of no step from one identity to another leaves
-everybody's steps as they are: only who holds which statement changes. After any other
+An edit of identity policies that changes no statement about a step from one identity to
+another leaves everybody's steps as they are: only who holds which statement changes. After any other
 edit all is found again. Either way the result equals a cold run.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from answerable.model.ids import IdentityId, PolicyId
@@ -35,13 +35,12 @@ def updated(whole: Whole, before: Facts, after: Facts) -> Whole:
         return _cold(whole.graph.estate, after)
     estate = whole.graph.estate
     compiled = {policy.id: _compiled(policy) for policy in edited}
-    old = [g.clause for g in _grants(estate, frozenset(compiled))]
-    new = [g.clause for grants, _ in compiled.values() for g in grants]
+    held = list(_grants(estate, frozenset(compiled)))
+    old = _stepping(held)
+    new = _stepping(g for grants, _ in compiled.values() for g in grants)
     gaps = [gap for _, found in compiled.values() for gap in found]
-    was_empty = len({g.policy for g in _grants(estate, frozenset(compiled))}) < len(
-        compiled
-    )
-    if gaps or was_empty or any(map(_makes_steps, (*old, *new))):
+    was_empty = len({grant.policy for grant in held}) < len(compiled)
+    if gaps or was_empty or old != new:
         return _cold(estate, after)
     if _had_gaps(estate, compiled):
         return _cold(estate, after)
@@ -90,6 +89,23 @@ def _had_gaps(estate: Estate, policies: Collection[PolicyId]) -> bool:
     return any(
         gap.policy in policies for one in estate.principals.values() for gap in one.gaps
     )
+
+
+def _stepping(grants: Iterable[Grant]) -> set[tuple[object, ...]]:
+    """List the statements that speak of steps, as written, with where they stand."""
+    return {
+        (
+            grant.policy,
+            clause.effect,
+            clause.actions,
+            clause.not_actions,
+            clause.resources,
+            clause.not_resources,
+            clause.conditions,
+        )
+        for grant in grants
+        if _makes_steps(clause := grant.clause)
+    }
 
 
 def _makes_steps(clause: Clause) -> bool:
