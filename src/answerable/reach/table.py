@@ -24,6 +24,7 @@ from answerable.reach.services import RCP_SERVICES, binds_rcps
 from answerable.reach.voices import ACCOUNT, DENIED, DIRECT, ESCAPING, Naming
 
 _ALLOW, _DENY, _BOUNDARY = -1, -2, -3
+_MANY = 16
 _VOICED = -10  # less the way of naming
 _ALLOWING = frozenset([_ALLOW, _VOICED - ESCAPING, _VOICED - DIRECT, _VOICED - ACCOUNT])
 
@@ -36,12 +37,14 @@ class Said(NamedTuple):
         actions: Of which actions of the service.
         part: To which resources, for whom.
         atoms: What may stay open.
+        spares: The place of what is said to everyone and not to these actors, if any.
     """
 
     kind: int
     actions: int
     part: Part
     atoms: frozenset[object]
+    spares: int = -1
 
 
 class Cell(NamedTuple):
@@ -119,6 +122,7 @@ class Table:
         self._limits()
         self._voices()
         self._unheard()
+        self._turn_round()
         of: dict[int, list[int]] = defaultdict(list)
         for number, said in enumerate(self._said):
             for actor in positions(said.part.actors):
@@ -243,6 +247,45 @@ class Table:
         if lost:
             self._must(_VOICED - DIRECT, self.index.all, Plane(0, lost))
 
+    def _turn_round(self) -> None:
+        """Say to everyone what is said to all but a few, and note whom it spares.
+
+        Many resources that each deny all but their own readers would otherwise be noted
+        one by one for everybody.
+        """
+        scope = self.index.scope
+        alike: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for place, said in enumerate(self._said):
+            if 2 * said.part.actors.bit_count() > scope.bit_count():
+                alike[said.kind, said.actions].append(place)
+        for places in alike.values():
+            self._spare(scope, self._apart(places))
+
+    def _apart(self, places: Iterable[int]) -> list[int]:
+        """Pick what speaks of resources that nothing else picked speaks of."""
+        picked, met = [], 0
+        for place in places:
+            part = self._said[place].part
+            if not met & part.plane.maybe and not part.odd:
+                met |= part.plane.maybe
+                picked.append(place)
+        return picked
+
+    def _spare(self, scope: int, places: list[int]) -> None:
+        """Say once, to everyone, what stands at some places."""
+        if len(places) < _MANY:
+            return
+        many = [self._said[place] for place in places]
+        base = NONE
+        for said in many:
+            base |= said.part.plane
+        atoms = frozenset[object]().union(*(said.atoms for said in many))
+        whole = len(self._said)
+        self._said.append(many[0]._replace(part=Part(scope, base), atoms=atoms))
+        for place, said in zip(places, many, strict=True):
+            few = Part(scope & ~said.part.actors, said.part.plane)
+            self._said[place] = said._replace(part=few, atoms=frozenset(), spares=whole)
+
     def _say_open(
         self, kind: int, clause: Clause, actors: int, resources: int, *, odd: bool
     ) -> None:
@@ -298,9 +341,19 @@ class Table:
         odd = 0
         allow: set[object] = set()
         deny: set[object] = set()
+        spared: dict[int, int] = defaultdict(int)
         for number in numbers:
             said = self._said[number]
-            planes[said.kind] = planes.get(said.kind, NONE) | said.part.plane
+            if said.spares >= 0:
+                spared[said.spares] |= said.part.plane.maybe
+        for number in numbers:
+            said = self._said[number]
+            if said.spares >= 0:
+                continue
+            plane = said.part.plane
+            if number in spared:
+                plane = plane.within(~spared[number])
+            planes[said.kind] = planes.get(said.kind, NONE) | plane
             odd |= said.part.odd
             against = said.kind in (_DENY, _VOICED - DENIED)
             (deny if against else allow).update(said.atoms)
