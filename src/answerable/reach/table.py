@@ -261,7 +261,7 @@ class Table:
         for places in alike.values():
             self._spare(scope, self._apart(places))
 
-    def _apart(self, places: Iterable[int]) -> list[int]:
+    def _apart(self, places: list[int]) -> list[int]:
         """Pick what speaks of resources that nothing else picked speaks of."""
         picked, met = [], 0
         for place in places:
