@@ -146,12 +146,18 @@ _NO_DOOR: Mapping[str, tuple[str, ...]] = dict.fromkeys(
 
 
 def through(door: Door) -> dict[str, tuple[str, ...]]:
-    """State the keys of a request that comes through an access point."""
-    return {
+    """State the keys of a request that comes through an access point.
+
+    Of one that was not collected, nobody knows the network.
+    """
+    values: dict[str, tuple[str, ...]] = {
         "s3:dataaccesspointarn": (door.point,),
         "s3:dataaccesspointaccount": (owner_in(door.point),),
-        "s3:accesspointnetworkorigin": ("VPC" if door.network else "Internet",),
     }
+    if door.behind:
+        origin = "VPC" if door.network else "Internet"
+        values["s3:accesspointnetworkorigin"] = (origin,)
+    return values
 
 
 def _of_organization(account: Account | None) -> dict[str, tuple[str, ...]]:

@@ -9,7 +9,7 @@ within one account and across accounts; AWS KMS Developer Guide, "Key policies";
 S3 User Guide, "Access points". What a layer reads stands in `spec_*.py`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from answerable.model.identity import Identity
 from answerable.model.policy import ConditionClause, Effect, Layer, Statement
@@ -162,8 +162,8 @@ def _through(world: World, asked: Request, now: Situation) -> bool:
         return _judged(world, asked, now)
     point = world.resources.get(holder)
     if point is None or not point.behind:
-        behind = now.holds(UNCOLLECTED, "Allows", [f"{holder}#bucket"])
-        return behind and _judged(world, asked, now)
+        bucket_allows = now.holds(UNCOLLECTED, "Allows", [f"{holder}#bucket"])
+        return bucket_allows and _judged(world, replace(asked, door=_name(holder)), now)
     _, inside, key = asked.resource.partition("/object/")
     bucket = f"{point.behind}/{key}" if inside else str(point.behind)
     places = (str(point.behind), owner_of(world, point.behind))
@@ -179,12 +179,17 @@ def _through(world: World, asked: Request, now: Situation) -> bool:
     return _in_network(world, point, front, now) and _judged(world, back, now)
 
 
-def _door(point: Resource) -> Keys:
+def _name(point: str) -> Keys:
+    """What the ARN of an access point says by itself."""
     return {
-        "s3:dataaccesspointarn": (str(point.id),),
-        "s3:dataaccesspointaccount": (account_of(point.id),),
-        "s3:accesspointnetworkorigin": ("VPC" if point.network else "Internet",),
+        "s3:dataaccesspointarn": (point,),
+        "s3:dataaccesspointaccount": (account_of(point),),
     }
+
+
+def _door(point: Resource) -> Keys:
+    origin = "VPC" if point.network else "Internet"
+    return {**_name(point.id), "s3:accesspointnetworkorigin": (origin,)}
 
 
 def _in_network(world: World, point: Resource, asked: Request, now: Situation) -> bool:

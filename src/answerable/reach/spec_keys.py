@@ -46,7 +46,8 @@ def keys_of(
 ) -> Keys:
     """Collect what is known of any caller; `door` is what an access point adds."""
     keys = _of_caller(world, caller, resource) | _of_resource(world, resource)
-    if action.lower().startswith("s3:") or resource.startswith("arn:aws:s3:"):
+    of_s3 = action.lower().startswith("s3:") or resource.startswith("arn:aws:s3:")
+    if of_s3 and not door:
         keys |= dict.fromkeys(_ACCESS_POINT, ())
     return {**keys, **door, **world.given}
 
