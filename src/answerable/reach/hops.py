@@ -2,9 +2,10 @@
 
 from answerable.reach.context import NOTHING, Known
 from answerable.reach.estate import Estate
-from answerable.reach.evaluate import Answer, surely
+from answerable.reach.evaluate import surely
 from answerable.reach.judge import judged
 from answerable.reach.principals import Principal
+from answerable.reach.request import Answer
 from answerable.reach.services import binds_rcps
 
 _OF_IAM = ("arn:aws:iam:", "arn:aws-cn:iam:", "arn:aws-us-gov:iam:")
