@@ -9,14 +9,14 @@ from answerable.model.catalogue import Catalogue
 from answerable.model.ids import IdentityId
 from answerable.model.sighting import Facts
 from answerable.reach import questions
-from answerable.reach.closure import closed
-from answerable.reach.estate import Estate, compile_estate
-from answerable.reach.formula import Verdict, verdict
-from answerable.reach.graph import Graph
-from answerable.reach.request import Answer, Determining
-from answerable.reach.sweep import Sweep
-from answerable.reach.update import updated
-from answerable.reach.whole import Whole, whole_of
+from answerable.reach.bits.closure import closed
+from answerable.reach.bits.sweep import Sweep
+from answerable.reach.bits.update import updated
+from answerable.reach.bits.whole import Whole, whole_of
+from answerable.reach.estate.estate import Estate, compile_estate
+from answerable.reach.paths.graph import Graph
+from answerable.reach.verdict.formula import Verdict, verdict
+from answerable.reach.verdict.request import Answer, Determining
 from bench.organization.make import Organization
 from bench.points import Point
 

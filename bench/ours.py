@@ -14,11 +14,11 @@ from answerable.connectors.iam_catalogue.fetch import load
 from answerable.model.connector import SyncContext
 from answerable.model.ids import IdentityId
 from answerable.reach import questions
-from answerable.reach.estate import Estate, compile_estate
-from answerable.reach.formula import verdict
-from answerable.reach.graph import Graph
-from answerable.reach.rows import Filter
+from answerable.reach.estate.estate import Estate, compile_estate
+from answerable.reach.paths.graph import Graph
+from answerable.reach.rows.rows import Filter
 from answerable.reach.subjects import services_of
+from answerable.reach.verdict.formula import verdict
 
 _ROUNDS = 3
 

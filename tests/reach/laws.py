@@ -12,18 +12,21 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from answerable.model.ids import IdentityId
 from answerable.model.sighting import Facts
-from answerable.reach import outside, questions, spec, spec_paths
-from answerable.reach.context import NOTHING, Known
-from answerable.reach.estate import Estate, compile_estate
-from answerable.reach.formula import TOO_MANY, Atom, Formula, verdict
-from answerable.reach.globs import matches
-from answerable.reach.graph import Graph
-from answerable.reach.principals import Principal
-from answerable.reach.resources import matches_parts, text_parts
-from answerable.reach.rows import Filter, Row, make_filter
-from answerable.reach.services import NO_PERMISSION
-from answerable.reach.spec_facts import UNCOLLECTED, Who, World
-from answerable.reach.spec_principals import Anonymous, Foreign, Service
+from answerable.reach import questions
+from answerable.reach.estate import outside
+from answerable.reach.estate.estate import Estate, compile_estate
+from answerable.reach.estate.principals import Principal
+from answerable.reach.estate.services import NO_PERMISSION
+from answerable.reach.paths.graph import Graph
+from answerable.reach.patterns.globs import matches
+from answerable.reach.patterns.resources import matches_parts, text_parts
+from answerable.reach.rows.rows import Filter, Row, make_filter
+from answerable.reach.spec import paths as spec_paths
+from answerable.reach.spec import request as spec
+from answerable.reach.spec.facts import UNCOLLECTED, Who, World
+from answerable.reach.spec.principals import Anonymous, Foreign, Service
+from answerable.reach.verdict.context import NOTHING, Known
+from answerable.reach.verdict.formula import TOO_MANY, Atom, Formula, verdict
 from tests.reach.build import catalogue
 from tests.reach.strategies_cases import Call, Case, cases
 

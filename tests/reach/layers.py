@@ -2,11 +2,11 @@
 
 from answerable.model.ids import IdentityId
 from answerable.model.policy import Policy
-from answerable.reach.context import NOTHING, Known
-from answerable.reach.estate import Estate, compile_estate
-from answerable.reach.graph import Graph
-from answerable.reach.request import Answer
-from answerable.reach.single import ask
+from answerable.reach.estate.estate import Estate, compile_estate
+from answerable.reach.paths.graph import Graph
+from answerable.reach.verdict.context import NOTHING, Known
+from answerable.reach.verdict.request import Answer
+from answerable.reach.verdict.single import ask
 from tests.reach.build import (
     A,
     B,

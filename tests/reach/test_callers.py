@@ -3,12 +3,12 @@
 from answerable.model.ids import IdentityId
 from answerable.model.policy import Policy
 from answerable.reach import questions
-from answerable.reach.formula import verdict
-from answerable.reach.graph import Graph
-from answerable.reach.outside import caller_of
+from answerable.reach.estate.outside import caller_of
+from answerable.reach.paths.graph import Graph
 from answerable.reach.questions import Reply
-from answerable.reach.rows import Filter, row_texts, speller
-from answerable.reach.single import ask_as
+from answerable.reach.rows.rows import Filter, row_texts, speller
+from answerable.reach.verdict.formula import verdict
+from answerable.reach.verdict.single import ask_as
 from tests.reach.build import (
     A,
     B,

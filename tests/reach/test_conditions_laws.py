@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.model.policy import ConditionClause
-from answerable.reach import spec_conditions, spec_statements
+from answerable.reach.spec import conditions as spec_conditions
+from answerable.reach.spec import statements as spec_statements
 from tests.reach.test_conditions import KEY, TOPIC, Values, held
 
 BASES = {

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.reach import globs, terms
-from answerable.reach.context import NOTHING, Known, resolve
-from answerable.reach.globs import inward, literal, matches, overlaps
-from answerable.reach.resources import matches_parts, pattern_parts, text_parts
-from answerable.reach.spec_conditions import glob
-from answerable.reach.terms import ACTIONS, Term
+from answerable.reach.patterns import globs, terms
+from answerable.reach.patterns.globs import inward, literal, matches, overlaps
+from answerable.reach.patterns.resources import matches_parts, pattern_parts, text_parts
+from answerable.reach.patterns.terms import ACTIONS, Term
+from answerable.reach.spec.conditions import glob
+from answerable.reach.verdict.context import NOTHING, Known, resolve
 
 patterns = st.text("ab*?", max_size=6)
 texts = st.text("ab", max_size=6)

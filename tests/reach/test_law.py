@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from answerable.model.sighting import Facts
 from answerable.reach import questions
-from answerable.reach.formula import verdict
+from answerable.reach.verdict.formula import verdict
 from tests.reach import laws
 from tests.reach.path_strategies import paths
 from tests.reach.strategies import CALLS, GIVEN, estates, some_calls

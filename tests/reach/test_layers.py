@@ -3,8 +3,8 @@
 from answerable.model.ids import IdentityId
 from answerable.reach import questions
 from answerable.reach.coverage import not_collected
-from answerable.reach.formula import verdict
-from answerable.reach.graph import Graph
+from answerable.reach.paths.graph import Graph
+from answerable.reach.verdict.formula import verdict
 from tests.reach.build import (
     A,
     B,

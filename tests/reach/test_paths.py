@@ -4,12 +4,12 @@ from itertools import pairwise
 
 from answerable.model.ids import IdentityId
 from answerable.reach import questions
-from answerable.reach.estate import compile_estate
-from answerable.reach.formula import FALSE, TRUE, Verdict, verdict
-from answerable.reach.globs import inward
-from answerable.reach.graph import Graph
-from answerable.reach.meeting import meeting
+from answerable.reach.estate.estate import compile_estate
+from answerable.reach.paths.graph import Graph
+from answerable.reach.patterns.globs import inward
+from answerable.reach.patterns.meeting import meeting
 from answerable.reach.questions import Reply
+from answerable.reach.verdict.formula import FALSE, TRUE, Verdict, verdict
 from tests.reach.build import A, B, Builder, catalogue, role, statement, user
 
 ANA, ONE = user("ana"), role("one")

@@ -15,10 +15,10 @@ from answerable.connectors.formats.aws_resource import resource_kind
 from answerable.model.ids import Arn, IdentityId
 from answerable.model.policy import Statement
 from answerable.reach import questions
-from answerable.reach.estate import compile_estate
-from answerable.reach.formula import Verdict, verdict
-from answerable.reach.graph import Graph
-from answerable.reach.rules import EDITS, KINDS, LAUNCHES, RUNNING
+from answerable.reach.estate.estate import compile_estate
+from answerable.reach.paths.graph import Graph
+from answerable.reach.rules.rules import EDITS, KINDS, LAUNCHES, RUNNING
+from answerable.reach.verdict.formula import Verdict, verdict
 from tests.reach.build import A, Builder, catalogue, role, statement, user
 
 SHARED = Path(__file__).parents[3] / "shared" / "data" / "iam"

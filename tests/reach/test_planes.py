@@ -7,19 +7,19 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from answerable.model.sighting import Facts
-from answerable.reach import closure, hearing, meaning, neighbours, rights, table
-from answerable.reach.estate import Estate, compile_estate
-from answerable.reach.formula import TRUE, Verdict, verdict
-from answerable.reach.globs import inward
-from answerable.reach.graph import Graph
-from answerable.reach.holders import Index
-from answerable.reach.planes import Plane, Texts, positions
-from answerable.reach.resources import matches_parts, pattern_parts, text_parts
-from answerable.reach.rights import Verdicts
-from answerable.reach.single import ask
-from answerable.reach.steps import Node
-from answerable.reach.sweep import Sweep
-from answerable.reach.whole import Whole, whole_of
+from answerable.reach.bits import closure, hearing, meaning, neighbours, rights, table
+from answerable.reach.bits.holders import Index
+from answerable.reach.bits.planes import Plane, Texts, positions
+from answerable.reach.bits.rights import Verdicts
+from answerable.reach.bits.sweep import Sweep
+from answerable.reach.bits.whole import Whole, whole_of
+from answerable.reach.estate.estate import Estate, compile_estate
+from answerable.reach.paths.graph import Graph
+from answerable.reach.paths.steps import Node
+from answerable.reach.patterns.globs import inward
+from answerable.reach.patterns.resources import matches_parts, pattern_parts, text_parts
+from answerable.reach.verdict.formula import TRUE, Verdict, verdict
+from answerable.reach.verdict.single import ask
 from tests.reach.build import catalogue
 from tests.reach.path_strategies import paths
 from tests.reach.planted import Plant, found, planted

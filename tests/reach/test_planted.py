@@ -6,26 +6,17 @@ import pytest
 import re2
 
 from answerable.model.policy import Effect
-from answerable.reach import (
-    action_sets,
-    callers,
-    clauses,
-    conditions,
-    context,
-    estate,
-    evaluate,
-    globs,
-    judge,
-    sides,
-)
-from answerable.reach.attached import Builder
-from answerable.reach.callers import Names
-from answerable.reach.clauses import Clause
-from answerable.reach.context import Known
-from answerable.reach.formula import FALSE, TRUE, Formula, negation
-from answerable.reach.principals import Principal
-from answerable.reach.request import Request, Side
-from answerable.reach.trust import Trust
+from answerable.reach.estate import callers, clauses, estate
+from answerable.reach.estate.attached import Builder
+from answerable.reach.estate.callers import Names
+from answerable.reach.estate.clauses import Clause
+from answerable.reach.estate.principals import Principal
+from answerable.reach.patterns import action_sets, globs
+from answerable.reach.verdict import conditions, context, evaluate, judge, sides
+from answerable.reach.verdict.context import Known
+from answerable.reach.verdict.formula import FALSE, TRUE, Formula, negation
+from answerable.reach.verdict.request import Request, Side
+from answerable.reach.verdict.trust import Trust
 from tests.reach import laws
 from tests.reach.build import role, user
 from tests.reach.planted import Plant, caught
@@ -157,7 +148,7 @@ def _wildcards_cross_parts(patch: pytest.MonkeyPatch) -> None:
         return tuple(pattern.split(":"))
 
     patch.setattr(clauses, "matches_parts", matches_parts)
-    patch.setattr("answerable.reach.resources.segments", segments)
+    patch.setattr("answerable.reach.patterns.resources.segments", segments)
     patch.setattr(clauses._any, "__defaults__", None)
     patch.setattr(clauses.takes_resource, "__defaults__", (matches_parts,))
 

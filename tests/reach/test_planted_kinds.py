@@ -6,27 +6,24 @@ from dataclasses import replace
 import pytest
 
 from answerable.model.policy import Layer
-from answerable.reach import (
+from answerable.reach.estate import (
     callers,
     compiled,
     control,
     estate,
-    evaluate,
-    judge,
-    judge_outside,
     outside,
     public_access,
     services,
-    sides,
 )
-from answerable.reach.clauses import Clause
-from answerable.reach.context import NOTHING, Known
-from answerable.reach.control import Limit
-from answerable.reach.formula import FALSE, TRUE, Formula
-from answerable.reach.outside import Caller
-from answerable.reach.principals import Principal
-from answerable.reach.request import Request, Side
-from answerable.reach.sides import ResourcePolicy
+from answerable.reach.estate.clauses import Clause
+from answerable.reach.estate.control import Limit
+from answerable.reach.estate.outside import Caller
+from answerable.reach.estate.principals import Principal
+from answerable.reach.verdict import evaluate, judge, judge_outside, sides
+from answerable.reach.verdict.context import NOTHING, Known
+from answerable.reach.verdict.formula import FALSE, TRUE, Formula
+from answerable.reach.verdict.request import Request, Side
+from answerable.reach.verdict.sides import ResourcePolicy
 from tests.reach import laws
 from tests.reach.build import role
 from tests.reach.planted import Plant, caught
@@ -263,7 +260,7 @@ def _services_keys_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def _owner_of_buckets_unknown(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("answerable.reach.places.owner_of", lambda *_: "")
+    patch.setattr("answerable.reach.estate.places.owner_of", lambda *_: "")
 
 
 def _free_calls_judged(patch: pytest.MonkeyPatch) -> None:

@@ -7,25 +7,20 @@ from dataclasses import replace
 import pytest
 
 from answerable.model.ids import IdentityId
-from answerable.reach import (
-    edits,
-    estate,
-    made,
-    rights,
-    steps,
-    witness,
-)
-from answerable.reach.clauses import Grant
-from answerable.reach.estate import Estate
-from answerable.reach.existing import Existing, Places
-from answerable.reach.formula import FALSE, TRUE
-from answerable.reach.graph import Graph
-from answerable.reach.planes import Plane
-from answerable.reach.principals import Principal
-from answerable.reach.request import Answer
-from answerable.reach.rights import Verdicts
-from answerable.reach.rules import EDITS, LAUNCHES, MAKES, RUNNING, Gives, Need
-from answerable.reach.trust import Entry
+from answerable.reach.bits import rights
+from answerable.reach.bits.existing import Existing, Places
+from answerable.reach.bits.planes import Plane
+from answerable.reach.bits.rights import Verdicts
+from answerable.reach.estate import estate
+from answerable.reach.estate.clauses import Grant
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.principals import Principal
+from answerable.reach.paths import edits, made, steps, witness
+from answerable.reach.paths.graph import Graph
+from answerable.reach.rules.rules import EDITS, LAUNCHES, MAKES, RUNNING, Gives, Need
+from answerable.reach.verdict.formula import FALSE, TRUE
+from answerable.reach.verdict.request import Answer
+from answerable.reach.verdict.trust import Entry
 from tests.reach.laws import paths_agree
 from tests.reach.path_strategies import paths
 from tests.reach.planted import Plant, found, planted
@@ -46,7 +41,7 @@ def _everywhere(patch: pytest.MonkeyPatch, right: object, wrong: object) -> None
 
 # What the twin may look up where it is defined.
 _SHARED = {
-    ("answerable.reach.rules", name)
+    ("answerable.reach.rules.rules", name)
     for name in ("EDITS", "RUNNING", "MAKES", "LAUNCHES")
 }
 

@@ -10,9 +10,9 @@ from answerable.connectors.iam_catalogue.fetch import load
 from answerable.flows import reach as flow
 from answerable.model.catalogue import Catalogue
 from answerable.model.connector import SyncContext
-from answerable.reach.globs import inward
-from answerable.reach.resources import matches_parts, pattern_parts, text_parts
-from answerable.reach.rules import EDITS, LAUNCHES, MAKES, RUNNING, Need, actions
+from answerable.reach.patterns.globs import inward
+from answerable.reach.patterns.resources import matches_parts, pattern_parts, text_parts
+from answerable.reach.rules.rules import EDITS, LAUNCHES, MAKES, RUNNING, Need, actions
 from bench import expansions
 from tests.reach.build import inventory_of
 from tests.reach.laws import calls_agree

@@ -12,12 +12,12 @@ from answerable.model.document import CanItem
 from answerable.model.ids import IdentityId
 from answerable.model.policy import Statement
 from answerable.reach import questions
-from answerable.reach.context import NOTHING, Known
-from answerable.reach.estate import Estate, compile_estate
-from answerable.reach.formula import TRUE, verdict
-from answerable.reach.graph import Graph
+from answerable.reach.estate.estate import Estate, compile_estate
+from answerable.reach.keys.retagging import retagged
+from answerable.reach.paths.graph import Graph
 from answerable.reach.questions import Reply
-from answerable.reach.retagging import retagged
+from answerable.reach.verdict.context import NOTHING, Known
+from answerable.reach.verdict.formula import TRUE, verdict
 from tests.reach.build import A, Builder, role, statement, user
 from tests.reach.test_tagging import SERVICES, Condition, allow, tag_is
 

@@ -12,10 +12,10 @@ from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.policy import Statement
 from answerable.reach import items, questions
-from answerable.reach.context import NOTHING, Known
-from answerable.reach.estate import compile_estate
-from answerable.reach.graph import Graph
-from answerable.reach.tagging import MOST_NAMED, Tagging
+from answerable.reach.estate.estate import compile_estate
+from answerable.reach.keys.tagging import MOST_NAMED, Tagging
+from answerable.reach.paths.graph import Graph
+from answerable.reach.verdict.context import NOTHING, Known
 from tests.reach.build import (
     A,
     B,

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from answerable.connectors.iam_catalogue.fetch import load
 from answerable.model.document import ConditionItem
 from answerable.reach import questions
-from answerable.reach.conditions import clause_holds
-from answerable.reach.context import NOTHING, Known
-from answerable.reach.estate import compile_estate
-from answerable.reach.judge import judged_plainly
-from answerable.reach.services import NO_PERMISSION
-from answerable.reach.taggers import judge, prepare, wish
-from answerable.reach.tagging_actions import noun, tagging_calls, untagging_call
+from answerable.reach.estate.estate import compile_estate
+from answerable.reach.estate.services import NO_PERMISSION
+from answerable.reach.keys.taggers import judge, prepare, wish
+from answerable.reach.keys.tagging_actions import noun, tagging_calls, untagging_call
+from answerable.reach.verdict.conditions import clause_holds
+from answerable.reach.verdict.context import NOTHING, Known
+from answerable.reach.verdict.judge import judged_plainly
 from tests.reach.build import A, catalogue, conditions, role
 from tests.reach.strategies_cases import Case, cases
 

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from answerable.model.policy import Layer
 from answerable.model.sighting import Facts
-from answerable.reach import update
-from answerable.reach.graph import Graph
-from answerable.reach.holders import Held
-from answerable.reach.whole import Whole, whole_of
+from answerable.reach.bits import update
+from answerable.reach.bits.holders import Held
+from answerable.reach.bits.whole import Whole, whole_of
+from answerable.reach.paths.graph import Graph
 from tests.reach.build import A, Builder, role, statement, user
 from tests.reach.planted import Plant, found, planted
 from tests.reach.strategies import CALLS, GROUP, MANAGED, estates, permissions

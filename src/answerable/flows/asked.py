@@ -13,11 +13,11 @@ from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.inventory import Inventory
 from answerable.reach import questions
 from answerable.reach.coverage import is_partial, not_collected
-from answerable.reach.estate import Estate, compile_estate
-from answerable.reach.formula import FALSE, atom, both
-from answerable.reach.graph import Graph
-from answerable.reach.outside import caller_of
+from answerable.reach.estate.estate import Estate, compile_estate
+from answerable.reach.estate.outside import caller_of
+from answerable.reach.paths.graph import Graph
 from answerable.reach.questions import Reply
+from answerable.reach.verdict.formula import FALSE, atom, both
 
 _SUBJECTS: tuple[Kind, ...] = ("agent", "identity", "credential")
 CATALOGUE = "answerable:action-catalogue"

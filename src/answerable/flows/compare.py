@@ -25,9 +25,9 @@ from answerable.model.inventory import Inventory
 from answerable.model.policy import Layer
 from answerable.model.sighting import Facts
 from answerable.reach import items, subjects
-from answerable.reach.formula import Verdict, verdict
-from answerable.reach.principals import Principal
-from answerable.reach.single import ask
+from answerable.reach.estate.principals import Principal
+from answerable.reach.verdict.formula import Verdict, verdict
+from answerable.reach.verdict.single import ask
 
 Progress = Callable[[int, int, str], None]
 

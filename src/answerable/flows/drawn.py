@@ -6,11 +6,11 @@ from random import Random
 
 from answerable.model.catalogue import ActionEntry, Catalogue
 from answerable.model.ids import IdentityId
-from answerable.reach.clauses import Grant
-from answerable.reach.estate import Estate
-from answerable.reach.globs import inward, matches, outward
-from answerable.reach.matrix import possible
-from answerable.reach.principals import Principal
+from answerable.reach.estate.clauses import Grant
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.principals import Principal
+from answerable.reach.patterns.globs import inward, matches, outward
+from answerable.reach.patterns.matrix import possible
 
 _FROM_POLICIES = 0.75
 _TRIES = 20

@@ -11,8 +11,8 @@ from answerable.model.ids import PolicyId
 from answerable.model.policy import Layer, Policy
 from answerable.model.sighting import Facts
 from answerable.model.written import Seen, WrittenBy
-from answerable.reach.context import NOTHING, Known
-from answerable.reach.keys import Kind, key_class, names
+from answerable.reach.keys.keys import Kind, key_class, names
+from answerable.reach.verdict.context import NOTHING, Known
 
 _HINT = 'expected {"Version": "2012-10-17", "Statement": [...]}, as AWS writes policies'
 

@@ -5,10 +5,10 @@ from collections.abc import Collection, Iterator
 from answerable.flows.asked import Asked
 from answerable.model.document import LayerItem
 from answerable.model.ids import IdentityId
-from answerable.reach.naming import owner_in
-from answerable.reach.principals import Principal
+from answerable.reach.estate.naming import owner_in
+from answerable.reach.estate.principals import Principal
+from answerable.reach.estate.services import binds_rcps, has_resource_policies
 from answerable.reach.questions import Reply
-from answerable.reach.services import binds_rcps, has_resource_policies
 
 DECIDED, PASSED, NONE = "decided", "passed", "none"
 UNCOLLECTED, UNSTATED, IDLE = "not-collected", "not-stated", "does-not-apply"

@@ -7,7 +7,7 @@ from answerable.model.document import DeterminingItem, PathItem
 from answerable.model.policy import ConditionClause, Effect, Policy, Statement
 from answerable.model.resource import PublicAccessBlock
 from answerable.model.sighting import Facts
-from answerable.reach.globs import inward, matches
+from answerable.reach.patterns.globs import inward, matches
 
 # A statement may list thousands of resources; the whole of it stands in the policy.
 _MOST_LISTED = 12

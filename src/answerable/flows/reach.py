@@ -21,13 +21,13 @@ from answerable.model.connector import no_progress
 from answerable.model.document import Document, ReachItem
 from answerable.model.inventory import Inventory
 from answerable.reach import items, questions, subjects, words
-from answerable.reach.formula import verdict
-from answerable.reach.globs import is_literal
+from answerable.reach.keys.retagging import retagged
+from answerable.reach.keys.tagging import Tagging
+from answerable.reach.patterns.globs import is_literal
 from answerable.reach.questions import Reply
-from answerable.reach.retagging import retagged
-from answerable.reach.rows import make_filter, speller
+from answerable.reach.rows.rows import make_filter, speller
 from answerable.reach.subjects import Start
-from answerable.reach.tagging import Tagging
+from answerable.reach.verdict.formula import verdict
 
 # Who may tag a resource is worked out once for each; `can` always says it.
 _MOST_EXPLAINED = 500

@@ -23,13 +23,13 @@ from answerable.model.document import Coverage, Document, UsedItem
 from answerable.model.event import Outcome
 from answerable.model.inventory import Inventory
 from answerable.reach import items, questions, subjects
-from answerable.reach.formula import Verdict, verdict
-from answerable.reach.globs import inward, matches
-from answerable.reach.granted import Actions, services_of
-from answerable.reach.naming import owner_in
+from answerable.reach.estate.naming import owner_in
+from answerable.reach.patterns.globs import inward, matches
 from answerable.reach.questions import Reply
-from answerable.reach.request import DENY
-from answerable.reach.rows import SCOPE, make_filter, speller
+from answerable.reach.rows.granted import Actions, services_of
+from answerable.reach.rows.rows import SCOPE, make_filter, speller
+from answerable.reach.verdict.formula import Verdict, verdict
+from answerable.reach.verdict.request import DENY
 from answerable.store.store import Store
 
 Progress = Callable[[int, int, str], None]

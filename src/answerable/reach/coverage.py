@@ -6,20 +6,20 @@ What only denies cannot change a `never`, what only allows cannot change an `alw
 from collections.abc import Collection, Iterable, Iterator
 
 from answerable.model.ids import IdentityId
-from answerable.reach.clauses import UNCOLLECTED, UNREAD, Gap
-from answerable.reach.estate import Estate
-from answerable.reach.formula import Verdict, verdict
-from answerable.reach.naming import account_of
-from answerable.reach.places import Place
-from answerable.reach.principals import Principal
-from answerable.reach.questions import Reply
-from answerable.reach.rules import RUNNING
-from answerable.reach.services import (
+from answerable.reach.estate.clauses import UNCOLLECTED, UNREAD, Gap
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.naming import account_of
+from answerable.reach.estate.places import Place
+from answerable.reach.estate.principals import Principal
+from answerable.reach.estate.services import (
     NO_PERMISSION,
     TRUST_CALLS,
     binds_rcps,
     has_resource_policies,
 )
+from answerable.reach.questions import Reply
+from answerable.reach.rules.rules import RUNNING
+from answerable.reach.verdict.formula import Verdict, verdict
 
 
 def not_collected(

@@ -11,12 +11,12 @@ from answerable.model.document import (
     PathItem,
     ReachItem,
 )
-from answerable.reach.formula import Atom, Formula, verdict
-from answerable.reach.keys import GITHUB, key_class
-from answerable.reach.paths import Hop
+from answerable.reach.keys.keys import GITHUB, key_class
+from answerable.reach.paths.paths import Hop
 from answerable.reach.questions import Reply
-from answerable.reach.request import Determining
-from answerable.reach.rows import row_texts
+from answerable.reach.rows.rows import row_texts
+from answerable.reach.verdict.formula import Atom, Formula, verdict
+from answerable.reach.verdict.request import Determining
 
 
 def can_item(reply: Reply, action: str, resource: str, coverage: Coverage) -> CanItem:

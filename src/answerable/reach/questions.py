@@ -4,24 +4,30 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from answerable.model.ids import IdentityId
-from answerable.reach.clauses import Gap
-from answerable.reach.estate import Estate
-from answerable.reach.formula import FALSE, TRUE, Formula, Verdict, chained
-from answerable.reach.globs import is_literal
-from answerable.reach.graph import Graph
-from answerable.reach.listing import rows_of
-from answerable.reach.outside import Caller, caller_of
-from answerable.reach.paths import Hop, Reached, Towards, here, reached, towards
-from answerable.reach.principals import Principal
-from answerable.reach.request import Answer, Determining
-from answerable.reach.resources import text_parts
-from answerable.reach.rows import Filter, Row
-from answerable.reach.single import abroad, ask, ask_as
-from answerable.reach.steps import Node
-from answerable.reach.terms import ACTIONS, RESOURCES, Term, disjoint, parts_text
-from answerable.reach.trust import ASSUME, Entry
+from answerable.reach.bits.whole import whole_of
+from answerable.reach.estate.clauses import Gap
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.outside import Caller, caller_of
+from answerable.reach.estate.principals import Principal
+from answerable.reach.paths.graph import Graph
+from answerable.reach.paths.paths import Hop, Reached, Towards, here, reached, towards
+from answerable.reach.paths.steps import Node
+from answerable.reach.patterns.globs import is_literal
+from answerable.reach.patterns.resources import text_parts
+from answerable.reach.patterns.terms import (
+    ACTIONS,
+    RESOURCES,
+    Term,
+    disjoint,
+    parts_text,
+)
+from answerable.reach.rows.listing import rows_of
+from answerable.reach.rows.rows import Filter, Row
+from answerable.reach.verdict.formula import FALSE, TRUE, Formula, Verdict, chained
+from answerable.reach.verdict.request import Answer, Determining
+from answerable.reach.verdict.single import abroad, ask, ask_as
+from answerable.reach.verdict.trust import ASSUME, Entry
 from answerable.reach.visiting import callers_of, entries_of, rows_as
-from answerable.reach.whole import whole_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId, CredentialId, IdentityId
 from answerable.model.inventory import AgentEntity, CredentialEntity, Inventory
 from answerable.model.sighting import Facts
-from answerable.reach.formula import FALSE, TRUE, Formula, atom, chained
-from answerable.reach.graph import Graph
-from answerable.reach.outside import caller_of
-from answerable.reach.paths import Hop
+from answerable.reach.estate.outside import caller_of
+from answerable.reach.paths.graph import Graph
+from answerable.reach.paths.paths import Hop
 from answerable.reach.questions import Reply, entry_hop
+from answerable.reach.verdict.formula import FALSE, TRUE, Formula, atom, chained
 
 
 @dataclass(frozen=True, slots=True)

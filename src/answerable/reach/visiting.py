@@ -8,19 +8,19 @@ from collections.abc import Iterator
 
 from answerable.model.ids import IdentityId
 from answerable.model.policy import Effect
-from answerable.reach.callers import Names
-from answerable.reach.clauses import Clause
-from answerable.reach.estate import Estate
-from answerable.reach.granting import Asker, asked_of, rows_on
-from answerable.reach.graph import Graph
-from answerable.reach.judge import own_policy
-from answerable.reach.naming import account_of, session_of
-from answerable.reach.outside import Caller, CallerKind, caller_of, named
-from answerable.reach.request import Request
-from answerable.reach.rows import Filter, Row
-from answerable.reach.spans import Limiting, Span, limiting, spans_of
-from answerable.reach.standing import narrowed
-from answerable.reach.trust import Entry
+from answerable.reach.estate.callers import Names
+from answerable.reach.estate.clauses import Clause
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.naming import account_of, session_of
+from answerable.reach.estate.outside import Caller, CallerKind, caller_of, named
+from answerable.reach.paths.graph import Graph
+from answerable.reach.rows.granting import Asker, asked_of, rows_on
+from answerable.reach.rows.rows import Filter, Row
+from answerable.reach.rows.spans import Limiting, Span, limiting, spans_of
+from answerable.reach.rows.standing import narrowed
+from answerable.reach.verdict.judge import own_policy
+from answerable.reach.verdict.request import Request
+from answerable.reach.verdict.trust import Entry
 
 
 def callers_of(estate: Estate, call: Request) -> Iterator[Caller]:

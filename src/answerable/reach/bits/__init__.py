@@ -1,0 +1,1 @@
+"""The whole estate at once, as rows of bits. Start at `whole`."""

@@ -1,0 +1,138 @@
+"""Things parted by what is known of them, as far as a statement depends on it."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from answerable.model.policy import ConditionClause
+from answerable.reach.bits.planes import Plane, Texts, gathered, span
+from answerable.reach.estate.clauses import Clause
+from answerable.reach.patterns.globs import inward
+from answerable.reach.patterns.resources import pattern_parts
+from answerable.reach.verdict.conditions import clause_holds
+from answerable.reach.verdict.context import NOTHING, Known, has_variable
+
+_VARIABLE = re.compile(r"\$\{([^},]*)")
+Lines = Sequence[ConditionClause]
+CALLER = "kms:calleraccount"  # the caller's account, in calls on KMS alone
+
+
+def keys_used(clause: Clause, lines: Lines | None = None) -> tuple[str, ...]:
+    """List the condition keys, in lower case, that a statement's meaning depends on.
+
+    Args:
+        clause: The statement.
+        lines: The lines of its condition that count, all where not said.
+    """
+    counted = clause.conditions if lines is None else lines
+    found = {line.key.lower() for line in counted}
+    texts = [value for line in counted for value in line.values]
+    if not clause.parts:
+        texts += clause.resources + clause.not_resources
+    for text in texts:
+        if has_variable(text):
+            found.update(key.strip().lower() for key in _VARIABLE.findall(text))
+    if CALLER in found:
+        found.add("aws:principalaccount")
+    return tuple(sorted(found))
+
+
+def atoms_of(clause: Clause) -> set[object]:
+    """List what may stay open of a statement, as the words of its atoms.
+
+    An open allow and an open deny can only cancel each other where they share one.
+    """
+    found: set[object] = {
+        (line.key, line.operator, tuple(sorted(set(line.values))))
+        for line in clause.conditions
+    }
+    if not clause.parts:
+        texts = clause.resources + clause.not_resources
+        found.update(text for text in texts if has_variable(text))
+    return found
+
+
+class Cell(NamedTuple):
+    """Members that share the values of some keys, and what is known of them."""
+
+    members: int
+    known: Known
+
+
+class Cells:
+    """Parts a list of things by the values of the keys a statement uses."""
+
+    def __init__(self, knowns: Sequence[Known], names: Texts | None = None) -> None:
+        """Take what is known of each thing.
+
+        Args:
+            knowns: By thing.
+            names: The things by their `aws:PrincipalArn`, if they have one.
+        """
+        self._knowns = knowns
+        self._names = names
+        self._spoken = {key for known in knowns for key in known.values}
+        self._complete = tuple({p for known in knowns for p in known.complete})
+        self._found: dict[tuple[str, ...], list[Cell]] = {}
+        self._lines: dict[ConditionClause, Plane] = {}
+        nameless = (n for n, k in enumerate(knowns) if not k.get("aws:principalarn"))
+        self._nameless = gathered(nameless, len(knowns)) if names else 0
+
+    def speaks(self, key: str) -> bool:
+        """Tell whether a key in lower case is known of anything here."""
+        return key in self._spoken or key.startswith(self._complete)
+
+    def of(self, keys: Iterable[str]) -> list[Cell]:
+        """Part by keys in lower case; one part where nothing is known of any."""
+        mine = tuple(key for key in keys if self.speaks(key))
+        found = self._found.get(mine)
+        if found is None:
+            found = self._found[mine] = self._part(mine)
+        return found
+
+    def holding(self, line: ConditionClause) -> Plane:
+        """Say of which things one line of a condition holds."""
+        found = self._lines.get(line)
+        if found is None:
+            found = self._named(line)
+            if found is None:
+                found = Plane(0, 0)
+                for cell in self.of((line.key.lower(),)):
+                    held = clause_holds(line, cell.known)
+                    sure = cell.members if held else 0
+                    found |= Plane(sure, 0 if held is False else cell.members)
+            self._lines[line] = found
+        return found
+
+    def _named(self, line: ConditionClause) -> Plane | None:
+        """Match ARNs of principals at once."""
+        operator = line.operator.lower()
+        base = operator.removeprefix("arn").removesuffix("ifexists").replace("not", "")
+        if (
+            self._names is None
+            or line.key.lower() != "aws:principalarn"
+            or base not in ("equals", "like")
+            or operator == base
+            or any(value.count(":") < 5 for value in line.values)
+        ):
+            return None
+        hit = 0
+        for value in line.values:
+            hit |= self._names.bits(pattern_parts(inward(value)))
+        open_ = self._nameless
+        everything = span(0, len(self._knowns))
+        sure = (everything & ~hit if "not" in operator else hit) & ~open_
+        return Plane(sure, sure | open_)
+
+    def _part(self, keys: tuple[str, ...]) -> list[Cell]:
+        size = len(self._knowns)
+        if not keys:
+            return [Cell(span(0, size), NOTHING)]
+        parted: dict[tuple[object, ...], list[int]] = defaultdict(list)
+        for number, known in enumerate(self._knowns):
+            parted[tuple(known.get(key) for key in keys)].append(number)
+        return [
+            Cell(gathered(members, size), self._knowns[members[0]])
+            for members in parted.values()
+        ]

@@ -1,0 +1,168 @@
+"""Needs on resources that are there already, for every actor at once."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from answerable.model.resource import Resource
+from answerable.reach.bits.ground import Ground, make_ground
+from answerable.reach.bits.kin import MET, NEVER_MET, Kin, met
+from answerable.reach.bits.planes import gathered, positions
+from answerable.reach.bits.rights import NEVER, Verdicts
+from answerable.reach.bits.ways import Realm, Using
+from answerable.reach.estate.clauses import Clause
+from answerable.reach.paths.witness import together
+from answerable.reach.rules.rules import LAUNCHES, RUNNING, Need, Running
+from answerable.reach.verdict.context import Known
+
+_THERE = "{existing}"
+Needs = tuple[Need, ...]
+
+
+class Places(NamedTuple):
+    """Resources on which needs are met.
+
+    Attributes:
+        sure: For sure.
+        some: For sure or perhaps.
+    """
+
+    sure: int
+    some: int
+
+
+NOWHERE = Places(0, 0)
+
+
+@dataclass(eq=False, slots=True)
+class Existing:
+    """Resources that rules speak of, and who may do there what rules need.
+
+    Attributes:
+        realm: The actors.
+        resources: In order.
+    """
+
+    realm: Realm
+    resources: list[Resource] = field(init=False)
+    _ground: Ground = field(init=False)
+    _regions: dict[tuple[str, ...], int] = field(init=False)
+    _takeable: dict[str, list[tuple[Running, int]]] = field(default_factory=dict)
+    _kinds: dict[str, int] = field(default_factory=dict)
+    _on: dict[Need, dict[int, Verdicts]] = field(default_factory=dict)
+    _kin: dict[Needs, Kin] = field(default_factory=dict)
+    _met: dict[tuple[object, ...], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Lay out the resources of the kinds that rules speak of."""
+        estate = self.realm.graph.estate
+        kinds = {rule.kind for rule in RUNNING} | {rule.changes for rule in LAUNCHES}
+        found = (one for one in estate.resources.values() if one.kind in kinds)
+        self.resources = sorted(found, key=lambda one: one.id)
+        self._ground = make_ground(estate, [one.id for one in self.resources])
+        self._regions = defaultdict(int)
+        by_kind: dict[str, list[int]] = defaultdict(list)
+        for place, resource in enumerate(self.resources):
+            self._regions[_home(resource.id)] |= 1 << place
+            by_kind[resource.kind].append(place)
+        size = len(self.resources)
+        self._kinds = {kind: gathered(ns, size) for kind, ns in by_kind.items()}
+
+    def named(self) -> Iterator[tuple[Clause, int]]:
+        """List what the resources' own policies say of what is needed, and of whom."""
+        needs = [need for rule in RUNNING for need in rule.needs]
+        needs += [need for launch in LAUNCHES for need in launch.needs]
+        actions = {need.action.lower() for need in needs if _THERE in need.resource}
+        for clause, _ in self._ground.spoken:
+            if any(clause.takes_action(action) for action in actions):
+                for name in self.realm.naming.of(clause):
+                    yield clause, name.actors
+
+    def there(self, kind: str, account: str) -> int:
+        """Return an account's resources of a kind."""
+        return self._kinds.get(kind, 0) & self._ground.owners.get(account, 0)
+
+    def takeable(self, account: str) -> list[tuple[Running, int]]:
+        """Pair each rule with the resources that an account's principals may take.
+
+        They are the account's own, and those whose own policy may let others in.
+        """
+        found = self._takeable.get(account)
+        if found is None:
+            found = self._takeable[account] = [
+                (rule, there)
+                for rule in RUNNING
+                if (there := self.there(rule.kind, account) | self._lent(rule))
+            ]
+        return found
+
+    def _lent(self, rule: Running) -> int:
+        number = self._ground.texts.number
+        lent = (number[one] for one in self.realm.graph.lent(rule))
+        return gathered(lent, len(self.resources))
+
+    def places(self, actor: int, needs: Needs, there: int) -> Places:
+        """Say on which of some resources an actor has what a rule needs."""
+        sure = some = there
+        for need in needs:
+            if _is_there(need):
+                verdicts = self._verdicts(need).get(actor, NEVER)
+                sure, some = sure & verdicts.sure, some & verdicts.some
+            if not some:
+                return NOWHERE
+        others = tuple(need for need in needs if not _is_there(need))
+        return self._beside(actor, others, sure, some) if others else Places(sure, some)
+
+    def _beside(self, actor: int, others: Needs, sure: int, some: int) -> Places:
+        """Judge the needs beside those on the resource itself, region by region."""
+        kin = self._kin.get(others)
+        if kin is None:
+            actions = [need.action.lower() for need in others]
+            kin = self._kin[others] = Kin(self.realm.index, actions, actions)
+        if not kin.able >> actor & 1:
+            return NOWHERE
+        met_sure = met_some = 0
+        for bits, resource in self._samples(some, others):
+            key = others, kin.of(actor), resource
+            how = self._met.get(key)
+            if how is None:
+                principal = self.realm.index.actors[actor]
+                estate = self.realm.graph.estate
+                how = met(together(estate, principal, others, resource))
+                self._met[key] = how
+            met_some |= bits if how != NEVER_MET else 0
+            met_sure |= bits if how == MET else 0
+        return Places(sure & met_sure, some & met_some)
+
+    def _samples(
+        self, places: int, others: Sequence[Need]
+    ) -> Iterator[tuple[int, str]]:
+        """Pick one resource of each region, account and parent, or every one."""
+        if any(_THERE in need.resource for need in others):
+            for place in positions(places):
+                yield 1 << place, self.resources[place].id
+            return
+        for bits in self._regions.values():
+            if bits & places:
+                yield bits, self.resources[positions(bits)[0]].id
+
+    def _verdicts(self, need: Need) -> dict[int, Verdicts]:
+        """Say for each actor on which resources it may make a call."""
+        found = self._on.get(need)
+        if found is None:
+            stated = Known({key: (value,) for key, value in need.context})
+            use = Using(self.realm, need.action, self._ground, stated, anywhere=True)
+            found = self._on[need] = use.verdicts()
+        return found
+
+
+def _is_there(need: Need) -> bool:
+    return need.resource == _THERE
+
+
+def _home(resource: str) -> tuple[str, ...]:
+    """Say what a rule may read out of a resource besides its ARN."""
+    parts = resource.split(":", 5)
+    middle = parts[5].split("/")[1:2] if len(parts) == 6 else []
+    return (*parts[1:5], *(middle if parts[2:3] == ["ecs"] else ()))

@@ -1,0 +1,180 @@
+"""One call heard for every actor and every resource: both sides, in bits.
+
+The rules of `judge` and `evaluate`, once for all; see there for their sources.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from answerable.reach.bits.ground import Ground, fenced, fences_unread
+from answerable.reach.bits.holders import Index
+from answerable.reach.bits.planes import NONE, Plane, positions
+from answerable.reach.bits.rights import Call, Own, Owns, Verdicts, judged
+from answerable.reach.bits.voices import Naming, Voice, Voices
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.principals import Principal
+from answerable.reach.estate.services import TRUST_CALLS, binds_rcps
+from answerable.reach.verdict.formula import FALSE, TRUE, Formula
+
+Ask = Callable[[Principal, str], Formula]
+
+
+class Sides(NamedTuple):
+    """How resources lie to one account.
+
+    Attributes:
+        near: Of the same account, or of nobody known.
+        far: Of other accounts.
+        required: Whose own policy must take part.
+    """
+
+    near: int
+    far: int
+    required: int
+
+
+@dataclass(eq=False, slots=True)
+class Hearing:
+    """A call on the resources of a ground.
+
+    Attributes:
+        estate: The estate.
+        index: The actors.
+        naming: Who is named how.
+        ground: The resources.
+        call: The call.
+        exact: Answers for one principal and one resource, where bits leave a doubt.
+        actors: Those that may be allowed on some resource.
+        owns: The actors' side.
+        voices: The resources' side.
+    """
+
+    estate: Estate
+    index: Index
+    naming: Naming
+    ground: Ground
+    call: Call
+    exact: Ask
+    actors: int = 0
+    owns: Owns = field(init=False)
+    voices: Voices = field(init=False)
+    _fences_unread: int = 0
+    _clash: bool = False
+    _shared: dict[tuple[object, ...], Verdicts] = field(default_factory=dict)
+    _sides: dict[str, Sides] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Hear both sides."""
+        index, ground, action = self.index, self.ground, self.call.action
+        bound = binds_rcps(action)
+        fences = fenced(self.estate, ground, action) if bound else ()
+        self.voices = Voices(index, self.naming, self.call, ground.spoken, fences)
+        self._fences_unread = fences_unread(self.estate, ground) if bound else 0
+        self.owns = Owns(index, self.call, index.scope)
+        self.actors = self.owns.allowing | self.voices.named
+        required = ground.texts.all if action in TRUST_CALLS else ground.keys
+        if ground.unread or ground.missing & required:
+            self.actors = index.scope
+        allow = self.owns.allow_atoms | self.voices.allow_atoms
+        deny = self.owns.deny_atoms | self.voices.deny_atoms
+        self._clash = not allow.isdisjoint(deny)
+
+    def verdicts(self, actor: int, within: int) -> Verdicts:
+        """Say on which of some resources an actor may make the call."""
+        found = self.unsettled(actor)
+        if found.doubt & within:
+            found = settled(found, self._asked(actor, found.doubt & within, self.exact))
+        return Verdicts(found.sure & within, found.some & within)
+
+    def unsettled(self, actor: int) -> Verdicts:
+        """Say the same, and where there is doubt."""
+        own, voice = self.owns.of(actor), self.voices.of(actor)
+        principal = self.index.actors[actor]
+        key = id(own), id(voice), principal.identity.account, principal.linked
+        found = self._shared.get(key)
+        if found is None:
+            found = self._shared[key] = self._join(own, voice, principal)
+        return found
+
+    def when_named(self, actor: int, exact: Ask) -> Verdicts:
+        """Say on which resources of its account it may, once their policies name it."""
+        own, voice = self.owns.of(actor), self.voices.of(actor)
+        principal = self.index.actors[actor]
+        account = principal.identity.account
+        key = id(own), id(voice), account, principal.is_role, principal.linked
+        found = self._shared.get(key)
+        if found is None:
+            near = self.ground.owners.get(account, 0)
+            allowed = own.control & own.limit if principal.is_role else own.control
+            allowed = allowed.within(near)
+            found = self._judged(
+                allowed, own, voice.fenced, own.odd, self._unread(principal, 0)
+            )
+            self._shared[key] = found
+        if not found.doubt:
+            return found
+        return settled(found, self._asked(actor, found.doubt, exact))
+
+    def _join(self, own: Own, voice: Voice, principal: Principal) -> Verdicts:
+        near, far, required = self._lying(principal.identity.account)
+        direct = voice.direct | Plane(0, self.ground.unread)
+        direct |= Plane(0, self.ground.missing & (required | far))
+        free = (direct | own.allowed) & own.limit
+        bound = (direct | (voice.account & own.allowed)) & own.limit
+        same = free.within(near & ~required) | bound.within(near & required)
+        same |= voice.escaping.within(near)
+        named = voice.escaping | direct | voice.account
+        shut = self.ground.shut if self.call.action.startswith("s3:") else NONE
+        named = named.less(shut)
+        other = (own.allowed & own.limit & named).within(far)
+        allowed = (same | other) & own.control
+        odd = own.odd | voice.odd | (shut.maybe & far)
+        denied = voice.denied | voice.fenced
+        unread = self._unread(principal, self.ground.unread_denies)
+        return self._judged(allowed, own, denied, odd, unread)
+
+    def _judged(
+        self, allowed: Plane, own: Own, denied: Plane, odd: int, unread: int
+    ) -> Verdicts:
+        found = judged(
+            allowed, own.denied | denied, odd, unread=own.unread, clash=self._clash
+        )
+        doors = self.ground.doors
+        maybe = found.some | found.doubt
+        sure = found.sure & ~(unread | doors)
+        some = found.some & ~doors
+        return Verdicts(sure, some, maybe & ~some)
+
+    def _unread(self, principal: Principal, own: int) -> int:
+        """Return the resources where something that was not read may deny."""
+        return own | (0 if principal.linked else self._fences_unread)
+
+    def _lying(self, account: str) -> Sides:
+        found = self._sides.get(account)
+        if found is None:
+            ground, action = self.ground, self.call.action
+            near = ground.owners.get(account, 0) | ground.owners.get("", 0)
+            required = ground.keys if action.startswith("kms:") else 0
+            if action in TRUST_CALLS:
+                required = ground.texts.all
+            found = Sides(near, ground.texts.all & ~near, required)
+            self._sides[account] = found
+        return found
+
+    def _asked(
+        self, actor: int, places: int, ask: Ask
+    ) -> Iterator[tuple[int, Formula]]:
+        principal, texts = self.index.actors[actor], self.ground.texts.texts
+        for place in positions(places):
+            yield place, ask(principal, texts[place])
+
+
+def settled(verdicts: Verdicts, exact: Iterator[tuple[int, Formula]]) -> Verdicts:
+    """Put exact answers where there was doubt."""
+    sure, some = verdicts.sure, verdicts.some
+    for number, formula in exact:
+        if formula != FALSE:
+            some |= 1 << number
+            sure |= 1 << number if formula == TRUE else 0
+    return Verdicts(sure, some)

@@ -1,0 +1,347 @@
+"""Who holds which statement: the inverted index, as sets of actors.
+
+An actor is a node of the graph: an identity, or an identity with what it gained on the
+way. Actor n is the nth principal of the estate; those with gains come after.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from typing import NamedTuple
+
+from answerable.model.policy import ConditionClause, Effect, Layer
+from answerable.reach.bits.cells import Cell, Cells
+from answerable.reach.bits.planes import Plane, Texts, gathered, positions, span
+from answerable.reach.estate.clauses import Clause, Grant
+from answerable.reach.estate.control import Limit
+from answerable.reach.estate.principals import EVERYTHING_CLAUSE, Principal
+from answerable.reach.patterns.globs import is_literal
+from answerable.reach.verdict.formula import Formula
+
+_PLAIN = re.compile(r"[*?$]")
+ANYTHING = "*"  # what an actor gained that may do everything
+
+
+class Part(NamedTuple):
+    """What a statement says for some actors.
+
+    Attributes:
+        actors: For whom.
+        plane: To which resources it applies.
+        odd: Resources where its open conditions hold a negation: there two open
+            statements may add up to a sure one.
+    """
+
+    actors: int
+    plane: Plane
+    odd: int = 0
+
+
+class Taking(NamedTuple):
+    """The statements of a layer that speak of one action."""
+
+    allows: tuple[Clause, ...]
+    denies: tuple[Clause, ...]
+
+
+class Wide(NamedTuple):
+    """Actors that a layer's statements for every resource stand for."""
+
+    allowed: int
+    denied: int
+
+
+class Noted:
+    """Statements, each with the numbers of those that hold it."""
+
+    def __init__(self) -> None:
+        self._found: dict[Clause, list[int]] = defaultdict(list)
+
+    def take(self, grants: Iterable[Grant], number: int) -> None:
+        """Note the statements of one holder."""
+        for grant in grants:
+            self._found[grant.clause].append(number)
+
+    def gathered(self, size: int) -> Iterator[tuple[Clause, int]]:
+        """Pair the statements with those that hold them."""
+        for clause, numbers in self._found.items():
+            yield clause, gathered(numbers, size)
+
+
+class Held:
+    """The statements of one layer, each with the actors it stands for."""
+
+    def __init__(self) -> None:
+        self.actors: dict[Clause, int] = {}
+        self._by_service: dict[str, list[Clause]] = defaultdict(list)
+        self._taking: dict[str, Taking] = {}
+        self._wide: dict[str, Wide] = {}
+        self._narrow: dict[str, dict[str, list[Clause]]] = {}
+
+    def add(self, clause: Clause, actors: int) -> None:
+        """Let a statement stand for further actors."""
+        if clause not in self.actors:
+            for service in _services(clause):
+                self._by_service[service].append(clause)
+            self._taking.clear()
+            self._narrow.clear()
+        self._wide.clear()
+        self.actors[clause] = self.actors.get(clause, 0) | actors
+
+    def changed(self, lost: Noted, gained: Noted, size: int) -> "Held":
+        """Return the same with some actors' statements exchanged for others."""
+        new = copy(self)
+        new.actors = dict(self.actors)
+        new._by_service = defaultdict(list, self._by_service)
+        new._taking, new._wide, new._narrow = {}, {}, {}
+        for clause, actors in lost.gathered(size):
+            new.actors[clause] &= ~actors
+        for clause, actors in gained.gathered(size):
+            if clause not in new.actors:
+                for service in _services(clause):
+                    new._by_service[service] = [*new._by_service[service], clause]
+            new.actors[clause] = new.actors.get(clause, 0) | actors
+        return new
+
+    def taking(self, action: str) -> Taking:
+        """Pick the statements that speak of an action in lower case."""
+        found = self._taking.get(action)
+        if found is None:
+            mine = [
+                c for c in self.of(action.partition(":")[0]) if c.takes_action(action)
+            ]
+            found = self._taking[action] = Taking(
+                tuple(c for c in mine if c.effect is Effect.ALLOW),
+                tuple(c for c in mine if c.effect is Effect.DENY),
+            )
+        return found
+
+    def wide(self, action: str) -> Wide:
+        """Unite whom statements for every resource allow and deny an action."""
+        found = self._wide.get(action)
+        if found is None:
+            allowed = denied = 0
+            for clause in self.of(action.partition(":")[0]):
+                if clause.wide and clause.takes_action(action):
+                    if clause.effect is Effect.ALLOW:
+                        allowed |= self.actors[clause]
+                    else:
+                        denied |= self.actors[clause]
+            found = self._wide[action] = Wide(allowed, denied)
+        return found
+
+    def narrow(self, action: str, resource: str) -> Iterator[Clause]:
+        """Pick the other statements that may speak of an action on one resource."""
+        service = action.partition(":")[0]
+        by_start = self._narrow.get(service)
+        if by_start is None:
+            by_start = self._narrow[service] = defaultdict(list)
+            for clause in self.of(action.partition(":")[0]):
+                for start in _starts(clause):
+                    by_start[start].append(clause)
+        met: set[Clause] = set()
+        for length in range(len(resource) + 1):
+            for clause in by_start.get(resource[:length], ()):
+                if clause not in met and clause.takes_action(action):
+                    met.add(clause)
+                    yield clause
+
+    def of(self, service: str) -> Iterator[Clause]:
+        """List statements that may speak of a service; of any service for `*`."""
+        if service == "*":
+            yield from self.actors
+            return
+        yield from self._by_service.get(service, ())
+        yield from self._by_service.get("", ())
+
+
+def _starts(clause: Clause) -> set[str]:
+    """List the plain beginnings of what a statement speaks of."""
+    if clause.wide:
+        return set()
+    if not clause.resources:
+        return {""}
+    return {_PLAIN.split(written, maxsplit=1)[0] for written in clause.resources}
+
+
+def _services(clause: Clause) -> set[str]:
+    """Name the services whose actions a statement may take; empty for any."""
+    named = {pattern.partition(":")[0] for pattern in clause.actions}
+    if clause.not_actions or not all(map(is_literal, named)):
+        return {""}
+    return named
+
+
+class Index:
+    """Actors and the statements they hold.
+
+    Attributes:
+        actors: By number.
+        base: The number of the identity that each actor is.
+        size: How many identities there are; they come first.
+        identity: Statements of identity policies.
+        boundary: Statements of boundaries.
+        bounded: Actors that have a boundary.
+        unbound: Actors that lost the one that their identity has.
+        linked: Actors linked to a service, whom control policies pass by.
+        scope: The actors that questions are about.
+        limits: Actors under each session policy and each level of SCPs.
+        parts: What statements were found to say for whom.
+        held: What conditions were found to say.
+        unread: Actors some of whose policies were not read, by layer; what may deny
+            stands under None, too.
+    """
+
+    def __init__(self, identities: Iterable[Principal]) -> None:
+        """Take identities; their number is their place."""
+        self.actors: list[Principal] = []
+        self.base: list[int] = []
+        self.identity, self.boundary = Held(), Held()
+        self.bounded = self.unbound = self.linked = self.scope = 0
+        self.limits: dict[Limit, int] = {}
+        self.unread: dict[Layer | None, int] = defaultdict(int)
+        plain = list(identities)
+        self.size = len(plain)
+        self._runs: list[tuple[int, int, int]] = []
+        self._copied = self._copies = 0
+        self._copies_of: dict[int, int] = defaultdict(int)
+        self.add(plain, range(self.size))
+        names = Texts([principal.id for principal in plain])
+        self._known = Cells([principal.known for principal in plain], names)
+        self._held: dict[tuple[ConditionClause, int], Plane] = {}
+        self._cells: dict[tuple[int, int], list[Cell]] = {}
+        self.parts: dict[tuple[object, ...], list[Part]] = {}
+        self.held: dict[tuple[object, ...], Formula] = {}
+
+    def add(self, actors: Iterable[Principal], base: Sequence[int]) -> range:
+        """Take actors that are identities taken before, with what they gained."""
+        start = len(self.actors)
+        self.actors += actors
+        self.base += base
+        stop = len(self.actors)
+        if start:
+            self._copy(base, start)
+        identity, boundary = Noted(), Noted()
+        limits: dict[Limit, list[int]] = defaultdict(list)
+        for number in range(start, stop):
+            actor = self.actors[number]
+            identity.take(_telling(actor), number)
+            boundary.take(actor.boundary or (), number)
+            self._mark(actor, 1 << number)
+            for limit in (*actor.levels, actor.session):
+                if limit is not None:
+                    limits[limit].append(number)
+        for clause, holding in identity.gathered(stop):
+            self.identity.add(clause, holding)
+        for clause, holding in boundary.gathered(stop):
+            self.boundary.add(clause, holding)
+        for limit, members in limits.items():
+            self.limits[limit] = self.limits.get(limit, 0) | gathered(members, stop)
+        self.scope = span(start, stop) if start else span(0, stop)
+        return range(start, stop)
+
+    def changed(self, actors: Mapping[int, Principal]) -> "Index":
+        """Return the same with other identity policies for some actors."""
+        new = copy(self)
+        new.actors = list(self.actors)
+        new.parts, new.held, new.unread = {}, {}, defaultdict(int, self.unread)
+        lost, gained = Noted(), Noted()
+        size = len(self.actors)
+        for number, actor in actors.items():
+            lost.take(_telling(self.actors[number]), number)
+            gained.take(_telling(actor), number)
+            new.actors[number] = actor
+            for layer in (Layer.IDENTITY, None):
+                new.unread[layer] &= ~(1 << number)
+            for gap in actor.gaps:
+                new.unread[gap.layer] |= 1 << number
+                new.unread[None] |= gap.denies << number
+        new.identity = self.identity.changed(lost, gained, size)
+        return new
+
+    def _copy(self, base: Sequence[int], start: int) -> None:
+        """Note which actors are the same identity: a long run, or one by one."""
+        if isinstance(base, range) and base.step == 1:
+            self._runs.append((start, base.start, base.stop))
+            return
+        for number, one in enumerate(base, start):
+            self._copied |= 1 << one
+            self._copies |= 1 << number
+            self._copies_of[one] |= 1 << number
+
+    def _mark(self, actor: Principal, bit: int) -> None:
+        if actor.boundary is not None:
+            self.bounded |= bit
+        elif self.actors[self.base[bit.bit_length() - 1]].boundary is not None:
+            self.unbound |= bit
+        if actor.linked:
+            self.linked |= bit
+        for gap in actor.gaps:
+            self.unread[gap.layer] |= bit
+            if gap.denies:
+                self.unread[None] |= bit
+
+    @property
+    def all(self) -> int:
+        """Every actor."""
+        return span(0, len(self.actors))
+
+    def holding(self, action: str) -> int:
+        """List the actors that may hold an allow for an action in lower case."""
+        found = self.unread[Layer.IDENTITY]
+        for clause in self.identity.taking(action).allows:
+            found |= self.identity.actors[clause]
+        return found & self.scope
+
+    def with_gains(self, identities: int) -> int:
+        """Return the actors that are one of these identities."""
+        found = identities
+        for start, low, high in self._runs:
+            found |= (identities >> low & span(0, high - low)) << start
+        copied = identities & self._copied
+        if copied == self._copied:
+            return found | self._copies
+        for base in positions(copied):
+            found |= self._copies_of[base]
+        return found
+
+    def forget(self) -> None:
+        """Drop what statements were found to say; it is found again when needed."""
+        self.parts.clear()
+        self.held.clear()
+
+    def speaks(self, key: str) -> bool:
+        """Tell whether a condition key in lower case is known of any actor."""
+        return self._known.speaks(key)
+
+    def holding_line(self, line: ConditionClause) -> Plane:
+        """Say for which actors one line of a condition holds."""
+        key = line, len(self.actors)
+        found = self._held.get(key)
+        if found is None:
+            held = self._known.holding(line)
+            sure, maybe = self.with_gains(held.sure), self.with_gains(held.maybe)
+            found = self._held[key] = Plane(sure, maybe)
+        return found
+
+    def cells(self, keys: Iterable[str]) -> list[Cell]:
+        """Part the actors by the values of keys in lower case."""
+        mine = self._known.of(keys)
+        key = (id(mine), len(self.actors))
+        found = self._cells.get(key)
+        if found is None:
+            found = [Cell(self.with_gains(c.members), c.known) for c in mine]
+            self._cells[key] = found
+        return found
+
+
+def _telling(actor: Principal) -> Iterable[Grant]:
+    """Leave out what somebody who may do anything is allowed besides."""
+    if actor.extra != ANYTHING:
+        return actor.grants
+    return (
+        grant
+        for grant in actor.grants
+        if grant.clause is EVERYTHING_CLAUSE or grant.clause.effect is Effect.DENY
+    )

@@ -1,0 +1,95 @@
+"""Steps that need several calls on resources of one's own choosing, for every actor.
+
+Such steps are judged by the exact engine. Actors that the same statements speak of are
+kin: one of them is asked for all.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable
+
+from answerable.reach.bits.holders import Index
+from answerable.reach.bits.meaning import groups
+from answerable.reach.bits.planes import positions
+from answerable.reach.estate.clauses import Clause
+from answerable.reach.verdict.context import NOTHING
+from answerable.reach.verdict.formula import FALSE, TRUE
+from answerable.reach.verdict.request import Answer
+
+NEVER_MET, OPEN, MET = range(3)
+
+
+def met(answers: Iterable[Answer]) -> int:
+    """Say whether all of several calls are allowed: never, perhaps, for sure."""
+    least = MET
+    for answer in answers:
+        if answer.formula == FALSE:
+            return NEVER_MET
+        if answer.formula != TRUE:
+            least = OPEN
+    return least
+
+
+class Kin:
+    """Who is kin to whom, as far as some actions go.
+
+    Attributes:
+        able: Actors that may hold an allow for each of the actions.
+    """
+
+    def __init__(
+        self,
+        index: Index,
+        actions: Iterable[str],
+        needed: Iterable[str] = (),
+        named: Iterable[tuple[Clause, int]] = (),
+    ) -> None:
+        """Part actors by the statements that speak of actions in lower case.
+
+        Args:
+            index: The actors.
+            actions: Everything they are judged by.
+            needed: What they must all be allowed; others are not looked at.
+            named: Statements of resources' own policies, with whom each names.
+        """
+        self._index = index
+        self._of: dict[int, list[int]] = defaultdict(list)
+        self._marks = 0
+        self.able = index.scope
+        for action in dict.fromkeys(needed):
+            self.able &= index.holding(action)
+        self._marked: set[tuple[object, Clause]] = set()
+        for action in dict.fromkeys(actions):
+            self._speaking(action)
+        for clause, actors in named:
+            self._mark(self, clause, actors)
+
+    def of(self, actor: int) -> Hashable:
+        """Return what kin have in common."""
+        principal = self._index.actors[actor]
+        layers = tuple(gap.layer for gap in principal.gaps)
+        account, partition = principal.identity.account, principal.id.split(":")[1]
+        marks = tuple(self._of.get(actor, ()))
+        bounds = principal.boundary is not None, principal.linked, principal.is_role
+        return marks, layers, account, partition, bounds, id(principal.session)
+
+    def _speaking(self, action: str) -> None:
+        index = self._index
+        for held in (index.identity, index.boundary):
+            for clause in sum(held.taking(action), ()):
+                self._mark(held, clause, held.actors[clause])
+        for limit, actors in index.limits.items():
+            spoken = limit.speaking(action)
+            for grant in spoken.allows + spoken.denies:
+                if not grant.clause.static:
+                    self._mark(limit, grant.clause, actors)
+
+    def _mark(self, layer: object, clause: Clause, actors: int) -> None:
+        index = self._index
+        actors &= self.able
+        if not actors or (layer, clause) in self._marked:
+            return
+        self._marked.add((layer, clause))
+        for group in groups(clause, index, NOTHING, actors):
+            self._marks += 1
+            for actor in positions(group.actors):
+                self._of[actor].append(self._marks)

@@ -1,0 +1,90 @@
+"""Making identities that may do anything, for every actor at once."""
+
+from dataclasses import dataclass, field
+from itertools import product
+
+from answerable.reach.bits.kin import MET, NEVER_MET, OPEN, Kin, met
+from answerable.reach.bits.rights import NEVER, Verdicts
+from answerable.reach.bits.ways import Realm
+from answerable.reach.paths.launching import PASS_ROLE
+from answerable.reach.paths.made import at_one_name, launched, leads_to
+from answerable.reach.paths.steps import Node
+from answerable.reach.rules.rules import LAUNCHES, MAKES, Make, Need, On
+from answerable.reach.verdict.formula import TRUE
+
+
+@dataclass(eq=False, slots=True)
+class Making:
+    """Identities an actor can make, and groups to put itself into."""
+
+    realm: Realm
+    _by_name: dict[Make, Kin] = field(default_factory=dict)
+    _by_launch: Kin = field(init=False)
+    _able: int = 0
+    _met: dict[tuple[object, ...], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Find who is kin in everything that making asks for."""
+        index = self.realm.index
+        launching = [n for launch in LAUNCHES for n in (*launch.needs, *launch.also)]
+        every = [need.action.lower() for need in launching] + [PASS_ROLE.lower()]
+        for make in MAKES:
+            create = make.create.action.lower()
+            needs = [create, *(n.action.lower() for n in make.widen + make.enter)]
+            self._by_name[make] = Kin(index, needs, [create])
+            self._able |= self._by_name[make].able
+            if make.on is On.ROLE:
+                self._by_launch = Kin(index, [*needs, *every], [create])
+
+    def row(self, actor: int, kin: int) -> Verdicts:
+        """Say what an actor can make and become; its kin is judged in its place."""
+        realm = self.realm
+        if not self._able >> kin & 1:
+            return NEVER
+        node, principal = realm.nodes[actor], realm.index.actors[actor]
+        sure = some = 0
+        for make in MAKES:
+            to = leads_to(realm.graph, node, principal, make)
+            how = self._how(kin, make, to) if to else NEVER_MET
+            if to and how != NEVER_MET:
+                bit = 1 << realm.numbers[Node(to.identity, to.extra)]
+                some |= bit
+                sure |= bit if how == MET else 0
+        return Verdicts(sure, some)
+
+    def _how(self, actor: int, make: Make, to: Node) -> int:
+        kin = self._by_name[make].of(actor)
+        how = self._met.get((make, kin))
+        if how is None:
+            calls = product([make.create], make.widen, make.enter)
+            how = max(self._at_one_name(actor, make, needs) for needs in calls)
+            self._met[make, kin] = how
+        if make.on is not On.ROLE or how == MET:
+            return how
+        # Launching something under the new role helps where assuming it does not.
+        ready = self._met.get((make, "ready", kin))
+        if ready is None:
+            pairs = product([make.create], make.widen)
+            ready = max(self._at_one_name(actor, make, needs) for needs in pairs)
+            self._met[make, "ready", kin] = ready
+        return max(how, self._launched(actor, make, to)) if ready > how else how
+
+    def _at_one_name(self, actor: int, make: Make, needs: tuple[Need, ...]) -> int:
+        estate, principal = self.realm.graph.estate, self.realm.index.actors[actor]
+        answers = at_one_name(estate, principal, make, needs)
+        return met(answers) if answers else NEVER_MET
+
+    def _launched(self, actor: int, make: Make, to: Node) -> int:
+        key = make, "launched", self._by_launch.of(actor)
+        found = self._met.get(key)
+        if found is None:
+            estate, principal = self.realm.graph.estate, self.realm.index.actors[actor]
+            formulas = [
+                edge.formula
+                for launch in LAUNCHES
+                if not launch.changes
+                for edge in launched(estate, principal, make, launch, to)
+            ]
+            found = max((MET if f == TRUE else OPEN for f in formulas), default=0)
+            self._met[key] = found
+        return found

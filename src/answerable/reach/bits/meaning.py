@@ -1,0 +1,192 @@
+"""To whom and to which resources a statement applies, for many at once."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Protocol
+
+from answerable.model.policy import ConditionClause
+from answerable.reach.bits.cells import CALLER, Cells, keys_used
+from answerable.reach.bits.holders import Index, Part
+from answerable.reach.bits.planes import NONE, Plane, Texts
+from answerable.reach.estate.clauses import Clause
+from answerable.reach.patterns.resources import pattern_parts
+from answerable.reach.verdict.conditions import evaluate
+from answerable.reach.verdict.context import NOTHING, Known, has_variable, resolve
+from answerable.reach.verdict.formula import FALSE, TRUE, Formula
+
+Lines = tuple[ConditionClause, ...]
+Values = tuple[tuple[str, ...] | None, ...]
+
+
+class Space:
+    """Resources that calls may name, with what is known of each."""
+
+    def __init__(self, texts: Texts, knowns: list[Known]) -> None:
+        self.texts = texts
+        self.is_kms = all(":kms:" in text for text in texts.texts)
+        self.cells = Cells(knowns)
+
+
+class Group(NamedTuple):
+    """Actors for whom a statement means the same.
+
+    Attributes:
+        actors: Who.
+        known: What is known of them, as far as it matters.
+        is_open: Whether a line of the condition about the actor is not decided.
+    """
+
+    actors: int
+    known: Known
+    is_open: bool
+
+
+def applying(
+    clause: Clause, space: Space, known: Known, index: Index, actors: int
+) -> Iterable[Part]:
+    """Say to which resources of a space a statement applies, for some actors."""
+    if not actors:
+        return []
+    if clause.static:
+        plane = _resources(clause, space.texts, known)
+        return [Part(actors, plane)] if plane.maybe and actors else []
+    theirs, others = _of_resources(clause, space, index, known)
+    keys = keys_used(clause, others)
+    stated = tuple(known.get(key) for key in keys)
+    memo = clause, space, actors, stated, others
+    found = index.parts.get(memo)
+    if found is None:
+        limits = _holding(theirs, space)
+        about = others, keys, known, stated
+        found = index.parts[memo] = [
+            part
+            for group in groups(clause, index, known, actors)
+            if (part := _part(clause, space, index, about, group, limits)).plane.maybe
+        ]
+    return found
+
+
+_About = tuple[Lines, tuple[str, ...], Known, Values]
+
+
+def _of_resources(
+    clause: Clause, space: Space, index: Index, known: Known
+) -> tuple[Lines, Lines]:
+    """Part the lines that are not about the actor: about the resource alone, or not."""
+    _, others = sorted_lines(clause, index, known)
+    theirs = tuple(line for line in others if _is_alone(line, space.cells, known))
+    if not theirs:
+        return theirs, others
+    return theirs, tuple(line for line in others if line not in theirs)
+
+
+def _holding(lines: Lines, space: Space) -> Plane:
+    """Say for which resources all lines about them hold."""
+    found = Plane(space.texts.all, space.texts.all)
+    for line in lines:
+        found &= space.cells.holding(line)
+    return found
+
+
+def _part(
+    clause: Clause,
+    space: Space,
+    index: Index,
+    stated_of: _About,
+    group: Group,
+    limits: Plane,
+) -> Part:
+    others, keys, known, stated = stated_of
+    plane, odd = NONE, 0
+    for there in space.cells.of(keys):
+        about = known.over(there.known).over(group.known)
+        if space.is_kms and CALLER in keys:
+            about = _calling(group.known).over(about)
+        held = _held(others, about, index, (space, group.known, there.known, stated))
+        here, strange = _applying(clause, held, space.texts, about)
+        plane |= here.within(there.members)
+        odd |= strange & there.members
+    plane &= limits
+    if group.is_open:
+        plane = Plane(0, plane.maybe)
+    return Part(group.actors, plane, odd & plane.maybe)
+
+
+def _calling(known: Known) -> Known:
+    account = known.get("aws:principalaccount")
+    return NOTHING if account is None else Known({CALLER: account})
+
+
+def _held(lines: Lines, about: Known, index: Index, key: tuple[object, ...]) -> Formula:
+    """Evaluate lines of a condition; statements often share them."""
+    space, mine, there, stated = key
+    memo = lines, space, id(mine), id(there), stated
+    found = index.held.get(memo)
+    if found is None:
+        found = index.held[memo] = evaluate(lines, about)
+    return found
+
+
+def groups(clause: Clause, index: Index, known: Known, actors: int) -> Iterator[Group]:
+    """Part actors by what a statement means for them; leave out whom it spares."""
+    about_them, others = sorted_lines(clause, index, known)
+    open_ = 0
+    for line in about_them:
+        held = index.holding_line(line)
+        actors &= held.maybe
+        open_ |= held.maybe & ~held.sure
+    for cell in index.cells(keys_used(clause, others)) if actors else ():
+        for members, is_open in (
+            (cell.members & actors & ~open_, False),
+            (cell.members & actors & open_, True),
+        ):
+            if members:
+                yield Group(members, cell.known, is_open)
+
+
+def sorted_lines(clause: Clause, index: Index, known: Known) -> tuple[Lines, Lines]:
+    """Part a condition into lines about the actor alone, and all others."""
+    mine: list[ConditionClause] = []
+    others: list[ConditionClause] = []
+    for line in clause.conditions:
+        (mine if _is_alone(line, index, known) else others).append(line)
+    return tuple(mine), tuple(others)
+
+
+class _Speaking(Protocol):
+    def speaks(self, key: str) -> bool: ...
+
+
+def _is_alone(line: ConditionClause, things: _Speaking, known: Known) -> bool:
+    """Tell whether a line depends on nothing but some things' own keys."""
+    key = line.key.lower()
+    if not things.speaks(key) or known.get(key) is not None:
+        return False
+    return not any(map(has_variable, line.values))
+
+
+def _applying(
+    clause: Clause, held: Formula, texts: Texts, known: Known
+) -> tuple[Plane, int]:
+    if held == FALSE:
+        return NONE, 0
+    plane = _resources(clause, texts, known)
+    odd = plane.maybe & ~plane.sure if clause.not_resources else 0
+    return (plane if held == TRUE else Plane(0, plane.maybe)), odd
+
+
+def _resources(clause: Clause, texts: Texts, known: Known) -> Plane:
+    sure = maybe = 0
+    if clause.parts:
+        for parts in clause.parts:
+            sure |= texts.bits(parts)
+        maybe = sure
+    else:
+        for written in clause.resources or clause.not_resources:
+            resolved = resolve(written, known)
+            if not resolved.void:
+                hit = texts.bits(pattern_parts(resolved.pattern))
+                maybe |= hit
+                sure |= 0 if resolved.unknown else hit
+    if clause.not_resources:
+        return Plane(texts.all & ~maybe, texts.all & ~sure)
+    return Plane(sure, maybe) if clause.resources else Plane(texts.all, texts.all)

@@ -1,0 +1,84 @@
+"""Launching something under a role that is passed, for every actor at once."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+from answerable.reach.bits.existing import Existing
+from answerable.reach.bits.kin import MET, NEVER_MET, OPEN, Kin, met
+from answerable.reach.bits.rights import NEVER, Verdicts
+from answerable.reach.bits.ways import Passing, Realm
+from answerable.reach.paths.launching import launchable
+from answerable.reach.rules.rules import LAUNCHES, Launch
+from answerable.reach.verdict.formula import TRUE
+
+
+@dataclass(eq=False, slots=True)
+class Launching:
+    """Roles an actor can pass to a service that runs something under them."""
+
+    realm: Realm
+    existing: Existing
+    passing: Passing
+    _kin: dict[Launch, Kin] = field(default_factory=dict)
+    _met: dict[tuple[Launch, Hashable], int] = field(default_factory=dict)
+    _trusting: dict[str, Verdicts] = field(default_factory=dict)
+    _any: int = 0
+
+    def __post_init__(self) -> None:
+        """Find which roles trust which service."""
+        for service in {launch.service for launch in LAUNCHES}:
+            self._trusting[service] = self._roles(service)
+            self._any |= self._trusting[service].some
+
+    def added(self, actor: int, row: Verdicts) -> Verdicts:
+        """Add the roles an actor can launch something under to those it becomes."""
+        realm = self.realm
+        account = realm.index.actors[actor].identity.account
+        near = realm.near.get(account, 0)
+        sure, some, _ = row
+        if not self._any & near & ~sure or not self.passing.able >> actor & 1:
+            return row
+        for launch in LAUNCHES:
+            trusting = self._trusting[launch.service]
+            left = trusting.some & near & ~sure
+            if not left:
+                continue
+            passed = self.passing.verdicts(launch.service).get(actor, NEVER)
+            left &= passed.some & ~(some & ~(passed.sure & trusting.sure))
+            how = self._launchable(actor, launch) if left else NEVER_MET
+            if how != NEVER_MET:
+                some |= left
+            if how == MET:
+                sure |= left & passed.sure & trusting.sure
+        return Verdicts(sure, some)
+
+    def _launchable(self, actor: int, launch: Launch) -> int:
+        index = self.realm.index
+        account = index.actors[actor].identity.account
+        there = self.existing.there(launch.changes, account) if launch.changes else 0
+        if there:
+            places = self.existing.places(actor, launch.needs, there)
+            return MET if places.sure else OPEN if places.some else NEVER_MET
+        kin = self._kin.get(launch)
+        if kin is None:
+            actions = [need.action.lower() for need in launch.needs]
+            kin = self._kin[launch] = Kin(index, actions, actions)
+        if not kin.able >> actor & 1:
+            return NEVER_MET
+        key = launch, kin.of(actor)
+        found = self._met.get(key)
+        if found is None:
+            answers = launchable(self.realm.graph, index.actors[actor], launch)
+            found = self._met[key] = met(answers)
+        return found
+
+    def _roles(self, service: str) -> Verdicts:
+        realm = self.realm
+        number = realm.identities.texts.number
+        sure = some = 0
+        for role in realm.graph.estate.by_service.get(service, ()):
+            for entry in realm.graph._service_entries(role, service):
+                some |= 1 << number[role]
+                sure |= (entry.answer.formula == TRUE) << number[role]
+                break
+        return Verdicts(sure, some)

@@ -1,0 +1,187 @@
+"""Sets as bits: what matches a pattern, among many things at once.
+
+A set is a Python integer, bit n for thing n; and, or, not are one operation each. A
+`Plane` holds such a set in three values: bits in `sure` are yes, bits not in `maybe` are
+no, what lies between is open (Kleene's logic).
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from answerable.model.catalogue import Catalogue
+from answerable.reach.patterns.globs import ANY, STAR, is_literal, matches
+from answerable.reach.patterns.resources import EVERYTHING, Parts, text_parts
+
+_FEW = 8
+_LAST = "\U0010ffff"
+
+
+class Plane(NamedTuple):
+    """A set in three values.
+
+    Attributes:
+        sure: What is in it.
+        maybe: What may be in it; all of `sure` is.
+    """
+
+    sure: int
+    maybe: int
+
+    def __or__(self, other: "Plane") -> "Plane":
+        """Union."""
+        return Plane(self.sure | other.sure, self.maybe | other.maybe)
+
+    def __and__(self, other: "Plane") -> "Plane":
+        """Intersection."""
+        return Plane(self.sure & other.sure, self.maybe & other.maybe)
+
+    def less(self, other: "Plane") -> "Plane":
+        """Difference."""
+        return Plane(self.sure & ~other.maybe, self.maybe & ~other.sure)
+
+    def within(self, bits: int) -> "Plane":
+        """Leave out what is not in a set."""
+        return Plane(self.sure & bits, self.maybe & bits)
+
+
+NONE = Plane(0, 0)
+
+
+def positions(bits: int) -> list[int]:
+    """List the members of a set, in order."""
+    if bits.bit_count() <= _FEW:
+        found = []
+        while bits:
+            low = bits & -bits
+            found.append(low.bit_length() - 1)
+            bits ^= low
+        return found
+    text = bin(bits)[:1:-1]
+    found = []
+    at = text.find("1")
+    while at >= 0:
+        found.append(at)
+        at = text.find("1", at + 1)
+    return found
+
+
+def gathered(members: Iterable[int], size: int) -> int:
+    """Make a set of members below a size."""
+    held = bytearray((size >> 3) + 1)
+    for member in members:
+        held[member >> 3] |= 1 << (member & 7)
+    return int.from_bytes(held, "little")
+
+
+def span(start: int, stop: int) -> int:
+    """Make the set of `start` up to and without `stop`."""
+    return ((1 << (stop - start)) - 1) << start if stop > start else 0
+
+
+class _Block(NamedTuple):
+    """Texts that share their first five parts; where they start, and the sixth parts."""
+
+    start: int
+    tails: list[str]
+    ordered: bool
+
+
+class Texts:
+    """Resources in order; which of them a pattern matches."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        """Take resources; those of one service, region and account side by side."""
+        self.texts = tuple(texts)
+        self.all = span(0, len(self.texts))
+        self.number = {text: n for n, text in enumerate(self.texts)}
+        self._blocks: dict[Parts, list[_Block]] = {}
+        self._heads: dict[Parts, list[_Block]] = {}
+        self._found: dict[Parts, int] = {EVERYTHING: self.all}
+        start = 0
+        for head, group in groupby(map(text_parts, self.texts), lambda p: p[:5]):
+            tails = [parts[-1] for parts in group]
+            if len(head) == 5:
+                block = _Block(start, tails, tails == sorted(tails))
+                self._blocks.setdefault(head, []).append(block)
+            start += len(tails)
+
+    def bits(self, pattern: Parts) -> int:
+        """Return the resources that a pattern in parts matches."""
+        found = self._found.get(pattern)
+        if found is None:
+            found = 0
+            for block in self._fitting(pattern[:5]):
+                found |= _in_block(block, pattern[5])
+            self._found[pattern] = found
+        return found
+
+    def _fitting(self, head: Parts) -> list[_Block]:
+        if all(map(is_literal, head)):
+            return self._blocks.get(head, [])
+        found = self._heads.get(head)
+        if found is None:
+            found = [
+                block
+                for other, blocks in self._blocks.items()
+                if all(map(matches, head, other))
+                for block in blocks
+            ]
+            self._heads[head] = found
+        return found
+
+
+def _in_block(block: _Block, pattern: str) -> int:
+    tails = block.tails
+    prefix = pattern.partition(STAR)[0].partition(ANY)[0]
+    low, high = 0, len(tails)
+    if block.ordered and prefix:
+        low = bisect_left(tails, prefix)
+        if prefix[-1] < _LAST:
+            high = bisect_left(tails, prefix[:-1] + chr(ord(prefix[-1]) + 1), low)
+    rest = pattern[len(prefix) :]
+    if block.ordered and rest.strip(STAR) == "" and rest:
+        return span(low, high) << block.start
+    hits = [n for n in range(low, high) if matches(pattern, tails[n])]
+    return gathered(hits, high) << block.start if hits else 0
+
+
+class Actions:
+    """The actions of a catalogue in order; which of them a pattern matches."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        """Number the actions, those of a service side by side."""
+        self.names: list[str] = []
+        self.blocks: dict[str, tuple[int, int]] = {}
+        for service in sorted(catalogue.services):
+            start = len(self.names)
+            names = sorted(catalogue.services[service].actions)
+            self.names += [f"{service}:{name}" for name in names]
+            self.blocks[service] = (start, len(self.names))
+        self.all = span(0, len(self.names))
+        self.number = {name: n for n, name in enumerate(self.names)}
+        self._found: dict[str, int] = {}
+
+    def bits(self, pattern: str) -> int:
+        """Return the actions that a pattern in lower case and inner form matches."""
+        found = self._found.get(pattern)
+        if found is None:
+            found = self._found[pattern] = self._match(pattern)
+        return found
+
+    def _match(self, pattern: str) -> int:
+        if is_literal(pattern):
+            at = self.number.get(pattern)
+            return 0 if at is None else 1 << at
+        if pattern.strip(STAR) == "":
+            return self.all
+        service = pattern.partition(":")[0]
+        low, high = 0, len(self.names)
+        if is_literal(service):
+            low, high = self.blocks.get(service, (0, 0))
+            if pattern == f"{service}:{STAR}":
+                return span(low, high)
+        names = self.names
+        hits = [n for n in range(low, high) if matches(pattern, names[n])]
+        return gathered(hits, high) if hits else 0

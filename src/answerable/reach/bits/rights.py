@@ -1,0 +1,225 @@
+"""What every actor may do on every resource of a space, action by action.
+
+Actors that the same statements speak of share one answer, so the work grows with the
+number of different ones.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from answerable.model.policy import Effect, Layer
+from answerable.reach.bits.cells import atoms_of
+from answerable.reach.bits.holders import Index, Part
+from answerable.reach.bits.meaning import Space, applying
+from answerable.reach.bits.planes import NONE, Plane, positions
+from answerable.reach.estate.clauses import Clause
+from answerable.reach.estate.control import Limit
+from answerable.reach.verdict.context import NOTHING, Known
+
+_ALLOW, _DENY, _BOUNDARY = -1, -2, -3  # limits have numbers from 0
+
+
+class Call(NamedTuple):
+    """One action on the resources of a space.
+
+    Attributes:
+        action: In lower case.
+        space: The resources.
+        known: Condition keys known of the call itself.
+    """
+
+    action: str
+    space: Space
+    known: Known = NOTHING
+
+
+class Own(NamedTuple):
+    """What speaks for and against a call on the actor's side.
+
+    Attributes:
+        allowed: By its identity policies.
+        limit: By its boundary and its session.
+        control: By the SCPs of its account.
+        denied: By any of them.
+        unread: Whether something that was not read may deny.
+        odd: Resources where open conditions may add up to more than they say singly.
+    """
+
+    allowed: Plane
+    limit: Plane
+    control: Plane
+    denied: Plane
+    unread: bool
+    odd: int
+
+
+class Verdicts(NamedTuple):
+    """For which resources a call is allowed.
+
+    Attributes:
+        sure: Always.
+        some: Always or under conditions that can be met.
+        doubt: Perhaps; the conditions must be looked at together.
+    """
+
+    sure: int
+    some: int
+    doubt: int = 0
+
+
+NEVER = Verdicts(0, 0)
+
+
+def judged(
+    allowed: Plane, denied: Plane, odd: int, *, unread: bool, clash: bool
+) -> Verdicts:
+    """Take what is denied from what is allowed.
+
+    Open allows and open denies may rest on the same condition and cancel each other:
+    where they could (`clash`), both together leave a doubt.
+    """
+    maybe = allowed.maybe & ~denied.sure
+    sure = 0 if unread else allowed.sure & ~denied.maybe
+    plain = maybe if not clash else maybe & (allowed.sure | ~denied.maybe)
+    some = sure | (plain & ~odd)
+    return Verdicts(sure, some, maybe & ~some)
+
+
+class Owns:
+    """The actors' side of one call.
+
+    Attributes:
+        allowing: Those whom a policy of theirs may allow it.
+        actors: These, and those asked for besides.
+        allow_atoms: What leaves an allow open.
+        deny_atoms: Likewise for denies.
+    """
+
+    def __init__(self, index: Index, call: Call, besides: int = 0) -> None:
+        """Collect what speaks of a call.
+
+        Args:
+            index: Who holds what.
+            call: The call.
+            besides: Actors to look at even if no policy of theirs allows it.
+        """
+        self._index, self._call = index, call
+        self._said: list[tuple[int, Part]] = []
+        self._noted: dict[tuple[int, int], int] = {}
+        self._of: dict[int, list[int]] = defaultdict(list)
+        self._sessions: set[int] = set()
+        self.allow_atoms: set[object] = set()
+        self.deny_atoms: set[object] = set()
+        self._shared: dict[tuple[object, ...], Own] = {}
+        self.allowing = index.unread[Layer.IDENTITY]
+        self._allows()
+        self.allowing &= index.scope
+        self.actors = self.allowing | (besides & index.scope)
+        self._limits()
+        self._denies()
+        for number, (_, part) in enumerate(self._said):
+            for actor in positions(part.actors & self.actors):
+                self._of[actor].append(number)
+
+    @property
+    def clash(self) -> bool:
+        """Tell whether open allows and open denies share a condition."""
+        return not self.allow_atoms.isdisjoint(self.deny_atoms)
+
+    def of(self, actor: int) -> Own:
+        """Return one actor's side."""
+        bit = 1 << actor
+        unread = self._index.unread
+        open_at = bool(unread[Layer.IDENTITY] & bit), bool(unread[Layer.BOUNDARY] & bit)
+        denies = bool(unread[None] & bit)
+        said = self._of.get(actor, ())
+        key = (*said, open_at, denies)
+        found = self._shared.get(key)
+        if found is None:
+            found = self._shared[key] = self._sum(said, open_at, unread=denies)
+        return found
+
+    def _sum(
+        self, said: Iterable[int], open_at: tuple[bool, bool], *, unread: bool
+    ) -> Own:
+        everything = self._call.space.texts.all
+        planes: dict[int, Plane] = {}
+        odd = 0
+        for number in said:
+            kind, part = self._said[number]
+            planes[kind] = planes.get(kind, NONE) | part.plane
+            odd |= part.odd
+        for kind, is_open in zip((_ALLOW, _BOUNDARY), open_at, strict=True):
+            if is_open:
+                planes[kind] = planes.get(kind, NONE) | Plane(0, everything)
+        limit = control = Plane(everything, everything)
+        for kind, plane in planes.items():
+            if kind == _BOUNDARY or kind in self._sessions:
+                limit &= plane
+            elif kind >= 0:
+                control &= plane
+        allowed, denied = planes.get(_ALLOW, NONE), planes.get(_DENY, NONE)
+        return Own(allowed, limit, control, denied, unread, odd)
+
+    def _allows(self) -> None:
+        held = self._index.identity
+        for clause in held.taking(self._call.action).allows:
+            for part in self._applying(clause, held.actors[clause]):
+                self._note(_ALLOW, part)
+                self.allowing |= part.actors
+
+    def _limits(self) -> None:
+        index, action = self._index, self._call.action
+        self._note(_BOUNDARY, Part(index.bounded, NONE))
+        for clause in index.boundary.taking(action).allows:
+            for part in self._applying(clause, index.boundary.actors[clause]):
+                self._note(_BOUNDARY, part)
+        for number, (limit, actors) in enumerate(index.limits.items()):
+            if limit.layer is Layer.SESSION:
+                self._sessions.add(number)
+            self._limit(number, limit, actors)
+
+    def _limit(self, number: int, limit: Limit, actors: int) -> None:
+        spoken = limit.speaking(self._call.action)
+        if any(grant.clause.wide for grant in spoken.allows):
+            return  # everything passes
+        everything = self._call.space.texts.all
+        unread = Plane(0, everything) if limit.gaps else NONE
+        self._note(number, Part(actors, unread))
+        for grant in spoken.allows:
+            for part in self._applying(grant.clause, actors):
+                self._note(number, part)
+
+    def _denies(self) -> None:
+        index, action = self._index, self._call.action
+        for held in (index.identity, index.boundary):
+            for clause in held.taking(action).denies:
+                for part in self._applying(clause, held.actors[clause]):
+                    self._note(_DENY, part)
+        for limit, actors in index.limits.items():
+            for grant in limit.speaking(action).denies:
+                for part in self._applying(grant.clause, actors):
+                    self._note(_DENY, part)
+
+    def _applying(self, clause: Clause, actors: int) -> Iterator[Part]:
+        call = self._call
+        deny = clause.effect is Effect.DENY
+        actors &= self._index.scope
+        for part in applying(clause, call.space, call.known, self._index, actors):
+            if part.plane.maybe != part.plane.sure:
+                atoms = self.deny_atoms if deny else self.allow_atoms
+                atoms.update(atoms_of(clause))
+            yield part
+
+    def _note(self, kind: int, part: Part) -> None:
+        """Note what is said for some actors, together with the like."""
+        key = (kind, part.actors)
+        at = self._noted.get(key)
+        if at is None:
+            self._noted[key] = len(self._said)
+            self._said.append((kind, part))
+        else:
+            held = self._said[at][1]
+            merged = Part(part.actors, held.plane | part.plane, held.odd | part.odd)
+            self._said[at] = kind, merged

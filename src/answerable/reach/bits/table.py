@@ -1,0 +1,400 @@
+"""One service's actions on its resources, for every actor: cells of a table.
+
+An actor's actions fall into cells that the same statements speak of; each cell has one
+answer per resource. Actors that the same statements speak of share their cells.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from answerable.model.policy import Effect, Layer
+from answerable.reach.bits.cells import atoms_of
+from answerable.reach.bits.ground import Ground
+from answerable.reach.bits.holders import Index, Part
+from answerable.reach.bits.meaning import applying
+from answerable.reach.bits.planes import NONE, Actions, Plane, gathered, positions, span
+from answerable.reach.bits.rights import NEVER, Verdicts, judged
+from answerable.reach.bits.voices import ACCOUNT, DENIED, DIRECT, ESCAPING, Naming
+from answerable.reach.estate.clauses import Clause
+from answerable.reach.estate.control import is_everything
+from answerable.reach.estate.principals import Principal
+from answerable.reach.estate.services import RCP_SERVICES, binds_rcps
+from answerable.reach.verdict.context import NOTHING
+
+_ALLOW, _DENY, _BOUNDARY = -1, -2, -3
+_MANY = 16
+_VOICED = -10  # less the way of naming
+_ALLOWING = frozenset([_ALLOW, _VOICED - ESCAPING, _VOICED - DIRECT, _VOICED - ACCOUNT])
+
+
+class Said(NamedTuple):
+    """What statements of one kind say for some actors.
+
+    Attributes:
+        kind: Where they stand; limits have numbers from 0.
+        actions: Of which actions of the service.
+        part: To which resources, for whom.
+        atoms: What may stay open.
+        spares: The place of what is said to everyone and not to these actors, if any.
+    """
+
+    kind: int
+    actions: int
+    part: Part
+    atoms: frozenset[object]
+    spares: int = -1
+
+
+class Cell(NamedTuple):
+    """Actions of a service that have the same answers.
+
+    Attributes:
+        actions: Which, as bits within the service.
+        verdicts: On which of its resources.
+    """
+
+    actions: int
+    verdicts: Verdicts
+
+
+Numbers = tuple[int, ...]
+
+
+class Kind(NamedTuple):
+    """What actors share besides the statements that speak of them.
+
+    Attributes:
+        account: Their account.
+        linked: Whether they are linked to a service.
+        may_allow: Whether identity policies were not read whole.
+        may_bound: Whether a boundary was not.
+        may_deny: Whether something that was not may deny.
+    """
+
+    account: str
+    linked: bool
+    may_allow: bool
+    may_bound: bool
+    may_deny: bool
+
+
+@dataclass(eq=False, slots=True)
+class Table:
+    """The cells of one service.
+
+    Attributes:
+        service: Its prefix, or `*` for the calls of all services that name no resource.
+        actions: All actions, numbered.
+        index: The actors; those in its scope count.
+        naming: Who is named how.
+        ground: The service's resources.
+        able: The actions, as bits within the service, that can act on any of them.
+        fences: Denies of resource control policies, by account.
+        unfenced: Resources over which some of these were not read.
+        start: The number of its first action.
+        by_actor: The cells of each actor that may do anything at all.
+    """
+
+    service: str
+    actions: Actions
+    index: Index
+    naming: Naming
+    ground: Ground
+    able: int
+    fences: dict[str, tuple[Clause, ...]]
+    unfenced: int
+    by_actor: dict[int, tuple[Cell, ...]] = field(default_factory=dict)
+    start: int = 0
+    _all: int = 0
+    _said: list[Said] = field(default_factory=list)
+    _at: dict[tuple[object, ...], int] = field(default_factory=dict)
+    _partitions: dict[Numbers, list[tuple[int, Numbers]]] = field(default_factory=dict)
+    _verdicts: dict[tuple[Numbers, Kind], Verdicts] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Collect what is said, and sum it up for each actor."""
+        everything = 0, len(self.actions.names)
+        self.start, stop = self.actions.blocks.get(self.service, everything)
+        self._all = span(0, stop - self.start)
+        self._own()
+        self._limits()
+        self._voices()
+        self._unheard()
+        self._turn_round()
+        of: dict[int, list[int]] = defaultdict(list)
+        for number, said in enumerate(self._said):
+            for actor in positions(said.part.actors):
+                of[actor].append(number)
+        unread = self.index.unread[Layer.IDENTITY] & self.index.scope
+        for actor in positions(unread):
+            of.setdefault(actor, [])
+        shared: dict[tuple[Numbers, Kind], tuple[Cell, ...]] = {}
+        for actor, numbers in of.items():
+            principal = self.index.actors[actor]
+            key = tuple(numbers), self._kind_of(actor, principal)
+            cells = shared.get(key)
+            if cells is None:
+                cells = shared[key] = tuple(self._cells(*key))
+            if cells:
+                self.by_actor[actor] = cells
+        for scratch in (self._at, self._partitions, self._verdicts, self._said):
+            scratch.clear()
+
+    def _kind_of(self, actor: int, principal: Principal) -> Kind:
+        unread = self.index.unread
+        return Kind(
+            principal.identity.account,
+            principal.linked,
+            bool(unread[Layer.IDENTITY] >> actor & 1),
+            bool(unread[Layer.BOUNDARY] >> actor & 1),
+            bool(unread[None] >> actor & 1),
+        )
+
+    def _bits(self, clause: Clause) -> int:
+        """Return the actions that a statement speaks of, of those that count."""
+        patterns = clause.not_actions or clause.actions
+        found = 0
+        for pattern in patterns:
+            found |= self.actions.bits(pattern) >> self.start
+        return self.able & (~found if clause.not_actions else found)
+
+    def _note(
+        self, kind: int, clause: Clause, actors: int, within: int, but: int = 0
+    ) -> None:
+        actors &= self.index.scope
+        actions = self._bits(clause) & ~but if actors else 0
+        if not actions:
+            return
+        for part in applying(clause, self.ground.space, NOTHING, self.index, actors):
+            plane = part.plane.within(within)
+            if plane.maybe:
+                here = Part(part.actors, plane, part.odd & within)
+                is_open = plane.maybe != plane.sure
+                atoms = frozenset(atoms_of(clause)) if is_open else frozenset()
+                self._add(Said(kind, actions, here, atoms))
+
+    def _add(self, said: Said) -> None:
+        """Note what is said together with the like."""
+        key = said.kind, said.actions, said.part.actors
+        at = self._at.get(key)
+        if at is None:
+            self._at[key] = len(self._said)
+            self._said.append(said)
+            return
+        held = self._said[at]
+        part = Part(
+            said.part.actors,
+            held.part.plane | said.part.plane,
+            held.part.odd | said.part.odd,
+        )
+        self._said[at] = held._replace(part=part, atoms=held.atoms | said.atoms)
+
+    def _own(self) -> None:
+        everything = self.ground.texts.all
+        index = self.index
+        for kind, held in ((_ALLOW, index.identity), (_BOUNDARY, index.boundary)):
+            for clause in held.of(self.service):
+                deny = clause.effect is Effect.DENY
+                self._note(
+                    _DENY if deny else kind, clause, held.actors[clause], everything
+                )
+        self._must(_BOUNDARY, index.bounded)
+
+    def _must(self, kind: int, actors: int, plane: Plane = NONE) -> None:
+        """Note what holds for all actions of some actors, if only that it must."""
+        actors &= self.index.scope
+        if actors:
+            self._add(Said(kind, self.able, Part(actors, plane), frozenset()))
+
+    def _limits(self) -> None:
+        everything = self.ground.texts.all
+        for number, (limit, actors) in enumerate(self.index.limits.items()):
+            binds = not any(map(is_everything, limit.grants))
+            if binds:
+                self._must(number, actors, Plane(0, everything if limit.gaps else 0))
+            for grant in limit.grants:
+                deny = grant.clause.effect is Effect.DENY
+                if deny or binds:
+                    kind = _DENY if deny else number
+                    self._note(kind, grant.clause, actors, everything)
+
+    def _voices(self) -> None:
+        for clause, resources in self.ground.spoken:
+            deny = clause.effect is Effect.DENY
+            for name in self.naming.of(clause):
+                kind = _VOICED - (DENIED if deny else name.how)
+                if name.is_open:
+                    self._say_open(kind, clause, name.actors, resources, odd=name.odd)
+                else:
+                    self._note(kind, clause, name.actors, resources)
+        bound = self.service in RCP_SERVICES
+        names = self.actions.names[self.start :][: self._all.bit_length()]
+        free = gathered(
+            (n for n, name in enumerate(names) if not binds_rcps(name)), len(names)
+        )
+        anyone = self.index.all & ~self.index.linked
+        for account, clauses in self.fences.items() if bound else ():
+            within = self.ground.owners.get(account, 0)
+            for clause in clauses if within else ():
+                self._note(_DENY, clause, anyone, within, free)
+
+    def _unheard(self) -> None:
+        """Note that a policy that was not read, or not collected, may let anyone in."""
+        keys = self.ground.keys if self.service == "kms" else 0
+        lost = self.ground.unread | (self.ground.missing & keys)
+        if lost:
+            self._must(_VOICED - DIRECT, self.index.all, Plane(0, lost))
+
+    def _turn_round(self) -> None:
+        """Say to everyone what is said to all but a few, and note whom it spares.
+
+        Many resources that each deny all but their own readers would otherwise be noted
+        one by one for everybody.
+        """
+        scope = self.index.scope
+        alike: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for place, said in enumerate(self._said):
+            if 2 * said.part.actors.bit_count() > scope.bit_count():
+                alike[said.kind, said.actions].append(place)
+        for places in alike.values():
+            self._spare(scope, self._apart(places))
+
+    def _apart(self, places: list[int]) -> list[int]:
+        """Pick what speaks of resources that nothing else picked speaks of."""
+        picked, met = [], 0
+        for place in places:
+            part = self._said[place].part
+            if not met & part.plane.maybe and not part.odd:
+                met |= part.plane.maybe
+                picked.append(place)
+        return picked
+
+    def _spare(self, scope: int, places: list[int]) -> None:
+        """Say once, to everyone, what stands at some places."""
+        if len(places) < _MANY:
+            return
+        many = [self._said[place] for place in places]
+        base = NONE
+        for said in many:
+            base |= said.part.plane
+        atoms = frozenset[object]().union(*(said.atoms for said in many))
+        whole = len(self._said)
+        self._said.append(many[0]._replace(part=Part(scope, base), atoms=atoms))
+        for place, said in zip(places, many, strict=True):
+            few = Part(scope & ~said.part.actors, said.part.plane)
+            self._said[place] = said._replace(part=few, atoms=frozenset(), spares=whole)
+
+    def _say_open(
+        self, kind: int, clause: Clause, actors: int, resources: int, *, odd: bool
+    ) -> None:
+        """Note what is said to whoever may be meant; nobody knows for sure."""
+        actors &= self.index.scope
+        actions = self._bits(clause) if actors else 0
+        if actions:
+            strange = resources if odd else 0
+            part = Part(actors, Plane(0, resources), strange)
+            atoms = frozenset([*atoms_of(clause), "named"])
+            self._add(Said(kind, actions, part, atoms))
+
+    def _cells(self, numbers: Numbers, kind: Kind) -> Iterator[Cell]:
+        found: dict[Verdicts, int] = {}
+        for actions, some in self._partition(numbers, unread=kind.may_allow):
+            verdicts = self._verdicts.get((some, kind))
+            if verdicts is None:
+                verdicts = self._verdicts[some, kind] = self._judge(some, kind)
+            if verdicts.some | verdicts.doubt:
+                found[verdicts] = found.get(verdicts, 0) | actions
+        for verdicts, actions in found.items():
+            yield Cell(actions, verdicts)
+
+    def _partition(
+        self, numbers: Numbers, *, unread: bool
+    ) -> list[tuple[int, Numbers]]:
+        """Part the actions that may be allowed by the statements that speak of them."""
+        found = self._partitions.get(numbers)
+        if found is not None:
+            return found
+        said = self._said
+        universe = self.able if unread else 0
+        for number in numbers:
+            if said[number].kind in _ALLOWING:
+                universe |= said[number].actions
+        cells: dict[int, list[int]] = {universe: []} if universe else {}
+        for number in numbers:
+            actions = said[number].actions
+            new: dict[int, list[int]] = {}
+            for cell, spoken in cells.items():
+                inside, outside = cell & actions, cell & ~actions
+                if inside:
+                    new[inside] = [*spoken, number]
+                if outside:
+                    new[outside] = spoken
+            cells = new
+        found = [(cell, tuple(spoken)) for cell, spoken in cells.items()]
+        self._partitions[numbers] = found
+        return found
+
+    def _judge(self, numbers: Numbers, kind: Kind) -> Verdicts:
+        planes: dict[int, Plane] = {}
+        odd = 0
+        allow: set[object] = set()
+        deny: set[object] = set()
+        spared: dict[int, int] = defaultdict(int)
+        for number in numbers:
+            said = self._said[number]
+            if said.spares >= 0:
+                spared[said.spares] |= said.part.plane.maybe
+        for number in numbers:
+            said = self._said[number]
+            if said.spares >= 0:
+                continue
+            plane = said.part.plane
+            if number in spared:
+                plane = plane.within(~spared[number])
+            planes[said.kind] = planes.get(said.kind, NONE) | plane
+            odd |= said.part.odd
+            against = said.kind in (_DENY, _VOICED - DENIED)
+            (deny if against else allow).update(said.atoms)
+        return self._join(planes, odd, kind, clash=not allow.isdisjoint(deny))
+
+    def _join(
+        self, planes: dict[int, Plane], odd: int, who: Kind, *, clash: bool
+    ) -> Verdicts:
+        ground, everything = self.ground, self.ground.texts.all
+        own = planes.get(_ALLOW, NONE)
+        if who.may_allow:
+            own |= Plane(0, everything)
+        limit = control = Plane(everything, everything)
+        for kind, plane in planes.items():
+            if kind == _BOUNDARY:
+                limit &= plane | Plane(0, everything if who.may_bound else 0)
+            elif kind >= 0:
+                control &= plane
+        escaping, direct, account = (
+            planes.get(_VOICED - how, NONE) for how in (ESCAPING, DIRECT, ACCOUNT)
+        )
+        near = ground.owners.get(who.account, 0)
+        near |= ground.owners.get("", 0)
+        far = everything & ~near
+        required = ground.keys if self.service == "kms" else 0
+        direct |= Plane(0, ground.unread | (ground.missing & (required | far)))
+        free = ((direct | own) & limit).within(near & ~required)
+        bound = ((direct | (account & own)) & limit).within(near & required)
+        shut = ground.shut if self.service == "s3" else NONE
+        named = (escaping | direct | account).less(shut)
+        other = (own & limit & named).within(far)
+        if self.service == "iam":
+            other = NONE
+        allowed = (free | bound | escaping.within(near) | other) & control
+        denied = planes.get(_DENY, NONE) | planes.get(_VOICED - DENIED, NONE)
+        odd |= shut.maybe & far
+        found = judged(allowed, denied, odd, unread=who.may_deny, clash=clash)
+        unread = ground.unread_denies | (0 if who.linked else self.unfenced)
+        maybe = found.some | found.doubt
+        some = found.some & ~ground.doors
+        sure = found.sure & ~(unread | ground.doors)
+        if not maybe:
+            return NEVER
+        return Verdicts(sure, some, maybe & ~some)

@@ -1,0 +1,56 @@
+"""Taking over code that runs already, for every actor at once."""
+
+from dataclasses import dataclass, field
+
+from answerable.reach.bits.existing import Existing
+from answerable.reach.bits.planes import gathered, positions
+from answerable.reach.bits.rights import NEVER, Verdicts
+from answerable.reach.bits.ways import Passing, Realm
+from answerable.reach.rules.rules import Running
+
+
+@dataclass(eq=False, slots=True)
+class Taking:
+    """Identities whose running code an actor can take over."""
+
+    realm: Realm
+    existing: Existing
+    passing: Passing
+    _runs_as: list[int | None] = field(default_factory=list)
+    _identities: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Find as whom each resource runs something."""
+        number = self.realm.identities.texts.number
+        self._runs_as = [number.get(one.runs_as) for one in self.existing.resources]
+
+    def added(self, actor: int, row: Verdicts) -> Verdicts:
+        """Add the identities whose code an actor can take over to those it becomes."""
+        account = self.realm.index.actors[actor].identity.account
+        for rule, there in self.existing.takeable(account):
+            missing = row.some if rule.awaits else row.sure
+            if self._identity_bits(there) & ~missing:
+                row = self._taken(actor, rule, there, row)
+        return row
+
+    def _taken(self, actor: int, rule: Running, there: int, row: Verdicts) -> Verdicts:
+        places = self.existing.places(actor, rule.needs, there)
+        if not places.some:
+            return row
+        sure, some = map(self._identity_bits, places)
+        if rule.service:
+            passed = self.passing.verdicts(rule.service).get(actor, NEVER)
+            sure, some = sure & passed.sure, some & passed.some
+        if rule.awaits:
+            sure = 0
+        return Verdicts(row.sure | sure, row.some | some)
+
+    def _identity_bits(self, places: int) -> int:
+        """Say as whom the code in some resources runs."""
+        found = self._identities.get(places)
+        if found is None:
+            runs_as = (self._runs_as[place] for place in positions(places))
+            known = (number for number in runs_as if number is not None)
+            found = gathered(known, self.realm.plain)
+            self._identities[places] = found
+        return found

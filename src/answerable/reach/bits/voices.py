@@ -1,0 +1,210 @@
+"""What the resources' own policies say to every actor: trusts, bucket and key policies.
+
+The same as `sides`, for all actors and all resources of a space at once.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from copy import copy
+from typing import NamedTuple
+
+from answerable.model.policy import Effect
+from answerable.reach.bits.cells import atoms_of
+from answerable.reach.bits.holders import Index, Part
+from answerable.reach.bits.meaning import applying
+from answerable.reach.bits.planes import NONE, Plane, gathered, positions
+from answerable.reach.bits.rights import Call
+from answerable.reach.estate.callers import names
+from answerable.reach.estate.clauses import Clause
+from answerable.reach.verdict.formula import TRUE
+
+ESCAPING, DIRECT, ACCOUNT, DENIED, FENCED = range(5)
+_HOW = {"escaping": ESCAPING, "direct": DIRECT, "account": ACCOUNT}
+
+
+class Voice(NamedTuple):
+    """What own policies say to one actor, by resource.
+
+    Attributes:
+        escaping: Named itself, past its boundary.
+        direct: Named itself, or with everyone.
+        account: Left to its account.
+        denied: Denied.
+        fenced: Denied by resource control policies.
+        odd: Where open conditions may add up to more than they say singly.
+    """
+
+    escaping: Plane = NONE
+    direct: Plane = NONE
+    account: Plane = NONE
+    denied: Plane = NONE
+    fenced: Plane = NONE
+    odd: int = 0
+
+
+SILENT = Voice()
+
+
+class Name(NamedTuple):
+    """Actors that a clause names alike."""
+
+    how: int
+    actors: int
+    is_open: bool = False
+    odd: bool = False
+
+
+class Naming:
+    """Finds the actors that a Principal element names."""
+
+    def __init__(self, index: Index) -> None:
+        """Index identities by account, id and role name."""
+        self._index = index
+        by_account: dict[str, list[int]] = defaultdict(list)
+        self._by_id: dict[str, list[int]] = defaultdict(list)
+        self._by_role: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for number, principal in enumerate(index.actors[: index.size]):
+            identity = principal.identity
+            by_account[identity.account].append(number)
+            for named in {identity.id, identity.unique_id} - {""}:
+                self._by_id[named].append(number)
+            if principal.is_role:
+                self._by_role[identity.account, identity.name].append(number)
+        self.accounts = {
+            account: gathered(numbers, index.size)
+            for account, numbers in by_account.items()
+        }
+        self._found: dict[tuple[Clause, int], list[Name]] = {}
+
+    def over(self, index: Index) -> "Naming":
+        """Return the same for actors that differ in their policies alone."""
+        new = copy(self)
+        new._index = index
+        return new
+
+    def of(self, clause: Clause) -> list[Name]:
+        """List whom a clause names, as sets of actors."""
+        key = (clause, len(self._index.actors))
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = list(self._find(clause))
+        return found
+
+    def _find(self, clause: Clause) -> Iterator[Name]:
+        index, naming = self._index, clause.naming
+        if clause.not_principals:
+            # Whom a deny spares depends on whether there is a boundary.
+            for name in self._one_by_one(clause, range(index.size)):
+                yield name._replace(actors=name.actors & ~index.unbound)
+            yield from self._met(clause, positions(index.unbound))
+            return
+        if naming.everyone:
+            yield Name(DIRECT, index.all)
+        for account in naming.accounts:
+            if account in self.accounts:
+                yield Name(ACCOUNT, index.with_gains(self.accounts[account]))
+        if naming.canonical:
+            yield Name(ACCOUNT, index.all, is_open=True)
+        single = {n for named in naming.ids for n in self._by_id.get(named, ())}
+        for role in naming.sessions:
+            single.update(self._by_role.get(role, ()))
+        yield from self._one_by_one(clause, sorted(single))
+
+    def _one_by_one(self, clause: Clause, numbers: Iterable[int]) -> Iterator[Name]:
+        for name in self._met(clause, numbers):
+            yield name._replace(actors=self._index.with_gains(name.actors))
+
+    def _met(self, clause: Clause, numbers: Iterable[int]) -> Iterator[Name]:
+        met: dict[Name, list[int]] = defaultdict(list)
+        for number in numbers:
+            for how, when in names(clause, self._index.actors[number]):
+                odd = any(a.negated for alternative in when for a in alternative)
+                met[Name(_HOW[how], 0, when != TRUE, odd)].append(number)
+        for name, found in met.items():
+            members = gathered(found, len(self._index.actors))
+            yield name._replace(actors=members)
+
+
+class Voices:
+    """What the own policies of a space's resources say of one call.
+
+    Attributes:
+        named: Whom any of them names in an allow.
+        allow_atoms: What leaves an allow open.
+        deny_atoms: Likewise for denies.
+    """
+
+    def __init__(
+        self,
+        index: Index,
+        naming: Naming,
+        call: Call,
+        spoken: Iterable[tuple[Clause, int]],
+        fenced: Iterable[tuple[Clause, int]] = (),
+    ) -> None:
+        """Collect what is said.
+
+        Args:
+            index: The actors.
+            naming: Who is named how.
+            call: The call.
+            spoken: Clauses of own policies, each with the resources it stands for.
+            fenced: Denies of resource control policies, likewise.
+        """
+        self._index, self._call = index, call
+        self.named = 0
+        self.allow_atoms: set[object] = set()
+        self.deny_atoms: set[object] = set()
+        self._said: dict[tuple[int, int], tuple[Plane, int]] = {}
+        for clause, resources in spoken:
+            if clause.takes_action(call.action):
+                for name in naming.of(clause):
+                    how = DENIED if clause.effect is Effect.DENY else name.how
+                    self._say(clause, resources, name._replace(how=how))
+        anyone = index.all & ~index.linked
+        for clause, resources in fenced:
+            self._say(clause, resources, Name(FENCED, anyone))
+        self._of: dict[int, list[int]] = defaultdict(list)
+        self._list = list(self._said.items())
+        for number, ((_, actors), _) in enumerate(self._list):
+            for actor in positions(actors & index.scope):
+                self._of[actor].append(number)
+        self._shared: dict[tuple[int, ...], Voice] = {(): SILENT}
+
+    def of(self, actor: int) -> Voice:
+        """Return what is said to one actor."""
+        key = tuple(self._of.get(actor, ()))
+        found = self._shared.get(key)
+        if found is None:
+            planes, odd = [NONE] * 5, 0
+            for number in key:
+                (how, _), (plane, strange) = self._list[number]
+                planes[how] |= plane
+                odd |= strange
+            escaping, direct, account, denied, fenced = planes
+            found = Voice(escaping, direct, account, denied, fenced, odd)
+            self._shared[key] = found
+        return found
+
+    def _say(self, clause: Clause, resources: int, name: Name) -> None:
+        call = self._call
+        deny = name.how >= DENIED
+        actors = name.actors & self._index.scope
+        for part in applying(clause, call.space, call.known, self._index, actors):
+            plane = part.plane.within(resources)
+            if name.is_open:
+                plane = Plane(0, plane.maybe)
+            if not plane.maybe:
+                continue
+            if plane.sure != plane.maybe:
+                atoms = self.deny_atoms if deny else self.allow_atoms
+                atoms.update(atoms_of(clause))
+                if name.is_open:
+                    atoms.add("answerable:named")
+            odd = plane.maybe if name.odd else part.odd & resources
+            self._add(name.how, part, plane, odd)
+
+    def _add(self, how: int, part: Part, plane: Plane, odd: int) -> None:
+        self.named |= part.actors if how < DENIED else 0
+        held, strange = self._said.get((how, part.actors), (NONE, 0))
+        self._said[how, part.actors] = held | plane, strange | odd

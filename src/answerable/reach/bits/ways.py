@@ -1,0 +1,282 @@
+"""Edges of the whole estate as rows of bits: whom each actor can become, and as what.
+
+The same steps as `graph` lists one by one with their proof, from the same rules. A row
+holds the sure steps and those that some condition leaves open; neither errs: where
+conditions could cancel each other, the exact engine is asked.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from answerable.model.ids import IdentityId, PolicyId
+from answerable.reach.bits.ground import Ground, make_ground, without_policies
+from answerable.reach.bits.hearing import Hearing
+from answerable.reach.bits.holders import Index
+from answerable.reach.bits.planes import gathered, positions
+from answerable.reach.bits.rights import NEVER, Call, Verdicts
+from answerable.reach.bits.voices import Naming
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.principals import Principal, is_root
+from answerable.reach.paths.graph import Graph
+from answerable.reach.paths.hops import may
+from answerable.reach.paths.launching import PASS_ROLE
+from answerable.reach.paths.made import made_id
+from answerable.reach.paths.steps import Node
+from answerable.reach.rules.rules import EDITS, Gives, On
+from answerable.reach.verdict.assume import assume, assume_after_edit
+from answerable.reach.verdict.context import NOTHING, Known, lasting
+from answerable.reach.verdict.formula import Formula
+from answerable.reach.verdict.trust import ASSUME
+
+
+@dataclass(eq=False, slots=True)
+class Realm:
+    """The actors of an estate, the spaces that steps act on, and masks over them.
+
+    Attributes:
+        graph: The estate's graph, for single exact steps.
+        index: Who holds what.
+        nodes: The graph's node of each actor.
+        numbers: Back from a node to its actor.
+        naming: Who is named how.
+        identities: The identities as resources of IAM's calls.
+        trusting: The same with the trusts of roles, for `sts:AssumeRole`.
+        groups: The groups as resources.
+        policies: Customer-managed policies as resources.
+        near: Identities of an account without its root, by account.
+        roles: Which identities are roles.
+        editable: Roles that no service alone may change.
+        users: Which of them are users, roots left out.
+        plain: How many identities there are; those yet to be made come after.
+        widened: Where the actors that may do anything start.
+        bounded: Identities whose boundary somebody might take off.
+        bare: By such an identity, the actors that it is without its boundary: with its
+            own policies, and with any.
+        known: Condition keys known of every call of a hop.
+    """
+
+    graph: Graph
+    index: Index
+    nodes: list[Node]
+    numbers: dict[Node, int]
+    naming: Naming
+    identities: Ground
+    trusting: Ground
+    groups: Ground
+    policies: Ground
+    near: dict[str, int]
+    roles: int
+    editable: int
+    users: int
+    plain: int
+    widened: int
+    bounded: int
+    bare: dict[int, tuple[int, int]]
+    known: Known
+
+
+def make_realm(graph: Graph) -> Realm:
+    """Number the actors of a graph: identities, those yet to be made, those widened."""
+    estate = graph.estate
+    ids = list(estate.principals)
+    made = made_nodes(estate)
+    nodes = [Node(one) for one in ids] + made
+    index = Index(graph.principal(node) for node in nodes)
+    wide = [Node(one, "*") for one in ids]
+    widened = index.add(map(graph.principal, wide), range(len(ids))).start
+    nodes += wide
+    bare = _add_bare(graph, index, nodes, len(ids))
+    index.scope = index.all
+    near: dict[str, list[int]] = defaultdict(list)
+    roles: list[int] = []
+    users: list[int] = []
+    for number, principal in enumerate(estate.principals.values()):
+        if not is_root(principal.identity):
+            near[principal.identity.account].append(number)
+            (roles if principal.is_role else users).append(number)
+    policies = {p for one in estate.principals.values() for p in one.policies}
+    policies |= {PolicyId(index.actors[n].boundary_id) for n in bare}
+    size = len(ids)
+    trusting = make_ground(estate, ids, trusts=True)
+    return Realm(
+        graph=graph,
+        index=index,
+        nodes=nodes,
+        numbers={node: number for number, node in enumerate(nodes)},
+        naming=Naming(index),
+        identities=without_policies(trusting),
+        trusting=trusting,
+        groups=make_ground(estate, sorted(estate.groups)),
+        policies=make_ground(estate, sorted(policies)),
+        near={account: gathered(ns, size) for account, ns in near.items()},
+        roles=gathered(roles, size),
+        editable=gathered((n for n in roles if not index.actors[n].linked), size),
+        users=gathered(users, size),
+        plain=size,
+        widened=widened,
+        bounded=gathered(bare, size),
+        bare=bare,
+        known=lasting(estate.given),
+    )
+
+
+def _add_bare(
+    graph: Graph, index: Index, nodes: list[Node], size: int
+) -> dict[int, tuple[int, int]]:
+    """Number bounded identities without their boundary, if anybody takes any off."""
+    index.scope = index.all
+    free = (edit.action.lower() for edit in EDITS if edit.gives is Gives.FREE)
+    if not any(map(index.holding, free)):
+        return {}
+    bounded = [
+        number
+        for number in range(size)
+        if index.actors[number].boundary is not None and not graph.admin(nodes[number])
+    ]
+    found: list[int] = []
+    for extra in ("", "*"):
+        bare = [Node(nodes[number].identity, extra, bare=True) for number in bounded]
+        added = index.add(map(graph.principal, bare), bounded)
+        nodes += bare
+        found.append(added.start)
+    return {n: (found[0] + i, found[1] + i) for i, n in enumerate(bounded)}
+
+
+def grown(realm: Realm, nodes: Sequence[Node]) -> range:
+    """Number further actors: identities that gained something else on the way."""
+    base = [realm.numbers[Node(node.identity)] for node in nodes]
+    added = realm.index.add(map(realm.graph.principal, nodes), base)
+    for number, node in zip(added, nodes, strict=True):
+        realm.nodes.append(node)
+        realm.numbers[node] = number
+    return added
+
+
+def made_nodes(estate: Estate) -> list[Node]:
+    """List the identities that somebody in an account could make."""
+    found: dict[Node, None] = {}
+    for principal in estate.principals.values():
+        partition = principal.id.split(":")[1]
+        for on in (On.ROLE, On.USER):
+            account = principal.identity.account
+            found[Node(made_id(account, on, partition), "*")] = None
+    return sorted(found)
+
+
+@dataclass(eq=False, slots=True)
+class Using:
+    """Who may make a call of a hop on which resources.
+
+    Attributes:
+        realm: The actors.
+        action: As the service spells it.
+        ground: The resources.
+        stated: Condition keys the call itself settles.
+        anywhere: Whether resources of other accounts count, too.
+    """
+
+    realm: Realm
+    action: str
+    ground: Ground
+    stated: Known = NOTHING
+    anywhere: bool = False
+
+    def verdicts(self) -> dict[int, Verdicts]:
+        """Say for each actor that may at all on which resources."""
+        realm = self.realm
+        known = self.stated.over(realm.known)
+        call = Call(self.action.lower(), self.ground.space, known)
+        hearing = Hearing(
+            realm.graph.estate,
+            realm.index,
+            realm.naming,
+            self.ground,
+            call,
+            self._exactly,
+        )
+        found: dict[int, Verdicts] = {}
+        for actor in positions(hearing.actors):
+            account = realm.index.actors[actor].identity.account
+            within = self.ground.owners.get(account, 0)
+            if self.anywhere:
+                within = self.ground.texts.all
+            verdicts = hearing.verdicts(actor, within)
+            if verdicts.some:
+                found[actor] = verdicts
+        return found
+
+    def _exactly(self, principal: Principal, resource: str) -> Formula:
+        estate = self.realm.graph.estate
+        return may(estate, principal, self.action, resource, self.stated).formula
+
+
+@dataclass(eq=False, slots=True)
+class Passing:
+    """Who may pass which role to which service.
+
+    Attributes:
+        realm: The actors.
+        able: Actors that may hold an allow to pass any.
+    """
+
+    realm: Realm
+    able: int = field(init=False)
+    _found: dict[str, dict[int, Verdicts]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Find who may pass a role at all."""
+        self.able = self.realm.index.holding(PASS_ROLE.lower())
+
+    def verdicts(self, service: str) -> dict[int, Verdicts]:
+        """Say for each actor which roles it may pass to a service."""
+        found = self._found.get(service)
+        if found is None:
+            stated = Known({"iam:passedtoservice": (service,)})
+            use = Using(self.realm, PASS_ROLE, self.realm.identities, stated)
+            found = self._found[service] = use.verdicts()
+        return found
+
+
+@dataclass(eq=False, slots=True)
+class Assuming:
+    """Who may assume which role, with both sides.
+
+    Attributes:
+        realm: The actors.
+        hearing: The call.
+    """
+
+    realm: Realm
+    hearing: Hearing = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Hear callers and trusts."""
+        realm = self.realm
+        call = Call(ASSUME, realm.trusting.space, realm.known)
+        self.hearing = Hearing(
+            realm.graph.estate,
+            realm.index,
+            realm.naming,
+            realm.trusting,
+            call,
+            self._exactly,
+        )
+
+    def verdicts(self, actor: int) -> Verdicts:
+        """Say which roles an actor may assume."""
+        if not self.hearing.actors >> actor & 1:
+            return NEVER
+        return self.hearing.verdicts(actor, self.realm.roles)
+
+    def after_edit(self, actor: int) -> Verdicts:
+        """Say which roles of its account an actor may assume once they trust it."""
+        return self.hearing.when_named(actor, self._edited)
+
+    def _exactly(self, principal: Principal, role: str) -> Formula:
+        estate = self.realm.graph.estate
+        return assume(estate, principal, IdentityId(role)).formula
+
+    def _edited(self, principal: Principal, role: str) -> Formula:
+        estate = self.realm.graph.estate
+        return assume_after_edit(estate, principal, IdentityId(role)).formula

@@ -1,0 +1,199 @@
+"""Everybody's steps at once, and what can be read off them.
+
+Steps are rows of bits by actor (`neighbours`), closed once; questions about many, and
+the search for a path, read them. What is printed of a path is judged step by step by
+the exact engine (`Graph.edge`).
+"""
+
+from collections.abc import Iterable
+from copy import copy
+from dataclasses import dataclass, field
+
+from answerable.reach.bits.closure import Closure, closed
+from answerable.reach.bits.goals import Goal
+from answerable.reach.bits.neighbours import Rows, rows_of
+from answerable.reach.bits.planes import gathered, positions
+from answerable.reach.bits.rights import NEVER, Verdicts
+from answerable.reach.bits.ways import Realm, make_realm
+from answerable.reach.estate.services import NO_PERMISSION
+from answerable.reach.paths.graph import Graph
+from answerable.reach.paths.made import is_made
+from answerable.reach.paths.steps import Node
+from answerable.reach.verdict.formula import TRUE, Verdict
+from answerable.reach.verdict.single import abroad, ask
+
+
+@dataclass(eq=False, slots=True)
+class Whole:
+    """All actors of a graph.
+
+    Attributes:
+        graph: The graph.
+        realm: The actors.
+        rows: Whom each becomes in a step.
+        sure: What follows, along steps without conditions.
+        some: What follows, along any steps.
+    """
+
+    graph: Graph
+    realm: Realm = field(init=False)
+    rows: Rows = field(init=False)
+    sure: Closure = field(init=False)
+    some: Closure = field(init=False)
+    _made: int = field(init=False)
+    _loose: dict[int, tuple[Verdicts, int]] = field(default_factory=dict)
+    size: int = field(init=False)
+
+    def moved(self, graph: Graph, realm: Realm) -> "Whole":
+        """Return the same steps for an estate in which they did not change."""
+        new = copy(self)
+        new.graph, new.realm = graph, realm
+        new._loose = {}
+        new.realm.numbers = dict(realm.numbers)
+        for node in realm.nodes[self.size :]:
+            del new.realm.numbers[node]
+        new.realm.nodes = realm.nodes[: self.size]
+        graph.all = new
+        return new
+
+    def __post_init__(self) -> None:
+        """Find every step, and close."""
+        self.realm = make_realm(self.graph)
+        self.rows = rows_of(self.realm)
+        self.sure = closed([row.sure for row in self.rows.steps])
+        self.some = closed([row.some for row in self.rows.steps])
+        self.size = len(self.realm.nodes)
+        made = (n for n, node in enumerate(self.realm.nodes) if is_made(node.identity))
+        self._made = gathered(made, self.size)
+
+    def number(self, node: Node) -> int:
+        """Return the number of a node; one that is no actor yet gets the next."""
+        found = self.realm.numbers.get(node)
+        if found is None:
+            found = self.realm.numbers[node] = len(self.realm.nodes)
+            self.realm.nodes.append(node)
+        return found
+
+    def node(self, number: int) -> Node:
+        """Return the node of a number."""
+        return self.realm.nodes[number]
+
+    def steps(self, number: int) -> Verdicts:
+        """Return whom a node becomes in a step; not itself, with no more than it has."""
+        row = self._row(number)[0]
+        if number >= self.size:
+            return row
+        base = self.realm.index.base[number]
+        node = self.realm.nodes[number]
+        itself = 1 << base
+        wide = node.extra == "*" or node.bare
+        if base < self.realm.plain and (wide or self.graph.admin(node)):
+            itself |= 1 << self.realm.widened + base
+        return Verdicts(row.sure & ~itself, row.some & ~itself)
+
+    def ordered(self, number: int, wanted: int) -> list[int]:
+        """List nodes that are a step away: what is checked most easily comes first."""
+        assumed = wanted & self._row(number)[1]
+        made = wanted & self._made
+        rest = wanted & ~(assumed | made)
+        return [*positions(assumed), *positions(rest), *positions(made & ~assumed)]
+
+    def _row(self, number: int) -> tuple[Verdicts, int]:
+        if number < self.size:
+            return self.rows.steps[number], self.rows.assumed[number].some
+        found = self._loose.get(number)
+        if found is None:
+            found = self._loose[number] = self._exactly(self.realm.nodes[number])
+        return found
+
+    def _exactly(self, node: Node) -> tuple[Verdicts, int]:
+        """Make the row of a node that is no actor: the session a policy limits."""
+        sure = some = assumed = 0
+        for edge in self.graph.edges(node):
+            bit = 1 << self.number(edge.to)
+            some |= bit
+            sure |= bit if edge.formula == TRUE else 0
+            assumed |= bit if edge.via == "sts:AssumeRole" else 0
+        return Verdicts(sure, some), assumed
+
+    def leads(self, number: int, goals: Verdicts) -> Verdict:
+        """Say whether a node leads to a goal or is one."""
+        if number >= self.size:
+            return self._leads_on(number, goals)
+        sure = self.sure.beyond[number] | 1 << number
+        some = self.some.beyond[number] | 1 << number
+        if sure & goals.sure:
+            return Verdict.ALWAYS
+        return Verdict.ONLY_IF if some & goals.some else Verdict.NEVER
+
+    def _leads_on(self, number: int, goals: Verdicts) -> Verdict:
+        best = Verdict.NEVER
+        if goals.some >> number & 1:
+            best = Verdict.ALWAYS if goals.sure >> number & 1 else Verdict.ONLY_IF
+        row = self.steps(number)
+        for to in positions(row.some):
+            if to != number and best is not Verdict.ALWAYS:
+                there = self.leads(to, goals)
+                if there is Verdict.ALWAYS and row.sure >> to & 1:
+                    best = Verdict.ALWAYS
+                elif there is not Verdict.NEVER:
+                    best = Verdict.ONLY_IF
+        return best
+
+    def goal(self, action: str, resource: str) -> Verdicts:
+        """Say which actors may make one call by themselves."""
+        estate, realm = self.graph.estate, self.realm
+        folded = action.lower()
+        if not estate.possible(action, resource):
+            return NEVER
+        if folded in NO_PERMISSION:
+            return Verdicts(realm.index.all, realm.index.all)
+        if estate.endpoint or estate.call(action, resource).wild:
+            return self._one_by_one(action, resource)
+        goal = Goal(estate, realm.index, realm.naming, folded, resource, estate.given)
+        found = goal.verdicts(lambda one: ask(estate, one, action, resource).formula)
+        near = realm.index.all
+        if folded.startswith("iam:"):
+            near = gathered(
+                (
+                    n
+                    for n, actor in enumerate(realm.index.actors)
+                    if not abroad(actor, action, resource)
+                ),
+                self.size,
+            )
+        return Verdicts(found.sure & near, found.some & near)
+
+    def _one_by_one(self, action: str, resource: str) -> Verdicts:
+        sure = some = 0
+        for number, actor in enumerate(self.realm.index.actors):
+            formula = ask(self.graph.estate, actor, action, resource).formula
+            some |= (1 << number) if formula else 0
+            sure |= (1 << number) if formula == TRUE else 0
+        return Verdicts(sure, some)
+
+    def with_loose(
+        self, goals: Verdicts, nodes: Iterable[Node], action: str, resource: str
+    ) -> Verdicts:
+        """Add the goals among nodes that are no actors."""
+        sure, some = goals.sure, goals.some
+        for node in nodes:
+            number = self.number(node)
+            if number >= self.size:
+                principal = self.graph.principal(node)
+                formula = ask(self.graph.estate, principal, action, resource).formula
+                some |= (1 << number) if formula else 0
+                sure |= (1 << number) if formula == TRUE else 0
+        return Verdicts(sure, some)
+
+    def who(self, action: str, resource: str) -> Verdicts:
+        """Say which actors can make one call, by themselves or through others."""
+        goals = self.goal(action, resource)
+        return Verdicts(self.sure.towards(goals.sure), self.some.towards(goals.some))
+
+
+def whole_of(graph: Graph) -> Whole:
+    """Return all of a graph, found once."""
+    if not isinstance(graph.all, Whole):
+        graph.all = Whole(graph)
+    return graph.all

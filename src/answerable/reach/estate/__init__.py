@@ -1,0 +1,1 @@
+"""An inventory's facts, compiled: policies, principals, places. Start at `estate`."""

@@ -1,0 +1,88 @@
+"""Attachments, sorted by what they are attached to and where they stand."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from answerable.model.ids import PolicyId
+from answerable.model.policy import Attachment, Layer, Policy
+from answerable.model.sighting import Facts
+from answerable.reach.estate.clauses import UNCOLLECTED, Gap, Grant, Interner
+
+
+@dataclass(slots=True)
+class Held:
+    """What stands at one layer of one target.
+
+    Attributes:
+        grants: Statements.
+        gaps: What was not collected or not read.
+        policies: Ids, as attached.
+        collected: Whether at least one of the policies was.
+    """
+
+    grants: list[Grant] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    policies: list[PolicyId] = field(default_factory=list)
+    collected: bool = False
+
+
+class Builder:
+    """Compiles policies and hangs them where they are attached."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.interner = Interner()
+        self.policies = {policy.id: policy for policy in facts.policies}
+        self.groups: dict[str, list[Grant]] = defaultdict(list)
+        self.member_of: dict[str, list[str]] = defaultdict(list)
+        self._held: dict[tuple[str, Layer], Held] = {}
+        self._compiled: dict[tuple[PolicyId, Layer], tuple[list[Grant], list[Gap]]] = {}
+        self._grouped: dict[str, set[tuple[PolicyId, str]]] = defaultdict(set)
+
+    def add(self, attachment: Attachment) -> None:
+        """Hang one policy."""
+        layer = attachment.layer
+        grants, gaps = self._compile(attachment.policy, layer)
+        held = self._held.setdefault((attachment.target, layer), Held())
+        held.grants += grants
+        held.gaps += gaps
+        held.policies.append(attachment.policy)
+        held.collected = held.collected or attachment.policy in self.policies
+        if layer is Layer.IDENTITY:
+            self._add_group(attachment, grants)
+
+    def at(self, target: str, layer: Layer) -> Held | None:
+        """Return what stands at a layer of a target, None for no attachment."""
+        return self._held.get((target, layer))
+
+    def targets(self, layer: Layer) -> Iterator[tuple[str, Held]]:
+        """List what stands at a layer, by target."""
+        for (target, place), held in self._held.items():
+            if place is layer:
+                yield target, held
+
+    def stated(self, policy: Policy, layer: Layer) -> tuple[list[Grant], list[Gap]]:
+        """Compile a policy that the question states."""
+        return self.interner.compile(policy, layer)
+
+    def _add_group(self, attachment: Attachment, grants: list[Grant]) -> None:
+        group = attachment.via
+        if group:
+            self.member_of[attachment.target].append(group)
+        elif ":group/" in attachment.target:
+            group = attachment.target
+        if group:
+            told = self._grouped[group]
+            self.groups[group] += [g for g in grants if (g.policy, g.sid) not in told]
+            told |= {(g.policy, g.sid) for g in grants}
+
+    def _compile(self, policy: PolicyId, layer: Layer) -> tuple[list[Grant], list[Gap]]:
+        found = self._compiled.get((policy, layer))
+        if found is None:
+            document = self.policies.get(policy)
+            if document:
+                found = self.interner.compile(document, layer)
+            else:
+                found = [], [Gap(UNCOLLECTED, layer, policy, "")]
+            self._compiled[policy, layer] = found
+        return found

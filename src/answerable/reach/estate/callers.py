@@ -1,0 +1,78 @@
+"""Who makes a request, and how a statement's Principal element names them.
+
+Source: AWS IAM User Guide, "AWS JSON policy elements: Principal" and "AWS JSON policy
+elements: NotPrincipal".
+"""
+
+from answerable.model.policy import Effect
+from answerable.reach.estate.clauses import Clause
+from answerable.reach.estate.naming import CANONICAL, Naming
+from answerable.reach.estate.principals import Principal, is_root
+from answerable.reach.verdict.formula import (
+    FALSE,
+    TRUE,
+    Formula,
+    atom,
+    either,
+    negation,
+)
+
+Names = list[tuple[str, Formula]]
+
+
+def names(clause: Clause, principal: Principal) -> Names:
+    """Say how a clause names an identity: `escaping`, `direct` or `account`, and when.
+
+    `escaping` is a user or a session itself, which a boundary does not limit then.
+    """
+    if clause.not_principals:
+        return _all_but(clause, principal)
+    return _named(clause.naming, principal)
+
+
+def _named(naming: Naming, principal: Principal) -> Names:
+    found: Names = []
+    identity = principal.identity
+    if naming.everyone:
+        found.append(("direct", TRUE))
+    if identity.account in naming.accounts:
+        found.append(("account", TRUE))
+    if identity.id in naming.ids or (
+        identity.unique_id and identity.unique_id in naming.ids
+    ):
+        # A user in a session that a policy limits is a federated user: to name the user
+        # itself is not to name that session.
+        itself = not principal.is_role and principal.session is None
+        found.append(("escaping" if itself else "direct", TRUE))
+    if naming.sessions and principal.is_role:
+        for session in naming.sessions.get((identity.account, identity.name), ()):
+            when = atom("sts:RoleSessionName", "StringEquals", (session,))
+            found.append(("escaping", when))
+    for user in naming.canonical:
+        found.append(("account", atom(CANONICAL, "Equals", (user,))))
+    return found
+
+
+def _all_but(clause: Clause, principal: Principal) -> Names:
+    """Name everyone who is not listed.
+
+    A deny with NotPrincipal spares who is listed, never a principal with a boundary;
+    to list the account spares its root alone.
+    """
+    deny = clause.effect is Effect.DENY
+    if deny and principal.boundary is not None:
+        return [("direct", TRUE)]
+    listed = _named(clause.naming, principal)
+    return left_over(listed, whole=not deny or is_root(principal.identity))
+
+
+def left_over(listed: Names, *, whole: bool) -> Names:
+    """Say when a caller is none of those that are excepted.
+
+    Args:
+        listed: How the exception names the caller.
+        whole: Whether to except the account as a whole excepts this caller.
+    """
+    sparing = [f for how, f in listed if whole or how != "account" or f != TRUE]
+    left = negation(either(*sparing)) if sparing else TRUE
+    return [("direct", left)] if left != FALSE else []

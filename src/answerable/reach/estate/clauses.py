@@ -1,0 +1,332 @@
+"""Statements made ready to match: interned, so that equal ones are one object."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from answerable.model.ids import PolicyId
+from answerable.model.policy import (
+    ConditionClause,
+    Effect,
+    Layer,
+    Policy,
+    Statement,
+)
+from answerable.reach.estate.naming import NOBODY, Naming, read_naming
+from answerable.reach.patterns.action_sets import (
+    NO_ACTIONS,
+    ActionSet,
+    action_set,
+    folded,
+)
+from answerable.reach.patterns.globs import inward, is_literal
+from answerable.reach.patterns.resources import (
+    EVERYTHING,
+    Parts,
+    matches_parts,
+    overlaps_parts,
+    pattern_parts,
+)
+from answerable.reach.verdict.conditions import evaluate
+from answerable.reach.verdict.context import Known, has_variable, resolve
+from answerable.reach.verdict.formula import (
+    FALSE,
+    TRUE,
+    Formula,
+    atom,
+    both,
+    either,
+    negation,
+)
+
+_Principals = tuple[tuple[str, str], ...]
+
+
+@dataclass(eq=False, slots=True)
+class Clause:
+    """One statement, without the name it was written under.
+
+    Attributes:
+        number: Position in the order of interning.
+        effect: Allow or deny.
+        actions: Patterns in lower case and inner form.
+        not_actions: Likewise.
+        resources: Patterns as written.
+        not_resources: Likewise.
+        conditions: As written, each key in the spelling first met.
+        principals: As written.
+        not_principals: As written.
+        static: True when neither condition nor variable leaves anything open.
+        wide: True when it is static and takes every resource.
+        naming: Whom it names, or excepts.
+        keys: Condition keys, in lower case, that decide whether its conditions hold.
+        action_set: Its actions, or those it excepts, for looking one up.
+        services: Prefixes of the services whose actions it speaks of; None for any.
+        kept: When its conditions hold, by what is known of its keys.
+    """
+
+    number: int
+    effect: Effect
+    actions: tuple[str, ...]
+    not_actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    not_resources: tuple[str, ...]
+    conditions: tuple[ConditionClause, ...]
+    principals: _Principals
+    not_principals: _Principals
+    static: bool = False
+    parts: tuple[Parts, ...] = ()
+    wide: bool = False
+    naming: Naming = NOBODY
+    keys: tuple[str, ...] = ()
+    action_set: ActionSet = NO_ACTIONS
+    services: frozenset[str] | None = None
+    kept: dict[tuple[object, ...], Formula] = field(default_factory=dict)
+    _by_action: dict[str, bool] = field(default_factory=dict)
+
+    def takes_action(self, action: str) -> bool:
+        """Tell whether the statement speaks of an action (in lower case)."""
+        found = self._by_action.get(action)
+        if found is None:
+            found = self._by_action[action] = takes_action(self, action)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A clause where it was written."""
+
+    clause: Clause
+    layer: Layer
+    policy: PolicyId
+    sid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something that could allow or deny and was not read.
+
+    Attributes:
+        key: `answerable:unread-statement` or `answerable:uncollected-policy`.
+        layer: Where it would stand.
+        policy: Its policy.
+        sid: Its statement, empty for a whole policy.
+        denies: False where it could only allow.
+    """
+
+    key: str
+    layer: Layer
+    policy: PolicyId
+    sid: str
+    denies: bool = True
+
+    @property
+    def name(self) -> str:
+        """Policy and statement in one text."""
+        return f"{self.policy}#{self.sid}" if self.sid else self.policy
+
+    def may(self, effect: str) -> Formula:
+        """Return the open condition that it `Allows`, or that it `Denies`."""
+        if effect == "Denies" and not self.denies:
+            return FALSE
+        return atom(self.key, effect, (self.name,))
+
+
+UNREAD = "answerable:unread-statement"
+UNCOLLECTED = "answerable:uncollected-policy"
+
+
+def takes_action(clause: Clause, action: str) -> bool:
+    """Match an action in lower case against Action or NotAction."""
+    return clause.action_set.holds(action) != bool(clause.not_actions)
+
+
+Compare = Callable[[Parts, Parts], bool]
+
+
+def takes_resource(
+    clause: Clause, resource: Parts, known: Known, compare: Compare = matches_parts
+) -> Formula:
+    """Match a resource against Resource or NotResource.
+
+    The policies of roles and of repositories have neither: they speak of their own.
+    """
+    if clause.not_resources:
+        return negation(_any(clause, clause.not_resources, resource, known, compare))
+    if clause.resources:
+        return _any(clause, clause.resources, resource, known, compare)
+    return TRUE
+
+
+def _any(
+    clause: Clause,
+    patterns: tuple[str, ...],
+    resource: Parts,
+    known: Known,
+    compare: Compare,
+) -> Formula:
+    if clause.parts:
+        for parts in clause.parts:
+            if compare(parts, resource):
+                return TRUE
+        return FALSE
+    return either(*(_one(p, resource, known, compare) for p in patterns))
+
+
+def _one(pattern: str, resource: Parts, known: Known, compare: Compare) -> Formula:
+    resolved = resolve(pattern, known)
+    if resolved.void:
+        return FALSE
+    if not compare(pattern_parts(resolved.pattern), resource):
+        return FALSE
+    return both(*(atom(k, "PolicyVariable", (pattern,)) for k in resolved.unknown))
+
+
+def takes_all(clause: Clause) -> bool:
+    """Tell whether a statement is written for every resource."""
+    return not clause.not_resources and EVERYTHING in clause.parts
+
+
+def applies(clause: Clause, resource: Parts, known: Known) -> Formula:
+    """Say when a clause that takes the action applies to the request."""
+    return _held(clause, takes_resource(clause, resource, known), known)
+
+
+def applies_to_all(clause: Clause, resources: Parts, known: Known) -> Formula:
+    """Say when a clause applies to every resource of a pattern."""
+    compare = overlaps_parts if clause.not_resources else matches_parts
+    return _held(clause, takes_resource(clause, resources, known, compare), known)
+
+
+def applies_to_some(clause: Clause, resources: Parts, known: Known) -> Formula:
+    """Say when a clause applies to some resource of a pattern."""
+    compare = matches_parts if clause.not_resources else overlaps_parts
+    return _held(clause, takes_resource(clause, resources, known, compare), known)
+
+
+def _held(clause: Clause, on: Formula, known: Known) -> Formula:
+    if not clause.conditions or not on:
+        return on
+    return both(on, held(clause, known))
+
+
+def held(clause: Clause, known: Known) -> Formula:
+    """Say when a statement's conditions hold.
+
+    What is known of their keys decides; equal answers are found again by it.
+    """
+    signature = tuple([known.get(key) for key in clause.keys])
+    found = clause.kept.get(signature)
+    if found is None:
+        if len(clause.kept) >= _MOST_KEPT:
+            clause.kept.clear()
+        found = clause.kept[signature] = evaluate(clause.conditions, known)
+    return found
+
+
+_MOST_KEPT = 1 << 10
+
+
+@lru_cache(maxsize=1 << 16)
+def _keys_of(conditions: tuple[ConditionClause, ...]) -> tuple[str, ...]:
+    """List the keys that conditions ask for, those of variables in values as well."""
+    found = dict.fromkeys(condition.key.lower() for condition in conditions)
+    for condition in conditions:
+        for value in condition.values:
+            for part in value.split("${")[1:]:
+                inside = part.partition("}")[0].partition(",")[0]
+                found[inside.strip().lower()] = None
+    return tuple(found)
+
+
+class Interner:
+    """Makes one clause of equal statements, and one spelling of equal keys."""
+
+    def __init__(self) -> None:
+        self.clauses: list[Clause] = []
+        self._by_text: dict[tuple[object, ...], Clause] = {}
+        self.written: dict[str, str] = {}  # actions, as first written
+        self._spelling: dict[str, str] = {}
+
+    def compile(self, policy: Policy, layer: Layer) -> tuple[list[Grant], list[Gap]]:
+        """Compile a policy for the layer it stands at."""
+        gaps = [Gap(UNREAD, layer, policy.id, unread.sid) for unread in policy.unread]
+        grants = []
+        for statement in policy.statements:
+            if _is_whole(statement, layer):
+                grants.append(
+                    Grant(self._intern(statement), layer, policy.id, statement.sid)
+                )
+            else:
+                gaps.append(Gap(UNREAD, layer, policy.id, statement.sid))
+        return grants, gaps
+
+    def _intern(self, statement: Statement) -> Clause:
+        conditions = tuple(self._spelled(clause) for clause in statement.conditions)
+        text = (
+            statement.effect,
+            statement.actions,
+            statement.not_actions,
+            statement.resources,
+            statement.not_resources,
+            conditions,
+            statement.principals,
+            statement.not_principals,
+        )
+        found = self._by_text.get(text)
+        if found is None:
+            found = self._by_text[text] = self._make(statement, conditions)
+            self.clauses.append(found)
+        return found
+
+    def _make(
+        self, statement: Statement, conditions: tuple[ConditionClause, ...]
+    ) -> Clause:
+        patterns = statement.resources or statement.not_resources
+        for action in statement.actions + statement.not_actions:
+            self.written.setdefault(folded(action), action)
+        fixed = not any(has_variable(p) for p in patterns)
+        parts = tuple(pattern_parts(inward(p)) for p in patterns) if fixed else ()
+        static = fixed and not conditions
+        actions = tuple(map(folded, statement.actions))
+        not_actions = tuple(map(folded, statement.not_actions))
+        return Clause(
+            number=len(self.clauses),
+            effect=statement.effect,
+            actions=actions,
+            not_actions=not_actions,
+            resources=statement.resources,
+            not_resources=statement.not_resources,
+            conditions=conditions,
+            principals=statement.principals,
+            not_principals=statement.not_principals,
+            static=static,
+            parts=parts,
+            wide=static and not statement.not_resources and EVERYTHING in parts,
+            naming=read_naming(statement.principals or statement.not_principals),
+            keys=_keys_of(conditions),
+            action_set=action_set(actions or not_actions),
+            services=_services_of(actions) if actions else None,
+        )
+
+    def _spelled(self, clause: ConditionClause) -> ConditionClause:
+        key = self._spelling.setdefault(clause.key.lower(), clause.key)
+        operator = self._spelling.setdefault(
+            "operator " + clause.operator.lower(), clause.operator
+        )
+        return ConditionClause(operator, key, clause.values)
+
+
+@lru_cache(maxsize=1 << 16)
+def _services_of(actions: tuple[str, ...]) -> frozenset[str] | None:
+    found = frozenset(action.partition(":")[0] for action in actions)
+    return found if all(map(is_literal, found)) else None
+
+
+def _is_whole(statement: Statement, layer: Layer) -> bool:
+    if not (statement.actions or statement.not_actions):
+        return False
+    return layer in _OF_ITS_OWN or bool(statement.resources or statement.not_resources)
+
+
+_OF_ITS_OWN = (Layer.TRUST, Layer.RESOURCE, Layer.ENDPOINT)

@@ -1,0 +1,337 @@
+"""An inventory's facts, compiled once for any number of questions."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from answerable.model.catalogue import Catalogue
+from answerable.model.identity import Account, Identity
+from answerable.model.ids import IdentityId, ResourceId
+from answerable.model.policy import Layer, Policy
+from answerable.model.resource import PublicAccessBlock, Resource
+from answerable.model.sighting import Facts
+from answerable.reach.estate.attached import Builder
+from answerable.reach.estate.clauses import Clause, Grant
+from answerable.reach.estate.compiled import (
+    controls_over,
+    fences_over,
+    holders_of,
+    make_principal,
+    make_trust,
+    paths_over,
+    stated,
+)
+from answerable.reach.estate.control import (
+    SERVICE_ROLES,
+    Fence,
+    Limit,
+)
+from answerable.reach.estate.naming import account_of
+from answerable.reach.estate.places import Land, Place, place_of
+from answerable.reach.estate.principals import (
+    Principal,
+    is_role,
+)
+from answerable.reach.estate.services import binds_rcps
+from answerable.reach.patterns.matrix import possible
+from answerable.reach.verdict.context import NOTHING, Known, lasting
+from answerable.reach.verdict.request import Request
+from answerable.reach.verdict.sides import (
+    Denier,
+    ResourcePolicy,
+    deniers_of,
+    granters_of,
+)
+from answerable.reach.verdict.trust import Trust
+
+_MOST_PLACES = 1 << 17
+
+
+@dataclass(eq=False, slots=True)
+class Estate:
+    """Everything reach is asked about.
+
+    Attributes:
+        catalogue: Actions and resource types, as far as loaded.
+        clauses: Every distinct statement, by number.
+        principals: By id, in order of id.
+        trusts: Of every role, collected or not.
+        groups: Statements of each group's policies.
+        accounts: By number.
+        resources: By id.
+        tags_collected: Whether resource tags were read, so that a missing one is absent.
+        given: Condition keys the question states.
+        written: Action patterns as written, by inner form.
+        by_service: Roles that name a service in their trust.
+        by_named: Roles by ARN, account or `*` in their trust.
+        controls: SCP levels over each account that has any; empty for the management
+            account.
+        fences: RCPs over each account that has any.
+        holders: Policies of resources' own, by ARN; the trusts of roles stand beside.
+        doors: Access points.
+        public_access: Public-access blocks by bucket, access point or account.
+        session: The policy that limits the subject's own session, if one is stated.
+        endpoint: The policy of the VPC endpoint the call goes through, likewise.
+        collected: Words for the kinds that were collected.
+    """
+
+    catalogue: Catalogue
+    clauses: tuple[Clause, ...]
+    principals: Mapping[IdentityId, Principal]
+    trusts: Mapping[IdentityId, Trust]
+    groups: Mapping[str, tuple[Grant, ...]]
+    accounts: Mapping[str, Account]
+    resources: Mapping[ResourceId, Resource]
+    tags_collected: bool
+    given: Known = NOTHING
+    written: Mapping[str, str] = field(default_factory=dict)
+    by_service: Mapping[str, tuple[IdentityId, ...]] = field(default_factory=dict)
+    by_named: Mapping[str, tuple[IdentityId, ...]] = field(default_factory=dict)
+    controls: Mapping[str, tuple[Limit, ...]] = field(default_factory=dict)
+    fences: Mapping[str, Fence] = field(default_factory=dict)
+    holders: Mapping[str, ResourcePolicy] = field(default_factory=dict)
+    doors: Mapping[ResourceId, Resource] = field(default_factory=dict)
+    public_access: Mapping[str, PublicAccessBlock] = field(default_factory=dict)
+    session: Limit | None = None
+    endpoint: Limit | None = None
+    collected: frozenset[str] = frozenset()
+    _places: dict[str, Place] = field(default_factory=dict)
+    _lasting: Known | None = None
+    _accounts: frozenset[str] | None = None
+    _deniers: Mapping[str, tuple[Denier, ...]] | None = None
+    _granters: Mapping[str, tuple[ResourcePolicy, ...]] | None = None
+    _denying: dict[str, tuple[ResourcePolicy, ...]] | None = None
+
+    def call(self, action: str, resource: str, given: Known | None = None) -> Request:
+        """Make a request with what is known of its resource."""
+        stated = self.given if given is None else given
+        return self._request(action, resource, stated, self.endpoint)
+
+    def hop(self, action: str, resource: str, known: Known = NOTHING) -> Request:
+        """Make the request of a hop: of the question's keys only those that last.
+
+        A stated endpoint policy limits the call that was asked about, not the hops.
+        """
+        if self._lasting is None:
+            self._lasting = lasting(self.given)
+        return self._request(action, resource, known.over(self._lasting), None)
+
+    def elsewhere(self, call: Request, resource: str, known: Known) -> Request:
+        """Make the same call on another resource, with more keys known of it."""
+        stated = call.stated.over(known)
+        return self._request(call.action, resource, stated, call.endpoint)
+
+    def speaking(self, principal: Principal, action: str) -> Iterator[Grant]:
+        """List what speaks of an action at a principal's own layers and its account's.
+
+        Args:
+            principal: Who.
+            action: In lower case.
+        """
+        found = principal.matching(action)
+        yield from found.allows + found.denies + found.bounds + found.bound_denies
+        for _, allows in found.levels:
+            yield from allows
+        if found.session:
+            yield from found.session[1]
+        yield from found.limit_denies
+
+    def is_collected(self, account: str) -> bool:
+        """Tell whether identities of an account were collected."""
+        if self._accounts is None:
+            found = {p.identity.account for p in self.principals.values()}
+            self._accounts = frozenset(found - {""})
+        return account in self._accounts
+
+    def possible(self, action: str, resource: str) -> bool:
+        """Tell whether an action can act on a resource at all."""
+        return possible(self.catalogue, action, resource)
+
+    def place(self, resource: str, *, wild: bool = False) -> Place:
+        """Find out about a resource."""
+        if wild:
+            return place_of(self._land(), resource, wild=True)
+        found = self._places.get(resource)
+        if found is None:
+            if len(self._places) >= _MOST_PLACES:
+                self._places.clear()
+            found = place_of(self._land(), resource, wild=False)
+            self._places[resource] = found
+        return found
+
+    @property
+    def deniers(self) -> Mapping[str, tuple[Denier, ...]]:
+        """Own policies that may deny, by service, those with equal denies together."""
+        if self._deniers is None:
+            self._deniers = deniers_of(self.holders.values())
+        return self._deniers
+
+    @property
+    def granters(self) -> Mapping[str, tuple[ResourcePolicy, ...]]:
+        """Own policies by whom they name: an id, `ACCOUNT ROLE` of a session, or `*`."""
+        if self._granters is None:
+            self._granters = granters_of(self.holders.values())
+        return self._granters
+
+    def denying(self, action: str) -> tuple[ResourcePolicy, ...]:
+        """List the resources' own policies that may deny an action in lower case."""
+        if self._denying is None:
+            held: dict[str, list[ResourcePolicy]] = defaultdict(list)
+            for own in self.holders.values():
+                if own.may_deny:
+                    held[own.service].append(own)
+            self._denying = {service: tuple(own) for service, own in held.items()}
+        return self._denying.get(action.partition(":")[0], ())
+
+    def _land(self) -> Land:
+        return Land(self.principals, self.accounts, self.resources, self.tags_collected)
+
+    def _request(
+        self, action: str, resource: str, stated: Known, endpoint: Limit | None
+    ) -> Request:
+        wild = self._is_wild(action, resource)
+        place = self.place(resource, wild=wild)
+        folded = action.lower()
+        fences: tuple[Fence, ...] = ()
+        linked = SERVICE_ROLES in resource  # nor do RCPs bind such a role's trust
+        if self.fences and binds_rcps(folded) and not linked:
+            fences = self._fences(place.owner, wild=wild)
+        known = stated.over(place.known)
+        return Request(
+            folded,
+            resource,
+            place.parts,
+            known,
+            wild,
+            place.owner,
+            fences,
+            endpoint,
+            stated,
+            place.holder,
+            place.door,
+        )
+
+    def _fences(self, owner: str, *, wild: bool) -> tuple[Fence, ...]:
+        if owner or not wild:
+            fence = self.fences.get(owner)
+            return (fence,) if fence else ()
+        return tuple(self.fences.values())
+
+    def _is_wild(self, action: str, resource: str) -> bool:
+        if resource == "*":
+            entry = self.catalogue.action(action)
+            return entry is not None and not entry.wildcard_only
+        return "*" in resource or "?" in resource
+
+
+def compile_estate(
+    facts: Facts,
+    catalogue: Catalogue,
+    *,
+    given: Known = NOTHING,
+    tags_collected: bool = False,
+    session: Policy | None = None,
+    endpoint: Policy | None = None,
+    collected: frozenset[str] = frozenset(),
+) -> Estate:
+    """Compile facts.
+
+    Args:
+        facts: Identities, accounts, policies, attachments and resources.
+        catalogue: The services the question needs.
+        given: Condition keys the question states.
+        tags_collected: Whether resource tags were read.
+        session: The policy that limits the subject's own session.
+        endpoint: The policy of the VPC endpoint the call goes through.
+        collected: Words for the kinds that were collected.
+    """
+    builder = Builder(facts)
+    attached = {(a.target, a.layer, a.policy, a.via): a for a in facts.attachments}
+    for key in sorted(attached):
+        builder.add(attached[key])
+    accounts = {account.id: account for account in facts.accounts}
+    identities = sorted(
+        (i for i in facts.identities if _is_aws(i)), key=lambda one: one.id
+    )
+    resources = {resource.id: resource for resource in facts.resources}
+    holders = holders_of(builder, resources)
+    paths = paths_over(accounts, identities, holders)
+    controls, fences = controls_over(builder, paths), fences_over(builder, paths)
+    trusts = {i.id: make_trust(i, builder, fences) for i in identities if is_role(i)}
+    principals = {
+        i.id: make_principal(i, builder, accounts, controls, trusts.get(i.id))
+        for i in identities
+    }
+    of_session = stated(builder, session, Layer.SESSION)
+    of_endpoint = stated(builder, endpoint, Layer.ENDPOINT)
+    return Estate(
+        catalogue=catalogue,
+        clauses=tuple(builder.interner.clauses),
+        principals=principals,
+        trusts=trusts,
+        groups={name: tuple(grants) for name, grants in sorted(builder.groups.items())},
+        accounts=accounts,
+        resources=resources,
+        tags_collected=tags_collected,
+        given=given,
+        written=builder.interner.written,
+        by_service=_index(_services(trusts.values())),
+        by_named=_index(_named(trusts.values())),
+        controls=controls,
+        fences=fences,
+        holders=holders,
+        doors={i: r for i, r in resources.items() if r.kind == "s3:accesspoint"},
+        public_access={block.target: block for block in facts.public_access},
+        session=of_session,
+        endpoint=of_endpoint,
+        collected=collected,
+    )
+
+
+def _is_aws(identity: Identity) -> bool:
+    return identity.kind.startswith("aws") or identity.id.startswith("arn:")
+
+
+def _services(trusts: Iterable[Trust]) -> Iterator[tuple[str, IdentityId]]:
+    for trust in trusts:
+        for grant in trust.grants:
+            for kind, value in grant.clause.principals:
+                if kind == "Service":
+                    yield value, trust.role
+
+
+def _named(trusts: Iterable[Trust]) -> Iterator[tuple[str, IdentityId]]:
+    """Index roles by what their trust names: an ARN, an account, a session, or `*`.
+
+    Roles whose trust was not collected, or not read whole, stand under `*`.
+    """
+    for trust in trusts:
+        if not trust.collected or trust.gaps:
+            yield "*", trust.role
+        for grant in trust.grants:
+            if grant.clause.not_principals:
+                yield "*", trust.role
+            for kind, value in grant.clause.principals:
+                if kind == "AWS":
+                    yield _key(value), trust.role
+                elif kind == "CanonicalUser":
+                    yield "*", trust.role  # whose account it is is not known
+
+
+def _key(value: str) -> str:
+    """Index an assumed-role session under its account: any role there may be it."""
+    parts = value.split(":", 5)
+    session = len(parts) == 6 and parts[2] == "sts"
+    account = account_of(value)
+    if session:
+        return f"session {parts[4]}"
+    return f"account {account}" if account else value
+
+
+def _index(
+    pairs: Iterable[tuple[str, IdentityId]],
+) -> dict[str, tuple[IdentityId, ...]]:
+    found: dict[str, dict[IdentityId, None]] = defaultdict(dict)
+    for key, role in pairs:
+        found[key][role] = None
+    return {key: tuple(roles) for key, roles in found.items()}

@@ -1,0 +1,170 @@
+"""A resource as a request meets it: whose it is, what is known of it, whose policy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from answerable.model.identity import Account
+from answerable.model.ids import IdentityId, ResourceId
+from answerable.model.resource import Resource
+from answerable.reach.estate.naming import owner_in
+from answerable.reach.estate.principals import Principal, tag_values
+from answerable.reach.patterns.globs import inward
+from answerable.reach.patterns.resources import Parts, pattern_parts, text_parts
+from answerable.reach.verdict.context import ABSENT, NOTHING, Known
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """An access point.
+
+    Attributes:
+        point: Its ARN.
+        behind: The resource of the same request in the bucket behind it, empty where
+            the bucket is not known.
+        network: The only network that may come through it, empty for any.
+    """
+
+    point: str
+    behind: str
+    network: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A resource that a request names.
+
+    Attributes:
+        parts: Its ARN, split.
+        owner: Its account, empty where not known.
+        known: Condition keys known of every request on it.
+        holder: ARN of what holds the policy that speaks of it.
+        door: The access point it is reached through.
+    """
+
+    parts: Parts
+    owner: str
+    known: Known
+    holder: str
+    door: Door | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Land:
+    """What resources are looked up in."""
+
+    principals: Mapping[IdentityId, Principal]
+    accounts: Mapping[str, Account]
+    resources: Mapping[ResourceId, Resource]
+    tags_collected: bool
+
+
+def place_of(land: Land, resource: str, *, wild: bool) -> Place:
+    """Find out about a resource, or about all that a pattern matches."""
+    door = None if wild else _door(land, resource)
+    holder = door.point if door else holder_of(resource)
+    owner = owner_of(land.resources, resource, holder)
+    parts = pattern_parts(inward(resource)) if wild else text_parts(resource)
+    return Place(parts, owner, _known(land, resource, owner, door), holder, door)
+
+
+def holder_of(resource: str) -> str:
+    """Say whose policy speaks of a resource: of an object its bucket's, else its own."""
+    parts = resource.split(":", 5)
+    if len(parts) == 6 and parts[2] == "s3" and not parts[3] and not parts[4]:
+        bucket, slash, _ = parts[5].partition("/")
+        return ":".join((*parts[:5], bucket)) if slash else resource
+    return resource
+
+
+def owner_of(
+    resources: Mapping[ResourceId, Resource], resource: str, holder: str
+) -> str:
+    """Find the account of a resource: in its ARN, else where it was seen."""
+    owner = owner_in(resource)
+    for arn in (resource, holder) if not owner else ():
+        known = resources.get(ResourceId(arn))
+        if known and known.account:
+            return known.account
+    return owner
+
+
+_POINT, _OBJECT = "accesspoint/", "/object/"
+
+
+def _door(land: Land, resource: str) -> Door | None:
+    parts = resource.split(":", 5)
+    if len(parts) != 6 or parts[2] != "s3" or not parts[5].startswith(_POINT):
+        return None
+    name, slash, key = parts[5].removeprefix(_POINT).partition("/")
+    point = ":".join((*parts[:5], f"{_POINT}{name}"))
+    known = land.resources.get(ResourceId(point))
+    behind = str(known.behind) if known else ""
+    if behind and slash:
+        behind = f"{behind}/{key.removeprefix('object/')}"
+    return Door(point, behind, known.network if known else "")
+
+
+def _known(land: Land, resource: str, owner: str, door: Door | None) -> Known:
+    values: dict[str, tuple[str, ...]] = {}
+    complete: tuple[str, ...] = ()
+    seen = land.resources.get(ResourceId(resource))
+    if seen:
+        values.update(tag_values("aws:resourcetag/", seen.tags))
+        told = bool(seen.tags) or seen.seen.source.startswith("aws-resources:")
+        complete = ("aws:resourcetag/",) if land.tags_collected and told else ()
+    principal = land.principals.get(IdentityId(resource))
+    if principal:
+        tags = principal.identity.tags
+        values.update(tag_values("aws:resourcetag/", tags))
+        values.update(tag_values("iam:resourcetag/", tags))
+        if principal.collected:
+            complete = ("aws:resourcetag/", "iam:resourcetag/")
+    values.update(_of_s3(resource, door))
+    if owner:
+        values["s3:resourceaccount"] = (owner,)
+        values["aws:resourceaccount"] = (owner,)
+        values.update(_of_organization(land.accounts.get(owner)))
+    return Known(values, complete) if values or complete else NOTHING
+
+
+def _of_s3(resource: str, door: Door | None) -> Mapping[str, tuple[str, ...]]:
+    """Say through which access point a request comes: known also where none is."""
+    if door:
+        return through(door)
+    of_s3 = resource == "*" or resource.split(":", 3)[2:3] == ["s3"]
+    return _NO_DOOR if of_s3 else {}
+
+
+_NO_DOOR: Mapping[str, tuple[str, ...]] = dict.fromkeys(
+    (
+        "s3:dataaccesspointarn",
+        "s3:dataaccesspointaccount",
+        "s3:accesspointnetworkorigin",
+    ),
+    ABSENT,
+)
+
+
+def through(door: Door) -> dict[str, tuple[str, ...]]:
+    """State the keys of a request that comes through an access point.
+
+    Of one that was not collected, nobody knows the network.
+    """
+    values: dict[str, tuple[str, ...]] = {
+        "s3:dataaccesspointarn": (door.point,),
+        "s3:dataaccesspointaccount": (owner_in(door.point),),
+    }
+    if door.behind:
+        origin = "VPC" if door.network else "Internet"
+        values["s3:accesspointnetworkorigin"] = (origin,)
+    return values
+
+
+def _of_organization(account: Account | None) -> dict[str, tuple[str, ...]]:
+    if not account or not account.organization:
+        return {}
+    values: dict[str, tuple[str, ...]] = {"aws:resourceorgid": (account.organization,)}
+    if account.parents:
+        path = "/".join((account.organization, *account.parents, ""))
+        values["aws:resourceorgpaths"] = (path,)
+    return values

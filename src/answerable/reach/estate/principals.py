@@ -1,0 +1,233 @@
+"""Facts -> principals with everything that is evaluated for them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from answerable.model.identity import Account, Identity
+from answerable.model.ids import IdentityId, PolicyId
+from answerable.model.policy import Effect, Layer
+from answerable.reach.estate.clauses import Clause, Gap, Grant
+from answerable.reach.estate.control import Limit
+from answerable.reach.patterns.action_sets import action_set
+from answerable.reach.patterns.globs import STAR
+from answerable.reach.patterns.resources import Parts
+from answerable.reach.verdict.context import ABSENT, Known
+
+Bar = tuple[Limit, tuple[Grant, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """The grants of a principal that speak of one action.
+
+    Attributes:
+        allows: Of its identity policies.
+        denies: Likewise.
+        bounds: Allows of its boundary.
+        bound_denies: Denies of its boundary.
+        session: What its session policy allows; None where none is stated.
+        levels: What each SCP level allows, without those that let everything through.
+        limit_denies: Denies of session policy and SCPs.
+    """
+
+    allows: tuple[Grant, ...]
+    denies: tuple[Grant, ...]
+    bounds: tuple[Grant, ...]
+    bound_denies: tuple[Grant, ...]
+    session: Bar | None = None
+    levels: tuple[Bar, ...] = ()
+    limit_denies: tuple[Grant, ...] = ()
+
+
+@dataclass(eq=False, slots=True)
+class Principal:
+    """An identity, ready for questions.
+
+    Attributes:
+        identity: Who.
+        grants: Statements of its identity policies, also those through groups.
+        boundary: Statements of its boundary; None when it has no boundary. An empty
+            boundary allows nothing.
+        boundary_id: The boundary's policy.
+        gaps: What could not be read at any layer that is its own or its account's.
+        known: Condition keys the snapshot knows of every request it makes.
+        groups: Groups it is a member of, as far as they hold policies.
+        policies: Customer-managed policies attached to it or its groups.
+        extra: What it gained in a path: empty, `*` or a group.
+        collected: False when it is known by name only.
+        levels: The SCP levels over its account; none bind a service-linked role or
+            the management account.
+        session: The policy of its session, None where none is stated.
+        linked: Whether it is a service-linked role: control policies pass it by.
+    """
+
+    identity: Identity
+    grants: tuple[Grant, ...]
+    boundary: tuple[Grant, ...] | None
+    boundary_id: str
+    gaps: tuple[Gap, ...]
+    known: Known
+    groups: tuple[str, ...] = ()
+    policies: tuple[PolicyId, ...] = ()
+    extra: str = ""
+    collected: bool = True
+    levels: tuple[Limit, ...] = ()
+    session: Limit | None = None
+    linked: bool = False
+    _by_action: dict[str, Matching] = field(default_factory=dict)
+    _by_service: dict[str, tuple[Grant, ...]] = field(default_factory=dict)
+
+    @property
+    def id(self) -> IdentityId:
+        """The identity's id."""
+        return self.identity.id
+
+    @property
+    def is_role(self) -> bool:
+        """Tell whether it is a role (its sessions act, not itself)."""
+        return is_role(self.identity)
+
+    @property
+    def is_limited(self) -> bool:
+        """Tell whether anything but its own policies may limit it."""
+        return bool(self.levels or self.session or self.boundary is not None)
+
+    def knows(self, resource: Parts) -> Known:
+        """Return the condition keys known of every request it makes on a resource."""
+        if len(resource) == 6 and resource[2] == "kms" and self.identity.account:
+            caller = Known({"kms:calleraccount": (self.identity.account,)})
+            return caller.over(self.known)
+        return self.known
+
+    def matching(self, action: str) -> Matching:
+        """Pick the grants that speak of an action in lower case."""
+        found = self._by_action.get(action)
+        if found is None:
+            found = self._by_action[action] = self._matching(action)
+        return found
+
+    def _speaking_of(self, action: str) -> tuple[Grant, ...]:
+        """Pick the grants that speak of an action's service, or of any."""
+        service = action.partition(":")[0]
+        found = self._by_service.get(service)
+        if found is None:
+            found = self._by_service[service] = tuple(
+                g
+                for g in self.grants
+                if g.clause.services is None or service in g.clause.services
+            )
+        return found
+
+    def _matching(self, action: str) -> Matching:
+        mine = [g for g in self._speaking_of(action) if g.clause.takes_action(action)]
+        bounds = [g for g in self.boundary or () if g.clause.takes_action(action)]
+        levels = [(level, level.speaking(action)) for level in self.levels]
+        denies = [deny for _, spoken in levels for deny in spoken.denies]
+        session: Bar | None = None
+        if self.session:
+            spoken = self.session.speaking(action)
+            session = (self.session, spoken.allows)
+            denies += spoken.denies
+        return Matching(
+            tuple(g for g in mine if g.clause.effect is Effect.ALLOW),
+            tuple(g for g in mine if g.clause.effect is Effect.DENY),
+            tuple(g for g in bounds if g.clause.effect is Effect.ALLOW),
+            tuple(g for g in bounds if g.clause.effect is Effect.DENY),
+            session,
+            tuple((level, spoken.allows) for level, spoken in levels if spoken.binds),
+            tuple(denies),
+        )
+
+    def gaps_at(self, layer: Layer) -> tuple[Gap, ...]:
+        """List what was not read at one layer."""
+        return tuple(gap for gap in self.gaps if gap.layer is layer)
+
+    def with_more(self, extra: str, grants: Sequence[Grant]) -> "Principal":
+        """Return the same principal after it was given more policies."""
+        more = (*self.grants, *grants)
+        return replace(self, grants=more, extra=extra, _by_action={}, _by_service={})
+
+    def without_boundary(self) -> "Principal":
+        """Return the same principal after its boundary was taken off."""
+        gaps = tuple(gap for gap in self.gaps if gap.layer is not Layer.BOUNDARY)
+        return replace(self, boundary=None, boundary_id="", gaps=gaps, _by_action={})
+
+    def under(self, session: Limit) -> "Principal":
+        """Return the same principal in a session that a policy limits."""
+        gaps = (*self.gaps, *session.gaps)
+        return replace(self, session=session, gaps=gaps, _by_action={})
+
+
+EVERYTHING_CLAUSE = Clause(
+    number=-1,
+    effect=Effect.ALLOW,
+    actions=(STAR,),
+    not_actions=(),
+    resources=("*",),
+    not_resources=(),
+    conditions=(),
+    principals=(),
+    not_principals=(),
+    static=True,
+    parts=(("",),),
+    wide=True,
+    action_set=action_set((STAR,)),
+)
+
+
+def is_role(identity: Identity) -> bool:
+    """Tell a role from a user by its kind or its ARN."""
+    return "role" in identity.kind or ":role/" in identity.id
+
+
+def is_root(identity: Identity) -> bool:
+    """Tell whether an identity is an account's root user."""
+    return identity.kind == "aws-root" or identity.id.endswith(":root")
+
+
+def known_of(
+    identity: Identity, accounts: Mapping[str, Account], *, tags_fixed: bool
+) -> Known:
+    """Collect the condition keys that the snapshot knows of a principal.
+
+    Source: AWS IAM User Guide, "AWS global condition context keys", properties of the
+    principal.
+
+    Args:
+        identity: Who.
+        accounts: The accounts of the snapshot.
+        tags_fixed: False when a session may carry tags of its own, which then replace
+            the role's: tags decide nothing before the session exists.
+    """
+    role, root = is_role(identity), is_root(identity)
+    kind = "AssumedRole" if role else "Account" if root else "User"
+    values: dict[str, tuple[str, ...]] = {
+        "aws:principalarn": (identity.id,),
+        "aws:principaltype": (kind,),
+        "aws:principalisawsservice": ("false",),
+        "aws:principalservicename": ABSENT,
+        "aws:principalservicenameslist": ABSENT,
+        "aws:username": ABSENT if role or root else (identity.name,),
+    }
+    if identity.account:
+        values["aws:principalaccount"] = (identity.account,)
+    if identity.unique_id and not role:
+        values["aws:userid"] = (identity.unique_id,)
+    account = accounts.get(identity.account)
+    if account and account.organization:
+        values["aws:principalorgid"] = (account.organization,)
+        if account.parents:
+            path = "/".join((account.organization, *account.parents, ""))
+            values["aws:principalorgpaths"] = (path,)
+    complete: tuple[str, ...] = ()
+    if tags_fixed:
+        complete = ("aws:principaltag/",)
+        values.update(tag_values("aws:principaltag/", identity.tags))
+    return Known(values, complete)
+
+
+def tag_values(
+    prefix: str, tags: Sequence[tuple[str, str]]
+) -> dict[str, tuple[str, ...]]:
+    """Spell tags as condition keys in lower case."""
+    return {prefix + key.lower(): (value,) for key, value in tags}

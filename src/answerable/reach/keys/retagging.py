@@ -1,0 +1,96 @@
+"""What a subject could do after it set a tag itself.
+
+Tags are known as they stand, and a condition on one is then decided. But a `never` that
+rests on a tag which the subject, or someone on its path, may set is one call away from
+being untrue: here the question is asked again with tags left open.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import islice
+
+from answerable.model.ids import IdentityId
+from answerable.reach.bits.cells import keys_used
+from answerable.reach.estate.clauses import Clause
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.principals import Principal
+from answerable.reach.items import pair_item
+from answerable.reach.keys.keys import Kind, key_class
+from answerable.reach.keys.tagging import Tagging
+from answerable.reach.paths.graph import Graph
+from answerable.reach.paths.paths import Reached, reached
+from answerable.reach.questions import Reply, way_gaps
+from answerable.reach.verdict.context import Known
+from answerable.reach.verdict.formula import FALSE, chained
+from answerable.reach.verdict.single import ask
+
+_TAGS = ("aws:principaltag/", "aws:resourcetag/", "iam:resourcetag/")
+_MOST_WAYS = 256
+
+
+def retagged(
+    graph: Graph, start: IdentityId, action: str, resource: str, *, direct: bool
+) -> Reply | None:
+    """Answer a question that was answered `never`, were tags what the subject makes them.
+
+    Returns:
+        A reply whose open conditions on tags the subject, or someone on its path, may
+        satisfy; None where there is none.
+    """
+    estate = graph.estate
+    if start not in estate.principals or set("*?") & set(resource):
+        return None
+    if not _speaks_of_tags(estate, action.lower()):
+        return None
+    loose = _untagged(estate, resource)
+    tagging = Tagging(graph)
+    node = graph.start(start)
+    ways: Iterable[Reached] = [Reached(graph, (node,))]
+    if not direct:
+        ways = islice(reached(graph, node), _MOST_WAYS)
+    for way in ways:
+        principal = graph.principal(way.node)
+        answer = ask(loose, _without_tags(principal), action, resource)
+        if answer.formula == FALSE:
+            continue
+        reply = Reply(
+            subject=start,
+            actor=way.node.identity,
+            formula=chained(way.formula, answer.formula),
+            determining=answer.determining,
+            admin=graph.admin(way.node),
+            path=way.hops,
+            gaps=tuple(dict.fromkeys((*way_gaps(way), *answer.gaps))),
+        )
+        item = pair_item(reply, action, resource)
+        if tagging.explained(reply, item).get("unguarded"):
+            return reply
+    return None
+
+
+def _speaks_of_tags(estate: Estate, action: str) -> bool:
+    """Tell whether any statement on an action depends on a tag."""
+    return any(
+        clause.takes_action(action) and _uses_tags(clause) for clause in estate.clauses
+    )
+
+
+def _uses_tags(clause: Clause) -> bool:
+    kinds = {key_class(key).kind for key in keys_used(clause)}
+    return bool(kinds & {Kind.PRINCIPAL_TAG, Kind.RESOURCE_TAG})
+
+
+def _untagged(estate: Estate, resource: str) -> Estate:
+    """Return an estate in which nothing is known of one resource's tags."""
+    place = estate.place(resource)
+    loose = replace(place, known=_but_tags(place.known))
+    return replace(estate, _places={resource: loose})
+
+
+def _without_tags(principal: Principal) -> Principal:
+    return replace(principal, known=_but_tags(principal.known))
+
+
+def _but_tags(known: Known) -> Known:
+    kept = {k: v for k, v in known.values.items() if not k.startswith(_TAGS)}
+    return Known(kept, tuple(p for p in known.complete if p not in _TAGS))

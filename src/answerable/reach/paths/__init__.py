@@ -1,0 +1,1 @@
+"""Steps from one identity to the next, each explained. Start at `graph`."""

@@ -1,0 +1,54 @@
+"""Who may do everything everywhere: `*` on `*`, after denies and boundary.
+
+Unconditionally and in the strict sense: a deny that could apply to anything, or a
+boundary that leaves anything out, makes it no admin.
+"""
+
+from collections.abc import Iterable
+
+from answerable.model.policy import Effect
+from answerable.reach.estate.clauses import Grant, takes_all
+from answerable.reach.estate.principals import Principal
+from answerable.reach.patterns.globs import matches
+from answerable.reach.patterns.matrix import is_everything
+
+
+def is_admin(principal: Principal) -> bool:
+    """Tell whether a principal may do `*` on `*` without any condition."""
+    if principal.gaps:
+        return False  # something unread could deny
+    if principal.session and not principal.session.is_open:
+        return False
+    if not all(level.is_open for level in principal.levels):
+        return False
+    grants = [*principal.grants, *(principal.boundary or ())]
+    if any(grant.clause.effect is Effect.DENY for grant in grants):
+        return False
+    if not allows_everything(principal.grants):
+        return False
+    return principal.boundary is None or allows_everything(principal.boundary)
+
+
+def allows_everything(grants: Iterable[Grant]) -> bool:
+    """Tell whether allows without condition cover every action on every resource."""
+    clauses = [grant.clause for grant in wide(grants)]
+    patterns = [pattern for clause in clauses for pattern in clause.actions]
+    if any(is_everything(pattern) for pattern in patterns):
+        return True
+    # Everything but some actions, and those allowed elsewhere.
+    return any(
+        all(any(matches(p, left) for p in patterns) for left in clause.not_actions)
+        for clause in clauses
+        if clause.not_actions
+    )
+
+
+def wide(grants: Iterable[Grant]) -> list[Grant]:
+    """Pick the allows without condition on every resource."""
+    return [
+        grant
+        for grant in grants
+        if grant.clause.effect is Effect.ALLOW
+        and grant.clause.static
+        and takes_all(grant.clause)
+    ]

@@ -1,0 +1,247 @@
+"""From one identity to the next: every edge with its conditions and its proof."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from answerable.model.ids import IdentityId, PolicyId, ResourceId
+from answerable.model.policy import Layer
+from answerable.reach.estate.clauses import Grant
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.naming import account_of
+from answerable.reach.estate.principals import EVERYTHING_CLAUSE, Principal
+from answerable.reach.paths.admin import is_admin, wide
+from answerable.reach.paths.edits import admin_edges, edits, is_editable
+from answerable.reach.paths.launching import launching
+from answerable.reach.paths.made import is_made, made_principal, making
+from answerable.reach.paths.steps import Edge, Node, Only, is_sure, make_edge
+from answerable.reach.paths.takeover import takeovers
+from answerable.reach.patterns.resources import EVERYTHING, matches_parts, text_parts
+from answerable.reach.rules.rules import RUNNING, Running
+from answerable.reach.verdict.assume import assume
+from answerable.reach.verdict.context import NOTHING, Known
+from answerable.reach.verdict.formula import TRUE
+from answerable.reach.verdict.request import name
+from answerable.reach.verdict.trust import ASSUME, Entry, entries
+
+
+@dataclass(eq=False, slots=True)
+class Graph:
+    """Edges of an estate, found when first asked for.
+
+    Attributes:
+        estate: The estate.
+        all: Everybody's steps, once somebody found them (`whole.whole_of`).
+    """
+
+    estate: Estate
+    all: object = None
+    _principals: dict[Node, Principal] = field(default_factory=dict)
+    _edges: dict[Node, tuple[Edge, ...]] = field(default_factory=dict)
+    _single: dict[tuple[Node, Node], Edge | None] = field(default_factory=dict)
+    _admin: dict[Node, bool] = field(default_factory=dict)
+    _entries: dict[IdentityId, tuple[Entry, ...]] = field(default_factory=dict)
+    _lent: dict[Running, tuple[ResourceId, ...]] = field(default_factory=dict)
+    _resources: dict[tuple[str, str], list[ResourceId]] | None = None
+
+    def principal(self, node: Node) -> Principal:
+        """Return the principal a node stands for."""
+        found = self._principals.get(node)
+        if found is None:
+            found = self._make(node)
+            if node.session and self.estate.session:
+                found = found.under(self.estate.session)
+            self._principals[node] = found
+        return found
+
+    def start(self, identity: IdentityId) -> Node:
+        """Return the node of a subject: a stated session policy limits no other."""
+        return Node(identity, session=self.estate.session is not None)
+
+    def admin(self, node: Node) -> bool:
+        """Tell whether a node may do everything everywhere, unconditionally."""
+        found = self._admin.get(node)
+        if found is None:
+            found = self._admin[node] = is_admin(self.principal(node))
+        return found
+
+    def edges(self, node: Node) -> tuple[Edge, ...]:
+        """List the steps from a node, the best one to each neighbour."""
+        found = self._edges.get(node)
+        if found is None:
+            best: dict[Node, Edge] = {}
+            for edge in self._steps(node, best):
+                held = best.get(edge.to)
+                if held is None or (edge.formula == TRUE and held.formula != TRUE):
+                    best[edge.to] = edge
+            found = self._edges[node] = tuple(sorted(best.values(), key=_order))
+        return found
+
+    def edge(self, node: Node, to: Node) -> Edge | None:
+        """Return the best step from one node to another; None where there is none."""
+        key = node, to
+        if key not in self._single:
+            best: dict[Node, Edge] = {}
+            for edge in self._steps(node, best, frozenset([to.identity])):
+                held = best.get(edge.to)
+                if held is None or (edge.formula == TRUE and held.formula != TRUE):
+                    best[edge.to] = edge
+                if is_sure(best, to):
+                    break
+            self._single[key] = best.get(to)
+        return self._single[key]
+
+    def entries(self, role: IdentityId) -> tuple[Entry, ...]:
+        """List who may enter a role from outside the snapshot's principals."""
+        found = self._entries.get(role)
+        if found is None:
+            trust = self.estate.trusts.get(role)
+            known = self.estate.hop(ASSUME, role).known
+            listed = tuple(entries(trust, known)) if trust else ()
+            found = self._entries[role] = listed
+        return found
+
+    def lent(self, rule: Running) -> tuple[ResourceId, ...]:
+        """List resources whose own policy may let others in to take them over."""
+        if not self._lent:
+            for one in RUNNING:
+                self._lent[one] = tuple(self._lending(one))
+        return self._lent[rule]
+
+    def _lending(self, rule: Running) -> Iterator[ResourceId]:
+        action = rule.needs[0].action.lower()
+        for resource in self.estate.resources.values():
+            if resource.kind == rule.kind and resource.runs_as:
+                holder = self.estate.holders.get(resource.id)
+                if holder and (holder.gaps or holder.speaking(action)):
+                    yield resource.id
+
+    def resources(self, kind: str, account: str) -> tuple[ResourceId, ...]:
+        """List an account's resources of a kind."""
+        if self._resources is None:
+            self._resources = defaultdict(list)
+            for resource in self.estate.resources.values():
+                owner = (*resource.id.split(":", 5), "", "", "", "", "")[4]
+                key = resource.kind, owner or resource.account
+                self._resources[key].append(resource.id)
+        return tuple(self._resources.get((kind, account), ()))
+
+    def _make(self, node: Node) -> Principal:
+        if is_made(node.identity):
+            return made_principal(self.estate, node.identity)
+        plain = self.estate.principals[node.identity]
+        if node.bare:
+            plain = plain.without_boundary()
+        if not node.extra:
+            return plain
+        if node.extra == "*":
+            policy = PolicyId(f"{node.identity}#after-edit")
+            grant = Grant(EVERYTHING_CLAUSE, Layer.IDENTITY, policy, "any")
+            return plain.with_more("*", [grant])
+        gained = self.estate.groups[node.extra]
+        managed = (grant.policy for grant in gained if is_editable(grant.policy))
+        return replace(
+            plain.with_more(node.extra, gained),
+            groups=(*plain.groups, node.extra),
+            policies=tuple(dict.fromkeys((*plain.policies, *managed))),
+        )
+
+    def _steps(
+        self, node: Node, best: Mapping[Node, Edge], only: Only = None
+    ) -> Iterator[Edge]:
+        """Find steps; those to a node that `best` holds a sure step to are spared."""
+        principal = self.principal(node)
+        if self.admin(node) and not self._fenced(principal.identity.account):
+            by = tuple(dict.fromkeys(name(g) for g in wide(principal.grants)))
+            yield from admin_edges(self, principal, by, only)
+            yield from self._assumes(principal, best, only, near=False)
+            only = self._linked(principal.identity.account, only)
+            if not only:
+                return
+        yield from self._assumes(principal, best, only)
+        yield from launching(self, principal, best, only)
+        yield from takeovers(self, principal, best, only)
+        yield from edits(self, node, principal, best, only)
+        yield from making(self, node, principal, best, only)
+
+    def _linked(self, account: str, only: Only) -> frozenset[IdentityId]:
+        """List roles of an account that nobody may edit, of those asked about."""
+        known = self.estate.principals
+        asked = known if only is None else only
+        return frozenset(
+            one
+            for one in asked
+            if one in known
+            and known[one].linked
+            and known[one].identity.account == account
+        )
+
+    def _fenced(self, account: str) -> bool:
+        """Tell whether an RCP may keep an admin out of the roles of its account."""
+        fence = self.estate.fences.get(account)
+        return fence is not None and bool(fence.gaps or fence.speaking(ASSUME))
+
+    def _assumes(
+        self,
+        principal: Principal,
+        best: Mapping[Node, Edge],
+        only: Only,
+        *,
+        near: bool = True,
+    ) -> Iterator[Edge]:
+        roles = self.assumable(principal) if only is None else sorted(only)
+        for role in roles:
+            if role not in self.estate.trusts:
+                continue
+            if not near and self._same_account(principal, role):
+                continue
+            if role != principal.id and not is_sure(best, Node(role)):
+                answer = assume(self.estate, principal, role)
+                yield from make_edge(Node(role), "sts:AssumeRole", answer)
+
+    def assumable(self, principal: Principal) -> list[IdentityId]:
+        """List the roles that a principal might assume: its trust could name it."""
+        identity = principal.identity
+        keys = ("*", identity.id, identity.unique_id, f"session {identity.account}")
+        named = self.estate.by_named
+        found = {role for key in keys for role in named.get(key, ())}
+        # Trust in the account leaves it to the principal's own policies.
+        allows = principal.matching(ASSUME).allows
+        left = named.get(f"account {identity.account}", ())
+        if principal.gaps or not all(grant.clause.parts for grant in allows):
+            return sorted(found.union(left))
+        patterns = {p for g in allows for p in g.clause.parts}
+        if any(grant.clause.not_resources for grant in allows):
+            patterns.add(EVERYTHING)
+        for role in left:
+            text = text_parts(role)
+            if any(matches_parts(pattern, text) for pattern in patterns):
+                found.add(role)
+        return sorted(found)
+
+    def outsiders(self, role: IdentityId) -> tuple[Entry, ...]:
+        """List who may enter a role and is neither a service nor in the snapshot."""
+        accounts = {p.identity.account for p in self.estate.principals.values()}
+        return tuple(
+            entry
+            for entry in self.entries(role)
+            if entry.kind != "Service"
+            and account_of(entry.principal) not in accounts
+            and entry.principal not in self.estate.principals
+        )
+
+    def _service_entries(self, role: IdentityId, service: str) -> Iterator[Entry]:
+        account = self.estate.trusts[role].account
+        known = Known({"aws:sourceaccount": (account,)}) if account else NOTHING
+        call = self.estate.hop(ASSUME, role, known)
+        for entry in entries(self.estate.trusts[role], call.known):
+            if entry.kind == "Service" and entry.principal == service:
+                yield entry
+
+    def _same_account(self, principal: Principal, role: IdentityId) -> bool:
+        return self.estate.trusts[role].account == principal.identity.account
+
+
+def _order(edge: Edge) -> tuple[bool, bool, Node]:
+    """Of paths of one length prefer those that are checked most easily."""
+    return is_made(edge.to.identity), edge.via != "sts:AssumeRole", edge.to

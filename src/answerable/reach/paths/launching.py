@@ -1,0 +1,115 @@
+"""Steps made by passing a role to a service that runs something under it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Protocol
+
+from answerable.model.ids import IdentityId
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.principals import Principal
+from answerable.reach.paths.hops import may
+from answerable.reach.paths.steps import (
+    Edge,
+    Node,
+    Only,
+    asked_about,
+    is_sure,
+    make_edge,
+)
+from answerable.reach.paths.witness import Answers, together
+from answerable.reach.rules.rules import EXISTING, KINDS, LAUNCHES, Launch, Need
+from answerable.reach.verdict.context import Known
+from answerable.reach.verdict.evaluate import surely
+from answerable.reach.verdict.formula import FALSE, TRUE, atom
+from answerable.reach.verdict.request import Answer
+from answerable.reach.verdict.trust import Entry
+
+PASS_ROLE = "iam:PassRole"  # noqa: S105 - an action
+
+
+class _Graph(Protocol):
+    estate: Estate
+
+    def _service_entries(self, role: IdentityId, service: str) -> Iterator[Entry]: ...
+
+    def resources(self, kind: str, account: str) -> tuple[str, ...]: ...
+
+
+def launching(
+    graph: _Graph, principal: Principal, best: Mapping[Node, Edge], only: Only = None
+) -> Iterator[Edge]:
+    """List the steps a principal can make by launching something under a role."""
+    if not may_pass(principal):
+        return
+    estate = graph.estate
+    for launch in LAUNCHES:
+        roles = [
+            role
+            for role in estate.by_service.get(launch.service, ())
+            if asked_about(only, role)
+            and estate.trusts[role].account == principal.identity.account
+            and role != principal.id
+            and not is_sure(best, Node(role))
+        ]
+        if roles:
+            yield from _launch(graph, principal, launch, roles)
+
+
+def may_pass(principal: Principal) -> bool:
+    """Tell whether a principal may pass any role at all."""
+    sure = surely(principal, PASS_ROLE.lower())
+    if sure is not None:
+        return sure.formula != FALSE
+    return bool(principal.matching(PASS_ROLE.lower()).allows or principal.gaps)
+
+
+def _launch(
+    graph: _Graph, principal: Principal, launch: Launch, roles: Iterable[IdentityId]
+) -> Iterator[Edge]:
+    answers = launchable(graph, principal, launch)
+    if any(answer.formula == FALSE for answer in answers):
+        return
+    calls = dict.fromkeys(need.action for need in launch.needs)
+    via = " + ".join((PASS_ROLE, *calls))
+    for role in roles:
+        trusts = [e.answer for e in graph._service_entries(role, launch.service)]
+        if trusts:
+            passing = passed(graph.estate, principal, role, launch.service)
+            yield from make_edge(Node(role), via, passing, *answers, trusts[0])
+
+
+def passed(
+    estate: Estate, principal: Principal, role: IdentityId, service: str
+) -> Answer:
+    """Say when a principal may pass a role to a service."""
+    known = Known({"iam:passedtoservice": (service,)})
+    return may(estate, principal, PASS_ROLE, role, known)
+
+
+def launchable(graph: _Graph, principal: Principal, launch: Launch) -> Answers:
+    """Say when a principal may make the calls of a launch beside passing the role."""
+    estate = graph.estate
+    if not launch.changes:
+        return together(estate, principal, launch.needs)
+    best: Answers = (Answer(FALSE, ()),)
+    there = graph.resources(launch.changes, principal.identity.account)
+    for resource in there:
+        answers = together(estate, principal, launch.needs, resource)
+        if all(answer.formula == TRUE for answer in answers):
+            return answers
+        if not any(answer.formula == FALSE for answer in answers):
+            best = answers
+    if there:
+        return best
+    return _unseen(estate, principal, launch)
+
+
+def _unseen(estate: Estate, principal: Principal, launch: Launch) -> Answers:
+    """Leave open whether there is anything of the kind that a launch changes."""
+    kind = KINDS[launch.changes]
+    needs = [
+        Need(need.action, need.resource.replace("{existing}", kind), need.context)
+        for need in launch.needs
+    ]
+    answers = together(estate, principal, needs)
+    there = atom(EXISTING, "Exists", (launch.changes,))
+    return (*answers, Answer(there, ()))

@@ -1,0 +1,168 @@
+"""Identities that are yet to be made: create one, let it do anything, become it.
+
+One stands for every role, and one for every user, that a principal of an account might
+make. Its name and tags are the maker's choice, so what depends on them stays open.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from typing import Protocol
+
+from answerable.model.identity import Identity
+from answerable.model.ids import IdentityId, PolicyId
+from answerable.model.policy import Layer
+from answerable.model.written import Seen, WrittenBy
+from answerable.reach.estate.clauses import Grant
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.principals import EVERYTHING_CLAUSE, Principal, known_of
+from answerable.reach.paths.steps import (
+    Edge,
+    Node,
+    Only,
+    asked_about,
+    is_sure,
+    make_edge,
+)
+from answerable.reach.paths.witness import answers_on, candidates, together
+from answerable.reach.rules.rules import LAUNCHES, MAKES, NAME, Launch, Make, Need, On
+from answerable.reach.verdict.assume import assume_after_edit
+from answerable.reach.verdict.context import Known
+from answerable.reach.verdict.formula import FALSE, TRUE
+from answerable.reach.verdict.request import Answer
+
+TO_BE_MADE = "to be made"
+_KINDS = {On.ROLE: "role", On.USER: "user"}
+_CHOSEN = ("aws:principalarn", "aws:userid")  # with the name
+PASS_ROLE = "iam:PassRole"  # noqa: S105 - an action
+
+
+class _Graph(Protocol):
+    estate: Estate
+
+    def admin(self, node: Node) -> bool: ...
+
+
+def made_id(account: str, on: On, partition: str = "aws") -> IdentityId:
+    """Name what an account's principals might make."""
+    made = f"arn:{partition}:iam::{account}:{_KINDS[on]}/{NAME} ({TO_BE_MADE})"
+    return IdentityId(made)
+
+
+def is_made(identity: IdentityId) -> bool:
+    """Tell whether an identity is yet to be made."""
+    return identity.endswith(f"({TO_BE_MADE})")
+
+
+def made_principal(estate: Estate, identity: IdentityId) -> Principal:
+    """Return what an identity yet to be made may do: anything its account may."""
+    parts = identity.split(":", 5)
+    kind = parts[5].partition("/")[0]
+    new = Identity(
+        id=identity,
+        kind=f"aws-{kind}-to-be-made",
+        name=identity.rpartition("/")[2],
+        account=parts[4],
+        unique_id="",
+        tags=(),
+        created_at=0,
+        last_used_at=0,
+        seen=Seen("", "", WrittenBy.PLATFORM, 0),
+    )
+    known = known_of(new, estate.accounts, tags_fixed=False)
+    chosen = (*_CHOSEN, "aws:username") if kind == "user" else _CHOSEN
+    kept = {key: value for key, value in known.values.items() if key not in chosen}
+    policy = PolicyId(f"{identity}#chosen")
+    levels = estate.controls.get(new.account, ())
+    return Principal(
+        identity=new,
+        grants=(Grant(EVERYTHING_CLAUSE, Layer.IDENTITY, policy, "any"),),
+        boundary=None,
+        boundary_id="",
+        gaps=tuple(gap for level in levels for gap in level.gaps),
+        known=Known(kept, known.complete),
+        extra="*",
+        levels=levels,
+    )
+
+
+def making(
+    graph: _Graph,
+    node: Node,
+    principal: Principal,
+    best: Mapping[Node, Edge],
+    only: Only = None,
+) -> Iterator[Edge]:
+    """List the steps a principal can make by making an identity or a group."""
+    for make in MAKES:
+        to = leads_to(graph, node, principal, make)
+        if to and asked_about(only, to.identity) and not is_sure(best, to):
+            yield from _make(graph.estate, principal, make, to)
+
+
+def leads_to(
+    graph: _Graph, node: Node, principal: Principal, make: Make
+) -> Node | None:
+    """Say where making something leads; None where it leads nowhere new."""
+    allows = principal.matching(make.create.action.lower()).allows
+    if not allows and not principal.gaps:
+        return None
+    if make.on is On.GROUP:
+        if principal.is_role or node.extra == "*" or graph.admin(node):
+            return None
+        return Node(node.identity, "*")
+    partition = principal.id.split(":")[1]
+    to = Node(made_id(principal.identity.account, make.on, partition), "*")
+    return None if to.identity == principal.id else to
+
+
+def _make(estate: Estate, principal: Principal, make: Make, to: Node) -> Iterator[Edge]:
+    for widen, enter in product(make.widen, make.enter):
+        answers = at_one_name(estate, principal, make, (make.create, widen, enter))
+        if answers:
+            via = " + ".join(n.action for n in (make.create, widen, enter))
+            yield from make_edge(to, via, *answers)
+            if all(answer.formula == TRUE for answer in answers):
+                return
+    if make.on is On.ROLE:
+        for launch in LAUNCHES:
+            if not launch.changes:
+                yield from launched(estate, principal, make, launch, to)
+
+
+def launched(
+    estate: Estate, principal: Principal, make: Make, launch: Launch, to: Node
+) -> Iterator[Edge]:
+    """Make a role that trusts a service, and have the service run under it."""
+    passed = (("iam:passedtoservice", launch.service),)
+    enter = Need(PASS_ROLE, make.create.resource, passed)
+    needs = (*launch.also, *launch.needs)
+    running = together(estate, principal, needs)
+    if any(answer.formula == FALSE for answer in running):
+        return
+    for widen in make.widen:
+        answers = at_one_name(estate, principal, make, (make.create, widen, enter))
+        if answers:
+            calls = (make.create, widen, enter, *needs)
+            via = " + ".join(dict.fromkeys(need.action for need in calls))
+            yield from make_edge(to, via, *answers, *running)
+
+
+def at_one_name(
+    estate: Estate, principal: Principal, make: Make, needs: Sequence[Need]
+) -> tuple[Answer, ...]:
+    """Judge the calls on one new name, the best there is."""
+    best: tuple[Answer, ...] = ()
+    calls = [need for need in needs if need.action != "sts:AssumeRole"]
+    for resource in candidates(estate, principal, needs):
+        if IdentityId(resource) in estate.principals or resource in estate.groups:
+            continue  # creating what is there already fails
+        answers = answers_on(estate, principal, calls, resource)
+        if len(calls) < len(needs):
+            entering = assume_after_edit(estate, principal, IdentityId(resource))
+            answers = (*answers, entering)
+        if any(answer.formula == FALSE for answer in answers):
+            continue
+        if all(answer.formula == TRUE for answer in answers):
+            return answers
+        best = best or answers
+    return best

@@ -1,0 +1,211 @@
+"""Which identities a principal can become, with a shortest explained path to each."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from answerable.reach.bits.planes import positions
+from answerable.reach.bits.rights import Verdicts
+from answerable.reach.bits.whole import Whole, whole_of
+from answerable.reach.paths.graph import Graph
+from answerable.reach.paths.steps import Edge, Node
+from answerable.reach.verdict.formula import TRUE, Formula, chained
+from answerable.reach.verdict.request import Determining
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One step of a path, in the document's words.
+
+    Attributes:
+        origin: Id it starts from.
+        via: The calls that make it.
+        to: Id it leads to.
+        formula: When.
+        determining: The statements that decided.
+    """
+
+    origin: str
+    via: str
+    to: str
+    formula: Formula
+    determining: tuple[Determining, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Reached:
+    """A node with the path that leads there; its steps are judged when asked for.
+
+    Attributes:
+        graph: The graph.
+        trail: The nodes on the way, the start first.
+        certain: Whether no step has a condition.
+    """
+
+    graph: Graph
+    trail: tuple[Node, ...]
+    certain: bool = True
+    _edges: tuple[tuple[Node, Edge], ...] | None = None
+
+    @property
+    def node(self) -> Node:
+        """Where it leads."""
+        return self.trail[-1]
+
+    @property
+    def steps(self) -> int:
+        """How many steps it takes."""
+        return len(self.trail) - 1
+
+    @property
+    def edges(self) -> tuple[tuple[Node, Edge], ...]:
+        """Pairs (origin, edge), first step first; empty for the start."""
+        if self._edges is None:
+            pairs = zip(self.trail, self.trail[1:], strict=False)
+            self._edges = tuple(
+                (origin, self._edge(origin, to)) for origin, to in pairs
+            )
+        return self._edges
+
+    def _edge(self, origin: Node, to: Node) -> Edge:
+        edge = self.graph.edge(origin, to)
+        assert edge is not None, (origin, to)  # noqa: S101 - a row of bits says so
+        return edge
+
+    @property
+    def formula(self) -> Formula:
+        """The conjunction of the path's conditions."""
+        if self.certain:
+            return TRUE
+        return chained(*(edge.formula for _, edge in self.edges))
+
+    @property
+    def hops(self) -> tuple[Hop, ...]:
+        """The path in the document's words."""
+        return tuple(_hop(origin, edge) for origin, edge in self.edges)
+
+
+def _hop(origin: Node, edge: Edge) -> Hop:
+    to = edge.to.identity
+    return Hop(origin.identity, edge.via, to, edge.formula, edge.determining)
+
+
+def reached(graph: Graph, start: Node) -> Iterator[Reached]:
+    """Yield the start, then every node that can be reached, nearest first.
+
+    First along steps without conditions, so that a node that can be reached for sure
+    comes with such a path; then along all steps.
+    """
+    whole = whole_of(graph)
+    first = whole.number(start)
+    certain: _Before = {}
+    for number in _search(whole, first, certain, sure=True):
+        yield Reached(graph, _trail(whole, certain, number))
+    every: _Before = {}
+    for number in _search(whole, first, every, sure=False):
+        if number not in certain:
+            yield Reached(graph, _trail(whole, every, number), certain=False)
+
+
+_Before = dict[int, int | None]
+
+
+def _search(whole: Whole, start: int, before: _Before, *, sure: bool) -> Iterator[int]:
+    before[start] = None
+    seen = 1 << start
+    waiting = deque([start])
+    while waiting:
+        number = waiting.popleft()
+        yield number
+        row = whole.steps(number)
+        new = (row.sure if sure else row.some) & ~seen
+        seen |= new
+        for to in whole.ordered(number, new) if new else ():
+            before[to] = number
+            waiting.append(to)
+
+
+def _trail(
+    whole: Whole, before: Mapping[int, int | None], number: int
+) -> tuple[Node, ...]:
+    trail = []
+    step: int | None = number
+    while step is not None:
+        trail.append(whole.node(step))
+        step = before[step]
+    return tuple(reversed(trail))
+
+
+@dataclass(eq=False, slots=True)
+class Towards:
+    """For every node that leads to some goal: the next step on a shortest path.
+
+    Attributes:
+        graph: The graph.
+        goals: Where a goal holds by itself.
+    """
+
+    graph: Graph
+    goals: Verdicts
+    _sure: _Before = field(default_factory=dict)
+    _some: _Before = field(default_factory=dict)
+
+    def way(self, node: Node) -> Reached | None:
+        """Return the path from a node to its goal; None when there is none."""
+        whole = whole_of(self.graph)
+        number = whole.number(node)
+        steps = self._sure if number in self._sure else self._some
+        if number not in steps:
+            return None
+        trail = []
+        step: int | None = number
+        while step is not None:
+            trail.append(whole.node(step))
+            step = steps[step]
+        return Reached(self.graph, tuple(trail), steps is self._sure)
+
+
+def towards(graph: Graph, starts: Iterable[Node], goals: Verdicts) -> Towards:
+    """Search backwards from every node where a goal holds.
+
+    Args:
+        graph: The graph.
+        starts: Nodes to begin with, besides the actors of the estate.
+        goals: Where it holds for sure, and where it holds at all.
+    """
+    whole = whole_of(graph)
+    loose = [number for node in starts if (number := whole.number(node)) >= whole.size]
+    found = Towards(graph, goals)
+    _backwards(whole, goals.sure, loose, found._sure, sure=True)
+    _backwards(whole, goals.some, loose, found._some, sure=False)
+    return found
+
+
+def here(graph: Graph, goals: Verdicts) -> Towards:
+    """Stay where a goal holds by itself."""
+    steps: _Before = dict.fromkeys(positions(goals.some))
+    sure: _Before = dict.fromkeys(positions(goals.sure))
+    return Towards(graph, goals, sure, steps)
+
+
+def _backwards(
+    whole: Whole, goals: int, loose: Iterable[int], steps: _Before, *, sure: bool
+) -> None:
+    """Note for each node its next step, by rounds: those nearer to a goal first."""
+    steps.update(dict.fromkeys(positions(goals)))
+    closure = whole.sure if sure else whole.some
+    left = dict.fromkeys(positions(closure.towards(goals) & ~goals))
+    left.update(dict.fromkeys(number for number in loose if number not in steps))
+    front = goals
+    while front and left:
+        new = []
+        for number in left:
+            row = whole.steps(number)
+            ahead = (row.sure if sure else row.some) & front
+            if ahead:
+                steps[number] = whole.ordered(number, ahead)[0]
+                new.append(number)
+        front = 0
+        for number in new:
+            del left[number]
+            front |= 1 << number

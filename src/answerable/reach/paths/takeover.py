@@ -1,0 +1,63 @@
+"""Steps made by taking over code that runs as somebody already."""
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+from answerable.model.ids import IdentityId, ResourceId
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.principals import Principal
+from answerable.reach.paths.launching import passed
+from answerable.reach.paths.steps import (
+    Edge,
+    Node,
+    Only,
+    asked_about,
+    is_sure,
+    make_edge,
+)
+from answerable.reach.paths.witness import together
+from answerable.reach.rules.rules import AWAITED, RUNNING, Running
+from answerable.reach.verdict.formula import FALSE, atom
+from answerable.reach.verdict.request import Answer
+
+
+class _Graph(Protocol):
+    estate: Estate
+
+    def lent(self, rule: Running) -> tuple[ResourceId, ...]: ...
+
+    def resources(self, kind: str, account: str) -> tuple[ResourceId, ...]: ...
+
+
+def takeovers(
+    graph: _Graph, principal: Principal, best: Mapping[Node, Edge], only: Only = None
+) -> Iterator[Edge]:
+    """List the steps a principal can make through code that runs already."""
+    for rule in RUNNING:
+        near = graph.resources(rule.kind, principal.identity.account)
+        for resource in dict.fromkeys((*near, *graph.lent(rule))):
+            runs_as = graph.estate.resources[resource].runs_as
+            known = runs_as in graph.estate.principals and runs_as != principal.id
+            known = known and asked_about(only, runs_as)
+            if known and not is_sure(best, Node(runs_as)):
+                yield from _take(graph.estate, principal, rule, resource, runs_as)
+
+
+def _take(
+    estate: Estate,
+    principal: Principal,
+    rule: Running,
+    resource: ResourceId,
+    runs_as: IdentityId,
+) -> Iterator[Edge]:
+    answers = list(together(estate, principal, rule.needs, resource))
+    if any(answer.formula == FALSE for answer in answers):
+        return
+    calls = list(dict.fromkeys(need.action for need in rule.needs))
+    if rule.service:
+        answers.append(passed(estate, principal, runs_as, rule.service))
+        calls.insert(0, "iam:PassRole")
+    if rule.awaits:
+        answers.append(Answer(atom(AWAITED, "Exists", (rule.awaits,)), ()))
+    via = f"{' + '.join(calls)} on {resource}"
+    yield from make_edge(Node(runs_as), via, *answers)

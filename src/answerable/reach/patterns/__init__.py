@@ -1,0 +1,1 @@
+"""Texts with wildcards, and sets of what they match."""

@@ -1,0 +1,107 @@
+"""Which action can act on which resource type; the catalogue's words.
+
+An action granted on a resource it cannot take reaches nothing.
+"""
+
+from functools import lru_cache
+
+from answerable.model.catalogue import ActionEntry, Catalogue, ServiceEntry
+from answerable.reach.patterns.globs import STAR, inward, matches
+from answerable.reach.patterns.resources import (
+    EVERYTHING,
+    Parts,
+    matches_parts,
+    overlaps_parts,
+    pattern_parts,
+    text_parts,
+)
+
+_Kinds = tuple[tuple[str, Parts], ...]  # resource types by name, with their ARNs
+
+
+def possible(catalogue: Catalogue, action: str, resource: str) -> bool:
+    """Tell whether an action can act on a resource.
+
+    True for actions the catalogue does not hold: not known is not impossible. The
+    resource `*` stands for a call that names none.
+    """
+    if resource == "*":
+        return True
+    kinds = _kinds_of(catalogue, action)
+    if kinds is None:
+        return True
+    if "*" in resource or "?" in resource:
+        return _may_take(kinds, pattern_parts(inward(resource)))
+    return _takes(kinds, text_parts(resource))
+
+
+def possible_pattern(catalogue: Catalogue, action: str, resource: Parts) -> bool:
+    """Tell whether some action of a pattern can act on some resource of a pattern.
+
+    Args:
+        catalogue: The catalogue.
+        action: Pattern in lower case and inner form.
+        resource: Pattern in parts.
+    """
+    if resource == EVERYTHING:
+        return True
+    service, colon, name = action.partition(":")
+    loaded = catalogue.services.get(service)
+    if not colon or loaded is None:
+        return True
+    entries = _entries(loaded, name)
+    found = (_kinds_of(catalogue, str(entry)) for entry in entries)
+    return not entries or any(_may_take(kinds, resource) for kinds in found if kinds)
+
+
+def _entries(service: ServiceEntry, name: str) -> list[ActionEntry]:
+    found = service.actions.get(name)
+    if found:
+        return [found]
+    return [e for key, e in service.actions.items() if matches(name, key)]
+
+
+def _takes(kinds: _Kinds, resource: Parts) -> bool:
+    for kind, parts in kinds:
+        if matches_parts(parts, resource) and _fits(kind, resource):
+            return True
+    return False
+
+
+def _may_take(kinds: _Kinds, resource: Parts) -> bool:
+    return any(
+        overlaps_parts(parts, resource) and _fits(kind, resource)
+        for kind, parts in kinds
+    )
+
+
+def _fits(kind: str, resource: Parts) -> bool:
+    # A bucket's name has no slash, an object's ARN has one after the bucket.
+    return kind != "s3:bucket" or len(resource) != 6 or "/" not in resource[5]
+
+
+@lru_cache(maxsize=1 << 15)
+def _kinds_of(catalogue: Catalogue, action: str) -> _Kinds | None:
+    """List the resource types an action takes; None for an action that is not known."""
+    entry = catalogue.action(action)
+    if entry is None:
+        return None
+    service = catalogue.services[entry.service]
+    found = []
+    for name in entry.resource_types:
+        kind = service.resource_types.get(name)
+        parts = type_parts(kind.arn) if kind and kind.arn else EVERYTHING
+        found.append((f"{entry.service}:{name}", parts))
+    return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def type_parts(arn: str) -> Parts:
+    """Split the ARN pattern of a resource type."""
+    # The catalogue writes ${Account} where an ARN may hold any account, `aws` or none.
+    return pattern_parts(inward(arn))
+
+
+def is_everything(pattern: str) -> bool:
+    """Tell whether an action pattern in inner form takes every action."""
+    return pattern.strip(STAR) in ("", ":") and STAR in pattern

@@ -1,0 +1,50 @@
+"""Matching of Resource elements: six parts, each a glob of its own."""
+
+from functools import lru_cache
+
+from answerable.reach.patterns.globs import STAR, is_literal, literal, matches, overlaps
+from answerable.reach.verdict.context import segments
+
+Parts = tuple[str, ...]
+EVERYTHING: Parts = ("",)  # stands for the pattern `*`, which is not an ARN
+
+
+@lru_cache(maxsize=1 << 16)
+def pattern_parts(pattern: str) -> Parts:
+    """Split a pattern in inner form; `*` alone is `EVERYTHING`."""
+    if pattern.strip(STAR) == "" and pattern:
+        return EVERYTHING
+    return segments(pattern)
+
+
+@lru_cache(maxsize=1 << 16)
+def text_parts(resource: str) -> Parts:
+    """Split a resource's ARN; what is not an ARN has one part."""
+    parts = literal(resource).split(":", 5)
+    return tuple(parts) if len(parts) == 6 else (literal(resource), "")
+
+
+def matches_parts(pattern: Parts, text: Parts) -> bool:
+    """Tell whether a pattern matches a resource (or covers another pattern)."""
+    if len(pattern) == 1:
+        return True  # everything
+    if len(text) != 6:
+        return False
+    for place, wanted, plain in _demands(pattern):
+        if text[place] != wanted and (plain or not matches(wanted, text[place])):
+            return False
+    return True
+
+
+@lru_cache(maxsize=1 << 17)
+def _demands(pattern: Parts) -> tuple[tuple[int, str, bool], ...]:
+    """List what a pattern asks of a resource's parts, the most telling first."""
+    places = (place for place in (5, 4, 3, 2, 1, 0) if pattern[place] != STAR)
+    return tuple((p, pattern[p], is_literal(pattern[p])) for p in places)
+
+
+def overlaps_parts(one: Parts, other: Parts) -> bool:
+    """Tell whether some resource matches both patterns."""
+    if EVERYTHING in (one, other):
+        return True
+    return len(one) == len(other) and all(map(overlaps, one, other))

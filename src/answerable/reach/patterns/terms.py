@@ -1,0 +1,133 @@
+"""Patterns with exceptions, and what can be said of two of them.
+
+Everything here errs one way: `covers` is never wrongly true, `overlaps` never wrongly
+false.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Generic, TypeVar
+
+from answerable.reach.patterns.globs import STAR, matches, outward, overlaps
+from answerable.reach.patterns.resources import (
+    EVERYTHING,
+    Parts,
+    matches_parts,
+    overlaps_parts,
+)
+
+Pattern = TypeVar("Pattern")
+
+
+@dataclass(frozen=True, slots=True)
+class Algebra(Generic[Pattern]):
+    """How patterns of one kind compare."""
+
+    covers: Callable[[Pattern, Pattern], bool]
+    overlaps: Callable[[Pattern, Pattern], bool]
+
+
+ACTIONS: Algebra[str] = Algebra(matches, overlaps)
+RESOURCES: Algebra[Parts] = Algebra(matches_parts, overlaps_parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Term(Generic[Pattern]):
+    """Everything a pattern matches, less what other patterns match.
+
+    Attributes:
+        pattern: In inner form (actions) or in parts (resources).
+        excluded: Likewise.
+    """
+
+    pattern: Pattern
+    excluded: tuple[Pattern, ...] = ()
+
+
+def covers(
+    algebra: Algebra[Pattern], outer: Term[Pattern], inner: Term[Pattern]
+) -> bool:
+    """Tell whether all of `inner` is in `outer`."""
+    if not algebra.covers(outer.pattern, inner.pattern):
+        return False
+    return all(
+        not algebra.overlaps(hole, inner.pattern)
+        or any(algebra.covers(gone, hole) for gone in inner.excluded)
+        for hole in outer.excluded
+    )
+
+
+def disjoint(
+    algebra: Algebra[Pattern], one: Term[Pattern], other: Term[Pattern]
+) -> bool:
+    """Tell whether nothing is in both."""
+    return (
+        not algebra.overlaps(one.pattern, other.pattern)
+        or any(algebra.covers(hole, other.pattern) for hole in one.excluded)
+        or any(algebra.covers(hole, one.pattern) for hole in other.excluded)
+    )
+
+
+def meet(
+    algebra: Algebra[Pattern], one: Term[Pattern], other: Term[Pattern]
+) -> tuple[Term[Pattern], bool]:
+    """Return what is in both, and whether that is exact.
+
+    Where neither pattern covers the other, `one` is returned as it is: too much.
+    """
+    holes = dict.fromkeys(one.excluded + other.excluded)
+    if algebra.covers(other.pattern, one.pattern):
+        pattern, exact = one.pattern, True
+    elif algebra.covers(one.pattern, other.pattern):
+        pattern, exact = other.pattern, True
+    else:
+        pattern, exact = one.pattern, False
+    kept = tuple(hole for hole in holes if algebra.overlaps(hole, pattern))
+    return Term(pattern, kept), exact
+
+
+def minus(
+    algebra: Algebra[Pattern], one: Term[Pattern], other: Term[Pattern]
+) -> list[Term[Pattern]] | None:
+    """Return what is in `one` and not in `other`, None when no terms say it exactly."""
+    holes = (*one.excluded, other.pattern)
+    left = [Term(one.pattern, holes)]
+    for hole in other.excluded:
+        spared = Term(hole)
+        term, exact = meet(algebra, one, spared)
+        if not exact:
+            return None
+        if not disjoint(algebra, one, spared):
+            left.append(term)
+    return [term for term in left if not _is_empty(algebra, term)]
+
+
+def _is_empty(algebra: Algebra[Pattern], term: Term[Pattern]) -> bool:
+    return any(algebra.covers(hole, term.pattern) for hole in term.excluded)
+
+
+def action_text(term: Term[str], spelled: Callable[[str], str]) -> str:
+    """Write an action term; `s3:* except s3:DeleteObject`."""
+    return _text(spelled(term.pattern), [spelled(hole) for hole in term.excluded])
+
+
+def resource_text(term: Term[Parts], shown: str = "") -> str:
+    """Write a resource term, `shown` in place of its pattern where there is one."""
+    return _text(
+        shown or parts_text(term.pattern), [parts_text(hole) for hole in term.excluded]
+    )
+
+
+@lru_cache(maxsize=1 << 14)
+def parts_text(parts: Parts) -> str:
+    """Write a resource pattern."""
+    return "*" if parts == EVERYTHING else outward(":".join(parts))
+
+
+def _text(pattern: str, holes: list[str]) -> str:
+    return f"{pattern} except {', '.join(holes)}" if holes else pattern
+
+
+ALL_ACTIONS: Term[str] = Term(STAR)
+ALL_RESOURCES: Term[Parts] = Term(EVERYTHING)

@@ -1,0 +1,53 @@
+"""Rows of patterns, action by action: which actions of the catalogue a row is about."""
+
+from collections.abc import Iterable, Iterator
+
+from answerable.model.catalogue import ActionEntry, Catalogue
+from answerable.reach.patterns.globs import is_literal, matches
+from answerable.reach.patterns.matrix import possible_pattern
+from answerable.reach.patterns.terms import Term
+from answerable.reach.rows.rows import Row
+
+
+def services_of(rows: Iterable[Row]) -> frozenset[str] | None:
+    """List the services that rows are about, None when it may be any."""
+    found = {row.actions.pattern.partition(":")[0] for row in rows}
+    return frozenset(found) if all(map(is_literal, found)) else None
+
+
+class Actions:
+    """The actions of a catalogue, by pattern."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._matched: dict[str, frozenset[str]] = {}
+        self._named: dict[str, ActionEntry] = {
+            f"{service}:{name}": entry
+            for service, held in catalogue.services.items()
+            for name, entry in held.actions.items()
+        }
+
+    def of_row(self, row: Row) -> Iterator[ActionEntry]:
+        """List the actions of a row that can act on some resource of it."""
+        for name in sorted(self.of_term(row.actions)):
+            if possible_pattern(self._catalogue, name, row.resources.pattern):
+                yield self._named[name]
+
+    def of_term(self, term: Term[str]) -> frozenset[str]:
+        """List the actions of a term, in lower case."""
+        return self.of(term.pattern).difference(*map(self.of, term.excluded))
+
+    def of(self, pattern: str) -> frozenset[str]:
+        """List the actions that a pattern in lower case and inner form matches."""
+        found = self._matched.get(pattern)
+        if found is None:
+            service, _, _ = pattern.partition(":")
+            loaded = self._catalogue.services.get(service)
+            names: Iterable[str] = self._named
+            if is_literal(service):
+                names = (
+                    [f"{service}:{name}" for name in loaded.actions] if loaded else ()
+                )
+            found = frozenset(name for name in names if matches(pattern, name))
+            self._matched[pattern] = found
+        return found

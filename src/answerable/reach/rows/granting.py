@@ -1,0 +1,187 @@
+"""Rows that resources' own policies add: what they grant to a principal directly."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from answerable.model.ids import ResourceId
+from answerable.model.policy import Effect, Layer
+from answerable.reach.estate.callers import Names, names
+from answerable.reach.estate.clauses import Clause, held
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.naming import Naming
+from answerable.reach.estate.principals import EVERYTHING_CLAUSE, Principal
+from answerable.reach.estate.public_access import shut_by
+from answerable.reach.estate.services import RCP_SERVICES
+from answerable.reach.patterns.globs import STAR, outward
+from answerable.reach.patterns.resources import Parts
+from answerable.reach.patterns.terms import ACTIONS, RESOURCES, Term, disjoint, meet
+from answerable.reach.rows.rows import SCOPE, Filter, Row
+from answerable.reach.rows.spans import Limiting, Span, filtered, limiting, spans_of
+from answerable.reach.rows.standing import Standing, narrowed
+from answerable.reach.verdict.context import Known
+from answerable.reach.verdict.formula import FALSE, TRUE, Formula, atom, both, negation
+from answerable.reach.verdict.request import unread_name
+from answerable.reach.verdict.sides import Namer, ResourcePolicy
+from answerable.reach.verdict.wholes import RESOURCE_POLICY
+
+
+def granted_rows(
+    estate: Estate, principal: Principal, standing: Standing, wanted: Filter
+) -> Iterator[Row]:
+    """List what resources' own policies grant to a principal by name, or to everyone.
+
+    What they leave to its account is listed by its own statements.
+    """
+    identity = principal.identity
+    session = f"{identity.account} {identity.name}"
+    keys = ("*", identity.id, identity.unique_id or identity.id, session)
+    seen: dict[ResourcePolicy, None] = {}
+    for key in keys:
+        seen |= dict.fromkeys(estate.granters.get(key, ()))
+    known = estate.given.over(principal.known)
+    for own in seen:
+        ways = _ways(own, principal, known)
+        inside = standing.speaking_of(own.service)
+        for on in asked_of(own, wanted) if ways else ():
+            for way in ways:
+                yield from _of(estate, principal, inside, own, on, wanted, way)
+
+
+def _ways(own: ResourcePolicy, principal: Principal, known: Known) -> list[str]:
+    """Say in which ways a policy may grant something to a principal by name."""
+    found = {"direct"} if own.gaps else set()
+    for grant in own.grants:
+        if grant.clause.effect is Effect.ALLOW:
+            named = {how for how, _ in names(grant.clause, principal)} - {"account"}
+            if named - found and held(grant.clause, known) != FALSE:
+                found |= named
+    return sorted(found, reverse=True)
+
+
+def asked_of(own: ResourcePolicy, wanted: Filter) -> Iterator[Term[Parts]]:
+    """List what a resource's own policy speaks of, as far as it is asked for."""
+    if disjoint(ACTIONS, Term(f"{own.service}:{STAR}"), wanted.actions):
+        return
+    for spoken in own.spoken_of:
+        on = Term(spoken)
+        if not disjoint(RESOURCES, on, wanted.resources) and wanted.flat_fits(spoken):
+            yield on
+
+
+def _of(
+    estate: Estate,
+    principal: Principal,
+    standing: Standing,
+    own: ResourcePolicy,
+    on: Term[Parts],
+    wanted: Filter,
+    way: str,
+) -> Iterator[Row]:
+    near = own.account in ("", principal.identity.account)
+
+    def namer(clause: Clause) -> Names:
+        named = names(clause, principal)
+        denies = clause.effect is Effect.DENY
+        return [pair for pair in named if denies or pair[0] == way]
+
+    asker = Asker(namer, principal.knows(on.pattern), near, principal.linked)
+    limits = _limits(standing, near=near, escaping=way == "escaping")
+    for row in rows_on(estate, own, on, wanted, asker):
+        gaps = standing.gaps + row.gaps
+        yield from narrowed(estate, row, limits, standing.denies, gaps)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, as a resource's own policy sees them.
+
+    Attributes:
+        namer: Says how a statement names them.
+        known: Condition keys known of every request they make on the resource.
+        exempt: Whether a public-access block is nothing to them.
+        linked: Whether resource control policies are nothing to them.
+    """
+
+    namer: Namer
+    known: Known
+    exempt: bool
+    linked: bool = False
+
+
+def rows_on(
+    estate: Estate,
+    own: ResourcePolicy,
+    on: Term[Parts],
+    wanted: Filter,
+    asker: Asker,
+) -> Iterator[Row]:
+    """List what a resource's own policy grants, less what it and RCPs deny."""
+    place = estate.place(outward(":".join(on.pattern)), wild=STAR in on.pattern[-1])
+    known = estate.given.over(place.known).over(asker.known)
+    spans = list(spans_of(own.grants, known, asker.namer))
+    denies = [span for span in spans if span.denies]
+    gaps = own.gaps
+    bound = own.service in RCP_SERVICES and not asker.linked
+    fence = estate.fences.get(own.account) if bound else None
+    if fence:
+        denies += spans_of(fence.denies, known)
+        gaps += fence.gaps
+    let_in = TRUE if asker.exempt else _let_in(estate, own)
+    if ResourceId(own.resource) in estate.doors:
+        let_in = both(let_in, atom(RESOURCE_POLICY, "Matches", (own.resource,)))
+    allows = [span for span in spans if not span.denies]
+    for row in (*_allowed(allows, on, wanted), *_unread(own, on, wanted, asker)):
+        opened = replace(row, formula=both(row.formula, let_in))
+        yield from narrowed(estate, opened, (), denies, gaps)
+
+
+def _limits(standing: Standing, *, near: bool, escaping: bool) -> tuple[Limiting, ...]:
+    limits = standing.limits
+    if not (near and escaping):
+        limits = (*standing.escapable, *limits)
+    if near:
+        return limits
+    unread = [gap for gap in standing.gaps if gap.layer is Layer.IDENTITY]
+    return (limiting(standing.allows, unread), *limits)
+
+
+def _allowed(allows: Iterable[Span], on: Term[Parts], wanted: Filter) -> Iterator[Row]:
+    for span in allows:
+        if disjoint(RESOURCES, span.resources, on):
+            continue
+        met, exact = meet(RESOURCES, span.resources, on)
+        formula = span.formula
+        if not exact:
+            label = f"{span.grant.policy}#{span.grant.sid}"
+            formula = both(formula, atom(SCOPE, "Matches", (label,)))
+        shown = span.shown if met == span.resources else ""
+        inside = replace(span, resources=met, shown=shown, formula=formula)
+        row = filtered(inside, wanted)
+        if row:
+            yield row
+
+
+def _unread(
+    own: ResourcePolicy, on: Term[Parts], wanted: Filter, asker: Asker
+) -> Iterator[Row]:
+    """Leave open what was not read and may allow; it counts as naming directly."""
+    if not asker.namer(EVERYTHING_FOR_ALL):
+        return
+    for gap in own.gaps:
+        actions = Term(f"{own.service}:{STAR}")
+        if not disjoint(ACTIONS, actions, wanted.actions):
+            by = (unread_name(gap),)
+            yield Row(actions, on, "", gap.may("Allows"), by)
+
+
+# Names everyone directly, as what was not read might.
+EVERYTHING_FOR_ALL = replace(
+    EVERYTHING_CLAUSE, naming=Naming(everyone=True), principals=(("AWS", "*"),)
+)
+
+
+def _let_in(estate: Estate, own: ResourcePolicy) -> Formula:
+    if own.service != "s3":
+        return TRUE
+    shut = shut_by(estate, own)
+    return negation(shut[0]) if shut else TRUE

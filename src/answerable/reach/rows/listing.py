@@ -1,0 +1,51 @@
+"""What one principal may do, listed: its statements, less what limits them.
+
+Rows are the statements' own patterns, narrowed by filters, by every limiting layer and
+by denies; then what resources' own policies may take from them, and what they add.
+"""
+
+from collections.abc import Iterator
+
+from answerable.model.policy import Layer
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.principals import Principal
+from answerable.reach.patterns.terms import ACTIONS, RESOURCES, covers
+from answerable.reach.rows.granting import granted_rows
+from answerable.reach.rows.rows import Filter, Row
+from answerable.reach.rows.spans import filtered
+from answerable.reach.rows.standing import narrowed, standing_of
+from answerable.reach.rows.takings import Takings
+from answerable.reach.verdict.formula import TRUE
+from answerable.reach.verdict.request import unread_name
+
+
+def rows_of(estate: Estate, principal: Principal, wanted: Filter) -> list[Row]:
+    """List what a principal may do by itself."""
+    known = estate.given.over(principal.known)
+    standing = standing_of(estate, principal, known)
+    limits = (*standing.escapable, *standing.limits)
+    found: list[Row] = []
+    for span in standing.allows:
+        row = filtered(span, wanted)
+        if row:
+            found += narrowed(estate, row, limits, standing.denies, standing.gaps)
+    takings = Takings(estate, principal, known)
+    found = [left for row in found for left in takings.left(row)]
+    found += _unread(principal, wanted)
+    sure = [row for row in found if row.formula == TRUE]
+    for row in granted_rows(estate, principal, standing, wanted):
+        if not any(_covers(one, row) for one in sure):
+            found.append(row)
+    return list(dict.fromkeys(found))
+
+
+def _covers(one: Row, other: Row) -> bool:
+    """Tell whether a row says all that another says."""
+    actions = covers(ACTIONS, one.actions, other.actions)
+    return actions and covers(RESOURCES, one.resources, other.resources)
+
+
+def _unread(principal: Principal, wanted: Filter) -> Iterator[Row]:
+    for gap in principal.gaps_at(Layer.IDENTITY):
+        by = (unread_name(gap),)
+        yield Row(wanted.actions, wanted.resources, "", gap.may("Allows"), by, (gap,))

@@ -1,0 +1,193 @@
+"""Statements as pairs of patterns, and what one takes from another.
+
+Where two patterns overlap and neither covers the other, a row stays as it is and says
+which statement decides (`answerable:scope`, `answerable:deny`).
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from answerable.model.policy import Effect
+from answerable.reach.estate.callers import Names
+from answerable.reach.estate.clauses import Clause, Gap, Grant, held
+from answerable.reach.estate.control import is_everything
+from answerable.reach.patterns.globs import STAR
+from answerable.reach.patterns.resources import EVERYTHING, Parts, pattern_parts
+from answerable.reach.patterns.terms import (
+    ACTIONS,
+    RESOURCES,
+    Term,
+    covers,
+    disjoint,
+    meet,
+    minus,
+)
+from answerable.reach.rows.rows import SCOPE, Filter, Row
+from answerable.reach.verdict.context import Known, resolve
+from answerable.reach.verdict.formula import (
+    FALSE,
+    TRUE,
+    Formula,
+    atom,
+    both,
+    either,
+    negation,
+)
+from answerable.reach.verdict.request import DENY, Determining, name, unread_name
+from answerable.reach.verdict.sides import Namer
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One pair of patterns of a statement, and when it applies."""
+
+    actions: Term[str]
+    resources: Term[Parts]
+    shown: str
+    formula: Formula
+    grant: Grant
+
+    @property
+    def denies(self) -> bool:
+        """Tell whether the statement denies."""
+        return self.grant.clause.effect is Effect.DENY
+
+
+@dataclass(frozen=True, slots=True)
+class Limiting:
+    """What must allow a row, too.
+
+    Attributes:
+        spans: Its allows.
+        gaps: What was not read of it and could allow.
+        is_open: True when it allows everything anyway.
+    """
+
+    spans: tuple[Span, ...]
+    gaps: tuple[Gap, ...]
+    is_open: bool
+
+
+def limiting(spans: Iterable[Span], gaps: Iterable[Gap]) -> Limiting:
+    """Make a limit of the spans of one layer; its denies are not part of it."""
+    allows = tuple(span for span in spans if not span.denies)
+    is_open = any(s.formula == TRUE and is_everything(s.grant) for s in allows)
+    return Limiting(allows, tuple(gaps), is_open)
+
+
+def everyone(clause: Clause) -> Names:
+    """Take a statement to speak of whoever asks: it names nobody."""
+    return [("direct", TRUE)]
+
+
+def spans_of(
+    grants: Iterable[Grant], known: Known, namer: Namer = everyone
+) -> Iterator[Span]:
+    """List the pairs of patterns of statements.
+
+    Args:
+        grants: The statements.
+        known: Condition keys that are known.
+        namer: Says whether and when a statement speaks of whoever asks.
+    """
+    for grant in grants:
+        named = either(*(formula for _, formula in namer(grant.clause)))
+        formula = both(named, held(grant.clause, known)) if named else FALSE
+        if formula == FALSE:
+            continue
+        for actions in action_terms(grant.clause):
+            for resources, shown, open_ in resource_terms(grant, known):
+                yield Span(actions, resources, shown, both(formula, open_), grant)
+
+
+def filtered(span: Span, wanted: Filter) -> Row | None:
+    """Make a row of a span, as far as it is asked for."""
+    if disjoint(ACTIONS, span.actions, wanted.actions):
+        return None
+    if disjoint(RESOURCES, span.resources, wanted.resources):
+        return None
+    if not wanted.flat_fits(span.resources.pattern):
+        return None
+    actions, _ = meet(ACTIONS, span.actions, wanted.actions)
+    resources, _ = meet(RESOURCES, span.resources, wanted.resources)
+    shown = span.shown if resources == span.resources else ""
+    return Row(actions, resources, shown, span.formula, (name(span.grant),))
+
+
+def limited(row: Row, limit: Limiting) -> list[Row]:
+    """Narrow a row to what a limit lets through."""
+    if limit.is_open:
+        return [row]
+    found = []
+    for span in limit.spans:
+        if disjoint(ACTIONS, row.actions, span.actions):
+            continue
+        if disjoint(RESOURCES, row.resources, span.resources):
+            continue
+        actions, sharp = meet(ACTIONS, row.actions, span.actions)
+        resources, plain = meet(RESOURCES, row.resources, span.resources)
+        shown = row.shown if resources == row.resources else span.shown
+        by = name(span.grant)
+        scope = TRUE if sharp and plain else atom(SCOPE, "Matches", (_label(by),))
+        narrowed = replace(row, actions=actions, resources=resources, shown=shown)
+        found.append(narrowed.limited(both(span.formula, scope), by))
+    unread = (row.limited(gap.may("Allows"), unread_name(gap)) for gap in limit.gaps)
+    return [*found, *unread]
+
+
+def denied(row: Row, deny: Span) -> list[Row]:
+    """Take a deny out of a row."""
+    if deny.formula == FALSE or disjoint(ACTIONS, row.actions, deny.actions):
+        return [row]
+    if disjoint(RESOURCES, row.resources, deny.resources):
+        return [row]
+    by = name(deny.grant)
+    all_actions = covers(ACTIONS, deny.actions, row.actions)
+    all_resources = covers(RESOURCES, deny.resources, row.resources)
+    if all_actions and all_resources:
+        without = row.limited(negation(deny.formula), by)
+        return [without] if without.formula != FALSE else []
+    if deny.formula == TRUE and all_resources:
+        left = minus(ACTIONS, row.actions, deny.actions)
+        if left is not None:
+            return [replace(row.limited(TRUE, by), actions=term) for term in left]
+    if deny.formula == TRUE and all_actions:
+        on = minus(RESOURCES, row.resources, deny.resources)
+        if on is not None:
+            return [replace(row.limited(TRUE, by), resources=term) for term in on]
+    matched = both(atom(DENY, "Matches", (_label(by),)), deny.formula)
+    return [row.limited(negation(matched), by)]
+
+
+def action_terms(clause: Clause) -> list[Term[str]]:
+    """Write the actions of a statement as terms."""
+    if clause.not_actions:
+        return [Term(STAR, clause.not_actions)]
+    return [Term(pattern) for pattern in clause.actions]
+
+
+def resource_terms(
+    grant: Grant, known: Known
+) -> Iterator[tuple[Term[Parts], str, Formula]]:
+    """Write the resources of a statement as terms, each with what it leaves open."""
+    clause = grant.clause
+    if clause.not_resources:
+        holes = [resolve(text, known) for text in clause.not_resources]
+        sure = [h for h in holes if not h.unknown and not h.void]
+        unsure = any(h.unknown for h in holes)
+        scope = atom(SCOPE, "Matches", (_label(name(grant)),)) if unsure else TRUE
+        excluded = tuple(pattern_parts(hole.pattern) for hole in sure)
+        yield Term(EVERYTHING, excluded), "", scope
+        return
+    if not clause.resources:
+        yield Term(EVERYTHING), "", TRUE
+    for text in clause.resources:
+        found = resolve(text, known)
+        if not found.void:
+            keys = (atom(key, "PolicyVariable", (text,)) for key in found.unknown)
+            shown = text if found.unknown else ""
+            yield Term(pattern_parts(found.pattern)), shown, both(*keys)
+
+
+def _label(by: Determining) -> str:
+    return f"{by.policy}#{by.statement}"

@@ -1,0 +1,124 @@
+"""All that stands around a principal's statements, as spans to narrow rows by."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from answerable.model.policy import Layer
+from answerable.reach.estate.callers import Names, names
+from answerable.reach.estate.clauses import Clause, Gap
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.principals import Principal
+from answerable.reach.patterns.globs import STAR
+from answerable.reach.patterns.matrix import possible_pattern
+from answerable.reach.patterns.terms import ACTIONS, Term, disjoint
+from answerable.reach.rows.rows import Row
+from answerable.reach.rows.spans import (
+    Limiting,
+    Span,
+    denied,
+    limited,
+    limiting,
+    spans_of,
+)
+from answerable.reach.verdict.context import Known
+from answerable.reach.verdict.formula import FALSE, both, negation
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What allows, limits and denies.
+
+    Attributes:
+        allows: What the principal's own policies allow.
+        escapable: Its boundary and its session: they do not limit what names its user
+            or session itself.
+        limits: SCP levels and the endpoint.
+        denies: Explicit denies of all of them.
+        gaps: What was not read of any.
+    """
+
+    allows: tuple[Span, ...]
+    escapable: tuple[Limiting, ...]
+    limits: tuple[Limiting, ...]
+    denies: tuple[Span, ...]
+    gaps: tuple[Gap, ...]
+    _of_service: dict[str, "Standing"] = field(default_factory=dict)
+
+    def speaking_of(self, service: str) -> "Standing":
+        """Leave out what speaks of other services only."""
+        found = self._of_service.get(service)
+        if found is None:
+            found = self._of_service[service] = Standing(
+                allows=_speaking(self.allows, service),
+                escapable=tuple(_cut(limit, service) for limit in self.escapable),
+                limits=tuple(_cut(limit, service) for limit in self.limits),
+                denies=_speaking(self.denies, service),
+                gaps=self.gaps,
+            )
+        return found
+
+
+def _speaking(spans: Iterable[Span], service: str) -> tuple[Span, ...]:
+    of_service = Term(f"{service}:{STAR}")
+    return tuple(s for s in spans if not disjoint(ACTIONS, s.actions, of_service))
+
+
+def _cut(limit: Limiting, service: str) -> Limiting:
+    return replace(limit, spans=_speaking(limit.spans, service))
+
+
+def standing_of(estate: Estate, principal: Principal, known: Known) -> Standing:
+    """Collect what allows, limits and denies."""
+
+    def namer(clause: Clause) -> Names:
+        return names(clause, principal)
+
+    mine = list(spans_of(principal.grants, known))
+    every = mine
+    escapable, limits = [], []
+    gaps = principal.gaps
+    if principal.boundary is not None:
+        spans = list(spans_of(principal.boundary, known))
+        escapable.append(limiting(spans, principal.gaps_at(Layer.BOUNDARY)))
+        every = every + spans
+    if principal.session:
+        spans = list(spans_of(principal.session.grants, known))
+        escapable.append(limiting(spans, principal.session.gaps))
+        every = every + spans
+    for level in principal.levels:
+        spans = list(spans_of(level.grants, known))
+        limits.append(limiting(spans, level.gaps))
+        every = every + spans
+    if estate.endpoint:
+        spans = list(spans_of(estate.endpoint.grants, known, namer))
+        limits.append(limiting(spans, estate.endpoint.gaps))
+        gaps += estate.endpoint.gaps
+        every = every + spans
+    return Standing(
+        allows=tuple(span for span in mine if not span.denies),
+        escapable=tuple(escapable),
+        limits=tuple(limits),
+        denies=tuple(span for span in every if span.denies),
+        gaps=gaps,
+    )
+
+
+def narrowed(
+    estate: Estate,
+    row: Row,
+    limits: Iterable[Limiting],
+    denies: Iterable[Span],
+    gaps: tuple[Gap, ...],
+) -> Iterator[Row]:
+    """Narrow a row to what every limit lets through and nothing denies."""
+    left = [row]
+    for limit in limits:
+        left = [inside for one in left for inside in limited(one, limit)]
+    for deny in denies:
+        left = [kept for one in left for kept in denied(one, deny)]
+    for one in left:
+        if one.formula != FALSE and possible_pattern(
+            estate.catalogue, one.actions.pattern, one.resources.pattern
+        ):
+            unread = (negation(gap.may("Denies")) for gap in gaps)
+            yield replace(one, formula=both(one.formula, *unread), gaps=gaps)

@@ -1,0 +1,199 @@
+"""What resources' own policies and accounts may take from a principal's rows.
+
+A row of many resources cannot say which of them denies: it says that some may, in one
+condition, of the services where that is so (`answerable:resource-policy`).
+"""
+
+from dataclasses import dataclass, field, replace
+
+from answerable.reach.estate.callers import names
+from answerable.reach.estate.clauses import Clause, Grant, held
+from answerable.reach.estate.control import Fence
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.naming import is_account
+from answerable.reach.estate.places import holder_of, owner_of
+from answerable.reach.estate.principals import Principal
+from answerable.reach.estate.services import RCP_SERVICES, TRUST_CALLS
+from answerable.reach.patterns.globs import STAR, inward, is_literal
+from answerable.reach.patterns.resources import (
+    Parts,
+    overlaps_parts,
+    pattern_parts,
+)
+from answerable.reach.patterns.terms import (
+    ACTIONS,
+    Term,
+    covers,
+    disjoint,
+    meet,
+    minus,
+    parts_text,
+)
+from answerable.reach.rows.rows import Row
+from answerable.reach.rows.spans import action_terms
+from answerable.reach.verdict.context import Known
+from answerable.reach.verdict.formula import FALSE, atom, both
+from answerable.reach.verdict.sides import ResourcePolicy
+from answerable.reach.verdict.trust import ASSUME
+from answerable.reach.verdict.wholes import RESOURCE_POLICY, unsure_doors
+
+_KEYS = pattern_parts(inward("arn:*:kms:*:*:key/*"))
+
+
+@dataclass(slots=True)
+class Takings:
+    """What may be taken from one principal's rows.
+
+    Attributes:
+        estate: The estate.
+        principal: Whose rows.
+        known: Condition keys known of every call.
+    """
+
+    estate: Estate
+    principal: Principal
+    known: Known
+    _services: tuple[str, ...] | None = None
+    _applying: dict[int, bool] = field(default_factory=dict)
+
+    def left(self, row: Row) -> list[Row]:
+        """Return a row, with what may be taken from it set apart and left open."""
+        on = row.resources.pattern
+        if self._is_far(on) or _is_door(on) or _needs_trust(row):
+            return [_opened(row)]
+        kept, open_ = [row], []
+        for service in self._concerned():
+            term = Term(f"{service}:{STAR}")
+            rest: list[Row] = []
+            for one in kept:
+                if disjoint(ACTIONS, one.actions, term) or not self._takes(
+                    service, one
+                ):
+                    rest.append(one)
+                    continue
+                part, outside = _split(one, term)
+                open_.append(_opened(part))
+                rest += outside
+            kept = rest
+        return kept + open_
+
+    def _is_far(self, resource: Parts) -> bool:
+        """Tell whether a row names resources of another account."""
+        if len(resource) != 6:
+            return False
+        mine = self.principal.identity.account
+        if is_account(resource[4]):
+            return resource[4] != mine
+        bucket = resource[5].partition("/")[0]
+        if resource[2] != "s3" or resource[3] or resource[4] or not is_literal(bucket):
+            return False
+        arn = f"arn:{resource[1]}:s3:::{bucket}"
+        return owner_of(self.estate.resources, arn, holder_of(arn)) not in ("", mine)
+
+    def _concerned(self) -> tuple[str, ...]:
+        """List the services some of whose resources may have a say."""
+        if self._services is None:
+            found = {"kms", *self.estate.deniers}
+            if unsure_doors(self.estate):
+                found.add("s3")
+            for grant in self._fencing():
+                found |= RCP_SERVICES & (grant.clause.services or RCP_SERVICES)
+            if self._is_fence_unread():
+                found |= RCP_SERVICES
+            self._services = tuple(sorted(found))
+        return self._services
+
+    def _fence(self) -> Fence | None:
+        if self.principal.linked:
+            return None
+        return self.estate.fences.get(self.principal.identity.account)
+
+    def _fencing(self) -> tuple[Grant, ...]:
+        fence = self._fence()
+        denies = fence.denies if fence else ()
+        return tuple(grant for grant in denies if self._holds(grant.clause))
+
+    def _is_fence_unread(self) -> bool:
+        fence = self._fence()
+        return fence is not None and bool(fence.gaps)
+
+    def _takes(self, service: str, row: Row) -> bool:
+        on = row.resources.pattern
+        if service == "kms" and overlaps_parts(_KEYS, on):
+            return True
+        if service == "s3" and any(
+            overlaps_parts(point, on) for point in unsure_doors(self.estate)
+        ):
+            return True
+        if service in RCP_SERVICES and (
+            self._is_fence_unread()
+            or any(_meets(grant.clause, row) for grant in self._fencing())
+        ):
+            return True
+        return any(
+            self._denied_by(row, *pair) for pair in self.estate.deniers.get(service, ())
+        )
+
+    def _denied_by(
+        self, row: Row, grant: Grant | None, owners: tuple[ResourcePolicy, ...]
+    ) -> bool:
+        if grant and not (_speaks(grant.clause, row) and self._applies(grant)):
+            return False
+        near = ("", self.principal.identity.account)
+        return any(
+            own.account in near
+            and any(overlaps_parts(p, row.resources.pattern) for p in own.spoken_of)
+            for own in owners
+        )
+
+    def _applies(self, grant: Grant) -> bool:
+        """Tell whether a resource's own deny may speak of the principal."""
+        number = grant.clause.number
+        found = self._applying.get(number)
+        if found is None:
+            named = any(f != FALSE for _, f in names(grant.clause, self.principal))
+            found = self._applying[number] = named and self._holds(grant.clause)
+        return found
+
+    def _holds(self, clause: Clause) -> bool:
+        return held(clause, self.known) != FALSE
+
+
+def _is_door(on: Parts) -> bool:
+    """Tell whether a row names access points: what is behind them has a say, too."""
+    return len(on) == 6 and on[2] == "s3" and on[5].startswith("accesspoint/")
+
+
+def _needs_trust(row: Row) -> bool:
+    # Assuming a role is listed role by role, with the role's trust.
+    action = row.actions.pattern
+    return action in TRUST_CALLS and action != ASSUME
+
+
+def _opened(row: Row) -> Row:
+    on = parts_text(row.resources.pattern)
+    decides = atom(RESOURCE_POLICY, "Matches", (on,))
+    return replace(row, formula=both(row.formula, decides))
+
+
+def _split(row: Row, term: Term[str]) -> tuple[Row, list[Row]]:
+    """Set a service's actions apart, where patterns can say so exactly."""
+    if covers(ACTIONS, term, row.actions):
+        return row, []
+    part, exact = meet(ACTIONS, row.actions, term)
+    rest = minus(ACTIONS, row.actions, term) if exact else None
+    if rest is None:
+        return row, []
+    return replace(row, actions=part), [replace(row, actions=left) for left in rest]
+
+
+def _speaks(clause: Clause, row: Row) -> bool:
+    return any(not disjoint(ACTIONS, row.actions, t) for t in action_terms(clause))
+
+
+def _meets(clause: Clause, row: Row) -> bool:
+    if not _speaks(clause, row):
+        return False
+    if clause.not_resources or not clause.parts:
+        return True
+    return any(overlaps_parts(parts, row.resources.pattern) for parts in clause.parts)

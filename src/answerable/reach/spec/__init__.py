@@ -1,0 +1,1 @@
+"""The rules once more, written for reading: the slow twin. Start at `request`."""

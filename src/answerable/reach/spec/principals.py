@@ -1,0 +1,159 @@
+"""Who makes a request, and how the Principal of a statement names them.
+
+Source: AWS IAM User Guide, "AWS JSON policy elements: Principal" and "NotPrincipal".
+"""
+
+from dataclasses import dataclass
+
+from answerable.model.identity import Identity
+from answerable.model.policy import Effect, Statement
+from answerable.reach.spec.facts import Written, is_role, is_root
+from answerable.reach.spec.situation import Situation
+from answerable.reach.spec.statements import Call, applies, may
+
+HOWS = ("escaping", "direct", "account")
+"""Ways to be named: a user or a session, whose grants no limit of its own cuts; a role
+or everybody; and the account, which leaves the choice to its own policies."""
+
+
+@dataclass(frozen=True)
+class Anonymous:
+    """Somebody who did not sign the request."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """An AWS service that acts as itself, e.g. `lambda.amazonaws.com`."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A principal of an account that was not collected: an ARN, or an account."""
+
+    arn: str
+    account: str
+
+
+Caller = Identity | Anonymous | Service | Foreign
+
+
+def grants(here: Written, caller: Caller, how: str, call: Call) -> bool:
+    """Tell whether an Allow of a resource's own policy names the caller so."""
+    said = (
+        applies(s, call) and names(s, caller, how, call.now)
+        for s in here.statements
+        if s.effect is Effect.ALLOW
+    )
+    return any(said) or (how == "direct" and may(here, "Allows", call))
+
+
+def refuses(here: Written, caller: Caller, bounded: bool, call: Call) -> bool:
+    """Tell whether a Deny of a resource's own policy speaks of the caller.
+
+    Args:
+        here: The policy.
+        caller: Whoever it is.
+        bounded: Whether a permissions boundary limits them.
+        call: The request.
+    """
+    said = (
+        applies(s, call) and _denied_by(s, caller, bounded, call.now)
+        for s in here.statements
+        if s.effect is Effect.DENY
+    )
+    return any(said) or may(here, "Denies", call)
+
+
+def _denied_by(
+    statement: Statement, caller: Caller, bounded: bool, now: Situation
+) -> bool:
+    """Principal denies whom it names; NotPrincipal all but those it lists.
+
+    A NotPrincipal with Deny "will always deny any IAM principal that has a permissions
+    boundary policy attached"; an account in its list spares nobody but the account's
+    root ("NotPrincipal", key points and example).
+    """
+    if not statement.not_principals:
+        return any(names(statement, caller, how, now) for how in HOWS)
+    if bounded:
+        return True
+    listed = statement.not_principals
+    return not any(_spared(kind, value, caller, now) for kind, value in listed)
+
+
+def _spared(kind: str, value: str, caller: Caller, now: Situation) -> bool:
+    account = "" if isinstance(caller, Anonymous | Service) else caller.account
+    of_account = kind == "AWS" and value in (account, f"arn:aws:iam::{account}:root")
+    if account and of_account:
+        return _is_account(caller)
+    return any(_named((kind, value), caller, how, now) for how in HOWS)
+
+
+def _is_account(caller: Caller) -> bool:
+    if isinstance(caller, Identity):
+        return is_root(caller)
+    return isinstance(caller, Foreign) and "/" not in caller.arn
+
+
+def names(statement: Statement, caller: Caller, how: str, now: Situation) -> bool:
+    """Tell whether a statement names the caller in one way.
+
+    NotPrincipal names everybody but those it lists.
+    """
+    if statement.not_principals:
+        if how != "direct":
+            return False
+        listed = statement.not_principals
+        return not any(_named(p, caller, h, now) for p in listed for h in HOWS)
+    return any(_named(p, caller, how, now) for p in statement.principals)
+
+
+def _named(
+    principal: tuple[str, str], caller: Caller, how: str, now: Situation
+) -> bool:
+    kind, value = principal
+    if kind == "AWS" and value == "*":
+        return how == "direct"
+    if isinstance(caller, Anonymous):
+        return False
+    if isinstance(caller, Service):
+        return how == "direct" and principal == ("Service", caller.name)
+    if kind == "CanonicalUser":
+        # An account by a number of its own, which nobody collected.
+        known = how == "account"
+        return known and now.holds("answerable:canonical-user", "Equals", [value])
+    if kind != "AWS":
+        return False
+    if isinstance(caller, Foreign):
+        return _foreign(value, caller, how, now)
+    if value in (caller.account, f"arn:aws:iam::{caller.account}:root"):
+        return how == "account"
+    if value in (caller.id, caller.unique_id):
+        return how == ("direct" if is_role(caller) else "escaping")
+    if how != "escaping":
+        return False
+    return is_role(caller) and _session(value, caller.account, caller.name, now)
+
+
+def _session(value: str, account: str, role: str, now: Situation) -> bool:
+    """Tell whether a value names the session that a role acts in: who knows its name?"""
+    prefix = f"arn:aws:sts::{account}:assumed-role/{role}/"
+    name = value.removeprefix(prefix)
+    return name != value and now.holds("sts:RoleSessionName", "StringEquals", [name])
+
+
+def _foreign(value: str, caller: Foreign, how: str, now: Situation) -> bool:
+    if value in (caller.account, f"arn:aws:iam::{caller.account}:root"):
+        return how == "account"
+    _, _, place = caller.arn.rpartition(":")
+    kind, _, rest = place.partition("/")
+    if value == caller.arn:
+        return how == ("direct" if kind == "role" else "escaping")
+    role = rest.partition("/")[0] if kind == "assumed-role" else ""
+    if role and value.startswith(f"arn:aws:iam::{caller.account}:role/"):
+        return how == "direct" and value.rpartition("/")[2] == role
+    if kind != "role" or how != "escaping":
+        return False
+    return _session(value, caller.account, rest.rpartition("/")[2], now)

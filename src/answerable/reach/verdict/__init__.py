@@ -1,0 +1,1 @@
+"""One request in three values. Start at `judge`."""

@@ -1,0 +1,70 @@
+"""Assuming a role, with both sides: the caller's policies and the role's trust."""
+
+from answerable.model.ids import IdentityId
+from answerable.reach.estate.callers import names
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.principals import Principal
+from answerable.reach.verdict.context import NOTHING, Known
+from answerable.reach.verdict.evaluate import decide, surely
+from answerable.reach.verdict.formula import FALSE, TRUE, either
+from answerable.reach.verdict.judge import judged
+from answerable.reach.verdict.request import IMPLICIT, Answer, Determining, Side, name
+from answerable.reach.verdict.trust import ASSUME, Trust
+
+
+def assume(estate: Estate, principal: Principal, role: IdentityId) -> Answer:
+    """Say when a principal may assume a role of the snapshot, as a hop of a path."""
+    return assume_with(estate, principal, role, NOTHING, hop=True)
+
+
+def assume_with(
+    estate: Estate,
+    principal: Principal,
+    role: IdentityId,
+    known: Known,
+    *,
+    hop: bool,
+) -> Answer:
+    """Say the same with keys known of the call, for a hop or for the call asked about.
+
+    What a trust policy says that was not collected is open.
+    """
+    trust = estate.trusts[role]
+    free = trust.fence is None and (hop or estate.endpoint is None)
+    sure = surely(principal, ASSUME) if trust.plain and free else None
+    if sure is not None and sure.formula == TRUE:
+        return _plain(trust, principal, sure)
+    call = estate.hop(ASSUME, role, known) if hop else estate.call(ASSUME, role)
+    return judged(estate, principal, call)
+
+
+def _plain(trust: Trust, principal: Principal, sure: Answer) -> Answer:
+    """Join a caller who may assume anything with a trust that states no condition."""
+    formula = FALSE
+    said = []
+    for grant in trust.speaking(ASSUME):
+        named = names(grant.clause, principal)
+        if named:
+            said.append(name(grant))
+            formula = either(formula, *(when for _, when in named))
+    if formula == FALSE:
+        by = Determining("trust", trust.policy, "", IMPLICIT)
+        return Answer(FALSE, (by,))
+    return Answer(formula, (*sure.determining, *said))
+
+
+def assume_after_edit(estate: Estate, principal: Principal, role: IdentityId) -> Answer:
+    """Say when a principal may assume a role once the trust names it.
+
+    The role may be one that is yet to be made; its account is in its ARN.
+    """
+    itself = TRUE if not principal.is_role else FALSE
+    side = Side(
+        escaping=itself,
+        direct=TRUE,
+        account=FALSE,
+        denied=FALSE,
+        same_account=role.split(":", 5)[4] == principal.identity.account,
+        determining=(),
+    )
+    return decide(principal, estate.hop(ASSUME, role), side)

@@ -1,0 +1,148 @@
+"""One request of somebody outside the snapshot: the resource's side decides.
+
+Source: AWS IAM User Guide, "Policy evaluation logic" and "Cross-account policy
+evaluation logic". What a foreign principal's own account says is open to nobody here:
+coverage names it.
+"""
+
+from answerable.model.policy import Layer
+from answerable.reach.estate.callers import Names
+from answerable.reach.estate.clauses import Clause
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.outside import Caller, CallerKind, named
+from answerable.reach.estate.places import Door
+from answerable.reach.estate.public_access import kept_out
+from answerable.reach.estate.services import NO_PERMISSION
+from answerable.reach.verdict.context import Known
+from answerable.reach.verdict.evaluate import applied, denying, fenced
+from answerable.reach.verdict.formula import (
+    FALSE,
+    TRUE,
+    Formula,
+    both,
+    either,
+    negation,
+)
+from answerable.reach.verdict.judge import (
+    behind,
+    bucket_unknown,
+    free,
+    in_network,
+    joined,
+    missing_side,
+    own_policy,
+)
+from answerable.reach.verdict.request import (
+    IMPLICIT,
+    Answer,
+    Applied,
+    Determining,
+    Request,
+    Side,
+    name,
+)
+from answerable.reach.verdict.sides import ResourcePolicy, said
+from answerable.reach.verdict.wholes import side_of_all
+
+
+def judged_as(estate: Estate, caller: Caller, call: Request) -> Answer:
+    """Say when somebody outside may make a call that exists, and by what."""
+    foreign = caller.kind is CallerKind.FOREIGN
+    if call.action in NO_PERMISSION and foreign:
+        return Answer(TRUE, (free(call.action),))
+    front = _judged(estate, caller, call)
+    if call.door is None or front.formula == FALSE:
+        return front
+    return _through(estate, caller, call, call.door, front)
+
+
+def _through(
+    estate: Estate, caller: Caller, call: Request, door: Door, front: Answer
+) -> Answer:
+    if door.behind and not estate.possible(call.action, door.behind):
+        return front
+    if not door.behind:
+        return front.under(bucket_unknown(door))
+    back = _judged(estate, caller, behind(estate, call, door))
+    return joined(
+        front, back, in_network(door, call.known.over(caller.knows(call.parts)))
+    )
+
+
+def _judged(estate: Estate, caller: Caller, call: Request) -> Answer:
+    known = call.known.over(caller.knows(call.parts))
+    side = _side_for(estate, caller, call, known)
+    allowed = either(side.escaping, side.direct, side.account)
+    if caller.kind is not CallerKind.FOREIGN:
+        allowed = side.direct
+    gaps = side.gaps
+    denies: Applied = []
+    by: list[Determining] = []
+    if call.endpoint:
+        limit, denies, by = _endpoint(caller, call, known)
+        allowed = both(allowed, limit)
+        gaps += call.endpoint.gaps
+    if call.fences:
+        denies += fenced(call, known)
+        gaps += tuple(gap for fence in call.fences for gap in fence.gaps)
+    may = (gap.may("Denies") for gap in gaps)
+    denied = either(side.denied, *(f for _, f in denies), *may)
+    formula = both(allowed, side.also, negation(denied))
+    return Answer(formula, _determining(formula, side, denies, by), gaps)
+
+
+def _determining(
+    formula: Formula, side: Side, denies: Applied, limits: list[Determining]
+) -> tuple[Determining, ...]:
+    found = [*side.determining, *(name(grant) for grant, _ in denies)]
+    if formula != FALSE:
+        return tuple(dict.fromkeys([*found, *limits]))
+    sure = [name(grant) for grant, f in denies if f == TRUE]
+    sure += side.denying
+    if sure:
+        return tuple(dict.fromkeys(sure))
+    missing = [d for d in limits if d.effect == IMPLICIT]
+    if not (side.escaping or side.direct or side.account):
+        missing.append(Determining(side.layer.value, side.policy, "", IMPLICIT))
+    return tuple(dict.fromkeys([*missing, *found]))
+
+
+def _endpoint(
+    caller: Caller, call: Request, known: Known
+) -> tuple[Formula, Applied, list[Determining]]:
+    """Judge the endpoint's policy: when it lets through, and what it denies."""
+    endpoint = call.endpoint
+    if endpoint is None:
+        return TRUE, [], []
+    spoken = endpoint.speaking(call.action)
+    allows = _named(applied(spoken.allows, call, known), caller)
+    denies = _named(denying(spoken.denies, (), call, known), caller)
+    may = (gap.may("Allows") for gap in endpoint.gaps)
+    limit = either(*(f for _, f in allows), *may)
+    by = [name(grant) for grant, _ in allows]
+    if limit == FALSE:
+        by = [Determining(Layer.ENDPOINT.value, endpoint.target, "", IMPLICIT)]
+    return limit, denies, by
+
+
+def _named(pairs: Applied, caller: Caller) -> Applied:
+    found = (
+        (grant, both(formula, either(*(f for _, f in named(grant.clause, caller)))))
+        for grant, formula in pairs
+    )
+    return [(grant, formula) for grant, formula in found if formula != FALSE]
+
+
+def _side_for(estate: Estate, caller: Caller, call: Request, known: Known) -> Side:
+    def namer(clause: Clause) -> Names:
+        return named(clause, caller)
+
+    if call.wild:
+        return side_of_all(estate, call, known, namer, near=False)
+    own = own_policy(estate, call)
+    if own is None:
+        return missing_side(call, near=False)
+    side = said(own, namer, call, known)
+    if caller.kind is CallerKind.SERVICE or not isinstance(own, ResourcePolicy):
+        return side
+    return kept_out(estate, own, call, side)

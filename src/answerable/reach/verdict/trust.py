@@ -1,0 +1,185 @@
+"""A role's trust policy: what it says to a principal, and who may enter from outside.
+
+Source: AWS IAM User Guide, "AWS JSON policy elements: Principal" and "Cross-account
+policy evaluation logic".
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from answerable.model.identity import Account
+from answerable.model.ids import IdentityId
+from answerable.model.policy import Effect, Layer
+from answerable.reach.estate.clauses import Gap, Grant, applies
+from answerable.reach.estate.control import Fence
+from answerable.reach.estate.naming import EVERYONE
+from answerable.reach.estate.outside import caller_of
+from answerable.reach.patterns.resources import text_parts
+from answerable.reach.verdict.conditions import evaluate
+from answerable.reach.verdict.context import NOTHING, Known
+from answerable.reach.verdict.formula import FALSE, Formula, both, either, negation
+from answerable.reach.verdict.request import Answer, name
+
+NO_ACCOUNTS: Mapping[str, Account] = {}
+ASSUME = "sts:assumerole"
+WEB_IDENTITY = "sts:assumerolewithwebidentity"
+SAML = "sts:assumerolewithsaml"
+TAG_SESSION = "sts:tagsession"
+
+
+@dataclass(eq=False, slots=True)
+class Trust:
+    """The trust policy of a role.
+
+    Attributes:
+        role: The role.
+        account: Its account.
+        grants: Its statements.
+        gaps: What could not be read.
+        collected: False when there is no trust policy in the snapshot.
+        plain: True when it holds allows without conditions and nothing else.
+        fence: The resource control policies over its account, if any.
+        seen: Whether one is attached, collected or not.
+    """
+
+    role: IdentityId
+    account: str
+    grants: tuple[Grant, ...]
+    gaps: tuple[Gap, ...]
+    collected: bool
+    plain: bool = False
+    fence: Fence | None = None
+    seen: bool = True
+    _by_action: dict[str, tuple[Grant, ...]] = field(default_factory=dict)
+
+    @property
+    def layer(self) -> Layer:
+        """The place of the policy."""
+        return Layer.TRUST
+
+    @property
+    def policy(self) -> str:
+        """The policy's id."""
+        return f"{self.role}#trust"
+
+    def speaking(self, action: str) -> tuple[Grant, ...]:
+        """Pick the statements that speak of an action in lower case."""
+        found = self._by_action.get(action)
+        if found is None:
+            found = self._by_action[action] = tuple(
+                g for g in self.grants if g.clause.takes_action(action)
+            )
+        return found
+
+    @property
+    def tags_sessions(self) -> bool:
+        """Tell whether a session of the role may carry tags of its own."""
+        return not self.collected or any(
+            grant.clause.effect is Effect.ALLOW
+            and grant.clause.takes_action(TAG_SESSION)
+            for grant in self.grants
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A way into a role for someone who is no principal of the snapshot.
+
+    Attributes:
+        principal: Provider ARN, service, foreign ARN or `*`.
+        kind: `Federated`, `Service` or `AWS`.
+        action: The call that enters.
+        answer: When.
+    """
+
+    principal: str
+    kind: str
+    action: str
+    answer: Answer
+
+
+def entries(
+    trust: Trust, known: Known, accounts: Mapping[str, Account] = NO_ACCOUNTS
+) -> Iterator[Entry]:
+    """List who may enter a role from outside the snapshot's principals.
+
+    Args:
+        trust: The trust policy.
+        known: Condition keys known of the call.
+        accounts: Accounts of the snapshot: their organisation is known.
+    """
+    for grant in trust.grants:
+        if grant.clause.effect is Effect.ALLOW:
+            for kind, value in grant.clause.principals:
+                about = _about(kind, value, accounts).over(known)
+                yield from _entries(trust, grant, kind, value, about)
+
+
+def _about(kind: str, value: str, accounts: Mapping[str, Account]) -> Known:
+    """Collect what is known of who enters; `*` is anyone who has an account."""
+    caller = None if value == EVERYONE else caller_of(value, accounts)
+    if kind == "Federated":
+        return Known({"aws:federatedprovider": (value,)})
+    return caller.known if caller else NOTHING
+
+
+_CALLS = {
+    "Federated": (
+        ("sts:AssumeRoleWithWebIdentity", WEB_IDENTITY),
+        ("sts:AssumeRoleWithSAML", SAML),
+    ),
+    "Service": (("sts:AssumeRole", ASSUME),),
+    "AWS": (("sts:AssumeRole", ASSUME),),
+}
+
+
+def _entries(
+    trust: Trust, grant: Grant, kind: str, value: str, about: Known
+) -> Iterator[Entry]:
+    for spelled, action in _CALLS.get(kind, ()):
+        if not grant.clause.takes_action(action) or not _fits(kind, value, action):
+            continue
+        held = evaluate(grant.clause.conditions, about)
+        denies = _denies(trust, kind, value, action, about)
+        denies += _fenced(trust, action, about)
+        unread = [gap.may("Denies") for gap in trust.fence.gaps] if trust.fence else []
+        denied = either(*(f for _, f in denies), *unread)
+        formula = both(held, negation(denied))
+        if formula != FALSE:
+            said = (name(grant), *(name(g) for g, _ in denies))
+            yield Entry(value, kind, spelled, Answer(formula, said, trust.gaps))
+
+
+def _fenced(trust: Trust, action: str, known: Known) -> list[tuple[Grant, Formula]]:
+    """Collect what resource control policies deny to whoever would enter."""
+    if trust.fence is None:
+        return []
+    role = text_parts(trust.role)
+    pairs = (
+        (grant, applies(grant.clause, role, known))
+        for grant in trust.fence.speaking(action)
+    )
+    return [(grant, formula) for grant, formula in pairs if formula != FALSE]
+
+
+def _fits(kind: str, value: str, action: str) -> bool:
+    if kind != "Federated":
+        return True
+    return (":saml-provider/" in value) == (action == SAML)
+
+
+def _denies(
+    trust: Trust, kind: str, value: str, action: str, known: Known
+) -> list[tuple[Grant, Formula]]:
+    found = []
+    for grant in trust.grants:
+        clause = grant.clause
+        if clause.effect is Effect.DENY and clause.takes_action(action):
+            everyone = clause.principals and ("AWS", "*") in clause.principals
+            excepted = (kind, value) in clause.not_principals
+            listed = (kind, value) in clause.principals
+            if listed or everyone or (clause.not_principals and not excepted):
+                held = evaluate(clause.conditions, known)
+                if held != FALSE:
+                    found.append((grant, held))
+    return found

@@ -1,0 +1,111 @@
+"""Questions about all of a pattern: what resources' own policies may take out of it.
+
+Policies of single resources grant no pattern as a whole; they may deny a part of one,
+and where one is needed, it is not known of all that the pattern matches.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from answerable.model.policy import Effect, Layer
+from answerable.model.resource import Resource
+from answerable.reach.estate.clauses import Gap, Grant, applies_to_all
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.naming import owner_in
+from answerable.reach.estate.services import TRUST_CALLS
+from answerable.reach.patterns.globs import inward
+from answerable.reach.patterns.resources import (
+    Parts,
+    matches_parts,
+    overlaps_parts,
+    pattern_parts,
+    text_parts,
+)
+from answerable.reach.verdict.context import Known
+from answerable.reach.verdict.evaluate import denying_part
+from answerable.reach.verdict.formula import FALSE, TRUE, Formula, atom, both, either
+from answerable.reach.verdict.request import Request, Side, name
+from answerable.reach.verdict.sides import Namer, ResourcePolicy, silent
+
+RESOURCE_POLICY = "answerable:resource-policy"
+_KEYS = pattern_parts(inward("arn:*:kms:*:*:key/*"))
+
+
+def side_of_all(
+    estate: Estate, call: Request, known: Known, namer: Namer, *, near: bool
+) -> Side:
+    """Say what stands between a caller and all that a pattern matches."""
+    also = TRUE
+    if not near or is_required_in(call) or _has_doors(estate, call):
+        also = atom(RESOURCE_POLICY, "Matches", (call.resource,))
+    side = silent(f"{call.resource}#policy", Layer.RESOURCE, also=also)
+    found = list(_denying(estate, call, known, namer))
+    gaps = tuple(_unread(estate, call))
+    if not found and not gaps:
+        return side
+    denied = either(*(formula for _, formula in found))
+    by = tuple(dict.fromkeys(name(grant) for grant, _ in found))
+    return replace(side, denied=denied, determining=by, gaps=gaps)
+
+
+def is_required_in(call: Request) -> bool:
+    """Tell whether some resource of a pattern needs its own policy to allow."""
+    if call.action in TRUST_CALLS:
+        return True
+    return call.action.startswith("kms:") and overlaps_parts(_KEYS, call.parts)
+
+
+def _has_doors(estate: Estate, call: Request) -> bool:
+    """Tell whether a pattern holds access points that do not open by themselves."""
+    if not call.action.startswith("s3:"):
+        return False
+    if call.parts[2:3] == ("s3",) and call.parts[5].startswith("accesspoint/"):
+        return True
+    return any(overlaps_parts(point, call.parts) for point in unsure_doors(estate))
+
+
+def unsure_doors(estate: Estate) -> tuple[Parts, ...]:
+    """List the access points that ask for more than their own account's consent."""
+    return tuple(
+        text_parts(arn)
+        for arn, door in estate.doors.items()
+        if door.network or not _is_near(estate, door)
+    )
+
+
+def _is_near(estate: Estate, door: Resource) -> bool:
+    """Tell whether the bucket behind an access point is its own account's."""
+    owner = estate.place(door.behind).owner if door.behind else "unknown"
+    return owner in ("", owner_in(door.id))
+
+
+def _denying(
+    estate: Estate, call: Request, known: Known, namer: Namer
+) -> Iterator[tuple[Grant, Formula]]:
+    for own in _overlapping(estate, call):
+        for grant in own.speaking(call.action):
+            if grant.clause.effect is Effect.DENY:
+                named = either(*(when for _, when in namer(grant.clause)))
+                formula = both(named, _denied_in(own, grant, call, known))
+                if formula != FALSE:
+                    yield grant, formula
+
+
+def _unread(estate: Estate, call: Request) -> Iterator[Gap]:
+    for own in _overlapping(estate, call):
+        yield from own.gaps
+
+
+def _overlapping(estate: Estate, call: Request) -> Iterator[ResourcePolicy]:
+    for own in estate.denying(call.action):
+        if any(overlaps_parts(parts, call.parts) for parts in own.spoken_of):
+            yield own
+
+
+def _denied_in(
+    own: ResourcePolicy, grant: Grant, call: Request, known: Known
+) -> Formula:
+    part = denying_part(grant, call, known)
+    if part != FALSE and any(matches_parts(p, call.parts) for p in own.spoken_of):
+        return either(applies_to_all(grant.clause, call.parts, known), part)
+    return part
