@@ -146,7 +146,7 @@ def test_what_is_not_listed_is_never_a_guard() -> None:
 def test_every_key_of_our_own_is_classed(root: Path) -> None:
     inside = {"answerable:named"}  # stands in no condition
     room = root / "src" / "answerable" / "reach"
-    text = "".join(path.read_text() for path in sorted(room.glob("*.py")))
+    text = "".join(path.read_text() for path in sorted(room.rglob("*.py")))
     ours = set(re.findall(r"\"(answerable:[a-z-]+)\"", text)) - inside
     assert "answerable:deny" in ours
     assert not [key for key in ours if key_class(key).kind is Kind.UNKNOWN]
