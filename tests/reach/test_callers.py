@@ -143,6 +143,16 @@ def test_keys_are_set_apart_from_what_is_sure_of_everything_else() -> None:
     ]
 
 
+def test_calls_on_no_key_are_not_set_apart_with_the_keys() -> None:
+    build = ana(allowed=False)
+    lists = statement("l", action=["kms:ListAliases", "kms:Decrypt"], resource="*")
+    build.policy(ANA, "identity", lists)
+    assert rows(build) == [
+        ("kms:ListAliases", "*", "always"),
+        ("kms:Decrypt", "*", "only-if"),
+    ]
+
+
 def test_every_limiting_layer_narrows_rows() -> None:
     build = ana()
     levels(build, "r-1", A)

@@ -54,6 +54,17 @@ def possible_pattern(catalogue: Catalogue, action: str, resource: Parts) -> bool
     return not entries or any(_may_take(kinds, resource) for kinds in found if kinds)
 
 
+def names_resources(catalogue: Catalogue, action: str) -> bool:
+    """Tell whether some action of a pattern acts on a resource that has a name.
+
+    True where the catalogue does not hold it: not known is not impossible.
+    """
+    service, _, name = action.partition(":")
+    loaded = catalogue.services.get(service)
+    entries = _entries(loaded, name) if loaded else []
+    return not entries or not all(entry.wildcard_only for entry in entries)
+
+
 def _entries(service: ServiceEntry, name: str) -> list[ActionEntry]:
     found = service.actions.get(name)
     if found:

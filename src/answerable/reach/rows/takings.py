@@ -15,6 +15,7 @@ from answerable.reach.estate.places import holder_of, owner_of
 from answerable.reach.estate.principals import Principal
 from answerable.reach.estate.services import RCP_SERVICES, TRUST_CALLS
 from answerable.reach.patterns.globs import STAR, inward, is_literal
+from answerable.reach.patterns.matrix import names_resources
 from answerable.reach.patterns.resources import (
     Parts,
     overlaps_parts,
@@ -120,7 +121,9 @@ class Takings:
     def _takes(self, service: str, row: Row) -> bool:
         on = row.resources.pattern
         if service == "kms" and overlaps_parts(_KEYS, on):
-            return True
+            catalogue, action = self.estate.catalogue, row.actions.pattern
+            if names_resources(catalogue, action):
+                return True
         if service == "s3" and any(
             overlaps_parts(point, on) for point in unsure_doors(self.estate)
         ):
