@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from answerable.model.catalogue import ResourceTypeEntry
 from answerable.model.ids import IdentityId
 from answerable.reach.bits.ground import Ground, fences_unread, make_ground
-from answerable.reach.bits.planes import Actions, Texts, gathered, positions, span
+from answerable.reach.bits.holders import Index
+from answerable.reach.bits.planes import Actions, Texts, gathered, positions
 from answerable.reach.bits.table import Cell, Table
+from answerable.reach.bits.voices import Naming
 from answerable.reach.bits.ways import Realm
 from answerable.reach.estate.clauses import Clause
 from answerable.reach.estate.estate import Estate
@@ -36,21 +38,22 @@ class Sweep:
     realm: Realm
     actions: Actions = field(init=False)
     tables: dict[str, Table] = field(default_factory=dict)
+    _naming: Naming = field(init=False)
     _masks: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Fill the tables."""
         realm, estate = self.realm, self.estate
         self.actions = Actions(estate.catalogue)
-        scope = realm.index.scope
-        realm.index.scope = span(0, realm.plain)
+        # What identities gain on the way is no concern here: half the bits of a set.
+        index = Index(realm.index.actors[: realm.plain])
+        self._naming = Naming(index)
         by_service: dict[str, list[str]] = defaultdict(list)
         for resource in sorted(estate.resources):
             by_service[resource.split(":", 3)[2]].append(resource)
-        self._fill(_NAMELESS, make_ground(estate, [_NAMELESS]))
+        self._fill(_NAMELESS, make_ground(estate, [_NAMELESS]), index)
         for service in sorted(set(by_service) & set(self.actions.blocks)):
-            self._fill(service, make_ground(estate, by_service[service]))
-        realm.index.scope = scope
+            self._fill(service, make_ground(estate, by_service[service]), index)
 
     @property
     def estate(self) -> Estate:
@@ -102,8 +105,8 @@ class Sweep:
         who = self.estate.principals[principal]
         return verdict(ask(self.estate, who, action, resource).formula)
 
-    def _fill(self, service: str, ground: Ground) -> None:
-        estate, realm = self.estate, self.realm
+    def _fill(self, service: str, ground: Ground, index: Index) -> None:
+        estate = self.estate
         fences: dict[str, tuple[Clause, ...]] = {
             account: tuple(grant.clause for grant in fence.denies)
             for account, fence in estate.fences.items()
@@ -114,14 +117,14 @@ class Sweep:
         self.tables[service] = Table(
             service,
             self.actions,
-            realm.index,
-            realm.naming,
+            index,
+            self._naming,
             ground,
             able,
             fences,
             fences_unread(estate, ground),
         )
-        realm.index.forget()
+        index.forget()
 
     def _able(self, service: str, texts: Texts) -> list[tuple[int, int]]:
         """Pair actions with the resources that they can act on."""
