@@ -8,10 +8,10 @@ from typing import NamedTuple
 from answerable.model.policy import ConditionClause
 from answerable.reach.bits.planes import Plane, Texts, gathered, span
 from answerable.reach.estate.clauses import Clause
-from answerable.reach.patterns.globs import inward
+from answerable.reach.patterns.globs import inward, literal
 from answerable.reach.patterns.resources import pattern_parts
 from answerable.reach.verdict.conditions import clause_holds
-from answerable.reach.verdict.context import NOTHING, Known, has_variable
+from answerable.reach.verdict.context import NOTHING, Known, flat, has_variable
 
 _VARIABLE = re.compile(r"\$\{([^},]*)")
 Lines = Sequence[ConditionClause]
@@ -60,6 +60,9 @@ class Cell(NamedTuple):
     known: Known
 
 
+_ByValue = dict[str | None, list[Cell]]
+
+
 class Cells:
     """Parts a list of things by the values of the keys a statement uses."""
 
@@ -75,6 +78,7 @@ class Cells:
         self._spoken = {key for known in knowns for key in known.values}
         self._complete = tuple({p for known in knowns for p in known.complete})
         self._found: dict[tuple[str, ...], list[Cell]] = {}
+        self._valued: dict[tuple[tuple[str, ...], str], _ByValue] = {}
         self._lines: dict[ConditionClause, Plane] = {}
         nameless = (n for n, k in enumerate(knowns) if not k.get("aws:principalarn"))
         self._nameless = gathered(nameless, len(knowns)) if names else 0
@@ -90,6 +94,17 @@ class Cells:
         if found is None:
             found = self._found[mine] = self._part(mine)
         return found
+
+    def valued(self, keys: tuple[str, ...], key: str, value: str) -> list[Cell]:
+        """Part by keys, but leave out parts where one of them has one other value."""
+        by_value = self._valued.get((keys, key))
+        if by_value is None:
+            by_value = self._valued[keys, key] = defaultdict(list)
+            for cell in self.of(keys):
+                values = cell.known.get(key)
+                single = _same(values[0]) if values and len(values) == 1 else None
+                by_value[single].append(cell)
+        return by_value.get(_same(value), []) + by_value.get(None, [])
 
     def holding(self, line: ConditionClause) -> Plane:
         """Say of which things one line of a condition holds."""
@@ -136,3 +151,8 @@ class Cells:
             Cell(gathered(members, size), self._knowns[members[0]])
             for members in parted.values()
         ]
+
+
+def _same(value: str) -> str:
+    """Write values alike that might be compared as equal."""
+    return flat(literal(value))

@@ -1,10 +1,11 @@
 """To whom and to which resources a statement applies, for many at once."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from answerable.model.policy import ConditionClause
-from answerable.reach.bits.cells import CALLER, Cells, keys_used
+from answerable.reach.bits.cells import CALLER, Cell, Cells, keys_used
 from answerable.reach.bits.holders import Index, Part
 from answerable.reach.bits.planes import NONE, Plane, Texts
 from answerable.reach.estate.clauses import Clause
@@ -13,6 +14,7 @@ from answerable.reach.verdict.conditions import evaluate
 from answerable.reach.verdict.context import NOTHING, Known, has_variable, resolve
 from answerable.reach.verdict.formula import FALSE, TRUE, Formula
 
+_ONE_VARIABLE = re.compile(r"\$\{([^}*?$,]+)\}")
 Lines = tuple[ConditionClause, ...]
 Values = tuple[tuple[str, ...] | None, ...]
 
@@ -97,7 +99,7 @@ def _part(
 ) -> Part:
     others, keys, known, stated = stated_of
     plane, odd = NONE, 0
-    for there in space.cells.of(keys):
+    for there in _places(space.cells, others, keys, known, group.known):
         about = known.over(there.known).over(group.known)
         if space.is_kms and CALLER in keys:
             about = _calling(group.known).over(about)
@@ -109,6 +111,27 @@ def _part(
     if group.is_open:
         plane = Plane(0, plane.maybe)
     return Part(group.actors, plane, odd & plane.maybe)
+
+
+def _places(
+    cells: Cells, lines: Lines, keys: tuple[str, ...], stated: Known, mine: Known
+) -> list[Cell]:
+    """Part resources; leave out some of which a line is known not to hold.
+
+    Tags of actor and resource are often compared; most pairs differ.
+    """
+    for line in lines:
+        match = _ONE_VARIABLE.fullmatch(line.values[0]) if line.values else None
+        if not match or len(line.values) > 1 or line.operator.lower() != "stringequals":
+            continue
+        key, variable = line.key.lower(), match[1].strip().lower()
+        if CALLER in (key, variable) or cells.speaks(variable):
+            continue
+        if stated.get(key) is None and stated.get(variable) is None:
+            wanted = mine.get(variable)
+            if wanted and len(wanted) == 1:
+                return cells.valued(keys, key, wanted[0])
+    return cells.of(keys)
 
 
 def _calling(known: Known) -> Known:

@@ -17,6 +17,7 @@ from answerable.reach.paths.steps import Node
 from answerable.reach.rules.rules import EDITS, Edit, Gives, On, actions
 from answerable.reach.verdict.context import Known
 
+Joined = tuple[tuple[Node, bool], ...]  # what somebody becomes, and whether for sure
 _OLDER = "iam:SetDefaultPolicyVersion"  # helps only where a wider version exists
 
 
@@ -50,13 +51,14 @@ def rows_of(realm: Realm) -> Rows:
         some = Some(realm, actors)
         rows.steps.extend(some.steps)
         rows.assumed.extend(some.assumed)
-        joined = list(some.joined())
-        new = dict.fromkeys(node for _, node, _ in joined if node not in realm.numbers)
+        joined = [(actor, nodes) for actor, nodes in some.joined() if nodes]
+        shared = {id(nodes): nodes for _, nodes in joined}
+        met = (node for nodes in shared.values() for node, _ in nodes)
+        new = dict.fromkeys(node for node in met if node not in realm.numbers)
         actors = grown(realm, list(new)) if new else range(0)
-        for actor, node, sure in joined:
-            bit = 1 << realm.numbers[node]
-            held = rows.steps[actor]
-            rows.steps[actor] = Verdicts(held.sure | bit * sure, held.some | bit)
+        bits = {one: _numbered(realm, nodes) for one, nodes in shared.items()}
+        for actor, nodes in joined:
+            rows.steps[actor] = union([rows.steps[actor], bits[id(nodes)]])
     realm.index.scope = realm.index.all
     return rows
 
@@ -83,6 +85,7 @@ class Some:
     _widening: dict[int, Verdicts] = field(default_factory=dict)
     _freeing: dict[int, Verdicts] = field(default_factory=dict)
     _bared: dict[tuple[int, int], int] = field(default_factory=dict)
+    _joining: dict[tuple[Verdicts, ...], Joined] = field(default_factory=dict)
     _admins: int = 0
 
     def __post_init__(self) -> None:
@@ -119,8 +122,8 @@ class Some:
             self.assumed.append(same.setdefault(assumed, assumed))
             self.steps.append(same.setdefault(row, row))
 
-    def joined(self) -> Iterator[tuple[int, Node, bool]]:
-        """List what actors become by a membership: actor, node, whether for sure.
+    def joined(self) -> Iterator[tuple[int, Joined]]:
+        """Pair actors with what they become by a membership.
 
         A node that may do anything makes one that joined a group superfluous.
         """
@@ -130,7 +133,8 @@ class Some:
                 groups = self._edits[edit].get(self._first[actor], NEVER)
                 if groups.some:
                     row = self.steps[number]
-                    yield from self._joins(actor, groups, row)
+                    yield actor, self._joins(actor, groups, row)
+                    yield actor, self._joins_itself(actor, groups, row)
         for actor in self.actors:
             node = self.realm.nodes[actor]
             joined = node.extra not in ("", "*") and not node.bare
@@ -138,34 +142,53 @@ class Some:
                 base = self.realm.index.base[actor]
                 free = self._freed(actor, self._first[actor])
                 if free.some >> base & 1:
-                    yield actor, replace(node, bare=True), bool(free.sure >> base & 1)
+                    sure = bool(free.sure >> base & 1)
+                    yield actor, ((replace(node, bare=True), sure),)
 
-    def _joins(
-        self, actor: int, groups: Verdicts, row: Verdicts
-    ) -> Iterator[tuple[int, Node, bool]]:
+    def _joins(self, actor: int, groups: Verdicts, row: Verdicts) -> Joined:
+        """Have users join groups that one can become, with their boundary or not."""
         realm = self.realm
         near = realm.near.get(realm.index.actors[actor].identity.account, 0)
-        base = realm.index.base[actor]
-        users = row.some & realm.users & near & ~(1 << base)
-        sure = row.sure
-        free_to_join = not realm.nodes[actor].extra and not self._is_admin(actor)
-        if base < realm.plain and free_to_join:
-            users |= 1 << base & realm.users
-            sure |= 1 << base
+        own = 1 << realm.index.base[actor]
         superfluous = self._admins | row.sure >> realm.widened
+        users = _within(row, realm.users & near & ~(own | superfluous))
+        if not users.some:
+            return ()
         free = self._freed(actor, self._first[actor])
-        for user in positions(users & ~superfluous):
+        key = users, groups, _within(free, users.some)
+        found = self._joining.get(key)
+        if found is None:
+            found = self._joining[key] = tuple(self._listed(*key))
+        return found
+
+    def _joins_itself(self, actor: int, groups: Verdicts, row: Verdicts) -> Joined:
+        """Join groups oneself."""
+        realm, node = self.realm, self.realm.nodes[actor]
+        base = realm.index.base[actor]
+        if node.extra or base >= realm.plain or self._is_admin(actor):
+            return ()
+        superfluous = self._admins | row.sure >> realm.widened
+        itself = 1 << base & realm.users & ~superfluous
+        joined = self._listed(Verdicts(itself, itself), groups, NEVER)
+        if node.bare:
+            return tuple((replace(to, bare=True), sure) for to, sure in joined)
+        return tuple(joined)
+
+    def _listed(
+        self, users: Verdicts, groups: Verdicts, free: Verdicts
+    ) -> Iterator[tuple[Node, bool]]:
+        realm = self.realm
+        for user in positions(users.some):
             own = realm.index.actors[user].groups
             for group in positions(groups.some):
                 name = realm.groups.texts.texts[group]
                 if name not in own:
-                    bare = user == base and realm.nodes[actor].bare
-                    node = Node(realm.nodes[user].identity, name, bare=bare)
-                    certain = bool(sure >> user & groups.sure >> group & 1)
-                    yield actor, node, certain
-                    if user != base and free.some >> user & 1:
+                    node = Node(realm.nodes[user].identity, name)
+                    certain = bool(users.sure >> user & groups.sure >> group & 1)
+                    yield node, certain
+                    if free.some >> user & 1:
                         certain &= bool(free.sure >> user & 1)
-                        yield actor, replace(node, bare=True), certain
+                        yield replace(node, bare=True), certain
 
     def _kinship(self, there: Existing) -> dict[int, int]:
         """Say for each actor which one stands for it, trusts in it left aside."""
@@ -328,6 +351,13 @@ class Some:
                     mine = _numbers(realm.policies.texts.number, principal.policies)
             sure = verdicts.sure & mine and edit.action != _OLDER
             yield Verdicts(to if sure else 0, to if verdicts.some & mine else 0)
+
+
+def _numbered(realm: Realm, nodes: Joined) -> Verdicts:
+    """Write nodes as bits."""
+    size = len(realm.nodes)
+    sure = gathered((realm.numbers[node] for node, sure in nodes if sure), size)
+    return Verdicts(sure, gathered((realm.numbers[node] for node, _ in nodes), size))
 
 
 def _targets(actor: Principal, on: On) -> Sequence[str]:
