@@ -15,18 +15,26 @@ from answerable.reach.bits.ground import Ground
 from answerable.reach.bits.holders import Index, Part
 from answerable.reach.bits.meaning import applying
 from answerable.reach.bits.planes import NONE, Actions, Plane, gathered, positions, span
-from answerable.reach.bits.rights import NEVER, Verdicts, judged
-from answerable.reach.bits.voices import ACCOUNT, DENIED, DIRECT, ESCAPING, Naming
+from answerable.reach.bits.rights import Verdicts
+from answerable.reach.bits.sums import (
+    ALLOW,
+    ALLOWING,
+    BOUNDARY,
+    DENY,
+    DENYING,
+    VOICED,
+    Kind,
+    Sum,
+    Sums,
+)
+from answerable.reach.bits.voices import DENIED, DIRECT, Naming
 from answerable.reach.estate.clauses import Clause
 from answerable.reach.estate.control import is_everything
 from answerable.reach.estate.principals import Principal
 from answerable.reach.estate.services import RCP_SERVICES, binds_rcps
 from answerable.reach.verdict.context import NOTHING
 
-_ALLOW, _DENY, _BOUNDARY = -1, -2, -3
 _MANY = 16
-_VOICED = -10  # less the way of naming
-_ALLOWING = frozenset([_ALLOW, _VOICED - ESCAPING, _VOICED - DIRECT, _VOICED - ACCOUNT])
 
 
 class Said(NamedTuple):
@@ -62,24 +70,6 @@ class Cell(NamedTuple):
 Numbers = tuple[int, ...]
 
 
-class Kind(NamedTuple):
-    """What actors share besides the statements that speak of them.
-
-    Attributes:
-        account: Their account.
-        linked: Whether they are linked to a service.
-        may_allow: Whether identity policies were not read whole.
-        may_bound: Whether a boundary was not.
-        may_deny: Whether something that was not may deny.
-    """
-
-    account: str
-    linked: bool
-    may_allow: bool
-    may_bound: bool
-    may_deny: bool
-
-
 @dataclass(eq=False, slots=True)
 class Table:
     """The cells of one service.
@@ -108,6 +98,7 @@ class Table:
     by_actor: dict[int, tuple[Cell, ...]] = field(default_factory=dict)
     start: int = 0
     _all: int = 0
+    _sums: Sums = field(init=False)
     _said: list[Said] = field(default_factory=list)
     _at: dict[tuple[object, ...], int] = field(default_factory=dict)
     _partitions: dict[Numbers, list[tuple[int, Numbers]]] = field(default_factory=dict)
@@ -118,6 +109,7 @@ class Table:
         everything = 0, len(self.actions.names)
         self.start, stop = self.actions.blocks.get(self.service, everything)
         self._all = span(0, stop - self.start)
+        self._sums = Sums(self.service, self.ground, self.unfenced)
         self._own()
         self._limits()
         self._voices()
@@ -194,13 +186,13 @@ class Table:
     def _own(self) -> None:
         everything = self.ground.texts.all
         index = self.index
-        for kind, held in ((_ALLOW, index.identity), (_BOUNDARY, index.boundary)):
+        for kind, held in ((ALLOW, index.identity), (BOUNDARY, index.boundary)):
             for clause in held.of(self.service):
                 deny = clause.effect is Effect.DENY
                 self._note(
-                    _DENY if deny else kind, clause, held.actors[clause], everything
+                    DENY if deny else kind, clause, held.actors[clause], everything
                 )
-        self._must(_BOUNDARY, index.bounded)
+        self._must(BOUNDARY, index.bounded)
 
     def _must(self, kind: int, actors: int, plane: Plane = NONE) -> None:
         """Note what holds for all actions of some actors, if only that it must."""
@@ -217,14 +209,14 @@ class Table:
             for grant in limit.grants:
                 deny = grant.clause.effect is Effect.DENY
                 if deny or binds:
-                    kind = _DENY if deny else number
+                    kind = DENY if deny else number
                     self._note(kind, grant.clause, actors, everything)
 
     def _voices(self) -> None:
         for clause, resources in self.ground.spoken:
             deny = clause.effect is Effect.DENY
             for name in self.naming.of(clause):
-                kind = _VOICED - (DENIED if deny else name.how)
+                kind = VOICED - (DENIED if deny else name.how)
                 if name.is_open:
                     self._say_open(kind, clause, name.actors, resources, odd=name.odd)
                 else:
@@ -238,14 +230,14 @@ class Table:
         for account, clauses in self.fences.items() if bound else ():
             within = self.ground.owners.get(account, 0)
             for clause in clauses if within else ():
-                self._note(_DENY, clause, anyone, within, free)
+                self._note(DENY, clause, anyone, within, free)
 
     def _unheard(self) -> None:
         """Note that a policy that was not read, or not collected, may let anyone in."""
         keys = self.ground.keys if self.service == "kms" else 0
         lost = self.ground.unread | (self.ground.missing & keys)
         if lost:
-            self._must(_VOICED - DIRECT, self.index.all, Plane(0, lost))
+            self._must(VOICED - DIRECT, self.index.all, Plane(0, lost))
 
     def _turn_round(self) -> None:
         """Say to everyone what is said to all but a few, and note whom it spares.
@@ -303,7 +295,9 @@ class Table:
         for actions, some in self._partition(numbers, unread=kind.may_allow):
             verdicts = self._verdicts.get((some, kind))
             if verdicts is None:
-                verdicts = self._verdicts[some, kind] = self._judge(some, kind)
+                verdicts = self._verdicts[some, kind] = self._sums.verdicts(
+                    self._sum(some), kind
+                )
             if verdicts.some | verdicts.doubt:
                 found[verdicts] = found.get(verdicts, 0) | actions
         for verdicts, actions in found.items():
@@ -319,7 +313,7 @@ class Table:
         said = self._said
         universe = self.able if unread else 0
         for number in numbers:
-            if said[number].kind in _ALLOWING:
+            if said[number].kind in ALLOWING:
                 universe |= said[number].actions
         cells: dict[int, list[int]] = {universe: []} if universe else {}
         for number in numbers:
@@ -336,65 +330,28 @@ class Table:
         self._partitions[numbers] = found
         return found
 
-    def _judge(self, numbers: Numbers, kind: Kind) -> Verdicts:
-        planes: dict[int, Plane] = {}
+    def _sum(self, numbers: Numbers) -> Sum:
+        """Unite what statements say, by their kind."""
+        sure: dict[int, int] = {}
+        maybe: dict[int, int] = {}
         odd = 0
         allow: set[object] = set()
         deny: set[object] = set()
-        spared: dict[int, int] = defaultdict(int)
-        for number in numbers:
-            said = self._said[number]
+        spared: dict[int, int] = {}
+        chosen = [self._said[number] for number in numbers]
+        for said in chosen:
             if said.spares >= 0:
-                spared[said.spares] |= said.part.plane.maybe
-        for number in numbers:
-            said = self._said[number]
-            if said.spares >= 0:
+                spared[said.spares] = spared.get(said.spares, 0) | said.part.plane.maybe
+        for number, (kind, _, part, atoms, spares) in zip(numbers, chosen, strict=True):
+            if spares >= 0:
                 continue
-            plane = said.part.plane
+            _, (yes, may), strange = part
             if number in spared:
-                plane = plane.within(~spared[number])
-            planes[said.kind] = planes.get(said.kind, NONE) | plane
-            odd |= said.part.odd
-            against = said.kind in (_DENY, _VOICED - DENIED)
-            (deny if against else allow).update(said.atoms)
-        return self._join(planes, odd, kind, clash=not allow.isdisjoint(deny))
-
-    def _join(
-        self, planes: dict[int, Plane], odd: int, who: Kind, *, clash: bool
-    ) -> Verdicts:
-        ground, everything = self.ground, self.ground.texts.all
-        own = planes.get(_ALLOW, NONE)
-        if who.may_allow:
-            own |= Plane(0, everything)
-        limit = control = Plane(everything, everything)
-        for kind, plane in planes.items():
-            if kind == _BOUNDARY:
-                limit &= plane | Plane(0, everything if who.may_bound else 0)
-            elif kind >= 0:
-                control &= plane
-        escaping, direct, account = (
-            planes.get(_VOICED - how, NONE) for how in (ESCAPING, DIRECT, ACCOUNT)
-        )
-        near = ground.owners.get(who.account, 0)
-        near |= ground.owners.get("", 0)
-        far = everything & ~near
-        required = ground.keys if self.service == "kms" else 0
-        direct |= Plane(0, ground.unread | (ground.missing & (required | far)))
-        free = ((direct | own) & limit).within(near & ~required)
-        bound = ((direct | (account & own)) & limit).within(near & required)
-        shut = ground.shut if self.service == "s3" else NONE
-        named = (escaping | direct | account).less(shut)
-        other = (own & limit & named).within(far)
-        if self.service == "iam":
-            other = NONE
-        allowed = (free | bound | escaping.within(near) | other) & control
-        denied = planes.get(_DENY, NONE) | planes.get(_VOICED - DENIED, NONE)
-        odd |= shut.maybe & far
-        found = judged(allowed, denied, odd, unread=who.may_deny, clash=clash)
-        unread = ground.unread_denies | (0 if who.linked else self.unfenced)
-        maybe = found.some | found.doubt
-        some = found.some & ~ground.doors
-        sure = found.sure & ~(unread | ground.doors)
-        if not maybe:
-            return NEVER
-        return Verdicts(sure, some, maybe & ~some)
+                kept = ~spared[number]
+                yes, may = yes & kept, may & kept
+            sure[kind] = sure.get(kind, 0) | yes
+            maybe[kind] = maybe.get(kind, 0) | may
+            odd |= strange
+            if atoms:
+                (deny if kind in DENYING else allow).update(atoms)
+        return Sum(sure, maybe, odd, clash=not allow.isdisjoint(deny))
