@@ -11,6 +11,7 @@ from answerable.reach.bits.rights import NEVER, Verdicts, judged
 from answerable.reach.bits.voices import ACCOUNT, DENIED, DIRECT, ESCAPING
 
 ALLOW, DENY, BOUNDARY = -1, -2, -3  # limits have numbers from 0
+UNREAD = -4  # what was not read of RCPs, which may deny
 VOICED = -10  # less the way of naming
 _ESCAPING, _DIRECT, _ACCOUNT = VOICED - ESCAPING, VOICED - DIRECT, VOICED - ACCOUNT
 DENYING = frozenset([DENY, VOICED - DENIED])
@@ -22,14 +23,12 @@ class Kind(NamedTuple):
 
     Attributes:
         account: Their account.
-        linked: Whether they are linked to a service.
         may_allow: Whether identity policies were not read whole.
         may_bound: Whether a boundary was not.
         may_deny: Whether something that was not may deny.
     """
 
     account: str
-    linked: bool
     may_allow: bool
     may_bound: bool
     may_deny: bool
@@ -72,9 +71,9 @@ class Sum(NamedTuple):
 class Sums:
     """Sums up what is said of one service's resources."""
 
-    def __init__(self, service: str, ground: Ground, unfenced: int) -> None:
-        """Take the resources, and over which of them some RCPs were not read."""
-        self._service, self._ground, self._unfenced = service, ground, unfenced
+    def __init__(self, service: str, ground: Ground) -> None:
+        """Take the resources."""
+        self._service, self._ground = service, ground
         self._sides: dict[str, Sides] = {}
 
     def verdicts(self, said: Sum, who: Kind) -> Verdicts:
@@ -104,7 +103,7 @@ class Sums:
         may = found.some | found.doubt
         if not may:
             return NEVER
-        unread = ground.unread_denies | (0 if who.linked else self._unfenced)
+        unread = ground.unread_denies | maybe.get(UNREAD, 0)
         some = found.some & ~ground.doors
         return Verdicts(found.sure & ~(unread | ground.doors), some, may & ~some)
 

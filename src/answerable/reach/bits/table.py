@@ -22,6 +22,7 @@ from answerable.reach.bits.sums import (
     BOUNDARY,
     DENY,
     DENYING,
+    UNREAD,
     VOICED,
     Kind,
     Sum,
@@ -109,7 +110,7 @@ class Table:
         everything = 0, len(self.actions.names)
         self.start, stop = self.actions.blocks.get(self.service, everything)
         self._all = span(0, stop - self.start)
-        self._sums = Sums(self.service, self.ground, self.unfenced)
+        self._sums = Sums(self.service, self.ground)
         self._own()
         self._limits()
         self._voices()
@@ -138,7 +139,6 @@ class Table:
         unread = self.index.unread
         return Kind(
             principal.identity.account,
-            principal.linked,
             bool(unread[Layer.IDENTITY] >> actor & 1),
             bool(unread[Layer.BOUNDARY] >> actor & 1),
             bool(unread[None] >> actor & 1),
@@ -231,6 +231,10 @@ class Table:
             within = self.ground.owners.get(account, 0)
             for clause in clauses if within else ():
                 self._note(DENY, clause, anyone, within, free)
+        anyone &= self.index.scope
+        if bound and self.unfenced and anyone:
+            part = Part(anyone, Plane(0, self.unfenced))
+            self._add(Said(UNREAD, self.able & ~free, part, frozenset()))
 
     def _unheard(self) -> None:
         """Note that a policy that was not read, or not collected, may let anyone in."""
