@@ -32,6 +32,14 @@ class Places(NamedTuple):
     some: int
 
 
+class Takeable(NamedTuple):
+    """Resources that an account's principals may take by a rule, and who is able."""
+
+    rule: Running
+    there: int
+    able: int
+
+
 NOWHERE = Places(0, 0)
 
 
@@ -48,7 +56,8 @@ class Existing:
     resources: list[Resource] = field(init=False)
     _ground: Ground = field(init=False)
     _regions: dict[tuple[str, ...], int] = field(init=False)
-    _takeable: dict[str, list[tuple[Running, int]]] = field(default_factory=dict)
+    _takeable: dict[str, list[Takeable]] = field(default_factory=dict)
+    _able: dict[Needs, int] = field(default_factory=dict)
     _kinds: dict[str, int] = field(default_factory=dict)
     _on: dict[Need, dict[int, Verdicts]] = field(default_factory=dict)
     _kin: dict[Needs, Kin] = field(default_factory=dict)
@@ -83,7 +92,7 @@ class Existing:
         """Return an account's resources of a kind."""
         return self._kinds.get(kind, 0) & self._ground.owners.get(account, 0)
 
-    def takeable(self, account: str) -> list[tuple[Running, int]]:
+    def takeable(self, account: str) -> list[Takeable]:
         """Pair each rule with the resources that an account's principals may take.
 
         They are the account's own, and those whose own policy may let others in.
@@ -91,10 +100,22 @@ class Existing:
         found = self._takeable.get(account)
         if found is None:
             found = self._takeable[account] = [
-                (rule, there)
+                Takeable(rule, there, self._having(rule.needs))
                 for rule in RUNNING
                 if (there := self.there(rule.kind, account) | self._lent(rule))
             ]
+        return found
+
+    def _having(self, needs: Needs) -> int:
+        """List the actors that may have, somewhere, each need on what is there."""
+        found = self._able.get(needs)
+        if found is None:
+            size = len(self.realm.index.actors)
+            found = self.realm.index.scope
+            for need in needs:
+                if found and _is_there(need):
+                    found &= gathered(self._verdicts(need), size)
+            self._able[needs] = found
         return found
 
     def _lent(self, rule: Running) -> int:

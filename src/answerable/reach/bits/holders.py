@@ -213,6 +213,7 @@ class Index:
         self._cells: dict[tuple[int, int], list[Cell]] = {}
         self.parts: dict[tuple[object, ...], list[Part]] = {}
         self.held: dict[tuple[object, ...], Formula] = {}
+        self._members: dict[int, list[int]] = {}
 
     def add(self, actors: Iterable[Principal], base: Sequence[int]) -> range:
         """Take actors that are identities taken before, with what they gained."""
@@ -246,6 +247,7 @@ class Index:
         new = copy(self)
         new.actors = list(self.actors)
         new.parts, new.held, new.unread = {}, {}, defaultdict(int, self.unread)
+        new._members = {}
         lost, gained = Noted(), Noted()
         size = len(self.actors)
         for number, actor in actors.items():
@@ -310,6 +312,18 @@ class Index:
         """Drop what statements were found to say; it is found again when needed."""
         self.parts.clear()
         self.held.clear()
+        self.forget_members()
+
+    def members(self, actors: int) -> list[int]:
+        """List the members of a set that is asked for again and again."""
+        found = self._members.get(actors)
+        if found is None:
+            found = self._members[actors] = positions(actors)
+        return found
+
+    def forget_members(self) -> None:
+        """Drop such lists."""
+        self._members.clear()
 
     def speaks(self, key: str) -> bool:
         """Tell whether a condition key in lower case is known of any actor."""

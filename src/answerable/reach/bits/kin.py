@@ -9,7 +9,6 @@ from collections.abc import Hashable, Iterable
 
 from answerable.reach.bits.holders import Index
 from answerable.reach.bits.meaning import groups
-from answerable.reach.bits.planes import positions
 from answerable.reach.estate.clauses import Clause
 from answerable.reach.verdict.context import NOTHING
 from answerable.reach.verdict.formula import FALSE, TRUE
@@ -91,5 +90,5 @@ class Kin:
         self._marked.add((layer, clause))
         for group in groups(clause, index, NOTHING, actors):
             self._marks += 1
-            for actor in positions(group.actors):
+            for actor in index.members(group.actors):
                 self._of[actor].append(self._marks)

@@ -1,5 +1,6 @@
 """Making identities that may do anything, for every actor at once."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -21,6 +22,7 @@ class Making:
     _by_name: dict[Make, Kin] = field(default_factory=dict)
     _by_launch: Kin = field(init=False)
     _able: int = 0
+    _made: dict[tuple[int, int], Verdicts] = field(default_factory=dict)
     _met: dict[tuple[object, ...], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -38,12 +40,26 @@ class Making:
 
     def row(self, actor: int, kin: int) -> Verdicts:
         """Say what an actor can make and become; its kin is judged in its place."""
-        realm = self.realm
         if not self._able >> kin & 1:
             return NEVER
+        # Kin make the same, but what is yet to be made does not make itself.
+        base, plain = self.realm.index.base[actor], self.realm.plain
+        key = kin, max(base, plain - 1)
+        found = self._made.get(key)
+        if found is None:
+            others = [make for make in MAKES if make.on is not On.GROUP]
+            found = self._made[key] = self._making(actor, kin, others)
+        groups = [make for make in MAKES if make.on is On.GROUP]
+        own = self._making(actor, kin, groups)
+        return Verdicts(found.sure | own.sure, found.some | own.some)
+
+    def _making(self, actor: int, kin: int, makes: Iterable[Make]) -> Verdicts:
+        realm = self.realm
         node, principal = realm.nodes[actor], realm.index.actors[actor]
         sure = some = 0
-        for make in MAKES:
+        for make in makes:
+            if not self._by_name[make].able >> kin & 1:
+                continue
             to = leads_to(realm.graph, node, principal, make)
             how = self._how(kin, make, to) if to else NEVER_MET
             if to and how != NEVER_MET:

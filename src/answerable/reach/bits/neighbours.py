@@ -60,6 +60,7 @@ def rows_of(realm: Realm) -> Rows:
         for actor, nodes in joined:
             rows.steps[actor] = union([rows.steps[actor], bits[id(nodes)]])
     realm.index.scope = realm.index.all
+    realm.index.forget_members()
     return rows
 
 

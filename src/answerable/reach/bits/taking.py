@@ -27,7 +27,9 @@ class Taking:
     def added(self, actor: int, row: Verdicts) -> Verdicts:
         """Add the identities whose code an actor can take over to those it becomes."""
         account = self.realm.index.actors[actor].identity.account
-        for rule, there in self.existing.takeable(account):
+        for rule, there, able in self.existing.takeable(account):
+            if not able >> actor & 1:
+                continue
             missing = row.some if rule.awaits else row.sure
             if self._identity_bits(there) & ~missing:
                 row = self._taken(actor, rule, there, row)

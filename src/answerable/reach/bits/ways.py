@@ -13,7 +13,7 @@ from answerable.model.ids import IdentityId, PolicyId
 from answerable.reach.bits.ground import Ground, make_ground, without_policies
 from answerable.reach.bits.hearing import Hearing
 from answerable.reach.bits.holders import Index
-from answerable.reach.bits.planes import gathered, positions
+from answerable.reach.bits.planes import gathered
 from answerable.reach.bits.rights import NEVER, Call, Verdicts
 from answerable.reach.bits.voices import Naming
 from answerable.reach.estate.estate import Estate
@@ -196,7 +196,7 @@ class Using:
             self._exactly,
         )
         found: dict[int, Verdicts] = {}
-        for actor in positions(hearing.actors):
+        for actor in realm.index.members(hearing.actors):
             account = realm.index.actors[actor].identity.account
             within = self.ground.owners.get(account, 0)
             if self.anywhere:
