@@ -6,12 +6,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from answerable.model.policy import Layer
+from answerable.model.policy import Layer, Statement
 from answerable.model.sighting import Facts
-from answerable.reach.bits import update
+from answerable.reach.bits import edited, update
 from answerable.reach.bits.holders import Held
 from answerable.reach.bits.whole import Whole, whole_of
 from answerable.reach.paths.graph import Graph
+from answerable.reach.verdict.formula import verdict
+from answerable.reach.verdict.single import ask
 from tests.reach.build import A, Builder, role, statement, user
 from tests.reach.planted import Plant, found, planted
 from tests.reach.strategies import CALLS, GROUP, MANAGED, estates, permissions
@@ -31,40 +33,105 @@ READS = [
 WAYS = [
     statement("p", action="iam:PutUserPolicy", resource="*"),
     statement("a", action="sts:AssumeRole", resource="*"),
+    statement("e", action="*", resource="*"),
 ]
 some = st.lists(st.sampled_from([*READS, *READS, *WAYS]), min_size=1, max_size=2)
 
 
+LIMITS = [
+    statement("e", action="*", resource="*"),
+    statement("d", effect="Deny", action="s3:Get*", resource="*"),
+    statement("q", effect="Deny", action=["kms:*", "s3:PutObject"], resource="*"),
+    statement("b", action="s3:*", resource="arn:aws:s3:::red/*"),
+    statement("z", effect="Deny", action="sts:AssumeRole", resource="*"),
+]
+limits = st.lists(st.sampled_from(LIMITS), min_size=1, max_size=3)
+BUCKET, KEY = "arn:aws:s3:::red", f"arn:aws:kms:us-east-1:{A}:key/k"
+OWN = [
+    statement("l", action="*", resource="*", principal={"AWS": A}),
+    statement("h", action="s3:GetObject", resource="*", principal={"AWS": user("ben")}),
+    statement("o", effect="Deny", action="*", resource="*", principal="*"),
+]
+own = st.lists(st.sampled_from(OWN), min_size=1, max_size=2)
+TRUSTS = [
+    statement("t", action="sts:AssumeRole", principal={"AWS": A}),
+    statement("m", action="sts:AssumeRole", principal={"AWS": user("ben")}),
+]
+
+
 @st.composite
 def accounts(draw: st.DrawFn) -> Facts:
-    """Two users, one of them in a group, and a role that trusts the account."""
+    """Two users, one of them in a group, a role that trusts the account, and limits."""
     build = Builder()
     for arn in (user("ana"), user("ben"), role("one")):
         build.identity(arn)
         build.policy(arn, "identity", *draw(some))
+    build.organization(A, "o-1", ["r-1"])
     shared = draw(some)
     build.policy(user("ana"), "identity", *shared, policy=MANAGED)
     build.policy(role("one"), "identity", *shared, policy=MANAGED)
     build.policy(
         user("ben"), "identity", *draw(some), policy=f"{GROUP}#inline/g", via=GROUP
     )
-    trust = statement("t", action="sts:AssumeRole", principal={"AWS": A})
-    build.policy(role("one"), "trust", trust)
+    build.policy(role("one"), "trust", TRUSTS[0])
+    if draw(st.booleans()):
+        build.policy(user("ben"), "boundary", *draw(limits))
+    if draw(st.booleans()):
+        build.policy(user("ana"), "boundary", *shared, policy=MANAGED)
+    if draw(st.booleans()):
+        build.policy("r-1", "scp", LIMITS[0])
+        build.policy(A, "scp", *draw(limits))
+    if draw(st.booleans()):
+        denies = [_of_anybody(one) for one in draw(limits)]
+        build.policy(A, "rcp", *denies)
+    build.resource(BUCKET, "s3:bucket", A)
+    for arn in (BUCKET, KEY):
+        build.policy(arn, "resource", *draw(own))
     return build.facts()
+
+
+def _of_anybody(one: Statement) -> Statement:
+    return replace(one, principals=(("AWS", "*"),))
 
 
 @st.composite
 def edits(draw: st.DrawFn) -> list[Facts]:
     """Facts, and the same after an edit of some policy."""
-    facts = draw(st.one_of(accounts(), accounts(), estates()))
+    facts = draw(st.one_of(accounts(), accounts(), accounts(), estates()))
     at = {a.policy: a.layer for a in facts.attachments}
-    number = draw(st.integers(0, len(facts.policies) - 1))
+    layer = draw(st.sampled_from(sorted({at[p.id] for p in facts.policies})))
+    number = draw(
+        st.sampled_from([n for n, p in enumerate(facts.policies) if at[p.id] is layer])
+    )
     held = facts.policies[number]
-    trust = at.get(held.id) is Layer.TRUST
-    new = [] if trust else draw(st.one_of(some, st.lists(permissions(), max_size=2)))
-    edited = replace(held, statements=tuple(new))
-    policies = (*facts.policies[:number], edited, *facts.policies[number + 1 :])
+    new = draw(st.one_of(_new(layer), _more(layer).map(held.statements.__add__)))
+    now = replace(held, statements=tuple(new))
+    policies = (*facts.policies[:number], now, *facts.policies[number + 1 :])
     return [facts, replace(facts, policies=policies)]
+
+
+Drawn = st.SearchStrategy[tuple[Statement, ...]]
+
+
+def _new(layer: Layer) -> Drawn:
+    """Draw what stands at a layer after an edit."""
+    if layer is Layer.TRUST:
+        return st.lists(st.sampled_from(TRUSTS), max_size=1).map(tuple)
+    if layer is Layer.RESOURCE:
+        return own.map(tuple)
+    if layer is Layer.RCP:
+        return limits.map(lambda found: tuple(map(_of_anybody, found)))
+    if layer is Layer.SCP:
+        return limits.map(tuple)
+    return st.one_of(some, limits, st.lists(permissions(), max_size=2)).map(tuple)
+
+
+def _more(layer: Layer) -> Drawn:
+    """Draw what an edit adds: mostly, what says nothing of steps."""
+    if layer in (Layer.TRUST, Layer.RESOURCE):
+        return _new(layer)
+    quiet = map(_of_anybody, LIMITS[1:4]) if layer is Layer.RCP else LIMITS[1:4]
+    return st.tuples(st.sampled_from(list(quiet)))
 
 
 def updates_agree(states: list[Facts]) -> None:
@@ -77,10 +144,22 @@ def updates_agree(states: list[Facts]) -> None:
     assert warm.realm.nodes[: warm.size] == cold.realm.nodes[: cold.size]
     assert warm.rows.steps == cold.rows.steps
     assert said(warm) == said(cold)
+    assert singly(warm) == singly(cold)
 
 
 def said(whole: Whole) -> list[object]:
     return [(whole.goal(*call), whole.who(*call)) for call in CALLS]
+
+
+def singly(whole: Whole) -> list[object]:
+    """Ask for each identity by itself: what decides, and how."""
+    estate = whole.graph.estate
+    return [
+        (verdict(answer.formula), answer.determining)
+        for one in estate.principals.values()
+        for call in CALLS
+        for answer in [ask(estate, one, *call)]
+    ]
 
 
 @settings(max_examples=120, suppress_health_check=slow, phases=generating)
@@ -101,10 +180,37 @@ def _old_statements_stay(patch: pytest.MonkeyPatch) -> None:
 
 
 def _every_edit_keeps_the_steps(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(update, "_makes_steps", lambda clause: False)
+    patch.setattr(edited, "_makes_steps", lambda clause: False)
 
 
-@pytest.mark.parametrize("plant", [_old_statements_stay, _every_edit_keeps_the_steps])
+def _nobody_turns_admin(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(update, "is_admin", lambda principal: False)
+
+
+def _stays(layer: Layer) -> Plant:
+    """Plant that nothing of a layer is exchanged."""
+    right = edited.edited
+
+    def wrong(before: Facts, after: Facts) -> edited.Edited | None:
+        found = right(before, after)
+        if found is not None and layer in found.texts:
+            found.texts[layer] = {}
+        return found
+
+    return lambda patch: patch.setattr(update, "edited", wrong)
+
+
+PLANTS = [_old_statements_stay, _every_edit_keeps_the_steps, _nobody_turns_admin]
+KINDS = [Layer.IDENTITY, Layer.BOUNDARY, Layer.SCP, Layer.RCP, Layer.RESOURCE]
+
+
+@pytest.mark.parametrize("plant", PLANTS)
 def test_the_law_of_edits_finds(plant: Plant) -> None:
     with planted(plant):
+        assert found(edits(), updates_agree, 250)
+
+
+@pytest.mark.parametrize("layer", KINDS)
+def test_the_law_of_edits_finds_what_stays(layer: Layer) -> None:
+    with planted(_stays(layer)):
         assert found(edits(), updates_agree, 250)

@@ -1,0 +1,109 @@
+"""What an edit of policies changed, and whether anybody's steps may change with it.
+
+Policies are compared as they are written and where they hang; nothing is evaluated.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from answerable.model.ids import PolicyId
+from answerable.model.policy import Attachment, Effect, Layer, Policy
+from answerable.model.sighting import Facts
+from answerable.reach.estate.clauses import Clause, Grant, Interner
+from answerable.reach.rules.rules import actions
+
+_ASKED = frozenset(action.lower() for action in actions())
+_SERVICES = frozenset(action.partition(":")[0] for action in _ASKED)
+
+
+@dataclass(slots=True)
+class Edited:
+    """New statements of the edited policies.
+
+    Attributes:
+        texts: By layer and policy.
+        targets: By layer, what they are attached to.
+        groups: Groups among what identity policies are attached to.
+        written: Actions as first written, by inner form.
+    """
+
+    texts: dict[Layer, dict[PolicyId, list[Grant]]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    targets: dict[Layer, set[str]] = field(default_factory=lambda: defaultdict(set))
+    groups: set[str] = field(default_factory=set)
+    written: Mapping[str, str] = field(default_factory=dict)
+
+
+def edited(before: Facts, after: Facts) -> Edited | None:
+    """Return what changed; None where steps may change, or more than policies did."""
+    pairs = _pairs(before, after)
+    if pairs is None:
+        return None
+    policies = {now.id: (was, now) for was, now in pairs}
+    found, interner = Edited(), Interner()
+    for one in after.attachments:
+        if one.policy not in policies:
+            continue
+        layer = one.layer
+        if layer is Layer.RESOURCE and not _apart(one.target):
+            return None
+        if one.policy not in found.texts[layer]:
+            was, now = policies[one.policy]
+            old, gaps = interner.compile(was, layer)
+            new, more = interner.compile(now, layer)
+            if gaps or more or not _keeps_steps(layer, old, new):
+                return None
+            found.texts[layer][one.policy] = new
+        _hang(found, one)
+    found.written = interner.written
+    return found
+
+
+def _pairs(before: Facts, after: Facts) -> list[tuple[Policy, Policy]] | None:
+    old, new = before.policies, after.policies
+    if len(old) != len(new):
+        return None
+    if replace(before, policies=()) != replace(after, policies=()):
+        return None
+    pairs = [(a, b) for a, b in zip(old, new, strict=True) if a is not b]
+    return pairs if all(was.id == now.id for was, now in pairs) else None
+
+
+def _apart(resource: str) -> bool:
+    """Tell whether a resource is of a service that no rule asks anything of."""
+    parts = resource.split(":", 3)
+    return len(parts) == 4 and parts[2] not in _SERVICES
+
+
+def _hang(found: Edited, one: Attachment) -> None:
+    found.targets[one.layer].add(one.target)
+    if one.layer is Layer.IDENTITY:
+        found.groups |= {one.via, one.target}
+
+
+def _keeps_steps(layer: Layer, old: list[Grant], new: list[Grant]) -> bool:
+    """Tell whether an edit leaves steps alone.
+
+    Where nothing stood, it is not known where the new statements belong.
+    """
+    if layer is Layer.RCP:  # of these only the denies count
+        old, new = list(_denies(old)), list(_denies(new))
+    if layer is Layer.TRUST or not old:
+        return False
+    return layer is Layer.RESOURCE or _stepping(old) == _stepping(new)
+
+
+def _denies(grants: Iterable[Grant]) -> Iterator[Grant]:
+    return (grant for grant in grants if grant.clause.effect is Effect.DENY)
+
+
+def _stepping(grants: Iterable[Grant]) -> set[Clause]:
+    """Pick the statements that speak of steps."""
+    return {grant.clause for grant in grants if _makes_steps(grant.clause)}
+
+
+def _makes_steps(clause: Clause) -> bool:
+    """Tell whether a statement speaks of any call that leads to somebody else."""
+    return any(clause.takes_action(action) for action in _ASKED)
