@@ -69,6 +69,8 @@ def place_of(land: Land, resource: str, *, wild: bool) -> Place:
 
 def holder_of(resource: str) -> str:
     """Say whose policy speaks of a resource: of an object its bucket's, else its own."""
+    if ":s3:::" not in resource:
+        return resource
     parts = resource.split(":", 5)
     if len(parts) == 6 and parts[2] == "s3" and not parts[3] and not parts[4]:
         bucket, slash, _ = parts[5].partition("/")
@@ -92,6 +94,8 @@ _POINT, _OBJECT = "accesspoint/", "/object/"
 
 
 def _door(land: Land, resource: str) -> Door | None:
+    if _POINT not in resource:
+        return None
     parts = resource.split(":", 5)
     if len(parts) != 6 or parts[2] != "s3" or not parts[5].startswith(_POINT):
         return None
@@ -109,7 +113,7 @@ def _known(land: Land, resource: str, owner: str, door: Door | None) -> Known:
     complete: tuple[str, ...] = ()
     seen = land.resources.get(ResourceId(resource))
     if seen:
-        values.update(tag_values("aws:resourcetag/", seen.tags))
+        values = tag_values("aws:resourcetag/", seen.tags)
         told = bool(seen.tags) or seen.seen.source.startswith("aws-resources:")
         complete = ("aws:resourcetag/",) if land.tags_collected and told else ()
     principal = land.principals.get(IdentityId(resource))
@@ -119,7 +123,10 @@ def _known(land: Land, resource: str, owner: str, door: Door | None) -> Known:
         values.update(tag_values("iam:resourcetag/", tags))
         if principal.collected:
             complete = ("aws:resourcetag/", "iam:resourcetag/")
-    values.update(_of_s3(resource, door))
+    if door:
+        values.update(through(door))
+    elif resource == "*" or resource.split(":", 3)[2:3] == ["s3"]:
+        values.update(_NO_DOOR)
     if owner:
         values["s3:resourceaccount"] = (owner,)
         values["aws:resourceaccount"] = (owner,)
@@ -127,14 +134,7 @@ def _known(land: Land, resource: str, owner: str, door: Door | None) -> Known:
     return Known(values, complete) if values or complete else NOTHING
 
 
-def _of_s3(resource: str, door: Door | None) -> Mapping[str, tuple[str, ...]]:
-    """Say through which access point a request comes: known also where none is."""
-    if door:
-        return through(door)
-    of_s3 = resource == "*" or resource.split(":", 3)[2:3] == ["s3"]
-    return _NO_DOOR if of_s3 else {}
-
-
+# Through which access point a request comes is known also where it is none.
 _NO_DOOR: Mapping[str, tuple[str, ...]] = dict.fromkeys(
     (
         "s3:dataaccesspointarn",
