@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from answerable.model.identity import Account
 from answerable.model.ids import IdentityId, ResourceId
@@ -9,7 +10,7 @@ from answerable.model.resource import Resource
 from answerable.reach.estate.naming import owner_in
 from answerable.reach.estate.principals import Principal, tag_values
 from answerable.reach.patterns.globs import inward
-from answerable.reach.patterns.resources import Parts, pattern_parts, text_parts
+from answerable.reach.patterns.resources import Parts, pattern_parts, split_text
 from answerable.reach.verdict.context import ABSENT, NOTHING, Known
 
 
@@ -63,7 +64,7 @@ def place_of(land: Land, resource: str, *, wild: bool) -> Place:
     door = None if wild else _door(land, resource)
     holder = door.point if door else holder_of(resource)
     owner = owner_of(land.resources, resource, holder)
-    parts = pattern_parts(inward(resource)) if wild else text_parts(resource)
+    parts = pattern_parts(inward(resource)) if wild else split_text(resource)
     return Place(parts, owner, _known(land, resource, owner, door), holder, door)
 
 
@@ -109,28 +110,49 @@ def _door(land: Land, resource: str) -> Door | None:
 
 
 def _known(land: Land, resource: str, owner: str, door: Door | None) -> Known:
-    values: dict[str, tuple[str, ...]] = {}
+    tags: tuple[tuple[str, str], ...] = ()
     complete: tuple[str, ...] = ()
     seen = land.resources.get(ResourceId(resource))
     if seen:
-        values = tag_values("aws:resourcetag/", seen.tags)
-        told = bool(seen.tags) or seen.seen.source.startswith("aws-resources:")
+        tags = seen.tags
+        told = bool(tags) or seen.seen.source.startswith("aws-resources:")
         complete = ("aws:resourcetag/",) if land.tags_collected and told else ()
+    account = land.accounts.get(owner) if owner else None
+    organization = account.organization if account else ""
+    parents = account.parents if account else ()
+    of_s3 = resource == "*" or resource.split(":", 3)[2:3] == ["s3"]
+    known = _alike(tags, complete, owner, organization, parents, of_s3 and not door)
     principal = land.principals.get(IdentityId(resource))
+    if not principal and not door:
+        return known
+    values = dict(known.values)
     if principal:
-        tags = principal.identity.tags
-        values.update(tag_values("aws:resourcetag/", tags))
-        values.update(tag_values("iam:resourcetag/", tags))
+        values.update(tag_values("aws:resourcetag/", principal.identity.tags))
+        values.update(tag_values("iam:resourcetag/", principal.identity.tags))
         if principal.collected:
             complete = ("aws:resourcetag/", "iam:resourcetag/")
     if door:
         values.update(through(door))
-    elif resource == "*" or resource.split(":", 3)[2:3] == ["s3"]:
+    return Known(values, complete)
+
+
+@lru_cache(maxsize=1 << 14)
+def _alike(
+    tags: tuple[tuple[str, str], ...],
+    complete: tuple[str, ...],
+    owner: str,
+    organization: str,
+    parents: tuple[str, ...],
+    no_door: bool,
+) -> Known:
+    """Say what is known of resources that are alike; an estate has many."""
+    values = tag_values("aws:resourcetag/", tags)
+    if no_door:
         values.update(_NO_DOOR)
     if owner:
         values["s3:resourceaccount"] = (owner,)
         values["aws:resourceaccount"] = (owner,)
-        values.update(_of_organization(land.accounts.get(owner)))
+        values.update(_of_organization(organization, parents))
     return Known(values, complete) if values or complete else NOTHING
 
 
@@ -160,11 +182,13 @@ def through(door: Door) -> dict[str, tuple[str, ...]]:
     return values
 
 
-def _of_organization(account: Account | None) -> dict[str, tuple[str, ...]]:
-    if not account or not account.organization:
+def _of_organization(
+    organization: str, parents: tuple[str, ...]
+) -> dict[str, tuple[str, ...]]:
+    if not organization:
         return {}
-    values: dict[str, tuple[str, ...]] = {"aws:resourceorgid": (account.organization,)}
-    if account.parents:
-        path = "/".join((account.organization, *account.parents, ""))
+    values: dict[str, tuple[str, ...]] = {"aws:resourceorgid": (organization,)}
+    if parents:
+        path = "/".join((organization, *parents, ""))
         values["aws:resourceorgpaths"] = (path,)
     return values

@@ -28,7 +28,7 @@ def inward(text: str) -> str:
 
 def literal(text: str) -> str:
     """Turn a plain text into the inner form: its `*` and `?` are letters."""
-    return text.translate(_LITERAL)
+    return text if text.isascii() else text.translate(_LITERAL)
 
 
 def outward(pattern: str) -> str:

@@ -20,8 +20,14 @@ def pattern_parts(pattern: str) -> Parts:
 @lru_cache(maxsize=1 << 16)
 def text_parts(resource: str) -> Parts:
     """Split a resource's ARN; what is not an ARN has one part."""
-    parts = literal(resource).split(":", 5)
-    return tuple(parts) if len(parts) == 6 else (literal(resource), "")
+    return split_text(resource)
+
+
+def split_text(resource: str) -> Parts:
+    """Split a resource's ARN that nobody asks for again soon."""
+    inner = literal(resource)
+    parts = inner.split(":", 5)
+    return tuple(parts) if len(parts) == 6 else (inner, "")
 
 
 def matches_parts(pattern: Parts, text: Parts) -> bool:
