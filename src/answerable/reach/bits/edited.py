@@ -24,6 +24,7 @@ class Edited:
     Attributes:
         texts: By layer and policy.
         targets: By layer, what they are attached to.
+        hung: By such a resource, which of them.
         groups: Groups among what identity policies are attached to.
         written: Actions as first written, by inner form.
     """
@@ -32,6 +33,7 @@ class Edited:
         default_factory=lambda: defaultdict(dict)
     )
     targets: dict[Layer, set[str]] = field(default_factory=lambda: defaultdict(set))
+    hung: dict[str, set[PolicyId]] = field(default_factory=lambda: defaultdict(set))
     groups: set[str] = field(default_factory=set)
     written: Mapping[str, str] = field(default_factory=dict)
 
@@ -79,6 +81,8 @@ def _apart(resource: str) -> bool:
 
 def _hang(found: Edited, one: Attachment) -> None:
     found.targets[one.layer].add(one.target)
+    if one.layer is Layer.RESOURCE:
+        found.hung[one.target].add(one.policy)
     if one.layer is Layer.IDENTITY:
         found.groups |= {one.via, one.target}
 
@@ -86,13 +90,16 @@ def _hang(found: Edited, one: Attachment) -> None:
 def _keeps_steps(layer: Layer, old: list[Grant], new: list[Grant]) -> bool:
     """Tell whether an edit leaves steps alone.
 
-    Where nothing stood, it is not known where the new statements belong.
+    Where nothing stood, it is not known where the new statements belong; a resource's
+    own policies stand in the order of their ids.
     """
+    if layer is Layer.RESOURCE:
+        return True
     if layer is Layer.RCP:  # of these only the denies count
         old, new = list(_denies(old)), list(_denies(new))
     if layer is Layer.TRUST or not old:
         return False
-    return layer is Layer.RESOURCE or _stepping(old) == _stepping(new)
+    return _stepping(old) == _stepping(new)
 
 
 def _denies(grants: Iterable[Grant]) -> Iterator[Grant]:

@@ -132,10 +132,12 @@ class _Exchange:
     def _holders(
         self, holders: Mapping[str, ResourcePolicy]
     ) -> Mapping[str, ResourcePolicy]:
-        new = dict(holders)
-        for target in self.edited.targets[Layer.RESOURCE] & new.keys():
-            grants = _put(new[target].grants, self.edited.texts[Layer.RESOURCE])
-            new[target] = replace(new[target], grants=grants, _by_action={})
+        new, texts = dict(holders), self.edited.texts[Layer.RESOURCE]
+        for target, policies in self.edited.hung.items():
+            grants = [g for g in new[target].grants if g.policy not in policies]
+            grants += (g for one in policies for g in texts[one])
+            grants.sort(key=lambda grant: grant.policy)
+            new[target] = replace(new[target], grants=tuple(grants), _by_action={})
         return new
 
     def _principal(self, principal: Principal) -> Principal:
