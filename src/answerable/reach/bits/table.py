@@ -116,13 +116,14 @@ class Table:
         self._voices()
         self._unheard()
         self._turn_round()
-        of: dict[int, list[int]] = defaultdict(list)
+        allowed = self.index.unread[Layer.IDENTITY] & self.index.scope
+        for said in self._said:
+            if said.kind in ALLOWING:
+                allowed |= said.part.actors
+        of: dict[int, list[int]] = {actor: [] for actor in positions(allowed)}
         for number, said in enumerate(self._said):
-            for actor in positions(said.part.actors):
+            for actor in positions(said.part.actors & allowed):
                 of[actor].append(number)
-        unread = self.index.unread[Layer.IDENTITY] & self.index.scope
-        for actor in positions(unread):
-            of.setdefault(actor, [])
         shared: dict[tuple[Numbers, Kind], tuple[Cell, ...]] = {}
         for actor, numbers in of.items():
             principal = self.index.actors[actor]
