@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -77,6 +78,12 @@ class Existing:
             by_kind[resource.kind].append(place)
         size = len(self.resources)
         self._kinds = {kind: gathered(ns, size) for kind, ns in by_kind.items()}
+
+    def anew(self) -> "Existing":
+        """Return the same resources, to ask what other actors may do there."""
+        new = copy(self)
+        new._takeable, new._able, new._on, new._kin, new._met = {}, {}, {}, {}, {}
+        return new
 
     def named(self) -> Iterator[tuple[Clause, int]]:
         """List what the resources' own policies say of what is needed, and of whom."""
@@ -166,7 +173,8 @@ class Existing:
             return
         for bits in self._regions.values():
             if bits & places:
-                yield bits, self.resources[positions(bits)[0]].id
+                first = (bits & -bits).bit_length() - 1
+                yield bits, self.resources[first].id
 
     def _verdicts(self, need: Need) -> dict[int, Verdicts]:
         """Say for each actor on which resources it may make a call."""

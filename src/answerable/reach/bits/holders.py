@@ -189,6 +189,7 @@ class Index:
         limits: Actors under each session policy and each level of SCPs.
         parts: What statements were found to say for whom.
         held: What conditions were found to say.
+        parted: Actors for whom a statement was found to mean the same.
         unread: Actors some of whose policies were not read, by layer; what may deny
             stands under None, too.
     """
@@ -213,6 +214,7 @@ class Index:
         self._cells: dict[tuple[int, int], list[Cell]] = {}
         self.parts: dict[tuple[object, ...], list[Part]] = {}
         self.held: dict[tuple[object, ...], Formula] = {}
+        self.parted: dict[tuple[Clause, int], list[int]] = {}
         self._members: dict[int, list[int]] = {}
 
     def add(self, actors: Iterable[Principal], base: Sequence[int]) -> range:
@@ -247,7 +249,7 @@ class Index:
         new = copy(self)
         new.actors = list(self.actors)
         new.parts, new.held, new.unread = {}, {}, defaultdict(int, self.unread)
-        new._members = {}
+        new.parted, new._members = {}, {}
         lost, gained = Noted(), Noted()
         size = len(self.actors)
         for number, actor in actors.items():
@@ -322,7 +324,8 @@ class Index:
         return found
 
     def forget_members(self) -> None:
-        """Drop such lists."""
+        """Drop such lists, and how statements part actors."""
+        self.parted.clear()
         self._members.clear()
 
     def speaks(self, key: str) -> bool:

@@ -84,11 +84,16 @@ class Kin:
 
     def _mark(self, layer: object, clause: Clause, actors: int) -> None:
         index = self._index
-        actors &= self.able
-        if not actors or (layer, clause) in self._marked:
+        if not actors & self.able or (layer, clause) in self._marked:
             return
         self._marked.add((layer, clause))
-        for group in groups(clause, index, NOTHING, actors):
-            self._marks += 1
-            for actor in index.members(group.actors):
-                self._of[actor].append(self._marks)
+        key = clause, actors & index.scope
+        parted = index.parted.get(key)
+        if parted is None:
+            alike = groups(clause, index, NOTHING, key[1])
+            parted = index.parted[key] = [group.actors for group in alike]
+        for members in parted:
+            if members & self.able:
+                self._marks += 1
+                for actor in index.members(members & self.able):
+                    self._of[actor].append(self._marks)

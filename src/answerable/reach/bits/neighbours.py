@@ -47,8 +47,9 @@ def rows_of(realm: Realm) -> Rows:
     """Find every row; who may join groups adds actors, which have rows of their own."""
     rows = Rows([], [])
     actors = range(len(realm.nodes))
+    there = Existing(realm)
     while actors:
-        some = Some(realm, actors)
+        some = Some(realm, actors, there.anew())
         rows.steps.extend(some.steps)
         rows.assumed.extend(some.assumed)
         joined = [(actor, nodes) for actor, nodes in some.joined() if nodes]
@@ -71,12 +72,14 @@ class Some:
     Attributes:
         realm: All actors.
         actors: Some of them.
+        there: The resources they may act on.
         steps: Whom each becomes.
         assumed: Whom of these by assuming a role.
     """
 
     realm: Realm
     actors: range
+    there: Existing
     steps: list[Verdicts] = field(default_factory=list)
     assumed: list[Verdicts] = field(default_factory=list)
     _first: dict[int, int] = field(default_factory=dict)
@@ -94,7 +97,7 @@ class Some:
         realm, actors = self.realm, self.actors
         scope = realm.index.scope = span(actors.start, actors.stop)
         assuming = Assuming(realm)
-        there = Existing(realm)
+        there = self.there
         self._admins = gathered(
             (n for n in range(realm.plain) if self._is_admin(n)), realm.plain
         )

@@ -12,7 +12,7 @@ from answerable.model.policy import Effect, Layer
 from answerable.reach.bits.cells import atoms_of
 from answerable.reach.bits.holders import Index, Part
 from answerable.reach.bits.meaning import Space, applying
-from answerable.reach.bits.planes import NONE, Plane, positions
+from answerable.reach.bits.planes import NONE, Plane
 from answerable.reach.estate.clauses import Clause
 from answerable.reach.estate.control import Limit
 from answerable.reach.verdict.context import NOTHING, Known
@@ -119,7 +119,7 @@ class Owns:
         self._limits()
         self._denies()
         for number, (_, part) in enumerate(self._said):
-            for actor in positions(part.actors & self.actors):
+            for actor in index.members(part.actors & self.actors):
                 self._of[actor].append(number)
 
     @property

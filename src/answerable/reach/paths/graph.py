@@ -1,11 +1,12 @@
 """From one identity to the next: every edge with its conditions and its proof."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from answerable.model.ids import IdentityId, PolicyId, ResourceId
 from answerable.model.policy import Layer
+from answerable.model.resource import Resource
 from answerable.reach.estate.clauses import Grant
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.naming import account_of
@@ -104,17 +105,22 @@ class Graph:
     def lent(self, rule: Running) -> tuple[ResourceId, ...]:
         """List resources whose own policy may let others in to take them over."""
         if not self._lent:
+            running: dict[str, list[Resource]] = defaultdict(list)
+            for resource in self.estate.resources.values():
+                if resource.runs_as:
+                    running[resource.kind].append(resource)
             for one in RUNNING:
-                self._lent[one] = tuple(self._lending(one))
+                self._lent[one] = tuple(self._lending(one, running[one.kind]))
         return self._lent[rule]
 
-    def _lending(self, rule: Running) -> Iterator[ResourceId]:
+    def _lending(
+        self, rule: Running, running: Iterable[Resource]
+    ) -> Iterator[ResourceId]:
         action = rule.needs[0].action.lower()
-        for resource in self.estate.resources.values():
-            if resource.kind == rule.kind and resource.runs_as:
-                holder = self.estate.holders.get(resource.id)
-                if holder and (holder.gaps or holder.speaking(action)):
-                    yield resource.id
+        for resource in running:
+            holder = self.estate.holders.get(resource.id)
+            if holder and (holder.gaps or holder.speaking(action)):
+                yield resource.id
 
     def resources(self, kind: str, account: str) -> tuple[ResourceId, ...]:
         """List an account's resources of a kind."""
