@@ -181,7 +181,7 @@ def _old_statements_stay(patch: pytest.MonkeyPatch) -> None:
 
 
 def _every_edit_keeps_the_steps(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(edited, "_makes_steps", lambda clause: False)
+    patch.setattr(edited, "_speaks", lambda clause, action: False)
 
 
 def _nobody_turns_admin(patch: pytest.MonkeyPatch) -> None:

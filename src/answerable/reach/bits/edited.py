@@ -106,11 +106,21 @@ def _denies(grants: Iterable[Grant]) -> Iterator[Grant]:
     return (grant for grant in grants if grant.clause.effect is Effect.DENY)
 
 
-def _stepping(grants: Iterable[Grant]) -> set[Clause]:
-    """Pick the statements that speak of steps."""
-    return {grant.clause for grant in grants if _makes_steps(grant.clause)}
+def _stepping(grants: Iterable[Grant]) -> set[tuple[str, Clause | None]]:
+    """Pair each action of the rules with the statements that speak of it.
+
+    What is allowed on everything for sure, further allows do not change.
+    """
+    clauses = [grant.clause for grant in grants]
+    found: set[tuple[str, Clause | None]] = set()
+    for action in _ASKED:
+        mine = [one for one in clauses if _speaks(one, action)]
+        allows = {one for one in mine if one.effect is Effect.ALLOW}
+        wide = any(one.wide for one in allows)
+        found |= {(action, one) for one in mine if not (wide and one in allows)}
+        found |= {(action, None)} if wide else set()
+    return found
 
 
-def _makes_steps(clause: Clause) -> bool:
-    """Tell whether a statement speaks of any call that leads to somebody else."""
-    return any(clause.takes_action(action) for action in _ASKED)
+def _speaks(clause: Clause, action: str) -> bool:
+    return clause.takes_action(action)
