@@ -47,17 +47,8 @@ def deny(
     *conditions: ConditionClause,
     to: Principals = (),
 ) -> Statement:
-    return Statement(
-        sid="0",
-        effect=Effect.DENY,
-        actions=words(actions),
-        not_actions=(),
-        resources=words(resources),
-        not_resources=(),
-        principals=to,
-        not_principals=(),
-        conditions=conditions,
-    )
+    allowed = allow(actions, resources, *conditions, to=to)
+    return replace(allowed, effect=Effect.DENY)
 
 
 def deny_all_but(actions: Words, *conditions: ConditionClause) -> Statement:

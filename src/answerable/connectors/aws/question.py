@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from answerable.connectors.aws_extra import boto3_for
 from answerable.model.connector import SyncContext
-from answerable.model.errors import EnvironmentRefused
 
 ALLOWED = "allowed"
 PERMISSION = "iam:SimulatePrincipalPolicy"
@@ -67,14 +67,6 @@ def open_simulator(context: SyncContext) -> Asker:
         UsageError: There is no such profile, or the endpoint is no URL.
         EnvironmentRefused: No credentials, no network, or boto3 is not installed.
     """
-    try:
-        # boto3 is an extra and takes a while: only who asks AWS pays for it.
+    with boto3_for("asking AWS"):
         from answerable.connectors.aws.simulate import connect
-    except ModuleNotFoundError as error:
-        if error.name not in ("boto3", "botocore"):
-            raise
-        raise EnvironmentRefused(
-            "asking AWS needs boto3, which is not installed",
-            "pip install 'answerable[aws]'",
-        ) from None
     return connect(context)

@@ -1,10 +1,10 @@
 """Reads what AWS resources say of themselves: a file of answers, or the API itself."""
 
 from answerable.connectors.answer_file import probe_file, read_whole
+from answerable.connectors.aws_extra import boto3_for
 from answerable.connectors.aws_resources import spec
 from answerable.connectors.aws_resources.parse import EXPECTED, parse
 from answerable.model.connector import SyncContext
-from answerable.model.errors import EnvironmentRefused
 from answerable.model.sighting import Probe, Sync
 
 
@@ -50,14 +50,6 @@ def where(location: str) -> tuple[Probe, ...]:
 
 
 def _live(context: SyncContext) -> Sync:
-    try:
-        # boto3 is an extra and takes a while: only a live scan pays for it.
+    with boto3_for("a live AWS scan"):
         from answerable.connectors.aws_resources.live import collect
-    except ModuleNotFoundError as error:
-        if error.name not in ("boto3", "botocore"):
-            raise
-        raise EnvironmentRefused(
-            "a live AWS scan needs boto3, which is not installed",
-            "pip install 'answerable[aws]'",
-        ) from None
     return collect(context)
