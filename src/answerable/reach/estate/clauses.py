@@ -1,6 +1,6 @@
 """Statements made ready to match: interned, so that equal ones are one object."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -330,3 +330,14 @@ def _is_whole(statement: Statement, layer: Layer) -> bool:
 
 
 _OF_ITS_OWN = (Layer.TRUST, Layer.RESOURCE, Layer.ENDPOINT)
+
+
+def speaking(
+    grants: Sequence[Grant], known: dict[str, tuple[Grant, ...]], action: str
+) -> tuple[Grant, ...]:
+    """Pick the statements that speak of an action in lower case; `known` keeps them."""
+    found = known.get(action)
+    if found is None:
+        found = tuple(g for g in grants if g.clause.takes_action(action))
+        known[action] = found
+    return found

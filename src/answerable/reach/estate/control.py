@@ -12,7 +12,7 @@ from answerable.model.identity import Identity
 from answerable.model.ids import PolicyId
 from answerable.model.policy import Effect, Layer
 from answerable.reach.estate.attached import Held
-from answerable.reach.estate.clauses import UNCOLLECTED, Gap, Grant
+from answerable.reach.estate.clauses import UNCOLLECTED, Gap, Grant, speaking
 from answerable.reach.patterns.globs import STAR
 
 
@@ -90,12 +90,7 @@ class Fence:
 
     def speaking(self, action: str) -> tuple[Grant, ...]:
         """Pick the denies that speak of an action in lower case."""
-        found = self._by_action.get(action)
-        if found is None:
-            found = self._by_action[action] = tuple(
-                g for g in self.denies if g.clause.takes_action(action)
-            )
-        return found
+        return speaking(self.denies, self._by_action, action)
 
 
 Attached = Callable[[str, Layer], Held | None]

@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 from answerable.model.ids import PolicyId
 from answerable.model.policy import Effect, Layer
 from answerable.reach.estate.callers import Names, names
-from answerable.reach.estate.clauses import UNCOLLECTED, Clause, Gap, Grant, applies
+from answerable.reach.estate.clauses import (
+    UNCOLLECTED,
+    Clause,
+    Gap,
+    Grant,
+    applies,
+    speaking,
+)
 from answerable.reach.estate.principals import Principal
 from answerable.reach.estate.services import TRUST_CALLS, needs_key_policy
 from answerable.reach.patterns.globs import STAR
@@ -70,12 +77,7 @@ class ResourcePolicy:
 
     def speaking(self, action: str) -> tuple[Grant, ...]:
         """Pick the statements that speak of an action in lower case."""
-        found = self._by_action.get(action)
-        if found is None:
-            found = self._by_action[action] = tuple(
-                g for g in self.grants if g.clause.takes_action(action)
-            )
-        return found
+        return speaking(self.grants, self._by_action, action)
 
 
 Denier = tuple[Grant | None, tuple[ResourcePolicy, ...]]

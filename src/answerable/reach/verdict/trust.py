@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from answerable.model.identity import Account
 from answerable.model.ids import IdentityId
 from answerable.model.policy import Effect, Layer
-from answerable.reach.estate.clauses import Gap, Grant, applies
+from answerable.reach.estate.clauses import Gap, Grant, applies, speaking
 from answerable.reach.estate.control import Fence
 from answerable.reach.estate.naming import EVERYONE
 from answerable.reach.estate.outside import caller_of
@@ -64,12 +64,7 @@ class Trust:
 
     def speaking(self, action: str) -> tuple[Grant, ...]:
         """Pick the statements that speak of an action in lower case."""
-        found = self._by_action.get(action)
-        if found is None:
-            found = self._by_action[action] = tuple(
-                g for g in self.grants if g.clause.takes_action(action)
-            )
-        return found
+        return speaking(self.grants, self._by_action, action)
 
     @property
     def tags_sessions(self) -> bool:
