@@ -1,13 +1,10 @@
 """Security tests 10 and 13: ids, bindings, actors, and one type taken for another."""
 
-from typing import Any
-
 import pytest
 
 from answerable.federate.actors import MAX_ACTORS
 from answerable.federate.errors import Reason, TokenRefused
 from answerable.federate.profiles import PROFILES
-from answerable.federate.verify import Issuers, PinnedIssuer
 from answerable.model.claims import Actor, Confirmation, TokenType
 from answerable.model.written import WrittenBy
 from tests.federate.tokens import (
@@ -17,30 +14,13 @@ from tests.federate.tokens import (
     ISS,
     claims,
     header,
-    issuer,
-    key_set,
+    pinned,
     public,
+    refused,
     sign,
     take,
+    token,
 )
-
-KEYS = key_set(public(EC, kid="k1"))
-
-
-def pinned(**changes: Any) -> Issuers:
-    return Issuers(PinnedIssuer(issuer(**changes), KEYS))
-
-
-def refused(reason: Reason, token: str, **asked: Any) -> TokenRefused:
-    with pytest.raises(TokenRefused) as caught:
-        take(token, **asked)
-    assert caught.value.reason is reason
-    return caught.value
-
-
-def token(**changes: object) -> str:
-    return sign(header(), claims(**changes))
-
 
 # Ids and scopes
 

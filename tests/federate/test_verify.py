@@ -5,45 +5,28 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from answerable.federate.errors import Reason, TokenExpired, TokenRefused
+from answerable.federate.errors import Reason, TokenExpired
 from answerable.federate.reading import SKEW
 from answerable.federate.verify import Issuers, PinnedIssuer, check_issuer
 from answerable.model.claims import Confirmation, TokenType
 from answerable.model.errors import UsageError
 from tests.federate.tokens import (
     AUD,
-    EC,
+    GOOD,
     ISS,
     NOW,
     claims,
     header,
     issuer,
-    key_set,
-    public,
+    pinned,
+    refused,
     sign,
     take,
+    token,
 )
-
-KEYS = key_set(public(EC, kid="k1"))
-
-
-def pinned(**changes: Any) -> Issuers:
-    return Issuers(PinnedIssuer(issuer(**changes), KEYS))
-
-
-def refused(reason: Reason, token: str, **asked: Any) -> TokenRefused:
-    with pytest.raises(TokenRefused) as caught:
-        take(token, **asked)
-    assert caught.value.reason is reason
-    return caught.value
-
-
-def token(**changes: object) -> str:
-    return sign(header(), claims(**changes))
 
 
 def test_everything_the_token_says_is_accounted_for() -> None:
@@ -227,7 +210,7 @@ def test_an_issuer_on_this_machine_needs_no_tls(iss: str) -> None:
 @pytest.mark.parametrize("changes", [{"name": "b"}, {"iss": "https://b.example"}])
 def test_two_pins_share_neither_name_nor_address(changes: dict[str, object]) -> None:
     with pytest.raises(UsageError):
-        Issuers(PinnedIssuer(issuer(), KEYS), PinnedIssuer(issuer(**changes), KEYS))
+        Issuers(PinnedIssuer(issuer(), GOOD), PinnedIssuer(issuer(**changes), GOOD))
 
 
 # 8: time

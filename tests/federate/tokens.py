@@ -7,9 +7,11 @@ wrong with it and never for its signature.
 import json
 from typing import Any
 
+import pytest
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
+from answerable.federate.errors import Reason, TokenRefused
 from answerable.federate.key_set import KeySet, read_key_set
 from answerable.federate.strict import base64url
 from answerable.federate.verify import Issuers, PinnedIssuer, verify
@@ -59,7 +61,8 @@ def issuer(**changes: Any) -> Issuer:
     return Issuer(**(facts | changes))
 
 
-ISSUERS = Issuers(PinnedIssuer(issuer(), key_set(public(EC, kid="k1"))))
+GOOD = key_set(public(EC, kid="k1"))
+ISSUERS = Issuers(PinnedIssuer(issuer(), GOOD))
 
 
 def claims(**changes: object) -> dict[str, object]:
@@ -104,3 +107,18 @@ def take(
     token_type: TokenType = TokenType.ACCESS_TOKEN,
 ) -> SignedClaims:
     return verify(token, issuers, audience, now, token_type)
+
+
+def pinned(**changes: Any) -> Issuers:
+    return Issuers(PinnedIssuer(issuer(**changes), GOOD))
+
+
+def refused(reason: Reason, token: str, **asked: Any) -> TokenRefused:
+    with pytest.raises(TokenRefused) as caught:
+        take(token, **asked)
+    assert caught.value.reason is reason
+    return caught.value
+
+
+def token(**changes: object) -> str:
+    return sign(header(), claims(**changes))
