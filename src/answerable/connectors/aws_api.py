@@ -1,12 +1,18 @@
 """What live scans of AWS share: settings of a client, and its errors in our words.
 
-Only the `live` module of a connector imports this; it needs botocore.
+Only the `live` module of a connector imports this; it needs boto3.
 """
 
 from datetime import datetime
 
+import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, NoCredentialsError, ProfileNotFound
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    ProfileNotFound,
+)
 
 from answerable.model.connector import SyncContext
 from answerable.model.errors import AnswerableError, EnvironmentRefused, UsageError
@@ -23,6 +29,32 @@ CONFIG = Config(
     read_timeout=60,
     user_agent_extra="answerable",
 )
+
+_REGION = "us-east-1"  # IAM has none; STS wants one named
+
+
+def iam_of(context: SyncContext, config: Config = CONFIG) -> tuple[object, str]:
+    """Find the account that the usual AWS settings lead to: IAM's client, its number.
+
+    Args:
+        context: What the flow handed over.
+        config: Of the client.
+
+    Raises:
+        UsageError: There is no such profile, or the endpoint is no URL.
+        EnvironmentRefused: No credentials, refused credentials, or no network.
+    """
+    try:
+        session = boto3.Session(
+            profile_name=context.profile or None, region_name=context.region or None
+        )
+        region = session.region_name or _REGION
+        endpoint = context.endpoint_url or None
+        sts = session.client("sts", region, endpoint_url=endpoint, config=CONFIG)
+        iam = session.client("iam", region, endpoint_url=endpoint, config=config)
+        return iam, str(sts.get_caller_identity()["Account"])
+    except (BotoCoreError, ClientError, ValueError) as error:
+        raise refused(error, context, "aws") from None
 
 
 def plain(value: object) -> str:

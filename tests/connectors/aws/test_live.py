@@ -200,7 +200,9 @@ def test_without_boto3_the_scan_says_what_to_install(
     context: SyncContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)
-    monkeypatch.delitem(sys.modules, "answerable.connectors.aws.live", raising=False)
+    for module in ("aws.live", "aws_api"):
+        name = f"answerable.connectors.{module}"
+        monkeypatch.delitem(sys.modules, name, raising=False)
     with pytest.raises(EnvironmentRefused, match="boto3") as caught:
         fetch.sync("", context)
     assert caught.value.hint == "pip install 'answerable[aws]'"

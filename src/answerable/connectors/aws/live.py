@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol, cast
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from answerable.connectors.aws import spec
 from answerable.connectors.aws.parse import Parsed, parse_pages
 from answerable.connectors.aws.parse.details import LISTS
-from answerable.connectors.aws_api import CONFIG, DENIED, code_of, plain, refused
+from answerable.connectors.aws_api import DENIED, code_of, iam_of, plain
 from answerable.connectors.formats.access_keys import Known, access_keys
 from answerable.connectors.formats.aws_answers import Answer, answers
 from answerable.model.connector import SyncContext
@@ -27,7 +26,6 @@ from answerable.model.written import Seen, WrittenBy
 Reply = Mapping[str, object]
 Call = Callable[..., Reply]
 
-_REGION = "us-east-1"  # IAM has none; STS wants one named
 _PAGE_LIMIT = 100_000
 
 
@@ -100,17 +98,7 @@ def collect(context: SyncContext) -> Sync:
         UsageError: There is no such profile, or the endpoint is no URL.
         EnvironmentRefused: No credentials, refused credentials, or no network.
     """
-    try:
-        session = boto3.Session(
-            profile_name=context.profile or None, region_name=context.region or None
-        )
-        region = session.region_name or _REGION
-        endpoint = context.endpoint_url or None
-        sts = session.client("sts", region, endpoint_url=endpoint, config=CONFIG)
-        iam = session.client("iam", region, endpoint_url=endpoint, config=CONFIG)
-        account = str(sts.get_caller_identity()["Account"])
-    except (BotoCoreError, ClientError, ValueError) as error:
-        raise refused(error, context, spec.SPEC.name) from None
+    iam, account = iam_of(context)
     return collect_account(cast(Iam, iam), account, context)
 
 

@@ -7,17 +7,15 @@ imported for `reach --compare-aws` alone.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, cast
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from answerable.connectors.aws.question import Declined, Refusal, Simulated
-from answerable.connectors.aws_api import CONFIG, DENIED, code_of, refused
+from answerable.connectors.aws_api import CONFIG, DENIED, code_of, iam_of
 from answerable.model.connector import SyncContext
 
 Reply = Mapping[str, object]
 
-_REGION = "us-east-1"  # IAM has none; STS wants one named
 _PAGE_LIMIT = 1_000
 # The simulator lets a few questions a second through: waiting is botocore's.
 _PATIENT = Config(retries={"mode": "adaptive", "max_attempts": 10})
@@ -93,18 +91,7 @@ def connect(context: SyncContext) -> Simulator:
         UsageError: There is no such profile, or the endpoint is no URL.
         EnvironmentRefused: No credentials, refused credentials, or no network.
     """
-    try:
-        session = boto3.Session(
-            profile_name=context.profile or None, region_name=context.region or None
-        )
-        region = session.region_name or _REGION
-        endpoint = context.endpoint_url or None
-        sts = session.client("sts", region, endpoint_url=endpoint, config=CONFIG)
-        patient = CONFIG.merge(_PATIENT)
-        iam = session.client("iam", region, endpoint_url=endpoint, config=patient)
-        account = str(sts.get_caller_identity()["Account"])
-    except (BotoCoreError, ClientError, ValueError) as error:
-        raise refused(error, context, "aws") from None
+    iam, account = iam_of(context, CONFIG.merge(_PATIENT))
     return Simulator(cast(Iam, iam), account, context)
 
 
