@@ -28,7 +28,7 @@ def read_whole(location: str, what: str, limit: int = LIMIT) -> bytes:
         if path.is_dir():
             raise UsageError(f"{location} is a folder (expected a file with {what})")
         if path.stat().st_size > limit:
-            raise _too_large(location, limit)
+            raise _too_large(location, what, limit)
         with path.open("rb") as file:
             data = file.read(limit + 1)
     except (FileNotFoundError, NotADirectoryError, ValueError, RuntimeError):
@@ -39,7 +39,7 @@ def read_whole(location: str, what: str, limit: int = LIMIT) -> bytes:
         hint = "check the file's permissions"
         raise EnvironmentRefused(f"{location}: {why}", hint) from None
     if len(data) > limit:
-        raise _too_large(location, limit)
+        raise _too_large(location, what, limit)
     return data
 
 
@@ -52,7 +52,8 @@ def probe_file(location: str, what: str) -> Probe:
     return Probe(location, what, found)
 
 
-def _too_large(location: str, limit: int) -> UsageError:
+def _too_large(location: str, what: str, limit: int) -> UsageError:
     return UsageError(
-        f"{location} is larger than {limit >> 20} MiB", "split it, one account a file"
+        f"{location} is larger than {limit >> 20} MiB",
+        f"expected a file with {what}, and nothing else",
     )

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import click
+from click.core import ParameterSource
 
 from answerable.cli.emit import answer
 from answerable.cli.progress import bar
@@ -43,6 +44,34 @@ _ENDPOINT = click.option(
 def _stated(command: _Command) -> _Command:
     """Add what a question may state: paths, condition keys, two policies."""
     return _DIRECT(_CONTEXT(_SESSION(_ENDPOINT(command))))
+
+
+_NARROW = "answerable reach --help; --action GLOB narrows all of them"
+_OF_ROWS = ("resource",)
+_STATED = ("direct", "context", "session_policy", "endpoint_policy")
+_OF_AWS = ("sample", "seed", "endpoint_url", "profile", "region")
+
+
+def _agreed(used: bool, compare_aws: bool) -> None:
+    """Refuse options that would have no say.
+
+    Raises:
+        UsageError: One is given with another that does not take it.
+    """
+    if used and compare_aws:
+        raise UsageError("--used and --compare-aws do not go with each other", _NARROW)
+    silent: tuple[str, ...]
+    if compare_aws:
+        silent, why = (*_OF_ROWS, *_STATED), "--compare-aws does not take it"
+    elif used:
+        silent, why = (*_OF_ROWS, *_OF_AWS), "--used does not take it"
+    else:
+        silent, why = _OF_AWS, "only --compare-aws takes it"
+    source = click.get_current_context().get_parameter_source
+    for name in silent:
+        if source(name) is ParameterSource.COMMANDLINE:
+            option = "--" + name.replace("_", "-")
+            raise UsageError(f"{option} would have no say: {why}", _NARROW)
 
 
 @click.command(cls=Verb, short_help="Everything a subject can do, with the reason.")
@@ -91,12 +120,7 @@ def reach(
     """
     if not subject and not compare_aws:
         raise UsageError("reach needs a SUBJECT (got none)", "answerable reach --help")
-    if (used or compare_aws) and (resource or (used and compare_aws)):
-        other = "--resource" if resource else "each other"
-        raise UsageError(
-            f"--used and --compare-aws do not go with {other}",
-            "narrow them with --action GLOB",
-        )
+    _agreed(used, compare_aws)
     keys = read_context(context)
     with opened(settings) as session, bar(settings) as progress:
         inventory = session.inventory()
