@@ -20,7 +20,7 @@ from answerable.reach.patterns.globs import inward
 from answerable.reach.patterns.resources import matches_parts, pattern_parts, text_parts
 from answerable.reach.verdict.formula import TRUE, Verdict, verdict
 from answerable.reach.verdict.single import ask
-from tests.reach.build import catalogue
+from tests.reach.build import A, Builder, catalogue, statement, user
 from tests.reach.path_strategies import paths
 from tests.reach.planted import Plant, found, planted
 from tests.reach.strategies import CALLS, estates
@@ -28,6 +28,7 @@ from tests.reach.strategies_cases import Case, cases
 
 slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 generating = [Phase.explicit, Phase.reuse, Phase.generate]
+USERS = [user("ann"), user("bob")]
 
 
 def compiled(facts: Facts) -> Estate:
@@ -158,6 +159,22 @@ def test_who_can_follows_every_step(facts: Facts, call: tuple[str, str]) -> None
 @given(cases())
 def test_the_table_says_what_each_principal_can(case: Case) -> None:
     sweep_agrees(organisation(case), [(c[0], c[1]) for c in case.calls])
+
+
+@pytest.mark.parametrize("lost", [USERS, USERS[::-1]])
+def test_an_unread_policy_leaves_its_holder_open_and_nobody_who_is_told_the_same(
+    lost: list[str],
+) -> None:
+    build = Builder()
+    thing = build.resource("arn:aws:s3:::red", "s3-bucket", A)
+    build.policy(thing, "resource")
+    said = statement("list", action="s3:ListBucket", resource=thing)
+    for arn in USERS:
+        build.identity(arn)
+        unread = ["lost"] if arn == lost[0] else []
+        build.policy(arn, "identity", said, unread=unread)
+    estate = compiled(build.facts())
+    sweep_agrees(estate, [("s3:ListBucket", thing), ("s3:DeleteBucket", thing)])
 
 
 graphs = st.integers(1, 8).flatmap(

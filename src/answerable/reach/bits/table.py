@@ -102,7 +102,9 @@ class Table:
     _sums: Sums = field(init=False)
     _said: list[Said] = field(default_factory=list)
     _at: dict[tuple[object, ...], int] = field(default_factory=dict)
-    _partitions: dict[Numbers, list[tuple[int, Numbers]]] = field(default_factory=dict)
+    _partitions: dict[tuple[Numbers, bool], list[tuple[int, Numbers]]] = field(
+        default_factory=dict
+    )
     _verdicts: dict[tuple[Numbers, Kind], Verdicts] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -312,7 +314,7 @@ class Table:
         self, numbers: Numbers, *, unread: bool
     ) -> list[tuple[int, Numbers]]:
         """Part the actions that may be allowed by the statements that speak of them."""
-        found = self._partitions.get(numbers)
+        found = self._partitions.get((numbers, unread))
         if found is not None:
             return found
         said = self._said
@@ -332,7 +334,7 @@ class Table:
                     new[outside] = spoken
             cells = new
         found = [(cell, tuple(spoken)) for cell, spoken in cells.items()]
-        self._partitions[numbers] = found
+        self._partitions[numbers, unread] = found
         return found
 
     def _sum(self, numbers: Numbers) -> Sum:
