@@ -239,11 +239,8 @@ def _outside(estate: Estate, row: Row) -> bool:
     """Tell whether a row may name a role that was not collected."""
     pattern = row.resources.pattern
     if len(pattern) == 6 and is_literal(pattern[4]):
-        text = parts_text(pattern)
-        known = any(
-            p.identity.account == pattern[4] for p in estate.principals.values()
-        )
-        return not known and IdentityId(text) not in estate.trusts
+        named = IdentityId(parts_text(pattern))
+        return not estate.is_collected(pattern[4]) and named not in estate.trusts
     return False
 
 

@@ -87,11 +87,6 @@ class Principal:
         """Tell whether it is a role (its sessions act, not itself)."""
         return is_role(self.identity)
 
-    @property
-    def is_limited(self) -> bool:
-        """Tell whether anything but its own policies may limit it."""
-        return bool(self.levels or self.session or self.boundary is not None)
-
     def knows(self, resource: Parts) -> Known:
         """Return the condition keys known of every request it makes on a resource."""
         if len(resource) == 6 and resource[2] == "kms" and self.identity.account:

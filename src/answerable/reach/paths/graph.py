@@ -227,13 +227,13 @@ class Graph:
 
     def outsiders(self, role: IdentityId) -> tuple[Entry, ...]:
         """List who may enter a role and is neither a service nor in the snapshot."""
-        accounts = {p.identity.account for p in self.estate.principals.values()}
+        estate = self.estate
         return tuple(
             entry
             for entry in self.entries(role)
             if entry.kind != "Service"
-            and account_of(entry.principal) not in accounts
-            and entry.principal not in self.estate.principals
+            and not estate.is_collected(account_of(entry.principal))
+            and entry.principal not in estate.principals
         )
 
     def _service_entries(self, role: IdentityId, service: str) -> Iterator[Entry]:

@@ -15,6 +15,7 @@ from answerable.model.written import Seen, WrittenBy
 from answerable.reach.estate.clauses import Grant
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.principals import EVERYTHING_CLAUSE, Principal, known_of
+from answerable.reach.paths.launching import PASS_ROLE
 from answerable.reach.paths.steps import (
     Edge,
     Node,
@@ -33,7 +34,6 @@ from answerable.reach.verdict.request import Answer
 TO_BE_MADE = "to be made"
 _KINDS = {On.ROLE: "role", On.USER: "user"}
 _CHOSEN = ("aws:principalarn", "aws:userid")  # with the name
-PASS_ROLE = "iam:PassRole"  # noqa: S105 - an action
 
 
 class _Graph(Protocol):

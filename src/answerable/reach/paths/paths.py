@@ -1,7 +1,7 @@
 """Which identities a principal can become, with a shortest explained path to each."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from answerable.reach.bits.planes import positions
@@ -100,11 +100,12 @@ def reached(graph: Graph, start: Node) -> Iterator[Reached]:
     first = whole.number(start)
     certain: _Before = {}
     for number in _search(whole, first, certain, sure=True):
-        yield Reached(graph, _trail(whole, certain, number))
+        yield Reached(graph, tuple(reversed(_trail(whole, certain, number))))
     every: _Before = {}
     for number in _search(whole, first, every, sure=False):
         if number not in certain:
-            yield Reached(graph, _trail(whole, every, number), certain=False)
+            trail = tuple(reversed(_trail(whole, every, number)))
+            yield Reached(graph, trail, certain=False)
 
 
 _Before = dict[int, int | None]
@@ -125,15 +126,14 @@ def _search(whole: Whole, start: int, before: _Before, *, sure: bool) -> Iterato
             waiting.append(to)
 
 
-def _trail(
-    whole: Whole, before: Mapping[int, int | None], number: int
-) -> tuple[Node, ...]:
+def _trail(whole: Whole, steps: _Before, number: int) -> list[Node]:
+    """Follow what was noted of each node from one to the end of the search."""
     trail = []
     step: int | None = number
     while step is not None:
         trail.append(whole.node(step))
-        step = before[step]
-    return tuple(reversed(trail))
+        step = steps[step]
+    return trail
 
 
 @dataclass(eq=False, slots=True)
@@ -142,11 +142,9 @@ class Towards:
 
     Attributes:
         graph: The graph.
-        goals: Where a goal holds by itself.
     """
 
     graph: Graph
-    goals: Verdicts
     _sure: _Before = field(default_factory=dict)
     _some: _Before = field(default_factory=dict)
 
@@ -157,12 +155,8 @@ class Towards:
         steps = self._sure if number in self._sure else self._some
         if number not in steps:
             return None
-        trail = []
-        step: int | None = number
-        while step is not None:
-            trail.append(whole.node(step))
-            step = steps[step]
-        return Reached(self.graph, tuple(trail), steps is self._sure)
+        trail = tuple(_trail(whole, steps, number))
+        return Reached(self.graph, trail, steps is self._sure)
 
 
 def towards(graph: Graph, starts: Iterable[Node], goals: Verdicts) -> Towards:
@@ -175,7 +169,7 @@ def towards(graph: Graph, starts: Iterable[Node], goals: Verdicts) -> Towards:
     """
     whole = whole_of(graph)
     loose = [number for node in starts if (number := whole.number(node)) >= whole.size]
-    found = Towards(graph, goals)
+    found = Towards(graph)
     _backwards(whole, goals.sure, loose, found._sure, sure=True)
     _backwards(whole, goals.some, loose, found._some, sure=False)
     return found
@@ -185,7 +179,7 @@ def here(graph: Graph, goals: Verdicts) -> Towards:
     """Stay where a goal holds by itself."""
     steps: _Before = dict.fromkeys(positions(goals.some))
     sure: _Before = dict.fromkeys(positions(goals.sure))
-    return Towards(graph, goals, sure, steps)
+    return Towards(graph, sure, steps)
 
 
 def _backwards(

@@ -6,7 +6,7 @@ from typing import Protocol
 from answerable.model.ids import IdentityId, ResourceId
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.principals import Principal
-from answerable.reach.paths.launching import passed
+from answerable.reach.paths.launching import PASS_ROLE, passed
 from answerable.reach.paths.steps import (
     Edge,
     Node,
@@ -56,7 +56,7 @@ def _take(
     calls = list(dict.fromkeys(need.action for need in rule.needs))
     if rule.service:
         answers.append(passed(estate, principal, runs_as, rule.service))
-        calls.insert(0, "iam:PassRole")
+        calls.insert(0, PASS_ROLE)
     if rule.awaits:
         answers.append(Answer(atom(AWAITED, "Exists", (rule.awaits,)), ()))
     via = f"{' + '.join(calls)} on {resource}"

@@ -14,12 +14,11 @@ from answerable.reach.estate.naming import is_account
 from answerable.reach.estate.places import holder_of, owner_of
 from answerable.reach.estate.principals import Principal
 from answerable.reach.estate.services import RCP_SERVICES, TRUST_CALLS
-from answerable.reach.patterns.globs import STAR, inward, is_literal
+from answerable.reach.patterns.globs import STAR, is_literal
 from answerable.reach.patterns.matrix import names_resources
 from answerable.reach.patterns.resources import (
     Parts,
     overlaps_parts,
-    pattern_parts,
 )
 from answerable.reach.patterns.terms import (
     ACTIONS,
@@ -36,9 +35,7 @@ from answerable.reach.verdict.context import Known
 from answerable.reach.verdict.formula import FALSE, atom, both
 from answerable.reach.verdict.sides import ResourcePolicy
 from answerable.reach.verdict.trust import ASSUME
-from answerable.reach.verdict.wholes import RESOURCE_POLICY, unsure_doors
-
-_KEYS = pattern_parts(inward("arn:*:kms:*:*:key/*"))
+from answerable.reach.verdict.wholes import KEYS, RESOURCE_POLICY, unsure_doors
 
 
 @dataclass(slots=True)
@@ -120,7 +117,7 @@ class Takings:
 
     def _takes(self, service: str, row: Row) -> bool:
         on = row.resources.pattern
-        if service == "kms" and overlaps_parts(_KEYS, on):
+        if service == "kms" and overlaps_parts(KEYS, on):
             catalogue, action = self.estate.catalogue, row.actions.pattern
             if names_resources(catalogue, action):
                 return True

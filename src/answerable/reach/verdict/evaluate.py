@@ -79,12 +79,6 @@ def _limiting(principal: Principal, found: Matching) -> list[tuple[Grant, ...]]:
     return limiting
 
 
-def decided(principal: Principal, call: Request, side: Side | None = None) -> Formula:
-    """Say when a request is allowed, without saying by what."""
-    known = call.known_to(principal)
-    return weigh(principal, call, known, side, whole=False).formula
-
-
 def decide(principal: Principal, call: Request, side: Side | None = None) -> Answer:
     """Evaluate a request, with the resource's side where it has one."""
     return decide_knowing(principal, call, call.known_to(principal), side)

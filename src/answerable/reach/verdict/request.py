@@ -12,8 +12,7 @@ from answerable.reach.estate.clauses import Gap, Grant
 from answerable.reach.estate.control import Fence, Limit
 from answerable.reach.estate.places import Door
 from answerable.reach.estate.principals import Principal
-from answerable.reach.patterns.globs import inward
-from answerable.reach.patterns.resources import Parts, pattern_parts, text_parts
+from answerable.reach.patterns.resources import Parts
 from answerable.reach.verdict.context import NOTHING, Known
 from answerable.reach.verdict.formula import TRUE, Formula, both
 
@@ -174,14 +173,6 @@ class Weighed(NamedTuple):
     bars: list[Barred]
     denies: Applied
     gaps: tuple[Gap, ...]
-
-
-def request(
-    action: str, resource: str, known: Known = NOTHING, *, wild: bool = False
-) -> Request:
-    """Make a request; the action may be in any case."""
-    parts = pattern_parts(inward(resource)) if wild else text_parts(resource)
-    return Request(action.lower(), resource, parts, known, wild)
 
 
 def name(grant: Grant) -> Determining:

@@ -28,7 +28,7 @@ from answerable.reach.verdict.request import Request, Side, name
 from answerable.reach.verdict.sides import Namer, ResourcePolicy, silent
 
 RESOURCE_POLICY = "answerable:resource-policy"
-_KEYS = pattern_parts(inward("arn:*:kms:*:*:key/*"))
+KEYS = pattern_parts(inward("arn:*:kms:*:*:key/*"))
 
 
 def side_of_all(
@@ -52,7 +52,7 @@ def is_required_in(call: Request) -> bool:
     """Tell whether some resource of a pattern needs its own policy to allow."""
     if call.action in TRUST_CALLS:
         return True
-    return call.action.startswith("kms:") and overlaps_parts(_KEYS, call.parts)
+    return call.action.startswith("kms:") and overlaps_parts(KEYS, call.parts)
 
 
 def _has_doors(estate: Estate, call: Request) -> bool:
