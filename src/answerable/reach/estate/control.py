@@ -13,7 +13,7 @@ from answerable.model.ids import PolicyId
 from answerable.model.policy import Effect, Layer
 from answerable.reach.estate.attached import Held
 from answerable.reach.estate.clauses import UNCOLLECTED, Gap, Grant, speaking
-from answerable.reach.patterns.globs import STAR
+from answerable.reach.patterns import matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def is_everything(grant: Grant) -> bool:
     return (
         clause.wide
         and clause.effect is Effect.ALLOW
-        and any(action.strip(STAR) == "" for action in clause.actions)
+        and any(map(matrix.is_everything, clause.actions))
     )
 
 
