@@ -111,6 +111,9 @@ def test_a_task_is_kept_as_a_digest() -> None:
             Why.KEY_LOOKALIKE,
         ),
         (b'{"jsonrpc":"2.0","id":1,"result":[]}', Why.EVENT_TYPE),
+        (b'{"jsonrpc":"2.0","id":1,"result":{"isError":1}}', Why.EVENT_TYPE),
+        (b'{"jsonrpc":"2.0","id":1,"result":{"isError":"true"}}', Why.EVENT_TYPE),
+        (b'{"jsonrpc":"2.0","id":1,"result":{"isError":null}}', Why.EVENT_TYPE),
         (b'{"jsonrpc":"2.0","id":1,"result":{"resultType":1}}', Why.EVENT_TYPE),
         (b'{"jsonrpc":"2.0","id":1,"result":{"requestState":{}}}', Why.EVENT_TYPE),
         (b'{"jsonrpc":"2.0","id":1,"result":{"inputRequests":[]}}', Why.EVENT_TYPE),
@@ -123,7 +126,7 @@ def test_a_task_is_kept_as_a_digest() -> None:
             Why.EVENT_TYPE,
         ),
     ],
-    ids=range(18),
+    ids=range(21),
 )
 def test_what_can_be_read_two_ways_or_none_is_refused(data: bytes, why: Why) -> None:
     assert refused(data) is why

@@ -80,7 +80,7 @@ def read_answer(data: bytes) -> Answer:
     return Answer(
         Kind.RESPONSE,
         message.id,
-        failed=_is_true(data, result.get("isError")),
+        failed=_flag(data, result.get("isError")),
         result_type=_text(data, result, "resultType") or COMPLETE,
         state=_digest(data, result, "requestState"),
         task=_task(data, result),
@@ -105,8 +105,12 @@ def _code(data: bytes, span: Span | None) -> int:
     return int(raw)
 
 
-def _is_true(data: bytes, span: Span | None) -> bool:
-    return span is not None and data[span.start : span.start + 4] == b"true"
+def _flag(data: bytes, span: Span | None) -> bool:
+    """A truth value that may be missing; clients differ on what else is a true one."""
+    value = b"false" if span is None else data[span]
+    if value not in (b"true", b"false"):
+        raise Refused(Why.EVENT_TYPE)
+    return value == b"true"
 
 
 def _text(data: bytes, found: Mapping[str, Span], key: str) -> str:
