@@ -15,6 +15,7 @@ import msgspec
 
 from answerable.gateway.wire.members import (
     MAX_DEPTH,
+    WHITE,
     Span,
     check_text,
     is_object,
@@ -29,7 +30,6 @@ MAX_ID = 256  # characters
 # Beyond 53 bits two readers may hold two ids for one (RFC 8259 6).
 INTEGER = re.compile(rb"-?(?:0|[1-9][0-9]{0,15})")
 SAFE = 2**53 - 1
-WHITE = b" \t\n\r"
 NO_LINE_ENDS = bytes.maketrans(b"\r\n", b"  ")
 
 TOP = spellings("jsonrpc", "id", "method", "params", "result", "error")

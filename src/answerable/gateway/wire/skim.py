@@ -27,9 +27,9 @@ SAID = frozenset(
 )
 
 TOKEN = re.compile(rb'["{}\[\],:]')
-# A whole string, or a bracket, or the quote of a string that goes on in the next slice.
 # What is left of a string before its quote, or before the end of the slice.
 REST = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+# A whole string, or a bracket, or the quote of a string that goes on in the next slice.
 DEEP = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["{}\[\]]', re.DOTALL)
 
 
