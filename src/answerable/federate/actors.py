@@ -50,11 +50,7 @@ def _read_actor(members: JsonObject) -> Actor:
     names = {name: members[name] for name in _NAMES if name in members}
     if "sub" not in names:
         raise TokenRefused(Reason.ACT_SHAPE, "expected a subject of each actor")
-    texts = {
-        name: value
-        for name, value in names.items()
-        if isinstance(value, str) and is_name(value)
-    }
+    texts = {name: value for name, value in names.items() if is_name(value)}
     if texts.keys() != names.keys():
         raise TokenRefused(Reason.ACT_SHAPE, "expected the names of actors as texts")
     return Actor(**texts)

@@ -7,6 +7,7 @@ are never looked at.
 
 import hashlib
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from answerable.federate.algorithms import KINDS
 from answerable.federate.errors import Reason, TokenMalformed, TokenRefused
@@ -99,6 +100,8 @@ def _read_header(header: JsonObject) -> tuple[str, str, str]:
     return alg, kid, typ.lower().removeprefix("application/")
 
 
-def is_name(text: str) -> bool:
-    """Tell whether a text can be an id: printable, not empty, of bounded length."""
-    return 0 < len(text) <= MAX_NAME and text.isprintable()
+def is_name(value: object) -> TypeGuard[str]:
+    """Tell whether a value can be an id: printable text, not empty, bounded."""
+    if not isinstance(value, str):
+        return False
+    return 0 < len(value) <= MAX_NAME and value.isprintable()

@@ -134,7 +134,7 @@ def _check_nonce(payload: JsonObject, nonces: tuple[str, ...]) -> None:
 
 def _text(payload: JsonObject, name: str) -> str:
     value = payload.get(name)
-    if not isinstance(value, str) or not is_name(value):
+    if not is_name(value):
         raise ProofRefused(Reason.CLAIM_TYPE, f"expected {name} as a printable text")
     return value
 

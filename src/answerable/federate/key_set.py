@@ -85,7 +85,7 @@ def _read_key(
     jwk = read_public_jwk(members)
     _check_use(members)
     kid = members.get("kid")
-    if not isinstance(kid, str) or not is_name(kid):
+    if not is_name(kid):
         raise Unread(Reason.KID, "expected a printable kid")
     return kid, VerificationKey.of(jwk, _algorithm(members, jwk, algs))
 
