@@ -169,6 +169,16 @@ def test_each_difference_from_the_simulator_is_shown_with_both_sides(documents):
     assert "  AWS: explicitDeny (NoWrites)" in text
 
 
+def test_where_no_sure_answer_was_compared_nothing_is_said_to_agree(documents):
+    whole = documents("reach-compared")
+    aside = [i for i in whole.items if i["outcome"] == "set-aside"]
+    lines = list(lines_of(replace(whole, items=aside), Screen(100)))
+    assert lines[:2] == [
+        "nothing was compared",
+        "  1 set aside: key policies are not simulated",
+    ]
+
+
 def test_columns_go_by_importance_and_the_important_one_stays_whole():
     columns = (Column("id", 0), Column("owner", 1), Column("note", 2))
     rows = [("identity-number-one", "ana@corp.example", "long " * 20)]

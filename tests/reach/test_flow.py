@@ -169,6 +169,15 @@ def test_coverage_names_what_could_change_this_answer_and_no_more() -> None:
     assert alone["coverage"]["not_collected"] == []
 
 
+def test_nothing_at_all_names_the_policies_that_resources_may_hold() -> None:
+    build = Builder()
+    build.identity(user("ana"))
+    for subject in ("ana", "*"):
+        document = flow.reach(build.inventory(), subject, now=NOW)
+        assert document.items == []
+        assert "resource-policies" in document.coverage["not_collected"]
+
+
 def test_a_policy_that_was_not_collected_is_named_and_leaves_it_open() -> None:
     build = Builder()
     ana = build.identity(user("ana"))

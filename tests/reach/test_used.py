@@ -128,6 +128,30 @@ def test_a_trail_of_another_account_tells_nothing_of_this_one(store: Store):
     assert "cloudtrail" in document.coverage["not_collected"]
 
 
+def test_an_empty_answer_without_a_trail_names_the_trail(store: Store):
+    build = Builder()
+    build.identity(ANA)
+    document = used(store, build.inventory(), "ana", now=NOW)
+    assert document.items == []
+    assert "cloudtrail" in document.coverage["not_collected"]
+
+
+def test_a_refusal_in_one_account_tells_nothing_of_calls_in_another(store: Store):
+    build = estate()
+    far = build.identity(role("far", account=B))
+    build.policy(far, "identity", statement("w", action="kms:ListKeys", resource="*"))
+    build.policy(
+        far, "trust", statement("t", action="sts:AssumeRole", principal={"AWS": ANA})
+    )
+    enter = statement("b", action="sts:AssumeRole", resource=far)
+    build.policy(ANA, "identity", enter, policy="enter")
+    refused = call(1, "kms:ListKeys", outcome=Outcome.DENIED)
+    store.append([refused], now=NOW)
+    found = rows(used(store, build.inventory(), "ana", now=NOW))["kms:ListKeys"]
+    assert (found["used"], found["blocked"]) == (None, 1)
+    assert found["recorded_since"] is None
+
+
 def test_silence_about_data_events_tells_nothing_where_none_are_recorded(store: Store):
     store.append([call(4, "sts:AssumeRole", issued=KEY, issued_to=RED)], now=NOW)
     document = ask(store)

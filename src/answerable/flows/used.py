@@ -125,7 +125,7 @@ def used(
         if matches(glob, name.lower()) and table[name].matters
     ]
     listed = []
-    silent = set(found.not_collected)
+    silent = {*found.not_collected, trail.lacks(action, rights.homes)} - {""}
     for spelled in kept:
         accounts = table[spelled].accounts or rights.homes
         lacking = trail.lacks(spelled, accounts)
@@ -225,17 +225,16 @@ def _count(
 
 def _item(subject: str, action: str, found: _Action, since: int) -> UsedItem:
     """Shape an action; `since` is 0 where the trail does not tell of its calls."""
-    told = bool(since or found.used or found.blocked)
     return {
         "subject": subject,
         "service": action.partition(":")[0],
         "action": action,
         "granted": found.granted.value,
         "reachable": _most(found.granted, found.through).value,
-        "used": found.used if told else None,
+        "used": found.used if since else found.used or None,
         "last_used": _time(found.last_used),
         "used_by": sorted(found.by),
-        "blocked": found.blocked if told else None,
+        "blocked": found.blocked if since else found.blocked or None,
         "last_blocked": _time(found.last_blocked),
         "recorded_since": _time(since),
     }

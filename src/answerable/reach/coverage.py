@@ -144,7 +144,7 @@ def _wants_policy(
     """Tell whether the resource may hold a policy of its own that was not collected."""
     if not has_resource_policies(action) or action.lower() in TRUST_CALLS:
         return False
-    if _is_pattern(action) or _is_pattern(resource):
+    if action == "*" or _is_pattern(action) or _is_pattern(resource):
         return "resource-policies" not in collected
     if estate.call(action, resource).wild:
         return "resource-policies" not in collected

@@ -46,8 +46,8 @@ VIEWS: dict[str, View] = {
 # What fills an empty answer: what is missing, and the command that supplies it.
 EMPTY = {
     "trace": ("no event fits", "answerable ingest cloudtrail:PATH reads a trail in"),
-    "reach": ("nothing: no permission found", ""),
-    "reach-used": ("nothing: no permission found, and no call in a trail", ""),
+    "reach": ("nothing, as far as was collected", ""),
+    "reach-used": ("nothing granted and no call, as far as was collected", ""),
     "who-can": ("nobody, as far as was collected", ""),
     "sql": ("no rows", ""),
 }

@@ -18,9 +18,8 @@ def compared(document: Document, screen: Screen, now: int) -> Iterator[str]:
     told = Counter(item["outcome"] for item in items)
     sure = told["agrees"] + told["differs"]
     mark = screen.marks.no if told["differs"] else screen.marks.yes
-    yield from screen.wrap(
-        f"{mark} {told['agrees']:,} of {sure:,} agree with iam:SimulatePrincipalPolicy"
-    )
+    agreed = f"{told['agrees']:,} of {sure:,} agree with iam:SimulatePrincipalPolicy"
+    yield from screen.wrap(f"{mark} {agreed}" if sure else "nothing was compared")
     for outcome, what in (
         ("open", "left open"),
         ("set-aside", "set aside"),
