@@ -51,8 +51,7 @@ class Engine:
             self.estate = compile_estate(
                 self.facts,
                 self.catalogue,
-                tags_collected=True,
-                collected=self.collected,
+                tags_collected="resource-tags" in self.collected,
             )
             self.graph = Graph(self.estate)
 

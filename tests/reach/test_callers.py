@@ -104,6 +104,28 @@ def test_a_caller_from_outside_acts_through_the_roles_it_may_enter() -> None:
     assert not reply.path
 
 
+def test_who_enters_from_an_account_that_was_placed_is_of_its_organisation() -> None:
+    build = Builder()
+    reader = build.identity(role("reader"))
+    build.policy(reader, "identity", statement("s3", action="s3:Get*", resource="*"))
+    ours = {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}
+    trusted = statement(
+        "in", action="sts:AssumeRole", principal={"AWS": B}, condition=ours
+    )
+    build.policy(reader, "trust", trusted)
+
+    def entering() -> str | None:
+        graph = Graph(estate_of(build))
+        replies = questions.who_can(graph, "s3:GetObject", OBJECT, direct=False)
+        return subjects(list(replies)).get(B)
+
+    assert entering() == "only-if"
+    build.organization(B, "o-1")
+    assert entering() == "always"
+    build.organization(B, "o-2")
+    assert entering() is None
+
+
 def test_the_rows_of_a_caller_from_outside_are_those_it_was_granted() -> None:
     build = entered()
     build.resource(BUCKET, "s3:bucket", A)

@@ -68,7 +68,6 @@ def asked_of(
             tags_collected="resource-tags" in collected,
             session=given.session,
             endpoint=given.endpoint,
-            collected=collected,
         )
     return Asked(inventory, Graph(estate), collected, given, direct, now)
 

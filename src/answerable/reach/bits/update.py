@@ -50,7 +50,6 @@ def _cold(estate: Estate, facts: Facts) -> Whole:
         estate.catalogue,
         given=estate.given,
         tags_collected=estate.tags_collected,
-        collected=estate.collected,
     )
     graph = Graph(replace(fresh, session=estate.session, endpoint=estate.endpoint))
     return whole_of(graph)

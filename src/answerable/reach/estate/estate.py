@@ -72,7 +72,6 @@ class Estate:
         public_access: Public-access blocks by bucket, access point or account.
         session: The policy that limits the subject's own session, if one is stated.
         endpoint: The policy of the VPC endpoint the call goes through, likewise.
-        collected: Words for the kinds that were collected.
     """
 
     catalogue: Catalogue
@@ -94,7 +93,6 @@ class Estate:
     public_access: Mapping[str, PublicAccessBlock] = field(default_factory=dict)
     session: Limit | None = None
     endpoint: Limit | None = None
-    collected: frozenset[str] = frozenset()
     _places: dict[str, Place] = field(default_factory=dict)
     _lasting: Known | None = None
     _accounts: frozenset[str] | None = None
@@ -232,7 +230,6 @@ def compile_estate(
     tags_collected: bool = False,
     session: Policy | None = None,
     endpoint: Policy | None = None,
-    collected: frozenset[str] = frozenset(),
 ) -> Estate:
     """Compile facts.
 
@@ -243,7 +240,6 @@ def compile_estate(
         tags_collected: Whether resource tags were read.
         session: The policy that limits the subject's own session.
         endpoint: The policy of the VPC endpoint the call goes through.
-        collected: Words for the kinds that were collected.
     """
     builder = Builder(facts)
     attached = {(a.target, a.layer, a.policy, a.via): a for a in facts.attachments}
@@ -284,7 +280,6 @@ def compile_estate(
         public_access={block.target: block for block in facts.public_access},
         session=of_session,
         endpoint=of_endpoint,
-        collected=collected,
     )
 
 

@@ -20,7 +20,7 @@ from answerable.reach.paths.takeover import takeovers
 from answerable.reach.patterns.resources import EVERYTHING, matches_parts, text_parts
 from answerable.reach.rules.rules import RUNNING, Running
 from answerable.reach.verdict.assume import assume
-from answerable.reach.verdict.context import NOTHING, Known
+from answerable.reach.verdict.context import Known
 from answerable.reach.verdict.formula import TRUE
 from answerable.reach.verdict.request import name
 from answerable.reach.verdict.trust import ASSUME, Entry, entries
@@ -98,7 +98,8 @@ class Graph:
         if found is None:
             trust = self.estate.trusts.get(role)
             known = self.estate.hop(ASSUME, role).known
-            listed = tuple(entries(trust, known)) if trust else ()
+            accounts = self.estate.accounts
+            listed = tuple(entries(trust, known, accounts)) if trust else ()
             found = self._entries[role] = listed
         return found
 
@@ -237,10 +238,10 @@ class Graph:
         )
 
     def _service_entries(self, role: IdentityId, service: str) -> Iterator[Entry]:
-        account = self.estate.trusts[role].account
-        known = Known({"aws:sourceaccount": (account,)}) if account else NOTHING
-        call = self.estate.hop(ASSUME, role, known)
-        for entry in entries(self.estate.trusts[role], call.known):
+        trust, accounts = self.estate.trusts[role], self.estate.accounts
+        source = {"aws:sourceaccount": (trust.account,)} if trust.account else {}
+        call = self.estate.hop(ASSUME, role, Known(source))
+        for entry in entries(trust, call.known, accounts):
             if entry.kind == "Service" and entry.principal == service:
                 yield entry
 

@@ -20,7 +20,6 @@ from answerable.reach.verdict.context import NOTHING, Known
 from answerable.reach.verdict.formula import FALSE, Formula, both, either, negation
 from answerable.reach.verdict.request import Answer, name
 
-NO_ACCOUNTS: Mapping[str, Account] = {}
 ASSUME = "sts:assumerole"
 WEB_IDENTITY = "sts:assumerolewithwebidentity"
 SAML = "sts:assumerolewithsaml"
@@ -94,7 +93,7 @@ class Entry:
 
 
 def entries(
-    trust: Trust, known: Known, accounts: Mapping[str, Account] = NO_ACCOUNTS
+    trust: Trust, known: Known, accounts: Mapping[str, Account]
 ) -> Iterator[Entry]:
     """List who may enter a role from outside the snapshot's principals.
 
