@@ -7,7 +7,15 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from answerable.model.sighting import Facts
-from answerable.reach.bits import closure, hearing, meaning, neighbours, rights, table
+from answerable.reach.bits import (
+    closure,
+    goals,
+    hearing,
+    meaning,
+    neighbours,
+    rights,
+    table,
+)
 from answerable.reach.bits.holders import Index
 from answerable.reach.bits.planes import Plane, Texts, positions
 from answerable.reach.bits.rights import Verdicts
@@ -20,11 +28,12 @@ from answerable.reach.patterns.globs import inward
 from answerable.reach.patterns.resources import matches_parts, pattern_parts, text_parts
 from answerable.reach.verdict.formula import TRUE, Verdict, verdict
 from answerable.reach.verdict.single import ask
-from tests.reach.build import A, Builder, catalogue, statement, user
+from tests.reach.build import A, Builder, catalogue, role, statement, user
 from tests.reach.path_strategies import paths
 from tests.reach.planted import Plant, found, planted
 from tests.reach.strategies import CALLS, estates
 from tests.reach.strategies_cases import Case, cases
+from tests.reach.strategies_mix import Mix
 
 slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 generating = [Phase.explicit, Phase.reuse, Phase.generate]
@@ -230,7 +239,11 @@ def _denies_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def _doubts_dropped(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(hearing, "settled", lambda verdicts, exact: verdicts)
+    for room in (hearing, goals):
+        patch.setattr(room, "settled", lambda verdicts, exact: verdicts)
+
+
+def _nobody_widens_itself(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(neighbours.Some, "_own", lambda *_: iter(()))
 
 
@@ -241,6 +254,9 @@ def _open_lines_hold(patch: pytest.MonkeyPatch) -> None:
         return right(actors, known, False)  # type: ignore[arg-type]
 
     patch.setattr(meaning, "Group", wrong)
+
+
+def _every_condition_holds(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(meaning, "evaluate", lambda lines, known: TRUE)
 
 
@@ -258,20 +274,51 @@ def _cells_not_parted(patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "plant", [_denies_forgotten, _doubts_dropped, _gains_forgotten]
+    "plant", [_denies_forgotten, _nobody_widens_itself, _gains_forgotten]
 )
 def test_the_law_of_rows_finds(plant: Plant) -> None:
     with planted(plant):
         assert found(estates(), lambda facts: rows_agree(compiled(facts)), 60)
 
 
-@pytest.mark.parametrize("plant", [_open_lines_hold, _cells_not_parted])
+def doubtful() -> Estate:
+    """Someone may assume a role from inside or with MFA, and never from inside."""
+    build = Builder()
+    inside = {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
+    careful = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+    some = {"action": "sts:AssumeRole", "resource": "*"}
+    build.policy(
+        build.identity(USERS[0]),
+        "identity",
+        statement("inside", **some, condition=inside),
+        statement("careful", **some, condition=careful),
+        statement("never", **some, condition=inside, effect="Deny"),
+    )
+    trust = statement("t", action="sts:AssumeRole", principal={"AWS": A})
+    build.policy(build.identity(role("one")), "trust", trust)
+    return compiled(build.facts())
+
+
+def test_conditions_that_cancel_each_other_are_looked_at_together() -> None:
+    call = ("sts:AssumeRole", role("one"))
+    rows_agree(doubtful())
+    goals_agree(doubtful(), [call])
+    with planted(_doubts_dropped):
+        with pytest.raises(AssertionError):
+            rows_agree(doubtful())
+        with pytest.raises(AssertionError):
+            goals_agree(doubtful(), [call])
+
+
+@pytest.mark.parametrize(
+    "plant", [_open_lines_hold, _every_condition_holds, _cells_not_parted]
+)
 def test_the_law_of_the_table_finds(plant: Plant) -> None:
     def law(case: Case) -> None:
         sweep_agrees(organisation(case), [(c[0], c[1]) for c in case.calls])
 
     with planted(plant):
-        assert found(cases(), law, 40)
+        assert found(cases(Mix(lines="Principal")), law, 300)
 
 
 def test_the_law_of_the_closure_finds_a_component_closed_too_early() -> None:
