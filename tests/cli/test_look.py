@@ -161,6 +161,20 @@ def test_the_use_of_a_grant_is_summed_up_and_unknown_is_not_zero(documents):
     assert row.split()[3:5] == ["not", "known"]
 
 
+def test_of_a_service_too_long_to_list_what_the_trail_does_not_tell_stands_apart(
+    documents,
+):
+    whole = documents("reach-used")
+    idle = {**whole.items[0], "service": "s3"}
+    items = [
+        {**idle, "action": f"s3:Act{n}", "used": count, "blocked": count}
+        for n, count in enumerate((0, None) * 25)
+    ]
+    text = "\n".join(lines_of(replace(whole, items=items), Screen(2_000)))
+    assert "not called (25): s3:Act0, s3:Act2, " in text
+    assert "the trail does not tell (25): s3:Act1, s3:Act3, " in text
+
+
 def test_each_difference_from_the_simulator_is_shown_with_both_sides(documents):
     text = "\n".join(lines_of(documents("reach-compared"), Screen(100)))
     assert text.startswith("✘ 1 of 2 agree with iam:SimulatePrincipalPolicy")

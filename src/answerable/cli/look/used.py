@@ -100,15 +100,21 @@ def _short(identity: str) -> str:
 def _one_service(items: Sequence[UsedItem], screen: Screen, now: int) -> Iterator[str]:
     """Show the actions that were called, and name some of the others."""
     called = [item for item in items if item["used"] or item["blocked"]]
-    others = [item["action"] for item in items if item not in called]
+    others = [item for item in items if item not in called]
     if called:
         yield from _actions(called[:_MOST], screen, now)
         yield ""
-    shown = ", ".join(map(safe, others[:_IDLE_NAMED]))
-    more = len(others) - _IDLE_NAMED
-    yield from screen.wrap(
-        f"not called ({len(others):,}): {shown}" + (f" +{more:,}" if more > 0 else "")
-    )
+    idle = [item["action"] for item in others if item["used"] == 0]
+    untold = [item["action"] for item in others if item["used"] is None]
+    for said, names in (("not called", idle), ("the trail does not tell", untold)):
+        if names:
+            yield from screen.wrap(f"{said} ({len(names):,}): {_some(names)}")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _IDLE_NAMED
+    shown = ", ".join(map(safe, names[:_IDLE_NAMED]))
+    return shown + (f" +{more:,}" if more > 0 else "")
 
 
 def _services(
