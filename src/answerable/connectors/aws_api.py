@@ -17,12 +17,6 @@ from botocore.exceptions import (
 from answerable.model.connector import SyncContext
 from answerable.model.errors import AnswerableError, EnvironmentRefused, UsageError
 
-DENIED = (
-    "AccessDenied",
-    "AccessDeniedException",
-    "AuthorizationError",
-    "UnauthorizedOperation",
-)
 CONFIG = Config(
     retries={"mode": "standard"},
     connect_timeout=10,

@@ -15,9 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from answerable.connectors.aws import spec
 from answerable.connectors.aws.parse import Parsed, parse_pages
 from answerable.connectors.aws.parse.details import LISTS
-from answerable.connectors.aws_api import DENIED, code_of, iam_of, plain
+from answerable.connectors.aws_api import code_of, iam_of, plain
 from answerable.connectors.formats.access_keys import Known, access_keys
-from answerable.connectors.formats.aws_answers import Answer, answers
+from answerable.connectors.formats.aws_answers import DENIED, Answer, answers
 from answerable.model.connector import SyncContext
 from answerable.model.identity import Account
 from answerable.model.sighting import Facts, Probe, Problem, ProblemKind, Sync

@@ -11,7 +11,8 @@ from typing import Protocol, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from answerable.connectors.aws_api import DENIED, code_of
+from answerable.connectors.aws_api import code_of
+from answerable.connectors.formats.aws_answers import DENIED
 from answerable.model.connector import SyncContext
 from answerable.model.sighting import ProblemKind
 

@@ -19,6 +19,17 @@ Stamp = str | float | int | None
 # Everything that a typed decoder raises over hostile bytes.
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
+# Codes of errors that mean "you may not": as the API has them, or as the CLI prints them.
+DENIED = frozenset(
+    [
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthorizationError",
+        "AuthorizationErrorException",
+        "UnauthorizedOperation",
+    ]
+)
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HINT = "expected what the AWS CLI prints with --output json"
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from answerable.connectors.formats.aws_answers import (
+    DENIED,
     UNREADABLE,
     Fields,
     why_invalid,
@@ -126,15 +127,6 @@ QUESTIONS = (
 )
 FIELDS = (*LISTS, *(question.field for question in QUESTIONS))
 
-_DENIED = frozenset(
-    [
-        "AccessDenied",
-        "AccessDeniedException",
-        "AuthorizationError",
-        "AuthorizationErrorException",
-        "UnauthorizedOperation",
-    ]
-)
 # Where a page says that more follow. The CLI's own word is NextToken.
 _MORE = ("NextToken", "nextToken", "NextMarker", "NextContinuationToken")
 _CODE = re.compile(r"[^(]{0,200}\(([A-Za-z.]{1,80})\).*", re.DOTALL)
@@ -204,7 +196,7 @@ class Reading:
             elif code is None:
                 yield Asked(asked, raw, place)
             else:
-                key = (question.action, code in _DENIED)
+                key = (question.action, code in DENIED)
                 self.refusals.setdefault(key, []).append(place)
 
     def more(self, fields: Fields, base: str) -> None:
