@@ -119,7 +119,7 @@ def _answers_as(
         if way is not None:
             hops = (replace(entry_hop(entry, role), origin=subject),)
             answer = ask(estate, graph.principal(way.node), action, resource)
-            yield _through(graph, subject, hops, way, answer)
+            yield replied(graph, subject, way, answer, hops)
 
 
 def _by_itself(caller: Caller, answer: Answer) -> Reply:
@@ -138,21 +138,38 @@ def _reply(
     graph: Graph, subject: str, way: Reached, action: str, resource: str
 ) -> Reply:
     answer = ask(graph.estate, graph.principal(way.node), action, resource)
-    found = answer.formula != FALSE
-    formula = chained(way.formula, answer.formula)
-    gaps = tuple(dict.fromkeys((*way_gaps(way), *answer.gaps)))
+    return replied(graph, subject, way, answer)
+
+
+def replied(
+    graph: Graph,
+    subject: str,
+    way: Reached,
+    answer: Answer,
+    before: tuple[Hop, ...] = (),
+) -> Reply:
+    """Reply what the end of a path was answered.
+
+    Args:
+        graph: The graph.
+        subject: Id of who was asked about.
+        way: The path.
+        answer: Of the call itself.
+        before: How the subject enters the path.
+    """
+    entering = (hop.formula for hop in before)
     return Reply(
         subject=subject,
         actor=way.node.identity,
-        formula=formula,
+        formula=chained(*entering, way.formula, answer.formula),
         determining=answer.determining,
         admin=graph.admin(way.node),
-        path=way.hops if found else (),
-        gaps=gaps,
+        path=(*before, *way.hops) if answer.formula != FALSE else (),
+        gaps=tuple(dict.fromkeys((*_way_gaps(way), *answer.gaps))),
     )
 
 
-def way_gaps(way: Reached) -> tuple[Gap, ...]:
+def _way_gaps(way: Reached) -> tuple[Gap, ...]:
     """List what was not read along a path."""
     return tuple(dict.fromkeys(g for _, edge in way.edges for g in edge.gaps))
 
@@ -195,7 +212,7 @@ def reach(
                 determining=row.determining,
                 admin=graph.admin(way.node),
                 path=way.hops,
-                gaps=tuple(dict.fromkeys((*way_gaps(way), *row.gaps))),
+                gaps=tuple(dict.fromkeys((*_way_gaps(way), *row.gaps))),
                 row=row,
             )
 
@@ -277,7 +294,7 @@ def who_can(
     ways = [(node, way) for node in starts if (way := found.way(node)) is not None]
     for node, way in sorted(ways, key=lambda pair: (pair[1].steps > 0, pair[0])):
         answer = ask(estate, graph.principal(way.node), action, resource)
-        yield _through(graph, node.identity, (), way, answer)
+        yield replied(graph, node.identity, way, answer)
     for caller in callers_of(estate, estate.call(action, resource)):
         answer = ask_as(estate, caller, action, resource)
         if answer.formula != FALSE:
@@ -297,7 +314,7 @@ def _entering(
             answer = ask(graph.estate, graph.principal(way.node), action, resource)
             for entry in outsiders:
                 hops = (entry_hop(entry, role),)
-                yield _through(graph, entry.principal, hops, way, answer)
+                yield replied(graph, entry.principal, way, answer, hops)
 
 
 def entry_hop(entry: Entry, role: str) -> Hop:
@@ -308,25 +325,6 @@ def entry_hop(entry: Entry, role: str) -> Hop:
         role,
         entry.answer.formula,
         entry.answer.determining,
-    )
-
-
-def _through(
-    graph: Graph,
-    subject: str,
-    before: tuple[Hop, ...],
-    way: Reached,
-    answer: Answer,
-) -> Reply:
-    entering = (hop.formula for hop in before)
-    return Reply(
-        subject=subject,
-        actor=way.node.identity,
-        formula=chained(*entering, way.formula, answer.formula),
-        determining=answer.determining,
-        admin=graph.admin(way.node),
-        path=(*before, *way.hops),
-        gaps=tuple(dict.fromkeys((*way_gaps(way), *answer.gaps))),
     )
 
 

@@ -19,9 +19,9 @@ from answerable.reach.keys.keys import Kind, key_class
 from answerable.reach.keys.tagging import Tagging
 from answerable.reach.paths.graph import Graph
 from answerable.reach.paths.paths import Reached, reached
-from answerable.reach.questions import Reply, way_gaps
+from answerable.reach.questions import Reply, replied
 from answerable.reach.verdict.context import Known
-from answerable.reach.verdict.formula import FALSE, chained
+from answerable.reach.verdict.formula import FALSE
 from answerable.reach.verdict.single import ask
 
 _TAGS = ("aws:principaltag/", "aws:resourcetag/", "iam:resourcetag/")
@@ -53,15 +53,7 @@ def retagged(
         answer = ask(loose, _without_tags(principal), action, resource)
         if answer.formula == FALSE:
             continue
-        reply = Reply(
-            subject=start,
-            actor=way.node.identity,
-            formula=chained(way.formula, answer.formula),
-            determining=answer.determining,
-            admin=graph.admin(way.node),
-            path=way.hops,
-            gaps=tuple(dict.fromkeys((*way_gaps(way), *answer.gaps))),
-        )
+        reply = replied(graph, start, way, answer)
         item = pair_item(reply, action, resource)
         if tagging.explained(reply, item).get("unguarded"):
             return reply
