@@ -177,5 +177,4 @@ def lines(text: str) -> st.SearchStrategy[tuple[ConditionClause, ...]]:
     return counts.flatmap(lambda count: st.tuples(*[line] * count))
 
 
-some_lines = lines("")
 given_keys = st.sampled_from(GIVENS)

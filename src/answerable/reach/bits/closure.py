@@ -7,6 +7,8 @@ biconnected components", 2000), then one union per component, sinks first.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from answerable.reach.bits.planes import gathered
+
 
 @dataclass(frozen=True, slots=True)
 class Closure:
@@ -53,7 +55,7 @@ def closed(rows: Sequence[int]) -> Closure:
             classes.setdefault(reached, []).append(node)
     return Closure(
         tuple(beyond),
-        tuple((reached, _bits(nodes)) for reached, nodes in classes.items()),
+        tuple((reached, gathered(ns, len(rows))) for reached, ns in classes.items()),
     )
 
 
@@ -126,10 +128,3 @@ class _State:
         del self._held[start:]
         self._open &= ~members
         return members, nodes
-
-
-def _bits(nodes: Sequence[int]) -> int:
-    held = bytearray((max(nodes) >> 3) + 1)
-    for node in nodes:
-        held[node >> 3] |= 1 << (node & 7)
-    return int.from_bytes(held, "little")

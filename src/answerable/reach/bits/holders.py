@@ -137,7 +137,7 @@ class Held:
         by_start = self._narrow.get(service)
         if by_start is None:
             by_start = self._narrow[service] = defaultdict(list)
-            for clause in self.of(action.partition(":")[0]):
+            for clause in self.of(service):
                 for start in _starts(clause):
                     by_start[start].append(clause)
         met: set[Clause] = set()

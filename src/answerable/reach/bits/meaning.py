@@ -50,7 +50,7 @@ def applying(
         return []
     if clause.static:
         plane = _resources(clause, space.texts, known)
-        return [Part(actors, plane)] if plane.maybe and actors else []
+        return [Part(actors, plane)] if plane.maybe else []
     theirs, others = _of_resources(clause, space, index, known)
     keys = keys_used(clause, others)
     stated = tuple(known.get(key) for key in keys)

@@ -122,11 +122,6 @@ class Owns:
             for actor in index.members(part.actors & self.actors):
                 self._of[actor].append(number)
 
-    @property
-    def clash(self) -> bool:
-        """Tell whether open allows and open denies share a condition."""
-        return not self.allow_atoms.isdisjoint(self.deny_atoms)
-
     def of(self, actor: int) -> Own:
         """Return one actor's side."""
         bit = 1 << actor
