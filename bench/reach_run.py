@@ -5,12 +5,12 @@
 
 import gc
 import json
+import os
 import resource
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 from answerable.connectors.iam_catalogue.fetch import load
@@ -44,7 +44,7 @@ def run(size: int, seed: int, edits: int) -> Told:
     catalogue = load()
     made = organization(size, seed, catalogue)
     gc.collect()
-    told: Told = {"before": child.resident(_pid()) / (1 << 20)}
+    told: Told = {"before": child.resident(os.getpid()) / (1 << 20)}
     held = engine(made, catalogue)
     told |= cold(held)
     told["diversity"] = diversity(made.facts)
@@ -53,10 +53,6 @@ def run(size: int, seed: int, edits: int) -> Told:
     told |= questions(held, made, seed)
     told |= recomputed(held, made, seed, edits)
     return told
-
-
-def _pid() -> int:
-    return int(Path("/proc/self").resolve().name) if Path("/proc/self").exists() else 0
 
 
 def cold(held: Engine) -> Told:
