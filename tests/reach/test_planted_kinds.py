@@ -199,23 +199,19 @@ def _endpoint_names_everybody(patch: pytest.MonkeyPatch) -> None:
 
 
 def _door_without_bucket(patch: pytest.MonkeyPatch) -> None:
-    for module in (judge, judge_outside):
-        patch.setattr(module, "joined", lambda front, back, network: front)
+    patch.setattr(judge, "joined", lambda front, back, network: front)
 
 
 def _bucket_without_door(patch: pytest.MonkeyPatch) -> None:
-    for module in (judge, judge_outside):
-        patch.setattr(module, "joined", lambda front, back, network: back)
+    patch.setattr(judge, "joined", lambda front, back, network: back)
 
 
 def _unknown_bucket_as_open(patch: pytest.MonkeyPatch) -> None:
-    for module in (judge, judge_outside):
-        patch.setattr(module, "bucket_unknown", lambda door: TRUE)
+    patch.setattr(judge, "bucket_unknown", lambda door: TRUE)
 
 
 def _network_ignored(patch: pytest.MonkeyPatch) -> None:
-    for module in (judge, judge_outside):
-        patch.setattr(module, "in_network", lambda *_: TRUE)
+    patch.setattr(judge, "in_network", lambda *_: TRUE)
 
 
 def _door_keys_forgotten(patch: pytest.MonkeyPatch) -> None:

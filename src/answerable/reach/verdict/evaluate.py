@@ -40,6 +40,7 @@ from answerable.reach.verdict.request import (
     Weighed,
     name,
 )
+from answerable.reach.verdict.sides import Namer
 
 
 def surely(principal: Principal, action: str) -> Answer | None:
@@ -136,7 +137,9 @@ def weigh(
     if call.fences and not principal.linked:
         denies += fenced(call, known)
     if call.endpoint:
-        bar, more = _endpoint(call.endpoint, principal, call, known)
+        bar, more = at_endpoint(
+            call.endpoint, lambda clause: names(clause, principal), call, known
+        )
         hard.append(bar)
         denies += more
     limit = both(*(bar.formula for bar in soft))
@@ -190,8 +193,8 @@ def _barred(limit: Limit, pairs: Applied) -> Barred:
     return Barred(limit.layer, limit.target, pairs, limit.gaps, formula)
 
 
-def _endpoint(
-    endpoint: Limit, principal: Principal, call: Request, known: Known
+def at_endpoint(
+    endpoint: Limit, namer: Namer, call: Request, known: Known
 ) -> tuple[Barred, Applied]:
     """Judge an endpoint's policy; its statements name whom they speak of."""
     spoken = endpoint.speaking(call.action)
@@ -199,7 +202,7 @@ def _endpoint(
     def named(pairs: Applied) -> Applied:
         found = []
         for grant, formula in pairs:
-            when = either(*(f for _, f in names(grant.clause, principal)))
+            when = either(*(f for _, f in namer(grant.clause)))
             held = both(formula, when)
             if held != FALSE:
                 found.append((grant, held))

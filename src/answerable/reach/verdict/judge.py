@@ -5,6 +5,8 @@ evaluation logic"; AWS KMS Developer Guide, "Key policies"; Amazon S3 User Guide
 "Configuring IAM policies for using access points".
 """
 
+from collections.abc import Callable
+
 from answerable.model.ids import IdentityId
 from answerable.model.policy import Layer
 from answerable.reach.estate.callers import names
@@ -33,9 +35,10 @@ def judged(estate: Estate, principal: Principal, call: Request) -> Answer:
     if call.action in NO_PERMISSION:
         return Answer(TRUE, (free(call.action),))
     answer = _decide(estate, principal, call)
-    if call.door is None or answer.formula == FALSE:
-        return answer
-    return _through(estate, principal, call, call.door, answer)
+    known = call.known_to(principal) if call.door else call.known
+    return through_door(
+        estate, call, answer, known, lambda inner: _decide(estate, principal, inner)
+    )
 
 
 def _decide(estate: Estate, principal: Principal, call: Request) -> Answer:
@@ -64,17 +67,31 @@ def free(action: str) -> Determining:
     return Determining("catalogue", "", f"{action} needs no permission", "allow")
 
 
-def _through(
-    estate: Estate, principal: Principal, call: Request, door: Door, front: Answer
+def through_door(
+    estate: Estate,
+    call: Request,
+    front: Answer,
+    known: Known,
+    inside: Callable[[Request], Answer],
 ) -> Answer:
-    """Ask the bucket behind an access point, too; the request is one and the same."""
+    """Ask the bucket behind an access point, too; the request is one and the same.
+
+    Args:
+        estate: The estate.
+        call: The request.
+        front: What was answered of it at the access point, or of any other resource.
+        known: All that is known of it.
+        inside: Answers a request on the bucket.
+    """
+    door = call.door
+    if door is None or front.formula == FALSE:
+        return front
     if door.behind and not estate.possible(call.action, door.behind):
         return front  # the access point itself is acted on
     if not door.behind:
         return front.under(bucket_unknown(door))
-    inner = behind(estate, call, door)
-    back = _decide(estate, principal, inner)
-    return joined(front, back, in_network(door, call.known_to(principal)))
+    back = inside(estate.elsewhere(call, door.behind, Known(through(door))))
+    return joined(front, back, in_network(door, known))
 
 
 def joined(front: Answer, back: Answer, network: Formula) -> Answer:
@@ -91,11 +108,6 @@ def joined(front: Answer, back: Answer, network: Formula) -> Answer:
 def bucket_unknown(door: Door) -> Formula:
     """Leave open what a bucket says that is not known."""
     return atom(UNCOLLECTED, "Allows", (f"{door.point}#bucket",))
-
-
-def behind(estate: Estate, call: Request, door: Door) -> Request:
-    """Make the same request on the bucket."""
-    return estate.elsewhere(call, door.behind, Known(through(door)))
 
 
 def in_network(door: Door, known: Known) -> Formula:

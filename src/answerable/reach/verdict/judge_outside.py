@@ -5,16 +5,14 @@ evaluation logic". What a foreign principal's own account says is open to nobody
 coverage names it.
 """
 
-from answerable.model.policy import Layer
 from answerable.reach.estate.callers import Names
 from answerable.reach.estate.clauses import Clause
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.outside import Caller, CallerKind, named
-from answerable.reach.estate.places import Door
 from answerable.reach.estate.public_access import kept_out
 from answerable.reach.estate.services import NO_PERMISSION
 from answerable.reach.verdict.context import Known
-from answerable.reach.verdict.evaluate import applied, denying, fenced
+from answerable.reach.verdict.evaluate import at_endpoint, fenced
 from answerable.reach.verdict.formula import (
     FALSE,
     TRUE,
@@ -24,13 +22,10 @@ from answerable.reach.verdict.formula import (
     negation,
 )
 from answerable.reach.verdict.judge import (
-    behind,
-    bucket_unknown,
     free,
-    in_network,
-    joined,
     missing_side,
     own_policy,
+    through_door,
 )
 from answerable.reach.verdict.request import (
     IMPLICIT,
@@ -51,21 +46,9 @@ def judged_as(estate: Estate, caller: Caller, call: Request) -> Answer:
     if call.action in NO_PERMISSION and foreign:
         return Answer(TRUE, (free(call.action),))
     front = _judged(estate, caller, call)
-    if call.door is None or front.formula == FALSE:
-        return front
-    return _through(estate, caller, call, call.door, front)
-
-
-def _through(
-    estate: Estate, caller: Caller, call: Request, door: Door, front: Answer
-) -> Answer:
-    if door.behind and not estate.possible(call.action, door.behind):
-        return front
-    if not door.behind:
-        return front.under(bucket_unknown(door))
-    back = _judged(estate, caller, behind(estate, call, door))
-    return joined(
-        front, back, in_network(door, call.known.over(caller.knows(call.parts)))
+    known = call.known.over(caller.knows(call.parts))
+    return through_door(
+        estate, call, front, known, lambda inner: _judged(estate, caller, inner)
     )
 
 
@@ -79,8 +62,13 @@ def _judged(estate: Estate, caller: Caller, call: Request) -> Answer:
     denies: Applied = []
     by: list[Determining] = []
     if call.endpoint:
-        limit, denies, by = _endpoint(caller, call, known)
-        allowed = both(allowed, limit)
+        bar, denies = at_endpoint(
+            call.endpoint, lambda clause: named(clause, caller), call, known
+        )
+        allowed = both(allowed, bar.formula)
+        by = [name(grant) for grant, _ in bar.applied]
+        if bar.formula == FALSE:
+            by = [Determining(bar.layer.value, bar.target, "", IMPLICIT)]
         gaps += call.endpoint.gaps
     if call.fences:
         denies += fenced(call, known)
@@ -105,32 +93,6 @@ def _determining(
     if not (side.escaping or side.direct or side.account):
         missing.append(Determining(side.layer.value, side.policy, "", IMPLICIT))
     return tuple(dict.fromkeys([*missing, *found]))
-
-
-def _endpoint(
-    caller: Caller, call: Request, known: Known
-) -> tuple[Formula, Applied, list[Determining]]:
-    """Judge the endpoint's policy: when it lets through, and what it denies."""
-    endpoint = call.endpoint
-    if endpoint is None:
-        return TRUE, [], []
-    spoken = endpoint.speaking(call.action)
-    allows = _named(applied(spoken.allows, call, known), caller)
-    denies = _named(denying(spoken.denies, (), call, known), caller)
-    may = (gap.may("Allows") for gap in endpoint.gaps)
-    limit = either(*(f for _, f in allows), *may)
-    by = [name(grant) for grant, _ in allows]
-    if limit == FALSE:
-        by = [Determining(Layer.ENDPOINT.value, endpoint.target, "", IMPLICIT)]
-    return limit, denies, by
-
-
-def _named(pairs: Applied, caller: Caller) -> Applied:
-    found = (
-        (grant, both(formula, either(*(f for _, f in named(grant.clause, caller)))))
-        for grant, formula in pairs
-    )
-    return [(grant, formula) for grant, formula in found if formula != FALSE]
 
 
 def _side_for(estate: Estate, caller: Caller, call: Request, known: Known) -> Side:
