@@ -315,6 +315,18 @@ def test_an_answer_without_a_result_and_a_marker_that_repeats_end(
     assert found.kind is Refusal.EMPTY
 
 
+def test_a_result_without_a_decision_is_no_denial(
+    stubbed: tuple[Simulator, Stubber],
+) -> None:
+    simulator, stubber = stubbed
+    bare = {**RESULT, "EvalDecision": "", "ResourceSpecificResults": []}
+    page = {"EvaluationResults": [bare], "IsTruncated": False}
+    stubber.add_response("simulate_principal_policy", page, ASKED)
+    found = simulator.ask(ANA, "s3:GetObject", RED)
+    assert isinstance(found, Declined)
+    assert found.kind is Refusal.EMPTY
+
+
 def test_no_network_and_no_boto3_are_refusals_that_say_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -62,9 +62,10 @@ class Simulator:
             return _declined(code_of(error))
         except BotoCoreError as error:
             raise refused(error, self._context, "aws") from None
-        if not results:
+        told = _simulated(results[0], resource) if results else None
+        if told is None or not told.decision:
             return Declined(Refusal.EMPTY, "the answer holds no result")
-        return _simulated(results[0], resource)
+        return told
 
     def _pages(self, principal: str, action: str, resource: str) -> Iterator[Reply]:
         asked: dict[str, object] = {
