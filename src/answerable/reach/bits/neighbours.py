@@ -11,8 +11,7 @@ from answerable.reach.bits.planes import gathered, positions, span
 from answerable.reach.bits.rights import NEVER, Verdicts
 from answerable.reach.bits.taking import Taking
 from answerable.reach.bits.ways import Assuming, Passing, Realm, Using, grown
-from answerable.reach.estate.principals import Principal
-from answerable.reach.paths.edits import is_editable
+from answerable.reach.estate.principals import Principal, is_editable
 from answerable.reach.paths.steps import Node
 from answerable.reach.rules.rules import EDITS, Edit, Gives, On, actions
 from answerable.reach.verdict.context import Known

@@ -19,6 +19,7 @@ from answerable.reach.estate.places import holder_of, owner_of
 from answerable.reach.estate.principals import (
     EVERYTHING_CLAUSE,
     Principal,
+    is_editable,
     is_root,
     known_of,
 )
@@ -131,7 +132,7 @@ def make_principal(
         gaps=tuple(gaps),
         known=known_of(identity, accounts, tags_fixed=fixed),
         groups=tuple(dict.fromkeys(builder.member_of.get(identity.id, ()))),
-        policies=tuple(dict.fromkeys(p for p in held.policies if _editable(p))),
+        policies=tuple(dict.fromkeys(p for p in held.policies if is_editable(p))),
         collected=collected,
         levels=levels,
         linked=linked,
@@ -159,8 +160,3 @@ def make_trust(
         fence=None if linked else fences.get(identity.account),
         seen=found is not None,
     )
-
-
-def _editable(policy: PolicyId) -> bool:
-    parts = policy.split(":", 5)
-    return len(parts) == 6 and parts[4].isdigit() and "#" not in policy

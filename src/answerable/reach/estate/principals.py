@@ -175,6 +175,12 @@ def is_role(identity: Identity) -> bool:
     return "role" in identity.kind or ":role/" in identity.id
 
 
+def is_editable(policy: str) -> bool:
+    """Tell a managed policy of an account from AWS's own and from inline ones."""
+    parts = policy.split(":", 5)
+    return len(parts) == 6 and parts[4].isdigit() and "#" not in policy
+
+
 def is_root(identity: Identity) -> bool:
     """Tell whether an identity is an account's root user."""
     return identity.kind == "aws-root" or identity.id.endswith(":root")

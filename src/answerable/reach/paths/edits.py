@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from answerable.reach.estate.estate import Estate
-from answerable.reach.estate.principals import Principal, is_root
+from answerable.reach.estate.principals import Principal, is_editable, is_root
 from answerable.reach.paths.hops import may
 from answerable.reach.paths.made import made_id
 from answerable.reach.paths.steps import (
@@ -250,11 +250,6 @@ def _edited(estate: Estate, edit: Edit, principal: Principal) -> tuple[str, ...]
             return principal.groups
         case On.POLICY:
             return principal.policies
-
-
-def is_editable(policy: str) -> bool:
-    """Tell a managed policy of an account from AWS's own and from inline ones."""
-    return _account(policy).isdigit() and "#" not in policy
 
 
 def _account(arn: str) -> str:

@@ -10,9 +10,9 @@ from answerable.model.resource import Resource
 from answerable.reach.estate.clauses import Grant
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.naming import account_of
-from answerable.reach.estate.principals import EVERYTHING_CLAUSE, Principal
+from answerable.reach.estate.principals import EVERYTHING_CLAUSE, Principal, is_editable
 from answerable.reach.paths.admin import is_admin, wide
-from answerable.reach.paths.edits import admin_edges, edits, is_editable
+from answerable.reach.paths.edits import admin_edges, edits
 from answerable.reach.paths.launching import launching
 from answerable.reach.paths.made import is_made, made_principal, making
 from answerable.reach.paths.steps import Edge, Node, Only, is_sure, make_edge
