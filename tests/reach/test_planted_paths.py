@@ -63,7 +63,7 @@ def _what_is_gained_escapes_the_boundary(patch: pytest.MonkeyPatch) -> None:
 
 def _service_trust_not_asked(patch: pytest.MonkeyPatch) -> None:
     entry = Entry("any", "Service", "sts:AssumeRole", Answer(TRUE, ()))
-    patch.setattr(Graph, "_service_entries", lambda *_: iter([entry]))
+    patch.setattr(Graph, "service_entries", lambda *_: iter([entry]))
     patch.setattr(
         estate,
         "_services",

@@ -77,7 +77,7 @@ class Launching:
         number = realm.identities.texts.number
         sure = some = 0
         for role in realm.graph.estate.by_service.get(service, ()):
-            for entry in realm.graph._service_entries(role, service):
+            for entry in realm.graph.service_entries(role, service):
                 some |= 1 << number[role]
                 sure |= (entry.answer.formula == TRUE) << number[role]
                 break

@@ -72,9 +72,7 @@ class Graph:
         if found is None:
             best: dict[Node, Edge] = {}
             for edge in self._steps(node, best):
-                held = best.get(edge.to)
-                if held is None or (edge.formula == TRUE and held.formula != TRUE):
-                    best[edge.to] = edge
+                _keep(best, edge)
             found = self._edges[node] = tuple(sorted(best.values(), key=_order))
         return found
 
@@ -84,9 +82,7 @@ class Graph:
         if key not in self._single:
             best: dict[Node, Edge] = {}
             for edge in self._steps(node, best, frozenset([to.identity])):
-                held = best.get(edge.to)
-                if held is None or (edge.formula == TRUE and held.formula != TRUE):
-                    best[edge.to] = edge
+                _keep(best, edge)
                 if is_sure(best, to):
                     break
             self._single[key] = best.get(to)
@@ -237,7 +233,8 @@ class Graph:
             and entry.principal not in estate.principals
         )
 
-    def _service_entries(self, role: IdentityId, service: str) -> Iterator[Entry]:
+    def service_entries(self, role: IdentityId, service: str) -> Iterator[Entry]:
+        """List how a service of the role's own account may enter a role."""
         trust, accounts = self.estate.trusts[role], self.estate.accounts
         source = {"aws:sourceaccount": (trust.account,)} if trust.account else {}
         call = self.estate.hop(ASSUME, role, Known(source))
@@ -247,6 +244,13 @@ class Graph:
 
     def _same_account(self, principal: Principal, role: IdentityId) -> bool:
         return self.estate.trusts[role].account == principal.identity.account
+
+
+def _keep(best: dict[Node, Edge], edge: Edge) -> None:
+    """Keep the first step to a node, unless a later one is sure and it is not."""
+    held = best.get(edge.to)
+    if held is None or (edge.formula == TRUE and held.formula != TRUE):
+        best[edge.to] = edge
 
 
 def _order(edge: Edge) -> tuple[bool, bool, Node]:

@@ -29,7 +29,7 @@ PASS_ROLE = "iam:PassRole"  # noqa: S105 - an action
 class _Graph(Protocol):
     estate: Estate
 
-    def _service_entries(self, role: IdentityId, service: str) -> Iterator[Entry]: ...
+    def service_entries(self, role: IdentityId, service: str) -> Iterator[Entry]: ...
 
     def resources(self, kind: str, account: str) -> tuple[str, ...]: ...
 
@@ -71,7 +71,7 @@ def _launch(
     calls = dict.fromkeys(need.action for need in launch.needs)
     via = " + ".join((PASS_ROLE, *calls))
     for role in roles:
-        trusts = [e.answer for e in graph._service_entries(role, launch.service)]
+        trusts = [e.answer for e in graph.service_entries(role, launch.service)]
         if trusts:
             passing = passed(graph.estate, principal, role, launch.service)
             yield from make_edge(Node(role), via, passing, *answers, trusts[0])
