@@ -243,12 +243,16 @@ def rows_agree(estate: Estate, calls: Calls) -> None:
             words = {verdict(row.formula) for row in mine}
             if verdict(answer.formula) != "never" and _listed(action, answer.formula):
                 assert words, "a row is missing"
-            if "always" in words and action != "sts:AssumeRole":
-                # Rows of a wider pattern leave the trust of a role aside.
+            if any(verdict(r.formula) == "always" for r in mine if _judges(r, action)):
                 impossible = not estate.possible(action, resource)
                 impossible |= questions.abroad(principal, action, resource)
                 impossible |= _is_aside(estate, principal, action, resource)
                 assert impossible or verdict(answer.formula) == "always"
+
+
+def _judges(row: Row, action: str) -> bool:
+    """Tell a row that judges all sides; wider patterns leave a role's trust aside."""
+    return action != "sts:AssumeRole" or row.actions.pattern == action.lower()
 
 
 def _listed(action: str, formula: Formula) -> bool:

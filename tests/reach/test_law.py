@@ -1,5 +1,6 @@
 """The engine says what the readable rules say, on every account anyone can think of."""
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -8,8 +9,10 @@ from answerable.reach import questions
 from answerable.reach.verdict.formula import verdict
 from tests.reach import laws
 from tests.reach.path_strategies import paths
+from tests.reach.planted import caught
 from tests.reach.strategies import CALLS, GIVEN, estates, some_calls
 from tests.reach.strategies_cases import Case, cases
+from tests.reach.strategies_mix import Mix
 
 # Shrinking a failing path takes minutes; the example found is small already.
 generating = [Phase.explicit, Phase.reuse, Phase.generate]
@@ -67,6 +70,16 @@ def test_rows_say_what_single_calls_say(facts: Facts, calls: laws.Calls) -> None
 @given(cases())
 def test_rows_say_what_single_calls_say_of_every_policy_kind(case: Case) -> None:
     laws.rows_agree(laws.estate_of(case), list(case.calls))
+
+
+def test_the_law_of_rows_finds_that_a_trust_is_left_aside() -> None:
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(questions, "_outside", lambda *_: True)
+
+    def law(case: Case) -> None:
+        laws.rows_agree(laws.estate_of(case), list(case.calls))
+
+    assert caught(plant, cases(Mix(assume=10)), law)
 
 
 @settings(max_examples=60, suppress_health_check=slow)
