@@ -15,14 +15,10 @@ from answerable.model.policy import Attachment, Effect, Layer, Policy, Statement
 from answerable.reach.rules.rules import KINDS, NAME, OTHER_NAME, REGION, Need
 from answerable.reach.spec.conditions import glob
 from answerable.reach.spec.facts import Who, World, account_of
-from answerable.reach.spec.request import (
-    Situation,
-    allowed,
-    known_keys,
-    may_assume,
-    takes_action,
-    verdict,
-)
+from answerable.reach.spec.keys import known_keys
+from answerable.reach.spec.request import allowed, may_assume
+from answerable.reach.spec.situation import Situation, verdict
+from answerable.reach.spec.statements import takes_action
 
 ASSUME = "sts:AssumeRole"
 

@@ -18,6 +18,7 @@ from answerable.reach.rules.rules import (
     On,
 )
 from answerable.reach.spec.facts import Who, World, is_role, owner_of, statements
+from answerable.reach.spec.keys import known_keys
 from answerable.reach.spec.paths_calls import (
     ASSUME,
     ask,
@@ -32,13 +33,8 @@ from answerable.reach.spec.paths_calls import (
     trusting,
     weaker,
 )
-from answerable.reach.spec.request import (
-    Situation,
-    conditions_hold,
-    known_keys,
-    takes_action,
-    verdict,
-)
+from answerable.reach.spec.situation import Situation, verdict
+from answerable.reach.spec.statements import conditions_hold, takes_action
 
 PASS = "iam:PassRole"  # noqa: S105 - an action
 

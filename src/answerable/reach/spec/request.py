@@ -32,11 +32,10 @@ from answerable.reach.spec.facts import (
     stated,
     written,
 )
-from answerable.reach.spec.keys import keys_of, known_keys
+from answerable.reach.spec.keys import keys_of
 from answerable.reach.spec.organization import rcps_deny, scps_allow, scps_deny
 from answerable.reach.spec.principals import (
     HOWS,
-    Anonymous,
     Caller,
     Foreign,
     Service,
@@ -44,32 +43,16 @@ from answerable.reach.spec.principals import (
     refuses,
 )
 from answerable.reach.spec.public import shut_out
-from answerable.reach.spec.situation import Question, Situation, outcomes, verdict
+from answerable.reach.spec.situation import Situation, outcomes, verdict
 from answerable.reach.spec.statements import (
     Call,
     allows,
     condition_holds,
-    conditions_hold,
     denies,
     spoken,
-    takes_action,
 )
 
-__all__ = [
-    "Anonymous",
-    "Foreign",
-    "Question",
-    "Service",
-    "Situation",
-    "allowed",
-    "allowed_as",
-    "conditions_hold",
-    "known_keys",
-    "may_assume",
-    "outcomes",
-    "takes_action",
-    "verdict",
-]
+__all__ = ["Situation", "allowed", "allowed_as", "may_assume", "outcomes", "verdict"]
 
 _NOTHING = Written(False)
 
