@@ -26,9 +26,12 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCKS: dict[str, list[str]] = {
     "core": ["pyproject.toml"],
     "aws": ["pyproject.toml", "--extra", "aws"],
+    "otel": ["pyproject.toml", "--extra", "otel"],
     "build": ["--group", "build"],
     "uv": ["--group", "bootstrap"],
-    "dev": ["pyproject.toml", "--extra", "aws", "--group", "dev"],
+    "dev": ["pyproject.toml", "--extra", "aws", "--extra", "otel", "--group", "dev"],
+    "world": ["--group", "world"],
+    "fuzz": ["--group", "fuzz"],
     "peers": ["--group", "peers"],
 }
 

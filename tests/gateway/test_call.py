@@ -11,8 +11,9 @@ from answerable.gateway.wire.call import Call, Watched, read_call, read_line
 from answerable.gateway.wire.head import Head
 from answerable.gateway.wire.members import NOWHERE
 from answerable.gateway.wire.messages import Kind
-from answerable.gateway.wire.methods import Era, Target
+from answerable.gateway.wire.methods import Era
 from answerable.gateway.wire.refusals import Refused, Why
+from answerable.model.decision import Target
 from tests.gateway.build import ADD, META, NAME, body, head, modern, old, refused
 from tests.gateway.twin import TEXTS
 

@@ -22,8 +22,9 @@ from answerable.gateway.wire.members import (
     text,
 )
 from answerable.gateway.wire.messages import INTEGER, Kind, read_message
-from answerable.gateway.wire.methods import INPUTS, Target
+from answerable.gateway.wire.methods import INPUTS
 from answerable.gateway.wire.refusals import Refused, Why
+from answerable.model.decision import Target
 
 ANSWER_DEPTH = 256
 RESULT = spellings(

@@ -30,9 +30,10 @@ from answerable.gateway.wire.members import (
     text,
 )
 from answerable.gateway.wire.messages import Kind, Message, read_id, read_message
-from answerable.gateway.wire.methods import Era, Method, Sender, Target, method_of
+from answerable.gateway.wire.methods import Era, Method, Sender, method_of
 from answerable.gateway.wire.place import server_of
 from answerable.gateway.wire.refusals import Refused, Why
+from answerable.model.decision import Target
 
 MAX_NAME = 4096  # characters of a name or URI
 MAX_WATCHED = 256

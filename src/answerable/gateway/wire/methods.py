@@ -27,6 +27,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from answerable.model.decision import Target
+
 
 class Era(StrEnum):
     """A revision of the protocol, as the version header names it."""
@@ -42,26 +44,6 @@ class Era(StrEnum):
     def is_modern(self) -> bool:
         """Whether each request stands alone, without a session."""
         return self is Era.V2026_07_28
-
-
-class Target(StrEnum):
-    """What a method acts on; the decision asks for a right over it by name."""
-
-    TOOL = "tool"
-    RESOURCE = "resource"
-    PROMPT = "prompt"
-    REFERENCE = "reference"  # completion: a prompt or a resource, its ref says which
-    TASK = "task"
-    STREAM = "stream"  # what a listen stream may bring
-    LIST = "list"
-    DISCOVERY = "discovery"
-    SESSION = "session"
-    LOGGING = "logging"
-    PING = "ping"
-    REQUEST = "request"  # another request of the same caller, by its id or token
-    PERSON = "person"  # an input that the client asks of its person
-    MODEL = "model"  # a completion that the client asks of its model
-    ROOTS = "roots"
 
 
 class Sender(StrEnum):

@@ -1,0 +1,1 @@
+"""Records of the gateway, as its recorders spool them."""

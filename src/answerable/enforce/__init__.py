@@ -1,0 +1,1 @@
+"""Verb: a request, the policy in force -> a decision. Pure."""

@@ -1,0 +1,113 @@
+"""Decisions: what a verified caller asks to do, and what is answered.
+
+A request has no field for free text: what an agent says of itself or of its reasons
+has no way in. The name of a tool, a prompt or a resource is what is acted on.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from answerable.model.ids import AgentId
+
+
+class Target(StrEnum):
+    """What an MCP method acts on; the decision asks for a right over it by name."""
+
+    TOOL = "tool"
+    RESOURCE = "resource"
+    PROMPT = "prompt"
+    REFERENCE = "reference"  # completion: a prompt or a resource, its ref says which
+    TASK = "task"
+    STREAM = "stream"  # what a listen stream may bring
+    LIST = "list"
+    DISCOVERY = "discovery"
+    SESSION = "session"
+    LOGGING = "logging"
+    PING = "ping"
+    REQUEST = "request"  # another request of the same caller, by its id or token
+    PERSON = "person"  # an input that the client asks of its person
+    MODEL = "model"  # a completion that the client asks of its model
+    ROOTS = "roots"
+
+
+class Mode(StrEnum):
+    """What a decision does to the calls of an agent."""
+
+    OBSERVE = "observe"  # decided and recorded; nothing is held back
+    SHADOW = "shadow"  # the same, and what would be held back is counted as such
+    ENFORCE = "enforce"
+
+
+class Effect(StrEnum):
+    """The answer of the decision point."""
+
+    ALLOW = "allow"
+    ASK = "ask"
+    DENY = "deny"
+    ERROR = "error"  # nothing could be decided, which is a denial
+
+
+class Reason(StrEnum):
+    """Why, as evidence and owner see it; a caller never does."""
+
+    ALLOWED = "allowed"
+    KILLED = "killed"
+    UNKNOWN_AGENT = "unknown-agent"
+    UNKNOWN_SERVER = "unknown-server"
+    NO_RULE = "no-rule"
+    NOT_ITS_OWN = "not-its-own"  # a task, state or session of another caller
+    POLICY_MISSING = "policy-missing"  # nothing was ever loaded that could decide
+    EVALUATION = "evaluation"  # the decision itself failed
+    EVIDENCE = "evidence"  # it could not be recorded, so it does not happen
+
+
+class Durability(StrEnum):
+    """When a decision is on disk."""
+
+    BUFFERED = "buffered"  # within one group, 20 ms
+    DURABLE = "durable"  # before the call goes on
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is asked of the decision point.
+
+    Attributes:
+        agent: The agent that a verified caller stands for.
+        known: That agent is in the inventory or the configuration.
+        server: Upstream server, as the configuration names it.
+        action: MCP method, e.g. `tools/call`.
+        target: What the method acts on.
+        name: Tool, prompt, URI or task; empty where nothing is named.
+    """
+
+    agent: AgentId
+    known: bool
+    server: str
+    action: str
+    target: Target
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided, and what determined it.
+
+    Attributes:
+        effect: What the policy says.
+        passes: The call goes on: it is allowed, or the mode holds nothing back. A kill
+            holds in every mode.
+        mode: Mode of the agent.
+        reason: Why.
+        determining: Ids of the rules that decided, e.g. `agents.invoices.allow[2]`.
+        policy: Digest of the policy in force, hex, empty where there is none.
+        durability: When the record of it has to be on disk.
+    """
+
+    effect: Effect
+    passes: bool
+    mode: Mode
+    reason: Reason
+    determining: tuple[str, ...]
+    policy: str
+    durability: Durability
