@@ -79,6 +79,8 @@ class Request:
         action: MCP method, e.g. `tools/call`.
         target: What the method acts on.
         name: Tool, prompt, URI or task; empty where nothing is named.
+        run: Run of the caller; a kill may name it.
+        principal: Principal of the caller; likewise.
     """
 
     agent: AgentId
@@ -87,6 +89,8 @@ class Request:
     action: str
     target: Target
     name: str
+    run: str
+    principal: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,282 @@
+"""The configuration: what an operator wrote in `answerable.yaml`, parsed once.
+
+Paths are absolute: a relative one was taken from the folder of the file. A secret has
+no place here; a server's command takes one from the environment by name.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from answerable.model.claims import Issuer
+from answerable.model.decision import Mode, Target
+from answerable.model.ids import AgentId
+
+
+class Input(StrEnum):
+    """What a server may ask of the client that called it."""
+
+    ELICITATION = "elicitation"
+    SAMPLING = "sampling"
+    ROOTS = "roots"
+
+    @property
+    def target(self) -> Target:
+        """What such an input acts on."""
+        return _ACTS_ON[self]
+
+
+_ACTS_ON = {
+    Input.ELICITATION: Target.PERSON,
+    Input.SAMPLING: Target.MODEL,
+    Input.ROOTS: Target.ROOTS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An address to listen at.
+
+    Attributes:
+        host: IP address or name, without brackets.
+        port: 0 for any that is free.
+    """
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files of a TLS listener, PEM.
+
+    Attributes:
+        certificate: Chain, the server's own first.
+        key: Its private key.
+        client_ca: Who signs client certificates; empty where none are wanted.
+    """
+
+    certificate: str
+    key: str
+    client_ca: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Where agents reach the gateway: an address, or a socket in the file system.
+
+    Attributes:
+        address: None for a socket.
+        unix: Path of the socket, empty for an address.
+        hosts: Values of Host that are served, lower case.
+        origins: Values of Origin that may call, lower case.
+        url: Scheme and authority that clients know it by, e.g. `https://gw.example`;
+            DPoP proofs and resource metadata name it. Empty for a socket.
+        tls: None for plain text.
+    """
+
+    address: Address | None
+    unix: str
+    hosts: tuple[str, ...]
+    origins: tuple[str, ...]
+    url: str
+    tls: Tls | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Every listener of `serve`.
+
+    Attributes:
+        api: Health, readiness and metrics.
+        gateway: In file order.
+        workers: Processes that share the gateway's listeners.
+    """
+
+    api: Address
+    gateway: tuple[Listener, ...]
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedIssuer:
+    """An issuer whose tokens the gateway takes.
+
+    Attributes:
+        pin: What its tokens are verified against; its `name` is the key in the file.
+        audience: The one `aud` its tokens must have.
+        keys: Its JWK Set: an absolute path, or an https URL.
+        bearer: Tokens that are bound to no key are taken, too.
+    """
+
+    pin: Issuer
+    audience: str
+    keys: str
+    bearer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An upstream MCP server, by URL or by command.
+
+    Attributes:
+        name: As in `/mcp/NAME`.
+        url: Of its Streamable HTTP endpoint, empty for a command.
+        command: argv of a stdio server, empty for a URL.
+        env: Pairs (name, value) of the command's environment.
+        inherit_env: Names the command takes from the gateway's own environment.
+        ca: Who signs its certificate; empty for the system's.
+        certificate: Client certificate shown to it, empty for none.
+        key: Private key of that.
+        reads: Tools that change nothing, as the operator says; patterns.
+        sensitive: Resources whose reads are on disk before they happen; patterns.
+    """
+
+    name: str
+    url: str
+    command: tuple[str, ...]
+    env: tuple[tuple[str, str], ...] = field(repr=False)
+    inherit_env: tuple[str, ...]
+    ca: str
+    certificate: str
+    key: str
+    reads: tuple[str, ...]
+    sensitive: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerCaller:
+    """Whoever shows a token of that issuer with that subject."""
+
+    issuer: str
+    sub: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnixCaller:
+    """The process at the other end of a unix socket.
+
+    Attributes:
+        uid: Its user.
+        gid: Its group, None for any.
+        unit: Its systemd unit, empty for any.
+    """
+
+    uid: int
+    gid: int | None
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class StdioCaller:
+    """Whoever starts `gateway stdio` for that server."""
+
+    server: str
+
+
+CallerRule = IssuerCaller | UnixCaller | StdioCaller
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """One rule: what an agent may do at one server. Names are patterns.
+
+    Attributes:
+        id: Place in the file, e.g. `agents.invoices.allow[2]`.
+        server: Server name.
+        tools: Tool names.
+        resources: URIs.
+        prompts: Prompt names.
+        inputs: What the server may ask back.
+    """
+
+    id: str
+    server: str
+    tools: tuple[str, ...]
+    resources: tuple[str, ...]
+    prompts: tuple[str, ...]
+    inputs: tuple[Input, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredAgent:
+    """An agent that the file names.
+
+    Attributes:
+        id: `agent:declared/NAME`.
+        name: The key in the file.
+        owner: Mail address or handle, empty where not said.
+        mode: What a decision does to its calls.
+        callers: Who stands for it.
+        allow: What it may do, in file order.
+    """
+
+    id: AgentId
+    name: str
+    owner: str
+    mode: Mode
+    callers: tuple[CallerRule, ...]
+    allow: tuple[Allow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one worker; times are seconds, sizes bytes.
+
+    Attributes:
+        connections: Client connections open at once.
+        calls_per_caller: Calls of one principal in flight at once.
+        head: From the first byte of a request to the end of its head.
+        body: From there to the end of its body.
+        idle: A client connection without a request.
+        connect: Until an upstream connection stands.
+        first_byte: From a request forwarded to the first byte of its answer.
+        drain: For calls in flight at the end, then they are cut.
+        spool: Evidence that waits to be stored.
+        spool_per_agent: Of that, for any one agent.
+    """
+
+    connections: int = 1000
+    calls_per_caller: int = 64
+    head: int = 10
+    body: int = 30
+    idle: int = 75
+    connect: int = 5
+    first_byte: int = 60
+    drain: int = 30
+    spool: int = 1 << 30
+    spool_per_agent: int = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The whole file.
+
+    Attributes:
+        place: The file.
+        digest: SHA-256 of its bytes, hex; decisions name the policy by it.
+        store: Folder of the evidence; empty for the usual store.
+        state: Folder of the gateway's own files; empty for `gateway` in the store.
+        listen: Listeners.
+        issuers: In file order.
+        servers: In file order.
+        default_mode: Mode of callers that are no agent of this file.
+        agents: In file order.
+        limits: Bounds.
+        otlp: Collector of spans and metrics (OTLP over HTTP), empty for none.
+    """
+
+    place: str
+    digest: str
+    store: str
+    state: str
+    listen: Listen
+    issuers: tuple[PinnedIssuer, ...]
+    servers: tuple[Server, ...]
+    default_mode: Mode
+    agents: tuple[DeclaredAgent, ...]
+    limits: Limits
+    otlp: str
