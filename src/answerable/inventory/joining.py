@@ -134,4 +134,5 @@ def _coverage(sync: Sync) -> SourceCoverage:
         problems=sync.problems,
         collected=sync.collected,
         not_collected=sync.not_collected,
+        held=sync.held,
     )

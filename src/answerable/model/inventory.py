@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from answerable.model.agent import Agent
+from answerable.model.coverage import Held
 from answerable.model.credential import Credential
 from answerable.model.ids import AgentId, CredentialId, IdentityId, PersonId
 from answerable.model.person import Ownership, Person
@@ -22,6 +23,7 @@ class SourceCoverage:
         problems: What could not be read.
         collected: Kinds covered.
         not_collected: Kinds not covered.
+        held: In which places kinds are covered whole.
     """
 
     source: str
@@ -30,6 +32,7 @@ class SourceCoverage:
     problems: tuple[Problem, ...]
     collected: tuple[str, ...]
     not_collected: tuple[str, ...]
+    held: tuple[Held, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from answerable.model.agent import Agent
+from answerable.model.coverage import Held
 from answerable.model.credential import Credential, CredentialLink
 from answerable.model.identity import Account, Identity
 from answerable.model.person import OwnerEvidence, Person
@@ -84,6 +85,7 @@ class Sync:
         collected: Policy and fact kinds this sync covers (`identity-policies`,
             `boundaries`, `access-keys`, `scp`, ...), the words of coverage records.
         not_collected: Kinds that could exist there and were not asked for.
+        held: In which places kinds were collected whole, as far as the source tells.
     """
 
     source: str
@@ -94,6 +96,7 @@ class Sync:
     problems: tuple[Problem, ...] = ()
     collected: tuple[str, ...] = ()
     not_collected: tuple[str, ...] = ()
+    held: tuple[Held, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

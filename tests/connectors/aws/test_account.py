@@ -282,3 +282,13 @@ def test_where_names_the_file_without_opening_it(data: Path) -> None:
 def test_the_same_file_gives_the_same_facts(data: Path, context: SyncContext) -> None:
     location = str(data / "account.json")
     assert fetch.sync(location, context) == fetch.sync(location, context)
+
+
+def test_details_cover_the_account_that_they_are_of(account: Sync) -> None:
+    accounts = {identity.account for identity in account.facts.identities}
+    assert len(accounts) == 1
+    assert {(h.word, h.account) for h in account.held} == {
+        (word, account_id)
+        for word in ("identity-policies", "boundaries", "role-trust")
+        for account_id in accounts
+    }

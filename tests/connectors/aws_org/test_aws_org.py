@@ -84,6 +84,17 @@ def test_a_kind_of_policy_that_is_switched_off_counts_as_collected(
     assert organization.not_collected == ()
 
 
+def test_control_policies_are_known_of_accounts_that_have_a_place_in_the_tree(
+    whole: Whole,
+) -> None:
+    text = json.dumps({**whole, "Accounts": [{"Id": "999999999999"}]})
+    parsed = parse(text.encode(), source="aws-org:x", place="x", now=1)
+    known = {account.id for account in parsed.facts.accounts}
+    held = {each.account for each in parsed.held if each.word == "scp"}
+    assert known - held == {"999999999999"}
+    assert PROD in held
+
+
 def test_a_kind_of_policy_that_is_switched_on_and_not_here_is_not_collected(
     whole: Whole,
 ) -> None:

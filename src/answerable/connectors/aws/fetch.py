@@ -5,7 +5,7 @@ from answerable.connectors.aws import spec
 from answerable.connectors.aws.parse import EXPECTED, parse
 from answerable.connectors.aws_extra import boto3_for
 from answerable.model.connector import SyncContext
-from answerable.model.sighting import Probe, Sync
+from answerable.model.sighting import Facts, Probe, Sync
 
 
 def sync(location: str, context: SyncContext) -> Sync:
@@ -40,7 +40,13 @@ def sync(location: str, context: SyncContext) -> Sync:
         problems=parsed.problems,
         collected=spec.COLLECTS + used,
         not_collected=(spec.KEYS, *unused, *spec.ELSEWHERE),
+        held=spec.held(_accounts(parsed.facts)),
     )
+
+
+def _accounts(facts: Facts) -> set[str]:
+    """List whose details these are; a root may be there as a trust named it."""
+    return {i.account for i in facts.identities if i.kind != "aws-root"}
 
 
 def where(location: str) -> tuple[Probe, ...]:

@@ -132,6 +132,7 @@ def collect_account(iam: Iam, account: str, context: SyncContext) -> Sync:
         problems=(*parsed.problems, *key_problems, *asking.problems()),
         collected=known,
         not_collected=tuple(word for word in asked if word not in known),
+        held=spec.held([account] if asking.whole(spec.DETAILS) else []),
     )
 
 

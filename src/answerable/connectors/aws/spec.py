@@ -1,6 +1,9 @@
 """What the AWS connector declares about itself."""
 
+from collections.abc import Iterable
+
 from answerable.model.connector import ConnectorSpec
+from answerable.model.coverage import Held
 from answerable.model.written import WrittenBy
 
 COLLECTS = ("identity-policies", "boundaries", "role-trust")
@@ -39,6 +42,11 @@ SPEC = ConnectorSpec(
     permissions=(DETAILS, LIST_KEYS, KEY_USED, ALIASES),
     collects=(*COLLECTS, KEYS, LAST_USED),
 )
+
+
+def held(accounts: Iterable[str]) -> tuple[Held, ...]:
+    """Say where account details cover what they cover: IAM knows no regions."""
+    return tuple(Held(word, each) for each in sorted(accounts) for word in COLLECTS)
 
 
 def read_policy() -> dict[str, object]:

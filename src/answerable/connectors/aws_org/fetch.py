@@ -37,6 +37,7 @@ def sync(location: str, context: SyncContext) -> Sync:
         problems=parsed.problems,
         collected=parsed.collected,
         not_collected=tuple(w for w in SPEC.collects if w not in parsed.collected),
+        held=parsed.held,
     )
 
 

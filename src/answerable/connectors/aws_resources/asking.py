@@ -60,6 +60,7 @@ class Asking:
         whole: The file so far.
         failures: Of calls that list: kind, action and text, with how often.
         done: Resources asked so far.
+        broke_off: Whether a list ended in an error after it had begun.
     """
 
     session: Session
@@ -69,6 +70,7 @@ class Asking:
     whole: Whole = field(default_factory=dict)
     failures: dict[tuple[ProblemKind, str, str], int] = field(default_factory=dict)
     done: int = 0
+    broke_off: bool = False
     _clients: dict[str, Client] = field(default_factory=dict)
     _unreached: dict[str, int] = field(default_factory=dict)
 
@@ -82,13 +84,17 @@ class Asking:
         self, service: str, operation: str, action: str, **arguments: object
     ) -> Iterator[Reply]:
         """Yield replies; one that fails ends them and becomes a problem."""
+        count = 0
         try:
             pages = self.client(service).get_paginator(operation).paginate(**arguments)
-            for count, page in enumerate(pages):
+            for page in pages:
                 if count >= PAGE_LIMIT:
+                    self.broke_off = True
                     break
+                count += 1
                 yield page
         except (BotoCoreError, ClientError) as error:
+            self.broke_off |= count > 0
             self.failed(action, error)
 
     def failed(self, action: str, error: Exception) -> None:

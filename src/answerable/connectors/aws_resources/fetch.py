@@ -36,6 +36,7 @@ def sync(location: str, context: SyncContext) -> Sync:
         problems=parsed.problems,
         collected=parsed.collected,
         not_collected=tuple(w for w in spec.SPEC.collects if w not in parsed.collected),
+        held=parsed.held,
     )
 
 

@@ -50,6 +50,7 @@ def collect(context: SyncContext) -> Sync:
         raise refused(error, context, spec.SPEC.name) from None
     asking = Asking(clients, str(caller["Account"]), region, context)
     asking.whole |= {"Account": asking.account, "Arn": str(caller["Arn"])}
+    asking.whole["Region"] = region
     return collect_region(asking)
 
 
@@ -82,6 +83,7 @@ def collect_region(asking: Asking) -> Sync:
         problems=problems,
         collected=parsed.collected,
         not_collected=tuple(w for w in spec.SPEC.collects if w not in parsed.collected),
+        held=() if asking.broke_off else parsed.held,
     )
 
 

@@ -191,6 +191,7 @@ def _tags(asking: Asking) -> None:
 def _instances(asking: Asking) -> None:
     for page in asking.pages("ec2", "describe_instances", "ec2:DescribeInstances"):
         kept = ("InstanceId", "IamInstanceProfile", "Placement")
+        asking.list("Reservations", [])  # an answer without one is an answer
         for reservation in cast(list[Reply], page.get("Reservations") or []):
             found = _records(reservation, "Instances", *kept)
             owner = reservation.get("OwnerId", asking.account)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from answerable.connectors.aws_org.parse.answers import FIELDS, Control, Tree, read_tree
 from answerable.connectors.formats.aws_answers import answers, wrong_kind
 from answerable.connectors.formats.iam_policy import parse_policy, unread_policy
+from answerable.model.coverage import Held
 from answerable.model.errors import IdError, ParseError
 from answerable.model.identity import Account
 from answerable.model.ids import Arn, PolicyId
@@ -24,11 +25,12 @@ _DEPTH = 12  # the platform nests units five deep
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What the file holds; `collected` are words for coverage."""
+    """What the file holds; `collected` are words for coverage, `held` where they hold."""
 
     facts: Facts
     problems: tuple[Problem, ...]
     collected: tuple[str, ...]
+    held: tuple[Held, ...]
 
 
 def parse(data: bytes, *, source: str, place: str, now: int) -> Parsed:
@@ -53,7 +55,8 @@ def parse(data: bytes, *, source: str, place: str, now: int) -> Parsed:
     accounts = _accounts(tree, source, now)
     policies, attachments = _controls(tree, source, now)
     facts = Facts(accounts=accounts, policies=policies, attachments=attachments)
-    return Parsed(facts, tuple(tree.problems), _collected(tree))
+    words = _collected(tree)
+    return Parsed(facts, tuple(tree.problems), words, _held(words, accounts))
 
 
 def _seen(source: str, place: str, now: int) -> Seen:
@@ -144,6 +147,12 @@ def _policy(
         what = f"statement {unread.sid!r} could not be read: {unread.why}"
         tree.problem(seen.place, what)
     return policy
+
+
+def _held(words: tuple[str, ...], accounts: tuple[Account, ...]) -> tuple[Held, ...]:
+    """Say of which accounts the words hold: those whose place in the tree is known."""
+    placed = [account.id for account in accounts if account.parents]
+    return tuple(Held(word, account) for account in placed for word in words)
 
 
 def _collected(tree: Tree) -> tuple[str, ...]:

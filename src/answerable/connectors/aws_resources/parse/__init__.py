@@ -22,18 +22,21 @@ from answerable.connectors.aws_resources.parse.facts import (
 )
 from answerable.connectors.aws_resources.parse.listings import Estate, read_lists
 from answerable.connectors.aws_resources.parse.names import Names
+from answerable.connectors.aws_resources.parse.whole import held
 from answerable.connectors.formats.aws_answers import (
     UNREADABLE,
     Answer,
     answers,
     wrong_kind,
 )
+from answerable.model.coverage import Held
 from answerable.model.errors import IdError
 from answerable.model.ids import Arn
 from answerable.model.sighting import Facts, Problem
 
 EXPECTED = "answers about AWS resources"
 CALLER = "Account"  # of sts get-caller-identity, beside `Arn`
+REGION = "Region"  # where the lists were asked for; no answer says it
 # Fields of files that belong to other sources; some have names of ours, too.
 _ELSEWHERE = ("UserDetailList", "RoleDetailList", "AccessKeyMetadata", "Organization")
 _WORDS = (
@@ -50,11 +53,12 @@ _LISTED = {"ResourceTagMappingList", "AccessPointList", *_RUNNING}
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """What the file holds; `collected` are words for coverage."""
+    """What the file holds; `collected` are words for coverage, `held` where they hold."""
 
     facts: Facts
     problems: tuple[Problem, ...]
     collected: tuple[str, ...]
+    held: tuple[Held, ...]
 
 
 def parse(data: bytes, *, source: str, place: str, now: int) -> Parsed:
@@ -72,7 +76,7 @@ def parse(data: bytes, *, source: str, place: str, now: int) -> Parsed:
     """
     found = answers(data, place)
     for answer in found:
-        known = any(name in answer.fields for name in (*FIELDS, CALLER))
+        known = any(name in answer.fields for name in (*FIELDS, CALLER, REGION))
         if not known or any(name in answer.fields for name in _ELSEWHERE):
             raise wrong_kind(answer.fields, place, EXPECTED)
     if not any(name in answer.fields for answer in found for name in FIELDS):
@@ -96,7 +100,14 @@ def parse_answers(
         read_questions(build, answer.fields, f"{place}#{answer.pointer}")
     made = facts(build)
     _owners(estate, place)
-    return Parsed(made, reading.all_problems(), _collected(estate, found))
+    answered = [h for p, h in build.holders.items() if p == f"{h}#policy"]
+    regions = {_text(answer, REGION) for answer in found if REGION in answer.fields}
+    return Parsed(
+        made,
+        reading.all_problems(),
+        _collected(estate, found),
+        held(estate, found, answered, regions - {""}),
+    )
 
 
 def _caller(estate: Estate, found: Sequence[Answer], place: str) -> None:

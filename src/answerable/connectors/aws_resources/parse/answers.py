@@ -201,7 +201,7 @@ class Reading:
 
     def more(self, fields: Fields, base: str) -> None:
         """Say so where an answer is not the last page."""
-        if any(bytes(fields.get(n, b"null")) not in (b"null", b'""') for n in _MORE):
+        if has_more(fields):
             what = "more follow, and they are not here: collect without --max-items"
             self.problem(base, what)
 
@@ -219,6 +219,11 @@ class Reading:
                 for (action, denied), places in self.refusals.items()
             ),
         )
+
+
+def has_more(fields: Fields) -> bool:
+    """Tell whether an answer is not the last page."""
+    return any(bytes(fields.get(n, b"null")) not in (b"null", b'""') for n in _MORE)
 
 
 def error_code(raw: msgspec.Raw) -> str | None:

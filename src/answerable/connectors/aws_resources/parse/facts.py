@@ -289,7 +289,7 @@ def _task(build: Building, question: Question, asked: Asked) -> None:
     if answer is None:
         return
     task = answer.task_definition
-    item = build.estate.listed(task.task_definition_arn, asked.place, question.kind)
+    item = build.estate.named(task.task_definition_arn, asked.place, question.kind)
     if item is not None:
         item.runs_as = role_of(task.task_role_arn)
 

@@ -51,6 +51,8 @@ class Estate:
         profiles: Instance profile to its role.
         launched: Instance to its profile.
         seen: Fields of which something was there.
+        listed: What each list names, by its field.
+        broken: Lists of which an entry could not be told.
     """
 
     reading: Reading
@@ -61,6 +63,8 @@ class Estate:
     profiles: dict[str, str] = field(default_factory=dict)
     launched: dict[str, str] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
+    listed: dict[str, set[Arn]] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
 
     def item(self, arn: Arn, place: str, *names: str) -> Item:
         """Return the resource, made on its first mention."""
@@ -73,13 +77,20 @@ class Estate:
             self.names.add(arn, *names)
         return found
 
-    def listed(self, text: str, place: str, kind: str = "", *names: str) -> Item | None:
+    def named(self, text: str, place: str, kind: str = "", *names: str) -> Item | None:
         """Return the resource of an ARN; None, and a problem, where it is none."""
         arn = resource_arn(text, kind)
         if arn is None:
             self.reading.problem(place, f"no usable ARN of {kind or 'a resource'}")
             return None
         return self.item(arn, place, *names)
+
+    def list(self, name: str, item: Item | None) -> None:
+        """Remember that a list names a resource, or one that cannot be told."""
+        if item is None:
+            self.broken.add(name)
+        else:
+            self.listed.setdefault(name, set()).add(item.arn)
 
 
 def read_lists(estate: Estate, fields: Fields, base: str) -> None:
@@ -89,8 +100,7 @@ def read_lists(estate: Estate, fields: Fields, base: str) -> None:
         arn = estate.names.bucket(bucket.name)
         if arn is None:
             reading.problem(place, "no usable name of a bucket")
-        else:
-            estate.item(arn, place)
+        estate.list("Buckets", estate.item(arn, place) if arn else None)
     for point, place in reading.records(
         fields, "AccessPointList", records.AccessPoint, base
     ):
@@ -109,26 +119,28 @@ def _data(estate: Estate, fields: Fields, base: str) -> None:
     """Take what holds or carries data."""
     reading = estate.reading
     for key, place in reading.records(fields, "Keys", records.Key, base):
-        estate.listed(key.key_arn, place, "kms:key")
+        estate.list("Keys", estate.named(key.key_arn, place, "kms:key"))
     for topic, place in reading.records(fields, "Topics", records.Topic, base):
-        estate.listed(topic.topic_arn, place, "sns:topic")
+        estate.list("Topics", estate.named(topic.topic_arn, place, "sns:topic"))
     for url, place in reading.records(fields, "QueueUrls", str, base):
         queue = estate.names.find(url, "sqs:queue")
-        if queue is not None:
-            estate.item(queue, place, url)
+        item = estate.item(queue, place, url) if queue else None
+        estate.list("QueueUrls", item)
     for secret, place in reading.records(fields, "SecretList", records.Secret, base):
         kind = "secretsmanager:secret"
-        item = estate.listed(secret.arn, place, kind, secret.name)
+        item = estate.named(secret.arn, place, kind, secret.name)
+        estate.list("SecretList", item)
         _tag(item, secret.tags)
     for repository, place in reading.records(
         fields, "repositories", records.Repository, base
     ):
-        estate.listed(repository.repository_arn, place, "ecr:repository")
+        item = estate.named(repository.repository_arn, place, "ecr:repository")
+        estate.list("repositories", item)
 
 
 def access_point(estate: Estate, point: records.AccessPoint, place: str) -> Arn | None:
     """Take an access point, and the bucket that it is a door to."""
-    item = estate.listed(point.access_point_arn, place, "s3:accesspoint", point.name)
+    item = estate.named(point.access_point_arn, place, "s3:accesspoint", point.name)
     if item is None:
         return None
     if point.vpc_configuration:
@@ -148,7 +160,8 @@ def _code(estate: Estate, fields: Fields, base: str) -> None:
     """Take what runs code: functions, instances, and the profiles of these."""
     reading = estate.reading
     for function, place in reading.records(fields, "Functions", records.Function, base):
-        item = estate.listed(function.function_arn, place, "lambda:function")
+        item = estate.named(function.function_arn, place, "lambda:function")
+        estate.list("Functions", item)
         if item is not None:
             item.runs_as = role_of(function.role)
     for profile, place in reading.records(
@@ -181,23 +194,21 @@ def _instance(
     estate: Estate, instance: records.Instance, owner: str, place: str
 ) -> None:
     """Take an instance that has a profile; one without runs as nobody."""
+    zone = _REGION.fullmatch(instance.placement.availability_zone)
+    arn = Arn(
+        estate.names.partition,
+        "ec2",
+        zone[1] if zone else "",
+        owner or estate.caller,
+        f"instance/{instance.instance_id}",
+    )
+    estate.listed.setdefault("Reservations", set()).add(arn)
     profile = instance.iam_instance_profile
     if profile is None:
         return
-    zone = _REGION.fullmatch(instance.placement.availability_zone)
-    text = ":".join(
-        (
-            "arn",
-            estate.names.partition,
-            "ec2",
-            zone[1] if zone else "",
-            owner or estate.caller,
-            f"instance/{instance.instance_id}",
-        )
-    )
-    item = estate.listed(text, place, "ec2:instance")
+    item = estate.named(str(arn), place, "ec2:instance")
     if item is not None:
-        estate.launched[text] = profile.arn
+        estate.launched[str(arn)] = profile.arn
 
 
 def _tag(item: Item | None, tags: list[records.Tag]) -> None:
