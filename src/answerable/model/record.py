@@ -1,0 +1,167 @@
+"""Records of a gateway: what was asked and decided, and how it ended.
+
+A record holds digests and sizes of what went over the wire, never arguments, results
+or tokens. What is named (a tool, a prompt, a URI) is the act, and stays.
+
+These are msgspec structs and no dataclasses, unlike the rest of the model: a gateway
+makes two of them per call, and a frozen dataclass costs five times as much to make.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from answerable.model.caller import Caller
+from answerable.model.decision import Decision, Target
+
+UNRECORDED = "unrecorded"  # the word for refusals whose own record could not be kept
+
+
+class Ending(StrEnum):
+    """How a call ended that went on."""
+
+    COMPLETED = "completed"  # an answer was relayed, whole
+    FAILED = "failed"  # the answer is an error of the tool or of the server
+    CANCELLED = "cancelled"  # the server confirmed a cancellation
+    UNKNOWN = "unknown"  # it may have happened or not
+    UPSTREAM_ERROR = "upstream-error"  # nothing readable came back
+    WITHHELD = "withheld"  # it never went on: its decision could not be recorded
+
+
+class End(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What came back for a call.
+
+    Attributes:
+        outcome: How it ended.
+        status: HTTP status of the server, 0 without one.
+        code: JSON-RPC error code, 0 without one.
+        size: Bytes of the answer.
+        sha256: Digest of the answer, hex; empty where none was read.
+        state: SHA-256 of a `requestState` that was handed out, hex.
+        task: Id of a task that was made.
+        inputs: Methods of the inputs that were asked for.
+    """
+
+    outcome: Ending
+    status: int = 0
+    code: int = 0
+    size: int = 0
+    sha256: str = ""
+    state: str = ""
+    task: str = ""
+    inputs: tuple[str, ...] = ()
+
+
+class Act(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """What was asked, without what it was asked with.
+
+    Attributes:
+        era: Revision of the protocol.
+        method: MCP method, empty for a response and for a session's stream.
+        server: Upstream server, as the configuration names it.
+        target: What the method acts on.
+        name: Tool, prompt, URI or task; empty where nothing is named.
+        watched: What a listen stream is to bring changes of.
+        session: SHA-256 of the session id, hex; empty without one.
+        state: SHA-256 of `requestState`, hex; links a retry to what it answers.
+        size: Bytes of the message.
+        arguments: SHA-256 of the arguments as they came, hex; empty without any.
+    """
+
+    era: str
+    method: str
+    server: str
+    target: Target
+    name: str = ""
+    watched: tuple[str, ...] = ()
+    session: str = ""
+    state: str = ""
+    size: int = 0
+    arguments: str = ""
+
+
+class _Record(
+    msgspec.Struct,
+    frozen=True,
+    gc=False,
+    tag_field="kind",
+    forbid_unknown_fields=True,
+):
+    """What every record has.
+
+    Attributes:
+        sequence: From 1, without a gap.
+        at: UTC nanoseconds.
+    """
+
+    sequence: int
+    at: int
+
+
+class Opened(_Record, frozen=True, gc=False, tag="opened"):
+    """A recorder began; it is the first record of each.
+
+    Attributes:
+        recorder: Its name.
+        worker: The worker that it records for.
+        previous: Recorder of the same worker before it, empty for the first.
+        recorded: How many records that one had on disk when this one began.
+    """
+
+    recorder: str
+    worker: int
+    previous: str
+    recorded: int
+
+
+class Decided(_Record, frozen=True, gc=False, tag="decided"):
+    """A decision, recorded before its call goes on.
+
+    Attributes:
+        id: Decision id, hex: the id of the event that this becomes.
+        caller: Who asked.
+        act: What.
+        decision: What was decided.
+    """
+
+    id: str
+    caller: Caller
+    act: Act
+    decision: Decision
+
+
+class Ended(_Record, frozen=True, gc=False, tag="ended"):
+    """How a call ended.
+
+    Attributes:
+        decided: Sequence number of its decision.
+        end: What came back.
+    """
+
+    decided: int
+    end: End
+
+
+class Refusals(_Record, frozen=True, gc=False, omit_defaults=True, tag="refused"):
+    """Requests turned away before a decision, alike and within one second.
+
+    Attributes:
+        why: The reason.
+        count: How many.
+        agent: Whose, empty where no caller was identified.
+        server: Upstream server, empty where none is configured by that name.
+        method: MCP method, empty where none was read.
+    """
+
+    why: str
+    count: int
+    agent: str = ""
+    server: str = ""
+    method: str = ""
+
+
+class Closed(_Record, frozen=True, gc=False, tag="closed"):
+    """A recorder ended in order; nothing follows."""
+
+
+Record = Opened | Decided | Ended | Refusals | Closed
