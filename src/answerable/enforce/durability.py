@@ -1,0 +1,65 @@
+"""Which calls wait until their record is on disk.
+
+Writes do, and so does every tool that no operator named a read: a server's own
+annotations never choose. Reads of sensitive resources do, since a read is how data
+leaves, and so does whatever a server asks of the client, since the answer leaves too.
+"""
+
+from dataclasses import dataclass
+
+from answerable.enforce.pattern import fits, is_prefix, may_fit
+from answerable.model.config import Server
+from answerable.model.decision import Durability, Target
+
+_ASKED_BACK = frozenset({Target.PERSON, Target.MODEL, Target.ROOTS})
+# A task that goes on or ends by it; tasks/get and tasks/result only look.
+_TASK_WRITES = frozenset({"tasks/update", "tasks/cancel"})
+
+
+@dataclass(frozen=True, slots=True)
+class Classes:
+    """What one server's entry says of its tools and resources.
+
+    Attributes:
+        reads: Names of tools that are reads.
+        read_prefixes: Patterns of such names.
+        sensitive: URIs of sensitive resources.
+        sensitive_prefixes: Patterns of such URIs.
+    """
+
+    reads: frozenset[str]
+    read_prefixes: tuple[str, ...]
+    sensitive: frozenset[str]
+    sensitive_prefixes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, server: Server) -> "Classes":
+        """Compile a server's entry."""
+        reads, read_prefixes = _apart(server.reads)
+        sensitive, sensitive_prefixes = _apart(server.sensitive)
+        return cls(reads, read_prefixes, sensitive, sensitive_prefixes)
+
+    def durability(self, target: Target, action: str, name: str) -> Durability:
+        """Class of a call that goes on."""
+        if target is Target.TOOL:
+            durable = not self._is_read(name)
+        elif target is Target.RESOURCE:
+            durable = self._is_sensitive(name)
+        elif target is Target.TASK:
+            durable = action in _TASK_WRITES
+        else:
+            durable = target in _ASKED_BACK
+        return Durability.DURABLE if durable else Durability.BUFFERED
+
+    def _is_read(self, name: str) -> bool:
+        return name in self.reads or any(fits(p, name) for p in self.read_prefixes)
+
+    def _is_sensitive(self, name: str) -> bool:
+        return name in self.sensitive or any(
+            may_fit(p, name) for p in self.sensitive_prefixes
+        )
+
+
+def _apart(patterns: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    prefixes = tuple(p for p in patterns if is_prefix(p))
+    return frozenset(patterns) - frozenset(prefixes), prefixes

@@ -1,0 +1,51 @@
+"""Kills: subjects that may do nothing from now on, in whatever mode they are.
+
+| subject | written | stops |
+|---|---|---|
+| agent | `agent:KIND/...` | every call of it |
+| run | `run:RUN` | every call of one start of an agent |
+| principal | `principal:PRINCIPAL` | every call of one caller |
+| server | `server:NAME` | every call to it |
+| tool | `tool:mcp/SERVER/TOOL` | every call of it |
+"""
+
+from answerable.model.decision import Request, Target
+from answerable.model.errors import IdError
+
+Kills = frozenset[str]
+
+NO_KILLS: Kills = frozenset()
+
+_KINDS = ("agent:", "run:", "principal:", "server:", "tool:mcp/")
+_MAX = 5000
+
+
+def kill_subject(text: str) -> str:
+    """Parse a subject.
+
+    Raises:
+        IdError: It is none of the kinds above, or names nothing.
+    """
+    kind = next((kind for kind in _KINDS if text.startswith(kind)), "")
+    named = text[len(kind) :]
+    _, slash, tool = named.partition("/")
+    whole = bool(slash and tool) if kind == "tool:mcp/" else bool(named)
+    if not kind or not whole or len(text) > _MAX or not text.isprintable():
+        raise IdError(
+            "not a subject that can be killed (expected agent:..., run:..., "
+            "principal:..., server:NAME or tool:mcp/SERVER/TOOL)"
+        )
+    return text
+
+
+def killed_by(kills: Kills, request: Request) -> str:
+    """Name the kill that stops a request; empty where none does."""
+    subjects = [
+        request.agent,
+        f"run:{request.run}",
+        f"principal:{request.principal}",
+        f"server:{request.server}",
+    ]
+    if request.target is Target.TOOL:
+        subjects.append(f"tool:mcp/{request.server}/{request.name}")
+    return next((subject for subject in subjects if subject in kills), "")

@@ -1,0 +1,59 @@
+"""Authorize: one request, the policy in force, the kills -> a decision, in memory.
+
+The one function that doors call while an agent waits: it reads no file, takes no lock
+and never raises. What it reads is swapped whole, so a call sees one policy.
+"""
+
+from collections.abc import Callable
+
+from answerable.enforce.decide import decide
+from answerable.enforce.kill import NO_KILLS, Kills
+from answerable.enforce.table import Table, without_policy
+from answerable.model.decision import Decision, Request
+
+
+class Authority:
+    """The policy in force in one process.
+
+    Args:
+        table: What to decide by; one that denies everything, where nothing was loaded.
+    """
+
+    def __init__(self, table: Table | None = None) -> None:
+        self._table = table or without_policy(())
+        self._kills: Kills = NO_KILLS
+        self._cuts: list[Callable[[Kills], None]] = []
+
+    @property
+    def policy(self) -> str:
+        """Digest of the policy in force, empty where there is none."""
+        return self._table.policy
+
+    @property
+    def kills(self) -> Kills:
+        """Subjects that may do nothing."""
+        return self._kills
+
+    def authorize(self, request: Request) -> Decision:
+        """Decide. Never raises: what cannot be decided is a denial of its own kind."""
+        table = self._table
+        try:
+            return decide(table, self._kills, request)
+        except Exception:  # noqa: BLE001 - whatever went wrong, the answer is no
+            return table.failed
+
+    def swap(self, table: Table) -> None:
+        """Put another policy in force, for every call from now on."""
+        self._table = table
+
+    def set_kills(self, kills: Kills) -> None:
+        """Put these kills in force, and tell whoever holds streams of the new ones."""
+        new = kills - self._kills
+        self._kills = kills
+        if new:
+            for cut in self._cuts:
+                cut(new)
+
+    def on_kill(self, cut: Callable[[Kills], None]) -> None:
+        """Have a function called with the subjects that have just been killed."""
+        self._cuts.append(cut)
