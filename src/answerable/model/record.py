@@ -14,7 +14,7 @@ import msgspec
 from answerable.model.caller import Caller
 from answerable.model.decision import Decision, Target
 
-UNRECORDED = "unrecorded"  # the word for refusals whose own record could not be kept
+SOURCE = "gateway"  # of the events that records become
 
 
 class Ending(StrEnum):

@@ -9,7 +9,7 @@ class NotRecorded(AnswerableError):  # noqa: N818 - reads as the refusal it is
     """A decision could not be recorded, so its call does not happen.
 
     Args:
-        why: `disk`, `spool-full`, `agent-quota` or `closed`.
+        why: `disk`, `spool-full` or `agent-quota`.
     """
 
     def __init__(self, why: str) -> None:

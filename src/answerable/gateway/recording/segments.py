@@ -1,0 +1,150 @@
+"""The files of one recorder, and what waits in the spool as a whole.
+
+    SPOOL/RECORDER/000001.jsonl    at most `SEGMENT` bytes and one group; 0600
+    SPOOL/worker-N                 name of the recorder that worker N had last
+
+The folder of a recorder is locked while its process lives: whoever ships the spool sees
+by that whether more may come. A crashed recorder is never written to again.
+"""
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+
+from answerable.evidence.spool import chain_start, read_line
+from answerable.model.errors import ParseError
+from answerable.store.disk import (
+    FILE_MODE,
+    make_folder,
+    read_file,
+    refused,
+    sync_folder,
+    write_all,
+    write_file,
+)
+
+SEGMENT = 8 << 20
+SUFFIX = ".jsonl"
+
+
+class Segments:
+    """Writes the files of one recorder; used by one thread at a time.
+
+    Args:
+        spool: Folder of all recorders' folders.
+        name: Name of this recorder.
+
+    Attributes:
+        current: Number of the file written to, 0 before the first.
+
+    Raises:
+        EnvironmentRefused: The spool cannot be written.
+    """
+
+    def __init__(self, spool: Path, name: str) -> None:
+        make_folder(spool)
+        self.folder = spool / name
+        self.current = 0
+        self.chain = chain_start(name)
+        self._handle = -1
+        self._size = 0
+        # It gets its name once it is locked: unlocked means that its process ended.
+        hidden = spool / f".{name}"
+        with refused("make", self.folder):
+            hidden.mkdir(mode=0o700)
+            self._lock = os.open(hidden, os.O_RDONLY | os.O_DIRECTORY)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            hidden.rename(self.folder)
+            sync_folder(spool)
+
+    def write(self, data: bytes, chain: bytes) -> None:
+        """Make whole lines durable.
+
+        Args:
+            data: Lines.
+            chain: Chain hash after them.
+
+        Raises:
+            OSError: They may be on disk in part. What failed to sync once is not to be
+                trusted again (the kernel drops such pages), so the same lines are to be
+                written anew, and go to a file of their own.
+        """
+        if self._handle < 0:
+            self._open()
+        try:
+            write_all(self._handle, data, "spool-write")
+            os.fdatasync(self._handle)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._handle, self._size)
+            self._shut()
+            raise
+        self.chain = chain
+        self._size += len(data)
+        if self._size >= SEGMENT:
+            self._shut()
+
+    def close(self) -> None:
+        """Close the file and let go of the folder."""
+        self._shut()
+        os.close(self._lock)
+
+    def gone(self, numbers: set[int]) -> set[int]:
+        """Tell which of these files are not there any more: they were shipped."""
+        return numbers - {
+            int(path.stem) for path in self.folder.glob(f"*{SUFFIX}") if path.is_file()
+        }
+
+    def _open(self) -> None:
+        self.current += 1
+        path = self.folder / f"{self.current:06d}{SUFFIX}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+        self._handle = os.open(path, flags, FILE_MODE)
+        self._size = 0
+        sync_folder(self.folder)
+
+    def _shut(self) -> None:
+        handle, self._handle = self._handle, -1
+        if handle >= 0:
+            with contextlib.suppress(OSError):  # all that counts is synced
+                os.close(handle)
+
+
+def waiting(spool: Path) -> int:
+    """Sum the bytes of all recorders' files."""
+    total = 0
+    for path in spool.glob(f"*/*{SUFFIX}"):
+        with contextlib.suppress(FileNotFoundError):  # shipped meanwhile
+            total += path.stat().st_size
+    return total
+
+
+def succeed(spool: Path, worker: int, name: str) -> tuple[str, int]:
+    """Become the recorder of a worker.
+
+    Returns:
+        The recorder before it, empty for the first, and how many records that one has
+        on disk; 0 where they were shipped.
+
+    Raises:
+        EnvironmentRefused: The spool cannot be written.
+    """
+    make_folder(spool)
+    place = spool / f"worker-{worker}"
+    try:
+        previous = read_file(place).decode("ascii", "replace").strip()
+    except FileNotFoundError:
+        previous = ""
+    write_file(place, name.encode() + b"\n")
+    return previous, _recorded(spool / previous) if previous else 0
+
+
+def _recorded(folder: Path) -> int:
+    """Give the last sequence number on disk."""
+    for path in sorted(folder.glob(f"*{SUFFIX}"), reverse=True):
+        whole = read_file(path).rpartition(b"\n")[0]
+        if whole:
+            with contextlib.suppress(ParseError):
+                return read_line(whole.rpartition(b"\n")[2] + b"\n")[0].sequence
+    return 0

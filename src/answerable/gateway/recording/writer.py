@@ -1,0 +1,165 @@
+"""The thread that writes: one group at a time, on disk before anybody is told.
+
+Whatever has gathered is one group. A group of the buffered class waits for more up to
+`GROUP` seconds; as soon as one of the durable class is there, it goes at once, and what
+comes while the disk works is the next group.
+"""
+
+import asyncio
+import contextlib
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from answerable.evidence.spool import lines
+from answerable.gateway.recording.segments import Segments, waiting
+from answerable.gateway.recording.ticket import Ticket
+
+GROUP = 0.020
+RETRY = 0.5  # after an error of the disk
+MEASURE = 1.0
+
+
+class Entry(NamedTuple):
+    """A record on its way to disk.
+
+    Attributes:
+        record: Encoded.
+        agent: Whose quota it counts against, empty for nobody's.
+        ticket: Whoever waits for it, or None.
+    """
+
+    record: bytes
+    agent: str
+    ticket: Ticket | None
+
+
+class Heard(NamedTuple):
+    """What the loop is told; each is called there.
+
+    Attributes:
+        written: Tickets whose records are on disk.
+        failed: Tickets whose records are not, and why; the writer tries again.
+        released: Bytes by agent that were shipped.
+    """
+
+    written: Callable[[list[Ticket]], None]
+    failed: Callable[[list[Ticket], str], None]
+    released: Callable[[dict[str, int]], None]
+
+
+class Writer:
+    """Writes entries of one recorder, in their order.
+
+    Attributes:
+        spooled: Bytes in the whole spool, as of a second ago, and what was written
+            since.
+    """
+
+    def __init__(
+        self,
+        spool: Path,
+        segments: Segments,
+        loop: asyncio.AbstractEventLoop,
+        heard: Heard,
+    ) -> None:
+        self.spooled = waiting(spool)
+        self._spool, self._segments = spool, segments
+        self._loop, self._heard = loop, heard
+        self._queue: deque[Entry] = deque()
+        self._some, self._now = threading.Event(), threading.Event()
+        self._closing = False
+        self._failing = False
+        self._measured = time.monotonic()
+        self._left: list[Entry] = []  # taken from the queue, and not yet on disk
+        self._used: dict[int, dict[str, int]] = {}  # bytes by file and agent
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    def put(self, entry: Entry, *, at_once: bool) -> None:
+        """Hand over an entry."""
+        # A deque is appended to and taken from by two threads without a lock.
+        self._queue.append(entry)
+        if not self._some.is_set():
+            self._some.set()
+        if at_once and not self._now.is_set():
+            self._now.set()
+
+    def close(self) -> None:
+        """Write what is left, once, and end."""
+        self._closing = True
+        self._now.set()
+        self._some.set()
+        self._thread.join()
+        self._segments.close()
+
+    def _run(self) -> None:
+        closing = False
+        try:
+            while not closing:
+                self._wait()
+                closing = self._closing  # read before the last entries are taken
+                self._write()
+                if time.monotonic() - self._measured >= MEASURE:
+                    self._measure()
+        finally:  # also where this thread itself fails: nobody waits for ever
+            if not closing or self._left:
+                tickets = _tickets([*self._left, *self._queue])
+                self._tell(self._heard.failed, tickets, "the writer ended")
+
+    def _wait(self) -> None:
+        if self._failing:
+            self._now.wait(RETRY)
+        elif self._some.wait(MEASURE):
+            self._now.wait(GROUP)
+        self._some.clear()
+        self._now.clear()
+
+    def _write(self) -> None:
+        group = self._left
+        with contextlib.suppress(IndexError):
+            while True:
+                group.append(self._queue.popleft())
+        if not group:
+            return
+        tickets = _tickets(group)
+        records = [entry.record for entry in group]
+        data, chain = lines(records, self._segments.chain)
+        try:
+            self._segments.write(data, chain)
+        except OSError as error:
+            self._failing = True
+            self._left = [entry._replace(ticket=None) for entry in group]
+            self._tell(self._heard.failed, tickets, os.strerror(error.errno or 0))
+            return
+        self._left = []
+        self._count(group, len(data))
+        if tickets or self._failing:
+            self._failing = False
+            self._tell(self._heard.written, tickets)
+
+    def _count(self, group: list[Entry], size: int) -> None:
+        self.spooled += size
+        used = self._used.setdefault(self._segments.current, {})
+        for record, agent, _ in group:
+            if agent:
+                used[agent] = used.get(agent, 0) + len(record)
+
+    def _measure(self) -> None:
+        """See what was shipped meanwhile."""
+        self._measured = time.monotonic()
+        self.spooled = waiting(self._spool)
+        for number in self._segments.gone(set(self._used)):
+            self._tell(self._heard.released, self._used.pop(number))
+
+    def _tell(self, what: Callable[..., None], *said: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits
+            self._loop.call_soon_threadsafe(what, *said)
+
+
+def _tickets(entries: Iterable[Entry]) -> list[Ticket]:
+    return [entry.ticket for entry in entries if entry.ticket is not None]
