@@ -5,6 +5,7 @@ from functools import cache
 
 from answerable.connectors.iam_catalogue.fetch import load
 from answerable.model.catalogue import Catalogue
+from answerable.model.coverage import Held
 from answerable.model.identity import Account, Identity
 from answerable.model.ids import IdentityId, PolicyId, ResourceId
 from answerable.model.inventory import Inventory, SourceCoverage
@@ -239,5 +240,7 @@ class Builder:
 
 def inventory_of(facts: Facts) -> Inventory:
     words = ("identity-policies", "boundaries", "role-trust")
-    source = SourceCoverage("aws:test", "aws", 1, (), words, ())
+    accounts = sorted({identity.account for identity in facts.identities})
+    held = tuple(Held(word, account) for account in accounts for word in words)
+    source = SourceCoverage("aws:test", "aws", 1, (), words, (), held)
     return Inventory(1, "s1", facts, {}, {}, {}, {}, (source,))

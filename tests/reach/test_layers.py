@@ -1,7 +1,9 @@
 """What every layer says of an answer: who decided, and what was not collected."""
 
+from answerable.model.coverage import Held
 from answerable.model.ids import IdentityId
 from answerable.reach import questions
+from answerable.reach.collected import Collected
 from answerable.reach.coverage import not_collected
 from answerable.reach.paths.graph import Graph
 from answerable.reach.verdict.formula import verdict
@@ -163,7 +165,7 @@ def words(
     action: str = "s3:GetObject",
     resource: str = OBJECT,
     *,
-    collected: tuple[str, ...] = ("boundaries",),
+    collected: tuple[Held, ...] = (Held("boundaries", A),),
     subject: str = ANA,
     direct: bool = False,
 ) -> set[str]:
@@ -171,7 +173,7 @@ def words(
     who = IdentityId(subject)
     reply = questions.can(graph, who, action, resource, direct=direct)
     found = not_collected(
-        graph.estate, collected, action, resource, reply, direct=direct
+        graph.estate, Collected(collected), action, resource, reply, direct=direct
     )
     return set(found)
 
@@ -179,7 +181,7 @@ def words(
 def test_scps_are_missing_only_where_they_could_bind() -> None:
     build = ana()
     assert "scp" in words(build)
-    assert "scp" not in words(build, collected=("scp",))
+    assert "scp" not in words(build, collected=(Held("scp", A),))
     levels(build, "r-1", "ou-1", A)
     assert "scp" not in words(build)
     chief = ana()
@@ -187,7 +189,7 @@ def test_scps_are_missing_only_where_they_could_bind() -> None:
     assert "scp" not in words(chief)
     nowhere = ana()
     nowhere.organization(A, "o-1")
-    assert "scp" in words(nowhere, collected=("scp",))
+    assert f"scp (account {A})" in words(nowhere, collected=(Held("scp", B),))
 
 
 def test_scps_are_not_missing_of_what_is_refused_anyway() -> None:
@@ -195,8 +197,11 @@ def test_scps_are_not_missing_of_what_is_refused_anyway() -> None:
 
 
 def test_rcps_are_missing_only_of_services_that_they_bind() -> None:
-    assert "rcp" in words(ana())
-    assert "rcp" not in words(ana(), collected=("rcp",))
+    build = ana()
+    assert "rcp" in words(build)
+    assert "rcp" in words(build, collected=(Held("rcp", A),))  # whose is the bucket?
+    build.resource(BUCKET, "s3:bucket", A)
+    assert "rcp" not in words(build, collected=(Held("rcp", A),))
     lambda_ = f"arn:aws:lambda:us-east-1:{A}:function:f"
     assert "rcp" not in words(ana(), "lambda:InvokeFunction", lambda_)
 
@@ -204,7 +209,8 @@ def test_rcps_are_missing_only_of_services_that_they_bind() -> None:
 def test_a_resource_policy_is_missing_only_where_none_was_asked_for() -> None:
     build = ana()
     assert "resource-policies" in words(build)
-    assert "resource-policies" in words(build, collected=("resource-policies",))
+    held = Held("resource-policies", A, service="s3")
+    assert "resource-policies" in words(build, collected=(held,))
     build.policy(BUCKET, "resource")
     assert "resource-policies" not in words(build)
     instance = f"arn:aws:ec2:us-east-1:{A}:instance/i-1"
@@ -224,6 +230,8 @@ def test_what_s3_asks_besides_matters_to_callers_from_elsewhere() -> None:
     assert "public-access-block" in words(build)
     assert "s3-acls" not in words(build)
     build.block(BUCKET, restrict=False)
+    assert "public-access-block" in words(build)
+    build.block(B, restrict=False)
     assert "public-access-block" not in words(build)
     near = ana()
     near.resource(BUCKET, "s3:bucket", A)
@@ -237,7 +245,9 @@ def test_running_code_is_missing_only_for_whoever_could_take_it_over() -> None:
     build.policy(ANA, "identity", takes)
     assert "running-code" in words(build)
     assert "running-code" not in words(build, direct=True)
-    assert "running-code" not in words(build, collected=("running-code",))
+    held = Held("running-code", A, "us-east-1")
+    other = f"running-code (account {A}, other regions)"
+    assert words(build, collected=(held,)) & {"running-code", other} == {other}
 
 
 def test_nothing_is_missing_of_what_no_policy_decides() -> None:
@@ -260,5 +270,5 @@ def test_anybody_has_no_policies_of_their_own_that_could_be_missing() -> None:
         for reply in questions.who_can(graph, "s3:GetObject", OBJECT, direct=False)
         if reply.subject == "*"
     ]
-    found = not_collected(graph.estate, (), "s3:GetObject", OBJECT, reply)
+    found = not_collected(graph.estate, Collected(), "s3:GetObject", OBJECT, reply)
     assert "identity-policies" in found

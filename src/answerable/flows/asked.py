@@ -10,8 +10,10 @@ from answerable.flows.heap import settled
 from answerable.inventory.resolve import Kind, resolve
 from answerable.model.document import Coverage, ReachItem
 from answerable.model.errors import AmbiguousError, UsageError
+from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.reach import questions
+from answerable.reach.collected import Collected
 from answerable.reach.coverage import is_partial, not_collected
 from answerable.reach.estate.estate import Estate, compile_estate
 from answerable.reach.estate.outside import caller_of
@@ -21,6 +23,7 @@ from answerable.reach.verdict.formula import FALSE, atom, both
 
 _SUBJECTS: tuple[Kind, ...] = ("agent", "identity", "credential")
 CATALOGUE = "answerable:action-catalogue"
+NOBODY = IdentityId("")
 Context = Mapping[str, tuple[str, ...]] | None
 
 
@@ -30,7 +33,7 @@ class Asked:
 
     inventory: Inventory
     graph: Graph
-    collected: frozenset[str]
+    collected: Collected
     given: Given
     direct: bool
     now: int
@@ -58,18 +61,24 @@ def asked_of(
         now: UTC nanoseconds.
         direct: Whether paths are left aside.
     """
-    collected = frozenset(word for c in inventory.coverage for word in c.collected)
+    collected = Collected(held for c in inventory.coverage for held in c.held)
     catalogue = load(services)
     with settled():
         estate = compile_estate(
             inventory.facts,
             catalogue,
             given=given.context,
-            tags_collected="resource-tags" in collected,
+            tags_collected=_tags_collected(inventory),
             session=given.session,
             endpoint=given.endpoint,
         )
     return Asked(inventory, Graph(estate), collected, given, direct, now)
+
+
+def _tags_collected(inventory: Inventory) -> bool:
+    """Tell whether each source that tells of resources told of their tags."""
+    told = [c.collected for c in inventory.coverage if c.connector == "aws-resources"]
+    return bool(told) and all("resource-tags" in words for words in told)
 
 
 def subject_of(inventory: Inventory, text: str) -> str:
@@ -107,13 +116,25 @@ def missing(
     pairs: Sequence[tuple[Reply, ReachItem]],
     action: str,
     resource: str,
+    subjects: Iterable[IdentityId] = (NOBODY,),
 ) -> set[str]:
-    """Name what could change any answer; of an empty list, what could add to it."""
+    """Name what could change any answer; of an empty list, what could add to it.
+
+    Args:
+        asked: The question.
+        pairs: Each answer, with its item.
+        action: The action asked about, or a pattern.
+        resource: Likewise.
+        subjects: Of whom the list is; nobody where it is of everybody.
+    """
     found: set[str] = set()
     for reply, item in pairs:
         found |= missing_of(asked, reply, item["action"], item["resource"])
     # What grants could add a row that is not there.
-    return found | missing_of(asked, questions.nobody(), action, resource)
+    for subject in subjects:
+        nothing = replace(questions.nobody(), subject=subject, actor=subject)
+        found |= missing_of(asked, nothing, action, resource)
+    return found
 
 
 def missing_of(asked: Asked, reply: Reply, action: str, resource: str) -> set[str]:
@@ -141,8 +162,16 @@ def coverage_of(asked: Asked, replies: Iterable[Reply], absent: set[str]) -> Cov
         replies: The answers.
         absent: What was not collected and could change them.
     """
-    needed = {"identity-policies", "role-trust"} - asked.collected
-    coverage = lists.coverage(asked.inventory, asked.now, sorted(absent | needed))
+    replies = list(replies)
+    acting = (asked.estate.principals.get(reply.actor) for reply in replies)
+    accounts = {principal.identity.account for principal in acting if principal}
+    needed = {
+        asked.collected.lacking(word, account)
+        for word in ("identity-policies", "role-trust")
+        for account in accounts or {""}
+    }
+    known = sorted((absent | needed) - {""})
+    coverage = lists.coverage(asked.inventory, asked.now, known)
     if is_partial(replies):
         coverage["partial"] = True
     return coverage

@@ -37,13 +37,14 @@ def layers_of(
         absent: Words for what was not collected and could change the answer.
     """
     decided = {found.layer for found in reply.determining}
+    kinds = {word.partition(" (")[0] for word in absent}
     states = {
         **dict(_of_actor(asked, reply)),
         **dict(_of_account(asked, reply)),
         **dict(_of_resource(asked, action, resource)),
     }
     for layer, state in states.items():
-        if state in (NONE, IDLE) and _WORDS.get(layer) in absent:
+        if state in (NONE, IDLE) and _WORDS.get(layer) in kinds:
             states[layer] = UNCOLLECTED
         if layer in decided:
             states[layer] = DECIDED
@@ -82,8 +83,7 @@ def _of_account(asked: Asked, reply: Reply) -> Iterator[tuple[str, str]]:
         yield "scp", IDLE
     else:
         # Where an account stands in the organisation tells which SCPs bind it.
-        placed = account is not None and bool(account.parents)
-        whole = placed and "scp" in asked.collected
+        whole = asked.collected.holds("scp", number)
         yield "scp", NONE if whole else UNCOLLECTED
 
 
@@ -96,7 +96,7 @@ def _of_resource(asked: Asked, action: str, resource: str) -> Iterator[tuple[str
     elif owner in estate.fences:
         yield "rcp", PASSED
     else:
-        yield "rcp", NONE if "rcp" in asked.collected else UNCOLLECTED
+        yield "rcp", NONE if asked.collected.holds("rcp", owner) else UNCOLLECTED
     held = estate.holders.get(place.holder) if place else None
     if not has_resource_policies(action) or resource == "*":
         yield "resource", IDLE

@@ -80,8 +80,9 @@ def reach(
     replies = [_doubted_row(asked, reply, spelled) for reply in replies]
     listed = [items.reach_item(reply, spelled) for reply in replies]
     listed = _explained(asked, replies, listed)
-    absent = missing(asked, list(zip(replies, listed, strict=True)), action, resource)
-    absent |= set(found.not_collected)
+    pairs = list(zip(replies, listed, strict=True))
+    who = [start.identity for start in found.starts]
+    absent = missing(asked, pairs, action, resource, who) | set(found.not_collected)
     return Document(
         kind="reach",
         items=listed,

@@ -3,13 +3,14 @@
 What only denies cannot change a `never`, what only allows cannot change an `always`.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from answerable.model.ids import IdentityId
+from answerable.reach.collected import ANY, Collected
 from answerable.reach.estate.clauses import UNCOLLECTED, UNREAD, Gap
 from answerable.reach.estate.estate import Estate
-from answerable.reach.estate.naming import account_of
-from answerable.reach.estate.places import Place
+from answerable.reach.estate.naming import account_of, owner_in
+from answerable.reach.estate.places import Place, holder_of
 from answerable.reach.estate.principals import Principal
 from answerable.reach.estate.services import (
     NO_PERMISSION,
@@ -17,41 +18,54 @@ from answerable.reach.estate.services import (
     binds_rcps,
     has_resource_policies,
 )
+from answerable.reach.patterns.globs import outward
 from answerable.reach.questions import Reply
-from answerable.reach.rules.rules import RUNNING
+from answerable.reach.rules.rules import RUNNING, Running
 from answerable.reach.verdict.formula import Verdict, verdict
 
 
 def not_collected(
     estate: Estate,
-    collected: Collection[str],
+    collected: Collected,
     action: str,
     resource: str,
     reply: Reply,
     *,
     direct: bool = False,
 ) -> Iterator[str]:
-    """Name what could change one answer.
+    """Name what could change one answer, each with the account it is missing of.
 
     Args:
         estate: The estate.
-        collected: Words for the kinds that were collected.
+        collected: What was collected, and where.
         action: The action asked about, or a pattern.
         resource: The resource asked about, or a pattern.
         reply: The answer.
         direct: Whether the question left paths aside.
     """
-    if _is_settled(action, reply):
-        return
+    if not _is_settled(action, reply):
+        told = _told(estate, collected, action, resource, reply, direct=direct)
+        yield from (word for word in told if word)
+
+
+def _told(
+    estate: Estate,
+    collected: Collected,
+    action: str,
+    resource: str,
+    reply: Reply,
+    *,
+    direct: bool,
+) -> Iterator[str]:
+    """Name it, with empty words where something was collected after all."""
     held = verdict(reply.formula)
     if held is not Verdict.NEVER:
-        yield from _limiting(estate, collected, action, reply)
-    elif not direct and _may_take_over(estate, collected, reply):
-        yield "running-code"
-    if _wants_policy(estate, collected, action, resource):
-        yield "resource-policies"
+        yield from _limiting(estate, collected, action, resource, reply)
+    elif not direct:
+        yield from _running(estate, collected, reply)
+    yield from _policies(estate, collected, action, resource, reply)
     if action.lower().startswith("s3:"):
-        yield from _of_s3(estate, collected, action, resource, reply)
+        yield from _of_s3(estate, action, resource, reply)
     if _is_foreign(estate, reply):
         yield "identity-policies"
     yield from _unread(reply.gaps)
@@ -81,19 +95,20 @@ def _is_foreign(estate: Estate, reply: Reply) -> bool:
 
 
 def _limiting(
-    estate: Estate, collected: Collection[str], action: str, reply: Reply
+    estate: Estate, collected: Collected, action: str, resource: str, reply: Reply
 ) -> Iterator[str]:
+    """Name policies that only limit."""
     actors = _actors(estate, reply)
-    if any(_lacks_scps(estate, collected, actor) for actor in actors):
-        yield "scp"
-    if binds_rcps(action) and _lacks_rcps(estate, collected, reply):
-        yield "rcp"
+    for actor in actors:
+        yield _lacks_scps(estate, collected, actor)
+    if binds_rcps(action):
+        yield from _lacks_rcps(estate, collected, resource, reply)
     if estate.endpoint is None:
         yield "endpoint-policies"
     if estate.session is None and reply.actor in estate.trusts:
         yield "session-policies"
-    if "boundaries" not in collected:
-        yield "boundaries"
+    for account in {actor.identity.account for actor in actors}:
+        yield collected.lacking("boundaries", account)
 
 
 def _actors(estate: Estate, reply: Reply) -> list[Principal]:
@@ -103,52 +118,116 @@ def _actors(estate: Estate, reply: Reply) -> list[Principal]:
     return [principal for principal in found if principal]
 
 
-def _may_take_over(estate: Estate, collected: Collection[str], reply: Reply) -> bool:
-    """Tell whether code that nobody collected could matter: to nobody, it could."""
-    if "running-code" in collected:
-        return False
+def _running(estate: Estate, collected: Collected, reply: Reply) -> Iterator[str]:
+    """Name code that nobody collected and an actor could take over: to nobody, any."""
     actors = _actors(estate, reply)
-    return not actors or any(
-        all(actor.matching(need.action.lower()).allows for need in rule.needs)
+    places = {
+        (actor.identity.account, region)
         for actor in actors
         for rule in RUNNING
-    )
+        for region in _regions(actor, rule)
+    }
+    if not actors:
+        places = {(account, ANY) for account in _accounts(estate, reply)}
+    for account, region in places:
+        yield collected.lacking("running-code", account, region)
 
 
-def _lacks_scps(
-    estate: Estate, collected: Collection[str], principal: Principal
-) -> bool:
-    """Tell whether SCPs that could bind a principal were not collected."""
-    account = estate.accounts.get(principal.identity.account)
+def _regions(actor: Principal, rule: Running) -> Iterator[str]:
+    """Say in which regions an actor may call all that a rule needs."""
+    allows = [actor.matching(need.action.lower()).allows for need in rule.needs]
+    if all(allows):
+        for grant in allows[0]:
+            for pattern in grant.clause.resources or (ANY,):
+                yield _part(outward(pattern), _REGION)
+
+
+def _accounts(estate: Estate, reply: Reply) -> set[str]:
+    """Say from which account a call is made: where nobody makes it, from any."""
+    if reply.actor:
+        return {owner_in(reply.actor)}
+    return {p.identity.account for p in estate.principals.values()}
+
+
+def _lacks_scps(estate: Estate, collected: Collected, principal: Principal) -> str:
+    """Name the SCPs that could bind a principal and were not collected."""
+    number = principal.identity.account
+    account = estate.accounts.get(number)
     if principal.linked or (account and account.management):
-        return False
+        return ""
     if principal.levels:
-        return False  # a level that is missing is an open condition
-    return "scp" not in collected or account is None or not account.parents
+        return ""  # a level that is missing is an open condition
+    return collected.lacking("scp", number)
 
 
-def _lacks_rcps(estate: Estate, collected: Collection[str], reply: Reply) -> bool:
-    """Tell whether RCPs that could bind the call were not collected."""
+def _lacks_rcps(
+    estate: Estate, collected: Collected, resource: str, reply: Reply
+) -> Iterator[str]:
+    """Name the RCPs that could bind the call and were not collected."""
     actor = estate.principals.get(reply.actor)
     if actor and actor.linked:
-        return False
-    if "rcp" not in collected:
-        return True
-    account = estate.accounts.get(actor.identity.account) if actor else None
-    return account is not None and not (account.parents or account.management)
+        return
+    for number in _owners(estate, resource, reply):
+        account = estate.accounts.get(number)
+        exempt = account is not None and account.management
+        if not exempt and number not in estate.fences:
+            yield collected.lacking("rcp", number)
 
 
-def _wants_policy(
-    estate: Estate, collected: Collection[str], action: str, resource: str
-) -> bool:
-    """Tell whether the resource may hold a policy of its own that was not collected."""
+def _owners(estate: Estate, resource: str, reply: Reply) -> set[str]:
+    """Say whose a resource is, empty where nobody knows.
+
+    A pattern that names no account speaks of the caller's own.
+    """
+    if resource != "*" and not _is_pattern(resource):
+        return {estate.place(resource).owner}
+    named = owner_in(_less(resource))
+    return {named} if named else _accounts(estate, reply)
+
+
+def _policies(
+    estate: Estate, collected: Collected, action: str, resource: str, reply: Reply
+) -> Iterator[str]:
+    """Name the resources' own policies that were not collected."""
     if not has_resource_policies(action) or action.lower() in TRUST_CALLS:
-        return False
-    if action == "*" or _is_pattern(action) or _is_pattern(resource):
-        return "resource-policies" not in collected
-    if estate.call(action, resource).wild:
-        return "resource-policies" not in collected
-    return resource != "*" and estate.place(resource).holder not in estate.holders
+        return
+    pattern = _less(resource)
+    if pattern != "*" and not _is_pattern(holder_of(pattern)):
+        if estate.place(pattern).holder not in estate.holders:
+            yield "resource-policies"
+        return
+    several = action == "*" or _is_pattern(action)
+    if pattern == "*" and not several and not estate.call(action, "*").wild:
+        return
+    service = _part(pattern, _SERVICE)
+    if service == ANY:
+        service = _service_of(action)
+    if service != ANY and not has_resource_policies(f"{service}:*"):
+        return
+    region = "" if service == "s3" else _part(pattern, _REGION)
+    for account in _owners(estate, resource, reply):
+        yield collected.lacking("resource-policies", account, region, service)
+
+
+_SERVICE, _REGION = 2, 3
+
+
+def _part(pattern: str, which: int) -> str:
+    """Take a part of an ARN, `ANY` where it is open."""
+    parts = pattern.split(":", 5)
+    if len(parts) < 6 or any(sign in parts[which] for sign in "*?$"):
+        return ANY
+    return parts[which]
+
+
+def _service_of(action: str) -> str:
+    service, colon, _ = action.lower().partition(":")
+    return service if colon and not _is_pattern(service) else ANY
+
+
+def _less(resource: str) -> str:
+    """Take a row's pattern without what is left out of it."""
+    return resource.partition(" ")[0]
 
 
 def _is_pattern(text: str) -> bool:
@@ -172,13 +251,7 @@ _ACL_READS = frozenset(
 )
 
 
-def _of_s3(
-    estate: Estate,
-    collected: Collection[str],
-    action: str,
-    resource: str,
-    reply: Reply,
-) -> Iterator[str]:
+def _of_s3(estate: Estate, action: str, resource: str, reply: Reply) -> Iterator[str]:
     """Name what S3 asks besides policies when callers come from elsewhere."""
     if _is_pattern(resource) or resource == "*":
         return
@@ -189,14 +262,13 @@ def _of_s3(
     held = verdict(reply.formula)
     if held is not Verdict.ALWAYS and action.lower() in _ACL_READS:
         yield "s3-acls"
-    unasked = "public-access-block" not in collected and not _has_block(estate, place)
-    if held is not Verdict.NEVER and unasked:
+    if held is not Verdict.NEVER and not _has_blocks(estate, place):
         yield "public-access-block"
 
 
-def _has_block(estate: Estate, place: Place) -> bool:
-    """Tell whether it is known what the bucket, or its account, keeps from the public."""
-    return place.holder in estate.public_access or place.owner in estate.public_access
+def _has_blocks(estate: Estate, place: Place) -> bool:
+    """Tell whether it is known what bucket and account keep from the public."""
+    return {place.holder, place.owner} <= estate.public_access.keys()
 
 
 _AT = {

@@ -180,7 +180,8 @@ def reach(
     """List rows: the identity's own first, then those of each it can become.
 
     Rows through an identity in an account where the path already met an admin are
-    left out: the admin's rows say as much.
+    left out: the admin's rows say as much. The same row in another account is another:
+    a pattern speaks of the account's own, and its trail records the calls.
     """
     if start not in graph.estate.principals:
         yield from _reach_as(graph, start, wanted, direct=direct)
@@ -200,7 +201,7 @@ def reach(
             ruled.add(account)
         for row in principal_rows(graph, principal, wanted):
             formula = chained(way.formula, row.formula)
-            key = (row.actions, row.resources, row.shown)
+            key = (account, row.actions, row.resources, row.shown)
             if key in told:
                 continue
             if formula == TRUE:

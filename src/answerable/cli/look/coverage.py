@@ -77,13 +77,27 @@ def _oldest(coverage: Coverage) -> dict[str, int]:
 
 def _home(word: str, names: Collection[str]) -> str:
     """Choose the source beside which a missing word stands, empty for none of these."""
-    source = _WORDS.get(word, ("", ""))[1]
+    source = _WORDS.get(kind(word), ("", ""))[1]
     family = source.partition("-")[0]
     return next((name for name in (source, family) if name and name in names), "")
 
 
 def _list(words: list[str]) -> str:
-    return ", ".join(_WORDS.get(word, (safe(word), ""))[0] for word in words)
+    return ", ".join(_said(word) for word in words)
+
+
+def kind(word: str) -> str:
+    """Take the word of coverage without the place of which it is missing."""
+    return word.partition(" (")[0]
+
+
+def _said(word: str) -> str:
+    """Say a word as people do, and of which account it is missing."""
+    bare = kind(word)
+    if bare not in _WORDS:
+        return safe(word)
+    place = word.removeprefix(bare).strip(" ()")
+    return _WORDS[bare][0] + (f" of {safe(place)}" if place else "")
 
 
 def incomplete(coverage: Coverage, allowed: bool) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from answerable.cli.look.conditions import conditions, layer_name, policy_name
+from answerable.cli.look.coverage import kind
 from answerable.cli.look.screen import Screen
 from answerable.cli.look.text import pad, safe, shorten_end, width
 from answerable.model.document import (
@@ -55,7 +56,8 @@ def assuming(verdict: str, missing: Collection[str]) -> str:
         return ""
     never = verdict == "never"
     words = _GRANTING if never else _DENYING
-    named = [name for word, name in words.items() if word in missing]
+    kinds = {kind(word) for word in missing}
+    named = [name for word, name in words.items() if word in kinds]
     if not named:
         return "assuming that what was not collected does not change it"
     does = "allows it" if never else "denies it"
