@@ -13,8 +13,9 @@ from answerable.federate.admission import MAX_TOKEN
 from answerable.federate.algorithms import KINDS
 from answerable.federate.errors import Reason, TokenMalformed, TokenRefused
 from answerable.federate.strict import MAX_DEPTH, base64url, unbase64url
-from answerable.federate.verify import Issuers, PinnedIssuer
+from answerable.federate.verify import Issuers, KnownIssuer
 from tests.federate.tokens import (
+    AUD,
     EC,
     ED,
     KEYS,
@@ -84,8 +85,9 @@ def test_the_key_chooses_the_algorithm_and_the_header_does_not(
 ) -> None:
     key = KEYS[KINDS[used]]
     pinned = Issuers(
-        PinnedIssuer(
+        KnownIssuer(
             issuer(algs=tuple(KINDS)),
+            AUD,
             key_set(public(key, kid="k1", alg=used), algs=tuple(KINDS)),
         )
     )

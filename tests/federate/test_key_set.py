@@ -11,9 +11,10 @@ from answerable.federate.errors import KeySetRefused, KeyUnknown, Reason, TokenR
 from answerable.federate.jwk import VerificationKey, read_public_jwk
 from answerable.federate.key_set import MAX_BYTES, MAX_KEYS, read_key_set
 from answerable.federate.strict import Unread, base64url, unbase64url
-from answerable.federate.verify import Issuers, PinnedIssuer
+from answerable.federate.verify import Issuers, KnownIssuer
 from answerable.federate.weak import _SMALL_ORDER, is_roca, is_small_order
 from tests.federate.tokens import (
+    AUD,
     EC,
     ED,
     ISSUERS,
@@ -371,7 +372,9 @@ def test_a_token_without_a_printable_kid_is_refused(kid: object) -> None:
 
 def test_a_key_of_another_issuer_is_not_taken_even_under_the_same_kid() -> None:
     other = issuer(name="other", iss="https://other.example")
-    both = Issuers(*ISSUERS, PinnedIssuer(other, key_set(public(OTHER_EC, kid="k1"))))
+    both = Issuers(
+        *ISSUERS, KnownIssuer(other, AUD, key_set(public(OTHER_EC, kid="k1")))
+    )
     assert take(sign(header(), claims()), both).issuer == "corp"
     theirs = claims(iss="https://other.example")
     assert take(sign(header(), theirs, OTHER_EC), both).issuer == "other"
@@ -379,7 +382,9 @@ def test_a_key_of_another_issuer_is_not_taken_even_under_the_same_kid() -> None:
         with pytest.raises(TokenRefused) as caught:
             take(sign(header(), payload, key), both)
         assert caught.value.reason is Reason.SIGNATURE
-    alone = Issuers(*ISSUERS, PinnedIssuer(other, key_set(public(OTHER_EC, kid="k2"))))
+    alone = Issuers(
+        *ISSUERS, KnownIssuer(other, AUD, key_set(public(OTHER_EC, kid="k2")))
+    )
     with pytest.raises(KeyUnknown):
         take(sign(header(kid="k2"), claims(), OTHER_EC), alone)
 

@@ -15,7 +15,7 @@ from answerable.federate.jwk import VerificationKey, read_public_jwk
 from answerable.federate.key_set import read_key_set
 from answerable.federate.sender import check_certificate
 from answerable.federate.strict import unbase64url
-from answerable.federate.verify import Issuers, PinnedIssuer
+from answerable.federate.verify import Issuers, KnownIssuer
 from answerable.model.claims import Actor
 from answerable.model.written import WrittenBy
 from tests.federate.tokens import RSA, document, issuer, public, sign, take
@@ -117,7 +117,9 @@ def test_the_access_token_of_rfc_9068_is_read() -> None:
     pin = issuer(iss=facts["iss"], algs=("RS256",), max_ttl=facts["exp"] - facts["iat"])
     keys = read_key_set(document(public(RSA, kid="RjEwOwOA")), ("RS256",))
     token = sign(vector["header"], facts, RSA, "RS256")
-    found = take(token, Issuers(PinnedIssuer(pin, keys)), facts["aud"], facts["iat"])
+    found = take(
+        token, Issuers(KnownIssuer(pin, facts["aud"], keys)), facts["aud"], facts["iat"]
+    )
     assert (found.sub, found.client_id, found.jti) == (
         facts["sub"],
         facts["client_id"],

@@ -10,7 +10,7 @@ import pytest
 
 from answerable.federate.errors import Reason, TokenExpired
 from answerable.federate.reading import SKEW
-from answerable.federate.verify import Issuers, PinnedIssuer, check_issuer
+from answerable.federate.verify import Issuers, KnownIssuer, check_issuer
 from answerable.model.claims import Confirmation, TokenType
 from answerable.model.errors import UsageError
 from tests.federate.tokens import (
@@ -210,7 +210,9 @@ def test_an_issuer_on_this_machine_needs_no_tls(iss: str) -> None:
 @pytest.mark.parametrize("changes", [{"name": "b"}, {"iss": "https://b.example"}])
 def test_two_pins_share_neither_name_nor_address(changes: dict[str, object]) -> None:
     with pytest.raises(UsageError):
-        Issuers(PinnedIssuer(issuer(), GOOD), PinnedIssuer(issuer(**changes), GOOD))
+        Issuers(
+            KnownIssuer(issuer(), AUD, GOOD), KnownIssuer(issuer(**changes), AUD, GOOD)
+        )
 
 
 # 8: time

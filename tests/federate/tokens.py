@@ -5,6 +5,7 @@ wrong with it and never for its signature.
 """
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from joserfc.jws import JWSRegistry
 from answerable.federate.errors import Reason, TokenRefused
 from answerable.federate.key_set import KeySet, read_key_set
 from answerable.federate.strict import base64url
-from answerable.federate.verify import Issuers, PinnedIssuer, verify
+from answerable.federate.verify import Issuers, KnownIssuer, verify
 from answerable.model.claims import Issuer, SignedClaims, TokenType
 
 Key = ECKey | RSAKey | OKPKey
@@ -62,7 +63,7 @@ def issuer(**changes: Any) -> Issuer:
 
 
 GOOD = key_set(public(EC, kid="k1"))
-ISSUERS = Issuers(PinnedIssuer(issuer(), GOOD))
+ISSUERS = Issuers(KnownIssuer(issuer(), AUD, GOOD))
 
 
 def claims(**changes: object) -> dict[str, object]:
@@ -106,11 +107,12 @@ def take(
     now: int = NOW,
     token_type: TokenType = TokenType.ACCESS_TOKEN,
 ) -> SignedClaims:
-    return verify(token, issuers, audience, now, token_type)
+    ours = Issuers(*(replace(one, audience=audience) for one in issuers))
+    return verify(token, ours, now, token_type)
 
 
 def pinned(**changes: Any) -> Issuers:
-    return Issuers(PinnedIssuer(issuer(**changes), GOOD))
+    return Issuers(KnownIssuer(issuer(**changes), AUD, GOOD))
 
 
 def refused(reason: Reason, token: str, **asked: Any) -> TokenRefused:

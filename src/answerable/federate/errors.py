@@ -106,7 +106,15 @@ class TokenExpired(TokenRefused):
 
 
 class KeyUnknown(TokenRefused):
-    """The issuer is pinned, and its keys as we know them lack this one."""
+    """The issuer is pinned, and its keys as we know them lack this one.
+
+    Args:
+        issuer: Its name in the configuration.
+    """
+
+    def __init__(self, issuer: str) -> None:
+        super().__init__(Reason.KEY_UNKNOWN, "expected a key of the issuer's set")
+        self.issuer = issuer
 
 
 class ProofRefused(TokenRefused):

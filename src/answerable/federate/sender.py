@@ -7,6 +7,7 @@ unbound one shown as if it were bound.
 
 import hashlib
 import hmac
+from collections.abc import Callable
 
 from answerable.federate.dpop import read_proof
 from answerable.federate.errors import ProofRefused, Reason
@@ -27,7 +28,7 @@ def check_sender(
     presented: Presented,
     now: int,
     *,
-    nonces: tuple[str, ...] = (),
+    nonce_holds: Callable[[str], bool] | None = None,
     bearer: bool = False,
 ) -> SenderConstrained:
     """Check that the presenter of a token holds the key it is bound to.
@@ -37,7 +38,8 @@ def check_sender(
         claims: What `verify` made of it.
         presented: What came with it.
         now: NumericDate.
-        nonces: DPoP nonces of ours that are good now; none where we ask for none.
+        nonce_holds: Tells whether a DPoP nonce is ours and good now; None where we
+            ask for none.
         bearer: Take a token that is bound to nothing.
 
     Returns:
@@ -65,7 +67,7 @@ def check_sender(
             now,
             access_token=unverified_token,
             jkt=cnf.jkt,
-            nonces=nonces,
+            nonce_holds=nonce_holds,
         )
     return SenderConstrained(_binding(cnf), proof)
 

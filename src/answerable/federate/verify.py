@@ -32,10 +32,17 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 @dataclass(frozen=True, slots=True)
-class PinnedIssuer:
-    """An issuer with its keys as last read; a key belongs to one issuer alone."""
+class KnownIssuer:
+    """A pinned issuer as known now.
+
+    Attributes:
+        issuer: The pin.
+        audience: Who we are to it at this door: the one audience of its tokens.
+        keys: Its keys as last read; a key belongs to one issuer alone.
+    """
 
     issuer: Issuer
+    audience: str
     keys: KeySet
 
 
@@ -46,7 +53,7 @@ class Issuers:
         UsageError: Two have one `iss` or one name, or a pin could not hold.
     """
 
-    def __init__(self, *pinned: PinnedIssuer) -> None:
+    def __init__(self, *pinned: KnownIssuer) -> None:
         self._by_iss = {one.issuer.iss: one for one in pinned}
         names = {one.issuer.name for one in pinned}
         if not len(self._by_iss) == len(names) == len(pinned):
@@ -54,11 +61,11 @@ class Issuers:
         for one in pinned:
             check_issuer(one.issuer)
 
-    def find(self, iss: object) -> PinnedIssuer | None:
+    def find(self, iss: object) -> KnownIssuer | None:
         """Find the issuer whose `iss` this is, byte for byte; None where none is."""
         return self._by_iss.get(iss) if isinstance(iss, str) else None
 
-    def __iter__(self) -> Iterator[PinnedIssuer]:
+    def __iter__(self) -> Iterator[KnownIssuer]:
         return iter(self._by_iss.values())
 
 
@@ -92,7 +99,6 @@ def check_issuer(issuer: Issuer) -> None:
 def verify(
     unverified_token: str,
     issuers: Issuers,
-    audience: str,
     now: int,
     token_type: TokenType = TokenType.ACCESS_TOKEN,
 ) -> SignedClaims:
@@ -101,7 +107,6 @@ def verify(
     Args:
         unverified_token: The token as it came; anybody could have written it.
         issuers: Whom we take tokens of, and their keys.
-        audience: Who we are at this door; the token's one audience.
         now: NumericDate.
         token_type: What this door takes. The token has no say in it.
 
@@ -115,8 +120,8 @@ def verify(
     pinned = issuers.find(admitted.payload.get("iss"))
     if pinned is None:
         raise TokenRefused(Reason.ISSUER, "expected a pinned issuer")
-    issuer, profile = pinned.issuer, PROFILES[token_type]
-    if token_type not in issuer.token_types:
+    profile = PROFILES[token_type]
+    if token_type not in pinned.issuer.token_types:
         raise TokenRefused(
             Reason.TOKEN_TYPE, "expected a type this issuer is pinned for"
         )
@@ -125,16 +130,16 @@ def verify(
     key = _key(admitted, pinned)
     if not key.holds(admitted.signing_input, admitted.signature):
         raise TokenRefused(Reason.SIGNATURE, "expected a signature of the issuer's key")
-    return _claims(admitted, issuer, profile, audience, now, token_type)
+    return _claims(admitted, pinned, profile, now, token_type)
 
 
-def _key(admitted: Admitted, pinned: PinnedIssuer) -> VerificationKey:
+def _key(admitted: Admitted, pinned: KnownIssuer) -> VerificationKey:
     """Find the key by (issuer, kid), and hold the header's algorithm against it."""
     if not admitted.kid:
         raise TokenRefused(Reason.KID, "expected a key id")
     key = pinned.keys.keys.get(admitted.kid)
     if key is None:
-        raise KeyUnknown(Reason.KEY_UNKNOWN, "expected a key of the issuer's set")
+        raise KeyUnknown(pinned.issuer.name)
     if admitted.alg != key.alg:
         raise TokenRefused(Reason.ALG, "expected the algorithm of the key")
     return key
@@ -142,19 +147,18 @@ def _key(admitted: Admitted, pinned: PinnedIssuer) -> VerificationKey:
 
 def _claims(
     admitted: Admitted,
-    issuer: Issuer,
+    pinned: KnownIssuer,
     profile: Profile,
-    audience: str,
     now: int,
     token_type: TokenType,
 ) -> SignedClaims:
     """Read what is signed by now."""
-    payload = admitted.payload
+    payload, issuer = admitted.payload, pinned.issuer
     unchecked = check_presence(payload, profile)
     if issuer.jti_required and "jti" not in payload:
         raise TokenRefused(Reason.CLAIM_MISSING, "expected the claim jti")
-    aud = read_audience(payload, audience)
-    check_party(payload, profile, audience)
+    aud = read_audience(payload, pinned.audience)
+    check_party(payload, profile, pinned.audience)
     exp, iat, nbf = read_times(payload, now, issuer.max_ttl)
     asked = profile.required | profile.optional
     return SignedClaims(
