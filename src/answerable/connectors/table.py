@@ -14,6 +14,7 @@ from answerable.connectors.aws_keys.spec import SPEC as AWS_KEYS
 from answerable.connectors.aws_org.spec import SPEC as AWS_ORG
 from answerable.connectors.aws_resources.spec import SPEC as AWS_RESOURCES
 from answerable.connectors.cloudtrail.spec import SPEC as CLOUDTRAIL
+from answerable.connectors.config.spec import SPEC as CONFIG
 from answerable.connectors.home.spec import SPEC as HOME
 from answerable.connectors.repo.spec import SPEC as REPO
 from answerable.model.connector import (
@@ -47,6 +48,7 @@ CONNECTORS: tuple[Entry, ...] = (
     Entry(AWS_KEYS, "answerable.connectors.aws_keys.fetch"),
     Entry(AWS_ORG, "answerable.connectors.aws_org.fetch"),
     Entry(AWS_RESOURCES, "answerable.connectors.aws_resources.fetch"),
+    Entry(CONFIG, "answerable.connectors.config.fetch"),
     Entry(CLOUDTRAIL, "answerable.connectors.cloudtrail.fetch"),
 )
 

@@ -1,0 +1,119 @@
+"""The whole file: bytes -> `Config`, and every fault with line and column."""
+
+import hashlib
+from dataclasses import dataclass, fields
+
+from answerable.connectors.config.parse.agents import read_agents
+from answerable.connectors.config.parse.faults import Fault, Faults, Mark
+from answerable.connectors.config.parse.issuers import read_issuers
+from answerable.connectors.config.parse.listeners import read_listen
+from answerable.connectors.config.parse.nodes import MAX_BYTES, NotRead, read_nodes
+from answerable.connectors.config.parse.places import is_url, read_path
+from answerable.connectors.config.parse.section import Section, whole
+from answerable.connectors.config.parse.servers import read_servers
+from answerable.model.config import Config, Limits
+from answerable.model.decision import Mode
+
+# Whose faults leave a gateway that can start, and refuses.
+POLICY = ("agents", "default_mode")
+
+_HIGHEST = {"spool": 1 << 44, "spool_per_agent": 1 << 44, "connections": 1_000_000}
+_MOST_SECONDS = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was made of a file.
+
+    Attributes:
+        config: As far as it could be read; None where it is no YAML.
+        faults: All that is wrong, in the order of the file.
+        asked: Every key that the reading knows.
+    """
+
+    config: Config | None
+    faults: tuple[Fault, ...]
+    asked: frozenset[str]
+
+    @property
+    def lacks_policy_alone(self) -> bool:
+        """Tell whether everything but the policy could be read."""
+        return self.config is not None and all(
+            fault.path.split(".")[0] in POLICY for fault in self.faults
+        )
+
+
+def read_config(data: bytes, place: str, folder: str) -> Reading:
+    """Read a configuration.
+
+    Args:
+        data: The file.
+        place: Its path, as messages name it.
+        folder: Absolute path that relative ones are taken from.
+    """
+    faults = Faults()
+    try:
+        node = read_nodes(_text(data))
+    except NotRead as error:
+        return Reading(None, (error.fault,), frozenset())
+    file = whole(node, faults)
+    servers = tuple(read_servers(file, folder))
+    issuers = tuple(read_issuers(file, folder))
+    config = Config(
+        place=place,
+        digest=hashlib.sha256(data).hexdigest(),
+        store=read_path(file, "store", folder),
+        state=read_path(file, "state", folder),
+        listen=read_listen(file.section("listen"), folder),
+        issuers=issuers,
+        servers=servers,
+        default_mode=file.word("default_mode", Mode.ENFORCE),
+        agents=tuple(
+            read_agents(
+                file,
+                {server.name for server in servers},
+                {issuer.pin.name for issuer in issuers},
+            )
+        ),
+        limits=_limits(file.section("limits")),
+        otlp=_otlp(file.section("telemetry")),
+    )
+    file.close()
+    return Reading(config, tuple(sorted(faults.found)), frozenset(faults.asked))
+
+
+def _text(data: bytes) -> str:
+    start = Mark(1, 1)
+    if len(data) > MAX_BYTES:
+        raise NotRead(Fault(start, "", f"larger than {MAX_BYTES >> 20} MiB"))
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise NotRead(Fault(Mark(line, 1), "", "not UTF-8")) from None
+
+
+def _limits(section: Section) -> Limits:
+    usual = Limits()
+    limits = Limits(
+        **{
+            each.name: section.number(
+                each.name,
+                getattr(usual, each.name),
+                1,
+                _HIGHEST.get(each.name, _MOST_SECONDS),
+            )
+            for each in fields(Limits)
+        }
+    )
+    section.close()
+    return limits
+
+
+def _otlp(section: Section) -> str:
+    url = section.text("otlp")
+    section.check(
+        "otlp", lambda text: is_url(text, "http", "https"), "a URL was expected"
+    )
+    section.close()
+    return url

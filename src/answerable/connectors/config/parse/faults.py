@@ -1,0 +1,61 @@
+"""Faults of a configuration: all of them, each with its line and column."""
+
+from dataclasses import dataclass, field
+
+from answerable.model.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mark:
+    """A place in the text, both counted from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Fault:
+    """One thing that is wrong.
+
+    Attributes:
+        mark: Where.
+        path: The key, e.g. `agents.invoices.mode`; empty for the whole file.
+        what: One line: what was expected, and never a value that stands there.
+    """
+
+    mark: Mark
+    path: str
+    what: str
+
+
+class ConfigError(UsageError):
+    """A configuration that cannot be taken; `faults` lists all that is wrong."""
+
+    def __init__(self, place: str, faults: tuple[Fault, ...]) -> None:
+        lines = [
+            f"{place}:{fault.mark.line}:{fault.mark.column}: "
+            + (f"{fault.path}: " if fault.path else "")
+            + fault.what
+            for fault in faults
+        ]
+        super().__init__("\n".join(lines), "every key stands in docs/configuration.md")
+        self.place = place
+        self.faults = faults
+
+
+@dataclass(slots=True)
+class Faults:
+    """What was found wrong so far, and which keys were asked for.
+
+    Attributes:
+        found: In the order they were found.
+        asked: Every key that the reading knows, with `NAME` for a name of the
+            operator's choice and `[]` for an item: `agents.NAME.allow[].tools`.
+    """
+
+    found: list[Fault] = field(default_factory=list)
+    asked: set[str] = field(default_factory=set)
+
+    def add(self, mark: Mark, path: str, what: str) -> None:
+        """Note one more."""
+        self.found.append(Fault(mark, path, what))

@@ -1,0 +1,75 @@
+"""The section `listen`."""
+
+from answerable.connectors.config.parse.places import (
+    is_loopback,
+    is_url,
+    parse_address,
+    read_address,
+    read_path,
+)
+from answerable.connectors.config.parse.section import Section
+from answerable.model.config import Listen, Listener, Tls
+
+API = "127.0.0.1:8470"
+GATEWAY = "127.0.0.1:8471"
+MAX_WORKERS = 64
+
+_OPEN = "outside loopback this needs tls, or listen.insecure: true"
+
+
+def read_listen(section: Section, folder: str) -> Listen:
+    """Read every listener; without any, the gateway has one on loopback."""
+    insecure = section.flag("insecure")
+    api = read_address(section, "api", API)
+    if not insecure and not is_loopback(api.host):
+        section.fault("api", "outside loopback this needs listen.insecure: true")
+    gateway = [
+        _listener(each, folder, insecure=insecure) for each in section.items("gateway")
+    ]
+    if not gateway:
+        gateway.append(Listener(parse_address(GATEWAY), "", (), (), "", None))
+    workers = section.number("workers", 1, 1, MAX_WORKERS)
+    section.close()
+    return Listen(api, tuple(gateway), workers)
+
+
+def _listener(section: Section, folder: str, *, insecure: bool) -> Listener:
+    unix = read_path(section, "unix", folder)
+    if unix and section.has("address"):
+        section.fault("address", "either address or unix was expected")
+    if not unix and not section.has("address"):
+        section.fault("", "address or unix is missing")
+    address = read_address(section, "address", GATEWAY)
+    tls = _tls(section.section("tls"), folder)
+    if not unix and tls is None and not insecure and not is_loopback(address.host):
+        section.fault("address", _OPEN)
+    if unix and tls is not None:
+        section.fault("tls", "a unix socket has none")
+    url = section.text("url")
+    if url and (not is_url(url, "http", "https") or url.count("/") != 2):
+        section.fault("url", "scheme and authority were expected: https://HOST[:PORT]")
+    hosts, origins = section.texts("hosts"), section.texts("origins")
+    section.close()
+    return Listener(
+        address=None if unix else address,
+        unix=unix,
+        hosts=tuple(host.lower() for host in hosts),
+        origins=tuple(origin.lower() for origin in origins),
+        url=url,
+        tls=tls,
+    )
+
+
+def _tls(section: Section, folder: str) -> Tls | None:
+    tls = Tls(
+        certificate=read_path(section, "certificate", folder),
+        key=read_path(section, "key", folder),
+        client_ca=read_path(section, "client_ca", folder),
+    )
+    section.close()
+    if not section:
+        return None
+    for key in ("certificate", "key"):
+        if not section.has(key):
+            section.fault("", f"{key} is missing")
+    return tls

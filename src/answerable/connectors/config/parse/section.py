@@ -1,0 +1,207 @@
+"""A mapping as it is read: each key is asked for once, and what nobody asked for is told.
+
+Nothing raises here: a value of the wrong kind is noted with its place, the default
+stands in, and the reading goes on, so that one run names everything that is wrong.
+"""
+
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import TypeVar
+
+from answerable.connectors.config.parse.faults import Faults, Mark
+from answerable.connectors.config.parse.nodes import Member, Node
+
+Word = TypeVar("Word", bound=StrEnum)
+
+MAX_TEXT = 4096
+
+
+class Section:
+    """One mapping.
+
+    Args:
+        node: The value; anything but a mapping is a fault.
+        path: Its path, as faults name it.
+        shape: The same with `NAME` and `[]` in it, as the documentation names it.
+        faults: Where faults go.
+    """
+
+    def __init__(self, node: Node, path: str, shape: str, faults: Faults) -> None:
+        self.mark = node.mark
+        self.path = path
+        self._shape = shape
+        self._faults = faults
+        self._asked: list[str] = []
+        self._members: dict[str, Member] = {}
+        if isinstance(node.value, dict):
+            self._members = node.value
+        elif node.value is not None:
+            faults.add(node.mark, path, "a mapping was expected")
+
+    def __bool__(self) -> bool:
+        return bool(self._members)
+
+    def has(self, key: str) -> bool:
+        """Tell whether a key stands there."""
+        return key in self._members
+
+    def fault(self, key: str, what: str) -> None:
+        """Note a fault at a key, or at the section where it has none."""
+        member = self._members.get(key)
+        mark = member.node.mark if member else self.mark
+        self._faults.add(mark, self._at(key) if key else self.path, what)
+
+    def text(self, key: str, default: str | None = "") -> str:
+        """Read a text; a default of None says that it must stand there."""
+        node = self._ask(key)
+        if node is None:
+            if default is None:
+                self._faults.add(self.mark, self.path, f"{key} is missing")
+            return default or ""
+        return self._text(node, self._at(key)) or ""
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Read a list of texts, empty where it is missing."""
+        node = self._ask(key, item="[]")
+        if node is None:
+            return ()
+        if not isinstance(node.value, list):
+            self._faults.add(node.mark, self._at(key), "a list was expected")
+            return ()
+        read = [
+            self._text(item, f"{self._at(key)}[{index}]")
+            for index, item in enumerate(node.value)
+        ]
+        return tuple(text for text in read if text is not None)
+
+    def pairs(self, key: str) -> tuple[tuple[str, str], ...]:
+        """Read a mapping of names to texts, empty where it is missing."""
+        node = self._ask(key, item=".NAME")
+        if node is None:
+            return ()
+        if not isinstance(node.value, dict):
+            self._faults.add(node.mark, self._at(key), "a mapping was expected")
+            return ()
+        read = [
+            (name, self._text(member.node, f"{self._at(key)}.{name}"))
+            for name, member in node.value.items()
+        ]
+        return tuple((name, text) for name, text in read if text is not None)
+
+    def number(self, key: str, default: int, least: int, most: int) -> int:
+        """Read a whole number within bounds."""
+        node = self._ask(key)
+        if node is None:
+            return default
+        value = node.value
+        # To Python, true is 1.
+        if isinstance(value, bool) or not isinstance(value, int):
+            self._faults.add(node.mark, self._at(key), "a whole number was expected")
+            return default
+        if not least <= value <= most:
+            what = f"a number from {least} to {most} was expected"
+            self._faults.add(node.mark, self._at(key), what)
+            return default
+        return value
+
+    def flag(self, key: str) -> bool:
+        """Read true or false; false where it is missing."""
+        node = self._ask(key)
+        if node is None:
+            return False
+        if not isinstance(node.value, bool):
+            self._faults.add(node.mark, self._at(key), "true or false was expected")
+            return False
+        return node.value
+
+    def word(self, key: str, default: Word) -> Word:
+        """Read one of the words of an enumeration."""
+        text = self.text(key)
+        if not self.has(key):
+            return default
+        kind = type(default)
+        if text not in list(kind):
+            words = ", ".join(kind)
+            self.fault(key, f"one of {words} was expected")
+            return default
+        return kind(text)
+
+    def section(self, key: str) -> "Section":
+        """Read a mapping; an empty one where it is missing."""
+        node = self._ask(key)
+        return self._below(node or Node(self.mark, None), key, key)
+
+    def named(self, key: str) -> Iterator[tuple[str, "Section"]]:
+        """Read a mapping of names to mappings, in file order."""
+        holder = self.section(key)
+        for name, member in holder._members.items():
+            yield name, holder._below(member.node, name, "NAME")
+        holder._asked += holder._members
+
+    def items(self, key: str) -> Iterator["Section"]:
+        """Read a list of mappings, in file order."""
+        node = self._ask(key, item="[]")
+        if node is None:
+            return
+        if not isinstance(node.value, list):
+            self._faults.add(node.mark, self._at(key), "a list was expected")
+            return
+        for index, item in enumerate(node.value):
+            yield self._below(item, f"{key}[{index}]", f"{key}[]")
+
+    def close(self) -> None:
+        """Note every key that nobody asked for, with the nearest one that is known."""
+        for name, member in self._members.items():
+            if name not in self._asked:
+                close = get_close_matches(name.lower(), self._asked, n=1, cutoff=0.6)
+                known = ", ".join(sorted(set(self._asked)))
+                hint = f"did you mean {close[0]}?" if close else f"known: {known}"
+                self._faults.add(
+                    member.mark, self.path, f"unknown key {name[:80]!r}; {hint}"
+                )
+
+    def check(self, key: str, is_right: Callable[[str], bool], what: str) -> None:
+        """Note a fault where a text or an item of a list is not right."""
+        member = self._members.get(key)
+        value = member.node.value if member else None
+        nodes = value if isinstance(value, list) else [member.node] if member else []
+        for node in nodes:
+            if isinstance(node.value, str) and not is_right(node.value):
+                self._faults.add(node.mark, self._at(key), what)
+
+    def _ask(self, key: str, item: str = "") -> Node | None:
+        self._asked.append(key)
+        self._faults.asked.add(f"{self._shape}.{key}".removeprefix("."))
+        member = self._members.get(key)
+        return None if member is None or member.node.value is None else member.node
+
+    def _at(self, key: str) -> str:
+        return f"{self.path}.{key}" if self.path else key
+
+    def _below(self, node: Node, key: str, shape: str) -> "Section":
+        below = f"{self._shape}.{shape}" if self._shape else shape
+        return Section(node, self._at(key), below, self._faults)
+
+    def _text(self, node: Node, path: str) -> str | None:
+        value = node.value
+        if not isinstance(value, str):
+            self._faults.add(node.mark, path, "a text was expected (quote numbers)")
+        elif not _is_text(value):
+            what = f"a printable text of 1 to {MAX_TEXT} characters was expected"
+            self._faults.add(node.mark, path, what)
+        else:
+            return value
+        return None
+
+
+def _is_text(value: str) -> bool:
+    trimmed = bool(value) and value == value.strip()
+    return trimmed and len(value) <= MAX_TEXT and value.isprintable()
+
+
+def whole(node: Node, faults: Faults) -> Section:
+    """The file itself as a section."""
+    if node.value is None:
+        faults.add(Mark(1, 1), "", "the file is empty")
+    return Section(node, "", "", faults)

@@ -1,0 +1,70 @@
+"""The section `servers`."""
+
+from collections.abc import Iterator
+
+from answerable.connectors.config.parse.places import (
+    is_name,
+    is_open,
+    is_url,
+    read_path,
+)
+from answerable.connectors.config.parse.section import Section
+from answerable.enforce.pattern import ALL, is_plain
+from answerable.model.config import Server
+
+_PATTERN = "a name, `*`, or a plain prefix that ends in `*` was expected"
+
+
+def is_pattern(text: str) -> bool:
+    """Tell whether a text is a pattern of the allow table."""
+    prefix = text.removesuffix(ALL)
+    return ALL not in prefix and (prefix == text or is_plain(prefix))
+
+
+def read_patterns(section: Section, key: str) -> tuple[str, ...]:
+    """Read a list of patterns."""
+    patterns = section.texts(key)
+    section.check(key, is_pattern, _PATTERN)
+    return patterns
+
+
+def read_servers(file: Section, folder: str) -> Iterator[Server]:
+    """Read the upstream servers."""
+    for name, section in file.named("servers"):
+        if not is_name(name):
+            section.fault("", "a name of letters, digits, `.`, `_`, `-` was expected")
+        yield _server(name, section, folder)
+
+
+def _server(name: str, section: Section, folder: str) -> Server:
+    url = section.text("url")
+    command = section.texts("command")
+    insecure = section.flag("insecure")
+    if bool(url) == bool(command):
+        section.fault("", "either url or command was expected")
+    if url and not is_url(url, "http", "https"):
+        section.fault("url", "an http or https URL without query was expected")
+    elif url and is_open(url) and not insecure:
+        section.fault("url", "http outside loopback needs insecure: true")
+    server = Server(
+        name=name,
+        url=url,
+        command=command,
+        env=section.pairs("env"),
+        inherit_env=section.texts("inherit_env"),
+        ca=read_path(section, "ca", folder),
+        certificate=read_path(section, "certificate", folder),
+        key=read_path(section, "key", folder),
+        reads=read_patterns(section, "reads"),
+        sensitive=read_patterns(section, "sensitive"),
+    )
+    for key in ("env", "inherit_env"):
+        if section.has(key) and not command:
+            section.fault(key, "only a command has an environment")
+    for key in ("ca", "certificate", "key"):
+        if section.has(key) and not url.startswith("https:"):
+            section.fault(key, "only an https URL has one")
+    if bool(server.certificate) != bool(server.key):
+        section.fault("", "certificate and key go together")
+    section.close()
+    return server
