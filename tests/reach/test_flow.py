@@ -11,7 +11,7 @@ from answerable.model.errors import UsageError
 from answerable.model.ids import CredentialId, IdentityId, PolicyId
 from answerable.model.inventory import CredentialEntity, Inventory
 from answerable.model.policy import Attachment, Layer, Policy
-from tests.reach.build import SEEN, A, Builder, role, statement, user
+from tests.reach.build import SEEN, A, B, Builder, role, statement, user
 
 NOW = 1_764_000_000_000_000_000
 GITHUB = "token.actions.githubusercontent.com"
@@ -138,6 +138,24 @@ def test_a_filter_keeps_what_could_touch_and_narrows_it() -> None:
     ]
     assert rows(inventory, "ci", action="lambda:Delete*")[0]["path"]
     assert rows(inventory, "ci", resource="*role/admin*")
+
+
+def test_the_same_row_in_another_account_is_told_too() -> None:
+    build = Builder()
+    ana = build.identity(user("ana"))
+    for account in (A, B):
+        lists = build.identity(role("lists", account))
+        enter = statement("t", action="sts:AssumeRole", principal={"AWS": ana})
+        build.policy(lists, "trust", enter)
+        keys = statement("k", action="kms:ListKeys", resource="*")
+        build.policy(lists, "identity", keys)
+    into = statement("in", action="sts:AssumeRole", resource=role("lists", B))
+    build.policy(ana, "identity", into)
+    found = rows(build.inventory(), "ana", action="kms:*")
+    assert [item["path"][-1]["to"] for item in found] == [
+        role("lists"),
+        role("lists", B),
+    ]
 
 
 def test_a_deny_is_taken_out_of_a_row() -> None:

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import cast
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from answerable.flows.days import recorded_item
 from answerable.flows.used import used
 from answerable.model.document import Document, UsedItem
 from answerable.model.event import AuditEvent, Outcome
@@ -17,6 +21,7 @@ from tests.reach.build import A, B, Builder, role, statement, user
 
 NOW = 1_764_000_000_000_000_000
 HOUR = 3_600_000_000_000
+EPOCH = date(1970, 1, 1)
 ANA, RED = user("ana"), role("red")
 KEY = aws_credential_id("ASIAEXAMPLEEXAMPLE01")
 
@@ -150,6 +155,110 @@ def test_a_refusal_in_one_account_tells_nothing_of_calls_in_another(store: Store
     found = rows(used(store, build.inventory(), "ana", now=NOW))["kms:ListKeys"]
     assert (found["used"], found["blocked"]) == (None, 1)
     assert found["recorded_since"] is None
+
+
+def test_the_same_grant_in_another_account_needs_that_account_s_trail(store: Store):
+    build = estate()
+    far = build.identity(role("far", account=B))
+    for who in (RED, far):
+        keys = statement("k", action="kms:ListKeys", resource="*")
+        build.policy(who, "identity", keys, policy=f"{who}#keys")
+    build.policy(
+        far, "trust", statement("t", action="sts:AssumeRole", principal={"AWS": ANA})
+    )
+    enter = statement("b", action="sts:AssumeRole", resource=far)
+    build.policy(ANA, "identity", enter, policy="enter")
+    store.append([call(1, "sts:GetCallerIdentity")], now=NOW)
+
+    def found() -> UsedItem:
+        document = used(store, build.inventory(), "ana", now=NOW)
+        return rows(document)["kms:ListKeys"]
+
+    assert found()["used"] is None
+    store.append([call(2, "sqs:ListQueues", scope=B, identity="")], now=NOW)
+    assert found()["used"] == 0
+
+
+def on(day: int, **changes: object) -> AuditEvent:
+    """An event of a day of November 2025."""
+    at = NOW + (day - 24) * 24 * HOUR
+    native = f"{day}{sorted(changes.items())}"
+    return call(
+        0,
+        "sts:GetCallerIdentity",
+        event_time=at,
+        native_id=native,
+        event_id=event_id(at, "cloudtrail", A, native.encode()),
+        **changes,
+    )
+
+
+def region(name: str) -> tuple[tuple[str, str], ...]:
+    return (("region", name),)
+
+
+def test_days_without_any_event_are_told_and_named(store: Store):
+    events = [on(day, facts=region("eu-west-1")) for day in (3, 4, 8, 10, 11)]
+    events += [on(day, facts=region("us-east-1")) for day in (4, 10)]
+    own = on(6, written_by=WrittenBy.SELF_REPORTED)
+    store.append([*events, own, on(20, scope=B, identity="")], now=NOW)
+    coverage = ask(store).coverage
+    assert coverage["recorded"] == [
+        {
+            "account": A,
+            "first": "2025-11-03",
+            "last": "2025-11-11",
+            "days": 5,
+            "days_without": 4,
+            "gaps": [
+                {"first": "2025-11-05", "last": "2025-11-07"},
+                {"first": "2025-11-09", "last": "2025-11-09"},
+            ],
+            "regions": [
+                {
+                    "region": "eu-west-1",
+                    "first": "2025-11-03",
+                    "last": "2025-11-11",
+                    "days": 5,
+                    "days_without": 4,
+                },
+                {
+                    "region": "us-east-1",
+                    "first": "2025-11-04",
+                    "last": "2025-11-10",
+                    "days": 2,
+                    "days_without": 5,
+                },
+            ],
+        }
+    ]
+    told = f"cloudtrail (account {A}, 4 days without any event)"
+    assert told in coverage["not_collected"]
+
+
+def test_a_trail_without_gaps_names_none(store: Store):
+    store.append([on(day) for day in (3, 4, 5)], now=NOW)
+    coverage = ask(store).coverage
+    assert [(r["days"], r["gaps"]) for r in coverage["recorded"]] == [(3, [])]
+    assert not any("cloudtrail" in word for word in coverage["not_collected"])
+
+
+def test_without_a_trail_there_are_no_days(store: Store):
+    assert ask(store).coverage["recorded"] == []
+
+
+@given(st.sets(st.integers(0, 60), min_size=1))
+def test_days_with_and_without_events_are_all_days_there_are(days: set[int]) -> None:
+    item = recorded_item(A, {"": days})
+    first, last = (date.fromisoformat(item[end]) for end in ("first", "last"))
+    assert item["days"] + item["days_without"] == (last - first).days + 1
+    ends = [(date.fromisoformat(gap["first"]), date.fromisoformat(gap["last"])) for gap in item["gaps"]]  # fmt: skip
+    silent = {
+        day
+        for start, end in ends
+        for day in range((start - EPOCH).days, (end - EPOCH).days + 1)
+    }
+    assert silent == set(range(min(days), max(days))) - days
 
 
 def test_silence_about_data_events_tells_nothing_where_none_are_recorded(store: Store):

@@ -4,13 +4,15 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from answerable.flows.data_events import is_data_event
+from answerable.flows.days import recorded_item
 from answerable.flows.stitch import stitched
 from answerable.model.catalogue import Catalogue
+from answerable.model.document_recorded import RecordedItem
 from answerable.model.event import Outcome
 from answerable.model.ids import AgentId, CredentialId
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import Chain
-from answerable.store.chains import Recorded, count_calls, recorded
+from answerable.store.chains import Recorded, count_calls, recorded, recorded_days
 from answerable.store.store import Store
 
 
@@ -76,10 +78,12 @@ class Trail:
     Attributes:
         logs: What is logged, by account.
         catalogue: Tells which calls are data events.
+        days: For which there are events, by account and region.
     """
 
     logs: Mapping[str, Recorded]
     catalogue: Catalogue
+    days: Mapping[str, Mapping[str, frozenset[int]]]
 
     def lacks(self, action: str, accounts: Collection[str]) -> str:
         """Name what would have to be logged for silence to mean unused.
@@ -101,7 +105,15 @@ class Trail:
         """Tell since when all of these accounts are logged."""
         return max(self.logs[account].since for account in accounts)
 
+    def recorded(self, accounts: Collection[str]) -> list[RecordedItem]:
+        """Tell the days of the accounts that are logged."""
+        return [
+            recorded_item(account, self.days[account])
+            for account in sorted(accounts)
+            if account in self.days
+        ]
+
 
 def trail_of(store: Store, catalogue: Catalogue) -> Trail:
     """Ask the store what is logged."""
-    return Trail(recorded(store), catalogue)
+    return Trail(recorded(store), catalogue, recorded_days(store))

@@ -1,7 +1,7 @@
 """`reach --used`: what is granted, reachable, used and blocked, action by action."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from answerable.connectors.iam_catalogue.fetch import load
@@ -20,6 +20,7 @@ from answerable.flows.lists import spelled_time
 from answerable.model.catalogue import Catalogue
 from answerable.model.connector import no_progress
 from answerable.model.document import Coverage, Document, UsedItem
+from answerable.model.document_recorded import RecordedItem
 from answerable.model.event import Outcome
 from answerable.model.inventory import Inventory
 from answerable.reach import items, questions, subjects
@@ -132,7 +133,11 @@ def used(
         silent |= {lacking} - {""}
         since = 0 if lacking else trail.since(accounts)
         listed.append(_item(name, spelled, table[spelled], since))
-    coverage = _coverage(asked, [reply for reply, _ in pairs], action, silent)
+    days = trail.recorded(rights.homes.union(*(table[n].accounts for n in kept)))
+    silent |= set(_gaps(days))
+    replies = [reply for reply, _ in pairs]
+    coverage = _coverage(rights, replies, action, silent)
+    coverage["recorded"] = days
     if trail.logs:
         coverage["seen"] = sorted({*coverage["seen"], "cloudtrail"})
     return Document("reach-used", listed, coverage, next=_next(listed))
@@ -244,12 +249,24 @@ def _time(at: int) -> str | None:
     return spelled_time(at) if at else None
 
 
+def _gaps(days: Sequence[RecordedItem]) -> Iterator[str]:
+    """Name the days on which a call could have been made and not be here."""
+    for each in days:
+        if each["days_without"]:
+            count = each["days_without"]
+            said = "1 day" if count == 1 else f"{count} days"
+            yield f"cloudtrail (account {each['account']}, {said} without any event)"
+
+
 def _coverage(
-    asked: Asked, replies: Sequence[Reply], action: str, silent: set[str]
+    rights: _Rights, replies: Sequence[Reply], action: str, silent: set[str]
 ) -> Coverage:
+    asked = rights.asked
     spelled = speller(asked.estate.catalogue, asked.estate.written, action)
     pairs = [(reply, items.reach_item(reply, spelled)) for reply in replies]
-    return coverage_of(asked, replies, missing(asked, pairs, action, "*") | silent)
+    who = [start.identity for start in rights.found.starts]
+    absent = missing(asked, pairs, action, "*", who)
+    return coverage_of(asked, replies, absent | silent)
 
 
 def _next(listed: Sequence[UsedItem]) -> str:

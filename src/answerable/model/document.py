@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
+from answerable.model.document_recorded import RecordedItem
+
 
 class SourceItem(TypedDict):
     """One source in a coverage record; `at` is RFC 3339 UTC, `age_s` seconds."""
@@ -25,6 +27,7 @@ class Coverage(TypedDict):
     sources: list[SourceItem]
     seen: list[str]
     not_collected: list[str]
+    recorded: NotRequired[list[RecordedItem]]
 
 
 class OwnerItem(TypedDict):

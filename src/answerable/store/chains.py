@@ -19,6 +19,7 @@ _JOINED = (
     "e.source = c.source AND (e.written_by <> 'self-reported') = c.believed "
     "AND e.identity = c.identity AND e.credential = c.credential "
     "AND e.session = c.session AND e.person = c.person AND e.run = c.run "
+    "AND e.agent = c.agent AND e.tool = c.tool "
     "AND e.event_time >= c.valid_from AND e.event_time < c.valid_to"
 )
 Interval = tuple[Joint, int, int]
@@ -220,6 +221,9 @@ def _fact(name: str, otherwise: str) -> str:
     return f"coalesce({pairs}[1][2], {otherwise})"
 
 
+DAY_NS = 86_400_000_000_000
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """What the logs of one account hold.
@@ -253,6 +257,25 @@ def recorded(store: "Store") -> dict[str, Recorded]:
     return found
 
 
+def recorded_days(store: "Store") -> dict[str, dict[str, frozenset[int]]]:
+    """Say on which days events of each account, and region of it, are there.
+
+    Returns:
+        By account number and region (empty where events name none), UTC days since 1970.
+    """
+    named = _fact("region", "''")
+    query = (
+        f"SELECT e.scope, {named} AS region, "  # noqa: S608 - ours
+        f"list(DISTINCT e.event_time // {DAY_NS}) FROM events e "
+        "WHERE e.written_by <> 'self-reported' GROUP BY ALL ORDER BY ALL"
+    )
+    found: dict[str, dict[str, frozenset[int]]] = {}
+    for scope, region, days in store.rows(query):
+        regions = found.setdefault(cast("str", scope), {})
+        regions[cast("str", region)] = frozenset(cast("list[int]", days))
+    return found
+
+
 def count_sources(store: "Store") -> list[tuple[str, int]]:
     """Count the events of each source, by its name."""
     query = "SELECT source, count(*) FROM events GROUP BY source ORDER BY source"
@@ -269,6 +292,8 @@ _JOINTS: Mapping[str, ColumnType] = {
     "session": _TEXT,
     "person": _TEXT,
     "run": _TEXT,
+    "agent": _TEXT,
+    "tool": _TEXT,
     "valid_from": ColumnType.INT,
     "valid_to": ColumnType.INT,
 }
@@ -288,6 +313,8 @@ def _place(n: int, joint: Joint, start: int, end: int) -> dict[str, object]:
         "session": joint.key.session,
         "person": joint.key.person,
         "run": joint.key.run,
+        "agent": joint.key.agent,
+        "tool": joint.key.tool,
         "valid_from": start,
         "valid_to": end,
     }

@@ -1,0 +1,61 @@
+"""The days of a trail: for which there are events, and the gaps between them.
+
+A file that was not ingested leaves no trace but the absence of its events. A day without
+any event of an account is no proof that one is missing; but what happened on it is not
+known.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from datetime import date, timedelta
+from itertools import pairwise
+
+from answerable.model.document_recorded import (
+    RecordedItem,
+    RegionDaysItem,
+    SpanItem,
+)
+
+_EPOCH = date(1970, 1, 1)
+
+
+def recorded_item(account: str, days: Mapping[str, Collection[int]]) -> RecordedItem:
+    """Shape what is known of one account's days.
+
+    Args:
+        account: Its number.
+        days: By region, days since 1970 with an event; at least one.
+    """
+    whole = sorted({day for of_region in days.values() for day in of_region})
+    return {
+        "account": account,
+        "first": _spelled(whole[0]),
+        "last": _spelled(whole[-1]),
+        "days": len(whole),
+        "days_without": _without(whole),
+        "gaps": list(_gaps(whole)),
+        "regions": [_region(name, sorted(of)) for name, of in sorted(days.items())],
+    }
+
+
+def _region(name: str, days: list[int]) -> RegionDaysItem:
+    return {
+        "region": name,
+        "first": _spelled(days[0]),
+        "last": _spelled(days[-1]),
+        "days": len(days),
+        "days_without": _without(days),
+    }
+
+
+def _without(days: list[int]) -> int:
+    return days[-1] - days[0] + 1 - len(days)
+
+
+def _gaps(days: list[int]) -> Iterator[SpanItem]:
+    for before, after in pairwise(days):
+        if after - before > 1:
+            yield {"first": _spelled(before + 1), "last": _spelled(after - 1)}
+
+
+def _spelled(day: int) -> str:
+    return (_EPOCH + timedelta(days=day)).isoformat()
