@@ -13,10 +13,12 @@ from answerable.connectors.aws.question import Declined, Refusal, Simulated
 from answerable.connectors.aws.simulate import Simulator
 from answerable.flows.compare import compare
 from answerable.model.connector import SyncContext
+from answerable.model.coverage import Held
 from answerable.model.document import ComparedItem, Document
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.identity import Account
 from answerable.model.ids import PolicyId
+from answerable.model.inventory import SourceCoverage
 from answerable.model.policy import Attachment, Layer, Policy, Statement
 from answerable.model.sighting import Facts
 from tests.reach.build import SEEN, A, B, Builder, role, statement, user
@@ -168,13 +170,13 @@ def test_an_scp_with_conditions_sets_the_account_aside() -> None:
     assert reasons == {"SCPs with conditions are not simulated"}
 
 
-def scp(facts: Facts, *statements: Statement) -> Facts:
+def scp(facts: Facts, *statements: Statement, at: tuple[str, ...] = ("r-1",)) -> Facts:
     policy = Policy(PolicyId("p-scp"), "p-scp", statements, (), SEEN)
-    attachment = Attachment(policy.id, "r-1", Layer.SCP, "", SEEN)
+    attached = tuple(Attachment(policy.id, to, Layer.SCP, "", SEEN) for to in at)
     return replace(
         facts,
         policies=(*facts.policies, policy),
-        attachments=(*facts.attachments, attachment),
+        attachments=(*facts.attachments, *attached),
     )
 
 
@@ -183,6 +185,33 @@ def test_an_scp_that_was_not_collected_explains_a_denial() -> None:
     document = ask(Aws(lambda action: denied), action="s3:GetObject", sample=3)
     assert {item["outcome"] for item in answered(document)} == {"open"}
     assert "SCP" in answered(document)[0]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("account", "outcome", "missing"),
+    [(A, "differs", []), (B, "open", [f"scp (account {A})"])],
+)
+def test_scps_of_one_account_say_nothing_of_those_of_another(
+    account: str, outcome: str, missing: list[str]
+) -> None:
+    """An account without a place in the tree is under SCPs that nobody knows."""
+    build = estate()
+    build.organization(A, "o-1", ("r-1",) if account == A else ())
+    build.organization(B, "o-1", ("r-1",))
+    everything = statement("all", action="*", resource="*")
+    inventory = build.inventory()
+    held = (Held("scp", account),)
+    source = SourceCoverage("aws-org:x", "aws-org", 1, (), ("scp",), (), held)
+    inventory = replace(
+        inventory,
+        facts=scp(inventory.facts, everything, at=("r-1", account)),
+        coverage=(*inventory.coverage, source),
+    )
+    denied = Simulated("implicitDeny", (), (), organizations=False)
+    aws = Aws(lambda action: denied)
+    document = compare(inventory, now=NOW, asker=aws, action="sqs:Get*", sample=1)
+    assert answered(document)[0]["outcome"] == outcome
+    assert document.coverage["not_collected"] == missing
 
 
 def test_a_refusal_of_every_question_ends_it_with_the_permission_to_ask_for() -> None:

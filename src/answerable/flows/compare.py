@@ -21,6 +21,7 @@ from answerable.flows.quotes import Quotes
 from answerable.model.connector import SyncContext, no_progress
 from answerable.model.document import ComparedItem, DeterminingItem, Document
 from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.model.policy import Layer
 from answerable.model.sighting import Facts
@@ -105,7 +106,7 @@ def compare(
             "name actions of a service that policies speak of",
         )
     both = list(_answered(asked, asker, drawn, inventory.facts, progress))
-    return _document(inventory, both, now)
+    return _document(asked, inventory, both)
 
 
 def _nothing(value: str) -> str:
@@ -205,7 +206,7 @@ def _judged(
         reason = "" if same else "conditions that one side alone knows"
     elif allowed == (ours is Verdict.ALWAYS):
         outcome = AGREES
-    elif theirs.organizations is False and not aside.has_scps:
+    elif theirs.organizations is False and not aside.knows_scps(question.principal):
         outcome, reason = OPEN, "an SCP that was not collected denies it"
     return _Both(question, ours, named, theirs, outcome, reason)
 
@@ -219,12 +220,11 @@ class _Aside:
     """
 
     def __init__(self, asked: Asked) -> None:
-        self._accounts = asked.estate.accounts
+        self._estate, self._collected = asked.estate, asked.collected
         policies = {p.id: p for p in asked.inventory.facts.policies}
         attached = [
             a for a in asked.inventory.facts.attachments if a.layer is Layer.SCP
         ]
-        self.has_scps = bool(attached)
         self._conditional = {
             a.target
             for a in attached
@@ -251,14 +251,28 @@ class _Aside:
             return "SCPs with conditions are not simulated"
         return ""
 
+    def knows_scps(self, principal: IdentityId) -> bool:
+        """Tell whether every SCP over a principal was collected."""
+        account = self._estate.principals[principal].identity.account
+        return self._collected.holds("scp", account)
+
     def _path(self, account: str) -> set[str]:
-        known = self._accounts.get(account)
+        known = self._estate.accounts.get(account)
         return {account, *(known.parents if known else ())}
 
 
-def _document(inventory: Inventory, both: Sequence[_Both], now: int) -> Document:
+def _document(asked: Asked, inventory: Inventory, both: Sequence[_Both]) -> Document:
     listed = [_item(each) for each in both]
-    covered = coverage(inventory, now, ())
+    accounts = {
+        asked.estate.principals[each.question.principal].identity.account
+        for each in both
+    }
+    lacking = {
+        asked.collected.lacking(word, account)
+        for word in ("identity-policies", "boundaries", "scp")
+        for account in accounts
+    }
+    covered = coverage(inventory, asked.now, sorted(lacking - {""}))
     told = Counter(each["outcome"] for each in listed)
     if told[UNANSWERED]:
         covered["partial"] = True
