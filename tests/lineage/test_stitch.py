@@ -35,6 +35,8 @@ keys = st.builds(
     st.sampled_from(["", "arn:aws:sts::111122223333:assumed-role/a/s"]),
     st.sampled_from(PERSONS),
     st.just(""),
+    st.sampled_from(["", "", "", *AGENTS]),
+    st.sampled_from(["", *TOOLS]),
 )
 joints = st.builds(
     Joint, keys, st.just("cloudtrail"), st.sampled_from([True] * 4 + [False])
@@ -52,7 +54,7 @@ issuances = st.builds(
 pairs = st.tuples(st.sampled_from(AGENTS), st.sampled_from(TOOLS))
 declared_uses = st.builds(
     DeclaredUse,
-    st.sampled_from(IDENTITIES[1:] + CREDENTIALS[1:]),
+    st.sampled_from(IDENTITIES[1:] + CREDENTIALS[1:] + AGENTS),
     TIMES,
     TIMES,
     st.sampled_from(PERSONS),

@@ -21,6 +21,7 @@ _INT64 = 1 << 63
 # In the order of the encoding. A new field of `AuditEvent` goes here and in `_Wire`.
 FIELDS = (
     "action",
+    "agent",
     "created",
     "credential",
     "decision_id",
@@ -50,6 +51,7 @@ FIELDS = (
     "session",
     "source",
     "source_ip",
+    "tool",
     "written_by",
 )
 
@@ -58,6 +60,7 @@ class _Wire(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """The encoded shape. UNSET marks the fields that are always written."""
 
     action: str | UnsetType = UNSET
+    agent: str = ""
     created: str = ""
     credential: str = ""
     decision_id: str = ""
@@ -87,6 +90,7 @@ class _Wire(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     session: str = ""
     source: str | UnsetType = UNSET
     source_ip: str = ""
+    tool: str = ""
     written_by: WrittenBy | UnsetType = UNSET
 
 
@@ -133,6 +137,7 @@ def encode_stored(event: AuditEvent, ingest_time: int, salt: bytes) -> bytes:
     return _encode(
         _Wire(
             event.action,
+            event.agent,
             event.created,
             event.credential,
             event.decision_id,
@@ -162,6 +167,7 @@ def encode_stored(event: AuditEvent, ingest_time: int, salt: bytes) -> bytes:
             event.session,
             event.source,
             event.source_ip,
+            event.tool,
             event.written_by,
         )
     )
@@ -228,4 +234,6 @@ def _event(wire: _Wire) -> AuditEvent:
         ingest_time=int(wire.ingest_time),
         salt=bytes.fromhex(wire.salt),
         schema=int(wire.schema),
+        agent=wire.agent,
+        tool=wire.tool,
     )

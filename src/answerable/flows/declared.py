@@ -29,7 +29,7 @@ class Standing:
 
 
 def uses(history: Iterable[Standing]) -> tuple[DeclaredUse, ...]:
-    """Tell, for each identity and credential, who used and owned it, and when.
+    """Tell, for each identity, credential and agent, who used and owned it, and when.
 
     Args:
         history: Oldest first, without gaps.
@@ -83,7 +83,7 @@ def _uses(standing: Standing) -> Iterator[DeclaredUse]:
     inventory = standing.inventory
     users = _users(inventory)
     subjects: set[str] = {identity.id for identity in inventory.facts.identities}
-    subjects |= set(inventory.credentials) | set(users)
+    subjects |= {*inventory.credentials, *inventory.agents, *users}
     for subject in sorted(subjects):
         owner = inventory.owners.get(subject)
         use = users.get(subject, _Users({}, {}))

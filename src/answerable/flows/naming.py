@@ -50,7 +50,13 @@ class Named(Protocol):
 def joint_of(event: AuditEvent) -> Joint:
     """Give the joints of an event."""
     key = ChainKey(
-        event.identity, event.credential, event.session, event.person, event.run
+        event.identity,
+        event.credential,
+        event.session,
+        event.person,
+        event.run,
+        event.agent,
+        event.tool,
     )
     return Joint(key, event.source, event.written_by.believed)
 

@@ -7,7 +7,7 @@ caller's own words.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from answerable.lineage.joints import SignIn, is_service, lasting
+from answerable.lineage.joints import Joint, SignIn, is_service, lasting
 from answerable.lineage.path import Path, Step
 from answerable.model.lineage import DeclaredUse, Hop, HopStatus, Issuance
 
@@ -24,17 +24,25 @@ class AgentHops:
     tool: Hop
 
 
-def person_hop(path: Path, uses: Uses, persons: Persons) -> Hop:
-    """Say who answers for the call: the nearest step that tells, strongest first."""
+def person_hop(path: Path, agent: str, uses: Uses, persons: Persons) -> Hop:
+    """Say who answers for the call: the nearest step that tells, strongest first.
+
+    Args:
+        path: Steps from the acting identity to the origin.
+        agent: Agent that a mediator saw act, empty where none did; it is the nearest.
+        uses: What the inventory declares.
+        persons: Who signed in as what.
+    """
     for step in path.steps:
         if step.person:
             return Hop(step.person, HopStatus.OBSERVED, step.told_by)
-    for subject in _nearest_first(path.steps):
+    for subject in (agent, *_nearest_first(path.steps)):
         use = uses.get(subject)
         if use and use.person:
             how = f"{use.owner_state} owner of {subject}: {_told(use)}"
             return Hop(use.person, _status(use), how)
-    return _inferred_person(path, persons) or Hop("", HopStatus.MISSING, _gap(path))
+    gap = f"an owner of {agent}" if agent else _gap(path)
+    return _inferred_person(path, persons) or Hop("", HopStatus.MISSING, gap)
 
 
 def _status(use: DeclaredUse) -> HopStatus:
@@ -105,12 +113,32 @@ def _gap(path: Path) -> str:
     return f"an owner of {origin.identity}, or its console sign-in records"
 
 
-def identity_hop(path: Path) -> Hop:
-    """Say who acted: what the platform logged."""
+def identity_hop(path: Path, tool: str) -> Hop:
+    """Say who acted: what the platform logged.
+
+    Args:
+        path: Steps from the acting identity to the origin.
+        tool: Tool that a mediator saw called: what it acts as, it knows itself.
+    """
     acting = path.steps[0]
     if acting.identity:
         return Hop(acting.identity, HopStatus.OBSERVED, acting.told_by)
+    if tool:
+        gap = f"the log of the platform that {tool} acts on"
+        return Hop("", HopStatus.MISSING, gap)
     return Hop("", HopStatus.MISSING, f"no believed record of {acting.told_by}")
+
+
+def seen_hops(joint: Joint, parents: Mapping[str, str]) -> AgentHops | None:
+    """Give the agent and the tool that a mediator saw, if it saw an agent act."""
+    key = joint.key
+    if not key.agent or not joint.believed:
+        return None
+    agent = Hop(key.agent, HopStatus.OBSERVED, joint.source)
+    tool = Hop(key.tool, HopStatus.OBSERVED, joint.source)
+    if not key.tool:
+        tool = Hop("", HopStatus.MISSING, f"the {joint.source} record names no tool")
+    return AgentHops(agent, _ancestry(key.agent, parents), tool)
 
 
 def agent_hops(path: Path, uses: Uses, parents: Mapping[str, str]) -> AgentHops:

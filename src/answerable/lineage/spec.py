@@ -5,6 +5,7 @@ fast version but the nouns.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from answerable.lineage.joints import LONGEST, Joint, SignIn
 from answerable.model.lineage import Chain, ChainKey, DeclaredUse, HopStatus, Issuance
@@ -28,9 +29,12 @@ def chain_of(
     issued = _issuance(joint.key.credential, issuances)
     if not walked[0].identity and issued and not cut:
         key = walked[0]
-        named = ChainKey(issued.identity, key.credential, "", key.person, key.run)
-        walked = [named, *walked[1:]]
+        walked = [replace(key, identity=issued.identity), *walked[1:]]
     agent, tool = _agent(walked, at, declared, parents)
+    if joint.key.agent:
+        agent = (joint.key.agent, HopStatus.OBSERVED)
+        known = HopStatus.OBSERVED if joint.key.tool else HopStatus.MISSING
+        tool = (joint.key.tool, known)
     line = [agent[0]] if agent[0] else []
     while line and line[-1] in parents and parents[line[-1]] not in [*line, ""]:
         line.append(parents[line[-1]])
@@ -131,6 +135,7 @@ def _person(
         if key.person:
             return key.person, HopStatus.OBSERVED
     near = [s for k in walked for s in (k.credential, k.identity) if s]
+    near = [walked[0].agent, *near]
     for subject in near:
         use = _use(subject, at, declared)
         if use and use.person and use.hindsight:

@@ -5,7 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from answerable.lineage.hops import Uses, agent_hops, identity_hop, person_hop
+from answerable.lineage.hops import (
+    Uses,
+    agent_hops,
+    identity_hop,
+    person_hop,
+    seen_hops,
+)
 from answerable.lineage.joints import ALWAYS, Joint, JointChains, SignIn
 from answerable.lineage.path import Path, by_credential, trace_back
 from answerable.model.lineage import Chain, DeclaredUse, Issuance
@@ -66,6 +72,7 @@ def _stitch_one(
     parents: Mapping[str, str] | None,
 ) -> JointChains:
     subjects = {s.credential for s in path.steps} | {s.identity for s in path.steps}
+    subjects |= {_seen_agent(joint)}
     uses = [use for subject in subjects for use in declared.get(subject, ())]
     edges = {ALWAYS[0], ALWAYS[1]}
     for use in uses:
@@ -82,6 +89,11 @@ def _stitch_one(
         else:
             chains.append(chain)
     return JointChains(joint, tuple(chains))
+
+
+def _seen_agent(joint: Joint) -> str:
+    """Give the agent that a mediator saw act, empty where none did."""
+    return joint.key.agent if joint.believed else ""
 
 
 def _standing(uses: Sequence[DeclaredUse], at: int) -> Uses:
@@ -112,16 +124,17 @@ def _chain(
     persons: Mapping[str, Sequence[SignIn]],
     parents: Mapping[str, str],
 ) -> Chain:
-    agents = agent_hops(path, uses, parents)
+    agents = seen_hops(joint, parents) or agent_hops(path, uses, parents)
+    seen = _seen_agent(joint)
     return Chain(
         key=joint.key,
         valid_from=ALWAYS[0],
         valid_to=ALWAYS[1],
-        person=person_hop(path, uses, persons),
+        person=person_hop(path, seen, uses, persons),
         agent=agents.agent,
         agent_path=agents.path,
         tool=agents.tool,
-        identity=identity_hop(path),
+        identity=identity_hop(path, joint.key.tool if seen else ""),
         identity_path=path.identities(),
         credential_path=path.credentials(),
         credential_from=path.issued.at if path.issued else 0,

@@ -58,6 +58,8 @@ class AuditEvent:
         ingest_time: UTC nanoseconds, set when stored.
         salt: 16 random bytes, set when stored.
         schema: Version of this shape.
+        agent: Agent that a mediator saw act, empty otherwise.
+        tool: Tool that it called, as a mediator saw it; empty otherwise.
     """
 
     event_id: EventId
@@ -91,6 +93,8 @@ class AuditEvent:
     ingest_time: int = 0
     salt: bytes = b""
     schema: int = EVENT_SCHEMA
+    agent: str = ""
+    tool: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,11 @@ def access_key_account(access_key_id: str) -> str | None:
     return f"{account:012d}" if number >> 49 else None
 
 
+def token_credential_id(sha256: bytes) -> CredentialId:
+    """Make `cred:token/HEX` from the digest of a token, which no guess leads to."""
+    return CredentialId(f"cred:token/{sha256.hex()}")
+
+
 def fingerprint_credential_id(fingerprint: str) -> CredentialId:
     """Make `cred:fp/HEX` from a keyed fingerprint of a secret value."""
     return CredentialId(f"cred:fp/{fingerprint}")

@@ -46,6 +46,8 @@ class ChainKey:
         session: As in the event.
         person: As in the event.
         run: As in the event.
+        agent: As in the event.
+        tool: As in the event.
     """
 
     identity: str
@@ -53,6 +55,8 @@ class ChainKey:
     session: str
     person: str
     run: str
+    agent: str = ""
+    tool: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,7 @@ class DeclaredUse:
     """The inventory's word, while a snapshot stood: who uses this, who answers for it.
 
     Attributes:
-        subject: Identity or credential id.
+        subject: Identity, credential or agent id.
         valid_from: UTC nanoseconds, inclusive.
         valid_to: UTC nanoseconds, exclusive.
         person: Owner, empty where none is named.

@@ -40,6 +40,8 @@ TYPES: dict[str, str] = {
     "ingest_time": "BIGINT",
     "salt": "BLOB",
     "schema": "BIGINT",
+    "agent": "VARCHAR",
+    "tool": "VARCHAR",
 }
 COLUMNS = tuple(TYPES)
 NAMES = ", ".join(f'"{name}"' for name in COLUMNS)

@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from answerable.store.store import Store
 
 # Raised when the same facts would be stitched differently.
-DERIVATION = 1
-_KEY = ("source", "written_by", "identity", "credential", "session", "person", "run")
-_KEYS = ", ".join(_KEY)
+DERIVATION = 2
+_KEYS = "identity, credential, session, person, run, agent, tool"
 _BELIEVED = "written_by <> 'self-reported'"
 
 
@@ -186,8 +185,7 @@ def read_facts(store: "Store") -> TrailFacts:
 
 
 def _key(row: Sequence[object]) -> ChainKey:
-    identity, credential, session, person, run = map(str, row)
-    return ChainKey(identity, credential, session, person, run)
+    return ChainKey(*map(str, row))
 
 
 def _number(value: object) -> int:
@@ -195,7 +193,7 @@ def _number(value: object) -> int:
 
 
 def _joints(store: "Store") -> Iterable[Joint]:
-    query = f"SELECT DISTINCT {_KEYS} FROM events ORDER BY ALL"  # noqa: S608 - ours
+    query = f"SELECT DISTINCT source, written_by, {_KEYS} FROM events ORDER BY ALL"  # noqa: S608 - ours
     for source, written_by, *key in store.rows(query):
         yield Joint(_key(key), str(source), written_by != "self-reported")
 
@@ -203,7 +201,7 @@ def _joints(store: "Store") -> Iterable[Joint]:
 def _issuances(store: "Store") -> Iterable[Issuance]:
     query = (
         "SELECT event_time, issued, issued_to, issued_until, lower(hex(event_id)), "  # noqa: S608 - ours
-        "source, identity, credential, session, person, run FROM events "
+        f"source, {_KEYS} FROM events "
         f"WHERE issued <> '' AND outcome = 'success' AND {_BELIEVED} "
         "ORDER BY event_time, event_id"
     )
@@ -228,7 +226,7 @@ def _sign_ins(store: "Store") -> Iterable[SignIn]:
         "if(contains(identity, ':user/'), identity, '') AS own, "
         "if(person <> '', person, 'person:' || lower(split_part(identity, '/', -1))) "
         "AS who FROM events "
-        f"WHERE {_BELIEVED} AND (person <> '' OR (contains(identity, ':user/') "
+        f"WHERE {_BELIEVED} AND agent = '' AND (person <> '' OR (contains(identity, ':user/') "
         "AND list_contains(facts, ['console', 'true'])))"
         ") GROUP BY who, own, cred, source ORDER BY ALL"
     )
@@ -241,7 +239,7 @@ def _sign_ins(store: "Store") -> Iterable[SignIn]:
 def _changes(store: "Store") -> Iterable[Change]:
     query = (
         "SELECT event_time, created, deleted, action, lower(hex(event_id)), source, "  # noqa: S608 - ours
-        "identity, credential, session, person, run FROM events "
+        f"{_KEYS} FROM events "
         f"WHERE (created <> '' OR deleted <> '') AND outcome = 'success' "
         f"AND {_BELIEVED} ORDER BY event_time, event_id"
     )
