@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 from answerable.model.policy import Layer, Statement
 from answerable.model.sighting import Facts
 from answerable.reach.bits import edited, update
+from answerable.reach.bits.closure import closed
 from answerable.reach.bits.holders import Held
+from answerable.reach.bits.planes import positions
 from answerable.reach.bits.whole import Whole, whole_of
 from answerable.reach.paths.graph import Graph
+from answerable.reach.paths.steps import Node
 from answerable.reach.verdict.formula import verdict
 from answerable.reach.verdict.single import ask
 from tests.reach.build import A, Builder, role, statement, user
@@ -139,17 +142,37 @@ def updates_agree(states: list[Facts]) -> None:
     """The law: step by step or cold, the answers are the same."""
     first, second = states
     whole = whole_of(Graph(compiled(first)))
-    said(whole)
+    said(whole, whole.realm.nodes[: whole.size])
     warm = update.updated(whole, first, second)
     cold = whole_of(Graph(compiled(second)))
-    assert warm.realm.nodes[: warm.size] == cold.realm.nodes[: cold.size]
-    assert warm.rows.steps == cold.rows.steps
-    assert said(warm) == said(cold)
+    nodes = cold.realm.nodes[: cold.size]
+    assert [stepped(warm, node) for node in nodes] == [stepped(cold, n) for n in nodes]
+    assert warm.sure.beyond == closed([row.sure for row in warm.rows.steps]).beyond
+    assert warm.some.beyond == closed([row.some for row in warm.rows.steps]).beyond
+    assert said(warm, nodes) == said(cold, nodes)
     assert singly(warm) == singly(cold)
 
 
-def said(whole: Whole) -> list[object]:
-    return [(whole.goal(*call), whole.who(*call)) for call in CALLS]
+def stepped(whole: Whole, node: Node) -> list[set[Node]]:
+    """Name whom a node becomes: for sure, perhaps, by assuming a role."""
+    number = whole.realm.numbers[node]
+    assert number < whole.size
+    rows = whole.rows.steps[number], whole.rows.assumed[number]
+    return [
+        {whole.node(to) for to in positions(bits)}
+        for row in rows
+        for bits in (row.sure, row.some)
+    ]
+
+
+def said(whole: Whole, nodes: list[Node]) -> list[object]:
+    """Say of nodes which calls they can make, by themselves and through others."""
+    numbers = [whole.realm.numbers[node] for node in nodes]
+    return [
+        [bits >> number & 1 for number in numbers for bits in (held.sure, held.some)]
+        for call in CALLS
+        for held in (whole.goal(*call), whole.who(*call))
+    ]
 
 
 def singly(whole: Whole) -> list[object]:
@@ -163,7 +186,7 @@ def singly(whole: Whole) -> list[object]:
     ]
 
 
-@settings(max_examples=120, suppress_health_check=slow, phases=generating)
+@settings(max_examples=300, suppress_health_check=slow, phases=generating)
 @given(edits())
 def test_an_edit_leads_to_what_a_cold_run_finds(
     states: list[Facts],

@@ -1,4 +1,4 @@
-"""What an edit of policies changed, and whether anybody's steps may change with it.
+"""What an edit of policies changed, and whether it says anything of steps.
 
 Policies are compared as they are written and where they hang; nothing is evaluated.
 """
@@ -27,6 +27,7 @@ class Edited:
         hung: By such a resource, which of them.
         groups: Groups among what identity policies are attached to.
         written: Actions as first written, by inner form.
+        stepping: Whether any statement about a step is another one now.
     """
 
     texts: dict[Layer, dict[PolicyId, list[Grant]]] = field(
@@ -36,10 +37,11 @@ class Edited:
     hung: dict[str, set[PolicyId]] = field(default_factory=lambda: defaultdict(set))
     groups: set[str] = field(default_factory=set)
     written: Mapping[str, str] = field(default_factory=dict)
+    stepping: bool = False
 
 
 def edited(before: Facts, after: Facts) -> Edited | None:
-    """Return what changed; None where steps may change, or more than policies did."""
+    """Return what changed; None where more did than what can be exchanged."""
     pairs = _pairs(before, after)
     if pairs is None:
         return None
@@ -55,9 +57,11 @@ def edited(before: Facts, after: Facts) -> Edited | None:
             was, now = policies[one.policy]
             old, gaps = interner.compile(was, layer)
             new, more = interner.compile(now, layer)
-            if gaps or more or not _keeps_steps(layer, old, new):
+            stepping = _stepping(layer, old, new)
+            if gaps or more or stepping is None:
                 return None
             found.texts[layer][one.policy] = new
+            found.stepping |= stepping
         _hang(found, one)
     found.written = interner.written
     return found
@@ -87,26 +91,29 @@ def _hang(found: Edited, one: Attachment) -> None:
         found.groups |= {one.via, one.target}
 
 
-def _keeps_steps(layer: Layer, old: list[Grant], new: list[Grant]) -> bool:
-    """Tell whether an edit leaves steps alone.
+def _stepping(layer: Layer, old: list[Grant], new: list[Grant]) -> bool | None:
+    """Tell whether actors are told something else of steps; None where it is not known.
 
     Where nothing stood, it is not known where the new statements belong; a resource's
-    own policies stand in the order of their ids.
+    own policies stand in the order of their ids. A trust tells nobody of his own.
     """
     if layer is Layer.RESOURCE:
-        return True
+        return False
     if layer is Layer.RCP:  # of these only the denies count
         old, new = list(_denies(old)), list(_denies(new))
-    if layer is Layer.TRUST or not old:
+    if not old:
+        return None
+    if layer is Layer.TRUST:
         return False
-    return _stepping(old) == _stepping(new)
+    changes = _on_steps(old) != _on_steps(new)
+    return None if changes and layer is Layer.RCP else changes
 
 
 def _denies(grants: Iterable[Grant]) -> Iterator[Grant]:
     return (grant for grant in grants if grant.clause.effect is Effect.DENY)
 
 
-def _stepping(grants: Iterable[Grant]) -> set[tuple[str, Clause | None]]:
+def _on_steps(grants: Iterable[Grant]) -> set[tuple[str, Clause | None]]:
     """Pair each action of the rules with the statements that speak of it.
 
     What is allowed on everything for sure, further allows do not change.

@@ -79,9 +79,10 @@ class Existing:
         size = len(self.resources)
         self._kinds = {kind: gathered(ns, size) for kind, ns in by_kind.items()}
 
-    def anew(self) -> "Existing":
+    def to(self, realm: Realm) -> "Existing":
         """Return the same resources, to ask what other actors may do there."""
         new = copy(self)
+        new.realm = realm
         new._takeable, new._able, new._on, new._kin, new._met = {}, {}, {}, {}, {}
         return new
 

@@ -225,20 +225,14 @@ class Index:
         stop = len(self.actors)
         if start:
             self._copy(base, start)
-        identity, boundary = Noted(), Noted()
+        self._hold(range(start, stop))
         limits: dict[Limit, list[int]] = defaultdict(list)
         for number in range(start, stop):
             actor = self.actors[number]
-            identity.take(_telling(actor), number)
-            boundary.take(actor.boundary or (), number)
             self._mark(actor, 1 << number)
             for limit in (*actor.levels, actor.session):
                 if limit is not None:
                     limits[limit].append(number)
-        for clause, holding in identity.gathered(stop):
-            self.identity.add(clause, holding)
-        for clause, holding in boundary.gathered(stop):
-            self.boundary.add(clause, holding)
         for limit, members in limits.items():
             self.limits[limit] = self.limits.get(limit, 0) | gathered(members, stop)
         self.scope = span(start, stop) if start else span(0, stop)
@@ -263,6 +257,27 @@ class Index:
                 new.unread[None] |= gap.denies << number
         new.identity = self.identity.changed(lost, gained, size)
         return new
+
+    def only(self, actors: int) -> "Index":
+        """Return the same actors with the statements of some: those in scope."""
+        new = copy(self)
+        new.identity, new.boundary, new.scope = Held(), Held(), actors
+        new.parts, new.held, new.parted, new._members = {}, {}, {}, {}
+        limits = {limit: who & actors for limit, who in self.limits.items()}
+        new.limits = {limit: who for limit, who in limits.items() if who}
+        new._hold(positions(actors))
+        return new
+
+    def _hold(self, numbers: Iterable[int]) -> None:
+        """Take what some actors' own policies say."""
+        identity, boundary, size = Noted(), Noted(), len(self.actors)
+        for number in numbers:
+            actor = self.actors[number]
+            identity.take(_telling(actor), number)
+            boundary.take(actor.boundary or (), number)
+        for noted, held in ((identity, self.identity), (boundary, self.boundary)):
+            for clause, holding in noted.gathered(size):
+                held.add(clause, holding)
 
     def _copy(self, base: Sequence[int], start: int) -> None:
         """Note which actors are the same identity: a long run, or one by one."""

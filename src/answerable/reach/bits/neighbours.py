@@ -7,17 +7,18 @@ from answerable.reach.bits.existing import Existing
 from answerable.reach.bits.kin import Kin
 from answerable.reach.bits.makers import Making
 from answerable.reach.bits.passing import Launching
-from answerable.reach.bits.planes import gathered, positions, span
+from answerable.reach.bits.planes import gathered, positions
 from answerable.reach.bits.rights import NEVER, Verdicts
 from answerable.reach.bits.taking import Taking
-from answerable.reach.bits.ways import Assuming, Passing, Realm, Using, grown
-from answerable.reach.estate.principals import Principal, is_editable
+from answerable.reach.bits.ways import Assuming, Passing, Realm, Using
 from answerable.reach.paths.steps import Node
 from answerable.reach.rules.rules import EDITS, Edit, Gives, On, actions
 from answerable.reach.verdict.context import Known
 
 Joined = tuple[tuple[Node, bool], ...]  # what somebody becomes, and whether for sure
 _OLDER = "iam:SetDefaultPolicyVersion"  # helps only where a wider version exists
+
+_WIDER = (Gives.SELF, Gives.MEMBERSHIP, Gives.FREE)
 
 
 def union(rows: Iterable[Verdicts]) -> Verdicts:
@@ -29,80 +30,51 @@ def union(rows: Iterable[Verdicts]) -> Verdicts:
     return Verdicts(sure, some)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """The steps of every actor.
-
-    Attributes:
-        steps: By actor, whom it becomes.
-        assumed: By actor, whom of these by assuming a role and nothing else.
-    """
-
-    steps: list[Verdicts]
-    assumed: list[Verdicts]
-
-
-def rows_of(realm: Realm) -> Rows:
-    """Find every row; who may join groups adds actors, which have rows of their own."""
-    rows = Rows([], [])
-    actors = range(len(realm.nodes))
-    there = Existing(realm)
-    while actors:
-        some = Some(realm, actors, there.anew())
-        rows.steps.extend(some.steps)
-        rows.assumed.extend(some.assumed)
-        joined = [(actor, nodes) for actor, nodes in some.joined() if nodes]
-        shared = {id(nodes): nodes for _, nodes in joined}
-        met = (node for nodes in shared.values() for node, _ in nodes)
-        new = dict.fromkeys(node for node in met if node not in realm.numbers)
-        actors = grown(realm, list(new)) if new else range(0)
-        bits = {one: _numbered(realm, nodes) for one, nodes in shared.items()}
-        for actor, nodes in joined:
-            rows.steps[actor] = union([rows.steps[actor], bits[id(nodes)]])
-    realm.index.scope = realm.index.all
-    realm.index.forget_members()
-    return rows
-
-
 @dataclass(eq=False, slots=True)
 class Some:
     """The rows of some actors.
 
     Attributes:
-        realm: All actors.
-        actors: Some of them.
+        realm: All actors, with the statements of some.
+        actors: These, in order.
         there: The resources they may act on.
         steps: Whom each becomes.
         assumed: Whom of these by assuming a role.
+        editors: Who may edit anything that changes what somebody may do.
+        passers: Who may pass a role.
     """
 
     realm: Realm
-    actors: range
+    actors: Sequence[int]
     there: Existing
     steps: list[Verdicts] = field(default_factory=list)
     assumed: list[Verdicts] = field(default_factory=list)
+    editors: int = 0
+    passers: int = 0
     _first: dict[int, int] = field(default_factory=dict)
     _edits: dict[Edit, dict[int, Verdicts]] = field(default_factory=dict)
-    _holding: dict[On, list[int]] = field(default_factory=dict)
     _mapped: dict[tuple[int, On], int] = field(default_factory=dict)
     _widening: dict[int, Verdicts] = field(default_factory=dict)
     _freeing: dict[int, Verdicts] = field(default_factory=dict)
     _bared: dict[tuple[int, int], int] = field(default_factory=dict)
     _joining: dict[tuple[Verdicts, ...], Joined] = field(default_factory=dict)
-    _admins: int = 0
+
+    @classmethod
+    def of(cls, realm: Realm, actors: Sequence[int], there: Existing) -> "Some":
+        """Find the rows of some actors."""
+        index = realm.index.only(gathered(actors, len(realm.nodes)))
+        alone = replace(realm, index=index)
+        return cls(alone, actors, there.to(alone))
 
     def __post_init__(self) -> None:
         """Find the rows: trust by trust, everything else once for all kin."""
         realm, actors = self.realm, self.actors
-        scope = realm.index.scope = span(actors.start, actors.stop)
+        scope, size = realm.index.scope, len(realm.nodes)
         assuming = Assuming(realm)
         there = self.there
-        self._admins = gathered(
-            (n for n in range(realm.plain) if self._is_admin(n)), realm.plain
-        )
         self._first = self._kinship(there)
         firsts = sorted(set(self._first.values()))
-        realm.index.scope = gathered(firsts, actors.stop)
+        realm.index.scope = gathered(firsts, size)
         self._edits = {edit: self._editing(edit) for edit in EDITS}
         passing = Passing(realm)
         ways = Launching(realm, there, passing), Taking(realm, there, passing)
@@ -114,6 +86,9 @@ class Some:
                 row = way.added(actor, row)
             common[actor] = row
         realm.index.scope = scope
+        passers = (n for n in actors if passing.able >> self._first[n] & 1)
+        self.passers = gathered(passers, size)
+        self.editors = gathered(filter(self._edits_somebody, actors), size)
         same: dict[Verdicts, Verdicts] = {}
         for actor in actors:
             one = self._first[actor]
@@ -124,6 +99,10 @@ class Some:
             row = union([row, self._bare(actor, one, row)])
             self.assumed.append(same.setdefault(assumed, assumed))
             self.steps.append(same.setdefault(row, row))
+
+    def _edits_somebody(self, actor: int) -> bool:
+        kin = self._first[actor]
+        return any(kin in able for e, able in self._edits.items() if e.gives in _WIDER)
 
     def joined(self) -> Iterator[tuple[int, Joined]]:
         """Pair actors with what they become by a membership.
@@ -153,7 +132,7 @@ class Some:
         realm = self.realm
         near = realm.near.get(realm.index.actors[actor].identity.account, 0)
         own = 1 << realm.index.base[actor]
-        superfluous = self._admins | row.sure >> realm.widened
+        superfluous = realm.admins | row.sure >> realm.widened
         users = _within(row, realm.users & near & ~(own | superfluous))
         if not users.some:
             return ()
@@ -170,7 +149,7 @@ class Some:
         base = realm.index.base[actor]
         if node.extra or base >= realm.plain or self._is_admin(actor):
             return ()
-        superfluous = self._admins | row.sure >> realm.widened
+        superfluous = realm.admins | row.sure >> realm.widened
         itself = 1 << base & realm.users & ~superfluous
         joined = self._listed(Verdicts(itself, itself), groups, NEVER)
         if node.bare:
@@ -238,7 +217,7 @@ class Some:
             self._widening[kin] = wide
         account = realm.index.actors[actor].identity.account
         own = 1 << realm.index.base[actor]
-        others = realm.near.get(account, 0) & ~(self._admins | own)
+        others = realm.near.get(account, 0) & ~(realm.admins | own)
         sure = near.sure & wide.sure & others
         some = near.some & wide.some & others
         found = [Verdicts(sure << realm.widened, some << realm.widened)]
@@ -314,25 +293,11 @@ class Some:
         """Map groups to their members, policies to those they are attached to."""
         found = self._mapped.get((targets, on))
         if found is None:
-            holding = self._holding.get(on)
-            if holding is None:
-                holding = self._holding[on] = self._holders(on)
-            found = 0
+            members, found = self.realm.members[on], 0
             for target in positions(targets):
-                found |= holding[target]
+                found |= members[target]
             self._mapped[targets, on] = found
         return found
-
-    def _holders(self, on: On) -> list[int]:
-        realm = self.realm
-        space = realm.groups if on is On.GROUP else realm.policies
-        members: list[list[int]] = [[] for _ in space.texts.texts]
-        number = space.texts.number
-        for identity, actor in enumerate(realm.index.actors[: realm.plain]):
-            for text in _targets(actor, on):
-                if text in number:
-                    members[number[text]].append(identity)
-        return [gathered(found, realm.plain) for found in members]
 
     def _own(self, actor: int, kin: int, able: Sequence[Edit]) -> Iterator[Verdicts]:
         """Widen oneself by an edit of one's own policies or groups."""
@@ -354,20 +319,6 @@ class Some:
                     mine = _numbers(realm.policies.texts.number, principal.policies)
             sure = verdicts.sure & mine and edit.action != _OLDER
             yield Verdicts(to if sure else 0, to if verdicts.some & mine else 0)
-
-
-def _numbered(realm: Realm, nodes: Joined) -> Verdicts:
-    """Write nodes as bits."""
-    size = len(realm.nodes)
-    sure = gathered((realm.numbers[node] for node, sure in nodes if sure), size)
-    return Verdicts(sure, gathered((realm.numbers[node] for node, _ in nodes), size))
-
-
-def _targets(actor: Principal, on: On) -> Sequence[str]:
-    """List what an edit changes an identity by, that is no identity."""
-    if on is On.BOUNDARY:
-        return (actor.boundary_id,) if is_editable(actor.boundary_id) else ()
-    return actor.groups if on is On.GROUP else actor.policies
 
 
 def _within(verdicts: Verdicts, bits: int) -> Verdicts:

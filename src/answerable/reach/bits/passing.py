@@ -9,7 +9,6 @@ from answerable.reach.bits.rights import NEVER, Verdicts
 from answerable.reach.bits.ways import Passing, Realm
 from answerable.reach.paths.launching import launchable
 from answerable.reach.rules.rules import LAUNCHES, Launch
-from answerable.reach.verdict.formula import TRUE
 
 
 @dataclass(eq=False, slots=True)
@@ -21,14 +20,12 @@ class Launching:
     passing: Passing
     _kin: dict[Launch, Kin] = field(default_factory=dict)
     _met: dict[tuple[Launch, Hashable], int] = field(default_factory=dict)
-    _trusting: dict[str, Verdicts] = field(default_factory=dict)
     _any: int = 0
 
     def __post_init__(self) -> None:
-        """Find which roles trust which service."""
-        for service in {launch.service for launch in LAUNCHES}:
-            self._trusting[service] = self._roles(service)
-            self._any |= self._trusting[service].some
+        """Unite the roles that any service can be passed."""
+        for trusting in self.realm.serving.values():
+            self._any |= trusting.some
 
     def added(self, actor: int, row: Verdicts) -> Verdicts:
         """Add the roles an actor can launch something under to those it becomes."""
@@ -39,7 +36,7 @@ class Launching:
         if not self._any & near & ~sure or not self.passing.able >> actor & 1:
             return row
         for launch in LAUNCHES:
-            trusting = self._trusting[launch.service]
+            trusting = realm.serving[launch.service]
             left = trusting.some & near & ~sure
             if not left:
                 continue
@@ -71,14 +68,3 @@ class Launching:
             answers = launchable(self.realm.graph, index.actors[actor], launch)
             found = self._met[key] = met(answers)
         return found
-
-    def _roles(self, service: str) -> Verdicts:
-        realm = self.realm
-        number = realm.identities.texts.number
-        sure = some = 0
-        for role in realm.graph.estate.by_service.get(service, ()):
-            for entry in realm.graph.service_entries(role, service):
-                some |= 1 << number[role]
-                sure |= (entry.answer.formula == TRUE) << number[role]
-                break
-        return Verdicts(sure, some)

@@ -1,32 +1,39 @@
-"""After an edit: what did not change is kept.
+"""After an edit: what did not change is kept, what may have changed is found again.
 
-Nobody's steps change by an edit that changes no statement about a step: of identity
-policies, boundaries and control policies those that speak of none of the rules'
-actions; of own policies those of resources that no rule asks anything of. Then only who
-is told what is exchanged. After any other edit all is found again. Either way the
-result equals a cold run.
+An edit of statements changes the rows of those who are told something else. A trust
+changes who may assume one role. Who comes to be an admin, or no more is, is of weight
+for those who edit what others may do. Their rows are found anew, and closed anew is
+what they lead to. Where an edit says nothing of steps, no row is touched.
+
+All is found again, as in a cold run, after what is no edit of statements; where a policy
+was or becomes unread in part, or said nothing before; after an edit of a resource
+control policy that speaks of steps, or of the own policy of a resource that rules ask
+something of; where a trust lets sessions carry tags or no more does; and where somebody
+joins a group, or loses a boundary, as nobody did before. Either way answers are those
+of a cold run; nodes that nobody becomes any more may be left.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from answerable.model.ids import IdentityId, PolicyId
-from answerable.model.policy import Effect, Layer
+from answerable.model.ids import IdentityId
 from answerable.model.sighting import Facts
-from answerable.reach.bits.edited import Edited, edited
+from answerable.reach.bits.edited import edited
+from answerable.reach.bits.exchange import Exchange
+from answerable.reach.bits.goals import Goal
+from answerable.reach.bits.ground import Ground
 from answerable.reach.bits.holders import Index, Noted
+from answerable.reach.bits.planes import gathered
+from answerable.reach.bits.rights import Verdicts
+from answerable.reach.bits.ways import Realm, serving
 from answerable.reach.bits.whole import Whole, whole_of
-from answerable.reach.estate.clauses import Grant
-from answerable.reach.estate.control import Fence, Limit
+from answerable.reach.estate.control import Limit
 from answerable.reach.estate.estate import Estate, compile_estate
 from answerable.reach.estate.principals import Principal
 from answerable.reach.paths.admin import is_admin
 from answerable.reach.paths.graph import Graph
-from answerable.reach.verdict.sides import ResourcePolicy
-from answerable.reach.verdict.trust import Trust
-
-Texts = Mapping[PolicyId, list[Grant]]
-Levels = tuple[Limit, ...]
+from answerable.reach.verdict.assume import assume
+from answerable.reach.verdict.trust import ASSUME, Trust
 
 
 def updated(whole: Whole, before: Facts, after: Facts) -> Whole:
@@ -41,7 +48,9 @@ def updated(whole: Whole, before: Facts, after: Facts) -> Whole:
     changed = edited(before, after)
     if changed is None:
         return _cold(estate, after)
-    return _Exchange(whole, changed).made() or _cold(estate, after)
+    exchange = Exchange(whole, changed)
+    made = _Update(exchange).made(stepping=changed.stepping)
+    return made or _cold(estate, after)
 
 
 def _cold(estate: Estate, facts: Facts) -> Whole:
@@ -56,145 +65,120 @@ def _cold(estate: Estate, facts: Facts) -> Whole:
 
 
 @dataclass(eq=False, slots=True)
-class _Exchange:
-    """Statements put in the place of others.
+class _Update:
+    """Whose rows are found again.
 
     Attributes:
-        whole: What they are exchanged in.
-        edited: The new ones.
+        exchange: What was exchanged.
+        old: The actors before.
+        new: The actors now.
     """
 
-    whole: Whole
-    edited: Edited
-    _limits: dict[Limit, Limit] = field(default_factory=dict)
-    _levels: dict[int, Levels] = field(default_factory=dict)
-    _own: set[str] = field(default_factory=set)
-    _turning: bool = False
+    exchange: Exchange
+    old: Realm = field(init=False)
+    new: Realm = field(init=False)
 
-    def made(self) -> Whole | None:
-        """Exchange; None where somebody came to be an admin, or no more is."""
-        whole, realm = self.whole, self.whole.realm
-        controls = self._controls()
-        for layer in (Layer.IDENTITY, Layer.BOUNDARY):
-            self._own |= self.edited.targets[layer]
-        graph = Graph(self._estate(controls))
-        actors = dict(self._actors(graph))
-        old = realm.index.actors
-        if any(self._turned(old[number], new) for number, new in actors.items()):
+    def made(self, *, stepping: bool) -> Whole | None:
+        """Bring all up to date; None where only a cold run does.
+
+        Args:
+            stepping: Whether the edit says anything of steps.
+        """
+        exchange, whole = self.exchange, self.exchange.whole
+        self.old = whole.realm
+        turned = list(self._turned())
+        trusts = whole.graph.estate.trusts
+        if any(
+            one.tags_sessions != trusts[role].tags_sessions
+            for role, one in exchange.trusts.items()
+        ) or any(self._is_freed(number) for number in turned):
             return None
-        index = _reindexed(realm.index, actors, self._limits)
-        naming = realm.naming.over(index)
-        new = replace(realm, graph=graph, index=index, naming=naming)
-        return whole.moved(graph, new)
+        self.new = self._realm(turned)
+        stale = gathered(exchange.actors if stepping else turned, whole.size)
+        for number in turned:
+            stale |= whole.rows.editors & self._near(number)
+        for role in exchange.trusts:
+            stale |= self._column(role)
+        return whole.moved(exchange.graph, self.new, stale)
 
-    def _controls(self) -> dict[str, Levels]:
-        """Exchange in SCP levels, and note which took the place of which."""
-        texts, targets = self.edited.texts[Layer.SCP], self.edited.targets[Layer.SCP]
-        controls = dict(self.whole.graph.estate.controls)
-        for account, levels in controls.items() if texts else ():
-            for level in levels:
-                if level.target in targets and level not in self._limits:
-                    grants = _put(level.grants, texts)
-                    self._limits[level] = replace(level, grants=grants, _by_action={})
-            if any(level in self._limits for level in levels):
-                new = tuple(self._limits.get(level, level) for level in levels)
-                self._levels[id(levels)] = controls[account] = new
-        self._turning = any(a.is_open != b.is_open for a, b in self._limits.items())
-        return controls
+    def _turned(self) -> Iterator[int]:
+        """List the actors that came to be admins, or no more are."""
+        turning = any(a.is_open != b.is_open for a, b in self.exchange.limits.items())
+        for number, new in self.exchange.actors.items():
+            old = self.old.index.actors[number]
+            same = old.grants is new.grants and old.boundary is new.boundary
+            if not (same and not turning) and is_admin(old) != is_admin(new):
+                yield number
 
-    def _estate(self, controls: Mapping[str, Levels]) -> Estate:
-        estate, texts = self.whole.graph.estate, self.edited.texts
-        principals = dict(estate.principals)
-        for one, principal in principals.items() if self._own or self._levels else ():
-            if one in self._own or id(principal.levels) in self._levels:
-                principals[one] = self._principal(principal)
-        groups = dict(estate.groups)
-        for name in self.edited.groups & groups.keys():
-            groups[name] = _put(groups[name], texts[Layer.IDENTITY])
-        new = replace(
-            estate,
-            principals=principals,
-            groups=groups,
-            controls=controls,
-            written={**self.edited.written, **estate.written},
+    def _is_freed(self, number: int) -> bool:
+        """Tell whether somebody has, or had, a boundary that others take off."""
+        bounded = self.old.index.actors[number].boundary is not None
+        return number < self.old.plain and bounded and bool(self.old.index.bounded)
+
+    def _near(self, number: int) -> int:
+        """List the actors of an actor's account."""
+        account = self.old.index.actors[number].identity.account
+        accounts = self.old.naming.accounts
+        return self.old.index.with_gains(accounts.get(account, 0))
+
+    def _realm(self, turned: list[int]) -> Realm:
+        exchange, old = self.exchange, self.old
+        index = _reindexed(old.index, exchange.actors, exchange.limits)
+        admins = old.admins ^ gathered((n for n in turned if n < old.plain), old.plain)
+        trusts, was = exchange.trusts, exchange.whole.graph.estate.trusts
+        return replace(
+            old,
+            graph=exchange.graph,
+            index=index,
+            naming=old.naming.over(index),
+            admins=admins,
+            trusting=_respoken(old.trusting, was, trusts) if trusts else old.trusting,
+            serving=self._serving() if trusts else old.serving,
         )
-        if texts[Layer.RCP]:
-            fences = _fences(estate.fences, texts[Layer.RCP])
-            new = replace(new, fences=fences, trusts=_fenced(estate, fences))
-        if texts[Layer.RESOURCE]:
-            holders = self._holders(estate.holders)
-            new = replace(
-                new, holders=holders, _deniers=None, _granters=None, _denying=None
+
+    def _serving(self) -> dict[str, Verdicts]:
+        """Say again of the edited trusts which services they let in."""
+        roles, found = self.exchange.trusts, {}
+        number = self.old.identities.texts.number
+        others = ~gathered((number[role] for role in roles), self.old.plain)
+        for service, held in self.old.serving.items():
+            sure, some, _ = serving(self.exchange.graph, number, service, roles)
+            found[service] = Verdicts(
+                held.sure & others | sure, held.some & others | some
             )
-        return new
+        return found
 
-    def _holders(
-        self, holders: Mapping[str, ResourcePolicy]
-    ) -> Mapping[str, ResourcePolicy]:
-        new, texts = dict(holders), self.edited.texts[Layer.RESOURCE]
-        for target, policies in self.edited.hung.items():
-            grants = [g for g in new[target].grants if g.policy not in policies]
-            grants += (g for one in policies for g in texts[one])
-            grants.sort(key=lambda grant: grant.policy)
-            new[target] = replace(new[target], grants=tuple(grants), _by_action={})
-        return new
-
-    def _principal(self, principal: Principal) -> Principal:
-        if principal.id in self._own:
-            texts, bound = self.edited.texts, principal.boundary
-            principal = replace(
-                principal,
-                grants=_put(principal.grants, texts[Layer.IDENTITY]),
-                boundary=bound and _put(bound, texts[Layer.BOUNDARY]),
-                _by_action={},
-                _by_service={},
-            )
-        return self._leveled(principal)
-
-    def _leveled(self, principal: Principal) -> Principal:
-        levels = self._levels.get(id(principal.levels))
-        return principal if levels is None else _under(principal, levels)
-
-    def _actors(self, graph: Graph) -> Iterator[tuple[int, Principal]]:
-        """List the actors that are told something else, as they are now."""
-        realm, groups = self.whole.realm, self.edited.groups - {""}
-        if not (self._levels or self._own or groups):
-            return
-        known, own, levels = graph.estate.principals, self._own, self._levels
-        both = zip(realm.nodes[: self.whole.size], realm.index.actors, strict=True)
-        for number, (node, actor) in enumerate(both):
-            if number < realm.plain and node.identity in known:
-                new = known[node.identity]
-                if new is not actor:
-                    yield number, new
-            elif node.identity in own or node.extra in groups:
-                yield number, graph.principal(node)
-            elif id(actor.levels) in levels:
-                yield number, self._leveled(actor)
-
-    def _turned(self, old: Principal, new: Principal) -> bool:
-        """Tell whether somebody came to be an admin, or no more is."""
-        same = old.grants is new.grants and old.boundary is new.boundary
-        return not (same and not self._turning) and is_admin(old) != is_admin(new)
+    def _column(self, role: IdentityId) -> int:
+        """List the actors whose step to a role may be another one now."""
+        was, now = _assuming(self.old, role), _assuming(self.new, role)
+        found = (was.sure ^ now.sure) | (was.some ^ now.some)
+        if self.old.serving != self.new.serving:
+            number = self.old.identities.texts.number[role]
+            found |= self.exchange.whole.rows.passers & self._near(number)
+        return found
 
 
-def _under(principal: Principal, levels: Levels) -> Principal:
-    """Put somebody under other SCPs; written out, for it is done to thousands."""
-    return Principal(
-        principal.identity,
-        principal.grants,
-        principal.boundary,
-        principal.boundary_id,
-        principal.gaps,
-        principal.known,
-        principal.groups,
-        principal.policies,
-        principal.extra,
-        principal.collected,
-        levels,
-        principal.session,
-        principal.linked,
-    )
+def _assuming(realm: Realm, role: IdentityId) -> Verdicts:
+    """Say which actors may assume one role."""
+    estate = realm.graph.estate
+    goal = Goal(estate, realm.index, realm.naming, ASSUME, role, realm.known)
+    return goal.verdicts(lambda one: assume(estate, one, role).formula)
+
+
+def _respoken(
+    ground: Ground,
+    was: Mapping[IdentityId, Trust],
+    trusts: Mapping[IdentityId, Trust],
+) -> Ground:
+    """Let roles be spoken of by other trusts."""
+    spoken = dict(ground.spoken)
+    for role, trust in trusts.items():
+        bit = 1 << ground.texts.number[role]
+        for grant in was[role].grants:
+            spoken[grant.clause] &= ~bit
+        for grant in trust.grants:
+            spoken[grant.clause] = spoken.get(grant.clause, 0) | bit
+    return replace(ground, spoken=tuple(pair for pair in spoken.items() if pair[1]))
 
 
 def _reindexed(
@@ -217,42 +201,3 @@ def _reindexed(
     new.boundary = index.boundary.changed(lost, gained, len(index.actors))
     new.limits = {limits.get(limit, limit): who for limit, who in index.limits.items()}
     return new
-
-
-def _fences(fences: Mapping[str, Fence], texts: Texts) -> dict[str, Fence]:
-    """Exchange in RCPs; a fence that says nothing any more is none."""
-    found = {}
-    for account, old in fences.items():
-        fence = old
-        if any(grant.policy in texts for grant in fence.denies):
-            put = _put(fence.denies, texts)
-            denies = dict.fromkeys(g for g in put if g.clause.effect is Effect.DENY)
-            fence = Fence(account, tuple(denies), fence.gaps)
-        if fence.denies or fence.gaps:
-            found[account] = fence
-    return found
-
-
-def _fenced(estate: Estate, fences: Mapping[str, Fence]) -> dict[IdentityId, Trust]:
-    """Put trusts behind the fences of today."""
-    return {
-        role: trust
-        if trust.fence is None or trust.fence is fences.get(trust.account)
-        else replace(trust, fence=fences.get(trust.account))
-        for role, trust in estate.trusts.items()
-    }
-
-
-def _put(grants: tuple[Grant, ...], texts: Texts) -> tuple[Grant, ...]:
-    """Put the new statements of a policy where its old ones stood."""
-    if not any(grant.policy in texts for grant in grants):
-        return grants
-    found: list[Grant] = []
-    told: set[PolicyId] = set()
-    for grant in grants:
-        if grant.policy not in texts:
-            found.append(grant)
-        elif grant.policy not in told:
-            told.add(grant.policy)
-            found += texts[grant.policy]
-    return tuple(found)

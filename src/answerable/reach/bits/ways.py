@@ -6,27 +6,27 @@ conditions could cancel each other, the exact engine is asked.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from answerable.model.ids import IdentityId, PolicyId
 from answerable.reach.bits.ground import Ground, make_ground, without_policies
 from answerable.reach.bits.hearing import Hearing
 from answerable.reach.bits.holders import Index
-from answerable.reach.bits.planes import gathered
+from answerable.reach.bits.planes import Texts, gathered
 from answerable.reach.bits.rights import NEVER, Call, Verdicts
 from answerable.reach.bits.voices import Naming
 from answerable.reach.estate.estate import Estate
-from answerable.reach.estate.principals import Principal, is_root
+from answerable.reach.estate.principals import Principal, is_editable, is_root
 from answerable.reach.paths.graph import Graph
 from answerable.reach.paths.hops import may
 from answerable.reach.paths.launching import PASS_ROLE
 from answerable.reach.paths.made import made_id
 from answerable.reach.paths.steps import Node
-from answerable.reach.rules.rules import EDITS, Gives, On
+from answerable.reach.rules.rules import EDITS, LAUNCHES, Gives, On
 from answerable.reach.verdict.assume import assume, assume_after_edit
 from answerable.reach.verdict.context import NOTHING, Known, lasting
-from answerable.reach.verdict.formula import Formula
+from answerable.reach.verdict.formula import TRUE, Formula
 from answerable.reach.verdict.trust import ASSUME
 
 
@@ -50,6 +50,9 @@ class Realm:
         users: Which of them are users, roots left out.
         plain: How many identities there are; those yet to be made come after.
         widened: Where the actors that may do anything start.
+        admins: Identities that may do anything already.
+        members: Whom an edit of a group, or of a policy, changes, by its number.
+        serving: Roles that trust each service that runs something under a role.
         bounded: Identities whose boundary somebody might take off.
         bare: By such an identity, the actors that it is without its boundary: with its
             own policies, and with any.
@@ -71,9 +74,17 @@ class Realm:
     users: int
     plain: int
     widened: int
+    admins: int
+    members: dict[On, list[int]]
+    serving: dict[str, Verdicts]
     bounded: int
     bare: dict[int, tuple[int, int]]
     known: Known
+
+    @property
+    def joined(self) -> int:
+        """Where the actors start that joined a group."""
+        return self.widened + self.plain + 2 * len(self.bare)
 
 
 def make_realm(graph: Graph) -> Realm:
@@ -99,6 +110,9 @@ def make_realm(graph: Graph) -> Realm:
     policies |= {PolicyId(index.actors[n].boundary_id) for n in bare}
     size = len(ids)
     trusting = make_ground(estate, ids, trusts=True)
+    groups = make_ground(estate, sorted(estate.groups))
+    edited = make_ground(estate, sorted(policies))
+    services = {launch.service for launch in LAUNCHES}
     return Realm(
         graph=graph,
         index=index,
@@ -107,18 +121,67 @@ def make_realm(graph: Graph) -> Realm:
         naming=Naming(index),
         identities=without_policies(trusting),
         trusting=trusting,
-        groups=make_ground(estate, sorted(estate.groups)),
-        policies=make_ground(estate, sorted(policies)),
+        groups=groups,
+        policies=edited,
         near={account: gathered(ns, size) for account, ns in near.items()},
         roles=gathered(roles, size),
         editable=gathered((n for n in roles if not index.actors[n].linked), size),
         users=gathered(users, size),
         plain=size,
         widened=widened,
+        admins=gathered((n for n in range(size) if graph.admin(nodes[n])), size),
+        members={
+            On.GROUP: _members(index, groups.texts, lambda one: one.groups),
+            On.POLICY: _members(index, edited.texts, lambda one: one.policies),
+            On.BOUNDARY: _members(index, edited.texts, bounding),
+        },
+        serving={one: serving(graph, trusting.texts.number, one) for one in services},
         bounded=gathered(bare, size),
         bare=bare,
         known=lasting(estate.given),
     )
+
+
+def bounding(principal: Principal) -> tuple[str, ...]:
+    """Return the policy that is somebody's boundary, if anybody may edit it."""
+    bound = principal.boundary_id
+    return (bound,) if is_editable(bound) else ()
+
+
+def _members(
+    index: Index, space: Texts, targets: Callable[[Principal], Iterable[str]]
+) -> list[int]:
+    """List by target the identities that an edit of it changes."""
+    members: list[list[int]] = [[] for _ in space.texts]
+    for identity, actor in enumerate(index.actors[: index.size]):
+        for text in targets(actor):
+            if text in space.number:
+                members[space.number[text]].append(identity)
+    return [gathered(found, index.size) for found in members]
+
+
+def serving(
+    graph: Graph,
+    number: Mapping[str, int],
+    service: str,
+    roles: Iterable[IdentityId] | None = None,
+) -> Verdicts:
+    """Say which roles trust a service of their own account.
+
+    Args:
+        graph: The graph.
+        number: Of each identity.
+        service: Its principal.
+        roles: Those that are asked about, all where not said.
+    """
+    sure = some = 0
+    trusting = graph.estate.by_service.get(service, ())
+    for role in trusting if roles is None else set(trusting) & set(roles):
+        for entry in graph.service_entries(role, service):
+            some |= 1 << number[role]
+            sure |= (entry.answer.formula == TRUE) << number[role]
+            break
+    return Verdicts(sure, some)
 
 
 def _add_bare(

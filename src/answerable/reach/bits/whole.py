@@ -10,9 +10,10 @@ from copy import copy
 from dataclasses import dataclass, field
 
 from answerable.reach.bits.closure import Closure, closed
+from answerable.reach.bits.everybody import Rows, rows_of
 from answerable.reach.bits.goals import Goal
-from answerable.reach.bits.neighbours import Rows, rows_of
 from answerable.reach.bits.planes import gathered, positions
+from answerable.reach.bits.reclosed import reclosed
 from answerable.reach.bits.rights import NEVER, Verdicts
 from answerable.reach.bits.ways import Realm, make_realm
 from answerable.reach.estate.services import NO_PERMISSION
@@ -44,8 +45,17 @@ class Whole:
     _loose: dict[int, tuple[Verdicts, int]] = field(default_factory=dict)
     size: int = field(init=False)
 
-    def moved(self, graph: Graph, realm: Realm) -> "Whole":
-        """Return the same steps for an estate in which they did not change."""
+    def moved(self, graph: Graph, realm: Realm, stale: int) -> "Whole | None":
+        """Return the same for an edited estate.
+
+        Args:
+            graph: Of the estate as it is now.
+            realm: The same actors, as they are now.
+            stale: Actors whose steps may have changed.
+
+        Returns:
+            All steps; None where somebody came to be what nobody was before.
+        """
         new = copy(self)
         new.graph, new.realm = graph, realm
         new._loose = {}
@@ -53,8 +63,26 @@ class Whole:
         for node in realm.nodes[self.size :]:
             del new.realm.numbers[node]
         new.realm.nodes = realm.nodes[: self.size]
+        if stale:
+            rows = self.rows.anew(new.realm, stale)
+            if rows is None:
+                return None
+            new._follow(self, rows)
         graph.all = new
         return new
+
+    def _follow(self, old: "Whole", rows: Rows) -> None:
+        """Take other rows, and close what they lead to."""
+        self.rows = rows
+        before, after = old.rows.steps, rows.steps
+        both = enumerate(zip(before, after, strict=True))
+        other = [n for n, (was, now) in both if was is not now and was != now]
+        self.sure = reclosed(
+            old.sure, [r.sure for r in before], [r.sure for r in after], other
+        )
+        self.some = reclosed(
+            old.some, [r.some for r in before], [r.some for r in after], other
+        )
 
     def __post_init__(self) -> None:
         """Find every step, and close."""

@@ -152,11 +152,12 @@ def make_trust(
         grants=tuple(held.grants),
         gaps=tuple(held.gaps),
         collected=held.collected,
-        plain=held.collected
-        and not held.gaps
-        and all(
-            g.clause.static and g.clause.effect is Effect.ALLOW for g in held.grants
-        ),
+        plain=held.collected and not held.gaps and is_plain(held.grants),
         fence=None if linked else fences.get(identity.account),
         seen=found is not None,
     )
+
+
+def is_plain(grants: Iterable[Grant]) -> bool:
+    """Tell whether statements are allows without conditions and nothing else."""
+    return all(g.clause.static and g.clause.effect is Effect.ALLOW for g in grants)

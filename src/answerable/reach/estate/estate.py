@@ -1,7 +1,7 @@
 """An inventory's facts, compiled once for any number of questions."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from answerable.model.catalogue import Catalogue
@@ -26,7 +26,7 @@ from answerable.reach.estate.control import (
     Fence,
     Limit,
 )
-from answerable.reach.estate.naming import account_of
+from answerable.reach.estate.named import indexed, named_of, services_of
 from answerable.reach.estate.places import Land, Place, place_of
 from answerable.reach.estate.principals import (
     Principal,
@@ -271,8 +271,8 @@ def compile_estate(
         tags_collected=tags_collected,
         given=given,
         written=builder.interner.written,
-        by_service=_index(_services(trusts.values())),
-        by_named=_index(_named(trusts.values())),
+        by_service=indexed(services_of(trusts.values())),
+        by_named=indexed(named_of(trusts.values())),
         controls=controls,
         fences=fences,
         holders=holders,
@@ -285,48 +285,3 @@ def compile_estate(
 
 def _is_aws(identity: Identity) -> bool:
     return identity.kind.startswith("aws") or identity.id.startswith("arn:")
-
-
-def _services(trusts: Iterable[Trust]) -> Iterator[tuple[str, IdentityId]]:
-    for trust in trusts:
-        for grant in trust.grants:
-            for kind, value in grant.clause.principals:
-                if kind == "Service":
-                    yield value, trust.role
-
-
-def _named(trusts: Iterable[Trust]) -> Iterator[tuple[str, IdentityId]]:
-    """Index roles by what their trust names: an ARN, an account, a session, or `*`.
-
-    Roles whose trust was not collected, or not read whole, stand under `*`.
-    """
-    for trust in trusts:
-        if not trust.collected or trust.gaps:
-            yield "*", trust.role
-        for grant in trust.grants:
-            if grant.clause.not_principals:
-                yield "*", trust.role
-            for kind, value in grant.clause.principals:
-                if kind == "AWS":
-                    yield _key(value), trust.role
-                elif kind == "CanonicalUser":
-                    yield "*", trust.role  # whose account it is is not known
-
-
-def _key(value: str) -> str:
-    """Index an assumed-role session under its account: any role there may be it."""
-    parts = value.split(":", 5)
-    session = len(parts) == 6 and parts[2] == "sts"
-    account = account_of(value)
-    if session:
-        return f"session {parts[4]}"
-    return f"account {account}" if account else value
-
-
-def _index(
-    pairs: Iterable[tuple[str, IdentityId]],
-) -> dict[str, tuple[IdentityId, ...]]:
-    found: dict[str, dict[IdentityId, None]] = defaultdict(dict)
-    for key, role in pairs:
-        found[key][role] = None
-    return {key: tuple(roles) for key, roles in found.items()}

@@ -45,6 +45,13 @@ class Graph:
     _lent: dict[Running, tuple[ResourceId, ...]] = field(default_factory=dict)
     _resources: dict[tuple[str, str], list[ResourceId]] | None = None
 
+    def over(self, estate: Estate) -> "Graph":
+        """Return the graph of an estate that has the same resources.
+
+        Their own policies say the same, as far as rules ask.
+        """
+        return Graph(estate, _lent=self._lent, _resources=self._resources)
+
     def principal(self, node: Node) -> Principal:
         """Return the principal a node stands for."""
         found = self._principals.get(node)

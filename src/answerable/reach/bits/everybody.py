@@ -1,0 +1,97 @@
+"""The rows of everybody: found all at once, and those of some found anew."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from answerable.reach.bits.existing import Existing
+from answerable.reach.bits.neighbours import Joined, Some, union
+from answerable.reach.bits.planes import gathered, positions
+from answerable.reach.bits.rights import Verdicts
+from answerable.reach.bits.ways import Realm, grown
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """The steps of every actor.
+
+    Attributes:
+        steps: By actor, whom it becomes.
+        assumed: By actor, whom of these by assuming a role and nothing else.
+        there: The resources that rules speak of.
+        editors: Actors whose steps may depend on who is an admin already.
+        passers: Actors that may pass a role.
+    """
+
+    steps: list[Verdicts]
+    assumed: list[Verdicts]
+    there: Existing
+    editors: int = 0
+    passers: int = 0
+
+    def anew(self, realm: Realm, actors: int) -> "Rows | None":
+        """Find the rows of some actors anew.
+
+        Args:
+            realm: All actors, as they are now.
+            actors: Those whose rows may have changed.
+
+        Returns:
+            All rows; None where somebody came to be what nobody was before.
+        """
+        some = Some.of(realm, positions(actors), self.there)
+        joined = list(some.joined())
+        if any(node not in realm.numbers for _, nodes in joined for node, _ in nodes):
+            return None
+        new = Rows(
+            list(self.steps),
+            list(self.assumed),
+            self.there,
+            self.editors & ~actors | some.editors,
+            self.passers & ~actors | some.passers,
+        )
+        new.put(some, joined)
+        return new
+
+    def put(self, some: Some, joined: Iterable[tuple[int, Joined]]) -> None:
+        """Put what was found of some actors in its place."""
+        for actor, steps, assumed in zip(
+            some.actors, some.steps, some.assumed, strict=True
+        ):
+            self.steps[actor], self.assumed[actor] = steps, assumed
+        bits: dict[int, Verdicts] = {}
+        for actor, nodes in joined:
+            if id(nodes) not in bits:
+                bits[id(nodes)] = _numbered(some.realm, nodes)
+            self.steps[actor] = union([self.steps[actor], bits[id(nodes)]])
+
+
+def rows_of(realm: Realm) -> Rows:
+    """Find every row; who may join groups adds actors, which have rows of their own."""
+    rows = Rows([], [], Existing(realm))
+    actors = range(len(realm.nodes))
+    while actors:
+        some = Some.of(realm, actors, rows.there)
+        joined = [(actor, nodes) for actor, nodes in some.joined() if nodes]
+        shared = {id(nodes): nodes for _, nodes in joined}
+        met = (node for nodes in shared.values() for node, _ in nodes)
+        new = dict.fromkeys(node for node in met if node not in realm.numbers)
+        more = grown(realm, list(new)) if new else range(0)
+        rows.steps.extend(some.steps)
+        rows.assumed.extend(some.assumed)
+        rows = replace(
+            rows,
+            editors=rows.editors | some.editors,
+            passers=rows.passers | some.passers,
+        )
+        rows.put(some, joined)
+        actors = more
+    realm.index.scope = realm.index.all
+    realm.index.forget_members()
+    return rows
+
+
+def _numbered(realm: Realm, nodes: Joined) -> Verdicts:
+    """Write nodes as bits."""
+    size = len(realm.nodes)
+    sure = gathered((realm.numbers[node] for node, sure in nodes if sure), size)
+    return Verdicts(sure, gathered((realm.numbers[node] for node, _ in nodes), size))

@@ -1,0 +1,226 @@
+"""New statements put in the place of others, in everything compiled of them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from answerable.model.ids import IdentityId, PolicyId
+from answerable.model.policy import Effect, Layer
+from answerable.reach.bits.edited import Edited
+from answerable.reach.bits.planes import gathered, positions
+from answerable.reach.bits.whole import Whole
+from answerable.reach.estate.clauses import Grant
+from answerable.reach.estate.compiled import is_plain
+from answerable.reach.estate.control import Fence, Limit
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.named import exchanged, named_of, services_of
+from answerable.reach.estate.principals import Principal
+from answerable.reach.paths.graph import Graph
+from answerable.reach.paths.steps import Node
+from answerable.reach.verdict.sides import ResourcePolicy
+from answerable.reach.verdict.trust import Trust
+
+Texts = Mapping[PolicyId, list[Grant]]
+Levels = tuple[Limit, ...]
+
+
+@dataclass(eq=False, slots=True)
+class Exchange:
+    """Statements put in the place of others.
+
+    Attributes:
+        whole: What they are exchanged in.
+        edited: The new ones.
+        limits: The SCP levels that say something else, as they are now.
+        trusts: The trusts that do.
+        graph: The estate as it is now.
+        actors: The actors that are told something else, as they are now.
+    """
+
+    whole: Whole
+    edited: Edited
+    limits: dict[Limit, Limit] = field(default_factory=dict)
+    trusts: dict[IdentityId, Trust] = field(default_factory=dict)
+    graph: Graph = field(init=False)
+    actors: dict[int, Principal] = field(init=False)
+    _levels: dict[int, Levels] = field(default_factory=dict)
+    _own: set[IdentityId] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Exchange."""
+        graph, targets = self.whole.graph, self.edited.targets
+        controls = self._controls()
+        own = targets[Layer.IDENTITY] | targets[Layer.BOUNDARY]
+        self._own = {one for one in map(IdentityId, own) if one in self._principals}
+        self.trusts = {
+            role: self._trust(graph.estate.trusts[role])
+            for role in map(IdentityId, targets[Layer.TRUST])
+            if role in graph.estate.trusts
+        }
+        self.graph = graph.over(self._estate(controls))
+        self.actors = dict(self._told())
+
+    @property
+    def _principals(self) -> Mapping[IdentityId, Principal]:
+        return self.whole.graph.estate.principals
+
+    def _controls(self) -> dict[str, Levels]:
+        """Exchange in SCP levels, and note which took the place of which."""
+        texts, targets = self.edited.texts[Layer.SCP], self.edited.targets[Layer.SCP]
+        controls = dict(self.whole.graph.estate.controls)
+        for account, levels in controls.items() if texts else ():
+            for level in levels:
+                if level.target in targets and level not in self.limits:
+                    grants = _put(level.grants, texts)
+                    self.limits[level] = replace(level, grants=grants, _by_action={})
+            if any(level in self.limits for level in levels):
+                new = tuple(self.limits.get(level, level) for level in levels)
+                self._levels[id(levels)] = controls[account] = new
+        return controls
+
+    def _estate(self, controls: Mapping[str, Levels]) -> Estate:
+        estate, texts = self.whole.graph.estate, self.edited.texts
+        principals = dict(estate.principals)
+        for one in principals if self._levels else self._own:
+            principal = principals[one]
+            if one in self._own or id(principal.levels) in self._levels:
+                principals[one] = self._principal(principal)
+        groups = dict(estate.groups)
+        for name in self.edited.groups & groups.keys():
+            groups[name] = _put(groups[name], texts[Layer.IDENTITY])
+        new = replace(
+            estate,
+            principals=principals,
+            groups=groups,
+            controls=controls,
+            written={**self.edited.written, **estate.written},
+        )
+        if self.trusts:
+            new = _trusting(new, self.trusts)
+        if texts[Layer.RCP]:
+            fences = _fences(estate.fences, texts[Layer.RCP])
+            new = replace(new, fences=fences, trusts=_fenced(new, fences))
+        if texts[Layer.RESOURCE]:
+            holders = self._holders(estate.holders)
+            new = replace(
+                new, holders=holders, _deniers=None, _granters=None, _denying=None
+            )
+        return new
+
+    def _holders(
+        self, holders: Mapping[str, ResourcePolicy]
+    ) -> Mapping[str, ResourcePolicy]:
+        new, texts = dict(holders), self.edited.texts[Layer.RESOURCE]
+        for target, policies in self.edited.hung.items():
+            grants = [g for g in new[target].grants if g.policy not in policies]
+            grants += (g for one in policies for g in texts[one])
+            grants.sort(key=lambda grant: grant.policy)
+            new[target] = replace(new[target], grants=tuple(grants), _by_action={})
+        return new
+
+    def _principal(self, principal: Principal) -> Principal:
+        if principal.id in self._own:
+            texts, bound = self.edited.texts, principal.boundary
+            principal = replace(
+                principal,
+                grants=_put(principal.grants, texts[Layer.IDENTITY]),
+                boundary=bound and _put(bound, texts[Layer.BOUNDARY]),
+                _by_action={},
+                _by_service={},
+            )
+        return self._leveled(principal)
+
+    def _trust(self, trust: Trust) -> Trust:
+        grants = _put(trust.grants, self.edited.texts[Layer.TRUST])
+        plain = trust.collected and not trust.gaps and is_plain(grants)
+        return replace(trust, grants=grants, plain=plain, _by_action={})
+
+    def _leveled(self, principal: Principal) -> Principal:
+        levels = self._levels.get(id(principal.levels))
+        return principal if levels is None else _under(principal, levels)
+
+    def _told(self) -> Iterator[tuple[int, Principal]]:
+        """Pair the actors that are told something else with what they are now."""
+        realm, groups = self.whole.realm, self.edited.groups - {""}
+        index, size = realm.index, self.whole.size
+        ids = gathered((realm.numbers[Node(one)] for one in self._own), size)
+        joined = range(realm.joined, size if groups else 0)
+        own = index.with_gains(ids) | gathered(
+            (n for n in joined if realm.nodes[n].extra in groups), size
+        )
+        told = own
+        for limit in self.limits:
+            told |= index.limits.get(limit, 0)
+        for number in positions(told):
+            if own >> number & 1 or number < realm.plain:
+                yield number, self.graph.principal(realm.nodes[number])
+            else:
+                yield number, self._leveled(index.actors[number])
+
+
+def _under(principal: Principal, levels: Levels) -> Principal:
+    """Put somebody under other SCPs; written out, for it is done to thousands."""
+    return Principal(
+        principal.identity,
+        principal.grants,
+        principal.boundary,
+        principal.boundary_id,
+        principal.gaps,
+        principal.known,
+        principal.groups,
+        principal.policies,
+        principal.extra,
+        principal.collected,
+        levels,
+        principal.session,
+        principal.linked,
+    )
+
+
+def _trusting(estate: Estate, trusts: Mapping[IdentityId, Trust]) -> Estate:
+    """Exchange in trusts, and in who names what."""
+    old, new = [estate.trusts[role] for role in trusts], list(trusts.values())
+    return replace(
+        estate,
+        trusts={**estate.trusts, **trusts},
+        by_service=exchanged(estate.by_service, services_of(old), services_of(new)),
+        by_named=exchanged(estate.by_named, named_of(old), named_of(new)),
+    )
+
+
+def _fences(fences: Mapping[str, Fence], texts: Texts) -> dict[str, Fence]:
+    """Exchange in RCPs; a fence that says nothing any more is none."""
+    found = {}
+    for account, old in fences.items():
+        fence = old
+        if any(grant.policy in texts for grant in fence.denies):
+            put = _put(fence.denies, texts)
+            denies = dict.fromkeys(g for g in put if g.clause.effect is Effect.DENY)
+            fence = Fence(account, tuple(denies), fence.gaps)
+        if fence.denies or fence.gaps:
+            found[account] = fence
+    return found
+
+
+def _fenced(estate: Estate, fences: Mapping[str, Fence]) -> dict[IdentityId, Trust]:
+    """Put trusts behind the fences of today."""
+    return {
+        role: trust
+        if trust.fence is None or trust.fence is fences.get(trust.account)
+        else replace(trust, fence=fences.get(trust.account))
+        for role, trust in estate.trusts.items()
+    }
+
+
+def _put(grants: tuple[Grant, ...], texts: Texts) -> tuple[Grant, ...]:
+    """Put the new statements of a policy where its old ones stood."""
+    if not any(grant.policy in texts for grant in grants):
+        return grants
+    found: list[Grant] = []
+    told: set[PolicyId] = set()
+    for grant in grants:
+        if grant.policy not in texts:
+            found.append(grant)
+        elif grant.policy not in told:
+            told.add(grant.policy)
+            found += texts[grant.policy]
+    return tuple(found)

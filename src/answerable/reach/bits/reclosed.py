@@ -1,0 +1,215 @@
+"""The transitive closure of a graph after some of its rows changed.
+
+What was lost is taken out first, then what was gained is put in. Most edges that are
+lost go where other ways lead, too: a search that meets the same nodes again ends early,
+and nothing changes for anybody.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from answerable.reach.bits.closure import Closure, closed
+from answerable.reach.bits.planes import gathered, positions
+
+_FEW = 64  # nodes that are searched from one by one before all is closed anew
+Groups = list[tuple[int, int]]  # (what is reached, the nodes that do)
+
+
+def reclosed(
+    old: Closure, before: Sequence[int], after: Sequence[int], changed: Iterable[int]
+) -> Closure:
+    """Return what `closed` would of the rows after a change.
+
+    Args:
+        old: The closure of the rows before.
+        before: By node, the set of nodes one step away.
+        after: The same, now.
+        changed: The nodes whose rows are others.
+    """
+    kept = list(after)
+    lossy: list[int] = []
+    gains: dict[int, int] = {}
+    for node in changed:
+        kept[node] = before[node] & after[node]
+        if kept[node] != before[node]:
+            lossy.append(node)
+        if kept[node] != after[node]:
+            gains[node] = after[node]
+    fewer = _Losing(old, before, kept, lossy).closure() if lossy else old
+    return _gained(fewer, gains) if gains else fewer
+
+
+@dataclass(eq=False, slots=True)
+class _Losing:
+    """Edges taken out of a graph.
+
+    Attributes:
+        old: The closure before.
+        before: The rows before.
+        rows: The rows that are left.
+        lossy: The nodes that lost edges.
+        dirty: These, and all that led to one.
+        exact: What was found of single nodes.
+    """
+
+    old: Closure
+    before: Sequence[int]
+    rows: Sequence[int]
+    lossy: Sequence[int]
+    dirty: int = 0
+    exact: dict[int, int] = field(default_factory=dict)
+
+    def closure(self) -> Closure:
+        """Close what is left."""
+        old, rows = self.old, self.rows
+        size = len(rows)
+        self.dirty = old.towards(gathered(self.lossy, size))
+        if all(self._again(node) for node in self.lossy):
+            return old
+        lost = 0
+        for node in self.lossy:
+            lost |= old.beyond[node] & ~self._beyond(node)
+        broken = lost & self.dirty
+        if broken.bit_count() > _FEW:
+            return closed(rows)
+        for node in positions(broken):
+            self._beyond(node)
+        return self._without(lost, gathered(self.exact, size))
+
+    def _again(self, start: int) -> bool:
+        """Tell whether other ways lead wherever an edge was lost."""
+        lost = self.before[start] & ~self.rows[start]
+        return not lost & ~self._search(start, lost)
+
+    def _beyond(self, start: int) -> int:
+        """Return all that a node reaches still."""
+        found = self.exact.get(start)
+        if found is None:
+            found = self.exact[start] = self._search(start)
+        return found
+
+    def _search(self, start: int, wanted: int = -1) -> int:
+        """Search from a node until what is wanted was met, or nothing is left."""
+        rows, beyond, dirty = self.rows, self.old.beyond, self.dirty
+        found, done = rows[start], 0
+        met = {id(rows[start])}
+        while left := found & ~done:
+            done |= left
+            for node in positions(left):
+                row = rows[node]
+                if id(row) in met:
+                    continue
+                met.add(id(row))
+                there = self.exact.get(node)
+                if there is None and not dirty >> node & 1:
+                    there = beyond[node]
+                if there is not None:
+                    done |= there
+                found |= row if there is None else there
+                if not wanted & ~found:
+                    return found
+        return found
+
+    def _without(self, lost: int, core: int) -> Closure:
+        """Take out what is lost, where no other way leads to it.
+
+        What a node reached and is not among the lost it reaches still; the lost only
+        past a node of the core, or by an edge that is left.
+        """
+        entries = self._entries(lost, core)
+        known = _grouped(self.exact)
+        entered = _grouped(entries)
+        moved: Groups = [(there, 1 << node) for node, there in self.exact.items()]
+        for reached, members in self.old.classes:
+            mine = members & self.dirty & ~core
+            if not mine:
+                continue
+            rest = reached & ~lost
+            there = _spread(_spread(rest, known, rest), entered, rest)
+            for more, nodes in entered:
+                own = mine & nodes
+                if own:
+                    moved.append((there | more, own))
+                    mine ^= own
+            moved.append((there, mine))
+        return _moved(self.old, moved)
+
+    def _entries(self, lost: int, core: int) -> dict[int, int]:
+        """Say what of the lost every other node leads to by an edge of its own."""
+        found: dict[int, int] = {}
+        by_row: dict[int, int] = {}
+        for node, row in enumerate(self.rows):
+            if not row or (lost | core) >> node & 1:
+                continue
+            there = by_row.get(id(row))
+            if there is None:
+                there = row & lost
+                for other in positions(there):
+                    there |= self.exact.get(other, self.old.beyond[other])
+                by_row[id(row)] = there
+            if there:
+                found[node] = there
+        return found
+
+
+def _gained(old: Closure, rows: Mapping[int, int]) -> Closure:
+    """Put edges in.
+
+    Args:
+        old: The closure before.
+        rows: By node that gained any, the nodes that are one step away now.
+    """
+    size = len(old.beyond)
+    alone: dict[int, int] = {}
+    for row in dict.fromkeys(rows.values()):
+        there, left = row, row
+        while left:
+            node = (left & -left).bit_length() - 1
+            there |= old.beyond[node]
+            left &= ~(old.beyond[node] | 1 << node)
+        alone[row] = there
+    reach = {node: old.beyond[node] | alone[row] for node, row in rows.items()}
+    groups = _grouped(reach)
+    while (wider := [(_spread(g, groups, g), who) for g, who in groups]) != groups:
+        groups = wider
+    moved = list(groups)
+    gaining = gathered(rows, size)
+    for reached, members in old.classes:
+        there = _spread(reached, groups, reached)
+        if there != reached:
+            moved.append((there, members & ~gaining))
+    return _moved(old, moved)
+
+
+def _grouped(found: Mapping[int, int]) -> Groups:
+    """Put nodes together that reach the same."""
+    groups: dict[int, list[int]] = defaultdict(list)
+    for node, reached in found.items():
+        groups[reached].append(node)
+    size = max(found, default=0) + 1
+    return [(reached, gathered(nodes, size)) for reached, nodes in groups.items()]
+
+
+def _spread(reached: int, groups: Groups, within: int) -> int:
+    """Add what the nodes of a set reach."""
+    for more, nodes in groups:
+        if within & nodes:
+            reached |= more
+    return reached
+
+
+def _moved(old: Closure, moved: Groups) -> Closure:
+    """Return the same closure where some nodes reach something else."""
+    gone = 0
+    for _, members in moved:
+        gone |= members
+    left = ~gone
+    beyond = list(old.beyond)
+    classes = {r: kept for r, members in old.classes if (kept := members & left)}
+    for reached, members in moved:
+        if members and reached:
+            classes[reached] = classes.get(reached, 0) | members
+        for node in positions(members):
+            beyond[node] = reached
+    return Closure(tuple(beyond), tuple(classes.items()))
