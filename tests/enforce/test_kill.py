@@ -1,0 +1,47 @@
+import pytest
+
+from answerable.enforce.kill import kill_subject, killed_by
+from answerable.model.decision import Target
+from answerable.model.errors import IdError
+from tests.enforce.configs import request
+
+SUBJECTS = (
+    "agent:declared/ana",
+    "run:run-1",
+    "principal:corp ana",
+    "server:files",
+    "tool:mcp/files/read",
+)
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_each_kind_of_subject_stops_a_call(subject: str) -> None:
+    assert killed_by(frozenset({kill_subject(subject)}), request()) == subject
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_a_longer_or_shorter_name_is_another_subject(subject: str) -> None:
+    assert not killed_by(frozenset({subject[:-1], subject + "x"}), request())
+
+
+def test_a_killed_tool_leaves_the_prompt_of_that_name() -> None:
+    asked = request(target=Target.PROMPT)
+    assert not killed_by(frozenset({"tool:mcp/files/read"}), asked)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "invoices",
+        "agent:",
+        "person:ana",
+        "tool:mcp/files",
+        "tool:mcp/files/",
+        "run:a\nb",
+        "server:" + "x" * 6000,
+    ],
+)
+def test_what_names_no_subject_is_refused(text: str) -> None:
+    with pytest.raises(IdError):
+        kill_subject(text)
