@@ -20,9 +20,10 @@ HERE := $(shell pwd | cksum | cut -d ' ' -f 1)
 MADE := .venv/.made-$(HERE)
 CORE := .venv/.core-$(HERE)
 DEV := .venv/.dev-$(HERE)
+NODE := .node/.made
 BUILD := pyproject.toml requirements/build.txt requirements/core.txt
 
-.PHONY: help setup dev demo test lint format world bench lock clean
+.PHONY: help setup dev demo test lint format world conformance bench lock clean
 
 help:
 	@echo "make setup   .venv with what answerable itself needs, from hash-checked locks"
@@ -31,6 +32,7 @@ help:
 	@echo "make lint    ruff, mypy and the import contracts"
 	@echo "make format  rewrite the code the way ruff formats it"
 	@echo "make world   the tests that need Node, root, Java, a browser or a server"
+	@echo "make conformance  MCP's own suite, straight and through the gateway; needs npm"
 	@echo "make bench   measure"
 	@echo "make lock    write requirements/*.txt anew, at versions a week old or more"
 	@echo "make clean   remove the environments and caches"
@@ -70,6 +72,15 @@ format: $(DEV)
 test: lint
 	.venv/bin/python -m pytest -n $(WORKERS) $(ARGS)
 
+# Foreign clients of MCP, and a Node to run them; from a lock of npm's own.
+$(NODE): tests/mcp/node/package.json tests/mcp/node/package-lock.json tests/mcp/node/.npmrc
+	@mkdir -p .node && cp $^ .node/
+	@cd .node && npm ci --loglevel=error
+	@touch $@
+
+conformance: $(DEV) $(NODE)
+	.venv/bin/python -m tests.mcp.conformance --page $(ARGS)
+
 world: $(DEV)
 	.venv/bin/python -m pytest -m world $(ARGS)
 
@@ -81,5 +92,5 @@ lock:
 	  "$$python" scripts/lock_requirements.py $(ARGS) -- scripts/bootstrap uv
 
 clean:
-	rm -rf .venv .uv build dist .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf .venv .uv .node build dist .pytest_cache .mypy_cache .ruff_cache \
 	  .import_linter_cache .hypothesis

@@ -1,0 +1,108 @@
+"""docs/conformance.md, written by a run and never by hand."""
+
+import datetime
+import importlib.metadata
+from collections.abc import Mapping
+
+from tests.mcp.conformance.delta import Difference
+from tests.mcp.conformance.suite import Run, version
+
+Pairs = Mapping[str, tuple[Run, Run]]
+Deltas = Mapping[str, list[Difference]]
+
+_OPENING = """\
+# Conformance
+
+Written by `make conformance`; do not edit. The suite is MCP's own: it asks as a client
+and judges what comes back. It runs twice for each requirement set, straight at a test
+server and through the gateway in front of that server, and every check has to end the
+same. The delta counts the checks that do not.
+"""
+_HOW = """\
+## How
+
+- The test server stands on the MCP Python SDK and offers each fixture that the suite
+  names. It is of no use for anything else.
+- The gateway is one `answerable serve` in enforce mode. Its caller shows a signed token
+  of a pinned issuer and is one agent with an allow table; every call is decided and
+  recorded.
+- The suite has no option for a token. A relay on loopback adds the field
+  `Authorization` to each request and passes every other byte as it came.
+- Scenarios that a set runs without scoring (extensions, and what came after its
+  release) are compared all the same. Where the server has no such extension, both runs
+  fail, and the gateway must fail the same way.
+"""
+
+
+def page(pairs: Pairs, deltas: Deltas, today: datetime.date) -> str:
+    """Return the whole page."""
+    return "\n".join(
+        [
+            _OPENING,
+            *_versions(today),
+            *_summary(pairs, deltas),
+            *(_differences(name, found) for name, found in deltas.items() if found),
+            *(_scenarios(name, *pair) for name, pair in pairs.items()),
+            _HOW,
+        ]
+    )
+
+
+def _versions(today: datetime.date) -> list[str]:
+    told = {
+        "suite": f"@modelcontextprotocol/conformance "
+        f"{version('@modelcontextprotocol/conformance')}",
+        "MCP Python SDK of the server": importlib.metadata.version("mcp"),
+        "answerable": importlib.metadata.version("answerable"),
+        "date": today.isoformat(),
+    }
+    rows = [f"| {name} | {value} |" for name, value in told.items()]
+    return ["| run | |", "|---|---|", *rows, ""]
+
+
+def _summary(pairs: Pairs, deltas: Deltas) -> list[str]:
+    rows = [
+        f"| {name} | {_passed(direct, scored=True)} | {_passed(through, scored=True)} "
+        f"| {_passed(direct, scored=False)} | {_passed(through, scored=False)} "
+        f"| {len(deltas[name])} |"
+        for name, (direct, through) in pairs.items()
+    ]
+    head = (
+        "| requirement set | scored, direct | through the gateway "
+        "| unscored, direct | through the gateway | delta |"
+    )
+    return [head, "|---|---|---|---|---|--:|", *rows, ""]
+
+
+def _passed(run: Run, *, scored: bool) -> str:
+    passed = run.count("SUCCESS", scored=scored)
+    failed = run.count("FAILURE", scored=scored) + run.count("WARNING", scored=scored)
+    return f"{passed} passed, {failed} failed"
+
+
+def _differences(name: str, found: list[Difference]) -> str:
+    rows = [
+        f"| {one.scenario} | {one.check} | {one.direct} | {one.through} |"
+        for one in found
+    ]
+    head = "| scenario | check | direct | through the gateway |"
+    return "\n".join(
+        [f"## Differences in {name}\n", head, "|---|---|---|---|", *rows, ""]
+    )
+
+
+def _scenarios(name: str, direct: Run, through: Run) -> str:
+    scenarios = sorted({scenario for scenario, _, _ in direct.checks})
+    rows = [
+        f"| {scenario} | {'no' if scenario in direct.unscored else 'yes'} "
+        f"| {_of(direct, scenario)} | {_of(through, scenario)} |"
+        for scenario in scenarios
+    ]
+    head = "| scenario | scored | direct | through the gateway |"
+    return "\n".join([f"## {name}\n", head, "|---|---|---|---|", *rows, ""])
+
+
+def _of(run: Run, scenario: str) -> str:
+    ended = [of for (name, _, _), of in run.checks.items() if name == scenario]
+    made = sum(of.total() for of in ended)
+    return f"{sum(of['SUCCESS'] for of in ended)} of {made}"

@@ -1,0 +1,129 @@
+"""The gateway in front of the test server: a configuration, a caller, a process."""
+
+import contextlib
+import json
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.federate.tokens import AUD, EC, ISS, claims, document, header, public, sign
+from tests.mcp.running import forwarder, started
+
+SUBJECT = "svc-conformance"
+# What the agent may do; the test server's tool `withheld` is on no list.
+ALLOWED = {
+    "server": "fixtures",
+    "tools": ["test_*", "json_schema_2020_12_tool", "echo", "slow"],
+    "resources": ["test://*"],
+    "prompts": ["test_*"],
+    "inputs": ["elicitation", "sampling", "roots"],
+}
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A gateway that runs.
+
+    Attributes:
+        url: Of the test server, as the gateway shows it.
+        token: What its one agent's caller shows.
+        folder: Where its configuration, store and state are.
+    """
+
+    url: str
+    token: str
+    folder: Path
+
+
+def token() -> str:
+    """Return an access token of the pinned issuer for the one caller, good now."""
+    now = int(time.time())
+    return sign(
+        header(), claims(sub=SUBJECT, client_id=SUBJECT, iat=now, exp=now + 3600)
+    )
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nothing listens on at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def configuration(server: dict[str, Any], port: int, also: str = "") -> dict[str, Any]:
+    """Return `answerable.yaml` for the test server.
+
+    Args:
+        server: Its section: by URL or by command.
+        port: The gateway's own.
+        also: Another authority that clients reach it under, such as a forwarder's.
+    """
+    hosts = [f"127.0.0.1:{port}", f"localhost:{port}", *([also] if also else [])]
+    return {
+        "store": "store",
+        "listen": {
+            "api": f"127.0.0.1:{free_port()}",
+            "gateway": [
+                {
+                    "address": f"127.0.0.1:{port}",
+                    "hosts": hosts,
+                    "origins": [f"http://{host}" for host in hosts],
+                }
+            ],
+        },
+        "issuers": {
+            "corp": {
+                "iss": ISS,
+                "audience": AUD,
+                "keys": "keys.json",
+                "algs": ["ES256"],
+                "bearer": True,
+            }
+        },
+        "servers": {"fixtures": server},
+        "default_mode": "enforce",
+        "agents": {
+            "conformance": {
+                "owner": "ana@example.com",
+                "mode": "enforce",
+                "callers": [
+                    {"issuer": "corp", "sub": SUBJECT},
+                    {"stdio": "fixtures"},
+                ],
+                "allow": [ALLOWED],
+            }
+        },
+    }
+
+
+def write(folder: Path, settings: dict[str, Any]) -> Path:
+    """Write the configuration and the issuer's keys; JSON is YAML, too."""
+    (folder / "keys.json").write_bytes(document(public(EC, kid="k1")))
+    path = folder / "answerable.yaml"
+    path.write_text(json.dumps(settings, indent=2))
+    return path
+
+
+@contextlib.contextmanager
+def gateway(
+    folder: Path, server: dict[str, Any], port: int, also: str = ""
+) -> Iterator[Gateway]:
+    """Run a gateway in front of one server until the block ends."""
+    path = write(folder, configuration(server, port, also))
+    argv = [sys.executable, "-m", "answerable", "serve", "--config", str(path)]
+    with started(argv):
+        yield Gateway(f"http://127.0.0.1:{port}/mcp/fixtures", token(), folder)
+
+
+@contextlib.contextmanager
+def with_token_added(folder: Path, server: dict[str, Any]) -> Iterator[str]:
+    """Run a gateway behind a forwarder that adds the token; yield the URL of both."""
+    port = free_port()
+    with (
+        forwarder(port, token()) as authority,
+        gateway(folder, server, port, authority),
+    ):
+        yield f"http://{authority}/mcp/fixtures"
