@@ -1,0 +1,41 @@
+"""A client of the MCP Python SDK does everything, in both eras and over both transports.
+
+Straight at the test server, too: what it sees there is what it must see through the
+gateway, but for the one tool that its agent may not call.
+"""
+
+import sys
+from collections.abc import Iterator
+
+import anyio
+import pytest
+
+from tests.mcp import running
+from tests.mcp.clients.journey import ERAS, seen
+from tests.mcp.clients.python_sdk import journey, over_http, over_stdio
+
+SERVER = [sys.executable, "-m", "tests.mcp.server", "--stdio"]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with running.server() as url:
+        yield url
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_straight_at_the_server_over_http(server: str, era: str) -> None:
+    async def go() -> None:
+        async with over_http(server, "", era) as client:
+            assert await journey(client, era) == seen(era, denied=False)
+
+    anyio.run(go)
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_straight_at_the_server_over_stdio(era: str) -> None:
+    async def go() -> None:
+        async with over_stdio(SERVER, era) as client:
+            assert await journey(client, era) == seen(era, denied=False)
+
+    anyio.run(go)
