@@ -165,15 +165,23 @@ def _some(
 
 @st.composite
 def estates(draw: st.DrawFn) -> Facts:
-    """Two users, two roles and one of another account, and all that binds them."""
+    """Two users, two roles and one of another account, and all that binds them.
+
+    Now and then all of them say the same, and of one something was not read.
+    """
     build = Builder()
     if draw(st.booleans()):
         build.organization(A, "o-1")
+    alike = draw(_some(permissions(), 2)) if draw(st.integers(0, 9)) == 9 else []
+    lost = draw(st.sampled_from(USERS + ROLES))
     for arn in USERS + ROLES:
         tags = draw(st.sampled_from([(), (("team", "red"),), (("team", "r*d"),)]))
         build.identity(arn, tags)
-        unread = ["lost"] if draw(st.integers(0, 19)) == 19 else []
-        written = draw(st.lists(permissions(), min_size=1, max_size=3))
+        if alike:
+            unread, written = ["lost"] if arn == lost else [], alike
+        else:
+            unread = ["lost"] if draw(st.integers(0, 19)) == 19 else []
+            written = draw(st.lists(permissions(), min_size=1, max_size=3))
         build.policy(arn, "identity", *written, unread=unread)
         if draw(st.integers(0, 3)) == 3:
             build.policy(

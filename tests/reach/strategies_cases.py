@@ -83,8 +83,23 @@ def _some(pool: Pool, mix: Mix) -> st.SearchStrategy[list[Statement]]:
     return st.lists(permissions(pool, mix), min_size=1, max_size=2)
 
 
+@dataclass(frozen=True)
+class Alike:
+    """What every identity says, and the one of which more was not read."""
+
+    said: tuple[Statement, ...]
+    lost: str
+
+
 @st.composite
-def principals(draw: st.DrawFn, build: Builder, arn: str, pool: Pool, mix: Mix) -> None:
+def principals(
+    draw: st.DrawFn,
+    build: Builder,
+    arn: str,
+    pool: Pool,
+    mix: Mix,
+    alike: Alike | None,
+) -> None:
     """An identity with its policies; a role with its trust."""
     named_only = draw(_twentieth) == 19
     tags = WILD if mix.variables else draw(some_tags)
@@ -92,9 +107,13 @@ def principals(draw: st.DrawFn, build: Builder, arn: str, pool: Pool, mix: Mix) 
     if named_only:
         return
     if not arn.endswith(":root"):
-        unread = ["lost"] if draw(_twentieth) == 19 else []
-        said = draw(_some(pool, mix)) + ([FULL] if yes(draw, 5) else [])
-        build.policy(arn, "identity", *said, unread=unread)
+        if alike:
+            unread = ["lost"] if arn == alike.lost else []
+            build.policy(arn, "identity", *alike.said, unread=unread)
+        else:
+            unread = ["lost"] if draw(_twentieth) == 19 else []
+            said = draw(_some(pool, mix)) + ([FULL] if yes(draw, 5) else [])
+            build.policy(arn, "identity", *said, unread=unread)
         if yes(draw, mix.boundary):
             bounds = draw(_some(pool, mix)) if yes(draw, 8) else []
             bounds += [FULL] if yes(draw, 7) else []
@@ -146,8 +165,11 @@ def cases(draw: st.DrawFn, mix: Mix = EVEN) -> Case:
         chosen.append(draw(st.sampled_from(PLAIN)))
     pool = pool_of(chosen)
     draw(organisations(build, pool, mix))
+    alike = None
+    if yes(draw, mix.alike):
+        alike = Alike(tuple(draw(_some(pool, mix))), draw(st.sampled_from(subjects)))
     for arn in subjects:
-        draw(principals(build, arn, pool, mix))
+        draw(principals(build, arn, pool, mix, alike))
     return Case(
         facts=build.facts(),
         given=draw(given_keys),

@@ -22,6 +22,7 @@ class Mix:
         spelled: A statement turns its Principal around.
         variables: A statement's resource holds a variable; where not, one in many.
         pinned: A bucket is open to everybody under a condition.
+        alike: All identities say the same, and of one something is not read.
         lines: Text in the operator or the key of every condition; empty for all.
         kinds: Kinds of resources; empty for all.
         subjects: Who asks; empty for all.
@@ -39,6 +40,7 @@ class Mix:
     spelled: int = 2
     variables: int = 0
     pinned: int = 2
+    alike: int = 1
     lines: str = ""
     kinds: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()

@@ -1,6 +1,7 @@
 """What is read off bits is what the exact engine says, actor by actor."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -22,6 +23,7 @@ from answerable.reach.bits.rights import Verdicts
 from answerable.reach.bits.sweep import Sweep
 from answerable.reach.bits.whole import Whole, whole_of
 from answerable.reach.estate.estate import Estate, compile_estate
+from answerable.reach.estate.principals import Principal
 from answerable.reach.paths.graph import Graph
 from answerable.reach.paths.steps import Node
 from answerable.reach.patterns.globs import inward
@@ -273,6 +275,19 @@ def _cells_not_parted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(table.Table, "_partition", wrong)
 
 
+def _told_the_same_is_read_the_same(patch: pytest.MonkeyPatch) -> None:
+    """What was read of the first who says something is taken as read of all."""
+    right = Index._mark
+    first: dict[object, Principal] = {}
+
+    def wrong(self: Index, actor: Principal, bit: int) -> None:
+        said = frozenset(grant.clause for grant in actor.grants)
+        other = first.setdefault(said, actor)
+        right(self, replace(actor, gaps=other.gaps), bit)
+
+    patch.setattr(Index, "_mark", wrong)
+
+
 @pytest.mark.parametrize(
     "plant", [_denies_forgotten, _nobody_widens_itself, _gains_forgotten]
 )
@@ -311,7 +326,13 @@ def test_conditions_that_cancel_each_other_are_looked_at_together() -> None:
 
 
 @pytest.mark.parametrize(
-    "plant", [_open_lines_hold, _every_condition_holds, _cells_not_parted]
+    "plant",
+    [
+        _open_lines_hold,
+        _every_condition_holds,
+        _cells_not_parted,
+        _told_the_same_is_read_the_same,
+    ],
 )
 def test_the_law_of_the_table_finds(plant: Plant) -> None:
     def law(case: Case) -> None:
