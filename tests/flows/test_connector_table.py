@@ -44,7 +44,6 @@ def test_a_mistyped_source_is_offered_only_those_its_command_takes() -> None:
         table.inventory_connector("nope")
     with pytest.raises(UsageError) as ingested:
         table.event_connector("nope")
-    assert (
-        scanned.value.hint == "known: home, repo, aws, aws-keys, aws-org, aws-resources"
-    )
-    assert ingested.value.hint == "known: cloudtrail"
+    names = "home, repo, aws, aws-keys, aws-org, aws-resources, config"
+    assert scanned.value.hint == f"known: {names}"
+    assert ingested.value.hint == "known: cloudtrail, gateway"

@@ -163,6 +163,18 @@ def test_declared_uses_name_agents_and_tools_and_no_mere_suggestion(
         evidence=(evidence(ROLE, "ana", EvidenceKind.NAME_MATCH),),
     )
     snapshots.save(store, [Sync("aws:a", "aws", NOW, facts)], NOW)
-    for use in snapshots.declared_uses(store):
+    uses = [u for u in snapshots.declared_uses(store) if u.subject == ROLE]
+    assert uses
+    for use in uses:
         assert (use.agents, use.person) == ((runner.id,), "")
         assert use.owner_state == "suggested"
+
+
+def test_declared_uses_name_the_owner_of_an_agent(store: Store) -> None:
+    runner = agent("agentcore/runner", scope="")
+    facts = Facts(
+        agents=(runner,), evidence=(evidence(runner.id, "ana", EvidenceKind.OWNER_TAG),)
+    )
+    snapshots.save(store, [Sync("aws:a", "aws", NOW, facts)], NOW)
+    uses = [u for u in snapshots.declared_uses(store) if u.subject == runner.id]
+    assert [(u.person, u.agents) for u in uses] == [("person:ana", ())] * 2

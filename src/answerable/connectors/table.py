@@ -15,6 +15,7 @@ from answerable.connectors.aws_org.spec import SPEC as AWS_ORG
 from answerable.connectors.aws_resources.spec import SPEC as AWS_RESOURCES
 from answerable.connectors.cloudtrail.spec import SPEC as CLOUDTRAIL
 from answerable.connectors.config.spec import SPEC as CONFIG
+from answerable.connectors.gateway.spec import SPEC as GATEWAY
 from answerable.connectors.home.spec import SPEC as HOME
 from answerable.connectors.repo.spec import SPEC as REPO
 from answerable.model.connector import (
@@ -50,6 +51,7 @@ CONNECTORS: tuple[Entry, ...] = (
     Entry(AWS_RESOURCES, "answerable.connectors.aws_resources.fetch"),
     Entry(CONFIG, "answerable.connectors.config.fetch"),
     Entry(CLOUDTRAIL, "answerable.connectors.cloudtrail.fetch"),
+    Entry(GATEWAY, "answerable.connectors.gateway.fetch"),
 )
 
 # Read by the flows that need them, never named on the command line.

@@ -1,1 +1,1 @@
-"""Records of the gateway, as its recorders spool them."""
+"""The gateway's spool: what our own mediator recorded, on its way to the store."""

@@ -1,0 +1,142 @@
+"""Reading a gateway's spool, in bounded batches; and clearing what the store has."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from answerable.connectors.gateway.folder import SUFFIX, Folder
+from answerable.model.connector import EventBatch, EventContext, EventLimits
+from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.event import AuditEvent, Quarantined
+from answerable.model.sighting import Problem, ProblemKind
+
+
+def read(location: str, context: EventContext) -> Iterator[EventBatch]:
+    """Yield the events of a spool, or of one recorder's folder; nothing is changed.
+
+    A call of a recorder that still lives is read once it has ended.
+
+    Raises:
+        UsageError: The location is no folder, or holds no record of a gateway.
+        EnvironmentRefused: It may not be read.
+    """
+    path = Path(location).expanduser()
+    if not path.is_dir():
+        raise UsageError(
+            f"not a folder (got {location!r})",
+            "name a gateway's spool: STATE/spool of its configuration",
+        )
+    if not _folders(path):
+        raise UsageError(f"no record of a gateway in the folder (got {location!r})")
+    return _read(path, context)
+
+
+def _read(path: Path, context: EventContext) -> Iterator[EventBatch]:
+    with held(path, fcntl.LOCK_SH):
+        yield from Spool(path).batches(context.limits)
+
+
+@contextmanager
+def held(path: Path, how: int) -> Iterator[None]:
+    """Lock a spool among its readers, as long as the context lasts.
+
+    Args:
+        path: The spool.
+        how: `fcntl.LOCK_SH` to read, `fcntl.LOCK_EX` to ship.
+
+    Raises:
+        EnvironmentRefused: It may not be read; or with LOCK_NB, somebody else holds it.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"may not be read: {path} ({error.strerror})"
+        ) from None
+    try:
+        fcntl.flock(handle, how)
+        yield
+    except BlockingIOError:
+        raise EnvironmentRefused(f"the spool is being shipped: {path}") from None
+    finally:
+        os.close(handle)
+
+
+class Spool:
+    """All recorders' folders of a spool, read once.
+
+    Args:
+        path: The spool, or the folder of one recorder.
+
+    Raises:
+        EnvironmentRefused: It may not be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._folders = [Folder(each) for each in _folders(path)]
+
+    def batches(self, limits: EventLimits) -> Iterator[EventBatch]:
+        """Yield what is new, recorder by recorder."""
+        total = sum(folder.size for folder in self._folders)
+        done = 0
+        for folder in self._folders:
+            events: list[AuditEvent] = []
+            aside: list[Quarantined] = []
+            for piece in folder.pieces():
+                done += piece.size
+                events += [piece.event] if piece.event is not None else []
+                aside += [piece.quarantined] if piece.quarantined is not None else []
+                if len(events) + len(aside) >= limits.batch:
+                    yield _batch(folder, events, aside, done, total)
+                    events, aside = [], []
+            yield EventBatch(
+                str(folder.path),
+                tuple(events),
+                tuple(aside),
+                done,
+                total,
+                folder.problems,
+                ("the start or end of a recorder",) * folder.starts,
+            )
+        if lost := self._lost():
+            yield EventBatch("", (), (), done, total, lost)
+
+    def settle(self) -> None:
+        """Remove what was read; to be called once all of it is durable in the store."""
+        for folder in self._folders:
+            folder.settle()
+
+    def _lost(self) -> tuple[Problem, ...]:
+        """Hold each recorder to what the one after it saw of it."""
+        read = {folder.path.name: folder for folder in self._folders}
+        problems = []
+        for folder in self._folders:
+            name, recorded = folder.progress.previous, folder.progress.recorded
+            if name in read and (first := read[name].progress.next) <= recorded:
+                what = f"gateway {name}: records {first}-{recorded} missing at its end"
+                place = str(read[name].path)
+                problems.append(Problem(ProblemKind.INVALID, place, what))
+        return tuple(problems)
+
+
+def _batch(
+    folder: Folder,
+    events: list[AuditEvent],
+    aside: list[Quarantined],
+    done: int,
+    total: int,
+) -> EventBatch:
+    return EventBatch(str(folder.path), tuple(events), tuple(aside), done, total)
+
+
+def _folders(path: Path) -> list[Path]:
+    """List the folders of recorders: the one named, or those inside."""
+    if any(path.glob(f"*{SUFFIX}")):
+        return [path]
+    return sorted(
+        each
+        for each in path.iterdir()
+        if each.is_dir() and not each.name.startswith(".")
+    )

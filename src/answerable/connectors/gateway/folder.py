@@ -1,0 +1,187 @@
+"""One recorder's folder: its files, how far they were shipped, whether it still lives.
+
+RECORDER/000001.jsonl ...   as the recorder wrote them
+RECORDER/shipped.json       how far they are in the store, with the decisions that
+                            wait for their end
+"""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from answerable.connectors.gateway.parse.recorder import Lines, Progress
+from answerable.model.errors import EnvironmentRefused, ParseError
+from answerable.model.event import AuditEvent, Quarantined
+from answerable.model.sighting import Problem, ProblemKind
+
+SUFFIX = ".jsonl"
+SHIPPED = "shipped.json"
+_LONGEST = 4 << 20  # bytes of a line; a recorder's own are far shorter
+_KEPT = 64 << 10  # of what cannot be read
+
+
+class Piece(NamedTuple):
+    """What one line gave.
+
+    Attributes:
+        event: An event that is whole with it, or None.
+        quarantined: The line, where it cannot be read, or None.
+        size: Its bytes.
+    """
+
+    event: AuditEvent | None
+    quarantined: Quarantined | None
+    size: int
+
+
+class Folder:
+    """Reads one recorder's folder from where it was shipped to.
+
+    Args:
+        path: The folder.
+
+    Attributes:
+        problems: What is missing, cut or does not hold.
+
+    Raises:
+        EnvironmentRefused: It may not be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        # First, and the files after: of a recorder that has ended no more can come.
+        self.alive = _locked(path)
+        self._files = sorted(path.glob(f"*{SUFFIX}"))
+        self.progress = _progress(path)
+        self._lines = Lines(path.name, self.progress)
+        self._torn: list[Problem] = []
+
+    @property
+    def size(self) -> int:
+        """Bytes of its files."""
+        return sum(path.stat().st_size for path in self._files)
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What was found missing, cut or wrong so far."""
+        place = str(self.path)
+        told = [Problem(ProblemKind.INVALID, place, t) for t in self._lines.problems]
+        return (*self._torn, *told)
+
+    @property
+    def starts(self) -> int:
+        """How many starts and ends of recorders went by."""
+        return self._lines.starts
+
+    def pieces(self) -> Iterator[Piece]:
+        """Read what is new, a line at a time; at the end what nobody will complete."""
+        for path in self._files:
+            number = int(path.stem)
+            if number < self.progress.file:
+                continue
+            if number > self.progress.file:
+                self.progress.file, self.progress.offset = number, 0
+            yield from self._read(path, last=path == self._files[-1])
+        if not self.alive:
+            for event in self._lines.left():
+                yield Piece(event, None, 0)
+
+    def settle(self) -> None:
+        """Keep how far it was read, and remove what is thereby in the store.
+
+        To be called once every event and line that `pieces` gave is durable. A crash at
+        any step repeats harmlessly: what is read twice makes the same events.
+        """
+        done = [p for p in self._files if int(p.stem) < self.progress.file]
+        if self.alive:
+            self._keep()
+            _remove(done)
+            return
+        _remove(self._files)
+        (self.path / SHIPPED).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # something foreign lies in it
+            self.path.rmdir()
+
+    def _read(self, path: Path, *, last: bool) -> Iterator[Piece]:
+        with path.open("rb") as file:
+            file.seek(self.progress.offset)
+            while line := file.readline(_LONGEST):
+                if not line.endswith(b"\n"):
+                    if len(line) == _LONGEST:
+                        raise EnvironmentRefused(f"no spool of a gateway: {path}")
+                    if not (last and self.alive):
+                        self._cut(path, len(line))
+                    return
+                yield self._piece(path, line)
+
+    def _piece(self, path: Path, line: bytes) -> Piece:
+        offset = self.progress.offset
+        self.progress.offset += len(line)
+        try:
+            return Piece(self._lines.take(line), None, len(line))
+        except ParseError as error:
+            raw = line[:_KEPT]
+            aside = Quarantined(str(path), offset, error.reason, raw)
+            return Piece(None, aside, len(line))
+
+    def _cut(self, path: Path, size: int) -> None:
+        what = f"{size} bytes at its end are of a record that was cut short"
+        self._torn.append(Problem(ProblemKind.INVALID, str(path), what))
+
+    def _keep(self) -> None:
+        data = msgspec.json.encode(self.progress)
+        beside = self.path / f".{SHIPPED}.new"
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with open(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(handle)
+        beside.replace(self.path / SHIPPED)
+        _sync(self.path)
+
+
+def _locked(path: Path) -> bool:
+    """Tell whether the recorder's process lives: it holds a lock on its folder."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"may not be read: {path} ({error.strerror})"
+        ) from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def _progress(path: Path) -> Progress:
+    try:
+        return msgspec.json.decode((path / SHIPPED).read_bytes(), type=Progress)
+    except FileNotFoundError:
+        return Progress()
+    except (OSError, msgspec.MsgspecError) as error:
+        raise EnvironmentRefused(
+            f"cannot be read: {path / SHIPPED} ({type(error).__name__})",
+            "remove it: everything that is still spooled is then read once more",
+        ) from None
+
+
+def _remove(files: list[Path]) -> None:
+    for path in files:
+        path.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,1 @@
+"""Records of a gateway, line by line, and the events they become."""

@@ -1,0 +1,187 @@
+"""A decision and its end become one event; so do refusals that were counted together.
+
+The event is a function of the records' bytes alone. So whoever reads them again, in
+whatever pieces, makes the same event, and the store knows it.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from answerable.connectors.gateway.spec import SPEC
+from answerable.model.decision import Effect, Target
+from answerable.model.event import AuditEvent, Outcome
+from answerable.model.ids import EventId, event_id, token_credential_id
+from answerable.model.record import (
+    SOURCE,
+    Act,
+    Decided,
+    Ended,
+    Ending,
+    Refusals,
+)
+
+Facts = dict[str, str]
+# A call of which nothing readable came back may have happened.
+_OUTCOMES = {
+    Ending.COMPLETED: Outcome.SUCCESS,
+    Ending.FAILED: Outcome.ERROR,
+    Ending.CANCELLED: Outcome.ERROR,
+    Ending.UNKNOWN: Outcome.UNKNOWN,
+    Ending.UPSTREAM_ERROR: Outcome.UNKNOWN,
+    Ending.WITHHELD: Outcome.DENIED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A record and its bytes as they were chained."""
+
+    record: Decided
+    raw: bytes
+
+
+def event_of(recorder: str, told: Told, ended: Ended | None, raw: bytes) -> AuditEvent:
+    """Make the event of a decision.
+
+    Args:
+        recorder: Name of the recorder.
+        told: The decision.
+        ended: How its call ended; None where it never went on, or where nobody will
+            ever say.
+        raw: Bytes of the end, empty without one.
+    """
+    decided = told.record
+    caller, act = decided.caller, decided.act
+    return AuditEvent(
+        event_id=_id(recorder, decided),
+        event_time=decided.at,
+        source=SOURCE,
+        scope=recorder,
+        written_by=SPEC.written_by,
+        raw_sha256=hashlib.sha256(told.raw + b"\n" + raw).digest(),
+        action=_action(act.method),
+        outcome=_outcome(decided, ended),
+        native_id=str(decided.sequence),
+        credential=token_credential_id(caller.token_sha256)
+        if caller.token_sha256
+        else "",
+        person=caller.person,
+        resource=_resource(act.target, act.server, act.name),
+        resource_prefix=_tools(act.server),
+        resources=_watched(act),
+        decision_id=decided.id,
+        run=caller.run,
+        facts=_sorted(_facts(decided) | _end_facts(decided, ended)),
+        recorder=recorder,
+        sequence=decided.sequence,
+        agent=caller.agent,
+        tool=_tool(act),
+    )
+
+
+def refusals_of(recorder: str, refused: Refusals, raw: bytes) -> AuditEvent:
+    """Make the event of requests that were turned away alike within a second."""
+    return AuditEvent(
+        event_id=_id(recorder, refused),
+        event_time=refused.at,
+        source=SOURCE,
+        scope=recorder,
+        written_by=SPEC.written_by,
+        raw_sha256=hashlib.sha256(raw).digest(),
+        action=_action(refused.method),
+        outcome=Outcome.DENIED,
+        native_id=str(refused.sequence),
+        resource=f"server:mcp/{refused.server}" if refused.server else "",
+        resource_prefix=_tools(refused.server) if refused.server else "",
+        facts=_sorted({"refused": refused.why, "count": str(refused.count)}),
+        recorder=recorder,
+        sequence=refused.sequence,
+        agent=refused.agent,
+        tool=f"{_tools(refused.server)}*" if refused.server else "",
+    )
+
+
+def is_own(recorder: str, decided: Decided) -> bool:
+    """Tell whether a decision bears the id that its recorder gave it."""
+    return decided.id == _id(recorder, decided).hex()
+
+
+def _id(recorder: str, record: Decided | Refusals) -> EventId:
+    return event_id(record.at, SOURCE, recorder, b"%d" % record.sequence)
+
+
+def _action(method: str) -> str:
+    """Spell the action; what has no method is a request all the same."""
+    return f"mcp:{method or 'request'}"
+
+
+def _tools(server: str) -> str:
+    return f"tool:mcp/{server}/"
+
+
+def _tool(act: Act) -> str:
+    """Name the tool; what is no call of a tool goes through its server all the same."""
+    return _tools(act.server) + (act.name if act.target is Target.TOOL else "*")
+
+
+def _resource(target: str, server: str, name: str) -> str:
+    """Name what was acted on: a URI as it is, all else within its server."""
+    if target == Target.RESOURCE:
+        return name
+    if target in (Target.TOOL, Target.PROMPT, Target.TASK) and name:
+        return f"{target}:mcp/{server}/{name}"
+    return f"server:mcp/{server}"
+
+
+def _watched(act: Act) -> tuple[str, ...]:
+    parts = (each.partition(":") for each in act.watched)
+    return tuple(_resource(target, act.server, name) for target, _, name in parts)
+
+
+def _outcome(decided: Decided, ended: Ended | None) -> Outcome:
+    if not decided.decision.passes:
+        failed = decided.decision.effect is Effect.ERROR
+        return Outcome.ERROR if failed else Outcome.DENIED
+    return Outcome.UNKNOWN if ended is None else _OUTCOMES[ended.end.outcome]
+
+
+def _facts(decided: Decided) -> Facts:
+    caller, act, decision = decided.caller, decided.act, decided.decision
+    return {
+        "arguments": act.arguments,
+        "durability": decision.durability,
+        "effect": decision.effect,
+        "known": str(caller.known).lower(),
+        "mode": decision.mode,
+        "policy": decision.policy,
+        "principal": caller.principal,
+        "reason": decision.reason,
+        "revision": act.era,
+        "rules": " ".join(decision.determining),
+        "session": act.session,
+        "shown": caller.shown,
+        "size": str(act.size),
+        "state": act.state,
+    }
+
+
+def _end_facts(decided: Decided, ended: Ended | None) -> Facts:
+    if ended is None:
+        return {"ended": "never recorded"} if decided.decision.passes else {}
+    end = ended.end
+    return {
+        "answer": end.sha256,
+        "answer_size": str(end.size),
+        "code": str(end.code or ""),
+        "ended": end.outcome,
+        "ended_sequence": str(ended.sequence),
+        "inputs": " ".join(end.inputs),
+        "milliseconds": str(max(0, ended.at - decided.at) // 1_000_000),
+        "next_state": end.state,
+        "status": str(end.status or ""),
+        "task": end.task,
+    }
+
+
+def _sorted(facts: Facts) -> tuple[tuple[str, str], ...]:
+    return tuple((key, str(value)) for key, value in sorted(facts.items()) if value)

@@ -1,0 +1,149 @@
+"""One recorder's lines: numbered, chained, and each decision joined with its end."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from answerable.connectors.gateway.parse.events import (
+    Told,
+    event_of,
+    is_own,
+    refusals_of,
+)
+from answerable.evidence.spool import chain_start, follows, read_line
+from answerable.model.errors import ParseError
+from answerable.model.event import AuditEvent
+from answerable.model.record import Closed, Decided, Ended, Opened, Record, Refusals
+
+
+class Progress(msgspec.Struct):
+    """How far a recorder's lines were read; `shipped.json` in its folder.
+
+    Attributes:
+        file: Number of the file that is read next.
+        offset: Byte in it.
+        next: Sequence number that comes next.
+        chain: Chain hash before it, hex; empty where the line before was unreadable.
+        waiting: Decisions whose end is not there yet, by their numbers: the bytes of
+            each as they were chained. They are carried along, so that one long call
+            holds no file back.
+        previous: Recorder before this one.
+        recorded: How many records that one had.
+    """
+
+    file: int = 1
+    offset: int = 0
+    next: int = 1
+    chain: str = ""
+    waiting: dict[int, str] = {}
+    previous: str = ""
+    recorded: int = 0
+
+
+class Lines:
+    """Reads lines of one recorder.
+
+    Args:
+        name: The recorder's name.
+        progress: Where to go on; it is kept up to date.
+
+    Attributes:
+        problems: What is missing or does not hold, a line each.
+        starts: How many starts and ends of recorders went by.
+    """
+
+    def __init__(self, name: str, progress: Progress) -> None:
+        self.problems: list[str] = []
+        self.starts = 0
+        self._name, self._progress = name, progress
+        if progress.next == 1:
+            progress.chain = chain_start(name).hex()
+        self._waiting = {
+            number: self._kept(raw.encode()) for number, raw in progress.waiting.items()
+        }
+
+    def take(self, line: bytes) -> AuditEvent | None:
+        """Read one line.
+
+        Args:
+            line: With its end.
+
+        Returns:
+            The event that is whole with it, if one is.
+
+        Raises:
+            ParseError: It is no record, or the end of a decision that is not there.
+        """
+        try:
+            record, raw, chain = read_line(line)
+        except ParseError:
+            self._progress.chain = ""  # unknown: the next line cannot be held to it
+            raise
+        if not self._is_next(record, raw, chain):
+            return None
+        return self._event(record, raw)
+
+    def left(self) -> Iterator[AuditEvent]:
+        """Give the decisions whose end will never come: their outcome is unknown."""
+        for number in sorted(self._waiting):
+            yield event_of(self._name, self._waiting[number], None, b"")
+        self._waiting.clear()
+        self._progress.waiting.clear()
+
+    def _is_next(self, record: Record, raw: bytes, chain: bytes) -> bool:
+        """Tell whether a record is new, and note what does not hold about it."""
+        progress, number = self._progress, record.sequence
+        if number < progress.next:
+            # Written anew after an error of the disk: the last of them leads on.
+            leads_on = number == progress.next - 1
+            if leads_on and progress.chain and progress.chain != chain.hex():
+                self._does_not_hold(number)
+            return False
+        if number > progress.next:
+            last = number - 1
+            span = f"{progress.next}-{last}" if last > progress.next else f"{last}"
+            what = "records" if last > progress.next else "record"
+            self.problems.append(f"gateway {self._name}: {what} {span} missing")
+        elif progress.chain and not follows(raw, chain, bytes.fromhex(progress.chain)):
+            self._does_not_hold(number)
+        progress.next, progress.chain = number + 1, chain.hex()
+        return True
+
+    def _does_not_hold(self, number: int) -> None:
+        self.problems.append(f"gateway {self._name}: record {number} does not hold")
+
+    def _event(self, record: Record, raw: bytes) -> AuditEvent | None:
+        match record:
+            case Decided():
+                return self._decided(record, raw)
+            case Ended():
+                return self._ended(record, raw)
+            case Refusals():
+                return refusals_of(self._name, record, raw)
+            case Opened():
+                self._progress.previous = record.previous
+                self._progress.recorded = record.recorded
+                self.starts += 1
+            case Closed():
+                self.starts += 1
+        return None
+
+    def _decided(self, record: Decided, raw: bytes) -> AuditEvent | None:
+        if not is_own(self._name, record):
+            raise ParseError("the decision has the id of another record")
+        if not record.decision.passes:
+            return event_of(self._name, Told(record, raw), None, b"")
+        self._waiting[record.sequence] = Told(record, raw)
+        self._progress.waiting[record.sequence] = raw.decode()
+        return None
+
+    def _ended(self, record: Ended, raw: bytes) -> AuditEvent:
+        told = self._waiting.pop(record.decided, None)
+        if told is None:
+            raise ParseError("the end of a decision that is not there")
+        del self._progress.waiting[record.decided]
+        return event_of(self._name, told, record, raw)
+
+    def _kept(self, raw: bytes) -> Told:
+        record = msgspec.json.decode(raw, type=Decided)
+        return Told(record, raw)

@@ -1,0 +1,71 @@
+"""`ship`: what a gateway spooled goes into the store, and then leaves the spool."""
+
+import fcntl
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from answerable.connectors.gateway.fetch import Spool, held
+from answerable.flows.lists import problem_line
+from answerable.model.connector import EventLimits
+from answerable.model.sighting import Problem
+from answerable.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """What became of a spool.
+
+    Attributes:
+        stored: Events that are new in the store.
+        duplicate: Events that were there already.
+        conflict: Events that were there with other bytes; both are kept.
+        quarantined: Lines that could not be read; they are kept aside.
+        problems: What is missing, cut or does not hold.
+    """
+
+    stored: int
+    duplicate: int
+    conflict: int
+    quarantined: int
+    problems: tuple[Problem, ...]
+
+
+def ship(store: Store, spool: Path, *, now: int) -> Shipped:
+    """Store and seal everything of a spool that is whole, then remove it there.
+
+    A call that runs goes once it has ended; one whose gateway crashed goes with the
+    outcome unknown. Shipping again, after a crash at any step, stores nothing twice.
+
+    Args:
+        store: Where to.
+        spool: Folder of all recorders' folders.
+        now: UTC nanoseconds.
+
+    Raises:
+        EnvironmentRefused: The store or the spool refuses, or the spool is being
+            shipped by somebody else; what is not yet sealed stays in the spool.
+    """
+    with held(spool, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        reading = Spool(spool)
+        shipped = _store(store, reading, now)
+        store.seal(now)
+        reading.settle()
+    return shipped
+
+
+def _store(store: Store, reading: Spool, now: int) -> Shipped:
+    stored = duplicate = conflict = quarantined = 0
+    problems: list[Problem] = []
+    for batch in reading.batches(EventLimits()):
+        appended = store.append(batch.events, now)
+        stored += appended.stored
+        duplicate += appended.duplicate
+        conflict += appended.conflict
+        quarantined += store.quarantine(batch.quarantined, now)
+        problems += batch.problems
+    if problems:  # the spool that shows them goes away
+        said = msgspec.json.encode([problem_line(each) for each in problems])
+        store.put_object("spool-problems", said, now)
+    return Shipped(stored, duplicate, conflict, quarantined, tuple(problems))
