@@ -63,7 +63,7 @@ class Section:
 
     def texts(self, key: str) -> tuple[str, ...]:
         """Read a list of texts, empty where it is missing."""
-        node = self._ask(key, item="[]")
+        node = self._ask(key)
         if node is None:
             return ()
         if not isinstance(node.value, list):
@@ -77,7 +77,7 @@ class Section:
 
     def pairs(self, key: str) -> tuple[tuple[str, str], ...]:
         """Read a mapping of names to texts, empty where it is missing."""
-        node = self._ask(key, item=".NAME")
+        node = self._ask(key)
         if node is None:
             return ()
         if not isinstance(node.value, dict):
@@ -141,7 +141,7 @@ class Section:
 
     def items(self, key: str) -> Iterator["Section"]:
         """Read a list of mappings, in file order."""
-        node = self._ask(key, item="[]")
+        node = self._ask(key)
         if node is None:
             return
         if not isinstance(node.value, list):
@@ -170,7 +170,7 @@ class Section:
             if isinstance(node.value, str) and not is_right(node.value):
                 self._faults.add(node.mark, self._at(key), what)
 
-    def _ask(self, key: str, item: str = "") -> Node | None:
+    def _ask(self, key: str) -> Node | None:
         self._asked.append(key)
         self._faults.asked.add(f"{self._shape}.{key}".removeprefix("."))
         member = self._members.get(key)
