@@ -136,6 +136,20 @@ def test_an_answer_shows_who_writes_its_condition_its_path_and_statements(docume
     ]
 
 
+def test_what_is_missing_of_one_account_is_said_of_that_account(documents):
+    document = documents("can")
+    (item,) = document.items
+    missing = ["running-code (account 444455556666, other regions)", "scp (account 1)"]
+    covered = {**document.coverage, "not_collected": missing}
+    items = [{**item, "coverage": covered}]
+    shown = lines_of(replace(document, items=items, coverage=covered), Screen(200))
+    assert shown[0] == "◑ only-if, assuming no SCP denies it"
+    assert (
+        "running code of account 444455556666, other regions, SCPs of account 1 "
+        "not collected"
+    ) in shown[-1]
+
+
 def test_a_long_statement_and_a_long_path_are_cut_and_say_so(documents):
     document = documents("can")
     item = dict(document.items[0])

@@ -23,6 +23,8 @@ from answerable.reach.questions import Reply
 from answerable.reach.rules.rules import RUNNING, Running
 from answerable.reach.verdict.formula import Verdict, verdict
 
+_SERVICE, _REGION = 2, 3  # parts of an ARN
+
 
 def not_collected(
     estate: Estate,
@@ -207,9 +209,6 @@ def _policies(
     region = "" if service == "s3" else _part(pattern, _REGION)
     for account in _owners(estate, resource, reply):
         yield collected.lacking("resource-policies", account, region, service)
-
-
-_SERVICE, _REGION = 2, 3
 
 
 def _part(pattern: str, which: int) -> str:
