@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from answerable.gateway.wire.answers import ANSWER_DEPTH, Answer, read_answer
 from answerable.gateway.wire.messages import Kind
 from answerable.gateway.wire.refusals import Refused, Why
-from answerable.model.decision import Target
+from answerable.gateway.wire.methods import INPUTS
 from tests.gateway.twin import TEXTS
 
 
@@ -61,7 +61,7 @@ def test_inputs_that_a_server_asks_for_are_actions_of_their_own() -> None:
         result(resultType="input_required", inputRequests=asked, requestState="blob")
     )
     assert answer.result_type == "input_required"
-    assert answer.inputs == (Target.PERSON, Target.MODEL, Target.ROOTS)
+    assert answer.inputs == tuple(INPUTS)
     assert answer.state == sha("blob")
     assert "blob" not in repr(answer)
 
@@ -75,7 +75,7 @@ def test_older_servers_ask_with_requests() -> None:
     data = b'{"jsonrpc":"2.0","id":"s1","method":"sampling/createMessage","params":{}}'
     answer = read_answer(data)
     assert (answer.kind, answer.id) == (Kind.REQUEST, "s1")
-    assert answer.inputs == (Target.MODEL,)
+    assert answer.inputs == ("sampling/createMessage",)
 
 
 def test_a_notification_is_named() -> None:

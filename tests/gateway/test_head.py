@@ -191,7 +191,7 @@ def test_the_two_readers_must_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     true = httptools.HttpRequestParser
 
     class Other:
-        def __init__(self, heard: rules._Heard) -> None:
+        def __init__(self, heard: rules.Heard) -> None:
             self.parser = true(heard)
             self.get_method = self.parser.get_method
 

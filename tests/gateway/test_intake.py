@@ -231,7 +231,7 @@ def test_a_request_that_ends_early_is_said_so(cut: int) -> None:
 def test_chunks_count_no_more_than_they_read() -> None:
     chunks = Chunks(10)
     assert chunks.feed(b"3\r\nabc\r\n0\r\n\r\nGET /") == len(b"3\r\nabc\r\n0\r\n\r\n")
-    assert (chunks.done, chunks.body()) == (True, b"abc")
+    assert (chunks.done, chunks.take()) == (True, b"abc")
 
 
 def test_a_body_is_not_shown_when_it_is_printed() -> None:

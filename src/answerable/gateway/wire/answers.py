@@ -24,7 +24,6 @@ from answerable.gateway.wire.members import (
 from answerable.gateway.wire.messages import INTEGER, Kind, read_message
 from answerable.gateway.wire.methods import INPUTS
 from answerable.gateway.wire.refusals import Refused, Why
-from answerable.model.decision import Target
 
 ANSWER_DEPTH = 256
 RESULT = spellings(
@@ -49,7 +48,7 @@ class Answer(msgspec.Struct, frozen=True):
         result_type: `complete` where none is said; empty where there is no result.
         state: SHA-256 of `requestState`, empty without one.
         task: SHA-256 of the id of the task that was made, empty where none was.
-        inputs: What the client is asked for; each an action of its own.
+        inputs: Methods that the client is asked for; each an action of its own.
     """
 
     kind: Kind
@@ -60,7 +59,7 @@ class Answer(msgspec.Struct, frozen=True):
     result_type: str = ""
     state: str = ""
     task: str = ""
-    inputs: tuple[Target, ...] = ()
+    inputs: tuple[str, ...] = ()
 
 
 def read_answer(data: bytes) -> Answer:
@@ -71,7 +70,7 @@ def read_answer(data: bytes) -> Answer:
     """
     message = read_message(data, ANSWER_DEPTH)
     if message.kind is not Kind.RESPONSE:
-        inputs = (INPUTS[message.method],) if message.method in INPUTS else ()
+        inputs = (message.method,) if message.method in INPUTS else ()
         return Answer(message.kind, message.id, message.method, inputs=inputs)
     if message.result is None:
         code = _code(data, message.error)
@@ -137,7 +136,7 @@ def _task(data: bytes, result: Mapping[str, Span]) -> str:
     return _digest(data, result, "taskId")
 
 
-def _inputs(data: bytes, span: Span | None) -> tuple[Target, ...]:
+def _inputs(data: bytes, span: Span | None) -> tuple[str, ...]:
     if span is None:
         return ()
     asked = []
@@ -147,5 +146,5 @@ def _inputs(data: bytes, span: Span | None) -> tuple[Target, ...]:
         method = _text(data, request, "method")
         if method not in INPUTS:
             raise Refused(Why.UNKNOWN_METHOD)
-        asked.append(INPUTS[method])
+        asked.append(method)
     return tuple(asked)

@@ -22,15 +22,18 @@ class Chunks:
 
     Args:
         most: Bytes that the body may have.
+        chunks: How many chunks it may come in.
 
     Attributes:
         done: The last chunk was read; `feed` takes nothing more.
+        kept: What comes is kept until it is taken.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, chunks: int = MAX_CHUNKS) -> None:
         self.done = False
+        self.kept = True
         self._room = most
-        self._chunks = 0
+        self._chunks = chunks  # that may still come
         self._left = 0  # bytes of the present chunk that are still to come
         self._held = b""  # the beginning of a line
         self._next: Callable[[bytes], None] = self._size
@@ -48,16 +51,19 @@ class Chunks:
         while at < len(data) and not self.done:
             if self._left:
                 part = data[at : at + self._left]
-                self._body.append(part)
+                if self.kept:
+                    self._body.append(part)
                 self._left -= len(part)
                 at += len(part)
             else:
                 at += self._line(data, at)
         return at
 
-    def body(self) -> bytes:
-        """The body so far."""
-        return b"".join(self._body)
+    def take(self) -> bytes:
+        """What came of the body since this was last asked."""
+        taken = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        self._body.clear()
+        return taken
 
     def _line(self, data: bytes, at: int) -> int:
         """Take a line, or the beginning of one; the bytes taken."""
@@ -75,8 +81,8 @@ class Chunks:
         return stop - at
 
     def _size(self, line: bytes) -> None:
-        self._chunks += 1
-        if SIZE.fullmatch(line) is None or self._chunks > MAX_CHUNKS:
+        self._chunks -= 1
+        if SIZE.fullmatch(line) is None or self._chunks < 0:
             raise Refused(Why.CHUNKING)
         size = int(line, 16)
         if size > self._room:

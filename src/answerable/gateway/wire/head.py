@@ -80,16 +80,18 @@ class Head(msgspec.Struct, frozen=True):
 
 
 @dataclass(slots=True)
-class _Heard:
-    """What the parser calls out."""
+class Heard:
+    """What llhttp calls out of one head."""
 
     target: bytes = b""
     pairs: list[tuple[bytes, bytes]] = field(default_factory=list)
 
     def on_url(self, url: bytes) -> None:
+        """Take a piece of the request target."""
         self.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """Take one field."""
         self.pairs.append((name, value))
 
 
@@ -104,7 +106,7 @@ def read_head(data: bytes) -> Head:
     """
     line = data[: data.find(b"\r\n")]
     method, target = _start(line)
-    heard = _Heard()
+    heard = Heard()
     parser = httptools.HttpRequestParser(heard)
     try:
         parser.feed_data(data)
@@ -114,9 +116,9 @@ def read_head(data: bytes) -> Head:
         raise Refused(Why.MALFORMED_HEAD) from None
     if heard.target != target or parser.get_method() != method:
         raise Refused(Why.MALFORMED_HEAD)
-    fields = _fields(heard.pairs)
+    fields = fields_of(heard.pairs)
     _host(fields)
-    options = _options(fields.get("connection", ""))
+    options = options_of(fields.get("connection", ""))
     return Head(
         method=method.decode("ascii"),
         target=target.decode("ascii"),
@@ -142,8 +144,12 @@ def _start(line: bytes) -> tuple[bytes, bytes]:
     return method, target
 
 
-def _fields(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Fields by name; what stands twice is joined, or refused."""
+def fields_of(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Fields by name; what stands twice is joined, or refused.
+
+    Raises:
+        Refused: Too many, or one that may stand once and does not.
+    """
     if len(pairs) > MAX_FIELDS:
         raise Refused(Why.TOO_MANY_FIELDS)
     fields: dict[str, str] = {}
@@ -182,8 +188,12 @@ def _host(fields: Mapping[str, str]) -> None:
 
 
 @lru_cache(maxsize=64)
-def _options(value: str) -> frozenset[str]:
-    """Connection options; one that names another field would have it removed."""
+def options_of(value: str) -> frozenset[str]:
+    """Connection options; one that names another field would have it removed.
+
+    Raises:
+        Refused: There is such a one.
+    """
     options = {part.strip(" \t").lower() for part in value.split(",")} - {""}
     if not options <= CONNECTION:
         raise Refused(Why.CONNECTION_OPTION)

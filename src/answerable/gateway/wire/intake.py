@@ -31,17 +31,19 @@ class _Fixed:
 
     def __init__(self, length: int) -> None:
         self.done = length == 0
+        self.kept = True
         self._left = length
         self._parts: list[bytes] = []
 
     def feed(self, data: bytes, at: int) -> int:
         part = data[at : at + self._left]
-        self._parts.append(part)
+        if self.kept:
+            self._parts.append(part)
         self._left -= len(part)
         self.done = self._left == 0
         return at + len(part)
 
-    def body(self) -> bytes:
+    def take(self) -> bytes:
         return b"".join(self._parts)
 
 
@@ -58,6 +60,16 @@ class Intake:
         self._seen = 0  # bytes of the head that hold no end, less three
         self._first = True  # no empty line was left out before this head
         self._reading: _Fixed | Chunks | None = None
+
+    @property
+    def is_between(self) -> bool:
+        """Nothing of a next request came so far."""
+        return not self._head and self._reading is None
+
+    def drop(self) -> None:
+        """Keep nothing of the present body: its request was answered by its head."""
+        if self._reading is not None:
+            self._reading.kept = False
 
     def feed(self, data: bytes) -> list[Arrived]:
         """Take a slice; list what is whole now."""
@@ -84,7 +96,7 @@ class Intake:
         else:
             after = self._reading.feed(data, at)
         if self._reading is not None and self._reading.done:
-            arrived.append(Body(self._reading.body()))
+            arrived.append(Body(self._reading.take()))
             self._reading = None
         return after
 

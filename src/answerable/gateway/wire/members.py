@@ -100,7 +100,7 @@ def members(data: bytes, within: Span | None = None) -> dict[str, Span]:
         raise Refused(Why.NOT_A_MESSAGE)
     start = 0 if within is None else within.start
     return _compact(kept, start, start + len(piece)) or _walk(
-        data, _white(data, start), kept
+        data, after_white(data, start), kept
     )
 
 
@@ -128,13 +128,13 @@ def _walk(data: bytes, at: int, kept: Mapping[str, msgspec.Raw]) -> dict[str, Sp
     found: dict[str, Span] = {}
     for key, raw in kept.items():
         # Before the first key stands `{`, before the others `,`.
-        colon = _white(data, _after_string(data, _white(data, at + 1)))
-        at = _white(data, colon + 1)
+        colon = after_white(data, _after_string(data, after_white(data, at + 1)))
+        at = after_white(data, colon + 1)
         value = bytes(raw)
         if not data.startswith(value, at):
             raise Refused(Why.REPEATED_KEY, offset=at)
         found[key] = slice(at, at + len(value))
-        at = _white(data, at + len(value))
+        at = after_white(data, at + len(value))
         if data[at] not in b",}":
             raise Refused(Why.REPEATED_KEY, offset=at)
     if found and data[at] != ord("}"):
@@ -142,7 +142,7 @@ def _walk(data: bytes, at: int, kept: Mapping[str, msgspec.Raw]) -> dict[str, Sp
     return found
 
 
-def _white(data: bytes, at: int) -> int:
+def after_white(data: bytes, at: int) -> int:
     """The first byte from `at` on that is no white space; there is one."""
     if data[at] not in WHITE:
         return at

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from answerable.gateway.wire.head import Head
 from answerable.gateway.wire.refusals import Refused, Why
 
+METADATA = "/.well-known/oauth-protected-resource"
 TARGET = re.compile(r"/mcp/([A-Za-z0-9][A-Za-z0-9._-]{0,63})")
 
 
@@ -54,3 +55,12 @@ def server_of(target: str) -> str:
     if found is None:
         raise Refused(Why.UNKNOWN_PATH)
     return found[1]
+
+
+def described_by(head: Head) -> str:
+    """The target whose metadata a request asks for (RFC 9728 3.1); empty for others."""
+    if head.method != "GET":
+        return ""
+    target = head.target.removeprefix(METADATA)
+    is_one = target != head.target and TARGET.fullmatch(target) is not None
+    return target if is_one else ""

@@ -58,6 +58,9 @@ class Why(StrEnum):
     CHUNKING = "chunking"
     TRAILERS = "trailers"
     CUT_SHORT = "cut-short"
+    # HTTP: what a door can bear.
+    SLOW = "slow"
+    TOO_MANY_CALLS = "too-many-calls"
     # JSON-RPC.
     NOT_JSON = "not-json"
     TOO_DEEP = "too-deep"
@@ -75,9 +78,17 @@ class Why(StrEnum):
     HEADER_MISMATCH = "header-mismatch"
     UNKNOWN_METHOD = "unknown-method"
     SESSION_ID = "session-id"
+    UNKNOWN_SESSION = "unknown-session"
     # What comes back.
     EVENT_TOO_LARGE = "event-too-large"
     EVENT_TYPE = "event-type"
+    UNASKED = "unasked"
+    LIST_TOO_LARGE = "list-too-large"
+    REPLY_STATUS = "reply-status"
+    REPLY_TYPE = "reply-type"
+    UNREACHABLE = "unreachable"
+    LOST = "lost"
+    LATE = "late"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +135,8 @@ _HTTP = {
     Why.CHUNKING: Wire(400, NO_CODE, "The chunked coding is malformed."),
     Why.TRAILERS: Wire(400, NO_CODE, "Trailer fields are not served."),
     Why.CUT_SHORT: Wire(400, NO_CODE, "The request ended early."),
+    Why.SLOW: Wire(408, NO_CODE, "The request took too long."),
+    Why.TOO_MANY_CALLS: Wire(429, NO_CODE, "Too many calls are in flight."),
 }
 
 _MESSAGE = {
@@ -148,10 +161,23 @@ _MESSAGE = {
     ),
     Why.UNKNOWN_METHOD: Wire(404, METHOD_NOT_FOUND, "Method not found."),
     Why.SESSION_ID: Wire(400, INVALID_REQUEST, "The session id is malformed."),
+    # 404 tells an older client to start a new session (2025-11-25 basic/transports).
+    Why.UNKNOWN_SESSION: Wire(404, INVALID_REQUEST, "Session not found."),
     Why.EVENT_TOO_LARGE: Wire(
         502, INTERNAL_ERROR, "The server sent too large an event."
     ),
     Why.EVENT_TYPE: Wire(502, INTERNAL_ERROR, "The server sent what is no message."),
+    Why.UNASKED: Wire(502, INTERNAL_ERROR, "The server sent more than one answer."),
+    Why.LIST_TOO_LARGE: Wire(502, INTERNAL_ERROR, "The server sent too long a list."),
+    Why.REPLY_STATUS: Wire(
+        502, INTERNAL_ERROR, "The server answered with a status that is not relayed."
+    ),
+    Why.REPLY_TYPE: Wire(
+        502, INTERNAL_ERROR, "The server answered in a type that is not relayed."
+    ),
+    Why.UNREACHABLE: Wire(502, INTERNAL_ERROR, "The server could not be reached."),
+    Why.LOST: Wire(502, INTERNAL_ERROR, "The server broke off its answer."),
+    Why.LATE: Wire(504, INTERNAL_ERROR, "The server did not answer in time."),
 }
 
 WIRE = _HTTP | _MESSAGE

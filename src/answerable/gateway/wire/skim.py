@@ -20,7 +20,8 @@ MAX_TEXT = 64 * 1024
 # Levels whose members are copied: the message, and its result, error or params.
 SHALLOW = 2
 # Kept whole: what they hold is asked of the client, or comes back from it.
-KEPT = frozenset({"inputRequests", "task"})
+INPUTS_KEY = "inputRequests"
+KEPT = frozenset({INPUTS_KEY, "task"})
 # Never left out: without them the sketch would say something else.
 SAID = frozenset(
     {"id", "jsonrpc", "method", "requestState", "resultType", "taskId", "code"}
@@ -34,9 +35,14 @@ DEEP = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["{}\[\]]', re.DOTALL)
 
 
 class Skim:
-    """Reads one answer from slices of any size."""
+    """Reads one answer from slices of any size.
+
+    Attributes:
+        asks: It asks inputs of the client, so that nobody may see it unjudged.
+    """
 
     def __init__(self) -> None:
+        self.asks = False
         self._sketch = bytearray()
         self._depth = 0
         self._until = 0  # depth at which skipping ends, 0 while nothing is skipped
@@ -57,6 +63,11 @@ class Skim:
         at = 0
         while at < len(data):
             at = self._reader()(data, at)
+
+    @property
+    def is_whole(self) -> bool:
+        """The outermost bracket was closed."""
+        return bool(self._sketch) and not self._depth and not self._in_string
 
     def answer(self) -> Answer:
         """Read what was sketched, once everything was fed.
@@ -106,6 +117,7 @@ class Skim:
             return
         if self._depth == SHALLOW + 1 and self._key in KEPT:
             self._kept = SHALLOW
+            self.asks |= self._key == INPUTS_KEY
         else:
             self._until = self._depth - 1
 

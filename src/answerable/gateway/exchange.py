@@ -1,0 +1,351 @@
+"""One call's way through the gateway, whatever it came over and goes on over.
+
+A door begins a call, hands every message that comes back to `hear`, and ends it. All
+of it works in memory: what may be done is decided, what belongs to whom is looked up,
+and each decision and outcome is recorded. Nothing here writes to a socket.
+
+| what | belongs to | known by |
+|---|---|---|
+| `requestState` | whom it was sent to | server, method, name, digest |
+| task | whom it was made for | server, digest |
+| question of a server (2025-11-25 and before) | whom it was sent to | server, session, id |
+| request in flight | who sent it | server, session, id |
+
+What is another's is held back in every mode. What nobody is known to own is held back
+where the agent's mode enforces.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+
+import msgspec
+
+from answerable.flows.authorize import Authority
+from answerable.gateway.owned import Key, Owned, Whose
+from answerable.gateway.recording.recorder import Recorder
+from answerable.gateway.recording.ticket import NotRecorded, Ticket
+from answerable.gateway.upstreams import Upstream
+from answerable.gateway.wire.answers import Answer, read_answer
+from answerable.gateway.wire.call import Call, digest
+from answerable.gateway.wire.denials import denial
+from answerable.gateway.wire.lists import FILTERED, UNKNOWN, Listing, for_caller
+from answerable.gateway.wire.messages import Kind
+from answerable.gateway.wire.methods import INPUTS, Sender, method_of
+from answerable.gateway.wire.refusals import Refused, Why
+from answerable.model.caller import Caller
+from answerable.model.decision import Decision, Effect, Mode, Reason, Request, Target
+from answerable.model.record import End, Ending
+
+CANCELLED = "notifications/cancelled"
+
+
+class Denied(msgspec.Struct, frozen=True):
+    """A call that does not go on.
+
+    Attributes:
+        decision: `deny`, `ask` or `error`: all that the caller hears beside the id.
+        decision_id: Id of the record, empty where it could not be written.
+        quiet: It speaks of what may just have ended, so it is dropped as if it had.
+    """
+
+    decision: str
+    decision_id: str
+    quiet: bool = False
+
+    def body(self, id: str | int | None) -> bytes:
+        """The JSON-RPC error."""
+        return denial(id, self.decision, self.decision_id)
+
+
+class Passage(msgspec.Struct):
+    """A call that goes on, until its end.
+
+    Attributes:
+        caller: Who sent it.
+        call: What it is.
+        decision: Why it goes on.
+        ticket: Its record.
+        answer: What answered it, None so far.
+        ended: Its end is recorded.
+    """
+
+    caller: Caller
+    call: Call
+    decision: Decision
+    ticket: Ticket
+    answer: Answer | None = None
+    ended: bool = False
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """What becomes of one message of a server.
+
+    Attributes:
+        data: What goes to the client; None where nothing does.
+        back: What goes to the server instead, as the client's answer; None mostly.
+    """
+
+    data: bytes | None
+    back: bytes | None = None
+
+
+class Exchange:
+    """Decides, remembers and records for every door of one worker.
+
+    Args:
+        authority: Decides.
+        recorder: Records.
+        servers: Upstream servers by name.
+    """
+
+    def __init__(
+        self,
+        authority: Authority,
+        recorder: Recorder,
+        servers: Mapping[str, Upstream],
+    ) -> None:
+        self.authority = authority
+        self.recorder = recorder
+        self.servers = servers
+        self._owned = Owned()
+        self._in_flight: set[Key] = set()
+
+    def begin(self, caller: Caller, call: Call, body: bytes) -> Passage | Denied:
+        """Decide on a call and record that; where it goes on, an end is owed.
+
+        Where `ticket.durable` is set, the door waits for it before it goes on.
+        """
+        decision = self._decide(caller, call)
+        begun = self._record(caller, call, decision, body)
+        if isinstance(begun, Denied):
+            return begun
+        if call.kind is Kind.REQUEST:
+            self._in_flight.add(_id_key(call, call.id, caller))
+        return Passage(caller, call, decision, begun)
+
+    def unrecorded(self, passage: Passage) -> Denied:
+        """Its record did not get to disk, so it does not go on after all.
+
+        The recorder knows, and records that as its end.
+        """
+        self._close(passage)
+        return Denied(Effect.ERROR.value, passage.ticket.id)
+
+    def may_go_on(self, passage: Passage) -> bool:
+        """Say whether an open call would still be let through (after a kill)."""
+        return self._decide(passage.caller, passage.call).reason is not Reason.KILLED
+
+    def hear(self, passage: Passage, data: bytes) -> Heard:
+        """Take one message of a server: a JSON body, an event's data, a line.
+
+        Raises:
+            Refused: It cannot be read in exactly one way, or answers something else.
+        """
+        answer = read_answer(data)
+        if answer.kind is Kind.REQUEST:
+            return self._asked(passage, answer, data)
+        if answer.kind is Kind.NOTIFICATION:
+            return Heard(data)
+        denied = self.answered(passage, answer)
+        if denied is not None:
+            return Heard(denied.body(answer.id))
+        call = passage.call
+        if call.kind is Kind.OPEN or call.method in FILTERED:
+            data = self._for_caller(passage, data)
+        return Heard(data)
+
+    def answered(self, passage: Passage, answer: Answer) -> Denied | None:
+        """Take the answer to a call, read already: what it hands out has an owner.
+
+        Returns:
+            The denial of an input that it asks for; the caller hears this instead.
+
+        Raises:
+            Refused: It answers something else.
+        """
+        call = passage.call
+        if call.kind is Kind.REQUEST:
+            if answer.kind is not Kind.RESPONSE or answer.id not in (call.id, None):
+                raise Refused(Why.EVENT_TYPE)
+            passage.answer = answer
+        for method in answer.inputs:
+            denied = self._input(passage, method)
+            if denied is not None:
+                return denied
+        principal = passage.caller.principal
+        if answer.state:
+            self._owned.give(_state_key(call, answer.state), principal)
+        if answer.task:
+            self._owned.give(("task", call.server, answer.task), principal)
+        return None
+
+    def end(
+        self,
+        passage: Passage,
+        outcome: Ending,
+        *,
+        status: int = 0,
+        size: int = 0,
+        sha256: str = "",
+    ) -> None:
+        """Record how a call ended; what comes after the first end says nothing."""
+        if passage.ended:
+            return
+        self._close(passage)
+        answer = passage.answer
+        end = End(outcome, status, size=size, sha256=sha256)
+        if answer is not None:
+            end = msgspec.structs.replace(
+                end,
+                code=answer.code,
+                state=answer.state,
+                task=answer.task,
+                inputs=answer.inputs,
+            )
+        self.recorder.ended(passage.ticket, end)
+
+    def _close(self, passage: Passage) -> None:
+        passage.ended = True
+        call = passage.call
+        if call.kind is Kind.REQUEST:
+            self._in_flight.discard(_id_key(call, call.id, passage.caller))
+
+    def _record(
+        self, caller: Caller, call: Call, decision: Decision, body: bytes
+    ) -> Ticket | Denied:
+        try:
+            ticket = self.recorder.decided(caller, call, decision, body)
+        except NotRecorded:
+            return Denied(Effect.ERROR.value, "")
+        if decision.passes:
+            return ticket
+        speaks_of_another = call.target is Target.REQUEST
+        quiet = speaks_of_another and decision.reason is Reason.NOT_ITS_OWN
+        return Denied(_word(decision.effect), ticket.id, quiet)
+
+    def _decide(self, caller: Caller, call: Call) -> Decision:
+        decision = self._authorize(caller, call, call.method, call.target, call.name)
+        for each in call.watched:
+            if not decision.passes:
+                return decision
+            if each.target is not Target.TASK:
+                decision = self._authorize(
+                    caller, call, call.method, each.target, each.name
+                )
+        return self._owner_decides(caller, call, decision)
+
+    def _authorize(
+        self, caller: Caller, call: Call, action: str, target: Target, name: str
+    ) -> Decision:
+        return self.authority.authorize(
+            Request(
+                agent=caller.agent,
+                known=caller.known,
+                server=call.server,
+                action=action,
+                target=target,
+                name=name,
+                run=caller.run,
+                principal=caller.principal,
+            )
+        )
+
+    def _owner_decides(
+        self, caller: Caller, call: Call, decision: Decision
+    ) -> Decision:
+        """Hold back what belongs to somebody else, or to nobody that is known."""
+        if not decision.passes:
+            return decision
+        for whose in self._whose(caller, call):
+            if whose is not Whose.ITS_OWN:
+                held = whose is Whose.ANOTHERS or decision.mode is Mode.ENFORCE
+                return replace(
+                    decision,
+                    effect=Effect.DENY,
+                    passes=not held,
+                    reason=Reason.NOT_ITS_OWN,
+                    determining=(),
+                )
+        return decision
+
+    def _whose(self, caller: Caller, call: Call) -> list[Whose]:
+        """Whose each thing is that a call brings back."""
+        found = []
+        principal = caller.principal
+        if call.state:
+            found.append(self._owned.whose(_state_key(call, call.state), principal))
+        if call.target is Target.TASK:
+            found.append(self._whose_task(caller, call, call.name))
+        found += [
+            self._whose_task(caller, call, each.name)
+            for each in call.watched
+            if each.target is Target.TASK
+        ]
+        if call.kind is Kind.RESPONSE:
+            found.append(self._owned.whose(_question_key(call, call.id), principal))
+        elif call.method == CANCELLED and call.about is not None:
+            is_own = _id_key(call, call.about, caller) in self._in_flight
+            found.append(Whose.ITS_OWN if is_own else Whose.UNKNOWN)
+        return found
+
+    def _whose_task(self, caller: Caller, call: Call, task: str) -> Whose:
+        return self._owned.whose(("task", call.server, digest(task)), caller.principal)
+
+    def _input(self, passage: Passage, method: str) -> Denied | None:
+        """Decide on an input that a server asks for: an action of its own."""
+        caller, call = passage.caller, passage.call
+        target = INPUTS[method]
+        asked = Call(
+            call.era, Kind.REQUEST, method, call.id, call.server, target,
+            session=call.session,
+        )  # fmt: skip
+        decision = self._authorize(caller, asked, method, target, "")
+        recorded = self._record(caller, asked, decision, b"")
+        return recorded if isinstance(recorded, Denied) else None
+
+    def _asked(self, passage: Passage, answer: Answer, data: bytes) -> Heard:
+        """Take a request of a server (2025-11-25 and before)."""
+        call = passage.call
+        if call.era.is_modern or answer.id is None:
+            raise Refused(Why.EVENT_TYPE)
+        if method_of(call.era, answer.method, Sender.SERVER) is None:
+            unknown = Refused(Why.UNKNOWN_METHOD, id=answer.id)
+            return Heard(None, unknown.body())
+        for method in answer.inputs:
+            denied = self._input(passage, method)
+            if denied is not None:
+                return Heard(None, denied.body(answer.id))
+        self._owned.give(_question_key(call, answer.id), passage.caller.principal)
+        return Heard(data)
+
+    def _for_caller(self, passage: Passage, data: bytes) -> bytes:
+        call = passage.call
+        method = UNKNOWN if call.kind is Kind.OPEN else call.method
+        may = partial(self._may, passage)
+        return for_caller(data, method, may, is_modern=call.era.is_modern)
+
+    def _may(self, passage: Passage, listing: Listing, name: str) -> bool:
+        """Say whether the caller may act on one item of a list."""
+        caller, call = passage.caller, passage.call
+        item = msgspec.structs.replace(call, target=listing.target, name=name)
+        decision = self._authorize(caller, call, listing.action, listing.target, name)
+        return self._owner_decides(caller, item, decision).passes
+
+
+def _word(effect: Effect) -> str:
+    """What a caller hears; what would have been allowed is held back by its owner."""
+    return Effect.DENY.value if effect is Effect.ALLOW else effect.value
+
+
+def _state_key(call: Call, state: str) -> Key:
+    return ("state", call.server, call.method, call.name, state)
+
+
+def _question_key(call: Call, id: str | int | None) -> Key:
+    # 1 and "1" are two ids.
+    return ("question", call.server, call.session, repr(id))
+
+
+def _id_key(call: Call, id: str | int | None, caller: Caller) -> Key:
+    return (caller.principal, call.server, call.session, repr(id))

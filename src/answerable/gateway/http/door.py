@@ -1,0 +1,94 @@
+"""What all connections of one worker share, and what happens to all of them at once."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from answerable.gateway.callers.callers import Callers
+from answerable.gateway.callers.sessions import Sessions
+from answerable.gateway.exchange import Exchange
+from answerable.gateway.http.ticker import Ticker
+from answerable.model.config import Limits
+
+
+class Open(Protocol):
+    """A client's connection."""
+
+    def drain(self) -> None:
+        """Finish what is under way, and take nothing more."""
+
+    def recheck(self) -> None:
+        """Cut what is under way, where it may not go on any more."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+
+@dataclass(slots=True)
+class Door:
+    """One worker's door.
+
+    Attributes:
+        exchange: Decides, remembers and records.
+        callers: Identifies.
+        sessions: Binds session ids of older servers.
+        limits: What it bears.
+        ticker: Tells of what is late.
+        loop: The worker's loop.
+        clock: Gives UTC seconds.
+        draining: It takes nothing more.
+        fronts: Connections that are open.
+        in_flight: Calls under way, by principal.
+        tasks: What is done beside the calls.
+    """
+
+    exchange: Exchange
+    callers: Callers
+    sessions: Sessions
+    limits: Limits
+    ticker: Ticker
+    loop: asyncio.AbstractEventLoop
+    clock: Callable[[], float] = time.time
+    draining: bool = False
+    fronts: set[Open] = field(default_factory=set)
+    in_flight: Counter[str] = field(default_factory=Counter)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def may_enter(self, principal: str) -> bool:
+        """Say whether a principal may have one more call under way."""
+        return self.in_flight[principal] < self.limits.calls_per_caller
+
+    def entered(self, principal: str) -> None:
+        """One more is under way."""
+        self.in_flight[principal] += 1
+
+    def left(self, principal: str) -> None:
+        """One less is."""
+        self.in_flight[principal] -= 1
+        if not self.in_flight[principal]:
+            del self.in_flight[principal]
+
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Have something done that no call waits for in line."""
+        task = self.loop.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def drain(self) -> None:
+        """Take nothing more; what is under way goes on, streams of a session end."""
+        self.draining = True
+        for front in list(self.fronts):
+            front.drain()
+
+    def recheck(self) -> None:
+        """A kill came: cut whatever it forbids."""
+        for front in list(self.fronts):
+            front.recheck()
+
+    def abort(self) -> None:
+        """Cut everything."""
+        for front in list(self.fronts):
+            front.abort()

@@ -1,0 +1,303 @@
+"""One client's connection: requests are read as they come, and answered in their order.
+
+A request is answered in its `Turn`; the next one waits until that is over. While a
+client sends ahead of that, or is slow to take its answer, whoever is faster is not read
+from. A client that stops sending is taken for one that is gone.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from enum import Enum
+from typing import cast
+
+from answerable.gateway.callers.peer import PeerGone
+from answerable.gateway.http.door import Door
+from answerable.gateway.http.links import link_of
+from answerable.gateway.http.ticker import NEVER
+from answerable.gateway.http.turn import Early, Turn
+from answerable.gateway.link import Link
+from answerable.gateway.wire.head import Head
+from answerable.gateway.wire.heads import CONTINUE, LAST_CHUNK, chunk, reply_head
+from answerable.gateway.wire.intake import Arrived, Body, Intake
+from answerable.gateway.wire.place import Served
+from answerable.gateway.wire.refusals import Refused, Why
+
+# One write for a head and a small body costs less than two, and than copying more.
+JOINED = 64 * 1024
+
+
+class _Wait(Enum):
+    """What the connection waits for."""
+
+    REQUEST = "a request"
+    HEAD = "the rest of a head"
+    BODY = "the rest of a body"
+    ANSWER = "an answer"
+
+
+class Front(asyncio.Protocol):
+    """Reads one connection, and is where its answers go.
+
+    Args:
+        door: What it shares with all others.
+        served: Names that its listener is called by.
+        url: The listener's, as configured.
+
+    Attributes:
+        link: What the transport knows of the other end.
+        deadline: When it is late.
+    """
+
+    def __init__(self, door: Door, served: Served, url: str) -> None:
+        self.door = door
+        self.served = served
+        self.link = Link(url=url)
+        self.deadline = NEVER
+        self._transport: asyncio.Transport | None = None
+        self._intake = Intake()
+        self._arrived: deque[Arrived] = deque()
+        self._turn: Turn | None = None
+        self._wait = _Wait.ANSWER
+        self._advancing = False
+        self._held = False  # the client sent ahead, and is not read from
+        self._closes = False  # after the present answer
+        self._chunked: bool | None = None  # None: the answer is not begun
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Find out what the transport knows of the other end."""
+        transport = cast(asyncio.Transport, transport)
+        door = self.door
+        if door.draining or len(door.fronts) >= door.limits.connections:
+            transport.abort()
+            return
+        try:
+            self.link = link_of(transport, self.link.url)
+        except PeerGone as gone:
+            door.exchange.recorder.refused(gone.reason, None, "", "")
+            transport.abort()
+            return
+        self._transport = transport
+        door.fronts.add(self)
+        door.ticker.add(self)
+        self._time()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the client sent."""
+        if self._transport is None or self._closes:
+            return
+        self._arrived.extend(self._intake.feed(data))
+        self.resume()
+
+    def eof_received(self) -> bool:
+        """Let the transport close."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self.door.fronts.discard(self)
+        self.door.ticker.discard(self)
+        self._transport = None
+        self._arrived.clear()
+        turn, self._turn = self._turn, None
+        if turn is not None:
+            turn.gone()
+
+    def pause_writing(self) -> None:
+        """The client does not take its answer as fast as it comes."""
+        if self._turn is not None:
+            self._turn.pause()
+
+    def resume_writing(self) -> None:
+        """It took what there was."""
+        if self._turn is not None:
+            self._turn.resume()
+
+    def late(self) -> None:
+        """The client waits too long with what it has to send."""
+        turn = self._turn
+        if self._wait is _Wait.REQUEST or self._transport is None:
+            self.abort()
+            return
+        slow = Refused(Why.SLOW)
+        self._closes = True
+        if turn is None:
+            self._refuse(slow)
+        else:
+            turn.broken(slow)
+
+    # What becomes of all connections at once.
+
+    def drain(self) -> None:
+        """Finish what is under way; what would never finish ends now."""
+        if self._turn is None:
+            self._closes = True
+            if self._transport is not None:
+                self._transport.close()
+        elif self._turn.is_open_ended:
+            self._turn.gone()
+            self.done()
+        else:
+            self._closes = True
+
+    def recheck(self) -> None:
+        """Cut what is under way, where a kill forbids it now."""
+        if self._turn is not None:
+            self._turn.recheck()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # The answer.
+
+    def answer(
+        self, status: int, fields: Mapping[str, str], body: bytes, session: str = ""
+    ) -> None:
+        """Give a whole answer."""
+        head = reply_head(
+            status, fields, session, length=len(body), closes=self._is_last()
+        )
+        if len(body) <= JOINED:
+            self._send(head + body)
+        else:
+            self._send(head)
+            self._send(body)
+        self._next()
+
+    def begin(
+        self, status: int, fields: Mapping[str, str], session: str, length: int | None
+    ) -> None:
+        """Give the head; pieces follow, in chunks where the length is None."""
+        self._chunked = length is None
+        closes = self._is_last()
+        self._send(reply_head(status, fields, session, length=length, closes=closes))
+
+    def write(self, data: bytes) -> None:
+        """Give a piece."""
+        self._send(chunk(data) if self._chunked else data)
+
+    def done(self) -> None:
+        """The answer is whole."""
+        if self._chunked:
+            self._send(LAST_CHUNK)
+        self._next()
+
+    def cut(self) -> None:
+        """The answer never will be whole, and the client must see that."""
+        self.abort()
+
+    def revoke(self, early: Early) -> None:
+        """Give this instead of what was not begun; end or cut what was."""
+        if self._chunked is None:
+            self.answer(early.status, early.fields, early.body)
+        elif self._chunked:
+            self._closes = True
+            self.done()
+        else:
+            self.cut()
+
+    # From one request to the next.
+
+    def resume(self) -> None:
+        """Go on with whatever has arrived."""
+        if self._advancing:
+            return
+        self._advancing = True
+        while self._arrived and self._transport is not None and self._advance():
+            pass
+        self._advancing = False
+        self._hold_back()
+        self._time()
+
+    def _advance(self) -> bool:
+        """Take the next thing that arrived; False where that has to wait."""
+        turn = self._turn
+        if turn is not None and not turn.wants_body:
+            return False
+        each = self._arrived.popleft()
+        if isinstance(each, Refused):
+            self._closes = True
+            if turn is None:
+                self._refuse(each)
+            else:
+                turn.broken(each)
+        elif isinstance(each, Body):
+            assert turn is not None  # noqa: S101 - its head came before it
+            turn.body(each.data)
+        else:
+            self._start(each)
+        return True
+
+    def _start(self, head: Head) -> None:
+        self._closes = self._closes or head.closes
+        turn = self._turn = Turn(self, head)
+        turn.start()
+        if turn.early is not None:
+            self._intake.drop()
+        if head.expects and not self._arrived:
+            self._invite(turn)
+
+    def _invite(self, turn: Turn) -> None:
+        """Have the client send its body, or not (RFC 9110 10.1.1)."""
+        if turn.early is None:
+            self._send(CONTINUE)
+        else:
+            self._closes = True
+            turn.body(b"")
+
+    def _refuse(self, refused: Refused) -> None:
+        """Answer what is no request."""
+        self.door.exchange.recorder.refused(refused.why.value, None, "", "")
+        self.answer(refused.wire.status, {}, b"")
+
+    def _next(self) -> None:
+        turn, self._turn = self._turn, None
+        self._chunked = None
+        if turn is not None:
+            turn.over()
+        if self._closes or self.door.draining:
+            self._closes = True
+            if self._transport is not None:
+                self._transport.close()
+        elif self._arrived or self._held:
+            self.resume()
+        else:
+            self._time()
+
+    def _is_last(self) -> bool:
+        return self._closes or self.door.draining
+
+    def _send(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def _hold_back(self) -> None:
+        """Read no further ahead than one thing that has to wait."""
+        transport = self._transport
+        if transport is not None and self._held is not bool(self._arrived):
+            self._held = bool(self._arrived)
+            if self._held:
+                transport.pause_reading()
+            else:
+                transport.resume_reading()
+
+    def _time(self) -> None:
+        """Set the deadline for what the connection waits for now."""
+        turn = self._turn
+        if turn is not None:
+            wait = _Wait.BODY if turn.wants_body else _Wait.ANSWER
+        else:
+            wait = _Wait.REQUEST if self._intake.is_between else _Wait.HEAD
+        if wait is self._wait:
+            return
+        self._wait = wait
+        limits = self.door.limits
+        seconds = {
+            _Wait.REQUEST: limits.idle,
+            _Wait.HEAD: limits.head,
+            _Wait.BODY: limits.body,
+            _Wait.ANSWER: NEVER,
+        }
+        self.deadline = self.door.loop.time() + seconds[wait]

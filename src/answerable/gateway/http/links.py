@@ -1,0 +1,27 @@
+"""What the transport of a connection tells about its other end."""
+
+import asyncio
+import socket
+import ssl
+
+from answerable.gateway.callers.peer import peer_of
+from answerable.gateway.link import Link
+
+
+def link_of(transport: asyncio.Transport, url: str) -> Link:
+    """Ask TLS and the kernel who is at the other end.
+
+    Args:
+        transport: The connection, its handshake done.
+        url: The listener's, as configured.
+
+    Raises:
+        PeerGone: The process at the other end of a socket cannot be named any more.
+    """
+    tls = transport.get_extra_info("ssl_object")
+    if isinstance(tls, ssl.SSLObject):
+        return Link(tls.getpeercert(binary_form=True) or b"", None, tls=True, url=url)
+    sock = transport.get_extra_info("socket")
+    if sock is not None and sock.family == socket.AF_UNIX:
+        return Link(peer=peer_of(sock))
+    return Link(url=url)

@@ -1,0 +1,27 @@
+"""Where the answer to one request goes: the connection of its client."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+
+class Outlet(Protocol):
+    """Takes one answer: whole, or a head, pieces and an end."""
+
+    def answer(
+        self, status: int, fields: Mapping[str, str], body: bytes, session: str = ""
+    ) -> None:
+        """Give a whole answer."""
+
+    def begin(
+        self, status: int, fields: Mapping[str, str], session: str, length: int | None
+    ) -> None:
+        """Give the head; pieces follow, in chunks where the length is None."""
+
+    def write(self, data: bytes) -> None:
+        """Give a piece."""
+
+    def done(self) -> None:
+        """It is whole."""
+
+    def cut(self) -> None:
+        """It never will be, and the client must see that."""

@@ -1,0 +1,346 @@
+"""Connections to one upstream server, kept for the calls to come.
+
+A call has a connection to itself until its answer is whole. A kept one may be closed by
+its server in the moment it is used again; only what changes nothing is then sent once
+more, over a new one. A tool is never called twice for one call.
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+from urllib.parse import urlsplit
+
+from answerable.gateway.http.ticker import NEVER, Ticker
+from answerable.gateway.upstreams import Sending, Sent, Sink
+from answerable.gateway.wire.heads import request_head
+from answerable.gateway.wire.lists import FILTERED
+from answerable.gateway.wire.messages import Kind
+from answerable.gateway.wire.refusals import Refused, Why
+from answerable.gateway.wire.replies import CHUNKED, End, Replied, Reply, ReplyIntake
+from answerable.model.config import Limits, Server
+
+METHODS = {Kind.OPEN: "GET", Kind.CLOSE: "DELETE"}
+READS = FILTERED | {"completion/complete", "ping", "prompts/get", "resources/read"}
+# Servers close what is idle for 5 s (uvicorn, Node); a call on such a one is lost.
+MAX_IDLE = 4.0
+# One write for a head and a small body costs less than two, and than copying more.
+JOINED = 64 * 1024
+PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a server is.
+
+    Attributes:
+        host: Name or address.
+        port: Port.
+        authority: Value of Host.
+        target: Path and query of its URL.
+        tls: What its certificate is verified against; None for plain text.
+    """
+
+    host: str
+    port: int
+    authority: str
+    target: str
+    tls: ssl.SSLContext | None
+
+
+def endpoint(server: Server) -> Endpoint:
+    """Take apart the URL of a server, and load what its TLS needs.
+
+    Raises:
+        OSError: A certificate or key cannot be read.
+    """
+    parts = urlsplit(server.url)
+    tls = None
+    if parts.scheme == "https":
+        tls = ssl.create_default_context(cafile=server.ca or None)
+        if server.certificate:
+            tls.load_cert_chain(server.certificate, server.key)
+    query = f"?{parts.query}" if parts.query else ""
+    return Endpoint(
+        host=parts.hostname or "",
+        port=parts.port or PORTS[parts.scheme],
+        authority=parts.netloc.rpartition("@")[2],
+        target=(parts.path or "/") + query,
+        tls=tls,
+    )
+
+
+class Pool:
+    """An `Upstream` over HTTP.
+
+    Args:
+        endpoint: Where the server is.
+        limits: How long to wait for it.
+        ticker: Tells of what is late.
+    """
+
+    def __init__(self, endpoint: Endpoint, limits: Limits, ticker: Ticker) -> None:
+        self.endpoint = endpoint
+        self.limits = limits
+        self.ticker = ticker
+        self.loop = asyncio.get_running_loop()
+        self._idle: list[_Connection] = []
+        self._connecting: set[asyncio.Task[None]] = set()
+
+    def send(self, sent: Sent, sink: Sink) -> Sending:
+        """Send one message, over a kept connection if there is one."""
+        carried = _Carried(self, sent, sink)
+        if self._idle:
+            self._idle.pop().carry(carried)
+        else:
+            self.connect(carried)
+        return carried
+
+    def connect(self, carried: "_Carried") -> None:
+        """Send it over a connection of its own."""
+        task = self.loop.create_task(self._connect(carried))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+
+    def keep(self, connection: "_Connection") -> None:
+        """Keep a connection for another call."""
+        connection.deadline = self.loop.time() + MAX_IDLE
+        self._idle.append(connection)
+
+    def forget(self, connection: "_Connection") -> None:
+        """Keep it no more."""
+        with contextlib.suppress(ValueError):
+            self._idle.remove(connection)
+
+    def close(self) -> None:
+        """Close what nothing is sent over."""
+        for connection in self._idle[:]:
+            connection.close()
+
+    async def _connect(self, carried: "_Carried") -> None:
+        where = self.endpoint
+        try:
+            async with asyncio.timeout(self.limits.connect):
+                _, connection = await self.loop.create_connection(
+                    lambda: _Connection(self), where.host, where.port, ssl=where.tls
+                )
+        except (OSError, TimeoutError):
+            carried.lost(Why.UNREACHABLE, forwarded=False)
+            return
+        if carried.done:
+            self.keep(connection)
+        else:
+            connection.carry(carried)
+
+
+class _Carried:
+    """One message under way; the `Sending` of its door."""
+
+    def __init__(self, pool: Pool, sent: Sent, sink: Sink) -> None:
+        self.pool = pool
+        self.sent = sent
+        self.sink = sink
+        self.done = False
+        self.connection: _Connection | None = None
+        self._paused = False
+
+    @property
+    def may_repeat(self) -> bool:
+        """It changes nothing, so that it may be sent twice."""
+        call = self.sent.call
+        return call.kind is Kind.REQUEST and call.method in READS
+
+    def bytes(self) -> tuple[bytes, bytes]:
+        """Head and body as they go out."""
+        sent, where = self.sent, self.pool.endpoint
+        head = request_head(
+            METHODS.get(sent.call.kind, "POST"),
+            where.target,
+            where.authority,
+            sent.fields,
+            sent.session,
+            len(sent.body),
+        )
+        return head, sent.body
+
+    def abort(self) -> None:
+        if not self.done:
+            self.done = True
+            if self.connection is not None:
+                self.connection.abort()
+
+    def pause(self) -> None:
+        self._paused = True
+        if self.connection is not None:
+            self.connection.pause()
+
+    def resume(self) -> None:
+        self._paused = False
+        if self.connection is not None:
+            self.connection.resume()
+
+    def carried_by(self, connection: "_Connection") -> None:
+        """It is on its way; where its answer has to wait, it waits."""
+        self.connection = connection
+        if self._paused:
+            connection.pause()
+
+    def lost(self, why: Why, *, forwarded: bool) -> None:
+        """It will not be answered."""
+        if not self.done:
+            self.done = True
+            self.sink.on_lost(why, forwarded=forwarded)
+
+
+class _Connection(asyncio.Protocol):
+    """One connection to a server."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.deadline = NEVER
+        self._pool = pool
+        self._transport: asyncio.Transport | None = None
+        self._carried: _Carried | None = None
+        self._reply = ReplyIntake()
+        self._closes = False
+        self._used = False  # it carried a message before this one
+        self._heard = False  # something came back for this one
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._pool.ticker.add(self)
+
+    def carry(self, carried: _Carried) -> None:
+        """Send a message, and take its answer."""
+        self._carried = carried
+        self._reply = ReplyIntake()
+        self._heard = False
+        self._closes = False
+        self.deadline = self._pool.loop.time() + self._pool.limits.first_byte
+        head, body = carried.bytes()
+        assert self._transport is not None  # noqa: S101 - it is made by now
+        if len(body) <= JOINED:
+            self._transport.write(head + body)
+        else:
+            self._transport.writelines((head, body))
+        carried.carried_by(self)
+
+    def data_received(self, data: bytes) -> None:
+        carried = self._carried
+        if carried is None:
+            # An answer that nobody asked for would be taken for the next one's.
+            self.abort()
+            return
+        self._heard = True
+        self.deadline = NEVER
+        try:
+            found = self._reply.feed(data)
+        except Refused as refused:
+            self._give_up(refused.why)
+            return
+        self._tell(carried, found)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._pool.ticker.discard(self)
+        self._pool.forget(self)
+        self._transport = None
+        carried = self._carried
+        if carried is None:
+            return
+        if self._used and not self._heard and carried.may_repeat and not carried.done:
+            self._carried = None
+            self._pool.connect(carried)
+            return
+        try:
+            if exc is not None:
+                raise Refused(Why.LOST)
+            self._tell(carried, self._reply.close())
+        except Refused:
+            self._give_up(Why.LOST)
+
+    def late(self) -> None:
+        """It was idle too long, or the answer does not begin."""
+        self.deadline = NEVER
+        if self._carried is None:
+            self.close()
+        else:
+            self._give_up(Why.LATE)
+
+    def close(self) -> None:
+        """Close it in order."""
+        self._pool.forget(self)
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close it at once; its server learns that nobody waits any more."""
+        self._carried = None
+        if self._transport is not None:
+            self._transport.abort()
+
+    def pause(self) -> None:
+        """Take nothing more for now."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Take more again."""
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def _tell(self, carried: _Carried, found: list[Replied]) -> None:
+        """Tell the sink; it may give up while it is told."""
+        sink = carried.sink
+        for each in found:
+            if carried.done:
+                return
+            if isinstance(each, Reply):
+                self._closes = each.closes
+                sink.on_head(each.status, each.fields, _length(each))
+            elif each is End.END:
+                self._finish(carried)
+                sink.on_end()
+            else:
+                sink.on_data(each)
+
+    def _finish(self, carried: _Carried) -> None:
+        """The answer is whole; keep the connection where that is safe."""
+        carried.done = True
+        carried.connection = None
+        self._carried = None
+        self._used = True
+        transport = self._transport
+        if transport is None:
+            return
+        # A server that answers before it has read the call leaves its rest unread.
+        if self._closes or transport.get_write_buffer_size():
+            transport.close()
+        else:
+            transport.resume_reading()
+            self._pool.keep(self)
+
+    def _give_up(self, why: Why) -> None:
+        carried = self._carried
+        self.abort()
+        if carried is not None:
+            carried.lost(why, forwarded=True)
+
+
+def _length(reply: Reply) -> int | None:
+    return reply.length if reply.length > CHUNKED else None
+
+
+def pools(
+    servers: tuple[Server, ...], limits: Limits, ticker: Ticker
+) -> Mapping[str, Pool]:
+    """Make the pools of all servers that are reached by URL.
+
+    Raises:
+        OSError: A certificate or key cannot be read.
+    """
+    return {
+        server.name: Pool(endpoint(server), limits, ticker)
+        for server in servers
+        if server.url
+    }

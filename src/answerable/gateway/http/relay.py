@@ -1,0 +1,124 @@
+"""What a server answers, on its way to one client.
+
+The head is written anew and the body goes on as it came. How it is read depends on what
+it is: held whole, read as it passes, or cut into events. Whatever cannot be read in
+exactly one way does not go on.
+"""
+
+from collections.abc import Callable, Mapping
+
+from answerable.gateway.exchange import Exchange, Passage
+from answerable.gateway.http.outlet import Outlet
+from answerable.gateway.http.relayed import Relayed
+from answerable.gateway.http.stream import Stream
+from answerable.gateway.http.whole import Body, Whole
+from answerable.gateway.upstreams import Sent
+from answerable.gateway.wire.envelope import EVENTS, JSON, SESSION, SESSION_HEADER
+from answerable.gateway.wire.refusals import Refused, Why
+from answerable.model.record import Ending
+
+OK = 200
+# A redirect would lead past us, and a challenge is ours to meet.
+NOT_RELAYED = frozenset({401, 407, *range(300, 400)})
+JSON_FIELDS = {"content-type": JSON}
+
+
+class Relay:
+    """Takes one answer (a `Sink`), and gives it to one client.
+
+    Args:
+        exchange: Judges what comes.
+        passage: The call that it answers.
+        sent: As it went out.
+        outlet: The client.
+        wrap: Binds a session id of the server's to its caller.
+        stop: Has the server stop.
+
+    Attributes:
+        passage: The call that it answers.
+        sent: As it goes out.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        passage: Passage,
+        sent: Sent,
+        outlet: Outlet,
+        wrap: Callable[[str, str, str], str],
+        stop: Callable[[], None],
+    ) -> None:
+        self.passage = passage
+        self.sent = sent
+        self._relayed = Relayed(exchange, passage, sent, outlet)
+        self._wrap = wrap
+        self._stop = stop
+        self._body: Body | None = None
+
+    def on_head(
+        self, status: int, fields: Mapping[str, str], length: int | None
+    ) -> None:
+        """The answer begins."""
+        relayed = self._relayed
+        relayed.status, relayed.fields = status, fields
+        try:
+            if status in NOT_RELAYED:
+                raise Refused(Why.REPLY_STATUS)
+            if fields.get("content-encoding", "identity").lower() != "identity":
+                raise Refused(Why.REPLY_TYPE)
+            relayed.session = self._session(fields.get(SESSION_HEADER))
+            self._body = self._kind(fields, length)
+        except Refused as refused:
+            self._fail(refused, Ending.UPSTREAM_ERROR)
+
+    def on_data(self, data: bytes) -> None:
+        """A piece of it."""
+        body = self._body
+        assert body is not None  # noqa: S101 - a head comes first
+        try:
+            self._body = body.on_data(data)
+        except Refused as refused:
+            self._fail(refused, Ending.UPSTREAM_ERROR)
+
+    def on_end(self) -> None:
+        """It is whole."""
+        body = self._body
+        assert body is not None  # noqa: S101 - a head comes first
+        try:
+            body.on_end()
+        except Refused as refused:
+            self._fail(refused, Ending.UPSTREAM_ERROR)
+
+    def on_lost(self, why: Why, *, forwarded: bool) -> None:
+        """It will not come, or not whole."""
+        outcome = Ending.UNKNOWN if forwarded else Ending.UPSTREAM_ERROR
+        self._fail(Refused(why), outcome)
+
+    def end(self, outcome: Ending) -> None:
+        """Record how it ended without the server's word."""
+        self._relayed.end(outcome)
+
+    def _fail(self, refused: Refused, outcome: Ending) -> None:
+        self._stop()
+        relayed = self._relayed
+        relayed.end(outcome)
+        if self._body is not None and self._body.on_lost(refused):
+            return
+        call = relayed.passage.call
+        body = refused.of(call.id, call.method).body()
+        relayed.outlet.answer(refused.wire.status, JSON_FIELDS, body)
+
+    def _session(self, said: str | None) -> str:
+        """The session id that the client is to use, empty where there is none."""
+        call = self._relayed.passage.call
+        if said is None or call.era.is_modern:
+            return ""
+        if SESSION.fullmatch(said) is None:
+            raise Refused(Why.SESSION_ID)
+        return self._wrap(said, call.server, self._relayed.passage.caller.principal)
+
+    def _kind(self, fields: Mapping[str, str], length: int | None) -> Body:
+        kind = fields.get("content-type", "").partition(";")[0].strip(" \t").lower()
+        if kind == EVENTS and self._relayed.status == OK:
+            return Stream(self._relayed)
+        return Whole(self._relayed, kind, length)

@@ -1,0 +1,94 @@
+"""One answer under way: what is known of it, counted and digested as it passes."""
+
+import hashlib
+from collections.abc import Mapping
+
+from answerable.gateway.exchange import Exchange, Passage
+from answerable.gateway.http.outlet import Outlet
+from answerable.gateway.upstreams import NOTHING, Sent
+from answerable.gateway.wire.call import Call
+from answerable.gateway.wire.messages import Kind
+from answerable.gateway.wire.refusals import Why
+from answerable.model.decision import Target
+from answerable.model.record import Ending
+
+
+class Relayed:
+    """What the readers of a body share.
+
+    Args:
+        exchange: Judges what comes.
+        passage: The call that is answered.
+        sent: As it went out.
+        outlet: The client.
+
+    Attributes:
+        status: HTTP status of the server.
+        fields: Fields of its head.
+        session: Its session id, as the client is to use it.
+    """
+
+    def __init__(
+        self, exchange: Exchange, passage: Passage, sent: Sent, outlet: Outlet
+    ) -> None:
+        self.exchange = exchange
+        self.passage = passage
+        self.sent = sent
+        self.outlet = outlet
+        self.status = 0
+        self.fields: Mapping[str, str] = NOTHING
+        self.session = ""
+        self._size = 0
+        self._digest = hashlib.sha256()
+
+    def count(self, data: bytes) -> None:
+        """Take note of bytes that go to the client."""
+        self._size += len(data)
+        self._digest.update(data)
+
+    def end(self, outcome: Ending | None = None) -> None:
+        """Record how the call ended; None is as its answer says."""
+        self.exchange.end(
+            self.passage,
+            self._outcome() if outcome is None else outcome,
+            status=self.status,
+            size=self._size,
+            sha256=self._digest.hexdigest() if self._size else "",
+        )
+
+    def send_back(self, data: bytes) -> None:
+        """Answer a question of the server, in the client's stead."""
+        call = self.passage.call
+        answer = Call(call.era, Kind.RESPONSE, "", None, call.server, Target.REQUEST)
+        sent = Sent(answer, data, self.sent.fields, self.sent.session)
+        upstream = self.exchange.servers.get(call.server)
+        if upstream is not None:
+            upstream.send(sent, Unheard())
+
+    def _outcome(self) -> Ending:
+        answer = self.passage.answer
+        if answer is None:
+            # A notification has no answer but its status.
+            is_request = self.passage.call.kind is Kind.REQUEST
+            took_it = not is_request and self.status < 400
+            return Ending.COMPLETED if took_it else Ending.FAILED
+        failed = answer.failed or answer.code != 0
+        return Ending.FAILED if failed else Ending.COMPLETED
+
+
+class Unheard:
+    """The `Sink` of what nobody waits for."""
+
+    def on_head(
+        self, status: int, fields: Mapping[str, str], length: int | None
+    ) -> None:
+        """Leave it."""
+
+    def on_data(self, data: bytes) -> None:
+        """Leave it."""
+
+    def on_end(self) -> None:
+        """Leave it."""
+
+    def on_lost(self, why: Why, *, forwarded: bool) -> None:
+        """Leave it."""

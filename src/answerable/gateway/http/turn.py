@@ -1,0 +1,284 @@
+"""One request of a client, from its head until its call is on its way.
+
+The caller is identified by the head alone, before a body is waited for. Then the body
+is read, decided on and recorded; what goes on waits for its record where that has to be
+on disk first. The answer goes from its `Relay` to the client's connection.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from typing import Protocol
+
+import msgspec
+
+from answerable.gateway.callers.errors import KeysNeeded, Unidentified
+from answerable.gateway.exchange import Denied
+from answerable.gateway.http.door import Door
+from answerable.gateway.http.outlet import Outlet
+from answerable.gateway.http.relay import JSON_FIELDS, Relay
+from answerable.gateway.link import Link
+from answerable.gateway.upstreams import NOTHING, Sending, Sent
+from answerable.gateway.wire.call import Call, read_call
+from answerable.gateway.wire.denials import denial_status
+from answerable.gateway.wire.envelope import VERSION_HEADER, session_of
+from answerable.gateway.wire.head import Head
+from answerable.gateway.wire.messages import Kind
+from answerable.gateway.wire.methods import Era
+from answerable.gateway.wire.place import Served, check_place, described_by, server_of
+from answerable.gateway.wire.refusals import Refused, Why
+from answerable.model.caller import Caller
+from answerable.model.record import Ending
+
+OK = 200
+ACCEPTED = 202
+FORBIDDEN = 403
+UNAVAILABLE = 503
+LISTEN = "subscriptions/listen"
+
+
+class Line(Outlet, Protocol):
+    """The client's connection, as one turn sees it."""
+
+    door: Door
+    served: Served
+    link: Link
+
+    def resume(self) -> None:
+        """The turn can go on."""
+
+    def revoke(self, early: "Early") -> None:
+        """Give this instead of an answer that is not begun; end or cut another."""
+
+
+class Early(msgspec.Struct, frozen=True):
+    """An answer that needs no server.
+
+    Attributes:
+        status: HTTP status.
+        fields: Fields of the answer.
+        body: Its body.
+    """
+
+    status: int
+    fields: Mapping[str, str] = NOTHING
+    body: bytes = b""
+
+
+class Turn:
+    """Has one request answered.
+
+    Args:
+        line: The connection.
+        head: Head of the request.
+
+    Attributes:
+        wants_body: The body of the request is what comes next.
+        early: The answer, where the head alone settled it; a body is dropped.
+    """
+
+    def __init__(self, line: Line, head: Head) -> None:
+        self.wants_body = False
+        self.early: Early | None = None
+        self._line = line
+        self._door = line.door
+        self._head = head
+        self._caller: Caller | None = None
+        self._relay: Relay | None = None  # its call was let through
+        self._sending: Sending | None = None
+        self._over = False
+        self._paused = False
+
+    def start(self) -> None:
+        """Find out by the head who is calling, or what the answer is if nobody."""
+        head = self._head
+        try:
+            check_place(head, self._line.served)
+            described = described_by(head)
+            if described:
+                self.early = self._metadata(described)
+            else:
+                self._identify()
+        except Refused as refused:
+            self.early = self._refusal(refused)
+        except KeysNeeded as needed:
+            self._door.spawn(self._fetch(needed.issuer))
+            return
+        self.wants_body = True
+
+    def body(self, data: bytes) -> None:
+        """Take the body: read, decide, record, and send it on."""
+        self.wants_body = False
+        if self.early is None:
+            try:
+                call = read_call(self._head, data)
+                sent = Sent(call, data, self._head.fields, self._session(call))
+                self._begin(sent)
+            except Refused as refused:
+                self.early = self._refusal(refused)
+        if self.early is not None:
+            self._answer(self.early)
+
+    def broken(self, refused: Refused) -> None:
+        """The body cannot be read."""
+        self._answer(self.early or self._refusal(refused))
+
+    def gone(self) -> None:
+        """The client is gone: whether its call happens, it will never hear."""
+        if self._sending is not None and self._relay is not None:
+            self._sending.abort()
+            self._relay.end(Ending.UNKNOWN)
+        self.over()
+
+    def recheck(self) -> None:
+        """Cut the call where a kill forbids it now."""
+        relay = self._relay
+        exchange = self._door.exchange
+        if relay is None or self._over or exchange.may_go_on(relay.passage):
+            return
+        forwarded = self._sending is not None
+        self._stop()
+        relay.end(Ending.UNKNOWN if forwarded else Ending.WITHHELD)
+        sent = relay.sent
+        again = exchange.begin(relay.passage.caller, sent.call, sent.body)
+        if isinstance(again, Denied):
+            self._line.revoke(self._denial(sent.call, again))
+
+    def over(self) -> None:
+        """The answer is given, or nobody waits for it."""
+        if not self._over:
+            self._over = True
+            if self._relay is not None:
+                self._door.left(self._relay.passage.caller.principal)
+
+    def pause(self) -> None:
+        """The client is slower than the server."""
+        self._paused = True
+        if self._sending is not None:
+            self._sending.pause()
+
+    def resume(self) -> None:
+        """The client took what there was."""
+        self._paused = False
+        if self._sending is not None:
+            self._sending.resume()
+
+    @property
+    def is_open_ended(self) -> bool:
+        """It is a stream that ends when either side leaves."""
+        if self._relay is None:
+            return False
+        call = self._relay.sent.call
+        return call.kind is Kind.OPEN or call.method == LISTEN
+
+    def _identify(self) -> None:
+        try:
+            self._caller = self._door.callers.identify(
+                self._head, self._line.link, self._door.clock()
+            )
+        except Unidentified as who:
+            self._record(who.reason, "")
+            fields = {"www-authenticate": who.challenge, "dpop-nonce": who.nonce}
+            said = {name: value for name, value in fields.items() if value}
+            self.early = Early(who.status, said)
+
+    def _metadata(self, target: str) -> Early:
+        body = self._door.callers.metadata(target, self._line.link)
+        if not body:
+            raise Refused(Why.UNKNOWN_PATH)
+        return Early(OK, JSON_FIELDS, body)
+
+    async def _fetch(self, issuer: str) -> None:
+        """Fetch the keys of an issuer, and ask once more."""
+        await self._door.callers.fetch(issuer)
+        if self._over:
+            return
+        try:
+            self._identify()
+        except KeysNeeded:
+            self.early = Early(UNAVAILABLE)
+        self.wants_body = True
+        self._line.resume()
+
+    def _session(self, call: Call) -> str:
+        """The server's own session id, for which only its caller has a name."""
+        said = session_of(self._head.fields, call.era)
+        if not said:
+            return ""
+        assert self._caller is not None  # noqa: S101 - no body is read without one
+        principal = self._caller.principal
+        session = self._door.sessions.unwrap(said, call.server, principal)
+        if session is None:
+            raise Refused(Why.UNKNOWN_SESSION, id=call.id, method=call.method)
+        return session
+
+    def _begin(self, sent: Sent) -> None:
+        door, caller, call = self._door, self._caller, sent.call
+        assert caller is not None  # noqa: S101 - no body is read without one
+        if not door.may_enter(caller.principal):
+            raise Refused(Why.TOO_MANY_CALLS, id=call.id, method=call.method)
+        begun = door.exchange.begin(caller, call, sent.body)
+        if isinstance(begun, Denied):
+            self.early = self._denial(call, begun)
+            return
+        door.entered(caller.principal)
+        relay = Relay(
+            door.exchange, begun, sent, self._line, door.sessions.wrap, self._stop
+        )
+        self._relay = relay
+        if begun.ticket.durable is None:
+            self._forward(relay)
+        else:
+            begun.ticket.durable.add_done_callback(partial(self._recorded, relay))
+
+    def _recorded(self, relay: Relay, durable: asyncio.Future[None]) -> None:
+        """The record is on disk, or never will be."""
+        if durable.cancelled() or durable.exception() is not None:
+            denied = self._door.exchange.unrecorded(relay.passage)
+            if not self._over:
+                self._answer(self._denial(relay.sent.call, denied))
+        elif self._over:
+            relay.end(Ending.WITHHELD)
+        else:
+            self._forward(relay)
+
+    def _forward(self, relay: Relay) -> None:
+        upstream = self._door.exchange.servers.get(relay.sent.call.server)
+        if upstream is None:
+            relay.on_lost(Why.UNREACHABLE, forwarded=False)
+            return
+        self._sending = upstream.send(relay.sent, relay)
+        if self._paused:
+            self._sending.pause()
+
+    def _stop(self) -> None:
+        if self._sending is not None:
+            self._sending.abort()
+
+    def _answer(self, early: Early) -> None:
+        self._line.answer(early.status, early.fields, early.body)
+
+    def _denial(self, call: Call, denied: Denied) -> Early:
+        if call.kind is Kind.REQUEST:
+            status = denial_status(is_modern=call.era.is_modern)
+        elif denied.quiet:
+            return Early(ACCEPTED)
+        else:
+            status = FORBIDDEN
+        return Early(status, JSON_FIELDS, denied.body(call.id))
+
+    def _refusal(self, refused: Refused) -> Early:
+        self._record(refused.why.value, refused.method)
+        said = self._head.fields.get(VERSION_HEADER, "")
+        body = refused.body(said)
+        status = refused.status(in_a_session=said != Era.V2026_07_28)
+        return Early(status, JSON_FIELDS if body else NOTHING, body)
+
+    def _record(self, why: str, method: str) -> None:
+        try:
+            server = server_of(self._head.target)
+        except Refused:
+            server = ""
+        exchange = self._door.exchange
+        known = server if server in exchange.servers else ""
+        exchange.recorder.refused(why, self._caller, known, method)

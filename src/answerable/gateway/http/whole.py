@@ -1,0 +1,161 @@
+"""An answer that is one message: held while it is small, skimmed as it passes if not.
+
+A list is held in any case, since items may be left out of it.
+"""
+
+from typing import Protocol
+
+from answerable.gateway.http.relayed import Relayed
+from answerable.gateway.wire.envelope import JSON
+from answerable.gateway.wire.lists import FILTERED, MAX_LIST
+from answerable.gateway.wire.members import WHITE
+from answerable.gateway.wire.messages import Kind
+from answerable.gateway.wire.refusals import Refused, Why
+from answerable.gateway.wire.skim import Skim
+
+MAX_HELD = 256 * 1024
+ERRORS = 400
+
+
+class Body(Protocol):
+    """How the body of one answer goes on."""
+
+    def on_data(self, data: bytes) -> "Body":
+        """Take a piece; the reader of what follows it, or `Refused` is raised."""
+
+    def on_end(self) -> None:
+        """It is whole, or `Refused` is raised."""
+
+    def on_lost(self, refused: Refused) -> bool:
+        """It never will be; say whether that was told to the client already."""
+
+
+class Whole:
+    """A body that is judged before a byte of it goes on.
+
+    Args:
+        relayed: The answer.
+        kind: Its media type, without parameters.
+        length: Its bytes, None where that was not said.
+    """
+
+    def __init__(self, relayed: Relayed, kind: str, length: int | None) -> None:
+        self._relayed = relayed
+        self._kind = kind
+        self._length = length
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def on_data(self, data: bytes) -> Body:
+        """Take a piece.
+
+        Raises:
+            Refused: It would be too much to hold.
+        """
+        self._size += len(data)
+        self._parts.append(data)
+        if self._size <= MAX_HELD:
+            return self
+        call = self._relayed.passage.call
+        if call.method in FILTERED:
+            if self._size > MAX_LIST:
+                raise Refused(Why.LIST_TOO_LARGE)
+            return self
+        if call.kind is not Kind.REQUEST or self._kind != JSON:
+            raise Refused(Why.REPLY_TYPE)
+        return Passing(self._relayed, self._length).on_data(b"".join(self._parts))
+
+    def on_end(self) -> None:
+        """Judge it, and give what may go on.
+
+        Raises:
+            Refused: It can be read in more ways than one, or in none.
+        """
+        relayed = self._relayed
+        data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        data = self._judged(data)
+        relayed.count(data)
+        relayed.end()
+        relayed.outlet.answer(relayed.status, relayed.fields, data, relayed.session)
+
+    def on_lost(self, refused: Refused) -> bool:
+        """Nothing of it went on."""
+        return False
+
+    def _judged(self, data: bytes) -> bytes:
+        relayed = self._relayed
+        if not data:
+            return data
+        is_error = relayed.status >= ERRORS
+        if self._kind != JSON:
+            if is_error:
+                return data  # a page for people
+            raise Refused(Why.REPLY_TYPE)
+        if relayed.passage.call.kind is not Kind.REQUEST and not is_error:
+            return b""  # nothing is asked, so nothing is answered
+        try:
+            return relayed.exchange.hear(relayed.passage, data).data or b""
+        except Refused:
+            if is_error:
+                return b""  # its status says enough
+            raise
+
+
+class Passing:
+    """A body too large to hold, that is read as it passes.
+
+    What it says is known with its last bracket, and so before that goes on. One that
+    asks inputs of a client has to be judged first, and is refused at this size.
+
+    Args:
+        relayed: The answer.
+        length: Its bytes, None where that was not said.
+    """
+
+    def __init__(self, relayed: Relayed, length: int | None) -> None:
+        self._relayed = relayed
+        self._length = length
+        self._skim = Skim()
+        self._judged = False
+        relayed.outlet.begin(relayed.status, relayed.fields, relayed.session, length)
+
+    def on_data(self, data: bytes) -> Body:
+        """Read a piece, then give it.
+
+        Raises:
+            Refused: It can be read in more ways than one, or in none.
+        """
+        if self._judged:
+            if data.strip(WHITE):
+                raise Refused(Why.NOT_JSON)
+        else:
+            self._skim.feed(data)
+            if self._skim.asks:
+                raise Refused(Why.EVENT_TOO_LARGE)
+            if self._skim.is_whole:
+                self._judge()
+        self._relayed.count(data)
+        self._relayed.outlet.write(data)
+        return self
+
+    def on_end(self) -> None:
+        """Record that it is whole.
+
+        Raises:
+            Refused: It is cut short.
+        """
+        if not self._judged:
+            raise Refused(Why.NOT_JSON)
+        self._relayed.end()
+        self._relayed.outlet.done()
+
+    def on_lost(self, refused: Refused) -> bool:
+        """A part of it went on; where it ends, only a cut can say."""
+        self._relayed.outlet.cut()
+        return True
+
+    def _judge(self) -> None:
+        answer = self._skim.answer()
+        if self._relayed.exchange.answered(self._relayed.passage, answer) is not None:
+            raise Refused(Why.EVENT_TYPE)
+        self._judged = True

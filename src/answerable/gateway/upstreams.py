@@ -1,0 +1,75 @@
+"""What stands behind the gateway, however it is reached.
+
+A door hands a call to an `Upstream` and is told what comes back through a `Sink`, in
+the words of HTTP: a head, pieces of a body, an end. A server that is reached by command
+says the same: one message as JSON, several as events.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+from answerable.gateway.wire.call import Call
+from answerable.gateway.wire.refusals import Why
+
+NOTHING: Mapping[str, str] = {}
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """One message on its way to a server.
+
+    Attributes:
+        call: As it was read.
+        body: The bytes that came, empty for a stream and for the end of a session.
+        fields: Fields of the client's head; those that are known go on.
+        session: The server's own session id, empty without one.
+    """
+
+    call: Call
+    body: bytes
+    fields: Mapping[str, str] = NOTHING
+    session: str = ""
+
+
+class Sink(Protocol):
+    """Who is told what a server answers: a head, its body, then one end."""
+
+    def on_head(
+        self, status: int, fields: Mapping[str, str], length: int | None
+    ) -> None:
+        """The answer begins; its length where one was said."""
+
+    def on_data(self, data: bytes) -> None:
+        """A piece of its body."""
+
+    def on_end(self) -> None:
+        """It is whole."""
+
+    def on_lost(self, why: Why, *, forwarded: bool) -> None:
+        """It will not come, or not whole.
+
+        Args:
+            why: What was wrong.
+            forwarded: The server may have read the call.
+        """
+
+
+class Sending(Protocol):
+    """A call under way. Once its sink has its end, none of these does anything."""
+
+    def abort(self) -> None:
+        """Give it up; the sink hears nothing more."""
+
+    def pause(self) -> None:
+        """Take no more of the answer for now."""
+
+    def resume(self) -> None:
+        """Take more of it again."""
+
+
+class Upstream(Protocol):
+    """One server."""
+
+    def send(self, sent: Sent, sink: Sink) -> Sending:
+        """Send one message; the sink is called later, never before this returns."""

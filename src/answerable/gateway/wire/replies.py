@@ -1,0 +1,237 @@
+"""What an upstream server replies over HTTP, in slices of any size.
+
+A reply is framed as strictly as a request: whatever two readers could end in two places
+is refused, since its rest would be the answer to somebody else's request. HTTP/1.0 is
+taken, as simple servers speak it; its connection is never used again, and it may not
+be chunked. Interim replies (1xx) are left out.
+
+Sources: RFC 9112 (4 status line, 6.1 Transfer-Encoding, 6.3 body length), RFC 9110
+(15.2 informational, 15.3.5 and 15.4.5 without content).
+"""
+
+import re
+import sys
+from collections.abc import Mapping
+from enum import Enum
+
+import httptools
+import msgspec
+
+from answerable.gateway.wire.chunks import Chunks
+from answerable.gateway.wire.head import (
+    LENGTH,
+    MAX_HEAD,
+    Heard,
+    fields_of,
+    options_of,
+)
+from answerable.gateway.wire.intake import EMPTY_LINE
+from answerable.gateway.wire.refusals import Refused, Why
+
+STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [\t -~\x80-\xff]*)?")
+MOST = MAX_HEAD + len(EMPTY_LINE)
+MAX_INTERIM = 8
+SWITCHING_PROTOCOLS = 101
+BODILESS = frozenset({204, 304})
+
+CHUNKED = -1
+UNTIL_CLOSE = -2
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """The head of one reply.
+
+    Attributes:
+        status: HTTP status, 200 to 599.
+        fields: Lower-case name -> value; repeated list fields joined with `, `.
+        length: Bytes of the body, CHUNKED, or UNTIL_CLOSE.
+        closes: The connection is not used again.
+    """
+
+    status: int
+    fields: Mapping[str, str]
+    length: int
+    closes: bool
+
+
+class End(Enum):
+    """The body of the reply is whole."""
+
+    END = "end"
+
+
+Replied = Reply | bytes | End
+
+
+class _Counted:
+    """A body whose length was said."""
+
+    def __init__(self, length: int) -> None:
+        self.done = length == 0
+        self._left = length
+        self._piece = b""
+
+    def feed(self, data: bytes, at: int) -> int:
+        self._piece = data[at : at + self._left]
+        self._left -= len(self._piece)
+        self.done = self._left == 0
+        return at + len(self._piece)
+
+    def take(self) -> bytes:
+        return self._piece
+
+
+class _Rest:
+    """A body that ends with its connection."""
+
+    done = False
+
+    def __init__(self) -> None:
+        self._piece = b""
+
+    def feed(self, data: bytes, at: int) -> int:
+        self._piece = data[at:]
+        return len(data)
+
+    def take(self) -> bytes:
+        return self._piece
+
+
+class ReplyIntake:
+    """Reads one reply.
+
+    Attributes:
+        done: It is whole; nothing may follow it.
+    """
+
+    def __init__(self) -> None:
+        self.done = False
+        self._held = b""
+        self._interim = MAX_INTERIM
+        self._reading: _Counted | Chunks | _Rest | None = None
+
+    def feed(self, data: bytes) -> list[Replied]:
+        """Take a slice; list what came: a head, pieces of its body, and its end.
+
+        Raises:
+            Refused: It is malformed, or more came than the reply; nothing that the
+                slice brought is passed on.
+        """
+        found: list[Replied] = []
+        at = 0
+        while at < len(data):
+            if self.done:
+                raise Refused(Why.UNASKED)
+            at = self._take(data, at, found)
+        return found
+
+    def close(self) -> list[Replied]:
+        """The server closed the connection; list the end, where that is one.
+
+        Raises:
+            Refused: The reply is cut short.
+        """
+        if isinstance(self._reading, _Rest) and not self.done:
+            self.done = True
+            return [End.END]
+        if not self.done:
+            raise Refused(Why.CUT_SHORT)
+        return []
+
+    def _take(self, data: bytes, at: int, found: list[Replied]) -> int:
+        if self._reading is None:
+            after = self._head(data, at, found)
+        else:
+            after = self._reading.feed(data, at)
+            piece = self._reading.take()
+            if piece:
+                found.append(piece)
+        if self._reading is not None and self._reading.done:
+            self.done = True
+            found.append(End.END)
+        return after
+
+    def _head(self, data: bytes, at: int, found: list[Replied]) -> int:
+        """Take a head, or the beginning of one; the first byte after it."""
+        held = self._held + data[at:] if self._held or at else data
+        end = held.find(EMPTY_LINE, 0, MOST)
+        if end < 0:
+            if len(held) >= MOST:
+                raise Refused(Why.HEAD_TOO_LARGE)
+            self._held = held
+            return len(data)
+        end += len(EMPTY_LINE)
+        after = len(data) - (len(held) - end)
+        self._held = b""
+        reply = read_reply(held[:end])
+        if reply is None:
+            self._interim -= 1
+            if self._interim < 0:
+                raise Refused(Why.MALFORMED_HEAD)
+            return after
+        found.append(reply)
+        self._reading = _body(reply.length)
+        return after
+
+
+def _body(length: int) -> _Counted | Chunks | _Rest:
+    if length == CHUNKED:
+        # A stream has no bound; what is held of it has, elsewhere.
+        return Chunks(sys.maxsize, sys.maxsize)
+    return _Rest() if length == UNTIL_CLOSE else _Counted(length)
+
+
+def read_reply(data: bytes) -> Reply | None:
+    """Read the head of one reply; None for an interim one.
+
+    Args:
+        data: From the first byte of the status line to the empty line, whole.
+
+    Raises:
+        Refused: It is malformed, or could be read in more than one way.
+    """
+    line = STATUS.fullmatch(data, 0, data.find(b"\r\n"))
+    if line is None:
+        raise Refused(Why.MALFORMED_HEAD)
+    heard = Heard()
+    parser = httptools.HttpResponseParser(heard)
+    try:
+        parser.feed_data(data)
+    except httptools.HttpParserUpgrade:
+        raise Refused(Why.MALFORMED_HEAD) from None
+    except httptools.HttpParserError:
+        raise Refused(Why.MALFORMED_HEAD) from None
+    status = int(line[2])
+    if parser.get_status_code() != status or status == SWITCHING_PROTOCOLS:
+        raise Refused(Why.MALFORMED_HEAD)
+    if status < 200:
+        return None
+    fields = fields_of(heard.pairs)
+    is_old = line[1] == b"0"
+    length = _framing(status, fields, is_old=is_old)
+    closes = length == UNTIL_CLOSE or is_old
+    options = options_of(fields.get("connection", ""))
+    return Reply(status, fields, length, closes or "close" in options)
+
+
+def _framing(status: int, fields: Mapping[str, str], *, is_old: bool) -> int:
+    """Bytes of the body, CHUNKED or UNTIL_CLOSE (RFC 9112 6.3).
+
+    Raises:
+        Refused: Both lengths are given, either is malformed, or there is a body where
+            none has a meaning.
+    """
+    length = fields.get("content-length")
+    coding = fields.get("transfer-encoding")
+    if coding is not None:
+        chunked = coding.lower() == "chunked" and length is None and not is_old
+        if not chunked or status in BODILESS:
+            raise Refused(Why.TRANSFER_CODING)
+        return CHUNKED
+    if length is None:
+        return 0 if status in BODILESS else UNTIL_CLOSE
+    if LENGTH.fullmatch(length.encode("latin-1")) is None:
+        raise Refused(Why.LENGTH)
+    if status in BODILESS and int(length):
+        raise Refused(Why.BODY_NOT_EXPECTED)
+    return int(length)
