@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from answerable.reach.bits.existing import Existing
 from answerable.reach.bits.neighbours import Joined, Some, union
 from answerable.reach.bits.planes import gathered, positions
-from answerable.reach.bits.rights import Verdicts
+from answerable.reach.bits.rights import NEVER, Verdicts
 from answerable.reach.bits.ways import Realm, grown
 
 
@@ -16,6 +16,7 @@ class Rows:
 
     Attributes:
         steps: By actor, whom it becomes.
+        common: By actor, whom it becomes by other ways than assuming roles, as it is.
         assumed: By actor, whom of these by assuming a role and nothing else.
         there: The resources that rules speak of.
         editors: Actors whose steps may depend on who is an admin already.
@@ -23,6 +24,7 @@ class Rows:
     """
 
     steps: list[Verdicts]
+    common: list[Verdicts]
     assumed: list[Verdicts]
     there: Existing
     editors: int = 0
@@ -42,22 +44,54 @@ class Rows:
         joined = list(some.joined())
         if any(node not in realm.numbers for _, nodes in joined for node, _ in nodes):
             return None
-        new = Rows(
-            list(self.steps),
-            list(self.assumed),
-            self.there,
-            self.editors & ~actors | some.editors,
-            self.passers & ~actors | some.passers,
+        new = replace(
+            self.copied(),
+            editors=self.editors & ~actors | some.editors,
+            passers=self.passers & ~actors | some.passers,
         )
         new.put(some, joined)
         return new
 
+    def copied(self) -> "Rows":
+        """Return the same, to change."""
+        lists = list(self.steps), list(self.common), list(self.assumed)
+        return Rows(*lists, self.there, self.editors, self.passers)
+
+    def assuming(self, role: int, now: Verdicts, actors: int) -> "Rows":
+        """Say anew of some actors whether they may assume a role.
+
+        Args:
+            role: Its number.
+            now: Who may.
+            actors: Those it is said of. What they can make of the role, once they are
+                it, is no more than before.
+        """
+        new, bit = self.copied(), 1 << role
+        shared: dict[tuple[int, int, bool, bool], Verdicts] = {}
+
+        def put(row: Verdicts, common: Verdicts, actor: int) -> Verdicts:
+            sure, some = bool(now.sure >> actor & 1), bool(now.some >> actor & 1)
+            key = id(row), id(common), sure, some
+            if key not in shared:
+                sure, some = (
+                    sure or bool(common.sure & bit),
+                    some or bool(common.some & bit),
+                )
+                shared[key] = Verdicts(
+                    row.sure & ~bit | sure << role, row.some & ~bit | some << role
+                )
+            return shared[key]
+
+        for actor in positions(actors):
+            new.steps[actor] = put(self.steps[actor], self.common[actor], actor)
+            new.assumed[actor] = put(self.assumed[actor], NEVER, actor)
+        return new
+
     def put(self, some: Some, joined: Iterable[tuple[int, Joined]]) -> None:
         """Put what was found of some actors in its place."""
-        for actor, steps, assumed in zip(
-            some.actors, some.steps, some.assumed, strict=True
-        ):
-            self.steps[actor], self.assumed[actor] = steps, assumed
+        for n, actor in enumerate(some.actors):
+            self.steps[actor], self.common[actor] = some.steps[n], some.common[n]
+            self.assumed[actor] = some.assumed[n]
         bits: dict[int, Verdicts] = {}
         for actor, nodes in joined:
             if id(nodes) not in bits:
@@ -67,7 +101,7 @@ class Rows:
 
 def rows_of(realm: Realm) -> Rows:
     """Find every row; who may join groups adds actors, which have rows of their own."""
-    rows = Rows([], [], Existing(realm))
+    rows = Rows([], [], [], Existing(realm))
     actors = range(len(realm.nodes))
     while actors:
         some = Some.of(realm, actors, rows.there)
@@ -77,6 +111,7 @@ def rows_of(realm: Realm) -> Rows:
         new = dict.fromkeys(node for node in met if node not in realm.numbers)
         more = grown(realm, list(new)) if new else range(0)
         rows.steps.extend(some.steps)
+        rows.common.extend(some.common)
         rows.assumed.extend(some.assumed)
         rows = replace(
             rows,

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from answerable.model.resource import Resource
@@ -59,6 +59,8 @@ class Existing:
     _regions: dict[tuple[str, ...], int] = field(init=False)
     _takeable: dict[str, list[Takeable]] = field(default_factory=dict)
     _able: dict[Needs, int] = field(default_factory=dict)
+    _speaking: dict[str, Ground] = field(default_factory=dict)
+    _named: tuple[Clause, ...] = ()
     _kinds: dict[str, int] = field(default_factory=dict)
     _on: dict[Need, dict[int, Verdicts]] = field(default_factory=dict)
     _kin: dict[Needs, Kin] = field(default_factory=dict)
@@ -79,6 +81,15 @@ class Existing:
         size = len(self.resources)
         self._kinds = {kind: gathered(ns, size) for kind, ns in by_kind.items()}
 
+        needs = [need for rule in RUNNING for need in rule.needs]
+        needs += [need for launch in LAUNCHES for need in launch.needs]
+        actions = {need.action.lower() for need in needs if _THERE in need.resource}
+        self._named = tuple(
+            clause
+            for clause, _ in self._ground.spoken
+            if any(map(clause.takes_action, actions))
+        )
+
     def to(self, realm: Realm) -> "Existing":
         """Return the same resources, to ask what other actors may do there."""
         new = copy(self)
@@ -88,13 +99,9 @@ class Existing:
 
     def named(self) -> Iterator[tuple[Clause, int]]:
         """List what the resources' own policies say of what is needed, and of whom."""
-        needs = [need for rule in RUNNING for need in rule.needs]
-        needs += [need for launch in LAUNCHES for need in launch.needs]
-        actions = {need.action.lower() for need in needs if _THERE in need.resource}
-        for clause, _ in self._ground.spoken:
-            if any(clause.takes_action(action) for action in actions):
-                for name in self.realm.naming.of(clause):
-                    yield clause, name.actors
+        for clause in self._named:
+            for name in self.realm.naming.of(clause):
+                yield clause, name.actors
 
     def there(self, kind: str, account: str) -> int:
         """Return an account's resources of a kind."""
@@ -177,12 +184,22 @@ class Existing:
                 first = (bits & -bits).bit_length() - 1
                 yield bits, self.resources[first].id
 
+    def _spoken_of(self, action: str) -> Ground:
+        """Return the resources with what their own policies say of one action."""
+        found = self._speaking.get(action)
+        if found is None:
+            spoken = (c for c in self._ground.spoken if c[0].takes_action(action))
+            found = replace(self._ground, spoken=tuple(spoken))
+            self._speaking[action] = found
+        return found
+
     def _verdicts(self, need: Need) -> dict[int, Verdicts]:
         """Say for each actor on which resources it may make a call."""
         found = self._on.get(need)
         if found is None:
             stated = Known({key: (value,) for key, value in need.context})
-            use = Using(self.realm, need.action, self._ground, stated, anywhere=True)
+            ground = self._spoken_of(need.action.lower())
+            use = Using(self.realm, need.action, ground, stated, anywhere=True)
             found = self._on[need] = use.verdicts()
         return found
 

@@ -39,7 +39,8 @@ class Some:
         actors: These, in order.
         there: The resources they may act on.
         steps: Whom each becomes.
-        assumed: Whom of these by assuming a role.
+        common: Whom by what it has in common with its kin.
+        assumed: Whom by assuming a role.
         editors: Who may edit anything that changes what somebody may do.
         passers: Who may pass a role.
     """
@@ -48,6 +49,7 @@ class Some:
     actors: Sequence[int]
     there: Existing
     steps: list[Verdicts] = field(default_factory=list)
+    common: list[Verdicts] = field(default_factory=list)
     assumed: list[Verdicts] = field(default_factory=list)
     editors: int = 0
     passers: int = 0
@@ -97,6 +99,7 @@ class Some:
             wider = self._wider(actor, one, near)
             row = union([near, made.row(actor, one), wider])
             row = union([row, self._bare(actor, one, row)])
+            self.common.append(common[one])
             self.assumed.append(same.setdefault(assumed, assumed))
             self.steps.append(same.setdefault(row, row))
 

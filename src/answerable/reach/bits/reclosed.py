@@ -30,12 +30,15 @@ def reclosed(
     kept = list(after)
     lossy: list[int] = []
     gains: dict[int, int] = {}
+    shared: dict[tuple[int, int], int] = {}
     for node in changed:
-        kept[node] = before[node] & after[node]
-        if kept[node] != before[node]:
+        was, now = before[node], after[node]
+        both = shared.setdefault((id(was), id(now)), was & now)
+        kept[node] = both
+        if both != was:
             lossy.append(node)
-        if kept[node] != after[node]:
-            gains[node] = after[node]
+        if both != now:
+            gains[node] = now & ~both
     fewer = _Losing(old, before, kept, lossy).closure() if lossy else old
     return _gained(fewer, gains) if gains else fewer
 
@@ -59,6 +62,8 @@ class _Losing:
     lossy: Sequence[int]
     dirty: int = 0
     exact: dict[int, int] = field(default_factory=dict)
+    _known: dict[int, int] = field(default_factory=dict)
+    _by_row: dict[int, int] = field(default_factory=dict)
 
     def closure(self) -> Closure:
         """Close what is left."""
@@ -84,9 +89,12 @@ class _Losing:
 
     def _beyond(self, start: int) -> int:
         """Return all that a node reaches still."""
-        found = self.exact.get(start)
+        row = self.rows[start]
+        found = self._by_row.get(id(row))
         if found is None:
-            found = self.exact[start] = self._search(start)
+            found = self._by_row[id(row)] = self._search(start)
+        self.exact[start] = found
+        self._known[found] = self._known.get(found, 0) | 1 << start
         return found
 
     def _search(self, start: int, wanted: int = -1) -> int:
@@ -94,21 +102,23 @@ class _Losing:
         rows, beyond, dirty = self.rows, self.old.beyond, self.dirty
         found, done = rows[start], 0
         met = {id(rows[start])}
-        while left := found & ~done:
+        while wanted & ~found and found & ~done:
+            for there, nodes in self._known.items():
+                if found & nodes:
+                    found, done = found | there, done | there | nodes
+            left = found & ~done
             done |= left
             for node in positions(left):
                 row = rows[node]
                 if id(row) in met:
                     continue
                 met.add(id(row))
-                there = self.exact.get(node)
-                if there is None and not dirty >> node & 1:
-                    there = beyond[node]
-                if there is not None:
-                    done |= there
-                found |= row if there is None else there
+                if dirty >> node & 1:
+                    found |= row
+                else:
+                    found, done = found | beyond[node], done | beyond[node]
                 if not wanted & ~found:
-                    return found
+                    break
         return found
 
     def _without(self, lost: int, core: int) -> Closure:
@@ -118,7 +128,7 @@ class _Losing:
         past a node of the core, or by an edge that is left.
         """
         entries = self._entries(lost, core)
-        known = _grouped(self.exact)
+        known = list(self._known.items())
         entered = _grouped(entries)
         moved: Groups = [(there, 1 << node) for node, there in self.exact.items()]
         for reached, members in self.old.classes:
@@ -158,7 +168,7 @@ def _gained(old: Closure, rows: Mapping[int, int]) -> Closure:
 
     Args:
         old: The closure before.
-        rows: By node that gained any, the nodes that are one step away now.
+        rows: By node that gained any, the nodes that became one step away.
     """
     size = len(old.beyond)
     alone: dict[int, int] = {}

@@ -19,11 +19,12 @@ from dataclasses import dataclass, field, replace
 from answerable.model.ids import IdentityId
 from answerable.model.sighting import Facts
 from answerable.reach.bits.edited import edited
+from answerable.reach.bits.everybody import Rows
 from answerable.reach.bits.exchange import Exchange
 from answerable.reach.bits.goals import Goal
 from answerable.reach.bits.ground import Ground
 from answerable.reach.bits.holders import Index, Noted
-from answerable.reach.bits.planes import gathered
+from answerable.reach.bits.planes import gathered, positions
 from answerable.reach.bits.rights import Verdicts
 from answerable.reach.bits.ways import Realm, serving
 from answerable.reach.bits.whole import Whole, whole_of
@@ -97,9 +98,12 @@ class _Update:
         stale = gathered(exchange.actors if stepping else turned, whole.size)
         for number in turned:
             stale |= whole.rows.editors & self._near(number)
+        rows = whole.rows
         for role in exchange.trusts:
-            stale |= self._column(role)
-        return whole.moved(exchange.graph, self.new, stale)
+            rows, more = self._column(rows, role)
+            stale |= more
+        found = rows.anew(self.new, stale) if stale else rows
+        return whole.moved(exchange.graph, self.new, found) if found else None
 
     def _turned(self) -> Iterator[int]:
         """List the actors that came to be admins, or no more are."""
@@ -148,14 +152,28 @@ class _Update:
             )
         return found
 
-    def _column(self, role: IdentityId) -> int:
-        """List the actors whose step to a role may be another one now."""
+    def _column(self, rows: Rows, role: IdentityId) -> tuple[Rows, int]:
+        """Say anew who may assume a role; list for whom more hangs on it.
+
+        Who becomes a role of its own account may change it, or take its boundary off;
+        who may be passed it by whom depends on the services that it trusts.
+        """
+        number = self.old.identities.texts.number[role]
         was, now = _assuming(self.old, role), _assuming(self.new, role)
-        found = (was.sure ^ now.sure) | (was.some ^ now.some)
+        other = (was.sure ^ now.sure) | (was.some ^ now.some)
+        near = self._near(number)
+        stale = gathered(
+            (
+                actor
+                for actor in positions(other & near & rows.editors)
+                if not rows.common[actor].sure >> number & 1
+            ),
+            self.exchange.whole.size,
+        )
         if self.old.serving != self.new.serving:
-            number = self.old.identities.texts.number[role]
-            found |= self.exchange.whole.rows.passers & self._near(number)
-        return found
+            stale |= near & rows.passers
+        fast = other & ~stale
+        return (rows.assuming(number, now, fast) if fast else rows), stale
 
 
 def _assuming(realm: Realm, role: IdentityId) -> Verdicts:

@@ -159,8 +159,9 @@ class Voices:
         for clause, resources in spoken:
             if clause.takes_action(call.action):
                 for name in naming.of(clause):
-                    how = DENIED if clause.effect is Effect.DENY else name.how
-                    self._say(clause, resources, name._replace(how=how))
+                    if name.actors & index.scope:
+                        how = DENIED if clause.effect is Effect.DENY else name.how
+                        self._say(clause, resources, name._replace(how=how))
         anyone = index.all & ~index.linked
         for clause, resources in fenced:
             self._say(clause, resources, Name(FENCED, anyone))

@@ -45,16 +45,13 @@ class Whole:
     _loose: dict[int, tuple[Verdicts, int]] = field(default_factory=dict)
     size: int = field(init=False)
 
-    def moved(self, graph: Graph, realm: Realm, stale: int) -> "Whole | None":
+    def moved(self, graph: Graph, realm: Realm, rows: Rows) -> "Whole":
         """Return the same for an edited estate.
 
         Args:
             graph: Of the estate as it is now.
             realm: The same actors, as they are now.
-            stale: Actors whose steps may have changed.
-
-        Returns:
-            All steps; None where somebody came to be what nobody was before.
+            rows: Their steps.
         """
         new = copy(self)
         new.graph, new.realm = graph, realm
@@ -63,10 +60,7 @@ class Whole:
         for node in realm.nodes[self.size :]:
             del new.realm.numbers[node]
         new.realm.nodes = realm.nodes[: self.size]
-        if stale:
-            rows = self.rows.anew(new.realm, stale)
-            if rows is None:
-                return None
+        if rows is not self.rows:
             new._follow(self, rows)
         graph.all = new
         return new
