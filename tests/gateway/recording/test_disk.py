@@ -1,0 +1,229 @@
+"""A disk that refuses: nothing goes on unrecorded, and nothing recorded is lost."""
+
+import asyncio
+import errno
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from answerable.gateway.recording.recorder import Recorder
+from answerable.gateway.recording.ticket import NotRecorded
+from answerable.model.errors import EnvironmentRefused
+from answerable.model.record import Decided, Ended, Ending
+from tests.gateway.recording.stage import (
+    BODY,
+    BUFFERED,
+    CALL,
+    CALLER,
+    COMPLETED,
+    DENIED,
+    DURABLE,
+    lines,
+    recording,
+    records,
+    until,
+)
+
+
+class Disk:
+    """What syncing a file does; switched while a recorder runs."""
+
+    def __init__(self) -> None:
+        self.errno = 0
+        self.real = os.fdatasync
+
+    def __call__(self, handle: int) -> None:
+        if self.errno:
+            raise OSError(self.errno, os.strerror(self.errno))
+        self.real(handle)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
+    switched = Disk()
+    monkeypatch.setattr("os.fdatasync", switched)
+    monkeypatch.setattr("answerable.gateway.recording.writer.RETRY", 0.02)
+    yield switched
+    switched.errno = 0
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
+def test_a_durable_call_is_denied_and_its_record_says_it_never_went_on(
+    tmp_path: Path, disk: Disk, number: int
+) -> None:
+    async def story(recorder: Recorder) -> None:
+        disk.errno = number
+        ticket = recorder.decided(CALLER, CALL, DURABLE, BODY)
+        assert ticket.durable is not None
+        with pytest.raises(NotRecorded, match="disk"):
+            await ticket.durable
+        recorder.ended(ticket, COMPLETED)  # the door may say more: it is not owed
+        disk.errno = 0
+        await until(lambda: not recorder.health.alarm)
+
+    recording(tmp_path, story)
+    (decided,) = (r for r in records(tmp_path) if isinstance(r, Decided))
+    (ended,) = (r for r in records(tmp_path) if isinstance(r, Ended))
+    assert (ended.decided, ended.end.outcome) == (decided.sequence, Ending.WITHHELD)
+
+
+def test_all_calls_are_denied_while_the_disk_refuses_and_go_on_when_it_heals(
+    tmp_path: Path, disk: Disk
+) -> None:
+    async def story(recorder: Recorder) -> None:
+        running = recorder.decided(CALLER, CALL, BUFFERED, BODY)
+        disk.errno = errno.EIO
+        await until(lambda: bool(recorder.health.alarm))
+        for decision in (BUFFERED, DURABLE, DENIED):
+            with pytest.raises(NotRecorded, match="disk"):
+                recorder.decided(CALLER, CALL, decision, BODY)
+        recorder.ended(running, COMPLETED)
+        await asyncio.sleep(0.1)
+        assert recorder.health.alarm  # it stays until the disk takes all that waits
+        assert recorder.health.unrecorded == 3
+        disk.errno = 0
+        await until(lambda: not recorder.health.alarm)
+        again = recorder.decided(CALLER, CALL, DURABLE, BODY)
+        assert again.durable is not None
+        await again.durable
+        recorder.ended(again, COMPLETED)
+
+    recording(tmp_path, story)
+    found = records(tmp_path)
+    assert [r.sequence for r in found] == list(range(1, len(found) + 1))
+    assert sum(isinstance(r, Decided) for r in found) == 2
+    assert sum(isinstance(r, Ended) for r in found) == 2
+    assert b'"why":"unrecorded-disk","count":3' in b"".join(lines(tmp_path))
+
+
+def test_a_recorder_that_ends_on_a_bad_disk_ends(tmp_path: Path, disk: Disk) -> None:
+    async def story(recorder: Recorder) -> None:
+        recorder.decided(CALLER, CALL, BUFFERED, BODY)
+        disk.errno = errno.EIO
+
+    recording(tmp_path, story)
+
+
+def test_a_spool_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("a file")
+
+    async def story(recorder: Recorder) -> None:
+        raise AssertionError(recorder)
+
+    with pytest.raises(EnvironmentRefused):
+        recording(tmp_path / "spool", story)
+
+
+def test_a_writer_that_fails_itself_lets_nobody_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("threading.excepthook", lambda _: None)
+
+    async def story(recorder: Recorder) -> None:
+        await until(lambda: len(lines(tmp_path)) == 1)
+        monkeypatch.setattr("answerable.gateway.recording.writer.lines", broken)
+        ticket = recorder.decided(CALLER, CALL, DURABLE, BODY)
+        assert ticket.durable is not None
+        with pytest.raises(NotRecorded):
+            await ticket.durable
+        with pytest.raises(NotRecorded):
+            recorder.decided(CALLER, CALL, BUFFERED, BODY)
+
+    recording(tmp_path, story)
+
+
+# A file size limit makes a real file system refuse, in a process of its own.
+LIMITED = """
+import asyncio, resource, signal, sys
+from pathlib import Path
+from answerable.gateway.recording.recorder import Recorder
+from answerable.gateway.recording.ticket import NotRecorded
+from tests.gateway.recording.stage import BODY, CALL, CALLER, DURABLE
+
+async def main():
+    spool = Path(sys.argv[1])
+    recorder = Recorder(spool, 0, asyncio.get_running_loop())
+    kept = 0
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    try:
+        while True:
+            ticket = recorder.decided(CALLER, CALL, DURABLE, BODY)
+            await ticket.durable
+            print(ticket.id, flush=True)
+            kept += 1
+    except NotRecorded as refusal:
+        print(refusal.why, kept > 5, recorder.health.alarm)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    while recorder.health.alarm:
+        await asyncio.sleep(0.05)
+    await recorder.decided(CALLER, CALL, DURABLE, BODY).durable
+    recorder.close()
+
+asyncio.run(main())
+"""
+
+
+def test_a_write_that_the_file_system_cuts_short_is_written_anew(
+    tmp_path: Path, root: Path
+) -> None:
+    child = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=root,
+    )
+    *kept, said = child.stdout.splitlines()
+    assert said == "disk True File too large"
+    numbers = [record.sequence for record in records(tmp_path)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    whole = b"".join(lines(tmp_path))
+    assert all(key.encode() in whole for key in kept)
+    assert whole.endswith(b"\n")
+
+
+@pytest.mark.world
+def test_a_full_file_system_denies_and_heals(tmp_path: Path) -> None:
+    """Needs root: a file system of 256 KiB of its own."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(place)]
+    subprocess.run(mount, check=True)
+    try:
+        recording(place / "spool", _fill_and_heal(place))
+        found = records(place / "spool")
+        assert [r.sequence for r in found] == list(range(1, len(found) + 1))
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def _fill_and_heal(place: Path):
+    ballast = place / "ballast"
+    ballast.write_bytes(b"\0" * 150_000)
+
+    async def story(recorder: Recorder) -> None:
+        with pytest.raises(NotRecorded, match="disk"):
+            await _forever(recorder)
+        assert recorder.health.alarm == os.strerror(errno.ENOSPC)
+        ballast.unlink()
+        await until(lambda: not recorder.health.alarm)
+        ticket = recorder.decided(CALLER, CALL, DURABLE, BODY)
+        assert ticket.durable is not None
+        await ticket.durable
+
+    return story
+
+
+async def _forever(recorder: Recorder) -> None:
+    for _ in range(10_000):
+        ticket = recorder.decided(CALLER, CALL, DURABLE, BODY)
+        assert ticket.durable is not None
+        await ticket.durable

@@ -1,0 +1,274 @@
+"""What is decided and how it ended: numbered, chained, and on disk when it says so."""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from answerable.gateway.recording.recorder import Recorder
+from answerable.gateway.recording.ticket import NotRecorded
+from answerable.gateway.wire.members import NOWHERE
+from answerable.model.ids import event_id
+from answerable.model.record import (
+    Closed,
+    Decided,
+    Ended,
+    Ending,
+    Opened,
+    Refusals,
+)
+from tests.gateway.recording.stage import (
+    BODY,
+    BUFFERED,
+    CALL,
+    CALLER,
+    COMPLETED,
+    DENIED,
+    DURABLE,
+    OTHER,
+    SECRET,
+    TOKEN,
+    lines,
+    recording,
+    records,
+    until,
+)
+
+
+def test_a_call_leaves_its_decision_and_its_end_between_start_and_close(
+    tmp_path: Path,
+) -> None:
+    async def story(recorder: Recorder) -> None:
+        ticket = recorder.decided(CALLER, CALL, BUFFERED, BODY)
+        assert ticket.durable is None
+        recorder.ended(ticket, COMPLETED)
+
+    name = recording(tmp_path, story)
+    opened, decided, ended, closed = records(tmp_path)
+    assert isinstance(opened, Opened)
+    assert (opened.recorder, opened.worker, opened.previous) == (name, 0, "")
+    assert isinstance(decided, Decided)
+    assert (decided.caller, decided.decision) == (CALLER, BUFFERED)
+    assert (decided.act.server, decided.act.name) == ("files", "read_file")
+    assert decided.act.size == len(BODY)
+    assert isinstance(ended, Ended)
+    assert (ended.decided, ended.end) == (decided.sequence, COMPLETED)
+    assert isinstance(closed, Closed)
+
+
+def test_records_are_numbered_without_a_gap_across_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("answerable.gateway.recording.segments.SEGMENT", 4000)
+
+    async def story(recorder: Recorder) -> None:
+        for _ in range(20):
+            for _ in range(3):
+                recorder.decided(CALLER, CALL, DENIED, BODY)
+            waits = recorder.decided(CALLER, CALL, DURABLE, BODY)
+            assert waits.durable is not None
+            await waits.durable
+
+    recording(tmp_path, story)
+    assert len(list(tmp_path.glob("*/*.jsonl"))) > 5
+    numbers = [record.sequence for record in records(tmp_path)]
+    assert numbers == list(range(1, 83))
+
+
+def test_a_durable_decision_is_on_disk_when_its_future_is_done(tmp_path: Path) -> None:
+    async def story(recorder: Recorder) -> None:
+        for _ in range(10):
+            ticket = recorder.decided(CALLER, CALL, DURABLE, BODY)
+            assert ticket.durable is not None
+            await ticket.durable
+            assert ticket.id.encode() in lines(tmp_path)[-1]
+
+    recording(tmp_path, story)
+
+
+def test_durable_decisions_that_wait_together_share_a_sync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    syncs: list[int] = []
+    monkeypatch.setattr("os.fdatasync", syncs.append)
+
+    async def story(recorder: Recorder) -> None:
+        tickets = [recorder.decided(CALLER, CALL, DURABLE, BODY) for _ in range(200)]
+        await asyncio.gather(*(t.durable for t in tickets if t.durable is not None))
+
+    recording(tmp_path, story)
+    assert len(syncs) < 20
+
+
+def test_a_buffered_decision_reaches_the_disk_without_being_asked(
+    tmp_path: Path,
+) -> None:
+    async def story(recorder: Recorder) -> None:
+        ticket = recorder.decided(CALLER, CALL, BUFFERED, BODY)
+        await until(lambda: ticket.id.encode() in b"".join(lines(tmp_path)))
+
+    recording(tmp_path, story)
+
+
+def test_neither_arguments_nor_token_are_kept(tmp_path: Path) -> None:
+    async def story(recorder: Recorder) -> None:
+        recorder.decided(CALLER, CALL, BUFFERED, BODY)
+
+    recording(tmp_path, story)
+    (decided,) = (r for r in records(tmp_path) if isinstance(r, Decided))
+    assert len(decided.act.arguments) == 64
+    assert decided.caller.token_sha256 == TOKEN
+    assert SECRET.encode() not in b"".join(lines(tmp_path))
+
+
+def test_what_has_no_arguments_has_no_digest_of_them(tmp_path: Path) -> None:
+    async def story(recorder: Recorder) -> None:
+        bare = msgspec.structs.replace(CALL, arguments=NOWHERE)
+        recorder.decided(CALLER, bare, BUFFERED, BODY)
+
+    recording(tmp_path, story)
+    (decided,) = (r for r in records(tmp_path) if isinstance(r, Decided))
+    assert decided.act.arguments == ""
+
+
+def test_a_decision_id_is_the_id_of_the_event_it_becomes(tmp_path: Path) -> None:
+    async def story(recorder: Recorder) -> None:
+        ticket = recorder.decided(CALLER, CALL, DENIED, BODY)
+        await until(lambda: len(lines(tmp_path)) > 1)
+        decided = records(tmp_path)[1]
+        native = str(decided.sequence).encode()
+        key = event_id(decided.at, "gateway", recorder.name, native)
+        assert ticket.id == key.hex()
+
+    recording(tmp_path, story)
+
+
+def test_an_end_is_recorded_once_and_only_for_a_call_that_went_on(
+    tmp_path: Path,
+) -> None:
+    async def story(recorder: Recorder) -> None:
+        passed = recorder.decided(CALLER, CALL, BUFFERED, BODY)
+        recorder.ended(passed, COMPLETED)
+        recorder.ended(passed, COMPLETED)
+        recorder.ended(recorder.decided(CALLER, CALL, DENIED, BODY), COMPLETED)
+
+    recording(tmp_path, story)
+    assert sum(isinstance(record, Ended) for record in records(tmp_path)) == 1
+
+
+def test_a_new_recorder_names_the_one_before_it_of_its_worker(tmp_path: Path) -> None:
+    async def story(recorder: Recorder) -> None:
+        recorder.decided(CALLER, CALL, DENIED, BODY)
+
+    first = recording(tmp_path / "a", story)
+    (tmp_path / "b").mkdir()
+    for path in (tmp_path / "a").iterdir():
+        path.rename(tmp_path / "b" / path.name)
+    second = recording(tmp_path / "b", story)
+    opened = [
+        line for line in lines(tmp_path / "b") if line.startswith(b'{"kind":"opened"')
+    ]
+    (found,) = (line for line in opened if second.encode() in line[:90])
+    assert f'"previous":"{first}","recorded":3'.encode() in found
+
+
+def test_refusals_are_counted_by_reason_and_say_nothing_of_the_unknown(
+    tmp_path: Path,
+) -> None:
+    async def story(recorder: Recorder) -> None:
+        for number in range(1000):
+            recorder.refused("not-json", None, f"made-up-{number}", "x" * number)
+        recorder.refused("unknown-method", CALLER, "files", "tools/steal")
+        await until(lambda: b'"refused"' in b"".join(lines(tmp_path)))
+
+    recording(tmp_path, story)
+    refused = [r for r in records(tmp_path) if isinstance(r, Refusals)]
+    assert [(r.why, r.count, r.agent, r.server, r.method) for r in refused] == [
+        ("not-json", 1000, "", "", ""),
+        ("unknown-method", 1, CALLER.agent, "files", "tools/steal"),
+    ]
+
+
+def test_one_caller_cannot_make_ever_more_records_of_refusals(tmp_path: Path) -> None:
+    async def story(recorder: Recorder) -> None:
+        for number in range(5000):
+            recorder.refused("unknown-method", CALLER, "files", f"m{number}" * 100)
+
+    recording(tmp_path, story)
+    refused = [r for r in records(tmp_path) if isinstance(r, Refusals)]
+    assert len(refused) == 257
+    assert sum(r.count for r in refused) == 5000
+    assert max(len(r.method) for r in refused) == 256
+
+
+def spend(recorder: Recorder) -> None:
+    """Record more than a small quota holds."""
+    for _ in range(100):
+        recorder.decided(CALLER, CALL, BUFFERED, BODY)
+
+
+def remove_files(spool: Path) -> None:
+    """Do what shipping does in the end."""
+    for path in spool.glob("*/*.jsonl"):
+        path.unlink()
+
+
+def test_an_agent_over_its_quota_is_refused_while_others_go_on(tmp_path: Path) -> None:
+    async def story(recorder: Recorder) -> None:
+        with pytest.raises(NotRecorded, match="agent-quota"):
+            spend(recorder)
+        recorder.decided(OTHER, CALL, BUFFERED, BODY)
+
+    recording(tmp_path, story, most_per_agent=10_000)
+    found = [r for r in records(tmp_path) if isinstance(r, Refusals)]
+    assert [(r.why, r.agent) for r in found] == [
+        ("unrecorded-agent-quota", CALLER.agent)
+    ]
+
+
+def test_a_quota_is_given_back_once_its_records_are_shipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("answerable.gateway.recording.segments.SEGMENT", 1)
+    monkeypatch.setattr("answerable.gateway.recording.writer.MEASURE", 0.01)
+
+    async def story(recorder: Recorder) -> None:
+        with pytest.raises(NotRecorded):
+            spend(recorder)
+        await until(lambda: len(lines(tmp_path)) > 10)
+        remove_files(tmp_path)
+        await asyncio.sleep(0.2)
+        recorder.decided(CALLER, CALL, BUFFERED, BODY)
+
+    recording(tmp_path, story, most_per_agent=10_000)
+
+
+def test_a_full_spool_refuses_decisions_and_takes_the_ends_of_what_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("answerable.gateway.recording.writer.MEASURE", 0.01)
+
+    async def story(recorder: Recorder) -> None:
+        running = recorder.decided(CALLER, CALL, BUFFERED, BODY)
+        while recorder.health.spooled < 5_000:
+            recorder.decided(CALLER, CALL, DENIED, BODY)
+            await asyncio.sleep(0.005)
+        for decision in (BUFFERED, DURABLE, DENIED):
+            with pytest.raises(NotRecorded, match="spool-full"):
+                recorder.decided(CALLER, CALL, decision, BODY)
+        assert recorder.health.unrecorded == 3
+        recorder.ended(running, COMPLETED)
+
+    recording(tmp_path, story, most=5_000)
+    (ended,) = (r for r in records(tmp_path) if isinstance(r, Ended))
+    assert ended.end.outcome is Ending.COMPLETED
+
+
+def test_files_and_folders_are_the_owners_alone(tmp_path: Path) -> None:
+    async def story(recorder: Recorder) -> None:
+        recorder.decided(CALLER, CALL, BUFFERED, BODY)
+
+    recording(tmp_path / "spool", story)
+    for path in (tmp_path / "spool").rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0
