@@ -11,6 +11,8 @@ from answerable.gateway.callers.callers import Callers
 from answerable.gateway.callers.sessions import Sessions
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.ticker import Ticker
+from answerable.gateway.link import Link
+from answerable.gateway.wire.place import Served
 from answerable.model.config import Limits
 
 
@@ -27,6 +29,23 @@ class Open(Protocol):
         """Close at once."""
 
 
+class Peers(Protocol):
+    """The workers of one gateway, each of which owns some of the principals."""
+
+    def owns(self, principal: str) -> bool:
+        """Say whether a principal is this worker's."""
+
+    def hand_over(
+        self,
+        transport: asyncio.Transport,
+        principal: str,
+        link: Link,
+        served: Served,
+        received: bytes,
+    ) -> None:
+        """Give a connection to the owner, with what was read of it."""
+
+
 @dataclass(slots=True)
 class Door:
     """One worker's door.
@@ -39,6 +58,7 @@ class Door:
         ticker: Tells of what is late.
         loop: The worker's loop.
         clock: Gives UTC seconds.
+        peers: The other workers, None where there is but this one.
         draining: It takes nothing more.
         fronts: Connections that are open.
         in_flight: Calls under way, by principal.
@@ -52,6 +72,7 @@ class Door:
     ticker: Ticker
     loop: asyncio.AbstractEventLoop
     clock: Callable[[], float] = time.time
+    peers: Peers | None = None
     draining: bool = False
     fronts: set[Open] = field(default_factory=set)
     in_flight: Counter[str] = field(default_factory=Counter)

@@ -43,22 +43,29 @@ class Front(asyncio.Protocol):
         door: What it shares with all others.
         served: Names that its listener is called by.
         url: The listener's, as configured.
+        link: What another worker's transport knows of the other end, where it handed
+            the connection over; None asks our own.
 
     Attributes:
         link: What the transport knows of the other end.
         deadline: When it is late.
     """
 
-    def __init__(self, door: Door, served: Served, url: str) -> None:
+    def __init__(
+        self, door: Door, served: Served, url: str, *, link: Link | None = None
+    ) -> None:
         self.door = door
         self.served = served
-        self.link = Link(url=url)
+        self.link = Link(url=url) if link is None else link
         self.deadline = NEVER
         self._transport: asyncio.Transport | None = None
         self._intake = Intake()
         self._arrived: deque[Arrived] = deque()
         self._turn: Turn | None = None
         self._wait = _Wait.ANSWER
+        self._is_ours = link is not None  # it stays with this worker
+        # What another worker would have to read again.
+        self._received: list[bytes] | None = None if door.peers is None else []
         self._advancing = False
         self._held = False  # the client sent ahead, and is not read from
         self._closes = False  # after the present answer
@@ -72,7 +79,8 @@ class Front(asyncio.Protocol):
             transport.abort()
             return
         try:
-            self.link = link_of(transport, self.link.url)
+            if not self._is_ours:
+                self.link = link_of(transport, self.link.url)
         except PeerGone as gone:
             door.exchange.recorder.refused(gone.reason, None, "", "")
             transport.abort()
@@ -86,6 +94,8 @@ class Front(asyncio.Protocol):
         """Take what the client sent."""
         if self._transport is None or self._closes:
             return
+        if self._received is not None:
+            self._received.append(data)
         self._arrived.extend(self._intake.feed(data))
         self.resume()
 
@@ -95,11 +105,8 @@ class Front(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
-        self.door.fronts.discard(self)
-        self.door.ticker.discard(self)
-        self._transport = None
-        self._arrived.clear()
-        turn, self._turn = self._turn, None
+        turn = self._turn
+        self._let_go()
         if turn is not None:
             turn.gone()
 
@@ -234,10 +241,46 @@ class Front(asyncio.Protocol):
         self._closes = self._closes or head.closes
         turn = self._turn = Turn(self, head)
         turn.start()
+        if turn.caller is not None:
+            self._settle(turn, turn.caller.principal)
         if turn.early is not None:
             self._intake.drop()
-        if head.expects and not self._arrived:
+        if head.expects and not self._arrived and self._transport is not None:
             self._invite(turn)
+
+    def identified(self) -> None:
+        """The turn knows at last who is calling, or that nobody is known to."""
+        turn = self._turn
+        if turn is not None and turn.caller is not None:
+            self._settle(turn, turn.caller.principal)
+        self.resume()
+
+    def _settle(self, turn: Turn, principal: str) -> None:
+        """Keep the connection, or hand it to the worker that owns its caller."""
+        peers = self.door.peers
+        if peers is None:
+            return
+        received, self._received = self._received, None
+        if peers.owns(principal):
+            self._is_ours = True
+        elif self._is_ours or received is None:
+            # One hop, and one worker for all requests of a connection.
+            self._closes = True
+            turn.misdirect()
+        else:
+            transport = self._let_go()
+            if transport is not None:
+                data = b"".join(received)
+                peers.hand_over(transport, principal, self.link, self.served, data)
+
+    def _let_go(self) -> asyncio.Transport | None:
+        """Forget the connection; somebody else has it."""
+        transport, self._transport = self._transport, None
+        self.door.fronts.discard(self)
+        self.door.ticker.discard(self)
+        self._arrived.clear()
+        self._turn = None
+        return transport
 
     def _invite(self, turn: Turn) -> None:
         """Have the client send its body, or not (RFC 9110 10.1.1)."""

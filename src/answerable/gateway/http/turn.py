@@ -44,8 +44,8 @@ class Line(Outlet, Protocol):
     served: Served
     link: Link
 
-    def resume(self) -> None:
-        """The turn can go on."""
+    def identified(self) -> None:
+        """The turn knows at last who is calling, or that nobody is known to."""
 
     def revoke(self, early: "Early") -> None:
         """Give this instead of an answer that is not begun; end or cut another."""
@@ -75,6 +75,7 @@ class Turn:
     Attributes:
         wants_body: The body of the request is what comes next.
         early: The answer, where the head alone settled it; a body is dropped.
+        caller: Who is calling, None where that is not known (yet).
     """
 
     def __init__(self, line: Line, head: Head) -> None:
@@ -83,7 +84,7 @@ class Turn:
         self._line = line
         self._door = line.door
         self._head = head
-        self._caller: Caller | None = None
+        self.caller: Caller | None = None
         self._relay: Relay | None = None  # its call was let through
         self._sending: Sending | None = None
         self._over = False
@@ -105,6 +106,10 @@ class Turn:
             self._door.spawn(self._fetch(needed.issuer))
             return
         self.wants_body = True
+
+    def misdirect(self) -> None:
+        """Another worker has to serve its caller, over another connection."""
+        self.early = self._refusal(Refused(Why.MISDIRECTED))
 
     def body(self, data: bytes) -> None:
         """Take the body: read, decide, record, and send it on."""
@@ -173,7 +178,7 @@ class Turn:
 
     def _identify(self) -> None:
         try:
-            self._caller = self._door.callers.identify(
+            self.caller = self._door.callers.identify(
                 self._head, self._line.link, self._door.clock()
             )
         except Unidentified as who:
@@ -198,22 +203,22 @@ class Turn:
         except KeysNeeded:
             self.early = Early(UNAVAILABLE)
         self.wants_body = True
-        self._line.resume()
+        self._line.identified()
 
     def _session(self, call: Call) -> str:
         """The server's own session id, for which only its caller has a name."""
         said = session_of(self._head.fields, call.era)
         if not said:
             return ""
-        assert self._caller is not None  # noqa: S101 - no body is read without one
-        principal = self._caller.principal
+        assert self.caller is not None  # noqa: S101 - no body is read without one
+        principal = self.caller.principal
         session = self._door.sessions.unwrap(said, call.server, principal)
         if session is None:
             raise Refused(Why.UNKNOWN_SESSION, id=call.id, method=call.method)
         return session
 
     def _begin(self, sent: Sent) -> None:
-        door, caller, call = self._door, self._caller, sent.call
+        door, caller, call = self._door, self.caller, sent.call
         assert caller is not None  # noqa: S101 - no body is read without one
         if not door.may_enter(caller.principal):
             raise Refused(Why.TOO_MANY_CALLS, id=call.id, method=call.method)
@@ -281,4 +286,4 @@ class Turn:
             server = ""
         exchange = self._door.exchange
         known = server if server in exchange.servers else ""
-        exchange.recorder.refused(why, self._caller, known, method)
+        exchange.recorder.refused(why, self.caller, known, method)
