@@ -17,7 +17,10 @@ SUBJECT = "svc-conformance"
 # What the agent may do; the test server's tool `withheld` is on no list.
 ALLOWED = {
     "server": "fixtures",
-    "tools": ["test_*", "json_schema_2020_12_tool", "echo", "slow"],
+    "tools": [
+        *("test_*", "json_schema_2020_12_tool", "echo", "greet", "slow*"),
+        *("failing_job", "protocol_error_job", "confirm_delete", "multi_input"),
+    ],
     "resources": ["test://*"],
     "prompts": ["test_*"],
     "inputs": ["elicitation", "sampling", "roots"],

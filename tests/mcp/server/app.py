@@ -1,6 +1,7 @@
 """The test server: every fixture that the conformance suite names, in both eras."""
 
 import warnings
+from typing import Any
 
 import mcp_types as types
 from mcp.server import CacheHint, Server
@@ -14,9 +15,10 @@ from mcp.server.subscriptions import (
 from mcp.shared.exceptions import MCPDeprecationWarning
 from mcp_types.methods import CACHEABLE_METHODS
 
-from tests.mcp.server import reading, tools
+from tests.mcp.server import reading, tools, works
 from tests.mcp.server.contents import Answer, Context, Params
 from tests.mcp.server.replies import done, text
+from tests.mcp.server.tasks import Tasks
 
 NAME = "conformance-fixtures"
 CHANGES = {
@@ -36,7 +38,7 @@ async def _list_tools(
         )
         for name in CHANGES
     ]
-    return types.ListToolsResult(tools=tools.listed() + changing)
+    return types.ListToolsResult(tools=tools.listed() + works.listed() + changing)
 
 
 async def _nothing(ctx: Context, params: object) -> types.EmptyResult:
@@ -46,9 +48,12 @@ async def _nothing(ctx: Context, params: object) -> types.EmptyResult:
 def build() -> Server:
     """Return a server with nothing kept from another one."""
     bus = InMemorySubscriptionBus()
+    tasks = Tasks()
 
-    async def call_tool(ctx: Context, params: Params) -> Answer:
+    async def call_tool(ctx: Context, params: Params) -> Answer | dict[str, Any]:
         event = CHANGES.get(params.name)
+        if params.name in works.WORKS:
+            return await tasks.call(ctx, params)
         if event is None:
             return await tools.call(ctx, params)
         await bus.publish(event)
@@ -64,7 +69,6 @@ def build() -> Server:
                 method: CacheHint(1_000, "public") for method in CACHEABLE_METHODS
             },
             on_list_tools=_list_tools,
-            on_call_tool=call_tool,
             on_list_resources=reading.list_resources,
             on_list_resource_templates=reading.list_templates,
             on_read_resource=reading.read,
@@ -76,6 +80,9 @@ def build() -> Server:
             on_completion=reading.complete,
             on_set_logging_level=_nothing,
         )
+    # Not by the constructor, which knows nothing of results that are tasks.
+    server.add_request_handler("tools/call", types.CallToolRequestParams, call_tool)
+    tasks.serve(server)
     server.middleware.append(
         RequestStateBoundary(RequestStateSecurity.ephemeral(), default_audience=NAME)
     )

@@ -58,6 +58,10 @@ async def echo(ctx: Context, params: Params) -> Answer:
     )
 
 
+async def greet(ctx: Context, params: Params) -> Answer:
+    return done(text(f"Hello, {(params.arguments or {}).get('name')}!"))
+
+
 async def with_progress(ctx: Context, params: Params) -> Answer:
     for progress in (0, 50, 100):
         await ctx.session.report_progress(progress, 100)

@@ -112,6 +112,7 @@ TOOLS: dict[str, Fixture] = {
     "echo": Fixture(
         "Returns its arguments", contents.echo, form({"message": {"type": "string"}})
     ),
+    "greet": Fixture("Greets", contents.greet, form({"name": {"type": "string"}})),
     "withheld": Fixture("Is on no agent's list", contents.simple_text),
     "slow": Fixture(
         "Takes its time", contents.slow, form({"seconds": {"type": "number"}})
