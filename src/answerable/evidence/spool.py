@@ -63,11 +63,15 @@ def read_line(line: bytes) -> tuple[Record, bytes, bytes]:
     if start < 0 or line[start : start + len(_CHAIN)] != _CHAIN or line[-3:] != _END:
         raise ParseError("not a line of a spool")
     raw = line[:start] + b"}"
+    spelled = line[start + len(_CHAIN) : -len(_END)]
     try:
-        chain = bytes.fromhex(line[start + len(_CHAIN) : -len(_END)].decode("ascii"))
-        return _decode(raw), raw, chain
+        chain = bytes.fromhex(spelled.decode("ascii"))
+        record = _decode(raw)
     except (ValueError, RecursionError):
         raise ParseError("not a record of a gateway") from None
+    if chain.hex().encode() != spelled:  # capitals, or blanks
+        raise ParseError("not a record of a gateway")
+    return record, raw, chain
 
 
 def follows(raw: bytes, chain: bytes, before: bytes) -> bool:

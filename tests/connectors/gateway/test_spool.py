@@ -1,0 +1,253 @@
+"""Reading spools: cut anywhere, in any pieces, and whatever is missing is told."""
+
+import fcntl
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from answerable.connectors.gateway.fetch import Spool, read
+from answerable.evidence.spool import read_line
+from answerable.model.connector import EventContext, EventLimits
+from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.event import AuditEvent, Outcome
+from answerable.model.record import Record
+from tests.connectors.gateway.spools import (
+    DENY,
+    NAME,
+    closed,
+    decided,
+    ended,
+    opened,
+    refused,
+    spelled,
+    stories,
+    write,
+)
+
+
+def told(path: Path) -> tuple[list[AuditEvent], list[str], list[str]]:
+    """Read a spool: events, problems and why lines were set aside."""
+    batches = list(read(str(path), EventContext()))
+    return (
+        [event for batch in batches for event in batch.events],
+        [problem.what for batch in batches for problem in batch.problems],
+        [each.why for batch in batches for each in batch.quarantined],
+    )
+
+
+@contextmanager
+def living(folder: Path):
+    """Hold the lock that a living recorder holds."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def parsed(data: bytes) -> list[Record]:
+    """Give the records of whole lines."""
+    whole = data[: data.rfind(b"\n") + 1]
+    return [read_line(line)[0] for line in whole.splitlines(keepends=True)]
+
+
+@settings(max_examples=200)
+@given(stories(), st.data())
+def test_any_prefix_of_a_spool_is_a_prefix_of_its_records(story, data) -> None:
+    whole = spelled(story)
+    cut = whole[: data.draw(st.integers(0, len(whole)))]
+    assert parsed(cut) == story[: cut.count(b"\n")]
+
+
+@settings(max_examples=100)
+@given(stories(), st.data())
+def test_a_spool_cut_anywhere_gives_each_whole_record_and_tells_the_rest(
+    story, data
+) -> None:
+    whole = spelled(story)
+    cut = whole[: data.draw(st.integers(1, len(whole)))]
+    kept = story[: cut.count(b"\n")]
+    with tempfile.TemporaryDirectory() as place:
+        write(Path(place) / "all", spelled(kept))
+        write(Path(place) / "cut", cut)
+        events, problems, aside = told(Path(place) / "cut")
+        assert (events, aside) == (told(Path(place) / "all")[0], [])
+    torn = not cut.endswith(b"\n")
+    assert [p for p in problems if "cut short" in p] == problems
+    assert len(problems) == torn
+
+
+@settings(max_examples=100)
+@given(stories(), st.lists(st.integers(0, 12), max_size=4))
+def test_where_files_begin_changes_nothing(story, cuts) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        write(Path(place) / "one", spelled(story))
+        write(Path(place) / "many", spelled(story), cuts=cuts)
+        assert told(Path(place) / "one") == told(Path(place) / "many")
+
+
+@settings(max_examples=100)
+@given(stories(), st.integers(0, 12), st.booleans())
+def test_a_spool_read_in_two_goes_gives_what_it_gives_in_one(
+    story, first, shipped
+) -> None:
+    """While its recorder lives, then after it has ended; shipped between or not."""
+    whole = spelled(story)
+    begun = b"".join(whole.splitlines(keepends=True)[:first])
+    with tempfile.TemporaryDirectory() as place:
+        once, _, _ = told(write(Path(place) / "once", whole).parent)
+        folder = write(Path(place) / "twice", begun)
+        with living(folder):
+            spool = Spool(folder.parent)
+            found = {e for b in spool.batches(EventLimits()) for e in b.events}
+            if shipped:
+                spool.settle()
+        (folder / "000001.jsonl").write_bytes(whole)
+        again, problems, aside = told(folder.parent)
+        assert (problems, aside) == ([], [])
+        assert found | set(again) == set(once)
+        assert not shipped or not found & set(again)
+
+
+def test_a_call_that_runs_waits_and_is_unknown_once_its_recorder_is_gone(
+    tmp_path: Path,
+) -> None:
+    folder = write(tmp_path, spelled([opened(), decided(2)]))
+    with living(folder):
+        assert told(tmp_path)[0] == []
+    (event,) = told(tmp_path)[0]
+    assert event.outcome is Outcome.UNKNOWN
+    assert dict(event.facts)["ended"] == "never recorded"
+
+
+def test_a_half_line_of_a_living_recorder_is_nothing_yet(tmp_path: Path) -> None:
+    whole = spelled([opened(), decided(2, DENY)])
+    folder = write(tmp_path, whole[:-5])
+    with living(folder):
+        assert told(tmp_path) == ([], [], [])
+    _, (problem,), _ = told(tmp_path)
+    assert "bytes at its end are of a record that was cut short" in problem
+
+
+@pytest.mark.parametrize(
+    ("left_out", "told_missing"),
+    [
+        ({3}, ["gateway 0123456789abcdef: record 3 missing"]),
+        ({3, 4, 5}, ["gateway 0123456789abcdef: records 3-5 missing"]),
+        (
+            {2, 4},
+            [
+                "gateway 0123456789abcdef: record 2 missing",
+                "gateway 0123456789abcdef: record 4 missing",
+            ],
+        ),
+        ({1}, ["gateway 0123456789abcdef: record 1 missing"]),
+    ],
+)
+def test_a_gap_is_told_by_its_numbers(tmp_path: Path, left_out, told_missing) -> None:
+    story = [opened(), *(decided(n, DENY) for n in range(2, 8))]
+    parts = spelled(story).splitlines(keepends=True)
+    kept = [part for n, part in enumerate(parts, 1) if n not in left_out]
+    write(tmp_path, b"".join(kept))
+    events, problems, _ = told(tmp_path)
+    assert problems == told_missing
+    assert len(events) == 6 - len(left_out - {1})
+
+
+def test_records_that_went_missing_at_the_end_are_told_by_the_recorder_after(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, spelled([opened(), decided(2, DENY)]))
+    after = "fedcba9876543210"
+    write(tmp_path, spelled([opened(NAME, 5, after)], after), after)
+    assert told(tmp_path)[1] == [f"gateway {NAME}: records 3-5 missing at its end"]
+
+
+def test_lines_written_twice_are_read_once(tmp_path: Path) -> None:
+    parts = spelled([opened(), *(decided(n, DENY) for n in range(2, 6))]).splitlines(
+        keepends=True
+    )
+    write(tmp_path, b"".join([*parts[:4], *parts[1:4], *parts[4:]]))
+    events, problems, aside = told(tmp_path)
+    assert [e.sequence for e in events] == [2, 3, 4, 5]
+    assert (problems, aside) == ([], [])
+
+
+def test_a_changed_record_is_named(tmp_path: Path) -> None:
+    data = spelled([opened(), *(decided(n, DENY) for n in range(2, 5))])
+    write(tmp_path, data.replace(b'"no-rule"', b'"allowed"', 1))
+    assert told(tmp_path)[1] == [f"gateway {NAME}: record 2 does not hold"]
+
+
+FLIPPED = spelled([opened(), decided(2), ended(3, 2), refused(4), closed(5)])
+
+
+@settings(max_examples=300)
+@given(st.integers(0, len(FLIPPED) - 1), st.integers(0, 7))
+@example(FLIPPED.index(b"a", FLIPPED.rindex(b"chain") + 8), 5)  # a capital digit
+def test_no_flipped_bit_goes_unnoticed(at, bit) -> None:
+    whole = bytearray(FLIPPED)
+    whole[at] ^= 1 << bit
+    with tempfile.TemporaryDirectory() as place:
+        write(Path(place), bytes(whole))
+        _, problems, aside = told(Path(place))
+    assert problems or aside
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"{}\n", b"not json\n", b'{"kind":"decided"}\n', b"\xff\xfe\n", b"\n", b"[" * 999],
+)
+def test_a_foreign_line_is_set_aside_and_the_rest_is_read(tmp_path, line) -> None:
+    parts = spelled([opened(), decided(2, DENY), decided(3, DENY)])
+    first, second, third = parts.splitlines(keepends=True)
+    line = line if line.endswith(b"\n") else line + b"\n"
+    write(tmp_path, first + second + line + third)
+    events, problems, (why,) = told(tmp_path)
+    assert [e.sequence for e in events] == [2, 3]
+    assert problems == []
+    assert why.startswith("not a ")
+
+
+def test_an_end_without_its_decision_is_set_aside(tmp_path: Path) -> None:
+    parts = spelled([opened(), decided(2), ended(3, 2)]).splitlines(keepends=True)
+    write(tmp_path, parts[0] + parts[2])
+    events, problems, aside = told(tmp_path)
+    assert (events, aside) == ([], ["the end of a decision that is not there"])
+    assert problems == [f"gateway {NAME}: record 2 missing"]
+
+
+def test_a_decision_with_the_id_of_another_is_set_aside(tmp_path: Path) -> None:
+    write(tmp_path, spelled([opened(), decided(2, name="another"), closed(3)]))
+    events, _, aside = told(tmp_path)
+    assert (events, aside) == ([], ["the decision has the id of another record"])
+
+
+def test_batches_are_bounded(tmp_path: Path) -> None:
+    write(tmp_path, spelled([opened(), *(decided(n, DENY) for n in range(2, 102))]))
+    spool = Spool(tmp_path)
+    sizes = [len(b.events) for b in spool.batches(EventLimits(batch=10))]
+    assert max(sizes) == 10
+    assert sum(sizes) == 100
+
+
+def test_the_folder_of_one_recorder_is_a_source_too(tmp_path: Path) -> None:
+    folder = write(tmp_path, spelled([opened(), decided(2, DENY)]))
+    assert told(folder) == told(tmp_path)
+
+
+def test_what_holds_no_spool_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no record of a gateway"):
+        read(str(tmp_path), EventContext())
+    with pytest.raises(UsageError, match="not a folder"):
+        read(str(tmp_path / "gone"), EventContext())
+    (tmp_path / NAME).mkdir()
+    (tmp_path / NAME / "shipped.json").write_text("{]")
+    with pytest.raises(EnvironmentRefused, match=r"shipped\.json"):
+        told(tmp_path)

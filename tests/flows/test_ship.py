@@ -1,0 +1,228 @@
+"""What a gateway spooled reaches the store once, and stays in the spool until then."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from answerable.flows.ingest import ingest
+from answerable.flows.ship import ship
+from answerable.flows.trace import Question, trace
+from answerable.model.errors import EnvironmentRefused
+from answerable.store import disk
+from answerable.store.store import Store
+from tests.connectors.gateway.spools import (
+    DENY,
+    NAME,
+    closed,
+    decided,
+    ended,
+    opened,
+    spelled,
+    stories,
+    write,
+)
+from tests.connectors.gateway.test_spool import living
+
+NOW = 1_794_100_000_000_000_000
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "store", now=NOW) as opened_store:
+        yield opened_store
+    disk.set_hook(None)
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    return tmp_path / "spool"
+
+
+def stored(store: Store) -> list[tuple[object, ...]]:
+    query = "SELECT sequence, outcome FROM events ORDER BY sequence"
+    return store.rows(query)
+
+
+def files(spool: Path) -> list[str]:
+    return sorted(str(p.relative_to(spool)) for p in spool.rglob("*") if p.is_file())
+
+
+STORY = [opened(), decided(2), decided(3, DENY), ended(4, 2), closed(5)]
+
+
+def test_what_is_sealed_leaves_the_spool(store: Store, spool: Path) -> None:
+    write(spool, spelled(STORY), cuts=[2])
+    shipped = ship(store, spool, now=NOW)
+    assert (shipped.stored, shipped.duplicate, shipped.problems) == (2, 0, ())
+    assert stored(store) == [(2, "success"), (3, "denied")]
+    assert list(spool.iterdir()) == []
+
+
+def test_of_a_living_recorder_only_what_is_whole_and_past_goes(
+    store: Store, spool: Path
+) -> None:
+    folder = write(spool, spelled(STORY[:4]), cuts=[1, 2, 3])
+    with living(folder):
+        assert ship(store, spool, now=NOW).stored == 2
+        assert files(spool) == [f"{NAME}/000004.jsonl", f"{NAME}/shipped.json"]
+        assert ship(store, spool, now=NOW).stored == 0
+    assert ship(store, spool, now=NOW).stored == 0
+    assert files(spool) == []
+
+
+def test_one_long_call_holds_no_file_back(store: Store, spool: Path) -> None:
+    """Its decision is carried along, and joined with an end many files later."""
+    calls = [decided(n, DENY) for n in range(3, 30)]
+    story = [opened(), decided(2), *calls]
+    folder = write(spool, spelled(story), cuts=range(1, 29))
+    with living(folder):
+        assert ship(store, spool, now=NOW).stored == 27
+        assert files(spool) == [f"{NAME}/000029.jsonl", f"{NAME}/shipped.json"]
+        last = spelled([*story, ended(30, 2)]).splitlines(keepends=True)[-1]
+        (folder / "000030.jsonl").write_bytes(last)
+        assert ship(store, spool, now=NOW).stored == 1
+    assert stored(store)[0] == (2, "success")
+
+
+def test_a_call_whose_gateway_crashed_before_its_end_is_unknown(
+    store: Store, spool: Path
+) -> None:
+    folder = write(spool, spelled([opened(), decided(2)]))
+    with living(folder):
+        assert ship(store, spool, now=NOW).stored == 0
+    assert ship(store, spool, now=NOW).stored == 1
+    assert stored(store) == [(2, "unknown")]
+
+
+STEPS = ("journal-write", "journal-acknowledged", "seal-begin", "log-begin")
+STEPS += ("log-checkpoint", "seal-committed", "seal-removed")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_store_that_fails_at_a_step_keeps_the_spool_and_doubles_nothing(
+    tmp_path: Path, spool: Path, step: str
+) -> None:
+    write(spool, spelled(STORY), cuts=[2])
+    before = files(spool)
+
+    def fail(reached: str) -> None:
+        if reached == step:
+            raise EnvironmentRefused("the disk is away")
+
+    with Store.open(tmp_path / "store", now=NOW) as store:
+        disk.set_hook(fail)
+        with pytest.raises(EnvironmentRefused):
+            ship(store, spool, now=NOW)
+        disk.set_hook(None)
+        assert files(spool) == before
+    with Store.open(tmp_path / "store", now=NOW) as store:
+        ship(store, spool, now=NOW)
+        assert stored(store) == [(2, "success"), (3, "denied")]
+        assert files(spool) == []
+
+
+@pytest.mark.parametrize("step", ["_keep", "_remove"])
+def test_a_crash_while_the_spool_is_cleared_repeats_harmlessly(
+    store: Store, spool: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    folder = write(spool, spelled(STORY[:3]), cuts=[1, 2])
+    place = "answerable.connectors.gateway.folder"
+    place += ".Folder._keep" if step == "_keep" else "._remove"
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with living(folder):
+        with monkeypatch.context() as patched:
+            patched.setattr(place, crash)
+            with pytest.raises(KeyboardInterrupt):
+                ship(store, spool, now=NOW)
+        whole = spelled(STORY).splitlines(keepends=True)
+        (folder / "000004.jsonl").write_bytes(b"".join(whole[3:]))
+        ship(store, spool, now=NOW)
+    assert stored(store) == [(2, "success"), (3, "denied")]
+
+
+@settings(max_examples=15)
+@given(stories(), st.integers(0, 12), st.integers(0, 12))
+def test_however_often_and_from_wherever_it_is_shipped_the_store_holds_the_same(
+    tmp_path_factory: pytest.TempPathFactory, story, first, second
+) -> None:
+    place = tmp_path_factory.mktemp("ship")
+    whole = spelled(story).splitlines(keepends=True)
+    with Store.open(place / "once", now=NOW) as store:
+        write(place / "a", b"".join(whole))
+        ship(store, place / "a", now=NOW)
+        expected = raw(store)
+    with Store.open(place / "often", now=NOW) as store:
+        folder = write(place / "b", b"")
+        with living(folder):
+            for upto in sorted((first, second)):
+                (folder / "000001.jsonl").write_bytes(b"".join(whole[:upto]))
+                ship(store, place / "b", now=NOW)
+        (folder / "000001.jsonl").write_bytes(b"".join(whole))
+        ingest(store, [f"gateway:{place / 'b'}"], now=NOW)  # beside the shipping
+        ship(store, place / "b", now=NOW)
+        assert raw(store) == expected
+        assert store.objects("conflict") == ()
+
+
+def raw(store: Store) -> list[tuple[object, ...]]:
+    query = "SELECT event_id, raw_sha256, outcome, facts FROM events ORDER BY event_id"
+    return store.rows(query)
+
+
+def test_what_was_missing_is_kept_in_the_store(store: Store, spool: Path) -> None:
+    parts = spelled(STORY).splitlines(keepends=True)
+    write(spool, b"".join(parts[:2] + parts[3:]))
+    shipped = ship(store, spool, now=NOW)
+    line = f"gateway {NAME}: record 3 missing"
+    assert [p.what for p in shipped.problems] == [line]
+    (kept,) = store.objects("spool-problems")
+    assert line.encode() in store.get_object(kept.digest)
+
+
+def test_only_one_ships_at_a_time(store: Store, spool: Path) -> None:
+    write(spool, spelled(STORY))
+    with living(spool), pytest.raises(EnvironmentRefused, match="being shipped"):
+        ship(store, spool, now=NOW)
+
+
+def test_ingest_reads_a_spool_and_leaves_it(store: Store, spool: Path) -> None:
+    parts = spelled(STORY).splitlines(keepends=True)
+    write(spool, b"".join(parts[:2] + parts[3:]))
+    before = files(spool)
+    document = ingest(store, [f"gateway:{spool}"], now=NOW)
+    assert files(spool) == before
+    assert document.items[0]["stored"] == 1
+    assert document.coverage["partial"]
+    (source,) = document.coverage["sources"]
+    assert source["problems"] == [
+        f"invalid: {spool / NAME}: gateway {NAME}: record 3 missing"
+    ]
+
+
+def test_a_trace_of_a_tool_or_an_agent_finds_the_call_with_every_hop(
+    store: Store, spool: Path
+) -> None:
+    write(spool, spelled(STORY))
+    ship(store, spool, now=NOW)
+    for question in (
+        Question(tool="tool:mcp/files/read_file"),
+        Question(agent="invoices"),
+        Question(person="ana@corp.example", action="mcp:tools/call"),
+    ):
+        items = trace(store, question, now=NOW).items
+        assert [item["outcome"] for item in items] == ["success", "denied"]
+        hops = items[0]["hops"]
+        assert {name: hop["status"] for name, hop in hops.items()} == {
+            "person": "observed",
+            "agent": "observed",
+            "tool": "observed",
+            "identity": "missing",
+            "action": "observed",
+            "resource": "observed",
+        }
