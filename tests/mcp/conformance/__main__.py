@@ -5,6 +5,7 @@ Exit code 0 where every check ends alike and every scored one passes, else 1.
 
 import argparse
 import datetime
+import importlib.metadata
 import sys
 import tempfile
 from pathlib import Path
@@ -48,10 +49,20 @@ def _both(sets: list[str], *, write: bool) -> bool:
             _say(f"  {one.scenario} {one.check}: {one.direct} -> {one.through}")
             _say(f"    {one.said[:500]}")
     if write:
-        today = datetime.datetime.now(datetime.UTC).date()
-        PAGE.write_text(page(pairs, deltas, today))
+        PAGE.write_text(page(_told(), pairs, deltas))
     failed = any(run.count("FAILURE", scored=True) for run in direct.values())
     return not failed and not any(deltas.values())
+
+
+def _told() -> dict[str, str]:
+    """Say what was run, with what and when."""
+    package = "@modelcontextprotocol/conformance"
+    return {
+        "suite": f"{package} {suite.version(package)}",
+        "MCP Python SDK of the server": importlib.metadata.version("mcp"),
+        "answerable": importlib.metadata.version("answerable"),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    }
 
 
 def _counts(run: Run) -> str:

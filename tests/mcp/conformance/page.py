@@ -1,11 +1,9 @@
 """docs/conformance.md, written by a run and never by hand."""
 
-import datetime
-import importlib.metadata
 from collections.abc import Mapping
 
 from tests.mcp.conformance.delta import Difference
-from tests.mcp.conformance.suite import Run, version
+from tests.mcp.conformance.suite import Run
 
 Pairs = Mapping[str, tuple[Run, Run]]
 Deltas = Mapping[str, list[Difference]]
@@ -34,12 +32,18 @@ _HOW = """\
 """
 
 
-def page(pairs: Pairs, deltas: Deltas, today: datetime.date) -> str:
-    """Return the whole page."""
+def page(told: Mapping[str, str], pairs: Pairs, deltas: Deltas) -> str:
+    """Return the whole page.
+
+    Args:
+        told: What was run, with what and when: name -> value.
+        pairs: Requirement set -> the run straight at the server, the run through.
+        deltas: Requirement set -> how the two differ.
+    """
     return "\n".join(
         [
             _OPENING,
-            *_versions(today),
+            *_versions(told),
             *_summary(pairs, deltas),
             *(_differences(name, found) for name, found in deltas.items() if found),
             *(_scenarios(name, *pair) for name, pair in pairs.items()),
@@ -48,14 +52,7 @@ def page(pairs: Pairs, deltas: Deltas, today: datetime.date) -> str:
     )
 
 
-def _versions(today: datetime.date) -> list[str]:
-    told = {
-        "suite": f"@modelcontextprotocol/conformance "
-        f"{version('@modelcontextprotocol/conformance')}",
-        "MCP Python SDK of the server": importlib.metadata.version("mcp"),
-        "answerable": importlib.metadata.version("answerable"),
-        "date": today.isoformat(),
-    }
+def _versions(told: Mapping[str, str]) -> list[str]:
     rows = [f"| {name} | {value} |" for name, value in told.items()]
     return ["| run | |", "|---|---|", *rows, ""]
 

@@ -14,8 +14,8 @@ CLI = NODE_HOME / "node_modules/@modelcontextprotocol/conformance/dist/index.js"
 SETS = ("2026-07-28", "2025-11-25")
 RUN_SECONDS = 300
 
-# (scenario, id, name) -> how often it ended how. Ids repeat in a scenario.
-Checks = Mapping[tuple[str, str, str], Counter[str]]
+Key = tuple[str, str, str]  # scenario, id, name
+Checks = Mapping[Key, Counter[str]]  # how often it ended how: ids repeat
 
 
 class SuiteError(Exception):
@@ -34,7 +34,7 @@ class Run:
 
     checks: Checks
     unscored: frozenset[str]
-    said: Mapping[tuple[str, str, str], str]
+    said: Mapping[Key, str]
 
     def count(self, status: str, *, scored: bool) -> int:
         """Count the checks that ended so."""
@@ -69,7 +69,7 @@ def run(url: str, requirements: str) -> Run:
         found = sorted(Path(folder).glob("server-*/checks.json"))
         if not found or "=== SUMMARY ===" not in done.stdout:
             raise SuiteError(done.stderr[-2000:] or done.stdout[-2000:])
-        return _read(found, _unscored(done.stdout))
+        return read(found, done.stdout)
 
 
 def _unscored(said: str) -> frozenset[str]:
@@ -79,9 +79,10 @@ def _unscored(said: str) -> frozenset[str]:
     return frozenset(row[1] for row in rows if len(row) == 3)
 
 
-def _read(found: list[Path], unscored: frozenset[str]) -> Run:
-    checks: dict[tuple[str, str, str], Counter[str]] = {}
-    said: dict[tuple[str, str, str], str] = {}
+def read(found: list[Path], summary: str) -> Run:
+    """Read the files of every scenario, and what the suite printed at the end."""
+    checks: dict[Key, Counter[str]] = {}
+    said: dict[Key, str] = {}
     for path in found:
         # server-NAME-2026-11-24T22-28-03-662Z: the time has five dashes.
         scenario = path.parent.name.removeprefix("server-").rsplit("-", 6)[0]
@@ -92,4 +93,4 @@ def _read(found: list[Path], unscored: frozenset[str]) -> Run:
             checks.setdefault(key, Counter())[check["status"]] += 1
             if check.get("errorMessage"):
                 said[key] = check["errorMessage"]
-    return Run(checks, unscored, said)
+    return Run(checks, _unscored(summary), said)

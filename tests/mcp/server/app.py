@@ -1,7 +1,7 @@
 """The test server: every fixture that the conformance suite names, in both eras."""
 
 import warnings
-from typing import Any
+from typing import Any, get_args
 
 import mcp_types as types
 from mcp.server import CacheHint, Server
@@ -10,10 +10,11 @@ from mcp.server.subscriptions import (
     InMemorySubscriptionBus,
     ListenHandler,
     PromptsListChanged,
+    ServerEvent,
     ToolsListChanged,
 )
 from mcp.shared.exceptions import MCPDeprecationWarning
-from mcp_types.methods import CACHEABLE_METHODS
+from mcp_types.methods import CacheableMethod
 
 from tests.mcp.server import reading, tools, works
 from tests.mcp.server.contents import Answer, Context, Params
@@ -21,7 +22,8 @@ from tests.mcp.server.replies import done, text
 from tests.mcp.server.tasks import Tasks
 
 NAME = "conformance-fixtures"
-CHANGES = {
+CACHED_MILLISECONDS = 1_000
+CHANGES: dict[str, ServerEvent] = {
     "test_trigger_tool_change": ToolsListChanged(),
     "test_trigger_prompt_change": PromptsListChanged(),
 }
@@ -59,15 +61,17 @@ def build() -> Server:
         await bus.publish(event)
         return done(text("Changed."))
 
+    hints: dict[CacheableMethod, CacheHint] = {
+        method: CacheHint(CACHED_MILLISECONDS, "public")
+        for method in get_args(CacheableMethod)
+    }
     with warnings.catch_warnings():
         # The session eras have logging/setLevel, and 2026-07-28 has not.
         warnings.simplefilter("ignore", MCPDeprecationWarning)
         server = Server(
             NAME,
             version="1.0.0",
-            cache_hints={
-                method: CacheHint(1_000, "public") for method in CACHEABLE_METHODS
-            },
+            cache_hints=hints,
             on_list_tools=_list_tools,
             on_list_resources=reading.list_resources,
             on_list_resource_templates=reading.list_templates,

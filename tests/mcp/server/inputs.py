@@ -69,7 +69,7 @@ async def request_state(ctx: Context, params: Params) -> Answer:
 
 
 async def multiple_inputs(ctx: Context, params: Params) -> Answer:
-    asked = {
+    asked: dict[str, Question] = {
         "user_name": elicit("What is your name?", NAME),
         "greeting": sample("Generate a greeting", 50),
         "client_roots": types.ListRootsRequest(),
