@@ -65,6 +65,8 @@ class Reason(StrEnum):
     PROOF_TOKEN = "ath"  # noqa: S105 - a name
     THUMBPRINT = "jkt"
     NONCE = "nonce"
+    REPLAYED = "replayed"
+    TOO_MANY_PROOFS = "too-many-proofs"
     # A key set
     KEY_COUNT = "key-count"
     KEY_SHAPE = "key-shape"

@@ -13,11 +13,8 @@ class Cause(StrEnum):
     """What is missing, beside the reasons that `federate` has for a token."""
 
     NOTHING_SHOWN = "nothing-shown"
-    REPLAYED = "replayed"  # the proof was shown before
-    TOO_MANY_PROOFS = "too-many-proofs"  # more than are remembered for one key
     NO_KEYS = "no-keys"  # the issuer's keys cannot be had now
-    SUBJECT = "subject"  # cannot be part of an id
-    PEER = "peer"  # the process at the other end is gone, or cannot be named
+    PROCESS_GONE = "process-gone"  # ended before it could be described
 
 
 class Unidentified(AnswerableError):  # noqa: N818 - reads as the refusal it is

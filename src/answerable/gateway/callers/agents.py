@@ -1,0 +1,96 @@
+"""Which agent a verified caller stands for.
+
+The configuration says so first; then an id that only we could have written; else the
+caller is a stranger, and has an id by which it can be found and told apart.
+"""
+
+from itertools import combinations
+
+from answerable.gateway.link import UnixPeer
+from answerable.model.claims import Actor, SignedClaims
+from answerable.model.config import Config, IssuerCaller, StdioCaller, UnixCaller
+from answerable.model.errors import UsageError
+from answerable.model.ids import AgentId, agent_id
+from answerable.model.written import WrittenBy
+
+Found = tuple[AgentId, bool]
+
+
+class Agents:
+    """The agents of the configuration and of the inventory.
+
+    Args:
+        config: Names agents and who stands for them.
+        inventory: Ids of the agents that a scan has found.
+
+    Raises:
+        UsageError: One process could stand for two agents.
+    """
+
+    def __init__(self, config: Config, inventory: frozenset[AgentId]) -> None:
+        self._known = inventory | {agent.id for agent in config.agents}
+        rules = [(rule, each.id) for each in config.agents for rule in each.callers]
+        self._by_rule = dict(rules)
+        self._peers = [(rule, id) for rule, id in rules if isinstance(rule, UnixCaller)]
+        for (one, agent), (other, another) in combinations(self._peers, 2):
+            if agent != another and _overlap(one, other):
+                raise UsageError(
+                    f"one process could stand for {agent} and for {another}",
+                    "let their callers differ in uid, gid or unit",
+                )
+
+    def of_token(self, claims: SignedClaims, principal: str) -> Found:
+        """Find the agent of a token.
+
+        Raises:
+            IdError: The subject cannot be part of an id.
+        """
+        actor = acting(claims)
+        sub = actor.sub if actor else claims.sub
+        named = self._by_rule.get(IssuerCaller(claims.issuer, sub))
+        if named is None and is_ours(claims):
+            # Another issuer could name any agent that it likes.
+            said = AgentId(actor.entity if actor and actor.entity else sub)
+            named = said if said in self._known else None
+        return self._found(named, principal)
+
+    def of_peer(self, peer: UnixPeer, principal: str) -> Found:
+        """Find the agent of a process at a socket."""
+        fits = (agent for rule, agent in self._peers if _is_met(rule, peer))
+        return self._found(next(fits, None), principal)
+
+    def of_parent(self, server: str, principal: str) -> Found:
+        """Find the agent that starts the wrapper of a server."""
+        return self._found(self._by_rule.get(StdioCaller(server)), principal)
+
+    def _found(self, named: AgentId | None, principal: str) -> Found:
+        agent = named or agent_id("caller", principal)
+        return agent, agent in self._known
+
+
+def is_ours(claims: SignedClaims) -> bool:
+    """Tell whether our own token service issued a token."""
+    return claims.act.written_by is WrittenBy.MEDIATOR
+
+
+def acting(claims: SignedClaims) -> Actor | None:
+    """Give who acts for the subject of a token of ours, None where it acts itself."""
+    actors = claims.act.actors if is_ours(claims) else ()
+    return actors[0] if actors else None
+
+
+def _is_met(rule: UnixCaller, peer: UnixPeer) -> bool:
+    return (
+        rule.uid == peer.uid
+        and rule.gid in (None, peer.gid)
+        and rule.unit in ("", peer.unit)
+    )
+
+
+def _overlap(one: UnixCaller, other: UnixCaller) -> bool:
+    """Tell whether one process could meet both."""
+    return (
+        one.uid == other.uid
+        and (one.gid is None or other.gid is None or one.gid == other.gid)
+        and (not one.unit or not other.unit or one.unit == other.unit)
+    )

@@ -1,0 +1,185 @@
+"""Who is calling: the one answer that the doors ask for.
+
+    token bound to a certificate or key > peer of a unix socket > bearer token
+
+A token that does not hold is refused, even where the kernel names the peer: whoever
+shows one means to be judged by it.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import lru_cache
+
+from answerable.federate.errors import KeyUnknown, NonceRequired, TokenRefused
+from answerable.gateway.callers import challenge
+from answerable.gateway.callers.agents import Agents, Found
+from answerable.gateway.callers.errors import Cause, KeysNeeded, Unidentified
+from answerable.gateway.callers.keys import IssuerKeys
+from answerable.gateway.callers.parent import Parent
+from answerable.gateway.callers.processes import boot_id
+from answerable.gateway.callers.proofs import Nonces
+from answerable.gateway.callers.tokens import Tokens
+from answerable.gateway.link import Link, UnixPeer
+from answerable.gateway.wire.head import Head
+from answerable.model.caller import Caller, Shown
+from answerable.model.config import Config
+from answerable.model.ids import AgentId
+
+_PEERS = 1024  # processes whose caller is remembered
+_RENEWAL = 30  # seconds between two looks at which keys are due
+
+
+class Callers:
+    """Identifies callers, for one worker.
+
+    Args:
+        config: Pins issuers and names agents.
+        keys: Of those issuers.
+        clock: Gives the time as a NumericDate.
+        secret: What the workers of the gateway share.
+        inventory: Ids of the agents that a scan has found.
+
+    Raises:
+        UsageError: One caller could stand for two agents.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        keys: IssuerKeys,
+        clock: Callable[[], float],
+        *,
+        secret: bytes,
+        inventory: frozenset[AgentId] = frozenset(),
+    ) -> None:
+        self._clock = clock
+        self._keys = keys
+        self._nonces = Nonces(secret, since=clock())
+        self._tokens = Tokens(keys, self._nonces)
+        self._boot = boot_id()
+        self._use(config, Agents(config, inventory))
+
+    def swap(self, config: Config, inventory: frozenset[AgentId] = frozenset()) -> None:
+        """Judge by another configuration from now on; key files are read anew.
+
+        Raises:
+            UsageError: It cannot be used, and the present one stays.
+            EnvironmentRefused: A key file cannot be read, and the present one stays.
+        """
+        agents = Agents(config, inventory)
+        self._keys.swap(config.issuers)
+        self._use(config, agents)
+
+    def identify(self, head: Head, link: Link, now: float) -> Caller:
+        """Give the caller of a request.
+
+        Args:
+            head: Of it, only Authorization and DPoP say anything about the caller.
+            link: The connection it came on.
+            now: NumericDate.
+
+        Raises:
+            Unidentified: Nobody is known to call.
+            KeysNeeded: `fetch` the keys of that issuer, then ask once more.
+        """
+        authorization = head.fields.get("authorization")
+        if authorization is None:
+            if link.peer is not None:
+                return self._of_peer(link.peer)
+            raise self._nothing_shown(head, link)
+        try:
+            caller = self._tokens.check(authorization, head, link, now)
+        except KeyUnknown as unknown:
+            if self._keys.can_fetch(unknown.issuer, now):
+                raise KeysNeeded(unknown.issuer) from None
+            if not self._keys.has_any(unknown.issuer, now):
+                # The token may be good: its client is to keep it, and try later.
+                raise Unidentified("", 503, Cause.NO_KEYS) from None
+            raise self._refused(head, link, unknown, now) from None
+        except TokenRefused as refused:
+            raise self._refused(head, link, refused, now) from None
+        if caller.shown is Shown.BEARER_TOKEN and link.peer is not None:
+            return self._of_peer(link.peer)
+        return caller
+
+    def parent(self, server: str, parent: Parent) -> Caller:
+        """Give the caller of a stdio server's wrapper: whoever started it."""
+        principal = f"uid:{parent.peer.uid}/stdio:{server}"
+        found = self._agents.of_parent(server, principal)
+        return self._process(parent.peer, Shown.PARENT_PROCESS, principal, found)
+
+    async def fetch(self, issuer: str) -> str:
+        """Fetch the keys of an issuer: seconds at most, once for all who wait.
+
+        Returns:
+            Empty, or why it failed: a sentence for the operator.
+        """
+        failed = await self._keys.fetch(issuer, self._clock())
+        if not failed:
+            self._tokens.forget()
+        return failed
+
+    async def keep_fresh(self, tell: Callable[[str, str], None]) -> None:
+        """Renew keys before they are needed, until cancelled.
+
+        Args:
+            tell: Is told (issuer, why) of each failure.
+        """
+        while True:
+            for issuer in self._keys.due(self._clock()):
+                failed = await self.fetch(issuer)
+                if failed:
+                    tell(issuer, failed)
+            await asyncio.sleep(_RENEWAL)
+
+    def metadata(self, target: str, link: Link) -> bytes:
+        """Give the metadata document of `/mcp/SERVER`; empty where there is none."""
+        if not link.url or not self._config.issuers:
+            return b""
+        return challenge.metadata(link.url, target, self._config, tls=link.tls)
+
+    def _use(self, config: Config, agents: Agents) -> None:
+        self._config = config
+        self._agents = agents
+        self._tokens.swap(config, agents)
+        # Each request of a connection asks anew.
+        self._of_peer = lru_cache(maxsize=_PEERS)(self._peer)
+
+    def _peer(self, peer: UnixPeer) -> Caller:
+        principal = f"uid:{peer.uid}" + (f"/{peer.unit}" if peer.unit else "")
+        found = self._agents.of_peer(peer, principal)
+        return self._process(peer, Shown.UNIX_PEER, principal, found)
+
+    def _process(
+        self, peer: UnixPeer, shown: Shown, principal: str, found: Found
+    ) -> Caller:
+        agent, known = found
+        return Caller(
+            agent=agent,
+            known=known,
+            person="",
+            run=f"process:{self._boot}/{peer.pid}/{peer.start}",
+            shown=shown,
+            principal=principal,
+            token_sha256=b"",
+            expires=0,
+        )
+
+    def _nothing_shown(self, head: Head, link: Link) -> Unidentified:
+        if not self._config.issuers:
+            # Nothing that a request could show would do.
+            return Unidentified("", 403, Cause.NOTHING_SHOWN)
+        place = challenge.metadata_url(link.url, head.target)
+        return Unidentified(challenge.challenge(place), 401, Cause.NOTHING_SHOWN)
+
+    def _refused(
+        self, head: Head, link: Link, refused: TokenRefused, now: float
+    ) -> Unidentified:
+        said = challenge.challenge(
+            challenge.metadata_url(link.url, head.target),
+            scheme=head.fields["authorization"].partition(" ")[0],
+            error=refused.wire,
+        )
+        wanted = isinstance(refused, NonceRequired)
+        nonce = self._nonces.give(now) if wanted else ""
+        return Unidentified(said, 401, refused.reason, nonce)

@@ -1,0 +1,69 @@
+"""What a client is told that has shown nothing good: where to get a token. Pure.
+
+RFC 6750 3 (Bearer), RFC 9449 7.1 (DPoP) and RFC 9728 5.1 (`resource_metadata`); the
+metadata document is that of RFC 9728 3.2. Nothing here depends on the request.
+"""
+
+import msgspec
+
+from answerable.federate.dpop import ALGS
+from answerable.model.config import Config
+
+WELL_KNOWN = "/.well-known/oauth-protected-resource"
+_ALGS = " ".join(ALGS)
+
+
+def challenge(resource: str, *, scheme: str = "", error: str = "") -> str:
+    """Write a WWW-Authenticate value.
+
+    Bearer stands first: some MCP clients read no further than the first scheme.
+
+    Args:
+        resource: URL of the metadata document, empty where there is none to name.
+        scheme: As the client used it, empty where it showed nothing.
+        error: Code of RFC 6750 3.1 or RFC 9449; none where the client showed nothing.
+    """
+    shared = [f'resource_metadata="{resource}"'] if resource else []
+    said = [f'error="{error}"'] if error else []
+    proven = scheme.lower() == "dpop"
+    bearer = shared + ([] if proven else said)
+    dpop = [f'algs="{_ALGS}"', *shared, *(said if proven else [])]
+    return f"{' '.join(['Bearer', ', '.join(bearer)]).strip()}, DPoP {', '.join(dpop)}"
+
+
+def metadata_url(url: str, target: str) -> str:
+    """Name the metadata of a target (RFC 9728 3.1), empty where clients know no URL."""
+    return f"{url}{WELL_KNOWN}{target}" if url else ""
+
+
+def metadata(url: str, target: str, config: Config, *, tls: bool) -> bytes:
+    """Write the metadata document of one server.
+
+    Args:
+        url: Scheme and authority that clients know the listener by.
+        target: `/mcp/SERVER`.
+        config: Its issuers are the authorization servers.
+        tls: Client certificates can be shown, so tokens can be bound to one.
+    """
+    issuers = config.issuers
+    return msgspec.json.encode(
+        {
+            "resource": _resource(url + target, config),
+            "authorization_servers": [each.pin.iss for each in issuers],
+            "bearer_methods_supported": ["header"],
+            "dpop_signing_alg_values_supported": ALGS,
+            "tls_client_certificate_bound_access_tokens": tls,
+        }
+    )
+
+
+def _resource(here: str, config: Config) -> str:
+    """Name what a client has to ask a token for.
+
+    That is our audience, where all issuers know us by one, and it is a parent of this
+    place: clients ask for a token for what stands here (MCP "Resource Parameter").
+    """
+    audiences = {each.audience.removesuffix("/") for each in config.issuers}
+    if len(audiences) == 1 and here.startswith(f"{min(audiences)}/"):
+        return config.issuers[0].audience
+    return here

@@ -1,0 +1,171 @@
+"""The keys of the pinned issuers: read from files, or fetched and kept while good.
+
+A set that was fetched is renewed as its answer's Cache-Control asks, within bounds,
+and off the path of a request. Where that fails, the last good set serves on for a
+day and an hour: an issuer's outage stops nobody whose key is known.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+
+from answerable.federate.errors import KeySetRefused
+from answerable.federate.key_set import MAX_BYTES, KeySet, read_key_set
+from answerable.federate.verify import Issuers, KnownIssuer
+from answerable.gateway.callers.fetching import Unfetched, fetch_document
+from answerable.model.config import PinnedIssuer
+from answerable.model.errors import EnvironmentRefused, UsageError
+
+LAST_GOOD = 25 * 3600  # seconds that a fetched set serves without another
+PAUSE = 60  # seconds between two attempts for one issuer
+
+_NONE_YET = KeySet({}, ())
+
+
+@dataclass(slots=True)
+class _Held:
+    """The keys of one issuer as of now.
+
+    Attributes:
+        pinned: The issuer.
+        keys: Of its set as last read.
+        due: NumericDate to fetch it again.
+        usable_until: NumericDate after which it serves no more.
+        tried: NumericDate of the last attempt.
+    """
+
+    pinned: PinnedIssuer
+    keys: KeySet = _NONE_YET
+    due: float = 0
+    usable_until: float = 0
+    tried: float = -inf
+
+    @property
+    def is_fetched(self) -> bool:
+        return self.pinned.keys.startswith("https://")
+
+
+class IssuerKeys:
+    """Keys by issuer.
+
+    Args:
+        issuers: Of the configuration. Files are read at once, URLs on demand.
+        tls: For fetching; the system's authorities where None.
+
+    Raises:
+        UsageError: A file is no key set that can be used.
+        EnvironmentRefused: A file cannot be read.
+    """
+
+    def __init__(
+        self, issuers: Iterable[PinnedIssuer], tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._tls = tls
+        self._held: dict[str, _Held] = {}
+        self._fetching: dict[str, asyncio.Task[str]] = {}
+        self.swap(issuers)
+
+    def swap(self, issuers: Iterable[PinnedIssuer]) -> None:
+        """Serve other issuers, and read files anew; what was fetched stays.
+
+        Raises:
+            UsageError: As above; nothing has changed then.
+            EnvironmentRefused: As above; nothing has changed then.
+        """
+        self._held = {each.pin.name: self._hold(each) for each in issuers}
+        self._serve(0)
+
+    def issuers(self, now: float) -> Issuers:
+        """Give the issuers with the keys that are usable now."""
+        if now >= self._until:
+            self._serve(now)
+        return self._issuers
+
+    def usable_until(self, issuer: str) -> float:
+        """Tell how long the keys of an issuer serve, as a NumericDate."""
+        return self._held[issuer].usable_until
+
+    def has_any(self, issuer: str, now: float) -> bool:
+        """Tell whether there is a key of that issuer that is usable now."""
+        return now < self._held[issuer].usable_until
+
+    def can_fetch(self, issuer: str, now: float) -> bool:
+        """Tell whether asking the issuer again is in order."""
+        held = self._held[issuer]
+        return held.is_fetched and now >= held.tried + PAUSE
+
+    def due(self, now: float) -> tuple[str, ...]:
+        """Name the issuers whose keys are to be fetched again."""
+        return tuple(
+            name
+            for name, held in self._held.items()
+            if now >= held.due and self.can_fetch(name, now)
+        )
+
+    async def fetch(self, issuer: str, now: float) -> str:
+        """Fetch the keys of an issuer; whoever asks meanwhile waits for the same.
+
+        Returns:
+            Empty, or why it failed: a sentence for the operator.
+        """
+        task = self._fetching.get(issuer)
+        if task is None:
+            task = asyncio.create_task(self._fetch(self._held[issuer], now))
+            self._fetching[issuer] = task
+            task.add_done_callback(lambda _: self._fetching.pop(issuer))
+        # One who gives up waiting does not take the answer from the others.
+        return await asyncio.shield(task)
+
+    async def _fetch(self, held: _Held, now: float) -> str:
+        held.tried = now
+        try:
+            fetched = await fetch_document(held.pinned.keys, MAX_BYTES, self._tls)
+            keys = read_key_set(fetched.document, held.pinned.pin.algs)
+        except (Unfetched, KeySetRefused) as error:
+            return error.message
+        held.keys = keys
+        held.due, held.usable_until = now + fetched.fresh, now + LAST_GOOD
+        self._serve(now)
+        return ""
+
+    def _hold(self, pinned: PinnedIssuer) -> _Held:
+        held = self._held.get(pinned.pin.name)
+        if pinned.keys.startswith("https://"):
+            return held if held and held.pinned == pinned else _Held(pinned)
+        document = _read(Path(pinned.keys))
+        try:
+            keys = read_key_set(document, pinned.pin.algs)
+        except KeySetRefused as refused:
+            where = f"issuer {pinned.pin.name}: {pinned.keys}: "
+            raise UsageError(where + refused.message) from None
+        return _Held(pinned, keys, due=inf, usable_until=inf)
+
+    def _serve(self, now: float) -> None:
+        """Make the issuers anew, without the keys that have served out."""
+        held = self._held.values()
+        usable = {each.pinned.pin.name for each in held if now < each.usable_until}
+        self._issuers = Issuers(
+            *(
+                KnownIssuer(
+                    each.pinned.pin,
+                    each.pinned.audience,
+                    each.keys if each.pinned.pin.name in usable else _NONE_YET,
+                )
+                for each in held
+            )
+        )
+        ends = (each.usable_until for each in held)
+        self._until = min((end for end in ends if end > now), default=inf)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"cannot read {path} ({error.strerror})", "name the issuer's JWK set"
+        ) from None

@@ -1,0 +1,111 @@
+"""DPoP proofs are good once (RFC 9449 11.1), also across a restart.
+
+What was seen is kept in memory for as long as a proof could be shown again. A worker
+that has just started has forgotten what the one before it saw, so for that long it
+takes proofs with a nonce alone, and a nonce given since then (RFC 9449 9).
+"""
+
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+
+from answerable.federate.dpop import WINDOW
+from answerable.federate.errors import ProofRefused, Reason
+from answerable.federate.reading import SKEW
+from answerable.federate.strict import Unread, base64url, unbase64url
+from answerable.gateway.callers.secret import derived
+from answerable.model.claims import Proof
+
+# Seconds from the first moment a proof can be shown to the last; both checks of its age
+# are in whole seconds.
+LIFE = WINDOW + SKEW + 1
+
+_SLOT = 30  # seconds of arrival that lie in one slot
+_SLOTS = 4  # a slot is three whole ones old, 90 seconds, when it is dropped
+MAX_PER_KEY = 100_000
+MAX_PROOFS = 400_000  # some 40 MB
+
+_STAMP = 8  # bytes: milliseconds since 1970
+_TAG = 16  # bytes
+NONCE_LIFE = 300  # seconds
+
+
+@dataclass(slots=True)
+class _Slot:
+    """Proofs that came within one slot: thumbprint -> digests of their `jti`."""
+
+    number: int
+    by_key: dict[str, set[bytes]] = field(default_factory=dict)
+    size: int = 0
+
+
+class SeenProofs:
+    """The proofs of the last while, in slots by the time they came."""
+
+    def __init__(self) -> None:
+        self._slots: list[_Slot] = []
+
+    def see(self, proof: Proof, now: float) -> None:
+        """Remember a proof that holds.
+
+        Raises:
+            ProofRefused: It was seen before, or its key signs more than are
+                remembered: a key is refused before it crowds out the others.
+        """
+        slot = self._slot(int(now) // _SLOT)
+        digest = hashlib.sha256(proof.jti.encode()).digest()[:_TAG]
+        of_key = [each.by_key.get(proof.jkt, ()) for each in self._slots]
+        if any(digest in digests for digests in of_key):
+            raise ProofRefused(Reason.REPLAYED, "expected a proof not seen before")
+        kept = sum(each.size for each in self._slots)
+        if sum(map(len, of_key)) >= MAX_PER_KEY or kept >= MAX_PROOFS:
+            raise ProofRefused(Reason.TOO_MANY_PROOFS, "expected fewer proofs")
+        slot.by_key.setdefault(proof.jkt, set()).add(digest)
+        slot.size += 1
+
+    def _slot(self, number: int) -> _Slot:
+        """Give the newest slot, after dropping those whose proofs have all ended."""
+        if not self._slots or self._slots[-1].number < number:
+            oldest = number - _SLOTS + 1
+            self._slots = [each for each in self._slots if each.number >= oldest]
+            self._slots.append(_Slot(number))
+        # Where the clock went back, the newest one takes what comes: kept longer.
+        return self._slots[-1]
+
+
+class Nonces:
+    """Nonces that carry when they were given; any worker can check one.
+
+    Args:
+        secret: What the workers share.
+        since: NumericDate at which this worker began to remember proofs.
+    """
+
+    def __init__(self, secret: bytes, since: float) -> None:
+        self._key = derived(secret, "dpop-nonce")
+        self._since = since
+
+    def are_asked_for(self, now: float) -> bool:
+        """Tell whether a proof could be shown that was seen before this worker was."""
+        return now < self._since + LIFE
+
+    def give(self, now: float) -> str:
+        """Make a nonce."""
+        stamp = int(now * 1000).to_bytes(_STAMP, "big")
+        return base64url(stamp + self._tag(stamp))
+
+    def holds(self, nonce: str, now: float) -> bool:
+        """Tell whether a nonce is one of ours, not old, and given since we began."""
+        try:
+            data = unbase64url(nonce)
+        except Unread:
+            return False
+        stamp, tag = data[:_STAMP], data[_STAMP:]
+        if not hmac.compare_digest(tag, self._tag(stamp)):
+            return False
+        given = int.from_bytes(stamp, "big")
+        first = max(self._since, now - NONCE_LIFE)
+        return given >= int(first * 1000)
+
+    def _tag(self, stamp: bytes) -> bytes:
+        return hmac.digest(self._key, stamp, "sha256")[:_TAG]

@@ -1,0 +1,171 @@
+"""Tokens in the Authorization field: verified once, remembered until they end.
+
+What is shown beside a token (a DPoP proof, a client certificate) is checked with each
+request, whether the token is remembered or not. A token is remembered under its own
+text, in this process, and never written anywhere.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from functools import partial
+
+from answerable.federate.errors import Reason, TokenRefused
+from answerable.federate.reading import SKEW
+from answerable.federate.sender import check_sender
+from answerable.federate.verify import verify
+from answerable.gateway.callers.agents import Agents, acting, is_ours
+from answerable.gateway.callers.keys import IssuerKeys
+from answerable.gateway.callers.proofs import Nonces, SeenProofs
+from answerable.gateway.link import Link
+from answerable.gateway.wire.head import Head
+from answerable.model.caller import Caller, Shown
+from answerable.model.claims import Binding, Presented, SignedClaims
+from answerable.model.config import Config
+from answerable.model.errors import IdError
+
+MAX_REMEMBERED = 4096  # tokens; the longest unused goes first
+MAX_LENGTH = 4096  # characters; a longer one is verified each time
+
+_SHOWN = {
+    Binding.DPOP: Shown.DPOP_TOKEN,
+    Binding.BOTH: Shown.DPOP_TOKEN,
+    Binding.MTLS: Shown.MTLS_TOKEN,
+    Binding.BEARER: Shown.BEARER_TOKEN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """A token that was verified, and what has to be shown with it each time.
+
+    Attributes:
+        claims: What it says.
+        caller: Whom it is shown by.
+        until: NumericDate at which it is verified anew: it ends, or its key does.
+        certificate: DER that was shown with it; None where it is bound to none.
+        proven: A DPoP proof has to come with it.
+    """
+
+    claims: SignedClaims = field(repr=False)
+    caller: Caller
+    until: float
+    certificate: bytes | None = field(repr=False)
+    proven: bool
+
+
+class Tokens:
+    """Verifies what stands in Authorization.
+
+    Args:
+        keys: Of the pinned issuers.
+        nonces: For the DPoP proofs.
+    """
+
+    def __init__(self, keys: IssuerKeys, nonces: Nonces) -> None:
+        self._keys = keys
+        self._nonces = nonces
+        self._proofs = SeenProofs()
+        self._remembered: OrderedDict[str, _Verified] = OrderedDict()
+
+    def swap(self, config: Config, agents: Agents) -> None:
+        """Judge by another configuration from now on; seen proofs stay seen."""
+        self._bearer = {each.pin.name for each in config.issuers if each.bearer}
+        self._agents = agents
+        self.forget()
+
+    def forget(self) -> None:
+        """Verify each token anew, since keys or agents may have changed."""
+        self._remembered.clear()
+
+    def check(self, authorization: str, head: Head, link: Link, now: float) -> Caller:
+        """Give the caller of a request that carries a token.
+
+        Args:
+            authorization: The field's value.
+            head: The request.
+            link: Its connection.
+            now: NumericDate.
+
+        Raises:
+            TokenRefused: The token does not hold, or the presenter did not show that
+                it is its own.
+        """
+        found = self._remembered.get(authorization)
+        if found is None or now >= found.until:
+            return self._verify(authorization, head, link, now)
+        self._remembered.move_to_end(authorization)
+        if found.proven or found.certificate not in (None, link.certificate):
+            self._check_sender(authorization, found.claims, head, link, now)
+        return found.caller
+
+    def _verify(self, authorization: str, head: Head, link: Link, now: float) -> Caller:
+        token = authorization.partition(" ")[2]
+        claims = verify(token, self._keys.issuers(now), int(now))
+        binding = self._check_sender(authorization, claims, head, link, now)
+        verified = _Verified(
+            claims=claims,
+            caller=self._caller(claims, binding),
+            until=min(claims.exp + SKEW, self._keys.usable_until(claims.issuer)),
+            certificate=link.certificate if claims.cnf.x5t_s256 else None,
+            proven=bool(claims.cnf.jkt),
+        )
+        if len(authorization) <= MAX_LENGTH:
+            self._remembered[authorization] = verified
+            if len(self._remembered) > MAX_REMEMBERED:
+                self._remembered.popitem(last=False)
+        return verified.caller
+
+    def _check_sender(
+        self,
+        authorization: str,
+        claims: SignedClaims,
+        head: Head,
+        link: Link,
+        now: float,
+    ) -> Binding:
+        """Check that the token is its presenter's; a proof is good for one request."""
+        scheme, _, token = authorization.partition(" ")
+        proof = head.fields.get("dpop")
+        presented = Presented(
+            scheme=scheme,
+            method=head.method,
+            url=(link.url or f"http://{head.fields['host']}") + head.target,
+            proofs=() if proof is None else (proof,),
+            certificate=link.certificate,
+        )
+        asked = self._nonces.are_asked_for(now)
+        shown = check_sender(
+            token,
+            claims,
+            presented,
+            int(now),
+            nonce_holds=partial(self._nonces.holds, now=now) if asked else None,
+            bearer=claims.issuer in self._bearer,
+        )
+        if shown.proof is not None:
+            self._proofs.see(shown.proof, now)
+        return shown.binding
+
+    def _caller(self, claims: SignedClaims, binding: Binding) -> Caller:
+        actor = acting(claims)
+        principal = f"{claims.issuer}/{claims.sub}"
+        if actor is not None:
+            # Two agents of one person share no session.
+            principal += f" by {actor.sub}"
+        try:
+            agent, known = self._agents.of_token(claims, principal)
+        except IdError:
+            message = "expected a subject that can be part of an id"
+            raise TokenRefused(Reason.CLAIM_TYPE, message) from None
+        headed = actor is not None and claims.sub.startswith("person:")
+        delegation = claims.leaf("dlg") if is_ours(claims) else None
+        return Caller(
+            agent=agent,
+            known=known,
+            person=claims.sub if headed else "",
+            run=delegation if isinstance(delegation, str) else claims.jti,
+            shown=_SHOWN[binding],
+            principal=principal,
+            token_sha256=claims.token_sha256,
+            expires=claims.exp + SKEW,
+        )
