@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.mcp import running
-from tests.mcp.gateway import Gateway, free_port, gateway
+from tests.mcp.gateway import Gateway, configuration, gateway
 
 
 @pytest.fixture(scope="module")
@@ -19,5 +19,5 @@ def server() -> Iterator[str]:
 def behind(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway that enforces, in front of it."""
     folder = tmp_path_factory.mktemp("gateway")
-    with gateway(folder, {"url": server}, free_port()) as running_gateway:
-        yield running_gateway
+    with gateway(folder, configuration({"url": server})) as enforcing:
+        yield enforcing

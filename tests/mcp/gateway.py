@@ -50,33 +50,22 @@ def token() -> str:
     )
 
 
-def free_port() -> int:
-    """Return a port of 127.0.0.1 that nothing listens on at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def configuration(server: dict[str, Any], port: int, also: str = "") -> dict[str, Any]:
+def configuration(
+    server: dict[str, Any], port: int = 0, also: str = ""
+) -> dict[str, Any]:
     """Return `answerable.yaml` for the test server.
 
     Args:
         server: Its section: by URL or by command.
-        port: The gateway's own.
-        also: Another authority that clients reach it under, such as a forwarder's.
+        port: The gateway's own; 0 for any that is free.
+        also: The one authority that clients reach it under, if not its own.
     """
-    hosts = [f"127.0.0.1:{port}", f"localhost:{port}", *([also] if also else [])]
+    listener: dict[str, Any] = {"address": f"127.0.0.1:{port}"}
+    if also:
+        listener |= {"hosts": [also], "origins": [f"http://{also}"]}
     return {
         "store": "store",
-        "listen": {
-            "api": f"127.0.0.1:{free_port()}",
-            "gateway": [
-                {
-                    "address": f"127.0.0.1:{port}",
-                    "hosts": hosts,
-                    "origins": [f"http://{host}" for host in hosts],
-                }
-            ],
-        },
+        "listen": {"api": "127.0.0.1:0", "gateway": [listener]},
         "issuers": {
             "corp": {
                 "iss": ISS,
@@ -111,22 +100,30 @@ def write(folder: Path, settings: dict[str, Any]) -> Path:
 
 
 @contextlib.contextmanager
-def gateway(
-    folder: Path, server: dict[str, Any], port: int, also: str = ""
-) -> Iterator[Gateway]:
-    """Run a gateway in front of one server until the block ends."""
-    path = write(folder, configuration(server, port, also))
+def gateway(folder: Path, settings: dict[str, Any]) -> Iterator[Gateway]:
+    """Run a gateway of one listener until the block ends."""
+    path = write(folder, settings)
     argv = [sys.executable, "-m", "answerable", "serve", "--config", str(path)]
-    with started(argv):
-        yield Gateway(f"http://127.0.0.1:{port}/mcp/fixtures", token(), folder)
+    with started(argv, lines=2) as said:
+        _, url = said.splitlines()[1].split()
+        yield Gateway(f"{url}/mcp/fixtures", token(), folder)
 
 
 @contextlib.contextmanager
 def with_token_added(folder: Path, server: dict[str, Any]) -> Iterator[str]:
     """Run a gateway behind a forwarder that adds the token; yield the URL of both."""
-    port = free_port()
+    port = _free_port()
     with (
         forwarder(port, token()) as authority,
-        gateway(folder, server, port, authority),
+        gateway(folder, configuration(server, port, authority)),
     ):
         yield f"http://{authority}/mcp/fixtures"
+
+
+def _free_port() -> int:
+    """Return a port that nothing listens on at the moment.
+
+    Gateway and forwarder each have to know the other's before they start.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

@@ -20,30 +20,26 @@ class NotReadyError(Exception):
 
 
 @contextlib.contextmanager
-def started(
-    argv: Sequence[str], said: bytes = b""
-) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """Run `argv` from the checkout; yield it and the first line it prints.
+def started(argv: Sequence[str], said: bytes = b"", lines: int = 1) -> Iterator[str]:
+    """Run `argv` from the checkout; yield the first lines it prints.
 
     Args:
         argv: What to run.
         said: Its standard input.
+        lines: How many lines make it ready.
 
     Raises:
-        NotReadyError: If no line comes within half a minute.
+        NotReadyError: If they do not come within half a minute.
     """
     process = subprocess.Popen(
-        argv,
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(said)
     process.stdin.close()
     try:
-        yield process, _first_line(process)
+        yield _first(lines, process, process.stdout.fileno())
     finally:
         process.terminate()
         try:
@@ -54,20 +50,17 @@ def started(
         process.stdout.close()
 
 
-def _first_line(process: subprocess.Popen[bytes]) -> str:
-    assert process.stdout is not None
-    line = b""
+def _first(lines: int, process: subprocess.Popen[bytes], output: int) -> str:
+    said = b""
     until = time.monotonic() + READY_SECONDS
-    while not line.endswith(b"\n"):
+    while said.count(b"\n") < lines:
         left = until - time.monotonic()
-        readable, _, _ = select.select([process.stdout], [], [], max(left, 0))
-        byte = os.read(process.stdout.fileno(), 1) if readable else b""
+        readable, _, _ = select.select([output], [], [], max(left, 0))
+        byte = os.read(output, 1) if readable else b""
         if not byte:
-            raise NotReadyError(
-                f"{process.args!r} said {line!r}, exit {process.poll()}"
-            )
-        line += byte
-    return line.decode().strip()
+            raise NotReadyError(f"{process.args!r} said {said!r}, {process.poll()}")
+        said += byte
+    return said.decode().strip()
 
 
 def node() -> str:
@@ -79,7 +72,7 @@ def node() -> str:
 @contextlib.contextmanager
 def server() -> Iterator[str]:
     """Run the test server over HTTP; yield its URL."""
-    with started([sys.executable, "-m", "tests.mcp.server"]) as (_, url):
+    with started([sys.executable, "-m", "tests.mcp.server"]) as url:
         yield url
 
 
@@ -87,5 +80,5 @@ def server() -> Iterator[str]:
 def forwarder(port: int, token: str) -> Iterator[str]:
     """Run a forwarder to a port of 127.0.0.1; yield the authority it listens at."""
     argv = [sys.executable, "-m", "tests.mcp.forwarder", "127.0.0.1", str(port)]
-    with started(argv, f"Authorization: Bearer {token}\n".encode()) as (_, authority):
+    with started(argv, f"Authorization: Bearer {token}\n".encode()) as authority:
         yield authority
