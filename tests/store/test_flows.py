@@ -181,7 +181,8 @@ def test_columns_of_one_name_do_not_hide_each_other(store: Store, now: int) -> N
 
 
 @pytest.mark.parametrize(
-    "view", ["events", "lineage", "agents", "identities", "credentials", "owners"]
+    "view",
+    ["events", "lineage", "decisions", "agents", "identities", "credentials", "owners"],
 )
 def test_every_documented_view_is_there(store: Store, now: int, view: str) -> None:
     document = sql(store, NOTHING, f"SELECT count(*) AS n FROM {view}", now=now)  # noqa: S608

@@ -36,12 +36,15 @@ class Calls:
 
 
 def calls_of(store: Store, inventory: Inventory, subject: str) -> list[Calls]:
-    """Count the calls of a subject that a platform or a mediator recorded."""
+    """Count the calls of a subject that a platform recorded.
+
+    What a mediator saw called (`mcp:...`) is no action of a platform's policies.
+    """
     acts = _acts(inventory, subject)
     chains = [
         (each.joint, chain)
         for each in stitched(store)
-        if each.joint.believed
+        if each.joint.believed and not each.joint.key.agent
         for chain in each.chains
         if acts(chain)
     ]

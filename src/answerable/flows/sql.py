@@ -8,7 +8,7 @@ from answerable.flows import stitch
 from answerable.flows.lists import coverage
 from answerable.model.document import Document
 from answerable.model.inventory import Inventory
-from answerable.store import views
+from answerable.store import decisions, views
 from answerable.store.store import Store
 from answerable.store.tables import ColumnType, NamedTable
 
@@ -16,11 +16,11 @@ _TEXT, _TEXTS = ColumnType.TEXT, ColumnType.TEXTS
 _TIME, _BOOL, _FLOAT = ColumnType.TIME, ColumnType.BOOL, ColumnType.FLOAT
 
 # Other rooms' views plug in here.
-MAKERS: tuple[views.Maker, ...] = (stitch.shown,)
+MAKERS: tuple[views.Maker, ...] = (stitch.shown, decisions.shown)
 
 
 def sql(store: Store, inventory: Inventory, text: str, *, now: int) -> Document:
-    """Run one SELECT over `events`, `lineage` and the inventory.
+    """Run one SELECT over `events`, `lineage`, `decisions` and the inventory.
 
     Args:
         store: The store.

@@ -178,6 +178,9 @@ HOPS = ("person", "agent", "tool", "identity")
 _CAN = {
     ("cloudtrail", "person"): "where AWS or an identity provider signed a person in",
     ("cloudtrail", "identity"): "for every call that AWS authenticated",
+    ("gateway", "person"): "where the caller's verified token names one",
+    ("gateway", "agent"): "for every caller that it verified",
+    ("gateway", "tool"): "for every call",
 }
 _CANNOT = {
     "person": "an owner in the inventory (scan, attest), or sign-in records",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from answerable.lineage.joints import Joint, JointChains
 from answerable.model.event import AuditEvent, Outcome
 from answerable.model.lineage import Chain
-from answerable.store.columns import NAMES, to_event
+from answerable.store.columns import NAMES, fact, to_event
 from answerable.store.tables import ColumnType, NamedTable
 from answerable.store.views import Shown
 
@@ -198,7 +198,7 @@ class Calls:
 def count_calls(store: "Store", keys: Sequence[Interval]) -> list[Calls]:
     """Count the calls of each joint and interval by action and outcome."""
     query = (
-        f"SELECT c.n, {_fact('authorised_by', 'e.action')} AS called, e.outcome, "  # noqa: S608 - ours
+        f"SELECT c.n, {fact('authorised_by', 'e.action')} AS called, e.outcome, "  # noqa: S608 - ours
         f"count(*), max(e.event_time) FROM events e JOIN intervals c ON {_JOINED} "
         "GROUP BY ALL ORDER BY ALL"
     )
@@ -213,12 +213,6 @@ def count_calls(store: "Store", keys: Sequence[Interval]) -> list[Calls]:
         )
         for n, action, outcome, count, last in rows
     ]
-
-
-def _fact(name: str, otherwise: str) -> str:
-    """Spell the value of one of an event's facts, or what stands in its place."""
-    pairs = f"list_filter(e.facts, lambda f: f[1] = '{name}')"
-    return f"coalesce({pairs}[1][2], {otherwise})"
 
 
 DAY_NS = 86_400_000_000_000
@@ -243,11 +237,11 @@ class Recorded:
 
 def recorded(store: "Store") -> dict[str, Recorded]:
     """Say what is logged of each account, by its number."""
-    category = _fact("category", "''")
+    category = fact("category", "''")
     query = (
         "SELECT e.scope, min(e.event_time), max(e.event_time), list(DISTINCT "  # noqa: S608 - ours
         f"CASE {category} WHEN 'Data' THEN split_part(e.action, ':', 1) END) "
-        "FROM events e WHERE e.written_by <> 'self-reported' GROUP BY e.scope"
+        "FROM events e WHERE e.written_by = 'platform' GROUP BY e.scope"
     )
     found = {}
     for scope, since, until, data in store.rows(query):
@@ -263,11 +257,11 @@ def recorded_days(store: "Store") -> dict[str, dict[str, frozenset[int]]]:
     Returns:
         By account number and region (empty where events name none), UTC days since 1970.
     """
-    named = _fact("region", "''")
+    named = fact("region", "''")
     query = (
         f"SELECT e.scope, {named} AS region, "  # noqa: S608 - ours
         f"list(DISTINCT e.event_time // {DAY_NS}) FROM events e "
-        "WHERE e.written_by <> 'self-reported' GROUP BY ALL ORDER BY ALL"
+        "WHERE e.written_by = 'platform' GROUP BY ALL ORDER BY ALL"
     )
     found: dict[str, dict[str, frozenset[int]]] = {}
     for scope, region, days in store.rows(query):

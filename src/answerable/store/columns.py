@@ -105,6 +105,12 @@ def readable() -> str:
     return ", ".join(parts)
 
 
+def fact(name: str, otherwise: str) -> str:
+    """Spell the value of one of the facts of an event `e`, or what stands for it."""
+    pairs = f"list_filter(e.facts, lambda f: f[1] = '{name}')"
+    return f"coalesce({pairs}[1][2], {otherwise})"
+
+
 def to_event(row: Sequence[object]) -> AuditEvent:
     """Make an event of a row of `SELECT COLUMNS`, in that order."""
     values = list(row)

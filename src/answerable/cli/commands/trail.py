@@ -15,9 +15,9 @@ from answerable.cli.times import moment
 def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
     """Read audit logs and seal them.
 
-    SOURCE is cloudtrail; PATH is a file, a folder (read recursively, .gz and .zst
-    too) or - for standard input. Reading the same log again stores nothing twice. A
-    record that cannot be read is kept aside and counted.
+    SOURCE is cloudtrail (PATH is a file, a folder, read recursively, .gz and .zst
+    too, or - for standard input) or gateway (PATH is its spool). Reading the same log
+    again stores nothing twice. A record that cannot be read is kept aside and counted.
     """
     from answerable.flows import ingest as flow
 
