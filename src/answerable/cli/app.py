@@ -3,11 +3,13 @@
 import click
 
 from answerable.cli.commands.evidence import evidence
+from answerable.cli.commands.gateway import gateway
 from answerable.cli.commands.lists import LISTS
 from answerable.cli.commands.machine import completion, demo, doctor
 from answerable.cli.commands.owners import attest, who_owns
 from answerable.cli.commands.reach import can, reach, who_can
 from answerable.cli.commands.scan import scan, where
+from answerable.cli.commands.serve import serve
 from answerable.cli.commands.trail import ingest, sql, trace
 from answerable.cli.settings import Settings, Verbs
 
@@ -33,6 +35,7 @@ class _App(Verbs):
         ("Who answers for it", ("who-owns", "attest")),
         ("What it can reach", ("reach", "can", "who-can")),
         ("What it did", ("ingest", "trace", "sql", "evidence")),
+        ("What it may do", ("serve", "gateway")),
         ("This tool", ("demo", "doctor", "completion")),
     )
 
@@ -57,6 +60,6 @@ def app(ctx: click.Context) -> None:
 
 for command in (
     *(scan, where, *LISTS, who_owns, attest, reach, can, who_can),
-    *(ingest, trace, sql, evidence, demo, doctor, completion),
+    *(ingest, trace, sql, evidence, serve, gateway, demo, doctor, completion),
 ):
     app.add_command(command)

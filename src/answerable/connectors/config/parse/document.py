@@ -1,7 +1,7 @@
 """The whole file: bytes -> `Config`, and every fault with line and column."""
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 from answerable.connectors.config.parse.agents import read_agents
 from answerable.connectors.config.parse.faults import Fault, Faults, Mark
@@ -29,11 +29,13 @@ class Reading:
         config: As far as it could be read; None where it is no YAML.
         faults: All that is wrong, in the order of the file.
         asked: Every key that the reading knows.
+        data: The file.
     """
 
     config: Config | None
     faults: tuple[Fault, ...]
     asked: frozenset[str]
+    data: bytes = field(repr=False)
 
     @property
     def lacks_policy_alone(self) -> bool:
@@ -55,7 +57,7 @@ def read_config(data: bytes, place: str, folder: str) -> Reading:
     try:
         node = read_nodes(_text(data))
     except NotRead as error:
-        return Reading(None, (error.fault,), frozenset())
+        return Reading(None, (error.fault,), frozenset(), data)
     file = whole(node, faults)
     servers = tuple(read_servers(file, folder))
     issuers = tuple(read_issuers(file, folder))
@@ -79,7 +81,7 @@ def read_config(data: bytes, place: str, folder: str) -> Reading:
         otlp=_otlp(file.section("telemetry")),
     )
     file.close()
-    return Reading(config, tuple(sorted(faults.found)), frozenset(faults.asked))
+    return Reading(config, tuple(sorted(faults.found)), frozenset(faults.asked), data)
 
 
 def _text(data: bytes) -> str:

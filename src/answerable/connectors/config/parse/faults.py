@@ -29,18 +29,27 @@ class Fault:
 
 
 class ConfigError(UsageError):
-    """A configuration that cannot be taken; `faults` lists all that is wrong."""
+    """A configuration that cannot be taken.
+
+    Attributes:
+        lines: Every fault, as `PLACE:LINE:COLUMN: KEY: WHAT`.
+    """
 
     def __init__(self, place: str, faults: tuple[Fault, ...]) -> None:
-        lines = [
-            f"{place}:{fault.mark.line}:{fault.mark.column}: "
-            + (f"{fault.path}: " if fault.path else "")
-            + fault.what
-            for fault in faults
-        ]
-        super().__init__("\n".join(lines), "every key stands in docs/configuration.md")
-        self.place = place
-        self.faults = faults
+        self.lines = fault_lines(place, faults)
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        hint = "docs/configuration.md has every key"
+        super().__init__(f"{self.lines[0]}{more}", hint)
+
+
+def fault_lines(place: str, faults: tuple[Fault, ...]) -> list[str]:
+    """Write faults for people."""
+    return [
+        f"{place}:{fault.mark.line}:{fault.mark.column}: "
+        + (f"{fault.path}: " if fault.path else "")
+        + fault.what
+        for fault in faults
+    ]
 
 
 @dataclass(slots=True)

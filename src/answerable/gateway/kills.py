@@ -1,0 +1,131 @@
+"""The kills in force: a file in the state folder that every process watches.
+
+One subject a line. It is replaced whole, so it is read whole, and it outlives a restart.
+A process looks at it four times a second, whoever else still runs: a kill needs no
+supervisor to take hold.
+"""
+
+import asyncio
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from answerable.enforce.kill import NO_KILLS, Kills, kill_subject
+from answerable.flows.authorize import Authority
+from answerable.model.errors import AnswerableError, EnvironmentRefused
+from answerable.store.disk import make_folder, read_file, write_file
+
+EVERY = 0.25  # seconds
+
+_HINT = "one subject a line; `answerable gateway kill SUBJECT` writes it"
+
+
+class KillFile:
+    """The file.
+
+    Args:
+        state: The gateway's own folder.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self.path = state / "kills"
+
+    def read(self) -> Kills:
+        """Read all kills; no file is none.
+
+        Raises:
+            EnvironmentRefused: It may not be read, or a line is no subject.
+        """
+        try:
+            text = read_file(self.path).decode("utf-8", "replace")
+        except FileNotFoundError:
+            return NO_KILLS
+        try:
+            return frozenset(kill_subject(line) for line in text.splitlines() if line)
+        except AnswerableError as error:
+            raise EnvironmentRefused(f"{self.path}: {error.message}", _HINT) from None
+
+    def kill(self, subject: str) -> None:
+        """Put a kill in force; it is durable when this returns.
+
+        Raises:
+            IdError: It names no subject.
+            EnvironmentRefused: The file cannot be written.
+        """
+        self._change(lambda kills: kills | {kill_subject(subject)})
+
+    def revive(self, subject: str) -> None:
+        """Take a kill back; one that is not there is no error.
+
+        Raises:
+            IdError: It names no subject.
+            EnvironmentRefused: The file cannot be written.
+        """
+        self._change(lambda kills: kills - {kill_subject(subject)})
+
+    def stamp(self) -> tuple[int, int, int]:
+        """Tell one state of the file from another without reading it."""
+        try:
+            facts = self.path.stat()
+        except OSError:
+            return 0, 0, 0
+        return facts.st_ino, facts.st_mtime_ns, facts.st_size
+
+    def _change(self, change: Callable[[Kills], Kills]) -> None:
+        make_folder(self.path.parent)
+        handle = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            changed = sorted(change(self.read()))
+            write_file(self.path, "".join(f"{each}\n" for each in changed).encode())
+        finally:
+            os.close(handle)
+
+
+class KillWatch:
+    """Puts what the file says in force, in one process.
+
+    Args:
+        file: The file.
+        authority: Decides in this process.
+        loop: Its event loop.
+        changed: Told which subjects were killed, and which revived.
+        refused: Told why the file cannot be read; what was in force stays so.
+
+    Raises:
+        EnvironmentRefused: It cannot be read at the start.
+    """
+
+    def __init__(
+        self,
+        file: KillFile,
+        authority: Authority,
+        loop: asyncio.AbstractEventLoop,
+        changed: Callable[[Kills, Kills], None],
+        refused: Callable[[str], None],
+    ) -> None:
+        self._file, self._authority, self._loop = file, authority, loop
+        self._changed, self._refused = changed, refused
+        self._stamp = file.stamp()
+        authority.set_kills(file.read())
+        self._timer = loop.call_later(EVERY, self._look)
+
+    def close(self) -> None:
+        """Look no more."""
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        self._timer = self._loop.call_later(EVERY, self._look)
+        stamp = self._file.stamp()
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            kills = self._file.read()
+        except EnvironmentRefused as error:
+            self._refused(error.message)
+            return
+        before = self._authority.kills
+        self._authority.set_kills(kills)
+        self._changed(kills - before, before - kills)

@@ -1,0 +1,1 @@
+"""`serve`: a supervisor, its workers, and the listener of health and metrics."""

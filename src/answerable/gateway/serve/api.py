@@ -1,0 +1,107 @@
+"""The listener of health, readiness and metrics: one GET a connection, then closed.
+
+It reads requests as the gateway does and has no other reader: what is served here is
+small, public to whoever may connect, and asked for every few seconds.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from answerable.gateway.wire.head import Head
+from answerable.gateway.wire.heads import reply_head
+from answerable.gateway.wire.intake import Intake
+from answerable.gateway.wire.place import Served, check_place
+from answerable.gateway.wire.refusals import Refused
+
+PATIENCE = 10  # seconds for one request and its answer
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer.
+
+    Attributes:
+        status: HTTP status.
+        kind: Media type.
+        body: Its body.
+    """
+
+    status: int
+    kind: str
+    body: bytes
+
+
+Pages = Mapping[str, Callable[[], Awaitable[Page]]]
+
+
+def json_page(status: int, content: object) -> Page:
+    """Make a page of JSON."""
+    return Page(status, JSON, msgspec.json.encode(content) + b"\n")
+
+
+class Api(asyncio.Protocol):
+    """One connection.
+
+    Args:
+        pages: Path -> what makes its answer.
+        served: Names that the listener is called by; a page in a browser may not ask.
+    """
+
+    def __init__(self, pages: Pages, served: Served) -> None:
+        self._pages, self._served = pages, served
+        self._intake = Intake()
+        self._transport: asyncio.Transport | None = None
+        self._answering: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Give the client its time."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for the types
+        self._transport = transport
+        self._late = asyncio.get_running_loop().call_later(PATIENCE, transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        """Answer the first request; there is no second one."""
+        if self._answering is not None:
+            return
+        arrived = self._intake.feed(data)
+        if not arrived:
+            return
+        first = arrived[0]
+        if isinstance(first, Head):
+            self._answering = asyncio.create_task(self._answer(first))
+        elif isinstance(first, Refused):
+            self._give(Page(first.wire.status, TEXT, b""))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._late.cancel()
+        self._transport = None
+        if self._answering is not None:
+            self._answering.cancel()
+
+    async def _answer(self, head: Head) -> None:
+        try:
+            check_place(head, self._served)
+        except Refused as refused:
+            self._give(Page(refused.wire.status, TEXT, b""))
+            return
+        page = self._pages.get(head.target)
+        if page is None:
+            self._give(Page(404, TEXT, b""))
+        elif head.method != "GET":
+            self._give(Page(405, TEXT, b""))
+        else:
+            self._give(await page())
+
+    def _give(self, page: Page) -> None:
+        if self._transport is not None:
+            fields = {"content-type": page.kind, "cache-control": "no-store"}
+            length = len(page.body)
+            head = reply_head(page.status, fields, length=length, closes=True)
+            self._transport.write(head + page.body)
+            self._transport.close()

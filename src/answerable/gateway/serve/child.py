@@ -1,0 +1,182 @@
+"""One worker as the supervisor sees it: started, heard, and started anew if it ends."""
+
+import asyncio
+import socket
+import sys
+import time
+from collections.abc import Callable
+
+from answerable.gateway.serve.control import (
+    Channel,
+    Drain,
+    Measure,
+    Measured,
+    Policy,
+    Ready,
+    Refused,
+    Report,
+    Start,
+    Taken,
+)
+from answerable.gateway.serve.log import Log
+from answerable.gateway.serve.metrics import lasting, summed_series
+from answerable.model.errors import EnvironmentRefused
+
+ANSWER = 10.0  # seconds for a worker to do as it is told
+SHORTEST, LONGEST = 0.1, 10.0  # seconds between an end and the next start
+STEADY = 60.0  # seconds after which an end counts as the first
+GRACE = 5.0  # seconds beyond those of the drain
+
+_NOTHING = Measured((), "")
+
+
+class Child:
+    """One worker.
+
+    Args:
+        number: From 0.
+        start: Makes what it is told first.
+        log: The supervisor's.
+
+    Attributes:
+        restarts: How often it was started anew.
+    """
+
+    def __init__(self, number: int, start: Callable[[int], Start], log: Log) -> None:
+        self.restarts = 0
+        self._number, self._start, self._log = number, start, log
+        self._channel: Channel | None = None
+        self._process: asyncio.subprocess.Process | None = None
+        self._ready = asyncio.Event()
+        self._asked: asyncio.Future[Report | None] | None = None
+        self._expected: tuple[type[Report], ...] = ()
+        self._turns = asyncio.Lock()  # one question at a time
+        self._measured = _NOTHING
+        self._before = _NOTHING.series  # counted by those that ended
+        self._refused: Refused | None = None
+        self._ending = False
+        self._keeping: asyncio.Task[None] | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it serves."""
+        return self._ready.is_set()
+
+    async def open(self) -> None:
+        """Start it, and keep it running.
+
+        Raises:
+            EnvironmentRefused: It does not come up.
+        """
+        self._keeping = asyncio.create_task(self._keep())
+        ready = asyncio.create_task(self._ready.wait())
+        await asyncio.wait({ready, self._keeping}, return_when=asyncio.FIRST_COMPLETED)
+        if not self.is_ready:
+            ready.cancel()
+            refused = self._refused or Refused("a worker ended before it was ready")
+            raise EnvironmentRefused(refused.why, refused.hint)
+
+    async def measure(self) -> Measured:
+        """Ask what it counted; what is known from before, where it does not answer."""
+        report = await self._ask(Measure(), Measured)
+        if isinstance(report, Measured):
+            self._measured = report
+        series = summed_series((self._before, self._measured.series))
+        return Measured(series, self._measured.alarm)
+
+    async def take(self, policy: Policy) -> Taken | Refused:
+        """Have it decide by another policy; one that is not up will start with it."""
+        report = await self._ask(policy, Taken, Refused)
+        if isinstance(report, Taken | Refused):
+            return report
+        if self.is_ready:
+            return Refused(f"worker {self._number} does not answer")
+        return Taken("")
+
+    async def end(self, seconds: float) -> None:
+        """Have it drain, and end; it is killed where it does not."""
+        self._ending = True
+        if self._channel is not None:
+            self._channel.say(Drain())
+        try:
+            async with asyncio.timeout(seconds + GRACE):
+                if self._keeping is not None:
+                    await self._keeping
+        except TimeoutError:
+            self._log.error("worker.killed", worker=self._number)
+            if self._process is not None:
+                self._process.kill()
+                await self._process.wait()
+
+    async def _keep(self) -> None:
+        """Start it whenever it is not there, until it is to end."""
+        pause = SHORTEST
+        while True:
+            began = time.monotonic()
+            code = await self._run()
+            was_ready = self.is_ready
+            self._ready.clear()
+            self._before = lasting(summed_series((self._before, self._measured.series)))
+            self._measured = _NOTHING
+            if self._ending or (not was_ready and not self.restarts):
+                return
+            self._log.error("worker.ended", worker=self._number, code=code)
+            pause = SHORTEST if time.monotonic() - began > STEADY else pause
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST)
+            self.restarts += 1
+
+    async def _run(self) -> int:
+        """Run one process from its start to its end."""
+        start = self._start(self._number)
+        ours, theirs = socket.socketpair()
+        handles = (theirs.fileno(), *(each.handle for each in start.sockets))
+        self._process = process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "answerable.gateway.serve.worker",
+            str(theirs.fileno()),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            pass_fds=handles,
+            process_group=0,
+        )
+        theirs.close()
+        self._channel = channel = await Channel.over(ours)
+        channel.say(start)
+        async for report in channel.reports():
+            self._hear(report)
+        channel.close()
+        self._channel = None
+        if self._asked is not None:
+            self._asked.set_result(None)
+            self._asked = None
+        return await process.wait()
+
+    def _hear(self, report: Report) -> None:
+        if isinstance(report, Ready):
+            self._ready.set()
+        elif not self.is_ready and isinstance(report, Refused):
+            self._refused = report
+        elif isinstance(report, self._expected) and self._asked is not None:
+            # A late answer to an older question is of another kind, or as good.
+            self._asked.set_result(report)
+            self._asked = None
+
+    async def _ask(
+        self, order: Measure | Policy, *expected: type[Report]
+    ) -> Report | None:
+        """Say something and wait for the answer; None where none comes."""
+        async with self._turns:
+            if self._channel is None or not self.is_ready:
+                return None
+            self._asked = asked = asyncio.get_running_loop().create_future()
+            self._expected = expected
+            self._channel.say(order)
+            try:
+                async with asyncio.timeout(ANSWER):
+                    return await asked
+            except TimeoutError:
+                return None
+            finally:
+                self._asked = None

@@ -1,0 +1,179 @@
+"""What a supervisor and a worker say to each other: one JSON object a line.
+
+Each worker has a pair of sockets to its supervisor alone. Where it ends without a
+farewell the other side is gone: a worker then drains and ends, too.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from answerable.connectors.config.parse.nodes import MAX_BYTES
+from answerable.model.config import Listener
+
+# A configuration of base64, with room for what is sent beside it.
+LIMIT = 16 * MAX_BYTES
+
+
+class Policy(msgspec.Struct, frozen=True, tag="policy"):
+    """What to decide by.
+
+    Attributes:
+        text: The configuration file, as the supervisor read it.
+        place: Its path.
+        folder: What its relative paths are taken from.
+        whole: Its policy is right; otherwise everything is denied.
+        inventory: Ids of the agents that a scan has found.
+    """
+
+    text: bytes
+    place: str
+    folder: str
+    whole: bool
+    inventory: tuple[str, ...]
+
+
+class Socket(msgspec.Struct, frozen=True):
+    """A listening socket that a worker inherits.
+
+    Attributes:
+        handle: File descriptor.
+        listener: As configured.
+        hosts: Values of Host that are served there.
+        url: Scheme and authority that clients know it by.
+    """
+
+    handle: int
+    listener: Listener
+    hosts: tuple[str, ...]
+    url: str
+
+
+class Start(msgspec.Struct, frozen=True, tag="start"):
+    """The first thing a worker hears.
+
+    Attributes:
+        worker: Its number, from 0.
+        workers: How many there are.
+        state: The gateway's own folder.
+        sockets: What it listens on.
+        policy: What to decide by.
+    """
+
+    worker: int
+    workers: int
+    state: str
+    sockets: tuple[Socket, ...]
+    policy: Policy
+
+
+class Measure(msgspec.Struct, frozen=True, tag="measure"):
+    """Say what was counted."""
+
+
+class Drain(msgspec.Struct, frozen=True, tag="drain"):
+    """Finish what is under way, and end."""
+
+
+class Ready(msgspec.Struct, frozen=True, tag="ready"):
+    """The worker listens."""
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """The worker cannot do as it was told.
+
+    Attributes:
+        why: One line for the operator.
+        hint: What to do next.
+    """
+
+    why: str
+    hint: str = ""
+
+
+class Taken(msgspec.Struct, frozen=True, tag="taken"):
+    """A policy is in force.
+
+    Attributes:
+        digest: Of it.
+    """
+
+    digest: str
+
+
+class Series(msgspec.Struct, frozen=True):
+    """One time series of one worker: a counter, a gauge, or one bucket of a histogram.
+
+    Attributes:
+        name: Name of the metric.
+        labels: Values of its labels, in order.
+        value: Its value.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    value: float
+
+
+class Measured(msgspec.Struct, frozen=True, tag="measured"):
+    """What was counted.
+
+    Attributes:
+        series: Every time series.
+        alarm: What the disk refuses at present, empty where it takes everything.
+    """
+
+    series: tuple[Series, ...]
+    alarm: str
+
+
+Order = Start | Policy | Measure | Drain
+Report = Ready | Refused | Taken | Measured
+
+
+class Channel:
+    """One end of the pair."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._reader, self._writer = reader, writer
+
+    @classmethod
+    async def over(cls, pair: socket.socket) -> "Channel":
+        """Speak over a socket."""
+        pair.setblocking(False)
+        return cls(*await asyncio.open_connection(sock=pair, limit=LIMIT))
+
+    def say(self, said: Order | Report) -> None:
+        """Say something; where nobody listens any more, nothing happens."""
+        if not self._writer.is_closing():
+            self._writer.write(msgspec.json.encode(said) + b"\n")
+
+    async def orders(self) -> AsyncIterator[Order]:
+        """Yield what the supervisor says, until it is gone."""
+        decoder = msgspec.json.Decoder(Order)
+        async for line in self._lines():
+            yield decoder.decode(line)
+
+    async def reports(self) -> AsyncIterator[Report]:
+        """Yield what the worker says, until it is gone."""
+        decoder = msgspec.json.Decoder(Report)
+        async for line in self._lines():
+            yield decoder.decode(line)
+
+    def close(self) -> None:
+        """Say nothing more."""
+        self._writer.close()
+
+    async def _lines(self) -> AsyncIterator[bytes]:
+        while line := await self._line():
+            yield line
+
+    async def _line(self) -> bytes:
+        try:
+            return await self._reader.readline()
+        except OSError:
+            return b""

@@ -1,0 +1,111 @@
+"""What one worker counts: decisions, ends, refusals, and how long calls took.
+
+Counted where everything passes anyway, by the recorder, so that nothing is counted that
+is not recorded and the other way round.
+"""
+
+import asyncio
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from answerable.gateway.recording.recorder import Recorder
+from answerable.gateway.recording.ticket import Ticket
+from answerable.gateway.serve.control import Series
+from answerable.gateway.wire.call import Call
+from answerable.model.caller import Caller
+from answerable.model.config import Limits
+from answerable.model.decision import Decision
+from answerable.model.record import End, Ending
+
+# Of `mcp.server.operation.duration` (OpenTelemetry semantic conventions, MCP).
+BOUNDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
+
+DECISIONS = "answerable_decisions"
+REFUSALS = "answerable_refusals"
+DURATION = "mcp_server_operation_duration_seconds"
+BUCKET, SUM = f"{DURATION}_bucket", f"{DURATION}_sum"
+
+
+class _Times:
+    """Durations of one kind of call."""
+
+    def __init__(self) -> None:
+        self.buckets = [0] * (len(BOUNDS) + 1)
+        self.total = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.buckets[bisect_left(BOUNDS, seconds)] += 1
+        self.total += seconds
+
+
+class Counting(Recorder):
+    """A recorder that counts what it records."""
+
+    def __init__(
+        self, spool: Path, worker: int, loop: asyncio.AbstractEventLoop, limits: Limits
+    ) -> None:
+        super().__init__(
+            spool,
+            worker,
+            loop,
+            most=limits.spool,
+            most_per_agent=limits.spool_per_agent,
+        )
+        self._time = loop.time
+        self._decisions: Counter[tuple[str, ...]] = Counter()
+        self._refusals: Counter[tuple[str, ...]] = Counter()
+        self._times: dict[tuple[str, str], _Times] = {}
+        self._began: dict[int, tuple[float, str]] = {}
+
+    def decided(
+        self, caller: Caller, call: Call, decision: Decision, body: bytes
+    ) -> Ticket:
+        """Record a decision."""
+        ticket = super().decided(caller, call, decision, body)
+        self._decisions[
+            call.server, call.method, decision.effect, decision.reason, decision.mode
+        ] += 1
+        if ticket.passes:
+            self._began[ticket.sequence] = self._time(), call.method
+        return ticket
+
+    def ended(self, ticket: Ticket, end: End) -> None:
+        """Record how a call ended."""
+        super().ended(ticket, end)
+        began = self._began.pop(ticket.sequence, None)
+        if began is not None:
+            since, method = began
+            error = "" if end.outcome is Ending.COMPLETED else end.outcome.value
+            times = self._times.get((method, error))
+            if times is None:
+                times = self._times[method, error] = _Times()
+            times.add(self._time() - since)
+
+    def refused(
+        self, why: str, caller: Caller | None, server: str, method: str
+    ) -> None:
+        """Count a request that was turned away."""
+        super().refused(why, caller, server, method)
+        self._refusals[(why,)] += 1
+
+    def series(self) -> Iterator[Series]:
+        """Give what was counted so far."""
+        for name, counter in ((DECISIONS, self._decisions), (REFUSALS, self._refusals)):
+            for labels, count in counter.items():
+                yield Series(name, labels, count)
+        for labels, times in self._times.items():
+            below = 0
+            for bound, count in zip((*BOUNDS, "+Inf"), times.buckets, strict=True):
+                below += count
+                yield Series(BUCKET, (*labels, str(bound)), below)
+            yield Series(SUM, labels, times.total)
+        health = self.health
+        for name, value in (
+            ("answerable_records", health.recorded),
+            ("answerable_record_failures", health.failures),
+            ("answerable_unrecorded", health.unrecorded),
+            ("answerable_spool_bytes", health.spooled),
+        ):
+            yield Series(name, (), value)

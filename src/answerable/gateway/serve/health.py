@@ -1,0 +1,86 @@
+"""How a gateway does, and the pages that say so."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from answerable.gateway.serve.api import TEXT, Page, Pages, json_page
+from answerable.gateway.serve.child import Child
+from answerable.gateway.serve.control import Measured, Series
+from answerable.gateway.serve.metrics import render, summed
+
+
+@dataclass(slots=True)
+class Health:
+    """What is known of a gateway as of now.
+
+    Attributes:
+        children: Its workers.
+        lacks_policy: The file's policy is wrong, and none was ever loaded.
+        reload_refused: Why the last reload was refused, empty where it was not.
+        ship_refused: Why the last shipping was refused, likewise.
+        shipped: Events stored so far.
+        alarms: What the disk refuses, one for each worker that cannot record.
+    """
+
+    children: Sequence[Child]
+    lacks_policy: bool = False
+    reload_refused: str = ""
+    ship_refused: str = ""
+    shipped: int = 0
+    alarms: list[str] = field(default_factory=list)
+
+    def pages(self) -> Pages:
+        """The pages, by path."""
+        return {
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+            "/metrics": self._metrics,
+        }
+
+    async def look(self) -> list[Measured]:
+        """Ask every worker."""
+        measured = [await child.measure() for child in self.children]
+        self.alarms = [each.alarm for each in measured if each.alarm]
+        return measured
+
+    def reasons(self) -> list[str]:
+        """Say why it is not ready; nothing where it is.
+
+        A refused reload keeps the gateway ready: the last good file is in force.
+        """
+        up = sum(child.is_ready for child in self.children)
+        missing = len(self.children) - up
+        return [
+            *([f"{missing} workers do not serve"] if missing else []),
+            *(["no policy could be loaded"] if self.lacks_policy else []),
+            *(f"a worker cannot record: {alarm}" for alarm in self.alarms),
+        ]
+
+    async def _healthz(self) -> Page:
+        return Page(200, TEXT, b"ok\n")
+
+    async def _readyz(self) -> Page:
+        await self.look()
+        reasons = self.reasons()
+        said = {
+            "ready": not reasons,
+            "reasons": reasons,
+            "reload_refused": self.reload_refused,
+            "ship_refused": self.ship_refused,
+        }
+        return json_page(503 if reasons else 200, said)
+
+    async def _metrics(self) -> Page:
+        measured = await self.look()
+        own = {
+            "answerable_worker_restarts": sum(each.restarts for each in self.children),
+            "answerable_shipped": self.shipped,
+            "answerable_workers_ready": sum(each.is_ready for each in self.children),
+            "answerable_workers_alarmed": len(self.alarms),
+            "answerable_config_last_reload_successful": not self.reload_refused,
+            "answerable_policy_missing": self.lacks_policy,
+            "answerable_ship_last_successful": not self.ship_refused,
+        }
+        series = [Series(name, (), float(value)) for name, value in own.items()]
+        sums = summed([*(each.series for each in measured), series])
+        return Page(200, TEXT, render(sums))

@@ -1,0 +1,235 @@
+"""What one worker is made of, put together from a configuration, and changed by one."""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from answerable.connectors.config.parse.document import read_config
+from answerable.enforce.kill import Kills
+from answerable.enforce.table import Table, compile_table, without_policy
+from answerable.flows.authorize import Authority
+from answerable.gateway.callers.callers import Callers
+from answerable.gateway.callers.keys import IssuerKeys
+from answerable.gateway.callers.secret import shared_secret
+from answerable.gateway.callers.sessions import Sessions
+from answerable.gateway.exchange import Exchange
+from answerable.gateway.http.door import Door
+from answerable.gateway.http.front import Front
+from answerable.gateway.http.peers import Arrival, Peers, socket_of
+from answerable.gateway.http.pool import Pool, pools
+from answerable.gateway.http.ticker import Ticker
+from answerable.gateway.kills import KillFile, KillWatch
+from answerable.gateway.link import Link
+from answerable.gateway.serve.control import Policy, Series, Socket, Start
+from answerable.gateway.serve.counts import Counting
+from answerable.gateway.serve.log import Log
+from answerable.gateway.serve.tls import server_tls
+from answerable.gateway.wire.place import Served
+from answerable.model.config import Config
+from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.ids import AgentId
+
+
+class House:
+    """One worker's parts.
+
+    Attributes:
+        door: Where calls come in.
+        recorder: Where decisions go.
+    """
+
+    def __init__(self, start: Start, config: Config, log: Log) -> None:
+        loop = asyncio.get_running_loop()
+        state = Path(start.state)
+        secret = shared_secret(state)
+        self._config, self._log = config, log
+        self._authority = Authority(_table(start.policy, config))
+        self._callers = Callers(
+            config,
+            IssuerKeys(config.issuers),
+            time.time,
+            secret=secret,
+            inventory=_inventory(start.policy),
+        )
+        self.recorder = Counting(state / "spool", start.worker, loop, config.limits)
+        self._ticker = Ticker(loop)
+        self._servers = dict(_pools(config, self._ticker))
+        self.door = Door(
+            exchange=Exchange(self._authority, self.recorder, self._servers),
+            callers=self._callers,
+            sessions=Sessions(secret),
+            limits=config.limits,
+            ticker=self._ticker,
+            loop=loop,
+        )
+        self._authority.on_kill(lambda _: self.door.recheck())
+        self._kills = KillWatch(
+            KillFile(state), self._authority, loop, self._killed, self._unread
+        )
+        self._fresh = loop.create_task(self._callers.keep_fresh(self._keyless))
+        self._servings: list[asyncio.Server] = []
+        self._own = socket_of(state, start.worker)
+
+    @classmethod
+    async def open(cls, start: Start, log: Log) -> "House":
+        """Put a worker together, and have it listen.
+
+        Raises:
+            AnswerableError: Something that it needs is not there, or is no good.
+        """
+        config = configured(start.policy)
+        house = cls(start, config, log)
+        for each in start.sockets:
+            await house._listen(each)
+        if start.workers > 1:
+            await house._meet(start)
+        return house
+
+    @property
+    def alarm(self) -> str:
+        """What the disk refuses at present, empty where it takes everything."""
+        return self.recorder.health.alarm
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a connection is open still."""
+        return bool(self.door.fronts)
+
+    @property
+    def drains_for(self) -> int:
+        """Seconds that calls under way have left to end."""
+        return self._config.limits.drain
+
+    def series(self) -> Iterator[Series]:
+        """Give what was counted, and what is open."""
+        yield from self.recorder.series()
+        yield Series("answerable_connections", (), len(self.door.fronts))
+        calls = sum(self.door.in_flight.values())
+        yield Series("answerable_calls_in_flight", (), calls)
+
+    def swap(self, policy: Policy) -> str:
+        """Decide by another configuration from the next call on; give its digest.
+
+        Raises:
+            AnswerableError: It cannot be used, and the present one stays.
+        """
+        config = configured(policy)
+        table = _table(policy, config)
+        fresh = _pools(config, self._ticker)
+        self._callers.swap(config, _inventory(policy))
+        unchanged = set(self._config.servers) & set(config.servers)
+        kept = {server.name for server in unchanged} & self._servers.keys()
+        for name in self._servers.keys() - kept:
+            self._servers.pop(name).close()
+        for name, pool in fresh.items():
+            self._servers.setdefault(name, pool).limits = config.limits
+        self.door.limits = config.limits
+        self._config = config
+        self._authority.swap(table)
+        self._log.info("policy.taken", digest=table.policy)
+        return table.policy
+
+    def drain(self) -> None:
+        """Take no more connections; what is under way goes on."""
+        for serving in self._servings:
+            serving.close()
+        self.door.drain()
+
+    def close(self) -> int:
+        """Cut what is still open, and write what is left to record.
+
+        Returns:
+            How many connections were cut.
+        """
+        cut = len(self.door.fronts)
+        self.door.abort()
+        self._kills.close()
+        self._fresh.cancel()
+        for pool in self._servers.values():
+            pool.close()
+        self.recorder.close()
+        return cut
+
+    async def _listen(self, given: Socket) -> None:
+        listener = given.listener
+        served = Served(frozenset(given.hosts), frozenset(listener.origins))
+        front = partial(Front, self.door, served, given.url)
+        bound = socket.socket(fileno=os.dup(given.handle))
+        loop = self.door.loop
+        if listener.address is None:
+            serving = await loop.create_unix_server(front, sock=bound)
+        else:
+            tls = server_tls(listener.tls) if listener.tls else None
+            serving = await loop.create_server(front, sock=bound, ssl=tls)
+        self._servings.append(serving)
+
+    async def _meet(self, start: Start) -> None:
+        """Listen for connections that other workers relay, and relay to them."""
+        folder = self._own.parent
+        loop = self.door.loop
+        self.door.peers = Peers(start.worker, start.workers, folder, loop)
+        self._own.unlink(missing_ok=True)
+        try:
+            serving = await loop.create_unix_server(
+                lambda: Arrival(self._relayed), str(self._own)
+            )
+        except OSError as error:
+            raise EnvironmentRefused(
+                f"cannot listen at {self._own} ({error.strerror})",
+                "a path of a socket has at most 107 bytes: name a shorter `state`",
+            ) from None
+        self._servings.append(serving)
+
+    def _relayed(self, link: Link, served: Served) -> Front:
+        return Front(self.door, served, link.url, link=link)
+
+    def _killed(self, killed: Kills, revived: Kills) -> None:
+        for subject in sorted(killed):
+            self._log.warning("kill.taken", subject=subject)
+        for subject in sorted(revived):
+            self._log.warning("kill.revived", subject=subject)
+
+    def _unread(self, why: str) -> None:
+        self._log.error("kills.refused", why=why)
+
+    def _keyless(self, issuer: str, why: str) -> None:
+        self._log.warning("issuer.keys-refused", issuer=issuer, why=why)
+
+
+def configured(policy: Policy) -> Config:
+    """Read the configuration that a worker was handed.
+
+    Raises:
+        UsageError: It has faults, which the supervisor had not seen.
+    """
+    reading = read_config(policy.text, policy.place, policy.folder)
+    config = reading.config
+    if config is None or (policy.whole and reading.faults):
+        raise UsageError(f"{policy.place}: not as the supervisor read it")
+    # Where the policy is wrong, nobody is an agent of it.
+    return config if policy.whole else replace(config, agents=())
+
+
+def _table(policy: Policy, config: Config) -> Table:
+    if policy.whole:
+        return compile_table(config)
+    return without_policy(server.name for server in config.servers)
+
+
+def _inventory(policy: Policy) -> frozenset[AgentId]:
+    return frozenset(AgentId(each) for each in policy.inventory)
+
+
+def _pools(config: Config, ticker: Ticker) -> dict[str, Pool]:
+    try:
+        return dict(pools(config.servers, config.limits, ticker))
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"cannot use the TLS files of a server ({error.strerror})",
+            "see ca, certificate and key under `servers`",
+        ) from None

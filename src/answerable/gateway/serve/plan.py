@@ -1,0 +1,106 @@
+"""What to serve: the configuration as read, and where everything goes."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from answerable.connectors.config.fetch import read_file
+from answerable.connectors.config.parse.document import Reading
+from answerable.connectors.config.parse.faults import ConfigError
+from answerable.connectors.config.parse.places import is_loopback, parse_address
+from answerable.gateway.serve.control import Policy
+from answerable.gateway.serve.stored import known_agents
+from answerable.model.config import Address, Config, Listen
+from answerable.model.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one reading of the file asks for.
+
+    Attributes:
+        config: The configuration.
+        reading: What was made of the file, its faults included.
+        store: Folder of the store.
+        policy: What workers decide by.
+    """
+
+    config: Config
+    reading: Reading
+    store: Path
+    policy: Policy
+
+    @property
+    def state(self) -> Path:
+        """The gateway's own folder."""
+        return state_of(self.config, self.store)
+
+    def needs_restart(self, later: "Plan") -> list[str]:
+        """Name what a later plan changes that a running gateway cannot."""
+        return [
+            key
+            for key, before, after in (
+                ("listen", self.config.listen, later.config.listen),
+                ("store", self.store, later.store),
+                ("state", self.state, later.state),
+                ("telemetry", self.config.otlp, later.config.otlp),
+            )
+            if before != after
+        ]
+
+    def with_policy(self, later: "Plan") -> "Plan":
+        """Take from a later plan what a running gateway can."""
+        listen = self.config.listen
+        config = replace(later.config, listen=listen, state=str(self.state))
+        return Plan(config, later.reading, self.store, later.policy)
+
+
+def state_of(config: Config, store: Path) -> Path:
+    """The gateway's own folder: as configured, else in the store."""
+    return Path(config.state) if config.state else store / "gateway"
+
+
+def read_plan(place: str, store: Path | None, usual: Path, listen: str) -> Plan:
+    """Read the configuration, and whom the store knows.
+
+    A file of which the policy alone is wrong is a plan, too: of a gateway that denies.
+
+    Args:
+        place: The file.
+        store: As named on the command line, None where it was not.
+        usual: The store where nobody names one.
+        listen: Address for the API instead of the file's; empty for none.
+
+    Raises:
+        ConfigError: More than the policy is wrong.
+        UsageError: The file is not there, or the address is none.
+        EnvironmentRefused: It may not be read, or the store may not.
+    """
+    reading = read_file(place)
+    config = reading.config
+    if config is None or not reading.lacks_policy_alone:
+        raise ConfigError(place, reading.faults)
+    if listen:
+        config = replace(config, listen=_listen_at(config.listen, listen))
+    root = store or (Path(config.store) if config.store else usual)
+    policy = Policy(
+        text=reading.data,
+        place=config.place,
+        folder=str(Path(config.place).parent),
+        whole=not reading.faults,
+        inventory=known_agents(root),
+    )
+    return Plan(config, reading, root, policy)
+
+
+def _listen_at(listen: Listen, text: str) -> Listen:
+    """Have the API listen at an address, and the gateway at the next port."""
+    address = parse_address(text)
+    if address is None or not is_loopback(address.host):
+        raise UsageError(
+            f"not an address to listen at (got {text[:80]!r}, expected a loopback "
+            "HOST:PORT)",
+            "others are said in the configuration: listen.api, listen.gateway",
+        )
+    port = address.port + 1 if address.port else 0
+    first = replace(listen.gateway[0], address=Address(address.host, port), unix="")
+    return replace(listen, api=address, gateway=(first, *listen.gateway[1:]))

@@ -1,0 +1,219 @@
+"""The supervisor: binds, starts workers, keeps them, and ends them in order.
+
+No call goes through it. It owns the listening sockets, the last good reading of the
+file, the shipping of evidence, and the answers about health; workers that lose it
+finish what is under way, and end.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine
+from functools import partial
+
+from answerable.connectors.config.parse.faults import ConfigError, fault_lines
+from answerable.gateway.kills import KillFile
+from answerable.gateway.serve.api import Api
+from answerable.gateway.serve.child import Child
+from answerable.gateway.serve.control import Policy, Refused, Start
+from answerable.gateway.serve.health import Health
+from answerable.gateway.serve.log import Log
+from answerable.gateway.serve.plan import Plan
+from answerable.gateway.serve.sockets import Bound, bind, bind_address, hosts_of
+from answerable.gateway.serve.stored import make_store, ship_spool
+from answerable.gateway.wire.place import Served
+from answerable.model.config import Address
+from answerable.model.errors import AnswerableError
+from answerable.store.disk import make_folder
+
+SHIP = 10.0  # seconds between two shippings
+LOOK = 2.0  # seconds between two looks at how workers do
+
+
+class Supervisor:
+    """One `serve`.
+
+    Args:
+        plan: What to serve.
+        read: Reads the configuration again.
+        log: Its own.
+
+    Attributes:
+        listening: Where it can be reached: pairs (what, where).
+    """
+
+    def __init__(self, plan: Plan, read: Callable[[], Plan], log: Log) -> None:
+        self.listening: list[tuple[str, str]] = []
+        self._plan, self._read, self._log = plan, read, log
+        self._bound: list[Bound] = []
+        workers = range(plan.config.listen.workers)
+        self._children = [Child(number, self._start, log) for number in workers]
+        self._health = Health(self._children, lacks_policy=not plan.policy.whole)
+        self._told_to_end = asyncio.Event()
+        self._reloading = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, ready: Callable[["Supervisor"], None]) -> None:
+        """Serve until told to end.
+
+        Args:
+            ready: Called once every worker listens.
+
+        Raises:
+            EnvironmentRefused: Something cannot be used, or a worker does not come up.
+        """
+        self._hear_signals()
+        try:
+            make_store(self._plan.store)
+            make_folder(self._plan.state)
+            KillFile(self._plan.state).read()  # a kill that cannot be read is no start
+            await self._listen()
+            self._log.info("serve.ready", listening=[at for _, at in self.listening])
+            self._tell_of_the_policy(self._plan)
+            ready(self)
+            self._spawn(self._ship_now_and_then())
+            self._spawn(self._look_now_and_then())
+            await self._told_to_end.wait()
+        finally:
+            await self._end()
+
+    def _hear_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._told_to_end.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self._reload()))
+
+    async def _listen(self) -> None:
+        listen = self._plan.config.listen
+        api = bind_address(listen.api, share=False)
+        where = Address(listen.api.host, api.getsockname()[1])
+        self.listening.append(("api", f"http://{where}"))
+        for listener in listen.gateway:
+            bound = bind(listener, len(self._children))
+            self._bound.append(bound)
+            self.listening.append(("gateway", bound.url or f"unix:{listener.unix}"))
+        await asyncio.gather(*(child.open() for child in self._children))
+        served = Served(frozenset(hosts_of(where)))
+        self._api = await asyncio.get_running_loop().create_server(
+            partial(Api, self._health.pages(), served), sock=api
+        )
+
+    def _start(self, worker: int) -> Start:
+        return Start(
+            worker=worker,
+            workers=len(self._children),
+            state=str(self._plan.state),
+            sockets=tuple(bound.of_worker(worker) for bound in self._bound),
+            policy=self._plan.policy,
+        )
+
+    # A file that changed.
+
+    async def _reload(self) -> None:
+        """Put the file in force as it is now; where it is wrong, the last one stays."""
+        async with self._reloading:
+            try:
+                plan = await asyncio.to_thread(self._read)
+                self._health.reload_refused = await self._take(plan)
+            except ConfigError as error:
+                self._log.error("config.refused", faults=error.lines)
+                self._health.reload_refused = error.message
+            except AnswerableError as error:
+                self._log.error("config.refused", faults=[error.message])
+                self._health.reload_refused = error.message
+
+    async def _take(self, plan: Plan) -> str:
+        """Have every worker take a plan; give why not, where one refuses."""
+        if not plan.policy.whole:
+            raise ConfigError(plan.config.place, plan.reading.faults)
+        refused = await self._hand_out(plan.policy)
+        if refused is not None:
+            await self._hand_out(self._plan.policy)
+            self._log.error("config.refused", faults=[refused.why])
+            return refused.why
+        later = self._plan.needs_restart(plan)
+        if later:
+            self._log.warning("config.needs-restart", keys=later)
+        self._plan = self._plan.with_policy(plan)
+        self._health.lacks_policy = False
+        self._log.info("config.taken", digest=plan.config.digest)
+        return ""
+
+    async def _hand_out(self, policy: Policy) -> Refused | None:
+        answers = [await child.take(policy) for child in self._children]
+        return next((each for each in answers if isinstance(each, Refused)), None)
+
+    def _tell_of_the_policy(self, plan: Plan) -> None:
+        if not plan.policy.whole:
+            faults = fault_lines(plan.config.place, plan.reading.faults)
+            self._log.error("policy.missing", faults=faults)
+
+    # What goes on beside.
+
+    async def _look_now_and_then(self) -> None:
+        told: list[str] = []
+        while True:
+            await self._health.look()
+            if self._health.alarms != told:
+                told = self._health.alarms
+                self._log.error("evidence.alarm", alarms=told)
+            await asyncio.sleep(LOOK)
+
+    async def _ship_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(SHIP)
+            await self._ship()
+
+    async def _ship(self) -> None:
+        plan = self._plan
+        shipped = await asyncio.to_thread(ship_spool, plan.store, plan.state / "spool")
+        if isinstance(shipped, AnswerableError):
+            if self._health.ship_refused != shipped.message:
+                self._log.error("evidence.not-shipped", why=shipped.message)
+            self._health.ship_refused = shipped.message
+            return
+        self._health.ship_refused = ""
+        self._health.shipped += shipped.stored
+        for problem in shipped.problems:
+            self._log.error("evidence.problem", place=problem.place, what=problem.what)
+
+    # The end.
+
+    async def _end(self) -> None:
+        self._log.info("serve.ending")
+        for bound in self._bound:
+            bound.close()
+        drain = self._plan.config.limits.drain
+        await asyncio.gather(*(child.end(drain) for child in self._children))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if (self._plan.state / "spool").is_dir():
+            await self._ship()
+        self._log.info("serve.ended")
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def serve(
+    read: Callable[[], Plan], ready: Callable[[list[tuple[str, str]]], None]
+) -> None:
+    """Serve what a configuration asks for, until told to end.
+
+    Args:
+        read: Reads it.
+        ready: Told where the gateway can be reached, once it can.
+
+    Raises:
+        AnswerableError: It cannot be read, or cannot be served.
+    """
+    plan = read()
+    log = Log("supervisor")
+
+    async def supervise() -> None:
+        supervisor = Supervisor(plan, read, log)
+        await supervisor.run(lambda served: ready(served.listening))
+
+    asyncio.run(supervise())

@@ -1,0 +1,93 @@
+"""One worker: a process with an event loop, a policy, and a recorder of its own.
+
+    python -m answerable.gateway.serve.worker HANDLE
+
+HANDLE is the socket to the supervisor, inherited. Everything else it hears from there.
+"""
+
+import asyncio
+import signal
+import socket
+import sys
+import time
+
+from answerable.gateway.serve.control import (
+    Channel,
+    Drain,
+    Measure,
+    Measured,
+    Policy,
+    Ready,
+    Refused,
+    Start,
+    Taken,
+)
+from answerable.gateway.serve.house import House
+from answerable.gateway.serve.log import Log
+from answerable.model.errors import AnswerableError
+
+LOOK = 0.1  # seconds between two looks at what is still under way
+
+
+async def run(handle: int) -> int:
+    """Work until told to drain, or until the supervisor is gone."""
+    channel = await Channel.over(socket.socket(fileno=handle))
+    orders = channel.orders()
+    start = await anext(orders, None)
+    if not isinstance(start, Start):
+        return 1
+    log = Log(f"worker-{start.worker}")
+    try:
+        house = await House.open(start, log)
+    except AnswerableError as error:
+        channel.say(Refused(error.message, error.hint))
+        return 1
+    channel.say(Ready())
+    log.info("worker.ready")
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, ended.set)
+    listening = asyncio.create_task(_obey(channel, house))
+    stopping = asyncio.create_task(ended.wait())
+    await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    await _drain(house, log)
+    return 0
+
+
+async def _obey(channel: Channel, house: House) -> None:
+    async for order in channel.orders():
+        match order:
+            case Measure():
+                channel.say(Measured(tuple(house.series()), house.alarm))
+            case Policy():
+                try:
+                    channel.say(Taken(house.swap(order)))
+                except AnswerableError as error:
+                    channel.say(Refused(error.message, error.hint))
+            case Drain() | Start():
+                return
+
+
+async def _drain(house: House, log: Log) -> None:
+    """Let what is under way end, up to a limit; then cut it, and write what is left."""
+    until = time.monotonic() + house.drains_for
+    house.drain()
+    # Nobody tells when the last connection has closed.
+    while house.is_busy and time.monotonic() < until:  # noqa: ASYNC110
+        await asyncio.sleep(LOOK)
+    cut = house.close()
+    log.info("worker.ended", cut=cut)
+
+
+def main() -> int:
+    """Run one worker, as the supervisor starts it."""
+    import uvloop
+
+    # The terminal's own signals are the supervisor's to hear.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    return uvloop.run(run(int(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
