@@ -44,7 +44,7 @@ from answerable.reach.verdict.sides import (
 )
 from answerable.reach.verdict.trust import Trust
 
-_MOST_PLACES = 1 << 17
+_MOST_PLACES, _MOST_CALLS = 1 << 17, 1 << 16
 
 
 @dataclass(eq=False, slots=True)
@@ -93,17 +93,35 @@ class Estate:
     public_access: Mapping[str, PublicAccessBlock] = field(default_factory=dict)
     session: Limit | None = None
     endpoint: Limit | None = None
+    _calls: dict[tuple[str, str], Request | None] = field(
+        init=False, default_factory=dict
+    )
     _places: dict[str, Place] = field(default_factory=dict)
+    _looked_up_in: Land | None = field(init=False, default=None)
     _lasting: Known | None = None
     _accounts: frozenset[str] | None = None
     _deniers: Mapping[str, tuple[Denier, ...]] | None = None
     _granters: Mapping[str, tuple[ResourcePolicy, ...]] | None = None
     _denying: dict[str, tuple[ResourcePolicy, ...]] | None = None
 
-    def call(self, action: str, resource: str, given: Known | None = None) -> Request:
+    def call(self, action: str, resource: str) -> Request:
         """Make a request with what is known of its resource."""
-        stated = self.given if given is None else given
-        return self._request(action, resource, stated, self.endpoint)
+        return self._request(action, resource, self.given, self.endpoint)
+
+    def asked(self, action: str, resource: str) -> Request | None:
+        """Make a request once for all who are asked about it.
+
+        Returns:
+            The request, None where the action cannot act on the resource.
+        """
+        key = action, resource
+        if key in self._calls:
+            return self._calls[key]
+        if len(self._calls) >= _MOST_CALLS:
+            self._calls.clear()
+        able = self.possible(action, resource)
+        found = self._calls[key] = self.call(action, resource) if able else None
+        return found
 
     def hop(self, action: str, resource: str, known: Known = NOTHING) -> Request:
         """Make the request of a hop: of the question's keys only those that last.
@@ -127,12 +145,12 @@ class Estate:
             action: In lower case.
         """
         found = principal.matching(action)
-        yield from found.allows + found.denies + found.bounds + found.bound_denies
+        yield from found.allows + found.bounds
         for _, allows in found.levels:
             yield from allows
         if found.session:
             yield from found.session[1]
-        yield from found.limit_denies
+        yield from found.every_deny
 
     def is_collected(self, account: str) -> bool:
         """Tell whether identities of an account were collected."""
@@ -182,7 +200,12 @@ class Estate:
         return self._denying.get(action.partition(":")[0], ())
 
     def _land(self) -> Land:
-        return Land(self.principals, self.accounts, self.resources, self.tags_collected)
+        found = self._looked_up_in
+        if found is None:
+            found = self._looked_up_in = Land(
+                self.principals, self.accounts, self.resources, self.tags_collected
+            )
+        return found
 
     def _request(
         self, action: str, resource: str, stated: Known, endpoint: Limit | None

@@ -22,21 +22,17 @@ class Matching:
 
     Attributes:
         allows: Of its identity policies.
-        denies: Likewise.
         bounds: Allows of its boundary.
-        bound_denies: Denies of its boundary.
+        every_deny: Denies of identity policies, session policy, SCPs and boundary.
         session: What its session policy allows; None where none is stated.
         levels: What each SCP level allows, without those that let everything through.
-        limit_denies: Denies of session policy and SCPs.
     """
 
     allows: tuple[Grant, ...]
-    denies: tuple[Grant, ...]
     bounds: tuple[Grant, ...]
-    bound_denies: tuple[Grant, ...]
+    every_deny: tuple[Grant, ...]
     session: Bar | None = None
     levels: tuple[Bar, ...] = ()
-    limit_denies: tuple[Grant, ...] = ()
 
 
 @dataclass(eq=False, slots=True)
@@ -117,20 +113,20 @@ class Principal:
         mine = [g for g in self._speaking_of(action) if g.clause.takes_action(action)]
         bounds = [g for g in self.boundary or () if g.clause.takes_action(action)]
         levels = [(level, level.speaking(action)) for level in self.levels]
-        denies = [deny for _, spoken in levels for deny in spoken.denies]
+        denies = [g for g in mine if g.clause.effect is Effect.DENY]
+        denies += [deny for _, spoken in levels for deny in spoken.denies]
         session: Bar | None = None
         if self.session:
             spoken = self.session.speaking(action)
             session = (self.session, spoken.allows)
             denies += spoken.denies
+        denies += [g for g in bounds if g.clause.effect is Effect.DENY]
         return Matching(
             tuple(g for g in mine if g.clause.effect is Effect.ALLOW),
-            tuple(g for g in mine if g.clause.effect is Effect.DENY),
             tuple(g for g in bounds if g.clause.effect is Effect.ALLOW),
-            tuple(g for g in bounds if g.clause.effect is Effect.DENY),
+            tuple(denies),
             session,
             tuple((level, spoken.allows) for level, spoken in levels if spoken.binds),
-            tuple(denies),
         )
 
     def gaps_at(self, layer: Layer) -> tuple[Gap, ...]:

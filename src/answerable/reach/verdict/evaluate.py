@@ -56,7 +56,7 @@ def surely(principal: Principal, action: str) -> Answer | None:
         never, when nothing allows it, or one denies it on everything.
     """
     found = principal.matching(action)
-    denies = found.denies + found.bound_denies + found.limit_denies
+    denies = found.every_deny
     if any(g.clause.wide for g in denies):
         return Answer(FALSE, tuple(name(g) for g in denies))
     if principal.gaps:
@@ -127,12 +127,12 @@ def weigh(
     """
     found = principal.matching(call.action)
     allows = applied(found.allows, call, known)
-    allowed = either(*(f for _, f in allows), *_may_allow(principal))
+    allowed = either(*[f for _, f in allows], *_may_allow(principal))
     if not whole and combined(allowed, TRUE, side) == FALSE:
         return Weighed(FALSE, allowed, allows, [], [], _gaps(principal, call, side))
     soft = _boundary_and_session(principal, found, call, known)
     hard = [_barred(level, applied(g, call, known)) for level, g in found.levels]
-    denies = denying(found.denies + found.limit_denies, found.bound_denies, call, known)
+    denies = denying(found.every_deny, call, known)
     gaps = _gaps(principal, call, side)
     if call.fences and not principal.linked:
         denies += fenced(call, known)
@@ -142,14 +142,14 @@ def weigh(
         )
         hard.append(bar)
         denies += more
-    limit = both(*(bar.formula for bar in soft))
+    limit = both(*[bar.formula for bar in soft])
     formula = combined(allowed, limit, side)
     if hard:
-        formula = both(formula, *(bar.formula for bar in hard))
+        formula = both(formula, *[bar.formula for bar in hard])
     if side:
         formula = both(formula, side.also)
     if denies or gaps or (side and side.denied != FALSE):
-        denied = either(*(f for _, f in denies), *(g.may("Denies") for g in gaps))
+        denied = either(*[f for _, f in denies], *[g.may("Denies") for g in gaps])
         if side:
             denied = either(denied, side.denied)
         formula = both(formula, negation(denied))
@@ -188,8 +188,8 @@ def _boundary_and_session(
 
 
 def _barred(limit: Limit, pairs: Applied) -> Barred:
-    may = (gap.may("Allows") for gap in limit.gaps)
-    formula = either(*(f for _, f in pairs), *may)
+    may = [gap.may("Allows") for gap in limit.gaps]
+    formula = either(*[f for _, f in pairs], *may)
     return Barred(limit.layer, limit.target, pairs, limit.gaps, formula)
 
 
@@ -209,24 +209,26 @@ def at_endpoint(
         return found
 
     allows = named(applied(spoken.allows, call, known))
-    return _barred(endpoint, allows), named(denying(spoken.denies, (), call, known))
+    return _barred(endpoint, allows), named(denying(spoken.denies, call, known))
 
 
 def applied(grants: Iterable[Grant], call: Request, known: Known) -> Applied:
     """Pair each grant with when it applies; those that never do are left out."""
     held = applies_to_all if call.wild else applies
-    pairs = ((grant, held(grant.clause, call.parts, known)) for grant in grants)
-    return [(grant, formula) for grant, formula in pairs if formula != FALSE]
+    parts = call.parts
+    found = []
+    for grant in grants:
+        formula = held(grant.clause, parts, known)
+        if formula:
+            found.append((grant, formula))
+    return found
 
 
-def denying(
-    denies: Iterable[Grant], bound_denies: Iterable[Grant], call: Request, known: Known
-) -> Applied:
-    """Collect the explicit denies of every layer."""
-    grants = (*denies, *bound_denies)
+def denying(denies: Iterable[Grant], call: Request, known: Known) -> Applied:
+    """Collect explicit denies."""
     if not call.wild:
-        return applied(grants, call, known)
-    pairs = ((grant, _denying_some(grant, call, known)) for grant in grants)
+        return applied(denies, call, known)
+    pairs = ((grant, _denying_some(grant, call, known)) for grant in denies)
     return [(grant, formula) for grant, formula in pairs if formula != FALSE]
 
 
@@ -251,7 +253,7 @@ def fenced(call: Request, known: Known) -> Applied:
         dict.fromkeys(g for fence in call.fences for g in fence.speaking(call.action))
     )
     if call.owner or not call.wild:
-        return denying(grants, (), call, known)
+        return denying(grants, call, known)
     pairs = ((grant, denying_part(grant, call, known)) for grant in grants)
     return [(grant, formula) for grant, formula in pairs if formula != FALSE]
 

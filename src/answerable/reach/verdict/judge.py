@@ -35,7 +35,9 @@ def judged(estate: Estate, principal: Principal, call: Request) -> Answer:
     if call.action in NO_PERMISSION:
         return Answer(TRUE, (free(call.action),))
     answer = _decide(estate, principal, call)
-    known = call.known_to(principal) if call.door else call.known
+    if call.door is None:
+        return answer
+    known = call.known_to(principal)
     return through_door(
         estate, call, answer, known, lambda inner: _decide(estate, principal, inner)
     )
@@ -44,15 +46,21 @@ def judged(estate: Estate, principal: Principal, call: Request) -> Answer:
 def _decide(estate: Estate, principal: Principal, call: Request) -> Answer:
     """Ask both sides; across accounts the resource's only if the caller's allows."""
     known = call.known_to(principal)
-
-    def both_sides() -> Answer:
-        side = side_for(estate, principal, call, known)
-        return decide_knowing(principal, call, known, side)
-
     far = call.owner and call.owner != principal.identity.account
     if far and identity_allows(principal, call, known) == FALSE:
-        return Answer(FALSE, lambda: both_sides().determining, principal.gaps)
-    return both_sides()
+
+        def because() -> Said:
+            return _both_sides(estate, principal, call, known).determining
+
+        return Answer(FALSE, because, principal.gaps)
+    return _both_sides(estate, principal, call, known)
+
+
+def _both_sides(
+    estate: Estate, principal: Principal, call: Request, known: Known
+) -> Answer:
+    side = side_for(estate, principal, call, known)
+    return decide_knowing(principal, call, known, side)
 
 
 def judged_plainly(estate: Estate, principal: Principal, call: Request) -> Formula:

