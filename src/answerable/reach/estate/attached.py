@@ -43,7 +43,10 @@ class Builder:
         """Hang one policy."""
         layer = attachment.layer
         grants, gaps = self._compile(attachment.policy, layer)
-        held = self._held.setdefault((attachment.target, layer), Held())
+        place = attachment.target, layer
+        held = self._held.get(place)
+        if held is None:
+            held = self._held[place] = Held()
         held.grants += grants
         held.gaps += gaps
         held.policies.append(attachment.policy)

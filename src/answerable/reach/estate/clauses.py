@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from answerable.model.ids import PolicyId
 from answerable.model.policy import (
@@ -92,8 +93,7 @@ class Clause:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(NamedTuple):
     """A clause where it was written."""
 
     clause: Clause
@@ -247,6 +247,7 @@ class Interner:
         self._by_text: dict[tuple[object, ...], Clause] = {}
         self.written: dict[str, str] = {}  # actions, as first written
         self._spelling: dict[str, str] = {}
+        self._actions: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def compile(self, policy: Policy, layer: Layer) -> tuple[list[Grant], list[Gap]]:
         """Compile a policy for the layer it stands at."""
@@ -262,7 +263,7 @@ class Interner:
         return grants, gaps
 
     def _intern(self, statement: Statement) -> Clause:
-        conditions = tuple(self._spelled(clause) for clause in statement.conditions)
+        conditions = tuple([self._spelled(clause) for clause in statement.conditions])
         text = (
             statement.effect,
             statement.actions,
@@ -283,13 +284,12 @@ class Interner:
         self, statement: Statement, conditions: tuple[ConditionClause, ...]
     ) -> Clause:
         patterns = statement.resources or statement.not_resources
-        for action in statement.actions + statement.not_actions:
-            self.written.setdefault(folded(action), action)
+        actions, not_actions = map(
+            self._folded, (statement.actions, statement.not_actions)
+        )
         fixed = not any(has_variable(p) for p in patterns)
         parts = tuple(pattern_parts(inward(p)) for p in patterns) if fixed else ()
         static = fixed and not conditions
-        actions = tuple(map(folded, statement.actions))
-        not_actions = tuple(map(folded, statement.not_actions))
         return Clause(
             number=len(self.clauses),
             effect=statement.effect,
@@ -309,11 +309,22 @@ class Interner:
             services=_services_of(actions) if actions else None,
         )
 
+    def _folded(self, written: tuple[str, ...]) -> tuple[str, ...]:
+        """Fold actions, and keep how each was first written."""
+        found = self._actions.get(written)
+        if found is None:
+            found = self._actions[written] = tuple(map(folded, written))
+            for pattern, action in zip(found, written, strict=True):
+                self.written.setdefault(pattern, action)
+        return found
+
     def _spelled(self, clause: ConditionClause) -> ConditionClause:
         key = self._spelling.setdefault(clause.key.lower(), clause.key)
         operator = self._spelling.setdefault(
             "operator " + clause.operator.lower(), clause.operator
         )
+        if (operator, key) == (clause.operator, clause.key):
+            return clause
         return ConditionClause(operator, key, clause.values)
 
 

@@ -165,5 +165,7 @@ def needs_key_policy(resource: str) -> bool:
 
     Source: AWS KMS Developer Guide, "Key policies in AWS KMS".
     """
+    if ":kms:" not in resource:
+        return False
     parts = resource.split(":", 5)
     return len(parts) == 6 and parts[2] == "kms" and parts[5].startswith("key/")

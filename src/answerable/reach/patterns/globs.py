@@ -11,7 +11,6 @@ from typing import Protocol
 
 STAR = "\ue001"
 ANY = "\ue002"
-_INWARD = str.maketrans({"*": STAR, "?": ANY, STAR: "\ufffd", ANY: "\ufffd"})
 _LITERAL = str.maketrans({STAR: "\ufffd", ANY: "\ufffd"})
 _OUTWARD = str.maketrans({STAR: "*", ANY: "?"})
 _MOST_OVERLAP_STEPS = 1 << 20
@@ -23,7 +22,7 @@ class _Matcher(Protocol):
 
 def inward(text: str) -> str:
     """Turn a pattern as written into the inner form."""
-    return text.translate(_INWARD)
+    return literal(text).replace("*", STAR).replace("?", ANY)
 
 
 def literal(text: str) -> str:

@@ -134,6 +134,8 @@ def segments(pattern: str) -> tuple[str, ...]:
     """
     parts = pattern.split(":", 5)
     parts += [STAR] * (6 - len(parts))
+    if _COLON not in pattern:
+        return tuple(parts)
     return tuple(part.replace(_COLON, ":") for part in parts)
 
 

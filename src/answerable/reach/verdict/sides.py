@@ -22,7 +22,7 @@ from answerable.reach.estate.clauses import (
 from answerable.reach.estate.principals import Principal
 from answerable.reach.estate.services import TRUST_CALLS, needs_key_policy
 from answerable.reach.patterns.globs import STAR
-from answerable.reach.patterns.resources import Parts, text_parts
+from answerable.reach.patterns.resources import Parts, split_text
 from answerable.reach.verdict.context import Known
 from answerable.reach.verdict.formula import FALSE, TRUE, Formula, both, either
 from answerable.reach.verdict.request import (
@@ -146,7 +146,7 @@ def make_policy(
     resource: str, account: str, grants: Iterable[Grant], gaps: Iterable[Gap]
 ) -> ResourcePolicy:
     """Make a resource's own policy."""
-    parts = text_parts(resource)
+    parts = split_text(resource)
     spoken_of = [parts]
     if len(parts) == 6 and parts[2] == "s3":
         spoken_of.append((*parts[:5], f"{parts[5]}/{STAR}"))
