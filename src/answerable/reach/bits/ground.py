@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from answerable.model.ids import IdentityId, ResourceId
 from answerable.reach.bits.meaning import Space
@@ -15,6 +16,24 @@ from answerable.reach.estate.services import needs_key_policy
 from answerable.reach.verdict.formula import FALSE, TRUE
 from answerable.reach.verdict.sides import ResourcePolicy
 from answerable.reach.verdict.trust import Trust
+
+
+class Sides(NamedTuple):
+    """Resources as actors of one account see them.
+
+    Attributes:
+        near: Those of the account, or of nobody known.
+        free: Of these, those that the actor's own policies are enough for.
+        bound: Of these, those whose own policy must speak.
+        far: All others.
+        silent: Those whose own policy nobody knows whole.
+    """
+
+    near: int
+    free: int
+    bound: int
+    far: int
+    silent: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +68,18 @@ class Ground:
     def texts(self) -> Texts:
         """The resources."""
         return self.space.texts
+
+    def seen_from(self, account: str, required: int) -> Sides:
+        """Part the resources by how they lie to an account.
+
+        Args:
+            account: Whose.
+            required: Resources whose own policy must take part.
+        """
+        near = self.owners.get(account, 0) | self.owners.get("", 0)
+        far = self.texts.all & ~near
+        silent = self.unread | (self.missing & (required | far))
+        return Sides(near, near & ~required, near & required, far, silent)
 
 
 def make_ground(
@@ -113,7 +144,9 @@ def _shut(
     maybe: list[int] = []
     blocks = {t for t, b in estate.public_access.items() if b.restrict_public_buckets}
     for number, own in enumerate(held) if blocks else ():
-        if isinstance(own, ResourcePolicy) and {own.resource, own.account} & blocks:
+        if isinstance(own, ResourcePolicy) and (
+            own.resource in blocks or own.account in blocks
+        ):
             public = is_public(own, estate.doors.get(ResourceId(own.resource)))
             if public != FALSE:
                 maybe.append(number)

@@ -5,12 +5,11 @@ The rules of `judge` and `evaluate`, once for all; see there for their sources.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from answerable.reach.bits.ground import Ground, fenced, fences_unread
+from answerable.reach.bits.ground import Ground, Sides, fenced, fences_unread
 from answerable.reach.bits.holders import Index
 from answerable.reach.bits.planes import NONE, Plane, positions
-from answerable.reach.bits.rights import Call, Own, Owns, Verdicts, judged
+from answerable.reach.bits.rights import NEVER, Call, Own, Owns, Verdicts, judged
 from answerable.reach.bits.voices import Naming, Voice, Voices
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.principals import Principal
@@ -18,20 +17,6 @@ from answerable.reach.estate.services import TRUST_CALLS, binds_rcps
 from answerable.reach.verdict.formula import FALSE, TRUE, Formula
 
 Ask = Callable[[Principal, str], Formula]
-
-
-class Sides(NamedTuple):
-    """How resources lie to one account.
-
-    Attributes:
-        near: Of the same account, or of nobody known.
-        far: Of other accounts.
-        required: Whose own policy must take part.
-    """
-
-    near: int
-    far: int
-    required: int
 
 
 @dataclass(eq=False, slots=True)
@@ -117,22 +102,16 @@ class Hearing:
         return settled(found, self._asked(actor, found.doubt, exact))
 
     def _join(self, own: Own, voice: Voice, principal: Principal) -> Verdicts:
-        near, far, required = self._lying(principal.identity.account)
-        direct = voice.direct | Plane(0, self.ground.unread)
-        direct |= Plane(0, self.ground.missing & (required | far))
-        free = (direct | own.allowed) & own.limit
-        bound = (direct | (voice.account & own.allowed)) & own.limit
-        same = free.within(near & ~required) | bound.within(near & required)
-        same |= voice.escaping.within(near)
-        named = voice.escaping | direct | voice.account
+        sides = self._lying(principal.identity.account)
         shut = self.ground.shut if self.call.action.startswith("s3:") else NONE
-        named = named.less(shut)
-        other = (own.allowed & own.limit & named).within(far)
-        allowed = (same | other) & own.control
-        odd = own.odd | voice.odd | (shut.maybe & far)
+        maybe = _allowed(own, voice, sides, _MAYBE, sides.silent, shut.sure)
+        if not maybe:
+            return NEVER
+        sure = _allowed(own, voice, sides, _SURE, 0, shut.maybe)
+        odd = own.odd | voice.odd | (shut.maybe & sides.far)
         denied = voice.denied | voice.fenced
         unread = self._unread(principal, self.ground.unread_denies)
-        return self._judged(allowed, own, denied, odd, unread)
+        return self._judged(Plane(sure, maybe), own, denied, odd, unread)
 
     def _judged(
         self, allowed: Plane, own: Own, denied: Plane, odd: int, unread: int
@@ -154,11 +133,10 @@ class Hearing:
         found = self._sides.get(account)
         if found is None:
             ground, action = self.ground, self.call.action
-            near = ground.owners.get(account, 0) | ground.owners.get("", 0)
             required = ground.keys if action.startswith("kms:") else 0
             if action in TRUST_CALLS:
                 required = ground.texts.all
-            found = Sides(near, ground.texts.all & ~near, required)
+            found = ground.seen_from(account, required)
             self._sides[account] = found
         return found
 
@@ -168,6 +146,32 @@ class Hearing:
         principal, texts = self.index.actors[actor], self.ground.texts.texts
         for place in positions(places):
             yield place, ask(principal, texts[place])
+
+
+_SURE, _MAYBE = range(2)
+
+
+def _allowed(
+    own: Own, voice: Voice, sides: Sides, place: int, silent: int, shut: int
+) -> int:
+    """Return what is allowed before denies; in plain bits, for it is asked so often.
+
+    Args:
+        own: The actor's side.
+        voice: The resources' side.
+        sides: How the resources lie to the actor's account.
+        place: Which bits of a plane count: the sure ones, or all that may be.
+        silent: Resources whose own policy may allow, unread.
+        shut: Resources whose own policy lets nobody in from elsewhere.
+    """
+    escaping, account = voice.escaping[place], voice.account[place]
+    direct = voice.direct[place] | silent
+    allowed = own.allowed[place]
+    found = (direct | allowed) & sides.free
+    found |= (direct | (account & allowed)) & sides.bound
+    found |= allowed & (escaping | direct | account) & ~shut & sides.far
+    found = (found & own.limit[place]) | (escaping & sides.near)
+    return found & own.control[place]
 
 
 def settled(verdicts: Verdicts, exact: Iterator[tuple[int, Formula]]) -> Verdicts:

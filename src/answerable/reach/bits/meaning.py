@@ -51,7 +51,8 @@ def applying(
     if clause.static:
         plane = _resources(clause, space.texts, known)
         return [Part(actors, plane)] if plane.maybe else []
-    theirs, others = _of_resources(clause, space, index, known)
+    mine, others = sorted_lines(clause, index, known)
+    theirs, others = _of_resources(others, space, known)
     keys = keys_used(clause, others)
     stated = tuple(known.get(key) for key in keys)
     memo = clause, space, actors, stated, others
@@ -61,7 +62,7 @@ def applying(
         about = others, keys, known, stated
         found = index.parts[memo] = [
             part
-            for group in groups(clause, index, known, actors)
+            for group in _grouped(mine, keys, index, actors)
             if (part := _part(clause, space, index, about, group, limits)).plane.maybe
         ]
     return found
@@ -70,11 +71,8 @@ def applying(
 _About = tuple[Lines, tuple[str, ...], Known, Values]
 
 
-def _of_resources(
-    clause: Clause, space: Space, index: Index, known: Known
-) -> tuple[Lines, Lines]:
+def _of_resources(others: Lines, space: Space, known: Known) -> tuple[Lines, Lines]:
     """Part the lines that are not about the actor: about the resource alone, or not."""
-    _, others = sorted_lines(clause, index, known)
     theirs = tuple(line for line in others if _is_alone(line, space.cells, known))
     if not theirs:
         return theirs, others
@@ -152,18 +150,27 @@ def _held(lines: Lines, about: Known, index: Index, key: tuple[object, ...]) -> 
 def groups(clause: Clause, index: Index, known: Known, actors: int) -> Iterator[Group]:
     """Part actors by what a statement means for them; leave out whom it spares."""
     about_them, others = sorted_lines(clause, index, known)
+    return _grouped(about_them, keys_used(clause, others), index, actors)
+
+
+def _grouped(
+    lines: Lines, keys: tuple[str, ...], index: Index, actors: int
+) -> Iterator[Group]:
+    """Part actors for whom lines may hold by what is known of keys."""
     open_ = 0
-    for line in about_them:
+    for line in lines:
         held = index.holding_line(line)
         actors &= held.maybe
         open_ |= held.maybe & ~held.sure
-    for cell in index.cells(keys_used(clause, others)) if actors else ():
-        for members, is_open in (
-            (cell.members & actors & ~open_, False),
-            (cell.members & actors & open_, True),
-        ):
-            if members:
-                yield Group(members, cell.known, is_open)
+    for cell in index.cells(keys) if actors else ():
+        here = cell.members & actors
+        if here:
+            for members, is_open in ((here & ~open_, False), (here & open_, True)):
+                if members:
+                    yield Group(members, cell.known, is_open)
+            actors ^= here  # nobody is in two cells
+            if not actors:
+                return
 
 
 def sorted_lines(clause: Clause, index: Index, known: Known) -> tuple[Lines, Lines]:

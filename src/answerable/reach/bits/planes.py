@@ -7,14 +7,16 @@ no, what lies between is open (Kleene's logic).
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from itertools import compress, groupby
 from typing import NamedTuple
 
 from answerable.model.catalogue import Catalogue
 from answerable.reach.patterns.globs import ANY, STAR, is_literal, matches
-from answerable.reach.patterns.resources import EVERYTHING, Parts, text_parts
+from answerable.reach.patterns.resources import EVERYTHING, Parts, split_text
 
 _FEW = 8
+_SPARSE = 6  # where fewer than one in so many is a member, members are searched for
+_CHOSEN = bytes.maketrans(b"01", b"\0\1")
 _LAST = "\U0010ffff"
 
 
@@ -59,6 +61,9 @@ def positions(bits: int) -> list[int]:
             bits ^= low
         return found
     text = bin(bits)[:1:-1]
+    if bits.bit_count() * _SPARSE > len(text):
+        chosen = text.encode().translate(_CHOSEN)
+        return list(compress(range(len(text)), chosen))
     found = []
     at = text.find("1")
     while at >= 0:
@@ -69,8 +74,14 @@ def positions(bits: int) -> list[int]:
 
 def gathered(members: Iterable[int], size: int) -> int:
     """Make a set of members below a size."""
+    listed = members if isinstance(members, list) else list(members)
+    if len(listed) <= _FEW:
+        found = 0
+        for member in listed:
+            found |= 1 << member
+        return found
     held = bytearray((size >> 3) + 1)
-    for member in members:
+    for member in listed:
         held[member >> 3] |= 1 << (member & 7)
     return int.from_bytes(held, "little")
 
@@ -100,7 +111,7 @@ class Texts:
         self._heads: dict[Parts, list[_Block]] = {}
         self._found: dict[Parts, int] = {EVERYTHING: self.all}
         start = 0
-        for head, group in groupby(map(text_parts, self.texts), lambda p: p[:5]):
+        for head, group in groupby(map(split_text, self.texts), lambda p: p[:5]):
             tails = [parts[-1] for parts in group]
             if len(head) == 5:
                 block = _Block(start, tails, tails == sorted(tails))

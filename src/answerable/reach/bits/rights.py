@@ -12,12 +12,13 @@ from answerable.model.policy import Effect, Layer
 from answerable.reach.bits.cells import atoms_of
 from answerable.reach.bits.holders import Index, Part
 from answerable.reach.bits.meaning import Space, applying
-from answerable.reach.bits.planes import NONE, Plane
+from answerable.reach.bits.planes import NONE, Plane, positions
 from answerable.reach.estate.clauses import Clause
 from answerable.reach.estate.control import Limit
 from answerable.reach.verdict.context import NOTHING, Known
 
 _ALLOW, _DENY, _BOUNDARY = -1, -2, -3  # limits have numbers from 0
+_READ = (False, False, False)
 
 
 class Call(NamedTuple):
@@ -112,6 +113,11 @@ class Owns:
         self.allow_atoms: set[object] = set()
         self.deny_atoms: set[object] = set()
         self._shared: dict[tuple[object, ...], Own] = {}
+        unread = [index.unread[at] for at in (Layer.IDENTITY, Layer.BOUNDARY, None)]
+        self._gaps = {
+            actor: tuple(bool(bits >> actor & 1) for bits in unread)
+            for actor in positions((unread[0] | unread[1] | unread[2]) & index.scope)
+        }
         self.allowing = index.unread[Layer.IDENTITY]
         self._allows()
         self.allowing &= index.scope
@@ -124,19 +130,16 @@ class Owns:
 
     def of(self, actor: int) -> Own:
         """Return one actor's side."""
-        bit = 1 << actor
-        unread = self._index.unread
-        open_at = bool(unread[Layer.IDENTITY] & bit), bool(unread[Layer.BOUNDARY] & bit)
-        denies = bool(unread[None] & bit)
+        *open_at, denies = self._gaps.get(actor, _READ)
         said = self._of.get(actor, ())
-        key = (*said, open_at, denies)
+        key = (*said, *open_at, denies)
         found = self._shared.get(key)
         if found is None:
             found = self._shared[key] = self._sum(said, open_at, unread=denies)
         return found
 
     def _sum(
-        self, said: Iterable[int], open_at: tuple[bool, bool], *, unread: bool
+        self, said: Iterable[int], open_at: Iterable[bool], *, unread: bool
     ) -> Own:
         everything = self._call.space.texts.all
         planes: dict[int, Plane] = {}

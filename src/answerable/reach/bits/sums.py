@@ -5,7 +5,7 @@ The rules of `sides`, in plain bits: a table sums up many times, and planes cost
 
 from typing import NamedTuple
 
-from answerable.reach.bits.ground import Ground
+from answerable.reach.bits.ground import Ground, Sides
 from answerable.reach.bits.planes import Plane
 from answerable.reach.bits.rights import NEVER, Verdicts, judged
 from answerable.reach.bits.voices import ACCOUNT, DENIED, DIRECT, ESCAPING
@@ -22,7 +22,7 @@ class Kind(NamedTuple):
     """What actors share besides the statements that speak of them.
 
     Attributes:
-        account: Their account.
+        account: Their account, empty where it owns none of the resources.
         may_allow: Whether identity policies were not read whole.
         may_bound: Whether a boundary was not.
         may_deny: Whether something that was not may deny.
@@ -32,24 +32,6 @@ class Kind(NamedTuple):
     may_allow: bool
     may_bound: bool
     may_deny: bool
-
-
-class Sides(NamedTuple):
-    """A service's resources as actors of one account see them.
-
-    Attributes:
-        near: Those of the account.
-        free: Of these, those that an identity policy is enough for.
-        bound: Of these, those whose own policy must speak.
-        far: All others.
-        silent: Those whose own policy nobody knows whole.
-    """
-
-    near: int
-    free: int
-    bound: int
-    far: int
-    silent: int
 
 
 class Sum(NamedTuple):
@@ -88,12 +70,10 @@ class Sums:
         if who.may_bound and BOUNDARY in maybe:
             maybe[BOUNDARY] = everything
         shut_sure, shut_maybe = ground.shut if self._service == "s3" else (0, 0)
-        allowed = Plane(
-            self._allowed(sure, sides, shut_maybe),
-            self._allowed(maybe, sides, shut_sure),
-        )
-        if not allowed.maybe:
+        may = self._allowed(maybe, sides, shut_sure)
+        if not may:
             return NEVER
+        allowed = Plane(self._allowed(sure, sides, shut_maybe), may)
         denied = Plane(
             sure.get(DENY, 0) | sure.get(VOICED - DENIED, 0),
             maybe.get(DENY, 0) | maybe.get(VOICED - DENIED, 0),
@@ -127,11 +107,7 @@ class Sums:
     def _of(self, account: str) -> Sides:
         found = self._sides.get(account)
         if found is None:
-            ground = self._ground
-            near = ground.owners.get(account, 0) | ground.owners.get("", 0)
-            far = ground.texts.all & ~near
-            required = ground.keys if self._service == "kms" else 0
-            silent = ground.unread | (ground.missing & (required | far))
-            found = Sides(near, near & ~required, near & required, far, silent)
+            required = self._ground.keys if self._service == "kms" else 0
+            found = self._ground.seen_from(account, required)
             self._sides[account] = found
         return found

@@ -150,11 +150,15 @@ class Sweep:
             if entry and not entry.wildcard_only:
                 by_types[entry.resource_types].append(number - low)
         kinds = catalogue.services[service].resource_types
+        of_type = {
+            name: _of_type(texts, service, kinds.get(name))
+            for name in {name for types in by_types for name in types}
+        }
         pairs: dict[int, int] = {}
         for types, numbers in by_types.items():
             resources = 0
             for name in types:
-                resources |= _of_type(texts, service, kinds.get(name))
+                resources |= of_type[name]
             pairs[gathered(numbers, high - low)] = resources
         return pairs
 

@@ -100,6 +100,7 @@ class Table:
     start: int = 0
     _all: int = 0
     _sums: Sums = field(init=False)
+    _spoken: dict[tuple[str, ...], int] = field(default_factory=dict)
     _said: list[Said] = field(default_factory=list)
     _at: dict[tuple[object, ...], int] = field(default_factory=dict)
     _partitions: dict[tuple[Numbers, bool], list[tuple[int, Numbers]]] = field(
@@ -135,13 +136,19 @@ class Table:
                 cells = shared[key] = tuple(self._cells(*key))
             if cells:
                 self.by_actor[actor] = cells
-        for scratch in (self._at, self._partitions, self._verdicts, self._said):
+        for scratch in (
+            self._spoken,
+            self._at,
+            self._partitions,
+            self._verdicts,
+            self._said,
+        ):
             scratch.clear()
 
     def _kind_of(self, actor: int, principal: Principal) -> Kind:
-        unread = self.index.unread
+        unread, account = self.index.unread, principal.identity.account
         return Kind(
-            principal.identity.account,
+            account if account in self.ground.owners else "",
             bool(unread[Layer.IDENTITY] >> actor & 1),
             bool(unread[Layer.BOUNDARY] >> actor & 1),
             bool(unread[None] >> actor & 1),
@@ -150,9 +157,12 @@ class Table:
     def _bits(self, clause: Clause) -> int:
         """Return the actions that a statement speaks of, of those that count."""
         patterns = clause.not_actions or clause.actions
-        found = 0
-        for pattern in patterns:
-            found |= self.actions.bits(pattern) >> self.start
+        found = self._spoken.get(patterns)
+        if found is None:
+            found = 0
+            for pattern in patterns:
+                found |= self.actions.bits(pattern) >> self.start
+            self._spoken[patterns] = found
         return self.able & (~found if clause.not_actions else found)
 
     def _note(
@@ -322,18 +332,22 @@ class Table:
         for number in numbers:
             if said[number].kind in ALLOWING:
                 universe |= said[number].actions
-        cells: dict[int, list[int]] = {universe: []} if universe else {}
+        cells: dict[int, Numbers] = {universe: ()} if universe else {}
+        always: list[int] = []
         for number in numbers:
-            actions = said[number].actions
-            new: dict[int, list[int]] = {}
-            for cell, spoken in cells.items():
-                inside, outside = cell & actions, cell & ~actions
-                if inside:
-                    new[inside] = [*spoken, number]
-                if outside:
-                    new[outside] = spoken
-            cells = new
-        found = [(cell, tuple(spoken)) for cell, spoken in cells.items()]
+            actions = said[number].actions & universe
+            if actions == universe:
+                always.append(number)
+            elif actions:
+                new: dict[int, Numbers] = {}
+                for cell, spoken in cells.items():
+                    inside, outside = cell & actions, cell & ~actions
+                    if inside:
+                        new[inside] = (*spoken, number)
+                    if outside:
+                        new[outside] = spoken
+                cells = new
+        found = [(cell, (*always, *spoken)) for cell, spoken in cells.items()]
         self._partitions[numbers, unread] = found
         return found
 
