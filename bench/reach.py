@@ -15,7 +15,7 @@ from bench.figures import Figure, Goal, Line, Remark, at_most
 
 ROUNDS = 3
 SMALL, LARGE, QUICK = 1_000, 10_000, 300
-EDITS = 24
+EDITS = 35
 Told = dict[str, Any]
 _COLD = at_most(10, "<= 10 s")
 _MEMORY = at_most(1024, "<= 1 GiB")
@@ -123,4 +123,4 @@ def _lists(
         found = [run["edit ms"].get(kind) for run in runs]
         values = tuple(statistics.median(some) for some in found if some)
         what = f"reach: the same, {kind}, {of}, median"
-        yield Figure(what, "ms", values, command)
+        yield Figure(what, "ms", values, command, _EDIT if goals else None)

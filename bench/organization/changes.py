@@ -11,7 +11,7 @@ from answerable.model.sighting import Facts
 from bench.organization.make import Organization
 from bench.organization.written import allow, deny, numbered, root, when
 
-KINDS = ("inline", "shared", "boundary", "scp", "trust", "bucket")
+KINDS = ("inline", "shared", "boundary", "scp", "rcp", "trust", "bucket")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +68,21 @@ def _another(
 ) -> Statement:
     team = pick.choice(made.plan.teams)
     if kind == "trust":
-        return allow("sts:AssumeRole", to=(root(team.account),))
+        one = ("AWS", pick.choice(made.plan.members).arn)
+        return allow("sts:AssumeRole", to=(pick.choice((root(team.account), one)),))
     if kind == "bucket":
         bucket = policy.id.partition("#")[0]
         who = (("AWS", pick.choice(made.plan.members).arn),)
         return allow("s3:GetObject", f"{bucket}/*", to=who)
     if kind == "scp":
         away = when("StringNotEquals", "aws:RequestedRegion", team.region)
-        return deny(("sqs:*", "sns:Publish"), "*", away)
+        quiet = ("sqs:*", "sns:Publish")
+        return deny(pick.choice((quiet, quiet, "sts:AssumeRole")), "*", away)
+    if kind == "rcp":
+        outside = when("StringNotEquals", "aws:PrincipalAccount", team.account)
+        quiet = ("sqs:*", "kms:Decrypt")
+        said = pick.choice((quiet, quiet, "sts:AssumeRole"))
+        return deny(said, "*", outside, to=(("AWS", "*"),))
     if kind == "boundary":
         return allow(("sts:AssumeRole", "dynamodb:*", "events:*"), "*")
     if pick.random() < 0.5:

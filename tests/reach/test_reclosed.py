@@ -22,7 +22,8 @@ def follows(drawn: tuple[list[int], dict[int, int]]) -> None:
     """The law: changed row by row or closed anew, everybody reaches the same."""
     before, other = drawn
     after = [other.get(node, row) for node, row in enumerate(before)]
-    held = reclosed.reclosed(closed(before), before, after, other)
+    changes = {node: (before[node], row) for node, row in other.items()}
+    held = reclosed.reclosed(closed(before), changes, lambda: list(after))
     anew = closed(after)
     assert held.beyond == anew.beyond
     assert dict(held.classes) == dict(anew.classes)

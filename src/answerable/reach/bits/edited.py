@@ -4,8 +4,10 @@ Policies are compared as they are written and where they hang; nothing is evalua
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import compress
+from operator import is_not
 
 from answerable.model.ids import PolicyId
 from answerable.model.policy import Attachment, Effect, Layer, Policy
@@ -47,9 +49,7 @@ def edited(before: Facts, after: Facts) -> Edited | None:
         return None
     policies = {now.id: (was, now) for was, now in pairs}
     found, interner = Edited(), Interner()
-    for one in after.attachments:
-        if one.policy not in policies:
-            continue
+    for one in _of(after.attachments, policies):
         layer = one.layer
         if layer is Layer.RESOURCE and not _apart(one.target):
             return None
@@ -73,8 +73,15 @@ def _pairs(before: Facts, after: Facts) -> list[tuple[Policy, Policy]] | None:
         return None
     if replace(before, policies=()) != replace(after, policies=()):
         return None
-    pairs = [(a, b) for a, b in zip(old, new, strict=True) if a is not b]
+    pairs = list(compress(zip(old, new, strict=True), map(is_not, old, new)))
     return pairs if all(was.id == now.id for was, now in pairs) else None
+
+
+def _of(
+    attachments: Iterable[Attachment], policies: Container[PolicyId]
+) -> list[Attachment]:
+    """Pick the attachments of some policies; there are tens of thousands of others."""
+    return [one for one in attachments if one.policy in policies]
 
 
 def _apart(resource: str) -> bool:

@@ -16,7 +16,8 @@ class Rows:
 
     Attributes:
         steps: By actor, whom it becomes.
-        common: By actor, whom it becomes by other ways than assuming roles, as it is.
+        written: By actor, whom it becomes by a credential or a trust that it may write.
+        common: By actor, these and whom else by what it is, but for assuming roles.
         assumed: By actor, whom of these by assuming a role and nothing else.
         there: The resources that rules speak of.
         editors: Actors whose steps may depend on who is an admin already.
@@ -24,6 +25,7 @@ class Rows:
     """
 
     steps: list[Verdicts]
+    written: list[Verdicts]
     common: list[Verdicts]
     assumed: list[Verdicts]
     there: Existing
@@ -54,8 +56,13 @@ class Rows:
 
     def copied(self) -> "Rows":
         """Return the same, to change."""
-        lists = list(self.steps), list(self.common), list(self.assumed)
-        return Rows(*lists, self.there, self.editors, self.passers)
+        return replace(
+            self,
+            steps=list(self.steps),
+            written=list(self.written),
+            common=list(self.common),
+            assumed=list(self.assumed),
+        )
 
     def assuming(self, role: int, now: Verdicts, actors: int) -> "Rows":
         """Say anew of some actors whether they may assume a role.
@@ -90,8 +97,8 @@ class Rows:
     def put(self, some: Some, joined: Iterable[tuple[int, Joined]]) -> None:
         """Put what was found of some actors in its place."""
         for n, actor in enumerate(some.actors):
-            self.steps[actor], self.common[actor] = some.steps[n], some.common[n]
-            self.assumed[actor] = some.assumed[n]
+            self.steps[actor], self.assumed[actor] = some.steps[n], some.assumed[n]
+            self.written[actor], self.common[actor] = some.written[n], some.common[n]
         bits: dict[int, Verdicts] = {}
         for actor, nodes in joined:
             if id(nodes) not in bits:
@@ -101,7 +108,7 @@ class Rows:
 
 def rows_of(realm: Realm) -> Rows:
     """Find every row; who may join groups adds actors, which have rows of their own."""
-    rows = Rows([], [], [], Existing(realm))
+    rows = Rows([], [], [], [], Existing(realm))
     actors = range(len(realm.nodes))
     while actors:
         some = Some.of(realm, actors, rows.there)
@@ -111,6 +118,7 @@ def rows_of(realm: Realm) -> Rows:
         new = dict.fromkeys(node for node in met if node not in realm.numbers)
         more = grown(realm, list(new)) if new else range(0)
         rows.steps.extend(some.steps)
+        rows.written.extend(some.written)
         rows.common.extend(some.common)
         rows.assumed.extend(some.assumed)
         rows = replace(

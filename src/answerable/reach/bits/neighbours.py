@@ -39,7 +39,8 @@ class Some:
         actors: These, in order.
         there: The resources they may act on.
         steps: Whom each becomes.
-        common: Whom by what it has in common with its kin.
+        written: Whom by a credential or a trust that it may write.
+        common: Whom by all that it has in common with its kin.
         assumed: Whom by assuming a role.
         editors: Who may edit anything that changes what somebody may do.
         passers: Who may pass a role.
@@ -49,6 +50,7 @@ class Some:
     actors: Sequence[int]
     there: Existing
     steps: list[Verdicts] = field(default_factory=list)
+    written: list[Verdicts] = field(default_factory=list)
     common: list[Verdicts] = field(default_factory=list)
     assumed: list[Verdicts] = field(default_factory=list)
     editors: int = 0
@@ -81,9 +83,10 @@ class Some:
         passing = Passing(realm)
         ways = Launching(realm, there, passing), Taking(realm, there, passing)
         made = Making(realm)
+        written: dict[int, Verdicts] = {}
         common: dict[int, Verdicts] = {}
         for actor in firsts:
-            row = self._editing_into(actor, assuming)
+            row = written[actor] = self._editing_into(actor, assuming)
             for way in ways:
                 row = way.added(actor, row)
             common[actor] = row
@@ -99,6 +102,7 @@ class Some:
             wider = self._wider(actor, one, near)
             row = union([near, made.row(actor, one), wider])
             row = union([row, self._bare(actor, one, row)])
+            self.written.append(written[one])
             self.common.append(common[one])
             self.assumed.append(same.setdefault(assumed, assumed))
             self.steps.append(same.setdefault(row, row))

@@ -6,40 +6,43 @@ and nothing changes for anybody.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from answerable.reach.bits.closure import Closure, closed
 from answerable.reach.bits.planes import gathered, positions
 
 _FEW = 64  # nodes that are searched from one by one before all is closed anew
+Changes = dict[int, tuple[int, int]]
 Groups = list[tuple[int, int]]  # (what is reached, the nodes that do)
 
 
-def reclosed(
-    old: Closure, before: Sequence[int], after: Sequence[int], changed: Iterable[int]
-) -> Closure:
+def reclosed(old: Closure, changes: Changes, rows: Callable[[], list[int]]) -> Closure:
     """Return what `closed` would of the rows after a change.
 
     Args:
         old: The closure of the rows before.
-        before: By node, the set of nodes one step away.
-        after: The same, now.
-        changed: The nodes whose rows are others.
+        changes: By node whose row is another one, the row before and the row now.
+        rows: Lists the rows of all nodes now; asked for where edges were lost.
     """
-    kept = list(after)
-    lossy: list[int] = []
+    lost: Changes = {}
     gains: dict[int, int] = {}
-    shared: dict[tuple[int, int], int] = {}
-    for node in changed:
-        was, now = before[node], after[node]
-        both = shared.setdefault((id(was), id(now)), was & now)
-        kept[node] = both
-        if both != was:
-            lossy.append(node)
-        if both != now:
-            gains[node] = now & ~both
-    fewer = _Losing(old, before, kept, lossy).closure() if lossy else old
+    shared: dict[tuple[int, int], tuple[int, int]] = {}
+    for node, (was, now) in changes.items():
+        key = id(was), id(now)
+        if key not in shared:
+            shared[key] = was & now, now & ~was
+        kept, gain = shared[key]
+        if kept != was:
+            lost[node] = was, kept
+        if gain:
+            gains[node] = gain
+    fewer = old
+    if lost:
+        left = rows()
+        for node, (was, now) in changes.items():
+            left[node] = shared[id(was), id(now)][0]
+        fewer = _Losing(old, left, lost).closure()
     return _gained(fewer, gains) if gains else fewer
 
 
@@ -49,17 +52,15 @@ class _Losing:
 
     Attributes:
         old: The closure before.
-        before: The rows before.
         rows: The rows that are left.
-        lossy: The nodes that lost edges.
+        lossy: The nodes that lost edges, with their rows before and now.
         dirty: These, and all that led to one.
         exact: What was found of single nodes.
     """
 
     old: Closure
-    before: Sequence[int]
     rows: Sequence[int]
-    lossy: Sequence[int]
+    lossy: Changes
     dirty: int = 0
     exact: dict[int, int] = field(default_factory=dict)
     _known: dict[int, int] = field(default_factory=dict)
@@ -84,7 +85,8 @@ class _Losing:
 
     def _again(self, start: int) -> bool:
         """Tell whether other ways lead wherever an edge was lost."""
-        lost = self.before[start] & ~self.rows[start]
+        was, now = self.lossy[start]
+        lost = was & ~now
         return not lost & ~self._search(start, lost)
 
     def _beyond(self, start: int) -> int:
@@ -170,17 +172,18 @@ def _gained(old: Closure, rows: Mapping[int, int]) -> Closure:
         old: The closure before.
         rows: By node that gained any, the nodes that became one step away.
     """
-    size = len(old.beyond)
-    alone: dict[int, int] = {}
-    for row in dict.fromkeys(rows.values()):
-        there, left = row, row
+    beyond, size = old.beyond, len(old.beyond)
+    alike: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for node, row in rows.items():
+        alike[id(beyond[node]), id(row)].append(node)
+    groups: Groups = []
+    for nodes in alike.values():
+        left = there = rows[nodes[0]]
         while left:
             node = (left & -left).bit_length() - 1
-            there |= old.beyond[node]
-            left &= ~(old.beyond[node] | 1 << node)
-        alone[row] = there
-    reach = {node: old.beyond[node] | alone[row] for node, row in rows.items()}
-    groups = _grouped(reach)
+            there |= beyond[node]
+            left &= ~(beyond[node] | 1 << node)
+        groups.append((beyond[nodes[0]] | there, gathered(nodes, size)))
     while (wider := [(_spread(g, groups, g), who) for g, who in groups]) != groups:
         groups = wider
     moved = list(groups)

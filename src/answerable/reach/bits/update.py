@@ -13,7 +13,7 @@ joins a group, or loses a boundary, as nobody did before. Either way answers are
 of a cold run; nodes that nobody becomes any more may be left.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from answerable.model.ids import IdentityId
@@ -162,18 +162,17 @@ class _Update:
         was, now = _assuming(self.old, role), _assuming(self.new, role)
         other = (was.sure ^ now.sure) | (was.some ^ now.some)
         near = self._near(number)
-        stale = gathered(
-            (
-                actor
-                for actor in positions(other & near & rows.editors)
-                if not rows.common[actor].sure >> number & 1
-            ),
-            self.exchange.whole.size,
-        )
+        stale = _unless(rows.common, number, other & near & rows.editors)
         if self.old.serving != self.new.serving:
-            stale |= near & rows.passers
+            stale |= _unless(rows.written, number, near & rows.passers)
         fast = other & ~stale
         return (rows.assuming(number, now, fast) if fast else rows), stale
+
+
+def _unless(rows: Sequence[Verdicts], number: int, actors: int) -> int:
+    """Leave out the actors whose row holds one for sure."""
+    left = (n for n in positions(actors) if not rows[n].sure >> number & 1)
+    return gathered(left, len(rows))
 
 
 def _assuming(realm: Realm, role: IdentityId) -> Verdicts:

@@ -8,6 +8,7 @@ the exact engine (`Graph.edge`).
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass, field
+from operator import is_
 
 from answerable.reach.bits.closure import Closure, closed
 from answerable.reach.bits.everybody import Rows, rows_of
@@ -68,14 +69,17 @@ class Whole:
     def _follow(self, old: "Whole", rows: Rows) -> None:
         """Take other rows, and close what they lead to."""
         self.rows = rows
-        before, after = old.rows.steps, rows.steps
-        both = enumerate(zip(before, after, strict=True))
-        other = [n for n, (was, now) in both if was is not now and was != now]
+        was, now = old.rows.steps, rows.steps
+        other = [n for n, same in enumerate(map(is_, was, now)) if not same]
         self.sure = reclosed(
-            old.sure, [r.sure for r in before], [r.sure for r in after], other
+            old.sure,
+            {n: (was[n].sure, now[n].sure) for n in other},
+            lambda: [row.sure for row in now],
         )
         self.some = reclosed(
-            old.some, [r.some for r in before], [r.some for r in after], other
+            old.some,
+            {n: (was[n].some, now[n].some) for n in other},
+            lambda: [row.some for row in now],
         )
 
     def __post_init__(self) -> None:
