@@ -7,12 +7,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 from tests.mcp import running
 from tests.mcp.clients.journey import ERAS, seen
+from tests.mcp.gateway import Gateway
 
 pytestmark = pytest.mark.world
 
@@ -45,12 +45,6 @@ def journey(client: list[str], era: str, to: list[str], token: str = "") -> obje
     return json.loads(done.stdout)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with running.server() as url:
-        yield url
-
-
 @each_client
 @each_era
 def test_straight_at_the_server_over_http(
@@ -63,3 +57,11 @@ def test_straight_at_the_server_over_http(
 @each_era
 def test_straight_at_the_server_over_stdio(client: list[str], era: str) -> None:
     assert journey(client, era, SERVER) == seen(era, denied=False)
+
+
+@each_client
+@each_era
+def test_through_the_gateway_over_http(
+    behind: Gateway, client: list[str], era: str
+) -> None:
+    assert journey(client, era, [behind.url], behind.token) == seen(era)

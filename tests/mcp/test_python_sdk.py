@@ -5,22 +5,15 @@ gateway, but for the one tool that its agent may not call.
 """
 
 import sys
-from collections.abc import Iterator
 
 import anyio
 import pytest
 
-from tests.mcp import running
 from tests.mcp.clients.journey import ERAS, seen
 from tests.mcp.clients.python_sdk import journey, over_http, over_stdio
+from tests.mcp.gateway import Gateway
 
 SERVER = [sys.executable, "-m", "tests.mcp.server", "--stdio"]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with running.server() as url:
-        yield url
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -37,5 +30,14 @@ def test_straight_at_the_server_over_stdio(era: str) -> None:
     async def go() -> None:
         async with over_stdio(SERVER, era) as client:
             assert await journey(client, era) == seen(era, denied=False)
+
+    anyio.run(go)
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_through_the_gateway_over_http(behind: Gateway, era: str) -> None:
+    async def go() -> None:
+        async with over_http(behind.url, behind.token, era) as client:
+            assert await journey(client, era) == seen(era)
 
     anyio.run(go)
