@@ -1,0 +1,103 @@
+"""An https server on this machine that answers what it is told, byte for byte."""
+
+import asyncio
+import contextlib
+import datetime
+import ipaddress
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+
+def certificate(folder: Path) -> Path:
+    """Write a certificate for 127.0.0.1, and its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "issuer")])
+    now = datetime.datetime.now(datetime.UTC)
+    alternative = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "issuer.pem"
+    path.write_bytes(
+        made.public_bytes(serialization.Encoding.PEM)
+        + key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return path
+
+
+def trusting(pem: Path) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(pem))
+
+
+@dataclass
+class Issuer:
+    """The server.
+
+    Attributes:
+        pem: Its certificate and key.
+        answer: What it sends, whatever it is asked.
+        pause: Seconds that it waits before each byte.
+        asked: The heads that came.
+        heard: An answer was sent.
+    """
+
+    pem: Path
+    answer: bytes = b""
+    pause: float = 0
+    asked: list[bytes] = field(default_factory=list)
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
+    url: str = ""
+
+    def says(
+        self, body: bytes, *fields: str, status: str = "200 OK", length: int = -1
+    ) -> None:
+        size = len(body) if length < 0 else length
+        lines = [f"HTTP/1.1 {status}", f"Content-Length: {size}", *fields, "", ""]
+        self.answer = "\r\n".join(lines).encode() + body
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(self.pem)
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
+        port = server.sockets[0].getsockname()[1]
+        self.url = f"https://127.0.0.1:{port}/jwks.json"
+        try:
+            yield
+        finally:
+            server.close()
+
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            self.asked.append(await reader.readuntil(b"\r\n\r\n"))
+            if not self.pause:
+                writer.write(self.answer)
+                await writer.drain()
+            for byte in self.answer if self.pause else b"":
+                writer.write(bytes([byte]))
+                await writer.drain()
+                await asyncio.sleep(self.pause)
+            writer.close()
+            self.heard.set()
