@@ -1,0 +1,59 @@
+"""The npm lock pins every package by its hash, and says of no registry."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = "tests/mcp/node"
+
+
+def loose(lock: dict[str, Any]) -> list[str]:
+    """Name each package without a hash, or with the address it came from."""
+    packages = {name: of for name, of in lock["packages"].items() if name}
+    return [
+        name
+        for name, of in packages.items()
+        if not of.get("integrity", "").startswith("sha512-") or "resolved" in of
+    ]
+
+
+def ranges(package: dict[str, Any]) -> list[str]:
+    """Name each dependency that is not asked for at one version."""
+    asked = package.get("dependencies", {}) | package.get("optionalDependencies", {})
+    return [name for name, version in asked.items() if not version[0].isdigit()]
+
+
+def test_every_package_is_pinned_by_its_hash(root: Path) -> None:
+    lock = json.loads((root / FOLDER / "package-lock.json").read_text())
+    assert len(lock["packages"]) > 1
+    assert loose(lock) == []
+
+
+def test_every_package_is_asked_for_at_one_version(root: Path) -> None:
+    assert ranges(json.loads((root / FOLDER / "package.json").read_text())) == []
+
+
+def test_the_lock_is_of_what_is_asked_for(root: Path) -> None:
+    package = json.loads((root / FOLDER / "package.json").read_text())
+    lock = json.loads((root / FOLDER / "package-lock.json").read_text())
+    for kind in ("dependencies", "optionalDependencies"):
+        assert lock["packages"][""][kind] == package[kind]
+
+
+def test_npm_is_told_to_leave_addresses_out(root: Path) -> None:
+    told = (root / FOLDER / ".npmrc").read_text().splitlines()
+    assert "omit-lockfile-registry-resolved=true" in told
+
+
+@pytest.mark.parametrize(
+    "of", [{}, {"integrity": "sha1-x"}, {"integrity": "sha512-x", "resolved": "y"}]
+)
+def test_a_planted_loose_package_is_named(of: dict[str, str]) -> None:
+    assert loose({"packages": {"": {}, "node_modules/x": of}}) == ["node_modules/x"]
+
+
+@pytest.mark.parametrize("version", ["^1.0.0", "~1.0", "latest", "*", ">=2"])
+def test_a_planted_range_is_named(version: str) -> None:
+    assert ranges({"dependencies": {"x": version, "y": "1.2.3"}}) == ["x"]
