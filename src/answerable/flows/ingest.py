@@ -65,7 +65,7 @@ def ingest(
     for source, batches in opened:
         begun = perf_counter()
         counts = _Counts()
-        with _few_collections():
+        with few_collections():
             _store(store, batches, counts, now, progress)
             segments = store.seal(now)
         items.append(_item(source, counts, segments, perf_counter() - begun))
@@ -84,7 +84,7 @@ def ingest(
 
 
 @contextmanager
-def _few_collections() -> Iterator[None]:
+def few_collections() -> Iterator[None]:
     """Look for cycles rarely: batches hold none, and the search costs a tenth."""
     usual = gc.get_threshold()
     gc.set_threshold(100_000, 50, 100)

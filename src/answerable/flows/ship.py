@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from answerable.connectors.gateway.fetch import Spool, held
+from answerable.flows.ingest import few_collections
 from answerable.flows.lists import problem_line
 from answerable.model.connector import EventLimits
 from answerable.model.sighting import Problem
@@ -47,7 +48,7 @@ def ship(store: Store, spool: Path, *, now: int) -> Shipped:
         EnvironmentRefused: The store or the spool refuses, or the spool is being
             shipped by somebody else; what is not yet sealed stays in the spool.
     """
-    with held(spool, fcntl.LOCK_EX | fcntl.LOCK_NB):
+    with held(spool, fcntl.LOCK_EX | fcntl.LOCK_NB), few_collections():
         reading = Spool(spool)
         shipped = _store(store, reading, now)
         store.seal(now)

@@ -25,7 +25,7 @@ class Ending(StrEnum):
     CANCELLED = "cancelled"  # the server confirmed a cancellation
     UNKNOWN = "unknown"  # it may have happened or not
     UPSTREAM_ERROR = "upstream-error"  # nothing readable came back
-    WITHHELD = "withheld"  # it never went on: its decision could not be recorded
+    WITHHELD = "withheld"  # it never went on: unrecorded, killed or given up first
 
 
 class End(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -134,6 +134,7 @@ class Folder:
         self._torn.append(Problem(ProblemKind.INVALID, str(path), what))
 
     def _keep(self) -> None:
+        self._lines.keep()
         data = msgspec.json.encode(self.progress)
         beside = self.path / f".{SHIPPED}.new"
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

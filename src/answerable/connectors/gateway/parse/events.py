@@ -15,12 +15,12 @@ from answerable.model.record import (
     SOURCE,
     Act,
     Decided,
+    End,
     Ended,
     Ending,
     Refusals,
 )
 
-Facts = dict[str, str]
 # A call of which nothing readable came back may have happened.
 _OUTCOMES = {
     Ending.COMPLETED: Outcome.SUCCESS,
@@ -45,7 +45,7 @@ def event_of(recorder: str, told: Told, ended: Ended | None, raw: bytes) -> Audi
 
     Args:
         recorder: Name of the recorder.
-        told: The decision.
+        told: The decision, which bears its own id (`is_own`).
         ended: How its call ended; None where it never went on, or where nobody will
             ever say.
         raw: Bytes of the end, empty without one.
@@ -53,7 +53,7 @@ def event_of(recorder: str, told: Told, ended: Ended | None, raw: bytes) -> Audi
     decided = told.record
     caller, act = decided.caller, decided.act
     return AuditEvent(
-        event_id=_id(recorder, decided),
+        event_id=EventId(bytes.fromhex(decided.id)),
         event_time=decided.at,
         source=SOURCE,
         scope=recorder,
@@ -71,7 +71,7 @@ def event_of(recorder: str, told: Told, ended: Ended | None, raw: bytes) -> Audi
         resources=_watched(act),
         decision_id=decided.id,
         run=caller.run,
-        facts=_sorted(_facts(decided) | _end_facts(decided, ended)),
+        facts=_facts(decided, ended),
         recorder=recorder,
         sequence=decided.sequence,
         agent=caller.agent,
@@ -93,7 +93,7 @@ def refusals_of(recorder: str, refused: Refusals, raw: bytes) -> AuditEvent:
         native_id=str(refused.sequence),
         resource=f"server:mcp/{refused.server}" if refused.server else "",
         resource_prefix=_tools(refused.server) if refused.server else "",
-        facts=_sorted({"refused": refused.why, "count": str(refused.count)}),
+        facts=(("count", str(refused.count)), ("refused", refused.why)),
         recorder=recorder,
         sequence=refused.sequence,
         agent=refused.agent,
@@ -145,43 +145,69 @@ def _outcome(decided: Decided, ended: Ended | None) -> Outcome:
     return Outcome.UNKNOWN if ended is None else _OUTCOMES[ended.end.outcome]
 
 
-def _facts(decided: Decided) -> Facts:
+# Sorted, as facts are. Whatever is empty is left out.
+_FACTS = (
+    "answer",
+    "answer_size",
+    "arguments",
+    "code",
+    "durability",
+    "effect",
+    "ended",
+    "ended_sequence",
+    "inputs",
+    "known",
+    "milliseconds",
+    "mode",
+    "next_state",
+    "policy",
+    "principal",
+    "reason",
+    "revision",
+    "rules",
+    "session",
+    "shown",
+    "size",
+    "state",
+    "status",
+    "task",
+)
+_NO_END = End(Ending.UNKNOWN)
+
+
+def _facts(decided: Decided, ended: Ended | None) -> tuple[tuple[str, str], ...]:
     caller, act, decision = decided.caller, decided.act, decided.decision
-    return {
-        "arguments": act.arguments,
-        "durability": decision.durability,
-        "effect": decision.effect,
-        "known": str(caller.known).lower(),
-        "mode": decision.mode,
-        "policy": decision.policy,
-        "principal": caller.principal,
-        "reason": decision.reason,
-        "revision": act.era,
-        "rules": " ".join(decision.determining),
-        "session": act.session,
-        "shown": caller.shown,
-        "size": str(act.size),
-        "state": act.state,
-    }
+    end = _NO_END if ended is None else ended.end
+    told = (
+        end.sha256,
+        str(end.size or ""),
+        act.arguments,
+        str(end.code or ""),
+        decision.durability.value,
+        decision.effect.value,
+        _ending(decided, ended),
+        str(ended.sequence) if ended is not None else "",
+        " ".join(end.inputs),
+        "true" if caller.known else "false",
+        str((ended.at - decided.at) // 1_000_000) if ended is not None else "",
+        decision.mode.value,
+        end.state,
+        decision.policy,
+        caller.principal,
+        decision.reason.value,
+        act.era,
+        " ".join(decision.determining),
+        act.session,
+        caller.shown.value,
+        str(act.size),
+        act.state,
+        str(end.status or ""),
+        end.task,
+    )
+    return tuple([pair for pair in zip(_FACTS, told, strict=True) if pair[1]])
 
 
-def _end_facts(decided: Decided, ended: Ended | None) -> Facts:
-    if ended is None:
-        return {"ended": "never recorded"} if decided.decision.passes else {}
-    end = ended.end
-    return {
-        "answer": end.sha256,
-        "answer_size": str(end.size),
-        "code": str(end.code or ""),
-        "ended": end.outcome,
-        "ended_sequence": str(ended.sequence),
-        "inputs": " ".join(end.inputs),
-        "milliseconds": str(max(0, ended.at - decided.at) // 1_000_000),
-        "next_state": end.state,
-        "status": str(end.status or ""),
-        "task": end.task,
-    }
-
-
-def _sorted(facts: Facts) -> tuple[tuple[str, str], ...]:
-    return tuple((key, str(value)) for key, value in sorted(facts.items()) if value)
+def _ending(decided: Decided, ended: Ended | None) -> str:
+    if ended is not None:
+        return ended.end.outcome.value
+    return "never recorded" if decided.decision.passes else ""

@@ -45,7 +45,7 @@ class Lines:
 
     Args:
         name: The recorder's name.
-        progress: Where to go on; it is kept up to date.
+        progress: Where to go on; it is kept up to date, but for `waiting` (`keep`).
 
     Attributes:
         problems: What is missing or does not hold, a line each.
@@ -88,7 +88,12 @@ class Lines:
         for number in sorted(self._waiting):
             yield event_of(self._name, self._waiting[number], None, b"")
         self._waiting.clear()
-        self._progress.waiting.clear()
+
+    def keep(self) -> None:
+        """Note in the progress what waits for its end."""
+        self._progress.waiting = {
+            number: told.raw.decode() for number, told in self._waiting.items()
+        }
 
     def _is_next(self, record: Record, raw: bytes, chain: bytes) -> bool:
         """Tell whether a record is new, and note what does not hold about it."""
@@ -134,14 +139,12 @@ class Lines:
         if not record.decision.passes:
             return event_of(self._name, Told(record, raw), None, b"")
         self._waiting[record.sequence] = Told(record, raw)
-        self._progress.waiting[record.sequence] = raw.decode()
         return None
 
     def _ended(self, record: Ended, raw: bytes) -> AuditEvent:
         told = self._waiting.pop(record.decided, None)
         if told is None:
             raise ParseError("the end of a decision that is not there")
-        del self._progress.waiting[record.decided]
         return event_of(self._name, told, record, raw)
 
     def _kept(self, raw: bytes) -> Told:
