@@ -120,7 +120,7 @@ class Child:
             self._measured = _NOTHING
             if self._ending or (not was_ready and not self.restarts):
                 return
-            self._log.error("worker.ended", worker=self._number, code=code)
+            self._log.error("worker.lost", worker=self._number, code=code)
             pause = SHORTEST if time.monotonic() - began > STEADY else pause
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST)
@@ -170,7 +170,9 @@ class Child:
         async with self._turns:
             if self._channel is None or not self.is_ready:
                 return None
-            self._asked = asked = asyncio.get_running_loop().create_future()
+            asked: asyncio.Future[Report | None]
+            asked = asyncio.get_running_loop().create_future()
+            self._asked = asked
             self._expected = expected
             self._channel.say(order)
             try:

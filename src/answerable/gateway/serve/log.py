@@ -4,8 +4,12 @@ An event is a word of ours, and a field holds what is configured, counted or nam
 the kernel. What a caller sent is not among them.
 """
 
+import asyncio
 import os
+import traceback
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -36,6 +40,16 @@ class Log:
     def error(self, event: str, **fields: Field) -> None:
         """Tell what does not work."""
         self._write("error", event, fields)
+
+    def of_loop(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Tell what went wrong where no call could hear it; an exception handler.
+
+        Of an exception its kind and place are told: its text may hold what was read.
+        """
+        error = context.get("exception")
+        frames = traceback.extract_tb(error.__traceback__) if error else []
+        places = [f"{Path(each.filename).name}:{each.lineno}" for each in frames]
+        self.error("loop.failed", kind=type(error).__name__, places=places[-3:])
 
     def _write(self, level: str, event: str, fields: dict[str, Field]) -> None:
         line: dict[str, Field] = {

@@ -25,7 +25,7 @@ from answerable.model.config import Address
 from answerable.model.errors import AnswerableError
 from answerable.store.disk import make_folder
 
-SHIP = 10.0  # seconds between two shippings
+SHIP = 30.0  # seconds between two shippings
 LOOK = 2.0  # seconds between two looks at how workers do
 
 
@@ -78,6 +78,7 @@ class Supervisor:
 
     def _hear_signals(self) -> None:
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._log.of_loop)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told_to_end.set)
         loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self._reload()))

@@ -37,6 +37,8 @@ async def run(handle: int) -> int:
     if not isinstance(start, Start):
         return 1
     log = Log(f"worker-{start.worker}")
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(log.of_loop)
     try:
         house = await House.open(start, log)
     except AnswerableError as error:
@@ -44,7 +46,6 @@ async def run(handle: int) -> int:
         return 1
     channel.say(Ready())
     log.info("worker.ready")
-    loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
     listening = asyncio.create_task(_obey(channel, house))

@@ -1,0 +1,254 @@
+import os
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.serve.stage import (
+    Backend,
+    UnixConnection,
+    call,
+    configuration,
+    serving,
+)
+
+DENIED = -31403
+
+
+def text(answer: object) -> str:
+    assert isinstance(answer, dict)
+    assert "result" in answer, answer
+    return str(answer["result"]["content"][0]["text"])
+
+
+def code(answer: object) -> int:
+    assert isinstance(answer, dict)
+    assert "error" in answer, answer
+    return int(answer["error"]["code"])
+
+
+def test_what_a_rule_allows_passes_and_the_rest_does_not(
+    tmp_path: Path, server: Backend
+) -> None:
+    with serving(tmp_path, configuration(server.server_port)) as served:
+        assert text(served.call("read")) == "read"
+        refused = served.call("write")
+        assert code(refused) == DENIED
+        assert set(refused["error"]["data"]) == {"decision", "decision_id"}
+        assert "write" not in server.calls
+        assert served.call("read", who="") == 401
+        assert code(served.call("read", who="eve")) == DENIED
+        label = 'mcp_method_name="tools/call"'
+        assert (
+            served.metric(
+                f'mcp_server_operation_duration_seconds_count{{error_type="",{label}}}'
+            )
+            == 1
+        )
+        decided = (
+            f'effect="deny",{label},mode="enforce",reason="no-rule",server="files"'
+        )
+        assert served.metric(f"answerable_decisions_total{{{decided}}}") == 1
+        assert served.end() == 0
+    log = str(served.log)
+    assert "Bearer" not in log
+    assert "eyJ" not in log
+
+
+def test_the_kernel_names_who_calls_over_a_socket(
+    tmp_path: Path, server: Backend
+) -> None:
+    settings = configuration(server.server_port)
+    settings["agents"]["ana"]["callers"].append({"unix": {"uid": os.getuid()}})
+    with serving(tmp_path, settings) as served:
+        connection = UnixConnection(tmp_path / "gw.sock")
+        assert text(call(connection, "read", who="")) == "read"
+        connection.close()
+        assert served.end() == 0
+    assert not (tmp_path / "gw.sock").exists()
+
+
+def test_health_readiness_and_metrics_are_for_this_host_alone(
+    tmp_path: Path, server: Backend
+) -> None:
+    with serving(tmp_path, configuration(server.server_port)) as served:
+        assert served.get("/healthz") == (200, "ok\n")
+        status, body = served.get("/readyz")
+        assert (status, '"ready":true' in body) == (200, True)
+        assert served.get("/nothing")[0] == 404
+        assert served.get("/metrics", Host="evil.example")[0] == 421
+        assert served.get("/metrics", Origin="http://evil.example")[0] == 403
+
+
+def test_a_file_that_changed_holds_from_the_next_call(
+    tmp_path: Path, server: Backend
+) -> None:
+    settings = configuration(server.server_port)
+    with serving(tmp_path, settings) as served:
+        assert code(served.call("write")) == DENIED
+        settings["agents"]["ana"]["allow"][0]["tools"].append("write")
+        served.configure(settings)
+        served.reload()
+        assert text(served.call("write")) == "write"
+
+
+def test_a_wrong_file_leaves_the_last_good_one_in_force(
+    tmp_path: Path, server: Backend
+) -> None:
+    settings = configuration(server.server_port)
+    with serving(tmp_path, settings) as served:
+        wrong = settings | {"default_mode": "obey"}
+        served.configure(wrong)
+        served.reload()
+        (fault,) = served.hear("config.refused")["faults"]
+        assert "default_mode: one of observe, shadow, enforce was expected" in fault
+        assert text(served.call("read")) == "read"
+        status, body = served.get("/readyz")
+        assert status == 200
+        assert "default_mode" in body
+        assert served.metric("answerable_config_last_reload_successful") == 0
+        (tmp_path / "keys.json").write_text("{}")
+        served.configure(settings)
+        served.reload()
+        assert served.metric("answerable_config_last_reload_successful") == 0
+        assert text(served.call("read")) == "read"
+
+
+def test_a_file_without_a_right_policy_starts_a_gateway_that_denies(
+    tmp_path: Path, server: Backend
+) -> None:
+    settings = configuration(server.server_port)
+    wrong = settings | {"default_mode": "obey"}
+    with serving(tmp_path, wrong) as served:
+        assert served.get("/readyz")[0] == 503
+        refused = served.call("read")
+        assert refused["error"]["data"]["decision"] == "error"
+        served.configure(settings)
+        served.reload()
+        assert served.get("/readyz")[0] == 200
+        assert text(served.call("read")) == "read"
+
+
+def test_what_is_under_way_ends_before_the_gateway_does(
+    tmp_path: Path, server: Backend
+) -> None:
+    with serving(tmp_path, configuration(server.server_port)) as served:
+        answers: list[object] = []
+        calling = threading.Thread(
+            target=lambda: answers.append(
+                served.call("slow", arguments={"seconds": 1.0})
+            )
+        )
+        calling.start()
+        while "slow" not in server.calls:
+            time.sleep(0.01)
+        assert served.end() == 0
+        calling.join()
+    assert text(answers[0]) == "slow"
+    assert served.hear("worker.ended")["cut"] == 0
+
+
+def test_what_does_not_end_in_time_is_cut(tmp_path: Path, server: Backend) -> None:
+    settings = configuration(server.server_port, limits={"drain": 1})
+    server.calls.clear()
+    with serving(tmp_path, settings) as served:
+        failed: list[bool] = []
+
+        def slow() -> None:
+            try:
+                served.call("slow", arguments={"seconds": 20})
+            except OSError:
+                failed.append(True)
+
+        calling = threading.Thread(target=slow)
+        calling.start()
+        while "slow" not in server.calls:
+            time.sleep(0.01)
+        assert served.end() == 0
+        calling.join()
+    assert failed == [True]
+    assert served.hear("worker.ended")["cut"] == 1
+
+
+def test_a_worker_that_is_killed_is_started_anew(
+    tmp_path: Path, server: Backend
+) -> None:
+    with serving(tmp_path, configuration(server.server_port)) as served:
+        assert text(served.call("read")) == "read"
+        (worker,) = served.workers()
+        os.kill(worker, signal.SIGKILL)
+        # Whoever connects meanwhile waits, and is not refused.
+        assert text(served.call("read")) == "read"
+        assert served.hear("worker.lost")["code"] == -signal.SIGKILL
+        assert served.metric("answerable_worker_restarts_total") == 1
+        assert served.end() == 0
+    assert not list((tmp_path / "store" / "gateway" / "spool").glob("*/*.jsonl"))
+
+
+def test_workers_end_where_the_supervisor_is_gone(
+    tmp_path: Path, server: Backend
+) -> None:
+    with serving(tmp_path, configuration(server.server_port)) as served:
+        (worker,) = served.workers()
+        served.process.kill()
+        served.process.wait()
+        until = time.monotonic() + 20
+        while Path(f"/proc/{worker}").exists():
+            assert time.monotonic() < until
+            time.sleep(0.05)
+
+
+@pytest.mark.parametrize("who", ["ana", "ben"])
+def test_each_caller_is_answered_whichever_worker_it_meets(
+    tmp_path: Path, server: Backend, who: str
+) -> None:
+    settings = configuration(server.server_port)
+    settings["listen"]["workers"] = 2
+    with serving(tmp_path, settings) as served:
+        assert len(served.workers()) == 2
+        for _ in range(20):
+            assert text(served.call("read", who=who)) == "read"
+
+
+def test_listen_moves_the_api_and_the_gateway(tmp_path: Path, server: Backend) -> None:
+    settings = configuration(server.server_port)
+    with serving(tmp_path, settings, "--listen", "127.0.0.1:0") as served:
+        assert text(served.call("read")) == "read"
+
+
+def test_faults_are_told_at_once(tmp_path: Path) -> None:
+    settings = {"default_mode": "obey", "listen": {"workers": 0}}
+    with serving(tmp_path, settings, lines=0) as served:
+        assert served.process.wait(20) == 2
+    assert "listen.workers: a number from 1 to 64 was expected" in str(served.log)
+    assert "(and 1 more)" in str(served.log)
+
+
+def test_an_address_that_is_taken_is_told_at_once(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        api = f"127.0.0.1:{taken.getsockname()[1]}"
+        with serving(tmp_path, {"listen": {"api": api}}, lines=0) as served:
+            assert served.process.wait(20) == 5
+    assert f"cannot listen at {api}" in str(served.log)
+
+
+def test_a_gateway_that_runs_keeps_its_socket(tmp_path: Path, server: Backend) -> None:
+    settings = configuration(server.server_port)
+    with serving(tmp_path, settings):
+        with serving(tmp_path, settings, lines=0) as second:
+            assert second.process.wait(20) == 5
+        assert (tmp_path / "gw.sock").exists()
+    assert "cannot listen at" in str(second.log)
+
+
+def test_a_socket_that_nobody_listens_on_is_taken_over(
+    tmp_path: Path, server: Backend
+) -> None:
+    settings = configuration(server.server_port)
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(tmp_path / "gw.sock"))
+    with serving(tmp_path, settings) as served:
+        assert served.end() == 0
