@@ -9,8 +9,8 @@ import sys
 import anyio
 import pytest
 
-from tests.mcp.clients.journey import ERAS, seen
-from tests.mcp.clients.python_sdk import journey, over_http, over_stdio
+from tests.mcp.clients.journey import ERAS, journey, seen
+from tests.mcp.clients.python_sdk import over_http, over_stdio
 from tests.mcp.gateway import Gateway
 
 SERVER = [sys.executable, "-m", "tests.mcp.server", "--stdio"]
@@ -19,8 +19,8 @@ SERVER = [sys.executable, "-m", "tests.mcp.server", "--stdio"]
 @pytest.mark.parametrize("era", ERAS)
 def test_straight_at_the_server_over_http(server: str, era: str) -> None:
     async def go() -> None:
-        async with over_http(server, "", era) as client:
-            assert await journey(client, era) == seen(era, denied=False)
+        async with over_http(server, "", era) as steps:
+            assert await journey(steps, era) == seen(era, denied=False)
 
     anyio.run(go)
 
@@ -28,8 +28,8 @@ def test_straight_at_the_server_over_http(server: str, era: str) -> None:
 @pytest.mark.parametrize("era", ERAS)
 def test_straight_at_the_server_over_stdio(era: str) -> None:
     async def go() -> None:
-        async with over_stdio(SERVER, era) as client:
-            assert await journey(client, era) == seen(era, denied=False)
+        async with over_stdio(SERVER, era) as steps:
+            assert await journey(steps, era) == seen(era, denied=False)
 
     anyio.run(go)
 
@@ -37,7 +37,7 @@ def test_straight_at_the_server_over_stdio(era: str) -> None:
 @pytest.mark.parametrize("era", ERAS)
 def test_through_the_gateway_over_http(behind: Gateway, era: str) -> None:
     async def go() -> None:
-        async with over_http(behind.url, behind.token, era) as client:
-            assert await journey(client, era) == seen(era)
+        async with over_http(behind.url, behind.token, era) as steps:
+            assert await journey(steps, era) == seen(era)
 
     anyio.run(go)

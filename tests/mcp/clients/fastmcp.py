@@ -8,6 +8,7 @@ development environment.
 import asyncio
 import json
 import sys
+from dataclasses import dataclass
 from typing import Any
 
 import mcp_types as types
@@ -15,86 +16,74 @@ from fastmcp import Client
 from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
 from mcp.shared.exceptions import MCPError
 
-from tests.mcp.clients.journey import ANSWER, ASKS, PERSON
+from tests.mcp.clients.journey import GIVE_UP_SECONDS, MODES, accepted, journey
 
-MODES = {"2026-07-28": "2026-07-28", "2025-11-25": "legacy"}
-GIVE_UP_SECONDS = 0.3
+
+@dataclass(frozen=True)
+class FastMcp:
+    """The steps of the journey with a client that is connected."""
+
+    client: Client[Any]
+
+    @property
+    def version(self) -> str | None:
+        return self.client.protocol_version
+
+    async def tools(self) -> set[str]:
+        return {tool.name for tool in await self.client.list_tools()}
+
+    async def call(self, tool: str, arguments: dict[str, Any]) -> types.CallToolResult:
+        return await self.client.call_tool_mcp(tool, arguments)
+
+    async def resource(self, uri: str) -> str:
+        (contents,) = await self.client.read_resource(uri)
+        assert isinstance(contents, types.TextResourceContents)
+        return contents.text
+
+    async def templates(self) -> list[str]:
+        listed = await self.client.list_resource_templates()
+        return [template.uri_template for template in listed]
+
+    async def prompt(self, name: str, arguments: dict[str, str]) -> Any:
+        content = (await self.client.get_prompt(name, arguments)).messages[0].content
+        assert isinstance(content, types.TextContent)
+        return content.text
+
+    async def complete(self, prompt: str, argument: dict[str, str]) -> list[str]:
+        ref = types.PromptReference(type="ref/prompt", name=prompt)
+        return (await self.client.complete(ref, argument)).values
+
+    async def progress(self, tool: str) -> list[float]:
+        heard: list[float] = []
+
+        async def hear(
+            progress: float, total: float | None, message: str | None
+        ) -> None:
+            heard.append(progress)
+
+        await self.client.call_tool(tool, progress_handler=hear)
+        return heard
+
+    async def given_up(self, tool: str, arguments: dict[str, Any]) -> bool:
+        try:
+            async with asyncio.timeout(GIVE_UP_SECONDS):
+                await self.client.call_tool(tool, arguments)
+        except TimeoutError:
+            return True
+        return False
+
+    async def denied(self, tool: str) -> int | None:
+        try:
+            await self.client.call_tool(tool)
+        except MCPError as error:
+            return error.code
+        return None
 
 
 async def _elicited(
     message: str, response_type: Any, params: types.ElicitRequestParams, context: Any
-) -> dict[str, str]:
-    assert isinstance(params, types.ElicitRequestFormParams)
-    return {name: ANSWER[name] for name in params.requested_schema["properties"]}
-
-
-async def journey(client: Client[Any], era: str) -> dict[str, Any]:
-    """Do everything once, in order; return what was seen."""
-    tools = {tool.name for tool in await client.list_tools()}
-    failed = await client.call_tool("test_error_handling", raise_on_error=False)
-    contents = (await client.read_resource("test://static-text"))[0]
-    assert isinstance(contents, types.TextResourceContents)
-    templates = await client.list_resource_templates()
-    prompt = await client.get_prompt(
-        "test_prompt_with_arguments", {"arg1": "hello", "arg2": "world"}
-    )
-    completion = await client.complete(
-        types.PromptReference(type="ref/prompt", name="test_prompt_with_arguments"),
-        {"name": "arg1", "value": "par"},
-    )
-    tool, arguments = ASKS[era]
-    return {
-        "era": client.protocol_version,
-        "lists withheld": "withheld" in tools,
-        "lists echo": "echo" in tools,
-        "call": await _call(client, "echo", {"message": "grüße"}),
-        "error": [failed.is_error, _text(failed.content[0])],
-        "resource": contents.text,
-        "templates": [template.uri_template for template in templates],
-        "prompt": _text(prompt.messages[0].content),
-        "completion": completion.values,
-        "progress": await _progress(client),
-        "elicitation": PERSON in await _call(client, tool, arguments),
-        "cancelled": await _cancelled(client),
-        "after": await _call(client, "echo", {"message": "still here"}),
-        "denied": await _denied(client),
-    }
-
-
-def _text(content: Any) -> str:
-    assert isinstance(content, types.TextContent)
-    return content.text
-
-
-async def _call(client: Client[Any], name: str, arguments: dict[str, Any]) -> str:
-    return _text((await client.call_tool(name, arguments)).content[0])
-
-
-async def _progress(client: Client[Any]) -> list[float]:
-    heard: list[float] = []
-
-    async def hear(progress: float, total: float | None, message: str | None) -> None:
-        heard.append(progress)
-
-    await client.call_tool("test_tool_with_progress", progress_handler=hear)
-    return heard
-
-
-async def _cancelled(client: Client[Any]) -> bool:
-    try:
-        async with asyncio.timeout(GIVE_UP_SECONDS):
-            await client.call_tool("slow", {"seconds": 20})
-    except TimeoutError:
-        return True
-    return False
-
-
-async def _denied(client: Client[Any]) -> int | None:
-    try:
-        await client.call_tool("withheld")
-    except MCPError as error:
-        return error.code
-    return None
+) -> dict[str, Any]:
+    return accepted(params)
 
 
 async def _main(era: str, to: list[str]) -> dict[str, Any]:
@@ -107,7 +96,7 @@ async def _main(era: str, to: list[str]) -> dict[str, Any]:
     async with Client(
         transport, mode=MODES[era], elicitation_handler=_elicited, timeout=30
     ) as client:
-        return await journey(client, era)
+        return await journey(FastMcp(client), era)
 
 
 if __name__ == "__main__":
