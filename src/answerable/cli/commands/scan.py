@@ -34,6 +34,7 @@ def scan(
     aws-org:FILE       accounts, OUs, SCPs and RCPs
     aws-resources:FILE resource policies, grants, tags; aws-resources: asks AWS
     aws-keys:FILE      list-access-keys answers: which key is whose
+    config:FILE        agents, owners and servers of an answerable.yaml
 
     Nothing is executed, no credential that is found is used, and no value of one is
     kept or shown. Only aws: and aws-resources: without a file open a connection.
