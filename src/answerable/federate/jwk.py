@@ -7,6 +7,7 @@ and the algorithm that we chose for the key.
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from answerable.federate.algorithms import COORDINATES
@@ -64,16 +65,7 @@ class VerificationKey:
         Raises:
             Unread: Its point is not on its curve.
         """
-        from joserfc.errors import JoseError
-        from joserfc.jwk import ECKey, OKPKey, RSAKey
-
-        kinds: dict[str, type[ECKey | OKPKey | RSAKey]]
-        kinds = {"EC": ECKey, "OKP": OKPKey, "RSA": RSAKey}
-        try:
-            key = kinds[jwk.kty].import_key(dict(jwk.members))
-        except (ValueError, JoseError):
-            raise Unread(Reason.KEY_POINT, "expected a point on the curve") from None
-        return cls(alg, jwk, key)
+        return cls(alg, jwk, _imported(jwk))
 
     def holds(self, signing_input: bytes, signature: bytes) -> bool:
         """Tell whether the signature over the input is this key's."""
@@ -94,6 +86,21 @@ class VerificationKey:
             return jws.validate_compact(signed, self._key, [alg])
         except (ValueError, JoseError):
             return False
+
+
+# A DPoP key comes with each of its proofs, and making it usable is half of what a
+# proof costs beside the signature.
+@lru_cache(maxsize=512)
+def _imported(jwk: PublicJwk) -> "ECKey | OKPKey | RSAKey":
+    from joserfc.errors import JoseError
+    from joserfc.jwk import ECKey, OKPKey, RSAKey
+
+    kinds: dict[str, type[ECKey | OKPKey | RSAKey]]
+    kinds = {"EC": ECKey, "OKP": OKPKey, "RSA": RSAKey}
+    try:
+        return kinds[jwk.kty].import_key(dict(jwk.members))
+    except (ValueError, JoseError):
+        raise Unread(Reason.KEY_POINT, "expected a point on the curve") from None
 
 
 def read_public_jwk(members: JsonObject) -> PublicJwk:
