@@ -57,7 +57,8 @@ class Exchange:
             if role in graph.estate.trusts
         }
         self.graph = graph.over(self._estate(controls))
-        self.actors = dict(self._told())
+        old = self.whole.realm.index.actors
+        self.actors = {n: new for n, new in self._told() if _differ(old[n], new)}
 
     @property
     def _principals(self) -> Mapping[IdentityId, Principal]:
@@ -155,6 +156,12 @@ class Exchange:
                 yield number, self.graph.principal(realm.nodes[number])
             else:
                 yield number, self._leveled(index.actors[number])
+
+
+def _differ(old: Principal, new: Principal) -> bool:
+    """Tell whether somebody is told something else."""
+    same = old.boundary == new.boundary and old.levels == new.levels
+    return not same or old.grants != new.grants
 
 
 def _under(principal: Principal, levels: Levels) -> Principal:

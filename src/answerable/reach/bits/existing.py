@@ -51,10 +51,12 @@ class Existing:
     Attributes:
         realm: The actors.
         resources: In order.
+        runs_as: The number of the identity that runs in each, if any does.
     """
 
     realm: Realm
     resources: list[Resource] = field(init=False)
+    runs_as: list[int | None] = field(init=False)
     _ground: Ground = field(init=False)
     _regions: dict[tuple[str, ...], int] = field(init=False)
     _takeable: dict[str, list[Takeable]] = field(default_factory=dict)
@@ -72,6 +74,8 @@ class Existing:
         kinds = {rule.kind for rule in RUNNING} | {rule.changes for rule in LAUNCHES}
         found = (one for one in estate.resources.values() if one.kind in kinds)
         self.resources = sorted(found, key=lambda one: one.id)
+        number = self.realm.identities.texts.number
+        self.runs_as = [number.get(one.runs_as) for one in self.resources]
         self._ground = make_ground(estate, [one.id for one in self.resources])
         self._regions = defaultdict(int)
         by_kind: dict[str, list[int]] = defaultdict(list)

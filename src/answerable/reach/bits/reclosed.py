@@ -73,6 +73,8 @@ class _Losing:
         self.dirty = old.towards(gathered(self.lossy, size))
         if all(self._again(node) for node in self.lossy):
             return old
+        if len({id(rows[node]) for node in self.lossy}) > _FEW:
+            return closed(rows)
         lost = 0
         for node in self.lossy:
             lost |= old.beyond[node] & ~self._beyond(node)

@@ -16,13 +16,7 @@ class Taking:
     realm: Realm
     existing: Existing
     passing: Passing
-    _runs_as: list[int | None] = field(default_factory=list)
     _identities: dict[int, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Find as whom each resource runs something."""
-        number = self.realm.identities.texts.number
-        self._runs_as = [number.get(one.runs_as) for one in self.existing.resources]
 
     def added(self, actor: int, row: Verdicts) -> Verdicts:
         """Add the identities whose code an actor can take over to those it becomes."""
@@ -51,7 +45,7 @@ class Taking:
         """Say as whom the code in some resources runs."""
         found = self._identities.get(places)
         if found is None:
-            runs_as = (self._runs_as[place] for place in positions(places))
+            runs_as = (self.existing.runs_as[place] for place in positions(places))
             known = (number for number in runs_as if number is not None)
             found = gathered(known, self.realm.plain)
             self._identities[places] = found
