@@ -154,12 +154,12 @@ def test_a_key_that_its_issuer_took_back_is_forgotten(pem: Path) -> None:
     async def told(issuer: Issuer) -> None:
         clock = Clock()
         issuer.says(TWO)
-        callers = of(issuer, clock)
-        assert await asks(callers, bearer("k2"), clock) == DECLARED
+        callers, text = of(issuer, clock), bearer("k2")
+        assert await asks(callers, text, clock) == DECLARED
         issuer.says(ONE)
         clock.now += PAUSE
         assert await callers.fetch("corp") == ""
-        assert await asks(callers, bearer("k2"), clock) == "key-unknown"
+        assert await asks(callers, text, clock) == "key-unknown"
 
     story(pem, told)
 

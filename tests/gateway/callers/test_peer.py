@@ -71,6 +71,18 @@ def test_a_process_that_ended_is_not_described(
             peer_of(accepted, option)
 
 
+@pytest.mark.parametrize("option", [77, NO_OPTION])
+def test_a_process_that_ended_and_was_not_waited_for_is_not_described(
+    listener: socket.socket, option: int
+) -> None:
+    with connect(listener) as child, listener.accept()[0] as accepted:
+        assert child.stdin is not None
+        child.stdin.close()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        with pytest.raises(ProcessGone):
+            peer_of(accepted, option)
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="takes another user's place")
 def test_the_user_is_that_of_the_process_and_not_ours(
     listener: socket.socket,
