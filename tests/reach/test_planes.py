@@ -18,7 +18,7 @@ from answerable.reach.bits import (
     table,
 )
 from answerable.reach.bits.holders import Index
-from answerable.reach.bits.planes import Plane, Texts, positions
+from answerable.reach.bits.planes import Plane, Texts, gathered, positions
 from answerable.reach.bits.rights import Verdicts
 from answerable.reach.bits.sweep import Sweep
 from answerable.reach.bits.whole import Whole, whole_of
@@ -210,6 +210,16 @@ def closure_agrees(rows: list[int]) -> None:
 @given(graphs)
 def test_the_closure_is_what_one_finds_step_by_step(rows: list[int]) -> None:
     closure_agrees(rows)
+
+
+@settings(max_examples=300)
+@given(st.integers(1, 400), st.sets(st.integers(0, 399)), st.booleans())
+def test_a_set_has_the_members_it_was_made_of(
+    size: int, drawn: set[int], dense: bool
+) -> None:
+    few = {member for member in drawn if member < size}
+    members = set(range(size)) - few if dense else few
+    assert positions(gathered(members, size)) == sorted(members)
 
 
 PARTS = ["a", "b", "ab", "*", "a*", "*b", "?", "a?", "a*b*", ""]
