@@ -15,9 +15,13 @@ def server() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="module")
-def behind(server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+@pytest.fixture(scope="module", params=[1, 2], ids=["one worker", "two workers"])
+def behind(
+    request: pytest.FixtureRequest,
+    server: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Gateway]:
     """A gateway that enforces, in front of it."""
-    folder = tmp_path_factory.mktemp("gateway")
-    with gateway(folder, configuration({"url": server})) as enforcing:
+    settings = configuration({"url": server}, workers=request.param)
+    with gateway(tmp_path_factory.mktemp("gateway"), settings) as enforcing:
         yield enforcing

@@ -14,6 +14,7 @@ from tests.federate.tokens import AUD, EC, ISS, claims, document, header, public
 from tests.mcp.running import forwarder, started
 
 SUBJECT = "svc-conformance"
+OTHER = "svc-echoing"
 # What the agent may do; the test server's tool `withheld` is on no list.
 ALLOWED = {
     "server": "fixtures",
@@ -42,21 +43,22 @@ class Gateway:
     folder: Path
 
 
-def token() -> str:
-    """Return an access token of the pinned issuer for the one caller, good now."""
+def token(subject: str = SUBJECT) -> str:
+    """Return an access token of the pinned issuer, good now."""
     now = int(time.time())
     return sign(
-        header(), claims(sub=SUBJECT, client_id=SUBJECT, iat=now, exp=now + 3600)
+        header(), claims(sub=subject, client_id=subject, iat=now, exp=now + 3600)
     )
 
 
 def configuration(
-    server: dict[str, Any], port: int = 0, also: str = ""
+    server: dict[str, Any], *, workers: int = 1, port: int = 0, also: str = ""
 ) -> dict[str, Any]:
     """Return `answerable.yaml` for the test server.
 
     Args:
         server: Its section: by URL or by command.
+        workers: Processes of the gateway.
         port: The gateway's own; 0 for any that is free.
         also: The one authority that clients reach it under, if not its own.
     """
@@ -65,7 +67,11 @@ def configuration(
         listener |= {"hosts": [also], "origins": [f"http://{also}"]}
     return {
         "store": "store",
-        "listen": {"api": "127.0.0.1:0", "gateway": [listener]},
+        "listen": {
+            "api": "127.0.0.1:0",
+            "gateway": [listener],
+            "workers": workers,
+        },
         "issuers": {
             "corp": {
                 "iss": ISS,
@@ -86,7 +92,13 @@ def configuration(
                     {"stdio": "fixtures"},
                 ],
                 "allow": [ALLOWED],
-            }
+            },
+            "echoing": {
+                "owner": "ben@example.com",
+                "mode": "enforce",
+                "callers": [{"issuer": "corp", "sub": OTHER}],
+                "allow": [{"server": "fixtures", "tools": ["echo"]}],
+            },
         },
     }
 
@@ -110,12 +122,17 @@ def gateway(folder: Path, settings: dict[str, Any]) -> Iterator[Gateway]:
 
 
 @contextlib.contextmanager
-def with_token_added(folder: Path, server: dict[str, Any]) -> Iterator[str]:
+def with_token_added(
+    folder: Path, server: dict[str, Any], workers: int = 1
+) -> Iterator[str]:
     """Run a gateway behind a forwarder that adds the token; yield the URL of both."""
     port = _free_port()
     with (
         forwarder(port, token()) as authority,
-        gateway(folder, configuration(server, port, authority)),
+        gateway(
+            folder,
+            configuration(server, workers=workers, port=port, also=authority),
+        ),
     ):
         yield f"http://{authority}/mcp/fixtures"
 

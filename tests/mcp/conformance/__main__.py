@@ -34,11 +34,11 @@ def _direct(sets: list[str]) -> bool:
     return not any(run.count("FAILURE", scored=True) for run in runs.values())
 
 
-def _both(sets: list[str], *, write: bool) -> bool:
+def _both(sets: list[str], workers: int, *, write: bool) -> bool:
     """Run both ways; say whether all is passed and alike."""
     with tempfile.TemporaryDirectory() as folder, server() as url:
         direct = {name: suite.run(url, name) for name in sets}
-        with with_token_added(Path(folder), {"url": url}) as through:
+        with with_token_added(Path(folder), {"url": url}, workers) as through:
             pairs = {name: (direct[name], suite.run(through, name)) for name in sets}
     deltas = {name: list(differences(*pair)) for name, pair in pairs.items()}
     for name, (straight, passed) in pairs.items():
@@ -76,10 +76,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mcp.conformance")
     parser.add_argument("--set", choices=suite.SETS, action="append", dest="sets")
     parser.add_argument("--direct", action="store_true", help="without the gateway")
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--page", action="store_true", help="write docs/conformance.md")
     asked = parser.parse_args()
     sets = asked.sets or list(suite.SETS)
-    whole = _direct(sets) if asked.direct else _both(sets, write=asked.page)
+    whole = (
+        _direct(sets) if asked.direct else _both(sets, asked.workers, write=asked.page)
+    )
     return 0 if whole else 1
 
 
