@@ -190,13 +190,18 @@ def call(
     name: str = "read",
     who: str = "ana",
     arguments: dict[str, Any] | None = None,
+    meta: dict[str, Any] | None = None,
 ) -> Any:
     """Call a tool; the answer, or the HTTP status where there is none."""
     said = {
         "jsonrpc": "2.0",
         "id": 1,
         "method": "tools/call",
-        "params": {"name": name, "arguments": arguments or {}, "_meta": META},
+        "params": {
+            "name": name,
+            "arguments": arguments or {},
+            "_meta": META | (meta or {}),
+        },
     }
     fields = {
         "content-type": "application/json",

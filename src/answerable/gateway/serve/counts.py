@@ -5,22 +5,22 @@ is not recorded and the other way round.
 """
 
 import asyncio
+import time
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from answerable.gateway.recording.recorder import Recorder
 from answerable.gateway.recording.ticket import Ticket
 from answerable.gateway.serve.control import Series
+from answerable.gateway.serve.spans import BOUNDS, Over, Spans, trace_of
 from answerable.gateway.wire.call import Call
 from answerable.model.caller import Caller
 from answerable.model.config import Limits
 from answerable.model.decision import Decision
 from answerable.model.record import End, Ending
-
-# Of `mcp.server.operation.duration` (OpenTelemetry semantic conventions, MCP).
-BOUNDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
 
 DECISIONS = "answerable_decisions"
 REFUSALS = "answerable_refusals"
@@ -40,11 +40,34 @@ class _Times:
         self.total += seconds
 
 
+class _Begun(NamedTuple):
+    """A call under way."""
+
+    at: int  # UTC nanoseconds
+    caller: Caller
+    call: Call
+    decision: Decision
+    trace: str
+
+
 class Counting(Recorder):
-    """A recorder that counts what it records."""
+    """A recorder that counts what it records, and hands on what is over.
+
+    Args:
+        spool: Folder of all recorders' folders.
+        worker: Number of the worker.
+        loop: Its event loop.
+        limits: Of the spool.
+        spans: Where calls go that are over, None for nowhere.
+    """
 
     def __init__(
-        self, spool: Path, worker: int, loop: asyncio.AbstractEventLoop, limits: Limits
+        self,
+        spool: Path,
+        worker: int,
+        loop: asyncio.AbstractEventLoop,
+        limits: Limits,
+        spans: Spans | None,
     ) -> None:
         super().__init__(
             spool,
@@ -53,11 +76,11 @@ class Counting(Recorder):
             most=limits.spool,
             most_per_agent=limits.spool_per_agent,
         )
-        self._time = loop.time
+        self._spans = spans
         self._decisions: Counter[tuple[str, ...]] = Counter()
         self._refusals: Counter[tuple[str, ...]] = Counter()
         self._times: dict[tuple[str, str], _Times] = {}
-        self._began: dict[int, tuple[float, str]] = {}
+        self._begun: dict[int, _Begun] = {}
 
     def decided(
         self, caller: Caller, call: Call, decision: Decision, body: bytes
@@ -67,21 +90,40 @@ class Counting(Recorder):
         self._decisions[
             call.server, call.method, decision.effect, decision.reason, decision.mode
         ] += 1
+        trace = trace_of(body) if self._spans is not None else ""
+        begun = _Begun(time.time_ns(), caller, call, decision, trace)
         if ticket.passes:
-            self._began[ticket.sequence] = self._time(), call.method
+            self._begun[ticket.sequence] = begun
+        else:
+            self._hand_on(begun, ticket, begun.at, None)
         return ticket
 
     def ended(self, ticket: Ticket, end: End) -> None:
         """Record how a call ended."""
         super().ended(ticket, end)
-        began = self._began.pop(ticket.sequence, None)
-        if began is not None:
-            since, method = began
+        begun = self._begun.pop(ticket.sequence, None)
+        if begun is not None:
+            now = time.time_ns()
             error = "" if end.outcome is Ending.COMPLETED else end.outcome.value
-            times = self._times.get((method, error))
+            times = self._times.get((begun.call.method, error))
             if times is None:
-                times = self._times[method, error] = _Times()
-            times.add(self._time() - since)
+                times = self._times[begun.call.method, error] = _Times()
+            times.add((now - begun.at) / 1e9)
+            self._hand_on(begun, ticket, now, end)
+
+    def close(self) -> None:
+        """Write what is left, send what is over, and end."""
+        super().close()
+        if self._spans is not None:
+            self._spans.close()
+
+    def _hand_on(
+        self, begun: _Begun, ticket: Ticket, now: int, end: End | None
+    ) -> None:
+        if self._spans is not None:
+            at, caller, call, decision, trace = begun
+            over = Over(caller, call, decision, ticket.id, at, now, end, trace)
+            self._spans.add(over)
 
     def refused(
         self, why: str, caller: Caller | None, server: str, method: str

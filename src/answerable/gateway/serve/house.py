@@ -28,6 +28,7 @@ from answerable.gateway.link import Link
 from answerable.gateway.serve.control import Policy, Series, Socket, Start
 from answerable.gateway.serve.counts import Counting
 from answerable.gateway.serve.log import Log
+from answerable.gateway.serve.spans import Spans
 from answerable.gateway.serve.tls import server_tls
 from answerable.gateway.wire.place import Served
 from answerable.model.config import Config
@@ -48,7 +49,7 @@ class House:
         state = Path(start.state)
         secret = shared_secret(state)
         self._config, self._log = config, log
-        self._authority = Authority(_table(start.policy, config))
+        self._authority = Authority(table_of(start.policy, config))
         self._callers = Callers(
             config,
             IssuerKeys(config.issuers),
@@ -56,7 +57,10 @@ class House:
             secret=secret,
             inventory=_inventory(start.policy),
         )
-        self.recorder = Counting(state / "spool", start.worker, loop, config.limits)
+        spans = Spans(config.otlp, log) if config.otlp else None
+        self.recorder = Counting(
+            state / "spool", start.worker, loop, config.limits, spans
+        )
         self._ticker = Ticker(loop)
         self._servers = dict(_pools(config, self._ticker))
         self.door = Door(
@@ -119,7 +123,7 @@ class House:
             AnswerableError: It cannot be used, and the present one stays.
         """
         config = configured(policy)
-        table = _table(policy, config)
+        table = table_of(policy, config)
         fresh = _pools(config, self._ticker)
         self._callers.swap(config, _inventory(policy))
         unchanged = set(self._config.servers) & set(config.servers)
@@ -215,7 +219,8 @@ def configured(policy: Policy) -> Config:
     return config if policy.whole else replace(config, agents=())
 
 
-def _table(policy: Policy, config: Config) -> Table:
+def table_of(policy: Policy, config: Config) -> Table:
+    """Compile what a worker decides by; where the policy is wrong, one that denies."""
     if policy.whole:
         return compile_table(config)
     return without_policy(server.name for server in config.servers)

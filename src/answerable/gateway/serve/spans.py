@@ -1,0 +1,244 @@
+"""Spans and durations of calls, to a collector (OTLP over HTTP), beside the calls.
+
+Names are those of OpenTelemetry's semantic conventions for MCP and GenAI. A call leaves
+a tuple here; a thread makes spans of them twice a second. What a collector is too slow
+for is left out, the oldest first. A trace that the caller names is linked, and never a
+parent: it is the caller's word.
+"""
+
+import logging
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from answerable.gateway.serve.log import Log
+from answerable.gateway.wire.call import Call
+from answerable.model.caller import Caller
+from answerable.model.decision import Decision, Target
+from answerable.model.errors import UsageError
+from answerable.model.record import End, Ending
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import Link
+
+EVERY = 0.5  # seconds
+MOST = 10_000
+QUIET = 60.0  # seconds between two complaints
+# Of `mcp.server.operation.duration`, as the conventions advise.
+BOUNDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
+
+_TRACE = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_TARGETS = {
+    Target.TOOL: "gen_ai.tool.name",
+    Target.PROMPT: "gen_ai.prompt.name",
+    Target.RESOURCE: "mcp.resource.uri",
+}
+_SCOPE = "answerable.gateway"
+
+
+class Over(NamedTuple):
+    """A call that is over.
+
+    Attributes:
+        caller: Who called.
+        call: What.
+        decision: What was decided.
+        decision_id: Id of the record.
+        began: UTC nanoseconds.
+        ended: UTC nanoseconds.
+        end: How it ended, None where it was held back.
+        trace: `traceparent` as the caller sent it, empty without one.
+    """
+
+    caller: Caller
+    call: Call
+    decision: Decision
+    decision_id: str
+    began: int
+    ended: int
+    end: End | None
+    trace: str
+
+    @property
+    def error(self) -> str:
+        """Value of `error.type`, empty where there is none."""
+        if self.end is None:
+            return self.decision.reason.value
+        return "" if self.end.outcome is Ending.COMPLETED else self.end.outcome.value
+
+
+class _Meta(msgspec.Struct):
+    traceparent: str = ""
+
+
+class _Params(msgspec.Struct, rename={"meta": "_meta"}):
+    meta: _Meta | None = None
+
+
+class _Message(msgspec.Struct):
+    params: _Params | None = None
+
+
+_message = msgspec.json.Decoder(_Message)
+
+
+def trace_of(body: bytes) -> str:
+    """Find the `traceparent` of a message (2026-07-28 basic/index "_meta")."""
+    if b"traceparent" not in body:
+        return ""
+    try:
+        params = _message.decode(body).params
+    except (msgspec.MsgspecError, RecursionError):
+        return ""
+    return params.meta.traceparent if params and params.meta else ""
+
+
+def attributes_of(over: Over) -> Mapping[str, str | int]:
+    """Give the attributes of a span."""
+    call, decision = over.call, over.decision
+    said: dict[str, str | int] = {
+        "mcp.method.name": call.method,
+        "mcp.protocol.version": call.era.value,
+        "server.address": call.server,
+        "answerable.agent": over.caller.agent,
+        "answerable.run": over.caller.run,
+        "answerable.decision.id": over.decision_id,
+        "answerable.decision.effect": decision.effect.value,
+        "answerable.decision.reason": decision.reason.value,
+        "answerable.mode": decision.mode.value,
+    }
+    if call.target in _TARGETS:
+        said[_TARGETS[call.target]] = call.name
+    if call.method == "tools/call":
+        said["gen_ai.operation.name"] = "execute_tool"
+    if call.session:
+        said["mcp.session.id"] = call.session  # a digest of it
+    if over.error:
+        said["error.type"] = over.error
+    if over.end is not None and over.end.code:
+        said["rpc.response.status_code"] = str(over.end.code)
+    return said
+
+
+class Spans:
+    """Sends spans of calls, and how long they took.
+
+    Args:
+        otlp: URL of the collector.
+        log: Told where it does not take them.
+
+    Raises:
+        UsageError: The extra `otel` is not installed.
+    """
+
+    def __init__(self, otlp: str, log: Log) -> None:
+        try:
+            from opentelemetry.exporter.otlp.proto.http.metric_exporter import (
+                OTLPMetricExporter,
+            )
+            from opentelemetry.exporter.otlp.proto.http.trace_exporter import (
+                OTLPSpanExporter,
+            )
+            from opentelemetry.sdk.metrics import MeterProvider
+            from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+            from opentelemetry.sdk.resources import Resource
+            from opentelemetry.sdk.trace import TracerProvider
+            from opentelemetry.sdk.trace.export import BatchSpanProcessor
+        except ImportError:
+            raise UsageError(
+                "telemetry.otlp needs what is not installed here",
+                "install answerable[otel]",
+            ) from None
+        base = otlp.rstrip("/")
+        resource = Resource.create({"service.name": "answerable-gateway"})
+        self._traces = TracerProvider(resource=resource, shutdown_on_exit=False)
+        exporter = OTLPSpanExporter(endpoint=f"{base}/v1/traces")
+        self._traces.add_span_processor(BatchSpanProcessor(exporter))
+        reader = PeriodicExportingMetricReader(
+            OTLPMetricExporter(endpoint=f"{base}/v1/metrics")
+        )
+        self._meters = MeterProvider([reader], resource, shutdown_on_exit=False)
+        self._tracer = self._traces.get_tracer(_SCOPE)
+        self._duration = self._meters.get_meter(_SCOPE).create_histogram(
+            "mcp.server.operation.duration",
+            unit="s",
+            explicit_bucket_boundaries_advisory=BOUNDS,
+        )
+        logging.getLogger("opentelemetry").addHandler(_Complaints(log))
+        self._waiting: deque[Over] = deque(maxlen=MOST)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._send, daemon=True)
+        self._thread.start()
+
+    def add(self, over: Over) -> None:
+        """Take a call that is over; cheap, and never blocks."""
+        self._waiting.append(over)
+
+    def close(self) -> None:
+        """Send what is left, for a few seconds at most."""
+        self._ended.set()
+        self._thread.join()
+        self._traces.shutdown()
+        self._meters.shutdown(timeout_millis=2_000)
+
+    def _send(self) -> None:
+        last = False
+        while not last:
+            last = self._ended.wait(EVERY)
+            while self._waiting:
+                self._make(self._waiting.popleft())
+
+    def _make(self, over: Over) -> None:
+        from opentelemetry.trace import SpanKind, Status, StatusCode
+
+        said = attributes_of(over)
+        low = over.call.target in (Target.TOOL, Target.PROMPT)
+        name = f"{over.call.method} {over.call.name}" if low else over.call.method
+        span = self._tracer.start_span(
+            name,
+            kind=SpanKind.SERVER,
+            attributes=said,
+            links=_links(over.trace),
+            start_time=over.began,
+        )
+        if over.error:
+            span.set_status(Status(StatusCode.ERROR))
+        span.end(over.ended)
+        if over.end is not None:
+            kinds = ("mcp.method.name", "error.type")
+            self._duration.record(
+                (over.ended - over.began) / 1e9,
+                {key: said[key] for key in kinds if key in said},
+            )
+
+
+def _links(trace: str) -> "list[Link]":
+    from opentelemetry.trace import Link, SpanContext, TraceFlags
+
+    found = _TRACE.fullmatch(trace)
+    if found is None:
+        return []
+    context = SpanContext(
+        int(found[1], 16), int(found[2], 16), True, TraceFlags(int(found[3], 16))
+    )
+    return [Link(context)] if context.is_valid else []
+
+
+class _Complaints(logging.Handler):
+    """Tells of a collector that does not take what it is sent, now and then."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(logging.WARNING)
+        self._log, self._last = log, -QUIET
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Name the complainer; its text may hold what was sent."""
+        now = time.monotonic()
+        if now - self._last >= QUIET:
+            self._last = now
+            self._log.warning("telemetry.failed", by=record.name)
