@@ -58,6 +58,7 @@ class Issuer:
         answer: What it sends, whatever it is asked.
         pause: Seconds that it waits before each byte.
         asked: The heads that came.
+        begun: A question came.
         heard: An answer was sent.
     """
 
@@ -65,6 +66,7 @@ class Issuer:
     answer: bytes = b""
     pause: float = 0
     asked: list[bytes] = field(default_factory=list)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
     heard: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
 
@@ -92,6 +94,7 @@ class Issuer:
     ) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             self.asked.append(await reader.readuntil(b"\r\n\r\n"))
+            self.begun.set()
             if not self.pause:
                 writer.write(self.answer)
                 await writer.drain()

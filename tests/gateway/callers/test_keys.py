@@ -115,6 +115,19 @@ def test_many_who_wait_are_one_question(pem: Path) -> None:
     story(pem, told)
 
 
+def test_who_comes_while_keys_are_fetched_waits_for_them(pem: Path) -> None:
+    async def told(issuer: Issuer) -> None:
+        issuer.pause = 0.001
+        clock = Clock()
+        callers = of(issuer, clock)
+        first = asyncio.create_task(asks(callers, bearer(), clock))
+        await issuer.begun.wait()
+        assert await asks(callers, bearer(), clock) == DECLARED
+        assert (await first, len(issuer.asked)) == (DECLARED, 1)
+
+    story(pem, told)
+
+
 def test_an_unknown_key_is_asked_for_once_a_minute(pem: Path) -> None:
     async def told(issuer: Issuer) -> None:
         clock = Clock()

@@ -93,9 +93,10 @@ class IssuerKeys:
         return now < self._held[issuer].usable_until
 
     def can_fetch(self, issuer: str, now: float) -> bool:
-        """Tell whether asking the issuer again is in order."""
+        """Tell whether asking the issuer again is in order, or under way."""
         held = self._held[issuer]
-        return held.is_fetched and now >= held.tried + PAUSE
+        rested = now >= held.tried + PAUSE
+        return held.is_fetched and (rested or issuer in self._fetching)
 
     def due(self, now: float) -> tuple[str, ...]:
         """Name the issuers whose keys are to be fetched again."""
