@@ -1,6 +1,7 @@
 """What is decided and how it ended: numbered, chained, and on disk when it says so."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -142,6 +143,16 @@ def test_a_decision_id_is_the_id_of_the_event_it_becomes(tmp_path: Path) -> None
         assert ticket.id == key.hex()
 
     recording(tmp_path, story)
+
+
+def test_what_cannot_be_written_takes_no_number(tmp_path: Path) -> None:
+    async def story(recorder: Recorder) -> None:
+        with pytest.raises(UnicodeEncodeError):
+            recorder.decided(replace(CALLER, run="\ud800"), CALL, BUFFERED, BODY)
+        recorder.decided(CALLER, CALL, DENIED, BODY)
+
+    recording(tmp_path, story)
+    assert [record.sequence for record in records(tmp_path)] == [1, 2, 3]
 
 
 def test_an_end_is_recorded_once_and_only_for_a_call_that_went_on(

@@ -130,12 +130,10 @@ class Recorder:
             NotRecorded: It cannot be kept: then the call does not happen.
         """
         agent = caller.agent
-        if (
-            self._alarm
-            or self._writer.spooled >= self._most
-            or self._quotas.spent(agent)
-        ):
-            raise self._not_recorded(caller, call)
+        if why := self._obstacle(agent):
+            self._unrecorded += 1
+            self.refused(f"unrecorded-{why}", caller, call.server, call.method)
+            raise NotRecorded(why)
         sequence, at = self._next()
         key = event_id(at, SOURCE, self.name, b"%d" % sequence).hex()
         durable = None
@@ -173,8 +171,7 @@ class Recorder:
         self._writer.close()
 
     def _next(self) -> tuple[int, int]:
-        self._sequence += 1
-        return self._sequence, self._clock()
+        return self._sequence + 1, self._clock()
 
     def _put(
         self,
@@ -185,23 +182,24 @@ class Recorder:
         at_once: bool = False,
     ) -> None:
         encoded = encode(record)
+        self._sequence = record.sequence  # what cannot be encoded takes no number
         if agent:
             self._quotas.take(agent, len(encoded))
         at_once = at_once or ticket is not None
         self._writer.put(Entry(encoded, agent, ticket), at_once=at_once)
 
-    def _not_recorded(self, caller: Caller, call: Call) -> NotRecorded:
-        why = "disk" if self._alarm else "spool-full"
-        if why != "disk" and self._writer.spooled < self._most:
-            why = "agent-quota"
-        self._unrecorded += 1
-        self.refused(f"unrecorded-{why}", caller, call.server, call.method)
-        return NotRecorded(why)
+    def _obstacle(self, agent: str) -> str:
+        """Say why nothing can be recorded for an agent, empty where it can."""
+        if self._alarm:
+            return "disk"
+        if self._writer.spooled >= self._most:
+            return "spool-full"
+        return "agent-quota" if self._quotas.spent(agent) else ""
 
     def _tell_refusals(self) -> None:
         """Record the counts, once there is a disk and room to record them."""
         self._timer = None
-        if self._alarm or self._writer.spooled >= self._most:
+        if self._obstacle(""):
             self._timer = self._loop.call_later(SECOND, self._tell_refusals)
             return
         for alike, count in self._away.take().items():
