@@ -177,15 +177,17 @@ def _gained(old: Closure, rows: Mapping[int, int]) -> Closure:
     beyond, size = old.beyond, len(old.beyond)
     alike: dict[tuple[int, int], list[int]] = defaultdict(list)
     for node, row in rows.items():
-        alike[id(beyond[node]), id(row)].append(node)
-    groups: Groups = []
-    for nodes in alike.values():
-        left = there = rows[nodes[0]]
+        alike[id(beyond[node]), row].append(node)
+    found: dict[int, int] = {}
+    for (_, row), nodes in alike.items():
+        left = there = row
         while left:
             node = (left & -left).bit_length() - 1
             there |= beyond[node]
             left &= ~(beyond[node] | 1 << node)
-        groups.append((beyond[nodes[0]] | there, gathered(nodes, size)))
+        there |= beyond[nodes[0]]
+        found[there] = found.get(there, 0) | gathered(nodes, size)
+    groups = list(found.items())
     while (wider := [(_spread(g, groups, g), who) for g, who in groups]) != groups:
         groups = wider
     moved = list(groups)
