@@ -1,12 +1,11 @@
 """Reading a gateway's spool, in bounded batches; and clearing what the store has."""
 
 import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from answerable.connectors.gateway.folder import SUFFIX, Folder
+from answerable.connectors.gateway.folder import SUFFIX, Folder, opened
 from answerable.model.connector import EventBatch, EventContext, EventLimits
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.event import AuditEvent, Quarantined
@@ -49,19 +48,12 @@ def held(path: Path, how: int) -> Iterator[None]:
     Raises:
         EnvironmentRefused: It may not be read; or with LOCK_NB, somebody else holds it.
     """
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise EnvironmentRefused(
-            f"may not be read: {path} ({error.strerror})"
-        ) from None
-    try:
-        fcntl.flock(handle, how)
+    with opened(path) as handle:
+        try:
+            fcntl.flock(handle, how)
+        except BlockingIOError:
+            raise EnvironmentRefused(f"the spool is being shipped: {path}") from None
         yield
-    except BlockingIOError:
-        raise EnvironmentRefused(f"the spool is being shipped: {path}") from None
-    finally:
-        os.close(handle)
 
 
 class Spool:

@@ -143,23 +143,17 @@ class Folder:
             file.flush()
             os.fsync(handle)
         beside.replace(self.path / SHIPPED)
-        _sync(self.path)
+        with opened(self.path) as folder:
+            os.fsync(folder)
 
 
 def _locked(path: Path) -> bool:
     """Tell whether the recorder's process lives: it holds a lock on its folder."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise EnvironmentRefused(
-            f"may not be read: {path} ({error.strerror})"
-        ) from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)
+    with opened(path) as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
     return False
 
 
@@ -180,9 +174,20 @@ def _remove(files: list[Path]) -> None:
         path.unlink(missing_ok=True)
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """Open a folder itself, to lock or to sync it.
+
+    Raises:
+        EnvironmentRefused: It may not be read.
+    """
     try:
-        os.fsync(handle)
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"may not be read: {path} ({error.strerror})"
+        ) from None
+    try:
+        yield handle
     finally:
         os.close(handle)
