@@ -249,9 +249,20 @@ def test_a_certificate_of_somebody_else_is_not_taken(tmp_path: Path, pem: Path) 
     story(pem, told)
 
 
-def test_nobody_there_is_a_failure_and_no_fault() -> None:
-    keys = IssuerKeys([pinned("https://127.0.0.1:9/")])
+@pytest.mark.parametrize("host", ["127.0.0.1:9", "localhost:9", "a" * 64 + ".example"])
+def test_nobody_there_is_a_failure_and_no_fault(host: str) -> None:
+    keys = IssuerKeys([pinned(f"https://{host}/")])
     assert "no connection" in asyncio.run(keys.fetch("corp", NOW))
+
+
+def test_an_issuer_that_is_gone_meanwhile_is_not_asked() -> None:
+    clock = Clock()
+    told = config(pinned("https://127.0.0.1:9/"))
+    callers = Callers(told, IssuerKeys(told.issuers), clock, secret=SECRET)
+    with pytest.raises(KeysNeeded) as needed:
+        callers.identify(showing(bearer()), TCP, NOW)
+    callers.swap(config())
+    assert asyncio.run(callers.fetch(needed.value.issuer))
 
 
 def test_a_file_is_read_anew_on_reload(tmp_path: Path) -> None:

@@ -76,8 +76,11 @@ async def fetch_document(url: str, most: int, tls: ssl.SSLContext | None) -> Fet
         raise Unfetched(f"no whole answer within {WITHIN} seconds") from None
     except ssl.SSLCertVerificationError as error:
         raise Unfetched(f"its certificate does not hold ({error.reason})") from None
-    except OSError as error:
-        raise Unfetched(f"no connection ({error.strerror})") from None
+    except (OSError, UnicodeError) as error:
+        # A name that cannot be spelled for DNS is no OSError, and several addresses
+        # that all fail have no one word for it.
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise Unfetched(f"no connection ({why})") from None
     except httptools.HttpParserError:
         raise Unfetched("the answer is no HTTP") from None
 

@@ -112,9 +112,12 @@ class IssuerKeys:
         Returns:
             Empty, or why it failed: a sentence for the operator.
         """
+        held = self._held.get(issuer)
+        if held is None:
+            return "it is no longer configured"
         task = self._fetching.get(issuer)
         if task is None:
-            task = asyncio.create_task(self._fetch(self._held[issuer], now))
+            task = asyncio.create_task(self._fetch(held, now))
             self._fetching[issuer] = task
             task.add_done_callback(lambda _: self._fetching.pop(issuer))
         # One who gives up waiting does not take the answer from the others.
