@@ -24,12 +24,14 @@ class Sent(msgspec.Struct, frozen=True):
         body: The bytes that came, empty for a stream and for the end of a session.
         fields: Fields of the client's head; those that are known go on.
         session: The server's own session id, empty without one.
+        principal: Whose it is; a server by command has a process for each.
     """
 
     call: Call
     body: bytes
     fields: Mapping[str, str] = NOTHING
     session: str = ""
+    principal: str = ""
 
 
 class Sink(Protocol):

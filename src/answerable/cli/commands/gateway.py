@@ -2,17 +2,21 @@
 
 import click
 
+from answerable.cli.commands.gateway_stdio import stdio
 from answerable.cli.commands.serve import state_folder
 from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
 
 
 class _Gateway(Verbs):
-    sections = (("Commands", ("kill", "revive")),)
+    sections = (("Commands", ("stdio", "kill", "revive")),)
 
 
-@click.group("gateway", cls=_Gateway, short_help="Kill and revive at a gateway.")
+@click.group("gateway", cls=_Gateway, short_help="Wrap a server; kill and revive.")
 def gateway() -> None:
-    """Kill and revive at a gateway, running or not."""
+    """Wrap one server, or kill and revive at a gateway, running or not."""
+
+
+gateway.add_command(stdio)
 
 
 _config = click.option(

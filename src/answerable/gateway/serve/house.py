@@ -30,6 +30,7 @@ from answerable.gateway.serve.counts import Counting
 from answerable.gateway.serve.log import Log
 from answerable.gateway.serve.spans import Spans
 from answerable.gateway.serve.tls import server_tls
+from answerable.gateway.stdio.command import Command, commands
 from answerable.gateway.wire.place import Served
 from answerable.model.config import Config
 from answerable.model.errors import EnvironmentRefused, UsageError
@@ -62,7 +63,7 @@ class House:
             state / "spool", start.worker, loop, config.limits, spans
         )
         self._ticker = Ticker(loop)
-        self._servers = dict(_pools(config, self._ticker))
+        self._servers = _upstreams(config, self._ticker)
         self.door = Door(
             exchange=Exchange(self._authority, self.recorder, self._servers),
             callers=self._callers,
@@ -124,7 +125,7 @@ class House:
         """
         config = configured(policy)
         table = table_of(policy, config)
-        fresh = _pools(config, self._ticker)
+        fresh = _upstreams(config, self._ticker)
         self._callers.swap(config, _inventory(policy))
         unchanged = set(self._config.servers) & set(config.servers)
         kept = {server.name for server in unchanged} & self._servers.keys()
@@ -230,9 +231,10 @@ def _inventory(policy: Policy) -> frozenset[AgentId]:
     return frozenset(AgentId(each) for each in policy.inventory)
 
 
-def _pools(config: Config, ticker: Ticker) -> dict[str, Pool]:
+def _upstreams(config: Config, ticker: Ticker) -> dict[str, Pool | Command]:
+    servers, limits = config.servers, config.limits
     try:
-        return dict(pools(config.servers, config.limits, ticker))
+        return {**pools(servers, limits, ticker), **commands(servers, limits, ticker)}
     except OSError as error:
         raise EnvironmentRefused(
             f"cannot use the TLS files of a server ({error.strerror})",

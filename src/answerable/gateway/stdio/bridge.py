@@ -1,0 +1,65 @@
+"""What a message needs over HTTP that it has not on a line: the fields around it.
+
+Which arguments a server wants to have mirrored, too (`x-mcp-header`), only the schema of
+its tool says; a server that insists refuses the call.
+
+Sources: 2026-07-28 basic/transports/streamable-http "Request Metadata" and "Value
+Encoding"; 2025-11-25 basic/transports "Protocol Version Header".
+"""
+
+import base64
+import re
+from collections.abc import Mapping
+
+from answerable.gateway.stdio.reading import VERSION
+from answerable.gateway.wire.answers import ANSWER_DEPTH
+from answerable.gateway.wire.call import Call
+from answerable.gateway.wire.envelope import (
+    ENCODED,
+    METHOD_HEADER,
+    NAME_HEADER,
+    VERSION_HEADER,
+)
+from answerable.gateway.wire.members import members, text
+from answerable.gateway.wire.messages import read_message
+from answerable.gateway.wire.methods import Era, Sender, method_of
+from answerable.gateway.wire.refusals import Refused
+
+PLAIN = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+
+
+def fields_of(call: Call, version: str) -> Mapping[str, str]:
+    """Give the fields that go with a message.
+
+    Args:
+        call: The message.
+        version: What an older session agreed on, empty before it has.
+    """
+    if not call.era.is_modern:
+        named = "" if call.era is Era.UNNAMED else call.era.value
+        version = version or named
+        return {VERSION_HEADER: version} if version else {}
+    fields = {VERSION_HEADER: call.era.value}
+    if call.method:
+        fields[METHOD_HEADER] = call.method
+    method = method_of(call.era, call.method, Sender.CLIENT)
+    if method is not None and method.mirrored:
+        fields[NAME_HEADER] = _encoded(call.name)
+    return fields
+
+
+def _encoded(name: str) -> str:
+    """Spell a name so that every reader of a field reads the same."""
+    if PLAIN.fullmatch(name) and not ENCODED.fullmatch(name):
+        return name
+    return f"=?base64?{base64.b64encode(name.encode()).decode()}?="
+
+
+def agreed(answer: bytes) -> str:
+    """The revision that an answer to `initialize` settles; empty where it is none."""
+    try:
+        result = read_message(answer, ANSWER_DEPTH).result
+        found = {} if result is None else members(answer, result)
+        return text(answer, found.get(VERSION)) or ""
+    except Refused:
+        return ""

@@ -1,0 +1,270 @@
+"""A server that we run: messages go in as lines, and lines come out for whom they are.
+
+| line | goes to |
+|---|---|
+| response | the request with its id |
+| progress | the request with its token |
+| of a subscription | the request that listens |
+| other, and requests | the stream of the session, else the newest request under way |
+
+A line that cannot be read, or is for nobody, goes nowhere and is told of.
+"""
+
+import asyncio
+from itertools import count
+from typing import Protocol
+
+import msgspec
+
+from answerable.gateway.http.ticker import NEVER
+from answerable.gateway.stdio.ids import (
+    ABOUT,
+    PROGRESS_OF,
+    SUBSCRIPTION,
+    Id,
+    id_at,
+    with_ids,
+)
+from answerable.gateway.stdio.process import Process, Program
+from answerable.gateway.stdio.under_way import ACCEPTED, INITIALIZE, UnderWay
+from answerable.gateway.upstreams import Sending, Sent, Sink
+from answerable.gateway.wire.answers import ANSWER_DEPTH
+from answerable.gateway.wire.lines import Lines
+from answerable.gateway.wire.members import UNREADABLE
+from answerable.gateway.wire.messages import Kind, Message, one_line, read_message
+from answerable.gateway.wire.refusals import Refused, Why
+
+MAX_LINE = 16 * 1024 * 1024
+MAX_UNREAD = 8 * 1024 * 1024  # bytes that a server may leave unread
+MAX_OPEN = 4096  # requests, with those that were given up and never answered
+IDLE = 600.0  # seconds
+PROGRESS = "notifications/progress"
+CANCELLED = "notifications/cancelled"
+
+
+class _Glance(msgspec.Struct, gc=False):
+    """What tells whose a line is. Its reader will read it strictly; we need not."""
+
+    id: Id | None = None
+    method: str | None = None
+
+
+_glance = msgspec.json.Decoder(_Glance)
+
+
+class Told(Protocol):
+    """Who is told what becomes of a child."""
+
+    def idle(self, child: "Child") -> None:
+        """Nobody has asked it anything for long."""
+
+    def ended(self, child: "Child", code: int) -> None:
+        """It ended, with this exit code."""
+
+    def stray(self, why: Why) -> None:
+        """It wrote a line that goes to nobody."""
+
+
+class Child:
+    """A process, as an `Upstream`.
+
+    Args:
+        loop: The event loop.
+        program: What to run.
+        told: Who is told of it.
+        session: Session that it is; empty without one.
+
+    Attributes:
+        session: Session that it is.
+        served: It has answered something.
+        deadline: When it has been idle for too long.
+
+    Raises:
+        OSError: It cannot be run.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        program: Program,
+        told: Told,
+        session: str = "",
+    ) -> None:
+        self.session = session
+        self.served = False
+        self.deadline = NEVER
+        self._loop = loop
+        self._told = told
+        self._lines = Lines(MAX_LINE)
+        self._open: dict[Id, UnderWay] = {}
+        self._stream: UnderWay | None = None
+        self._slow: set[UnderWay] = set()
+        self._numbers = count(1)
+        self.process = Process(loop, program, self._heard, self._ended)
+
+    def send(self, sent: Sent, sink: Sink) -> Sending:
+        """Send one message."""
+        self.deadline = self._loop.time() + IDLE
+        under_way = UnderWay(self, sent, sink)
+        if sent.call.kind is Kind.OPEN:
+            self._loop.call_soon(self._listen, under_way)
+        elif self.process.input.size > MAX_UNREAD or len(self._open) >= MAX_OPEN:
+            # What is not read, or never answered, is not kept for ever.
+            self._loop.call_soon(lambda: under_way.lose(Why.LATE, forwarded=False))
+        elif under_way.is_request:
+            self._ask(under_way, sent.body)
+        else:
+            self._tell(under_way, sent.body)
+        return under_way
+
+    def late(self) -> None:
+        """Nobody has asked it anything for long."""
+        self.deadline = self._loop.time() + IDLE
+        if self._any() is None:
+            self._told.idle(self)
+
+    def forget(self, under_way: UnderWay) -> None:
+        """Nobody waits for it any more: cancel it, where it can be."""
+        if under_way is self._stream:
+            self._stream = None
+        elif under_way.is_request and under_way.call.method != INITIALIZE:
+            note = {"jsonrpc": "2.0", "method": CANCELLED}
+            params = {"requestId": under_way.id}
+            self._write(msgspec.json.encode(note | {"params": params}))
+
+    def hold(self, under_way: UnderWay) -> None:
+        """Take no output for now, since this one's client is slow."""
+        self._slow.add(under_way)
+        self.process.pause()
+
+    def release(self, under_way: UnderWay) -> None:
+        """Its client is not slow any more."""
+        self._slow.discard(under_way)
+        if not self._slow:
+            self.process.resume()
+
+    def _write(self, body: bytes) -> None:
+        self.process.input.write(one_line(body) + b"\n")
+
+    def _ask(self, under_way: UnderWay, body: bytes) -> None:
+        id = under_way.id
+        assert id is not None  # noqa: S101 - a request has one
+        if self._open and self._is_taken(under_way, id):
+            id = self._fresh()
+            body = under_way.rename(id, id)
+        self._open[id] = under_way
+        self._write(body)
+
+    def _is_taken(self, under_way: UnderWay, id: Id) -> bool:
+        """Say whether the process could take it for another one, or its progress."""
+        token = under_way.own_token
+        return id in self._open or (
+            token is not None and any(o.token == token for o in self._open.values())
+        )
+
+    def _fresh(self) -> Id:
+        return next(
+            id
+            for id in (f"answerable-{number}" for number in self._numbers)
+            if id not in self._open
+        )
+
+    def _tell(self, under_way: UnderWay, body: bytes) -> None:
+        """Pass on what has no answer."""
+        call = under_way.call
+        cancelled = None
+        if call.method == CANCELLED:
+            cancelled = next(
+                (o for o in self._open.values() if o.call.id == call.about), None
+            )
+        if cancelled is not None and cancelled.id != call.about:
+            body = with_ids(body, {ABOUT: cancelled.id or ""})
+        self._write(body)
+        self._loop.call_soon(under_way.reply, ACCEPTED)
+        if cancelled is not None:
+            # Most servers answer no request that was cancelled.
+            self._loop.call_soon(cancelled.close)
+
+    def _listen(self, under_way: UnderWay) -> None:
+        """Take the one stream of a session; who had it before is gone."""
+        before, self._stream = self._stream, under_way
+        if before is not None:
+            before.close()
+        under_way.begin()
+
+    def _heard(self, data: bytes) -> None:
+        for line in self._lines.feed(data):
+            if isinstance(line, Refused):
+                self._lose_all(Why.EVENT_TOO_LARGE)
+                self.process.stop()
+                return
+            try:
+                self._route(line)
+            except Refused as refused:
+                self._told.stray(refused.why)
+
+    def _route(self, line: bytes) -> None:
+        """Give a line to whom it is for.
+
+        Raises:
+            Refused: It is for nobody.
+        """
+        try:
+            at_a_glance = _glance.decode(line)
+        except UNREADABLE:
+            raise Refused(Why.NOT_JSON) from None
+        if at_a_glance.method is not None:
+            self._pass(read_message(line, ANSWER_DEPTH), line)
+            return
+        id = at_a_glance.id
+        answered = None if id is None else self._open.pop(id, None)
+        if answered is None:
+            raise Refused(Why.UNASKED)
+        self.served = True
+        self._slow.discard(answered)
+        answered.answer(line)
+
+    def _pass(self, message: Message, line: bytes) -> None:
+        """Give on what is no answer."""
+        whom = self._about(message, line) or self._any()
+        if whom is not None:
+            whom.event(self._as_asked(whom, line))
+        elif message.kind is Kind.REQUEST:
+            self._write(Refused(Why.UNKNOWN_METHOD, id=message.id).body())
+        else:
+            raise Refused(Why.UNASKED)
+
+    def _about(self, message: Message, line: bytes) -> UnderWay | None:
+        """Find the request that a notification speaks of."""
+        if message.method == PROGRESS:
+            token = id_at(line, PROGRESS_OF)
+            return next((o for o in self._open.values() if o.token == token), None)
+        subscription = id_at(line, SUBSCRIPTION) if "_meta" in message.params else None
+        return None if subscription is None else self._open.get(subscription)
+
+    def _any(self) -> UnderWay | None:
+        if self._stream is not None:
+            return self._stream
+        waiting = (o for o in reversed(self._open.values()) if not o.done)
+        return next(waiting, None)
+
+    def _as_asked(self, whom: UnderWay, line: bytes) -> bytes:
+        """Put the client's own ids back where others stood for them."""
+        own = whom.call.id
+        if own is None or whom.id == own:
+            return line
+        line = with_ids(line, {SUBSCRIPTION: own})
+        token = whom.own_token
+        return line if token is None else with_ids(line, {PROGRESS_OF: token})
+
+    def _lose_all(self, why: Why) -> None:
+        lost, self._open = list(self._open.values()), {}
+        for each in lost:
+            each.lose(why, forwarded=True)
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def _ended(self, code: int) -> None:
+        self._lose_all(Why.LOST)
+        self._told.ended(self, code)

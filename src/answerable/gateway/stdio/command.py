@@ -1,0 +1,179 @@
+"""A server by command, behind the gateway: a process for each caller, or its session.
+
+What a process holds (files it opened, who it logged in as) is its caller's. So no two
+callers share one, and an older client's session is one process from `initialize` on.
+"""
+
+import asyncio
+import os
+import secrets
+from collections.abc import Mapping
+from itertools import chain
+
+from answerable.gateway.http.ticker import Ticker
+from answerable.gateway.stdio.child import IDLE, Child
+from answerable.gateway.stdio.process import Program
+from answerable.gateway.stdio.under_way import INITIALIZE, UnderWay
+from answerable.gateway.upstreams import Sending, Sent, Sink
+from answerable.gateway.wire.messages import Kind
+from answerable.gateway.wire.refusals import Why
+from answerable.model.config import Limits, Server
+
+MOST = 64  # processes of one server
+FIRST_BACK_OFF, LAST_BACK_OFF = 0.5, 30.0  # seconds
+OK, BAD_REQUEST, NOT_FOUND, NO_STREAM = 200, 400, 404, 405
+ALWAYS = ("HOME", "PATH")
+
+Owner = tuple[str, str]  # principal, session
+
+
+def program(server: Server, *, shows_errors: bool) -> Program:
+    """Say how a configured command is run: with what it was given, and no more."""
+    names = chain(ALWAYS, server.inherit_env)
+    inherited = {name: os.environ[name] for name in names if name in os.environ}
+    return Program(server.command, inherited | dict(server.env), shows_errors)
+
+
+class Command:
+    """An `Upstream` of processes.
+
+    Args:
+        program: What to run.
+        limits: Bounds.
+        ticker: Tells of what is idle.
+        loop: The event loop.
+
+    Attributes:
+        limits: Bounds.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        limits: Limits,
+        ticker: Ticker,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.limits = limits
+        self._program = program
+        self._ticker = ticker
+        self._loop = loop
+        self._children: dict[Owner, Child] = {}
+        self._owners: dict[Child, Owner] = {}
+        self._back_off = 0.0  # seconds, 0 while none has failed
+        self._not_before = 0.0
+
+    def send(self, sent: Sent, sink: Sink) -> Sending:
+        """Send one message to the process that is its caller's."""
+        call = sent.call
+        if call.era.is_modern:
+            return self._to(self._child(sent.principal, ""), sent, sink)
+        if sent.session:
+            return self._in_session(sent, sink)
+        if call.method == INITIALIZE:
+            session = secrets.token_hex(16)
+            return self._to(self._child(sent.principal, session), sent, sink)
+        status = NO_STREAM if call.kind is Kind.OPEN else BAD_REQUEST
+        return self._reply(status, sent, sink)
+
+    def close(self) -> None:
+        """End all of them."""
+        for child in list(self._owners):
+            self.idle(child)
+
+    def idle(self, child: Child) -> None:
+        """One of them is not used any more."""
+        self._remove(child)
+        child.process.end()
+
+    def ended(self, child: Child, code: int) -> None:
+        """One of them ended."""
+        was_wanted = self._remove(child)
+        if child.served:
+            self._back_off = 0.0
+        elif was_wanted:
+            self._failed()
+
+    def stray(self, why: Why) -> None:
+        """Leave a line that goes to nobody; nothing of it may be shown."""
+
+    def _in_session(self, sent: Sent, sink: Sink) -> Sending:
+        child = self._children.get((sent.principal, sent.session))
+        if child is None:
+            # An older client then begins anew (2025-11-25 basic/transports).
+            return self._reply(NOT_FOUND, sent, sink)
+        if sent.call.kind is Kind.CLOSE:
+            self.idle(child)
+            return self._reply(OK, sent, sink)
+        return child.send(sent, sink)
+
+    def _to(self, child: Child | None, sent: Sent, sink: Sink) -> Sending:
+        if child is not None:
+            return child.send(sent, sink)
+        under_way = UnderWay(_Nobody(), sent, sink)
+        self._loop.call_soon(lambda: under_way.lose(Why.UNREACHABLE, forwarded=False))
+        return under_way
+
+    def _reply(self, status: int, sent: Sent, sink: Sink) -> Sending:
+        under_way = UnderWay(_Nobody(), sent, sink)
+        self._loop.call_soon(under_way.reply, status)
+        return under_way
+
+    def _child(self, principal: str, session: str) -> Child | None:
+        """Give the process of an owner, started where it has none."""
+        owner = principal, session
+        child = self._children.get(owner)
+        if child is not None:
+            return child
+        now = self._loop.time()
+        if len(self._children) >= MOST or now < self._not_before:
+            return None
+        try:
+            child = Child(self._loop, self._program, self, session)
+        except OSError:
+            self._failed()
+            return None
+        child.deadline = now + IDLE
+        self._children[owner], self._owners[child] = child, owner
+        self._ticker.add(child)
+        return child
+
+    def _remove(self, child: Child) -> bool:
+        owner = self._owners.pop(child, None)
+        self._ticker.discard(child)
+        if owner is not None:
+            del self._children[owner]
+        return owner is not None
+
+    def _failed(self) -> None:
+        """Have the next start wait, longer each time."""
+        longer = max(FIRST_BACK_OFF, self._back_off * 2)
+        self._back_off = min(longer, LAST_BACK_OFF)
+        self._not_before = self._loop.time() + self._back_off
+
+
+class _Nobody:
+    """Carries what goes nowhere."""
+
+    session = ""
+
+    def forget(self, under_way: UnderWay) -> None:
+        pass
+
+    def hold(self, under_way: UnderWay) -> None:
+        pass
+
+    def release(self, under_way: UnderWay) -> None:
+        pass
+
+
+def commands(
+    servers: tuple[Server, ...], limits: Limits, ticker: Ticker
+) -> Mapping[str, Command]:
+    """Give all servers that are reached by command; none is started yet."""
+    loop = asyncio.get_running_loop()
+    return {
+        server.name: Command(program(server, shows_errors=False), limits, ticker, loop)
+        for server in servers
+        if server.command
+    }

@@ -1,0 +1,167 @@
+"""Two ends of pipes on an event loop, read and written without a task or a transport.
+
+A write is tried at once, since the other end is mostly waiting for it; only what does
+not fit is kept.
+"""
+
+import asyncio
+import os
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+
+SLICE = 64 * 1024  # bytes, what a pipe holds
+HIGH = 256 * 1024  # bytes kept, from which on more is unwelcome
+
+
+class ReadPipe:
+    """What comes out of a pipe.
+
+    Args:
+        loop: The event loop.
+        handle: File descriptor; it is closed at the end.
+        heard: Is given every slice.
+        ended: Is told once that nothing more comes.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        handle: int,
+        heard: Callable[[bytes], None],
+        ended: Callable[[], None],
+    ) -> None:
+        self._loop, self._handle = loop, handle
+        self._heard, self._ended = heard, ended
+        self._paused = True
+        # A regular file is always ready, and no event loop would say so.
+        self._is_file = stat.S_ISREG(os.fstat(handle).st_mode) or _is_null(handle)
+        self.resume()
+
+    def pause(self) -> None:
+        """Read nothing for now."""
+        if not self._paused and self._handle >= 0 and not self._is_file:
+            self._loop.remove_reader(self._handle)
+        self._paused = True
+
+    def resume(self) -> None:
+        """Read again."""
+        if not self._paused or self._handle < 0:
+            return
+        self._paused = False
+        if self._is_file:
+            self._loop.call_soon(self._read_on)
+        else:
+            self._loop.add_reader(self._handle, self._read)
+
+    def close(self) -> None:
+        """Read no more; nobody is told."""
+        if self._handle >= 0:
+            self.pause()
+            os.close(self._handle)
+            self._handle = -1
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._handle, SLICE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if data:
+            self._heard(data)
+        else:
+            self.close()
+            self._ended()
+
+    def _read_on(self) -> None:
+        if not self._paused and self._handle >= 0:
+            self._read()
+            self._loop.call_soon(self._read_on)
+
+
+class WritePipe:
+    """What goes into a pipe.
+
+    Args:
+        loop: The event loop.
+        handle: File descriptor; it is closed at the end. A pipe or socket must not
+            block.
+        full: Is told that more is unwelcome for now.
+        drained: Is told that it is welcome again.
+
+    Attributes:
+        size: Bytes that are kept.
+        closed: Done once it is closed.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        handle: int,
+        full: Callable[[], None] | None = None,
+        drained: Callable[[], None] | None = None,
+    ) -> None:
+        self._loop, self._handle = loop, handle
+        self._full, self._drained = full, drained
+        self._kept: list[bytes] = []
+        self._closing = False
+        self.size = 0
+        self.closed: asyncio.Future[None] = loop.create_future()
+
+    def write(self, data: bytes) -> None:
+        """Write all of it, now or once there is room; a broken pipe takes anything."""
+        if self._handle < 0 or self._closing:
+            return
+        if not self._kept:
+            data = self._try(data)
+            if not data:
+                return
+            self._loop.add_writer(self._handle, self._write)
+        before = self.size
+        self._kept.append(data)
+        self.size += len(data)
+        if before < HIGH <= self.size and self._full is not None:
+            self._full()
+
+    def close(self) -> None:
+        """Close it once everything is written."""
+        self._closing = True
+        if not self._kept:
+            self._shut()
+
+    def _try(self, data: bytes) -> bytes:
+        """Write what fits; the rest."""
+        try:
+            return data[os.write(self._handle, data) :]
+        except BlockingIOError:
+            return data
+        except OSError:
+            # Whoever read it is gone, which is told by other signs.
+            self._shut()
+            return b""
+
+    def _write(self) -> None:
+        data = self._try(b"".join(self._kept))
+        before, self.size = self.size, len(data)
+        self._kept = [data] if data else []
+        if self._handle >= 0 and not data:
+            self._loop.remove_writer(self._handle)
+            if self._closing:
+                self._shut()
+        if before >= HIGH > self.size and self._drained is not None:
+            self._drained()
+
+    def _shut(self) -> None:
+        handle, self._handle = self._handle, -1
+        if handle >= 0:
+            if self._kept:
+                self._loop.remove_writer(handle)
+                self._kept = []
+            with suppress(OSError):
+                os.close(handle)
+            self.closed.set_result(None)
+
+
+def _is_null(handle: int) -> bool:
+    return os.fstat(handle).st_rdev == os.stat(os.devnull).st_rdev

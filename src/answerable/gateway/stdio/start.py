@@ -1,0 +1,56 @@
+"""What `gateway stdio` does beside the messages: read what to wrap, keep the evidence."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from answerable.connectors.config.fetch import read_file
+from answerable.connectors.config.parse.faults import ConfigError
+from answerable.gateway.serve.plan import state_of
+from answerable.gateway.serve.stored import make_store, ship_spool
+from answerable.gateway.stdio.wrapper import Wrapped
+from answerable.model.errors import AnswerableError, UsageError
+
+
+def read_wrapped(
+    place: str, name: str, argv: tuple[str, ...], store: Path | None, usual: Path
+) -> Wrapped:
+    """Read the configuration, and find the server in it.
+
+    Args:
+        place: The configuration.
+        name: Of the server.
+        argv: A command in place of the server's own; empty for that.
+        store: As named on the command line, None where it was not.
+        usual: The store where nobody names one.
+
+    Raises:
+        ConfigError: Something in the file is wrong.
+        UsageError: The file, or a server of that name, is not there.
+        EnvironmentRefused: The file may not be read, or no store can be made.
+    """
+    reading = read_file(place)
+    config = reading.config
+    if config is None or reading.faults:
+        raise ConfigError(place, reading.faults)
+    server = next((each for each in config.servers if each.name == name), None)
+    if server is None:
+        raise UsageError(
+            f"no such server in {place} (got {name!r})",
+            f"it has {', '.join(each.name for each in config.servers) or 'none'}",
+        )
+    root = store or (Path(config.store) if config.store else usual)
+    if not root.exists():
+        make_store(root)  # before the spool, which may lie in it
+    return Wrapped(config, server, argv, root, state_of(config, root))
+
+
+def keep(wrapped: Wrapped, tell: Callable[[str], None]) -> None:
+    """Store what was recorded; what the store refuses waits for the next time.
+
+    Args:
+        wrapped: What was wrapped.
+        tell: Is given sentences for whoever reads standard error.
+    """
+    shipped = ship_spool(wrapped.store, wrapped.state / "spool")
+    if isinstance(shipped, AnswerableError):
+        tell(f"the evidence waits in the spool: {shipped.message}")

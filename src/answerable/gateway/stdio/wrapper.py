@@ -1,0 +1,231 @@
+"""`gateway stdio`: one client, one server, and what decides between them.
+
+The client is whoever started us. Its lines go to the server, the server's to it, each as
+it came, or not at all.
+"""
+
+import asyncio
+import os
+import secrets
+import signal
+import stat
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from answerable.enforce.kill import Kills
+from answerable.enforce.table import compile_table
+from answerable.flows.authorize import Authority
+from answerable.gateway.callers.callers import Callers
+from answerable.gateway.callers.keys import IssuerKeys
+from answerable.gateway.callers.parent import read_parent
+from answerable.gateway.exchange import Exchange
+from answerable.gateway.http.pool import Pool, endpoint
+from answerable.gateway.http.ticker import Ticker
+from answerable.gateway.kills import KillFile, KillWatch
+from answerable.gateway.recording.recorder import Recorder
+from answerable.gateway.stdio.child import Child
+from answerable.gateway.stdio.command import program
+from answerable.gateway.stdio.front import Front
+from answerable.gateway.stdio.pipes import ReadPipe, WritePipe
+from answerable.gateway.stdio.process import GRACE, Program
+from answerable.gateway.upstreams import Upstream
+from answerable.gateway.wire.refusals import Why
+from answerable.model.config import Config, Server
+from answerable.model.errors import EnvironmentRefused
+
+WORKER = 1_000_000  # in the spool: behind every worker of `serve`
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+STDIN, STDOUT = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Wrapped:
+    """What to wrap.
+
+    Attributes:
+        config: The configuration.
+        server: The server, one of it.
+        argv: A command in place of the server's own; empty for that.
+        store: Folder of the store.
+        state: The gateway's own folder.
+    """
+
+    config: Config
+    server: Server
+    argv: tuple[str, ...]
+    store: Path
+    state: Path
+
+
+def wrap(wrapped: Wrapped, tell: Callable[[str], None]) -> int:
+    """Wrap a server until it ends, or its client does.
+
+    Args:
+        wrapped: What.
+        tell: Is given sentences for whoever reads standard error.
+
+    Returns:
+        The exit code of the server, or 0 where it has none.
+
+    Raises:
+        EnvironmentRefused: Something that it needs cannot be used.
+        ProcessGone: Whoever started us is gone.
+    """
+    import uvloop
+
+    async def run() -> int:
+        return await Wrapper(wrapped, tell).run()
+
+    return uvloop.run(run())
+
+
+class Wrapper:
+    """One client and one server, while they last.
+
+    Args:
+        wrapped: What to wrap.
+        tell: Is given sentences for whoever reads standard error.
+
+    Raises:
+        EnvironmentRefused: Something that it needs cannot be used.
+        ProcessGone: Whoever started us is gone.
+    """
+
+    def __init__(self, wrapped: Wrapped, tell: Callable[[str], None]) -> None:
+        self._loop = loop = asyncio.get_running_loop()
+        self._tell, self._limits = tell, wrapped.config.limits
+        self._over: asyncio.Future[int] = loop.create_future()
+        self._told: set[Why] = set()
+        config, server = wrapped.config, wrapped.server
+        callers = Callers(
+            replace(config, issuers=()),
+            IssuerKeys(()),
+            time.time,
+            secret=secrets.token_bytes(32),
+        )
+        caller = callers.parent(server.name, read_parent())
+        authority = Authority(compile_table(config))
+        self._kills = KillWatch(
+            KillFile(wrapped.state), authority, loop, self._killed, tell
+        )
+        self._recorder = Recorder(
+            wrapped.state / "spool",
+            WORKER,
+            loop,
+            most=self._limits.spool,
+            most_per_agent=self._limits.spool_per_agent,
+        )
+        self._child: Child | None = None
+        upstream = self._upstream(wrapped)
+        self._front = Front(
+            Exchange(authority, self._recorder, {server.name: upstream}),
+            caller,
+            server.name,
+            upstream,
+            most=self._limits.calls_per_caller,
+            bridged=self._child is None,
+            changed=self._less,
+        )
+        authority.on_kill(lambda _: self._front.recheck())
+
+    async def run(self) -> int:
+        """Pass messages until one side ends; the exit code."""
+        loop, front = self._loop, self._front
+        for each in SIGNALS:
+            loop.add_signal_handler(each, self._signalled, each)
+        restored = [_unblocked(handle) for handle in (STDIN, STDOUT)]
+        front.out = WritePipe(loop, os.dup(STDOUT), front.full, front.drained)
+        reader = ReadPipe(loop, os.dup(STDIN), front.heard, front.ended)
+        try:
+            code = await self._over
+            reader.close()
+            front.close()
+            front.out.close()
+            await asyncio.wait({front.out.closed}, timeout=GRACE)
+        finally:
+            for restore in restored:
+                restore()
+            self._kills.close()
+            await asyncio.to_thread(self._recorder.close)
+        return code
+
+    def idle(self, child: Child) -> None:
+        """Leave it: a client may be silent for as long as it likes."""
+
+    def ended(self, child: Child, code: int) -> None:
+        """The server ended, and so does everything."""
+        self._finish(code)
+
+    def stray(self, why: Why) -> None:
+        """Tell of a line that goes to nobody, once for each reason."""
+        if why not in self._told:
+            self._told.add(why)
+            self._tell(f"the server wrote what is for nobody ({why}); it is left out")
+
+    def _finish(self, code: int) -> None:
+        if not self._over.done():
+            self._over.set_result(code)
+
+    def _less(self) -> None:
+        """The client's input has ended: end the server, once it has everything."""
+        front, child = self._front, self._child
+        if front.waits:
+            return
+        if child is not None:
+            child.process.input.close()
+        if front.asks:
+            self._loop.call_later(self._limits.drain, self._end)
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        if self._child is None:
+            self._finish(0)
+        else:
+            self._child.process.end()
+
+    def _signalled(self, number: int) -> None:
+        if self._child is None:
+            self._finish(128 + number)
+        else:
+            self._child.process.stop(number)
+
+    def _killed(self, killed: Kills, revived: Kills) -> None:
+        """Say nothing: a refused client hears it from its next call."""
+
+    def _upstream(self, wrapped: Wrapped) -> Upstream:
+        """Start the server, or prepare to reach it.
+
+        Raises:
+            EnvironmentRefused: It cannot be run, or its TLS files cannot be read.
+        """
+        server = wrapped.server
+        own = wrapped.argv
+        try:
+            if not own and server.url:
+                return Pool(endpoint(server), self._limits, Ticker(self._loop))
+            what = (
+                Program(own, dict(os.environ), shows_errors=True)
+                if own
+                else program(server, shows_errors=True)
+            )
+            self._child = Child(self._loop, what, self)
+        except OSError as error:
+            self._kills.close()
+            self._recorder.close()
+            raise EnvironmentRefused(
+                f"cannot start {server.name} ({error.strerror})",
+                "see its `command` or `url`, or the words after --",
+            ) from None
+        return self._child
+
+
+def _unblocked(handle: int) -> Callable[[], None]:
+    """Have a pipe or socket not block, which others may share; give what undoes it."""
+    kind = os.fstat(handle).st_mode
+    if not (stat.S_ISFIFO(kind) or stat.S_ISSOCK(kind)) or not os.get_blocking(handle):
+        return lambda: None
+    os.set_blocking(handle, False)
+    return lambda: os.set_blocking(handle, True)
