@@ -133,10 +133,11 @@ def test_the_version_header_alone_picks_the_era() -> None:
 def test_another_version_is_not_served(version: str) -> None:
     found = refused(old(version), ADD)
     assert (found.why, found.status()) == (Why.UNSUPPORTED_VERSION, 400)
+    assert json.loads(found.body(version))["id"] == 1
     error = json.loads(found.body(version))["error"]
     assert error["code"] == -32022
     assert error["data"] == {
-        "supported": ["2026-07-28", "2025-11-25", "2025-06-18"],
+        "supported": ["2026-07-28"],
         "requested": version,
     }
 
@@ -231,3 +232,14 @@ def test_bodies_and_answers_have_the_types_of_the_specification(
 def test_types_may_be_spelled_otherwise(fields: dict[str, str | None]) -> None:
     spelled = {key.replace("-", "_"): value for key, value in fields.items()}
     assert read_call(old(**spelled), ADD).name == "get_weather"
+
+
+@pytest.mark.parametrize("declared", [{}, {"extensions": {}}, {"extensions": []}])
+def test_a_method_on_tasks_needs_the_extension_declared(declared: object) -> None:
+    meta = META | {"io.modelcontextprotocol/clientCapabilities": declared}
+    data = body("tasks/get", {"taskId": "t"}, meta=meta)
+    found = refused(modern("tasks/get", "t"), data)
+    assert (found.why, found.status()) == (Why.CAPABILITY, 400)
+    error = json.loads(found.body())["error"]
+    assert error["code"] == -32021
+    assert "io.modelcontextprotocol/tasks" in str(error["data"])

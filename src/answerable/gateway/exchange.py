@@ -47,14 +47,19 @@ class Denied(msgspec.Struct, frozen=True):
         decision: `deny`, `ask` or `error`: all that the caller hears beside the id.
         decision_id: Id of the record, empty where it could not be written.
         quiet: It speaks of what may just have ended, so it is dropped as if it had.
+        is_unknown_task: It names a task that is not its caller's, which is told as of
+            one that never was.
     """
 
     decision: str
     decision_id: str
     quiet: bool = False
+    is_unknown_task: bool = False
 
     def body(self, id: str | int | None) -> bytes:
         """The JSON-RPC error."""
+        if self.is_unknown_task:
+            return Refused(Why.UNKNOWN_TASK, id=id).body()
         return denial(id, self.decision, self.decision_id)
 
 
@@ -122,6 +127,8 @@ class Exchange:
             return begun
         if call.kind is Kind.REQUEST:
             self._in_flight.add(_id_key(call, call.id, caller))
+        elif call.kind is Kind.RESPONSE:
+            self._owned.take(_question_key(call, call.id), caller.principal)
         return Passage(caller, call, decision, begun)
 
     def unrecorded(self, passage: Passage) -> Denied:
@@ -220,9 +227,13 @@ class Exchange:
             return Denied(Effect.ERROR.value, "")
         if decision.passes:
             return ticket
-        speaks_of_another = call.target is Target.REQUEST
-        quiet = speaks_of_another and decision.reason is Reason.NOT_ITS_OWN
-        return Denied(_word(decision.effect), ticket.id, quiet)
+        not_its_own = decision.reason is Reason.NOT_ITS_OWN
+        return Denied(
+            _word(decision.effect),
+            ticket.id,
+            quiet=not_its_own and call.target is Target.REQUEST,
+            is_unknown_task=not_its_own and call.target is Target.TASK,
+        )
 
     def _decide(self, caller: Caller, call: Call) -> Decision:
         decision = self._authorize(caller, call, call.method, call.target, call.name)

@@ -45,13 +45,11 @@ class Owned:
             oldest, _ = held.popitem(last=False)
             self._release(oldest)
 
-    def take(self, key: Key, principal: str) -> Whose:
-        """Say whose it is, and forget it where it was its own: it comes back once."""
-        whose = self.whose(key, principal)
-        if whose is Whose.ITS_OWN:
+    def take(self, key: Key, principal: str) -> None:
+        """Forget what a principal has brought back, and may bring back but once."""
+        if self.whose(key, principal) is Whose.ITS_OWN:
             del self._of[principal][key]
             self._release(key)
-        return whose
 
     def whose(self, key: Key, principal: str) -> Whose:
         """Say whose it is."""

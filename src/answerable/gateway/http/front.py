@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import cast
 
-from answerable.gateway.callers.peer import PeerGone
+from answerable.gateway.callers.processes import ProcessGone
 from answerable.gateway.http.door import Door
 from answerable.gateway.http.links import link_of
 from answerable.gateway.http.ticker import NEVER
@@ -81,7 +81,7 @@ class Front(asyncio.Protocol):
         try:
             if not self._is_ours:
                 self.link = link_of(transport, self.link.url)
-        except PeerGone as gone:
+        except ProcessGone as gone:
             door.exchange.recorder.refused(gone.reason, None, "", "")
             transport.abort()
             return
@@ -300,7 +300,7 @@ class Front(asyncio.Protocol):
         self._chunked = None
         if turn is not None:
             turn.over()
-        if self._closes or self.door.draining:
+        if self._is_last():
             self._closes = True
             if self._transport is not None:
                 self._transport.close()
@@ -310,7 +310,9 @@ class Front(asyncio.Protocol):
             self._time()
 
     def _is_last(self) -> bool:
-        return self._closes or self.door.draining
+        # An answer before anybody was identified: what was received begins with a
+        # request that is done with, so the connection cannot be handed over any more.
+        return self._closes or self.door.draining or self._received is not None
 
     def _send(self, data: bytes) -> None:
         if self._transport is not None:

@@ -16,7 +16,7 @@ def link_of(transport: asyncio.Transport, url: str) -> Link:
         url: The listener's, as configured.
 
     Raises:
-        PeerGone: The process at the other end of a socket cannot be named any more.
+        ProcessGone: The process at the other end of a socket cannot be named any more.
     """
     tls = transport.get_extra_info("ssl_object")
     if isinstance(tls, ssl.SSLObject):

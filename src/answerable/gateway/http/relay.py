@@ -14,6 +14,7 @@ from answerable.gateway.http.stream import Stream
 from answerable.gateway.http.whole import Body, Whole
 from answerable.gateway.upstreams import Sent
 from answerable.gateway.wire.envelope import EVENTS, JSON, SESSION, SESSION_HEADER
+from answerable.gateway.wire.heads import relayed as relayed_fields
 from answerable.gateway.wire.refusals import Refused, Why
 from answerable.model.record import Ending
 
@@ -60,7 +61,7 @@ class Relay:
     ) -> None:
         """The answer begins."""
         relayed = self._relayed
-        relayed.status, relayed.fields = status, fields
+        relayed.status, relayed.fields = status, relayed_fields(fields)
         try:
             if status in NOT_RELAYED:
                 raise Refused(Why.REPLY_STATUS)
@@ -100,6 +101,7 @@ class Relay:
 
     def _fail(self, refused: Refused, outcome: Ending) -> None:
         self._stop()
+        refused = refused.of_a_reply()
         relayed = self._relayed
         relayed.end(outcome)
         if self._body is not None and self._body.on_lost(refused):

@@ -60,7 +60,8 @@ class Relayed:
         """Answer a question of the server, in the client's stead."""
         call = self.passage.call
         answer = Call(call.era, Kind.RESPONSE, "", None, call.server, Target.REQUEST)
-        sent = Sent(answer, data, self.sent.fields, self.sent.session)
+        principal = self.passage.caller.principal
+        sent = Sent(answer, data, self.sent.fields, self.sent.session, principal)
         upstream = self.exchange.servers.get(call.server)
         if upstream is not None:
             upstream.send(sent, Unheard())

@@ -32,6 +32,10 @@ class Ticker:
         self._timed: set[Timed] = set()
         self._handle: asyncio.TimerHandle | None = None
 
+    def __len__(self) -> int:
+        """How many are watched: connections that are open, on either side."""
+        return len(self._timed)
+
     def add(self, timed: Timed) -> None:
         """Watch something from now on."""
         self._timed.add(timed)

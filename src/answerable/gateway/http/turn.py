@@ -20,7 +20,6 @@ from answerable.gateway.http.relay import JSON_FIELDS, Relay
 from answerable.gateway.link import Link
 from answerable.gateway.upstreams import NOTHING, Sending, Sent
 from answerable.gateway.wire.call import Call, read_call
-from answerable.gateway.wire.denials import denial_status
 from answerable.gateway.wire.envelope import VERSION_HEADER, session_of
 from answerable.gateway.wire.head import Head
 from answerable.gateway.wire.messages import Kind
@@ -32,6 +31,7 @@ from answerable.model.record import Ending
 
 OK = 200
 ACCEPTED = 202
+DENIED = 200  # the TypeScript SDK loses the error of a 403, in every revision
 FORBIDDEN = 403
 UNAVAILABLE = 503
 LISTEN = "subscriptions/listen"
@@ -117,8 +117,7 @@ class Turn:
         if self.early is None:
             try:
                 call = read_call(self._head, data)
-                sent = Sent(call, data, self._head.fields, self._session(call))
-                self._begin(sent)
+                self._begin(call, data)
             except Refused as refused:
                 self.early = self._refusal(refused)
         if self.early is not None:
@@ -205,21 +204,21 @@ class Turn:
         self.wants_body = True
         self._line.identified()
 
-    def _session(self, call: Call) -> str:
+    def _session(self, call: Call, principal: str) -> str:
         """The server's own session id, for which only its caller has a name."""
         said = session_of(self._head.fields, call.era)
         if not said:
             return ""
-        assert self.caller is not None  # noqa: S101 - no body is read without one
-        principal = self.caller.principal
         session = self._door.sessions.unwrap(said, call.server, principal)
         if session is None:
             raise Refused(Why.UNKNOWN_SESSION, id=call.id, method=call.method)
         return session
 
-    def _begin(self, sent: Sent) -> None:
-        door, caller, call = self._door, self.caller, sent.call
+    def _begin(self, call: Call, data: bytes) -> None:
+        door, caller = self._door, self.caller
         assert caller is not None  # noqa: S101 - no body is read without one
+        session = self._session(call, caller.principal)
+        sent = Sent(call, data, self._head.fields, session, caller.principal)
         if not door.may_enter(caller.principal):
             raise Refused(Why.TOO_MANY_CALLS, id=call.id, method=call.method)
         begun = door.exchange.begin(caller, call, sent.body)
@@ -264,12 +263,12 @@ class Turn:
         self._line.answer(early.status, early.fields, early.body)
 
     def _denial(self, call: Call, denied: Denied) -> Early:
-        if call.kind is Kind.REQUEST:
-            status = denial_status(is_modern=call.era.is_modern)
-        elif denied.quiet:
+        if denied.quiet:
             return Early(ACCEPTED)
-        else:
-            status = FORBIDDEN
+        status = DENIED if call.kind is Kind.REQUEST else FORBIDDEN
+        if denied.is_unknown_task:
+            unknown = Refused(Why.UNKNOWN_TASK, id=call.id)
+            status = unknown.status(in_a_session=not call.era.is_modern)
         return Early(status, JSON_FIELDS, denied.body(call.id))
 
     def _refusal(self, refused: Refused) -> Early:

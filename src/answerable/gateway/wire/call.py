@@ -99,7 +99,7 @@ def read_call(head: Head, body: bytes) -> Call:
         Refused: It cannot be read in exactly one way, or is not of this protocol.
     """
     server = server_of(head.target)
-    era = era_of(head.fields)
+    era = _era(head, body)
     if head.method != "POST" and era.is_modern:
         raise Refused(Why.METHOD_OF_HTTP)
     check_types(head)
@@ -113,6 +113,18 @@ def read_call(head: Head, body: bytes) -> Call:
     try:
         return _read(era, head.fields, body, message, server, session)
     except Refused as refused:
+        raise refused.of(message.id, message.method) from None
+
+
+def _era(head: Head, body: bytes) -> Era:
+    """Pick the era; a request of one that is not served is answered by its id."""
+    try:
+        return era_of(head.fields)
+    except Refused as refused:
+        try:
+            message = read_message(body)
+        except Refused:
+            raise refused from None
         raise refused.of(message.id, message.method) from None
 
 
@@ -148,7 +160,7 @@ def _read(
         return _answer(era, message, server, session)
     method = method_of(era, message.method, Sender.CLIENT)
     if era.is_modern and message.kind is Kind.REQUEST:
-        check_meta(body, message, era)
+        check_meta(body, message, era, needs_tasks=_is_of_tasks(method))
     name = _named(body, message, method)
     if mirrored:
         check_mirrors(era, fields, message, method, name)
@@ -171,6 +183,10 @@ def _read(
         state=_state(body, params),
         answers="inputResponses" in params,
     )
+
+
+def _is_of_tasks(method: Method | None) -> bool:
+    return method is not None and method.target is Target.TASK
 
 
 def _answer(era: Era, message: Message, server: str, session: str) -> Call:

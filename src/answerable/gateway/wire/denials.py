@@ -8,7 +8,6 @@ import msgspec
 
 DENIED = -31403  # outside what JSON-RPC and MCP 2026-07-28 reserve
 SAYS = "Denied by policy."
-FORBIDDEN = 403
 
 
 def denial(id: str | int | None, decision: str, decision_id: str) -> bytes:
@@ -23,8 +22,3 @@ def denial(id: str | int | None, decision: str, decision_id: str) -> bytes:
     error = {"code": DENIED, "message": SAYS, "data": data}
     answer = {"jsonrpc": "2.0"} | ({} if id is None else {"id": id})
     return msgspec.json.encode(answer | {"error": error})
-
-
-def denial_status(*, is_modern: bool) -> int:
-    """HTTP status: an older client would lose the message of anything but 200."""
-    return FORBIDDEN if is_modern else 200

@@ -18,6 +18,7 @@ from functools import lru_cache
 
 from answerable.gateway.wire.head import Head
 from answerable.gateway.wire.members import (
+    Span,
     is_object,
     members,
     refuse_lookalikes,
@@ -26,7 +27,7 @@ from answerable.gateway.wire.members import (
 )
 from answerable.gateway.wire.messages import Kind, Message
 from answerable.gateway.wire.methods import Era, Method
-from answerable.gateway.wire.refusals import VERSIONS, Refused, Why
+from answerable.gateway.wire.refusals import TASKS, VERSIONS, Refused, Why
 
 VERSION_HEADER = "mcp-protocol-version"
 METHOD_HEADER = "mcp-method"
@@ -170,10 +171,13 @@ def check_mirrors(
         raise Refused(Why.HEADER_MISMATCH)
 
 
-def check_meta(body: bytes, message: Message, era: Era) -> None:
+def check_meta(
+    body: bytes, message: Message, era: Era, *, needs_tasks: bool = False
+) -> None:
     """Refuse a request of 2026-07-28 whose `_meta` does not say what it must.
 
-    Only the version and the presence of capabilities are read. Who the client says it
+    Only the version and the presence of capabilities are read; of methods on tasks, an
+    extension, whether it is declared. Who the client says it
     is, and whatever else stands there, is passed on and never looked at.
 
     Raises:
@@ -190,3 +194,13 @@ def check_meta(body: bytes, message: Message, era: Era) -> None:
         raise Refused(Why.NO_META)
     if version != era.value:
         raise Refused(Why.HEADER_MISMATCH)
+    if needs_tasks and not _declares(body, capabilities, TASKS):
+        raise Refused(Why.CAPABILITY)
+
+
+def _declares(body: bytes, capabilities: Span, extension: str) -> bool:
+    """Say whether an extension is declared."""
+    extensions = members(body, capabilities).get("extensions")
+    if extensions is None or not is_object(body, extensions):
+        return False
+    return extension in members(body, extensions)

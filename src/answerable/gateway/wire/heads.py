@@ -65,6 +65,15 @@ def request_head(
     return "".join(lines).encode("latin-1")
 
 
+def relayed(fields: Mapping[str, str]) -> dict[str, str]:
+    """Take the fields of a server's head that its client gets, too."""
+    return {
+        name: value
+        for name, value in fields.items()
+        if name in BACK or (name.startswith(MCP_PREFIX) and name != SESSION_HEADER)
+    }
+
+
 def reply_head(
     status: int,
     fields: Mapping[str, str],
@@ -77,15 +86,14 @@ def reply_head(
 
     Args:
         status: HTTP status.
-        fields: Fields of the server's head; those that are relayed are taken.
+        fields: Fields of it, written as they are.
         session: The session id that the client is to use, empty without one.
         length: Bytes of the body, None where it goes in chunks.
         closes: The connection closes after it.
     """
     lines = [f"HTTP/1.1 {status} {PHRASES.get(status, '')}\r\n"]
     for name, value in fields.items():
-        if name in BACK or (name.startswith(MCP_PREFIX) and name != SESSION_HEADER):
-            lines.append(f"{name}: {value}\r\n")
+        lines.append(f"{name}: {value}\r\n")
     if session:
         lines.append(f"{SESSION_HEADER}: {session}\r\n")
     if length is None:

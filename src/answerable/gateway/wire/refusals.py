@@ -22,8 +22,10 @@ METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
 HEADER_MISMATCH = -32020
+MISSING_CAPABILITY = -32021
 UNSUPPORTED_VERSION = -32022
 
+BAD_GATEWAY = 502
 NO_CODE = 0  # refused as HTTP, before there was a message to answer
 
 
@@ -75,6 +77,8 @@ class Why(StrEnum):
     # MCP.
     UNSUPPORTED_VERSION = "unsupported-version"
     NO_META = "no-meta"
+    CAPABILITY = "capability"
+    UNKNOWN_TASK = "unknown-task"
     HEADER_MISMATCH = "header-mismatch"
     UNKNOWN_METHOD = "unknown-method"
     SESSION_ID = "session-id"
@@ -86,6 +90,7 @@ class Why(StrEnum):
     LIST_TOO_LARGE = "list-too-large"
     REPLY_STATUS = "reply-status"
     REPLY_TYPE = "reply-type"
+    REPLY_MALFORMED = "reply-malformed"
     UNREACHABLE = "unreachable"
     LOST = "lost"
     LATE = "late"
@@ -156,6 +161,11 @@ _MESSAGE = {
     Why.NO_META: Wire(
         400, INVALID_PARAMS, "The _meta lacks the protocol version or capabilities."
     ),
+    Why.CAPABILITY: Wire(
+        400, MISSING_CAPABILITY, "The client has not declared what this method needs."
+    ),
+    # A task of another caller and one that never was are the same to a caller.
+    Why.UNKNOWN_TASK: Wire(400, INVALID_PARAMS, "Unknown task."),
     Why.HEADER_MISMATCH: Wire(
         400, HEADER_MISMATCH, "Header mismatch: a header is missing or not the body's."
     ),
@@ -175,6 +185,9 @@ _MESSAGE = {
     Why.REPLY_TYPE: Wire(
         502, INTERNAL_ERROR, "The server answered in a type that is not relayed."
     ),
+    Why.REPLY_MALFORMED: Wire(
+        502, INTERNAL_ERROR, "The server sent what cannot be read in one way."
+    ),
     Why.UNREACHABLE: Wire(502, INTERNAL_ERROR, "The server could not be reached."),
     Why.LOST: Wire(502, INTERNAL_ERROR, "The server broke off its answer."),
     Why.LATE: Wire(504, INTERNAL_ERROR, "The server did not answer in time."),
@@ -182,8 +195,13 @@ _MESSAGE = {
 
 WIRE = _HTTP | _MESSAGE
 # A message was read, and is answered as one.
-ANSWERED = frozenset({Why.UNKNOWN_METHOD, Why.PARAMS_TYPE, Why.NAME_TYPE})
+ANSWERED = frozenset(
+    {Why.UNKNOWN_METHOD, Why.PARAMS_TYPE, Why.NAME_TYPE, Why.UNKNOWN_TASK}
+)
 VERSIONS = ("2026-07-28", "2025-11-25", "2025-06-18")
+# What a single request may name; older revisions are agreed on by a handshake.
+SUPPORTED = VERSIONS[:1]
+TASKS = "io.modelcontextprotocol/tasks"
 MAX_SHOWN = 32
 MAX_METHOD = 128
 
@@ -218,6 +236,11 @@ class Refused(AnswerableError):  # noqa: N818 - reads as the refusal it is
         """Say the same of a request whose id and method are known."""
         return Refused(self.why, offset=self.offset, id=id, method=method)
 
+    def of_a_reply(self) -> "Refused":
+        """Say of what a server sent that it cannot be read; its client did no wrong."""
+        is_said = self.wire.status >= BAD_GATEWAY
+        return self if is_said else Refused(Why.REPLY_MALFORMED)
+
     def status(self, *, in_a_session: bool = False) -> int:
         """HTTP status for a client of the present revision, or of an older one.
 
@@ -239,7 +262,9 @@ class Refused(AnswerableError):  # noqa: N818 - reads as the refusal it is
             return b""
         error: dict[str, object] = {"code": self.wire.code, "message": self.wire.says}
         if self.why is Why.UNSUPPORTED_VERSION:
-            error["data"] = {"supported": VERSIONS, "requested": requested[:MAX_SHOWN]}
+            error["data"] = {"supported": SUPPORTED, "requested": requested[:MAX_SHOWN]}
+        elif self.why is Why.CAPABILITY:
+            error["data"] = {"requiredCapabilities": {"extensions": {TASKS: {}}}}
         # An id that could not be read is left out: here it is never null.
         answer = {"jsonrpc": "2.0"} | ({} if self.id is None else {"id": self.id})
         return msgspec.json.encode(answer | {"error": error})

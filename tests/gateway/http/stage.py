@@ -1,0 +1,451 @@
+"""A gateway on a loop of its own, a server behind it that says what a test has it say.
+
+Both ends of the gateway are plain sockets here, so that a test sees and sends bytes.
+"""
+
+import asyncio
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import uvloop
+
+from answerable.connectors.config.parse.document import read_config
+from answerable.enforce.table import compile_table
+from answerable.evidence.spool import read_line
+from answerable.flows.authorize import Authority
+from answerable.gateway.callers.errors import Unidentified
+from answerable.gateway.callers.sessions import Sessions
+from answerable.gateway.exchange import Exchange
+from answerable.gateway.http.door import Door
+from answerable.gateway.http.front import Front
+from answerable.gateway.http.pool import pools
+from answerable.gateway.http.ticker import Ticker
+from answerable.gateway.recording.recorder import Recorder
+from answerable.gateway.wire.heads import LAST_CHUNK, chunk
+from answerable.gateway.wire.place import Served
+from answerable.model.caller import Caller, Shown
+from answerable.model.ids import AgentId
+from answerable.model.record import Decided, Ended, Record, Refusals
+from tests.gateway.build import VERSION, body
+
+HOST = "gateway.example:8471"
+CONFIG = """
+listen: {{gateway: [{{address: "127.0.0.1:8471"}}]}}
+servers:
+  files:
+    url: http://127.0.0.1:{port}/mcp
+    reads: [read_file, big]
+default_mode: enforce
+agents:
+  ana:
+    owner: ana@example.com
+    mode: enforce
+    callers: [{{stdio: files}}]
+    allow:
+      - server: files
+        tools: [read_file, write_file, big]
+        resources: ["file:///srv/*"]
+        prompts: ["*"]
+        inputs: [elicitation]
+  ben:
+    owner: ben@example.com
+    mode: enforce
+    allow: [{{server: files, tools: [read_file]}}]
+  olga:
+    owner: olga@example.com
+    mode: observe
+{more}
+"""
+
+
+class Callers:
+    """Takes `Authorization: Agent NAME` at its word."""
+
+    def identify(self, head, link, now):
+        scheme, _, name = head.fields.get("authorization", "").partition(" ")
+        if scheme != "Agent":
+            raise Unidentified('Bearer resource_metadata="x"', 401, "nothing-shown")
+        return Caller(
+            AgentId(f"agent:declared/{name}"), True, "", f"run-{name}",
+            Shown.BEARER_TOKEN, f"test/{name}", b"", 0,
+        )  # fmt: skip
+
+    def metadata(self, target, link):
+        return b"{}"
+
+
+Script = Callable[["Peer"], None]
+
+
+class Peer:
+    """One connection of the gateway to the server, as the server has it."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.held = b""
+
+    def request(self) -> tuple[bytes, bytes]:
+        """Head and body of the next request; `EOFError` where there is none."""
+        while b"\r\n\r\n" not in self.held:
+            self._more()
+        head, _, self.held = self.held.partition(b"\r\n\r\n")
+        length = 0
+        for line in head.lower().split(b"\r\n")[1:]:
+            name, _, value = line.partition(b":")
+            length = int(value) if name == b"content-length" else length
+        while len(self.held) < length:
+            self._more()
+        body, self.held = self.held[:length], self.held[length:]
+        return head, body
+
+    def send(self, data: bytes) -> None:
+        self.sock.sendall(data)
+
+    def gone(self, seconds: float = 5) -> bool:
+        """Say whether the gateway closes the connection."""
+        self.sock.settimeout(seconds)
+        try:
+            return self.sock.recv(1) == b""
+        except ConnectionError:
+            return True
+        except TimeoutError:
+            return False
+
+    def _more(self) -> None:
+        piece = self.sock.recv(65536)
+        if not piece:
+            raise EOFError
+        self.held += piece
+
+
+class Backend:
+    """The server: a thread for each connection."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self.requests: list[tuple[bytes, bytes]] = []
+        self.connections = 0
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        self._threads: list[threading.Thread] = []
+        self._socks: list[socket.socket] = []
+        self._accepting = threading.Thread(target=self._accept)
+        self._accepting.start()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = self._listening.accept()
+            except OSError:
+                return
+            sock.settimeout(30)
+            self.connections += 1
+            self._socks.append(sock)
+            thread = threading.Thread(target=self._serve, args=(sock,))
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, sock: socket.socket) -> None:
+        peer = Peer(sock)
+        original = peer.request
+
+        def request() -> tuple[bytes, bytes]:
+            self.requests.append(original())
+            return self.requests[-1]
+
+        peer.request = request  # type: ignore[method-assign]
+        with suppress(EOFError, OSError), sock:
+            self.script(peer)
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        for sock in self._socks:
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        for thread in [self._accepting, *self._threads]:
+            thread.join(10)
+
+
+def reply(
+    body: bytes, status: str = "200 OK", *fields: str, kind: str = "application/json"
+) -> bytes:
+    """Spell a reply."""
+    lines = [f"HTTP/1.1 {status}", f"Content-Type: {kind}", *fields]
+    lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def always(data: bytes) -> Script:
+    """A server that replies the same to every request."""
+
+    def script(peer: Peer) -> None:
+        while True:
+            peer.request()
+            peer.send(data)
+
+    return script
+
+
+@dataclass
+class Answered:
+    """What a client got."""
+
+    status: int
+    fields: dict[str, str]
+    body: bytes
+
+
+class Client:
+    """One connection of a client."""
+
+    def __init__(self, port: int) -> None:
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout=10)
+        self.held = b""
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sock.close()
+
+    def send(self, data: bytes) -> None:
+        self.sock.sendall(data)
+
+    def until(self, mark: bytes) -> bytes:
+        """Read up to a mark, and it."""
+        while mark not in self.held:
+            self._more()
+        found, _, self.held = self.held.partition(mark)
+        return found + mark
+
+    def head(self) -> Answered:
+        first, *lines = self.until(b"\r\n\r\n")[:-4].decode("latin-1").split("\r\n")
+        pairs = (line.partition(": ") for line in lines)
+        return Answered(int(first.split(" ")[1]), {n: v for n, _, v in pairs}, b"")
+
+    def answer(self) -> Answered:
+        answered = self.head()
+        if answered.fields.get("transfer-encoding") == "chunked":
+            while piece := self.chunk():
+                answered.body += piece
+        else:
+            answered.body = self.take(int(answered.fields.get("content-length", 0)))
+        return answered
+
+    def chunk(self) -> bytes:
+        size = int(self.until(b"\r\n"), 16)
+        piece = self.take(size)
+        assert self.take(2) == b"\r\n"
+        return piece
+
+    def take(self, size: int) -> bytes:
+        while len(self.held) < size:
+            self._more()
+        found, self.held = self.held[:size], self.held[size:]
+        return found
+
+    def is_closed(self) -> bool:
+        try:
+            return not self.held and self.sock.recv(1) == b""
+        except ConnectionError:
+            return True
+
+    def _more(self) -> None:
+        piece = self.sock.recv(1 << 20)
+        if not piece:
+            raise EOFError(self.held)
+        self.held += piece
+
+
+@dataclass
+class Gateway:
+    """A gateway that runs."""
+
+    port: int
+    loop: asyncio.AbstractEventLoop
+    door: Door
+    authority: Authority
+    spool: Path
+    stop: Callable[[], None]
+    _records: list[Record] = field(default_factory=list)
+
+    def client(self) -> Client:
+        return Client(self.port)
+
+    def run(self, work: Callable[[], object]) -> object:
+        """Run something on the gateway's loop."""
+        done: list[object] = []
+        event = threading.Event()
+
+        def now() -> None:
+            done.append(work())
+            event.set()
+
+        self.loop.call_soon_threadsafe(now)
+        assert event.wait(10)
+        return done[0]
+
+    def records(self) -> list[Record]:
+        """Stop, and give all that was recorded."""
+        self.stop()
+        return [
+            read_line(line)[0]
+            for path in sorted(self.spool.rglob("*.jsonl"))
+            for line in path.read_bytes().splitlines(keepends=True)
+        ]
+
+    def decisions(self) -> list[tuple[str, str, str]]:
+        """(method, name, reason) of each decision."""
+        return [
+            (each.act.method, each.act.name, each.decision.reason.value)
+            for each in self.records()
+            if isinstance(each, Decided)
+        ]
+
+    def outcomes(self) -> list[str]:
+        return [e.end.outcome.value for e in self.records() if isinstance(e, Ended)]
+
+    def refusals(self) -> list[str]:
+        return [e.why for e in self.records() if isinstance(e, Refusals)]
+
+
+@contextmanager
+def gateway(tmp_path: Path, backend_port: int, more: str = "") -> Iterator[Gateway]:
+    """Run a gateway in front of a server."""
+    text = CONFIG.format(port=backend_port, more=more)
+    config = read_config(text.encode(), "answerable.yaml", str(tmp_path)).config
+    started = threading.Event()
+    made: list[Gateway] = []
+
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+        ticker = Ticker(loop)
+        recorder = Recorder(tmp_path / "spool", 0, loop)
+        authority = Authority(compile_table(config))
+        servers = pools(config.servers, config.limits, ticker)
+        exchange = Exchange(authority, recorder, servers)
+        door = Door(
+            exchange, Callers(), Sessions(b"s" * 32), config.limits, ticker, loop
+        )
+        authority.on_kill(lambda _: door.recheck())
+        served = Served(frozenset({HOST}))
+        listening = await loop.create_server(
+            lambda: Front(door, served, ""), "127.0.0.1", 0
+        )
+        port = listening.sockets[0].getsockname()[1]
+
+        def stop() -> None:
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(ended.set)
+            thread.join(10)
+
+        made.append(Gateway(port, loop, door, authority, tmp_path / "spool", stop))
+        started.set()
+        await ended.wait()
+        listening.close()
+        door.abort()
+        for pool in servers.values():
+            pool.close()
+        for _ in range(1000):
+            if not len(ticker):
+                break
+            await asyncio.sleep(0.01)
+        recorder.close()
+
+    thread = threading.Thread(target=lambda: uvloop.run(serve()))
+    thread.start()
+    assert started.wait(10)
+    try:
+        yield made[0]
+    finally:
+        made[0].stop()
+
+
+@contextmanager
+def stage(
+    tmp_path: Path, script: Script, more: str = ""
+) -> Iterator[tuple[Gateway, Backend]]:
+    """Run a gateway and a server behind it."""
+    backend = Backend(script)
+    try:
+        with gateway(tmp_path, backend.port, more) as running:
+            yield running, backend
+    finally:
+        backend.close()
+
+
+def request(
+    body: bytes,
+    *fields: str,
+    agent: str = "ana",
+    method: str = "POST",
+    server: str = "files",
+) -> bytes:
+    """Spell a request of a client."""
+    lines = [
+        f"{method} /mcp/{server} HTTP/1.1",
+        f"Host: {HOST}",
+        f"Authorization: Agent {agent}",
+        "Accept: application/json, text/event-stream",
+        *fields,
+    ]
+    if method == "POST":
+        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+def modern(method: str, name: str | None = None) -> list[str]:
+    """Fields that mirror a body of 2026-07-28."""
+    fields = [f"MCP-Protocol-Version: {VERSION}", f"Mcp-Method: {method}"]
+    return fields + ([] if name is None else [f"Mcp-Name: {name}"])
+
+
+def call(
+    name: str = "read_file", agent: str = "ana", id: object = 1, **params: object
+) -> bytes:
+    """A whole `tools/call` of 2026-07-28."""
+    named = {"name": name, "arguments": {"path": "/srv/a"}} | params
+    return request(
+        body("tools/call", named, id=id), *modern("tools/call", name), agent=agent
+    )
+
+
+def ask(method: str, agent: str = "ana", **params: object) -> bytes:
+    """Any other request of 2026-07-28."""
+    name = params.get("uri") or params.get("name") or params.get("taskId")
+    told = str(name) if name is not None else None
+    return request(body(method, params), *modern(method, told), agent=agent)
+
+
+def old(
+    method: str,
+    agent: str = "ana",
+    session: str = "",
+    id: object = 1,
+    **params: object,
+) -> bytes:
+    """A request of 2025-11-25."""
+    fields = ["MCP-Protocol-Version: 2025-11-25"]
+    fields += [f"Mcp-Session-Id: {session}"] if session else []
+    return request(body(method, params, id=id, meta=None), *fields, agent=agent)
+
+
+def result(id: object = 1, **members: object) -> bytes:
+    """A response."""
+    message = {"jsonrpc": "2.0", "id": id, "result": members}
+    return json.dumps(message, separators=(",", ":")).encode()
+
+
+def events(*data: bytes, end: bool = True) -> bytes:
+    """A stream of events, in one chunk each."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+    chunks = b"".join(chunk(b"data: %b\n\n" % each) for each in data)
+    return head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + LAST_CHUNK * end
