@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from answerable.model.policy import Layer, Statement
 from answerable.model.sighting import Facts
 from answerable.reach.bits import edited, update
+from answerable.reach.bits import whole as whole_module
 from answerable.reach.bits.closure import closed
 from answerable.reach.bits.holders import Held
 from answerable.reach.bits.planes import positions
@@ -225,8 +226,21 @@ def _stays(layer: Layer) -> Plant:
     return lambda patch: patch.setattr(update, "edited", wrong)
 
 
-PLANTS = [_old_statements_stay, _every_edit_keeps_the_steps, _nobody_turns_admin]
-KINDS = [Layer.IDENTITY, Layer.BOUNDARY, Layer.SCP, Layer.RCP, Layer.RESOURCE]
+def _what_hangs_on_a_step_stays(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(update, "_unless", lambda rows, number, actors: 0)
+
+
+def _the_closure_stays(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(whole_module, "reclosed", lambda old, changes, rows: old)
+
+
+PLANTS = [
+    _the_closure_stays,
+    _old_statements_stay,
+    _every_edit_keeps_the_steps,
+    _nobody_turns_admin,
+]
+KINDS = [layer for layer in Layer if layer not in (Layer.SESSION, Layer.ENDPOINT)]
 
 
 @pytest.mark.parametrize("plant", PLANTS)
@@ -239,3 +253,29 @@ def test_the_law_of_edits_finds(plant: Plant) -> None:
 def test_the_law_of_edits_finds_what_stays(layer: Layer) -> None:
     with planted(_stays(layer)):
         assert found(edits(), updates_agree, 600)
+
+
+def trusted() -> list[Facts]:
+    """Ana may edit the policies of a role, and comes to be trusted by it."""
+    build = Builder()
+    for arn in (user("ana"), user("ben"), role("one")):
+        build.identity(arn)
+    build.policy(
+        user("ana"),
+        "identity",
+        statement("w", action="iam:PutRolePolicy", resource="*"),
+    )
+    build.policy(role("one"), "trust", TRUSTS[1])
+    before = build.facts()
+    to_ana = statement("a", action="sts:AssumeRole", principal={"AWS": user("ana")})
+    after = tuple(
+        replace(one, statements=(to_ana,)) if one.id.endswith("trust") else one
+        for one in before.policies
+    )
+    return [before, replace(before, policies=after)]
+
+
+def test_who_comes_to_be_trusted_by_a_role_it_may_edit_widens_it() -> None:
+    updates_agree(trusted())
+    with planted(_what_hangs_on_a_step_stays), pytest.raises(AssertionError):
+        updates_agree(trusted())

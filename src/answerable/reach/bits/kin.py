@@ -56,6 +56,7 @@ class Kin:
         self.able = index.scope
         for action in dict.fromkeys(needed):
             self.able &= index.holding(action)
+        self._sets: set[int] = set()
         self._marked: set[tuple[object, Clause]] = set()
         for action in dict.fromkeys(actions):
             self._speaking(action)
@@ -93,7 +94,9 @@ class Kin:
             alike = groups(clause, index, NOTHING, key[1])
             parted = index.parted[key] = [group.actors for group in alike]
         for members in parted:
-            if members & self.able:
+            able = members & self.able
+            if able and able not in self._sets:  # equal sets part alike
+                self._sets.add(able)
                 self._marks += 1
-                for actor in index.members(members & self.able):
+                for actor in index.members(able):
                     self._of[actor].append(self._marks)
