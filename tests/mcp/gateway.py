@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.federate.tokens import AUD, EC, ISS, claims, document, header, public, sign
-from tests.mcp.running import forwarder, started
+from tests.mcp.running import ROOT, forwarder, started
 
 SUBJECT = "svc-conformance"
 OTHER = "svc-echoing"
@@ -25,6 +25,13 @@ ALLOWED = {
     "resources": ["test://*"],
     "prompts": ["test_*"],
     "inputs": ["elicitation", "sampling", "roots"],
+}
+
+
+# The test server as the gateway starts it.
+BY_COMMAND = {
+    "command": [sys.executable, "-m", "tests.mcp.server", "--stdio"],
+    "env": {"PYTHONPATH": str(ROOT)},
 }
 
 
@@ -119,6 +126,13 @@ def gateway(folder: Path, settings: dict[str, Any]) -> Iterator[Gateway]:
     with started(argv, lines=2) as said:
         _, url = said.splitlines()[1].split()
         yield Gateway(f"{url}/mcp/fixtures", token(), folder)
+
+
+def wrapper(folder: Path, server: dict[str, Any]) -> list[str]:
+    """Return the command that a client starts to have a gateway of its own."""
+    path = write(folder, configuration(server))
+    argv = [sys.executable, "-m", "answerable", "gateway", "stdio"]
+    return [*argv, "--config", str(path), "--server", "fixtures"]
 
 
 @contextlib.contextmanager

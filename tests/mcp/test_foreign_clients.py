@@ -7,12 +7,13 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.mcp import running
 from tests.mcp.clients.journey import ERAS, seen
-from tests.mcp.gateway import Gateway
+from tests.mcp.gateway import BY_COMMAND, Gateway, wrapper
 
 pytestmark = pytest.mark.world
 
@@ -65,3 +66,11 @@ def test_through_the_gateway_over_http(
     behind: Gateway, client: list[str], era: str
 ) -> None:
     assert journey(client, era, [behind.url], behind.token) == seen(era)
+
+
+@each_client
+@each_era
+def test_through_a_gateway_that_the_client_starts(
+    tmp_path: Path, client: list[str], era: str
+) -> None:
+    assert journey(client, era, wrapper(tmp_path, BY_COMMAND)) == seen(era)

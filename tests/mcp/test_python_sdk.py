@@ -5,13 +5,14 @@ gateway, but for the one tool that its agent may not call.
 """
 
 import sys
+from pathlib import Path
 
 import anyio
 import pytest
 
 from tests.mcp.clients.journey import ERAS, journey, seen
 from tests.mcp.clients.python_sdk import over_http, over_stdio
-from tests.mcp.gateway import Gateway
+from tests.mcp.gateway import BY_COMMAND, Gateway, configuration, gateway, wrapper
 
 SERVER = [sys.executable, "-m", "tests.mcp.server", "--stdio"]
 
@@ -38,6 +39,30 @@ def test_straight_at_the_server_over_stdio(era: str) -> None:
 def test_through_the_gateway_over_http(behind: Gateway, era: str) -> None:
     async def go() -> None:
         async with over_http(behind.url, behind.token, era) as steps:
+            assert await journey(steps, era) == seen(era)
+
+    anyio.run(go)
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_through_the_gateway_to_a_server_by_command(tmp_path: Path, era: str) -> None:
+    async def go() -> None:
+        with gateway(tmp_path, configuration(BY_COMMAND)) as enforcing:
+            async with over_http(enforcing.url, enforcing.token, era) as steps:
+                assert await journey(steps, era) == seen(era)
+
+    anyio.run(go)
+
+
+@pytest.mark.parametrize("by", ["url", "command"])
+@pytest.mark.parametrize("era", ERAS)
+def test_through_a_gateway_that_the_client_starts(
+    server: str, tmp_path: Path, era: str, by: str
+) -> None:
+    behind = {"url": server} if by == "url" else BY_COMMAND
+
+    async def go() -> None:
+        async with over_stdio(wrapper(tmp_path, behind), era) as steps:
             assert await journey(steps, era) == seen(era)
 
     anyio.run(go)
