@@ -101,10 +101,15 @@ def configuration(port: int, **more: Any) -> dict[str, Any]:
     }
 
 
-def token(subject: str) -> str:
+def token_of(subject: str, **more: Any) -> str:
     now = int(time.time())
     said = claims(sub=subject, client_id=subject, jti=subject, iat=now, exp=now + 3600)
-    return sign(header(), said)
+    return sign(header(), said | more)
+
+
+def bound_token(subject: str, thumbprint: str) -> str:
+    """A token that is bound to a certificate (RFC 8705 3.1)."""
+    return token_of(subject, cnf={"x5t#S256": thumbprint})
 
 
 @dataclass
@@ -191,6 +196,7 @@ def call(
     who: str = "ana",
     arguments: dict[str, Any] | None = None,
     meta: dict[str, Any] | None = None,
+    token: str = "",
 ) -> Any:
     """Call a tool; the answer, or the HTTP status where there is none."""
     said = {
@@ -210,8 +216,8 @@ def call(
         "mcp-method": "tools/call",
         "mcp-name": name,
     }
-    if who:
-        fields["authorization"] = f"Bearer {token(who)}"
+    if token or who:
+        fields["authorization"] = f"Bearer {token or token_of(who)}"
     connection.request("POST", "/mcp/files", json.dumps(said), fields)
     answer = connection.getresponse()
     body = answer.read()
@@ -254,8 +260,9 @@ def serving(
         for _ in range(lines):
             what, _, where = process.stdout.readline().strip().partition(" ")
             assert what, served.log
-            if where.startswith("http://"):
-                setattr(served, what, where.removeprefix("http://"))
+            scheme, _, authority = where.partition("://")
+            if scheme in ("http", "https"):
+                setattr(served, what, authority)
         yield served
     finally:
         process.terminate()

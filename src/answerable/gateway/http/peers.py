@@ -52,6 +52,17 @@ class Peers:
         self._worker, self._workers = worker, workers
         self._folder, self._loop = folder, loop
         self._connecting: set[asyncio.Task[None]] = set()
+        self._relayed: set[_Side] = set()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a connection is relayed still; its owner ends it."""
+        return bool(self._relayed)
+
+    def abort(self) -> None:
+        """Cut every connection that is relayed."""
+        for side in list(self._relayed):
+            side.abort()
 
     def owns(self, principal: str) -> bool:
         """Say whether this worker answers a principal."""
@@ -74,7 +85,7 @@ class Peers:
             served: What its listener serves.
             received: Every byte that came so far.
         """
-        near = _Side()
+        near = _Side(self._relayed)
         near.connection_made(transport)
         transport.set_protocol(near)
         transport.pause_reading()
@@ -86,7 +97,7 @@ class Peers:
         task.add_done_callback(self._connecting.discard)
 
     async def _connect(self, near: "_Side", path: Path, first: bytes) -> None:
-        far = _Side()
+        far = _Side(self._relayed)
         try:
             async with asyncio.timeout(CONNECT):
                 await self._loop.create_unix_connection(lambda: far, str(path))
@@ -145,9 +156,14 @@ class Arrival(asyncio.Protocol):
 
 
 class _Side(asyncio.Protocol):
-    """One side of a relayed connection; what it reads goes to the other."""
+    """One side of a relayed connection; what it reads goes to the other.
 
-    def __init__(self) -> None:
+    Args:
+        among: Sides that are open; it is one of them while it is.
+    """
+
+    def __init__(self, among: "set[_Side]") -> None:
+        self._among = among
         self._transport: asyncio.Transport | None = None
         self._other: _Side | None = None
 
@@ -171,6 +187,7 @@ class _Side(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
+        self._among.add(self)
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
@@ -184,6 +201,7 @@ class _Side(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """This side is gone, so the other has nobody to speak to."""
+        self._among.discard(self)
         self._transport = None
         other = self._other
         if other is None or other._transport is None:

@@ -78,6 +78,7 @@ class House:
         )
         self._fresh = loop.create_task(self._callers.keep_fresh(self._keyless))
         self._servings: list[asyncio.Server] = []
+        self._peers: Peers | None = None
         self._own = socket_of(state, start.worker)
 
     @classmethod
@@ -103,7 +104,8 @@ class House:
     @property
     def is_busy(self) -> bool:
         """Whether a connection is open still."""
-        return bool(self.door.fronts)
+        relays = self._peers is not None and self._peers.is_busy
+        return bool(self.door.fronts) or relays
 
     @property
     def drains_for(self) -> int:
@@ -153,6 +155,8 @@ class House:
         """
         cut = len(self.door.fronts)
         self.door.abort()
+        if self._peers is not None:
+            self._peers.abort()
         self._kills.close()
         self._fresh.cancel()
         for pool in self._servers.values():
@@ -177,7 +181,7 @@ class House:
         """Listen for connections that other workers relay, and relay to them."""
         folder = self._own.parent
         loop = self.door.loop
-        self.door.peers = Peers(start.worker, start.workers, folder, loop)
+        self.door.peers = self._peers = Peers(start.worker, start.workers, folder, loop)
         self._own.unlink(missing_ok=True)
         try:
             serving = await loop.create_unix_server(
