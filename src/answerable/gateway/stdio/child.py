@@ -227,6 +227,8 @@ class Child:
     def _pass(self, message: Message, line: bytes) -> None:
         """Give on what is no answer."""
         whom = self._about(message, line) or self._any()
+        if message.kind is Kind.REQUEST and whom is not None and whom.is_modern:
+            whom = None  # there a server asks by its answer alone
         if whom is not None:
             whom.event(self._as_asked(whom, line))
         elif message.kind is Kind.REQUEST:

@@ -80,6 +80,11 @@ class UnderWay:
         """It is answered."""
         return self.call.kind is Kind.REQUEST
 
+    @property
+    def is_modern(self) -> bool:
+        """It stands alone, without a session."""
+        return self.call.era.is_modern
+
     def rename(self, id: Id, token: Id) -> bytes:
         """Have the process know it and its progress by others; its bytes then."""
         self.id, self._token = id, token
