@@ -37,10 +37,19 @@ class KillFile:
         Raises:
             EnvironmentRefused: It may not be read, or a line is no subject.
         """
+        kills = self.find()
+        return NO_KILLS if kills is None else kills
+
+    def find(self) -> Kills | None:
+        """Read all kills; None where there is no file.
+
+        Raises:
+            EnvironmentRefused: As `read`.
+        """
         try:
             text = read_file(self.path).decode("utf-8", "replace")
         except FileNotFoundError:
-            return NO_KILLS
+            return None
         try:
             return frozenset(kill_subject(line) for line in text.splitlines() if line)
         except AnswerableError as error:
@@ -91,7 +100,8 @@ class KillWatch:
         authority: Decides in this process.
         loop: Its event loop.
         changed: Told which subjects were killed, and which revived.
-        refused: Told why the file cannot be read; what was in force stays so.
+        refused: Told why the file cannot be read, or that it is gone: taking a kill
+            back leaves the file there. What was in force stays so.
 
     Raises:
         EnvironmentRefused: It cannot be read at the start.
@@ -107,6 +117,7 @@ class KillWatch:
     ) -> None:
         self._file, self._authority, self._loop = file, authority, loop
         self._changed, self._refused = changed, refused
+        self._why = ""  # it was refused the last time
         self._stamp = file.stamp()
         authority.set_kills(file.read())
         self._timer = loop.call_later(EVERY, self._look)
@@ -120,12 +131,21 @@ class KillWatch:
         stamp = self._file.stamp()
         if stamp == self._stamp:
             return
-        self._stamp = stamp
         try:
-            kills = self._file.read()
+            kills = self._file.find()
         except EnvironmentRefused as error:
-            self._refused(error.message)
+            self._refuse(error.message)
             return
+        if kills is None:
+            self._refuse(f"{self._file.path} is gone")
+            return
+        # Only now: what could not be read is tried again.
+        self._stamp, self._why = stamp, ""
         before = self._authority.kills
         self._authority.set_kills(kills)
         self._changed(kills - before, before - kills)
+
+    def _refuse(self, why: str) -> None:
+        if why != self._why:
+            self._why = why
+            self._refused(why)

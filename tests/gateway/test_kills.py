@@ -1,0 +1,94 @@
+"""The watch over the kills: one that is written holds, whatever happens to the file."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from answerable.flows.authorize import Authority
+from answerable.gateway import kills
+from answerable.gateway.kills import KillFile, KillWatch
+from answerable.model.errors import EnvironmentRefused
+from tests.gateway.recording.stage import until
+
+AGENT = "agent:declared/invoices"
+
+
+class Watched:
+    """A file of kills, and a process that watches it."""
+
+    def __init__(self, state: Path) -> None:
+        self.file = KillFile(state)
+        self.authority = Authority()
+        self.refusals: list[str] = []
+
+    def holds(self) -> bool:
+        return AGENT in self.authority.kills
+
+
+@pytest.fixture
+def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
+    monkeypatch.setattr(kills, "EVERY", 0.01)
+    return Watched(tmp_path)
+
+
+def watch(watched: Watched, story: Callable[[], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        loop = asyncio.get_running_loop()
+        watch = KillWatch(
+            watched.file,
+            watched.authority,
+            loop,
+            lambda killed, revived: None,
+            watched.refusals.append,
+        )
+        try:
+            await story()
+        finally:
+            watch.close()
+
+    asyncio.run(whole())
+
+
+def test_a_kill_that_could_not_be_read_at_once_is_read_later(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process may have no file descriptor left at that moment."""
+
+    def fail(path: Path) -> bytes:
+        raise EnvironmentRefused(f"cannot read {path}: Too many open files")
+
+    async def story() -> None:
+        watched.file.kill(AGENT)
+        with monkeypatch.context() as patched:
+            patched.setattr(kills, "read_file", fail)
+            await until(lambda: bool(watched.refusals))
+            await asyncio.sleep(0.1)
+        await until(watched.holds)
+
+    watch(watched, story)
+    assert len(watched.refusals) == 1
+
+
+def test_a_file_that_is_gone_revives_nobody(watched: Watched) -> None:
+    watched.file.kill(AGENT)
+
+    async def story() -> None:
+        watched.file.path.unlink()
+        await until(lambda: bool(watched.refusals))
+        assert watched.holds()
+        watched.file.revive(AGENT)
+        await until(lambda: not watched.holds())
+
+    watch(watched, story)
+    assert watched.refusals == [f"{watched.file.path} is gone"]
+
+
+def test_a_file_that_was_never_there_is_no_kill(watched: Watched) -> None:
+    async def story() -> None:
+        await asyncio.sleep(0.1)
+
+    watch(watched, story)
+    assert not watched.refusals
+    assert not watched.holds()
