@@ -155,6 +155,20 @@ def wrapper(
         process.wait()
 
 
+def is_gone(pid: int, seconds: float = 10) -> bool:
+    """Say whether a process ends within some seconds."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
 def records(spool: Path) -> list[Record]:
     """All that waits in a spool."""
     return [

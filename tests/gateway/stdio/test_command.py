@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.gateway.http.stage import Client
-from tests.gateway.stdio.stage import META, SCRIPTED, TOOLS, said
+from tests.gateway.stdio.stage import META, SCRIPTED, TOOLS, is_gone, said
 from tests.mcp.gateway import OTHER, SUBJECT, Gateway, configuration, gateway, token
 
 
@@ -286,3 +286,12 @@ def test_a_program_that_fails_is_not_started_at_every_call(tmp_path: Any) -> Non
             (lost,) = one.messages()
             assert lost["error"]["code"] == -32603
     assert len(counts.read_text().splitlines()) < 5
+
+
+def test_no_process_outlives_the_gateway(tmp_path: Any) -> None:
+    config = configuration({"command": SCRIPTED, "reads": TOOLS})
+    allow = {"server": "fixtures", "tools": TOOLS}
+    config["agents"]["conformance"]["allow"] = [allow]
+    with gateway(tmp_path, config) as behind, closing(Caller(behind)) as one:
+        pids = one.asked("stubborn")
+    assert all(is_gone(pid) for pid in pids)

@@ -16,6 +16,7 @@ from tests.gateway.stdio.stage import (
     WRAPPER,
     call,
     decided,
+    is_gone,
     line,
     said,
     settings,
@@ -24,19 +25,6 @@ from tests.gateway.stdio.stage import (
 from tests.mcp.running import ROOT
 
 DENIED = -31403
-
-
-def is_gone(pid: int, seconds: float = 10) -> bool:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except FileNotFoundError:
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def spool_of(folder: Path) -> Path:
@@ -236,6 +224,7 @@ def test_a_line_that_is_too_long_is_refused_with_a_reason(tmp_path: Path) -> Non
         wrapped.ask(call("echo", 1))
         wrapped.send(call("echo", 2, filler="x" * (5 << 20)))
         assert wrapped.answer()["error"]["message"] == "The body is too large."
+        assert wrapped.process.wait(20) == 0
 
 
 def test_what_cannot_be_read_in_one_way_goes_nowhere(tmp_path: Path) -> None:

@@ -79,7 +79,8 @@ class Command:
     def close(self) -> None:
         """End all of them."""
         for child in list(self._owners):
-            self.idle(child)
+            self._remove(child)
+            child.process.stop()
 
     def idle(self, child: Child) -> None:
         """One of them is not used any more."""

@@ -42,6 +42,7 @@ class Front:
         caller: Whoever started us.
         upstream: The server.
         out: Where answers go; set before the first line comes.
+        paused: The client does not take what it gets.
     """
 
     out: WritePipe
@@ -60,6 +61,7 @@ class Front:
         self.exchange = exchange
         self.caller = caller
         self.upstream = upstream
+        self.paused = False
         self._server = server
         self._most = most
         self._bridged = bridged
@@ -70,7 +72,6 @@ class Front:
         self._session = ""
         self._version = ""
         self._ended = False
-        self._paused = False
 
     @property
     def waits(self) -> bool:
@@ -91,14 +92,23 @@ class Front:
                 self._take(self._reading.read(line), line)
             except Refused as refused:
                 self._turn_away(refused)
+        if self._lines.closed:
+            self.ended()
 
     def ended(self) -> None:
-        """The client writes nothing more."""
+        """The client writes nothing more, or nothing more that is read."""
+        if self._ended:
+            return
         self._ended = True
         cut = self._lines.end()
         if cut is not None:
             self._turn_away(cut)
         self._changed()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is under way."""
+        return not self._turns
 
     def recheck(self) -> None:
         """A kill came: cut whatever it forbids."""
@@ -114,13 +124,13 @@ class Front:
 
     def full(self) -> None:
         """The client does not take what it gets."""
-        self._paused = True
+        self.paused = True
         for turn in list(self._turns):
             turn.pause()
 
     def drained(self) -> None:
         """It took it."""
-        self._paused = False
+        self.paused = False
         for turn in list(self._turns):
             turn.resume()
 
@@ -177,7 +187,7 @@ class Front:
         sent = Sent(call, line, fields, self._session, self.caller.principal)
         turn = Turn(self, sent)
         self._turns[turn] = None
-        turn.start(paused=self._paused)
+        turn.start()
 
     def _turn_away(self, refused: Refused) -> None:
         """Say why a line was not taken, where somebody waits for an answer."""

@@ -6,9 +6,12 @@ asked, then it is killed. Where we are killed ourselves, the closed input is all
 """
 
 import asyncio
+import atexit
 import os
+import select
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -67,6 +70,8 @@ class Process:
         )
         self._code: int | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._asked = 0.0  # when it was asked to end, monotonic seconds
+        atexit.register(self._left)
         self._pidfd = os.pidfd_open(self._running.pid)
         loop.add_reader(self._pidfd, self._exited)
         stdin, stdout = self._handles()
@@ -102,6 +107,7 @@ class Process:
     def stop(self, number: int = signal.SIGTERM) -> None:
         """Ask it to end by a signal, and kill it where it does not."""
         if self._code is None:
+            self._asked = time.monotonic()
             self.send_signal(number)
             if self._timer is not None:
                 self._timer.cancel()
@@ -119,6 +125,7 @@ class Process:
 
     def _exited(self) -> None:
         """It ended; what it left behind in its group ends, too."""
+        atexit.unregister(self._left)
         self._loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
         # Until it is waited for, its number is nobody else's.
@@ -133,6 +140,17 @@ class Process:
         else:
             # Somebody that left the group may hold the pipe open for good.
             self._timer = self._loop.call_later(LEFTOVERS, self._silent)
+
+    def _left(self) -> None:
+        """We end, and there is no event loop any more that would wait for it."""
+        if not self._asked:
+            self._asked = time.monotonic()
+            self.send_signal(signal.SIGTERM)
+        until = self._asked + GRACE
+        ended = select.poll()
+        ended.register(self._pidfd, select.POLLIN)
+        ended.poll(max(until - time.monotonic(), 0) * 1000)
+        self.send_signal(signal.SIGKILL)
 
     def _silent(self) -> None:
         """Nothing more comes."""

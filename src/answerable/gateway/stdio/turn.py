@@ -28,6 +28,7 @@ class Client(Protocol):
     exchange: Exchange
     upstream: Upstream
     caller: Caller
+    paused: bool
 
     def say(self, message: bytes) -> None:
         """Write one message."""
@@ -68,12 +69,8 @@ class Turn(Outlet):
         self._cancelled = False
         self._quiet = False  # nothing more is said
 
-    def start(self, *, paused: bool) -> None:
-        """Decide, record, and send it on.
-
-        Args:
-            paused: The client does not take what it gets.
-        """
+    def start(self) -> None:
+        """Decide, record, and send it on."""
         client = self._client
         exchange = client.exchange
         begun = exchange.begin(client.caller, self.sent.call, self.sent.body)
@@ -83,7 +80,7 @@ class Turn(Outlet):
         relay = Relay(exchange, begun, self.sent, self, _as_it_is, self._stop)
         self._relay = relay
         if begun.ticket.durable is None:
-            self._forward(relay, paused=paused)
+            self._forward(relay)
         else:
             self.waits = True
             begun.ticket.durable.add_done_callback(self._recorded)
@@ -188,12 +185,12 @@ class Turn(Outlet):
         if durable.cancelled() or durable.exception() is not None:
             self._refuse(self._client.exchange.unrecorded(relay.passage))
         else:
-            self._forward(relay, paused=False)
+            self._forward(relay)
             self._client.went(self)
 
-    def _forward(self, relay: Relay, *, paused: bool) -> None:
+    def _forward(self, relay: Relay) -> None:
         self._sending = self._client.upstream.send(self.sent, relay)
-        if paused:
+        if self._client.paused:
             self._sending.pause()
 
     def _refuse(self, denied: Denied) -> None:

@@ -98,6 +98,7 @@ class Wrapper:
         self._tell, self._limits = tell, wrapped.config.limits
         self._over: asyncio.Future[int] = loop.create_future()
         self._told: set[Why] = set()
+        self._leaving = False  # the session of a server over HTTP ends
         config, server = wrapped.config, wrapped.server
         callers = Callers(
             replace(config, issuers=()),
@@ -118,6 +119,7 @@ class Wrapper:
             most_per_agent=self._limits.spool_per_agent,
         )
         self._child: Child | None = None
+        self._ending: asyncio.TimerHandle | None = None
         upstream = self._upstream(wrapped)
         self._front = Front(
             Exchange(authority, self._recorder, {server.name: upstream}),
@@ -141,7 +143,6 @@ class Wrapper:
         try:
             code = await self._over
             reader.close()
-            front.close()
             front.out.close()
             await asyncio.wait({front.out.closed}, timeout=GRACE)
         finally:
@@ -175,16 +176,24 @@ class Wrapper:
             return
         if child is not None:
             child.process.input.close()
-        if front.asks:
-            self._loop.call_later(self._limits.drain, self._end)
-        else:
+        if not front.asks:
             self._end()
+        elif self._ending is None:
+            self._ending = self._loop.call_later(self._limits.drain, self._end)
 
     def _end(self) -> None:
-        if self._child is None:
-            self._finish(0)
+        """End the server, or its session."""
+        front, child = self._front, self._child
+        if child is not None:
+            child.process.end()
+        elif self._leaving:
+            if front.is_quiet:
+                self._finish(0)
         else:
-            self._child.process.end()
+            self._leaving = True
+            self._loop.call_later(GRACE, self._finish, 0)
+            front.close()
+            self._less()
 
     def _signalled(self, number: int) -> None:
         if self._child is None:
