@@ -17,7 +17,7 @@ from bench.ingest import Ingested, ingest, trail_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 20261124
-PARTS = ("help", "ingest", "queries", "reach", "peers", "expansions", "law")
+PARTS = ("help", "ingest", "queries", "reach", "peers", "gateway", "expansions", "law")
 SMALL, LARGE, QUICK = 200_000, 2_000_000, 20_000
 ROUNDS = 3
 HELPS = 5
@@ -121,6 +121,17 @@ def reach_parts(
         yield from law.figures(SEED, law.QUICK if quick else law.CASES, command)
 
 
+def gateway_part(
+    folder: Path, parts: Sequence[str], command: str, *, quick: bool
+) -> Iterator[Line]:
+    """Measure the gateway, beside another one."""
+    if "gateway" in parts:
+        from bench.gateway import figures
+
+        rounds, seconds = (1, 0.5) if quick else (figures.ROUNDS, figures.SECONDS)
+        yield from figures.figures(ROOT, folder, rounds, seconds, command)
+
+
 def measure(options: argparse.Namespace, folder: Path) -> list[Line]:
     """Measure the parts that were asked for."""
     command = "python -m bench" + (" --quick" if options.quick else "")
@@ -134,6 +145,7 @@ def measure(options: argparse.Namespace, folder: Path) -> list[Line]:
             sys.stderr.write(told.splitlines()[-1] + "\n")
 
     note(reach_parts(folder, options.only, command, quick=options.quick))
+    note(gateway_part(folder, options.only, command, quick=options.quick))
     if "ingest" in options.only:
         trail_of(folder, events, SEED)
     note(

@@ -8,6 +8,7 @@ _SECTIONS = (
     ("The command line, ingest and trace", ("help", "ingest", "queries")),
     ("Reach", ("reach",)),
     ("Beside other tools", ("peers",)),
+    ("Gateway", ("gateway",)),
     ("Held to laws", ("law", "expansions")),
 )
 # What a section's figures mean; what no figure says itself.
@@ -44,6 +45,16 @@ trusts). They do not do the same:
   statements of the caller's identity policies, parsed each time. It knows no boundary
   and no NotResource, and denies where a statement has a condition whose keys it was
   not given. Only the check is timed, not the reading of the file.
+""",
+    "Gateway": """\
+- Everything is a process of its own on loopback: the server answers without work, the
+  load generator waits for each answer before its connection calls again. The ways take
+  turns; "added" is against the straight way of the same round.
+- "Buffered" is a tool that the operator marked as reading: its record is on disk within
+  20 ms. "Durable" is any other: its call goes on once its record is on disk, so that
+  its wait is the disk's.
+- **FastMCP's proxy** reads and writes each message anew, and neither decides nor
+  records; stateless, with JSON answers.
 """,
     "Held to laws": """\
 - The law holds the engine to its readable twin on generated organisations of every

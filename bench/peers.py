@@ -55,26 +55,37 @@ def setting(root: Path, folder: Path, size: int, seed: int) -> Setting:
     drawn = points(made, POINTS, seed)
     asked.write_text(json.dumps(drawn), encoding="utf-8")
     identities = [member.arn for member in made.plan.members]
-    return Setting(tools(root, folder), folder, account, asked, identities)
+    found = tools(root, folder, "peers", "cloudsplaining")
+    return Setting(found, folder, account, asked, identities)
 
 
-def tools(root: Path, folder: Path) -> Path | None:
-    """Make the peers' environment, or say why there is none."""
-    place = folder / "peers"
+def tools(root: Path, folder: Path, lock: str, command: str) -> Path | None:
+    """Make an environment, or say why there is none.
+
+    Args:
+        root: The checkout.
+        folder: Where to work.
+        lock: Name of what is installed: requirements/LOCK.txt.
+        command: One that is there afterwards.
+
+    Returns:
+        Where its commands are.
+    """
+    place = folder / lock
     bin_ = place / "bin"
-    if (bin_ / "cloudsplaining").exists():
+    if (bin_ / command).exists():
         return bin_
-    lock = root / "requirements" / "peers.txt"
+    locked = root / "requirements" / f"{lock}.txt"
     try:
         child.run((sys.executable, "-m", "venv", str(place)))
         child.run(
             (
                 str(bin_ / "python"), "-m", "pip", "--quiet", "install", "--no-deps",
-                "--require-hashes", "--only-binary", ":all:", "-r", str(lock),
+                "--require-hashes", "--only-binary", ":all:", "-r", str(locked),
             )
         )  # fmt: skip
     except (RuntimeError, OSError) as error:
-        sys.stderr.write(f"peers are left out, they do not install: {error}\n")
+        sys.stderr.write(f"{lock}: left out, it does not install: {error}\n")
         return None
     return bin_
 

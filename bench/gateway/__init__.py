@@ -1,0 +1,1 @@
+"""What the gateway costs: measured from outside, on sockets and pipes."""

@@ -1,0 +1,17 @@
+"""The MCP server behind what is measured over standard streams: one line, one answer."""
+
+import sys
+
+from bench.gateway.backend import answer
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    for line in sys.stdin.buffer:
+        if data := answer(line):
+            sys.stdout.buffer.write(data + b"\n")
+            sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()

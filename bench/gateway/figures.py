@@ -1,0 +1,140 @@
+"""The gateway's figures: what it adds to a call, and what it takes."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.figures import Figure, Line, Remark, at_least, at_most
+from bench.gateway import load, pipes, processes, rivals, stage
+from bench.gateway.stage import Place
+
+ROUNDS = 5
+CLIENTS = 32
+STREAMS = 8
+SECONDS = 1.5  # of each load; one that is slow gets no more calls for it
+STRAIGHT = "straight"
+BUFFERED = "answerable, buffered"
+DURABLE = "answerable, durable"
+MICRO = 1e6
+
+_ADDED = {BUFFERED: at_most(100, "<= 100 us")}
+_CPU = {BUFFERED: at_most(80, "<= 80 us")}
+_RATE = {BUFFERED: at_least(10_000, ">= 10,000")}
+_MEMORY = at_most(120, "<= 120 MiB")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One way to the server, in one round.
+
+    Attributes:
+        alone: Seconds of the median call, of one client.
+        slow: Seconds of the 99th percentile of those.
+        cpu: Processor seconds of what stands in the way, for each call of many clients.
+        rate: Calls a second of many clients.
+    """
+
+    alone: float
+    slow: float
+    cpu: float
+    rate: float
+
+
+def sample(place: Place, tool: str, seconds: float) -> Sample:
+    """Call with one client, then with many."""
+    alone = load.run(place.order(tool, 1, seconds))
+    before = processes.cpu(place.measured)
+    many = load.run(place.order(tool, CLIENTS, seconds))
+    spent = processes.cpu(place.measured) - before
+    return Sample(
+        alone.median, alone.slow, spent / many.calls, many.calls / many.seconds
+    )
+
+
+def figures(
+    root: Path, folder: Path, rounds: int, seconds: float, command: str
+) -> Iterator[Line]:
+    """Measure every way in turns, then memory, then standard streams."""
+    command = f"{command} --only gateway"
+    folder = folder / "gateway"
+    with ExitStack() as stack:
+        behind = stack.enter_context(stage.backend())
+        _, ours = stack.enter_context(stage.gateway(folder, behind))
+        others = stack.enter_context(rivals.fastmcp(root, folder, behind))
+        ways = {
+            STRAIGHT: (behind, stage.READS),
+            BUFFERED: (ours, stage.READS),
+            DURABLE: (ours, stage.DURABLE),
+            **{name: (place, stage.READS) for name, place in others.items()},
+        }
+        for place, tool in ways.values():  # what is made at a first call is made now
+            load.run(place.order(tool, CLIENTS, seconds / 3))
+        taken: dict[str, list[Sample]] = {name: [] for name in ways}
+        for _ in range(rounds):
+            for name, (place, tool) in ways.items():
+                taken[name].append(sample(place, tool, seconds))
+        yield from _of_calls(taken, command)
+        yield from _of_memory(ours, rounds, seconds, command)
+    yield from _of_streams(folder, rounds, seconds, command)
+    yield Remark(
+        "One worker, one agent that is enforced, known by a bearer token of an issuer "
+        "whose keys are a file; plain HTTP on loopback, revision 2026-07-28. The CPU is "
+        "the worker's, all of its threads; the load generator and the server have the "
+        "same two cores.",
+        command,
+    )
+
+
+def _of_calls(taken: Mapping[str, list[Sample]], command: str) -> Iterator[Figure]:
+    straight = taken[STRAIGHT]
+    walls = tuple(each.alone * MICRO for each in straight)
+    yield Figure("gateway: p50 of a call, straight to the server", "us", walls, command)
+    for name, samples in taken.items():
+        if name == STRAIGHT:
+            continue
+        added = tuple(
+            (each.alone - beside.alone) * MICRO
+            for each, beside in zip(samples, straight, strict=True)
+        )
+        what = f"gateway: added p50, one client: {name}"
+        yield Figure(what, "us", added, command, _ADDED.get(name))
+        slow = tuple(each.slow * MICRO for each in samples)
+        what = f"gateway: 99th percentile, one client: {name}"
+        yield Figure(what, "us", slow, command)
+        cpu = tuple(each.cpu * MICRO for each in samples)
+        what = f"gateway: CPU a call, {CLIENTS} clients: {name}"
+        yield Figure(what, "us", cpu, command, _CPU.get(name))
+    for name, samples in taken.items():
+        rates = tuple(each.rate for each in samples)
+        what = f"gateway: {CLIENTS} clients: {name}"
+        yield Figure(what, "calls/s", rates, command, _RATE.get(name))
+
+
+def _of_memory(
+    ours: Place, rounds: int, seconds: float, command: str
+) -> Iterator[Figure]:
+    (worker,) = ours.measured
+    what = "gateway: peak memory of the worker so far"
+    yield Figure(what, "MiB", (processes.peak(worker),), command, _MEMORY)
+    peaks = []
+    for _ in range(rounds):
+        processes.mark(worker)
+        load.run(ours.order(stage.BIG, STREAMS, seconds))
+        peaks.append(processes.peak(worker))
+    what = f"gateway: peak memory, {STREAMS} clients with results of 4 MiB"
+    yield Figure(what, "MiB", tuple(peaks), command, _MEMORY)
+
+
+def _of_streams(
+    folder: Path, rounds: int, seconds: float, command: str
+) -> Iterator[Figure]:
+    wrapped = pipes.wrapped(folder / "stdio")
+    straight, added = [], []
+    for _ in range(rounds):
+        straight.append(pipes.median(pipes.ECHO, seconds) * MICRO)
+        added.append(pipes.median(wrapped, seconds) * MICRO - straight[-1])
+    what = "gateway: p50 of a call over standard streams"
+    yield Figure(f"{what}, straight", "us", tuple(straight), command)
+    goal = at_most(60, "<= 60 us")
+    yield Figure(f"{what}, added", "us", tuple(added), command, goal)

@@ -1,0 +1,43 @@
+"""What processes have used, as Linux tells it."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cpu(pids: Iterable[int]) -> float:
+    """Sum the processor seconds that processes have used so far."""
+    total = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])  # utime, stime: proc_pid_stat(5)
+    return total / _TICKS
+
+
+def peak(pid: int) -> float:
+    """Give the most MiB that were resident since `mark`."""
+    return _status(pid, "VmHWM:") / 1024
+
+
+def resident(pid: int) -> float:
+    """Give the MiB that are resident now."""
+    return _status(pid, "VmRSS:") / 1024
+
+
+def mark(pid: int) -> None:
+    """Have the peak begin anew, at what is resident now."""
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def handles(pid: int) -> int:
+    """Count open file descriptors."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def _status(pid: int, name: str) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(name):
+            return int(line.split()[1])
+    raise RuntimeError(f"no {name} of process {pid}")

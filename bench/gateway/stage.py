@@ -1,0 +1,96 @@
+"""The server, the gateway before it, and the bytes of a call."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.gateway.load import Order
+from tests.gateway.build import META, VERSION
+from tests.gateway.serve.stage import Serving, configuration, serving, token_of
+
+READS, DURABLE, BIG = "echo", "write", "big"
+AGENT = "ana"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where calls are sent.
+
+    Attributes:
+        port: On 127.0.0.1.
+        path: Of the endpoint.
+        fields: Of every request, besides those of MCP.
+        measured: Processes whose use counts.
+    """
+
+    port: int
+    path: str
+    fields: dict[str, str]
+    measured: tuple[int, ...] = ()
+
+    def order(
+        self, tool: str, clients: int, seconds: float, rate: float = 0.0
+    ) -> Order:
+        """Order calls of one tool."""
+        requests = tuple(self._request(tool, id) for id in range(clients))
+        return Order(self.port, requests, seconds, rate)
+
+    def _request(self, tool: str, id: int) -> str:
+        params = {"name": tool, "arguments": {"path": "a.txt"}, "_meta": META}
+        said = {"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}
+        body = json.dumps(said, separators=(",", ":"))  # as SDKs write it
+        fields = {
+            "host": f"127.0.0.1:{self.port}",
+            "content-type": "application/json",
+            "accept": "application/json, text/event-stream",
+            "content-length": str(len(body)),
+            "mcp-protocol-version": VERSION,
+            "mcp-method": "tools/call",
+            "mcp-name": tool,
+            **self.fields,
+        }
+        lines = [f"{name}: {value}\r\n" for name, value in fields.items()]
+        return f"POST {self.path} HTTP/1.1\r\n{''.join(lines)}\r\n{body}"
+
+
+@contextmanager
+def backend() -> Iterator[Place]:
+    """Run the server itself."""
+    argv = (sys.executable, "-m", "bench.gateway.backend")
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            port = int(process.stdout.readline())
+            yield Place(port, "/mcp", {}, (process.pid,))
+        finally:
+            process.terminate()
+
+
+def settings(port: int) -> dict[str, Any]:
+    """Configure one agent that may use every tool, and one server."""
+    given = configuration(port)
+    given["servers"]["files"]["reads"] = [READS, BIG]
+    given["agents"] = {
+        AGENT: {
+            "callers": [{"issuer": "corp", "sub": AGENT}],
+            "allow": [{"server": "files", "tools": ["*"]}],
+        }
+    }
+    return given
+
+
+@contextmanager
+def gateway(
+    folder: Path, behind: Place, given: dict[str, Any] | None = None
+) -> Iterator[tuple[Serving, Place]]:
+    """Run `answerable serve` with one worker, enforcing, for one token of an issuer."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with serving(folder, given or settings(behind.port)) as served:
+        port = int(served.gateway.rpartition(":")[2])
+        fields = {"authorization": f"Bearer {token_of(AGENT)}"}
+        yield served, Place(port, "/mcp/files", fields, tuple(served.workers()))
