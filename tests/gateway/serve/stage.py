@@ -26,11 +26,15 @@ class _Backend(BaseHTTPRequestHandler):
     """Answers a tool call with its name; `slow` after as long as its argument says."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body leave together
 
     def do_POST(self) -> None:
         said = json.loads(self.rfile.read(int(self.headers["content-length"])))
         name = said["params"].get("name", "")
         self.server.calls.append(name)  # type: ignore[attr-defined]
+        if name == "stream":
+            self._stream()
+            return
         if name == "slow":
             time.sleep(said["params"]["arguments"]["seconds"])
         result = {"content": [{"type": "text", "text": name}], "resultType": "complete"}
@@ -41,6 +45,22 @@ class _Backend(BaseHTTPRequestHandler):
         self.send_header("content-length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def _stream(self) -> None:
+        """Send events until the client is gone."""
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("connection", "close")
+        self.end_headers()
+        note = {"jsonrpc": "2.0", "method": "notifications/message", "params": {}}
+        self.close_connection = True
+        try:
+            while True:
+                self.wfile.write(f"data: {json.dumps(note)}\n\n".encode())
+                self.wfile.flush()
+                time.sleep(0.05)
+        except OSError:
+            self.server.calls.append("stream ended")  # type: ignore[attr-defined]
 
     def log_message(self, *_: object) -> None:
         pass
@@ -74,7 +94,7 @@ def backend() -> Iterator[Backend]:
 
 def configuration(port: int, **more: Any) -> dict[str, Any]:
     """One issuer, one server, and an agent for each of two subjects."""
-    rule = {"server": "files", "tools": ["read", "slow"]}
+    rule = {"server": "files", "tools": ["read", "slow", "stream"]}
     return {
         "store": "store",
         "listen": {

@@ -1,10 +1,11 @@
 import os
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
-
-import pytest
 
 from tests.gateway.serve.stage import Backend, Serving, configuration, serving
 
@@ -20,26 +21,51 @@ def operate(served: Serving, *words: str) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "subject",
-    ["agent:declared/ana", "server:files", "tool:mcp/files/read", "run:ana"],
-)
+SUBJECTS = ("agent:declared/ana", "server:files", "tool:mcp/files/read", "run:ana")
+
+
 def test_a_kill_holds_within_a_second_until_it_is_taken_back(
-    tmp_path: Path, server: Backend, subject: str
+    tmp_path: Path, server: Backend
 ) -> None:
     settings = configuration(server.server_port)
     settings["listen"]["workers"] = 2
     settings["agents"]["ana"]["mode"] = "observe"
     with serving(tmp_path, settings) as served:
         assert "result" in served.call("read")
-        operate(served, "kill", subject)
-        time.sleep(1)
-        for _ in range(6):
-            assert "error" in served.call("read")
-        assert served.hear("kill.taken")["subject"] == subject
-        operate(served, "revive", subject)
-        time.sleep(1)
-        assert "result" in served.call("read")
+        for number, subject in enumerate(SUBJECTS, 1):
+            operate(served, "kill", subject)
+            time.sleep(1)
+            for _ in range(4):  # whichever worker it meets
+                assert "error" in served.call("read")
+            assert served.hear("kill.taken", 2 * number)["subject"] == subject
+            operate(served, "revive", subject)
+            time.sleep(1)
+            assert "result" in served.call("read")
+
+
+def test_a_kill_cuts_a_stream_that_is_open(tmp_path: Path, server: Backend) -> None:
+    server.calls.clear()
+    with serving(tmp_path, configuration(server.server_port)) as served:
+        ended: list[float] = []
+
+        def watch() -> None:
+            with suppress(OSError, HTTPException):
+                served.call("stream")
+            ended.append(time.monotonic())
+
+        watching = threading.Thread(target=watch)
+        watching.start()
+        while "stream" not in server.calls:
+            time.sleep(0.01)
+        assert not ended
+        operate(served, "kill", "agent:declared/ana")
+        killed = time.monotonic()
+        watching.join(10)
+        assert ended
+        until = killed + 10
+        while "stream ended" not in server.calls:
+            assert time.monotonic() < until
+            time.sleep(0.01)
 
 
 def test_a_kill_outlives_a_restart(tmp_path: Path, server: Backend) -> None:

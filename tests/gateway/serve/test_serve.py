@@ -1,3 +1,4 @@
+import http.client
 import os
 import signal
 import socket
@@ -93,6 +94,36 @@ def test_a_file_that_changed_holds_from_the_next_call(
         served.configure(settings)
         served.reload()
         assert text(served.call("write")) == "write"
+
+
+def test_a_reload_drops_no_call(tmp_path: Path, server: Backend) -> None:
+    settings = configuration(server.server_port)
+    settings["listen"]["workers"] = 2
+    with serving(tmp_path, settings) as served:
+        answers: list[object] = []
+        reloaded = threading.Event()
+
+        def calling(who: str) -> None:
+            connection = http.client.HTTPConnection(served.gateway, timeout=30)
+            while not reloaded.is_set():
+                answers.append(call(connection, "read", who))
+            connection.close()
+
+        callers = [
+            threading.Thread(target=calling, args=(who,)) for who in ("ana", "ben")
+        ]
+        for each in callers:
+            each.start()
+        for number in range(5):
+            # A server whose entry changes gets new connections.
+            settings["servers"]["files"]["reads"] = ["read", f"other{number}"]
+            served.configure(settings)
+            served.reload()
+        reloaded.set()
+        for each in callers:
+            each.join()
+        assert len(answers) > 10
+        assert all(text(each) == "read" for each in answers)
 
 
 def test_a_wrong_file_leaves_the_last_good_one_in_force(
@@ -235,13 +266,20 @@ def test_an_address_that_is_taken_is_told_at_once(tmp_path: Path) -> None:
     assert f"cannot listen at {api}" in str(served.log)
 
 
-def test_a_gateway_that_runs_keeps_its_socket(tmp_path: Path, server: Backend) -> None:
+def test_a_gateway_that_runs_keeps_its_state_and_its_socket(
+    tmp_path: Path, server: Backend
+) -> None:
     settings = configuration(server.server_port)
-    with serving(tmp_path, settings):
+    with serving(tmp_path, settings) as served:
         with serving(tmp_path, settings, lines=0) as second:
             assert second.process.wait(20) == 5
+        apart = settings | {"state": "elsewhere"}
+        with serving(tmp_path, apart, lines=0) as third:
+            assert third.process.wait(20) == 5
         assert (tmp_path / "gw.sock").exists()
-    assert "cannot listen at" in str(second.log)
+        assert text(served.call("read")) == "read"
+    assert "another gateway runs with" in str(second.log)
+    assert "cannot listen at" in str(third.log)
 
 
 def test_a_socket_that_nobody_listens_on_is_taken_over(

@@ -14,6 +14,7 @@ from answerable.connectors.config.parse.faults import ConfigError, fault_lines
 from answerable.gateway.kills import KillFile
 from answerable.gateway.serve.api import Api
 from answerable.gateway.serve.child import Child
+from answerable.gateway.serve.claim import claim
 from answerable.gateway.serve.control import Policy, Refused, Start
 from answerable.gateway.serve.health import Health
 from answerable.gateway.serve.log import Log
@@ -23,7 +24,6 @@ from answerable.gateway.serve.stored import make_store, ship_spool
 from answerable.gateway.wire.place import Served
 from answerable.model.config import Address
 from answerable.model.errors import AnswerableError
-from answerable.store.disk import make_folder
 
 SHIP = 30.0  # seconds between two shippings
 LOOK = 2.0  # seconds between two looks at how workers do
@@ -64,7 +64,7 @@ class Supervisor:
         self._hear_signals()
         try:
             make_store(self._plan.store)
-            make_folder(self._plan.state)
+            self._claimed = claim(self._plan.state)
             KillFile(self._plan.state).read()  # a kill that cannot be read is no start
             await self._listen()
             self._log.info("serve.ready", listening=[at for _, at in self.listening])
