@@ -10,7 +10,16 @@ from enum import StrEnum
 from answerable.model.ids import AgentId
 
 
-class Target(StrEnum):
+class Word(StrEnum):
+    """A word of a fixed set, hashed as the text that it equals.
+
+    `Enum` hashes names in Python code, and every call looks up a dozen of these.
+    """
+
+    __hash__ = str.__hash__
+
+
+class Target(Word):
     """What an MCP method acts on; the decision asks for a right over it by name."""
 
     TOOL = "tool"
@@ -30,7 +39,7 @@ class Target(StrEnum):
     ROOTS = "roots"
 
 
-class Mode(StrEnum):
+class Mode(Word):
     """What a decision does to the calls of an agent."""
 
     OBSERVE = "observe"  # decided and recorded; nothing is held back
@@ -38,7 +47,7 @@ class Mode(StrEnum):
     ENFORCE = "enforce"
 
 
-class Effect(StrEnum):
+class Effect(Word):
     """The answer of the decision point."""
 
     ALLOW = "allow"
@@ -47,7 +56,7 @@ class Effect(StrEnum):
     ERROR = "error"  # nothing could be decided, which is a denial
 
 
-class Reason(StrEnum):
+class Reason(Word):
     """Why, as evidence and owner see it; a caller never does."""
 
     ALLOWED = "allowed"
@@ -61,7 +70,7 @@ class Reason(StrEnum):
     EVIDENCE = "evidence"  # it could not be recorded, so it does not happen
 
 
-class Durability(StrEnum):
+class Durability(Word):
     """When a decision is on disk."""
 
     BUFFERED = "buffered"  # within one group, 20 ms
