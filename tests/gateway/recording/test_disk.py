@@ -100,6 +100,44 @@ def test_all_calls_are_denied_while_the_disk_refuses_and_go_on_when_it_heals(
     assert b'"why":"unrecorded-disk","count":3' in b"".join(lines(tmp_path))
 
 
+def test_a_file_whose_name_could_not_be_synced_is_not_written_to(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file is as durable as its name: after the power failed it may not be there."""
+
+    def refuse(path: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    async def story(recorder: Recorder) -> None:
+        await until(lambda: len(lines(tmp_path)) == 1)
+        disk.errno = errno.EIO  # has it begin another file
+        await _denied(recorder)
+        disk.errno = 0
+        with monkeypatch.context() as patched:
+            patched.setattr("answerable.gateway.recording.segments.sync_folder", refuse)
+            tried = _newest(tmp_path)
+            await until(lambda: _newest(tmp_path) > tried + 2)
+            assert recorder.health.alarm
+        tried = _newest(tmp_path)
+        await until(lambda: not recorder.health.alarm)
+        assert _newest(tmp_path) > tried
+
+    recording(tmp_path, story)
+    numbers = [record.sequence for record in records(tmp_path)]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+async def _denied(recorder: Recorder) -> None:
+    ticket = recorder.decided(CALLER, CALL, DURABLE, BODY)
+    assert ticket.durable is not None
+    with pytest.raises(NotRecorded, match="disk"):
+        await ticket.durable
+
+
+def _newest(spool: Path) -> int:
+    return max(int(path.stem) for path in spool.glob("*/*.jsonl"))
+
+
 def test_a_recorder_that_ends_on_a_bad_disk_ends(tmp_path: Path, disk: Disk) -> None:
     async def story(recorder: Recorder) -> None:
         recorder.decided(CALLER, CALL, BUFFERED, BODY)

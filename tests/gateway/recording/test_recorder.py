@@ -9,8 +9,10 @@ import pytest
 
 from answerable.gateway.recording.recorder import Recorder
 from answerable.gateway.recording.ticket import NotRecorded
+from answerable.gateway.recording.turned_away import MOST, MOST_OF_AGENT
 from answerable.gateway.wire.members import NOWHERE
-from answerable.model.ids import event_id
+from answerable.model.errors import EnvironmentRefused
+from answerable.model.ids import AgentId, event_id
 from answerable.model.record import (
     Closed,
     Decided,
@@ -208,9 +210,102 @@ def test_one_caller_cannot_make_ever_more_records_of_refusals(tmp_path: Path) ->
 
     recording(tmp_path, story)
     refused = [r for r in records(tmp_path) if isinstance(r, Refusals)]
-    assert len(refused) == 257
+    assert len(refused) == MOST_OF_AGENT + 1
     assert sum(r.count for r in refused) == 5000
     assert max(len(r.method) for r in refused) == 256
+    assert {r.agent for r in refused} == {CALLER.agent}
+
+
+def test_no_caller_makes_what_another_asked_for_be_left_out(tmp_path: Path) -> None:
+    async def story(recorder: Recorder) -> None:
+        for number in range(500):
+            recorder.refused("unknown-method", CALLER, "files", f"m{number}")
+        recorder.refused("unknown-method", OTHER, "files", "tools/steal")
+
+    recording(tmp_path, story)
+    refused = [r for r in records(tmp_path) if isinstance(r, Refusals)]
+    (other,) = (r for r in refused if r.agent == OTHER.agent)
+    assert (other.server, other.method, other.count) == ("files", "tools/steal", 1)
+
+
+def test_refusals_of_very_many_callers_are_few_records(tmp_path: Path) -> None:
+    async def story(recorder: Recorder) -> None:
+        for number in range(5000):
+            agent = AgentId(f"agent:caller/corp/{number}")
+            recorder.refused("not-json", replace(CALLER, agent=agent), "files", "")
+
+    recording(tmp_path, story)
+    refused = [r for r in records(tmp_path) if isinstance(r, Refusals)]
+    assert len(refused) == MOST + 1
+    assert sum(r.count for r in refused) == 5000
+
+
+def test_refusals_are_of_their_agents_quota(tmp_path: Path) -> None:
+    def turn_away(recorder: Recorder) -> None:
+        for number in range(30):
+            recorder.refused("unknown-method", CALLER, "files", f"m{number}" * 80)
+
+    async def story(recorder: Recorder) -> None:
+        turn_away(recorder)
+        await until(lambda: len(lines(tmp_path)) > 1)
+        with pytest.raises(NotRecorded, match="agent-quota"):
+            recorder.decided(CALLER, CALL, BUFFERED, BODY)
+        turn_away(recorder)
+        recorder.decided(OTHER, CALL, BUFFERED, BODY)
+
+    recording(tmp_path, story, most_per_agent=4_000)
+    refused = [r for r in records(tmp_path) if isinstance(r, Refusals)]
+    spelled = [r for r in refused if r.method]
+    (folded,) = (r for r in refused if r.why == "unknown-method" and not r.method)
+    assert (len(spelled), folded.agent, folded.count) == (30, CALLER.agent, 30)
+
+
+def test_what_is_closed_records_nothing_more(tmp_path: Path) -> None:
+    async def story(recorder: Recorder) -> None:
+        waits = recorder.decided(CALLER, CALL, DURABLE, BODY)
+        recorder.close()
+        assert waits.durable is not None
+        await waits.durable  # told only now that it is on disk
+        for decision in (BUFFERED, DURABLE, DENIED):
+            with pytest.raises(NotRecorded):
+                recorder.decided(CALLER, CALL, decision, BODY)
+
+    async def run() -> None:
+        await story(Recorder(tmp_path, 0, asyncio.get_running_loop()))
+
+    asyncio.run(run())
+    assert isinstance(records(tmp_path)[-1], Closed)
+
+
+def test_refusals_are_recorded_at_the_end_however_full_the_spool_is(
+    tmp_path: Path,
+) -> None:
+    async def story(recorder: Recorder) -> None:
+        recorder.decided(CALLER, CALL, BUFFERED, BODY)
+        await until(lambda: len(lines(tmp_path)) == 2)
+        with pytest.raises(NotRecorded, match="spool-full"):
+            recorder.decided(CALLER, CALL, BUFFERED, BODY)
+
+    recording(tmp_path, story, most=500)
+    (refused,) = (r for r in records(tmp_path) if isinstance(r, Refusals))
+    assert (refused.why, refused.agent) == ("unrecorded-spool-full", CALLER.agent)
+
+
+def test_a_recorder_that_does_not_come_up_leaves_the_one_before_it_in_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(recorder: Recorder) -> None:
+        recorder.decided(CALLER, CALL, DENIED, BODY)
+
+    def fail(*_: object) -> None:
+        raise EnvironmentRefused("the disk is full")
+
+    first = recording(tmp_path, story)
+    with monkeypatch.context() as patched:
+        patched.setattr("answerable.gateway.recording.recorder.Segments", fail)
+        with pytest.raises(EnvironmentRefused):
+            recording(tmp_path, story)
+    assert (tmp_path / "worker-0").read_text() == f"{first}\n"
 
 
 def spend(recorder: Recorder) -> None:

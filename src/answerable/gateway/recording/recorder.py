@@ -92,9 +92,11 @@ class Recorder:
         self._away = TurnedAway()
         self._timer: asyncio.TimerHandle | None = None
         self._sequence = 0
+        self._closed = False
         self._alarm, self._failures, self._unrecorded = "", 0, 0
-        previous, recorded = succeed(spool, worker, self.name)
         segments = Segments(spool, self.name)
+        # Once its folder is there: whoever comes next looks into it.
+        previous, recorded = succeed(spool, worker, self.name)
         heard = Heard(self._written, self._failed, self._quotas.release)
         self._writer = Writer(spool, segments, loop, heard)
         self._put(
@@ -157,6 +159,8 @@ class Recorder:
     ) -> None:
         """Count a request that was turned away before a decision."""
         agent = caller.agent if caller is not None else ""
+        if self._quotas.spent(agent):
+            server = method = ""  # then it has one count for each reason
         self._away.count(why, agent, server, method)
         if self._timer is None:
             self._timer = self._loop.call_later(SECOND, self._tell_refusals)
@@ -165,9 +169,9 @@ class Recorder:
         """Write what is left, and end; it blocks while the disk works."""
         if self._timer is not None:
             self._timer.cancel()
-        self._tell_refusals()
+        self._record_refusals()  # however full the spool is: they are few
         self._put(Closed(*self._next()), at_once=True)
-        self._alarm = self._alarm or "closed"
+        self._closed = True
         self._writer.close()
 
     def _next(self) -> tuple[int, int]:
@@ -190,7 +194,7 @@ class Recorder:
 
     def _obstacle(self, agent: str) -> str:
         """Say why nothing can be recorded for an agent, empty where it can."""
-        if self._alarm:
+        if self._alarm or self._closed:
             return "disk"
         if self._writer.spooled >= self._most:
             return "spool-full"
@@ -202,10 +206,14 @@ class Recorder:
         if self._obstacle(""):
             self._timer = self._loop.call_later(SECOND, self._tell_refusals)
             return
+        self._record_refusals()
+
+    def _record_refusals(self) -> None:
         for alike, count in self._away.take().items():
             why, agent, server, method = alike
             sequence, at = self._next()
-            self._put(Refusals(sequence, at, why, count, agent, server, method))
+            refusals = Refusals(sequence, at, why, count, agent, server, method)
+            self._put(refusals, agent)
 
     def _written(self, tickets: list[Ticket]) -> None:
         self._alarm = ""

@@ -70,13 +70,13 @@ class Segments:
                 trusted again (the kernel drops such pages), so the same lines are to be
                 written anew, and go to a file of their own.
         """
-        if self._handle < 0:
-            self._open()
         try:
+            if self._handle < 0:
+                self._open()
             write_all(self._handle, data, "spool-write")
             os.fdatasync(self._handle)
         except OSError:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # also where no file could be made
                 os.ftruncate(self._handle, self._size)
             self._shut()
             raise
@@ -121,7 +121,7 @@ def waiting(spool: Path) -> int:
 
 
 def succeed(spool: Path, worker: int, name: str) -> tuple[str, int]:
-    """Become the recorder of a worker.
+    """Become the recorder of a worker; the folder of `name` is there by now.
 
     Returns:
         The recorder before it, empty for the first, and how many records that one has
@@ -130,7 +130,6 @@ def succeed(spool: Path, worker: int, name: str) -> tuple[str, int]:
     Raises:
         EnvironmentRefused: The spool cannot be written.
     """
-    make_folder(spool)
     place = spool / f"worker-{worker}"
     try:
         previous = read_file(place).decode("ascii", "replace").strip()

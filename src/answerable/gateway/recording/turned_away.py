@@ -4,9 +4,12 @@ Whoever shows nothing can send as fast as the network carries. So such requests 
 one record per reason and second, and never a word of their own.
 """
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import NamedTuple
 
 MOST = 256  # different ones within a second; what comes after is told apart by why only
+MOST_OF_AGENT = 32  # of those, of one agent, which nobody else is to pay for
 LONGEST = 256  # characters of a server or method
 
 
@@ -23,7 +26,8 @@ class TurnedAway:
     """Counts of the running second."""
 
     def __init__(self) -> None:
-        self._counts: dict[Alike, int] = {}
+        self._counts: Counter[Alike] = Counter()
+        self._kinds: Counter[str] = Counter()  # different ones, by agent
 
     def count(self, why: str, agent: str, server: str, method: str) -> None:
         """Count one.
@@ -35,11 +39,25 @@ class TurnedAway:
             method: Likewise.
         """
         alike = Alike(why, "", "", "")
-        if agent and len(self._counts) < MOST:
-            alike = Alike(why, agent, server[:LONGEST], method[:LONGEST])
-        self._counts[alike] = self._counts.get(alike, 0) + 1
+        if agent:
+            told = Alike(why, agent, server[:LONGEST], method[:LONGEST])
+            alike = self._with_room(told)
+        if alike not in self._counts:
+            self._kinds[agent] += 1
+        self._counts[alike] += 1
 
-    def take(self) -> dict[Alike, int]:
+    def take(self) -> Mapping[Alike, int]:
         """Give the counts, and begin anew."""
-        counts, self._counts = self._counts, {}
+        counts = self._counts
+        self._counts, self._kinds = Counter(), Counter()
         return counts
+
+    def _with_room(self, told: Alike) -> Alike:
+        """Leave out what there is no room for: what was asked, then who asked."""
+        if told in self._counts:
+            return told
+        if self._kinds[told.agent] >= MOST_OF_AGENT:
+            told = told._replace(server="", method="")
+        if told not in self._counts and len(self._counts) >= MOST:
+            told = told._replace(agent="", server="", method="")
+        return told
