@@ -1,7 +1,10 @@
 """What a gateway spooled reaches the store once, and stays in the spool until then."""
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +13,10 @@ from hypothesis import strategies as st
 from answerable.flows.ingest import ingest
 from answerable.flows.ship import ship
 from answerable.flows.trace import Question, trace
+from answerable.gateway.wire.call import MAX_NAME, MAX_WATCHED
+from answerable.model.decision import Target
 from answerable.model.errors import EnvironmentRefused
+from answerable.model.record import Act
 from answerable.store import disk
 from answerable.store.store import Store
 from tests.connectors.gateway.spools import (
@@ -151,6 +157,65 @@ def test_a_crash_while_the_spool_is_cleared_repeats_harmlessly(
         (folder / "000004.jsonl").write_bytes(b"".join(whole[3:]))
         ship(store, spool, now=NOW)
     assert stored(store) == [(2, "success"), (3, "denied")]
+
+
+@pytest.mark.parametrize("removed", range(4))
+def test_a_crash_while_an_ended_recorder_is_removed_repeats_harmlessly(
+    store: Store, spool: Path, monkeypatch: pytest.MonkeyPatch, removed: int
+) -> None:
+    write(spool, spelled(STORY), cuts=[1, 2, 3])
+    left = iter(range(removed))
+    unlink = Path.unlink
+
+    def crash(path: Path, **how: bool) -> None:
+        if path.suffix == ".jsonl" and next(left, None) is None:
+            raise KeyboardInterrupt
+        unlink(path, **how)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", crash)
+        with pytest.raises(KeyboardInterrupt):
+            ship(store, spool, now=NOW)
+    again = ship(store, spool, now=NOW)
+    assert (again.conflict, again.quarantined, again.problems) == (0, 0, ())
+    assert stored(store) == [(2, "success"), (3, "denied")]
+    assert list(spool.iterdir()) == []
+
+
+def test_a_disk_that_is_full_is_a_refusal_and_the_spool_is_shipped_later(
+    store: Store, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write(spool, spelled(STORY), cuts=[2])
+    real = os.open
+
+    def full(path: Any, *how: int, **more: Any) -> int:
+        if str(path).endswith("shipped.json.new"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(path, *how, **more)
+
+    with monkeypatch.context() as patched, living(folder):
+        patched.setattr("os.open", full)
+        with pytest.raises(EnvironmentRefused, match="No space left"):
+            ship(store, spool, now=NOW)
+    assert ship(store, spool, now=NOW).duplicate == 2
+    assert files(spool) == []
+
+
+def test_the_longest_record_there_can_be_holds_no_other_back(
+    store: Store, spool: Path
+) -> None:
+    """A listen stream names as much as a message has room for, in any letters."""
+    names = tuple(
+        f"resource:{n:03}" + "\U0001f600" * (MAX_NAME - 3) for n in range(256)
+    )
+    act = Act(
+        "2026-07-28", "subscriptions/listen", "files", Target.STREAM, watched=names
+    )
+    assert len(names) == MAX_WATCHED
+    story = [opened(), decided(2, DENY, act), decided(3, DENY), closed(4)]
+    write(spool, spelled(story))
+    shipped = ship(store, spool, now=NOW)
+    assert (shipped.stored, shipped.quarantined, shipped.problems) == (2, 0, ())
 
 
 @settings(max_examples=15)

@@ -11,6 +11,7 @@ from answerable.flows.ingest import few_collections
 from answerable.flows.lists import problem_line
 from answerable.model.connector import EventLimits
 from answerable.model.sighting import Problem
+from answerable.store.disk import refused
 from answerable.store.store import Store
 
 
@@ -48,7 +49,8 @@ def ship(store: Store, spool: Path, *, now: int) -> Shipped:
         EnvironmentRefused: The store or the spool refuses, or the spool is being
             shipped by somebody else; what is not yet sealed stays in the spool.
     """
-    with held(spool, fcntl.LOCK_EX | fcntl.LOCK_NB), few_collections():
+    exclusive = held(spool, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with refused("ship", spool), exclusive, few_collections():
         reading = Spool(spool)
         shipped = _store(store, reading, now)
         store.seal(now)

@@ -21,7 +21,7 @@ from answerable.model.sighting import Problem, ProblemKind
 
 SUFFIX = ".jsonl"
 SHIPPED = "shipped.json"
-_LONGEST = 4 << 20  # bytes of a line; a recorder's own are far shorter
+_LONGEST = 16 << 20  # bytes of a line; it names no more than a message does (4 MiB)
 _KEPT = 64 << 10  # of what cannot be read
 
 
@@ -95,12 +95,12 @@ class Folder:
         """Keep how far it was read, and remove what is thereby in the store.
 
         To be called once every event and line that `pieces` gave is durable. A crash at
-        any step repeats harmlessly: what is read twice makes the same events.
+        any step repeats harmlessly: what is read twice makes the same events, and what
+        was removed is known to have been read.
         """
-        done = [p for p in self._files if int(p.stem) < self.progress.file]
+        self._keep()
         if self.alive:
-            self._keep()
-            _remove(done)
+            _remove([p for p in self._files if int(p.stem) < self.progress.file])
             return
         _remove(self._files)
         (self.path / SHIPPED).unlink(missing_ok=True)
