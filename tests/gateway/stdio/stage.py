@@ -100,7 +100,10 @@ class Wrapped:
         return found
 
     def answer(self, seconds: float = SECONDS) -> Any:
-        return json.loads(self.read(seconds))
+        found = self.read(seconds)
+        if not found:
+            raise EOFError(self.errors())
+        return json.loads(found)
 
     def ask(self, asked: bytes) -> Any:
         self.send(asked)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.http.stage import Backend, Peer, reply, result
+from tests.gateway.http.spelling import reply, result
+from tests.gateway.http.stage import Backend, Peer
 from tests.gateway.stdio.stage import META, Wrapped, call, line, settings, wrapper
 
 SESSION = "s-1"

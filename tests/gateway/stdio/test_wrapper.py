@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tests.gateway.stdio.stage import (
     META,
     SCRIPTED,
     WRAPPER,
+    Wrapped,
     call,
     decided,
     is_gone,
@@ -25,6 +27,18 @@ from tests.gateway.stdio.stage import (
 from tests.mcp.running import ROOT
 
 DENIED = -31403
+
+
+@pytest.fixture(scope="module")
+def wrapped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wrapped]:
+    """A wrapper for tests that end nothing."""
+    with wrapper(tmp_path_factory.mktemp("wrapped")) as running:
+        yield running
+
+
+def heard(wrapped: Wrapped) -> list[str]:
+    """The lines that the server has heard before this question."""
+    return list(said(wrapped.ask(call("heard", "heard")))[:-1])
 
 
 def spool_of(folder: Path) -> Path:
@@ -161,17 +175,16 @@ def test_a_kill_cuts_what_is_under_way(tmp_path: Path) -> None:
         assert wrapped.ask(call("echo", 2))["error"]["code"] == DENIED
 
 
-def test_a_cancelled_call_is_cancelled_at_the_server(tmp_path: Path) -> None:
-    with wrapper(tmp_path) as wrapped:
-        cancel = line("notifications/cancelled", {"requestId": 1})
-        wrapped.send(call("wait", 1), cancel)
-        assert said(wrapped.ask(call("heard", 2)))[1] == cancel.decode()
+def test_a_cancelled_call_is_cancelled_at_the_server(wrapped: Wrapped) -> None:
+    cancel = line("notifications/cancelled", {"requestId": "w"})
+    wrapped.send(call("wait", "w"), cancel)
+    assert heard(wrapped)[-1] == cancel.decode()
 
 
-def test_only_a_call_of_its_own_can_be_cancelled(tmp_path: Path) -> None:
-    with wrapper(tmp_path) as wrapped:
-        wrapped.send(line("notifications/cancelled", {"requestId": 5}))
-        assert len(said(wrapped.ask(call("heard", 2)))) == 1
+def test_only_a_call_of_its_own_can_be_cancelled(wrapped: Wrapped) -> None:
+    before = heard(wrapped)
+    wrapped.send(line("notifications/cancelled", {"requestId": 5}))
+    assert heard(wrapped)[:-1] == before
 
 
 def test_a_question_of_the_server_is_decided(tmp_path: Path) -> None:
@@ -189,24 +202,21 @@ def test_a_question_of_the_server_is_decided(tmp_path: Path) -> None:
 
 
 def test_a_question_of_the_server_has_no_place_in_the_new_revision(
-    tmp_path: Path,
+    wrapped: Wrapped,
 ) -> None:
-    with wrapper(tmp_path) as wrapped:
-        heard = said(wrapped.ask(call("ask", 1, method="elicitation/create")))
-        assert heard["error"]["code"] == -32601
+    heard = said(wrapped.ask(call("ask", 1, method="elicitation/create")))
+    assert heard["error"]["code"] == -32601
 
 
-def test_progress_reaches_the_client_before_the_answer(tmp_path: Path) -> None:
-    with wrapper(tmp_path) as wrapped:
-        first = wrapped.ask(call("progress", 1, META | {"progressToken": 1}))
-        assert first["method"] == "notifications/progress"
-        assert said(wrapped.answer()) == 1
+def test_progress_reaches_the_client_before_the_answer(wrapped: Wrapped) -> None:
+    first = wrapped.ask(call("progress", 1, META | {"progressToken": 1}))
+    assert first["method"] == "notifications/progress"
+    assert said(wrapped.answer()) == 1
 
 
 @pytest.mark.parametrize("size", [300_000, 3_000_000])
-def test_a_large_result_passes(tmp_path: Path, size: int) -> None:
-    with wrapper(tmp_path) as wrapped:
-        assert said(wrapped.ask(call("big", 1, size=size))) == "x" * size
+def test_a_large_result_passes(wrapped: Wrapped, size: int) -> None:
+    assert said(wrapped.ask(call("big", 1, size=size))) == "x" * size
 
 
 def test_a_client_that_does_not_read_holds_nobody_up_for_good(tmp_path: Path) -> None:
@@ -227,13 +237,13 @@ def test_a_line_that_is_too_long_is_refused_with_a_reason(tmp_path: Path) -> Non
         assert wrapped.process.wait(20) == 0
 
 
-def test_what_cannot_be_read_in_one_way_goes_nowhere(tmp_path: Path) -> None:
+def test_what_cannot_be_read_in_one_way_goes_nowhere(wrapped: Wrapped) -> None:
+    before = heard(wrapped)
     twice = call("echo", 1).replace(b'"name"', b'"name": "rm", "name"', 1)
-    with wrapper(tmp_path) as wrapped:
-        assert wrapped.ask(twice)["error"]["code"] == -32600
-        assert wrapped.ask(b"{")["error"]["code"] == -32700
-        assert wrapped.ask(b"[" + call("echo", 1) + b"]")["error"]["code"] == -32600
-        assert len(said(wrapped.ask(call("heard", 2)))) == 1
+    assert wrapped.ask(twice)["error"]["code"] == -32600
+    assert wrapped.ask(b"{")["error"]["code"] == -32700
+    assert wrapped.ask(b"[" + call("echo", 1) + b"]")["error"]["code"] == -32600
+    assert heard(wrapped)[:-1] == before
 
 
 def test_junk_of_the_server_goes_nowhere(tmp_path: Path) -> None:
@@ -243,10 +253,9 @@ def test_junk_of_the_server_goes_nowhere(tmp_path: Path) -> None:
         assert "the server wrote what is for nobody" in wrapped.errors()
 
 
-def test_an_answer_that_can_be_read_in_two_ways_is_an_error(tmp_path: Path) -> None:
-    with wrapper(tmp_path) as wrapped:
-        assert wrapped.ask(call("repeated", 1))["error"]["code"] == -32603
-        assert said(wrapped.ask(call("echo", 2)))["pid"]
+def test_an_answer_that_can_be_read_in_two_ways_is_an_error(wrapped: Wrapped) -> None:
+    assert wrapped.ask(call("repeated", 1))["error"]["code"] == -32603
+    assert said(wrapped.ask(call("echo", 2)))["pid"]
 
 
 def test_a_line_of_the_server_that_is_too_long_ends_it(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ from answerable.gateway.wire.refusals import Refused, Why
 MAX_LINE = 16 * 1024 * 1024
 MAX_UNREAD = 8 * 1024 * 1024  # bytes that a server may leave unread
 MAX_OPEN = 4096  # requests, with those that were given up and never answered
-IDLE = 600.0  # seconds
+IDLE = 600.0  # seconds from one look at whether it is used to the next
 PROGRESS = "notifications/progress"
 CANCELLED = "notifications/cancelled"
 
@@ -77,7 +77,7 @@ class Child:
     Attributes:
         session: Session that it is.
         served: It has answered something.
-        deadline: When it has been idle for too long.
+        deadline: When to look whether it is idle.
 
     Raises:
         OSError: It cannot be run.
@@ -95,6 +95,7 @@ class Child:
         self.deadline = NEVER
         self._loop = loop
         self._told = told
+        self._used = True
         self._lines = Lines(MAX_LINE)
         self._open: dict[Id, UnderWay] = {}
         self._stream: UnderWay | None = None
@@ -104,7 +105,7 @@ class Child:
 
     def send(self, sent: Sent, sink: Sink) -> Sending:
         """Send one message."""
-        self.deadline = self._loop.time() + IDLE
+        self._used = True
         under_way = UnderWay(self, sent, sink)
         if sent.call.kind is Kind.OPEN:
             self._loop.call_soon(self._listen, under_way)
@@ -118,10 +119,11 @@ class Child:
         return under_way
 
     def late(self) -> None:
-        """Nobody has asked it anything for long."""
+        """Look whether anybody has asked it anything since the last look."""
         self.deadline = self._loop.time() + IDLE
-        if self._any() is None:
+        if not self._used and self._any() is None:
             self._told.idle(self)
+        self._used = False
 
     def forget(self, under_way: UnderWay) -> None:
         """Nobody waits for it any more: cancel it, where it can be."""

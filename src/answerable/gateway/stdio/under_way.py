@@ -24,6 +24,8 @@ from answerable.gateway.wire.refusals import Why
 OK = 200
 ACCEPTED = 202
 INITIALIZE = "initialize"
+ONE = {"content-type": JSON}
+SEVERAL = {"content-type": EVENTS}
 
 
 class Carrier(Protocol):
@@ -106,7 +108,7 @@ class UnderWay:
         if self._begun:
             self.event(line)
         else:
-            self._sink.on_head(OK, self._fields(JSON), len(line))
+            self._sink.on_head(OK, self._fields(ONE), len(line))
             self._sink.on_data(line)
         self.finish()
 
@@ -114,7 +116,7 @@ class UnderWay:
         """Begin a stream of events."""
         if not self._begun and not self.done:
             self._begun = True
-            self._sink.on_head(OK, self._fields(EVENTS), None)
+            self._sink.on_head(OK, self._fields(SEVERAL), None)
 
     def finish(self) -> None:
         """Say that nothing more comes, and that this is how it should be."""
@@ -155,8 +157,7 @@ class UnderWay:
         """Take more of it again."""
         self._carrier.release(self)
 
-    def _fields(self, kind: str) -> Mapping[str, str]:
-        fields = {"content-type": kind}
+    def _fields(self, fields: Mapping[str, str]) -> Mapping[str, str]:
         if self.call.method == INITIALIZE and self._carrier.session:
-            fields[SESSION_HEADER] = self._carrier.session
+            return {**fields, SESSION_HEADER: self._carrier.session}
         return fields
