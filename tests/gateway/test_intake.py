@@ -1,7 +1,6 @@
 """Whatever the slices, the same requests; whatever the bytes, a refusal at worst."""
 
 import contextlib
-import re
 
 import httptools
 import pytest
@@ -235,4 +234,4 @@ def test_chunks_count_no_more_than_they_read() -> None:
 
 
 def test_a_body_is_not_shown_when_it_is_printed() -> None:
-    assert re.fullmatch(r"Body\(\)", repr(Body(b"s3cr3t")))
+    assert repr(Body(b"s3cr3t")) == "Body(6 bytes)"

@@ -8,8 +8,8 @@ from hypothesis import example, given, settings
 from answerable.gateway.wire import members as fast
 from answerable.gateway.wire.members import (
     MAX_DEPTH,
-    MAX_KEY,
     MAX_MEMBERS,
+    NOWHERE,
     check_text,
     members,
     text,
@@ -103,17 +103,12 @@ def test_a_body_of_brackets_is_refused(bomb: bytes) -> None:
     assert caught.value.why is Why.TOO_DEEP
 
 
-def test_members_and_keys_are_counted() -> None:
+def test_members_are_counted() -> None:
     many = b"{" + b",".join(b'"%d":1' % n for n in range(MAX_MEMBERS)) + b"}"
     assert len(members(many)) == MAX_MEMBERS
-    for data in (
-        many[:-1] + b',"x":1}',
-        b'{"' + b"\\n" * MAX_KEY + b'":1}',
-        b'{"' + b"\\\\" * 100_000 + b'":1}',
-    ):
-        with pytest.raises(Refused) as caught:
-            members(data)
-        assert caught.value.why is Why.NOT_A_MESSAGE
+    with pytest.raises(Refused) as caught:
+        members(many[:-1] + b',"x":1}')
+    assert caught.value.why is Why.NOT_A_MESSAGE
 
 
 def test_text_is_the_text_of_a_string_alone() -> None:
@@ -171,8 +166,8 @@ def test_a_walk_that_lost_its_place_in_a_number_is_noticed() -> None:
 
 def test_the_known_names_are_folded() -> None:
     known = fast.spellings("taskId", "params")
-    fast.refuse_lookalikes(["taskId", "params", "other"], known)
+    fast.refuse_lookalikes(dict.fromkeys(["taskId", "params", "other"], NOWHERE), known)
     for key in ("taskid", "TASKID", "ta\u017fkId", "tas\u212aId", "Params"):
         with pytest.raises(Refused) as caught:
-            fast.refuse_lookalikes([key], known)
+            fast.refuse_lookalikes({key: NOWHERE}, known)
         assert caught.value.why is Why.KEY_LOOKALIKE

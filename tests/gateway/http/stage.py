@@ -4,12 +4,12 @@ Both ends of the gateway are plain sockets here, so that a test sees and sends b
 """
 
 import asyncio
-import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
@@ -18,7 +18,8 @@ from answerable.connectors.config.parse.document import read_config
 from answerable.enforce.table import compile_table
 from answerable.evidence.spool import read_line
 from answerable.flows.authorize import Authority
-from answerable.gateway.callers.errors import Unidentified
+from answerable.gateway.callers.callers import Callers
+from answerable.gateway.callers.keys import IssuerKeys
 from answerable.gateway.callers.sessions import Sessions
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.door import Door
@@ -26,15 +27,17 @@ from answerable.gateway.http.front import Front
 from answerable.gateway.http.pool import pools
 from answerable.gateway.http.ticker import Ticker
 from answerable.gateway.recording.recorder import Recorder
-from answerable.gateway.wire.heads import LAST_CHUNK, chunk
 from answerable.gateway.wire.place import Served
-from answerable.model.caller import Caller, Shown
-from answerable.model.ids import AgentId
+from answerable.model.config import Config
 from answerable.model.record import Decided, Ended, Record, Refusals
-from tests.gateway.build import VERSION, body
+from tests.federate.tokens import AUD, EC, ISS, document, public
+from tests.gateway.http.spelling import HOST
 
-HOST = "gateway.example:8471"
+URL = "https://gateway.example"
+SECRET = b"s" * 32
 CONFIG = """
+issuers:
+  corp: {{iss: "{iss}", audience: "{aud}", keys: keys.json, algs: [ES256], bearer: true}}
 listen: {{gateway: [{{address: "127.0.0.1:8471"}}]}}
 servers:
   files:
@@ -45,7 +48,7 @@ agents:
   ana:
     owner: ana@example.com
     mode: enforce
-    callers: [{{stdio: files}}]
+    callers: [{{issuer: corp, sub: ana}}]
     allow:
       - server: files
         tools: [read_file, write_file, big]
@@ -55,28 +58,14 @@ agents:
   ben:
     owner: ben@example.com
     mode: enforce
+    callers: [{{issuer: corp, sub: ben}}]
     allow: [{{server: files, tools: [read_file]}}]
   olga:
     owner: olga@example.com
     mode: observe
+    callers: [{{issuer: corp, sub: olga}}]
 {more}
 """
-
-
-class Callers:
-    """Takes `Authorization: Agent NAME` at its word."""
-
-    def identify(self, head, link, now):
-        scheme, _, name = head.fields.get("authorization", "").partition(" ")
-        if scheme != "Agent":
-            raise Unidentified('Bearer resource_metadata="x"', 401, "nothing-shown")
-        return Caller(
-            AgentId(f"agent:declared/{name}"), True, "", f"run-{name}",
-            Shown.BEARER_TOKEN, f"test/{name}", b"", 0,
-        )  # fmt: skip
-
-    def metadata(self, target, link):
-        return b"{}"
 
 
 Script = Callable[["Peer"], None]
@@ -173,15 +162,6 @@ class Backend:
             thread.join(10)
 
 
-def reply(
-    body: bytes, status: str = "200 OK", *fields: str, kind: str = "application/json"
-) -> bytes:
-    """Spell a reply."""
-    lines = [f"HTTP/1.1 {status}", f"Content-Type: {kind}", *fields]
-    lines.append(f"Content-Length: {len(body)}")
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-
-
 def always(data: bytes) -> Script:
     """A server that replies the same to every request."""
 
@@ -271,10 +251,8 @@ class Gateway:
     port: int
     loop: asyncio.AbstractEventLoop
     door: Door
-    authority: Authority
     spool: Path
     stop: Callable[[], None]
-    _records: list[Record] = field(default_factory=list)
 
     def client(self) -> Client:
         return Client(self.port)
@@ -316,10 +294,35 @@ class Gateway:
         return [e.why for e in self.records() if isinstance(e, Refusals)]
 
 
+def _door(config: Config, spool: Path, loop: asyncio.AbstractEventLoop) -> Door:
+    """Put a worker together."""
+    ticker = Ticker(loop)
+    authority = Authority(compile_table(config))
+    servers = pools(config.servers, config.limits, ticker)
+    exchange = Exchange(authority, Recorder(spool, 0, loop), servers)
+    callers = Callers(config, IssuerKeys(config.issuers), time.time, secret=SECRET)
+    door = Door(exchange, callers, Sessions(SECRET), config.limits, ticker, loop)
+    authority.on_kill(lambda _: door.recheck())
+    return door
+
+
+async def _end(door: Door) -> None:
+    door.abort()
+    for pool in door.exchange.servers.values():
+        pool.close()
+    for _ in range(1000):
+        if not len(door.ticker):
+            break
+        await asyncio.sleep(0.01)
+    door.exchange.recorder.close()
+
+
 @contextmanager
 def gateway(tmp_path: Path, backend_port: int, more: str = "") -> Iterator[Gateway]:
     """Run a gateway in front of a server."""
-    text = CONFIG.format(port=backend_port, more=more)
+    tmp_path.mkdir(exist_ok=True)
+    (tmp_path / "keys.json").write_bytes(document(public(EC, kid="k1")))
+    text = CONFIG.format(port=backend_port, more=more, iss=ISS, aud=AUD)
     config = read_config(text.encode(), "answerable.yaml", str(tmp_path)).config
     started = threading.Event()
     made: list[Gateway] = []
@@ -327,38 +330,24 @@ def gateway(tmp_path: Path, backend_port: int, more: str = "") -> Iterator[Gatew
     async def serve() -> None:
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
-        ticker = Ticker(loop)
-        recorder = Recorder(tmp_path / "spool", 0, loop)
-        authority = Authority(compile_table(config))
-        servers = pools(config.servers, config.limits, ticker)
-        exchange = Exchange(authority, recorder, servers)
-        door = Door(
-            exchange, Callers(), Sessions(b"s" * 32), config.limits, ticker, loop
-        )
-        authority.on_kill(lambda _: door.recheck())
+        spool = tmp_path / "spool"
+        door = _door(config, spool, loop)
         served = Served(frozenset({HOST}))
         listening = await loop.create_server(
-            lambda: Front(door, served, ""), "127.0.0.1", 0
+            lambda: Front(door, served, URL), "127.0.0.1", 0
         )
-        port = listening.sockets[0].getsockname()[1]
 
         def stop() -> None:
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(ended.set)
-            thread.join(10)
+            thread.join(20)
 
-        made.append(Gateway(port, loop, door, authority, tmp_path / "spool", stop))
+        port = listening.sockets[0].getsockname()[1]
+        made.append(Gateway(port, loop, door, spool, stop))
         started.set()
         await ended.wait()
         listening.close()
-        door.abort()
-        for pool in servers.values():
-            pool.close()
-        for _ in range(1000):
-            if not len(ticker):
-                break
-            await asyncio.sleep(0.01)
-        recorder.close()
+        await _end(door)
 
     thread = threading.Thread(target=lambda: uvloop.run(serve()))
     thread.start()
@@ -380,72 +369,3 @@ def stage(
             yield running, backend
     finally:
         backend.close()
-
-
-def request(
-    body: bytes,
-    *fields: str,
-    agent: str = "ana",
-    method: str = "POST",
-    server: str = "files",
-) -> bytes:
-    """Spell a request of a client."""
-    lines = [
-        f"{method} /mcp/{server} HTTP/1.1",
-        f"Host: {HOST}",
-        f"Authorization: Agent {agent}",
-        "Accept: application/json, text/event-stream",
-        *fields,
-    ]
-    if method == "POST":
-        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
-    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
-
-
-def modern(method: str, name: str | None = None) -> list[str]:
-    """Fields that mirror a body of 2026-07-28."""
-    fields = [f"MCP-Protocol-Version: {VERSION}", f"Mcp-Method: {method}"]
-    return fields + ([] if name is None else [f"Mcp-Name: {name}"])
-
-
-def call(
-    name: str = "read_file", agent: str = "ana", id: object = 1, **params: object
-) -> bytes:
-    """A whole `tools/call` of 2026-07-28."""
-    named = {"name": name, "arguments": {"path": "/srv/a"}} | params
-    return request(
-        body("tools/call", named, id=id), *modern("tools/call", name), agent=agent
-    )
-
-
-def ask(method: str, agent: str = "ana", **params: object) -> bytes:
-    """Any other request of 2026-07-28."""
-    name = params.get("uri") or params.get("name") or params.get("taskId")
-    told = str(name) if name is not None else None
-    return request(body(method, params), *modern(method, told), agent=agent)
-
-
-def old(
-    method: str,
-    agent: str = "ana",
-    session: str = "",
-    id: object = 1,
-    **params: object,
-) -> bytes:
-    """A request of 2025-11-25."""
-    fields = ["MCP-Protocol-Version: 2025-11-25"]
-    fields += [f"Mcp-Session-Id: {session}"] if session else []
-    return request(body(method, params, id=id, meta=None), *fields, agent=agent)
-
-
-def result(id: object = 1, **members: object) -> bytes:
-    """A response."""
-    message = {"jsonrpc": "2.0", "id": id, "result": members}
-    return json.dumps(message, separators=(",", ":")).encode()
-
-
-def events(*data: bytes, end: bool = True) -> bytes:
-    """A stream of events, in one chunk each."""
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-    chunks = b"".join(chunk(b"data: %b\n\n" % each) for each in data)
-    return head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + LAST_CHUNK * end

@@ -6,21 +6,20 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.build import body
-from tests.gateway.http.stage import (
+from tests.gateway.http.spelling import (
     HOST,
-    always,
     call,
-    gateway,
     modern,
     reply,
     request,
     result,
-    stage,
+    token,
 )
+from tests.gateway.http.stage import always, gateway, stage
 
 OK = result(content=[])
 HEAD = (
-    f"POST /mcp/files HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Agent ana\r\n"
+    f"POST /mcp/files HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {token('ana')}\r\n"
     "Accept: application/json, text/event-stream\r\n"
     "Content-Type: application/json\r\n"
     + "\r\n".join(modern("tools/call", "read_file"))
@@ -56,7 +55,7 @@ FRAMING = {
     "a second host": HEAD + b"\r\nHost: evil" + LENGTH + END + BODY,
     "an absolute target": HEAD.replace(b"/mcp/files", b"http://e/mcp/files", 1) + LENGTH + END + BODY,
     "HTTP/1.0": HEAD.replace(b"HTTP/1.1", b"HTTP/1.0", 1) + LENGTH + END + BODY,
-    "two tokens": HEAD + b"\r\nAuthorization: Agent ben" + LENGTH + END + BODY,
+    "two tokens": HEAD + b"\r\nAuthorization: Bearer x" + LENGTH + END + BODY,
     "another name for a header": HEAD + b"\r\nMcp_Name: rm" + LENGTH + END + BODY,
     "a header removed by another": HEAD + b"\r\nConnection: mcp-name" + LENGTH + END + BODY,
 }  # fmt: skip

@@ -7,17 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.http.stage import (
-    Peer,
-    always,
-    ask,
-    call,
-    events,
-    gateway,
-    reply,
-    result,
-    stage,
-)
+from tests.gateway.http.spelling import ask, call, events, reply, result
+from tests.gateway.http.stage import Peer, always, gateway, stage
 
 OK = result(content=[])
 LENGTH = b"Content-Length: %d" % len(OK)

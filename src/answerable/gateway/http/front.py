@@ -339,10 +339,11 @@ class Front(asyncio.Protocol):
             return
         self._wait = wait
         limits = self.door.limits
-        seconds = {
-            _Wait.REQUEST: limits.idle,
-            _Wait.HEAD: limits.head,
-            _Wait.BODY: limits.body,
-            _Wait.ANSWER: NEVER,
-        }
-        self.deadline = self.door.loop.time() + seconds[wait]
+        if wait is _Wait.ANSWER:
+            self.deadline = NEVER
+            return
+        if wait is _Wait.REQUEST:
+            seconds = limits.idle
+        else:
+            seconds = limits.head if wait is _Wait.HEAD else limits.body
+        self.deadline = self.door.loop.time() + seconds

@@ -8,6 +8,9 @@ that folder, so the line is believed as the transport itself.
 """
 
 import asyncio
+import os
+import socket
+import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +23,7 @@ from answerable.gateway.wire.place import Served
 
 MAX_PREFACE = 256 * 1024
 CONNECT = 2.0  # seconds
+UCRED = struct.Struct("=iII")  # pid, uid, gid (unix(7), SO_PEERCRED)
 
 
 class Preface(msgspec.Struct, frozen=True):
@@ -129,8 +133,13 @@ class Arrival(asyncio.Protocol):
         self._received = bytearray()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Wait for the preface."""
+        """Wait for the preface, from a process of our own user alone."""
         self._transport = cast(asyncio.Transport, transport)
+        sock = transport.get_extra_info("socket")
+        said = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, UCRED.size)
+        if UCRED.unpack(said)[1] != os.geteuid():
+            self._transport.abort()
+            self._transport = None
 
     def data_received(self, data: bytes) -> None:
         """Take the preface; what follows is the client's."""

@@ -144,7 +144,7 @@ class _Carried:
         self.sink = sink
         self.done = False
         self.connection: _Connection | None = None
-        self._paused = False
+        self.paused = False
 
     @property
     def may_repeat(self) -> bool:
@@ -172,19 +172,19 @@ class _Carried:
                 self.connection.abort()
 
     def pause(self) -> None:
-        self._paused = True
+        self.paused = True
         if self.connection is not None:
             self.connection.pause()
 
     def resume(self) -> None:
-        self._paused = False
+        self.paused = False
         if self.connection is not None:
             self.connection.resume()
 
     def carried_by(self, connection: "_Connection") -> None:
         """It is on its way; where its answer has to wait, it waits."""
         self.connection = connection
-        if self._paused:
+        if self.paused:
             connection.pause()
 
     def lost(self, why: Why, *, forwarded: bool) -> None:
@@ -317,7 +317,8 @@ class _Connection(asyncio.Protocol):
         if self._closes or transport.get_write_buffer_size():
             transport.close()
         else:
-            transport.resume_reading()
+            if carried.paused:
+                transport.resume_reading()
             self._pool.keep(self)
 
     def _give_up(self, why: Why) -> None:

@@ -43,6 +43,8 @@ EVENTS = "text/event-stream"
 UTF_8 = re.compile(r'[ \t]*charset="?utf-8"?[ \t]*', re.IGNORECASE)
 SESSION = re.compile(r"[!-~]{1,1024}")
 ENCODED = re.compile(r"=\?base64\?(.*)\?=")
+MAX_REMEMBERED = 2048  # bytes of a `_meta`
+ERAS = {version: Era(version) for version in VERSIONS}
 REFUSING = re.compile(r"q=0(?:\.0{0,3})?")
 RANGES = {
     JSON: {JSON},
@@ -62,9 +64,10 @@ def era_of(fields: Mapping[str, str]) -> Era:
     version = fields.get(VERSION_HEADER)
     if version is None:
         return Era.UNNAMED
-    if version not in VERSIONS:
+    era = ERAS.get(version)
+    if era is None:
         raise Refused(Why.UNSUPPORTED_VERSION)
-    return Era(version)
+    return era
 
 
 def check_types(head: Head) -> None:
@@ -126,7 +129,7 @@ def decoded(value: str) -> str | None:
     Base64 that is not spelled as it would be encoded is none: what one reader takes
     for the same name another may not.
     """
-    found = ENCODED.fullmatch(value)
+    found = ENCODED.fullmatch(value) if value.startswith("=") else None
     if found is None:
         return value
     try:
@@ -177,8 +180,8 @@ def check_meta(
     """Refuse a request of 2026-07-28 whose `_meta` does not say what it must.
 
     Only the version and the presence of capabilities are read; of methods on tasks, an
-    extension, whether it is declared. Who the client says it
-    is, and whatever else stands there, is passed on and never looked at.
+    extension, whether it is declared. Who the client says it is, and whatever else
+    stands there, is passed on and never looked at.
 
     Raises:
         Refused: See above.
@@ -186,16 +189,28 @@ def check_meta(
     span = message.params.get("_meta")
     if span is None or not is_object(body, span):
         raise Refused(Why.NO_META)
-    meta = members(body, span)
-    refuse_lookalikes(meta, META)
-    version = text(body, meta.get(VERSION_KEY))
-    capabilities = meta.get(CAPABILITIES_KEY)
-    if version is None or capabilities is None or not is_object(body, capabilities):
-        raise Refused(Why.NO_META)
+    meta = body[span]
+    read = _declared if len(meta) <= MAX_REMEMBERED else _declared.__wrapped__
+    version, has_tasks = read(meta)
     if version != era.value:
         raise Refused(Why.HEADER_MISMATCH)
-    if needs_tasks and not _declares(body, capabilities, TASKS):
+    if needs_tasks and not has_tasks:
         raise Refused(Why.CAPABILITY)
+
+
+@lru_cache(maxsize=128)
+def _declared(data: bytes) -> tuple[str, bool]:
+    """The version in a `_meta`, and whether tasks are declared.
+
+    A client says the same with each request, so it is remembered.
+    """
+    meta = members(data)
+    refuse_lookalikes(meta, META)
+    version = text(data, meta.get(VERSION_KEY))
+    capabilities = meta.get(CAPABILITIES_KEY)
+    if version is None or capabilities is None or not is_object(data, capabilities):
+        raise Refused(Why.NO_META)
+    return version, _declares(data, capabilities, TASKS)
 
 
 def _declares(body: bytes, capabilities: Span, extension: str) -> bool:

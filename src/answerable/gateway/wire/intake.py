@@ -5,7 +5,7 @@ a `Body`, and the first request that cannot be read is a `Refused`, after which 
 is read any more (where a body ends is then unknown, so the connection must close).
 """
 
-from dataclasses import dataclass, field
+import msgspec
 
 from answerable.gateway.wire.chunks import Chunks
 from answerable.gateway.wire.head import MAX_BODY, MAX_HEAD, Head, read_head
@@ -16,11 +16,14 @@ EMPTY_LINE = b"\r\n\r\n"
 MOST = MAX_HEAD + len(EMPTY_LINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(msgspec.Struct, frozen=True):
     """The whole body of the head before it; empty where there is none."""
 
-    data: bytes = field(repr=False)
+    data: bytes
+
+    def __repr__(self) -> str:
+        """Show none of it."""
+        return f"Body({len(self.data)} bytes)"
 
 
 Arrived = Head | Body | Refused
@@ -101,6 +104,13 @@ class Intake:
         return after
 
     def _take_head(self, data: bytes, at: int, arrived: list[Arrived]) -> int:
+        if not self._head and not data.startswith(LEADING, at):
+            # Most heads come whole.
+            end = data.find(EMPTY_LINE, at, at + MOST)
+            if end >= 0:
+                end += len(EMPTY_LINE)
+                self._begin(data[at:end], arrived)
+                return end
         held = len(self._head)
         self._head += data[at : at + MOST + len(LEADING) - held]
         if self._first and self._head.startswith(LEADING):
@@ -115,11 +125,15 @@ class Intake:
             self._seen = max(0, len(self._head) - 3)
             return len(data)
         end += len(EMPTY_LINE)
-        head = read_head(bytes(self._head[:end]))
-        self._head = bytearray()
+        self._begin(bytes(self._head[:end]), arrived)
+        self._head.clear()
         self._seen = 0
+        return at + end - held
+
+    def _begin(self, data: bytes, arrived: list[Arrived]) -> None:
+        """Read a whole head; its body comes next."""
+        head = read_head(data)
         self._first = True
         arrived.append(head)
         length = head.length
         self._reading = Chunks(MAX_BODY) if length < 0 else _Fixed(length)
-        return at + end - held

@@ -14,7 +14,8 @@ memory, and never looked into.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -24,11 +25,19 @@ from answerable.gateway.wire.refusals import Refused, Why
 
 MAX_DEPTH = 64
 MAX_MEMBERS = 1024
-MAX_KEY = 1024  # bytes as spelled
 KEY_MARKS = len('{"":')
+QUOTE = ord('"')
 
 # A whole string; possessive, so that it is read once.
 STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+# What stands before a value: `{` or `,`, its key and a colon; else nothing at all, so
+# that it is found right where it is looked for.
+BEFORE_VALUE = re.compile(
+    rb'(?:[ \t\n\r]*+[{,][ \t\n\r]*+"(?:[^"\\]++|\\.)*+"[ \t\n\r]*+:[ \t\n\r]*+)?',
+    re.DOTALL,
+)
+# What stands after the last one, or in an object that has none.
+AFTER_VALUES = re.compile(rb"[ \t\n\r]*+(?:\{[ \t\n\r]*+)?+\}[ \t\n\r]*+")
 NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 # What a bracket adds to the depth, as a signed byte.
 DEEPER = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
@@ -99,9 +108,8 @@ def members(data: bytes, within: Span | None = None) -> dict[str, Span]:
     if len(kept) > MAX_MEMBERS:
         raise Refused(Why.NOT_A_MESSAGE)
     start = 0 if within is None else within.start
-    return _compact(kept, start, start + len(piece)) or _walk(
-        data, after_white(data, start), kept
-    )
+    stop = start + len(piece)
+    return _compact(kept, start, stop) or _walk(data, start, stop, kept)
 
 
 def _compact(
@@ -123,21 +131,20 @@ def _compact(
     return found if at + 1 == stop else None
 
 
-def _walk(data: bytes, at: int, kept: Mapping[str, msgspec.Raw]) -> dict[str, Span]:
+def _walk(
+    data: bytes, start: int, stop: int, kept: Mapping[str, msgspec.Raw]
+) -> dict[str, Span]:
     """Walk the text of an object beside its keys and last values."""
     found: dict[str, Span] = {}
+    at = start
     for key, raw in kept.items():
-        # Before the first key stands `{`, before the others `,`.
-        colon = after_white(data, _after_string(data, after_white(data, at + 1)))
-        at = after_white(data, colon + 1)
+        place = next(BEFORE_VALUE.finditer(data, at)).end()
         value = bytes(raw)
-        if not data.startswith(value, at):
+        if place == at or not data.startswith(value, place):
             raise Refused(Why.REPEATED_KEY, offset=at)
-        found[key] = slice(at, at + len(value))
-        at = after_white(data, at + len(value))
-        if data[at] not in b",}":
-            raise Refused(Why.REPEATED_KEY, offset=at)
-    if found and data[at] != ord("}"):
+        at = place + len(value)
+        found[key] = slice(place, at)
+    if AFTER_VALUES.fullmatch(data, at, stop) is None:
         raise Refused(Why.REPEATED_KEY, offset=at)
     return found
 
@@ -149,37 +156,15 @@ def after_white(data: bytes, at: int) -> int:
     return next(INK.finditer(data, at)).start()
 
 
-def _after_string(data: bytes, at: int) -> int:
-    """The byte after the key that begins at `at`."""
-    end = at
-    while True:
-        end = data.find(b'"', end + 1, at + MAX_KEY)
-        if end < 0:
-            raise Refused(Why.NOT_A_MESSAGE, offset=at)
-        if not _is_escaped(data, end):
-            return end + 1
-
-
-def _is_escaped(data: bytes, at: int) -> bool:
-    """Say whether an odd number of backslashes stands before `at`."""
-    first = at
-    while data[first - 1] == ord("\\"):
-        first -= 1
-    return (at - first) % 2 == 1
-
-
-def _text(raw: bytes) -> str:
-    """The text of a string; its spelling is checked already."""
-    if b"\\" in raw:
-        return _string.decode(raw)
-    return raw[1:-1].decode("utf-8")
-
-
 def text(data: bytes, span: Span | None) -> str | None:
     """The text of a value, or None where it is no string."""
-    if span is None or data[span.start] != ord('"'):
+    if span is None:
         return None
-    return _text(data[span])
+    raw = data[span]
+    if raw[0] != QUOTE:
+        return None
+    # Its spelling is checked already.
+    return _string.decode(raw) if b"\\" in raw else raw[1:-1].decode("utf-8")
 
 
 def is_object(data: bytes, span: Span) -> bool:
@@ -187,12 +172,20 @@ def is_object(data: bytes, span: Span) -> bool:
     return data[span.start] == ord("{")
 
 
-def spellings(*names: str) -> Mapping[str, str]:
-    """Known names by what they fold to, for `refuse_lookalikes`."""
-    return {name.casefold(): name for name in names}
+@dataclass(frozen=True, slots=True)
+class Spellings:
+    """Known names, and what they fold to."""
+
+    names: frozenset[str]
+    folded: frozenset[str]
 
 
-def refuse_lookalikes(found: Iterable[str], known: Mapping[str, str]) -> None:
+def spellings(*names: str) -> Spellings:
+    """Known names, for `refuse_lookalikes`."""
+    return Spellings(frozenset(names), frozenset(name.casefold() for name in names))
+
+
+def refuse_lookalikes(found: Mapping[str, Span], known: Spellings) -> None:
     """Refuse keys that differ from a known one in case only.
 
     Go's encoding/json, among others, takes `Name` and `NAME` for `name`, and the long
@@ -201,6 +194,6 @@ def refuse_lookalikes(found: Iterable[str], known: Mapping[str, str]) -> None:
     Raises:
         Refused: There is such a key.
     """
-    for key in found:
-        if known.get(key.casefold(), key) != key:
+    for key in found.keys() - known.names:
+        if key.casefold() in known.folded:
             raise Refused(Why.KEY_LOOKALIKE)

@@ -40,6 +40,9 @@ class Era(StrEnum):
     # session knows the revision; 2025-03-26 is meant where it does not.
     UNNAMED = "unnamed"
 
+    # Enum hashes by a name in Python; an era is looked up with every call.
+    __hash__ = str.__hash__
+
     @property
     def is_modern(self) -> bool:
         """Whether each request stands alone, without a session."""
