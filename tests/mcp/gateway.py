@@ -19,7 +19,7 @@ OTHER = "svc-echoing"
 ALLOWED = {
     "server": "fixtures",
     "tools": [
-        *("test_*", "json_schema_2020_12_tool", "echo", "greet", "slow*"),
+        *("test_*", "json_schema_2020_12_tool", "echo", "greet", "slow*", "given_up"),
         *("failing_job", "protocol_error_job", "confirm_delete", "multi_input"),
     ],
     "resources": ["test://*"],

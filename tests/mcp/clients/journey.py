@@ -4,8 +4,10 @@ A client writes down what it saw under these names. The words are those of the t
 server in `tests/mcp/server`; only a denial is the gateway's own.
 """
 
+import secrets
 from typing import Any, Protocol
 
+import anyio
 import mcp_types as types
 
 ERAS = ("2026-07-28", "2025-11-25")
@@ -20,6 +22,7 @@ ASKS: dict[str, tuple[str, dict[str, str]]] = {
 }
 DENIED = -31403
 GIVE_UP_SECONDS = 0.3
+TRIES = 15
 
 
 class Steps(Protocol):
@@ -86,10 +89,23 @@ async def journey(steps: Steps, era: str) -> dict[str, Any]:
         "completion": await steps.complete("test_prompt_with_arguments", par),
         "progress": await steps.progress("test_tool_with_progress"),
         "elicitation": PERSON in _text(await steps.call(tool, arguments)),
-        "cancelled": await steps.given_up("slow", {"seconds": 20}),
+        "cancelled": await _cancelled(steps),
         "after": _text(await steps.call("echo", {"message": "still here"})),
         "denied": await steps.denied("withheld"),
     }
+
+
+async def _cancelled(steps: Steps) -> list[bool]:
+    """Give a call up; say whether that came soon, and whether the server heard it."""
+    name = secrets.token_hex(8)
+    soon = await steps.given_up("slow", {"seconds": 20, "name": name})
+    heard = False
+    for _ in range(TRIES):
+        heard = _text(await steps.call("given_up", {"name": name})) == "yes"
+        if heard:
+            break
+        await anyio.sleep(GIVE_UP_SECONDS)
+    return [soon, heard]
 
 
 def _text(result: types.CallToolResult) -> str:
@@ -117,7 +133,7 @@ def seen(era: str, *, denied: bool = True) -> dict[str, Any]:
         "completion": ["paris", "park", "party"],
         "progress": [0, 50, 100],
         "elicitation": True,
-        "cancelled": True,
+        "cancelled": [True, True],
         "after": "still here",
         "denied": DENIED if denied else None,
     }

@@ -5,13 +5,16 @@
 // NODE_HOME says where the packages are. The first SDK speaks the eras of sessions and
 // the second one 2026-07-28, too, so each era has the client that people have for it.
 
+import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { setTimeout } from "node:timers/promises";
 
 const require = createRequire(`${process.env.NODE_HOME}/`);
 const [era, ...to] = process.argv.slice(2);
 const modern = era === "2026-07-28";
 const GIVE_UP_MILLISECONDS = 300;
+const TRIES = 15;
 const ANSWER = { name: "Ana", username: "Ana", email: "ana@example.com" };
 
 const sdk = modern
@@ -55,14 +58,21 @@ async function text(name, args, options) {
   return (await call(name, args, options)).content[0].text;
 }
 
+// Whether giving up came soon, and whether the server heard it.
 async function cancelled() {
+  const name = randomUUID();
   const signal = AbortSignal.timeout(GIVE_UP_MILLISECONDS);
+  let soon = false;
   try {
-    await call("slow", { seconds: 20 }, { signal });
-    return false;
+    await call("slow", { seconds: 20, name }, { signal });
   } catch {
-    return signal.aborted;
+    soon = signal.aborted;
   }
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    if ((await text("given_up", { name })) === "yes") return [soon, true];
+    await setTimeout(GIVE_UP_MILLISECONDS);
+  }
+  return [soon, false];
 }
 
 async function denied() {

@@ -16,6 +16,8 @@ Answer = types.CallToolResult | types.InputRequiredResult
 Run = Callable[[Context, Params], Awaitable[Answer]]
 
 PAUSE_SECONDS = 0.05
+# Names of slow calls, drawn anew by whoever calls.
+_GIVEN_UP: set[str] = set()
 
 
 async def simple_text(ctx: Context, params: Params) -> Answer:
@@ -80,8 +82,19 @@ async def with_logging(ctx: Context, params: Params) -> Answer:
 
 async def slow(ctx: Context, params: Params) -> Answer:
     """Answer after so many `seconds`, unless the caller gives up before."""
-    await asyncio.sleep(float((params.arguments or {}).get("seconds", 30)))
+    arguments = params.arguments or {}
+    try:
+        await asyncio.sleep(float(arguments["seconds"]))
+    except asyncio.CancelledError:
+        _GIVEN_UP.add(str(arguments["name"]))
+        raise
     return done(text("Finished."))
+
+
+async def given_up(ctx: Context, params: Params) -> Answer:
+    """Say whether the server heard that the slow call of that name was given up."""
+    name = str((params.arguments or {})["name"])
+    return done(text("yes" if name in _GIVEN_UP else "no"))
 
 
 async def reconnection(ctx: Context, params: Params) -> Answer:

@@ -115,7 +115,14 @@ TOOLS: dict[str, Fixture] = {
     "greet": Fixture("Greets", contents.greet, form({"name": {"type": "string"}})),
     "withheld": Fixture("Is on no agent's list", contents.simple_text),
     "slow": Fixture(
-        "Takes its time", contents.slow, form({"seconds": {"type": "number"}})
+        "Takes its time",
+        contents.slow,
+        form({"seconds": {"type": "number"}, "name": {"type": "string"}}),
+    ),
+    "given_up": Fixture(
+        "Says whether a slow call was given up",
+        contents.given_up,
+        form({"name": {"type": "string"}}),
     ),
 }
 
