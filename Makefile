@@ -13,6 +13,8 @@ UV := scripts/bootstrap uv
 INSTALL := $(UV) pip install --quiet --python .venv/bin/python
 LOCKED := --require-hashes --only-binary :all:
 WORKERS ?= 2
+SECONDS ?= 3600
+MINUTES ?= 10
 ARGS ?=
 
 # An environment knows its own path, so a moved checkout gets a new one.
@@ -24,7 +26,7 @@ WORLD := .venv/.world-$(HERE)
 NODE := .node/.made
 BUILD := pyproject.toml requirements/build.txt requirements/core.txt
 
-.PHONY: help setup dev demo test lint format world conformance bench lock clean
+.PHONY: help setup dev demo test lint format world conformance bench soak fuzz lock clean
 
 help:
 	@echo "make setup   .venv with what answerable itself needs, from hash-checked locks"
@@ -35,6 +37,8 @@ help:
 	@echo "make world   the tests that need Node, root, Java, a browser or a server"
 	@echo "make conformance  MCP's own suite, straight and through the gateway; needs npm"
 	@echo "make bench   measure"
+	@echo "make soak    load the gateway for SECONDS=3600, then account for every call"
+	@echo "make fuzz    feed it hostile bytes for MINUTES=10"
 	@echo "make lock    write requirements/*.txt anew, at versions a week old or more"
 	@echo "make clean   remove the environments and caches"
 
@@ -91,6 +95,9 @@ world: $(WORLD) $(NODE)
 
 bench: $(DEV)
 	.venv/bin/python -m bench $(ARGS)
+
+soak: $(DEV)
+	.venv/bin/python -m bench.gateway.soak --seconds $(SECONDS) $(ARGS)
 
 lock:
 	@python=$$(scripts/bootstrap python) && \
