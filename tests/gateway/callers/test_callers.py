@@ -6,16 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from answerable.federate.errors import TokenRefused
+from answerable.federate.verify import verify
 from answerable.gateway.callers.callers import Callers
 from answerable.gateway.callers.errors import Unidentified
+from answerable.gateway.callers.tokens import principal_of
 from answerable.gateway.link import Link
 from answerable.gateway.wire.head import Head
 from answerable.model.caller import Caller, Shown
+from answerable.model.claims import ActChain, Actor
 from answerable.model.ids import agent_id
-from tests.federate.tokens import ED, NOW, OTHER_EC
+from answerable.model.written import WrittenBy
+from tests.federate.tokens import ED, ISSUERS, NOW, OTHER_EC
 from tests.gateway.build import head
 from tests.gateway.callers.people import (
     CERTIFICATE,
@@ -37,6 +42,7 @@ from tests.gateway.callers.people import (
 
 MTLS = replace(TCP, certificate=CERTIFICATE)
 UNIX = Link(peer=PEER)
+CLAIMS = verify(token(), ISSUERS, NOW)
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +124,29 @@ def test_our_own_issuer_names_agent_person_and_run(folder: Path) -> None:
     assert (caller.person, caller.run) == ("person:ana@example.com", "run-1")
     other = bound(sub="person:ana@example.com", act={"sub": "agent:declared/other"})
     assert ours.identify(proven(other), TCP, NOW).principal != caller.principal
+
+
+SUBJECTS = st.lists(st.sampled_from(["ana", "by", "bot"]), min_size=1).map(" ".join)
+PAIRS = st.tuples(SUBJECTS, SUBJECTS | st.just(""))
+
+
+def principal(sub: str, actor: str) -> str:
+    """The principal of a token of ours, empty where it is refused."""
+    act = ActChain((Actor(actor),) if actor else (), WrittenBy.MEDIATOR)
+    try:
+        return principal_of(replace(CLAIMS, sub=sub, act=act))
+    except TokenRefused:
+        return ""
+
+
+@given(PAIRS, PAIRS)
+@example(("ana by bot", ""), ("ana", "bot"))
+@example(("ana by", "bot"), ("ana", "by bot"))
+def test_no_subject_spells_out_the_principal_of_a_person_and_their_agent(
+    one: tuple[str, str], other: tuple[str, str]
+) -> None:
+    if one != other and principal(*one):
+        assert principal(*one) != principal(*other)
 
 
 def test_a_subject_that_makes_no_id_is_refused(known: Callers) -> None:

@@ -163,6 +163,20 @@ def test_the_last_good_keys_serve_through_an_outage(pem: Path) -> None:
     story(pem, told)
 
 
+def test_a_clock_that_was_far_ahead_keeps_no_keys_for_long(pem: Path) -> None:
+    async def told(issuer: Issuer) -> None:
+        issuer.says(TWO)
+        keys = IssuerKeys([pinned(issuer.url)], trusting(issuer.pem))
+        assert await keys.fetch("corp", NOW + 400 * 86_400) == ""
+        assert keys.can_fetch("corp", NOW)
+        assert keys.due(NOW) == ("corp",)
+        assert await keys.fetch("corp", NOW) == ""
+        assert keys.usable_until("corp") == NOW + LAST_GOOD
+        assert keys.due(NOW + 1) == ()
+
+    story(pem, told)
+
+
 def test_a_key_that_its_issuer_took_back_is_forgotten(pem: Path) -> None:
     async def told(issuer: Issuer) -> None:
         clock = Clock()

@@ -21,7 +21,7 @@ def proof(jti: str, jkt: str = "key", iat: int = NOW) -> Proof:
 
 def is_taken(seen: SeenProofs, one: Proof, now: float) -> bool:
     try:
-        seen.see(one, now)
+        seen.see(one, "corp/a", now)
     except ProofRefused:
         return False
     return True
@@ -37,8 +37,9 @@ MOMENTS = st.lists(
 def test_no_proof_is_taken_twice_while_its_age_would_let_it(
     moments: list[tuple[int, float, int]], start: int
 ) -> None:
+    """The clock goes forth and back as it likes."""
     seen, taken = SeenProofs(), set[Proof]()
-    for name, step, age in sorted(moments, key=lambda moment: moment[1]):
+    for name, step, age in moments:
         now = NOW + start + step
         one = proof(str(name), iat=int(now) + age)
         for each in (one, *taken):
@@ -47,6 +48,16 @@ def test_no_proof_is_taken_twice_while_its_age_would_let_it(
                 # The same name in another proof is the same pair (jkt, jti).
                 assert each not in taken
                 taken.add(each)
+
+
+@given(st.lists(st.floats(0, 300), min_size=1), st.integers(-WINDOW, SKEW))
+def test_a_new_proof_is_taken_while_the_clock_goes_forth(
+    steps: list[float], age: int
+) -> None:
+    seen, now = SeenProofs(), float(NOW)
+    for number, step in enumerate(steps):
+        now += step
+        assert is_taken(seen, proof(str(number), iat=int(now) + age), now)
 
 
 def test_keys_do_not_share_their_names() -> None:
@@ -67,25 +78,29 @@ def test_a_clock_that_goes_back_forgets_nothing() -> None:
 def test_what_has_ended_is_forgotten() -> None:
     seen = SeenProofs()
     for second in range(0, 1200, 7):
-        assert is_taken(seen, proof("a" * (second + 1)), NOW + second)
-    kept = sum(slot.size for slot in seen._slots)
+        now = NOW + second
+        assert is_taken(seen, proof("a" * (second + 1), iat=now), now)
+    kept = sum(len(slot.seen) for slot in seen._slots)
     assert kept <= 1 + 120 // 7
 
 
-def test_one_key_cannot_crowd_out_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proofs, "MAX_PER_KEY", 3)
+def test_one_caller_cannot_crowd_out_the_others_with_however_many_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(proofs, "MAX_PER_CALLER", 3)
     monkeypatch.setattr(proofs, "MAX_PROOFS", 5)
     seen = SeenProofs()
     for name in "abc":
-        seen.see(proof(name, "greedy"), NOW)
+        seen.see(proof(name, f"key {name}"), "corp/greedy", NOW)
     with pytest.raises(ProofRefused) as caught:
-        seen.see(proof("d", "greedy"), NOW)
+        seen.see(proof("d", "key d"), "corp/greedy", NOW)
     assert caught.value.reason is Reason.TOO_MANY_PROOFS
-    seen.see(proof("a", "one"), NOW)
-    seen.see(proof("a", "two"), NOW)
+    seen.see(proof("a", "one"), "corp/a", NOW)
+    seen.see(proof("a", "two"), "corp/b", NOW)
     with pytest.raises(ProofRefused):
-        seen.see(proof("a", "three"), NOW)
-    seen.see(proof("a", "three"), NOW + 200)
+        seen.see(proof("a", "three"), "corp/c", NOW)
+    later = NOW + 200
+    seen.see(proof("a", "three", iat=later), "corp/c", later)
 
 
 @given(st.floats(0, 1000), st.floats(-10, 1000))

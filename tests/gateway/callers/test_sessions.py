@@ -93,6 +93,17 @@ def test_a_secret_that_others_may_read_is_refused(tmp_path: Path, mode: int) -> 
     assert secret.hex() not in str(caught.value)
 
 
+@pytest.mark.parametrize("mode", [0o720, 0o702, 0o777])
+def test_a_folder_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> None:
+    """Whoever writes it could put another secret there, and take kills back."""
+    shared_secret(tmp_path)
+    tmp_path.chmod(mode)
+    with pytest.raises(EnvironmentRefused, match="others may write it"):
+        shared_secret(tmp_path)
+    tmp_path.chmod(0o755)
+    assert shared_secret(tmp_path)
+
+
 def test_a_link_to_a_secret_is_refused(tmp_path: Path) -> None:
     shared_secret(tmp_path / "elsewhere")
     (tmp_path / NAME).symlink_to(tmp_path / "elsewhere" / NAME)

@@ -95,7 +95,8 @@ class IssuerKeys:
     def can_fetch(self, issuer: str, now: float) -> bool:
         """Tell whether asking the issuer again is in order, or under way."""
         held = self._held[issuer]
-        rested = now >= held.tried + PAUSE
+        # A clock that went back may be anywhere: then what it said before is nothing.
+        rested = not held.tried <= now < held.tried + PAUSE
         return held.is_fetched and (rested or issuer in self._fetching)
 
     def due(self, now: float) -> tuple[str, ...]:
@@ -103,7 +104,7 @@ class IssuerKeys:
         return tuple(
             name
             for name, held in self._held.items()
-            if now >= held.due and self.can_fetch(name, now)
+            if (now >= held.due or now < held.tried) and self.can_fetch(name, now)
         )
 
     async def fetch(self, issuer: str, now: float) -> str:

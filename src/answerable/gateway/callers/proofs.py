@@ -7,6 +7,7 @@ takes proofs with a nonce alone, and a nonce given since then (RFC 9449 9).
 
 import hashlib
 import hmac
+from collections import Counter
 from dataclasses import dataclass, field
 
 from answerable.federate.dpop import WINDOW
@@ -22,7 +23,7 @@ LIFE = WINDOW + SKEW + 1
 
 _SLOT = 30  # seconds of arrival that lie in one slot
 _SLOTS = 4  # a slot is three whole ones old, 90 seconds, when it is dropped
-MAX_PER_KEY = 100_000
+MAX_PER_CALLER = 100_000  # whatever number of keys its tokens are bound to
 MAX_PROOFS = 400_000  # some 40 MB
 
 _STAMP = 8  # bytes: milliseconds since 1970
@@ -32,11 +33,11 @@ NONCE_LIFE = 300  # seconds
 
 @dataclass(slots=True)
 class _Slot:
-    """Proofs that came within one slot: thumbprint -> digests of their `jti`."""
+    """Proofs that came within one slot: digests of key and `jti`, and whose they are."""
 
     number: int
-    by_key: dict[str, set[bytes]] = field(default_factory=dict)
-    size: int = 0
+    seen: set[bytes] = field(default_factory=set)
+    of: Counter[str] = field(default_factory=Counter)
 
 
 class SeenProofs:
@@ -45,23 +46,32 @@ class SeenProofs:
     def __init__(self) -> None:
         self._slots: list[_Slot] = []
 
-    def see(self, proof: Proof, now: float) -> None:
+    def see(self, proof: Proof, principal: str, now: float) -> None:
         """Remember a proof that holds.
 
+        Args:
+            proof: Of the present request.
+            principal: Whose token it came with.
+            now: NumericDate.
+
         Raises:
-            ProofRefused: It was seen before, or its key signs more than are
-                remembered: a key is refused before it crowds out the others.
+            ProofRefused: It was seen before, or may have been; or its caller shows more
+                than are remembered, and is refused before it crowds out the others.
         """
         slot = self._slot(int(now) // _SLOT)
-        digest = hashlib.sha256(proof.jti.encode()).digest()[:_TAG]
-        of_key = [each.by_key.get(proof.jkt, ()) for each in self._slots]
-        if any(digest in digests for digests in of_key):
+        if proof.expires < slot.number * _SLOT:
+            # The clock went back, and what was seen at this time is forgotten by now.
+            raise ProofRefused(Reason.PROOF_AGE, "expected a proof of a later time")
+        # A thumbprint has one length, so no two pairs run together alike.
+        digest = hashlib.sha256(f"{proof.jkt}{proof.jti}".encode()).digest()[:_TAG]
+        if any(digest in each.seen for each in self._slots):
             raise ProofRefused(Reason.REPLAYED, "expected a proof not seen before")
-        kept = sum(each.size for each in self._slots)
-        if sum(map(len, of_key)) >= MAX_PER_KEY or kept >= MAX_PROOFS:
+        kept = sum(len(each.seen) for each in self._slots)
+        own = sum(each.of[principal] for each in self._slots)
+        if own >= MAX_PER_CALLER or kept >= MAX_PROOFS:
             raise ProofRefused(Reason.TOO_MANY_PROOFS, "expected fewer proofs")
-        slot.by_key.setdefault(proof.jkt, set()).add(digest)
-        slot.size += 1
+        slot.seen.add(digest)
+        slot.of[principal] += 1
 
     def _slot(self, number: int) -> _Slot:
         """Give the newest slot, after dropping those whose proofs have all ended."""

@@ -27,12 +27,13 @@ def shared_secret(state: Path) -> bytes:
         32 bytes, the same for every process that asks.
 
     Raises:
-        EnvironmentRefused: The folder or the file cannot be used, or the file is open
-            to others.
+        EnvironmentRefused: The folder or the file cannot be used, others may write the
+            folder, or the file is open to them.
     """
     path = state / NAME
     try:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check_folder(state)
         if not path.exists():
             _make(path)
         return _read(path)
@@ -46,6 +47,16 @@ def shared_secret(state: Path) -> bytes:
 def derived(secret: bytes, use: str) -> bytes:
     """Give the key for one use, so that no use can stand in for another."""
     return hmac.digest(secret, use.encode("ascii"), "sha256")
+
+
+def _check_folder(state: Path) -> None:
+    """Refuse a folder in which others could put a secret, kills or sockets of theirs."""
+    facts = state.stat()
+    if facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & 0o022:
+        raise EnvironmentRefused(
+            f"{state} belongs to another user, or others may write it",
+            "give it to the user that runs the gateway, and to nobody else (mode 0700)",
+        )
 
 
 def _make(path: Path) -> None:

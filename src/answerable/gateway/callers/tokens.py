@@ -26,6 +26,7 @@ from answerable.model.errors import IdError
 MAX_REMEMBERED = 4096  # tokens; the longest unused goes first
 MAX_LENGTH = 4096  # characters; a longer one is verified each time
 
+_BY = " by "
 _SHOWN = {
     Binding.DPOP: Shown.DPOP_TOKEN,
     Binding.BOTH: Shown.DPOP_TOKEN,
@@ -143,21 +144,17 @@ class Tokens:
             bearer=claims.issuer in self._bearer,
         )
         if shown.proof is not None:
-            self._proofs.see(shown.proof, now)
+            self._proofs.see(shown.proof, principal_of(claims), now)
         return shown.binding
 
     def _caller(self, claims: SignedClaims, binding: Binding) -> Caller:
-        actor = acting(claims)
-        principal = f"{claims.issuer}/{claims.sub}"
-        if actor is not None:
-            # Two agents of one person share no session.
-            principal += f" by {actor.sub}"
+        principal = principal_of(claims)
         try:
             agent, known = self._agents.of_token(claims, principal)
         except IdError:
             message = "expected a subject that can be part of an id"
             raise TokenRefused(Reason.CLAIM_TYPE, message) from None
-        headed = actor is not None and claims.sub.startswith("person:")
+        headed = acting(claims) is not None and claims.sub.startswith("person:")
         delegation = claims.leaf("dlg") if is_ours(claims) else None
         return Caller(
             agent=agent,
@@ -169,3 +166,19 @@ class Tokens:
             token_sha256=claims.token_sha256,
             expires=claims.exp + SKEW,
         )
+
+
+def principal_of(claims: SignedClaims) -> str:
+    """Name whom a token's sessions, tasks and states are bound to.
+
+    Two agents of one person share none.
+
+    Raises:
+        TokenRefused: The subject could be read as a person and their agent.
+    """
+    actor = acting(claims)
+    subs = [claims.sub] if actor is None else [claims.sub, actor.sub]
+    named = _BY.join(subs)
+    if is_ours(claims) and named.split(_BY) != subs:
+        raise TokenRefused(Reason.CLAIM_TYPE, "expected a subject that reads as one")
+    return f"{claims.issuer}/{named}"
