@@ -29,13 +29,16 @@ class Parent:
 def read_parent() -> Parent:
     """Describe the process that started us.
 
+    Where that one has ended before, it is whoever inherited us: in a container, the
+    first process may be either. Our input has ended then.
+
     Raises:
-        ProcessGone: It ended; whoever inherited us is not it.
+        ProcessGone: It ended meanwhile.
     """
     pid = os.getppid()
     peer, executable = held(opened(pid), pid, _read)
     # Still our parent, so the number was its own all along.
-    if os.getppid() != pid or pid == 1:
+    if os.getppid() != pid:
         raise ProcessGone
     return Parent(peer, executable, advisory=peer.uid == os.getuid())
 
