@@ -54,7 +54,7 @@ agents:
       - {stdio: sqlite}
     allow:
       - {server: files, tools: [read_file], resources: ["*"], prompts: [], inputs: [roots]}
-limits: {drain: 5, spool: 1000000}
+limits: {drain: 5, spool: 300000000}
 telemetry: {otlp: "http://127.0.0.1:4318"}
 """
 
@@ -164,6 +164,12 @@ def test_an_almost_empty_file_has_usual_listeners() -> None:
         ("tools: [read_file]", "tools: read_file", "allow[0].tools: a list was"),
         ("tools: [read_file]", "tools: [7]", "allow[0].tools[0]: a text was expected"),
         ("owner: ana@example.com", 'owner: " "', "invoices.owner: a printable text"),
+        ("spool: 300000000", "spool: 1000", "limits.spool: a number from 268435456"),
+        (
+            "tls: {certificate: cert.pem, key: key.pem, client_ca: ca.pem}",
+            "tls:",
+            "listen.gateway[0].tls: certificate is missing",
+        ),
         ("drain: 5", "drian: 5", "limits: unknown key 'drian'; did you mean drain?"),
         ('"http://127.0.0.1:4318"', "nowhere", "telemetry.otlp: a URL was expected"),
         ("[::1]:8470", "8470", "listen.api: an address HOST:PORT"),

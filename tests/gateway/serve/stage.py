@@ -217,6 +217,7 @@ def call(
     arguments: dict[str, Any] | None = None,
     meta: dict[str, Any] | None = None,
     token: str = "",
+    server: str = "files",
 ) -> Any:
     """Call a tool; the answer, or the HTTP status where there is none."""
     said = {
@@ -238,7 +239,7 @@ def call(
     }
     if token or who:
         fields["authorization"] = f"Bearer {token or token_of(who)}"
-    connection.request("POST", "/mcp/files", json.dumps(said), fields)
+    connection.request("POST", f"/mcp/{server}", json.dumps(said), fields)
     answer = connection.getresponse()
     body = answer.read()
     return json.loads(body) if body else answer.status

@@ -2,6 +2,8 @@ import http.client
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -49,10 +51,8 @@ def test_what_a_rule_allows_passes_and_the_rest_does_not(
             )
             == 1
         )
-        decided = (
-            f'effect="deny",{label},mode="enforce",reason="no-rule",server="files"'
-        )
-        assert served.metric(f"answerable_decisions_total{{{decided}}}") == 1
+        decided = f'effect="deny",{label},server="files"'
+        assert served.metric(f"answerable_decisions_total{{{decided}}}") == 2
         assert served.end() == 0
     log = str(served.log)
     assert "Bearer" not in log
@@ -182,6 +182,18 @@ def test_what_is_under_way_ends_before_the_gateway_does(
     assert served.hear("worker.ended")["cut"] == 0
 
 
+def test_servers_that_a_caller_makes_up_leave_one_series(
+    tmp_path: Path, server: Backend
+) -> None:
+    with serving(tmp_path, configuration(server.server_port)) as served:
+        for number in range(5):
+            assert code(served.call("read", server=f"made-up-{number}")) == DENIED
+        page = served.get("/metrics")[1]
+        assert "made-up" not in page
+        label = 'effect="deny",mcp_method_name="tools/call",server=""'
+        assert served.metric(f"answerable_decisions_total{{{label}}}") == 5
+
+
 def test_what_does_not_end_in_time_is_cut(tmp_path: Path, server: Backend) -> None:
     settings = configuration(server.server_port, limits={"drain": 1})
     server.calls.clear()
@@ -202,6 +214,15 @@ def test_what_does_not_end_in_time_is_cut(tmp_path: Path, server: Backend) -> No
         calling.join()
     assert failed == [True]
     assert served.hear("worker.ended")["cut"] == 1
+    store = str(tmp_path / "store")
+    argv = [sys.executable, "-m", "answerable", "--store", store, "-o", "csv", "sql"]
+    told = subprocess.run(
+        [*argv, "SELECT tool, outcome FROM decisions"],
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=60,
+    )
+    assert told.stdout.split()[1:] == [b"tool:mcp/files/slow,unknown"]
 
 
 def test_a_worker_that_is_killed_is_started_anew(

@@ -40,10 +40,12 @@ class Child:
 
     Attributes:
         restarts: How often it was started anew.
+        told: What it was told last to decide by.
     """
 
     def __init__(self, number: int, start: Callable[[int], Start], log: Log) -> None:
         self.restarts = 0
+        self.told: Policy | None = None
         self._number, self._start, self._log = number, start, log
         self._channel: Channel | None = None
         self._process: asyncio.subprocess.Process | None = None
@@ -84,14 +86,21 @@ class Child:
         series = summed_series((self._before, self._measured.series))
         return Measured(series, self._measured.alarm)
 
-    async def take(self, policy: Policy) -> Taken | Refused:
-        """Have it decide by another policy; one that is not up will start with it."""
+    async def take(self, policy: Policy) -> Refused | None:
+        """Have it decide by another policy; give why it does not, where it answers so.
+
+        One that is starting takes it after what it starts with, and one that is not
+        there starts with whatever is in force then.
+        """
+        was_ready = self.is_ready
+        if self._channel is not None:
+            self.told = policy
         report = await self._ask(policy, Taken, Refused)
-        if isinstance(report, Taken | Refused):
+        if isinstance(report, Refused):
             return report
-        if self.is_ready:
+        if report is None and was_ready and self.is_ready:
             return Refused(f"worker {self._number} does not answer")
-        return Taken("")
+        return None
 
     async def end(self, seconds: float) -> None:
         """Have it drain, and end; it is killed where it does not."""
@@ -113,7 +122,11 @@ class Child:
         pause = SHORTEST
         while True:
             began = time.monotonic()
-            code = await self._run()
+            try:
+                code = await self._run()
+            except OSError as error:  # no process, no descriptor: try again later
+                code = -1
+                self._log.error("worker.not-started", why=error.strerror or "")
             was_ready = self.is_ready
             self._ready.clear()
             self._before = lasting(summed_series((self._before, self._measured.series)))
@@ -143,6 +156,7 @@ class Child:
         )
         theirs.close()
         self._channel = channel = await Channel.over(ours)
+        self.told = start.policy
         channel.say(start)
         async for report in channel.reports():
             self._hear(report)
@@ -162,13 +176,19 @@ class Child:
             # A late answer to an older question is of another kind, or as good.
             self._asked.set_result(report)
             self._asked = None
+        elif isinstance(report, Refused):
+            self._log.error("worker.refused", worker=self._number, why=report.why)
 
     async def _ask(
         self, order: Measure | Policy, *expected: type[Report]
     ) -> Report | None:
         """Say something and wait for the answer; None where none comes."""
         async with self._turns:
-            if self._channel is None or not self.is_ready:
+            if self._channel is None:
+                return None
+            if not self.is_ready:
+                if isinstance(order, Policy):
+                    self._channel.say(order)  # in line behind its start
                 return None
             asked: asyncio.Future[Report | None]
             asked = asyncio.get_running_loop().create_future()

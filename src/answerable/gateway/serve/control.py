@@ -175,5 +175,5 @@ class Channel:
     async def _line(self) -> bytes:
         try:
             return await self._reader.readline()
-        except OSError:
+        except (OSError, ValueError):  # gone, or a line beyond the limit
             return b""

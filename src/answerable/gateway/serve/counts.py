@@ -19,7 +19,7 @@ from answerable.gateway.serve.spans import BOUNDS, Over, Spans, trace_of
 from answerable.gateway.wire.call import Call
 from answerable.model.caller import Caller
 from answerable.model.config import Limits
-from answerable.model.decision import Decision
+from answerable.model.decision import Decision, Reason
 from answerable.model.record import End, Ending
 
 DECISIONS = "answerable_decisions"
@@ -87,9 +87,10 @@ class Counting(Recorder):
     ) -> Ticket:
         """Record a decision."""
         ticket = super().decided(caller, call, decision, body)
-        self._decisions[
-            call.server, call.method, decision.effect, decision.reason, decision.mode
-        ] += 1
+        # A server that there is not is the caller's own word.
+        there = decision.reason is not Reason.UNKNOWN_SERVER
+        server = call.server if there else ""
+        self._decisions[server, call.method, decision.effect.value] += 1
         trace = trace_of(body) if self._spans is not None else ""
         begun = _Begun(time.time_ns(), caller, call, decision, trace)
         if ticket.passes:

@@ -19,6 +19,7 @@ class Health:
         reload_refused: Why the last reload was refused, empty where it was not.
         ship_refused: Why the last shipping was refused, likewise.
         shipped: Events stored so far.
+        ending: It takes no new connections.
         alarms: What the disk refuses, one for each worker that cannot record.
     """
 
@@ -27,6 +28,7 @@ class Health:
     reload_refused: str = ""
     ship_refused: str = ""
     shipped: int = 0
+    ending: bool = False
     alarms: list[str] = field(default_factory=list)
 
     def pages(self) -> Pages:
@@ -51,6 +53,7 @@ class Health:
         up = sum(child.is_ready for child in self.children)
         missing = len(self.children) - up
         return [
+            *(["it is ending"] if self.ending else []),
             *([f"{missing} workers do not serve"] if missing else []),
             *(["no policy could be loaded"] if self.lacks_policy else []),
             *(f"a worker cannot record: {alarm}" for alarm in self.alarms),

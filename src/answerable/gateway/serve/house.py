@@ -3,8 +3,9 @@
 import asyncio
 import os
 import socket
+import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,12 +30,14 @@ from answerable.gateway.serve.control import Policy, Series, Socket, Start
 from answerable.gateway.serve.counts import Counting
 from answerable.gateway.serve.log import Log
 from answerable.gateway.serve.spans import Spans
-from answerable.gateway.serve.tls import server_tls
+from answerable.gateway.serve.tls import load_files, server_tls
 from answerable.gateway.stdio.command import Command, commands
 from answerable.gateway.wire.place import Served
-from answerable.model.config import Config
+from answerable.model.config import Config, Tls
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.ids import AgentId
+
+ROUND = 0.05  # seconds: several rounds of the loop
 
 
 class House:
@@ -63,7 +66,7 @@ class House:
             state / "spool", start.worker, loop, config.limits, spans
         )
         self._ticker = Ticker(loop)
-        self._servers = _upstreams(config, self._ticker)
+        self._servers = _upstreams(config, (), self._ticker)
         self.door = Door(
             exchange=Exchange(self._authority, self.recorder, self._servers),
             callers=self._callers,
@@ -78,6 +81,7 @@ class House:
         )
         self._fresh = loop.create_task(self._callers.keep_fresh(self._keyless))
         self._servings: list[asyncio.Server] = []
+        self._tls: list[tuple[ssl.SSLContext, Tls]] = []
         self._peers: Peers | None = None
         self._own = socket_of(state, start.worker)
 
@@ -127,14 +131,21 @@ class House:
         """
         config = configured(policy)
         table = table_of(policy, config)
-        fresh = _upstreams(config, self._ticker)
+        # A command that runs is kept; a URL may have other certificates by now.
+        kept = {
+            server.name: self._servers[server.name]
+            for server in set(self._config.servers) & set(config.servers)
+            if server.command
+        }
+        fresh = _upstreams(config, kept.keys(), self._ticker)
+        for context, tls in self._tls:
+            load_files(context, tls)
         self._callers.swap(config, _inventory(policy))
-        unchanged = set(self._config.servers) & set(config.servers)
-        kept = {server.name for server in unchanged} & self._servers.keys()
-        for name in self._servers.keys() - kept:
+        for name in self._servers.keys() - kept.keys():
             self._servers.pop(name).close()
-        for name, pool in fresh.items():
-            self._servers.setdefault(name, pool).limits = config.limits
+        self._servers.update(fresh)
+        for server in kept.values():
+            server.limits = config.limits
         self.door.limits = config.limits
         self._config = config
         self._authority.swap(table)
@@ -147,7 +158,7 @@ class House:
             serving.close()
         self.door.drain()
 
-    def close(self) -> int:
+    async def close(self) -> int:
         """Cut what is still open, and write what is left to record.
 
         Returns:
@@ -159,8 +170,10 @@ class House:
             self._peers.abort()
         self._kills.close()
         self._fresh.cancel()
-        for pool in self._servers.values():
-            pool.close()
+        for server in self._servers.values():
+            server.close()
+        # What is cut tells so in the next round of the loop, and is recorded then.
+        await asyncio.sleep(ROUND)
         self.recorder.close()
         return cut
 
@@ -173,8 +186,11 @@ class House:
         if listener.address is None:
             serving = await loop.create_unix_server(front, sock=bound)
         else:
-            tls = server_tls(listener.tls) if listener.tls else None
-            serving = await loop.create_server(front, sock=bound, ssl=tls)
+            context = None
+            if listener.tls is not None:
+                context = server_tls(listener.tls)
+                self._tls.append((context, listener.tls))
+            serving = await loop.create_server(front, sock=bound, ssl=context)
         self._servings.append(serving)
 
     async def _meet(self, start: Start) -> None:
@@ -235,8 +251,12 @@ def _inventory(policy: Policy) -> frozenset[AgentId]:
     return frozenset(AgentId(each) for each in policy.inventory)
 
 
-def _upstreams(config: Config, ticker: Ticker) -> dict[str, Pool | Command]:
-    servers, limits = config.servers, config.limits
+def _upstreams(
+    config: Config, kept: Collection[str], ticker: Ticker
+) -> dict[str, Pool | Command]:
+    """Make what leads to the servers, less those that are kept."""
+    servers = tuple(each for each in config.servers if each.name not in kept)
+    limits = config.limits
     try:
         return {**pools(servers, limits, ticker), **commands(servers, limits, ticker)}
     except OSError as error:

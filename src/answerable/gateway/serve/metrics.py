@@ -19,10 +19,8 @@ from answerable.gateway.serve.counts import BUCKET, DECISIONS, DURATION, REFUSAL
 Sums = dict[tuple[str, tuple[str, ...]], float]
 
 COUNTERS = {
-    DECISIONS: (
-        "Decisions.",
-        ("server", "mcp_method_name", "effect", "reason", "mode"),
-    ),
+    # Without reasons and modes: whoever may read this may be an agent of this host.
+    DECISIONS: ("Decisions.", ("server", "mcp_method_name", "effect")),
     REFUSALS: ("Requests turned away before a decision.", ("why",)),
     "answerable_records": ("Records of evidence.", ()),
     "answerable_record_failures": ("Groups of records that failed at first.", ()),

@@ -34,6 +34,10 @@ class Plan:
         """The gateway's own folder."""
         return state_of(self.config, self.store)
 
+    @property
+    def _spool(self) -> tuple[int, int]:
+        return self.config.limits.spool, self.config.limits.spool_per_agent
+
     def needs_restart(self, later: "Plan") -> list[str]:
         """Name what a later plan changes that a running gateway cannot."""
         return [
@@ -43,6 +47,7 @@ class Plan:
                 ("store", self.store, later.store),
                 ("state", self.state, later.state),
                 ("telemetry", self.config.otlp, later.config.otlp),
+                ("limits.spool", self._spool, later._spool),
             )
             if before != after
         ]

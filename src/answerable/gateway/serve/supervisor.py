@@ -48,6 +48,7 @@ class Supervisor:
         workers = range(plan.config.listen.workers)
         self._children = [Child(number, self._start, log) for number in workers]
         self._health = Health(self._children, lacks_policy=not plan.policy.whole)
+        self._api: asyncio.Server | None = None
         self._told_to_end = asyncio.Event()
         self._reloading = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -62,19 +63,17 @@ class Supervisor:
             EnvironmentRefused: Something cannot be used, or a worker does not come up.
         """
         self._hear_signals()
-        try:
-            make_store(self._plan.store)
-            self._claimed = claim(self._plan.state)
+        make_store(self._plan.store)
+        with claim(self._plan.state):
             KillFile(self._plan.state).read()  # a kill that cannot be read is no start
-            await self._listen()
-            self._log.info("serve.ready", listening=[at for _, at in self.listening])
-            self._tell_of_the_policy(self._plan)
-            ready(self)
-            self._spawn(self._ship_now_and_then())
-            self._spawn(self._look_now_and_then())
-            await self._told_to_end.wait()
-        finally:
-            await self._end()
+            try:
+                await self._listen()
+                ready(self)
+                self._spawn(self._ship_now_and_then())
+                self._spawn(self._look_now_and_then())
+                await self._told_to_end.wait()
+            finally:
+                await self._end()
 
     def _hear_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -97,6 +96,10 @@ class Supervisor:
         self._api = await asyncio.get_running_loop().create_server(
             partial(Api, self._health.pages(), served), sock=api
         )
+        self._log.info("serve.ready", listening=[at for _, at in self.listening])
+        if not self._plan.policy.whole:
+            config, faults = self._plan.config, self._plan.reading.faults
+            self._log.error("policy.missing", faults=fault_lines(config.place, faults))
 
     def _start(self, worker: int) -> Start:
         return Start(
@@ -135,18 +138,16 @@ class Supervisor:
         if later:
             self._log.warning("config.needs-restart", keys=later)
         self._plan = self._plan.with_policy(plan)
+        for child in self._children:  # whichever began meanwhile with the old one
+            if child.told != plan.policy:
+                await child.take(plan.policy)
         self._health.lacks_policy = False
         self._log.info("config.taken", digest=plan.config.digest)
         return ""
 
     async def _hand_out(self, policy: Policy) -> Refused | None:
         answers = [await child.take(policy) for child in self._children]
-        return next((each for each in answers if isinstance(each, Refused)), None)
-
-    def _tell_of_the_policy(self, plan: Plan) -> None:
-        if not plan.policy.whole:
-            faults = fault_lines(plan.config.place, plan.reading.faults)
-            self._log.error("policy.missing", faults=faults)
+        return next((each for each in answers if each is not None), None)
 
     # What goes on beside.
 
@@ -181,6 +182,7 @@ class Supervisor:
 
     async def _end(self) -> None:
         self._log.info("serve.ending")
+        self._health.ending = True
         for bound in self._bound:
             bound.close()
         drain = self._plan.config.limits.drain
@@ -190,6 +192,8 @@ class Supervisor:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if (self._plan.state / "spool").is_dir():
             await self._ship()
+        if self._api is not None:
+            self._api.close()
         self._log.info("serve.ended")
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:

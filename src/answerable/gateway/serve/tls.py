@@ -18,6 +18,16 @@ def server_tls(tls: Tls) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
+    load_files(context, tls)
+    return context
+
+
+def load_files(context: ssl.SSLContext, tls: Tls) -> None:
+    """Read the files of a listener, for every handshake from now on.
+
+    Raises:
+        EnvironmentRefused: A file cannot be read, or holds something else.
+    """
     path = tls.certificate
     try:
         context.load_cert_chain(tls.certificate, tls.key)
@@ -30,4 +40,3 @@ def server_tls(tls: Tls) -> ssl.SSLContext:
         raise EnvironmentRefused(
             f"cannot use {path} for TLS ({why})", "name PEM files of one certificate"
         ) from None
-    return context

@@ -76,7 +76,7 @@ async def _drain(house: House, log: Log) -> None:
     # Nobody tells when the last connection has closed.
     while house.is_busy and time.monotonic() < until:  # noqa: ASYNC110
         await asyncio.sleep(LOOK)
-    cut = house.close()
+    cut = await house.close()
     log.info("worker.ended", cut=cut)
 
 

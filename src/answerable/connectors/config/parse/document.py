@@ -18,6 +18,9 @@ from answerable.model.decision import Mode
 POLICY = ("agents", "default_mode")
 
 _HIGHEST = {"spool": 1 << 44, "spool_per_agent": 1 << 44, "connections": 1_000_000}
+# A recorder keeps its newest file (8 MiB) while it lives: a bound near that would be
+# reached once, and never left.
+_LOWEST = {"spool": 256 << 20, "spool_per_agent": 32 << 20}
 _MOST_SECONDS = 86_400
 
 
@@ -102,7 +105,7 @@ def _limits(section: Section) -> Limits:
             each.name: section.number(
                 each.name,
                 getattr(usual, each.name),
-                1,
+                _LOWEST.get(each.name, 1),
                 _HIGHEST.get(each.name, _MOST_SECONDS),
             )
             for each in fields(Limits)

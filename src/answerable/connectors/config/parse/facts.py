@@ -1,5 +1,6 @@
 """`Config` -> sightings: declared agents, who owns them, what they may call."""
 
+from answerable.connectors.config.parse.agents import DECLARED
 from answerable.connectors.formats.redaction import clean
 from answerable.connectors.formats.sighting_frame import Frame
 from answerable.model.agent import Agent, Known
@@ -9,7 +10,6 @@ from answerable.model.person import EvidenceKind, OwnerEvidence, Person
 from answerable.model.sighting import Facts
 from answerable.model.tool import Tool
 
-KIND = "declared"
 _SHOWN = 200
 
 
@@ -40,7 +40,7 @@ def _agent(agent: DeclaredAgent, config: Config, frame: Frame) -> Agent:
     place = _place(config, agent)
     return Agent(
         id=agent.id,
-        kind=KIND,
+        kind=DECLARED,
         name=agent.name,
         place=place,
         scope="",

@@ -40,7 +40,7 @@ def _listener(section: Section, folder: str, *, insecure: bool) -> Listener:
     if not unix and not section.has("address"):
         section.fault("", "address or unix is missing")
     address = read_address(section, "address", GATEWAY)
-    tls = _tls(section.section("tls"), folder)
+    tls = _tls(section, folder)
     if not unix and tls is None and not insecure and not is_loopback(address.host):
         section.fault("address", _OPEN)
     if unix and tls is not None:
@@ -60,14 +60,15 @@ def _listener(section: Section, folder: str, *, insecure: bool) -> Listener:
     )
 
 
-def _tls(section: Section, folder: str) -> Tls | None:
+def _tls(listener: Section, folder: str) -> Tls | None:
+    section = listener.section("tls")
     tls = Tls(
         certificate=read_path(section, "certificate", folder),
         key=read_path(section, "key", folder),
         client_ca=read_path(section, "client_ca", folder),
     )
     section.close()
-    if not section:
+    if not listener.has("tls"):
         return None
     for key in ("certificate", "key"):
         if not section.has(key):
