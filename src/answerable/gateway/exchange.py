@@ -15,9 +15,11 @@ What is another's is held back in every mode. What nobody is known to own is hel
 where the agent's mode enforces.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -38,6 +40,8 @@ from answerable.model.decision import Decision, Effect, Mode, Reason, Request, T
 from answerable.model.record import End, Ending
 
 CANCELLED = "notifications/cancelled"
+
+Waits = asyncio.Future[Any]
 
 
 class Denied(msgspec.Struct, frozen=True):
@@ -73,6 +77,7 @@ class Passage(msgspec.Struct):
         ticket: Its record.
         answer: What answered it, None so far.
         ended: Its end is recorded.
+        waits: Records of what its server asks of the client, on their way to disk.
     """
 
     caller: Caller
@@ -81,6 +86,7 @@ class Passage(msgspec.Struct):
     ticket: Ticket
     answer: Answer | None = None
     ended: bool = False
+    waits: list[Waits] = []
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -89,10 +95,14 @@ class Heard(msgspec.Struct, frozen=True):
     Attributes:
         data: What goes to the client; None where nothing does.
         back: What goes to the server instead, as the client's answer; None mostly.
+        until: Neither goes before this is done; None waits for nothing.
+        instead: What becomes of the message where that fails.
     """
 
     data: bytes | None
     back: bytes | None = None
+    until: Waits | None = None
+    instead: "Heard | None" = None
 
 
 class Exchange:
@@ -160,6 +170,9 @@ class Exchange:
         call = passage.call
         if call.kind is Kind.OPEN or call.method in FILTERED:
             data = self._for_caller(passage, data)
+        if passage.waits:
+            unrecorded = Denied(Effect.ERROR.value, passage.ticket.id)
+            return _once_recorded(data, passage, Heard(unrecorded.body(answer.id)))
         return Heard(data)
 
     def answered(self, passage: Passage, answer: Answer) -> Denied | None:
@@ -313,7 +326,11 @@ class Exchange:
         )  # fmt: skip
         decision = self._authorize(caller, asked, method, target, "")
         recorded = self._record(caller, asked, decision, b"")
-        return recorded if isinstance(recorded, Denied) else None
+        if isinstance(recorded, Denied):
+            return recorded
+        if recorded.durable is not None:
+            passage.waits.append(recorded.durable)
+        return None
 
     def _asked(self, passage: Passage, answer: Answer, data: bytes) -> Heard:
         """Take a request of a server (2025-11-25 and before)."""
@@ -328,6 +345,10 @@ class Exchange:
             if denied is not None:
                 return Heard(None, denied.body(answer.id))
         self._owned.give(_question_key(call, answer.id), passage.caller.principal)
+        if passage.waits:
+            unrecorded = Denied(Effect.ERROR.value, passage.ticket.id)
+            back = unrecorded.body(answer.id)
+            return _once_recorded(data, passage, Heard(None, back))
         return Heard(data)
 
     def _for_caller(self, passage: Passage, data: bytes) -> bytes:
@@ -342,6 +363,13 @@ class Exchange:
         item = msgspec.structs.replace(call, target=listing.target, name=name)
         decision = self._authorize(caller, call, listing.action, listing.target, name)
         return self._owner_decides(caller, item, decision).passes
+
+
+def _once_recorded(data: bytes, passage: Passage, instead: Heard) -> Heard:
+    """Have a message wait for the records that it brought about."""
+    waits, passage.waits = passage.waits, []
+    until = waits[0] if len(waits) == 1 else asyncio.gather(*waits)
+    return Heard(data, until=until, instead=instead)
 
 
 def _word(effect: Effect) -> str:

@@ -79,13 +79,20 @@ class Pool:
         endpoint: Where the server is.
         limits: How long to wait for it.
         ticker: Tells of what is late.
+        loop: The worker's loop.
     """
 
-    def __init__(self, endpoint: Endpoint, limits: Limits, ticker: Ticker) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        limits: Limits,
+        ticker: Ticker,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
         self.endpoint = endpoint
         self.limits = limits
         self.ticker = ticker
-        self.loop = asyncio.get_running_loop()
+        self.loop = loop
         self._idle: list[_Connection] = []
         self._connecting: set[asyncio.Task[None]] = set()
 
@@ -340,8 +347,9 @@ def pools(
     Raises:
         OSError: A certificate or key cannot be read.
     """
+    loop = asyncio.get_running_loop()
     return {
-        server.name: Pool(endpoint(server), limits, ticker)
+        server.name: Pool(endpoint(server), limits, ticker, loop)
         for server in servers
         if server.url
     }

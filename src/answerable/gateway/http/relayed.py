@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 
-from answerable.gateway.exchange import Exchange, Passage
+from answerable.gateway.exchange import Exchange, Heard, Passage, Waits
 from answerable.gateway.http.outlet import Outlet
 from answerable.gateway.upstreams import NOTHING, Sent
 from answerable.gateway.wire.call import Call
@@ -75,6 +75,12 @@ class Relayed:
             return Ending.COMPLETED if took_it else Ending.FAILED
         failed = answer.failed or answer.code != 0
         return Ending.FAILED if failed else Ending.COMPLETED
+
+
+def settled(heard: Heard, until: Waits) -> Heard:
+    """What becomes of a message that waited, once that is over."""
+    failed = until.cancelled() or until.exception() is not None
+    return heard.instead or Heard(None) if failed else heard
 
 
 class Unheard:

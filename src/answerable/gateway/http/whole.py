@@ -5,7 +5,8 @@ A list is held in any case, since items may be left out of it.
 
 from typing import Protocol
 
-from answerable.gateway.http.relayed import Relayed
+from answerable.gateway.exchange import Heard, Waits
+from answerable.gateway.http.relayed import Relayed, settled
 from answerable.gateway.wire.envelope import JSON
 from answerable.gateway.wire.lists import FILTERED, MAX_LIST
 from answerable.gateway.wire.members import WHITE
@@ -71,33 +72,45 @@ class Whole:
         Raises:
             Refused: It can be read in more ways than one, or in none.
         """
-        relayed = self._relayed
         data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        data = self._judged(data)
-        relayed.count(data)
-        relayed.end()
-        relayed.outlet.answer(relayed.status, relayed.fields, data, relayed.session)
+        heard = self._judged(data)
+        if heard.until is None:
+            self._give(heard)
+        else:
+            heard.until.add_done_callback(lambda until: self._recorded(heard, until))
 
     def on_lost(self, refused: Refused) -> bool:
         """Nothing of it went on."""
         return False
 
-    def _judged(self, data: bytes) -> bytes:
+    def _recorded(self, heard: Heard, until: Waits) -> None:
+        """What it asks of the client is on record, or never will be."""
+        if not self._relayed.passage.ended:
+            self._give(settled(heard, until))
+
+    def _give(self, heard: Heard) -> None:
+        relayed = self._relayed
+        data = heard.data or b""
+        relayed.count(data)
+        relayed.end()
+        relayed.outlet.answer(relayed.status, relayed.fields, data, relayed.session)
+
+    def _judged(self, data: bytes) -> Heard:
         relayed = self._relayed
         if not data:
-            return data
+            return Heard(data)
         is_error = relayed.status >= ERRORS
         if self._kind != JSON:
             if is_error:
-                return data  # a page for people
+                return Heard(data)  # a page for people
             raise Refused(Why.REPLY_TYPE)
         if relayed.passage.call.kind is not Kind.REQUEST and not is_error:
-            return b""  # nothing is asked, so nothing is answered
+            return Heard(None)  # nothing is asked, so nothing is answered
         try:
-            return relayed.exchange.hear(relayed.passage, data).data or b""
+            return relayed.exchange.hear(relayed.passage, data)
         except Refused:
             if is_error:
-                return b""  # its status says enough
+                return Heard(None)  # its status says enough
             raise
 
 

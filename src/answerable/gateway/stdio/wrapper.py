@@ -214,7 +214,9 @@ class Wrapper:
         own = wrapped.argv
         try:
             if not own and server.url:
-                return Pool(endpoint(server), self._limits, Ticker(self._loop))
+                return Pool(
+                    endpoint(server), self._limits, Ticker(self._loop), self._loop
+                )
             what = (
                 Program(own, dict(os.environ), shows_errors=True)
                 if own
