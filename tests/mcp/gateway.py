@@ -15,6 +15,8 @@ from tests.mcp.running import ROOT, forwarder, started
 
 SUBJECT = "svc-conformance"
 OTHER = "svc-echoing"
+# What the other agent may call; its servers may ask nothing back.
+ECHOED = ["echo", "test_elicitation", "test_input_required_result_elicitation"]
 # What the agent may do; the test server's tool `withheld` is on no list.
 ALLOWED = {
     "server": "fixtures",
@@ -104,7 +106,7 @@ def configuration(
                 "owner": "ben@example.com",
                 "mode": "enforce",
                 "callers": [{"issuer": "corp", "sub": OTHER}],
-                "allow": [{"server": "fixtures", "tools": ["echo"]}],
+                "allow": [{"server": "fixtures", "tools": ECHOED}],
             },
         },
     }

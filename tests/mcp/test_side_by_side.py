@@ -6,10 +6,11 @@ The gateway sends the calls of all of them down the same few connections.
 import asyncio
 
 import pytest
+from mcp.shared.exceptions import MCPError
 
-from tests.mcp.clients.journey import DENIED, ERAS
+from tests.mcp.clients.journey import ASKS, DENIED, ERAS
 from tests.mcp.clients.python_sdk import PythonSdk, over_http
-from tests.mcp.gateway import OTHER, Gateway, token
+from tests.mcp.gateway import ECHOED, OTHER, Gateway, token
 
 CLIENTS = 6
 CALLS = 15
@@ -54,10 +55,25 @@ def test_each_agent_has_a_list_of_its_own(behind: Gateway, era: str) -> None:
             over_http(behind.url, behind.token, era) as one,
             over_http(behind.url, token(OTHER), era) as other,
         ):
-            assert await other.tools() == {"echo"}
+            assert await other.tools() == set(ECHOED)
             assert {"echo", "greet"} < await one.tools()
             assert await other.denied("greet") == DENIED
             assert await one.denied("greet") is None
             assert await other.denied("withheld") == DENIED
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_a_server_asks_nothing_that_its_agent_does_not_allow(
+    behind: Gateway, era: str
+) -> None:
+    tool, arguments = ASKS[era]
+
+    async def go() -> None:
+        async with over_http(behind.url, token(OTHER), era) as other:
+            with pytest.raises(MCPError) as caught:
+                await other.call(tool, arguments)
+            assert caught.value.code == DENIED
 
     asyncio.run(go())

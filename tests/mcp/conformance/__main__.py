@@ -47,7 +47,8 @@ def _both(sets: list[str], workers: int, *, write: bool) -> bool:
         _say(f"{name}, delta: {len(deltas[name])}")
         for one in deltas[name]:
             _say(f"  {one.scenario} {one.check}: {one.direct} -> {one.through}")
-            _say(f"    {one.said[:500]}")
+            if one.said:
+                _say(f"    {one.said[:500]}")
     if write:
         PAGE.write_text(page(_told(), pairs, deltas))
     failed = any(run.count("FAILURE", scored=True) for run in direct.values())
