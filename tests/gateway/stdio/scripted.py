@@ -92,6 +92,10 @@ def spelled(id: object, given: dict[str, Any]) -> None:
     )
 
 
+def fail(id: object, given: dict[str, Any]) -> None:
+    say({"id": id, "error": {"code": given["code"], "message": "?"}})
+
+
 def big(id: object, given: dict[str, Any]) -> None:
     answer(id, "x" * given["size"])
 
@@ -127,7 +131,7 @@ TOOLS = {
     tool.__name__: tool
     for tool in (
         *(echo, heard, environment, wait, slow, progress, ask, junk, repeated),
-        *(spelled, big, crash, complain, stubborn, polite),
+        *(spelled, fail, big, crash, complain, stubborn, polite),
     )
 }
 

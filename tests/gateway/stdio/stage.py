@@ -25,7 +25,7 @@ META = {
 SECONDS = 20  # for anything to happen
 TOOLS = [
     *("echo", "heard", "environment", "wait", "slow", "progress", "ask", "junk"),
-    *("repeated", "spelled", "big", "crash", "complain", "stubborn", "polite"),
+    *("repeated", "spelled", "fail", "big", "crash", "complain", "stubborn", "polite"),
 ]
 
 

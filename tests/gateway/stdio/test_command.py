@@ -247,6 +247,19 @@ def test_a_crash_ends_its_calls_and_the_next_call_starts_it_anew(
         assert two.asked("echo")["pid"] != before
 
 
+@pytest.mark.parametrize(
+    ("code", "status"), [(-32601, 404), (-32021, 400), (-32602, 200), (5, 200)]
+)
+def test_an_error_has_the_status_that_the_revision_gives_it(
+    behind: Gateway, code: int, status: int
+) -> None:
+    with closing(Caller(behind)) as one:
+        one.call("fail", code=code)
+        answered = one.client.answer()
+        assert answered.status == status
+        assert json.loads(answered.body)["error"]["code"] == code
+
+
 def test_a_large_result_passes(behind: Gateway) -> None:
     with closing(Caller(behind)) as one:
         assert one.asked("big", size=3_000_000) == "x" * 3_000_000

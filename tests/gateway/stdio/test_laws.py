@@ -73,7 +73,7 @@ class Echo:
     def answer(self) -> None:
         for each in self.waiting:
             answer = {"jsonrpc": "2.0", "id": each.call.id, "result": {"tools": []}}
-            each.answer(json.dumps(answer).encode())
+            each.answer(json.dumps(answer).encode(), 0)
 
     def forget(self, under_way: UnderWay) -> None:
         pass

@@ -42,11 +42,18 @@ PROGRESS = "notifications/progress"
 CANCELLED = "notifications/cancelled"
 
 
+class _Error(msgspec.Struct, gc=False):
+    """What decides on the status of an error."""
+
+    code: int = 0
+
+
 class _Glance(msgspec.Struct, gc=False):
     """What tells whose a line is. Its reader will read it strictly; we need not."""
 
     id: Id | None = None
     method: str | None = None
+    error: _Error | None = None
 
 
 _glance = msgspec.json.Decoder(_Glance)
@@ -224,7 +231,8 @@ class Child:
             raise Refused(Why.UNASKED)
         self.served = True
         self._slow.discard(answered)
-        answered.answer(line)
+        error = at_a_glance.error
+        answered.answer(line, 0 if error is None else error.code)
 
     def _pass(self, message: Message, line: bytes) -> None:
         """Give on what is no answer."""

@@ -19,11 +19,25 @@ from answerable.gateway.stdio.ids import (
 from answerable.gateway.upstreams import Sent, Sink
 from answerable.gateway.wire.envelope import EVENTS, JSON, SESSION_HEADER
 from answerable.gateway.wire.messages import Kind, one_line
-from answerable.gateway.wire.refusals import Why
+from answerable.gateway.wire.refusals import (
+    HEADER_MISMATCH,
+    METHOD_NOT_FOUND,
+    MISSING_CAPABILITY,
+    UNSUPPORTED_VERSION,
+    Why,
+)
 
 OK = 200
 ACCEPTED = 202
 INITIALIZE = "initialize"
+# 2026-07-28 basic/transports/streamable-http "Sending Messages": an error that the
+# server's transport would have told by its status, had it been HTTP.
+STATUS = {
+    METHOD_NOT_FOUND: 404,
+    HEADER_MISMATCH: 400,
+    MISSING_CAPABILITY: 400,
+    UNSUPPORTED_VERSION: 400,
+}
 ONE = {"content-type": JSON}
 SEVERAL = {"content-type": EVENTS}
 
@@ -98,8 +112,13 @@ class UnderWay:
             self.begin()
             self._sink.on_data(b"data: %b\n\n" % one_line(line))
 
-    def answer(self, line: bytes) -> None:
-        """Tell of its answer."""
+    def answer(self, line: bytes, code: int) -> None:
+        """Tell of its answer.
+
+        Args:
+            line: It.
+            code: That of its error, 0 where it is none.
+        """
         if self.done:
             return
         if self.id != self.call.id and self.call.id is not None:
@@ -108,7 +127,8 @@ class UnderWay:
         if self._begun:
             self.event(line)
         else:
-            self._sink.on_head(OK, self._fields(ONE), len(line))
+            status = STATUS.get(code, OK) if self.is_modern else OK
+            self._sink.on_head(status, self._fields(ONE), len(line))
             self._sink.on_data(line)
         self.finish()
 
