@@ -24,6 +24,7 @@ CORE := .venv/.core-$(HERE)
 DEV := .venv/.dev-$(HERE)
 WORLD := .venv/.world-$(HERE)
 NODE := .node/.made
+FUZZ := .fuzz/.made-$(HERE)
 BUILD := pyproject.toml requirements/build.txt requirements/core.txt
 
 .PHONY: help setup dev demo test lint format world conformance bench soak fuzz lock clean
@@ -96,6 +97,18 @@ world: $(WORLD) $(NODE)
 bench: $(DEV)
 	.venv/bin/python -m bench $(ARGS)
 
+# The engine's wheels begin at Python 3.12, so it has an environment of its own.
+$(FUZZ): $(BUILD) requirements/dev.txt requirements/fuzz.txt
+	@$(UV) venv --quiet --clear --no-project --python ">=3.12" .fuzz
+	@$(UV) pip install --quiet --python .fuzz/bin/python $(LOCKED) \
+	  -r requirements/dev.txt -r requirements/build.txt -r requirements/fuzz.txt
+	@$(UV) pip install --quiet --python .fuzz/bin/python \
+	  --no-deps --no-build-isolation --editable .
+	@touch $@
+
+fuzz: $(FUZZ)
+	.fuzz/bin/python -m bench.gateway.fuzz --minutes $(MINUTES) $(ARGS)
+
 soak: $(DEV)
 	.venv/bin/python -m bench.gateway.soak --seconds $(SECONDS) $(ARGS)
 
@@ -104,5 +117,5 @@ lock:
 	  "$$python" scripts/lock_requirements.py $(ARGS) -- scripts/bootstrap uv
 
 clean:
-	rm -rf .venv .uv .node build dist .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf .venv .uv .node .fuzz build dist .pytest_cache .mypy_cache .ruff_cache \
 	  .import_linter_cache .hypothesis

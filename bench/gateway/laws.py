@@ -85,7 +85,7 @@ def _replied(slices: Sequence[bytes]) -> list[object]:
             found += intake.feed(each)
         found += intake.close()
     except Refused as refused:
-        found.append(refused.why)
+        return [refused.why]  # what its slice brought beside it was not passed on
     return _joined(found)
 
 
