@@ -7,6 +7,8 @@ has no way in. The name of a tool, a prompt or a resource is what is acted on.
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 from answerable.model.ids import AgentId
 
 
@@ -77,9 +79,8 @@ class Durability(Word):
     DURABLE = "durable"  # before the call goes on
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is asked of the decision point.
+class Request(msgspec.Struct, frozen=True):
+    """What is asked of the decision point; made with every call, so it is a struct.
 
     Attributes:
         agent: The agent that a verified caller stands for.

@@ -9,7 +9,6 @@ batches since 2025-06-18, params an object).
 
 import re
 from collections.abc import Mapping
-from enum import StrEnum
 
 import msgspec
 
@@ -25,6 +24,7 @@ from answerable.gateway.wire.members import (
     text,
 )
 from answerable.gateway.wire.refusals import Refused, Why
+from answerable.model.decision import Word
 
 MAX_ID = 256  # characters
 # Beyond 53 bits two readers may hold two ids for one (RFC 8259 6).
@@ -49,7 +49,7 @@ PARAMS = spellings(
 )
 
 
-class Kind(StrEnum):
+class Kind(Word):
     """What may arrive: three kinds of message, and two requests without one."""
 
     REQUEST = "request"

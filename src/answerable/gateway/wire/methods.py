@@ -25,12 +25,11 @@ specification under /specification/REVISION/.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
-from answerable.model.decision import Target
+from answerable.model.decision import Target, Word
 
 
-class Era(StrEnum):
+class Era(Word):
     """A revision of the protocol, as the version header names it."""
 
     V2026_07_28 = "2026-07-28"
@@ -40,16 +39,13 @@ class Era(StrEnum):
     # session knows the revision; 2025-03-26 is meant where it does not.
     UNNAMED = "unnamed"
 
-    # Enum hashes by a name in Python; an era is looked up with every call.
-    __hash__ = str.__hash__
-
     @property
     def is_modern(self) -> bool:
         """Whether each request stands alone, without a session."""
         return self is Era.V2026_07_28
 
 
-class Sender(StrEnum):
+class Sender(Word):
     """Who may send a method."""
 
     CLIENT = "client"
