@@ -48,7 +48,7 @@ async def _nothing(ctx: Context, params: object) -> types.EmptyResult:
 
 
 def build() -> Server:
-    """Return a server with nothing kept from another one."""
+    """Return a test server."""
     bus = InMemorySubscriptionBus()
     tasks = Tasks()
 
