@@ -160,8 +160,20 @@ class Refusals(_Record, frozen=True, gc=False, omit_defaults=True, tag="refused"
     method: str = ""
 
 
+class Kill(_Record, frozen=True, gc=False, tag="kill"):
+    """An operator's kill took hold in a worker, or was taken back there.
+
+    Attributes:
+        subject: What may do nothing, e.g. `agent:declared/invoices`.
+        revived: It was taken back.
+    """
+
+    subject: str
+    revived: bool
+
+
 class Closed(_Record, frozen=True, gc=False, tag="closed"):
     """A recorder ended in order; nothing follows."""
 
 
-Record = Opened | Decided | Ended | Refusals | Closed
+Record = Opened | Decided | Ended | Refusals | Kill | Closed

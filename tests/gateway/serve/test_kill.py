@@ -41,6 +41,29 @@ def test_a_kill_holds_within_a_second_until_it_is_taken_back(
             operate(served, "revive", subject)
             time.sleep(1)
             assert "result" in served.call("read")
+        assert served.end() == 0
+    store = str(tmp_path / "store")
+    query = "SELECT action, resource FROM lineage WHERE action LIKE 'answerable:%'"
+    told = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "answerable",
+            "--store",
+            store,
+            "-o",
+            "csv",
+            "sql",
+            query,
+        ],
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=60,
+        text=True,
+    )
+    for subject in SUBJECTS:  # once in each worker
+        assert told.stdout.count(f"answerable:kill,{subject}\n") == 2
+        assert told.stdout.count(f"answerable:revive,{subject}\n") == 2
 
 
 def test_a_kill_cuts_a_stream_that_is_open(tmp_path: Path, server: Backend) -> None:

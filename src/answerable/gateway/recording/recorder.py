@@ -31,6 +31,7 @@ from answerable.model.record import (
     End,
     Ended,
     Ending,
+    Kill,
     Opened,
     Record,
     Refusals,
@@ -106,8 +107,9 @@ class Recorder:
     @property
     def health(self) -> Health:
         """How recording goes at present."""
+        alarm = "the disk does not answer" if self._writer.is_behind else ""
         return Health(
-            self._alarm,
+            self._alarm or alarm,
             self._failures,
             self._unrecorded,
             self._sequence,
@@ -165,6 +167,11 @@ class Recorder:
         if self._timer is None:
             self._timer = self._loop.call_later(SECOND, self._tell_refusals)
 
+    def killed(self, subject: str, *, revived: bool) -> None:
+        """Record a kill that took hold here, or was taken back."""
+        if not self._closed:
+            self._put(Kill(*self._next(), subject, revived), at_once=True)
+
     def close(self) -> None:
         """Write what is left, and end; it blocks while the disk works."""
         if self._timer is not None:
@@ -194,7 +201,7 @@ class Recorder:
 
     def _obstacle(self, agent: str) -> str:
         """Say why nothing can be recorded for an agent, empty where it can."""
-        if self._alarm or self._closed:
+        if self._alarm or self._closed or self._writer.is_behind:
             return "disk"
         if self._writer.spooled >= self._most:
             return "spool-full"

@@ -22,6 +22,8 @@ from answerable.gateway.recording.ticket import Ticket
 GROUP = 0.020
 RETRY = 0.5  # after an error of the disk
 MEASURE = 1.0
+STALL = 2.0  # seconds over one group, after which the disk is taken to have stopped
+MOST_WAITING = 32 << 20  # bytes of records in memory
 
 
 class Entry(NamedTuple):
@@ -74,14 +76,25 @@ class Writer:
         self._some, self._now = threading.Event(), threading.Event()
         self._closing = False
         self._failing = False
+        # Each is set by one thread alone.
+        self._put, self._done = 0, 0  # bytes of records
+        self._began = 0.0  # the group that the disk works on, 0 for none
         self._measured = time.monotonic()
         self._left: list[Entry] = []  # taken from the queue, and not yet on disk
         self._used: dict[int, dict[str, int]] = {}  # bytes by file and agent
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the disk neither takes nor refuses what it was given."""
+        began = self._began
+        stalls = began > 0 and time.monotonic() - began > STALL
+        return stalls or self._put - self._done >= MOST_WAITING
+
     def put(self, entry: Entry, *, at_once: bool) -> None:
         """Hand over an entry."""
+        self._put += len(entry.record)
         # A deque is appended to and taken from by two threads without a lock.
         self._queue.append(entry)
         if not self._some.is_set():
@@ -129,6 +142,7 @@ class Writer:
         tickets = _tickets(group)
         records = [entry.record for entry in group]
         data, chain = lines(records, self._segments.chain)
+        self._began = time.monotonic()
         try:
             self._segments.write(data, chain)
         except OSError as error:
@@ -136,7 +150,10 @@ class Writer:
             self._left = [entry._replace(ticket=None) for entry in group]
             self._tell(self._heard.failed, tickets, os.strerror(error.errno or 0))
             return
+        finally:
+            self._began = 0.0
         self._left = []
+        self._done += sum(map(len, records))
         self._count(group, len(data))
         if tickets or self._failing:
             self._failing = False

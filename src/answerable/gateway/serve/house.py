@@ -215,8 +215,10 @@ class House:
 
     def _killed(self, killed: Kills, revived: Kills) -> None:
         for subject in sorted(killed):
+            self.recorder.killed(subject, revived=False)
             self._log.warning("kill.taken", subject=subject)
         for subject in sorted(revived):
+            self.recorder.killed(subject, revived=True)
             self._log.warning("kill.revived", subject=subject)
 
     def _unread(self, why: str) -> None:

@@ -18,6 +18,7 @@ from answerable.model.record import (
     End,
     Ended,
     Ending,
+    Kill,
     Refusals,
 )
 
@@ -101,12 +102,30 @@ def refusals_of(recorder: str, refused: Refusals, raw: bytes) -> AuditEvent:
     )
 
 
+def kill_of(recorder: str, kill: Kill, raw: bytes) -> AuditEvent:
+    """Make the event of a kill, which is an operator's act and no agent's."""
+    return AuditEvent(
+        event_id=_id(recorder, kill),
+        event_time=kill.at,
+        source=SOURCE,
+        scope=recorder,
+        written_by=SPEC.written_by,
+        raw_sha256=hashlib.sha256(raw).digest(),
+        action="answerable:revive" if kill.revived else "answerable:kill",
+        outcome=Outcome.SUCCESS,
+        native_id=str(kill.sequence),
+        resource=kill.subject,
+        recorder=recorder,
+        sequence=kill.sequence,
+    )
+
+
 def is_own(recorder: str, decided: Decided) -> bool:
     """Tell whether a decision bears the id that its recorder gave it."""
     return decided.id == _id(recorder, decided).hex()
 
 
-def _id(recorder: str, record: Decided | Refusals) -> EventId:
+def _id(recorder: str, record: Decided | Refusals | Kill) -> EventId:
     return event_id(record.at, SOURCE, recorder, b"%d" % record.sequence)
 
 

@@ -8,12 +8,21 @@ from answerable.connectors.gateway.parse.events import (
     Told,
     event_of,
     is_own,
+    kill_of,
     refusals_of,
 )
 from answerable.evidence.spool import chain_start, follows, read_line
 from answerable.model.errors import ParseError
 from answerable.model.event import AuditEvent
-from answerable.model.record import Closed, Decided, Ended, Opened, Record, Refusals
+from answerable.model.record import (
+    Closed,
+    Decided,
+    Ended,
+    Kill,
+    Opened,
+    Record,
+    Refusals,
+)
 
 
 class Progress(msgspec.Struct):
@@ -125,6 +134,8 @@ class Lines:
                 return self._ended(record, raw)
             case Refusals():
                 return refusals_of(self._name, record, raw)
+            case Kill():
+                return kill_of(self._name, record, raw)
             case Opened():
                 self._progress.previous = record.previous
                 self._progress.recorded = record.recorded
