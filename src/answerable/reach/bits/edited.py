@@ -4,10 +4,10 @@ Policies are compared as they are written and where they hang; nothing is evalua
 """
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
-from operator import is_not
+from operator import attrgetter, is_not
 
 from answerable.model.ids import PolicyId
 from answerable.model.policy import Attachment, Effect, Layer, Policy
@@ -78,10 +78,11 @@ def _pairs(before: Facts, after: Facts) -> list[tuple[Policy, Policy]] | None:
 
 
 def _of(
-    attachments: Iterable[Attachment], policies: Container[PolicyId]
+    attachments: Sequence[Attachment], policies: Container[PolicyId]
 ) -> list[Attachment]:
     """Pick the attachments of some policies; there are tens of thousands of others."""
-    return [one for one in attachments if one.policy in policies]
+    ids = map(attrgetter("policy"), attachments)
+    return list(compress(attachments, map(policies.__contains__, ids)))
 
 
 def _apart(resource: str) -> bool:

@@ -58,8 +58,10 @@ class Some:
     _first: dict[int, int] = field(default_factory=dict)
     _edits: dict[Edit, dict[int, Verdicts]] = field(default_factory=dict)
     _mapped: dict[tuple[int, On], int] = field(default_factory=dict)
+    _abling: dict[tuple[int, Gives], tuple[Edit, ...]] = field(default_factory=dict)
     _widening: dict[int, Verdicts] = field(default_factory=dict)
     _freeing: dict[int, Verdicts] = field(default_factory=dict)
+    _numbered: dict[tuple[On, tuple[str, ...]], int] = field(default_factory=dict)
     _bared: dict[tuple[int, int], int] = field(default_factory=dict)
     _joining: dict[tuple[Verdicts, ...], Joined] = field(default_factory=dict)
 
@@ -93,23 +95,21 @@ class Some:
         realm.index.scope = scope
         passers = (n for n in actors if passing.able >> self._first[n] & 1)
         self.passers = gathered(passers, size)
-        self.editors = gathered(filter(self._edits_somebody, actors), size)
+        wide = [able for edit, able in self._edits.items() if edit.gives in _WIDER]
+        editing = set().union(*wide)
+        editors = (n for n in actors if self._first[n] in editing)
+        self.editors = gathered(editors, size)
         same: dict[Verdicts, Verdicts] = {}
         for actor in actors:
             one = self._first[actor]
             assumed = assuming.verdicts(actor)
-            near = union([common[one], assumed])
-            wider = self._wider(actor, one, near)
-            row = union([near, made.row(actor, one), wider])
-            row = union([row, self._bare(actor, one, row)])
+            near = common[one] | assumed
+            row = near | made.row(actor, one) | self._wider(actor, one, near)
+            row |= self._bare(actor, one, row)
             self.written.append(written[one])
             self.common.append(common[one])
             self.assumed.append(same.setdefault(assumed, assumed))
             self.steps.append(same.setdefault(row, row))
-
-    def _edits_somebody(self, actor: int) -> bool:
-        kin = self._first[actor]
-        return any(kin in able for e, able in self._edits.items() if e.gives in _WIDER)
 
     def joined(self) -> Iterator[tuple[int, Joined]]:
         """Pair actors with what they become by a membership.
@@ -215,7 +215,7 @@ class Some:
     def _wider(self, actor: int, kin: int, near: Verdicts) -> Verdicts:
         """Widen oneself, or whom one can become."""
         realm = self.realm
-        able = [e for e in EDITS if kin in self._edits[e] and e.gives is Gives.SELF]
+        able = self._able(kin, Gives.SELF)
         if not able:
             return NEVER
         wide = self._widening.get(kin)
@@ -227,10 +227,18 @@ class Some:
         others = realm.near.get(account, 0) & ~(realm.admins | own)
         sure = near.sure & wide.sure & others
         some = near.some & wide.some & others
-        found = [Verdicts(sure << realm.widened, some << realm.widened)]
+        found = Verdicts(sure << realm.widened, some << realm.widened)
         if realm.nodes[actor].extra != "*" and not self._is_admin(actor):
-            found += self._own(actor, kin, able)
-        return union(found)
+            found |= union(self._own(actor, kin, able))
+        return found
+
+    def _able(self, kin: int, gives: Gives) -> tuple[Edit, ...]:
+        """List the edits of a sort that kin may make."""
+        found = self._abling.get((kin, gives))
+        if found is None:
+            listed = (e for e in EDITS if e.gives is gives and kin in self._edits[e])
+            found = self._abling[kin, gives] = tuple(listed)
+        return found
 
     def _freed(self, actor: int, kin: int) -> Verdicts:
         """Say whose boundary an actor may take off, or make wider."""
@@ -239,7 +247,7 @@ class Some:
             return NEVER
         free = self._freeing.get(kin)
         if free is None:
-            able = (e for e in EDITS if kin in self._edits[e] and e.gives is Gives.FREE)
+            able = self._able(kin, Gives.FREE)
             free = union(self._widened(edit, kin) for edit in able)
             self._freeing[kin] = free
         account = realm.index.actors[actor].identity.account
@@ -260,7 +268,7 @@ class Some:
                 others.sure & row.sure >> shift, others.some & row.some >> shift
             )
             if changes and node.extra == ("", "*")[kind]:
-                reached = union([reached, _within(free, own)])
+                reached |= _within(free, own)
             found.append(
                 Verdicts(
                     self._to_bare(reached.sure, kind), self._to_bare(reached.some, kind)
@@ -321,16 +329,23 @@ class Some:
                 case On.ROLE:
                     mine = 1 << base & realm.editable
                 case On.GROUP:
-                    mine = _numbers(realm.groups.texts.number, principal.groups)
+                    mine = self._numbers(edit.on, principal.groups)
                 case On.POLICY | On.BOUNDARY:
-                    mine = _numbers(realm.policies.texts.number, principal.policies)
+                    mine = self._numbers(edit.on, principal.policies)
             sure = verdicts.sure & mine and edit.action != _OLDER
             yield Verdicts(to if sure else 0, to if verdicts.some & mine else 0)
+
+    def _numbers(self, on: On, texts: tuple[str, ...]) -> int:
+        """Write groups, or policies that can be edited, as bits."""
+        found = self._numbered.get((on, texts))
+        if found is None:
+            realm = self.realm
+            ground = realm.groups if on is On.GROUP else realm.policies
+            number = ground.texts.number
+            found = sum(1 << number[text] for text in set(texts) if text in number)
+            self._numbered[on, texts] = found
+        return found
 
 
 def _within(verdicts: Verdicts, bits: int) -> Verdicts:
     return Verdicts(verdicts.sure & bits, verdicts.some & bits)
-
-
-def _numbers(number: dict[str, int], texts: Iterable[str]) -> int:
-    return sum(1 << number[text] for text in set(texts) if text in number)

@@ -68,6 +68,12 @@ class Verdicts(NamedTuple):
     some: int
     doubt: int = 0
 
+    def __or__(self, other: "Verdicts") -> "Verdicts":
+        """Union."""
+        return Verdicts(
+            self.sure | other.sure, self.some | other.some, self.doubt | other.doubt
+        )
+
 
 NEVER = Verdicts(0, 0)
 

@@ -8,7 +8,8 @@ the exact engine (`Graph.edge`).
 from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass, field
-from operator import is_
+from itertools import compress
+from operator import is_not
 
 from answerable.reach.bits.closure import Closure, closed
 from answerable.reach.bits.everybody import Rows, rows_of
@@ -70,7 +71,7 @@ class Whole:
         """Take other rows, and close what they lead to."""
         self.rows = rows
         was, now = old.rows.steps, rows.steps
-        other = [n for n, same in enumerate(map(is_, was, now)) if not same]
+        other = list(compress(range(self.size), map(is_not, was, now)))
         self.sure = reclosed(
             old.sure,
             {n: (was[n].sure, now[n].sure) for n in other},
