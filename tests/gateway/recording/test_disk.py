@@ -5,6 +5,7 @@ import errno
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,6 +137,41 @@ async def _denied(recorder: Recorder) -> None:
 
 def _newest(spool: Path) -> int:
     return max(int(path.stem) for path in spool.glob("*/*.jsonl"))
+
+
+@pytest.mark.parametrize(("seconds", "size"), [(0.05, 1 << 30), (60.0, 2000)])
+def test_a_disk_that_answers_nothing_stops_the_calls_and_they_go_on_when_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, size: int
+) -> None:
+    monkeypatch.setattr("answerable.gateway.recording.writer.STALL", seconds)
+    monkeypatch.setattr("answerable.gateway.recording.writer.MOST_WAITING", size)
+    answers, real = threading.Event(), os.fdatasync
+
+    def hang(handle: int) -> None:
+        answers.wait(30)
+        real(handle)
+
+    async def story(recorder: Recorder) -> None:
+        await until(lambda: len(lines(tmp_path)) == 1)
+        monkeypatch.setattr("os.fdatasync", hang)
+        try:
+            with pytest.raises(NotRecorded, match="disk"):
+                await _decide_for_ever(recorder)
+            assert recorder.health.alarm
+        finally:
+            answers.set()
+        await until(lambda: not recorder.health.alarm)
+        recorder.decided(CALLER, CALL, BUFFERED, BODY)
+
+    recording(tmp_path, story)
+    numbers = [record.sequence for record in records(tmp_path)]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+async def _decide_for_ever(recorder: Recorder) -> None:
+    for _ in range(1000):
+        recorder.decided(CALLER, CALL, BUFFERED, BODY)
+        await asyncio.sleep(0.01)
 
 
 def test_a_recorder_that_ends_on_a_bad_disk_ends(tmp_path: Path, disk: Disk) -> None:
