@@ -240,6 +240,21 @@ def test_a_worker_that_is_killed_is_started_anew(
     assert not list((tmp_path / "store" / "gateway" / "spool").glob("*/*.jsonl"))
 
 
+def test_a_worker_that_starts_during_a_reload_decides_by_the_new_file(
+    tmp_path: Path, server: Backend
+) -> None:
+    settings = configuration(server.server_port)
+    settings["listen"]["workers"] = 2
+    with serving(tmp_path, settings) as served:
+        for who in ("ana", "ben"):
+            settings["agents"][who]["allow"] = []
+        served.configure(settings)
+        os.kill(served.workers()[0], signal.SIGKILL)
+        served.reload()
+        for who in ("ana", "ben"):
+            assert code(served.call("read", who=who)) == DENIED
+
+
 def test_workers_end_where_the_supervisor_is_gone(
     tmp_path: Path, server: Backend
 ) -> None:

@@ -128,6 +128,29 @@ def test_a_bound_token_holds_with_its_certificate_alone(
         assert calling(authority, served.gateway, None, bound) == 401
 
 
+def test_a_reload_shows_the_certificate_that_is_there_now(
+    tmp_path: Path, server: Backend
+) -> None:
+    authority, later = Authority(tmp_path), Authority(_made(tmp_path / "later"))
+    own, gateway = authority.issue("own"), authority.issue("gateway")
+    bound = bound_token("ana", own.thumbprint)
+    made = settings(server.server_port, gateway, authority)
+    with serving(tmp_path, made, lines=2) as served:
+        assert "result" in calling(authority, served.gateway, own, bound)
+        renewed = later.issue("gateway")
+        gateway.certificate.write_bytes(renewed.certificate.read_bytes())
+        gateway.key.write_bytes(renewed.key.read_bytes())
+        served.reload()
+        with pytest.raises(ssl.SSLCertVerificationError):
+            calling(authority, served.gateway, own, bound)
+        assert "result" in calling(later, served.gateway, own, bound)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
 def test_plain_text_is_no_way_in(tmp_path: Path, server: Backend) -> None:
     authority = Authority(tmp_path)
     made = settings(server.server_port, authority.issue("gateway"), authority)
