@@ -214,6 +214,8 @@ class Turn(Outlet):
     def _over(self) -> None:
         if not self._quiet:
             self._quiet = True
+            # They know this turn, too; a circle would stay until Python looks for it.
+            self._relay = self._sending = None
             self._client.over(self)
 
 

@@ -5,6 +5,7 @@ it came, or not at all.
 """
 
 import asyncio
+import gc
 import os
 import secrets
 import signal
@@ -140,12 +141,15 @@ class Wrapper:
         restored = [_unblocked(handle) for handle in (STDIN, STDOUT)]
         front.out = WritePipe(loop, os.dup(STDOUT), front.full, front.drained)
         reader = ReadPipe(loop, os.dup(STDIN), front.heard, front.ended)
+        # What is there by now stays to the end, and a call leaves no circles.
+        gc.freeze()
         try:
             code = await self._over
             reader.close()
             front.out.close()
             await asyncio.wait({front.out.closed}, timeout=GRACE)
         finally:
+            gc.unfreeze()
             for restore in restored:
                 restore()
             self._kills.close()
@@ -202,7 +206,11 @@ class Wrapper:
             self._child.process.stop(number)
 
     def _killed(self, killed: Kills, revived: Kills) -> None:
-        """Say nothing: a refused client hears it from its next call."""
+        """Record it; a refused client hears of it from its next call."""
+        for subject in sorted(killed):
+            self._recorder.killed(subject, revived=False)
+        for subject in sorted(revived):
+            self._recorder.killed(subject, revived=True)
 
     def _upstream(self, wrapped: Wrapped) -> Upstream:
         """Start the server, or prepare to reach it.
