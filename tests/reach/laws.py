@@ -321,3 +321,4 @@ def _wider(resource: str) -> Iterator[str]:
         yield resource[:-1] + "*"
         yield "*"
         yield ":".join([*resource.split(":")[:5], "*"])
+        yield ":".join([*resource.split(":")[:3], "*"])

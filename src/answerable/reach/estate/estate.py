@@ -27,7 +27,7 @@ from answerable.reach.estate.control import (
     Limit,
 )
 from answerable.reach.estate.named import indexed, named_of, services_of
-from answerable.reach.estate.places import Land, Place, place_of
+from answerable.reach.estate.places import NO_DOOR, Land, Place, place_of
 from answerable.reach.estate.principals import (
     Principal,
     is_role,
@@ -218,6 +218,8 @@ class Estate:
         if self.fences and binds_rcps(folded) and not linked:
             fences = self._fences(place.owner, wild=wild)
         known = stated.over(place.known)
+        if resource == "*" and not wild and folded.startswith("s3:"):
+            known = known.over(NO_DOOR)
         return Request(
             folded,
             resource,

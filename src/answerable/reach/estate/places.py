@@ -9,8 +9,13 @@ from answerable.model.ids import IdentityId, ResourceId
 from answerable.model.resource import Resource
 from answerable.reach.estate.naming import owner_in
 from answerable.reach.estate.principals import Principal, tag_values
-from answerable.reach.patterns.globs import inward
-from answerable.reach.patterns.resources import Parts, pattern_parts, split_text
+from answerable.reach.patterns.globs import STAR, inward
+from answerable.reach.patterns.resources import (
+    Parts,
+    overlaps_parts,
+    pattern_parts,
+    split_text,
+)
 from answerable.reach.verdict.context import ABSENT, NOTHING, Known
 
 
@@ -65,7 +70,17 @@ def place_of(land: Land, resource: str, *, wild: bool) -> Place:
     holder = door.point if door else holder_of(resource)
     owner = owner_of(land.resources, resource, holder)
     parts = pattern_parts(inward(resource)) if wild else split_text(resource)
-    return Place(parts, owner, _known(land, resource, owner, door), holder, door)
+    doors = bool(door) or (wild and overlaps_parts(DOORS, parts))
+    known = _known(land, resource, owner, door, doors=doors)
+    return Place(parts, owner, known, holder, door)
+
+
+def spoken_of(resource: str) -> tuple[Parts, ...]:
+    """List what a resource's own policy speaks of: the resource, and what is in it."""
+    parts = split_text(resource)
+    if len(parts) == 6 and parts[2] == "s3":
+        return parts, (*parts[:5], f"{parts[5]}/{STAR}")
+    return (parts,)
 
 
 def holder_of(resource: str) -> str:
@@ -91,7 +106,8 @@ def owner_of(
     return owner
 
 
-_POINT, _OBJECT = "accesspoint/", "/object/"
+_POINT = "accesspoint/"
+DOORS = pattern_parts(inward(f"arn:*:s3:*:?*:{_POINT}*"))
 
 
 def _door(land: Land, resource: str) -> Door | None:
@@ -109,7 +125,9 @@ def _door(land: Land, resource: str) -> Door | None:
     return Door(point, behind, known.network if known else "")
 
 
-def _known(land: Land, resource: str, owner: str, door: Door | None) -> Known:
+def _known(
+    land: Land, resource: str, owner: str, door: Door | None, *, doors: bool
+) -> Known:
     tags: tuple[tuple[str, str], ...] = ()
     complete: tuple[str, ...] = ()
     seen = land.resources.get(ResourceId(resource))
@@ -120,8 +138,8 @@ def _known(land: Land, resource: str, owner: str, door: Door | None) -> Known:
     account = land.accounts.get(owner) if owner else None
     organization = account.organization if account else ""
     parents = account.parents if account else ()
-    of_s3 = resource == "*" or resource.split(":", 3)[2:3] == ["s3"]
-    known = _alike(tags, complete, owner, organization, parents, of_s3 and not door)
+    no_door = not doors and resource.split(":", 3)[2:3] == ["s3"]
+    known = _alike(tags, complete, owner, organization, parents, no_door)
     principal = land.principals.get(IdentityId(resource))
     if not principal and not door:
         return known
@@ -148,7 +166,7 @@ def _alike(
     """Say what is known of resources that are alike; an estate has many."""
     values = tag_values("aws:resourcetag/", tags)
     if no_door:
-        values.update(_NO_DOOR)
+        values.update(NO_DOOR.values)
     if owner:
         values["s3:resourceaccount"] = (owner,)
         values["aws:resourceaccount"] = (owner,)
@@ -157,13 +175,15 @@ def _alike(
 
 
 # Through which access point a request comes is known also where it is none.
-_NO_DOOR: Mapping[str, tuple[str, ...]] = dict.fromkeys(
-    (
-        "s3:dataaccesspointarn",
-        "s3:dataaccesspointaccount",
-        "s3:accesspointnetworkorigin",
-    ),
-    ABSENT,
+NO_DOOR = Known(
+    dict.fromkeys(
+        (
+            "s3:dataaccesspointarn",
+            "s3:dataaccesspointaccount",
+            "s3:accesspointnetworkorigin",
+        ),
+        ABSENT,
+    )
 )
 
 

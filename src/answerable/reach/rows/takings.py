@@ -35,7 +35,7 @@ from answerable.reach.verdict.context import Known
 from answerable.reach.verdict.formula import FALSE, atom, both
 from answerable.reach.verdict.sides import ResourcePolicy
 from answerable.reach.verdict.trust import ASSUME
-from answerable.reach.verdict.wholes import KEYS, RESOURCE_POLICY, unsure_doors
+from answerable.reach.verdict.wholes import KEYS, RESOURCE_POLICY, has_unsure_doors
 
 
 @dataclass(slots=True)
@@ -92,7 +92,7 @@ class Takings:
         """List the services some of whose resources may have a say."""
         if self._services is None:
             found = {"kms", *self.estate.deniers}
-            if unsure_doors(self.estate):
+            if self.estate.doors:
                 found.add("s3")
             for grant in self._fencing():
                 found |= RCP_SERVICES & (grant.clause.services or RCP_SERVICES)
@@ -121,9 +121,7 @@ class Takings:
             catalogue, action = self.estate.catalogue, row.actions.pattern
             if names_resources(catalogue, action):
                 return True
-        if service == "s3" and any(
-            overlaps_parts(point, on) for point in unsure_doors(self.estate)
-        ):
+        if service == "s3" and has_unsure_doors(self.estate, row.resources):
             return True
         if service in RCP_SERVICES and (
             self._is_fence_unread()

@@ -19,10 +19,10 @@ from answerable.reach.estate.clauses import (
     applies,
     speaking,
 )
+from answerable.reach.estate.places import spoken_of
 from answerable.reach.estate.principals import Principal
 from answerable.reach.estate.services import TRUST_CALLS, needs_key_policy
-from answerable.reach.patterns.globs import STAR
-from answerable.reach.patterns.resources import Parts, split_text
+from answerable.reach.patterns.resources import Parts
 from answerable.reach.verdict.context import Known
 from answerable.reach.verdict.formula import FALSE, TRUE, Formula, both, either
 from answerable.reach.verdict.request import (
@@ -146,12 +146,8 @@ def make_policy(
     resource: str, account: str, grants: Iterable[Grant], gaps: Iterable[Gap]
 ) -> ResourcePolicy:
     """Make a resource's own policy."""
-    parts = split_text(resource)
-    spoken_of = [parts]
-    if len(parts) == 6 and parts[2] == "s3":
-        spoken_of.append((*parts[:5], f"{parts[5]}/{STAR}"))
     return ResourcePolicy(
-        resource, account, tuple(grants), tuple(gaps), tuple(spoken_of)
+        resource, account, tuple(grants), tuple(gaps), spoken_of(resource)
     )
 
 

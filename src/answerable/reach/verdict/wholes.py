@@ -6,12 +6,14 @@ and where one is needed, it is not known of all that the pattern matches.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 from answerable.model.policy import Effect, Layer
 from answerable.model.resource import Resource
 from answerable.reach.estate.clauses import Gap, Grant, applies_to_all
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.naming import owner_in
+from answerable.reach.estate.places import spoken_of
 from answerable.reach.estate.services import TRUST_CALLS
 from answerable.reach.patterns.globs import inward
 from answerable.reach.patterns.resources import (
@@ -19,8 +21,8 @@ from answerable.reach.patterns.resources import (
     matches_parts,
     overlaps_parts,
     pattern_parts,
-    text_parts,
 )
+from answerable.reach.patterns.terms import RESOURCES, Term, covers
 from answerable.reach.verdict.context import Known
 from answerable.reach.verdict.evaluate import denying_part
 from answerable.reach.verdict.formula import FALSE, TRUE, Formula, atom, both, either
@@ -56,21 +58,37 @@ def is_required_in(call: Request) -> bool:
 
 
 def _has_doors(estate: Estate, call: Request) -> bool:
-    """Tell whether a pattern holds access points that do not open by themselves."""
+    """Tell whether a pattern names access points, or holds some that ask for more."""
     if not call.action.startswith("s3:"):
         return False
     if call.parts[2:3] == ("s3",) and call.parts[5].startswith("accesspoint/"):
         return True
-    return any(overlaps_parts(point, call.parts) for point in unsure_doors(estate))
+    return has_unsure_doors(estate, Term(call.parts))
 
 
-def unsure_doors(estate: Estate) -> tuple[Parts, ...]:
-    """List the access points that ask for more than their own account's consent."""
-    return tuple(
-        text_parts(arn)
+def has_unsure_doors(estate: Estate, on: Term[Parts]) -> bool:
+    """Tell whether some access points ask for more than what holds for all of `on`.
+
+    They do where they are bound to a network, where the bucket behind them is of another
+    account, and where that bucket is not in `on` as a whole: what comes through an
+    access point must be allowed on the bucket, too.
+    """
+    return any(
+        any(overlaps_parts(part, on.pattern) for part in _inside(arn))
+        and not (_is_simple(estate, door) and _holds(on, door.behind))
         for arn, door in estate.doors.items()
-        if door.network or not _is_near(estate, door)
     )
+
+
+_inside = lru_cache(maxsize=1 << 12)(spoken_of)  # a door is asked for by every row
+
+
+def _is_simple(estate: Estate, door: Resource) -> bool:
+    return not door.network and _is_near(estate, door)
+
+
+def _holds(on: Term[Parts], bucket: str) -> bool:
+    return all(covers(RESOURCES, on, Term(part)) for part in _inside(bucket))
 
 
 def _is_near(estate: Estate, door: Resource) -> bool:
