@@ -54,7 +54,8 @@ trusts). They do not do the same:
   20 ms. "Durable" is any other: its call goes on once its record is on disk, so that
   its wait is the disk's.
 - **FastMCP's proxy** reads and writes each message anew, and neither decides nor
-  records; stateless, with JSON answers.
+  records; stateless, with JSON answers. ContextForge (1.0.8 and later) needs Python
+  3.12, and the locks here begin at 3.11, so it is not among them.
 """,
     "Held to laws": """\
 - The law holds the engine to its readable twin on generated organisations of every
