@@ -216,8 +216,10 @@ def _stays(layer: Layer) -> Plant:
     """Plant that nothing of a layer is exchanged."""
     right = edited.edited
 
-    def wrong(before: Facts, after: Facts) -> edited.Edited | None:
-        found = right(before, after)
+    def wrong(
+        before: Facts, after: Facts, hanging: edited.Hanging
+    ) -> edited.Edited | None:
+        found = right(before, after, hanging)
         if found is not None and layer in found.texts:
             found.texts[layer] = {}
             found.hung.clear()

@@ -4,10 +4,10 @@ Policies are compared as they are written and where they hang; nothing is evalua
 """
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import compress
-from operator import attrgetter, is_not
+from operator import is_not
 
 from answerable.model.ids import PolicyId
 from answerable.model.policy import Attachment, Effect, Layer, Policy
@@ -42,14 +42,35 @@ class Edited:
     stepping: bool = False
 
 
-def edited(before: Facts, after: Facts) -> Edited | None:
-    """Return what changed; None where more did than what can be exchanged."""
+class Hanging:
+    """Where each policy hangs; listed once for facts with the same attachments."""
+
+    def __init__(self, attachments: tuple[Attachment, ...]) -> None:
+        """List attachments by policy."""
+        self.attachments = attachments
+        self._by_policy: dict[PolicyId, list[Attachment]] = defaultdict(list)
+        for one in attachments:
+            self._by_policy[one.policy].append(one)
+
+    def of(self, policy: PolicyId) -> Iterable[Attachment]:
+        """List the attachments of a policy."""
+        return self._by_policy.get(policy, ())
+
+
+def edited(before: Facts, after: Facts, hanging: Hanging) -> Edited | None:
+    """Return what changed; None where more did than what can be exchanged.
+
+    Args:
+        before: The facts then.
+        after: The facts now.
+        hanging: Where policies hang now.
+    """
     pairs = _pairs(before, after)
     if pairs is None:
         return None
     policies = {now.id: (was, now) for was, now in pairs}
     found, interner = Edited(), Interner()
-    for one in _of(after.attachments, policies):
+    for one in (one for policy in policies for one in hanging.of(policy)):
         layer = one.layer
         if layer is Layer.RESOURCE and not _apart(one.target):
             return None
@@ -73,16 +94,9 @@ def _pairs(before: Facts, after: Facts) -> list[tuple[Policy, Policy]] | None:
         return None
     if replace(before, policies=()) != replace(after, policies=()):
         return None
-    pairs = list(compress(zip(old, new, strict=True), map(is_not, old, new)))
+    places = compress(range(len(old)), map(is_not, old, new))
+    pairs = [(old[place], new[place]) for place in places]
     return pairs if all(was.id == now.id for was, now in pairs) else None
-
-
-def _of(
-    attachments: Sequence[Attachment], policies: Container[PolicyId]
-) -> list[Attachment]:
-    """Pick the attachments of some policies; there are tens of thousands of others."""
-    ids = map(attrgetter("policy"), attachments)
-    return list(compress(attachments, map(policies.__contains__, ids)))
 
 
 def _apart(resource: str) -> bool:

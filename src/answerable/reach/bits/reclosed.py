@@ -153,16 +153,15 @@ class _Losing:
         """Say what of the lost every other node leads to by an edge of its own."""
         found: dict[int, int] = {}
         by_row: dict[int, int] = {}
+        left_out = set(positions(lost | core))
         for node, row in enumerate(self.rows):
-            if not row or (lost | core) >> node & 1:
-                continue
             there = by_row.get(id(row))
             if there is None:
                 there = row & lost
                 for other in positions(there):
                     there |= self.exact.get(other, self.old.beyond[other])
                 by_row[id(row)] = there
-            if there:
+            if there and node not in left_out:
                 found[node] = there
         return found
 

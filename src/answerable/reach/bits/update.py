@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 
 from answerable.model.ids import IdentityId
 from answerable.model.sighting import Facts
-from answerable.reach.bits.edited import edited
+from answerable.reach.bits.edited import Hanging, edited
 from answerable.reach.bits.everybody import Rows
 from answerable.reach.bits.exchange import Exchange
 from answerable.reach.bits.goals import Goal
@@ -46,12 +46,17 @@ def updated(whole: Whole, before: Facts, after: Facts) -> Whole:
         after: The facts now.
     """
     estate = whole.graph.estate
-    changed = edited(before, after)
-    if changed is None:
-        return _cold(estate, after)
-    exchange = Exchange(whole, changed)
-    made = _Update(exchange).made(stepping=changed.stepping)
-    return made or _cold(estate, after)
+    hanging = whole.hanging
+    if hanging is None or hanging.attachments is not after.attachments:
+        hanging = Hanging(after.attachments)
+    changed = edited(before, after, hanging)
+    new = None
+    if changed is not None:
+        update = _Update(Exchange(whole, changed))
+        new = update.made(stepping=changed.stepping)
+    new = new or _cold(estate, after)
+    new.hanging = hanging
+    return new
 
 
 def _cold(estate: Estate, facts: Facts) -> Whole:

@@ -12,6 +12,7 @@ from itertools import compress
 from operator import is_not
 
 from answerable.reach.bits.closure import Closure, closed
+from answerable.reach.bits.edited import Hanging
 from answerable.reach.bits.everybody import Rows, rows_of
 from answerable.reach.bits.goals import Goal
 from answerable.reach.bits.planes import gathered, positions
@@ -36,6 +37,7 @@ class Whole:
         rows: Whom each becomes in a step.
         sure: What follows, along steps without conditions.
         some: What follows, along any steps.
+        hanging: Where policies hang, once there was an edit.
     """
 
     graph: Graph
@@ -46,6 +48,7 @@ class Whole:
     _made: int = field(init=False)
     _loose: dict[int, tuple[Verdicts, int]] = field(default_factory=dict)
     size: int = field(init=False)
+    hanging: Hanging | None = None
 
     def moved(self, graph: Graph, realm: Realm, rows: Rows) -> "Whole":
         """Return the same for an edited estate.
