@@ -158,6 +158,13 @@ def wrapper(
         process.wait()
 
 
+def spool_of(folder: Path) -> Path:
+    """A spool that stays, since there is something else where the store would be."""
+    (folder / "store").mkdir()
+    (folder / "store" / "other").touch()
+    return folder / "state" / "spool"
+
+
 def is_gone(pid: int, seconds: float = 10) -> bool:
     """Say whether a process ends within some seconds."""
     until = time.monotonic() + seconds

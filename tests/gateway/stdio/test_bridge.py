@@ -1,6 +1,8 @@
 """A wrapper of a server with a URL says over HTTP what a line cannot."""
 
 import json
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,16 @@ import pytest
 
 from tests.gateway.http.spelling import reply, result
 from tests.gateway.http.stage import Backend, Peer
-from tests.gateway.stdio.stage import META, Wrapped, call, line, settings, wrapper
+from tests.gateway.stdio.stage import (
+    META,
+    Wrapped,
+    call,
+    decided,
+    line,
+    settings,
+    spool_of,
+    wrapper,
+)
 
 SESSION = "s-1"
 
@@ -106,6 +117,20 @@ def test_a_cancellation_closes_the_stream(tmp_path: Path, backend: Backend) -> N
         assert "result" in wrapped.ask(call("echo", 2))
         assert wrapped.end() == 0
     assert cancel not in [body for _, body in backend.requests]
+
+
+def test_a_signal_leaves_what_is_under_way_unknown(
+    tmp_path: Path, backend: Backend
+) -> None:
+    spool = spool_of(tmp_path)
+    with wrapper(tmp_path, config=config(backend)) as wrapped:
+        wrapped.ask(call("echo", 1))
+        wrapped.send(call("wait", 2))
+        while not any(b'"wait"' in body for _, body in backend.requests):
+            time.sleep(0.01)
+        wrapped.process.send_signal(signal.SIGTERM)
+        assert wrapped.process.wait(20) == 128 + signal.SIGTERM
+    assert [how for *_, how in decided(spool)] == ["completed", "unknown"]
 
 
 def test_a_page_is_no_answer(tmp_path: Path, backend: Backend) -> None:

@@ -22,6 +22,7 @@ from tests.gateway.stdio.stage import (
     line,
     said,
     settings,
+    spool_of,
     wrapper,
 )
 from tests.mcp.running import ROOT
@@ -39,13 +40,6 @@ def wrapped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wrapped]:
 def heard(wrapped: Wrapped) -> list[str]:
     """The lines that the server has heard before this question."""
     return list(said(wrapped.ask(call("heard", "heard")))[:-1])
-
-
-def spool_of(folder: Path) -> Path:
-    """A spool that stays, since there is something else where the store would be."""
-    (folder / "store").mkdir()
-    (folder / "store" / "other").touch()
-    return folder / "state" / "spool"
 
 
 def test_a_line_passes_as_it_came_in_both_directions(tmp_path: Path) -> None:

@@ -115,10 +115,14 @@ class Front:
         for turn in list(self._turns):
             turn.recheck()
 
-    def close(self) -> None:
-        """Leave what is under way, and a session in order."""
+    def leave(self) -> None:
+        """Leave what is under way: how it ends nobody here will hear."""
         for turn in list(self._turns):
             turn.leave()
+
+    def close(self) -> None:
+        """Leave what is under way, and end a session in order."""
+        self.leave()
         if self._session and self._bridged:
             self._begin(Kind.CLOSE, Target.SESSION)
 

@@ -146,6 +146,7 @@ class Wrapper:
         try:
             code = await self._over
             reader.close()
+            front.leave()
             front.out.close()
             await asyncio.wait({front.out.closed}, timeout=GRACE)
         finally:
