@@ -1,40 +1,15 @@
-"""Whatever the slices, the same bytes and records; whatever is said, the same decision.
-
-No socket here: both connections are transports that keep what is written, so that
-hundreds of slicings run in a second.
-"""
+"""Whatever the slices, the same bytes and records; whatever is said, the same decision."""
 
 import asyncio
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cache
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.connectors.config.parse.document import read_config
-from answerable.enforce.table import compile_table
-from answerable.flows.authorize import Authority
-from answerable.gateway.callers.sessions import Sessions
-from answerable.gateway.exchange import Exchange
-from answerable.gateway.http.door import Door
-from answerable.gateway.http.front import Front
-from answerable.gateway.http.pool import Pool, _Connection, endpoint
-from answerable.gateway.http.ticker import Ticker
-from answerable.gateway.recording.ticket import Ticket
-from answerable.gateway.wire.call import Call
-from answerable.gateway.wire.place import Served
-from answerable.model.caller import Caller, Shown
-from answerable.model.config import Config
-from answerable.model.decision import Decision
-from answerable.model.ids import AgentId
-from tests.federate.tokens import AUD, ISS
 from tests.gateway.build import META, body, sliced
 from tests.gateway.http.spelling import (
-    HOST,
     ask,
     call,
     events,
@@ -44,79 +19,10 @@ from tests.gateway.http.spelling import (
     request,
     result,
 )
-from tests.gateway.http.stage import CONFIG, SECRET
+from tests.gateway.http.wires import worker
 
 CUTS = st.lists(st.integers(0, 2**16), max_size=8)
 OK = result(content=[{"type": "text", "text": "x"}])
-
-
-class Wire:
-    """A transport that keeps what is written."""
-
-    def __init__(self) -> None:
-        self.written = b""
-        self.closed = False
-
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-    def writelines(self, parts: tuple[bytes, ...]) -> None:
-        self.written += b"".join(parts)
-
-    def get_extra_info(self, _: str) -> None:
-        return None
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-    def pause_reading(self) -> None:
-        pass
-
-    resume_reading = pause_reading
-
-    def close(self) -> None:
-        self.closed = True
-
-    abort = close
-
-
-@dataclass
-class Notes:
-    """Keeps what is recorded; nothing waits for a disk."""
-
-    kept: list[object] = field(default_factory=list)
-
-    def decided(
-        self, caller: Caller, call: Call, decision: Decision, body: bytes
-    ) -> Ticket:
-        self.kept.append((caller.agent, call, decision, body))
-        id = f"{len(self.kept):032x}"
-        return Ticket(id, len(self.kept), caller.agent, decision.passes, None)
-
-    def ended(self, ticket: Ticket, end: object) -> None:
-        self.kept.append((ticket.id, end))
-
-    def refused(
-        self, why: str, caller: Caller | None, server: str, method: str
-    ) -> None:
-        self.kept.append((str(why), server, method))
-
-
-class Ana:
-    """Everybody is ana."""
-
-    def identify(self, *_: object) -> Caller:
-        agent = AgentId("agent:declared/ana")
-        return Caller(agent, True, "", "run", Shown.BEARER_TOKEN, "p/ana", b"", 0)
-
-
-@dataclass
-class Worker:
-    front: Front
-    client: Wire
-    upstream: _Connection
-    server: Wire
-    notes: Notes
 
 
 @pytest.fixture(scope="module")
@@ -124,30 +30,6 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop = asyncio.new_event_loop()
     yield loop
     loop.close()
-
-
-@cache
-def read() -> Config:
-    text = CONFIG.format(port=1, more="", iss=ISS, aud=AUD)
-    return read_config(text.encode(), "answerable.yaml", "/").config
-
-
-def worker(loop: asyncio.AbstractEventLoop) -> Worker:
-    config = read()
-    ticker = Ticker(loop)
-    ticker.add = lambda timed: None  # type: ignore[method-assign]
-    notes: Any = Notes()
-    pool = Pool(endpoint(config.servers[0]), config.limits, ticker, loop)
-    exchange = Exchange(Authority(compile_table(config)), notes, {"files": pool})
-    ana: Any = Ana()
-    door = Door(exchange, ana, Sessions(SECRET), config.limits, ticker, loop)
-    client, server = Wire(), Wire()
-    front = Front(door, Served(frozenset({HOST})), "")
-    front.connection_made(client)  # type: ignore[arg-type]
-    upstream = _Connection(pool)
-    upstream.connection_made(server)  # type: ignore[arg-type]
-    pool.keep(upstream)
-    return Worker(front, client, upstream, server, notes)
 
 
 REQUESTS = [
@@ -161,6 +43,7 @@ REQUESTS = [
     request(b"[]"),
     call().replace(b"HTTP/1.1", b"HTTP/1.0", 1),
 ]
+# What comes after an answer is told apart from it by time alone (test_upstreams).
 ANSWERS = [
     reply(OK),
     reply(result(id="x", tools=[{"name": "rm"}, {"name": "read_file"}])),
@@ -170,7 +53,6 @@ ANSWERS = [
     events(b'{"jsonrpc":"2.0","method":"notifications/message","params":{}}', OK),
     events(OK, b"hello"),
     reply(OK).replace(b"Content-Length", b"Content-Length: 1\r\nContent-Length"),
-    reply(OK) + b"x",
     b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n",
 ]
 

@@ -191,7 +191,7 @@ def test_large_results_take_no_more_memory_the_more_there_are(tmp_path: Path) ->
 
 def test_a_large_result_that_asks_inputs_is_not_shown_unjudged(tmp_path: Path) -> None:
     members = json.loads(large(600_000))
-    members["result"]["inputRequests"] = {"a": {"method": "sampling/createMessage"}}
+    members["result"]["inputRequests"] = {"a": {"method": "elicitation/create"}}
 
     def script(peer: Peer) -> None:
         peer.request()
