@@ -21,7 +21,7 @@ def operate(served: Serving, *words: str) -> None:
     )
 
 
-SUBJECTS = ("agent:declared/ana", "server:files", "tool:mcp/files/read", "run:ana")
+SUBJECTS = ("agent:declared/ana", "run:ana")
 
 
 def test_a_kill_holds_within_a_second_until_it_is_taken_back(

@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 import uvloop
 
+from answerable.gateway.http import peers
 from answerable.gateway.http.peers import Arrival, Peers, socket_of
 from answerable.gateway.link import Link, UnixPeer
 from answerable.gateway.wire.place import Served
@@ -71,12 +72,12 @@ class Stage:
 
     async def open(self, *, owner: bool = True) -> None:
         loop = asyncio.get_running_loop()
-        self.peers = peers = Peers(TAKER, 2, self.folder, loop)
+        self.peers = Peers(TAKER, 2, self.folder, loop)
         if owner:
             path = str(socket_of(self.folder, OWNER))
             owning = await loop.create_unix_server(lambda: Arrival(self._front), path)
             self.servings.append(owning)
-        taking = await loop.create_server(lambda: Taking(peers), "127.0.0.1", 0)
+        taking = await loop.create_server(lambda: Taking(self.peers), "127.0.0.1", 0)
         self.servings.append(taking)
         self.port = taking.sockets[0].getsockname()[1]
 
@@ -150,7 +151,23 @@ def test_a_lost_owner_ends_the_connection(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
-def test_an_owner_that_is_not_there_ends_the_connection(tmp_path: Path) -> None:
+def test_an_owner_that_starts_is_waited_for(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.open(owner=False)
+        reader, writer = await stage.client()
+        writer.write(b"x")
+        await asyncio.sleep(0.3)
+        await stage.open()
+        assert await reader.readexactly(1) == b"x"
+
+    play(tmp_path, story)
+
+
+def test_an_owner_that_is_not_there_ends_the_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "PATIENCE", 0.3)
+
     async def story(stage: Stage) -> None:
         await stage.open(owner=False)
         reader, writer = await stage.client()

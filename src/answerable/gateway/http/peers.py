@@ -22,7 +22,8 @@ from answerable.gateway.link import Link
 from answerable.gateway.wire.place import Served
 
 MAX_PREFACE = 256 * 1024
-CONNECT = 2.0  # seconds
+PATIENCE = 10.0  # seconds for an owner that ended to be there anew
+AGAIN = 0.1  # seconds between two attempts
 UCRED = struct.Struct("=iII")  # pid, uid, gid (unix(7), SO_PEERCRED)
 
 
@@ -103,13 +104,23 @@ class Peers:
     async def _connect(self, near: "_Side", path: Path, first: bytes) -> None:
         far = _Side(self._relayed)
         try:
-            async with asyncio.timeout(CONNECT):
-                await self._loop.create_unix_connection(lambda: far, str(path))
-        except (OSError, TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                # Nobody tells when it listens.
+                while not await self._reach(far, path):  # noqa: ASYNC110
+                    await asyncio.sleep(AGAIN)
+        except TimeoutError:
             near.abort()
             return
         far.write(first)
         near.join(far)
+
+    async def _reach(self, far: "_Side", path: Path) -> bool:
+        """Connect to the owner; False where it does not listen, as while it starts."""
+        try:
+            await self._loop.create_unix_connection(lambda: far, str(path))
+        except OSError:
+            return False
+        return True
 
     def _owner(self, principal: str) -> int:
         return zlib.crc32(principal.encode()) % self._workers

@@ -5,6 +5,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from answerable.gateway.serve.control import (
     Channel,
@@ -40,12 +41,10 @@ class Child:
 
     Attributes:
         restarts: How often it was started anew.
-        told: What it was told last to decide by.
     """
 
     def __init__(self, number: int, start: Callable[[int], Start], log: Log) -> None:
         self.restarts = 0
-        self.told: Policy | None = None
         self._number, self._start, self._log = number, start, log
         self._channel: Channel | None = None
         self._process: asyncio.subprocess.Process | None = None
@@ -89,16 +88,17 @@ class Child:
     async def take(self, policy: Policy) -> Refused | None:
         """Have it decide by another policy; give why it does not, where it answers so.
 
-        One that is starting takes it after what it starts with, and one that is not
-        there starts with whatever is in force then.
+        One that has no process begins with whatever is in force by then.
         """
-        was_ready = self.is_ready
-        if self._channel is not None:
-            self.told = policy
+        if self._channel is None:
+            return None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ANSWER):
+                await self._ready.wait()
         report = await self._ask(policy, Taken, Refused)
         if isinstance(report, Refused):
             return report
-        if report is None and was_ready and self.is_ready:
+        if report is None and self.is_ready:
             return Refused(f"worker {self._number} does not answer")
         return None
 
@@ -141,9 +141,9 @@ class Child:
 
     async def _run(self) -> int:
         """Run one process from its start to its end."""
-        start = self._start(self._number)
         ours, theirs = socket.socketpair()
-        handles = (theirs.fileno(), *(each.handle for each in start.sockets))
+        sockets = self._start(self._number).sockets
+        handles = (theirs.fileno(), *(each.handle for each in sockets))
         self._process = process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -156,8 +156,7 @@ class Child:
         )
         theirs.close()
         self._channel = channel = await Channel.over(ours)
-        self.told = start.policy
-        channel.say(start)
+        channel.say(self._start(self._number))  # with what is in force by now
         async for report in channel.reports():
             self._hear(report)
         channel.close()
@@ -184,11 +183,7 @@ class Child:
     ) -> Report | None:
         """Say something and wait for the answer; None where none comes."""
         async with self._turns:
-            if self._channel is None:
-                return None
-            if not self.is_ready:
-                if isinstance(order, Policy):
-                    self._channel.say(order)  # in line behind its start
+            if self._channel is None or not self.is_ready:
                 return None
             asked: asyncio.Future[Report | None]
             asked = asyncio.get_running_loop().create_future()

@@ -123,14 +123,15 @@ class House:
         calls = sum(self.door.in_flight.values())
         yield Series("answerable_calls_in_flight", (), calls)
 
-    def swap(self, policy: Policy) -> str:
+    async def swap(self, policy: Policy) -> str:
         """Decide by another configuration from the next call on; give its digest.
 
         Raises:
             AnswerableError: It cannot be used, and the present one stays.
         """
-        config = configured(policy)
-        table = table_of(policy, config)
+        # A large file takes a second, in which calls go on.
+        config = await asyncio.to_thread(configured, policy)
+        table = await asyncio.to_thread(table_of, policy, config)
         # A command that runs is kept; a URL may have other certificates by now.
         kept = {
             server.name: self._servers[server.name]

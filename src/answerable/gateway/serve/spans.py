@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 EVERY = 0.5  # seconds
 MOST = 10_000
+PATIENCE = 2.0  # seconds for the collector to take what it is sent
 QUIET = 60.0  # seconds between two complaints
 # Of `mcp.server.operation.duration`, as the conventions advise.
 BOUNDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
@@ -157,10 +158,10 @@ class Spans:
         base = otlp.rstrip("/")
         resource = Resource.create({"service.name": "answerable-gateway"})
         self._traces = TracerProvider(resource=resource, shutdown_on_exit=False)
-        exporter = OTLPSpanExporter(endpoint=f"{base}/v1/traces")
+        exporter = OTLPSpanExporter(f"{base}/v1/traces", timeout=PATIENCE)
         self._traces.add_span_processor(BatchSpanProcessor(exporter))
         reader = PeriodicExportingMetricReader(
-            OTLPMetricExporter(endpoint=f"{base}/v1/metrics")
+            OTLPMetricExporter(f"{base}/v1/metrics", timeout=PATIENCE)
         )
         self._meters = MeterProvider([reader], resource, shutdown_on_exit=False)
         self._tracer = self._traces.get_tracer(_SCOPE)

@@ -129,18 +129,16 @@ class Supervisor:
         """Have every worker take a plan; give why not, where one refuses."""
         if not plan.policy.whole:
             raise ConfigError(plan.config.place, plan.reading.faults)
+        before, self._plan = self._plan, self._plan.with_policy(plan)
         refused = await self._hand_out(plan.policy)
         if refused is not None:
-            await self._hand_out(self._plan.policy)
+            self._plan = before
+            await self._hand_out(before.policy)
             self._log.error("config.refused", faults=[refused.why])
             return refused.why
-        later = self._plan.needs_restart(plan)
+        later = before.needs_restart(plan)
         if later:
             self._log.warning("config.needs-restart", keys=later)
-        self._plan = self._plan.with_policy(plan)
-        for child in self._children:  # whichever began meanwhile with the old one
-            if child.told != plan.policy:
-                await child.take(plan.policy)
         self._health.lacks_policy = False
         self._log.info("config.taken", digest=plan.config.digest)
         return ""

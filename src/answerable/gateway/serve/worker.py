@@ -74,7 +74,7 @@ async def _obey(channel: Channel, house: House) -> None:
                 channel.say(Measured(tuple(house.series()), house.alarm))
             case Policy():
                 try:
-                    channel.say(Taken(house.swap(order)))
+                    channel.say(Taken(await house.swap(order)))
                 except AnswerableError as error:
                     channel.say(Refused(error.message, error.hint))
             case Drain() | Start():
