@@ -13,7 +13,7 @@ from answerable.model.resource import Resource
 from answerable.reach.estate.clauses import Gap, Grant, applies_to_all
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.naming import owner_in
-from answerable.reach.estate.places import spoken_of
+from answerable.reach.estate.places import DOORS, spoken_of
 from answerable.reach.estate.services import TRUST_CALLS
 from answerable.reach.patterns.globs import inward
 from answerable.reach.patterns.resources import (
@@ -22,7 +22,7 @@ from answerable.reach.patterns.resources import (
     overlaps_parts,
     pattern_parts,
 )
-from answerable.reach.patterns.terms import RESOURCES, Term, covers
+from answerable.reach.patterns.terms import ALL_RESOURCES, RESOURCES, Term, covers
 from answerable.reach.verdict.context import Known
 from answerable.reach.verdict.evaluate import denying_part
 from answerable.reach.verdict.formula import FALSE, TRUE, Formula, atom, both, either
@@ -73,9 +73,12 @@ def has_unsure_doors(estate: Estate, on: Term[Parts]) -> bool:
     account, and where that bucket is not in `on` as a whole: what comes through an
     access point must be allowed on the bucket, too.
     """
+    if not overlaps_parts(DOORS, on.pattern):
+        return False
+    everything = on == ALL_RESOURCES
     return any(
-        any(overlaps_parts(part, on.pattern) for part in _inside(arn))
-        and not (_is_simple(estate, door) and _holds(on, door.behind))
+        not (_is_simple(estate, door) and (everything or _holds(on, door.behind)))
+        and any(overlaps_parts(part, on.pattern) for part in _inside(arn))
         for arn, door in estate.doors.items()
     )
 
