@@ -76,7 +76,9 @@ class Existing:
         self.resources = sorted(found, key=lambda one: one.id)
         number = self.realm.identities.texts.number
         self.runs_as = [number.get(one.runs_as) for one in self.resources]
-        self._ground = make_ground(estate, [one.id for one in self.resources])
+        self._ground = self._heard(
+            make_ground(estate, [one.id for one in self.resources])
+        )
         self._regions = defaultdict(int)
         by_kind: dict[str, list[int]] = defaultdict(list)
         for place, resource in enumerate(self.resources):
@@ -93,6 +95,12 @@ class Existing:
             for clause, _ in self._ground.spoken
             if any(map(clause.takes_action, actions))
         )
+
+    def _heard(self, ground: Ground) -> Ground:
+        """Leave out statements that name nobody here: most let a service in."""
+        naming = self.realm.naming
+        heard = (c for c in ground.spoken if c[0].not_principals or naming.of(c[0]))
+        return replace(ground, spoken=tuple(heard))
 
     def to(self, realm: Realm) -> "Existing":
         """Return the same resources, to ask what other actors may do there."""
