@@ -158,7 +158,7 @@ class _Losing:
             there = by_row.get(id(row))
             if there is None:
                 there = row & lost
-                for other in positions(there):
+                for other in positions(there) if there else ():
                     there |= self.exact.get(other, self.old.beyond[other])
                 by_row[id(row)] = there
             if there and node not in left_out:
