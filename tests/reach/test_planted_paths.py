@@ -66,7 +66,7 @@ def _service_trust_not_asked(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Graph, "service_entries", lambda *_: iter([entry]))
     patch.setattr(
         estate,
-        "_services",
+        "services_of",
         lambda trusts: ((s.service, t.role) for t in trusts for s in LAUNCHES),
     )
 
