@@ -1,9 +1,9 @@
 import pytest
 
-from answerable.enforce.kill import kill_subject, killed_by
+from answerable.enforce.kill import is_misspelled, kill_subject, killed_by
 from answerable.model.decision import Target
 from answerable.model.errors import IdError
-from tests.enforce.configs import request
+from tests.enforce.configs import agent, config, request, server
 
 SUBJECTS = (
     "agent:declared/ana",
@@ -45,3 +45,24 @@ def test_a_killed_tool_leaves_the_prompt_of_that_name() -> None:
 def test_what_names_no_subject_is_refused(text: str) -> None:
     with pytest.raises(IdError):
         kill_subject(text)
+
+
+@pytest.mark.parametrize(
+    ("subject", "is_one"),
+    [
+        ("agent:declared/ana", False),
+        ("agent:declared/anna", True),
+        ("agent:caller/corp/ana", False),
+        ("server:files", False),
+        ("server:file", True),
+        ("tool:mcp/files/read", False),
+        ("tool:mcp/file/read", True),
+        ("run:run-1", False),
+        ("principal:corp ana", False),
+    ],
+)
+def test_only_what_the_file_would_name_can_be_misspelled(
+    subject: str, is_one: bool
+) -> None:
+    said = config(agent("ana"), servers=(server("files"),))
+    assert is_misspelled(subject, said) is is_one

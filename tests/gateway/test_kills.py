@@ -92,3 +92,12 @@ def test_a_file_that_was_never_there_is_no_kill(watched: Watched) -> None:
     watch(watched, story)
     assert not watched.refusals
     assert not watched.holds()
+
+
+def test_a_kill_says_whether_it_changed_anything(tmp_path: Path) -> None:
+    file = kills.KillFile(tmp_path)
+    assert not file.revive(AGENT)
+    assert file.kill(AGENT)
+    assert not file.kill(AGENT)
+    assert file.revive(AGENT)
+    assert not file.revive(AGENT)

@@ -9,6 +9,7 @@
 | tool | `tool:mcp/SERVER/TOOL` | every call of it |
 """
 
+from answerable.model.config import Config
 from answerable.model.decision import Request, Target
 from answerable.model.errors import IdError
 
@@ -36,6 +37,20 @@ def kill_subject(text: str) -> str:
             "principal:..., server:NAME or tool:mcp/SERVER/TOOL)"
         )
     return text
+
+
+def is_misspelled(subject: str, config: Config) -> bool:
+    """Say whether a subject is of a kind that only the file names, and is not there.
+
+    Runs, principals and agents of the inventory are nothing that the file knows of.
+    """
+    if subject.startswith("agent:declared/"):
+        return subject not in {agent.id for agent in config.agents}
+    kind, _, named = subject.partition(":")
+    if kind not in ("server", "tool"):
+        return False
+    server = named.removeprefix("mcp/").partition("/")[0] if kind == "tool" else named
+    return server not in {each.name for each in config.servers}
 
 
 def killed_by(kills: Kills, request: Request) -> str:

@@ -55,23 +55,23 @@ class KillFile:
         except AnswerableError as error:
             raise EnvironmentRefused(f"{self.path}: {error.message}", _HINT) from None
 
-    def kill(self, subject: str) -> None:
-        """Put a kill in force; it is durable when this returns.
+    def kill(self, subject: str) -> bool:
+        """Put a kill in force, durable when this returns; False where it was already.
 
         Raises:
             IdError: It names no subject.
             EnvironmentRefused: The file cannot be written.
         """
-        self._change(lambda kills: kills | {kill_subject(subject)})
+        return self._change(lambda kills: kills | {kill_subject(subject)})
 
-    def revive(self, subject: str) -> None:
-        """Take a kill back; one that is not there is no error.
+    def revive(self, subject: str) -> bool:
+        """Take a kill back; False where there was none.
 
         Raises:
             IdError: It names no subject.
             EnvironmentRefused: The file cannot be written.
         """
-        self._change(lambda kills: kills - {kill_subject(subject)})
+        return self._change(lambda kills: kills - {kill_subject(subject)})
 
     def stamp(self) -> tuple[int, int, int]:
         """Tell one state of the file from another without reading it."""
@@ -81,13 +81,16 @@ class KillFile:
             return 0, 0, 0
         return facts.st_ino, facts.st_mtime_ns, facts.st_size
 
-    def _change(self, change: Callable[[Kills], Kills]) -> None:
+    def _change(self, change: Callable[[Kills], Kills]) -> bool:
         make_folder(self.path.parent)
         handle = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            changed = sorted(change(self.read()))
-            write_file(self.path, "".join(f"{each}\n" for each in changed).encode())
+            before = self.read()
+            after = change(before)
+            lines = "".join(f"{each}\n" for each in sorted(after))
+            write_file(self.path, lines.encode())
+            return after != before
         finally:
             os.close(handle)
 

@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -114,3 +115,28 @@ def test_kills_that_cannot_be_read_leave_those_in_force(
         assert served.end() == 0
     with serving(tmp_path, configuration(server.server_port), lines=0) as served:
         assert served.process.wait(20) == 5
+
+
+def test_a_kill_before_there_is_a_store_leaves_one_that_can_be_used(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "answerable.yaml").write_text(json.dumps(configuration(1)))
+
+    def run(*words: str) -> str:
+        ran = subprocess.run(
+            [sys.executable, "-m", "answerable", "--store", "store", *words],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
+        )
+        return ran.stderr
+
+    named = ("--config", "answerable.yaml")
+    assert "killed, within" in run("gateway", "kill", "agent:declared/ana", *named)
+    assert "killed already" in run("gateway", "kill", "agent:declared/ana", *named)
+    assert "misspelled" in run("gateway", "kill", "agent:declared/anna", *named)
+    assert "revived" in run("gateway", "revive", "agent:declared/ana", *named)
+    assert "was not killed" in run("gateway", "revive", "agent:declared/ana", *named)
+    run("scan", "config:answerable.yaml")

@@ -1,10 +1,16 @@
 """`gateway`: what an operator does with a gateway, running or not."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from answerable.cli.commands.gateway_stdio import stdio
-from answerable.cli.commands.serve import state_folder
+from answerable.cli.commands.serve import plan_of
 from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
+
+if TYPE_CHECKING:
+    from answerable.gateway.kills import KillFile
+    from answerable.gateway.serve.plan import Plan
 
 
 class _Gateway(Verbs):
@@ -34,9 +40,14 @@ def kill(settings: Settings, subject: str, config: str) -> None:
     SUBJECT is agent:..., run:RUN, principal:PRINCIPAL, server:NAME, or
     tool:mcp/SERVER/TOOL. Open streams are cut.
     """
-    from answerable.gateway.kills import KillFile
+    from answerable.enforce.kill import is_misspelled
 
-    KillFile(state_folder(settings, config)).kill(subject)
+    plan = plan_of(settings, config)
+    is_new = _kills_of(plan).kill(subject)
+    said = "killed, within a second" if is_new else "killed already"
+    click.echo(f"{subject}: {said}", err=True)
+    if is_misspelled(subject, plan.config):
+        click.echo(f"warning: {config} has no {subject}; is it misspelled?", err=True)
 
 
 @gateway.command(cls=Verb, short_help="Take a kill back.")
@@ -45,6 +56,15 @@ def kill(settings: Settings, subject: str, config: str) -> None:
 @pass_settings
 def revive(settings: Settings, subject: str, config: str) -> None:
     """Take back the kill of SUBJECT."""
-    from answerable.gateway.kills import KillFile
+    was_killed = _kills_of(plan_of(settings, config)).revive(subject)
+    said = "revived, within a second" if was_killed else "was not killed"
+    click.echo(f"{subject}: {said}", err=True)
 
-    KillFile(state_folder(settings, config)).revive(subject)
+
+def _kills_of(plan: "Plan") -> "KillFile":
+    """Find the kills; the store is made first, for a folder with more is taken by none."""
+    from answerable.gateway.kills import KillFile
+    from answerable.gateway.serve.stored import make_store
+
+    make_store(plan.store)
+    return KillFile(plan.state)

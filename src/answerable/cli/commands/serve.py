@@ -1,10 +1,13 @@
 """`serve`: the gateway, until it is told to end."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from answerable.cli.settings import Settings, Verb, Word, pass_settings, store_place
+
+if TYPE_CHECKING:
+    from answerable.gateway.serve.plan import Plan
 
 ROLES = ("gateway",)
 
@@ -46,8 +49,8 @@ def serve(settings: Settings, config: str, only: str, listen: str) -> None:
         raise
 
 
-def state_folder(settings: Settings, config: str) -> Path:
-    """Find the gateway's own folder of a configuration.
+def plan_of(settings: Settings, config: str) -> "Plan":
+    """Read a gateway's configuration, and find its folders.
 
     Raises:
         ConfigError: The configuration cannot be taken.
@@ -55,4 +58,4 @@ def state_folder(settings: Settings, config: str) -> Path:
     from answerable.gateway.serve.plan import read_plan
 
     usual, _ = store_place(settings)
-    return read_plan(config, usual if settings.store else None, usual, "").state
+    return read_plan(config, usual if settings.store else None, usual, "")
