@@ -62,9 +62,13 @@ def revive(settings: Settings, subject: str, config: str) -> None:
 
 
 def _kills_of(plan: "Plan") -> "KillFile":
-    """Find the kills; the store is made first, for a folder with more is taken by none."""
+    """Find the kills. They may lie where a store is yet to be, so that is made first.
+
+    One that is there is left alone: no kill waits for whoever writes to it.
+    """
     from answerable.gateway.kills import KillFile
     from answerable.gateway.serve.stored import make_store
 
-    make_store(plan.store)
+    if not plan.store.exists():
+        make_store(plan.store)
     return KillFile(plan.state)
