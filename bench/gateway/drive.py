@@ -8,7 +8,11 @@ import sys
 import atheris
 
 with atheris.instrument_imports(
-    include=["answerable.gateway.wire", "answerable.connectors.config"]
+    include=[
+        "answerable.gateway.wire",
+        "answerable.serving.wire",
+        "answerable.connectors.config",
+    ]
 ):
     from bench.gateway.laws import LAWS
 

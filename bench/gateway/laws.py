@@ -13,15 +13,15 @@ from answerable.connectors.config.parse.document import read_config
 from answerable.gateway.wire.answers import Answer, read_answer
 from answerable.gateway.wire.call import Call, read_call, read_line
 from answerable.gateway.wire.events import Event, Events
-from answerable.gateway.wire.head import Head, read_head
 from answerable.gateway.wire.heads import relayed, reply_head, request_head
-from answerable.gateway.wire.intake import Body
 from answerable.gateway.wire.lists import LISTS, Listing, for_caller
 from answerable.gateway.wire.members import MAX_DEPTH, check_text, members
 from answerable.gateway.wire.methods import Era
-from answerable.gateway.wire.refusals import Refused
 from answerable.gateway.wire.replies import Reply, ReplyIntake, read_reply
 from answerable.gateway.wire.skim import Skim
+from answerable.serving.wire.head import Head, read_head
+from answerable.serving.wire.intake import Body
+from answerable.serving.wire.refusals import Refused
 from tests.gateway import twin
 from tests.gateway.build import taken
 

@@ -9,11 +9,12 @@ from types import FrameType
 import pytest
 
 from answerable.gateway.wire.call import read_call
-from answerable.gateway.wire.head import Head, read_head
-from answerable.gateway.wire.intake import Arrived, Intake
-from answerable.gateway.wire.refusals import Refused
+from answerable.serving.wire.head import Head, read_head
+from answerable.serving.wire.intake import Arrived, Intake
+from answerable.serving.wire.refusals import Refused
 
 VERSION = "2026-07-28"
+WIRES = ("gateway/wire", "serving/wire")
 META = {
     "io.modelcontextprotocol/protocolVersion": VERSION,
     "io.modelcontextprotocol/clientInfo": {"name": "ExampleClient", "version": "1.0.0"},
@@ -119,7 +120,7 @@ def steps(work: Callable[[], object]) -> int:
 
     def trace(frame: FrameType, event: str, _: object) -> object:
         nonlocal counted
-        if "gateway/wire" not in frame.f_code.co_filename:
+        if not any(each in frame.f_code.co_filename for each in WIRES):
             return None
         counted += event == "line"
         return trace

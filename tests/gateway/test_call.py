@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.gateway.wire.call import Call, Watched, read_call, read_line
-from answerable.gateway.wire.head import Head
 from answerable.gateway.wire.members import NOWHERE
 from answerable.gateway.wire.messages import Kind
 from answerable.gateway.wire.methods import Era
-from answerable.gateway.wire.refusals import Refused, Why
 from answerable.model.decision import Target
+from answerable.serving.wire.head import Head
+from answerable.serving.wire.refusals import Refused, Why
 from tests.gateway.build import ADD, META, NAME, body, head, modern, old, refused
 from tests.gateway.twin import TEXTS
 

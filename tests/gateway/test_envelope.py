@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from answerable.gateway.wire.call import read_call
 from answerable.gateway.wire.messages import Kind
 from answerable.gateway.wire.methods import Era
-from answerable.gateway.wire.refusals import Why
 from answerable.model.decision import Target
+from answerable.serving.wire.refusals import Why
 from tests.gateway.build import ADD, META, NAME, body, head, modern, old, refused
 
 

@@ -3,9 +3,9 @@
 import httptools
 import pytest
 
-from answerable.gateway.wire import head as rules
-from answerable.gateway.wire.head import read_head
-from answerable.gateway.wire.refusals import Refused, Why
+from answerable.serving.wire import head as rules
+from answerable.serving.wire.head import read_head
+from answerable.serving.wire.refusals import Refused, Why
 from tests.gateway.build import head_bytes
 
 LONG = "x" * 5000

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from answerable.gateway.wire.chunks import MAX_CHUNKS, Chunks
-from answerable.gateway.wire.head import MAX_BODY, MAX_HEAD, Head
-from answerable.gateway.wire.intake import Body, Intake
-from answerable.gateway.wire.refusals import Refused, Why
+from answerable.serving.wire.chunks import MAX_CHUNKS, Chunks
+from answerable.serving.wire.head import MAX_BODY, MAX_HEAD, Head
+from answerable.serving.wire.intake import Body, Intake
+from answerable.serving.wire.refusals import Refused, Why
 from tests.gateway.build import head_bytes, plain, sliced, steps, taken
 
 CUTS = st.lists(st.integers(0, 2**16), max_size=12)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from answerable.flows.authorize import Authority
-from answerable.gateway import kills
-from answerable.gateway.kills import KillFile, KillWatch
 from answerable.model.errors import EnvironmentRefused
+from answerable.serving import kills
+from answerable.serving.kills import KillFile, KillWatch
 from tests.gateway.recording.stage import until
 
 AGENT = "agent:declared/invoices"

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable.gateway.wire.lines import Lines
-from answerable.gateway.wire.refusals import Refused, Why
+from answerable.serving.wire.refusals import Refused, Why
 from tests.gateway.build import sliced, steps
 
 PIPES = st.lists(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable.gateway.wire.lists import LISTS, UNKNOWN, Listing, for_caller
-from answerable.gateway.wire.refusals import Refused, Why
+from answerable.serving.wire.refusals import Refused, Why
 
 NAMES = st.sampled_from(["a", "b", 'q"', "é", "\\", ""])
 OTHERS = st.one_of(st.none(), st.integers(), st.just({"name": "a"}), st.just([1]))

@@ -14,7 +14,7 @@ from answerable.gateway.wire.members import (
     members,
     text,
 )
-from answerable.gateway.wire.refusals import Refused, Why
+from answerable.serving.wire.refusals import Refused, Why
 from tests.gateway import twin
 from tests.gateway.build import steps
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from answerable.gateway.wire.place import Served, check_place, server_of
-from answerable.gateway.wire.refusals import Refused, Why
+from answerable.gateway.wire.place import server_of
+from answerable.serving.wire.place import Served, check_place
+from answerable.serving.wire.refusals import Refused, Why
 from tests.gateway.build import head
 
 SERVED = Served(

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.gateway.wire.refusals import Refused, Why
 from answerable.gateway.wire.replies import (
     CHUNKED,
     UNTIL_CLOSE,
@@ -16,6 +15,7 @@ from answerable.gateway.wire.replies import (
     Reply,
     ReplyIntake,
 )
+from answerable.serving.wire.refusals import Refused, Why
 from tests.gateway.build import sliced
 
 CUTS = st.lists(st.integers(0, 2**16), max_size=12)

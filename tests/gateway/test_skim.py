@@ -7,8 +7,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from answerable.gateway.wire.answers import Answer, read_answer
-from answerable.gateway.wire.refusals import Refused, Why
 from answerable.gateway.wire.skim import MAX_SKETCH, MAX_TEXT, Skim
+from answerable.serving.wire.refusals import Refused, Why
 from tests.gateway.build import sliced, steps
 from tests.gateway.twin import OBJECTS, TEXTS, VALUES
 

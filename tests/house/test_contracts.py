@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-WORLD = {"__main__", "cli", "gateway", "flows", "connectors", "store"}
+WORLD = {"__main__", "cli", "gateway", "serving", "flows", "connectors", "store"}
 
 
 def contracts(root: Path) -> list[dict[str, list[str]]]:

@@ -26,7 +26,6 @@ import msgspec
 from answerable.flows.authorize import Authority
 from answerable.gateway.owned import Key, Owned, Whose
 from answerable.gateway.recording.recorder import Recorder
-from answerable.gateway.recording.ticket import NotRecorded, Ticket
 from answerable.gateway.upstreams import Upstream
 from answerable.gateway.wire.answers import Answer, read_answer
 from answerable.gateway.wire.call import Call, digest
@@ -34,10 +33,11 @@ from answerable.gateway.wire.denials import denial
 from answerable.gateway.wire.lists import FILTERED, UNKNOWN, Listing, for_caller
 from answerable.gateway.wire.messages import Kind
 from answerable.gateway.wire.methods import INPUTS, Sender, method_of
-from answerable.gateway.wire.refusals import Refused, Why
 from answerable.model.caller import Caller
 from answerable.model.decision import Decision, Effect, Mode, Reason, Request, Target
 from answerable.model.record import End, Ending
+from answerable.serving.recording.ticket import NotRecorded, Ticket
+from answerable.serving.wire.refusals import Refused, Why
 
 CANCELLED = "notifications/cancelled"
 

@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from answerable.gateway.wire.call import Call
-from answerable.gateway.wire.refusals import Why
+from answerable.serving.wire.refusals import Why
 
 NOTHING: Mapping[str, str] = {}
 

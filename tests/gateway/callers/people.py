@@ -7,9 +7,6 @@ from typing import Any
 
 from answerable.federate.strict import base64url
 from answerable.gateway.callers.callers import Callers
-from answerable.gateway.callers.keys import IssuerKeys
-from answerable.gateway.link import Link, UnixPeer
-from answerable.gateway.wire.head import Head
 from answerable.model.config import (
     Address,
     CallerRule,
@@ -24,6 +21,9 @@ from answerable.model.config import (
 )
 from answerable.model.decision import Mode
 from answerable.model.ids import AgentId, agent_id
+from answerable.serving.issuers.keys import IssuerKeys
+from answerable.serving.link import Link, UnixPeer
+from answerable.serving.wire.head import Head
 from tests.federate.tokens import (
     AUD,
     EC,

@@ -14,12 +14,12 @@ from answerable.federate.verify import verify
 from answerable.gateway.callers.callers import Callers
 from answerable.gateway.callers.errors import Unidentified
 from answerable.gateway.callers.tokens import principal_of
-from answerable.gateway.link import Link
-from answerable.gateway.wire.head import Head
 from answerable.model.caller import Caller, Shown
 from answerable.model.claims import ActChain, Actor
 from answerable.model.ids import agent_id
 from answerable.model.written import WrittenBy
+from answerable.serving.link import Link
+from answerable.serving.wire.head import Head
 from tests.federate.tokens import ED, ISSUERS, NOW, OTHER_EC
 from tests.gateway.build import head
 from tests.gateway.callers.people import (

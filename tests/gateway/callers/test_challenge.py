@@ -11,7 +11,7 @@ from mcp.shared.auth import ProtectedResourceMetadata
 from mcp.shared.auth_utils import check_resource_allowed
 
 from answerable.gateway.callers.challenge import challenge, metadata, metadata_url
-from answerable.gateway.link import Link
+from answerable.serving.link import Link
 from tests.gateway.callers.people import (
     TARGET,
     TCP,

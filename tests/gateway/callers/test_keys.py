@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable.gateway.callers import callers as callers_module
-from answerable.gateway.callers import fetching
 from answerable.gateway.callers.callers import Callers
 from answerable.gateway.callers.errors import KeysNeeded, Unidentified
-from answerable.gateway.callers.fetching import LONGEST, SHORTEST, fresh
-from answerable.gateway.callers.keys import LAST_GOOD, PAUSE, IssuerKeys
-from answerable.gateway.link import Link
 from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.serving.issuers import fetching
+from answerable.serving.issuers.fetching import LONGEST, SHORTEST, fresh
+from answerable.serving.issuers.keys import LAST_GOOD, PAUSE, IssuerKeys
+from answerable.serving.link import Link
 from tests.federate.tokens import (
     EC,
     NOW,

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from answerable.gateway.callers.parent import read_parent
-from answerable.gateway.callers.peer import peer_of
-from answerable.gateway.callers.processes import ProcessGone, boot_id
+from answerable.serving.processes.held import ProcessGone, boot_id
+from answerable.serving.processes.parent import read_parent
+from answerable.serving.processes.peer import peer_of
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
 
@@ -94,7 +94,7 @@ def test_the_user_is_that_of_the_process_and_not_ours(
 
 def test_whoever_started_us_is_the_parent() -> None:
     script = (
-        "from answerable.gateway.callers.parent import read_parent; "
+        "from answerable.serving.processes.parent import read_parent; "
         "told = read_parent(); "
         "print(told.peer.pid, told.peer.uid, told.advisory, told.executable)"
     )
@@ -109,7 +109,7 @@ def test_the_first_process_of_a_container_may_have_started_us() -> None:
     """It may have inherited us as well, and has the same number then."""
     script = (
         "import os, sys, time\n"
-        "from answerable.gateway.callers.parent import read_parent\n"
+        "from answerable.serving.processes.parent import read_parent\n"
         "if os.fork():\n"
         "    os._exit(0)\n"
         "while os.getppid() != 1 and time.monotonic() < float(sys.argv[1]):\n"

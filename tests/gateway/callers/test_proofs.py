@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from answerable.federate.dpop import WINDOW
 from answerable.federate.errors import ProofRefused, Reason
 from answerable.federate.reading import SKEW
-from answerable.gateway.callers import proofs
-from answerable.gateway.callers.proofs import LIFE, NONCE_LIFE, Nonces, SeenProofs
 from answerable.model.claims import Proof
+from answerable.serving import proofs
+from answerable.serving.proofs import LIFE, NONCE_LIFE, Nonces, SeenProofs
 from tests.federate.tokens import NOW
 
 SECRET = bytes(32)

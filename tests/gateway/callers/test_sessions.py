@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.gateway.callers.secret import NAME, derived, shared_secret
 from answerable.gateway.callers.sessions import Sessions
 from answerable.gateway.wire.envelope import SESSION
 from answerable.model.errors import EnvironmentRefused
+from answerable.serving.secret import NAME, derived, shared_secret
 
 SECRET = bytes(32)
 IDS = st.from_regex(re.compile(r"[!-~]{1,1001}"), fullmatch=True)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.gateway.callers.units import gid_in, start_in, uid_in, unit_in
+from answerable.serving.processes.units import gid_in, start_in, uid_in, unit_in
 
 V1 = "12:pids:/user.slice\n1:name=systemd:{}\n0::{}\n"
 

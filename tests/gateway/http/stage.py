@@ -19,7 +19,6 @@ from answerable.enforce.table import compile_table
 from answerable.evidence.spool import read_line
 from answerable.flows.authorize import Authority
 from answerable.gateway.callers.callers import Callers
-from answerable.gateway.callers.keys import IssuerKeys
 from answerable.gateway.callers.sessions import Sessions
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.door import Door
@@ -27,9 +26,10 @@ from answerable.gateway.http.front import Front
 from answerable.gateway.http.pool import pools
 from answerable.gateway.http.ticker import Ticker
 from answerable.gateway.recording.recorder import Recorder
-from answerable.gateway.wire.place import Served
 from answerable.model.config import Config
 from answerable.model.record import Decided, Ended, Record, Refusals
+from answerable.serving.issuers.keys import IssuerKeys
+from answerable.serving.wire.place import Served
 from tests.federate.tokens import AUD, EC, ISS, document, public
 from tests.gateway.http.spelling import HOST
 

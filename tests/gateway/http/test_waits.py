@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from answerable.gateway.recording.ticket import NotRecorded
+from answerable.serving.recording.ticket import NotRecorded
 from tests.gateway.http.spelling import call, events, old, reply, result
 from tests.gateway.http.wires import Worker, worker
 

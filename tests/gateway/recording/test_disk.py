@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from answerable.gateway.recording.recorder import Recorder
-from answerable.gateway.recording.ticket import NotRecorded
 from answerable.model.errors import EnvironmentRefused
 from answerable.model.record import Decided, Ended, Ending
+from answerable.serving.recording.ticket import NotRecorded
 from tests.gateway.recording.stage import (
     BODY,
     BUFFERED,
@@ -47,7 +47,7 @@ class Disk:
 def disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Disk]:
     switched = Disk()
     monkeypatch.setattr("os.fdatasync", switched)
-    monkeypatch.setattr("answerable.gateway.recording.writer.RETRY", 0.02)
+    monkeypatch.setattr("answerable.serving.recording.writer.RETRY", 0.02)
     yield switched
     switched.errno = 0
 
@@ -115,7 +115,7 @@ def test_a_file_whose_name_could_not_be_synced_is_not_written_to(
         await _denied(recorder)
         disk.errno = 0
         with monkeypatch.context() as patched:
-            patched.setattr("answerable.gateway.recording.segments.sync_folder", refuse)
+            patched.setattr("answerable.serving.recording.segments.sync_folder", refuse)
             tried = _newest(tmp_path)
             await until(lambda: _newest(tmp_path) > tried + 2)
             assert recorder.health.alarm
@@ -143,8 +143,8 @@ def _newest(spool: Path) -> int:
 def test_a_disk_that_answers_nothing_stops_the_calls_and_they_go_on_when_it_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, size: int
 ) -> None:
-    monkeypatch.setattr("answerable.gateway.recording.writer.STALL", seconds)
-    monkeypatch.setattr("answerable.gateway.recording.writer.MOST_WAITING", size)
+    monkeypatch.setattr("answerable.serving.recording.writer.STALL", seconds)
+    monkeypatch.setattr("answerable.serving.recording.writer.MOST_WAITING", size)
     answers, real = threading.Event(), os.fdatasync
 
     def hang(handle: int) -> None:
@@ -202,7 +202,7 @@ def test_a_writer_that_fails_itself_lets_nobody_wait(
 
     async def story(recorder: Recorder) -> None:
         await until(lambda: len(lines(tmp_path)) == 1)
-        monkeypatch.setattr("answerable.gateway.recording.writer.lines", broken)
+        monkeypatch.setattr("answerable.serving.recording.writer.lines", broken)
         ticket = recorder.decided(CALLER, CALL, DURABLE, BODY)
         assert ticket.durable is not None
         with pytest.raises(NotRecorded):
@@ -218,7 +218,7 @@ LIMITED = """
 import asyncio, resource, signal, sys
 from pathlib import Path
 from answerable.gateway.recording.recorder import Recorder
-from answerable.gateway.recording.ticket import NotRecorded
+from answerable.serving.recording.ticket import NotRecorded
 from tests.gateway.recording.stage import BODY, CALL, CALLER, DURABLE
 
 async def main():

@@ -8,7 +8,6 @@ import msgspec
 import pytest
 
 from answerable.gateway.recording.recorder import Recorder
-from answerable.gateway.recording.ticket import NotRecorded
 from answerable.gateway.recording.turned_away import MOST, MOST_OF_AGENT
 from answerable.gateway.wire.members import NOWHERE
 from answerable.model.errors import EnvironmentRefused
@@ -21,6 +20,7 @@ from answerable.model.record import (
     Opened,
     Refusals,
 )
+from answerable.serving.recording.ticket import NotRecorded
 from tests.gateway.recording.stage import (
     BODY,
     BUFFERED,
@@ -63,7 +63,7 @@ def test_a_call_leaves_its_decision_and_its_end_between_start_and_close(
 def test_records_are_numbered_without_a_gap_across_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("answerable.gateway.recording.segments.SEGMENT", 4000)
+    monkeypatch.setattr("answerable.serving.recording.segments.SEGMENT", 4000)
 
     async def story(recorder: Recorder) -> None:
         for _ in range(20):
@@ -336,8 +336,8 @@ def test_an_agent_over_its_quota_is_refused_while_others_go_on(tmp_path: Path) -
 def test_a_quota_is_given_back_once_its_records_are_shipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("answerable.gateway.recording.segments.SEGMENT", 1)
-    monkeypatch.setattr("answerable.gateway.recording.writer.MEASURE", 0.01)
+    monkeypatch.setattr("answerable.serving.recording.segments.SEGMENT", 1)
+    monkeypatch.setattr("answerable.serving.recording.writer.MEASURE", 0.01)
 
     async def story(recorder: Recorder) -> None:
         with pytest.raises(NotRecorded):
@@ -353,7 +353,7 @@ def test_a_quota_is_given_back_once_its_records_are_shipped(
 def test_a_full_spool_refuses_decisions_and_takes_the_ends_of_what_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("answerable.gateway.recording.writer.MEASURE", 0.01)
+    monkeypatch.setattr("answerable.serving.recording.writer.MEASURE", 0.01)
 
     async def story(recorder: Recorder) -> None:
         running = recorder.decided(CALLER, CALL, BUFFERED, BODY)

@@ -10,8 +10,8 @@ import uvloop
 
 from answerable.gateway.http import peers
 from answerable.gateway.http.peers import Arrival, Peers, socket_of
-from answerable.gateway.link import Link, UnixPeer
-from answerable.gateway.wire.place import Served
+from answerable.serving.link import Link, UnixPeer
+from answerable.serving.wire.place import Served
 
 SERVED = Served(frozenset({"gw.example:8471"}), frozenset({"https://page.example"}))
 LINK = Link(b"\x30\x82\xff", UnixPeer(1, 2, 3, "a.service", 4), True, "https://gw")

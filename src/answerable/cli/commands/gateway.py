@@ -9,8 +9,8 @@ from answerable.cli.commands.serve import plan_of
 from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
 
 if TYPE_CHECKING:
-    from answerable.gateway.kills import KillFile
     from answerable.gateway.serve.plan import Plan
+    from answerable.serving.kills import KillFile
 
 
 class _Gateway(Verbs):
@@ -66,8 +66,8 @@ def _kills_of(plan: "Plan") -> "KillFile":
 
     One that is there is left alone: no kill waits for whoever writes to it.
     """
-    from answerable.gateway.kills import KillFile
-    from answerable.gateway.serve.stored import make_store
+    from answerable.serving.kills import KillFile
+    from answerable.serving.stored import make_store
 
     if not plan.store.exists():
         make_store(plan.store)

@@ -6,12 +6,12 @@ caller is a stranger, and has an id by which it can be found and told apart.
 
 from itertools import combinations
 
-from answerable.gateway.link import UnixPeer
 from answerable.model.claims import Actor, SignedClaims
 from answerable.model.config import Config, IssuerCaller, StdioCaller, UnixCaller
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId, agent_id
 from answerable.model.written import WrittenBy
+from answerable.serving.link import UnixPeer
 
 Found = tuple[AgentId, bool]
 

@@ -14,16 +14,16 @@ from answerable.federate.errors import KeyUnknown, NonceRequired, TokenRefused
 from answerable.gateway.callers import challenge
 from answerable.gateway.callers.agents import Agents, Found
 from answerable.gateway.callers.errors import Cause, KeysNeeded, Unidentified
-from answerable.gateway.callers.keys import IssuerKeys
-from answerable.gateway.callers.parent import Parent
-from answerable.gateway.callers.processes import boot_id
-from answerable.gateway.callers.proofs import Nonces
 from answerable.gateway.callers.tokens import Tokens
-from answerable.gateway.link import Link, UnixPeer
-from answerable.gateway.wire.head import Head
 from answerable.model.caller import Caller, Shown
 from answerable.model.config import Config
 from answerable.model.ids import AgentId
+from answerable.serving.issuers.keys import IssuerKeys
+from answerable.serving.link import Link, UnixPeer
+from answerable.serving.processes.held import boot_id
+from answerable.serving.processes.parent import Parent
+from answerable.serving.proofs import Nonces
+from answerable.serving.wire.head import Head
 
 _PEERS = 1024  # processes whose caller is remembered
 _RENEWAL = 30  # seconds between two looks at which keys are due

@@ -14,7 +14,6 @@ class Cause(StrEnum):
 
     NOTHING_SHOWN = "nothing-shown"
     NO_KEYS = "no-keys"  # the issuer's keys cannot be had now
-    PROCESS_GONE = "process-gone"  # ended before it could be described
 
 
 class Unidentified(AnswerableError):  # noqa: N818 - reads as the refusal it is

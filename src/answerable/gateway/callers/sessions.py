@@ -10,7 +10,7 @@ best practices "Session Hijacking").
 import hmac
 
 from answerable.federate.strict import base64url
-from answerable.gateway.callers.secret import derived
+from answerable.serving.secret import derived
 
 _TAG = 16  # bytes; 22 letters of base64url, which has no full stop
 

@@ -14,14 +14,14 @@ from answerable.federate.reading import SKEW
 from answerable.federate.sender import check_sender
 from answerable.federate.verify import verify
 from answerable.gateway.callers.agents import Agents, acting, is_ours
-from answerable.gateway.callers.keys import IssuerKeys
-from answerable.gateway.callers.proofs import Nonces, SeenProofs
-from answerable.gateway.link import Link
-from answerable.gateway.wire.head import Head
 from answerable.model.caller import Caller, Shown
 from answerable.model.claims import Binding, Presented, SignedClaims
 from answerable.model.config import Config
 from answerable.model.errors import IdError
+from answerable.serving.issuers.keys import IssuerKeys
+from answerable.serving.link import Link
+from answerable.serving.proofs import Nonces, SeenProofs
+from answerable.serving.wire.head import Head
 
 MAX_REMEMBERED = 4096  # tokens; the longest unused goes first
 MAX_LENGTH = 4096  # characters; a longer one is verified each time

@@ -11,9 +11,9 @@ from answerable.gateway.callers.callers import Callers
 from answerable.gateway.callers.sessions import Sessions
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.ticker import Ticker
-from answerable.gateway.link import Link
-from answerable.gateway.wire.place import Served
 from answerable.model.config import Limits
+from answerable.serving.link import Link
+from answerable.serving.wire.place import Served
 
 
 class Open(Protocol):

@@ -11,17 +11,17 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import cast
 
-from answerable.gateway.callers.processes import ProcessGone
 from answerable.gateway.http.door import Door
 from answerable.gateway.http.links import link_of
 from answerable.gateway.http.ticker import NEVER
 from answerable.gateway.http.turn import Early, Turn
-from answerable.gateway.link import Link
-from answerable.gateway.wire.head import Head
 from answerable.gateway.wire.heads import CONTINUE, LAST_CHUNK, chunk, reply_head
-from answerable.gateway.wire.intake import Arrived, Body, Intake
-from answerable.gateway.wire.place import Served
-from answerable.gateway.wire.refusals import Refused, Why
+from answerable.serving.link import Link
+from answerable.serving.processes.held import ProcessGone
+from answerable.serving.wire.head import Head
+from answerable.serving.wire.intake import Arrived, Body, Intake
+from answerable.serving.wire.place import Served
+from answerable.serving.wire.refusals import Refused, Why
 
 # One write for a head and a small body costs less than two, and than copying more.
 JOINED = 64 * 1024

@@ -4,8 +4,8 @@ import asyncio
 import socket
 import ssl
 
-from answerable.gateway.callers.peer import peer_of
-from answerable.gateway.link import Link
+from answerable.serving.link import Link
+from answerable.serving.processes.peer import peer_of
 
 
 def link_of(transport: asyncio.Transport, url: str) -> Link:

@@ -18,8 +18,8 @@ from typing import cast
 
 import msgspec
 
-from answerable.gateway.link import Link
-from answerable.gateway.wire.place import Served
+from answerable.serving.link import Link
+from answerable.serving.wire.place import Served
 
 MAX_PREFACE = 256 * 1024
 PATIENCE = 10.0  # seconds for an owner that ended to be there anew

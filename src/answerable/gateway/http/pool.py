@@ -18,9 +18,9 @@ from answerable.gateway.upstreams import Sending, Sent, Sink
 from answerable.gateway.wire.heads import request_head
 from answerable.gateway.wire.lists import FILTERED
 from answerable.gateway.wire.messages import Kind
-from answerable.gateway.wire.refusals import Refused, Why
 from answerable.gateway.wire.replies import CHUNKED, End, Replied, Reply, ReplyIntake
 from answerable.model.config import Limits, Server
+from answerable.serving.wire.refusals import Refused, Why
 
 METHODS = {Kind.OPEN: "GET", Kind.CLOSE: "DELETE"}
 READS = FILTERED | {"completion/complete", "ping", "prompts/get", "resources/read"}

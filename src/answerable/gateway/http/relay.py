@@ -15,8 +15,8 @@ from answerable.gateway.http.whole import Body, Whole
 from answerable.gateway.upstreams import Sent
 from answerable.gateway.wire.envelope import EVENTS, JSON, SESSION, SESSION_HEADER
 from answerable.gateway.wire.heads import relayed as relayed_fields
-from answerable.gateway.wire.refusals import Refused, Why
 from answerable.model.record import Ending
+from answerable.serving.wire.refusals import Refused, Why
 
 OK = 200
 # A redirect would lead past us, and a challenge is ours to meet.

@@ -8,9 +8,9 @@ from answerable.gateway.http.outlet import Outlet
 from answerable.gateway.upstreams import NOTHING, Sent
 from answerable.gateway.wire.call import Call
 from answerable.gateway.wire.messages import Kind
-from answerable.gateway.wire.refusals import Why
 from answerable.model.decision import Target
 from answerable.model.record import Ending
+from answerable.serving.wire.refusals import Why
 
 
 class Relayed:

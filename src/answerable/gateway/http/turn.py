@@ -17,17 +17,18 @@ from answerable.gateway.exchange import Denied
 from answerable.gateway.http.door import Door
 from answerable.gateway.http.outlet import Outlet
 from answerable.gateway.http.relay import JSON_FIELDS, Relay
-from answerable.gateway.link import Link
 from answerable.gateway.upstreams import NOTHING, Sending, Sent
 from answerable.gateway.wire.call import Call, read_call
 from answerable.gateway.wire.envelope import VERSION_HEADER, session_of
-from answerable.gateway.wire.head import Head
 from answerable.gateway.wire.messages import Kind
 from answerable.gateway.wire.methods import Era
-from answerable.gateway.wire.place import Served, check_place, described_by, server_of
-from answerable.gateway.wire.refusals import Refused, Why
+from answerable.gateway.wire.place import described_by, server_of
 from answerable.model.caller import Caller
 from answerable.model.record import Ending
+from answerable.serving.link import Link
+from answerable.serving.wire.head import Head
+from answerable.serving.wire.place import Served, check_place
+from answerable.serving.wire.refusals import Refused, Why
 
 OK = 200
 ACCEPTED = 202

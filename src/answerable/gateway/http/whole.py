@@ -11,8 +11,8 @@ from answerable.gateway.wire.envelope import JSON
 from answerable.gateway.wire.lists import FILTERED, MAX_LIST
 from answerable.gateway.wire.members import WHITE
 from answerable.gateway.wire.messages import Kind
-from answerable.gateway.wire.refusals import Refused, Why
 from answerable.gateway.wire.skim import Skim
+from answerable.serving.wire.refusals import Refused, Why
 
 MAX_HELD = 256 * 1024
 ERRORS = 400

@@ -13,11 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from answerable.evidence.spool import encode
-from answerable.gateway.recording.quotas import Quotas
-from answerable.gateway.recording.segments import Segments, succeed
-from answerable.gateway.recording.ticket import NotRecorded, Ticket
 from answerable.gateway.recording.turned_away import TurnedAway
-from answerable.gateway.recording.writer import Entry, Heard, Writer
 from answerable.gateway.wire.call import Call
 from answerable.gateway.wire.members import NOWHERE
 from answerable.model.caller import Caller
@@ -36,6 +32,10 @@ from answerable.model.record import (
     Record,
     Refusals,
 )
+from answerable.serving.recording.quotas import Quotas
+from answerable.serving.recording.segments import Segments, succeed
+from answerable.serving.recording.ticket import NotRecorded, Ticket
+from answerable.serving.recording.writer import Entry, Heard, Writer
 
 SECOND = 1.0
 

@@ -11,11 +11,11 @@ from typing import cast
 
 import msgspec
 
-from answerable.gateway.wire.head import Head
 from answerable.gateway.wire.heads import reply_head
-from answerable.gateway.wire.intake import Intake
-from answerable.gateway.wire.place import Served, check_place
-from answerable.gateway.wire.refusals import Refused
+from answerable.serving.wire.head import Head
+from answerable.serving.wire.intake import Intake
+from answerable.serving.wire.place import Served, check_place
+from answerable.serving.wire.refusals import Refused
 
 PATIENCE = 10  # seconds for one request and its answer
 TEXT = "text/plain; version=0.0.4; charset=utf-8"

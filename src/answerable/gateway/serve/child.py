@@ -19,9 +19,9 @@ from answerable.gateway.serve.control import (
     Start,
     Taken,
 )
-from answerable.gateway.serve.log import Log
 from answerable.gateway.serve.metrics import lasting, summed_series
 from answerable.model.errors import EnvironmentRefused
+from answerable.serving.log import Log
 
 ANSWER = 10.0  # seconds for a worker to do as it is told
 SHORTEST, LONGEST = 0.1, 10.0  # seconds between an end and the next start

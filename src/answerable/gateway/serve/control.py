@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from answerable.connectors.config.parse.nodes import MAX_BYTES
-from answerable.model.config import Listener
+from answerable.serving.sockets import Socket
 
 # A configuration of base64, with room for what is sent beside it.
 LIMIT = 16 * MAX_BYTES
@@ -33,22 +33,6 @@ class Policy(msgspec.Struct, frozen=True, tag="policy"):
     folder: str
     whole: bool
     inventory: tuple[str, ...]
-
-
-class Socket(msgspec.Struct, frozen=True):
-    """A listening socket that a worker inherits.
-
-    Attributes:
-        handle: File descriptor.
-        listener: As configured.
-        hosts: Values of Host that are served there.
-        url: Scheme and authority that clients know it by.
-    """
-
-    handle: int
-    listener: Listener
-    hosts: tuple[str, ...]
-    url: str
 
 
 class Start(msgspec.Struct, frozen=True, tag="start"):

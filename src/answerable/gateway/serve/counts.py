@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from answerable.gateway.recording.recorder import Recorder
-from answerable.gateway.recording.ticket import Ticket
 from answerable.gateway.serve.control import Series
 from answerable.gateway.serve.spans import BOUNDS, Over, Spans, trace_of
 from answerable.gateway.wire.call import Call
@@ -21,6 +20,7 @@ from answerable.model.caller import Caller
 from answerable.model.config import Limits
 from answerable.model.decision import Decision, Reason
 from answerable.model.record import End, Ending
+from answerable.serving.recording.ticket import Ticket
 
 DECISIONS = "answerable_decisions"
 REFUSALS = "answerable_refusals"

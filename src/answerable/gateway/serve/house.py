@@ -15,8 +15,6 @@ from answerable.enforce.kill import Kills
 from answerable.enforce.table import Table, compile_table, without_policy
 from answerable.flows.authorize import Authority
 from answerable.gateway.callers.callers import Callers
-from answerable.gateway.callers.keys import IssuerKeys
-from answerable.gateway.callers.secret import shared_secret
 from answerable.gateway.callers.sessions import Sessions
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.door import Door
@@ -24,18 +22,21 @@ from answerable.gateway.http.front import Front
 from answerable.gateway.http.peers import Arrival, Peers, socket_of
 from answerable.gateway.http.pool import Pool, pools
 from answerable.gateway.http.ticker import Ticker
-from answerable.gateway.kills import KillFile, KillWatch
-from answerable.gateway.link import Link
-from answerable.gateway.serve.control import Policy, Series, Socket, Start
+from answerable.gateway.serve.control import Policy, Series, Start
 from answerable.gateway.serve.counts import Counting
-from answerable.gateway.serve.log import Log
 from answerable.gateway.serve.spans import Spans
-from answerable.gateway.serve.tls import load_files, server_tls
 from answerable.gateway.stdio.command import Command, commands
-from answerable.gateway.wire.place import Served
 from answerable.model.config import Config, Tls
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.ids import AgentId
+from answerable.serving.issuers.keys import IssuerKeys
+from answerable.serving.kills import KillFile, KillWatch
+from answerable.serving.link import Link
+from answerable.serving.log import Log
+from answerable.serving.secret import shared_secret
+from answerable.serving.sockets import Socket
+from answerable.serving.tls import load_files, server_tls
+from answerable.serving.wire.place import Served
 
 ROUND = 0.05  # seconds: several rounds of the loop
 

@@ -8,9 +8,9 @@ from answerable.connectors.config.parse.document import Reading
 from answerable.connectors.config.parse.faults import ConfigError
 from answerable.connectors.config.parse.places import is_loopback, parse_address
 from answerable.gateway.serve.control import Policy
-from answerable.gateway.serve.stored import known_agents
 from answerable.model.config import Address, Config, Listen
 from answerable.model.errors import UsageError
+from answerable.serving.stored import known_agents
 
 
 @dataclass(frozen=True, slots=True)

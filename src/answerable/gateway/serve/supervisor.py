@@ -11,19 +11,19 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 
 from answerable.connectors.config.parse.faults import ConfigError, fault_lines
-from answerable.gateway.kills import KillFile
 from answerable.gateway.serve.api import Api
 from answerable.gateway.serve.child import Child
-from answerable.gateway.serve.claim import claim
 from answerable.gateway.serve.control import Policy, Refused, Start
 from answerable.gateway.serve.health import Health
-from answerable.gateway.serve.log import Log
 from answerable.gateway.serve.plan import Plan
-from answerable.gateway.serve.sockets import Bound, bind, bind_address, hosts_of
-from answerable.gateway.serve.stored import make_store, ship_spool
-from answerable.gateway.wire.place import Served
 from answerable.model.config import Address
 from answerable.model.errors import AnswerableError
+from answerable.serving.claim import claim
+from answerable.serving.kills import KillFile
+from answerable.serving.log import Log
+from answerable.serving.sockets import Bound, bind, bind_address, hosts_of
+from answerable.serving.stored import make_store, ship_spool
+from answerable.serving.wire.place import Served
 
 SHIP = 30.0  # seconds between two shippings
 LOOK = 2.0  # seconds between two looks at how workers do

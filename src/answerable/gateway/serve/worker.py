@@ -24,8 +24,8 @@ from answerable.gateway.serve.control import (
     Taken,
 )
 from answerable.gateway.serve.house import House
-from answerable.gateway.serve.log import Log
 from answerable.model.errors import AnswerableError
+from answerable.serving.log import Log
 
 LOOK = 0.1  # seconds between two looks at what is still under way
 

@@ -23,7 +23,7 @@ from answerable.gateway.wire.envelope import (
 from answerable.gateway.wire.members import members, text
 from answerable.gateway.wire.messages import read_message
 from answerable.gateway.wire.methods import Era, Sender, method_of
-from answerable.gateway.wire.refusals import Refused
+from answerable.serving.wire.refusals import Refused
 
 PLAIN = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 

@@ -32,7 +32,7 @@ from answerable.gateway.wire.answers import ANSWER_DEPTH
 from answerable.gateway.wire.lines import Lines
 from answerable.gateway.wire.members import UNREADABLE
 from answerable.gateway.wire.messages import Kind, Message, one_line, read_message
-from answerable.gateway.wire.refusals import Refused, Why
+from answerable.serving.wire.refusals import Refused, Why
 
 MAX_LINE = 16 * 1024 * 1024
 MAX_UNREAD = 8 * 1024 * 1024  # bytes that a server may leave unread

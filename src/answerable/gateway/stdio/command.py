@@ -16,8 +16,8 @@ from answerable.gateway.stdio.process import Program
 from answerable.gateway.stdio.under_way import INITIALIZE, UnderWay
 from answerable.gateway.upstreams import Sending, Sent, Sink
 from answerable.gateway.wire.messages import Kind
-from answerable.gateway.wire.refusals import Why
 from answerable.model.config import Limits, Server
+from answerable.serving.wire.refusals import Why
 
 MOST = 64  # processes of one server
 FIRST_BACK_OFF, LAST_BACK_OFF = 0.5, 30.0  # seconds

@@ -18,9 +18,9 @@ from answerable.gateway.upstreams import NOTHING, Sent, Upstream
 from answerable.gateway.wire.call import Call
 from answerable.gateway.wire.lines import Lines
 from answerable.gateway.wire.messages import Kind
-from answerable.gateway.wire.refusals import INVALID_REQUEST, NO_CODE, Refused, Why
 from answerable.model.caller import Caller
 from answerable.model.decision import Target
+from answerable.serving.wire.refusals import INVALID_REQUEST, NO_CODE, Refused, Why
 
 INITIALIZED = "notifications/initialized"
 

@@ -10,7 +10,7 @@ import msgspec
 
 from answerable.gateway.wire.members import Span, is_object, members
 from answerable.gateway.wire.messages import read_id
-from answerable.gateway.wire.refusals import Refused
+from answerable.serving.wire.refusals import Refused
 
 Id = str | int
 Place = tuple[str, ...]

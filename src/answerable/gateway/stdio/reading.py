@@ -10,7 +10,7 @@ from answerable.gateway.wire.call import Call, read_line
 from answerable.gateway.wire.members import text
 from answerable.gateway.wire.messages import read_message
 from answerable.gateway.wire.methods import Era
-from answerable.gateway.wire.refusals import Refused
+from answerable.serving.wire.refusals import Refused
 
 VERSION = "protocolVersion"
 OLDER = {era.value: era for era in (Era.V2025_11_25, Era.V2025_06_18)}

@@ -17,9 +17,9 @@ from answerable.gateway.wire.answers import read_answer
 from answerable.gateway.wire.envelope import EVENTS, JSON
 from answerable.gateway.wire.events import Event, Events
 from answerable.gateway.wire.messages import Kind, one_line
-from answerable.gateway.wire.refusals import Refused, Why
 from answerable.model.caller import Caller
 from answerable.model.record import Ending
+from answerable.serving.wire.refusals import Refused, Why
 
 
 class Client(Protocol):

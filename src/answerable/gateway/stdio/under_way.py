@@ -19,7 +19,7 @@ from answerable.gateway.stdio.ids import (
 from answerable.gateway.upstreams import Sent, Sink
 from answerable.gateway.wire.envelope import EVENTS, JSON, SESSION_HEADER
 from answerable.gateway.wire.messages import Kind, one_line
-from answerable.gateway.wire.refusals import (
+from answerable.serving.wire.refusals import (
     HEADER_MISMATCH,
     METHOD_NOT_FOUND,
     MISSING_CAPABILITY,

@@ -19,12 +19,9 @@ from answerable.enforce.kill import Kills
 from answerable.enforce.table import compile_table
 from answerable.flows.authorize import Authority
 from answerable.gateway.callers.callers import Callers
-from answerable.gateway.callers.keys import IssuerKeys
-from answerable.gateway.callers.parent import read_parent
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.pool import Pool, endpoint
 from answerable.gateway.http.ticker import Ticker
-from answerable.gateway.kills import KillFile, KillWatch
 from answerable.gateway.recording.recorder import Recorder
 from answerable.gateway.stdio.child import Child
 from answerable.gateway.stdio.command import program
@@ -32,9 +29,12 @@ from answerable.gateway.stdio.front import Front
 from answerable.gateway.stdio.pipes import ReadPipe, WritePipe
 from answerable.gateway.stdio.process import GRACE, Program
 from answerable.gateway.upstreams import Upstream
-from answerable.gateway.wire.refusals import Why
 from answerable.model.config import Config, Server
 from answerable.model.errors import EnvironmentRefused
+from answerable.serving.issuers.keys import IssuerKeys
+from answerable.serving.kills import KillFile, KillWatch
+from answerable.serving.processes.parent import read_parent
+from answerable.serving.wire.refusals import Why
 
 WORKER = 1_000_000  # in the spool: behind every worker of `serve`
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

@@ -23,7 +23,7 @@ from answerable.gateway.wire.members import (
 )
 from answerable.gateway.wire.messages import INTEGER, Kind, read_message
 from answerable.gateway.wire.methods import INPUTS
-from answerable.gateway.wire.refusals import Refused, Why
+from answerable.serving.wire.refusals import Refused, Why
 
 ANSWER_DEPTH = 256
 RESULT = spellings(

@@ -18,7 +18,6 @@ from answerable.gateway.wire.envelope import (
     era_of,
     session_of,
 )
-from answerable.gateway.wire.head import Head
 from answerable.gateway.wire.members import (
     NOWHERE,
     UNREADABLE,
@@ -32,8 +31,9 @@ from answerable.gateway.wire.members import (
 from answerable.gateway.wire.messages import Kind, Message, read_id, read_message
 from answerable.gateway.wire.methods import Era, Method, Sender, method_of
 from answerable.gateway.wire.place import server_of
-from answerable.gateway.wire.refusals import Refused, Why
 from answerable.model.decision import Target
+from answerable.serving.wire.head import Head
+from answerable.serving.wire.refusals import Refused, Why
 
 MAX_NAME = 4096  # characters of a name or URI
 MAX_WATCHED = 256

@@ -16,7 +16,6 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-from answerable.gateway.wire.head import Head
 from answerable.gateway.wire.members import (
     Span,
     is_object,
@@ -27,7 +26,8 @@ from answerable.gateway.wire.members import (
 )
 from answerable.gateway.wire.messages import Kind, Message
 from answerable.gateway.wire.methods import Era, Method
-from answerable.gateway.wire.refusals import TASKS, VERSIONS, Refused, Why
+from answerable.serving.wire.head import Head
+from answerable.serving.wire.refusals import TASKS, VERSIONS, Refused, Why
 
 VERSION_HEADER = "mcp-protocol-version"
 METHOD_HEADER = "mcp-method"

@@ -10,7 +10,7 @@ Source: HTML, 9.2.5 "Parsing an event stream" and 9.2.6 "Interpreting an event s
 
 from dataclasses import dataclass, field
 
-from answerable.gateway.wire.refusals import Refused, Why
+from answerable.serving.wire.refusals import Refused, Why
 
 MAX_EVENT = 8 * 1024 * 1024
 BOM = b"\xef\xbb\xbf"

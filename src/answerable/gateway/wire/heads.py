@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from answerable.gateway.wire.envelope import EVENTS, JSON, SESSION_HEADER
-from answerable.gateway.wire.head import MCP_PREFIX
+from answerable.serving.wire.head import MCP_PREFIX
 
 USER_AGENT = "answerable"
 # Beside the fields of MCP. A trace is the client's word and links spans, no more.

@@ -4,8 +4,8 @@ Each message is one line of UTF-8 (MCP basic/transports "stdio"). A line that is
 than a message may be ends the reading: what follows it could be anything.
 """
 
-from answerable.gateway.wire.head import MAX_BODY
-from answerable.gateway.wire.refusals import Refused, Why
+from answerable.serving.wire.head import MAX_BODY
+from answerable.serving.wire.refusals import Refused, Why
 
 
 class Lines:

@@ -23,8 +23,8 @@ from answerable.gateway.wire.members import (
     text,
 )
 from answerable.gateway.wire.messages import read_message
-from answerable.gateway.wire.refusals import Refused, Why
 from answerable.model.decision import Target
+from answerable.serving.wire.refusals import Refused, Why
 
 MAX_LIST = 4 * 1024 * 1024
 SCOPE = "cacheScope"

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from answerable.gateway.wire.refusals import Refused, Why
+from answerable.serving.wire.refusals import Refused, Why
 
 MAX_DEPTH = 64
 MAX_MEMBERS = 1024

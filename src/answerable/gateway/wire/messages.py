@@ -23,8 +23,8 @@ from answerable.gateway.wire.members import (
     spellings,
     text,
 )
-from answerable.gateway.wire.refusals import Refused, Why
 from answerable.model.decision import Word
+from answerable.serving.wire.refusals import Refused, Why
 
 MAX_ID = 256  # characters
 # Beyond 53 bits two readers may hold two ids for one (RFC 8259 6).

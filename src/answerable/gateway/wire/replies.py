@@ -17,16 +17,16 @@ from enum import Enum
 import httptools
 import msgspec
 
-from answerable.gateway.wire.chunks import Chunks
-from answerable.gateway.wire.head import (
+from answerable.serving.wire.chunks import Chunks
+from answerable.serving.wire.head import (
     LENGTH,
     MAX_HEAD,
     Heard,
     fields_of,
     options_of,
 )
-from answerable.gateway.wire.intake import EMPTY_LINE
-from answerable.gateway.wire.refusals import Refused, Why
+from answerable.serving.wire.intake import EMPTY_LINE
+from answerable.serving.wire.refusals import Refused, Why
 
 STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [\t -~\x80-\xff]*)?")
 MOST = MAX_HEAD + len(EMPTY_LINE)

@@ -13,7 +13,7 @@ import msgspec
 
 from answerable.gateway.wire.answers import ANSWER_DEPTH, Answer, read_answer
 from answerable.gateway.wire.members import UNREADABLE
-from answerable.gateway.wire.refusals import Refused, Why
+from answerable.serving.wire.refusals import Refused, Why
 
 MAX_SKETCH = 256 * 1024
 MAX_TEXT = 64 * 1024

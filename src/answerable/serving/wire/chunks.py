@@ -8,7 +8,7 @@ second request inside the first.
 import re
 from collections.abc import Callable
 
-from answerable.gateway.wire.refusals import Refused, Why
+from answerable.serving.wire.refusals import Refused, Why
 
 SIZE = re.compile(rb"0|[1-9a-fA-F][0-9a-fA-F]{0,7}")
 # The longest line that SIZE can fill, with its CRLF.

@@ -15,9 +15,9 @@ from pathlib import Path
 from answerable.federate.errors import KeySetRefused
 from answerable.federate.key_set import MAX_BYTES, KeySet, read_key_set
 from answerable.federate.verify import Issuers, KnownIssuer
-from answerable.gateway.callers.fetching import Unfetched, fetch_document
 from answerable.model.config import PinnedIssuer
 from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.serving.issuers.fetching import Unfetched, fetch_document
 
 LAST_GOOD = 25 * 3600  # seconds that a fetched set serves without another
 PAUSE = 60  # seconds between two attempts for one issuer

@@ -7,9 +7,9 @@ is read any more (where a body ends is then unknown, so the connection must clos
 
 import msgspec
 
-from answerable.gateway.wire.chunks import Chunks
-from answerable.gateway.wire.head import MAX_BODY, MAX_HEAD, Head, read_head
-from answerable.gateway.wire.refusals import Refused, Why
+from answerable.serving.wire.chunks import Chunks
+from answerable.serving.wire.head import MAX_BODY, MAX_HEAD, Head, read_head
+from answerable.serving.wire.refusals import Refused, Why
 
 LEADING = b"\r\n"
 EMPTY_LINE = b"\r\n\r\n"

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from answerable.evidence.spool import lines
-from answerable.gateway.recording.segments import Segments, waiting
-from answerable.gateway.recording.ticket import Ticket
+from answerable.serving.recording.segments import Segments, waiting
+from answerable.serving.recording.ticket import Ticket
 
 GROUP = 0.020
 RETRY = 0.5  # after an error of the disk

@@ -10,12 +10,29 @@ import socket
 import stat
 from dataclasses import dataclass
 
+import msgspec
+
 from answerable.connectors.config.parse.places import is_loopback
-from answerable.gateway.serve.control import Socket
 from answerable.model.config import Address, Listener
 from answerable.model.errors import EnvironmentRefused
 
 BACKLOG = 1024
+
+
+class Socket(msgspec.Struct, frozen=True):
+    """A listening socket that a worker inherits.
+
+    Attributes:
+        handle: File descriptor.
+        listener: As configured.
+        hosts: Values of Host that are served there.
+        url: Scheme and authority that clients know it by.
+    """
+
+    handle: int
+    listener: Listener
+    hosts: tuple[str, ...]
+    url: str
 
 
 @dataclass(frozen=True, slots=True)

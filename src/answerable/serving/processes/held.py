@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from answerable.gateway.callers.errors import Cause
 from answerable.model.errors import AnswerableError
 
 Facts = TypeVar("Facts")
@@ -21,7 +20,7 @@ class ProcessGone(AnswerableError):  # noqa: N818 - an outcome
 
     def __init__(self) -> None:
         super().__init__("the process at the other end is gone")
-        self.reason = Cause.PROCESS_GONE
+        self.reason = "process-gone"
 
 
 def held(pidfd: int, pid: int, read: Callable[[Path], Facts]) -> Facts:

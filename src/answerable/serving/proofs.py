@@ -14,8 +14,8 @@ from answerable.federate.dpop import WINDOW
 from answerable.federate.errors import ProofRefused, Reason
 from answerable.federate.reading import SKEW
 from answerable.federate.strict import Unread, base64url, unbase64url
-from answerable.gateway.callers.secret import derived
 from answerable.model.claims import Proof
+from answerable.serving.secret import derived
 
 # Seconds from the first moment a proof can be shown to the last; both checks of its age
 # are in whole seconds.

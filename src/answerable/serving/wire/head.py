@@ -18,7 +18,7 @@ from functools import lru_cache
 import httptools
 import msgspec
 
-from answerable.gateway.wire.refusals import Refused, Why
+from answerable.serving.wire.refusals import Refused, Why
 
 MAX_HEAD = 32 * 1024
 MAX_TARGET = 2 * 1024

@@ -4,9 +4,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from answerable.gateway.callers.processes import ProcessGone, held, opened, text
-from answerable.gateway.callers.units import gid_in, start_in, uid_in, unit_in
-from answerable.gateway.link import UnixPeer
+from answerable.serving.link import UnixPeer
+from answerable.serving.processes.held import ProcessGone, held, opened, text
+from answerable.serving.processes.units import gid_in, start_in, uid_in, unit_in
 
 
 @dataclass(frozen=True, slots=True)

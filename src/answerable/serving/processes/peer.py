@@ -9,9 +9,9 @@ import socket
 import struct
 from pathlib import Path
 
-from answerable.gateway.callers.processes import ProcessGone, held, opened, text
-from answerable.gateway.callers.units import start_in, unit_in
-from answerable.gateway.link import UnixPeer
+from answerable.serving.link import UnixPeer
+from answerable.serving.processes.held import ProcessGone, held, opened, text
+from answerable.serving.processes.units import start_in, unit_in
 
 # <asm-generic/socket.h>, Linux 6.5; Python's socket does not name it.
 _SO_PEERPIDFD = 77

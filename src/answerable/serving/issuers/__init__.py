@@ -1,0 +1,1 @@
+"""Keys of the pinned issuers: fetched within bounds, and kept while they are good."""
