@@ -302,7 +302,7 @@ def test_a_recorder_that_does_not_come_up_leaves_the_one_before_it_in_place(
 
     first = recording(tmp_path, story)
     with monkeypatch.context() as patched:
-        patched.setattr("answerable.gateway.recording.recorder.Segments", fail)
+        patched.setattr("answerable.serving.recording.journal.Segments", fail)
         with pytest.raises(EnvironmentRefused):
             recording(tmp_path, story)
     assert (tmp_path / "worker-0").read_text() == f"{first}\n"
