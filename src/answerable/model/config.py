@@ -10,6 +10,7 @@ from enum import StrEnum
 from answerable.model.claims import Issuer
 from answerable.model.decision import Mode, Target
 from answerable.model.ids import AgentId
+from answerable.model.rule import TrustRule
 
 
 class Input(StrEnum):
@@ -110,12 +111,73 @@ class PinnedIssuer:
         audience: The one `aud` its tokens must have.
         keys: Its JWK Set: an absolute path, or an https URL.
         bearer: Tokens that are bound to no key are taken, too.
+        person: Claim that names a person in its tokens, e.g. `email`; empty where it
+            vouches for none.
+        private: Its keys may be fetched from a private or loopback address.
+        ca: Who signs its certificate, a file; empty for the system's.
+        review: Kubernetes TokenReview, None where keys alone decide.
     """
 
     pin: Issuer
     audience: str
     keys: str
     bearer: bool
+    person: str = ""
+    private: bool = False
+    ca: str = ""
+    review: "Review | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Where a Kubernetes API server says whether a token is still good.
+
+    Attributes:
+        url: Of the API server, https.
+        ca: Who signs its certificate, a file.
+        token: File with the token that asks, absolute path.
+    """
+
+    url: str
+    ca: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Terminator:
+    """Who ends TLS in front of the token service, and names client certificates.
+
+    Attributes:
+        field: Name of the field that carries the certificate (RFC 9440 2.2), lower
+            case, e.g. `client-cert`.
+        uid: User id of the terminator at our unix socket.
+    """
+
+    field: str
+    uid: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenService:
+    """The section `sts`.
+
+    Attributes:
+        url: Its `iss`, and where clients reach it.
+        listen: In file order; a unix listener attests its callers.
+        state: Its own folder: keys, what was issued, the spool. Empty for `sts` in the
+            store.
+        database: Name of the environment variable that holds a PostgreSQL address,
+            empty for SQLite in `state`.
+        terminator: None where nobody ends TLS for us.
+        admins: User ids that may kill and ask about anything at the unix socket.
+    """
+
+    url: str
+    listen: tuple[Listener, ...]
+    state: str
+    database: str = ""
+    terminator: Terminator | None = None
+    admins: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +195,8 @@ class Server:
         key: Private key of that.
         reads: Tools that change nothing, as the operator says; patterns.
         sensitive: Resources whose reads are on disk before they happen; patterns.
+        audience: Audience of the token that the gateway shows it, got from our token
+            service for the caller; empty where it is shown none.
     """
 
     name: str
@@ -145,6 +209,7 @@ class Server:
     key: str
     reads: tuple[str, ...]
     sensitive: tuple[str, ...]
+    audience: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +332,8 @@ class Config:
         agents: In file order.
         limits: Bounds.
         otlp: Collector of spans and metrics (OTLP over HTTP), empty for none.
+        sts: The token service, None where the file has none.
+        rules: Trust rules, in file order.
     """
 
     place: str
@@ -280,3 +347,5 @@ class Config:
     agents: tuple[DeclaredAgent, ...]
     limits: Limits
     otlp: str
+    sts: TokenService | None = None
+    rules: tuple[TrustRule, ...] = ()

@@ -176,4 +176,69 @@ class Closed(_Record, frozen=True, gc=False, tag="closed"):
     """A recorder ended in order; nothing follows."""
 
 
-Record = Opened | Decided | Ended | Refusals | Kill | Closed
+class Exchanged(_Record, frozen=True, gc=False, omit_defaults=True, tag="exchanged"):
+    """One attempt at the token service, whatever became of it.
+
+    It is the edge from one credential to the next, and outlives both. What of it a
+    requester could have written itself stands in `said` alone.
+
+    Attributes:
+        id: Id of the event that this becomes, hex.
+        what: `exchange`, `ticket`, `introspect`, `revoke`, `login`.
+        error: What the wire said, empty where something was given.
+        reason: What did not hold, empty where something was given.
+        issuer: Issuer of the subject token, as the configuration names it.
+        kid: Key that signed it.
+        subject: SHA-256 of the subject token, ticket or assertion, hex.
+        actor: SHA-256 of the actor token, hex.
+        claims: Claims that the rule looked at, pairs (path, value).
+        attested: Facts of the attestation, pairs.
+        attestor: Who attested, empty where nobody did.
+        rule: Id of the rule.
+        rule_digest: Of the rule as it stood.
+        agent: Who acts from now on.
+        person: Who it acts for, empty where for nobody.
+        owner: Who answers for the agent.
+        chain: Agents of the chain, root first.
+        delegation: `dlg` of what was given.
+        parent: `dlg` it is a part of.
+        run: Name of the attested start.
+        issued: SHA-256 of what was given, hex.
+        jti: Of what was given.
+        audience: Of what was given, or asked for.
+        scopes: Of what was given.
+        expires: NumericDate of what was given.
+        bound: How it is bound: `dpop`, `mtls` or `bearer`.
+        said: What the requester said of itself, pairs; shown, never believed.
+    """
+
+    id: str
+    what: str
+    error: str = ""
+    reason: str = ""
+    issuer: str = ""
+    kid: str = ""
+    subject: str = ""
+    actor: str = ""
+    claims: tuple[tuple[str, str], ...] = ()
+    attested: tuple[tuple[str, str], ...] = ()
+    attestor: str = ""
+    rule: str = ""
+    rule_digest: str = ""
+    agent: str = ""
+    person: str = ""
+    owner: str = ""
+    chain: tuple[str, ...] = ()
+    delegation: str = ""
+    parent: str = ""
+    run: str = ""
+    issued: str = ""
+    jti: str = ""
+    audience: str = ""
+    scopes: tuple[str, ...] = ()
+    expires: int = 0
+    bound: str = ""
+    said: tuple[tuple[str, str], ...] = ()
+
+
+Record = Opened | Decided | Ended | Refusals | Kill | Exchanged | Closed

@@ -11,6 +11,10 @@ from answerable.connectors.gateway.parse.events import (
     kill_of,
     refusals_of,
 )
+from answerable.connectors.gateway.parse.exchanges import (
+    exchange_of,
+    is_own_exchange,
+)
 from answerable.evidence.spool import chain_start, follows, read_line
 from answerable.model.errors import ParseError
 from answerable.model.event import AuditEvent
@@ -18,6 +22,7 @@ from answerable.model.record import (
     Closed,
     Decided,
     Ended,
+    Exchanged,
     Kill,
     Opened,
     Record,
@@ -136,6 +141,8 @@ class Lines:
                 return refusals_of(self._name, record, raw)
             case Kill():
                 return kill_of(self._name, record, raw)
+            case Exchanged():
+                return self._exchanged(record, raw)
             case Opened():
                 self._progress.previous = record.previous
                 self._progress.recorded = record.recorded
@@ -151,6 +158,11 @@ class Lines:
             return event_of(self._name, Told(record, raw), None, b"")
         self._waiting[record.sequence] = Told(record, raw)
         return None
+
+    def _exchanged(self, record: Exchanged, raw: bytes) -> AuditEvent:
+        if not is_own_exchange(self._name, record):
+            raise ParseError("the exchange has the id of another record")
+        return exchange_of(self._name, record, raw)
 
     def _ended(self, record: Ended, raw: bytes) -> AuditEvent:
         told = self._waiting.pop(record.decided, None)
