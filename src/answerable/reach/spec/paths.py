@@ -128,9 +128,11 @@ def _new(identity: str) -> Identity:
 def steps(world: World, place: Place) -> Iterator[tuple[Place, str]]:
     """Every step from a place, with its verdict; the same step may come twice.
 
-    The endpoint is that of the call asked about, not of the calls on the way.
+    The endpoint is that of the call asked about, not of the calls on the way, and so is
+    what was stated of its principal, its resource and its arguments.
     """
-    here = replace(at(world, place), endpoint=None)
+    stated = {key: values for key, values in world.given.items() if _stays(key)}
+    here = replace(at(world, place), endpoint=None, given=stated)
     who = who_at(here, place)
     become: dict[str, str] = {}
     for to, held in becoming(here, who):
@@ -144,6 +146,15 @@ def steps(world: World, place: Place) -> Iterator[tuple[Place, str]]:
     yield replace(place, bare=True), freeing(here, who, place.identity)
     yield from widening(here, place, who)
     yield from founding(here, place, who)
+
+
+def _stays(key: str) -> bool:
+    """Whether what is stated of one call holds for the others of its sender, too."""
+    if key in ("aws:tagkeys", "aws:userid", "aws:username"):
+        return False
+    if key.startswith(("aws:principal", "aws:requesttag/", "aws:resource")):
+        return False
+    return key.startswith(("aws:", "sts:")) or "." in key.split(":")[0]
 
 
 def becoming(world: World, who: Who) -> Iterator[tuple[str, str]]:
