@@ -33,6 +33,7 @@ from answerable.gateway.wire.denials import denial
 from answerable.gateway.wire.lists import FILTERED, UNKNOWN, Listing, for_caller
 from answerable.gateway.wire.messages import Kind
 from answerable.gateway.wire.methods import INPUTS, Sender, method_of
+from answerable.gateway.wire.plain import plain_answer
 from answerable.model.caller import Caller
 from answerable.model.decision import Decision, Effect, Mode, Reason, Request, Target
 from answerable.model.record import End, Ending
@@ -159,7 +160,7 @@ class Exchange:
         Raises:
             Refused: It cannot be read in exactly one way, or answers something else.
         """
-        answer = read_answer(data)
+        answer = plain_answer(data) or read_answer(data)
         if answer.kind is Kind.REQUEST:
             return self._asked(passage, answer, data)
         if answer.kind is Kind.NOTIFICATION:

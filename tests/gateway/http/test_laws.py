@@ -32,6 +32,14 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop.close()
 
 
+def compact(request: bytes) -> bytes:
+    """The same request as most clients write it."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    short = json.dumps(json.loads(body), separators=(",", ":")).encode()
+    was, now = (b"Content-Length: %d" % len(each) for each in (body, short))
+    return head.replace(was, now) + b"\r\n\r\n" + short
+
+
 REQUESTS = [
     call(),
     call("big", id="x"),
@@ -41,6 +49,9 @@ REQUESTS = [
     old("tools/call", name="read_file"),
     old("initialize"),
     request(b"[]"),
+    compact(call()),
+    compact(call("big", id="x")),
+    compact(old("tools/call", name="read_file", arguments={})),
     call().replace(b"HTTP/1.1", b"HTTP/1.0", 1),
 ]
 # What comes after an answer is told apart from it by time alone (test_upstreams).

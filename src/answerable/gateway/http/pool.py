@@ -166,7 +166,7 @@ class _Carried:
             METHODS.get(sent.call.kind, "POST"),
             where.target,
             where.authority,
-            sent.fields,
+            sent.onward,
             sent.session,
             len(sent.body),
         )
@@ -304,7 +304,7 @@ class _Connection(asyncio.Protocol):
                 return
             if isinstance(each, Reply):
                 self._closes = each.closes
-                sink.on_head(each.status, each.fields, _length(each))
+                sink.on_head(each.returned, _length(each))
             elif each is End.END:
                 self._finish(carried)
                 sink.on_end()

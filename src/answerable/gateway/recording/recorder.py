@@ -13,7 +13,6 @@ from pathlib import Path
 
 from answerable.gateway.recording.turned_away import TurnedAway
 from answerable.gateway.wire.call import Call
-from answerable.gateway.wire.members import NOWHERE
 from answerable.model.caller import Caller
 from answerable.model.decision import Decision, Durability
 from answerable.model.ids import event_id
@@ -196,8 +195,8 @@ class Recorder:
 def act_of(call: Call, body: bytes) -> Act:
     """Give what a call does, without what it does it with."""
     arguments = ""
-    if call.arguments is not NOWHERE:
-        arguments = hashlib.sha256(memoryview(body)[call.arguments]).hexdigest()
+    if call.arguments:
+        arguments = hashlib.sha256(call.arguments).hexdigest()
     return Act(
         era=call.era,
         method=call.method,
