@@ -37,6 +37,8 @@ class Relay:
         sent: As it goes out.
     """
 
+    __slots__ = ("_body", "_relayed", "_stop", "_wrap", "passage", "sent")
+
     def __init__(
         self,
         exchange: Exchange,

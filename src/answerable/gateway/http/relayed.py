@@ -29,6 +29,11 @@ class Relayed:
         session: Its session id, as the client is to use it.
     """
 
+    __slots__ = (
+        "_digest", "_size", "exchange", "heading", "outlet", "passage", "sent",
+        "session",
+    )  # fmt: skip
+
     def __init__(
         self, exchange: Exchange, passage: Passage, sent: Sent, outlet: Outlet
     ) -> None:
@@ -39,12 +44,15 @@ class Relayed:
         self.heading = NO_HEADING
         self.session = ""
         self._size = 0
-        self._digest = hashlib.sha256()
+        self._digest: hashlib._Hash | None = None
 
     def count(self, data: bytes) -> None:
         """Take note of bytes that go to the client."""
         self._size += len(data)
-        self._digest.update(data)
+        if self._digest is None:
+            self._digest = hashlib.sha256(data)
+        else:
+            self._digest.update(data)
 
     def end(self, outcome: Ending | None = None) -> None:
         """Record how the call ended; None is as its answer says."""
@@ -53,7 +61,7 @@ class Relayed:
             self._outcome() if outcome is None else outcome,
             status=self.heading.status,
             size=self._size,
-            sha256=self._digest.hexdigest() if self._size else "",
+            sha256=self._digest.hexdigest() if self._digest and self._size else "",
         )
 
     def send_back(self, data: bytes) -> None:

@@ -77,6 +77,11 @@ class Turn:
         caller: Who is calling, None where that is not known (yet).
     """
 
+    __slots__ = (
+        "_door", "_head", "_line", "_opening", "_over", "_paused", "_relay", "_sending",
+        "caller", "early", "wants_body",
+    )  # fmt: skip
+
     def __init__(self, line: Line, opening: Opening) -> None:
         self.wants_body = False
         self.early: Early | None = None
@@ -153,6 +158,8 @@ class Turn:
             self._over = True
             if self._relay is not None:
                 self._door.left(self._relay.passage.caller.principal)
+            # They know this turn, too; a circle would stay until Python looks for it.
+            self._relay = self._sending = None
 
     def pause(self) -> None:
         """The client is slower than the server."""

@@ -40,6 +40,8 @@ class Whole:
         length: Its bytes, None where that was not said.
     """
 
+    __slots__ = ("_kind", "_length", "_parts", "_relayed", "_size")
+
     def __init__(self, relayed: Relayed, kind: str, length: int | None) -> None:
         self._relayed = relayed
         self._kind = kind

@@ -119,7 +119,7 @@ def plain_call(body: bytes, plain: Plain) -> Call | None:
     ):
         return None
     try:
-        if plain.era.is_modern and declared(meta)[0] != plain.era.value:
+        if plain.era.is_modern and declared(meta)[0] != plain.era:
             return None
         return Call(
             plain.era,

@@ -179,6 +179,24 @@ class ReplyIntake:
         return after
 
 
+def whole_reply(data: bytes) -> tuple[Reply, bytes] | None:
+    """Read a reply that one slice holds, as most do; its head and its body.
+
+    Returns:
+        None where it is another one, which `ReplyIntake` reads.
+
+    Raises:
+        Refused: As there.
+    """
+    end = data.find(EMPTY_LINE, 0, MOST) + len(EMPTY_LINE)
+    if end < len(EMPTY_LINE):
+        return None
+    reply = read_reply(data[:end])
+    if reply is None or reply.length != len(data) - end:
+        return None
+    return reply, data[end:]
+
+
 def _body(length: int) -> _Counted | Chunks | _Rest:
     if length == CHUNKED:
         # A stream has no bound; what is held of it has, elsewhere.
