@@ -13,10 +13,11 @@ from answerable.connectors.config.parse.document import read_config
 from answerable.gateway.wire.answers import Answer, read_answer
 from answerable.gateway.wire.call import Call, read_call, read_line
 from answerable.gateway.wire.events import Event, Events
-from answerable.gateway.wire.heads import relayed, reply_head, request_head
+from answerable.gateway.wire.heads import onward, reply_head, request_head
 from answerable.gateway.wire.lists import LISTS, Listing, for_caller
 from answerable.gateway.wire.members import MAX_DEPTH, check_text, members
 from answerable.gateway.wire.methods import Era
+from answerable.gateway.wire.plain import Plain, plain_answer, plain_call
 from answerable.gateway.wire.replies import Reply, ReplyIntake, read_reply
 from answerable.gateway.wire.skim import Skim
 from answerable.serving.wire.head import Head, read_head
@@ -44,7 +45,9 @@ def _request(head: Head, body: bytes) -> None:
     call = _or_refused(lambda: read_call(head, body))
     if not isinstance(call, Call):
         return
-    written = request_head("POST", "/mcp", "a.example", head.fields, "", len(body))
+    written = request_head(
+        "POST", "/mcp", "a.example", onward(head.fields), "", len(body)
+    )
     again = read_head(written)
     for name, value in head.fields.items():
         if name.startswith("mcp-") and name != "mcp-session-id":
@@ -64,7 +67,10 @@ def bodies(data: bytes) -> None:
     else:
         assert twin.values(data, spans) == twin.members(data)
     for era in (Era.V2026_07_28, Era.V2025_11_25):
-        _or_refused(lambda era=era: read_line(data, era, "files"))
+        full = _or_refused(lambda era=era: read_line(data, era, "files"))
+        plain = Plain(era, "files")
+        short = _or_refused(lambda plain=plain: plain_call(data, plain))
+        assert short in (None, full)
 
 
 def replies(data: bytes) -> None:
@@ -73,7 +79,7 @@ def replies(data: bytes) -> None:
     whole = _replied([data])
     assert _replied([data[:cut], data[cut:]]) == whole
     if whole and isinstance(whole[0], Reply):
-        written = reply_head(200, relayed(whole[0].fields), "", length=1, closes=False)
+        written = reply_head(whole[0].returned.heading, length=1, closes=False)
         assert read_reply(written) is not None
 
 
@@ -104,6 +110,7 @@ def answers(data: bytes) -> None:
     """An answer that passes in slices says what it says when it is held."""
     cut, data = _cut(data)
     held = _or_refused(lambda: read_answer(data))
+    assert _or_refused(lambda: plain_answer(data)) in (None, held)
     skimmed = _or_refused(lambda: _skimmed([data[:cut], data[cut:]]))
     if isinstance(held, Answer) and isinstance(skimmed, Answer):
         assert held == skimmed

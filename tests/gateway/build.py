@@ -10,7 +10,7 @@ import pytest
 
 from answerable.gateway.wire.call import read_call
 from answerable.serving.wire.head import Head, read_head
-from answerable.serving.wire.intake import Arrived, Intake
+from answerable.serving.wire.intake import Body, Intake
 from answerable.serving.wire.refusals import Refused
 
 VERSION = "2026-07-28"
@@ -103,13 +103,13 @@ def sliced(data: bytes, cuts: Sequence[int]) -> list[bytes]:
 
 def taken(slices: Sequence[bytes]) -> list[object]:
     """Feed slices to a connection; what comes out, in a form that compares."""
-    intake = Intake()
+    intake = Intake(read_head)
     arrived = [each for data in slices for each in intake.feed(data)]
     end = intake.end()
     return [plain(each) for each in arrived] + ([plain(end)] if end else [])
 
 
-def plain(each: Arrived) -> object:
+def plain(each: Head | Body | Refused) -> object:
     """A refusal by its reason, anything else as it is."""
     return each.why if isinstance(each, Refused) else each
 

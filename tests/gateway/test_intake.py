@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from answerable.serving.wire.chunks import MAX_CHUNKS, Chunks
-from answerable.serving.wire.head import MAX_BODY, MAX_HEAD, Head
+from answerable.serving.wire.head import MAX_BODY, MAX_HEAD, Head, read_head
 from answerable.serving.wire.intake import Body, Intake
 from answerable.serving.wire.refusals import Refused, Why
 from tests.gateway.build import head_bytes, plain, sliced, steps, taken
@@ -64,7 +64,7 @@ def test_however_bytes_are_sliced_the_same_things_come_out(
 
 @given(WILD)
 def test_any_bytes_are_requests_or_one_last_refusal(data: bytes) -> None:
-    arrived = Intake().feed(data)
+    arrived = Intake(read_head).feed(data)
     assert all(isinstance(each, Head | Body) for each in arrived[:-1])
     kinds = [type(each) for each in arrived if not isinstance(each, Refused)]
     assert kinds == [Head, Body] * (len(kinds) // 2) + [Head] * (len(kinds) % 2)
@@ -88,7 +88,7 @@ class Heard:
 @settings(max_examples=200)
 def test_what_is_taken_is_read_by_llhttp_alike(data: bytes) -> None:
     # Never a body here that another reader would take for a shorter or longer one.
-    bodies = [each for each in Intake().feed(data) if isinstance(each, Body)]
+    bodies = [each for each in Intake(read_head).feed(data) if isinstance(each, Body)]
     heard = Heard()
     parser = httptools.HttpRequestParser(heard)
     with contextlib.suppress(httptools.HttpParserError):
@@ -155,7 +155,7 @@ def test_the_largest_head_is_taken_and_a_larger_one_is_not() -> None:
 
 
 def test_a_head_without_an_end_is_refused_before_it_fills_memory() -> None:
-    intake = Intake()
+    intake = Intake(read_head)
     arrived = [each for _ in range(100) for each in intake.feed(b"x" * 1000)]
     assert [plain(each) for each in arrived] == [Why.HEAD_TOO_LARGE]
     assert intake.closed
@@ -166,7 +166,7 @@ def test_a_head_without_an_end_is_refused_before_it_fills_memory() -> None:
 )
 def test_steps_grow_with_bytes_and_no_faster(part: bytes) -> None:
     def feed(size: int) -> None:
-        intake = Intake()
+        intake = Intake(read_head)
         for at in range(size):
             intake.feed(part if at == 0 else b"x")
 
@@ -213,7 +213,7 @@ def test_no_request_is_smuggled_inside_another(data: bytes) -> None:
 
 
 def test_nothing_is_read_after_a_refusal() -> None:
-    intake = Intake()
+    intake = Intake(read_head)
     assert [plain(each) for each in intake.feed(b"FOO / HTTP/1.1\r\n\r\n")] == [
         Why.METHOD_OF_HTTP
     ]

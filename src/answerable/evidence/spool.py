@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import msgspec
 
 from answerable.model.errors import ParseError
-from answerable.model.record import Record
+from answerable.model.record import Act, Record
 
 _MAGIC = b"answerable spool 1\n"
 _CHAIN = b',"chain":"'
@@ -23,7 +23,41 @@ _END = b'"}\n'
 _TAIL = len(_CHAIN) + 64 + len(_END)
 
 encode = msgspec.json.Encoder().encode
+
+
+class _Decided(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="decided"):
+    """A `Decided`, of which two parts are spelled already."""
+
+    sequence: int
+    at: int
+    id: str
+    caller: msgspec.Raw
+    act: Act
+    decision: msgspec.Raw
+
+
 _decode = msgspec.json.Decoder(Record, strict=True).decode
+
+
+def encode_decided(
+    sequence: int,
+    at: int,
+    id: str,
+    caller: msgspec.Raw,
+    act: Act,
+    decision: msgspec.Raw,
+) -> bytes:
+    """Encode a `Decided`, of whose caller and decision many records say the same.
+
+    Args:
+        sequence: Its number.
+        at: UTC nanoseconds.
+        id: Decision id.
+        caller: Encoded.
+        act: What was asked.
+        decision: Encoded.
+    """
+    return encode(_Decided(sequence, at, id, caller, act, decision))
 
 
 def chain_start(recorder: str) -> bytes:
@@ -38,12 +72,11 @@ def lines(records: Iterable[bytes], chain: bytes) -> tuple[bytes, bytes]:
         The lines, and the chain hash after the last.
     """
     sha256 = hashlib.sha256
-    parts: list[bytes] = []
+    made: list[bytes] = []
     for record in records:
-        link = sha256(chain + record)
-        chain = link.digest()
-        parts += (record[:-1], _CHAIN, link.hexdigest().encode(), _END)
-    return b"".join(parts), chain
+        chain = sha256(chain + record).digest()
+        made.append(b'%b,"chain":"%b"}\n' % (record[:-1], chain.hex().encode()))
+    return b"".join(made), chain
 
 
 def read_line(line: bytes) -> tuple[Record, bytes, bytes]:

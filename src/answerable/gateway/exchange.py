@@ -33,6 +33,7 @@ from answerable.gateway.wire.denials import denial
 from answerable.gateway.wire.lists import FILTERED, UNKNOWN, Listing, for_caller
 from answerable.gateway.wire.messages import Kind
 from answerable.gateway.wire.methods import INPUTS, Sender, method_of
+from answerable.gateway.wire.plain import plain_answer
 from answerable.model.caller import Caller
 from answerable.model.decision import Decision, Effect, Mode, Reason, Request, Target
 from answerable.model.record import End, Ending
@@ -40,6 +41,8 @@ from answerable.serving.recording.ticket import NotRecorded, Ticket
 from answerable.serving.wire.refusals import Refused, Why
 
 CANCELLED = "notifications/cancelled"
+
+UNANSWERED = Answer(Kind.RESPONSE, None)
 
 Waits = asyncio.Future[Any]
 
@@ -75,6 +78,7 @@ class Passage(msgspec.Struct):
         call: What it is.
         decision: Why it goes on.
         ticket: Its record.
+        key: What it is known by while it is in flight; None where nobody asks.
         answer: What answered it, None so far.
         ended: Its end is recorded.
         waits: Records of what its server asks of the client, on their way to disk.
@@ -84,6 +88,7 @@ class Passage(msgspec.Struct):
     call: Call
     decision: Decision
     ticket: Ticket
+    key: Key | None = None
     answer: Answer | None = None
     ended: bool = False
     waits: list[Waits] = []
@@ -135,11 +140,13 @@ class Exchange:
         begun = self._record(caller, call, decision, body)
         if isinstance(begun, Denied):
             return begun
+        key = None
         if call.kind is Kind.REQUEST:
-            self._in_flight.add(_id_key(call, call.id, caller))
+            key = _id_key(call, call.id, caller)
+            self._in_flight.add(key)
         elif call.kind is Kind.RESPONSE:
             self._owned.take(_question_key(call, call.id), caller.principal)
-        return Passage(caller, call, decision, begun)
+        return Passage(caller, call, decision, begun, key)
 
     def unrecorded(self, passage: Passage) -> Denied:
         """Its record did not get to disk, so it does not go on after all.
@@ -159,7 +166,7 @@ class Exchange:
         Raises:
             Refused: It cannot be read in exactly one way, or answers something else.
         """
-        answer = read_answer(data)
+        answer = plain_answer(data) or read_answer(data)
         if answer.kind is Kind.REQUEST:
             return self._asked(passage, answer, data)
         if answer.kind is Kind.NOTIFICATION:
@@ -213,23 +220,17 @@ class Exchange:
         if passage.ended:
             return
         self._close(passage)
-        answer = passage.answer
-        end = End(outcome, status, size=size, sha256=sha256)
-        if answer is not None:
-            end = msgspec.structs.replace(
-                end,
-                code=answer.code,
-                state=answer.state,
-                task=answer.task,
-                inputs=answer.inputs,
-            )
+        answer = passage.answer or UNANSWERED
+        end = End(
+            outcome, status, answer.code, size, sha256,
+            answer.state, answer.task, answer.inputs,
+        )  # fmt: skip
         self.recorder.ended(passage.ticket, end)
 
     def _close(self, passage: Passage) -> None:
         passage.ended = True
-        call = passage.call
-        if call.kind is Kind.REQUEST:
-            self._in_flight.discard(_id_key(call, call.id, passage.caller))
+        if passage.key is not None:
+            self._in_flight.discard(passage.key)
 
     def _record(
         self, caller: Caller, call: Call, decision: Decision, body: bytes

@@ -5,15 +5,13 @@ the words of HTTP: a head, pieces of a body, an end. A server that is reached by
 says the same: one message as JSON, several as events.
 """
 
-from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
 
 from answerable.gateway.wire.call import Call
+from answerable.gateway.wire.heads import Returned
 from answerable.serving.wire.refusals import Why
-
-NOTHING: Mapping[str, str] = {}
 
 
 class Sent(msgspec.Struct, frozen=True):
@@ -22,14 +20,14 @@ class Sent(msgspec.Struct, frozen=True):
     Attributes:
         call: As it was read.
         body: The bytes that came, empty for a stream and for the end of a session.
-        fields: Fields of the client's head; those that are known go on.
+        onward: Fields of the client's head that go on, spelled.
         session: The server's own session id, empty without one.
         principal: Whose it is; a server by command has a process for each.
     """
 
     call: Call
     body: bytes
-    fields: Mapping[str, str] = NOTHING
+    onward: bytes = b""
     session: str = ""
     principal: str = ""
 
@@ -37,9 +35,7 @@ class Sent(msgspec.Struct, frozen=True):
 class Sink(Protocol):
     """Who is told what a server answers: a head, its body, then one end."""
 
-    def on_head(
-        self, status: int, fields: Mapping[str, str], length: int | None
-    ) -> None:
+    def on_head(self, returned: Returned, length: int | None) -> None:
         """The answer begins; its length where one was said."""
 
     def on_data(self, data: bytes) -> None:

@@ -1,6 +1,7 @@
 """Whatever the slices, the same bytes and records; whatever is said, the same decision."""
 
 import asyncio
+import gc
 import json
 from collections.abc import Iterator
 
@@ -32,6 +33,14 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     loop.close()
 
 
+def compact(request: bytes) -> bytes:
+    """The same request as most clients write it."""
+    head, _, body = request.partition(b"\r\n\r\n")
+    short = json.dumps(json.loads(body), separators=(",", ":")).encode()
+    was, now = (b"Content-Length: %d" % len(each) for each in (body, short))
+    return head.replace(was, now) + b"\r\n\r\n" + short
+
+
 REQUESTS = [
     call(),
     call("big", id="x"),
@@ -41,6 +50,9 @@ REQUESTS = [
     old("tools/call", name="read_file"),
     old("initialize"),
     request(b"[]"),
+    compact(call()),
+    compact(call("big", id="x")),
+    compact(old("tools/call", name="read_file", arguments={})),
     call().replace(b"HTTP/1.1", b"HTTP/1.0", 1),
 ]
 # What comes after an answer is told apart from it by time alone (test_upstreams).
@@ -131,3 +143,19 @@ def test_nothing_that_is_said_changes_what_is_decided_or_passed_on(
     if not decision.passes:
         error = json.loads(made.client.written.partition(b"\r\n\r\n")[2])["error"]
         assert set(error["data"]) == {"decision", "decision_id"}
+
+
+def test_a_call_leaves_nothing_for_the_collector(
+    loop: asyncio.AbstractEventLoop,
+) -> None:
+    made = worker(loop)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(10):
+            made.front.data_received(call())
+            made.upstream.data_received(reply(OK))
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+    assert made.client.written.count(b"200 OK") == 10

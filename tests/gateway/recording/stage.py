@@ -53,7 +53,7 @@ CALL = Call(
     "files",
     Target.TOOL,
     "read_file",
-    arguments=slice(_AT, BODY.index(b"}", _AT) + 1),
+    arguments=memoryview(BODY)[_AT : BODY.index(b"}", _AT) + 1],
 )
 BUFFERED = Decision(
     effect=Effect.ALLOW,

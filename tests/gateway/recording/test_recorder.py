@@ -9,7 +9,6 @@ import pytest
 
 from answerable.gateway.recording.recorder import Recorder
 from answerable.gateway.recording.turned_away import MOST, MOST_OF_AGENT
-from answerable.gateway.wire.members import NOWHERE
 from answerable.model.errors import EnvironmentRefused
 from answerable.model.ids import AgentId, event_id
 from answerable.model.record import (
@@ -127,7 +126,7 @@ def test_neither_arguments_nor_token_are_kept(tmp_path: Path) -> None:
 
 def test_what_has_no_arguments_has_no_digest_of_them(tmp_path: Path) -> None:
     async def story(recorder: Recorder) -> None:
-        bare = msgspec.structs.replace(CALL, arguments=NOWHERE)
+        bare = msgspec.structs.replace(CALL, arguments=memoryview(b""))
         recorder.decided(CALLER, bare, BUFFERED, BODY)
 
     recording(tmp_path, story)

@@ -11,6 +11,7 @@ from answerable.gateway.callers.callers import Callers
 from answerable.gateway.callers.sessions import Sessions
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.ticker import Ticker
+from answerable.gateway.wire.opening import Opening, remembering
 from answerable.model.config import Limits
 from answerable.serving.link import Link
 from answerable.serving.wire.place import Served
@@ -57,6 +58,7 @@ class Door:
         limits: What it bears.
         ticker: Tells of what is late.
         loop: The worker's loop.
+        read: Reads the head of a request.
         clock: Gives UTC seconds.
         peers: The other workers, None where there is but this one.
         draining: It takes nothing more.
@@ -71,6 +73,7 @@ class Door:
     limits: Limits
     ticker: Ticker
     loop: asyncio.AbstractEventLoop
+    read: Callable[[bytes], Opening] = field(default_factory=remembering)
     clock: Callable[[], float] = time.time
     peers: Peers | None = None
     draining: bool = False

@@ -7,7 +7,6 @@ from. A client that stops sending is taken for one that is gone.
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
 from enum import Enum
 from typing import cast
 
@@ -15,10 +14,17 @@ from answerable.gateway.http.door import Door
 from answerable.gateway.http.links import link_of
 from answerable.gateway.http.ticker import NEVER
 from answerable.gateway.http.turn import Early, Turn
-from answerable.gateway.wire.heads import CONTINUE, LAST_CHUNK, chunk, reply_head
+from answerable.gateway.wire.heads import (
+    CONTINUE,
+    LAST_CHUNK,
+    Heading,
+    chunk,
+    heading,
+    reply_head,
+)
+from answerable.gateway.wire.opening import Opening
 from answerable.serving.link import Link
 from answerable.serving.processes.held import ProcessGone
-from answerable.serving.wire.head import Head
 from answerable.serving.wire.intake import Arrived, Body, Intake
 from answerable.serving.wire.place import Served
 from answerable.serving.wire.refusals import Refused, Why
@@ -59,8 +65,8 @@ class Front(asyncio.Protocol):
         self.link = Link(url=url) if link is None else link
         self.deadline = NEVER
         self._transport: asyncio.Transport | None = None
-        self._intake = Intake()
-        self._arrived: deque[Arrived] = deque()
+        self._intake = Intake(door.read)
+        self._arrived: deque[Arrived[Opening]] = deque()
         self._turn: Turn | None = None
         self._wait = _Wait.ANSWER
         self._is_ours = link is not None  # it stays with this worker
@@ -159,13 +165,10 @@ class Front(asyncio.Protocol):
 
     # The answer.
 
-    def answer(
-        self, status: int, fields: Mapping[str, str], body: bytes, session: str = ""
-    ) -> None:
+    def answer(self, heading: Heading, body: bytes, session: str = "") -> None:
         """Give a whole answer."""
-        head = reply_head(
-            status, fields, session, length=len(body), closes=self._is_last()
-        )
+        closes = self._is_last()
+        head = reply_head(heading, session, length=len(body), closes=closes)
         if len(body) <= JOINED:
             self._send(head + body)
         else:
@@ -173,13 +176,11 @@ class Front(asyncio.Protocol):
             self._send(body)
         self._next()
 
-    def begin(
-        self, status: int, fields: Mapping[str, str], session: str, length: int | None
-    ) -> None:
+    def begin(self, heading: Heading, session: str, length: int | None) -> None:
         """Give the head; pieces follow, in chunks where the length is None."""
         self._chunked = length is None
         closes = self._is_last()
-        self._send(reply_head(status, fields, session, length=length, closes=closes))
+        self._send(reply_head(heading, session, length=length, closes=closes))
 
     def write(self, data: bytes) -> None:
         """Give a piece."""
@@ -198,7 +199,7 @@ class Front(asyncio.Protocol):
     def revoke(self, early: Early) -> None:
         """Give this instead of what was not begun; end or cut what was."""
         if self._chunked is None:
-            self.answer(early.status, early.fields, early.body)
+            self.answer(early.heading, early.body)
         elif self._chunked:
             self._closes = True
             self.done()
@@ -237,9 +238,10 @@ class Front(asyncio.Protocol):
             self._start(each)
         return True
 
-    def _start(self, head: Head) -> None:
+    def _start(self, opening: Opening) -> None:
+        head = opening.head
         self._closes = self._closes or head.closes
-        turn = self._turn = Turn(self, head)
+        turn = self._turn = Turn(self, opening)
         turn.start()
         if turn.caller is not None:
             self._settle(turn, turn.caller.principal)
@@ -293,7 +295,7 @@ class Front(asyncio.Protocol):
     def _refuse(self, refused: Refused) -> None:
         """Answer what is no request."""
         self.door.exchange.recorder.refused(refused.why.value, None, "", "")
-        self.answer(refused.wire.status, {}, b"")
+        self.answer(heading(refused.wire.status, {}), b"")
 
     def _next(self) -> None:
         turn, self._turn = self._turn, None

@@ -1,20 +1,17 @@
 """Where the answer to one request goes: the connection of its client."""
 
-from collections.abc import Mapping
 from typing import Protocol
+
+from answerable.gateway.wire.heads import Heading
 
 
 class Outlet(Protocol):
     """Takes one answer: whole, or a head, pieces and an end."""
 
-    def answer(
-        self, status: int, fields: Mapping[str, str], body: bytes, session: str = ""
-    ) -> None:
+    def answer(self, heading: Heading, body: bytes, session: str = "") -> None:
         """Give a whole answer."""
 
-    def begin(
-        self, status: int, fields: Mapping[str, str], session: str, length: int | None
-    ) -> None:
+    def begin(self, heading: Heading, session: str, length: int | None) -> None:
         """Give the head; pieces follow, in chunks where the length is None."""
 
     def write(self, data: bytes) -> None:

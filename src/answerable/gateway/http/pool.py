@@ -18,7 +18,14 @@ from answerable.gateway.upstreams import Sending, Sent, Sink
 from answerable.gateway.wire.heads import request_head
 from answerable.gateway.wire.lists import FILTERED
 from answerable.gateway.wire.messages import Kind
-from answerable.gateway.wire.replies import CHUNKED, End, Replied, Reply, ReplyIntake
+from answerable.gateway.wire.replies import (
+    CHUNKED,
+    End,
+    Replied,
+    Reply,
+    ReplyIntake,
+    whole_reply,
+)
 from answerable.model.config import Limits, Server
 from answerable.serving.wire.refusals import Refused, Why
 
@@ -145,6 +152,8 @@ class Pool:
 class _Carried:
     """One message under way; the `Sending` of its door."""
 
+    __slots__ = ("connection", "done", "paused", "pool", "sent", "sink")
+
     def __init__(self, pool: Pool, sent: Sent, sink: Sink) -> None:
         self.pool = pool
         self.sent = sent
@@ -159,18 +168,17 @@ class _Carried:
         call = self.sent.call
         return call.kind is Kind.REQUEST and call.method in READS
 
-    def bytes(self) -> tuple[bytes, bytes]:
-        """Head and body as they go out."""
+    def head(self) -> bytes:
+        """The head as it goes out."""
         sent, where = self.sent, self.pool.endpoint
-        head = request_head(
+        return request_head(
             METHODS.get(sent.call.kind, "POST"),
             where.target,
             where.authority,
-            sent.fields,
+            sent.onward,
             sent.session,
             len(sent.body),
         )
-        return head, sent.body
 
     def abort(self) -> None:
         if not self.done:
@@ -209,7 +217,7 @@ class _Connection(asyncio.Protocol):
         self._pool = pool
         self._transport: asyncio.Transport | None = None
         self._carried: _Carried | None = None
-        self._reply = ReplyIntake()
+        self._reply: ReplyIntake | None = None  # of a reply that does not come at once
         self._closes = False
         self._used = False  # it carried a message before this one
         self._heard = False  # something came back for this one
@@ -221,11 +229,11 @@ class _Connection(asyncio.Protocol):
     def carry(self, carried: _Carried) -> None:
         """Send a message, and take its answer."""
         self._carried = carried
-        self._reply = ReplyIntake()
+        self._reply = None
         self._heard = False
         self._closes = False
         self.deadline = self._pool.loop.time() + self._pool.limits.first_byte
-        head, body = carried.bytes()
+        head, body = carried.head(), carried.sent.body
         assert self._transport is not None  # noqa: S101 - it is made by now
         if len(body) <= JOINED:
             self._transport.write(head + body)
@@ -242,6 +250,11 @@ class _Connection(asyncio.Protocol):
         self._heard = True
         self.deadline = NEVER
         try:
+            whole = whole_reply(data) if self._reply is None else None
+            if whole is not None:
+                self._tell_all(carried, *whole)
+                return
+            self._reply = self._reply or ReplyIntake()
             found = self._reply.feed(data)
         except Refused as refused:
             self._give_up(refused.why)
@@ -262,7 +275,7 @@ class _Connection(asyncio.Protocol):
         try:
             if exc is not None:
                 raise Refused(Why.LOST)
-            self._tell(carried, self._reply.close())
+            self._tell(carried, (self._reply or ReplyIntake()).close())
         except Refused:
             self._give_up(Why.LOST)
 
@@ -296,6 +309,17 @@ class _Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.resume_reading()
 
+    def _tell_all(self, carried: _Carried, reply: Reply, body: bytes) -> None:
+        """Tell the sink of a reply that came whole, as `_tell` does of its pieces."""
+        sink = carried.sink
+        self._closes = reply.closes
+        sink.on_head(reply.returned, reply.length)
+        if body and not carried.done:
+            sink.on_data(body)
+        if not carried.done:
+            self._finish(carried)
+            sink.on_end()
+
     def _tell(self, carried: _Carried, found: list[Replied]) -> None:
         """Tell the sink; it may give up while it is told."""
         sink = carried.sink
@@ -304,7 +328,7 @@ class _Connection(asyncio.Protocol):
                 return
             if isinstance(each, Reply):
                 self._closes = each.closes
-                sink.on_head(each.status, each.fields, _length(each))
+                sink.on_head(each.returned, _length(each))
             elif each is End.END:
                 self._finish(carried)
                 sink.on_end()

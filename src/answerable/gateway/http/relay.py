@@ -5,7 +5,7 @@ it is: held whole, read as it passes, or cut into events. Whatever cannot be rea
 exactly one way does not go on.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from answerable.gateway.exchange import Exchange, Passage
 from answerable.gateway.http.outlet import Outlet
@@ -13,15 +13,12 @@ from answerable.gateway.http.relayed import Relayed
 from answerable.gateway.http.stream import Stream
 from answerable.gateway.http.whole import Body, Whole
 from answerable.gateway.upstreams import Sent
-from answerable.gateway.wire.envelope import EVENTS, JSON, SESSION, SESSION_HEADER
-from answerable.gateway.wire.heads import relayed as relayed_fields
+from answerable.gateway.wire.envelope import EVENTS, SESSION
+from answerable.gateway.wire.heads import Returned, json_heading
 from answerable.model.record import Ending
 from answerable.serving.wire.refusals import Refused, Why
 
 OK = 200
-# A redirect would lead past us, and a challenge is ours to meet.
-NOT_RELAYED = frozenset({401, 407, *range(300, 400)})
-JSON_FIELDS = {"content-type": JSON}
 
 
 class Relay:
@@ -40,6 +37,8 @@ class Relay:
         sent: As it goes out.
     """
 
+    __slots__ = ("_body", "_relayed", "_stop", "_wrap", "passage", "sent")
+
     def __init__(
         self,
         exchange: Exchange,
@@ -56,19 +55,15 @@ class Relay:
         self._stop = stop
         self._body: Body | None = None
 
-    def on_head(
-        self, status: int, fields: Mapping[str, str], length: int | None
-    ) -> None:
+    def on_head(self, returned: Returned, length: int | None) -> None:
         """The answer begins."""
         relayed = self._relayed
-        relayed.status, relayed.fields = status, relayed_fields(fields)
+        relayed.heading = returned.heading
         try:
-            if status in NOT_RELAYED:
-                raise Refused(Why.REPLY_STATUS)
-            if fields.get("content-encoding", "identity").lower() != "identity":
-                raise Refused(Why.REPLY_TYPE)
-            relayed.session = self._session(fields.get(SESSION_HEADER))
-            self._body = self._kind(fields, length)
+            if returned.unfit is not None:
+                raise Refused(returned.unfit)
+            relayed.session = self._session(returned.session)
+            self._body = self._kind(returned.kind, length)
         except Refused as refused:
             self._fail(refused, Ending.UPSTREAM_ERROR)
 
@@ -108,7 +103,7 @@ class Relay:
             return
         call = relayed.passage.call
         body = refused.of(call.id, call.method).body()
-        relayed.outlet.answer(refused.wire.status, JSON_FIELDS, body)
+        relayed.outlet.answer(json_heading(refused.wire.status), body)
 
     def _session(self, said: str | None) -> str:
         """The session id that the client is to use, empty where there is none."""
@@ -119,8 +114,7 @@ class Relay:
             raise Refused(Why.SESSION_ID)
         return self._wrap(said, call.server, self._relayed.passage.caller.principal)
 
-    def _kind(self, fields: Mapping[str, str], length: int | None) -> Body:
-        kind = fields.get("content-type", "").partition(";")[0].strip(" \t").lower()
-        if kind == EVENTS and self._relayed.status == OK:
+    def _kind(self, kind: str, length: int | None) -> Body:
+        if kind == EVENTS and self._relayed.heading.status == OK:
             return Stream(self._relayed)
         return Whole(self._relayed, kind, length)

@@ -1,16 +1,18 @@
 """One answer under way: what is known of it, counted and digested as it passes."""
 
 import hashlib
-from collections.abc import Mapping
 
 from answerable.gateway.exchange import Exchange, Heard, Passage, Waits
 from answerable.gateway.http.outlet import Outlet
-from answerable.gateway.upstreams import NOTHING, Sent
+from answerable.gateway.upstreams import Sent
 from answerable.gateway.wire.call import Call
+from answerable.gateway.wire.heads import Heading, Returned
 from answerable.gateway.wire.messages import Kind
 from answerable.model.decision import Target
 from answerable.model.record import Ending
 from answerable.serving.wire.refusals import Why
+
+NO_HEADING = Heading(0, {}, b"")
 
 
 class Relayed:
@@ -23,10 +25,14 @@ class Relayed:
         outlet: The client.
 
     Attributes:
-        status: HTTP status of the server.
-        fields: Fields of its head.
+        heading: What the client gets of the server's head.
         session: Its session id, as the client is to use it.
     """
+
+    __slots__ = (
+        "_digest", "_size", "exchange", "heading", "outlet", "passage", "sent",
+        "session",
+    )  # fmt: skip
 
     def __init__(
         self, exchange: Exchange, passage: Passage, sent: Sent, outlet: Outlet
@@ -35,25 +41,27 @@ class Relayed:
         self.passage = passage
         self.sent = sent
         self.outlet = outlet
-        self.status = 0
-        self.fields: Mapping[str, str] = NOTHING
+        self.heading = NO_HEADING
         self.session = ""
         self._size = 0
-        self._digest = hashlib.sha256()
+        self._digest: hashlib._Hash | None = None
 
     def count(self, data: bytes) -> None:
         """Take note of bytes that go to the client."""
         self._size += len(data)
-        self._digest.update(data)
+        if self._digest is None:
+            self._digest = hashlib.sha256(data)
+        else:
+            self._digest.update(data)
 
     def end(self, outcome: Ending | None = None) -> None:
         """Record how the call ended; None is as its answer says."""
         self.exchange.end(
             self.passage,
             self._outcome() if outcome is None else outcome,
-            status=self.status,
+            status=self.heading.status,
             size=self._size,
-            sha256=self._digest.hexdigest() if self._size else "",
+            sha256=self._digest.hexdigest() if self._digest and self._size else "",
         )
 
     def send_back(self, data: bytes) -> None:
@@ -61,7 +69,7 @@ class Relayed:
         call = self.passage.call
         answer = Call(call.era, Kind.RESPONSE, "", None, call.server, Target.REQUEST)
         principal = self.passage.caller.principal
-        sent = Sent(answer, data, self.sent.fields, self.sent.session, principal)
+        sent = Sent(answer, data, self.sent.onward, self.sent.session, principal)
         upstream = self.exchange.servers.get(call.server)
         if upstream is not None:
             upstream.send(sent, Unheard())
@@ -71,7 +79,7 @@ class Relayed:
         if answer is None:
             # A notification has no answer but its status.
             is_request = self.passage.call.kind is Kind.REQUEST
-            took_it = not is_request and self.status < 400
+            took_it = not is_request and self.heading.status < 400
             return Ending.COMPLETED if took_it else Ending.FAILED
         failed = answer.failed or answer.code != 0
         return Ending.FAILED if failed else Ending.COMPLETED
@@ -86,9 +94,7 @@ def settled(heard: Heard, until: Waits) -> Heard:
 class Unheard:
     """The `Sink` of what nobody waits for."""
 
-    def on_head(
-        self, status: int, fields: Mapping[str, str], length: int | None
-    ) -> None:
+    def on_head(self, returned: Returned, length: int | None) -> None:
         """Leave it."""
 
     def on_data(self, data: bytes) -> None:

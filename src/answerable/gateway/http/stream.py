@@ -31,7 +31,7 @@ class Stream:
         self._waiting: deque[tuple[Event, Heard]] = deque()
         self._room = MAX_WAITING
         self._is_whole = False
-        relayed.outlet.begin(relayed.status, relayed.fields, relayed.session, None)
+        relayed.outlet.begin(relayed.heading, relayed.session, None)
 
     def on_data(self, data: bytes) -> "Stream":
         """Give the events that are whole now.

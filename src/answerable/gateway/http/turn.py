@@ -6,7 +6,6 @@ on disk first. The answer goes from its `Relay` to the client's connection.
 """
 
 import asyncio
-from collections.abc import Mapping
 from functools import partial
 from typing import Protocol
 
@@ -16,17 +15,18 @@ from answerable.gateway.callers.errors import KeysNeeded, Unidentified
 from answerable.gateway.exchange import Denied
 from answerable.gateway.http.door import Door
 from answerable.gateway.http.outlet import Outlet
-from answerable.gateway.http.relay import JSON_FIELDS, Relay
-from answerable.gateway.upstreams import NOTHING, Sending, Sent
-from answerable.gateway.wire.call import Call, read_call
+from answerable.gateway.http.relay import Relay
+from answerable.gateway.upstreams import Sending, Sent
+from answerable.gateway.wire.call import Call
 from answerable.gateway.wire.envelope import VERSION_HEADER, session_of
+from answerable.gateway.wire.heads import Heading, heading, json_heading
 from answerable.gateway.wire.messages import Kind
 from answerable.gateway.wire.methods import Era
-from answerable.gateway.wire.place import described_by, server_of
+from answerable.gateway.wire.opening import Opening, read_request
+from answerable.gateway.wire.place import server_of
 from answerable.model.caller import Caller
 from answerable.model.record import Ending
 from answerable.serving.link import Link
-from answerable.serving.wire.head import Head
 from answerable.serving.wire.place import Served, check_place
 from answerable.serving.wire.refusals import Refused, Why
 
@@ -56,13 +56,11 @@ class Early(msgspec.Struct, frozen=True):
     """An answer that needs no server.
 
     Attributes:
-        status: HTTP status.
-        fields: Fields of the answer.
+        heading: Its status and fields.
         body: Its body.
     """
 
-    status: int
-    fields: Mapping[str, str] = NOTHING
+    heading: Heading
     body: bytes = b""
 
 
@@ -71,7 +69,7 @@ class Turn:
 
     Args:
         line: The connection.
-        head: Head of the request.
+        opening: Head of the request.
 
     Attributes:
         wants_body: The body of the request is what comes next.
@@ -79,12 +77,18 @@ class Turn:
         caller: Who is calling, None where that is not known (yet).
     """
 
-    def __init__(self, line: Line, head: Head) -> None:
+    __slots__ = (
+        "_door", "_head", "_line", "_opening", "_over", "_paused", "_relay", "_sending",
+        "caller", "early", "wants_body",
+    )  # fmt: skip
+
+    def __init__(self, line: Line, opening: Opening) -> None:
         self.wants_body = False
         self.early: Early | None = None
         self._line = line
         self._door = line.door
-        self._head = head
+        self._opening = opening
+        self._head = opening.head
         self.caller: Caller | None = None
         self._relay: Relay | None = None  # its call was let through
         self._sending: Sending | None = None
@@ -96,9 +100,8 @@ class Turn:
         head = self._head
         try:
             check_place(head, self._line.served)
-            described = described_by(head)
-            if described:
-                self.early = self._metadata(described)
+            if self._opening.described:
+                self.early = self._metadata(self._opening.described)
             else:
                 self._identify()
         except Refused as refused:
@@ -117,7 +120,7 @@ class Turn:
         self.wants_body = False
         if self.early is None:
             try:
-                call = read_call(self._head, data)
+                call = read_request(self._opening, data)
                 self._begin(call, data)
             except Refused as refused:
                 self.early = self._refusal(refused)
@@ -155,6 +158,8 @@ class Turn:
             self._over = True
             if self._relay is not None:
                 self._door.left(self._relay.passage.caller.principal)
+            # They know this turn, too; a circle would stay until Python looks for it.
+            self._relay = self._sending = None
 
     def pause(self) -> None:
         """The client is slower than the server."""
@@ -185,13 +190,13 @@ class Turn:
             self._record(who.reason, "")
             fields = {"www-authenticate": who.challenge, "dpop-nonce": who.nonce}
             said = {name: value for name, value in fields.items() if value}
-            self.early = Early(who.status, said)
+            self.early = Early(heading(who.status, said))
 
     def _metadata(self, target: str) -> Early:
         body = self._door.callers.metadata(target, self._line.link)
         if not body:
             raise Refused(Why.UNKNOWN_PATH)
-        return Early(OK, JSON_FIELDS, body)
+        return Early(json_heading(OK), body)
 
     async def _fetch(self, issuer: str) -> None:
         """Fetch the keys of an issuer, and ask once more."""
@@ -201,7 +206,7 @@ class Turn:
         try:
             self._identify()
         except KeysNeeded:
-            self.early = Early(UNAVAILABLE)
+            self.early = Early(heading(UNAVAILABLE, {}))
         self.wants_body = True
         self._line.identified()
 
@@ -219,7 +224,7 @@ class Turn:
         door, caller = self._door, self.caller
         assert caller is not None  # noqa: S101 - no body is read without one
         session = self._session(call, caller.principal)
-        sent = Sent(call, data, self._head.fields, session, caller.principal)
+        sent = Sent(call, data, self._opening.onward, session, caller.principal)
         if not door.may_enter(caller.principal):
             raise Refused(Why.TOO_MANY_CALLS, id=call.id, method=call.method)
         begun = door.exchange.begin(caller, call, sent.body)
@@ -261,23 +266,23 @@ class Turn:
             self._sending.abort()
 
     def _answer(self, early: Early) -> None:
-        self._line.answer(early.status, early.fields, early.body)
+        self._line.answer(early.heading, early.body)
 
     def _denial(self, call: Call, denied: Denied) -> Early:
         if denied.quiet:
-            return Early(ACCEPTED)
+            return Early(heading(ACCEPTED, {}))
         status = DENIED if call.kind is Kind.REQUEST else FORBIDDEN
         if denied.is_unknown_task:
             unknown = Refused(Why.UNKNOWN_TASK, id=call.id)
             status = unknown.status(in_a_session=not call.era.is_modern)
-        return Early(status, JSON_FIELDS, denied.body(call.id))
+        return Early(json_heading(status), denied.body(call.id))
 
     def _refusal(self, refused: Refused) -> Early:
         self._record(refused.why.value, refused.method)
         said = self._head.fields.get(VERSION_HEADER, "")
         body = refused.body(said)
         status = refused.status(in_a_session=said != Era.V2026_07_28)
-        return Early(status, JSON_FIELDS if body else NOTHING, body)
+        return Early(json_heading(status) if body else heading(status, {}), body)
 
     def _record(self, why: str, method: str) -> None:
         try:

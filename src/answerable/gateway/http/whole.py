@@ -40,6 +40,8 @@ class Whole:
         length: Its bytes, None where that was not said.
     """
 
+    __slots__ = ("_kind", "_length", "_parts", "_relayed", "_size")
+
     def __init__(self, relayed: Relayed, kind: str, length: int | None) -> None:
         self._relayed = relayed
         self._kind = kind
@@ -93,13 +95,13 @@ class Whole:
         data = heard.data or b""
         relayed.count(data)
         relayed.end()
-        relayed.outlet.answer(relayed.status, relayed.fields, data, relayed.session)
+        relayed.outlet.answer(relayed.heading, data, relayed.session)
 
     def _judged(self, data: bytes) -> Heard:
         relayed = self._relayed
         if not data:
             return Heard(data)
-        is_error = relayed.status >= ERRORS
+        is_error = relayed.heading.status >= ERRORS
         if self._kind != JSON:
             if is_error:
                 return Heard(data)  # a page for people
@@ -130,7 +132,7 @@ class Passing:
         self._length = length
         self._skim = Skim()
         self._judged = False
-        relayed.outlet.begin(relayed.status, relayed.fields, relayed.session, length)
+        relayed.outlet.begin(relayed.heading, relayed.session, length)
 
     def on_data(self, data: bytes) -> Body:
         """Read a piece, then give it.

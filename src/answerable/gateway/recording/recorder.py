@@ -11,16 +11,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
+from answerable.evidence.spool import encode, encode_decided
 from answerable.gateway.recording.turned_away import TurnedAway
-from answerable.gateway.wire.call import Call
-from answerable.gateway.wire.members import NOWHERE
+from answerable.gateway.wire.call import Call, Watched
 from answerable.model.caller import Caller
 from answerable.model.decision import Decision, Durability
 from answerable.model.ids import event_id
 from answerable.model.record import (
     SOURCE,
     Act,
-    Decided,
     End,
     Ended,
     Ending,
@@ -31,6 +32,7 @@ from answerable.serving.recording.journal import Journal
 from answerable.serving.recording.ticket import NotRecorded, Ticket
 
 SECOND = 1.0
+MOST_SPELLED = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class Recorder:
         self._away = TurnedAway()
         self._timer: asyncio.TimerHandle | None = None
         self._unrecorded = 0
+        self._spelled = Spelled()
 
     @property
     def health(self) -> Health:
@@ -135,8 +138,11 @@ class Recorder:
         if decision.durability is Durability.DURABLE:
             durable = self._journal.loop.create_future()
         ticket = Ticket(key, sequence, agent, decision.passes, durable)
-        record = Decided(sequence, at, key, caller, act_of(call, body), decision)
-        self._journal.put(record, agent, ticket if durable is not None else None)
+        spelled = self._spelled
+        record = encode_decided(
+            sequence, at, key, spelled(caller), act_of(call, body), spelled(decision)
+        )
+        self._journal.write(record, agent, ticket if durable is not None else None)
         return ticket
 
     def ended(self, ticket: Ticket, end: End) -> None:
@@ -193,20 +199,44 @@ class Recorder:
         self.ended(ticket, End(Ending.WITHHELD))
 
 
+class Spelled:
+    """Encodes a caller or a decision once, however many records it stands in.
+
+    They are frozen, and known by identity: what is remembered is kept, so that no other
+    object can have its place in memory.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[object, msgspec.Raw]] = {}
+
+    def __call__(self, what: Caller | Decision) -> msgspec.Raw:
+        """Encode it."""
+        found = self._known.get(id(what))
+        if found is None:
+            if len(self._known) >= MOST_SPELLED:
+                self._known.clear()
+            found = self._known[id(what)] = (what, msgspec.Raw(encode(what)))
+        return found[1]
+
+
 def act_of(call: Call, body: bytes) -> Act:
     """Give what a call does, without what it does it with."""
     arguments = ""
-    if call.arguments is not NOWHERE:
-        arguments = hashlib.sha256(memoryview(body)[call.arguments]).hexdigest()
+    if call.arguments:
+        arguments = hashlib.sha256(call.arguments).hexdigest()
     return Act(
         era=call.era,
         method=call.method,
         server=call.server,
         target=call.target,
         name=call.name,
-        watched=tuple(f"{each.target}:{each.name}" for each in call.watched),
+        watched=_spelled(call.watched) if call.watched else (),
         session=call.session,
         state=call.state,
         size=len(body),
         arguments=arguments,
     )
+
+
+def _spelled(watched: tuple[Watched, ...]) -> tuple[str, ...]:
+    return tuple(f"{each.target}:{each.name}" for each in watched)

@@ -11,8 +11,8 @@ from typing import cast
 
 import msgspec
 
-from answerable.gateway.wire.heads import reply_head
-from answerable.serving.wire.head import Head
+from answerable.gateway.wire.heads import heading, reply_head
+from answerable.serving.wire.head import Head, read_head
 from answerable.serving.wire.intake import Intake
 from answerable.serving.wire.place import Served, check_place
 from answerable.serving.wire.refusals import Refused
@@ -55,7 +55,7 @@ class Api(asyncio.Protocol):
 
     def __init__(self, pages: Pages, served: Served) -> None:
         self._pages, self._served = pages, served
-        self._intake = Intake()
+        self._intake = Intake(read_head)
         self._transport: asyncio.Transport | None = None
         self._answering: asyncio.Task[None] | None = None
 
@@ -102,6 +102,7 @@ class Api(asyncio.Protocol):
         if self._transport is not None:
             fields = {"content-type": page.kind, "cache-control": "no-store"}
             length = len(page.body)
-            head = reply_head(page.status, fields, length=length, closes=True)
+            said = heading(page.status, fields)
+            head = reply_head(said, length=length, closes=True)
             self._transport.write(head + page.body)
             self._transport.close()

@@ -10,7 +10,8 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+
+import msgspec
 
 from answerable.gateway.recording.recorder import Recorder
 from answerable.gateway.serve.control import Series
@@ -40,7 +41,7 @@ class _Times:
         self.total += seconds
 
 
-class _Begun(NamedTuple):
+class _Begun(msgspec.Struct, frozen=True):
     """A call under way."""
 
     at: int  # UTC nanoseconds
@@ -90,7 +91,7 @@ class Counting(Recorder):
         # A server that there is not is the caller's own word.
         there = decision.reason is not Reason.UNKNOWN_SERVER
         server = call.server if there else ""
-        self._decisions[server, call.method, decision.effect.value] += 1
+        self._decisions[server, call.method, decision.effect] += 1
         trace = trace_of(body) if self._spans is not None else ""
         begun = _Begun(time.time_ns(), caller, call, decision, trace)
         if ticket.passes:
@@ -105,7 +106,7 @@ class Counting(Recorder):
         begun = self._begun.pop(ticket.sequence, None)
         if begun is not None:
             now = time.time_ns()
-            error = "" if end.outcome is Ending.COMPLETED else end.outcome.value
+            error = "" if end.outcome is Ending.COMPLETED else end.outcome
             times = self._times.get((begun.call.method, error))
             if times is None:
                 times = self._times[begun.call.method, error] = _Times()
@@ -122,8 +123,10 @@ class Counting(Recorder):
         self, begun: _Begun, ticket: Ticket, now: int, end: End | None
     ) -> None:
         if self._spans is not None:
-            at, caller, call, decision, trace = begun
-            over = Over(caller, call, decision, ticket.id, at, now, end, trace)
+            over = Over(
+                begun.caller, begun.call, begun.decision, ticket.id, begun.at, now,
+                end, begun.trace,
+            )  # fmt: skip
             self._spans.add(over)
 
     def refused(

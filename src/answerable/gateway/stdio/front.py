@@ -14,8 +14,9 @@ from answerable.gateway.stdio.pipes import WritePipe
 from answerable.gateway.stdio.reading import Reading
 from answerable.gateway.stdio.turn import Turn
 from answerable.gateway.stdio.under_way import INITIALIZE
-from answerable.gateway.upstreams import NOTHING, Sent, Upstream
+from answerable.gateway.upstreams import Sent, Upstream
 from answerable.gateway.wire.call import Call
+from answerable.gateway.wire.heads import onward
 from answerable.gateway.wire.lines import Lines
 from answerable.gateway.wire.messages import Kind
 from answerable.model.caller import Caller
@@ -187,7 +188,7 @@ class Front:
         self._start(Call(self._reading.era, kind, "", None, self._server, target), b"")
 
     def _start(self, call: Call, line: bytes) -> None:
-        fields = fields_of(call, self._version) if self._bridged else NOTHING
+        fields = onward(fields_of(call, self._version)) if self._bridged else b""
         sent = Sent(call, line, fields, self._session, self.caller.principal)
         turn = Turn(self, sent)
         self._turns[turn] = None

@@ -10,6 +10,7 @@ from answerable.gateway.wire.call import Call, read_line
 from answerable.gateway.wire.members import text
 from answerable.gateway.wire.messages import read_message
 from answerable.gateway.wire.methods import Era
+from answerable.gateway.wire.plain import Plain, plain_call
 from answerable.serving.wire.refusals import Refused
 
 VERSION = "protocolVersion"
@@ -29,6 +30,7 @@ class Reading:
     def __init__(self, server: str) -> None:
         self.era = Era.V2026_07_28
         self._server = server
+        self._plain = Plain(self.era, server)
 
     def read(self, line: bytes) -> Call:
         """Read one line.
@@ -37,11 +39,13 @@ class Reading:
             Refused: It cannot be read in exactly one way, or is not of its era.
         """
         try:
-            return read_line(line, self.era, self._server)
+            call = plain_call(line, self._plain)
+            return read_line(line, self.era, self._server) if call is None else call
         except Refused as refused:
             if not self.era.is_modern or refused.method != INITIALIZE:
                 raise
         self.era = _older(line)
+        self._plain = Plain(self.era, self._server)
         return read_line(line, self.era, self._server)
 
 

@@ -5,7 +5,6 @@ As over HTTP it is decided, recorded, and sent on; what comes back goes through 
 """
 
 import asyncio
-from collections.abc import Mapping
 from typing import Protocol
 
 from answerable.gateway.exchange import Denied, Exchange
@@ -16,6 +15,7 @@ from answerable.gateway.upstreams import Sending, Sent, Upstream
 from answerable.gateway.wire.answers import read_answer
 from answerable.gateway.wire.envelope import EVENTS, JSON
 from answerable.gateway.wire.events import Event, Events
+from answerable.gateway.wire.heads import Heading
 from answerable.gateway.wire.messages import Kind, one_line
 from answerable.model.caller import Caller
 from answerable.model.record import Ending
@@ -121,24 +121,22 @@ class Turn(Outlet):
         if self.waits:
             self.leave()
 
-    def answer(
-        self, status: int, fields: Mapping[str, str], body: bytes, session: str = ""
-    ) -> None:
+    def answer(self, heading: Heading, body: bytes, session: str = "") -> None:
         """Give a whole answer; of one that is no message, that it is none."""
         if session:
             self._client.in_session(session)
         if self.sent.call.kind is Kind.REQUEST:
-            is_message = body and fields.get("content-type", "").startswith(JSON)
+            is_message = body and heading.fields.get("content-type", "").startswith(
+                JSON
+            )
             self._say(body if is_message else self._fault(Why.REPLY_TYPE))
         self._over()
 
-    def begin(
-        self, status: int, fields: Mapping[str, str], session: str, length: int | None
-    ) -> None:
+    def begin(self, heading: Heading, session: str, length: int | None) -> None:
         """Begin an answer: events, or one message in pieces."""
         if session:
             self._client.in_session(session)
-        if fields.get("content-type", "").startswith(EVENTS):
+        if heading.fields.get("content-type", "").startswith(EVENTS):
             self._events = Events()
 
     def write(self, data: bytes) -> None:

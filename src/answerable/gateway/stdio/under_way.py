@@ -4,9 +4,10 @@ What a process answers is told in the words of HTTP: one message as JSON, severa
 events. Which it is shows with the first: an answer, or something else before it.
 """
 
-from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Protocol
+
+import msgspec
 
 from answerable.gateway.stdio.ids import (
     ID,
@@ -17,7 +18,8 @@ from answerable.gateway.stdio.ids import (
     with_ids,
 )
 from answerable.gateway.upstreams import Sent, Sink
-from answerable.gateway.wire.envelope import EVENTS, JSON, SESSION_HEADER
+from answerable.gateway.wire.envelope import EVENTS, JSON
+from answerable.gateway.wire.heads import Returned, returned
 from answerable.gateway.wire.messages import Kind, one_line
 from answerable.serving.wire.refusals import (
     HEADER_MISMATCH,
@@ -38,8 +40,6 @@ STATUS = {
     MISSING_CAPABILITY: 400,
     UNSUPPORTED_VERSION: 400,
 }
-ONE = {"content-type": JSON}
-SEVERAL = {"content-type": EVENTS}
 
 
 class Carrier(Protocol):
@@ -128,7 +128,7 @@ class UnderWay:
             self.event(line)
         else:
             status = STATUS.get(code, OK) if self.is_modern else OK
-            self._sink.on_head(status, self._fields(ONE), len(line))
+            self._sink.on_head(self._returned(status, JSON), len(line))
             self._sink.on_data(line)
         self.finish()
 
@@ -136,7 +136,7 @@ class UnderWay:
         """Begin a stream of events."""
         if not self._begun and not self.done:
             self._begun = True
-            self._sink.on_head(OK, self._fields(SEVERAL), None)
+            self._sink.on_head(self._returned(OK, EVENTS), None)
 
     def finish(self) -> None:
         """Say that nothing more comes, and that this is how it should be."""
@@ -152,7 +152,7 @@ class UnderWay:
     def reply(self, status: int) -> None:
         """Answer by a status alone."""
         if not self.done:
-            self._sink.on_head(status, {}, 0)
+            self._sink.on_head(_returned(status), 0)
             self.finish()
 
     def lose(self, why: Why, *, forwarded: bool) -> None:
@@ -177,7 +177,14 @@ class UnderWay:
         """Take more of it again."""
         self._carrier.release(self)
 
-    def _fields(self, fields: Mapping[str, str]) -> Mapping[str, str]:
+    def _returned(self, status: int, kind: str) -> Returned:
+        said = _returned(status, kind)
         if self.call.method == INITIALIZE and self._carrier.session:
-            return {**fields, SESSION_HEADER: self._carrier.session}
-        return fields
+            return msgspec.structs.replace(said, session=self._carrier.session)
+        return said
+
+
+@lru_cache(maxsize=64)
+def _returned(status: int, kind: str = "") -> Returned:
+    """The head that an answer would have, had it come over HTTP."""
+    return returned(status, {"content-type": kind} if kind else {})

@@ -2,7 +2,7 @@
 
 A decision is made from this and from a verified caller. There is no field for anything
 that the sender says of itself or of its reasons: `clientInfo`, the rest of `_meta`,
-baggage, user agents and the like have no way in. Arguments are a span of the body, the
+baggage, user agents and the like have no way in. Arguments are a piece of the body, the
 act itself, and are read by a constraint or by nobody.
 """
 
@@ -19,7 +19,6 @@ from answerable.gateway.wire.envelope import (
     session_of,
 )
 from answerable.gateway.wire.members import (
-    NOWHERE,
     UNREADABLE,
     Span,
     is_object,
@@ -39,6 +38,7 @@ MAX_NAME = 4096  # characters of a name or URI
 MAX_WATCHED = 256
 REF = spellings("type", "name", "uri")
 WATCH = spellings("resourceSubscriptions", "taskIds")
+NOTHING = memoryview(b"")
 _texts = msgspec.json.Decoder(list[str])
 
 
@@ -62,7 +62,7 @@ class Call(msgspec.Struct, frozen=True):
         name: Tool, prompt, URI or task id; empty where nothing is named.
         about: Another request that this one speaks of (a cancellation, a progress).
         watched: Resources and tasks that a listen stream is to watch.
-        arguments: Span of the arguments in the body, NOWHERE without any.
+        arguments: The arguments as they came, a piece of the body; empty without any.
         session: SHA-256 of the session id, empty without one.
         state: SHA-256 of `requestState`, which links a retry to what it answers.
         answers: It carries answers to inputs that the server asked for.
@@ -77,7 +77,7 @@ class Call(msgspec.Struct, frozen=True):
     name: str = ""
     about: str | int | None = None
     watched: tuple[Watched, ...] = ()
-    arguments: Span = NOWHERE
+    arguments: memoryview = NOTHING
     session: str = ""
     state: str = ""
     answers: bool = False
@@ -277,11 +277,13 @@ def _list(body: bytes, span: Span | None) -> list[str]:
     return texts
 
 
-def _arguments(body: bytes, params: Mapping[str, Span]) -> Span:
-    span = params.get("arguments", NOWHERE)
-    if span is not NOWHERE and not is_object(body, span):
+def _arguments(body: bytes, params: Mapping[str, Span]) -> memoryview:
+    span = params.get("arguments")
+    if span is None:
+        return NOTHING
+    if not is_object(body, span):
         raise Refused(Why.PARAMS_TYPE)
-    return span
+    return memoryview(body)[span]
 
 
 def _state(body: bytes, params: Mapping[str, Span]) -> str:

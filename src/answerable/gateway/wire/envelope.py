@@ -189,21 +189,27 @@ def check_meta(
     span = message.params.get("_meta")
     if span is None or not is_object(body, span):
         raise Refused(Why.NO_META)
-    meta = body[span]
-    read = _declared if len(meta) <= MAX_REMEMBERED else _declared.__wrapped__
-    version, has_tasks = read(meta)
+    version, has_tasks = declared(body[span])
     if version != era.value:
         raise Refused(Why.HEADER_MISMATCH)
     if needs_tasks and not has_tasks:
         raise Refused(Why.CAPABILITY)
 
 
-@lru_cache(maxsize=128)
-def _declared(data: bytes) -> tuple[str, bool]:
+def declared(meta: bytes) -> tuple[str, bool]:
     """The version in a `_meta`, and whether tasks are declared.
 
     A client says the same with each request, so it is remembered.
+
+    Raises:
+        Refused: It is no object, or does not say what it must.
     """
+    read = _declared if len(meta) <= MAX_REMEMBERED else _declared.__wrapped__
+    return read(meta)
+
+
+@lru_cache(maxsize=128)
+def _declared(data: bytes) -> tuple[str, bool]:
     meta = members(data)
     refuse_lookalikes(meta, META)
     version = text(data, meta.get(VERSION_KEY))

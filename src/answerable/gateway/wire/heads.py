@@ -12,36 +12,75 @@ argument each should mirror only the tool's schema says, so the server has to ch
 from collections.abc import Mapping
 from functools import lru_cache
 
+import msgspec
+
 from answerable.gateway.wire.envelope import EVENTS, JSON, SESSION_HEADER
 from answerable.serving.wire.head import MCP_PREFIX
+from answerable.serving.wire.refusals import Why
 
 USER_AGENT = "answerable"
 # Beside the fields of MCP. A trace is the client's word and links spans, no more.
 ONWARD = frozenset({"last-event-id", "traceparent", "tracestate"})
 BACK = frozenset({"allow", "cache-control", "content-type", "retry-after"})
 PHRASES = {200: "OK", 202: "Accepted", 204: "No Content", 403: "Forbidden"}
+# A redirect would lead past us, and a challenge is ours to meet.
+NOT_RELAYED = frozenset({401, 407, *range(300, 400)})
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
 
+class Heading(msgspec.Struct, frozen=True):
+    """What the head of a reply to a client says of itself.
+
+    Attributes:
+        status: HTTP status.
+        fields: Fields of it, written as they are.
+        spelled: Status line and fields, each with its end.
+    """
+
+    status: int
+    fields: Mapping[str, str]
+    spelled: bytes
+
+
+class Returned(msgspec.Struct, frozen=True):
+    """The head of a server's answer, as far as it matters on its way back.
+
+    Attributes:
+        heading: What the client gets of it.
+        kind: Media type of the body, without parameters.
+        session: The server's own session id, None without one.
+        unfit: Why it may not go back at all; None where it may.
+    """
+
+    heading: Heading
+    kind: str
+    session: str | None = None
+    unfit: Why | None = None
+
+
 @lru_cache(maxsize=1024)
-def _asking(method: str, target: str, host: str) -> str:
+def _asking(method: str, target: str, host: str) -> bytes:
     """What is the same in every request of one method to one server."""
     accept = EVENTS if method == "GET" else f"{JSON}, {EVENTS}"
     kind = f"content-type: {JSON}\r\n" if method == "POST" else ""
     return (
         f"{method} {target} HTTP/1.1\r\nhost: {host}\r\nuser-agent: {USER_AGENT}\r\n"
         f"accept: {accept}\r\n{kind}"
-    )
+    ).encode("latin-1")
+
+
+def onward(fields: Mapping[str, str]) -> bytes:
+    """Spell the fields of a client's head that its server gets, too."""
+    return "".join(
+        f"{name}: {value}\r\n"
+        for name, value in fields.items()
+        if name in ONWARD or (name.startswith(MCP_PREFIX) and name != SESSION_HEADER)
+    ).encode("latin-1")
 
 
 def request_head(
-    method: str,
-    target: str,
-    host: str,
-    fields: Mapping[str, str],
-    session: str,
-    length: int,
+    method: str, target: str, host: str, onward: bytes, session: str, length: int
 ) -> bytes:
     """Write the head of a request to a server.
 
@@ -49,59 +88,68 @@ def request_head(
         method: `POST`, `GET` or `DELETE`.
         target: Path and query of the server's URL.
         host: Its Host.
-        fields: Fields of the client's head, as `Head` has them.
+        onward: Fields of the client's head, as `onward` spells them.
         session: The server's own session id, empty without one.
         length: Bytes of the body.
     """
-    lines = [_asking(method, target, host)]
-    for name, value in fields.items():
-        if name in ONWARD or (name.startswith(MCP_PREFIX) and name != SESSION_HEADER):
-            lines.append(f"{name}: {value}\r\n")
-    if session:
-        lines.append(f"{SESSION_HEADER}: {session}\r\n")
-    if method == "POST":
-        lines.append(f"content-length: {length}\r\n")
-    lines.append("\r\n")
-    return "".join(lines).encode("latin-1")
+    named = f"{SESSION_HEADER}: {session}\r\n".encode("latin-1") if session else b""
+    sized = b"content-length: %d\r\n" % length if method == "POST" else b""
+    return b"%b%b%b%b\r\n" % (_asking(method, target, host), onward, named, sized)
 
 
-def relayed(fields: Mapping[str, str]) -> dict[str, str]:
-    """Take the fields of a server's head that its client gets, too."""
-    return {
+def heading(status: int, fields: Mapping[str, str]) -> Heading:
+    """Give the heading of a reply."""
+    lines = [f"HTTP/1.1 {status} {PHRASES.get(status, '')}\r\n"]
+    lines += [f"{name}: {value}\r\n" for name, value in fields.items()]
+    return Heading(status, fields, "".join(lines).encode("latin-1"))
+
+
+@lru_cache(maxsize=64)
+def json_heading(status: int) -> Heading:
+    """Give the heading of a reply of ours in JSON."""
+    return heading(status, {"content-type": JSON})
+
+
+def returned(status: int, fields: Mapping[str, str]) -> Returned:
+    """Judge the head of a server's answer.
+
+    Args:
+        status: HTTP status.
+        fields: All fields, by lower-case name.
+    """
+    unfit = None
+    if status in NOT_RELAYED:
+        unfit = Why.REPLY_STATUS
+    elif fields.get("content-encoding", "identity").lower() != "identity":
+        unfit = Why.REPLY_TYPE
+    back = {
         name: value
         for name, value in fields.items()
         if name in BACK or (name.startswith(MCP_PREFIX) and name != SESSION_HEADER)
     }
+    kind = fields.get("content-type", "").partition(";")[0].strip(" \t").lower()
+    session = fields.get(SESSION_HEADER)
+    return Returned(heading(status, back), kind, session, unfit)
 
 
 def reply_head(
-    status: int,
-    fields: Mapping[str, str],
-    session: str = "",
-    *,
-    length: int | None,
-    closes: bool,
+    heading: Heading, session: str = "", *, length: int | None, closes: bool
 ) -> bytes:
     """Write the head of a reply to a client.
 
     Args:
-        status: HTTP status.
-        fields: Fields of it, written as they are.
+        heading: What it says of itself.
         session: The session id that the client is to use, empty without one.
         length: Bytes of the body, None where it goes in chunks.
         closes: The connection closes after it.
     """
-    lines = [f"HTTP/1.1 {status} {PHRASES.get(status, '')}\r\n"]
-    for name, value in fields.items():
-        lines.append(f"{name}: {value}\r\n")
-    if session:
-        lines.append(f"{SESSION_HEADER}: {session}\r\n")
+    named = f"{SESSION_HEADER}: {session}\r\n".encode("latin-1") if session else b""
     if length is None:
-        lines.append("transfer-encoding: chunked\r\n")
-    elif status != 204:
-        lines.append(f"content-length: {length}\r\n")
-    lines.append("connection: close\r\n\r\n" if closes else "\r\n")
-    return "".join(lines).encode("latin-1")
+        sized = b"transfer-encoding: chunked\r\n"
+    else:
+        sized = b"content-length: %d\r\n" % length if heading.status != 204 else b""
+    end = b"connection: close\r\n\r\n" if closes else b"\r\n"
+    return b"%b%b%b%b" % (heading.spelled, named, sized, end)
 
 
 def chunk(data: bytes) -> bytes:

@@ -13,10 +13,12 @@ import re
 import sys
 from collections.abc import Mapping
 from enum import Enum
+from functools import lru_cache
 
 import httptools
 import msgspec
 
+from answerable.gateway.wire.heads import Returned, returned
 from answerable.serving.wire.chunks import Chunks
 from answerable.serving.wire.head import (
     LENGTH,
@@ -31,6 +33,7 @@ from answerable.serving.wire.refusals import Refused, Why
 STATUS = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [\t -~\x80-\xff]*)?")
 MOST = MAX_HEAD + len(EMPTY_LINE)
 MAX_INTERIM = 8
+MAX_REMEMBERED = 2048  # bytes of a head
 SWITCHING_PROTOCOLS = 101
 BODILESS = frozenset({204, 304})
 
@@ -46,12 +49,14 @@ class Reply(msgspec.Struct, frozen=True):
         fields: Lower-case name -> value; repeated list fields joined with `, `.
         length: Bytes of the body, CHUNKED, or UNTIL_CLOSE.
         closes: The connection is not used again.
+        returned: What matters of it on its way back to a client.
     """
 
     status: int
     fields: Mapping[str, str]
     length: int
     closes: bool
+    returned: Returned
 
 
 class End(Enum):
@@ -174,6 +179,24 @@ class ReplyIntake:
         return after
 
 
+def whole_reply(data: bytes) -> tuple[Reply, bytes] | None:
+    """Read a reply that one slice holds, as most do; its head and its body.
+
+    Returns:
+        None where it is another one, which `ReplyIntake` reads.
+
+    Raises:
+        Refused: As there.
+    """
+    end = data.find(EMPTY_LINE, 0, MOST) + len(EMPTY_LINE)
+    if end < len(EMPTY_LINE):
+        return None
+    reply = read_reply(data[:end])
+    if reply is None or reply.length != len(data) - end:
+        return None
+    return reply, data[end:]
+
+
 def _body(length: int) -> _Counted | Chunks | _Rest:
     if length == CHUNKED:
         # A stream has no bound; what is held of it has, elsewhere.
@@ -184,12 +207,18 @@ def _body(length: int) -> _Counted | Chunks | _Rest:
 def read_reply(data: bytes) -> Reply | None:
     """Read the head of one reply; None for an interim one.
 
+    A server says nearly the same each time, so a short one is remembered by its bytes.
+
     Args:
         data: From the first byte of the status line to the empty line, whole.
 
     Raises:
         Refused: It is malformed, or could be read in more than one way.
     """
+    return _remembered(data) if len(data) <= MAX_REMEMBERED else _reply(data)
+
+
+def _reply(data: bytes) -> Reply | None:
     line = STATUS.fullmatch(data, 0, data.find(b"\r\n"))
     if line is None:
         raise Refused(Why.MALFORMED_HEAD)
@@ -211,7 +240,11 @@ def read_reply(data: bytes) -> Reply | None:
     length = _framing(status, fields, is_old=is_old)
     closes = length == UNTIL_CLOSE or is_old
     options = options_of(fields.get("connection", ""))
-    return Reply(status, fields, length, closes or "close" in options)
+    closes |= "close" in options
+    return Reply(status, fields, length, closes, returned(status, fields))
+
+
+_remembered = lru_cache(maxsize=256)(_reply)
 
 
 def _framing(status: int, fields: Mapping[str, str], *, is_old: bool) -> int:

@@ -101,8 +101,19 @@ class Journal:
             ticket: Whose `durable` is done once the record is on disk.
             at_once: The group does not wait for more.
         """
-        encoded = encode(record)
-        self.recorded = record.sequence  # what cannot be encoded takes no number
+        # What cannot be encoded takes no number.
+        self.write(encode(record), agent, ticket, at_once=at_once)
+
+    def write(
+        self,
+        encoded: bytes,
+        agent: str = "",
+        ticket: Ticket | None = None,
+        *,
+        at_once: bool = False,
+    ) -> None:
+        """Have a record written, as `put` does, that is encoded already."""
+        self.recorded += 1
         if agent:
             self._quotas.take(agent, len(encoded))
         at_once = at_once or ticket is not None

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from answerable.evidence.spool import lines
 from answerable.serving.recording.segments import Segments, waiting
 from answerable.serving.recording.ticket import Ticket
@@ -26,7 +28,7 @@ STALL = 2.0  # seconds over one group, after which the disk is taken to have sto
 MOST_WAITING = 32 << 20  # bytes of records in memory
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True):
     """A record on its way to disk.
 
     Attributes:
@@ -147,7 +149,7 @@ class Writer:
             self._segments.write(data, chain)
         except OSError as error:
             self._failing = True
-            self._left = [entry._replace(ticket=None) for entry in group]
+            self._left = [Entry(entry.record, entry.agent, None) for entry in group]
             self._tell(self._heard.failed, tickets, os.strerror(error.errno or 0))
             return
         finally:
@@ -162,9 +164,9 @@ class Writer:
     def _count(self, group: list[Entry], size: int) -> None:
         self.spooled += size
         used = self._used.setdefault(self._segments.current, {})
-        for record, agent, _ in group:
-            if agent:
-                used[agent] = used.get(agent, 0) + len(record)
+        for entry in group:
+            if entry.agent:
+                used[entry.agent] = used.get(entry.agent, 0) + len(entry.record)
 
     def _measure(self) -> None:
         """See what was shipped meanwhile."""

@@ -5,10 +5,13 @@ a `Body`, and the first request that cannot be read is a `Refused`, after which 
 is read any more (where a body ends is then unknown, so the connection must close).
 """
 
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeAlias, TypeVar
+
 import msgspec
 
 from answerable.serving.wire.chunks import Chunks
-from answerable.serving.wire.head import MAX_BODY, MAX_HEAD, Head, read_head
+from answerable.serving.wire.head import MAX_BODY, MAX_HEAD
 from answerable.serving.wire.refusals import Refused, Why
 
 LEADING = b"\r\n"
@@ -26,11 +29,22 @@ class Body(msgspec.Struct, frozen=True):
         return f"Body({len(self.data)} bytes)"
 
 
-Arrived = Head | Body | Refused
+class Sized(Protocol):
+    """A head, as far as its body's end follows from it."""
+
+    @property
+    def length(self) -> int:
+        """Bytes of the body, -1 where it is chunked."""
+
+
+H = TypeVar("H", bound=Sized)
+Arrived: TypeAlias = H | Body | Refused
 
 
 class _Fixed:
     """A body whose length was said."""
+
+    __slots__ = ("_left", "_parts", "done", "kept")
 
     def __init__(self, length: int) -> None:
         self.done = length == 0
@@ -50,15 +64,19 @@ class _Fixed:
         return b"".join(self._parts)
 
 
-class Intake:
+class Intake(Generic[H]):
     """Reads the requests of one connection.
+
+    Args:
+        read: Reads a whole head: `read_head`, or what a door makes of that.
 
     Attributes:
         closed: Something was refused; nothing more is read.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, read: Callable[[bytes], H]) -> None:
         self.closed = False
+        self._read = read
         self._head = bytearray()
         self._seen = 0  # bytes of the head that hold no end, less three
         self._first = True  # no empty line was left out before this head
@@ -74,11 +92,13 @@ class Intake:
         if self._reading is not None:
             self._reading.kept = False
 
-    def feed(self, data: bytes) -> list[Arrived]:
+    def feed(self, data: bytes) -> list[Arrived[H]]:
         """Take a slice; list what is whole now."""
-        arrived: list[Arrived] = []
+        arrived: list[Arrived[H]] = []
         at = 0
         try:
+            if self._reading is None and not self._head and not self.closed:
+                at = self._take_whole(data, arrived)
             while at < len(data) and not self.closed:
                 at = self._take(data, at, arrived)
         except Refused as refused:
@@ -92,7 +112,19 @@ class Intake:
         self.closed = True
         return None if whole else Refused(Why.CUT_SHORT)
 
-    def _take(self, data: bytes, at: int, arrived: list[Arrived]) -> int:
+    def _take_whole(self, data: bytes, arrived: list[Arrived[H]]) -> int:
+        """Take one request, where it is all there, as most are; the byte after it."""
+        end = data.find(EMPTY_LINE, 0, MOST) + len(EMPTY_LINE)
+        if end < len(EMPTY_LINE) or data.startswith(LEADING):
+            return 0
+        head = self._read(data[:end])
+        if head.length < 0 or head.length > len(data) - end:
+            return 0
+        self._first = True
+        arrived += (head, Body(data[end : end + head.length]))
+        return end + head.length
+
+    def _take(self, data: bytes, at: int, arrived: list[Arrived[H]]) -> int:
         """Take what belongs to the present head or body; the first byte after it."""
         if self._reading is None:
             after = self._take_head(data, at, arrived)
@@ -103,7 +135,7 @@ class Intake:
             self._reading = None
         return after
 
-    def _take_head(self, data: bytes, at: int, arrived: list[Arrived]) -> int:
+    def _take_head(self, data: bytes, at: int, arrived: list[Arrived[H]]) -> int:
         if not self._head and not data.startswith(LEADING, at):
             # Most heads come whole.
             end = data.find(EMPTY_LINE, at, at + MOST)
@@ -130,9 +162,9 @@ class Intake:
         self._seen = 0
         return at + end - held
 
-    def _begin(self, data: bytes, arrived: list[Arrived]) -> None:
+    def _begin(self, data: bytes, arrived: list[Arrived[H]]) -> None:
         """Read a whole head; its body comes next."""
-        head = read_head(data)
+        head = self._read(data)
         self._first = True
         arrived.append(head)
         length = head.length

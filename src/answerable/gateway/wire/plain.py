@@ -1,0 +1,183 @@
+"""The ordinary message, read in one step: a tool call, and the result of one.
+
+Most come in the fewest bytes that JSON takes. Such a one is decoded once, into a type
+that knows each of its members and takes no other, and then measured: where what was
+kept takes all the room there is, nothing else was there. No second member of a name,
+since of two the last is kept; no key that resembles a known one; no white space and no
+escape, which are longer than what they stand for.
+
+Whatever is not so is None here, and nothing is said of it: it is read in full
+(`call`, `answers`), which alone refuses. A law holds the two readings equal.
+"""
+
+import msgspec
+
+from answerable.gateway.wire.answers import ANSWER_DEPTH, COMPLETE, Answer
+from answerable.gateway.wire.call import MAX_NAME, Call
+from answerable.gateway.wire.envelope import declared
+from answerable.gateway.wire.members import UNREADABLE, check_text
+from answerable.gateway.wire.messages import Kind, read_id
+from answerable.gateway.wire.methods import Era
+from answerable.model.decision import Target
+from answerable.serving.wire.refusals import Refused
+
+TOOLS_CALL = "tools/call"
+JSONRPC = "2.0"
+OBJECT = b"{"
+SHORT = 16  # digits; an id with fewer is the same to every reader
+NONE = msgspec.Raw()
+
+
+class Plain(msgspec.Struct, frozen=True):
+    """What is known of a call before its body.
+
+    Attributes:
+        era: Revision spoken.
+        server: Upstream server.
+        name: What the body must name, as the head says; None where it says nothing.
+        session: SHA-256 of the session id, empty without one.
+    """
+
+    era: Era
+    server: str
+    name: str | None = None
+    session: str = ""
+
+
+class _Params(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    name: str
+    arguments: msgspec.Raw = NONE
+    meta: msgspec.Raw = msgspec.field(default=NONE, name="_meta")
+
+
+class _Call(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    jsonrpc: str
+    id: msgspec.Raw
+    method: str
+    params: _Params
+
+
+class _Result(msgspec.Struct, forbid_unknown_fields=True, gc=False, rename="camel"):
+    content: msgspec.Raw = NONE
+    structured_content: msgspec.Raw = NONE
+    is_error: bool | None = None
+    result_type: str = ""
+    meta: msgspec.Raw = msgspec.field(default=NONE, name="_meta")
+
+
+class _Response(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    jsonrpc: str
+    id: msgspec.Raw
+    result: _Result
+
+
+_call = msgspec.json.Decoder(_Call).decode
+_response = msgspec.json.Decoder(_Response).decode
+
+# The bytes around what varies; each member of a result with the comma after it.
+CALL = len(b'{"jsonrpc":"2.0","id":,"method":"tools/call","params":{"name":""}}')
+ARGUMENTS = len(b',"arguments":')
+META = len(b',"_meta":')
+RESPONSE = len(b'{"jsonrpc":"2.0","id":,"result":{}}')
+CONTENT = len(b'"content":,')
+STRUCTURED_CONTENT = len(b'"structuredContent":,')
+IS_ERROR = {None: 0, True: len(b'"isError":true,'), False: len(b'"isError":false,')}
+RESULT_TYPE = len(b'"resultType":"",')
+
+
+def plain_call(body: bytes, plain: Plain) -> Call | None:
+    """Read a tool call.
+
+    Args:
+        body: One message.
+        plain: What is known of it.
+
+    Returns:
+        What `call` reads; None where that has to be asked.
+
+    Raises:
+        Refused: As there.
+    """
+    check_text(body)
+    try:
+        said = _call(body)
+    except UNREADABLE:
+        return None
+    name = said.params.name
+    id, arguments = bytes(said.id), bytes(said.params.arguments)
+    meta = bytes(said.params.meta)
+    size = CALL + len(id) + len(name)
+    size += ARGUMENTS + len(arguments) if arguments else 0
+    size += META + len(meta) if meta else 0
+    if (
+        size != len(body)
+        or said.method != TOOLS_CALL
+        or said.jsonrpc != JSONRPC
+        or not 0 < len(name) <= MAX_NAME
+        or plain.name not in (None, name)
+        or not (arguments.startswith(OBJECT) or not arguments)
+    ):
+        return None
+    try:
+        if plain.era.is_modern and declared(meta)[0] != plain.era:
+            return None
+        return Call(
+            plain.era,
+            Kind.REQUEST,
+            TOOLS_CALL,
+            _id(id),
+            plain.server,
+            Target.TOOL,
+            name,
+            arguments=memoryview(arguments),
+            session=plain.session,
+        )
+    except Refused:
+        return None
+
+
+def plain_answer(data: bytes) -> Answer | None:
+    """Read the result of a tool call.
+
+    Args:
+        data: One message.
+
+    Returns:
+        What `answers` reads; None where that has to be asked.
+
+    Raises:
+        Refused: As there.
+    """
+    check_text(data, ANSWER_DEPTH)
+    try:
+        said = _response(data)
+    except UNREADABLE:
+        return None
+    result = said.result
+    id = bytes(said.id)
+    held = IS_ERROR[result.is_error]
+    held += CONTENT + len(result.content) if result.content else 0
+    held += META + len(result.meta) if result.meta else 0
+    if result.structured_content:
+        held += STRUCTURED_CONTENT + len(result.structured_content)
+    if result.result_type:
+        held += RESULT_TYPE + len(result.result_type)
+    # The last member has no comma after it.
+    size = RESPONSE + len(id) + max(held - 1, 0)
+    if size != len(data) or said.jsonrpc != JSONRPC:
+        return None
+    try:
+        return Answer(
+            Kind.RESPONSE,
+            _id(id),
+            failed=result.is_error is True,
+            result_type=result.result_type or COMPLETE,
+        )
+    except Refused:
+        return None
+
+
+def _id(raw: bytes) -> str | int:
+    if raw.isdigit() and len(raw) < SHORT:
+        return int(raw)
+    return read_id(raw, slice(0, len(raw)))
