@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import cast
 from urllib.parse import urlsplit
 
-from answerable.gateway.http.ticker import NEVER, Ticker
+from answerable.serving.ticker import NEVER, Ticker
 from answerable.gateway.upstreams import Sending, Sent, Sink
 from answerable.gateway.wire.heads import request_head
 from answerable.gateway.wire.lists import FILTERED

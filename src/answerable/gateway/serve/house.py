@@ -21,7 +21,7 @@ from answerable.gateway.http.door import Door
 from answerable.gateway.http.front import Front
 from answerable.gateway.http.peers import Arrival, Peers, socket_of
 from answerable.gateway.http.pool import Pool, pools
-from answerable.gateway.http.ticker import Ticker
+from answerable.serving.ticker import Ticker
 from answerable.gateway.serve.control import Policy, Series, Start
 from answerable.gateway.serve.counts import Counting
 from answerable.gateway.serve.spans import Spans

@@ -16,7 +16,7 @@ from typing import Protocol
 
 import msgspec
 
-from answerable.gateway.http.ticker import NEVER
+from answerable.serving.ticker import NEVER
 from answerable.gateway.stdio.ids import (
     ABOUT,
     PROGRESS_OF,

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping
 from itertools import chain
 
-from answerable.gateway.http.ticker import Ticker
+from answerable.serving.ticker import Ticker
 from answerable.gateway.stdio.child import IDLE, Child
 from answerable.gateway.stdio.process import Program
 from answerable.gateway.stdio.under_way import INITIALIZE, UnderWay

@@ -21,7 +21,7 @@ from answerable.flows.authorize import Authority
 from answerable.gateway.callers.callers import Callers
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.pool import Pool, endpoint
-from answerable.gateway.http.ticker import Ticker
+from answerable.serving.ticker import Ticker
 from answerable.gateway.recording.recorder import Recorder
 from answerable.gateway.stdio.child import Child
 from answerable.gateway.stdio.command import program

@@ -1,0 +1,1 @@
+"""The token service: verified workloads in, short-lived bound tokens out. A door."""
