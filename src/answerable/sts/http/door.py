@@ -38,7 +38,8 @@ class Routes:
 
     Args:
         base: Path of the service's own URL, without a slash at its end.
-        handlers: By method and path below that.
+        handlers: By method and path below that; a path that ends with a slash takes
+            whatever stands behind it.
     """
 
     def __init__(
@@ -53,6 +54,8 @@ class Routes:
         path = head.target
         if path not in self._paths and self._base:
             path = path.removeprefix(self._base)
+        if path not in self._paths:
+            path = path[: path.rfind("/") + 1]
         found = self._handlers.get((head.method, path))
         if found is not None:
             return found
