@@ -1,1 +1,1 @@
-"""The token service: verified workloads in, short-lived bound tokens out. A door."""
+"""The token service: OAuth in, one exchange under a rule, a short-lived token out."""

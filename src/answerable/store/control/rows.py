@@ -27,11 +27,23 @@ def read_ticket(text: str | bytes) -> Ticket:
     return _TICKET.decode(text)
 
 
-def subject_field(subject: str) -> tuple[tuple[str, ...], str]:
-    """Give the fields of a delegation that can name a subject, and the value there."""
-    kind, _, rest = subject.partition(":")
-    if kind == "rule":
-        return ("rule",), rest
-    if kind == "person":
-        return ("sub", "owner"), subject
-    return ("agent",), subject
+class Subject:
+    """Whom a kill names, looked for in the text of delegations.
+
+    Args:
+        subject: `agent:...`, `person:...` or `rule:ID`.
+    """
+
+    def __init__(self, subject: str) -> None:
+        kind, _, rest = subject.partition(":")
+        self._value = rest if kind == "rule" else subject
+        self._fields = _NAMED_IN.get(kind, ("agent",))
+        self.spelled = _ENCODE(self._value).decode()  # what a row has to contain
+
+    def is_named(self, text: str) -> bool:
+        """Tell whether a delegation names it where it counts."""
+        found = read_delegation(text)
+        return any(getattr(found, field) == self._value for field in self._fields)
+
+
+_NAMED_IN = {"rule": ("rule",), "person": ("sub", "owner")}

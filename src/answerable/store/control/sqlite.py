@@ -27,9 +27,9 @@ from answerable.store.control.contract import (
     Use,
 )
 from answerable.store.control.rows import (
+    Subject,
     read_delegation,
     read_ticket,
-    subject_field,
     written,
 )
 from answerable.store.control.sqlite_file import (
@@ -57,6 +57,8 @@ _RECORD = "INSERT INTO token VALUES (?, ?, ?, ?, ?)"
 _END = "UPDATE delegation SET revoked = ? WHERE id = ? AND revoked = 0"
 _END_TOKENS = """UPDATE token SET revoked = ?
     WHERE delegation = ? AND revoked = 0 AND expires >= ? RETURNING jti"""
+_NAMING = """SELECT id, body FROM delegation
+    WHERE revoked = 0 AND instr(body, ?) ORDER BY id"""
 _PUBLISH = """INSERT INTO signing_key VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (kid) DO UPDATE SET signs_from = excluded.signs_from,
     signs_until = excluded.signs_until, published = excluded.published"""
@@ -241,13 +243,11 @@ class SqliteControl:
         """As the contract says."""
         if subject.startswith("run:"):
             return self.revoke_delegation(subject.removeprefix("run:"), now)
-        fields, value = subject_field(subject)
-        said = " OR ".join("json_extract(body, ?) = ?" for _ in fields)
-        values = [each for field in fields for each in (f"$.{field}", value)]
+        whom = Subject(subject)
         # Read first: the whole table is looked at, and nobody has to wait for that.
-        asked = f"SELECT id FROM delegation WHERE revoked = 0 AND ({said}) ORDER BY id"  # noqa: S608 - as many terms as fields, nothing else
         with self._reading():
-            named = [id for (id,) in self._execute(asked, values).fetchall()]
+            rows = self._execute(_NAMING, (whom.spelled,)).fetchall()
+        named = [id for id, body in rows if whom.is_named(body)]
         with self._writing(durable=True):
             return self._revoke(named, now)
 
