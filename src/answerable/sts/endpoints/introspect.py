@@ -1,9 +1,9 @@
 """POST /introspect (RFC 7662): whether a token of ours lives, for those it is meant for.
 
-An audience authenticates in one of three ways: by a client certificate that names it,
-by a token of ours for this service with the scope `introspect:AUDIENCE`, or it is an
-operator at the unix socket. To anybody else, and about anything else, a token is not
-active, and no more is said (RFC 7662 2.2).
+An audience authenticates in one of two ways: by a client certificate that names it, or
+by a token of ours for that audience with the scope `introspect`, which a rule grants to
+its workload. An operator may ask at the unix socket. To anybody else, and about anything
+else, a token is not active, and no more is said (RFC 7662 2.2).
 """
 
 from collections.abc import Callable, Collection
@@ -26,7 +26,7 @@ from answerable.sts.http.door import Handler
 from answerable.sts.serve.blocking import Blocking
 
 PATH = "/introspect"
-SCOPE = "introspect:"
+SCOPE = "introspect"
 
 _INACTIVE = {"active": False}
 _CHALLENGE = {"www-authenticate": 'DPoP error="invalid_token"'}
@@ -36,7 +36,6 @@ class Introspection:
     """Answers resource servers.
 
     Args:
-        url: The service's `iss`.
         own: Tokens of ours.
         proving: Reads what a caller shows.
         blocking: Where the record is asked.
@@ -46,14 +45,13 @@ class Introspection:
 
     def __init__(
         self,
-        url: str,
         own: OwnTokens,
         proving: Proving,
         blocking: Blocking,
         admins: Callable[[], Collection[int]],
         clock: Callable[[], float],
     ) -> None:
-        self._url, self._own, self._proving = url, own, proving
+        self._own, self._proving = own, proving
         self._blocking, self._admins, self._clock = blocking, admins, clock
 
     def handlers(self) -> dict[tuple[str, str], Handler]:
@@ -96,9 +94,7 @@ class Introspection:
             return lambda _: True
         if "authorization" in asked.head.fields or not asked.link.certificate:
             held = self._proving.holder(asked, PATH, now).claims
-            if held.aud != self._url:
-                return lambda _: False
-            return lambda claims: SCOPE + claims.aud in held.scope
+            return lambda claims: claims.aud == held.aud and SCOPE in held.scope
         names = names_in(asked.link.certificate)
         return lambda claims: bool(names & {claims.aud, urlsplit(claims.aud).hostname})
 
