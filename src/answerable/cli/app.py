@@ -9,6 +9,7 @@ from answerable.cli.commands.machine import completion, demo, doctor
 from answerable.cli.commands.owner_keys import owner_keys
 from answerable.cli.commands.owners import attest, who_owns
 from answerable.cli.commands.reach import can, reach, who_can
+from answerable.cli.commands.run import run
 from answerable.cli.commands.scan import scan, where
 from answerable.cli.commands.serve import serve
 from answerable.cli.commands.trail import ingest, sql, trace
@@ -36,7 +37,7 @@ class _App(Verbs):
         ("Who answers for it", ("who-owns", "attest", "owner-keys")),
         ("What it can reach", ("reach", "can", "who-can")),
         ("What it did", ("ingest", "trace", "sql", "evidence")),
-        ("What it may do", ("serve", "gateway")),
+        ("What it may do", ("run", "serve", "gateway")),
         ("This tool", ("demo", "doctor", "completion")),
     )
 
@@ -61,6 +62,7 @@ def app(ctx: click.Context) -> None:
 
 for command in (
     *(scan, where, *LISTS, who_owns, attest, owner_keys, reach, can, who_can),
-    *(ingest, trace, sql, evidence, serve, gateway, demo, doctor, completion),
+    *(ingest, trace, sql, evidence, run, serve, gateway),
+    *(demo, doctor, completion),
 ):
     app.add_command(command)

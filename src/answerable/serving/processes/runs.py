@@ -195,8 +195,11 @@ class Runs:
         return None
 
     def find(self, id: str) -> Run | None:
-        """Find a living run by its id."""
-        return next((each for each in self if each.id == id), None)
+        """Find a run by its id, whose end nobody has seen yet."""
+        with self._lock:
+            self._look()
+            living = self._living.get(id)
+        return None if living is None else living.run
 
     def end(self, run: Run) -> None:
         """Forget a run: nothing belongs to it any more, though it may still live."""

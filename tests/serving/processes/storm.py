@@ -1,0 +1,489 @@
+"""Races against attestation, many times over: who is named, and who must never be.
+
+A process of its own, with one thread: it forks often, and plays the service itself.
+
+    python -m tests.serving.processes.storm KIND COUNT [--plant] [--proc]
+
+`--plant` takes the look at liveness away, which has to be noticed; `--proc` has no
+pidfd tell anything, as before Linux 6.13. Root takes the places of several users.
+"""
+
+import argparse
+import array
+import ctypes
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import struct
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from answerable.model.attestation import Attestation
+from answerable.model.ids import AgentId
+from answerable.serving.processes import attest, credentials, held
+from answerable.serving.processes.attest import attest_peer
+from answerable.serving.processes.held import Hold, NotAttested
+from answerable.serving.processes.runs import Run, Runs, identified
+from answerable.serving.processes.senders import ForeignSender, Senders, name_senders
+
+ROOT = os.getuid() == 0
+# Users that nobody else is. Whoever is not root is one user, and takes part in less.
+ANA, BO = (1001, 1002) if ROOT else (os.getuid(), os.getuid())
+AGENT = AgentId("agent:declared/bo")
+SECONDS = 20.0
+SLEEP = shutil.which("sleep") or "/bin/sleep"
+# PyDLL keeps the interpreter's lock over the call, so that the child has it.
+LIBC = ctypes.PyDLL(None, use_errno=True)
+SYS_CLONE3 = 435
+NEWEST = struct.Struct("=11Q")
+
+
+class Nursery:
+    """Children, each ended by its number."""
+
+    def __init__(self) -> None:
+        self.alive: set[int] = set()
+
+    def fork(self, uid: int, be: Callable[[], None], pid: int = 0) -> int:
+        """Make a child of a user, with a number where one is named."""
+        made = self._clone(pid) if pid else os.fork()
+        if made == 0:
+            self._be(uid, be)
+        self.alive.add(made)
+        return made
+
+    def end(self, pid: int, *, reap: bool = True) -> None:
+        os.kill(pid, signal.SIGKILL)
+        if reap:
+            self.reap(pid)
+        else:
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+    def reap(self, pid: int) -> None:
+        os.waitpid(pid, 0)
+        self.alive.discard(pid)
+
+    def close(self) -> None:
+        for pid in list(self.alive):
+            self.end(pid)
+
+    @staticmethod
+    def _be(uid: int, be: Callable[[], None]) -> NoReturn:
+        try:
+            become(uid)
+            be()
+        finally:
+            os._exit(0)
+
+    @staticmethod
+    def _clone(pid: int) -> int:
+        """Fork with a number that is free (man 2 clone3, set_tid)."""
+        number = (ctypes.c_int * 1)(pid)
+        where = ctypes.addressof(number)
+        args = NEWEST.pack(0, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, where, 1, 0)
+        made = LIBC.syscall(SYS_CLONE3, args, len(args))
+        if made < 0:
+            raise OSError(ctypes.get_errno(), "clone3")
+        return int(made)
+
+
+def become(uid: int) -> None:
+    if uid and ROOT:
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+
+
+def pause() -> None:
+    # Nobody is left behind, whatever becomes of the storm.
+    time.sleep(SECONDS)
+
+
+class Service:
+    """A listener, a registry, children."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.nursery = Nursery()
+        self.runs = Runs(folder / "state")
+        self.listening = socket.socket(socket.AF_UNIX)
+        self.listening.bind("\0answerable-storm-" + folder.name)
+        self.listening.listen(64)
+        self.listening.settimeout(SECONDS)
+        name_senders(self.listening)
+        self.folder = folder
+        self.said: Counter[str] = Counter()
+
+    def connect(self) -> socket.socket:
+        there = socket.socket(socket.AF_UNIX)
+        there.connect(self.listening.getsockname())
+        return there
+
+    def accept(self) -> socket.socket:
+        accepted, _ = self.listening.accept()
+        accepted.settimeout(SECONDS)
+        return accepted
+
+    def visitor(self, uid: int) -> tuple[int, socket.socket]:
+        """A process that connected and waits."""
+
+        def be() -> None:
+            with self.connect():
+                pause()
+
+        pid = self.nursery.fork(uid, be)
+        return pid, self.accept()
+
+    def run_of(self, process: int, uid: int, launcher: int = 0) -> Run:
+        """Register a run, as if its launcher had asked."""
+        root, by = hold(process), hold(launcher or os.getpid())
+        run = Run(
+            id=self.random.randbytes(16).hex(),
+            agent=AGENT,
+            rule="r",
+            process=identified(root),
+            launcher=identified(by),
+            started_by=0,
+            uid=uid,
+            gid=uid,
+            program=SLEEP,
+            argv_sha256="",
+            config_sha256="",
+            since=0,
+        )
+        self.runs.add(run, root, by)
+        return run
+
+    def attested(self, accepted: socket.socket) -> Attestation | str:
+        try:
+            return attest_peer(accepted, self.runs)
+        except NotAttested as refused:
+            return refused.reason
+
+    def judge(self, told: Attestation | str, right: bool) -> None:
+        word = "refused" if isinstance(told, str) else "named"
+        self.said[word if right else "wrong"] += 1
+
+
+def hold(pid: int) -> Hold:
+    return Hold(os.pidfd_open(pid), pid)
+
+
+# Who a connection names after its process is gone, and another has its number.
+
+
+def reuse(service: Service) -> None:
+    """Another process, of the same user, an agent, gets the number at any step."""
+    nursery, step = service.nursery, service.random.randrange(5)
+    visitor, accepted = service.visitor(ANA)
+    heir: list[int] = []
+    uid = service.random.choice((ANA, ANA, BO))
+
+    def switch() -> None:
+        nursery.end(visitor)
+        heir.append(nursery.fork(uid, pause, visitor))
+        service.run_of(visitor, uid)
+
+    try:
+        with accepted, switched(step, switch):
+            told = service.attested(accepted)
+    except OSError:
+        # Somebody else on this machine was given the number first.
+        service.said["lost"] += 1
+        return
+    finally:
+        for each in heir:
+            nursery.end(each)
+        service.runs.sweep()
+    service.judge(told, isinstance(told, str))
+
+
+@contextmanager
+def switched(step: int, switch: Callable[[], None]) -> Iterator[None]:
+    """Have something happen before one of the steps of an attestation."""
+    names = ("connector_of", "one_user", "_facts", "identified")
+    if step == len(names):
+        switch()
+        yield
+        return
+    name = names[step]
+    real = getattr(attest, name)
+
+    def first(*args: object, **named: object) -> object:
+        switch()
+        return real(*args, **named)
+
+    setattr(attest, name, first)
+    try:
+        yield
+    finally:
+        setattr(attest, name, real)
+
+
+def ended(service: Service) -> None:
+    """It ended before anybody looked, waited for or not."""
+    reap = service.random.random() < 0.5
+    visitor, accepted = service.visitor(ANA)
+    with accepted:
+        service.nursery.end(visitor, reap=reap)
+        told = service.attested(accepted)
+    if not reap:
+        service.nursery.reap(visitor)
+    service.judge(told, told == "process-gone")
+
+
+def exec_after(service: Service) -> None:
+    """It runs another program after it connected, which may be set to another user."""
+    turned = service.folder / "turned"
+    if not turned.exists():
+        shutil.copy(SLEEP, turned)
+        os.chown(turned, BO, BO)
+        turned.chmod(0o6755)
+    program = service.random.choice((SLEEP, str(turned)))
+
+    def be() -> None:
+        there = service.connect()
+        there.set_inheritable(True)
+        os.execv(program, [program, str(SECONDS)])
+
+    visitor = service.nursery.fork(ANA, be)
+    with service.accept() as accepted:
+        time.sleep(service.random.random() / 300)
+        told = service.attested(accepted)
+    service.nursery.end(visitor)
+    right = told == "several-users" and program != SLEEP
+    if isinstance(told, Attestation):
+        right = (told.uid, told.process.pid, told.agent) == (ANA, visitor, "")
+    # While it becomes another program, nothing may be said of it for an instant.
+    service.judge(told, right or told == "process-gone")
+
+
+def superuser(service: Service) -> None:
+    """The superuser, or a program that is set to it."""
+    visitor, accepted = service.visitor(0)
+    with accepted:
+        told = service.attested(accepted)
+    service.nursery.end(visitor)
+    service.judge(told, told == "superuser")
+
+
+# Who wrote.
+
+
+def handed_on(service: Service) -> None:
+    """The connection goes to a process of another user, and both write."""
+    _written_by_two(service, BO, inherited=False)
+
+
+def inherited(service: Service) -> None:
+    """A child of the same user has it from its parent, and both write."""
+    _written_by_two(service, ANA, inherited=True)
+
+
+def _written_by_two(service: Service, uid: int, *, inherited: bool) -> None:
+    ours = service.random.randrange(4)  # pieces of the connector's own, first
+    here, there = socket.socketpair()
+
+    def connector() -> None:
+        here.close()
+        connection = service.connect()
+        for _ in range(ours):
+            connection.send(b"own")
+        if inherited:
+            if os.fork() == 0:
+                connection.send(b"foreign")
+                os._exit(0)
+        else:
+            handles = array.array("i", [connection.fileno()])
+            there.sendmsg(
+                [b"."], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, handles.tobytes())]
+            )
+        pause()
+
+    def other() -> None:
+        _, said, _, _ = here.recvmsg(1, 64)
+        connection = socket.socket(fileno=array.array("i", said[0][2])[0])
+        connection.send(b"foreign")
+        pause()
+
+    children = [service.nursery.fork(ANA, connector)]
+    if not inherited:
+        children.append(service.nursery.fork(uid, other))
+    accepted = service.accept()
+    senders = Senders(accepted)
+    got, refused = b"", False
+    try:
+        while True:
+            got += senders.receive(4096)
+    except ForeignSender:
+        refused = True
+    told = service.attested(accepted)
+    right = got == b"own" * ours and refused
+    right = right and isinstance(told, Attestation) and told.uid == ANA
+    senders.close()
+    for each in (here, there, accepted):
+        each.close()
+    for child in children:
+        service.nursery.end(child)
+    service.said["refused" if right else "wrong"] += 1
+
+
+# Which run a process belongs to.
+
+
+def orphans(service: Service) -> None:
+    """Descendants, near and far, orphaned or not; outsiders; after the end."""
+    kind = service.random.choice(("kin", "adopted", "lost", "ended", "outsider"))
+    tell, heard = os.pipe()
+    _adopt(kind != "lost")
+    orphaned = kind in ("adopted", "lost")
+    generations = service.random.randrange(2 if orphaned else 1, 4)
+
+    def started() -> None:
+        if kind == "outsider":
+            pause()
+        # Its run is registered first, as a launcher would see to.
+        signal.sigwait({signal.SIGUSR1})
+        for generation in range(generations):
+            parent = os.getpid()
+            if os.fork():
+                # Those between end, or wait as parents do; the first one always waits.
+                os._exit(0) if orphaned and generation else pause()
+        while orphaned and os.getppid() == parent:
+            time.sleep(0.001)
+        with service.connect():
+            os.write(heard, str(os.getpid()).encode())
+            pause()
+
+    def elsewhere() -> None:
+        with service.connect():
+            os.write(heard, str(os.getpid()).encode())
+            os.environ["ANSWERABLE_RUN"] = "run:" + run.id
+            pause()
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    process = service.nursery.fork(ANA, started)
+    run = service.run_of(process, ANA)
+    if kind == "outsider":
+        other = service.nursery.fork(service.random.choice((ANA, BO)), elsewhere)
+        # A sibling with the launcher for a parent would belong: it is our child. So
+        # the one who registers is somebody else here.
+        service.runs.end(run)
+        run = service.run_of(process, ANA, launcher=process)
+    else:
+        os.kill(process, signal.SIGUSR1)
+    accepted = service.accept()
+    visitor = int(os.read(tell, 32))
+    if kind == "ended":
+        service.nursery.end(process)
+    with accepted:
+        told = service.attested(accepted)
+    agent = told.agent if isinstance(told, Attestation) else ""
+    expected = AGENT if kind in ("kin", "adopted") else ""
+    service.said[
+        "wrong" if agent != expected else "named" if agent else "nobody's"
+    ] += 1
+    for each in (tell, heard):
+        os.close(each)
+    os.kill(visitor, signal.SIGKILL)
+    if kind == "outsider":
+        service.nursery.reap(other)
+    if kind != "ended":
+        _kill_all(process)
+        service.nursery.end(process)
+    _reap_orphans()
+    service.runs.sweep()
+
+
+def _adopt(adopts: bool) -> None:
+    LIBC.prctl(36, int(adopts), 0, 0, 0)
+
+
+def _kill_all(root: int) -> None:
+    """End what a root still has below it."""
+    for each in Path(f"/proc/{root}/task/{root}/children").read_text().split():
+        _kill_all(int(each))
+        os.kill(int(each), signal.SIGKILL)
+
+
+def _reap_orphans() -> None:
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def claimed(service: Service) -> None:
+    """A process of another user has the name of a run in its environment."""
+    process = service.nursery.fork(ANA, pause)
+    run = service.run_of(process, ANA, launcher=process)
+
+    def be() -> None:
+        there = service.connect()
+        there.set_inheritable(True)
+        os.execve(SLEEP, ["sleep", str(SECONDS)], {"ANSWERABLE_RUN": run.name})
+
+    visitor = service.nursery.fork(service.random.choice((ANA, BO)), be)
+    with service.accept() as accepted:
+        told = service.attested(accepted)
+    agent = told.agent if isinstance(told, Attestation) else ""
+    service.judge(told, not agent)
+    for each in (visitor, process):
+        service.nursery.end(each)
+    service.runs.sweep()
+
+
+NEEDS_ROOT = frozenset({"reuse", "exec-after", "superuser", "handed-on"})
+KINDS = {
+    "reuse": reuse,
+    "ended": ended,
+    "exec-after": exec_after,
+    "superuser": superuser,
+    "handed-on": handed_on,
+    "inherited": inherited,
+    "orphans": orphans,
+    "claimed": claimed,
+}
+
+
+def main() -> int:
+    asked = argparse.ArgumentParser()
+    asked.add_argument("kind", choices=KINDS)
+    asked.add_argument("count", type=int)
+    asked.add_argument("--plant", action="store_true")
+    asked.add_argument("--proc", action="store_true")
+    asked.add_argument("--seed", type=int, default=1)
+    words = asked.parse_args()
+    if words.proc or words.plant:
+        held.told_by = lambda pidfd: None
+        credentials.told_by = held.told_by
+    if words.plant:
+        Hold.has_ended = lambda self: False  # type: ignore[method-assign]
+    # What a disk takes is not what races are about.
+    os.fsync = lambda handle: None
+    folder = Path(tempfile.mkdtemp(prefix="storm-"))
+    folder.chmod(0o755)
+    service = Service(folder, words.seed)
+    try:
+        for _ in range(words.count):
+            KINDS[words.kind](service)
+    finally:
+        service.nursery.close()
+        service.runs.close()
+        shutil.rmtree(folder)
+    print(json.dumps({"kind": words.kind, "rounds": words.count, **service.said}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
