@@ -31,6 +31,11 @@ def an_id() -> str:
     return f"{NOW:08x}{next(_COUNT):024x}"
 
 
+def parent_of(number: int) -> str:
+    """Id of a delegation that any process can name."""
+    return f"{number:032x}"
+
+
 def use(name: str = "", since: int = NOW - 60, expires: int = NOW + 600) -> Use:
     return named_use("test", name or an_id(), since, expires)
 

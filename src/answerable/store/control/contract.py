@@ -29,7 +29,7 @@ that holds for the primary alone; never give it the address of a standby.
 
 **Bounded.** A row outlives its end by `MARGIN`, so that replicas whose clocks differ by
 less agree, and then goes: each commit looks at a few of the oldest, `sweep` at more.
-What ended before the last sweep is refused, whatever the clock says by now.
+Whoever serves calls `sweep` about once a second, off the path of requests. What ended before the last sweep is refused, whatever the clock says by now.
 
 **No secrets.** Rows hold digests, thumbprints, ids, names and public keys.
 
@@ -302,7 +302,15 @@ class Control(Protocol):
         """Forget a key."""
 
     def sweep(self, now: float, most: int = 1000) -> int:
-        """Remove rows that ended; looks at `most` of each kind, gives how many went."""
+        """Remove rows that ended, and tidy up; takes milliseconds, so call it aside.
+
+        Args:
+            now: NumericDate.
+            most: About how many rows of each kind are looked at.
+
+        Returns:
+            How many went.
+        """
 
     def close(self) -> None:
         """End; a stop that is known to be clean begins no epoch."""

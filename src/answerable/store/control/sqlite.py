@@ -300,7 +300,9 @@ class SqliteControl:
     def sweep(self, now: float, most: int = 1000) -> int:
         """As the contract says."""
         with self._writing():
-            return self._sweep(now, max(most // 4, 1))
+            gone = self._sweep(now, max(most // 4, 1))
+        self._file.tidy()
+        return gone
 
     def _sweep_now_and_then(self, now: float) -> None:
         self._commits += 1
