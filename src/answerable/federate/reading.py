@@ -16,7 +16,7 @@ SKEW = 30  # seconds that two clocks may differ by
 _LAST = 253402300799  # the end of the year 9999
 
 # RFC 6749 3.3
-_SCOPE_LETTERS = frozenset(chr(code) for code in range(0x21, 0x7F)) - set('"\\')
+SCOPE_LETTERS = frozenset(chr(code) for code in range(0x21, 0x7F)) - set('"\\')
 
 Leaf = tuple[ClaimPath, Scalar | tuple[Scalar, ...]]
 
@@ -113,7 +113,7 @@ def read_scope(payload: JsonObject) -> tuple[str, ...]:
     if not isinstance(value, str):
         raise TokenRefused(Reason.CLAIM_TYPE, "expected scope as a text")
     tokens = tuple(value.split(" "))
-    if not all(token and _SCOPE_LETTERS.issuperset(token) for token in tokens):
+    if not all(token and SCOPE_LETTERS.issuperset(token) for token in tokens):
         raise TokenRefused(Reason.CLAIM_TYPE, "expected scope tokens, a space between")
     return tokens
 
