@@ -120,7 +120,10 @@ def test_a_path_below_the_services_own_is_the_same_endpoint() -> None:
         (b"POST /echo HTTP/1.1\r\nHost: elsewhere\r\n\r\n", 421),
         (b"POST /echo HTTP/1.1\r\nHost: HERE\r\nOrigin: http://evil\r\n\r\n", 403),
         (b"POST /echo HTTP/1.1\r\nHost: HERE\r\nContent-Length: 65537\r\n\r\n", 413),
-        (b"POST /echo HTTP/1.1\r\nHost: HERE\r\nX: " + b"a" * 40_000 + b"\r\n\r\n", 431),
+        (
+            b"POST /echo HTTP/1.1\r\nHost: HERE\r\nX: " + b"a" * 40_000 + b"\r\n\r\n",
+            431,
+        ),
         (
             b"POST /echo HTTP/1.1\r\nHost: HERE\r\nContent-Length: 1\r\n"
             b"Transfer-Encoding: chunked\r\n\r\n",
@@ -256,7 +259,9 @@ def _last(work, *said):
     work(stage, where, *said[:-2])
 
 
-@pytest.mark.parametrize("value", ["x", f"{SHOWN}", f":{SHOWN}", ":a:", ":*:", "::, ::"])
+@pytest.mark.parametrize(
+    "value", ["x", f"{SHOWN}", f":{SHOWN}", ":a:", ":*:", "::, ::"]
+)
 def test_a_terminator_that_says_no_certificate_is_refused(
     tmp_path: Path, value: str
 ) -> None:

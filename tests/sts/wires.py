@@ -80,7 +80,9 @@ class Wire:
         fields: Mapping[str, str] | None = None,
     ) -> Reply:
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self.ask("POST", path, urlencode(members).encode(), kind | (fields or {}))
+        return self.ask(
+            "POST", path, urlencode(members).encode(), kind | (fields or {})
+        )
 
     def reply(self) -> Reply:
         while b"\r\n\r\n" not in self._read:

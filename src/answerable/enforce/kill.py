@@ -9,6 +9,7 @@
 | tool | `tool:mcp/SERVER/TOOL` | every call of it |
 | person | `person:...` | every call made for them; what is given to their agents |
 | rule | `rule:ID` | what is given under it |
+| issuer | `issuer:NAME` | what is given for its tokens |
 
 What is given, the token service stops: a gateway's call names no rule and no owner.
 """
@@ -29,6 +30,7 @@ _KINDS = (
     "tool:mcp/",
     "person:",
     "rule:",
+    "issuer:",
 )
 _MAX = 5000
 
@@ -46,7 +48,8 @@ def kill_subject(text: str) -> str:
     if not kind or not whole or len(text) > _MAX or not text.isprintable():
         raise IdError(
             "not a subject that can be killed (expected agent:..., run:..., "
-            "principal:..., server:NAME, tool:mcp/SERVER/TOOL, person:... or rule:ID)"
+            "principal:..., server:NAME, tool:mcp/SERVER/TOOL, person:..., rule:ID "
+            "or issuer:NAME)"
         )
     return text
 

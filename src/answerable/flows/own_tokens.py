@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from answerable.enforce.kill import Kills
 from answerable.federate.admission import admit
-from answerable.federate.errors import Reason, TokenRefused
+from answerable.federate.errors import KeyUnknown, Reason, TokenRefused
 from answerable.federate.key_set import KeySet
 from answerable.federate.verify import Issuers, KnownIssuer, verify
 from answerable.model.claims import Issuer, SignedClaims, TokenType
@@ -86,7 +86,11 @@ class OwnTokens:
         said = admit(unverified_token).payload.get("aud")
         audience = said if isinstance(said, str) else ""
         ours = Issuers(KnownIssuer(self._pin, audience, self._keys()))
-        return verify(unverified_token, ours, int(now))
+        try:
+            return verify(unverified_token, ours, int(now))
+        except KeyUnknown:
+            # Nobody to ask for it: whatever signs for us stands in our own set.
+            raise TokenRefused(Reason.SIGNATURE, "expected a key of ours") from None
 
     def held(self, unverified_token: str, now: float) -> Held:
         """Verify a token of ours, and see that it lives.

@@ -1,49 +1,35 @@
-"""Form bodies (RFC 6749 appendix B), read in one way only."""
+"""Form bodies (RFC 6749 3.2): said to be that, and read in one way only."""
 
-from urllib.parse import unquote_to_bytes
-
-from answerable.serving.wire.head import Head
+from answerable.federate import form as federate
+from answerable.federate.refusing import Refused as NotRead
 from answerable.serving.wire.refusals import Refused, Why
+from answerable.sts.http.asked import Asked
 
 FORM = "application/x-www-form-urlencoded"
-MOST = 32  # members
 
 
-def read_form(head: Head, body: bytes) -> dict[str, str]:
-    """Read a form, each member of which stands once (RFC 6749 3.2).
+def read_form(asked: Asked) -> federate.Form:
+    """Read a form.
 
     Raises:
-        Refused: It is none, not UTF-8, or names one member twice.
+        Refused: It is none, or has more than one reading.
     """
-    check_form(head)
-    pairs = body.split(b"&") if body else []
-    if len(pairs) > MOST:
-        raise Refused(Why.REPEATED_KEY)
-    members: dict[str, str] = {}
-    for pair in pairs:
-        name, _, value = pair.partition(b"=")
-        key = _text(name)
-        if key in members:
-            raise Refused(Why.REPEATED_KEY)
-        members[key] = _text(value)
-    return members
+    check_form(asked)
+    try:
+        return federate.read_form(asked.body)
+    except NotRead:
+        raise Refused(Why.REPEATED_KEY) from None
 
 
-def check_form(head: Head) -> None:
+def check_form(asked: Asked) -> None:
     """Refuse what is not said to be a form, or is encoded.
 
     Raises:
         Refused: See above.
     """
-    kind, _, _ = head.fields.get("content-type", "").partition(";")
+    fields = asked.head.fields
+    kind, _, _ = fields.get("content-type", "").partition(";")
     if kind.strip().lower() != FORM:
         raise Refused(Why.CONTENT_TYPE)
-    if head.fields.get("content-encoding", "identity") != "identity":
+    if fields.get("content-encoding", "identity") != "identity":
         raise Refused(Why.CONTENT_CODING)
-
-
-def _text(spelled: bytes) -> str:
-    try:
-        return unquote_to_bytes(spelled.replace(b"+", b" ")).decode("utf-8")
-    except UnicodeDecodeError:
-        raise Refused(Why.NOT_JSON) from None

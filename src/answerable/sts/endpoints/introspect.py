@@ -59,7 +59,7 @@ class Introspection:
         return {("POST", PATH): self._introspect}
 
     async def _introspect(self, asked: Asked) -> Answer:
-        token = read_form(asked.head, asked.body).get("token", "")
+        token = read_form(asked).get("token", "")
         now = self._clock()
         try:
             return await self._blocking.run(lambda: self._answer(asked, token, now))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from answerable.model.exchange import OAuthError
 from answerable.sts.http.answers import (
     METRICS,
     TEXT,
@@ -13,7 +14,6 @@ from answerable.sts.http.answers import (
 from answerable.sts.http.asked import Asked
 from answerable.sts.http.door import Handler
 from answerable.sts.http.metadata import OAUTH, OPENID, base_of, metadata
-from answerable.model.exchange import OAuthError
 
 _METADATA = 300  # seconds that clients may keep it
 _KEYS = 300  # a key is published an hour or longer before it signs

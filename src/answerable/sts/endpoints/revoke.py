@@ -65,7 +65,7 @@ class Revocation:
         return {("POST", PATH): self._revoke}
 
     async def _revoke(self, asked: Asked) -> Answer:
-        token = read_form(asked.head, asked.body).get("token", "")
+        token = read_form(asked).get("token", "")
         now = self._clock()
         try:
             claims = self._own.read(token, now)
@@ -143,5 +143,3 @@ def record_of(what: str, claims: SignedClaims) -> Callable[..., Exchanged]:
         )
 
     return record
-
-

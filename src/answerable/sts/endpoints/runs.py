@@ -87,5 +87,3 @@ class RunsEndpoint:
         if answer.body:
             fields["content-type"] = JSON
         return Answer(answer.status, answer.body, fields)
-
-

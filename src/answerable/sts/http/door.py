@@ -42,9 +42,7 @@ class Routes:
             whatever stands behind it.
     """
 
-    def __init__(
-        self, base: str, handlers: dict[tuple[str, str], Handler]
-    ) -> None:
+    def __init__(self, base: str, handlers: dict[tuple[str, str], Handler]) -> None:
         self._base = base
         self._handlers = handlers
         self._paths = {path for _, path in handlers}

@@ -95,7 +95,9 @@ class Recorder:
         durable = self._loop.create_future()
         told = self._numbered(record)
         self.journal.put(
-            told, record.agent, Ticket(told.id, told.sequence, record.agent, False, durable)
+            told,
+            record.agent,
+            Ticket(told.id, told.sequence, record.agent, False, durable),
         )
         self.counted[record.what, ""] += 1
         await durable

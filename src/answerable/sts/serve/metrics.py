@@ -48,7 +48,11 @@ class _Collector(Collector):
         for name, says, value in (
             ("records", "Records of evidence.", journal.recorded),
             ("record_failures", "Groups that failed at first.", journal.failures),
-            ("unrecorded", "Attempts refused for want of a record.", recorder.unrecorded),
+            (
+                "unrecorded",
+                "Attempts refused for want of a record.",
+                recorder.unrecorded,
+            ),
         ):
             yield CounterMetricFamily(f"answerable_sts_{name}", says, value=value)
         spooled = ("Evidence that waits to be stored.", float(journal.spooled))

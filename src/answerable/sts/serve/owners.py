@@ -13,7 +13,7 @@ from pathlib import Path
 
 from answerable.flows.attested import AttestedOwner, AttestedOwners
 from answerable.model.errors import AnswerableError, EnvironmentRefused
-from answerable.model.ids import AgentId
+from answerable.model.ids import AgentId, PersonId
 from answerable.serving.log import Log
 from answerable.store.store import Store
 
@@ -41,16 +41,26 @@ class Owners:
         self._store: Store | None = None
         self._attested: AttestedOwners | None = None
         self._known: Mapping[AgentId, AttestedOwner] = {}
+        self._people: Mapping[AgentId, PersonId] = {}
+        self._people_until = 0.0
         self._read_at = 0.0
 
     def __len__(self) -> int:
         """How many agents have one."""
         return len(self._known)
 
-    def of(self, agent: AgentId, now: float) -> AttestedOwner | None:
-        """Give the attested owner of an agent, None where it has none now."""
-        owner = self._known.get(agent)
-        return owner if owner is not None and now * _SECOND < owner.expires else None
+    def people(self, now: float) -> Mapping[AgentId, PersonId]:
+        """Give who answers for each agent that has an attested owner now."""
+        if now >= self._people_until:
+            self._count(now)
+        return self._people
+
+    def _count(self, now: float) -> None:
+        at = int(now * _SECOND)
+        standing = {a: each for a, each in self._known.items() if at < each.expires}
+        ends = (each.expires / _SECOND for each in standing.values())
+        self._people = {agent: each.person for agent, each in standing.items()}
+        self._people_until = min(ends, default=float("inf"))
 
     async def refresh(self) -> None:
         """Look again."""
@@ -67,6 +77,7 @@ class Owners:
         else:
             self.refused = ""
             self._read_at = loop.time()
+        self._people_until = 0.0
 
     async def keep_fresh(self) -> None:
         """Look again and again, until cancelled."""

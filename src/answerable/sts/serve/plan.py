@@ -82,7 +82,8 @@ def read_plan(place: str, store: Path | None, usual: Path) -> Plan:
         raise ConfigError(place, reading.faults)
     if config.sts is None:
         raise UsageError(
-            f"no token service in {place}", "add a section `sts`; see docs/federation.md"
+            f"no token service in {place}",
+            "add a section `sts`; see docs/federation.md",
         )
     if reading.faults:
         config = replace(config, agents=(), rules=())
