@@ -125,7 +125,9 @@ def plan(keys: Iterable[SigningKey], replica: str, now: float) -> Step:
     if prepare and len(published(known, now)) >= MAX_PUBLISHED:
         prepare = None
     signs = next((key for key in mine if key.kid == first), prepare)
-    return Step(prepare, changed, remove, early=_is_early(signs, known, now))
+    early = _is_early(signs, known, now)
+    # Whether a verifier may hold an older set is told by the older keys.
+    return Step(prepare, changed, () if early or not active else remove, early)
 
 
 def next_turn(keys: Iterable[SigningKey], now: float) -> float:
@@ -138,8 +140,9 @@ def next_turn(keys: Iterable[SigningKey], now: float) -> float:
     return min(turn for turn in turns if turn > now)
 
 
-def _order(key: SigningKey) -> tuple[int, int, str]:
-    return key.signs_from, key.published, key.kid
+def _order(key: SigningKey) -> tuple[int, bool, int, str]:
+    # One that was killed in the second it began comes before its successor.
+    return key.signs_from, not key.killed, key.published, key.kid
 
 
 def _counts(key: SigningKey) -> bool:
