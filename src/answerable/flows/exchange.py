@@ -23,6 +23,7 @@ from answerable.model.attestation import Attestation
 from answerable.model.claims import Confirmation, SignedClaims, TokenType
 from answerable.model.config import PinnedIssuer
 from answerable.model.delegation import Delegation
+from answerable.model.errors import AnswerableError
 from answerable.model.exchange import (
     PEER,
     TICKET,
@@ -71,7 +72,7 @@ class ReviewNeeded(Exception):  # noqa: N818 - a step that somebody else has to 
 class Signs(Protocol):
     """Whoever holds the signing key."""
 
-    def sign(self, claims: Mapping[str, object], typ: str) -> str:
+    def sign(self, claims: Mapping[str, object], typ: str, now: float) -> str:
         """Sign claims: a compact JWS."""
 
 
@@ -203,7 +204,7 @@ class Exchanges:
         try:
             self._find(shown, found, now)
             minting = self._decide(shown, found, now)
-            token = self._signs.sign(minting.claims, minting.typ)
+            token = self._sign(minting, now)
             self._commit(shown, found, minting, token, now)
         except _Refused as refused:
             refusal = refused.refusal
@@ -284,6 +285,14 @@ class Exchanges:
         if isinstance(decided, Refusal):
             raise _Refused(decided)
         return decided
+
+    def _sign(self, minting: Minting, now: float) -> str:
+        try:
+            return self._signs.sign(minting.claims, minting.typ, now)
+        except AnswerableError:
+            raise _refuse(
+                OAuthError.TEMPORARILY_UNAVAILABLE, "no-signing-key"
+            ) from None
 
     def _commit(
         self, shown: Shown, found: _Found, minting: Minting, token: str, now: float
@@ -414,7 +423,7 @@ def _begun(shown: Shown, subject: object, actor: object) -> Exchanged:
     attested = next(
         (each for each in (subject, actor) if isinstance(each, Attestation)), None
     )
-    said = ()
+    said: tuple[tuple[str, str], ...] = ()
     if request.client_id and len(request.client_id) <= LONGEST_SAID:
         said = (("client_id", request.client_id),)
     return Exchanged(

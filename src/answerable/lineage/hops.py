@@ -137,9 +137,7 @@ def identity_hop(path: Path, tool: str) -> Hop:
     return Hop("", HopStatus.MISSING, f"no believed record of {acting.told_by}")
 
 
-def seen_hops(
-    joint: Joint, path: Path, parents: Mapping[str, str]
-) -> AgentHops | None:
+def seen_hops(joint: Joint, path: Path, parents: Mapping[str, str]) -> AgentHops | None:
     """Give the agent and the tool that a mediator saw, if it saw an agent act."""
     key = joint.key
     if not key.agent or not joint.believed:

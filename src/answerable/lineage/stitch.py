@@ -46,7 +46,9 @@ def stitch(
             by_subject.setdefault(use.subject, []).append(use)
     persons = _persons(sign_ins)
     return tuple(
-        _stitch_one(joint, trace_back(joint, issued, runs), by_subject, persons, parents)
+        _stitch_one(
+            joint, trace_back(joint, issued, runs), by_subject, persons, parents
+        )
         for joint in joints
     )
 

@@ -12,6 +12,8 @@ import hashlib
 import secrets
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from answerable.federate.delegating import Portion, ticket_of
 from answerable.federate.errors import NonceRequired, TokenRefused
 from answerable.federate.refusing import Refused as NotGiven
@@ -135,19 +137,16 @@ class DelegateEndpoint:
 
     def _refuse(self, held: Held | None, refusal: Refusal) -> Answer:
         detail = f": {refusal.detail}" if refusal.detail else ""
-        said = {"error": refusal.error.value, "reason": refusal.reason + detail}
-        if held is None:
-            record = Exchanged(*(0, 0, "", WHAT), **said)
-        else:
-            record = record_of(WHAT, held.claims)(**said)
-        self._recorder.refused(record)
+        begun = Exchanged(0, 0, "", WHAT)
+        if held is not None:
+            begun = record_of(WHAT, held.claims)()
+        error, reason = refusal.error.value, refusal.reason + detail
+        self._recorder.refused(replace(begun, error=error, reason=reason))
         return error_answer(refusal.error)
 
 
 def handed_on(record: Exchanged, ticket: Ticket) -> Exchanged:
     """Say in a record who acts from now on: whom the ticket is for."""
-    from msgspec.structs import replace
-
     audiences = " ".join(ticket.audiences)
     scopes = tuple(dict.fromkeys(scope for _, scope in ticket.scopes))
     return replace(
@@ -170,7 +169,9 @@ def read_portion(body: bytes) -> Portion | None:
     audiences, scopes = asked.get("audiences", []), asked.get("scopes", {})
     if not (isinstance(agent, str) and isinstance(jkt, str) and type(ttl) is int):
         return None
-    if not isinstance(scopes, dict) or len(scopes) > MOST or not _texts(audiences):
+    if not isinstance(audiences, list) or not _texts(audiences):
+        return None
+    if not isinstance(scopes, dict) or len(scopes) > MOST:
         return None
     if not all(_texts(listed) for listed in scopes.values()):
         return None

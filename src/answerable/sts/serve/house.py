@@ -38,7 +38,8 @@ from answerable.sts.endpoints.token import TokenEndpoint
 from answerable.sts.http.door import Door, Handler, Routes
 from answerable.sts.http.front import Front
 from answerable.sts.http.metadata import base_of
-from answerable.sts.one_key import OneKey
+from answerable.sts.keys.folder import KeyFolder
+from answerable.sts.keys.ring import Ring
 from answerable.sts.recording.recorder import Recorder
 from answerable.sts.serve.blocking import Blocking
 from answerable.sts.serve.bounds import Bounds
@@ -48,9 +49,11 @@ from answerable.sts.serve.plan import Plan
 from answerable.sts.signing import Signing
 
 RENEWAL = 30  # seconds between two looks at which issuers' keys are due
+TURN = 1  # second between two looks at our own
 SWEEP = 60  # seconds between two looks at what ended long ago
 # Kinds of subjects that delegations are on record by.
 ENDED_BY_KILL = frozenset({"agent", "person", "rule", "run"})
+PASSPHRASE = "ANSWERABLE_STS_PASSPHRASE"  # noqa: S105 - a name
 ROUND = 0.05  # seconds: several rounds of the loop
 
 
@@ -59,7 +62,6 @@ class House:
 
     Args:
         plan: What to serve.
-        signing: Holds the keys.
         log: Of the process.
 
     Attributes:
@@ -68,16 +70,19 @@ class House:
         ship_refused: Why the last shipping was refused, likewise.
     """
 
-    def __init__(self, plan: Plan, signing: Signing, log: Log) -> None:
+    def __init__(self, plan: Plan, log: Log) -> None:
         self.listening: list[tuple[str, str]] = []
         self.reload_refused = self.ship_refused = ""
-        self._plan, self._log, self._signing = plan, log, signing
+        self._plan, self._log = plan, log
         self._loop = loop = asyncio.get_running_loop()
         config, service, state = plan.config, plan.service, plan.state
         self._clock: Callable[[], float] = time.time
         now = self._clock()
         secret = shared_secret(state)
         self._control = open_control(state, now, service.database)
+        self._signing = signing = Signing(
+            Ring(self._control, KeyFolder(state, variable=passphrase()), now)
+        )
         self._blocking = Blocking(beside=bool(service.database))
         self._nonces = Nonces(secret, since=self._control.epoch())
         self._bounds = Bounds()
@@ -123,12 +128,13 @@ class House:
         Raises:
             AnswerableError: Something that it needs is not there, or is no good.
         """
-        house = cls(plan, OneKey(), log)
+        house = cls(plan, log)
         await house._owners.refresh()
         for listener in plan.service.listen:
             await house._listen(bind(listener, 1))
         house._spawn(house._owners.keep_fresh())
         house._spawn(house._renew_keys())
+        house._spawn(house._turn_keys())
         house._spawn(house._sweep())
         return house
 
@@ -337,6 +343,16 @@ class House:
                     self._log.warning("issuer.keys-refused", issuer=issuer, why=failed)
             await asyncio.sleep(RENEWAL)
 
+    async def _turn_keys(self) -> None:
+        """Prepare, begin and retire signing keys as it is due; see other replicas'."""
+        while True:
+            await asyncio.sleep(TURN)
+            ring, now = self._signing.ring, self._clock()
+            try:
+                await asyncio.to_thread(ring.refresh, now)
+            except AnswerableError as error:
+                self._log.error("keys.refused", why=error.message)
+
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP)
@@ -366,3 +382,8 @@ def in_force(plan: Plan) -> InForce:
     """Give what a plan puts in force."""
     issuers = {each.pin.name: each for each in foreign(plan)}
     return InForce(Rules(plan.config.rules), issuers)
+
+
+def passphrase() -> str:
+    """Name the variable that holds the passphrase of the keys, empty where none is."""
+    return PASSPHRASE if os.environ.get(PASSPHRASE) else ""

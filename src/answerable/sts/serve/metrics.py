@@ -45,7 +45,7 @@ class _Collector(Collector):
         for why, count in sorted(recorder.away.items()):
             away.add_metric((why,), count)
         yield away
-        for name, says, value in (
+        for name, says, total in (
             ("records", "Records of evidence.", journal.recorded),
             ("record_failures", "Groups that failed at first.", journal.failures),
             (
@@ -54,7 +54,7 @@ class _Collector(Collector):
                 recorder.unrecorded,
             ),
         ):
-            yield CounterMetricFamily(f"answerable_sts_{name}", says, value=value)
+            yield CounterMetricFamily(f"answerable_sts_{name}", says, value=total)
         spooled = ("Evidence that waits to be stored.", float(journal.spooled))
         for name, (says, value) in {"spool_bytes": spooled, **self.gauges}.items():
             yield GaugeMetricFamily(f"answerable_sts_{name}", says, value=value)

@@ -80,7 +80,8 @@ def read_plan(place: str, store: Path | None, usual: Path) -> Plan:
     config = reading.config
     if config is None or not reading.lacks_policy_alone:
         raise ConfigError(place, reading.faults)
-    if config.sts is None:
+    service = config.sts
+    if service is None:
         raise UsageError(
             f"no token service in {place}",
             "add a section `sts`; see docs/federation.md",
@@ -88,4 +89,4 @@ def read_plan(place: str, store: Path | None, usual: Path) -> Plan:
     if reading.faults:
         config = replace(config, agents=(), rules=())
     root = store or (Path(config.store) if config.store else usual)
-    return Plan(config, config.sts, reading, root)
+    return Plan(config, service, reading, root)

@@ -136,7 +136,7 @@ class Process:
         house.drain()
         until = time.monotonic() + self._plan.config.limits.drain
         # Nobody tells when the last answer is given.
-        while house.is_busy and time.monotonic() < until:
+        while house.is_busy and time.monotonic() < until:  # noqa: ASYNC110
             await asyncio.sleep(LOOK)
         for task in self._tasks:
             task.cancel()
