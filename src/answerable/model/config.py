@@ -95,11 +95,13 @@ class Listen:
         api: Health, readiness and metrics.
         gateway: In file order.
         workers: Processes that share the gateway's listeners.
+        insecure: Addresses outside loopback may speak plain text.
     """
 
     api: Address
     gateway: tuple[Listener, ...]
     workers: int
+    insecure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
