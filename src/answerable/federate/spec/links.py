@@ -1,8 +1,4 @@
-"""The exchange as it is meant: each condition once, in a row, with nothing looked up.
-
-`given` says what is signed, or None. The reasons are `exchange`'s affair. Hypothesis
-holds both equal.
-"""
+"""The delegation that a request rests on, as it is meant."""
 
 import re
 from collections.abc import Callable
@@ -10,26 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from answerable.federate.basis import Asked, Handed, Held
-from answerable.federate.exchange import Ids
+from answerable.federate.spec.fits import Workload, fits
 from answerable.federate.standing import Standing
-from answerable.model.attestation import Attestation, Attestor
+from answerable.model.attestation import Attestation
 from answerable.model.claims import Confirmation, SignedClaims, TokenType
 from answerable.model.delegation import Delegation
-from answerable.model.rule import (
-    Bind,
-    Granted,
-    IssuedSubject,
-    LaunchedSubject,
-    PeerSubject,
-    TrustRule,
-)
-
-Workload = SignedClaims | Attestation
+from answerable.model.ids import AgentId
+from answerable.model.rule import Bind, LaunchedSubject, TrustRule
 
 
 @dataclass(frozen=True, slots=True)
-class _Link:
-    """The delegation that a token would be of: what is on record, or what would be."""
+class Link:
+    """What a token would be of: the delegation on record, or the one to be opened."""
 
     id: str
     rule: TrustRule
@@ -46,80 +34,8 @@ class _Link:
     life: Callable[[str], int]
 
 
-def fits(rule: TrustRule, workload: Workload) -> bool:
-    """Tell whether a workload fits a rule."""
-    match rule.subject, workload:
-        case IssuedSubject(issuer, equal, like), SignedClaims():
-            return (
-                issuer == workload.issuer
-                and all(_typed(workload.leaf(*at)) == _typed(v) for at, v in equal)
-                and all(_is_like(workload.leaf(*at), pattern) for at, pattern in like)
-            )
-        case PeerSubject(uid, gid, unit, container), Attestation():
-            return (
-                workload.attestor is Attestor.UNIX_PEER
-                and workload.uid == uid
-                and (gid is None or workload.gid == gid)
-                and (not unit or workload.unit == unit)
-                and (not container or workload.container == container)
-            )
-        case LaunchedSubject(by, _, runs_as, program), Attestation():
-            return (
-                workload.attestor is Attestor.LAUNCHER
-                and workload.agent == rule.agent
-                and workload.started_by == by
-                and (workload.uid != 0 if runs_as is None else workload.uid == runs_as)
-                and (not program or workload.started == program)
-            )
-        case _:
-            return False
-
-
-def given(
-    asked: Asked, standing: Standing, ids: Ids, now: int
-) -> dict[str, object] | None:
-    """Say what is signed for a request, None where nothing is."""
-    link = _link(asked, standing, ids.delegation, now)
-    if link is None:
-        return None
-    wants_jag = asked.request.requested_type is TokenType.ID_JAG
-    grants = [
-        grant
-        for grant in link.rule.grants
-        if (grant.gives is Granted.ID_JAG) == wants_jag
-        and grant.audience in link.audiences
-        and asked.request.audience in ("", grant.audience)
-    ]
-    if len(grants) != 1:
-        return None
-    grant = grants[0]
-    have = [s for s in grant.scopes if (grant.audience, s) in link.scopes]
-    expires = min(now + min(grant.ttl, link.life(grant.audience)), link.ends)
-    everybody = {link.agent, link.sub, *link.actors} | {
-        name for each in link.above for name in (each.agent, each.sub, *each.actors)
-    }
-    owners = {each.owner for each in link.above} | {standing.owners.get(_id(link), "")}
-    runs = {link.run, f"run:{link.id}"} | {
-        name for each in link.above for name in (each.run, f"run:{each.id}")
-    }
-    holds = (
-        _shows(asked.shown, link.key)
-        and (grant.bind is not Bind.DPOP or link.key.jkt != "")
-        and (grant.bind is not Bind.MTLS or link.key.x5t_s256 != "")
-        and set(asked.request.scopes) <= set(have)
-        and expires > now
-        and link.depth <= 4
-        and _id(link) in standing.owners
-        and all(standing.owners.get(e.agent) == e.owner for e in link.above)
-        and standing.kills.isdisjoint(everybody | owners | runs)
-        and f"rule:{link.rule.id}" not in standing.kills
-    )
-    if not holds:
-        return None
-    return _signed(asked, standing, ids, link, grant.audience, have, now, expires)
-
-
-def _link(asked: Asked, standing: Standing, id: str, now: int) -> _Link | None:
+def link_of(asked: Asked, standing: Standing, id: str, now: int) -> Link | None:
+    """Find or make the delegation, None where a request rests on nothing."""
     match asked.subject, asked.actor:
         case SignedClaims() as token, None:
             return _of_token(asked, token, standing, id)
@@ -156,13 +72,13 @@ def _for_person(
     standing: Standing,
     id: str,
     now: int,
-) -> _Link | None:
+) -> Link | None:
     """An agent's own delegation, for somebody who signed in."""
     record = _record(held, standing, now)
     person = _person(asked, token, standing, _old(standing, record))
     if record is None or record.actors or not person:
         return None
-    if not _shows(asked.shown, record.cnf):
+    if not shows(asked.shown, record.cnf):
         return None
     ends = min(record.expires, token.exp)
     actors = (record.agent,)
@@ -171,7 +87,7 @@ def _for_person(
 
 def _of_token(
     asked: Asked, token: SignedClaims, standing: Standing, id: str
-) -> _Link | None:
+) -> Link | None:
     rule = _rule(standing, token)
     if token.token_type is TokenType.ID_TOKEN or not _counts(asked, token, standing):
         return None
@@ -188,12 +104,12 @@ def _of_token(
 
 def _new(
     asked: Asked, rule: TrustRule | None, person: str, run: str, id: str, ends: int
-) -> _Link | None:
+) -> Link | None:
     """A root: everything that the rule gives."""
     if rule is None:
         return None
     mtls = any(grant.bind is Bind.MTLS for grant in rule.grants)
-    return _Link(
+    return Link(
         id=id,
         rule=rule,
         sub=person or rule.agent,
@@ -217,7 +133,7 @@ def _part(
     id: str,
     ends: int,
     **changes: Any,
-) -> _Link | None:
+) -> Link | None:
     """A part of a delegation, as much as it is unless something is said."""
     rule = _old(standing, parent)
     if rule is None:
@@ -233,7 +149,7 @@ def _part(
         "scopes": frozenset(parent.scopes),
         "life": lambda at: min(ttl for aud, ttl in parent.ttls if aud == at),
     }
-    return _Link(id=id, rule=rule, above=above, ends=ends, **(facts | changes))
+    return Link(id=id, rule=rule, above=above, ends=ends, **(facts | changes))
 
 
 def _handed_on(
@@ -243,12 +159,12 @@ def _handed_on(
     standing: Standing,
     id: str,
     now: int,
-) -> _Link | None:
+) -> Link | None:
     """A token that is bound to nothing, with the agent that has it."""
     parent = _record(held, standing, now)
     if isinstance(actor, Held):
         own = _record(actor, standing, now)
-        if own is None or own.actors or not _shows(asked.shown, own.cnf):
+        if own is None or own.actors or not shows(asked.shown, own.cnf):
             return None
         if not _stands(actor.chain, standing) or _old(standing, own) is None:
             return None
@@ -277,7 +193,7 @@ def _handed_on(
 
 def _of_ticket(
     asked: Asked, handed: Handed, standing: Standing, id: str, now: int
-) -> _Link | None:
+) -> Link | None:
     ticket, parent = handed.ticket, handed.chain[0]
     scopes = frozenset(ticket.scopes)
     holds = (
@@ -404,11 +320,12 @@ def _counts(asked: Asked, token: SignedClaims, standing: Standing) -> bool:
         issuer is not None
         and not issuer.pin.ours
         and f"issuer:{token.issuer}" not in standing.kills
-        and _shows(asked.shown, token.cnf)
+        and shows(asked.shown, token.cnf)
     )
 
 
-def _shows(shown: Confirmation, key: Confirmation) -> bool:
+def shows(shown: Confirmation, key: Confirmation) -> bool:
+    """Tell whether a requester showed a key."""
     return key.jkt in ("", shown.jkt) and key.x5t_s256 in ("", shown.x5t_s256)
 
 
@@ -416,65 +333,6 @@ def _kept(shown: Confirmation, *, mtls: bool) -> Confirmation:
     return shown if mtls or not shown.jkt else Confirmation(jkt=shown.jkt)
 
 
-def _id(link: _Link) -> Any:
-    return link.agent
-
-
-def _typed(value: object) -> object:
-    if isinstance(value, tuple):
-        return [_typed(each) for each in value]
-    return type(value), value
-
-
-def _is_like(value: object, pattern: str) -> bool:
-    said = "".join("[^/]*" if c == "*" else re.escape(c) for c in pattern)
-    return isinstance(value, str) and bool(re.fullmatch(said, value, re.DOTALL))
-
-
-def _signed(
-    asked: Asked,
-    standing: Standing,
-    ids: Ids,
-    link: _Link,
-    audience: str,
-    have: list[str],
-    now: int,
-    expires: int,
-) -> dict[str, object]:
-    """The claims, one after the other."""
-    scopes = asked.request.scopes or have
-    key = {"jkt": link.key.jkt, "x5t#S256": link.key.x5t_s256}
-    act: dict[str, object] = {}
-    for actor in reversed(link.actors):
-        act = {
-            "sub": actor,
-            "iss": standing.url,
-            "entity": actor,
-            **({"act": act} if act else {}),
-        }
-    whole = {
-        "iss": standing.url,
-        "sub": link.sub,
-        "aud": audience,
-        "client_id": link.agent,
-        "iat": now,
-        "nbf": now,
-        "exp": expires,
-        "jti": ids.token,
-        "scope": " ".join(scopes),
-        "cnf": {name: digest for name, digest in key.items() if digest},
-        "act": act,
-    }
-    kinds = {"process": "unix-peer", "run": "launcher", "ticket": "parent"}
-    if asked.request.requested_type is not TokenType.ID_JAG:
-        whole["answerable"] = {
-            "agent": link.agent,
-            "instance": link.run,
-            "owner": standing.owners[_id(link)],
-            "rule": link.rule.id,
-            "rule_hash": link.rule.digest,
-            "dlg": link.id,
-            "depth": link.depth,
-            "attest": kinds.get(link.run.split(":")[0], "issuer"),
-        }
-    return {name: value for name, value in whole.items() if value}
+def agent_of(link: Link) -> AgentId:
+    """Name whoever acts."""
+    return AgentId(link.agent)
