@@ -216,7 +216,7 @@ class _Finding:
             agent, run = self._match(actor).rule.agent, actor.run
         else:
             raise Refused(Why.ACTOR)
-        portion = Portion(agent, "", (), (), parent.expires - self.now)
+        portion = Portion(agent, "", None, None, parent.expires - self.now)
         key = _key(self.asked.shown, mtls=_asks_mtls(parent))
         return self._part(held.chain, rule, portion, run, key)
 

@@ -28,15 +28,15 @@ class Portion:
     Attributes:
         agent: To whom.
         jkt: Thumbprint of that agent's key; empty binds to what it shows.
-        audiences: As asked; empty for all of the parent's.
-        scopes: As asked, pairs (audience, scope); empty for all of these audiences.
+        audiences: As asked; None for all of the parent's.
+        scopes: As asked, pairs (audience, scope); None for all at these audiences.
         ttl: Longest life, seconds.
     """
 
     agent: AgentId
     jkt: str
-    audiences: tuple[str, ...]
-    scopes: tuple[tuple[str, str], ...]
+    audiences: tuple[str, ...] | None
+    scopes: tuple[tuple[str, str], ...] | None
     ttl: int
 
 
@@ -163,7 +163,7 @@ def part_of(
     if parent.cnf.bound and not cnf.bound:
         raise Refused(Why.BINDING)
     expires = min(parent.expires, now + portion.ttl)
-    if expires <= now or not audiences:
+    if expires <= now:
         raise Refused(Why.EXPIRED, "nothing is left")
     return Delegation(
         id=id,
@@ -261,11 +261,11 @@ def _within(
     parent: Delegation, portion: Portion
 ) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
     """Give audiences and scopes of a part, which the parent has to have."""
-    audiences = portion.audiences or parent.audiences
-    if not set(audiences) <= set(parent.audiences):
+    audiences = parent.audiences if portion.audiences is None else portion.audiences
+    if not audiences or not set(audiences) <= set(parent.audiences):
         raise Refused(Why.AUDIENCE)
     usual = tuple(pair for pair in parent.scopes if pair[0] in audiences)
-    scopes = portion.scopes or usual
+    scopes = usual if portion.scopes is None else portion.scopes
     if not set(scopes) <= set(usual):
         raise Refused(Why.SCOPE_BEYOND)
     return tuple(dict.fromkeys(audiences)), tuple(dict.fromkeys(scopes))
