@@ -9,12 +9,15 @@ import os
 import secrets
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from answerable.cli.settings import home
-from answerable.flows.owner_keys import Signer
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.ids import PersonId
+
+if TYPE_CHECKING:
+    from answerable.flows.owner_keys import Signer
 
 SHORTEST = 8  # letters of a passphrase
 _LARGEST = 1 << 16  # bytes of a key file
@@ -34,7 +37,7 @@ def usual_place(person: PersonId) -> Path:
     return folder / "answerable" / "owner-keys" / f"{name}.pem"
 
 
-def write_pair(place: Path, passphrase: str) -> tuple[Signer, Path]:
+def write_pair(place: Path, passphrase: str) -> "tuple[Signer, Path]":
     """Make a key, and write its two halves: `FILE`, and `FILE.pub` beside it.
 
     Args:
@@ -50,6 +53,8 @@ def write_pair(place: Path, passphrase: str) -> tuple[Signer, Path]:
     """
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from answerable.flows.owner_keys import Signer
 
     key = Ed25519PrivateKey.generate()
     plain = key.private_bytes(
@@ -78,7 +83,7 @@ def write_pair(place: Path, passphrase: str) -> tuple[Signer, Path]:
     return Signer(public.public_bytes_raw(), key.private_bytes_raw()), beside
 
 
-def read_private(place: Path, passphrase: str) -> Signer:
+def read_private(place: Path, passphrase: str) -> "Signer":
     """Unlock a private key.
 
     Raises:
@@ -88,6 +93,8 @@ def read_private(place: Path, passphrase: str) -> Signer:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    from answerable.flows.owner_keys import Signer
 
     data = read_private_file(place, "key")
     if b"-----BEGIN ENCRYPTED PRIVATE KEY-----" not in data:
