@@ -37,6 +37,17 @@ def usual_place(person: PersonId) -> Path:
     return folder / "answerable" / "owner-keys" / f"{name}.pem"
 
 
+def nothing_at(place: Path) -> None:
+    """Check, before anything is asked, that a key can be written there.
+
+    Raises:
+        UsageError: One of its two halves lies there.
+    """
+    for half in (place, _beside(place)):
+        if half.exists():
+            raise _exists(str(half))
+
+
 def write_pair(place: Path, passphrase: str) -> "tuple[Signer, Path]":
     """Make a key, and write its two halves: `FILE`, and `FILE.pub` beside it.
 
@@ -66,16 +77,14 @@ def write_pair(place: Path, passphrase: str) -> "tuple[Signer, Path]":
     told = public.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    beside = place.with_name(place.name + ".pub")
+    beside = _beside(place)
+    nothing_at(place)
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(place, _pem("ENCRYPTED PRIVATE KEY", _wrapped(plain, passphrase)), 0o600)
         _write(beside, told, 0o644)
     except FileExistsError as error:
-        raise UsageError(
-            f"{error.filename} exists; a key is never written over",
-            "name another file with --key, or keep using that key",
-        ) from None
+        raise _exists(str(error.filename)) from None
     except OSError as error:
         raise EnvironmentRefused(
             f"cannot write {place}: {error.strerror}", "name another file with --key"
@@ -171,6 +180,17 @@ def read_private_file(place: Path, what: str) -> bytes:
             f"give it to yourself alone: chmod 600 {place}",
         )
     return data
+
+
+def _beside(place: Path) -> Path:
+    return place.with_name(place.name + ".pub")
+
+
+def _exists(place: str) -> UsageError:
+    return UsageError(
+        f"{place} exists; a key is never written over",
+        "name another file with --key, or keep using that key",
+    )
 
 
 def _write(place: Path, data: bytes, mode: int) -> None:
