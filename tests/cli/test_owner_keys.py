@@ -176,6 +176,13 @@ def test_no_key_is_written_over_and_no_short_passphrase_taken(
     code, _, err = said(*new, "--passphrase-file", f"{home}/phrase")
     assert (code, "never written over" in err) == (2, True)
     assert (home / KEY).read_bytes() == before
+    code, _, err = said(*new)  # told before anything is asked
+    assert (code, "never written over" in err) == (2, True)
+    (home / "half.pub").write_text("")
+    code, _, err = said(
+        *(*new, "--key", f"{home}/half", "--passphrase-file", f"{home}/phrase")
+    )
+    assert (code, (home / "half").exists()) == (2, False)
     (home / "phrase").write_text("seven77\n")
     code, _, err = said(
         *new, "--key", f"{home}/k", "--passphrase-file", f"{home}/phrase"

@@ -51,10 +51,10 @@ def enrolled(
 
 
 def revoked(
-    since: int, *, at: int, recorded: int = 0, key: PersonId = ANA
+    since: float, *, at: int, recorded: int = 0, key: PersonId = ANA
 ) -> tuple[Placed, Revocation]:
     return Placed(at, NOW + recorded * DAY), Revocation(
-        IDS[key], NOW + since * DAY, WrittenBy.SELF_REPORTED, 0
+        IDS[key], NOW + int(since * DAY), WrittenBy.SELF_REPORTED, 0
     )
 
 
@@ -208,6 +208,7 @@ REVOCATIONS = [
     ("both dated back, behind it in the log", (0, 0, 7), (1, 1, 6), Void.KEY_REVOKED),
     ("before a time that is named later", (0, 0, 5), (-1, 3, 6), Void.KEY_REVOKED),
     ("before the named time", (-2, -2, 5), (-1, 3, 6), None),
+    ("before it, recorded after", (-0.5, 0, 5), (-0.25, 3, 6), Void.KEY_REVOKED),
     ("before a time to come, behind it in the log", (2, 2, 7), (5, 1, 6), None),
     ("after that time has come", (5, 5, 7), (5, 1, 6), Void.KEY_REVOKED),
 ]
@@ -219,12 +220,12 @@ REVOCATIONS = [
     ids=[row[0] for row in REVOCATIONS],
 )
 def test_a_revocation_reaches_from_its_time_on(
-    said: tuple[int, int, int], ended: tuple[int, int, int], why: Void | None
+    said: tuple[float, int, int], ended: tuple[float, int, int], why: Void | None
 ) -> None:
     since, at, place = ended
     keys = keys_of([enrolled()], [revoked(since, at=place, recorded=at)])
     placed = Placed(said[2], NOW + said[1] * DAY)
-    assert why_not(keys[IDS[ANA]], NOW + said[0] * DAY, placed) is why
+    assert why_not(keys[IDS[ANA]], NOW + int(said[0] * DAY), placed) is why
 
 
 @pytest.mark.parametrize(
@@ -240,6 +241,13 @@ def test_a_revocation_reaches_from_its_time_on(
 def test_a_key_counts_in_its_interval(at: int, why: Void | None) -> None:
     time = NOW + at * DAY
     assert why_not(KEYS[IDS[ANA]], time, unrecorded(time)) is why
+
+
+def test_a_key_has_to_count_when_its_statement_is_recorded_too() -> None:
+    end, hour = NOW + 265 * DAY, DAY // 24
+    key = KEYS[IDS[ANA]]
+    assert why_not(key, end - 2 * hour, Placed(5, end - hour)) is None
+    assert why_not(key, end - hour, Placed(5, end + hour)) is Void.KEY_EXPIRED
 
 
 def test_a_key_that_is_enrolled_again_has_both_intervals() -> None:

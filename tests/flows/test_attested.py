@@ -15,7 +15,7 @@ from answerable.flows import attested, owner_keys, ownership, snapshots
 from answerable.flows.attested import AttestedOwner, AttestedOwners, attested_owners
 from answerable.flows.owner_keys import Signer
 from answerable.model.document_owners import WhoOwnsItem
-from answerable.model.errors import UsageError, VerificationError
+from answerable.model.errors import VerificationError
 from answerable.model.ids import AgentId, PersonId, person_id
 from answerable.model.owner_key import Void
 from answerable.model.person import EvidenceKind, OwnerState
@@ -246,61 +246,6 @@ def test_what_no_envelope_is_attests_nothing_and_stops_nothing(store: Store) -> 
         store.put_object(owner_keys.ATTESTATION, data, NOW)
     attest(store)
     assert owners(store) == {AGENTS[0]: ANA}
-
-
-ENROLLING = {
-    "small order": (bytes(32), ANA, 0, 1, "usable"),
-    "over before it begins": (A.public, ANA, 2, 1, "valid from"),
-    "over already": (A.public, ANA, -2, -1, "valid from"),
-    "another's": (B.public, ANA, 0, 1, "one person's"),
-}
-
-
-@pytest.mark.parametrize(
-    ("public", "person", "begin", "end", "why"),
-    ENROLLING.values(),
-    ids=ENROLLING.keys(),
-)
-def test_a_key_that_may_not_be_enrolled_is_told_why(
-    store: Store, public: bytes, person: PersonId, begin: int, end: int, why: str
-) -> None:
-    enroll(store, B, BEN)
-    with pytest.raises(UsageError, match=why):
-        owner_keys.enroll(
-            store,
-            public,
-            person,
-            valid_from=NOW + begin * DAY,
-            valid_until=NOW + end * DAY,
-            uid=0,
-            now=NOW,
-        )
-    assert len(store.objects(owner_keys.ENROLMENT)) == 1
-
-
-def test_a_revoked_key_stays_revoked(store: Store) -> None:
-    enroll(store, A, ANA)
-    owner_keys.revoke(store, A.id, since=None, uid=0, now=NOW + 1)
-    with pytest.raises(UsageError, match="stays so"):
-        enroll(store, A, ANA, at=NOW + 2)
-    (item,) = owner_keys.listed(store, now=NOW + 2).items
-    assert (item["state"], item["written_by"]) == ("revoked", "self-reported")
-
-
-@pytest.mark.parametrize(
-    ("at", "state"), [(-1, "not-yet"), (0, "valid"), (364, "valid"), (365, "expired")]
-)
-def test_the_list_says_what_a_key_is_worth(store: Store, at: int, state: str) -> None:
-    enroll(store, A, ANA)
-    (item,) = owner_keys.listed(store, now=NOW + at * DAY).items
-    assert item["state"] == state
-
-
-def test_an_unknown_or_short_key_name_is_told(store: Store) -> None:
-    enroll(store, A, ANA)
-    for name in ("", "owner-key:", A.id[:13], "owner-key:zzzzzz"):
-        with pytest.raises(UsageError, match="unknown owner key"):
-            owner_keys.revoke(store, name, since=None, uid=0, now=NOW)
 
 
 def test_a_poll_reads_again_only_when_the_log_has_grown(
