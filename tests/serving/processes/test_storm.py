@@ -16,15 +16,15 @@ from tests.serving.processes.storm import KINDS, NEEDS_ROOT
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
 
 COUNTS = {
-    "reuse": 250,
-    "ended": 250,
-    "exec-after": 250,
-    "superuser": 250,
-    "handed-on": 250,
-    "inherited": 250,
-    "orphans": 250,
-    "outsiders": 250,
-    "claimed": 250,
+    "reuse": 150,
+    "ended": 150,
+    "exec-after": 150,
+    "superuser": 150,
+    "handed-on": 150,
+    "inherited": 150,
+    "orphans": 150,
+    "outsiders": 150,
+    "claimed": 150,
 }
 MANY = 10_000
 
