@@ -3,45 +3,21 @@
 import hashlib
 import json
 import os
-import pty
-import secrets
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from answerable.cli.main import main
 from answerable.serving.processes.registering import Launch
-from answerable.serving.processes.runs import Run, Runs
-from tests.serving.processes.door import Door, opened_door
-from tests.serving.processes.visitors import python_for_all
+from tests.serving.processes.world import ANA, PYTHON, ROOT, RUN, World, opened_world
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
 
-ROOT = os.getuid() == 0
-ANA = 1001 if ROOT else os.getuid()
-PYTHON = python_for_all()
 as_root = pytest.mark.skipif(not ROOT, reason="starts another user's process, as root")
-# Read before it turns into another user: an interpreter of root's may lie in a folder
-# of root's alone.
-RUN = """
-import http.client, os, sys, encodings.idna, json
-import answerable.serving.launcher.launch, answerable.serving.launcher.waiting
-import answerable.cli.refusals
-from answerable.cli.main import main
-uid = int(sys.argv[1])
-if uid and os.getuid() == 0:
-    os.setgroups([]); os.setresgid(uid, uid, uid); os.setresuid(uid, uid, uid)
-sys.exit(main(sys.argv[2:]))
-"""
 WHO = """
 import http.client, os, socket, sys
 there = socket.socket(socket.AF_UNIX)
@@ -63,60 +39,9 @@ time.sleep(0.1)
 """
 
 
-@dataclass
-class World:
-    """A service for tests and its folder."""
-
-    folder: Path
-    door: Door
-    ended: list[Run]
-    rule: str = "r1"
-
-    def words(self, *words: str, uid: int = ANA) -> list[str]:
-        start = [sys.executable, "-c", RUN, str(uid), "run", "--agent", "bot"]
-        return [*start, "--sts", self.door.place, *words]
-
-    def run(
-        self, *words: str, uid: int = ANA, **more: str
-    ) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            self.words(*words, uid=uid),
-            capture_output=True,
-            text=True,
-            timeout=30,
-            env=os.environ | more,
-            cwd="/",
-        )
-
-    def started(self) -> Run:
-        """The run that began, once it has."""
-        until = time.monotonic() + 20
-        while time.monotonic() < until:
-            for answer in self.door.answers:
-                if answer.status == 201 and answer.run is not None:
-                    return answer.run
-            time.sleep(0.01)
-        raise AssertionError("no run began")
-
-
 @pytest.fixture
 def world() -> Iterator[World]:
-    # Not pytest's own folder, which other users may not enter.
-    folder = Path(tempfile.mkdtemp(prefix="run-"))
-    folder.chmod(0o755)
-    (folder / "free").mkdir()
-    (folder / "free").chmod(0o777)
-    ended: list[Run] = []
-    with ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder)
-        runs = Runs(folder / "state", ended.append)
-        stack.callback(runs.close)
-
-        def rule(launch: Launch) -> str:
-            return world.rule
-
-        door = stack.enter_context(opened_door(folder / "sts.sock", runs, rule))
-        world = World(folder, door, ended)
+    with opened_world() as world:
         yield world
 
 
@@ -338,97 +263,3 @@ def test_an_agent_does_not_start_another_agent(world: World) -> None:
         ran = subprocess.run(words, capture_output=True, text=True, timeout=30)
     assert ran.returncode == 5
     assert "delegates a part of its own" in ran.stderr
-
-
-# Signals and the terminal.
-
-TRAPS = "trap 'echo {0}; exit 9' {0}; echo ready; while :; do sleep 0.05; done"
-
-
-@pytest.mark.parametrize("name", ["TERM", "HUP", "INT", "USR1"])
-def test_a_signal_for_it_is_one_for_the_agent(world: World, name: str) -> None:
-    with subprocess.Popen(
-        world.words("-q", "--", "sh", "-c", TRAPS.format(name)),
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as child:
-        assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
-        child.send_signal(signal.Signals["SIG" + name])
-        assert child.stdout.read() == name + "\n"
-        assert child.wait(20) == 9
-
-
-class Terminal:
-    """A program with a terminal of its own."""
-
-    def __init__(self, words: list[str]) -> None:
-        self.pid, self.handle = pty.fork()
-        if self.pid == 0:
-            os.execv(words[0], words)  # noqa: S606 - ours
-
-    def read_until(self, what: bytes) -> bytes:
-        said = b""
-        while what not in said:
-            try:
-                said += os.read(self.handle, 1024)
-            except OSError:
-                break
-        return said
-
-    def rest(self) -> bytes:
-        return self.read_until(secrets.token_bytes(16))
-
-    def close(self) -> int:
-        status = os.waitpid(self.pid, 0)[1]
-        os.close(self.handle)
-        return os.waitstatus_to_exitcode(status)
-
-
-COUNTING = (
-    "import signal, sys, time\n"
-    "seen = []\n"
-    "signal.signal(signal.SIGINT, lambda *_: seen.append(1))\n"
-    "print('ready', flush=True)\n"
-    "until = time.monotonic() + 20\n"
-    "while not seen and time.monotonic() < until: time.sleep(0.01)\n"
-    "time.sleep(0.3)\n"
-    "print('seen', len(seen), flush=True)\n"
-    "sys.exit(4)\n"
-)
-
-
-@pytest.mark.skipif(not PYTHON, reason="no Python that any user may run")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
-def test_an_interrupt_at_the_terminal_reaches_the_agent_once(world: World) -> None:
-    there = Terminal(world.words("-q", "--", PYTHON, "-c", COUNTING))
-    there.read_until(b"ready")
-    os.write(there.handle, b"\x03")
-    assert b"seen 1" in there.rest()
-    assert there.close() == 4
-
-
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
-def test_a_job_that_is_stopped_stops_and_goes_on(world: World) -> None:
-    # A shell with job control, as at a terminal; it says what became of its job.
-    script = (
-        f"set -m; {_quoted(world.words('-q', '--', 'sh', '-c', 'echo on; sleep 0.3; exit 6'))}"
-        "; echo stopped=$?; fg; echo ended=$?; exit"
-    )
-    bash = shutil.which("bash")
-    if bash is None:
-        pytest.skip("no bash")
-    there = Terminal([bash, "--norc", "-c", script])
-    there.read_until(b"on\r\n")
-    os.write(there.handle, b"\x1a")
-    said = there.rest()
-    there.close()
-    assert b"stopped=147" in said  # 128 + SIGSTOP
-    assert b"ended=6" in said
-
-
-def _quoted(words: list[str]) -> str:
-    import shlex
-
-    return shlex.join(words)
