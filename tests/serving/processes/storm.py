@@ -10,173 +10,32 @@ pidfd tell anything, as before Linux 6.13. Root takes the places of several user
 
 import argparse
 import array
-import ctypes
 import json
 import os
-import random
 import shutil
 import signal
 import socket
-import struct
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn
 
 from answerable.model.attestation import Attestation
-from answerable.model.ids import AgentId
 from answerable.serving.processes import attest, credentials, held
-from answerable.serving.processes.attest import attest_peer
-from answerable.serving.processes.held import Hold, NotAttested
-from answerable.serving.processes.runs import Run, Runs, identified
-from answerable.serving.processes.senders import ForeignSender, Senders, name_senders
-
-ROOT = os.getuid() == 0
-# Users that nobody else is. Whoever is not root is one user, and takes part in less.
-ANA, BO = (1001, 1002) if ROOT else (os.getuid(), os.getuid())
-AGENT = AgentId("agent:declared/bo")
-SECONDS = 20.0
-SLEEP = shutil.which("sleep") or "/bin/sleep"
-# PyDLL keeps the interpreter's lock over the call, so that the child has it.
-LIBC = ctypes.PyDLL(None, use_errno=True)
-SYS_CLONE3 = 435
-NEWEST = struct.Struct("=11Q")
-
-
-class Nursery:
-    """Children, each ended by its number."""
-
-    def __init__(self) -> None:
-        self.alive: set[int] = set()
-
-    def fork(self, uid: int, be: Callable[[], None], pid: int = 0) -> int:
-        """Make a child of a user, with a number where one is named."""
-        made = self._clone(pid) if pid else os.fork()
-        if made == 0:
-            self._be(uid, be)
-        self.alive.add(made)
-        return made
-
-    def end(self, pid: int, *, reap: bool = True) -> None:
-        os.kill(pid, signal.SIGKILL)
-        if reap:
-            self.reap(pid)
-        else:
-            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-
-    def reap(self, pid: int) -> None:
-        os.waitpid(pid, 0)
-        self.alive.discard(pid)
-
-    def close(self) -> None:
-        for pid in list(self.alive):
-            self.end(pid)
-
-    @staticmethod
-    def _be(uid: int, be: Callable[[], None]) -> NoReturn:
-        try:
-            become(uid)
-            be()
-        finally:
-            os._exit(0)
-
-    @staticmethod
-    def _clone(pid: int) -> int:
-        """Fork with a number that is free (man 2 clone3, set_tid)."""
-        number = (ctypes.c_int * 1)(pid)
-        where = ctypes.addressof(number)
-        args = NEWEST.pack(0, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, where, 1, 0)
-        made = LIBC.syscall(SYS_CLONE3, args, len(args))
-        if made < 0:
-            raise OSError(ctypes.get_errno(), "clone3")
-        return int(made)
-
-
-def become(uid: int) -> None:
-    if uid and ROOT:
-        os.setgroups([])
-        os.setresgid(uid, uid, uid)
-        os.setresuid(uid, uid, uid)
-
-
-def pause() -> None:
-    # Nobody is left behind, whatever becomes of the storm.
-    time.sleep(SECONDS)
-
-
-class Service:
-    """A listener, a registry, children."""
-
-    def __init__(self, folder: Path, seed: int) -> None:
-        self.random = random.Random(seed)
-        self.nursery = Nursery()
-        self.runs = Runs(folder / "state")
-        self.listening = socket.socket(socket.AF_UNIX)
-        self.listening.bind("\0answerable-storm-" + folder.name)
-        self.listening.listen(64)
-        self.listening.settimeout(SECONDS)
-        name_senders(self.listening)
-        self.folder = folder
-        self.said: Counter[str] = Counter()
-
-    def connect(self) -> socket.socket:
-        there = socket.socket(socket.AF_UNIX)
-        there.connect(self.listening.getsockname())
-        return there
-
-    def accept(self) -> socket.socket:
-        accepted, _ = self.listening.accept()
-        accepted.settimeout(SECONDS)
-        return accepted
-
-    def visitor(self, uid: int) -> tuple[int, socket.socket]:
-        """A process that connected and waits."""
-
-        def be() -> None:
-            with self.connect():
-                pause()
-
-        pid = self.nursery.fork(uid, be)
-        return pid, self.accept()
-
-    def run_of(self, process: int, uid: int, launcher: int = 0) -> Run:
-        """Register a run, as if its launcher had asked."""
-        root, by = hold(process), hold(launcher or os.getpid())
-        run = Run(
-            id=self.random.randbytes(16).hex(),
-            agent=AGENT,
-            rule="r",
-            process=identified(root),
-            launcher=identified(by),
-            started_by=0,
-            uid=uid,
-            gid=uid,
-            program=SLEEP,
-            argv_sha256="",
-            config_sha256="",
-            since=0,
-        )
-        self.runs.add(run, root, by)
-        return run
-
-    def attested(self, accepted: socket.socket) -> Attestation | str:
-        try:
-            return attest_peer(accepted, self.runs)
-        except NotAttested as refused:
-            return refused.reason
-
-    def judge(self, told: Attestation | str, right: bool) -> None:
-        word = "refused" if isinstance(told, str) else "named"
-        self.said[word if right else "wrong"] += 1
-
-
-def hold(pid: int) -> Hold:
-    return Hold(os.pidfd_open(pid), pid)
-
+from answerable.serving.processes.held import Hold
+from answerable.serving.processes.senders import ForeignSender, Senders
+from tests.serving.processes.nursery import (
+    AGENT,
+    ANA,
+    BO,
+    LIBC,
+    SECONDS,
+    SLEEP,
+    Service,
+    pause,
+)
 
 # Who a connection names after its process is gone, and another has its number.
 
@@ -253,7 +112,7 @@ def exec_after(service: Service) -> None:
     def be() -> None:
         there = service.connect()
         there.set_inheritable(True)
-        os.execv(program, [program, str(SECONDS)])
+        os.execv(program, [program, str(SECONDS)])  # noqa: S606 - ours
 
     visitor = service.nursery.fork(ANA, be)
     with service.accept() as accepted:
@@ -294,19 +153,15 @@ def _written_by_two(service: Service, uid: int, *, inherited: bool) -> None:
     here, there = socket.socketpair()
 
     def connector() -> None:
-        here.close()
         connection = service.connect()
         for _ in range(ours):
             connection.send(b"own")
-        if inherited:
-            if os.fork() == 0:
-                connection.send(b"foreign")
-                os._exit(0)
-        else:
-            handles = array.array("i", [connection.fileno()])
-            there.sendmsg(
-                [b"."], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, handles.tobytes())]
-            )
+        if not inherited:
+            handles = array.array("i", [connection.fileno()]).tobytes()
+            there.sendmsg([b"."], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, handles)])
+        elif os.fork() == 0:
+            connection.send(b"foreign")
+            os._exit(0)
         pause()
 
     def other() -> None:
@@ -318,109 +173,94 @@ def _written_by_two(service: Service, uid: int, *, inherited: bool) -> None:
     children = [service.nursery.fork(ANA, connector)]
     if not inherited:
         children.append(service.nursery.fork(uid, other))
-    accepted = service.accept()
-    senders = Senders(accepted)
-    got, refused = b"", False
-    try:
-        while True:
-            got += senders.receive(4096)
-    except ForeignSender:
-        refused = True
-    told = service.attested(accepted)
-    right = got == b"own" * ours and refused
-    right = right and isinstance(told, Attestation) and told.uid == ANA
-    senders.close()
-    for each in (here, there, accepted):
-        each.close()
+    with here, there, service.accept() as accepted:
+        read = _read_until_foreign(accepted)
+        told = service.attested(accepted)
     for child in children:
         service.nursery.end(child)
-    service.said["refused" if right else "wrong"] += 1
+    right = isinstance(told, Attestation) and told.uid == ANA
+    service.said["refused" if right and read == b"own" * ours else "wrong"] += 1
+
+
+def _read_until_foreign(accepted: socket.socket) -> bytes:
+    senders, got = Senders(accepted), b""
+    try:
+        while piece := senders.receive(4096):
+            got += piece
+    except ForeignSender:
+        return got
+    finally:
+        senders.close()
+    return b"nobody was refused"
 
 
 # Which run a process belongs to.
 
 
 def orphans(service: Service) -> None:
-    """Descendants, near and far, orphaned or not; outsiders; after the end."""
-    kind = service.random.choice(("kin", "adopted", "lost", "ended", "outsider"))
-    tell, heard = os.pipe()
-    _adopt(kind != "lost")
+    """Descendants, near and far, orphaned or not, before the end and after it."""
+    kind = service.random.choice(("kin", "adopted", "lost", "ended"))
+    LIBC.prctl(36, int(kind != "lost"), 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
     orphaned = kind in ("adopted", "lost")
     generations = service.random.randrange(2 if orphaned else 1, 4)
-
-    def started() -> None:
-        if kind == "outsider":
-            pause()
-        # Its run is registered first, as a launcher would see to.
-        signal.sigwait({signal.SIGUSR1})
-        for generation in range(generations):
-            parent = os.getpid()
-            if os.fork():
-                # Those between end, or wait as parents do; the first one always waits.
-                os._exit(0) if orphaned and generation else pause()
-        while orphaned and os.getppid() == parent:
-            time.sleep(0.001)
-        with service.connect():
-            os.write(heard, str(os.getpid()).encode())
-            pause()
-
-    def elsewhere() -> None:
-        with service.connect():
-            os.write(heard, str(os.getpid()).encode())
-            os.environ["ANSWERABLE_RUN"] = "run:" + run.id
-            pause()
-
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
-    process = service.nursery.fork(ANA, started)
-    run = service.run_of(process, ANA)
-    if kind == "outsider":
-        other = service.nursery.fork(service.random.choice((ANA, BO)), elsewhere)
-        # A sibling with the launcher for a parent would belong: it is our child. So
-        # the one who registers is somebody else here.
-        service.runs.end(run)
-        run = service.run_of(process, ANA, launcher=process)
-    else:
-        os.kill(process, signal.SIGUSR1)
-    accepted = service.accept()
-    visitor = int(os.read(tell, 32))
-    if kind == "ended":
-        service.nursery.end(process)
-    with accepted:
+    process = service.nursery.fork(
+        ANA, lambda: _descend(service, generations, orphaned=orphaned)
+    )
+    service.run_of(process, ANA)
+    os.kill(process, signal.SIGUSR1)
+    with service.accept() as accepted:
+        if kind == "ended":
+            service.nursery.end(process)
         told = service.attested(accepted)
     agent = told.agent if isinstance(told, Attestation) else ""
     expected = AGENT if kind in ("kin", "adopted") else ""
     service.said[
         "wrong" if agent != expected else "named" if agent else "nobody's"
     ] += 1
-    for each in (tell, heard):
-        os.close(each)
-    os.kill(visitor, signal.SIGKILL)
-    if kind == "outsider":
-        service.nursery.reap(other)
-    if kind != "ended":
-        _kill_all(process)
-        service.nursery.end(process)
-    _reap_orphans()
+    with suppress(ProcessLookupError):
+        os.killpg(process, signal.SIGKILL)
+    _reap_all(service)
+
+
+def _descend(service: Service, generations: int, *, orphaned: bool) -> None:
+    """Be the first of a run; the last of them connects."""
+    os.setpgid(0, 0)
+    # It is registered first, as a launcher would see to.
+    signal.sigwait({signal.SIGUSR1})
+    parent = os.getpid()
+    for generation in range(generations):
+        parent = os.getpid()
+        if os.fork():
+            # Those between end, or wait as parents do; the first one always waits.
+            if orphaned and generation:
+                os._exit(0)
+            pause()
+    while orphaned and os.getppid() == parent:
+        time.sleep(0.001)
+    with service.connect():
+        pause()
+
+
+def _reap_all(service: Service) -> None:
+    with suppress(ChildProcessError):
+        while True:
+            service.nursery.alive.discard(os.waitpid(-1, 0)[0])
+
+
+def outsiders(service: Service) -> None:
+    """Neither a neighbour nor the launcher itself is a part of a run."""
+    process = service.nursery.fork(ANA, pause)
+    visitor, accepted = service.visitor(service.random.choice((ANA, BO)))
+    # A child of the launcher would be taken for an orphan: here that is a neighbour.
+    launcher = service.random.choice((process, visitor))
+    service.run_of(process, ANA, launcher)
+    with accepted:
+        told = service.attested(accepted)
+    agent = told.agent if isinstance(told, Attestation) else ""
+    service.judge(told, not agent)
+    for each in (visitor, process):
+        service.nursery.end(each)
     service.runs.sweep()
-
-
-def _adopt(adopts: bool) -> None:
-    LIBC.prctl(36, int(adopts), 0, 0, 0)
-
-
-def _kill_all(root: int) -> None:
-    """End what a root still has below it."""
-    for each in Path(f"/proc/{root}/task/{root}/children").read_text().split():
-        _kill_all(int(each))
-        os.kill(int(each), signal.SIGKILL)
-
-
-def _reap_orphans() -> None:
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
 
 
 def claimed(service: Service) -> None:
@@ -431,7 +271,8 @@ def claimed(service: Service) -> None:
     def be() -> None:
         there = service.connect()
         there.set_inheritable(True)
-        os.execve(SLEEP, ["sleep", str(SECONDS)], {"ANSWERABLE_RUN": run.name})
+        claim = {"ANSWERABLE_RUN": run.name}
+        os.execve(SLEEP, ["sleep", str(SECONDS)], claim)  # noqa: S606 - ours
 
     visitor = service.nursery.fork(service.random.choice((ANA, BO)), be)
     with service.accept() as accepted:
@@ -452,6 +293,7 @@ KINDS = {
     "handed-on": handed_on,
     "inherited": inherited,
     "orphans": orphans,
+    "outsiders": outsiders,
     "claimed": claimed,
 }
 
@@ -473,6 +315,7 @@ def main() -> int:
     os.fsync = lambda handle: None
     folder = Path(tempfile.mkdtemp(prefix="storm-"))
     folder.chmod(0o755)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
     service = Service(folder, words.seed)
     try:
         for _ in range(words.count):

@@ -17,13 +17,14 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks Linux")
 
 COUNTS = {
     "reuse": 150,
-    "ended": 200,
-    "exec-after": 200,
-    "superuser": 100,
+    "ended": 150,
+    "exec-after": 150,
+    "superuser": 150,
     "handed-on": 150,
     "inherited": 150,
-    "orphans": 100,
-    "claimed": 100,
+    "orphans": 150,
+    "outsiders": 150,
+    "claimed": 150,
 }
 MANY = 10_000
 
