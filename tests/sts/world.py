@@ -333,9 +333,7 @@ class Client:
         shown = self.proof() if proof is None else proof
         return wire.form("/token", members, {"DPoP": shown} if shown else {})
 
-    def get(
-        self, wire: Wire, subject: str, kind: str = JWT, **asked: str
-    ) -> str:
+    def get(self, wire: Wire, subject: str, kind: str = JWT, **asked: str) -> str:
         """Get a token, or fail."""
         reply = self.exchange(wire, subject, kind, **asked)
         assert reply.status == 200, reply
@@ -359,6 +357,8 @@ class Client:
 def taken(world: World, wire: Wire, token: str, audience: str = FILES) -> SignedClaims:
     """Verify a token as its audience would, with the keys that are published."""
     keys = read_key_set(wire.ask("GET", "/jwks").body, ("ES256",))
-    pin = Issuer("sts", world.url, ("ES256",), (TokenType.ACCESS_TOKEN,), 600, ours=True)
+    pin = Issuer(
+        "sts", world.url, ("ES256",), (TokenType.ACCESS_TOKEN,), 600, ours=True
+    )
     issuers = Issuers(KnownIssuer(pin, audience, keys))
     return verify(token, issuers, int(time.time()))

@@ -13,10 +13,12 @@ from typing import Protocol
 from msgspec.structs import replace
 
 from answerable.enforce.kill import Kills
+from answerable.federate.admission import admit
 from answerable.federate.errors import KeyUnknown, TokenRefused
 from answerable.federate.exchange import Asked, Handed, Ids, Minting, Standing, decide
 from answerable.federate.exchange import Held as HeldNow
 from answerable.federate.rules.table import Rules
+from answerable.federate.spiffe import trust_domain
 from answerable.federate.verify import Issuers, verify
 from answerable.flows.own_tokens import OwnTokens
 from answerable.model.attestation import Attestation
@@ -246,9 +248,11 @@ class Exchanges:
         return self._foreign(shown, found, now)
 
     def _foreign(self, shown: Shown, found: _Found, now: float) -> SignedClaims:
-        request = shown.request
+        request, issuers = shown.request, self._issuers(now)
         kind = TokenType(request.subject_type)
-        claims = verify(request.unverified_subject, self._issuers(now), int(now), kind)
+        if kind is TokenType.JWT and _is_svid(request.unverified_subject, issuers):
+            kind = TokenType.JWT_SVID
+        claims = verify(request.unverified_subject, issuers, int(now), kind)
         issuer = self._in_force.issuers.get(claims.issuer)
         if issuer is not None and issuer.review is not None:
             # Its workload shows one token again and again; whether that one's pod still
@@ -331,6 +335,16 @@ def _refusal_of(committed: Committed, proof: Use | None) -> Refusal:
             return Refusal(_GRANT, "dead", committed.why or "")
         case outcome:
             return Refusal(_GRANT, outcome.value)
+
+
+def _is_svid(unverified_token: str, issuers: Issuers) -> bool:
+    """Tell whether a JWT is that of a pinned trust domain; its keys say so later.
+
+    SPIFFE has no token type of its own in an exchange, so clients call it a JWT.
+    """
+    said = admit(unverified_token).payload
+    domain = trust_domain(said.get("sub"))
+    return issuers.find(said.get("iss")) is None and issuers.find(domain) is not None
 
 
 def _peer(shown: Shown) -> Attestation:

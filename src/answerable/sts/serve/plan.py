@@ -1,6 +1,6 @@
 """What to serve: the configuration as read, and where everything goes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from answerable.connectors.config.fetch import read_file
@@ -17,7 +17,7 @@ class Plan:
     """What one reading of the file asks for.
 
     Attributes:
-        config: The configuration; without rules, where its policy is wrong.
+        config: The configuration; without rules, where one of them is wrong.
         service: Its section `sts`.
         reading: What was made of the file, its faults included.
         store: Folder of the store.
@@ -35,8 +35,8 @@ class Plan:
 
     @property
     def is_whole(self) -> bool:
-        """Whether its policy is right; otherwise nothing is given."""
-        return not self.reading.faults
+        """Whether its rules are right; otherwise nothing is given."""
+        return self.reading.holds_rules
 
     def needs_restart(self, later: "Plan") -> list[str]:
         """Name what a later plan changes that a running service cannot."""
@@ -86,7 +86,5 @@ def read_plan(place: str, store: Path | None, usual: Path) -> Plan:
             f"no token service in {place}",
             "add a section `sts`; see docs/federation.md",
         )
-    if reading.faults:
-        config = replace(config, agents=(), rules=())
     root = store or (Path(config.store) if config.store else usual)
     return Plan(config, service, reading, root)
