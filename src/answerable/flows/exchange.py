@@ -123,10 +123,12 @@ class InForce:
     Attributes:
         rules: The rules.
         issuers: Foreign issuers, by name.
+        root: A rule speaks of a process of the superuser's.
     """
 
     rules: Rules
     issuers: Mapping[str, PinnedIssuer]
+    root: bool = False
 
 
 @dataclass(slots=True)

@@ -166,23 +166,32 @@ def read_portion(body: bytes) -> Portion | None:
     except Unread:
         return None
     agent, jkt, ttl = asked.get("agent"), asked.get("jkt"), asked.get("ttl", USUAL_TTL)
-    audiences, scopes = asked.get("audiences", []), asked.get("scopes", {})
     if not (isinstance(agent, str) and isinstance(jkt, str) and type(ttl) is int):
         return None
-    if not isinstance(audiences, list) or not _texts(audiences):
-        return None
-    if not isinstance(scopes, dict) or len(scopes) > MOST:
-        return None
-    if not all(_texts(listed) for listed in scopes.values()):
-        return None
-    pairs = tuple((at, scope) for at, listed in scopes.items() for scope in listed)
-    return Portion(AgentId(agent), jkt, tuple(audiences), pairs, ttl)
+    audiences = scopes = None
+    if "audiences" in asked:
+        audiences = _texts(asked["audiences"])
+        if audiences is None:
+            return None
+    if "scopes" in asked:
+        scopes = _pairs(asked["scopes"])
+        if scopes is None:
+            return None
+    return Portion(AgentId(agent), jkt, audiences, scopes, ttl)
 
 
-def _texts(value: object) -> bool:
-    """Tell whether a value is a list of texts, and a short one."""
-    return (
-        isinstance(value, list)
-        and len(value) <= MOST
-        and all(isinstance(each, str) for each in value)
-    )
+def _pairs(value: object) -> tuple[tuple[str, str], ...] | None:
+    """Read scopes by audience, None where they are none, or too many."""
+    if not isinstance(value, dict) or len(value) > MOST:
+        return None
+    listed = {at: _texts(scopes) for at, scopes in value.items()}
+    if None in listed.values():
+        return None
+    return tuple((at, scope) for at, scopes in listed.items() for scope in scopes or ())
+
+
+def _texts(value: object) -> tuple[str, ...] | None:
+    """Read a short list of texts, None where it is none."""
+    if not isinstance(value, list) or len(value) > MOST:
+        return None
+    return tuple(value) if all(isinstance(each, str) for each in value) else None

@@ -108,7 +108,8 @@ class TokenEndpoint:
         connection = asked.socket
         if connection is None or PEER not in (request.subject_type, request.actor_type):
             return None
-        return await asyncio.to_thread(attest_peer, connection, self._runs)
+        root = self._exchanges.in_force.root
+        return await asyncio.to_thread(attest_peer, connection, self._runs, root=root)
 
     async def _outcome(self, shown: Shown) -> Outcomes | Refusal:
         """Have the story told, with what it needs in between."""

@@ -14,6 +14,7 @@ from answerable.flows.exchange import Exchanges, InForce, ReviewNeeded
 from answerable.flows.own_tokens import OwnTokens
 from answerable.model.config import PinnedIssuer, Tls
 from answerable.model.errors import AnswerableError
+from answerable.model.rule import PeerSubject
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.kills import KillFile, KillWatch
 from answerable.serving.log import Log
@@ -381,7 +382,9 @@ def foreign(plan: Plan) -> tuple[PinnedIssuer, ...]:
 def in_force(plan: Plan) -> InForce:
     """Give what a plan puts in force."""
     issuers = {each.pin.name: each for each in foreign(plan)}
-    return InForce(Rules(plan.config.rules), issuers)
+    rules = plan.config.rules
+    root = any(isinstance(r.subject, PeerSubject) and r.subject.uid == 0 for r in rules)
+    return InForce(Rules(rules), issuers, root)
 
 
 def passphrase() -> str:
