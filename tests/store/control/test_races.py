@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -15,12 +16,22 @@ from pathlib import Path
 
 import pytest
 
-from answerable.store.control.contract import Control
-from tests.store.control.build import opened, parent_of
+from answerable.model.delegation import Delegation
+from answerable.store.control.contract import DONE, Control, Exchange
+from tests.store.control.build import (
+    NOW,
+    REPORTER,
+    delegation,
+    line,
+    opened,
+    parent_of,
+    token,
+)
 from tests.store.control.conftest import Opens
 
 AT_ONCE = 50  # in each of two processes
 NUMBERS = int(os.environ.get("RACE_NUMBERS", "20"))
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "10"))
 KILLS = int(os.environ.get("RACE_KILLS", "6"))
 
 Replica = subprocess.Popen[str]
@@ -123,3 +134,74 @@ def test_a_killed_process_never_makes_a_second_success(
             f"\n{tries} tries of {numbers} tokens across {KILLS} kills: "
             f"none succeeded twice, {used_up} used up by the killed process"
         )
+
+
+def test_nothing_is_opened_below_what_a_revocation_ended(
+    opens: Opens, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Children and grandchildren are opened while their root is revoked."""
+    children = revoked = 0
+    for _ in range(ROUNDS):
+        ends, works = opens(), [opens(), opens()]
+        root = opened(ends)
+        below = [root, opened(ends, root)]
+        gate = threading.Barrier(3)
+        made: list[Delegation] = []
+
+        def work(
+            control: Control,
+            gate: threading.Barrier = gate,
+            below: list[Delegation] = below,
+            made: list[Delegation] = made,
+        ) -> None:
+            gate.wait()
+            for parent in below * 15:
+                child = delegation(parent)
+                asked = Exchange(under=parent.id, opens=child, token=token(child))
+                if control.commit(asked, NOW) is DONE:
+                    made.append(child)
+
+        threads = [threading.Thread(target=work, args=(each,)) for each in works]
+        for thread in threads:
+            thread.start()
+        gate.wait()
+        died = ends.revoke_delegation(root.id, NOW)
+        for thread in threads:
+            thread.join()
+        assert set(died.delegations) == {each.id for each in [*below, *made]}
+        assert len(died.tokens) == len(died.delegations)
+        assert not any(ends.chain(each.id, NOW).live for each in made)
+        children += len(made)
+        revoked += 1
+        for each in (ends, *works):
+            each.close()
+    with capsys.disabled():
+        print(f"\n{revoked} revocations while {children} were opened: none escaped")
+
+
+def test_revocations_that_meet_in_one_tree_both_return(opens: Opens) -> None:
+    first, second = opens(), opens()
+    for _ in range(ROUNDS):
+        links = line(first, 3)
+        widened = [opened(first, links[1]) for _ in range(5)]
+        gate = threading.Barrier(2)
+        died: list[str] = []
+
+        def end(
+            control: Control,
+            subject: str,
+            gate: threading.Barrier = gate,
+            died: list[str] = died,
+        ) -> None:
+            gate.wait()
+            died.extend(control.revoke_subject(subject, NOW).delegations)
+
+        threads = [
+            threading.Thread(target=end, args=(first, REPORTER)),
+            threading.Thread(target=end, args=(second, f"run:{links[0].id}")),
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(died) == sorted(each.id for each in [*links, *widened])

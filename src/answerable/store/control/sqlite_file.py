@@ -202,6 +202,8 @@ class SqliteFile:
 
     def close(self) -> None:
         """Close it; the last one to do so says that nothing is left to lose."""
+        if self._lock < 0:
+            return
         fcntl.flock(self._lock, fcntl.LOCK_UN)
         try:
             if _flock(self._lock, fcntl.LOCK_EX):
@@ -213,6 +215,7 @@ class SqliteFile:
         finally:
             self.connection.close()
             os.close(self._lock)
+            self._lock = -1
 
 
 def begin_epoch(connection: sqlite3.Connection, now: float) -> int:
