@@ -1,7 +1,9 @@
 """Who belongs to a run, and until when."""
 
+import asyncio
 import os
 import select
+import shutil
 import socket
 import sys
 from dataclasses import replace
@@ -13,9 +15,10 @@ import pytest
 from answerable.model.attestation import Attestor
 from answerable.serving.processes import runs as registry
 from answerable.serving.processes.attest import attest_peer
-from answerable.serving.processes.held import Hold, opened
+from answerable.serving.processes.held import Hold, ProcessGone, opened
 from answerable.serving.processes.registering import finish
 from answerable.serving.processes.runs import Run, Runs
+from answerable.serving.processes.watching import EVERY, RunWatch
 from tests.serving.processes.launchers import (
     AGENT,
     ANA,
@@ -73,6 +76,47 @@ def test_a_pidfd_is_there_to_watch(listener: socket.socket, runs: Runs) -> None:
         launcher.do("os.kill(child, 9); os.waitpid(child, 0)")
         assert watched.poll(1000) != []
         launcher.do(say("child = os.fork()\nif child == 0: os._exit(0)"))
+
+
+async def until(told: list[Run] | list[str]) -> None:
+    for _ in range(500):
+        if told:
+            return
+        await asyncio.sleep(0.02)
+
+
+def test_whoever_waits_for_an_end_is_told(
+    listener: socket.socket, runs: Runs, gone: list[Run]
+) -> None:
+    async def wait(launcher: Launcher) -> None:
+        watch = RunWatch(runs, asyncio.get_running_loop(), refused.append)
+        launcher.do("os.kill(child, 9); os.waitpid(child, 0)")
+        await until(gone)
+        # A folder that is away is told of once, and ends nobody's watch.
+        shutil.rmtree(runs._folder)
+        await until(refused)
+        await asyncio.sleep(2.5 * EVERY)
+        watch.close()
+
+    refused: list[str] = []
+    with Launcher(listener) as launcher:
+        run = asked(runs, launcher).run
+        asyncio.run(wait(launcher))
+        launcher.do(say("child = os.fork()\nif child == 0: os._exit(0)"))
+    assert gone == [run]
+    assert len(refused) == 1
+
+
+def test_a_run_that_begins_in_the_same_instant_is_seen(
+    listener: socket.socket, runs: Runs, tmp_path: Path
+) -> None:
+    other = Runs(tmp_path / "state")
+    for _ in range(20):
+        with Launcher(listener) as launcher:
+            run = asked(runs, launcher).run
+            with hold(launcher.root) as root:
+                assert other.of_process(root) == run
+    other.close()
 
 
 # A service that starts anew, and several processes of one.
@@ -183,3 +227,24 @@ def test_a_descendant_of_another_user_is_not_the_agent(
         # It descends from one all the same, and starts no other.
         with hold(visitor.pid) as process:
             assert runs.above(process) is not None
+
+
+def test_those_between_may_end_while_parents_are_looked_up(
+    listener: socket.socket, runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, ends = registry.parent_of, iter((True, True, False))
+
+    def parent_of(child: Hold) -> Hold | None:
+        if next(ends, False):
+            raise ProcessGone
+        return real(child)
+
+    with Launcher(listener) as launcher, Visitor(listener, ANA) as visitor:
+        assert asked(runs, launcher).status == 201
+        monkeypatch.setattr(registry, "parent_of", parent_of)
+        assert attest_peer(visitor.connection, runs).agent == ""
+        monkeypatch.setattr(registry, "parent_of", lambda child: parent_of(dead))
+        dead = hold(visitor.pid)
+        visitor.end()
+        with dead, pytest.raises(ProcessGone):
+            runs.of_process(dead)

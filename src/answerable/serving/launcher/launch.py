@@ -98,6 +98,11 @@ def _run(
             f"advisory: {start.agent} runs as its starter (uid {os.getuid()}), whose "
             "other processes can pass for it; --user makes it enforcing"
         )
+    if user is not None and not start.quiet and _can_type():
+        tell(
+            "the terminal is shared: the agent can type into it; "
+            "sysctl dev.tty.legacy_tiocsti=0 stops that"
+        )
     try:
         child.begin(_environment(start, user, run))
         return wait_for(child.pid)
@@ -113,6 +118,17 @@ def _environment(start: Start, user: Account | None, run: Registered) -> dict[st
         "ANSWERABLE_STS": os.path.abspath(start.sts),
         "ANSWERABLE_RUN": run.run,
     }
+
+
+def _can_type() -> bool:
+    """Say whether whoever has our terminal can put words into its input (TIOCSTI).
+
+    Source: Documentation/admin-guide/sysctl, dev.tty.legacy_tiocsti, Linux 6.2.
+    """
+    if not any(os.isatty(handle) for handle in (0, 1, 2)):
+        return False
+    switch = Path("/proc/sys/dev/tty/legacy_tiocsti")
+    return not switch.exists() or switch.read_text("ascii").strip() != "0"
 
 
 def _program(name: str) -> str:
