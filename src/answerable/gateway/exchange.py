@@ -273,6 +273,7 @@ class Exchange:
                 name=name,
                 run=caller.run,
                 principal=caller.principal,
+                person=caller.person,
             )
         )
 

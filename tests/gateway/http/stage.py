@@ -24,7 +24,7 @@ from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.door import Door
 from answerable.gateway.http.front import Front
 from answerable.gateway.http.pool import pools
-from answerable.gateway.http.ticker import Ticker
+from answerable.serving.ticker import Ticker
 from answerable.gateway.recording.recorder import Recorder
 from answerable.model.config import Config
 from answerable.model.record import Decided, Ended, Record, Refusals

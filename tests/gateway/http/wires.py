@@ -16,7 +16,7 @@ from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.door import Door
 from answerable.gateway.http.front import Front
 from answerable.gateway.http.pool import Pool, _Connection, endpoint
-from answerable.gateway.http.ticker import Ticker
+from answerable.serving.ticker import Ticker
 from answerable.gateway.wire.call import Call
 from answerable.model.caller import Caller, Shown
 from answerable.model.config import Config

@@ -11,8 +11,6 @@ from enum import Enum
 from typing import cast
 
 from answerable.gateway.http.door import Door
-from answerable.gateway.http.links import link_of
-from answerable.gateway.http.ticker import NEVER
 from answerable.gateway.http.turn import Early, Turn
 from answerable.gateway.wire.heads import (
     CONTINUE,
@@ -24,7 +22,13 @@ from answerable.gateway.wire.heads import (
 )
 from answerable.gateway.wire.opening import Opening
 from answerable.serving.link import Link
+from answerable.serving.links import link_of
 from answerable.serving.processes.held import ProcessGone
+<<<<<<< HEAD
+=======
+from answerable.serving.ticker import NEVER
+from answerable.serving.wire.head import Head
+>>>>>>> wt-door
 from answerable.serving.wire.intake import Arrived, Body, Intake
 from answerable.serving.wire.place import Served
 from answerable.serving.wire.refusals import Refused, Why

@@ -69,14 +69,15 @@ class Intake(Generic[H]):
 
     Args:
         read: Reads a whole head: `read_head`, or what a door makes of that.
+        most: Bytes that a body may have.
 
     Attributes:
         closed: Something was refused; nothing more is read.
     """
 
-    def __init__(self, read: Callable[[bytes], H]) -> None:
+    def __init__(self, read: Callable[[bytes], H], most: int = MAX_BODY) -> None:
         self.closed = False
-        self._read = read
+        self._read, self._most = read, most
         self._head = bytearray()
         self._seen = 0  # bytes of the head that hold no end, less three
         self._first = True  # no empty line was left out before this head
@@ -165,7 +166,9 @@ class Intake(Generic[H]):
     def _begin(self, data: bytes, arrived: list[Arrived[H]]) -> None:
         """Read a whole head; its body comes next."""
         head = self._read(data)
+        if head.length > self._most:
+            raise Refused(Why.BODY_TOO_LARGE)
         self._first = True
         arrived.append(head)
         length = head.length
-        self._reading = Chunks(MAX_BODY) if length < 0 else _Fixed(length)
+        self._reading = Chunks(self._most) if length < 0 else _Fixed(length)
