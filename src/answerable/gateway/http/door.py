@@ -10,11 +10,7 @@ from typing import Protocol
 from answerable.gateway.callers.callers import Callers
 from answerable.gateway.callers.sessions import Sessions
 from answerable.gateway.exchange import Exchange
-<<<<<<< HEAD
-from answerable.gateway.http.ticker import Ticker
 from answerable.gateway.wire.opening import Opening, remembering
-=======
->>>>>>> wt-door
 from answerable.model.config import Limits
 from answerable.serving.link import Link
 from answerable.serving.ticker import Ticker

@@ -24,11 +24,7 @@ from answerable.gateway.wire.opening import Opening
 from answerable.serving.link import Link
 from answerable.serving.links import link_of
 from answerable.serving.processes.held import ProcessGone
-<<<<<<< HEAD
-=======
 from answerable.serving.ticker import NEVER
-from answerable.serving.wire.head import Head
->>>>>>> wt-door
 from answerable.serving.wire.intake import Arrived, Body, Intake
 from answerable.serving.wire.place import Served
 from answerable.serving.wire.refusals import Refused, Why
