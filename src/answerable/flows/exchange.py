@@ -59,16 +59,14 @@ class ReviewNeeded(Exception):  # noqa: N818 - a step that somebody else has to 
     Attributes:
         issuer: Name of its issuer.
         unverified_token: The token; its signature holds.
+        sub: Of it.
         sha256: Digest of it.
     """
 
-    def __init__(self, issuer: str, unverified_token: str, sha256: bytes) -> None:
-        super().__init__(f"a token of {issuer} has to be reviewed")
-        self.issuer, self.unverified_token, self.sha256 = (
-            issuer,
-            unverified_token,
-            sha256,
-        )
+    def __init__(self, claims: SignedClaims, unverified_token: str) -> None:
+        super().__init__(f"a token of {claims.issuer} has to be reviewed")
+        self.issuer, self.sub = claims.issuer, claims.sub
+        self.unverified_token, self.sha256 = unverified_token, claims.token_sha256
 
 
 class Signs(Protocol):
@@ -260,9 +258,7 @@ class Exchanges:
             # Its workload shows one token again and again; whether that one's pod still
             # runs says the API server.
             if claims.token_sha256 not in shown.reviewed:
-                raise ReviewNeeded(
-                    claims.issuer, request.unverified_subject, claims.token_sha256
-                )
+                raise ReviewNeeded(claims, request.unverified_subject)
         elif claims.jti:
             found.uses.append(token_use(claims))
         return claims

@@ -29,7 +29,7 @@ PATH = "/token"
 WHAT = "exchange"
 STEPS = 3  # keys read anew, a review, and the answer
 
-Review = Callable[[ReviewNeeded, float], Awaitable[bool]]
+Review = Callable[[ReviewNeeded], Awaitable[bool | None]]
 
 _KINDS = {
     Granted.ACCESS_TOKEN: TokenType.ACCESS_TOKEN,
@@ -127,7 +127,11 @@ class TokenEndpoint:
                     break
                 await self._keys.fetch(unknown.issuer, now)
             except ReviewNeeded as needed:
-                if not await self._review(needed, now):
+                good = await self._review(needed)
+                if good is None:
+                    error = OAuthError.TEMPORARILY_UNAVAILABLE
+                    return Refusal(error, "review-away", needed.issuer)
+                if not good:
                     return Refusal(OAuthError.INVALID_GRANT, "review", needed.issuer)
                 shown = replace(shown, reviewed=(*shown.reviewed, needed.sha256))
         return Refusal(OAuthError.INVALID_GRANT, "key-unknown")
