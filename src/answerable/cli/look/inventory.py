@@ -11,14 +11,13 @@ from answerable.model.document import (
     AgentItem,
     CredentialItem,
     Document,
-    EvidenceItem,
     IdentityItem,
     OwnerItem,
     PersonItem,
     ToolCredentialItem,
     ToolItem,
-    WhoOwnsItem,
 )
+from answerable.model.document_owners import EvidenceItem, WhoOwnsItem
 
 _SHOWN = 2
 
