@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from answerable.federate.asking import read_request
 from answerable.federate.errors import KeyUnknown, NonceRequired, ProofRefused
-from answerable.flows.exchange import Exchanges, Outcomes, ReviewNeeded, Shown
+from answerable.flows.attempts import Shown
+from answerable.flows.exchange import Exchanges, Outcomes, ReviewNeeded
 from answerable.model.attestation import Attestation
 from answerable.model.claims import TokenType
 from answerable.model.exchange import PEER, OAuthError, Refusal, TokenRequest
