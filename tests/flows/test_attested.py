@@ -366,4 +366,5 @@ def test_what_is_polled_is_what_who_owns_says(
                 if owner.state is OwnerState.ATTESTED
             }
             assert {k: v.person for k, v in poll.now(now).items()} == said
-            assert poll.now(now) == attested_owners(store, now)
+            for later in (0, 90 * DAY, 180 * DAY - 1, 180 * DAY, -1):
+                assert poll.now(now + later) == attested_owners(store, now + later)

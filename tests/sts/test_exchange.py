@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -77,7 +76,7 @@ def test_the_metadata_is_what_clients_look_for(world: World, wire: Wire) -> None
         assert EXCHANGE in said["grant_types_supported"]
         assert BEARER in said["grant_types_supported"]
         assert "ES256" in said["dpop_signing_alg_values_supported"]
-    (key,) = [each for each in wire.ask("GET", "/jwks").json["keys"]][:1]
+    key = wire.ask("GET", "/jwks").json["keys"][0]
     assert set(key) == {"kty", "crv", "x", "y", "kid", "alg", "use"}
     assert wire.ask("GET", "/readyz").json["ready"] is True
 

@@ -26,6 +26,7 @@ from answerable.flows.owner_keys import Signer
 from answerable.model.claims import Issuer, SignedClaims, TokenType
 from answerable.model.ids import AgentId, person_id
 from answerable.model.inventory import Facts
+from answerable.model.owner_key import owner_key_id
 from answerable.model.sighting import Sync
 from answerable.store.store import Store
 from tests.federate.tokens import public, sign
@@ -86,8 +87,9 @@ def revoke_owner(root: Path) -> None:
     """Take the owner's key away."""
     now = time.time_ns()
     with Store.open(root, now=now) as store:
-        (key,) = [each for each in owner_keys.keys(store)]
-        owner_keys.revoke(store, key, uid=os.getuid(), now=now)
+        seed = hashlib.sha256(b"ana").digest()
+        key = owner_key_id(public_key("key", seed).raw)
+        owner_keys.revoke(store, key, since=1, uid=os.getuid(), now=now)
 
 
 USUAL_RULES = f"""

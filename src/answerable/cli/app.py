@@ -12,6 +12,7 @@ from answerable.cli.commands.reach import can, reach, who_can
 from answerable.cli.commands.run import run
 from answerable.cli.commands.scan import scan, where
 from answerable.cli.commands.serve import serve
+from answerable.cli.commands.sts import sts
 from answerable.cli.commands.trail import ingest, sql, trace
 from answerable.cli.settings import Settings, Verbs
 
@@ -37,7 +38,7 @@ class _App(Verbs):
         ("Who answers for it", ("who-owns", "attest", "owner-keys")),
         ("What it can reach", ("reach", "can", "who-can")),
         ("What it did", ("ingest", "trace", "sql", "evidence")),
-        ("What it may do", ("run", "serve", "gateway")),
+        ("What it may do", ("run", "serve", "gateway", "sts")),
         ("This tool", ("demo", "doctor", "completion")),
     )
 
@@ -62,7 +63,7 @@ def app(ctx: click.Context) -> None:
 
 for command in (
     *(scan, where, *LISTS, who_owns, attest, owner_keys, reach, can, who_can),
-    *(ingest, trace, sql, evidence, run, serve, gateway),
+    *(ingest, trace, sql, evidence, run, serve, gateway, sts),
     *(demo, doctor, completion),
 ):
     app.add_command(command)

@@ -13,6 +13,7 @@
 
 from dataclasses import dataclass
 
+from answerable.federate.admission import is_name
 from answerable.federate.delegating import (
     ATTESTED_LIFE,
     Chain,
@@ -318,10 +319,12 @@ class _Finding:
         if claims.issuer not in rule.on_behalf_of:
             raise Refused(Why.NOT_ON_BEHALF, claims.issuer)
         named = claims.leaf(issuer.person)
-        unverified = claims.leaf(_VERIFIED) not in (None, True)
-        if issuer.person == _EMAIL and unverified:
+        verified = claims.leaf(_VERIFIED)
+        # 1 is not true, though to Python it is equal.
+        if issuer.person == _EMAIL and verified is not None and verified is not True:
             raise Refused(Why.NO_PERSON, _VERIFIED)
-        if not isinstance(named, str) or not named.isascii():
+        # An id drops white space at its ends; nobody else's name may end up as theirs.
+        if not is_name(named) or not named.isascii() or named != named.strip():
             raise Refused(Why.NO_PERSON, issuer.person)
         try:
             return person_id(named)

@@ -122,6 +122,8 @@ def exec_after(service: Service) -> None:
     right = told == "several-users" and program != SLEEP
     if isinstance(told, Attestation):
         right = (told.uid, told.process.pid, told.agent) == (ANA, visitor, "")
+        # It turned into two users; that it was one before says nothing now.
+        right = right and told.program != str(turned)
     # While it becomes another program, nothing may be said of it for an instant.
     service.judge(told, right or told == "process-gone")
 
@@ -187,6 +189,8 @@ def _read_until_foreign(accepted: socket.socket) -> bytes:
     try:
         while piece := senders.receive(4096):
             got += piece
+            if b"foreign" in got:
+                break
     except ForeignSender:
         return got
     finally:

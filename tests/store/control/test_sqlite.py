@@ -112,6 +112,41 @@ def test_a_stop_with_the_machine_begins_an_epoch(tmp_path: Path) -> None:
     last.close()
 
 
+def test_whatever_a_loss_of_power_took_nothing_is_seen_as_new(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The end of the log is gone, at any length; what it held is refused all the same."""
+    folder = tmp_path / "sts"
+    control = SqliteControl(folder, NOW, "boot 1")
+    uses, roots, made = [use() for _ in range(40)], [opened(control)], []
+    for one in uses:
+        control.see(one, NOW)
+        roots.append(opened(control))
+        made.append(ticket(roots[-1]))
+        control.put_ticket(made[-1], NOW)
+        taken = Exchange(
+            ticket=made[-1].sha256, under=roots[-1].id, token=token(roots[-1])
+        )
+        assert control.commit(taken, NOW).outcome is Outcome.DONE
+    lost = asked = 0
+    whole = (folder / "control.db-wal").stat().st_size
+    for kept in range(0, whole, whole // 12):
+        copy = crashed(folder)
+        with (copy / "control.db-wal").open("r+b") as log:
+            log.truncate(kept)
+        after = SqliteControl(copy, NOW + 5, "boot 2")
+        found = [after.see(one, NOW + 5) for one in uses]
+        assert set(found) <= {Outcome.SEEN, Outcome.PERHAPS_SEEN}
+        assert {after.ticket(each.sha256, NOW + 5) for each in made} == {None}
+        lost += found.count(Outcome.PERHAPS_SEEN)
+        asked += len(found) + len(made)
+        after.close()
+    control.close()
+    assert lost
+    with capsys.disabled():
+        print(f"\n{asked} asked for again after a loss, {lost} lost: none given twice")
+
+
 @pytest.mark.parametrize("first", [0, 1])
 def test_the_last_of_several_closes_for_all(tmp_path: Path, first: int) -> None:
     pair = [SqliteControl(tmp_path, NOW, "boot 1") for _ in range(2)]

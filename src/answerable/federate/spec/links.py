@@ -307,7 +307,8 @@ def _named(token: SignedClaims, standing: Standing, rule: TrustRule | None) -> s
     name = token.leaf(claim)
     if rule is None or token.issuer not in rule.on_behalf_of:
         return ""
-    if claim == "email" and token.leaf("email_verified") not in (None, True):
+    verified = token.leaf("email_verified")
+    if claim == "email" and not (verified is None or verified is True):
         return ""
     if not isinstance(name, str) or not re.fullmatch("[!-~](?:[ -~]*[!-~])?", name):
         return ""

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from answerable.model.errors import EnvironmentRefused
 from answerable.store.control.contract import ControlUnavailable
-from answerable.store.disk import FILE_MODE, make_folder, refused
+from answerable.store.disk import FILE_MODE, make_folder, refused, sync_folder
 
 NAME = "control.db"
 BUSY = 5.0  # seconds that one process waits for another's commit
@@ -198,6 +198,10 @@ class SqliteFile:
         # Where starts have no name, every stop that nobody closed counts.
         execute("UPDATE state SET boot = ?", (boot or "unnamed start",))
         execute("COMMIT")
+        # What tells of a loss must not be lost itself: from the log into the file, and
+        # the names of both into their folder.
+        execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        sync_folder(self.path.parent)
         execute("PRAGMA synchronous = NORMAL")
 
     def close(self) -> None:

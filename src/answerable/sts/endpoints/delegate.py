@@ -19,7 +19,8 @@ from answerable.federate.errors import NonceRequired, TokenRefused
 from answerable.federate.refusing import Refused as NotGiven
 from answerable.federate.standing import check_standing
 from answerable.federate.strict import Unread, strict_object
-from answerable.flows.exchange import Exchanges, chain_of
+from answerable.flows.attempts import chain_of
+from answerable.flows.exchange import Exchanges
 from answerable.flows.own_tokens import Held
 from answerable.model.delegation import Ticket
 from answerable.model.exchange import TICKET, OAuthError, Refusal

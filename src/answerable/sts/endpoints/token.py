@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from answerable.federate.asking import read_request
 from answerable.federate.errors import KeyUnknown, NonceRequired, ProofRefused
-from answerable.flows.exchange import Exchanges, Outcomes, ReviewNeeded, Shown
+from answerable.flows.attempts import Shown
+from answerable.flows.exchange import Exchanges, Outcomes, ReviewNeeded
 from answerable.model.attestation import Attestation
 from answerable.model.claims import TokenType
 from answerable.model.exchange import PEER, OAuthError, Refusal, TokenRequest
@@ -29,7 +30,7 @@ PATH = "/token"
 WHAT = "exchange"
 STEPS = 3  # keys read anew, a review, and the answer
 
-Review = Callable[[ReviewNeeded, float], Awaitable[bool]]
+Review = Callable[[ReviewNeeded], Awaitable[bool | None]]
 
 _KINDS = {
     Granted.ACCESS_TOKEN: TokenType.ACCESS_TOKEN,
@@ -127,7 +128,11 @@ class TokenEndpoint:
                     break
                 await self._keys.fetch(unknown.issuer, now)
             except ReviewNeeded as needed:
-                if not await self._review(needed, now):
+                good = await self._review(needed)
+                if good is None:
+                    error = OAuthError.TEMPORARILY_UNAVAILABLE
+                    return Refusal(error, "review-away", needed.issuer)
+                if not good:
                     return Refusal(OAuthError.INVALID_GRANT, "review", needed.issuer)
                 shown = replace(shown, reviewed=(*shown.reviewed, needed.sha256))
         return Refusal(OAuthError.INVALID_GRANT, "key-unknown")

@@ -10,7 +10,7 @@ from functools import partial
 
 from answerable.enforce.kill import Kills
 from answerable.federate.rules.table import Rules
-from answerable.flows.exchange import Exchanges, InForce, ReviewNeeded
+from answerable.flows.exchange import Exchanges, InForce
 from answerable.flows.own_tokens import OwnTokens
 from answerable.model.config import PinnedIssuer, Tls
 from answerable.model.errors import AnswerableError
@@ -47,6 +47,7 @@ from answerable.sts.serve.bounds import Bounds
 from answerable.sts.serve.metrics import rendered
 from answerable.sts.serve.owners import Owners
 from answerable.sts.serve.plan import Plan
+from answerable.sts.serve.reviews import Reviews
 from answerable.sts.signing import Signing
 
 RENEWAL = 30  # seconds between two looks at which issuers' keys are due
@@ -92,6 +93,7 @@ class House:
         self._recorder = Recorder(state / "spool", loop, config.limits)
         self._runs = Runs(state, self._run_ended)
         self._keys = IssuerKeys(foreign(plan))
+        self._reviews = Reviews(foreign(plan), log)
         self._own = OwnTokens(
             service.url, signing.key_set, self._control, lambda: self._bounds.kills
         )
@@ -152,6 +154,7 @@ class House:
         """
         for context, tls in self._tls:
             load_files(context, tls)
+        self._reviews.swap(foreign(plan))
         self._keys.swap(foreign(plan))
         self._exchanges.swap(in_force(plan))
         self._admin.swap(plan.service.admins)
@@ -195,7 +198,13 @@ class House:
                 url, self._signing.jwks, self.reasons, self._told, self._metrics
             ).handlers(),
             **TokenEndpoint(
-                *(self._exchanges, proving, self._keys, self._review, self._runs),
+                *(
+                    self._exchanges,
+                    proving,
+                    self._keys,
+                    self._reviews.review,
+                    self._runs,
+                ),
                 *(blocking, recorder, clock),
             ).handlers(),
             **DelegateEndpoint(
@@ -219,10 +228,6 @@ class House:
         kills = self._bounds.kills
         killed = {launch.agent, f"rule:{id}"} & kills
         return "" if killed else id
-
-    async def _review(self, needed: ReviewNeeded, now: float) -> bool:
-        """Ask the API server of an issuer about a token."""
-        return False
 
     # Kills.
 

@@ -1,0 +1,128 @@
+"""The exchange against its slow twin, and what no kill and no loss may ever open."""
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from answerable.federate import basis, delegating, exchange
+from answerable.federate.exchange import Minting, decide
+from answerable.federate.refusing import Why
+from answerable.federate.rules import match, table
+from answerable.federate.spec.given import given as meant
+from answerable.model.exchange import Refusal
+from tests.federate.worlds import AGENTS, IDS, NOW, Case, cases, some_case
+
+SHRUNK = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+MANY = 8_000
+SEED = 20261125
+
+
+def compare(case: Case) -> str:
+    """Hold both answers equal, and name the one."""
+    found = decide(case.asked, case.standing, IDS, NOW)
+    said = meant(case.asked, case.standing, IDS, NOW)
+    claims = dict(found.claims) if isinstance(found, Minting) else None
+    assert claims == said, (found, case)
+    return found.reason if isinstance(found, Refusal) else "given"
+
+
+@SHRUNK
+@given(cases())
+def test_the_exchange_gives_what_is_meant(case: Case) -> None:
+    assert compare(case) != Why.EVALUATION
+
+
+def test_the_exchange_gives_what_is_meant_many_times(counted: list[str]) -> None:
+    generator = random.Random(SEED)  # noqa: S311 - cases, not keys
+    counted += [compare(some_case(generator.choice)) for _ in range(MANY)]
+    assert counted.count("given") > MANY // 40
+    # Everything that can be refused here was, and nothing by accident.
+    elsewhere = {Why.SIZE, Why.FORM, Why.DUPLICATE_PARAMETER, Why.GRANT_TYPE}
+    elsewhere |= {Why.PARAMETER, Why.TOKEN_TYPE, Why.SCOPE, Why.TTL, Why.TOO_LARGE}
+    assert {*counted} == {"given", *Why} - elsewhere - {Why.EVALUATION}
+
+
+def test_a_kill_or_a_lost_owner_only_ever_makes_stricter(counted: list[str]) -> None:
+    generator = random.Random(SEED + 1)  # noqa: S311 - cases, not keys
+    for _ in range(MANY // 4):
+        case = some_case(generator.choice)
+        world = case.standing
+        before = decide(case.asked, world, IDS, NOW)
+        agent = generator.choice(AGENTS)
+        owners = {each: who for each, who in world.owners.items() if each != agent}
+        for less in (
+            replace(world, kills=world.kills | {agent}),
+            replace(world, owners=owners),
+            replace(world, rules=table.Rules()),
+            replace(world, issuers={}, rules=world.rules),
+        ):
+            after = decide(case.asked, less, IDS, NOW)
+            if isinstance(after, Minting):
+                assert after == before
+            counted.append(type(after).__name__)
+
+
+def _no_owner(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(exchange, "check_standing", lambda *_: None)
+
+
+def _no_cycle(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(basis, "check_pair", lambda *_: None)
+
+
+def _no_chain(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(basis, "check_chain", lambda *_: None)
+
+
+def _loose_equality(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(match, "same", lambda one, other: one == other)
+
+
+def _greedy_star(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(match, "fits", lambda pattern, text: text.startswith(pattern[:4]))
+
+
+def _wider_scopes(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(exchange, "scopes_at", lambda *_: ("r", "w", "x"))
+
+
+def _any_key(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(exchange, "_binding", lambda shown, holder, bind: holder)
+
+
+def _wider_part(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(
+        delegating, "_within", lambda parent, _: (parent.audiences, parent.scopes)
+    )
+
+
+def _longer_life(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(exchange, "ttl_at", lambda *_: 600)
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        _no_owner,
+        _no_cycle,
+        _no_chain,
+        _loose_equality,
+        _greedy_star,
+        _wider_scopes,
+        _any_key,
+        _wider_part,
+        _longer_life,
+    ],
+)
+def test_a_planted_mistake_is_found(
+    plant: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert callable(plant)
+    plant(monkeypatch)
+    generator = random.Random(SEED)  # noqa: S311 - cases, not keys
+    with pytest.raises(AssertionError):
+        all(compare(some_case(generator.choice)) for _ in range(MANY))
