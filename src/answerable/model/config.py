@@ -95,11 +95,13 @@ class Listen:
         api: Health, readiness and metrics.
         gateway: In file order.
         workers: Processes that share the gateway's listeners.
+        insecure: Addresses outside loopback may speak plain text.
     """
 
     api: Address
     gateway: tuple[Listener, ...]
     workers: int
+    insecure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,8 @@ class PinnedIssuer:
     Attributes:
         pin: What its tokens are verified against; its `name` is the key in the file.
         audience: The one `aud` its tokens must have.
-        keys: Its JWK Set: an absolute path, or an https URL.
+        keys: Its JWK Set: an absolute path, or an https URL; `discovery` where its own
+            metadata says (RFC 8414 3).
         bearer: Tokens that are bound to no key are taken, too.
         person: Claim that names a person in its tokens, e.g. `email`; empty where it
             vouches for none.
@@ -170,6 +173,9 @@ class TokenService:
             empty for SQLite in `state`.
         terminator: None where nobody ends TLS for us.
         admins: User ids that may kill and ask about anything at the unix socket.
+        passphrase: File with the passphrase of its signing keys; empty for one beside
+            them, or in the environment.
+        passphrase_env: Name of the environment variable with that, empty for none.
     """
 
     url: str
@@ -178,6 +184,8 @@ class TokenService:
     database: str = ""
     terminator: Terminator | None = None
     admins: tuple[int, ...] = ()
+    passphrase: str = ""
+    passphrase_env: str = ""
 
 
 @dataclass(frozen=True, slots=True)

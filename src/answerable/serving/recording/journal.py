@@ -29,6 +29,7 @@ class Journal:
         most: Bytes that may wait in the whole spool.
         most_per_agent: Of those, bytes of any one agent.
         clock: Gives UTC nanoseconds.
+        prefix: Begins the name, which says what door records.
 
     Attributes:
         name: A new random one at each start; the first record names the one before.
@@ -50,8 +51,9 @@ class Journal:
         most: int = 1 << 30,
         most_per_agent: int = 256 << 20,
         clock: Callable[[], int] = time.time_ns,
+        prefix: str = "",
     ) -> None:
-        self.name = secrets.token_hex(8)
+        self.name = prefix + secrets.token_hex(8)
         self.alarm, self.failures, self.recorded = "", 0, 0
         self.loop, self._clock, self._most = loop, clock, most
         self._withheld = withheld
