@@ -5,6 +5,7 @@ import click
 from answerable.cli.commands.evidence import evidence
 from answerable.cli.commands.gateway import gateway
 from answerable.cli.commands.lists import LISTS
+from answerable.cli.commands.login import login, logout
 from answerable.cli.commands.machine import completion, demo, doctor
 from answerable.cli.commands.owners import attest, who_owns
 from answerable.cli.commands.reach import can, reach, who_can
@@ -35,7 +36,7 @@ class _App(Verbs):
         ("Who answers for it", ("who-owns", "attest")),
         ("What it can reach", ("reach", "can", "who-can")),
         ("What it did", ("ingest", "trace", "sql", "evidence")),
-        ("What it may do", ("serve", "gateway")),
+        ("What it may do", ("serve", "gateway", "login", "logout")),
         ("This tool", ("demo", "doctor", "completion")),
     )
 
@@ -60,6 +61,18 @@ def app(ctx: click.Context) -> None:
 
 for command in (
     *(scan, where, *LISTS, who_owns, attest, reach, can, who_can),
-    *(ingest, trace, sql, evidence, serve, gateway, demo, doctor, completion),
+    *(
+        ingest,
+        trace,
+        sql,
+        evidence,
+        serve,
+        gateway,
+        login,
+        logout,
+        demo,
+        doctor,
+        completion,
+    ),
 ):
     app.add_command(command)

@@ -50,9 +50,10 @@ EMPTY = {
     "reach-used": ("nothing granted and no call, as far as was collected", ""),
     "who-can": ("nobody, as far as was collected", ""),
     "sql": ("no rows", ""),
+    "login": ("nobody is signed in", "answerable login"),
 }
 # What these say rests on the machine or the log itself, not on a source.
-UNSOURCED = {"where", "doctor", "verify", "checkpoint", "prove", "bundle"}
+UNSOURCED = {"where", "doctor", "verify", "checkpoint", "prove", "bundle", "login"}
 _UNSCANNED = "answerable scan reads this home and this folder"
 
 
