@@ -68,6 +68,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "checkpoint": ("evidence", "checkpoint"),
     "bundle": ("evidence", "bundle", "01"),
     "doctor": ("doctor",),
+    "login": ("login", "--status"),
 }
 
 
@@ -112,6 +113,7 @@ FLOWS: dict[str, dict[str, str]] = {
     "sql": {"sql": "sql"},
     "prove": {k: k for k in ("verify", "prove", "checkpoint", "bundle")},
     "doctor": {"doctor": "doctor"},
+    "login": {"status": "login"},
 }
 
 
@@ -142,6 +144,8 @@ def flows(monkeypatch: pytest.MonkeyPatch) -> Flows:
         for function, kind in functions.items():
             setattr(module, function, flows.flow(kind))
         setattr(package, name, module)
+    package.login.refuse_agents = lambda environ, client: None  # type: ignore[attr-defined]  # a stand-in module
+    package.login.login_folder = lambda environ, home: home  # type: ignore[attr-defined]  # a stand-in module
     package.trace.Question = SimpleNamespace  # type: ignore[attr-defined]  # a stand-in module
     package.snapshots = SimpleNamespace(  # type: ignore[attr-defined]  # a stand-in module
         load=lambda store, name="": SimpleNamespace(root=store.root, name=name)

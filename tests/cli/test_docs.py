@@ -11,7 +11,12 @@ import click
 import pytest
 
 from answerable.cli.app import app
-from answerable.model import document, document_evidence, document_recorded
+from answerable.model import (
+    document,
+    document_evidence,
+    document_login,
+    document_recorded,
+)
 from answerable.model.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,7 +40,7 @@ COMMANDS = dict(commands(app))
 FIELDS = sorted(
     {
         field
-        for shapes in (document, document_evidence, document_recorded)
+        for shapes in (document, document_evidence, document_login, document_recorded)
         for shape in vars(shapes).values()
         if is_typeddict(shape)
         for field in get_type_hints(shape)

@@ -11,6 +11,7 @@ from answerable.cli.settings import Settings, Verb, home, pass_settings
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
+    from answerable.flows.login import LoggedIn
     from answerable.model.config import PinnedIssuer
 
 # Of an issuer that the person names, and no configuration pins.
@@ -49,21 +50,12 @@ def login(
     expires and never renewed; it is never shown. An agent cannot sign anybody in.
     """
     from answerable.cli.emit import answer
-    from answerable.cli.look.text import safe
     from answerable.flows import login as kept
-    from answerable.flows.sign_in import sign_in
-    from answerable.serving.login.ways import ways_of
 
     kept.refuse_agents(os.environ, "")
     folder = kept.login_folder(os.environ, home())
     if not status:
-        pinned = _pinned(config, issuer, client_id)
-
-        def tell(line: str) -> None:
-            click.echo(safe(line), err=True)
-
-        logged_in = sign_in(ways_of(pinned.ca, tell), pinned, device=device)
-        kept.keep(folder, logged_in)
+        kept.keep(folder, _signed_in(_pinned(config, issuer, client_id), device))
     answer(kept.status(folder, int(time.time())), settings)
 
 
@@ -74,6 +66,18 @@ def logout() -> None:
 
     was_there = kept.forget(kept.login_folder(os.environ, home()))
     click.echo("signed out" if was_there else "nobody was signed in", err=True)
+
+
+def _signed_in(pinned: "PinnedIssuer", device: bool) -> "LoggedIn":
+    """Sign in, telling the person what to do on standard error."""
+    from answerable.cli.look.text import safe
+    from answerable.flows.sign_in import sign_in
+    from answerable.serving.login.ways import ways_of
+
+    def tell(line: str) -> None:
+        click.echo(safe(line), err=True)
+
+    return sign_in(ways_of(pinned.ca, tell), pinned, device=device)
 
 
 def _pinned(config: str, issuer: str, client_id: str) -> "PinnedIssuer":
