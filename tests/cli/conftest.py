@@ -144,7 +144,8 @@ def flows(monkeypatch: pytest.MonkeyPatch) -> Flows:
         for function, kind in functions.items():
             setattr(module, function, flows.flow(kind))
         setattr(package, name, module)
-    package.login.refuse_agents = lambda environ, client: None  # type: ignore[attr-defined]  # a stand-in module
+    # Whoever runs the tests may be an agent.
+    monkeypatch.setattr("answerable.cli.signing.only_a_person", lambda _: None)
     package.login.login_folder = lambda environ, home: home  # type: ignore[attr-defined]  # a stand-in module
     package.trace.Question = SimpleNamespace  # type: ignore[attr-defined]  # a stand-in module
     package.snapshots = SimpleNamespace(  # type: ignore[attr-defined]  # a stand-in module

@@ -15,6 +15,7 @@ from answerable.model import (
     document,
     document_evidence,
     document_login,
+    document_owners,
     document_recorded,
 )
 from answerable.model.errors import UsageError
@@ -40,7 +41,13 @@ COMMANDS = dict(commands(app))
 FIELDS = sorted(
     {
         field
-        for shapes in (document, document_evidence, document_login, document_recorded)
+        for shapes in (
+            document,
+            document_evidence,
+            document_login,
+            document_owners,
+            document_recorded,
+        )
         for shape in vars(shapes).values()
         if is_typeddict(shape)
         for field in get_type_hints(shape)

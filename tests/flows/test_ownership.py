@@ -1,7 +1,7 @@
 import pytest
 
 from answerable.flows import ownership, snapshots
-from answerable.model.document import WhoOwnsItem
+from answerable.model.document_owners import WhoOwnsItem
 from answerable.model.errors import IdError, UsageError
 from answerable.model.sighting import Facts, Sync
 from answerable.model.written import WrittenBy

@@ -7,6 +7,7 @@ from answerable.cli.commands.gateway import gateway
 from answerable.cli.commands.lists import LISTS
 from answerable.cli.commands.login import login, logout
 from answerable.cli.commands.machine import completion, demo, doctor
+from answerable.cli.commands.owner_keys import owner_keys
 from answerable.cli.commands.owners import attest, who_owns
 from answerable.cli.commands.reach import can, reach, who_can
 from answerable.cli.commands.scan import scan, where
@@ -33,7 +34,7 @@ class _App(Verbs):
             "Who and what exists",
             ("scan", "where", *(each.name or "" for each in LISTS)),
         ),
-        ("Who answers for it", ("who-owns", "attest")),
+        ("Who answers for it", ("who-owns", "attest", "owner-keys")),
         ("What it can reach", ("reach", "can", "who-can")),
         ("What it did", ("ingest", "trace", "sql", "evidence")),
         ("What it may do", ("serve", "gateway", "login", "logout")),
@@ -60,19 +61,8 @@ def app(ctx: click.Context) -> None:
 
 
 for command in (
-    *(scan, where, *LISTS, who_owns, attest, reach, can, who_can),
-    *(
-        ingest,
-        trace,
-        sql,
-        evidence,
-        serve,
-        gateway,
-        login,
-        logout,
-        demo,
-        doctor,
-        completion,
-    ),
+    *(scan, where, *LISTS, who_owns, attest, owner_keys, reach, can, who_can),
+    *(ingest, trace, sql, evidence, serve, gateway, login, logout),
+    *(demo, doctor, completion),
 ):
     app.add_command(command)

@@ -21,7 +21,6 @@ from answerable.model.ids import PersonId, person_id
 from answerable.store.disk import FOLDER_MODE, make_folder, write_file
 
 NAME = "login.json"
-RUN = "ANSWERABLE_RUN"
 _SCHEMA = "answerable/login-kept/v1"
 _MAX_BYTES = 64 * 1024
 _ANEW = "answerable logout removes it; then sign in again"
@@ -142,28 +141,6 @@ def forget(folder: Path) -> bool:
             f"cannot remove {folder / NAME} ({error.strerror})"
         ) from None
     return True
-
-
-def refuse_agents(environ: Mapping[str, str], client: str) -> None:
-    """Refuse whoever acts for an agent: signing in is a person's own act.
-
-    Args:
-        environ: Of the process.
-        client: The agent client that this process descends from, empty for none.
-
-    Raises:
-        UsageError: An agent runs this, or it descends from one.
-    """
-    if RUN in environ:
-        raise UsageError(
-            "an agent cannot sign a person in (this is part of a run)",
-            "let the person run answerable login in a terminal of their own",
-        )
-    if client:
-        raise UsageError(
-            f"an agent cannot sign a person in (this descends from {client})",
-            "let the person run answerable login in a terminal of their own",
-        )
 
 
 def status(folder: Path, now: int) -> Document:

@@ -1,17 +1,24 @@
-"""`who-owns` and `attest`: who answers for something, why, and who said so."""
+"""`who-owns` and `attest`: who answers for something, why, and who said or signed so."""
+
+import shlex
 
 import msgspec
 
 from answerable import inventory as room
-from answerable.flows import snapshots
+from answerable.evidence import attesting, dsse, statements
+from answerable.flows import owner_keys, snapshots
 from answerable.flows.hints import command
 from answerable.flows.lists import coverage, spelled_time
+from answerable.flows.owner_keys import Signer
+from answerable.inventory.owners import attests
 from answerable.inventory.people import People
 from answerable.inventory.resolve import Kind
-from answerable.model.document import CandidateItem, Document, EvidenceItem, WhoOwnsItem
-from answerable.model.errors import AmbiguousError, UsageError
+from answerable.model.document import Document
+from answerable.model.document_owners import CandidateItem, EvidenceItem, WhoOwnsItem
+from answerable.model.errors import AmbiguousError, UsageError, VerificationError
 from answerable.model.ids import PersonId, person_id
 from answerable.model.inventory import Inventory
+from answerable.model.owner_key import unrecorded
 from answerable.model.person import (
     Candidate,
     EvidenceKind,
@@ -35,7 +42,7 @@ def who_owns(store: Store, inventory: Inventory, subject: str, *, now: int) -> D
     """
     del store  # what trails tell is part of the inventory already
     inventory = room.aged(inventory, now)
-    return _document(inventory, _subject(inventory, subject), now)
+    return _document(inventory, subject_id(inventory, subject), now)
 
 
 def attest(
@@ -49,10 +56,10 @@ def attest(
     Raises:
         UsageError: The subject is unknown or ambiguous, or the person is no handle.
     """
-    key = _subject(inventory, subject)
+    key = subject_id(inventory, subject)
     said = OwnerEvidence(
         subject=key,
-        person=_person(inventory, person),
+        person=owner_id(inventory, person),
         kind=EvidenceKind.CONFIRMATION,
         reference=f"answerable attest {key} --owner {person.strip()}",
         act="",
@@ -64,12 +71,90 @@ def attest(
     return _document(snapshots.load(store, name, now=now), key, now)
 
 
-def _person(inventory: Inventory, text: str) -> PersonId:
+def attest_signed(
+    store: Store,
+    inventory: Inventory,
+    subject: str,
+    person: str,
+    signer: Signer,
+    *,
+    now: int,
+) -> Document:
+    """Record that a person answers for a subject, signed with a key of that person's.
+
+    Verified before it is recorded, as it will be whenever it is read. It is never
+    deleted; a later one of another person goes above it.
+
+    Raises:
+        UsageError: The subject is unknown or ambiguous, or the person is no handle.
+        VerificationError: The key is not enrolled for that person, or does not count
+            now; or the person has left. Nothing is recorded.
+    """
+    key, owner = subject_id(inventory, subject), owner_id(inventory, person)
+    known = owner_keys.keys(store)
+    enrolled = known.get(signer.id)
+    if enrolled is None:
+        raise VerificationError(
+            f"the key {signer.id} is not enrolled here",
+            "an administrator enrolls its public half: answerable owner-keys enroll PUB "
+            f"--person {person_name(owner)}",
+        )
+    people = People(inventory.facts.persons)
+    if people(enrolled.person) != owner:
+        raise VerificationError(
+            f"the key {signer.id} is {enrolled.person}'s (expected a key of {owner})",
+            f"sign as yourself: --owner {person_name(enrolled.person)}",
+        )
+    left = people.get(owner)
+    if left is not None and not left.alive:
+        raise VerificationError(
+            f"{owner} has left, and answers for nothing any more",
+            "let somebody who is here sign",
+        )
+    here = owner_keys.identity(store)
+    said = attesting.attestation(
+        key,
+        enrolled.person,
+        key=signer.id,
+        store=here,
+        previous=_standing(inventory, key, now),
+        now=now,
+    )
+    envelope = dsse.encode(
+        dsse.sign(
+            statements.PAYLOAD_TYPE, statements.payload(said), signer.id, signer.seed
+        )
+    )
+    attesting.verify(envelope, known, unrecorded(now), here)
+    store.put_object(owner_keys.ATTESTATION, envelope, now)
+    name = inventory.name or snapshots.LATEST
+    return _document(snapshots.load(store, name, now=now), key, now)
+
+
+def _standing(inventory: Inventory, subject: str, now: int) -> str:
+    """Name the attestation that stands until now, empty where none does."""
+    evidence = [e for e in inventory.facts.evidence if e.subject == subject]
+    said = [(e.seen.at, e.digest) for e in evidence if attests(e, now)]
+    return max(said, default=(0, ""))[1]
+
+
+def person_name(person: PersonId) -> str:
+    """Spell a person as a word of a command line."""
+    return shlex.quote(person.removeprefix("person:"))
+
+
+def owner_id(inventory: Inventory, text: str) -> PersonId:
     """Make an id; another spelling of a known person becomes that person's."""
     return People(inventory.facts.persons)(person_id(text))
 
 
-def _subject(inventory: Inventory, text: str) -> str:
+def subject_id(inventory: Inventory, text: str) -> str:
+    """Find what a text names among what somebody can answer for.
+
+    Raises:
+        UsageError: It names nothing.
+        AmbiguousError: It names several things.
+    """
     known = inventory.owners
     if text.strip() in known:
         return text.strip()
@@ -115,20 +200,26 @@ def _next(ownership: Ownership) -> str:
 
 
 def _candidate(candidate: Candidate) -> CandidateItem:
-    evidence: list[EvidenceItem] = [
-        {
-            "kind": item.kind.value,
-            "source": item.seen.source,
-            "place": item.seen.place,
-            "reference": item.reference,
-            "observed_at": spelled_time(item.seen.at),
-            "weight": round(weight, 4),
-            "written_by": item.seen.written_by.value,
-        }
-        for item, weight in candidate.evidence
-    ]
     return {
         "person": candidate.person,
         "score": round(candidate.score, 4),
-        "evidence": evidence,
+        "evidence": [_evidence(item, weight) for item, weight in candidate.evidence],
     }
+
+
+def _evidence(item: OwnerEvidence, weight: float) -> EvidenceItem:
+    shown: EvidenceItem = {
+        "kind": item.kind.value,
+        "source": item.seen.source,
+        "place": item.seen.place,
+        "reference": item.reference,
+        "observed_at": spelled_time(item.seen.at),
+        "weight": round(weight, 4),
+        "written_by": item.seen.written_by.value,
+    }
+    if item.key:
+        shown["key"] = item.key
+        shown["expires_at"] = spelled_time(item.until) if item.until else None
+        shown["void"] = item.void
+        shown["said_of"] = item.said_of
+    return shown

@@ -9,12 +9,12 @@ from typing import TypeVar
 import msgspec
 
 from answerable import inventory as room
-from answerable.flows import declared, trail_evidence
+from answerable.flows import declared, owner_keys, trail_evidence
 from answerable.flows.declared import Standing
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import DeclaredUse
-from answerable.model.person import OwnerEvidence
+from answerable.model.person import EvidenceKind, OwnerEvidence
 from answerable.model.sighting import Snapshot, Sync
 from answerable.store.store import Store
 
@@ -135,11 +135,21 @@ def spelled(at: int) -> str:
 
 
 def attestations(store: Store) -> tuple[OwnerEvidence, ...]:
-    """Return every recorded statement about owners, oldest first."""
-    return tuple(
+    """Return every recorded statement about owners: the unsigned, then the signed.
+
+    What is not signed is a confirmation, whatever it calls itself.
+    """
+    plain = (
         read(store, logged.digest, OwnerEvidence)
         for logged in store.objects("attestation")
     )
+    unsigned = (
+        item
+        if item.kind is EvidenceKind.CONFIRMATION
+        else replace(item, kind=EvidenceKind.CONFIRMATION)
+        for item in plain
+    )
+    return (*unsigned, *owner_keys.attestations(store))
 
 
 def read(store: Store, digest: str, kind: type[Stored]) -> Stored:

@@ -53,7 +53,7 @@ def by_subject(
         for role in agent.agent.runs_as:
             found[key] += _to(key, _unspoken(found.get(role, ())))
     for key in agents:
-        if not found.get(key):
+        if not _any_holds(found.get(key, ())):
             found[key] += _to(key, _of_parents(key, agents, found))
     users = _users(agents)
     for credential in credentials.values():
@@ -124,7 +124,19 @@ def _account(subject: str) -> str:
 
 
 def _to(subject: str, items: Iterable[OwnerEvidence]) -> list[OwnerEvidence]:
-    return [replace(item, subject=subject) for item in items]
+    """Copy evidence to a further subject; who signed spoke of the first one alone."""
+    return [
+        replace(item, subject=subject, said_of=item.said_of or item.subject)
+        if item.kind is EvidenceKind.ATTESTATION
+        else replace(item, subject=subject)
+        for item in items
+        if not item.void
+    ]
+
+
+def _any_holds(items: Iterable[OwnerEvidence]) -> bool:
+    """Tell whether there is any evidence but statements that do not count."""
+    return any(not item.void for item in items)
 
 
 def _unspoken(items: Iterable[OwnerEvidence]) -> list[OwnerEvidence]:
@@ -169,7 +181,7 @@ def _of_parents(
     met = {key}
     parent = agents[key].agent.parent
     while parent is not None and parent in agents and parent not in met:
-        if found.get(parent):
+        if _any_holds(found.get(parent, ())):
             return found[parent]
         met.add(parent)
         parent = agents[parent].agent.parent
@@ -194,8 +206,10 @@ def _of_credential(
     agents: Mapping[AgentId, AgentEntity],
     users: Mapping[CredentialId, Sequence[AgentId]],
 ) -> Sequence[OwnerEvidence]:
-    if credential.identity is not None and found.get(credential.identity):
-        return found[credential.identity]
+    if credential.identity is not None:
+        proved = found.get(credential.identity, ())
+        if _any_holds(proved):
+            return proved
     scopes = {s.scope for s in credential.sightings if s.scope}
     beside = [key for key, agent in agents.items() if agent.agent.scope in scopes]
     homes: dict[OwnerEvidence, None] = {}

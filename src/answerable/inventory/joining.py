@@ -38,7 +38,9 @@ def join(
     """
     each = ordered(syncs)
     facts = merge(each)
-    said = tuple(sorted(set(facts.evidence) | set(attestations), key=repr))
+    # Attested is what was signed and verified; no source can bring that.
+    seen = {e for e in facts.evidence if e.kind is not EvidenceKind.ATTESTATION}
+    said = tuple(sorted(seen | set(attestations), key=repr))
     facts = replace(facts, evidence=said)
     credentials = credentials_of.entities(facts.credentials, facts.links)
     agents = agents_of.entities(facts, credentials)

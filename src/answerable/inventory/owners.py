@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from answerable.inventory.people import People, is_pipeline, is_team
 from answerable.model.ids import PersonId
+from answerable.model.owner_key import ATTESTATION_LIFE
 from answerable.model.person import (
     Candidate,
     EvidenceKind,
@@ -22,7 +23,6 @@ from answerable.model.person import (
 
 _DAY = 86_400 * 10**9
 HALF_LIFE = 540 * _DAY
-ATTESTATION_LIFE = 180 * _DAY
 ASSIGN = 0.70
 MARGIN = 0.25
 
@@ -201,14 +201,21 @@ def _spoken(
         for item in () if is_pipeline(person) else found:
             if item.kind is EvidenceKind.CONFIRMATION:
                 said.append((False, item.seen.at, person))
-            elif item.kind is EvidenceKind.ATTESTATION:
-                valid = now - item.seen.at <= ATTESTATION_LIFE
-                if valid and item.seen.written_by.believed:
-                    said.append((True, item.seen.at, person))
+            elif attests(item, now):
+                said.append((True, item.seen.at, person))
     if not said:
         return None
     attested, _, person = max(said)
     return (OwnerState.ATTESTED if attested else OwnerState.CONFIRMED), person
+
+
+def attests(item: OwnerEvidence, now: int) -> bool:
+    """Tell whether a record is an attestation of its subject that holds now."""
+    if item.kind is not EvidenceKind.ATTESTATION or item.void or item.said_of:
+        return False
+    end = item.seen.at + ATTESTATION_LIFE
+    holds = now < (min(item.until, end) if item.until else end)
+    return holds and item.seen.written_by.believed
 
 
 def _said(

@@ -148,37 +148,6 @@ class PersonItem(TypedDict):
     owns: list[str]
 
 
-class EvidenceItem(TypedDict):
-    """One piece of ownership evidence with the weight it carries now."""
-
-    kind: str
-    source: str
-    place: str
-    reference: str
-    observed_at: str
-    weight: float
-    written_by: str
-
-
-class CandidateItem(TypedDict):
-    """A person with the evidence for them."""
-
-    person: str
-    score: float
-    evidence: list[EvidenceItem]
-
-
-class WhoOwnsItem(TypedDict):
-    """`answerable who-owns`."""
-
-    id: str
-    state: str
-    person: str | None
-    score: float
-    margin: float
-    candidates: list[CandidateItem]
-
-
 class ConditionItem(TypedDict):
     """An open condition, who writes its key, and who can satisfy it.
 

@@ -56,6 +56,12 @@ class OwnerEvidence:
         standing: True for a tag or a file that still says so; it ages from when it was
             last seen, where an event ages from when it happened.
         seen: Provenance; `seen.at` is the time it ages from.
+        key: Of an attestation: the owner key that signed it.
+        until: Of an attestation: when it ends, UTC nanoseconds; 0 for the usual life.
+        void: Of an attestation: why it does not count, empty where it does.
+        digest: Of an attestation: SHA-256 of what was signed, hex.
+        said_of: The subject that it was said of, where it flowed from there; a person's
+            signed word holds for that one alone. Empty where it is `subject`.
     """
 
     subject: str
@@ -65,6 +71,11 @@ class OwnerEvidence:
     act: str
     standing: bool
     seen: Seen
+    key: str = ""
+    until: int = 0
+    void: str = ""
+    digest: str = ""
+    said_of: str = ""
 
 
 class OwnerState(StrEnum):

@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 # Raised when the same facts would be stitched differently.
 DERIVATION = 2
+# Objects that say who answers for what: snapshots, and what persons say and sign.
+_OWNERSHIP = (
+    *("snapshot", "attestation"),
+    *("owner-key", "owner-key-revoked", "signed-attestation"),
+)
 _KEYS = "identity, credential, session, person, run, agent, tool"
 _BELIEVED = "written_by <> 'self-reported'"
 
@@ -103,9 +108,7 @@ def facts_generation(store: "Store") -> str:
 
 def chains_generation(store: "Store") -> str:
     """Name the events, snapshots and statements that chains were derived from."""
-    said = [
-        o.digest for kind in ("snapshot", "attestation") for o in store.objects(kind)
-    ]
+    said = [o.digest for kind in _OWNERSHIP for o in store.objects(kind)]
     named = "\n".join([facts_generation(store), *said])
     return hashlib.sha256(named.encode()).hexdigest()
 

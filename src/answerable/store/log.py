@@ -72,6 +72,19 @@ class Log:
         self._refresh()
         return self._bytes
 
+    def check(self) -> None:
+        """Check that the entries read are those that the store's key signed for.
+
+        Raises:
+            VerificationError: They are not.
+        """
+        self._refresh()
+        if self._seen:
+            last = read_checkpoint(self._seen, self._keys.public)
+            root = Frontier([leaf_hash(data) for data in self._bytes]).root()
+            if last.root != root:
+                raise _changed()
+
     def _refresh(self) -> None:
         note = self.checkpoint()
         if note == self._seen:
@@ -116,10 +129,7 @@ class Log:
             if self._seen:
                 last = read_checkpoint(self._seen, key)
                 if last.root != Frontier(leaves).root():
-                    raise VerificationError(
-                        "the log does not match its checkpoint",
-                        "find the change with: answerable evidence verify",
-                    )
+                    raise _changed()
             fresh = [encode_entry(entry) for entry in entries]
             old, data = len(self._bytes), [*self._bytes, *fresh]
             leaves += [leaf_hash(entry) for entry in fresh]
@@ -164,3 +174,10 @@ class Log:
         for old in folder.glob("*") if folder.is_dir() else ():
             if old.name.isdigit() and int(old.name) < width:
                 old.unlink(missing_ok=True)
+
+
+def _changed() -> VerificationError:
+    return VerificationError(
+        "the log does not match its checkpoint",
+        "find the change with: answerable evidence verify",
+    )

@@ -9,10 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from answerable.cli import signing
 from answerable.cli.main import main
 from tests.sts.login import provider as fake
 from tests.sts.login.conftest import Stage
 from tests.sts.login.provider import ACCESS, CODE, DEVICE_CODE, REFRESH, visit
+
+# Whoever runs the tests may be an agent, or a container's own shell.
+A_PERSON = (
+    "import sys; from answerable.cli import signing; "
+    "signing.only_a_person = lambda _: None; "
+    "from answerable.cli.main import main; sys.exit(main())"
+)
+ANYBODY = "import sys; from answerable.cli.main import main; sys.exit(main())"
 
 
 @dataclass
@@ -22,14 +31,16 @@ class Machine:
     Attributes:
         environ: Of every process.
         folder: Where the sign-in is kept.
+        program: Runs a command as a person, or as whoever the tests run as.
     """
 
     environ: dict[str, str]
     folder: Path
+    program: str = A_PERSON
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "answerable", *words],
+            [sys.executable, "-c", self.program, *words],
             env=self.environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -113,15 +124,31 @@ def test_an_agent_s_run_is_refused_before_anything_is_asked(
     signed_in: Machine, stage: Stage
 ):
     signed_in.environ["ANSWERABLE_RUN"] = "0123456789abcdef0123456789abcdef"
+    signed_in.program = ANYBODY
     before = len(stage.provider.forms)
     for words in (("login", "--status"), ("login", "--issuer", "https://x.example")):
         code, out, err = signed_in.run(*words)
-        assert (code, out) == (2, "")
-        assert err.startswith("error: an agent cannot sign a person in")
+        assert (code, out) == (5, "")
+        assert err.startswith("error: only a person may do this")
         assert len(err.splitlines()) == 2
     assert len(stage.provider.forms) == before
     # To end a sign-in takes nobody's authority.
     assert signed_in.run("logout")[0] == 0
+
+
+def test_what_an_agent_client_starts_is_refused(signed_in: Machine, tmp_path: Path):
+    client = tmp_path / "claude"
+    client.write_text(f'#!/bin/sh\n{sys.executable} -c "$@"\nexit $?\n')
+    client.chmod(0o700)
+    done = subprocess.run(
+        [client, ANYBODY, "login", "--status"],
+        env=signed_in.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (5, "")
+    assert done.stderr.startswith("error: only a person may do this")
 
 
 def test_a_refused_sign_in_leaves_the_one_before(signed_in: Machine, stage: Stage):
@@ -144,8 +171,12 @@ def test_a_refused_sign_in_leaves_the_one_before(signed_in: Machine, stage: Stag
     ],
 )
 def test_what_is_missing_or_wrong_is_a_usage_error(
-    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], said: str
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    said: str,
 ):
+    monkeypatch.setattr(signing, "only_a_person", lambda _: None)
     assert main(["login", *words]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""

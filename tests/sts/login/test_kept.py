@@ -8,7 +8,7 @@ import pytest
 
 from answerable.flows import login
 from answerable.flows.login import LoggedIn, current_id_token, forget, keep
-from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.errors import EnvironmentRefused
 from answerable.model.ids import person_id
 
 NOW = 1_800_000_000
@@ -160,10 +160,3 @@ def test_a_relative_folder_is_no_place(tmp_path: Path, name: str):
     environ = {"XDG_RUNTIME_DIR": name, "XDG_STATE_HOME": name}
     usual = tmp_path / ".local/state/answerable"
     assert login.login_folder(environ, tmp_path) == usual
-
-
-def test_agents_and_what_descends_from_them_are_refused():
-    login.refuse_agents({}, "")
-    for environ, client in (({login.RUN: ""}, ""), ({}, "claude-code")):
-        with pytest.raises(UsageError, match="an agent cannot sign a person in"):
-            login.refuse_agents(environ, client)

@@ -50,9 +50,10 @@ def login(
     expires and never renewed; it is never shown. An agent cannot sign anybody in.
     """
     from answerable.cli.emit import answer
+    from answerable.cli.signing import only_a_person
     from answerable.flows import login as kept
 
-    kept.refuse_agents(os.environ, "")
+    only_a_person(settings)
     folder = kept.login_folder(os.environ, home())
     if not status:
         kept.keep(folder, _signed_in(_pinned(config, issuer, client_id), device))

@@ -1,0 +1,167 @@
+"""Signed envelopes: DSSE v1 with Ed25519 (https://github.com/secure-systems-lab/dsse).
+
+What is signed is the pre-authentication encoding of a payload and its type, so that no
+payload can be taken for one of another type. An envelope is read with one reading only:
+a member that stands twice, or base64 in another spelling than that of its bytes, is
+refused; members that we do not know are passed over (envelope.md, "Parsing rules").
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from answerable.evidence.note import PublicKey, sign_bytes, verify_bytes
+from answerable.model.errors import VerificationError
+
+LARGEST = 4 << 20  # bytes of an envelope
+MOST_SIGNATURES = 16
+_URL_SAFE = str.maketrans("-_", "+/")
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One signature.
+
+    Attributes:
+        sig: Its bytes.
+        keyid: Which key may have made it: a hint that nothing vouches for.
+    """
+
+    sig: bytes
+    keyid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A payload with its signatures.
+
+    Attributes:
+        payload_type: How the payload is to be read.
+        payload: What was signed.
+        signatures: Of which some may be by keys that nobody here knows.
+    """
+
+    payload_type: str
+    payload: bytes
+    signatures: tuple[Signature, ...]
+
+
+def pae(payload_type: str, payload: bytes) -> bytes:
+    """Give the bytes that are signed (protocol.md, "Signature Definition").
+
+    `DSSEv1 LEN(type) type LEN(body) body`, each length in bytes and in decimal.
+    """
+    kind = payload_type.encode("utf-8")
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def sign(payload_type: str, payload: bytes, keyid: str, seed: bytes) -> Envelope:
+    """Sign a payload with an Ed25519 seed (32 bytes)."""
+    sig = sign_bytes(seed, pae(payload_type, payload))
+    return Envelope(payload_type, payload, (Signature(sig, keyid),))
+
+
+def signers(envelope: Envelope, keys: Mapping[str, bytes]) -> frozenset[str]:
+    """Name the keys that signed, each once however often it did.
+
+    A hint narrows which key is tried, and decides nothing (protocol.md).
+
+    Args:
+        envelope: As it was read.
+        keys: 32 bytes by key id: those that may sign.
+    """
+    said = pae(envelope.payload_type, envelope.payload)
+    found = set()
+    for each in envelope.signatures:
+        tried = (each.keyid,) if each.keyid else tuple(keys)
+        for name in tried:
+            raw = keys.get(name)
+            if raw is not None and verify_bytes(PublicKey(name, raw), each.sig, said):
+                found.add(name)
+                break
+    return frozenset(found)
+
+
+def encode(envelope: Envelope) -> bytes:
+    """Write an envelope as JSON, always the same way."""
+    signatures = [
+        {"keyid": each.keyid, "sig": _base64(each.sig)} for each in envelope.signatures
+    ]
+    document = {
+        "payload": _base64(envelope.payload),
+        "payloadType": envelope.payload_type,
+        "signatures": signatures,
+    }
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+def decode(data: bytes) -> Envelope:
+    """Read an envelope; its signatures are not checked yet.
+
+    Raises:
+        VerificationError: The bytes are no envelope, or have more than one reading.
+    """
+    if len(data) > LARGEST:
+        raise _wrong(f"expected at most {LARGEST} bytes")
+    try:
+        document = json.loads(data.decode("utf-8"), object_pairs_hook=_members)
+    except (ValueError, RecursionError):
+        raise _wrong("expected JSON with each member once") from None
+    if not isinstance(document, dict):
+        raise _wrong("expected a JSON object")
+    kind, listed = document.get("payloadType"), document.get("signatures")
+    if not isinstance(kind, str) or not _whole(kind):
+        raise _wrong("expected payloadType, a text")
+    if not isinstance(listed, list) or not 0 < len(listed) <= MOST_SIGNATURES:
+        raise _wrong(f"expected signatures, 1 to {MOST_SIGNATURES} of them")
+    payload = _unbase64(document.get("payload"), "payload")
+    return Envelope(kind, payload, tuple(_signature(each) for each in listed))
+
+
+def _signature(said: object) -> Signature:
+    if not isinstance(said, dict):
+        raise _wrong("expected each signature to be an object")
+    keyid = said.get("keyid", "")
+    if not isinstance(keyid, str) or not _whole(keyid):
+        raise _wrong("expected keyid, where there is one, to be a text")
+    return Signature(_unbase64(said.get("sig"), "sig"), keyid)
+
+
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError
+    return members
+
+
+def _whole(text: str) -> bool:
+    """Tell whether a text has bytes: half of a surrogate pair has none."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
+
+
+def _unbase64(text: object, name: str) -> bytes:
+    """Decode base64 in either alphabet, padded, in the one spelling of its bytes."""
+    wrong = _wrong(f"expected {name} in base64, in its one spelling")
+    if not isinstance(text, str):
+        raise wrong
+    url_safe = "-" in text or "_" in text
+    if url_safe and ("+" in text or "/" in text):
+        raise wrong
+    plain = text.translate(_URL_SAFE) if url_safe else text
+    try:
+        data = base64.b64decode(plain, validate=True)
+    except (binascii.Error, ValueError):
+        raise wrong from None
+    if _base64(data) != plain:
+        raise wrong
+    return data
+
+
+def _wrong(expected: str) -> VerificationError:
+    return VerificationError(f"not a signed envelope ({expected})")

@@ -1,0 +1,145 @@
+"""Attested owners: who answers for an agent by a signature that holds now.
+
+Only they let an agent have anything. What is asked at every exchange is cheap: the log
+is read again when it has grown, and what was found is judged by the time of asking.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from answerable.flows import owner_keys
+from answerable.inventory.merge import merge, ordered
+from answerable.inventory.owners import attests
+from answerable.inventory.people import People, is_pipeline
+from answerable.model.ids import AgentId, PersonId
+from answerable.model.owner_key import OwnerKeyId
+from answerable.model.person import OwnerEvidence, Person
+from answerable.model.sighting import Facts, Snapshot, Sync
+from answerable.store.store import Store
+
+_AGENT = "agent:"
+
+
+@dataclass(frozen=True, slots=True)
+class AttestedOwner:
+    """The owner of an agent, by a signature.
+
+    Attributes:
+        person: Who answers for it, under the id that the inventory gives them.
+        key_id: Which key signed.
+        signed_at: UTC nanoseconds.
+        expires: When the attestation ends, UTC nanoseconds.
+        digest: SHA-256 of what was signed, hex.
+    """
+
+    person: PersonId
+    key_id: OwnerKeyId
+    signed_at: int
+    expires: int
+    digest: str
+
+
+class _Persons(msgspec.Struct):
+    persons: tuple[Person, ...] = ()
+
+
+class _SyncPersons(msgspec.Struct):
+    """The part of a stored sync that tells of persons; the rest is passed over."""
+
+    source: str
+    connector: str
+    started_at: int
+    facts: _Persons
+
+
+class AttestedOwners:
+    """The attested owners of one store, for whoever asks again and again.
+
+    Args:
+        store: Opened, and used by this thread alone.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._stamp = b""
+        self._objects: tuple[tuple[int, str], ...] = ()
+        self._said: tuple[OwnerEvidence, ...] = ()
+        self._people = People(())
+
+    def now(self, now: int) -> Mapping[AgentId, AttestedOwner]:
+        """Give the attested owner of each agent that has one.
+
+        Args:
+            now: UTC nanoseconds.
+
+        Raises:
+            VerificationError: The log or an object in it is not what it was; nobody is
+                attested then.
+            EnvironmentRefused: The store may not be read.
+        """
+        self._refresh()
+        found: dict[AgentId, tuple[tuple[int, PersonId], AttestedOwner]] = {}
+        for item in self._said:
+            if not item.subject.startswith(_AGENT) or not attests(item, now):
+                continue
+            person = self._people(item.person)
+            rank = (item.seen.at, person)
+            agent = AgentId(item.subject)
+            if is_pipeline(person) or (agent in found and found[agent][0] >= rank):
+                continue
+            found[agent] = (
+                rank,
+                AttestedOwner(
+                    person=person,
+                    key_id=OwnerKeyId(item.key),
+                    signed_at=item.seen.at,
+                    expires=item.until,
+                    digest=item.digest,
+                ),
+            )
+        return {
+            agent: owner
+            for agent, (_, owner) in found.items()
+            if not self._has_left(owner.person)
+        }
+
+    def _has_left(self, person: PersonId) -> bool:
+        known = self._people.get(person)
+        return known is not None and not known.alive
+
+    def _refresh(self) -> None:
+        stamp = self._store.log.checkpoint()
+        if stamp and stamp == self._stamp:
+            return
+        objects = tuple(
+            (logged.index, logged.digest)
+            for kind in ("snapshot", *owner_keys.KINDS)
+            for logged in self._store.objects(kind)
+        )
+        if objects != self._objects:
+            self._store.log.check()
+            self._said = owner_keys.attestations(self._store)
+            self._people = People(_persons(self._store))
+            self._objects = objects
+        self._stamp = stamp
+
+
+def attested_owners(store: Store, now: int) -> Mapping[AgentId, AttestedOwner]:
+    """Give the attested owner of each agent that has one; see `AttestedOwners`."""
+    return AttestedOwners(store).now(now)
+
+
+def _persons(store: Store) -> tuple[Person, ...]:
+    """Give the persons of the newest snapshot; nothing else of it is decoded."""
+    logged = store.objects("snapshot")
+    if not logged:
+        return ()
+    snapshot = msgspec.json.decode(store.get_object(logged[-1].digest), type=Snapshot)
+    syncs = []
+    for source, digest in snapshot.syncs:
+        part = msgspec.json.decode(store.get_object(digest), type=_SyncPersons)
+        facts = Facts(persons=part.facts.persons)
+        syncs.append((source, Sync(source, part.connector, part.started_at, facts)))
+    return merge(ordered(syncs)).persons
