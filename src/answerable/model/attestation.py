@@ -52,6 +52,10 @@ class Attestation:
             can be passed on among that user's processes.
         proves: What follows from this, a sentence each.
         does_not_prove: What does not, a sentence each.
+        invocation: One start of the unit, systemd's name for it; empty where unknown.
+        started: Absolute path of what the launcher started, which may be a script;
+            empty without a launcher.
+        rule: Id of the rule that let the launcher start it, empty without one.
     """
 
     attestor: Attestor
@@ -70,3 +74,6 @@ class Attestation:
     advisory: bool
     proves: tuple[str, ...]
     does_not_prove: tuple[str, ...]
+    invocation: str = ""
+    started: str = ""
+    rule: str = ""

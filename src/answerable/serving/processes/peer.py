@@ -7,24 +7,42 @@ processes of one user.
 
 import socket
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 
 from answerable.serving.link import UnixPeer
-from answerable.serving.processes.held import ProcessGone, held, opened, text
+from answerable.serving.processes.held import Hold, ProcessGone, opened, text
 from answerable.serving.processes.units import start_in, unit_in
 
 # <asm-generic/socket.h>, Linux 6.5; Python's socket does not name it.
-_SO_PEERPIDFD = 77
+SO_PEERPIDFD = 77
 _CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid, uid, gid (man 7 unix)
 
 
-def peer_of(connection: socket.socket, option: int = _SO_PEERPIDFD) -> UnixPeer:
-    """Describe who connected.
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """Whoever made a connection.
+
+    Attributes:
+        process: Holds it.
+        uid: Its effective user when it connected.
+        gid: Its effective group likewise.
+        is_certain: The kernel gave the pidfd. Where it has none to give, the number
+            could be another process's by now.
+    """
+
+    process: Hold
+    uid: int
+    gid: int
+    is_certain: bool
+
+
+def connector_of(connection: socket.socket, option: int = SO_PEERPIDFD) -> Connector:
+    """Hold whoever connected; the caller lets go.
 
     Args:
         connection: A connected unix socket, as accepted.
-        option: Socket option that gives a pidfd of the peer. Where the kernel has
-            none, the unit stays unknown: the number could be another's by now.
+        option: Socket option that gives a pidfd of the peer.
 
     Raises:
         ProcessGone: It ended, or is outside our namespace of processes.
@@ -39,8 +57,25 @@ def peer_of(connection: socket.socket, option: int = _SO_PEERPIDFD) -> UnixPeer:
         pidfd, certain = connection.getsockopt(socket.SOL_SOCKET, option), True
     except OSError:
         pidfd, certain = opened(pid), False
-    start, unit = held(pidfd, pid, _read)
-    return UnixPeer(pid, uid, gid, unit if certain else "", start)
+    return Connector(Hold(pidfd, pid), uid, gid, certain)
+
+
+def peer_of(connection: socket.socket, option: int = SO_PEERPIDFD) -> UnixPeer:
+    """Describe who connected.
+
+    Args:
+        connection: A connected unix socket, as accepted.
+        option: Socket option that gives a pidfd of the peer. Where the kernel has
+            none, the unit stays unknown: the number could be another's by now.
+
+    Raises:
+        ProcessGone: It ended, or is outside our namespace of processes.
+    """
+    peer = connector_of(connection, option)
+    with peer.process as process:
+        start, unit = process.facts(_read)
+    unit = unit if peer.is_certain else ""
+    return UnixPeer(process.pid, peer.uid, peer.gid, unit, start)
 
 
 def _read(folder: Path) -> tuple[int, str]:

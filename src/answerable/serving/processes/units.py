@@ -4,6 +4,8 @@ The unit is that of the system's manager. A user may run a manager of their own 
 their unit and call its units whatever they like, so what lies deeper says nothing.
 """
 
+from answerable.serving.processes.credentials import Credentials
+
 # man 5 systemd.unit; slices hold units, and a process is in one of these.
 _KINDS = (".service", ".scope", ".socket", ".mount", ".swap")
 
@@ -37,21 +39,47 @@ def start_in(stat: str) -> int:
     Returns:
         Clock ticks since boot.
     """
-    # The second field is the program's name in parentheses, and may hold any letter.
-    return int(stat[stat.rindex(")") + 1 :].split()[19])
+    return int(_fields(stat)[19])
+
+
+def has_only_forked(stat: str) -> bool:
+    """Say whether a process was forked and has run no program of its own yet.
+
+    Args:
+        stat: Text of /proc/PID/stat. Field 9 holds the kernel's flags, among them
+            PF_FORKNOEXEC (0x40, <linux/sched.h>).
+    """
+    return bool(int(_fields(stat)[6]) & 0x40)
+
+
+def credentials_in(stat: str, status: str) -> Credentials:
+    """Find who a process is, in the texts of /proc/PID/stat and /proc/PID/status."""
+    return Credentials(
+        pid=int(stat.partition(" ")[0]),
+        ppid=int(_fields(stat)[1]),
+        uids=_ids_in(status, "Uid:"),
+        gids=_ids_in(status, "Gid:"),
+    )
 
 
 def uid_in(status: str) -> int:
     """Find the real user of a process in the text of /proc/PID/status."""
-    return _first_in(status, "Uid:")
+    return _ids_in(status, "Uid:")[0]
 
 
 def gid_in(status: str) -> int:
     """Find the real group of a process in the text of /proc/PID/status."""
-    return _first_in(status, "Gid:")
+    return _ids_in(status, "Gid:")[0]
 
 
-def _first_in(status: str, name: str) -> int:
-    return next(
-        int(line.split()[1]) for line in status.splitlines() if line.startswith(name)
-    )
+def _fields(stat: str) -> list[str]:
+    """Give the fields from the third on."""
+    # The second field is the program's name in parentheses, and may hold any letter.
+    return stat[stat.rindex(")") + 1 :].split()
+
+
+def _ids_in(status: str, name: str) -> tuple[int, int, int]:
+    """Give real, effective and saved one."""
+    line = next(each for each in status.splitlines() if each.startswith(name))
+    real, effective, saved = line.split()[1:4]
+    return int(real), int(effective), int(saved)

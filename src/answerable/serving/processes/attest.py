@@ -1,0 +1,150 @@
+"""What is said of the process at the other end of a unix socket, and what is not.
+
+The boundary is the user, the unit or the container, and never one process of a user
+beside another: a process may run another program after it connected, and a connection
+may be inherited or handed on. `senders` sees to it that bytes come from whoever
+connected; what that process is asked to do by others, nobody can tell.
+"""
+
+import os
+import socket
+from pathlib import Path
+
+from answerable.model.attestation import Attestation, Attestor, Process
+from answerable.serving.processes.containers import container_in
+from answerable.serving.processes.credentials import Credentials
+from answerable.serving.processes.executables import Executables
+from answerable.serving.processes.held import NotAttested, text
+from answerable.serving.processes.peer import SO_PEERPIDFD, Connector, connector_of
+from answerable.serving.processes.runs import Run, Runs, identified
+from answerable.serving.processes.sentences import Facts, proves, proves_not
+from answerable.serving.processes.units import unit_in
+
+ROOT = 0
+_UNITS = Path("/run/systemd/units")
+_EXECUTABLES = Executables()
+
+
+def attest_peer(
+    connection: socket.socket,
+    runs: Runs | None = None,
+    *,
+    root: bool = False,
+    option: int = SO_PEERPIDFD,
+) -> Attestation:
+    """Attest whoever connected.
+
+    It reads /proc, and the program once for each version of its file: not for an event
+    loop that others wait for.
+
+    Args:
+        connection: A connected unix socket, as accepted.
+        runs: Runs that launchers registered; None knows of none.
+        root: Take a process of the superuser, which can be anybody.
+        option: Socket option that gives a pidfd of the peer.
+
+    Raises:
+        NotAttested: It ended (`process-gone`), is the superuser (`superuser`), or is
+            several users at once, or another one than when it connected
+            (`several-users`).
+    """
+    peer = connector_of(connection, option)
+    with peer.process as process:
+        before = one_user(peer, root=root)
+        facts = _facts(peer)
+        run = runs.of_process(process) if runs is not None and peer.is_certain else None
+        named = identified(process)
+        # The last word: it still lives, and is still who it was.
+        after = process.credentials()
+    if (after.uids, after.gids) != (before.uids, before.gids):
+        raise _several()
+    return _attestation(named, facts, run)
+
+
+def one_user(peer: Connector, *, root: bool) -> Credentials:
+    """See that a process is one user, the one that it was when it connected.
+
+    A program that is set to another user has two. Whose word it speaks is anybody's
+    guess: it may have been started by one to act for the other.
+
+    Raises:
+        NotAttested: It is not, or ended, or is the superuser.
+    """
+    now = peer.process.credentials()
+    if ROOT in (peer.uid, *now.uids) and not root:
+        raise NotAttested(
+            "superuser",
+            "the process at the other end runs as the superuser, who can be anybody",
+            "run it as a user of its own; a rule may name uid 0 where it has to be",
+        )
+    if not now.is_one or (now.uids[0], now.gids[0]) != (peer.uid, peer.gid):
+        raise _several()
+    return now
+
+
+def _several() -> NotAttested:
+    return NotAttested(
+        "several-users",
+        "the process at the other end is not, or no longer, one user and one group",
+        "connect from a program that is not set to another user",
+    )
+
+
+def _facts(peer: Connector) -> Facts:
+    if not peer.is_certain:
+        return Facts(peer.uid, peer.gid, is_certain=False)
+    cgroup, (program, digest) = peer.process.facts(
+        lambda folder: (text(folder / "cgroup"), _EXECUTABLES.of(folder))
+    )
+    unit = unit_in(cgroup)
+    return Facts(
+        uid=peer.uid,
+        gid=peer.gid,
+        unit=unit,
+        invocation=_invocation(unit),
+        container=container_in(cgroup),
+        program=program,
+        program_sha256=digest,
+    )
+
+
+def _invocation(unit: str) -> str:
+    """Find systemd's name for this start of a unit.
+
+    The manager keeps it as a link that all may read and it alone may write. What stands
+    in the environment of the process is the process's own word.
+    """
+    if not unit:
+        return ""
+    try:
+        named = os.readlink(_UNITS / f"invocation:{unit}")
+    except OSError:
+        return ""
+    is_id = len(named) == 32 and set(named) <= set("0123456789abcdef")
+    return named if is_id else ""
+
+
+def _attestation(process: Process, facts: Facts, run: Run | None) -> Attestation:
+    # Whoever is our own user can read our keys, and needs no token of ours.
+    advisory = facts.uid == os.geteuid() or (run is not None and run.is_advisory)
+    return Attestation(
+        attestor=Attestor.UNIX_PEER if run is None else Attestor.LAUNCHER,
+        process=process,
+        uid=facts.uid,
+        gid=facts.gid,
+        unit=facts.unit,
+        container=facts.container,
+        program=facts.program,
+        program_sha256=facts.program_sha256,
+        run=str(process) if run is None else run.name,
+        agent="" if run is None else run.agent,
+        started_by=-1 if run is None else run.started_by,
+        argv_sha256="" if run is None else run.argv_sha256,
+        config_sha256="" if run is None else run.config_sha256,
+        advisory=advisory,
+        proves=proves(facts, run),
+        does_not_prove=proves_not(facts, run),
+        invocation=facts.invocation,
+        started="" if run is None else run.program,
+        rule="" if run is None else run.rule,
+    )

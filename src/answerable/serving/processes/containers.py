@@ -1,0 +1,54 @@
+"""The container a process is in, as the text of /proc/PID/cgroup tells it. Pure.
+
+Whoever may make groups below their own can call them whatever they like: a user's
+manager, a container that runs containers. So the outermost name counts, and only where
+everything above it was made by the system's manager or a runtime that runs as root.
+A rootless container lies below its user's unit; it is that user's word, and no fact.
+"""
+
+import re
+
+ID = re.compile(r"[0-9a-f]{64}")
+# `RUNTIME-ID.scope` where systemd makes the group, `RUNTIME-ID` where podman does.
+# `crio-conmon-ID` and `libpod-conmon-ID` hold a monitor and not the container.
+SCOPED = re.compile(
+    r"(?:docker|cri-containerd|nerdctl|crio|libpod)-([0-9a-f]{64})(?:\.scope)?"
+)
+# What containerd makes of a parent for systemd where it runs without its driver.
+COLONS = re.compile(r"[^/:]+\.slice:(?:cri-containerd|docker|crio):([0-9a-f]{64})")
+# Groups that runtimes put their containers in, without systemd.
+PARENTS = re.compile(
+    r"docker|kubepods|burstable|besteffort|guaranteed|libpod_parent|default|moby|k8s\.io"
+    r"|ecs|actions_job|pod[0-9a-fA-F_-]{32,36}"
+)
+# A slice, and the unit below which containerd puts what it has no driver for.
+ABOVE = re.compile(r"[^/]*\.slice|containerd\.service")
+TASK = re.compile(r"[0-9a-f]{32}|[0-9a-f-]{36}")  # of ECS
+
+
+def container_in(cgroup: str) -> str:
+    """Find the id of the container, empty where it is in none that anybody vouches for.
+
+    Args:
+        cgroup: Lines `HIERARCHY:CONTROLLERS:PATH` (man 7 cgroups). Where two name
+            different containers, none is believed.
+    """
+    found = {_in_path(line.split(":", 2)[-1]) for line in cgroup.splitlines()} - {""}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _in_path(path: str) -> str:
+    above = ""
+    is_plain = False  # somebody else than systemd made the group above
+    for part in path.split("/")[1:]:
+        named = SCOPED.fullmatch(part) or COLONS.fullmatch(part)
+        if named is not None:
+            return named[1]
+        if ID.fullmatch(part):
+            return part if is_plain else ""
+        if PARENTS.fullmatch(part) or (above == "ecs" and TASK.fullmatch(part)):
+            is_plain = True
+        elif is_plain or not ABOVE.fullmatch(part):
+            return ""
+        above = part
+    return ""

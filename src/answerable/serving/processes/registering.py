@@ -1,0 +1,260 @@
+"""What a launcher asks of the service: take up this run, and forget it.
+
+Both are plain functions: the door reads the request and writes the answer.
+
+    POST /runs         {"agent", "pid", "start", "program", "argv_sha256",
+                        "config_sha256"}   201 {"run", "rule", "advisory"}
+    DELETE /runs/ID                        204
+
+Who asks is the process at the other end, by the kernel's word; nothing of a request says
+who anybody is. The child is the launcher's, was forked and has run nothing yet, and has
+the user that it will run as, or it is refused.
+"""
+
+import re
+import secrets
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from answerable.model.attestation import Process
+from answerable.model.errors import EnvironmentRefused
+from answerable.model.ids import AgentId
+from answerable.serving.processes.attest import ROOT, one_user
+from answerable.serving.processes.held import Hold, NotAttested, opened, text
+from answerable.serving.processes.peer import Connector, connector_of
+from answerable.serving.processes.runs import Run, Runs, identified
+from answerable.serving.processes.units import has_only_forked
+
+LARGEST = 16 * 1024  # bytes of a request
+CREATED, NO_CONTENT = 201, 204
+BAD, FORBIDDEN, NOT_FOUND, CONFLICT, LATER = 400, 403, 404, 409, 503
+_AGENT = re.compile(r"agent:[!-~]{1,500}")
+_PATH = re.compile(r"/[^\x00-\x1f\x7f]{0,4094}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What a rule is asked to allow.
+
+    Attributes:
+        agent: As which agent.
+        started_by: User of the launcher.
+        runs_as: User of what it started.
+        program: Absolute path of what is to be started.
+    """
+
+    agent: AgentId
+    started_by: int
+    runs_as: int
+    program: str
+
+
+Allows = Callable[[Launch], str]
+"""Gives the id of the one rule that allows a launch, empty where none does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the door answers, and what evidence says.
+
+    Attributes:
+        status: Of HTTP.
+        body: JSON; empty with 204.
+        reason: Why it was refused, a word; empty where it was not.
+        run: The run that began or ended.
+    """
+
+    status: int
+    body: bytes = b""
+    reason: str = ""
+    run: Run | None = None
+
+
+class _Asked(msgspec.Struct, forbid_unknown_fields=True):
+    agent: str
+    pid: int
+    start: int
+    program: str
+    argv_sha256: str
+    config_sha256: str = ""
+
+
+class _Refused(Exception):  # noqa: N818 - an outcome
+    def __init__(self, status: int, reason: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.answer = Answer(
+            status,
+            msgspec.json.encode({"error": reason, "error_description": sentence}),
+            reason,
+        )
+
+
+def register(
+    runs: Runs, connection: socket.socket, body: bytes, allows: Allows, now: int
+) -> Answer:
+    """Take up a run, durable when this returns.
+
+    Args:
+        runs: The registry.
+        connection: The launcher's, a unix socket as accepted.
+        body: Of its request.
+        allows: Says which rule allows it.
+        now: NumericDate.
+
+    Returns:
+        201; 400 for what is no such request; 403 where the kernel or the rules say no;
+        409 where the launcher has a run already; 503 where there are too many, or the
+        disk refuses.
+    """
+    try:
+        asked = _read(body)
+        with ExitStack() as held:
+            launcher = connector_of(connection)
+            held.enter_context(launcher.process)
+            child = Hold(opened(asked.pid), asked.pid)
+            held.enter_context(child)
+            run = _checked(runs, launcher, child, asked, allows, now)
+            runs.add(run, child, launcher.process)
+            held.pop_all()
+    except _Refused as refused:
+        return refused.answer
+    except NotAttested as refused:
+        return _Refused(FORBIDDEN, refused.reason, refused.message).answer
+    except EnvironmentRefused as refused:
+        return _Refused(LATER, "state", refused.message).answer
+    told = {"run": run.name, "rule": run.rule, "advisory": run.is_advisory}
+    return Answer(CREATED, msgspec.json.encode(told), run=run)
+
+
+def finish(runs: Runs, connection: socket.socket, id: str) -> Answer:
+    """Forget a run, if it is its launcher that asks.
+
+    Args:
+        runs: The registry.
+        connection: The launcher's, a unix socket as accepted.
+        id: As in the target of the request.
+
+    Returns:
+        204; 404 for a run that is none, or another launcher's: one looks like the other.
+    """
+    try:
+        with connector_of(connection).process as launcher:
+            run = runs.find(id)
+            if run is not None and identified(launcher) == run.launcher:
+                runs.end(run)
+                return Answer(NO_CONTENT, run=run)
+    except NotAttested as refused:
+        return _Refused(FORBIDDEN, refused.reason, refused.message).answer
+    return _Refused(NOT_FOUND, "no-such-run", "no run of this launcher's").answer
+
+
+def _read(body: bytes) -> _Asked:
+    if len(body) > LARGEST:
+        raise _Refused(BAD, "malformed", f"larger than {LARGEST} bytes")
+    try:
+        asked = msgspec.json.decode(body, type=_Asked)
+    except (msgspec.DecodeError, RecursionError):
+        raise _Refused(BAD, "malformed", "not a request for a run") from None
+    whole = (
+        _AGENT.fullmatch(asked.agent)
+        and _PATH.fullmatch(asked.program)
+        and _DIGEST.fullmatch(asked.argv_sha256)
+        and (not asked.config_sha256 or _DIGEST.fullmatch(asked.config_sha256))
+        and 0 < asked.pid < 2**31
+        and asked.start >= 0
+    )
+    if not whole:
+        raise _Refused(BAD, "malformed", "not a request for a run")
+    return asked
+
+
+def _checked(
+    runs: Runs,
+    launcher: Connector,
+    child: Hold,
+    asked: _Asked,
+    allows: Allows,
+    now: int,
+) -> Run:
+    if not launcher.is_certain:
+        raise _Refused(
+            FORBIDDEN,
+            "no-pidfd",
+            "this kernel does not say which process connected (Linux 6.5 does)",
+        )
+    # A launcher may be the superuser's: it has to be, to start another user's.
+    started_by = one_user(launcher, root=True).uids[0]
+    process, uid, gid = _child(child, launcher.process, asked)
+    if runs.above(launcher.process) is not None:
+        raise _Refused(
+            FORBIDDEN,
+            "inside-a-run",
+            "an agent starts no other one this way; it delegates a part of its own",
+        )
+    if runs.started_from(launcher.process) is not None:
+        raise _Refused(CONFLICT, "has-a-run", "this launcher has a run already")
+    if runs.is_full(started_by):
+        raise _Refused(LATER, "too-many-runs", "too many runs; try again later")
+    agent = AgentId(asked.agent)
+    rule = allows(Launch(agent, started_by, uid, asked.program))
+    if not rule:
+        raise _Refused(
+            FORBIDDEN,
+            "no-rule",
+            f"no rule lets user {started_by} start {agent} as user {uid}",
+        )
+    by = identified(launcher.process)
+    # Whatever was found out is of these two only if they are still there.
+    child.check()
+    return Run(
+        id=secrets.token_hex(16),
+        agent=agent,
+        rule=rule,
+        process=process,
+        launcher=by,
+        started_by=started_by,
+        uid=uid,
+        gid=gid,
+        program=asked.program,
+        argv_sha256=asked.argv_sha256,
+        config_sha256=asked.config_sha256,
+        since=now,
+    )
+
+
+def _child(child: Hold, launcher: Hold, asked: _Asked) -> tuple[Process, int, int]:
+    """See that a process is the launcher's, new, and one user.
+
+    Returns:
+        The process, its user and its group.
+    """
+    who = child.credentials()
+    launcher.check()
+    process = identified(child)
+    if who.ppid != launcher.pid or process.start != asked.start:
+        raise _Refused(
+            FORBIDDEN,
+            "no-child",
+            "that process is no child of the one that asks, as this service sees them",
+        )
+    if not child.facts(_has_only_forked):
+        raise _Refused(FORBIDDEN, "has-begun", "that process runs already")
+    if not who.is_one:
+        raise _Refused(FORBIDDEN, "several-users", "that process is several users")
+    if who.uids[0] == ROOT:
+        raise _Refused(
+            FORBIDDEN,
+            "superuser",
+            "that process runs as the superuser, who can be anybody; name a --user",
+        )
+    return process, who.uids[0], who.gids[0]
+
+
+def _has_only_forked(folder: Path) -> bool:
+    return has_only_forked(text(folder / "stat"))

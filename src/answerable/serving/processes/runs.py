@@ -1,0 +1,310 @@
+"""Runs: agents that a launcher started, and which processes belong to each.
+
+A process belongs to a run if its parents, each held while the next is looked up, lead to
+the process that was started, or to the launcher: that one takes in orphans of its run
+(`PR_SET_CHILD_SUBREAPER`) and starts nothing else. What was orphaned otherwise, because
+the launcher is gone, belongs to no run any more. A run ends with the process that was
+started, whatever is left of its descendants; and nobody of another user belongs to it.
+
+Neither the session, the process group nor the terminal says anything: a process may
+leave the first two, and any of the same user may write to the third.
+
+Each run is a file in the state folder, so that several processes of a service, and the
+next one after a restart, know it. A file is believed only while the process it names
+lives: same boot, same number, same start.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from answerable.model.attestation import Process
+from answerable.model.ids import AgentId
+from answerable.serving.processes.held import (
+    Hold,
+    NotAttested,
+    ProcessGone,
+    boot_id,
+    opened,
+    parent_of,
+    text,
+)
+from answerable.serving.processes.units import start_in
+from answerable.store.disk import make_folder, read_file, sync_folder, write_file
+
+MOST = 4096  # living runs
+MOST_BY_ONE = 256  # started by one user
+GENERATIONS = 128  # from a process up to the one that was started
+FOLDER = "runs"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One start of an agent.
+
+    Attributes:
+        id: 32 hex digits.
+        agent: Which agent.
+        rule: Id of the rule that allowed it.
+        process: What was started.
+        launcher: Who started it.
+        started_by: User of the launcher.
+        uid: User that it runs as.
+        gid: Its group.
+        program: Absolute path of what was started.
+        argv_sha256: Digest of its arguments, each followed by a zero byte, hex.
+        config_sha256: Digest of the agent's configuration, hex, or empty.
+        since: NumericDate of its start.
+    """
+
+    id: str
+    agent: AgentId
+    rule: str
+    process: Process
+    launcher: Process
+    started_by: int
+    uid: int
+    gid: int
+    program: str
+    argv_sha256: str
+    config_sha256: str
+    since: int
+
+    @property
+    def name(self) -> str:
+        """How attestations and delegations name it."""
+        return f"run:{self.id}"
+
+    @property
+    def is_advisory(self) -> bool:
+        """It runs as whoever started it, who may be any process of that user."""
+        return self.uid == self.started_by
+
+
+class _Living:
+    """A run, its process and its launcher held."""
+
+    def __init__(self, run: Run, process: Hold, launcher: Hold | None) -> None:
+        self.run, self.process, self.launcher = run, process, launcher
+
+    def close(self) -> None:
+        self.process.close()
+        if self.launcher is not None:
+            self.launcher.close()
+
+
+class Runs:
+    """All runs that a service knows. Threads may share it.
+
+    Args:
+        state: The service's own folder.
+        ended: Is told of each run whose end this process is first to see.
+
+    Raises:
+        EnvironmentRefused: The folder cannot be used.
+    """
+
+    def __init__(
+        self, state: Path, ended: Callable[[Run], None] = lambda _: None
+    ) -> None:
+        self._folder = state / FOLDER
+        self._ended = ended
+        self._living: dict[str, _Living] = {}
+        self._lock = threading.RLock()
+        make_folder(self._folder)
+        self.sweep()
+
+    def __iter__(self) -> Iterator[Run]:
+        """Give the living ones."""
+        with self._lock:
+            self.sweep()
+            return iter([each.run for each in self._living.values()])
+
+    def close(self) -> None:
+        """Let go of all; they go on, and whoever opens the folder next knows them."""
+        with self._lock:
+            while self._living:
+                self._living.popitem()[1].close()
+
+    def of_process(self, process: Hold) -> Run | None:
+        """Find the run that a process belongs to.
+
+        Raises:
+            ProcessGone: It ended, or was orphaned, while its parents were looked up.
+        """
+        run = self.above(process)
+        if run is None:
+            return None
+        return run if set(process.credentials().uids) == {run.uid} else None
+
+    def above(self, process: Hold) -> Run | None:
+        """Find the run that a process descends from, whatever user it is by now.
+
+        Raises:
+            ProcessGone: As `of_process`.
+        """
+        with self._lock:
+            self._look()
+            return self._above(process) if self._living else None
+
+    def _above(self, process: Hold) -> Run | None:
+        found: Run | None = None
+        with ExitStack() as held:
+            each: Hold | None = process
+            for generation in range(GENERATIONS):
+                if each is None:
+                    break
+                found = self._at(each, orphaned=generation > 0)
+                if found is not None:
+                    break
+                each = parent_of(each)
+                if each is not None:
+                    held.enter_context(each)
+        # All the way up each was alive when its own parent was read, and so is this.
+        process.check()
+        return found
+
+    def add(self, run: Run, process: Hold, launcher: Hold) -> None:
+        """Take a run up, on disk when this returns.
+
+        Args:
+            run: As checked.
+            process: Holds what was started; is kept.
+            launcher: Holds who started it; is kept.
+
+        Raises:
+            EnvironmentRefused: It cannot be written.
+        """
+        with self._lock:
+            write_file(self._folder / run.id, msgspec.json.encode(run))
+            self._living[run.id] = _Living(run, process, launcher)
+
+    def started_from(self, launcher: Hold) -> Run | None:
+        """Find the living run of a launcher."""
+        with self._lock:
+            self.sweep()
+            for each in self._living.values():
+                if each.launcher is not None and each.launcher.pid == launcher.pid:
+                    launcher.check()
+                    return None if each.launcher.has_ended() else each.run
+        return None
+
+    def find(self, id: str) -> Run | None:
+        """Find a living run by its id."""
+        return next((each for each in self if each.id == id), None)
+
+    def end(self, run: Run) -> None:
+        """Forget a run: nothing belongs to it any more, though it may still live."""
+        with self._lock:
+            living = self._living.pop(run.id, None)
+            if living is not None:
+                living.close()
+        try:
+            (self._folder / run.id).unlink()
+        except FileNotFoundError:
+            return  # another process of the service was first
+        sync_folder(self._folder)
+        self._ended(run)
+
+    def pidfds(self) -> dict[str, int]:
+        """Give a pidfd for each run, readable once it ended; for a loop to watch."""
+        with self._lock:
+            return {id: each.process.pidfd for id, each in self._living.items()}
+
+    def sweep(self) -> None:
+        """Take up what is on disk, and forget what has ended."""
+        with self._lock:
+            self._look()
+            for each in list(self._living.values()):
+                if each.process.has_ended():
+                    self.end(each.run)
+
+    def is_full(self, started_by: int) -> bool:
+        """Say whether no more can be taken up for a user."""
+        with self._lock:
+            theirs = [
+                each.run.started_by == started_by for each in self._living.values()
+            ]
+        return len(theirs) >= MOST or sum(theirs) >= MOST_BY_ONE
+
+    def _at(self, process: Hold, *, orphaned: bool) -> Run | None:
+        """Find the run of which this process is the root, or the launcher of orphans.
+
+        Two that live at once have two numbers: where they are equal, it is the same.
+        """
+        for each in list(self._living.values()):
+            ours = each.process.pid == process.pid or (
+                orphaned
+                and each.launcher is not None
+                and each.launcher.pid == process.pid
+                and not each.launcher.has_ended()
+            )
+            if ours:
+                if each.process.has_ended():
+                    self.end(each.run)
+                    continue
+                process.check()
+                return each.run
+        return None
+
+    def _look(self) -> None:
+        """Take up runs of the folder that are new here; forget those no longer there."""
+        names = {each.name for each in os.scandir(self._folder) if is_name(each.name)}
+        for gone in self._living.keys() - names:
+            self._living.pop(gone).close()
+        for name in names - self._living.keys():
+            self._take_up(name)
+
+    def _take_up(self, name: str) -> None:
+        try:
+            run = msgspec.json.decode(read_file(self._folder / name), type=Run)
+        except FileNotFoundError:
+            return
+        except msgspec.DecodeError:
+            run = None
+        if run is None or run.id != name:
+            # Nothing that we wrote, or half of it; nobody is a part of that.
+            (self._folder / name).unlink(missing_ok=True)
+            return
+        process = found_again(run.process)
+        if process is None:
+            self.end(run)
+            return
+        self._living[name] = _Living(run, process, found_again(run.launcher))
+
+
+def is_name(name: str) -> bool:
+    """Say whether a file can be a run's; another may be half written."""
+    return len(name) == 32 and set(name) <= set("0123456789abcdef")
+
+
+def identified(process: Hold) -> Process:
+    """Name a held process so that no later one can be taken for it.
+
+    Raises:
+        ProcessGone: It ended, or may not be looked at.
+    """
+    start = process.facts(lambda folder: start_in(text(folder / "stat")))
+    return Process(boot_id(), process.pid, start)
+
+
+def found_again(process: Process) -> Hold | None:
+    """Hold a process that was named earlier, if it still lives."""
+    if process.boot != boot_id():
+        return None
+    try:
+        hold = Hold(opened(process.pid), process.pid)
+    except ProcessGone:
+        return None
+    try:
+        if identified(hold) == process:
+            return hold
+    except NotAttested:
+        pass
+    hold.close()
+    return None
