@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,9 @@ from answerable.flows.login import LoggedIn
 from answerable.flows.sign_in import sign_in
 from answerable.model.claims import Issuer, TokenType
 from answerable.model.config import PinnedIssuer
+from answerable.model.errors import EnvironmentRefused
 from answerable.serving.login.ways import ways_of
+from tests.gateway.callers.https import certificate, trusting
 from tests.sts.foreign.issuer import CLIENT, CLIENT_RS256, ForeignIssuer, issuer
 from tests.sts.foreign.user_agent import UserAgent
 
@@ -46,7 +49,7 @@ def by_browser(
         return True
 
     try:
-        return sign_in(replace(ways_of("", str), show=show), at, device=False), pages
+        return sign_in(replace(ways_of(at.ca, str), show=show), at, device=False), pages
     finally:
         for each in threads:
             each.join()
@@ -82,6 +85,18 @@ def test_a_person_signs_in_by_device(foreign):
     logged_in, pages = by_device(pinned(foreign, CLIENT, "ES256"))
     assert logged_in.person == "person:ana@example.com"
     assert "Sign-in Success" in pages[0]
+
+
+def test_over_https_its_own_authority_has_to_be_named(tmp_path: Path):
+    pem = str(certificate(tmp_path))
+    with issuer(certificate=pem, key=pem) as secure:
+        assert secure.url.startswith("https://")
+        at = pinned(secure, CLIENT, "ES256")
+        with pytest.raises(EnvironmentRefused, match="its certificate does not hold"):
+            by_browser(at)
+        browser = UserAgent(trusting(Path(pem)))
+        logged_in, _ = by_browser(replace(at, ca=pem), agent=browser)
+        assert logged_in.person == "person:bo@example.com"
 
 
 def test_one_who_declines_is_not_signed_in(foreign):

@@ -2,6 +2,7 @@
 
 import html
 import re
+import ssl
 import urllib.error
 import urllib.request
 from http.cookiejar import CookieJar
@@ -13,11 +14,16 @@ ATTRIBUTE = re.compile(r"\b(name|value)=\"([^\"]*)\"")
 
 
 class UserAgent:
-    """One browser; what a person would click is clicked."""
+    """One browser; what a person would click is clicked.
 
-    def __init__(self) -> None:
+    Args:
+        tls: Whom it trusts; the system's authorities where None.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         cookies = urllib.request.HTTPCookieProcessor(CookieJar())
-        self._open = urllib.request.build_opener(cookies).open
+        secure = urllib.request.HTTPSHandler(context=tls)
+        self._open = urllib.request.build_opener(cookies, secure).open
 
     def go(self, url: str, form: dict[str, str] | None = None) -> tuple[str, str]:
         """Go to a page, and on through its redirects; give address and text."""
