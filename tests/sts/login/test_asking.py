@@ -16,6 +16,17 @@ from tests.gateway.callers.https import certificate
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
 
+def whole(connection: socket.socket) -> bytes:
+    """Read a request to its end: head and body may come apart."""
+    request = b""
+    while True:
+        head, end, body = request.partition(b"\r\n\r\n")
+        length = head.partition(b"Content-Length: ")[2].split(b"\r\n")[0]
+        if end and len(body) >= int(length or 0):
+            return request
+        request += connection.recv(64 * 1024)
+
+
 @contextmanager
 def answering(said: bytes, pause: float = 0) -> Iterator[tuple[str, list[bytes]]]:
     """Send some bytes to whoever asks, one at a time where there is a pause."""
@@ -26,7 +37,7 @@ def answering(said: bytes, pause: float = 0) -> Iterator[tuple[str, list[bytes]]
         connection, _ = server.accept()
         with connection:
             connection.settimeout(5)
-            heard.append(connection.recv(64 * 1024))
+            heard.append(whole(connection))
             step = 1 if pause else len(said) or 1
             for at in range(0, len(said), step):
                 if ended.wait(pause):
