@@ -23,7 +23,8 @@ Key = ECKey | RSAKey | OKPKey
 NOW = 1_800_000_000
 ISS = "https://issuer.example"
 AUD = "https://mcp.corp.example"
-ALL = tuple(TokenType)
+# A trust domain has JWT-SVIDs, and nothing else.
+ALL = tuple(each for each in TokenType if each is not TokenType.JWT_SVID)
 
 EC = ECKey.generate_key("P-256")
 OTHER_EC = ECKey.generate_key("P-256")

@@ -61,6 +61,13 @@ PROFILES: dict[TokenType, Profile] = {
         optional=_SOMETIMES,
         forbidden=_ELSEWHERE | _SIGN_IN,
     ),
+    # SPIFFE, "The JWT-SVID", 2 and 3. Its issuer is the trust domain of its `sub`.
+    TokenType.JWT_SVID: Profile(
+        types=frozenset({"", "jwt", "jose"}),
+        required=frozenset({"sub", "aud", "exp"}),
+        optional=_SOMETIMES | {"iat"},
+        forbidden=_ELSEWHERE | _SIGN_IN | {"client_id", "scope", "scp"},
+    ),
     # draft-ietf-oauth-identity-assertion-authz-grant 3
     TokenType.ID_JAG: Profile(
         types=frozenset({"oauth-id-jag+jwt"}),

@@ -16,7 +16,7 @@ SKEW = 30  # seconds that two clocks may differ by
 _LAST = 253402300799  # the end of the year 9999
 
 # RFC 6749 3.3
-_SCOPE_LETTERS = frozenset(chr(code) for code in range(0x21, 0x7F)) - set('"\\')
+SCOPE_LETTERS = frozenset(chr(code) for code in range(0x21, 0x7F)) - set('"\\')
 
 Leaf = tuple[ClaimPath, Scalar | tuple[Scalar, ...]]
 
@@ -85,6 +85,27 @@ def read_times(
     return exp, iat, nbf
 
 
+def read_svid_times(
+    payload: JsonObject, now: int, max_ttl: int
+) -> tuple[int, int, int | None]:
+    """Read the times of a JWT-SVID, which need not say when it was made.
+
+    Its life is judged by its end alone: no more than `max_ttl` may be left of it. So
+    the earliest moment it could have been taken is known without its `iat`.
+
+    Raises:
+        TokenExpired: `exp` was `SKEW` seconds ago, or longer.
+        TokenRefused: It begins later than now, or too much of its life is left.
+    """
+    exp = read_time(payload, "exp")
+    if exp > now + max_ttl + SKEW:
+        raise TokenRefused(Reason.LIFETIME, f"expected {max_ttl} s of life at most")
+    first = max(0, exp - max_ttl)
+    dated = payload if "iat" in payload else {**payload, "iat": first}
+    times = read_times(dated, now, exp)
+    return exp, max(times[1], first), times[2]
+
+
 def read_audience(payload: JsonObject, audience: str) -> str:
     """Read `aud`, which has to be this audience and no other.
 
@@ -113,7 +134,7 @@ def read_scope(payload: JsonObject) -> tuple[str, ...]:
     if not isinstance(value, str):
         raise TokenRefused(Reason.CLAIM_TYPE, "expected scope as a text")
     tokens = tuple(value.split(" "))
-    if not all(token and _SCOPE_LETTERS.issuperset(token) for token in tokens):
+    if not all(token and SCOPE_LETTERS.issuperset(token) for token in tokens):
         raise TokenRefused(Reason.CLAIM_TYPE, "expected scope tokens, a space between")
     return tokens
 

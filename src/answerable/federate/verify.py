@@ -22,9 +22,11 @@ from answerable.federate.reading import (
     read_confirmation,
     read_leaves,
     read_scope,
+    read_svid_times,
     read_text,
     read_times,
 )
+from answerable.federate.spiffe import is_trust_domain, trust_domain
 from answerable.model.claims import Issuer, SignedClaims, TokenType
 from answerable.model.errors import UsageError
 
@@ -76,6 +78,24 @@ def check_issuer(issuer: Issuer) -> None:
         UsageError: The address, an algorithm, or the life of its tokens is wrong.
     """
     where = f"issuer {issuer.name}: "
+    svid = TokenType.JWT_SVID in issuer.token_types
+    if svid != is_trust_domain(issuer.iss) or (svid and len(issuer.token_types) > 1):
+        raise UsageError(
+            where + "a trust domain has JWT-SVIDs, and nothing else has",
+            "spiffe://DOMAIN and jwt-svid go together",
+        )
+    if not svid:
+        _check_url(issuer, where)
+    if not issuer.algs or not KINDS.keys() >= set(issuer.algs):
+        raise UsageError(
+            where + "algs names none, or one we do not accept",
+            "use of: " + ", ".join(KINDS),
+        )
+    if not issuer.token_types or issuer.max_ttl <= 0:
+        raise UsageError(where + "no token of it could ever be accepted")
+
+
+def _check_url(issuer: Issuer, where: str) -> None:
     try:
         parts = urlsplit(issuer.iss)
         host = parts.hostname or ""
@@ -87,13 +107,6 @@ def check_issuer(issuer: Issuer) -> None:
         raise UsageError(where + "iss is no https URL", "write it as its tokens do")
     if "@" in parts.netloc or "?" in issuer.iss or "#" in issuer.iss:
         raise UsageError(where + "iss has a user, a query or a fragment")
-    if not issuer.algs or not KINDS.keys() >= set(issuer.algs):
-        raise UsageError(
-            where + "algs names none, or one we do not accept",
-            "use of: " + ", ".join(KINDS),
-        )
-    if not issuer.token_types or issuer.max_ttl <= 0:
-        raise UsageError(where + "no token of it could ever be accepted")
 
 
 def verify(
@@ -117,7 +130,11 @@ def verify(
         TokenRefused: Anything else that does not hold.
     """
     admitted = admit(unverified_token)
-    pinned = issuers.find(admitted.payload.get("iss"))
+    # A JWT-SVID need not say who issued it, and what it says means nothing: its trust
+    # domain's keys sign for that domain alone.
+    svid = token_type is TokenType.JWT_SVID
+    sub, iss = admitted.payload.get("sub"), admitted.payload.get("iss")
+    pinned = issuers.find(trust_domain(sub) if svid else iss)
     if pinned is None:
         raise TokenRefused(Reason.ISSUER, "expected a pinned issuer")
     profile = PROFILES[token_type]
@@ -159,7 +176,9 @@ def _claims(
         raise TokenRefused(Reason.CLAIM_MISSING, "expected the claim jti")
     aud = read_audience(payload, pinned.audience)
     check_party(payload, profile, pinned.audience)
-    exp, iat, nbf = read_times(payload, now, issuer.max_ttl)
+    svid = token_type is TokenType.JWT_SVID
+    times = (read_svid_times if svid else read_times)(payload, now, issuer.max_ttl)
+    exp, iat, nbf = times
     asked = profile.required | profile.optional
     return SignedClaims(
         token_type=token_type,

@@ -23,6 +23,8 @@ class TokenType(StrEnum):
     ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - a name
     JWT = "urn:ietf:params:oauth:token-type:jwt"
     ID_JAG = "urn:ietf:params:oauth:token-type:id-jag"
+    # SPIFFE has no name for it in an exchange; on the wire it may come as a JWT, too.
+    JWT_SVID = "urn:answerable:token-type:jwt-svid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ class Issuer:
 
     Attributes:
         name: Its name in the configuration.
-        iss: The `iss` of its tokens, compared byte for byte.
+        iss: The `iss` of its tokens, compared byte for byte; `spiffe://DOMAIN` for a
+            trust domain, whose tokens are JWT-SVIDs and are known by their `sub`.
         algs: Algorithms its keys may be used with, e.g. `("RS256",)`.
         token_types: What its tokens are taken for.
         max_ttl: Longest time from `iat` to `exp`, seconds.
@@ -104,11 +107,11 @@ class SignedClaims:
     Attributes:
         token_type: What the token was verified as.
         issuer: Name of the issuer in the configuration.
-        iss: As in the token.
+        iss: As in the token; of a JWT-SVID its trust domain, `spiffe://DOMAIN`.
         sub: As in the token.
         aud: The one audience.
         exp: NumericDate.
-        iat: NumericDate.
+        iat: NumericDate. Where a JWT-SVID has none: when it could have been taken first.
         nbf: NumericDate, None where not said.
         jti: Empty where not said.
         client_id: Empty where not said.

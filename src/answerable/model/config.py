@@ -95,11 +95,13 @@ class Listen:
         api: Health, readiness and metrics.
         gateway: In file order.
         workers: Processes that share the gateway's listeners.
+        insecure: Addresses outside loopback may speak plain text.
     """
 
     api: Address
     gateway: tuple[Listener, ...]
     workers: int
+    insecure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,8 @@ class PinnedIssuer:
     Attributes:
         pin: What its tokens are verified against; its `name` is the key in the file.
         audience: The one `aud` its tokens must have.
-        keys: Its JWK Set: an absolute path, or an https URL.
+        keys: Its JWK Set: an absolute path, or an https URL; `discovery` where its own
+            metadata says (RFC 8414 3).
         bearer: Tokens that are bound to no key are taken, too.
         person: Claim that names a person in its tokens, e.g. `email`; empty where it
             vouches for none.

@@ -92,7 +92,8 @@ class LaunchedSubject:
         person: Who that is, `person:...`; empty where nobody says.
         runs_as: User id that the process runs as; the same as `started_by` makes the
             attestation advice, since that user's processes can pass for each other.
-        program: Absolute path of the program that may be started so, empty for any.
+        program: Absolute path of what may be started so, a script's for a script; empty
+            for any.
     """
 
     started_by: int

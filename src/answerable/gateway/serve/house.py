@@ -238,7 +238,7 @@ def configured(policy: Policy) -> Config:
     """
     reading = read_config(policy.text, policy.place, policy.folder)
     config = reading.config
-    if config is None or (policy.whole and reading.faults):
+    if config is None or (policy.whole and not reading.holds_policy):
         raise UsageError(f"{policy.place}: not as the supervisor read it")
     # Where the policy is wrong, nobody is an agent of it.
     return config if policy.whole else replace(config, agents=())

@@ -91,7 +91,7 @@ def read_plan(place: str, store: Path | None, usual: Path, listen: str) -> Plan:
         text=reading.data,
         place=config.place,
         folder=str(Path(config.place).parent),
-        whole=not reading.faults,
+        whole=reading.holds_policy,
         inventory=known_agents(root),
     )
     return Plan(config, reading, root, policy)

@@ -30,7 +30,7 @@ def read_wrapped(
     """
     reading = read_file(place)
     config = reading.config
-    if config is None or reading.faults:
+    if config is None or not reading.holds_policy:
         raise ConfigError(place, reading.faults)
     server = next((each for each in config.servers if each.name == name), None)
     if server is None:

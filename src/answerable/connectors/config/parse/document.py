@@ -1,7 +1,7 @@
 """The whole file: bytes -> `Config`, and every fault with line and column."""
 
 import hashlib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 from answerable.connectors.config.parse.agents import read_agents
 from answerable.connectors.config.parse.faults import Fault, Faults, Mark
@@ -9,13 +9,19 @@ from answerable.connectors.config.parse.issuers import read_issuers
 from answerable.connectors.config.parse.listeners import read_listen
 from answerable.connectors.config.parse.nodes import MAX_BYTES, NotRead, read_nodes
 from answerable.connectors.config.parse.places import is_url, read_path
+from answerable.connectors.config.parse.rules import read_rules
 from answerable.connectors.config.parse.section import Section, whole
 from answerable.connectors.config.parse.servers import read_servers
+from answerable.connectors.config.parse.sts import read_sts
+from answerable.federate.rules.check import Around
 from answerable.model.config import Config, Limits
 from answerable.model.decision import Mode
+from answerable.model.rule import TrustRule
 
 # Whose faults leave a gateway that can start, and refuses.
 POLICY = ("agents", "default_mode")
+# Whose faults leave a token service that can start, and gives nothing.
+RULES = ("rules",)
 
 _HIGHEST = {"spool": 1 << 44, "spool_per_agent": 1 << 44, "connections": 1_000_000}
 # A recorder keeps its newest file (8 MiB) while it lives: a bound near that would be
@@ -33,19 +39,40 @@ class Reading:
         faults: All that is wrong, in the order of the file.
         asked: Every key that the reading knows.
         data: The file.
+        rules: The rules as far as they could be read, to be shown; the configuration
+            has none where one of them has a fault.
     """
 
     config: Config | None
     faults: tuple[Fault, ...]
     asked: frozenset[str]
     data: bytes = field(repr=False)
+    rules: tuple[TrustRule, ...] = ()
 
     @property
     def lacks_policy_alone(self) -> bool:
-        """Tell whether everything but the policy could be read."""
+        """Tell whether everything but the policy and the rules could be read."""
         return self.config is not None and all(
-            fault.path.split(".")[0] in POLICY for fault in self.faults
+            _section(fault) in (*POLICY, *RULES) for fault in self.faults
         )
+
+    @property
+    def holds_policy(self) -> bool:
+        """Tell whether everything but the rules could be read."""
+        return self.config is not None and all(
+            _section(fault) in RULES for fault in self.faults
+        )
+
+    @property
+    def holds_rules(self) -> bool:
+        """Tell whether the rules could be read."""
+        return self.config is not None and not any(
+            _section(fault) in RULES for fault in self.faults
+        )
+
+
+def _section(fault: Fault) -> str:
+    return fault.path.partition(".")[0].partition("[")[0]
 
 
 def read_config(data: bytes, place: str, folder: str) -> Reading:
@@ -64,12 +91,16 @@ def read_config(data: bytes, place: str, folder: str) -> Reading:
     file = whole(node, faults)
     servers = tuple(read_servers(file, folder))
     issuers = tuple(read_issuers(file, folder))
+    listen = read_listen(file.section("listen"), folder)
+    sts = read_sts(file, listen, folder)
+    around = Around(sts.url if sts else "", {each.pin.name: each for each in issuers})
+    rules = read_rules(file, around)
     config = Config(
         place=place,
         digest=hashlib.sha256(data).hexdigest(),
         store=read_path(file, "store", folder),
         state=read_path(file, "state", folder),
-        listen=read_listen(file.section("listen"), folder),
+        listen=listen,
         issuers=issuers,
         servers=servers,
         default_mode=file.word("default_mode", Mode.ENFORCE),
@@ -82,9 +113,15 @@ def read_config(data: bytes, place: str, folder: str) -> Reading:
         ),
         limits=_limits(file.section("limits")),
         otlp=_otlp(file.section("telemetry")),
+        sts=sts,
+        rules=rules,
     )
     file.close()
-    return Reading(config, tuple(sorted(faults.found)), frozenset(faults.asked), data)
+    found, asked = tuple(sorted(faults.found)), frozenset(faults.asked)
+    reading = Reading(config, found, asked, data, rules)
+    if reading.holds_rules:
+        return reading
+    return replace(reading, config=replace(config, rules=()))
 
 
 def _text(data: bytes) -> str:

@@ -1,19 +1,36 @@
 """The section `issuers`."""
 
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import PurePath
 
-from answerable.connectors.config.parse.places import is_name, is_url
+from answerable.connectors.config.parse.places import is_name, is_url, read_path
 from answerable.connectors.config.parse.section import Section
 from answerable.federate.algorithms import KINDS
 from answerable.federate.verify import check_issuer
 from answerable.model.claims import Issuer, TokenType
-from answerable.model.config import PinnedIssuer
+from answerable.model.config import PinnedIssuer, Review
 from answerable.model.errors import UsageError
 
 ALGS = ("ES256", "RS256")
 MAX_TTL = 3600
 DAY = 86_400
+DISCOVERY = "discovery"  # its metadata says where its keys are
+
+TOKENS = {
+    "access-token": TokenType.ACCESS_TOKEN,
+    "id-token": TokenType.ID_TOKEN,
+    "jwt": TokenType.JWT,
+    "id-jag": TokenType.ID_JAG,
+    "jwt-svid": TokenType.JWT_SVID,
+}
+
+
+class Jti(StrEnum):
+    """Whether its tokens have to have a `jti`."""
+
+    OPTIONAL = "optional"
+    REQUIRED = "required"
 
 
 def read_issuers(file: Section, folder: str) -> Iterator[PinnedIssuer]:
@@ -30,29 +47,71 @@ def read_issuers(file: Section, folder: str) -> Iterator[PinnedIssuer]:
 
 
 def _issuer(name: str, section: Section, folder: str) -> PinnedIssuer:
-    iss = section.text("iss", None)
-    audience = section.text("audience", None)
-    keys = section.text("keys", None)
-    if "://" in keys:
-        if not is_url(keys, "https"):
-            section.fault("keys", "an https URL or a file was expected")
-    elif keys:
-        keys = str(PurePath(folder) / keys)
-    algs = section.texts("algs") or ALGS
-    section.check("algs", KINDS.__contains__, f"one of {', '.join(KINDS)} was expected")
     pin = Issuer(
         name=name,
-        iss=iss,
-        algs=algs,
-        token_types=(TokenType.ACCESS_TOKEN,),
-        max_ttl=section.number("max_ttl", MAX_TTL, 1, DAY),
+        iss=section.text("iss", None),
+        algs=section.texts("algs") or ALGS,
+        token_types=_tokens(section),
+        max_ttl=section.seconds("max_ttl", MAX_TTL, 1, DAY),
+        jti_required=section.word("jti", Jti.OPTIONAL) is Jti.REQUIRED,
         ours=section.flag("ours"),
     )
-    bearer = section.flag("bearer")
+    section.check("algs", KINDS.__contains__, f"one of {', '.join(KINDS)} was expected")
+    issuer = PinnedIssuer(
+        pin=pin,
+        audience=section.text("audience", None),
+        keys=_keys(section, pin, folder),
+        bearer=section.flag("bearer"),
+        person=section.text("person"),
+        private=section.flag("private"),
+        ca=read_path(section, "ca", folder),
+        review=_review(section, folder),
+    )
+    if pin.ours and (issuer.person or issuer.review):
+        section.fault("ours", "our own tokens have no person claim and no review")
     section.close()
-    if iss and all(alg in KINDS for alg in algs):
+    if pin.iss and all(alg in KINDS for alg in pin.algs):
         try:
             check_issuer(pin)
         except UsageError as error:
             section.fault("iss", error.message)
-    return PinnedIssuer(pin, audience, keys, bearer)
+    return issuer
+
+
+def _tokens(section: Section) -> tuple[TokenType, ...]:
+    words = section.texts("tokens")
+    what = f"one of {', '.join(TOKENS)} was expected"
+    section.check("tokens", TOKENS.__contains__, what)
+    named = tuple(dict.fromkeys(TOKENS[word] for word in words if word in TOKENS))
+    return named or (TokenType.ACCESS_TOKEN,)
+
+
+def _keys(section: Section, pin: Issuer, folder: str) -> str:
+    keys = section.text("keys", None)
+    if keys == DISCOVERY:
+        if not pin.iss.startswith("https:"):
+            section.fault("keys", "only an issuer at an https URL has a discovery")
+        return keys
+    if "://" in keys:
+        if not is_url(keys, "https"):
+            section.fault("keys", "an https URL, a file or `discovery` was expected")
+        return keys
+    return str(PurePath(folder) / keys) if keys else ""
+
+
+def _review(issuer: Section, folder: str) -> Review | None:
+    section = issuer.section("review")
+    review = Review(
+        url=section.text("url"),
+        ca=read_path(section, "ca", folder),
+        token=read_path(section, "token", folder),
+    )
+    section.close()
+    if not issuer.has("review"):
+        return None
+    for key in ("url", "ca", "token"):
+        if not section.has(key):
+            section.fault("", f"{key} is missing")
+    if review.url and not is_url(review.url, "https"):
+        section.fault("url", "an https URL was expected")
+    return review

@@ -23,14 +23,22 @@ def read_listen(section: Section, folder: str) -> Listen:
     api = read_address(section, "api", API)
     if not insecure and not is_loopback(api.host):
         section.fault("api", "outside loopback this needs listen.insecure: true")
-    gateway = [
-        _listener(each, folder, insecure=insecure) for each in section.items("gateway")
-    ]
-    if not gateway:
-        gateway.append(Listener(parse_address(GATEWAY), "", (), (), "", None))
+    gateway = read_listeners(section, "gateway", folder, GATEWAY, insecure=insecure)
     workers = section.number("workers", 1, 1, MAX_WORKERS)
     section.close()
-    return Listen(api, tuple(gateway), workers)
+    return Listen(api, gateway, workers, insecure)
+
+
+def read_listeners(
+    section: Section, key: str, folder: str, usual: str, *, insecure: bool
+) -> tuple[Listener, ...]:
+    """Read a list of listeners; without any, there is one at the usual address."""
+    listeners = [
+        _listener(each, folder, insecure=insecure) for each in section.items(key)
+    ]
+    if not listeners:
+        listeners.append(Listener(parse_address(usual), "", (), (), "", None))
+    return tuple(listeners)
 
 
 def _listener(section: Section, folder: str, *, insecure: bool) -> Listener:

@@ -4,6 +4,7 @@ Nothing raises here: a value of the wrong kind is noted with its place, the defa
 stands in, and the reading goes on, so that one run names everything that is wrong.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from enum import StrEnum
@@ -13,6 +14,10 @@ from answerable.connectors.config.parse.faults import Faults, Mark
 from answerable.connectors.config.parse.nodes import Member, Node
 
 Word = TypeVar("Word", bound=StrEnum)
+Leaf = str | int | bool | tuple[str | int | bool, ...]
+
+_TIME = re.compile(r"([1-9][0-9]{0,5})([smh])")
+_UNITS = {"s": 1, "m": 60, "h": 3600}
 
 MAX_TEXT = 4096
 
@@ -89,6 +94,24 @@ class Section:
         ]
         return tuple((name, text) for name, text in read if text is not None)
 
+    def numbers(self, key: str, least: int, most: int) -> tuple[int, ...]:
+        """Read a list of whole numbers within bounds, empty where it is missing."""
+        node = self._ask(key)
+        if node is None:
+            return ()
+        items = node.value if isinstance(node.value, list) else [node]
+        read = [
+            item.value
+            for item in items
+            if isinstance(item.value, int)
+            and not isinstance(item.value, bool)
+            and least <= item.value <= most
+        ]
+        if not isinstance(node.value, list) or len(read) != len(items):
+            what = f"a list of numbers from {least} to {most} was expected"
+            self._faults.add(node.mark, self._at(key), what)
+        return tuple(read)
+
     def number(self, key: str, default: int, least: int, most: int) -> int:
         """Read a whole number within bounds."""
         node = self._ask(key)
@@ -104,6 +127,37 @@ class Section:
             self._faults.add(node.mark, self._at(key), what)
             return default
         return value
+
+    def seconds(self, key: str, default: int, least: int, most: int) -> int:
+        """Read a time: whole seconds, or a text like `90s`, `10m`, `1h`."""
+        node = self._ask(key)
+        if node is None:
+            return default
+        value: object = node.value
+        if isinstance(value, str) and (said := _TIME.fullmatch(value)):
+            value = int(said[1]) * _UNITS[said[2]]
+        if isinstance(value, bool) or not isinstance(value, int):
+            what = "whole seconds, or a text like 10m, were expected"
+            self._faults.add(node.mark, self._at(key), what)
+            return default
+        if not least <= value <= most:
+            what = f"{least} to {most} seconds were expected"
+            self._faults.add(node.mark, self._at(key), what)
+            return default
+        return value
+
+    def leaves(self, key: str) -> "tuple[tuple[tuple[str, ...], Leaf], ...]":
+        """Read names to texts, numbers, truth values, lists of them, and such mappings.
+
+        A value that stands in mappings has its path.
+        """
+        node = self._ask(key)
+        if node is None:
+            return ()
+        if not isinstance(node.value, dict):
+            self._faults.add(node.mark, self._at(key), "a mapping was expected")
+            return ()
+        return tuple(self._leaves((), node.value, self._at(key)))
 
     def flag(self, key: str) -> bool:
         """Read true or false; false where it is missing."""
@@ -169,6 +223,31 @@ class Section:
         for node in nodes:
             if isinstance(node.value, str) and not is_right(node.value):
                 self._faults.add(node.mark, self._at(key), what)
+
+    def _leaves(
+        self, at: tuple[str, ...], members: dict[str, Member], path: str
+    ) -> "Iterator[tuple[tuple[str, ...], Leaf]]":
+        for name, member in members.items():
+            here, spelled = (*at, name), f"{path}.{name}"
+            value = member.node.value
+            if isinstance(value, dict) and value:
+                yield from self._leaves(here, value, spelled)
+            elif isinstance(value, str | int):
+                yield here, value
+            elif isinstance(value, list) and all(
+                isinstance(item.value, str | int) for item in value
+            ):
+                yield (
+                    here,
+                    tuple(
+                        item.value
+                        for item in value
+                        if isinstance(item.value, str | int)
+                    ),
+                )
+            else:
+                what = "a text, a number, true, false or a list of them was expected"
+                self._faults.add(member.node.mark, spelled, what)
 
     def _ask(self, key: str) -> Node | None:
         self._asked.append(key)

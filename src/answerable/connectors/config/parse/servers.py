@@ -57,7 +57,10 @@ def _server(name: str, section: Section, folder: str) -> Server:
         key=read_path(section, "key", folder),
         reads=read_patterns(section, "reads"),
         sensitive=read_patterns(section, "sensitive"),
+        audience=section.text("audience"),
     )
+    if server.audience and not url:
+        section.fault("audience", "only a URL is shown a token")
     for key in ("env", "inherit_env"):
         if section.has(key) and not command:
             section.fault(key, "only a command has an environment")

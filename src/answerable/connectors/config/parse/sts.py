@@ -1,0 +1,64 @@
+"""The section `sts`: the token service."""
+
+import re
+
+from answerable.connectors.config.parse.listeners import read_listeners
+from answerable.connectors.config.parse.places import is_open, is_url, read_path
+from answerable.connectors.config.parse.section import Section
+from answerable.model.config import Listen, Terminator, TokenService
+
+USUAL = "127.0.0.1:8472"
+MAX_ID = 2**32 - 2  # the highest user id
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_FIELD = re.compile(r"[a-z][a-z0-9-]{0,63}")
+
+
+def read_sts(file: Section, listen: Listen, folder: str) -> TokenService | None:
+    """Read the token service, None where the file has none."""
+    section = file.section("sts")
+    url = section.text("url")
+    service = TokenService(
+        url=url,
+        listen=read_listeners(
+            section, "listen", folder, USUAL, insecure=listen.insecure
+        ),
+        state=read_path(section, "state", folder),
+        database=section.text("database"),
+        terminator=_terminator(section),
+        admins=_admins(section),
+    )
+    section.close()
+    if not file.has("sts"):
+        return None
+    if not url:
+        section.fault("", "url is missing")
+    elif not is_url(url, "http", "https") or url.endswith("/"):
+        section.fault("url", "an https URL without a slash at its end was expected")
+    elif is_open(url):
+        section.fault("url", "https was expected outside loopback")
+    if service.database and not _VARIABLE.fullmatch(service.database):
+        what = "the name of an environment variable was expected, and no address"
+        section.fault("database", what)
+    if service.terminator and not any(each.unix for each in service.listen):
+        section.fault("terminator", "it reaches us at a unix listener; there is none")
+    return service
+
+
+def _terminator(sts: Section) -> Terminator | None:
+    section = sts.section("terminator")
+    field = section.text("field").lower()
+    uid = section.number("uid", 0, 0, MAX_ID)
+    section.close()
+    if not sts.has("terminator"):
+        return None
+    for key in ("field", "uid"):
+        if not section.has(key):
+            section.fault("", f"{key} is missing")
+    if field and not _FIELD.fullmatch(field):
+        section.fault("field", "the name of a field was expected, e.g. client-cert")
+    return Terminator(field, uid)
+
+
+def _admins(sts: Section) -> tuple[int, ...]:
+    return sts.numbers("admins", 0, MAX_ID)

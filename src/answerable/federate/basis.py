@@ -1,0 +1,360 @@
+"""On which delegation a request rests: one that is opened for it, or one on record.
+
+| subject | actor | delegation |
+|---|---|---|
+| token of a workload, ID-JAG | | a new root, as the rule says that fits |
+| peer of the socket | | likewise |
+| our own token | | the one on record |
+| ticket | | a part of its parent, for the agent it names |
+| id token of a person | our own token | a part of the agent's own, for that person |
+| id token of a person | peer of the socket | a new root, for that person |
+| our own token, bound to no key | our own token, or peer | a part, for the actor |
+"""
+
+from dataclasses import dataclass
+
+from answerable.federate.delegating import (
+    ATTESTED_LIFE,
+    Chain,
+    Portion,
+    check_chain,
+    check_pair,
+    for_person,
+    part_of,
+    portion_of,
+    root_of,
+)
+from answerable.federate.refusing import Refused, Why
+from answerable.federate.rules.match import Matched, Workload
+from answerable.federate.rules.table import Ambiguous
+from answerable.federate.standing import Standing, check_standing
+from answerable.model.attestation import Attestation
+from answerable.model.claims import Confirmation, SignedClaims, TokenType
+from answerable.model.delegation import Delegation, Ticket
+from answerable.model.errors import IdError
+from answerable.model.exchange import TokenRequest
+from answerable.model.ids import AgentId, PersonId, person_id
+from answerable.model.rule import Bind, LaunchedSubject, TrustRule
+
+_EMAIL = "email"
+_VERIFIED = "email_verified"  # OpenID Connect Core 5.1
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Our own token, and what is on record of its delegation.
+
+    Attributes:
+        claims: Verified.
+        chain: The delegation that it names, to the root.
+    """
+
+    claims: SignedClaims
+    chain: Chain
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """A ticket, and what is on record of what it is a part of.
+
+    Attributes:
+        ticket: Not yet used.
+        chain: Its parent, to the root.
+    """
+
+    ticket: Ticket
+    chain: Chain
+
+
+Subject = SignedClaims | Attestation | Held | Handed
+Acting = Held | Attestation
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request of which everything that can be verified was.
+
+    Attributes:
+        request: What is asked for.
+        subject: What the subject token, or the connection, turned out to be.
+        actor: Likewise the actor token, None without one.
+        shown: Keys that the requester showed: that of its DPoP proof, that of its
+            certificate.
+    """
+
+    request: TokenRequest
+    subject: Subject
+    actor: Acting | None
+    shown: Confirmation
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a request rests on.
+
+    Attributes:
+        chain: The delegation, and what it is a part of.
+        rule: The rule.
+        opens: The first link is opened now.
+        used: What the rule looked at, for the evidence.
+        ticket: Digest of the ticket, hex, empty without one.
+    """
+
+    chain: Chain
+    rule: TrustRule
+    opens: bool
+    used: tuple[tuple[str, str], ...] = ()
+    ticket: str = ""
+
+    @property
+    def delegation(self) -> Delegation:
+        """The one that is renewed, or opened."""
+        return self.chain[0]
+
+    @property
+    def under(self) -> str:
+        """The one that has to be live."""
+        return self.delegation.parent if self.opens else self.delegation.id
+
+
+def find_basis(asked: Asked, standing: Standing, id: str, now: int) -> Basis:
+    """Find what a request rests on.
+
+    Args:
+        asked: See there.
+        standing: What is in force.
+        id: For a delegation that is opened.
+        now: NumericDate.
+
+    Raises:
+        Refused: It rests on nothing that counts.
+    """
+    finding = _Finding(asked, standing, id, now)
+    match asked.subject, asked.actor:
+        case SignedClaims() as claims, None:
+            return finding.of_token(claims)
+        case SignedClaims() as claims, actor:
+            return finding.of_person(claims, actor)
+        case Attestation() as attestation, None:
+            return finding.of_peer(attestation)
+        case Held() as held, None:
+            return finding.of_held(held)
+        case Held() as held, actor:
+            return finding.of_holder(held, actor)
+        case Handed() as handed, None:
+            return finding.of_ticket(handed)
+        case _:
+            raise Refused(Why.ACTOR)
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    asked: Asked
+    standing: Standing
+    id: str
+    now: int
+
+    def of_token(self, claims: SignedClaims) -> Basis:
+        """A workload's token, or an ID-JAG."""
+        if claims.token_type is TokenType.ID_TOKEN:
+            # Somebody signed in; which agent asks, it does not say.
+            raise Refused(Why.PERSON_ALONE)
+        self._check_issuer(claims)
+        found = self._match(claims)
+        sub: str = found.rule.agent
+        if claims.token_type is TokenType.ID_JAG:
+            _check_client(claims, self.asked.request)
+            if self.standing.issuers[claims.issuer].person:
+                sub = self._person(claims, found.rule)
+        return self._root(found, sub, f"token:{claims.token_sha256.hex()}", claims.exp)
+
+    def of_peer(self, attestation: Attestation) -> Basis:
+        """A local workload."""
+        found = self._match(attestation)
+        subject = found.rule.subject
+        person = subject.person if isinstance(subject, LaunchedSubject) else ""
+        until = self.now + ATTESTED_LIFE
+        return self._root(found, person or found.rule.agent, attestation.run, until)
+
+    def of_person(self, claims: SignedClaims, actor: Acting | None) -> Basis:
+        """A person's id token, and the agent that is to act for them."""
+        if claims.token_type is not TokenType.ID_TOKEN:
+            raise Refused(Why.ACTOR, "no person's token")
+        self._check_issuer(claims)
+        if isinstance(actor, Attestation):
+            found = self._match(actor)
+            person = self._person(claims, found.rule)
+            until = min(claims.exp, self.now + ATTESTED_LIFE)
+            return self._root(found, person, actor.run, until)
+        if actor is None:
+            raise Refused(Why.PERSON_ALONE)
+        rule = self._held(actor)
+        self._check_key(actor.chain[0].cnf)
+        person = self._person(claims, rule)
+        until = min(claims.exp, actor.chain[0].expires)
+        link = for_person(actor.chain[0], self.id, person, self.now, until)
+        return Basis((link, *actor.chain), rule, opens=True)
+
+    def of_held(self, held: Held) -> Basis:
+        """Our own token: another one under the same delegation."""
+        return Basis(held.chain, self._held(held), opens=False)
+
+    def of_holder(self, held: Held, actor: Acting | None) -> Basis:
+        """Our own token in the hands of another agent, which shows who it is."""
+        rule, parent = self._held(held), held.chain[0]
+        if parent.cnf.bound:
+            # Its holder hands it on by a ticket, for which it shows its key.
+            raise Refused(Why.TICKET_NEEDED)
+        if isinstance(actor, Held):
+            self._held(actor)
+            self._check_key(actor.chain[0].cnf)
+            check_standing(actor.chain, self.standing)
+            if actor.chain[0].actors:
+                raise Refused(Why.ACTOR, "acts for somebody already")
+            agent, run = actor.chain[0].agent, actor.chain[0].run
+        elif isinstance(actor, Attestation):
+            agent, run = self._match(actor).rule.agent, actor.run
+        else:
+            raise Refused(Why.ACTOR)
+        portion = Portion(agent, "", None, None, parent.expires - self.now)
+        key = _key(self.asked.shown, mtls=_asks_mtls(parent))
+        return self._part(held.chain, rule, portion, run, key)
+
+    def of_ticket(self, handed: Handed) -> Basis:
+        """A ticket: a part of its parent, for the agent and the key that it names."""
+        ticket, chain = handed.ticket, handed.chain
+        check_chain(chain, self.now)
+        if ticket.parent != chain[0].id:
+            raise Refused(Why.NOT_THE_RECORD, "ticket")
+        if self.now >= ticket.expires:
+            raise Refused(Why.EXPIRED, "ticket")
+        if not ticket.jkt or self.asked.shown.jkt != ticket.jkt:
+            raise Refused(Why.OTHER_KEY, "jkt")
+        key = _key(self.asked.shown, mtls=_asks_mtls(chain[0]))
+        rule = self._rule(chain[0])
+        run = f"ticket:{ticket.sha256}"
+        return self._part(chain, rule, portion_of(ticket), run, key, ticket.sha256)
+
+    def _part(
+        self,
+        chain: Chain,
+        rule: TrustRule,
+        portion: Portion,
+        run: str,
+        cnf: Confirmation,
+        ticket: str = "",
+    ) -> Basis:
+        check_pair(chain[0], portion.agent, rule)
+        link = part_of(
+            chain[0],
+            portion,
+            self.id,
+            owner=self._owner(portion.agent),
+            run=run,
+            cnf=cnf,
+            now=self.now,
+        )
+        return Basis((link, *chain), rule, opens=True, ticket=ticket)
+
+    def _root(self, found: Matched, sub: str, run: str, until: int) -> Basis:
+        rule = found.rule
+        mtls = any(grant.bind is Bind.MTLS for grant in rule.grants)
+        link = root_of(
+            rule,
+            self.id,
+            sub=sub,
+            owner=self._owner(rule.agent),
+            run=run,
+            cnf=_key(self.asked.shown, mtls=mtls),
+            now=self.now,
+            expires=until,
+        )
+        return Basis((link,), rule, opens=True, used=found.used)
+
+    def _match(self, workload: Workload) -> Matched:
+        try:
+            found = self.standing.rules.find(workload)
+        except Ambiguous:
+            raise Refused(Why.AMBIGUOUS) from None
+        if found is None:
+            raise Refused(Why.NO_RULE)
+        return found
+
+    def _held(self, held: Held) -> TrustRule:
+        """Hold our own token against the record; the record is what counts."""
+        claims, chain = held.claims, held.chain
+        check_chain(chain, self.now)
+        link = chain[0]
+        issuer = self.standing.issuers.get(claims.issuer)
+        same = (
+            claims.iss == self.standing.url
+            and (issuer is None or issuer.pin.ours)
+            and claims.token_type is TokenType.ACCESS_TOKEN
+            and claims.leaf("answerable", "dlg") == link.id
+            and claims.leaf("answerable", "agent") == link.agent
+            and claims.sub == link.sub
+            and claims.cnf == link.cnf
+        )
+        if not same:
+            raise Refused(Why.NOT_THE_RECORD, "token")
+        return self._rule(link)
+
+    def _rule(self, link: Delegation) -> TrustRule:
+        """Find the rule of a delegation, as it stood when that was opened."""
+        rule = self.standing.rules.get(link.rule)
+        if rule is None or rule.digest != link.rule_digest:
+            raise Refused(Why.RULE_CHANGED, link.rule)
+        return rule
+
+    def _owner(self, agent: AgentId) -> PersonId:
+        owner = self.standing.owners.get(agent)
+        if owner is None:
+            raise Refused(Why.NO_OWNER, agent)
+        return owner
+
+    def _person(self, claims: SignedClaims, rule: TrustRule) -> PersonId:
+        """Name the person that an issuer vouches for, where the rule lets it."""
+        issuer = self.standing.issuers[claims.issuer]
+        if claims.issuer not in rule.on_behalf_of:
+            raise Refused(Why.NOT_ON_BEHALF, claims.issuer)
+        named = claims.leaf(issuer.person)
+        unverified = claims.leaf(_VERIFIED) not in (None, True)
+        if issuer.person == _EMAIL and unverified:
+            raise Refused(Why.NO_PERSON, _VERIFIED)
+        if not isinstance(named, str) or not named.isascii():
+            raise Refused(Why.NO_PERSON, issuer.person)
+        try:
+            return person_id(named)
+        except IdError:
+            raise Refused(Why.NO_PERSON, issuer.person) from None
+
+    def _check_issuer(self, claims: SignedClaims) -> None:
+        name = f"issuer:{claims.issuer}"
+        issuer = self.standing.issuers.get(claims.issuer)
+        if issuer is None or issuer.pin.ours or name in self.standing.kills:
+            raise Refused(Why.ISSUER_DISABLED, claims.issuer)
+        self._check_key(claims.cnf)
+
+    def _check_key(self, cnf: Confirmation) -> None:
+        """Have the requester show the key that a token of its is bound to."""
+        shown = self.asked.shown
+        if cnf.jkt and shown.jkt != cnf.jkt:
+            raise Refused(Why.OTHER_KEY, "jkt")
+        if cnf.x5t_s256 and shown.x5t_s256 != cnf.x5t_s256:
+            raise Refused(Why.OTHER_KEY, "x5t#S256")
+
+
+def _check_client(claims: SignedClaims, request: TokenRequest) -> None:
+    if request.client_id and request.client_id != claims.client_id:
+        raise Refused(Why.CLIENT)
+
+
+def _key(shown: Confirmation, *, mtls: bool) -> Confirmation:
+    """What a delegation is bound to: a certificate counts where one is asked for."""
+    if shown.jkt and not mtls:
+        return Confirmation(jkt=shown.jkt)
+    return shown
+
+
+def _asks_mtls(parent: Delegation) -> bool:
+    return any(bind == Bind.MTLS for _, bind in parent.bindings)

@@ -1,0 +1,284 @@
+"""Delegations: what is opened for a workload, and parts of it for others.
+
+A part is never more than what it is a part of: audiences, scopes, lives and the end are
+cut to both. `act` and every bound of a token come from these records, and from nothing
+that anybody showed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from answerable.federate.refusing import Refused, Why
+from answerable.model.claims import Confirmation
+from answerable.model.delegation import Delegation, Ticket
+from answerable.model.ids import AgentId, PersonId
+from answerable.model.rule import DELEGATION_DEPTH, TrustRule
+
+# What nobody vouches for again is asked for again: how long an attested start counts.
+ATTESTED_LIFE = 3600  # seconds
+TICKET_LIFE = 120  # seconds until a ticket has to be used
+
+Chain = tuple[Delegation, ...]  # a delegation, and what it is a part of, to the root
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """A part of a delegation that its holder asks to hand on.
+
+    Attributes:
+        agent: To whom.
+        jkt: Thumbprint of that agent's key; empty binds to what it shows.
+        audiences: As asked; None for all of the parent's.
+        scopes: As asked, pairs (audience, scope); None for all at these audiences.
+        ttl: Longest life, seconds.
+    """
+
+    agent: AgentId
+    jkt: str
+    audiences: tuple[str, ...] | None
+    scopes: tuple[tuple[str, str], ...] | None
+    ttl: int
+
+
+def root_of(
+    rule: TrustRule,
+    id: str,
+    *,
+    sub: str,
+    owner: PersonId,
+    run: str,
+    cnf: Confirmation,
+    now: int,
+    expires: int,
+) -> Delegation:
+    """Make the first delegation of a chain: all that a rule gives.
+
+    Args:
+        rule: The rule that fits.
+        id: Of the delegation.
+        sub: The agent, or the person it acts for.
+        owner: Who answers for the agent.
+        run: Name of the attested start.
+        cnf: The key shown.
+        now: NumericDate.
+        expires: NumericDate at which that which it rests on ends.
+    """
+    return Delegation(
+        id=id,
+        parent="",
+        root=id,
+        depth=1,
+        sub=sub,
+        agent=rule.agent,
+        actors=() if sub == rule.agent else (rule.agent,),
+        owner=owner,
+        rule=rule.id,
+        rule_digest=rule.digest,
+        run=run,
+        audiences=tuple(dict.fromkeys(grant.audience for grant in rule.grants)),
+        scopes=tuple(
+            dict.fromkeys(
+                (grant.audience, scope)
+                for grant in rule.grants
+                for scope in grant.scopes
+            )
+        ),
+        cnf=cnf,
+        issued=now,
+        expires=expires,
+        bindings=tuple((grant.audience, grant.bind.value) for grant in rule.grants),
+        ttls=tuple((grant.audience, grant.ttl) for grant in rule.grants),
+    )
+
+
+def for_person(
+    parent: Delegation, id: str, person: PersonId, now: int, until: int
+) -> Delegation:
+    """Make the part of an agent's own delegation in which it acts for somebody.
+
+    Args:
+        parent: The agent's own.
+        id: Of the part.
+        person: For whom.
+        now: NumericDate.
+        until: NumericDate at which the person's word ends.
+
+    Raises:
+        Refused: The agent acts for somebody already, or the chain is too long.
+    """
+    if parent.actors:
+        raise Refused(Why.ACTOR, "acts for somebody already")
+    _check_depth(parent)
+    return Delegation(
+        id=id,
+        parent=parent.id,
+        root=parent.root,
+        depth=parent.depth + 1,
+        sub=person,
+        agent=parent.agent,
+        actors=(parent.agent,),
+        owner=parent.owner,
+        rule=parent.rule,
+        rule_digest=parent.rule_digest,
+        run=parent.run,
+        audiences=parent.audiences,
+        scopes=parent.scopes,
+        cnf=parent.cnf,
+        issued=now,
+        expires=min(parent.expires, until),
+        bindings=parent.bindings,
+        ttls=parent.ttls,
+    )
+
+
+def check_pair(parent: Delegation, agent: AgentId, rule: TrustRule) -> None:
+    """Refuse to hand on where the rule, the chain or its length says no.
+
+    Raises:
+        Refused: See above.
+    """
+    _check_depth(parent)
+    if agent in (parent.sub, parent.agent, *parent.actors):
+        raise Refused(Why.CYCLE, agent)
+    if agent not in rule.delegate_to:
+        raise Refused(Why.PAIR, agent)
+
+
+def part_of(
+    parent: Delegation,
+    portion: Portion,
+    id: str,
+    *,
+    owner: PersonId,
+    run: str,
+    cnf: Confirmation,
+    now: int,
+) -> Delegation:
+    """Make a child: what is asked, cut to what the parent has.
+
+    Raises:
+        Refused: It asks for what the parent has not, or nothing is left.
+    """
+    audiences, scopes = _within(parent, portion)
+    if parent.cnf.bound and not cnf.bound:
+        raise Refused(Why.BINDING)
+    expires = min(parent.expires, now + portion.ttl)
+    if expires <= now:
+        raise Refused(Why.EXPIRED, "nothing is left")
+    return Delegation(
+        id=id,
+        parent=parent.id,
+        root=parent.root,
+        depth=parent.depth + 1,
+        sub=parent.sub,
+        agent=portion.agent,
+        actors=(portion.agent, *parent.actors),
+        owner=owner,
+        rule=parent.rule,
+        rule_digest=parent.rule_digest,
+        run=run,
+        audiences=audiences,
+        scopes=scopes,
+        cnf=cnf,
+        issued=now,
+        expires=expires,
+        bindings=tuple(pair for pair in parent.bindings if pair[0] in audiences),
+        ttls=tuple(
+            (audience, min(ttl, portion.ttl))
+            for audience, ttl in parent.ttls
+            if audience in audiences
+        ),
+    )
+
+
+def ticket_of(
+    parent: Delegation, portion: Portion, sha256: str, rule: TrustRule, now: int
+) -> Ticket:
+    """Make a ticket for a sub-agent.
+
+    Args:
+        parent: Of whoever asks; live, and its key was shown.
+        portion: What is handed on; it names the sub-agent's key.
+        sha256: Digest of the ticket's secret, hex.
+        rule: The parent's rule as it stands.
+        now: NumericDate.
+
+    Raises:
+        Refused: The pair is not allowed, or it would be more than the parent has.
+    """
+    check_pair(parent, portion.agent, rule)
+    if not portion.jkt:
+        raise Refused(Why.BINDING, "jkt")
+    if portion.ttl <= 0:
+        raise Refused(Why.TTL)
+    if parent.expires <= now:
+        raise Refused(Why.EXPIRED)
+    audiences, scopes = _within(parent, portion)
+    return Ticket(
+        sha256=sha256,
+        parent=parent.id,
+        agent=portion.agent,
+        jkt=portion.jkt,
+        audiences=audiences,
+        scopes=scopes,
+        ttl=min(portion.ttl, parent.expires - now),
+        expires=min(now + TICKET_LIFE, parent.expires),
+    )
+
+
+def portion_of(ticket: Ticket) -> Portion:
+    """What a ticket hands on."""
+    return Portion(
+        ticket.agent, ticket.jkt, ticket.audiences, ticket.scopes, ticket.ttl
+    )
+
+
+def check_chain(chain: Chain, now: int) -> None:
+    """Refuse links that are not one chain, or of which one has ended.
+
+    Raises:
+        Refused: See above.
+    """
+    if not 1 <= len(chain) <= DELEGATION_DEPTH:
+        raise Refused(Why.DEPTH)
+    for depth, (link, above) in enumerate(
+        zip(chain, (*chain[1:], None), strict=True), start=0
+    ):
+        parent = "" if above is None else above.id
+        whole = link.parent == parent and link.root == chain[-1].id
+        if not whole or link.depth != len(chain) - depth:
+            raise Refused(Why.NOT_THE_RECORD, "chain")
+        if now >= link.expires:
+            raise Refused(Why.EXPIRED, "delegation")
+
+
+def _check_depth(parent: Delegation) -> None:
+    if parent.depth >= DELEGATION_DEPTH:
+        raise Refused(Why.DEPTH)
+
+
+def _within(
+    parent: Delegation, portion: Portion
+) -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """Give audiences and scopes of a part, which the parent has to have."""
+    audiences = parent.audiences if portion.audiences is None else portion.audiences
+    if not audiences or not set(audiences) <= set(parent.audiences):
+        raise Refused(Why.AUDIENCE)
+    usual = tuple(pair for pair in parent.scopes if pair[0] in audiences)
+    scopes = usual if portion.scopes is None else portion.scopes
+    if not set(scopes) <= set(usual):
+        raise Refused(Why.SCOPE_BEYOND)
+    return tuple(dict.fromkeys(audiences)), tuple(dict.fromkeys(scopes))
+
+
+def scopes_at(delegation: Delegation, audience: str) -> tuple[str, ...]:
+    """Scopes of a delegation at one audience."""
+    return tuple(scope for at, scope in delegation.scopes if at == audience)
+
+
+def ttl_at(delegation: Delegation, audience: str) -> int:
+    """Longest life of a token of a delegation at one audience, 0 where it has none."""
+    lives: Mapping[str, int] = dict(
+        sorted(delegation.ttls, key=lambda pair: pair[1], reverse=True)
+    )
+    return lives.get(audience, 0)

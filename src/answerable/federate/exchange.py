@@ -1,0 +1,171 @@
+"""The exchange: what was verified, and the rules in force -> what to mint, or a refusal.
+
+Whatever is not allowed here is refused, and so is whatever goes wrong. What was shown
+is verified before; what is given is recorded after. Nothing that a requester says of
+itself comes in: `Asked` has no place for it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from answerable.federate.basis import Asked, Basis, Handed, Held, find_basis
+from answerable.federate.delegating import scopes_at, ttl_at
+from answerable.federate.minting import (
+    ACCESS_TOKEN_TYP,
+    ID_JAG_TYP,
+    Payload,
+    Term,
+    claims_of,
+)
+from answerable.federate.refusing import Refused, Why, refusal
+from answerable.federate.standing import Standing, check_standing
+from answerable.model.claims import Confirmation, TokenType
+from answerable.model.delegation import Delegation
+from answerable.model.exchange import Refusal, TokenRequest
+from answerable.model.rule import Bind, Granted, TokenGrant, TrustRule
+
+__all__ = ["Asked", "Handed", "Held", "Ids", "Minting", "Standing", "decide"]
+
+_TYP = {Granted.ACCESS_TOKEN: ACCESS_TOKEN_TYP, Granted.ID_JAG: ID_JAG_TYP}
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """Fresh ids from a random source.
+
+    Attributes:
+        delegation: For the one that may be opened.
+        token: `jti` of what is minted.
+    """
+
+    delegation: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Minting:
+    """What to give, once it is on record.
+
+    Attributes:
+        delegation: Under which one.
+        opens: It is opened now.
+        under: Id of the delegation that has to be live up to its root when this is
+            recorded; empty for a new root.
+        ticket: Digest of the ticket that is used up, hex, empty without one.
+        rule: The rule.
+        gives: What kind of token.
+        typ: Its `typ`.
+        claims: What to sign.
+        cnf: Key it is bound to.
+        audience: Its audience.
+        scopes: Its scopes.
+        issued: Its `iat`.
+        expires: Its `exp`.
+        used: What the rule looked at, pairs (claim or fact, value): for the evidence.
+    """
+
+    delegation: Delegation
+    opens: bool
+    under: str
+    ticket: str
+    rule: TrustRule
+    gives: Granted
+    typ: str
+    claims: Payload
+    cnf: Confirmation
+    audience: str
+    scopes: tuple[str, ...]
+    issued: int
+    expires: int
+    used: tuple[tuple[str, str], ...]
+
+
+def decide(asked: Asked, standing: Standing, ids: Ids, now: int) -> Minting | Refusal:
+    """Decide on one exchange. Never raises: an error is a refusal.
+
+    Args:
+        asked: The request, and what was verified of it.
+        standing: What is in force now.
+        ids: For what is given.
+        now: NumericDate.
+    """
+    try:
+        basis = find_basis(asked, standing, ids.delegation, now)
+        check_standing(basis.chain, standing)
+        return _mint(asked, basis, standing.url, ids.token, now)
+    except Refused as refused:
+        return refused.refusal
+    except Exception:  # noqa: BLE001 - whatever went wrong, the answer is no
+        return refusal(Why.EVALUATION)
+
+
+def _mint(asked: Asked, basis: Basis, iss: str, jti: str, now: int) -> Minting:
+    delegation = basis.delegation
+    grant = _grant(asked.request, basis.rule, delegation)
+    cnf = _binding(asked.shown, delegation.cnf, grant.bind)
+    scopes = _scopes(asked.request, grant, delegation)
+    life = min(grant.ttl, ttl_at(delegation, grant.audience))
+    expires = min(now + life, delegation.expires)
+    if expires <= now:
+        raise Refused(Why.EXPIRED)
+    term = Term(iss, jti, grant.audience, scopes, cnf, now, expires)
+    return Minting(
+        delegation=delegation,
+        opens=basis.opens,
+        under=basis.under,
+        ticket=basis.ticket,
+        rule=basis.rule,
+        gives=grant.gives,
+        typ=_TYP[grant.gives],
+        claims=claims_of(delegation, term, grant.gives),
+        cnf=cnf,
+        audience=grant.audience,
+        scopes=scopes,
+        issued=now,
+        expires=expires,
+        used=basis.used,
+    )
+
+
+def _grant(
+    request: TokenRequest, rule: TrustRule, delegation: Delegation
+) -> TokenGrant:
+    """Find the one grant that is asked for; it may go unsaid where there is but one."""
+    is_jag = request.requested_type is TokenType.ID_JAG
+    gives = Granted.ID_JAG if is_jag else Granted.ACCESS_TOKEN
+    grants: Mapping[str, TokenGrant] = {
+        grant.audience: grant
+        for grant in rule.grants
+        if grant.gives is gives and grant.audience in delegation.audiences
+    }
+    if not request.audience and len(grants) == 1:
+        return next(iter(grants.values()))
+    if request.audience not in grants:
+        raise Refused(Why.AUDIENCE if request.audience else Why.TARGET)
+    return grants[request.audience]
+
+
+def _binding(shown: Confirmation, holder: Confirmation, bind: Bind) -> Confirmation:
+    """Check that the holder shows its key, and that it is of the kind that is asked.
+
+    A token is bound to what its delegation is: no later request chooses another key.
+    """
+    if holder.jkt and shown.jkt != holder.jkt:
+        raise Refused(Why.OTHER_KEY, "jkt")
+    if holder.x5t_s256 and shown.x5t_s256 != holder.x5t_s256:
+        raise Refused(Why.OTHER_KEY, "x5t#S256")
+    needed = {Bind.DPOP: holder.jkt, Bind.MTLS: holder.x5t_s256}
+    if not needed.get(bind, "nothing"):
+        raise Refused(Why.BINDING, bind)
+    return holder
+
+
+def _scopes(
+    request: TokenRequest, grant: TokenGrant, delegation: Delegation
+) -> tuple[str, ...]:
+    """Give what is asked, or all there is; more is refused, never cut silently."""
+    held = scopes_at(delegation, grant.audience)
+    granted = tuple(scope for scope in grant.scopes if scope in held)
+    if not set(request.scopes) <= set(granted):
+        raise Refused(Why.SCOPE_BEYOND)
+    return request.scopes or granted

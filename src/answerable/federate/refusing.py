@@ -1,0 +1,86 @@
+"""Why an exchange gives nothing: a word for the evidence, and one for the wire.
+
+The wire hears RFC 6749's words alone. A requester that learns which claim or bound it
+was learns how to get past it.
+"""
+
+from enum import StrEnum
+
+from answerable.model.exchange import OAuthError, Refusal
+
+
+class Why(StrEnum):
+    """What did not hold."""
+
+    # The request
+    SIZE = "size"
+    FORM = "form"
+    DUPLICATE_PARAMETER = "duplicate-parameter"
+    GRANT_TYPE = "grant-type"
+    PARAMETER = "parameter"
+    TOKEN_TYPE = "token-type"  # noqa: S105 - a name
+    TARGET = "target"
+    SCOPE = "scope"
+    # Who asks
+    ISSUER_DISABLED = "issuer-disabled"
+    NO_RULE = "no-rule"
+    AMBIGUOUS = "ambiguous"
+    PERSON_ALONE = "person-alone"
+    NO_PERSON = "no-person"
+    NOT_ON_BEHALF = "not-on-behalf"
+    ACTOR = "actor"
+    CLIENT = "client"
+    NO_OWNER = "no-attested-owner"
+    OWNER_CHANGED = "owner-changed"
+    KILLED = "killed"
+    # What it shows
+    BINDING = "binding"
+    OTHER_KEY = "other-key"
+    # What it rests on
+    NOT_THE_RECORD = "not-the-record"
+    RULE_CHANGED = "rule-changed"
+    EXPIRED = "expired"
+    TICKET_NEEDED = "ticket-needed"
+    PAIR = "pair"
+    CYCLE = "cycle"
+    DEPTH = "depth"
+    # What it would get
+    AUDIENCE = "audience"
+    SCOPE_BEYOND = "scope-beyond"
+    TTL = "ttl"
+    TOO_LARGE = "too-large"
+    EVALUATION = "evaluation"
+
+
+_REQUEST = OAuthError.INVALID_REQUEST
+_WIRE = {
+    **dict.fromkeys(
+        (Why.SIZE, Why.FORM, Why.DUPLICATE_PARAMETER, Why.PARAMETER, Why.TOKEN_TYPE),
+        _REQUEST,
+    ),
+    Why.GRANT_TYPE: OAuthError.UNSUPPORTED_GRANT_TYPE,
+    Why.TARGET: OAuthError.INVALID_TARGET,
+    Why.AUDIENCE: OAuthError.INVALID_TARGET,
+    Why.SCOPE: OAuthError.INVALID_SCOPE,
+    Why.SCOPE_BEYOND: OAuthError.INVALID_SCOPE,
+    Why.CLIENT: OAuthError.INVALID_CLIENT,
+    Why.EVALUATION: OAuthError.SERVER_ERROR,
+}
+
+
+def refusal(why: Why, detail: str = "") -> Refusal:
+    """Make a refusal.
+
+    Args:
+        why: What did not hold.
+        detail: Which claim, parameter, rule or agent; never a value of a token.
+    """
+    return Refusal(_WIRE.get(why, OAuthError.INVALID_GRANT), why.value, detail)
+
+
+class Refused(Exception):  # noqa: N818 - an answer between modules, not an outcome
+    """Carries a refusal to the one place that gives it."""
+
+    def __init__(self, why: Why, detail: str = "") -> None:
+        super().__init__(why.value)
+        self.refusal = refusal(why, detail)

@@ -1,0 +1,53 @@
+"""What names a rule in evidence: SHA-256 over its canonical form (RFC 8785).
+
+The order of claims, scopes, agents and grants means nothing and makes no difference.
+Everything in a rule that was taken is ASCII text, a whole number or a truth value, so
+that sorting by character is sorting by UTF-16 unit, as the standard asks.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict
+
+from answerable.model.rule import IssuedSubject, TokenGrant, TrustRule
+
+
+def canonical(rule: TrustRule) -> bytes:
+    """Write a rule, its digest left out, in the one way there is."""
+    return _json(
+        {
+            "agent": rule.agent,
+            "delegate_to": sorted(rule.delegate_to),
+            "grants": sorted((_grant(grant) for grant in rule.grants), key=_json),
+            "id": rule.id,
+            "on_behalf_of": sorted(rule.on_behalf_of),
+            "subject": _subject(rule),
+        }
+    )
+
+
+def digest(rule: TrustRule) -> str:
+    """Give the digest of a rule, hex."""
+    return hashlib.sha256(canonical(rule)).hexdigest()
+
+
+def _grant(grant: TokenGrant) -> dict[str, object]:
+    return {**asdict(grant), "scopes": sorted(grant.scopes)}
+
+
+def _subject(rule: TrustRule) -> dict[str, object]:
+    subject = rule.subject
+    members: dict[str, object] = {"kind": type(subject).__name__}
+    if isinstance(subject, IssuedSubject):
+        members["issuer"] = subject.issuer
+        members["match"] = sorted(map(list, subject.match), key=_json)
+        members["match_glob"] = sorted(map(list, subject.match_glob), key=_json)
+        return members
+    return members | asdict(subject)
+
+
+def _json(value: object) -> bytes:
+    text = json.dumps(
+        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str
+    )
+    return text.encode("utf-8", "surrogatepass")

@@ -1,0 +1,128 @@
+"""Issuers whose claims are documented: which of them name a workload for good.
+
+A name can be given up and taken by somebody else: a repository is renamed and another
+made under its old name, a service account is deleted and created anew. A rule for one
+of these issuers has to ask for an id that is never given twice.
+"""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from answerable.model.claims import ClaimPath, Issuer
+
+_SERVICE_ACCOUNT = ("kubernetes.io", "serviceaccount", "uid")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is documented of one kind of issuer.
+
+    Attributes:
+        kind: What it is.
+        ids: Sets of claims; a rule has to ask for equality of all claims of one.
+        source: Where its claims are documented.
+    """
+
+    kind: str
+    ids: tuple[tuple[ClaimPath, ...], ...]
+    source: str
+
+
+def _any(*names: str) -> tuple[tuple[ClaimPath, ...], ...]:
+    return tuple(((name,),) for name in names)
+
+
+GITHUB = Known(
+    "GitHub Actions",
+    _any("repository_id", "repository_owner_id"),
+    "https://docs.github.com/en/actions/reference/security/oidc",
+)
+# `sub` is a namespace and a name; the uid is of one service account until it is deleted.
+KUBERNETES = Known(
+    "Kubernetes",
+    (
+        (("sub",), _SERVICE_ACCOUNT),
+        (("kubernetes.io", "namespace"), _SERVICE_ACCOUNT),
+    ),
+    "https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/"
+    "#schema-for-service-account-private-claims",
+)
+GITLAB = Known(
+    "GitLab",
+    _any("project_id", "namespace_id"),
+    "https://docs.gitlab.com/ci/secrets/id_token_authentication/",
+)
+GOOGLE = Known(
+    "Google",
+    _any("sub"),  # a number; `email` can be given to somebody else
+    "https://cloud.google.com/docs/authentication/token-types#id-contents",
+)
+ENTRA = Known(
+    "Microsoft Entra ID",
+    _any("oid"),
+    "https://learn.microsoft.com/en-us/entra/identity-platform/"
+    "access-token-claims-reference",
+)
+BUILDKITE = Known(
+    "Buildkite",
+    _any("pipeline_id", "organization_id"),
+    "https://buildkite.com/docs/agent/cli/reference/oidc",
+)
+CIRCLECI = Known(
+    "CircleCI",
+    _any("oidc.circleci.com/project-id"),
+    "https://circleci.com/docs/openid-connect-tokens/",
+)
+TERRAFORM = Known(
+    "HCP Terraform",
+    _any("terraform_workspace_id", "terraform_project_id", "terraform_organization_id"),
+    "https://developer.hashicorp.com/terraform/cloud-docs/workspaces/"
+    "dynamic-provider-credentials/workload-identity-tokens",
+)
+
+# Host of the issuer -> what it is.
+_HOSTS = {
+    "token.actions.githubusercontent.com": GITHUB,
+    "gitlab.com": GITLAB,
+    "accounts.google.com": GOOGLE,
+    "login.microsoftonline.com": ENTRA,
+    "sts.windows.net": ENTRA,
+    "agent.buildkite.com": BUILDKITE,
+    "oidc.circleci.com": CIRCLECI,
+    "app.terraform.io": TERRAFORM,
+    "container.googleapis.com": KUBERNETES,
+}
+# Endings of hosts. A cluster's own name for itself, then those of AKS.
+_ENDINGS = {
+    "kubernetes.default.svc": KUBERNETES,
+    "kubernetes.default.svc.cluster.local": KUBERNETES,
+    ".oic.prod-aks.azure.com": KUBERNETES,
+}
+_EKS = ("oidc.eks.", ".amazonaws.com")
+_SERVER_PATH = "/_services/token"  # GitHub Enterprise Server
+
+
+def known(
+    issuer: Issuer, paths: frozenset[ClaimPath], *, reviewed: bool
+) -> Known | None:
+    """Say what an issuer is, as far as that shows.
+
+    Args:
+        issuer: The pin.
+        paths: Claims that the rule asks for: where they are of Kubernetes, so is the
+            issuer, whatever its address.
+        reviewed: A Kubernetes API server is asked about its tokens.
+    """
+    parts = urlsplit(issuer.iss)
+    if parts.scheme == "spiffe":
+        return None  # a path of a trust domain is as lasting as its owner makes it
+    host = parts.hostname or ""
+    if host in _HOSTS:
+        return _HOSTS[host]
+    if parts.path.rstrip("/") == _SERVER_PATH:
+        return GITHUB
+    if reviewed or any(path[0] == "kubernetes.io" for path in paths):
+        return KUBERNETES
+    if host.startswith(_EKS[0]) and host.endswith(_EKS[1]):
+        return KUBERNETES
+    return next((each for end, each in _ENDINGS.items() if host.endswith(end)), None)

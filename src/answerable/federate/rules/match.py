@@ -1,0 +1,210 @@
+"""Which rule a workload fits, and of the others, what does not.
+
+What failed is told in the words of the rule. A value of the token is never repeated, to
+nobody: whoever holds the token can read it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from answerable.federate.rules.glob import fits
+from answerable.federate.rules.overlap import Value, same
+from answerable.federate.rules.subjects import path_text
+from answerable.model.attestation import Attestation, Attestor
+from answerable.model.claims import ClaimPath, Scalar, SignedClaims
+from answerable.model.rule import (
+    IssuedSubject,
+    LaunchedSubject,
+    PeerSubject,
+    TrustRule,
+)
+
+ROOT = 0
+
+Leaves = Mapping[ClaimPath, Value]
+Workload = SignedClaims | Attestation
+
+
+class Miss(StrEnum):
+    """How a claim does not fit."""
+
+    MISSING = "missing"
+    KIND = "kind"  # of another type than the rule's
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """A rule that fits.
+
+    Attributes:
+        rule: The rule.
+        used: What it looked at, pairs (claim or fact, value): for the evidence.
+    """
+
+    rule: TrustRule
+    used: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A rule that does not fit.
+
+    Attributes:
+        rule: Id of the rule.
+        at: The first claim or fact that does not, e.g. `repository_id`.
+        miss: How.
+        expected: What the rule asks for.
+    """
+
+    rule: str
+    at: str
+    miss: Miss
+    expected: str
+
+
+def leaves_of(workload: Workload) -> Leaves:
+    """Every claim of a token by its path; nothing of an attestation."""
+    return dict(workload.leaves) if isinstance(workload, SignedClaims) else {}
+
+
+def match(rule: TrustRule, workload: Workload) -> Matched | Failed:
+    """Hold one workload against one rule.
+
+    Args:
+        rule: The rule.
+        workload: What was signed or attested of it.
+    """
+    return hold(rule, workload, leaves_of(workload))
+
+
+def explain(
+    rules: Iterable[TrustRule], workload: Workload
+) -> tuple[Matched | Failed, ...]:
+    """Say of every rule whether it fits, else what failed first."""
+    leaves = leaves_of(workload)
+    return tuple(hold(rule, workload, leaves) for rule in rules)
+
+
+def hold(rule: TrustRule, workload: Workload, leaves: Leaves) -> Matched | Failed:
+    """Hold a workload, whose claims are at hand by path, against one rule."""
+    used: list[tuple[str, str]] = []
+    for at, wanted, found in _asked(rule, workload, leaves):
+        if (miss := wanted.miss(found)) is not None:
+            return Failed(rule.id, at, miss, str(wanted))
+        used.append((at, _written(found)))
+    return Matched(rule, tuple(used))
+
+
+@dataclass(frozen=True, slots=True)
+class _Equal:
+    value: Value
+
+    def miss(self, found: Value | None) -> Miss | None:
+        if found is None:
+            return Miss.MISSING
+        if same(self.value, found):
+            return None
+        return Miss.OTHER if type(self.value) is type(found) else Miss.KIND
+
+    def __str__(self) -> str:
+        return f"equal to {_written(self.value)}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Fits:
+    pattern: str
+
+    def miss(self, found: Value | None) -> Miss | None:
+        if found is None:
+            return Miss.MISSING
+        if not isinstance(found, str):
+            return Miss.KIND
+        return None if fits(self.pattern, found) else Miss.OTHER
+
+    def __str__(self) -> str:
+        return f"like {self.pattern}"
+
+
+@dataclass(frozen=True, slots=True)
+class _NotRoot:
+    def miss(self, found: Value | None) -> Miss | None:
+        return Miss.OTHER if found == ROOT else None
+
+    def __str__(self) -> str:
+        return "not the superuser"
+
+
+_Wanted = _Equal | _Fits | _NotRoot
+
+
+def _asked(
+    rule: TrustRule, workload: Workload, leaves: Leaves
+) -> Iterator[tuple[str, _Wanted, Value | None]]:
+    """What a rule asks for, and what there is."""
+    match rule.subject:
+        case IssuedSubject() as subject:
+            issuer = workload.issuer if isinstance(workload, SignedClaims) else None
+            yield "issuer", _Equal(subject.issuer), issuer
+            for path, value in subject.match:
+                yield path_text(path), _Equal(value), leaves.get(path)
+            for path, pattern in subject.match_glob:
+                yield path_text(path), _Fits(pattern), leaves.get(path)
+        case PeerSubject() as peer:
+            facts = _facts(workload)
+            for name, wanted in _of_peer(peer):
+                yield name, wanted, facts.get(name)
+        case LaunchedSubject() as launched:
+            facts = _facts(workload)
+            for name, wanted in _of_launched(launched, str(rule.agent)):
+                yield name, wanted, facts.get(name)
+
+
+def _of_peer(subject: PeerSubject) -> Iterator[tuple[str, _Wanted]]:
+    yield "attestor", _Equal(Attestor.UNIX_PEER.value)
+    yield "uid", _Equal(subject.uid)
+    if subject.gid is not None:
+        yield "gid", _Equal(subject.gid)
+    if subject.unit:
+        yield "unit", _Equal(subject.unit)
+    if subject.container:
+        yield "container", _Equal(subject.container)
+
+
+def _of_launched(subject: LaunchedSubject, agent: str) -> Iterator[tuple[str, _Wanted]]:
+    yield "attestor", _Equal(Attestor.LAUNCHER.value)
+    yield "agent", _Equal(agent)
+    yield "started_by", _Equal(subject.started_by)
+    uid = subject.runs_as
+    yield "uid", _NotRoot() if uid is None else _Equal(uid)
+    if subject.program:
+        yield "started", _Equal(subject.program)
+
+
+def _facts(workload: Workload) -> Mapping[str, Scalar]:
+    """What was attested, and has a place in rules."""
+    if not isinstance(workload, Attestation):
+        return {}
+    return {
+        "attestor": workload.attestor.value,
+        "uid": workload.uid,
+        "gid": workload.gid,
+        "unit": workload.unit,
+        "container": workload.container,
+        "agent": workload.agent,
+        "started_by": workload.started_by,
+        "started": workload.started,
+    }
+
+
+def _written(value: Value | None) -> str:
+    match value:
+        case tuple():
+            return "[" + ", ".join(map(_written, value)) + "]"
+        case bool():
+            return "true" if value else "false"
+        case None:
+            return ""
+        case _:
+            return str(value)

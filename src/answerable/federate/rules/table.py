@@ -1,0 +1,104 @@
+"""The rules in force, looked up by what they ask for.
+
+Rules of an issuer lie under the first claim of each that is asked to equal something:
+a token is held against those alone whose value it has. `spec` reads them all.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from answerable.federate.rules.match import Matched, Workload, hold, leaves_of
+from answerable.federate.rules.overlap import Value
+from answerable.model.attestation import Attestation
+from answerable.model.claims import ClaimPath
+from answerable.model.ids import AgentId
+from answerable.model.rule import IssuedSubject, LaunchedSubject, TrustRule
+
+# To Python, true is 1, and hashes alike.
+_Key = tuple[type, Value]
+
+
+class Ambiguous(Exception):  # noqa: N818 - an answer between modules, not an outcome
+    """Several rules fit one workload; `check` refuses such rules."""
+
+
+class Rules:
+    """Rules that were checked.
+
+    Args:
+        rules: Of one configuration; none where they had a fault.
+    """
+
+    def __init__(self, rules: tuple[TrustRule, ...] = ()) -> None:
+        self._by_id = {rule.id: rule for rule in rules}
+        self._local = tuple(
+            rule for rule in rules if not isinstance(rule.subject, IssuedSubject)
+        )
+        self._issued: dict[str, dict[ClaimPath, dict[_Key, list[TrustRule]]]] = {}
+        for rule in rules:
+            if isinstance(rule.subject, IssuedSubject) and rule.subject.match:
+                path, value = rule.subject.match[0]
+                values = self._issued.setdefault(rule.subject.issuer, {})
+                under = values.setdefault(path, {})
+                under.setdefault((type(value), value), []).append(rule)
+
+    def __iter__(self) -> Iterator[TrustRule]:
+        return iter(self._by_id.values())
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def get(self, id: str) -> TrustRule | None:
+        """Find a rule by its id."""
+        return self._by_id.get(id)
+
+    def find(self, workload: Workload) -> Matched | None:
+        """Find the one rule that fits, None where none does.
+
+        Raises:
+            Ambiguous: Several do.
+        """
+        leaves = leaves_of(workload)
+        found: Matched | None = None
+        for rule in self._candidates(workload, leaves):
+            held = hold(rule, workload, leaves)
+            if isinstance(held, Matched):
+                if found is not None:
+                    raise Ambiguous
+                found = held
+        return found
+
+    def allows(
+        self, agent: AgentId, started_by: int, runs_as: int, program: str
+    ) -> str:
+        """Give the id of the rule by which a person may start an agent, empty for none.
+
+        Args:
+            agent: As which agent.
+            started_by: User id of whoever asks.
+            runs_as: User id that it is to run as.
+            program: Absolute path of what is started.
+        """
+        fit = [
+            rule.id
+            for rule in self._local
+            if isinstance(rule.subject, LaunchedSubject)
+            and rule.agent == agent
+            and rule.subject.started_by == started_by
+            and rule.subject.program in ("", program)
+            and (
+                runs_as == rule.subject.runs_as
+                or (rule.subject.runs_as is None and runs_as != 0)
+            )
+        ]
+        return fit[0] if len(fit) == 1 else ""
+
+    def _candidates(
+        self, workload: Workload, leaves: Mapping[ClaimPath, Value]
+    ) -> Iterator[TrustRule]:
+        if isinstance(workload, Attestation):
+            yield from self._local
+            return
+        for path, values in self._issued.get(workload.issuer, {}).items():
+            value = leaves.get(path)
+            if value is not None:
+                yield from values.get((type(value), value), ())

@@ -1,0 +1,54 @@
+"""Whether a workload fits a rule, as it is meant."""
+
+import re
+
+from answerable.model.attestation import Attestation, Attestor
+from answerable.model.claims import SignedClaims
+from answerable.model.rule import (
+    IssuedSubject,
+    LaunchedSubject,
+    PeerSubject,
+    TrustRule,
+)
+
+Workload = SignedClaims | Attestation
+
+
+def fits(rule: TrustRule, workload: Workload) -> bool:
+    """Tell whether a workload fits a rule."""
+    match rule.subject, workload:
+        case IssuedSubject(issuer, equal, like), SignedClaims():
+            return (
+                issuer == workload.issuer
+                and all(_typed(workload.leaf(*at)) == _typed(v) for at, v in equal)
+                and all(_is_like(workload.leaf(*at), pattern) for at, pattern in like)
+            )
+        case PeerSubject(uid, gid, unit, container), Attestation():
+            return (
+                workload.attestor is Attestor.UNIX_PEER
+                and workload.uid == uid
+                and (gid is None or workload.gid == gid)
+                and (not unit or workload.unit == unit)
+                and (not container or workload.container == container)
+            )
+        case LaunchedSubject(by, _, runs_as, program), Attestation():
+            return (
+                workload.attestor is Attestor.LAUNCHER
+                and workload.agent == rule.agent
+                and workload.started_by == by
+                and (workload.uid != 0 if runs_as is None else workload.uid == runs_as)
+                and (not program or workload.started == program)
+            )
+        case _:
+            return False
+
+
+def _typed(value: object) -> object:
+    if isinstance(value, tuple):
+        return [_typed(each) for each in value]
+    return type(value), value
+
+
+def _is_like(value: object, pattern: str) -> bool:
+    said = "".join("[^/]*" if c == "*" else re.escape(c) for c in pattern)
+    return isinstance(value, str) and bool(re.fullmatch(said, value, re.DOTALL))

@@ -1,0 +1,173 @@
+"""The sections of the token service: read whole, and every fault with its place."""
+
+from pathlib import Path
+
+import pytest
+
+from answerable.connectors.config.parse.document import Reading, read_config
+from answerable.federate.rules.digest import digest
+from answerable.federate.rules.faults import Wrong
+from answerable.model.claims import TokenType
+from answerable.model.config import Address, Review, Terminator
+from answerable.model.rule import (
+    Bind,
+    Granted,
+    IssuedSubject,
+    LaunchedSubject,
+    PeerSubject,
+)
+from tests.connectors.config.whole import FEDERATION
+
+
+def read(text: str) -> Reading:
+    return read_config(text.encode(), "answerable.yaml", "/etc/answerable")
+
+
+def faults(text: str) -> list[str]:
+    return [
+        f"{fault.mark.line}:{fault.mark.column} {fault.path}: {fault.what}"
+        for fault in read(text).faults
+    ]
+
+
+def test_the_token_service_is_read_whole() -> None:
+    reading = read(FEDERATION)
+    assert reading.faults == ()
+    config = reading.config
+    assert config is not None
+    sts = config.sts
+    assert sts is not None
+    assert (sts.url, sts.state) == ("https://sts.example", "/etc/answerable/sts")
+    assert (sts.database, sts.admins) == ("CONTROL", (0, 1000))
+    assert sts.terminator == Terminator("client-cert", 33)
+    assert sts.listen[0].unix == "/etc/answerable/sts.sock"
+    assert sts.listen[1].address == Address("127.0.0.1", 8472)
+    cluster, people, domain = config.issuers
+    assert cluster.keys == "discovery"
+    assert cluster.pin.token_types == (TokenType.JWT,)
+    assert (cluster.pin.max_ttl, cluster.pin.jti_required) == (900, True)
+    assert (cluster.private, cluster.ca) == (True, "/etc/answerable/ca.pem")
+    token, ca = "/etc/answerable/token", "/etc/answerable/ca.pem"
+    assert cluster.review == Review("https://10.0.0.1", ca, token)
+    assert people.pin.token_types == (TokenType.ID_TOKEN, TokenType.ID_JAG)
+    assert people.person == "email"
+    assert domain.pin.token_types == (TokenType.JWT_SVID,)
+
+
+def test_the_rules_are_read_whole() -> None:
+    config = read(FEDERATION).config
+    assert config is not None
+    pods, unit, laptop = config.rules
+    assert pods.subject == IssuedSubject(
+        "cluster",
+        (
+            (("sub",), "system:serviceaccount:team:bot"),
+            (("kubernetes.io", "serviceaccount", "uid"), "5f6c"),
+        ),
+        ((("kubernetes.io", "pod", "name"), "bot-*"),),
+    )
+    assert (pods.grants[0].ttl, pods.grants[0].bind) == (300, Bind.MTLS)
+    assert pods.delegate_to == ("agent:declared/reporter",)
+    assert pods.on_behalf_of == ("people",)
+    assert pods.digest == digest(pods)
+    assert len({rule.digest for rule in config.rules}) == 3
+    assert unit.subject == PeerSubject(0, 5, "a.service", "c0ffee")
+    assert laptop.subject == LaunchedSubject(
+        1000, "person:ana@example.com", 1500, "/bin/agent"
+    )
+    assert laptop.grants[0].gives is Granted.ID_JAG
+    assert laptop.grants[0].ttl == 300
+
+
+POD = "sub: system:serviceaccount:team:bot"
+UID = 'kubernetes.io: {serviceaccount: {uid: "5f6c"}}'
+RULES = [
+    ("id: pods", "id: -pods", "37:9 rules[0].id: id: letters"),
+    ("id: unit", "id: pods", "rules[1].id: duplicate-id: another"),
+    ("issuer: cluster", "issuer: clutser", "rules[0].issuer: issuer-unknown: no"),
+    ("issuer: cluster", 'issuer: "*"', "rules[0].issuer: glob-on-issuer: one"),
+    (UID, "repository: x", "rules[0].match: no-immutable-id: a name of Kubernetes"),
+    (f"{POD}\n      {UID}", "iss: x", "rules[0].match: empty-match: a claim"),
+    ("5f6c", "5f6*", "rules[0].match: pattern-in-match: here `*`"),
+    ("5f6c", "5\u04006c", "rules[0].match: not-ascii: printable"),
+    ('"bot-*"', '"^bot-*$"', "rules[0].match_glob: pattern: `$` means nothing here"),
+    ('"bot-*"', '"a|b-*"', "rules[0].match_glob: pattern: `|` means nothing here"),
+    ('"bot-*"', '"bot-**"', "rules[0].match_glob: pattern: `**` was found"),
+    ('"bot-*"', "7", "rules[0].match_glob: a text was expected"),
+    ("root: true", "root: false", "rules[1].unix.uid: root: the superuser"),
+    ("uid: 0, ", "", "rules[1].unix: uid is missing"),
+    ("started_by: 1000, ", "", "rules[2].launched: started_by is missing"),
+    ("program: /bin/agent", "program: agent", "rules[2].launched: pattern: an abso"),
+    ("scopes: [read]", 'scopes: ["*"]', "rules[0].grants[0].scopes: scope: scope"),
+    ("ttl: 5m", "ttl: 11m", "rules[0].grants[0].ttl: ttl: 60 to 600"),
+    ("ttl: 90", "ttl: 59", "rules[1].grants[0].ttl: ttl: 60 to 600"),
+    ("ttl: 90", "ttl: 1h30", "rules[1].grants[0].ttl: whole seconds"),
+    ("bind: mtls", "bind: bearer, aws_role: x", "aws_role: brokered: nothing here"),
+    ('"https://mcp.example", ttl', "https://sts.example/, ttl", "audience-taken: this"),
+    ('"https://mcp.example", ttl', "https://LOGIN.example, ttl", "audience-taken"),
+    ('"https://mcp.example", ttl', '"https://*.example", ttl', "audience: one aud"),
+    ("[agent:declared/reporter]", "[reporter]", "delegate_to: agent: an agent was"),
+    ("[agent:declared/reporter]", "[agent:declared/invoices]", "delegate: another"),
+    ("on_behalf_of: [people]", "on_behalf_of: [cluster]", "on-behalf-of: an issuer"),
+    ("unix: {uid: 0,", "issuer: people\n    unix: {uid: 0,", "one of issuer, unix or"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "fault"), RULES)
+def test_a_fault_of_a_rule_has_a_name_and_a_place(
+    old: str, new: str, fault: str
+) -> None:
+    assert FEDERATION.count(old) == 1
+    reading = read(FEDERATION.replace(old, new))
+    told = faults(FEDERATION.replace(old, new))
+    assert any(fault in each for each in told), told
+    # The others go on; the token service gives nothing at all.
+    assert reading.config is not None
+    assert reading.config.rules == ()
+    assert reading.rules
+    assert (reading.holds_policy, reading.holds_rules) == (True, False)
+    assert reading.lacks_policy_alone
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("url: https://sts.example\n  state", "state", "sts: url is missing"),
+        ("url: https://sts.example\n  st", "url: http://sts.example\n  st", "sts.url:"),
+        ("database: CONTROL", "database: postgres://x", "sts.database: the name of"),
+        ("admins: [0, 1000]", "admins: [ana]", "sts.admins: a list of numbers"),
+        (", uid: 33", "", "sts.terminator: uid is missing"),
+        ("    - unix: sts.sock\n", "", "sts.terminator: it reaches us at a unix"),
+        ("spiffe://example.org", "spiffe://Example.org", "issuers.domain.iss: issuer"),
+        ("tokens: [jwt-svid]", "tokens: [jwt]", "issuers.domain.iss: issuer domain: a"),
+        ("tokens: [jwt]", "tokens: [saml]", "issuers.cluster.tokens: one of access-"),
+        ("jti: required", "jti: needed", "issuers.cluster.jti: one of optional"),
+        (", token: token", "", "issuers.cluster.review: token is missing"),
+        ("max_ttl: 15m", "max_ttl: 2000m", "issuers.cluster.max_ttl: 1 to 86400"),
+        ("keys: bundle.json", "keys: discovery", "issuers.domain.keys: only an issuer"),
+    ],
+)
+def test_a_fault_elsewhere_stops_the_start(old: str, new: str, fault: str) -> None:
+    assert FEDERATION.count(old) == 1
+    reading = read(FEDERATION.replace(old, new))
+    told = faults(FEDERATION.replace(old, new))
+    assert any(fault in each for each in told), told
+    assert not reading.lacks_policy_alone
+
+
+def test_every_named_fault_is_documented() -> None:
+    page = Path(__file__).parents[3] / "docs" / "configuration.md"
+    rows = page.read_text("utf-8").split("| refused | name |")[1].split("\n\n")[0]
+    named = {word for line in rows.splitlines() for word in line.split("|")[2:3]}
+    documented = {word.strip(" `") for cell in named for word in cell.split(",")}
+    assert documented - {"---", ""} == {wrong.value for wrong in Wrong}
+
+
+def test_the_example_of_the_documentation_is_right() -> None:
+    page = Path(__file__).parents[3] / "docs" / "configuration.md"
+    example = page.read_text("utf-8").split("```yaml\n")[2].split("```")[0]
+    github = (
+        "issuers:\n  github: {iss: 'https://token.actions.githubusercontent.com', "
+        "audience: x, keys: discovery, tokens: [jwt]}\n"
+    )
+    assert faults(github + example) == []

@@ -1,0 +1,64 @@
+"""A configuration in which every key of federation stands."""
+
+ISSUERS = """\
+  cluster:
+    iss: https://kubernetes.default.svc
+    audience: https://sts.example
+    keys: discovery
+    tokens: [jwt]
+    max_ttl: 15m
+    jti: required
+    private: true
+    ca: ca.pem
+    review: {url: "https://10.0.0.1", ca: ca.pem, token: token}
+  people:
+    iss: https://login.example
+    audience: https://sts.example
+    keys: https://login.example/keys
+    tokens: [id-token, id-jag]
+    person: email
+  domain:
+    iss: spiffe://example.org
+    audience: https://sts.example
+    keys: bundle.json
+    tokens: [jwt-svid]
+"""
+
+REST = """\
+sts:
+  url: https://sts.example
+  state: sts
+  database: CONTROL
+  admins: [0, 1000]
+  terminator: {field: Client-Cert, uid: 33}
+  listen:
+    - unix: sts.sock
+    - address: 127.0.0.1:8472
+      hosts: [sts.example]
+      origins: []
+      url: https://sts.example
+      tls: {certificate: cert.pem, key: key.pem, client_ca: ca.pem}
+rules:
+  - id: pods
+    issuer: cluster
+    match:
+      sub: system:serviceaccount:team:bot
+      kubernetes.io: {serviceaccount: {uid: "5f6c"}}
+    match_glob: {kubernetes.io: {pod: {name: "bot-*"}}}
+    agent: agent:declared/invoices
+    grants:
+      - {audience: "https://mcp.example", scopes: [read], ttl: 5m, bind: mtls, gives: access-token}
+    delegate_to: [agent:declared/reporter]
+    on_behalf_of: [people]
+  - id: unit
+    unix: {uid: 0, gid: 5, unit: a.service, container: c0ffee}
+    root: true
+    agent: agent:declared/invoices
+    grants: [{audience: "https://mcp.example", ttl: 90}]
+  - id: laptop
+    launched: {started_by: 1000, person: Ana@example.com, runs_as: 1500, program: /bin/agent}
+    agent: agent:declared/invoices
+    grants: [{audience: "https://login.example", gives: id-jag}]
+"""
+
+FEDERATION = "issuers:\n" + ISSUERS + REST
