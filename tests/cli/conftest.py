@@ -10,6 +10,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 import answerable
+from answerable.cli import signing
 from answerable.cli.main import main
 from answerable.model.document import Coverage, Document
 
@@ -145,7 +146,7 @@ def flows(monkeypatch: pytest.MonkeyPatch) -> Flows:
             setattr(module, function, flows.flow(kind))
         setattr(package, name, module)
     # Whoever runs the tests may be an agent.
-    monkeypatch.setattr("answerable.cli.signing.only_a_person", lambda _: None)
+    monkeypatch.setattr(signing, "only_a_person", lambda _: None)
     package.login.login_folder = lambda environ, home: home  # type: ignore[attr-defined]  # a stand-in module
     package.trace.Question = SimpleNamespace  # type: ignore[attr-defined]  # a stand-in module
     package.snapshots = SimpleNamespace(  # type: ignore[attr-defined]  # a stand-in module

@@ -91,7 +91,7 @@ def test_over_https_its_own_authority_has_to_be_named(tmp_path: Path):
     pem = str(certificate(tmp_path))
     with issuer(certificate=pem, key=pem) as secure:
         assert secure.url.startswith("https://")
-        at = pinned(secure, CLIENT, "ES256")
+        at = replace(pinned(secure, CLIENT, "ES256"), private=True)
         with pytest.raises(EnvironmentRefused, match="its certificate does not hold"):
             by_browser(at)
         browser = UserAgent(trusting(Path(pem)))
@@ -131,7 +131,9 @@ def test_a_workload_of_it_gets_an_access_token_for_one_audience(foreign):
     from answerable.serving.login.provider import AskProvider
 
     _, document = AskProvider("")(f"{foreign.url}/jwks", None)
-    pin = Issuer("corp", foreign.url, ("ES256", "RS256"), tuple(TokenType), 3600)
+    pin = Issuer(
+        "corp", foreign.url, ("ES256", "RS256"), (TokenType.ACCESS_TOKEN,), 3600
+    )
     audience, keys = "https://mcp.corp.example", read_key_set(document, pin.algs)
     for at in (audience, f"{audience}/rs256"):
         token = foreign.access_token(at)

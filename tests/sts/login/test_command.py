@@ -11,6 +11,7 @@ import pytest
 
 from answerable.cli import signing
 from answerable.cli.main import main
+from tests.federate.tokens import EC, document, public
 from tests.sts.login import provider as fake
 from tests.sts.login.conftest import Stage
 from tests.sts.login.provider import ACCESS, CODE, DEVICE_CODE, REFRESH, visit
@@ -53,9 +54,12 @@ class Machine:
             out, err = process.communicate(timeout=30)
         return process.returncode, out, err
 
-    def sign_in(self, stage: Stage, *more: str) -> tuple[int, str, str]:
+    def sign_in(
+        self, stage: Stage, *more: str, words: tuple[str, ...] = ()
+    ) -> tuple[int, str, str]:
         """Sign in; the browser goes where standard error says."""
-        words = ("login", "--issuer", stage.provider.iss, "--client-id", "answerable")
+        named = ("login", "--issuer", stage.provider.iss, "--client-id", "answerable")
+        words = words or named
         with self.start(*words, *more) as process:
             assert process.stderr is not None
             said = [process.stderr.readline(), process.stderr.readline()]
@@ -95,6 +99,29 @@ def test_a_person_signs_in_asks_who_they_are_and_signs_out(signed_in: Machine):
     assert signed_in.run("logout") == (0, "", "nobody was signed in\n")
     code, out, _ = signed_in.run("login", "--status")
     assert (code, out) == (1, "nobody is signed in: answerable login\n")
+
+
+def test_a_configuration_pins_where_to_sign_in(
+    machine: Machine, stage: Stage, tmp_path: Path
+):
+    (tmp_path / "keys.json").write_bytes(document(public(EC, kid="k1")))
+    (tmp_path / "answerable.yaml").write_text(
+        f"""\
+issuers:
+  corp:
+    iss: {stage.provider.iss}
+    audience: answerable
+    keys: keys.json
+    person: email
+    tokens: [id-token]
+  agents: {{iss: "https://agents.example", audience: a, keys: keys.json}}
+"""
+    )
+    config = ("login", "--config", str(tmp_path / "answerable.yaml"))
+    code, out, err = machine.sign_in(stage, "-o", "json", words=config)
+    assert code == 0, err
+    (item,) = json.loads(out)["items"]
+    assert (item["issuer"], item["iss"]) == ("corp", stage.provider.iss)
 
 
 @pytest.mark.parametrize("way", [(), ("--device",)], ids=["browser", "device"])

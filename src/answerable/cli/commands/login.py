@@ -129,4 +129,11 @@ def _named(issuer: str, client_id: str) -> "PinnedIssuer":
     name = urlsplit(issuer).netloc or issuer
     pin = Issuer(name, issuer, _ALGS, (TokenType.ID_TOKEN,), _MAX_TTL)
     check_issuer(pin)
-    return PinnedIssuer(pin, client_id, "discovery", bearer=False, person="email")
+    return PinnedIssuer(
+        pin,
+        client_id,
+        "discovery",
+        bearer=False,
+        person="email",
+        private=True,  # a person's own machine reaches what it reaches
+    )

@@ -3,21 +3,21 @@
 No redirect is followed: whoever answers at the address is who was asked.
 """
 
+import asyncio
 import http.client
 import ssl
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from answerable.federate.key_set import KeySet, read_key_set
-from answerable.federate.login.errors import LoginRefused
 from answerable.federate.login.provider import MAX_BYTES, Provider
 from answerable.model.config import PinnedIssuer
 from answerable.model.errors import EnvironmentRefused
+from answerable.serving.issuers.discovery import DISCOVERY
+from answerable.serving.issuers.keys import IssuerKeys
 
 WITHIN = 10  # seconds, from the connection to the last byte
-DISCOVERY = "discovery"
 
 
 class AskProvider:
@@ -98,23 +98,22 @@ def _read(answer: http.client.HTTPResponse, until: float) -> bytes:
 
 
 def keys_of(ask: AskProvider, pinned: PinnedIssuer, provider: Provider) -> KeySet:
-    """Give the keys of a pinned issuer: of its file, or fetched now.
+    """Give the keys of a pinned issuer as the token service would: see `issuers`.
+
+    A provider at a loopback address that speaks plain http is one on this machine, for
+    trying things out: its metadata alone says where its keys are.
 
     Raises:
         EnvironmentRefused: They cannot be had.
+        UsageError: Its file holds none that can be used.
         KeySetRefused: They are not to be used.
-        LoginRefused: There are none at their address.
     """
-    where = provider.jwks if pinned.keys == DISCOVERY else pinned.keys
-    if "://" not in where:
-        try:
-            document = Path(where).read_bytes()
-        except OSError as error:
-            raise EnvironmentRefused(
-                f"cannot read {where} ({error.strerror})"
-            ) from None
+    if pinned.keys == DISCOVERY and urlsplit(provider.iss).scheme == "http":
+        _, document = ask(provider.jwks, None)
         return read_key_set(document, pinned.pin.algs)
-    status, document = ask(where, None)
-    if status != 200:
-        raise LoginRefused(f"the issuer shows no keys (status {status}, expected 200)")
-    return read_key_set(document, pinned.pin.algs)
+    name, now = pinned.pin.name, time.time()
+    keys = IssuerKeys([pinned])
+    if keys.can_fetch(name, now) and (why := asyncio.run(keys.fetch(name, now))):
+        raise EnvironmentRefused(f"no keys of issuer {name}: {why}")
+    found = keys.issuers(now).find(pinned.pin.iss)
+    return found.keys if found else KeySet({}, ())
