@@ -9,12 +9,15 @@ import os
 import secrets
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from answerable.cli.settings import home
-from answerable.flows.owner_keys import Signer
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.ids import PersonId
+
+if TYPE_CHECKING:
+    from answerable.flows.owner_keys import Signer
 
 SHORTEST = 8  # letters of a passphrase
 _LARGEST = 1 << 16  # bytes of a key file
@@ -34,7 +37,18 @@ def usual_place(person: PersonId) -> Path:
     return folder / "answerable" / "owner-keys" / f"{name}.pem"
 
 
-def write_pair(place: Path, passphrase: str) -> tuple[Signer, Path]:
+def nothing_at(place: Path) -> None:
+    """Check, before anything is asked, that a key can be written there.
+
+    Raises:
+        UsageError: One of its two halves lies there.
+    """
+    for half in (place, _beside(place)):
+        if half.exists():
+            raise _exists(str(half))
+
+
+def write_pair(place: Path, passphrase: str) -> "tuple[Signer, Path]":
     """Make a key, and write its two halves: `FILE`, and `FILE.pub` beside it.
 
     Args:
@@ -51,6 +65,8 @@ def write_pair(place: Path, passphrase: str) -> tuple[Signer, Path]:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    from answerable.flows.owner_keys import Signer
+
     key = Ed25519PrivateKey.generate()
     plain = key.private_bytes(
         serialization.Encoding.DER,
@@ -61,16 +77,14 @@ def write_pair(place: Path, passphrase: str) -> tuple[Signer, Path]:
     told = public.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    beside = place.with_name(place.name + ".pub")
+    beside = _beside(place)
+    nothing_at(place)
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(place, _pem("ENCRYPTED PRIVATE KEY", _wrapped(plain, passphrase)), 0o600)
         _write(beside, told, 0o644)
     except FileExistsError as error:
-        raise UsageError(
-            f"{error.filename} exists; a key is never written over",
-            "name another file with --key, or keep using that key",
-        ) from None
+        raise _exists(str(error.filename)) from None
     except OSError as error:
         raise EnvironmentRefused(
             f"cannot write {place}: {error.strerror}", "name another file with --key"
@@ -78,7 +92,7 @@ def write_pair(place: Path, passphrase: str) -> tuple[Signer, Path]:
     return Signer(public.public_bytes_raw(), key.private_bytes_raw()), beside
 
 
-def read_private(place: Path, passphrase: str) -> Signer:
+def read_private(place: Path, passphrase: str) -> "Signer":
     """Unlock a private key.
 
     Raises:
@@ -88,6 +102,8 @@ def read_private(place: Path, passphrase: str) -> Signer:
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    from answerable.flows.owner_keys import Signer
 
     data = read_private_file(place, "key")
     if b"-----BEGIN ENCRYPTED PRIVATE KEY-----" not in data:
@@ -164,6 +180,17 @@ def read_private_file(place: Path, what: str) -> bytes:
             f"give it to yourself alone: chmod 600 {place}",
         )
     return data
+
+
+def _beside(place: Path) -> Path:
+    return place.with_name(place.name + ".pub")
+
+
+def _exists(place: str) -> UsageError:
+    return UsageError(
+        f"{place} exists; a key is never written over",
+        "name another file with --key, or keep using that key",
+    )
 
 
 def _write(place: Path, data: bytes, mode: int) -> None:

@@ -52,7 +52,7 @@ def new(settings: Settings, person: str, key: str, passphrase_file: str) -> None
     names another FILE; the public half beside it, in FILE.pub. Neither goes into a
     store: the public half is enrolled there.
     """
-    from answerable.cli.key_files import usual_place, write_pair
+    from answerable.cli.key_files import nothing_at, usual_place, write_pair
     from answerable.cli.signing import asked_passphrase, only_a_person
     from answerable.flows.owner_keys import made
     from answerable.model.ids import person_id
@@ -60,6 +60,7 @@ def new(settings: Settings, person: str, key: str, passphrase_file: str) -> None
     only_a_person(settings)
     whose = person_id(person)
     place = Path(key).expanduser().absolute() if key else usual_place(whose)
+    nothing_at(place)
     signer, public = write_pair(place, asked_passphrase(passphrase_file, twice=True))
     answer(made(signer.id, whose, str(place), str(public)), settings)
 
