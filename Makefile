@@ -24,6 +24,7 @@ CORE := .venv/.core-$(HERE)
 DEV := .venv/.dev-$(HERE)
 WORLD := .venv/.world-$(HERE)
 NODE := .node/.made
+NODE_STS := .node-sts/.made
 FUZZ := .fuzz/.made-$(HERE)
 BUILD := pyproject.toml requirements/build.txt requirements/core.txt
 
@@ -88,10 +89,16 @@ $(NODE): tests/mcp/node/package.json tests/mcp/node/package-lock.json tests/mcp/
 	@cd .node && npm ci --loglevel=error
 	@touch $@
 
+# A foreign issuer, and foreign clients of the token service; likewise.
+$(NODE_STS): tests/sts/foreign/node/package.json tests/sts/foreign/node/package-lock.json tests/sts/foreign/node/.npmrc
+	@mkdir -p .node-sts && cp $^ .node-sts/
+	@cd .node-sts && npm ci --loglevel=error
+	@touch $@
+
 conformance: $(DEV) $(NODE)
 	.venv/bin/python -m tests.mcp.conformance --page $(ARGS)
 
-world: $(WORLD) $(NODE)
+world: $(WORLD) $(NODE) $(NODE_STS)
 	.venv/bin/python -m pytest -m world $(ARGS)
 
 bench: $(DEV)
@@ -117,5 +124,5 @@ lock:
 	  "$$python" scripts/lock_requirements.py $(ARGS) -- scripts/bootstrap uv
 
 clean:
-	rm -rf .venv .uv .node .fuzz build dist .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf .venv .uv .node .node-sts .fuzz build dist .pytest_cache .mypy_cache .ruff_cache \
 	  .import_linter_cache .hypothesis

@@ -10,6 +10,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 import answerable
+from answerable.cli import signing
 from answerable.cli.main import main
 from answerable.model.document import Coverage, Document
 
@@ -69,6 +70,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "checkpoint": ("evidence", "checkpoint"),
     "bundle": ("evidence", "bundle", "01"),
     "doctor": ("doctor",),
+    "login": ("login", "--status"),
 }
 
 
@@ -114,6 +116,7 @@ FLOWS: dict[str, dict[str, str]] = {
     "sql": {"sql": "sql"},
     "prove": {k: k for k in ("verify", "prove", "checkpoint", "bundle")},
     "doctor": {"doctor": "doctor"},
+    "login": {"status": "login"},
 }
 
 
@@ -144,6 +147,9 @@ def flows(monkeypatch: pytest.MonkeyPatch) -> Flows:
         for function, kind in functions.items():
             setattr(module, function, flows.flow(kind))
         setattr(package, name, module)
+    # Whoever runs the tests may be an agent.
+    monkeypatch.setattr(signing, "only_a_person", lambda _: None)
+    package.login.login_folder = lambda environ, home: home  # type: ignore[attr-defined]  # a stand-in module
     package.trace.Question = SimpleNamespace  # type: ignore[attr-defined]  # a stand-in module
     package.snapshots = SimpleNamespace(  # type: ignore[attr-defined]  # a stand-in module
         load=lambda store, name="": SimpleNamespace(root=store.root, name=name)

@@ -14,6 +14,7 @@ from answerable.cli.app import app
 from answerable.model import (
     document,
     document_evidence,
+    document_login,
     document_owners,
     document_recorded,
 )
@@ -43,6 +44,7 @@ FIELDS = sorted(
         for shapes in (
             document,
             document_evidence,
+            document_login,
             document_owners,
             document_recorded,
         )

@@ -24,7 +24,7 @@ VIEWS = (
     *(("can", ""), ("who-can", ""), ("ingest", ""), ("trace", ""), ("sql", "")),
     *(("trace", "tree"), ("trace-score", ""), ("verify", ""), ("prove", "")),
     *(("checkpoint", ""), ("bundle", "kept"), ("doctor", "")),
-    *(("reach-used", ""), ("reach-compared", "")),
+    *(("reach-used", ""), ("reach-compared", ""), ("login", "")),
 )
 NASTY = "\x1b]0;owned\x07\x9b2J\u202e\u2066\u200b\r\n\x00\x7f\ud800界" + "x" * 300
 

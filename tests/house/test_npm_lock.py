@@ -1,4 +1,4 @@
-"""The npm lock pins every package by its hash, and says of no registry."""
+"""Each npm lock pins every package by its hash, and says of no registry."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-FOLDER = "tests/mcp/node"
+FOLDERS = ("tests/mcp/node", "tests/sts/foreign/node")
 
 
 def loose(lock: dict[str, Any]) -> list[str]:
@@ -25,25 +25,34 @@ def ranges(package: dict[str, Any]) -> list[str]:
     return [name for name, version in asked.items() if not version[0].isdigit()]
 
 
-def test_every_package_is_pinned_by_its_hash(root: Path) -> None:
-    lock = json.loads((root / FOLDER / "package-lock.json").read_text())
+def test_every_lock_is_looked_at(root: Path) -> None:
+    locks = root.glob("tests/**/package-lock.json")
+    assert {str(lock.parent.relative_to(root)) for lock in locks} == set(FOLDERS)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_package_is_pinned_by_its_hash(root: Path, folder: str) -> None:
+    lock = json.loads((root / folder / "package-lock.json").read_text())
     assert len(lock["packages"]) > 1
     assert loose(lock) == []
 
 
-def test_every_package_is_asked_for_at_one_version(root: Path) -> None:
-    assert ranges(json.loads((root / FOLDER / "package.json").read_text())) == []
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_package_is_asked_for_at_one_version(root: Path, folder: str) -> None:
+    assert ranges(json.loads((root / folder / "package.json").read_text())) == []
 
 
-def test_the_lock_is_of_what_is_asked_for(root: Path) -> None:
-    package = json.loads((root / FOLDER / "package.json").read_text())
-    lock = json.loads((root / FOLDER / "package-lock.json").read_text())
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_the_lock_is_of_what_is_asked_for(root: Path, folder: str) -> None:
+    package = json.loads((root / folder / "package.json").read_text())
+    lock = json.loads((root / folder / "package-lock.json").read_text())
     for kind in ("dependencies", "optionalDependencies"):
         assert lock["packages"][""][kind] == package[kind]
 
 
-def test_npm_is_told_to_leave_addresses_out(root: Path) -> None:
-    told = (root / FOLDER / ".npmrc").read_text().splitlines()
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_npm_is_told_to_leave_addresses_out(root: Path, folder: str) -> None:
+    told = (root / folder / ".npmrc").read_text().splitlines()
     assert "omit-lockfile-registry-resolved=true" in told
 
 

@@ -5,6 +5,7 @@ import click
 from answerable.cli.commands.evidence import evidence
 from answerable.cli.commands.gateway import gateway
 from answerable.cli.commands.lists import LISTS
+from answerable.cli.commands.login import login, logout
 from answerable.cli.commands.machine import completion, demo, doctor
 from answerable.cli.commands.owner_keys import owner_keys
 from answerable.cli.commands.owners import attest, who_owns
@@ -38,7 +39,7 @@ class _App(Verbs):
         ("Who answers for it", ("who-owns", "attest", "owner-keys")),
         ("What it can reach", ("reach", "can", "who-can")),
         ("What it did", ("ingest", "trace", "sql", "evidence")),
-        ("What it may do", ("run", "serve", "gateway", "sts")),
+        ("What it may do", ("run", "serve", "gateway", "sts", "login", "logout")),
         ("This tool", ("demo", "doctor", "completion")),
     )
 
@@ -63,7 +64,7 @@ def app(ctx: click.Context) -> None:
 
 for command in (
     *(scan, where, *LISTS, who_owns, attest, owner_keys, reach, can, who_can),
-    *(ingest, trace, sql, evidence, run, serve, gateway, sts),
+    *(ingest, trace, sql, evidence, run, serve, gateway, sts, login, logout),
     *(demo, doctor, completion),
 ):
     app.add_command(command)

@@ -52,6 +52,7 @@ EMPTY = {
     "reach-used": ("nothing granted and no call, as far as was collected", ""),
     "who-can": ("nobody, as far as was collected", ""),
     "sql": ("no rows", ""),
+    "login": ("nobody is signed in", "answerable login"),
     "owner-keys": (
         "no owner key is enrolled",
         "answerable owner-keys new --person PERSON makes one",
@@ -59,7 +60,7 @@ EMPTY = {
 }
 # What these say rests on the machine or the log itself, not on a source.
 UNSOURCED = {"where", "doctor", "verify", "checkpoint", "prove", "bundle"}
-UNSOURCED |= {"owner-keys", "owner-keys-new"}
+UNSOURCED |= {"owner-keys", "owner-keys-new", "login"}
 _UNSCANNED = "answerable scan reads this home and this folder"
 
 

@@ -1,0 +1,125 @@
+"""What is asked of a provider: authorization code with PKCE, or a device code.
+
+Sources: RFC 6749 4.1, RFC 7636 4.2, OpenID Connect Core 3.1.2.1, RFC 8252 7.3,
+RFC 8628 3.1. We are a public client: there is no secret to send, and none to keep.
+Neither `offline_access` nor anything else that brings a refresh token is asked for.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from answerable.federate.login.provider import Provider
+from answerable.federate.strict import base64url
+
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+
+# Claims by the scope that asks for them (OpenID Connect Core 5.4).
+_EMAIL = {"email", "email_verified"}
+_PROFILE = {"name", "nickname", "preferred_username", "profile", "website"}
+# In every ID token, or set by the provider alone.
+_WITHOUT_SCOPE = {"sub", "oid", "upn", "hd"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What makes one sign-in unlike any other; fresh, and never used again.
+
+    Attributes:
+        state: Comes back with the redirect (RFC 6749 10.12).
+        nonce: Comes back inside the ID token (OpenID Connect Core 3.1.2.1).
+        verifier: Shows the token endpoint that we asked (RFC 7636 4.1).
+    """
+
+    state: str
+    nonce: str
+    verifier: str = field(repr=False)
+
+    @property
+    def challenge(self) -> str:
+        """What is shown of the verifier before it is (RFC 7636 4.2, S256)."""
+        return base64url(hashlib.sha256(self.verifier.encode("ascii")).digest())
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Us, as the provider knows us.
+
+    Attributes:
+        id: `client_id`, which is the audience of the ID token.
+        person: Claim that names the person, e.g. `email`.
+    """
+
+    id: str
+    person: str
+
+    @property
+    def scope(self) -> str:
+        """Scope tokens that bring the claim; `openid` brings the ID token itself."""
+        scopes = ["openid"]
+        if self.person in _EMAIL:
+            scopes.append("email")
+        elif self.person in _PROFILE:
+            scopes.append("profile")
+        elif self.person not in _WITHOUT_SCOPE:
+            scopes += ["profile", "email"]
+        return " ".join(scopes)
+
+
+def authorization_url(
+    provider: Provider, client: Client, redirect_uri: str, sealed: Sealed
+) -> str:
+    """Write the address that a browser is sent to."""
+    asked = _common(provider, client, sealed) | {
+        "response_type": "code",
+        "redirect_uri": redirect_uri,
+        "state": sealed.state,
+        "code_challenge": sealed.challenge,
+        "code_challenge_method": "S256",
+    }
+    joint = "&" if "?" in provider.authorization else "?"
+    return provider.authorization + joint + urlencode(asked)
+
+
+def code_form(
+    client: Client, redirect_uri: str, code: str, sealed: Sealed
+) -> Mapping[str, str]:
+    """Write the form that turns a code into tokens (RFC 6749 4.1.3, RFC 7636 4.5)."""
+    return {
+        "grant_type": "authorization_code",
+        "client_id": client.id,
+        "redirect_uri": redirect_uri,
+        "code": code,
+        "code_verifier": sealed.verifier,
+    }
+
+
+def device_form(
+    provider: Provider, client: Client, sealed: Sealed
+) -> Mapping[str, str]:
+    """Write the form that asks for a device code (RFC 8628 3.1).
+
+    The nonce is none of its parameters; a provider that knows it gives it back.
+    """
+    return _common(provider, client, sealed)
+
+
+def device_token_form(client: Client, device_code: str) -> Mapping[str, str]:
+    """Write the form that asks whether the person is done (RFC 8628 3.4)."""
+    return {
+        "grant_type": DEVICE_GRANT,
+        "client_id": client.id,
+        "device_code": device_code,
+    }
+
+
+def _common(provider: Provider, client: Client, sealed: Sealed) -> dict[str, str]:
+    asked = {"client_id": client.id, "scope": client.scope, "nonce": sealed.nonce}
+    if provider.takes_claims and client.person != "sub":
+        # A scope alone may bring the claim to the UserInfo endpoint, which signs
+        # nothing (OpenID Connect Core 5.4).
+        wanted = {"id_token": {client.person: {"essential": True}}}
+        asked["claims"] = json.dumps(wanted, separators=(",", ":"))
+    return asked

@@ -1,0 +1,196 @@
+"""Who is signed in: the ID token of a person, kept until it expires and no longer.
+
+It is no key to anything alone: the token service takes it beside an attested agent, and
+only under a rule that lets that agent act for people of that issuer. No refresh token
+is asked for or kept (docs/decisions/0017-login-without-refresh-tokens.md).
+"""
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from answerable.flows.lists import no_coverage, spelled_time
+from answerable.model.document import Document
+from answerable.model.document_login import LoginItem
+from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.ids import PersonId, person_id
+from answerable.store.disk import FOLDER_MODE, make_folder, write_file
+
+NAME = "login.json"
+_SCHEMA = "answerable/login-kept/v1"
+_MAX_BYTES = 64 * 1024
+_ANEW = "answerable logout removes it; then sign in again"
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """A person who signed in.
+
+    Attributes:
+        issuer: Name of the issuer in the configuration, or its address where the
+            person named it on the command line.
+        iss: Its `iss`.
+        person: Who, as the issuer says. Whoever may write the file may have written
+            this: the token service reads it from the token, never from here.
+        expires: NumericDate of the ID token's `exp`.
+        id_token: The token: the person's subject token (RFC 8693 2.1).
+    """
+
+    issuer: str
+    iss: str
+    person: PersonId
+    expires: int
+    id_token: str = field(repr=False)
+
+
+class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The file."""
+
+    schema: str
+    issuer: str
+    iss: str
+    person: str
+    expires: int
+    id_token: str
+
+    def __repr__(self) -> str:
+        """Show none of it."""
+        return "_Kept()"
+
+
+def login_folder(environ: Mapping[str, str], home: Path) -> Path:
+    """Find the folder that the ID token is kept in.
+
+    `$XDG_RUNTIME_DIR/answerable`, in memory and gone when the person logs out of the
+    machine; else `$XDG_STATE_HOME/answerable`, else `~/.local/state/answerable`.
+    Relative paths are ignored, as the XDG specification has it.
+    """
+    runtime = Path(environ.get("XDG_RUNTIME_DIR", ""))
+    # A su keeps the variable: the folder of somebody else is nothing to us.
+    if runtime.is_absolute() and _is_ours_alone(runtime):
+        return runtime / "answerable"
+    state = Path(environ.get("XDG_STATE_HOME", ""))
+    if not state.is_absolute():
+        state = home / ".local" / "state"
+    return state / "answerable"
+
+
+def keep(folder: Path, logged_in: LoggedIn) -> None:
+    """Keep a sign-in, for its user alone, in place of the one before.
+
+    Raises:
+        EnvironmentRefused: The folder cannot be used, or others may look into it.
+    """
+    kept = _Kept(
+        _SCHEMA,
+        logged_in.issuer,
+        logged_in.iss,
+        logged_in.person,
+        logged_in.expires,
+        logged_in.id_token,
+    )
+    try:
+        make_folder(folder)
+        if not _is_ours_alone(folder):
+            raise EnvironmentRefused(f"others may look into {folder}")
+        write_file(folder / NAME, msgspec.json.encode(kept))
+    except EnvironmentRefused as refused:
+        raise EnvironmentRefused(
+            refused.message, f"make {folder} yours alone: chmod 700"
+        ) from None
+
+
+def current_id_token(folder: Path, now: int) -> LoggedIn | None:
+    """Give the sign-in that is in force, for the token service as subject token.
+
+    Args:
+        folder: As `login_folder` says.
+        now: NumericDate.
+
+    Returns:
+        None where nobody is signed in, or was and it expired.
+
+    Raises:
+        EnvironmentRefused: The file is another user's, others may read it, or it is no
+            sign-in of ours. Nothing of it is taken then.
+    """
+    kept = _read(folder / NAME)
+    if kept is None or now >= kept.expires:
+        return None
+    return LoggedIn(
+        kept.issuer, kept.iss, person_id(kept.person), kept.expires, kept.id_token
+    )
+
+
+def forget(folder: Path) -> bool:
+    """Remove the sign-in; tell whether there was one.
+
+    Raises:
+        EnvironmentRefused: It may not be removed.
+    """
+    try:
+        (folder / NAME).unlink()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"cannot remove {folder / NAME} ({error.strerror})"
+        ) from None
+    return True
+
+
+def status(folder: Path, now: int) -> Document:
+    """Say who is signed in, where, and until when; never the token."""
+    logged_in = current_id_token(folder, now)
+    items: list[LoginItem] = []
+    if logged_in is not None:
+        items.append(
+            {
+                "person": logged_in.person,
+                "issuer": logged_in.issuer,
+                "iss": logged_in.iss,
+                "expires_at": spelled_time(logged_in.expires * 1_000_000_000),
+                "place": str(folder / NAME),
+            }
+        )
+    return Document("login", items, no_coverage(), failed=not items)
+
+
+def _is_ours_alone(folder: Path) -> bool:
+    try:
+        facts = folder.lstat()
+    except OSError:
+        return False
+    ours = stat.S_ISDIR(facts.st_mode) and facts.st_uid == os.geteuid()
+    return ours and not stat.S_IMODE(facts.st_mode) & ~FOLDER_MODE
+
+
+def _read(path: Path) -> _Kept | None:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise _unusable(path, error.strerror or "it may not be read") from None
+    with os.fdopen(handle, "rb") as opened:
+        facts = os.fstat(handle)
+        ours = stat.S_ISREG(facts.st_mode) and facts.st_uid == os.geteuid()
+        if not ours or stat.S_IMODE(facts.st_mode) & 0o077:
+            raise _unusable(path, "it is another user's, or others may read it")
+        data = opened.read(_MAX_BYTES + 1)
+    try:
+        kept = msgspec.json.decode(data, type=_Kept)
+        person_id(kept.person)
+    except (ValueError, RecursionError, UsageError):
+        raise _unusable(path, "it holds something else") from None
+    if kept.schema != _SCHEMA or len(data) > _MAX_BYTES:
+        raise _unusable(path, "another version wrote it")
+    return kept
+
+
+def _unusable(path: Path, why: str) -> EnvironmentRefused:
+    return EnvironmentRefused(f"cannot use {path} ({why})", _ANEW)

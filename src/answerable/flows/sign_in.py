@@ -1,0 +1,209 @@
+"""The story of one sign-in: a person, a browser or a second device, and a provider.
+
+What touches the world is handed in: `serving/login` has it. Nothing that is told to the
+person holds a token, and no error does.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from answerable.federate.errors import FederateError
+from answerable.federate.key_set import KeySet
+from answerable.federate.login.answers import (
+    check_nonce,
+    read_device_code,
+    read_id_token,
+    read_pending,
+    read_redirect,
+)
+from answerable.federate.login.asking import (
+    Client,
+    Sealed,
+    authorization_url,
+    code_form,
+    device_form,
+    device_token_form,
+)
+from answerable.federate.login.errors import LoginRefused
+from answerable.federate.login.polling import Polling
+from answerable.federate.login.provider import Provider, metadata_url, read_provider
+from answerable.federate.verify import Issuers, KnownIssuer, verify
+from answerable.flows.login import LoggedIn
+from answerable.model.claims import SignedClaims, TokenType
+from answerable.model.config import PinnedIssuer
+from answerable.model.errors import EnvironmentRefused, IdError, UsageError
+from answerable.model.ids import PersonId, person_id
+
+WAIT = 300  # seconds that a browser may take
+_LATE = "run answerable login again"
+
+
+class Ask(Protocol):
+    """One request to the provider."""
+
+    def __call__(self, url: str, form: Mapping[str, str] | None) -> tuple[int, bytes]:
+        """GET an address, or POST a form to it; give status and body.
+
+        Raises:
+            EnvironmentRefused: No whole answer came.
+        """
+
+
+class Listening(Protocol):
+    """A listener on this machine for the one answer that the browser brings."""
+
+    @property
+    def redirect_uri(self) -> str:
+        """Where the browser is to bring it."""
+
+    def wait(self, seconds: float) -> str | None:
+        """Give the query of the answer, None where none came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What a sign-in needs of the world.
+
+    Attributes:
+        ask: Asks the provider.
+        keys: Gives the keys of the issuer.
+        listen: Listens for the browser.
+        show: Opens a page in the person's browser, if there is one; tells if it did.
+        tell: Tells the person a line.
+        seal: Makes fresh values for one sign-in.
+        now: NumericDate.
+        ticks: Seconds on a clock that nobody sets.
+        sleep: Waits.
+    """
+
+    ask: Ask
+    keys: Callable[[PinnedIssuer, Provider], KeySet]
+    listen: Callable[[], AbstractContextManager[Listening]]
+    show: Callable[[str], bool]
+    tell: Callable[[str], None]
+    seal: Callable[[], Sealed]
+    now: Callable[[], float]
+    ticks: Callable[[], float]
+    sleep: Callable[[float], None]
+
+
+def sign_in(ways: Ways, pinned: PinnedIssuer, *, device: bool) -> LoggedIn:
+    """Sign a person in.
+
+    Args:
+        ways: The world.
+        pinned: The issuer; its `audience` is our client id there.
+        device: By a second device (RFC 8628), and not by a browser on this one.
+
+    Raises:
+        UsageError: The issuer is not one that people sign in at.
+        LoginRefused: Something that came back does not hold, or nobody came.
+        EnvironmentRefused: The provider cannot be reached.
+    """
+    if not is_for_people(pinned):
+        raise UsageError(
+            f"issuer {pinned.pin.name} is not one that people sign in at",
+            "give it `person: CLAIM` and `tokens: [id-token]` in the configuration",
+        )
+    client = Client(pinned.audience, pinned.person)
+    provider = _provider(ways, pinned.pin.iss)
+    sealed = ways.seal()
+    way = _by_device if device else _by_browser
+    id_token = way(ways, provider, client, sealed)
+    claims = _verified(ways, pinned, provider, id_token)
+    check_nonce(claims, sealed, required=not device)
+    person = person_of(claims, pinned.person)
+    return LoggedIn(pinned.pin.name, pinned.pin.iss, person, claims.exp, id_token)
+
+
+def is_for_people(pinned: PinnedIssuer) -> bool:
+    """Tell whether an issuer's ID tokens name people."""
+    return bool(pinned.person) and TokenType.ID_TOKEN in pinned.pin.token_types
+
+
+def person_of(claims: SignedClaims, claim: str) -> PersonId:
+    """Find the person that an ID token names.
+
+    Raises:
+        LoginRefused: It names none, or an address that was never shown to be theirs.
+    """
+    named = claims.leaf(claim)
+    if claim == "email" and claims.leaf("email_verified") in (False, "false"):
+        raise LoginRefused("the provider has not verified the person's email")
+    try:
+        if isinstance(named, str):
+            return person_id(named)
+    except IdError:
+        pass
+    raise LoginRefused(
+        f"the id_token names nobody (expected the claim {claim})",
+        "have the provider put that claim into the ID tokens of this client",
+    )
+
+
+def _provider(ways: Ways, iss: str) -> Provider:
+    status, body = ways.ask(metadata_url(iss), None)
+    if status != 200:
+        raise LoginRefused(
+            f"the issuer has no metadata (status {status}, expected 200)",
+            "an issuer that people sign in at is an OpenID provider",
+        )
+    return read_provider(body, iss)
+
+
+def _by_browser(ways: Ways, provider: Provider, client: Client, sealed: Sealed) -> str:
+    if not provider.authorization:
+        raise LoginRefused("the provider takes no browser", "try --device")
+    with ways.listen() as listening:
+        redirect_uri = listening.redirect_uri
+        url = authorization_url(provider, client, redirect_uri, sealed)
+        if ways.show(url):
+            ways.tell("a browser was opened; if it was not, sign in here:")
+        else:
+            ways.tell("sign in here, in a browser on this machine:")
+        ways.tell(f"  {url}")
+        query = listening.wait(WAIT)
+    if query is None:
+        raise LoginRefused(f"nobody signed in within {WAIT // 60} minutes", _LATE)
+    code = read_redirect(query, sealed, provider)
+    form = code_form(client, redirect_uri, code, sealed)
+    return read_id_token(*ways.ask(provider.token, form))
+
+
+def _by_device(ways: Ways, provider: Provider, client: Client, sealed: Sealed) -> str:
+    if not provider.device:
+        raise LoginRefused("the provider takes no devices", "leave --device out")
+    asked = ways.ask(provider.device, device_form(provider, client, sealed))
+    code = read_device_code(*asked, provider.iss)
+    ways.tell("sign in here, in a browser on any machine, and compare the code:")
+    ways.tell(f"  {code.whole or code.page}")
+    ways.tell(f"  code: {code.user_code}")
+    form = device_token_form(client, code.device_code)
+    polling = Polling.begin(code.interval, code.expires_in, ways.ticks())
+    while pause := polling.pause(ways.ticks()):
+        ways.sleep(pause)
+        try:
+            answer = ways.ask(provider.token, form)
+        except EnvironmentRefused:
+            polling = polling.after_silence()
+            continue
+        pending = read_pending(*answer)
+        if pending is None:
+            return read_id_token(*answer)
+        polling = polling.after(pending)
+    raise LoginRefused("nobody signed in while the code was good", _LATE)
+
+
+def _verified(
+    ways: Ways, pinned: PinnedIssuer, provider: Provider, id_token: str
+) -> SignedClaims:
+    try:
+        keys = ways.keys(pinned, provider)
+        issuers = Issuers(KnownIssuer(pinned.pin, pinned.audience, keys))
+        return verify(id_token, issuers, int(ways.now()), TokenType.ID_TOKEN)
+    except FederateError as refused:
+        raise LoginRefused(
+            f"the id_token does not hold: {refused.message} ({refused.reason})"
+        ) from None

@@ -1,0 +1,184 @@
+"""A listener at a loopback address for the one answer that a browser brings.
+
+RFC 8252 7.3 and 8.3: 127.0.0.1 and never a name, a port that the kernel chooses, open
+while a sign-in waits and no longer. The first answer counts, whatever it says; another
+is told that it came too late. Nothing of an answer is shown in the page.
+"""
+
+import asyncio
+import contextlib
+import socket
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from types import TracebackType
+
+import httptools
+
+from answerable.model.errors import EnvironmentRefused
+from answerable.serving.wire.head import Heard, fields_of
+from answerable.serving.wire.refusals import Refused
+
+PATH = "/callback"
+HOST = "127.0.0.1"
+MAX_HEAD = 32 * 1024  # a code alone can have kilobytes
+_READ_SECONDS = 10
+_LAST_SECONDS = 0.5  # for whoever has connected when the answer is there
+
+_PAGE = (
+    "<!doctype html><html lang=en><meta charset=utf-8>"
+    "<title>answerable</title><p>{sentence}</p></html>\n"
+)
+_SENTENCES = {
+    HTTPStatus.OK: "Your terminal has the answer and says how it went. "
+    "You may close this page.",
+    HTTPStatus.GONE: "This sign-in has had its answer.",
+    HTTPStatus.NOT_FOUND: "Nothing is here.",
+    HTTPStatus.BAD_REQUEST: "This is no answer to a sign-in.",
+}
+
+
+@dataclass(slots=True)
+class _Line:
+    """One connection's request as it comes in."""
+
+    heard: Heard = field(default_factory=Heard)
+    whole: bool = False
+
+    def on_url(self, url: bytes) -> None:
+        self.heard.on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.heard.on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self.whole = True
+
+
+class Loopback:
+    """Listens from the moment it is entered until it is left.
+
+    Raises:
+        EnvironmentRefused: There is no port to listen at.
+    """
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            self._socket.bind((HOST, 0))
+            self._socket.listen(16)
+        except OSError as error:
+            self._socket.close()
+            raise EnvironmentRefused(
+                f"cannot listen at {HOST} ({error.strerror})", "try --device"
+            ) from None
+        self._authority = f"{HOST}:{self._socket.getsockname()[1]}"
+        self._query: asyncio.Future[str] | None = None
+        self._open: set[asyncio.Task[None]] = set()
+
+    def __enter__(self) -> "Loopback":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trail: TracebackType | None,
+    ) -> None:
+        self._socket.close()
+
+    @property
+    def redirect_uri(self) -> str:
+        """Where the browser is to bring the answer."""
+        return f"http://{self._authority}{PATH}"
+
+    def wait(self, seconds: float) -> str | None:
+        """Give the query of the first answer, None where none came in that time."""
+        return asyncio.run(self._wait(seconds))
+
+    async def _wait(self, seconds: float) -> str | None:
+        self._query = asyncio.get_running_loop().create_future()
+        server = await asyncio.start_server(
+            self._connected, sock=self._socket, limit=MAX_HEAD
+        )
+        try:
+            async with asyncio.timeout(seconds):
+                return await asyncio.shield(self._query)
+        except TimeoutError:
+            return None
+        finally:
+            server.close()
+            if self._open:
+                await asyncio.wait(self._open, timeout=_LAST_SECONDS)
+            for each in tuple(self._open):
+                each.cancel()
+
+    async def _connected(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a handler is a task
+        self._open.add(task)
+        try:
+            async with asyncio.timeout(_READ_SECONDS):
+                status = await self._answered(reader)
+                if status is not None:
+                    writer.write(_page(status))
+                    await writer.drain()
+        except (OSError, TimeoutError, asyncio.CancelledError):
+            return  # whoever it was, they are not waited for
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError, asyncio.CancelledError):
+                await writer.wait_closed()
+            self._open.discard(task)
+
+    async def _answered(self, reader: asyncio.StreamReader) -> HTTPStatus | None:
+        """Read one request; None where there was none (browsers connect in advance)."""
+        line, read = _Line(), 0
+        parser = httptools.HttpRequestParser(line)
+        try:
+            while not line.whole:
+                part = await reader.read(16 * 1024)
+                read += len(part)
+                if not part:
+                    return None
+                if read > MAX_HEAD:
+                    return HTTPStatus.BAD_REQUEST
+                parser.feed_data(part)
+            fields = fields_of(line.heard.pairs)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade, Refused):
+            return HTTPStatus.BAD_REQUEST
+        return self._judged(parser.get_method(), line.heard.target, fields)
+
+    def _judged(
+        self, method: bytes, target: bytes, fields: dict[str, str]
+    ) -> HTTPStatus:
+        """Take the answer, if it is one.
+
+        The name in Host has to be the address: a page elsewhere that gives our address
+        a name of its own (DNS rebinding) is no browser on its way back.
+        """
+        path, mark, query = target.partition(b"?")
+        if path != PATH.encode() or fields.get("host") != self._authority:
+            return HTTPStatus.NOT_FOUND
+        if method != b"GET" or not mark or not query.isascii():
+            return HTTPStatus.BAD_REQUEST
+        if self._query is None or self._query.done():
+            return HTTPStatus.GONE
+        self._query.set_result(query.decode("ascii"))
+        return HTTPStatus.OK
+
+
+def _page(status: HTTPStatus) -> bytes:
+    body = _PAGE.format(sentence=_SENTENCES[status]).encode("ascii")
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\n"
+        "Content-Type: text/html; charset=utf-8\r\n"
+        f"Content-Length: {len(body)}\r\n"
+        "Cache-Control: no-store\r\n"
+        "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+        "Referrer-Policy: no-referrer\r\n"
+        "X-Content-Type-Options: nosniff\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    return head.encode("ascii") + body

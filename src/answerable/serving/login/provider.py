@@ -1,0 +1,119 @@
+"""One request to an OpenID provider, within bounds; and the keys that it signs with.
+
+No redirect is followed: whoever answers at the address is who was asked.
+"""
+
+import asyncio
+import http.client
+import ssl
+import time
+from collections.abc import Mapping
+from urllib.parse import urlencode, urlsplit
+
+from answerable.federate.key_set import KeySet, read_key_set
+from answerable.federate.login.provider import MAX_BYTES, Provider
+from answerable.model.config import PinnedIssuer
+from answerable.model.errors import EnvironmentRefused
+from answerable.serving.issuers.discovery import DISCOVERY
+from answerable.serving.issuers.keys import IssuerKeys
+
+WITHIN = 10  # seconds, from the connection to the last byte
+
+
+class AskProvider:
+    """Asks one provider.
+
+    Args:
+        ca: File of who signs its certificate; empty for the system's authorities.
+
+    Raises:
+        EnvironmentRefused: The file cannot be used.
+    """
+
+    def __init__(self, ca: str) -> None:
+        try:
+            self._tls = ssl.create_default_context(cafile=ca or None)
+        except (OSError, ssl.SSLError) as error:
+            why = error.strerror or "it holds something else"
+            raise EnvironmentRefused(f"cannot use {ca} for TLS ({why})") from None
+
+    def __call__(self, url: str, form: Mapping[str, str] | None) -> tuple[int, bytes]:
+        """GET an address, or POST a form to it; give status and body.
+
+        Raises:
+            EnvironmentRefused: No whole answer came within bounds.
+        """
+        host = urlsplit(url).netloc
+        try:
+            return self._ask(url, form)
+        except ssl.SSLCertVerificationError as error:
+            why = f"its certificate does not hold ({error.reason})"
+        except (OSError, UnicodeError, http.client.HTTPException) as error:
+            why = getattr(error, "strerror", None) or type(error).__name__
+        raise EnvironmentRefused(
+            f"no answer from {host} ({why})", "see that this machine reaches it"
+        )
+
+    def _ask(self, url: str, form: Mapping[str, str] | None) -> tuple[int, bytes]:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        connection = (
+            http.client.HTTPSConnection(
+                host, parts.port, timeout=WITHIN, context=self._tls
+            )
+            if parts.scheme == "https"
+            else http.client.HTTPConnection(host, parts.port, timeout=WITHIN)
+        )
+        until = time.monotonic() + WITHIN
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        fields = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        if form is not None:
+            fields["Content-Type"] = "application/x-www-form-urlencoded"
+        try:
+            connection.request(
+                "GET" if form is None else "POST",
+                target,
+                body=None if form is None else urlencode(form),
+                headers=fields,
+            )
+            answer = connection.getresponse()
+            return answer.status, _read(answer, until)
+        finally:
+            connection.close()
+
+
+def _read(answer: http.client.HTTPResponse, until: float) -> bytes:
+    """Read a body, of which one byte too many is enough to refuse it."""
+    body = bytearray()
+    while len(body) <= MAX_BYTES:
+        if time.monotonic() > until:
+            raise TimeoutError(0, "it took too long")
+        part = answer.read1(16 * 1024)
+        if not part:
+            if answer.length:
+                raise http.client.IncompleteRead(b"")
+            return bytes(body)
+        body += part
+    raise OSError(0, f"more than {MAX_BYTES} bytes")
+
+
+def keys_of(ask: AskProvider, pinned: PinnedIssuer, provider: Provider) -> KeySet:
+    """Give the keys of a pinned issuer as the token service would: see `issuers`.
+
+    A provider at a loopback address that speaks plain http is one on this machine, for
+    trying things out: its metadata alone says where its keys are.
+
+    Raises:
+        EnvironmentRefused: They cannot be had.
+        UsageError: Its file holds none that can be used.
+        KeySetRefused: They are not to be used.
+    """
+    if pinned.keys == DISCOVERY and urlsplit(provider.iss).scheme == "http":
+        _, document = ask(provider.jwks, None)
+        return read_key_set(document, pinned.pin.algs)
+    name, now = pinned.pin.name, time.time()
+    keys = IssuerKeys([pinned])
+    if keys.can_fetch(name, now) and (why := asyncio.run(keys.fetch(name, now))):
+        raise EnvironmentRefused(f"no keys of issuer {name}: {why}")
+    found = keys.issuers(now).find(pinned.pin.iss)
+    return found.keys if found else KeySet({}, ())

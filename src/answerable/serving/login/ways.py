@@ -1,0 +1,51 @@
+"""The world of one sign-in, put together."""
+
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+
+from answerable.federate.login.asking import Sealed
+from answerable.flows.sign_in import Ways
+from answerable.serving.login.browser import has_browser, open_page
+from answerable.serving.login.loopback import Loopback
+from answerable.serving.login.provider import AskProvider, keys_of
+
+_BYTES = 32  # of each fresh value; a verifier has 43 letters then (RFC 7636 4.1)
+
+
+def ways_of(ca: str, tell: Callable[[str], None]) -> Ways:
+    """Give a sign-in this machine.
+
+    Args:
+        ca: File of who signs the provider's certificate, empty for the system's.
+        tell: Tells the person a line.
+
+    Raises:
+        EnvironmentRefused: The file cannot be used.
+    """
+    ask = AskProvider(ca)
+    terminal = sys.stdin.isatty() and sys.stderr.isatty()
+    browser = has_browser(os.environ, sys.platform, terminal=terminal)
+    return Ways(
+        ask=ask,
+        keys=partial(keys_of, ask),
+        listen=Loopback,
+        show=open_page if browser else _no_browser,
+        tell=tell,
+        seal=fresh,
+        now=time.time,
+        ticks=time.monotonic,
+        sleep=time.sleep,
+    )
+
+
+def fresh() -> Sealed:
+    """Make the values of one sign-in."""
+    return Sealed(*(secrets.token_urlsafe(_BYTES) for _ in range(3)))
+
+
+def _no_browser(_: str) -> bool:
+    return False

@@ -1,0 +1,26 @@
+"""Authlib: an OAuth 2.0 session with a grant that it does not know by name."""
+
+from authlib.integrations.requests_client import OAuth2Session
+
+from tests.sts.foreign.clients.assignment import assignment, show
+
+
+def main() -> None:
+    """Get a token."""
+    told = assignment()
+    session = OAuth2Session(
+        client_id=told["client_id"], token_endpoint_auth_method="none"
+    )
+    token = session.fetch_token(
+        f"{told['issuer']}/token",
+        grant_type="urn:ietf:params:oauth:grant-type:token-exchange",
+        subject_token=told["subject"],
+        subject_token_type=told["subject_type"],
+        audience=told["audience"],
+        scope=told["scope"],
+    )
+    show(token["access_token"], token["token_type"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""A provider, this machine with a scripted browser, and an issuer that pins it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from answerable.flows.login import LoggedIn
+from answerable.flows.sign_in import Ways, sign_in
+from answerable.model.claims import Issuer, TokenType
+from answerable.model.config import PinnedIssuer
+from answerable.serving.login.ways import ways_of
+from tests.sts.login import provider as fake
+from tests.sts.login.provider import Provider, visit
+
+
+@dataclass
+class Stage:
+    """One sign-in about to happen.
+
+    Attributes:
+        provider: Where.
+        browser: What the browser does with the address that it is sent to.
+        told: What the person was told.
+        slept: Seconds of each pause.
+        pages: What the browser got: status and page.
+    """
+
+    provider: Provider
+    browser: Callable[[str], None]
+    told: list[str] = field(default_factory=list)
+    slept: list[float] = field(default_factory=list)
+    pages: list[tuple[int, str]] = field(default_factory=list)
+
+    def go_back(self, url: str) -> None:
+        self.pages.append(visit(self.provider.answer(url)))
+
+    def pinned(self, **changes: object) -> PinnedIssuer:
+        pin = Issuer("corp", self.provider.iss, ("ES256",), (TokenType.ID_TOKEN,), 3600)
+        usual = PinnedIssuer(
+            pin, self.provider.client, "discovery", bearer=False, person="email"
+        )
+        return replace(usual, **changes)
+
+    @property
+    def ways(self) -> Ways:
+        browsers: list[threading.Thread] = []
+
+        def show(url: str) -> bool:
+            browsers.append(threading.Thread(target=self.browser, args=(url,)))
+            browsers[-1].start()
+            return True
+
+        self.browsers = browsers
+        return replace(
+            ways_of("", self.told.append),
+            show=show,
+            ticks=lambda: sum(self.slept),
+            sleep=self.slept.append,
+        )
+
+    def sign_in(self, *, device: bool = False, **changes: object) -> LoggedIn:
+        ways = self.ways
+        try:
+            return sign_in(ways, self.pinned(**changes), device=device)
+        finally:
+            for each in self.browsers:
+                each.join()
+
+
+@pytest.fixture(scope="module")
+def _server() -> Iterator[Provider]:
+    with fake.running() as provider:
+        yield provider
+
+
+@pytest.fixture
+def stage(_server: Provider) -> Stage:
+    _server.__init__(iss=_server.iss)  # type: ignore[misc]  # as new
+    stage = Stage(_server, lambda _: None)
+    stage.browser = stage.go_back
+    return stage
