@@ -148,7 +148,7 @@ class Front(asyncio.Protocol):
         self._hold_back()
         self._time()
 
-    def _take(self, each: Arrived) -> None:
+    def _take(self, each: Arrived[Head]) -> None:
         try:
             if isinstance(each, Refused):
                 raise each
