@@ -35,7 +35,7 @@ def test_a_killed_tool_leaves_the_prompt_of_that_name() -> None:
         "",
         "invoices",
         "agent:",
-        "person:ana",
+        "persons:ana",
         "tool:mcp/files",
         "tool:mcp/files/",
         "run:a\nb",

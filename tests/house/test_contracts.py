@@ -5,7 +5,16 @@ from pathlib import Path
 
 import pytest
 
-WORLD = {"__main__", "cli", "gateway", "serving", "flows", "connectors", "store"}
+WORLD = {
+    "__main__",
+    "cli",
+    "connectors",
+    "flows",
+    "gateway",
+    "serving",
+    "store",
+    "sts",
+}
 
 
 def contracts(root: Path) -> list[dict[str, list[str]]]:

@@ -34,7 +34,7 @@ keys = st.builds(
     st.sampled_from(CREDENTIALS),
     st.sampled_from(["", "arn:aws:sts::111122223333:assumed-role/a/s"]),
     st.sampled_from(PERSONS),
-    st.just(""),
+    st.sampled_from(["", "", "run-1", "run-2"]),
     st.sampled_from(["", "", "", *AGENTS]),
     st.sampled_from(["", *TOOLS]),
 )
@@ -50,6 +50,8 @@ issuances = st.builds(
     keys,
     st.sampled_from(["01", "02", "03"]),
     st.just("cloudtrail"),
+    st.lists(st.sampled_from(AGENTS), max_size=3, unique=True).map(tuple),
+    st.sampled_from(PERSONS),
 )
 pairs = st.tuples(st.sampled_from(AGENTS), st.sampled_from(TOOLS))
 declared_uses = st.builds(

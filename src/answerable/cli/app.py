@@ -6,10 +6,13 @@ from answerable.cli.commands.evidence import evidence
 from answerable.cli.commands.gateway import gateway
 from answerable.cli.commands.lists import LISTS
 from answerable.cli.commands.machine import completion, demo, doctor
+from answerable.cli.commands.owner_keys import owner_keys
 from answerable.cli.commands.owners import attest, who_owns
 from answerable.cli.commands.reach import can, reach, who_can
+from answerable.cli.commands.run import run
 from answerable.cli.commands.scan import scan, where
 from answerable.cli.commands.serve import serve
+from answerable.cli.commands.sts import sts
 from answerable.cli.commands.trail import ingest, sql, trace
 from answerable.cli.settings import Settings, Verbs
 
@@ -32,10 +35,10 @@ class _App(Verbs):
             "Who and what exists",
             ("scan", "where", *(each.name or "" for each in LISTS)),
         ),
-        ("Who answers for it", ("who-owns", "attest")),
+        ("Who answers for it", ("who-owns", "attest", "owner-keys")),
         ("What it can reach", ("reach", "can", "who-can")),
         ("What it did", ("ingest", "trace", "sql", "evidence")),
-        ("What it may do", ("serve", "gateway")),
+        ("What it may do", ("run", "serve", "gateway", "sts")),
         ("This tool", ("demo", "doctor", "completion")),
     )
 
@@ -59,7 +62,8 @@ def app(ctx: click.Context) -> None:
 
 
 for command in (
-    *(scan, where, *LISTS, who_owns, attest, reach, can, who_can),
-    *(ingest, trace, sql, evidence, serve, gateway, demo, doctor, completion),
+    *(scan, where, *LISTS, who_owns, attest, owner_keys, reach, can, who_can),
+    *(ingest, trace, sql, evidence, run, serve, gateway, sts),
+    *(demo, doctor, completion),
 ):
     app.add_command(command)

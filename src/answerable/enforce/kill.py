@@ -7,6 +7,11 @@
 | principal | `principal:PRINCIPAL` | every call of one caller |
 | server | `server:NAME` | every call to it |
 | tool | `tool:mcp/SERVER/TOOL` | every call of it |
+| person | `person:...` | every call made for them; what is given to their agents |
+| rule | `rule:ID` | what is given under it |
+| issuer | `issuer:NAME` | what is given for its tokens |
+
+What is given, the token service stops: a gateway's call names no rule and no owner.
 """
 
 from answerable.model.config import Config
@@ -17,7 +22,16 @@ Kills = frozenset[str]
 
 NO_KILLS: Kills = frozenset()
 
-_KINDS = ("agent:", "run:", "principal:", "server:", "tool:mcp/")
+_KINDS = (
+    "agent:",
+    "run:",
+    "principal:",
+    "server:",
+    "tool:mcp/",
+    "person:",
+    "rule:",
+    "issuer:",
+)
 _MAX = 5000
 
 
@@ -34,7 +48,8 @@ def kill_subject(text: str) -> str:
     if not kind or not whole or len(text) > _MAX or not text.isprintable():
         raise IdError(
             "not a subject that can be killed (expected agent:..., run:..., "
-            "principal:..., server:NAME or tool:mcp/SERVER/TOOL)"
+            "principal:..., server:NAME, tool:mcp/SERVER/TOOL, person:..., rule:ID "
+            "or issuer:NAME)"
         )
     return text
 
@@ -61,6 +76,8 @@ def killed_by(kills: Kills, request: Request) -> str:
         f"principal:{request.principal}",
         f"server:{request.server}",
     ]
+    if request.person:
+        subjects.append(request.person)
     if request.target is Target.TOOL:
         subjects.append(f"tool:mcp/{request.server}/{request.name}")
     return next((subject for subject in subjects if subject in kills), "")

@@ -6,12 +6,13 @@ is read again when it has grown, and what was found is judged by the time of ask
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import msgspec
 
 from answerable.flows import owner_keys
 from answerable.inventory.merge import merge, ordered
-from answerable.inventory.owners import attests
+from answerable.inventory.owners import attests, end_of
 from answerable.inventory.people import People, is_pipeline
 from answerable.model.ids import AgentId, PersonId
 from answerable.model.owner_key import OwnerKeyId
@@ -20,6 +21,7 @@ from answerable.model.sighting import Facts, Snapshot, Sync
 from answerable.store.store import Store
 
 _AGENT = "agent:"
+_FOREVER = 1 << 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class AttestedOwners:
         self._objects: tuple[tuple[int, str], ...] = ()
         self._said: tuple[OwnerEvidence, ...] = ()
         self._people = People(())
+        self._judged: Mapping[AgentId, AttestedOwner] = {}
+        self._while = (0, 0)  # from when and until when that stands by itself
 
     def now(self, now: int) -> Mapping[AgentId, AttestedOwner]:
         """Give the attested owner of each agent that has one.
@@ -80,6 +84,14 @@ class AttestedOwners:
             EnvironmentRefused: The store may not be read.
         """
         self._refresh()
+        begin, end = self._while
+        if not begin <= now < end:
+            self._judged = self._judge(now)
+            ends = [end_of(item) for item in self._said if attests(item, now)]
+            self._while = (now, min(ends, default=_FOREVER))
+        return self._judged
+
+    def _judge(self, now: int) -> Mapping[AgentId, AttestedOwner]:
         found: dict[AgentId, tuple[tuple[int, PersonId], AttestedOwner]] = {}
         for item in self._said:
             if not item.subject.startswith(_AGENT) or not attests(item, now):
@@ -95,15 +107,17 @@ class AttestedOwners:
                     person=person,
                     key_id=OwnerKeyId(item.key),
                     signed_at=item.seen.at,
-                    expires=item.until,
+                    expires=end_of(item),
                     digest=item.digest,
                 ),
             )
-        return {
-            agent: owner
-            for agent, (_, owner) in found.items()
-            if not self._has_left(owner.person)
-        }
+        return MappingProxyType(
+            {
+                agent: owner
+                for agent, (_, owner) in found.items()
+                if not self._has_left(owner.person)
+            }
+        )
 
     def _has_left(self, person: PersonId) -> bool:
         known = self._people.get(person)
@@ -123,6 +137,7 @@ class AttestedOwners:
             self._said = owner_keys.attestations(self._store)
             self._people = People(_persons(self._store))
             self._objects = objects
+            self._while = (0, 0)
         self._stamp = stamp
 
 

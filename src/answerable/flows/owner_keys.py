@@ -8,9 +8,10 @@ import msgspec
 from answerable.evidence import attesting, statements
 from answerable.evidence.note import PublicKey
 from answerable.evidence.statements import Keys
+from answerable.flows.hints import command
 from answerable.flows.lists import spelled_time
 from answerable.model.document import Coverage, Document
-from answerable.model.document_owners import OwnerKeyItem
+from answerable.model.document_owners import NewOwnerKeyItem, OwnerKeyItem
 from answerable.model.errors import AmbiguousError, UsageError, VerificationError
 from answerable.model.ids import PersonId
 from answerable.model.owner_key import (
@@ -33,6 +34,14 @@ ENROLMENT, REVOCATION, ATTESTATION = (
     "signed-attestation",
 )
 KINDS = (ENROLMENT, REVOCATION, ATTESTATION)
+
+# Keys rest on the log alone.
+_COVERAGE: Coverage = {
+    "partial": False,
+    "sources": [],
+    "seen": [],
+    "not_collected": [],
+}
 
 Recorded = TypeVar("Recorded", Enrolment, Revocation)
 
@@ -195,6 +204,19 @@ def listed(store: Store, *, now: int) -> Document:
     return _shown(store, now)
 
 
+def made(key: OwnerKeyId, person: PersonId, private: str, public: str) -> Document:
+    """Tell of a key that was made, and what comes next; no store knows of it yet."""
+    item: NewOwnerKeyItem = {
+        "id": key,
+        "person": person,
+        "key_file": private,
+        "public_file": public,
+    }
+    name = person.removeprefix("person:")
+    following = command("owner-keys", "enroll", public, "--person", name)
+    return Document("owner-keys-new", [item], _COVERAGE, next=following)
+
+
 def find(known: Keys, name: str) -> OwnerKey:
     """Find a key by its id or the beginning of it.
 
@@ -241,13 +263,7 @@ def _shown(store: Store, now: int, only: OwnerKeyId | None = None) -> Document:
         for key in sorted(known.values(), key=lambda each: (each.person, each.id))
         if only in (None, key.id)
     ]
-    coverage: Coverage = {
-        "partial": False,
-        "sources": [],
-        "seen": [],
-        "not_collected": [],
-    }
-    return Document("owner-keys", items, coverage)
+    return Document("owner-keys", items, _COVERAGE)
 
 
 def _item(key: OwnerKey, now: int, signed: int) -> OwnerKeyItem:

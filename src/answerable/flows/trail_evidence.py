@@ -127,7 +127,7 @@ def _behind(
     key: ChainKey, source: str, issued: dict[str, Issuance]
 ) -> tuple[PersonId | None, str]:
     """Give the person at the origin: signed in there, or a user of that name."""
-    path = trace_back(Joint(key, source, believed=True), issued)
+    path = trace_back(Joint(key, source, believed=True), issued, {})
     for step in path.steps:
         if step.person:
             return PersonId(step.person), step.identity

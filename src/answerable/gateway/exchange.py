@@ -272,6 +272,7 @@ class Exchange:
                 name=name,
                 run=caller.run,
                 principal=caller.principal,
+                person=caller.person,
             )
         )
 

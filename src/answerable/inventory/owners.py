@@ -213,9 +213,13 @@ def attests(item: OwnerEvidence, now: int) -> bool:
     """Tell whether a record is an attestation of its subject that holds now."""
     if item.kind is not EvidenceKind.ATTESTATION or item.void or item.said_of:
         return False
+    return now < end_of(item) and item.seen.written_by.believed
+
+
+def end_of(item: OwnerEvidence) -> int:
+    """Tell when an attestation ends, UTC nanoseconds."""
     end = item.seen.at + ATTESTATION_LIFE
-    holds = now < (min(item.until, end) if item.until else end)
-    return holds and item.seen.written_by.believed
+    return min(item.until, end) if item.until else end
 
 
 def _said(

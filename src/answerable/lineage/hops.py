@@ -36,6 +36,10 @@ def person_hop(path: Path, agent: str, uses: Uses, persons: Persons) -> Hop:
     for step in path.steps:
         if step.person:
             return Hop(step.person, HopStatus.OBSERVED, step.told_by)
+    told = path.told
+    if told is not None and told.owner:
+        how = f"attested owner of {told.chain[-1]}: {_record(told)}"
+        return Hop(told.owner, HopStatus.OBSERVED, how)
     for subject in (agent, *_nearest_first(path.steps)):
         use = uses.get(subject)
         if use and use.person:
@@ -43,6 +47,10 @@ def person_hop(path: Path, agent: str, uses: Uses, persons: Persons) -> Hop:
             return Hop(use.person, _status(use), how)
     gap = f"an owner of {agent}" if agent else _gap(path)
     return _inferred_person(path, persons) or Hop("", HopStatus.MISSING, gap)
+
+
+def _record(told: Issuance) -> str:
+    return f"{told.source} event {told.event}"
 
 
 def _status(use: DeclaredUse) -> HopStatus:
@@ -129,7 +137,7 @@ def identity_hop(path: Path, tool: str) -> Hop:
     return Hop("", HopStatus.MISSING, f"no believed record of {acting.told_by}")
 
 
-def seen_hops(joint: Joint, parents: Mapping[str, str]) -> AgentHops | None:
+def seen_hops(joint: Joint, path: Path, parents: Mapping[str, str]) -> AgentHops | None:
     """Give the agent and the tool that a mediator saw, if it saw an agent act."""
     key = joint.key
     if not key.agent or not joint.believed:
@@ -138,7 +146,19 @@ def seen_hops(joint: Joint, parents: Mapping[str, str]) -> AgentHops | None:
     tool = Hop(key.tool, HopStatus.OBSERVED, joint.source)
     if not key.tool:
         tool = Hop("", HopStatus.MISSING, f"the {joint.source} record names no tool")
+    told = path.told
+    if told is not None and told.chain[-1] == key.agent:
+        return AgentHops(agent, told.chain, tool)
     return AgentHops(agent, _ancestry(key.agent, parents), tool)
+
+
+def issued_hops(path: Path) -> AgentHops | None:
+    """Give the agent that our token service issued the credential to, if it did."""
+    told = path.told
+    if told is None:
+        return None
+    agent = Hop(told.chain[-1], HopStatus.OBSERVED, _record(told))
+    return AgentHops(agent, told.chain, _no_tool("no mediator saw the call"))
 
 
 def agent_hops(path: Path, uses: Uses, parents: Mapping[str, str]) -> AgentHops:

@@ -33,12 +33,14 @@ class Path:
         issued: Issuance of the acting credential, or None.
         maker: Issuance of the origin's long-lived credential, or None.
         cut: True when a cycle or an absurd length ended it.
+        told: Issuance that says which agents act for each other, the nearest, or None.
     """
 
     steps: tuple[Step, ...]
     issued: Issuance | None
     maker: Issuance | None
     cut: bool
+    told: Issuance | None = None
 
     def identities(self) -> tuple[str, ...]:
         """Principals from the origin on, each change once."""
@@ -77,26 +79,57 @@ def _rank(issuance: Issuance) -> tuple[object, ...]:
         issuance.event,
         (parent.identity, parent.credential, parent.person),
         (issuance.identity, issuance.until, issuance.source),
+        (issuance.chain, issuance.owner),
     )
 
 
-def trace_back(joint: Joint, issued: Mapping[str, Issuance]) -> Path:
-    """Walk from a joint to its origin."""
+def by_run(issuances: Iterable[Issuance]) -> dict[str, Issuance]:
+    """Give the first issuance of each run that says which agents act for each other."""
+    first: dict[str, Issuance] = {}
+    for issuance in issuances:
+        run = issuance.parent.run
+        if run and issuance.chain:
+            known = first.get(run)
+            if known is None or _order(issuance) < _order(known):
+                first[run] = issuance
+    return first
+
+
+def _order(issuance: Issuance) -> tuple[object, ...]:
+    return (issuance.at, issuance.event, issuance.chain, issuance.owner)
+
+
+def trace_back(
+    joint: Joint, issued: Mapping[str, Issuance], runs: Mapping[str, Issuance]
+) -> Path:
+    """Walk from a joint to its origin.
+
+    Args:
+        joint: Where to begin.
+        issued: Issuances by credential.
+        runs: Issuances by run.
+    """
     key = joint.key
     if not joint.believed:
         return Path((Step("", "", "", joint.source),), None, None, cut=False)
     steps = [_step(key, joint.source)]
     first = issued.get(key.credential) if key.credential else None
     seen = {key.credential}
+    told: Issuance | None = None
     current = first
     while current is not None and not lasting(current.credential):
+        told = current if told is None and current.chain else told
         parent = current.parent
         if len(steps) >= LONGEST or (parent.credential and parent.credential in seen):
             return Path(tuple(steps), first, None, cut=True)
         steps.append(_step(parent, f"{current.source} event {current.event}"))
         seen.add(parent.credential)
         current = issued.get(parent.credential) if parent.credential else None
-    return Path(_named(steps, first), first, current, cut=False)
+    # The record of an exchange itself: what it gave is no credential that it was asked
+    # with, but bears its run.
+    told = told or runs.get(key.run)
+    named = tuple(steps) if key.agent else _named(steps, first)
+    return Path(named, first, current, cut=False, told=told)
 
 
 def _step(key: ChainKey, told_by: str) -> Step:
@@ -104,7 +137,11 @@ def _step(key: ChainKey, told_by: str) -> Step:
 
 
 def _named(steps: Sequence[Step], first: Issuance | None) -> tuple[Step, ...]:
-    """Where the event names no identity, the issuance of its credential may."""
+    """Where the event names no identity, the issuance of its credential may.
+
+    Not where a mediator saw an agent act: the token that it was shown says who called,
+    and not what the tool then acts as.
+    """
     acting = steps[0]
     if acting.identity or first is None:
         return tuple(steps)

@@ -27,7 +27,8 @@ def chain_of(
         return _said(gap, gap, (), gap, gap, (), (), 0, 0)
     walked, maker, cut = _walk(joint.key, issuances)
     issued = _issuance(joint.key.credential, issuances)
-    if not walked[0].identity and issued and not cut:
+    told = _told_of(joint.key, walked, issuances, cut)
+    if not walked[0].identity and issued and not cut and not joint.key.agent:
         key = walked[0]
         walked = [replace(key, identity=issued.identity), *walked[1:]]
     agent, tool = _agent(walked, at, declared, parents)
@@ -35,16 +36,25 @@ def chain_of(
         agent = (joint.key.agent, HopStatus.OBSERVED)
         known = HopStatus.OBSERVED if joint.key.tool else HopStatus.MISSING
         tool = (joint.key.tool, known)
+    elif told:
+        agent = (told.chain[-1], HopStatus.OBSERVED)
+        tool = ("", HopStatus.MISSING)
     line = [agent[0]] if agent[0] else []
     while line and line[-1] in parents and parents[line[-1]] not in [*line, ""]:
         line.append(parents[line[-1]])
+    path = tuple(reversed(line))
+    if told and told.chain[-1] == agent[0]:
+        path = told.chain
+    person = _person(walked, maker, at, declared, sign_ins)
+    if told and told.owner and not any(k.person for k in walked):
+        person = (told.owner, HopStatus.OBSERVED)
     names = [k.identity for k in reversed(walked) if k.identity]
     distinct = [n for at_, n in enumerate(names) if at_ == 0 or names[at_ - 1] != n]
     acting = walked[0].identity
     return _said(
-        _person(walked, maker, at, declared, sign_ins),
+        person,
         agent,
-        tuple(reversed(line)),
+        path,
         tool,
         (acting, HopStatus.OBSERVED if acting else HopStatus.MISSING),
         tuple(distinct),
@@ -94,6 +104,8 @@ def _issuance(credential: str, issuances: Sequence[Issuance]) -> Issuance | None
             i.identity,
             i.until,
             i.source,
+            i.chain,
+            i.owner,
         )
         for i in fit
     ]
@@ -112,6 +124,24 @@ def _walk(
         if len(walked) == LONGEST or issued.parent.credential in known:
             return walked, None, True
         walked.append(issued.parent)
+
+
+def _told_of(
+    key: ChainKey,
+    walked: Sequence[ChainKey],
+    issuances: Sequence[Issuance],
+    cut: bool,
+) -> Issuance | None:
+    """Find the nearest issuance on the way that names the agents of a chain."""
+    if cut:
+        return None
+    for step in walked[:-1]:
+        issued = _issuance(step.credential, issuances)
+        if issued and issued.chain:
+            return issued
+    same = [i for i in issuances if key.run and i.parent.run == key.run and i.chain]
+    same.sort(key=lambda i: (i.at, i.event, i.chain, i.owner))
+    return same[0] if same else None
 
 
 def _use(subject: str, at: int, declared: Sequence[DeclaredUse]) -> DeclaredUse | None:

@@ -9,11 +9,12 @@ from answerable.lineage.hops import (
     Uses,
     agent_hops,
     identity_hop,
+    issued_hops,
     person_hop,
     seen_hops,
 )
 from answerable.lineage.joints import ALWAYS, Joint, JointChains, SignIn
-from answerable.lineage.path import Path, by_credential, trace_back
+from answerable.lineage.path import Path, by_credential, by_run, trace_back
 from answerable.model.lineage import Chain, DeclaredUse, Issuance
 
 
@@ -37,14 +38,17 @@ def stitch(
         One entry per joint, in their order. The chains of a joint cover all time
         without a gap: one interval where nothing was declared or nothing changed.
     """
-    issued = by_credential(issuances)
+    issuances = tuple(issuances)
+    issued, runs = by_credential(issuances), by_run(issuances)
     by_subject: dict[str, list[DeclaredUse]] = {}
     for use in declared:
         if use.valid_from < use.valid_to:
             by_subject.setdefault(use.subject, []).append(use)
     persons = _persons(sign_ins)
     return tuple(
-        _stitch_one(joint, trace_back(joint, issued), by_subject, persons, parents)
+        _stitch_one(
+            joint, trace_back(joint, issued, runs), by_subject, persons, parents
+        )
         for joint in joints
     )
 
@@ -124,7 +128,8 @@ def _chain(
     persons: Mapping[str, Sequence[SignIn]],
     parents: Mapping[str, str],
 ) -> Chain:
-    agents = seen_hops(joint, parents) or agent_hops(path, uses, parents)
+    agents = seen_hops(joint, path, parents) or issued_hops(path)
+    agents = agents or agent_hops(path, uses, parents)
     seen = _seen_agent(joint)
     return Chain(
         key=joint.key,
@@ -139,5 +144,5 @@ def _chain(
         credential_path=path.credentials(),
         credential_from=path.issued.at if path.issued else 0,
         credential_to=path.issued.until if path.issued else 0,
-        delegation_id="",
+        delegation_id=path.told.parent.run if path.told else "",
     )

@@ -173,6 +173,9 @@ class TokenService:
             empty for SQLite in `state`.
         terminator: None where nobody ends TLS for us.
         admins: User ids that may kill and ask about anything at the unix socket.
+        passphrase: File with the passphrase of its signing keys; empty for one beside
+            them, or in the environment.
+        passphrase_env: Name of the environment variable with that, empty for none.
     """
 
     url: str
@@ -181,6 +184,8 @@ class TokenService:
     database: str = ""
     terminator: Terminator | None = None
     admins: tuple[int, ...] = ()
+    passphrase: str = ""
+    passphrase_env: str = ""
 
 
 @dataclass(frozen=True, slots=True)

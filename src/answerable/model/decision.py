@@ -91,6 +91,7 @@ class Request(msgspec.Struct, frozen=True):
         name: Tool, prompt, URI or task; empty where nothing is named.
         run: Run of the caller; a kill may name it.
         principal: Principal of the caller; likewise.
+        person: Person that the call is made for; likewise. Empty where for nobody.
     """
 
     agent: AgentId
@@ -101,6 +102,7 @@ class Request(msgspec.Struct, frozen=True):
     name: str
     run: str
     principal: str
+    person: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,3 +59,12 @@ class OwnerKeyItem(TypedDict):
     enrolled_by: str
     written_by: str
     attestations: int
+
+
+class NewOwnerKeyItem(TypedDict):
+    """`answerable owner-keys new`: the key, and where its two halves lie."""
+
+    id: str
+    person: str
+    key_file: str
+    public_file: str

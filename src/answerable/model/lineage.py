@@ -115,6 +115,9 @@ class Issuance:
         parent: The caller's joints.
         event: Hex event id of the record.
         source: Log source.
+        chain: Agents that it was given to act for each other, root first, where our
+            own token service says so.
+        owner: Attested owner of the last of them at that moment, likewise.
     """
 
     at: int
@@ -124,6 +127,8 @@ class Issuance:
     parent: ChainKey
     event: str
     source: str
+    chain: tuple[str, ...] = ()
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,13 @@ from answerable.model.caller import Caller
 from answerable.model.decision import Decision, Target
 
 SOURCE = "gateway"  # of the events that records become
+STS = "sts"  # of those that a token service recorded
+STS_PREFIX = "sts-"  # of the names of a token service's recorders
+
+
+def source_of(recorder: str) -> str:
+    """Give the source of the events that a recorder's records become."""
+    return STS if recorder.startswith(STS_PREFIX) else SOURCE
 
 
 class Ending(StrEnum):

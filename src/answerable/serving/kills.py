@@ -10,9 +10,9 @@ import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from answerable.enforce.kill import NO_KILLS, Kills, kill_subject
-from answerable.flows.authorize import Authority
 from answerable.model.errors import AnswerableError, EnvironmentRefused
 from answerable.store.disk import make_folder, read_file, write_file
 
@@ -95,12 +95,23 @@ class KillFile:
             os.close(handle)
 
 
+class Bound(Protocol):
+    """Whatever decides in a process, and is bound by the kills."""
+
+    @property
+    def kills(self) -> Kills:
+        """Subjects that may do nothing."""
+
+    def set_kills(self, kills: Kills) -> None:
+        """Put these kills in force."""
+
+
 class KillWatch:
     """Puts what the file says in force, in one process.
 
     Args:
         file: The file.
-        authority: Decides in this process.
+        bound: Decides in this process.
         loop: Its event loop.
         changed: Told which subjects were killed, and which revived.
         refused: Told why the file cannot be read, or that it is gone: taking a kill
@@ -113,16 +124,16 @@ class KillWatch:
     def __init__(
         self,
         file: KillFile,
-        authority: Authority,
+        bound: Bound,
         loop: asyncio.AbstractEventLoop,
         changed: Callable[[Kills, Kills], None],
         refused: Callable[[str], None],
     ) -> None:
-        self._file, self._authority, self._loop = file, authority, loop
+        self._file, self._bound, self._loop = file, bound, loop
         self._changed, self._refused = changed, refused
         self._why = ""  # it was refused the last time
         self._stamp = file.stamp()
-        authority.set_kills(file.read())
+        bound.set_kills(file.read())
         self._timer = loop.call_later(EVERY, self._look)
 
     def close(self) -> None:
@@ -144,8 +155,8 @@ class KillWatch:
             return
         # Only now: what could not be read is tried again.
         self._stamp, self._why = stamp, ""
-        before = self._authority.kills
-        self._authority.set_kills(kills)
+        before = self._bound.kills
+        self._bound.set_kills(kills)
         self._changed(kills - before, before - kills)
 
     def _refuse(self, why: str) -> None:

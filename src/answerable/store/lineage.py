@@ -20,6 +20,7 @@ from answerable.evidence.records import Manifest
 from answerable.lineage.joints import Joint, JointChains, SignIn
 from answerable.model.errors import EnvironmentRefused
 from answerable.model.lineage import ChainKey, Issuance
+from answerable.model.record import STS
 from answerable.store import journals
 from answerable.store.disk import make_folder, read_file, write_file
 
@@ -27,13 +28,19 @@ if TYPE_CHECKING:
     from answerable.store.store import Store
 
 # Raised when the same facts would be stitched differently.
-DERIVATION = 2
+DERIVATION = 3
 # Objects that say who answers for what: snapshots, and what persons say and sign.
 _OWNERSHIP = (
     *("snapshot", "attestation"),
     *("owner-key", "owner-key-revoked", "signed-attestation"),
 )
 _KEYS = "identity, credential, session, person, run, agent, tool"
+# Facts that our own token service writes; of another source they are its own words.
+_CHAIN, _OWNER = (
+    f"if(source = '{STS}', coalesce(list_filter(facts, lambda f: f[1] = '{name}')[1][2], "
+    "''), '')"
+    for name in ("chain", "owner")
+)
 _BELIEVED = "written_by <> 'self-reported'"
 
 
@@ -204,11 +211,11 @@ def _joints(store: "Store") -> Iterable[Joint]:
 def _issuances(store: "Store") -> Iterable[Issuance]:
     query = (
         "SELECT event_time, issued, issued_to, issued_until, lower(hex(event_id)), "  # noqa: S608 - ours
-        f"source, {_KEYS} FROM events "
+        f"source, {_CHAIN}, {_OWNER}, {_KEYS} FROM events "
         f"WHERE issued <> '' AND outcome = 'success' AND {_BELIEVED} "
         "ORDER BY event_time, event_id"
     )
-    for at, issued, to, until, event, source, *key in store.rows(query):
+    for at, issued, to, until, event, source, chain, owner, *key in store.rows(query):
         yield Issuance(
             _number(at),
             str(issued),
@@ -217,6 +224,8 @@ def _issuances(store: "Store") -> Iterable[Issuance]:
             _key(key),
             str(event),
             str(source),
+            tuple(str(chain).split()),
+            str(owner),
         )
 
 

@@ -58,6 +58,7 @@ ASK: tuple[tuple[str, ...], ...] = (
     ("who-owns", USER),
     ("who-owns", "cred:aws/AKIAIOSFODNN7EXAMPLE"),
     ("attest", USER, "--owner", "ana@corp.example"),
+    ("owner-keys", "list"),
     ("reach", USER),
     ("reach", USER, "--used"),
     ("can", USER, "s3:GetObject", f"{BUCKET}/x"),

@@ -39,6 +39,7 @@ def test_the_token_service_is_read_whole() -> None:
     assert sts is not None
     assert (sts.url, sts.state) == ("https://sts.example", "/etc/answerable/sts")
     assert (sts.database, sts.admins) == ("CONTROL", (0, 1000))
+    assert (sts.passphrase, sts.passphrase_env) == ("/etc/answerable/keys.pass", "")
     assert sts.terminator == Terminator("client-cert", 33)
     assert sts.listen[0].unix == "/etc/answerable/sts.sock"
     assert sts.listen[1].address == Address("127.0.0.1", 8472)
@@ -82,7 +83,7 @@ def test_the_rules_are_read_whole() -> None:
 POD = "sub: system:serviceaccount:team:bot"
 UID = 'kubernetes.io: {serviceaccount: {uid: "5f6c"}}'
 RULES = [
-    ("id: pods", "id: -pods", "37:9 rules[0].id: id: letters"),
+    ("id: pods", "id: -pods", "38:9 rules[0].id: id: letters"),
     ("id: unit", "id: pods", "rules[1].id: duplicate-id: another"),
     ("issuer: cluster", "issuer: clutser", "rules[0].issuer: issuer-unknown: no"),
     ("issuer: cluster", 'issuer: "*"', "rules[0].issuer: glob-on-issuer: one"),
@@ -135,6 +136,16 @@ def test_a_fault_of_a_rule_has_a_name_and_a_place(
         ("url: https://sts.example\n  state", "state", "sts: url is missing"),
         ("url: https://sts.example\n  st", "url: http://sts.example\n  st", "sts.url:"),
         ("database: CONTROL", "database: postgres://x", "sts.database: the name of"),
+        (
+            "passphrase: keys.pass",
+            "passphrase: a\n  passphrase_env: B",
+            "sts.passphrase: a file or a variable",
+        ),
+        (
+            "passphrase: keys.pass",
+            "passphrase_env: b-c",
+            "sts.passphrase_env: the name",
+        ),
         ("admins: [0, 1000]", "admins: [ana]", "sts.admins: a list of numbers"),
         (", uid: 33", "", "sts.terminator: uid is missing"),
         ("    - unix: sts.sock\n", "", "sts.terminator: it reaches us at a unix"),

@@ -30,6 +30,7 @@ sts:
   state: sts
   database: CONTROL
   admins: [0, 1000]
+  passphrase: keys.pass
   terminator: {field: Client-Cert, uid: 33}
   listen:
     - unix: sts.sock

@@ -56,14 +56,17 @@ class Issuer:
     Attributes:
         pem: Its certificate and key.
         answer: What it sends, whatever it is asked.
+        pages: What it sends by path instead: a body, or a whole answer. Others are not
+            found.
         pause: Seconds that it waits before each byte.
-        asked: The heads that came.
+        asked: The requests that came.
         begun: A question came.
         heard: An answer was sent.
     """
 
     pem: Path
     answer: bytes = b""
+    pages: dict[str, bytes] | None = None
     pause: float = 0
     asked: list[bytes] = field(default_factory=list)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
@@ -76,6 +79,15 @@ class Issuer:
         size = len(body) if length < 0 else length
         lines = [f"HTTP/1.1 {status}", f"Content-Length: {size}", *fields, "", ""]
         self.answer = "\r\n".join(lines).encode() + body
+
+    def _turn_to(self, path: str) -> None:
+        page = (self.pages or {}).get(path)
+        if page is None:
+            self.says(b"", status="404 Not Found")
+        elif page.startswith(b"HTTP/1.1 "):
+            self.answer = page
+        else:
+            self.says(page)
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -93,8 +105,14 @@ class Issuer:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            self.asked.append(await reader.readuntil(b"\r\n\r\n"))
+            head = await reader.readuntil(b"\r\n\r\n")
+            if b"Content-Length: " in head:
+                length = int(head.split(b"Content-Length: ")[1].split(b"\r\n")[0])
+                head += await reader.readexactly(length)
+            self.asked.append(head)
             self.begun.set()
+            if self.pages is not None:
+                self._turn_to(head.split(b" ")[1].decode())
             if not self.pause:
                 writer.write(self.answer)
                 await writer.drain()

@@ -77,7 +77,7 @@ def config(*issuers: PinnedIssuer, agents: tuple[DeclaredAgent, ...] = ()) -> Co
 
 
 def pinned(keys: str | Path, *, bearer: bool = False, **pin: Any) -> PinnedIssuer:
-    return PinnedIssuer(issuer(**pin), AUD, str(keys), bearer)
+    return PinnedIssuer(issuer(**pin), AUD, str(keys), bearer, private=True)
 
 
 def key_file(folder: Path, *keys: object) -> Path:

@@ -24,11 +24,11 @@ from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.door import Door
 from answerable.gateway.http.front import Front
 from answerable.gateway.http.pool import pools
-from answerable.gateway.http.ticker import Ticker
 from answerable.gateway.recording.recorder import Recorder
 from answerable.model.config import Config
 from answerable.model.record import Decided, Ended, Record, Refusals
 from answerable.serving.issuers.keys import IssuerKeys
+from answerable.serving.ticker import Ticker
 from answerable.serving.wire.place import Served
 from tests.federate.tokens import AUD, EC, ISS, document, public
 from tests.gateway.http.spelling import HOST

@@ -1,10 +1,13 @@
 """`who-owns` and `attest`: who answers for an agent, identity or credential."""
 
+from pathlib import Path
+
 import click
 
 from answerable.cli.emit import answer
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, pass_settings
+from answerable.model.errors import UsageError
 
 
 @click.command(
@@ -18,13 +21,19 @@ def who_owns(settings: Settings, subject: str) -> None:
     ID is an id, an ARN, or a name that fits one thing only. The score is what the
     evidence weighs together; margin is the distance to the next candidate.
     """
+    from answerable.cli.signing import same_user
     from answerable.flows import ownership
 
+    note = ""
     with opened(settings) as session:
+        inventory = session.inventory()
         document = ownership.who_owns(
-            session.store, session.inventory(), subject, now=session.now
+            session.store, inventory, subject, now=session.now
         )
-    answer(document, settings)
+        item = document.items[0]
+        if item["state"] == "attested":
+            note = same_user(inventory, str(item["id"]))
+    answer(document, settings, note=note)
 
 
 @click.command(cls=Verb, short_help="Record who answers for something.")
@@ -32,16 +41,60 @@ def who_owns(settings: Settings, subject: str) -> None:
 @click.option(
     "--owner", required=True, metavar="PERSON", help="Email or handle of the person."
 )
+@click.option(
+    "--key", default="", metavar="FILE", help="Sign with the owner key in this file."
+)
+@click.option(
+    "--passphrase-file",
+    default="",
+    metavar="FILE",
+    help="Read the passphrase of the key from a file instead of asking.",
+)
 @pass_settings
-def attest(settings: Settings, subject: str, owner: str) -> None:
+def attest(
+    settings: Settings, subject: str, owner: str, key: str, passphrase_file: str
+) -> None:
     """Record that PERSON answers for ID, and show what the store now says.
 
-    The record is kept in the log and never deleted; it makes the owner `confirmed`.
+    The record is kept in the log and never deleted. It makes the owner `confirmed`;
+    signed with an enrolled key of PERSON's own it makes them `attested` for 180 days,
+    which alone lets an agent be given anything. No agent may sign.
     """
     from answerable.flows import ownership
 
+    if passphrase_file and not key:
+        raise UsageError(
+            "--passphrase-file is of no use without --key",
+            "name the key to sign with: --key FILE",
+        )
+    if key:
+        _attest_signed(settings, subject, owner, key, passphrase_file)
     with opened(settings, writes=True) as session:
         document = ownership.attest(
             session.store, session.inventory(), subject, owner, now=session.now
         )
     answer(document, settings)
+
+
+def _attest_signed(
+    settings: Settings, subject: str, owner: str, key: str, passphrase_file: str
+) -> None:
+    """Sign and record; ends the command."""
+    import time
+
+    from answerable.cli.key_files import read_private
+    from answerable.cli.signing import asked_passphrase, only_a_person, same_user
+    from answerable.flows import ownership
+
+    only_a_person(settings)
+    place = Path(key).expanduser()
+    with opened(settings, writes=True) as session:
+        inventory = session.inventory()
+        # A mistake is told before a passphrase is asked for.
+        advice = same_user(inventory, ownership.subject_id(inventory, subject))
+        ownership.owner_id(inventory, owner)
+        signer = read_private(place, asked_passphrase(passphrase_file))
+        document = ownership.attest_signed(
+            session.store, inventory, subject, owner, signer, now=time.time_ns()
+        )
+    answer(document, settings, note=advice)

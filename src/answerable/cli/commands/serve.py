@@ -1,5 +1,8 @@
-"""`serve`: the gateway, until it is told to end."""
+"""`serve`: the gateway and the token service, until they are told to end."""
 
+import os
+import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -8,11 +11,12 @@ from answerable.cli.settings import Settings, Verb, Word, pass_settings, store_p
 
 if TYPE_CHECKING:
     from answerable.gateway.serve.plan import Plan
+    from answerable.sts.serve.plan import Plan as TokenPlan
 
-ROLES = ("gateway",)
+ROLES = ("gateway", "sts")
 
 
-@click.command(cls=Verb, short_help="Run the gateway between agents and their servers.")
+@click.command(cls=Verb, short_help="Run the gateway and the token service.")
 @click.option("--config", metavar="FILE", required=True, help="The answerable.yaml.")
 @click.option("--only", type=Word(ROLES), default="", help="Serve this alone.")
 @click.option(
@@ -21,32 +25,66 @@ ROLES = ("gateway",)
     default="",
     help="Health and metrics at this HOST:PORT, the gateway at the next port.",
 )
+@click.option("--with-parent", is_flag=True, hidden=True)
 @pass_settings
-def serve(settings: Settings, config: str, only: str, listen: str) -> None:
+def serve(
+    settings: Settings, config: str, only: str, listen: str, with_parent: bool
+) -> None:
     """Serve what a configuration says, until SIGTERM or Ctrl-C.
 
     One line for each listener goes to standard output once all of them stand; what
     happens after that goes to standard error, one JSON object a line. SIGHUP reads the
-    configuration again.
+    configuration again. With a section `sts` the token service runs beside the gateway,
+    for evaluation: in production each runs alone, as a user of its own.
     """
     from answerable.connectors.config.parse.faults import ConfigError
-    from answerable.gateway.serve.plan import read_plan
-    from answerable.gateway.serve.supervisor import serve as supervise
-
-    del only  # so far there is nothing else
-    usual, _ = store_place(settings)
-    named = usual if settings.store else None
-
-    def tell(listening: list[tuple[str, str]]) -> None:
-        for what, where in listening:
-            click.echo(f"{what} {where}")
 
     try:
-        supervise(lambda: read_plan(config, named, usual, listen), tell)
+        if only == "sts":
+            _serve_tokens(settings, config, alone=not with_parent)
+        else:
+            _serve_calls(settings, config, listen, together=not only)
     except ConfigError as error:
         for line in error.lines[1:]:
             click.echo(line, err=True)
         raise
+
+
+def _serve_calls(
+    settings: Settings, config: str, listen: str, *, together: bool
+) -> None:
+    from answerable.gateway.serve.plan import read_plan
+    from answerable.gateway.serve.supervisor import serve as supervise
+
+    usual, _ = store_place(settings)
+    named = usual if settings.store else None
+
+    def beside(plan: "Plan") -> Sequence[str]:
+        if not together or plan.config.sts is None:
+            return ()
+        own = [sys.executable, "-m", "answerable", "--store", str(plan.store)]
+        return [*own, "serve", "--only", "sts", "--config", config, "--with-parent"]
+
+    supervise(lambda: read_plan(config, named, usual, listen), _tell, beside)
+
+
+def _serve_tokens(settings: Settings, config: str, *, alone: bool) -> None:
+    from answerable.sts.serve.process import serve as serve_tokens
+
+    def tell(listening: list[tuple[str, str]]) -> None:
+        _tell(listening)
+        if not alone:  # whoever started us reads to the end
+            sys.stdout.flush()
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
+
+    serve_tokens(lambda: token_plan_of(settings, config), tell, alone=alone)
+
+
+def _tell(listening: list[tuple[str, str]]) -> None:
+    for what, where in listening:
+        click.echo(f"{what} {where}")
 
 
 def plan_of(settings: Settings, config: str) -> "Plan":
@@ -59,3 +97,16 @@ def plan_of(settings: Settings, config: str) -> "Plan":
 
     usual, _ = store_place(settings)
     return read_plan(config, usual if settings.store else None, usual, "")
+
+
+def token_plan_of(settings: Settings, config: str) -> "TokenPlan":
+    """Read a token service's configuration, and find its folders.
+
+    Raises:
+        ConfigError: The configuration cannot be taken.
+        UsageError: It has no token service.
+    """
+    from answerable.sts.serve.plan import read_plan
+
+    usual, _ = store_place(settings)
+    return read_plan(config, usual if settings.store else None, usual)

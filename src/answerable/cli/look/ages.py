@@ -45,3 +45,13 @@ def ago(text: object, now: int) -> str:
     if seconds < 0:
         return f"in {span(-seconds)}"
     return "now" if seconds < 60 else f"{span(seconds)} ago"
+
+
+def has_passed(text: str, now: int) -> bool:
+    """Tell whether an RFC 3339 time lies behind.
+
+    Args:
+        text: The time, with a zone.
+        now: UTC nanoseconds.
+    """
+    return int(datetime.fromisoformat(text).timestamp()) <= now // 1_000_000_000

@@ -6,6 +6,7 @@ from answerable.cli.look import (
     chains,
     compared,
     inventory,
+    owners,
     permissions,
     plain,
     tree,
@@ -24,8 +25,9 @@ VIEWS: dict[str, View] = {
     "identities": inventory.identities,
     "credentials": inventory.credentials,
     "people": inventory.people,
-    "who-owns": inventory.who_owns,
-    "attest": inventory.who_owns,
+    "who-owns": owners.who_owns,
+    "attest": owners.who_owns,
+    "owner-keys": owners.keys,
     "reach": permissions.reach,
     "who-can": permissions.reach,
     "can": permissions.can,
@@ -50,9 +52,14 @@ EMPTY = {
     "reach-used": ("nothing granted and no call, as far as was collected", ""),
     "who-can": ("nobody, as far as was collected", ""),
     "sql": ("no rows", ""),
+    "owner-keys": (
+        "no owner key is enrolled",
+        "answerable owner-keys new --person PERSON makes one",
+    ),
 }
 # What these say rests on the machine or the log itself, not on a source.
 UNSOURCED = {"where", "doctor", "verify", "checkpoint", "prove", "bundle"}
+UNSOURCED |= {"owner-keys", "owner-keys-new"}
 _UNSCANNED = "answerable scan reads this home and this folder"
 
 

@@ -6,7 +6,6 @@ from typing import cast
 from answerable.cli.look.ages import ago
 from answerable.cli.look.screen import Screen
 from answerable.cli.look.table import Column, table
-from answerable.cli.look.text import safe
 from answerable.model.document import (
     AgentItem,
     CredentialItem,
@@ -17,7 +16,6 @@ from answerable.model.document import (
     ToolCredentialItem,
     ToolItem,
 )
-from answerable.model.document_owners import EvidenceItem, WhoOwnsItem
 
 _SHOWN = 2
 
@@ -217,41 +215,3 @@ def people(document: Document, screen: Screen, now: int) -> Iterator[str]:
         for item in cast("Sequence[PersonItem]", document.items)
     ]
     yield from table(columns, rows, screen)
-
-
-def who_owns(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """Answer first, then the evidence for each candidate."""
-    for item in cast("Sequence[WhoOwnsItem]", document.items):
-        person = (item["person"] or "").removeprefix("person:")
-        answer = (
-            f"{item['state']} {person} {item['score']:.2f}" if person else item["state"]
-        )
-        yield f"{safe(item['id'])}"
-        margin = f" (margin {item['margin']:.2f})" if item["candidates"] else ""
-        yield f"owner: {safe(answer)}{margin}"
-        for candidate in item["candidates"]:
-            yield ""
-            yield f"{safe(candidate['person'])} {candidate['score']:.2f}"
-            for evidence in candidate["evidence"]:
-                yield from screen.wrap("  " + _evidence(evidence, now), "    ")
-        if not item["candidates"]:
-            yield "no evidence: name the owner with answerable attest ID --owner PERSON"
-
-
-def _evidence(evidence: EvidenceItem, now: int) -> str:
-    """Say what speaks for a person; a quote comes from the source, word for word."""
-    parts = [f"{evidence['weight']:.2f} {safe(evidence['kind'])}"]
-    if evidence["reference"]:
-        parts.append(f'"{safe(evidence["reference"])}"')
-    parts.append("in " + safe(evidence["place"] or evidence["source"]))
-    seen = ago(evidence["observed_at"], now)
-    if seen:
-        parts.append(f"({seen})")
-    if evidence["written_by"] == "self-reported":
-        counted = evidence["kind"] == "confirmation"
-        parts.append(
-            "[unsigned: routes, never authorises]"
-            if counted
-            else "[self-reported: shown, not counted]"
-        )
-    return " ".join(parts)

@@ -10,9 +10,9 @@ from typing import Protocol
 from answerable.gateway.callers.callers import Callers
 from answerable.gateway.callers.sessions import Sessions
 from answerable.gateway.exchange import Exchange
-from answerable.gateway.http.ticker import Ticker
 from answerable.model.config import Limits
 from answerable.serving.link import Link
+from answerable.serving.ticker import Ticker
 from answerable.serving.wire.place import Served
 
 

@@ -12,12 +12,12 @@ from enum import Enum
 from typing import cast
 
 from answerable.gateway.http.door import Door
-from answerable.gateway.http.links import link_of
-from answerable.gateway.http.ticker import NEVER
 from answerable.gateway.http.turn import Early, Turn
 from answerable.gateway.wire.heads import CONTINUE, LAST_CHUNK, chunk, reply_head
 from answerable.serving.link import Link
+from answerable.serving.links import link_of
 from answerable.serving.processes.held import ProcessGone
+from answerable.serving.ticker import NEVER
 from answerable.serving.wire.head import Head
 from answerable.serving.wire.intake import Arrived, Body, Intake
 from answerable.serving.wire.place import Served

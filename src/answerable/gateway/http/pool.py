@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import cast
 from urllib.parse import urlsplit
 
-from answerable.gateway.http.ticker import NEVER, Ticker
 from answerable.gateway.upstreams import Sending, Sent, Sink
 from answerable.gateway.wire.heads import request_head
 from answerable.gateway.wire.lists import FILTERED
 from answerable.gateway.wire.messages import Kind
 from answerable.gateway.wire.replies import CHUNKED, End, Replied, Reply, ReplyIntake
 from answerable.model.config import Limits, Server
+from answerable.serving.ticker import NEVER, Ticker
 from answerable.serving.wire.refusals import Refused, Why
 
 METHODS = {Kind.OPEN: "GET", Kind.CLOSE: "DELETE"}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from answerable.gateway.serve.api import TEXT, Page, Pages, json_page
+from answerable.gateway.serve.beside import Beside
 from answerable.gateway.serve.child import Child
 from answerable.gateway.serve.control import Measured, Series
 from answerable.gateway.serve.metrics import render, summed
@@ -21,6 +22,7 @@ class Health:
         shipped: Events stored so far.
         ending: It takes no new connections.
         alarms: What the disk refuses, one for each worker that cannot record.
+        beside: Another door's process, None where there is none.
     """
 
     children: Sequence[Child]
@@ -30,6 +32,7 @@ class Health:
     shipped: int = 0
     ending: bool = False
     alarms: list[str] = field(default_factory=list)
+    beside: Beside | None = None
 
     def pages(self) -> Pages:
         """The pages, by path."""
@@ -56,8 +59,12 @@ class Health:
             *(["it is ending"] if self.ending else []),
             *([f"{missing} workers do not serve"] if missing else []),
             *(["no policy could be loaded"] if self.lacks_policy else []),
+            *(["the token service does not serve"] if self._is_alone() else []),
             *(f"a worker cannot record: {alarm}" for alarm in self.alarms),
         ]
+
+    def _is_alone(self) -> bool:
+        return self.beside is not None and not self.beside.is_ready
 
     async def _healthz(self) -> Page:
         return Page(200, TEXT, b"ok\n")

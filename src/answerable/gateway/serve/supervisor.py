@@ -7,11 +7,12 @@ finish what is under way, and end.
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 
 from answerable.connectors.config.parse.faults import ConfigError, fault_lines
 from answerable.gateway.serve.api import Api
+from answerable.gateway.serve.beside import Beside
 from answerable.gateway.serve.child import Child
 from answerable.gateway.serve.control import Policy, Refused, Start
 from answerable.gateway.serve.health import Health
@@ -36,18 +37,28 @@ class Supervisor:
         plan: What to serve.
         read: Reads the configuration again.
         log: Its own.
+        beside: Command of another door's process to keep; empty for none.
 
     Attributes:
         listening: Where it can be reached: pairs (what, where).
     """
 
-    def __init__(self, plan: Plan, read: Callable[[], Plan], log: Log) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        read: Callable[[], Plan],
+        log: Log,
+        beside: Sequence[str] = (),
+    ) -> None:
         self.listening: list[tuple[str, str]] = []
         self._plan, self._read, self._log = plan, read, log
         self._bound: list[Bound] = []
         workers = range(plan.config.listen.workers)
         self._children = [Child(number, self._start, log) for number in workers]
-        self._health = Health(self._children, lacks_policy=not plan.policy.whole)
+        self._beside = Beside("sts", beside, log) if beside else None
+        self._health = Health(
+            self._children, lacks_policy=not plan.policy.whole, beside=self._beside
+        )
         self._api: asyncio.Server | None = None
         self._told_to_end = asyncio.Event()
         self._reloading = asyncio.Lock()
@@ -92,6 +103,11 @@ class Supervisor:
             self._bound.append(bound)
             self.listening.append(("gateway", bound.url or f"unix:{listener.unix}"))
         await asyncio.gather(*(child.open() for child in self._children))
+        if self._beside is not None:
+            await self._beside.open()
+            self.listening += self._beside.listening
+            # The key that signs and the calls that it lets pass: one user, one machine.
+            self._log.warning("serve.for-evaluation", together=["sts", "gateway"])
         served = Served(frozenset(hosts_of(where)))
         self._api = await asyncio.get_running_loop().create_server(
             partial(Api, self._health.pages(), served), sock=api
@@ -114,6 +130,8 @@ class Supervisor:
 
     async def _reload(self) -> None:
         """Put the file in force as it is now; where it is wrong, the last one stays."""
+        if self._beside is not None:
+            self._beside.reload()
         async with self._reloading:
             try:
                 plan = await asyncio.to_thread(self._read)
@@ -185,6 +203,8 @@ class Supervisor:
             bound.close()
         drain = self._plan.config.limits.drain
         await asyncio.gather(*(child.end(drain) for child in self._children))
+        if self._beside is not None:
+            await self._beside.end(drain)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -201,13 +221,16 @@ class Supervisor:
 
 
 def serve(
-    read: Callable[[], Plan], ready: Callable[[list[tuple[str, str]]], None]
+    read: Callable[[], Plan],
+    ready: Callable[[list[tuple[str, str]]], None],
+    beside: Callable[[Plan], Sequence[str]] = lambda _: (),
 ) -> None:
     """Serve what a configuration asks for, until told to end.
 
     Args:
         read: Reads it.
         ready: Told where the gateway can be reached, once it can.
+        beside: Gives the command of another door's process to keep; empty for none.
 
     Raises:
         AnswerableError: It cannot be read, or cannot be served.
@@ -216,7 +239,7 @@ def serve(
     log = Log("supervisor")
 
     async def supervise() -> None:
-        supervisor = Supervisor(plan, read, log)
+        supervisor = Supervisor(plan, read, log, beside(plan))
         await supervisor.run(lambda served: ready(served.listening))
 
     asyncio.run(supervise())

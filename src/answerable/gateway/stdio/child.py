@@ -16,7 +16,6 @@ from typing import Protocol
 
 import msgspec
 
-from answerable.gateway.http.ticker import NEVER
 from answerable.gateway.stdio.ids import (
     ABOUT,
     PROGRESS_OF,
@@ -32,6 +31,7 @@ from answerable.gateway.wire.answers import ANSWER_DEPTH
 from answerable.gateway.wire.lines import Lines
 from answerable.gateway.wire.members import UNREADABLE
 from answerable.gateway.wire.messages import Kind, Message, one_line, read_message
+from answerable.serving.ticker import NEVER
 from answerable.serving.wire.refusals import Refused, Why
 
 MAX_LINE = 16 * 1024 * 1024

@@ -21,7 +21,6 @@ from answerable.flows.authorize import Authority
 from answerable.gateway.callers.callers import Callers
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.pool import Pool, endpoint
-from answerable.gateway.http.ticker import Ticker
 from answerable.gateway.recording.recorder import Recorder
 from answerable.gateway.stdio.child import Child
 from answerable.gateway.stdio.command import program
@@ -34,6 +33,7 @@ from answerable.model.errors import EnvironmentRefused
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.kills import KillFile, KillWatch
 from answerable.serving.processes.parent import read_parent
+from answerable.serving.ticker import Ticker
 from answerable.serving.wire.refusals import Why
 
 WORKER = 1_000_000  # in the spool: behind every worker of `serve`

@@ -1,28 +1,47 @@
 """One small document over https, within bounds, at an address an operator wrote.
 
 No redirect is followed, no coding but plain is taken, and the whole is over within
-five seconds, however slowly it drips.
+five seconds, however slowly it drips. Where it may be is said in `addresses`.
 """
 
 import asyncio
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import httptools
 
-from answerable.model.errors import AnswerableError
+from answerable.serving.issuers.addresses import (
+    Unfetched,
+    check_url,
+    find_addresses,
+    is_fit,
+)
 
 WITHIN = 5  # seconds, from the name to the last byte
 SHORTEST = 5 * 60  # seconds that a document is fresh
-LONGEST = 24 * 3600
+LONGEST = 3600
 USUAL = 3600  # where the answer does not say
 
 _MAX_HEAD = 32 * 1024
+_OK = (200,)
 
 
-class Unfetched(AnswerableError):  # noqa: N818 - an outcome
-    """The document cannot be had now; the message says why, without any of it."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a document is.
+
+    Attributes:
+        url: https.
+        tls: Whom to trust; the system's authorities where None.
+        private: It may be at a private or loopback address.
+    """
+
+    url: str
+    tls: ssl.SSLContext | None = None
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +62,10 @@ class _Answer:
     """What the parser calls out."""
 
     body: bytearray = field(default_factory=bytearray)
-    head: int = 0
     fields: dict[str, str] = field(default_factory=dict)
     whole: bool = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.head += len(name) + len(value)
         self.fields[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_body(self, part: bytes) -> None:
@@ -58,20 +75,46 @@ class _Answer:
         self.whole = True
 
 
-async def fetch_document(url: str, most: int, tls: ssl.SSLContext | None) -> Fetched:
+async def fetch_document(place: Place, most: int) -> Fetched:
     """Fetch a document.
 
     Args:
-        url: https.
+        place: Where it is.
         most: Bytes that it may have.
-        tls: Whom to trust; the system's authorities where None.
 
     Raises:
         Unfetched: It cannot be had, or is not to be taken.
     """
+    return await ask(place, most, "GET", (("Accept", "application/json"),))
+
+
+async def ask(
+    place: Place,
+    most: int,
+    method: str,
+    fields: tuple[tuple[str, str], ...],
+    body: bytes = b"",
+    statuses: tuple[int, ...] = _OK,
+) -> Fetched:
+    """Ask for a document with any method.
+
+    Args:
+        place: Where.
+        most: Bytes that the answer may have.
+        method: E.g. `POST`.
+        fields: More fields of the request, ASCII; they may hold a credential.
+        body: Of the request.
+        statuses: Those of an answer that is taken.
+
+    Raises:
+        Unfetched: The answer cannot be had, or is not to be taken.
+    """
     try:
         async with asyncio.timeout(WITHIN):
-            return await _fetch(url, most, tls or ssl.create_default_context())
+            asked = _request(place.url, method, fields, body)
+            async with _connected(place) as (reader, writer):
+                writer.write(asked)
+                return await _read(reader, most, statuses)
     except TimeoutError:
         raise Unfetched(f"no whole answer within {WITHIN} seconds") from None
     except ssl.SSLCertVerificationError as error:
@@ -85,38 +128,68 @@ async def fetch_document(url: str, most: int, tls: ssl.SSLContext | None) -> Fet
         raise Unfetched("the answer is no HTTP") from None
 
 
-async def _fetch(url: str, most: int, tls: ssl.SSLContext) -> Fetched:
+def _request(
+    url: str, method: str, fields: tuple[tuple[str, str], ...], body: bytes
+) -> bytes:
+    check_url(url)
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    asked = (
-        f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
-        "Accept: application/jwk-set+json, application/json\r\n"
-        "Accept-Encoding: identity\r\nConnection: close\r\n\r\n"
-    )
-    reader, writer = await asyncio.open_connection(
-        parts.hostname, parts.port or 443, ssl=tls
-    )
-    try:
-        writer.write(asked.encode("ascii"))
-        return await _read(reader, most)
-    finally:
-        writer.transport.abort()
+    lines = [f"{method} {target} HTTP/1.1", f"Host: {parts.netloc}"]
+    lines += [f"{name}: {value}" for name, value in fields]
+    lines += ["Accept-Encoding: identity", "Connection: close"]
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode("ascii") + body
 
 
-async def _read(reader: asyncio.StreamReader, most: int) -> Fetched:
+@asynccontextmanager
+async def _connected(
+    place: Place,
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Connect to one of the addresses that were judged, and to no other."""
+    host, port = check_url(place.url)
+    addresses = await find_addresses(host, port, private=place.private)
+    tls = place.tls or ssl.create_default_context()
+    failed: OSError = OSError("no address")
+    for address in addresses:
+        try:
+            reader, writer = await asyncio.open_connection(
+                address, port, ssl=tls, server_hostname=host
+            )
+        except ssl.SSLCertVerificationError:
+            raise
+        except OSError as error:
+            failed = error
+            continue
+        try:
+            there = writer.get_extra_info("peername")[0]
+            if not is_fit(there, private=place.private):
+                raise Unfetched("the connection went somewhere else")
+            yield reader, writer
+        finally:
+            writer.transport.abort()
+        return
+    raise failed
+
+
+async def _read(
+    reader: asyncio.StreamReader, most: int, statuses: tuple[int, ...]
+) -> Fetched:
     answer = _Answer()
     parser = httptools.HttpResponseParser(answer)
+    came = 0
     while not answer.whole:
         part = await reader.read(16 * 1024)
         if not part:
             raise Unfetched("the answer ended early")
         parser.feed_data(part)
-        if answer.head > _MAX_HEAD or len(answer.body) > most:
+        came += len(part)
+        # What lies around a body, chunk by chunk, is at most as much again.
+        if len(answer.body) > most or came > 2 * most + _MAX_HEAD:
             raise Unfetched(f"the answer is larger than {most} bytes")
-    if parser.get_status_code() != 200:
-        raise Unfetched(
-            f"the answer has the status {parser.get_status_code()}, not 200"
-        )
+    status = parser.get_status_code()
+    if status not in statuses:
+        raise Unfetched(f"the answer has the status {status}, not {statuses[0]}")
     if answer.fields.get("content-encoding", "identity") != "identity":
         raise Unfetched("the answer is encoded")
     return Fetched(bytes(answer.body), fresh(answer.fields.get("cache-control", "")))

@@ -1,8 +1,9 @@
 """The keys of the pinned issuers: read from files, or fetched and kept while good.
 
-A set that was fetched is renewed as its answer's Cache-Control asks, within bounds,
-and off the path of a request. Where that fails, the last good set serves on for a
-day and an hour: an issuer's outage stops nobody whose key is known.
+A set that was fetched is renewed as its answer's Cache-Control asks, between five minutes
+and an hour, and off the path of a request. Where that fails, the last good set serves on
+for an hour from when it was due: an issuer's outage stops nobody whose key is known, for
+that long. So no key serves for more than two hours after its issuer last showed it.
 """
 
 import asyncio
@@ -17,9 +18,11 @@ from answerable.federate.key_set import MAX_BYTES, KeySet, read_key_set
 from answerable.federate.verify import Issuers, KnownIssuer
 from answerable.model.config import PinnedIssuer
 from answerable.model.errors import EnvironmentRefused, UsageError
-from answerable.serving.issuers.fetching import Unfetched, fetch_document
+from answerable.serving.issuers.addresses import Unfetched
+from answerable.serving.issuers.discovery import DISCOVERY, fetch_discovered
+from answerable.serving.issuers.fetching import Fetched, Place, fetch_document
 
-LAST_GOOD = 25 * 3600  # seconds that a fetched set serves without another
+OUTAGE = 3600  # seconds that a fetched set serves after it was due to be renewed
 PAUSE = 60  # seconds between two attempts for one issuer
 
 _NONE_YET = KeySet({}, ())
@@ -35,6 +38,7 @@ class _Held:
         due: NumericDate to fetch it again.
         usable_until: NumericDate after which it serves no more.
         tried: NumericDate of the last attempt.
+        tls: Whom to trust for it; the system's authorities where None.
     """
 
     pinned: PinnedIssuer
@@ -42,10 +46,11 @@ class _Held:
     due: float = 0
     usable_until: float = 0
     tried: float = -inf
+    tls: ssl.SSLContext | None = None
 
     @property
     def is_fetched(self) -> bool:
-        return self.pinned.keys.startswith("https://")
+        return _is_fetched(self.pinned)
 
 
 class IssuerKeys:
@@ -53,10 +58,11 @@ class IssuerKeys:
 
     Args:
         issuers: Of the configuration. Files are read at once, URLs on demand.
-        tls: For fetching; the system's authorities where None.
+        tls: For fetching from an issuer without a `ca` of its own; the system's
+            authorities where None.
 
     Raises:
-        UsageError: A file is no key set that can be used.
+        UsageError: A file is no key set, or no certificates, that can be used.
         EnvironmentRefused: A file cannot be read.
     """
 
@@ -127,19 +133,25 @@ class IssuerKeys:
     async def _fetch(self, held: _Held, now: float) -> str:
         held.tried = now
         try:
-            fetched = await fetch_document(held.pinned.keys, MAX_BYTES, self._tls)
+            fetched = await _fetched(held)
             keys = read_key_set(fetched.document, held.pinned.pin.algs)
         except (Unfetched, KeySetRefused) as error:
             return error.message
         held.keys = keys
-        held.due, held.usable_until = now + fetched.fresh, now + LAST_GOOD
+        held.due = now + fetched.fresh
+        held.usable_until = held.due + OUTAGE
         self._serve(now)
         return ""
 
     def _hold(self, pinned: PinnedIssuer) -> _Held:
         held = self._held.get(pinned.pin.name)
-        if pinned.keys.startswith("https://"):
-            return held if held and held.pinned == pinned else _Held(pinned)
+        if _is_fetched(pinned):
+            # Certificates may have been replaced under one name.
+            tls = _trusted(pinned) if pinned.ca else self._tls
+            if held is None or held.pinned != pinned:
+                held = _Held(pinned)
+            held.tls = tls
+            return held
         document = _read(Path(pinned.keys))
         try:
             keys = read_key_set(document, pinned.pin.algs)
@@ -164,6 +176,32 @@ class IssuerKeys:
         )
         ends = (each.usable_until for each in held)
         self._until = min((end for end in ends if end > now), default=inf)
+
+
+def _is_fetched(pinned: PinnedIssuer) -> bool:
+    return pinned.keys == DISCOVERY or pinned.keys.startswith("https://")
+
+
+async def _fetched(held: _Held) -> Fetched:
+    pinned = held.pinned
+    place = Place(pinned.keys, held.tls, pinned.private)
+    if pinned.keys == DISCOVERY:
+        return await fetch_discovered(pinned.pin.iss, place, MAX_BYTES)
+    return await fetch_document(place, MAX_BYTES)
+
+
+def _trusted(pinned: PinnedIssuer) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=pinned.ca)
+    except ssl.SSLError:
+        raise UsageError(
+            f"issuer {pinned.pin.name}: {pinned.ca} holds no certificate"
+        ) from None
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"cannot read {pinned.ca} ({error.strerror})",
+            "name who signs the issuer's certificate",
+        ) from None
 
 
 def _read(path: Path) -> bytes:

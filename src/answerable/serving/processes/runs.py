@@ -16,6 +16,7 @@ lives: same boot, same number, same start.
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ MOST = 4096  # living runs
 MOST_BY_ONE = 256  # started by one user
 GENERATIONS = 128  # from a process up to the one that was started
 FOLDER = "runs"
+_TICK = 100_000_000  # nanoseconds; stamps of a local file system are finer
+_TRIES = 4  # to walk up, while those above come and go
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,9 @@ class Runs:
         self._folder = state / FOLDER
         self._ended = ended
         self._living: dict[str, _Living] = {}
+        self._roots: dict[int, _Living] = {}  # by number
+        self._launchers: dict[int, _Living] = {}
+        self._stamp = -1  # of the folder when it was read, -1 where that may be stale
         self._lock = threading.RLock()
         make_folder(self._folder)
         self.sweep()
@@ -128,8 +134,8 @@ class Runs:
     def close(self) -> None:
         """Let go of all; they go on, and whoever opens the folder next knows them."""
         with self._lock:
-            while self._living:
-                self._living.popitem()[1].close()
+            for name in list(self._living):
+                self._forget(name)
 
     def of_process(self, process: Hold) -> Run | None:
         """Find the run that a process belongs to.
@@ -150,7 +156,15 @@ class Runs:
         """
         with self._lock:
             self._look()
-            return self._above(process) if self._living else None
+            if not self._living:
+                return None
+            for _ in range(_TRIES):
+                try:
+                    return self._above(process)
+                except ProcessGone:
+                    # One between may have ended, as shells do. Does this one live?
+                    process.check()
+        raise ProcessGone
 
     def _above(self, process: Hold) -> Run | None:
         found: Run | None = None
@@ -182,28 +196,29 @@ class Runs:
         """
         with self._lock:
             write_file(self._folder / run.id, msgspec.json.encode(run))
-            self._living[run.id] = _Living(run, process, launcher)
+            self._keep(_Living(run, process, launcher))
 
     def started_from(self, launcher: Hold) -> Run | None:
         """Find the living run of a launcher."""
         with self._lock:
             self.sweep()
-            for each in self._living.values():
-                if each.launcher is not None and each.launcher.pid == launcher.pid:
-                    launcher.check()
-                    return None if each.launcher.has_ended() else each.run
-        return None
+            living = self._launchers.get(launcher.pid)
+            if living is None or living.launcher is None:
+                return None
+            launcher.check()
+            return None if living.launcher.has_ended() else living.run
 
     def find(self, id: str) -> Run | None:
-        """Find a living run by its id."""
-        return next((each for each in self if each.id == id), None)
+        """Find a run by its id, whose end nobody has seen yet."""
+        with self._lock:
+            self._look()
+            living = self._living.get(id)
+        return None if living is None else living.run
 
     def end(self, run: Run) -> None:
         """Forget a run: nothing belongs to it any more, though it may still live."""
         with self._lock:
-            living = self._living.pop(run.id, None)
-            if living is not None:
-                living.close()
+            self._forget(run.id)
         try:
             (self._folder / run.id).unlink()
         except FileNotFoundError:
@@ -237,28 +252,51 @@ class Runs:
 
         Two that live at once have two numbers: where they are equal, it is the same.
         """
-        for each in list(self._living.values()):
-            ours = each.process.pid == process.pid or (
-                orphaned
-                and each.launcher is not None
-                and each.launcher.pid == process.pid
-                and not each.launcher.has_ended()
-            )
-            if ours:
-                if each.process.has_ended():
-                    self.end(each.run)
-                    continue
-                process.check()
-                return each.run
-        return None
+        living = self._roots.get(process.pid)
+        if living is None and orphaned:
+            living = self._launchers.get(process.pid)
+            if living is None or living.launcher is None:
+                return None
+            if living.launcher.has_ended():
+                return None
+        if living is None:
+            return None
+        if living.process.has_ended():
+            self.end(living.run)
+            return None
+        process.check()
+        return living.run
 
     def _look(self) -> None:
         """Take up runs of the folder that are new here; forget those no longer there."""
+        stamp = self._folder.stat().st_mtime_ns
+        if stamp == self._stamp:
+            return
+        # A second change within one tick of the clock would leave the same stamp.
+        self._stamp = stamp if time.time_ns() - stamp > _TICK else -1
         names = {each.name for each in os.scandir(self._folder) if is_name(each.name)}
         for gone in self._living.keys() - names:
-            self._living.pop(gone).close()
+            self._forget(gone)
         for name in names - self._living.keys():
             self._take_up(name)
+
+    def _keep(self, living: _Living) -> None:
+        self._living[living.run.id] = living
+        self._roots[living.process.pid] = living
+        if living.launcher is not None:
+            self._launchers[living.launcher.pid] = living
+
+    def _forget(self, id: str) -> None:
+        living = self._living.pop(id, None)
+        if living is None:
+            return
+        # Another may have the number by now.
+        if self._roots.get(living.process.pid) is living:
+            del self._roots[living.process.pid]
+        launcher = living.launcher
+        if launcher is not None and self._launchers.get(launcher.pid) is living:
+            del self._launchers[launcher.pid]
+        living.close()
 
     def _take_up(self, name: str) -> None:
         try:
@@ -275,7 +313,7 @@ class Runs:
         if process is None:
             self.end(run)
             return
-        self._living[name] = _Living(run, process, found_again(run.launcher))
+        self._keep(_Living(run, process, found_again(run.launcher)))
 
 
 def is_name(name: str) -> bool:

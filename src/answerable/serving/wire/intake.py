@@ -53,12 +53,16 @@ class _Fixed:
 class Intake:
     """Reads the requests of one connection.
 
+    Args:
+        most: Bytes that a body may have.
+
     Attributes:
         closed: Something was refused; nothing more is read.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MAX_BODY) -> None:
         self.closed = False
+        self._most = most
         self._head = bytearray()
         self._seen = 0  # bytes of the head that hold no end, less three
         self._first = True  # no empty line was left out before this head
@@ -133,7 +137,9 @@ class Intake:
     def _begin(self, data: bytes, arrived: list[Arrived]) -> None:
         """Read a whole head; its body comes next."""
         head = read_head(data)
+        if head.length > self._most:
+            raise Refused(Why.BODY_TOO_LARGE)
         self._first = True
         arrived.append(head)
         length = head.length
-        self._reading = Chunks(MAX_BODY) if length < 0 else _Fixed(length)
+        self._reading = Chunks(self._most) if length < 0 else _Fixed(length)

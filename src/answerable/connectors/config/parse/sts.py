@@ -27,6 +27,8 @@ def read_sts(file: Section, listen: Listen, folder: str) -> TokenService | None:
         database=section.text("database"),
         terminator=_terminator(section),
         admins=_admins(section),
+        passphrase=read_path(section, "passphrase", folder),
+        passphrase_env=section.text("passphrase_env"),
     )
     section.close()
     if not file.has("sts"):
@@ -37,12 +39,20 @@ def read_sts(file: Section, listen: Listen, folder: str) -> TokenService | None:
         section.fault("url", "an https URL without a slash at its end was expected")
     elif is_open(url):
         section.fault("url", "https was expected outside loopback")
-    if service.database and not _VARIABLE.fullmatch(service.database):
-        what = "the name of an environment variable was expected, and no address"
-        section.fault("database", what)
+    _check_variables(section, service)
     if service.terminator and not any(each.unix for each in service.listen):
         section.fault("terminator", "it reaches us at a unix listener; there is none")
     return service
+
+
+def _check_variables(section: Section, service: TokenService) -> None:
+    named = (("database", service.database), ("passphrase_env", service.passphrase_env))
+    for key, name in named:
+        if name and not _VARIABLE.fullmatch(name):
+            what = "the name of an environment variable was expected, and no value"
+            section.fault(key, what)
+    if service.passphrase and service.passphrase_env:
+        section.fault("passphrase", "a file or a variable was expected, not both")
 
 
 def _terminator(sts: Section) -> Terminator | None:

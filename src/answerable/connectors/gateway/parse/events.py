@@ -12,7 +12,6 @@ from answerable.model.decision import Effect, Target
 from answerable.model.event import AuditEvent, Outcome
 from answerable.model.ids import EventId, event_id, token_credential_id
 from answerable.model.record import (
-    SOURCE,
     Act,
     Decided,
     End,
@@ -20,6 +19,7 @@ from answerable.model.record import (
     Ending,
     Kill,
     Refusals,
+    source_of,
 )
 
 # A call of which nothing readable came back may have happened.
@@ -56,7 +56,7 @@ def event_of(recorder: str, told: Told, ended: Ended | None, raw: bytes) -> Audi
     return AuditEvent(
         event_id=EventId(bytes.fromhex(decided.id)),
         event_time=decided.at,
-        source=SOURCE,
+        source=source_of(recorder),
         scope=recorder,
         written_by=SPEC.written_by,
         raw_sha256=hashlib.sha256(told.raw + b"\n" + raw).digest(),
@@ -85,7 +85,7 @@ def refusals_of(recorder: str, refused: Refusals, raw: bytes) -> AuditEvent:
     return AuditEvent(
         event_id=_id(recorder, refused),
         event_time=refused.at,
-        source=SOURCE,
+        source=source_of(recorder),
         scope=recorder,
         written_by=SPEC.written_by,
         raw_sha256=hashlib.sha256(raw).digest(),
@@ -107,7 +107,7 @@ def kill_of(recorder: str, kill: Kill, raw: bytes) -> AuditEvent:
     return AuditEvent(
         event_id=_id(recorder, kill),
         event_time=kill.at,
-        source=SOURCE,
+        source=source_of(recorder),
         scope=recorder,
         written_by=SPEC.written_by,
         raw_sha256=hashlib.sha256(raw).digest(),
@@ -126,7 +126,7 @@ def is_own(recorder: str, decided: Decided) -> bool:
 
 
 def _id(recorder: str, record: Decided | Refusals | Kill) -> EventId:
-    return event_id(record.at, SOURCE, recorder, b"%d" % record.sequence)
+    return event_id(record.at, source_of(recorder), recorder, b"%d" % record.sequence)
 
 
 def _action(method: str) -> str:

@@ -8,7 +8,7 @@ import hashlib
 from answerable.connectors.gateway.spec import SPEC
 from answerable.model.event import AuditEvent, Outcome
 from answerable.model.ids import EventId, event_id, token_credential_id
-from answerable.model.record import SOURCE, Exchanged
+from answerable.model.record import Exchanged, source_of
 
 _SECOND = 1_000_000_000  # nanoseconds
 # What the service itself could not do is no denial.
@@ -20,7 +20,7 @@ def exchange_of(recorder: str, record: Exchanged, raw: bytes) -> AuditEvent:
     return AuditEvent(
         event_id=_id(recorder, record),
         event_time=record.at,
-        source=SOURCE,
+        source=source_of(recorder),
         scope=recorder,
         written_by=SPEC.written_by,
         raw_sha256=hashlib.sha256(raw).digest(),
@@ -47,7 +47,7 @@ def is_own_exchange(recorder: str, record: Exchanged) -> bool:
 
 
 def _id(recorder: str, record: Exchanged) -> EventId:
-    return event_id(record.at, SOURCE, recorder, b"%d" % record.sequence)
+    return event_id(record.at, source_of(recorder), recorder, b"%d" % record.sequence)
 
 
 def _credential(sha256: str) -> str:

@@ -1,4 +1,4 @@
-"""One timer for a whole worker: whoever has deadlines is asked twice a second.
+"""One timer for a whole process: whoever has deadlines is asked twice a second.
 
 A timer for each request would cost more than the request's own deadline is worth; what
 is late is late by half a second more.
@@ -24,7 +24,7 @@ class Ticker:
     """Tells whatever is late so.
 
     Args:
-        loop: The worker's loop, whose time deadlines are in.
+        loop: The loop whose time deadlines are in.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -1,0 +1,113 @@
+"""Who answers for something, and the keys with which they say so."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
+
+from answerable.cli.look.ages import ago, has_passed
+from answerable.cli.look.screen import Screen
+from answerable.cli.look.table import Column, table
+from answerable.cli.look.text import safe
+from answerable.model.document import Document
+from answerable.model.document_owners import EvidenceItem, OwnerKeyItem, WhoOwnsItem
+
+# Why a signed statement does not count, as it is read on a line.
+_VOID: Mapping[str, str] = {
+    "signature-wrong": "its signature does not hold",
+    "key-not-enrolled": "its key is not enrolled",
+    "key-of-another-person": "its key is another person's",
+    "for-another-store": "it was signed for another store",
+    "of-another-type": "it is no attestation",
+    "key-not-valid-yet": "its key was not valid yet",
+    "key-expired": "its key had expired",
+    "key-revoked": "its key is revoked",
+    "recorded-late": "it was recorded long after it was signed",
+    "signed-in-the-future": "it says that it was signed later than it was",
+    "expiry-wrong": "it would last too long",
+}
+
+
+def who_owns(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Answer first, then the evidence for each candidate."""
+    for item in cast("Sequence[WhoOwnsItem]", document.items):
+        person = (item["person"] or "").removeprefix("person:")
+        answer = (
+            f"{item['state']} {person} {item['score']:.2f}" if person else item["state"]
+        )
+        yield f"{safe(item['id'])}"
+        margin = f" (margin {item['margin']:.2f})" if item["candidates"] else ""
+        yield f"owner: {safe(answer)}{margin}"
+        for candidate in item["candidates"]:
+            yield ""
+            yield f"{safe(candidate['person'])} {candidate['score']:.2f}"
+            for evidence in candidate["evidence"]:
+                yield from screen.wrap("  " + _evidence(evidence, now), "    ")
+        if not item["candidates"]:
+            yield "no evidence: name the owner with answerable attest ID --owner PERSON"
+
+
+def _evidence(evidence: EvidenceItem, now: int) -> str:
+    """Say what speaks for a person; a quote comes from the source, word for word."""
+    parts = [f"{evidence['weight']:.2f} {safe(evidence['kind'])}"]
+    if evidence["reference"]:
+        parts.append(f'"{safe(evidence["reference"])}"')
+    parts.append("in " + safe(evidence["place"] or evidence["source"]))
+    seen = ago(evidence["observed_at"], now)
+    if seen:
+        parts.append(f"({seen})")
+    if evidence["kind"] == "attestation":
+        parts += _signed(evidence, now)
+    elif evidence["written_by"] == "self-reported":
+        counted = evidence["kind"] == "confirmation"
+        parts.append(
+            "[unsigned: routes, never authorises]"
+            if counted
+            else "[self-reported: shown, not counted]"
+        )
+    return " ".join(parts)
+
+
+def _signed(evidence: EvidenceItem, now: int) -> Iterator[str]:
+    """Say with which key, and whether it counts."""
+    yield f"with {safe(evidence.get('key', ''))}"
+    void, of = evidence.get("void", ""), evidence.get("said_of", "")
+    until = evidence.get("expires_at")
+    if void:
+        yield f"[does not count: {_VOID.get(void, void)}]"
+    elif of:
+        yield f"[said of {safe(of)}: attests that one alone]"
+    elif until and has_passed(until, now):
+        yield f"[expired {until[:10]}: sign it again]"
+    elif until:
+        yield f"[until {until[:10]}]"
+
+
+def keys(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """One row per key."""
+    columns = (
+        Column("key", 0),
+        Column("person", 0),
+        Column("is", 1),
+        Column("until", 2),
+        Column("attests", 4, right=True),
+        Column("from", 5),
+        Column("enrolled by", 3),
+    )
+    rows = [
+        (
+            item["id"],
+            item["person"].removeprefix("person:"),
+            _key_state(item),
+            item["valid_until"][:10],
+            str(item["attestations"] or ""),
+            item["valid_from"][:10],
+            f"{item['enrolled_by']} {item['enrolled_at'][:10]}",
+        )
+        for item in cast("Sequence[OwnerKeyItem]", document.items)
+    ]
+    yield from table(columns, rows, screen)
+
+
+def _key_state(item: OwnerKeyItem) -> str:
+    if item["revoked_at"] is None:
+        return item["state"].replace("-", " ")
+    return f"revoked {item['revoked_at'][:10]}"

@@ -1,0 +1,117 @@
+"""Who may sign at this terminal, and the passphrase that unlocks their key."""
+
+import getpass
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from answerable.cli.key_files import SHORTEST, read_private_file
+from answerable.cli.settings import Settings, store_place
+from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.ids import AgentId
+
+if TYPE_CHECKING:
+    from answerable.model.inventory import Inventory
+
+_LONGEST = 1024  # bytes
+
+
+def only_a_person(settings: Settings) -> None:
+    """Refuse to go on where an agent has started this command, at any remove.
+
+    Raises:
+        AgentAbove: An agent has, or it cannot be told.
+    """
+    from answerable.serving.processes.ancestors import refuse_agents, registered
+
+    root, _ = store_place(settings)
+    folders = [root / "sts" / "runs"]
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if runtime and Path(runtime).is_absolute():
+        folders.append(Path(runtime) / "answerable" / "runs")
+    refuse_agents(registered(folders))
+
+
+def same_user(inventory: "Inventory", subject: str) -> str:
+    """Say that an agent runs as our own user, so that what is signed is advice.
+
+    Args:
+        inventory: Where the agent is known from.
+        subject: Its id, or that of anything else.
+
+    Returns:
+        A line to show, empty where they are not known to share a user.
+    """
+    agent = inventory.agents.get(AgentId(subject))
+    kind, _, folder = agent.agent.scope.partition(":") if agent else ("", "", "")
+    if kind != "home" or not folder:
+        return ""
+    try:
+        uid = os.stat(folder).st_uid
+    except OSError:
+        return ""
+    if uid != os.getuid():
+        return ""
+    return (
+        f"advisory: {subject} runs as your own user (uid {uid}), so it could do what "
+        "you do, and sign with what you type; give it a user of its own to be sure"
+    )
+
+
+def asked_passphrase(file: str, *, twice: bool = False) -> str:
+    """Ask for a passphrase on the terminal, or read it from a file.
+
+    Args:
+        file: Where it stands, on its first line; empty to ask.
+        twice: It is a new one.
+
+    Raises:
+        UsageError: It is too short for a new one, or was not typed the same twice.
+        EnvironmentRefused: There is nobody to ask, or the file is open to others.
+    """
+    phrase = _from_file(file) if file else _typed("passphrase: ")
+    if twice and len(phrase) < SHORTEST:
+        raise UsageError(
+            f"the passphrase is too short (expected at least {SHORTEST} letters)",
+            "several words are easy to keep and hard to guess",
+        )
+    if twice and not file and _typed("the same again: ") != phrase:
+        raise UsageError("the two passphrases differ", "type the same one twice")
+    return phrase
+
+
+def _typed(prompt: str) -> str:
+    if not sys.stdin.isatty():
+        raise EnvironmentRefused(
+            "a passphrase is asked for on a terminal, and standard input is none",
+            "run it on a terminal, or name --passphrase-file FILE",
+        )
+    with warnings.catch_warnings():
+        # Rather nothing than a passphrase that everybody can see.
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        try:
+            return getpass.getpass(prompt, stream=sys.stderr)
+        except getpass.GetPassWarning:
+            raise EnvironmentRefused(
+                "this terminal would show the passphrase",
+                "run it on another one, or name --passphrase-file FILE",
+            ) from None
+        except EOFError:
+            raise UsageError("no passphrase was typed", "run it again") from None
+
+
+def _from_file(file: str) -> str:
+    data = read_private_file(Path(file).expanduser(), "passphrase")
+    first = data.split(b"\n", 1)[0].removesuffix(b"\r")
+    try:
+        phrase = first.decode("utf-8")
+    except UnicodeDecodeError:
+        phrase = ""
+    if not phrase or len(first) > _LONGEST:
+        raise UsageError(
+            f"{file} holds no passphrase (expected text on its first line)",
+            f"at most {_LONGEST} bytes of UTF-8",
+        )
+    return phrase

@@ -1,0 +1,155 @@
+"""Attempts at the token service, as evidence keeps them: digests, names and bounds.
+
+What a requester could have written itself stands in `said`; a token stands nowhere.
+"""
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from answerable.federate.exchange import Handed, Held, Minting
+from answerable.model.attestation import Attestation
+from answerable.model.claims import Confirmation, SignedClaims
+from answerable.model.delegation import Delegation
+from answerable.model.exchange import Refusal, TokenRequest
+from answerable.model.ids import AgentId
+from answerable.model.record import Exchanged
+from answerable.store.control.contract import Use
+
+WHAT = "exchange"
+LONGEST_SAID = 128  # characters of what a requester calls itself
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Shown:
+    """One request, and what came with it.
+
+    Attributes:
+        request: As asked.
+        cnf: Keys that the requester showed.
+        proof: Its DPoP proof, good once; None without one.
+        attested: The process at the other end, None where nobody is attested.
+        reviewed: Digests of tokens that their API server says are good now.
+    """
+
+    request: TokenRequest
+    cnf: Confirmation
+    proof: Use | None = None
+    attested: Attestation | None = None
+    reviewed: Collection[bytes] = ()
+
+
+def given_record(
+    shown: Shown,
+    subject: object,
+    actor: object,
+    minting: Minting,
+    token: str,
+) -> Exchanged:
+    """Write the record of what is given."""
+    link, rule = minting.delegation, minting.rule
+    issued_claims = isinstance(subject, SignedClaims)
+    return replace(
+        _begun(shown, subject, actor),
+        claims=minting.used if issued_claims else (),
+        rule=rule.id,
+        rule_digest=rule.digest,
+        agent=link.agent,
+        person=link.sub if link.sub.startswith("person:") else "",
+        owner=link.owner,
+        chain=chain_of(link),
+        delegation=link.id,
+        parent=link.parent,
+        run=link.run,
+        issued=hashlib.sha256(token.encode("ascii")).hexdigest(),
+        jti=str(minting.claims["jti"]),
+        audience=minting.audience,
+        scopes=minting.scopes,
+        expires=minting.expires,
+        bound=bound_by(minting.cnf),
+    )
+
+
+def refused_record(
+    shown: Shown, subject: object, actor: object, refusal: Refusal
+) -> Exchanged:
+    """Write the record of a refusal."""
+    reason = refusal.reason + (f": {refusal.detail}" if refusal.detail else "")
+    begun = _begun(shown, subject, actor)
+    link = subject.chain[0] if isinstance(subject, Held | Handed) else None
+    return replace(
+        begun,
+        error=refusal.error.value,
+        reason=reason,
+        audience=shown.request.audience[:LONGEST_SAID],
+        agent=link.agent if link else "",
+        owner=link.owner if link else "",
+        chain=chain_of(link) if link else (),
+        parent=link.id if link else "",
+    )
+
+
+def chain_of(link: Delegation) -> tuple[str, ...]:
+    """Give the agents of a delegation, root first."""
+    line = list(reversed(link.actors))
+    if not link.sub.startswith("person:") and link.sub not in line:
+        line.insert(0, AgentId(link.sub))
+    return tuple(line)
+
+
+def bound_by(cnf: Confirmation) -> str:
+    """Name how a token is bound."""
+    if cnf.jkt:
+        return "dpop"
+    return "mtls" if cnf.x5t_s256 else "bearer"
+
+
+def _begun(shown: Shown, subject: object, actor: object) -> Exchanged:
+    """Write what was shown."""
+    request = shown.request
+    claims = subject.claims if isinstance(subject, Held) else subject
+    signed = claims if isinstance(claims, SignedClaims) else None
+    attested = next(
+        (each for each in (subject, actor) if isinstance(each, Attestation)), None
+    )
+    said: tuple[tuple[str, str], ...] = ()
+    if request.client_id and len(request.client_id) <= LONGEST_SAID:
+        said = (("client_id", request.client_id),)
+    return Exchanged(
+        *(0, 0, "", WHAT),
+        issuer=signed.issuer if signed else "",
+        kid=signed.kid if signed else "",
+        subject=_digest(request.unverified_subject),
+        actor=_digest(request.unverified_actor),
+        attested=facts_of(attested) if attested else (),
+        attestor=attested.attestor.value if attested else "",
+        said=said,
+    )
+
+
+def facts_of(attested: Attestation) -> tuple[tuple[str, str], ...]:
+    """Give the facts of an attestation that evidence keeps."""
+    facts = {
+        "advisory": "true" if attested.advisory else "false",
+        "argv_sha256": attested.argv_sha256,
+        "config_sha256": attested.config_sha256,
+        "container": attested.container,
+        "gid": str(attested.gid),
+        "invocation": attested.invocation,
+        "process": str(attested.process),
+        "program": attested.program,
+        "program_sha256": attested.program_sha256,
+        "started": attested.started,
+        "started_by": str(attested.started_by) if attested.started_by >= 0 else "",
+        "uid": str(attested.uid),
+        "unit": attested.unit,
+    }
+    return tuple(pair for pair in facts.items() if pair[1])
+
+
+def _digest(token: str) -> str:
+    if not token:
+        return ""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

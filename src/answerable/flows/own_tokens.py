@@ -1,0 +1,141 @@
+"""Tokens that we gave, shown to us again: for what they say, and whether they live.
+
+What holds is on record. A token is read to find its record, and is dead where that is
+unknown, revoked, ended, or below something that a kill names.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from answerable.enforce.kill import Kills
+from answerable.federate.admission import Admitted, admit
+from answerable.federate.errors import KeyUnknown, Reason, TokenRefused
+from answerable.federate.key_set import KeySet
+from answerable.federate.verify import Issuers, KnownIssuer, verify_admitted
+from answerable.model.claims import Issuer, SignedClaims, TokenType
+from answerable.model.delegation import Delegation
+from answerable.store.control.contract import Chain, Control
+
+ISSUER = "answerable"  # by which evidence names ourselves
+LONGEST = 3600  # seconds that any token of ours lives
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A token of ours that holds.
+
+    Attributes:
+        claims: What it says.
+        chain: Its delegation, as on record, up to the root.
+    """
+
+    claims: SignedClaims
+    chain: Chain
+
+    @property
+    def delegation(self) -> Delegation:
+        """What it was given under."""
+        return self.chain.links[0]
+
+
+class OwnTokens:
+    """Reads tokens of ours.
+
+    Args:
+        url: Our `iss`.
+        keys: Gives the keys that we publish, those of other replicas among them.
+        control: What is on record.
+        kills: Gives the kills in force.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        keys: Callable[[], KeySet],
+        control: Control,
+        kills: Callable[[], Kills],
+    ) -> None:
+        self._pin = Issuer(
+            name=ISSUER,
+            iss=url,
+            algs=("ES256",),
+            token_types=(TokenType.ACCESS_TOKEN,),
+            max_ttl=LONGEST,
+            jti_required=True,
+            ours=True,
+        )
+        self._keys, self._control, self._kills = keys, control, kills
+
+    def is_ours(self, admitted: Admitted) -> bool:
+        """Tell whether a token says that it is ours; nothing is believed by that."""
+        return admitted.payload.get("iss") == self._pin.iss
+
+    def read(self, unverified_token: str, now: float) -> SignedClaims:
+        """Verify a token of ours, for whichever audience it was given.
+
+        Raises:
+            TokenRefused: It is none.
+        """
+        return self._read(admit(unverified_token), now)
+
+    def _read(self, admitted: Admitted, now: float) -> SignedClaims:
+        """Verify a token of ours, for whichever audience it was given.
+
+        The audience is then the record's to allow: nobody is served here by a token
+        because it was made for somebody else.
+
+        Raises:
+            TokenRefused: It is none.
+        """
+        said = admitted.payload.get("aud")
+        audience = said if isinstance(said, str) else ""
+        ours = Issuers(KnownIssuer(self._pin, audience, self._keys()))
+        try:
+            return verify_admitted(admitted, ours, int(now), TokenType.ACCESS_TOKEN)
+        except KeyUnknown:
+            # Nobody to ask for it: whatever signs for us stands in our own set.
+            raise TokenRefused(Reason.SIGNATURE, "expected a key of ours") from None
+
+    def held(self, admitted: Admitted, now: float) -> Held:
+        """Verify a token of ours, and see that it lives.
+
+        Raises:
+            TokenRefused: It is none, or it is dead.
+            ControlUnavailable: Nobody can tell now.
+        """
+        claims = self._read(admitted, now)
+        chain = self.living(claims, now)
+        if chain is None:
+            raise TokenRefused(Reason.EXPIRED, "expected a token that was not revoked")
+        return Held(claims, chain)
+
+    def living(self, claims: SignedClaims, now: float) -> Chain | None:
+        """Give the delegation of a token, None where it or the token is dead."""
+        token = self._control.token(claims.jti)
+        if token is None or token.revoked or token.sha256 != claims.token_sha256:
+            return None
+        if claims.leaf("answerable", "dlg") != token.delegation:
+            return None
+        chain = self._control.chain(token.delegation, now)
+        if not chain.links or not chain.live:
+            return None
+        return None if killed_in(self._kills(), chain.links) else chain
+
+
+def killed_in(kills: Kills, links: Iterable[Delegation]) -> str:
+    """Name the kill that stops a chain; empty where none does."""
+    if not kills:
+        return ""
+    named = (subject for link in links for subject in subjects_of(link))
+    return next((subject for subject in named if subject in kills), "")
+
+
+def subjects_of(link: Delegation) -> Iterator[str]:
+    """Give every subject by which a kill can name a delegation."""
+    yield link.agent
+    yield link.sub
+    yield link.owner
+    yield from link.actors
+    yield f"run:{link.id}"
+    yield f"rule:{link.rule}"
+    yield link.run

@@ -1,0 +1,121 @@
+"""Another door's process, kept beside the workers: started, heard, started anew.
+
+It is a command of ours that prints a line `WHAT WHERE` for each of its listeners once
+they stand, closes its output, and ends when its input does. What it does is its own
+affair; the supervisor passes on a reload and the end.
+"""
+
+import asyncio
+import signal
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from answerable.model.errors import EnvironmentRefused
+from answerable.serving.log import Log
+
+START = 30.0  # seconds until it listens
+SHORTEST, LONGEST = 0.1, 10.0  # seconds between an end and the next start
+STEADY = 60.0  # seconds after which an end counts as the first
+GRACE = 5.0  # seconds beyond those of the drain
+
+
+class Beside:
+    """One process.
+
+    Args:
+        name: What the log calls it.
+        argv: Its command.
+        log: The supervisor's.
+
+    Attributes:
+        listening: Where it can be reached: pairs (what, where).
+        restarts: How often it was started anew.
+    """
+
+    def __init__(self, name: str, argv: Sequence[str], log: Log) -> None:
+        self.listening: list[tuple[str, str]] = []
+        self.restarts = 0
+        self._name, self._argv, self._log = name, argv, log
+        self._process: asyncio.subprocess.Process | None = None
+        self._keeping: asyncio.Task[None] | None = None
+        self._ready = False
+        self._ending = False
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it listens."""
+        return self._ready
+
+    async def open(self) -> None:
+        """Start it, and keep it running.
+
+        Raises:
+            EnvironmentRefused: It does not come up; it said why itself.
+        """
+        if not await self._start():
+            raise EnvironmentRefused(
+                f"the process {self._name} did not come up", "it says why above"
+            )
+        self._keeping = asyncio.create_task(self._keep())
+
+    def reload(self) -> None:
+        """Have it read its configuration again."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGHUP)
+
+    async def end(self, seconds: float) -> None:
+        """Have it finish what is under way, and end; it is killed where it does not."""
+        self._ending = True
+        if self._keeping is not None:
+            self._keeping.cancel()
+        process = self._process
+        if process is None:
+            return
+        with suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(seconds + GRACE):
+                await process.wait()
+        except TimeoutError:
+            self._log.error("beside.killed", name=self._name)
+            process.kill()
+            await process.wait()
+
+    async def _start(self) -> bool:
+        self._process = process = await asyncio.create_subprocess_exec(
+            *self._argv,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            process_group=0,
+        )
+        assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+        said = b""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(START):
+                said = await process.stdout.read()
+        lines = [line.partition(" ") for line in said.decode("utf-8").splitlines()]
+        self.listening = [(what, where) for what, _, where in lines]
+        self._ready = bool(lines)
+        if not lines:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+        return self._ready
+
+    async def _keep(self) -> None:
+        """Start it whenever it is not there."""
+        pause, began = SHORTEST, time.monotonic()
+        while True:
+            if self._process is not None:
+                code = await self._process.wait()
+                self._ready = False
+                self._log.error("beside.lost", name=self._name, code=code)
+            pause = SHORTEST if time.monotonic() - began > STEADY else pause
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST)
+            self.restarts += 1
+            began = time.monotonic()
+            with suppress(OSError):
+                await self._start()

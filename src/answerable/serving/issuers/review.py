@@ -1,0 +1,147 @@
+"""Kubernetes TokenReview: the API server says whether a token is still good.
+
+Its keys verify a token that outlived its pod; the API server knows that the pod is gone.
+Source: Kubernetes API reference, TokenReview v1 authentication.k8s.io.
+"""
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from answerable.model.config import Review
+from answerable.model.errors import EnvironmentRefused
+from answerable.serving.issuers.addresses import Unfetched
+from answerable.serving.issuers.fetching import Place, ask
+from answerable.store.disk import read_file
+
+MAX_ANSWER = 256 * 1024  # bytes
+_PATH = "/apis/authentication.k8s.io/v1/tokenreviews"
+_MAX_TOKEN = 16 * 1024  # bytes of the token that asks
+_STATUSES = (201, 200)
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """What the API server said.
+
+    Attributes:
+        good: The token is good now, for our audience.
+        username: E.g. `system:serviceaccount:NAMESPACE:NAME`; empty where it is not.
+        uid: Of the service account, likewise.
+        extra: What else it says of the user, e.g. the pod, pairs (name, values).
+        why: Why it is not good: a word of ours.
+    """
+
+    good: bool
+    username: str = ""
+    uid: str = ""
+    extra: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    why: str = ""
+
+
+class _User(msgspec.Struct):
+    username: str = ""
+    uid: str = ""
+    extra: dict[str, list[str]] = {}
+
+
+class _Status(msgspec.Struct):
+    authenticated: bool = False
+    audiences: list[str] = []
+    error: str = ""
+    user: _User = msgspec.field(default_factory=_User)
+
+
+class _Answer(msgspec.Struct):
+    kind: str
+    api_version: str = msgspec.field(name="apiVersion")
+    status: _Status
+
+
+_ANSWER = msgspec.json.Decoder(_Answer, strict=True)
+
+
+class Reviewer:
+    """Asks one API server.
+
+    Args:
+        review: Where it is, and who asks.
+
+    Raises:
+        EnvironmentRefused: The file with its authority cannot be used.
+    """
+
+    def __init__(self, review: Review) -> None:
+        self._token = Path(review.token)
+        try:
+            tls = ssl.create_default_context(cafile=review.ca)
+        except OSError as error:  # an SSLError is one
+            raise EnvironmentRefused(
+                f"cannot use {review.ca} ({error.strerror or 'no certificate'})",
+                "name who signs the API server's certificate",
+            ) from None
+        # The operator wrote the address itself: no name of an issuer leads to it.
+        self._place = Place(review.url.rstrip("/") + _PATH, tls, private=True)
+
+    async def review(self, unverified_token: str, audience: str) -> Reviewed:
+        """Ask whether a token is good.
+
+        Args:
+            unverified_token: It is sent to the API server, which made it.
+            audience: The one it has to be for.
+
+        Raises:
+            Unfetched: The API server does not say; whoever asks refuses, for now.
+        """
+        asked = {
+            "apiVersion": "authentication.k8s.io/v1",
+            "kind": "TokenReview",
+            "spec": {"token": unverified_token, "audiences": [audience]},
+        }
+        fields = (
+            ("Authorization", f"Bearer {self._credential()}"),
+            ("Content-Type", "application/json"),
+            ("Accept", "application/json"),
+        )
+        body = msgspec.json.encode(asked)
+        answer = await ask(self._place, MAX_ANSWER, "POST", fields, body, _STATUSES)
+        return read_review(answer.document, audience)
+
+    def _credential(self) -> str:
+        """Read the token that asks; the kubelet replaces it before it ends."""
+        try:
+            text = read_file(self._token).decode("ascii").strip()
+        except (FileNotFoundError, EnvironmentRefused, UnicodeDecodeError):
+            text = ""
+        if not text or len(text) > _MAX_TOKEN or not text.isprintable() or " " in text:
+            raise Unfetched(f"{self._token} holds no token to ask with")
+        return text
+
+
+def read_review(document: bytes, audience: str) -> Reviewed:
+    """Read the answer.
+
+    Raises:
+        Unfetched: It is none.
+    """
+    try:
+        answer = _ANSWER.decode(document)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Unfetched("the answer is no TokenReview") from None
+    if (answer.kind, answer.api_version) != ("TokenReview", "authentication.k8s.io/v1"):
+        raise Unfetched("the answer is no TokenReview")
+    status = answer.status
+    if not status.authenticated or status.error:
+        return Reviewed(good=False, why="not-authenticated")
+    # An API server that knows no audiences leaves them out, and the token may be for
+    # the API server alone.
+    if audience not in status.audiences:
+        return Reviewed(good=False, why="audience")
+    if not status.user.username:
+        return Reviewed(good=False, why="no-user")
+    extra = tuple(
+        (name, tuple(values)) for name, values in sorted(status.user.extra.items())
+    )
+    return Reviewed(True, status.user.username, status.user.uid, extra)

@@ -1,0 +1,1 @@
+"""`answerable run`: starts an agent that the token service knows before it begins."""

@@ -1,0 +1,201 @@
+"""A child that waits at a pipe, as the user it will run as, before it runs anything.
+
+Over one pipe it hears what its environment is to be, and that it may begin; over the
+other it says that it stands, and what went wrong if it does not begin. That one closes
+by itself when the program runs.
+"""
+
+import errno
+import os
+import pwd
+import signal
+import socket
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.serving.processes.held import text
+from answerable.serving.processes.units import start_in
+
+_STANDS = b"!"
+_FAILED = 127  # of a child that never began; nobody sees it
+# What leads to the launcher's own things, and is no other user's.
+_OWN = (
+    *("DBUS_SESSION_BUS_ADDRESS", "MAIL", "SSH_AUTH_SOCK", "ANSWERABLE_STORE"),
+    *("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"),
+    *("XDG_STATE_HOME", "SUDO_COMMAND", "SUDO_GID", "SUDO_UID", "SUDO_USER"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user that the child is to be.
+
+    Attributes:
+        name: Login name.
+        uid: User id.
+        gid: Its group.
+        home: Its home.
+    """
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+
+
+def account(user: str) -> Account:
+    """Find a user by name or number.
+
+    Raises:
+        UsageError: There is none, or it is the superuser.
+    """
+    try:
+        found = pwd.getpwuid(int(user)) if user.isdecimal() else pwd.getpwnam(user)
+    except (KeyError, OverflowError):
+        raise UsageError(
+            f"no such user (got {user!r})", "make one for the agent: useradd --system"
+        ) from None
+    if found.pw_uid == 0:
+        raise UsageError(
+            "an agent does not run as the superuser",
+            "make a user for it, and name that",
+        )
+    return Account(found.pw_name, found.pw_uid, found.pw_gid, found.pw_dir)
+
+
+def environment_of(account: Account, environment: Mapping[str, str]) -> dict[str, str]:
+    """Give the environment of another user's process."""
+    kept = {name: each for name, each in environment.items() if name not in _OWN}
+    name = account.name
+    return kept | {"HOME": account.home, "USER": name, "LOGNAME": name}
+
+
+class Child:
+    """A child that waits.
+
+    Args:
+        program: Absolute path of what it will run.
+        argv: Its arguments, the first one among them.
+        account: Whom it runs as; None leaves it who we are.
+        mask: Signals that are blocked in it when it begins.
+        shut: A socket that it has no business with.
+
+    Raises:
+        EnvironmentRefused: It cannot be made, or cannot become that user.
+
+    Attributes:
+        pid: Its number.
+        start: When it started, clock ticks since boot.
+    """
+
+    def __init__(
+        self,
+        program: str,
+        argv: Sequence[str],
+        account: Account | None,
+        mask: set[signal.Signals],
+        shut: socket.socket,
+    ) -> None:
+        self._program = program
+        begin, self._gate = os.pipe()
+        self._said, say = os.pipe()
+        try:
+            self.pid = os.fork()
+        except OSError as error:
+            for each in (begin, self._gate, self._said, say):
+                os.close(each)
+            raise EnvironmentRefused(f"cannot start it ({error.strerror})") from None
+        if self.pid == 0:
+            _run(program, argv, account, mask, (begin, say, self._gate, shut))
+        os.close(begin)
+        os.close(say)
+        self._check_stands(account)
+        self.start = start_in(text(Path(f"/proc/{self.pid}/stat")))
+
+    def begin(self, environment: Mapping[str, str]) -> None:
+        """Let it run its program.
+
+        Raises:
+            EnvironmentRefused: It could not; it is gone then.
+        """
+        with suppress(BrokenPipeError), os.fdopen(self._gate, "wb") as gate:
+            gate.write(msgspec.json.encode(_bytes_of(environment)))
+        with os.fdopen(self._said, "rb") as said:
+            failed = said.read()
+        if failed:
+            os.waitpid(self.pid, 0)
+            raise EnvironmentRefused(
+                f"cannot run {self._program} ({os.strerror(int(failed))})",
+                "see that it is a program this user may run",
+            )
+
+    def abandon(self) -> None:
+        """End it before it began."""
+        os.close(self._gate)
+        os.close(self._said)
+        os.waitpid(self.pid, 0)
+
+    def _check_stands(self, account: Account | None) -> None:
+        said = os.read(self._said, 16)
+        if said == _STANDS:
+            return
+        self.abandon()
+        code = int(said or errno.ECHILD)
+        name = "the child" if account is None else f"user {account.name}"
+        raise EnvironmentRefused(
+            f"cannot become {name} ({os.strerror(code)})",
+            "to start another user's process takes root, or CAP_SETUID and CAP_SETGID",
+        )
+
+
+def _run(
+    program: str,
+    argv: Sequence[str],
+    account: Account | None,
+    mask: set[signal.Signals],
+    pipes: tuple[int, int, int, socket.socket],
+) -> NoReturn:
+    """Be the child: nothing of the parent's goes on in here, whatever happens."""
+    begin, say, gate, shut = pipes
+    try:
+        os.close(gate)
+        shut.close()
+        if account is not None:
+            _become(account)
+        os.write(say, _STANDS)
+        with os.fdopen(begin, "rb") as told:
+            said = told.read()
+        if said:
+            environment = msgspec.json.decode(said, type=list[tuple[bytes, bytes]])
+            _reset_signals(mask)
+            os.execve(program, list(argv), dict(environment))  # noqa: S606 - what was asked
+    except OSError as error:
+        os.write(say, str(error.errno or errno.EINVAL).encode())
+    finally:
+        os._exit(_FAILED)
+
+
+def _become(account: Account) -> None:
+    """Be another user, with no way back."""
+    os.initgroups(account.name, account.gid)
+    os.setresgid(account.gid, account.gid, account.gid)
+    os.setresuid(account.uid, account.uid, account.uid)
+
+
+def _reset_signals(mask: set[signal.Signals]) -> None:
+    """Undo what Python and the launcher did; what was ignored before stays so."""
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _bytes_of(environment: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(os.fsencode(name), os.fsencode(it)) for name, it in environment.items()]

@@ -1,0 +1,121 @@
+"""The token service as a launcher sees it: a unix socket that takes up runs."""
+
+import contextlib
+import http.client
+import socket
+from dataclasses import dataclass
+
+import msgspec
+
+from answerable.model.errors import EnvironmentRefused
+
+_SECONDS = 10.0
+_LARGEST = 64 * 1024  # bytes of an answer
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A run that the service took up.
+
+    Attributes:
+        run: Its name, `run:...`.
+        rule: The rule that allowed it.
+        advisory: Other processes of the same user can pass for it.
+    """
+
+    run: str
+    rule: str
+    advisory: bool
+
+
+class _Refusal(msgspec.Struct):
+    error_description: str = ""
+
+
+class Service:
+    """A connection that stands.
+
+    Args:
+        place: Path of the socket.
+
+    Raises:
+        EnvironmentRefused: Nobody listens there.
+
+    Attributes:
+        socket: The connection.
+    """
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(_SECONDS)
+        try:
+            self.socket.connect(place)
+        except OSError as error:
+            self.socket.close()
+            raise EnvironmentRefused(
+                f"no token service at {place} ({error.strerror or error})",
+                "start one, or name its socket: --sts SOCKET",
+            ) from None
+        self._http = self._over(self.socket)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._http.close()
+        self.socket.close()
+
+    def register(self, request: dict[str, str | int]) -> Registered:
+        """Have a run taken up.
+
+        Raises:
+            EnvironmentRefused: The service says no, or nothing we understand.
+        """
+        body = msgspec.json.encode(request)
+        try:
+            status, said = self._ask("POST", "/runs", body)
+            if status == http.client.CREATED:
+                return msgspec.json.decode(said, type=Registered)
+            why = msgspec.json.decode(said, type=_Refusal).error_description
+        except (OSError, http.client.HTTPException, msgspec.DecodeError):
+            raise EnvironmentRefused(
+                f"no answer from the token service at {self._place}",
+                "see its log; is that the socket of one?",
+            ) from None
+        raise EnvironmentRefused(
+            f"the token service does not take the run up: {why or status}",
+            "a rule has to name who starts which agent as whom: answerable sts rules",
+        )
+
+    def finish(self, run: str) -> None:
+        """Tell that a run is over; the service sees it anyway."""
+        target = f"/runs/{run.removeprefix('run:')}"
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            try:
+                self._ask("DELETE", target, b"")
+            except (OSError, http.client.HTTPException):
+                # It may have hung up on us meanwhile: runs are long.
+                self._ask_anew("DELETE", target)
+
+    def _ask(self, method: str, target: str, body: bytes) -> tuple[int, bytes]:
+        fields = {"Content-Type": "application/json"} if body else {}
+        self._http.request(method, target, body or None, fields)
+        answer = self._http.getresponse()
+        said = answer.read(_LARGEST + 1)
+        if len(said) > _LARGEST:
+            raise http.client.HTTPException
+        return answer.status, said
+
+    def _ask_anew(self, method: str, target: str) -> None:
+        self.close()
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(_SECONDS)
+        self.socket.connect(self._place)
+        self._http = self._over(self.socket)
+        self._ask(method, target, b"")
+
+    @staticmethod
+    def _over(connection: socket.socket) -> http.client.HTTPConnection:
+        client = http.client.HTTPConnection("localhost", timeout=_SECONDS)
+        client.auto_open = 0
+        client.sock = connection
+        return client

@@ -1,0 +1,70 @@
+"""Waits for a child, and is as transparent to it as a process can be.
+
+The child stays in our process group, so that the terminal's own signals reach it from
+the kernel: those are not sent on a second time. Whatever somebody sends to us is. Where
+the child stops we stop, and the shell sees a job that did.
+"""
+
+import os
+import signal
+
+_KERNEL = 0x80  # SI_KERNEL, <asm-generic/siginfo.h>
+_SENT_ON = (
+    *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGALRM),
+    *(signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT),
+)
+_WAITED_FOR = (signal.SIGCHLD, *_SENT_ON)
+
+
+def block() -> set[signal.Signals]:
+    """Have signals wait until we look at them; give what was blocked before."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED_FOR)
+    return {each for each in before if isinstance(each, signal.Signals)}
+
+
+def restore(mask: set[signal.Signals]) -> None:
+    """Undo `block`."""
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def wait_for(child: int) -> int:
+    """Wait until a child has ended; signals are blocked meanwhile.
+
+    Orphans that were handed to us are waited for, too: nobody else will.
+
+    Returns:
+        Its exit code, 128 + n where signal n ended it.
+    """
+    while True:
+        # It may have ended before anything was blocked.
+        code = _reaped(child)
+        if code is not None:
+            return code
+        told = signal.sigwaitinfo(_WAITED_FOR)
+        if told.si_signo != signal.SIGCHLD:
+            _send_on(child, told)
+
+
+def _reaped(child: int) -> int | None:
+    """Take note of whatever children did."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED)
+        except ChildProcessError:
+            return None
+        if pid == 0:
+            return None
+        if pid != child:
+            continue
+        if os.WIFSTOPPED(status):
+            os.kill(os.getpid(), signal.SIGSTOP)
+            continue
+        code = os.waitstatus_to_exitcode(status)
+        return code if code >= 0 else 128 - code
+
+
+def _send_on(child: int, told: signal.struct_siginfo) -> None:
+    """Give a signal to the child, unless it has it already or sent it itself."""
+    from_terminal = told.si_code == _KERNEL and os.getpgid(child) == os.getpgrp()
+    if not from_terminal and told.si_pid != child:
+        os.kill(child, told.si_signo)

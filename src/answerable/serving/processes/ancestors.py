@@ -1,0 +1,217 @@
+"""The processes above our own, and whether one of them is an agent.
+
+A person signs; what an agent starts does not. This is looked up in /proc, each process
+held by a pidfd while it is read, and what cannot be looked up is refused as well.
+
+It is advice and no boundary: processes of one user can leave their parents, call
+themselves anything, and write each other's files. It keeps an agent from signing by
+the way, and not one that sets out to.
+"""
+
+import os
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from answerable.model.errors import EnvironmentRefused
+from answerable.serving.processes.clients import client_of
+from answerable.serving.processes.held import ProcessGone, held, opened, text
+from answerable.serving.processes.units import start_in, uid_in
+
+MARK = "ANSWERABLE_RUN"  # in the environment of whatever `answerable run` starts
+_MOST = 256
+_LARGEST = 1 << 16  # bytes of a registered run
+_TRIES = 5  # of a walk: a process above may end while we look
+
+_HINT = "do it in a terminal of your own, which no agent or agent's editor has opened"
+
+Run = tuple[int, int]  # process number, start in clock ticks since boot
+
+
+@dataclass(frozen=True, slots=True)
+class Ancestor:
+    """A process: our own, or one above it.
+
+    Attributes:
+        pid: Its number.
+        start: When it started, clock ticks since boot.
+        parent: Number of the process above it, 0 for none in our namespace.
+        uid: Its real user.
+        name: Its name, which it can set itself.
+        program: Path of its executable; empty where we may not know.
+        argv: Its arguments, likewise.
+        marked: Its environment says that `answerable run` started it, or what is above.
+    """
+
+    pid: int
+    start: int
+    parent: int
+    uid: int
+    name: str
+    program: str
+    argv: tuple[str, ...]
+    marked: bool
+
+
+class AgentAbove(EnvironmentRefused):
+    """What asks was started by an agent, or it cannot be told."""
+
+
+def refuse_agents(runs: Collection[Run] = ()) -> None:
+    """Refuse to go on where an agent has started this process, at any remove.
+
+    Args:
+        runs: Processes that `answerable run` has registered.
+
+    Raises:
+        AgentAbove: An agent has, or what is above us cannot be looked up.
+    """
+    if MARK in os.environ:
+        raise AgentAbove(
+            f"only a person may do this, and {MARK} says that an agent runs this",
+            _HINT,
+        )
+    why = agent_among(ancestors(), frozenset(runs))
+    if why:
+        raise AgentAbove(f"only a person may do this, and {why}", _HINT)
+
+
+def agent_among(line: Iterable[Ancestor], runs: Collection[Run]) -> str:
+    """Say which of some processes is an agent, empty where none is. Pure."""
+    for each in line:
+        if (each.pid, each.start) in runs:
+            return f"process {each.pid} above is an agent that `answerable run` started"
+        if each.marked:
+            return f"process {each.pid} above runs in what `answerable run` started"
+        client = client_of(each.name, each.program, each.argv)
+        if client:
+            return f"process {each.pid} above is {client}"
+    return ""
+
+
+def ancestors(own: int | None = None) -> tuple[Ancestor, ...]:
+    """Describe a process and every one above it, nearest first.
+
+    Args:
+        own: Its number; our own unless said.
+
+    Raises:
+        AgentAbove: They cannot be looked up whole.
+    """
+    if not Path("/proc/self/stat").exists():
+        raise _unknown("this machine has no /proc")
+    for _ in range(_TRIES):
+        with suppress(ProcessGone):
+            return _line(os.getpid() if own is None else own)
+    raise _unknown("the processes above end while they are looked up")
+
+
+class _Numbered(msgspec.Struct):
+    pid: int
+    start: int
+
+
+class _Registered(msgspec.Struct):
+    """What a registered run says of processes; the rest is passed over."""
+
+    process: _Numbered
+    launcher: _Numbered | None = None
+
+
+def registered(folders: Sequence[Path]) -> frozenset[Run]:
+    """Read which processes `answerable run` registered.
+
+    A file is named `PID-START.json`, or says `process` and `launcher`, to whom orphans
+    of the run fall. A folder that is missing, or another user's, says nothing; what was
+    started there is marked in its environment too.
+    """
+    found: set[Run] = set()
+    for folder in folders:
+        with suppress(OSError):
+            for file in folder.iterdir():
+                found.update(_registered(file))
+    return frozenset(found)
+
+
+def _registered(file: Path) -> list[Run]:
+    pid, dash, start = file.name.removesuffix(".json").partition("-")
+    if dash and pid.isdecimal() and start.isdecimal():
+        return [(int(pid), int(start))]
+    try:
+        with file.open("rb") as opened_file:
+            data = opened_file.read(_LARGEST)
+        said = msgspec.json.decode(data, type=_Registered)
+    except (OSError, ValueError, RecursionError):
+        return []
+    both = (said.process, said.launcher)
+    return [(each.pid, each.start) for each in both if each is not None]
+
+
+def _line(own: int) -> tuple[Ancestor, ...]:
+    line = [_read(own)]
+    while (child := line[-1]).parent:
+        above = _read(child.parent)
+        # Still the same parent, so its number was its own all along.
+        if _read(child.pid) != child:
+            raise ProcessGone
+        line.append(above)
+        if len(line) > _MOST:
+            raise _unknown(f"more than {_MOST} processes are above")
+    if line[-1].pid != 1:
+        raise _unknown(f"process {line[-1].pid} was started from outside the container")
+    return tuple(line)
+
+
+def _read(pid: int) -> Ancestor:
+    try:
+        return held(opened(pid), pid, _describe)
+    except ProcessGone:
+        if not Path("/proc", str(pid)).exists() and _lives(pid):
+            raise _unknown(f"/proc hides process {pid}") from None
+        raise
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _describe(folder: Path) -> Ancestor:
+    stat = text(folder / "stat")
+    program = ""
+    with suppress(OSError):  # of another user: not ours to see
+        program = str((folder / "exe").readlink())
+    return Ancestor(
+        pid=int(folder.name),
+        start=start_in(stat),
+        parent=int(stat[stat.rindex(")") + 1 :].split()[1]),
+        uid=uid_in(text(folder / "status")),
+        name=stat[stat.index("(") + 1 : stat.rindex(")")],
+        program=program.removesuffix(" (deleted)"),
+        argv=tuple(text(folder / "cmdline").split("\0")[:-1]),
+        marked=_marked(folder),
+    )
+
+
+def _marked(folder: Path) -> bool:
+    try:
+        environment = (folder / "environ").read_bytes()
+    except OSError:  # of another user, or one that may not be traced
+        return False
+    mark = MARK.encode() + b"="
+    return any(each.startswith(mark) for each in environment.split(b"\0"))
+
+
+def _unknown(why: str) -> AgentAbove:
+    return AgentAbove(
+        f"only a person may do this, and whether an agent asks is not known: {why}",
+        "do it on Linux, in a terminal whose processes /proc shows",
+    )

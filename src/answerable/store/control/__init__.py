@@ -1,0 +1,1 @@
+"""What the token service remembers: one contract, in SQLite and in PostgreSQL."""

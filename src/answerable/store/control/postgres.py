@@ -1,0 +1,340 @@
+"""The contract in PostgreSQL: any number of replicas.
+
+Every transaction takes its locks in one order, so that none waits for another that
+waits for it: single-use keys by their value, then a chain from its root down. A commit
+shares the lock on each link of its chain; a revocation has to have it alone. So either
+the commit sees the revocation, or the revocation sees what the commit opened.
+"""
+
+import math
+from contextlib import suppress
+
+from psycopg.errors import UniqueViolation
+
+from answerable.model.delegation import Delegation, Ticket
+from answerable.model.signing import SigningKey
+from answerable.store.control.contract import (
+    DONE,
+    MARGIN,
+    MAX_LINKS,
+    Chain,
+    Committed,
+    Dead,
+    Died,
+    Exchange,
+    IdTaken,
+    IssuedToken,
+    Outcome,
+    Use,
+)
+from answerable.store.control.postgres_pool import AGAIN, Crossed, Cursor, Pool
+from answerable.store.control.postgres_schema import migrate
+from answerable.store.control.rows import (
+    Subject,
+    read_delegation,
+    read_ticket,
+    written,
+)
+
+EVERY = 64  # commits of one process between two looks at what ended
+_TABLES = (
+    ("seen", "key"),
+    ("delegation", "id"),
+    ("token", "jti"),
+    ("ticket", "sha256"),
+)
+
+_SEE = "INSERT INTO seen VALUES (%s, %s) ON CONFLICT DO NOTHING"
+# From the root down; a link whose parent is gone is the last one.
+_CHAIN = """WITH RECURSIVE link AS (
+    SELECT id, parent, 1 AS up FROM delegation WHERE id = %s
+    UNION ALL
+    SELECT d.id, d.parent, link.up + 1 FROM delegation d JOIN link ON d.id = link.parent
+    WHERE link.up < %s
+) SELECT id FROM link ORDER BY up DESC"""
+_LINKS = """SELECT id, parent, expires, revoked, body FROM delegation
+    WHERE id = ANY(%s) ORDER BY depth, id"""
+_TAKE = "DELETE FROM ticket WHERE sha256 = %s AND parent = %s AND expires >= %s"
+_OPEN = "INSERT INTO delegation VALUES (%s, %s, %s, %s, 0, %s)"
+_RECORD = "INSERT INTO token VALUES (%s, %s, %s, %s, %s)"
+_END = "UPDATE delegation SET revoked = %s WHERE id = %s AND revoked = 0"
+_END_TOKENS = """UPDATE token SET revoked = %s
+    WHERE delegation = %s AND revoked = 0 AND expires >= %s RETURNING jti"""
+_NAMING = """SELECT id, body FROM delegation
+    WHERE revoked = 0 AND position(%s IN body) > 0 ORDER BY depth, id"""
+_PUBLISH = """INSERT INTO signing_key VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (kid) DO UPDATE SET signs_from = excluded.signs_from,
+    signs_until = excluded.signs_until, published = excluded.published"""
+
+_Link = tuple[str, str | None, int, int, str]
+
+
+class PostgresControl:
+    """`Control` in a database.
+
+    Args:
+        address: `postgresql://...` of the primary.
+
+    Raises:
+        EnvironmentRefused: It cannot be used, or is of a newer release.
+    """
+
+    def __init__(self, address: str) -> None:
+        self._pool = Pool(address)
+        with self._pool.connected() as connection:
+            migrate(connection)
+        self._commits = 0
+
+    def epoch(self) -> int:
+        """As the contract says."""
+        with self._pool.transaction() as cursor:
+            return int(_one(cursor.execute("SELECT epoch FROM state"))[0])
+
+    def new_epoch(self, now: float) -> int:
+        """As the contract says."""
+        asked = "UPDATE state SET epoch = greatest(epoch, %s) RETURNING epoch"
+        with self._pool.transaction() as cursor:
+            epoch = int(_one(cursor.execute(asked, (math.ceil(now),)))[0])
+            cursor.execute("DELETE FROM ticket")
+            return epoch
+
+    def see(self, use: Use, now: float) -> Outcome:
+        """As the contract says."""
+        return self.commit(Exchange(uses=(use,)), now).outcome
+
+    def commit(self, exchange: Exchange, now: float) -> Committed:
+        """As the contract says."""
+        try:
+            with self._pool.transaction() as cursor:
+                done = _commit(cursor, exchange, now)
+                if done is not DONE:
+                    raise _RolledBack
+        except _RolledBack:
+            return done
+        except UniqueViolation:
+            raise IdTaken("an id of the exchange is on record already") from None
+        self._sweep_now_and_then(now)
+        return done
+
+    def delegation(self, id: str) -> Delegation | None:
+        """As the contract says."""
+        with self._pool.transaction() as cursor:
+            asked = "SELECT body FROM delegation WHERE id = %s"
+            row = cursor.execute(asked, (id,)).fetchone()
+        return None if row is None else read_delegation(row[0])
+
+    def chain(self, id: str, now: float) -> Chain:
+        """As the contract says."""
+        with self._pool.transaction() as cursor:
+            links = _links(cursor, id)
+        dead, why = _find_dead(id, links, now)
+        found = tuple(read_delegation(link[4]) for link in reversed(links))
+        return Chain(found, dead, why)
+
+    def children(self, id: str) -> tuple[Delegation, ...]:
+        """As the contract says."""
+        asked = "SELECT body FROM delegation WHERE parent = %s ORDER BY id"
+        with self._pool.transaction() as cursor:
+            rows = cursor.execute(asked, (id,)).fetchall()
+        return tuple(read_delegation(body) for (body,) in rows)
+
+    def put_ticket(self, ticket: Ticket, now: float) -> Committed:
+        """As the contract says."""
+        row = (ticket.sha256, ticket.parent, ticket.expires, written(ticket))
+        try:
+            with self._pool.transaction() as cursor:
+                links = _links(cursor, ticket.parent, lock=True)
+                dead, why = _find_dead(ticket.parent, links, now)
+                if dead:
+                    return Committed(Outcome.DEAD, dead=dead, why=why)
+                cursor.execute("INSERT INTO ticket VALUES (%s, %s, %s, %s)", row)
+        except UniqueViolation:
+            raise IdTaken("a ticket of that digest is on record already") from None
+        self._sweep_now_and_then(now)
+        return DONE
+
+    def ticket(self, sha256: str, now: float) -> Ticket | None:
+        """As the contract says."""
+        asked = "SELECT body FROM ticket WHERE sha256 = %s AND expires >= %s"
+        with self._pool.transaction() as cursor:
+            row = cursor.execute(asked, (sha256, int(now))).fetchone()
+        return None if row is None else read_ticket(row[0])
+
+    def token(self, jti: str) -> IssuedToken | None:
+        """As the contract says."""
+        asked = "SELECT * FROM token WHERE jti = %s"
+        with self._pool.transaction() as cursor:
+            row = cursor.execute(asked, (jti,)).fetchone()
+        return None if row is None else IssuedToken(*row)
+
+    def revoke_token(self, jti: str, now: float) -> Died:
+        """As the contract says."""
+        asked = """UPDATE token SET revoked = %s
+            WHERE jti = %s AND revoked = 0 AND expires >= %s"""
+        with self._pool.transaction() as cursor:
+            ended = cursor.execute(asked, (_stamp(now), jti, int(now))).rowcount
+        return Died(tokens=(jti,) if ended else ())
+
+    def revoke_delegation(self, id: str, now: float) -> Died:
+        """As the contract says."""
+        return self._revoke([id], now)
+
+    def revoke_subject(self, subject: str, now: float) -> Died:
+        """As the contract says."""
+        if subject.startswith("run:"):
+            return self.revoke_delegation(subject.removeprefix("run:"), now)
+        whom = Subject(subject)
+        with self._pool.transaction() as cursor:
+            rows = cursor.execute(_NAMING, (whom.spelled,)).fetchall()
+        return self._revoke([id for id, body in rows if whom.is_named(body)], now)
+
+    def _revoke(self, ids: list[str], now: float) -> Died:
+        # Two revocations can meet in one tree; one of them then begins anew.
+        for _ in range(AGAIN):
+            with suppress(Crossed), self._pool.transaction() as cursor:
+                return _revoke(cursor, ids, now)
+        with self._pool.transaction() as cursor:
+            return _revoke(cursor, ids, now)
+
+    def publish_key(self, key: SigningKey) -> None:
+        """As the contract says."""
+        times = (key.published, key.signs_from, key.signs_until, key.killed)
+        with self._pool.transaction() as cursor:
+            cursor.execute(_PUBLISH, (key.kid, key.replica, key.x, key.y, *times))
+
+    def keys(self) -> tuple[SigningKey, ...]:
+        """As the contract says."""
+        asked = "SELECT * FROM signing_key ORDER BY replica, signs_from, kid"
+        with self._pool.transaction() as cursor:
+            rows = cursor.execute(asked).fetchall()
+        return tuple(SigningKey(*row) for row in rows)
+
+    def kill_key(self, kid: str, now: float) -> bool:
+        """As the contract says."""
+        asked = "UPDATE signing_key SET killed = %s WHERE kid = %s AND killed = 0"
+        with self._pool.transaction() as cursor:
+            return cursor.execute(asked, (_stamp(now), kid)).rowcount > 0
+
+    def remove_key(self, kid: str) -> None:
+        """As the contract says."""
+        with self._pool.transaction() as cursor:
+            cursor.execute("DELETE FROM signing_key WHERE kid = %s", (kid,))
+
+    def sweep(self, now: float, most: int = 1000) -> int:
+        """As the contract says."""
+        limit = int(now) - MARGIN
+        gone = 0
+        with self._pool.transaction() as cursor:
+            # First, so that no other replica takes for new what goes now.
+            cursor.execute("UPDATE state SET swept = greatest(swept, %s)", (limit,))
+            for table, key in _TABLES:
+                # Rows that another sweep or a revocation holds are for the next time.
+                asked = f"""DELETE FROM {table} WHERE {key} IN (
+                    SELECT {key} FROM {table} WHERE expires < %s ORDER BY expires
+                    LIMIT %s FOR UPDATE SKIP LOCKED)"""  # noqa: S608 - our own names
+                gone += cursor.execute(asked, (limit, most)).rowcount
+        return gone
+
+    def _sweep_now_and_then(self, now: float) -> None:
+        self._commits += 1
+        if self._commits % EVERY == 0:
+            self.sweep(now, 8 * EVERY)
+
+    def close(self) -> None:
+        """As the contract says."""
+        self._pool.close()
+
+
+class _RolledBack(Exception):  # noqa: N818 - takes a transaction back, and is no error
+    """Nothing of the transaction is to stay."""
+
+
+def _commit(cursor: Cursor, exchange: Exchange, now: float) -> Committed:
+    if exchange.uses:
+        seen = _see(cursor, exchange.uses)
+        if seen is not None:
+            return seen
+    if exchange.under:
+        links = _links(cursor, exchange.under, lock=True)
+        dead, why = _find_dead(exchange.under, links, now)
+        if dead:
+            return Committed(Outcome.DEAD, dead=dead, why=why)
+    if exchange.ticket:
+        asked = (exchange.ticket, exchange.under, int(now))
+        if not cursor.execute(_TAKE, asked).rowcount:
+            return Committed(Outcome.TICKET)
+    opens, token = exchange.opens, exchange.token
+    if opens is not None:
+        facts = (opens.id, opens.parent or None, opens.depth, opens.expires)
+        cursor.execute(_OPEN, (*facts, written(opens)))
+    if token is not None:
+        row = (token.jti, token.delegation, token.sha256, token.expires)
+        cursor.execute(_RECORD, (*row, token.revoked))
+    return DONE
+
+
+def _see(cursor: Cursor, uses: tuple[Use, ...]) -> Committed | None:
+    for use in sorted(uses, key=lambda each: each.key):
+        if not cursor.execute(_SEE, (use.key, use.expires)).rowcount:
+            return Committed(Outcome.SEEN, use)
+    # Only now: whoever removed a row of these has said so before.
+    epoch, swept = _one(cursor.execute("SELECT epoch, swept FROM state"))
+    for use in uses:
+        if use.since < epoch or use.expires < swept:
+            return Committed(Outcome.PERHAPS_SEEN, use)
+    return None
+
+
+def _links(cursor: Cursor, id: str, *, lock: bool = False) -> list[_Link]:
+    """Read a chain from its root down; locked, it stays live until the commit."""
+    ids = [row[0] for row in cursor.execute(_CHAIN, (id, MAX_LINKS)).fetchall()]
+    asked = _LINKS + (" FOR SHARE" if lock else "")
+    return cursor.execute(asked, (ids,)).fetchall() if ids else []
+
+
+def _find_dead(id: str, links: list[_Link], now: float) -> tuple[str, Dead | None]:
+    """Name the link nearest to the root that is dead; empty where all live."""
+    if not links:
+        return id, Dead.UNKNOWN
+    missing = links[0][1]
+    if missing is not None:
+        return missing, Dead.UNKNOWN
+    for link, _, expires, revoked, _ in links:
+        if revoked:
+            return link, Dead.REVOKED
+        if now > expires:
+            return link, Dead.EXPIRED
+    return "", None
+
+
+def _revoke(cursor: Cursor, level: list[str], now: float) -> Died:
+    delegations: list[str] = []
+    tokens: list[str] = []
+    below = "SELECT id FROM delegation WHERE parent = %s ORDER BY id"
+    stamp = _stamp(now)
+    ended: set[str] = set()
+    while level:
+        beneath: list[str] = []
+        for id in level:
+            if id in ended:
+                continue
+            ended.add(id)
+            if cursor.execute(_END, (stamp, id)).rowcount:
+                delegations.append(id)
+            # After the lock is ours, so that it sees whatever a commit opened before.
+            beneath += (row[0] for row in cursor.execute(below, (id,)).fetchall())
+            cursor.execute(_END_TOKENS, (stamp, id, int(now)))
+            tokens += (row[0] for row in cursor.fetchall())
+            cursor.execute("DELETE FROM ticket WHERE parent = %s", (id,))
+        level = beneath
+    return Died(tuple(delegations), tuple(tokens))
+
+
+def _one(cursor: Cursor) -> tuple[int, ...]:
+    row = cursor.fetchone()
+    assert row is not None, "the table `state` has one row"  # noqa: S101 - for types
+    return row
+
+
+def _stamp(now: float) -> int:
+    return max(int(now), 1)  # 0 says that nothing was revoked

@@ -1,0 +1,367 @@
+"""The contract in SQLite: one machine, any number of processes.
+
+The tables have no index on when a row ends. A hand goes round each of them in the order
+of its key and removes what ended: cheaper for each row than an index would be.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from answerable.model.delegation import Delegation, Ticket
+from answerable.model.signing import SigningKey
+from answerable.store.control.contract import (
+    DONE,
+    MARGIN,
+    MAX_LINKS,
+    Chain,
+    Committed,
+    Dead,
+    Died,
+    Exchange,
+    IdTaken,
+    IssuedToken,
+    Outcome,
+    Use,
+)
+from answerable.store.control.rows import (
+    Subject,
+    read_delegation,
+    read_ticket,
+    written,
+)
+from answerable.store.control.sqlite_file import (
+    SqliteFile,
+    answering,
+    begin_epoch,
+    boot_id,
+)
+
+EVERY = 64  # commits of one process between two looks at what ended
+
+# Table, its key, and rows looked at for each commit: more than a commit adds.
+_SWEPT = (
+    ("seen", "key", 8),
+    ("delegation", "id", 4),
+    ("token", "jti", 4),
+    ("ticket", "sha256", 4),
+)
+
+_SEE = "INSERT INTO seen VALUES (?, ?) ON CONFLICT DO NOTHING"
+_LINK = "SELECT parent, expires, revoked FROM delegation WHERE id = ?"
+_TAKE = "DELETE FROM ticket WHERE sha256 = ? AND parent = ? AND expires >= ?"
+_OPEN = "INSERT INTO delegation VALUES (?, ?, ?, 0, ?)"
+_RECORD = "INSERT INTO token VALUES (?, ?, ?, ?, ?)"
+_END = "UPDATE delegation SET revoked = ? WHERE id = ? AND revoked = 0"
+_END_TOKENS = """UPDATE token SET revoked = ?
+    WHERE delegation = ? AND revoked = 0 AND expires >= ? RETURNING jti"""
+_NAMING = """SELECT id, body FROM delegation
+    WHERE revoked = 0 AND instr(body, ?) ORDER BY id"""
+_PUBLISH = """INSERT INTO signing_key VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (kid) DO UPDATE SET signs_from = excluded.signs_from,
+    signs_until = excluded.signs_until, published = excluded.published"""
+
+
+class SqliteControl:
+    """`Control` in the file `control.db`.
+
+    Args:
+        folder: State folder of the token service.
+        now: NumericDate.
+        boot: Name of this start of the machine; for tests.
+
+    Raises:
+        EnvironmentRefused: The file may not be used, is damaged, or is of a newer
+            release.
+    """
+
+    def __init__(self, folder: Path, now: float, boot: str | None = None) -> None:
+        self._file = SqliteFile(folder, now, boot_id() if boot is None else boot)
+        self._execute = self._file.connection.execute
+        self._lock = threading.Lock()
+        self._commits = 0
+        self._hands: dict[str, bytes | str] = {"seen": b""}
+
+    def epoch(self) -> int:
+        """As the contract says."""
+        with self._reading():
+            return int(self._execute("SELECT epoch FROM state").fetchone()[0])
+
+    def new_epoch(self, now: float) -> int:
+        """As the contract says."""
+        with self._writing(durable=True):
+            return begin_epoch(self._file.connection, now)
+
+    def see(self, use: Use, now: float) -> Outcome:
+        """As the contract says."""
+        return self.commit(Exchange(uses=(use,)), now).outcome
+
+    def commit(self, exchange: Exchange, now: float) -> Committed:
+        """As the contract says."""
+        with answering(self._file.path), self._lock:
+            self._execute("BEGIN IMMEDIATE")
+            try:
+                done = self._commit(exchange, now)
+            except sqlite3.IntegrityError:
+                self._rollback()
+                raise IdTaken("an id of the exchange is on record already") from None
+            except BaseException:
+                self._rollback()
+                raise
+            if done is not DONE:
+                self._execute("ROLLBACK")
+                return done
+            self._execute("COMMIT")
+            return done
+
+    def _commit(self, exchange: Exchange, now: float) -> Committed:
+        execute = self._execute
+        if exchange.uses:
+            seen = self._see(exchange.uses)
+            if seen is not None:
+                return seen
+        if exchange.under:
+            dead, why = self._find_dead(exchange.under, now)
+            if dead:
+                return Committed(Outcome.DEAD, dead=dead, why=why)
+        if exchange.ticket:
+            taken = execute(_TAKE, (exchange.ticket, exchange.under, int(now)))
+            if not taken.rowcount:
+                return Committed(Outcome.TICKET)
+        opens, token = exchange.opens, exchange.token
+        if opens is not None:
+            body = written(opens)
+            execute(_OPEN, (opens.id, opens.parent or None, opens.expires, body))
+        if token is not None:
+            row = (token.jti, token.delegation, token.sha256, token.expires)
+            execute(_RECORD, (*row, token.revoked))
+        self._sweep_now_and_then(now)
+        return DONE
+
+    def _see(self, uses: tuple[Use, ...]) -> Committed | None:
+        epoch, swept = self._execute("SELECT epoch, swept FROM state").fetchone()
+        for use in uses:
+            if not self._execute(_SEE, (use.key, use.expires)).rowcount:
+                return Committed(Outcome.SEEN, use)
+            if use.since < epoch or use.expires < swept:
+                return Committed(Outcome.PERHAPS_SEEN, use)
+        return None
+
+    def _find_dead(self, id: str, now: float) -> tuple[str, Dead | None]:
+        """Name the link nearest to the root that is dead; empty where all live."""
+        dead, why = "", None
+        at: str | None = id
+        for _ in range(MAX_LINKS):
+            if at is None:
+                return dead, why
+            row = self._execute(_LINK, (at,)).fetchone()
+            if row is None:
+                return at, Dead.UNKNOWN
+            parent, expires, revoked = row
+            if revoked:
+                dead, why = at, Dead.REVOKED
+            elif now > expires:
+                dead, why = at, Dead.EXPIRED
+            at = parent
+        return (at, Dead.UNKNOWN) if at is not None else (dead, why)
+
+    def delegation(self, id: str) -> Delegation | None:
+        """As the contract says."""
+        with self._reading():
+            return self._delegation(id)
+
+    def _delegation(self, id: str) -> Delegation | None:
+        asked = "SELECT body FROM delegation WHERE id = ?"
+        row = self._execute(asked, (id,)).fetchone()
+        return None if row is None else read_delegation(row[0])
+
+    def chain(self, id: str, now: float) -> Chain:
+        """As the contract says."""
+        with self._reading():
+            links: list[Delegation] = []
+            at = id
+            while at and len(links) < MAX_LINKS:
+                link = self._delegation(at)
+                if link is None:
+                    break
+                links.append(link)
+                at = link.parent
+            dead, why = self._find_dead(id, now)
+        return Chain(tuple(links), dead, why)
+
+    def children(self, id: str) -> tuple[Delegation, ...]:
+        """As the contract says."""
+        asked = "SELECT body FROM delegation WHERE parent = ? ORDER BY id"
+        with self._reading():
+            rows = self._execute(asked, (id,)).fetchall()
+        return tuple(read_delegation(body) for (body,) in rows)
+
+    def put_ticket(self, ticket: Ticket, now: float) -> Committed:
+        """As the contract says."""
+        row = (ticket.sha256, ticket.parent, ticket.expires, written(ticket))
+        try:
+            with self._writing():
+                dead, why = self._find_dead(ticket.parent, now)
+                if dead:
+                    return Committed(Outcome.DEAD, dead=dead, why=why)
+                self._execute("INSERT INTO ticket VALUES (?, ?, ?, ?)", row)
+                self._sweep_now_and_then(now)
+        except sqlite3.IntegrityError:
+            raise IdTaken("a ticket of that digest is on record already") from None
+        return DONE
+
+    def ticket(self, sha256: str, now: float) -> Ticket | None:
+        """As the contract says."""
+        asked = "SELECT body FROM ticket WHERE sha256 = ? AND expires >= ?"
+        with self._reading():
+            row = self._execute(asked, (sha256, int(now))).fetchone()
+        return None if row is None else read_ticket(row[0])
+
+    def token(self, jti: str) -> IssuedToken | None:
+        """As the contract says."""
+        with self._reading():
+            asked = "SELECT * FROM token WHERE jti = ?"
+            row = self._execute(asked, (jti,)).fetchone()
+        return None if row is None else IssuedToken(*row)
+
+    def revoke_token(self, jti: str, now: float) -> Died:
+        """As the contract says."""
+        asked = """UPDATE token SET revoked = ?
+            WHERE jti = ? AND revoked = 0 AND expires >= ?"""
+        with self._writing(durable=True):
+            ended = self._execute(asked, (_stamp(now), jti, int(now))).rowcount
+        return Died(tokens=(jti,) if ended else ())
+
+    def revoke_delegation(self, id: str, now: float) -> Died:
+        """As the contract says."""
+        with self._writing(durable=True):
+            return self._revoke([id], now)
+
+    def revoke_subject(self, subject: str, now: float) -> Died:
+        """As the contract says."""
+        if subject.startswith("run:"):
+            return self.revoke_delegation(subject.removeprefix("run:"), now)
+        whom = Subject(subject)
+        # Read first: the whole table is looked at, and nobody has to wait for that.
+        with self._reading():
+            rows = self._execute(_NAMING, (whom.spelled,)).fetchall()
+        named = [id for id, body in rows if whom.is_named(body)]
+        with self._writing(durable=True):
+            return self._revoke(named, now)
+
+    def _revoke(self, level: list[str], now: float) -> Died:
+        delegations: list[str] = []
+        tokens: list[str] = []
+        below = "SELECT id FROM delegation WHERE parent = ? ORDER BY id"
+        ended: set[str] = set()
+        while level:
+            beneath: list[str] = []
+            for id in level:
+                if id in ended:
+                    continue
+                ended.add(id)
+                if self._execute(_END, (_stamp(now), id)).rowcount:
+                    delegations.append(id)
+                beneath += (child for (child,) in self._execute(below, (id,)))
+                stamp, date = _stamp(now), int(now)
+                died = self._execute(_END_TOKENS, (stamp, id, date)).fetchall()
+                tokens += (jti for (jti,) in died)
+                self._execute("DELETE FROM ticket WHERE parent = ?", (id,))
+            level = beneath
+        return Died(tuple(delegations), tuple(tokens))
+
+    def publish_key(self, key: SigningKey) -> None:
+        """As the contract says."""
+        times = (key.published, key.signs_from, key.signs_until, key.killed)
+        with self._writing(durable=True):
+            self._execute(_PUBLISH, (key.kid, key.replica, key.x, key.y, *times))
+
+    def keys(self) -> tuple[SigningKey, ...]:
+        """As the contract says."""
+        with self._reading():
+            rows = self._execute(
+                "SELECT * FROM signing_key ORDER BY replica, signs_from, kid"
+            ).fetchall()
+        return tuple(SigningKey(*row) for row in rows)
+
+    def kill_key(self, kid: str, now: float) -> bool:
+        """As the contract says."""
+        asked = "UPDATE signing_key SET killed = ? WHERE kid = ? AND killed = 0"
+        with self._writing(durable=True):
+            return self._execute(asked, (_stamp(now), kid)).rowcount > 0
+
+    def remove_key(self, kid: str) -> None:
+        """As the contract says."""
+        with self._writing():
+            self._execute("DELETE FROM signing_key WHERE kid = ?", (kid,))
+
+    def sweep(self, now: float, most: int = 1000) -> int:
+        """As the contract says."""
+        with self._writing():
+            gone = self._sweep(now, max(most // 4, 1))
+        self._file.tidy()
+        return gone
+
+    def _sweep_now_and_then(self, now: float) -> None:
+        self._commits += 1
+        if self._commits % EVERY == 0:
+            self._sweep(now, EVERY)
+
+    def _sweep(self, now: float, share: int) -> int:
+        limit = int(now) - MARGIN
+        gone = 0
+        for table, key, rows in _SWEPT:
+            hand = self._hands.get(table, "")
+            asked = f"SELECT {key} FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT 1 OFFSET ?"  # noqa: S608 - our own names
+            found = self._execute(asked, (hand, share * rows)).fetchone()
+            until, values = "", [hand, limit]
+            if found is not None:
+                until, values = f"AND {key} <= ?", [hand, limit, found[0]]
+            ends = f"DELETE FROM {table} WHERE {key} > ? AND expires < ? {until}"  # noqa: S608 - our own names
+            gone += self._execute(ends, values).rowcount
+            self._hands[table] = found[0] if found else type(hand)()
+        if gone:
+            self._execute("UPDATE state SET swept = max(swept, ?)", (limit,))
+        return gone
+
+    def close(self) -> None:
+        """As the contract says."""
+        with self._lock:
+            self._file.close()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        with answering(self._file.path), self._lock:
+            self._execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._rollback()
+
+    @contextmanager
+    def _writing(self, *, durable: bool = False) -> Iterator[None]:
+        """One transaction; `durable` survives a loss of power, with all before it."""
+        with answering(self._file.path), self._lock:
+            if durable:
+                self._execute("PRAGMA synchronous = FULL")
+            try:
+                self._execute("BEGIN IMMEDIATE")
+                try:
+                    yield
+                    self._execute("COMMIT")
+                except BaseException:
+                    self._rollback()
+                    raise
+            finally:
+                if durable:
+                    self._execute("PRAGMA synchronous = NORMAL")
+
+    def _rollback(self) -> None:
+        if self._file.connection.in_transaction:
+            self._execute("ROLLBACK")
+
+
+def _stamp(now: float) -> int:
+    return max(int(now), 1)  # 0 says that nothing was revoked

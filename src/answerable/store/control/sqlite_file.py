@@ -1,0 +1,281 @@
+"""The file `control.db`: opened for its user alone, migrated, and its clean end told.
+
+A stop that may have lost records is told by two facts in one row: which start of the
+machine used the file last, and whether the last of its processes closed it. Processes
+hold a lock on a file beside it while they use it, which the kernel lets go of however
+they end, so each can tell whether it is the only one.
+"""
+
+import fcntl
+import math
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from answerable.model.errors import EnvironmentRefused
+from answerable.store.control.contract import ControlUnavailable
+from answerable.store.disk import FILE_MODE, make_folder, refused, sync_folder
+
+NAME = "control.db"
+BUSY = 5.0  # seconds that one process waits for another's commit
+WORTH = 4 << 20  # bytes of write-ahead log that are worth copying into the file
+FULL = 64 << 20  # bytes of it at which commits wait until it can begin anew
+_PAGE = 4096  # bytes; SQLite's own default
+
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+# One entry for each version, applied in order; never changed once released.
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE state (
+            one INTEGER PRIMARY KEY CHECK (one = 1),
+            epoch INTEGER NOT NULL,
+            swept INTEGER NOT NULL,
+            boot TEXT NOT NULL
+        ) STRICT""",
+        "INSERT INTO state VALUES (1, 0, 0, '')",
+        """CREATE TABLE seen (
+            key BLOB PRIMARY KEY,
+            expires INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID""",
+        """CREATE TABLE delegation (
+            id TEXT PRIMARY KEY,
+            parent TEXT,
+            expires INTEGER NOT NULL,
+            revoked INTEGER NOT NULL,
+            body TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID""",
+        """CREATE INDEX delegation_by_parent ON delegation (parent)
+            WHERE parent IS NOT NULL""",
+        """CREATE TABLE ticket (
+            sha256 TEXT PRIMARY KEY,
+            parent TEXT NOT NULL,
+            expires INTEGER NOT NULL,
+            body TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID""",
+        """CREATE TABLE token (
+            jti TEXT PRIMARY KEY,
+            delegation TEXT NOT NULL,
+            sha256 BLOB NOT NULL,
+            expires INTEGER NOT NULL,
+            revoked INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID""",
+        "CREATE INDEX token_by_delegation ON token (delegation)",
+        """CREATE TABLE signing_key (
+            kid TEXT PRIMARY KEY,
+            replica TEXT NOT NULL,
+            x TEXT NOT NULL,
+            y TEXT NOT NULL,
+            published INTEGER NOT NULL,
+            signs_from INTEGER NOT NULL,
+            signs_until INTEGER NOT NULL,
+            killed INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID""",
+    ),
+)
+
+
+@contextmanager
+def answering(path: Path) -> Iterator[None]:
+    """Turn what SQLite raises into what a caller can act on."""
+    try:
+        yield
+    except sqlite3.IntegrityError:
+        raise
+    except (sqlite3.OperationalError, sqlite3.ProgrammingError) as error:
+        why = getattr(error, "sqlite_errorname", "") or "closed"
+        raise ControlUnavailable(
+            f"{path} does not answer ({why})",
+            "see that its disk has room and answers; nothing is given meanwhile",
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise EnvironmentRefused(
+            f"{path} is damaged",
+            "move it away: what it remembered is then lost, so let each token that "
+            "may have been exchanged expire before the next start",
+        ) from error
+
+
+def boot_id() -> str:
+    """Name this start of the machine; empty where the system has no such name."""
+    try:
+        return _BOOT.read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+class SqliteFile:
+    """The file, open.
+
+    Args:
+        folder: State folder of the token service; made if it is missing.
+        now: NumericDate.
+        boot: Name of this start of the machine.
+
+    Raises:
+        EnvironmentRefused: It may not be used, is damaged, or is of a newer release.
+    """
+
+    def __init__(self, folder: Path, now: float, boot: str) -> None:
+        self.path = folder / NAME
+        make_folder(folder)
+        with refused("use", self.path):
+            _make(self.path)
+            self._lock = os.open(
+                self.path.with_name(f"{NAME}.lock"), os.O_RDWR | os.O_CREAT, FILE_MODE
+            )
+        try:
+            with answering(self.path):
+                self._open(now, boot)
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def _open(self, now: float, boot: str) -> None:
+        alone = _flock(self._lock, fcntl.LOCK_EX)
+        if not alone:
+            fcntl.flock(self._lock, fcntl.LOCK_SH)
+        self.connection = self._connect()
+        try:
+            self._prepare()
+            self._begin(alone, now, boot)
+        except BaseException:
+            self.connection.close()
+            raise
+        fcntl.flock(self._lock, fcntl.LOCK_SH)
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(
+            self.path,
+            timeout=BUSY,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=128,
+        )
+
+    def tidy(self) -> None:
+        """Copy the write-ahead log into the file while commits go on.
+
+        Within a commit, this is what would take milliseconds and not microseconds.
+        """
+        log = self.path.with_name(f"{NAME}-wal")
+        try:
+            size = log.stat().st_size
+        except FileNotFoundError:
+            return
+        if size < WORTH:
+            return
+        with answering(self.path), closing(self._connect()) as beside:
+            beside.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            if size > FULL // 2:
+                # What came meanwhile is little; commits wait for that alone.
+                beside.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+
+    def _prepare(self) -> None:
+        for setting in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "cache_size = -32000",  # KiB
+            "temp_store = MEMORY",
+            "trusted_schema = OFF",
+            # `tidy` copies off the path of commits. This is for a process that only
+            # ever commits.
+            f"wal_autocheckpoint = {FULL // _PAGE}",
+        ):
+            self.connection.execute(f"PRAGMA {setting}")
+        migrate(self.connection, self.path)
+
+    def _begin(self, alone: bool, now: float, boot: str) -> None:
+        """Find out whether the last stop may have lost something."""
+        execute = self.connection.execute
+        execute("BEGIN IMMEDIATE")
+        (last,) = execute("SELECT boot FROM state").fetchone()
+        if alone and last and last != boot:
+            begin_epoch(self.connection, now)
+        # Where starts have no name, every stop that nobody closed counts.
+        execute("UPDATE state SET boot = ?", (boot or "unnamed start",))
+        execute("COMMIT")
+        # What tells of a loss must not be lost itself: from the log into the file, and
+        # the names of both into their folder.
+        execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        sync_folder(self.path.parent)
+        execute("PRAGMA synchronous = NORMAL")
+
+    def close(self) -> None:
+        """Close it; the last one to do so says that nothing is left to lose."""
+        if self._lock < 0:
+            return
+        fcntl.flock(self._lock, fcntl.LOCK_UN)
+        try:
+            if _flock(self._lock, fcntl.LOCK_EX):
+                with answering(self.path):
+                    execute = self.connection.execute
+                    execute("PRAGMA synchronous = FULL")
+                    execute("UPDATE state SET boot = ''")
+                    execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            self.connection.close()
+            os.close(self._lock)
+            self._lock = -1
+
+
+def begin_epoch(connection: sqlite3.Connection, now: float) -> int:
+    """Refuse from now on what could have been shown before; inside a transaction."""
+    epoch = math.ceil(now)
+    connection.execute("UPDATE state SET epoch = max(epoch, ?)", (epoch,))
+    connection.execute("DELETE FROM ticket")
+    return int(connection.execute("SELECT epoch FROM state").fetchone()[0])
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the tables to the version of this release.
+
+    Raises:
+        EnvironmentRefused: They are of a later one.
+    """
+    execute = connection.execute
+    execute("BEGIN IMMEDIATE")
+    try:
+        execute(
+            "CREATE TABLE IF NOT EXISTS migration (version INTEGER PRIMARY KEY) STRICT"
+        )
+        (found,) = execute("SELECT ifnull(max(version), 0) FROM migration").fetchone()
+        if found > len(MIGRATIONS):
+            raise EnvironmentRefused(
+                f"{path} has version {found}, this release reads up to "
+                f"{len(MIGRATIONS)}",
+                "upgrade answerable, or name another state folder: `sts.state`",
+            )
+        for version, statements in enumerate(MIGRATIONS[found:], found + 1):
+            for statement in statements:
+                execute(statement)
+            execute("INSERT INTO migration VALUES (?)", (version,))
+    except BaseException:
+        execute("ROLLBACK")
+        raise
+    execute("COMMIT")
+
+
+def _make(path: Path) -> None:
+    """Make the file before SQLite does, so that it is never open to others."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, FILE_MODE)
+    try:
+        facts = os.fstat(handle)
+    finally:
+        os.close(handle)
+    if facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & 0o077:
+        raise EnvironmentRefused(
+            f"{path} belongs to another user, or others may read it",
+            f"give it to the user that runs the token service: chmod 600 {path}",
+        )
+
+
+def _flock(handle: int, how: int) -> bool:
+    try:
+        fcntl.flock(handle, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

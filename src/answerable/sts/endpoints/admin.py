@@ -1,0 +1,95 @@
+"""Kill, revive and state: of an operator at the unix socket, and nobody else.
+
+Who asks is the kernel's word. There is no such path for anybody else.
+"""
+
+import os
+from collections.abc import Awaitable, Callable, Collection, Mapping
+
+import msgspec
+
+from answerable.federate.strict import Unread, strict_object
+from answerable.model.errors import AnswerableError, IdError
+from answerable.model.exchange import OAuthError
+from answerable.serving.kills import KillFile
+from answerable.sts.http.answers import Answer, error_answer, json_answer, plain_answer
+from answerable.sts.http.asked import Asked
+from answerable.sts.http.door import Handler
+
+_INVALID = OAuthError.INVALID_REQUEST
+
+
+def is_admin(asked: Asked, admins: Collection[int]) -> bool:
+    """Tell whether a request comes from an operator: our own user, or one named."""
+    peer = asked.link.peer
+    return peer is not None and (peer.uid == os.geteuid() or peer.uid in admins)
+
+
+class Admin:
+    """The operator's endpoints.
+
+    Args:
+        admins: User ids beside our own.
+        file: The kills in force.
+        ended: Gives what a kill would end: ids of delegations, parents first.
+        state: Says how the service does.
+    """
+
+    def __init__(
+        self,
+        admins: Collection[int],
+        file: KillFile,
+        ended: Callable[[str], Awaitable[tuple[str, ...]]],
+        state: Callable[[], Mapping[str, object]],
+    ) -> None:
+        self._admins, self._file = admins, file
+        self._ended, self._state = ended, state
+
+    def swap(self, admins: Collection[int]) -> None:
+        """Obey others from now on."""
+        self._admins = admins
+
+    def handlers(self) -> dict[tuple[str, str], Handler]:
+        """By method and path."""
+        return {
+            ("POST", "/admin/kill"): self._kill,
+            ("POST", "/admin/revive"): self._revive,
+            ("GET", "/admin/state"): self._tell,
+        }
+
+    async def _kill(self, asked: Asked) -> Answer:
+        if not is_admin(asked, self._admins):
+            return plain_answer(404)
+        try:
+            subject = _subject(asked.body)
+            new = self._file.kill(subject)
+        except (Unread, IdError):
+            return error_answer(_INVALID)
+        except AnswerableError:
+            return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
+        ended = await self._ended(subject)
+        return json_answer({"subject": subject, "new": new, "ended": ended})
+
+    async def _revive(self, asked: Asked) -> Answer:
+        if not is_admin(asked, self._admins):
+            return plain_answer(404)
+        try:
+            subject = _subject(asked.body)
+            was = self._file.revive(subject)
+        except (Unread, IdError):
+            return error_answer(_INVALID)
+        except AnswerableError:
+            return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
+        return json_answer({"subject": subject, "revived": was})
+
+    async def _tell(self, asked: Asked) -> Answer:
+        if not is_admin(asked, self._admins):
+            return plain_answer(404)
+        return json_answer(msgspec.to_builtins(self._state()))
+
+
+def _subject(body: bytes) -> str:
+    subject = strict_object(body).get("subject")
+    if not isinstance(subject, str):
+        raise IdError("not a subject (expected text)")
+    return subject

@@ -1,0 +1,35 @@
+"""Form bodies (RFC 6749 3.2): said to be that, and read in one way only."""
+
+from answerable.federate import form as federate
+from answerable.federate.refusing import Refused as NotRead
+from answerable.serving.wire.refusals import Refused, Why
+from answerable.sts.http.asked import Asked
+
+FORM = "application/x-www-form-urlencoded"
+
+
+def read_form(asked: Asked) -> federate.Form:
+    """Read a form.
+
+    Raises:
+        Refused: It is none, or has more than one reading.
+    """
+    check_form(asked)
+    try:
+        return federate.read_form(asked.body)
+    except NotRead:
+        raise Refused(Why.REPEATED_KEY) from None
+
+
+def check_form(asked: Asked) -> None:
+    """Refuse what is not said to be a form, or is encoded.
+
+    Raises:
+        Refused: See above.
+    """
+    fields = asked.head.fields
+    kind, _, _ = fields.get("content-type", "").partition(";")
+    if kind.strip().lower() != FORM:
+        raise Refused(Why.CONTENT_TYPE)
+    if fields.get("content-encoding", "identity") != "identity":
+        raise Refused(Why.CONTENT_CODING)

@@ -1,0 +1,109 @@
+"""What a request shows beside tokens: a DPoP proof, a client certificate.
+
+That a proof was not seen before is the record's to say. Where records may have been
+lost, proofs are asked to carry a nonce of ours that was given since (RFC 9449 8).
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from answerable.federate.admission import admit
+from answerable.federate.dpop import read_proof
+from answerable.federate.errors import ProofRefused, Reason, TokenRefused
+from answerable.federate.sender import check_sender
+from answerable.federate.strict import base64url
+from answerable.flows.own_tokens import Held, OwnTokens
+from answerable.model.claims import Confirmation, Presented
+from answerable.serving.proofs import Nonces
+from answerable.store.control.contract import Control, Outcome, Use, proof_use
+from answerable.sts.http.asked import Asked
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The keys that a requester holds.
+
+    Attributes:
+        cnf: Their thumbprints.
+        use: The proof, good once; None without one.
+    """
+
+    cnf: Confirmation
+    use: Use | None
+
+
+class Proving:
+    """Reads what a request shows.
+
+    Args:
+        url: The service's `iss`; proofs name its endpoints as clients know them.
+        nonces: Ours.
+        control: Where proofs are seen.
+        own: Tokens of ours.
+    """
+
+    def __init__(
+        self, url: str, nonces: Nonces, control: Control, own: OwnTokens
+    ) -> None:
+        self._at = url.rstrip("/")
+        self._nonces, self._control, self._own = nonces, control, own
+
+    def nonce(self, now: float) -> dict[str, str]:
+        """Give a nonce, as a field of an answer."""
+        return {"dpop-nonce": self._nonces.give(now)}
+
+    def shown(self, asked: Asked, path: str, now: float) -> Shown:
+        """Read what a request to the token endpoint shows.
+
+        Raises:
+            NonceRequired: The proof needs a nonce of ours.
+            ProofRefused: It does not hold.
+        """
+        certificate = asked.link.certificate
+        x5t = base64url(hashlib.sha256(certificate).digest()) if certificate else ""
+        text = asked.head.fields.get("dpop")
+        if text is None:
+            return Shown(Confirmation(x5t_s256=x5t), None)
+        holds = self._nonce_holds(now)
+        proof = read_proof(
+            text, asked.head.method, self._at + path, int(now), nonce_holds=holds
+        )
+        use = proof_use(proof, fresh=holds is not None)
+        return Shown(Confirmation(jkt=proof.jkt, x5t_s256=x5t), use)
+
+    def holder(self, asked: Asked, path: str, now: float) -> Held:
+        """Give the live token of ours that a request is authorised by.
+
+        Raises:
+            NonceRequired: The proof needs a nonce of ours.
+            TokenRefused: There is none that lives, or the presenter did not show that
+                it is its own.
+            ControlUnavailable: Nobody can tell now.
+        """
+        scheme, _, token = asked.head.fields.get("authorization", "").partition(" ")
+        if not token:
+            raise TokenRefused(Reason.SCHEME, "expected a token of ours")
+        held = self._own.held(admit(token), now)
+        proof = asked.head.fields.get("dpop")
+        presented = Presented(
+            scheme=scheme,
+            method=asked.head.method,
+            url=self._at + path,
+            proofs=() if proof is None else (proof,),
+            certificate=asked.link.certificate,
+        )
+        holds = self._nonce_holds(now)
+        sender = check_sender(
+            token, held.claims, presented, int(now), nonce_holds=holds
+        )
+        if sender.proof is not None:
+            use = proof_use(sender.proof, fresh=holds is not None)
+            if self._control.see(use, now) is not Outcome.DONE:
+                raise ProofRefused(Reason.REPLAYED, "expected a proof not seen before")
+        return held
+
+    def _nonce_holds(self, now: float) -> Callable[[str], bool] | None:
+        asked = self._nonces.are_asked_for(now)
+        return partial(self._nonces.holds, now=now) if asked else None

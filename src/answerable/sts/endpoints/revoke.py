@@ -1,0 +1,145 @@
+"""POST /revoke (RFC 7009): a token ends, with everything that was made of it.
+
+The token's holder may revoke it, whoever holds a token above it in the chain, and an
+operator at the unix socket. What ends is the delegation: its tokens, its tickets, and
+all that was handed on below.
+"""
+
+from collections.abc import Callable, Collection
+
+from answerable.federate.errors import NonceRequired, ProofRefused, Reason, TokenRefused
+from answerable.federate.sender import check_certificate
+from answerable.flows.own_tokens import OwnTokens
+from answerable.model.claims import SignedClaims
+from answerable.model.exchange import OAuthError
+from answerable.model.record import Exchanged
+from answerable.serving.recording.ticket import NotRecorded
+from answerable.store.control.contract import Control, ControlUnavailable, Died
+from answerable.sts.endpoints.admin import is_admin
+from answerable.sts.endpoints.forms import read_form
+from answerable.sts.endpoints.proving import Proving
+from answerable.sts.http.answers import Answer, error_answer
+from answerable.sts.http.asked import Asked
+from answerable.sts.http.door import Handler
+from answerable.sts.recording.recorder import Recorder
+from answerable.sts.serve.blocking import Blocking
+
+PATH = "/revoke"
+WHAT = "revoke"
+
+_DONE = Answer(200, b"", {"cache-control": "no-store"})
+Ended = Callable[[str, Died], None]
+
+
+class Revocation:
+    """Ends tokens.
+
+    Args:
+        own: Tokens of ours.
+        control: The record.
+        proving: Reads what a caller shows.
+        blocking: Where the record is asked.
+        recorder: Where attempts go.
+        admins: User ids of operators.
+        ended: Told of what ended with a delegation.
+        clock: Gives the time as a NumericDate.
+    """
+
+    def __init__(
+        self,
+        own: OwnTokens,
+        control: Control,
+        proving: Proving,
+        blocking: Blocking,
+        recorder: Recorder,
+        admins: Callable[[], Collection[int]],
+        ended: Ended,
+        clock: Callable[[], float],
+    ) -> None:
+        self._own, self._control, self._proving = own, control, proving
+        self._blocking, self._recorder, self._admins = blocking, recorder, admins
+        self._ended, self._clock = ended, clock
+
+    def handlers(self) -> dict[tuple[str, str], Handler]:
+        """By method and path."""
+        return {("POST", PATH): self._revoke}
+
+    async def _revoke(self, asked: Asked) -> Answer:
+        token = read_form(asked).get("token", "")
+        now = self._clock()
+        try:
+            claims = self._own.read(token, now)
+        except TokenRefused:
+            return _DONE  # RFC 7009 2.2: what is no token is revoked already
+        record = record_of(WHAT, claims)
+        try:
+            died = await self._blocking.run(lambda: self._end(asked, claims, now))
+        except NonceRequired:
+            nonce = self._proving.nonce(now)
+            return error_answer(OAuthError.USE_DPOP_NONCE, nonce)
+        except TokenRefused as refused:
+            self._recorder.refused(
+                record(error=OAuthError.INVALID_CLIENT.value, reason=refused.reason)
+            )
+            return error_answer(OAuthError.INVALID_CLIENT)
+        except ControlUnavailable:
+            return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
+        try:
+            await self._recorder.given(record())
+        except NotRecorded:
+            return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
+        self._ended(f"run:{record().delegation}", died)
+        return _DONE
+
+    def _end(self, asked: Asked, claims: SignedClaims, now: float) -> Died:
+        if not is_admin(asked, self._admins()):
+            self._check_holder(asked, claims, now)
+        delegation = claims.leaf("answerable", "dlg")
+        if not isinstance(delegation, str):
+            return self._control.revoke_token(claims.jti, now)
+        return self._control.revoke_delegation(delegation, now)
+
+    def _check_holder(self, asked: Asked, claims: SignedClaims, now: float) -> None:
+        """See that the token is its presenter's, or a part of what they hold.
+
+        Raises:
+            TokenRefused: It is neither.
+        """
+        if "authorization" in asked.head.fields:
+            above = self._proving.holder(asked, PATH, now).delegation.id
+            chain = self._control.chain(str(claims.leaf("answerable", "dlg")), now)
+            if above not in {link.id for link in chain.links}:
+                raise ProofRefused(Reason.SCHEME, "expected a token from above it")
+        elif claims.cnf.jkt:
+            shown = self._proving.shown(asked, PATH, now)
+            if shown.cnf.jkt != claims.cnf.jkt or shown.use is None:
+                raise ProofRefused(Reason.THUMBPRINT, "expected the token's own key")
+        elif claims.cnf.x5t_s256:
+            check_certificate(claims.cnf.x5t_s256, asked.link.certificate)
+
+
+def record_of(what: str, claims: SignedClaims) -> Callable[..., Exchanged]:
+    """Begin the record of what is asked about a token of ours."""
+    said = {
+        name: value
+        for name in ("agent", "owner", "rule", "rule_hash", "dlg")
+        if isinstance(value := claims.leaf("answerable", name), str)
+    }
+
+    def record(**more: object) -> Exchanged:
+        return Exchanged(
+            *(0, 0, "", what),
+            issuer=claims.issuer,
+            kid=claims.kid,
+            subject=claims.token_sha256.hex(),
+            agent=said.get("agent", ""),
+            owner=said.get("owner", ""),
+            person=claims.sub if claims.sub.startswith("person:") else "",
+            rule=said.get("rule", ""),
+            rule_digest=said.get("rule_hash", ""),
+            delegation=said.get("dlg", ""),
+            audience=claims.aud,
+            **more,  # type: ignore[arg-type]  # names of fields of the record
+        )
+
+    return record

@@ -1,0 +1,89 @@
+"""Runs: a launcher on this machine says what it started. The unix socket only."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from answerable.model.exchange import OAuthError
+from answerable.model.record import Exchanged
+from answerable.serving.processes import registering
+from answerable.serving.processes.registering import Allows
+from answerable.serving.processes.runs import Runs
+from answerable.sts.http.answers import JSON, Answer, plain_answer
+from answerable.sts.http.asked import Asked
+from answerable.sts.http.door import Handler
+from answerable.sts.recording.recorder import Recorder
+
+PATH = "/runs"
+
+
+class RunsEndpoint:
+    """Takes runs up, and forgets them.
+
+    Args:
+        runs: The registry.
+        allows: Says which rule allows a launch.
+        recorder: Where attempts go.
+        clock: Gives the time as a NumericDate.
+    """
+
+    def __init__(
+        self,
+        runs: Runs,
+        allows: Allows,
+        recorder: Recorder,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._runs, self._allows = runs, allows
+        self._recorder, self._clock = recorder, clock
+
+    def handlers(self) -> dict[tuple[str, str], Handler]:
+        """By method and path; the second one takes an id behind it."""
+        return {("POST", PATH): self._register, ("DELETE", f"{PATH}/"): self._finish}
+
+    async def _register(self, asked: Asked) -> Answer:
+        connection = asked.socket
+        if connection is None:
+            return plain_answer(404)
+        now = int(self._clock())
+        answer = await asyncio.to_thread(
+            registering.register, self._runs, connection, asked.body, self._allows, now
+        )
+        return await self._answered("launch", answer)
+
+    async def _finish(self, asked: Asked) -> Answer:
+        connection = asked.socket
+        if connection is None:
+            return plain_answer(404)
+        id = asked.head.target.rpartition("/")[2]
+        answer = await asyncio.to_thread(registering.finish, self._runs, connection, id)
+        return await self._answered("finish", answer)
+
+    async def _answered(self, what: str, answer: registering.Answer) -> Answer:
+        run = answer.run
+        if run is None:
+            error = OAuthError.UNAUTHORIZED_CLIENT.value
+            self._recorder.refused(
+                Exchanged(0, 0, "", what, error=error, reason=answer.reason)
+            )
+        else:
+            await self._recorder.given(
+                Exchanged(
+                    *(0, 0, "", what),
+                    rule=run.rule,
+                    agent=run.agent,
+                    run=run.name,
+                    attestor="launcher",
+                    attested=(
+                        ("argv_sha256", run.argv_sha256),
+                        ("config_sha256", run.config_sha256),
+                        ("program", run.program),
+                        ("started_by", str(run.started_by)),
+                        ("uid", str(run.uid)),
+                    ),
+                )
+            )
+        fields = {"cache-control": "no-store"}
+        if answer.body:
+            fields["content-type"] = JSON
+        return Answer(answer.status, answer.body, fields)

@@ -1,0 +1,173 @@
+"""POST /token (RFC 8693, RFC 7523): the exchange, over HTTP."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from answerable.federate.asking import read_request
+from answerable.federate.errors import KeyUnknown, NonceRequired, ProofRefused
+from answerable.flows.attempts import Shown
+from answerable.flows.exchange import Exchanges, Outcomes, ReviewNeeded
+from answerable.model.attestation import Attestation
+from answerable.model.claims import TokenType
+from answerable.model.exchange import PEER, OAuthError, Refusal, TokenRequest
+from answerable.model.record import Exchanged
+from answerable.model.rule import Granted
+from answerable.serving.issuers.keys import IssuerKeys
+from answerable.serving.processes.attest import attest_peer
+from answerable.serving.processes.held import NotAttested
+from answerable.serving.processes.runs import Runs
+from answerable.serving.recording.ticket import NotRecorded
+from answerable.sts.endpoints.forms import check_form
+from answerable.sts.endpoints.proving import Proving
+from answerable.sts.http.answers import Answer, error_answer, json_answer
+from answerable.sts.http.asked import Asked
+from answerable.sts.http.door import Handler
+from answerable.sts.recording.recorder import Recorder
+from answerable.sts.serve.blocking import Blocking
+
+PATH = "/token"
+WHAT = "exchange"
+STEPS = 3  # keys read anew, a review, and the answer
+
+Review = Callable[[ReviewNeeded], Awaitable[bool | None]]
+
+_KINDS = {
+    Granted.ACCESS_TOKEN: TokenType.ACCESS_TOKEN,
+    Granted.ID_JAG: TokenType.ID_JAG,
+}
+
+
+class TokenEndpoint:
+    """Serves the token endpoint.
+
+    Args:
+        exchanges: The story.
+        proving: Reads proofs and certificates.
+        keys: Of foreign issuers.
+        review: Asks an API server whether a token is good.
+        runs: Runs that launchers registered.
+        blocking: Where the record is asked.
+        recorder: Where attempts go.
+        clock: Gives the time as a NumericDate.
+    """
+
+    def __init__(
+        self,
+        exchanges: Exchanges,
+        proving: Proving,
+        keys: IssuerKeys,
+        review: Review,
+        runs: Runs,
+        blocking: Blocking,
+        recorder: Recorder,
+        clock: Callable[[], float],
+    ) -> None:
+        self._exchanges, self._proving = exchanges, proving
+        self._keys, self._review, self._runs = keys, review, runs
+        self._blocking, self._recorder, self._clock = blocking, recorder, clock
+
+    def handlers(self) -> dict[tuple[str, str], Handler]:
+        """By method and path."""
+        return {("POST", PATH): self._exchange}
+
+    async def _exchange(self, asked: Asked) -> Answer:
+        check_form(asked)
+        request = read_request(asked.body)
+        if isinstance(request, Refusal):
+            return self._refuse(request)
+        if self._recorder.obstacle(""):
+            # What cannot be recorded is not begun: nothing is used up by it.
+            self._recorder.unrecorded += 1
+            return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
+        now = self._clock()
+        try:
+            proved = self._proving.shown(asked, PATH, now)
+        except NonceRequired:
+            return error_answer(OAuthError.USE_DPOP_NONCE, self._proving.nonce(now))
+        except ProofRefused as refused:
+            error = OAuthError.INVALID_DPOP_PROOF
+            return self._refuse(Refusal(error, f"proof-{refused.reason.value}"))
+        try:
+            attested = await self._attested(asked, request)
+        except NotAttested as refused:
+            return self._refuse(Refusal(OAuthError.INVALID_GRANT, refused.reason))
+        shown = Shown(request, proved.cnf, proved.use, attested)
+        outcome = await self._outcome(shown)
+        if isinstance(outcome, Refusal):
+            return self._refuse(outcome)
+        return await self._answered(outcome, now)
+
+    async def _attested(
+        self, asked: Asked, request: TokenRequest
+    ) -> Attestation | None:
+        """Attest the peer, where the request rests on it.
+
+        Raises:
+            NotAttested: Nobody can say who that is.
+        """
+        connection = asked.socket
+        if connection is None or PEER not in (request.subject_type, request.actor_type):
+            return None
+        root = self._exchanges.in_force.root
+        return await asyncio.to_thread(attest_peer, connection, self._runs, root=root)
+
+    async def _outcome(self, shown: Shown) -> Outcomes | Refusal:
+        """Have the story told, with what it needs in between."""
+        for _ in range(STEPS):
+            now = self._clock()
+            try:
+                return await self._blocking.run(
+                    lambda: self._exchanges.exchange(shown, now)  # noqa: B023 - run at once
+                )
+            except KeyUnknown as unknown:
+                if not self._keys.can_fetch(unknown.issuer, now):
+                    if not self._keys.has_any(unknown.issuer, now):
+                        error = OAuthError.TEMPORARILY_UNAVAILABLE
+                        return Refusal(error, "no-keys", unknown.issuer)
+                    break
+                await self._keys.fetch(unknown.issuer, now)
+            except ReviewNeeded as needed:
+                good = await self._review(needed)
+                if good is None:
+                    error = OAuthError.TEMPORARILY_UNAVAILABLE
+                    return Refusal(error, "review-away", needed.issuer)
+                if not good:
+                    return Refusal(OAuthError.INVALID_GRANT, "review", needed.issuer)
+                shown = replace(shown, reviewed=(*shown.reviewed, needed.sha256))
+        return Refusal(OAuthError.INVALID_GRANT, "key-unknown")
+
+    def _refuse(self, refusal: Refusal) -> Answer:
+        detail = f": {refusal.detail}" if refusal.detail else ""
+        self._recorder.refused(
+            Exchanged(
+                *(0, 0, "", WHAT),
+                error=refusal.error.value,
+                reason=refusal.reason + detail,
+            )
+        )
+        return error_answer(refusal.error)
+
+    async def _answered(self, outcome: Outcomes, now: float) -> Answer:
+        minting = outcome.minting
+        if minting is None:
+            self._recorder.refused(outcome.record)
+            error = OAuthError(outcome.record.error)
+            fields = self._proving.nonce(now) if outcome.needs_nonce else None
+            return error_answer(error, fields)
+        try:
+            await self._recorder.given(outcome.record)
+        except NotRecorded:
+            return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
+        kind = "DPoP" if minting.cnf.jkt else "Bearer"
+        if minting.gives is Granted.ID_JAG:
+            kind = "N_A"  # RFC 8693 2.2.1: it is shown to a token service alone
+        said: dict[str, object] = {
+            "access_token": outcome.token,
+            "issued_token_type": _KINDS[minting.gives].value,
+            "token_type": kind,
+            "expires_in": minting.expires - minting.issued,
+        }
+        if minting.scopes:
+            said["scope"] = " ".join(minting.scopes)
+        return json_answer(said)

@@ -1,0 +1,87 @@
+"""Answers of the token service: JSON, never stored, errors in the words of RFC 6749.
+
+An answer names an error and no reason: why a request failed stands in the evidence.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from answerable.model.exchange import OAuthError
+
+JSON = "application/json"
+TEXT = "text/plain; charset=utf-8"
+METRICS = "text/plain; version=0.0.4; charset=utf-8"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+_PHRASES = {
+    200: "OK",
+    201: "Created",
+    204: "No Content",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    503: "Service Unavailable",
+}
+# RFC 6749 5.2: 400, but for a client that could not be told (401), and where it is we
+# who cannot (RFC 6749 4.1.2.1 has the words, RFC 9110 15.6 the status).
+_STATUS = {
+    OAuthError.INVALID_CLIENT: 401,
+    OAuthError.SERVER_ERROR: 500,
+    OAuthError.TEMPORARILY_UNAVAILABLE: 503,
+}
+_NO_STORE = {"content-type": JSON, "cache-control": "no-store"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer.
+
+    Attributes:
+        status: HTTP status.
+        body: Its body; there may be a token in it.
+        fields: Its fields, but for its length.
+    """
+
+    status: int
+    body: bytes = field(default=b"", repr=False)
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+def json_answer(
+    content: object, status: int = 200, fields: Mapping[str, str] | None = None
+) -> Answer:
+    """Answer with JSON that nobody may keep (RFC 6749 5.1)."""
+    body = msgspec.json.encode(content)
+    return Answer(status, body, {**_NO_STORE, **fields} if fields else _NO_STORE)
+
+
+def public_answer(body: bytes, seconds: int) -> Answer:
+    """Answer with a JSON document that anybody may keep for a while."""
+    kept = f"public, max-age={seconds}"
+    return Answer(200, body, {"content-type": JSON, "cache-control": kept})
+
+
+def error_answer(error: OAuthError, fields: Mapping[str, str] | None = None) -> Answer:
+    """Refuse (RFC 6749 5.2)."""
+    status = _STATUS.get(error, 400)
+    return json_answer({"error": error.value}, status, fields)
+
+
+def plain_answer(status: int) -> Answer:
+    """Answer with a status and nothing to read."""
+    return Answer(status, b"", {"cache-control": "no-store"})
+
+
+def spelled(answer: Answer, *, closes: bool) -> bytes:
+    """Write an answer as it goes over the wire."""
+    status = answer.status
+    lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n"]
+    lines += [f"{name}: {value}\r\n" for name, value in answer.fields.items()]
+    if status != 204:
+        lines.append(f"content-length: {len(answer.body)}\r\n")
+    lines.append("connection: close\r\n\r\n" if closes else "\r\n")
+    return "".join(lines).encode("latin-1") + answer.body

@@ -1,0 +1,133 @@
+"""What all connections share: bounds, the clock of what is late, and who answers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from answerable.model.config import Limits, Terminator
+from answerable.model.exchange import OAuthError
+from answerable.serving.ticker import Ticker, Timed
+from answerable.serving.wire.head import Head
+from answerable.serving.wire.refusals import Refused
+from answerable.sts.http.answers import Answer, error_answer, plain_answer
+from answerable.sts.http.asked import Asked
+
+Handler = Callable[[Asked], Awaitable[Answer]]
+
+
+class Open(Timed, Protocol):
+    """A client's connection."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is being answered."""
+
+    def give(self, answer: Answer) -> None:
+        """Answer the present request."""
+
+    def drain(self) -> None:
+        """Finish what is under way, and take nothing more."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+
+class Routes:
+    """Which endpoint takes what.
+
+    Args:
+        base: Path of the service's own URL, without a slash at its end.
+        handlers: By method and path below that; a path that ends with a slash takes
+            whatever stands behind it.
+    """
+
+    def __init__(self, base: str, handlers: dict[tuple[str, str], Handler]) -> None:
+        self._base = base
+        self._handlers = handlers
+        self._paths = {path for _, path in handlers}
+
+    def find(self, head: Head) -> Handler | int:
+        """Give the endpoint of a request, or the status that says there is none."""
+        path = head.target
+        if path not in self._paths and self._base:
+            path = path.removeprefix(self._base)
+        if path not in self._paths:
+            path = path[: path.rfind("/") + 1]
+        found = self._handlers.get((head.method, path))
+        if found is not None:
+            return found
+        return 405 if path in self._paths else 404
+
+
+@dataclass(slots=True)
+class Door:
+    """The door of one process.
+
+    Attributes:
+        routes: Which endpoint takes what.
+        limits: What it bears.
+        terminator: Who ends TLS for us, None where nobody does.
+        loop: The process's loop.
+        turned_away: Told why a request was refused before any endpoint saw it.
+        failed: Told of whatever an endpoint did not foresee.
+        ticker: Tells of what is late.
+        draining: It takes nothing more.
+        fronts: Connections that are open.
+    """
+
+    routes: Routes
+    limits: Limits
+    terminator: Terminator | None
+    loop: asyncio.AbstractEventLoop
+    turned_away: Callable[[str], None]
+    failed: Callable[[BaseException], None]
+    ticker: Ticker = field(init=False)
+    draining: bool = False
+    fronts: set[Open] = field(default_factory=set)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.ticker = Ticker(self.loop)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is being answered."""
+        return bool(self._tasks)
+
+    def may_enter(self) -> bool:
+        """Say whether there is room for one more connection."""
+        return not self.draining and len(self.fronts) < self.limits.connections
+
+    def answer(self, asked: Asked, front: Open) -> None:
+        """Have a request answered, whoever still waits for that."""
+        found = self.routes.find(asked.head)
+        if isinstance(found, int):
+            self.turned_away("unknown-path")
+            front.give(plain_answer(found))
+            return
+        task = self.loop.create_task(self._answer(found, asked, front))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _answer(self, handler: Handler, asked: Asked, front: Open) -> None:
+        try:
+            answer = await handler(asked)
+        except Refused as refused:
+            self.turned_away(refused.why.value)
+            answer = error_answer(OAuthError.INVALID_REQUEST)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, nothing is given
+            self.failed(error)
+            answer = error_answer(OAuthError.SERVER_ERROR)
+        front.give(answer)
+
+    def drain(self) -> None:
+        """Take nothing more; what is under way goes on."""
+        self.draining = True
+        for front in list(self.fronts):
+            front.drain()
+
+    def abort(self) -> None:
+        """Cut everything."""
+        for front in list(self.fronts):
+            front.abort()

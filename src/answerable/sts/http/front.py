@@ -1,0 +1,210 @@
+"""One client's connection: requests are read as they come, and answered in their order.
+
+While one is answered, no more than the next one is read. A client that is gone stops
+nothing: what was begun for it is finished, and recorded.
+"""
+
+import asyncio
+import socket
+from collections import deque
+from enum import Enum
+from typing import cast
+
+from answerable.serving.link import Link
+from answerable.serving.links import link_of
+from answerable.serving.processes.held import ProcessGone
+from answerable.serving.ticker import NEVER
+from answerable.serving.wire.head import Head
+from answerable.serving.wire.intake import Arrived, Body, Intake
+from answerable.serving.wire.place import Served, check_place
+from answerable.serving.wire.refusals import Refused, Why
+from answerable.sts.http.answers import CONTINUE, Answer, plain_answer, spelled
+from answerable.sts.http.door import Door
+from answerable.sts.http.terminator import asked_of
+
+MAX_BODY = 64 * 1024  # bytes: two tokens of 16 KiB, escaped
+
+
+class _Wait(Enum):
+    """What the connection waits for."""
+
+    REQUEST = "a request"
+    HEAD = "the rest of a head"
+    BODY = "the rest of a body"
+    ANSWER = "an answer"
+
+
+class Front(asyncio.Protocol):
+    """Reads one connection, and is where its answers go.
+
+    Args:
+        door: What it shares with all others.
+        served: Names that its listener is called by.
+        url: Scheme and authority that clients know the listener by.
+
+    Attributes:
+        deadline: Loop time at which the client has waited too long.
+    """
+
+    def __init__(self, door: Door, served: Served, url: str) -> None:
+        self.deadline = NEVER
+        self._door, self._served = door, served
+        self._link = Link(url=url)
+        self._socket: socket.socket | None = None
+        self._transport: asyncio.Transport | None = None
+        self._intake = Intake(MAX_BODY)
+        self._arrived: deque[Arrived] = deque()
+        self._head: Head | None = None  # whose body is still to come
+        self._answering = self._advancing = False
+        self._wait = _Wait.ANSWER
+        self._held = False  # the client sent ahead, and is not read from
+        self._closes = False  # after the present answer
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request is being answered."""
+        return self._answering
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Find out what the transport knows of the other end."""
+        transport = cast(asyncio.Transport, transport)
+        door = self._door
+        if not door.may_enter():
+            transport.abort()
+            return
+        try:
+            self._link = link_of(transport, self._link.url)
+        except ProcessGone as gone:
+            door.turned_away(gone.reason)
+            transport.abort()
+            return
+        if self._link.peer is not None:
+            self._socket = transport.get_extra_info("socket")
+        self._transport = transport
+        door.fronts.add(self)
+        door.ticker.add(self)
+        self._time()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the client sent."""
+        if self._transport is None or self._closes:
+            return
+        self._arrived.extend(self._intake.feed(data))
+        self._resume()
+
+    def eof_received(self) -> bool:
+        """Let the transport close."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self._transport = self._socket = None
+        self._door.fronts.discard(self)
+        self._door.ticker.discard(self)
+        self._arrived.clear()
+
+    def late(self) -> None:
+        """The client waits too long with what it has to send."""
+        if self._head is None and self._intake.is_between:
+            self.abort()
+        else:
+            self._refuse(Refused(Why.SLOW))
+
+    def drain(self) -> None:
+        """Finish what is under way, and take nothing more."""
+        self._closes = True
+        if not self._answering and self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def give(self, answer: Answer) -> None:
+        """Answer the present request."""
+        self._answering = False
+        transport = self._transport
+        if transport is None:
+            return
+        closes = self._closes or self._door.draining
+        transport.write(spelled(answer, closes=closes))
+        if closes:
+            self._closes = True
+            transport.close()
+        else:
+            self._resume()
+
+    # From one request to the next.
+
+    def _resume(self) -> None:
+        """Go on with whatever has arrived."""
+        if self._advancing:
+            return
+        self._advancing = True
+        while self._arrived and not self._answering and self._transport is not None:
+            self._take(self._arrived.popleft())
+        self._advancing = False
+        self._hold_back()
+        self._time()
+
+    def _take(self, each: Arrived) -> None:
+        try:
+            if isinstance(each, Refused):
+                raise each
+            if isinstance(each, Body):
+                self._ask(each.data)
+            else:
+                self._begin(each)
+        except Refused as refused:
+            self._refuse(refused)
+
+    def _begin(self, head: Head) -> None:
+        check_place(head, self._served)
+        self._head = head
+        self._closes = self._closes or head.closes
+        if head.expects and not self._arrived and self._transport is not None:
+            self._transport.write(CONTINUE)
+
+    def _ask(self, body: bytes) -> None:
+        head, self._head = self._head, None
+        if head is None:
+            return
+        asked = asked_of(head, body, self._link, self._socket, self._door.terminator)
+        self._answering = True
+        self._door.answer(asked, self)
+
+    def _refuse(self, refused: Refused) -> None:
+        """Answer what is no request, and read nothing more."""
+        self._closes = True
+        self._arrived.clear()
+        self._head = None
+        self._door.turned_away(refused.why.value)
+        self.give(plain_answer(refused.wire.status))
+
+    def _hold_back(self) -> None:
+        """Read no further ahead than one thing that has to wait."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        if self._held is not bool(self._arrived):
+            self._held = bool(self._arrived)
+            if self._held:
+                transport.pause_reading()
+            else:
+                transport.resume_reading()
+
+    def _time(self) -> None:
+        """Set the deadline for what the connection waits for now, once for each."""
+        limits = self._door.limits
+        if self._answering:
+            wait, seconds = _Wait.ANSWER, NEVER
+        elif self._head is not None:
+            wait, seconds = _Wait.BODY, limits.body
+        elif self._intake.is_between:
+            wait, seconds = _Wait.REQUEST, limits.idle
+        else:
+            wait, seconds = _Wait.HEAD, limits.head
+        if wait is not self._wait:
+            self._wait = wait
+            self.deadline = self._door.loop.time() + seconds

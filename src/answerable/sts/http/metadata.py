@@ -1,0 +1,54 @@
+"""What the token service says of itself: RFC 8414, and the same for OpenID clients.
+
+There is no `authorize` endpoint: a login happens at the person's own identity
+provider. Its address is said all the same, since clients refuse metadata without one.
+"""
+
+from urllib.parse import urlsplit
+
+import msgspec
+
+from answerable.federate.dpop import ALGS
+from answerable.model.exchange import GrantType
+
+OAUTH = "/.well-known/oauth-authorization-server"
+OPENID = "/.well-known/openid-configuration"
+# draft-ietf-oauth-identity-assertion-authz-grant 6
+_ID_JAG_PROFILE = "urn:ietf:params:oauth:grant-profile:id-jag"
+
+
+def base_of(url: str) -> str:
+    """Give the path of the service's URL, without a slash at its end."""
+    return urlsplit(url).path.rstrip("/")
+
+
+def metadata(url: str) -> bytes:
+    """Write the document.
+
+    Args:
+        url: The service's `iss`.
+    """
+    at = url.rstrip("/")
+    return msgspec.json.encode(
+        {
+            "issuer": url,
+            "authorization_endpoint": f"{at}/authorize",
+            "token_endpoint": f"{at}/token",
+            "introspection_endpoint": f"{at}/introspect",
+            "revocation_endpoint": f"{at}/revoke",
+            "jwks_uri": f"{at}/jwks",
+            "grant_types_supported": [each.value for each in GrantType],
+            "authorization_grant_profiles_supported": [_ID_JAG_PROFILE],
+            # RFC 8414 requires it, and we have no authorization endpoint.
+            "response_types_supported": [],
+            "token_endpoint_auth_methods_supported": ["none"],
+            "introspection_endpoint_auth_methods_supported": ["none"],
+            "revocation_endpoint_auth_methods_supported": ["none"],
+            "code_challenge_methods_supported": ["S256"],
+            "dpop_signing_alg_values_supported": list(ALGS),
+            "tls_client_certificate_bound_access_tokens": True,
+            # What OpenID clients look for; we give no id_token.
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": ["ES256"],
+        }
+    )

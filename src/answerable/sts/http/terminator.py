@@ -1,0 +1,54 @@
+"""Whoever ends TLS in front of us, and says which certificate a client showed.
+
+RFC 9440: the field holds the certificate's DER as a byte sequence of RFC 8941 3.3.5,
+`:BASE64:`. It is a text like any other unless the kernel says that the terminator
+itself is at the other end of the connection: from anybody else it is not looked at.
+"""
+
+import base64
+import binascii
+import re
+import socket
+from dataclasses import replace
+
+from answerable.model.config import Terminator
+from answerable.serving.link import Link
+from answerable.serving.wire.head import Head
+from answerable.serving.wire.refusals import Refused, Why
+from answerable.sts.http.asked import Asked
+
+_SEQUENCE = re.compile(r":([A-Za-z0-9+/]{1,16384}={0,2}):")
+
+
+def asked_of(
+    head: Head,
+    body: bytes,
+    link: Link,
+    connection: socket.socket | None,
+    terminator: Terminator | None,
+) -> Asked:
+    """Put a request together with what is known of its other end.
+
+    Raises:
+        Refused: The terminator says a certificate that is none.
+    """
+    peer = link.peer
+    if peer is None:
+        return Asked(head, body, link, None)
+    if terminator is None or peer.uid != terminator.uid:
+        return Asked(head, body, link, connection)
+    # What connected is the terminator and no workload: it speaks for others.
+    certificate = _certificate(head.fields.get(terminator.field, ""))
+    return Asked(head, body, replace(link, peer=None, certificate=certificate), None)
+
+
+def _certificate(value: str) -> bytes:
+    if not value:
+        return b""
+    sequence = _SEQUENCE.fullmatch(value)
+    if sequence is None:
+        raise Refused(Why.FIELD_VALUE)
+    try:
+        return base64.b64decode(sequence[1], validate=True)
+    except binascii.Error:
+        raise Refused(Why.FIELD_VALUE) from None

@@ -1,0 +1,395 @@
+"""What the process is made of, put together from a configuration, and changed by one."""
+
+import asyncio
+import os
+import socket
+import ssl
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
+
+from answerable.enforce.kill import Kills
+from answerable.federate.rules.table import Rules
+from answerable.flows.exchange import Exchanges, InForce
+from answerable.flows.own_tokens import OwnTokens
+from answerable.model.config import PinnedIssuer, Tls
+from answerable.model.errors import AnswerableError
+from answerable.model.rule import PeerSubject
+from answerable.serving.issuers.keys import IssuerKeys
+from answerable.serving.kills import KillFile, KillWatch
+from answerable.serving.log import Log
+from answerable.serving.processes.listening import Listening
+from answerable.serving.processes.registering import Launch
+from answerable.serving.processes.runs import Run, Runs
+from answerable.serving.proofs import Nonces
+from answerable.serving.secret import shared_secret
+from answerable.serving.sockets import Bound, bind
+from answerable.serving.tls import load_files, server_tls
+from answerable.serving.wire.place import Served
+from answerable.store.control.contract import Died
+from answerable.store.control.opening import open_control
+from answerable.sts.endpoints.admin import Admin
+from answerable.sts.endpoints.delegate import DelegateEndpoint
+from answerable.sts.endpoints.introspect import Introspection
+from answerable.sts.endpoints.proving import Proving
+from answerable.sts.endpoints.public import Public
+from answerable.sts.endpoints.revoke import Revocation
+from answerable.sts.endpoints.runs import RunsEndpoint
+from answerable.sts.endpoints.token import TokenEndpoint
+from answerable.sts.http.door import Door, Handler, Routes
+from answerable.sts.http.front import Front
+from answerable.sts.http.metadata import base_of
+from answerable.sts.keys.folder import KeyFolder
+from answerable.sts.keys.ring import Ring
+from answerable.sts.recording.recorder import Recorder
+from answerable.sts.serve.blocking import Blocking
+from answerable.sts.serve.bounds import Bounds
+from answerable.sts.serve.metrics import rendered
+from answerable.sts.serve.owners import Owners
+from answerable.sts.serve.plan import Plan
+from answerable.sts.serve.reviews import Reviews
+from answerable.sts.signing import Signing
+
+RENEWAL = 30  # seconds between two looks at which issuers' keys are due
+TURN = 1  # second between two looks at our own
+SWEEP = 60  # seconds between two looks at what ended long ago
+# Kinds of subjects that delegations are on record by.
+ENDED_BY_KILL = frozenset({"agent", "person", "rule", "run"})
+ROUND = 0.05  # seconds: several rounds of the loop
+
+
+class House:
+    """The process's parts.
+
+    Args:
+        plan: What to serve.
+        log: Of the process.
+
+    Attributes:
+        listening: Where it can be reached: pairs (what, where).
+        reload_refused: Why the last reload was refused, empty where it was not.
+        ship_refused: Why the last shipping was refused, likewise.
+    """
+
+    def __init__(self, plan: Plan, log: Log) -> None:
+        self.listening: list[tuple[str, str]] = []
+        self.reload_refused = self.ship_refused = ""
+        self._plan, self._log = plan, log
+        self._loop = loop = asyncio.get_running_loop()
+        config, service, state = plan.config, plan.service, plan.state
+        self._clock: Callable[[], float] = time.time
+        now = self._clock()
+        secret = shared_secret(state)
+        self._control = open_control(state, now, service.database)
+        self._signing = signing = Signing(
+            Ring(
+                self._control,
+                KeyFolder(state, service.passphrase, service.passphrase_env),
+                now,
+            )
+        )
+        self._blocking = Blocking(beside=bool(service.database))
+        self._nonces = Nonces(secret, since=self._control.epoch())
+        self._bounds = Bounds()
+        self._file = KillFile(state)
+        self._owners = Owners(plan.store, log)
+        self._recorder = Recorder(state / "spool", loop, config.limits)
+        self._runs = Runs(state, self._run_ended)
+        self._keys = IssuerKeys(foreign(plan))
+        self._reviews = Reviews(foreign(plan), log)
+        self._own = OwnTokens(
+            service.url, signing.key_set, self._control, lambda: self._bounds.kills
+        )
+        self._exchanges = Exchanges(
+            service.url,
+            self._own,
+            self._control,
+            signing,
+            self._keys.issuers,
+            self._owners.people,
+            lambda: self._bounds.kills,
+        )
+        self._exchanges.swap(in_force(plan))
+        self._admin = Admin(service.admins, self._file, self._stop, self._state)
+        self.door = Door(
+            Routes(base_of(service.url), self._handlers()),
+            config.limits,
+            service.terminator,
+            loop,
+            self._recorder.turned_away,
+            self._failed,
+        )
+        self._kills = KillWatch(
+            self._file, self._bounds, loop, self._killed, self._unread
+        )
+        self._bound: list[Bound] = []
+        self._servings: list[asyncio.Server | Listening] = []
+        self._tls: list[tuple[ssl.SSLContext, Tls]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    async def open(cls, plan: Plan, log: Log) -> "House":
+        """Put the process together, and have it listen.
+
+        Raises:
+            AnswerableError: Something that it needs is not there, or is no good.
+        """
+        house = cls(plan, log)
+        await house._owners.refresh()
+        for listener in plan.service.listen:
+            await house._listen(bind(listener, 1))
+        house._spawn(house._owners.keep_fresh())
+        house._spawn(house._renew_keys())
+        house._spawn(house._turn_keys())
+        house._spawn(house._sweep())
+        return house
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is being answered."""
+        return self.door.is_busy
+
+    async def swap(self, plan: Plan) -> None:
+        """Decide by another configuration from now on.
+
+        Raises:
+            AnswerableError: It cannot be used, and the present one stays.
+        """
+        for context, tls in self._tls:
+            load_files(context, tls)
+        self._reviews.swap(foreign(plan))
+        self._keys.swap(foreign(plan))
+        self._exchanges.swap(in_force(plan))
+        self._admin.swap(plan.service.admins)
+        self.door.limits = plan.config.limits
+        self._plan = plan
+
+    def drain(self) -> None:
+        """Take no more connections; what is under way goes on."""
+        for serving in self._servings:
+            serving.close()
+        for bound in self._bound:
+            bound.close()
+        self.door.drain()
+
+    async def close(self) -> None:
+        """Cut what is still open, and write what is left to record."""
+        self.door.abort()
+        self._kills.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(ROUND)
+        await self._owners.close()
+        self._blocking.close()
+        self._runs.close()
+        self._recorder.close()
+        self._control.close()
+
+    # The endpoints.
+
+    def _handlers(self) -> dict[tuple[str, str], Handler]:
+        own, control, blocking = self._own, self._control, self._blocking
+        recorder, clock, url = self._recorder, self._clock, self._plan.service.url
+        proving = Proving(url, self._nonces, control, own)
+
+        def admins() -> tuple[int, ...]:
+            return self._plan.service.admins
+
+        return {
+            **Public(
+                url, self._signing.jwks, self.reasons, self._told, self._metrics
+            ).handlers(),
+            **TokenEndpoint(
+                *(
+                    self._exchanges,
+                    proving,
+                    self._keys,
+                    self._reviews.review,
+                    self._runs,
+                ),
+                *(blocking, recorder, clock),
+            ).handlers(),
+            **DelegateEndpoint(
+                self._exchanges, control, proving, blocking, recorder, clock
+            ).handlers(),
+            **Introspection(own, proving, blocking, admins, clock).handlers(),
+            **Revocation(
+                *(own, control, proving, blocking, recorder, admins),
+                *(self._died, clock),
+            ).handlers(),
+            **RunsEndpoint(self._runs, self._allows, recorder, clock).handlers(),
+            **self._admin.handlers(),
+        }
+
+    def _allows(self, launch: Launch) -> str:
+        """Say which rule lets a person start an agent."""
+        rules = self._exchanges.in_force.rules
+        id = rules.allows(
+            launch.agent, launch.started_by, launch.runs_as, launch.program
+        )
+        kills = self._bounds.kills
+        killed = {launch.agent, f"rule:{id}"} & kills
+        return "" if killed else id
+
+    # Kills.
+
+    def _killed(self, killed: Kills, revived: Kills) -> None:
+        for subject in sorted(killed):
+            self._recorder.killed(subject, revived=False)
+            self._log.warning("kill.taken", subject=subject)
+            self._spawn(self._end(subject))
+        for subject in sorted(revived):
+            self._recorder.killed(subject, revived=True)
+            self._log.warning("kill.revived", subject=subject)
+
+    def _unread(self, why: str) -> None:
+        self._log.error("kills.refused", why=why)
+
+    async def _end(self, subject: str) -> None:
+        await self._stop(subject)
+
+    async def _stop(self, subject: str) -> tuple[str, ...]:
+        """End what a kill names; the kill itself is in force by the file."""
+        self._bounds.set_kills(self._bounds.kills | {subject})
+        if subject.partition(":")[0] not in ENDED_BY_KILL:
+            return ()
+        now = self._clock()
+        try:
+            died = await self._blocking.run(
+                lambda: self._control.revoke_subject(subject, now)
+            )
+        except AnswerableError as error:
+            # The kill refuses whatever is shown of it; only the record is behind.
+            self._log.error("kill.not-recorded", subject=subject, why=error.message)
+            return ()
+        self._died(subject, died)
+        return died.delegations
+
+    def _died(self, subject: str, died: Died) -> None:
+        """Tell of what ended."""
+        if died.delegations:
+            ended = len(died.delegations)
+            self._log.warning("delegations.ended", subject=subject, ended=ended)
+
+    def _run_ended(self, run: Run) -> None:
+        self._log.info("run.ended", run=run.name, agent=run.agent)
+
+    def _failed(self, error: BaseException) -> None:
+        self._log.of_loop(self._loop, {"exception": error})
+
+    # How it does.
+
+    def reasons(self) -> list[str]:
+        """Say why it is not ready; nothing where it is."""
+        journal = self._recorder.journal
+        return [
+            *(["it is ending"] if self.door.draining else []),
+            *([] if self._plan.is_whole else ["no rules could be loaded"]),
+            *([f"it cannot record: {journal.alarm}"] if journal.alarm else []),
+        ]
+
+    def _told(self) -> Mapping[str, object]:
+        return {
+            "reload_refused": self.reload_refused,
+            "ship_refused": self.ship_refused,
+            "owners_refused": self._owners.refused,
+        }
+
+    def _state(self) -> Mapping[str, object]:
+        return {
+            "url": self._plan.service.url,
+            "reasons": self.reasons(),
+            **self._told(),
+            "policy": self._plan.config.digest,
+            "rules": [each.id for each in self._exchanges.in_force.rules],
+            "owners": len(self._owners),
+            "kills": sorted(self._bounds.kills),
+            "runs": [each.name for each in self._runs],
+            "connections": len(self.door.fronts),
+        }
+
+    def _metrics(self) -> bytes:
+        gauges = {
+            "connections": ("Connections of clients.", float(len(self.door.fronts))),
+            "agents_owned": ("Agents with an attested owner.", len(self._owners)),
+            "rules": ("Rules in force.", len(self._exchanges.in_force.rules)),
+            "ready": ("It gives tokens.", float(not self.reasons())),
+        }
+        return rendered(self._recorder, gauges)
+
+    # What goes on beside.
+
+    async def _listen(self, bound: Bound) -> None:
+        self._bound.append(bound)
+        given = bound.of_worker(0)
+        listener = given.listener
+        served = Served(frozenset(given.hosts), frozenset(listener.origins))
+        front = partial(Front, self.door, served, given.url)
+        own = bound.sockets[0]
+        if listener.address is None:
+            self._servings.append(
+                Listening(self._loop, own, front, self._recorder.turned_away)
+            )
+            self.listening.append(("sts", f"unix:{listener.unix}"))
+            return
+        context = None
+        if listener.tls is not None:
+            context = server_tls(listener.tls)
+            self._tls.append((context, listener.tls))
+        duplicate = socket.socket(fileno=os.dup(own.fileno()))
+        self._servings.append(
+            await self._loop.create_server(front, sock=duplicate, ssl=context)
+        )
+        scheme = "https" if listener.tls else "http"
+        self.listening.append(("sts", f"{scheme}://{bound.address}"))
+
+    async def _renew_keys(self) -> None:
+        while True:
+            for issuer in self._keys.due(self._clock()):
+                failed = await self._keys.fetch(issuer, self._clock())
+                if failed:
+                    self._log.warning("issuer.keys-refused", issuer=issuer, why=failed)
+            await asyncio.sleep(RENEWAL)
+
+    async def _turn_keys(self) -> None:
+        """Prepare, begin and retire signing keys as it is due; see other replicas'."""
+        while True:
+            await asyncio.sleep(TURN)
+            ring, now = self._signing.ring, self._clock()
+            try:
+                await asyncio.to_thread(ring.refresh, now)
+            except AnswerableError as error:
+                self._log.error("keys.refused", why=error.message)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP)
+            now = self._clock()
+            try:
+                await self._blocking.run(lambda: self._control.sweep(now))  # noqa: B023 - run at once
+            except AnswerableError as error:
+                self._log.error("control.not-swept", why=error.message)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def foreign(plan: Plan) -> tuple[PinnedIssuer, ...]:
+    """Give the issuers that are not ourselves."""
+    ours = plan.service.url
+    return tuple(
+        each
+        for each in plan.config.issuers
+        if not each.pin.ours and each.pin.iss != ours
+    )
+
+
+def in_force(plan: Plan) -> InForce:
+    """Give what a plan puts in force."""
+    issuers = {each.pin.name: each for each in foreign(plan)}
+    rules = plan.config.rules
+    root = any(isinstance(r.subject, PeerSubject) and r.subject.uid == 0 for r in rules)
+    return InForce(Rules(rules), issuers, root)

@@ -1,0 +1,90 @@
+"""What to serve: the configuration as read, and where everything goes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from answerable.connectors.config.fetch import read_file
+from answerable.connectors.config.parse.document import Reading
+from answerable.connectors.config.parse.faults import ConfigError
+from answerable.model.config import Config, TokenService
+from answerable.model.errors import UsageError
+
+OWN = "sts"  # folder of its own in the store, where the file names none
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one reading of the file asks for.
+
+    Attributes:
+        config: The configuration; without rules, where one of them is wrong.
+        service: Its section `sts`.
+        reading: What was made of the file, its faults included.
+        store: Folder of the store.
+    """
+
+    config: Config
+    service: TokenService
+    reading: Reading
+    store: Path
+
+    @property
+    def state(self) -> Path:
+        """The token service's own folder."""
+        return state_of(self.service, self.store)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its rules are right; otherwise nothing is given."""
+        return self.reading.holds_rules
+
+    def needs_restart(self, later: "Plan") -> list[str]:
+        """Name what a later plan changes that a running service cannot."""
+        ours, theirs = self.service, later.service
+        return [
+            key
+            for key, before, after in (
+                ("sts.url", ours.url, theirs.url),
+                ("sts.listen", ours.listen, theirs.listen),
+                ("sts.database", ours.database, theirs.database),
+                ("sts.terminator", ours.terminator, theirs.terminator),
+                ("sts.state", self.state, later.state),
+                ("store", self.store, later.store),
+            )
+            if before != after
+        ]
+
+
+def state_of(service: TokenService, store: Path) -> Path:
+    """The token service's own folder: as configured, else in the store."""
+    return Path(service.state) if service.state else store / OWN
+
+
+def read_plan(place: str, store: Path | None, usual: Path) -> Plan:
+    """Read the configuration.
+
+    A file of which the policy alone is wrong is a plan, too: of a service that gives
+    nothing.
+
+    Args:
+        place: The file.
+        store: As named on the command line, None where it was not.
+        usual: The store where nobody names one.
+
+    Raises:
+        ConfigError: More than the policy is wrong.
+        UsageError: The file is not there, or has no section `sts`.
+        EnvironmentRefused: It may not be read.
+    """
+    reading = read_file(place)
+    config = reading.config
+    if config is None or not reading.lacks_policy_alone:
+        raise ConfigError(place, reading.faults)
+    service = config.sts
+    if service is None:
+        raise UsageError(
+            f"no token service in {place}",
+            "add a section `sts`; see docs/federation.md",
+        )
+    root = store or (Path(config.store) if config.store else usual)
+    return Plan(config, service, reading, root)

@@ -1,0 +1,279 @@
+"""The exchange end to end: a real process, over loopback and its unix socket."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from answerable.federate.errors import TokenRefused
+from answerable.model.claims import TokenType
+from answerable.model.exchange import PEER, TICKET
+from tests.sts.wires import Wire
+from tests.sts.world import (
+    ACCESS,
+    BEARER,
+    BEN,
+    EXCHANGE,
+    FILES,
+    ID_TOKEN,
+    LEAF,
+    MAIL,
+    ROOT,
+    SUB,
+    Client,
+    World,
+    ci_token,
+    id_token,
+    serving,
+    taken,
+)
+
+ID_JAG = TokenType.ID_JAG.value
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with serving(tmp_path_factory.mktemp("sts")) as running:
+        yield running
+
+
+@pytest.fixture
+def wire(world: World) -> Iterator[Wire]:
+    with world.wire() as connected:
+        yield connected
+
+
+def test_a_pinned_issuers_token_becomes_one_of_ours_bound_to_the_key_shown(
+    world: World, wire: Wire
+) -> None:
+    client = Client(world)
+    reply = client.exchange(wire, ci_token(world))
+    assert reply.status == 200
+    assert reply.fields["cache-control"] == "no-store"
+    said = reply.json
+    assert (said["token_type"], said["scope"]) == ("DPoP", "read write")
+    assert said["expires_in"] == 600
+    claims = taken(world, wire, str(said["access_token"]))
+    assert (claims.sub, claims.aud, claims.cnf.jkt) == (ROOT, FILES, client.jkt)
+    assert claims.leaf("answerable", "owner") == "person:ana@corp.example"
+
+
+def test_the_metadata_is_what_clients_look_for(world: World, wire: Wire) -> None:
+    for path in (
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/openid-configuration",
+    ):
+        said = wire.ask("GET", path).json
+        assert said["issuer"] == world.url
+        for name in (
+            "token_endpoint",
+            "introspection_endpoint",
+            "revocation_endpoint",
+            "jwks_uri",
+            "authorization_endpoint",
+        ):
+            assert str(said[name]).startswith(f"{world.url}/")
+        assert EXCHANGE in said["grant_types_supported"]
+        assert BEARER in said["grant_types_supported"]
+        assert "ES256" in said["dpop_signing_alg_values_supported"]
+    key = wire.ask("GET", "/jwks").json["keys"][0]
+    assert set(key) == {"kty", "crv", "x", "y", "kid", "alg", "use"}
+    assert wire.ask("GET", "/readyz").json["ready"] is True
+
+
+def test_an_assertion_is_exchanged_as_well(world: World, wire: Wire) -> None:
+    """RFC 7523: the workload's token as the assertion of a grant."""
+    client = Client(world)
+    form = {"grant_type": BEARER, "assertion": ci_token(world), "resource": FILES}
+    reply = wire.form("/token", form, {"DPoP": client.proof()})
+    assert reply.status == 200
+    assert taken(world, wire, str(reply.json["access_token"])).sub == ROOT
+
+
+def test_our_own_token_gets_one_for_another_audience(world: World, wire: Wire) -> None:
+    client = Client(world)
+    first = client.get(wire, ci_token(world))
+    second = client.get(wire, first, ACCESS, audience=MAIL, scope="send")
+    claims = taken(world, wire, second, MAIL)
+    assert claims.scope == ("send",)
+    dlg = taken(world, wire, first).leaf("answerable", "dlg")
+    assert claims.leaf("answerable", "dlg") == dlg
+    # And nobody gets it with another key.
+    thief = Client(world)
+    reply = thief.exchange(wire, first, ACCESS, audience=MAIL)
+    assert (reply.status, reply.json) == (400, {"error": "invalid_grant"})
+
+
+def test_an_agent_acts_for_a_person_who_signed_in(world: World, wire: Wire) -> None:
+    client = Client(world)
+    own = client.get(wire, ci_token(world))
+    token = client.get(
+        wire,
+        id_token(world),
+        ID_TOKEN,
+        actor_token=own,
+        actor_token_type=ACCESS,
+    )
+    claims = taken(world, wire, token)
+    assert claims.sub == BEN
+    assert [each.sub for each in claims.act.actors] == [ROOT]
+    # A person's token alone says of no agent that it may act.
+    assert client.exchange(wire, id_token(world), ID_TOKEN).status == 400
+
+
+def test_a_local_process_gets_a_token_by_the_kernels_word(world: World) -> None:
+    client = Client(world)
+    with world.local() as wire:
+        token = client.get(wire, "", PEER)
+        claims = taken(world, wire, token)
+    assert claims.sub == SUB
+    assert claims.leaf("answerable", "attest") == "unix-peer"
+    with world.wire() as wire:
+        reply = client.exchange(wire, "", PEER)
+        assert (reply.status, reply.json) == (400, {"error": "invalid_grant"})
+
+
+def test_an_id_jag_is_for_another_service_and_no_access_token(
+    world: World, wire: Wire
+) -> None:
+    client = Client(world)
+    reply = client.exchange(
+        wire,
+        ci_token(world),
+        audience="https://as.other.example",
+        requested_token_type=ID_JAG,
+    )
+    assert reply.status == 200
+    assert reply.json["token_type"] == "N_A"
+    assert reply.json["issued_token_type"] == ID_JAG
+    token = str(reply.json["access_token"])
+    with pytest.raises(TokenRefused):
+        taken(world, wire, token, "https://as.other.example")
+    assert client.exchange(wire, token, ACCESS).status == 400
+
+
+def test_a_sub_agent_gets_a_part_with_a_ticket_once(world: World, wire: Wire) -> None:
+    parent, child = Client(world), Client(world)
+    token = parent.get(wire, ci_token(world))
+    given = parent.delegate(
+        wire,
+        token,
+        agent=SUB,
+        jkt=child.jkt,
+        audiences=[FILES],
+        scopes={FILES: ["read"]},
+    )
+    assert given.status == 201, given
+    ticket = str(given.json["ticket"])
+    thief = Client(world)
+    assert thief.exchange(wire, ticket, TICKET).status == 400
+    below = child.get(wire, ticket, TICKET)
+    claims = taken(world, wire, below)
+    assert claims.scope == ("read",)
+    assert claims.sub == ROOT
+    assert [each.sub for each in claims.act.actors] == [SUB]
+    assert claims.leaf("answerable", "depth") == 2
+    assert child.exchange(wire, ticket, TICKET).status == 400
+    assert child.exchange(wire, below, ACCESS, scope="write").json == {
+        "error": "invalid_scope"
+    }
+    assert child.exchange(wire, below, ACCESS, audience=MAIL).json == {
+        "error": "invalid_target"
+    }
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"agent": "agent:declared/stranger"},
+        {"agent": ROOT},
+        {"jkt": ""},
+        {"audiences": ["https://elsewhere.example"]},
+        {"scopes": {FILES: ["everything"]}},
+        {"ttl": 0},
+        {"ttl": 1.5},
+        {"agent": 7},
+        {"scopes": [FILES]},
+    ],
+)
+def test_more_than_the_parent_has_is_not_handed_on(
+    world: World, wire: Wire, asked: dict[str, object]
+) -> None:
+    parent, child = Client(world), Client(world)
+    token = parent.get(wire, ci_token(world))
+    usual: dict[str, object] = {"agent": SUB, "jkt": child.jkt}
+    assert parent.delegate(wire, token, **(usual | asked)).status == 400
+
+
+def test_only_the_tokens_own_key_hands_on(world: World, wire: Wire) -> None:
+    parent, thief = Client(world), Client(world)
+    token = parent.get(wire, ci_token(world))
+    body = {"agent": SUB, "jkt": thief.jkt}
+    assert thief.delegate(wire, token, **body).status == 401
+    plain = {"Authorization": f"Bearer {token}"}
+    assert wire.ask("POST", "/delegate", json.dumps(body).encode(), plain).status == 401
+    assert wire.ask("POST", "/delegate", json.dumps(body).encode()).status == 401
+
+
+def test_an_audience_asks_about_its_own_tokens_and_no_others(
+    world: World, wire: Wire
+) -> None:
+    """RFC 7662: whoever is not meant learns nothing but that it is not active."""
+    client, server, other = Client(world), Client(world), Client(world)
+    token = client.get(wire, ci_token(world), audience=MAIL)
+    shown = server.get(wire, ci_token(world), audience=MAIL, scope="introspect")
+    fields = server.with_token(shown, "/introspect")
+    said = wire.form("/introspect", {"token": token}, fields).json
+    assert (said["active"], said["aud"], said["sub"]) == (True, MAIL, ROOT)
+    assert said["cnf"] == {"jkt": client.jkt}
+    inactive = {"active": False}
+    elsewhere = client.get(wire, ci_token(world), audience=FILES)
+    for about, holder in (
+        (elsewhere, (server, shown)),
+        (token, (other, other.get(wire, ci_token(world), audience=MAIL, scope="send"))),
+        (token, (client, elsewhere)),
+        ("garbage", (server, shown)),
+        (ci_token(world), (server, shown)),
+    ):
+        who, by = holder
+        fields = who.with_token(by, "/introspect")
+        assert wire.form("/introspect", {"token": about}, fields).json == inactive
+    reply = wire.form("/introspect", {"token": token})
+    assert (reply.status, reply.json) == (401, {"error": "invalid_client"})
+    with world.local() as operator:
+        assert operator.form("/introspect", {"token": token}).json["active"] is True
+
+
+def test_a_revoked_token_takes_everything_below_along(world: World, wire: Wire) -> None:
+    """RFC 7009: children die with their parent, and so do tickets not yet used."""
+    clients = [Client(world) for _ in range(3)]
+    root, middle, leaf = clients
+    tokens = [root.get(wire, ci_token(world))]
+    for above, below, agent in ((root, middle, SUB), (middle, leaf, LEAF)):
+        given = above.delegate(wire, tokens[-1], agent=agent, jkt=below.jkt)
+        assert given.status == 201, given
+        tokens.append(below.get(wire, str(given.json["ticket"]), TICKET))
+    spare = root.delegate(wire, tokens[0], agent=LEAF, jkt=leaf.jkt).json["ticket"]
+
+    def active() -> list[object]:
+        with world.local() as operator:
+            return [
+                operator.form("/introspect", {"token": token}).json["active"]
+                for token in tokens
+            ]
+
+    assert active() == [True] * 3
+    # A stranger with the text of the token cannot.
+    assert wire.form("/revoke", {"token": tokens[1]}).status == 401
+    assert wire.form("/revoke", {"token": "garbage"}).status == 200
+    assert active() == [True] * 3
+    fields = {"DPoP": middle.proof("/revoke")}
+    assert wire.form("/revoke", {"token": tokens[1]}, fields).status == 200
+    assert active() == [True, False, False]
+    # Whoever holds what is above may, too.
+    fields = root.with_token(tokens[0], "/revoke")
+    assert wire.form("/revoke", {"token": tokens[0]}, fields).status == 200
+    assert active() == [False] * 3
+    for client, token in zip(clients, tokens, strict=True):
+        assert client.exchange(wire, token, ACCESS).json == {"error": "invalid_grant"}
+    assert leaf.exchange(wire, str(spare), TICKET).json == {"error": "invalid_grant"}

@@ -1,0 +1,323 @@
+"""Kill, reload, restart, evidence, lineage: what an operator relies on."""
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from answerable.connectors.gateway.fetch import Spool
+from answerable.flows.ship import ship
+from answerable.flows.trace import Question, trace
+from answerable.model.connector import EventLimits
+from answerable.model.event import AuditEvent, Outcome
+from answerable.model.exchange import TICKET
+from answerable.model.ids import event_id
+from answerable.model.written import WrittenBy
+from answerable.store.store import Store
+from tests.sts.world import (
+    ACCESS,
+    ANA,
+    FILES,
+    LEAF,
+    ROOT,
+    STOPPED,
+    SUB,
+    USUAL_RULES,
+    Client,
+    World,
+    ci_token,
+    revoke_owner,
+    serving,
+    taken,
+)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with serving(tmp_path) as running:
+        yield running
+
+
+def cli(world: World, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "answerable", *words, "--config", str(world.config)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def refused_within(world: World, client: Client, seconds: float) -> float:
+    """Ask again and again until it is refused; how long that took."""
+    began = time.monotonic()
+    with world.wire() as wire:
+        while client.exchange(wire, ci_token(world)).status == 200:
+            assert time.monotonic() - began < seconds
+            time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def test_a_kill_is_in_force_within_a_second_and_takes_children_along(
+    world: World,
+) -> None:
+    parent, child = Client(world), Client(world)
+    with world.wire() as wire:
+        token = parent.get(wire, ci_token(world))
+        given = parent.delegate(wire, token, agent=SUB, jkt=child.jkt)
+        below = child.get(wire, str(given.json["ticket"]), TICKET)
+        done = cli(world, "sts", "kill", ROOT)
+        assert done.returncode == 0, done.stderr
+        assert "delegations ended: 2" in done.stderr
+        took = refused_within(world, parent, 1.0)
+        for client, shown in ((parent, token), (child, below)):
+            assert client.exchange(wire, shown, ACCESS).status == 400
+        with world.local() as operator:
+            for shown in (token, below):
+                said = operator.form("/introspect", {"token": shown}).json
+                assert said == {"active": False}
+        # Somebody else goes on.
+        assert parent.exchange(wire, ci_token(world, job="43")).status == 200
+        done = cli(world, "sts", "revive", ROOT)
+        assert done.returncode == 0, done.stderr
+        time.sleep(0.5)
+        assert parent.exchange(wire, ci_token(world)).status == 200
+        assert parent.exchange(wire, token, ACCESS).status == 400
+    print(f"killed after {took:.3f} s")
+
+
+@pytest.mark.parametrize("subject", [ANA, "rule:ci-root", "issuer:ci"])
+def test_a_kill_of_a_person_a_rule_or_an_issuer_stops_what_rests_on_it(
+    world: World, subject: str
+) -> None:
+    client = Client(world)
+    with world.local() as operator:
+        body = json.dumps({"subject": subject}).encode()
+        assert operator.ask("POST", "/admin/kill", body).json["new"] is True
+        with world.wire() as wire:
+            assert wire.ask("POST", "/admin/kill", body).status == 404
+            assert client.exchange(wire, ci_token(world)).status == 400
+        assert subject in operator.ask("GET", "/admin/state").json["kills"]
+        assert operator.ask("POST", "/admin/revive", body).json["revived"] is True
+        for bad in (b"", b"{}", b'{"subject":"x"}', b'{"subject":1}'):
+            assert operator.ask("POST", "/admin/kill", bad).status == 400
+
+
+def test_an_owner_who_is_attested_no_more_stops_the_agent(world: World) -> None:
+    client = Client(world)
+    with world.wire() as wire:
+        token = client.get(wire, ci_token(world))
+        revoke_owner(world.store)
+        refused_within(world, client, 5.0)
+        assert client.exchange(wire, token, ACCESS).status == 400
+
+
+def test_a_bad_reload_leaves_the_last_good_rules_and_a_good_one_changes_them(
+    world: World,
+) -> None:
+    client = Client(world)
+    with world.wire() as wire:
+        held = client.get(wire, ci_token(world))
+        world.rules = USUAL_RULES.replace("ci-root", "ci root")
+        world.write()
+        world.reload()
+        ready = wire.ask("GET", "/readyz")
+        assert (ready.status, ready.json["reload_refused"] != "") == (200, True)
+        assert client.exchange(wire, ci_token(world)).status == 200
+        world.rules = USUAL_RULES.replace("[read, write]", "[read]")
+        world.write()
+        world.reload()
+        assert wire.ask("GET", "/readyz").json["reload_refused"] == ""
+        reply = client.exchange(wire, ci_token(world))
+        assert reply.json["scope"] == "read"
+        # What was opened under the rule as it stood is worth nothing more.
+        assert client.exchange(wire, held, ACCESS).status == 400
+        world.rules = "\n".join(["", "  []"])
+        world.write()
+        world.reload()
+        assert client.exchange(wire, ci_token(world)).status == 400
+
+
+def test_a_cold_start_with_bad_rules_gives_nothing_and_is_not_ready(
+    world: World,
+) -> None:
+    world.stop()
+    world.rules = USUAL_RULES.replace("ttl: 10m", "ttl: 10h")
+    world.write()
+    world.start()
+    client = Client(world)
+    with world.wire() as wire:
+        assert wire.ask("GET", "/healthz").status == 200
+        ready = wire.ask("GET", "/readyz")
+        assert (ready.status, ready.json["ready"]) == (503, False)
+        assert client.exchange(wire, ci_token(world)).status == 400
+    assert world.told("policy.missing") == 1
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_restart_keeps_what_was_seen_and_what_was_given(
+    world: World, how: int
+) -> None:
+    client = Client(world)
+    subject, proof = ci_token(world), client.proof()
+    with world.wire() as wire:
+        token = client.get(wire, subject, proof=proof)
+        kid = wire.ask("GET", "/jwks").json
+    world.stop(how)
+    world.start()
+    with world.wire() as wire:
+        assert client.exchange(wire, subject).json == {"error": "invalid_grant"}
+        again = client.exchange(wire, ci_token(world), proof=proof)
+        assert again.json == {"error": "invalid_dpop_proof"}
+        assert wire.ask("GET", "/jwks").json == kid
+        assert client.exchange(wire, token, ACCESS).status == 200
+
+
+def events(world: World) -> list[AuditEvent]:
+    """Read what is spooled, as the store would get it."""
+    spool = Spool(world.state / "spool")
+    return [each for batch in spool.batches(EventLimits()) for each in batch.events]
+
+
+def test_every_attempt_leaves_a_row_that_names_what_it_was(world: World) -> None:
+    client = Client(world)
+    with world.wire() as wire:
+        token = client.get(wire, ci_token(world), client_id="me")
+        client.exchange(wire, ci_token(world, job="7"))
+        client.exchange(wire, "garbage")
+        client.exchange(wire, ci_token(world), audience="https://elsewhere.example")
+        wire.form("/token", {"grant_type": "password"})
+        client.delegate(wire, token, agent=SUB, jkt=Client(world).jkt)
+        client.delegate(wire, token, agent=STOPPED, jkt=Client(world).jkt)
+        wire.form("/revoke", {"token": token}, {"DPoP": client.proof("/revoke")})
+    world.stop()
+    with Store.open(world.store, now=time.time_ns()) as store:
+        query = (
+            "SELECT action, outcome, agent, credential, issued, run, facts "
+            "FROM events WHERE source = 'sts' ORDER BY event_time"
+        )
+        rows = [
+            (action, outcome, dict(facts))
+            for action, outcome, *_, facts in store.rows(query)
+        ]
+        whole = list(store.rows(query))
+    told = [
+        (action, outcome, facts.get("error"), facts.get("reason"))
+        for action, outcome, facts in rows
+    ]
+    assert told == [
+        ("sts:exchange", "success", None, None),
+        ("sts:exchange", "denied", "invalid_grant", "no-rule"),
+        ("sts:exchange", "denied", "invalid_grant", "segments"),
+        ("sts:exchange", "denied", "invalid_target", "audience"),
+        ("sts:exchange", "denied", "unsupported_grant_type", "grant-type"),
+        ("sts:ticket", "success", None, None),
+        ("sts:ticket", "denied", "invalid_grant", f"pair: {STOPPED}"),
+        ("sts:revoke", "success", None, None),
+    ]
+    first = rows[0][2]
+    assert first["rule"] == "ci-root"
+    assert len(first["rule_digest"]) == 64
+    assert (first["owner"], first["chain"]) == (ANA, ROOT)
+    assert (first["issuer"], first["kid"], first["bound"]) == ("ci", "ci-1", "dpop")
+    assert first["claim:job"] == "42"
+    assert first["self:client_id"] == "me"
+    assert str(whole[0][3]).startswith("cred:token/")
+    assert str(whole[0][4]).startswith("cred:token/")
+    assert len(str(whole[0][5])) == 32
+    print(f"{len(rows)} attempts, {len(rows)} rows")
+
+
+def call(world: World, token: str, agent: str, run: str) -> AuditEvent:
+    """What a gateway records of a call with that token."""
+    at = time.time_ns()
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    return AuditEvent(
+        event_id=event_id(at, "gateway", "recorder", b"1"),
+        event_time=at,
+        source="gateway",
+        scope="recorder",
+        written_by=WrittenBy.MEDIATOR,
+        raw_sha256=bytes(32),
+        action="mcp:tools/call",
+        outcome=Outcome.SUCCESS,
+        credential=f"cred:token/{digest}",
+        run=run,
+        agent=agent,
+        tool="tool:mcp/files/read_file",
+        resource="tool:mcp/files/read_file",
+    )
+
+
+def test_a_calls_token_leads_to_everybody_behind_it_after_its_end(
+    world: World,
+) -> None:
+    clients = [Client(world) for _ in range(3)]
+    with world.wire() as wire:
+        token = clients[0].get(wire, ci_token(world))
+        for above, below, agent in zip(clients, clients[1:], (SUB, LEAF), strict=False):
+            given = above.delegate(wire, token, agent=agent, jkt=below.jkt)
+            token = below.get(wire, str(given.json["ticket"]), TICKET)
+        run = str(taken(world, wire, token).leaf("answerable", "dlg"))
+        with world.local() as operator:
+            assert operator.form("/revoke", {"token": token}).status == 200
+    world.stop()
+    now = time.time_ns()
+    with Store.open(world.store, now=now) as store:
+        store.append([call(world, token, LEAF, run)], now)
+        store.seal(now)
+        question = Question(tool="read_file")
+        (item,) = trace(store, question, now=now).items
+    hops = {name: (hop["value"], hop["status"]) for name, hop in item["hops"].items()}
+    assert hops["person"] == (ANA, "observed")
+    assert hops["agent"] == (LEAF, "observed")
+    assert item["agent_path"] == [ROOT, SUB, LEAF]
+    assert hops["tool"][1] == "observed"
+    # The call, two tickets, two tokens above, and what the root was got with.
+    assert len(item["credential_path"]) == 6
+
+
+def test_the_spool_is_ingested_like_a_gateways(world: World) -> None:
+    client = Client(world)
+    with world.wire() as wire:
+        client.get(wire, ci_token(world))
+    now = time.time_ns()
+    with Store.open(world.folder / "other", now=now) as store:
+        world.stop(signal.SIGKILL)
+        shipped = ship(store, world.state / "spool", now=now)
+        assert shipped.stored == 1
+        assert store.rows("SELECT source, recorder FROM events")
+
+
+def test_two_services_do_not_share_a_folder(world: World) -> None:
+    done = cli(world, "serve", "--only", "sts")
+    assert done.returncode != 0
+    assert "another" in done.stderr
+
+
+def test_keys_are_listed_and_turned(world: World) -> None:
+    done = cli(world, "sts", "keys")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split()[1] for line in lines] == ["active", "prepared"]
+    with world.wire() as wire:
+        published = {each["kid"] for each in wire.ask("GET", "/jwks").json["keys"]}
+        assert published == {line.split()[0] for line in lines}
+        token = Client(world).get(wire, ci_token(world))
+        active = lines[0].split()[0]
+        assert cli(world, "sts", "keys", "--kill", active).returncode == 0
+        deadline = time.monotonic() + 3
+        while active in {e["kid"] for e in wire.ask("GET", "/jwks").json["keys"]}:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        fresh = Client(world).get(wire, ci_token(world))
+        assert taken(world, wire, fresh, FILES).kid != active
+        with world.local() as operator:
+            said = operator.form("/introspect", {"token": token}).json
+            assert said == {"active": False}
