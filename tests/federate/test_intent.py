@@ -23,6 +23,9 @@ from answerable.model.claims import ActChain, Actor, SignedClaims, TokenType
 from answerable.model.exchange import GrantType, TokenRequest
 from answerable.model.rule import IssuedSubject
 from answerable.model.written import WrittenBy
+from tests.federate.random_worlds import (
+    some_case,
+)
 from tests.federate.worlds import (
     AGENTS,
     AUDIENCES,
@@ -32,7 +35,6 @@ from tests.federate.worlds import (
     asked,
     fitting,
     rule,
-    some_case,
     standing,
 )
 from tests.house.test_decision_inputs import FREE_TEXT
