@@ -155,16 +155,23 @@ def test_nothing_is_opened_below_what_a_revocation_ended(
             made: list[Delegation] = made,
         ) -> None:
             gate.wait()
-            for parent in below * 15:
-                child = delegation(parent)
-                asked = Exchange(under=parent.id, opens=child, token=token(child))
-                if control.commit(asked, NOW) is DONE:
-                    made.append(child)
+            dead = 0
+            while dead < len(below):
+                dead = 0
+                for parent in below:
+                    child = delegation(parent)
+                    asked = Exchange(under=parent.id, opens=child, token=token(child))
+                    if control.commit(asked, NOW) is DONE:
+                        made.append(child)
+                    else:
+                        dead += 1
 
         threads = [threading.Thread(target=work, args=(each,)) for each in works]
         for thread in threads:
             thread.start()
         gate.wait()
+        while len(made) < 5:
+            time.sleep(0.001)
         died = ends.revoke_delegation(root.id, NOW)
         for thread in threads:
             thread.join()

@@ -101,7 +101,7 @@ class SqliteControl:
     def commit(self, exchange: Exchange, now: float) -> Committed:
         """As the contract says."""
         with answering(self._file.path), self._lock:
-            self._execute("BEGIN IMMEDIATE")
+            self._file.begin()
             try:
                 done = self._commit(exchange, now)
             except sqlite3.IntegrityError:
@@ -347,7 +347,7 @@ class SqliteControl:
             if durable:
                 self._execute("PRAGMA synchronous = FULL")
             try:
-                self._execute("BEGIN IMMEDIATE")
+                self._file.begin()
                 try:
                     yield
                     self._execute("COMMIT")

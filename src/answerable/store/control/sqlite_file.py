@@ -11,6 +11,7 @@ import math
 import os
 import sqlite3
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from answerable.store.disk import FILE_MODE, make_folder, refused, sync_folder
 
 NAME = "control.db"
 BUSY = 5.0  # seconds that one process waits for another's commit
+_LOOK = 3  # milliseconds of that until it looks again
 WORTH = 4 << 20  # bytes of write-ahead log that are worth copying into the file
 FULL = 64 << 20  # bytes of it at which commits wait until it can begin anew
 _PAGE = 4096  # bytes; SQLite's own default
@@ -156,6 +158,23 @@ class SqliteFile:
             cached_statements=128,
         )
 
+    def begin(self) -> None:
+        """Begin a transaction that writes.
+
+        SQLite itself would sleep longer each time, up to a tenth of a second, and a
+        process that commits without a pause would keep the others out.
+        """
+        ends = time.monotonic() + BUSY
+        while True:
+            try:
+                self.connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() > ends:
+                    raise
+            else:
+                return
+
     def tidy(self) -> None:
         """Copy the write-ahead log into the file while commits go on.
 
@@ -203,6 +222,7 @@ class SqliteFile:
         execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         sync_folder(self.path.parent)
         execute("PRAGMA synchronous = NORMAL")
+        execute(f"PRAGMA busy_timeout = {_LOOK}")
 
     def close(self) -> None:
         """Close it; the last one to do so says that nothing is left to lose."""
