@@ -12,7 +12,7 @@ from typing import Protocol
 
 from answerable.enforce.kill import Kills
 from answerable.federate.admission import Admitted, admit
-from answerable.federate.errors import KeyUnknown, TokenRefused
+from answerable.federate.errors import KeyUnknown, Reason, TokenRefused
 from answerable.federate.exchange import Asked, Handed, Ids, Minting, Standing, decide
 from answerable.federate.exchange import Held as HeldNow
 from answerable.federate.rules.table import Rules
@@ -44,6 +44,8 @@ from answerable.store.control.contract import (
     token_use,
 )
 
+# What a token of ours may be shown as.
+OWN_TYPES = frozenset({TokenType.ACCESS_TOKEN.value, TokenType.JWT.value})
 _GRANT = OAuthError.INVALID_GRANT
 
 
@@ -220,6 +222,8 @@ class Exchanges:
             return self._handed(request.unverified_subject, now)
         admitted = admit(request.unverified_subject)
         if self._own.is_ours(admitted):
+            if request.subject_type not in OWN_TYPES:
+                raise _refuse(_GRANT, Reason.TOKEN_TYPE.value)
             return self._held(admitted, now)
         return self._foreign(shown, admitted, found, now)
 
