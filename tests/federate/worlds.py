@@ -52,6 +52,7 @@ A, B, C, D, E, F = (AgentId(f"agent:declared/{name}") for name in "abcdef")
 AGENTS = (A, B, C, D, E, F)
 ANA, BEN = PersonId("person:ana@example.com"), PersonId("person:ben@example.com")
 AUDIENCES = ("https://u.example", "https://v.example", "https://w.example")
+GATEWAY = AUDIENCES[0]
 SCOPES = ("r", "w", "x")
 KEY, OTHER = Confirmation(jkt="k" * 43), Confirmation(jkt="o" * 43)
 MTLS, BOTH = Confirmation("", "c" * 43), Confirmation("k" * 43, "c" * 43)
@@ -184,6 +185,7 @@ def ours(chain: Chain, **changes: Any) -> Held:
     term = Term(URL, "j2", AUDIENCES[0], (), link.cnf, NOW - 5, NOW + 300)
     payload = dict(claims_of(link, term, Granted.ACCESS_TOKEN))
     facts = {"token_type": TokenType.ACCESS_TOKEN, "cnf": link.cnf, "sub": link.sub}
+    facts |= {"aud": term.audience}
     return Held(replace(signed(payload, "ours", **facts), **changes), chain)
 
 
@@ -248,6 +250,7 @@ def some_rule(pick: Pick[Any], number: int) -> TrustRule:
             pick((60, 300, 600)),
             pick((Bind.DPOP, Bind.DPOP, Bind.MTLS, Bind.BEARER)),
             gives,
+            gateway=pick((*(False,) * 5, True)),
         )
         for audience, gives in (
             (pick(AUDIENCES), pick((*(Granted.ACCESS_TOKEN,) * 3, Granted.ID_JAG)))
@@ -273,7 +276,8 @@ def some_standing(pick: Pick[Any]) -> Standing:
     if pick((False, False, False, True)):
         named = (A, B, ANA, BEN, "rule:r0", "rule:r1", "issuer:gh", "run:" + "1" * 32)
         kills = frozenset({pick((*named, "run:0a"))})
-    return standing(*rules, owners=owners, kills=kills)
+    gateways = pick((frozenset({GATEWAY}), frozenset({GATEWAY}), frozenset()))
+    return standing(*rules, owners=owners, kills=kills, gateways=gateways)
 
 
 def _some_chain(pick: Pick[Any], world: Standing) -> Chain:
@@ -308,6 +312,7 @@ def some_asked(pick: Pick[Any], world: Standing) -> Asked:
         _some_subject(pick, world),
         _some_actor(pick, world),
         pick((*(KEY,) * 6, *(BOTH,) * 4, OTHER, MTLS, NOTHING, NOTHING)),
+        gateway=pick((*(False,) * 9, True)),
     )
 
 
