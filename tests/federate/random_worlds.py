@@ -35,6 +35,7 @@ from tests.federate.worlds import (
     AUDIENCES,
     BEN,
     BOTH,
+    GATEWAY,
     KEY,
     MTLS,
     NOTHING,
@@ -95,6 +96,7 @@ def some_rule(pick: Pick[Any], number: int) -> TrustRule:
             pick((60, 300, 600)),
             pick((Bind.DPOP, Bind.DPOP, Bind.MTLS, Bind.BEARER)),
             gives,
+            gateway=pick((*(False,) * 5, True)),
         )
         for audience, gives in (
             (pick(AUDIENCES), pick((*(Granted.ACCESS_TOKEN,) * 3, Granted.ID_JAG)))
@@ -120,7 +122,8 @@ def some_standing(pick: Pick[Any]) -> Standing:
     if pick((False, False, False, True)):
         named = (A, B, ANA, BEN, "rule:r0", "rule:r1", "issuer:gh", "run:" + "1" * 32)
         kills = frozenset({pick((*named, "run:0a"))})
-    return standing(*rules, owners=owners, kills=kills)
+    gateways = pick((frozenset({GATEWAY}), frozenset({GATEWAY}), frozenset()))
+    return standing(*rules, owners=owners, kills=kills, gateways=gateways)
 
 
 def _some_chain(pick: Pick[Any], world: Standing) -> Chain:
@@ -155,6 +158,7 @@ def some_asked(pick: Pick[Any], world: Standing) -> Asked:
         _some_subject(pick, world),
         _some_actor(pick, world),
         pick((*(KEY,) * 6, *(BOTH,) * 4, OTHER, MTLS, NOTHING, NOTHING)),
+        gateway=pick((*(False,) * 9, True)),
     )
 
 

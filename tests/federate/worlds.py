@@ -40,6 +40,7 @@ A, B, C, D, E, F = (AgentId(f"agent:declared/{name}") for name in "abcdef")
 AGENTS = (A, B, C, D, E, F)
 ANA, BEN = PersonId("person:ana@example.com"), PersonId("person:ben@example.com")
 AUDIENCES = ("https://u.example", "https://v.example", "https://w.example")
+GATEWAY = AUDIENCES[0]
 SCOPES = ("r", "w", "x")
 KEY, OTHER = Confirmation(jkt="k" * 43), Confirmation(jkt="o" * 43)
 MTLS, BOTH = Confirmation("", "c" * 43), Confirmation("k" * 43, "c" * 43)
@@ -172,6 +173,7 @@ def ours(chain: Chain, **changes: Any) -> Held:
     term = Term(URL, "j2", AUDIENCES[0], (), link.cnf, NOW - 5, NOW + 300)
     payload = dict(claims_of(link, term, Granted.ACCESS_TOKEN))
     facts = {"token_type": TokenType.ACCESS_TOKEN, "cnf": link.cnf, "sub": link.sub}
+    facts |= {"aud": term.audience}
     return Held(replace(signed(payload, "ours", **facts), **changes), chain)
 
 

@@ -5,6 +5,7 @@
 | token of a workload, ID-JAG | | a new root, as the rule says that fits |
 | peer of the socket | | likewise |
 | our own token | | the one on record |
+| our own token, shown by our gateway | | likewise |
 | ticket | | a part of its parent, for the agent it names |
 | id token of a person | our own token | a part of the agent's own, for that person |
 | id token of a person | peer of the socket | a new root, for that person |
@@ -81,12 +82,14 @@ class Asked:
         actor: Likewise the actor token, None without one.
         shown: Keys that the requester showed: that of its DPoP proof, that of its
             certificate.
+        gateway: Our gateway asks, with the token of a call that it passes.
     """
 
     request: TokenRequest
     subject: Subject
     actor: Acting | None
     shown: Confirmation
+    gateway: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,10 @@ def find_basis(asked: Asked, standing: Standing, id: str, now: int) -> Basis:
     """
     finding = _Finding(asked, standing, id, now)
     match asked.subject, asked.actor:
+        case Held() as held, None if asked.gateway:
+            return finding.of_call(held)
+        case _ if asked.gateway:
+            raise Refused(Why.NOT_A_CALL)
         case SignedClaims() as claims, None:
             return finding.of_token(claims)
         case SignedClaims() as claims, actor:
@@ -199,6 +206,12 @@ class _Finding:
     def of_held(self, held: Held) -> Basis:
         """Our own token: another one under the same delegation."""
         return Basis(held.chain, self._held(held), opens=False)
+
+    def of_call(self, held: Held) -> Basis:
+        """Our own token, shown to our gateway, which saw its holder's key."""
+        if held.claims.aud not in self.standing.gateways:
+            raise Refused(Why.NOT_A_CALL, "aud")
+        return self.of_held(held)
 
     def of_holder(self, held: Held, actor: Acting | None) -> Basis:
         """Our own token in the hands of another agent, which shows who it is."""

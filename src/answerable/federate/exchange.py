@@ -101,8 +101,10 @@ def decide(asked: Asked, standing: Standing, ids: Ids, now: int) -> Minting | Re
 
 def _mint(asked: Asked, basis: Basis, iss: str, jti: str, now: int) -> Minting:
     delegation = basis.delegation
-    grant = _grant(asked.request, basis.rule, delegation)
-    cnf = _binding(asked.shown, delegation.cnf, grant.bind)
+    grant = _grant(asked, basis.rule, delegation)
+    # A gateway's token is its own: the key of the call's sender was shown to it.
+    holder = _own_key(asked.shown, grant.bind) if grant.gateway else delegation.cnf
+    cnf = _binding(asked.shown, holder, grant.bind)
     scopes = _scopes(asked.request, grant, delegation)
     life = min(grant.ttl, ttl_at(delegation, grant.audience))
     expires = min(now + life, delegation.expires)
@@ -127,16 +129,17 @@ def _mint(asked: Asked, basis: Basis, iss: str, jti: str, now: int) -> Minting:
     )
 
 
-def _grant(
-    request: TokenRequest, rule: TrustRule, delegation: Delegation
-) -> TokenGrant:
+def _grant(asked: Asked, rule: TrustRule, delegation: Delegation) -> TokenGrant:
     """Find the one grant that is asked for; it may go unsaid where there is but one."""
+    request = asked.request
     is_jag = request.requested_type is TokenType.ID_JAG
     gives = Granted.ID_JAG if is_jag else Granted.ACCESS_TOKEN
     grants: Mapping[str, TokenGrant] = {
         grant.audience: grant
         for grant in rule.grants
-        if grant.gives is gives and grant.audience in delegation.audiences
+        if grant.gives is gives
+        and grant.gateway is asked.gateway
+        and grant.audience in delegation.audiences
     }
     if not request.audience and len(grants) == 1:
         return next(iter(grants.values()))
@@ -158,6 +161,17 @@ def _binding(shown: Confirmation, holder: Confirmation, bind: Bind) -> Confirmat
     if not needed.get(bind, "nothing"):
         raise Refused(Why.BINDING, bind)
     return holder
+
+
+def _own_key(shown: Confirmation, bind: Bind) -> Confirmation:
+    """Give what a token of a gateway is bound to: the key that it shows, if any."""
+    match bind:
+        case Bind.DPOP:
+            return Confirmation(jkt=shown.jkt)
+        case Bind.MTLS:
+            return Confirmation(x5t_s256=shown.x5t_s256)
+        case Bind.BEARER:
+            return Confirmation()
 
 
 def _scopes(

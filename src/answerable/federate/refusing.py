@@ -41,6 +41,7 @@ class Why(StrEnum):
     RULE_CHANGED = "rule-changed"
     EXPIRED = "expired"
     TICKET_NEEDED = "ticket-needed"
+    NOT_A_CALL = "not-a-call"  # a gateway asks for what no call of its own shows
     PAIR = "pair"
     CYCLE = "cycle"
     DEPTH = "depth"

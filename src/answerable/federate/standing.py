@@ -21,6 +21,7 @@ class Standing:
         owners: Agents that have an attested owner now, and who that is.
         kills: Subjects that get nothing: `agent:...`, `person:...`, `rule:ID`,
             `issuer:NAME`, `run:DLG`.
+        gateways: Audiences of our gateways: tokens for one are shown to it.
     """
 
     url: str
@@ -28,6 +29,7 @@ class Standing:
     issuers: Mapping[str, PinnedIssuer]
     owners: Mapping[AgentId, PersonId]
     kills: frozenset[str] = frozenset()
+    gateways: frozenset[str] = frozenset()
 
 
 def check_standing(chain: Chain, standing: Standing) -> None:

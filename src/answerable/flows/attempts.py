@@ -32,6 +32,7 @@ class Shown:
         proof: Its DPoP proof, good once; None without one.
         attested: The process at the other end, None where nobody is attested.
         reviewed: Digests of tokens that their API server says are good now.
+        gateway: Our gateway asks, with the token of a call that it passes.
     """
 
     request: TokenRequest
@@ -39,6 +40,7 @@ class Shown:
     proof: Use | None = None
     attested: Attestation | None = None
     reviewed: Collection[bytes] = ()
+    gateway: bool = False
 
 
 def given_record(

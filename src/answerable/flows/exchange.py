@@ -99,11 +99,13 @@ class InForce:
         rules: The rules.
         issuers: Foreign issuers, by name.
         root: A rule speaks of a process of the superuser's.
+        gateways: Audiences of our gateways.
     """
 
     rules: Rules
     issuers: Mapping[str, PinnedIssuer]
     root: bool = False
+    gateways: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -166,6 +168,7 @@ class Exchanges:
             issuers=in_force.issuers,
             owners=self._owners(now),
             kills=self._kills(),
+            gateways=in_force.gateways,
         )
 
     def exchange(self, shown: Shown, now: float) -> Outcomes:
@@ -263,7 +266,9 @@ class Exchanges:
 
     def _decide(self, shown: Shown, found: _Found, now: float) -> Minting:
         assert found.subject is not None  # noqa: S101 - found, or refused before
-        asked = Asked(shown.request, found.subject, found.actor, shown.cnf)
+        asked = Asked(
+            shown.request, found.subject, found.actor, shown.cnf, shown.gateway
+        )
         ids = Ids(new_id(now), new_id(now))
         decided = decide(asked, self.standing(now), ids, int(now))
         if isinstance(decided, Refusal):

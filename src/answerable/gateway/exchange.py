@@ -19,17 +19,17 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import msgspec
 
 from answerable.flows.authorize import Authority
+from answerable.gateway.credentials import Credential, Credentials
 from answerable.gateway.owned import Key, Owned, Whose
+from answerable.gateway.passage import Denied, Heard, Passage
 from answerable.gateway.recording.recorder import Recorder
 from answerable.gateway.upstreams import Upstream
 from answerable.gateway.wire.answers import Answer, read_answer
 from answerable.gateway.wire.call import Call, digest
-from answerable.gateway.wire.denials import denial
 from answerable.gateway.wire.lists import FILTERED, UNKNOWN, Listing, for_caller
 from answerable.gateway.wire.messages import Kind
 from answerable.gateway.wire.methods import INPUTS, Sender, method_of
@@ -44,71 +44,6 @@ CANCELLED = "notifications/cancelled"
 
 UNANSWERED = Answer(Kind.RESPONSE, None)
 
-Waits = asyncio.Future[Any]
-
-
-class Denied(msgspec.Struct, frozen=True):
-    """A call that does not go on.
-
-    Attributes:
-        decision: `deny`, `ask` or `error`: all that the caller hears beside the id.
-        decision_id: Id of the record, empty where it could not be written.
-        quiet: It speaks of what may just have ended, so it is dropped as if it had.
-        is_unknown_task: It names a task that is not its caller's, which is told as of
-            one that never was.
-    """
-
-    decision: str
-    decision_id: str
-    quiet: bool = False
-    is_unknown_task: bool = False
-
-    def body(self, id: str | int | None) -> bytes:
-        """The JSON-RPC error."""
-        if self.is_unknown_task:
-            return Refused(Why.UNKNOWN_TASK, id=id).body()
-        return denial(id, self.decision, self.decision_id)
-
-
-class Passage(msgspec.Struct):
-    """A call that goes on, until its end.
-
-    Attributes:
-        caller: Who sent it.
-        call: What it is.
-        decision: Why it goes on.
-        ticket: Its record.
-        key: What it is known by while it is in flight; None where nobody asks.
-        answer: What answered it, None so far.
-        ended: Its end is recorded.
-        waits: Records of what its server asks of the client, on their way to disk.
-    """
-
-    caller: Caller
-    call: Call
-    decision: Decision
-    ticket: Ticket
-    key: Key | None = None
-    answer: Answer | None = None
-    ended: bool = False
-    waits: list[Waits] = []
-
-
-class Heard(msgspec.Struct, frozen=True):
-    """What becomes of one message of a server.
-
-    Attributes:
-        data: What goes to the client; None where nothing does.
-        back: What goes to the server instead, as the client's answer; None mostly.
-        until: Neither goes before this is done; None waits for nothing.
-        instead: What becomes of the message where that fails.
-    """
-
-    data: bytes | None
-    back: bytes | None = None
-    until: Waits | None = None
-    instead: "Heard | None" = None
-
 
 class Exchange:
     """Decides, remembers and records for every door of one worker.
@@ -117,6 +52,7 @@ class Exchange:
         authority: Decides.
         recorder: Records.
         servers: Upstream servers by name.
+        credentials: What of these is shown a token; None where none is.
     """
 
     def __init__(
@@ -124,20 +60,43 @@ class Exchange:
         authority: Authority,
         recorder: Recorder,
         servers: Mapping[str, Upstream],
+        credentials: Credentials | None = None,
     ) -> None:
         self.authority = authority
         self.recorder = recorder
         self.servers = servers
+        self.credentials = credentials
         self._owned = Owned()
         self._in_flight: set[Key] = set()
 
-    def begin(self, caller: Caller, call: Call, body: bytes) -> Passage | Denied:
+    def begin(
+        self,
+        caller: Caller,
+        call: Call,
+        body: bytes,
+        shown: Credential | None = None,
+    ) -> Passage | Denied:
         """Decide on a call and record that; where it goes on, an end is owed.
 
         Where `ticket.durable` is set, the door waits for it before it goes on.
+
+        Args:
+            caller: Who asks.
+            call: What.
+            body: The message.
+            shown: What its server is shown, None where that is nothing.
         """
         decision = self._decide(caller, call)
-        begun = self._record(caller, call, decision, body)
+        if shown is None and decision.passes and self.shows(call.server):
+            # Without it the server would take the call for somebody else's.
+            decision = replace(
+                decision,
+                effect=Effect.ERROR,
+                passes=False,
+                reason=Reason.CREDENTIAL,
+                determining=(),
+            )
+        begun = self._record(caller, call, decision, body, shown)
         if isinstance(begun, Denied):
             return begun
         key = None
@@ -147,6 +106,14 @@ class Exchange:
         elif call.kind is Kind.RESPONSE:
             self._owned.take(_question_key(call, call.id), caller.principal)
         return Passage(caller, call, decision, begun, key)
+
+    def shows(self, server: str) -> bool:
+        """Say whether a server is shown a token of the caller's delegation."""
+        return self.credentials is not None and self.credentials.needs(server)
+
+    def would_pass(self, caller: Caller, call: Call) -> bool:
+        """Say whether a call would go on; nothing is recorded by that."""
+        return self._decide(caller, call).passes
 
     def unrecorded(self, passage: Passage) -> Denied:
         """Its record did not get to disk, so it does not go on after all.
@@ -233,10 +200,15 @@ class Exchange:
             self._in_flight.discard(passage.key)
 
     def _record(
-        self, caller: Caller, call: Call, decision: Decision, body: bytes
+        self,
+        caller: Caller,
+        call: Call,
+        decision: Decision,
+        body: bytes,
+        shown: Credential | None = None,
     ) -> Ticket | Denied:
         try:
-            ticket = self.recorder.decided(caller, call, decision, body)
+            ticket = self.recorder.decided(caller, call, decision, body, shown)
         except NotRecorded:
             return Denied(Effect.ERROR.value, "")
         if decision.passes:

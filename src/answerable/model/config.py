@@ -173,6 +173,8 @@ class TokenService:
             empty for SQLite in `state`.
         terminator: None where nobody ends TLS for us.
         admins: User ids that may kill and ask about anything at the unix socket.
+        gateways: User ids of gateways, beside our own: at the unix socket they get
+            tokens for the servers behind them, for whom they pass calls of.
         passphrase: File with the passphrase of its signing keys; empty for one beside
             them, or in the environment.
         passphrase_env: Name of the environment variable with that, empty for none.
@@ -184,6 +186,7 @@ class TokenService:
     database: str = ""
     terminator: Terminator | None = None
     admins: tuple[int, ...] = ()
+    gateways: tuple[int, ...] = ()
     passphrase: str = ""
     passphrase_env: str = ""
 

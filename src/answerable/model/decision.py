@@ -69,6 +69,7 @@ class Reason(Word):
     NOT_ITS_OWN = "not-its-own"  # a task, state or session of another caller
     POLICY_MISSING = "policy-missing"  # nothing was ever loaded that could decide
     EVALUATION = "evaluation"  # the decision itself failed
+    CREDENTIAL = "credential"  # there is no token to show to the server
     EVIDENCE = "evidence"  # it could not be recorded, so it does not happen
 
 

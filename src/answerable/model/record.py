@@ -73,6 +73,10 @@ class Act(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         state: SHA-256 of `requestState`, hex; links a retry to what it answers.
         size: Bytes of the message.
         arguments: SHA-256 of the arguments as they came, hex; empty without any.
+        identity: Principal that the server sees the call come from; empty where it is
+            shown no token of ours.
+        credential: SHA-256 of that token, hex.
+        jti: Its id.
     """
 
     era: str
@@ -85,6 +89,9 @@ class Act(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     state: str = ""
     size: int = 0
     arguments: str = ""
+    identity: str = ""
+    credential: str = ""
+    jti: str = ""
 
 
 class _Record(

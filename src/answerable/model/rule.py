@@ -40,6 +40,8 @@ class TokenGrant:
         ttl: Longest life, seconds.
         bind: What it has to be bound to.
         gives: The kind of token.
+        gateway: It is given to our gateway alone, for the calls that it passes: who
+            holds the delegation never has the token.
     """
 
     audience: str
@@ -47,6 +49,7 @@ class TokenGrant:
     ttl: int = USUAL_TTL
     bind: Bind = Bind.DPOP
     gives: Granted = Granted.ACCESS_TOKEN
+    gateway: bool = False
 
 
 @dataclass(frozen=True, slots=True)

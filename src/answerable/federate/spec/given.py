@@ -4,11 +4,13 @@
 holds both equal.
 """
 
+from dataclasses import replace
+
 from answerable.federate.basis import Asked
 from answerable.federate.exchange import Ids
 from answerable.federate.spec.links import Link, agent_of, link_of, shows
 from answerable.federate.standing import Standing
-from answerable.model.claims import TokenType
+from answerable.model.claims import Confirmation, TokenType
 from answerable.model.rule import Bind, Granted
 
 
@@ -24,12 +26,17 @@ def given(
         grant
         for grant in link.rule.grants
         if (grant.gives is Granted.ID_JAG) == wants_jag
+        and grant.gateway == asked.gateway
         and grant.audience in link.audiences
         and asked.request.audience in ("", grant.audience)
     ]
     if len(grants) != 1:
         return None
     grant = grants[0]
+    key = link.key
+    if asked.gateway:
+        own = {"dpop": (asked.shown.jkt, ""), "mtls": ("", asked.shown.x5t_s256)}
+        key = Confirmation(*own.get(grant.bind.value, ("", "")))
     have = [s for s in grant.scopes if (grant.audience, s) in link.scopes]
     expires = min(now + min(grant.ttl, link.life(grant.audience)), link.ends)
     everybody = {link.agent, link.sub, *link.actors} | {
@@ -42,9 +49,9 @@ def given(
         name for each in link.above for name in (each.run, f"run:{each.id}")
     }
     holds = (
-        shows(asked.shown, link.key)
-        and (grant.bind is not Bind.DPOP or link.key.jkt != "")
-        and (grant.bind is not Bind.MTLS or link.key.x5t_s256 != "")
+        shows(asked.shown, key)
+        and (grant.bind is not Bind.DPOP or key.jkt != "")
+        and (grant.bind is not Bind.MTLS or key.x5t_s256 != "")
         and set(asked.request.scopes) <= set(have)
         and expires > now
         and link.depth <= 4
@@ -55,6 +62,7 @@ def given(
     )
     if not holds:
         return None
+    link = replace(link, key=key)
     return _signed(asked, standing, ids, link, grant.audience, have, now, expires)
 
 

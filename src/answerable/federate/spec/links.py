@@ -36,6 +36,13 @@ class Link:
 
 def link_of(asked: Asked, standing: Standing, id: str, now: int) -> Link | None:
     """Find or make the delegation, None where a request rests on nothing."""
+    of_a_call = (
+        isinstance(asked.subject, Held)
+        and asked.actor is None
+        and asked.subject.claims.aud in standing.gateways
+    )
+    if asked.gateway and not of_a_call:
+        return None
     match asked.subject, asked.actor:
         case SignedClaims() as token, None:
             return _of_token(asked, token, standing, id)

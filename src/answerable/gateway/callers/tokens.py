@@ -155,7 +155,7 @@ class Tokens:
             message = "expected a subject that can be part of an id"
             raise TokenRefused(Reason.CLAIM_TYPE, message) from None
         headed = acting(claims) is not None and claims.sub.startswith("person:")
-        delegation = claims.leaf("dlg") if is_ours(claims) else None
+        delegation = claims.leaf("answerable", "dlg") if is_ours(claims) else None
         return Caller(
             agent=agent,
             known=known,

@@ -7,11 +7,12 @@ exactly one way does not go on.
 
 from collections.abc import Callable
 
-from answerable.gateway.exchange import Exchange, Passage
+from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.outlet import Outlet
 from answerable.gateway.http.relayed import Relayed
 from answerable.gateway.http.stream import Stream
 from answerable.gateway.http.whole import Body, Whole
+from answerable.gateway.passage import Passage
 from answerable.gateway.upstreams import Sent
 from answerable.gateway.wire.envelope import EVENTS, SESSION
 from answerable.gateway.wire.heads import Returned, json_heading

@@ -2,8 +2,9 @@
 
 import hashlib
 
-from answerable.gateway.exchange import Exchange, Heard, Passage, Waits
+from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.outlet import Outlet
+from answerable.gateway.passage import Heard, Passage, Waits
 from answerable.gateway.upstreams import Sent
 from answerable.gateway.wire.call import Call
 from answerable.gateway.wire.heads import Heading, Returned

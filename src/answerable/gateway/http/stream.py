@@ -8,8 +8,8 @@ whatever follows it waits behind it.
 
 from collections import deque
 
-from answerable.gateway.exchange import Heard, Waits
 from answerable.gateway.http.relayed import Relayed, settled
+from answerable.gateway.passage import Heard, Waits
 from answerable.gateway.wire.events import MAX_EVENT, MESSAGE, Event, Events
 from answerable.gateway.wire.messages import Kind, one_line
 from answerable.model.record import Ending

@@ -12,10 +12,11 @@ from typing import Protocol
 import msgspec
 
 from answerable.gateway.callers.errors import KeysNeeded, Unidentified
-from answerable.gateway.exchange import Denied
+from answerable.gateway.credentials import Credential, Credentials
 from answerable.gateway.http.door import Door
 from answerable.gateway.http.outlet import Outlet
 from answerable.gateway.http.relay import Relay
+from answerable.gateway.passage import Denied
 from answerable.gateway.upstreams import Sending, Sent
 from answerable.gateway.wire.call import Call
 from answerable.gateway.wire.envelope import VERSION_HEADER, session_of
@@ -221,13 +222,48 @@ class Turn:
         return session
 
     def _begin(self, call: Call, data: bytes) -> None:
-        door, caller = self._door, self.caller
+        exchange, caller = self._door.exchange, self.caller
         assert caller is not None  # noqa: S101 - no body is read without one
+        credentials, shown = exchange.credentials, None
+        if credentials is not None and credentials.needs(call.server):
+            token = self._head.fields.get("authorization", "").partition(" ")[2]
+            shown = credentials.find(caller, call.server, token)
+            if shown is None and exchange.would_pass(caller, call):
+                self._door.spawn(self._get(credentials, caller, call, data, token))
+                return
+        self._pass(caller, call, data, shown)
+
+    async def _get(
+        self,
+        credentials: Credentials,
+        caller: Caller,
+        call: Call,
+        data: bytes,
+        token: str,
+    ) -> None:
+        """Get what the server is to be shown, and go on; without it, deny."""
+        await credentials.get(caller, call.server, token)
+        if self._over:
+            return
+        try:
+            shown = credentials.find(caller, call.server, token)
+            self._pass(caller, call, data, shown)
+        except Refused as refused:
+            self.early = self._refusal(refused)
+        if self.early is not None:
+            self._answer(self.early)
+
+    def _pass(
+        self, caller: Caller, call: Call, data: bytes, shown: Credential | None
+    ) -> None:
+        """Decide, record, and send it on."""
+        door = self._door
         session = self._session(call, caller.principal)
-        sent = Sent(call, data, self._opening.onward, session, caller.principal)
+        onward = self._opening.onward + (shown.field if shown else b"")
+        sent = Sent(call, data, onward, session, caller.principal)
         if not door.may_enter(caller.principal):
             raise Refused(Why.TOO_MANY_CALLS, id=call.id, method=call.method)
-        begun = door.exchange.begin(caller, call, sent.body)
+        begun = door.exchange.begin(caller, call, sent.body, shown)
         if isinstance(begun, Denied):
             self.early = self._denial(call, begun)
             return

@@ -5,8 +5,8 @@ A list is held in any case, since items may be left out of it.
 
 from typing import Protocol
 
-from answerable.gateway.exchange import Heard, Waits
 from answerable.gateway.http.relayed import Relayed, settled
+from answerable.gateway.passage import Heard, Waits
 from answerable.gateway.wire.envelope import JSON
 from answerable.gateway.wire.lists import FILTERED, MAX_LIST
 from answerable.gateway.wire.members import WHITE

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from answerable.evidence.spool import encode, encode_decided
+from answerable.gateway.credentials import Credential
 from answerable.gateway.recording.turned_away import TurnedAway
 from answerable.gateway.wire.call import Call, Watched
 from answerable.model.caller import Caller
@@ -111,7 +112,12 @@ class Recorder:
         )
 
     def decided(
-        self, caller: Caller, call: Call, decision: Decision, body: bytes
+        self,
+        caller: Caller,
+        call: Call,
+        decision: Decision,
+        body: bytes,
+        shown: Credential | None = None,
     ) -> Ticket:
         """Record a decision before its call goes on.
 
@@ -120,6 +126,7 @@ class Recorder:
             call: What.
             decision: What was decided.
             body: The message; its digest is kept, and its size.
+            shown: What the server is shown, None where that is nothing.
 
         Returns:
             A ticket. Where its `durable` is a future, the call waits for it.
@@ -140,7 +147,12 @@ class Recorder:
         ticket = Ticket(key, sequence, agent, decision.passes, durable)
         spelled = self._spelled
         record = encode_decided(
-            sequence, at, key, spelled(caller), act_of(call, body), spelled(decision)
+            sequence,
+            at,
+            key,
+            spelled(caller),
+            act_of(call, body, shown),
+            spelled(decision),
         )
         self._journal.write(record, agent, ticket if durable is not None else None)
         return ticket
@@ -219,7 +231,7 @@ class Spelled:
         return found[1]
 
 
-def act_of(call: Call, body: bytes) -> Act:
+def act_of(call: Call, body: bytes, shown: Credential | None = None) -> Act:
     """Give what a call does, without what it does it with."""
     arguments = ""
     if call.arguments:
@@ -235,6 +247,9 @@ def act_of(call: Call, body: bytes) -> Act:
         state=call.state,
         size=len(body),
         arguments=arguments,
+        identity=shown.identity if shown else "",
+        credential=shown.sha256 if shown else "",
+        jti=shown.jti if shown else "",
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from answerable.gateway.credentials import Credential
 from answerable.gateway.recording.recorder import Recorder
 from answerable.gateway.serve.control import Series
 from answerable.gateway.serve.spans import BOUNDS, Over, Spans, trace_of
@@ -84,10 +85,15 @@ class Counting(Recorder):
         self._begun: dict[int, _Begun] = {}
 
     def decided(
-        self, caller: Caller, call: Call, decision: Decision, body: bytes
+        self,
+        caller: Caller,
+        call: Call,
+        decision: Decision,
+        body: bytes,
+        shown: Credential | None = None,
     ) -> Ticket:
         """Record a decision."""
-        ticket = super().decided(caller, call, decision, body)
+        ticket = super().decided(caller, call, decision, body, shown)
         # A server that there is not is the caller's own word.
         there = decision.reason is not Reason.UNKNOWN_SERVER
         server = call.server if there else ""

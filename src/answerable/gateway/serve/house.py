@@ -5,7 +5,7 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Coroutine, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from answerable.enforce.table import Table, compile_table, without_policy
 from answerable.flows.authorize import Authority
 from answerable.gateway.callers.callers import Callers
 from answerable.gateway.callers.sessions import Sessions
+from answerable.gateway.credentials import Credentials
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.door import Door
 from answerable.gateway.http.front import Front
@@ -68,8 +69,11 @@ class House:
         )
         self._ticker = Ticker(loop)
         self._servers = _upstreams(config, (), self._ticker)
+        self._credentials = Credentials(config, time.time, self._spawn)
         self.door = Door(
-            exchange=Exchange(self._authority, self.recorder, self._servers),
+            exchange=Exchange(
+                self._authority, self.recorder, self._servers, self._credentials
+            ),
             callers=self._callers,
             sessions=Sessions(secret),
             limits=config.limits,
@@ -150,6 +154,7 @@ class House:
             server.limits = config.limits
         self.door.limits = config.limits
         self._config = config
+        self._credentials.swap(config)
         self._authority.swap(table)
         self._log.info("policy.taken", digest=table.policy)
         return table.policy
@@ -214,6 +219,9 @@ class House:
 
     def _relayed(self, link: Link, served: Served) -> Front:
         return Front(self.door, served, link.url, link=link)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        self.door.spawn(work)
 
     def _killed(self, killed: Kills, revived: Kills) -> None:
         for subject in sorted(killed):

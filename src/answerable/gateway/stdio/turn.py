@@ -7,9 +7,10 @@ As over HTTP it is decided, recorded, and sent on; what comes back goes through 
 import asyncio
 from typing import Protocol
 
-from answerable.gateway.exchange import Denied, Exchange
+from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.outlet import Outlet
 from answerable.gateway.http.relay import Relay
+from answerable.gateway.passage import Denied
 from answerable.gateway.stdio.child import MAX_LINE
 from answerable.gateway.upstreams import Sending, Sent, Upstream
 from answerable.gateway.wire.answers import read_answer

@@ -19,6 +19,7 @@ from answerable.enforce.kill import Kills
 from answerable.enforce.table import compile_table
 from answerable.flows.authorize import Authority
 from answerable.gateway.callers.callers import Callers
+from answerable.gateway.credentials import Credentials
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.pool import Pool, endpoint
 from answerable.gateway.recording.recorder import Recorder
@@ -123,7 +124,11 @@ class Wrapper:
         self._ending: asyncio.TimerHandle | None = None
         upstream = self._upstream(wrapped)
         self._front = Front(
-            Exchange(authority, self._recorder, {server.name: upstream}),
+            # Whoever starts a wrapper shows no token, so that there is none to get.
+            Exchange(
+                *(authority, self._recorder, {server.name: upstream}),
+                Credentials(config, time.time, lambda work: work.close()),
+            ),
             caller,
             server.name,
             upstream,

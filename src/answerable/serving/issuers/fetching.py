@@ -37,11 +37,14 @@ class Place:
         url: https.
         tls: Whom to trust; the system's authorities where None.
         private: It may be at a private or loopback address.
+        unix: Path of the socket that leads there, empty for an address; what goes over
+            it needs no TLS.
     """
 
     url: str
     tls: ssl.SSLContext | None = None
     private: bool = False
+    unix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ async def ask(
     """
     try:
         async with asyncio.timeout(WITHIN):
-            asked = _request(place.url, method, fields, body)
+            asked = _request(place, method, fields, body)
             async with _connected(place) as (reader, writer):
                 writer.write(asked)
                 return await _read(reader, most, statuses)
@@ -129,10 +132,11 @@ async def ask(
 
 
 def _request(
-    url: str, method: str, fields: tuple[tuple[str, str], ...], body: bytes
+    place: Place, method: str, fields: tuple[tuple[str, str], ...], body: bytes
 ) -> bytes:
-    check_url(url)
-    parts = urlsplit(url)
+    if not place.unix:
+        check_url(place.url)
+    parts = urlsplit(place.url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     lines = [f"{method} {target} HTTP/1.1", f"Host: {parts.netloc}"]
     lines += [f"{name}: {value}" for name, value in fields]
@@ -147,6 +151,13 @@ async def _connected(
     place: Place,
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """Connect to one of the addresses that were judged, and to no other."""
+    if place.unix:
+        reader, writer = await asyncio.open_unix_connection(place.unix)
+        try:
+            yield reader, writer
+        finally:
+            writer.transport.abort()
+        return
     host, port = check_url(place.url)
     addresses = await find_addresses(host, port, private=place.private)
     tls = place.tls or ssl.create_default_context()

@@ -1,7 +1,7 @@
 """POST /token (RFC 8693, RFC 7523): the exchange, over HTTP."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 
 from answerable.federate.asking import read_request
@@ -18,15 +18,17 @@ from answerable.serving.processes.attest import attest_peer
 from answerable.serving.processes.held import NotAttested
 from answerable.serving.processes.runs import Runs
 from answerable.serving.recording.ticket import NotRecorded
+from answerable.sts.endpoints.admin import is_admin
 from answerable.sts.endpoints.forms import check_form
 from answerable.sts.endpoints.proving import Proving
-from answerable.sts.http.answers import Answer, error_answer, json_answer
+from answerable.sts.http.answers import Answer, error_answer, json_answer, plain_answer
 from answerable.sts.http.asked import Asked
 from answerable.sts.http.door import Handler
 from answerable.sts.recording.recorder import Recorder
 from answerable.sts.serve.blocking import Blocking
 
 PATH = "/token"
+CALLS = "/gateway/token"  # for the server that a call goes to
 WHAT = "exchange"
 STEPS = 3  # keys read anew, a review, and the answer
 
@@ -49,6 +51,7 @@ class TokenEndpoint:
         runs: Runs that launchers registered.
         blocking: Where the record is asked.
         recorder: Where attempts go.
+        gateways: Gives the user ids of gateways, beside our own.
         clock: Gives the time as a NumericDate.
     """
 
@@ -61,17 +64,25 @@ class TokenEndpoint:
         runs: Runs,
         blocking: Blocking,
         recorder: Recorder,
+        gateways: Callable[[], Collection[int]],
         clock: Callable[[], float],
     ) -> None:
         self._exchanges, self._proving = exchanges, proving
         self._keys, self._review, self._runs = keys, review, runs
         self._blocking, self._recorder, self._clock = blocking, recorder, clock
+        self._gateways = gateways
 
     def handlers(self) -> dict[tuple[str, str], Handler]:
         """By method and path."""
-        return {("POST", PATH): self._exchange}
+        return {("POST", PATH): self._exchange, ("POST", CALLS): self._of_call}
 
-    async def _exchange(self, asked: Asked) -> Answer:
+    async def _of_call(self, asked: Asked) -> Answer:
+        """Serve our gateway, which shows the token of a call that it passes."""
+        if not is_admin(asked, self._gateways()):
+            return plain_answer(404)
+        return await self._exchange(asked, gateway=True)
+
+    async def _exchange(self, asked: Asked, *, gateway: bool = False) -> Answer:
         check_form(asked)
         request = read_request(asked.body)
         if isinstance(request, Refusal):
@@ -82,7 +93,8 @@ class TokenEndpoint:
             return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
         now = self._clock()
         try:
-            proved = self._proving.shown(asked, PATH, now)
+            place = CALLS if gateway else PATH
+            proved = self._proving.shown(asked, place, now)
         except NonceRequired:
             return error_answer(OAuthError.USE_DPOP_NONCE, self._proving.nonce(now))
         except ProofRefused as refused:
@@ -92,7 +104,7 @@ class TokenEndpoint:
             attested = await self._attested(asked, request)
         except NotAttested as refused:
             return self._refuse(Refusal(OAuthError.INVALID_GRANT, refused.reason))
-        shown = Shown(request, proved.cnf, proved.use, attested)
+        shown = Shown(request, proved.cnf, proved.use, attested, gateway=gateway)
         outcome = await self._outcome(shown)
         if isinstance(outcome, Refusal):
             return self._refuse(outcome)

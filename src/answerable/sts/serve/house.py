@@ -208,7 +208,7 @@ class House:
                     self._reviews.review,
                     self._runs,
                 ),
-                *(blocking, recorder, clock),
+                *(blocking, recorder, lambda: self._plan.service.gateways, clock),
             ).handlers(),
             **DelegateEndpoint(
                 self._exchanges, control, proving, blocking, recorder, clock
@@ -392,4 +392,6 @@ def in_force(plan: Plan) -> InForce:
     issuers = {each.pin.name: each for each in foreign(plan)}
     rules = plan.config.rules
     root = any(isinstance(r.subject, PeerSubject) and r.subject.uid == 0 for r in rules)
-    return InForce(Rules(rules), issuers, root)
+    ours = (each for each in plan.config.issuers if each.pin.ours)
+    gateways = frozenset(each.audience for each in ours)
+    return InForce(Rules(rules), issuers, root, gateways)

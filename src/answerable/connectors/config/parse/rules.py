@@ -104,6 +104,7 @@ def _grant(section: Section) -> TokenGrant:
         ttl=section.seconds("ttl", usual, 0, DAY),
         bind=bind,
         gives=gives,
+        gateway=section.flag("gateway"),
     )
     section.close()
     return grant

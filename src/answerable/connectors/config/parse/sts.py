@@ -26,7 +26,8 @@ def read_sts(file: Section, listen: Listen, folder: str) -> TokenService | None:
         state=read_path(section, "state", folder),
         database=section.text("database"),
         terminator=_terminator(section),
-        admins=_admins(section),
+        admins=section.numbers("admins", 0, MAX_ID),
+        gateways=section.numbers("gateways", 0, MAX_ID),
         passphrase=read_path(section, "passphrase", folder),
         passphrase_env=section.text("passphrase_env"),
     )
@@ -68,7 +69,3 @@ def _terminator(sts: Section) -> Terminator | None:
     if field and not _FIELD.fullmatch(field):
         section.fault("field", "the name of a field was expected, e.g. client-cert")
     return Terminator(field, uid)
-
-
-def _admins(sts: Section) -> tuple[int, ...]:
-    return sts.numbers("admins", 0, MAX_ID)
