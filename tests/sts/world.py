@@ -126,17 +126,21 @@ class World:
         port: It listens at.
         rules: YAML.
         more: Further YAML below `sts`.
+        issuers: Further YAML below `issuers`.
+        tls: It speaks https: YAML of its listener's `tls`.
     """
 
     folder: Path
     port: int = field(default_factory=free_port)
     rules: str = USUAL_RULES
     more: str = ""
+    issuers: str = ""
+    tls: str = ""
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def unix(self) -> str:
@@ -172,6 +176,7 @@ sts:
   state: {self.state}
   listen:
     - address: 127.0.0.1:{self.port}
+      {f"tls: {self.tls}" if self.tls else ""}
     - unix: {self.folder / "sts.sock"}
 {self.more}
 issuers:
@@ -191,6 +196,7 @@ issuers:
     tokens: [id-token]
     person: email
     bearer: true
+{self.issuers}
 rules:{self.rules}
 """
         )

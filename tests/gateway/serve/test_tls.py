@@ -1,87 +1,14 @@
 """TLS at the gateway's own listener, with tokens that are bound to a certificate."""
 
-import hashlib
 import http.client
 import ssl
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-)
-from cryptography.x509.oid import NameOID
 
-from answerable.federate.strict import base64url
+from tests.gateway.serve.authority import Authority, Issued
 from tests.gateway.serve.stage import Backend, bound_token, call, configuration, serving
-
-NAMES = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
-
-
-@dataclass
-class Issued:
-    """A certificate with its key, as files."""
-
-    certificate: Path
-    key: Path
-
-    @property
-    def thumbprint(self) -> str:
-        read = x509.load_pem_x509_certificate(self.certificate.read_bytes())
-        return base64url(hashlib.sha256(read.public_bytes(Encoding.DER)).digest())
-
-
-class Authority:
-    """Signs certificates."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ca")])
-        self.root = self._issue("ca", self.key, self.name, is_ca=True)
-
-    def issue(self, name: str) -> Issued:
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        key = ec.generate_private_key(ec.SECP256R1())
-        return self._issue(name, key, subject, is_ca=False)
-
-    def _issue(
-        self,
-        name: str,
-        key: ec.EllipticCurvePrivateKey,
-        subject: x509.Name,
-        *,
-        is_ca: bool,
-    ) -> Issued:
-        now = datetime.now(UTC)
-        made = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self.name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(hours=1))
-            .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), True)
-            .add_extension(x509.SubjectAlternativeName(NAMES), False)
-            .sign(self.key, hashes.SHA256())
-        )
-        issued = Issued(self.folder / f"{name}.pem", self.folder / f"{name}.key")
-        issued.certificate.write_bytes(made.public_bytes(Encoding.PEM))
-        issued.key.write_bytes(
-            key.private_bytes(
-                Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
-            )
-        )
-        return issued
 
 
 def settings(port: int, gateway: Issued, authority: Authority) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import json
 import os
 import select
 import signal
+import ssl
 import subprocess
 import time
 import urllib.request
@@ -51,10 +52,12 @@ class ForeignIssuer:
     Attributes:
         url: Its `iss`.
         process: Of Node.
+        tls: Whom to trust where it speaks https; the system's authorities where None.
     """
 
     url: str
     process: "subprocess.Popen[bytes]"
+    tls: ssl.SSLContext | None = None
 
     def rotate(self) -> list[str]:
         """Rotate the keys; give the ids of those that sign from now on."""
@@ -75,7 +78,9 @@ class ForeignIssuer:
             data=urlencode(form).encode(),
             headers={"Authorization": f"Basic {secret}"},
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(  # noqa: S310
+            request, timeout=10, context=self.tls
+        ) as answer:
             token: str = json.load(answer)["access_token"]
         return token
 
@@ -85,7 +90,7 @@ def issuer(**options: object) -> Iterator[ForeignIssuer]:
     """Run an issuer until the block ends.
 
     Args:
-        options: Of issuer.mjs: port, certificate, key, id_token_ttl.
+        options: Of issuer.mjs: port, certificate, key, id_token_ttl, client.
     """
     process = subprocess.Popen(
         [node(), SCRIPT, json.dumps(options)],

@@ -1,7 +1,6 @@
 """Signing in at a provider that is not ours: npm oidc-provider, by both flows."""
 
 import re
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from answerable.model.errors import EnvironmentRefused
 from answerable.serving.login.ways import ways_of
 from tests.gateway.callers.https import certificate, trusting
 from tests.sts.foreign.issuer import CLIENT, CLIENT_RS256, ForeignIssuer, issuer
+from tests.sts.foreign.signing_in import by_browser, pinned
 from tests.sts.foreign.user_agent import UserAgent
 
 pytestmark = pytest.mark.world
@@ -26,33 +26,6 @@ pytestmark = pytest.mark.world
 def foreign() -> Iterator[ForeignIssuer]:
     with issuer() as running:
         yield running
-
-
-def pinned(foreign: ForeignIssuer, client: str, *algs: str) -> PinnedIssuer:
-    pin = Issuer("corp", foreign.url, algs, (TokenType.ID_TOKEN,), 3600)
-    return PinnedIssuer(pin, client, "discovery", bearer=False, person="email")
-
-
-def by_browser(
-    at: PinnedIssuer, account: str = "bo@example.com", agent: UserAgent | None = None
-) -> tuple[LoggedIn, list[str]]:
-    """Sign in with a scripted browser; give its last pages too."""
-    browser, pages = agent or UserAgent(), list[str]()
-    threads: list[threading.Thread] = []
-
-    def go(url: str) -> None:
-        pages.append(browser.sign_in(url, account)[1])
-
-    def show(url: str) -> bool:
-        threads.append(threading.Thread(target=go, args=(url,)))
-        threads[-1].start()
-        return True
-
-    try:
-        return sign_in(replace(ways_of(at.ca, str), show=show), at, device=False), pages
-    finally:
-        for each in threads:
-            each.join()
 
 
 def by_device(at: PinnedIssuer) -> tuple[LoggedIn, list[str]]:

@@ -1,7 +1,7 @@
 // A foreign OpenID provider (npm oidc-provider) for tests: `node issuer.mjs [OPTIONS]`.
 //
 // OPTIONS is one JSON object, all of it optional: {port, certificate, key, id_token_ttl,
-// device_interval}. With certificate and key (PEM files) it speaks https. NODE_HOME says
+// client: id of one more client like the first, so that id tokens have it as audience}. With certificate and key (PEM files) it speaks https. NODE_HOME says
 // where the packages are. Once it listens it prints one line of JSON: {issuer, pid}.
 //
 // Nobody signs in here by hand: whoever comes is the account that `login_hint` names,
@@ -65,6 +65,7 @@ function configuration(keys) {
     clients: [
       native("answerable", "ES256"),
       native("answerable-rs256", "RS256"),
+      ...(options.client ? [native(options.client, "ES256")] : []),
       {
         client_id: "ci-job",
         client_secret: "ci-job-secret",
