@@ -12,9 +12,12 @@ async def main() -> None:
     told = assignment()
     place = f"{told['issuer']}/.well-known/oauth-authorization-server"
     async with STSClient(STSConfig(well_known_uri=place)) as client:
+        actor = told["actor"] or None
         got = await client.exchange_token(
             told["subject"],
             TokenType(told["subject_type"]),
+            actor_token=actor,
+            actor_token_type=TokenType.ACCESS_TOKEN if actor else None,
             audience=told["audience"],
             scope=told["scope"],
         )

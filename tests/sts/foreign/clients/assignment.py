@@ -19,7 +19,11 @@ class Assignment(TypedDict):
         audience: What the token is to be for.
         scope: Scope tokens, a space between.
         client_id: Of the client, where its library wants one.
+        requested_type: Token type identifier of what is wanted, empty for the usual one.
+        actor: A token of the agent that is to act for the subject, empty without one.
         ca: File with who signs the service's certificate, empty for plain HTTP.
+        certificate: File with a client certificate, empty without one.
+        key: File with its key.
     """
 
     issuer: str
@@ -28,7 +32,11 @@ class Assignment(TypedDict):
     audience: str
     scope: str
     client_id: str
+    requested_type: str
+    actor: str
     ca: str
+    certificate: str
+    key: str
 
 
 def assignment() -> Assignment:
@@ -37,6 +45,6 @@ def assignment() -> Assignment:
     return told
 
 
-def show(token: str, kind: str) -> None:
-    """Print what was got."""
-    print(json.dumps({"token": token, "kind": kind}))
+def show(token: str, kind: str, *, used: bool = False) -> None:
+    """Print what was got, and whether the token was put to use with its key."""
+    print(json.dumps({"token": token, "kind": kind, "used": used}))

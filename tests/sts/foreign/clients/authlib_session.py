@@ -11,13 +11,18 @@ def main() -> None:
     session = OAuth2Session(
         client_id=told["client_id"], token_endpoint_auth_method="none"
     )
+    if told["ca"]:
+        session.verify = told["ca"]
+    if told["certificate"]:
+        session.cert = (told["certificate"], told["key"])
+    wanted = {"requested_token_type": told["requested_type"], "scope": told["scope"]}
     token = session.fetch_token(
         f"{told['issuer']}/token",
         grant_type="urn:ietf:params:oauth:grant-type:token-exchange",
         subject_token=told["subject"],
         subject_token_type=told["subject_type"],
         audience=told["audience"],
-        scope=told["scope"],
+        **{name: value for name, value in wanted.items() if value},
     )
     show(token["access_token"], token["token_type"])
 

@@ -1,4 +1,7 @@
-"""google-auth: an external account (workload identity federation), as for Google."""
+"""google-auth: an external account (workload identity federation), as for Google.
+
+Over plain HTTP on loopback, which its documentation shows `from_info` for.
+"""
 
 from google.auth import identity_pool
 from google.auth.transport.requests import Request

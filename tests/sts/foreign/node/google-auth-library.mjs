@@ -1,8 +1,7 @@
 // google-auth-library: an external account, as for Google Cloud.
-import { readFileSync } from "node:fs";
-import { IdentityPoolClient } from "google-auth-library";
+import { load, show, told } from "./assignment.mjs";
 
-const told = JSON.parse(readFileSync(0, "utf8"));
+const { IdentityPoolClient } = await load("google-auth-library");
 const client = new IdentityPoolClient({
   type: "external_account",
   audience: told.audience,
@@ -12,4 +11,4 @@ const client = new IdentityPoolClient({
   scopes: told.scope.split(" "),
 });
 const { token } = await client.getAccessToken();
-console.log(JSON.stringify({ token, kind: "Bearer" }));
+show(token, "Bearer");

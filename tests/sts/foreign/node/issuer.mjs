@@ -1,8 +1,9 @@
 // A foreign OpenID provider (npm oidc-provider) for tests: `node issuer.mjs [OPTIONS]`.
 //
 // OPTIONS is one JSON object, all of it optional: {port, certificate, key, id_token_ttl,
-// client: id of one more client like the first, so that id tokens have it as audience}. With certificate and key (PEM files) it speaks https. NODE_HOME says
-// where the packages are. Once it listens it prints one line of JSON: {issuer, pid}.
+// client}. With certificate and key (PEM files) it speaks https. `client` is the id of
+// one more client like the first: id tokens have that audience. NODE_HOME says where the
+// packages are. Once it listens it prints one line of JSON: {issuer, pid}.
 //
 // Nobody signs in here by hand: whoever comes is the account that `login_hint` names,
 // ana@example.com where there is none, and consents. nobody@example.com declines.

@@ -1,13 +1,18 @@
 // jose: verifies a token of ours as a resource server would, by our metadata and keys.
-import { readFileSync } from "node:fs";
-import { createRemoteJWKSet, jwtVerify } from "jose";
+import { load, show, told } from "./assignment.mjs";
 
-const told = JSON.parse(readFileSync(0, "utf8"));
+const { createRemoteJWKSet, jwtVerify } = await load("jose");
 const place = new URL(`${told.issuer}/.well-known/oauth-authorization-server`);
 const metadata = await (await fetch(place)).json();
-const { payload } = await jwtVerify(
-  told.subject,
-  createRemoteJWKSet(new URL(metadata.jwks_uri)),
-  { issuer: told.issuer, audience: told.audience, typ: "at+jwt", algorithms: ["ES256"] },
+const keys = createRemoteJWKSet(new URL(metadata.jwks_uri));
+const expected = { issuer: metadata.issuer, typ: "at+jwt", algorithms: ["ES256"] };
+await jwtVerify(told.subject, keys, { ...expected, audience: told.audience });
+
+// It tells one audience from another, too.
+const other = { ...expected, audience: `${told.audience}/` };
+const taken = await jwtVerify(told.subject, keys, other).then(
+  () => true,
+  (error) => error.code !== "ERR_JWT_CLAIM_VALIDATION_FAILED",
 );
-console.log(JSON.stringify({ token: told.subject, kind: payload.sub }));
+if (taken) throw new Error("taken for another audience");
+show(told.subject, "Bearer", true);

@@ -1,8 +1,7 @@
-// openid-client: discovery, then a token exchange bound to a DPoP key.
-import { readFileSync } from "node:fs";
-import * as client from "openid-client";
+// openid-client: discovery, a token exchange bound to a DPoP key, and the token's use.
+import { load, show, told } from "./assignment.mjs";
 
-const told = JSON.parse(readFileSync(0, "utf8"));
+const client = await load("openid-client");
 const config = await client.discovery(
   new URL(told.issuer),
   told.client_id,
@@ -11,6 +10,7 @@ const config = await client.discovery(
   { execute: [client.allowInsecureRequests], algorithm: "oauth2" },
 );
 const keys = await client.randomDPoPKeyPair("ES256");
+const DPoP = client.getDPoPHandle(config, keys);
 const got = await client.genericGrantRequest(
   config,
   "urn:ietf:params:oauth:grant-type:token-exchange",
@@ -20,6 +20,16 @@ const got = await client.genericGrantRequest(
     audience: told.audience,
     scope: told.scope,
   },
-  { DPoP: client.getDPoPHandle(config, keys) },
+  { DPoP },
 );
-console.log(JSON.stringify({ token: got.access_token, kind: got.token_type }));
+// Introspection is a resource that takes such tokens, with a proof for each request.
+const answer = await client.fetchProtectedResource(
+  config,
+  got.access_token,
+  new URL(config.serverMetadata().introspection_endpoint),
+  "POST",
+  new URLSearchParams({ token: got.access_token }),
+  new Headers(),
+  { DPoP },
+);
+show(got.access_token, got.token_type, (await answer.json()).active);
