@@ -28,7 +28,7 @@ NODE_STS := .node-sts/.made
 FUZZ := .fuzz/.made-$(HERE)
 BUILD := pyproject.toml requirements/build.txt requirements/core.txt
 
-.PHONY: help setup dev demo test lint format world conformance bench soak fuzz lock clean
+.PHONY: help setup dev demo test lint format world conformance foreign bench soak fuzz lock clean
 
 help:
 	@echo "make setup   .venv with what answerable itself needs, from hash-checked locks"
@@ -38,6 +38,7 @@ help:
 	@echo "make format  rewrite the code the way ruff formats it"
 	@echo "make world   the tests that need Node, root, Java, a browser or a server"
 	@echo "make conformance  MCP's own suite, straight and through the gateway; needs npm"
+	@echo "make foreign  other people's clients at the token service; needs npm"
 	@echo "make bench   measure"
 	@echo "make soak    load the gateway for SECONDS=3600, then account for every call"
 	@echo "make fuzz    feed it hostile bytes for MINUTES=10"
@@ -97,6 +98,9 @@ $(NODE_STS): tests/sts/foreign/node/package.json tests/sts/foreign/node/package-
 
 conformance: $(DEV) $(NODE)
 	.venv/bin/python -m tests.mcp.conformance --page $(ARGS)
+
+foreign: $(WORLD) $(NODE_STS)
+	.venv/bin/python -m tests.sts.foreign --page $(ARGS)
 
 world: $(WORLD) $(NODE) $(NODE_STS)
 	.venv/bin/python -m pytest -m world $(ARGS)

@@ -21,7 +21,7 @@ from answerable.model.claims import Issuer, SignedClaims, TokenType
 from answerable.store.control.opening import open_control
 from tests.sts.foreign.clients.assignment import Assignment
 from tests.sts.foreign.issuer import NODE_HOME, ROOT, node
-from tests.sts.foreign.stage import JOB_WITH_CERTIFICATE, MCP, Stage
+from tests.sts.foreign.stage import JOB_WITH_CERTIFICATE, MCP, PERSON, Stage
 from tests.sts.world import ACCESS, FILES, ID_TOKEN, JWT, MAIL, Client, World, ci_token
 from tests.sts.world import ROOT as AGENT
 
@@ -35,7 +35,7 @@ class Journey:
     """One client's way to a token.
 
     Attributes:
-        client: Name of the package.
+        client: Name of the package that this is about.
         registry: Where that comes from: `PyPI` or `npm`.
         runs: The client's program.
         does: What it does, in the page's words.
@@ -65,8 +65,9 @@ class Journey:
     @property
     def id(self) -> str:
         """Names it among all."""
-        marks = [self.client, self.binding, "nonce" if self.nonce else ""]
-        return "-".join(each for each in marks if each)
+        marks = {"person": bool(self.act), "nonce": self.nonce}
+        named = [mark for mark, is_set in marks.items() if is_set]
+        return "-".join([self.client, self.binding, *named])
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +157,11 @@ def _assignment(journey: Journey, world: World, stage: Stage) -> Assignment:
 
 
 def _run(journey: Journey, told: Assignment) -> dict[str, object]:
-    if journey.registry == "PyPI":
-        argv = [sys.executable, "-m", f"tests.sts.foreign.clients.{journey.runs}"]
+    if journey.runs.endswith(".py"):
+        name = journey.runs.removesuffix(".py")
+        argv = [sys.executable, "-m", f"tests.sts.foreign.clients.{name}"]
     else:
-        argv = [node(), f"tests/sts/foreign/node/{journey.runs}.mjs"]
+        argv = [node(), f"tests/sts/foreign/node/{journey.runs}"]
     done = subprocess.run(
         argv,
         cwd=ROOT,
@@ -269,20 +271,20 @@ _INTROSPECTS = "then uses the token at introspection, with a proof for it"
 
 JOURNEYS = (
     Journey(
-        *("google-auth", "PyPI", "google_auth"),
+        *("google-auth", "PyPI", "google_auth.py"),
         f"external account: {_EXCHANGE} of a workload's token",
         "bearer",
         _nothing_more,
     ),
     Journey(
-        *("authlib", "PyPI", "authlib_session"),
+        *("authlib", "PyPI", "authlib_session.py"),
         f"{_EXCHANGE} over TLS, with a client certificate",
         "mTLS",
         _with_certificate,
         secure=True,
     ),
     Journey(
-        *("authlib", "PyPI", "authlib_session"),
+        *("authlib", "PyPI", "authlib_session.py"),
         "ID-JAG, first leg: token exchange for an ID-JAG that another token service "
         "takes",
         "none",
@@ -291,67 +293,85 @@ JOURNEYS = (
         gives=TokenType.ID_JAG,
     ),
     Journey(
-        *("mcp", "PyPI", "mcp_id_jag"),
+        *("mcp", "PyPI", "mcp_id_jag.py"),
         "ID-JAG, second leg: after a server's 401, finds the metadata, shows that ID-JAG "
         "(RFC 7523), and calls again",
         "bearer",
         _from_elsewhere,
     ),
     Journey(
-        *("requests-oauth2client", "PyPI", "oauth2client_dpop"),
+        *("requests-oauth2client", "PyPI", "oauth2client_dpop.py"),
         f"{_EXCHANGE}, {_INTROSPECTS}",
         "DPoP",
         _to_introspect,
         used=True,
     ),
     Journey(
-        *("requests-oauth2client", "PyPI", "oauth2client_dpop"),
-        "the same at a service that may have lost what it saw, and asks for nonces",
-        "DPoP",
-        _to_introspect,
-        used=True,
-        nonce=True,
-    ),
-    Journey(
-        *("agentsts-core", "PyPI", "agentsts_core"),
+        *("agentsts-core", "PyPI", "agentsts_core.py"),
         f"finds the metadata, {_EXCHANGE}",
         "bearer",
         _nothing_more,
     ),
     Journey(
-        *("azure-identity", "PyPI", "azure_identity"),
+        *("azure-identity", "PyPI", "azure_identity.py"),
         "client assertion (RFC 7523 2.2) over TLS, at the address that it writes itself",
         "bearer",
         _nothing_more,
         secure=True,
     ),
     Journey(
-        *("google-auth-library", "npm", "google-auth-library"),
+        *("google-auth-library", "npm", "google-auth-library.mjs"),
         f"external account: {_EXCHANGE} of a workload's token",
         "bearer",
         _nothing_more,
     ),
     Journey(
-        *("openid-client", "npm", "openid-client"),
+        *("openid-client", "npm", "openid-client.mjs"),
         f"finds the metadata, {_EXCHANGE}, {_INTROSPECTS}",
         "DPoP",
         _to_introspect,
         used=True,
     ),
     Journey(
-        *("openid-client", "npm", "openid-client"),
-        "the same at a service that may have lost what it saw, and asks for nonces",
+        *("jose", "npm", "jose.mjs"),
+        "finds the metadata and the keys, and verifies a token of ours; for another "
+        "audience it refuses",
+        "bearer",
+        _own_token,
+        used=True,
+    ),
+    Journey(
+        *("oidc-provider", "npm", "authlib_session.py"),
+        "issues a job's access token (RFC 9068); its keys are found by its metadata; "
+        "authlib exchanges that token",
+        "bearer",
+        _foreign_subject,
+    ),
+    Journey(
+        *("oidc-provider", "npm", "agentsts_core.py"),
+        "signs a person in; agentsts-core exchanges the id token, with the agent's own "
+        "token as actor",
+        "bearer",
+        _for_a_person,
+        sub=f"person:{PERSON}",
+        act=str(AGENT),
+    ),
+    Journey(
+        *("requests-oauth2client", "PyPI", "oauth2client_dpop.py"),
+        f"{_EXCHANGE} and introspection, with the nonces that a service asks for "
+        "which may have lost what it saw",
         "DPoP",
         _to_introspect,
         used=True,
         nonce=True,
     ),
     Journey(
-        *("jose", "npm", "jose"),
-        "finds the metadata and the keys, and verifies a token of ours; for another "
-        "audience it refuses",
-        "bearer",
-        _own_token,
+        *("openid-client", "npm", "openid-client.mjs"),
+        f"finds the metadata, {_EXCHANGE} and introspection, with the nonces that a "
+        "service asks for which may have lost what it saw",
+        "DPoP",
+        _to_introspect,
         used=True,
+        nonce=True,
     ),
 )
