@@ -132,7 +132,7 @@ class Some:
                 free = self._freed(actor, self._first[actor])
                 if free.some >> base & 1:
                     sure = bool(free.sure >> base & 1)
-                    yield actor, ((replace(node, bare=True), sure),)
+                    yield actor, ((node._replace(bare=True), sure),)
 
     def _joins(self, actor: int, groups: Verdicts, row: Verdicts) -> Joined:
         """Have users join groups that one can become, with their boundary or not."""
@@ -160,7 +160,7 @@ class Some:
         itself = 1 << base & realm.users & ~superfluous
         joined = self._listed(Verdicts(itself, itself), groups, NEVER)
         if node.bare:
-            return tuple((replace(to, bare=True), sure) for to, sure in joined)
+            return tuple((to._replace(bare=True), sure) for to, sure in joined)
         return tuple(joined)
 
     def _listed(
@@ -177,7 +177,7 @@ class Some:
                     yield node, certain
                     if free.some >> user & 1:
                         certain &= bool(free.sure >> user & 1)
-                        yield replace(node, bare=True), certain
+                        yield node._replace(bare=True), certain
 
     def _kinship(self, there: Existing) -> dict[int, int]:
         """Say for each actor which one stands for it, trusts in it left aside."""
