@@ -137,7 +137,7 @@ class Exchange:
 
     def _leveled(self, principal: Principal) -> Principal:
         levels = self._levels.get(id(principal.levels))
-        return principal if levels is None else _under(principal, levels)
+        return principal if levels is None else principal.over(levels)
 
     def _told(self) -> Iterator[tuple[int, Principal]]:
         """Pair the actors that are told something else with what they are now."""
@@ -162,25 +162,6 @@ def _differ(old: Principal, new: Principal) -> bool:
     """Tell whether somebody is told something else."""
     same = old.boundary == new.boundary and old.levels == new.levels
     return not same or old.grants != new.grants
-
-
-def _under(principal: Principal, levels: Levels) -> Principal:
-    """Put somebody under other SCPs; written out, for it is done to thousands."""
-    return Principal(
-        principal.identity,
-        principal.grants,
-        principal.boundary,
-        principal.boundary_id,
-        principal.gaps,
-        principal.known,
-        principal.groups,
-        principal.policies,
-        principal.extra,
-        principal.collected,
-        levels,
-        principal.session,
-        principal.linked,
-    )
 
 
 def _trusting(estate: Estate, trusts: Mapping[IdentityId, Trust]) -> Estate:

@@ -226,7 +226,7 @@ def _may(estate: Estate, principal: Principal, edit: Edit, target: str) -> Answe
 def _edited(estate: Estate, edit: Edit, principal: Principal) -> tuple[str, ...]:
     """List what an edit would have to act on to change what a principal may do."""
     if edit.gives is Gives.MEMBERSHIP:
-        if principal.is_role:
+        if principal.is_role or is_root(principal.identity):
             return ()
         return tuple(
             group
