@@ -141,6 +141,8 @@ class _Update:
 
     def _near_roles(self, accounts: Collection[str]) -> Iterator[IdentityId]:
         """List the roles of accounts that a service may enter."""
+        if not accounts:
+            return
         estate = self.exchange.whole.graph.estate
         for role in {one for some in estate.by_service.values() for one in some}:
             if estate.trusts[role].account in accounts:

@@ -332,6 +332,7 @@ class Assuming:
             realm.trusting,
             call,
             self._exactly,
+            realm.index.scope,
         )
 
     def verdicts(self, actor: int) -> Verdicts:
