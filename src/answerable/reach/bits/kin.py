@@ -68,8 +68,9 @@ class Kin:
     def of(self, actor: int) -> Hashable:
         """Return what kin have in common."""
         principal = self._index.actors[actor]
-        layers = tuple(gap.layer for gap in principal.gaps)
-        account, partition = principal.identity.account, principal.id.split(":")[1]
+        gaps = principal.gaps
+        layers = tuple(gap.layer for gap in gaps) if gaps else ()
+        account, partition = principal.identity.account, principal.id.split(":", 2)[1]
         marks = tuple(self._of.get(actor, ()))
         bounds = principal.boundary is not None, principal.linked, principal.is_role
         return marks, layers, account, partition, bounds, id(principal.session)
