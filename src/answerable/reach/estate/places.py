@@ -1,6 +1,6 @@
 """A resource as a request meets it: whose it is, what is known of it, whose policy."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -69,7 +69,7 @@ def place_of(land: Land, resource: str, *, wild: bool) -> Place:
     door = None if wild else _door(land, resource)
     holder = door.point if door else holder_of(resource)
     split = resource.split(":", 5)
-    owner = owner_among(split) or _seen_owner(land.resources, resource, holder)
+    owner = owner_of(land.resources, resource, holder, split)
     if wild:
         parts = pattern_parts(inward(resource))
         doors = overlaps_parts(DOORS, parts)
@@ -100,20 +100,25 @@ def holder_of(resource: str) -> str:
 
 
 def owner_of(
-    resources: Mapping[ResourceId, Resource], resource: str, holder: str
+    resources: Mapping[ResourceId, Resource],
+    resource: str,
+    holder: str,
+    split: Sequence[str] = (),
 ) -> str:
-    """Find the account of a resource: in its ARN, else where it was seen."""
-    return owner_in(resource) or _seen_owner(resources, resource, holder)
+    """Find the account of a resource: in its ARN, else where it was seen.
 
-
-def _seen_owner(
-    resources: Mapping[ResourceId, Resource], resource: str, holder: str
-) -> str:
-    for arn in (resource, holder):
+    Args:
+        resources: What was seen.
+        resource: The ARN.
+        holder: ARN of what holds its policy.
+        split: The parts of the ARN, if they are at hand.
+    """
+    owner = owner_among(split) if split else owner_in(resource)
+    for arn in (resource, holder) if not owner else ():
         known = resources.get(ResourceId(arn))
         if known and known.account:
             return known.account
-    return ""
+    return owner
 
 
 _POINT = "accesspoint/"
