@@ -111,7 +111,8 @@ class PinnedIssuer:
     Attributes:
         pin: What its tokens are verified against; its `name` is the key in the file.
         audience: The one `aud` its tokens must have.
-        keys: Its JWK Set: an absolute path, or an https URL; `discovery` where its own
+        keys: Its JWK Set: an absolute path, `unix:` and the path of our own token
+            service's socket, or an https URL; `discovery` where its own
             metadata says (RFC 8414 3).
         bearer: Tokens that are bound to no key are taken, too.
         person: Claim that names a person in its tokens, e.g. `email`; empty where it

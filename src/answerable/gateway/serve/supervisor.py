@@ -102,12 +102,13 @@ class Supervisor:
             bound = bind(listener, len(self._children))
             self._bound.append(bound)
             self.listening.append(("gateway", bound.url or f"unix:{listener.unix}"))
-        await asyncio.gather(*(child.open() for child in self._children))
         if self._beside is not None:
+            # First: workers ask it for its keys.
             await self._beside.open()
             self.listening += self._beside.listening
             # The key that signs and the calls that it lets pass: one user, one machine.
             self._log.warning("serve.for-evaluation", together=["sts", "gateway"])
+        await asyncio.gather(*(child.open() for child in self._children))
         served = Served(frozenset(hosts_of(where)))
         self._api = await asyncio.get_running_loop().create_server(
             partial(Api, self._health.pages(), served), sock=api

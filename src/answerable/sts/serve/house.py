@@ -14,7 +14,12 @@ from answerable.flows.exchange import Exchanges, InForce
 from answerable.flows.own_tokens import OwnTokens
 from answerable.model.config import PinnedIssuer, Tls
 from answerable.model.errors import AnswerableError
-from answerable.model.rule import PeerSubject
+from answerable.model.rule import (
+    IssuedSubject,
+    LaunchedSubject,
+    PeerSubject,
+    RuleSubject,
+)
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.kills import KillFile, KillWatch
 from answerable.serving.log import Log
@@ -218,7 +223,11 @@ class House:
                 *(own, control, proving, blocking, recorder, admins),
                 *(self._died, clock),
             ).handlers(),
-            **RunsEndpoint(self._runs, self._allows, recorder, clock).handlers(),
+            **RunsEndpoint(
+                *(self._runs, self._allows, recorder),
+                lambda: self._exchanges.in_force.root,
+                clock,
+            ).handlers(),
             **self._admin.handlers(),
         }
 
@@ -387,11 +396,22 @@ def foreign(plan: Plan) -> tuple[PinnedIssuer, ...]:
     )
 
 
+def _user(subject: RuleSubject) -> int | None:
+    """Give the user that a local workload has to run as, None where no rule says it."""
+    match subject:
+        case PeerSubject():
+            return subject.uid
+        case LaunchedSubject():
+            return subject.runs_as
+        case IssuedSubject():
+            return None
+
+
 def in_force(plan: Plan) -> InForce:
     """Give what a plan puts in force."""
     issuers = {each.pin.name: each for each in foreign(plan)}
     rules = plan.config.rules
-    root = any(isinstance(r.subject, PeerSubject) and r.subject.uid == 0 for r in rules)
+    root = any(_user(each.subject) == 0 for each in rules)
     ours = (each for each in plan.config.issuers if each.pin.ours)
     gateways = frozenset(each.audience for each in ours)
     return InForce(Rules(rules), issuers, root, gateways)
