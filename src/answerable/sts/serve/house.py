@@ -9,12 +9,10 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 
 from answerable.enforce.kill import Kills
-from answerable.federate.rules.table import Rules
-from answerable.flows.exchange import Exchanges, InForce
+from answerable.flows.exchange import Exchanges
 from answerable.flows.own_tokens import OwnTokens
-from answerable.model.config import PinnedIssuer, Tls
+from answerable.model.config import Tls
 from answerable.model.errors import AnswerableError
-from answerable.model.rule import PeerSubject
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.kills import KillFile, KillWatch
 from answerable.serving.log import Log
@@ -46,7 +44,7 @@ from answerable.sts.serve.blocking import Blocking
 from answerable.sts.serve.bounds import Bounds
 from answerable.sts.serve.metrics import rendered
 from answerable.sts.serve.owners import Owners
-from answerable.sts.serve.plan import Plan
+from answerable.sts.serve.plan import Plan, foreign, in_force
 from answerable.sts.serve.reviews import Reviews
 from answerable.sts.signing import Signing
 
@@ -110,7 +108,9 @@ class House:
             lambda: self._bounds.kills,
         )
         self._exchanges.swap(in_force(plan))
-        self._admin = Admin(service.admins, self._file, self._stop, self._state)
+        self._admin = Admin(
+            service.admins, self._file, self._look, self._stop, self._state
+        )
         self.door = Door(
             Routes(base_of(service.url), self._handlers()),
             config.limits,
@@ -249,9 +249,11 @@ class House:
     async def _end(self, subject: str) -> None:
         await self._stop(subject)
 
+    def _look(self) -> None:
+        self._kills.look()
+
     async def _stop(self, subject: str) -> tuple[str, ...]:
         """End what a kill names; the kill itself is in force by the file."""
-        self._bounds.set_kills(self._bounds.kills | {subject})
         if subject.partition(":")[0] not in ENDED_BY_KILL:
             return ()
         now = self._clock()
@@ -375,21 +377,3 @@ class House:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def foreign(plan: Plan) -> tuple[PinnedIssuer, ...]:
-    """Give the issuers that are not ourselves."""
-    ours = plan.service.url
-    return tuple(
-        each
-        for each in plan.config.issuers
-        if not each.pin.ours and each.pin.iss != ours
-    )
-
-
-def in_force(plan: Plan) -> InForce:
-    """Give what a plan puts in force."""
-    issuers = {each.pin.name: each for each in foreign(plan)}
-    rules = plan.config.rules
-    root = any(isinstance(r.subject, PeerSubject) and r.subject.uid == 0 for r in rules)
-    return InForce(Rules(rules), issuers, root)

@@ -6,8 +6,11 @@ from pathlib import Path
 from answerable.connectors.config.fetch import read_file
 from answerable.connectors.config.parse.document import Reading
 from answerable.connectors.config.parse.faults import ConfigError
-from answerable.model.config import Config, TokenService
+from answerable.federate.rules.table import Rules
+from answerable.flows.exchange import InForce
+from answerable.model.config import Config, PinnedIssuer, TokenService
 from answerable.model.errors import UsageError
+from answerable.model.rule import PeerSubject
 
 OWN = "sts"  # folder of its own in the store, where the file names none
 
@@ -88,3 +91,21 @@ def read_plan(place: str, store: Path | None, usual: Path) -> Plan:
         )
     root = store or (Path(config.store) if config.store else usual)
     return Plan(config, service, reading, root)
+
+
+def foreign(plan: Plan) -> tuple[PinnedIssuer, ...]:
+    """Give the issuers that are not ourselves."""
+    ours = plan.service.url
+    return tuple(
+        each
+        for each in plan.config.issuers
+        if not each.pin.ours and each.pin.iss != ours
+    )
+
+
+def in_force(plan: Plan) -> InForce:
+    """Give what a plan puts in force."""
+    issuers = {each.pin.name: each for each in foreign(plan)}
+    rules = plan.config.rules
+    root = any(isinstance(r.subject, PeerSubject) and r.subject.uid == 0 for r in rules)
+    return InForce(Rules(rules), issuers, root)
