@@ -16,6 +16,7 @@ from answerable.model import (
     document_evidence,
     document_owners,
     document_recorded,
+    document_rules,
 )
 from answerable.model.errors import UsageError
 
@@ -45,6 +46,7 @@ FIELDS = sorted(
             document_evidence,
             document_owners,
             document_recorded,
+            document_rules,
         )
         for shape in vars(shapes).values()
         if is_typeddict(shape)

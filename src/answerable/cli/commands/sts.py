@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from answerable.cli.commands.serve import token_plan_of
+from answerable.cli.commands.sts_rules import explain, rules, test
 from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ class _Sts(Verbs):
 @click.group("sts", cls=_Sts, short_help="Rules, keys and kills of the token service.")
 def sts() -> None:
     """Look at the rules of a token service, turn its keys, kill and revive."""
+
+
+for command in (rules, explain, test):
+    sts.add_command(command)
 
 
 _config = click.option(

@@ -45,7 +45,7 @@ from answerable.sts.serve.bounds import Bounds
 from answerable.sts.serve.metrics import rendered
 from answerable.sts.serve.owners import Owners
 from answerable.sts.serve.plan import Plan, foreign, in_force
-from answerable.sts.serve.reviews import Reviews
+from answerable.sts.serve.reviews import Reviews, asked_of
 from answerable.sts.signing import Signing
 
 RENEWAL = 30  # seconds between two looks at which issuers' keys are due
@@ -157,8 +157,9 @@ class House:
         """
         for context, tls in self._tls:
             load_files(context, tls)
-        self._reviews.swap(foreign(plan))
+        asked = asked_of(foreign(plan))
         self._keys.swap(foreign(plan))
+        self._reviews.swap(asked)
         self._exchanges.swap(in_force(plan))
         self._admin.swap(plan.service.admins)
         self.door.limits = plan.config.limits
