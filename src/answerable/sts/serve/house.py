@@ -34,6 +34,7 @@ from answerable.sts.endpoints.public import Public
 from answerable.sts.endpoints.revoke import Revocation
 from answerable.sts.endpoints.runs import RunsEndpoint
 from answerable.sts.endpoints.token import TokenEndpoint
+from answerable.sts.events import Ended, Events
 from answerable.sts.http.door import Door, Handler, Routes
 from answerable.sts.http.front import Front
 from answerable.sts.http.metadata import base_of
@@ -86,6 +87,7 @@ class House:
                 now,
             )
         )
+        self._events = Events(service, signing, log, self._clock)
         self._blocking = Blocking(beside=bool(service.database))
         self._nonces = Nonces(secret, since=self._control.epoch())
         self._bounds = Bounds()
@@ -181,6 +183,7 @@ class House:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.sleep(ROUND)
+        await self._events.close()
         await self._owners.close()
         self._blocking.close()
         self._runs.close()
@@ -217,7 +220,7 @@ class House:
             **Introspection(own, proving, blocking, admins, clock).handlers(),
             **Revocation(
                 *(own, control, proving, blocking, recorder, admins),
-                *(self._died, clock),
+                *(lambda subject, died: self._died(subject, "user", died), clock),
             ).handlers(),
             **RunsEndpoint(self._runs, self._allows, recorder, clock).handlers(),
             **self._admin.handlers(),
@@ -266,14 +269,29 @@ class House:
             # The kill refuses whatever is shown of it; only the record is behind.
             self._log.error("kill.not-recorded", subject=subject, why=error.message)
             return ()
-        self._died(subject, died)
+        self._died(subject, "admin", died)
         return died.delegations
 
-    def _died(self, subject: str, died: Died) -> None:
+    def _died(self, subject: str, by: str, died: Died) -> None:
         """Tell of what ended."""
-        if died.delegations:
-            ended = len(died.delegations)
-            self._log.warning("delegations.ended", subject=subject, ended=ended)
+        if not died.delegations:
+            return
+        ended = len(died.delegations)
+        self._log.warning("delegations.ended", subject=subject, ended=ended)
+        if self._plan.service.events:
+            self._spawn(self._tell(by, died))
+
+    async def _tell(self, by: str, died: Died) -> None:
+        """Tell receivers of each delegation that ended."""
+        at = int(self._clock())
+        try:
+            links = await self._blocking.run(
+                lambda: [self._control.delegation(each) for each in died.delegations]
+            )
+        except AnswerableError as error:
+            self._log.error("event.dropped", why=error.message)
+            return
+        self._events.tell(Ended(link, by, at) for link in links if link is not None)
 
     def _run_ended(self, run: Run) -> None:
         self._log.info("run.ended", run=run.name, agent=run.agent)
@@ -318,6 +336,8 @@ class House:
             "agents_owned": ("Agents with an attested owner.", len(self._owners)),
             "rules": ("Rules in force.", len(self._exchanges.in_force.rules)),
             "ready": ("It gives tokens.", float(not self.reasons())),
+            "events_sent": ("Events taken.", float(self._events.counted["sent"])),
+            "events_dropped": ("Events dropped.", self._events.counted["dropped"]),
         }
         return rendered(self._recorder, gauges)
 

@@ -51,6 +51,7 @@ class Plan:
                 ("sts.listen", ours.listen, theirs.listen),
                 ("sts.database", ours.database, theirs.database),
                 ("sts.terminator", ours.terminator, theirs.terminator),
+                ("sts.events", ours.events, theirs.events),
                 ("sts.state", self.state, later.state),
                 ("store", self.store, later.store),
             )
