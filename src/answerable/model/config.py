@@ -179,6 +179,8 @@ class TokenService:
         passphrase: File with the passphrase of its signing keys; empty for one beside
             them, or in the environment.
         passphrase_env: Name of the environment variable with that, empty for none.
+        events: Who is told of sessions that ended (CAEP), https URLs.
+        events_ca: Who signs their certificates, a file; empty for the system's.
     """
 
     url: str
@@ -190,6 +192,8 @@ class TokenService:
     gateways: tuple[int, ...] = ()
     passphrase: str = ""
     passphrase_env: str = ""
+    events: tuple[str, ...] = ()
+    events_ca: str = ""
 
 
 @dataclass(frozen=True, slots=True)
