@@ -63,6 +63,7 @@ class Supervisor:
         self._told_to_end = asyncio.Event()
         self._reloading = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._shipping: asyncio.Task[None] | None = None
 
     async def run(self, ready: Callable[["Supervisor"], None]) -> None:
         """Serve until told to end.
@@ -180,7 +181,9 @@ class Supervisor:
     async def _ship_now_and_then(self) -> None:
         while True:
             await asyncio.sleep(SHIP)
-            await self._ship()
+            # What is begun goes on in its thread, whoever waits for it.
+            self._shipping = asyncio.create_task(self._ship())
+            await asyncio.shield(self._shipping)
 
     async def _ship(self) -> None:
         plan = self._plan
@@ -209,6 +212,8 @@ class Supervisor:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._shipping is not None:
+            await self._shipping  # two at once would refuse the last one
         if (self._plan.state / "spool").is_dir():
             await self._ship()
         if self._api is not None:
