@@ -19,6 +19,7 @@ from answerable.model.claims import (
     SignedClaims,
     TokenType,
 )
+from answerable.model.exchange import GrantType
 from answerable.model.rule import (
     Bind,
     Granted,
@@ -153,7 +154,8 @@ def some_asked(pick: Pick[Any], world: Standing) -> Asked:
             requested_type=pick((*(TokenType.ACCESS_TOKEN,) * 4, TokenType.ID_JAG)),
             audience=pick((AUDIENCES[0], *AUDIENCES, "", "", "https://else.example")),
             scopes=pick(((), (), ("r",), ("w", "r"), ("y",))),
-            client_id=pick(("", "cli", "other")),
+            client_id=pick(("", "", "cli", "other", A)),
+            grant_type=pick((*(GrantType.TOKEN_EXCHANGE,) * 12, *GrantType)),
         ),
         _some_subject(pick, world),
         _some_actor(pick, world),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.federate.asking import read_request
+from answerable.federate.asking import ASSERTION_TYPE, read_request
 from answerable.federate.form import MAX_BODY, MAX_PARAMETERS
 from answerable.federate.refusing import Why
 from answerable.federate.strict import base64url
@@ -29,6 +29,11 @@ EXCHANGE = {
     "audience": "https://u.example",
 }
 BEARER = {"grant_type": GrantType.JWT_BEARER.value, "assertion": "a.b.c"}
+CLIENT = {
+    "grant_type": GrantType.CLIENT_CREDENTIALS.value,
+    "client_assertion_type": ASSERTION_TYPE,
+    "client_assertion": "a.b.c",
+}
 
 
 def body(form: Any = EXCHANGE, **changes: Any) -> bytes:
@@ -85,6 +90,48 @@ def test_an_assertion_is_read_and_an_id_jag_by_its_typ() -> None:
     )
 
 
+def test_a_client_assertion_is_the_subject_and_a_jwt_alone() -> None:
+    jag = base64url(b'{"typ":"oauth-id-jag+jwt"}') + ".b.c"
+    found = read(
+        body(CLIENT, client_assertion=jag, client_id="a", client_secret="x", scope="r")
+    )
+    assert found == TokenRequest(
+        grant_type=GrantType.CLIENT_CREDENTIALS,
+        unverified_subject=jag,
+        subject_type=TokenType.JWT.value,
+        unverified_actor="",
+        actor_type="",
+        requested_type=TokenType.ACCESS_TOKEN,
+        audience="",
+        scopes=("r",),
+        client_id="a",
+    )
+
+
+@pytest.mark.parametrize(
+    ("scope", "audience", "scopes"),
+    [
+        ("https://u.example/.default", "https://u.example", ()),
+        ("https://u.example//.default", "https://u.example/", ()),
+        ("api://files/.default", "api://files", ()),
+        ("u/.default u/.default", "u", ()),
+        ("https://u.example/.defaults", "", ("https://u.example/.defaults",)),
+        (".default", "", (".default",)),
+        ("https://u.example/.DEFAULT", "", ("https://u.example/.DEFAULT",)),
+    ],
+)
+def test_a_clients_scope_may_name_its_audience_as_for_azure(
+    scope: str, audience: str, scopes: tuple[str, ...]
+) -> None:
+    found = read(body(CLIENT, scope=scope))
+    assert (found.audience, found.scopes) == (audience, scopes)
+    # In every other grant it is a scope like any other.
+    for other in (EXCHANGE, BEARER):
+        assert read(body(other, scope=scope)).scopes == tuple(
+            dict.fromkeys(scope.split())
+        )
+
+
 def test_the_peer_of_a_connection_shows_no_token() -> None:
     peer = body(subject_token=..., subject_token_type=PEER)
     assert read(peer).unverified_subject == ""
@@ -128,6 +175,40 @@ def test_the_peer_of_a_connection_shows_no_token() -> None:
         (body(scope="a\u00a0b"), Why.SCOPE, OAuthError.INVALID_SCOPE),
         (body(resource="https://v"), Why.TARGET, OAuthError.INVALID_TARGET),
         (body(BEARER, assertion=...), Why.PARAMETER, OAuthError.INVALID_REQUEST),
+        *(
+            (body(CLIENT, **changes), why, OAuthError(error))
+            for changes, why, error in (
+                ({"client_assertion": ...}, Why.PARAMETER, "invalid_request"),
+                (
+                    {"client_assertion": ..., "client_secret": "s"},
+                    Why.PARAMETER,
+                    "invalid_request",
+                ),
+                ({"client_assertion_type": ...}, Why.PARAMETER, "invalid_request"),
+                (
+                    {"client_assertion_type": GrantType.JWT_BEARER.value},
+                    Why.TOKEN_TYPE,
+                    "invalid_request",
+                ),
+                ({"client_id": "\u00e4"}, Why.PARAMETER, "invalid_request"),
+                # An audience that is said as a scope is the only one, and stands alone.
+                ({"scope": "/.default"}, Why.SCOPE, "invalid_scope"),
+                ({"scope": "https://u/.default read"}, Why.SCOPE, "invalid_scope"),
+                ({"scope": "read https://u/.default"}, Why.SCOPE, "invalid_scope"),
+                ({"scope": "u/.default v/.default"}, Why.SCOPE, "invalid_scope"),
+                ({"scope": f"{'u' * 5000}/.default"}, Why.SCOPE, "invalid_scope"),
+                (
+                    {"scope": "https://u/.default", "audience": "https://u"},
+                    Why.TARGET,
+                    "invalid_target",
+                ),
+                (
+                    {"scope": "https://u/.default", "resource": "https://u"},
+                    Why.TARGET,
+                    "invalid_target",
+                ),
+            )
+        ),
         (body() + b"&x", Why.FORM, OAuthError.INVALID_REQUEST),
         (body() + b"&", Why.FORM, OAuthError.INVALID_REQUEST),
         (body() + b"&x=%", Why.FORM, OAuthError.INVALID_REQUEST),

@@ -14,7 +14,7 @@ from answerable.federate.exchange import Ids, decide
 from answerable.federate.minting import MAX_TOKEN
 from answerable.federate.refusing import Why
 from answerable.model.claims import Confirmation, TokenType
-from answerable.model.exchange import OAuthError, Refusal
+from answerable.model.exchange import GrantType, OAuthError, Refusal
 from answerable.model.rule import (
     Bind,
     Granted,
@@ -215,6 +215,23 @@ def test_a_peer_acts_for_a_person_who_signed_in() -> None:
     found = given(asked(person(), peer()), standing(local))
     assert (found.claims["sub"], found.delegation.parent) == (ANA, "")
     assert found.delegation.expires == NOW + 300
+
+
+def test_a_client_that_names_itself_is_the_one_its_assertion_is_of() -> None:
+    grant = {"grant_type": GrantType.CLIENT_CREDENTIALS}
+    for named in ("", TOKEN.sub, A):
+        found = given(asked(TOKEN, client_id=named, **grant))
+        assert found.claims["client_id"] == A
+    for named in ("other", B, f"{A} ", A.upper()):
+        refused(Why.CLIENT, asked(TOKEN, client_id=named, **grant))
+        # Elsewhere it is what a client calls itself.
+        assert given(asked(TOKEN, client_id=named))
+
+
+def test_a_token_of_ours_is_no_client_assertion() -> None:
+    held = ours(chain_of(BOT))
+    assert given(asked(held))
+    refused(Why.CLIENT, asked(held, grant_type=GrantType.CLIENT_CREDENTIALS))
 
 
 def test_an_id_jag_is_taken_in_the_name_of_its_client() -> None:

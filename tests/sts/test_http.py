@@ -14,6 +14,7 @@ from answerable.model.config import Limits, Terminator
 from answerable.serving.wire.place import Served
 from answerable.sts.http.answers import Answer, json_answer
 from answerable.sts.http.asked import Asked
+from answerable.sts.http.dialects import usual_path
 from answerable.sts.http.door import Door, Routes
 from answerable.sts.http.front import Front
 from tests.sts.wires import Wire, spelled
@@ -99,6 +100,27 @@ def test_requests_of_one_connection_are_answered_in_their_order() -> None:
             assert [wire.reply().json["size"] for _ in range(50)] == list(range(50))
 
     staged(work)
+
+
+@pytest.mark.parametrize(
+    ("path", "usual"),
+    [
+        ("/answerable/oauth2/v2.0/token", "/token"),
+        ("/11111111-2222-3333-4444-555555555555/oauth2/v2.0/token", "/token"),
+        ("//oauth2/v2.0/token", ""),
+        ("/a/b/oauth2/v2.0/token", ""),
+        ("/a/oauth2/v2.0/token/", ""),
+        ("/a/oauth2/v2.0/token\n", ""),
+        ("/a/oauth2/v2x0/token", ""),
+        ("/a%2fb/oauth2/v2.0/token", ""),
+        (f"/{'a' * 129}/oauth2/v2.0/token", ""),
+        ("/a/oauth2/v2.0/revoke", ""),
+    ],
+)
+def test_the_address_that_azure_clients_write_is_the_token_endpoint(
+    path: str, usual: str
+) -> None:
+    assert usual_path(path) == (usual or path)
 
 
 def test_a_path_below_the_services_own_is_the_same_endpoint() -> None:

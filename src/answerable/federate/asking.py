@@ -1,7 +1,8 @@
 """A form of the token endpoint -> what is asked, strictly (RFC 8693 2.1, 7523, 8707).
 
 A request carries what its sender likes. Read is what bounds the answer; everything else
-(reasons, purposes, claims about the client) is left where it is, and nobody sees it.
+(reasons, purposes, client secrets, claims about the client) is left where it is, and
+nobody sees it.
 """
 
 from urllib.parse import urlsplit
@@ -21,6 +22,9 @@ from answerable.model.exchange import (
 )
 
 MAX_HEADER = 4096  # characters of a JOSE header
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+# What the SDKs of Azure put behind the one audience, for all scopes that there are.
+ALL_SCOPES = "/.default"
 SUBJECT_TYPES = frozenset((*(each.value for each in TokenType), TICKET, PEER))
 ACTOR_TYPES = frozenset({TokenType.ACCESS_TOKEN.value, TokenType.JWT.value, PEER})
 REQUESTED_TYPES = frozenset({TokenType.ACCESS_TOKEN, TokenType.JWT, TokenType.ID_JAG})
@@ -39,6 +43,8 @@ def read_request(body: bytes) -> TokenRequest | Refusal:
                 return _exchange(form)
             case GrantType.JWT_BEARER:
                 return _assertion(form)
+            case GrantType.CLIENT_CREDENTIALS:
+                return _client(form)
             case None:
                 raise Refused(Why.PARAMETER, "grant_type")
             case _:
@@ -83,6 +89,41 @@ def _assertion(form: Form) -> TokenRequest:
         scopes=_scopes(form),
         client_id=_name(form, "client_id"),
     )
+
+
+def _client(form: Form) -> TokenRequest:
+    """RFC 7523 2.2: a client that authenticates with what its platform says of it.
+
+    That assertion is the subject; there is no other way to be a client here.
+    """
+    if "client_assertion_type" not in form:
+        raise Refused(Why.PARAMETER, "client_assertion_type")
+    if form["client_assertion_type"] != ASSERTION_TYPE:
+        raise Refused(Why.TOKEN_TYPE, "client_assertion_type")
+    audience, scopes = _audience(form), _scopes(form)
+    if any(scope.endswith(ALL_SCOPES) for scope in scopes):
+        audience, scopes = _all_of(scopes, audience), ()
+    return TokenRequest(
+        grant_type=GrantType.CLIENT_CREDENTIALS,
+        unverified_subject=_token(form, "client_assertion"),
+        subject_type=TokenType.JWT.value,
+        unverified_actor="",
+        actor_type="",
+        requested_type=TokenType.ACCESS_TOKEN,
+        audience=audience,
+        scopes=scopes,
+        client_id=_name(form, "client_id"),
+    )
+
+
+def _all_of(scopes: tuple[str, ...], audience: str) -> str:
+    """Read an audience that is said as a scope: alone, and in no other way too."""
+    named = scopes[0].removesuffix(ALL_SCOPES)
+    if len(scopes) > 1 or not named or len(named) > MAX_NAME:
+        raise Refused(Why.SCOPE)
+    if audience:
+        raise Refused(Why.TARGET, "scope")
+    return named
 
 
 def _asserted(unverified_assertion: str) -> TokenType:

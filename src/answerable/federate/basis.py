@@ -34,7 +34,7 @@ from answerable.model.attestation import Attestation
 from answerable.model.claims import Confirmation, SignedClaims, TokenType
 from answerable.model.delegation import Delegation, Ticket
 from answerable.model.errors import IdError
-from answerable.model.exchange import TokenRequest
+from answerable.model.exchange import GrantType, TokenRequest
 from answerable.model.ids import AgentId, PersonId, person_id
 from answerable.model.rule import Bind, LaunchedSubject, TrustRule
 
@@ -134,6 +134,10 @@ def find_basis(asked: Asked, standing: Standing, id: str, now: int) -> Basis:
         Refused: It rests on nothing that counts.
     """
     finding = _Finding(asked, standing, id, now)
+    is_client = asked.request.grant_type is GrantType.CLIENT_CREDENTIALS
+    if is_client and not isinstance(asked.subject, SignedClaims):
+        # A client assertion is what its platform says of it; a token of ours is none.
+        raise Refused(Why.CLIENT)
     match asked.subject, asked.actor:
         case Held() as held, None if asked.gateway:
             return finding.of_call(held)
@@ -170,10 +174,10 @@ class _Finding:
         self._check_issuer(claims)
         found = self._match(claims)
         sub: str = found.rule.agent
-        if claims.token_type is TokenType.ID_JAG:
-            _check_client(claims, self.asked.request)
-            if self.standing.issuers[claims.issuer].person:
-                sub = self._person(claims, found.rule)
+        _check_client(claims, found.rule, self.asked.request)
+        is_jag = claims.token_type is TokenType.ID_JAG
+        if is_jag and self.standing.issuers[claims.issuer].person:
+            sub = self._person(claims, found.rule)
         return self._root(found, sub, f"token:{claims.token_sha256.hex()}", claims.exp)
 
     def of_peer(self, attestation: Attestation) -> Basis:
@@ -360,8 +364,19 @@ class _Finding:
             raise Refused(Why.OTHER_KEY, "x5t#S256")
 
 
-def _check_client(claims: SignedClaims, request: TokenRequest) -> None:
-    if request.client_id and request.client_id != claims.client_id:
+def _check_client(claims: SignedClaims, rule: TrustRule, request: TokenRequest) -> None:
+    """A client that names itself is the one its assertion is of, or that this may be.
+
+    RFC 7521 4.2 and 7523 3: `sub` is the client. To the SDKs of Azure, which let others
+    vouch for a client, it is the one that a rule makes of that: the agent.
+    """
+    if claims.token_type is TokenType.ID_JAG:
+        names = {claims.client_id}
+    elif request.grant_type is GrantType.CLIENT_CREDENTIALS:
+        names = {claims.sub, str(rule.agent)}
+    else:
+        return
+    if request.client_id and request.client_id not in names:
         raise Refused(Why.CLIENT)
 
 

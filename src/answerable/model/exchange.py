@@ -15,6 +15,7 @@ class GrantType(StrEnum):
 
     TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105 - a name
     JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+    CLIENT_CREDENTIALS = "client_credentials"
 
 
 class OAuthError(StrEnum):

@@ -11,6 +11,7 @@ from answerable.federate.standing import Standing
 from answerable.model.attestation import Attestation
 from answerable.model.claims import Confirmation, SignedClaims, TokenType
 from answerable.model.delegation import Delegation
+from answerable.model.exchange import GrantType
 from answerable.model.ids import AgentId
 from answerable.model.rule import Bind, LaunchedSubject, TrustRule
 
@@ -36,12 +37,7 @@ class Link:
 
 def link_of(asked: Asked, standing: Standing, id: str, now: int) -> Link | None:
     """Find or make the delegation, None where a request rests on nothing."""
-    of_a_call = (
-        isinstance(asked.subject, Held)
-        and asked.actor is None
-        and asked.subject.claims.aud in standing.gateways
-    )
-    if asked.gateway and not of_a_call:
+    if not _may_ask(asked, standing):
         return None
     match asked.subject, asked.actor:
         case SignedClaims() as token, None:
@@ -92,6 +88,20 @@ def _for_person(
     return _part(standing, record, held.chain, id, ends, sub=person, actors=actors)
 
 
+def _may_ask(asked: Asked, standing: Standing) -> bool:
+    """Only our gateway shows the token of a call; no client assertion is ours."""
+    subject = asked.subject
+    by_client = asked.request.grant_type is GrantType.CLIENT_CREDENTIALS
+    of_a_call = (
+        isinstance(subject, Held)
+        and asked.actor is None
+        and subject.claims.aud in standing.gateways
+    )
+    return (not asked.gateway or of_a_call) and (
+        not by_client or isinstance(subject, SignedClaims)
+    )
+
+
 def _of_token(
     asked: Asked, token: SignedClaims, standing: Standing, id: str
 ) -> Link | None:
@@ -99,8 +109,14 @@ def _of_token(
     if token.token_type is TokenType.ID_TOKEN or not _counts(asked, token, standing):
         return None
     person = ""
-    if token.token_type is TokenType.ID_JAG:
-        if asked.request.client_id not in ("", token.client_id):
+    named = asked.request.client_id
+    is_grant = token.token_type is TokenType.ID_JAG
+    by_client = asked.request.grant_type is GrantType.CLIENT_CREDENTIALS
+    agent = rule.agent if rule else ""
+    if by_client and not is_grant and named not in ("", token.sub, agent):
+        return None
+    if is_grant:
+        if named not in ("", token.client_id):
             return None
         if standing.issuers[token.issuer].person:
             person = _named(token, standing, rule)

@@ -12,6 +12,7 @@ from answerable.serving.wire.head import Head
 from answerable.serving.wire.refusals import Refused
 from answerable.sts.http.answers import Answer, error_answer, plain_answer
 from answerable.sts.http.asked import Asked
+from answerable.sts.http.dialects import usual_path
 
 Handler = Callable[[Asked], Awaitable[Answer]]
 
@@ -52,6 +53,8 @@ class Routes:
         path = head.target
         if path not in self._paths and self._base:
             path = path.removeprefix(self._base)
+        if path not in self._paths:
+            path = usual_path(path)
         if path not in self._paths:
             path = path[: path.rfind("/") + 1]
         found = self._handlers.get((head.method, path))

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from answerable.federate.algorithms import KINDS
 from answerable.federate.dpop import ALGS
 from answerable.model.exchange import GrantType
 
@@ -41,7 +42,10 @@ def metadata(url: str) -> bytes:
             "authorization_grant_profiles_supported": [_ID_JAG_PROFILE],
             # RFC 8414 requires it, and we have no authorization endpoint.
             "response_types_supported": [],
-            "token_endpoint_auth_methods_supported": ["none"],
+            # RFC 8693 asks no client to authenticate; RFC 7523 2.2 does, by a JWT that
+            # its platform signed.
+            "token_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
+            "token_endpoint_auth_signing_alg_values_supported": list(KINDS),
             "introspection_endpoint_auth_methods_supported": ["none"],
             "revocation_endpoint_auth_methods_supported": ["none"],
             "code_challenge_methods_supported": ["S256"],

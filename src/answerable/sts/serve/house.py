@@ -47,11 +47,9 @@ from answerable.sts.serve.metrics import rendered
 from answerable.sts.serve.owners import Owners
 from answerable.sts.serve.plan import Plan, foreign, in_force
 from answerable.sts.serve.reviews import Reviews, asked_of
+from answerable.sts.serve.upkeep import Upkeep
 from answerable.sts.signing import Signing
 
-RENEWAL = 30  # seconds between two looks at which issuers' keys are due
-TURN = 1  # second between two looks at our own
-SWEEP = 60  # seconds between two looks at what ended long ago
 # Kinds of subjects that delegations are on record by.
 ENDED_BY_KILL = frozenset({"agent", "person", "rule", "run"})
 ROUND = 0.05  # seconds: several rounds of the loop
@@ -141,9 +139,12 @@ class House:
         for listener in plan.service.listen:
             await house._listen(bind(listener, 1))
         house._spawn(house._owners.keep_fresh())
-        house._spawn(house._renew_keys())
-        house._spawn(house._turn_keys())
-        house._spawn(house._sweep())
+        upkeep = Upkeep(
+            *(house._keys, house._signing, house._control, house._blocking),
+            *(house._clock, log),
+        )
+        for work in upkeep.works():
+            house._spawn(work)
         return house
 
     @property
@@ -370,33 +371,6 @@ class House:
         )
         scheme = "https" if listener.tls else "http"
         self.listening.append(("sts", f"{scheme}://{bound.address}"))
-
-    async def _renew_keys(self) -> None:
-        while True:
-            for issuer in self._keys.due(self._clock()):
-                failed = await self._keys.fetch(issuer, self._clock())
-                if failed:
-                    self._log.warning("issuer.keys-refused", issuer=issuer, why=failed)
-            await asyncio.sleep(RENEWAL)
-
-    async def _turn_keys(self) -> None:
-        """Prepare, begin and retire signing keys as it is due; see other replicas'."""
-        while True:
-            await asyncio.sleep(TURN)
-            ring, now = self._signing.ring, self._clock()
-            try:
-                await asyncio.to_thread(ring.refresh, now)
-            except AnswerableError as error:
-                self._log.error("keys.refused", why=error.message)
-
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(SWEEP)
-            now = self._clock()
-            try:
-                await self._blocking.run(lambda: self._control.sweep(now))  # noqa: B023 - run at once
-            except AnswerableError as error:
-                self._log.error("control.not-swept", why=error.message)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = self._loop.create_task(work)
