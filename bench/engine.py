@@ -1,7 +1,7 @@
 """The engine as the bench drives it: one stage after the other, so each can be timed."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from answerable.flows.heap import settled
@@ -10,8 +10,10 @@ from answerable.model.ids import IdentityId
 from answerable.model.sighting import Facts
 from answerable.reach import questions
 from answerable.reach.bits.closure import closed
+from answerable.reach.bits.planes import span
 from answerable.reach.bits.sweep import Sweep
 from answerable.reach.bits.update import updated
+from answerable.reach.bits.ways import Assuming
 from answerable.reach.bits.whole import Whole, whole_of
 from answerable.reach.estate.estate import Estate, compile_estate
 from answerable.reach.paths.graph import Graph
@@ -60,6 +62,19 @@ class Engine:
         with settled():
             self.whole = whole_of(self.graph)
         return sum(row.some.bit_count() for row in self.whole.rows.steps)
+
+    def assume_again(self) -> int:
+        """Find once more which roles identities assume, both sides heard anew.
+
+        Returns:
+            How many pairs of an identity and a role.
+        """
+        realm = self.whole.realm
+        with settled():
+            identities = realm.index.only(span(0, realm.plain))
+            assuming = Assuming(replace(realm, index=identities))
+            rows = [assuming.verdicts(number).some for number in range(realm.plain)]
+        return sum(row.bit_count() for row in rows)
 
     def close_again(self) -> int:
         """Close once more, to tell its share; return the pairs that a path joins."""

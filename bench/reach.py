@@ -82,7 +82,10 @@ def _of_size(
     yield figure(f"compile, {of}", "s", "compile")
     steps = f"reach: steps between identities ({first['step count']:,}), {of}"
     values = tuple(float(run["steps"]) * 1e3 for run in runs)
-    yield Figure(steps, "ms", values, command, _EDGES if size == SMALL else None)
+    yield Figure(steps, "ms", values, command)
+    edges = f"reach: assume edges alone ({first['assume edge count']:,}), {of}"
+    values = tuple(float(run["assume edges"]) * 1e3 for run in runs)
+    yield Figure(edges, "ms", values, command, _EDGES if size == SMALL else None)
     yield figure(f"closure ({first['pairs']:,} pairs), {of}", "s", "closure")
     swept = f"{of} x {first['actions']:,} actions x {first['resources']:,} resources"
     yield figure(f"sweep of {swept}", "s", "sweep")

@@ -62,10 +62,13 @@ def cold(held: Engine) -> Told:
     cells, swept = timed(held.sweep)
     most = peak()
     pairs, closed = timed(held.close_again)
+    edges, assumed = timed(held.assume_again)
     return {
         "compile": compiled,
         "steps": paths - closed,
         "closure": closed,
+        "assume edges": assumed,
+        "assume edge count": edges,
         "sweep": swept,
         "cold": compiled + paths + swept,
         "peak": most,

@@ -6,6 +6,7 @@ far as it takes to see that it is whole and a result.
 """
 
 import asyncio
+import os
 import statistics
 import subprocess
 import sys
@@ -30,12 +31,14 @@ class Order(msgspec.Struct, frozen=True):
         requests: One for each connection, sent again and again.
         seconds: How long.
         rate: Calls a second of all together, 0 for as many as are answered.
+        core: The one that the caller stays on; None leaves that to the system.
     """
 
     port: int
     requests: tuple[str, ...]
     seconds: float
     rate: float = 0.0
+    core: int | None = None
 
 
 class Load(msgspec.Struct, frozen=True):
@@ -181,6 +184,8 @@ class _Caller:
 
 async def _main() -> None:
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    if order.core is not None:
+        os.sched_setaffinity(0, {order.core})
     load = await _Caller(order).call()
     sys.stdout.buffer.write(msgspec.json.encode(load))
 

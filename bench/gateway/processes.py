@@ -1,7 +1,8 @@
 """What processes have used, as Linux tells it."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -14,6 +15,27 @@ def cpu(pids: Iterable[int]) -> float:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         total += int(fields[11]) + int(fields[12])  # utime, stime: proc_pid_stat(5)
     return total / _TICKS
+
+
+@contextmanager
+def together(pids: Iterable[int]) -> Iterator[int]:
+    """Keep processes, with all of their threads, on one core for a while; which one.
+
+    Whatever is started meanwhile has to be kept there by whoever starts it.
+    """
+    cores = os.sched_getaffinity(0)
+    pids, core = tuple(pids), min(cores)
+    _keep(pids, {core})
+    try:
+        yield core
+    finally:
+        _keep(pids, cores)
+
+
+def _keep(pids: Iterable[int], cores: set[int]) -> None:
+    for pid in pids:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            os.sched_setaffinity(int(thread), cores)
 
 
 def peak(pid: int) -> float:

@@ -34,11 +34,16 @@ class Place:
     measured: tuple[int, ...] = ()
 
     def order(
-        self, tool: str, clients: int, seconds: float, rate: float = 0.0
+        self,
+        tool: str,
+        clients: int,
+        seconds: float,
+        rate: float = 0.0,
+        core: int | None = None,
     ) -> Order:
         """Order calls of one tool."""
         requests = tuple(self._request(tool, id) for id in range(clients))
-        return Order(self.port, requests, seconds, rate)
+        return Order(self.port, requests, seconds, rate, core)
 
     def _request(self, tool: str, id: int) -> str:
         params = {"name": tool, "arguments": {"path": "a.txt"}, "_meta": META}

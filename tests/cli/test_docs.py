@@ -17,6 +17,7 @@ from answerable.model import (
     document_login,
     document_owners,
     document_recorded,
+    document_rules,
 )
 from answerable.model.errors import UsageError
 
@@ -47,6 +48,7 @@ FIELDS = sorted(
             document_login,
             document_owners,
             document_recorded,
+            document_rules,
         )
         for shape in vars(shapes).values()
         if is_typeddict(shape)

@@ -71,6 +71,7 @@ DECIDES = {
         "issuer",
         "iss",  # of our own tokens
         "sub",  # of our own tokens, held against the record
+        "aud",  # of our own tokens, which a gateway shows
         "exp",  # nothing outlives what it rests on
         "cnf",
         "client_id",  # of an ID-JAG, against what the request says
@@ -93,7 +94,6 @@ DECIDES = {
 VARIED: dict[type, dict[str, Any]] = {
     TokenRequest: {"client_id": PERSUASION},
     SignedClaims: {
-        "aud": PERSUASION,  # held against ours when it was verified
         "iat": (0, NOW),
         "nbf": (None, 0, NOW),
         "jti": PERSUASION,

@@ -53,7 +53,7 @@ def test_a_signature_of_the_standards_holds_for_nothing_else(
 
 
 @each("refused")
-def test_what_the_standards_sign_without_a_key_of_its_own_is_refused(
+def test_what_no_key_is_looked_for_is_refused_for_its_reason(
     vector: dict[str, Any],
 ) -> None:
     with pytest.raises(TokenRefused) as refused:

@@ -9,7 +9,6 @@ from answerable.gateway.wire import members as fast
 from answerable.gateway.wire.members import (
     MAX_DEPTH,
     MAX_MEMBERS,
-    NOWHERE,
     check_text,
     members,
     text,
@@ -17,6 +16,8 @@ from answerable.gateway.wire.members import (
 from answerable.serving.wire.refusals import Refused, Why
 from tests.gateway import twin
 from tests.gateway.build import steps
+
+NOWHERE = slice(0, 0)
 
 
 def found(data: bytes) -> dict[str, object] | str:

@@ -134,6 +134,6 @@ def test_the_law_finds_that_a_pattern_knows_of_no_access_point() -> None:
     known = places._known
 
     def plant(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(places, "_known", lambda *given, **_: known(*given, doors=False))
+        patch.setattr(places, "_known", lambda *given, **_: known(*given, no_door=True))
 
     assert caught(plant, cases(KEYS), laws.patterns_agree)

@@ -148,6 +148,37 @@ def test_rows_hold_every_way_to_become_somebody(
     rows_agree(compiled(case[0]))
 
 
+def test_a_root_user_that_an_rcp_keeps_out_of_roles_joins_no_group() -> None:
+    build = Builder()
+    group, root = f"arn:aws:iam::{A}:group/team", f"arn:aws:iam::{A}:root"
+    for one in (user("ana"), root):
+        build.identity(one)
+    denies = statement("d", effect="Deny", action="*", resource="*")
+    build.policy(user("ana"), "identity", denies, policy=f"{group}#inline/g", via=group)
+    build.organization(A, "o-1", ["r-1"])
+    build.policy("r-1", "rcp", replace(denies, principals=(("AWS", "*"),)))
+    rows_agree(compiled(build.facts()))
+
+
+def test_kin_are_told_apart_by_what_an_rcp_says_of_them() -> None:
+    build = Builder()
+    for one in (user("ana"), role("one")):
+        build.identity(one)
+    build.policy(user("ana"), "identity", statement("e", action="*", resource="*"))
+    build.policy(role("one"), "trust")
+    build.organization(A, "o-1", ["r-1"])
+    of_red = statement(
+        "d",
+        effect="Deny",
+        action="*",
+        resource="*",
+        principal="*",
+        condition={"StringEquals": {"aws:PrincipalTag/team": "red"}},
+    )
+    build.policy("r-1", "rcp", of_red)
+    rows_agree(compiled(build.facts()))
+
+
 @settings(max_examples=25, suppress_health_check=slow, phases=generating)
 @given(cases())
 def test_rows_hold_the_steps_under_every_policy_kind(case: Case) -> None:

@@ -1,7 +1,6 @@
 """The exchange end to end: a real process, over loopback and its unix socket."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -24,23 +23,10 @@ from tests.sts.world import (
     World,
     ci_token,
     id_token,
-    serving,
     taken,
 )
 
 ID_JAG = TokenType.ID_JAG.value
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with serving(tmp_path_factory.mktemp("sts")) as running:
-        yield running
-
-
-@pytest.fixture
-def wire(world: World) -> Iterator[Wire]:
-    with world.wire() as connected:
-        yield connected
 
 
 def test_a_pinned_issuers_token_becomes_one_of_ours_bound_to_the_key_shown(

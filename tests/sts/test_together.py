@@ -78,6 +78,25 @@ def test_both_run_and_say_that_this_is_for_evaluation(world: World) -> None:
         time.sleep(0.05)
     with world.wire() as wire:
         assert client.exchange(wire, ci_token(world)).status == 200
+    # A kill reaches the gateway too: whom it names, and whatever ended with it.
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "answerable", "sts", "kill", ROOT),
+            *("--config", str(world.config)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    kills = (world.store / "gateway" / "kills").read_text().splitlines()
+    assert kills[0] == ROOT
+    assert [each.partition(":")[0] for each in kills[1:]] == ["run"] * 2
+    deadline = time.monotonic() + 1
+    while world.told("kill.taken") < 2:  # in the token service, and in the worker
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     assert world.process is not None
     world.process.send_signal(signal.SIGTERM)
     assert world.process.wait(30) == 0

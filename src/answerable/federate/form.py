@@ -17,7 +17,7 @@ Form = Mapping[str, str]
 
 # What may stand for itself (WHATWG URL 5.2, and what clients leave as it is), a plus for
 # a space, and escapes that are whole.
-_SPELLED = re.compile(rb"(?:[!#$'()*,./0-9:;=?@A-Z\[\]_a-z~+-]|%[0-9A-Fa-f]{2})*+")
+_SPELLED = re.compile(rb"(?:[!#$'()*,./0-9:;=?@A-Z\[\]_a-z~+-]++|%[0-9A-Fa-f]{2})*+")
 
 
 def read_form(body: bytes) -> Form:

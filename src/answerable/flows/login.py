@@ -2,7 +2,7 @@
 
 It is no key to anything alone: the token service takes it beside an attested agent, and
 only under a rule that lets that agent act for people of that issuer. No refresh token
-is asked for or kept (docs/decisions/0017-login-without-refresh-tokens.md).
+is asked for or kept (docs/decisions/0020-login-without-refresh-tokens.md).
 """
 
 import os

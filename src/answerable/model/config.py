@@ -111,7 +111,8 @@ class PinnedIssuer:
     Attributes:
         pin: What its tokens are verified against; its `name` is the key in the file.
         audience: The one `aud` its tokens must have.
-        keys: Its JWK Set: an absolute path, or an https URL; `discovery` where its own
+        keys: Its JWK Set: an absolute path, `unix:` and the path of our own token
+            service's socket, or an https URL; `discovery` where its own
             metadata says (RFC 8414 3).
         bearer: Tokens that are bound to no key are taken, too.
         person: Claim that names a person in its tokens, e.g. `email`; empty where it
@@ -178,6 +179,8 @@ class TokenService:
         passphrase: File with the passphrase of its signing keys; empty for one beside
             them, or in the environment.
         passphrase_env: Name of the environment variable with that, empty for none.
+        events: Who is told of sessions that ended (CAEP), https URLs.
+        events_ca: Who signs their certificates, a file; empty for the system's.
     """
 
     url: str
@@ -189,6 +192,8 @@ class TokenService:
     gateways: tuple[int, ...] = ()
     passphrase: str = ""
     passphrase_env: str = ""
+    events: tuple[str, ...] = ()
+    events_ca: str = ""
 
 
 @dataclass(frozen=True, slots=True)

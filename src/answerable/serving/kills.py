@@ -142,6 +142,10 @@ class KillWatch:
 
     def _look(self) -> None:
         self._timer = self._loop.call_later(EVERY, self._look)
+        self.look()
+
+    def look(self) -> None:
+        """Put in force what the file says now, without waiting for the next look."""
         stamp = self._file.stamp()
         if stamp == self._stamp:
             return

@@ -83,7 +83,7 @@ def test_the_rules_are_read_whole() -> None:
 POD = "sub: system:serviceaccount:team:bot"
 UID = 'kubernetes.io: {serviceaccount: {uid: "5f6c"}}'
 RULES = [
-    ("id: pods", "id: -pods", "38:9 rules[0].id: id: letters"),
+    ("id: pods", "id: -pods", "40:9 rules[0].id: id: letters"),
     ("id: unit", "id: pods", "rules[1].id: duplicate-id: another"),
     ("issuer: cluster", "issuer: clutser", "rules[0].issuer: issuer-unknown: no"),
     ("issuer: cluster", 'issuer: "*"', "rules[0].issuer: glob-on-issuer: one"),

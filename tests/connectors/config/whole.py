@@ -30,6 +30,8 @@ sts:
   state: sts
   database: CONTROL
   admins: [0, 1000]
+  events: [https://receiver.example/events]
+  events_ca: ca.pem
   passphrase: keys.pass
   terminator: {field: Client-Cert, uid: 33}
   listen:

@@ -20,6 +20,7 @@ from answerable.evidence.spool import read_line
 from answerable.flows.authorize import Authority
 from answerable.gateway.callers.callers import Callers
 from answerable.gateway.callers.sessions import Sessions
+from answerable.gateway.credentials import Credentials
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.door import Door
 from answerable.gateway.http.front import Front
@@ -299,9 +300,12 @@ def _door(config: Config, spool: Path, loop: asyncio.AbstractEventLoop) -> Door:
     ticker = Ticker(loop)
     authority = Authority(compile_table(config))
     servers = pools(config.servers, config.limits, ticker)
-    exchange = Exchange(authority, Recorder(spool, 0, loop), servers)
+    spawned: list[Door] = []
+    credentials = Credentials(config, time.time, lambda work: spawned[0].spawn(work))
+    exchange = Exchange(authority, Recorder(spool, 0, loop), servers, credentials)
     callers = Callers(config, IssuerKeys(config.issuers), time.time, secret=SECRET)
     door = Door(exchange, callers, Sessions(SECRET), config.limits, ticker, loop)
+    spawned.append(door)
     authority.on_kill(lambda _: door.recheck())
     return door
 
@@ -318,11 +322,15 @@ async def _end(door: Door) -> None:
 
 
 @contextmanager
-def gateway(tmp_path: Path, backend_port: int, more: str = "") -> Iterator[Gateway]:
-    """Run a gateway in front of a server."""
+def gateway(
+    tmp_path: Path, backend_port: int, more: str = "", *, audience: str = ""
+) -> Iterator[Gateway]:
+    """Run a gateway in front of a server, which is shown a token of this audience."""
     tmp_path.mkdir(exist_ok=True)
     (tmp_path / "keys.json").write_bytes(document(public(EC, kid="k1")))
     text = CONFIG.format(port=backend_port, more=more, iss=ISS, aud=AUD)
+    if audience:
+        text = text.replace("    reads:", f"    audience: {audience}\n    reads:", 1)
     config = read_config(text.encode(), "answerable.yaml", str(tmp_path)).config
     started = threading.Event()
     made: list[Gateway] = []
@@ -360,12 +368,12 @@ def gateway(tmp_path: Path, backend_port: int, more: str = "") -> Iterator[Gatew
 
 @contextmanager
 def stage(
-    tmp_path: Path, script: Script, more: str = ""
+    tmp_path: Path, script: Script, more: str = "", *, audience: str = ""
 ) -> Iterator[tuple[Gateway, Backend]]:
     """Run a gateway and a server behind it."""
     backend = Backend(script)
     try:
-        with gateway(tmp_path, backend.port, more) as running:
+        with gateway(tmp_path, backend.port, more, audience=audience) as running:
             yield running, backend
     finally:
         backend.close()

@@ -230,7 +230,8 @@ def _descend(service: Service, generations: int, *, orphaned: bool) -> None:
     """Be the first of a run; the last of them connects."""
     os.setpgid(0, 0)
     # It is registered first, as a launcher would see to.
-    signal.sigwait({signal.SIGUSR1})
+    if signal.sigtimedwait({signal.SIGUSR1}, SECONDS) is None:
+        return
     parent = os.getpid()
     for generation in range(generations):
         parent = os.getpid()

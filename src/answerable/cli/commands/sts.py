@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from answerable.cli.commands.serve import token_plan_of
+from answerable.cli.commands.sts_rules import explain, rules, test
 from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ class _Sts(Verbs):
 @click.group("sts", cls=_Sts, short_help="Rules, keys and kills of the token service.")
 def sts() -> None:
     """Look at the rules of a token service, turn its keys, kill and revive."""
+
+
+for command in (rules, explain, test):
+    sts.add_command(command)
 
 
 _config = click.option(
@@ -38,18 +43,19 @@ def kill(settings: Settings, subject: str, config: str) -> None:
     handed on below ends too. The gateway of the same file refuses it as well, where
     its folder may be written.
     """
+    from answerable.enforce.kill import kill_subject
     from answerable.serving.kills import KillFile
-    from answerable.sts.serve.asking import ended_by
+    from answerable.sts.serve.asking import killed_by
 
     plan = token_plan_of(settings, config)
-    new = KillFile(plan.state).kill(subject)
+    kill_subject(subject)
+    # One that runs says what ended, of which a gateway has to know.
+    done = killed_by(plan.service, subject)
+    new, ended = done or (KillFile(plan.state).kill(subject), ())
     said = "killed, within a second" if new else "killed already"
     click.echo(f"{subject}: {said}", err=True)
-    # The token service does the same by itself; this tells what a gateway has to know.
-    ended = ended_by(plan.service, subject)
-    if ended is None:
+    if done is None:
         click.echo("the token service does not run, or not for you", err=True)
-        ended = ()
     else:
         click.echo(f"delegations ended: {len(ended)}", err=True)
     _tell_gateway(plan, [subject, *(f"run:{each}" for each in ended)])

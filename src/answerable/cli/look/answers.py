@@ -9,6 +9,7 @@ from answerable.cli.look import (
     owners,
     permissions,
     plain,
+    rules,
     tree,
     used,
 )
@@ -43,6 +44,9 @@ VIEWS: dict[str, View] = {
     "trace": chains.rows,
     "trace/tree": tree.tree,
     "trace-score": plain.score,
+    "sts-rules": rules.rules,
+    "sts-test": rules.fits,
+    "sts-explain": rules.token,
 }
 
 # What fills an empty answer: what is missing, and the command that supplies it.
@@ -53,13 +57,25 @@ EMPTY = {
     "who-can": ("nobody, as far as was collected", ""),
     "sql": ("no rows", ""),
     "login": ("nobody is signed in", "answerable login"),
+    "sts-rules": ("no rules", "docs/configuration.md has an example"),
+    "sts-test": ("no rules", "docs/configuration.md has an example"),
     "owner-keys": (
         "no owner key is enrolled",
         "answerable owner-keys new --person PERSON makes one",
     ),
 }
 # What these say rests on the machine or the log itself, not on a source.
-UNSOURCED = {"where", "doctor", "verify", "checkpoint", "prove", "bundle"}
+UNSOURCED = {
+    "where",
+    "doctor",
+    "verify",
+    "checkpoint",
+    "prove",
+    "bundle",
+    "sts-rules",
+    "sts-test",
+    "sts-explain",
+}
 UNSOURCED |= {"owner-keys", "owner-keys-new", "login"}
 _UNSCANNED = "answerable scan reads this home and this folder"
 

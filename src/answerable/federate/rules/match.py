@@ -26,6 +26,22 @@ Leaves = Mapping[ClaimPath, Value]
 Workload = SignedClaims | Attestation
 
 
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Claims that nobody signed: for a dry run, and never for an exchange.
+
+    Attributes:
+        issuer: Whose they would be, by its name in the configuration.
+        leaves: As `federate.reading.read_leaves` lists them.
+    """
+
+    issuer: str
+    leaves: tuple[tuple[ClaimPath, Value], ...]
+
+
+Supposed = Workload | Claimed
+
+
 class Miss(StrEnum):
     """How a claim does not fit."""
 
@@ -64,12 +80,12 @@ class Failed:
     expected: str
 
 
-def leaves_of(workload: Workload) -> Leaves:
+def leaves_of(workload: Supposed) -> Leaves:
     """Every claim of a token by its path; nothing of an attestation."""
-    return dict(workload.leaves) if isinstance(workload, SignedClaims) else {}
+    return {} if isinstance(workload, Attestation) else dict(workload.leaves)
 
 
-def match(rule: TrustRule, workload: Workload) -> Matched | Failed:
+def match(rule: TrustRule, workload: Supposed) -> Matched | Failed:
     """Hold one workload against one rule.
 
     Args:
@@ -80,14 +96,14 @@ def match(rule: TrustRule, workload: Workload) -> Matched | Failed:
 
 
 def explain(
-    rules: Iterable[TrustRule], workload: Workload
+    rules: Iterable[TrustRule], workload: Supposed
 ) -> tuple[Matched | Failed, ...]:
     """Say of every rule whether it fits, else what failed first."""
     leaves = leaves_of(workload)
     return tuple(hold(rule, workload, leaves) for rule in rules)
 
 
-def hold(rule: TrustRule, workload: Workload, leaves: Leaves) -> Matched | Failed:
+def hold(rule: TrustRule, workload: Supposed, leaves: Leaves) -> Matched | Failed:
     """Hold a workload, whose claims are at hand by path, against one rule."""
     used: list[tuple[str, str]] = []
     for at, wanted, found in _asked(rule, workload, leaves):
@@ -140,12 +156,12 @@ _Wanted = _Equal | _Fits | _NotRoot
 
 
 def _asked(
-    rule: TrustRule, workload: Workload, leaves: Leaves
+    rule: TrustRule, workload: Supposed, leaves: Leaves
 ) -> Iterator[tuple[str, _Wanted, Value | None]]:
     """What a rule asks for, and what there is."""
     match rule.subject:
         case IssuedSubject() as subject:
-            issuer = workload.issuer if isinstance(workload, SignedClaims) else None
+            issuer = None if isinstance(workload, Attestation) else workload.issuer
             yield "issuer", _Equal(subject.issuer), issuer
             for path, value in subject.match:
                 yield path_text(path), _Equal(value), leaves.get(path)
@@ -182,7 +198,7 @@ def _of_launched(subject: LaunchedSubject, agent: str) -> Iterator[tuple[str, _W
         yield "started", _Equal(subject.program)
 
 
-def _facts(workload: Workload) -> Mapping[str, Scalar]:
+def _facts(workload: Supposed) -> Mapping[str, Scalar]:
     """What was attested, and has a place in rules."""
     if not isinstance(workload, Attestation):
         return {}

@@ -33,7 +33,7 @@ from answerable.serving.recording.journal import Journal
 from answerable.serving.recording.ticket import NotRecorded, Ticket
 
 SECOND = 1.0
-MOST_SPELLED = 4096
+MOST_SPELLED = 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,7 @@ class Supervisor:
         self._told_to_end = asyncio.Event()
         self._reloading = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._shipping: asyncio.Task[None] | None = None
 
     async def run(self, ready: Callable[["Supervisor"], None]) -> None:
         """Serve until told to end.
@@ -102,12 +103,13 @@ class Supervisor:
             bound = bind(listener, len(self._children))
             self._bound.append(bound)
             self.listening.append(("gateway", bound.url or f"unix:{listener.unix}"))
-        await asyncio.gather(*(child.open() for child in self._children))
         if self._beside is not None:
+            # First: workers ask it for its keys.
             await self._beside.open()
             self.listening += self._beside.listening
             # The key that signs and the calls that it lets pass: one user, one machine.
             self._log.warning("serve.for-evaluation", together=["sts", "gateway"])
+        await asyncio.gather(*(child.open() for child in self._children))
         served = Served(frozenset(hosts_of(where)))
         self._api = await asyncio.get_running_loop().create_server(
             partial(Api, self._health.pages(), served), sock=api
@@ -179,7 +181,9 @@ class Supervisor:
     async def _ship_now_and_then(self) -> None:
         while True:
             await asyncio.sleep(SHIP)
-            await self._ship()
+            # What is begun goes on in its thread, whoever waits for it.
+            self._shipping = asyncio.create_task(self._ship())
+            await asyncio.shield(self._shipping)
 
     async def _ship(self) -> None:
         plan = self._plan
@@ -208,6 +212,8 @@ class Supervisor:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._shipping is not None:
+            await self._shipping  # two at once would refuse the last one
         if (self._plan.state / "spool").is_dir():
             await self._ship()
         if self._api is not None:

@@ -59,7 +59,6 @@ if TYPE_CHECKING:
     Span: TypeAlias = slice[int, int, None]
 else:
     Span = slice
-NOWHERE: Span = slice(0, 0)
 
 
 def check_text(data: bytes, depth: int = MAX_DEPTH) -> None:

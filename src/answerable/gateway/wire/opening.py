@@ -47,6 +47,10 @@ class Opening(msgspec.Struct, frozen=True):
     onward: bytes
     plain: Plain | None
 
+    def __repr__(self) -> str:
+        """Show no field: some mirror what is in the body."""
+        return f"Opening({self.head!r})"
+
 
 def read_opening(data: bytes) -> Opening:
     """Read a head, as `read_head` does.

@@ -73,10 +73,15 @@ class Cells:
             knowns: By thing.
             names: The things by their `aws:PrincipalArn`, if they have one.
         """
-        self._knowns = knowns
+        self._size = len(knowns)
         self._names = names
-        self._spoken = {key for known in knowns for key in known.values}
-        self._complete = tuple({p for known in knowns for p in known.complete})
+        alike: dict[int, list[int]] = {}
+        for number, known in enumerate(knowns):
+            alike.setdefault(id(known), []).append(number)
+        self._alike = [(knowns[members[0]], members) for members in alike.values()]
+        each = [known for known, _ in self._alike]
+        self._spoken = {key for known in each for key in known.values}
+        self._complete = tuple({p for known in each for p in known.complete})
         self._found: dict[tuple[str, ...], list[Cell]] = {}
         self._valued: dict[tuple[tuple[str, ...], str], _ByValue] = {}
         self._lines: dict[ConditionClause, Plane] = {}
@@ -136,21 +141,19 @@ class Cells:
         for value in line.values:
             hit |= self._names.bits(pattern_parts(inward(value)))
         open_ = self._nameless
-        everything = span(0, len(self._knowns))
+        everything = span(0, self._size)
         sure = (everything & ~hit if "not" in operator else hit) & ~open_
         return Plane(sure, sure | open_)
 
     def _part(self, keys: tuple[str, ...]) -> list[Cell]:
-        size = len(self._knowns)
+        size = self._size
         if not keys:
             return [Cell(span(0, size), NOTHING)]
-        parted: dict[tuple[object, ...], list[int]] = defaultdict(list)
-        for number, known in enumerate(self._knowns):
-            parted[tuple(known.get(key) for key in keys)].append(number)
-        return [
-            Cell(gathered(members, size), self._knowns[members[0]])
-            for members in parted.values()
-        ]
+        parted: dict[tuple[object, ...], tuple[Known, list[int]]] = {}
+        for known, alike in self._alike:
+            values = tuple([known.get(key) for key in keys])
+            parted.setdefault(values, (known, []))[1].extend(alike)
+        return [Cell(gathered(ns, size), known) for known, ns in parted.values()]
 
 
 def _same(value: str) -> str:

@@ -4,7 +4,7 @@ Policies are compared as they are written and where they hang; nothing is evalua
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import compress
 from operator import is_not
@@ -15,8 +15,8 @@ from answerable.model.sighting import Facts
 from answerable.reach.estate.clauses import Clause, Grant, Interner
 from answerable.reach.rules.rules import actions
 
-_ASKED = frozenset(action.lower() for action in actions())
-_SERVICES = frozenset(action.partition(":")[0] for action in _ASKED)
+ASKED = frozenset(action.lower() for action in actions())
+_SERVICES = frozenset(action.partition(":")[0] for action in ASKED)
 
 
 @dataclass(slots=True)
@@ -26,7 +26,8 @@ class Edited:
     Attributes:
         texts: By layer and policy.
         targets: By layer, what they are attached to.
-        hung: By such a resource, which of them.
+        hung: By layer and such a target, which of them.
+        fencing: By target, the resource control policies attached to it, in order.
         groups: Groups among what identity policies are attached to.
         written: Actions as first written, by inner form.
         stepping: Whether any statement about a step is another one now.
@@ -36,7 +37,10 @@ class Edited:
         default_factory=lambda: defaultdict(dict)
     )
     targets: dict[Layer, set[str]] = field(default_factory=lambda: defaultdict(set))
-    hung: dict[str, set[PolicyId]] = field(default_factory=lambda: defaultdict(set))
+    hung: dict[tuple[Layer, str], set[PolicyId]] = field(
+        default_factory=lambda: defaultdict(set)
+    )
+    fencing: Mapping[str, Sequence[PolicyId]] = field(default_factory=dict)
     groups: set[str] = field(default_factory=set)
     written: Mapping[str, str] = field(default_factory=dict)
     stepping: bool = False
@@ -49,8 +53,12 @@ class Hanging:
         """List attachments by policy."""
         self.attachments = attachments
         self._by_policy: dict[PolicyId, list[Attachment]] = defaultdict(list)
+        fencing: dict[str, set[PolicyId]] = defaultdict(set)
         for one in attachments:
             self._by_policy[one.policy].append(one)
+            if one.layer is Layer.RCP:
+                fencing[one.target].add(one.policy)
+        self.fencing = {target: sorted(found) for target, found in fencing.items()}
 
     def of(self, policy: PolicyId) -> Iterable[Attachment]:
         """List the attachments of a policy."""
@@ -84,7 +92,7 @@ def edited(before: Facts, after: Facts, hanging: Hanging) -> Edited | None:
             found.texts[layer][one.policy] = new
             found.stepping |= stepping
         _hang(found, one)
-    found.written = interner.written
+    found.written, found.fencing = interner.written, hanging.fencing
     return found
 
 
@@ -107,8 +115,7 @@ def _apart(resource: str) -> bool:
 
 def _hang(found: Edited, one: Attachment) -> None:
     found.targets[one.layer].add(one.target)
-    if one.layer is Layer.RESOURCE:
-        found.hung[one.target].add(one.policy)
+    found.hung[one.layer, one.target].add(one.policy)
     if one.layer is Layer.IDENTITY:
         found.groups |= {one.via, one.target}
 
@@ -116,23 +123,14 @@ def _hang(found: Edited, one: Attachment) -> None:
 def _stepping(layer: Layer, old: list[Grant], new: list[Grant]) -> bool | None:
     """Tell whether actors are told something else of steps; None where it is not known.
 
-    Where nothing stood, it is not known where the new statements belong; a resource's
-    own policies stand in the order of their ids. A trust tells nobody of his own.
+    Where nothing stood among others, it is not known where the new statements belong. A
+    trust, and what a resource is under, tell nobody of his own.
     """
-    if layer is Layer.RESOURCE:
+    if layer in (Layer.RESOURCE, Layer.TRUST, Layer.RCP):
         return False
-    if layer is Layer.RCP:  # of these only the denies count
-        old, new = list(_denies(old)), list(_denies(new))
-    if not old:
+    if not old and layer is not Layer.BOUNDARY:
         return None
-    if layer is Layer.TRUST:
-        return False
-    changes = _on_steps(old) != _on_steps(new)
-    return None if changes and layer is Layer.RCP else changes
-
-
-def _denies(grants: Iterable[Grant]) -> Iterator[Grant]:
-    return (grant for grant in grants if grant.clause.effect is Effect.DENY)
+    return _on_steps(old) != _on_steps(new)
 
 
 def _on_steps(grants: Iterable[Grant]) -> set[tuple[str, Clause | None]]:
@@ -142,7 +140,7 @@ def _on_steps(grants: Iterable[Grant]) -> set[tuple[str, Clause | None]]:
     """
     clauses = [grant.clause for grant in grants]
     found: set[tuple[str, Clause | None]] = set()
-    for action in _ASKED:
+    for action in ASKED:
         mine = [one for one in clauses if _speaks(one, action)]
         allows = {one for one in mine if one.effect is Effect.ALLOW}
         wide = any(one.wide for one in allows)

@@ -4,13 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from answerable.model.ids import IdentityId, PolicyId
-from answerable.model.policy import Effect, Layer
+from answerable.model.policy import Layer
 from answerable.reach.bits.edited import Edited
+from answerable.reach.bits.fencing import Fences, fences_now
 from answerable.reach.bits.planes import gathered, positions
 from answerable.reach.bits.whole import Whole
 from answerable.reach.estate.clauses import Grant
 from answerable.reach.estate.compiled import is_plain
-from answerable.reach.estate.control import Fence, Limit
+from answerable.reach.estate.control import Limit
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.named import exchanged, named_of, services_of
 from answerable.reach.estate.principals import Principal
@@ -34,6 +35,7 @@ class Exchange:
         trusts: The trusts that do.
         graph: The estate as it is now.
         actors: The actors that are told something else, as they are now.
+        lost: Whether some new statements have no place that is known.
     """
 
     whole: Whole
@@ -42,6 +44,7 @@ class Exchange:
     trusts: dict[IdentityId, Trust] = field(default_factory=dict)
     graph: Graph = field(init=False)
     actors: dict[int, Principal] = field(init=False)
+    lost: bool = False
     _levels: dict[int, Levels] = field(default_factory=dict)
     _own: set[IdentityId] = field(default_factory=set)
 
@@ -98,8 +101,10 @@ class Exchange:
         if self.trusts:
             new = _trusting(new, self.trusts)
         if texts[Layer.RCP]:
-            fences = _fences(estate.fences, texts[Layer.RCP])
-            new = replace(new, fences=fences, trusts=_fenced(new, fences))
+            fences = fences_now(estate, self.edited)
+            self.lost |= fences is None
+            if fences is not None:
+                new = replace(new, fences=fences, trusts=_fenced(new, fences))
         if texts[Layer.RESOURCE]:
             holders = self._holders(estate.holders)
             new = replace(
@@ -111,7 +116,8 @@ class Exchange:
         self, holders: Mapping[str, ResourcePolicy]
     ) -> Mapping[str, ResourcePolicy]:
         new, texts = dict(holders), self.edited.texts[Layer.RESOURCE]
-        for target, policies in self.edited.hung.items():
+        for target in self.edited.targets[Layer.RESOURCE]:
+            policies = self.edited.hung[Layer.RESOURCE, target]
             grants = [g for g in new[target].grants if g.policy not in policies]
             grants += (g for one in policies for g in texts[one])
             grants.sort(key=lambda grant: grant.policy)
@@ -124,20 +130,32 @@ class Exchange:
             principal = replace(
                 principal,
                 grants=_put(principal.grants, texts[Layer.IDENTITY]),
-                boundary=bound and _put(bound, texts[Layer.BOUNDARY]),
+                boundary=bound
+                if bound is None
+                else self._laid(bound, Layer.BOUNDARY, principal.id),
                 _by_action={},
                 _by_service={},
             )
         return self._leveled(principal)
 
     def _trust(self, trust: Trust) -> Trust:
-        grants = _put(trust.grants, self.edited.texts[Layer.TRUST])
+        grants = self._laid(trust.grants, Layer.TRUST, trust.role)
         plain = trust.collected and not trust.gaps and is_plain(grants)
         return replace(trust, grants=grants, plain=plain, _by_action={})
 
+    def _laid(
+        self, grants: tuple[Grant, ...], layer: Layer, target: str
+    ) -> tuple[Grant, ...]:
+        """Put new statements where there may have been none."""
+        texts, hung = self.edited.texts[layer], self.edited.hung[layer, target]
+        if not grants:
+            return tuple(grant for one in sorted(hung) for grant in texts[one])
+        self.lost |= not hung <= {grant.policy for grant in grants}
+        return _put(grants, texts)
+
     def _leveled(self, principal: Principal) -> Principal:
         levels = self._levels.get(id(principal.levels))
-        return principal if levels is None else _under(principal, levels)
+        return principal if levels is None else principal.over(levels)
 
     def _told(self) -> Iterator[tuple[int, Principal]]:
         """Pair the actors that are told something else with what they are now."""
@@ -164,25 +182,6 @@ def _differ(old: Principal, new: Principal) -> bool:
     return not same or old.grants != new.grants
 
 
-def _under(principal: Principal, levels: Levels) -> Principal:
-    """Put somebody under other SCPs; written out, for it is done to thousands."""
-    return Principal(
-        principal.identity,
-        principal.grants,
-        principal.boundary,
-        principal.boundary_id,
-        principal.gaps,
-        principal.known,
-        principal.groups,
-        principal.policies,
-        principal.extra,
-        principal.collected,
-        levels,
-        principal.session,
-        principal.linked,
-    )
-
-
 def _trusting(estate: Estate, trusts: Mapping[IdentityId, Trust]) -> Estate:
     """Exchange in trusts, and in who names what."""
     old, new = [estate.trusts[role] for role in trusts], list(trusts.values())
@@ -194,26 +193,13 @@ def _trusting(estate: Estate, trusts: Mapping[IdentityId, Trust]) -> Estate:
     )
 
 
-def _fences(fences: Mapping[str, Fence], texts: Texts) -> dict[str, Fence]:
-    """Exchange in RCPs; a fence that says nothing any more is none."""
-    found = {}
-    for account, old in fences.items():
-        fence = old
-        if any(grant.policy in texts for grant in fence.denies):
-            put = _put(fence.denies, texts)
-            denies = dict.fromkeys(g for g in put if g.clause.effect is Effect.DENY)
-            fence = Fence(account, tuple(denies), fence.gaps)
-        if fence.denies or fence.gaps:
-            found[account] = fence
-    return found
-
-
-def _fenced(estate: Estate, fences: Mapping[str, Fence]) -> dict[IdentityId, Trust]:
+def _fenced(estate: Estate, fences: Fences) -> dict[IdentityId, Trust]:
     """Put trusts behind the fences of today."""
     return {
         role: trust
-        if trust.fence is None or trust.fence is fences.get(trust.account)
-        else replace(trust, fence=fences.get(trust.account))
+        if trust.fence is (fence := fences.get(trust.account))
+        or estate.principals[role].linked
+        else replace(trust, fence=fence)
         for role, trust in estate.trusts.items()
     }
 

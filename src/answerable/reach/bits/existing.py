@@ -167,7 +167,7 @@ class Existing:
         kin = self._kin.get(others)
         if kin is None:
             actions = [need.action.lower() for need in others]
-            kin = self._kin[others] = Kin(self.realm.index, actions, actions)
+            kin = self._kin[others] = Kin(self.realm, actions, actions)
         if not kin.able >> actor & 1:
             return NOWHERE
         met_sure = met_some = 0

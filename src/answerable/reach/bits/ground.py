@@ -110,8 +110,10 @@ def make_ground(
     def gather(numbers: Iterable[int]) -> int:
         return gathered(numbers, size)
 
+    texts = Texts(listed, [place.parts for place in places])
+
     return Ground(
-        space=Space(Texts(listed), [place.known for place in places]),
+        space=Space(texts, [place.known for place in places]),
         owners={owner: gather(numbers) for owner, numbers in owners.items()},
         spoken=tuple((clause, gather(numbers)) for clause, numbers in spoken.items()),
         unread=gather(n for n, own in enumerate(held) if own and own.gaps),

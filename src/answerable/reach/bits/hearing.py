@@ -30,6 +30,7 @@ class Hearing:
         ground: The resources.
         call: The call.
         exact: Answers for one principal and one resource, where bits leave a doubt.
+        besides: Actors that are asked about even if nothing allows them the call.
         actors: Those that may be allowed on some resource.
         owns: The actors' side.
         voices: The resources' side.
@@ -41,6 +42,7 @@ class Hearing:
     ground: Ground
     call: Call
     exact: Ask
+    besides: int = 0
     actors: int = 0
     owns: Owns = field(init=False)
     voices: Voices = field(init=False)
@@ -56,11 +58,12 @@ class Hearing:
         fences = fenced(self.estate, ground, action) if bound else ()
         self.voices = Voices(index, self.naming, self.call, ground.spoken, fences)
         self._fences_unread = fences_unread(self.estate, ground) if bound else 0
-        self.owns = Owns(index, self.call, index.scope)
-        self.actors = self.owns.allowing | self.voices.named
         required = ground.texts.all if action in TRUST_CALLS else ground.keys
+        named = self.voices.named
         if ground.unread or ground.missing & required:
-            self.actors = index.scope
+            named = index.scope
+        self.owns = Owns(index, self.call, named | self.besides)
+        self.actors = self.owns.allowing | named
         allow = self.owns.allow_atoms | self.voices.allow_atoms
         deny = self.owns.deny_atoms | self.voices.deny_atoms
         self._clash = not allow.isdisjoint(deny)

@@ -261,11 +261,13 @@ class Index:
     def only(self, actors: int) -> "Index":
         """Return the same actors with the statements of some: those in scope."""
         new = copy(self)
-        new.identity, new.boundary, new.scope = Held(), Held(), actors
+        new.scope = actors
         new.parts, new.held, new.parted, new._members = {}, {}, {}, {}
         limits = {limit: who & actors for limit, who in self.limits.items()}
         new.limits = {limit: who for limit, who in limits.items() if who}
-        new._hold(positions(actors))
+        if actors != self.all:
+            new.identity, new.boundary = Held(), Held()
+            new._hold(positions(actors))
         return new
 
     def _hold(self, numbers: Iterable[int]) -> None:

@@ -7,9 +7,10 @@ kin: one of them is asked for all.
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
 
-from answerable.reach.bits.holders import Index
 from answerable.reach.bits.meaning import groups
+from answerable.reach.bits.ways import Realm
 from answerable.reach.estate.clauses import Clause
+from answerable.reach.estate.services import binds_rcps
 from answerable.reach.verdict.context import NOTHING
 from answerable.reach.verdict.formula import FALSE, TRUE
 from answerable.reach.verdict.request import Answer
@@ -37,7 +38,7 @@ class Kin:
 
     def __init__(
         self,
-        index: Index,
+        realm: Realm,
         actions: Iterable[str],
         needed: Iterable[str] = (),
         named: Iterable[tuple[Clause, int]] = (),
@@ -45,12 +46,13 @@ class Kin:
         """Part actors by the statements that speak of actions in lower case.
 
         Args:
-            index: The actors.
+            realm: The actors.
             actions: Everything they are judged by.
             needed: What they must all be allowed; others are not looked at.
             named: Statements of resources' own policies, with whom each names.
         """
-        self._index = index
+        index = self._index = realm.index
+        self._fences = realm.graph.estate.fences.values()
         self._of: dict[int, list[int]] = defaultdict(list)
         self._marks = 0
         self.able = index.scope
@@ -66,8 +68,9 @@ class Kin:
     def of(self, actor: int) -> Hashable:
         """Return what kin have in common."""
         principal = self._index.actors[actor]
-        layers = tuple(gap.layer for gap in principal.gaps)
-        account, partition = principal.identity.account, principal.id.split(":")[1]
+        gaps = principal.gaps
+        layers = tuple(gap.layer for gap in gaps) if gaps else ()
+        account, partition = principal.identity.account, principal.id.split(":", 2)[1]
         marks = tuple(self._of.get(actor, ()))
         bounds = principal.boundary is not None, principal.linked, principal.is_role
         return marks, layers, account, partition, bounds, id(principal.session)
@@ -82,6 +85,10 @@ class Kin:
             for grant in spoken.allows + spoken.denies:
                 if not grant.clause.static:
                     self._mark(limit, grant.clause, actors)
+        for fence in self._fences if binds_rcps(action) else ():
+            for grant in fence.speaking(action):
+                if not grant.clause.static:
+                    self._mark(self._fences, grant.clause, index.all & ~index.linked)
 
     def _mark(self, layer: object, clause: Clause, actors: int) -> None:
         index = self._index

@@ -27,16 +27,15 @@ class Making:
 
     def __post_init__(self) -> None:
         """Find who is kin in everything that making asks for."""
-        index = self.realm.index
         launching = [n for launch in LAUNCHES for n in (*launch.needs, *launch.also)]
         every = [need.action.lower() for need in launching] + [PASS_ROLE.lower()]
         for make in MAKES:
             create = make.create.action.lower()
             needs = [create, *(n.action.lower() for n in make.widen + make.enter)]
-            self._by_name[make] = Kin(index, needs, [create])
+            self._by_name[make] = Kin(self.realm, needs, [create])
             self._able |= self._by_name[make].able
             if make.on is On.ROLE:
-                self._by_launch = Kin(index, [*needs, *every], [create])
+                self._by_launch = Kin(self.realm, [*needs, *every], [create])
 
     def row(self, actor: int, kin: int) -> Verdicts:
         """Say what an actor can make and become; its kin is judged in its place."""

@@ -7,7 +7,7 @@ from answerable.reach.bits.existing import Existing
 from answerable.reach.bits.kin import Kin
 from answerable.reach.bits.makers import Making
 from answerable.reach.bits.passing import Launching
-from answerable.reach.bits.planes import gathered, positions
+from answerable.reach.bits.planes import gathered, positions, span
 from answerable.reach.bits.rights import NEVER, Verdicts
 from answerable.reach.bits.taking import Taking
 from answerable.reach.bits.ways import Assuming, Passing, Realm, Using
@@ -62,7 +62,6 @@ class Some:
     _widening: dict[int, Verdicts] = field(default_factory=dict)
     _freeing: dict[int, Verdicts] = field(default_factory=dict)
     _numbered: dict[tuple[On, tuple[str, ...]], int] = field(default_factory=dict)
-    _bared: dict[tuple[int, int], int] = field(default_factory=dict)
     _joining: dict[tuple[Verdicts, ...], Joined] = field(default_factory=dict)
 
     @classmethod
@@ -132,7 +131,7 @@ class Some:
                 free = self._freed(actor, self._first[actor])
                 if free.some >> base & 1:
                     sure = bool(free.sure >> base & 1)
-                    yield actor, ((replace(node, bare=True), sure),)
+                    yield actor, ((node._replace(bare=True), sure),)
 
     def _joins(self, actor: int, groups: Verdicts, row: Verdicts) -> Joined:
         """Have users join groups that one can become, with their boundary or not."""
@@ -160,7 +159,7 @@ class Some:
         itself = 1 << base & realm.users & ~superfluous
         joined = self._listed(Verdicts(itself, itself), groups, NEVER)
         if node.bare:
-            return tuple((replace(to, bare=True), sure) for to, sure in joined)
+            return tuple((to._replace(bare=True), sure) for to, sure in joined)
         return tuple(joined)
 
     def _listed(
@@ -177,13 +176,12 @@ class Some:
                     yield node, certain
                     if free.some >> user & 1:
                         certain &= bool(free.sure >> user & 1)
-                        yield replace(node, bare=True), certain
+                        yield node._replace(bare=True), certain
 
     def _kinship(self, there: Existing) -> dict[int, int]:
         """Say for each actor which one stands for it, trusts in it left aside."""
-        index = self.realm.index
         asked = [action.lower() for action in sorted(actions())]
-        kin = Kin(index, asked, named=there.named())
+        kin = Kin(self.realm, asked, named=there.named())
         first: dict[Hashable, int] = {}
         return {n: first.setdefault(kin.of(n), n) for n in self.actors}
 
@@ -243,7 +241,7 @@ class Some:
     def _freed(self, actor: int, kin: int) -> Verdicts:
         """Say whose boundary an actor may take off, or make wider."""
         realm = self.realm
-        if not realm.bare:
+        if not realm.bounded:
             return NEVER
         free = self._freeing.get(kin)
         if free is None:
@@ -251,7 +249,7 @@ class Some:
             free = union(self._widened(edit, kin) for edit in able)
             self._freeing[kin] = free
         account = realm.index.actors[actor].identity.account
-        return _within(free, realm.near.get(account, 0) & realm.bounded)
+        return _within(free, realm.near.get(account, 0) & span(0, realm.bounded.stop))
 
     def _bare(self, actor: int, kin: int, row: Verdicts) -> Verdicts:
         """Become somebody without the boundary: oneself, or whom one can become."""
@@ -271,20 +269,10 @@ class Some:
                 reached |= _within(free, own)
             found.append(
                 Verdicts(
-                    self._to_bare(reached.sure, kind), self._to_bare(reached.some, kind)
+                    realm.to_bare(reached.sure, kind), realm.to_bare(reached.some, kind)
                 )
             )
         return union(found)
-
-    def _to_bare(self, identities: int, kind: int) -> int:
-        """Map identities to what they are without their boundary."""
-        found = self._bared.get((identities, kind))
-        if found is None:
-            realm = self.realm
-            bare = (realm.bare[number][kind] for number in positions(identities))
-            found = gathered(bare, len(realm.nodes))
-            self._bared[identities, kind] = found
-        return found
 
     def _is_admin(self, actor: int) -> bool:
         return self.realm.graph.admin(self.realm.nodes[actor])
@@ -320,7 +308,7 @@ class Some:
         principal = realm.index.actors[actor]
         base = realm.index.base[actor]
         wide = realm.widened + base
-        to = 1 << (realm.bare[base][1] if realm.nodes[actor].bare else wide)
+        to = realm.to_bare(1 << base, 1) if realm.nodes[actor].bare else 1 << wide
         for edit in able:
             verdicts = self._edits[edit][kin]
             match edit.on:

@@ -59,7 +59,7 @@ class Launching:
         kin = self._kin.get(launch)
         if kin is None:
             actions = [need.action.lower() for need in launch.needs]
-            kin = self._kin[launch] = Kin(index, actions, actions)
+            kin = self._kin[launch] = Kin(self.realm, actions, actions)
         if not kin.able >> actor & 1:
             return NEVER_MET
         key = launch, kin.of(actor)

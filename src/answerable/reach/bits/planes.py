@@ -102,8 +102,15 @@ class _Block(NamedTuple):
 class Texts:
     """Resources in order; which of them a pattern matches."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        """Take resources; those of one service, region and account side by side."""
+    def __init__(
+        self, texts: Sequence[str], parts: Iterable[Parts] | None = None
+    ) -> None:
+        """Take resources; those of one service, region and account side by side.
+
+        Args:
+            texts: Their ARNs.
+            parts: The same split, if they were before.
+        """
         self.texts = tuple(texts)
         self.all = span(0, len(self.texts))
         self.number = {text: n for n, text in enumerate(self.texts)}
@@ -111,7 +118,9 @@ class Texts:
         self._heads: dict[Parts, list[_Block]] = {}
         self._found: dict[Parts, int] = {EVERYTHING: self.all}
         start = 0
-        for head, group in groupby(map(split_text, self.texts), lambda p: p[:5]):
+        for head, group in groupby(
+            parts or map(split_text, self.texts), lambda p: p[:5]
+        ):
             tails = [parts[-1] for parts in group]
             if len(head) == 5:
                 block = _Block(start, tails, tails == sorted(tails))

@@ -13,6 +13,7 @@ from answerable.reach.bits.closure import Closure, closed
 from answerable.reach.bits.planes import gathered, positions
 
 _FEW = 64  # nodes that are searched from one by one before all is closed anew
+_MANY = 256  # different gains that are spread one by one, lost nodes too; likewise
 Changes = dict[int, tuple[int, int]]
 Groups = list[tuple[int, int]]  # (what is reached, the nodes that do)
 
@@ -23,7 +24,7 @@ def reclosed(old: Closure, changes: Changes, rows: Callable[[], list[int]]) -> C
     Args:
         old: The closure of the rows before.
         changes: By node whose row is another one, the row before and the row now.
-        rows: Lists the rows of all nodes now; asked for where edges were lost.
+        rows: Lists the rows of all nodes now; asked for where edges were lost, or many gained.
     """
     lost: Changes = {}
     gains: dict[int, int] = {}
@@ -43,7 +44,9 @@ def reclosed(old: Closure, changes: Changes, rows: Callable[[], list[int]]) -> C
         for node, (was, now) in changes.items():
             left[node] = shared[id(was), id(now)][0]
         fewer = _Losing(old, left, lost).closure()
-    return _gained(fewer, gains) if gains else fewer
+    if not gains:
+        return fewer
+    return _gained(fewer, gains) or closed(rows())
 
 
 @dataclass(eq=False, slots=True)
@@ -79,7 +82,7 @@ class _Losing:
         for node in self.lossy:
             lost |= old.beyond[node] & ~self._beyond(node)
         broken = lost & self.dirty
-        if broken.bit_count() > _FEW:
+        if broken.bit_count() > _FEW or lost.bit_count() > _MANY:
             return closed(rows)
         for node in positions(broken):
             self._beyond(node)
@@ -166,8 +169,8 @@ class _Losing:
         return found
 
 
-def _gained(old: Closure, rows: Mapping[int, int]) -> Closure:
-    """Put edges in.
+def _gained(old: Closure, rows: Mapping[int, int]) -> Closure | None:
+    """Put edges in; where very many different ones came, say nothing.
 
     Args:
         old: The closure before.
@@ -177,6 +180,8 @@ def _gained(old: Closure, rows: Mapping[int, int]) -> Closure:
     alike: dict[tuple[int, int], list[int]] = defaultdict(list)
     for node, row in rows.items():
         alike[id(beyond[node]), row].append(node)
+    if len(alike) > _MANY:
+        return None
     found: dict[int, int] = {}
     for (_, row), nodes in alike.items():
         left = there = row

@@ -128,8 +128,9 @@ class Owns:
         self._allows()
         self.allowing &= index.scope
         self.actors = self.allowing | (besides & index.scope)
-        self._limits()
-        self._denies()
+        if self.actors:
+            self._limits()
+            self._denies()
         for number, (_, part) in enumerate(self._said):
             for actor in index.members(part.actors & self.actors):
                 self._of[actor].append(number)

@@ -36,6 +36,7 @@ from answerable.reach.estate.services import RCP_SERVICES, binds_rcps
 from answerable.reach.verdict.context import NOTHING
 
 _MANY = 16
+_READ = False, False, False
 
 
 class Said(NamedTuple):
@@ -102,6 +103,8 @@ class Table:
     _sums: Sums = field(init=False)
     _spoken: dict[tuple[str, ...], int] = field(default_factory=dict)
     _said: list[Said] = field(default_factory=list)
+    _kinds: dict[str, Kind] = field(default_factory=dict)
+    _sparing: set[int] = field(default_factory=set)
     _at: dict[tuple[object, ...], int] = field(default_factory=dict)
     _partitions: dict[tuple[Numbers, bool], list[tuple[int, Numbers]]] = field(
         default_factory=dict
@@ -146,13 +149,18 @@ class Table:
             scratch.clear()
 
     def _kind_of(self, actor: int, principal: Principal) -> Kind:
-        unread, account = self.index.unread, principal.identity.account
-        return Kind(
-            account if account in self.ground.owners else "",
-            bool(unread[Layer.IDENTITY] >> actor & 1),
-            bool(unread[Layer.BOUNDARY] >> actor & 1),
-            bool(unread[None] >> actor & 1),
-        )
+        account = principal.identity.account
+        if not principal.gaps:  # most were read whole
+            kind = self._kinds.get(account)
+            if kind is None:
+                kind = self._kinds[account] = self._kind(account, *_READ)
+            return kind
+        layers = Layer.IDENTITY, Layer.BOUNDARY, None
+        unread = (bool(self.index.unread[at] >> actor & 1) for at in layers)
+        return self._kind(account, *unread)
+
+    def _kind(self, account: str, *unread: bool) -> Kind:
+        return Kind(account if account in self.ground.owners else "", *unread)
 
     def _bits(self, clause: Clause) -> int:
         """Return the actions that a statement speaks of, of those that count."""
@@ -294,6 +302,7 @@ class Table:
         for place, said in zip(places, many, strict=True):
             few = Part(scope & ~said.part.actors, said.part.plane)
             self._said[place] = said._replace(part=few, atoms=frozenset(), spares=whole)
+            self._sparing.add(place)
 
     def _say_open(
         self, kind: int, clause: Clause, actors: int, resources: int, *, odd: bool
@@ -359,11 +368,11 @@ class Table:
         allow: set[object] = set()
         deny: set[object] = set()
         spared: dict[int, int] = {}
-        chosen = [self._said[number] for number in numbers]
-        for said in chosen:
-            if said.spares >= 0:
-                spared[said.spares] = spared.get(said.spares, 0) | said.part.plane.maybe
-        for number, (kind, _, part, atoms, spares) in zip(numbers, chosen, strict=True):
+        for number in self._sparing.intersection(numbers):
+            _, _, part, _, spares = self._said[number]
+            spared[spares] = spared.get(spares, 0) | part.plane.maybe
+        for number in numbers:
+            kind, _, part, atoms, spares = self._said[number]
             if spares >= 0:
                 continue
             _, (yes, may), strange = part

@@ -1,19 +1,20 @@
 """After an edit: what did not change is kept, what may have changed is found again.
 
 An edit of statements changes the rows of those who are told something else. A trust
-changes who may assume one role. Who comes to be an admin, or no more is, is of weight
-for those who edit what others may do. Their rows are found anew, and closed anew is
-what they lead to. Where an edit says nothing of steps, no row is touched.
+changes who may assume one role; a resource control policy, the rows of all it speaks of.
+Who comes to be an admin, or no more is, is of weight for those who edit what others may
+do. Their rows are found anew, and closed anew is what they lead to. Where an edit says
+nothing of steps, no row is touched.
 
 All is found again, as in a cold run, after what is no edit of statements; where a policy
-was or becomes unread in part, or said nothing before; after an edit of a resource
-control policy that speaks of steps, or of the own policy of a resource that rules ask
-something of; where a trust lets sessions carry tags or no more does; and where somebody
-joins a group, or loses a boundary, as nobody did before. Either way answers are those
-of a cold run; nodes that nobody becomes any more may be left.
+was or becomes unread in part, or said nothing before and stands among others; after an
+edit of the own policy of a resource that rules ask something of; where a trust lets
+sessions carry tags or no more does; and where somebody joins a group, or loses a
+boundary, as nobody did before. Either way answers are those of a cold run; nodes that
+nobody becomes any more may be left.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from answerable.model.ids import IdentityId
@@ -21,6 +22,7 @@ from answerable.model.sighting import Facts
 from answerable.reach.bits.edited import Hanging, edited
 from answerable.reach.bits.everybody import Rows
 from answerable.reach.bits.exchange import Exchange
+from answerable.reach.bits.fencing import denied_steps, spoken_of
 from answerable.reach.bits.goals import Goal
 from answerable.reach.bits.ground import Ground
 from answerable.reach.bits.holders import Index, Noted
@@ -28,6 +30,7 @@ from answerable.reach.bits.planes import gathered, positions
 from answerable.reach.bits.rights import Verdicts
 from answerable.reach.bits.ways import Realm, serving
 from answerable.reach.bits.whole import Whole, whole_of
+from answerable.reach.estate.clauses import Clause
 from answerable.reach.estate.control import Limit
 from answerable.reach.estate.estate import Estate, compile_estate
 from answerable.reach.estate.principals import Principal
@@ -91,18 +94,24 @@ class _Update:
             stepping: Whether the edit says anything of steps.
         """
         exchange, whole = self.exchange, self.exchange.whole
+        if exchange.lost:
+            return None
         self.old = whole.realm
         turned = list(self._turned())
+        now = exchange.graph.estate.fences
+        fences = denied_steps(whole.graph.estate.fences, now)
+        roles = {*exchange.trusts, *self._near_roles(fences)}
         trusts = whole.graph.estate.trusts
         if any(
             one.tags_sessions != trusts[role].tags_sessions
             for role, one in exchange.trusts.items()
         ) or any(self._is_freed(number) for number in turned):
             return None
-        self.new = self._realm(turned)
+        self.new = self._realm(turned, roles)
         stale = gathered(exchange.actors if stepping else turned, whole.size)
         for number in turned:
             stale |= whole.rows.editors & self._near(number)
+        stale |= self._fenced(fences)
         rows = whole.rows
         for role in exchange.trusts:
             rows, more = self._column(rows, role)
@@ -130,7 +139,27 @@ class _Update:
         accounts = self.old.naming.accounts
         return self.old.index.with_gains(accounts.get(account, 0))
 
-    def _realm(self, turned: list[int]) -> Realm:
+    def _near_roles(self, accounts: Collection[str]) -> Iterator[IdentityId]:
+        """List the roles of accounts that a service may enter."""
+        if not accounts:
+            return
+        estate = self.exchange.whole.graph.estate
+        for role in {one for some in estate.by_service.values() for one in some}:
+            if estate.trusts[role].account in accounts:
+                yield role
+
+    def _fenced(self, fences: Mapping[str, set[Clause]]) -> int:
+        """List the actors of whom RCPs say something else, as far as steps go."""
+        clauses = {clause for some in fences.values() for clause in some}
+        found = spoken_of(clauses, self.new.index, self.new.known)
+        if self.old.serving != self.new.serving:
+            for account in fences:
+                near = self.old.naming.accounts.get(account, 0)
+                passers = self.exchange.whole.rows.passers
+                found |= passers & self.old.index.with_gains(near)
+        return found
+
+    def _realm(self, turned: list[int], roles: Collection[IdentityId]) -> Realm:
         exchange, old = self.exchange, self.old
         index = _reindexed(old.index, exchange.actors, exchange.limits)
         admins = old.admins ^ gathered((n for n in turned if n < old.plain), old.plain)
@@ -142,12 +171,12 @@ class _Update:
             naming=old.naming.over(index),
             admins=admins,
             trusting=_respoken(old.trusting, was, trusts) if trusts else old.trusting,
-            serving=self._serving() if trusts else old.serving,
+            serving=self._serving(roles) if roles else old.serving,
         )
 
-    def _serving(self) -> dict[str, Verdicts]:
-        """Say again of the edited trusts which services they let in."""
-        roles, found = self.exchange.trusts, {}
+    def _serving(self, roles: Collection[IdentityId]) -> dict[str, Verdicts]:
+        """Say again of some roles which services they let in."""
+        found = {}
         number = self.old.identities.texts.number
         others = ~gathered((number[role] for role in roles), self.old.plain)
         for service, held in self.old.serving.items():

@@ -53,9 +53,9 @@ class Realm:
         admins: Identities that may do anything already.
         members: Whom an edit of a group, or of a policy, changes, by its number.
         serving: Roles that trust each service that runs something under a role.
-        bounded: Identities whose boundary somebody might take off.
-        bare: By such an identity, the actors that it is without its boundary: with its
-            own policies, and with any.
+        bounded: Identities whose boundary somebody might take off, side by side.
+        bare: Where the actors start that identities are without their boundary, with
+            their own policies and with any.
         known: Condition keys known of every call of a hop.
     """
 
@@ -77,37 +77,42 @@ class Realm:
     admins: int
     members: dict[On, list[int]]
     serving: dict[str, Verdicts]
-    bounded: int
-    bare: dict[int, tuple[int, int]]
+    bounded: range
+    bare: tuple[int, int]
     known: Known
 
     @property
     def joined(self) -> int:
         """Where the actors start that joined a group."""
-        return self.widened + self.plain + 2 * len(self.bare)
+        return self.widened + self.plain + 2 * len(self.bounded)
+
+    def to_bare(self, identities: int, kind: int) -> int:
+        """Map bounded identities to what they are without: `kind` of `bare`."""
+        return identities >> self.bounded.start << self.bare[kind]
 
 
 def make_realm(graph: Graph) -> Realm:
     """Number the actors of a graph: identities, those yet to be made, those widened."""
     estate = graph.estate
-    ids = list(estate.principals)
+    held = estate.principals
+    ids = sorted(held, key=lambda one: not _is_held(graph, held[one]))
     made = made_nodes(estate)
     nodes = [Node(one) for one in ids] + made
     index = Index(graph.principal(node) for node in nodes)
     wide = [Node(one, "*") for one in ids]
     widened = index.add(map(graph.principal, wide), range(len(ids))).start
     nodes += wide
-    bare = _add_bare(graph, index, nodes, len(ids))
+    bounded, bare = _add_bare(graph, index, nodes, len(ids))
     index.scope = index.all
     near: dict[str, list[int]] = defaultdict(list)
     roles: list[int] = []
     users: list[int] = []
-    for number, principal in enumerate(estate.principals.values()):
+    for number, principal in enumerate(index.actors[: len(ids)]):
         if not is_root(principal.identity):
             near[principal.identity.account].append(number)
             (roles if principal.is_role else users).append(number)
     policies = {p for one in estate.principals.values() for p in one.policies}
-    policies |= {PolicyId(index.actors[n].boundary_id) for n in bare}
+    policies |= {PolicyId(index.actors[n].boundary_id) for n in bounded}
     size = len(ids)
     trusting = make_ground(estate, ids, trusts=True)
     groups = make_ground(estate, sorted(estate.groups))
@@ -136,7 +141,7 @@ def make_realm(graph: Graph) -> Realm:
             On.BOUNDARY: _members(index, edited.texts, bounding),
         },
         serving={one: serving(graph, trusting.texts.number, one) for one in services},
-        bounded=gathered(bare, size),
+        bounded=bounded,
         bare=bare,
         known=lasting(estate.given),
     )
@@ -184,26 +189,27 @@ def serving(
     return Verdicts(sure, some)
 
 
+def _is_held(graph: Graph, principal: Principal) -> bool:
+    """Tell whether a boundary keeps somebody from what it might do without."""
+    return principal.boundary is not None and not graph.admin(Node(principal.id))
+
+
 def _add_bare(
     graph: Graph, index: Index, nodes: list[Node], size: int
-) -> dict[int, tuple[int, int]]:
+) -> tuple[range, tuple[int, int]]:
     """Number bounded identities without their boundary, if anybody takes any off."""
     index.scope = index.all
     free = (edit.action.lower() for edit in EDITS if edit.gives is Gives.FREE)
     if not any(map(index.holding, free)):
-        return {}
-    bounded = [
-        number
-        for number in range(size)
-        if index.actors[number].boundary is not None and not graph.admin(nodes[number])
-    ]
-    found: list[int] = []
+        return range(0), (len(nodes), len(nodes))
+    held = sum(_is_held(graph, index.actors[number]) for number in range(size))
+    bounded = range(held)
+    starts: list[int] = []
     for extra in ("", "*"):
         bare = [Node(nodes[number].identity, extra, bare=True) for number in bounded]
-        added = index.add(map(graph.principal, bare), bounded)
+        starts.append(index.add(map(graph.principal, bare), bounded).start)
         nodes += bare
-        found.append(added.start)
-    return {n: (found[0] + i, found[1] + i) for i, n in enumerate(bounded)}
+    return bounded, (starts[0], starts[1])
 
 
 def grown(realm: Realm, nodes: Sequence[Node]) -> range:
@@ -218,13 +224,15 @@ def grown(realm: Realm, nodes: Sequence[Node]) -> range:
 
 def made_nodes(estate: Estate) -> list[Node]:
     """List the identities that somebody in an account could make."""
-    found: dict[Node, None] = {}
-    for principal in estate.principals.values():
-        partition = principal.id.split(":")[1]
-        for on in (On.ROLE, On.USER):
-            account = principal.identity.account
-            found[Node(made_id(account, on, partition), "*")] = None
-    return sorted(found)
+    accounts = {
+        (one.identity.account, one.id.split(":", 2)[1])
+        for one in estate.principals.values()
+    }
+    return sorted(
+        Node(made_id(account, on, partition), "*")
+        for account, partition in accounts
+        for on in (On.ROLE, On.USER)
+    )
 
 
 @dataclass(eq=False, slots=True)
@@ -324,6 +332,7 @@ class Assuming:
             realm.trusting,
             call,
             self._exactly,
+            realm.index.scope,
         )
 
     def verdicts(self, actor: int) -> Verdicts:

@@ -3,7 +3,7 @@
 Source: AWS IAM User Guide, "AWS JSON policy elements: Principal".
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -88,5 +88,9 @@ def session_of(value: str) -> tuple[str, str, str] | None:
 
 def owner_in(arn: str) -> str:
     """Return the account in an ARN, empty where it holds none."""
-    parts = arn.split(":", 5)
+    return owner_among(arn.split(":", 5))
+
+
+def owner_among(parts: Sequence[str]) -> str:
+    """Return the account among the parts of an ARN, empty where it holds none."""
     return parts[4] if len(parts) == 6 and is_account(parts[4]) else ""

@@ -1,13 +1,14 @@
 """A resource as a request meets it: whose it is, what is known of it, whose policy."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from answerable.model.identity import Account
 from answerable.model.ids import IdentityId, ResourceId
 from answerable.model.resource import Resource
-from answerable.reach.estate.naming import owner_in
+from answerable.reach.estate.naming import owner_among, owner_in
 from answerable.reach.estate.principals import Principal, tag_values
 from answerable.reach.patterns.globs import STAR, inward
 from answerable.reach.patterns.resources import (
@@ -35,9 +36,8 @@ class Door:
     network: str
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A resource that a request names.
+class Place(NamedTuple):
+    """A resource that a request names; an estate has very many.
 
     Attributes:
         parts: Its ARN, split.
@@ -68,10 +68,15 @@ def place_of(land: Land, resource: str, *, wild: bool) -> Place:
     """Find out about a resource, or about all that a pattern matches."""
     door = None if wild else _door(land, resource)
     holder = door.point if door else holder_of(resource)
-    owner = owner_of(land.resources, resource, holder)
-    parts = pattern_parts(inward(resource)) if wild else split_text(resource)
-    doors = bool(door) or (wild and overlaps_parts(DOORS, parts))
-    known = _known(land, resource, owner, door, doors=doors)
+    split = resource.split(":", 5)
+    owner = owner_of(land.resources, resource, holder, split)
+    if wild:
+        parts = pattern_parts(inward(resource))
+        doors = overlaps_parts(DOORS, parts)
+    else:
+        parts, doors = split_text(resource, split), bool(door)
+    no_door = not doors and split[2:3] == ["s3"]
+    known = _known(land, resource, owner, door, no_door=no_door)
     return Place(parts, owner, known, holder, door)
 
 
@@ -95,10 +100,20 @@ def holder_of(resource: str) -> str:
 
 
 def owner_of(
-    resources: Mapping[ResourceId, Resource], resource: str, holder: str
+    resources: Mapping[ResourceId, Resource],
+    resource: str,
+    holder: str,
+    split: Sequence[str] = (),
 ) -> str:
-    """Find the account of a resource: in its ARN, else where it was seen."""
-    owner = owner_in(resource)
+    """Find the account of a resource: in its ARN, else where it was seen.
+
+    Args:
+        resources: What was seen.
+        resource: The ARN.
+        holder: ARN of what holds its policy.
+        split: The parts of the ARN, if they are at hand.
+    """
+    owner = owner_among(split) if split else owner_in(resource)
     for arn in (resource, holder) if not owner else ():
         known = resources.get(ResourceId(arn))
         if known and known.account:
@@ -126,7 +141,7 @@ def _door(land: Land, resource: str) -> Door | None:
 
 
 def _known(
-    land: Land, resource: str, owner: str, door: Door | None, *, doors: bool
+    land: Land, resource: str, owner: str, door: Door | None, *, no_door: bool
 ) -> Known:
     tags: tuple[tuple[str, str], ...] = ()
     complete: tuple[str, ...] = ()
@@ -138,7 +153,6 @@ def _known(
     account = land.accounts.get(owner) if owner else None
     organization = account.organization if account else ""
     parents = account.parents if account else ()
-    no_door = not doors and resource.split(":", 3)[2:3] == ["s3"]
     known = _alike(tags, complete, owner, organization, parents, no_door)
     principal = land.principals.get(IdentityId(resource))
     if not principal and not door:

@@ -135,8 +135,31 @@ class Principal:
 
     def with_more(self, extra: str, grants: Sequence[Grant]) -> "Principal":
         """Return the same principal after it was given more policies."""
-        more = (*self.grants, *grants)
-        return replace(self, grants=more, extra=extra, _by_action={}, _by_service={})
+        return self._but((*self.grants, *grants), extra, self.levels)
+
+    def over(self, levels: tuple[Limit, ...]) -> "Principal":
+        """Return the same principal under other SCPs."""
+        return self._but(self.grants, self.extra, levels)
+
+    def _but(
+        self, grants: tuple[Grant, ...], extra: str, levels: tuple[Limit, ...]
+    ) -> "Principal":
+        """Exchange what differs; written out, for it is done to everybody."""
+        return Principal(
+            self.identity,
+            grants,
+            self.boundary,
+            self.boundary_id,
+            self.gaps,
+            self.known,
+            self.groups,
+            self.policies,
+            extra,
+            self.collected,
+            levels,
+            self.session,
+            self.linked,
+        )
 
     def without_boundary(self) -> "Principal":
         """Return the same principal after its boundary was taken off."""

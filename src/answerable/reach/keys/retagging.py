@@ -75,7 +75,7 @@ def _uses_tags(clause: Clause) -> bool:
 def _untagged(estate: Estate, resource: str) -> Estate:
     """Return an estate in which nothing is known of one resource's tags."""
     place = estate.place(resource)
-    loose = replace(place, known=_but_tags(place.known))
+    loose = place._replace(known=_but_tags(place.known))
     return replace(estate, _places={resource: loose})
 
 

@@ -1,7 +1,6 @@
 """Steps made by editing IAM: credentials, trusts, policies, memberships."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Protocol
 
 from answerable.reach.estate.estate import Estate
@@ -60,7 +59,7 @@ def admin_edges(
                 bare = Node(other.id, bare=True)
                 yield Edge(bare, f"{free} + {enter}", TRUE, by, ())
                 via = f"{free} + {write} + {enter}"
-                yield Edge(replace(bare, extra="*"), via, TRUE, by, ())
+                yield Edge(bare._replace(extra="*"), via, TRUE, by, ())
     partition = principal.id.split(":")[1]
     for make in MAKES:
         made = made_id(account, make.on, partition) if make.on is not On.GROUP else None
@@ -139,7 +138,7 @@ def _join(
         return
     for group in _edited(estate, edit, principal):
         answer = _may(estate, principal, edit, group)
-        yield from make_edge(replace(node, extra=group), edit.action, answer)
+        yield from make_edge(node._replace(extra=group), edit.action, answer)
 
 
 def _widen_self(
@@ -150,7 +149,7 @@ def _widen_self(
         return
     for target in _edited(graph.estate, edit, principal):
         answer = _may(graph.estate, principal, edit, target)
-        yield from make_edge(replace(node, extra="*"), edit.action, answer)
+        yield from make_edge(node._replace(extra="*"), edit.action, answer)
 
 
 def _free_self(
@@ -160,7 +159,7 @@ def _free_self(
     if not graph.admin(node):
         for target in _edited(graph.estate, edit, principal):
             answer = _may(graph.estate, principal, edit, target)
-            yield from make_edge(replace(node, bare=True), edit.action, answer)
+            yield from make_edge(node._replace(bare=True), edit.action, answer)
 
 
 def _change_others(
@@ -187,7 +186,7 @@ def _change_others(
                 gained = target if edit.gives is Gives.MEMBERSHIP else "*"
                 to = Node(other.id, gained)
                 via = f"{edit.action} + {step.via}"
-                wider = replace(to, bare=True)
+                wider = to._replace(bare=True)
                 if is_sure(best, to) and (not free or is_sure(best, wider)):
                     continue
                 answer = _may(graph.estate, principal, edit, target)
@@ -227,7 +226,7 @@ def _may(estate: Estate, principal: Principal, edit: Edit, target: str) -> Answe
 def _edited(estate: Estate, edit: Edit, principal: Principal) -> tuple[str, ...]:
     """List what an edit would have to act on to change what a principal may do."""
     if edit.gives is Gives.MEMBERSHIP:
-        if principal.is_role:
+        if principal.is_role or is_root(principal.identity):
             return ()
         return tuple(
             group

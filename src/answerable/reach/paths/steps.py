@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from answerable.model.ids import IdentityId
 from answerable.reach.estate.clauses import Gap
@@ -11,8 +12,7 @@ from answerable.reach.verdict.request import Answer, Determining
 Only = frozenset[IdentityId] | None  # identities that are asked about; None for all
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Node:
+class Node(NamedTuple):
     """An identity, and what it gained on the way: nothing, `*`, or a group.
 
     `session` says that it still is the session that a stated policy limits, `bare`

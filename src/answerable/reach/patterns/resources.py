@@ -1,5 +1,6 @@
 """Matching of Resource elements: six parts, each a glob of its own."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from answerable.reach.patterns.globs import STAR, is_literal, literal, matches, overlaps
@@ -23,11 +24,17 @@ def text_parts(resource: str) -> Parts:
     return split_text(resource)
 
 
-def split_text(resource: str) -> Parts:
-    """Split a resource's ARN that nobody asks for again soon."""
-    inner = literal(resource)
-    parts = inner.split(":", 5)
-    return tuple(parts) if len(parts) == 6 else (inner, "")
+def split_text(resource: str, split: Sequence[str] = ()) -> Parts:
+    """Split a resource's ARN that nobody asks for again soon.
+
+    Args:
+        resource: The ARN.
+        split: Its parts as written, if they are at hand.
+    """
+    parts = split or resource.split(":", 5)
+    if not resource.isascii():
+        parts = tuple(map(literal, parts))
+    return tuple(parts) if len(parts) == 6 else (literal(resource), "")
 
 
 def matches_parts(pattern: Parts, text: Parts) -> bool:

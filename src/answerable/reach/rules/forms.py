@@ -2,10 +2,12 @@
 
 A rule names the calls one principal needs together. There are four forms: launch
 something under a role, edit IAM, take over what runs already, make an identity.
+Rules are written once and looked up all the time: each equals itself alone.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 NAME = "answerable"  # stands for a name the caller may choose
 OTHER_NAME = "own"  # another one, where the first is refused
@@ -32,8 +34,7 @@ class On(StrEnum):
     BOUNDARY = "boundary"  # the policy that a boundary is
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(NamedTuple):
     """An action and a resource it must be allowed on.
 
     Attributes:
@@ -51,7 +52,7 @@ class Need:
     context: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Launch:
     """Pass a role to a service, and have the service run something under it.
 
@@ -71,7 +72,7 @@ class Launch:
     also: tuple[Need, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Running:
     """Take over code that runs as an identity already.
 
@@ -90,7 +91,7 @@ class Running:
     awaits: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Edit:
     """Create a credential, or edit a policy, a trust or a membership.
 
@@ -109,7 +110,7 @@ class Edit:
     context: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Make:
     """Make an identity or a group, and let it do anything.
 

@@ -244,7 +244,7 @@ def edited(world: World, edit: Edit, identity: Identity, joined: str = "") -> li
     if edit.gives is Gives.MEMBERSHIP:
         others = [group for group in groups(world) if group not in mine]
         near = [g for g in others if g.split(":")[4] == identity.account]
-        return [] if is_role(identity) else near
+        return [] if is_role(identity) or is_root(identity) else near
     bounds = [
         str(a.policy)
         for a in world.facts.attachments

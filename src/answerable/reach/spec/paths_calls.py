@@ -107,7 +107,7 @@ def changing(world: World, who: Who, needs: Sequence[Need], kind: str) -> str:
     if there:
         return best(meeting(world, who, needs, resource) for resource in there)
     made = [
-        replace(need, resource=need.resource.replace("{existing}", KINDS[kind]))
+        need._replace(resource=need.resource.replace("{existing}", KINDS[kind]))
         for need in needs
     ]
     return weaker("only-if", meeting(world, who, made))

@@ -23,7 +23,10 @@ from answerable.serving.issuers.discovery import DISCOVERY, fetch_discovered
 from answerable.serving.issuers.fetching import Fetched, Place, fetch_document
 
 OUTAGE = 3600  # seconds that a fetched set serves after it was due to be renewed
+UNIX = "unix:"  # of the setting `keys`: a socket of our own token service
+OWN_KEYS = "http://localhost/jwks"
 PAUSE = 60  # seconds between two attempts for one issuer
+OWN_PAUSE = 1  # likewise for our own token service, which starts when we do
 
 _NONE_YET = KeySet({}, ())
 
@@ -51,6 +54,10 @@ class _Held:
     @property
     def is_fetched(self) -> bool:
         return _is_fetched(self.pinned)
+
+    @property
+    def pause(self) -> int:
+        return OWN_PAUSE if self.pinned.keys.startswith(UNIX) else PAUSE
 
 
 class IssuerKeys:
@@ -102,7 +109,7 @@ class IssuerKeys:
         """Tell whether asking the issuer again is in order, or under way."""
         held = self._held[issuer]
         # A clock that went back may be anywhere: then what it said before is nothing.
-        rested = not held.tried <= now < held.tried + PAUSE
+        rested = not held.tried <= now < held.tried + held.pause
         return held.is_fetched and (rested or issuer in self._fetching)
 
     def due(self, now: float) -> tuple[str, ...]:
@@ -179,11 +186,14 @@ class IssuerKeys:
 
 
 def _is_fetched(pinned: PinnedIssuer) -> bool:
-    return pinned.keys == DISCOVERY or pinned.keys.startswith("https://")
+    return pinned.keys == DISCOVERY or pinned.keys.startswith(("https://", UNIX))
 
 
 async def _fetched(held: _Held) -> Fetched:
     pinned = held.pinned
+    if pinned.keys.startswith(UNIX):
+        socket = pinned.keys.removeprefix(UNIX)
+        return await fetch_document(Place(OWN_KEYS, unix=socket), MAX_BYTES)
     place = Place(pinned.keys, held.tls, pinned.private)
     if pinned.keys == DISCOVERY:
         return await fetch_discovered(pinned.pin.iss, place, MAX_BYTES)

@@ -96,7 +96,13 @@ class _Refused(Exception):  # noqa: N818 - an outcome
 
 
 def register(
-    runs: Runs, connection: socket.socket, body: bytes, allows: Allows, now: int
+    runs: Runs,
+    connection: socket.socket,
+    body: bytes,
+    allows: Allows,
+    now: int,
+    *,
+    root: bool = False,
 ) -> Answer:
     """Take up a run, durable when this returns.
 
@@ -106,6 +112,7 @@ def register(
         body: Of its request.
         allows: Says which rule allows it.
         now: NumericDate.
+        root: Some rule speaks of a process of the superuser's; `allows` says which.
 
     Returns:
         201; 400 for what is no such request; 403 where the kernel or the rules say no;
@@ -119,7 +126,7 @@ def register(
             held.enter_context(launcher.process)
             child = Hold(opened(asked.pid), asked.pid)
             held.enter_context(child)
-            run = _checked(runs, launcher, child, asked, allows, now)
+            run = _checked(runs, launcher, child, asked, allows, now, root=root)
             runs.add(run, child, launcher.process)
             held.pop_all()
     except _Refused as refused:
@@ -181,6 +188,8 @@ def _checked(
     asked: _Asked,
     allows: Allows,
     now: int,
+    *,
+    root: bool,
 ) -> Run:
     if not launcher.is_certain:
         raise _Refused(
@@ -191,6 +200,12 @@ def _checked(
     # A launcher may be the superuser's: it has to be, to start another user's.
     started_by = one_user(launcher, root=True).uids[0]
     process, uid, gid = _child(child, launcher.process, asked)
+    if uid == ROOT and not root:
+        raise _Refused(
+            FORBIDDEN,
+            "superuser",
+            "that process runs as the superuser, who can be anybody; name a --user",
+        )
     if runs.above(launcher.process) is not None:
         raise _Refused(
             FORBIDDEN,
@@ -247,12 +262,6 @@ def _child(child: Hold, launcher: Hold, asked: _Asked) -> tuple[Process, int, in
         raise _Refused(FORBIDDEN, "has-begun", "that process runs already")
     if not who.is_one:
         raise _Refused(FORBIDDEN, "several-users", "that process is several users")
-    if who.uids[0] == ROOT:
-        raise _Refused(
-            FORBIDDEN,
-            "superuser",
-            "that process runs as the superuser, who can be anybody; name a --user",
-        )
     return process, who.uids[0], who.gids[0]
 
 

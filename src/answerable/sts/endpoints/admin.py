@@ -31,6 +31,7 @@ class Admin:
     Args:
         admins: User ids beside our own.
         file: The kills in force.
+        look: Puts in force what the file says now.
         ended: Gives what a kill would end: ids of delegations, parents first.
         state: Says how the service does.
     """
@@ -39,11 +40,12 @@ class Admin:
         self,
         admins: Collection[int],
         file: KillFile,
+        look: Callable[[], None],
         ended: Callable[[str], Awaitable[tuple[str, ...]]],
         state: Callable[[], Mapping[str, object]],
     ) -> None:
         self._admins, self._file = admins, file
-        self._ended, self._state = ended, state
+        self._look, self._ended, self._state = look, ended, state
 
     def swap(self, admins: Collection[int]) -> None:
         """Obey others from now on."""
@@ -67,6 +69,7 @@ class Admin:
             return error_answer(_INVALID)
         except AnswerableError:
             return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
+        self._look()
         ended = await self._ended(subject)
         return json_answer({"subject": subject, "new": new, "ended": ended})
 
@@ -80,6 +83,7 @@ class Admin:
             return error_answer(_INVALID)
         except AnswerableError:
             return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
+        self._look()
         return json_answer({"subject": subject, "revived": was})
 
     async def _tell(self, asked: Asked) -> Answer:

@@ -24,6 +24,7 @@ class RunsEndpoint:
         runs: The registry.
         allows: Says which rule allows a launch.
         recorder: Where attempts go.
+        root: Says whether a rule speaks of the superuser's processes.
         clock: Gives the time as a NumericDate.
     """
 
@@ -32,10 +33,11 @@ class RunsEndpoint:
         runs: Runs,
         allows: Allows,
         recorder: Recorder,
+        root: Callable[[], bool],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._runs, self._allows = runs, allows
-        self._recorder, self._clock = recorder, clock
+        self._recorder, self._root, self._clock = recorder, root, clock
 
     def handlers(self) -> dict[tuple[str, str], Handler]:
         """By method and path; the second one takes an id behind it."""
@@ -47,7 +49,9 @@ class RunsEndpoint:
             return plain_answer(404)
         now = int(self._clock())
         answer = await asyncio.to_thread(
-            registering.register, self._runs, connection, asked.body, self._allows, now
+            registering.register,
+            *(self._runs, connection, asked.body, self._allows, now),
+            root=self._root(),
         )
         return await self._answered("launch", answer)
 

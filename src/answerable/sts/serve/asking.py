@@ -15,19 +15,24 @@ from answerable.store.control.contract import Control
 from answerable.store.control.opening import open_control
 from answerable.sts.serve.plan import Plan
 
-PATIENCE = 10  # seconds for an answer
+PATIENCE = 2  # seconds for an answer; a kill does not wait for a service that hangs
 LONGEST = 1 << 20  # bytes of one
 
 
-def ended_by(service: TokenService, subject: str) -> tuple[str, ...] | None:
-    """Have a running service end what a kill names.
+def killed_by(
+    service: TokenService, subject: str
+) -> tuple[bool, tuple[str, ...]] | None:
+    """Have a running service take a kill, and end what it names.
 
     Returns:
-        Ids of the delegations that ended; None where nobody answers, or not to us.
+        Whether the kill is new, and ids of the delegations that ended; None where
+        nobody answers, or not to us.
     """
-    said = _posted(service, "/admin/kill", {"subject": subject})
-    ended = said.get("ended") if said is not None else None
-    return tuple(map(str, ended)) if isinstance(ended, list) else None
+    said = _posted(service, "/admin/kill", {"subject": subject}) or {}
+    ended = said.get("ended")
+    if not isinstance(ended, list):
+        return None
+    return said.get("new") is True, tuple(map(str, ended))
 
 
 def _posted(

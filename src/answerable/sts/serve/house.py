@@ -9,12 +9,10 @@ from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 
 from answerable.enforce.kill import Kills
-from answerable.federate.rules.table import Rules
-from answerable.flows.exchange import Exchanges, InForce
+from answerable.flows.exchange import Exchanges
 from answerable.flows.own_tokens import OwnTokens
-from answerable.model.config import PinnedIssuer, Tls
+from answerable.model.config import Tls
 from answerable.model.errors import AnswerableError
-from answerable.model.rule import PeerSubject
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.kills import KillFile, KillWatch
 from answerable.serving.log import Log
@@ -36,6 +34,7 @@ from answerable.sts.endpoints.public import Public
 from answerable.sts.endpoints.revoke import Revocation
 from answerable.sts.endpoints.runs import RunsEndpoint
 from answerable.sts.endpoints.token import TokenEndpoint
+from answerable.sts.events import Ended, Events
 from answerable.sts.http.door import Door, Handler, Routes
 from answerable.sts.http.front import Front
 from answerable.sts.http.metadata import base_of
@@ -46,13 +45,11 @@ from answerable.sts.serve.blocking import Blocking
 from answerable.sts.serve.bounds import Bounds
 from answerable.sts.serve.metrics import rendered
 from answerable.sts.serve.owners import Owners
-from answerable.sts.serve.plan import Plan
-from answerable.sts.serve.reviews import Reviews
+from answerable.sts.serve.plan import Plan, foreign, in_force
+from answerable.sts.serve.reviews import Reviews, asked_of
+from answerable.sts.serve.upkeep import Upkeep
 from answerable.sts.signing import Signing
 
-RENEWAL = 30  # seconds between two looks at which issuers' keys are due
-TURN = 1  # second between two looks at our own
-SWEEP = 60  # seconds between two looks at what ended long ago
 # Kinds of subjects that delegations are on record by.
 ENDED_BY_KILL = frozenset({"agent", "person", "rule", "run"})
 ROUND = 0.05  # seconds: several rounds of the loop
@@ -88,6 +85,7 @@ class House:
                 now,
             )
         )
+        self._events = Events(service, signing, log, self._clock)
         self._blocking = Blocking(beside=bool(service.database))
         self._nonces = Nonces(secret, since=self._control.epoch())
         self._bounds = Bounds()
@@ -110,7 +108,9 @@ class House:
             lambda: self._bounds.kills,
         )
         self._exchanges.swap(in_force(plan))
-        self._admin = Admin(service.admins, self._file, self._stop, self._state)
+        self._admin = Admin(
+            service.admins, self._file, self._look, self._stop, self._state
+        )
         self.door = Door(
             Routes(base_of(service.url), self._handlers()),
             config.limits,
@@ -139,9 +139,12 @@ class House:
         for listener in plan.service.listen:
             await house._listen(bind(listener, 1))
         house._spawn(house._owners.keep_fresh())
-        house._spawn(house._renew_keys())
-        house._spawn(house._turn_keys())
-        house._spawn(house._sweep())
+        upkeep = Upkeep(
+            *(house._keys, house._signing, house._control, house._blocking),
+            *(house._clock, log),
+        )
+        for work in upkeep.works():
+            house._spawn(work)
         return house
 
     @property
@@ -157,8 +160,9 @@ class House:
         """
         for context, tls in self._tls:
             load_files(context, tls)
-        self._reviews.swap(foreign(plan))
+        asked = asked_of(foreign(plan))
         self._keys.swap(foreign(plan))
+        self._reviews.swap(asked)
         self._exchanges.swap(in_force(plan))
         self._admin.swap(plan.service.admins)
         self.door.limits = plan.config.limits
@@ -180,6 +184,7 @@ class House:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.sleep(ROUND)
+        await self._events.close()
         await self._owners.close()
         self._blocking.close()
         self._runs.close()
@@ -216,9 +221,13 @@ class House:
             **Introspection(own, proving, blocking, admins, clock).handlers(),
             **Revocation(
                 *(own, control, proving, blocking, recorder, admins),
-                *(self._died, clock),
+                *(lambda subject, died: self._died(subject, "user", died), clock),
             ).handlers(),
-            **RunsEndpoint(self._runs, self._allows, recorder, clock).handlers(),
+            **RunsEndpoint(
+                *(self._runs, self._allows, recorder),
+                lambda: self._exchanges.in_force.root,
+                clock,
+            ).handlers(),
             **self._admin.handlers(),
         }
 
@@ -249,9 +258,11 @@ class House:
     async def _end(self, subject: str) -> None:
         await self._stop(subject)
 
+    def _look(self) -> None:
+        self._kills.look()
+
     async def _stop(self, subject: str) -> tuple[str, ...]:
         """End what a kill names; the kill itself is in force by the file."""
-        self._bounds.set_kills(self._bounds.kills | {subject})
         if subject.partition(":")[0] not in ENDED_BY_KILL:
             return ()
         now = self._clock()
@@ -263,14 +274,29 @@ class House:
             # The kill refuses whatever is shown of it; only the record is behind.
             self._log.error("kill.not-recorded", subject=subject, why=error.message)
             return ()
-        self._died(subject, died)
+        self._died(subject, "admin", died)
         return died.delegations
 
-    def _died(self, subject: str, died: Died) -> None:
+    def _died(self, subject: str, by: str, died: Died) -> None:
         """Tell of what ended."""
-        if died.delegations:
-            ended = len(died.delegations)
-            self._log.warning("delegations.ended", subject=subject, ended=ended)
+        if not died.delegations:
+            return
+        ended = len(died.delegations)
+        self._log.warning("delegations.ended", subject=subject, ended=ended)
+        if self._plan.service.events:
+            self._spawn(self._tell(by, died))
+
+    async def _tell(self, by: str, died: Died) -> None:
+        """Tell receivers of each delegation that ended."""
+        at = int(self._clock())
+        try:
+            links = await self._blocking.run(
+                lambda: [self._control.delegation(each) for each in died.delegations]
+            )
+        except AnswerableError as error:
+            self._log.error("event.dropped", why=error.message)
+            return
+        self._events.tell(Ended(link, by, at) for link in links if link is not None)
 
     def _run_ended(self, run: Run) -> None:
         self._log.info("run.ended", run=run.name, agent=run.agent)
@@ -315,6 +341,8 @@ class House:
             "agents_owned": ("Agents with an attested owner.", len(self._owners)),
             "rules": ("Rules in force.", len(self._exchanges.in_force.rules)),
             "ready": ("It gives tokens.", float(not self.reasons())),
+            "events_sent": ("Events taken.", float(self._events.counted["sent"])),
+            "events_dropped": ("Events dropped.", self._events.counted["dropped"]),
         }
         return rendered(self._recorder, gauges)
 
@@ -344,54 +372,7 @@ class House:
         scheme = "https" if listener.tls else "http"
         self.listening.append(("sts", f"{scheme}://{bound.address}"))
 
-    async def _renew_keys(self) -> None:
-        while True:
-            for issuer in self._keys.due(self._clock()):
-                failed = await self._keys.fetch(issuer, self._clock())
-                if failed:
-                    self._log.warning("issuer.keys-refused", issuer=issuer, why=failed)
-            await asyncio.sleep(RENEWAL)
-
-    async def _turn_keys(self) -> None:
-        """Prepare, begin and retire signing keys as it is due; see other replicas'."""
-        while True:
-            await asyncio.sleep(TURN)
-            ring, now = self._signing.ring, self._clock()
-            try:
-                await asyncio.to_thread(ring.refresh, now)
-            except AnswerableError as error:
-                self._log.error("keys.refused", why=error.message)
-
-    async def _sweep(self) -> None:
-        while True:
-            await asyncio.sleep(SWEEP)
-            now = self._clock()
-            try:
-                await self._blocking.run(lambda: self._control.sweep(now))  # noqa: B023 - run at once
-            except AnswerableError as error:
-                self._log.error("control.not-swept", why=error.message)
-
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def foreign(plan: Plan) -> tuple[PinnedIssuer, ...]:
-    """Give the issuers that are not ourselves."""
-    ours = plan.service.url
-    return tuple(
-        each
-        for each in plan.config.issuers
-        if not each.pin.ours and each.pin.iss != ours
-    )
-
-
-def in_force(plan: Plan) -> InForce:
-    """Give what a plan puts in force."""
-    issuers = {each.pin.name: each for each in foreign(plan)}
-    rules = plan.config.rules
-    root = any(isinstance(r.subject, PeerSubject) and r.subject.uid == 0 for r in rules)
-    ours = (each for each in plan.config.issuers if each.pin.ours)
-    gateways = frozenset(each.audience for each in ours)
-    return InForce(Rules(rules), issuers, root, gateways)

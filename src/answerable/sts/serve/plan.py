@@ -6,8 +6,16 @@ from pathlib import Path
 from answerable.connectors.config.fetch import read_file
 from answerable.connectors.config.parse.document import Reading
 from answerable.connectors.config.parse.faults import ConfigError
-from answerable.model.config import Config, TokenService
+from answerable.federate.rules.table import Rules
+from answerable.flows.exchange import InForce
+from answerable.model.config import Config, PinnedIssuer, TokenService
 from answerable.model.errors import UsageError
+from answerable.model.rule import (
+    IssuedSubject,
+    LaunchedSubject,
+    PeerSubject,
+    RuleSubject,
+)
 
 OWN = "sts"  # folder of its own in the store, where the file names none
 
@@ -48,6 +56,7 @@ class Plan:
                 ("sts.listen", ours.listen, theirs.listen),
                 ("sts.database", ours.database, theirs.database),
                 ("sts.terminator", ours.terminator, theirs.terminator),
+                ("sts.events", ours.events, theirs.events),
                 ("sts.state", self.state, later.state),
                 ("store", self.store, later.store),
             )
@@ -88,3 +97,34 @@ def read_plan(place: str, store: Path | None, usual: Path) -> Plan:
         )
     root = store or (Path(config.store) if config.store else usual)
     return Plan(config, service, reading, root)
+
+
+def foreign(plan: Plan) -> tuple[PinnedIssuer, ...]:
+    """Give the issuers that are not ourselves."""
+    ours = plan.service.url
+    return tuple(
+        each
+        for each in plan.config.issuers
+        if not each.pin.ours and each.pin.iss != ours
+    )
+
+
+def _user(subject: RuleSubject) -> int | None:
+    """Give the user that a local workload has to run as, None where no rule says it."""
+    match subject:
+        case PeerSubject():
+            return subject.uid
+        case LaunchedSubject():
+            return subject.runs_as
+        case IssuedSubject():
+            return None
+
+
+def in_force(plan: Plan) -> InForce:
+    """Give what a plan puts in force."""
+    issuers = {each.pin.name: each for each in foreign(plan)}
+    rules = plan.config.rules
+    root = any(_user(each.subject) == 0 for each in rules)
+    ours = (each for each in plan.config.issuers if each.pin.ours)
+    gateways = frozenset(each.audience for each in ours)
+    return InForce(Rules(rules), issuers, root, gateways)

@@ -1,7 +1,7 @@
 """TokenReview where a Kubernetes issuer asks for it: a token outlives its pod."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from answerable.flows.exchange import ReviewNeeded
 from answerable.model.config import PinnedIssuer
@@ -10,6 +10,22 @@ from answerable.serving.issuers.review import Reviewer
 from answerable.serving.log import Log
 
 AT_ONCE = 32  # questions to API servers
+
+
+Asked = Mapping[str, tuple[Reviewer, str]]
+
+
+def asked_of(issuers: Iterable[PinnedIssuer]) -> Asked:
+    """Make what asks each API server, and for which audience, by issuer.
+
+    Raises:
+        EnvironmentRefused: A file cannot be used.
+    """
+    return {
+        each.pin.name: (Reviewer(each.review), each.audience)
+        for each in issuers
+        if each.review is not None
+    }
 
 
 class Reviews:
@@ -26,22 +42,16 @@ class Reviews:
     def __init__(self, issuers: Iterable[PinnedIssuer], log: Log) -> None:
         self._log = log
         self._room = asyncio.Semaphore(AT_ONCE)
-        self.swap(issuers)
+        self._asked = asked_of(issuers)
 
-    def swap(self, issuers: Iterable[PinnedIssuer]) -> None:
-        """Ask others from now on.
-
-        Raises:
-            EnvironmentRefused: A file cannot be used, and nothing has changed.
-        """
-        self._asked = {
-            each.pin.name: (Reviewer(each.review), each.audience)
-            for each in issuers
-            if each.review is not None
-        }
+    def swap(self, asked: Asked) -> None:
+        """Ask others from now on."""
+        self._asked = asked
 
     async def review(self, needed: ReviewNeeded) -> bool | None:
         """Say whether a token is good now; None where the API server does not say."""
+        if needed.issuer not in self._asked:
+            return None  # the configuration has just changed
         reviewer, audience = self._asked[needed.issuer]
         async with self._room:
             try:

@@ -14,6 +14,7 @@ from answerable.model.errors import UsageError
 
 ALGS = ("ES256", "RS256")
 MAX_TTL = 3600
+SOCKET = "unix:"
 DAY = 86_400
 DISCOVERY = "discovery"  # its metadata says where its keys are
 
@@ -92,6 +93,10 @@ def _keys(section: Section, pin: Issuer, folder: str) -> str:
         if not pin.iss.startswith("https:"):
             section.fault("keys", "only an issuer at an https URL has a discovery")
         return keys
+    if keys.startswith(SOCKET):
+        if not pin.ours:
+            section.fault("keys", "only our own token service is asked at a socket")
+        return SOCKET + str(PurePath(folder) / keys.removeprefix(SOCKET))
     if "://" in keys:
         if not is_url(keys, "https"):
             section.fault("keys", "an https URL, a file or `discovery` was expected")

@@ -30,6 +30,11 @@ def read_sts(file: Section, listen: Listen, folder: str) -> TokenService | None:
         gateways=section.numbers("gateways", 0, MAX_ID),
         passphrase=read_path(section, "passphrase", folder),
         passphrase_env=section.text("passphrase_env"),
+        events=section.texts("events"),
+        events_ca=read_path(section, "events_ca", folder),
+    )
+    section.check(
+        "events", lambda text: is_url(text, "https"), "an https URL was expected"
     )
     section.close()
     if not file.has("sts"):

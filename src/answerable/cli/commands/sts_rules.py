@@ -1,0 +1,161 @@
+"""`sts rules`, `sts test`, `sts explain`: rules looked at, and nothing given."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from answerable.cli.emit import answer
+from answerable.cli.settings import Settings, Verb, pass_settings, store_place
+from answerable.model.errors import EnvironmentRefused, UsageError
+
+if TYPE_CHECKING:
+    from answerable.connectors.config.parse.document import Reading
+    from answerable.federate.key_set import KeySet
+    from answerable.flows.rules import Known
+    from answerable.model.config import PinnedIssuer
+
+_STDIN = "-"
+_MOST = 1 << 20  # bytes of what is read
+
+_config = click.option(
+    "--config", metavar="FILE", required=True, help="The answerable.yaml."
+)
+
+
+@click.command(
+    cls=Verb, short_help="List the trust rules, and what is wrong with them."
+)
+@_config
+@pass_settings
+def rules(settings: Settings, config: str) -> None:
+    """List the trust rules of a configuration, with every fault of each.
+
+    Where there is a store, agents that it does not know and agents that nobody answers
+    for by a signature are faults too. Exit code 1 where there is any.
+    """
+    from answerable.flows.rules import show_rules
+
+    reading = _read(config)
+    answer(show_rules(reading, _known(settings, reading)), settings)
+
+
+@click.command(cls=Verb, short_help="Which rule would some claims fit, and why not.")
+@_config
+@click.option(
+    "--claims",
+    metavar="FILE",
+    required=True,
+    help="A JSON object: claims, or facts of an attestation; - for standard input.",
+)
+@click.option(
+    "--expect",
+    metavar="RULE",
+    default="",
+    help="Exit 1 unless this rule fits, and no other; none for no rule.",
+)
+@pass_settings
+def test(settings: Settings, config: str, claims: str, expect: str) -> None:
+    """Hold claims against every rule: which fits, and what failed first in the others.
+
+    Claims are what a token of an issuer would carry, `iss` among them; with
+    `attestor`, they are what the kernel or a launcher would say of a local process.
+    """
+    from answerable.flows.rules import try_rules
+
+    answer(try_rules(_read(config), _input(claims, "claims"), expect), settings)
+
+
+@click.command(cls=Verb, short_help="What a token says, and which rule it would fit.")
+@click.argument("token")
+@_config
+@pass_settings
+def explain(settings: Settings, token: str, config: str) -> None:
+    """Read TOKEN without trusting it; - reads it from standard input, which is safer.
+
+    Says what it claims, whether it verifies with keys that lie in a file, which rule
+    it would fit, and what failed first in the others. It asks nobody, and neither the
+    token nor its signature is shown.
+    """
+    import time
+
+    from answerable.flows.explain_token import explain_token
+
+    given = _input(token, "token") if token == _STDIN else token.encode()
+    text = given.decode("utf-8", "replace").strip()
+    reading = _read(config)
+    answer(explain_token(text, reading, _keys, int(time.time())), settings)
+
+
+def _read(config: str) -> "Reading":
+    """Read a configuration; that a rule is wrong is for the answer to say.
+
+    Raises:
+        ConfigError: More than the policy and the rules is wrong.
+    """
+    from answerable.connectors.config.fetch import read_file
+    from answerable.connectors.config.parse.faults import ConfigError
+
+    reading = read_file(config)
+    if not reading.lacks_policy_alone:
+        raise ConfigError(config, reading.faults)
+    return reading
+
+
+def _known(settings: Settings, reading: "Reading") -> "Known":
+    """Ask the store whom it knows; where there is none, nothing is known of anybody."""
+    import time
+
+    from answerable.flows import snapshots
+    from answerable.flows.attested import AttestedOwners
+    from answerable.flows.rules import Known
+    from answerable.model.ids import AgentId
+    from answerable.store.store import Store
+
+    usual, _ = store_place(settings)
+    configured = reading.config.store if reading.config else ""
+    root = Path(configured) if configured and not settings.store else usual
+    if not root.is_dir():
+        return Known()
+    now = time.time_ns()
+    with Store.open(root, now=now) as store:
+        agents = frozenset(map(AgentId, snapshots.load(store).agents))
+        owners = AttestedOwners(store).now(now)
+    return Known(agents, {agent: owner.person for agent, owner in owners.items()})
+
+
+def _keys(issuer: "PinnedIssuer") -> "KeySet | None":
+    """Read the keys of an issuer where they lie in a file; nobody is asked."""
+    from answerable.federate.errors import KeySetRefused
+    from answerable.federate.key_set import read_key_set
+
+    if not issuer.keys.startswith("/"):
+        return None
+    try:
+        data = Path(issuer.keys).read_bytes()[:_MOST]
+        return read_key_set(data, issuer.pin.algs)
+    except (OSError, KeySetRefused):
+        return None
+
+
+def _input(place: str, what: str) -> bytes:
+    """Read a file, or standard input.
+
+    Raises:
+        UsageError: There is no such file, or it is too large.
+        EnvironmentRefused: It may not be read.
+    """
+    try:
+        if place == _STDIN:
+            data = sys.stdin.buffer.read(_MOST + 1)
+        else:
+            with Path(place).open("rb") as file:
+                data = file.read(_MOST + 1)
+    except FileNotFoundError:
+        raise UsageError(f"no such file (got {place!r}, expected {what})") from None
+    except OSError as error:
+        raise EnvironmentRefused(f"{place}: cannot be read: {error.strerror}") from None
+    if len(data) > _MOST:
+        raise UsageError(f"too large (expected {what} of at most {_MOST >> 20} MiB)")
+    return data

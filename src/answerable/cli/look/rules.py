@@ -1,0 +1,82 @@
+"""Trust rules, and what was held against them."""
+
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from answerable.cli.look.screen import Screen
+from answerable.cli.look.table import Column, table
+from answerable.cli.look.text import safe
+from answerable.model.document import Document
+from answerable.model.document_rules import RuleFitItem, RuleItem, TokenCheckItem
+
+
+def rules(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Show each rule on a line, then what is wrong with any."""
+    items = cast("Sequence[RuleItem]", document.items)
+    columns = (
+        Column("rule", 0),
+        Column("whom", 1, floor=12),
+        Column("agent", 0, floor=16),
+        Column("owner", 2, floor=10),
+        Column("gets", 1, floor=16),
+    )
+    rows = [
+        (
+            item["rule"],
+            " ".join(
+                (item["subject"], *(f"{k}={v}" for k, v in item["match"].items()))
+            ),
+            item["agent"],
+            item["owner"] or "",
+            ", ".join(_gets(item)),
+        )
+        for item in items
+    ]
+    yield from table(columns, rows, screen, together=True)
+    for item in items:
+        for fault in item["faults"]:
+            where = f"{fault['line']}:{fault['column']}: " if fault["line"] else ""
+            at = f"{fault['at']}: " if fault["at"] else ""
+            line = f"{screen.marks.no} {item['rule']}: {where}{at}{fault['what']}"
+            yield from screen.wrap(safe(line), " " * 4)
+
+
+def _gets(item: RuleItem) -> Iterator[str]:
+    for grant in item["grants"]:
+        scopes = f" ({' '.join(grant['scopes'])})" if grant["scopes"] else ""
+        yield f"{grant['audience']}{scopes}"
+
+
+def fits(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Show which rule fits, and of each other what failed first."""
+    items = cast("Sequence[RuleFitItem]", document.items)
+    columns = (
+        Column("rule", 0),
+        Column("", 0),
+        Column("claim", 1),
+        Column("is", 1),
+        Column("expected", 2, floor=12),
+    )
+    marks = screen.marks
+    rows = [
+        (
+            item["rule"],
+            f"{marks.yes} fits" if item["fits"] else f"{marks.no} no",
+            item["claim"],
+            item["how"],
+            item["expected"],
+        )
+        for item in items
+    ]
+    yield from table(columns, rows, screen)
+
+
+def token(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Show each check of a token; what is not known has a question mark."""
+    marks = {True: f"{screen.marks.yes} ok  ", False: f"{screen.marks.no} no  "}
+    for item in cast("Sequence[TokenCheckItem]", document.items):
+        mark = "?     " if item["ok"] is None else marks[item["ok"]]
+        detail = f": {item['detail']}" if item["detail"] else ""
+        yield from screen.wrap(safe(f"{mark} {item['check']}{detail}"), " " * 6)
+        if item["hint"] and not item["ok"]:
+            yield from screen.wrap(safe(f"      {item['hint']}"), " " * 6)

@@ -1,0 +1,137 @@
+"""One token, read without trusting it: what it says, what holds, which rule would fit."""
+
+from collections.abc import Callable, Iterator
+
+from answerable.connectors.config.parse.document import Reading
+from answerable.federate.admission import Admitted, admit
+from answerable.federate.errors import TokenRefused
+from answerable.federate.key_set import KeySet
+from answerable.federate.spiffe import trust_domain
+from answerable.federate.strict import JsonObject
+from answerable.federate.verify import Issuers, KnownIssuer, verify
+from answerable.flows.lists import no_coverage
+from answerable.flows.rules import claimed, fits
+from answerable.model.config import Config, PinnedIssuer
+from answerable.model.document import Document
+from answerable.model.document_rules import TokenCheckItem
+
+# Gives the keys of an issuer that lie in a file, None where they lie elsewhere.
+Keys = Callable[[PinnedIssuer], KeySet | None]
+
+# Claims that say whose a token is and when it is good; others are not shown.
+_SHOWN = ("iss", "sub", "aud", "client_id", "exp", "iat", "nbf")
+_TIMES = ("exp", "iat", "nbf")
+_MAX = 200  # characters of a value
+
+
+def explain_token(
+    unverified_token: str, reading: Reading, keys: Keys, now: int
+) -> Document:
+    """Say of a token what it claims, whether it would verify, and which rule fits.
+
+    Neither the token nor its signature is in the answer.
+
+    Args:
+        unverified_token: Anybody could have written it.
+        reading: Of the configuration.
+        keys: Keys that are at hand.
+        now: NumericDate.
+    """
+    items = list(_checks(unverified_token, reading, keys, now))
+    rules: list[TokenCheckItem] = []
+    if len(items) > 2 and reading.config is not None:
+        # It was read, and its issuer is pinned.
+        payload = admit(unverified_token).payload
+        rules = list(_rules(payload, reading, reading.config))
+    # That one rule of several does not fit is no failure; that none does is.
+    failed = any(item["ok"] is False for item in (*items, *rules[:2]))
+    return Document("sts-explain", [*items, *rules], no_coverage(), failed=failed)
+
+
+def _checks(
+    unverified_token: str, reading: Reading, keys: Keys, now: int
+) -> Iterator[TokenCheckItem]:
+    config = reading.config
+    try:
+        admitted = admit(unverified_token)
+    except TokenRefused as refused:
+        yield _check("is a token", False, f"{refused.reason}: {refused.message}")
+        return
+    yield _check("is a token", True, _header(admitted))
+    yield _check("claims, which nobody vouches for yet", True, _says(admitted, now))
+    if config is None:
+        return
+    issuer = _issuer(admitted.payload, config)
+    hint = "issuers in the configuration names those that are taken"
+    if issuer is None:
+        yield _check("its issuer is pinned", False, "no issuer has this iss", hint)
+        return
+    yield _check("its issuer is pinned", True, f"issuers.{issuer.pin.name}")
+    yield _verifies(unverified_token, issuer, keys(issuer), now)
+
+
+def _header(admitted: Admitted) -> str:
+    typ = admitted.typ or "none"
+    return f"alg {admitted.alg}, typ {typ}, kid {admitted.kid or 'none'}"
+
+
+def _says(admitted: Admitted, now: int) -> str:
+    said = []
+    for name in _SHOWN:
+        value = admitted.payload.get(name)
+        if name in _TIMES and type(value) is int:
+            said.append(f"{name} {_when(value, now)}")
+        elif isinstance(value, str | list):
+            said.append(f"{name} {str(value)[:_MAX]}")
+    others = len(admitted.payload.keys() - set(_SHOWN))
+    return ", ".join((*said, f"and {others} more"))
+
+
+def _when(value: int, now: int) -> str:
+    away = value - now
+    return f"in {away} s" if away > 0 else f"{-away} s ago"
+
+
+def _issuer(payload: JsonObject, config: Config) -> PinnedIssuer | None:
+    named = (payload.get("iss"), trust_domain(payload.get("sub")))
+    return next((each for each in config.issuers if each.pin.iss in named), None)
+
+
+def _verifies(
+    unverified_token: str, issuer: PinnedIssuer, keys: KeySet | None, now: int
+) -> TokenCheckItem:
+    """Verify it as each type that the issuer is pinned for."""
+    if keys is None:
+        hint = "only keys that lie in a file are read here"
+        return _check("verifies", None, "its issuer's keys are not at hand", hint)
+    known = Issuers(KnownIssuer(issuer.pin, issuer.audience, keys))
+    why: list[str] = []
+    for token_type in issuer.pin.token_types:
+        kind = token_type.rsplit(":", 1)[-1]
+        try:
+            verify(unverified_token, known, now, token_type)
+        except TokenRefused as refused:
+            why.append(f"as {kind}: {refused.reason}, {refused.message}")
+        else:
+            return _check("verifies", True, f"as {kind}, for {issuer.audience}")
+    return _check("verifies", False, "; ".join(why))
+
+
+def _rules(
+    payload: JsonObject, reading: Reading, config: Config
+) -> Iterator[TokenCheckItem]:
+    """Say whether rules are in force, whether one fits, and of each why not."""
+    hint = "answerable sts rules shows them"
+    holds = reading.holds_rules
+    yield _check("the rules are in force", holds, "" if holds else "one is wrong", hint)
+    items = fits(reading.rules, claimed(payload, config))
+    fitting = [item["rule"] for item in items if item["fits"]]
+    yield _check("one rule fits", len(fitting) == 1, ", ".join(fitting) or "none does")
+    for item in items:
+        what = f"{item['claim']} is {item['how']}, expected {item['expected']}"
+        detail = f"as {item['agent']}" if item["fits"] else what
+        yield _check(f"rule {item['rule']} fits", item["fits"], detail)
+
+
+def _check(check: str, ok: bool | None, detail: str, hint: str = "") -> TokenCheckItem:
+    return {"check": check, "ok": ok, "detail": detail, "hint": hint}

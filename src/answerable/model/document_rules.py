@@ -1,0 +1,60 @@
+"""The documents about trust rules: shapes only. See docs/cli.md."""
+
+from typing import TypedDict
+
+
+class RuleGrantItem(TypedDict):
+    """One audience that a rule opens; `ttl` is seconds."""
+
+    audience: str
+    scopes: list[str]
+    ttl: int
+    bind: str
+    gives: str
+
+
+class RuleFaultItem(TypedDict):
+    """One thing that is wrong with a rule."""
+
+    at: str
+    line: int
+    column: int
+    what: str
+
+
+class RuleItem(TypedDict):
+    """`answerable sts rules`: one rule each, with all that is wrong with it."""
+
+    rule: str
+    subject: str
+    match: dict[str, str]
+    agent: str
+    owner: str | None
+    grants: list[RuleGrantItem]
+    delegate_to: list[str]
+    on_behalf_of: list[str]
+    digest: str
+    faults: list[RuleFaultItem]
+
+
+class RuleFitItem(TypedDict):
+    """`answerable sts test`: whether claims fit a rule, else what failed first.
+
+    `how` is `missing`, `kind` or `other`, and empty where the rule fits.
+    """
+
+    rule: str
+    agent: str
+    fits: bool
+    claim: str
+    how: str
+    expected: str
+
+
+class TokenCheckItem(TypedDict):
+    """`answerable sts explain`: one check each; `ok` is null where it is not known."""
+
+    check: str
+    ok: bool | None
+    detail: str
+    hint: str

@@ -1,0 +1,150 @@
+"""Sessions that ended, told to whoever wants to know: CAEP 1.0, pushed (RFC 8935).
+
+One security event token (RFC 8417) for each delegation that ended, to each receiver.
+A receiver that does not take it is asked a few times more, then it is dropped and
+counted: whoever must not miss one asks at `/introspect`.
+"""
+
+import asyncio
+import ssl
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from answerable.model.config import TokenService
+from answerable.model.delegation import Delegation
+from answerable.model.errors import AnswerableError, EnvironmentRefused
+from answerable.serving.issuers.addresses import Unfetched
+from answerable.serving.issuers.fetching import Place, ask
+from answerable.serving.log import Log
+from answerable.store.control.contract import new_id
+from answerable.sts.signing import Signing
+
+REVOKED = "https://schemas.openid.net/secevent/caep/event-type/session-revoked"
+TYP = "secevent+jwt"
+LIFE = 600  # seconds until `exp`: as long as the key that signs is published for sure
+MOST = 10_000  # events that wait, for one receiver
+PAUSES = (1.0, 2.0, 4.0, 8.0)  # seconds before each further try
+_LARGEST = 16 * 1024  # bytes of an answer
+_FIELDS = (("Content-Type", f"application/{TYP}"), ("Accept", "application/json"))
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A delegation that ended.
+
+    Attributes:
+        link: The delegation.
+        by: `admin` where an operator killed something, `user` where a token was
+            revoked.
+        at: NumericDate.
+    """
+
+    link: Delegation
+    by: str
+    at: int
+
+
+class Events:
+    """Tells receivers.
+
+    Args:
+        service: Names them.
+        signing: Signs the events.
+        log: Of the process.
+        clock: Gives the time as a NumericDate.
+        pauses: Seconds before each further try.
+
+    Attributes:
+        counted: Events by outcome: `sent`, `dropped`.
+
+    Raises:
+        EnvironmentRefused: The file of authorities cannot be used.
+    """
+
+    def __init__(
+        self,
+        service: TokenService,
+        signing: Signing,
+        log: Log,
+        clock: Callable[[], float],
+        pauses: tuple[float, ...] = PAUSES,
+    ) -> None:
+        self.counted: Counter[str] = Counter()
+        self._iss, self._signing, self._log = service.url, signing, log
+        self._clock, self._pauses = clock, pauses
+        tls = _trusted(service.events_ca)
+        self._queues = {url: asyncio.Queue[Ended](MOST) for url in service.events}
+        self._tasks = [
+            asyncio.create_task(self._serve(Place(url, tls, private=True), queue))
+            for url, queue in self._queues.items()
+        ]
+
+    def tell(self, ended: Iterable[Ended]) -> None:
+        """Have every receiver told."""
+        for each in ended:
+            for queue in self._queues.values():
+                try:
+                    queue.put_nowait(each)
+                except asyncio.QueueFull:
+                    self.counted["dropped"] += 1
+
+    async def close(self) -> None:
+        """Tell nobody any more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, place: Place, queue: "asyncio.Queue[Ended]") -> None:
+        while True:
+            ended = await queue.get()
+            sent = await self._push(place, ended)
+            self.counted["sent" if sent else "dropped"] += 1
+
+    async def _push(self, place: Place, ended: Ended) -> bool:
+        """Push one event, and say whether it was taken."""
+        why = ""
+        for pause in (0.0, *self._pauses):
+            await asyncio.sleep(pause)
+            try:
+                await ask(
+                    *(place, _LARGEST, "POST", _FIELDS),
+                    body=self._signed(place.url, ended).encode("ascii"),
+                    statuses=(202,),
+                )
+            except (Unfetched, AnswerableError) as error:
+                why = error.message
+            else:
+                return True
+        self._log.warning("event.dropped", receiver=place.url, why=why)
+        return False
+
+    def _signed(self, audience: str, ended: Ended) -> str:
+        now = self._clock()
+        link = ended.link
+        session = {"format": "opaque", "id": link.id}
+        user = {"format": "iss_sub", "iss": self._iss, "sub": link.sub}
+        claims: dict[str, object] = {
+            "iss": self._iss,
+            "aud": audience,
+            "iat": int(now),
+            "exp": int(now) + LIFE,
+            "jti": new_id(now),
+            "sub_id": {"format": "complex", "session": session, "user": user},
+            "events": {
+                REVOKED: {"event_timestamp": ended.at, "initiating_entity": ended.by}
+            },
+        }
+        return self._signing.sign(claims, TYP, now)
+
+
+def _trusted(ca: str) -> ssl.SSLContext | None:
+    if not ca:
+        return None
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except OSError as error:  # an SSLError is one
+        raise EnvironmentRefused(
+            f"cannot use {ca} ({error.strerror or 'no certificate'})",
+            "name who signs the receivers' certificates: sts.events_ca",
+        ) from None

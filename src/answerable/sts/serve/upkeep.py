@@ -1,0 +1,74 @@
+"""What goes on beside the requests: keys are renewed and turned, what ended is removed."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+
+from answerable.model.errors import AnswerableError
+from answerable.serving.issuers.keys import IssuerKeys
+from answerable.serving.log import Log
+from answerable.store.control.contract import Control
+from answerable.sts.serve.blocking import Blocking
+from answerable.sts.signing import Signing
+
+RENEWAL = 30  # seconds between two looks at which issuers' keys are due
+TURN = 1  # second between two looks at our own
+SWEEP = 60  # seconds between two looks at what ended long ago
+
+
+class Upkeep:
+    """What a token service does for itself.
+
+    Args:
+        keys: Of foreign issuers.
+        signing: Our own.
+        control: What is on record.
+        blocking: Where that is asked.
+        clock: Gives the time as a NumericDate.
+        log: Of the process.
+    """
+
+    def __init__(
+        self,
+        keys: IssuerKeys,
+        signing: Signing,
+        control: Control,
+        blocking: Blocking,
+        clock: Callable[[], float],
+        log: Log,
+    ) -> None:
+        self._keys, self._signing = keys, signing
+        self._control, self._blocking = control, blocking
+        self._clock, self._log = clock, log
+
+    def works(self) -> Iterator[Coroutine[None, None, None]]:
+        """Give what goes on, each until it is cancelled."""
+        yield self._renew_keys()
+        yield self._turn_keys()
+        yield self._sweep()
+
+    async def _renew_keys(self) -> None:
+        while True:
+            for issuer in self._keys.due(self._clock()):
+                failed = await self._keys.fetch(issuer, self._clock())
+                if failed:
+                    self._log.warning("issuer.keys-refused", issuer=issuer, why=failed)
+            await asyncio.sleep(RENEWAL)
+
+    async def _turn_keys(self) -> None:
+        """Prepare, begin and retire signing keys as it is due; see other replicas'."""
+        while True:
+            await asyncio.sleep(TURN)
+            ring, now = self._signing.ring, self._clock()
+            try:
+                await asyncio.to_thread(ring.refresh, now)
+            except AnswerableError as error:
+                self._log.error("keys.refused", why=error.message)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP)
+            now = self._clock()
+            try:
+                await self._blocking.run(lambda: self._control.sweep(now))  # noqa: B023 - run at once
+            except AnswerableError as error:
+                self._log.error("control.not-swept", why=error.message)

@@ -1,0 +1,106 @@
+"""What a server is shown, and what happens to a call where there is nothing to show."""
+
+import asyncio
+import hashlib
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from answerable.connectors.gateway.parse.events import Told, event_of
+from answerable.evidence.spool import encode
+from answerable.model.record import Decided
+from tests.gateway.http.spelling import call, reply, result
+from tests.gateway.http.stage import Backend, Gateway, always, stage
+from tests.gateway.test_credentials import Service
+
+OK = result(content=[{"type": "text", "text": "hello"}])
+DENIED = -31403
+FILES = "https://files.example"
+
+
+@contextmanager
+def shown(folder: Path) -> Iterator[tuple[Gateway, Backend]]:
+    """A gateway whose server is shown tokens of the service at `sts.sock`."""
+    sts = f'sts: {{url: "https://sts.example", listen: [{{unix: {folder}/sts.sock}}]}}'
+    with stage(folder, always(reply(OK)), sts, audience=FILES) as both:
+        yield both
+
+
+@contextmanager
+def service(folder: Path) -> Iterator[Service]:
+    """A token service at `sts.sock`."""
+    told, ready, loop = Service(), threading.Event(), asyncio.new_event_loop()
+    ended = asyncio.Event()
+
+    async def serve() -> None:
+        async with await asyncio.start_unix_server(told, str(folder / "sts.sock")):
+            ready.set()
+            await ended.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield told
+    finally:
+        loop.call_soon_threadsafe(ended.set)
+        thread.join(10)
+        loop.close()
+
+
+def authorizations(backend: Backend) -> list[bytes]:
+    return [
+        line.partition(b": ")[2]
+        for head, _ in backend.requests
+        for line in head.split(b"\r\n")
+        if line.lower().startswith(b"authorization:")
+    ]
+
+
+def test_calls_of_one_delegation_show_one_token_and_never_the_callers(
+    tmp_path: Path,
+) -> None:
+    with service(tmp_path) as told, shown(tmp_path) as (gateway, backend):
+        with gateway.client() as client:
+            for _ in range(3):
+                client.send(call())
+                assert client.answer().body == OK
+        sent = authorizations(backend)
+        (decided, *_) = [r for r in gateway.records() if isinstance(r, Decided)]
+    assert len(told.asked) == 1
+    (own,) = told.asked[0]["subject_token"]
+    assert len(set(sent)) == 1
+    assert len(sent) == 3
+    token = sent[0].partition(b" ")[2]
+    assert own.encode() not in sent[0]
+    assert decided.act.credential == hashlib.sha256(token).hexdigest()
+    assert decided.act.jti == "j1"
+    assert token not in encode(decided)
+    event = event_of("r", Told(decided, encode(decided)), None, b"")
+    assert event.identity == f"https://sts.example/{decided.caller.agent}"
+
+
+def test_where_the_service_is_away_the_call_is_an_error_on_record(
+    tmp_path: Path,
+) -> None:
+    with shown(tmp_path) as (gateway, backend):
+        with gateway.client() as client:
+            client.send(call())
+            said = json.loads(client.answer().body)["error"]
+        assert said["code"] == DENIED
+        assert said["data"]["decision"] == "error"
+        assert backend.requests == []
+        assert gateway.decisions() == [("tools/call", "read_file", "credential")]
+
+
+def test_what_is_denied_anyway_asks_for_no_token(tmp_path: Path) -> None:
+    with service(tmp_path) as told, shown(tmp_path) as (gateway, backend):
+        with gateway.client() as client:
+            client.send(call(agent="ben", name="write_file"))
+            said = json.loads(client.answer().body)["error"]
+        assert said["data"]["decision"] == "deny"
+        assert backend.requests == []
+        assert gateway.decisions() == [("tools/call", "write_file", "no-rule")]
+    assert told.asked == []

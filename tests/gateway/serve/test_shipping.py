@@ -1,0 +1,52 @@
+"""The last shipping comes after the one that is under way."""
+
+import asyncio
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from answerable.gateway.serve import supervisor
+from answerable.serving.log import Log
+
+
+def test_what_is_being_shipped_at_the_end_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, goes_on = threading.Event(), threading.Event()
+    under_way: list[int] = []
+    most: list[int] = []
+
+    def ship(*_: Path) -> Any:
+        under_way.append(1)
+        most.append(len(under_way))
+        began.set()
+        assert goes_on.wait(10)
+        under_way.pop()
+        return SimpleNamespace(stored=1, problems=())
+
+    monkeypatch.setattr(supervisor, "SHIP", 0.01)
+    monkeypatch.setattr(supervisor, "ship_spool", ship)
+    (tmp_path / "spool").mkdir()
+    config = SimpleNamespace(
+        listen=SimpleNamespace(workers=0), limits=SimpleNamespace(drain=1)
+    )
+    policy = SimpleNamespace(whole=True)
+    plan: Any = SimpleNamespace(
+        config=config, policy=policy, store=tmp_path, state=tmp_path
+    )
+
+    async def story() -> None:
+        one = supervisor.Supervisor(plan, lambda: plan, Log("test"))
+        one._spawn(one._ship_now_and_then())
+        await asyncio.to_thread(began.wait, 10)
+        ending = asyncio.create_task(one._end())
+        await asyncio.sleep(0.1)
+        goes_on.set()
+        await ending
+        assert one._health.shipped == 2
+
+    asyncio.run(story())
+    assert most == [1, 1]

@@ -1,0 +1,19 @@
+from collections.abc import Iterator
+
+import pytest
+
+from tests.sts.wires import Wire
+from tests.sts.world import World, serving
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One process for all that changes nothing others see."""
+    with serving(tmp_path_factory.mktemp("sts")) as running:
+        yield running
+
+
+@pytest.fixture
+def wire(world: World) -> Iterator[Wire]:
+    with world.wire() as connected:
+        yield connected
