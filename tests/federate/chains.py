@@ -19,20 +19,22 @@ from answerable.model.claims import Confirmation
 from answerable.model.delegation import Delegation
 from answerable.reach.patterns.resources import pattern_parts
 from answerable.reach.patterns.terms import ACTIONS, RESOURCES, Term, covers
+from tests.federate.random_worlds import (
+    Pick,
+    some_rule,
+    subset,
+)
 from tests.federate.worlds import (
     AGENTS,
     AUDIENCES,
     KEY,
     NOW,
     SCOPES,
-    Pick,
     asked,
     fitting,
     ours,
     request,
-    some_rule,
     standing,
-    subset,
 )
 
 BEYOND = "https://beyond.example"

@@ -12,7 +12,8 @@ from answerable.federate.refusing import Why
 from answerable.federate.rules import match, table
 from answerable.federate.spec.given import given as meant
 from answerable.model.exchange import Refusal
-from tests.federate.worlds import AGENTS, IDS, NOW, Case, cases, some_case
+from tests.federate.random_worlds import Case, cases, some_case
+from tests.federate.worlds import AGENTS, IDS, NOW
 
 SHRUNK = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow]

@@ -129,7 +129,17 @@ def verify(
         TokenExpired: It was good, and is no more.
         TokenRefused: Anything else that does not hold.
     """
-    admitted = admit(unverified_token)
+    return verify_admitted(admit(unverified_token), issuers, now, token_type)
+
+
+def verify_admitted(
+    admitted: Admitted, issuers: Issuers, now: int, token_type: TokenType
+) -> SignedClaims:
+    """Make claims of a token that was taken apart already, or refuse it; see `verify`.
+
+    Raises:
+        TokenRefused: As there.
+    """
     # A JWT-SVID need not say who issued it, and what it says means nothing: its trust
     # domain's keys sign for that domain alone.
     svid = token_type is TokenType.JWT_SVID

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from answerable.enforce.kill import Kills
-from answerable.federate.admission import admit
-from answerable.federate.errors import KeyUnknown, TokenRefused
+from answerable.federate.admission import Admitted, admit
+from answerable.federate.errors import KeyUnknown, Reason, TokenRefused
 from answerable.federate.exchange import Asked, Handed, Ids, Minting, Standing, decide
 from answerable.federate.exchange import Held as HeldNow
 from answerable.federate.rules.table import Rules
 from answerable.federate.spiffe import trust_domain
-from answerable.federate.verify import Issuers, verify
+from answerable.federate.verify import Issuers, verify_admitted
 from answerable.flows.attempts import Shown, given_record, refused_record
 from answerable.flows.own_tokens import OwnTokens
 from answerable.model.attestation import Attestation
@@ -44,6 +44,8 @@ from answerable.store.control.contract import (
     token_use,
 )
 
+# What a token of ours may be shown as.
+OWN_TYPES = frozenset({TokenType.ACCESS_TOKEN.value, TokenType.JWT.value})
 _GRANT = OAuthError.INVALID_GRANT
 
 
@@ -202,7 +204,7 @@ class Exchanges:
             if request.actor_type == PEER:
                 found.actor = _peer(shown)
             elif request.actor_type:
-                found.actor = self._held(request.unverified_actor, now)
+                found.actor = self._held(admit(request.unverified_actor), now)
         except KeyUnknown:
             raise
         except TokenRefused as refused:
@@ -218,16 +220,21 @@ class Exchanges:
             return _peer(shown)
         if request.subject_type == TICKET:
             return self._handed(request.unverified_subject, now)
-        if self._own.is_ours(request.unverified_subject):
-            return self._held(request.unverified_subject, now)
-        return self._foreign(shown, found, now)
+        admitted = admit(request.unverified_subject)
+        if self._own.is_ours(admitted):
+            if request.subject_type not in OWN_TYPES:
+                raise _refuse(_GRANT, Reason.TOKEN_TYPE.value)
+            return self._held(admitted, now)
+        return self._foreign(shown, admitted, found, now)
 
-    def _foreign(self, shown: Shown, found: _Found, now: float) -> SignedClaims:
+    def _foreign(
+        self, shown: Shown, admitted: Admitted, found: _Found, now: float
+    ) -> SignedClaims:
         request, issuers = shown.request, self._issuers(now)
         kind = TokenType(request.subject_type)
-        if kind is TokenType.JWT and _is_svid(request.unverified_subject, issuers):
+        if kind is TokenType.JWT and _is_svid(admitted, issuers):
             kind = TokenType.JWT_SVID
-        claims = verify(request.unverified_subject, issuers, int(now), kind)
+        claims = verify_admitted(admitted, issuers, int(now), kind)
         issuer = self._in_force.issuers.get(claims.issuer)
         if issuer is not None and issuer.review is not None:
             # Its workload shows one token again and again; whether that one's pod still
@@ -238,8 +245,8 @@ class Exchanges:
             found.uses.append(token_use(claims))
         return claims
 
-    def _held(self, unverified_token: str, now: float) -> HeldNow:
-        held = self._own.held(unverified_token, now)
+    def _held(self, admitted: Admitted, now: float) -> HeldNow:
+        held = self._own.held(admitted, now)
         return HeldNow(held.claims, held.chain.links)
 
     def _handed(self, secret: str, now: float) -> Handed:
@@ -310,12 +317,12 @@ def _refusal_of(committed: Committed, proof: Use | None) -> Refusal:
             return Refusal(_GRANT, outcome.value)
 
 
-def _is_svid(unverified_token: str, issuers: Issuers) -> bool:
+def _is_svid(admitted: Admitted, issuers: Issuers) -> bool:
     """Tell whether a JWT is that of a pinned trust domain; its keys say so later.
 
     SPIFFE has no token type of its own in an exchange, so clients call it a JWT.
     """
-    said = admit(unverified_token).payload
+    said = admitted.payload
     domain = trust_domain(said.get("sub"))
     return issuers.find(said.get("iss")) is None and issuers.find(domain) is not None
 

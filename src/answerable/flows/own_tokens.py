@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from answerable.enforce.kill import Kills
-from answerable.federate.admission import admit
+from answerable.federate.admission import Admitted, admit
 from answerable.federate.errors import KeyUnknown, Reason, TokenRefused
 from answerable.federate.key_set import KeySet
-from answerable.federate.verify import Issuers, KnownIssuer, verify
+from answerable.federate.verify import Issuers, KnownIssuer, verify_admitted
 from answerable.model.claims import Issuer, SignedClaims, TokenType
 from answerable.model.delegation import Delegation
 from answerable.store.control.contract import Chain, Control
@@ -66,15 +66,19 @@ class OwnTokens:
         )
         self._keys, self._control, self._kills = keys, control, kills
 
-    def is_ours(self, unverified_token: str) -> bool:
-        """Tell whether a token says that it is ours; nothing is believed by that.
-
-        Raises:
-            TokenRefused: It is no token.
-        """
-        return admit(unverified_token).payload.get("iss") == self._pin.iss
+    def is_ours(self, admitted: Admitted) -> bool:
+        """Tell whether a token says that it is ours; nothing is believed by that."""
+        return admitted.payload.get("iss") == self._pin.iss
 
     def read(self, unverified_token: str, now: float) -> SignedClaims:
+        """Verify a token of ours, for whichever audience it was given.
+
+        Raises:
+            TokenRefused: It is none.
+        """
+        return self._read(admit(unverified_token), now)
+
+    def _read(self, admitted: Admitted, now: float) -> SignedClaims:
         """Verify a token of ours, for whichever audience it was given.
 
         The audience is then the record's to allow: nobody is served here by a token
@@ -83,23 +87,23 @@ class OwnTokens:
         Raises:
             TokenRefused: It is none.
         """
-        said = admit(unverified_token).payload.get("aud")
+        said = admitted.payload.get("aud")
         audience = said if isinstance(said, str) else ""
         ours = Issuers(KnownIssuer(self._pin, audience, self._keys()))
         try:
-            return verify(unverified_token, ours, int(now))
+            return verify_admitted(admitted, ours, int(now), TokenType.ACCESS_TOKEN)
         except KeyUnknown:
             # Nobody to ask for it: whatever signs for us stands in our own set.
             raise TokenRefused(Reason.SIGNATURE, "expected a key of ours") from None
 
-    def held(self, unverified_token: str, now: float) -> Held:
+    def held(self, admitted: Admitted, now: float) -> Held:
         """Verify a token of ours, and see that it lives.
 
         Raises:
             TokenRefused: It is none, or it is dead.
             ControlUnavailable: Nobody can tell now.
         """
-        claims = self.read(unverified_token, now)
+        claims = self._read(admitted, now)
         chain = self.living(claims, now)
         if chain is None:
             raise TokenRefused(Reason.EXPIRED, "expected a token that was not revoked")

@@ -59,6 +59,14 @@ class Heard(NamedTuple):
 class Writer:
     """Writes entries of one recorder, in their order.
 
+    Args:
+        spool: Folder of all recorders' folders.
+        segments: Files of this one.
+        loop: Whose tickets it tells of.
+        heard: What the loop is told.
+        gather: Seconds that a group of the durable class waits for more: each group
+            costs the loop's thread several handings over of the interpreter.
+
     Attributes:
         spooled: Bytes in the whole spool, as of a second ago, and what was written
             since.
@@ -70,7 +78,9 @@ class Writer:
         segments: Segments,
         loop: asyncio.AbstractEventLoop,
         heard: Heard,
+        gather: float = 0.0,
     ) -> None:
+        self._gather = gather
         self.spooled = waiting(spool)
         self._spool, self._segments = spool, segments
         self._loop, self._heard = loop, heard
@@ -131,6 +141,8 @@ class Writer:
             self._now.wait(RETRY)
         elif self._some.wait(MEASURE):
             self._now.wait(GROUP)
+            if self._gather:
+                time.sleep(self._gather)
         self._some.clear()
         self._now.clear()
 

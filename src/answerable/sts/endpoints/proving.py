@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from answerable.federate.admission import admit
 from answerable.federate.dpop import read_proof
 from answerable.federate.errors import ProofRefused, Reason, TokenRefused
 from answerable.federate.sender import check_sender
@@ -84,7 +85,7 @@ class Proving:
         scheme, _, token = asked.head.fields.get("authorization", "").partition(" ")
         if not token:
             raise TokenRefused(Reason.SCHEME, "expected a token of ours")
-        held = self._own.held(token, now)
+        held = self._own.held(admit(token), now)
         proof = asked.head.fields.get("dpop")
         presented = Presented(
             scheme=scheme,

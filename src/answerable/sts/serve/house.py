@@ -55,7 +55,6 @@ TURN = 1  # second between two looks at our own
 SWEEP = 60  # seconds between two looks at what ended long ago
 # Kinds of subjects that delegations are on record by.
 ENDED_BY_KILL = frozenset({"agent", "person", "rule", "run"})
-PASSPHRASE = "ANSWERABLE_STS_PASSPHRASE"  # noqa: S105 - a name
 ROUND = 0.05  # seconds: several rounds of the loop
 
 
@@ -83,7 +82,11 @@ class House:
         secret = shared_secret(state)
         self._control = open_control(state, now, service.database)
         self._signing = signing = Signing(
-            Ring(self._control, KeyFolder(state, variable=passphrase()), now)
+            Ring(
+                self._control,
+                KeyFolder(state, service.passphrase, service.passphrase_env),
+                now,
+            )
         )
         self._blocking = Blocking(beside=bool(service.database))
         self._nonces = Nonces(secret, since=self._control.epoch())
@@ -390,8 +393,3 @@ def in_force(plan: Plan) -> InForce:
     rules = plan.config.rules
     root = any(isinstance(r.subject, PeerSubject) and r.subject.uid == 0 for r in rules)
     return InForce(Rules(rules), issuers, root)
-
-
-def passphrase() -> str:
-    """Name the variable that holds the passphrase of the keys, empty where none is."""
-    return PASSPHRASE if os.environ.get(PASSPHRASE) else ""
