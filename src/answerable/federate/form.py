@@ -6,12 +6,14 @@ that is not there.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from answerable.federate.refusing import Refused, Why
 
 MAX_BODY = 64 * 1024  # bytes
 MAX_PARAMETERS = 64
+_KEPT = 128  # bytes of a spelling that is kept
 
 Form = Mapping[str, str]
 
@@ -49,7 +51,15 @@ def _decode(text: bytes) -> str:
     """Decode one name or value, spelled as it may be."""
     if b"%" not in text and b"+" not in text:
         return text.decode("ascii")
+    return (_kept if len(text) <= _KEPT else _unescape)(text)
+
+
+def _unescape(text: bytes) -> str:
     try:
         return unquote_to_bytes(text.replace(b"+", b" ")).decode("utf-8")
     except UnicodeDecodeError:
         raise Refused(Why.FORM) from None
+
+
+# Names of grants and of token types, and audiences: the same in every request.
+_kept = lru_cache(maxsize=512)(_unescape)

@@ -189,7 +189,7 @@ def _claims(
     svid = token_type is TokenType.JWT_SVID
     times = (read_svid_times if svid else read_times)(payload, now, issuer.max_ttl)
     exp, iat, nbf = times
-    asked = profile.required | profile.optional
+    asked = profile.known
     return SignedClaims(
         token_type=token_type,
         issuer=issuer.name,
