@@ -7,6 +7,7 @@ are never looked at.
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeGuard
 
 from answerable.federate.algorithms import KINDS
@@ -15,6 +16,26 @@ from answerable.federate.strict import JsonObject, Unread, strict_object, unbase
 
 MAX_TOKEN = 16 * 1024  # characters
 MAX_NAME = 1024  # characters of one id inside a token
+_KEPT = 1024  # headers that are kept, of as many characters each at most
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """A JOSE header. Those that many tokens share are read once, and are one object.
+
+    Attributes:
+        header: The JSON object.
+        alg: One of the algorithms we know.
+        kid: Empty where it does not say.
+        typ: Lower case, without `application/`; empty where it does not say.
+        kept: It is short enough to be kept for the next token.
+    """
+
+    header: JsonObject
+    alg: str
+    kid: str
+    typ: str
+    kept: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +43,15 @@ class Admitted:
     """A token that is well formed; nothing in it is believed.
 
     Attributes:
-        header: The JOSE header.
+        head: Its header.
         payload: The JSON object it carries.
-        alg: As the header says, one of the algorithms we know.
-        kid: As the header says, empty where it does not.
-        typ: As the header says, lower case, without `application/`; empty where not.
         signing_input: What was signed.
         signature: Decoded.
         sha256: Digest of the whole text.
     """
 
-    header: JsonObject
+    head: Head
     payload: JsonObject
-    alg: str
-    kid: str
-    typ: str
     signing_input: bytes
     signature: bytes
     sha256: bytes
@@ -57,31 +72,30 @@ def admit(unverified_token: str) -> Admitted:
     if len(segments) != 3:
         raise TokenMalformed(Reason.SEGMENTS, "expected a compact JWS: three segments")
     try:
-        header = strict_object(unbase64url(segments[0]))
-        alg, kid, typ = _read_header(header)
+        first = segments[0]
+        head = (_kept_head if len(first) <= _KEPT else _read_head)(first)
         payload = strict_object(unbase64url(segments[1]))
         signature = unbase64url(segments[2])
     except Unread as unread:
         raise TokenMalformed(unread.reason, unread.message) from None
     whole = unverified_token.encode("ascii")
     return Admitted(
-        header=header,
+        head=head,
         payload=payload,
-        alg=alg,
-        kid=kid,
-        typ=typ,
         signing_input=whole[: -len(segments[2]) - 1],
         signature=signature,
         sha256=hashlib.sha256(whole).digest(),
     )
 
 
-def _read_header(header: JsonObject) -> tuple[str, str, str]:
-    """Give alg, kid and typ.
+def _read_head(segment: str) -> Head:
+    """Read the first segment.
 
     Raises:
-        TokenRefused: One is not what it has to be, or an extension is asked for.
+        Unread: It is no JSON object.
+        TokenRefused: A member is not what it has to be, or asks for an extension.
     """
+    header = strict_object(unbase64url(segment))
     alg = header.get("alg")
     if not isinstance(alg, str) or alg not in KINDS:
         raise TokenRefused(Reason.ALG, "expected a signature algorithm we accept")
@@ -97,7 +111,12 @@ def _read_header(header: JsonObject) -> tuple[str, str, str]:
     if not isinstance(typ, str):
         raise TokenRefused(Reason.TYP, "expected a media type as typ")
     # RFC 7515 4.1.9: a media type, whose case means nothing.
-    return alg, kid, typ.lower().removeprefix("application/")
+    kept = len(segment) <= _KEPT
+    return Head(header, alg, kid, typ.lower().removeprefix("application/"), kept)
+
+
+# All tokens of one key have one header, and so have all proofs of one client.
+_kept_head = lru_cache(maxsize=_KEPT)(_read_head)
 
 
 def is_name(value: object) -> TypeGuard[str]:

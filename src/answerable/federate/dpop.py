@@ -7,8 +7,10 @@ A proof that holds is half the answer. The other half is the caller's: that the 
 import hashlib
 import hmac
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 
-from answerable.federate.admission import Admitted, admit, is_name
+from answerable.federate.admission import Admitted, Head, admit, is_name
 from answerable.federate.algorithms import KINDS, fitting
 from answerable.federate.errors import (
     NonceRequired,
@@ -17,7 +19,7 @@ from answerable.federate.errors import (
     TokenMalformed,
     TokenRefused,
 )
-from answerable.federate.jwk import PublicJwk, VerificationKey, read_public_jwk
+from answerable.federate.jwk import VerificationKey, read_public_jwk
 from answerable.federate.reading import SKEW
 from answerable.federate.strict import JsonObject, Unread, base64url
 from answerable.federate.uri import normalise
@@ -26,6 +28,20 @@ from answerable.model.claims import Proof
 WINDOW = 60  # seconds that a proof is taken for
 # What our metadata offers (RFC 9449 5.1).
 ALGS = tuple(KINDS)
+_PROVERS = 1024  # keys of clients that are kept ready
+
+
+@dataclass(frozen=True, slots=True)
+class _Prover:
+    """A client's key.
+
+    Attributes:
+        key: To verify with.
+        thumbprint: Of it.
+    """
+
+    key: VerificationKey
+    thumbprint: str
 
 
 def read_proof(
@@ -60,13 +76,12 @@ def read_proof(
         admitted = admit(unverified_proof)
     except (TokenMalformed, TokenRefused) as refused:
         raise ProofRefused(refused.reason, refused.message) from None
-    if admitted.typ != "dpop+jwt":
+    if admitted.head.typ != "dpop+jwt":
         raise ProofRefused(Reason.TYP, "expected a proof of the typ dpop+jwt")
-    jwk = _check_signature(admitted, algs)
+    thumbprint = _check_signature(admitted, algs)
     _check_request(admitted.payload, method, url)
     iat = _check_age(admitted.payload, now)
     _check_token(admitted.payload, access_token)
-    thumbprint = jwk.thumbprint
     if jkt and not hmac.compare_digest(_octets(jkt), _octets(thumbprint)):
         raise ProofRefused(Reason.THUMBPRINT, "expected the key the token is bound to")
     jti = _text(admitted.payload, "jti")
@@ -75,21 +90,36 @@ def read_proof(
     return Proof(jkt=thumbprint, jti=jti, iat=iat, expires=iat + WINDOW)
 
 
-def _check_signature(admitted: Admitted, algs: tuple[str, ...]) -> PublicJwk:
-    """Check the signature with the key in the header: here the key is the claim."""
-    members = admitted.header.get("jwk")
+def _check_signature(admitted: Admitted, algs: tuple[str, ...]) -> str:
+    """Check the signature with the key in the header: here the key is the claim.
+
+    Returns:
+        Thumbprint of that key.
+    """
+    head = admitted.head
+    prover = (_kept_prover if head.kept else _prover)(head, algs)
+    if not prover.key.holds(admitted.signing_input, admitted.signature):
+        raise ProofRefused(Reason.SIGNATURE, "expected a signature of the proof's key")
+    return prover.thumbprint
+
+
+def _prover(head: Head, algs: tuple[str, ...]) -> _Prover:
+    """Read the key in a proof's header."""
+    members = head.header.get("jwk")
     if not isinstance(members, dict):
         raise ProofRefused(Reason.PROOF_KEY, "expected a public key in the proof")
     try:
         jwk = read_public_jwk(members)
-        if admitted.alg not in fitting(algs, jwk.kty, jwk.crv):
+        if head.alg not in fitting(algs, jwk.kty, jwk.crv):
             raise ProofRefused(Reason.ALG, "expected an algorithm of the proof's key")
-        key = VerificationKey.of(jwk, admitted.alg)
+        key = VerificationKey.of(jwk, head.alg)
     except Unread as unread:
         raise ProofRefused(unread.reason, unread.message) from None
-    if not key.holds(admitted.signing_input, admitted.signature):
-        raise ProofRefused(Reason.SIGNATURE, "expected a signature of the proof's key")
-    return jwk
+    return _Prover(key, jwk.thumbprint)
+
+
+# A header that is kept is one object for all proofs that have it.
+_kept_prover = lru_cache(maxsize=_PROVERS)(_prover)
 
 
 def _check_request(payload: JsonObject, method: str, url: str) -> None:

@@ -6,18 +6,20 @@ that is not there.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from answerable.federate.refusing import Refused, Why
 
 MAX_BODY = 64 * 1024  # bytes
 MAX_PARAMETERS = 64
+_KEPT = 128  # bytes of a spelling that is kept
 
 Form = Mapping[str, str]
 
 # What may stand for itself (WHATWG URL 5.2, and what clients leave as it is), a plus for
-# a space, and escapes that are whole.
-_SPELLED = re.compile(rb"(?:[!#$'()*,./0-9:;=?@A-Z\[\]_a-z~+-]++|%[0-9A-Fa-f]{2})*+")
+# a space, escapes that are whole, and what stands between parameters.
+_SPELLED = re.compile(rb"(?:[!#$&'()*,./0-9:;=?@A-Z\[\]_a-z~+-]++|%[0-9A-Fa-f]{2})*+")
 
 
 def read_form(body: bytes) -> Form:
@@ -31,6 +33,8 @@ def read_form(body: bytes) -> Form:
     parts = body.split(b"&") if body else []
     if len(parts) > MAX_PARAMETERS:
         raise Refused(Why.SIZE, "parameters")
+    if not _SPELLED.fullmatch(body):
+        raise Refused(Why.FORM)
     form: dict[str, str] = {}
     for part in parts:
         name, equals, value = part.partition(b"=")
@@ -44,10 +48,18 @@ def read_form(body: bytes) -> Form:
 
 
 def _decode(text: bytes) -> str:
-    """Decode one name or value."""
-    if not _SPELLED.fullmatch(text):
-        raise Refused(Why.FORM)
+    """Decode one name or value, spelled as it may be."""
+    if b"%" not in text and b"+" not in text:
+        return text.decode("ascii")
+    return (_kept if len(text) <= _KEPT else _unescape)(text)
+
+
+def _unescape(text: bytes) -> str:
     try:
         return unquote_to_bytes(text.replace(b"+", b" ")).decode("utf-8")
     except UnicodeDecodeError:
         raise Refused(Why.FORM) from None
+
+
+# Names of grants and of token types, and audiences: the same in every request.
+_kept = lru_cache(maxsize=512)(_unescape)

@@ -1,22 +1,14 @@
-"""One public key as a JWK (RFC 7517, 7518 6, 8037 2), read strictly, and its use.
-
-joserfc is imported where a key is made. It is handed members that were checked here,
-and the algorithm that we chose for the key.
-"""
+"""One public key as a JWK (RFC 7517, 7518 6, 8037 2), read strictly, and its use."""
 
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from answerable.federate.algorithms import COORDINATES
 from answerable.federate.errors import Reason
+from answerable.federate.signatures import Holds, verifier
 from answerable.federate.strict import JsonObject, Unread, base64url, unbase64url
 from answerable.federate.weak import is_roca, is_small_order
-
-if TYPE_CHECKING:
-    from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 MIN_MODULUS = 2048  # bits; SP 800-131A 3
 MAX_MODULUS = 8192  # bits; a larger one only costs us time
@@ -56,7 +48,7 @@ class VerificationKey:
 
     alg: str
     jwk: PublicJwk
-    _key: "ECKey | OKPKey | RSAKey"
+    _holds: Holds
 
     @classmethod
     def of(cls, jwk: PublicJwk, alg: str) -> "VerificationKey":
@@ -65,42 +57,11 @@ class VerificationKey:
         Raises:
             Unread: Its point is not on its curve.
         """
-        return cls(alg, jwk, _imported(jwk))
+        return cls(alg, jwk, verifier(jwk.crv, dict(jwk.members), alg))
 
     def holds(self, signing_input: bytes, signature: bytes) -> bool:
         """Tell whether the signature over the input is this key's."""
-        from joserfc import jws
-        from joserfc.errors import JoseError
-
-        # RFC 9864 2.2: EdDSA with an Ed25519 key is Ed25519 under its older name.
-        alg = "Ed25519" if self.alg == "EdDSA" else self.alg
-        # No parser but ours reads the token: it gets the two octet strings alone.
-        signed = jws.CompactSignature({"alg": alg}, b"")
-        header, payload = signing_input.split(b".", 1)
-        signed.segments = {
-            "header": header,
-            "payload": payload,
-            "signature": base64url(signature).encode("ascii"),
-        }
-        try:
-            return jws.validate_compact(signed, self._key, [alg])
-        except (ValueError, JoseError):
-            return False
-
-
-# A DPoP key comes with each of its proofs, and making it usable is half of what a
-# proof costs beside the signature.
-@lru_cache(maxsize=512)
-def _imported(jwk: PublicJwk) -> "ECKey | OKPKey | RSAKey":
-    from joserfc.errors import JoseError
-    from joserfc.jwk import ECKey, OKPKey, RSAKey
-
-    kinds: dict[str, type[ECKey | OKPKey | RSAKey]]
-    kinds = {"EC": ECKey, "OKP": OKPKey, "RSA": RSAKey}
-    try:
-        return kinds[jwk.kty].import_key(dict(jwk.members))
-    except (ValueError, JoseError):
-        raise Unread(Reason.KEY_POINT, "expected a point on the curve") from None
+        return self._holds(signing_input, signature)
 
 
 def read_public_jwk(members: JsonObject) -> PublicJwk:

@@ -4,9 +4,10 @@
 newest actor stands outermost.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+import msgspec
 
 from answerable.federate.refusing import Refused, Why
 from answerable.model.claims import Confirmation
@@ -19,7 +20,8 @@ ACCESS_TOKEN_TYP = "at+jwt"  # noqa: S105 - RFC 9068 2.1
 ID_JAG_TYP = "oauth-id-jag+jwt"
 MAX_TOKEN = 4096  # characters, so that it fits a field of HTTP
 # Of these the header takes about 110 and the signature 86.
-_MAX_PAYLOAD = (MAX_TOKEN - 256) * 3 // 4
+_MAX_PAYLOAD = (MAX_TOKEN - 256) * 3 // 4  # octets
+_encode = msgspec.json.Encoder().encode
 # By what a start was attested, as its name says.
 _ATTESTED = {"process": "unix-peer", "run": "launcher", "ticket": "parent"}
 
@@ -71,7 +73,7 @@ def claims_of(delegation: Delegation, term: Term, gives: Granted) -> Payload:
         claims["act"] = _act(delegation.actors, term.iss)
     if gives is Granted.ACCESS_TOKEN:
         claims["answerable"] = _ours(delegation)
-    if len(json.dumps(claims, separators=(",", ":"))) > _MAX_PAYLOAD:
+    if len(_encode(claims)) > _MAX_PAYLOAD:
         raise Refused(Why.TOO_LARGE)
     return claims
 

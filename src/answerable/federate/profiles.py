@@ -5,7 +5,7 @@ may send it. The token itself chooses nothing: where types look alike, the claim
 only another type carries are forbidden (RFC 8725 3.12).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from answerable.model.claims import TokenType
 
@@ -23,6 +23,7 @@ class Profile:
             unchecked, and named so.
         forbidden: Claims that mark it as something else.
         azp_is_audience: `azp` has to name the audience too.
+        known: Claims that are required or optional.
     """
 
     types: frozenset[str]
@@ -30,6 +31,10 @@ class Profile:
     optional: frozenset[str]
     forbidden: frozenset[str]
     azp_is_audience: bool = False
+    known: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "known", self.required | self.optional)
 
 
 _SOMETIMES = frozenset({"nbf", "jti", "cnf", "act"})

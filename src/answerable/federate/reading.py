@@ -4,8 +4,6 @@ A number is an integer and nothing else: no text, no fraction, no truth value, w
 Python counts among the integers.
 """
 
-from collections.abc import Iterator
-
 from answerable.federate.admission import is_name
 from answerable.federate.errors import Reason, TokenExpired, TokenRefused
 from answerable.federate.profiles import Profile
@@ -28,12 +26,15 @@ def check_presence(payload: JsonObject, profile: Profile) -> tuple[str, ...]:
         TokenRefused: A required claim is missing, or a forbidden one is there.
     """
     names = payload.keys()
-    if missing := sorted(profile.required - names):
-        raise TokenRefused(Reason.CLAIM_MISSING, f"expected the claim {missing[0]}")
-    if forbidden := sorted(profile.forbidden & names):
-        message = f"expected no {forbidden[0]} in a token of this type"
+    if not profile.required <= names:
+        missing = min(profile.required - names)
+        raise TokenRefused(Reason.CLAIM_MISSING, f"expected the claim {missing}")
+    if not profile.forbidden.isdisjoint(names):
+        message = (
+            f"expected no {min(profile.forbidden & names)} in a token of this type"
+        )
         raise TokenRefused(Reason.CLAIM_FORBIDDEN, message)
-    return tuple(sorted(names - profile.required - profile.optional))
+    return tuple(sorted(names - profile.known))
 
 
 def read_text(payload: JsonObject, name: str) -> str:
@@ -176,17 +177,19 @@ def check_party(payload: JsonObject, profile: Profile, audience: str) -> None:
 
 def read_leaves(payload: JsonObject) -> tuple[Leaf, ...]:
     """List every scalar of every claim with its path, in the order of the token."""
-    return tuple(_leaves((), payload))
+    leaves: list[Leaf] = []
+    _list_leaves((), payload, leaves)
+    return tuple(leaves)
 
 
-def _leaves(path: ClaimPath, members: JsonObject) -> Iterator[Leaf]:
+def _list_leaves(path: ClaimPath, members: JsonObject, leaves: list[Leaf]) -> None:
     for name, value in members.items():
         here = (*path, name)
-        if isinstance(value, dict):
-            yield from _leaves(here, value)
+        if isinstance(value, (str, int)):
+            leaves.append((here, value))
+        elif isinstance(value, dict):
+            _list_leaves(here, value, leaves)
         elif isinstance(value, list):
-            scalars = tuple(v for v in value if isinstance(v, str | int))
+            scalars = tuple(v for v in value if isinstance(v, (str, int)))
             if len(scalars) == len(value):
-                yield here, scalars
-        elif isinstance(value, str | int):
-            yield here, value
+                leaves.append((here, scalars))

@@ -1,5 +1,6 @@
 """URIs compared by what they name: syntax and scheme (RFC 3986 6.2.2, 6.2.3)."""
 
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 _PORTS = {"https": 443, "http": 80}
@@ -10,6 +11,8 @@ _HEX = frozenset("0123456789ABCDEFabcdef")
 _MAX = 4096
 
 
+# The same few are named by every proof.
+@lru_cache(maxsize=256)
 def normalise(text: str) -> str | None:
     """Give the normal form of an http(s) URI without query and fragment, None if none.
 

@@ -152,7 +152,7 @@ def verify_admitted(
         raise TokenRefused(
             Reason.TOKEN_TYPE, "expected a type this issuer is pinned for"
         )
-    if admitted.typ not in profile.types:
+    if admitted.head.typ not in profile.types:
         raise TokenRefused(Reason.TYP, "expected the typ of a token taken here")
     key = _key(admitted, pinned)
     if not key.holds(admitted.signing_input, admitted.signature):
@@ -162,12 +162,12 @@ def verify_admitted(
 
 def _key(admitted: Admitted, pinned: KnownIssuer) -> VerificationKey:
     """Find the key by (issuer, kid), and hold the header's algorithm against it."""
-    if not admitted.kid:
+    if not admitted.head.kid:
         raise TokenRefused(Reason.KID, "expected a key id")
-    key = pinned.keys.keys.get(admitted.kid)
+    key = pinned.keys.keys.get(admitted.head.kid)
     if key is None:
         raise KeyUnknown(pinned.issuer.name)
-    if admitted.alg != key.alg:
+    if admitted.head.alg != key.alg:
         raise TokenRefused(Reason.ALG, "expected the algorithm of the key")
     return key
 
@@ -189,7 +189,7 @@ def _claims(
     svid = token_type is TokenType.JWT_SVID
     times = (read_svid_times if svid else read_times)(payload, now, issuer.max_ttl)
     exp, iat, nbf = times
-    asked = profile.required | profile.optional
+    asked = profile.known
     return SignedClaims(
         token_type=token_type,
         issuer=issuer.name,
@@ -204,8 +204,8 @@ def _claims(
         scope=read_scope(payload) if "scope" in asked else (),
         cnf=read_confirmation(payload),
         act=read_actors(payload, issuer.ours),
-        kid=admitted.kid,
-        alg=admitted.alg,
+        kid=admitted.head.kid,
+        alg=admitted.head.alg,
         leaves=read_leaves(payload),
         unchecked=unchecked,
         token_sha256=admitted.sha256,

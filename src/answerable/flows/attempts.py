@@ -6,8 +6,7 @@ What a requester could have written itself stands in `said`; a token stands nowh
 import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
-
-from msgspec.structs import replace
+from typing import TypedDict
 
 from answerable.federate.exchange import Handed, Held, Minting
 from answerable.model.attestation import Attestation
@@ -53,8 +52,8 @@ def given_record(
     """Write the record of what is given."""
     link, rule = minting.delegation, minting.rule
     issued_claims = isinstance(subject, SignedClaims)
-    return replace(
-        _begun(shown, subject, actor),
+    return Exchanged(
+        **_begun(shown, subject, actor),
         claims=minting.used if issued_claims else (),
         rule=rule.id,
         rule_digest=rule.digest,
@@ -79,10 +78,9 @@ def refused_record(
 ) -> Exchanged:
     """Write the record of a refusal."""
     reason = refusal.reason + (f": {refusal.detail}" if refusal.detail else "")
-    begun = _begun(shown, subject, actor)
     link = subject.chain[0] if isinstance(subject, Held | Handed) else None
-    return replace(
-        begun,
+    return Exchanged(
+        **_begun(shown, subject, actor),
         error=refusal.error.value,
         reason=reason,
         audience=shown.request.audience[:LONGEST_SAID],
@@ -108,8 +106,24 @@ def bound_by(cnf: Confirmation) -> str:
     return "mtls" if cnf.x5t_s256 else "bearer"
 
 
-def _begun(shown: Shown, subject: object, actor: object) -> Exchanged:
-    """Write what was shown."""
+class _Begun(TypedDict):
+    """Fields of a record that tell what was shown."""
+
+    sequence: int
+    at: int
+    id: str
+    what: str
+    issuer: str
+    kid: str
+    subject: str
+    actor: str
+    attested: tuple[tuple[str, str], ...]
+    attestor: str
+    said: tuple[tuple[str, str], ...]
+
+
+def _begun(shown: Shown, subject: object, actor: object) -> _Begun:
+    """Write what was shown; the recorder numbers it."""
     request = shown.request
     claims = subject.claims if isinstance(subject, Held) else subject
     signed = claims if isinstance(claims, SignedClaims) else None
@@ -119,8 +133,11 @@ def _begun(shown: Shown, subject: object, actor: object) -> Exchanged:
     said: tuple[tuple[str, str], ...] = ()
     if request.client_id and len(request.client_id) <= LONGEST_SAID:
         said = (("client_id", request.client_id),)
-    return Exchanged(
-        *(0, 0, "", WHAT),
+    return _Begun(
+        sequence=0,
+        at=0,
+        id="",
+        what=WHAT,
         issuer=signed.issuer if signed else "",
         kid=signed.kid if signed else "",
         subject=_digest(request.unverified_subject),

@@ -104,8 +104,10 @@ def named_use(kind: str, name: str, since: int, expires: int) -> Use:
 
 def _digest(*parts: str) -> bytes:
     # Each part with its length: no two lists of parts run together alike.
-    spelled = (part.encode("utf-8", "surrogatepass") for part in parts)
-    whole = b"".join(len(each).to_bytes(4, "big") + each for each in spelled)
+    whole = b""
+    for part in parts:
+        spelled = part.encode("utf-8", "surrogatepass")
+        whole += len(spelled).to_bytes(4, "big") + spelled
     return hashlib.sha256(whole).digest()
 
 

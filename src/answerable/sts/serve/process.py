@@ -16,7 +16,8 @@ from answerable.model.errors import AnswerableError
 from answerable.serving.claim import claim
 from answerable.serving.kills import KillFile
 from answerable.serving.log import Log
-from answerable.serving.stored import make_store, ship_spool
+from answerable.serving.shipping import ship_apart
+from answerable.serving.stored import make_store
 from answerable.sts.serve.house import House
 from answerable.sts.serve.plan import Plan
 
@@ -122,16 +123,12 @@ class Process:
 
     async def _ship(self) -> None:
         plan, house = self._plan, self._house
-        spool = plan.state / "spool"
-        shipped = await asyncio.to_thread(ship_spool, plan.store, spool)
-        if isinstance(shipped, AnswerableError):
-            if house.ship_refused != shipped.message:
-                self._log.error("evidence.not-shipped", why=shipped.message)
-            house.ship_refused = shipped.message
-            return
-        house.ship_refused = ""
-        for problem in shipped.problems:
-            self._log.error("evidence.problem", place=problem.place, what=problem.what)
+        told = await ship_apart(plan.store, plan.state / "spool")
+        if told.refused and house.ship_refused != told.refused:
+            self._log.error("evidence.not-shipped", why=told.refused)
+        house.ship_refused = told.refused
+        for place, what in told.problems:
+            self._log.error("evidence.problem", place=place, what=what)
 
     async def _end(self, house: House) -> None:
         self._log.info("sts.ending")

@@ -1,0 +1,1 @@
+"""What the token service costs: measured from outside, over HTTP on loopback."""

@@ -1,0 +1,327 @@
+"""Who asks for tokens: keep-alive connections that each wait for an answer, then ask on.
+
+Run as `python -m bench.federation.load`, with an `Order` as JSON on standard input; a
+`Load` is what it prints. A token is good once and so is a proof, so every request is
+made of its own; all of them are signed before the first is sent.
+"""
+
+import asyncio
+import base64
+import hashlib
+import os
+import secrets
+import statistics
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Mapping
+from functools import partial
+from typing import cast
+from urllib.parse import urlencode
+
+import msgspec
+import uvloop
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+_END = b"\r\n\r\n"
+_LENGTH = b"\r\ncontent-length: "
+_GIVEN = b"HTTP/1.1 200 "
+_SHA256 = ec.ECDSA(hashes.SHA256())
+_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+_LIFE = 900  # seconds of a subject token; a proof is good for 60 from when it is made
+
+
+class Order(msgspec.Struct, frozen=True):
+    """What to ask for.
+
+    Attributes:
+        port: Where, on 127.0.0.1.
+        url: The token service's `iss`, and audience of the subject tokens.
+        iss: Issuer of the subject tokens.
+        kid: Of its key.
+        key: That key, private, PEM, on P-256.
+        job: Claim that the rule looks at.
+        audience: Of what is asked for.
+        proofs: Each client has a key of its own and shows it (DPoP).
+        clients: How many connections.
+        count: How many requests of all together.
+        rate: Requests a second of all together, 0 for as many as are answered.
+        core: Processor to run on, -1 for any.
+        shown: A form and fields to send instead, always the same.
+    """
+
+    port: int
+    url: str = ""
+    iss: str = ""
+    kid: str = ""
+    key: str = ""
+    job: str = ""
+    audience: str = ""
+    proofs: bool = False
+    clients: int = 1
+    count: int = 1
+    rate: float = 0.0
+    core: int = -1
+    shown: dict[str, str] = {}
+
+
+class Load(msgspec.Struct, frozen=True):
+    """What came of it.
+
+    Attributes:
+        calls: How many were answered.
+        failed: How many answers gave no token; the first is `example`.
+        seconds: From the first request to the last answer.
+        median: Seconds from when a request was due to its whole answer.
+        slow: The same, of the slowest of a hundred (the 99th percentile).
+        example: An answer that gave none.
+    """
+
+    calls: int
+    failed: int
+    seconds: float
+    median: float
+    slow: float
+    example: str = ""
+
+
+def run(order: Order) -> Load:
+    """Have a process of its own ask.
+
+    Raises:
+        RuntimeError: It did not end well, or was given something else than tokens.
+    """
+    argv = (sys.executable, "-m", "bench.federation.load")
+    done = subprocess.run(
+        argv, input=msgspec.json.encode(order), capture_output=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr.decode("utf-8", "replace")[-500:])
+    load = msgspec.json.decode(done.stdout, type=Load)
+    if load.failed or not load.calls:
+        raise RuntimeError(f"{load.failed} of {load.calls} failed: {load.example}")
+    return load
+
+
+# Requests, made beforehand.
+
+
+def _base64url(data: bytes) -> bytes:
+    return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+
+def _part(members: Mapping[str, object]) -> bytes:
+    return _base64url(msgspec.json.encode(members))
+
+
+class _Key:
+    """A key that signs tokens of one kind."""
+
+    def __init__(
+        self, private: ec.EllipticCurvePrivateKey, head: Mapping[str, object]
+    ) -> None:
+        self._private, self._head = private, _part(head)
+
+    def sign(self, payload: Mapping[str, object]) -> str:
+        signed = self._head + b"." + _part(payload)
+        r, s = decode_dss_signature(self._private.sign(signed, _SHA256))
+        signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        return (signed + b"." + _base64url(signature)).decode()
+
+
+def _prover() -> _Key:
+    """Make a client's own key (RFC 9449 4.2)."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    point = private.public_key().public_numbers()
+    x, y = (_base64url(n.to_bytes(32, "big")).decode() for n in (point.x, point.y))
+    jwk = {"kty": "EC", "crv": "P-256", "x": x, "y": y}
+    return _Key(private, {"typ": "dpop+jwt", "alg": "ES256", "jwk": jwk})
+
+
+def _spelled(order: Order, form: Mapping[str, str], fields: Mapping[str, str]) -> bytes:
+    """Write a request as a client library would send it."""
+    body = urlencode(form)
+    lines = {
+        "Host": f"127.0.0.1:{order.port}",
+        "User-Agent": "bench/1",
+        "Accept": "application/json",
+        "Content-Type": "application/x-www-form-urlencoded",
+        "Content-Length": str(len(body)),
+        **fields,
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"POST /token HTTP/1.1\r\n{head}\r\n{body}".encode()
+
+
+def requests_of(order: Order) -> list[deque[bytes]]:
+    """Make every request, by the connection that sends it."""
+    share = range(order.count // order.clients)
+    if order.shown:
+        again = _spelled(order, order.shown, {})
+        return [deque(again for _ in share) for _ in range(order.clients)]
+    private = load_pem_private_key(order.key.encode(), None)
+    issuer = _Key(
+        cast(ec.EllipticCurvePrivateKey, private),
+        {"alg": "ES256", "typ": "JWT", "kid": order.kid},
+    )
+    made = []
+    for _ in range(order.clients):
+        prover = _prover() if order.proofs else None
+        made.append(deque(_request(order, issuer, prover) for _ in share))
+    return made
+
+
+def _request(order: Order, issuer: _Key, prover: _Key | None) -> bytes:
+    now = int(time.time())
+    # About what a platform says of a job.
+    subject = issuer.sign(
+        {
+            "iss": order.iss,
+            "sub": f"repo:corp/deploy@{order.job}",
+            "aud": order.url,
+            "iat": now,
+            "nbf": now,
+            "exp": now + _LIFE,
+            "jti": secrets.token_hex(16),
+            "job": order.job,
+            "ref": "refs/heads/main",
+            "repository": "corp/deploy",
+            "repository_id": "456789",
+            "workflow_ref": "corp/deploy/.ci/deploy.yml@refs/heads/main",
+            "sha": hashlib.sha1(b"commit", usedforsecurity=False).hexdigest(),
+        }
+    )
+    form = {
+        "grant_type": _EXCHANGE,
+        "subject_token": subject,
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "audience": order.audience,
+        "scope": "read",
+    }
+    if prover is None:
+        return _spelled(order, form, {})
+    proof = prover.sign(
+        {
+            "jti": secrets.token_hex(16),
+            "htm": "POST",
+            "htu": f"{order.url}/token",
+            "iat": now,
+        }
+    )
+    return _spelled(order, form, {"DPoP": proof})
+
+
+# Sending them.
+
+
+class _Client(asyncio.Protocol):
+    """One connection."""
+
+    def __init__(self, caller: "_Caller", requests: deque[bytes]) -> None:
+        self._caller, self._requests = caller, requests
+        self._due = self._began = 0.0
+        self._answer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._caller.gone(len(self._requests))
+
+    def begin(self, due: float) -> None:
+        self._due = due
+        self._next()
+
+    def data_received(self, data: bytes) -> None:
+        """Take a piece of an answer."""
+        self._answer = data = self._answer + data if self._answer else data
+        head, end, body = data.partition(_END)
+        if not end:
+            return
+        length = head.lower().partition(_LENGTH)[2].partition(b"\r")[0]
+        if len(body) < int(length):
+            return
+        self._caller.answered(time.perf_counter() - self._began, data)
+        self._answer = b""
+        self._due += self._caller.pause
+        self._next()
+
+    def _next(self) -> None:
+        now = time.perf_counter()
+        if not self._requests:
+            self._transport.close()
+        elif self._due > now and self._caller.pause:
+            # A timer is late by itself, which is nobody's waiting.
+            self._caller.loop.call_later(self._due - now, self._ask, 0.0)
+        else:
+            self._ask(self._due if self._caller.pause else 0.0)
+
+    def _ask(self, due: float) -> None:
+        """Send the next; one that is late waits from when it was due."""
+        self._began = due or time.perf_counter()
+        self._transport.write(self._requests.popleft())
+
+
+class _Caller:
+    """All connections together."""
+
+    def __init__(self, order: Order) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.pause = order.clients / order.rate if order.rate else 0.0
+        self._order = order
+        self._walls: list[float] = []
+        self._failed = 0
+        self._example = ""
+        self._open = order.clients
+        self._over = self.loop.create_future()
+
+    async def call(self, requests: list[deque[bytes]]) -> Load:
+        """Ask until every request has its answer."""
+        clients = []
+        for mine in requests:
+            make = partial(_Client, self, mine)
+            _, client = await self.loop.create_connection(
+                make, "127.0.0.1", self._order.port
+            )
+            clients.append(client)
+        began = time.perf_counter()
+        for number, client in enumerate(clients):
+            client.begin(began + number * self.pause / len(clients))
+        await self._over
+        walls = sorted(self._walls) or [0.0]
+        return Load(
+            len(walls), self._failed, time.perf_counter() - began,
+            statistics.median(walls), walls[len(walls) * 99 // 100], self._example,
+        )  # fmt: skip
+
+    def answered(self, wall: float, answer: bytes) -> None:
+        """Note one answer."""
+        self._walls.append(wall)
+        if not answer.startswith(_GIVEN):
+            self._failed += 1
+            self._example = self._example or answer.decode("latin-1")
+
+    def gone(self, left: int) -> None:
+        """A connection is closed; before its requests are sent that is a failure."""
+        if left:
+            self._failed += left
+            self._example = self._example or "the connection was closed"
+        self._open -= 1
+        if not self._open:
+            self._over.set_result(None)
+
+
+async def _main() -> None:
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    if order.core >= 0:
+        os.sched_setaffinity(0, {order.core})
+    load = await _Caller(order).call(requests_of(order))
+    sys.stdout.buffer.write(msgspec.json.encode(load))
+
+
+if __name__ == "__main__":
+    uvloop.run(_main())

@@ -1,0 +1,76 @@
+"""The token service itself, as `answerable serve --only sts` runs it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.federation.load import Order
+from tests.sts.world import CI, CI_KEY, ROOT, World, serving
+
+PLAIN, BOUND = "https://open.example", "https://files.example"
+RULES = 100
+JOB = "42"
+
+
+def rules() -> str:
+    """Write rules for as many workloads; each is looked up by its job."""
+    return "".join(
+        f"""
+  - id: ci-{number}
+    issuer: ci
+    match: {{job: "{number}"}}
+    agent: {ROOT}
+    grants:
+      - {{audience: {PLAIN}, scopes: [read, write], bind: bearer, ttl: 5m}}
+      - {{audience: {BOUND}, scopes: [read, write], ttl: 5m}}"""
+        for number in range(RULES)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One that runs.
+
+    Attributes:
+        world: Its folders and configuration.
+    """
+
+    world: World
+
+    @property
+    def pid(self) -> int:
+        assert self.world.process is not None
+        return self.world.process.pid
+
+    def order(
+        self,
+        *,
+        bound: bool,
+        clients: int,
+        count: int,
+        rate: float = 0.0,
+        core: int = -1,
+    ) -> Order:
+        """Order exchanges, each of a token that was never seen."""
+        return Order(
+            port=self.world.port,
+            url=self.world.url,
+            iss=CI,
+            kid="ci-1",
+            key=CI_KEY.as_pem(private=True).decode(),
+            job=JOB,
+            audience=BOUND if bound else PLAIN,
+            proofs=bound,
+            clients=clients,
+            count=count,
+            rate=rate,
+            core=core,
+        )
+
+
+@contextmanager
+def service(folder: Path) -> Iterator[Service]:
+    """Run it."""
+    with serving(folder, rules=rules()) as world:
+        yield Service(world)

@@ -1,0 +1,73 @@
+"""Evidence goes from the spool to the store in a process of its own.
+
+    python -P -m answerable.serving.shipping STORE SPOOL
+
+writes one `Told` as JSON. What it takes to open the store and fill it is several times
+the memory of a service, and time that its clients would wait for. Shipping begins anew
+after an end at any step, so it may be stopped at any.
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import msgspec
+
+from answerable.model.errors import AnswerableError
+from answerable.serving.stored import ship_spool
+
+_MODULE = "answerable.serving.shipping"
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What became of a spool.
+
+    Attributes:
+        refused: Why it stays where it is, to be shipped later; empty where it does not.
+        stored: Events that are new in the store.
+        problems: What is missing, cut or does not hold: pairs (place, what).
+    """
+
+    refused: str = ""
+    stored: int = 0
+    problems: tuple[tuple[str, str], ...] = ()
+
+
+async def ship_apart(root: Path, spool: Path) -> Told:
+    """Store what waits in the spool.
+
+    Args:
+        root: Folder of the store.
+        spool: Folder of all recorders' folders.
+    """
+    # -P: a module of that name in the working directory must not be run.
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", _MODULE, str(root), str(spool)),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        said, _ = await process.communicate()
+    except asyncio.CancelledError:
+        process.kill()
+        await process.wait()
+        raise
+    try:
+        return msgspec.json.decode(said, type=Told)
+    except msgspec.DecodeError:
+        return Told(f"the process that ships ended with {process.returncode}")
+
+
+def main(root: str, spool: str) -> None:
+    """Ship once, and say what became of it."""
+    shipped = ship_spool(Path(root), Path(spool))
+    if isinstance(shipped, AnswerableError):
+        told = Told(shipped.message)
+    else:
+        problems = tuple((each.place, each.what) for each in shipped.problems)
+        told = Told(stored=shipped.stored, problems=problems)
+    sys.stdout.buffer.write(msgspec.json.encode(told))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
