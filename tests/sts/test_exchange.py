@@ -4,10 +4,11 @@ import json
 
 import pytest
 
+from answerable.federate.asking import ASSERTION_TYPE
 from answerable.federate.errors import TokenRefused
 from answerable.model.claims import TokenType
 from answerable.model.exchange import PEER, TICKET
-from tests.sts.wires import Wire
+from tests.sts.wires import Reply, Wire
 from tests.sts.world import (
     ACCESS,
     BEARER,
@@ -65,6 +66,42 @@ def test_the_metadata_is_what_clients_look_for(world: World, wire: Wire) -> None
     key = wire.ask("GET", "/jwks").json["keys"][0]
     assert set(key) == {"kty", "crv", "x", "y", "kid", "alg", "use"}
     assert wire.ask("GET", "/readyz").json["ready"] is True
+
+
+def test_a_client_shows_an_assertion_where_azures_sdks_would(
+    world: World, wire: Wire
+) -> None:
+    form = {
+        "grant_type": "client_credentials",
+        "client_assertion_type": ASSERTION_TYPE,
+        "client_assertion": ci_token(world),
+        "client_id": str(ROOT),
+        "client_secret": "nobody reads it",
+        "scope": f"{FILES}/.default",
+    }
+    client, path = Client(world), "/tenant/oauth2/v2.0/token"
+
+    def ask(**changes: str) -> Reply:
+        return wire.form(path, form | changes, {"DPoP": client.proof()})
+
+    # Nothing is used up by a request that names somebody else, or too much.
+    for changes, error in (
+        ({"client_id": str(SUB)}, "invalid_client"),
+        ({"scope": f"{FILES}/.default read"}, "invalid_scope"),
+        ({"scope": "https://else.example/.default"}, "invalid_target"),
+        ({"client_assertion_type": BEARER}, "invalid_request"),
+        ({"client_assertion": id_token(world)}, "invalid_grant"),
+    ):
+        assert ask(**changes).json == {"error": error}, changes
+    given = ask()
+    assert given.json["scope"] == "read write"
+    token = str(given.json["access_token"])
+    claims = taken(world, wire, token)
+    assert (claims.client_id, claims.cnf.jkt) == (ROOT, client.jkt)
+    # It is good once, and a token of ours is none.
+    assert ask().json == {"error": "invalid_grant"}
+    assert ask(client_assertion=token).json == {"error": "invalid_client"}
+    assert wire.ask("GET", path).status == 405
 
 
 def test_an_assertion_is_exchanged_as_well(world: World, wire: Wire) -> None:
