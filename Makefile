@@ -78,7 +78,7 @@ format: $(DEV)
 	.venv/bin/ruff format
 
 test: lint
-	.venv/bin/python -m pytest -n $(WORKERS) $(ARGS)
+	.venv/bin/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 $(WORLD): $(DEV) requirements/world.txt
 	@$(INSTALL) $(LOCKED) -r requirements/world.txt

@@ -56,7 +56,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, made: Made) -> Iterator[Worl
     own_store(world.store, {ROOT: ANA})
     world.write()
     world.start()
-    world.tls = port  # type: ignore[attr-defined]
+    world.second = port  # type: ignore[attr-defined]
     yield world
     world.stop()
 
@@ -65,7 +65,7 @@ def over_tls(world: World, made: Made, shown: Path | None) -> Wire:
     context = ssl.create_default_context(cafile=str(made.ca))
     if shown is not None:
         context.load_cert_chain(shown)
-    port = world.tls  # type: ignore[attr-defined]
+    port = world.second  # type: ignore[attr-defined]
     plain = socket.create_connection(("127.0.0.1", port))
     return Wire(
         context.wrap_socket(plain, server_hostname="localhost"), f"localhost:{port}"

@@ -71,8 +71,9 @@ def _checks(
 
 
 def _header(admitted: Admitted) -> str:
-    typ = admitted.typ or "none"
-    return f"alg {admitted.alg}, typ {typ}, kid {admitted.kid or 'none'}"
+    head = admitted.head
+    typ = head.typ or "none"
+    return f"alg {head.alg}, typ {typ}, kid {head.kid or 'none'}"
 
 
 def _says(admitted: Admitted, now: int) -> str:

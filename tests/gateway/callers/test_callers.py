@@ -110,7 +110,9 @@ def test_a_subject_nobody_named_is_a_stranger_unless_the_inventory_has_it(
 
 
 def test_another_issuer_cannot_name_an_agent_of_ours(folder: Path) -> None:
-    text = bound(sub=DECLARED, act={"sub": DECLARED}, dlg="a-run-of-ours")
+    text = bound(
+        sub=DECLARED, act={"sub": DECLARED}, answerable={"dlg": "a-run-of-ours"}
+    )
     caller = callers(folder).identify(proven(text), TCP, NOW)
     assert (caller.agent, caller.known) == (f"agent:caller/corp/{DECLARED}", False)
     assert (caller.run, caller.person) == ("b7f1", "")
@@ -118,7 +120,9 @@ def test_another_issuer_cannot_name_an_agent_of_ours(folder: Path) -> None:
 
 def test_our_own_issuer_names_agent_person_and_run(folder: Path) -> None:
     ours = callers(folder, ours=True)
-    text = bound(sub="person:ana@example.com", act={"sub": DECLARED}, dlg="run-1")
+    text = bound(
+        sub="person:ana@example.com", act={"sub": DECLARED}, answerable={"dlg": "run-1"}
+    )
     caller = ours.identify(proven(text), TCP, NOW)
     assert (caller.agent, caller.known) == (DECLARED, True)
     assert (caller.person, caller.run) == ("person:ana@example.com", "run-1")

@@ -12,6 +12,7 @@ from answerable.connectors.config.parse.document import read_config
 from answerable.enforce.table import compile_table
 from answerable.flows.authorize import Authority
 from answerable.gateway.callers.sessions import Sessions
+from answerable.gateway.credentials import Credential
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.door import Door
 from answerable.gateway.http.front import Front
@@ -68,8 +69,14 @@ class Notes:
     waits: list[asyncio.Future[None]] | None = None
 
     def decided(
-        self, caller: Caller, call: Call, decision: Decision, body: bytes
+        self,
+        caller: Caller,
+        call: Call,
+        decision: Decision,
+        body: bytes,
+        shown: Credential | None = None,
     ) -> Ticket:
+        assert shown is None
         self.kept.append((caller.agent, call, decision, body))
         id = f"{len(self.kept):032x}"
         durable = None
