@@ -101,7 +101,7 @@ def test_receivers_are_told_of_every_delegation_that_ended(
         assert kind == "application/secevent+jwt"
         event = admit(text)
         assert event.head.typ == "secevent+jwt"
-        assert keys.keys[event.kid].holds(event.signing_input, event.signature)
+        assert keys.keys[event.head.kid].holds(event.signing_input, event.signature)
         said = json.loads(json.dumps(event.payload))
         assert (said["iss"], said["aud"]) == (world.url, receiver.url)
         assert said["events"][REVOKED]["initiating_entity"] == "user"
