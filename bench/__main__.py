@@ -17,7 +17,10 @@ from bench.ingest import Ingested, ingest, trail_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 20261124
-PARTS = ("help", "ingest", "queries", "reach", "peers", "gateway", "expansions", "law")
+PARTS = (
+    *("help", "ingest", "queries", "reach", "peers", "gateway", "federation"),
+    *("expansions", "law", "races"),
+)
 SMALL, LARGE, QUICK = 200_000, 2_000_000, 20_000
 ROUNDS = 3
 HELPS = 5
@@ -132,6 +135,21 @@ def gateway_part(
         yield from figures.figures(ROOT, folder, rounds, seconds, command)
 
 
+def federation_parts(
+    folder: Path, parts: Sequence[str], command: str, *, quick: bool
+) -> Iterator[Line]:
+    """Measure the token service, and run the races that nobody may win."""
+    if "federation" in parts:
+        from bench.federation import figures
+
+        rounds, count = (1, figures.QUICK) if quick else (figures.ROUNDS, figures.COUNT)
+        yield from figures.figures(ROOT, folder, rounds, count, command)
+    if "races" in parts:
+        from bench.federation import races
+
+        yield from races.figures(command, quick=quick)
+
+
 def measure(options: argparse.Namespace, folder: Path) -> list[Line]:
     """Measure the parts that were asked for."""
     command = "python -m bench" + (" --quick" if options.quick else "")
@@ -146,6 +164,7 @@ def measure(options: argparse.Namespace, folder: Path) -> list[Line]:
 
     note(reach_parts(folder, options.only, command, quick=options.quick))
     note(gateway_part(folder, options.only, command, quick=options.quick))
+    note(federation_parts(folder, options.only, command, quick=options.quick))
     if "ingest" in options.only:
         trail_of(folder, events, SEED)
     note(

@@ -1,0 +1,153 @@
+"""The token service's figures: exchanges of one process on one core, and their cost."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.federation import load, rivals, stage
+from bench.figures import Figure, Goal, Line, Remark, at_least, at_most
+from bench.gateway import processes
+
+ROUNDS = 5
+CLIENTS = 32
+COUNT, QUICK = 10_000, 640
+RIVAL = 320  # requests of a round of it
+MICRO, MILLI = 1e6, 1e3
+SERVES, ASKS = 0, 1  # cores
+
+_MEMORY = at_most(143, "<= 150 MB")  # in MiB
+_SLOW = at_most(10, "<= 10 ms")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of exchange.
+
+    Attributes:
+        name: For people.
+        bound: Clients show proofs, and what they get is bound to their key.
+        rate: Goal, exchanges a second of one core.
+        cpu: The same, in microseconds of it.
+    """
+
+    name: str
+    bound: bool
+    rate: Goal
+    cpu: Goal
+
+
+KINDS = (
+    Kind("plain", False, at_least(2_500, ">= 2,500"), at_most(400, "<= 400 us")),
+    Kind("DPoP-bound", True, at_least(1_800, ">= 1,800"), at_most(555, "<= 555 us")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One round.
+
+    Attributes:
+        rate: Exchanges a second of many clients.
+        cpu: Processor seconds of the process, all its threads, for each.
+        half: What came of half that rate.
+    """
+
+    rate: float
+    cpu: float
+    half: load.Load
+
+
+def figures(
+    root: Path, folder: Path, rounds: int, count: int, command: str
+) -> Iterator[Line]:
+    """Measure both kinds and the other service in turns, then memory."""
+    command = f"{command} --only federation"
+    with ExitStack() as stack:
+        ours = stack.enter_context(stage.service(folder / "federation"))
+        other = stack.enter_context(rivals.authgent(root, folder))
+        pinned = _pin(ours.pid)
+        for kind in KINDS:  # what is made at a first call is made now
+            _flat_out(ours, kind, QUICK, pinned)
+        taken: dict[str, list[Sample]] = {kind.name: [] for kind in KINDS}
+        theirs: list[tuple[float, float, float]] = []
+        for _ in range(rounds):
+            for kind in KINDS:
+                taken[kind.name].append(_sample(ours, kind, count, pinned))
+            if other is not None:
+                theirs.append(_of_other(other, pinned))
+        for kind in KINDS:
+            yield from _told(kind, taken[kind.name], command)
+        peak = processes.peak(ours.pid)
+        yield Figure("token service: peak memory", "MiB", (peak,), command, _MEMORY)
+    if other is not None and theirs:
+        yield from _told_of(other.name, theirs, command)
+    yield Remark(
+        f"{'One core for the service, another one for the load' if pinned else 'No core of its own for the service'}; "
+        f"{CLIENTS} connections, {stage.RULES} rules, SQLite, evidence on disk before "
+        f"each answer; {rounds} rounds of {count:,} exchanges of each kind.",
+        command,
+    )
+
+
+def _pin(pid: int) -> bool:
+    """Give the service one core, and leave another one to the load."""
+    if not {SERVES, ASKS} <= os.sched_getaffinity(0):
+        return False
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(thread.name), {SERVES})
+    return True
+
+
+def _flat_out(
+    ours: stage.Service, kind: Kind, count: int, pinned: bool, rate: float = 0.0
+) -> load.Load:
+    core = ASKS if pinned else -1
+    return load.run(
+        ours.order(bound=kind.bound, clients=CLIENTS, count=count, rate=rate, core=core)
+    )
+
+
+def _sample(ours: stage.Service, kind: Kind, count: int, pinned: bool) -> Sample:
+    before = processes.cpu((ours.pid,))
+    many = _flat_out(ours, kind, count, pinned)
+    cpu = (processes.cpu((ours.pid,)) - before) / many.calls
+    rate = many.calls / many.seconds
+    half = _flat_out(ours, kind, count // 2, pinned, rate / 2)
+    return Sample(rate, cpu, half)
+
+
+def _told(kind: Kind, samples: list[Sample], command: str) -> Iterator[Figure]:
+    what = f"{kind.name} exchange"
+    rates = tuple(each.rate for each in samples)
+    yield Figure(f"{what}s, one core", "/s", rates, command, kind.rate)
+    cpu = tuple(each.cpu * MICRO for each in samples)
+    yield Figure(f"{what}: CPU, all threads", "us", cpu, command, kind.cpu)
+    median = tuple(each.half.median * MILLI for each in samples)
+    yield Figure(f"{what}: p50 at half load", "ms", median, command)
+    slow = tuple(each.half.slow * MILLI for each in samples)
+    yield Figure(f"{what}: p99 at half load", "ms", slow, command, _SLOW)
+
+
+def _of_other(other: rivals.Rival, pinned: bool) -> tuple[float, float, float]:
+    """Give its rate, its processor seconds for each, and its median of one client."""
+    core = ASKS if pinned else -1
+    before = processes.cpu((other.pid,))
+    many = load.run(other.order(CLIENTS, RIVAL, core))
+    cpu = (processes.cpu((other.pid,)) - before) / many.calls
+    time.sleep(0.2)
+    alone = load.run(other.order(1, CLIENTS, core))
+    return many.calls / many.seconds, cpu, alone.median
+
+
+def _told_of(
+    name: str, taken: list[tuple[float, float, float]], command: str
+) -> Iterator[Figure]:
+    rates, cpu, alone = zip(*taken, strict=True)
+    yield Figure(f"{name}: exchanges", "/s", rates, command)
+    spent = tuple(each * MICRO for each in cpu)
+    yield Figure(f"{name}: CPU of an exchange", "us", spent, command)
+    walls = tuple(each * MILLI for each in alone)
+    yield Figure(f"{name}: p50, one client", "ms", walls, command)

@@ -1,0 +1,94 @@
+"""Races that nobody may win, run many times: attestation, attenuation, replicas.
+
+Each is a command of its own among the tests; a row says how often it was run, and how
+often somebody got what was not theirs. Run as `python -m bench --only races`.
+"""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench import child
+from bench.figures import Figure, Line, Remark, at_least, at_most
+from tests.serving.processes.storm import KINDS, NEEDS_ROOT
+
+STORMS, QUICK_STORMS = 10_000, 20
+CHAINS, QUICK_CHAINS = 100_000, 500
+_NONE = at_most(0, "none")
+# What the replicas' tests print of what they did: `WHAT: COUNT tries, COUNT twice`.
+_COUNTED = re.compile(r"(?P<what>[a-z -]+): (?P<tries>\d+) tries, (?P<wrong>\d+) wrong")
+
+
+def figures(command: str, *, quick: bool) -> Iterator[Line]:
+    """Run them all."""
+    command = f"{command} --only races"
+    if sys.platform == "linux":
+        yield from _storms(QUICK_STORMS if quick else STORMS, command)
+    yield from _chains(QUICK_CHAINS if quick else CHAINS, command)
+    yield from _replicas(command)
+
+
+def _storms(count: int, command: str) -> Iterator[Line]:
+    kinds = [each for each in KINDS if os.getuid() == 0 or each not in NEEDS_ROOT]
+    wrong = rounds = 0
+    for kind in kinds:
+        argv = (sys.executable, "-m", "tests.serving.processes.storm", kind, str(count))
+        said = json.loads(child.run(argv).out)
+        rounds += said["rounds"]
+        wrong += said.get("wrong", 0)
+        lost = f"attestation, {kind}: not attested, of {count:,}"
+        yield Figure(lost, "", (said.get("lost", 0),), command)
+    what = f"attestation races of {len(kinds)} kinds"
+    goal = at_least(STORMS, f">= {STORMS:,}") if count >= STORMS else None
+    yield Figure(what, "", (rounds,), command, goal)
+    yield Figure("somebody taken for another in these", "", (wrong,), command, _NONE)
+    if len(kinds) < len(KINDS):
+        left = ", ".join(sorted(NEEDS_ROOT))
+        yield Remark(f"Not run without root: attestation races {left}.", command)
+
+
+def _chains(count: int, command: str) -> Iterator[Figure]:
+    """Walk chains of delegations; each is held against its parent."""
+    from tests.federate import chains
+
+    wrong = links = 0
+    for seed in range(count):
+        try:
+            links += sum(chains.walk(seed).values())
+        except AssertionError as error:
+            sys.stderr.write(f"attenuation, seed {seed}: {error}\n")
+            wrong += 1
+    goal = at_least(CHAINS, f">= {CHAINS:,}") if count >= CHAINS else None
+    yield Figure("chains of delegations", "", (count,), command, goal)
+    yield Figure("steps asked for in these", "", (links,), command)
+    what = "a child that reaches more than its parent"
+    yield Figure(what, "", (wrong,), command, _NONE)
+
+
+def _replicas(command: str) -> Iterator[Line]:
+    """Run the replicas' tests, where there is a PostgreSQL."""
+    if not any(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+        yield Remark(
+            "No PostgreSQL here, so the replicas' races were left out.", command
+        )
+        return
+    places = (str(Path("tests") / "sts" / "replicas"), "-m", "world")
+    argv = (
+        sys.executable,
+        "-m",
+        "pytest",
+        "-s",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        *places,
+    )
+    for line in child.run(argv).out.splitlines():
+        if counted := _COUNTED.fullmatch(line.strip().lstrip(".")):
+            what = f"replicas, {counted['what']}"
+            yield Figure(f"{what}: tries", "", (int(counted["tries"]),), command)
+            wrong = (int(counted["wrong"]),)
+            yield Figure(f"{what}: gone wrong", "", wrong, command, _NONE)

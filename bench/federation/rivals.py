@@ -1,0 +1,116 @@
+"""authgent before the same load, in an environment of its own."""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
+
+from bench.federation.load import Order
+from bench.peers import tools, version
+from tests.sts.world import ACCESS, EXCHANGE, free_port
+
+SECONDS = 60  # until it listens
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """One that runs.
+
+    Attributes:
+        name: With its version.
+        pid: Of its process.
+        port: It listens at.
+        shown: The form of an exchange.
+    """
+
+    name: str
+    pid: int
+    port: int
+    shown: dict[str, str]
+
+    def order(self, clients: int, count: int, core: int = -1) -> Order:
+        """Order exchanges; the same token serves every time there."""
+        return Order(
+            self.port, clients=clients, count=count, core=core, shown=self.shown
+        )
+
+
+@contextmanager
+def authgent(root: Path, folder: Path) -> Iterator[Rival | None]:
+    """Run it; None where it does not install."""
+    bin_ = tools(root, folder, "peers", "authgent-server")
+    if bin_ is None:
+        yield None
+        return
+    port = free_port()
+    home = folder / "authgent"
+    home.mkdir(parents=True, exist_ok=True)
+    url = f"http://127.0.0.1:{port}"
+    settings = {
+        "AUTHGENT_DATABASE_URL": f"sqlite+aiosqlite:///{home / 'authgent.db'}",
+        "AUTHGENT_SERVER_URL": url,
+        "AUTHGENT_TOKEN_RATE_LIMIT": str(10**9),
+    }
+    argv = (str(bin_ / "authgent-server"), "run", "--host", "127.0.0.1", "--port")
+    with (
+        (home / "log").open("wb") as log,
+        subprocess.Popen(
+            (*argv, str(port)),
+            cwd=home,
+            env=os.environ | settings,
+            stdout=log,
+            stderr=log,
+        ) as process,
+    ):
+        try:
+            _wait(process, url)
+            name = f"authgent {version(bin_, 'authgent-server')}"
+            yield Rival(name, process.pid, port, _form(url))
+        finally:
+            process.terminate()
+
+
+def _form(url: str) -> dict[str, str]:
+    """Register a client, get it a token, and say how that is exchanged."""
+    said = {"client_name": "bench", "scope": "read"}
+    grants = ["client_credentials", EXCHANGE]
+    client = _ask(
+        url + "/register", json.dumps({**said, "grant_types": grants}), "json"
+    )
+    known = {key: client[key] for key in ("client_id", "client_secret")}
+    asked = {"grant_type": "client_credentials", "scope": "read", **known}
+    token = _ask(url + "/token", urlencode(asked), "x-www-form-urlencoded")
+    return {
+        "grant_type": EXCHANGE,
+        "client_id": client["client_id"],
+        "subject_token": token["access_token"],
+        "subject_token_type": ACCESS,
+        "audience": "https://files.example",
+        "scope": "read",
+    }
+
+
+def _ask(url: str, body: str, kind: str) -> Mapping[str, str]:
+    fields = {"Content-Type": f"application/{kind}"}
+    with urlopen(Request(url, body.encode(), fields)) as reply:  # noqa: S310 - ours
+        answer: Mapping[str, str] = json.load(reply)
+        return answer
+
+
+def _wait(process: subprocess.Popen[bytes], url: str) -> None:
+    until = time.monotonic() + SECONDS
+    while process.poll() is None and time.monotonic() < until:
+        try:
+            urlopen(url + "/health").close()  # noqa: S310 - ours
+        except (URLError, OSError):
+            time.sleep(0.1)
+        else:
+            return
+    raise RuntimeError("authgent did not come up")
