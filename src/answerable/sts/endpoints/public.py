@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from answerable.federate.keyring import CACHED
 from answerable.model.exchange import OAuthError
 from answerable.sts.http.answers import (
     METRICS,
@@ -16,7 +17,6 @@ from answerable.sts.http.door import Handler
 from answerable.sts.http.metadata import OAUTH, OPENID, base_of, metadata
 
 _METADATA = 300  # seconds that clients may keep it
-_KEYS = 300  # a key is published an hour or longer before it signs
 
 
 class Public:
@@ -59,7 +59,7 @@ class Public:
         }
 
     async def _jwks(self, _: Asked) -> Answer:
-        return public_answer(self._keys(), _KEYS)
+        return public_answer(self._keys(), CACHED)
 
     async def _about(self, _: Asked) -> Answer:
         return public_answer(self._metadata, _METADATA)
