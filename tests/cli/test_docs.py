@@ -15,6 +15,7 @@ from answerable.model import (
     document,
     document_evidence,
     document_login,
+    document_mediation,
     document_owners,
     document_recorded,
 )
@@ -45,6 +46,7 @@ FIELDS = sorted(
             document,
             document_evidence,
             document_login,
+            document_mediation,
             document_owners,
             document_recorded,
         )
