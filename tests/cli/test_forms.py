@@ -11,7 +11,7 @@ KINDS = (
     *("scan", "where", "agents", "identities", "credentials", "people", "tools"),
     *("who-owns", "reach", "can", "who-can", "ingest", "trace", "trace-score", "sql"),
     *("verify", "prove", "checkpoint", "bundle", "doctor"),
-    *("reach-used", "reach-compared", "owner-keys", "login"),
+    *("reach-used", "reach-compared", "owner-keys", "login", "trace-unmediated"),
 )
 FLAGS = ((), ("--quiet",), ("--debug",), ("--allow-partial",), ("-q", "--debug"))
 

@@ -25,6 +25,7 @@ VIEWS = (
     *(("trace", "tree"), ("trace-score", ""), ("verify", ""), ("prove", "")),
     *(("checkpoint", ""), ("bundle", "kept"), ("doctor", "")),
     *(("reach-used", ""), ("reach-compared", ""), ("login", "")),
+    *(("trace-unmediated", ""), ("trace-unmediated", "tree")),
 )
 NASTY = "\x1b]0;owned\x07\x9b2J\u202e\u2066\u200b\r\n\x00\x7f\ud800界" + "x" * 300
 
@@ -353,3 +354,18 @@ def test_a_condition_reads_as_a_sentence(operator, negated, key, says):
 def test_a_statement_that_decided_reads_as_a_sentence(layer, policy, effect, says):
     item = {"layer": layer, "policy": policy, "statement": "0", "effect": effect}
     assert statement(item) == says
+
+
+@pytest.mark.parametrize("view", ["", "tree"])
+def test_unmediated_use_says_why_and_what_else_was_judged(documents, view):
+    found = documents("trace-unmediated")
+    untold = {"agent-missing": 7, "agent-not-covered": 0, "no-gateway-records": 0}
+    untold |= {"records-missing": 0, "end-unknown": 2}
+    told = {"mediated": 5, "untold": untold}
+    covered = replace(found, coverage={**found.coverage, "mediation": told})
+    text = "\n".join(lines_of(covered, Screen(160), view))
+    assert "unmediated: 1 (no call of the agent was open)" in text
+    assert "mediated: 5" in text
+    assert "not told: 7 (the agent is not known)" in text
+    assert "not told: 2 (a call was open whose end is not known)" in text
+    assert "of the agent)" not in text

@@ -120,6 +120,14 @@ def test_options_of_trace_reach_the_flow(flows, run):
     assert (question.until, question.limit) == (0, 5)
 
 
+def test_unmediated_use_is_asked_for_with_the_options_of_trace(flows, run):
+    run("trace", "--unmediated", "--agent", "reports", "--until", "1970-01-02")
+    question = flows.asked["trace-unmediated"][0][1]
+    assert (question.agent, question.until) == ("reports", 24 * HOUR)
+    assert "trace" not in flows.asked
+    assert run("trace", "--unmediated", "--score").code == 2
+
+
 def test_the_first_run_shows_three_commands_and_an_empty_store_names_the_next(
     flows, run
 ):

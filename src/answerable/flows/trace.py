@@ -60,10 +60,7 @@ def trace(store: Store, question: Question, *, now: int) -> Document:
     Raises:
         UsageError: A name is unknown or ambiguous, or the span is empty.
     """
-    if question.since and question.until and question.since >= question.until:
-        raise UsageError("the span is empty: --since is not before --until")
-    if question.limit < 1:
-        raise UsageError(f"--limit must be at least 1 (got {question.limit})")
+    check(question)
     inventory = snapshots.load(store, now=now)
     chains = stitched(store)
     identity = question.identity and naming.identity(
@@ -84,15 +81,27 @@ def trace(store: Store, question: Question, *, now: int) -> Document:
         ),
     )
     more = len(found) > question.limit
-    rows = list(_joined(found[1:] if more else found, chains))
-    items = [_item(row) for row in rows]
+    rows = list(joined(found[1:] if more else found, chains))
+    items = [item_of(row) for row in rows]
     return Document(
         "trace",
         items,
-        _coverage(inventory, chains, now),
+        coverage_of(inventory, chains, now),
         next=f"answerable trace --limit {question.limit * 10}" if more else "",
         searched="" if items else _searched(store),
     )
+
+
+def check(question: Question) -> None:
+    """Refuse a question that nothing can fit.
+
+    Raises:
+        UsageError: The span is empty, or no row is wanted.
+    """
+    if question.since and question.until and question.since >= question.until:
+        raise UsageError("the span is empty: --since is not before --until")
+    if question.limit < 1:
+        raise UsageError(f"--limit must be at least 1 (got {question.limit})")
 
 
 def _searched(store: Store) -> str:
@@ -115,9 +124,10 @@ def _wanted(
     ]
 
 
-def _joined(
+def joined(
     events: Sequence[AuditEvent], chains: Sequence[JointChains]
 ) -> Iterator[LineageRow]:
+    """Join events with their chains."""
     by_joint = {each.joint: each.chains for each in chains}
     for event in events:
         yield LineageRow(
@@ -125,7 +135,8 @@ def _joined(
         )
 
 
-def _item(row: LineageRow) -> TraceItem:
+def item_of(row: LineageRow) -> TraceItem:
+    """Show a row."""
     event, chain = row.event, row.chain
     said = HopStatus.OBSERVED if event.written_by.believed else HopStatus.MISSING
     hops: HopsItem = {
@@ -178,6 +189,8 @@ HOPS = ("person", "agent", "tool", "identity")
 _CAN = {
     ("cloudtrail", "person"): "where AWS or an identity provider signed a person in",
     ("cloudtrail", "identity"): "for every call that AWS authenticated",
+    ("sts", "person"): "where a verified token names one",
+    ("sts", "agent"): "for every agent that it gave a token to",
     ("gateway", "person"): "where the caller's verified token names one",
     ("gateway", "agent"): "for every caller that it verified",
     ("gateway", "tool"): "for every call",
@@ -224,10 +237,10 @@ def score(store: Store, *, now: int) -> Document:
             tally.items(), key=lambda item: (item[0][0], HOPS.index(item[0][1]))
         )
     ]
-    return Document("trace-score", items, _coverage(inventory, chains, now))
+    return Document("trace-score", items, coverage_of(inventory, chains, now))
 
 
-def _coverage(
+def coverage_of(
     inventory: Inventory, chains: Sequence[JointChains], now: int
 ) -> Coverage:
     """Say which scans and which logs an answer rests on."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
+from answerable.model.document_mediation import MediationItem
 from answerable.model.document_recorded import RecordedItem
 
 
@@ -28,6 +29,7 @@ class Coverage(TypedDict):
     seen: list[str]
     not_collected: list[str]
     recorded: NotRequired[list[RecordedItem]]
+    mediation: NotRequired[MediationItem]
 
 
 class OwnerItem(TypedDict):
@@ -308,6 +310,12 @@ class TraceItem(TypedDict):
     decision_id: str
     facts: dict[str, str]
     hops: HopsItem
+
+
+class UnmediatedItem(TraceItem):
+    """`answerable trace --unmediated`; `why` is `no-call` or `other-tool`."""
+
+    why: str
 
 
 class IngestItem(TypedDict):

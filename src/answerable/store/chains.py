@@ -14,8 +14,8 @@ from answerable.store.views import Shown
 if TYPE_CHECKING:
     from answerable.store.store import Store
 
-# Where an event and a chain meet; `c` is the side with the chain's joints.
-_JOINED = (
+# Where an event `e` and a chain meet; `c` is the side with the chain's joints.
+JOINED = (
     "e.source = c.source AND (e.written_by <> 'self-reported') = c.believed "
     "AND e.identity = c.identity AND e.credential = c.credential "
     "AND e.session = c.session AND e.person = c.person AND e.run = c.run "
@@ -55,7 +55,7 @@ class Filter:
 
 def find_events(store: "Store", wanted: Filter) -> list[AuditEvent]:
     """Give the events that fit, oldest first; of more than the limit the newest."""
-    where, parameters = _conditions(wanted)
+    where, parameters = conditions(wanted)
     if wanted.keys is None:
         return _newest(store, where, parameters, wanted.limit)
     # Two steps: which events, in the few columns that tell; then those events whole.
@@ -98,9 +98,9 @@ def _newest(
 def _fits(
     name: str, keys: Sequence[Interval], tables: dict[str, NamedTable]
 ) -> tuple[str, list[object]]:
-    tables[name] = _intervals(keys)
+    tables[name] = intervals(keys)
     bounds, parameters = _bounds(keys)
-    exists = f"EXISTS (SELECT 1 FROM {name} c WHERE {_JOINED})"  # noqa: S608 - ours
+    exists = f"EXISTS (SELECT 1 FROM {name} c WHERE {JOINED})"  # noqa: S608 - ours
     return " AND ".join([exists, *bounds]), parameters
 
 
@@ -132,7 +132,8 @@ def _bounds(keys: Sequence[Interval]) -> tuple[list[str], list[object]]:
     return where, parameters
 
 
-def _conditions(wanted: Filter) -> tuple[list[str], list[object]]:
+def conditions(wanted: Filter) -> tuple[list[str], list[object]]:
+    """Say a filter in SQL, but for its joints: conditions and their parameters."""
     where: list[str] = []
     parameters: list[object] = []
     for bound, sign in ((wanted.since, ">="), (wanted.until, "<")):
@@ -170,9 +171,9 @@ def _like(pattern: str) -> str:
 def count_events(store: "Store", keys: Sequence[Interval]) -> dict[int, int]:
     """Count the events of each joint and interval, by its place in the list."""
     query = (
-        f"SELECT c.n, count(*) FROM events e JOIN intervals c ON {_JOINED} GROUP BY c.n"  # noqa: S608 - ours
+        f"SELECT c.n, count(*) FROM events e JOIN intervals c ON {JOINED} GROUP BY c.n"  # noqa: S608 - ours
     )
-    rows = store.rows(query, (), {"intervals": _intervals(keys)})
+    rows = store.rows(query, (), {"intervals": intervals(keys)})
     return {cast("int", n): cast("int", count) for n, count in rows}
 
 
@@ -199,10 +200,10 @@ def count_calls(store: "Store", keys: Sequence[Interval]) -> list[Calls]:
     """Count the calls of each joint and interval by action and outcome."""
     query = (
         f"SELECT c.n, {fact('authorised_by', 'e.action')} AS called, e.outcome, "  # noqa: S608 - ours
-        f"count(*), max(e.event_time) FROM events e JOIN intervals c ON {_JOINED} "
+        f"count(*), max(e.event_time) FROM events e JOIN intervals c ON {JOINED} "
         "GROUP BY ALL ORDER BY ALL"
     )
-    rows = store.rows(query, (), {"intervals": _intervals(keys)})
+    rows = store.rows(query, (), {"intervals": intervals(keys)})
     return [
         Calls(
             cast("int", n),
@@ -293,7 +294,8 @@ _JOINTS: Mapping[str, ColumnType] = {
 }
 
 
-def _intervals(keys: Sequence[Interval]) -> NamedTable:
+def intervals(keys: Sequence[Interval]) -> NamedTable:
+    """Make a table of joints and intervals, each with its place `n` in the list."""
     return NamedTable(_JOINTS, [_place(n, *key) for n, key in enumerate(keys)])
 
 
@@ -349,7 +351,7 @@ def shown(stitched: Sequence[JointChains]) -> Shown:
         "e.credential, c.credential_from, c.credential_to, c.agent_path, "
         "c.identity_path, c.credential_path, e.session, e.source_ip, e.issued, "
         "e.created, e.deleted, e.decision_id, c.delegation_id, e.facts "
-        f"FROM events_raw e LEFT JOIN chains c ON {_JOINED}"
+        f"FROM events_raw e LEFT JOIN chains c ON {JOINED}"
     )
     return Shown({"chains": NamedTable(_CHAIN, rows)}, {"lineage": view})
 

@@ -7,6 +7,7 @@ from answerable.cli.progress import bar
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, pass_settings
 from answerable.cli.times import moment
+from answerable.model.errors import UsageError
 
 
 @click.command(cls=Verb, short_help="Read audit logs into the sealed store.")
@@ -43,6 +44,9 @@ def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
 @click.option("--limit", default=1000, show_default=True, help="At most so many rows.")
 @click.option("--tree", is_flag=True, help="Draw the chains in six columns.")
 @click.option("--score", is_flag=True, help="Which hops each source can supply.")
+@click.option(
+    "--unmediated", is_flag=True, help="Only what agents did past their gateway."
+)
 @pass_settings
 def trace(
     settings: Settings,
@@ -58,6 +62,7 @@ def trace(
     limit: int,
     tree: bool,
     score: bool,
+    unmediated: bool,
 ) -> None:
     """Show who stands behind each event: person, agent, tool, identity, action, resource.
 
@@ -65,23 +70,28 @@ def trace(
     source that would supply it.
     """
     from answerable.flows import trace as flow
+    from answerable.flows import unmediated as past
 
+    if score and unmediated:
+        raise UsageError("--score and --unmediated are two questions", "ask one")
     with opened(settings) as session:
+        question = flow.Question(
+            person=person,
+            agent=agent,
+            tool=tool,
+            identity=identity,
+            credential=credential,
+            action=action,
+            resource=resource,
+            since=moment(since, session.now, "--since") if since else 0,
+            until=moment(until, session.now, "--until") if until else 0,
+            limit=limit,
+        )
         if score:
             document = flow.score(session.store, now=session.now)
+        elif unmediated:
+            document = past.unmediated(session.store, question, now=session.now)
         else:
-            question = flow.Question(
-                person=person,
-                agent=agent,
-                tool=tool,
-                identity=identity,
-                credential=credential,
-                action=action,
-                resource=resource,
-                since=moment(since, session.now, "--since") if since else 0,
-                until=moment(until, session.now, "--until") if until else 0,
-                limit=limit,
-            )
             document = flow.trace(session.store, question, now=session.now)
     answer(document, settings, view="tree" if tree else "")
 

@@ -6,6 +6,7 @@ from answerable.cli.look import (
     chains,
     compared,
     inventory,
+    mediation,
     owners,
     permissions,
     plain,
@@ -44,6 +45,8 @@ VIEWS: dict[str, View] = {
     "trace": chains.rows,
     "trace/tree": tree.tree,
     "trace-score": plain.score,
+    "trace-unmediated": mediation.rows,
+    "trace-unmediated/tree": mediation.chains_of,
     "sts-rules": rules.rules,
     "sts-test": rules.fits,
     "sts-explain": rules.token,
@@ -52,6 +55,7 @@ VIEWS: dict[str, View] = {
 # What fills an empty answer: what is missing, and the command that supplies it.
 EMPTY = {
     "trace": ("no event fits", "answerable ingest cloudtrail:PATH reads a trail in"),
+    "trace-unmediated": ("no unmediated use, as far as can be told", ""),
     "reach": ("nothing, as far as was collected", ""),
     "reach-used": ("nothing granted and no call, as far as was collected", ""),
     "who-can": ("nobody, as far as was collected", ""),

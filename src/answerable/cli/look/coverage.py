@@ -30,6 +30,7 @@ _WORDS = {
     "workflows": ("workflows", "repo"),
     "codeowners": ("CODEOWNERS", "repo"),
     "cloudtrail": ("CloudTrail", "cloudtrail"),
+    "gateway": ("gateway records", ""),
     "data-events": ("data events", "cloudtrail"),
     "s3-acls": ("S3 ACLs", ""),
     "action-catalogue": ("the catalogue's word on this action", ""),

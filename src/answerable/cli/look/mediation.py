@@ -1,0 +1,55 @@
+"""Unmediated use: the rows of a trace, and what they were judged against."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from answerable.cli.look import chains, tree
+from answerable.cli.look.screen import Screen
+from answerable.cli.look.text import safe
+from answerable.model.document import Document, UnmediatedItem
+from answerable.model.document_mediation import MediationItem
+
+_WHY = {
+    "no-call": "no call of the agent was open",
+    "other-tool": "calls of the agent were open, none through the tool that carries it",
+}
+_UNTOLD = {
+    "agent-missing": "the agent is not known",
+    "agent-not-covered": "no gateway has records of the agent",
+    "no-gateway-records": "no gateway records of that time",
+    "records-missing": "records of a gateway are missing around that time",
+    "end-unknown": "a call was open whose end is not known",
+}
+
+
+def rows(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """One row per event, then why and what else was judged."""
+    yield from chains.rows(document, screen, now)
+    yield from _summary(document, screen)
+
+
+def chains_of(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Draw the chains, then the same."""
+    yield from tree.tree(document, screen, now)
+    yield from _summary(document, screen)
+
+
+def _summary(document: Document, screen: Screen) -> Iterator[str]:
+    items = cast("Sequence[UnmediatedItem]", document.items)
+    yield ""
+    for why, count in sorted(Counter(item["why"] for item in items).items()):
+        yield from screen.wrap(
+            f"unmediated: {count:,} ({_WHY.get(why) or safe(why)})", "    "
+        )
+    told = document.coverage.get("mediation")
+    if told is not None:
+        yield from _told(told, screen)
+
+
+def _told(told: MediationItem, screen: Screen) -> Iterator[str]:
+    yield f"mediated: {told['mediated']:,}"
+    for reason, count in cast("dict[str, int]", told["untold"]).items():
+        if count:
+            said = f"not told: {count:,} ({_UNTOLD.get(reason) or safe(reason)})"
+            yield from screen.wrap(said, "    ")

@@ -1,0 +1,58 @@
+"""Mediation, slow and obvious: what the judge must equal on every act.
+
+It goes through all calls for each act, and shares with the fast version the nouns and
+the two bounds alone.
+"""
+
+from collections.abc import Sequence
+
+from answerable.lineage.mediation import CLOCKS, UNENDED, Act, Call, Records, Verdict
+
+
+def verdict_of(act: Act, calls: Sequence[Call], records: Records) -> Verdict:
+    """Say what can be told of one act."""
+    if not act.agents:
+        return Verdict.AGENT_MISSING
+    if not any(agent in records.covered for agent in act.agents):
+        return Verdict.NOT_COVERED
+    kin = [call for call in calls if _are_kin(act, call)]
+    through = [call for call in kin if _carries(act, call)]
+    if any(_within(act.at, call.start, call.end) for call in through):
+        return Verdict.MEDIATED
+    if any(_within(act.at, call.start, call.perhaps) for call in through):
+        return Verdict.END_UNKNOWN
+    if not any(first <= act.at <= last for first, last in records.spans):
+        return Verdict.NO_RECORDS
+    if any(_within(act.at, before, after + UNENDED) for before, after in records.gaps):
+        return Verdict.RECORDS_MISSING
+    if any(_within(act.at, call.start, call.end) for call in kin):
+        return Verdict.OTHER_TOOL
+    return Verdict.NO_CALL
+
+
+def count_without_act(calls: Sequence[Call], acts: Sequence[Act]) -> int:
+    """Count the calls to which no act is there."""
+    return sum(
+        not any(
+            _are_kin(act, call)
+            and _carries(act, call)
+            and _within(act.at, call.start, call.perhaps)
+            for act in acts
+        )
+        for call in calls
+    )
+
+
+def _within(at: int, start: int, end: int) -> bool:
+    return start - CLOCKS <= at <= end + CLOCKS
+
+
+def _are_kin(act: Act, call: Call) -> bool:
+    """Tell whether one of the two acted for the other, or they are one."""
+    return act.agents[-1] in call.agents or call.agents[-1] in act.agents
+
+
+def _carries(act: Act, call: Call) -> bool:
+    if not act.tool:
+        return True
+    return act.tool.rsplit("/", 1)[0] == "/".join(call.tool.split("/")[:2])
