@@ -20,12 +20,15 @@ ROOT = os.getuid() == 0
 ANA = 1001 if ROOT else os.getuid()
 PYTHON = python_for_all()
 # Read before it turns into another user: an interpreter of root's may lie in a folder
-# of root's alone.
+# of root's alone. Whoever runs the tests may ignore signals, and a shell cannot trap one
+# that was ignored when it began.
 RUN = """
-import http.client, os, sys, encodings.idna, json
+import http.client, os, signal, sys, encodings.idna, json
 import answerable.serving.launcher.launch, answerable.serving.launcher.waiting
 import answerable.cli.refusals
 from answerable.cli.main import main
+for each in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+    signal.signal(each, signal.SIG_DFL)
 uid = int(sys.argv[1])
 if uid and os.getuid() == 0:
     os.setgroups([]); os.setresgid(uid, uid, uid); os.setresuid(uid, uid, uid)
