@@ -112,12 +112,13 @@ def _digest(*parts: str) -> bytes:
 
 
 def new_id(now: float) -> str:
-    """Make an id for a delegation or a token: 32 hex digits, 96 bits of them random.
+    """Make an id for a delegation or a token: 32 hex digits, 80 bits of them random.
 
-    It begins with the time, so that rows of one time lie side by side: an exchange then
-    costs a third less than with ids that are random from the first digit.
+    It begins with the time in steps of 15 microseconds, so that a new row lies behind
+    the last one. In whole seconds the rows of a busy one would lie all over its pages,
+    and a commit would write twice as much.
     """
-    return int(now).to_bytes(4, "big").hex() + secrets.token_hex(12)
+    return int(now * 65536).to_bytes(6, "big").hex() + secrets.token_hex(10)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ from answerable.sts.signing import Signing
 
 RENEWAL = 30  # seconds between two looks at which issuers' keys are due
 TURN = 1  # second between two looks at our own
-SWEEP = 60  # seconds between two looks at what ended long ago
+SWEEP = 1  # second between two looks at what ended
 # Kinds of subjects that delegations are on record by.
 ENDED_BY_KILL = frozenset({"agent", "person", "rule", "run"})
 ROUND = 0.05  # seconds: several rounds of the loop
@@ -367,7 +367,8 @@ class House:
             await asyncio.sleep(SWEEP)
             now = self._clock()
             try:
-                await self._blocking.run(lambda: self._control.sweep(now))  # noqa: B023 - run at once
+                # Beside the exchanges, wherever those run: it waits for the disk.
+                await asyncio.to_thread(self._control.sweep, now)
             except AnswerableError as error:
                 self._log.error("control.not-swept", why=error.message)
 
