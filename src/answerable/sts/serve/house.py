@@ -44,6 +44,7 @@ from answerable.sts.keys.ring import Ring
 from answerable.sts.recording.recorder import Recorder
 from answerable.sts.serve.blocking import Blocking
 from answerable.sts.serve.bounds import Bounds
+from answerable.sts.serve.committing import Committing
 from answerable.sts.serve.metrics import rendered
 from answerable.sts.serve.owners import Owners
 from answerable.sts.serve.plan import Plan
@@ -208,7 +209,7 @@ class House:
                     self._reviews.review,
                     self._runs,
                 ),
-                *(blocking, recorder, clock),
+                *(blocking, Committing(control, self._loop), recorder, clock),
             ).handlers(),
             **DelegateEndpoint(
                 self._exchanges, control, proving, blocking, recorder, clock
