@@ -19,7 +19,7 @@ from answerable.federate.rules.table import Rules
 from answerable.federate.spiffe import trust_domain
 from answerable.federate.verify import Issuers, verify_admitted
 from answerable.flows.attempts import Shown, given_record, refused_record
-from answerable.flows.own_tokens import OwnTokens
+from answerable.flows.own_tokens import OwnTokens, killed_in
 from answerable.model.attestation import Attestation
 from answerable.model.claims import SignedClaims, TokenType
 from answerable.model.config import PinnedIssuer
@@ -117,6 +117,25 @@ class _Found:
     uses: list[Use] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Prepared:
+    """What is given, once it is on record.
+
+    Attributes:
+        exchange: What has to be committed first.
+        shown: The request.
+        found: What it turned out to show.
+        minting: What is given.
+        token: The same, signed.
+    """
+
+    exchange: Exchange
+    shown: Shown
+    found: _Found
+    minting: Minting
+    token: str
+
+
 class _Refused(Exception):  # noqa: N818 - ends the story
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.reason)
@@ -182,17 +201,49 @@ class Exchanges:
             KeyUnknown: Read that issuer's keys again, then ask once more.
             ReviewNeeded: Ask that issuer's API server, then ask once more.
         """
+        prepared = self.prepare(shown, now)
+        if isinstance(prepared, Outcomes):
+            return prepared
+        try:
+            committed = self._control.commit(prepared.exchange, now)
+        except ControlUnavailable:
+            committed = None
+        return self.finish(prepared, committed)
+
+    def prepare(self, shown: Shown, now: float) -> "Prepared | Outcomes":
+        """Serve one request up to where it is committed, or to its refusal.
+
+        Raises:
+            KeyUnknown: As above.
+            ReviewNeeded: As above.
+        """
         found = _Found()
         try:
             self._find(shown, found, now)
             minting = self._decide(shown, found, now)
             token = self._sign(minting, now)
-            self._commit(shown, found, minting, token, now)
         except _Refused as refused:
-            refusal = refused.refusal
-            nonce = refusal.error is OAuthError.USE_DPOP_NONCE
-            record = refused_record(shown, found.subject, found.actor, refusal)
-            return Outcomes(record, refusal, needs_nonce=nonce)
+            return _refused(shown, found, refused.refusal)
+        return Prepared(
+            _exchange_of(found, minting, token), shown, found, minting, token
+        )
+
+    def finish(self, prepared: "Prepared", committed: Committed | None) -> Outcomes:
+        """Serve the rest, once the exchange is on record.
+
+        Args:
+            prepared: What was to be committed.
+            committed: What became of that, None where nobody can tell.
+        """
+        shown, found, minting = prepared.shown, prepared.found, prepared.minting
+        if committed is None:
+            return _refused(shown, found, _unavailable().refusal)
+        if committed.outcome is not Outcome.DONE:
+            return _refused(shown, found, _refusal_of(committed, shown.proof))
+        # A kill that came since the decision ends what was on record by then.
+        if killed := killed_in(self._kills(), (minting.delegation,)):
+            return _refused(shown, found, Refusal(_GRANT, "killed", killed))
+        token = prepared.token
         record = given_record(shown, found.subject, found.actor, minting, token)
         return Outcomes(record, token=token, minting=minting)
 
@@ -283,29 +334,28 @@ class Exchanges:
                 OAuthError.TEMPORARILY_UNAVAILABLE, "no-signing-key"
             ) from None
 
-    def _commit(
-        self, shown: Shown, found: _Found, minting: Minting, token: str, now: float
-    ) -> None:
-        """Have it on record, all of it or nothing."""
-        issued = IssuedToken(
-            jti=str(minting.claims["jti"]),
-            delegation=minting.delegation.id,
-            sha256=hashlib.sha256(token.encode("ascii")).digest(),
-            expires=minting.expires,
-        )
-        exchange = Exchange(
-            uses=tuple(found.uses),
-            ticket=minting.ticket,
-            under=minting.under,
-            opens=minting.delegation if minting.opens else None,
-            token=issued,
-        )
-        try:
-            committed = self._control.commit(exchange, now)
-        except ControlUnavailable:
-            raise _unavailable() from None
-        if committed.outcome is not Outcome.DONE:
-            raise _Refused(_refusal_of(committed, shown.proof))
+
+def _refused(shown: Shown, found: _Found, refusal: Refusal) -> Outcomes:
+    nonce = refusal.error is OAuthError.USE_DPOP_NONCE
+    record = refused_record(shown, found.subject, found.actor, refusal)
+    return Outcomes(record, refusal, needs_nonce=nonce)
+
+
+def _exchange_of(found: _Found, minting: Minting, token: str) -> Exchange:
+    """Say what has to be on record, all of it or nothing."""
+    issued = IssuedToken(
+        jti=str(minting.claims["jti"]),
+        delegation=minting.delegation.id,
+        sha256=hashlib.sha256(token.encode("ascii")).digest(),
+        expires=minting.expires,
+    )
+    return Exchange(
+        uses=tuple(found.uses),
+        ticket=minting.ticket,
+        under=minting.under,
+        opens=minting.delegation if minting.opens else None,
+        token=issued,
+    )
 
 
 def _refusal_of(committed: Committed, proof: Use | None) -> Refusal:

@@ -38,6 +38,7 @@ Times are NumericDate, and `now` is the caller's clock.
 
 import hashlib
 import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -112,12 +113,13 @@ def _digest(*parts: str) -> bytes:
 
 
 def new_id(now: float) -> str:
-    """Make an id for a delegation or a token: 32 hex digits, 96 bits of them random.
+    """Make an id for a delegation or a token: 32 hex digits, 80 bits of them random.
 
-    It begins with the time, so that rows of one time lie side by side: an exchange then
-    costs a third less than with ids that are random from the first digit.
+    It begins with the time in steps of 15 microseconds, so that a new row lies behind
+    the last one. In whole seconds the rows of a busy one would lie all over its pages,
+    and a commit would write twice as much.
     """
-    return int(now).to_bytes(4, "big").hex() + secrets.token_hex(12)
+    return int(now * 65536).to_bytes(6, "big").hex() + secrets.token_hex(10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +232,24 @@ class Died:
     tokens: tuple[str, ...] = ()
 
 
+def one_by_one(
+    commit: Callable[[Exchange, float], Committed],
+    exchanges: Sequence[Exchange],
+    now: float,
+) -> tuple[Committed | AnswerableError, ...]:
+    """Commit each of several by itself."""
+    return tuple(_tried(commit, each, now) for each in exchanges)
+
+
+def _tried(
+    commit: Callable[[Exchange, float], Committed], exchange: Exchange, now: float
+) -> Committed | AnswerableError:
+    try:
+        return commit(exchange, now)
+    except AnswerableError as error:
+        return error
+
+
 class Control(Protocol):
     """What the token service remembers. Every method may raise `ControlUnavailable`."""
 
@@ -247,6 +267,16 @@ class Control(Protocol):
 
         Raises:
             IdTaken: Of the delegation or of the token; nothing has changed.
+        """
+
+    def commit_all(
+        self, exchanges: Sequence[Exchange], now: float
+    ) -> tuple[Committed | AnswerableError, ...]:
+        """Do each of several, as `commit` does, in their order; cheaper than apart.
+
+        Returns:
+            For each what became of it, or what `commit` would have raised. What is not
+            `DONE` changes nothing for the others.
         """
 
     def delegation(self, id: str) -> Delegation | None:

@@ -7,11 +7,13 @@ the commit sees the revocation, or the revocation sees what the commit opened.
 """
 
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 
 from psycopg.errors import UniqueViolation
 
 from answerable.model.delegation import Delegation, Ticket
+from answerable.model.errors import AnswerableError
 from answerable.model.signing import SigningKey
 from answerable.store.control.contract import (
     DONE,
@@ -26,6 +28,7 @@ from answerable.store.control.contract import (
     IssuedToken,
     Outcome,
     Use,
+    one_by_one,
 )
 from answerable.store.control.postgres_pool import AGAIN, Crossed, Cursor, Pool
 from answerable.store.control.postgres_schema import migrate
@@ -115,6 +118,12 @@ class PostgresControl:
             raise IdTaken("an id of the exchange is on record already") from None
         self._sweep_now_and_then(now)
         return done
+
+    def commit_all(
+        self, exchanges: Sequence[Exchange], now: float
+    ) -> tuple[Committed | AnswerableError, ...]:
+        """As the contract says; apart, since each takes its locks in one order."""
+        return one_by_one(self.commit, exchanges, now)
 
     def delegation(self, id: str) -> Delegation | None:
         """As the contract says."""

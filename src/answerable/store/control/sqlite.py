@@ -6,11 +6,12 @@ of its key and removes what ended: cheaper for each row than an index would be.
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from answerable.model.delegation import Delegation, Ticket
+from answerable.model.errors import AnswerableError
 from answerable.model.signing import SigningKey
 from answerable.store.control.contract import (
     DONE,
@@ -25,6 +26,7 @@ from answerable.store.control.contract import (
     IssuedToken,
     Outcome,
     Use,
+    one_by_one,
 )
 from answerable.store.control.rows import (
     Subject,
@@ -115,6 +117,30 @@ class SqliteControl:
                 return done
             self._execute("COMMIT")
             return done
+
+    def commit_all(
+        self, exchanges: Sequence[Exchange], now: float
+    ) -> tuple[Committed | AnswerableError, ...]:
+        """As the contract says: in one transaction, unless one of them is not done."""
+        if len(exchanges) > 1 and self._commit_together(exchanges, now):
+            return (DONE,) * len(exchanges)
+        return one_by_one(self.commit, exchanges, now)
+
+    def _commit_together(self, exchanges: Sequence[Exchange], now: float) -> bool:
+        """Do all of them or nothing, and tell which."""
+        with answering(self._file.path), self._lock:
+            self._file.begin()
+            try:
+                if all(self._commit(each, now) is DONE for each in exchanges):
+                    self._execute("COMMIT")
+                    return True
+            except sqlite3.IntegrityError:
+                pass  # an id is taken: whose, is found out one by one
+            except BaseException:
+                self._rollback()
+                raise
+            self._rollback()
+            return False
 
     def _commit(self, exchange: Exchange, now: float) -> Committed:
         execute = self._execute

@@ -24,7 +24,8 @@ NAME = "control.db"
 BUSY = 5.0  # seconds that one process waits for another's commit
 _LOOK = 3  # milliseconds of that until it looks again
 WORTH = 4 << 20  # bytes of write-ahead log that are worth copying into the file
-FULL = 64 << 20  # bytes of it at which commits wait until it can begin anew
+FULL = 32 << 20  # bytes of it at which commits wait a moment, so that it begins anew
+LAST = 256 << 20  # bytes of it at which a commit does all that itself
 _PAGE = 4096  # bytes; SQLite's own default
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -189,8 +190,10 @@ class SqliteFile:
             return
         with answering(self.path), closing(self._connect()) as beside:
             beside.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-            if size > FULL // 2:
-                # What came meanwhile is little; commits wait for that alone.
+            if size > FULL:
+                # What came meanwhile is less, and what came during that is little;
+                # commits wait for that alone.
+                beside.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
                 beside.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
     def _prepare(self) -> None:
@@ -202,7 +205,7 @@ class SqliteFile:
             "trusted_schema = OFF",
             # `tidy` copies off the path of commits. This is for a process that only
             # ever commits.
-            f"wal_autocheckpoint = {FULL // _PAGE}",
+            f"wal_autocheckpoint = {LAST // _PAGE}",
         ):
             self.connection.execute(f"PRAGMA {setting}")
         migrate(self.connection, self.path)

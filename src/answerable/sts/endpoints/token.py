@@ -18,6 +18,7 @@ from answerable.serving.processes.attest import attest_peer
 from answerable.serving.processes.held import NotAttested
 from answerable.serving.processes.runs import Runs
 from answerable.serving.recording.ticket import NotRecorded
+from answerable.store.control.contract import Committed, ControlUnavailable
 from answerable.sts.endpoints.admin import is_admin
 from answerable.sts.endpoints.forms import check_form
 from answerable.sts.endpoints.proving import Proving
@@ -26,6 +27,7 @@ from answerable.sts.http.asked import Asked
 from answerable.sts.http.door import Handler
 from answerable.sts.recording.recorder import Recorder
 from answerable.sts.serve.blocking import Blocking
+from answerable.sts.serve.committing import Committing
 
 PATH = "/token"
 CALLS = "/gateway/token"  # for the server that a call goes to
@@ -50,6 +52,7 @@ class TokenEndpoint:
         review: Asks an API server whether a token is good.
         runs: Runs that launchers registered.
         blocking: Where the record is asked.
+        committing: Where exchanges are committed, unless that is beside the loop.
         recorder: Where attempts go.
         gateways: Gives the user ids of gateways, beside our own.
         clock: Gives the time as a NumericDate.
@@ -63,13 +66,15 @@ class TokenEndpoint:
         review: Review,
         runs: Runs,
         blocking: Blocking,
+        committing: Committing,
         recorder: Recorder,
         gateways: Callable[[], Collection[int]],
         clock: Callable[[], float],
     ) -> None:
         self._exchanges, self._proving = exchanges, proving
         self._keys, self._review, self._runs = keys, review, runs
-        self._blocking, self._recorder, self._clock = blocking, recorder, clock
+        self._blocking, self._committing = blocking, committing
+        self._recorder, self._clock = recorder, clock
         self._gateways = gateways
 
     def handlers(self) -> dict[tuple[str, str], Handler]:
@@ -129,9 +134,7 @@ class TokenEndpoint:
         for _ in range(STEPS):
             now = self._clock()
             try:
-                return await self._blocking.run(
-                    lambda: self._exchanges.exchange(shown, now)  # noqa: B023 - run at once
-                )
+                return await self._told(shown, now)
             except KeyUnknown as unknown:
                 if not self._keys.can_fetch(unknown.issuer, now):
                     if not self._keys.has_any(unknown.issuer, now):
@@ -148,6 +151,22 @@ class TokenEndpoint:
                     return Refusal(OAuthError.INVALID_GRANT, "review", needed.issuer)
                 shown = replace(shown, reviewed=(*shown.reviewed, needed.sha256))
         return Refusal(OAuthError.INVALID_GRANT, "key-unknown")
+
+    async def _told(self, shown: Shown, now: float) -> Outcomes:
+        """Have the story told: beside the loop, or here, committed with others."""
+        if self._blocking.beside:
+            return await self._blocking.run(
+                lambda: self._exchanges.exchange(shown, now)
+            )
+        prepared = self._exchanges.prepare(shown, now)
+        if isinstance(prepared, Outcomes):
+            return prepared
+        committed: Committed | None
+        try:
+            committed = await self._committing.commit(prepared.exchange, now)
+        except ControlUnavailable:
+            committed = None
+        return self._exchanges.finish(prepared, committed)
 
     def _refuse(self, refusal: Refusal) -> Answer:
         detail = f": {refusal.detail}" if refusal.detail else ""

@@ -19,9 +19,13 @@ class Blocking:
 
     Args:
         beside: In threads, since it waits for a network.
+
+    Attributes:
+        beside: Likewise.
     """
 
     def __init__(self, *, beside: bool) -> None:
+        self.beside = beside
         self._pool = ThreadPoolExecutor(THREADS, "record") if beside else None
 
     async def run(self, work: Callable[[], Result]) -> Result:

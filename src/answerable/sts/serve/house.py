@@ -43,6 +43,7 @@ from answerable.sts.keys.ring import Ring
 from answerable.sts.recording.recorder import Recorder
 from answerable.sts.serve.blocking import Blocking
 from answerable.sts.serve.bounds import Bounds
+from answerable.sts.serve.committing import Committing
 from answerable.sts.serve.metrics import rendered
 from answerable.sts.serve.owners import Owners
 from answerable.sts.serve.plan import Plan, foreign, in_force
@@ -139,10 +140,7 @@ class House:
         for listener in plan.service.listen:
             await house._listen(bind(listener, 1))
         house._spawn(house._owners.keep_fresh())
-        upkeep = Upkeep(
-            *(house._keys, house._signing, house._control, house._blocking),
-            *(house._clock, log),
-        )
+        upkeep = Upkeep(house._keys, house._signing, house._control, house._clock, log)
         for work in upkeep.works():
             house._spawn(work)
         return house
@@ -213,7 +211,8 @@ class House:
                     self._reviews.review,
                     self._runs,
                 ),
-                *(blocking, recorder, lambda: self._plan.service.gateways, clock),
+                *(blocking, Committing(control, self._loop), recorder),
+                *(lambda: self._plan.service.gateways, clock),
             ).handlers(),
             **DelegateEndpoint(
                 self._exchanges, control, proving, blocking, recorder, clock

@@ -7,12 +7,11 @@ from answerable.model.errors import AnswerableError
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.log import Log
 from answerable.store.control.contract import Control
-from answerable.sts.serve.blocking import Blocking
 from answerable.sts.signing import Signing
 
 RENEWAL = 30  # seconds between two looks at which issuers' keys are due
 TURN = 1  # second between two looks at our own
-SWEEP = 60  # seconds between two looks at what ended long ago
+SWEEP = 1  # second between two looks at what ended
 
 
 class Upkeep:
@@ -22,7 +21,6 @@ class Upkeep:
         keys: Of foreign issuers.
         signing: Our own.
         control: What is on record.
-        blocking: Where that is asked.
         clock: Gives the time as a NumericDate.
         log: Of the process.
     """
@@ -32,13 +30,11 @@ class Upkeep:
         keys: IssuerKeys,
         signing: Signing,
         control: Control,
-        blocking: Blocking,
         clock: Callable[[], float],
         log: Log,
     ) -> None:
         self._keys, self._signing = keys, signing
-        self._control, self._blocking = control, blocking
-        self._clock, self._log = clock, log
+        self._control, self._clock, self._log = control, clock, log
 
     def works(self) -> Iterator[Coroutine[None, None, None]]:
         """Give what goes on, each until it is cancelled."""
@@ -69,6 +65,7 @@ class Upkeep:
             await asyncio.sleep(SWEEP)
             now = self._clock()
             try:
-                await self._blocking.run(lambda: self._control.sweep(now))  # noqa: B023 - run at once
+                # Beside the exchanges, wherever those run: it waits for the disk.
+                await asyncio.to_thread(self._control.sweep, now)
             except AnswerableError as error:
                 self._log.error("control.not-swept", why=error.message)
