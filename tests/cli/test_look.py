@@ -366,6 +366,6 @@ def test_unmediated_use_says_why_and_what_else_was_judged(documents, view):
     text = "\n".join(lines_of(covered, Screen(160), view))
     assert "unmediated: 1 (no call of the agent was open)" in text
     assert "mediated: 5" in text
-    assert "not told: 7 (the agent is not known)" in text
-    assert "not told: 2 (a call was open whose end is not known)" in text
+    assert "not to be told: 7 (the agent is not known)" in text
+    assert "not to be told: 2 (a call was open whose end is not known)" in text
     assert "of the agent)" not in text

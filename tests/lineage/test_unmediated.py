@@ -1,6 +1,11 @@
 """`trace --unmediated`: a key in an agent's hand, used beside the gateway."""
 
+from pathlib import Path
+
+import pytest
+
 from answerable.flows import snapshots
+from answerable.flows.ingest import ingest
 from answerable.flows.trace import Question
 from answerable.flows.unmediated import unmediated
 from answerable.lineage.mediation import CLOCKS, UNENDED
@@ -11,6 +16,7 @@ from answerable.model.inventory import Facts
 from answerable.model.sighting import Sync
 from answerable.model.written import WrittenBy
 from answerable.store.store import Store
+from tests.connectors.gateway import spools
 from tests.inventory.make import agent, arn, credential, link, tool
 from tests.lineage.conftest import NOW, keep, made
 
@@ -152,6 +158,24 @@ def test_a_number_that_is_missing_leaves_its_time_untold(store: Store) -> None:
     # What was missing arrives, and the answer is whole.
     keep(store, [call(900, 4, seconds=200)])
     assert found(store) == (["no-call", "no-call"], {})
+
+
+@pytest.mark.parametrize("lost", [None, 1, 2, 3, 4, 5])
+def test_numbers_as_a_recorder_writes_them_show_what_is_lost(
+    store: Store, tmp_path: Path, lost: int | None
+) -> None:
+    """Starts, ends, refusals and kills have numbers; not each of them is an event."""
+    records = [spools.opened(), spools.decided(2), spools.decided(3)]
+    records += [spools.ended(4, 3), spools.ended(5, 2), spools.refused(6)]
+    records += [spools.decided(7), spools.ended(8, 7), spools.closed(9)]
+    lines = spools.spelled(records).splitlines(keepends=True)
+    spools.write(tmp_path / "spool", b"".join(_without(lines, lost)))
+    ingest(store, [f"gateway:{tmp_path / 'spool'}"], now=NOW)
+    assert bool(asked(store).coverage["mediation"]["gaps"]) is (lost is not None)
+
+
+def _without(lines: list[bytes], lost: int | None) -> list[bytes]:
+    return [line for n, line in enumerate(lines) if n != lost]
 
 
 def test_a_call_that_still_runs_leaves_its_time_untold(store: Store) -> None:

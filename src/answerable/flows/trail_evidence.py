@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from answerable.lineage.joints import Joint
-from answerable.lineage.path import by_credential, trace_back
+from answerable.lineage.path import Issued, index, trace_back
 from answerable.model.credential import CredentialLink
 from answerable.model.errors import IdError
 from answerable.model.ids import CredentialId, IdentityId, PersonId, person_id
@@ -55,7 +55,7 @@ def _links(known: TrailFacts) -> Iterator[CredentialLink]:
 
 
 def _evidence(known: TrailFacts) -> Iterator[OwnerEvidence]:
-    issued = by_credential(known.issuances)
+    issued = index(known.issuances)
     for change in known.changes:
         if change.created:
             person, by = _behind(change.key, change.source, issued)
@@ -73,7 +73,7 @@ def _evidence(known: TrailFacts) -> Iterator[OwnerEvidence]:
     yield from _assumers(known, issued)
 
 
-def _makers(known: TrailFacts, issued: dict[str, Issuance]) -> Iterator[OwnerEvidence]:
+def _makers(known: TrailFacts, issued: Issued) -> Iterator[OwnerEvidence]:
     for made in known.issuances:
         if not made.credential.startswith("cred:aws/AKIA"):
             continue
@@ -90,9 +90,7 @@ def _makers(known: TrailFacts, issued: dict[str, Issuance]) -> Iterator[OwnerEvi
             )
 
 
-def _assumers(
-    known: TrailFacts, issued: dict[str, Issuance]
-) -> Iterator[OwnerEvidence]:
+def _assumers(known: TrailFacts, issued: Issued) -> Iterator[OwnerEvidence]:
     counts: dict[str, Counter[PersonId]] = {}
     last: dict[tuple[str, PersonId], tuple[Issuance, str]] = {}
     origins: dict[tuple[ChainKey, str], tuple[PersonId | None, str]] = {}
@@ -123,11 +121,9 @@ def _assumers(
             )
 
 
-def _behind(
-    key: ChainKey, source: str, issued: dict[str, Issuance]
-) -> tuple[PersonId | None, str]:
+def _behind(key: ChainKey, source: str, issued: Issued) -> tuple[PersonId | None, str]:
     """Give the person at the origin: signed in there, or a user of that name."""
-    path = trace_back(Joint(key, source, believed=True), issued, {})
+    path = trace_back(Joint(key, source, believed=True), issued)
     for step in path.steps:
         if step.person:
             return PersonId(step.person), step.identity

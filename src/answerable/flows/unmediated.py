@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain as all_of
+from typing import cast
 
 from answerable.flows import naming, snapshots
 from answerable.flows.lists import spelled_time
@@ -280,7 +281,8 @@ def _not_collected(
 
 
 def _searched(told: MediationItem) -> str:
-    untold: Mapping[str, int] = dict(told["untold"].items())  # type: ignore[arg-type]  # counts
+    """Say of how many events it can be told, and why not of the rest."""
+    untold = cast("Mapping[str, int]", told["untold"])
     named = [f"{count:,} {reason}" for reason, count in untold.items() if count]
-    said = f"{told['events']:,} events: {told['mediated']:,} mediated"
-    return f"{said}, not told {', '.join(named)}" if named else said
+    said = f"of {told['events']:,} events {told['mediated']:,} are mediated"
+    return f"{said}; not to be told: {', '.join(named)}" if named else said

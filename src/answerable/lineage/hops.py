@@ -11,6 +11,7 @@ from answerable.lineage.joints import Joint, SignIn, is_service, lasting
 from answerable.lineage.path import Path, Step
 from answerable.model.lineage import DeclaredUse, Hop, HopStatus, Issuance
 
+_TOKEN = "cred:token/"  # noqa: S105 - the beginning of an id
 Uses = Mapping[str, DeclaredUse]  # by subject, those that stand at the moment
 Persons = Mapping[str, Sequence[SignIn]]  # by credential or identity
 
@@ -36,16 +37,16 @@ def person_hop(path: Path, agent: str, uses: Uses, persons: Persons) -> Hop:
     for step in path.steps:
         if step.person:
             return Hop(step.person, HopStatus.OBSERVED, step.told_by)
-    told = path.told
-    if told is not None and told.owner:
-        how = f"attested owner of {told.chain[-1]}: {_record(told)}"
-        return Hop(told.owner, HopStatus.OBSERVED, how)
+    owned = path.owned
+    if owned is not None:
+        how = f"attested owner of {owned.chain[-1]}: {_record(owned)}"
+        return Hop(owned.owner, HopStatus.OBSERVED, how)
     for subject in (agent, *_nearest_first(path.steps)):
         use = uses.get(subject)
         if use and use.person:
             how = f"{use.owner_state} owner of {subject}: {_told(use)}"
             return Hop(use.person, _status(use), how)
-    gap = f"an owner of {agent}" if agent else _gap(path)
+    gap = _agents_gap(path, agent) if agent else _gap(path)
     return _inferred_person(path, persons) or Hop("", HopStatus.MISSING, gap)
 
 
@@ -102,6 +103,19 @@ def _inferred(signed_in: SignIn, what: str) -> Hop:
     return Hop(signed_in.person, HopStatus.INFERRED, told)
 
 
+def _agents_gap(path: Path, agent: str) -> str:
+    """Name what would tell for whom an agent acts that a mediator saw."""
+    unissued = _unissued(path)
+    owner = f"an owner of {agent}"
+    return f"the record that issued {unissued}, or {owner}" if unissued else owner
+
+
+def _unissued(path: Path) -> str:
+    """Give the token that was shown, where no record here says what issued it."""
+    shown = path.steps[0].credential
+    return shown if shown.startswith(_TOKEN) and path.issued is None else ""
+
+
 def _gap(path: Path) -> str:
     """Name the source that would supply the person."""
     origin = path.steps[-1]
@@ -142,21 +156,23 @@ def seen_hops(joint: Joint, path: Path, parents: Mapping[str, str]) -> AgentHops
     key = joint.key
     if not key.agent or not joint.believed:
         return None
-    agent = Hop(key.agent, HopStatus.OBSERVED, joint.source)
     tool = Hop(key.tool, HopStatus.OBSERVED, joint.source)
     if not key.tool:
         tool = Hop("", HopStatus.MISSING, f"the {joint.source} record names no tool")
-    told = path.told
-    if told is not None and told.chain[-1] == key.agent:
-        return AgentHops(agent, told.chain, tool)
-    return AgentHops(agent, _ancestry(key.agent, parents), tool)
+    told = next((each for each in path.told if each.chain[-1] == key.agent), None)
+    line = told.chain if told is not None else _ancestry(key.agent, parents)
+    how = joint.source
+    if len(line) == 1 and not path.told and _unissued(path):
+        gap = f"the record that issued {_unissued(path)} (sts)"
+        how = f"{how}; for whom it acts would tell {gap}"
+    return AgentHops(Hop(key.agent, HopStatus.OBSERVED, how), line, tool)
 
 
 def issued_hops(path: Path) -> AgentHops | None:
     """Give the agent that our token service issued the credential to, if it did."""
-    told = path.told
-    if told is None:
+    if not path.told:
         return None
+    told = path.told[0]
     agent = Hop(told.chain[-1], HopStatus.OBSERVED, _record(told))
     return AgentHops(agent, told.chain, _no_tool("no mediator saw the call"))
 

@@ -1,7 +1,7 @@
 """From an acting credential back to its origin, over the records of issuance."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from answerable.lineage.joints import LONGEST, Joint, lasting
 from answerable.model.lineage import ChainKey, Issuance
@@ -33,14 +33,14 @@ class Path:
         issued: Issuance of the acting credential, or None.
         maker: Issuance of the origin's long-lived credential, or None.
         cut: True when a cycle or an absurd length ended it.
-        told: Issuance that says which agents act for each other, the nearest, or None.
+        told: Issuances that say which agents act for each other, the nearest first.
     """
 
     steps: tuple[Step, ...]
     issued: Issuance | None
     maker: Issuance | None
     cut: bool
-    told: Issuance | None = None
+    told: tuple[Issuance, ...] = ()
 
     def identities(self) -> tuple[str, ...]:
         """Principals from the origin on, each change once."""
@@ -49,6 +49,16 @@ class Path:
             if step.identity and found[-1:] != [step.identity]:
                 found.append(step.identity)
         return tuple(found)
+
+    @property
+    def owned(self) -> Issuance | None:
+        """The nearest issuance that names an attested owner."""
+        return next((each for each in self.told if each.owner), None)
+
+    @property
+    def delegation(self) -> str:
+        """Id of the nearest delegation, empty where none is recorded."""
+        return next((each.parent.run for each in self.told if each.parent.run), "")
 
     def credentials(self) -> tuple[str, ...]:
         """Credentials from the origin on."""
@@ -83,53 +93,89 @@ def _rank(issuance: Issuance) -> tuple[object, ...]:
     )
 
 
-def by_run(issuances: Iterable[Issuance]) -> dict[str, Issuance]:
-    """Give the first issuance of each run that says which agents act for each other."""
-    first: dict[str, Issuance] = {}
-    for issuance in issuances:
-        run = issuance.parent.run
-        if run and issuance.chain:
-            known = first.get(run)
-            if known is None or _order(issuance) < _order(known):
-                first[run] = issuance
-    return first
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """Issuances, found by what they gave, by their run, and by who was given to.
+
+    Attributes:
+        by_credential: The most telling of each credential.
+        by_run: Of those that name a chain, the first of each run: for each agent at
+            the end of one, and for whichever (empty).
+        by_parent: Likewise, by the joints of the record itself.
+    """
+
+    by_credential: Mapping[str, Issuance]
+    by_run: Mapping[tuple[str, str], Issuance]
+    by_parent: Mapping[ChainKey, Issuance]
+
+
+def index(issuances: Sequence[Issuance]) -> Issued:
+    """Index issuances."""
+    runs: dict[tuple[str, str], Issuance] = {}
+    parents: dict[ChainKey, Issuance] = {}
+    for each in sorted(issuances, key=_order):
+        if each.chain:
+            runs.setdefault((each.parent.run, ""), each)
+            runs.setdefault((each.parent.run, each.chain[-1]), each)
+            if each.chain[-1] == each.parent.agent:
+                parents.setdefault(_unnamed(each.parent), each)
+    return Issued(by_credential(issuances), runs, parents)
+
+
+def _unnamed(key: ChainKey) -> ChainKey:
+    """Leave out the session's name, which is its caller's own word."""
+    return replace(key, session="")
 
 
 def _order(issuance: Issuance) -> tuple[object, ...]:
-    return (issuance.at, issuance.event, issuance.chain, issuance.owner)
+    """Put those first that name an owner: a record without one hides none."""
+    unowned = not issuance.owner
+    return (unowned, issuance.at, issuance.event, issuance.chain, issuance.owner)
 
 
-def trace_back(
-    joint: Joint, issued: Mapping[str, Issuance], runs: Mapping[str, Issuance]
-) -> Path:
+def trace_back(joint: Joint, issued: Issued) -> Path:
     """Walk from a joint to its origin.
 
     Args:
         joint: Where to begin.
-        issued: Issuances by credential.
-        runs: Issuances by run.
+        issued: All issuances.
     """
     key = joint.key
     if not joint.believed:
         return Path((Step("", "", "", joint.source),), None, None, cut=False)
     steps = [_step(key, joint.source)]
-    first = issued.get(key.credential) if key.credential else None
+    first = issued.by_credential.get(key.credential) if key.credential else None
     seen = {key.credential}
-    told: Issuance | None = None
+    walked: list[Issuance] = []
     current = first
     while current is not None and not lasting(current.credential):
-        told = current if told is None and current.chain else told
+        walked.append(current)
         parent = current.parent
         if len(steps) >= LONGEST or (parent.credential and parent.credential in seen):
-            return Path(tuple(steps), first, None, cut=True)
+            told = _told(key, walked, issued)
+            return Path(tuple(steps), first, None, cut=True, told=told)
         steps.append(_step(parent, f"{current.source} event {current.event}"))
         seen.add(parent.credential)
-        current = issued.get(parent.credential) if parent.credential else None
-    # The record of an exchange itself: what it gave is no credential that it was asked
-    # with, but bears its run.
-    told = told or runs.get(key.run)
+        current = (
+            issued.by_credential.get(parent.credential) if parent.credential else None
+        )
     named = tuple(steps) if key.agent else _named(steps, first)
-    return Path(named, first, current, cut=False, told=told)
+    return Path(named, first, current, cut=False, told=_told(key, walked, issued))
+
+
+def _told(
+    key: ChainKey, walked: Sequence[Issuance], issued: Issued
+) -> tuple[Issuance, ...]:
+    """Give the issuances that name the agents of a chain, the nearest first.
+
+    The record of an exchange or of a ticket itself comes before what it was asked for
+    with: who acts from now on stands in it. Whose run it is comes last. A run is held
+    to the agent, too: a token of another issuer bears a run of that issuer's choice.
+    """
+    own = issued.by_parent.get(_unnamed(key)) if key.agent else None
+    same = issued.by_run.get((key.run, key.agent)) if key.run else None
+    found = (own, *walked, same)
+    return tuple(each for each in found if each is not None and each.chain)
 
 
 def _step(key: ChainKey, told_by: str) -> Step:

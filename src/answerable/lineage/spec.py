@@ -27,7 +27,7 @@ def chain_of(
         return _said(gap, gap, (), gap, gap, (), (), 0, 0)
     walked, maker, cut = _walk(joint.key, issuances)
     issued = _issuance(joint.key.credential, issuances)
-    told = _told_of(joint.key, walked, issuances, cut)
+    told_of = _told_of(joint.key, walked, issuances)
     if not walked[0].identity and issued and not cut and not joint.key.agent:
         key = walked[0]
         walked = [replace(key, identity=issued.identity), *walked[1:]]
@@ -36,18 +36,20 @@ def chain_of(
         agent = (joint.key.agent, HopStatus.OBSERVED)
         known = HopStatus.OBSERVED if joint.key.tool else HopStatus.MISSING
         tool = (joint.key.tool, known)
-    elif told:
-        agent = (told.chain[-1], HopStatus.OBSERVED)
+    elif told_of:
+        agent = (told_of[0].chain[-1], HopStatus.OBSERVED)
         tool = ("", HopStatus.MISSING)
     line = [agent[0]] if agent[0] else []
     while line and line[-1] in parents and parents[line[-1]] not in [*line, ""]:
         line.append(parents[line[-1]])
     path = tuple(reversed(line))
-    if told and told.chain[-1] == agent[0]:
-        path = told.chain
+    for told in reversed(told_of):
+        if told.chain[-1] == agent[0]:
+            path = told.chain
     person = _person(walked, maker, at, declared, sign_ins)
-    if told and told.owner and not any(k.person for k in walked):
-        person = (told.owner, HopStatus.OBSERVED)
+    owners = [told.owner for told in told_of if told.owner]
+    if owners and not any(k.person for k in walked):
+        person = (owners[0], HopStatus.OBSERVED)
     names = [k.identity for k in reversed(walked) if k.identity]
     distinct = [n for at_, n in enumerate(names) if at_ == 0 or names[at_ - 1] != n]
     acting = walked[0].identity
@@ -127,21 +129,25 @@ def _walk(
 
 
 def _told_of(
-    key: ChainKey,
-    walked: Sequence[ChainKey],
-    issuances: Sequence[Issuance],
-    cut: bool,
-) -> Issuance | None:
-    """Find the nearest issuance on the way that names the agents of a chain."""
-    if cut:
-        return None
-    for step in walked[:-1]:
-        issued = _issuance(step.credential, issuances)
-        if issued and issued.chain:
-            return issued
-    same = [i for i in issuances if key.run and i.parent.run == key.run and i.chain]
-    same.sort(key=lambda i: (i.at, i.event, i.chain, i.owner))
-    return same[0] if same else None
+    key: ChainKey, walked: Sequence[ChainKey], issuances: Sequence[Issuance]
+) -> list[Issuance]:
+    """List the issuances that name the agents of a chain: own, on the way, of the run."""
+    named = [i for i in issuances if i.chain]
+    named.sort(key=lambda i: (i.at, i.event, i.chain, i.owner))
+    named = [i for i in named if i.owner] + [i for i in named if not i.owner]
+    own = [
+        i
+        for i in named
+        if i.chain[-1] == key.agent and replace(i.parent, session=key.session) == key
+    ]
+    way = [_issuance(step.credential, issuances) for step in walked]
+    way = [i for i in way if i and not i.credential.startswith("cred:aws/AKIA")]
+    same = [
+        i
+        for i in named
+        if key.run and i.parent.run == key.run and key.agent in ("", i.chain[-1])
+    ]
+    return [*own[:1], *(i for i in way if i and i.chain), *same[:1]]
 
 
 def _use(subject: str, at: int, declared: Sequence[DeclaredUse]) -> DeclaredUse | None:

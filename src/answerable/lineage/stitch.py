@@ -14,7 +14,7 @@ from answerable.lineage.hops import (
     seen_hops,
 )
 from answerable.lineage.joints import ALWAYS, Joint, JointChains, SignIn
-from answerable.lineage.path import Path, by_credential, by_run, trace_back
+from answerable.lineage.path import Path, index, trace_back
 from answerable.model.lineage import Chain, DeclaredUse, Issuance
 
 
@@ -38,17 +38,14 @@ def stitch(
         One entry per joint, in their order. The chains of a joint cover all time
         without a gap: one interval where nothing was declared or nothing changed.
     """
-    issuances = tuple(issuances)
-    issued, runs = by_credential(issuances), by_run(issuances)
+    issued = index(tuple(issuances))
     by_subject: dict[str, list[DeclaredUse]] = {}
     for use in declared:
         if use.valid_from < use.valid_to:
             by_subject.setdefault(use.subject, []).append(use)
     persons = _persons(sign_ins)
     return tuple(
-        _stitch_one(
-            joint, trace_back(joint, issued, runs), by_subject, persons, parents
-        )
+        _stitch_one(joint, trace_back(joint, issued), by_subject, persons, parents)
         for joint in joints
     )
 
@@ -144,5 +141,5 @@ def _chain(
         credential_path=path.credentials(),
         credential_from=path.issued.at if path.issued else 0,
         credential_to=path.issued.until if path.issued else 0,
-        delegation_id=path.told.parent.run if path.told else "",
+        delegation_id=path.delegation,
     )

@@ -55,7 +55,7 @@ VIEWS: dict[str, View] = {
 # What fills an empty answer: what is missing, and the command that supplies it.
 EMPTY = {
     "trace": ("no event fits", "answerable ingest cloudtrail:PATH reads a trail in"),
-    "trace-unmediated": ("no unmediated use, as far as can be told", ""),
+    "trace-unmediated": ("nothing is shown to be unmediated", ""),
     "reach": ("nothing, as far as was collected", ""),
     "reach-used": ("nothing granted and no call, as far as was collected", ""),
     "who-can": ("nobody, as far as was collected", ""),

@@ -51,5 +51,5 @@ def _told(told: MediationItem, screen: Screen) -> Iterator[str]:
     yield f"mediated: {told['mediated']:,}"
     for reason, count in cast("dict[str, int]", told["untold"]).items():
         if count:
-            said = f"not told: {count:,} ({_UNTOLD.get(reason) or safe(reason)})"
+            said = f"not to be told: {count:,} ({_UNTOLD.get(reason) or safe(reason)})"
             yield from screen.wrap(said, "    ")
