@@ -210,8 +210,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     facts["load after"] = machine.load()
     figures = list(only_figures(lines))
     sys.stdout.write("\n" + plain(figures) + "\n")
-    if not options.quick and set(options.only) == set(PARTS):
-        options.page.write_text(page.text(facts, lines), encoding="utf-8")
+    if not options.quick and page.covers(options.only):
+        before = options.page.read_text("utf-8") if options.page.exists() else ""
+        written = page.text(facts, lines, options.only, before)
+        options.page.write_text(written, encoding="utf-8")
     missed = [figure.what for figure in figures if figure.missed]
     for what in missed:
         sys.stderr.write(f"missed: {what}\n")

@@ -95,7 +95,9 @@ _HOW = """\
 ## How
 
 - `make bench` measures everything and writes this page; it ends with exit code 1 when a
-  goal is missed. `python -m bench --quick` is a smoke run of two minutes.
+  goal is missed. `python -m bench --only PARTS` writes the sections that these parts
+  make, and leaves the others. `python -m bench --quick` is a smoke run of two minutes,
+  and writes nothing.
 - The trail is generated with the seed above, the same bytes every time: seven days, 200
   users and 800 roles drawn by a zipf law, 50,000 objects likewise, sessions issued by
   AssumeRole records inside the trail, about 1.3 kB a record as CloudTrail writes it, in
@@ -118,34 +120,75 @@ _HOW = """\
 """
 
 
-def text(facts: Mapping[str, str], lines: Sequence[Line]) -> str:
-    """Lay out the page."""
-    figures = [line for line in lines if isinstance(line, Figure)]
-    missed = [
-        f"- {figure.what}: {figure.cells()[1]}" for figure in figures if figure.missed
-    ]
-    short = (
-        "Goals that this run missed:\n\n" + "\n".join(missed)
-        if missed
-        else "Every goal was held."
+_OF_A_RUN = ("date", "revision", "load before", "load after")
+_MISSED = ": missed |"
+
+
+def text(
+    facts: Mapping[str, str], lines: Sequence[Line], parts: Sequence[str], before: str
+) -> str:
+    """Lay out the page; a section that was not measured whole stays as it was.
+
+    Args:
+        facts: Of the machine, and of this run.
+        lines: What was measured.
+        parts: Which parts were.
+        before: The page as it was, empty where there was none.
+    """
+    run = _of(facts)
+    sections = {
+        name: _section(name, own, lines, run)
+        if set(parts).issuperset(own)
+        else _kept(name, before)
+        for name, own in _SECTIONS
+    }
+    about = "\n".join(
+        f"| {name} | {value} |"
+        for name, value in facts.items()
+        if name not in _OF_A_RUN
     )
-    about = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
-    written = (_section(name, parts, lines) for name, parts in _SECTIONS)
-    sections = "\n\n".join(section for section in written if section)
+    whole = "\n\n".join(section for section in sections.values() if section)
     return (
         "# Benchmarks\n\n"
         "Written by `make bench`; do not edit. Figures are of one machine on one day: "
         "measure on yours before relying on them.\n\n"
         f"| machine | |\n|---|---|\n{about}\n\n"
-        f"{short}\n\n{sections}\n\n{_HOW}"
+        f"{_short(whole)}\n\n{whole}\n\n{_HOW}"
     )
 
 
-def _section(name: str, parts: Sequence[str], lines: Sequence[Line]) -> str:
+def covers(parts: Sequence[str]) -> bool:
+    """Say whether a run of these parts measures any section whole."""
+    return any(set(parts).issuperset(own) for _, own in _SECTIONS)
+
+
+def _of(facts: Mapping[str, str]) -> str:
+    return (
+        f"Measured on {facts['date']} at revision {facts['revision']}; load "
+        f"{facts['load before']} before, {facts['load after']} after."
+    )
+
+
+def _short(sections: str) -> str:
+    """Name the goals that were missed, out of the tables."""
+    rows = (line for line in sections.splitlines() if line.endswith("|"))
+    cells = [row.strip("| ").split(" | ") for row in rows if _MISSED in row]
+    missed = "\n".join(f"- {what}: {median}" for what, median, *_ in cells)
+    return f"Goals that were missed:\n\n{missed}" if missed else "Every goal was held."
+
+
+def _kept(name: str, before: str) -> str:
+    """Take a section of the page as it was, empty where it had none."""
+    _, found, rest = before.partition(f"\n## {name}\n")
+    return (f"## {name}\n" + rest.partition("\n## ")[0]).strip() if found else ""
+
+
+def _section(name: str, parts: Sequence[str], lines: Sequence[Line], run: str) -> str:
     mine = [line for line in lines if line.part in parts]
     figures = [line for line in mine if isinstance(line, Figure)]
     if not figures:
         return ""
     remarks = "\n".join(f"- {one.text}" for one in mine if isinstance(one, Remark))
-    blocks = [f"## {name}", markdown(figures), remarks, _MEANS.get(name, "").strip()]
+    means = _MEANS.get(name, "").strip()
+    blocks = [f"## {name}", run, markdown(figures), remarks, means]
     return "\n\n".join(block for block in blocks if block)
