@@ -187,3 +187,17 @@ def test_a_reload_forgets_what_was_kept(tmp_path: Path) -> None:
         assert await stage.get() == ""
 
     staged(tmp_path, story)
+
+
+def test_what_was_asked_for_before_a_reload_is_not_kept_after_it(
+    tmp_path: Path,
+) -> None:
+    async def story(stage: Stage) -> None:
+        stage.service.delay = 0.05
+        asked = asyncio.create_task(stage.get())
+        await asyncio.sleep(0.02)
+        stage.credentials.swap(stage.config)
+        assert await asked == ""
+        assert await stage.get() == "j2"
+
+    staged(tmp_path, story)

@@ -11,7 +11,6 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping
-from typing import NamedTuple
 from urllib.parse import urlencode
 
 import msgspec
@@ -67,12 +66,6 @@ class _Answer(msgspec.Struct):
     expires_in: int
 
 
-class _Failed(NamedTuple):
-    """No credential, and until when that is not asked again."""
-
-    until: float
-
-
 _ANSWER = msgspec.json.Decoder(_Answer, strict=True)
 
 
@@ -93,7 +86,7 @@ class Credentials:
     ) -> None:
         self._clock, self._spawn = clock, spawn
         self._kept: OrderedDict[Key, Credential] = OrderedDict()
-        self._failed: dict[Key, _Failed] = {}
+        self._failed: dict[Key, float] = {}  # until when it is not asked again
         self._asking: dict[Key, asyncio.Future[None]] = {}
         self.swap(config)
 
@@ -136,14 +129,16 @@ class Credentials:
         if self._rests(key):
             return
         done = asyncio.get_running_loop().create_future()
-        self._asking[key] = done
+        self._asking[key], audiences = done, self._audiences
         try:
             got = await self._ask(caller, server, token)
         finally:
             del self._asking[key]
             done.set_result(None)
+        if audiences is not self._audiences:
+            return  # a reload came meanwhile, and forgot what was asked for before it
         if got is None:
-            self._failed[key] = _Failed(self._clock() + PATIENCE)
+            self._failed[key] = self._clock() + PATIENCE
             return
         self._failed.pop(key, None)
         self._kept[key] = got
@@ -152,10 +147,12 @@ class Credentials:
 
     def _rests(self, key: Key) -> bool:
         """Say whether the service said no a moment ago."""
-        failed, now = self._failed.get(key), self._clock()
+        now = self._clock()
         if len(self._failed) > MAX_KEPT:
-            self._failed = {k: f for k, f in self._failed.items() if f.until > now}
-        return failed is not None and now < failed.until
+            self._failed = {
+                k: until for k, until in self._failed.items() if until > now
+            }
+        return now < self._failed.get(key, 0)
 
     async def _ask(self, caller: Caller, server: str, token: str) -> Credential | None:
         if self._place is None or not token:
