@@ -26,15 +26,17 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCKS: dict[str, list[str]] = {
     "core": ["pyproject.toml"],
     "aws": ["pyproject.toml", "--extra", "aws"],
+    "ext-authz": ["pyproject.toml", "--extra", "ext-authz"],
     "otel": ["pyproject.toml", "--extra", "otel"],
     "postgres": ["pyproject.toml", "--extra", "postgres"],
     "build": ["--group", "build"],
     "uv": ["--group", "bootstrap"],
     "dev": [
         *("pyproject.toml", "--extra", "aws", "--extra", "otel"),
-        *("--extra", "postgres", "--group", "dev"),
+        *("--extra", "postgres", "--extra", "ext-authz", "--group", "dev"),
     ],
     "world": ["--group", "world"],
+    "agentdojo": ["pyproject.toml", "--group", "agentdojo"],
     "fuzz": ["--group", "fuzz"],
     "peers": ["--group", "peers"],
 }

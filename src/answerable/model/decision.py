@@ -67,10 +67,32 @@ class Reason(Word):
     UNKNOWN_SERVER = "unknown-server"
     NO_RULE = "no-rule"
     NOT_ITS_OWN = "not-its-own"  # a task, state or session of another caller
+    QUARANTINED = "quarantined"  # its definition or its server is not what was approved
+    FORBIDDEN = "forbidden"  # a policy forbids what a rule would allow
+    ASKED = "asked"  # allowed only once its owner has said so
+    PARENT = "parent"  # an agent above it in the chain may not do it either
+    BEHAVIOUR = "behaviour"  # the signed baseline of the identity does not hold it
+    GRANTED = "granted"  # a signed amendment allows it
+    BREAK_GLASS = "break-glass"  # two attested persons allow it, for a while
     POLICY_MISSING = "policy-missing"  # nothing was ever loaded that could decide
     EVALUATION = "evaluation"  # the decision itself failed
     CREDENTIAL = "credential"  # there is no token to show to the server
     EVIDENCE = "evidence"  # it could not be recorded, so it does not happen
+
+
+class Layer(Word):
+    """What decided, in the order in which it is asked."""
+
+    KILL = "kill"
+    QUARANTINE = "quarantine"
+    TABLE = "table"  # what a rule says of an agent, a server and a name
+    CONSTRAINT = "constraint"  # a rule that reads arguments, compiled
+    CEDAR = "cedar"  # policies that Cedar itself was asked about
+    CHAIN = "chain"  # the agents above
+    BASELINE = "baseline"
+    OWNERSHIP = "ownership"  # whose a task, a state or a session is
+    CREDENTIAL = "credential"
+    EVIDENCE = "evidence"
 
 
 class Durability(Word):
@@ -93,6 +115,11 @@ class Request(msgspec.Struct, frozen=True):
         run: Run of the caller; a kill may name it.
         principal: Principal of the caller; likewise.
         person: Person that the call is made for; likewise. Empty where for nobody.
+        identity: Principal that the server sees the call come from; empty where it is
+            shown no token of ours.
+        chain: Agents above, root first; the call needs to be allowed to each.
+        arguments: The arguments as they came, a JSON object; empty without any. They
+            are the act that is judged, and never a reason for it.
     """
 
     agent: AgentId
@@ -104,6 +131,9 @@ class Request(msgspec.Struct, frozen=True):
     run: str
     principal: str
     person: str = ""
+    identity: str = ""
+    chain: tuple[AgentId, ...] = ()
+    arguments: bytes | memoryview = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +149,7 @@ class Decision:
         determining: Ids of the rules that decided, e.g. `agents.invoices.allow[2]`.
         policy: Digest of the policy in force, hex, empty where there is none.
         durability: When the record of it has to be on disk.
+        layer: What decided.
     """
 
     effect: Effect
@@ -128,3 +159,4 @@ class Decision:
     determining: tuple[str, ...]
     policy: str
     durability: Durability
+    layer: Layer = Layer.TABLE
