@@ -5,6 +5,7 @@ from hypothesis import given, settings
 
 from answerable.enforce import decide as fast
 from answerable.enforce import spec
+from answerable.enforce.decide import NOTHING_STANDS, Standing
 from answerable.enforce.kill import NO_KILLS, Kills
 from answerable.enforce.table import compile_table, without_policy
 from answerable.model.config import Allow, Config
@@ -31,7 +32,7 @@ MANY = settings(max_examples=120, deadline=None)
 
 
 def decide(config: Config, kills: Kills, request: Request) -> Decision:
-    return fast.decide(compile_table(config), kills, request)
+    return fast.decide(compile_table(config), Standing(kills), request)
 
 
 @MANY
@@ -115,7 +116,7 @@ def test_without_a_policy_a_client_can_find_a_server_and_no_more(
     target: Target,
 ) -> None:
     table = without_policy(["files"])
-    decision = fast.decide(table, NO_KILLS, request(target=target))
+    decision = fast.decide(table, NOTHING_STANDS, request(target=target))
     finds = target in (Target.DISCOVERY, Target.SESSION, Target.PING)
     assert decision.passes is finds
     assert decision.reason is (Reason.ALLOWED if finds else Reason.POLICY_MISSING)
@@ -123,7 +124,7 @@ def test_without_a_policy_a_client_can_find_a_server_and_no_more(
 
 
 def test_without_a_policy_there_is_still_no_other_server() -> None:
-    decision = fast.decide(without_policy([]), NO_KILLS, request())
+    decision = fast.decide(without_policy([]), NOTHING_STANDS, request())
     assert decision.reason is Reason.UNKNOWN_SERVER
 
 

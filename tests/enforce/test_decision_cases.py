@@ -8,7 +8,7 @@ import yaml
 
 from answerable.connectors.config.parse.document import read_config
 from answerable.enforce import spec
-from answerable.enforce.decide import decide
+from answerable.enforce.decide import Standing, decide
 from answerable.enforce.table import compile_table
 from answerable.model.decision import Durability, Request, Target
 from answerable.model.ids import AgentId
@@ -54,7 +54,7 @@ def test_the_case_is_decided_as_it_says(case: dict[str, Any]) -> None:
         principal="corp a",
     )
     kills = frozenset(case.get("kills", ()))
-    decision = decide(compile_table(reading.config), kills, request)
+    decision = decide(compile_table(reading.config), Standing(kills), request)
     assert decision == spec.decide(reading.config, kills, request)
     assert decision.effect == case["effect"]
     assert decision.passes is case["passes"]

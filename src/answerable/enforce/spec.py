@@ -8,6 +8,7 @@ from answerable.model.decision import (
     Decision,
     Durability,
     Effect,
+    Layer,
     Mode,
     Reason,
     Request,
@@ -24,11 +25,18 @@ def decide(config: Config, kills: Kills, request: Request) -> Decision:
     mode = agent.mode if agent else config.default_mode
 
     def answer(
-        effect: Effect, reason: Reason, rules: tuple[str, ...], *, passes: bool
+        effect: Effect,
+        reason: Reason,
+        rules: tuple[str, ...],
+        *,
+        passes: bool,
+        layer: Layer = Layer.TABLE,
     ) -> Decision:
         durable = passes and server is not None and _is_durable(server, request)
         durability = Durability.DURABLE if durable else Durability.BUFFERED
-        return Decision(effect, passes, mode, reason, rules, config.digest, durability)
+        return Decision(
+            effect, passes, mode, reason, rules, config.digest, durability, layer
+        )
 
     tool = f"tool:mcp/{request.server}/{request.name}"
     for subject in (
@@ -39,7 +47,9 @@ def decide(config: Config, kills: Kills, request: Request) -> Decision:
         *((tool,) if request.target is Target.TOOL else ()),
     ):
         if subject in kills:
-            return answer(Effect.DENY, Reason.KILLED, (subject,), passes=False)
+            return answer(
+                Effect.DENY, Reason.KILLED, (subject,), passes=False, layer=Layer.KILL
+            )
     if server is None:
         mode = Mode.ENFORCE  # in no mode is there anything to pass it to
         return answer(Effect.DENY, Reason.UNKNOWN_SERVER, (), passes=False)

@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from answerable.enforce.durability import Classes
 from answerable.enforce.pattern import fits, is_prefix
 from answerable.model.config import Allow, Config, DeclaredAgent
-from answerable.model.decision import Decision, Durability, Effect, Mode, Reason, Target
+from answerable.model.decision import (
+    Decision,
+    Durability,
+    Effect,
+    Layer,
+    Mode,
+    Reason,
+    Target,
+)
 from answerable.model.ids import AgentId
 
 # What goes with having a rule for the server at all. What a list holds is decided item
@@ -152,10 +160,11 @@ def held(
     reason: Reason,
     mode: Mode = Mode.ENFORCE,
     determining: tuple[str, ...] = (),
+    layer: Layer = Layer.TABLE,
 ) -> Decision:
     """Make a decision that holds whatever the mode."""
     return Decision(
-        effect, False, mode, reason, determining, policy, Durability.BUFFERED
+        effect, False, mode, reason, determining, policy, Durability.BUFFERED, layer
     )
 
 

@@ -5,9 +5,12 @@ and never raises. What it reads is swapped whole, so a call sees one policy.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from answerable.enforce.decide import decide
-from answerable.enforce.kill import NO_KILLS, Kills
+from answerable.enforce.amending import Amendments
+from answerable.enforce.decide import NOTHING_STANDS, Standing, decide
+from answerable.enforce.kill import Kills
+from answerable.enforce.quarantine import Quarantine
 from answerable.enforce.table import Table, without_policy
 from answerable.model.decision import Decision, Request
 
@@ -21,7 +24,7 @@ class Authority:
 
     def __init__(self, table: Table | None = None) -> None:
         self._table = table or without_policy(())
-        self._kills: Kills = NO_KILLS
+        self._standing: Standing = NOTHING_STANDS
         self._cuts: list[Callable[[Kills], None]] = []
 
     @property
@@ -32,13 +35,13 @@ class Authority:
     @property
     def kills(self) -> Kills:
         """Subjects that may do nothing."""
-        return self._kills
+        return self._standing.kills
 
     def authorize(self, request: Request) -> Decision:
         """Decide. Never raises: what cannot be decided is a denial of its own kind."""
         table = self._table
         try:
-            return decide(table, self._kills, request)
+            return decide(table, self._standing, request)
         except Exception:  # noqa: BLE001 - whatever went wrong, the answer is no
             return table.failed
 
@@ -48,8 +51,8 @@ class Authority:
 
     def set_kills(self, kills: Kills) -> None:
         """Put these kills in force, and tell whoever holds streams of the new ones."""
-        new = kills - self._kills
-        self._kills = kills
+        new = kills - self._standing.kills
+        self._standing = replace(self._standing, kills=kills)
         if new:
             for cut in self._cuts:
                 cut(new)
@@ -57,3 +60,11 @@ class Authority:
     def on_kill(self, cut: Callable[[Kills], None]) -> None:
         """Have a function called with the subjects that have just been killed."""
         self._cuts.append(cut)
+
+    def set_quarantine(self, quarantine: Quarantine) -> None:
+        """Hold what is not as it was approved, from the next call on."""
+        self._standing = replace(self._standing, quarantine=quarantine)
+
+    def set_amendments(self, amendments: Amendments) -> None:
+        """Allow what these amendments allow, from the next call on."""
+        self._standing = replace(self._standing, amendments=amendments)

@@ -4,7 +4,7 @@ A request has no field for free text: what an agent says of itself or of its rea
 has no way in. The name of a tool, a prompt or a resource is what is acted on.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import msgspec
@@ -160,3 +160,7 @@ class Decision:
     policy: str
     durability: Durability
     layer: Layer = Layer.TABLE
+
+    def lasting(self, durability: Durability) -> "Decision":
+        """The same, on disk when that class says."""
+        return replace(self, durability=durability)

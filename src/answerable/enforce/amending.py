@@ -1,0 +1,43 @@
+"""Amending: what an owner's signed amendment makes of an answer that is no allow."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from answerable.model.amendment import Amendment, AmendmentKind
+from answerable.model.decision import Decision, Effect, Reason, Request, Target
+from answerable.model.ids import AgentId
+
+Key = tuple[AgentId, str, Target, str]
+Amendments = Mapping[Key, tuple[Amendment, ...]]
+
+NO_AMENDMENTS: Amendments = MappingProxyType({})
+
+# What an owner may lift; two attested persons lift the second row, too.
+_BY_OWNER = frozenset({Reason.NO_RULE, Reason.ASKED, Reason.BEHAVIOUR})
+_BY_TWO = _BY_OWNER | {Reason.FORBIDDEN, Reason.PARENT}
+
+
+def amended(amendments: Amendments, request: Request, decision: Decision) -> Decision:
+    """Allow what an amendment allows; anything else stays as it was decided."""
+    key = (request.agent, request.server, request.target, request.name)
+    for each in amendments.get(key, ()):
+        breaks_glass = each.kind is AmendmentKind.BREAK_GLASS
+        lifts = _BY_TWO if breaks_glass else _BY_OWNER
+        if decision.reason not in lifts or not _fits(each, request):
+            continue
+        return replace(
+            decision,
+            effect=Effect.ALLOW,
+            passes=True,
+            reason=Reason.BREAK_GLASS if breaks_glass else Reason.GRANTED,
+            determining=(f"amendment:{each.id}", *decision.determining),
+        )
+    return decision
+
+
+def _fits(amendment: Amendment, request: Request) -> bool:
+    if not amendment.arguments:
+        return True
+    return hashlib.sha256(request.arguments).hexdigest() == amendment.arguments
