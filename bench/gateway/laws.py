@@ -11,15 +11,15 @@ from typing import TypeVar
 
 from answerable.connectors.config.parse.document import read_config
 from answerable.gateway.wire.answers import Answer, read_answer
-from answerable.gateway.wire.call import Call, read_call, read_line
 from answerable.gateway.wire.events import Event, Events
 from answerable.gateway.wire.heads import onward, reply_head, request_head
 from answerable.gateway.wire.lists import LISTS, Listing, for_caller
-from answerable.gateway.wire.members import MAX_DEPTH, check_text, members
-from answerable.gateway.wire.methods import Era
 from answerable.gateway.wire.plain import Plain, plain_answer, plain_call
 from answerable.gateway.wire.replies import Reply, ReplyIntake, read_reply
 from answerable.gateway.wire.skim import Skim
+from answerable.serving.mcp.call import Call, read_call, read_line
+from answerable.serving.mcp.members import MAX_DEPTH, check_text, members
+from answerable.serving.mcp.methods import Era
 from answerable.serving.wire.head import Head, read_head
 from answerable.serving.wire.intake import Body
 from answerable.serving.wire.refusals import Refused

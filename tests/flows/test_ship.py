@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from answerable.flows.ingest import ingest
 from answerable.flows.ship import ship
 from answerable.flows.trace import Question, trace
-from answerable.gateway.wire.call import MAX_NAME, MAX_WATCHED
 from answerable.model.decision import Target
 from answerable.model.errors import EnvironmentRefused
 from answerable.model.record import Act
+from answerable.serving.mcp.call import MAX_NAME, MAX_WATCHED
 from answerable.store import disk
 from answerable.store.store import Store
 from tests.connectors.gateway.spools import (

@@ -8,7 +8,7 @@ from types import FrameType
 
 import pytest
 
-from answerable.gateway.wire.call import read_call
+from answerable.serving.mcp.call import read_call
 from answerable.serving.wire.head import Head, read_head
 from answerable.serving.wire.intake import Body, Intake
 from answerable.serving.wire.refusals import Refused

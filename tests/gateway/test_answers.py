@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.gateway.wire.answers import ANSWER_DEPTH, Answer, read_answer
-from answerable.gateway.wire.messages import Kind
-from answerable.gateway.wire.methods import INPUTS
+from answerable.serving.mcp.messages import Kind
+from answerable.serving.mcp.methods import INPUTS
 from answerable.serving.wire.refusals import Refused, Why
 from tests.gateway.twin import TEXTS
 

@@ -8,9 +8,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from answerable.gateway.wire.answers import read_answer
-from answerable.gateway.wire.call import read_call, read_line
-from answerable.gateway.wire.envelope import VERSION_KEY
-from answerable.gateway.wire.methods import Era
 from answerable.gateway.wire.opening import (
     MOST,
     Opening,
@@ -19,6 +16,9 @@ from answerable.gateway.wire.opening import (
     remembering,
 )
 from answerable.gateway.wire.plain import Plain, plain_answer, plain_call
+from answerable.serving.mcp.call import read_call, read_line
+from answerable.serving.mcp.envelope import VERSION_KEY
+from answerable.serving.mcp.methods import Era
 from answerable.serving.wire.head import read_head
 from answerable.serving.wire.refusals import Refused
 from tests.gateway.build import FIELDS, META, VERSION, head_bytes

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from answerable.gateway.wire.methods import Era
+from answerable.serving.mcp.methods import Era
 from answerable.serving.wire.refusals import NO_CODE, VERSIONS, WIRE, Refused, Why
 
 # The codes that the specification defines (2026-07-28 basic/index "Error Codes").

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from hypothesis import strategies as st
 
-from answerable.gateway.wire.members import Span
+from answerable.serving.mcp.members import Span
 
 REPEATED = "repeated"
 NOT_JSON = "not JSON"

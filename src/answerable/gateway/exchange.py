@@ -29,14 +29,14 @@ from answerable.gateway.passage import Denied, Heard, Passage
 from answerable.gateway.recording.recorder import Recorder
 from answerable.gateway.upstreams import Upstream
 from answerable.gateway.wire.answers import Answer, read_answer
-from answerable.gateway.wire.call import Call, digest
 from answerable.gateway.wire.lists import FILTERED, UNKNOWN, Listing, for_caller
-from answerable.gateway.wire.messages import Kind
-from answerable.gateway.wire.methods import INPUTS, Sender, method_of
 from answerable.gateway.wire.plain import plain_answer
 from answerable.model.caller import Caller
 from answerable.model.decision import Decision, Effect, Mode, Reason, Request, Target
 from answerable.model.record import End, Ending
+from answerable.serving.mcp.call import Call, digest
+from answerable.serving.mcp.messages import Kind
+from answerable.serving.mcp.methods import INPUTS, Sender, method_of
 from answerable.serving.recording.ticket import NotRecorded, Ticket
 from answerable.serving.wire.refusals import Refused, Why
 

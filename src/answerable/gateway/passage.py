@@ -7,10 +7,10 @@ import msgspec
 
 from answerable.gateway.owned import Key
 from answerable.gateway.wire.answers import Answer
-from answerable.gateway.wire.call import Call
-from answerable.gateway.wire.denials import denial
 from answerable.model.caller import Caller
 from answerable.model.decision import Decision
+from answerable.serving.mcp.call import Call
+from answerable.serving.mcp.denials import denial
 from answerable.serving.recording.ticket import Ticket
 from answerable.serving.wire.refusals import Refused, Why
 

@@ -9,8 +9,8 @@ from typing import Protocol
 
 import msgspec
 
-from answerable.gateway.wire.call import Call
 from answerable.gateway.wire.heads import Returned
+from answerable.serving.mcp.call import Call
 from answerable.serving.wire.refusals import Why
 
 

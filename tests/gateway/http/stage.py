@@ -18,16 +18,16 @@ from answerable.connectors.config.parse.document import read_config
 from answerable.enforce.table import compile_table
 from answerable.evidence.spool import read_line
 from answerable.flows.authorize import Authority
-from answerable.gateway.callers.callers import Callers
-from answerable.gateway.callers.sessions import Sessions
 from answerable.gateway.credentials import Credentials
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.door import Door
 from answerable.gateway.http.front import Front
 from answerable.gateway.http.pool import pools
 from answerable.gateway.recording.recorder import Recorder
+from answerable.gateway.sessions import Sessions
 from answerable.model.config import Config
 from answerable.model.record import Decided, Ended, Record, Refusals
+from answerable.serving.callers.callers import Callers
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.ticker import Ticker
 from answerable.serving.wire.place import Served

@@ -8,9 +8,6 @@ from pathlib import Path
 
 from answerable.evidence.spool import chain_start, follows, read_line
 from answerable.gateway.recording.recorder import Recorder
-from answerable.gateway.wire.call import Call
-from answerable.gateway.wire.messages import Kind
-from answerable.gateway.wire.methods import Era
 from answerable.model.caller import Caller, Shown
 from answerable.model.decision import (
     Decision,
@@ -22,6 +19,9 @@ from answerable.model.decision import (
 )
 from answerable.model.ids import AgentId
 from answerable.model.record import End, Ending, Record
+from answerable.serving.mcp.call import Call
+from answerable.serving.mcp.messages import Kind
+from answerable.serving.mcp.methods import Era
 
 TOKEN = b"\x07" * 32
 CALLER = Caller(

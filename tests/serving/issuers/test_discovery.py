@@ -17,7 +17,7 @@ from answerable.serving.issuers.discovery import (
 )
 from answerable.serving.issuers.keys import OUTAGE, PAUSE, IssuerKeys
 from tests.federate.tokens import AUD, EC, NOW, OTHER_EC, document, issuer, public
-from tests.gateway.callers.https import Issuer, certificate, trusting
+from tests.serving.callers.https import Issuer, certificate, trusting
 
 ISS = "https://issuer.example/tenant"
 JWKS = "https://issuer.example/keys"

@@ -14,7 +14,7 @@ from answerable.federate.key_set import MAX_BYTES
 from answerable.serving.issuers import addresses, fetching
 from answerable.serving.issuers.addresses import Unfetched, is_fit
 from answerable.serving.issuers.fetching import Place, fetch_document
-from tests.gateway.callers.https import Issuer, certificate, trusting
+from tests.serving.callers.https import Issuer, certificate, trusting
 
 INSIDE = [
     "127.0.0.1",

@@ -12,7 +12,7 @@ from answerable.model.config import Review
 from answerable.model.errors import EnvironmentRefused
 from answerable.serving.issuers.addresses import Unfetched
 from answerable.serving.issuers.review import Reviewed, Reviewer, read_review
-from tests.gateway.callers.https import Issuer, certificate
+from tests.serving.callers.https import Issuer, certificate
 
 AUD = "https://sts.corp.example"
 NAME = "system:serviceaccount:ci:deployer"

@@ -14,7 +14,7 @@ from answerable.model.claims import Issuer, TokenType
 from answerable.model.config import PinnedIssuer
 from answerable.model.errors import EnvironmentRefused
 from answerable.serving.login.ways import ways_of
-from tests.gateway.callers.https import certificate, trusting
+from tests.serving.callers.https import certificate, trusting
 from tests.sts.foreign.issuer import CLIENT, CLIENT_RS256, ForeignIssuer, issuer
 from tests.sts.foreign.signing_in import by_browser, pinned
 from tests.sts.foreign.user_agent import UserAgent

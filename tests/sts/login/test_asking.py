@@ -11,7 +11,7 @@ import pytest
 from answerable.model.errors import EnvironmentRefused
 from answerable.serving.login import provider
 from answerable.serving.login.provider import AskProvider
-from tests.gateway.callers.https import certificate
+from tests.serving.callers.https import certificate
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 

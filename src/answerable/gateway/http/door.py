@@ -7,11 +7,11 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from answerable.gateway.callers.callers import Callers
-from answerable.gateway.callers.sessions import Sessions
 from answerable.gateway.exchange import Exchange
+from answerable.gateway.sessions import Sessions
 from answerable.gateway.wire.opening import Opening, remembering
 from answerable.model.config import Limits
+from answerable.serving.callers.callers import Callers
 from answerable.serving.link import Link
 from answerable.serving.ticker import Ticker
 from answerable.serving.wire.place import Served

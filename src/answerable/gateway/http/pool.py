@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 from answerable.gateway.upstreams import Sending, Sent, Sink
 from answerable.gateway.wire.heads import request_head
 from answerable.gateway.wire.lists import FILTERED
-from answerable.gateway.wire.messages import Kind
 from answerable.gateway.wire.replies import (
     CHUNKED,
     End,
@@ -26,6 +25,7 @@ from answerable.gateway.wire.replies import (
     whole_reply,
 )
 from answerable.model.config import Limits, Server
+from answerable.serving.mcp.messages import Kind
 from answerable.serving.ticker import NEVER, Ticker
 from answerable.serving.wire.refusals import Refused, Why
 

@@ -14,9 +14,9 @@ from answerable.gateway.http.stream import Stream
 from answerable.gateway.http.whole import Body, Whole
 from answerable.gateway.passage import Passage
 from answerable.gateway.upstreams import Sent
-from answerable.gateway.wire.envelope import EVENTS, SESSION
 from answerable.gateway.wire.heads import Returned, json_heading
 from answerable.model.record import Ending
+from answerable.serving.mcp.envelope import EVENTS, SESSION
 from answerable.serving.wire.refusals import Refused, Why
 
 OK = 200

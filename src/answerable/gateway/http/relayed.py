@@ -6,11 +6,11 @@ from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.outlet import Outlet
 from answerable.gateway.passage import Heard, Passage, Waits
 from answerable.gateway.upstreams import Sent
-from answerable.gateway.wire.call import Call
 from answerable.gateway.wire.heads import Heading, Returned
-from answerable.gateway.wire.messages import Kind
 from answerable.model.decision import Target
 from answerable.model.record import Ending
+from answerable.serving.mcp.call import Call
+from answerable.serving.mcp.messages import Kind
 from answerable.serving.wire.refusals import Why
 
 NO_HEADING = Heading(0, {}, b"")

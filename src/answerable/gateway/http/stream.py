@@ -11,8 +11,8 @@ from collections import deque
 from answerable.gateway.http.relayed import Relayed, settled
 from answerable.gateway.passage import Heard, Waits
 from answerable.gateway.wire.events import MAX_EVENT, MESSAGE, Event, Events
-from answerable.gateway.wire.messages import Kind, one_line
 from answerable.model.record import Ending
+from answerable.serving.mcp.messages import Kind, one_line
 from answerable.serving.wire.refusals import Refused, Why
 
 MAX_WAITING = 2 * MAX_EVENT  # bytes behind a record that is on its way to disk

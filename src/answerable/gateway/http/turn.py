@@ -11,23 +11,23 @@ from typing import Protocol
 
 import msgspec
 
-from answerable.gateway.callers.errors import KeysNeeded, Unidentified
 from answerable.gateway.credentials import Credential, Credentials
 from answerable.gateway.http.door import Door
 from answerable.gateway.http.outlet import Outlet
 from answerable.gateway.http.relay import Relay
 from answerable.gateway.passage import Denied
 from answerable.gateway.upstreams import Sending, Sent
-from answerable.gateway.wire.call import Call
-from answerable.gateway.wire.envelope import VERSION_HEADER, session_of
 from answerable.gateway.wire.heads import Heading, heading, json_heading
-from answerable.gateway.wire.messages import Kind
-from answerable.gateway.wire.methods import Era
 from answerable.gateway.wire.opening import Opening, read_request
-from answerable.gateway.wire.place import server_of
 from answerable.model.caller import Caller
 from answerable.model.record import Ending
+from answerable.serving.callers.errors import KeysNeeded, Unidentified
 from answerable.serving.link import Link
+from answerable.serving.mcp.call import Call
+from answerable.serving.mcp.envelope import VERSION_HEADER, session_of
+from answerable.serving.mcp.messages import Kind
+from answerable.serving.mcp.methods import Era
+from answerable.serving.mcp.place import server_of
 from answerable.serving.wire.place import Served, check_place
 from answerable.serving.wire.refusals import Refused, Why
 

@@ -7,11 +7,11 @@ from typing import Protocol
 
 from answerable.gateway.http.relayed import Relayed, settled
 from answerable.gateway.passage import Heard, Waits
-from answerable.gateway.wire.envelope import JSON
 from answerable.gateway.wire.lists import FILTERED, MAX_LIST
-from answerable.gateway.wire.members import WHITE
-from answerable.gateway.wire.messages import Kind
 from answerable.gateway.wire.skim import Skim
+from answerable.serving.mcp.envelope import JSON
+from answerable.serving.mcp.members import WHITE
+from answerable.serving.mcp.messages import Kind
 from answerable.serving.wire.refusals import Refused, Why
 
 MAX_HELD = 256 * 1024

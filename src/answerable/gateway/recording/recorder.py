@@ -16,7 +16,6 @@ import msgspec
 from answerable.evidence.spool import encode, encode_decided
 from answerable.gateway.credentials import Credential
 from answerable.gateway.recording.turned_away import TurnedAway
-from answerable.gateway.wire.call import Call, Watched
 from answerable.model.caller import Caller
 from answerable.model.decision import Decision, Durability
 from answerable.model.ids import event_id
@@ -29,6 +28,7 @@ from answerable.model.record import (
     Kill,
     Refusals,
 )
+from answerable.serving.mcp.call import Call, Watched
 from answerable.serving.recording.journal import Journal
 from answerable.serving.recording.ticket import NotRecorded, Ticket
 

@@ -17,11 +17,11 @@ from answerable.gateway.credentials import Credential
 from answerable.gateway.recording.recorder import Recorder
 from answerable.gateway.serve.control import Series
 from answerable.gateway.serve.spans import BOUNDS, Over, Spans, trace_of
-from answerable.gateway.wire.call import Call
 from answerable.model.caller import Caller
 from answerable.model.config import Limits
 from answerable.model.decision import Decision, Reason
 from answerable.model.record import End, Ending
+from answerable.serving.mcp.call import Call
 from answerable.serving.recording.ticket import Ticket
 
 DECISIONS = "answerable_decisions"

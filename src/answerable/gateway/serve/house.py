@@ -14,8 +14,6 @@ from answerable.connectors.config.parse.document import read_config
 from answerable.enforce.kill import Kills
 from answerable.enforce.table import Table, compile_table, without_policy
 from answerable.flows.authorize import Authority
-from answerable.gateway.callers.callers import Callers
-from answerable.gateway.callers.sessions import Sessions
 from answerable.gateway.credentials import Credentials
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.door import Door
@@ -25,10 +23,12 @@ from answerable.gateway.http.pool import Pool, pools
 from answerable.gateway.serve.control import Policy, Series, Start
 from answerable.gateway.serve.counts import Counting
 from answerable.gateway.serve.spans import Spans
+from answerable.gateway.sessions import Sessions
 from answerable.gateway.stdio.command import Command, commands
 from answerable.model.config import Config, Tls
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.ids import AgentId
+from answerable.serving.callers.callers import Callers
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.kills import KillFile, KillWatch
 from answerable.serving.link import Link

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from answerable.gateway.wire.call import Call
 from answerable.model.caller import Caller
 from answerable.model.decision import Decision, Target
 from answerable.model.errors import UsageError
 from answerable.model.record import End, Ending
 from answerable.serving.log import Log
+from answerable.serving.mcp.call import Call
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Link

@@ -13,16 +13,16 @@ from collections.abc import Mapping
 
 from answerable.gateway.stdio.reading import VERSION
 from answerable.gateway.wire.answers import ANSWER_DEPTH
-from answerable.gateway.wire.call import Call
-from answerable.gateway.wire.envelope import (
+from answerable.serving.mcp.call import Call
+from answerable.serving.mcp.envelope import (
     ENCODED,
     METHOD_HEADER,
     NAME_HEADER,
     VERSION_HEADER,
 )
-from answerable.gateway.wire.members import members, text
-from answerable.gateway.wire.messages import read_message
-from answerable.gateway.wire.methods import Era, Sender, method_of
+from answerable.serving.mcp.members import members, text
+from answerable.serving.mcp.messages import read_message
+from answerable.serving.mcp.methods import Era, Sender, method_of
 from answerable.serving.wire.refusals import Refused
 
 PLAIN = re.compile(r"[!-~](?:[ -~]*[!-~])?")

@@ -29,8 +29,8 @@ from answerable.gateway.stdio.under_way import ACCEPTED, INITIALIZE, UnderWay
 from answerable.gateway.upstreams import Sending, Sent, Sink
 from answerable.gateway.wire.answers import ANSWER_DEPTH
 from answerable.gateway.wire.lines import Lines
-from answerable.gateway.wire.members import UNREADABLE
-from answerable.gateway.wire.messages import Kind, Message, one_line, read_message
+from answerable.serving.mcp.members import UNREADABLE
+from answerable.serving.mcp.messages import Kind, Message, one_line, read_message
 from answerable.serving.ticker import NEVER
 from answerable.serving.wire.refusals import Refused, Why
 

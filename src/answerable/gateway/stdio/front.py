@@ -15,12 +15,12 @@ from answerable.gateway.stdio.reading import Reading
 from answerable.gateway.stdio.turn import Turn
 from answerable.gateway.stdio.under_way import INITIALIZE
 from answerable.gateway.upstreams import Sent, Upstream
-from answerable.gateway.wire.call import Call
 from answerable.gateway.wire.heads import onward
 from answerable.gateway.wire.lines import Lines
-from answerable.gateway.wire.messages import Kind
 from answerable.model.caller import Caller
 from answerable.model.decision import Target
+from answerable.serving.mcp.call import Call
+from answerable.serving.mcp.messages import Kind
 from answerable.serving.wire.refusals import INVALID_REQUEST, NO_CODE, Refused, Why
 
 INITIALIZED = "notifications/initialized"

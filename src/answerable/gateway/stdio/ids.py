@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from answerable.gateway.wire.members import Span, is_object, members
-from answerable.gateway.wire.messages import read_id
+from answerable.serving.mcp.members import Span, is_object, members
+from answerable.serving.mcp.messages import read_id
 from answerable.serving.wire.refusals import Refused
 
 Id = str | int

@@ -6,11 +6,11 @@ ask a modern question first and begin anew when that is not understood.
 """
 
 from answerable.gateway.stdio.under_way import INITIALIZE
-from answerable.gateway.wire.call import Call, read_line
-from answerable.gateway.wire.members import text
-from answerable.gateway.wire.messages import read_message
-from answerable.gateway.wire.methods import Era
 from answerable.gateway.wire.plain import Plain, plain_call
+from answerable.serving.mcp.call import Call, read_line
+from answerable.serving.mcp.members import text
+from answerable.serving.mcp.messages import read_message
+from answerable.serving.mcp.methods import Era
 from answerable.serving.wire.refusals import Refused
 
 VERSION = "protocolVersion"

@@ -14,12 +14,12 @@ from answerable.gateway.passage import Denied
 from answerable.gateway.stdio.child import MAX_LINE
 from answerable.gateway.upstreams import Sending, Sent, Upstream
 from answerable.gateway.wire.answers import read_answer
-from answerable.gateway.wire.envelope import EVENTS, JSON
 from answerable.gateway.wire.events import Event, Events
 from answerable.gateway.wire.heads import Heading
-from answerable.gateway.wire.messages import Kind, one_line
 from answerable.model.caller import Caller
 from answerable.model.record import Ending
+from answerable.serving.mcp.envelope import EVENTS, JSON
+from answerable.serving.mcp.messages import Kind, one_line
 from answerable.serving.wire.refusals import Refused, Why
 
 

@@ -18,9 +18,9 @@ from answerable.gateway.stdio.ids import (
     with_ids,
 )
 from answerable.gateway.upstreams import Sent, Sink
-from answerable.gateway.wire.envelope import EVENTS, JSON
 from answerable.gateway.wire.heads import Returned, returned
-from answerable.gateway.wire.messages import Kind, one_line
+from answerable.serving.mcp.envelope import EVENTS, JSON
+from answerable.serving.mcp.messages import Kind, one_line
 from answerable.serving.wire.refusals import (
     HEADER_MISMATCH,
     METHOD_NOT_FOUND,

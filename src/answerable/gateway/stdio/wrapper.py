@@ -18,7 +18,6 @@ from pathlib import Path
 from answerable.enforce.kill import Kills
 from answerable.enforce.table import compile_table
 from answerable.flows.authorize import Authority
-from answerable.gateway.callers.callers import Callers
 from answerable.gateway.credentials import Credentials
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.pool import Pool, endpoint
@@ -31,6 +30,7 @@ from answerable.gateway.stdio.process import GRACE, Program
 from answerable.gateway.upstreams import Upstream
 from answerable.model.config import Config, Server
 from answerable.model.errors import EnvironmentRefused
+from answerable.serving.callers.callers import Callers
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.kills import KillFile, KillWatch
 from answerable.serving.processes.parent import read_parent

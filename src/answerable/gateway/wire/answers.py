@@ -12,8 +12,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from answerable.gateway.wire.call import digest
-from answerable.gateway.wire.members import (
+from answerable.serving.mcp.call import digest
+from answerable.serving.mcp.members import (
     Span,
     is_object,
     members,
@@ -21,8 +21,8 @@ from answerable.gateway.wire.members import (
     spellings,
     text,
 )
-from answerable.gateway.wire.messages import INTEGER, Kind, read_message
-from answerable.gateway.wire.methods import INPUTS
+from answerable.serving.mcp.messages import INTEGER, Kind, read_message
+from answerable.serving.mcp.methods import INPUTS
 from answerable.serving.wire.refusals import Refused, Why
 
 ANSWER_DEPTH = 256

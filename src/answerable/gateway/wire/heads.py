@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import msgspec
 
-from answerable.gateway.wire.envelope import EVENTS, JSON, SESSION_HEADER
+from answerable.serving.mcp.envelope import EVENTS, JSON, SESSION_HEADER
 from answerable.serving.wire.head import MCP_PREFIX
 from answerable.serving.wire.refusals import Why
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import msgspec
 
 from answerable.gateway.wire.answers import ANSWER_DEPTH
-from answerable.gateway.wire.members import (
+from answerable.model.decision import Target
+from answerable.serving.mcp.members import (
     UNREADABLE,
     Span,
     after_white,
@@ -22,8 +23,7 @@ from answerable.gateway.wire.members import (
     spellings,
     text,
 )
-from answerable.gateway.wire.messages import read_message
-from answerable.model.decision import Target
+from answerable.serving.mcp.messages import read_message
 from answerable.serving.wire.refusals import Refused, Why
 
 MAX_LIST = 4 * 1024 * 1024

@@ -9,8 +9,10 @@ from collections.abc import Callable
 
 import msgspec
 
-from answerable.gateway.wire.call import Call, digest, read_call
-from answerable.gateway.wire.envelope import (
+from answerable.gateway.wire.heads import onward
+from answerable.gateway.wire.plain import TOOLS_CALL, Plain, plain_call
+from answerable.serving.mcp.call import Call, digest, read_call
+from answerable.serving.mcp.envelope import (
     METHOD_HEADER,
     NAME_HEADER,
     check_types,
@@ -18,9 +20,7 @@ from answerable.gateway.wire.envelope import (
     era_of,
     session_of,
 )
-from answerable.gateway.wire.heads import onward
-from answerable.gateway.wire.place import described_by, server_of
-from answerable.gateway.wire.plain import TOOLS_CALL, Plain, plain_call
+from answerable.serving.mcp.place import described_by, server_of
 from answerable.serving.wire.head import Head, read_head
 from answerable.serving.wire.refusals import Refused
 

@@ -13,12 +13,12 @@ Whatever is not so is None here, and nothing is said of it: it is read in full
 import msgspec
 
 from answerable.gateway.wire.answers import ANSWER_DEPTH, COMPLETE, Answer
-from answerable.gateway.wire.call import MAX_NAME, Call
-from answerable.gateway.wire.envelope import declared
-from answerable.gateway.wire.members import UNREADABLE, check_text
-from answerable.gateway.wire.messages import Kind, read_id
-from answerable.gateway.wire.methods import Era
 from answerable.model.decision import Target
+from answerable.serving.mcp.call import MAX_NAME, Call
+from answerable.serving.mcp.envelope import declared
+from answerable.serving.mcp.members import UNREADABLE, check_text
+from answerable.serving.mcp.messages import Kind, read_id
+from answerable.serving.mcp.methods import Era
 from answerable.serving.wire.refusals import Refused
 
 TOOLS_CALL = "tools/call"

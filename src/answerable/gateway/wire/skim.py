@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 
 from answerable.gateway.wire.answers import ANSWER_DEPTH, Answer, read_answer
-from answerable.gateway.wire.members import UNREADABLE
+from answerable.serving.mcp.members import UNREADABLE
 from answerable.serving.wire.refusals import Refused, Why
 
 MAX_SKETCH = 256 * 1024

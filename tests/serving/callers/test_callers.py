@@ -11,18 +11,18 @@ from hypothesis import strategies as st
 
 from answerable.federate.errors import TokenRefused
 from answerable.federate.verify import verify
-from answerable.gateway.callers.callers import Callers
-from answerable.gateway.callers.errors import Unidentified
-from answerable.gateway.callers.tokens import principal_of
 from answerable.model.caller import Caller, Shown
 from answerable.model.claims import ActChain, Actor
 from answerable.model.ids import agent_id
 from answerable.model.written import WrittenBy
+from answerable.serving.callers.callers import Callers
+from answerable.serving.callers.errors import Unidentified
+from answerable.serving.callers.tokens import principal_of
 from answerable.serving.link import Link
 from answerable.serving.wire.head import Head
 from tests.federate.tokens import ED, ISSUERS, NOW, OTHER_EC
 from tests.gateway.build import head
-from tests.gateway.callers.people import (
+from tests.serving.callers.people import (
     CERTIFICATE,
     DECLARED,
     PEER,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from answerable.gateway.wire.place import server_of
+from answerable.serving.mcp.place import server_of
 from answerable.serving.wire.place import Served, check_place
 from answerable.serving.wire.refusals import Refused, Why
 from tests.gateway.build import head

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from answerable.gateway.wire.members import (
+from answerable.model.decision import Word
+from answerable.serving.mcp.members import (
     MAX_DEPTH,
     WHITE,
     Span,
@@ -23,7 +24,6 @@ from answerable.gateway.wire.members import (
     spellings,
     text,
 )
-from answerable.model.decision import Word
 from answerable.serving.wire.refusals import Refused, Why
 
 MAX_ID = 256  # characters

@@ -8,8 +8,8 @@ import requests
 
 from tests.federate.tokens import OTHER_EC
 from tests.gateway.build import NAME, VERSION, body
-from tests.gateway.callers.people import proof, thumbprint
 from tests.gateway.serve.stage import backend, configuration, serving, token_of
+from tests.serving.callers.people import proof, thumbprint
 
 
 class Client:

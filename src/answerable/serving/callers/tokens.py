@@ -13,11 +13,11 @@ from answerable.federate.errors import Reason, TokenRefused
 from answerable.federate.reading import SKEW
 from answerable.federate.sender import check_sender
 from answerable.federate.verify import verify
-from answerable.gateway.callers.agents import Agents, acting, is_ours
 from answerable.model.caller import Caller, Shown
 from answerable.model.claims import Binding, Presented, SignedClaims
 from answerable.model.config import Config
 from answerable.model.errors import IdError
+from answerable.serving.callers.agents import Agents, acting, is_ours
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.link import Link
 from answerable.serving.proofs import Nonces, SeenProofs

@@ -2,7 +2,7 @@
 
 import pytest
 
-from answerable.gateway.wire.methods import (
+from answerable.serving.mcp.methods import (
     INPUTS,
     METHODS,
     RETRIED,

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.gateway.callers import callers as callers_module
-from answerable.gateway.callers.callers import Callers
-from answerable.gateway.callers.errors import KeysNeeded, Unidentified
 from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.serving.callers import callers as callers_module
+from answerable.serving.callers.callers import Callers
+from answerable.serving.callers.errors import KeysNeeded, Unidentified
 from answerable.serving.issuers import fetching
 from answerable.serving.issuers.fetching import LONGEST, SHORTEST, USUAL, fresh
 from answerable.serving.issuers.keys import OUTAGE, PAUSE, IssuerKeys
@@ -27,8 +27,8 @@ from tests.federate.tokens import (
     public,
     sign,
 )
-from tests.gateway.callers.https import Issuer, certificate, trusting
-from tests.gateway.callers.people import (
+from tests.serving.callers.https import Issuer, certificate, trusting
+from tests.serving.callers.people import (
     DECLARED,
     SECRET,
     TCP,

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.gateway.wire.call import Call, Watched, read_call, read_line
-from answerable.gateway.wire.messages import Kind
-from answerable.gateway.wire.methods import Era
 from answerable.model.decision import Target
+from answerable.serving.mcp.call import Call, Watched, read_call, read_line
+from answerable.serving.mcp.messages import Kind
+from answerable.serving.mcp.methods import Era
 from answerable.serving.wire.head import Head
 from answerable.serving.wire.refusals import Refused, Why
 from tests.gateway.build import ADD, META, NAME, body, head, modern, old, refused

@@ -11,14 +11,15 @@ from collections.abc import Mapping
 
 import msgspec
 
-from answerable.gateway.wire.envelope import (
+from answerable.model.decision import Target
+from answerable.serving.mcp.envelope import (
     check_meta,
     check_mirrors,
     check_types,
     era_of,
     session_of,
 )
-from answerable.gateway.wire.members import (
+from answerable.serving.mcp.members import (
     UNREADABLE,
     Span,
     is_object,
@@ -27,10 +28,9 @@ from answerable.gateway.wire.members import (
     spellings,
     text,
 )
-from answerable.gateway.wire.messages import Kind, Message, read_id, read_message
-from answerable.gateway.wire.methods import Era, Method, Sender, method_of
-from answerable.gateway.wire.place import server_of
-from answerable.model.decision import Target
+from answerable.serving.mcp.messages import Kind, Message, read_id, read_message
+from answerable.serving.mcp.methods import Era, Method, Sender, method_of
+from answerable.serving.mcp.place import server_of
 from answerable.serving.wire.head import Head
 from answerable.serving.wire.refusals import Refused, Why
 

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from answerable.federate.errors import KeyUnknown, NonceRequired, TokenRefused
-from answerable.gateway.callers import challenge
-from answerable.gateway.callers.agents import Agents, Found
-from answerable.gateway.callers.errors import Cause, KeysNeeded, Unidentified
-from answerable.gateway.callers.tokens import Tokens
 from answerable.model.caller import Caller, Shown
 from answerable.model.config import Config
 from answerable.model.ids import AgentId
+from answerable.serving.callers import challenge
+from answerable.serving.callers.agents import Agents, Found
+from answerable.serving.callers.errors import Cause, KeysNeeded, Unidentified
+from answerable.serving.callers.tokens import Tokens
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.link import Link, UnixPeer
 from answerable.serving.processes.held import boot_id

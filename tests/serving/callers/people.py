@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from answerable.federate.strict import base64url
-from answerable.gateway.callers.callers import Callers
 from answerable.model.config import (
     Address,
     CallerRule,
@@ -21,6 +20,7 @@ from answerable.model.config import (
 )
 from answerable.model.decision import Mode
 from answerable.model.ids import AgentId, agent_id
+from answerable.serving.callers.callers import Callers
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.link import Link, UnixPeer
 from answerable.serving.wire.head import Head

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.gateway.wire.call import read_call
-from answerable.gateway.wire.messages import Kind
-from answerable.gateway.wire.methods import Era
 from answerable.model.decision import Target
+from answerable.serving.mcp.call import read_call
+from answerable.serving.mcp.messages import Kind
+from answerable.serving.mcp.methods import Era
 from answerable.serving.wire.refusals import Why
 from tests.gateway.build import ADD, META, NAME, body, head, modern, old, refused
 

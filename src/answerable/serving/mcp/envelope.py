@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-from answerable.gateway.wire.members import (
+from answerable.serving.mcp.members import (
     Span,
     is_object,
     members,
@@ -24,8 +24,8 @@ from answerable.gateway.wire.members import (
     spellings,
     text,
 )
-from answerable.gateway.wire.messages import Kind, Message
-from answerable.gateway.wire.methods import Era, Method
+from answerable.serving.mcp.messages import Kind, Message
+from answerable.serving.mcp.methods import Era, Method
 from answerable.serving.wire.head import Head
 from answerable.serving.wire.refusals import TASKS, VERSIONS, Refused, Why
 

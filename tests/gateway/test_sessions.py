@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.gateway.callers.sessions import Sessions
-from answerable.gateway.wire.envelope import SESSION
+from answerable.gateway.sessions import Sessions
 from answerable.model.errors import EnvironmentRefused
+from answerable.serving.mcp.envelope import SESSION
 from answerable.serving.secret import NAME, derived, shared_secret
 
 SECRET = bytes(32)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from hypothesis import example, given, settings
 
-from answerable.gateway.wire import members as fast
-from answerable.gateway.wire.members import (
+from answerable.serving.mcp import members as fast
+from answerable.serving.mcp.members import (
     MAX_DEPTH,
     MAX_MEMBERS,
     check_text,

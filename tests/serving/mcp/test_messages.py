@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from answerable.gateway.wire.messages import Kind, one_line, read_message
+from answerable.serving.mcp.messages import Kind, one_line, read_message
 from answerable.serving.wire.refusals import Refused, Why
 
 # JSON-RPC 2.0, sections 4 to 6; MCP basic/index "Messages".

@@ -10,9 +10,9 @@ from mcp.client.auth.utils import extract_resource_metadata_from_www_auth
 from mcp.shared.auth import ProtectedResourceMetadata
 from mcp.shared.auth_utils import check_resource_allowed
 
-from answerable.gateway.callers.challenge import challenge, metadata, metadata_url
+from answerable.serving.callers.challenge import challenge, metadata, metadata_url
 from answerable.serving.link import Link
-from tests.gateway.callers.people import (
+from tests.serving.callers.people import (
     TARGET,
     TCP,
     URL,
