@@ -40,6 +40,14 @@ def test_an_event_comes_back_as_it_was_with_ingest_time_and_salt(
     assert found[0].salt != found[1].salt
 
 
+@pytest.fixture(params=["held", "asked"])
+def of_a_day(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Days whose ids are held in memory, and days whose segments are asked."""
+    if request.param == "asked":
+        monkeypatch.setattr(known, "MOST_OF_A_DAY", 2)
+
+
+@pytest.mark.usefixtures("of_a_day")
 @pytest.mark.parametrize("sealed", [False, True])
 def test_the_same_events_are_stored_once(
     store: Store, make: Make, now: int, sealed: bool
@@ -53,6 +61,7 @@ def test_the_same_events_are_stored_once(
     assert len(stored(store)) == 21
 
 
+@pytest.mark.usefixtures("of_a_day")
 @pytest.mark.parametrize("sealed", [False, True])
 def test_another_process_knows_what_was_stored(
     place: Path, make: Make, now: int, sealed: bool
@@ -73,6 +82,7 @@ def test_a_duplicate_inside_a_batch_is_stored_once(
     assert store.append([make(0), make(1), make(0)], now) == Appended(2, 1, 0)
 
 
+@pytest.mark.usefixtures("of_a_day")
 @pytest.mark.parametrize("sealed", [False, True])
 def test_another_record_under_a_known_id_is_a_conflict_and_both_are_kept(
     store: Store, make: Make, now: int, sealed: bool
@@ -98,6 +108,7 @@ def test_a_conflict_leaves_an_alarm_in_the_log(
     assert said["event_id"] == make(0).event_id.hex()
 
 
+@pytest.mark.usefixtures("of_a_day")
 def test_days_that_leave_memory_are_looked_up_again(
     store: Store, make: Make, now: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +124,7 @@ def test_days_that_leave_memory_are_looked_up_again(
         assert store.append(events, now) == Appended(0, 5, 0)
 
 
+@pytest.mark.usefixtures("of_a_day")
 def test_two_processes_that_store_the_same_seal_it_once(
     place: Path, make: Make, now: int
 ) -> None:

@@ -45,6 +45,7 @@ async def ship_apart(root: Path, spool: Path) -> Told:
         *(sys.executable, "-P", "-m", _MODULE, str(root), str(spool)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,  # a terminal's interrupt is its service's to hear
     )
     try:
         said, _ = await process.communicate()

@@ -1,6 +1,7 @@
 """Which events are stored already: by event id, within a day, in bounded memory."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from answerable.evidence.canonical import decode
@@ -14,11 +15,15 @@ from answerable.store.segments import DAY_NS, day_name
 
 # About 130 bytes each.
 MOST_IDS = 2_000_000
+# A day of more events is not held: its segments are asked about each batch. They keep
+# ids by time, so a batch concerns few of them.
+MOST_OF_A_DAY = 500_000
+_MS = 1_000_000  # nanoseconds: what an id keeps of its time
 _DIGEST = 32
 
 
 class Known:
-    """Ids by day; the days used longest ago leave first.
+    """Ids by day; the days used longest ago leave first, large ones are never held.
 
     An id that is here is then looked up with its digest: the same record is a
     duplicate, another record under the same id is a conflict.
@@ -28,6 +33,7 @@ class Known:
         self._layout, self._log = layout, log
         self._days: dict[int, set[bytes]] = {}
         self._segments: set[str] = set()
+        self._rows: Counter[str] = Counter()  # sealed ones of a day
         self._tails: dict[str, dict[bytes, bytes]] = {}
         self._own: set[str] = set()
         self._sizes: dict[str, int] = {}
@@ -56,16 +62,17 @@ class Known:
         wanted = {event.event_time // DAY_NS for event in events}
         self._load(wanted)
         ids = {event.event_id for event in events}
-        if len(ids) == len(events) and all(
-            self._days[day].isdisjoint(ids) for day in wanted
-        ):
+        sealed = self._asked(events)
+        known = [sealed, *(self._days[day] for day in wanted)]
+        if len(ids) == len(events) and all(each.isdisjoint(ids) for each in known):
             return list(events), 0, []
         fresh: list[AuditEvent] = []
         suspects: list[AuditEvent] = []
         batch: dict[bytes, list[bytes]] = {}
         for event in events:
             number = event.event_id
-            if number in batch or number in self._days[event.event_time // DAY_NS]:
+            day = event.event_time // DAY_NS
+            if number in batch or number in sealed or number in self._days[day]:
                 suspects.append(event)
             else:
                 batch[number] = [event.raw_sha256]
@@ -103,11 +110,16 @@ class Known:
         for entry in entries:
             if isinstance(entry, Manifest) and entry.segment not in self._segments:
                 self._segments.add(entry.segment)
+                self._rows[entry.day] += entry.count
                 if self._note is not None and entry.journal not in self._own:
                     self._days.pop(_day(entry), None)
-        for entry in entries:
-            if isinstance(entry, JournalSealed):
-                self._tails.pop(entry.journal, None)
+        sealed = {each.journal for each in entries if isinstance(each, JournalSealed)}
+        if sealed & self._tails.keys():
+            self._tails = {
+                name: tail for name, tail in self._tails.items() if name not in sealed
+            }
+            for day in [day for day in self._days if self._is_large(day)]:
+                del self._days[day]  # its segments know by now
         self._note = note
 
     def _load(self, days: set[int]) -> None:
@@ -125,13 +137,38 @@ class Known:
             self._load_tail(name)
         for day in missing:
             ids: set[bytes] = set()
-            files = self._files(day, day)
+            files = "" if self._is_large(day) else self._files(day)
             if files:
                 found = self._run(f"SELECT event_id FROM read_parquet([{files}])")  # noqa: S608
                 ids.update(cast("bytes", row[0]) for row in found)
             for tail in self._tails.values():
                 ids.update(tail)
             self._days[day] = ids
+
+    def _is_large(self, day: int) -> bool:
+        return self._rows.get(day_name(day), 0) > MOST_OF_A_DAY
+
+    def _asked(self, events: Sequence[AuditEvent]) -> set[bytes]:
+        """Ask the segments of large days which of these they hold."""
+        large = {day for day in self._days if self._is_large(day)}
+        asked = [event for event in events if event.event_time // DAY_NS in large]
+        if not asked:
+            return set()
+        times = [event.event_time for event in asked]
+        files = self._between(min(times), max(times))
+        if not files:
+            return set()
+        from arro3.core import Array, DataType, Table
+
+        ids = Array([event.event_id for event in asked], DataType.binary())
+        engine = self._connection()
+        engine.connection.register("asked", Table.from_pydict({"event_id": ids}))
+        found = self._run(
+            f"SELECT event_id FROM read_parquet([{files}]) "  # noqa: S608 - our own names
+            "SEMI JOIN asked USING (event_id)"
+        )
+        engine.connection.unregister("asked")
+        return {cast("bytes", row[0]) for row in found}
 
     def _load_tail(self, name: str) -> None:
         if name in self._own:
@@ -150,14 +187,27 @@ class Known:
             tail[event.event_id] = tail.get(event.event_id, b"") + event.raw_sha256
         self._tails[name] = tail
 
-    def _files(self, first: int, last: int) -> str:
-        days = {day_name(day) for day in range(first, last + 1)}
+    def _files(self, day: int) -> str:
+        name = day_name(day)
+        return self._named(lambda entry: entry.day == name)
+
+    def _between(self, first: int, last: int) -> str:
+        """Name the segments that may hold ids of these times."""
+        first, last = first // _MS, last // _MS
+        return self._named(
+            lambda entry: (
+                int(entry.min_time) // _MS <= last
+                and first <= int(entry.max_time) // _MS
+            )
+        )
+
+    def _named(self, wanted: Callable[[Manifest], bool]) -> str:
         return ", ".join(
             quoted(
                 str(self._layout.segment_file(e.day, e.segment, ".parquet").absolute())
             )
             for e in self._log.entries()
-            if isinstance(e, Manifest) and e.day in days
+            if isinstance(e, Manifest) and wanted(e)
         )
 
     def _digests(self, suspects: Sequence[AuditEvent]) -> set[tuple[bytes, bytes]]:
@@ -169,8 +219,8 @@ class Known:
             for tail in self._tails.values()
             for raw in _digests(tail.get(event.event_id, b""))
         }
-        days = {event.event_time // DAY_NS for event in suspects}
-        files = ", ".join(filter(None, (self._files(day, day) for day in sorted(days))))
+        times = [event.event_time for event in suspects]
+        files = self._between(min(times), max(times))
         if not files:
             return pairs
         ids = Array([event.event_id for event in suspects], DataType.binary())

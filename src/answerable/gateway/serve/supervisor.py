@@ -22,8 +22,9 @@ from answerable.model.errors import AnswerableError
 from answerable.serving.claim import claim
 from answerable.serving.kills import KillFile
 from answerable.serving.log import Log
+from answerable.serving.shipping import ship_apart
 from answerable.serving.sockets import Bound, bind, bind_address, hosts_of
-from answerable.serving.stored import make_store, ship_spool
+from answerable.serving.stored import make_store
 from answerable.serving.wire.place import Served
 
 SHIP = 30.0  # seconds between two shippings
@@ -181,22 +182,22 @@ class Supervisor:
     async def _ship_now_and_then(self) -> None:
         while True:
             await asyncio.sleep(SHIP)
-            # What is begun goes on in its thread, whoever waits for it.
+            # What is begun goes on, whoever waits for it.
             self._shipping = asyncio.create_task(self._ship())
             await asyncio.shield(self._shipping)
 
     async def _ship(self) -> None:
         plan = self._plan
-        shipped = await asyncio.to_thread(ship_spool, plan.store, plan.state / "spool")
-        if isinstance(shipped, AnswerableError):
-            if self._health.ship_refused != shipped.message:
-                self._log.error("evidence.not-shipped", why=shipped.message)
-            self._health.ship_refused = shipped.message
+        told = await ship_apart(plan.store, plan.state / "spool")
+        if told.refused:
+            if self._health.ship_refused != told.refused:
+                self._log.error("evidence.not-shipped", why=told.refused)
+            self._health.ship_refused = told.refused
             return
         self._health.ship_refused = ""
-        self._health.shipped += shipped.stored
-        for problem in shipped.problems:
-            self._log.error("evidence.problem", place=problem.place, what=problem.what)
+        self._health.shipped += told.stored
+        for place, what in told.problems:
+            self._log.error("evidence.problem", place=place, what=what)
 
     # The end.
 

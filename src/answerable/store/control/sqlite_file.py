@@ -23,8 +23,7 @@ from answerable.store.disk import FILE_MODE, make_folder, refused, sync_folder
 NAME = "control.db"
 BUSY = 5.0  # seconds that one process waits for another's commit
 _LOOK = 3  # milliseconds of that until it looks again
-WORTH = 4 << 20  # bytes of write-ahead log that are worth copying into the file
-FULL = 32 << 20  # bytes of it at which commits wait a moment, so that it begins anew
+FULL = 64 << 20  # bytes of write-ahead log at which commits wait, so it begins anew
 LAST = 256 << 20  # bytes of it at which a commit does all that itself
 _PAGE = 4096  # bytes; SQLite's own default
 
@@ -180,20 +179,22 @@ class SqliteFile:
         """Copy the write-ahead log into the file while commits go on.
 
         Within a commit, this is what would take milliseconds and not microseconds.
+        Often and little: what is written back at once is what every other file on that
+        disk waits for when it is synced, the journal of evidence among them.
         """
-        log = self.path.with_name(f"{NAME}-wal")
         try:
-            size = log.stat().st_size
+            log = os.open(self.path.with_name(f"{NAME}-wal"), os.O_RDWR)
         except FileNotFoundError:
             return
-        if size < WORTH:
-            return
+        try:
+            os.fdatasync(log)
+        finally:
+            os.close(log)
         with answering(self.path), closing(self._connect()) as beside:
-            beside.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-            if size > FULL:
-                # What came meanwhile is less, and what came during that is little;
-                # commits wait for that alone.
-                beside.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            copy = beside.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone
+            _, pages, _ = copy()
+            if pages * _PAGE > FULL:
+                # The rest is little, and commits wait for that alone.
                 beside.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
     def _prepare(self) -> None:

@@ -11,7 +11,8 @@ from answerable.sts.signing import Signing
 
 RENEWAL = 30  # seconds between two looks at which issuers' keys are due
 TURN = 1  # second between two looks at our own
-SWEEP = 1  # second between two looks at what ended
+SWEEP = 0.1  # seconds between two looks at what ended: little work at a time
+SWEPT = 250  # rows of them
 
 
 class Upkeep:
@@ -66,6 +67,6 @@ class Upkeep:
             now = self._clock()
             try:
                 # Beside the exchanges, wherever those run: it waits for the disk.
-                await asyncio.to_thread(self._control.sweep, now)
+                await asyncio.to_thread(self._control.sweep, now, SWEPT)
             except AnswerableError as error:
                 self._log.error("control.not-swept", why=error.message)
