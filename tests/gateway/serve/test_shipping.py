@@ -1,7 +1,6 @@
 """The last shipping comes after the one that is under way."""
 
 import asyncio
-import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,25 +9,27 @@ import pytest
 
 from answerable.gateway.serve import supervisor
 from answerable.serving.log import Log
+from answerable.serving.shipping import Told
 
 
 def test_what_is_being_shipped_at_the_end_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    began, goes_on = threading.Event(), threading.Event()
+    began, goes_on = asyncio.Event(), asyncio.Event()
     under_way: list[int] = []
     most: list[int] = []
 
-    def ship(*_: Path) -> Any:
+    async def ship(*_: Path) -> Told:
         under_way.append(1)
         most.append(len(under_way))
         began.set()
-        assert goes_on.wait(10)
+        async with asyncio.timeout(10):
+            await goes_on.wait()
         under_way.pop()
-        return SimpleNamespace(stored=1, problems=())
+        return Told(stored=1)
 
     monkeypatch.setattr(supervisor, "SHIP", 0.01)
-    monkeypatch.setattr(supervisor, "ship_spool", ship)
+    monkeypatch.setattr(supervisor, "ship_apart", ship)
     (tmp_path / "spool").mkdir()
     config = SimpleNamespace(
         listen=SimpleNamespace(workers=0), limits=SimpleNamespace(drain=1)
@@ -41,7 +42,8 @@ def test_what_is_being_shipped_at_the_end_is_waited_for(
     async def story() -> None:
         one = supervisor.Supervisor(plan, lambda: plan, Log("test"))
         one._spawn(one._ship_now_and_then())
-        await asyncio.to_thread(began.wait, 10)
+        async with asyncio.timeout(10):
+            await began.wait()
         ending = asyncio.create_task(one._end())
         await asyncio.sleep(0.1)
         goes_on.set()
