@@ -1,6 +1,8 @@
 """What was handed out belongs to whom it was handed to."""
 
-from hypothesis import given
+from collections.abc import Iterator
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.gateway.owned import Owned, Whose
@@ -44,3 +46,85 @@ def test_nobody_makes_what_is_anothers_be_forgotten() -> None:
     assert owned.whose(("a",), "ana") is Whose.ITS_OWN
     assert owned.whose(("7",), "ben") is Whose.ITS_OWN
     assert owned.whose(("6",), "ben") is Whose.UNKNOWN
+
+
+# All together.
+
+
+def given_to(owned: Owned, principal: str, count: int) -> Iterator[tuple[str, str]]:
+    for number in range(count):
+        key = (principal, str(number))
+        owned.give(key, principal)
+        yield key
+
+
+def test_all_together_have_a_bound_and_whoever_holds_the_most_gives_way() -> None:
+    owned = Owned(most=50, most_of_all=100)
+    (task,) = given_to(owned, "ana", 1)
+    for each in ("ben", "eve", "kim"):
+        list(given_to(owned, each, 50))
+    assert len(owned) == 100
+    assert owned.whose(task, "ana") is Whose.ITS_OWN
+
+
+def test_one_principal_however_busy_makes_nothing_of_another_be_forgotten() -> None:
+    owned = Owned(most=1000, most_of_all=100)
+    few = [key for name in ("ana", "ben") for key in given_to(owned, name, 30)]
+    list(given_to(owned, "eve", 5000))
+    assert all(owned.whose(key, key[0]) is Whose.ITS_OWN for key in few)
+    assert len(owned) == 100
+
+
+def test_of_principals_that_hold_as_much_the_longest_unheard_gives_way() -> None:
+    owned = Owned(most_of_all=3)
+    for name in ("ana", "ben", "kim"):
+        owned.give((name,), name)
+    owned.whose(("anything",), "ana")  # she is heard of
+    owned.give(("new",), "eve")
+    assert owned.whose(("ben",), "ben") is Whose.UNKNOWN
+    kept = (("ana", "ana"), ("kim", "kim"), ("new", "eve"))
+    assert all(owned.whose((key,), who) is Whose.ITS_OWN for key, who in kept)
+
+
+def test_a_principal_that_holds_nothing_takes_no_room() -> None:
+    owned = Owned()
+    for number in range(100):
+        owned.give(("question",), str(number))
+        owned.take(("question",), str(number))
+    assert len(owned) == 0
+    assert vars(owned)["_of"] == {}
+    assert vars(vars(owned)["_sizes"])["_size_of"] == {}
+
+
+MANY = st.lists(
+    st.tuples(
+        st.sampled_from(["give", "take", "whose"]),
+        st.integers(0, 30),
+        st.sampled_from("abcd"),
+    ),
+    max_size=120,
+)
+
+
+@given(MANY)
+@settings(max_examples=60)
+def test_a_fair_share_is_never_forgotten(steps: list[tuple[str, int, str]]) -> None:
+    """Four principals and twenty places: who holds five or fewer loses none."""
+    owned = Owned(most=12, most_of_all=20)
+    held: dict[str, dict[int, None]] = {name: {} for name in "abcd"}
+    for what, number, who in steps:
+        key = (str(number),)
+        if what == "whose":
+            owned.whose(key, who)
+        elif what == "take":
+            owned.take(key, who)
+            held[who].pop(number, None)
+        else:
+            owned.give(key, who)
+            held[who].pop(number, None)
+            held[who][number] = None
+        for name, room in held.items():
+            # The newest five stay, whatever the others do.
+            for kept in list(room)[-5:]:
+                assert owned.whose((str(kept),), name) is Whose.ITS_OWN
+        assert len(owned) <= 20
