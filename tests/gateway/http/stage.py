@@ -238,6 +238,14 @@ class Client:
         except ConnectionError:
             return True
 
+    def is_closed_within(self, seconds: float) -> bool:
+        """Say whether the gateway ends the answer, or the connection, in that time."""
+        self.sock.settimeout(seconds)
+        try:
+            return self.sock.recv(1) in (b"", b"0")
+        except TimeoutError:
+            return False
+
     def _more(self) -> None:
         piece = self.sock.recv(1 << 20)
         if not piece:

@@ -79,8 +79,8 @@ class Turn:
     """
 
     __slots__ = (
-        "_door", "_head", "_line", "_opening", "_over", "_paused", "_relay", "_sending",
-        "caller", "early", "wants_body",
+        "_door", "_expiry", "_head", "_line", "_opening", "_over", "_paused", "_relay",
+        "_sending", "caller", "early", "wants_body",
     )  # fmt: skip
 
     def __init__(self, line: Line, opening: Opening) -> None:
@@ -93,6 +93,7 @@ class Turn:
         self.caller: Caller | None = None
         self._relay: Relay | None = None  # its call was let through
         self._sending: Sending | None = None
+        self._expiry: asyncio.TimerHandle | None = None  # of a stream
         self._over = False
         self._paused = False
 
@@ -159,6 +160,8 @@ class Turn:
             self._over = True
             if self._relay is not None:
                 self._door.left(self._relay.passage.caller.principal)
+            if self._expiry is not None:
+                self._expiry.cancel()
             # They know this turn, too; a circle would stay until Python looks for it.
             self._relay = self._sending = None
 
@@ -188,10 +191,13 @@ class Turn:
                 self._head, self._line.link, self._door.clock()
             )
         except Unidentified as who:
-            self._record(who.reason, "")
-            fields = {"www-authenticate": who.challenge, "dpop-nonce": who.nonce}
-            said = {name: value for name, value in fields.items() if value}
-            self.early = Early(heading(who.status, said))
+            self.early = self._unidentified(who)
+
+    def _unidentified(self, who: Unidentified) -> Early:
+        self._record(who.reason, "")
+        fields = {"www-authenticate": who.challenge, "dpop-nonce": who.nonce}
+        said = {name: value for name, value in fields.items() if value}
+        return Early(heading(who.status, said))
 
     def _metadata(self, target: str) -> Early:
         body = self._door.callers.metadata(target, self._line.link)
@@ -296,6 +302,19 @@ class Turn:
         self._sending = upstream.send(relay.sent, relay)
         if self._paused:
             self._sending.pause()
+        if self.is_open_ended and relay.passage.caller.expires:
+            self._end_with_token(relay)
+
+    def _end_with_token(self, relay: Relay) -> None:
+        """End a stream when what its caller showed ends; a call runs to its end."""
+        left = relay.passage.caller.expires - self._door.clock()
+        if left > 0:  # also where the clock was set back meanwhile
+            self._expiry = self._door.loop.call_later(left, self._end_with_token, relay)
+            return
+        self._stop()
+        relay.end(Ending.UNKNOWN)
+        who = self._door.callers.expired(self._head, self._line.link)
+        self._line.revoke(self._unidentified(who))
 
     def _stop(self) -> None:
         if self._sending is not None:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from functools import lru_cache
 
-from answerable.federate.errors import KeyUnknown, NonceRequired, TokenRefused
+from answerable.federate.errors import KeyUnknown, NonceRequired, Reason, TokenRefused
 from answerable.model.caller import Caller, Shown
 from answerable.model.config import Config
 from answerable.model.ids import AgentId
@@ -101,6 +101,11 @@ class Callers:
         if caller.shown is Shown.BEARER_TOKEN and link.peer is not None:
             return self._of_peer(link.peer)
         return caller
+
+    def expired(self, head: Head, link: Link) -> Unidentified:
+        """Say what is told to a request whose token has ended since it was taken."""
+        ended = TokenRefused(Reason.EXPIRED, "it has ended since")
+        return self._refused(head, link, ended, self._clock())
 
     def parent(self, server: str, parent: Parent) -> Caller:
         """Give the caller of a stdio server's wrapper: whoever started it."""
