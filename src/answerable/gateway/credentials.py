@@ -103,6 +103,13 @@ class Credentials:
         """Say whether a server is shown a token."""
         return server in self._audiences
 
+    def identity(self, caller: Caller, server: str) -> str:
+        """Name the principal that a server sees a call come from, empty for none.
+
+        It is known before there is a token, so that it can be decided on.
+        """
+        return self._identity(caller) if server in self._audiences else ""
+
     def find(self, caller: Caller, server: str, token: str) -> Credential | None:
         """Give what is kept for a call, None where there is none or none that lasts.
 
@@ -169,7 +176,10 @@ class Credentials:
             answer = _ANSWER.decode(said.document)
         except (Unfetched, msgspec.MsgspecError, UnicodeError):
             return None
-        return _credential(answer, f"{self._iss}/{caller.agent}", self._clock())
+        return _credential(answer, self._identity(caller), self._clock())
+
+    def _identity(self, caller: Caller) -> str:
+        return f"{self._iss}/{caller.agent}"
 
 
 def place_of(config: Config) -> Place | None:

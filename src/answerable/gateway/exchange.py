@@ -34,7 +34,7 @@ from answerable.gateway.wire.plain import plain_answer
 from answerable.model.caller import Caller
 from answerable.model.decision import Decision, Effect, Mode, Reason, Request, Target
 from answerable.model.record import End, Ending
-from answerable.serving.mcp.call import Call, digest
+from answerable.serving.mcp.call import NOTHING, Call, digest
 from answerable.serving.mcp.messages import Kind
 from answerable.serving.mcp.methods import INPUTS, Sender, method_of
 from answerable.serving.recording.ticket import NotRecorded, Ticket
@@ -222,7 +222,9 @@ class Exchange:
         )
 
     def _decide(self, caller: Caller, call: Call) -> Decision:
-        decision = self._authorize(caller, call, call.method, call.target, call.name)
+        decision = self._authorize(
+            caller, call, call.method, call.target, call.name, call.arguments
+        )
         for each in call.watched:
             if not decision.passes:
                 return decision
@@ -233,8 +235,15 @@ class Exchange:
         return self._owner_decides(caller, call, decision)
 
     def _authorize(
-        self, caller: Caller, call: Call, action: str, target: Target, name: str
+        self,
+        caller: Caller,
+        call: Call,
+        action: str,
+        target: Target,
+        name: str,
+        arguments: memoryview = NOTHING,
     ) -> Decision:
+        shown = self.credentials
         return self.authority.authorize(
             Request(
                 agent=caller.agent,
@@ -246,6 +255,9 @@ class Exchange:
                 run=caller.run,
                 principal=caller.principal,
                 person=caller.person,
+                identity="" if shown is None else shown.identity(caller, call.server),
+                chain=caller.chain,
+                arguments=arguments,
             )
         )
 

@@ -33,6 +33,7 @@ class Caller:
             uid and unit, never a run.
         token_sha256: Digest of the token, 32 bytes; empty without one.
         expires: NumericDate after which it has to show something again; 0 for never.
+        chain: Agents above it, root first, where our own token service says so.
     """
 
     agent: AgentId
@@ -43,3 +44,4 @@ class Caller:
     principal: str
     token_sha256: bytes
     expires: int
+    chain: tuple[AgentId, ...] = ()

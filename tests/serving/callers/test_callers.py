@@ -13,6 +13,7 @@ from answerable.federate.errors import TokenRefused
 from answerable.federate.verify import verify
 from answerable.model.caller import Caller, Shown
 from answerable.model.claims import ActChain, Actor
+from answerable.model.config import IssuerCaller
 from answerable.model.ids import agent_id
 from answerable.model.written import WrittenBy
 from answerable.serving.callers.callers import Callers
@@ -128,6 +129,41 @@ def test_our_own_issuer_names_agent_person_and_run(folder: Path) -> None:
     assert (caller.person, caller.run) == ("person:ana@example.com", "run-1")
     other = bound(sub="person:ana@example.com", act={"sub": "agent:declared/other"})
     assert ours.identify(proven(other), TCP, NOW).principal != caller.principal
+
+
+ROOT, MIDDLE = "agent:declared/root", "agent:declared/middle"
+PERSON = "person:ana@example.com"
+
+
+def acts(*subs: str) -> dict[str, object]:
+    """The `act` of a chain, newest first."""
+    outer, *rest = subs
+    return {"sub": outer} | ({"act": acts(*rest)} if rest else {})
+
+
+CHAINS = {
+    "one agent for a person": (PERSON, acts(DECLARED), ()),
+    "an agent of its own": (DECLARED, ..., ()),
+    "below two, for a person": (PERSON, acts(DECLARED, MIDDLE, ROOT), (ROOT, MIDDLE)),
+    "below two, for nobody": (ROOT, acts(DECLARED, MIDDLE), (ROOT, MIDDLE)),
+}
+
+
+@pytest.mark.parametrize(("sub", "act", "above"), CHAINS.values(), ids=CHAINS)
+def test_our_own_issuer_names_the_agents_above(
+    folder: Path, sub: str, act: object, above: tuple[str, ...]
+) -> None:
+    text = bound(sub=sub, act=act)
+    ours = callers(folder, ours=True).identify(proven(text), TCP, NOW)
+    assert (ours.agent, ours.chain) == (DECLARED, above)
+    assert callers(folder).identify(proven(text), TCP, NOW).chain == ()
+
+
+def test_an_agent_above_is_the_one_that_its_subject_stands_for(folder: Path) -> None:
+    mapped = agent("parent", IssuerCaller("corp", "svc-parent"))
+    known = callers(folder, ours=True, agents=(mapped,))
+    text = bound(sub=PERSON, act=acts(DECLARED, "svc-parent"))
+    assert known.identify(proven(text), TCP, NOW).chain == (mapped.id,)
 
 
 SUBJECTS = st.lists(st.sampled_from(["ana", "by", "bot"]), min_size=1).map(" ".join)

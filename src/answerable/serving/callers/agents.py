@@ -45,14 +45,26 @@ class Agents:
         Raises:
             IdError: The subject cannot be part of an id.
         """
-        actor = acting(claims)
-        sub = actor.sub if actor else claims.sub
-        named = self._by_rule.get(IssuerCaller(claims.issuer, sub))
+        actor = acting(claims) or Actor(claims.sub)
+        named = self._by_rule.get(IssuerCaller(claims.issuer, actor.sub))
         if named is None and is_ours(claims):
             # Another issuer could name any agent that it likes.
-            said = AgentId(actor.entity if actor and actor.entity else sub)
+            said = AgentId(actor.entity or actor.sub)
             named = said if said in self._known else None
         return self._found(named, principal)
+
+    def above(self, claims: SignedClaims) -> tuple[AgentId, ...]:
+        """Name the agents above whoever acts, root first; none where others say so."""
+        if acting(claims) is None:
+            return ()
+        above = list(reversed(claims.act.actors[1:]))
+        if not is_person(claims.sub):
+            above.insert(0, Actor(claims.sub))  # an agent that acts for nobody
+        return tuple(
+            self._by_rule.get(IssuerCaller(claims.issuer, each.sub))
+            or AgentId(each.entity or each.sub)
+            for each in above
+        )
 
     def of_peer(self, peer: UnixPeer, principal: str) -> Found:
         """Find the agent of a process at a socket."""
@@ -77,6 +89,11 @@ def acting(claims: SignedClaims) -> Actor | None:
     """Give who acts for the subject of a token of ours, None where it acts itself."""
     actors = claims.act.actors if is_ours(claims) else ()
     return actors[0] if actors else None
+
+
+def is_person(sub: str) -> bool:
+    """Tell whether a subject of a token of ours is a person."""
+    return sub.startswith("person:")
 
 
 def _is_met(rule: UnixCaller, peer: UnixPeer) -> bool:

@@ -17,7 +17,7 @@ from answerable.model.caller import Caller, Shown
 from answerable.model.claims import Binding, Presented, SignedClaims
 from answerable.model.config import Config
 from answerable.model.errors import IdError
-from answerable.serving.callers.agents import Agents, acting, is_ours
+from answerable.serving.callers.agents import Agents, acting, is_ours, is_person
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.link import Link
 from answerable.serving.proofs import Nonces, SeenProofs
@@ -154,7 +154,7 @@ class Tokens:
         except IdError:
             message = "expected a subject that can be part of an id"
             raise TokenRefused(Reason.CLAIM_TYPE, message) from None
-        headed = acting(claims) is not None and claims.sub.startswith("person:")
+        headed = acting(claims) is not None and is_person(claims.sub)
         delegation = claims.leaf("answerable", "dlg") if is_ours(claims) else None
         return Caller(
             agent=agent,
@@ -165,6 +165,7 @@ class Tokens:
             principal=principal,
             token_sha256=claims.token_sha256,
             expires=claims.exp + SKEW,
+            chain=self._agents.above(claims),
         )
 
 
