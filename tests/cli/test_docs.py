@@ -13,6 +13,7 @@ import pytest
 from answerable.cli.app import app
 from answerable.model import (
     document,
+    document_decisions,
     document_evidence,
     document_login,
     document_mediation,
@@ -45,6 +46,7 @@ FIELDS = sorted(
         field
         for shapes in (
             document,
+            document_decisions,
             document_evidence,
             document_login,
             document_mediation,

@@ -2,6 +2,7 @@
 
 import click
 
+from answerable.cli.commands.decisions import decision
 from answerable.cli.commands.evidence import evidence
 from answerable.cli.commands.gateway import gateway
 from answerable.cli.commands.lists import LISTS
@@ -38,7 +39,7 @@ class _App(Verbs):
         ),
         ("Who answers for it", ("who-owns", "attest", "owner-keys")),
         ("What it can reach", ("reach", "can", "who-can")),
-        ("What it did", ("ingest", "trace", "sql", "evidence")),
+        ("What it did", ("ingest", "trace", "decision", "sql", "evidence")),
         ("What it may do", ("run", "serve", "gateway", "sts", "login", "logout")),
         ("This tool", ("demo", "doctor", "completion")),
     )
@@ -64,7 +65,7 @@ def app(ctx: click.Context) -> None:
 
 for command in (
     *(scan, where, *LISTS, who_owns, attest, owner_keys, reach, can, who_can),
-    *(ingest, trace, sql, evidence, run, serve, gateway, sts, login, logout),
+    *(ingest, trace, decision, sql, evidence, run, serve, gateway, sts, login, logout),
     *(demo, doctor, completion),
 ):
     app.add_command(command)

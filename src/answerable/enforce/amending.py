@@ -15,8 +15,8 @@ Amendments = Mapping[Key, tuple[Amendment, ...]]
 NO_AMENDMENTS: Amendments = MappingProxyType({})
 
 # What an owner may lift; two attested persons lift the second row, too.
-_BY_OWNER = frozenset({Reason.NO_RULE, Reason.ASKED, Reason.BEHAVIOUR})
-_BY_TWO = _BY_OWNER | {Reason.FORBIDDEN, Reason.PARENT}
+BY_OWNER = frozenset({Reason.NO_RULE, Reason.ASKED, Reason.BEHAVIOUR})
+BY_TWO = BY_OWNER | {Reason.FORBIDDEN, Reason.PARENT}
 
 
 def amended(amendments: Amendments, request: Request, decision: Decision) -> Decision:
@@ -24,7 +24,7 @@ def amended(amendments: Amendments, request: Request, decision: Decision) -> Dec
     key = (request.agent, request.server, request.target, request.name)
     for each in amendments.get(key, ()):
         breaks_glass = each.kind is AmendmentKind.BREAK_GLASS
-        lifts = _BY_TWO if breaks_glass else _BY_OWNER
+        lifts = BY_TWO if breaks_glass else BY_OWNER
         if decision.reason not in lifts or not _fits(each, request):
             continue
         return replace(

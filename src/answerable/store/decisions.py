@@ -1,15 +1,22 @@
-"""SQL of decisions: the view `decisions`, a row per decision that a gateway recorded."""
+"""SQL of decisions: the view `decisions`, and the decisions of a question."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from answerable.store.columns import fact
+from answerable.model.event import AuditEvent
+from answerable.store.columns import NAMES, fact, to_event
 from answerable.store.views import Shown
 
 if TYPE_CHECKING:
     from answerable.store.store import Store
 
 # Facts of a decision, as its connector names them.
-_FACTS = ("effect", "mode", "reason", "rules", "policy", "durability", "shown", "ended")
+_FACTS = (
+    *("effect", "mode", "reason", "layer", "rules", "policy", "durability", "shown"),
+    *("target", "arguments", "ended"),
+)
+# More beginnings alike than these are not worth listing.
+_MOST_ALIKE = 20
 
 
 def shown(store: "Store") -> Shown:
@@ -23,3 +30,33 @@ def shown(store: "Store") -> Shown:
         "FROM events_raw e WHERE e.decision_id <> ''"
     )
     return Shown({}, {"decisions": view})
+
+
+def find_decisions(store: "Store", beginning: str) -> list[AuditEvent]:
+    """Give the decisions whose id begins so, oldest first; of many alike the first."""
+    query = (
+        f"SELECT {NAMES} FROM events WHERE starts_with(decision_id, ?) "  # noqa: S608 - ours
+        "ORDER BY event_time, event_id LIMIT ?"
+    )
+    return [to_event(row) for row in store.rows(query, [beginning, _MOST_ALIKE])]
+
+
+def refused_for(
+    store: "Store", reasons: Collection[str], *, since: int, limit: int
+) -> list[AuditEvent]:
+    """Give the decisions that were not an allow for one of these reasons, newest first.
+
+    Args:
+        store: Where.
+        reasons: As facts spell them.
+        since: UTC nanoseconds, inclusive.
+        limit: Most rows.
+    """
+    named = ", ".join("?" * len(reasons))
+    query = (
+        f"SELECT {NAMES} FROM events e WHERE decision_id <> '' AND event_time >= ? "  # noqa: S608 - ours
+        f"AND written_by <> 'self-reported' AND {fact('reason', 'NULL')} IN ({named}) "
+        "ORDER BY event_time DESC, event_id DESC LIMIT ?"
+    )
+    rows = store.rows(query, [since, *sorted(reasons), limit])
+    return [to_event(row) for row in rows]

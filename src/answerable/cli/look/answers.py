@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from answerable.cli.look import (
     chains,
     compared,
+    decisions,
     inventory,
     mediation,
     owners,
@@ -42,6 +43,7 @@ VIEWS: dict[str, View] = {
     "verify": plain.checks,
     "prove": plain.prove,
     "bundle/kept": plain.bundle,
+    "decision": decisions.decision,
     "trace": chains.rows,
     "trace/tree": tree.tree,
     "trace-score": plain.score,
@@ -80,7 +82,7 @@ UNSOURCED = {
     "sts-test",
     "sts-explain",
 }
-UNSOURCED |= {"owner-keys", "owner-keys-new", "login"}
+UNSOURCED |= {"owner-keys", "owner-keys-new", "login", "decision"}
 _UNSCANNED = "answerable scan reads this home and this folder"
 
 

@@ -179,6 +179,7 @@ _FACTS = (
     "inputs",
     "jti",
     "known",
+    "layer",
     "milliseconds",
     "mode",
     "next_state",
@@ -193,6 +194,7 @@ _FACTS = (
     "size",
     "state",
     "status",
+    "target",
     "task",
 )
 _NO_END = End(Ending.UNKNOWN)
@@ -214,6 +216,7 @@ def _facts(decided: Decided, ended: Ended | None) -> tuple[tuple[str, str], ...]
         " ".join(end.inputs),
         act.jti,
         "true" if caller.known else "false",
+        decision.layer.value,
         str((ended.at - decided.at) // 1_000_000) if ended is not None else "",
         decision.mode.value,
         end.state,
@@ -228,6 +231,7 @@ def _facts(decided: Decided, ended: Ended | None) -> tuple[tuple[str, str], ...]
         str(act.size),
         act.state,
         str(end.status or ""),
+        act.target.value,
         end.task,
     )
     return tuple([pair for pair in zip(_FACTS, told, strict=True) if pair[1]])

@@ -1,0 +1,60 @@
+"""`decision`: why one call was let go on or not."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from answerable.cli.commands.serve import plan_of
+from answerable.cli.emit import answer
+from answerable.cli.session import opened
+from answerable.cli.settings import Settings, Verb, pass_settings, store_place
+
+if TYPE_CHECKING:
+    from answerable.flows.decision import PolicyText
+
+
+@click.command(cls=Verb, short_help="Say why one call went on or not.")
+@click.argument("decision_id", metavar="ID")
+@click.option(
+    "--config",
+    metavar="FILE",
+    default="",
+    help="The gateway's answerable.yaml: where its spool is, and what its rules say.",
+)
+@pass_settings
+def decision(settings: Settings, decision_id: str, config: str) -> None:
+    """Show one decision of the gateway: who asked for what, what decided, how it ended.
+
+    ID is what a refused caller is told as `decision_id`, or the first letters of it.
+    The amendment shown is the smallest that would have allowed the call.
+    """
+    from answerable.flows import decision as flow
+
+    spool, policy = gateway_of(settings, config)
+    with opened(settings) as session:
+        document = flow.decision(session.store, spool, decision_id, policy)
+    answer(document, settings)
+
+
+def gateway_of(
+    settings: Settings, config: str
+) -> "tuple[Path | None, PolicyText | None]":
+    """Find the spool of a gateway, and what it decides by.
+
+    Args:
+        settings: Where the store is.
+        config: The gateway's file; empty for the usual place in the store.
+
+    Raises:
+        ConfigError: The file cannot be taken.
+    """
+    root, _ = store_place(settings)
+    if not config:
+        return root / "gateway" / "spool", None
+    from answerable.flows.decision import PolicyText
+
+    plan = plan_of(settings, config)
+    settings.store = str(plan.store)
+    text = PolicyText(plan.config.place, plan.config.digest, plan.reading.data)
+    return plan.state / "spool", text

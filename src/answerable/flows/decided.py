@@ -1,0 +1,156 @@
+"""Decisions of a gateway, from the store and from what is not shipped yet."""
+
+import fcntl
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from answerable.connectors.gateway.fetch import Spool, held
+from answerable.model.ask import ASKABLE, Wanted
+from answerable.model.connector import EventLimits
+from answerable.model.decision import Target
+from answerable.model.errors import AmbiguousError, EnvironmentRefused, UsageError
+from answerable.model.event import AuditEvent
+from answerable.model.ids import AgentId
+from answerable.store.decisions import find_decisions
+from answerable.store.store import Store
+
+SHORTEST = 6  # letters of an id that are enough to look for it
+_LONGEST = 32
+_HEX = frozenset("0123456789abcdef")
+_TOOL = "tool:mcp/"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A decision.
+
+    Attributes:
+        event: What became of its records.
+        stored: It is in the store; otherwise it waits in the spool.
+    """
+
+    event: AuditEvent
+    stored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """What waits in a spool.
+
+    Attributes:
+        events: Decisions, in the order of the recorders.
+        unread: Why the spool could not be read; empty where it could.
+    """
+
+    events: tuple[AuditEvent, ...] = ()
+    unread: str = ""
+
+
+def spooled(spool: Path | None) -> Spooled:
+    """Read the decisions that are not shipped yet; nothing is changed."""
+    if spool is None or not spool.is_dir():
+        return Spooled()
+    try:
+        with held(spool, fcntl.LOCK_SH):
+            return Spooled(tuple(_decisions(spool)))
+    except EnvironmentRefused as error:
+        return Spooled(unread=error.message)
+    except OSError as error:
+        return Spooled(unread=f"may not be read: {spool} ({error.strerror})")
+
+
+def _decisions(spool: Path) -> Iterator[AuditEvent]:
+    for batch in Spool(spool).batches(EventLimits()):
+        yield from (event for event in batch.events if event.decision_id)
+
+
+def find(store: Store, waiting: Spooled, text: str) -> list[Found]:
+    """Find a decision by its id or the beginning of it.
+
+    Args:
+        store: Where most are.
+        waiting: What was read before the store was: so nothing falls between the two.
+        text: The id, at least its first six letters.
+
+    Returns:
+        One; or all that bear one id, where records of different bytes do.
+
+    Raises:
+        AmbiguousError: Several begin so.
+        UsageError: None does.
+    """
+    asked = text.strip().lower()
+    if not SHORTEST <= len(asked) <= _LONGEST or not _HEX.issuperset(asked):
+        raise UsageError(
+            f"not the id of a decision (got {text.strip()[:80]!r}, expected its 32 hex "
+            f"digits or the first {SHORTEST} of them)",
+            "a refused caller is told it as decision_id; `answerable asks` lists some",
+        )
+    found = [Found(event, True) for event in find_decisions(store, asked)]
+    known = {each.event.raw_sha256 for each in found}
+    found += [
+        Found(event, False)
+        for event in waiting.events
+        if event.decision_id.startswith(asked) and event.raw_sha256 not in known
+    ]
+    ids = sorted({each.event.decision_id for each in found})
+    if len(ids) > 1:
+        raise AmbiguousError(
+            f"{asked!r} begins the ids of {len(ids)} decisions or more (expected one)",
+            tuple(ids),
+        )
+    if not ids:
+        raise _unknown(asked, waiting)
+    return found
+
+
+def _unknown(asked: str, waiting: Spooled) -> UsageError:
+    if waiting.unread:
+        return UsageError(
+            f"no decision {asked!r} in the store, and the spool {waiting.unread}",
+            "ask as the gateway's user, or once it has shipped its records",
+        )
+    return UsageError(
+        f"no decision is called {asked!r}, in the store or in the gateway's spool",
+        "a gateway with a `state` of its own is found by --config FILE; a call that "
+        "still runs is found once it has ended",
+    )
+
+
+def facts_of(event: AuditEvent) -> Mapping[str, str]:
+    """Give the facts of a decision by name."""
+    return dict(event.facts)
+
+
+def server_of(event: AuditEvent) -> str:
+    """Name the server of a decision."""
+    return event.resource_prefix.removeprefix(_TOOL).removesuffix("/")
+
+
+def name_of(event: AuditEvent, target: str) -> str:
+    """Name what a decision was about; empty where nothing is named."""
+    if target == Target.TOOL:
+        return event.tool.removeprefix(event.resource_prefix)
+    if target == Target.RESOURCE:
+        return event.resource
+    prefix = f"{target}:mcp/{server_of(event)}/"
+    if event.resource.startswith(prefix):
+        return event.resource.removeprefix(prefix)
+    return ""
+
+
+def wanted_of(event: AuditEvent) -> Wanted | None:
+    """Say what an amendment would have to be for; None where none can be."""
+    said = facts_of(event)
+    target = said.get("target", "")
+    if target not in ASKABLE or not event.agent:
+        return None
+    name = name_of(event, target)
+    return Wanted(
+        agent=AgentId(event.agent),
+        server=server_of(event),
+        target=Target(target),
+        name=name,
+        arguments=said.get("arguments", ""),
+    )

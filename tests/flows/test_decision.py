@@ -1,0 +1,219 @@
+"""A decision is found by its id, in the store and before it is shipped, and told whole."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from answerable.connectors.config.parse.quoting import quote
+from answerable.flows.decision import PolicyText, decision
+from answerable.flows.ship import ship
+from answerable.model.decision import Layer, Reason, Target
+from answerable.model.errors import AmbiguousError, EnvironmentRefused, UsageError
+from answerable.store.store import Store
+from tests.connectors.gateway.spools import (
+    ACT,
+    DENY,
+    closed,
+    decided,
+    ended,
+    opened,
+    spelled,
+    write,
+)
+
+NOW = 1_794_100_000_000_000_000
+TEXT = b"""\
+servers:
+  files: {url: "http://127.0.0.1:1/mcp"}
+agents:
+  my.invoices:
+    allow:
+      - server: files
+        tools: [a]
+  invoices:
+    mode: enforce
+    allow:
+      - server: files   # why
+        tools:
+          - read_file
+          - list_files
+      - server: mail
+        tools: [send]
+    owner: ana@corp.example
+"""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "store", now=NOW) as opened_store:
+        yield opened_store
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Path:
+    return tmp_path / "spool"
+
+
+def shown(store: Store, spool: Path | None, text: str, **more: Any) -> Any:
+    (item,) = decision(store, spool, text, **more).items
+    return item
+
+
+ARGUMENTS = hashlib.sha256(b"{}").hexdigest()
+ACTED = msgspec.structs.replace(ACT, arguments=ARGUMENTS)
+STORY = [
+    opened(),
+    decided(2, act=ACTED),
+    decided(3, DENY, ACTED),
+    ended(4, 2),
+    closed(5),
+]
+WENT_ON, HELD = STORY[1].id, STORY[2].id  # type: ignore[union-attr]  # decisions
+
+
+def test_a_decision_is_the_same_before_and_after_it_is_shipped(
+    store: Store, spool: Path
+) -> None:
+    write(spool, spelled(STORY))
+    before = shown(store, spool, HELD)
+    ship(store, spool, now=NOW)
+    after = shown(store, spool, HELD)
+    assert (before["stored"], after["stored"]) == (False, True)
+    assert before | {"stored": True} == after
+    assert after["reason"] == "no-rule"
+    assert after["layer"] == "table"
+    assert (after["passed"], after["outcome"]) == (False, "denied")
+    assert after["amendment"] == {
+        "agent": "agent:declared/invoices",
+        "server": "files",
+        "target": "tool",
+        "name": "read_file",
+        "arguments": ARGUMENTS,
+        "by": "owner",
+    }
+
+
+def test_what_went_on_says_how_it_ended_and_needs_no_amendment(
+    store: Store, spool: Path
+) -> None:
+    write(spool, spelled(STORY))
+    item = shown(store, spool, WENT_ON.upper())
+    assert (item["passed"], item["ended"]) == (True, "completed")
+    assert item["amendment"] is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "by"),
+    [
+        (Reason.FORBIDDEN, "two persons"),
+        (Reason.PARENT, "two persons"),
+        (Reason.ASKED, "owner"),
+        (Reason.KILLED, None),
+        (Reason.QUARANTINED, None),
+        (Reason.EVALUATION, None),
+        (Reason.NOT_ITS_OWN, None),
+    ],
+)
+def test_who_may_lift_a_denial_follows_from_its_reason(
+    store: Store, spool: Path, reason: Reason, by: str | None
+) -> None:
+    told = decided(2, replace(DENY, reason=reason, layer=Layer.CEDAR))
+    write(spool, spelled([opened(), told, closed(3)]))
+    item = shown(store, spool, told.id)
+    assert item["layer"] == "cedar"
+    assert (item["amendment"] and item["amendment"]["by"]) == by
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        (Target.RESOURCE, "file:///srv/a"),
+        (Target.PROMPT, "weekly/report"),
+        (Target.TOOL, "a/b"),
+        (Target.MODEL, ""),
+    ],
+)
+def test_what_was_named_is_named_again(
+    store: Store, spool: Path, target: Target, name: str
+) -> None:
+    act = msgspec.structs.replace(ACT, target=target, name=name)
+    told = decided(2, DENY, act)
+    write(spool, spelled([opened(), told, closed(3)]))
+    wanted = shown(store, spool, told.id)["amendment"]
+    assert (wanted["server"], wanted["target"], wanted["name"]) == (
+        "files",
+        target,
+        name,
+    )
+
+
+def test_a_beginning_will_do_where_it_is_one_decisions_alone(
+    store: Store, spool: Path
+) -> None:
+    write(spool, spelled(STORY))
+    shared = next(n for n in range(32) if WENT_ON[n] != HELD[n])
+    assert shown(store, spool, HELD[: shared + 1])["id"] == HELD
+    with pytest.raises(AmbiguousError) as error:
+        decision(store, spool, HELD[:6])
+    assert set(error.value.candidates) == {WENT_ON, HELD}
+
+
+@pytest.mark.parametrize("text", ["ffffffffffff", "abc", "", "xyzxyzxyz", "' or 1=1"])
+def test_an_id_that_nothing_bears_is_told(store: Store, spool: Path, text: str) -> None:
+    with pytest.raises(UsageError) as error:
+        decision(store, spool, text)
+    assert error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("rule", "line", "text"),
+    [
+        (
+            "agents.invoices.allow[0]",
+            11,
+            "- server: files   # why\n  tools:\n    - read_file\n    - list_files",
+        ),
+        ("agents.invoices.allow[1]", 15, "- server: mail\n  tools: [send]"),
+        ("agents.my.invoices.allow[0]", 6, "- server: files\n  tools: [a]"),
+    ],
+)
+def test_a_rule_is_quoted_as_it_stands(rule: str, line: int, text: str) -> None:
+    found = quote(TEXT, rule)
+    assert found is not None
+    assert (found.line, found.text) == (line, text)
+
+
+@pytest.mark.parametrize(
+    "rule", ["servers.files", "agents.invoices.allow[9]", "agents.eve.allow[0]", "[0]"]
+)
+def test_nothing_else_is_quoted(rule: str) -> None:
+    assert quote(TEXT, rule) is None
+
+
+def test_text_of_a_file_that_changed_since_is_told_as_such(
+    store: Store, spool: Path
+) -> None:
+    write(spool, spelled(STORY))
+    for digest, current in (("ab" * 32, True), ("00" * 32, False)):
+        policy = PolicyText("answerable.yaml", digest, TEXT)
+        (rule,) = shown(store, spool, HELD, policy=policy)["determining"]
+        assert rule["place"] == "answerable.yaml:11"
+        assert rule["current"] is current
+
+
+def test_a_spool_that_may_not_be_read_is_told(
+    store: Store, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(spool, spelled(STORY))
+    monkeypatch.setattr("answerable.flows.decided.held", _refuse)
+    with pytest.raises(UsageError, match="may not be read"):
+        decision(store, spool, HELD)
+
+
+def _refuse(spool: Path, how: int) -> None:
+    raise EnvironmentRefused(f"may not be read: {spool}")
