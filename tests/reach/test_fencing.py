@@ -104,7 +104,7 @@ def edits(draw: st.DrawFn) -> list[Facts]:
     return [facts, replace(facts, policies=tuple(map(put, facts.policies)))]
 
 
-@settings(max_examples=120, suppress_health_check=slow, phases=generating)
+@settings(max_examples=60, suppress_health_check=slow, phases=generating)
 @given(edits())
 def test_an_edited_rcp_leads_to_what_a_cold_run_finds(states: list[Facts]) -> None:
     updates_agree(states)

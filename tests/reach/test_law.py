@@ -28,7 +28,7 @@ def test_a_call_is_judged_as_the_readable_rules_judge_it(
     laws.calls_agree(facts, stated, calls)
 
 
-@settings(max_examples=600, suppress_health_check=slow)
+@settings(max_examples=300, suppress_health_check=slow)
 @given(cases())
 def test_anybody_is_judged_by_every_policy_kind_as_the_readable_rules_judge(
     case: Case,
