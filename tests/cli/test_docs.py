@@ -19,6 +19,7 @@ from answerable.model import (
     document_mediation,
     document_owners,
     document_recorded,
+    document_replay,
     document_rules,
 )
 from answerable.model.errors import UsageError
@@ -52,6 +53,7 @@ FIELDS = sorted(
             document_mediation,
             document_owners,
             document_recorded,
+            document_replay,
             document_rules,
         )
         for shape in vars(shapes).values()

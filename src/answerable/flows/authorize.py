@@ -45,6 +45,12 @@ class Authority:
         except Exception:  # noqa: BLE001 - whatever went wrong, the answer is no
             return table.failed
 
+    def trial(self, table: Table) -> "Authority":
+        """Give one that decides by another policy, with all else that stands now."""
+        other = Authority(table)
+        other._standing = self._standing
+        return other
+
     def swap(self, table: Table) -> None:
         """Put another policy in force, for every call from now on."""
         self._table = table

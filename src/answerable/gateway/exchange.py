@@ -26,7 +26,9 @@ from answerable.flows.authorize import Authority
 from answerable.gateway.credentials import Credential, Credentials
 from answerable.gateway.owned import Key, Owned, Whose
 from answerable.gateway.passage import Denied, Heard, Passage
+from answerable.gateway.recent import Recent
 from answerable.gateway.recording.recorder import Recorder
+from answerable.gateway.request import request_of
 from answerable.gateway.upstreams import Upstream
 from answerable.gateway.wire.answers import Answer, read_answer
 from answerable.gateway.wire.lists import FILTERED, UNKNOWN, Listing, for_caller
@@ -34,7 +36,7 @@ from answerable.gateway.wire.plain import plain_answer
 from answerable.model.caller import Caller
 from answerable.model.decision import Decision, Effect, Mode, Reason, Request, Target
 from answerable.model.record import End, Ending
-from answerable.serving.mcp.call import NOTHING, Call, digest
+from answerable.serving.mcp.call import Call, digest
 from answerable.serving.mcp.messages import Kind
 from answerable.serving.mcp.methods import INPUTS, Sender, method_of
 from answerable.serving.recording.ticket import NotRecorded, Ticket
@@ -53,6 +55,7 @@ class Exchange:
         recorder: Records.
         servers: Upstream servers by name.
         credentials: What of these is shown a token; None where none is.
+        recent: Keeps what was asked, for a replay; None where there is no reload.
     """
 
     def __init__(
@@ -61,11 +64,13 @@ class Exchange:
         recorder: Recorder,
         servers: Mapping[str, Upstream],
         credentials: Credentials | None = None,
+        recent: Recent | None = None,
     ) -> None:
         self.authority = authority
         self.recorder = recorder
         self.servers = servers
         self.credentials = credentials
+        self._recent = recent
         self._owned = Owned()
         self._in_flight: set[Key] = set()
 
@@ -86,7 +91,10 @@ class Exchange:
             body: The message.
             shown: What its server is shown, None where that is nothing.
         """
-        decision = self._decide(caller, call)
+        request = self._request(caller, call)
+        if self._recent is not None:
+            self._recent.keep(request)
+        decision = self._decide(caller, call, request)
         if shown is None and decision.passes and self.shows(call.server):
             # Without it the server would take the call for somebody else's.
             decision = replace(
@@ -113,7 +121,7 @@ class Exchange:
 
     def would_pass(self, caller: Caller, call: Call) -> bool:
         """Say whether a call would go on; nothing is recorded by that."""
-        return self._decide(caller, call).passes
+        return self._decide(caller, call, self._request(caller, call)).passes
 
     def unrecorded(self, passage: Passage) -> Denied:
         """Its record did not get to disk, so it does not go on after all.
@@ -125,7 +133,9 @@ class Exchange:
 
     def may_go_on(self, passage: Passage) -> bool:
         """Say whether an open call would still be let through (after a kill)."""
-        return self._decide(passage.caller, passage.call).reason is not Reason.KILLED
+        caller, call = passage.caller, passage.call
+        decision = self._decide(caller, call, self._request(caller, call))
+        return decision.reason is not Reason.KILLED
 
     def hear(self, passage: Passage, data: bytes) -> Heard:
         """Take one message of a server: a JSON body, an event's data, a line.
@@ -221,10 +231,8 @@ class Exchange:
             is_unknown_task=not_its_own and call.target is Target.TASK,
         )
 
-    def _decide(self, caller: Caller, call: Call) -> Decision:
-        decision = self._authorize(
-            caller, call, call.method, call.target, call.name, call.arguments
-        )
+    def _decide(self, caller: Caller, call: Call, request: Request) -> Decision:
+        decision = self.authority.authorize(request)
         for each in call.watched:
             if not decision.passes:
                 return decision
@@ -234,32 +242,22 @@ class Exchange:
                 )
         return self._owner_decides(caller, call, decision)
 
+    def _request(self, caller: Caller, call: Call) -> Request:
+        return request_of(
+            caller, call, self._identity(caller, call),
+            call.method, call.target, call.name, call.arguments,
+        )  # fmt: skip
+
     def _authorize(
-        self,
-        caller: Caller,
-        call: Call,
-        action: str,
-        target: Target,
-        name: str,
-        arguments: memoryview = NOTHING,
+        self, caller: Caller, call: Call, action: str, target: Target, name: str
     ) -> Decision:
+        identity = self._identity(caller, call)
+        request = request_of(caller, call, identity, action, target, name)
+        return self.authority.authorize(request)
+
+    def _identity(self, caller: Caller, call: Call) -> str:
         shown = self.credentials
-        return self.authority.authorize(
-            Request(
-                agent=caller.agent,
-                known=caller.known,
-                server=call.server,
-                action=action,
-                target=target,
-                name=name,
-                run=caller.run,
-                principal=caller.principal,
-                person=caller.person,
-                identity="" if shown is None else shown.identity(caller, call.server),
-                chain=caller.chain,
-                arguments=arguments,
-            )
-        )
+        return "" if shown is None else shown.identity(caller, call.server)
 
     def _owner_decides(
         self, caller: Caller, call: Call, decision: Decision

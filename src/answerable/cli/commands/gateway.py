@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
 
 class _Gateway(Verbs):
-    sections = (("Commands", ("stdio", "kill", "revive")),)
+    sections = (("Commands", ("stdio", "try", "kill", "revive")),)
 
 
-@click.group("gateway", cls=_Gateway, short_help="Wrap a server; kill and revive.")
+@click.group(
+    "gateway", cls=_Gateway, short_help="Wrap a server; try a policy; kill and revive."
+)
 def gateway() -> None:
-    """Wrap one server, or kill and revive at a gateway, running or not."""
+    """Wrap one server, try a policy, or kill and revive at a gateway."""
 
 
 gateway.add_command(stdio)
@@ -28,6 +30,31 @@ gateway.add_command(stdio)
 _config = click.option(
     "--config", metavar="FILE", required=True, help="The answerable.yaml."
 )
+
+
+@gateway.command("try", cls=Verb, short_help="What a file would have decided lately.")
+@_config
+@pass_settings
+def attempt(settings: Settings, config: str) -> None:
+    """Ask the gateway that runs what FILE would have decided on its last calls.
+
+    Each worker decides anew on the last 2,000 calls that it was asked for. Nothing
+    comes into force by that; a reload does the same, and says it in the log. The
+    gateway is found by the store and the state of FILE.
+    """
+    from answerable.cli.emit import answer
+    from answerable.connectors.config.parse.faults import ConfigError
+    from answerable.flows.tried import told
+    from answerable.gateway.serve.operator import ask
+
+    plan = plan_of(settings, config)
+    if not plan.policy.whole:
+        faulty = ConfigError(plan.config.place, plan.reading.faults)
+        for line in faulty.lines[1:]:
+            click.echo(line, err=True)
+        raise faulty
+    tried = ask(plan.state, plan.policy)
+    answer(told(tried.digest, tried.replayed), settings)
 
 
 @gateway.command(cls=Verb, short_help="Stop all that a subject does, within a second.")

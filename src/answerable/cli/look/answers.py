@@ -11,6 +11,7 @@ from answerable.cli.look import (
     owners,
     permissions,
     plain,
+    replays,
     rules,
     tree,
     used,
@@ -49,6 +50,7 @@ VIEWS: dict[str, View] = {
     "trace-score": plain.score,
     "trace-unmediated": mediation.rows,
     "trace-unmediated/tree": mediation.chains_of,
+    "replay": replays.replay,
     "sts-rules": rules.rules,
     "sts-test": rules.fits,
     "sts-explain": rules.token,
@@ -82,7 +84,7 @@ UNSOURCED = {
     "sts-test",
     "sts-explain",
 }
-UNSOURCED |= {"owner-keys", "owner-keys-new", "login", "decision"}
+UNSOURCED |= {"owner-keys", "owner-keys-new", "login", "decision", "replay"}
 _UNSCANNED = "answerable scan reads this home and this folder"
 
 

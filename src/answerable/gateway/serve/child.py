@@ -18,6 +18,8 @@ from answerable.gateway.serve.control import (
     Report,
     Start,
     Taken,
+    Tried,
+    Try,
 )
 from answerable.gateway.serve.metrics import lasting, summed_series
 from answerable.model.errors import EnvironmentRefused
@@ -85,10 +87,10 @@ class Child:
         series = summed_series((self._before, self._measured.series))
         return Measured(series, self._measured.alarm)
 
-    async def take(self, policy: Policy) -> Refused | None:
+    async def take(self, policy: Policy) -> Refused | Taken | None:
         """Have it decide by another policy; give why it does not, where it answers so.
 
-        One that has no process begins with whatever is in force by then.
+        One that has no process begins with whatever is in force by then: None.
         """
         if self._channel is None:
             return None
@@ -96,11 +98,21 @@ class Child:
             async with asyncio.timeout(ANSWER):
                 await self._ready.wait()
         report = await self._ask(policy, Taken, Refused)
-        if isinstance(report, Refused):
+        if isinstance(report, Refused | Taken):
             return report
-        if report is None and self.is_ready:
-            return Refused(f"worker {self._number} does not answer")
-        return None
+        return self._silent()
+
+    async def attempt(self, policy: Policy) -> Refused | Tried | None:
+        """Have it say what another policy would have decided; None without a process."""
+        report = await self._ask(Try(policy), Tried, Refused)
+        if isinstance(report, Refused | Tried):
+            return report
+        return self._silent()
+
+    def _silent(self) -> Refused | None:
+        if not self.is_ready:
+            return None
+        return Refused(f"worker {self._number} does not answer")
 
     async def end(self, seconds: float) -> None:
         """Have it drain, and end; it is killed where it does not."""
@@ -179,7 +191,7 @@ class Child:
             self._log.error("worker.refused", worker=self._number, why=report.why)
 
     async def _ask(
-        self, order: Measure | Policy, *expected: type[Report]
+        self, order: Measure | Policy | Try, *expected: type[Report]
     ) -> Report | None:
         """Say something and wait for the answer; None where none comes."""
         async with self._turns:

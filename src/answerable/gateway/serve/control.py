@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from answerable.connectors.config.parse.nodes import MAX_BYTES
+from answerable.model.replay import Replayed
 from answerable.serving.sockets import Socket
 
 # A configuration of base64, with room for what is sent beside it.
@@ -33,6 +34,16 @@ class Policy(msgspec.Struct, frozen=True, tag="policy"):
     folder: str
     whole: bool
     inventory: tuple[str, ...]
+
+
+class Try(msgspec.Struct, frozen=True, tag="try"):
+    """Say what a policy would have decided lately; it does not come into force.
+
+    Attributes:
+        policy: It.
+    """
+
+    policy: Policy
 
 
 class Start(msgspec.Struct, frozen=True, tag="start"):
@@ -82,9 +93,23 @@ class Taken(msgspec.Struct, frozen=True, tag="taken"):
 
     Attributes:
         digest: Of it.
+        replayed: What it decides on the calls that were decided before it.
     """
 
     digest: str
+    replayed: Replayed
+
+
+class Tried(msgspec.Struct, frozen=True, tag="tried"):
+    """What a policy would have decided.
+
+    Attributes:
+        digest: Of it.
+        replayed: What it decides on the calls that were decided lately.
+    """
+
+    digest: str
+    replayed: Replayed
 
 
 class Series(msgspec.Struct, frozen=True):
@@ -113,8 +138,8 @@ class Measured(msgspec.Struct, frozen=True, tag="measured"):
     alarm: str
 
 
-Order = Start | Policy | Measure | Drain
-Report = Ready | Refused | Taken | Measured
+Order = Start | Policy | Try | Measure | Drain
+Report = Ready | Refused | Taken | Tried | Measured
 
 
 class Channel:

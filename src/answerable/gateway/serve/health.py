@@ -8,6 +8,7 @@ from answerable.gateway.serve.beside import Beside
 from answerable.gateway.serve.child import Child
 from answerable.gateway.serve.control import Measured, Series
 from answerable.gateway.serve.metrics import render, summed
+from answerable.model.replay import Replayed
 
 
 @dataclass(slots=True)
@@ -23,6 +24,7 @@ class Health:
         ending: It takes no new connections.
         alarms: What the disk refuses, one for each worker that cannot record.
         beside: Another door's process, None where there is none.
+        replayed: What the policy in force made of the calls before its reload.
     """
 
     children: Sequence[Child]
@@ -33,6 +35,7 @@ class Health:
     ending: bool = False
     alarms: list[str] = field(default_factory=list)
     beside: Beside | None = None
+    replayed: Replayed = field(default_factory=Replayed)
 
     def pages(self) -> Pages:
         """The pages, by path."""
@@ -77,6 +80,12 @@ class Health:
             "reasons": reasons,
             "reload_refused": self.reload_refused,
             "ship_refused": self.ship_refused,
+            # Without agents and rules: an agent of this host may read this, too.
+            "replayed": {
+                "calls": self.replayed.calls,
+                "would_have_denied": self.replayed.held_back,
+                "would_have_passed": self.replayed.let_through,
+            },
         }
         return json_page(503 if reasons else 200, said)
 

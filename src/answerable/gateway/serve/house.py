@@ -14,12 +14,14 @@ from answerable.connectors.config.parse.document import read_config
 from answerable.enforce.kill import Kills
 from answerable.enforce.table import Table, compile_table, without_policy
 from answerable.flows.authorize import Authority
+from answerable.flows.replay import Replay
 from answerable.gateway.credentials import Credentials
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.door import Door
 from answerable.gateway.http.front import Front
 from answerable.gateway.http.peers import Arrival, Peers, socket_of
 from answerable.gateway.http.pool import Pool, pools
+from answerable.gateway.recent import Recent
 from answerable.gateway.serve.control import Policy, Series, Start
 from answerable.gateway.serve.counts import Counting
 from answerable.gateway.serve.spans import Spans
@@ -28,6 +30,7 @@ from answerable.gateway.stdio.command import Command, commands
 from answerable.model.config import Config, Tls
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.ids import AgentId
+from answerable.model.replay import Replayed
 from answerable.serving.callers.callers import Callers
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.kills import KillFile, KillWatch
@@ -40,6 +43,8 @@ from answerable.serving.tls import load_files, server_tls
 from answerable.serving.wire.place import Served
 
 ROUND = 0.05  # seconds: several rounds of the loop
+REPLAY = 3.0  # seconds at most, of those that the supervisor waits
+AT_ONCE = 8  # calls decided anew in one round: the next call waits half a millisecond
 
 
 class House:
@@ -70,9 +75,14 @@ class House:
         self._ticker = Ticker(loop)
         self._servers = _upstreams(config, (), self._ticker)
         self._credentials = Credentials(config, time.time, self._spawn)
+        self._recent = Recent()
         self.door = Door(
             exchange=Exchange(
-                self._authority, self.recorder, self._servers, self._credentials
+                self._authority,
+                self.recorder,
+                self._servers,
+                self._credentials,
+                self._recent,
             ),
             callers=self._callers,
             sessions=Sessions(secret),
@@ -128,15 +138,26 @@ class House:
         calls = sum(self.door.in_flight.values())
         yield Series("answerable_calls_in_flight", (), calls)
 
-    async def swap(self, policy: Policy) -> str:
-        """Decide by another configuration from the next call on; give its digest.
+    async def attempt(self, policy: Policy) -> tuple[str, Replayed]:
+        """Say what another policy would have decided lately, and change nothing.
+
+        Raises:
+            AnswerableError: It cannot be used.
+        """
+        _, table = await _read(policy)
+        return table.policy, await self._replay(table)
+
+    async def swap(self, policy: Policy) -> tuple[str, Replayed]:
+        """Decide by another configuration from the next call on.
+
+        Returns:
+            Its digest, and what it decides on the calls before.
 
         Raises:
             AnswerableError: It cannot be used, and the present one stays.
         """
-        # A large file takes a second, in which calls go on.
-        config = await asyncio.to_thread(configured, policy)
-        table = await asyncio.to_thread(table_of, policy, config)
+        config, table = await _read(policy)
+        replayed = await self._replay(table)
         # A command that runs is kept; a URL may have other certificates by now.
         kept = {
             server.name: self._servers[server.name]
@@ -157,7 +178,16 @@ class House:
         self._credentials.swap(config)
         self._authority.swap(table)
         self._log.info("policy.taken", digest=table.policy)
-        return table.policy
+        return table.policy, replayed
+
+    async def _replay(self, table: Table) -> Replayed:
+        """Decide anew on the last calls, a few between one call and the next."""
+        recent, loop = self._recent, self.door.loop
+        replay = Replay(self._authority, table, recent.requests(), recent.left_out)
+        until = loop.time() + REPLAY
+        while replay.step(AT_ONCE) and loop.time() < until:  # noqa: ASYNC110 - it works
+            await asyncio.sleep(0)
+        return replay.outcome()
 
     def drain(self) -> None:
         """Take no more connections; what is under way goes on."""
@@ -236,6 +266,12 @@ class House:
 
     def _keyless(self, issuer: str, why: str) -> None:
         self._log.warning("issuer.keys-refused", issuer=issuer, why=why)
+
+
+async def _read(policy: Policy) -> tuple[Config, Table]:
+    """Read and compile beside the calls: a large file takes a second."""
+    config = await asyncio.to_thread(configured, policy)
+    return config, await asyncio.to_thread(table_of, policy, config)
 
 
 def configured(policy: Policy) -> Config:

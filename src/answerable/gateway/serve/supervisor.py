@@ -14,9 +14,17 @@ from answerable.connectors.config.parse.faults import ConfigError, fault_lines
 from answerable.gateway.serve.api import Api
 from answerable.gateway.serve.beside import Beside
 from answerable.gateway.serve.child import Child
-from answerable.gateway.serve.control import Policy, Refused, Start
+from answerable.gateway.serve.control import Policy, Refused, Start, Taken, Tried
 from answerable.gateway.serve.health import Health
+from answerable.gateway.serve.operator import Operator
 from answerable.gateway.serve.plan import Plan
+from answerable.gateway.serve.trials import (
+    attempt,
+    first_refusal,
+    lines,
+    sentence,
+    sum_of,
+)
 from answerable.model.config import Address
 from answerable.model.errors import AnswerableError
 from answerable.serving.claim import claim
@@ -61,6 +69,7 @@ class Supervisor:
             self._children, lacks_policy=not plan.policy.whole, beside=self._beside
         )
         self._api: asyncio.Server | None = None
+        self._operator: Operator | None = None
         self._told_to_end = asyncio.Event()
         self._reloading = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -115,6 +124,8 @@ class Supervisor:
         self._api = await asyncio.get_running_loop().create_server(
             partial(Api, self._health.pages(), served), sock=api
         )
+        self._operator = Operator(self._plan.state, self._attempt)
+        await self._operator.open()
         self._log.info("serve.ready", listening=[at for _, at in self.listening])
         if not self._plan.policy.whole:
             config, faults = self._plan.config, self._plan.reading.faults
@@ -151,7 +162,8 @@ class Supervisor:
         if not plan.policy.whole:
             raise ConfigError(plan.config.place, plan.reading.faults)
         before, self._plan = self._plan, self._plan.with_policy(plan)
-        refused = await self._hand_out(plan.policy)
+        answers = await self._hand_out(plan.policy)
+        refused = first_refusal(answers)
         if refused is not None:
             self._plan = before
             await self._hand_out(before.policy)
@@ -161,12 +173,21 @@ class Supervisor:
         if later:
             self._log.warning("config.needs-restart", keys=later)
         self._health.lacks_policy = False
-        self._log.info("config.taken", digest=plan.config.digest)
+        replayed = self._health.replayed = sum_of(answers)
+        self._log.info(
+            "config.taken",
+            digest=plan.config.digest,
+            replayed=sentence(replayed),
+            turned=lines(replayed),
+        )
         return ""
 
-    async def _hand_out(self, policy: Policy) -> Refused | None:
-        answers = [await child.take(policy) for child in self._children]
-        return next((each for each in answers if each is not None), None)
+    async def _hand_out(self, policy: Policy) -> list[Refused | Taken | None]:
+        return [await child.take(policy) for child in self._children]
+
+    async def _attempt(self, policy: Policy) -> Tried | Refused:
+        async with self._reloading:
+            return await attempt(self._children, policy)
 
     # What goes on beside.
 
@@ -219,6 +240,8 @@ class Supervisor:
             await self._ship()
         if self._api is not None:
             self._api.close()
+        if self._operator is not None:
+            self._operator.close()
         self._log.info("serve.ended")
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:

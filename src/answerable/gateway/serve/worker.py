@@ -22,6 +22,8 @@ from answerable.gateway.serve.control import (
     Refused,
     Start,
     Taken,
+    Tried,
+    Try,
 )
 from answerable.gateway.serve.house import House
 from answerable.model.errors import AnswerableError
@@ -74,7 +76,12 @@ async def _obey(channel: Channel, house: House) -> None:
                 channel.say(Measured(tuple(house.series()), house.alarm))
             case Policy():
                 try:
-                    channel.say(Taken(await house.swap(order)))
+                    channel.say(Taken(*await house.swap(order)))
+                except AnswerableError as error:
+                    channel.say(Refused(error.message, error.hint))
+            case Try():
+                try:
+                    channel.say(Tried(*await house.attempt(order.policy)))
                 except AnswerableError as error:
                     channel.say(Refused(error.message, error.hint))
             case Drain() | Start():

@@ -1,0 +1,49 @@
+"""Replay: another policy, and what it would have decided lately, before it is in force.
+
+Both policies decide with the kills and everything else that stands now, so that what
+differs is the policies' doing. Whoever a caller stands for is what it was at the call.
+"""
+
+from collections.abc import Sequence
+
+from answerable.enforce.replay import Redecided, replayed
+from answerable.enforce.table import Table
+from answerable.flows.authorize import Authority
+from answerable.model.decision import Request
+from answerable.model.replay import Replayed
+
+
+class Replay:
+    """Decides anew, some calls at a time: what runs beside it is not held up.
+
+    Args:
+        authority: Decides by what is in force.
+        table: The other policy.
+        requests: What was asked lately, oldest first.
+        left_out: How much was asked besides, and not kept.
+    """
+
+    def __init__(
+        self,
+        authority: Authority,
+        table: Table,
+        requests: Sequence[Request],
+        left_out: int,
+    ) -> None:
+        self._before, self._after = authority, authority.trial(table)
+        # Newest first, so that what there is no time for is the oldest.
+        self._requests = list(requests)
+        self._left_out = left_out
+        self._decided: list[Redecided] = []
+
+    def step(self, most: int) -> bool:
+        """Decide on some more calls; say whether there are any left."""
+        for _ in range(min(most, len(self._requests))):
+            request = self._requests.pop()
+            before = self._before.authorize(request)
+            self._decided.append((request, before, self._after.authorize(request)))
+        return bool(self._requests)
+
+    def outcome(self) -> Replayed:
+        """Say what came of it so far."""
+        return replayed(self._decided, self._left_out + len(self._requests))

@@ -1,0 +1,41 @@
+"""`gateway try`: what came of a replay, as an answer."""
+
+from answerable.flows.lists import no_coverage
+from answerable.model.document import Document
+from answerable.model.document_replay import ReplayItem, TurnedItem
+from answerable.model.replay import Replayed, Turned
+
+
+def told(policy: str, replayed: Replayed) -> Document:
+    """Say what came of it.
+
+    Args:
+        policy: Digest of the other policy.
+        replayed: What it decides.
+    """
+    item = ReplayItem(
+        policy=policy,
+        calls=replayed.calls,
+        left_out=replayed.left_out,
+        would_have_denied=replayed.held_back,
+        would_have_passed=replayed.let_through,
+        in_name=replayed.in_name,
+        turned=[_turned(each) for each in replayed.turned],
+        more=replayed.more,
+    )
+    return Document("replay", [item], no_coverage())
+
+
+def _turned(turned: Turned) -> TurnedItem:
+    return TurnedItem(
+        agent=turned.agent,
+        server=turned.server,
+        before=turned.before.value,
+        after=turned.after.value,
+        passed=turned.passed,
+        passes=turned.passes,
+        reason=turned.reason.value,
+        rules_before=list(turned.rules_before),
+        rules=list(turned.rules),
+        count=turned.count,
+    )

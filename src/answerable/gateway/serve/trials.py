@@ -1,0 +1,60 @@
+"""Trials: another policy, decided by every worker on what was asked lately."""
+
+from collections.abc import Sequence
+
+from answerable.enforce.replay import together
+from answerable.gateway.serve.child import Child
+from answerable.gateway.serve.control import Policy, Refused, Taken, Tried
+from answerable.model.decision import Effect
+from answerable.model.replay import Replayed, Turned
+
+Answers = Sequence[Refused | Taken | Tried | None]
+
+
+async def attempt(children: Sequence[Child], policy: Policy) -> Tried | Refused:
+    """Have every worker say what a policy would have decided; it is not in force."""
+    answers = [await child.attempt(policy) for child in children]
+    refused = first_refusal(answers)
+    if refused is not None:
+        return refused
+    digest = next((each.digest for each in answers if isinstance(each, Tried)), "")
+    return Tried(digest, sum_of(answers))
+
+
+def first_refusal(answers: Answers) -> Refused | None:
+    """Give why a policy is not taken, None where every worker can take it."""
+    return next((each for each in answers if isinstance(each, Refused)), None)
+
+
+def sum_of(answers: Answers) -> Replayed:
+    """Add up what the workers found; one that just started has nothing to decide."""
+    return together(
+        each.replayed for each in answers if isinstance(each, Taken | Tried)
+    )
+
+
+def sentence(replayed: Replayed) -> str:
+    """Say in a few words what a policy would have done."""
+    said = f"would have denied {replayed.held_back} of {replayed.calls} calls"
+    others = [
+        *([f"let {replayed.let_through} pass"] if replayed.let_through else []),
+        *([f"{replayed.in_name} more in name"] if replayed.in_name else []),
+    ]
+    return ", ".join([said, *others])
+
+
+def lines(replayed: Replayed) -> list[str]:
+    """Say whose calls turn, and by which rules; a line for those that turn alike."""
+    more = [f"{replayed.more} more"] if replayed.more else []
+    return [*map(_line, replayed.turned), *more]
+
+
+def _line(turned: Turned) -> str:
+    before = _said(turned.before, turned.passed, turned.rules_before)
+    after = _said(turned.after, turned.passes, turned.rules or (turned.reason,))
+    return f"{turned.count}x {turned.agent} at {turned.server}: {before} -> {after}"
+
+
+def _said(effect: Effect, passes: bool, by: Sequence[str]) -> str:
+    let = " (goes on)" if passes and effect is not Effect.ALLOW else ""
+    return f"{effect}{let}" + (f" by {', '.join(by)}" if by else "")

@@ -1,0 +1,145 @@
+"""A reload says what it would have done to the last calls, and so does a trial."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from answerable.gateway.serve import operator
+from answerable.gateway.serve.control import Policy, Tried
+from answerable.gateway.serve.operator import Operator, ask
+from answerable.model.errors import EnvironmentRefused
+from answerable.model.replay import Replayed
+from tests.gateway.serve.stage import Backend, Serving, configuration, serving
+from tests.gateway.serve.test_serve import text
+
+
+def without(settings: dict[str, Any], agent: str, tool: str) -> dict[str, Any]:
+    """The same file, in which one agent may not use one tool."""
+    changed = json.loads(json.dumps(settings))
+    changed["agents"][agent]["allow"][0]["tools"].remove(tool)
+    return dict(changed)
+
+
+def attempt(served: Serving, settings: dict[str, Any]) -> dict[str, Any]:
+    """Ask the gateway that runs about another file."""
+    other = served.folder / "other.yaml"
+    other.write_text(json.dumps(settings))
+    words = ["gateway", "try", "--config", str(other), "-o", "json"]
+    said = subprocess.run(
+        [sys.executable, "-m", "answerable", *words],
+        cwd=served.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": os.environ["PATH"], "HOME": str(served.folder)},
+    )
+    assert said.returncode == 0, said.stderr
+    (item,) = json.loads(said.stdout)["items"]
+    return dict(item)
+
+
+def test_a_trial_and_a_reload_say_what_would_have_been_denied(
+    tmp_path: Path, server: Backend
+) -> None:
+    settings = configuration(server.server_port)
+    settings["listen"]["workers"] = 2
+    with serving(tmp_path, settings) as served:
+        for who in ("ana", "ben", "ana", "ana"):
+            assert text(served.call("read", who)) == "read"
+        stricter = without(settings, "ana", "read")
+
+        item = attempt(served, stricter)
+        assert (item["calls"], item["would_have_denied"]) == (4, 3)
+        (turned,) = item["turned"]
+        assert turned["agent"] == "agent:declared/ana"
+        assert (turned["rules_before"], turned["reason"]) == (
+            ["agents.ana.allow[0]"],
+            "no-rule",
+        )
+        assert turned["count"] == 3
+        assert text(served.call("read", "ana")) == "read"  # nothing is in force
+
+        served.configure(stricter)
+        served.reload()
+        taken = served.hear("config.taken")
+        assert taken["replayed"] == "would have denied 4 of 5 calls"
+        assert taken["turned"] == [
+            "4x agent:declared/ana at files: allow by agents.ana.allow[0] -> deny by "
+            "no-rule"
+        ]
+        ready = json.loads(served.get("/readyz")[1])
+        assert ready["replayed"] == {
+            "calls": 5,
+            "would_have_denied": 4,
+            "would_have_passed": 0,
+        }
+        refused = served.call("read", "ana")
+        assert refused["error"]["data"]["decision"] == "deny"
+
+
+def test_a_trial_of_a_file_with_faults_names_them(
+    tmp_path: Path, server: Backend
+) -> None:
+    settings = configuration(server.server_port)
+    with serving(tmp_path, settings) as served:
+        with pytest.raises(AssertionError) as caught:
+            attempt(served, settings | {"default_mode": "obey"})
+        assert "default_mode: one of observe, shadow, enforce" in str(caught.value)
+        unknown = without(settings, "ana", "read")
+        assert attempt(served, unknown)["calls"] == 0
+
+
+def test_where_no_gateway_runs_a_trial_says_so(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentRefused, match="no gateway runs with"):
+        ask(tmp_path, POLICY)
+
+
+POLICY = Policy(b"", "answerable.yaml", "/", True, ())
+
+
+async def _answer(policy: Policy) -> Tried:
+    return Tried("d", Replayed(calls=len(policy.place)))
+
+
+def asked(state: Path, said: bytes = b"") -> Tried | bytes:
+    """Ask an operator's socket that stands by itself."""
+
+    async def both() -> Tried | bytes:
+        with closing(Operator(state, _answer)) as listening:
+            await listening.open()
+            if not said:
+                return await asyncio.to_thread(ask, state, POLICY)
+            where = str(operator.socket_at(state))
+            reader, writer = await asyncio.open_unix_connection(where)
+            writer.write(said)
+            heard = await reader.read()
+            writer.close()
+            await writer.wait_closed()
+            return heard
+
+    return asyncio.run(both())
+
+
+def test_the_operators_socket_answers_its_own_user(tmp_path: Path) -> None:
+    assert asked(tmp_path) == Tried("d", Replayed(calls=15))
+    assert not operator.socket_at(tmp_path).exists()
+
+
+def test_the_operators_socket_answers_no_other_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(operator, "_uid_of", lambda _: os.getuid() + 1)
+    with pytest.raises(EnvironmentRefused, match="does not answer"):
+        asked(tmp_path)
+
+
+@pytest.mark.parametrize("said", [b"{}\n", b"\xff\n", b'{"type":"drain"}\n'])
+def test_what_is_no_question_gets_no_answer(tmp_path: Path, said: bytes) -> None:
+    assert asked(tmp_path, said) == b""
