@@ -3,16 +3,6 @@
 A door begins a call, hands every message that comes back to `hear`, and ends it. All
 of it works in memory: what may be done is decided, what belongs to whom is looked up,
 and each decision and outcome is recorded. Nothing here writes to a socket.
-
-| what | belongs to | known by |
-|---|---|---|
-| `requestState` | whom it was sent to | server, method, name, digest |
-| task | whom it was made for | server, digest |
-| question of a server (2025-11-25 and before) | whom it was sent to | server, session, id |
-| request in flight | who sent it | server, session, id |
-
-What is another's is held back in every mode. What nobody is known to own is held back
-where the agent's mode enforces.
 """
 
 import asyncio
@@ -24,7 +14,7 @@ import msgspec
 
 from answerable.flows.authorize import Authority
 from answerable.gateway.credentials import Credential, Credentials
-from answerable.gateway.owned import Key, Owned, Whose
+from answerable.gateway.ownership import Ownership
 from answerable.gateway.passage import Denied, Heard, Passage
 from answerable.gateway.recent import Recent
 from answerable.gateway.recording.recorder import Recorder
@@ -34,15 +24,13 @@ from answerable.gateway.wire.answers import Answer, read_answer
 from answerable.gateway.wire.lists import FILTERED, UNKNOWN, Listing, for_caller
 from answerable.gateway.wire.plain import plain_answer
 from answerable.model.caller import Caller
-from answerable.model.decision import Decision, Effect, Mode, Reason, Request, Target
+from answerable.model.decision import Decision, Effect, Reason, Request, Target
 from answerable.model.record import End, Ending
-from answerable.serving.mcp.call import Call, digest
+from answerable.serving.mcp.call import Call
 from answerable.serving.mcp.messages import Kind
 from answerable.serving.mcp.methods import INPUTS, Sender, method_of
 from answerable.serving.recording.ticket import NotRecorded, Ticket
 from answerable.serving.wire.refusals import Refused, Why
-
-CANCELLED = "notifications/cancelled"
 
 UNANSWERED = Answer(Kind.RESPONSE, None)
 
@@ -71,8 +59,7 @@ class Exchange:
         self.servers = servers
         self.credentials = credentials
         self._recent = recent
-        self._owned = Owned()
-        self._in_flight: set[Key] = set()
+        self._ownership = Ownership()
 
     def begin(
         self,
@@ -107,12 +94,7 @@ class Exchange:
         begun = self._record(caller, call, decision, body, shown)
         if isinstance(begun, Denied):
             return begun
-        key = None
-        if call.kind is Kind.REQUEST:
-            key = _id_key(call, call.id, caller)
-            self._in_flight.add(key)
-        elif call.kind is Kind.RESPONSE:
-            self._owned.take(_question_key(call, call.id), caller.principal)
+        key = self._ownership.begin(caller, call)
         return Passage(caller, call, decision, begun, key)
 
     def shows(self, server: str) -> bool:
@@ -177,11 +159,7 @@ class Exchange:
             denied = self._input(passage, method)
             if denied is not None:
                 return denied
-        principal = passage.caller.principal
-        if answer.state:
-            self._owned.give(_state_key(call, answer.state), principal)
-        if answer.task:
-            self._owned.give(("task", call.server, answer.task), principal)
+        self._ownership.answered(passage.caller, call, answer)
         return None
 
     def end(
@@ -206,8 +184,7 @@ class Exchange:
 
     def _close(self, passage: Passage) -> None:
         passage.ended = True
-        if passage.key is not None:
-            self._in_flight.discard(passage.key)
+        self._ownership.end(passage.key)
 
     def _record(
         self,
@@ -240,7 +217,7 @@ class Exchange:
                 decision = self._authorize(
                     caller, call, call.method, each.target, each.name
                 )
-        return self._owner_decides(caller, call, decision)
+        return self._ownership.decide(caller, call, decision)
 
     def _request(self, caller: Caller, call: Call) -> Request:
         return request_of(
@@ -258,47 +235,6 @@ class Exchange:
     def _identity(self, caller: Caller, call: Call) -> str:
         shown = self.credentials
         return "" if shown is None else shown.identity(caller, call.server)
-
-    def _owner_decides(
-        self, caller: Caller, call: Call, decision: Decision
-    ) -> Decision:
-        """Hold back what belongs to somebody else, or to nobody that is known."""
-        if not decision.passes:
-            return decision
-        for whose in self._whose(caller, call):
-            if whose is not Whose.ITS_OWN:
-                held = whose is Whose.ANOTHERS or decision.mode is Mode.ENFORCE
-                return replace(
-                    decision,
-                    effect=Effect.DENY,
-                    passes=not held,
-                    reason=Reason.NOT_ITS_OWN,
-                    determining=(),
-                )
-        return decision
-
-    def _whose(self, caller: Caller, call: Call) -> list[Whose]:
-        """Whose each thing is that a call brings back."""
-        found = []
-        principal = caller.principal
-        if call.state:
-            found.append(self._owned.whose(_state_key(call, call.state), principal))
-        if call.target is Target.TASK:
-            found.append(self._whose_task(caller, call, call.name))
-        found += [
-            self._whose_task(caller, call, each.name)
-            for each in call.watched
-            if each.target is Target.TASK
-        ]
-        if call.kind is Kind.RESPONSE:
-            found.append(self._owned.whose(_question_key(call, call.id), principal))
-        elif call.method == CANCELLED and call.about is not None:
-            is_own = _id_key(call, call.about, caller) in self._in_flight
-            found.append(Whose.ITS_OWN if is_own else Whose.UNKNOWN)
-        return found
-
-    def _whose_task(self, caller: Caller, call: Call, task: str) -> Whose:
-        return self._owned.whose(("task", call.server, digest(task)), caller.principal)
 
     def _input(self, passage: Passage, method: str) -> Denied | None:
         """Decide on an input that a server asks for: an action of its own."""
@@ -328,7 +264,7 @@ class Exchange:
             denied = self._input(passage, method)
             if denied is not None:
                 return Heard(None, denied.body(answer.id))
-        self._owned.give(_question_key(call, answer.id), passage.caller.principal)
+        self._ownership.asked(passage.caller, call, answer.id)
         if passage.waits:
             unrecorded = Denied(Effect.ERROR.value, passage.ticket.id)
             back = unrecorded.body(answer.id)
@@ -346,7 +282,7 @@ class Exchange:
         caller, call = passage.caller, passage.call
         item = msgspec.structs.replace(call, target=listing.target, name=name)
         decision = self._authorize(caller, call, listing.action, listing.target, name)
-        return self._owner_decides(caller, item, decision).passes
+        return self._ownership.decide(caller, item, decision).passes
 
 
 def _once_recorded(data: bytes, passage: Passage, instead: Heard) -> Heard:
@@ -359,16 +295,3 @@ def _once_recorded(data: bytes, passage: Passage, instead: Heard) -> Heard:
 def _word(effect: Effect) -> str:
     """What a caller hears; what would have been allowed is held back by its owner."""
     return Effect.DENY.value if effect is Effect.ALLOW else effect.value
-
-
-def _state_key(call: Call, state: str) -> Key:
-    return ("state", call.server, call.method, call.name, state)
-
-
-def _question_key(call: Call, id: str | int | None) -> Key:
-    # 1 and "1" are two ids.
-    return ("question", call.server, call.session, repr(id))
-
-
-def _id_key(call: Call, id: str | int | None, caller: Caller) -> Key:
-    return (caller.principal, call.server, call.session, repr(id))

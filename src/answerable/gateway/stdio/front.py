@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from answerable.gateway.exchange import CANCELLED, Exchange
+from answerable.gateway.exchange import Exchange
+from answerable.gateway.ownership import CANCELLED
 from answerable.gateway.stdio.bridge import agreed, fields_of
 from answerable.gateway.stdio.pipes import WritePipe
 from answerable.gateway.stdio.reading import Reading

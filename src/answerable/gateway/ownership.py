@@ -1,0 +1,109 @@
+"""Whose a task, a state, a question or a request in flight is: its caller's, or not.
+
+| what | belongs to | known by |
+|---|---|---|
+| `requestState` | whom it was sent to | server, method, name, digest |
+| task | whom it was made for | server, digest |
+| question of a server (2025-11-25 and before) | whom it was sent to | server, session, id |
+| request in flight | who sent it | server, session, id |
+
+What is another's is held back in every mode. What nobody is known to own is held back
+where the agent's mode enforces.
+"""
+
+from dataclasses import replace
+
+from answerable.gateway.owned import Key, Owned, Whose
+from answerable.gateway.wire.answers import Answer
+from answerable.model.caller import Caller
+from answerable.model.decision import Decision, Effect, Mode, Reason, Target
+from answerable.serving.mcp.call import Call, digest
+from answerable.serving.mcp.messages import Kind
+
+CANCELLED = "notifications/cancelled"
+
+
+class Ownership:
+    """Remembers what was handed out in one worker, and to whom."""
+
+    def __init__(self) -> None:
+        self._owned = Owned()
+        self._in_flight: set[Key] = set()
+
+    def begin(self, caller: Caller, call: Call) -> Key | None:
+        """Note a call that goes on; give what it is known by while it is in flight."""
+        if call.kind is Kind.REQUEST:
+            key = _id_key(call, call.id, caller)
+            self._in_flight.add(key)
+            return key
+        if call.kind is Kind.RESPONSE:
+            self._owned.take(_question_key(call, call.id), caller.principal)
+        return None
+
+    def end(self, key: Key | None) -> None:
+        """Note that a call is not in flight any more."""
+        if key is not None:
+            self._in_flight.discard(key)
+
+    def answered(self, caller: Caller, call: Call, answer: Answer) -> None:
+        """Note what an answer hands out."""
+        if answer.state:
+            self._owned.give(_state_key(call, answer.state), caller.principal)
+        if answer.task:
+            self._owned.give(("task", call.server, answer.task), caller.principal)
+
+    def asked(self, caller: Caller, call: Call, id: str | int | None) -> None:
+        """Note a question that a server asks of its client."""
+        self._owned.give(_question_key(call, id), caller.principal)
+
+    def decide(self, caller: Caller, call: Call, decision: Decision) -> Decision:
+        """Hold back what belongs to somebody else, or to nobody that is known."""
+        if not decision.passes:
+            return decision
+        for whose in self._whose(caller, call):
+            if whose is not Whose.ITS_OWN:
+                held = whose is Whose.ANOTHERS or decision.mode is Mode.ENFORCE
+                return replace(
+                    decision,
+                    effect=Effect.DENY,
+                    passes=not held,
+                    reason=Reason.NOT_ITS_OWN,
+                    determining=(),
+                )
+        return decision
+
+    def _whose(self, caller: Caller, call: Call) -> list[Whose]:
+        """Whose each thing is that a call brings back."""
+        found = []
+        principal = caller.principal
+        if call.state:
+            found.append(self._owned.whose(_state_key(call, call.state), principal))
+        if call.target is Target.TASK:
+            found.append(self._whose_task(caller, call, call.name))
+        found += [
+            self._whose_task(caller, call, each.name)
+            for each in call.watched
+            if each.target is Target.TASK
+        ]
+        if call.kind is Kind.RESPONSE:
+            found.append(self._owned.whose(_question_key(call, call.id), principal))
+        elif call.method == CANCELLED and call.about is not None:
+            is_own = _id_key(call, call.about, caller) in self._in_flight
+            found.append(Whose.ITS_OWN if is_own else Whose.UNKNOWN)
+        return found
+
+    def _whose_task(self, caller: Caller, call: Call, task: str) -> Whose:
+        return self._owned.whose(("task", call.server, digest(task)), caller.principal)
+
+
+def _state_key(call: Call, state: str) -> Key:
+    return ("state", call.server, call.method, call.name, state)
+
+
+def _question_key(call: Call, id: str | int | None) -> Key:
+    # 1 and "1" are two ids.
+    return ("question", call.server, call.session, repr(id))
+
+
+def _id_key(call: Call, id: str | int | None, caller: Caller) -> Key:
+    return (caller.principal, call.server, call.session, repr(id))
