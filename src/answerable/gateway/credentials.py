@@ -1,81 +1,30 @@
-"""Tokens that servers are shown: got from the token service, for the caller of a call.
+"""What servers are shown in place of the caller's own token, which stops at the gateway.
 
-The caller's own token stops at the gateway. A server that has an `audience` is shown one
-that our token service gave for it, under the caller's delegation. It lives in this
-process alone, is asked for once for each delegation and server, and is renewed when a
-fifth of its life is left, beside the calls. While the service is away, what is kept
-serves to its end, and no longer.
+A server with an `audience` is shown a token of our token service, for the caller of a
+call; one with a `credential` what an operator keeps for it, whoever calls. Either lives
+in the memory of this process alone, and is got beside the calls.
 """
 
-import asyncio
-import hashlib
-from collections import OrderedDict
-from collections.abc import Callable, Coroutine, Mapping
-from urllib.parse import urlencode
+from collections.abc import Callable, Coroutine
 
-import msgspec
-
-from answerable.federate.admission import admit
-from answerable.federate.errors import TokenRefused
+from answerable.gateway.shown.credential import Credential
+from answerable.gateway.shown.held import Held, Tell
+from answerable.gateway.shown.tokens import Tokens
 from answerable.model.caller import Caller
-from answerable.model.claims import TokenType
 from answerable.model.config import Config
-from answerable.model.exchange import GrantType
-from answerable.serving.issuers.addresses import Unfetched
-from answerable.serving.issuers.fetching import Place, ask
 
-PATH = "/gateway/token"
-MAX_ANSWER = 64 * 1024  # bytes
-MAX_KEPT = 4096  # credentials; the longest unused goes first
-RENEWED_AT = 0.8  # of its life
-SPARED = 5  # seconds of its life in which none is shown any more: it has a way to go
-PATIENCE = 1.0  # seconds after a failure before it is asked again, for the same call
-
-_FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
-
-Key = tuple[str, str, str]
-
-
-class Credential(msgspec.Struct, frozen=True):
-    """A token that a server is shown.
-
-    Attributes:
-        identity: Principal that the server sees: our token service, and the agent.
-        sha256: Digest of the token, hex.
-        jti: Its id.
-        renewal: NumericDate from which another one is asked for.
-        until: NumericDate from which it is shown no more.
-        field: The field of the request that carries it.
-    """
-
-    identity: str
-    sha256: str
-    jti: str
-    renewal: float
-    until: float
-    field: bytes
-
-    def __repr__(self) -> str:
-        """Show no token."""
-        return f"Credential({self.identity})"
-
-
-class _Answer(msgspec.Struct):
-    access_token: str
-    token_type: str
-    expires_in: int
-
-
-_ANSWER = msgspec.json.Decoder(_Answer, strict=True)
+LEAKED = "credential.leaked"
 
 
 class Credentials:
-    """Keeps what servers are shown, for one worker.
+    """Knows what servers are shown, for one worker.
 
     Args:
-        config: Says which servers are shown a token, and where the service is.
+        config: Says which servers are shown what.
         clock: Gives the time as a NumericDate.
         spawn: Has something done beside the calls.
+        fingerprint: Gives the keyed fingerprint of a secret, hex.
+        tell: Is told (event, server, what) of what an operator should know.
     """
 
     def __init__(
@@ -83,32 +32,31 @@ class Credentials:
         config: Config,
         clock: Callable[[], float],
         spawn: Callable[[Coroutine[None, None, None]], None],
+        fingerprint: Callable[[str], str],
+        tell: Tell,
     ) -> None:
-        self._clock, self._spawn = clock, spawn
-        self._kept: OrderedDict[Key, Credential] = OrderedDict()
-        self._failed: dict[Key, float] = {}  # until when it is not asked again
-        self._asking: dict[Key, asyncio.Future[None]] = {}
-        self.swap(config)
+        self._tokens = Tokens(config, clock, spawn)
+        self._held = Held(clock, fingerprint, tell)
+        self._held.swap(config.servers)
+        self._tell = tell
 
     def swap(self, config: Config) -> None:
-        """Ask as another configuration says from now on; what is kept is forgotten."""
-        self._audiences: Mapping[str, str] = {
-            server.name: server.audience for server in config.servers if server.audience
-        }
-        self._place, self._iss = place_of(config), config.sts.url if config.sts else ""
-        self._kept.clear()
-        self._failed.clear()
+        """Show what another configuration says from now on."""
+        self._tokens.swap(config)
+        self._held.swap(config.servers)
 
     def needs(self, server: str) -> bool:
-        """Say whether a server is shown a token."""
-        return server in self._audiences
+        """Say whether a server is shown something."""
+        return server in self._held or self._tokens.needs(server)
 
     def identity(self, caller: Caller, server: str) -> str:
-        """Name the principal that a server sees a call come from, empty for none.
+        """Name whom a server sees a call come from, empty for nobody that is known.
 
         It is known before there is a token, so that it can be decided on.
         """
-        return self._identity(caller) if server in self._audiences else ""
+        if server in self._held:
+            return self._held.identity(server)
+        return self._tokens.identity(caller) if self._tokens.needs(server) else ""
 
     def find(self, caller: Caller, server: str, token: str) -> Credential | None:
         """Give what is kept for a call, None where there is none or none that lasts.
@@ -116,109 +64,28 @@ class Credentials:
         Args:
             caller: Of the call.
             server: Where it goes.
-            token: The caller's own; what is renewed is asked for with it.
+            token: The caller's own; another one is asked for with it.
         """
-        key = _key(caller, server)
-        kept, now = self._kept.get(key), self._clock()
-        if kept is None or now >= kept.until:
-            return None
-        self._kept.move_to_end(key)
-        if now >= kept.renewal and key not in self._asking and not self._rests(key):
-            self._spawn(self.get(caller, server, token))
-        return kept
+        if server in self._held:
+            return self._held.find(server)
+        return self._tokens.find(caller, server, token)
 
     async def get(self, caller: Caller, server: str, token: str) -> None:
-        """Ask the service, once for all who wait; `find` then gives what came."""
-        key = _key(caller, server)
-        if asking := self._asking.get(key):
-            await asyncio.shield(asking)
-            return
-        if self._rests(key):
-            return
-        done = asyncio.get_running_loop().create_future()
-        self._asking[key], audiences = done, self._audiences
-        try:
-            got = await self._ask(caller, server, token)
-        finally:
-            del self._asking[key]
-            done.set_result(None)
-        if audiences is not self._audiences:
-            return  # a reload came meanwhile, and forgot what was asked for before it
-        if got is None:
-            self._failed[key] = self._clock() + PATIENCE
-            return
-        self._failed.pop(key, None)
-        self._kept[key] = got
-        if len(self._kept) > MAX_KEPT:
-            self._kept.popitem(last=False)
+        """Get it, once for all who wait; `find` then gives what came."""
+        if server in self._held:
+            await self._held.get(server)
+        else:
+            await self._tokens.get(caller, server, token)
 
-    def _rests(self, key: Key) -> bool:
-        """Say whether the service said no a moment ago."""
-        now = self._clock()
-        if len(self._failed) > MAX_KEPT:
-            self._failed = {
-                k: until for k, until in self._failed.items() if until > now
-            }
-        return now < self._failed.get(key, 0)
+    async def given(self, server: str) -> Credential | None:
+        """Get what an operator keeps for the process of a server, None without it."""
+        await self._held.get(server)
+        return self._held.find(server)
 
-    async def _ask(self, caller: Caller, server: str, token: str) -> Credential | None:
-        if self._place is None or not token:
-            return None
-        form = {
-            "grant_type": GrantType.TOKEN_EXCHANGE.value,
-            "subject_token": token,
-            "subject_token_type": TokenType.ACCESS_TOKEN.value,
-            "audience": self._audiences.get(server, ""),
-        }
-        try:
-            body = urlencode(form).encode("ascii")
-            said = await ask(self._place, MAX_ANSWER, "POST", _FORM, body)
-            answer = _ANSWER.decode(said.document)
-        except (Unfetched, msgspec.MsgspecError, UnicodeError):
-            return None
-        return _credential(answer, self._identity(caller), self._clock())
+    async def keep_fresh(self) -> None:
+        """Get what an operator keeps before it is asked for, until cancelled."""
+        await self._held.keep_fresh()
 
-    def _identity(self, caller: Caller) -> str:
-        return f"{self._iss}/{caller.agent}"
-
-
-def place_of(config: Config) -> Place | None:
-    """Find the unix socket of the token service, where the kernel names us to it."""
-    listen = config.sts.listen if config.sts else ()
-    unix = next((each.unix for each in listen if each.unix), "")
-    return Place(f"http://localhost{PATH}", unix=unix) if unix else None
-
-
-def _key(caller: Caller, server: str) -> Key:
-    return caller.principal, caller.run, server
-
-
-def _credential(answer: _Answer, identity: str, now: float) -> Credential | None:
-    """Take an answer; a token that asks for a proof is none that we could show."""
-    token = answer.access_token
-    if answer.token_type.lower() != "bearer" or not _is_plain(token):
-        return None
-    life = float(answer.expires_in)
-    return Credential(
-        identity=identity,
-        sha256=hashlib.sha256(token.encode("ascii")).hexdigest(),
-        jti=_jti(token),
-        renewal=now + life * RENEWED_AT,
-        until=now + life - SPARED,
-        field=f"authorization: Bearer {token}\r\n".encode("ascii"),
-    )
-
-
-def _is_plain(token: str) -> bool:
-    """Say whether a text can stand in a field, as a token68 (RFC 9110 11.2)."""
-    return token.isascii() and token.isprintable() and token != "" and " " not in token
-
-
-def _jti(token: str) -> str:
-    """Read the id of a token that our own service gave, for the record alone."""
-    try:
-        payload = admit(token).payload
-    except TokenRefused:
-        return ""
-    jti = payload.get("jti")
-    return jti if isinstance(jti, str) else ""
+    def leaked(self, server: str, decision_id: str) -> None:
+        """Tell that a server gave back what it was shown."""
+        self._tell(LEAKED, server, decision_id)

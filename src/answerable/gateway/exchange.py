@@ -13,12 +13,13 @@ from functools import partial
 import msgspec
 
 from answerable.flows.authorize import Authority
-from answerable.gateway.credentials import Credential, Credentials
+from answerable.gateway.credentials import Credentials
 from answerable.gateway.ownership import Ownership
 from answerable.gateway.passage import Denied, Heard, Passage
 from answerable.gateway.recent import Recent
 from answerable.gateway.recording.recorder import Recorder
 from answerable.gateway.request import request_of
+from answerable.gateway.shown.credential import Credential
 from answerable.gateway.upstreams import Upstream
 from answerable.gateway.wire.answers import Answer, read_answer
 from answerable.gateway.wire.lists import FILTERED, UNKNOWN, Listing, for_caller
@@ -42,7 +43,7 @@ class Exchange:
         authority: Decides.
         recorder: Records.
         servers: Upstream servers by name.
-        credentials: What of these is shown a token; None where none is.
+        credentials: What these are shown; None where none is shown anything.
         recent: Keeps what was asked, for a replay; None where there is no reload.
     """
 
@@ -98,7 +99,7 @@ class Exchange:
         return Passage(caller, call, decision, begun, key)
 
     def shows(self, server: str) -> bool:
-        """Say whether a server is shown a token of the caller's delegation."""
+        """Say whether a server is shown a credential."""
         return self.credentials is not None and self.credentials.needs(server)
 
     def would_pass(self, caller: Caller, call: Call) -> bool:
@@ -181,6 +182,8 @@ class Exchange:
             answer.state, answer.task, answer.inputs,
         )  # fmt: skip
         self.recorder.ended(passage.ticket, end)
+        if outcome is Ending.LEAKED and self.credentials is not None:
+            self.credentials.leaked(passage.call.server, passage.ticket.id)
 
     def _close(self, passage: Passage) -> None:
         passage.ended = True

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import msgspec
 
+from answerable.gateway.shown.credential import Credential
 from answerable.gateway.wire.heads import Returned
 from answerable.serving.mcp.call import Call
 from answerable.serving.wire.refusals import Why
@@ -23,6 +24,7 @@ class Sent(msgspec.Struct, frozen=True):
         onward: Fields of the client's head that go on, spelled.
         session: The server's own session id, empty without one.
         principal: Whose it is; a server by command has a process for each.
+        shown: What the server is shown, None where that is nothing.
     """
 
     call: Call
@@ -30,6 +32,7 @@ class Sent(msgspec.Struct, frozen=True):
     onward: bytes = b""
     session: str = ""
     principal: str = ""
+    shown: Credential | None = None
 
 
 class Sink(Protocol):

@@ -11,6 +11,7 @@ from answerable.model.claims import Issuer
 from answerable.model.decision import Mode, Target
 from answerable.model.ids import AgentId
 from answerable.model.rule import TrustRule
+from answerable.model.upstream_credential import UpstreamCredential
 
 
 class Input(StrEnum):
@@ -213,6 +214,7 @@ class Server:
         sensitive: Resources whose reads are on disk before they happen; patterns.
         audience: Audience of the token that the gateway shows it, got from our token
             service for the caller; empty where it is shown none.
+        credential: What an operator keeps for it, None where it is shown no such thing.
     """
 
     name: str
@@ -226,6 +228,7 @@ class Server:
     reads: tuple[str, ...]
     sensitive: tuple[str, ...]
     audience: str = ""
+    credential: UpstreamCredential | None = None
 
 
 @dataclass(frozen=True, slots=True)

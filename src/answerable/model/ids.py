@@ -110,6 +110,11 @@ def fingerprint_credential_id(fingerprint: str) -> CredentialId:
     return CredentialId(f"cred:fp/{fingerprint}")
 
 
+def minted_credential_id(server: str) -> CredentialId:
+    """Make `cred:command/NAME` of a server's whose value is another one each time."""
+    return CredentialId(f"cred:command/{server}")
+
+
 def event_id(time_ns: int, source: str, scope: str, native: bytes) -> EventId:
     """Make a UUIDv8 (RFC 9562 5.8): 48 bits of time in ms, then 74 bits of SHA-256.
 

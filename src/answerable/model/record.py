@@ -32,6 +32,7 @@ class Ending(StrEnum):
     CANCELLED = "cancelled"  # the server confirmed a cancellation
     UNKNOWN = "unknown"  # it may have happened or not
     UPSTREAM_ERROR = "upstream-error"  # nothing readable came back
+    LEAKED = "leaked"  # the answer held what its server was shown, and was kept back
     WITHHELD = "withheld"  # it never went on: unrecorded, killed or given up first
 
 
@@ -73,10 +74,11 @@ class Act(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         state: SHA-256 of `requestState`, hex; links a retry to what it answers.
         size: Bytes of the message.
         arguments: SHA-256 of the arguments as they came, hex; empty without any.
-        identity: Principal that the server sees the call come from; empty where it is
-            shown no token of ours.
-        credential: SHA-256 of that token, hex.
-        jti: Its id.
+        identity: Principal that the server sees the call come from, or the credential
+            that it is shown (`cred:...`); empty where it is shown nothing of ours.
+        credential: SHA-256 of the token that it is shown, or the keyed fingerprint of
+            another secret, hex.
+        jti: Id of that token, empty without one.
     """
 
     era: str

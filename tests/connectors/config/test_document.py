@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from answerable.connectors.config.parse.document import Reading, read_config
 from answerable.model.config import Address, IssuerCaller, StdioCaller, UnixCaller
 from answerable.model.decision import Mode
+from answerable.model.upstream_credential import UpstreamCredential
 from tests.connectors.config.whole import ISSUERS, REST
 
 FULL = """\
@@ -45,6 +46,7 @@ servers:
     command: [uvx, mcp-server-sqlite]
     env: {LEVEL: debug}
     inherit_env: [TOKEN]
+    credential: {file: secrets/sqlite, as_env: SQLITE_KEY}
 agents:
   invoices:
     owner: ana@example.com
@@ -90,6 +92,11 @@ def test_a_whole_file_is_read() -> None:
     files, sqlite = config.servers
     assert files.reads == ("read_file", "list_*")
     assert sqlite.env == (("LEVEL", "debug"),)
+    assert files.credential is None
+    kept = "/etc/answerable/secrets/sqlite"
+    assert sqlite.credential == UpstreamCredential(
+        kept, (), "", 0, "", "", "SQLITE_KEY"
+    )
     assert config.default_mode is Mode.SHADOW
     (agent,) = config.agents
     assert agent.id == "agent:declared/invoices"
@@ -119,8 +126,8 @@ def test_an_almost_empty_file_has_usual_listeners() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
-        ("mode: observe", "mode: obey", "38:11 agents.invoices.mode: one of"),
-        ("mode: observe", "mod: observe", "38:5 agents.invoices: unknown key 'mod'"),
+        ("mode: observe", "mode: obey", "39:11 agents.invoices.mode: one of"),
+        ("mode: observe", "mod: observe", "39:5 agents.invoices: unknown key 'mod'"),
         ("workers: 2", "workers: 0", "6:12 listen.workers: a number from 1"),
         ("workers: 2", "workers: true", "6:12 listen.workers: a whole number"),
         ("workers: 2", 'workers: "2"', "6:12 listen.workers: a whole number"),
@@ -153,6 +160,18 @@ def test_an_almost_empty_file_has_usual_listeners() -> None:
             "    comand: [uvx",
             "servers.sqlite: either url or command",
         ),
+        ("{file: secrets/sqlite, ", "{", "sqlite.credential: exactly one of file"),
+        ("{file: secrets/sqlite,", "{file: a, env: B,", "credential: exactly one of"),
+        (", as_env: SQLITE_KEY", "", "sqlite.credential: as_env is missing"),
+        ("as_env: SQLITE_KEY", "as_env: LD_PRELOAD", "as_env: a variable that leads"),
+        ("as_env: SQLITE_KEY", "as_env: PATH", "as_env: a variable that leads no"),
+        ("as_env: SQLITE_KEY", "as_env: TOKEN", "as_env: it stands in env or"),
+        ("as_env: SQLITE_KEY", "as_env: A=B", "as_env: the name of an environment"),
+        ("as_env: SQLITE_KEY", "header: X-Key", "header: only a URL is sent fields"),
+        ("{file: secrets/sqlite,", "{file: a, ttl: 60,", "ttl: only what a command"),
+        ("{file: secrets/sqlite,", "{command: [./x],", "command: an absolute path or"),
+        ("{file: secrets/sqlite,", "{env: A=B,", "credential.env: the name of an env"),
+        ("{file: secrets/sqlite,", "{fiel: a,", "unknown key 'fiel'; did you mean"),
         ('"list_*"', '"li*st"', "servers.files.reads: a name, `*`, or"),
         ("secrets/*", "secrets/../*", "servers.files.sensitive: a name, `*`, or"),
         ("  sqlite:\n", "  sql/ite:\n", "servers.sql/ite: a name of letters"),
@@ -222,6 +241,63 @@ def test_faults_of_the_policy_alone_are_told_apart() -> None:
     assert wrong.lacks_policy_alone
     assert not read(FULL.replace("workers: 2", "workers: 0")).lacks_policy_alone
     assert not read("a: [").lacks_policy_alone
+
+
+SHOWN = """
+servers:
+  files:
+    url: https://files.example/mcp
+    credential: {env: FILES_TOKEN}
+"""
+
+
+def shown(text: str) -> UpstreamCredential | None:
+    config = read(text).config
+    assert config is not None
+    return config.servers[0].credential
+
+
+def test_a_url_is_shown_a_bearer_token_unless_it_is_said_otherwise() -> None:
+    found = shown(SHOWN)
+    assert found is not None
+    assert (found.header, found.scheme, found.ttl) == ("authorization", "Bearer", 0)
+    found = shown(SHOWN.replace("FILES_TOKEN", "FILES_TOKEN, header: X-Api-Key"))
+    assert found is not None
+    assert (found.header, found.scheme) == ("x-api-key", "")
+    found = shown(SHOWN.replace("FILES_TOKEN", "FILES_TOKEN, scheme: null"))
+    assert found is not None
+    assert (found.header, found.scheme) == ("authorization", "")
+    found = shown(SHOWN.replace("env: FILES_TOKEN", "command: [gh, auth, token]"))
+    assert found is not None
+    assert (found.command, found.ttl) == (("gh", "auth", "token"), 900)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Host", "Content-Length", "Transfer-Encoding", "Connection", "Cookie", "TE",
+        "Mcp-Session-Id", "X-Forwarded-For", "Proxy-Authorization", "Accept", "Expect",
+        "traceparent", "X Key", "X-Key:", "x_key", "-x", "a" * 65, "Last-Event-ID",
+    ],
+)  # fmt: skip
+def test_a_field_that_means_something_else_carries_no_credential(name: str) -> None:
+    text = SHOWN.replace("FILES_TOKEN", f'FILES_TOKEN, header: "{name}"')
+    (fault,) = faults(text)
+    assert fault.startswith("5:44 servers.files.credential.header: a field for")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("env: FILES_TOKEN", "env: A, as_env: B", "as_env: only a command has an"),
+        ("env: FILES_TOKEN", "env: A, scheme: B C", "scheme: a word like Bearer"),
+        ("    cred", "    audience: a\n    cred", "credential: either audience or"),
+        ("https://", "http://", "files.credential: it goes to https or loopback"),
+        ("env: FILES_TOKEN", "command: [x], ttl: 5", "ttl: 10 to 86400 seconds"),
+    ],
+)
+def test_a_fault_of_what_a_url_is_shown_is_told(old: str, new: str, fault: str) -> None:
+    assert any(fault in told for told in faults(SHOWN.replace(old, new)))
 
 
 def test_two_agents_never_have_one_caller() -> None:

@@ -4,6 +4,7 @@ Both ends of the gateway are plain sockets here, so that a test sees and sends b
 """
 
 import asyncio
+import hmac
 import socket
 import threading
 import time
@@ -303,13 +304,24 @@ class Gateway:
         return [e.why for e in self.records() if isinstance(e, Refusals)]
 
 
+def fingerprint(secret: str) -> str:
+    """A keyed fingerprint, by a key of the tests."""
+    return hmac.digest(SECRET, secret.encode(), "sha256").hex()[:24]
+
+
+def _untold(event: str, server: str, what: str) -> None:
+    """Leave what an operator would be told."""
+
+
 def _door(config: Config, spool: Path, loop: asyncio.AbstractEventLoop) -> Door:
     """Put a worker together."""
     ticker = Ticker(loop)
     authority = Authority(compile_table(config))
     servers = pools(config.servers, config.limits, ticker)
     spawned: list[Door] = []
-    credentials = Credentials(config, time.time, lambda work: spawned[0].spawn(work))
+    credentials = Credentials(
+        config, time.time, lambda work: spawned[0].spawn(work), fingerprint, _untold
+    )
     exchange = Exchange(authority, Recorder(spool, 0, loop), servers, credentials)
     callers = Callers(config, IssuerKeys(config.issuers), time.time, secret=SECRET)
     door = Door(exchange, callers, Sessions(SECRET), config.limits, ticker, loop)
@@ -331,14 +343,14 @@ async def _end(door: Door) -> None:
 
 @contextmanager
 def gateway(
-    tmp_path: Path, backend_port: int, more: str = "", *, audience: str = ""
+    tmp_path: Path, backend_port: int, more: str = "", *, shown: str = ""
 ) -> Iterator[Gateway]:
-    """Run a gateway in front of a server, which is shown a token of this audience."""
+    """Run a gateway in front of a server, which is shown what a line says."""
     tmp_path.mkdir(exist_ok=True)
     (tmp_path / "keys.json").write_bytes(document(public(EC, kid="k1")))
     text = CONFIG.format(port=backend_port, more=more, iss=ISS, aud=AUD)
-    if audience:
-        text = text.replace("    reads:", f"    audience: {audience}\n    reads:", 1)
+    if shown:
+        text = text.replace("    reads:", f"    {shown}\n    reads:", 1)
     config = read_config(text.encode(), "answerable.yaml", str(tmp_path)).config
     started = threading.Event()
     made: list[Gateway] = []
@@ -376,12 +388,12 @@ def gateway(
 
 @contextmanager
 def stage(
-    tmp_path: Path, script: Script, more: str = "", *, audience: str = ""
+    tmp_path: Path, script: Script, more: str = "", *, shown: str = ""
 ) -> Iterator[tuple[Gateway, Backend]]:
     """Run a gateway and a server behind it."""
     backend = Backend(script)
     try:
-        with gateway(tmp_path, backend.port, more, audience=audience) as running:
+        with gateway(tmp_path, backend.port, more, shown=shown) as running:
             yield running, backend
     finally:
         backend.close()

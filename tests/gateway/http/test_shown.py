@@ -13,7 +13,7 @@ from answerable.evidence.spool import encode
 from answerable.model.record import Decided
 from tests.gateway.http.spelling import call, reply, result
 from tests.gateway.http.stage import Backend, Gateway, always, stage
-from tests.gateway.test_credentials import Service
+from tests.gateway.test_tokens import Service
 
 OK = result(content=[{"type": "text", "text": "hello"}])
 DENIED = -31403
@@ -24,7 +24,7 @@ FILES = "https://files.example"
 def shown(folder: Path) -> Iterator[tuple[Gateway, Backend]]:
     """A gateway whose server is shown tokens of the service at `sts.sock`."""
     sts = f'sts: {{url: "https://sts.example", listen: [{{unix: {folder}/sts.sock}}]}}'
-    with stage(folder, always(reply(OK)), sts, audience=FILES) as both:
+    with stage(folder, always(reply(OK)), sts, shown=f"audience: {FILES}") as both:
         yield both
 
 

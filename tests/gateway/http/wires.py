@@ -11,12 +11,12 @@ from typing import Any
 from answerable.connectors.config.parse.document import read_config
 from answerable.enforce.table import compile_table
 from answerable.flows.authorize import Authority
-from answerable.gateway.credentials import Credential
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.door import Door
 from answerable.gateway.http.front import Front
 from answerable.gateway.http.pool import Pool, _Connection, endpoint
 from answerable.gateway.sessions import Sessions
+from answerable.gateway.shown.credential import Credential
 from answerable.model.caller import Caller, Shown
 from answerable.model.config import Config
 from answerable.model.decision import Decision, Durability

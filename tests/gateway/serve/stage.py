@@ -20,6 +20,7 @@ from tests.federate.tokens import AUD, EC, ISS, claims, document, header, public
 from tests.gateway.build import META, VERSION
 
 SECONDS = 30
+SHOWN = ("authorization", "x-api-key")
 
 
 class _Backend(BaseHTTPRequestHandler):
@@ -32,6 +33,9 @@ class _Backend(BaseHTTPRequestHandler):
         said = json.loads(self.rfile.read(int(self.headers["content-length"])))
         name = said["params"].get("name", "")
         self.server.calls.append(name)  # type: ignore[attr-defined]
+        self.server.shown += [  # type: ignore[attr-defined]
+            (field, self.headers[field]) for field in SHOWN if field in self.headers
+        ]
         if name == "stream":
             self._stream()
             return
@@ -67,13 +71,17 @@ class _Backend(BaseHTTPRequestHandler):
 
 
 class Backend(ThreadingHTTPServer):
-    """The server behind the gateway; `calls` names the tools that were called."""
+    """The server behind the gateway; `calls` names the tools that were called.
+
+    `shown` is what carried a credential, `(field, value)` for each.
+    """
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Backend)
         self.calls: list[str] = []
+        self.shown: list[tuple[str, str]] = []
 
     def handle_error(self, *_: object) -> None:
         pass

@@ -4,6 +4,7 @@ Plain reading and writing of lines, so that tests see and send every byte. It wr
 nothing to standard error but what a tool has it write.
 """
 
+import hashlib
 import json
 import os
 import signal
@@ -47,6 +48,11 @@ def heard(id: object, given: dict[str, Any]) -> None:
 
 def environment(id: object, given: dict[str, Any]) -> None:
     answer(id, dict(os.environ))
+
+
+def digest(id: object, given: dict[str, Any]) -> None:
+    value = os.environ.get(given["variable"], "")
+    answer(id, hashlib.sha256(value.encode()).hexdigest())
 
 
 def wait(id: object, given: dict[str, Any]) -> None:
@@ -130,7 +136,7 @@ def polite(id: object, given: dict[str, Any]) -> None:
 TOOLS = {
     tool.__name__: tool
     for tool in (
-        *(echo, heard, environment, wait, slow, progress, ask, junk, repeated),
+        *(echo, heard, environment, digest, wait, slow, progress, ask, junk, repeated),
         *(spelled, fail, big, crash, complain, stubborn, polite),
     )
 }

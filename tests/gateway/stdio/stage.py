@@ -24,7 +24,17 @@ META = {
 }
 SECONDS = 20  # for anything to happen
 TOOLS = [
-    *("echo", "heard", "environment", "wait", "slow", "progress", "ask", "junk"),
+    *(
+        "echo",
+        "heard",
+        "environment",
+        "digest",
+        "wait",
+        "slow",
+        "progress",
+        "ask",
+        "junk",
+    ),
     *("repeated", "spelled", "fail", "big", "crash", "complain", "stubborn", "polite"),
 ]
 

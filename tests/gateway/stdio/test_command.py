@@ -31,11 +31,17 @@ class Caller:
     """A client of the gateway that sends what a test says."""
 
     def __init__(self, behind: Gateway, subject: str = SUBJECT) -> None:
+        self.behind = behind
         self.place = urlsplit(behind.url)
         self.token = token(subject)
         self.session = ""
         assert self.place.port is not None
         self.client = Client(self.place.port)
+
+    @classmethod
+    def beside(cls, other: "Caller") -> "Caller":
+        """The same caller over another connection."""
+        return cls(other.behind)
 
     def close(self) -> None:
         self.client.sock.close()

@@ -171,11 +171,12 @@ class _Carried:
     def head(self) -> bytes:
         """The head as it goes out."""
         sent, where = self.sent, self.pool.endpoint
+        onward = sent.onward + sent.shown.field if sent.shown else sent.onward
         return request_head(
             METHODS.get(sent.call.kind, "POST"),
             where.target,
             where.authority,
-            sent.onward,
+            onward,
             sent.session,
             len(sent.body),
         )

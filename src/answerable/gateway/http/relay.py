@@ -2,7 +2,7 @@
 
 The head is written anew and the body goes on as it came. How it is read depends on what
 it is: held whole, read as it passes, or cut into events. Whatever cannot be read in
-exactly one way does not go on.
+exactly one way does not go on, and neither does what the server was shown.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from answerable.gateway.http.relayed import Relayed
 from answerable.gateway.http.stream import Stream
 from answerable.gateway.http.whole import Body, Whole
 from answerable.gateway.passage import Passage
+from answerable.gateway.shown.leaks import Watch
 from answerable.gateway.upstreams import Sent
 from answerable.gateway.wire.heads import Returned, json_heading
 from answerable.model.record import Ending
@@ -38,7 +39,7 @@ class Relay:
         sent: As it goes out.
     """
 
-    __slots__ = ("_body", "_relayed", "_stop", "_wrap", "passage", "sent")
+    __slots__ = ("_body", "_relayed", "_stop", "_watch", "_wrap", "passage", "sent")
 
     def __init__(
         self,
@@ -54,6 +55,7 @@ class Relay:
         self._relayed = Relayed(exchange, passage, sent, outlet)
         self._wrap = wrap
         self._stop = stop
+        self._watch = Watch(sent.shown.leaks) if sent.shown else None
         self._body: Body | None = None
 
     def on_head(self, returned: Returned, length: int | None) -> None:
@@ -63,6 +65,8 @@ class Relay:
         try:
             if returned.unfit is not None:
                 raise Refused(returned.unfit)
+            if self._watch is not None:
+                self._watch.head(returned)
             relayed.session = self._session(returned.session)
             self._body = self._kind(returned.kind, length)
         except Refused as refused:
@@ -73,6 +77,10 @@ class Relay:
         body = self._body
         assert body is not None  # noqa: S101 - a head comes first
         try:
+            if self._watch is not None:
+                data = self._watch.feed(data)
+                if not data:
+                    return
             self._body = body.on_data(data)
         except Refused as refused:
             self._fail(refused, Ending.UPSTREAM_ERROR)
@@ -82,6 +90,8 @@ class Relay:
         body = self._body
         assert body is not None  # noqa: S101 - a head comes first
         try:
+            if self._watch is not None and (rest := self._watch.rest()):
+                self._body = body = body.on_data(rest)
             body.on_end()
         except Refused as refused:
             self._fail(refused, Ending.UPSTREAM_ERROR)
@@ -97,6 +107,8 @@ class Relay:
 
     def _fail(self, refused: Refused, outcome: Ending) -> None:
         self._stop()
+        if refused.why is Why.CREDENTIAL:
+            outcome = Ending.LEAKED
         refused = refused.of_a_reply()
         relayed = self._relayed
         relayed.end(outcome)

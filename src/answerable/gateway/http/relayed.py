@@ -2,6 +2,8 @@
 
 import hashlib
 
+import msgspec
+
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.outlet import Outlet
 from answerable.gateway.passage import Heard, Passage, Waits
@@ -69,8 +71,7 @@ class Relayed:
         """Answer a question of the server, in the client's stead."""
         call = self.passage.call
         answer = Call(call.era, Kind.RESPONSE, "", None, call.server, Target.REQUEST)
-        principal = self.passage.caller.principal
-        sent = Sent(answer, data, self.sent.onward, self.sent.session, principal)
+        sent = msgspec.structs.replace(self.sent, call=answer, body=data)
         upstream = self.exchange.servers.get(call.server)
         if upstream is not None:
             upstream.send(sent, Unheard())

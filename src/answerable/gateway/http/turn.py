@@ -11,11 +11,12 @@ from typing import Protocol
 
 import msgspec
 
-from answerable.gateway.credentials import Credential, Credentials
+from answerable.gateway.credentials import Credentials
 from answerable.gateway.http.door import Door
 from answerable.gateway.http.outlet import Outlet
 from answerable.gateway.http.relay import Relay
 from answerable.gateway.passage import Denied
+from answerable.gateway.shown.credential import Credential
 from answerable.gateway.upstreams import Sending, Sent
 from answerable.gateway.wire.heads import Heading, heading, json_heading
 from answerable.gateway.wire.opening import Opening, read_request
@@ -265,8 +266,7 @@ class Turn:
         """Decide, record, and send it on."""
         door = self._door
         session = self._session(call, caller.principal)
-        onward = self._opening.onward + (shown.field if shown else b"")
-        sent = Sent(call, data, onward, session, caller.principal)
+        sent = Sent(call, data, self._opening.onward, session, caller.principal, shown)
         if not door.may_enter(caller.principal):
             raise Refused(Why.TOO_MANY_CALLS, id=call.id, method=call.method)
         begun = door.exchange.begin(caller, call, sent.body, shown)

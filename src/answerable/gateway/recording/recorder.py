@@ -14,8 +14,8 @@ from pathlib import Path
 import msgspec
 
 from answerable.evidence.spool import encode, encode_decided
-from answerable.gateway.credentials import Credential
 from answerable.gateway.recording.turned_away import TurnedAway
+from answerable.gateway.shown.credential import Credential
 from answerable.model.caller import Caller
 from answerable.model.decision import Decision, Durability
 from answerable.model.ids import event_id
@@ -248,7 +248,7 @@ def act_of(call: Call, body: bytes, shown: Credential | None = None) -> Act:
         size=len(body),
         arguments=arguments,
         identity=shown.identity if shown else "",
-        credential=shown.sha256 if shown else "",
+        credential=shown.digest if shown else "",
         jti=shown.jti if shown else "",
     )
 

@@ -53,6 +53,7 @@ class Start(msgspec.Struct, frozen=True, tag="start"):
         worker: Its number, from 0.
         workers: How many there are.
         state: The gateway's own folder.
+        store: Folder of the store.
         sockets: What it listens on.
         policy: What to decide by.
     """
@@ -60,6 +61,7 @@ class Start(msgspec.Struct, frozen=True, tag="start"):
     worker: int
     workers: int
     state: str
+    store: str
     sockets: tuple[Socket, ...]
     policy: Policy
 

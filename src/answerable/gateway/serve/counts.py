@@ -13,10 +13,10 @@ from pathlib import Path
 
 import msgspec
 
-from answerable.gateway.credentials import Credential
 from answerable.gateway.recording.recorder import Recorder
 from answerable.gateway.serve.control import Series
 from answerable.gateway.serve.spans import BOUNDS, Over, Spans, trace_of
+from answerable.gateway.shown.credential import Credential
 from answerable.model.caller import Caller
 from answerable.model.config import Limits
 from answerable.model.decision import Decision, Reason
@@ -26,6 +26,7 @@ from answerable.serving.recording.ticket import Ticket
 
 DECISIONS = "answerable_decisions"
 REFUSALS = "answerable_refusals"
+LEAKS = "answerable_leaks"
 DURATION = "mcp_server_operation_duration_seconds"
 BUCKET, SUM = f"{DURATION}_bucket", f"{DURATION}_sum"
 
@@ -81,6 +82,7 @@ class Counting(Recorder):
         self._spans = spans
         self._decisions: Counter[tuple[str, ...]] = Counter()
         self._refusals: Counter[tuple[str, ...]] = Counter()
+        self._leaks: Counter[tuple[str, ...]] = Counter()
         self._times: dict[tuple[str, str], _Times] = {}
         self._begun: dict[int, _Begun] = {}
 
@@ -117,6 +119,8 @@ class Counting(Recorder):
             if times is None:
                 times = self._times[begun.call.method, error] = _Times()
             times.add((now - begun.at) / 1e9)
+            if end.outcome is Ending.LEAKED:
+                self._leaks[(begun.call.server,)] += 1
             self._hand_on(begun, ticket, now, end)
 
     def close(self) -> None:
@@ -144,7 +148,11 @@ class Counting(Recorder):
 
     def series(self) -> Iterator[Series]:
         """Give what was counted so far."""
-        for name, counter in ((DECISIONS, self._decisions), (REFUSALS, self._refusals)):
+        for name, counter in (
+            (DECISIONS, self._decisions),
+            (REFUSALS, self._refusals),
+            (LEAKS, self._leaks),
+        ):
             for labels, count in counter.items():
                 yield Series(name, labels, count)
         for labels, times in self._times.items():

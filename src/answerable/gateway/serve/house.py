@@ -15,7 +15,7 @@ from answerable.enforce.kill import Kills
 from answerable.enforce.table import Table, compile_table, without_policy
 from answerable.flows.authorize import Authority
 from answerable.flows.replay import Replay
-from answerable.gateway.credentials import Credentials
+from answerable.gateway.credentials import LEAKED, Credentials
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.door import Door
 from answerable.gateway.http.front import Front
@@ -26,12 +26,14 @@ from answerable.gateway.serve.control import Policy, Series, Start
 from answerable.gateway.serve.counts import Counting
 from answerable.gateway.serve.spans import Spans
 from answerable.gateway.sessions import Sessions
+from answerable.gateway.shown.held import TAKEN
 from answerable.gateway.stdio.command import Command, commands
 from answerable.model.config import Config, Tls
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.ids import AgentId
 from answerable.model.replay import Replayed
 from answerable.serving.callers.callers import Callers
+from answerable.serving.fingerprints import fingerprints
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.kills import KillFile, KillWatch
 from answerable.serving.link import Link
@@ -74,8 +76,14 @@ class House:
         )
         self._ticker = Ticker(loop)
         self._servers = _upstreams(config, (), self._ticker)
-        self._credentials = Credentials(config, time.time, self._spawn)
         self._recent = Recent()
+        self._credentials = Credentials(
+            config,
+            time.time,
+            self._spawn,
+            fingerprints(Path(start.store)),
+            self._shown,
+        )
         self.door = Door(
             exchange=Exchange(
                 self._authority,
@@ -94,7 +102,10 @@ class House:
         self._kills = KillWatch(
             KillFile(state), self._authority, loop, self._killed, self._unread
         )
-        self._fresh = loop.create_task(self._callers.keep_fresh(self._keyless))
+        self._fresh = (
+            loop.create_task(self._callers.keep_fresh(self._keyless)),
+            loop.create_task(self._credentials.keep_fresh()),
+        )
         self._servings: list[asyncio.Server] = []
         self._tls: list[tuple[ssl.SSLContext, Tls]] = []
         self._peers: Peers | None = None
@@ -206,7 +217,8 @@ class House:
         if self._peers is not None:
             self._peers.abort()
         self._kills.close()
-        self._fresh.cancel()
+        for each in self._fresh:
+            each.cancel()
         for server in self._servers.values():
             server.close()
         # What is cut tells so in the next round of the loop, and is recorded then.
@@ -263,6 +275,12 @@ class House:
 
     def _unread(self, why: str) -> None:
         self._log.error("kills.refused", why=why)
+
+    def _shown(self, event: str, server: str, what: str) -> None:
+        tell = {LEAKED: self._log.error, TAKEN: self._log.info}.get(
+            event, self._log.warning
+        )
+        tell(event, server=server, what=what)
 
     def _keyless(self, issuer: str, why: str) -> None:
         self._log.warning("issuer.keys-refused", issuer=issuer, why=why)

@@ -14,7 +14,14 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
 from answerable.gateway.serve.control import Series
-from answerable.gateway.serve.counts import BUCKET, DECISIONS, DURATION, REFUSALS, SUM
+from answerable.gateway.serve.counts import (
+    BUCKET,
+    DECISIONS,
+    DURATION,
+    LEAKS,
+    REFUSALS,
+    SUM,
+)
 
 Sums = dict[tuple[str, tuple[str, ...]], float]
 
@@ -22,6 +29,7 @@ COUNTERS = {
     # Without reasons and modes: whoever may read this may be an agent of this host.
     DECISIONS: ("Decisions.", ("server", "mcp_method_name", "effect")),
     REFUSALS: ("Requests turned away before a decision.", ("why",)),
+    LEAKS: ("Answers kept back that held what their server was shown.", ("server",)),
     "answerable_records": ("Records of evidence.", ()),
     "answerable_record_failures": ("Groups of records that failed at first.", ()),
     "answerable_unrecorded": ("Decisions refused for want of a record.", ()),

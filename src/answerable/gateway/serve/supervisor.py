@@ -136,6 +136,7 @@ class Supervisor:
             worker=worker,
             workers=len(self._children),
             state=str(self._plan.state),
+            store=str(self._plan.store),
             sockets=tuple(bound.of_worker(worker) for bound in self._bound),
             policy=self._plan.policy,
         )

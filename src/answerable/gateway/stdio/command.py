@@ -2,6 +2,8 @@
 
 What a process holds (files it opened, who it logged in as) is its caller's. So no two
 callers share one, and an older client's session is one process from `initialize` on.
+A process keeps the credential that it was started with. Once there is a newer one, it
+gets no more calls; its session has ended, and is begun anew.
 """
 
 import asyncio
@@ -24,7 +26,7 @@ FIRST_BACK_OFF, LAST_BACK_OFF = 0.5, 30.0  # seconds
 OK, BAD_REQUEST, NOT_FOUND, NO_STREAM = 200, 400, 404, 405
 ALWAYS = ("HOME", "PATH")
 
-Owner = tuple[str, str]  # principal, session
+Owner = tuple[str, str, str]  # principal, session, digest of the credential
 
 
 def program(server: Server, *, shows_errors: bool) -> Program:
@@ -67,12 +69,12 @@ class Command:
         """Send one message to the process that is its caller's."""
         call = sent.call
         if call.era.is_modern:
-            return self._to(self._child(sent.principal, ""), sent, sink)
+            return self._to(self._child(sent, ""), sent, sink)
         if sent.session:
             return self._in_session(sent, sink)
         if call.method == INITIALIZE:
             session = secrets.token_hex(16)
-            return self._to(self._child(sent.principal, session), sent, sink)
+            return self._to(self._child(sent, session), sent, sink)
         status = NO_STREAM if call.kind is Kind.OPEN else BAD_REQUEST
         return self._reply(status, sent, sink)
 
@@ -99,7 +101,7 @@ class Command:
         """Leave a line that goes to nobody; nothing of it may be shown."""
 
     def _in_session(self, sent: Sent, sink: Sink) -> Sending:
-        child = self._children.get((sent.principal, sent.session))
+        child = self._children.get(_owner(sent, sent.session))
         if child is None:
             # An older client then begins anew (2025-11-25 basic/transports).
             return self._reply(NOT_FOUND, sent, sink)
@@ -120,9 +122,9 @@ class Command:
         self._loop.call_soon(under_way.reply, status)
         return under_way
 
-    def _child(self, principal: str, session: str) -> Child | None:
+    def _child(self, sent: Sent, session: str) -> Child | None:
         """Give the process of an owner, started where it has none."""
-        owner = principal, session
+        owner = _owner(sent, session)
         child = self._children.get(owner)
         if child is not None:
             return child
@@ -130,7 +132,8 @@ class Command:
         if len(self._children) >= MOST or now < self._not_before:
             return None
         try:
-            child = Child(self._loop, self._program, self, session)
+            program = self._program.shown(sent.shown)
+            child = Child(self._loop, program, self, session)
         except OSError:
             self._failed()
             return None
@@ -151,6 +154,10 @@ class Command:
         longer = max(FIRST_BACK_OFF, self._back_off * 2)
         self._back_off = min(longer, LAST_BACK_OFF)
         self._not_before = self._loop.time() + self._back_off
+
+
+def _owner(sent: Sent, session: str) -> Owner:
+    return sent.principal, session, sent.shown.digest if sent.shown else ""
 
 
 class _Nobody:

@@ -4,12 +4,14 @@ A client that stops taking what it gets stops its server, too, and no more; one 
 input ends is still given what it asked for.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine
 
 import msgspec
 
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.ownership import CANCELLED
+from answerable.gateway.shown.credential import Credential
 from answerable.gateway.stdio.bridge import agreed, fields_of
 from answerable.gateway.stdio.pipes import WritePipe
 from answerable.gateway.stdio.reading import Reading
@@ -35,6 +37,8 @@ class Front:
         caller: Whoever started us.
         server: Name of the server.
         upstream: The server.
+        given: What the server's own process was started with; None where it was given
+            nothing.
         most: Requests that may be under way at once.
         bridged: The server is reached over HTTP.
         changed: Is told, once the input has ended, whenever less is under way.
@@ -43,6 +47,7 @@ class Front:
         exchange: Decides and records.
         caller: Whoever started us.
         upstream: The server.
+        given: What its process was started with.
         out: Where answers go; set before the first line comes.
         paused: The client does not take what it gets.
     """
@@ -55,6 +60,7 @@ class Front:
         caller: Caller,
         server: str,
         upstream: Upstream,
+        given: Credential | None = None,
         *,
         most: int,
         bridged: bool,
@@ -63,6 +69,7 @@ class Front:
         self.exchange = exchange
         self.caller = caller
         self.upstream = upstream
+        self.given = given
         self.paused = False
         self._server = server
         self._most = most
@@ -74,6 +81,7 @@ class Front:
         self._session = ""
         self._version = ""
         self._ended = False
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def waits(self) -> bool:
@@ -147,6 +155,12 @@ class Front:
     def in_session(self, session: str) -> None:
         """The server named the session."""
         self._session = session
+
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Have something done beside the messages."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def went(self, turn: Turn) -> None:
         """A message that waited is on its way."""

@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from answerable.gateway.shown.credential import Credential
 from answerable.gateway.stdio.pipes import ReadPipe, WritePipe
 
 GRACE = 1.2  # seconds from each step to the next; clients wait 2 s for all of them
@@ -35,6 +36,16 @@ class Program:
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(repr=False)
     shows_errors: bool
+
+    def shown(self, credential: Credential | None) -> "Program":
+        """Say how it is run with a credential in its environment, if there is one.
+
+        What it writes to standard error nobody reads through, so that goes nowhere.
+        """
+        if credential is None or not credential.environment:
+            return self
+        environment = {**self.environment, **credential.environment}
+        return Program(self.argv, environment, shows_errors=False)
 
 
 class Process:

@@ -6,7 +6,7 @@ from pathlib import Path
 from answerable.connectors.config.fetch import read_file
 from answerable.connectors.config.parse.faults import ConfigError
 from answerable.gateway.serve.plan import state_of
-from answerable.gateway.stdio.wrapper import Wrapped
+from answerable.gateway.stdio.wrapped import Wrapped
 from answerable.model.errors import AnswerableError, UsageError
 from answerable.serving.stored import make_store, ship_spool
 

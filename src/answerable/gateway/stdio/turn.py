@@ -5,12 +5,17 @@ As over HTTP it is decided, recorded, and sent on; what comes back goes through 
 """
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Protocol
 
+import msgspec
+
+from answerable.gateway.credentials import Credentials
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.outlet import Outlet
 from answerable.gateway.http.relay import Relay
 from answerable.gateway.passage import Denied
+from answerable.gateway.shown.credential import Credential
 from answerable.gateway.stdio.child import MAX_LINE
 from answerable.gateway.upstreams import Sending, Sent, Upstream
 from answerable.gateway.wire.answers import read_answer
@@ -29,7 +34,11 @@ class Client(Protocol):
     exchange: Exchange
     upstream: Upstream
     caller: Caller
+    given: Credential | None
     paused: bool
+
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
+        """Have something done beside the messages."""
 
     def say(self, message: bytes) -> None:
         """Write one message."""
@@ -53,7 +62,8 @@ class Turn(Outlet):
 
     Attributes:
         sent: The message.
-        waits: Its record is not on disk yet, and it is not sent.
+        waits: Its record is not on disk yet, or there is no credential yet, and it is
+            not sent.
         last: The last message that the client got of it.
     """
 
@@ -71,10 +81,34 @@ class Turn(Outlet):
         self._quiet = False  # nothing more is said
 
     def start(self) -> None:
-        """Decide, record, and send it on."""
-        client = self._client
-        exchange = client.exchange
-        begun = exchange.begin(client.caller, self.sent.call, self.sent.body)
+        """Decide, record, and send it on, once there is what its server is shown."""
+        client, call = self._client, self.sent.call
+        shown, credentials = client.given, client.exchange.credentials
+        if shown is None and credentials is not None and credentials.needs(call.server):
+            shown = credentials.find(client.caller, call.server, "")
+            if shown is None and client.exchange.would_pass(client.caller, call):
+                self.waits = True
+                client.spawn(self._get(credentials))
+                return
+        self._begin(shown)
+
+    async def _get(self, credentials: Credentials) -> None:
+        """Get what the server is to be shown, and go on; without it, deny."""
+        client, call = self._client, self.sent.call
+        await credentials.get(client.caller, call.server, "")
+        if self._quiet:
+            return
+        self.waits = False
+        self._begin(credentials.find(client.caller, call.server, ""))
+        if self._sending is not None:
+            client.went(self)
+
+    def _begin(self, shown: Credential | None) -> None:
+        exchange = self._client.exchange
+        self.sent = msgspec.structs.replace(self.sent, shown=shown)
+        begun = exchange.begin(
+            self._client.caller, self.sent.call, self.sent.body, shown
+        )
         if isinstance(begun, Denied):
             self._refuse(begun)
             return

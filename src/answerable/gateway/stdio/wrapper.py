@@ -12,8 +12,7 @@ import signal
 import stat
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 from answerable.enforce.kill import Kills
 from answerable.enforce.table import compile_table
@@ -22,13 +21,15 @@ from answerable.gateway.credentials import Credentials
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.pool import Pool, endpoint
 from answerable.gateway.recording.recorder import Recorder
+from answerable.gateway.shown.credential import Credential
 from answerable.gateway.stdio.child import Child
 from answerable.gateway.stdio.command import program
 from answerable.gateway.stdio.front import Front
+from answerable.gateway.stdio.given import credentials_of, environment_of, given_to
 from answerable.gateway.stdio.pipes import ReadPipe, WritePipe
 from answerable.gateway.stdio.process import GRACE, Program
+from answerable.gateway.stdio.wrapped import Wrapped
 from answerable.gateway.upstreams import Upstream
-from answerable.model.config import Config, Server
 from answerable.model.errors import EnvironmentRefused
 from answerable.serving.callers.callers import Callers
 from answerable.serving.issuers.keys import IssuerKeys
@@ -40,25 +41,6 @@ from answerable.serving.wire.refusals import Why
 WORKER = 1_000_000  # in the spool: behind every worker of `serve`
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 STDIN, STDOUT = 0, 1
-
-
-@dataclass(frozen=True, slots=True)
-class Wrapped:
-    """What to wrap.
-
-    Attributes:
-        config: The configuration.
-        server: The server, one of it.
-        argv: A command in place of the server's own; empty for that.
-        store: Folder of the store.
-        state: The gateway's own folder.
-    """
-
-    config: Config
-    server: Server
-    argv: tuple[str, ...]
-    store: Path
-    state: Path
 
 
 def wrap(wrapped: Wrapped, tell: Callable[[str], None]) -> int:
@@ -78,7 +60,9 @@ def wrap(wrapped: Wrapped, tell: Callable[[str], None]) -> int:
     import uvloop
 
     async def run() -> int:
-        return await Wrapper(wrapped, tell).run()
+        credentials = credentials_of(wrapped, tell)
+        given = await given_to(wrapped, credentials)
+        return await Wrapper(wrapped, tell, credentials, given).run()
 
     return uvloop.run(run())
 
@@ -89,13 +73,21 @@ class Wrapper:
     Args:
         wrapped: What to wrap.
         tell: Is given sentences for whoever reads standard error.
+        credentials: What the server is shown.
+        given: What its process is started with, None where that is nothing.
 
     Raises:
         EnvironmentRefused: Something that it needs cannot be used.
         ProcessGone: Whoever started us is gone.
     """
 
-    def __init__(self, wrapped: Wrapped, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        wrapped: Wrapped,
+        tell: Callable[[str], None],
+        credentials: Credentials,
+        given: Credential | None,
+    ) -> None:
         self._loop = loop = asyncio.get_running_loop()
         self._tell, self._limits = tell, wrapped.config.limits
         self._over: asyncio.Future[int] = loop.create_future()
@@ -122,21 +114,20 @@ class Wrapper:
         )
         self._child: Child | None = None
         self._ending: asyncio.TimerHandle | None = None
-        upstream = self._upstream(wrapped)
+        upstream = self._upstream(wrapped, given)
         self._front = Front(
-            # Whoever starts a wrapper shows no token, so that there is none to get.
-            Exchange(
-                *(authority, self._recorder, {server.name: upstream}),
-                Credentials(config, time.time, lambda work: work.close()),
-            ),
+            Exchange(authority, self._recorder, {server.name: upstream}, credentials),
             caller,
             server.name,
             upstream,
+            given,
             most=self._limits.calls_per_caller,
             bridged=self._child is None,
             changed=self._less,
         )
         authority.on_kill(lambda _: self._front.recheck())
+        if given is None:
+            self._front.spawn(credentials.keep_fresh())
 
     async def run(self) -> int:
         """Pass messages until one side ends; the exit code."""
@@ -218,7 +209,7 @@ class Wrapper:
         for subject in sorted(revived):
             self._recorder.killed(subject, revived=True)
 
-    def _upstream(self, wrapped: Wrapped) -> Upstream:
+    def _upstream(self, wrapped: Wrapped, given: Credential | None) -> Upstream:
         """Start the server, or prepare to reach it.
 
         Raises:
@@ -232,11 +223,11 @@ class Wrapper:
                     endpoint(server), self._limits, Ticker(self._loop), self._loop
                 )
             what = (
-                Program(own, dict(os.environ), shows_errors=True)
+                Program(own, environment_of(wrapped), shows_errors=True)
                 if own
                 else program(server, shows_errors=True)
             )
-            self._child = Child(self._loop, what, self)
+            self._child = Child(self._loop, what.shown(given), self)
         except OSError as error:
             self._kills.close()
             self._recorder.close()

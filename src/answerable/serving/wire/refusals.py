@@ -91,6 +91,7 @@ class Why(StrEnum):
     REPLY_STATUS = "reply-status"
     REPLY_TYPE = "reply-type"
     REPLY_MALFORMED = "reply-malformed"
+    CREDENTIAL = "credential-in-answer"
     UNREACHABLE = "unreachable"
     LOST = "lost"
     LATE = "late"
@@ -187,6 +188,9 @@ _MESSAGE = {
     ),
     Why.REPLY_MALFORMED: Wire(
         502, INTERNAL_ERROR, "The server sent what cannot be read in one way."
+    ),
+    Why.CREDENTIAL: Wire(
+        502, INTERNAL_ERROR, "The server sent what may not be relayed."
     ),
     Why.UNREACHABLE: Wire(502, INTERNAL_ERROR, "The server could not be reached."),
     Why.LOST: Wire(502, INTERNAL_ERROR, "The server broke off its answer."),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from answerable.connectors.config.parse.credential import read_credential
 from answerable.connectors.config.parse.places import (
     is_name,
     is_open,
@@ -46,18 +47,21 @@ def _server(name: str, section: Section, folder: str) -> Server:
         section.fault("url", "an http or https URL without query was expected")
     elif url and is_open(url) and not insecure:
         section.fault("url", "http outside loopback needs insecure: true")
+    env, inherit_env = section.pairs("env"), section.texts("inherit_env")
+    given = (*(variable for variable, _ in env), *inherit_env)
     server = Server(
         name=name,
         url=url,
         command=command,
-        env=section.pairs("env"),
-        inherit_env=section.texts("inherit_env"),
+        env=env,
+        inherit_env=inherit_env,
         ca=read_path(section, "ca", folder),
         certificate=read_path(section, "certificate", folder),
         key=read_path(section, "key", folder),
         reads=read_patterns(section, "reads"),
         sensitive=read_patterns(section, "sensitive"),
         audience=section.text("audience"),
+        credential=read_credential(section, folder, url, given),
     )
     if server.audience and not url:
         section.fault("audience", "only a URL is shown a token")

@@ -29,6 +29,7 @@ _OUTCOMES = {
     Ending.CANCELLED: Outcome.ERROR,
     Ending.UNKNOWN: Outcome.UNKNOWN,
     Ending.UPSTREAM_ERROR: Outcome.UNKNOWN,
+    Ending.LEAKED: Outcome.ERROR,
     Ending.WITHHELD: Outcome.DENIED,
 }
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from answerable.connectors.config.parse.document import read_config
-from answerable.gateway.credentials import PATIENCE, SPARED, Credentials
+from answerable.gateway.shown.tokens import PATIENCE, SPARED, Tokens
 from answerable.model.caller import Caller
 from tests.federate.tokens import EC, sign
 from tests.gateway.recording.stage import CALLER
@@ -66,7 +66,7 @@ class Stage:
         assert config is not None
         self.config = config
         self.tasks: set[asyncio.Task[None]] = set()
-        self.credentials = Credentials(config, lambda: self.now, self._spawn)
+        self.credentials = Tokens(config, lambda: self.now, self._spawn)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         self.tasks.add(asyncio.get_running_loop().create_task(work))
@@ -117,7 +117,7 @@ def test_another_delegation_has_another_one(tmp_path: Path) -> None:
         assert found.identity == f"https://sts.example/{CALLER.agent}"
         assert found.field.startswith(b"authorization: Bearer ")
         text = found.field.split()[2]
-        assert found.sha256 == hashlib.sha256(text).hexdigest()
+        assert found.digest == hashlib.sha256(text).hexdigest()
         assert text.decode() not in repr(found)
 
     staged(tmp_path, story)

@@ -1,0 +1,174 @@
+"""Credentials that an operator keeps for servers: read beside the calls, shown to all.
+
+A file is looked at every second and read again when it changes. What a command wrote is
+got anew when a fifth of its life is left. What cannot be got any more is shown to the
+end of its life; a file that is gone or open to others, for five seconds.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from answerable.gateway.shown.credential import Credential
+from answerable.gateway.shown.leaks import NONE
+from answerable.gateway.shown.sources import Stamp, read, stamp
+from answerable.model.config import Server
+from answerable.model.errors import AnswerableError
+from answerable.model.ids import fingerprint_credential_id, minted_credential_id
+from answerable.model.upstream_credential import UpstreamCredential
+
+LOOK = 1.0  # seconds between two looks
+RENEWED_AT = 0.8  # of its life
+WITHDRAWN = (
+    5.0  # seconds that one is shown when its file is no good: it may be replaced
+)
+FIRST_PATIENCE, LAST_PATIENCE = 1.0, 30.0  # seconds after a failure
+FOREVER = float("inf")
+
+REFUSED, TAKEN = "credential.refused", "credential.taken"
+Tell = Callable[[str, str, str], None]
+
+
+@dataclass(slots=True, eq=False)
+class _Kept:
+    """What is known of one server's."""
+
+    source: UpstreamCredential
+    shown: Credential | None = None
+    stamp: Stamp = ()
+    why: str = ""  # what was told of it last, empty where it is good
+    patience: float = 0.0
+    not_before: float = 0.0
+    reading: asyncio.Future[None] | None = field(default=None)
+
+
+class Held:
+    """Keeps what servers are shown, for one worker.
+
+    Args:
+        clock: Gives the time as a NumericDate.
+        fingerprint: Gives the keyed fingerprint of a secret, hex; beside the calls.
+        tell: Is told (event, server, why) of what an operator should know.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        fingerprint: Callable[[str], str],
+        tell: Tell,
+    ) -> None:
+        self._clock, self._fingerprint, self._tell = clock, fingerprint, tell
+        self._kept: Mapping[str, _Kept] = {}
+        self._reading: set[asyncio.Task[None]] = set()
+
+    def swap(self, servers: tuple[Server, ...]) -> None:
+        """Hold what other servers are shown; what stays is got anew, and shown so far."""
+        before = self._kept
+        self._kept = {
+            each.name: _Kept(each.credential) for each in servers if each.credential
+        }
+        for name, kept in self._kept.items():
+            known = before.get(name)
+            if known is not None and known.source == kept.source and known.shown:
+                kept.shown = replace(known.shown, renewal=0.0)
+
+    def __contains__(self, server: str) -> bool:
+        return server in self._kept
+
+    def find(self, server: str) -> Credential | None:
+        """Give what a server is shown, None where there is none or none that lasts."""
+        kept = self._kept[server]
+        shown = kept.shown
+        return None if shown is None or self._clock() >= shown.until else shown
+
+    def identity(self, server: str) -> str:
+        """Name whom a server sees a call come from, empty while nobody can tell."""
+        kept = self._kept[server]
+        if kept.source.command:
+            return minted_credential_id(server)
+        return kept.shown.identity if kept.shown is not None else ""
+
+    async def get(self, server: str) -> None:
+        """Read it once for all who wait; `find` then gives what came."""
+        kept = self._kept.get(server)
+        if kept is None:
+            return
+        if kept.reading is not None:
+            await asyncio.shield(kept.reading)
+        elif self._clock() >= kept.not_before:
+            await self._read(server, kept)
+
+    async def keep_fresh(self) -> None:
+        """Read what is due before it is asked for, until cancelled."""
+        while True:
+            for server, kept in list(self._kept.items()):
+                if kept.reading is None and await self._is_due(kept):
+                    # A command takes its time, in which others are looked at.
+                    reading = asyncio.create_task(self.get(server))
+                    self._reading.add(reading)
+                    reading.add_done_callback(self._reading.discard)
+            await asyncio.sleep(LOOK)
+
+    async def _is_due(self, kept: _Kept) -> bool:
+        source, shown, now = kept.source, kept.shown, self._clock()
+        if source.file and await asyncio.to_thread(stamp, source) != kept.stamp:
+            kept.not_before = 0.0
+            return True
+        is_over = shown is None or now >= min(shown.renewal, shown.until)
+        return is_over and now >= kept.not_before
+
+    async def _read(self, server: str, kept: _Kept) -> None:
+        done = asyncio.get_running_loop().create_future()
+        kept.reading = done
+        try:
+            # Before it is read: what changes meanwhile is read once more.
+            if kept.source.file:
+                kept.stamp = await asyncio.to_thread(stamp, kept.source)
+            got = await asyncio.to_thread(self._got, kept.source)
+        except AnswerableError as why:
+            self._failed(server, kept, why.message)
+        else:
+            self._took(server, kept, *got)
+        finally:
+            kept.reading = None
+            done.set_result(None)
+
+    def _got(self, source: UpstreamCredential) -> tuple[str, str]:
+        """Get a secret, and its fingerprint."""
+        secret = read(source)
+        return secret, self._fingerprint(secret)
+
+    def _took(self, server: str, kept: _Kept, secret: str, digest: str) -> None:
+        now, source = self._clock(), kept.source
+        leaks = (kept.shown.leaks if kept.shown else NONE).after(secret)
+        scheme = f"{source.scheme} " if source.scheme else ""
+        field = f"{source.header}: {scheme}{secret}\r\n" if source.header else ""
+        kept.shown = Credential(
+            identity=minted_credential_id(server)
+            if source.command
+            else fingerprint_credential_id(digest),
+            digest=digest,
+            jti="",
+            renewal=now + source.ttl * RENEWED_AT if source.ttl else FOREVER,
+            until=now + source.ttl if source.ttl else FOREVER,
+            leaks=leaks,
+            field=field.encode("ascii"),
+            environment={source.as_env: secret} if source.as_env else {},
+        )
+        kept.patience = kept.not_before = 0.0
+        if kept.why:
+            kept.why = ""
+            self._tell(TAKEN, server, "")
+
+    def _failed(self, server: str, kept: _Kept, why: str) -> None:
+        now = self._clock()
+        kept.patience = min(max(FIRST_PATIENCE, kept.patience * 2), LAST_PATIENCE)
+        kept.not_before = now + kept.patience
+        if kept.shown is not None and not kept.source.command:
+            until = min(kept.shown.until, now + WITHDRAWN)
+            kept.shown = replace(kept.shown, until=until)
+        if kept.why != why:
+            kept.why = why
+            self._tell(REFUSED, server, why)
