@@ -7,6 +7,7 @@ import pytest
 
 WORLD = {
     "__main__",
+    "api",
     "cli",
     "connectors",
     "flows",

@@ -50,6 +50,7 @@ def pure_files(root: Path) -> list[Path]:
     files += connectors.glob("formats.py")
     files += connectors.glob("*/parse*.py")
     files += connectors.glob("*/parse/**/*.py")
+    files += (package / "api" / "wire").rglob("*.py")
     files += (package / "gateway" / "wire").rglob("*.py")
     files += (package / "serving" / "mcp").rglob("*.py")
     files += (package / "serving" / "wire").rglob("*.py")

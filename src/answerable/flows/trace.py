@@ -194,6 +194,9 @@ _CAN = {
     ("gateway", "person"): "where the caller's verified token names one",
     ("gateway", "agent"): "for every caller that it verified",
     ("gateway", "tool"): "for every call",
+    ("pdp", "person"): "where the enforcement point passed its caller's token on",
+    ("pdp", "agent"): "for every agent that an enforcement point asked about",
+    ("pdp", "tool"): "for every call that an enforcement point asked about",
 }
 _CANNOT = {
     "person": "an owner in the inventory (scan, attest), or sign-in records",

@@ -14,6 +14,7 @@ class Shown(StrEnum):
     UNIX_PEER = "unix-peer"  # the kernel names the process at the other end
     PARENT_PROCESS = "parent-process"  # stdio: whoever started us
     BEARER_TOKEN = "bearer-token"  # noqa: S105 - a kind: whoever holds it presents it
+    ENFORCEMENT_POINT = "enforcement-point"  # one that may ask us says who calls it
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from answerable.model.claims import Issuer
 from answerable.model.decision import Mode, Target
+from answerable.model.decision_point import DecisionPoint
 from answerable.model.ids import AgentId
 from answerable.model.rule import TrustRule
 from answerable.model.upstream_credential import UpstreamCredential
@@ -353,6 +354,8 @@ class Config:
         otlp: Collector of spans and metrics (OTLP over HTTP), empty for none.
         sts: The token service, None where the file has none.
         rules: Trust rules, in file order.
+        decisions: The decision point for those who enforce elsewhere, None where the
+            file has none.
     """
 
     place: str
@@ -368,3 +371,4 @@ class Config:
     otlp: str
     sts: TokenService | None = None
     rules: tuple[TrustRule, ...] = ()
+    decisions: DecisionPoint | None = None

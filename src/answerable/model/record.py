@@ -17,11 +17,15 @@ from answerable.model.decision import Decision, Target
 SOURCE = "gateway"  # of the events that records become
 STS = "sts"  # of those that a token service recorded
 STS_PREFIX = "sts-"  # of the names of a token service's recorders
+PDP = "pdp"  # of those that a decision point recorded, for who enforces elsewhere
+PDP_PREFIX = "pdp-"  # of the names of a decision point's recorders
 
 
 def source_of(recorder: str) -> str:
     """Give the source of the events that a recorder's records become."""
-    return STS if recorder.startswith(STS_PREFIX) else SOURCE
+    if recorder.startswith(STS_PREFIX):
+        return STS
+    return PDP if recorder.startswith(PDP_PREFIX) else SOURCE
 
 
 class Ending(StrEnum):
@@ -79,6 +83,8 @@ class Act(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         credential: SHA-256 of the token that it is shown, or the keyed fingerprint of
             another secret, hex.
         jti: Id of that token, empty without one.
+        asked_by: Principal of the enforcement point that asked, empty where it is
+            ourselves.
     """
 
     era: str
@@ -94,6 +100,7 @@ class Act(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     identity: str = ""
     credential: str = ""
     jti: str = ""
+    asked_by: str = ""
 
 
 class _Record(

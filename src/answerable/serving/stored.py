@@ -5,8 +5,14 @@ from pathlib import Path
 
 from answerable.flows import snapshots
 from answerable.flows.ship import Shipped, ship
+from answerable.model.config import Config
 from answerable.model.errors import AnswerableError
 from answerable.store.store import Store
+
+
+def gateway_state(config: Config, store: Path) -> Path:
+    """The gateway's own folder: as configured, else in the store."""
+    return Path(config.state) if config.state else store / "gateway"
 
 
 def known_agents(root: Path) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from answerable.connectors.config.parse.document import Reading, read_config
 from answerable.model.config import Address, IssuerCaller, StdioCaller, UnixCaller
 from answerable.model.decision import Mode
 from answerable.model.upstream_credential import UpstreamCredential
-from tests.connectors.config.whole import ISSUERS, REST
+from tests.connectors.config.whole import DECISIONS, ISSUERS, REST
 
 FULL = """\
 store: evidence
@@ -322,7 +322,7 @@ def test_the_documentation_names_every_key_and_no_other(page: str) -> None:
     documented = {
         line.split("`")[1] for line in page.splitlines() if line.startswith("| `")
     }
-    whole = FULL.replace("servers:\n", ISSUERS + "servers:\n") + REST
+    whole = FULL.replace("servers:\n", ISSUERS + "servers:\n") + REST + DECISIONS
     assert documented == read(whole).asked
 
 

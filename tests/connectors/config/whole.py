@@ -64,4 +64,21 @@ rules:
     grants: [{audience: "https://login.example", gives: id-jag}]
 """
 
+DECISIONS = """\
+decisions:
+  url: https://pdp.example
+  state: decisions
+  audience: https://pdp.example
+  listen:
+    - unix: pdp.sock
+    - address: 127.0.0.1:8473
+      hosts: [pdp.example]
+      origins: []
+      url: https://pdp.example
+      tls: {certificate: cert.pem, key: key.pem, client_ca: ca.pem}
+  callers:
+    - {issuer: corp, sub: pep}
+    - {unix: {uid: 0, gid: 5, unit: a.service}, servers: [files]}
+"""
+
 FEDERATION = "issuers:\n" + ISSUERS + REST

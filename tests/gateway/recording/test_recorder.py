@@ -8,7 +8,6 @@ import msgspec
 import pytest
 
 from answerable.gateway.recording.recorder import Recorder
-from answerable.gateway.recording.turned_away import MOST, MOST_OF_AGENT
 from answerable.model.errors import EnvironmentRefused
 from answerable.model.ids import AgentId, event_id
 from answerable.model.record import (
@@ -20,6 +19,7 @@ from answerable.model.record import (
     Refusals,
 )
 from answerable.serving.recording.ticket import NotRecorded
+from answerable.serving.recording.turned_away import MOST, MOST_OF_AGENT
 from tests.gateway.recording.stage import (
     BODY,
     BUFFERED,

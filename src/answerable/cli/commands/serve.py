@@ -1,8 +1,8 @@
-"""`serve`: the gateway and the token service, until they are told to end."""
+"""`serve`: gateway, token service and decision point, until they are told to end."""
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -10,10 +10,11 @@ import click
 from answerable.cli.settings import Settings, Verb, Word, pass_settings, store_place
 
 if TYPE_CHECKING:
+    from answerable.api.serve.plan import Plan as PointPlan
     from answerable.gateway.serve.plan import Plan
     from answerable.sts.serve.plan import Plan as TokenPlan
 
-ROLES = ("gateway", "sts")
+ROLES = ("gateway", "sts", "decisions")
 
 
 @click.command(cls=Verb, short_help="Run the gateway and the token service.")
@@ -35,13 +36,16 @@ def serve(
     One line for each listener goes to standard output once all of them stand; what
     happens after that goes to standard error, one JSON object a line. SIGHUP reads the
     configuration again. With a section `sts` the token service runs beside the gateway,
-    for evaluation: in production each runs alone, as a user of its own.
+    for evaluation: in production each runs alone, as a user of its own. With a section
+    `decisions` the decision point runs beside it, too.
     """
     from answerable.connectors.config.parse.faults import ConfigError
 
     try:
         if only == "sts":
             _serve_tokens(settings, config, alone=not with_parent)
+        elif only == "decisions":
+            _serve_decisions(settings, config, alone=not with_parent)
         else:
             _serve_calls(settings, config, listen, together=not only)
     except ConfigError as error:
@@ -59,11 +63,14 @@ def _serve_calls(
     usual, _ = store_place(settings)
     named = usual if settings.store else None
 
-    def beside(plan: "Plan") -> Sequence[str]:
-        if not together or plan.config.sts is None:
-            return ()
+    def beside(plan: "Plan") -> dict[str, Sequence[str]]:
+        sections = {"sts": plan.config.sts, "decisions": plan.config.decisions}
         own = [sys.executable, "-m", "answerable", "--store", str(plan.store)]
-        return [*own, "serve", "--only", "sts", "--config", config, "--with-parent"]
+        return {
+            role: [*own, "serve", "--only", role, "--config", config, "--with-parent"]
+            for role, section in sections.items()
+            if together and section is not None
+        }
 
     supervise(lambda: read_plan(config, named, usual, listen), _tell, beside)
 
@@ -71,6 +78,22 @@ def _serve_calls(
 def _serve_tokens(settings: Settings, config: str, *, alone: bool) -> None:
     from answerable.sts.serve.process import serve as serve_tokens
 
+    serve_tokens(lambda: token_plan_of(settings, config), _teller(alone), alone=alone)
+
+
+def _serve_decisions(settings: Settings, config: str, *, alone: bool) -> None:
+    from answerable.api.serve.plan import read_plan
+    from answerable.api.serve.process import serve as serve_decisions
+
+    usual, _ = store_place(settings)
+
+    def read() -> "PointPlan":
+        return read_plan(config, usual if settings.store else None, usual)
+
+    serve_decisions(read, _teller(alone), alone=alone)
+
+
+def _teller(alone: bool) -> Callable[[list[tuple[str, str]]], None]:
     def tell(listening: list[tuple[str, str]]) -> None:
         _tell(listening)
         if not alone:  # whoever started us reads to the end
@@ -79,7 +102,7 @@ def _serve_tokens(settings: Settings, config: str, *, alone: bool) -> None:
             os.dup2(nowhere, sys.stdout.fileno())
             os.close(nowhere)
 
-    serve_tokens(lambda: token_plan_of(settings, config), tell, alone=alone)
+    return tell
 
 
 def _tell(listening: list[tuple[str, str]]) -> None:

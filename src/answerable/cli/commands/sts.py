@@ -103,9 +103,9 @@ def keys(settings: Settings, config: str, rotate: bool, kill: str) -> None:
 
 def _gateway(plan: "Plan") -> "Path | None":
     """Find the folder of the gateway of the same file, if there is one."""
-    from answerable.gateway.serve.plan import state_of
+    from answerable.serving.stored import gateway_state
 
-    folder = state_of(plan.config, plan.store)
+    folder = gateway_state(plan.config, plan.store)
     return folder if folder.is_dir() else None
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 import msgspec
 
 from answerable.evidence.spool import encode, encode_decided
-from answerable.gateway.recording.turned_away import TurnedAway
 from answerable.gateway.shown.credential import Credential
 from answerable.model.caller import Caller
 from answerable.model.decision import Decision, Durability
@@ -31,6 +30,7 @@ from answerable.model.record import (
 from answerable.serving.mcp.call import Call, Watched
 from answerable.serving.recording.journal import Journal
 from answerable.serving.recording.ticket import NotRecorded, Ticket
+from answerable.serving.recording.turned_away import TurnedAway
 
 SECOND = 1.0
 MOST_SPELLED = 1024

@@ -29,6 +29,7 @@ class Beside:
         log: The supervisor's.
 
     Attributes:
+        name: Likewise.
         listening: Where it can be reached: pairs (what, where).
         restarts: How often it was started anew.
     """
@@ -36,7 +37,7 @@ class Beside:
     def __init__(self, name: str, argv: Sequence[str], log: Log) -> None:
         self.listening: list[tuple[str, str]] = []
         self.restarts = 0
-        self._name, self._argv, self._log = name, argv, log
+        self.name, self._argv, self._log = name, argv, log
         self._process: asyncio.subprocess.Process | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._ready = False
@@ -55,7 +56,7 @@ class Beside:
         """
         if not await self._start():
             raise EnvironmentRefused(
-                f"the process {self._name} did not come up", "it says why above"
+                f"the process {self.name} did not come up", "it says why above"
             )
         self._keeping = asyncio.create_task(self._keep())
 
@@ -79,7 +80,7 @@ class Beside:
             async with asyncio.timeout(seconds + GRACE):
                 await process.wait()
         except TimeoutError:
-            self._log.error("beside.killed", name=self._name)
+            self._log.error("beside.killed", name=self.name)
             process.kill()
             await process.wait()
 
@@ -111,7 +112,7 @@ class Beside:
             if self._process is not None:
                 code = await self._process.wait()
                 self._ready = False
-                self._log.error("beside.lost", name=self._name, code=code)
+                self._log.error("beside.lost", name=self.name, code=code)
             pause = SHORTEST if time.monotonic() - began > STEADY else pause
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST)

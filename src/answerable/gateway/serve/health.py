@@ -10,6 +10,9 @@ from answerable.gateway.serve.control import Measured, Series
 from answerable.gateway.serve.metrics import render, summed
 from answerable.model.replay import Replayed
 
+# Other doors, as readers of this page call them.
+_CALLED = {"sts": "token service", "decisions": "decision point"}
+
 
 @dataclass(slots=True)
 class Health:
@@ -23,7 +26,7 @@ class Health:
         shipped: Events stored so far.
         ending: It takes no new connections.
         alarms: What the disk refuses, one for each worker that cannot record.
-        beside: Another door's process, None where there is none.
+        beside: Other doors' processes.
         replayed: What the policy in force made of the calls before its reload.
     """
 
@@ -34,7 +37,7 @@ class Health:
     shipped: int = 0
     ending: bool = False
     alarms: list[str] = field(default_factory=list)
-    beside: Beside | None = None
+    beside: Sequence[Beside] = ()
     replayed: Replayed = field(default_factory=Replayed)
 
     def pages(self) -> Pages:
@@ -62,12 +65,13 @@ class Health:
             *(["it is ending"] if self.ending else []),
             *([f"{missing} workers do not serve"] if missing else []),
             *(["no policy could be loaded"] if self.lacks_policy else []),
-            *(["the token service does not serve"] if self._is_alone() else []),
+            *(
+                f"the {_CALLED[each.name]} does not serve"
+                for each in self.beside
+                if not each.is_ready
+            ),
             *(f"a worker cannot record: {alarm}" for alarm in self.alarms),
         ]
-
-    def _is_alone(self) -> bool:
-        return self.beside is not None and not self.beside.is_ready
 
     async def _healthz(self) -> Page:
         return Page(200, TEXT, b"ok\n")

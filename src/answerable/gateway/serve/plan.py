@@ -10,7 +10,7 @@ from answerable.connectors.config.parse.places import is_loopback, parse_address
 from answerable.gateway.serve.control import Policy
 from answerable.model.config import Address, Config, Listen
 from answerable.model.errors import UsageError
-from answerable.serving.stored import known_agents
+from answerable.serving.stored import gateway_state, known_agents
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Plan:
     @property
     def state(self) -> Path:
         """The gateway's own folder."""
-        return state_of(self.config, self.store)
+        return gateway_state(self.config, self.store)
 
     @property
     def _spool(self) -> tuple[int, int]:
@@ -57,11 +57,6 @@ class Plan:
         listen = self.config.listen
         config = replace(later.config, listen=listen, state=str(self.state))
         return Plan(config, later.reading, self.store, later.policy)
-
-
-def state_of(config: Config, store: Path) -> Path:
-    """The gateway's own folder: as configured, else in the store."""
-    return Path(config.state) if config.state else store / "gateway"
 
 
 def read_plan(place: str, store: Path | None, usual: Path, listen: str) -> Plan:

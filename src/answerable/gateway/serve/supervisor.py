@@ -7,7 +7,7 @@ finish what is under way, and end.
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 
 from answerable.connectors.config.parse.faults import ConfigError, fault_lines
@@ -46,7 +46,8 @@ class Supervisor:
         plan: What to serve.
         read: Reads the configuration again.
         log: Its own.
-        beside: Command of another door's process to keep; empty for none.
+        beside: Commands of other doors' processes to keep, by what the log calls them,
+            in the order in which they start.
 
     Attributes:
         listening: Where it can be reached: pairs (what, where).
@@ -57,14 +58,14 @@ class Supervisor:
         plan: Plan,
         read: Callable[[], Plan],
         log: Log,
-        beside: Sequence[str] = (),
+        beside: Mapping[str, Sequence[str]],
     ) -> None:
         self.listening: list[tuple[str, str]] = []
         self._plan, self._read, self._log = plan, read, log
         self._bound: list[Bound] = []
         workers = range(plan.config.listen.workers)
         self._children = [Child(number, self._start, log) for number in workers]
-        self._beside = Beside("sts", beside, log) if beside else None
+        self._beside = [Beside(name, argv, log) for name, argv in beside.items()]
         self._health = Health(
             self._children, lacks_policy=not plan.policy.whole, beside=self._beside
         )
@@ -113,12 +114,14 @@ class Supervisor:
             bound = bind(listener, len(self._children))
             self._bound.append(bound)
             self.listening.append(("gateway", bound.url or f"unix:{listener.unix}"))
-        if self._beside is not None:
-            # First: workers ask it for its keys.
-            await self._beside.open()
-            self.listening += self._beside.listening
+        for each in self._beside:
+            # First: workers ask the token service for its keys.
+            await each.open()
+            self.listening += each.listening
+        together = [each.name for each in self._beside]
+        if "sts" in together:
             # The key that signs and the calls that it lets pass: one user, one machine.
-            self._log.warning("serve.for-evaluation", together=["sts", "gateway"])
+            self._log.warning("serve.for-evaluation", together=[*together, "gateway"])
         await asyncio.gather(*(child.open() for child in self._children))
         served = Served(frozenset(hosts_of(where)))
         self._api = await asyncio.get_running_loop().create_server(
@@ -145,8 +148,8 @@ class Supervisor:
 
     async def _reload(self) -> None:
         """Put the file in force as it is now; where it is wrong, the last one stays."""
-        if self._beside is not None:
-            self._beside.reload()
+        for each in self._beside:
+            each.reload()
         async with self._reloading:
             try:
                 plan = await asyncio.to_thread(self._read)
@@ -230,8 +233,7 @@ class Supervisor:
             bound.close()
         drain = self._plan.config.limits.drain
         await asyncio.gather(*(child.end(drain) for child in self._children))
-        if self._beside is not None:
-            await self._beside.end(drain)
+        await asyncio.gather(*(each.end(drain) for each in self._beside))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -254,14 +256,14 @@ class Supervisor:
 def serve(
     read: Callable[[], Plan],
     ready: Callable[[list[tuple[str, str]]], None],
-    beside: Callable[[Plan], Sequence[str]] = lambda _: (),
+    beside: Callable[[Plan], Mapping[str, Sequence[str]]] = lambda _: {},
 ) -> None:
     """Serve what a configuration asks for, until told to end.
 
     Args:
         read: Reads it.
         ready: Told where the gateway can be reached, once it can.
-        beside: Gives the command of another door's process to keep; empty for none.
+        beside: Gives the commands of other doors' processes to keep, by name.
 
     Raises:
         AnswerableError: It cannot be read, or cannot be served.

@@ -5,10 +5,9 @@ from pathlib import Path
 
 from answerable.connectors.config.fetch import read_file
 from answerable.connectors.config.parse.faults import ConfigError
-from answerable.gateway.serve.plan import state_of
 from answerable.gateway.stdio.wrapped import Wrapped
 from answerable.model.errors import AnswerableError, UsageError
-from answerable.serving.stored import make_store, ship_spool
+from answerable.serving.stored import gateway_state, make_store, ship_spool
 
 
 def read_wrapped(
@@ -41,7 +40,7 @@ def read_wrapped(
     root = store or (Path(config.store) if config.store else usual)
     if not root.exists():
         make_store(root)  # before the spool, which may lie in it
-    return Wrapped(config, server, argv, root, state_of(config, root))
+    return Wrapped(config, server, argv, root, gateway_state(config, root))
 
 
 def keep(wrapped: Wrapped, tell: Callable[[str], None]) -> None:

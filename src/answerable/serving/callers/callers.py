@@ -107,6 +107,20 @@ class Callers:
         ended = TokenRefused(Reason.EXPIRED, "it has ended since")
         return self._refused(head, link, ended, self._clock())
 
+    def vouched(self, token: str, now: float) -> Caller:
+        """Give the caller of a token that an enforcement point was shown.
+
+        Raises:
+            TokenRefused: The token does not hold.
+            KeysNeeded: `fetch` the keys of that issuer, then ask once more.
+        """
+        try:
+            return self._tokens.vouched(token, now)
+        except KeyUnknown as unknown:
+            if self._keys.can_fetch(unknown.issuer, now):
+                raise KeysNeeded(unknown.issuer) from None
+            raise
+
     def parent(self, server: str, parent: Parent) -> Caller:
         """Give the caller of a stdio server's wrapper: whoever started it."""
         principal = f"uid:{parent.peer.uid}/stdio:{server}"

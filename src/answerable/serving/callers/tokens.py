@@ -6,7 +6,7 @@ text, in this process, and never written anywhere.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from answerable.federate.errors import Reason, TokenRefused
@@ -98,6 +98,24 @@ class Tokens:
         if found.proven or found.certificate not in (None, link.certificate):
             self._check_sender(authorization, found.claims, head, link, now)
         return found.caller
+
+    def vouched(self, token: str, now: float) -> Caller:
+        """Give the caller of a token that somebody else was shown.
+
+        Whether it was its presenter's own is for them to know: what it is bound to is
+        not asked for here.
+
+        Args:
+            token: The token alone.
+            now: NumericDate.
+
+        Raises:
+            TokenRefused: The token does not hold.
+        """
+        claims = verify(token, self._keys.issuers(now), int(now))
+        return replace(
+            self._caller(claims, Binding.BEARER), shown=Shown.ENFORCEMENT_POINT
+        )
 
     def _verify(self, authorization: str, head: Head, link: Link, now: float) -> Caller:
         token = authorization.partition(" ")[2]

@@ -71,11 +71,12 @@ def _callers(
                 section.fault("stdio", "no such server in servers")
             yield StdioCaller(stdio)
         elif kinds == ["unix"]:
-            yield _unix(unix)
+            yield read_unix(unix)
         section.close()
 
 
-def _unix(section: Section) -> UnixCaller:
+def read_unix(section: Section) -> UnixCaller:
+    """Read what tells a process at a unix socket."""
     if not section.has("uid"):
         section.fault("", "uid is missing")
     gid = section.number("gid", 0, 0, MAX_ID)

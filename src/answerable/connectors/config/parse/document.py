@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass, field, fields, replace
 
 from answerable.connectors.config.parse.agents import read_agents
+from answerable.connectors.config.parse.decisions import read_decisions
 from answerable.connectors.config.parse.faults import Fault, Faults, Mark
 from answerable.connectors.config.parse.issuers import read_issuers
 from answerable.connectors.config.parse.listeners import read_listen
@@ -115,6 +116,13 @@ def read_config(data: bytes, place: str, folder: str) -> Reading:
         otlp=_otlp(file.section("telemetry")),
         sts=sts,
         rules=rules,
+        decisions=read_decisions(
+            file,
+            listen,
+            folder,
+            {server.name for server in servers},
+            {issuer.pin.name for issuer in issuers},
+        ),
     )
     file.close()
     found, asked = tuple(sorted(faults.found)), frozenset(faults.asked)

@@ -70,7 +70,7 @@ def event_of(recorder: str, told: Told, ended: Ended | None, raw: bytes) -> Audi
         else "",
         person=caller.person,
         resource=_resource(act.target, act.server, act.name),
-        resource_prefix=_tools(act.server),
+        resource_prefix=_tools(act.server) if act.server else "",
         resources=_watched(act),
         decision_id=decided.id,
         run=caller.run,
@@ -141,7 +141,12 @@ def _tools(server: str) -> str:
 
 
 def _tool(act: Act) -> str:
-    """Name the tool; what is no call of a tool goes through its server all the same."""
+    """Name the tool; what is no call of a tool goes through its server all the same.
+
+    A decision point may be asked about what is at no server that it knows.
+    """
+    if not act.server:
+        return ""
     return _tools(act.server) + (act.name if act.target is Target.TOOL else "*")
 
 
@@ -151,7 +156,7 @@ def _resource(target: str, server: str, name: str) -> str:
         return name
     if target in (Target.TOOL, Target.PROMPT, Target.TASK) and name:
         return f"{target}:mcp/{server}/{name}"
-    return f"server:mcp/{server}"
+    return f"server:mcp/{server}" if server else ""
 
 
 def _watched(act: Act) -> tuple[str, ...]:
@@ -171,6 +176,7 @@ _FACTS = (
     "answer",
     "answer_size",
     "arguments",
+    "asked_by",
     "chain",
     "code",
     "durability",
@@ -208,6 +214,7 @@ def _facts(decided: Decided, ended: Ended | None) -> tuple[tuple[str, str], ...]
         end.sha256,
         str(end.size or ""),
         act.arguments,
+        act.asked_by,
         " ".join(caller.chain),
         str(end.code or ""),
         decision.durability.value,

@@ -1,0 +1,1 @@
+"""Door: the decision point for those who enforce elsewhere. AuthZEN in, a decision out."""

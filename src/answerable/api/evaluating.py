@@ -1,0 +1,175 @@
+"""One question, one decision, one record, one answer; and several of them.
+
+What an enforcement point hears is what a refused agent hears at the gateway: whether,
+and an id. Reason, rule and amendment stay with owner and operator, who read them by it.
+"""
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from answerable.api import vocabulary
+from answerable.api.enforcers import Enforcer
+from answerable.api.recording.recorder import Recorder
+from answerable.api.subjects import Subjects
+from answerable.api.vocabulary import Asked
+from answerable.api.wire.entities import Evaluation, Members, read_evaluation
+from answerable.api.wire.problems import Missing
+from answerable.api.wire.several import evaluations_of, semantic_of
+from answerable.enforce.table import held
+from answerable.flows.authorize import Authority
+from answerable.model.caller import Caller
+from answerable.model.decision import Decision, Effect, Reason, Request, Target
+from answerable.model.record import Act
+from answerable.serving.recording.ticket import NotRecorded
+
+ERA = "authzen-1.0"
+# What a decision that asks obliges whoever enforces to: nothing goes on before the
+# agent's owner has said so, and then it is to be asked anew.
+ASK_OWNER = "ask-owner"
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What is heard.
+
+    Attributes:
+        passes: The call may go on.
+        effect: `allow`, `ask`, `deny` or `error`.
+        id: Of the record, empty where it could not be written.
+    """
+
+    passes: bool
+    effect: str
+    id: str
+
+    def told(self) -> dict[str, Any]:
+        """The Decision of AuthZEN 1.0, 5.5."""
+        if self.passes:
+            return {"decision": True, "context": {"decision_id": self.id}}
+        # What would have been allowed and is held back is a denial to whoever asks.
+        word = "deny" if self.effect == Effect.ALLOW.value else self.effect
+        context: dict[str, Any] = {"decision": word, "decision_id": self.id}
+        if word == Effect.ASK.value:
+            context["obligations"] = [{"id": ASK_OWNER}]
+        return {"decision": False, "context": context}
+
+
+class Evaluating:
+    """Answers evaluations.
+
+    Args:
+        authority: Decides.
+        subjects: Finds who they are about.
+        recorder: Records.
+    """
+
+    def __init__(
+        self, authority: Authority, subjects: Subjects, recorder: Recorder
+    ) -> None:
+        self.authority, self.subjects = authority, subjects
+        self._recorder = recorder
+
+    async def one(self, said: Members, asked_by: Enforcer) -> dict[str, Any]:
+        """Answer an Access Evaluation request.
+
+        Raises:
+            Invalid: It is none.
+        """
+        return (await self.answer(read_evaluation(said), asked_by)).told()
+
+    async def several(self, said: Members, asked_by: Enforcer) -> dict[str, Any]:
+        """Answer an Access Evaluations request.
+
+        Raises:
+            Invalid: It is none.
+        """
+        semantic = semantic_of(said)
+        evaluations = evaluations_of(said)
+        if not evaluations:
+            return await self.one(said, asked_by)
+        answers: list[dict[str, Any]] = []
+        for number, each in enumerate(evaluations):
+            answers.append(await self._item(each, number, asked_by))
+            if semantic.ends_at(answers[-1]["decision"]):
+                break
+        return {"evaluations": answers}
+
+    async def answer(self, evaluation: Evaluation, asked_by: Enforcer) -> Answer:
+        """Decide on one evaluation, and record that."""
+        caller = await self.subjects.find(evaluation, asked_by)
+        asked = understood(evaluation, asked_by)
+        decision = self._decide(caller, asked, evaluation.action.arguments or b"")
+        act = _act(evaluation, asked, asked_by)
+        return await self.recorded(caller, act, decision)
+
+    async def recorded(self, caller: Caller, act: Act, decision: Decision) -> Answer:
+        """Record a decision, and make the answer of it."""
+        try:
+            id = await self._recorder.decided(caller, act, decision)
+        except NotRecorded:
+            return Answer(False, Effect.ERROR.value, "")
+        return Answer(decision.passes, decision.effect.value, id)
+
+    def would_pass(self, caller: Caller, asked: Asked) -> bool:
+        """Say whether a call without arguments would go on; nothing is recorded."""
+        return self._decide(caller, asked, b"").passes
+
+    async def _item(
+        self, said: Members, number: int, asked_by: Enforcer
+    ) -> dict[str, Any]:
+        try:
+            evaluation = read_evaluation(said, at=f"evaluations[{number}].")
+        except Missing as missing:
+            self._recorder.refused(missing.why)
+            error = {"status": missing.status, "message": missing.message}
+            return {"decision": False, "context": {"error": error}}
+        return (await self.answer(evaluation, asked_by)).told()
+
+    def _decide(
+        self, caller: Caller, asked: Asked | None, arguments: bytes
+    ) -> Decision:
+        if asked is None:
+            return held(self.authority.policy, Effect.DENY, Reason.NO_RULE)
+        return self.authority.authorize(request_of(caller, asked, arguments))
+
+
+def request_of(caller: Caller, asked: Asked, arguments: bytes) -> Request:
+    """Make what is asked of the policy."""
+    return Request(
+        agent=caller.agent,
+        known=caller.known,
+        server=asked.server,
+        action=asked.action,
+        target=asked.target,
+        name=asked.name,
+        run=caller.run,
+        principal=caller.principal,
+        person=caller.person,
+        chain=caller.chain,
+        arguments=arguments,
+    )
+
+
+def understood(evaluation: Evaluation, asked_by: Enforcer) -> Asked | None:
+    """Say what is asked, where that is in our words and within what may be asked."""
+    servers = asked_by.servers
+    usual = servers[0] if len(servers) == 1 else ""
+    asked = vocabulary.read(evaluation.action, evaluation.resource, usual)
+    if asked is None or (servers and asked.server not in servers):
+        return None
+    return asked
+
+
+def _act(evaluation: Evaluation, asked: Asked | None, asked_by: Enforcer) -> Act:
+    arguments = evaluation.action.arguments or b""
+    return Act(
+        era=ERA,
+        method=evaluation.action.name,
+        server=asked.server if asked else "",
+        target=asked.target if asked else Target.REQUEST,
+        name=asked.name if asked else evaluation.resource.id,
+        size=len(arguments),
+        arguments=hashlib.sha256(arguments).hexdigest() if arguments else "",
+        asked_by=asked_by.principal,
+    )

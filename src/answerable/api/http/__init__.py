@@ -1,0 +1,1 @@
+"""Connections of enforcement points, and which endpoint takes what."""

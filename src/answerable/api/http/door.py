@@ -1,0 +1,225 @@
+"""Requests of enforcement points: who asks, what, and what goes back.
+
+Every answer carries the request's own `X-Request-ID` (AuthZEN 1.0, 10.1.3). An error
+is a problem document; a denial is none.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
+
+from answerable.api.enforcers import Enforcer, Enforcers
+from answerable.api.recording.recorder import Recorder
+from answerable.api.wire.entities import MAX_BODY, Members, read_body
+from answerable.api.wire.problems import MEDIA, Invalid, Problem
+from answerable.model.config import Limits
+from answerable.serving.link import Link
+from answerable.serving.wire.head import Head
+from answerable.serving.wire.place import check_place
+from answerable.serving.wire.refusals import Refused
+
+JSON = "application/json"
+REQUEST_ID = b"x-request-id"
+# Read by us: one value, or it is none.
+_ONCE = ("authorization", "content-type", "dpop", "host", "origin", "x-request-id")
+
+Handler: TypeAlias = Callable[[Members, Enforcer], Awaitable[dict[str, Any]]]
+Page: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+
+class Door:
+    """Answers requests.
+
+    Args:
+        enforcers: Find out who asks.
+        recorder: Counts what is turned away.
+        limits: Bounds.
+        failed: Told of what went wrong in here.
+
+    Attributes:
+        limits: Bounds, as of now.
+        in_flight: Evaluations and searches under way, by who asks.
+    """
+
+    def __init__(
+        self,
+        enforcers: Enforcers,
+        recorder: Recorder,
+        limits: Limits,
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self._enforcers, self._recorder = enforcers, recorder
+        self._failed = failed
+        self.limits = limits
+        self.in_flight: Counter[str] = Counter()
+
+    def app(
+        self, handlers: Mapping[str, Handler], pages: Mapping[str, Page]
+    ) -> "WithRequestId":
+        """Make the application.
+
+        Args:
+            handlers: What is asked by POST, by path.
+            pages: What anybody may read by GET, by path.
+        """
+        asked = [
+            Route(path, self._asked(h), methods=["POST"])
+            for path, h in handlers.items()
+        ]
+        read = [
+            Route(path, self._read(p), methods=["GET"]) for path, p in pages.items()
+        ]
+        return WithRequestId(
+            Starlette(
+                routes=[*asked, *read], exception_handlers={HTTPException: _no_route}
+            )
+        )
+
+    def _asked(self, handler: Handler) -> Page:
+        async def endpoint(request: Request) -> Response:
+            return await self._answered(request, handler)
+
+        return endpoint
+
+    def _read(self, page: Page) -> Page:
+        async def endpoint(request: Request) -> Response:
+            try:
+                _check_place(_head(request), request)
+                return await page(request)
+            except Problem as problem:
+                return self._refused(problem)
+
+        return endpoint
+
+    async def _answered(self, request: Request, handler: Handler) -> Response:
+        try:
+            head = _head(request)
+            _check_place(head, request)
+            enforcer = await self._enforcers.identify(head, _link(request))
+            with _Counted(self.in_flight, enforcer.principal, self.limits):
+                said = read_body(await self._body(request, head))
+                told = await handler(said, enforcer)
+        except Problem as problem:
+            return self._refused(problem)
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody hears it
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, it is no yes
+            self._failed(error)
+            says = "the request could not be evaluated"
+            return self._refused(Problem(500, "failed", says))
+        return Response(
+            msgspec.json.encode(told),
+            media_type=JSON,
+            headers={"cache-control": "no-store"},
+        )
+
+    async def _body(self, request: Request, head: Head) -> bytes:
+        kind = head.fields.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != JSON:
+            raise Invalid("Content-Type must be application/json", "content-type")
+        if head.fields.get("content-encoding", "identity").lower() != "identity":
+            raise Invalid("the body must not be encoded", "content-coding")
+        body = bytearray()
+        async for piece in request.stream():
+            body += piece
+            if len(body) > MAX_BODY:
+                says = f"the body has more than {MAX_BODY} bytes"
+                raise Problem(413, "body-too-large", says, {"connection": "close"})
+        return bytes(body)
+
+    def _refused(self, problem: Problem) -> Response:
+        self._recorder.refused(problem.why)
+        return _response(problem)
+
+
+class WithRequestId:
+    """Puts the request's identifier on the answer, whatever it is.
+
+    Args:
+        app: Makes the answer.
+    """
+
+    def __init__(self, app: Starlette) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        given = [
+            (name, value)
+            for name, value in scope.get("headers", ())
+            if name == REQUEST_ID
+        ]
+
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *given[:1]]
+            await send(message)
+
+        await self._app(scope, receive, told)
+
+
+class _Counted:
+    """Counts what one enforcement point has under way, and refuses too much."""
+
+    def __init__(self, counts: Counter[str], principal: str, limits: Limits) -> None:
+        self._counts, self._principal = counts, principal
+        self._most = limits.calls_per_caller
+
+    def __enter__(self) -> None:
+        if self._counts[self._principal] >= self._most:
+            raise Problem(429, "too-many-calls", "too many requests are under way")
+        self._counts[self._principal] += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._counts[self._principal] -= 1
+        if not self._counts[self._principal]:
+            del self._counts[self._principal]
+
+
+def _head(request: Request) -> Head:
+    """Give what is known of who asks the form that callers are identified by."""
+    fields: dict[str, str] = {}
+    for raw, value in request.scope["headers"]:
+        name = raw.decode("latin-1")
+        if name in fields and name in _ONCE:
+            raise Invalid(f"{name} stands twice", "repeated-field")
+        fields[name] = value.decode("latin-1")
+    fields.setdefault("host", "")
+    target = request.scope["raw_path"].decode("latin-1")
+    return Head(request.method, target, fields, 0, expects=False, closes=False)
+
+
+def _check_place(head: Head, request: Request) -> None:
+    try:
+        check_place(head, request.scope["state"]["served"])
+    except Refused as refused:
+        says = refused.wire.says
+        raise Problem(refused.wire.status, refused.why.value, says) from None
+
+
+def _link(request: Request) -> Link:
+    link: Link = request.scope["state"]["link"]
+    return link
+
+
+def _response(problem: Problem) -> Response:
+    fields = {"cache-control": "no-store"} | problem.fields
+    return Response(problem.body(), problem.status, fields, MEDIA)
+
+
+async def _no_route(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for these alone
+    says = (
+        "nothing is served so" if error.status_code == 405 else "nothing is served here"
+    )
+    return _response(
+        Problem(error.status_code, "no-route", says, dict(error.headers or {}))
+    )

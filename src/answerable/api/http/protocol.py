@@ -1,0 +1,113 @@
+"""One connection, read by uvicorn: who is at its other end, and when it is late."""
+
+import asyncio
+from typing import Any, cast
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from answerable.model.config import Limits
+from answerable.serving.links import link_of
+from answerable.serving.processes.held import ProcessGone
+from answerable.serving.ticker import NEVER, Ticker
+from answerable.serving.wire.place import Served
+
+
+class Connection(HttpToolsProtocol):
+    """Reads requests, and hands each on with what the transport knows.
+
+    `scope["state"]` has `link` and `served`, and nothing of the request's own.
+
+    Args:
+        config: Of uvicorn.
+        state: Of all connections.
+        limits: Bounds.
+        ticker: Tells when it is late.
+        served: Names that its listener is called by.
+        url: The listener's.
+
+    Attributes:
+        deadline: When it is late.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        state: ServerState,
+        *,
+        limits: Limits,
+        ticker: Ticker,
+        served: Served,
+        url: str,
+    ) -> None:
+        super().__init__(config, state, {})
+        self.deadline = NEVER
+        self._limits, self._ticker = limits, ticker
+        self._served, self._url = served, url
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Find out who is at the other end."""
+        stream = cast(asyncio.Transport, transport)
+        full = len(self.connections) >= self._limits.connections
+        super().connection_made(stream)
+        try:
+            link = link_of(stream, self._url)
+        except ProcessGone:
+            full = True
+        if full:
+            stream.abort()
+            return
+        self.app_state = {"link": link, "served": self._served}
+        self._wait(self._limits.head)
+        self._ticker.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Whoever asked is gone."""
+        self._ticker.discard(self)
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """A request begins: its head has to be here in time."""
+        self._wait(self._limits.head)
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Its head is here."""
+        self._wait(self._limits.body)
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Its body is here: from now on it is we who take time."""
+        self.deadline = NEVER
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """It was answered: the next one may take as long as it is idle."""
+        super().on_response_complete()
+        self._wait(self._limits.idle)
+
+    def late(self) -> None:
+        """It took too long."""
+        self.transport.abort()
+
+    def _wait(self, seconds: int) -> None:
+        self.deadline = self.loop.time() + seconds
+
+
+def uvicorn_config(app: Any, idle: int) -> Config:
+    """Make what uvicorn asks for: it reads and writes, and does nothing else for us."""
+    config = Config(
+        app,
+        http=Connection,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=idle,
+    )
+    config.load()
+    return config

@@ -1,0 +1,287 @@
+"""What the process is made of, put together from a configuration, and changed by one."""
+
+import asyncio
+import os
+import socket
+import ssl
+import time
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from uvicorn.server import ServerState
+
+from answerable.api.enforcers import Enforcers
+from answerable.api.evaluating import Evaluating
+from answerable.api.http.door import JSON, Door, Handler, Page
+from answerable.api.http.protocol import Connection, uvicorn_config
+from answerable.api.paging import Paging
+from answerable.api.recording.recorder import Recorder
+from answerable.api.searching import Searching
+from answerable.api.serve.metrics import rendered
+from answerable.api.serve.plan import Plan
+from answerable.api.subjects import Subjects
+from answerable.api.wire import metadata
+from answerable.api.wire.problems import Problem
+from answerable.enforce.kill import Kills
+from answerable.flows.authorize import Authority
+from answerable.model.config import Tls
+from answerable.serving.callers.callers import Callers
+from answerable.serving.callers.challenge import WELL_KNOWN
+from answerable.serving.issuers.keys import IssuerKeys
+from answerable.serving.kills import KillFile, KillWatch
+from answerable.serving.link import Link
+from answerable.serving.log import Log
+from answerable.serving.secret import derived, shared_secret
+from answerable.serving.sockets import Bound, bind
+from answerable.serving.ticker import Ticker
+from answerable.serving.tls import load_files, server_tls
+from answerable.serving.wire.place import Served
+
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class House:
+    """The process's parts.
+
+    Args:
+        plan: What to serve.
+        log: Of the process.
+
+    Attributes:
+        app: Answers requests.
+        listening: Where it can be reached: pairs (what, where).
+        reload_refused: Why the last reload was refused, empty where it was not.
+        ship_refused: Why the last shipping was refused, likewise.
+    """
+
+    def __init__(self, plan: Plan, log: Log) -> None:
+        self.listening: list[tuple[str, str]] = []
+        self.reload_refused = self.ship_refused = ""
+        self._plan, self._log = plan, log
+        self._loop = loop = asyncio.get_running_loop()
+        config = plan.config
+        secret = shared_secret(plan.state)
+        self._authority = Authority(plan.table())
+        self._recorder = Recorder(plan.state / "spool", loop, config.limits)
+        self._callers = Callers(
+            config,
+            IssuerKeys(config.issuers),
+            time.time,
+            secret=derived(secret, "subjects"),
+            inventory=plan.inventory,
+        )
+        self._enforcers = Enforcers(config, time.time, secret)
+        self._subjects = Subjects(config, plan.inventory, self._callers, time.time)
+        self._evaluating = Evaluating(self._authority, self._subjects, self._recorder)
+        self._searching = Searching(self._evaluating, Paging(secret), config)
+        self._door = Door(self._enforcers, self._recorder, config.limits, self._failed)
+        self._ticker = Ticker(loop)
+        self._connections = ServerState()
+        self.app = self._door.app(self._handlers(), self._pages())
+        self._uvicorn = uvicorn_config(self.app, config.limits.idle)
+        self._kills = KillWatch(
+            KillFile(plan.shared), self._authority, loop, self._killed, self._unread
+        )
+        self._bound: list[Bound] = []
+        self._servings: list[asyncio.Server] = []
+        self._tls: list[tuple[ssl.SSLContext, Tls]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._url = plan.point.url or "http://localhost"
+
+    @classmethod
+    async def open(cls, plan: Plan, log: Log) -> "House":
+        """Put the process together, and have it listen.
+
+        Raises:
+            AnswerableError: Something that it needs is not there, or is no good.
+        """
+        house = cls(plan, log)
+        for listener in plan.point.listen:
+            await house._listen(bind(listener, 1))
+        house._name_itself()
+        for keep_fresh in (house._callers.keep_fresh, house._enforcers.keep_fresh):
+            house._spawn(keep_fresh(house._keyless))
+        return house
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is being answered."""
+        return bool(self._door.in_flight)
+
+    async def swap(self, plan: Plan) -> None:
+        """Decide by another configuration from now on.
+
+        Raises:
+            AnswerableError: It cannot be used, and the present one stays.
+        """
+        # A large file takes a second, in which evaluations go on.
+        table = await asyncio.to_thread(plan.table)
+        for context, tls in self._tls:
+            load_files(context, tls)
+        self._enforcers.swap(plan.config)
+        self._subjects.swap(plan.config, plan.inventory)
+        self._searching.config = plan.config
+        self._door.limits = plan.config.limits
+        self._authority.swap(table)
+        self._plan = plan
+
+    def drain(self) -> None:
+        """Take no more connections; what is under way goes on."""
+        for serving in self._servings:
+            serving.close()
+        for bound in self._bound:
+            bound.close()
+        for each in list(self._connections.connections):
+            each.shutdown()
+
+    async def close(self) -> None:
+        """Cut what is still open, and write what is left to record."""
+        self._kills.close()
+        for task in [*self._tasks, *self._connections.tasks]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._recorder.close()
+
+    def reasons(self) -> list[str]:
+        """Say why it is not ready; nothing where it is."""
+        alarm = self._recorder.alarm
+        return [
+            *([] if self._authority.policy else ["no policy could be loaded"]),
+            *([f"it cannot record: {alarm}"] if alarm else []),
+        ]
+
+    # What is served.
+
+    def _handlers(self) -> dict[str, Handler]:
+        return {
+            metadata.EVALUATION: self._evaluating.one,
+            metadata.EVALUATIONS: self._evaluating.several,
+            metadata.SUBJECTS: self._searching.subjects,
+            metadata.RESOURCES: self._searching.resources,
+            metadata.ACTIONS: self._searching.actions,
+        }
+
+    def _pages(self) -> dict[str, Page]:
+        return {
+            metadata.PATH: self._about,
+            WELL_KNOWN + metadata.BASE + "{rest:path}": self._resource,
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+            "/metrics": self._numbers,
+        }
+
+    async def _about(self, _: Request) -> Response:
+        kept = {"cache-control": f"max-age={metadata.KEPT}"}
+        return Response(metadata.metadata(self._url), 200, kept, JSON)
+
+    async def _resource(self, request: Request) -> Response:
+        """Say where a token for this is to be had (RFC 9728 3.1)."""
+        target = request.url.path.removeprefix(WELL_KNOWN)
+        link: Link = request.scope["state"]["link"]
+        document = self._enforcers.metadata(target, link)
+        if not document:
+            raise Problem(404, "no-route", "nothing is served here")
+        kept = {"cache-control": f"max-age={metadata.KEPT}"}
+        return Response(document, 200, kept, JSON)
+
+    async def _healthz(self, _: Request) -> Response:
+        return Response(b"ok\n", media_type="text/plain")
+
+    async def _readyz(self, _: Request) -> Response:
+        reasons = self.reasons()
+        said = {
+            "ready": not reasons,
+            "reasons": reasons,
+            "reload_refused": self.reload_refused,
+            "ship_refused": self.ship_refused,
+        }
+        return Response(
+            msgspec.json.encode(said), 503 if reasons else 200, media_type=JSON
+        )
+
+    async def _numbers(self, _: Request) -> Response:
+        gauges = {
+            "connections": (
+                "Connections that are open.",
+                float(len(self._connections.connections)),
+            ),
+            "in_flight": (
+                "Requests under way.",
+                float(sum(self._door.in_flight.values())),
+            ),
+            "config_last_reload_successful": (
+                "The file in force is the one on disk.",
+                float(not self.reload_refused),
+            ),
+            "ship_last_successful": (
+                "Evidence was stored when it was last tried.",
+                float(not self.ship_refused),
+            ),
+        }
+        return Response(
+            rendered(self._recorder, gauges), headers={"content-type": TEXT}
+        )
+
+    # What goes on beside.
+
+    async def _listen(self, bound: Bound) -> None:
+        self._bound.append(bound)
+        given = bound.of_worker(0)
+        listener = given.listener
+        connection = partial(
+            Connection,
+            self._uvicorn,
+            self._connections,
+            limits=self._plan.config.limits,
+            ticker=self._ticker,
+            served=Served(frozenset(given.hosts), frozenset(listener.origins)),
+            url=given.url,
+        )
+        own = socket.socket(fileno=os.dup(given.handle))
+        if listener.address is None:
+            self._servings.append(
+                await self._loop.create_unix_server(connection, sock=own)
+            )
+            self.listening.append(("decisions", f"unix:{listener.unix}"))
+            return
+        context = None
+        if listener.tls is not None:
+            context = server_tls(listener.tls)
+            self._tls.append((context, listener.tls))
+        self._servings.append(
+            await self._loop.create_server(connection, sock=own, ssl=context)
+        )
+        scheme = "https" if listener.tls else "http"
+        self.listening.append(("decisions", f"{scheme}://{bound.address}"))
+
+    def _name_itself(self) -> None:
+        """Where nobody says how it is called, it is called by its first address."""
+        addresses = [each.url for each in self._bound if each.url]
+        if addresses and not self._plan.point.url:
+            self._url = addresses[0]
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _failed(self, error: Exception) -> None:
+        self._log.of_loop(self._loop, {"exception": error})
+
+    def _killed(self, killed: Kills, revived: Kills) -> None:
+        for subject in sorted(killed):
+            self._recorder.killed(subject, revived=False)
+            self._log.warning("kill.taken", subject=subject)
+        for subject in sorted(revived):
+            self._recorder.killed(subject, revived=True)
+            self._log.warning("kill.revived", subject=subject)
+
+    def _unread(self, why: str) -> None:
+        self._log.error("kills.refused", why=why)
+
+    def _keyless(self, issuer: str, why: str) -> None:
+        self._log.warning("issuer.keys-refused", issuer=issuer, why=why)

@@ -1,0 +1,104 @@
+"""What to serve: the configuration as read, and where everything goes."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from answerable.connectors.config.fetch import read_file
+from answerable.connectors.config.parse.document import Reading
+from answerable.connectors.config.parse.faults import ConfigError
+from answerable.enforce.table import Table, compile_table, without_policy
+from answerable.model.config import Config
+from answerable.model.decision_point import DecisionPoint
+from answerable.model.errors import UsageError
+from answerable.model.ids import AgentId
+from answerable.serving.stored import gateway_state, known_agents
+
+OWN = "decisions"  # folder of its own in the store, where the file names none
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one reading of the file asks for.
+
+    Attributes:
+        config: The configuration; without agents, where the policy is wrong.
+        point: Its section `decisions`.
+        reading: What was made of the file, its faults included.
+        store: Folder of the store.
+        inventory: Ids of the agents that a scan has found.
+    """
+
+    config: Config
+    point: DecisionPoint
+    reading: Reading
+    store: Path
+    inventory: frozenset[AgentId]
+
+    @property
+    def state(self) -> Path:
+        """The decision point's own folder."""
+        return Path(self.point.state) if self.point.state else self.store / OWN
+
+    @property
+    def shared(self) -> Path:
+        """The gateway's folder, with what holds beside the policy."""
+        return gateway_state(self.config, self.store)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its policy is right; otherwise everything is denied."""
+        return self.reading.holds_policy
+
+    def table(self) -> Table:
+        """Compile what to decide by; where the policy is wrong, one that denies."""
+        if self.is_whole:
+            return compile_table(self.config)
+        return without_policy(server.name for server in self.config.servers)
+
+    def needs_restart(self, later: "Plan") -> list[str]:
+        """Name what a later plan changes that a running decision point cannot."""
+        ours, theirs = self.point, later.point
+        return [
+            key
+            for key, before, after in (
+                ("decisions.url", ours.url, theirs.url),
+                ("decisions.listen", ours.listen, theirs.listen),
+                ("decisions.state", self.state, later.state),
+                ("state", self.shared, later.shared),
+                ("store", self.store, later.store),
+            )
+            if before != after
+        ]
+
+
+def read_plan(place: str, store: Path | None, usual: Path) -> Plan:
+    """Read the configuration, and whom the store knows.
+
+    A file of which the policy alone is wrong is a plan, too: of a decision point that
+    denies.
+
+    Args:
+        place: The file.
+        store: As named on the command line, None where it was not.
+        usual: The store where nobody names one.
+
+    Raises:
+        ConfigError: More than the policy is wrong.
+        UsageError: The file is not there, or has no section `decisions`.
+        EnvironmentRefused: It may not be read, or the store may not.
+    """
+    reading = read_file(place)
+    config = reading.config
+    if config is None or not reading.lacks_policy_alone:
+        raise ConfigError(place, reading.faults)
+    point = config.decisions
+    if point is None:
+        raise UsageError(
+            f"no decision point in {place}",
+            "add a section `decisions`; see docs/authzen.md",
+        )
+    root = store or (Path(config.store) if config.store else usual)
+    inventory = frozenset(AgentId(each) for each in known_agents(root))
+    if not reading.holds_policy:
+        config = replace(config, agents=())
+    return Plan(config, point, reading, root, inventory)

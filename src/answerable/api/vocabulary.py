@@ -1,0 +1,112 @@
+"""What a question is about, in the words that the policy knows.
+
+| `action.name` | `resource.type` | `resource.id` |
+|---|---|---|
+| `tools/call` | `tool` | `tool:mcp/SERVER/TOOL`, or the tool's name |
+| `resources/read`, `resources/subscribe`, `resources/unsubscribe` | `resource` | its URI |
+| `prompts/get` | `prompt` | `prompt:mcp/SERVER/PROMPT`, or the prompt's name |
+| `completion/complete` | `resource`, `prompt` | likewise |
+| any other method of MCP | `mcp_server` | `server:mcp/SERVER`, or the server's name |
+
+Whose a task or a request is, only the gateway knows that passed it on: nothing is
+decided about them here. Pure.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from answerable.api.wire.entities import Action, Resource
+from answerable.model.decision import Target
+from answerable.serving.mcp.methods import INPUTS, METHODS, Era, Sender, method_of
+
+SERVER = "mcp_server"
+TYPES = {"tool": Target.TOOL, "resource": Target.RESOURCE, "prompt": Target.PROMPT}
+_NOT_HERE = frozenset({Target.TASK, Target.REQUEST})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What would be done.
+
+    Attributes:
+        server: Upstream server.
+        action: MCP method.
+        target: What it acts on.
+        name: Tool, prompt or URI; empty where the server as a whole is meant.
+    """
+
+    server: str
+    action: str
+    target: Target
+    name: str = ""
+
+
+def read(action: Action, resource: Resource, usual: str) -> Asked | None:
+    """Read what is asked; None where no words of ours are used.
+
+    Args:
+        action: As asked.
+        resource: As asked.
+        usual: Server that is meant where none is named, empty for none.
+    """
+    target = target_of(action.name, resource.type)
+    if target is None:
+        return None
+    if resource.type == SERVER:
+        server = resource.id.removeprefix("server:mcp/")
+        is_said = resource.server in ("", server)
+        return Asked(server, action.name, target) if is_said else None
+    server, name = _parted(resource)
+    if resource.server and server not in ("", resource.server):
+        return None
+    server = server or resource.server or usual
+    return Asked(server, action.name, target, name) if server else None
+
+
+def target_of(action: str, type: str) -> Target | None:
+    """Say what an action on a type of resource acts on; None where it cannot."""
+    found = _targets(action)
+    if type == SERVER:
+        whole = found - set(TYPES.values()) - _NOT_HERE - {Target.REFERENCE}
+        return next(iter(whole), None)
+    named = TYPES.get(type)
+    if named in found or (Target.REFERENCE in found and named in _REFERRED):
+        return named
+    return None
+
+
+def actions_on(type: str) -> list[str]:
+    """Every action that a type of resource can be acted on with, sorted."""
+    names = {*INPUTS, *(name for methods in METHODS.values() for name in methods)}
+    return sorted(name for name in names if target_of(name, type) is not None)
+
+
+def spelled(asked: Asked) -> str:
+    """Spell the id of what is asked about, whole."""
+    if asked.target is Target.RESOURCE:
+        return asked.name
+    if not asked.name:
+        return f"server:mcp/{asked.server}"
+    return f"{asked.target}:mcp/{asked.server}/{asked.name}"
+
+
+_REFERRED = (Target.RESOURCE, Target.PROMPT)
+
+
+@lru_cache(maxsize=256)
+def _targets(action: str) -> set[Target]:
+    """What a method acts on, in whatever revision a client may send it."""
+    methods = (method_of(era, action, Sender.CLIENT) for era in Era)
+    found = {method.target for method in methods if method is not None}
+    if action in INPUTS:
+        found.add(INPUTS[action])
+    return found
+
+
+def _parted(resource: Resource) -> tuple[str, str]:
+    """Take the server out of an id of ours; empty where it is a name alone."""
+    prefix = f"{resource.type}:mcp/"
+    if resource.type == "resource" or not resource.id.startswith(prefix):
+        return "", resource.id
+    server, _, name = resource.id.removeprefix(prefix).partition("/")
+    return server, name

@@ -1,0 +1,1 @@
+"""What enforcement points ask and hear, in bytes; as pure as a room."""

@@ -1,0 +1,291 @@
+"""Subjects, actions, resources: what an enforcement point asks about, parsed once.
+
+Of what it sends, these keys enter a decision, and no others (AuthZEN 1.0, 5):
+
+| key | is |
+|---|---|
+| `subject.type`, `subject.id` | who |
+| `subject.properties.token` | the access token that the subject showed |
+| `action.name` | MCP method, or an action of an approved mapping |
+| `action.properties.arguments` | the arguments of the call: the act that is judged |
+| `resource.type`, `resource.id` | what |
+| `resource.properties.server` | at which server |
+| `context.agent` | an agent that has to be the subject's; it can only refuse |
+
+All else is taken and never looked at (10.1.1: unknown fields are ignored), unless an
+approved mapping of a tool says that an argument stands there.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from answerable.api.wire.problems import Invalid, Missing
+from answerable.serving.mcp.members import UNREADABLE, check_text
+from answerable.serving.wire.refusals import Refused
+
+MAX_BODY = 1 << 20
+MAX_DEPTH = 32
+MAX_NAME = 4096  # characters of a type, an id or a name
+MAX_TOKEN = 16 << 10
+SAFE = 2**53 - 1  # beyond, two readers may hold two integers for one (RFC 7493 2.2)
+
+Members: TypeAlias = Mapping[str, object]
+
+NOTHING: Members = {}
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """Who it is about.
+
+    Attributes:
+        type: `identity` or `agent`.
+        id: Empty where it is what is searched.
+        token: Access token, empty without one.
+    """
+
+    type: str
+    id: str
+    token: str = ""
+
+    def __repr__(self) -> str:
+        """Show no token."""
+        return f"Subject({self.type} {self.id})"
+
+
+class Action(msgspec.Struct, frozen=True):
+    """What it would do.
+
+    Attributes:
+        name: MCP method, or an action of a mapping.
+        arguments: As JSON; None where the enforcement point did not say.
+    """
+
+    name: str
+    arguments: bytes | None = None
+
+
+class Resource(msgspec.Struct, frozen=True):
+    """What it would do it to.
+
+    Attributes:
+        type: `tool`, `resource`, `prompt`, `mcp_server`, or a type of a mapping.
+        id: Empty where it is what is searched.
+        server: Upstream server; empty where it is not said.
+    """
+
+    type: str
+    id: str
+    server: str = ""
+
+
+class Evaluation(msgspec.Struct, frozen=True):
+    """One question.
+
+    Attributes:
+        subject: Who.
+        action: What.
+        resource: To what.
+        agent: Agent that the context names, empty for none.
+        said: The whole, for mappings alone.
+    """
+
+    subject: Subject
+    action: Action
+    resource: Resource
+    agent: str = ""
+    said: Members = NOTHING
+
+
+def read_body(data: bytes) -> dict[str, Any]:
+    """Read the one object of a request, in exactly one way (AuthZEN 11.5, I-JSON).
+
+    Raises:
+        Invalid: It is no JSON object, is nested too deeply, repeats a key, or holds a
+            number that readers may disagree on.
+    """
+    try:
+        check_text(data, MAX_DEPTH)
+        read = msgspec.json.decode(data)
+        if not isinstance(read, dict):
+            raise Invalid("the body must be a JSON object", "not-an-object")
+        return json.loads(  # type: ignore[no-any-return]
+            data, object_pairs_hook=_once, parse_int=_integer, parse_float=_float
+        )
+    except Refused as refused:
+        raise Invalid(refused.wire.says, refused.why.value) from None
+    except (*UNREADABLE, ValueError):
+        raise Invalid("the body is not JSON", "not-json") from None
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    read = dict(pairs)
+    if len(read) != len(pairs):
+        raise Invalid("a key is repeated", "repeated-key")
+    return read
+
+
+def _integer(spelled: str) -> int:
+    read = int(spelled)
+    if abs(read) > SAFE:
+        raise Invalid("an integer is too large", "number")
+    return read
+
+
+def _float(spelled: str) -> float:
+    read = float(spelled)
+    if read in (float("inf"), float("-inf")):
+        raise Invalid("a number is too large", "number")
+    return read
+
+
+def read_evaluation(said: Members, *, at: str = "") -> Evaluation:
+    """Read one evaluation.
+
+    Args:
+        said: Its members.
+        at: Path of it in the body, for messages: empty, or `evaluations[2].`.
+
+    Raises:
+        Missing: A required key is missing.
+        Invalid: A key has the wrong type.
+    """
+    return Evaluation(
+        subject=read_subject(said, at=at),
+        action=read_action(said, at=at),
+        resource=read_resource(said, at=at),
+        agent=read_agent(said, at=at),
+        said=said,
+    )
+
+
+def read_subject(said: Members, *, at: str = "", searched: bool = False) -> Subject:
+    """Read the subject.
+
+    Args:
+        said: Members of what holds it.
+        at: As above.
+        searched: It is what is searched: an id is ignored (AuthZEN 8.4.1).
+
+    Raises:
+        Missing: As above.
+        Invalid: As above.
+    """
+    path = f"{at}subject"
+    members, properties = _entity(said, "subject", path)
+    return Subject(
+        type=_name(members, "type", path),
+        id="" if searched else _name(members, "id", path),
+        token=_text(properties, "token", f"{path}.properties", MAX_TOKEN),
+    )
+
+
+def read_action(said: Members, *, at: str = "") -> Action:
+    """Read the action.
+
+    Raises:
+        Missing: As above.
+        Invalid: As above.
+    """
+    path = f"{at}action"
+    members, properties = _entity(said, "action", path)
+    name = _name(members, "name", path)
+    if "arguments" not in properties:
+        return Action(name)
+    arguments = object_of(properties, "arguments", f"{path}.properties.arguments")
+    return Action(name, msgspec.json.encode(arguments))
+
+
+def read_resource(said: Members, *, at: str = "", searched: bool = False) -> Resource:
+    """Read the resource; `searched` as of the subject.
+
+    Raises:
+        Missing: As above.
+        Invalid: As above.
+    """
+    path = f"{at}resource"
+    members, properties = _entity(said, "resource", path)
+    return Resource(
+        type=_name(members, "type", path),
+        id="" if searched else _name(members, "id", path),
+        server=_text(properties, "server", f"{path}.properties", MAX_NAME),
+    )
+
+
+def read_agent(said: Members, *, at: str = "") -> str:
+    """Read the agent that the context names; a word of another kind names none.
+
+    Raises:
+        Invalid: The context is no object.
+    """
+    agent = object_of(said, "context", f"{at}context").get("agent")
+    return agent if isinstance(agent, str) else ""
+
+
+def object_of(said: Members, key: str, path: str) -> Members:
+    """Read an object that may be missing.
+
+    Args:
+        said: Members of what holds it.
+        key: Its key there.
+        path: Its path in the body.
+
+    Raises:
+        Invalid: It is none.
+    """
+    if key not in said:
+        return NOTHING
+    found = said[key]
+    if not isinstance(found, dict):
+        raise Invalid(f"{path} must be an object", "key-type")
+    return found
+
+
+def check_types(said: Members, *, at: str = "") -> None:
+    """Refuse what has the wrong type, where what is missing is no fault yet.
+
+    Raises:
+        Invalid: See above.
+    """
+    for entity, keys in _ENTITIES.items():
+        if entity not in said:
+            continue
+        path = f"{at}{entity}"
+        members, properties = _entity(said, entity, path)
+        for key in keys:
+            if key in members:
+                _name(members, key, path)
+        within = f"{path}.properties"
+        _text(properties, "token", within, MAX_TOKEN)
+        _text(properties, "server", within, MAX_NAME)
+        object_of(properties, "arguments", f"{within}.arguments")
+    object_of(said, "context", f"{at}context")
+
+
+_ENTITIES = {"subject": ("type", "id"), "action": ("name",), "resource": ("type", "id")}
+
+
+def _entity(said: Members, key: str, path: str) -> tuple[Members, Members]:
+    if key not in said:
+        raise Missing(path)
+    members = object_of(said, key, path)
+    return members, object_of(members, "properties", f"{path}.properties")
+
+
+def _name(members: Members, key: str, path: str) -> str:
+    if key not in members:
+        raise Missing(f"{path}.{key}")
+    name = _text(members, key, path, MAX_NAME)
+    if not name:
+        raise Invalid(f"{path}.{key} must not be empty", "key-type")
+    return name
+
+
+def _text(members: Members, key: str, path: str, most: int) -> str:
+    found = members.get(key, "")
+    if not isinstance(found, str) or len(found) > most:
+        says = f"{path}.{key} must be a string of at most {most} characters"
+        raise Invalid(says, "key-type")
+    return found

@@ -1,0 +1,68 @@
+"""What goes back where nothing was decided: RFC 9457, and the statuses of AuthZEN 1.0.
+
+A status says what is wrong with the request, or with who sends it. That something is
+denied is no error, and is answered with 200 (AuthZEN 10.1.2).
+"""
+
+import msgspec
+
+from answerable.model.errors import AnswerableError
+
+MEDIA = "application/problem+json"
+# Of HTTP (RFC 9110 15, RFC 6585): what each is called.
+TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Content Too Large",
+    421: "Misdirected Request",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+
+
+class Problem(AnswerableError):  # noqa: N818 - reads as what it is
+    """A request that is not evaluated.
+
+    Args:
+        status: HTTP status.
+        why: A word for the evidence.
+        says: One sentence for whoever asked; of the request it repeats nothing.
+        fields: Further fields of the answer.
+    """
+
+    def __init__(
+        self, status: int, why: str, says: str, fields: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(says)
+        self.status = status
+        self.why = why
+        self.fields = fields or {}
+
+    def body(self) -> bytes:
+        """The problem document."""
+        return msgspec.json.encode(
+            {
+                "type": "about:blank",
+                "title": TITLES[self.status],
+                "status": self.status,
+                "detail": self.message,
+            }
+        )
+
+
+class Invalid(Problem):
+    """The whole payload is refused: it is not of the form that was agreed on."""
+
+    def __init__(self, says: str, why: str = "malformed") -> None:
+        super().__init__(400, why, says)
+
+
+class Missing(Invalid):
+    """A required key is missing; in a list of evaluations that concerns one of them."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} is required", "missing-key")

@@ -1,0 +1,111 @@
+"""Several evaluations in one message, and searches: bodies of AuthZEN 1.0, 7 and 8."""
+
+import hashlib
+from collections.abc import Iterator
+from enum import StrEnum
+
+import msgspec
+
+from answerable.api.wire.entities import Members, check_types, object_of
+from answerable.api.wire.problems import Invalid
+
+MOST = 256  # evaluations in one message
+KEYS = ("subject", "action", "resource", "context")
+USUAL, LARGEST = 100, 1000  # results of a page
+
+
+class Semantic(StrEnum):
+    """Which evaluations are made (AuthZEN 7.1.2.1)."""
+
+    ALL = "execute_all"
+    UNTIL_DENIED = "deny_on_first_deny"
+    UNTIL_PERMITTED = "permit_on_first_permit"
+
+    def ends_at(self, decision: bool) -> bool:
+        """Tell whether an answer is the last."""
+        if self is Semantic.UNTIL_DENIED:
+            return not decision
+        return self is Semantic.UNTIL_PERMITTED and decision
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Which results of a search are wanted.
+
+    Attributes:
+        token: Of the page before, empty for the first.
+        limit: Most results; None where it is not said.
+        asked: SHA-256 of all that has to stay the same from page to page.
+    """
+
+    token: str
+    limit: int | None
+    asked: str
+
+
+def evaluations_of(said: Members) -> list[Members]:
+    """Give the evaluations of a message, its own keys as defaults (AuthZEN 7.1.1).
+
+    Empty where it has none: then it is one evaluation by itself.
+
+    Raises:
+        Invalid: They are no list of objects, too many, or a key has the wrong type.
+    """
+    check_types(said)
+    given = said.get("evaluations", [])
+    if not isinstance(given, list):
+        raise Invalid("evaluations must be an array", "key-type")
+    if len(given) > MOST:
+        raise Invalid(f"evaluations must have at most {MOST} items", "too-many")
+    return list(_with_defaults(said, given))
+
+
+def _with_defaults(said: Members, given: list[object]) -> Iterator[Members]:
+    defaults = {key: said[key] for key in KEYS if key in said}
+    for number, each in enumerate(given):
+        if not isinstance(each, dict):
+            raise Invalid(f"evaluations[{number}] must be an object", "key-type")
+        check_types(each, at=f"evaluations[{number}].")
+        # A key that stands there replaces the default whole.
+        yield {**defaults, **each}
+
+
+def semantic_of(said: Members) -> Semantic:
+    """Read `options.evaluations_semantic`.
+
+    Raises:
+        Invalid: It is none of the three.
+    """
+    options = object_of(said, "options", "options")
+    word = options.get("evaluations_semantic", Semantic.ALL.value)
+    if not isinstance(word, str) or word not in list(Semantic):
+        words = ", ".join(Semantic)
+        raise Invalid(f"options.evaluations_semantic must be one of {words}")
+    return Semantic(word)
+
+
+def page_of(said: Members, what: str) -> Page:
+    """Read `page`.
+
+    Args:
+        said: The whole request.
+        what: What is searched; a token of another search is of no use here.
+
+    Raises:
+        Invalid: A key has the wrong type.
+    """
+    page = object_of(said, "page", "page")
+    token, limit = page.get("token", ""), page.get("limit")
+    if not isinstance(token, str):
+        raise Invalid("page.token must be a string", "key-type")
+    is_count = isinstance(limit, int) and not isinstance(limit, bool) and limit >= 0
+    if "limit" in page and not is_count:
+        raise Invalid("page.limit must be a non-negative integer", "key-type")
+    object_of(page, "properties", "page.properties")
+    kept = {key: page[key] for key in page.keys() - {"token", "limit"}}
+    same = {"what": what, "page": kept} | {key: said.get(key) for key in KEYS}
+    spelled = msgspec.json.encode(same, order="deterministic")
+    return Page(
+        token=token,
+        limit=limit if isinstance(limit, int) else None,
+        asked=hashlib.sha256(spelled).hexdigest(),
+    )

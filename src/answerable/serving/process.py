@@ -1,0 +1,254 @@
+"""The process of a door: starts, serves until told to end, and reads the file again.
+
+It has a folder of its own, and writes to the store the evidence that waits there.
+"""
+
+import asyncio
+import gc
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+from answerable.connectors.config.parse.document import Reading
+from answerable.connectors.config.parse.faults import ConfigError, fault_lines
+from answerable.model.config import Config
+from answerable.model.errors import AnswerableError
+from answerable.serving.claim import claim
+from answerable.serving.log import Log
+from answerable.serving.shipping import ship_apart
+from answerable.serving.stored import make_store
+
+SHIP = 30.0  # seconds between two shippings
+LOOK = 0.1  # seconds between two looks at what is still under way
+
+Listening = list[tuple[str, str]]
+
+
+class Plan(Protocol):
+    """What one reading of the file asks for."""
+
+    @property
+    def config(self) -> Config:
+        """The configuration."""
+
+    @property
+    def reading(self) -> Reading:
+        """What was made of the file, its faults included."""
+
+    @property
+    def store(self) -> Path:
+        """Folder of the store."""
+
+    @property
+    def state(self) -> Path:
+        """The process's own folder; its spool is in there."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether what it decides by is right."""
+
+
+OfPlan = TypeVar("OfPlan", bound=Plan)
+Taken = TypeVar("Taken", bound=Plan, contravariant=True)
+
+
+class House(Protocol[Taken]):
+    """What the process is made of.
+
+    Attributes:
+        listening: Where it can be reached.
+        reload_refused: Why the last reload was refused, empty where it was not.
+        ship_refused: Why the last shipping was refused, likewise.
+    """
+
+    listening: Listening
+    reload_refused: str
+    ship_refused: str
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is being answered."""
+
+    async def swap(self, plan: Taken) -> None:
+        """Decide by another configuration from now on."""
+
+    def drain(self) -> None:
+        """Take no more connections; what is under way goes on."""
+
+    async def close(self) -> None:
+        """Cut what is still open, and write what is left to record."""
+
+
+class Process(Generic[OfPlan]):
+    """One process.
+
+    Args:
+        name: What the log calls it.
+        read: Reads what to serve, and does so again at a SIGHUP.
+        made: Puts together what it is made of, listening.
+        needs_restart: Names what a later plan changes that a running one cannot.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        read: Callable[[], OfPlan],
+        made: Callable[[OfPlan, Log], Awaitable[House[OfPlan]]],
+        needs_restart: Callable[[OfPlan, OfPlan], list[str]],
+    ) -> None:
+        self._name, self._read, self._made = name, read, made
+        self._needs_restart = needs_restart
+        self._plan, self._log = read(), Log(name)
+        self._told_to_end = asyncio.Event()
+        self._reloading = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, ready: Callable[[Listening], None], *, alone: bool) -> None:
+        """Serve until told to end.
+
+        Args:
+            ready: Told where it can be reached, once it can.
+            alone: Nobody started it beside themselves, to end with them.
+
+        Raises:
+            EnvironmentRefused: Something cannot be used.
+        """
+        self._hear_signals()
+        if not alone:
+            self._spawn(self._end_with_parent())
+        make_store(self._plan.store)
+        with claim(self._plan.state):
+            house = await self._made(self._plan, self._log)
+            _settle()
+            self._house = house
+            try:
+                ready(house.listening)
+                self._tell_start(house)
+                self._spawn(self._ship_now_and_then())
+                await self._told_to_end.wait()
+            finally:
+                await self._end(house)
+
+    def _hear_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._log.of_loop)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._told_to_end.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self._reload()))
+
+    def _tell_start(self, house: House[OfPlan]) -> None:
+        self._log.info(
+            f"{self._name}.ready", listening=[at for _, at in house.listening]
+        )
+        if not self._plan.is_whole:
+            place, faults = self._plan.config.place, self._plan.reading.faults
+            self._log.error("policy.missing", faults=fault_lines(place, faults))
+
+    async def _reload(self) -> None:
+        """Put the file in force as it is now; where it is wrong, the last one stays."""
+        async with self._reloading:
+            try:
+                plan = await asyncio.to_thread(self._read)
+                if not plan.is_whole:
+                    raise ConfigError(plan.config.place, plan.reading.faults)
+                await self._house.swap(plan)
+            except ConfigError as error:
+                self._refuse(error.message, error.lines)
+            except AnswerableError as error:
+                self._refuse(error.message, [error.message])
+            else:
+                later = self._needs_restart(self._plan, plan)
+                if later:
+                    self._log.warning("config.needs-restart", keys=later)
+                self._house.reload_refused = ""
+                self._log.info("config.taken", digest=plan.config.digest)
+
+    def _refuse(self, why: str, lines: list[str]) -> None:
+        self._house.reload_refused = why
+        self._log.error("config.refused", faults=lines)
+
+    async def _end_with_parent(self) -> None:
+        """Whoever started us holds our input open, and is gone when that ends."""
+        reader = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+        )
+        while await reader.read(1024):
+            pass
+        self._told_to_end.set()
+
+    async def _ship_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(SHIP)
+            await self._ship()
+
+    async def _ship(self) -> None:
+        plan, house = self._plan, self._house
+        told = await ship_apart(plan.store, plan.state / "spool")
+        if told.refused and house.ship_refused != told.refused:
+            self._log.error("evidence.not-shipped", why=told.refused)
+        house.ship_refused = told.refused
+        for place, what in told.problems:
+            self._log.error("evidence.problem", place=place, what=what)
+
+    async def _end(self, house: House[OfPlan]) -> None:
+        self._log.info(f"{self._name}.ending")
+        house.drain()
+        until = time.monotonic() + self._plan.config.limits.drain
+        # Nobody tells when the last answer is given.
+        while house.is_busy and time.monotonic() < until:  # noqa: ASYNC110
+            await asyncio.sleep(LOOK)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await house.close()
+        await self._ship()
+        self._log.info(f"{self._name}.ended")
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _settle() -> None:
+    """Have the collector look at requests alone, and seldom.
+
+    What is made at the start lives as long as the process, and a request leaves no
+    cycles.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
+def serve(
+    name: str,
+    read: Callable[[], OfPlan],
+    made: Callable[[OfPlan, Log], Awaitable[House[OfPlan]]],
+    needs_restart: Callable[[OfPlan, OfPlan], list[str]],
+    ready: Callable[[Listening], None],
+    *,
+    alone: bool = True,
+) -> None:
+    """Serve what a configuration asks for, until told to end.
+
+    Args:
+        name: What the log calls the process.
+        read: Reads it.
+        made: Puts together what the process is made of, listening.
+        needs_restart: Names what a later plan changes that a running one cannot.
+        ready: Told where it can be reached, once it can.
+        alone: Nobody started it beside themselves, to end with them.
+
+    Raises:
+        AnswerableError: It cannot be read, or cannot be served.
+    """
+    import uvloop
+
+    process = Process(name, read, made, needs_restart)
+    uvloop.run(process.run(ready, alone=alone))
