@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SEED = 20261124
 PARTS = (
     *("help", "ingest", "queries", "reach", "peers", "gateway", "federation"),
-    *("expansions", "law", "races"),
+    *("expansions", "law", "races", "intent"),
 )
 SMALL, LARGE, QUICK = 200_000, 2_000_000, 20_000
 ROUNDS = 3
@@ -127,12 +127,17 @@ def reach_parts(
 def gateway_part(
     folder: Path, parts: Sequence[str], command: str, *, quick: bool
 ) -> Iterator[Line]:
-    """Measure the gateway, beside another one."""
+    """Measure the gateway, beside another one, and hold it to the law of intent."""
     if "gateway" in parts:
         from bench.gateway import figures
 
         rounds, seconds = (1, 0.5) if quick else (figures.ROUNDS, figures.SECONDS)
         yield from figures.figures(ROOT, folder, rounds, seconds, command)
+    if "intent" in parts:
+        from bench import intent
+
+        pairs = intent.QUICK if quick else intent.PAIRS
+        yield from intent.figures(SEED, pairs, command)
 
 
 def federation_parts(

@@ -10,7 +10,7 @@ _SECTIONS = (
     ("Beside other tools", ("peers",)),
     ("Gateway", ("gateway",)),
     ("Federation", ("federation",)),
-    ("Held to laws", ("law", "expansions", "races")),
+    ("Held to laws", ("law", "expansions", "races", "intent")),
 )
 # What a section's figures mean; what no figure says itself.
 _MEANS = {
