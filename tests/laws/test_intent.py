@@ -10,6 +10,7 @@ import pytest
 
 from answerable.gateway import exchange
 from answerable.gateway.http import turn
+from answerable.gateway.ownership import Ownership
 from answerable.gateway.stdio.reading import Reading
 from answerable.gateway.wire import heads
 from answerable.model.caller import Caller
@@ -102,14 +103,14 @@ def _annotations_open_a_list(patch: pytest.MonkeyPatch) -> None:
 
 
 def _state_is_everybodys(patch: pytest.MonkeyPatch) -> None:
-    decides = exchange.Exchange._owner_decides
+    decides = Ownership.decide
 
     def believing(self: Any, caller: Any, call: Any, decision: Any) -> Any:
         if call.state and not decision.passes:
             return replace(decision, passes=True)
         return decides(self, caller, call, decision)
 
-    patch.setattr(exchange.Exchange, "_owner_decides", believing)
+    patch.setattr(Ownership, "decide", believing)
 
 
 LEAKS: tuple[Patch, ...] = (

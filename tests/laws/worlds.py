@@ -9,6 +9,7 @@ import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,16 @@ from answerable.connectors.config.parse.document import read_config
 from answerable.enforce.quarantine import Quarantined
 from answerable.enforce.table import compile_table
 from answerable.flows.authorize import Authority
-from answerable.gateway import credentials as shown
-from answerable.gateway.credentials import Credential, Credentials
+from answerable.gateway.credentials import Credentials
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.door import Door
 from answerable.gateway.http.front import Front
 from answerable.gateway.http.pool import Pool, _Connection, endpoint
 from answerable.gateway.sessions import Sessions
+from answerable.gateway.shown import tokens
+from answerable.gateway.shown.credential import Credential
+from answerable.gateway.shown.leaks import NONE
+from answerable.gateway.shown.tokens import Tokens
 from answerable.gateway.stdio.front import Front as Pipe
 from answerable.gateway.stdio.under_way import UnderWay
 from answerable.gateway.upstreams import Sent, Sink
@@ -36,12 +40,14 @@ from answerable.serving.ticker import Ticker
 from answerable.serving.wire.place import Served
 from tests.federate.tokens import AUD, EC, ISS, NOW, OTHER_EC, document, public
 from tests.gateway.http.spelling import HOST
+from tests.gateway.http.stage import fingerprint
 from tests.gateway.http.wires import Notes, Wire
 from tests.laws.messages import PROMPTS, TOOLS, URIS, Act, Side, http_of
 from tests.laws.people import PARENT, PEER, STS, URL, WHO, Who
 
 SECRET = b"s" * 32
 PATTERNS = (*TOOLS, "read*", "*", "rm")
+SHOWS = (b"authorization", b"cookie", b"dpop", b"host", b"x-api-key")
 MODES = ("observe", "shadow", "enforce")
 
 
@@ -56,13 +62,26 @@ class Watching(Authority):
         return super().authorize(request)
 
 
-class Service(Credentials):
+class Given(Tokens):
     """Gets tokens without a token service; each tells for whom it is."""
 
     async def _ask(self, caller: Caller, server: str, token: str) -> Credential | None:
         said = f"for.{caller.agent}.{caller.run}.{server}".encode().hex()
-        answer = shown._Answer(said, "Bearer", 3600)
-        return shown._credential(answer, self.identity(caller, server), NOW)
+        answer = tokens._Answer(said, "Bearer", 3600)
+        return tokens._credential(answer, self.identity(caller), NOW, NONE)
+
+
+class Service(Credentials):
+    """What servers are shown: such tokens, and a file of the operator's."""
+
+    def __init__(self, config: Config, loop: asyncio.AbstractEventLoop) -> None:
+        clock = partial(float, NOW)
+        super().__init__(config, clock, loop.create_task, fingerprint, _untold)
+        self._tokens = Given(config, clock, loop.create_task)
+
+
+def _untold(event: str, server: str, what: str) -> None:
+    """Leave what an operator would be told."""
 
 
 class Echo:
@@ -153,7 +172,10 @@ def _settings(rng: random.Random) -> dict[str, Any]:
                 "reads": rng.sample(TOOLS, 2),
                 "audience": "https://files.example",
             },
-            "mail": {"url": "http://127.0.0.1:2/mcp"},
+            "mail": {
+                "url": "http://127.0.0.1:2/mcp",
+                "credential": {"file": "mail.key", "header": "X-Api-Key"},
+            },
         },
         "default_mode": rng.choice(MODES),
         "agents": {
@@ -169,9 +191,11 @@ def _settings(rng: random.Random) -> dict[str, Any]:
 
 
 def keys_in(folder: Path) -> Path:
-    """Write the keys of both issuers."""
+    """Write the keys of both issuers, and what a server is shown."""
     (folder / "keys.json").write_bytes(document(public(EC, kid="k1")))
     (folder / "own.json").write_bytes(document(public(OTHER_EC, kid="own")))
+    (folder / "mail.key").touch(0o600)
+    (folder / "mail.key").write_text("what-the-operator-keeps")
     return folder
 
 
@@ -210,7 +234,7 @@ class World:
             each.name: Pool(endpoint(each), config.limits, ticker, loop)
             for each in config.servers
         }
-        credentials = Service(config, lambda: NOW, loop.create_task)
+        credentials = Service(config, loop)
         exchange = Exchange(authority, notes, pools, credentials)
         callers = Callers(
             config, IssuerKeys(config.issuers), lambda: NOW - 1000, secret=SECRET
@@ -231,6 +255,7 @@ class World:
             head, end, _ = data.partition(b"\r\n\r\n")
             caller = callers.identify(self.door.read(head + end).head, who.link, NOW)
             self.door.loop.run_until_complete(credentials.get(caller, "files", "t"))
+        self.door.loop.run_until_complete(credentials.get(caller, "mail", ""))
 
     def http(self, who: Who, data: bytes, answer: bytes = b"") -> Outcome:
         """Send one request over HTTP; an answer comes where it went on."""
@@ -321,7 +346,7 @@ def _shown(sent: bytes) -> Iterator[bytes]:
     head = sent.partition(b"\r\n\r\n")[0]
     for line in head.split(b"\r\n"):
         name = line.partition(b":")[0].lower()
-        if name in (b"authorization", b"cookie", b"dpop", b"host") or b" /" in name:
+        if name in SHOWS or b" /" in name:
             yield line
 
 

@@ -25,7 +25,7 @@ from answerable.gateway.wire.answers import Answer, read_answer
 from answerable.gateway.wire.lists import FILTERED, UNKNOWN, Listing, for_caller
 from answerable.gateway.wire.plain import plain_answer
 from answerable.model.caller import Caller
-from answerable.model.decision import Decision, Effect, Reason, Request, Target
+from answerable.model.decision import Decision, Effect, Layer, Reason, Request, Target
 from answerable.model.record import End, Ending
 from answerable.serving.mcp.call import Call
 from answerable.serving.mcp.messages import Kind
@@ -91,6 +91,7 @@ class Exchange:
                 passes=False,
                 reason=Reason.CREDENTIAL,
                 determining=(),
+                layer=Layer.CREDENTIAL,
             )
         begun = self._record(caller, call, decision, body, shown)
         if isinstance(begun, Denied):

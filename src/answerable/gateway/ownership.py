@@ -16,7 +16,7 @@ from dataclasses import replace
 from answerable.gateway.owned import Key, Owned, Whose
 from answerable.gateway.wire.answers import Answer
 from answerable.model.caller import Caller
-from answerable.model.decision import Decision, Effect, Mode, Reason, Target
+from answerable.model.decision import Decision, Effect, Layer, Mode, Reason, Target
 from answerable.serving.mcp.call import Call, digest
 from answerable.serving.mcp.messages import Kind
 
@@ -69,6 +69,7 @@ class Ownership:
                     passes=not held,
                     reason=Reason.NOT_ITS_OWN,
                     determining=(),
+                    layer=Layer.OWNERSHIP,
                 )
         return decision
 

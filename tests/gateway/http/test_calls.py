@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from answerable.model.record import Decided
 from tests.gateway.http.spelling import ask, call, events, old, reply, request, result
 from tests.gateway.http.stage import Peer, Script, always, stage
 
@@ -191,6 +192,9 @@ def test_a_state_comes_back_from_whom_it_was_given_to(tmp_path: Path) -> None:
         assert len(backend.requests) == 2
         reasons = [reason for *_, reason in gateway.decisions()]
         assert reasons == ["allowed", "allowed"] + ["not-its-own"] * 3 + ["allowed"]
+        layers = ["table", "table", "ownership", "ownership", "ownership", "table"]
+        records = [each for each in gateway.records() if isinstance(each, Decided)]
+        assert [each.decision.layer for each in records] == layers
 
 
 def test_what_is_anothers_is_held_back_from_an_observed_agent_too(

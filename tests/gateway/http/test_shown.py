@@ -93,6 +93,8 @@ def test_where_the_service_is_away_the_call_is_an_error_on_record(
         assert said["data"]["decision"] == "error"
         assert backend.requests == []
         assert gateway.decisions() == [("tools/call", "read_file", "credential")]
+        (decided,) = [r for r in gateway.records() if isinstance(r, Decided)]
+        assert decided.decision.layer == "credential"
 
 
 def test_what_is_denied_anyway_asks_for_no_token(tmp_path: Path) -> None:
