@@ -1,11 +1,16 @@
 """The decision: a request against what is in force, outermost layer first."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import msgspec
 
 from answerable.enforce.amending import NO_AMENDMENTS, Amendments, amended
+from answerable.enforce.cedar.slices import Said
+from answerable.enforce.durability import Classes
 from answerable.enforce.kill import NO_KILLS, Kills, killed_by
 from answerable.enforce.quarantine import NO_QUARANTINE, Quarantine, quarantined_by
-from answerable.enforce.table import Profile, Table, held
+from answerable.enforce.table import GENERAL, Profile, Table, held
 from answerable.model.decision import (
     Decision,
     Durability,
@@ -34,14 +39,24 @@ class Standing:
 
 NOTHING_STANDS = Standing()
 
+_REASONS: Mapping[Effect, Reason] = {
+    Effect.ERROR: Reason.EVALUATION,
+    Effect.DENY: Reason.FORBIDDEN,
+    Effect.ASK: Reason.ASKED,
+}
 
-def decide(table: Table, standing: Standing, request: Request) -> Decision:
-    """Decide on one request. Reads memory alone; two dictionaries and a set.
+
+def decide(
+    table: Table, standing: Standing, request: Request, *, listed: bool = False
+) -> Decision:
+    """Decide on one request. Reads memory alone.
 
     Args:
         table: The policy in force.
         standing: What holds beside it.
         request: What a verified caller asks for.
+        listed: Not the call itself is decided, but whether a list shows it: what
+            depends on its arguments may pass, and so may what its owner is asked.
     """
     profile = _profile(table, request)
     if standing.kills:
@@ -55,16 +70,80 @@ def decide(table: Table, standing: Standing, request: Request) -> Decision:
         subject = quarantined_by(standing.quarantine, request)
         if subject:
             return _in_quarantine(table, profile.mode, subject)
-    decision = _of_policy(table, profile, request)
+    decision = _of_agent(table, standing, request, listed=listed)
+    if (
+        request.chain
+        and decision.effect is Effect.ALLOW
+        and decision.reason is not Reason.BREAK_GLASS
+    ):
+        decision = _of_chain(table, standing, request, decision, listed=listed)
+    if listed and decision.effect is Effect.ASK:
+        return replace(decision, passes=True)
+    return decision
+
+
+def _of_agent(
+    table: Table, standing: Standing, request: Request, *, listed: bool
+) -> Decision:
+    """What the policy says of one agent, and what owners have signed beyond it."""
+    profile = _profile(table, request)
+    decision = _of_policy(table, profile, request, listed=listed)
     if standing.amendments and decision.effect is not Effect.ALLOW:
         return _amended(table, standing, request, decision)
     return decision
 
 
-def _of_policy(table: Table, profile: Profile, request: Request) -> Decision:
+def _of_chain(
+    table: Table,
+    standing: Standing,
+    request: Request,
+    decision: Decision,
+    *,
+    listed: bool,
+) -> Decision:
+    """Hold back what any agent above may not do, too; only breaking glass lifts that."""
+    for parent in request.chain:
+        # Our own token service named it.
+        asked = msgspec.structs.replace(request, agent=parent, known=True, chain=())
+        above = _of_agent(table, standing, asked, listed=listed)
+        if above.effect is Effect.ALLOW or (listed and above.effect is Effect.ASK):
+            continue
+        failed = above.effect is Effect.ERROR
+        beneath = _of_mode(
+            decision,
+            Effect.ERROR if failed else Effect.DENY,
+            Reason.EVALUATION if failed else Reason.PARENT,
+            (parent, *above.determining),
+            Layer.CHAIN,
+        )
+        return _amended(table, standing, request, beneath)
+    return decision
+
+
+def _of_policy(
+    table: Table, profile: Profile, request: Request, *, listed: bool
+) -> Decision:
     classes = table.servers.get(request.server)
     if classes is None:
         return table.no_server
+    if not table.slices or profile is table.unknown:
+        return _of_table(profile, classes, request)
+    found = table.slices.of(request)
+    if listed:
+        said = found.said_at_most
+    elif found.decided is not None:
+        return found.decided
+    else:
+        said = found.say(request)
+    decision = _joined(
+        table, classes, request, _of_table(profile, classes, request), said
+    )
+    if found.said is not None and not listed:
+        found.decided = decision
+    return decision
+
+
+def _of_table(profile: Profile, classes: Classes, request: Request) -> Decision:
     grants = profile.grants.get(request.server)
     if grants is None:
         answer = profile.refused
@@ -74,6 +153,62 @@ def _of_policy(table: Table, profile: Profile, request: Request) -> Decision:
             return spelled
         answer = grants.answer(request.target, request.name)
     return answer.of(classes.durability(request.target, request.action, request.name))
+
+
+def _joined(
+    table: Table, classes: Classes, request: Request, decision: Decision, said: Said
+) -> Decision:
+    """Join what the file's rules say with what its policies say."""
+    allows = decision.effect is Effect.ALLOW
+    rules = said.rules
+    if said.effect is None:
+        if allows or request.target not in GENERAL:
+            return decision
+        # Whoever may do anything there may connect to it.
+        connecting = table.slices.connecting(request)
+        if not connecting:
+            return decision
+        rules = (connecting,)
+    elif said.effect is not Effect.ALLOW:
+        joined = _of_mode(
+            decision, said.effect, _REASONS[said.effect], rules, said.layer
+        )
+        return joined.lasting(_durability(classes, request, joined))
+    joined = replace(
+        decision,
+        effect=Effect.ALLOW,
+        passes=True,
+        reason=Reason.ALLOWED,
+        determining=(*decision.determining, *rules) if allows else rules,
+        layer=said.layer,
+    )
+    return joined.lasting(_durability(classes, request, joined))
+
+
+def _of_mode(
+    decision: Decision,
+    effect: Effect,
+    reason: Reason,
+    determining: tuple[str, ...],
+    layer: Layer,
+) -> Decision:
+    """Hold back what another decision let pass, as far as its mode holds back."""
+    passes = decision.mode is not Mode.ENFORCE
+    return replace(
+        decision,
+        effect=effect,
+        passes=passes,
+        reason=reason,
+        determining=determining,
+        durability=decision.durability if passes else Durability.BUFFERED,
+        layer=layer,
+    )
+
+
+def _durability(classes: Classes, request: Request, decision: Decision) -> Durability:
+    if not decision.passes:
+        return Durability.BUFFERED
+    return classes.durability(request.target, request.action, request.name)
 
 
 def _in_quarantine(table: Table, mode: Mode, subject: str) -> Decision:

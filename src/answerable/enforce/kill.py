@@ -2,7 +2,7 @@
 
 | subject | written | stops |
 |---|---|---|
-| agent | `agent:KIND/...` | every call of it |
+| agent | `agent:KIND/...` | every call of it, and of the agents below it |
 | run | `run:RUN` | every call of one start of an agent |
 | principal | `principal:PRINCIPAL` | every call of one caller |
 | server | `server:NAME` | every call to it |
@@ -76,6 +76,7 @@ def killed_by(kills: Kills, request: Request) -> str:
         f"principal:{request.principal}",
         f"server:{request.server}",
     ]
+    subjects += request.chain
     if request.person:
         subjects.append(request.person)
     if request.target is Target.TOOL:

@@ -1,8 +1,15 @@
 """The decision as it is meant: the configuration itself, read from top to bottom."""
 
+from dataclasses import replace
+
+import msgspec
+
+from answerable.enforce.cedar import plain
+from answerable.enforce.cedar.slices import SILENT
 from answerable.enforce.kill import Kills
 from answerable.enforce.pattern import fits, may_fit
-from answerable.enforce.table import GENERAL, named_by
+from answerable.enforce.table import GENERAL, named_by, policy_digest
+from answerable.model.cedar import NO_RULES, CedarRules
 from answerable.model.config import Allow, Config, Server
 from answerable.model.decision import (
     Decision,
@@ -16,51 +23,97 @@ from answerable.model.decision import (
 )
 
 
-def decide(config: Config, kills: Kills, request: Request) -> Decision:
+def decide(
+    config: Config, kills: Kills, request: Request, rules: CedarRules = NO_RULES
+) -> Decision:
     """Decide on one request, slowly."""
-    agent = next((each for each in config.agents if each.id == request.agent), None)
-    server = next(
-        (each for each in config.servers if each.name == request.server), None
-    )
-    mode = agent.mode if agent else config.default_mode
-
-    def answer(
-        effect: Effect,
-        reason: Reason,
-        rules: tuple[str, ...],
-        *,
-        passes: bool,
-        layer: Layer = Layer.TABLE,
-    ) -> Decision:
-        durable = passes and server is not None and _is_durable(server, request)
-        durability = Durability.DURABLE if durable else Durability.BUFFERED
-        return Decision(
-            effect, passes, mode, reason, rules, config.digest, durability, layer
-        )
-
     tool = f"tool:mcp/{request.server}/{request.name}"
     for subject in (
         str(request.agent),
         "run:" + request.run,
         "principal:" + request.principal,
         "server:" + request.server,
+        *request.chain,
         *((tool,) if request.target is Target.TOOL else ()),
     ):
         if subject in kills:
-            return answer(
-                Effect.DENY, Reason.KILLED, (subject,), passes=False, layer=Layer.KILL
-            )
-    if server is None:
-        mode = Mode.ENFORCE  # in no mode is there anything to pass it to
-        return answer(Effect.DENY, Reason.UNKNOWN_SERVER, (), passes=False)
-    lenient = mode is not Mode.ENFORCE
-    if agent is None:
-        reason = Reason.NO_RULE if request.known else Reason.UNKNOWN_AGENT
-        return answer(Effect.DENY, reason, ("default_mode",), passes=lenient)
-    for rule in agent.allow:
-        if rule.server == request.server and _takes(rule, request):
-            return answer(Effect.ALLOW, Reason.ALLOWED, (rule.id,), passes=True)
-    return answer(Effect.DENY, Reason.NO_RULE, (), passes=lenient)
+            killed = Effect.DENY, Reason.KILLED, (subject,), Layer.KILL
+            return _answer(config, rules, request, *killed, held=True)
+    decision = _of_agent(config, request, rules)
+    if decision.effect is not Effect.ALLOW:
+        return decision
+    for parent in request.chain:
+        asked = msgspec.structs.replace(request, agent=parent, known=True)
+        above = _of_agent(config, asked, rules)
+        said = (parent, *above.determining)
+        if above.effect is Effect.ERROR:
+            error = Effect.ERROR, Reason.EVALUATION, said, Layer.CHAIN
+            return _answer(config, rules, request, *error)
+        if above.effect is not Effect.ALLOW:
+            denied = Effect.DENY, Reason.PARENT, said, Layer.CHAIN
+            return _answer(config, rules, request, *denied)
+    return decision
+
+
+def _of_agent(config: Config, request: Request, rules: CedarRules) -> Decision:
+    def answer(
+        effect: Effect,
+        reason: Reason,
+        said: tuple[str, ...],
+        layer: Layer = Layer.TABLE,
+    ) -> Decision:
+        return _answer(config, rules, request, effect, reason, said, layer)
+
+    agent = next((each for each in config.agents if each.id == request.agent), None)
+    if request.server not in {each.name for each in config.servers}:
+        denied = Effect.DENY, Reason.UNKNOWN_SERVER, (), Layer.TABLE
+        # In no mode is there anything to pass it to.
+        return replace(
+            _answer(config, rules, request, *denied, held=True), mode=Mode.ENFORCE
+        )
+    if agent is None and not request.known:
+        return answer(Effect.DENY, Reason.UNKNOWN_AGENT, ("default_mode",))
+    said = plain.say(rules, request) if rules.rules else SILENT
+    if said.effect is Effect.ERROR:
+        return answer(Effect.ERROR, Reason.EVALUATION, said.rules, said.layer)
+    if said.effect is Effect.DENY:
+        return answer(Effect.DENY, Reason.FORBIDDEN, said.rules, said.layer)
+    if said.effect is Effect.ASK:
+        return answer(Effect.ASK, Reason.ASKED, said.rules, said.layer)
+    allowing = [
+        rule.id
+        for rule in (agent.allow if agent else ())
+        if rule.server == request.server and _takes(rule, request)
+    ]
+    determining = (*allowing[:1], *said.rules)
+    if not determining and request.target in GENERAL:
+        determining = tuple(filter(None, [plain.connecting(rules, request)]))
+    if determining:
+        return answer(Effect.ALLOW, Reason.ALLOWED, determining, said.layer)
+    return answer(Effect.DENY, Reason.NO_RULE, () if agent else ("default_mode",))
+
+
+def _answer(
+    config: Config,
+    rules: CedarRules,
+    request: Request,
+    effect: Effect,
+    reason: Reason,
+    said: tuple[str, ...],
+    layer: Layer,
+    *,
+    held: bool = False,
+) -> Decision:
+    agent = next((each for each in config.agents if each.id == request.agent), None)
+    server = next(
+        (each for each in config.servers if each.name == request.server), None
+    )
+    mode = agent.mode if agent else config.default_mode
+    passes = not held and (effect is Effect.ALLOW or mode is not Mode.ENFORCE)
+    durable = passes and server is not None and _is_durable(server, request)
+    durability = Durability.DURABLE if durable else Durability.BUFFERED
+    policy = policy_digest(config, rules)
+    return Decision(effect, passes, mode, reason, said, policy, durability, layer)
 
 
 def _takes(rule: Allow, request: Request) -> bool:

@@ -5,11 +5,14 @@ costs a lookup of the agent, of the server and of the name, and for a name that 
 spells out a walk over its patterns. `spec` says the same without any of this.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from answerable.enforce.cedar.slices import Slices
 from answerable.enforce.durability import Classes
 from answerable.enforce.pattern import fits, is_prefix
+from answerable.model.cedar import NO_RULES, CedarRules
 from answerable.model.config import Allow, Config, DeclaredAgent
 from answerable.model.decision import (
     Decision,
@@ -103,6 +106,7 @@ class Table:
         unknown: Of all others.
         no_server: The decision for a server that there is not.
         failed: The decision where deciding failed.
+        slices: The Cedar policies that have a say beside the table.
     """
 
     policy: str
@@ -112,22 +116,38 @@ class Table:
     unknown: Profile
     no_server: Decision
     failed: Decision
+    slices: Slices = field(default_factory=Slices)
 
 
-def compile_table(config: Config) -> Table:
-    """Compile a configuration."""
+def compile_table(
+    config: Config, rules: CedarRules = NO_RULES, before: Table | None = None
+) -> Table:
+    """Compile a configuration and its Cedar policies.
+
+    Args:
+        config: The configuration.
+        rules: The policies, of which nothing is wrong.
+        before: What was in force; what is the same in both is not compiled anew.
+    """
+    policy = policy_digest(config, rules)
     servers = {server.name: Classes.of(server) for server in config.servers}
     return Table(
-        policy=config.digest,
+        policy=policy,
         servers=servers,
-        agents={
-            agent.id: _profile(agent, servers, config.digest) for agent in config.agents
-        },
-        undeclared=_stranger(config, Reason.NO_RULE),
-        unknown=_stranger(config, Reason.UNKNOWN_AGENT),
-        no_server=held(config.digest, Effect.DENY, Reason.UNKNOWN_SERVER),
-        failed=held(config.digest, Effect.ERROR, Reason.EVALUATION),
+        agents={agent.id: _profile(agent, servers, policy) for agent in config.agents},
+        undeclared=_stranger(config, policy, Reason.NO_RULE),
+        unknown=_stranger(config, policy, Reason.UNKNOWN_AGENT),
+        no_server=held(policy, Effect.DENY, Reason.UNKNOWN_SERVER),
+        failed=held(policy, Effect.ERROR, Reason.EVALUATION),
+        slices=Slices(rules, before.slices if before else None),
     )
+
+
+def policy_digest(config: Config, rules: CedarRules) -> str:
+    """Digest of all that decides: of the file alone where it names no policies."""
+    if not rules.digest:
+        return config.digest
+    return hashlib.sha256(f"{config.digest} {rules.digest}".encode()).hexdigest()
 
 
 def without_policy(servers: Iterable[str]) -> Table:
@@ -168,9 +188,9 @@ def held(
     )
 
 
-def _stranger(config: Config, reason: Reason) -> Profile:
+def _stranger(config: Config, policy: str, reason: Reason) -> Profile:
     mode = config.default_mode
-    refused = _answer(config.digest, mode, Effect.DENY, reason, ("default_mode",))
+    refused = _answer(policy, mode, Effect.DENY, reason, ("default_mode",))
     return Profile(mode, {}, refused)
 
 

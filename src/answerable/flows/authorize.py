@@ -28,6 +28,11 @@ class Authority:
         self._cuts: list[Callable[[Kills], None]] = []
 
     @property
+    def table(self) -> Table:
+        """What is decided by at present."""
+        return self._table
+
+    @property
     def policy(self) -> str:
         """Digest of the policy in force, empty where there is none."""
         return self._table.policy
@@ -50,6 +55,17 @@ class Authority:
         other = Authority(table)
         other._standing = self._standing
         return other
+
+    def lists(self, request: Request) -> Decision:
+        """Decide whether a list shows something: it may be allowed, with arguments.
+
+        Never raises, either; the call itself is decided when it comes.
+        """
+        table = self._table
+        try:
+            return decide(table, self._standing, request, listed=True)
+        except Exception:  # noqa: BLE001 - as above
+            return table.failed
 
     def swap(self, table: Table) -> None:
         """Put another policy in force, for every call from now on."""

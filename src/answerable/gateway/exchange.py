@@ -285,7 +285,9 @@ class Exchange:
         """Say whether the caller may act on one item of a list."""
         caller, call = passage.caller, passage.call
         item = msgspec.structs.replace(call, target=listing.target, name=name)
-        decision = self._authorize(caller, call, listing.action, listing.target, name)
+        identity, action = self._identity(caller, call), listing.action
+        request = request_of(caller, call, identity, action, listing.target, name)
+        decision = self.authority.lists(request)
         return self._ownership.decide(caller, item, decision).passes
 
 

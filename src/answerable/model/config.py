@@ -356,6 +356,7 @@ class Config:
         rules: Trust rules, in file order.
         decisions: The decision point for those who enforce elsewhere, None where the
             file has none.
+        policy: Files of Cedar policies, or globs of such, absolute.
     """
 
     place: str
@@ -372,3 +373,4 @@ class Config:
     sts: TokenService | None = None
     rules: tuple[TrustRule, ...] = ()
     decisions: DecisionPoint | None = None
+    policy: tuple[str, ...] = ()

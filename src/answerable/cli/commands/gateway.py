@@ -47,7 +47,7 @@ def attempt(settings: Settings, config: str) -> None:
     from answerable.flows.tried import told
     from answerable.gateway.serve.operator import ask
 
-    plan = plan_of(settings, config)
+    plan = plan_of(settings, config, policies=True)
     if not plan.policy.whole:
         faulty = ConfigError(plan.config.place, plan.reading.faults)
         for line in faulty.lines[1:]:

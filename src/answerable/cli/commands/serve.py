@@ -12,6 +12,7 @@ from answerable.cli.settings import Settings, Verb, Word, pass_settings, store_p
 if TYPE_CHECKING:
     from answerable.api.serve.plan import Plan as PointPlan
     from answerable.gateway.serve.plan import Plan
+    from answerable.model.cedar import CedarRules
     from answerable.sts.serve.plan import Plan as TokenPlan
 
 ROLES = ("gateway", "sts", "decisions")
@@ -72,7 +73,10 @@ def _serve_calls(
             if together and section is not None
         }
 
-    supervise(lambda: read_plan(config, named, usual, listen), _tell, beside)
+    def read(before: "CedarRules") -> "Plan":
+        return read_plan(config, named, usual, listen, before)
+
+    supervise(read, _tell, beside)
 
 
 def _serve_tokens(settings: Settings, config: str, *, alone: bool) -> None:
@@ -110,16 +114,20 @@ def _tell(listening: list[tuple[str, str]]) -> None:
         click.echo(f"{what} {where}")
 
 
-def plan_of(settings: Settings, config: str) -> "Plan":
+def plan_of(settings: Settings, config: str, *, policies: bool = False) -> "Plan":
     """Read a gateway's configuration, and find its folders.
+
+    Its policies are read where they are wanted alone: a kill does not wait for them.
 
     Raises:
         ConfigError: The configuration cannot be taken.
     """
     from answerable.gateway.serve.plan import read_plan
+    from answerable.model.cedar import NO_RULES
 
     usual, _ = store_place(settings)
-    return read_plan(config, usual if settings.store else None, usual, "")
+    named = usual if settings.store else None
+    return read_plan(config, named, usual, "", NO_RULES if policies else None)
 
 
 def token_plan_of(settings: Settings, config: str) -> "TokenPlan":

@@ -1,20 +1,28 @@
 """Reads an `answerable.yaml`."""
 
-from pathlib import Path
+from dataclasses import replace
+from glob import glob, has_magic
+from pathlib import Path, PurePath
 
 from answerable.connectors.answer_file import probe_file, read_whole
 from answerable.connectors.config.parse.document import Reading, read_config
 from answerable.connectors.config.parse.facts import sight_config
 from answerable.connectors.config.parse.faults import Fault
 from answerable.connectors.config.parse.nodes import MAX_BYTES
+from answerable.connectors.config.parse.policies import fault_of, named_by
 from answerable.connectors.config.spec import SPEC
 from answerable.connectors.files import show_path
 from answerable.connectors.formats.sighting_frame import Frame
+from answerable.enforce.cedar.read import read_rules
+from answerable.model.cedar import NO_RULES, CedarFile, CedarRules
 from answerable.model.connector import SyncContext
-from answerable.model.errors import UsageError
+from answerable.model.errors import AnswerableError, UsageError
 from answerable.model.sighting import Facts, Probe, Problem, ProblemKind, Sync
 
 EXPECTED = "an `answerable.yaml`"
+POLICIES = "Cedar policies"
+MAX_POLICIES = 8 << 20  # bytes of one file
+MAX_ALL_POLICIES = 32 << 20  # of all
 
 
 def read_file(location: str) -> Reading:
@@ -27,6 +35,54 @@ def read_file(location: str) -> Reading:
     data = read_whole(location, EXPECTED, MAX_BYTES)
     path = Path(location).expanduser().absolute()
     return read_config(data, show_path(path), str(path.parent))
+
+
+def read_policies(reading: Reading, before: CedarRules = NO_RULES) -> Reading:
+    """Read the policies that a configuration names; their faults are the reading's.
+
+    Args:
+        reading: Of the configuration.
+        before: What was read last; what is unchanged is not read anew.
+    """
+    config = reading.config
+    if config is None or not config.policy:
+        return reading
+    files: dict[Path, CedarFile] = {}
+    faults: list[Fault] = []
+    folder = PurePath(config.place).parent
+    for mark, pattern in zip(reading.policy_marks, config.policy, strict=False):
+        try:
+            for path in _matching(pattern):
+                if path not in files:
+                    files[path] = _policy_file(path, folder)
+        except AnswerableError as error:
+            faults.append(Fault(mark, "policy", error.message))
+    if sum(len(each.data) for each in files.values()) > MAX_ALL_POLICIES:
+        what = f"larger than {MAX_ALL_POLICIES >> 20} MiB together"
+        faults.append(Fault(reading.policy_marks[0], "policy", what))
+        files = {}
+    read = read_rules(files.values(), named_by(config), before)
+    faults += map(fault_of, read.faults)
+    return replace(
+        reading,
+        faults=(*reading.faults, *faults),
+        policies=NO_RULES if faults else read.rules,
+    )
+
+
+def _matching(pattern: str) -> list[Path]:
+    if not has_magic(pattern):
+        return [Path(pattern)]
+    found = sorted(path for path in map(Path, glob(pattern)) if path.is_file())
+    if not found:
+        raise UsageError(f"{pattern}: no such file")
+    return found
+
+
+def _policy_file(path: Path, folder: PurePath) -> CedarFile:
+    data = read_whole(str(path), POLICIES, MAX_POLICIES)
+    is_below = path.is_relative_to(folder)
+    return CedarFile(str(path.relative_to(folder) if is_below else path), data)
 
 
 def sync(location: str, context: SyncContext) -> Sync:

@@ -11,11 +11,14 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from answerable.connectors.config.parse.nodes import MAX_BYTES
+from answerable.model.cedar import NO_RULES, CedarRules
 from answerable.model.replay import Replayed
 from answerable.serving.sockets import Socket
 
-# A configuration of base64, with room for what is sent beside it.
-LIMIT = 16 * MAX_BYTES
+# Policies as they are sent: a few times their text, which the reader bounds.
+MAX_RULES = 256 << 20
+# A configuration of base64, with room for what is sent beside it; policies likewise.
+LIMIT = 16 * MAX_BYTES + 2 * MAX_RULES
 
 
 class Policy(msgspec.Struct, frozen=True, tag="policy"):
@@ -27,6 +30,7 @@ class Policy(msgspec.Struct, frozen=True, tag="policy"):
         folder: What its relative paths are taken from.
         whole: Its policy is right; otherwise everything is denied.
         inventory: Ids of the agents that a scan has found.
+        rules: The Cedar policies, checked, as MessagePack; empty for none.
     """
 
     text: bytes
@@ -34,6 +38,13 @@ class Policy(msgspec.Struct, frozen=True, tag="policy"):
     folder: str
     whole: bool
     inventory: tuple[str, ...]
+    rules: bytes = b""
+
+    def cedar(self) -> CedarRules:
+        """The Cedar policies."""
+        if not self.rules:
+            return NO_RULES
+        return msgspec.msgpack.decode(self.rules, type=CedarRules)
 
 
 class Try(msgspec.Struct, frozen=True, tag="try"):

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from answerable.connectors.config.parse.document import read_config
 from answerable.enforce.kill import Kills
-from answerable.enforce.table import Table, compile_table, without_policy
+from answerable.enforce.table import Table
 from answerable.flows.authorize import Authority
+from answerable.flows.policy import table_of
 from answerable.flows.replay import Replay
 from answerable.gateway.credentials import LEAKED, Credentials
 from answerable.gateway.exchange import Exchange
@@ -62,7 +63,7 @@ class House:
         state = Path(start.state)
         secret = shared_secret(state)
         self._config, self._log = config, log
-        self._authority = Authority(table_of(start.policy, config))
+        self._authority = Authority(_table(start.policy, config))
         self._callers = Callers(
             config,
             IssuerKeys(config.issuers),
@@ -155,7 +156,7 @@ class House:
         Raises:
             AnswerableError: It cannot be used.
         """
-        _, table = await _read(policy)
+        _, table = await _read(policy, self._authority.table)
         return table.policy, await self._replay(table)
 
     async def swap(self, policy: Policy) -> tuple[str, Replayed]:
@@ -167,7 +168,7 @@ class House:
         Raises:
             AnswerableError: It cannot be used, and the present one stays.
         """
-        config, table = await _read(policy)
+        config, table = await _read(policy, self._authority.table)
         replayed = await self._replay(table)
         # A command that runs is kept; a URL may have other certificates by now.
         kept = {
@@ -286,10 +287,10 @@ class House:
         self._log.warning("issuer.keys-refused", issuer=issuer, why=why)
 
 
-async def _read(policy: Policy) -> tuple[Config, Table]:
+async def _read(policy: Policy, before: Table) -> tuple[Config, Table]:
     """Read and compile beside the calls: a large file takes a second."""
     config = await asyncio.to_thread(configured, policy)
-    return config, await asyncio.to_thread(table_of, policy, config)
+    return config, await asyncio.to_thread(_table, policy, config, before)
 
 
 def configured(policy: Policy) -> Config:
@@ -306,11 +307,8 @@ def configured(policy: Policy) -> Config:
     return config if policy.whole else replace(config, agents=())
 
 
-def table_of(policy: Policy, config: Config) -> Table:
-    """Compile what a worker decides by; where the policy is wrong, one that denies."""
-    if policy.whole:
-        return compile_table(config)
-    return without_policy(server.name for server in config.servers)
+def _table(policy: Policy, config: Config, before: Table | None = None) -> Table:
+    return table_of(config, policy.cedar(), whole=policy.whole, before=before)
 
 
 def _inventory(policy: Policy) -> frozenset[AgentId]:

@@ -3,11 +3,15 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from answerable.connectors.config.fetch import read_file
+import msgspec
+
+from answerable.connectors.config.fetch import read_file, read_policies
 from answerable.connectors.config.parse.document import Reading
 from answerable.connectors.config.parse.faults import ConfigError
 from answerable.connectors.config.parse.places import is_loopback, parse_address
-from answerable.gateway.serve.control import Policy
+from answerable.enforce.table import policy_digest
+from answerable.gateway.serve.control import MAX_RULES, Policy
+from answerable.model.cedar import NO_RULES, CedarRules
 from answerable.model.config import Address, Config, Listen
 from answerable.model.errors import UsageError
 from answerable.serving.stored import gateway_state, known_agents
@@ -35,6 +39,11 @@ class Plan:
         return gateway_state(self.config, self.store)
 
     @property
+    def digest(self) -> str:
+        """Digest of the policy, as decisions name it."""
+        return policy_digest(self.config, self.reading.policies)
+
+    @property
     def _spool(self) -> tuple[int, int]:
         return self.config.limits.spool, self.config.limits.spool_per_agent
 
@@ -59,7 +68,13 @@ class Plan:
         return Plan(config, later.reading, self.store, later.policy)
 
 
-def read_plan(place: str, store: Path | None, usual: Path, listen: str) -> Plan:
+def read_plan(
+    place: str,
+    store: Path | None,
+    usual: Path,
+    listen: str,
+    before: CedarRules | None = NO_RULES,
+) -> Plan:
     """Read the configuration, and whom the store knows.
 
     A file of which the policy alone is wrong is a plan, too: of a gateway that denies.
@@ -69,6 +84,7 @@ def read_plan(place: str, store: Path | None, usual: Path, listen: str) -> Plan:
         store: As named on the command line, None where it was not.
         usual: The store where nobody names one.
         listen: Address for the API instead of the file's; empty for none.
+        before: The Cedar policies as they were read last; None leaves them unread.
 
     Raises:
         ConfigError: More than the policy is wrong.
@@ -76,6 +92,8 @@ def read_plan(place: str, store: Path | None, usual: Path, listen: str) -> Plan:
         EnvironmentRefused: It may not be read, or the store may not.
     """
     reading = read_file(place)
+    if before is not None:
+        reading = read_policies(reading, before)
     config = reading.config
     if config is None or not reading.lacks_policy_alone:
         raise ConfigError(place, reading.faults)
@@ -88,8 +106,22 @@ def read_plan(place: str, store: Path | None, usual: Path, listen: str) -> Plan:
         folder=str(Path(config.place).parent),
         whole=reading.holds_policy,
         inventory=known_agents(root),
+        rules=_packed(reading.policies),
     )
     return Plan(config, reading, root, policy)
+
+
+def _packed(rules: CedarRules) -> bytes:
+    if not rules.digest:
+        return b""
+    packed = msgspec.msgpack.encode(rules)
+    if len(packed) > MAX_RULES:
+        raise UsageError(
+            f"the policies are too large (got {len(packed) >> 20} MiB, expected at most "
+            f"{MAX_RULES >> 20})",
+            "write less of them, or with less in their conditions",
+        )
+    return packed
 
 
 def _listen_at(listen: Listen, text: str) -> Listen:

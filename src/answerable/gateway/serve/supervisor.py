@@ -25,6 +25,7 @@ from answerable.gateway.serve.trials import (
     sentence,
     sum_of,
 )
+from answerable.model.cedar import NO_RULES, CedarRules
 from answerable.model.config import Address
 from answerable.model.errors import AnswerableError
 from answerable.serving.claim import claim
@@ -44,7 +45,7 @@ class Supervisor:
 
     Args:
         plan: What to serve.
-        read: Reads the configuration again.
+        read: Reads the configuration again, given the policies that were read last.
         log: Its own.
         beside: Commands of other doors' processes to keep, by what the log calls them,
             in the order in which they start.
@@ -56,7 +57,7 @@ class Supervisor:
     def __init__(
         self,
         plan: Plan,
-        read: Callable[[], Plan],
+        read: Callable[[CedarRules], Plan],
         log: Log,
         beside: Mapping[str, Sequence[str]],
     ) -> None:
@@ -152,7 +153,7 @@ class Supervisor:
             each.reload()
         async with self._reloading:
             try:
-                plan = await asyncio.to_thread(self._read)
+                plan = await asyncio.to_thread(self._read, self._plan.reading.policies)
                 self._health.reload_refused = await self._take(plan)
             except ConfigError as error:
                 self._log.error("config.refused", faults=error.lines)
@@ -180,7 +181,7 @@ class Supervisor:
         replayed = self._health.replayed = sum_of(answers)
         self._log.info(
             "config.taken",
-            digest=plan.config.digest,
+            digest=plan.digest,
             replayed=sentence(replayed),
             turned=lines(replayed),
         )
@@ -254,21 +255,21 @@ class Supervisor:
 
 
 def serve(
-    read: Callable[[], Plan],
+    read: Callable[[CedarRules], Plan],
     ready: Callable[[list[tuple[str, str]]], None],
     beside: Callable[[Plan], Mapping[str, Sequence[str]]] = lambda _: {},
 ) -> None:
     """Serve what a configuration asks for, until told to end.
 
     Args:
-        read: Reads it.
+        read: Reads it, given the policies that were read last.
         ready: Told where the gateway can be reached, once it can.
         beside: Gives the commands of other doors' processes to keep, by name.
 
     Raises:
         AnswerableError: It cannot be read, or cannot be served.
     """
-    plan = read()
+    plan = read(NO_RULES)
     log = Log("supervisor")
 
     async def supervise() -> None:

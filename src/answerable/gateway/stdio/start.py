@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from answerable.connectors.config.fetch import read_file
+from answerable.connectors.config.fetch import read_file, read_policies
 from answerable.connectors.config.parse.faults import ConfigError
 from answerable.gateway.stdio.wrapped import Wrapped
 from answerable.model.errors import AnswerableError, UsageError
@@ -27,7 +27,7 @@ def read_wrapped(
         UsageError: The file, or a server of that name, is not there.
         EnvironmentRefused: The file may not be read, or no store can be made.
     """
-    reading = read_file(place)
+    reading = read_policies(read_file(place))
     config = reading.config
     if config is None or not reading.holds_policy:
         raise ConfigError(place, reading.faults)
@@ -40,7 +40,8 @@ def read_wrapped(
     root = store or (Path(config.store) if config.store else usual)
     if not root.exists():
         make_store(root)  # before the spool, which may lie in it
-    return Wrapped(config, server, argv, root, gateway_state(config, root))
+    state = gateway_state(config, root)
+    return Wrapped(config, server, argv, root, state, reading.policies)
 
 
 def keep(wrapped: Wrapped, tell: Callable[[str], None]) -> None:

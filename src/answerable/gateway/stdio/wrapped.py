@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from answerable.model.cedar import CedarRules
 from answerable.model.config import Config, Server
 
 
@@ -16,6 +17,7 @@ class Wrapped:
         argv: A command in place of the server's own; empty for that.
         store: Folder of the store.
         state: The gateway's own folder.
+        policies: The Cedar policies of the configuration.
     """
 
     config: Config
@@ -23,3 +25,4 @@ class Wrapped:
     argv: tuple[str, ...]
     store: Path
     state: Path
+    policies: CedarRules

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from answerable.enforce.kill import Kills
-from answerable.enforce.table import compile_table
 from answerable.flows.authorize import Authority
+from answerable.flows.policy import table_of
 from answerable.gateway.credentials import Credentials
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.pool import Pool, endpoint
@@ -101,7 +101,7 @@ class Wrapper:
             secret=secrets.token_bytes(32),
         )
         caller = callers.parent(server.name, read_parent())
-        authority = Authority(compile_table(config))
+        authority = Authority(table_of(config, wrapped.policies))
         self._kills = KillWatch(
             KillFile(wrapped.state), authority, loop, self._killed, tell
         )

@@ -10,17 +10,19 @@ from answerable.connectors.config.parse.issuers import read_issuers
 from answerable.connectors.config.parse.listeners import read_listen
 from answerable.connectors.config.parse.nodes import MAX_BYTES, NotRead, read_nodes
 from answerable.connectors.config.parse.places import is_url, read_path
+from answerable.connectors.config.parse.policies import read_policy_key
 from answerable.connectors.config.parse.rules import read_rules
 from answerable.connectors.config.parse.section import Section, whole
 from answerable.connectors.config.parse.servers import read_servers
 from answerable.connectors.config.parse.sts import read_sts
 from answerable.federate.rules.check import Around
+from answerable.model.cedar import NO_RULES, CedarRules
 from answerable.model.config import Config, Limits
 from answerable.model.decision import Mode
 from answerable.model.rule import TrustRule
 
 # Whose faults leave a gateway that can start, and refuses.
-POLICY = ("agents", "default_mode")
+POLICY = ("agents", "default_mode", "policy")
 # Whose faults leave a token service that can start, and gives nothing.
 RULES = ("rules",)
 
@@ -42,6 +44,8 @@ class Reading:
         data: The file.
         rules: The rules as far as they could be read, to be shown; the configuration
             has none where one of them has a fault.
+        policy_marks: Where the files of policies are named.
+        policies: What was read of these files; nothing before they are.
     """
 
     config: Config | None
@@ -49,6 +53,8 @@ class Reading:
     asked: frozenset[str]
     data: bytes = field(repr=False)
     rules: tuple[TrustRule, ...] = ()
+    policy_marks: tuple[Mark, ...] = ()
+    policies: CedarRules = NO_RULES
 
     @property
     def lacks_policy_alone(self) -> bool:
@@ -123,10 +129,12 @@ def read_config(data: bytes, place: str, folder: str) -> Reading:
             {server.name for server in servers},
             {issuer.pin.name for issuer in issuers},
         ),
+        policy=read_policy_key(file, folder),
     )
     file.close()
     found, asked = tuple(sorted(faults.found)), frozenset(faults.asked)
-    reading = Reading(config, found, asked, data, rules)
+    marks = file.marks("policy")
+    reading = Reading(config, found, asked, data, rules, marks)
     if reading.holds_rules:
         return reading
     return replace(reading, config=replace(config, rules=()))

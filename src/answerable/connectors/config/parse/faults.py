@@ -21,11 +21,13 @@ class Fault:
         mark: Where.
         path: The key, e.g. `agents.invoices.mode`; empty for the whole file.
         what: One line: what was expected, and never a value that stands there.
+        file: Where that is not in the configuration itself: the file of policies.
     """
 
     mark: Mark
     path: str
     what: str
+    file: str = ""
 
 
 class ConfigError(UsageError):
@@ -45,7 +47,7 @@ class ConfigError(UsageError):
 def fault_lines(place: str, faults: tuple[Fault, ...]) -> list[str]:
     """Write faults for people."""
     return [
-        f"{place}:{fault.mark.line}:{fault.mark.column}: "
+        f"{fault.file or place}:{fault.mark.line}:{fault.mark.column}: "
         + (f"{fault.path}: " if fault.path else "")
         + fault.what
         for fault in faults

@@ -80,6 +80,12 @@ class Section:
         ]
         return tuple(text for text in read if text is not None)
 
+    def marks(self, key: str) -> tuple[Mark, ...]:
+        """Where the items of a list stand."""
+        member = self._members.get(key)
+        value = member.node.value if member else None
+        return tuple(node.mark for node in value) if isinstance(value, list) else ()
+
     def pairs(self, key: str) -> tuple[tuple[str, str], ...]:
         """Read a mapping of names to texts, empty where it is missing."""
         node = self._ask(key)

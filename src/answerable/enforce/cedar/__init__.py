@@ -1,0 +1,1 @@
+"""Cedar policies: read with every fault, compiled into tiers, asked."""

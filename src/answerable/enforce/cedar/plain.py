@@ -1,0 +1,24 @@
+"""The policies as they are meant: Cedar itself, asked about the whole set."""
+
+from answerable.enforce.cedar.asking import whole_set
+from answerable.enforce.cedar.facts import Facts
+from answerable.enforce.cedar.scopes import server_of
+from answerable.enforce.cedar.slices import Findings, Said, said
+from answerable.model.cedar import CedarRules
+from answerable.model.decision import Effect, Request
+
+
+def say(rules: CedarRules, request: Request) -> Said:
+    """Say what every policy comes to for a request, slowly."""
+    texts = tuple(rule.text for rule in rules.rules)
+    return said(rules.rules, Findings(*whole_set(texts, Facts(request))))
+
+
+def connecting(rules: CedarRules, request: Request) -> str:
+    """Name the first permit that lets an agent do anything at a server."""
+    for rule in rules.rules:
+        is_about = rule.principal in ("", request.agent)
+        there = server_of(rule.resource) in ("", request.server)
+        if rule.effect is Effect.ALLOW and is_about and there:
+            return rule.id
+    return ""

@@ -1,0 +1,182 @@
+"""The schema that policies are validated against.
+
+Types, actions and what a context holds are ours. Which arguments a tool takes only its
+server knows, so a policy says it by how it reads them: `context.arguments.amount < 5`
+makes `amount` a number, `context.arguments has amount` makes it one that may be
+missing. Policies that take one argument for different things are validated apart.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from answerable.enforce.cedar.actions import ACTIONS, WITH_ARGUMENTS
+
+Path = tuple[str, ...]
+# Path below `context.arguments` -> Cedar type and whether it may be missing.
+Uses = Mapping[Path, tuple[str, bool]]
+
+_ARGUMENTS = ("context", "arguments")
+_RECORD = "record"
+_UNKNOWN = "String"
+_NUMBERS = frozenset({"<", "<=", ">", ">=", "+", "-", "*", "neg"})
+_SETS = frozenset({"containsAll", "containsAny"})
+_FLAGS = frozenset({"&&", "||", "!"})
+
+_ENTITIES = """\
+entity Agent;
+entity Person;
+entity Identity;
+entity Server { name: String };
+entity Tool in [Server] { name: String };
+entity Resource in [Server] { name: String };
+entity Prompt in [Server] { name: String };
+"""
+_WHO = "identity?: Identity, person?: Person"
+
+
+class WholeArguments(ValueError):  # noqa: N818 - it is what it says
+    """A policy takes `context` or `context.arguments` itself for a value."""
+
+
+def schema_text(uses: Uses) -> str:
+    """Write the schema for policies that use arguments so."""
+    arguments = _record(uses, ())
+    lines = [_ENTITIES]
+    for action, kinds in ACTIONS.items():
+        context = _WHO
+        if action in WITH_ARGUMENTS:
+            context += f", arguments: {arguments}"
+        lines.append(
+            f"action {_quoted(action)} appliesTo {{ principal: [Agent], "
+            f"resource: [{', '.join(kinds)}], context: {{ {context} }} }};\n"
+        )
+    return "".join(lines)
+
+
+def uses_of(conditions: list[dict[str, Any]]) -> Uses:
+    """Say what arguments a policy reads, and as what.
+
+    Raises:
+        WholeArguments: See there.
+    """
+    found: dict[Path, tuple[str, bool]] = {}
+    for each in conditions:
+        _walk(each["body"], "Bool", found)
+    for path in list(found):
+        for end in range(1, len(path)):
+            may_miss = found.get(path[:end], ("", False))[1]
+            found[path[:end]] = (_RECORD, may_miss)
+    return found
+
+
+def go_together(one: Uses, other: Uses) -> bool:
+    """Tell whether two policies take every argument that both read for the same."""
+    few, many = sorted((one, other), key=len)
+    return all(many.get(path, use) == use for path, use in few.items())
+
+
+def _walk(node: Mapping[str, Any], wanted: str, found: dict[Path, Any]) -> None:
+    ((word, given),) = node.items()
+    path = _path(node)
+    if path is not None:
+        _note(path, wanted, found)
+    elif word == "has":
+        held = _path(given["left"])
+        if held is None:
+            _walk(given["left"], _UNKNOWN, found)
+        elif held[:2] == _ARGUMENTS:
+            _note((*held, given["attr"]), "", found)
+    elif word == "if-then-else":
+        _walk(given["if"], "Bool", found)
+        _walk(given["then"], wanted, found)
+        _walk(given["else"], wanted, found)
+    else:
+        for each, kind in _operands(word, given):
+            _walk(each, kind, found)
+
+
+def _operands(word: str, given: Any) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Give what an operator works on, and the type that it wants."""
+    if isinstance(given, list):  # members of a set, arguments of an extension
+        yield from ((each, _UNKNOWN) for each in given)
+    elif word == "Record":
+        yield from ((each, _UNKNOWN) for each in given.values())
+    elif word in ("Value", "Var", "Slot") or not isinstance(given, dict):
+        return
+    elif word in ("==", "!="):
+        left, right = given["left"], given["right"]
+        yield from ((left, _type(right)), (right, _type(left)))
+    elif word == "contains":
+        left, right = given["left"], given["right"]
+        yield left, f"Set<{_type(right)}>"
+        yield right, _item_type(left)
+    elif word in _SETS:
+        left, right = given["left"], given["right"]
+        yield left, f"Set<{_item_type(right)}>"
+        yield right, f"Set<{_item_type(left)}>"
+    else:
+        kind = "Long" if word in _NUMBERS else "Bool" if word in _FLAGS else _UNKNOWN
+        kind = f"Set<{_UNKNOWN}>" if word == "isEmpty" else kind
+        for side in ("left", "right", "arg"):
+            if isinstance(given.get(side), dict):
+                yield given[side], kind
+
+
+def _path(node: Mapping[str, Any]) -> Path | None:
+    """The path that is read, from a variable down; None where it is no path."""
+    names: list[str] = []
+    while "." in node:
+        names.append(node["."]["attr"])
+        node = node["."]["left"]
+    return (node["Var"], *reversed(names)) if "Var" in node else None
+
+
+def _note(path: Path, wanted: str, found: dict[Path, Any]) -> None:
+    """Note how a path is read; `wanted` is empty where it is only looked for."""
+    if path[:1] != _ARGUMENTS[:1]:
+        return
+    if path in (_ARGUMENTS[:1], _ARGUMENTS):
+        raise WholeArguments
+    if path[:2] != _ARGUMENTS:
+        return
+    below = path[2:]
+    kind, may_miss = found.get(below, ("", False))
+    found[below] = (kind or wanted, may_miss or not wanted)
+
+
+def _type(node: Mapping[str, Any]) -> str:
+    ((word, given),) = node.items()
+    match word, given:
+        case "Value", bool():
+            return "Bool"
+        case "Value", int():
+            return "Long"
+        case "Value", {"__entity": {"type": str(kind)}}:
+            return kind
+        case "Set", _:
+            return f"Set<{_item_type(node)}>"
+        case _ if word in _NUMBERS and word in ("+", "-", "*", "neg"):
+            return "Long"
+    return _UNKNOWN
+
+
+def _item_type(node: Mapping[str, Any]) -> str:
+    items = node.get("Set")
+    return _type(items[0]) if items else _UNKNOWN
+
+
+def _record(uses: Uses, at: Path) -> str:
+    members = []
+    for path, (kind, may_miss) in sorted(uses.items()):
+        if len(path) == len(at) + 1 and path[: len(at)] == at:
+            said = _record(uses, path) if kind == _RECORD else kind or _UNKNOWN
+            members.append(f"{_quoted(path[-1])}{'?' if may_miss else ''}: {said}")
+    return "{ " + ", ".join(members) + " }"
+
+
+def _quoted(name: str) -> str:
+    escaped = "".join(
+        char if char.isprintable() and char not in '"\\' else f"\\u{{{ord(char):x}}}"
+        for char in name
+    )
+    return f'"{escaped}"'

@@ -1,0 +1,109 @@
+"""What a policy is about, from Cedar's JSON form of its head."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+_NAMED = {
+    "Tool": "tool:mcp/",
+    "Resource": "resource:mcp/",
+    "Prompt": "prompt:mcp/",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """See `CedarRule`.
+
+    Attributes:
+        principal: The one agent, empty for any.
+        actions: MCP methods, empty for any.
+        resource: Id, empty for any.
+        kind: Cedar type, empty for any.
+    """
+
+    principal: str
+    actions: tuple[str, ...]
+    resource: str
+    kind: str
+
+
+def scope_of(policy: Mapping[str, Any]) -> Scope:
+    """Read the head of a policy that Cedar has validated against our schema."""
+    principal, resource = policy["principal"], policy["resource"]
+    within = principal.get("in", principal)
+    kind, named = "", ""
+    if resource["op"] == "is":
+        kind = resource["entity_type"]
+        resource = resource.get("in", {"op": "All"}) | {"op": "in"}
+    if "entity" in resource:
+        named = resource["entity"]["id"]
+        of = resource["entity"]["type"]
+        # `in` what is no server takes that alone, as `==` does.
+        if of != "Server" or resource["op"] == "==":
+            kind = kind or of
+    return Scope(
+        principal=_principal(within["entity"]) if "entity" in within else "",
+        actions=tuple(_actions(policy["action"])),
+        resource=named,
+        kind=kind,
+    )
+
+
+def _principal(entity: Mapping[str, str]) -> str:
+    # Nothing but an agent asks; another type with an agent's id takes nobody.
+    is_agent = entity["type"] == "Agent"
+    return entity["id"] if is_agent else f"{entity['type']}::{entity['id']}"
+
+
+def _actions(action: Mapping[str, Any]) -> Iterator[str]:
+    if "entity" in action:
+        yield action["entity"]["id"]
+    elif action["op"] == "in":
+        # An empty list takes no method, while none said takes all.
+        yield from [each["id"] for each in action["entities"]] or [""]
+
+
+def server_of(resource: str) -> str:
+    """Name the server of a resource's id; empty where it names none."""
+    kind, colon, rest = resource.partition(":")
+    if kind == "server":
+        return rest
+    return rest.removeprefix("mcp/").partition("/")[0] if colon else ""
+
+
+def named_entities(node: object) -> Iterator[tuple[str, str]]:
+    """Find every entity that a policy names: pairs (type, id)."""
+    if isinstance(node, Mapping):
+        kind, id = node.get("type"), node.get("id")
+        if isinstance(kind, str) and isinstance(id, str) and len(node) == 2:
+            yield kind, id
+            return
+        for each in node.values():
+            yield from named_entities(each)
+    elif isinstance(node, list):
+        for each in node:
+            yield from named_entities(each)
+
+
+def misnamed(kind: str, id: str) -> str:
+    """Say what is wrong with the id of an entity; empty where nothing is."""
+    start = _NAMED.get(kind)
+    if start is not None:
+        server, slash, name = id.removeprefix(start).partition("/")
+        if not id.startswith(start) or not (server and slash and name):
+            return f'{kind}::"{start}SERVER/NAME" was expected'
+    elif kind == "Server" and not id.startswith("server:"):
+        return 'Server::"server:NAME" was expected'
+    elif kind == "Agent" and not id.startswith("agent:"):
+        return 'Agent::"agent:KIND/..." was expected'
+    return ""
+
+
+def mention_of(kind: str, id: str) -> str:
+    """What of the configuration an entity's id names; empty where nothing."""
+    if kind == "Agent" and id.startswith("agent:declared/"):
+        return id
+    if kind == "Server" or kind in _NAMED:
+        return f"server:{server_of(id)}"
+    return ""

@@ -1,0 +1,89 @@
+"""Cedar policies that people wrote, as they are checked once and decided by after.
+
+The files are Cedar's own language (docs/policies.md). Whoever reads them checks them,
+and says of each policy how it can be asked; whoever decides only asks.
+"""
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from answerable.model.decision import Effect, Layer
+
+
+@dataclass(frozen=True, slots=True)
+class CedarFile:
+    """One file as it was read.
+
+    Attributes:
+        name: As faults and decisions name it, e.g. `policies/mail.cedar`.
+        data: Its bytes.
+    """
+
+    name: str
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CedarFault:
+    """One thing that is wrong with a policy.
+
+    Attributes:
+        file: The file.
+        line: Where the policy starts, from 1.
+        policy: Its id; empty for the whole file.
+        what: One line: what is wrong.
+    """
+
+    file: str
+    line: int
+    policy: str
+    what: str
+
+
+class CedarRule(msgspec.Struct, frozen=True, array_like=True):
+    """One policy of which nothing is wrong.
+
+    Attributes:
+        id: `FILE:ID`; ID is what its `@id` says, else `policy` and its position.
+        line: Where it starts, from 1.
+        effect: Allow for a permit; deny for a forbid, ask for one with `@ask`.
+        principal: The one agent that it is about, empty for any.
+        actions: MCP methods that it is about, empty for any.
+        resource: `tool:mcp/SERVER/NAME` or the like, `server:NAME` for all of a
+            server, empty for anything.
+        kind: Cedar type of what is acted on, empty for any.
+        layer: What it takes to decide it: a lookup (table), its conditions as they are
+            compiled here (constraint), or Cedar.
+        conditions: Cedar's JSON form of them, where they are compiled here.
+        text: The policy itself.
+        mentions: What of the configuration it names: `agent:declared/NAME`,
+            `server:NAME`.
+    """
+
+    id: str
+    line: int
+    effect: Effect
+    principal: str
+    actions: tuple[str, ...]
+    resource: str
+    kind: str
+    layer: Layer
+    conditions: bytes
+    text: str
+    mentions: tuple[str, ...]
+
+
+class CedarRules(msgspec.Struct, frozen=True):
+    """Every policy in force.
+
+    Attributes:
+        rules: In the order of the files.
+        digest: SHA-256 over names and bytes of the files, hex; empty without any.
+    """
+
+    rules: tuple[CedarRule, ...] = ()
+    digest: str = ""
+
+
+NO_RULES = CedarRules()
