@@ -40,6 +40,8 @@ from answerable.model.decision import Effect, Layer
 ASK = "ask"
 BATCH = 100  # policies that Cedar reads at once: a few ms, in which others wait
 _SHOWN = 300
+# What Cedar says beside what it has found wrong with a head.
+_NOTHING = "unable to find an applicable action given the policy scope constraints"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,8 @@ def read_rules(
     for each in policies:
         each.rule = each.rule or kept.get(each.piece.text)
         each.faults += _unknown(each.rule, names) if each.rule is not None else ()
+        if len(each.faults) > 1 and _NOTHING in each.faults:
+            each.faults.remove(_NOTHING)
     _refuse_twins(policies)
     rules = tuple(_placed(policies))
     faults += (
@@ -265,7 +269,7 @@ def _rule(
         layer = Layer.CONSTRAINT if simple else Layer.CEDAR
         compiled = json.dumps(conditions).encode() if simple else b""
     denies = Effect.ASK if asks else Effect.DENY
-    mentions = (mention_of(*each) for each in entities)
+    mentions = (mention_of(*each) for each in entities if not misnamed(*each))
     return CedarRule(
         id="",
         line=0,

@@ -134,8 +134,8 @@ class Slice:
 
     Attributes:
         said: What they say whatever else the request holds; None where that matters.
-        said_at_most: What they may say to a request that is not known yet: a
-            condition may let it through.
+        said_at_most: What they may say to a request that is not known yet: allow or
+            ask, where a condition may come to that.
         decided: What was decided where they say the same to every request; kept here
             by whoever decides.
     """
@@ -185,8 +185,8 @@ class Slice:
 
     def _hoped(self, undecided: Iterable[int]) -> Findings:
         rules = self._slices.rules
-        allows = [each for each in undecided if rules[each].effect is Effect.ALLOW]
-        return Findings(self._fixed.holding + allows, self._fixed.erring)
+        hoped = [each for each in undecided if rules[each].effect is not Effect.DENY]
+        return Findings(self._fixed.holding + hoped, self._fixed.erring)
 
 
 def said(rules: tuple[CedarRule, ...], found: Findings) -> Said:
