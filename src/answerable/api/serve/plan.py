@@ -3,10 +3,11 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from answerable.connectors.config.fetch import read_file
+from answerable.connectors.config.fetch import read_file, read_policies
 from answerable.connectors.config.parse.document import Reading
 from answerable.connectors.config.parse.faults import ConfigError
-from answerable.enforce.table import Table, compile_table, without_policy
+from answerable.enforce.table import Table
+from answerable.flows.policy import table_of
 from answerable.model.config import Config
 from answerable.model.decision_point import DecisionPoint
 from answerable.model.errors import UsageError
@@ -51,9 +52,7 @@ class Plan:
 
     def table(self) -> Table:
         """Compile what to decide by; where the policy is wrong, one that denies."""
-        if self.is_whole:
-            return compile_table(self.config)
-        return without_policy(server.name for server in self.config.servers)
+        return table_of(self.config, self.reading.policies, whole=self.is_whole)
 
     def needs_restart(self, later: "Plan") -> list[str]:
         """Name what a later plan changes that a running decision point cannot."""
@@ -87,7 +86,7 @@ def read_plan(place: str, store: Path | None, usual: Path) -> Plan:
         UsageError: The file is not there, or has no section `decisions`.
         EnvironmentRefused: It may not be read, or the store may not.
     """
-    reading = read_file(place)
+    reading = read_policies(read_file(place))
     config = reading.config
     if config is None or not reading.lacks_policy_alone:
         raise ConfigError(place, reading.faults)
