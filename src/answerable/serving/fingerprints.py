@@ -5,6 +5,7 @@ Whoever scans a machine and finds the secret there knows it by the same id.
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 
 from answerable.store.keys import Keys
 from answerable.store.layout import Layout
@@ -13,6 +14,13 @@ from answerable.store.layout import Layout
 def fingerprints(store: Path) -> Callable[[str], str]:
     """Give what fingerprints by the key of a store, which is read with the first.
 
-    What it gives raises `EnvironmentRefused` where the key may not be read.
+    It may be called by several threads, and raises `EnvironmentRefused` where the key
+    may not be read.
     """
-    return Keys(Layout(store)).fingerprint
+    keys, lock = Keys(Layout(store)), Lock()
+
+    def fingerprint(value: str) -> str:
+        with lock:  # the first of them may have to make the key
+            return keys.fingerprint(value)
+
+    return fingerprint

@@ -4,15 +4,17 @@ import asyncio
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from answerable.connectors.gateway.parse.events import Told, event_of
 from answerable.evidence.spool import encode
 from answerable.model.record import Decided
-from tests.gateway.http.spelling import call, reply, result
-from tests.gateway.http.stage import Backend, Gateway, always, stage
+from tests.gateway.http.spelling import call, events, reply, result
+from tests.gateway.http.stage import Backend, Gateway, Peer, Script, always, stage
 from tests.gateway.test_tokens import Service
 
 OK = result(content=[{"type": "text", "text": "hello"}])
@@ -21,10 +23,13 @@ FILES = "https://files.example"
 
 
 @contextmanager
-def shown(folder: Path) -> Iterator[tuple[Gateway, Backend]]:
+def shown(
+    folder: Path, script: Script | None = None
+) -> Iterator[tuple[Gateway, Backend]]:
     """A gateway whose server is shown tokens of the service at `sts.sock`."""
     sts = f'sts: {{url: "https://sts.example", listen: [{{unix: {folder}/sts.sock}}]}}'
-    with stage(folder, always(reply(OK)), sts, shown=f"audience: {FILES}") as both:
+    audience = f"audience: {FILES}"
+    with stage(folder, script or always(reply(OK)), sts, shown=audience) as both:
         yield both
 
 
@@ -106,3 +111,41 @@ def test_what_is_denied_anyway_asks_for_no_token(tmp_path: Path) -> None:
         assert backend.requests == []
         assert gateway.decisions() == [("tools/call", "write_file", "no-rule")]
     assert told.asked == []
+
+
+def _said(text: str) -> bytes:
+    return result(content=[{"type": "text", "text": text}])
+
+
+ECHOES: dict[str, Callable[[str], bytes]] = {
+    "JSON": lambda text: reply(_said(text)),
+    "an event": lambda text: events(_said(text)),
+    "a large answer": lambda text: reply(_said("a" * (1 << 20) + text)),
+    "a field": lambda text: reply(OK, "200 OK", f"Mcp-Echo: {text}"),
+}
+
+
+@pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
+def test_a_token_that_a_server_was_shown_never_comes_back(
+    tmp_path: Path, echo: Callable[[str], bytes]
+) -> None:
+    seen: list[bytes] = []
+
+    def script(peer: Peer) -> None:
+        head, _ = peer.request()
+        field = next(line for line in head.split(b"\r\n") if b"Bearer" in line)
+        seen.append(field.partition(b" ")[2])
+        peer.send(echo(seen[0].decode()))
+        peer.gone()
+
+    with service(tmp_path), shown(tmp_path, script) as (gateway, _):
+        with gateway.client() as client:
+            client.send(call())
+            got = bytearray()
+            while b"-32603" not in got and not client.is_closed():
+                got += client.held or client.sock.recv(1 << 20)
+                client.held = b""
+        assert gateway.outcomes() == ["leaked"]
+    signature = seen[0].rpartition(b".")[2]
+    assert signature[-12:] not in got
+    assert signature[-64:-52] not in got

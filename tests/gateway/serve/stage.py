@@ -24,7 +24,10 @@ SHOWN = ("authorization", "x-api-key")
 
 
 class _Backend(BaseHTTPRequestHandler):
-    """Answers a tool call with its name; `slow` after as long as its argument says."""
+    """Answers a tool call with its name; `slow` after as long as its argument says.
+
+    `headers` answers with the fields of its request, as debug pages do.
+    """
 
     protocol_version = "HTTP/1.1"
     wbufsize = -1  # head and body leave together
@@ -41,7 +44,8 @@ class _Backend(BaseHTTPRequestHandler):
             return
         if name == "slow":
             time.sleep(said["params"]["arguments"]["seconds"])
-        result = {"content": [{"type": "text", "text": name}], "resultType": "complete"}
+        text = json.dumps(dict(self.headers)) if name == "headers" else name
+        result = {"content": [{"type": "text", "text": text}], "resultType": "complete"}
         answer = {"jsonrpc": "2.0", "id": said["id"], "result": result}
         body = json.dumps(answer).encode()
         self.send_response(200)
@@ -268,7 +272,11 @@ class UnixConnection(http.client.HTTPConnection):
 
 @contextmanager
 def serving(
-    folder: Path, settings: dict[str, Any], *words: str, lines: int = 3
+    folder: Path,
+    settings: dict[str, Any],
+    *words: str,
+    lines: int = 3,
+    env: dict[str, str] | None = None,
 ) -> Iterator[Serving]:
     """Run `answerable serve` until the block ends."""
     (folder / "keys.json").write_bytes(document(public(EC, kid="k1")))
@@ -279,7 +287,7 @@ def serving(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), **(env or {})},
     )
     served = Serving(process, folder)
     reading = threading.Thread(target=_read_log, args=(served,))

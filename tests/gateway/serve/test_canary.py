@@ -3,11 +3,21 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.gateway.serve.stage import Backend, configuration, serving, token_of
+from tests.gateway.serve.stage import (
+    Backend,
+    Serving,
+    configuration,
+    serving,
+    token_of,
+)
+from tests.gateway.serve.telemetry import Collector
+from tests.mcp.running import ROOT
 
 ARGUMENT = "canary-argument-3b1f9c"
 CLAIMED = "canary-claimed-77aa02"
@@ -68,6 +78,95 @@ def test_no_piece_of_a_token_or_an_argument_is_kept_logged_or_shown(
     secrets = [ARGUMENT, CLAIMED]
     secrets += [part for token in (good, bad) for part in token.split(".")[1:]]
     for secret in secrets:
+        for piece in _pieces(secret):
+            assert piece not in said
+            assert [path for path, data in held.items() if piece in data] == []
+
+
+KEPT = {
+    "file": "canary-in-a-file-0a7c31",
+    "env": "canary-in-a-variable-5e12ff",
+    "command": "canary-of-a-command-9bd04e",
+    "stdio": "canary-of-a-process-c83a55",
+}
+NEWER = "canary-that-is-newer-17f6d2"
+
+
+def _keep(folder: Path, name: str, secret: str) -> Path:
+    place = folder / f"{name}.secret"
+    fresh = folder / "fresh.secret"
+    fresh.write_text(secret)
+    fresh.chmod(0o600)
+    fresh.rename(place)
+    return place
+
+
+def _showing(folder: Path, port: int, otlp: str) -> dict[str, Any]:
+    """One server for each way to keep a credential."""
+    settings = configuration(port, telemetry={"otlp": otlp})
+    url = settings["servers"].pop("files")["url"]
+    places = {name: str(_keep(folder, name, KEPT[name])) for name in KEPT}
+    settings["servers"] = {
+        "file": {"url": url, "credential": {"file": places["file"]}},
+        "env": {"url": url, "credential": {"env": "KEPT", "header": "X-Api-Key"}},
+        "command": {"url": url, "credential": {"command": ["cat", places["command"]]}},
+        "stdio": {
+            "command": [sys.executable, "-m", "tests.gateway.stdio.scripted"],
+            "env": {"PYTHONPATH": str(ROOT)},
+            "credential": {"file": places["stdio"], "as_env": "API_TOKEN"},
+        },
+    }
+    allow = [{"server": name, "tools": ["*"]} for name in KEPT]
+    settings["agents"] = {"ana": settings["agents"]["ana"] | {"allow": allow}}
+    return settings
+
+
+def _asked(served: Serving) -> list[Any]:
+    """Have every server say what it was shown; the answers."""
+    tools = {"stdio": "environment"}
+    return [served.call(tools.get(at, "headers"), server=at) for at in KEPT]
+
+
+def test_no_piece_of_what_servers_are_shown_is_kept_logged_or_shown(
+    tmp_path: Path, server: Backend, collector: Collector
+) -> None:
+    otlp = f"http://127.0.0.1:{collector.server_port}"
+    server.shown.clear()
+    settings = _showing(tmp_path, server.server_port, otlp)
+    with serving(tmp_path, settings, env={"KEPT": KEPT["env"]}) as served:
+        answers = _asked(served)
+        assert [secret for _, secret in server.shown] == [
+            f"Bearer {KEPT['file']}", KEPT["env"], f"Bearer {KEPT['command']}"
+        ]  # fmt: skip
+        place = _keep(tmp_path, "file", NEWER)
+        until = time.monotonic() + 20
+        while server.shown[-1][1] != f"Bearer {NEWER}":
+            assert time.monotonic() < until
+            time.sleep(0.2)
+            served.call("read", server="file")
+        answers += _asked(served)
+        place.chmod(0o644)
+        refused = served.hear("credential.refused")
+        served.reload()
+        shown = served.get("/metrics")[1] + served.get("/readyz")[1]
+        leaks = {
+            name: served.metric(f'answerable_leaks_total{{server="{name}"}}')
+            for name in KEPT
+        }
+        assert served.end() == 0
+    assert leaks == dict.fromkeys(KEPT, 2)
+    assert {each["error"]["code"] for each in answers} == {-32603}
+    assert (refused["server"], "0600" in refused["what"]) == ("file", True)
+    told = [line for line in served.log if line["event"] == "credential.leaked"]
+    assert [line["server"] for line in told] == [*KEPT, *KEPT]
+    rows = _stored(tmp_path)
+    assert all(rows.count(line["what"]) for line in told)
+    assert rows.count('"ended": "leaked"') == 2 * len(told)  # in both tables
+    assert {span.get("error.type") for span in collector.spans()} >= {"leaked"}
+    sent = [body for _, body in collector.taken]
+    said = (shown + json.dumps([served.log, answers]) + rows).encode() + b"".join(sent)
+    held = {at: data for at, data in _held(tmp_path).items() if at.suffix != ".secret"}
+    for secret in (*KEPT.values(), NEWER):
         for piece in _pieces(secret):
             assert piece not in said
             assert [path for path, data in held.items() if piece in data] == []

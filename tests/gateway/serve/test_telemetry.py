@@ -1,88 +1,13 @@
-import gzip
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
-    ExportMetricsServiceRequest,
-)
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-)
 
 from answerable.gateway.serve.spans import trace_of
 from tests.gateway.serve.stage import Backend, Serving, configuration, serving
+from tests.gateway.serve.telemetry import Collector
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-
-
-class _Collector(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        if self.headers.get("content-encoding") == "gzip":
-            body = gzip.decompress(body)
-        self.server.taken.append((self.path, body))  # type: ignore[attr-defined]
-        self.send_response(200)
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-class Collector(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Collector)
-        self.taken: list[tuple[str, bytes]] = []
-
-    def spans(self) -> list[dict[str, object]]:
-        found = []
-        for path, body in self.taken:
-            if path == "/v1/traces":
-                for resource in ExportTraceServiceRequest.FromString(
-                    body
-                ).resource_spans:
-                    for scope in resource.scope_spans:
-                        found += scope.spans
-        return [
-            {
-                "name": span.name,
-                "links": [link.trace_id.hex() for link in span.links],
-                "parent": span.parent_span_id.hex(),
-                **{each.key: each.value.string_value for each in span.attributes},
-            }
-            for span in found
-        ]
-
-    def metrics(self) -> set[str]:
-        return {
-            metric.name
-            for path, body in self.taken
-            if path == "/v1/metrics"
-            for resource in ExportMetricsServiceRequest.FromString(
-                body
-            ).resource_metrics
-            for scope in resource.scope_metrics
-            for metric in scope.metrics
-        }
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    running = Collector()
-    thread = threading.Thread(target=running.serve_forever, args=(0.05,))
-    thread.start()
-    yield running
-    running.shutdown()
-    thread.join()
-    running.server_close()
 
 
 def told(served: Serving, collector: Collector) -> list[dict[str, object]]:
