@@ -1,5 +1,6 @@
 """The gateway's figures: what it adds to a call, and what it takes."""
 
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,11 +17,18 @@ SECONDS = 1.5  # of each load; one that is slow gets no more calls for it
 STRAIGHT = "straight"
 BUFFERED = "answerable, buffered"
 DURABLE = "answerable, durable"
+SHOWN = "answerable, buffered, a credential shown and looked for"
 MICRO = 1e6
 
-_ADDED = {BUFFERED: at_most(100, "<= 100 us")}
+_ADDED = {
+    BUFFERED: at_most(100, "<= 100 us"),
+    SHOWN: at_most(100, "<= 100 us"),
+}
 _CPU = {BUFFERED: at_most(80, "<= 80 us")}
-_RATE = {BUFFERED: at_least(10_000, ">= 10,000")}
+_RATE = {
+    BUFFERED: at_least(10_000, ">= 10,000"),
+    SHOWN: at_least(10_000, ">= 10,000"),
+}
 _MEMORY = at_most(120, "<= 120 MiB")
 
 
@@ -69,10 +77,13 @@ def figures(
     with ExitStack() as stack:
         behind = stack.enter_context(stage.backend())
         _, ours = stack.enter_context(stage.gateway(folder, behind))
+        given = stage.settings(behind.port, _secret(folder))
+        _, shown = stack.enter_context(stage.gateway(folder / "shown", behind, given))
         others = stack.enter_context(rivals.fastmcp(root, folder, behind))
         ways = {
             STRAIGHT: (behind, stage.READS),
             BUFFERED: (ours, stage.READS),
+            SHOWN: (shown, stage.READS),
             DURABLE: (ours, stage.DURABLE),
             **{name: (place, stage.READS) for name, place in others.items()},
         }
@@ -84,6 +95,7 @@ def figures(
                 taken[name].append(sample(place, behind, tool, seconds))
         yield from _of_calls(taken, command)
         yield from _of_memory(ours, rounds, seconds, command)
+        yield from _of_search(shown, ours, rounds, seconds, command)
     yield from _of_streams(folder, rounds, seconds, command)
     yield Remark(
         "One worker, one agent that is enforced, known by a bearer token of an issuer "
@@ -94,6 +106,14 @@ def figures(
         "cost more than the call.",
         command,
     )
+
+
+def _secret(folder: Path) -> Path:
+    """Keep a credential as an operator would."""
+    place = (folder / "secret").absolute()
+    place.touch(mode=0o600)
+    place.write_text(secrets.token_urlsafe(32))
+    return place
 
 
 def _of_calls(taken: Mapping[str, list[Sample]], command: str) -> Iterator[Figure]:
@@ -140,6 +160,21 @@ def _of_memory(
         peaks.append(processes.peak(worker))
     what = f"gateway: peak memory, {STREAMS} clients with results of 4 MiB"
     yield Figure(what, "MiB", tuple(peaks), command, _MEMORY)
+
+
+def _of_search(
+    shown: Place, ours: Place, rounds: int, seconds: float, command: str
+) -> Iterator[Figure]:
+    """What looking for a credential adds to results of 4 MiB."""
+    added = []
+    for _ in range(rounds):
+        beside, searched = (
+            load.run(place.order(stage.BIG, 1, seconds)).median
+            for place in (ours, shown)
+        )
+        added.append((searched - beside) * 1e3)
+    what = "gateway: p50 of a result of 4 MiB, added by looking for a credential"
+    yield Figure(what, "ms", tuple(added), command)
 
 
 def _of_streams(

@@ -76,9 +76,16 @@ def backend() -> Iterator[Place]:
             process.terminate()
 
 
-def settings(port: int) -> dict[str, Any]:
-    """Configure one agent that may use every tool, and one server."""
+def settings(port: int, secret: Path | None = None) -> dict[str, Any]:
+    """Configure one agent that may use every tool, and one server.
+
+    Args:
+        port: Of the server.
+        secret: File with the credential that the server is shown, None for none.
+    """
     given = configuration(port)
+    if secret is not None:
+        given["servers"]["files"]["credential"] = {"file": str(secret)}
     given["servers"]["files"]["reads"] = [READS, BIG]
     given["agents"] = {
         AGENT: {

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 import time
@@ -17,13 +16,14 @@ from tests.gateway.serve.stage import backend
 from tests.gateway.stdio.stage import (
     SCRIPTED,
     TOOLS,
+    WRAPPER,
     Wrapped,
     call,
+    is_gone,
     said,
     settings,
     wrapper,
 )
-from tests.gateway.stdio.stage import WRAPPER as ARGV
 from tests.gateway.stdio.test_command import Caller
 from tests.mcp.gateway import configuration, gateway
 from tests.mcp.running import ROOT
@@ -112,7 +112,7 @@ def test_words_of_the_client_are_given_it_and_not_the_variable_that_keeps_it(
 
 def test_without_it_a_wrapped_server_does_not_start(tmp_path: Path) -> None:
     (tmp_path / "answerable.yaml").write_text(json.dumps(kept()))
-    argv = [*ARGV, "--config", str(tmp_path / "answerable.yaml")]
+    argv = [*WRAPPER, "--config", str(tmp_path / "answerable.yaml")]
     ran = subprocess.run(
         [*argv, "--server", "scripted"], cwd=ROOT, capture_output=True, text=True
     )
@@ -169,9 +169,11 @@ def test_a_process_behind_the_gateway_is_given_it_and_a_newer_one_the_newer(
         assert answer["error"]["code"] == BROKEN
         with closing(Caller.beside(caller)) as older:
             older.initialize()
+            its = int(older.asked("echo")["pid"])
             assert older.asked("digest", variable="API_TOKEN") == sha256(SECRET)
             keep(tmp_path, NEWER)
             assert until_it_is(caller, NEWER) != first
-            os.kill(first, 0)  # what it does still it may end
+            assert is_gone(first)
             older.call("echo")
             assert older.client.answer().status == 404  # the session begins anew
+            assert is_gone(its)

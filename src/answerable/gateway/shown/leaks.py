@@ -83,8 +83,10 @@ class Watch:
         Raises:
             Refused: What was shown stands in it.
         """
-        session = (returned.session or "").encode("latin-1")
-        if self._leaks.is_in(returned.heading.spelled) or self._leaks.is_in(session):
+        if self._leaks.is_in(returned.heading.spelled):
+            raise Refused(Why.CREDENTIAL)
+        session = returned.session
+        if session is not None and self._leaks.is_in(session.encode("latin-1")):
             raise Refused(Why.CREDENTIAL)
 
     def feed(self, data: bytes) -> bytes:

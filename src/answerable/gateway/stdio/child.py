@@ -110,6 +110,11 @@ class Child:
         self._numbers = count(1)
         self.process = Process(loop, program, self._heard, self._ended)
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody waits for anything of it."""
+        return not self._open and self._stream is None
+
     def send(self, sent: Sent, sink: Sink) -> Sending:
         """Send one message."""
         self._used = True

@@ -101,8 +101,10 @@ class Command:
         """Leave a line that goes to nobody; nothing of it may be shown."""
 
     def _in_session(self, sent: Sent, sink: Sink) -> Sending:
-        child = self._children.get(_owner(sent, sent.session))
+        owner = _owner(sent, sent.session)
+        child = self._children.get(owner)
         if child is None:
+            self._retire(owner)
             # An older client then begins anew (2025-11-25 basic/transports).
             return self._reply(NOT_FOUND, sent, sink)
         if sent.call.kind is Kind.CLOSE:
@@ -140,7 +142,14 @@ class Command:
         child.deadline = now + IDLE
         self._children[owner], self._owners[child] = child, owner
         self._ticker.add(child)
+        self._retire(owner)
         return child
+
+    def _retire(self, owner: Owner) -> None:
+        """End what has an older credential; where it is in use still, once it is idle."""
+        for child, other in list(self._owners.items()):
+            if other[:2] == owner[:2] and other != owner and child.is_quiet:
+                self.idle(child)
 
     def _remove(self, child: Child) -> bool:
         owner = self._owners.pop(child, None)
