@@ -43,7 +43,7 @@ BASES = st.sampled_from(
     ]
 )
 FEW = checked(
-    max_examples=80,
+    max_examples=50,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -4,6 +4,8 @@ import http.client
 import json
 import os
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -12,11 +14,15 @@ from typing import Any
 
 import pytest
 
+from answerable.api.serve.plan import read_plan
+from answerable.model.errors import UsageError
 from tests.api.stage import ALLOWED, EVALUATION
+from tests.gateway.serve.authority import Authority, Issued
 from tests.gateway.serve.stage import (
     SECONDS,
     Serving,
     UnixConnection,
+    bound_token,
     configuration,
     serving,
     token_of,
@@ -134,6 +140,72 @@ def decision_points(served: Serving) -> list[int]:
     return found
 
 
+def test_over_tls_it_is_called_by_https(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    own, other, door = (authority.issue(name) for name in ("own", "other", "door"))
+    root = str(authority.root.certificate)
+    tls = {
+        "certificate": str(door.certificate),
+        "key": str(door.key),
+        "client_ca": root,
+    }
+    listen = [{"address": "127.0.0.1:0", "tls": tls}]
+    said = configuration(9, decisions=POINT | {"listen": listen})
+    said["issuers"]["corp"]["bearer"] = False
+    with serving(tmp_path, said, "--only", "decisions", lines=1) as served:
+        at = served.decisions  # type: ignore[attr-defined]
+        bound = f"Bearer {bound_token('pep', own.thumbprint)}"
+        fields = {"content-type": "application/json", "authorization": bound}
+
+        def asked(client: Issued | None, method: str, path: str) -> tuple[int, Any]:
+            trusted = ssl.create_default_context(cafile=root)
+            if client is not None:
+                trusted.load_cert_chain(client.certificate, client.key)
+            line = http.client.HTTPSConnection(at, context=trusted, timeout=SECONDS)
+            line.request(method, path, json.dumps(ALLOWED), fields)
+            answer = line.getresponse()
+            told = answer.status, json.loads(answer.read())
+            line.close()
+            return told
+
+        told = asked(None, "GET", "/.well-known/authzen-configuration")[1]
+        assert told["policy_decision_point"] == f"https://{at}"
+        assert asked(own, "POST", EVALUATION)[1]["decision"] is True
+        assert asked(other, "POST", EVALUATION)[0] == 401
+        assert asked(None, "POST", EVALUATION)[0] == 401
+
+
+def test_whoever_sends_nothing_or_too_slowly_is_cut(tmp_path: Path) -> None:
+    limits = {"head": 1, "body": 1, "idle": 1, "connections": 3}
+    said = configuration(9, decisions=POINT, limits=limits)
+    with serving(tmp_path, said, "--only", "decisions", lines=2) as served:
+        host, _, port = served.decisions.partition(":")  # type: ignore[attr-defined]
+        head = b"POST /access/v1/evaluation HTTP/1.1\r\nHost: x\r\n"
+        for sent in (b"", head, head + b"Content-Length: 9\r\n\r\n{"):
+            with socket.create_connection((host, int(port)), SECONDS) as slow:
+                slow.sendall(sent)
+                began = time.monotonic()
+                assert ends(slow)
+                assert time.monotonic() - began < 5
+        many = [socket.create_connection((host, int(port)), SECONDS) for _ in range(4)]
+        began = time.monotonic()
+        assert ends(many[-1])
+        assert time.monotonic() - began < 1
+        for each in many:
+            each.close()
+        assert not [line for line in served.log if line["event"] == "text"]
+
+
+def ends(connection: socket.socket) -> bool:
+    """Read to the end of what comes; whether it was cut."""
+    try:
+        while connection.recv(65536):
+            pass
+    except ConnectionResetError:
+        return True
+    return True
+
+
 @pytest.mark.parametrize(
     ("changed", "fault"),
     [
@@ -171,15 +243,8 @@ def faults(place: Path) -> list[str]:
 
 
 def test_without_its_section_there_is_nothing_to_serve(tmp_path: Path) -> None:
-    (tmp_path / "answerable.yaml").write_text(json.dumps(configuration(9)))
-    argv = [sys.executable, "-m", "answerable", "serve", "--only", "decisions"]
-    ran = subprocess.run(
-        [*argv, "--config", "answerable.yaml"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 2
-    assert "no decision point in answerable.yaml" in ran.stderr
-    assert "add a section `decisions`" in ran.stderr
+    place = tmp_path / "answerable.yaml"
+    place.write_text(json.dumps(configuration(9)))
+    with pytest.raises(UsageError, match="no decision point in") as caught:
+        read_plan(str(place), None, tmp_path / "store")
+    assert "add a section `decisions`" in caught.value.hint

@@ -1,6 +1,7 @@
 """One connection, read by uvicorn: who is at its other end, and when it is late."""
 
 import asyncio
+import logging
 from typing import Any, cast
 
 from uvicorn.config import Config
@@ -110,4 +111,6 @@ def uvicorn_config(app: Any, idle: int) -> Config:
         timeout_keep_alive=idle,
     )
     config.load()
+    # What it would print is of whoever sent it, and in a form of its own.
+    logging.getLogger("uvicorn.error").disabled = True
     return config

@@ -24,7 +24,7 @@ from answerable.api.searching import Searching
 from answerable.api.serve.metrics import rendered
 from answerable.api.serve.plan import Plan
 from answerable.api.subjects import Subjects
-from answerable.api.wire import metadata
+from answerable.api.wire import metadata, openapi
 from answerable.api.wire.problems import Problem
 from answerable.enforce.kill import Kills
 from answerable.flows.authorize import Authority
@@ -168,6 +168,7 @@ class House:
     def _pages(self) -> dict[str, Page]:
         return {
             metadata.PATH: self._about,
+            openapi.PATH: self._described,
             WELL_KNOWN + metadata.BASE + "{rest:path}": self._resource,
             "/healthz": self._healthz,
             "/readyz": self._readyz,
@@ -177,6 +178,10 @@ class House:
     async def _about(self, _: Request) -> Response:
         kept = {"cache-control": f"max-age={metadata.KEPT}"}
         return Response(metadata.metadata(self._url), 200, kept, JSON)
+
+    async def _described(self, _: Request) -> Response:
+        kept = {"cache-control": f"max-age={metadata.KEPT}"}
+        return Response(openapi.openapi(self._url), 200, kept, JSON)
 
     async def _resource(self, request: Request) -> Response:
         """Say where a token for this is to be had (RFC 9728 3.1)."""

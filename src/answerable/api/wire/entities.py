@@ -30,7 +30,7 @@ MAX_BODY = 1 << 20
 MAX_DEPTH = 32
 MAX_NAME = 4096  # characters of a type, an id or a name
 MAX_TOKEN = 16 << 10
-SAFE = 2**53 - 1  # beyond, two readers may hold two integers for one (RFC 7493 2.2)
+LARGEST = 2**1023  # a number of a magnitude that every reader has (RFC 7493 2.2)
 
 Members: TypeAlias = Mapping[str, object]
 
@@ -104,7 +104,7 @@ def read_body(data: bytes) -> dict[str, Any]:
 
     Raises:
         Invalid: It is no JSON object, is nested too deeply, repeats a key, or holds a
-            number that readers may disagree on.
+            number of a magnitude that not every reader has.
     """
     try:
         check_text(data, MAX_DEPTH)
@@ -129,8 +129,8 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _integer(spelled: str) -> int:
     read = int(spelled)
-    if abs(read) > SAFE:
-        raise Invalid("an integer is too large", "number")
+    if abs(read) > LARGEST:
+        raise Invalid("a number is too large", "number")
     return read
 
 
@@ -195,7 +195,9 @@ def read_action(said: Members, *, at: str = "") -> Action:
     if "arguments" not in properties:
         return Action(name)
     arguments = object_of(properties, "arguments", f"{path}.properties.arguments")
-    return Action(name, msgspec.json.encode(arguments))
+    # As most clients spell JSON, so that the digest is that of the call itself.
+    spelled = json.dumps(arguments, separators=(",", ":"), ensure_ascii=False)
+    return Action(name, spelled.encode())
 
 
 def read_resource(said: Members, *, at: str = "", searched: bool = False) -> Resource:

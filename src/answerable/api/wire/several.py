@@ -1,6 +1,7 @@
 """Several evaluations in one message, and searches: bodies of AuthZEN 1.0, 7 and 8."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from enum import StrEnum
 
@@ -97,15 +98,17 @@ def page_of(said: Members, what: str) -> Page:
     token, limit = page.get("token", ""), page.get("limit")
     if not isinstance(token, str):
         raise Invalid("page.token must be a string", "key-type")
+    if isinstance(limit, float) and limit.is_integer():
+        limit = int(limit)
     is_count = isinstance(limit, int) and not isinstance(limit, bool) and limit >= 0
     if "limit" in page and not is_count:
         raise Invalid("page.limit must be a non-negative integer", "key-type")
     object_of(page, "properties", "page.properties")
     kept = {key: page[key] for key in page.keys() - {"token", "limit"}}
     same = {"what": what, "page": kept} | {key: said.get(key) for key in KEYS}
-    spelled = msgspec.json.encode(same, order="deterministic")
+    spelled = json.dumps(same, sort_keys=True)
     return Page(
         token=token,
         limit=limit if isinstance(limit, int) else None,
-        asked=hashlib.sha256(spelled).hexdigest(),
+        asked=hashlib.sha256(spelled.encode()).hexdigest(),
     )
