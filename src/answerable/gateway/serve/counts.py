@@ -19,12 +19,13 @@ from answerable.gateway.serve.spans import BOUNDS, Over, Spans, trace_of
 from answerable.gateway.shown.credential import Credential
 from answerable.model.caller import Caller
 from answerable.model.config import Limits
-from answerable.model.decision import Decision, Reason
+from answerable.model.decision import Decision, Effect, Mode, Reason
 from answerable.model.record import End, Ending
 from answerable.serving.mcp.call import Call
 from answerable.serving.recording.ticket import Ticket
 
 DECISIONS = "answerable_decisions"
+WOULD_DENY = "answerable_would_deny"
 REFUSALS = "answerable_refusals"
 LEAKS = "answerable_leaks"
 DURATION = "mcp_server_operation_duration_seconds"
@@ -81,6 +82,7 @@ class Counting(Recorder):
         )
         self._spans = spans
         self._decisions: Counter[tuple[str, ...]] = Counter()
+        self._would_deny: Counter[tuple[str, ...]] = Counter()
         self._refusals: Counter[tuple[str, ...]] = Counter()
         self._leaks: Counter[tuple[str, ...]] = Counter()
         self._times: dict[tuple[str, str], _Times] = {}
@@ -100,6 +102,9 @@ class Counting(Recorder):
         there = decision.reason is not Reason.UNKNOWN_SERVER
         server = call.server if there else ""
         self._decisions[server, call.method, decision.effect] += 1
+        lets = decision.passes and decision.effect is not Effect.ALLOW
+        if lets and decision.mode is Mode.SHADOW:
+            self._would_deny[server, call.method] += 1
         trace = trace_of(body) if self._spans is not None else ""
         begun = _Begun(time.time_ns(), caller, call, decision, trace)
         if ticket.passes:
@@ -152,6 +157,7 @@ class Counting(Recorder):
             (DECISIONS, self._decisions),
             (REFUSALS, self._refusals),
             (LEAKS, self._leaks),
+            (WOULD_DENY, self._would_deny),
         ):
             for labels, count in counter.items():
                 yield Series(name, labels, count)

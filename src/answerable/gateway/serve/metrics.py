@@ -21,6 +21,7 @@ from answerable.gateway.serve.counts import (
     LEAKS,
     REFUSALS,
     SUM,
+    WOULD_DENY,
 )
 
 Sums = dict[tuple[str, tuple[str, ...]], float]
@@ -29,6 +30,10 @@ COUNTERS = {
     # Without reasons and modes: whoever may read this may be an agent of this host.
     DECISIONS: ("Decisions.", ("server", "mcp_method_name", "effect")),
     REFUSALS: ("Requests turned away before a decision.", ("why",)),
+    WOULD_DENY: (
+        "Calls of agents in shadow that enforcing would hold back.",
+        ("server", "mcp_method_name"),
+    ),
     LEAKS: ("Answers kept back that held what their server was shown.", ("server",)),
     "answerable_records": ("Records of evidence.", ()),
     "answerable_record_failures": ("Groups of records that failed at first.", ()),
