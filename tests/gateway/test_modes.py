@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from answerable.enforce import table
@@ -32,6 +33,7 @@ from answerable.model.ids import AgentId
 from answerable.serving.mcp.call import Call, digest
 from answerable.serving.mcp.messages import Kind
 from answerable.serving.mcp.methods import Era
+from tests.enforce.cedar.policies import rules_of
 from tests.enforce.configs import agent, config, request, server
 from tests.gateway.http.wires import Notes
 from tests.gateway.recording.stage import BODY, CALL, CALLER
@@ -51,6 +53,9 @@ HELD: Mapping[Reason, frozenset[Mode]] = {
     Reason.NO_RULE: ENFORCING,
     Reason.UNKNOWN_AGENT: ENFORCING,
     Reason.QUARANTINED: ENFORCING,
+    Reason.FORBIDDEN: ENFORCING,
+    Reason.ASKED: ENFORCING,
+    Reason.PARENT: ENFORCING,
     Reason.KILLED: EVERY,
     Reason.UNKNOWN_SERVER: EVERY,
     Reason.NOT_ITS_OWN: EVERY,
@@ -121,6 +126,21 @@ def without_policy(mode: Mode) -> Decision:
     return asked(Authority(table.without_policy(("files",))))
 
 
+def of_policies(text: str, **facts: Any) -> Callable[[Mode], Decision]:
+    """Decide by Cedar policies beside the rules."""
+
+    def decide(mode: Mode) -> Decision:
+        table = compile_table(configured(mode), rules_of(text))
+        return asked(Authority(table), **facts)
+
+    return decide
+
+
+def parent(mode: Mode) -> Decision:
+    asked = msgspec.structs.replace(request(), chain=(BEN,))
+    return of_rules(mode).authorize(asked)
+
+
 def caller(agent: AgentId, principal: str) -> Caller:
     return Caller(agent, True, "", "run", Shown.BEARER_TOKEN, principal, b"", 0)
 
@@ -166,6 +186,9 @@ MADE: Mapping[Reason, Callable[[Mode], Decision]] = {
     Reason.NO_RULE: no_rule,
     Reason.UNKNOWN_AGENT: unknown_agent,
     Reason.QUARANTINED: quarantined,
+    Reason.FORBIDDEN: of_policies("forbid (principal, action, resource);"),
+    Reason.ASKED: of_policies("@ask forbid (principal, action, resource);"),
+    Reason.PARENT: parent,
     Reason.KILLED: killed,
     Reason.UNKNOWN_SERVER: unknown_server,
     Reason.NOT_ITS_OWN: of_another,
@@ -176,8 +199,8 @@ MADE: Mapping[Reason, Callable[[Mode], Decision]] = {
 
 # Nothing is decided for want of a record: there is none of it, so it does not happen.
 UNRECORDED = {Reason.EVIDENCE}
-# What policies and baselines say, their own tests show in every mode.
-ELSEWHERE = {Reason.FORBIDDEN, Reason.ASKED, Reason.PARENT, Reason.BEHAVIOUR}
+# What baselines say, their own tests show in every mode.
+ELSEWHERE = {Reason.BEHAVIOUR}
 
 
 def test_every_reason_has_its_modes() -> None:
@@ -199,6 +222,19 @@ def test_a_mode_holds_back_what_it_should_and_no_more(
         assert decision.mode is (
             Mode.ENFORCE if reason is Reason.UNKNOWN_SERVER else mode
         )
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_a_policy_without_an_answer_is_held_back_where_it_is_enforced(
+    mode: Mode,
+) -> None:
+    # It is known which policy; where nothing is, deciding failed (above).
+    text = """permit (principal, action == Action::"tools/call", resource)
+    when { context.arguments.missing < 5 };"""
+    decision = of_policies(text)(mode)
+    assert (decision.effect, decision.reason) == (Effect.ERROR, Reason.EVALUATION)
+    assert decision.determining
+    assert decision.passes is (mode is not Mode.ENFORCE)
 
 
 @pytest.mark.parametrize("mode", Mode)

@@ -34,6 +34,8 @@ class Seen(Authority):
         self.requests.append(request)
         return replace(super().authorize(request), passes=True)
 
+    lists = authorize
+
 
 class Shows:
     """Shows every server but `plain` a token."""

@@ -22,7 +22,7 @@ from tests.laws.people import WHO
 from tests.laws.self_reported import TABLE, Where
 from tests.laws.worlds import Outcome, World, keys_in
 
-PAIRS_OF_A_WORLD = 50
+PAIRS_OF_A_WORLD = 100
 SERVER_SAYS = {
     where: [name for row in TABLE if row.where is where for name in row.names]
     for where in (Where.ITEM, Where.RESULT)

@@ -21,7 +21,7 @@ from tests.laws.intent import hold
 from tests.laws.self_reported import TABLE, Where
 
 PAIRS, SEED = 2000, 20261127
-PLANTED = 400
+PLANTED = 2000
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from answerable.connectors.config.parse.document import read_config
 from answerable.enforce.quarantine import Quarantined
-from answerable.enforce.table import compile_table
 from answerable.flows.authorize import Authority
+from answerable.flows.policy import table_of
 from answerable.gateway.credentials import Credentials
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.door import Door
@@ -42,6 +42,7 @@ from tests.federate.tokens import AUD, EC, ISS, NOW, OTHER_EC, document, public
 from tests.gateway.http.spelling import HOST
 from tests.gateway.http.stage import fingerprint
 from tests.gateway.http.wires import Notes, Wire
+from tests.laws.cedar import policies
 from tests.laws.messages import PROMPTS, TOOLS, URIS, Act, Side, http_of
 from tests.laws.people import PARENT, PEER, STS, URL, WHO, Who
 
@@ -60,6 +61,11 @@ class Watching(Authority):
         """Decide, and keep the question."""
         self.asked.append(request)
         return super().authorize(request)
+
+    def lists(self, request: Request) -> Decision:
+        """Decide on an item of a list, and keep the question."""
+        self.asked.append(request)
+        return super().lists(request)
 
 
 class Given(Tokens):
@@ -222,7 +228,7 @@ class World:
     ) -> "World":
         """Make one by chance."""
         config = _config(rng, folder)
-        authority = Watching(compile_table(config))
+        authority = Watching(table_of(config, policies(rng, config)))
         authority.asked = []
         authority.set_kills(_kills(rng))
         authority.set_quarantine(_quarantine(rng))
