@@ -15,6 +15,7 @@ from answerable.cli.commands.run import run
 from answerable.cli.commands.scan import scan, where
 from answerable.cli.commands.serve import serve
 from answerable.cli.commands.sts import sts
+from answerable.cli.commands.tools import tools
 from answerable.cli.commands.trail import ingest, sql, trace
 from answerable.cli.settings import Settings, Verbs
 
@@ -35,7 +36,7 @@ class _App(Verbs):
     sections = (
         (
             "Who and what exists",
-            ("scan", "where", *(each.name or "" for each in LISTS)),
+            ("scan", "where", *(each.name or "" for each in LISTS), "tools"),
         ),
         ("Who answers for it", ("who-owns", "attest", "owner-keys")),
         ("What it can reach", ("reach", "can", "who-can")),
@@ -64,7 +65,7 @@ def app(ctx: click.Context) -> None:
 
 
 for command in (
-    *(scan, where, *LISTS, who_owns, attest, owner_keys, reach, can, who_can),
+    *(scan, where, *LISTS, tools, who_owns, attest, owner_keys, reach, can, who_can),
     *(ingest, trace, decision, sql, evidence, run, serve, gateway, sts, login, logout),
     *(demo, doctor, completion),
 ):

@@ -25,14 +25,15 @@ class Quarantined:
         server: The server itself is.
         tools: Tools that are, by name.
         prompts: Prompts that are, by name.
-        approved: Tools and prompts that are approved, pairs (target, name); None where
-            what is not named above passes.
+        approved_tools: Tools that pass; None where what is not named above does.
+        approved_prompts: Prompts that pass, likewise.
     """
 
     server: bool = False
     tools: frozenset[str] = frozenset()
     prompts: frozenset[str] = frozenset()
-    approved: frozenset[tuple[Target, str]] | None = None
+    approved_tools: frozenset[str] | None = None
+    approved_prompts: frozenset[str] | None = None
 
 
 Quarantine = Mapping[str, Quarantined]  # by server
@@ -47,11 +48,13 @@ def quarantined_by(quarantine: Quarantine, request: Request) -> str:
         return ""
     if found.server:
         return f"server:{request.server}"
-    target = request.target
-    if target is not Target.TOOL and target is not Target.PROMPT:
+    target, name = request.target, request.name
+    if target is Target.TOOL:
+        named, approved = found.tools, found.approved_tools
+    elif target is Target.PROMPT:
+        named, approved = found.prompts, found.approved_prompts
+    else:
         return ""
-    named = found.tools if target is Target.TOOL else found.prompts
-    is_approved = found.approved is None or (target, request.name) in found.approved
-    if is_approved and request.name not in named:
+    if name not in named and (approved is None or name in approved):
         return ""
-    return f"{target}:mcp/{request.server}/{request.name}"
+    return f"{target}:mcp/{request.server}/{name}"

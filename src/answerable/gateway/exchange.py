@@ -14,6 +14,7 @@ import msgspec
 
 from answerable.flows.authorize import Authority
 from answerable.gateway.credentials import Credentials
+from answerable.gateway.definitions import CHANGES, Definitions
 from answerable.gateway.ownership import Ownership
 from answerable.gateway.passage import Denied, Heard, Passage
 from answerable.gateway.recent import Recent
@@ -22,10 +23,11 @@ from answerable.gateway.request import request_of
 from answerable.gateway.shown.credential import Credential
 from answerable.gateway.upstreams import Upstream
 from answerable.gateway.wire.answers import Answer, read_answer
-from answerable.gateway.wire.lists import FILTERED, UNKNOWN, Listing, for_caller
+from answerable.gateway.wire.lists import HELD, UNKNOWN, Listing, for_caller
 from answerable.gateway.wire.plain import plain_answer
 from answerable.model.caller import Caller
 from answerable.model.decision import Decision, Effect, Layer, Reason, Request, Target
+from answerable.model.pin import Kind as Item
 from answerable.model.record import End, Ending
 from answerable.serving.mcp.call import Call
 from answerable.serving.mcp.messages import Kind
@@ -45,6 +47,7 @@ class Exchange:
         servers: Upstream servers by name.
         credentials: What these are shown; None where none is shown anything.
         recent: Keeps what was asked, for a replay; None where there is no reload.
+        definitions: What these define; None where they are held to nothing.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class Exchange:
         servers: Mapping[str, Upstream],
         credentials: Credentials | None = None,
         recent: Recent | None = None,
+        definitions: Definitions | None = None,
     ) -> None:
         self.authority = authority
         self.recorder = recorder
@@ -61,6 +65,7 @@ class Exchange:
         self.credentials = credentials
         self._recent = recent
         self._ownership = Ownership()
+        self.definitions = definitions or Definitions(servers)
 
     def begin(
         self,
@@ -121,6 +126,13 @@ class Exchange:
         decision = self._decide(caller, call, self._request(caller, call))
         return decision.reason is not Reason.KILLED
 
+    def may_be_sent(self, passage: Passage) -> bool:
+        """Say whether a call would still be sent, now that its server is known."""
+        caller, call = passage.caller, passage.call
+        decision = self._decide(caller, call, self._request(caller, call))
+        held = decision.reason in (Reason.KILLED, Reason.QUARANTINED)
+        return decision.passes or not held
+
     def hear(self, passage: Passage, data: bytes) -> Heard:
         """Take one message of a server: a JSON body, an event's data, a line.
 
@@ -131,12 +143,12 @@ class Exchange:
         if answer.kind is Kind.REQUEST:
             return self._asked(passage, answer, data)
         if answer.kind is Kind.NOTIFICATION:
-            return Heard(data)
+            return Heard(data, changed=CHANGES.get(answer.method))
         denied = self.answered(passage, answer)
         if denied is not None:
             return Heard(denied.body(answer.id))
         call = passage.call
-        if call.kind is Kind.OPEN or call.method in FILTERED:
+        if call.kind is Kind.OPEN or call.method in HELD:
             data = self._for_caller(passage, data)
         if passage.waits:
             unrecorded = Denied(Effect.ERROR.value, passage.ticket.id)
@@ -279,10 +291,17 @@ class Exchange:
         call = passage.call
         method = UNKNOWN if call.kind is Kind.OPEN else call.method
         may = partial(self._may, passage)
-        return for_caller(data, method, may, is_modern=call.era.is_modern)
+        self.definitions.hear(call, method, data)
+        speaks = not self.definitions.withholds(passage, Item.INSTRUCTIONS)
+        return for_caller(
+            data, method, may, is_modern=call.era.is_modern, speaks=speaks
+        )
 
     def _may(self, passage: Passage, listing: Listing, name: str) -> bool:
         """Say whether the caller may act on one item of a list."""
+        definitions = self.definitions
+        if listing.is_template and definitions.withholds(passage, Item.TEMPLATE, name):
+            return False
         caller, call = passage.caller, passage.call
         item = msgspec.structs.replace(call, target=listing.target, name=name)
         identity, action = self._identity(caller, call), listing.action

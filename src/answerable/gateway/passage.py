@@ -9,6 +9,7 @@ from answerable.gateway.owned import Key
 from answerable.gateway.wire.answers import Answer
 from answerable.model.caller import Caller
 from answerable.model.decision import Decision
+from answerable.model.pin import Kind as Item
 from answerable.serving.mcp.call import Call
 from answerable.serving.mcp.denials import denial
 from answerable.serving.recording.ticket import Ticket
@@ -72,9 +73,11 @@ class Heard(msgspec.Struct, frozen=True):
         back: What goes to the server instead, as the client's answer; None mostly.
         until: Neither goes before this is done; None waits for nothing.
         instead: What becomes of the message where that fails.
+        changed: What its server says has changed; None mostly.
     """
 
     data: bytes | None
     back: bytes | None = None
     until: Waits | None = None
     instead: "Heard | None" = None
+    changed: Item | None = None

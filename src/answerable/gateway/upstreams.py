@@ -38,6 +38,9 @@ class Sent(msgspec.Struct, frozen=True):
 class Sink(Protocol):
     """Who is told what a server answers: a head, its body, then one end."""
 
+    def may_go_on(self) -> bool:
+        """Say whether the call is still sent, where its server has become another."""
+
     def on_head(self, returned: Returned, length: int | None) -> None:
         """The answer begins; its length where one was said."""
 

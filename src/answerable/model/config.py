@@ -11,6 +11,7 @@ from answerable.model.claims import Issuer
 from answerable.model.decision import Mode, Target
 from answerable.model.decision_point import DecisionPoint
 from answerable.model.ids import AgentId
+from answerable.model.pin import Pinning
 from answerable.model.rule import TrustRule
 from answerable.model.upstream_credential import UpstreamCredential
 
@@ -230,6 +231,7 @@ class Server:
     sensitive: tuple[str, ...]
     audience: str = ""
     credential: UpstreamCredential | None = None
+    pin: Pinning = Pinning.FIRST_USE
 
 
 @dataclass(frozen=True, slots=True)

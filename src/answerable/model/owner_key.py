@@ -119,6 +119,7 @@ class StatementType(StrEnum):
     """What a statement is about; each later use adds its own."""
 
     ATTESTATION = "owner-attestation"
+    TOOLS_APPROVAL = "tools-approval"
 
 
 @dataclass(frozen=True, slots=True)

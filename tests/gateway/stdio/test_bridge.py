@@ -65,7 +65,8 @@ def backend() -> Iterator[Backend]:
 def config(backend: Backend) -> dict[str, Any]:
     asked = settings()
     url = f"http://127.0.0.1:{backend.port}/mcp"
-    asked["servers"]["scripted"] = {"url": url, "reads": ["*"]}
+    # Nothing is asked of it but what a client asks.
+    asked["servers"]["scripted"] = {"url": url, "reads": ["*"], "pin": "off"}
     asked["agents"]["desktop"]["allow"][0]["tools"] = ["*"]
     return asked
 

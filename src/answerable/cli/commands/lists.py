@@ -1,4 +1,4 @@
-"""`agents`, `identities`, `credentials`, `people`, `tools`: what the snapshot holds."""
+"""`agents`, `identities`, `credentials`, `people`: what the snapshot holds."""
 
 from collections.abc import Callable
 
@@ -68,10 +68,5 @@ LISTS = (
         "people",
         "People and what they own.",
         "List the people found and what each answers for.",
-    ),
-    _listing(
-        "tools",
-        "Tools agents carry, and with which credential.",
-        "List the tools found, each with its agent and the credential it uses.",
     ),
 )

@@ -10,6 +10,7 @@ from answerable.cli.look import (
     mediation,
     owners,
     permissions,
+    pins,
     plain,
     replays,
     rules,
@@ -26,6 +27,8 @@ View = Callable[[Document, Screen, int], Iterator[str]]
 VIEWS: dict[str, View] = {
     "agents": inventory.agents,
     "tools": inventory.tools,
+    "tools-diff": pins.diff,
+    "tools-approve": pins.approved,
     "identities": inventory.identities,
     "credentials": inventory.credentials,
     "people": inventory.people,
@@ -58,6 +61,7 @@ VIEWS: dict[str, View] = {
 
 # What fills an empty answer: what is missing, and the command that supplies it.
 EMPTY = {
+    "tools-diff": ("nothing differs from what it is held to", ""),
     "trace": ("no event fits", "answerable ingest cloudtrail:PATH reads a trail in"),
     "trace-unmediated": ("nothing is shown to be unmediated", ""),
     "reach": ("nothing, as far as was collected", ""),
@@ -74,6 +78,8 @@ EMPTY = {
 }
 # What these say rests on the machine or the log itself, not on a source.
 UNSOURCED = {
+    "tools-diff",
+    "tools-approve",
     "where",
     "doctor",
     "verify",

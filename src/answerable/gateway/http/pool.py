@@ -7,12 +7,12 @@ more, over a new one. A tool is never called twice for one call.
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import partial
 from typing import cast
-from urllib.parse import urlsplit
 
+from answerable.gateway.http.endpoint import Endpoint, endpoint
+from answerable.gateway.identity import Met, MetAt, anybody, key_identity, nowhere
 from answerable.gateway.upstreams import Sending, Sent, Sink
 from answerable.gateway.wire.heads import request_head
 from answerable.gateway.wire.lists import FILTERED
@@ -35,48 +35,6 @@ READS = FILTERED | {"completion/complete", "ping", "prompts/get", "resources/rea
 MAX_IDLE = 4.0
 # One write for a head and a small body costs less than two, and than copying more.
 JOINED = 64 * 1024
-PORTS = {"http": 80, "https": 443}
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a server is.
-
-    Attributes:
-        host: Name or address.
-        port: Port.
-        authority: Value of Host.
-        target: Path and query of its URL.
-        tls: What its certificate is verified against; None for plain text.
-    """
-
-    host: str
-    port: int
-    authority: str
-    target: str
-    tls: ssl.SSLContext | None
-
-
-def endpoint(server: Server) -> Endpoint:
-    """Take apart the URL of a server, and load what its TLS needs.
-
-    Raises:
-        OSError: A certificate or key cannot be read.
-    """
-    parts = urlsplit(server.url)
-    tls = None
-    if parts.scheme == "https":
-        tls = ssl.create_default_context(cafile=server.ca or None)
-        if server.certificate:
-            tls.load_cert_chain(server.certificate, server.key)
-    query = f"?{parts.query}" if parts.query else ""
-    return Endpoint(
-        host=parts.hostname or "",
-        port=parts.port or PORTS[parts.scheme],
-        authority=parts.netloc.rpartition("@")[2],
-        target=(parts.path or "/") + query,
-        tls=tls,
-    )
 
 
 class Pool:
@@ -87,6 +45,7 @@ class Pool:
         limits: How long to wait for it.
         ticker: Tells of what is late.
         loop: The worker's loop.
+        met: Is told who answers; says whether it is who it was.
     """
 
     def __init__(
@@ -95,11 +54,13 @@ class Pool:
         limits: Limits,
         ticker: Ticker,
         loop: asyncio.AbstractEventLoop,
+        met: Met = anybody,
     ) -> None:
         self.endpoint = endpoint
         self.limits = limits
         self.ticker = ticker
         self.loop = loop
+        self._met = met
         self._idle: list[_Connection] = []
         self._connecting: set[asyncio.Task[None]] = set()
 
@@ -137,16 +98,25 @@ class Pool:
         where = self.endpoint
         try:
             async with asyncio.timeout(self.limits.connect):
-                _, connection = await self.loop.create_connection(
+                transport, connection = await self.loop.create_connection(
                     lambda: _Connection(self), where.host, where.port, ssl=where.tls
                 )
         except (OSError, TimeoutError):
             carried.lost(Why.UNREACHABLE, forwarded=False)
             return
-        if carried.done:
+        if not carried.done and not self._is_known(transport, carried):
+            connection.close()
+            carried.lost(Why.UNREACHABLE, forwarded=False)
+        elif carried.done:
             self.keep(connection)
         else:
             connection.carry(carried)
+
+    def _is_known(self, transport: asyncio.Transport, carried: "_Carried") -> bool:
+        """Say whether a message may go to whoever answers here."""
+        tls = transport.get_extra_info("ssl_object")
+        identity = self.endpoint.url if tls is None else key_identity(tls)
+        return self._met(identity) or carried.sink.may_go_on()
 
 
 class _Carried:
@@ -365,16 +335,24 @@ def _length(reply: Reply) -> int | None:
 
 
 def pools(
-    servers: tuple[Server, ...], limits: Limits, ticker: Ticker
+    servers: tuple[Server, ...], limits: Limits, ticker: Ticker, met: MetAt = nowhere
 ) -> Mapping[str, Pool]:
     """Make the pools of all servers that are reached by URL.
+
+    Args:
+        servers: Servers.
+        limits: How long to wait for them.
+        ticker: Tells of what is late.
+        met: Is told which server is whom.
 
     Raises:
         OSError: A certificate or key cannot be read.
     """
     loop = asyncio.get_running_loop()
     return {
-        server.name: Pool(endpoint(server), limits, ticker, loop)
+        server.name: Pool(
+            endpoint(server), limits, ticker, loop, partial(met, server.name)
+        )
         for server in servers
         if server.url
     }

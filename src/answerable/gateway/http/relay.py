@@ -58,6 +58,10 @@ class Relay:
         self._watch = Watch(sent.shown.leaks) if sent.shown else None
         self._body: Body | None = None
 
+    def may_go_on(self) -> bool:
+        """Say whether its call is still sent to a server that has become another."""
+        return self._relayed.exchange.may_be_sent(self.passage)
+
     def on_head(self, returned: Returned, length: int | None) -> None:
         """The answer begins."""
         relayed = self._relayed

@@ -10,6 +10,7 @@ from answerable.gateway.passage import Heard, Passage, Waits
 from answerable.gateway.upstreams import Sent
 from answerable.gateway.wire.heads import Heading, Returned
 from answerable.model.decision import Target
+from answerable.model.pin import Kind as Item
 from answerable.model.record import Ending
 from answerable.serving.mcp.call import Call
 from answerable.serving.mcp.messages import Kind
@@ -48,6 +49,10 @@ class Relayed:
         self.session = ""
         self._size = 0
         self._digest: hashlib._Hash | None = None
+
+    def look(self, changed: Item) -> None:
+        """Ask the server what it has, now that it says that this has changed."""
+        self.exchange.definitions.look(self.sent, changed)
 
     def count(self, data: bytes) -> None:
         """Take note of bytes that go to the client."""
@@ -95,6 +100,10 @@ def settled(heard: Heard, until: Waits) -> Heard:
 
 class Unheard:
     """The `Sink` of what nobody waits for."""
+
+    def may_go_on(self) -> bool:
+        """Leave it to a server that is still the same."""
+        return False
 
     def on_head(self, returned: Returned, length: int | None) -> None:
         """Leave it."""

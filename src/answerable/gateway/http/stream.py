@@ -78,6 +78,8 @@ class Stream:
         """Judge an event; the bytes that may go on at once."""
         if event.data:
             heard = self._relayed.exchange.hear(self._relayed.passage, event.data)
+            if heard.changed is not None:
+                self._relayed.look(heard.changed)
         else:
             heard = Heard(event.data)
         if heard.until is None and not self._waiting:

@@ -300,6 +300,7 @@ class Turn:
             relay.on_lost(Why.UNREACHABLE, forwarded=False)
             return
         self._sending = upstream.send(relay.sent, relay)
+        self._door.exchange.definitions.look(relay.sent)
         if self._paused:
             self._sending.pause()
         if self.is_open_ended and relay.passage.caller.expires:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from answerable.gateway.http.relayed import Relayed, settled
 from answerable.gateway.passage import Heard, Waits
-from answerable.gateway.wire.lists import FILTERED, MAX_LIST
+from answerable.gateway.wire.lists import HELD, MAX_LIST
 from answerable.gateway.wire.skim import Skim
 from answerable.serving.mcp.envelope import JSON
 from answerable.serving.mcp.members import WHITE
@@ -60,7 +60,7 @@ class Whole:
         if self._size <= MAX_HELD:
             return self
         call = self._relayed.passage.call
-        if call.method in FILTERED:
+        if call.method in HELD:
             if self._size > MAX_LIST:
                 raise Refused(Why.LIST_TOO_LARGE)
             return self

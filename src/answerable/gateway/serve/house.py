@@ -17,14 +17,17 @@ from answerable.flows.authorize import Authority
 from answerable.flows.policy import table_of
 from answerable.flows.replay import Replay
 from answerable.gateway.credentials import LEAKED, Credentials
+from answerable.gateway.definitions import Definitions
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.door import Door
 from answerable.gateway.http.front import Front
 from answerable.gateway.http.peers import Arrival, Peers, socket_of
 from answerable.gateway.http.pool import Pool, pools
+from answerable.gateway.identity import MetAt
 from answerable.gateway.recent import Recent
 from answerable.gateway.serve.control import Policy, Series, Start
 from answerable.gateway.serve.counts import Counting
+from answerable.gateway.serve.pin_log import PinTold
 from answerable.gateway.serve.spans import Spans
 from answerable.gateway.sessions import Sessions
 from answerable.gateway.shown.held import TAKEN
@@ -39,6 +42,8 @@ from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.kills import KillFile, KillWatch
 from answerable.serving.link import Link
 from answerable.serving.log import Log
+from answerable.serving.pins.files import PinFiles
+from answerable.serving.pins.keeper import PinKeeper
 from answerable.serving.secret import shared_secret
 from answerable.serving.sockets import Socket
 from answerable.serving.ticker import Ticker
@@ -76,7 +81,10 @@ class House:
             state / "spool", start.worker, loop, config.limits, spans
         )
         self._ticker = Ticker(loop)
-        self._servers = _upstreams(config, (), self._ticker)
+        self._pins = PinKeeper(
+            PinFiles(state), config.servers, self._authority, loop, PinTold(log)
+        )
+        self._servers = _upstreams(config, (), self._ticker, self._pins.met)
         self._recent = Recent()
         self._credentials = Credentials(
             config,
@@ -92,6 +100,7 @@ class House:
                 self._servers,
                 self._credentials,
                 self._recent,
+                Definitions(self._servers, self._pins),
             ),
             callers=self._callers,
             sessions=Sessions(secret),
@@ -176,7 +185,7 @@ class House:
             for server in set(self._config.servers) & set(config.servers)
             if server.command
         }
-        fresh = _upstreams(config, kept.keys(), self._ticker)
+        fresh = _upstreams(config, kept.keys(), self._ticker, self._pins.met)
         for context, tls in self._tls:
             load_files(context, tls)
         self._callers.swap(config, _inventory(policy))
@@ -187,6 +196,7 @@ class House:
             server.limits = config.limits
         self.door.limits = config.limits
         self._config = config
+        self._pins.swap(config.servers)
         self._credentials.swap(config)
         self._authority.swap(table)
         self._log.info("policy.taken", digest=table.policy)
@@ -218,6 +228,7 @@ class House:
         if self._peers is not None:
             self._peers.abort()
         self._kills.close()
+        await self._pins.written()
         for each in self._fresh:
             each.cancel()
         for server in self._servers.values():
@@ -316,13 +327,14 @@ def _inventory(policy: Policy) -> frozenset[AgentId]:
 
 
 def _upstreams(
-    config: Config, kept: Collection[str], ticker: Ticker
+    config: Config, kept: Collection[str], ticker: Ticker, met: MetAt
 ) -> dict[str, Pool | Command]:
     """Make what leads to the servers, less those that are kept."""
     servers = tuple(each for each in config.servers if each.name not in kept)
     limits = config.limits
     try:
-        return {**pools(servers, limits, ticker), **commands(servers, limits, ticker)}
+        given = (servers, limits, ticker, met)
+        return {**pools(*given), **commands(*given)}
     except OSError as error:
         raise EnvironmentRefused(
             f"cannot use the TLS files of a server ({error.strerror})",

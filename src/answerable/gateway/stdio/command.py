@@ -10,10 +10,12 @@ import asyncio
 import os
 import secrets
 from collections.abc import Mapping
+from functools import partial
 from itertools import chain
 
+from answerable.gateway.identity import Met, MetAt, anybody, nowhere
 from answerable.gateway.stdio.child import IDLE, Child
-from answerable.gateway.stdio.process import Program
+from answerable.gateway.stdio.process import Program, program_identity
 from answerable.gateway.stdio.under_way import INITIALIZE, UnderWay
 from answerable.gateway.upstreams import Sending, Sent, Sink
 from answerable.model.config import Limits, Server
@@ -44,6 +46,7 @@ class Command:
         limits: Bounds.
         ticker: Tells of what is idle.
         loop: The event loop.
+        met: Is told what is run; says whether it is what it was.
 
     Attributes:
         limits: Bounds.
@@ -55,11 +58,13 @@ class Command:
         limits: Limits,
         ticker: Ticker,
         loop: asyncio.AbstractEventLoop,
+        met: Met = anybody,
     ) -> None:
         self.limits = limits
         self._program = program
         self._ticker = ticker
         self._loop = loop
+        self._met = met
         self._children: dict[Owner, Child] = {}
         self._owners: dict[Child, Owner] = {}
         self._back_off = 0.0  # seconds, 0 while none has failed
@@ -69,12 +74,12 @@ class Command:
         """Send one message to the process that is its caller's."""
         call = sent.call
         if call.era.is_modern:
-            return self._to(self._child(sent, ""), sent, sink)
+            return self._to(self._child(sent, "", sink), sent, sink)
         if sent.session:
             return self._in_session(sent, sink)
         if call.method == INITIALIZE:
             session = secrets.token_hex(16)
-            return self._to(self._child(sent, session), sent, sink)
+            return self._to(self._child(sent, session, sink), sent, sink)
         status = NO_STREAM if call.kind is Kind.OPEN else BAD_REQUEST
         return self._reply(status, sent, sink)
 
@@ -124,7 +129,7 @@ class Command:
         self._loop.call_soon(under_way.reply, status)
         return under_way
 
-    def _child(self, sent: Sent, session: str) -> Child | None:
+    def _child(self, sent: Sent, session: str, sink: Sink) -> Child | None:
         """Give the process of an owner, started where it has none."""
         owner = _owner(sent, session)
         child = self._children.get(owner)
@@ -132,6 +137,8 @@ class Command:
             return child
         now = self._loop.time()
         if len(self._children) >= MOST or now < self._not_before:
+            return None
+        if not self._met(program_identity(self._program)) and not sink.may_go_on():
             return None
         try:
             program = self._program.shown(sent.shown)
@@ -185,12 +192,23 @@ class _Nobody:
 
 
 def commands(
-    servers: tuple[Server, ...], limits: Limits, ticker: Ticker
+    servers: tuple[Server, ...], limits: Limits, ticker: Ticker, met: MetAt = nowhere
 ) -> Mapping[str, Command]:
-    """Give all servers that are reached by command; none is started yet."""
+    """Give all servers that are reached by command; none is started yet.
+
+    Args:
+        servers: Servers.
+        limits: Bounds.
+        ticker: Tells of what is idle.
+        met: Is told which server is what.
+    """
     loop = asyncio.get_running_loop()
     return {
-        server.name: Command(program(server, shows_errors=False), limits, ticker, loop)
+        server.name: Command(
+            program(server, shows_errors=False),
+            *(limits, ticker, loop),
+            partial(met, server.name),
+        )
         for server in servers
         if server.command
     }

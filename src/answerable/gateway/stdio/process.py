@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from answerable.gateway.identity import command_identity
 from answerable.gateway.shown.credential import Credential
 from answerable.gateway.stdio.pipes import ReadPipe, WritePipe
 
@@ -175,3 +176,8 @@ class Process:
         if self._timer is not None:
             self._timer.cancel()
         self._ended(self._code)
+
+
+def program_identity(program: Program) -> str:
+    """Name a server by what is run for it."""
+    return command_identity(program.argv, program.environment.get("PATH", os.defpath))

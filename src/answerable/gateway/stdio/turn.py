@@ -223,6 +223,7 @@ class Turn(Outlet):
 
     def _forward(self, relay: Relay) -> None:
         self._sending = self._client.upstream.send(self.sent, relay)
+        self._client.exchange.definitions.look(self.sent)
         if self._client.paused:
             self._sending.pause()
 

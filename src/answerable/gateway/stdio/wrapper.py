@@ -13,27 +13,33 @@ import stat
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from answerable.enforce.kill import Kills
 from answerable.flows.authorize import Authority
 from answerable.flows.policy import table_of
 from answerable.gateway.credentials import Credentials
+from answerable.gateway.definitions import Definitions
 from answerable.gateway.exchange import Exchange
-from answerable.gateway.http.pool import Pool, endpoint
+from answerable.gateway.http.endpoint import endpoint
+from answerable.gateway.http.pool import Pool
 from answerable.gateway.recording.recorder import Recorder
 from answerable.gateway.shown.credential import Credential
 from answerable.gateway.stdio.child import Child
 from answerable.gateway.stdio.command import program
 from answerable.gateway.stdio.front import Front
 from answerable.gateway.stdio.given import credentials_of, environment_of, given_to
+from answerable.gateway.stdio.pin_says import PinSays
 from answerable.gateway.stdio.pipes import ReadPipe, WritePipe
-from answerable.gateway.stdio.process import GRACE, Program
+from answerable.gateway.stdio.process import GRACE, Program, program_identity
 from answerable.gateway.stdio.wrapped import Wrapped
 from answerable.gateway.upstreams import Upstream
 from answerable.model.errors import EnvironmentRefused
 from answerable.serving.callers.callers import Callers
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.kills import KillFile, KillWatch
+from answerable.serving.pins.files import PinFiles
+from answerable.serving.pins.keeper import PinKeeper
 from answerable.serving.processes.parent import read_parent
 from answerable.serving.ticker import Ticker
 from answerable.serving.wire.refusals import Why
@@ -105,6 +111,10 @@ class Wrapper:
         self._kills = KillWatch(
             KillFile(wrapped.state), authority, loop, self._killed, tell
         )
+        self._pins = PinKeeper(
+            *(PinFiles(wrapped.state), (server,), authority, loop),
+            PinSays(tell),
+        )
         self._recorder = Recorder(
             wrapped.state / "spool",
             WORKER,
@@ -115,8 +125,12 @@ class Wrapper:
         self._child: Child | None = None
         self._ending: asyncio.TimerHandle | None = None
         upstream = self._upstream(wrapped, given)
+        servers = {server.name: upstream}
         self._front = Front(
-            Exchange(authority, self._recorder, {server.name: upstream}, credentials),
+            Exchange(
+                *(authority, self._recorder, servers, credentials),
+                definitions=Definitions(servers, self._pins),
+            ),
             caller,
             server.name,
             upstream,
@@ -150,6 +164,7 @@ class Wrapper:
             for restore in restored:
                 restore()
             self._kills.close()
+            await self._pins.written()
             await asyncio.to_thread(self._recorder.close)
         return code
 
@@ -220,16 +235,21 @@ class Wrapper:
         try:
             if not own and server.url:
                 return Pool(
-                    endpoint(server), self._limits, Ticker(self._loop), self._loop
+                    *(endpoint(server), self._limits, Ticker(self._loop), self._loop),
+                    partial(self._pins.met, server.name),
                 )
             what = (
                 Program(own, environment_of(wrapped), shows_errors=True)
                 if own
                 else program(server, shows_errors=True)
             )
-            self._child = Child(self._loop, what.shown(given), self)
+            # What is run in its stead is given nothing to show.
+            is_same = self._pins.met(server.name, program_identity(what))
+            what = what.shown(given) if is_same else what
+            self._child = Child(self._loop, what, self)
         except OSError as error:
             self._kills.close()
+            self._pins.close()
             self._recorder.close()
             raise EnvironmentRefused(
                 f"cannot start {server.name} ({error.strerror})",

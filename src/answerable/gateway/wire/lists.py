@@ -30,6 +30,8 @@ MAX_LIST = 4 * 1024 * 1024
 SCOPE = "cacheScope"
 PRIVATE = b'"private"'
 DISCOVER = "server/discover"
+INITIALIZE = "initialize"
+INSTRUCTIONS = "instructions"
 _items = msgspec.json.Decoder(list[msgspec.Raw])
 
 Edit = tuple[Span, bytes]
@@ -44,24 +46,29 @@ class Listing:
         name: Member of an item that names it.
         target: What an item is.
         action: Method that would act on it; a caller that may not has no use for it.
+        is_template: An item stands for many, and is not what is acted on.
     """
 
     key: str
     name: str
     target: Target
     action: str
+    is_template: bool = False
 
 
 LISTS: Mapping[str, Listing] = {
     "tools/list": Listing("tools", "name", Target.TOOL, "tools/call"),
     "resources/list": Listing("resources", "uri", Target.RESOURCE, "resources/read"),
     "resources/templates/list": Listing(
-        "resourceTemplates", "uriTemplate", Target.RESOURCE, "resources/read"
+        *("resourceTemplates", "uriTemplate", Target.RESOURCE, "resources/read"),
+        is_template=True,
     ),
     "prompts/list": Listing("prompts", "name", Target.PROMPT, "prompts/get"),
     "tasks/list": Listing("tasks", "taskId", Target.TASK, "tasks/get"),
 }
 FILTERED = LISTS.keys() | {DISCOVER}
+# What is read whole before it goes on.
+HELD = FILTERED | {INITIALIZE}
 UNKNOWN = ""  # an answer on a resumed stream, to whatever was asked before
 
 
@@ -71,14 +78,16 @@ def for_caller(
     may: Callable[[Listing, str], bool],
     *,
     is_modern: bool,
+    speaks: bool = True,
 ) -> bytes:
-    """Leave out of an answer what its caller may not act on.
+    """Leave out of an answer what its caller may not act on, or may not read.
 
     Args:
         data: A response that `read_answer` read.
-        method: Of the request, one of FILTERED, or UNKNOWN.
+        method: Of the request, one of HELD, or UNKNOWN.
         may: Says of an item's name whether the caller may act on it.
         is_modern: Mark it as the caller's own.
+        speaks: The server's instructions go on.
 
     Returns:
         `data` itself where nothing changes.
@@ -91,11 +100,14 @@ def for_caller(
         return data
     result = members(data, span)
     listings = [each for name, each in LISTS.items() if method in (name, UNKNOWN)]
-    refuse_lookalikes(result, spellings(SCOPE, *(each.key for each in listings)))
+    known = (SCOPE, INSTRUCTIONS, *(each.key for each in listings))
+    refuse_lookalikes(result, spellings(*known))
     edits: list[Edit] = []
     for listing in listings:
         if listing.key in result:
             edits += _left_out(data, result[listing.key], listing, may)
+    if not speaks and INSTRUCTIONS in result:
+        edits.append((result[INSTRUCTIONS], b'""'))
     if is_modern:
         edits += _marked(data, span, result)
     return _spliced(data, edits)
@@ -104,15 +116,19 @@ def for_caller(
 def _left_out(
     data: bytes, span: Span, listing: Listing, may: Callable[[Listing, str], bool]
 ) -> list[Edit]:
-    items = _spans(data, span)
+    items = spans(data, span)
     kept = [item for item in items if _may(data, item, listing, may)]
     if len(kept) == len(items):
         return []
     return [(span, b"[" + b",".join(data[item] for item in kept) + b"]")]
 
 
-def _spans(data: bytes, span: Span) -> list[Span]:
-    """Where the items of an array stand."""
+def spans(data: bytes, span: Span) -> list[Span]:
+    """Where the items of an array stand.
+
+    Raises:
+        Refused: It is none.
+    """
     try:
         items = _items.decode(memoryview(data)[span])
     except UNREADABLE:

@@ -12,6 +12,7 @@ from answerable.connectors.config.parse.places import (
 from answerable.connectors.config.parse.section import Section
 from answerable.enforce.pattern import ALL, is_plain
 from answerable.model.config import Server
+from answerable.model.pin import Pinning
 
 _PATTERN = "a name, `*`, or a plain prefix that ends in `*` was expected"
 
@@ -62,6 +63,7 @@ def _server(name: str, section: Section, folder: str) -> Server:
         sensitive=read_patterns(section, "sensitive"),
         audience=section.text("audience"),
         credential=read_credential(section, folder, url, given),
+        pin=section.word("pin", Pinning.FIRST_USE),
     )
     if server.audience and not url:
         section.fault("audience", "only a URL is shown a token")

@@ -1,0 +1,220 @@
+"""`tools`: what agents carry; what servers say of it, held to what a person approved."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from answerable.cli.commands.lists import OWNER_STATES
+from answerable.cli.commands.serve import plan_of
+from answerable.cli.emit import answer
+from answerable.cli.session import opened
+from answerable.cli.settings import (
+    Settings,
+    Verb,
+    Verbs,
+    Word,
+    pass_settings,
+    store_place,
+)
+from answerable.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from answerable.enforce.pins.holding import Choice
+    from answerable.model.pin import Pins
+    from answerable.serving.pins.files import PinFiles
+
+
+class _Tools(Verbs):
+    sections = (("Commands", ("diff", "approve")),)
+
+
+@click.group(
+    "tools",
+    cls=_Tools,
+    invoke_without_command=True,
+    short_help="Tools agents carry, and with which credential.",
+)
+@click.option(
+    "--owner-state",
+    default="",
+    type=Word(OWNER_STATES),
+    help="Only those whose owner is known this way.",
+)
+@click.option("--kind", default="", metavar="KIND", help="Only this kind.")
+@pass_settings
+@click.pass_context
+def tools(
+    context: click.Context, settings: Settings, owner_state: str, kind: str
+) -> None:
+    """List the tools found, each with its agent and the credential it uses.
+
+    With a command: what the servers behind the gateway say of their tools, and what
+    they are held to.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from answerable.flows import lists
+
+    with opened(settings) as session:
+        document = lists.tools(
+            session.inventory(), now=session.now, owner_state=owner_state, kind=kind
+        )
+    answer(document, settings)
+
+
+@tools.command(cls=Verb, short_help="Show what differs from what was approved.")
+@click.argument("server", default="")
+@click.option(
+    "--config",
+    metavar="FILE",
+    default="",
+    help="The answerable.yaml, where its state lies outside the store.",
+)
+@click.option("--all", "every", is_flag=True, help="What is as it was pinned, too.")
+@pass_settings
+def diff(settings: Settings, server: str, config: str, every: bool) -> None:
+    """Show what servers behind the gateway say now that nobody approved.
+
+    New, changed and shadowing tools, prompts, resource templates and instructions,
+    with each field as it was pinned and as it was seen; servers that have become other
+    ones; and names that are easily taken for each other. SERVER shows one alone.
+    """
+    from answerable.flows import pins
+    from answerable.serving.pins.files import PinFiles
+
+    state = plan_of(settings, config).state if config else _usual(settings)
+    files = PinFiles(state)
+    known = {name: files.read(name) for name in files.servers()}
+    if server and server not in known:
+        raise _unknown(server, known)
+    answer(pins.diff(known, [server] if server else known, every=every), settings)
+
+
+@tools.command(cls=Verb, short_help="Approve what a server says, with your signature.")
+@click.argument("server")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--config", metavar="FILE", required=True, help="The answerable.yaml.")
+@click.option(
+    "--key", required=True, metavar="FILE", help="Sign with the owner key in this file."
+)
+@click.option(
+    "--passphrase-file",
+    default="",
+    metavar="FILE",
+    help="Read the passphrase of the key from a file instead of asking.",
+)
+@click.option(
+    "--as-pinned",
+    is_flag=True,
+    help="Approve what is pinned, and forget what was seen since.",
+)
+@pass_settings
+def approve(
+    settings: Settings,
+    server: str,
+    names: tuple[str, ...],
+    config: str,
+    key: str,
+    passphrase_file: str,
+    as_pinned: bool,
+) -> None:
+    """Approve what SERVER says now of its tools and prompts, and who it is.
+
+    NAME approves that tool or prompt alone; else it is all that waits, and the server's
+    identity. What is signed is shown first. It takes hold within a second, and stands
+    in the log. Who answers for an agent that uses the server may approve; no agent may.
+    """
+    import time
+
+    from answerable.cli.key_files import read_private
+    from answerable.cli.signing import asked_passphrase, only_a_person
+    from answerable.enforce.pins.holding import approved, still_holds
+    from answerable.flows import pins
+    from answerable.model.pin import Approval, Pins
+    from answerable.serving.pins.files import PinFiles
+
+    only_a_person(settings)
+    plan = plan_of(settings, config)
+    files = PinFiles(plan.state)
+    chosen = _chosen(files, server, names, as_pinned=as_pinned)
+    _show(files.read(server), server, chosen, settings)
+    settings.store = settings.store or str(plan.store)
+    with opened(settings, writes=True) as session:
+        signer = read_private(Path(key).expanduser(), asked_passphrase(passphrase_file))
+        said: list[Approval] = []
+
+        def approve_now(known: Pins) -> Pins | None:
+            """Record first, and pin what is recorded; nobody else writes meanwhile."""
+            if not still_holds(known, chosen):
+                return None
+            word = pins.approve(
+                *(session.store, session.inventory(), server, chosen, signer),
+                allowed=pins.approvers(plan.config, server),
+                now=time.time_ns(),
+            )
+            said.append(word)
+            return approved(known, chosen, word)
+
+        if files.change(server, approve_now) is None:
+            raise UsageError(
+                f"{server} says something else by now than what was shown",
+                "look again: answerable tools diff",
+            )
+    answer(pins.told(server, chosen, said[0]), settings)
+
+
+def _chosen(
+    files: "PinFiles", server: str, names: tuple[str, ...], *, as_pinned: bool
+) -> "Choice":
+    """Choose what is approved.
+
+    Raises:
+        UsageError: There is no such server or item, or nothing of it waits.
+    """
+    from answerable.enforce.pins.holding import choice
+
+    if server not in files.servers():
+        raise _unknown(server, files.servers())
+    known = files.read(server)
+    chosen = choice(known, names, as_pinned=as_pinned)
+    found = {each.name for each in chosen.items} | {each.key for each in chosen.items}
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise UsageError(
+            f"{server} has no tool or prompt of that name (got {missing[0][:80]!r})",
+            f"see what it has: answerable tools diff {server} --all",
+        )
+    return chosen
+
+
+def _show(known: "Pins", server: str, chosen: "Choice", settings: Settings) -> None:
+    """Show, before anything is signed, what would be."""
+    from answerable.cli.look.text import safe
+    from answerable.flows.pins import claims_of, differences
+
+    if settings.quiet:
+        return
+    lines = [f"approve {name} {digest}" for name, digest in claims_of(server, chosen)]
+    for each in chosen.items:
+        pin = known.items.get(each.key)
+        for found in differences(None if pin is None else pin.definition, each):
+            before, after = found["pinned"], found["seen"]
+            lines.append(f"{each.key} {found['field']}")
+            lines += [] if before is None else [f"  - {before}"]
+            lines += [] if after is None else [f"  + {after}"]
+    for line in lines:
+        click.echo(safe(line), err=True)
+
+
+def _unknown(server: str, known: Iterable[str]) -> UsageError:
+    return UsageError(
+        f"nothing is pinned of such a server (got {server[:80]!r})",
+        f"there are pins of {', '.join(known) or 'none'}",
+    )
+
+
+def _usual(settings: Settings) -> Path:
+    root, _ = store_place(settings)
+    return root / "gateway"

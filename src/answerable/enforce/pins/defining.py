@@ -1,0 +1,115 @@
+"""The definition of one item: which of its fields count, in one spelling, and a digest.
+
+| item | fields |
+|---|---|
+| tool | name, title, description, inputSchema, outputSchema, annotations, and the extensions `x-authzen-mapping` and `x-mcp-header`, which otherwise stand in the schema |
+| prompt | name, title, description, arguments |
+| template | uriTemplate, name, title, description, mimeType, annotations |
+| instructions | the text |
+
+The digest is SHA-256 over canonical JSON: keys sorted, no white space, ASCII alone. An
+item in which a key stands twice has no such form, since readers would differ on what it
+says; it is known by its bytes.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+from answerable.model.pin import Definition, Kind
+
+MOST_FIELD = 16 * 1024  # characters of one field that are kept
+MAPPING = "x-authzen-mapping"
+
+_FIELDS: Mapping[Kind, tuple[str, ...]] = {
+    Kind.TOOL: (
+        *("name", "title", "description", "inputSchema", "outputSchema"),
+        *("annotations", MAPPING, "x-mcp-header"),
+    ),
+    Kind.PROMPT: ("name", "title", "description", "arguments"),
+    Kind.TEMPLATE: (
+        *("uriTemplate", "name", "title", "description", "mimeType", "annotations"),
+    ),
+    Kind.INSTRUCTIONS: ("instructions",),
+}
+
+
+def define(kind: Kind, name: str, raw: bytes) -> Definition:
+    """Give the definition of an item.
+
+    Args:
+        kind: What it is.
+        name: Its name, as the list names it.
+        raw: Its JSON: an object, or the text of instructions.
+    """
+    try:
+        said = json.loads(raw, object_pairs_hook=_once, parse_constant=_no_number)
+        if kind is Kind.INSTRUCTIONS:
+            said = {"instructions": said}
+        fields = {
+            field: _canonical(said[field]) for field in _FIELDS[kind] if field in said
+        }
+        whole = _canonical({"kind": kind.value} | {f: said[f] for f in fields})
+    except (ValueError, TypeError, RecursionError):
+        digest = hashlib.sha256(raw).hexdigest()
+        return Definition(kind, name, digest, is_ambiguous=True)
+    kept = tuple(sorted((field, _kept(text)) for field, text in fields.items()))
+    return Definition(kind, name, hashlib.sha256(whole.encode()).hexdigest(), kept)
+
+
+def brief(definition: Definition) -> Definition:
+    """Give a definition whose fields stand as their digests."""
+    fields = tuple((field, _digest(text)) for field, text in definition.fields)
+    return Definition(
+        definition.kind,
+        definition.name,
+        definition.sha256,
+        fields,
+        definition.is_ambiguous,
+    )
+
+
+def size(definition: Definition) -> int:
+    """Count the characters that a definition takes to keep."""
+    texts = sum(len(field) + len(text) for field, text in definition.fields)
+    return len(definition.name) + texts
+
+
+def mapping_of(definition: Definition) -> str:
+    """Give the AuthZEN mapping that a tool declares, as JSON; empty without one."""
+    fields = dict(definition.fields)
+    if MAPPING in fields:
+        return fields[MAPPING]
+    try:
+        schema = json.loads(fields.get("inputSchema", "null"))
+    except ValueError:
+        return ""  # too long to be kept
+    found = schema.get(MAPPING) if isinstance(schema, dict) else None
+    return "" if found is None else _canonical(found)
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
+    )
+
+
+def _kept(text: str) -> str:
+    return text if len(text) <= MOST_FIELD else _digest(text)
+
+
+def _digest(text: str) -> str:
+    if text.startswith("sha256:"):
+        return text
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}, {len(text)} letters"
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError
+    return found
+
+
+def _no_number(_: str) -> object:
+    raise ValueError

@@ -1,0 +1,117 @@
+"""Names that a reader takes for each other.
+
+| how | means |
+|---|---|
+| same | the same name |
+| confusable | the same after NFKC, case folding, the letters below, and without separators |
+| near | one edit apart (from three letters on), or two (from five on) |
+
+Same and confusable names of two servers *shadow* each other: an agent that means the
+one may call the other.
+"""
+
+import unicodedata
+from collections.abc import Iterable
+from enum import StrEnum
+from functools import lru_cache
+
+MOST = 256  # letters of a name that are compared
+
+# Letters of other scripts, and digits, that most typefaces draw like these
+# (a small part of Unicode TR39, confusables.txt).
+_CYRILLIC = "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u0501\u04bb\u051b\u051d\u043a\u043c\u0442\u0432"
+_GREEK = "\u03b1\u03b5\u03bf\u03c1\u03c5\u03bd\u03b9\u03ba\u03c4\u03c9\u03b7\u03b3"
+_LATIN = "\u0131\u0269\u0237\u0261\u0251\u028f"
+_LETTERS = str.maketrans(
+    {
+        **dict(zip(_CYRILLIC, "aeopcyxljsdhqwkmtb", strict=True)),
+        **dict(zip(_GREEK, "aeopuvlktwny", strict=True)),
+        **dict(zip(_LATIN, "lljgay", strict=True)),
+        **dict(zip("015|i", "olsll", strict=True)),
+    }
+)
+_PAIRS = (("rn", "m"), ("vv", "w"))
+_SEPARATORS = str.maketrans("", "", "_-. /:")
+_INVISIBLE = {"Cf", "Mn", "Me", "Cc"}
+
+
+class Alike(StrEnum):
+    """How two names are alike."""
+
+    SAME = "same"
+    CONFUSABLE = "confusable"
+    NEAR = "near"
+
+
+@lru_cache(maxsize=8192)
+def skeleton(name: str) -> str:
+    """Give what is left of a name for somebody who reads it in passing."""
+    folded = unicodedata.normalize("NFKC", name[:MOST]).casefold()
+    # Accents go, too: they are easily overlooked.
+    apart = unicodedata.normalize("NFD", folded)
+    seen = "".join(c for c in apart if unicodedata.category(c) not in _INVISIBLE)
+    drawn = seen.translate(_LETTERS).translate(_SEPARATORS)
+    for pair, letter in _PAIRS:
+        drawn = drawn.replace(pair, letter)
+    return drawn
+
+
+def alike(one: str, other: str) -> Alike | None:
+    """Say how two names are alike; None where they are not."""
+    if one == other:
+        return Alike.SAME
+    left, right = skeleton(one), skeleton(other)
+    if left == right:
+        return Alike.CONFUSABLE
+    shorter = min(len(left), len(right))
+    most = 2 if shorter >= 5 else 1 if shorter >= 3 else 0
+    if abs(len(left) - len(right)) > most:
+        return None
+    return Alike.NEAR if _within(left, right, most) else None
+
+
+def _within(one: str, other: str, most: int) -> bool:
+    """Say whether one text is at most so many edits from another (0 to 2)."""
+    at = 0
+    while at < min(len(one), len(other)) and one[at] == other[at]:
+        at += 1
+    one, other = one[at:], other[at:]
+    while one and other and one[-1] == other[-1]:
+        one, other = one[:-1], other[:-1]
+    if not one or not other:
+        return len(one) + len(other) <= most
+    if most == 0:
+        return False
+    return (
+        _within(one[1:], other[1:], most - 1)
+        or _within(one[1:], other, most - 1)
+        or _within(one, other[1:], most - 1)
+    )
+
+
+Named = tuple[str, str, str, str]  # server, key of the item, its name, its digest
+
+
+class Names:
+    """Names of pinned items, found by what they look like.
+
+    Args:
+        named: Items of a kind, of all servers.
+    """
+
+    def __init__(self, named: Iterable[Named] = ()) -> None:
+        self._by_skeleton: dict[str, list[Named]] = {}
+        for each in named:
+            self._by_skeleton.setdefault(skeleton(each[2]), []).append(each)
+
+    def shadowed(self, server: str, name: str, sha256: str) -> Named | None:
+        """Find an item of another server that has this name, or one that looks so.
+
+        One that is defined alike to the last letter shadows nothing: it is what two
+        servers of one program have.
+        """
+        found = self._by_skeleton.get(skeleton(name), ())
+        return next((e for e in found if e[0] != server and e[3] != sha256), None)
+
+
+NO_NAMES = Names()

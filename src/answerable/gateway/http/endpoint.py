@@ -1,0 +1,53 @@
+"""Where a server that is reached by URL is, and what its TLS needs."""
+
+import ssl
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from answerable.model.config import Server
+
+PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a server is.
+
+    Attributes:
+        host: Name or address.
+        port: Port.
+        authority: Value of Host.
+        target: Path and query of its URL.
+        tls: What its certificate is verified against; None for plain text.
+        url: Its URL.
+    """
+
+    host: str
+    port: int
+    authority: str
+    target: str
+    tls: ssl.SSLContext | None
+    url: str = ""
+
+
+def endpoint(server: Server) -> Endpoint:
+    """Take apart the URL of a server, and load what its TLS needs.
+
+    Raises:
+        OSError: A certificate or key cannot be read.
+    """
+    parts = urlsplit(server.url)
+    tls = None
+    if parts.scheme == "https":
+        tls = ssl.create_default_context(cafile=server.ca or None)
+        if server.certificate:
+            tls.load_cert_chain(server.certificate, server.key)
+    query = f"?{parts.query}" if parts.query else ""
+    return Endpoint(
+        host=parts.hostname or "",
+        port=parts.port or PORTS[parts.scheme],
+        authority=parts.netloc.rpartition("@")[2],
+        target=(parts.path or "/") + query,
+        tls=tls,
+        url=server.url,
+    )

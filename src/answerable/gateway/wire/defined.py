@@ -1,0 +1,104 @@
+"""What an answer of a server defines: the items of its lists, and its instructions."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from answerable.gateway.wire.answers import ANSWER_DEPTH
+from answerable.gateway.wire.lists import (
+    DISCOVER,
+    INITIALIZE,
+    INSTRUCTIONS,
+    LISTS,
+    UNKNOWN,
+    spans,
+)
+from answerable.model.pin import Kind
+from answerable.serving.mcp.members import (
+    Span,
+    is_object,
+    members,
+    refuse_lookalikes,
+    spellings,
+    text,
+)
+from answerable.serving.mcp.messages import is_null, read_message
+from answerable.serving.wire.refusals import Refused
+
+NEXT = "nextCursor"
+KINDS: Mapping[str, Kind] = {
+    "tools/list": Kind.TOOL,
+    "prompts/list": Kind.PROMPT,
+    "resources/templates/list": Kind.TEMPLATE,
+}
+# Where the client did not ask, a result is known by what it holds.
+SPEAKS = frozenset({DISCOVER, INITIALIZE, UNKNOWN})
+
+
+class Defined(msgspec.Struct, frozen=True):
+    """What an answer defines of one kind.
+
+    Attributes:
+        kind: What.
+        items: Pairs (name, JSON).
+        cursor: Where the next page begins; empty where none follows.
+    """
+
+    kind: Kind
+    items: tuple[tuple[str, bytes], ...]
+    cursor: str = ""
+
+
+def defined(data: bytes, method: str) -> list[Defined]:
+    """Find what an answer defines.
+
+    Args:
+        data: A response that `read_answer` read.
+        method: Of the request; UNKNOWN for what came without being asked.
+
+    Raises:
+        Refused: It can be read in more ways than one, or in none.
+    """
+    span = read_message(data, ANSWER_DEPTH).result
+    if span is None:
+        return []
+    result = members(data, span)
+    found = []
+    for name, kind in KINDS.items():
+        listing = LISTS[name]
+        if method in (name, UNKNOWN) and listing.key in result:
+            refuse_lookalikes(result, spellings(listing.key, NEXT))
+            items = tuple(_items(data, result[listing.key], listing.name))
+            cursor = text(data, result.get(NEXT)) or ""
+            found.append(Defined(kind, items, cursor))
+    if method in SPEAKS:
+        refuse_lookalikes(result, spellings(INSTRUCTIONS))
+        found += _instructions(data, result, method)
+    return found
+
+
+def _instructions(
+    data: bytes, result: Mapping[str, Span], method: str
+) -> list[Defined]:
+    span = result.get(INSTRUCTIONS)
+    if span is None or is_null(data, span):
+        # That a server has none is something to be held to.
+        return [] if method == UNKNOWN else [Defined(Kind.INSTRUCTIONS, ())]
+    return [Defined(Kind.INSTRUCTIONS, (("", data[span]),))]
+
+
+def _items(data: bytes, span: Span, key: str) -> list[tuple[str, bytes]]:
+    """Name the items of a list; what has no name is in no list that goes on."""
+    found = []
+    for item in spans(data, span):
+        name = _name(data, item, key) if is_object(data, item) else None
+        if name is not None:
+            found.append((name, data[item]))
+    return found
+
+
+def _name(data: bytes, item: Span, key: str) -> str | None:
+    try:
+        return text(data, members(data, item).get(key))
+    except Refused:
+        return None

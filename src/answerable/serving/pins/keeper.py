@@ -1,0 +1,211 @@
+"""What a gateway sees of its servers, held against the pins as it comes.
+
+What is seen takes hold in this process at once, and is written beside the calls: under
+the lock it is seen once more, against what other processes wrote. Where the disk refuses,
+it stays in force here and is tried again.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from answerable.enforce.pins.defining import define
+from answerable.enforce.pins.holding import Listed, meet, observe, withholds
+from answerable.enforce.pins.names import Names
+from answerable.model.config import Server
+from answerable.model.errors import EnvironmentRefused
+from answerable.model.pin import Definition, Kind, Pins
+from answerable.serving.pins.files import PinFiles
+from answerable.serving.pins.watch import Bound, PinWatch, Told
+
+AGAIN = 1.0  # seconds from one writing to the next
+FRESH = 60.0  # seconds that a list is taken to hold
+REMEMBERED = 4096  # items whose definitions are known by their bytes
+
+Change = Callable[[Pins], Pins]
+
+
+class PinKeeper(PinWatch):
+    """Learns from what servers say, and holds them to it.
+
+    Args:
+        files: The files.
+        servers: Servers as configured.
+        bound: Decides in this process.
+        loop: Its event loop.
+        told: Is told of what changes.
+        clock: Gives UTC nanoseconds.
+
+    Raises:
+        EnvironmentRefused: A file cannot be read at the start.
+    """
+
+    def __init__(
+        self,
+        files: PinFiles,
+        servers: Iterable[Server],
+        bound: Bound,
+        loop: asyncio.AbstractEventLoop,
+        told: Told,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._clock = clock
+        self._pending: dict[str, list[Change]] = {}
+        self._writing: asyncio.Task[None] | None = None
+        self._known: dict[tuple[Kind, str, bytes], Definition] = {}
+        self._looked: dict[tuple[str, Kind], float] = {}
+        self._by_name: dict[Kind, Names] = {}
+        super().__init__(files, servers, bound, loop, told)
+
+    def holds(self, server: str) -> bool:
+        """Say whether a server is held to its definitions at all."""
+        return server in self._pinning
+
+    def listed(
+        self,
+        server: str,
+        kind: Kind,
+        items: Iterable[tuple[str, bytes]],
+        *,
+        is_last: bool,
+        is_asked: bool,
+    ) -> None:
+        """Take a list of a server, or a page of one.
+
+        Args:
+            server: Its name.
+            kind: What it lists.
+            items: Pairs (name, JSON).
+            is_last: No page follows.
+            is_asked: It answers a list that was asked for.
+        """
+        if server not in self._pinning:
+            return
+        definitions = tuple(self._define(kind, name, raw) for name, raw in items)
+        if is_last and is_asked:
+            self._looked[server, kind] = self._loop.time()
+        self._see(
+            server,
+            partial(
+                observe,
+                listed=Listed(kind, definitions, is_last, is_asked),
+                server=server,
+                pinning=self._pinning[server],
+                now=self._clock(),
+                names=self._names(kind),
+            ),
+        )
+
+    def met(self, server: str, identity: str) -> bool:
+        """Take note of who answers at a server's place; say whether it may be.
+
+        Args:
+            server: The server.
+            identity: Digest of its TLS key, of its command and program, or its URL.
+        """
+        pinning = self._pinning.get(server)
+        if pinning is None:
+            return True
+        self._see(
+            server, partial(meet, identity=identity, pinning=pinning, now=self._clock())
+        )
+        return not self._pins[server].is_another
+
+    def withholds(self, server: str, kind: Kind, name: str) -> bool:
+        """Say whether an item is in quarantine."""
+        pinning = self._pinning.get(server)
+        return pinning is not None and withholds(
+            self._pins[server], pinning, kind, name
+        )
+
+    def is_stale(self, server: str, kind: Kind) -> bool:
+        """Say whether a server should be asked anew what it has of a kind."""
+        if server not in self._pinning:
+            return False
+        looked = self._looked.get((server, kind))
+        return looked is None or self._loop.time() - looked > FRESH
+
+    def looking(self, server: str, kind: Kind) -> None:
+        """It is being asked, so that nobody else need ask for a while."""
+        self._looked[server, kind] = self._loop.time()
+
+    def outdated(self, server: str, kind: Kind) -> None:
+        """What was listed does not hold any more, as the server itself says."""
+        self._looked.pop((server, kind), None)
+
+    async def written(self) -> None:
+        """Write what is left, once; what the disk refuses is learned again."""
+        self.close()
+        if self._writing is not None:
+            self._writing.cancel()
+        for server, changes in self._pending.items():
+            await asyncio.to_thread(self._write, server, tuple(changes))
+
+    def _define(self, kind: Kind, name: str, raw: bytes) -> Definition:
+        key = (kind, name, raw)
+        found = self._known.get(key)
+        if found is None:
+            found = define(kind, name, raw)
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[key] = found
+        return found
+
+    def _names(self, kind: Kind) -> Names:
+        """Names of the pinned items of all servers."""
+        found = self._by_name.get(kind)
+        if found is None:
+            found = self._by_name[kind] = Names(
+                (server, key, pin.definition.name, pin.definition.sha256)
+                for server, pins in self._pins.items()
+                for key, pin in pins.items.items()
+                if pin.definition.kind is kind
+            )
+        return found
+
+    def _replace(self, server: str, pins: Pins) -> None:
+        self._by_name.clear()
+        super()._replace(server, pins)
+
+    def _onto(self, server: str, pins: Pins) -> Pins:
+        """Hold what was seen, and is not written yet, against the file."""
+        for change in self._pending.get(server, ()):
+            pins = change(pins)
+        return pins
+
+    def _see(self, server: str, change: Change) -> None:
+        before = self._pins[server]
+        after = change(before)
+        if after is before:
+            return
+        self._replace(server, after)
+        self._enforce()
+        self._pending.setdefault(server, []).append(change)
+        if self._writing is None:
+            self._writing = self._loop.create_task(self._write_all())
+
+    async def _write_all(self) -> None:
+        """Write until nothing is left to write, no more than once a second."""
+        while self._pending:
+            for server, changes in list(self._pending.items()):
+                count = len(changes)
+                if await asyncio.to_thread(self._write, server, tuple(changes)):
+                    del changes[:count]
+                if not changes:
+                    del self._pending[server]
+            await asyncio.sleep(AGAIN)
+        self._writing = None
+
+    def _write(self, server: str, changes: tuple[Change, ...]) -> bool:
+        def change(pins: Pins) -> Pins:
+            for each in changes:
+                pins = each(pins)
+            return pins
+
+        try:
+            self.files.change(server, change)
+        except EnvironmentRefused as error:
+            self._loop.call_soon_threadsafe(self._refuse, error.message)
+            return False
+        return True
