@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from answerable.gateway.passage import Passage
+from answerable.gateway.shown.leaks import NONE, Watch
 from answerable.gateway.upstreams import Sent, Upstream
 from answerable.gateway.wire.answers import read_answer
 from answerable.gateway.wire.defined import KINDS, Defined, defined
@@ -127,6 +128,8 @@ class _Asking:
         self._parts: list[bytes] = []
         self._room = MAX_LIST
         self._events: Events | None = None
+        self._watch = Watch(sent.shown.leaks if sent.shown else NONE)
+        self._failed = False
 
     def ask(self, cursor: str) -> None:
         """Ask for the page at a cursor."""
@@ -135,6 +138,7 @@ class _Asking:
         # Nobody else can know it, so that no other answer is taken for this one's.
         self._id = f"answerable-{secrets.token_hex(8)}"
         self._parts, self._room, self._events = [], MAX_LIST, None
+        self._failed = False
         call = Call(
             was.era, Kind.REQUEST, self._method, self._id, was.server, Target.LIST,
             session=was.session,
@@ -155,9 +159,13 @@ class _Asking:
 
     def on_data(self, data: bytes) -> None:
         """Take a piece of it, as far as a list may be long."""
+        try:
+            data = self._watch.feed(data)
+        except Refused:
+            self._failed = True  # what it was shown is kept nowhere
         self._room -= len(data)
-        if self._room < 0:
-            self._parts = []
+        if self._failed or self._room < 0:
+            self._failed, self._parts = True, []
         elif self._events is None:
             self._parts.append(data)
         else:
@@ -167,6 +175,9 @@ class _Asking:
 
     def on_end(self) -> None:
         """It is whole."""
+        rest = self._watch.rest()
+        if rest:
+            self.on_data(rest)
         if self._events is None and self._parts:
             self._hear(b"".join(self._parts))
 

@@ -20,19 +20,24 @@ from answerable.enforce.table import compile_table
 from answerable.evidence.spool import read_line
 from answerable.flows.authorize import Authority
 from answerable.gateway.credentials import Credentials
+from answerable.gateway.definitions import Definitions
 from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.door import Door
 from answerable.gateway.http.front import Front
 from answerable.gateway.http.pool import pools
+from answerable.gateway.identity import nowhere
 from answerable.gateway.recording.recorder import Recorder
 from answerable.gateway.sessions import Sessions
 from answerable.model.config import Config
 from answerable.model.record import Decided, Ended, Record, Refusals
 from answerable.serving.callers.callers import Callers
 from answerable.serving.issuers.keys import IssuerKeys
+from answerable.serving.pins.files import PinFiles
+from answerable.serving.pins.keeper import PinKeeper
 from answerable.serving.ticker import Ticker
 from answerable.serving.wire.place import Served
 from tests.federate.tokens import AUD, EC, ISS, document, public
+from tests.gateway.http.client import Client
 from tests.gateway.http.spelling import HOST
 
 URL = "https://gateway.example"
@@ -176,85 +181,6 @@ def always(data: bytes) -> Script:
 
 
 @dataclass
-class Answered:
-    """What a client got."""
-
-    status: int
-    fields: dict[str, str]
-    body: bytes
-
-
-class Client:
-    """One connection of a client."""
-
-    def __init__(self, port: int) -> None:
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=10)
-        self.held = b""
-
-    def __enter__(self) -> "Client":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.sock.close()
-
-    def send(self, data: bytes) -> None:
-        self.sock.sendall(data)
-
-    def until(self, mark: bytes) -> bytes:
-        """Read up to a mark, and it."""
-        while mark not in self.held:
-            self._more()
-        found, _, self.held = self.held.partition(mark)
-        return found + mark
-
-    def head(self) -> Answered:
-        first, *lines = self.until(b"\r\n\r\n")[:-4].decode("latin-1").split("\r\n")
-        pairs = (line.partition(": ") for line in lines)
-        return Answered(int(first.split(" ")[1]), {n: v for n, _, v in pairs}, b"")
-
-    def answer(self) -> Answered:
-        answered = self.head()
-        if answered.fields.get("transfer-encoding") == "chunked":
-            while piece := self.chunk():
-                answered.body += piece
-        else:
-            answered.body = self.take(int(answered.fields.get("content-length", 0)))
-        return answered
-
-    def chunk(self) -> bytes:
-        size = int(self.until(b"\r\n"), 16)
-        piece = self.take(size)
-        assert self.take(2) == b"\r\n"
-        return piece
-
-    def take(self, size: int) -> bytes:
-        while len(self.held) < size:
-            self._more()
-        found, self.held = self.held[:size], self.held[size:]
-        return found
-
-    def is_closed(self) -> bool:
-        try:
-            return not self.held and self.sock.recv(1) == b""
-        except ConnectionError:
-            return True
-
-    def is_closed_within(self, seconds: float) -> bool:
-        """Say whether the gateway ends the answer, or the connection, in that time."""
-        self.sock.settimeout(seconds)
-        try:
-            return self.sock.recv(1) in (b"", b"0")
-        except TimeoutError:
-            return False
-
-    def _more(self) -> None:
-        piece = self.sock.recv(1 << 20)
-        if not piece:
-            raise EOFError(self.held)
-        self.held += piece
-
-
-@dataclass
 class Gateway:
     """A gateway that runs."""
 
@@ -313,25 +239,57 @@ def _untold(event: str, server: str, what: str) -> None:
     """Leave what an operator would be told."""
 
 
-def _door(config: Config, spool: Path, loop: asyncio.AbstractEventLoop) -> Door:
+class Quarantines:
+    """What was told of pins."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str, str]] = []
+
+    def quarantined(self, subject: str, why: str, like: str) -> None:
+        self.told.append((subject, why, like))
+
+    def released(self, subject: str) -> None:
+        self.told.append((subject, "released", ""))
+
+    def refused(self, why: str) -> None:
+        self.told.append(("", why, ""))
+
+
+def _door(
+    config: Config,
+    spool: Path,
+    loop: asyncio.AbstractEventLoop,
+    pins: Quarantines | None,
+) -> tuple[Door, PinKeeper | None]:
     """Put a worker together."""
     ticker = Ticker(loop)
     authority = Authority(compile_table(config))
-    servers = pools(config.servers, config.limits, ticker)
+    keeper = None
+    if pins is not None:
+        files = PinFiles(spool.parent)
+        keeper = PinKeeper(files, config.servers, authority, loop, pins)
+    met = nowhere if keeper is None else keeper.met
+    servers = pools(config.servers, config.limits, ticker, met)
     spawned: list[Door] = []
     credentials = Credentials(
         config, time.time, lambda work: spawned[0].spawn(work), fingerprint, _untold
     )
-    exchange = Exchange(authority, Recorder(spool, 0, loop), servers, credentials)
+    definitions = Definitions(servers, keeper)
+    recorder = Recorder(spool, 0, loop)
+    exchange = Exchange(
+        authority, recorder, servers, credentials, definitions=definitions
+    )
     callers = Callers(config, IssuerKeys(config.issuers), time.time, secret=SECRET)
     door = Door(exchange, callers, Sessions(SECRET), config.limits, ticker, loop)
     spawned.append(door)
     authority.on_kill(lambda _: door.recheck())
-    return door
+    return door, keeper
 
 
-async def _end(door: Door) -> None:
+async def _end(door: Door, keeper: PinKeeper | None) -> None:
     door.abort()
+    if keeper is not None:
+        await keeper.written()
     for pool in door.exchange.servers.values():
         pool.close()
     for _ in range(1000):
@@ -343,7 +301,13 @@ async def _end(door: Door) -> None:
 
 @contextmanager
 def gateway(
-    tmp_path: Path, backend_port: int, more: str = "", *, shown: str = ""
+    tmp_path: Path,
+    backend_port: int,
+    more: str = "",
+    *,
+    shown: str = "",
+    pins: Quarantines | None = None,
+    pin: str = "first-use",
 ) -> Iterator[Gateway]:
     """Run a gateway in front of a server, which is shown what a line says."""
     tmp_path.mkdir(exist_ok=True)
@@ -351,6 +315,7 @@ def gateway(
     text = CONFIG.format(port=backend_port, more=more, iss=ISS, aud=AUD)
     if shown:
         text = text.replace("    reads:", f"    {shown}\n    reads:", 1)
+    text = text.replace("    reads:", f"    pin: {pin}\n    reads:", 1)
     config = read_config(text.encode(), "answerable.yaml", str(tmp_path)).config
     started = threading.Event()
     made: list[Gateway] = []
@@ -359,7 +324,7 @@ def gateway(
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()
         spool = tmp_path / "spool"
-        door = _door(config, spool, loop)
+        door, keeper = _door(config, spool, loop, pins)
         served = Served(frozenset({HOST}))
         listening = await loop.create_server(
             lambda: Front(door, served, URL), "127.0.0.1", 0
@@ -375,7 +340,7 @@ def gateway(
         started.set()
         await ended.wait()
         listening.close()
-        await _end(door)
+        await _end(door, keeper)
 
     thread = threading.Thread(target=lambda: uvloop.run(serve()))
     thread.start()
@@ -388,12 +353,21 @@ def gateway(
 
 @contextmanager
 def stage(
-    tmp_path: Path, script: Script, more: str = "", *, shown: str = ""
+    tmp_path: Path,
+    script: Script,
+    more: str = "",
+    *,
+    shown: str = "",
+    pins: Quarantines | None = None,
+    pin: str = "first-use",
 ) -> Iterator[tuple[Gateway, Backend]]:
     """Run a gateway and a server behind it."""
     backend = Backend(script)
     try:
-        with gateway(tmp_path, backend.port, more, shown=shown) as running:
+        running_at = gateway(
+            tmp_path, backend.port, more, shown=shown, pins=pins, pin=pin
+        )
+        with running_at as running:
             yield running, backend
     finally:
         backend.close()

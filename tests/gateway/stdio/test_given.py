@@ -129,6 +129,7 @@ def test_a_wrapped_url_is_sent_it(tmp_path: Path) -> None:
         config["servers"]["scripted"] = {
             "url": url,
             "credential": {"file": "secret", "header": "X-Api-Key"},
+            "pin": "off",  # nothing is asked of it beside the calls
         }
         with wrapper(tmp_path, config=config) as wrapped:
             answers = [wrapped.ask(call("echo", id)) for id in (1, 2)]

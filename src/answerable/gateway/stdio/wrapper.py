@@ -112,7 +112,7 @@ class Wrapper:
             KillFile(wrapped.state), authority, loop, self._killed, tell
         )
         self._pins = PinKeeper(
-            *(PinFiles(wrapped.state), (server,), authority, loop),
+            *(PinFiles(wrapped.state), config.servers, authority, loop),
             PinSays(tell),
         )
         self._recorder = Recorder(

@@ -1,0 +1,144 @@
+"""A server is who it was: by its TLS key, or by its command and program."""
+
+import asyncio
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from answerable.gateway.http.pool import pools
+from answerable.gateway.identity import command_identity
+from answerable.gateway.upstreams import Sent
+from answerable.gateway.wire.heads import Returned
+from answerable.model.config import Limits, Server
+from answerable.model.decision import Target
+from answerable.serving.mcp.call import Call
+from answerable.serving.mcp.messages import Kind
+from answerable.serving.mcp.methods import Era
+from answerable.serving.ticker import Ticker
+from answerable.serving.wire.refusals import Why
+from tests.gateway.serve.authority import Authority, Issued
+
+
+class _Quiet(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.server.heard += 1  # type: ignore[attr-defined]
+        self.send_response(202)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    heard = 0
+
+
+@contextmanager
+def https(issued: Issued, port: int = 0) -> Iterator[_Server]:
+    server = _Server(("127.0.0.1", port), _Quiet)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(issued.certificate, issued.key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class Waiting:
+    """A sink that says of itself whether it goes on."""
+
+    def __init__(self, *, goes_on: bool) -> None:
+        self.goes_on = goes_on
+        self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def may_go_on(self) -> bool:
+        return self.goes_on
+
+    def on_head(self, returned: Returned, length: int | None) -> None:
+        pass
+
+    def on_data(self, data: bytes) -> None:
+        pass
+
+    def on_end(self) -> None:
+        self.ended.set_result("answered")
+
+    def on_lost(self, why: Why, *, forwarded: bool) -> None:
+        self.ended.set_result("forwarded" if forwarded else "withheld")
+
+
+def ask(server: Server, met: list[str], *, knows: bool, goes_on: bool = False) -> str:
+    """Send one message; note who answers; say what became of it."""
+
+    async def whole() -> str:
+        ticker = Ticker(asyncio.get_running_loop())
+
+        def meets(name: str, identity: str) -> bool:
+            met.append(identity)
+            return knows
+
+        pool = pools((server,), Limits(), ticker, meets)[server.name]
+        sink = Waiting(goes_on=goes_on)
+        call = Call(Era.V2026_07_28, Kind.REQUEST, "ping", 1, server.name, Target.PING)
+        pool.send(Sent(call, b"{}"), sink)
+        said = await asyncio.wait_for(sink.ended, 10)
+        pool.close()
+        await asyncio.sleep(0.05)
+        return said
+
+    return asyncio.run(whole())
+
+
+def configured(port: int, ca: Path) -> Server:
+    url = f"https://127.0.0.1:{port}/mcp"
+    return Server("files", url, (), (), (), str(ca), "", "", (), ())
+
+
+def test_a_server_is_known_by_its_key_whatever_its_certificate(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    met: list[str] = []
+    first, second = authority.issue("one"), authority.issue("two")
+    for issued in (first, first, second):
+        with https(issued) as server:
+            where = configured(server.server_port, authority.root.certificate)
+            assert ask(where, met, knows=True) == "answered"
+    assert met[0] == met[1] != met[2]
+    assert all(each.startswith("tls-key sha256:") for each in met)
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_nothing_is_said_to_another_server_unless_the_call_still_goes_on(
+    tmp_path: Path, *, goes_on: bool
+) -> None:
+    authority = Authority(tmp_path)
+    with https(authority.issue("one")) as server:
+        where = configured(server.server_port, authority.root.certificate)
+        said = ask(where, [], knows=False, goes_on=goes_on)
+        assert said == ("answered" if goes_on else "withheld")
+        assert server.heard == goes_on
+
+
+def test_a_command_is_known_by_its_words_and_its_program(tmp_path: Path) -> None:
+    program = tmp_path / "server"
+    program.write_bytes(b"#!/bin/sh\n")
+    program.chmod(0o755)
+    path = str(tmp_path)
+    first = command_identity(["server", "--key", "s3cret"], path)
+    assert first == command_identity(["server", "--key", "s3cret"], path)
+    assert first != command_identity(["server", "--key", "other"], path)
+    assert "s3cret" not in first
+    program.write_bytes(b"#!/bin/sh\nexfiltrate\n")
+    assert first != command_identity(["server", "--key", "s3cret"], path)
+    assert "missing" in command_identity(["nowhere"], path)
