@@ -7,7 +7,7 @@ import pytest
 
 # Files whose classes are what a decision is made from, less the answer itself.
 INPUTS = (
-    *("decision.py", "claims.py"),
+    *("decision.py", "behaviour.py", "claims.py"),
     *("rule.py", "attestation.py", "delegation.py", "exchange.py"),
 )
 ANSWERS = {"Decision", "Refusal"}

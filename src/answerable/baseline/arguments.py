@@ -1,0 +1,69 @@
+"""Arguments and results as leaves: a path, and what stands there."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+
+from answerable.model.behaviour import Json
+
+
+def leaves(value: Json) -> Iterator[tuple[str, str]]:
+    """Give each text and each number with its path, in the order of the document.
+
+    `{"to": ["a"], "cc": {"x": 1}}` has the leaves `("to[]", "a")` and `("cc.x", "1")`.
+    Nothing is said of an absent value or of a yes or no.
+    """
+    stack: list[tuple[str, Json]] = [("", value)]
+    while stack:
+        path, here = stack.pop()
+        if isinstance(here, dict):
+            dot = f"{path}." if path else ""
+            stack += [(dot + name, here[name]) for name in reversed(here)]
+        elif isinstance(here, list):
+            stack += [(path + "[]", each) for each in reversed(here)]
+        elif here is not None and not isinstance(here, bool):
+            yield path, spelled(here)
+
+
+def spelled(scalar: str | int | float) -> str:
+    """Spell a text or a number; a whole number has one spelling, whatever its type."""
+    if isinstance(scalar, str):
+        return scalar
+    if isinstance(scalar, float) and scalar.is_integer():
+        return str(int(scalar))
+    return str(scalar)
+
+
+def records(value: Json) -> int:
+    """Count the records of a result: elements of its longest list, or itself."""
+    if value is None or value in ("", {}, []):
+        return 0
+    longest = 1
+    stack: list[Json] = [value]
+    while stack:
+        here = stack.pop()
+        if isinstance(here, list):
+            longest = max(longest, len(here))
+            stack += here
+        elif isinstance(here, dict):
+            stack += here.values()
+    return longest
+
+
+def digest(value: Json) -> str:
+    """Name arguments: SHA-256 of their JSON with sorted members, hex."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def fits(patterns: tuple[str, ...], path: str) -> bool:
+    """Tell whether a path is one of the patterns, or begins like one ending in `*`."""
+    return any(
+        path.startswith(each[:-1]) if each.endswith("*") else path == each
+        for each in patterns
+    )
+
+
+def as_bytes(text: str) -> bytes:
+    """Give the bytes of a text, also of one with half a surrogate pair."""
+    return text.encode("utf-8", "surrogatepass")

@@ -1,0 +1,136 @@
+"""L4 and L5 out of runs: what comes before a write, how much, when and from where."""
+
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+from answerable.baseline.tally import is_of
+from answerable.model.baseline import (
+    Bound,
+    Measure,
+    Order,
+    Subject,
+    Surroundings,
+    Terms,
+)
+from answerable.model.behaviour import NOWHERE, Observation, Run
+
+_ROBUST = 100  # runs from which one outlier does not set a bound
+_SETS = 32  # minimal sets of reads that are kept for one write
+_MINUTE = 60 * 10**9
+_HOUR = 3_600 * 10**9
+_WEEK = 168
+_EPOCH = 72  # 1970-01-01 was a Thursday: hours after Monday 00:00
+
+Measured = dict[tuple[str, Measure, str], int]
+
+
+def in_order(run: Run) -> list[Observation]:
+    """Give the calls of a run as they came."""
+    return sorted(run.calls, key=lambda call: (call.at, call.id))
+
+
+def orders(runs: Iterable[Run], subject: Subject) -> tuple[Order, ...]:
+    """Find what was read before each write, at least."""
+    found: dict[str, set[frozenset[str]]] = defaultdict(set)
+    for run in runs:
+        reads: set[str] = set()
+        for call in in_order(run):
+            if not call.is_write:
+                reads.add(call.tool)
+            elif is_of(subject, call.tool):
+                found[call.tool].add(frozenset(reads))
+    return tuple(
+        Order(tool, tuple(sorted(tuple(sorted(each)) for each in minimal(sets))))
+        for tool, sets in sorted(found.items())
+    )
+
+
+def minimal(sets: Iterable[frozenset[str]]) -> list[frozenset[str]]:
+    """Keep the sets that hold no other one; none at all where they are too many."""
+    kept: list[frozenset[str]] = []
+    for each in sorted(sets, key=lambda one: (len(one), sorted(one))):
+        if not any(smaller <= each for smaller in kept):
+            kept.append(each)
+    return kept if len(kept) <= _SETS else [frozenset()]
+
+
+def bounds(runs: Sequence[Run], subject: Subject, terms: Terms) -> tuple[Bound, ...]:
+    """Bound what one run did, together with those begun shortly before it.
+
+    Args:
+        runs: Those that teach, oldest first.
+        subject: Whose tools are bounded.
+        terms: How long before.
+    """
+    alone = [measured(run, subject) for run in runs]
+    starts = [run.started for run in runs]
+    samples: dict[tuple[str, Measure, str], list[int]] = defaultdict(list)
+    for here, run in enumerate(runs):
+        total: Counter[tuple[str, Measure, str]] = Counter()
+        first = bisect_left(starts, run.started - terms.span)
+        for each in alone[first : here + 1]:
+            total.update(each)
+        for key in alone[here]:
+            samples[key].append(total[key])
+    return tuple(
+        Bound(*key, most(values), len(values))
+        for key, values in sorted(samples.items())
+    )
+
+
+def measured(run: Run, subject: Subject) -> Measured:
+    """Measure one run: calls and sums of writes, records and bytes of reads."""
+    found: Counter[tuple[str, Measure, str]] = Counter()
+    for call in run.calls:
+        if not is_of(subject, call.tool):
+            continue
+        if call.is_write:
+            found[call.tool, Measure.COUNT, ""] += 1
+            for path, amount in call.numbers:
+                found[call.tool, Measure.SUM, path] += amount
+        else:
+            found[call.tool, Measure.RECORDS, ""] += call.records
+            found[call.tool, Measure.BYTES, ""] += call.size
+    return dict(found)
+
+
+def most(values: Sequence[int]) -> int:
+    """Bound samples: the largest, or the 99th percentile and a quarter more."""
+    ordered = sorted(values)
+    if len(ordered) < _ROBUST:
+        return ordered[-1]
+    percentile = ordered[-(-99 * len(ordered) // 100) - 1]
+    return min(percentile + max(1, percentile // 4), ordered[-1])
+
+
+def surroundings(runs: Iterable[Run]) -> Surroundings:
+    """Gather when runs began, how fast they were and from where they came."""
+    seen = set()
+    hours: Counter[int] = Counter()
+    rates: Counter[int] = Counter()
+    for run in runs:
+        if run.envelope != NOWHERE:
+            seen.add(run.envelope)
+        hours[hour_of_week(run.started)] += 1
+        rates[busiest([call.at for call in in_order(run)]).bit_length()] += 1
+    return Surroundings(
+        tuple(sorted(seen, key=lambda e: (e.network, e.workload, e.region))),
+        tuple(sorted(hours.items())),
+        tuple(sorted(rates.items())),
+    )
+
+
+def hour_of_week(at: int) -> int:
+    """Give the hour of the week, 0 for Monday 00:00 UTC."""
+    return (at // _HOUR + _EPOCH) % _WEEK
+
+
+def busiest(times: Sequence[int]) -> int:
+    """Count the calls of the busiest minute; times ascend."""
+    best = first = 0
+    for last, at in enumerate(times):
+        while times[first] <= at - _MINUTE:
+            first += 1
+        best = max(best, last - first + 1)
+    return best

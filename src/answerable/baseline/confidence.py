@@ -1,0 +1,55 @@
+"""Confidence: how much of what comes next was never seen, per layer.
+
+Good and Turing: the share of what is still unseen is about the share of what was seen
+once. Wilson's interval says how far that estimate may be off.
+"""
+
+from collections.abc import Iterable
+from math import sqrt
+
+from answerable.baseline.tally import Seen, Tallies
+from answerable.model.baseline import BaselineLayer, Confidence, Profile, Terms
+
+_Z = 1.959963984540054  # two-sided 95 %
+_MILLION = 1_000_000
+
+
+def wilson_most(hits: int, samples: int) -> float:
+    """Give the upper end of Wilson's 95 % interval for a share."""
+    if samples == 0:
+        return 1.0
+    share, square = hits / samples, _Z * _Z
+    middle = share + square / (2 * samples)
+    spread = _Z * sqrt(share * (1 - share) / samples + square / (4 * samples**2))
+    return min(1.0, (middle + spread) / (1 + square / samples))
+
+
+def estimate(layer: BaselineLayer, runs: Iterable[int]) -> Confidence:
+    """Estimate a layer from the number of runs that showed each of its keys."""
+    counts = list(runs)
+    samples, singletons = sum(counts), counts.count(1)
+    unseen = singletons / samples if samples else 1.0
+    return Confidence(
+        layer, samples, singletons, round(unseen * _MILLION),
+        round(wilson_most(singletons, samples) * _MILLION),
+    )  # fmt: skip
+
+
+def confidence(tallies: Tallies) -> tuple[Confidence, ...]:
+    """Estimate the layers that are sets of keys: L1, L2 and L3."""
+    return (
+        estimate(BaselineLayer.CAPABILITY, _runs(tallies.capabilities.values())),
+        estimate(BaselineLayer.RESOURCE, _runs(tallies.entities.values())),
+        estimate(BaselineLayer.FLOW, _runs(tallies.edges.values())),
+    )
+
+
+def _runs(seen: Iterable[Seen]) -> list[int]:
+    return [each.runs for each in seen]
+
+
+def is_ready(profile: Profile, terms: Terms) -> bool:
+    """Tell whether a profile has seen enough to leave shadow."""
+    return profile.runs >= terms.ready_runs and all(
+        each.unseen < terms.ready_unseen for each in profile.confidence if each.samples
+    )

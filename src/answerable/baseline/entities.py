@@ -1,0 +1,163 @@
+"""Entities of a call's arguments, by type.
+
+Arguments are hostile text, so they meet RE2. What stands at an argument that names who
+gets what is an entity as a whole, whatever else is recognised in it: the rest of
+`x@corp.example, and the other one` would go unseen.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import re2
+
+from answerable.baseline.arguments import as_bytes, fits, leaves
+from answerable.model.behaviour import EntityKind, Json, ToolFacts
+
+MOST = 64  # entities of one call
+_SHORT = 128  # characters of a value that stands for itself
+_LONG = 512  # from here on a digest stands for it
+_READ = 1 << 16  # characters of one argument that are looked through
+
+# The first that fits where a match begins is taken; in the order of `_KINDS`.
+_ENTITY = re2.compile(
+    r"(arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:[0-9a-z]*:[^\s\"'<>,;]+)"
+    r"|(s3://[A-Za-z0-9._-]+(?:/[^\s\"'<>]*)?)"
+    r"|((?:[A-Za-z][A-Za-z0-9+.-]*://|www\.)[^\s\"'<>]+)"
+    r"|([A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+)"
+    r"|(\b[A-Z]{2}[0-9]{2} ?(?:[A-Z0-9]{4} ?){2,7}[A-Z0-9]{0,4}\b)"
+    r"|(\b(?:[a-z0-9-]+\.)+(?:com|org|net|io|app|dev|info|biz|edu|gov|xyz|cloud)\b)"
+)
+_KINDS = (
+    EntityKind.ARN,
+    EntityKind.S3,
+    EntityKind.URL,
+    EntityKind.EMAIL,
+    EntityKind.IBAN,
+    EntityKind.HOST,
+)
+_PATH = re2.compile(r"(?:~|\.{1,2}|[A-Za-z]:)?[/\\][^\s\x00-\x1f]*")
+# Half of a surrogate pair has no bytes, so no document could hold it.
+_SURROGATE = re.compile(r"[^\ud800-\udfff]*+[\ud800-\udfff].*", re.DOTALL)
+_TRAILING = ".,;:!?)]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An entity where it stands.
+
+    Attributes:
+        path: Argument path.
+        kind: Its type.
+        text: Canonical spelling.
+        sensitive: It stands at an argument that names who gets what.
+        whole: It is the whole argument.
+    """
+
+    path: str
+    kind: EntityKind
+    text: str
+    sensitive: bool
+    whole: bool
+
+
+def canonical(kind: EntityKind, text: str) -> str:
+    """Give the one spelling of an entity; a digest stands for a very long one."""
+    if kind in (EntityKind.EMAIL, EntityKind.HOST):
+        text = text.lower()
+    elif kind is EntityKind.IBAN:
+        text = text.replace(" ", "").upper()
+    elif kind is EntityKind.URL:
+        scheme, mark, rest = text.partition("://")
+        if not mark:
+            scheme, rest = "", text
+        host, slash, path = rest.partition("/")
+        text = scheme.lower() + mark + host.lower() + slash + path
+    if len(text) <= _LONG and not _SURROGATE.fullmatch(text):
+        return text
+    return "sha256:" + hashlib.sha256(as_bytes(text)).hexdigest()
+
+
+def recognised(text: str) -> list[tuple[EntityKind, str, int, int]]:
+    """Find typed entities in a text: type, spelling, first and last character."""
+    found = []
+    # RE2 takes no half of a surrogate pair; what replaces it is as long.
+    readable = text[:_READ].encode("utf-8", "replace").decode()
+    for match in _ENTITY.finditer(readable):
+        said = match.group()
+        kept = said.rstrip(_TRAILING).rstrip()
+        start = match.start()
+        kind = _KINDS[match.lastindex - 1]
+        found.append((kind, kept, start, start + len(kept)))
+    return found
+
+
+def _is_path(text: str) -> bool:
+    return _PATH.fullmatch(text.encode("utf-8", "replace").decode()) is not None
+
+
+def kind_of(text: str) -> EntityKind:
+    """Tell what a whole value is."""
+    for kind, _, start, end in recognised(text):
+        if start == 0 and end == len(text):
+            return kind
+        break
+    return EntityKind.PATH if _is_path(text) else EntityKind.NAME
+
+
+def named(arguments: Json, facts: ToolFacts) -> list[Named]:
+    """Give the entities of a call's arguments, each once, in their order.
+
+    Sums are no entities: they are bounded. There may be one more than `MOST`, which
+    says that not all were looked at.
+    """
+    kinds = dict(facts.kinds)
+    found: dict[Named, None] = {}
+    for path, text in leaves(arguments):
+        if not text or fits(facts.summed, path):
+            continue
+        sensitive = fits(facts.sensitive, path)
+        for kind, said, whole in _within(text, kinds.get(path), sensitive):
+            found[Named(path, kind, canonical(kind, said), sensitive, whole)] = None
+        if len(found) > MOST:
+            break
+    return list(found)[: MOST + 1]
+
+
+def _within(
+    text: str, declared: EntityKind | None, sensitive: bool
+) -> Iterator[tuple[EntityKind, str, bool]]:
+    if declared is not None:
+        yield declared, text, True
+        return
+    inner = recognised(text)
+    if len(inner) == 1 and (inner[0][2], inner[0][3]) == (0, len(text)):
+        yield inner[0][0], text, True
+        return
+    for kind, said, _, _ in inner:
+        yield kind, said, False
+    if sensitive or len(text) <= _SHORT:
+        # A path with blanks in it is a name here, which is the narrower of the two.
+        is_path = not inner and _is_path(text)
+        yield (EntityKind.PATH if is_path else EntityKind.NAME), text, True
+
+
+def amounts(arguments: Json, facts: ToolFacts) -> tuple[tuple[str, int], ...]:
+    """Give what is summed, in millionths; what is no number counts for nothing."""
+    if not facts.summed:
+        return ()
+    sums: dict[str, int] = {}
+    for path, text in leaves(arguments):
+        if fits(facts.summed, path):
+            sums[path] = sums.get(path, 0) + _millionths(text)
+    return tuple(sorted(sums.items()))
+
+
+def _millionths(text: str) -> int:
+    try:
+        number = float(text)
+    except ValueError:
+        return 0
+    # Infinity and what is no number at all exceed any bound.
+    return round(number * 1e6) if abs(number) < 1e12 else 1 << 62

@@ -1,0 +1,153 @@
+"""L2 and L3 out of counts: entities and edges, generalised as far as they may be."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from answerable.baseline.ladder import climbed, exact
+from answerable.baseline.tally import EdgeKey, Seen, Tallies, together
+from answerable.model.baseline import Edge, Entity, Level, Pattern, Terms
+from answerable.model.behaviour import EntityKind
+
+Days = dict[str, frozenset[int]]
+Selector = tuple[tuple[str, Pattern], ...]
+_ANY_NAME = Pattern(EntityKind.NAME, Level.TYPE, "")
+
+
+class Firmness:
+    """What is firm: shown by enough runs, on enough days, for enough persons.
+
+    Where all runs together were on fewer days or for fewer persons, those are enough.
+    """
+
+    def __init__(self, terms: Terms, days: int, persons: int) -> None:
+        self._runs = terms.min_runs
+        self._days = min(terms.min_days, days)
+        self._persons = min(terms.min_persons, persons)
+
+    def holds(self, seen: Seen) -> bool:
+        """Tell whether this is enough."""
+        return (
+            seen.runs >= self._runs
+            and len(seen.days) >= self._days
+            and len(seen.persons) >= self._persons
+        )
+
+
+def entities(tallies: Tallies, terms: Terms, firmness: Firmness) -> tuple[Entity, ...]:
+    """Generalise L2; what names who gets what stays as it was seen."""
+    groups: dict[tuple[str, str, EntityKind, bool], dict[str, Seen]]
+    groups = defaultdict(dict)
+    for key, seen in tallies.entities.items():
+        groups[key.tool, key.path, key.kind, key.sensitive][key.text] = seen
+    found = []
+    for (tool, path, kind, sensitive), by_text in groups.items():
+        patterns = _patterns(by_text, kind, terms, climbs=not sensitive)
+        members: dict[Pattern, list[Seen]] = defaultdict(list)
+        for text, pattern in patterns.items():
+            members[pattern].append(by_text[text])
+        for pattern, parts in members.items():
+            seen = together(parts)
+            found.append(
+                Entity(
+                    tool, path, pattern, sensitive, firmness.holds(seen), seen.tally()
+                )
+            )
+    return tuple(sorted(found, key=_entity_order))
+
+
+def _entity_order(entity: Entity) -> tuple[str, ...]:
+    pattern = entity.pattern
+    sensitive = str(entity.sensitive)
+    return (
+        entity.tool, entity.path, pattern.kind, pattern.level, pattern.text, sensitive
+    )  # fmt: skip
+
+
+def _patterns(
+    by_text: Mapping[str, Seen], kind: EntityKind, terms: Terms, climbs: bool
+) -> dict[str, Pattern]:
+    if not climbs:
+        return {text: exact(kind, text) for text in by_text}
+    days = {text: seen.days for text, seen in by_text.items()}
+    return climbed(days, kind, terms)
+
+
+def edges(tallies: Tallies, terms: Terms, firmness: Firmness) -> tuple[Edge, ...]:
+    """Generalise the selectors of L3, and put together what is the same then."""
+    groups: dict[tuple[object, ...], dict[EdgeKey, Seen]] = defaultdict(dict)
+    for key, seen in tallies.edges.items():
+        names = tuple(name for name, _ in key.selector)
+        groups[(*key[:4], *key[5:], names)][key] = seen
+    found: list[Edge] = []
+    for group in groups.values():
+        found += _of_group(group, terms, firmness)
+    return tuple(sorted(found, key=edge_order))
+
+
+def edge_order(edge: Edge) -> tuple[str, ...]:
+    """Give the order of edges in a document."""
+    selector = [f"{name} {p.kind} {p.level} {p.text}" for name, p in edge.selector]
+    flags = f"{edge.whole}{edge.trusted}{edge.sensitive}"
+    return (
+        edge.tool, edge.path, edge.kind, edge.source, edge.field, flags, *selector
+    )  # fmt: skip
+
+
+def _of_group(
+    group: Mapping[EdgeKey, Seen], terms: Terms, firmness: Firmness
+) -> Iterable[Edge]:
+    trusted = next(iter(group)).trusted
+    patterns = _selectors(group, terms, trusted)
+    members: dict[Selector, list[Seen]] = defaultdict(list)
+    for key, seen in group.items():
+        selector = tuple((name, patterns[name, token]) for name, token in key.selector)
+        members[selector].append(seen)
+    key = next(iter(group))
+    for selector, parts in members.items():
+        seen = together(parts)
+        yield Edge(
+            key.tool, key.path, key.kind, key.source, selector, key.field, key.whole,
+            key.trusted, key.sensitive, firmness.holds(seen), seen.tally(),
+        )  # fmt: skip
+
+
+def _selectors(
+    group: Mapping[EdgeKey, Seen], terms: Terms, trusted: bool
+) -> dict[tuple[str, str], Pattern]:
+    """Give the pattern of each token of each argument."""
+    values: dict[tuple[str, EntityKind], Days] = defaultdict(dict)
+    found: dict[tuple[str, str], Pattern] = {}
+    for key, seen in group.items():
+        for name, token in key.selector:
+            kind, text = parsed(token)
+            if kind is None:
+                found[name, token] = Pattern(EntityKind.NAME, Level.ORIGIN, token)
+                continue
+            days = values[name, kind]
+            days[text] = days.get(text, frozenset()) | seen.days
+    for (name, kind), days in values.items():
+        for text, pattern in _climbed(days, kind, terms, trusted).items():
+            found[name, f"={kind.value}:{text}"] = pattern
+    return found
+
+
+def _climbed(
+    days: Days, kind: EntityKind, terms: Terms, trusted: bool
+) -> dict[str, Pattern]:
+    patterns = climbed(days, kind, terms)
+    if kind is not EntityKind.NAME or not trusted:
+        return patterns
+    # No stranger writes the field, so by which name it was asked for matters less.
+    everyday = frozenset().union(*days.values())
+    distinct = set(patterns.values())
+    if len(distinct) < terms.children or len(everyday) < terms.climb_days:
+        return patterns
+    return dict.fromkeys(patterns, _ANY_NAME)
+
+
+def parsed(token: str) -> tuple[EntityKind | None, str]:
+    """Read a token of a selector: the entity that it says, or None and the token."""
+    if not token.startswith("="):
+        return None, token
+    kind, _, text = token[1:].partition(":")
+    return EntityKind(kind), text

@@ -1,0 +1,174 @@
+"""A profile as it is looked up: built once, read by every call."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from answerable.baseline.flows import parsed
+from answerable.baseline.ladder import covers
+from answerable.model.baseline import (
+    Bound,
+    Capability,
+    Edge,
+    Entity,
+    Level,
+    Pattern,
+    Profile,
+)
+from answerable.model.behaviour import EntityKind, Origin, OriginKind, Value
+
+FlowKey = tuple[OriginKind, str, str]
+
+
+@dataclass(slots=True)
+class Sink:
+    """What a profile holds of one argument.
+
+    Attributes:
+        flows: Edges by (how explained, source, field).
+        exact: Entities that stand for themselves.
+        patterns: Entities that have climbed.
+        own: The edge that says that nothing explained it.
+    """
+
+    flows: dict[FlowKey, list[Edge]] = field(default_factory=dict)
+    exact: dict[tuple[EntityKind, str], Entity] = field(default_factory=dict)
+    patterns: list[Entity] = field(default_factory=list)
+    own: Edge | None = None
+
+    def entity(self, value: Value) -> Entity | None:
+        """Give what holds an entity; for a sensitive one, it alone does."""
+        found = self.exact.get((value.kind, value.text))
+        if found is not None and (found.sensitive or not value.sensitive):
+            return found
+        if value.sensitive:
+            return None
+        return next(
+            (e for e in self.patterns if covers(e.pattern, value.kind, value.text)),
+            None,
+        )
+
+    def edge(self, origin: Origin) -> Edge | None:
+        """Give the edge by which a value came; a firm one where there is one.
+
+        What is trusted no longer does not come by an edge that was.
+        """
+        found = None
+        for edge in self.flows.get((origin.kind, origin.source, origin.field), ()):
+            if not _carries(edge, origin):
+                continue
+            if edge.firm:
+                return edge
+            found = found or edge
+        return found
+
+
+def _carries(edge: Edge, origin: Origin) -> bool:
+    return (
+        (origin.whole or not edge.whole)
+        and (origin.trusted or not edge.trusted)
+        and selects(edge.selector, origin.selector)
+    )
+
+
+def selects(
+    held: tuple[tuple[str, Pattern], ...], said: tuple[tuple[str, str], ...]
+) -> bool:
+    """Tell whether a tool was called as an edge says: each argument, and no other."""
+    if len(held) != len(said):
+        return {name for name, _ in held} == {name for name, _ in said} and all(
+            any(n == name and _is(p, token) for n, p in held) for name, token in said
+        )
+    return all(
+        name == other and _is(pattern, token)
+        for (name, pattern), (other, token) in zip(held, said, strict=True)
+    )
+
+
+def _is(pattern: Pattern, token: str) -> bool:
+    kind, text = parsed(token)
+    if kind is None:
+        return pattern.level is Level.ORIGIN and pattern.text == token
+    return pattern.level is not Level.ORIGIN and covers(pattern, kind, text)
+
+
+NO_SINK = Sink()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A profile with its indexes.
+
+    Attributes:
+        profile: The profile.
+        tools: Capabilities by tool.
+        sinks: By (tool, argument).
+        orders: Minimal sets of reads by write.
+        bounds: By tool.
+        accepted: What the owner signed by name: sources by (tool, argument, value).
+    """
+
+    profile: Profile
+    tools: Mapping[str, tuple[Capability, ...]]
+    sinks: Mapping[tuple[str, str], Sink]
+    orders: Mapping[str, tuple[frozenset[str], ...]]
+    bounds: Mapping[str, tuple[Bound, ...]]
+    accepted: Mapping[tuple[str, str, str], frozenset[str]]
+
+    @classmethod
+    def of(cls, profile: Profile) -> "Held":
+        """Build the indexes of a profile."""
+        tools: dict[str, list[Capability]] = defaultdict(list)
+        for capability in profile.capabilities:
+            tools[capability.tool].append(capability)
+        bounds: dict[str, list[Bound]] = defaultdict(list)
+        for bound in profile.bounds:
+            bounds[bound.tool].append(bound)
+        accepted: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+        for each in profile.accepted:
+            accepted[each.tool, each.path, each.value].add(each.source)
+        return cls(
+            profile=profile,
+            tools={tool: tuple(each) for tool, each in tools.items()},
+            sinks=_sinks(profile),
+            orders={
+                order.tool: tuple(frozenset(reads) for reads in order.reads)
+                for order in profile.orders
+            },
+            bounds={tool: tuple(each) for tool, each in bounds.items()},
+            accepted={key: frozenset(each) for key, each in accepted.items()},
+        )
+
+    @property
+    def is_cold(self) -> bool:
+        """Tell whether nothing was learned: then origins alone are held to."""
+        return self.profile.runs == 0
+
+    def sink(self, tool: str, path: str) -> Sink:
+        """Give what is held of an argument."""
+        return self.sinks.get((tool, path), NO_SINK)
+
+    def accepts(self, tool: str, value: Value) -> bool:
+        """Tell whether the owner signed this value at this argument."""
+        sources = self.accepted.get((tool, value.path, value.text))
+        if sources is None:
+            return False
+        return "" in sources or any(each.source in sources for each in value.origins)
+
+
+def _sinks(profile: Profile) -> dict[tuple[str, str], Sink]:
+    sinks: dict[tuple[str, str], Sink] = defaultdict(Sink)
+    for edge in profile.edges:
+        sink = sinks[edge.tool, edge.path]
+        if edge.kind is OriginKind.NONE:
+            sink.own = edge
+        else:
+            key = (edge.kind, edge.source, edge.field)
+            sink.flows.setdefault(key, []).append(edge)
+    for entity in profile.entities:
+        sink = sinks[entity.tool, entity.path]
+        if entity.pattern.level is Level.EXACT:
+            sink.exact[entity.pattern.kind, entity.pattern.text] = entity
+        else:
+            sink.patterns.append(entity)
+    return dict(sinks)

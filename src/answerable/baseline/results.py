@@ -1,0 +1,47 @@
+"""Results as fields: the same reading while an agent is held and while it is learned."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from answerable.baseline.arguments import leaves
+from answerable.model.behaviour import Json
+
+MOST_FIELDS = 20_000  # of one result; what comes behind explains nothing
+
+
+def read(result: Json) -> Json:
+    """Give a result as JSON; a text that is JSON is read as what it says."""
+    if isinstance(result, str) and result[:1] in ("{", "["):
+        try:
+            inner: Json = msgspec.json.decode(result)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            return result
+        return inner
+    return result
+
+
+def fields(result: Json) -> Iterator[tuple[str, str]]:
+    """Give the fields of a result: path and text."""
+    for number, (path, text) in enumerate(leaves(result)):
+        if number == MOST_FIELDS:
+            return
+        if text:
+            yield path, text
+
+
+def of_mcp(result: dict[str, Json]) -> Json:
+    """Give what a tool's result says: its structured content, or else its texts.
+
+    One text stands for itself; several are a list.
+    """
+    structured = result.get("structuredContent")
+    if structured is not None:
+        return structured
+    content = result.get("content")
+    texts: list[Json] = [
+        read(each["text"])
+        for each in (content if isinstance(content, list) else ())
+        if isinstance(each, dict) and isinstance(each.get("text"), str)
+    ]
+    return texts[0] if len(texts) == 1 else texts

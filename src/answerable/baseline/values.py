@@ -1,0 +1,128 @@
+"""L2 and L3 of a judgement: one value of a call, and how it is explained.
+
+| value | explained by | becomes |
+|---|---|---|
+| any | the person's request, an owner's table, a signed acceptance | allowed |
+| sensitive | a firm constant, a firm edge from a trusted field | allowed |
+| sensitive | an edge that few runs have shown | provisional |
+| sensitive | text of strangers | denied, unless that very value is signed |
+| sensitive | nothing | denied or asked, as the profile says |
+| other | what the profile holds | allowed |
+| other | text of strangers by an unlearned edge | denied |
+| other | anything else new | asked |
+"""
+
+from collections.abc import Iterator
+
+from answerable.baseline import explain
+from answerable.baseline.held import Held, Sink
+from answerable.model.baseline import (
+    Code,
+    Finding,
+    Stance,
+    Tables,
+    Unexplained,
+    Untrusted,
+)
+from answerable.model.behaviour import (
+    EntityKind,
+    Observation,
+    Origin,
+    OriginKind,
+    Value,
+)
+from answerable.model.decision import Effect
+
+_EXPLAINED = frozenset({OriginKind.REQUEST, OriginKind.TABLE})
+_ORDER = (Effect.ALLOW, Effect.ASK, Effect.DENY)
+_Found = tuple[Code, Effect, Origin | None]
+
+
+def of_value(
+    held: Held, call: Observation, value: Value, is_new: bool
+) -> Finding | None:
+    """Judge one value; None where it is held.
+
+    Args:
+        held: The profile.
+        call: The call.
+        value: One of its values.
+        is_new: The tool itself is new: then of other values, L1 speaks.
+    """
+    if held.accepts(call.tool, value):
+        return None
+    if any(origin.kind in _EXPLAINED for origin in value.origins):
+        return None
+    sink = held.sink(call.tool, value.path)
+    if value.sensitive:
+        ways = list(_sensitive(held, sink, value))
+    elif held.is_cold or is_new or _is_free(call, sink, value):
+        return None
+    else:
+        ways = list(_other(held.profile.stance, sink, value))
+    code, effect, origin = min(ways, key=lambda way: _ORDER.index(way[1]))
+    if effect is Effect.ALLOW:
+        return None
+    return explain.flow(sink, call, value, code, effect, origin)
+
+
+_HELD: _Found = (Code.NEW_FLOW, Effect.ALLOW, None)
+
+
+def _sensitive(held: Held, sink: Sink, value: Value) -> Iterator[_Found]:
+    """Give each way in which a sensitive value could be held."""
+    stance = held.profile.stance
+    if value.tabled and stance.tables is Tables.REQUIRE:
+        yield Code.NOT_IN_TABLE, Effect.ASK, next(iter(value.origins), None)
+        return
+    entity = sink.entity(value)
+    if entity is not None:
+        yield _firmly(entity.firm, stance, None)
+    for origin in value.origins:
+        edge = sink.edge(origin)
+        if origin.trusted:
+            if held.is_cold:
+                yield _HELD
+            elif edge is None:
+                yield Code.NEW_FLOW, stance.new, origin
+            else:
+                yield _firmly(edge.firm, stance, origin)
+        elif edge is not None and stance.untrusted is Untrusted.LEARNED:
+            yield _firmly(edge.firm, stance, origin)
+        else:
+            yield Code.UNTRUSTED_FLOW, Effect.DENY, origin
+    if not value.origins:
+        yield _unexplained(sink, stance)
+
+
+def _firmly(firm: bool, stance: Stance, origin: Origin | None) -> _Found:
+    return _HELD if firm else (Code.PROVISIONAL, stance.provisional, origin)
+
+
+def _unexplained(sink: Sink, stance: Stance) -> _Found:
+    if stance.unexplained is Unexplained.LEARNED and sink.own is not None:
+        return _firmly(sink.own.firm, stance, None)
+    asks = stance.unexplained is Unexplained.ASK
+    return Code.UNEXPLAINED, Effect.ASK if asks else Effect.DENY, None
+
+
+def _is_free(call: Observation, sink: Sink, value: Value) -> bool:
+    """Tell whether a value is words of the agent's own, which nothing holds it to."""
+    if value.kind is not EntityKind.NAME:
+        return False
+    return not call.is_write or sink.own is not None
+
+
+def _other(stance: Stance, sink: Sink, value: Value) -> Iterator[_Found]:
+    if value.kind is not EntityKind.NAME and sink.entity(value) is not None:
+        yield _HELD
+    for origin in value.origins:
+        if sink.edge(origin) is not None:
+            yield _HELD
+        elif origin.trusted:
+            yield Code.NEW_FLOW, stance.new, origin
+        else:
+            yield Code.UNTRUSTED_FLOW, Effect.DENY, origin
+    if not value.origins:
+        is_name = value.kind is EntityKind.NAME
+        yield (Code.NEW_FLOW if is_name else Code.NEW_RESOURCE), stance.new, None

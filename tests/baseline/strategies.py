@@ -1,0 +1,99 @@
+"""Histories for Hypothesis: few names, so that everything meets everything."""
+
+from random import Random
+
+from hypothesis import strategies as st
+
+from answerable.model.behaviour import (
+    EntityKind,
+    Envelope,
+    Observation,
+    Origin,
+    OriginKind,
+    Run,
+    Value,
+)
+from answerable.model.written import WrittenBy
+from tests.baseline.bank import DAY, NOW, SECOND, SUBJECT
+
+TOOLS = ("bank/pay", "bank/list", "bank/note", "mail/read")
+TEXTS = {
+    EntityKind.EMAIL: [f"{n}@{at}" for n in "abcdefg" for at in ("x.org", "y.org")],
+    EntityKind.PATH: [f"/srv/{d}/{f}" for d in "ab" for f in ("a", "b", "d1", "d2")],
+    EntityKind.NAME: [f"bill {number}" for number in range(6)] + ["rent"],
+}
+SELECTORS = ((), *[(("q", f"=name:bill {n}"),) for n in range(6)], (("q", "request"),))
+
+
+def origin(random: Random) -> Origin:
+    kind = random.choice(
+        (OriginKind.REQUEST, OriginKind.TABLE, *[OriginKind.EARLIER] * 3)
+    )
+    if kind is not OriginKind.EARLIER:
+        return Origin(kind, "payees" if kind is OriginKind.TABLE else "")
+    return Origin(
+        kind,
+        random.choice(TOOLS),
+        random.choice(SELECTORS),
+        random.choice(("", "[].to")),
+        whole=random.random() < 0.5,
+        trusted=random.random() < 0.5,
+    )
+
+
+def value(random: Random) -> Value:
+    kind = random.choice(sorted(TEXTS))
+    return Value(
+        path=random.choice(("to", "path")),
+        kind=kind,
+        text=random.choice(TEXTS[kind]),
+        sensitive=random.random() < 0.4,
+        origins=tuple(origin(random) for _ in range(random.randint(0, 2))),
+        tabled=random.random() < 0.3,
+    )
+
+
+def call(random: Random, at: int, name: str) -> Observation:
+    tool = random.choice(TOOLS)
+    return Observation(
+        id=name,
+        at=at,
+        tool=tool,
+        definition=random.choice(("", "", "d1")),
+        is_write=tool in ("bank/pay", "bank/note"),
+        values=tuple(value(random) for _ in range(random.randint(0, 3))),
+        numbers=random.choice(((), (("amount", 5_000_000),))),
+        digest=random.choice(("aa", "bb", "cc")),
+        size=random.randint(0, 99),
+        records=random.randint(0, 9),
+        untrusted=random.random() < 0.5,
+    )
+
+
+def run(random: Random, name: str) -> Run:
+    started = NOW - random.randint(0, 6) * DAY - random.randint(0, 3) * 1_800 * SECOND
+    return Run(
+        id=name,
+        agent=SUBJECT.agent,
+        identity=SUBJECT.identity,
+        person=random.choice(("", "person:a", "person:b")),
+        started=started,
+        written_by=WrittenBy.MEDIATOR,
+        envelope=random.choice((Envelope(), Envelope("n", "w", "r"))),
+        calls=tuple(
+            call(random, started + n * SECOND, f"{name}.{n}")
+            for n in range(random.randint(0, 4))
+        ),
+        denied=random.random() < 0.1,
+        asked=random.random() < 0.1,
+    )
+
+
+def history(seed: int) -> tuple[Run, ...]:
+    random = Random(seed)  # noqa: S311 - guards nothing
+    return tuple(run(random, f"r{number}") for number in range(random.randint(0, 8)))
+
+
+# Drawing each field by itself takes twenty times as long, for no more that meets.
+seeds = st.integers(0, 2**32)
+histories = seeds.map(history)

@@ -1,0 +1,134 @@
+"""Laws of learning: any order, any repetition, and the same as by definition."""
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from answerable.baseline import spec
+from answerable.baseline.bounds import bounds, measured, most
+from answerable.baseline.fold import fold
+from answerable.baseline.ladder import climbed
+from answerable.baseline.learn import learn
+from answerable.baseline.tally import count, teaching
+from answerable.model.baseline import Terms, Untrusted
+from answerable.model.behaviour import EntityKind, Run
+from answerable.model.written import WrittenBy
+from tests.baseline.bank import NOW, SUBJECT
+from tests.baseline.strategies import TEXTS, histories
+
+LOOSE = Terms(min_runs=1, children=3, climb_days=2, untrusted=Untrusted.LEARNED)
+_PARTS = settings(max_examples=150, deadline=None)
+
+
+def parts(run: Run) -> list[Run]:
+    """A run as it comes when it is handed over call by call, flags once."""
+    bare = replace(run, calls=(), denied=False, asked=False)
+    return [
+        *(replace(bare, calls=(call,)) for call in run.calls),
+        replace(bare, denied=run.denied, asked=run.asked),
+    ]
+
+
+@given(histories, st.randoms(use_true_random=False))
+@_PARTS
+def test_the_fold_does_not_depend_on_order_parts_or_repetition(
+    history: tuple[Run, ...], random: object
+) -> None:
+    pieces = [piece for run in history for piece in parts(run)]
+    pieces += pieces[::2]
+    random.shuffle(pieces)
+    cut = len(pieces) // 2
+    whole = fold({}, history)
+    apart = fold(fold({}, pieces[:cut]), pieces[cut:])
+    assert apart == whole
+    assert fold(whole, history) == whole
+    assert learn(apart, SUBJECT, LOOSE, NOW) == learn(whole, SUBJECT, LOOSE, NOW)
+
+
+@given(histories, st.randoms(use_true_random=False))
+@_PARTS
+def test_parts_that_contradict_each_other_teach_nothing_in_any_order(
+    history: tuple[Run, ...], random: object
+) -> None:
+    lies = [
+        replace(run, calls=tuple(replace(c, size=c.size + 1) for c in run.calls))
+        for run in history[::2]
+    ]
+    pieces = [*history, *lies]
+    random.shuffle(pieces)
+    state = fold({}, pieces)
+    assert state == fold({}, [*history, *lies])
+    contradicted = {run.id for run in lies if run.calls}
+    assert {name for name, each in state.items() if each.conflict} == contradicted
+    taught = {run.id for run in teaching(state, SUBJECT, LOOSE, NOW)}
+    assert not taught & contradicted
+
+
+@given(histories)
+@_PARTS
+def test_what_is_self_reported_teaches_nothing(history: tuple[Run, ...]) -> None:
+    said = [
+        replace(run, id=f"said.{run.id}", written_by=WrittenBy.SELF_REPORTED)
+        for run in history
+    ]
+    same = [replace(run, written_by=WrittenBy.SELF_REPORTED) for run in history]
+    assert fold(fold({}, history), [*said, *same]) == fold({}, history)
+
+
+@given(histories)
+@_PARTS
+def test_counts_are_those_of_the_definition(history: tuple[Run, ...]) -> None:
+    runs = teaching(fold({}, history), SUBJECT, LOOSE, NOW)
+    assert count(runs, SUBJECT) == spec.count(runs, SUBJECT)
+
+
+@given(histories)
+@_PARTS
+def test_bounds_are_those_of_the_definition(history: tuple[Run, ...]) -> None:
+    runs = teaching(fold({}, history), SUBJECT, LOOSE, NOW)
+    for bound in bounds(runs, SUBJECT, LOOSE):
+        totals = [
+            spec.total(runs, run, LOOSE, bound.tool, bound.measure, bound.path)
+            for run in runs
+            if (bound.tool, bound.measure, bound.path) in measured(run, SUBJECT)
+        ]
+        assert (bound.most, bound.samples) == (most(totals), len(totals))
+
+
+_days = st.frozensets(st.integers(1, 4), min_size=1, max_size=3)
+
+
+@given(
+    st.sampled_from(sorted(TEXTS)).flatmap(
+        lambda kind: st.tuples(
+            st.just(kind), st.dictionaries(st.sampled_from(TEXTS[kind]), _days)
+        )
+    ),
+    st.integers(2, 5),
+    st.integers(1, 3),
+)
+@settings(max_examples=100, deadline=None)
+def test_entities_climb_as_by_definition(
+    seen: tuple[EntityKind, dict[str, frozenset[int]]], children: int, days: int
+) -> None:
+    kind, by_text = seen
+    terms = Terms(children=children, climb_days=days)
+    found = climbed(by_text, kind, terms)
+    assert found == {
+        text: spec.stands_for(text, by_text, kind, terms) for text in by_text
+    }
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=300))
+@_PARTS
+def test_a_bound_is_never_over_what_was_seen_and_an_outlier_does_not_set_it(
+    samples: list[int],
+) -> None:
+    bound = most(samples)
+    assert bound <= max(samples)
+    if len(samples) < 100:
+        assert bound == max(samples)
+    else:
+        assert sum(each > bound for each in samples) <= len(samples) // 100
+    assert most([*[1] * 200, 1000]) == 2
