@@ -7,7 +7,7 @@ from answerable.baseline.held import Held
 from answerable.baseline.judge import judge
 from answerable.baseline.learn import learn
 from answerable.baseline.window import Window
-from answerable.model.baseline import Accepted, Judgement, Profile, Subject, Terms
+from answerable.model.baseline import Accepted, Profile, Subject, Terms
 from answerable.model.behaviour import (
     Asked,
     Json,
@@ -16,6 +16,7 @@ from answerable.model.behaviour import (
     Table,
     ToolFacts,
 )
+from answerable.model.judgement import Judgement
 from answerable.model.written import WrittenBy
 
 SECOND = 10**9

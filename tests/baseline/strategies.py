@@ -1,5 +1,6 @@
 """Histories for Hypothesis: few names, so that everything meets everything."""
 
+from dataclasses import replace
 from random import Random
 
 from hypothesis import strategies as st
@@ -92,6 +93,30 @@ def run(random: Random, name: str) -> Run:
 def history(seed: int) -> tuple[Run, ...]:
     random = Random(seed)  # noqa: S311 - guards nothing
     return tuple(run(random, f"r{number}") for number in range(random.randint(0, 8)))
+
+
+def like(random: Random, run: Run) -> Run:
+    """A run that differs in a flag here and there."""
+
+    def flipped(here: Value) -> Value:
+        origins = tuple(
+            replace(
+                each,
+                trusted=each.trusted ^ (random.random() < 0.2),
+                whole=each.whole ^ (random.random() < 0.2),
+            )
+            for each in here.origins
+            if random.random() < 0.9
+        )
+        sensitive = here.sensitive ^ (random.random() < 0.2)
+        return replace(here, sensitive=sensitive, origins=origins)
+
+    calls = [
+        replace(each, values=tuple(flipped(value) for value in each.values))
+        for each in run.calls
+        if random.random() < 0.9
+    ]
+    return replace(run, calls=tuple(calls))
 
 
 # Drawing each field by itself takes twenty times as long, for no more that meets.

@@ -12,8 +12,6 @@ from answerable.baseline.window import Window
 from answerable.model.baseline import (
     Accepted,
     BaselineLayer,
-    Code,
-    Judgement,
     Profile,
     Stance,
     Tables,
@@ -23,6 +21,7 @@ from answerable.model.baseline import (
 )
 from answerable.model.behaviour import NO_PROGRESS, Envelope, OriginKind, Table
 from answerable.model.decision import Effect
+from answerable.model.judgement import Code, Judgement
 from answerable.model.written import WrittenBy
 from tests.baseline.bank import (
     ALICE,

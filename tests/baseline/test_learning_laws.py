@@ -18,7 +18,7 @@ from tests.baseline.bank import NOW, SUBJECT
 from tests.baseline.strategies import TEXTS, histories
 
 LOOSE = Terms(min_runs=1, children=3, climb_days=2, untrusted=Untrusted.LEARNED)
-_PARTS = settings(max_examples=150, deadline=None)
+_PARTS = settings(max_examples=100, deadline=None)
 
 
 def parts(run: Run) -> list[Run]:

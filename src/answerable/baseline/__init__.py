@@ -23,8 +23,8 @@
     accept(profile, (Accepted(...), ...))               -> Profile; baseline.amend
     renamed(profile, (("old", "new"), ...))             -> Profile; baseline.amend
     encode(profile), decode(data), digest(profile)      baseline.document
-    why_not(...)                                        baseline.standing: unsigned,
-        stale, tampered, replayed, re-parented, expired
+    stands(data, verified, expected)                    -> Profile; baseline.standing:
+        refused where unsigned, stale, tampered, replayed, re-parented, expired
     compare(old, new)                                   -> consequences; baseline.diff
 
 How strictly a profile is held to is its `stance`: `replace(profile,

@@ -16,7 +16,7 @@ from answerable.model.baseline import (
 from answerable.model.behaviour import NOWHERE, Observation, Run
 
 _ROBUST = 100  # runs from which one outlier does not set a bound
-_SETS = 32  # minimal sets of reads that are kept for one write
+_SETS = 32  # minimal sets of reads; with more, no reading is usual
 _MINUTE = 60 * 10**9
 _HOUR = 3_600 * 10**9
 _WEEK = 168
@@ -40,19 +40,21 @@ def orders(runs: Iterable[Run], subject: Subject) -> tuple[Order, ...]:
                 reads.add(call.tool)
             elif is_of(subject, call.tool):
                 found[call.tool].add(frozenset(reads))
+    kept = {tool: minimal(sets) for tool, sets in sorted(found.items())}
     return tuple(
-        Order(tool, tuple(sorted(tuple(sorted(each)) for each in minimal(sets))))
-        for tool, sets in sorted(found.items())
+        Order(tool, tuple(sorted(tuple(sorted(each)) for each in sets)))
+        for tool, sets in kept.items()
+        if len(sets) <= _SETS
     )
 
 
 def minimal(sets: Iterable[frozenset[str]]) -> list[frozenset[str]]:
-    """Keep the sets that hold no other one; none at all where they are too many."""
+    """Keep the sets that hold no other one."""
     kept: list[frozenset[str]] = []
     for each in sorted(sets, key=lambda one: (len(one), sorted(one))):
         if not any(smaller <= each for smaller in kept):
             kept.append(each)
-    return kept if len(kept) <= _SETS else [frozenset()]
+    return kept
 
 
 def bounds(runs: Sequence[Run], subject: Subject, terms: Terms) -> tuple[Bound, ...]:

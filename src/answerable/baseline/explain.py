@@ -9,10 +9,8 @@ from answerable.baseline.held import Held, Sink
 from answerable.model.baseline import (
     BaselineLayer,
     Bound,
-    Code,
     Edge,
     Entity,
-    Finding,
     Measure,
     Pattern,
 )
@@ -24,6 +22,7 @@ from answerable.model.behaviour import (
     Value,
 )
 from answerable.model.decision import Effect
+from answerable.model.judgement import Code, Finding
 
 _SHOWN = 10
 _LAYERS = {
@@ -77,7 +76,7 @@ def flow(
 ) -> Finding:
     """Explain what of a value is not held."""
     edges = [edge for each in sink.flows.values() for edge in each]
-    edges += [sink.own] if sink.own is not None else []
+    edges += sink.own.values()
     held: list[Edge | Entity] = [*sink.exact.values(), *sink.patterns, *edges]
     held.sort(key=lambda each: -each.tally.count)
     shown = [_held_text(each) for each in held[:_SHOWN]]

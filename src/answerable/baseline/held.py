@@ -26,23 +26,25 @@ class Sink:
 
     Attributes:
         flows: Edges by (how explained, source, field).
-        exact: Entities that stand for themselves.
+        exact: Entities that stand for themselves, by type, text and whether they named
+            who gets what.
         patterns: Entities that have climbed.
-        own: The edge that says that nothing explained it.
+        own: Edges that say that nothing explained it, by the same.
     """
 
     flows: dict[FlowKey, list[Edge]] = field(default_factory=dict)
-    exact: dict[tuple[EntityKind, str], Entity] = field(default_factory=dict)
+    exact: dict[tuple[EntityKind, str, bool], Entity] = field(default_factory=dict)
     patterns: list[Entity] = field(default_factory=list)
-    own: Edge | None = None
+    own: dict[bool, Edge] = field(default_factory=dict)
 
     def entity(self, value: Value) -> Entity | None:
         """Give what holds an entity; for a sensitive one, it alone does."""
-        found = self.exact.get((value.kind, value.text))
-        if found is not None and (found.sensitive or not value.sensitive):
+        found = self.exact.get((value.kind, value.text, True))
+        if value.sensitive or found is not None:
             return found
-        if value.sensitive:
-            return None
+        found = self.exact.get((value.kind, value.text, False))
+        if found is not None:
+            return found
         return next(
             (e for e in self.patterns if covers(e.pattern, value.kind, value.text)),
             None,
@@ -161,14 +163,15 @@ def _sinks(profile: Profile) -> dict[tuple[str, str], Sink]:
     for edge in profile.edges:
         sink = sinks[edge.tool, edge.path]
         if edge.kind is OriginKind.NONE:
-            sink.own = edge
+            sink.own[edge.sensitive] = edge
         else:
-            key = (edge.kind, edge.source, edge.field)
-            sink.flows.setdefault(key, []).append(edge)
+            way = (edge.kind, edge.source, edge.field)
+            sink.flows.setdefault(way, []).append(edge)
     for entity in profile.entities:
         sink = sinks[entity.tool, entity.path]
         if entity.pattern.level is Level.EXACT:
-            sink.exact[entity.pattern.kind, entity.pattern.text] = entity
+            key = (entity.pattern.kind, entity.pattern.text, entity.sensitive)
+            sink.exact[key] = entity
         else:
             sink.patterns.append(entity)
     return dict(sinks)

@@ -11,21 +11,14 @@ from answerable.baseline import explain
 from answerable.baseline.bounds import hour_of_week
 from answerable.baseline.held import Held
 from answerable.baseline.values import of_value
-from answerable.model.baseline import (
-    ALLOWED,
-    Accepted,
-    Bound,
-    Code,
-    Finding,
-    Judgement,
-    Measure,
-)
+from answerable.model.baseline import Accepted, Bound, Measure
 from answerable.model.behaviour import NOWHERE, Envelope, Observation, Progress
 from answerable.model.decision import Effect
+from answerable.model.judgement import ALLOWED, Code, Finding, Judgement
 
 # How strict an effect is; an error is none that a profile has.
 STRICT = {Effect.ALLOW: 0, Effect.ASK: 1, Effect.DENY: 2, Effect.ERROR: 3}
-_MATURE = 40  # runs from which an unusual hour or rate says something
+MATURE = 40  # runs from which an unusual hour or rate says something
 _WEEK = 168
 
 
@@ -139,7 +132,7 @@ def _surroundings(
         # Where runs were learned without it, nothing can be said of it.
         if usual and "" not in usual and here not in usual:
             yield explain.elsewhere(call, code, effect, usual, here)
-    if held.profile.runs >= _MATURE:
+    if held.profile.runs >= MATURE:
         yield from _when(held, call, progress)
 
 

@@ -107,7 +107,8 @@ def _ancestors(kind: EntityKind, text: str) -> list[Pattern]:
 
 
 def _climbs(above: Pattern, seen: Days, kind: EntityKind, terms: Terms) -> bool:
-    children, days = set(), set()
+    children: set[Pattern] = set()
+    days: set[int] = set()
     for text in seen:
         node: Pattern | None = exact(kind, text)
         if above not in _ancestors(kind, text):

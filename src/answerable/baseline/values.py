@@ -16,14 +16,7 @@ from collections.abc import Iterator
 
 from answerable.baseline import explain
 from answerable.baseline.held import Held, Sink
-from answerable.model.baseline import (
-    Code,
-    Finding,
-    Stance,
-    Tables,
-    Unexplained,
-    Untrusted,
-)
+from answerable.model.baseline import Stance, Tables, Unexplained, Untrusted
 from answerable.model.behaviour import (
     EntityKind,
     Observation,
@@ -32,8 +25,10 @@ from answerable.model.behaviour import (
     Value,
 )
 from answerable.model.decision import Effect
+from answerable.model.judgement import Code, Finding
 
 _EXPLAINED = frozenset({OriginKind.REQUEST, OriginKind.TABLE})
+_OF_NEW = frozenset({Code.NEW_FLOW, Code.NEW_RESOURCE})
 _ORDER = (Effect.ALLOW, Effect.ASK, Effect.DENY)
 _Found = tuple[Code, Effect, Origin | None]
 
@@ -47,21 +42,25 @@ def of_value(
         held: The profile.
         call: The call.
         value: One of its values.
-        is_new: The tool itself is new: then of other values, L1 speaks.
+        is_new: The tool itself is new, which L1 says; so is all that comes with it.
     """
     if held.accepts(call.tool, value):
         return None
     if any(origin.kind in _EXPLAINED for origin in value.origins):
         return None
     sink = held.sink(call.tool, value.path)
+    stance = held.profile.stance
     if value.sensitive:
         ways = list(_sensitive(held, sink, value))
-    elif held.is_cold or is_new or _is_free(call, sink, value):
+    elif held.is_cold or _is_free(call, sink, value):
         return None
     else:
-        ways = list(_other(held.profile.stance, sink, value))
+        ways = list(_other(stance, sink, value))
     code, effect, origin = min(ways, key=lambda way: _ORDER.index(way[1]))
-    if effect is Effect.ALLOW:
+    if effect is Effect.ALLOW and value.tabled and stance.tables is Tables.REQUIRE:
+        code, effect = Code.NOT_IN_TABLE, Effect.ASK
+        origin = next(iter(value.origins), None)
+    if effect is Effect.ALLOW or (is_new and code in _OF_NEW):
         return None
     return explain.flow(sink, call, value, code, effect, origin)
 
@@ -72,9 +71,6 @@ _HELD: _Found = (Code.NEW_FLOW, Effect.ALLOW, None)
 def _sensitive(held: Held, sink: Sink, value: Value) -> Iterator[_Found]:
     """Give each way in which a sensitive value could be held."""
     stance = held.profile.stance
-    if value.tabled and stance.tables is Tables.REQUIRE:
-        yield Code.NOT_IN_TABLE, Effect.ASK, next(iter(value.origins), None)
-        return
     entity = sink.entity(value)
     if entity is not None:
         yield _firmly(entity.firm, stance, None)
@@ -100,8 +96,8 @@ def _firmly(firm: bool, stance: Stance, origin: Origin | None) -> _Found:
 
 
 def _unexplained(sink: Sink, stance: Stance) -> _Found:
-    if stance.unexplained is Unexplained.LEARNED and sink.own is not None:
-        return _firmly(sink.own.firm, stance, None)
+    if stance.unexplained is Unexplained.LEARNED and True in sink.own:
+        return _firmly(sink.own[True].firm, stance, None)
     asks = stance.unexplained is Unexplained.ASK
     return Code.UNEXPLAINED, Effect.ASK if asks else Effect.DENY, None
 
@@ -110,7 +106,7 @@ def _is_free(call: Observation, sink: Sink, value: Value) -> bool:
     """Tell whether a value is words of the agent's own, which nothing holds it to."""
     if value.kind is not EntityKind.NAME:
         return False
-    return not call.is_write or sink.own is not None
+    return not call.is_write or bool(sink.own)
 
 
 def _other(stance: Stance, sink: Sink, value: Value) -> Iterator[_Found]:

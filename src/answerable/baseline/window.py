@@ -26,6 +26,7 @@ from answerable.model.behaviour import (
     Table,
     Value,
 )
+from answerable.model.written import WrittenBy
 
 SPAN = 3_600 * 10**9
 _MINUTE = 60 * 10**9
@@ -80,10 +81,10 @@ class Window:
         Args:
             run: Name of the attested start.
             now: UTC nanoseconds.
-            asked: The person's request; one that is self-reported explains nothing.
+            asked: The person's request; any other's explains nothing.
         """
-        believed = asked is not None and asked.written_by.believed
-        request = folded(asked.text) if asked is not None and believed else b""
+        is_persons = asked is not None and asked.written_by is WrittenBy.PERSON
+        request = folded(asked.text) if asked is not None and is_persons else b""
         self._runs[run] = _Run(now, request)
         recent = {
             name: each

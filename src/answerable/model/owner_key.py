@@ -120,6 +120,7 @@ class StatementType(StrEnum):
 
     ATTESTATION = "owner-attestation"
     TOOLS_APPROVAL = "tools-approval"
+    BASELINE = "baseline"  # an owner holds an agent to what was learned
 
 
 @dataclass(frozen=True, slots=True)

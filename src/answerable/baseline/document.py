@@ -1,0 +1,49 @@
+"""Profiles as documents: JSON with one spelling, named by its digest.
+
+The schema is `answerable/baseline/v1`. Members are sorted, what equals its default is
+left out, there are no floats, and a member that we do not know is refused.
+"""
+
+import hashlib
+
+import msgspec
+
+from answerable.model.baseline import SCHEMA, Profile
+from answerable.model.errors import VerificationError
+
+_encoder = msgspec.json.Encoder(order="sorted")
+_decoder = msgspec.json.Decoder(Profile, strict=True)
+
+
+def encode(profile: Profile) -> bytes:
+    """Write a profile."""
+    return _encoder.encode(profile)
+
+
+def decode(data: bytes) -> Profile:
+    """Read a profile.
+
+    Raises:
+        VerificationError: The bytes are none, or not the one spelling of one.
+    """
+    try:
+        profile = _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        # msgspec names the member, and never what stands there.
+        said = str(error) if isinstance(error, msgspec.ValidationError) else "not JSON"
+        raise _wrong(said) from None
+    if encode(profile) != data:
+        raise _wrong("not in the one spelling that it has")
+    return profile
+
+
+def _wrong(said: str) -> VerificationError:
+    return VerificationError(
+        f"not a baseline (got: {said}; expected {SCHEMA})",
+        "learn it again, or take the file as it was written",
+    )
+
+
+def digest(data: bytes) -> str:
+    """Name a document: SHA-256, hex."""
+    return hashlib.sha256(data).hexdigest()
