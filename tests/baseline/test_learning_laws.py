@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,8 +15,8 @@ from answerable.baseline.tally import count, teaching
 from answerable.model.baseline import Terms, Untrusted
 from answerable.model.behaviour import EntityKind, Run
 from answerable.model.written import WrittenBy
-from tests.baseline.bank import NOW, SUBJECT
-from tests.baseline.strategies import TEXTS, histories
+from tests.baseline.bank import DAY, NOW, SUBJECT
+from tests.baseline.strategies import TEXTS, histories, history
 
 LOOSE = Terms(min_runs=1, children=3, climb_days=2, untrusted=Untrusted.LEARNED)
 _PARTS = settings(max_examples=100, deadline=None)
@@ -24,8 +25,9 @@ _PARTS = settings(max_examples=100, deadline=None)
 def parts(run: Run) -> list[Run]:
     """A run as it comes when it is handed over call by call, flags once."""
     bare = replace(run, calls=(), denied=False, asked=False)
+    later = replace(bare, started=run.started + 1, person="")
     return [
-        *(replace(bare, calls=(call,)) for call in run.calls),
+        *(replace(later, calls=(call,)) for call in run.calls),
         replace(bare, denied=run.denied, asked=run.asked),
     ]
 
@@ -33,32 +35,32 @@ def parts(run: Run) -> list[Run]:
 @given(histories, st.randoms(use_true_random=False))
 @_PARTS
 def test_the_fold_does_not_depend_on_order_parts_or_repetition(
-    history: tuple[Run, ...], random: object
+    past: tuple[Run, ...], random: object
 ) -> None:
-    pieces = [piece for run in history for piece in parts(run)]
+    pieces = [piece for run in past for piece in parts(run)]
     pieces += pieces[::2]
     random.shuffle(pieces)
     cut = len(pieces) // 2
-    whole = fold({}, history)
+    whole = fold({}, past)
     apart = fold(fold({}, pieces[:cut]), pieces[cut:])
     assert apart == whole
-    assert fold(whole, history) == whole
+    assert fold(whole, past) == whole
     assert learn(apart, SUBJECT, LOOSE, NOW) == learn(whole, SUBJECT, LOOSE, NOW)
 
 
 @given(histories, st.randoms(use_true_random=False))
 @_PARTS
 def test_parts_that_contradict_each_other_teach_nothing_in_any_order(
-    history: tuple[Run, ...], random: object
+    past: tuple[Run, ...], random: object
 ) -> None:
     lies = [
         replace(run, calls=tuple(replace(c, size=c.size + 1) for c in run.calls))
-        for run in history[::2]
+        for run in past[::2]
     ]
-    pieces = [*history, *lies]
+    pieces = [*past, *lies, *past]
     random.shuffle(pieces)
     state = fold({}, pieces)
-    assert state == fold({}, [*history, *lies])
+    assert state == fold({}, [*past, *lies])
     contradicted = {run.id for run in lies if run.calls}
     assert {name for name, each in state.items() if each.conflict} == contradicted
     taught = {run.id for run in teaching(state, SUBJECT, LOOSE, NOW)}
@@ -67,26 +69,46 @@ def test_parts_that_contradict_each_other_teach_nothing_in_any_order(
 
 @given(histories)
 @_PARTS
-def test_what_is_self_reported_teaches_nothing(history: tuple[Run, ...]) -> None:
+def test_what_is_self_reported_teaches_nothing(past: tuple[Run, ...]) -> None:
     said = [
         replace(run, id=f"said.{run.id}", written_by=WrittenBy.SELF_REPORTED)
-        for run in history
+        for run in past
     ]
-    same = [replace(run, written_by=WrittenBy.SELF_REPORTED) for run in history]
-    assert fold(fold({}, history), [*said, *same]) == fold({}, history)
+    same = [replace(run, written_by=WrittenBy.SELF_REPORTED) for run in past]
+    assert fold(fold({}, past), [*said, *same]) == fold({}, past)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"denied": True},
+        {"asked": True},
+        {"identity": "role/other"},
+        {"agent": "agent:declared/other"},
+        {"started": NOW - 91 * DAY},
+        {"started": NOW + 1},
+    ],
+)
+def test_a_run_teaches_that_is_the_subjects_recent_and_undisputed(
+    wrong: dict[str, object],
+) -> None:
+    run = replace(history(3)[0], denied=False, asked=False)
+    assert len(teaching(fold({}, [run]), SUBJECT, LOOSE, NOW)) == 1
+    other = replace(run, **wrong)
+    assert teaching(fold({}, [other]), SUBJECT, LOOSE, NOW) == []
 
 
 @given(histories)
 @_PARTS
-def test_counts_are_those_of_the_definition(history: tuple[Run, ...]) -> None:
-    runs = teaching(fold({}, history), SUBJECT, LOOSE, NOW)
+def test_counts_are_those_of_the_definition(past: tuple[Run, ...]) -> None:
+    runs = teaching(fold({}, past), SUBJECT, LOOSE, NOW)
     assert count(runs, SUBJECT) == spec.count(runs, SUBJECT)
 
 
 @given(histories)
 @_PARTS
-def test_bounds_are_those_of_the_definition(history: tuple[Run, ...]) -> None:
-    runs = teaching(fold({}, history), SUBJECT, LOOSE, NOW)
+def test_bounds_are_those_of_the_definition(past: tuple[Run, ...]) -> None:
+    runs = teaching(fold({}, past), SUBJECT, LOOSE, NOW)
     for bound in bounds(runs, SUBJECT, LOOSE):
         totals = [
             spec.total(runs, run, LOOSE, bound.tool, bound.measure, bound.path)

@@ -147,6 +147,26 @@ def test_each_kind_of_change_has_a_line_of_its_own(seed: int) -> None:
         )
 
 
+def test_the_meet_of_two_edges_asks_for_what_either_asks_for() -> None:
+    (edge,) = learned((step(LIST, [{"to": ALICE}]), step(PAY, "ok", to=ALICE))).edges
+    assert (edge.trusted, edge.whole, edge.firm) == (True, True, True)
+    loose = replace(edge, trusted=False, whole=False, firm=False)
+    for one, other in ((edge, loose), (loose, edge)):
+        parent, child = (Profile(SUBJECT, runs=1, edges=(e,)) for e in (one, other))
+        (met,) = intersect(parent, child).edges
+        assert (met.trusted, met.whole, met.firm) == (True, True, False)
+
+
+def test_below_a_cold_parent_no_constant_and_no_words_of_its_own_name_a_payee() -> None:
+    stance = Stance(unexplained=Unexplained.LEARNED, untrusted=Untrusted.LEARNED)
+    paid = step(PAY, "ok", to=ALICE, amount=5)
+    child = replace(learned((paid,)), stance=stance)
+    parent = replace(cold(SUBJECT), stance=stance)
+    assert last(child, (paid,))[0].effect is Effect.ALLOW
+    for one, other in ((parent, child), (child, parent)):
+        assert last(intersect(one, other), (paid,))[0].effect is Effect.DENY
+
+
 @given(strategies.seeds)
 @MANY
 def test_a_document_is_read_as_it_was_written_and_in_no_other_spelling(
