@@ -13,6 +13,7 @@ import pytest
 from answerable.cli.app import app
 from answerable.model import (
     document,
+    document_asks,
     document_decisions,
     document_evidence,
     document_login,
@@ -48,6 +49,7 @@ FIELDS = sorted(
         field
         for shapes in (
             document,
+            document_asks,
             document_decisions,
             document_evidence,
             document_login,

@@ -60,7 +60,7 @@ def spool(tmp_path: Path) -> Path:
 
 
 def shown(store: Store, spool: Path | None, text: str, **more: Any) -> Any:
-    (item,) = decision(store, spool, text, **more).items
+    (item,) = decision(store, spool, text, now=NOW, **more).items
     return item
 
 
@@ -95,6 +95,7 @@ def test_a_decision_is_the_same_before_and_after_it_is_shipped(
         "name": "read_file",
         "arguments": ARGUMENTS,
         "by": "owner",
+        "sign": f"answerable asks allow {HELD} --key KEY",
     }
 
 
@@ -159,14 +160,14 @@ def test_a_beginning_will_do_where_it_is_one_decisions_alone(
     shared = next(n for n in range(32) if WENT_ON[n] != HELD[n])
     assert shown(store, spool, HELD[: shared + 1])["id"] == HELD
     with pytest.raises(AmbiguousError) as error:
-        decision(store, spool, HELD[:6])
+        decision(store, spool, HELD[:6], now=NOW)
     assert set(error.value.candidates) == {WENT_ON, HELD}
 
 
 @pytest.mark.parametrize("text", ["ffffffffffff", "abc", "", "xyzxyzxyz", "' or 1=1"])
 def test_an_id_that_nothing_bears_is_told(store: Store, spool: Path, text: str) -> None:
     with pytest.raises(UsageError) as error:
-        decision(store, spool, text)
+        decision(store, spool, text, now=NOW)
     assert error.value.hint
 
 
@@ -212,7 +213,7 @@ def test_a_spool_that_may_not_be_read_is_told(
     write(spool, spelled(STORY))
     monkeypatch.setattr("answerable.flows.decided.held", _refuse)
     with pytest.raises(UsageError, match="may not be read"):
-        decision(store, spool, HELD)
+        decision(store, spool, HELD, now=NOW)
 
 
 def _refuse(spool: Path, how: int) -> None:

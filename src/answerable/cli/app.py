@@ -2,6 +2,8 @@
 
 import click
 
+from answerable.cli.commands.asks import asks
+from answerable.cli.commands.break_glass import break_glass
 from answerable.cli.commands.decisions import decision
 from answerable.cli.commands.evidence import evidence
 from answerable.cli.commands.gateway import gateway
@@ -38,7 +40,10 @@ class _App(Verbs):
             "Who and what exists",
             ("scan", "where", *(each.name or "" for each in LISTS), "tools"),
         ),
-        ("Who answers for it", ("who-owns", "attest", "owner-keys")),
+        (
+            "Who answers for it",
+            ("who-owns", "attest", "owner-keys", "asks", "break-glass"),
+        ),
         ("What it can reach", ("reach", "can", "who-can")),
         ("What it did", ("ingest", "trace", "decision", "sql", "evidence")),
         ("What it may do", ("run", "serve", "gateway", "sts", "login", "logout")),
@@ -65,7 +70,20 @@ def app(ctx: click.Context) -> None:
 
 
 for command in (
-    *(scan, where, *LISTS, tools, who_owns, attest, owner_keys, reach, can, who_can),
+    *(
+        scan,
+        where,
+        *LISTS,
+        tools,
+        who_owns,
+        attest,
+        owner_keys,
+        asks,
+        break_glass,
+        reach,
+        can,
+        who_can,
+    ),
     *(ingest, trace, decision, sql, evidence, run, serve, gateway, sts, login, logout),
     *(demo, doctor, completion),
 ):

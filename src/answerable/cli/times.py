@@ -38,3 +38,25 @@ def moment(text: str, now: int, option: str) -> int:
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
     return int(at.timestamp()) * _SECOND + at.microsecond * 1_000
+
+
+def span(text: str, option: str, most: int) -> int:
+    """Read a span of time like `30m` as nanoseconds.
+
+    Args:
+        text: A number and s, m, h, d or w.
+        option: The option it was given to, for the message.
+        most: Nanoseconds that it may be.
+
+    Raises:
+        UsageError: It is none, nothing, or too long.
+    """
+    read = _AGO.fullmatch(text.strip().lower())
+    length = int(read[1]) * _UNITS[read[2]] * _SECOND if read else 0
+    if not 0 < length <= most:
+        raise UsageError(
+            f"not a span of time for {option} (got {text[:80]!r}, expected one like 30m "
+            f"or 8h, of at most {most // _SECOND // 3600}h)",
+            "a span ends in s, m, h, d or w",
+        )
+    return length

@@ -91,6 +91,10 @@ class AttestedOwners:
             self._while = (now, min(ends, default=_FOREVER))
         return self._judged
 
+    def same(self, person: str) -> PersonId:
+        """Give the one id of a person, as of the last look."""
+        return self._people(person)
+
     def _judge(self, now: int) -> Mapping[AgentId, AttestedOwner]:
         found: dict[AgentId, tuple[tuple[int, PersonId], AttestedOwner]] = {}
         for item in self._said:

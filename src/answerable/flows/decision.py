@@ -7,8 +7,12 @@ from pathlib import Path
 from answerable.connectors.config.parse.quoting import quote
 from answerable.enforce.amending import BY_OWNER, BY_TWO
 from answerable.flows import decided
+from answerable.flows.amendments import held
 from answerable.flows.decided import Found, Spooled
+from answerable.flows.hints import command
 from answerable.flows.lists import spelled_time
+from answerable.model.amendment import Amendment
+from answerable.model.ask import Wanted
 from answerable.model.document import Coverage, Document
 from answerable.model.document_decisions import (
     DecisionItem,
@@ -17,6 +21,8 @@ from answerable.model.document_decisions import (
 )
 from answerable.model.event import AuditEvent
 from answerable.store.store import Store
+
+AMENDMENT = "amendment:"  # before an id, among what determined a decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,12 @@ class PolicyText:
 
 
 def decision(
-    store: Store, spool: Path | None, text: str, policy: PolicyText | None = None
+    store: Store,
+    spool: Path | None,
+    text: str,
+    policy: PolicyText | None = None,
+    *,
+    now: int,
 ) -> Document:
     """Show a decision.
 
@@ -44,14 +55,18 @@ def decision(
         spool: Where those are that are not shipped yet; None for nowhere.
         text: Its id, or the beginning of it.
         policy: From which its rules are quoted; None for no text.
+        now: UTC nanoseconds.
 
     Raises:
         UsageError: No decision is called so, or several begin so.
     """
     waiting = decided.spooled(spool)
     found = decided.find(store, waiting, text)
-    items = [_item(each, policy) for each in found]
-    return Document("decision", items, coverage_of(waiting))
+    signed = _signed(store, found, now)
+    items = [_item(each, policy, signed) for each in found]
+    wanted = items[0]["amendment"]
+    following = wanted["sign"] if wanted else ""
+    return Document("decision", items, coverage_of(waiting), next=following)
 
 
 def coverage_of(waiting: Spooled) -> Coverage:
@@ -65,7 +80,17 @@ def coverage_of(waiting: Spooled) -> Coverage:
     }
 
 
-def _item(found: Found, policy: PolicyText | None) -> DecisionItem:
+def _signed(store: Store, found: list[Found], now: int) -> Mapping[str, Amendment]:
+    """Give the amendments by id, where one of them decided."""
+    rules = "".join(decided.facts_of(each.event).get("rules", "") for each in found)
+    if AMENDMENT not in rules:
+        return {}
+    return {each.amendment.id: each.amendment for each in held(store, now).judged}
+
+
+def _item(
+    found: Found, policy: PolicyText | None, signed: Mapping[str, Amendment]
+) -> DecisionItem:
     event, said = found.event, decided.facts_of(found.event)
     target = said.get("target", "")
     return {
@@ -89,7 +114,7 @@ def _item(found: Found, policy: PolicyText | None) -> DecisionItem:
         "reason": said.get("reason", ""),
         "layer": said.get("layer", ""),
         "policy": said.get("policy") or None,
-        "determining": list(_determining(said, policy)),
+        "determining": list(_determining(said, policy, signed)),
         "durability": said.get("durability", ""),
         "outcome": event.outcome.value,
         "ended": said.get("ended") or None,
@@ -103,10 +128,17 @@ def _item(found: Found, policy: PolicyText | None) -> DecisionItem:
 
 
 def _determining(
-    said: Mapping[str, str], policy: PolicyText | None
+    said: Mapping[str, str],
+    policy: PolicyText | None,
+    signed: Mapping[str, Amendment],
 ) -> Iterator[DeterminingRuleItem]:
     current = policy is not None and policy.digest == said.get("policy")
     for rule in said.get("rules", "").split():
+        amendment = signed.get(rule.removeprefix(AMENDMENT))
+        if amendment is not None:
+            told = _told(amendment)
+            yield {"id": rule, "text": told, "place": None, "current": True}
+            continue
         found = quote(policy.data, rule) if policy is not None else None
         place = f"{policy.place}:{found.line}" if policy and found else None
         yield {
@@ -117,12 +149,20 @@ def _determining(
         }
 
 
+def _told(amendment: Amendment) -> str:
+    persons = " and ".join(amendment.persons)
+    until = spelled_time(amendment.until * 10**9) if amendment.until else "taken back"
+    return f"signed by {persons}, until {until} ({amendment.kind})"
+
+
 def amendment_of(event: AuditEvent) -> WantedItem | None:
     """Say which amendment would allow a call like this; None where none would."""
     reason = decided.facts_of(event).get("reason", "")
     wanted = decided.wanted_of(event)
     if wanted is None or reason not in BY_TWO:
         return None
+    if reason not in BY_OWNER and not wanted.name:
+        return None  # what has no name is never broken open
     return {
         "agent": wanted.agent,
         "server": wanted.server,
@@ -130,4 +170,14 @@ def amendment_of(event: AuditEvent) -> WantedItem | None:
         "name": wanted.name,
         "arguments": wanted.arguments or None,
         "by": "owner" if reason in BY_OWNER else "two persons",
+        "sign": command(*_words(event, wanted, by_owner=reason in BY_OWNER)),
     }
+
+
+def _words(event: AuditEvent, wanted: Wanted, *, by_owner: bool) -> tuple[str, ...]:
+    """Say the command with which it is signed."""
+    if by_owner:
+        return ("asks", "allow", event.decision_id, "--key", "KEY")
+    where = ("--agent", wanted.agent, "--server", wanted.server)
+    what = (f"--{wanted.target}", wanted.name)
+    return ("break-glass", "start", *where, *what, "--key", "KEY")

@@ -92,7 +92,7 @@ def attestations(store: Store) -> tuple[OwnerEvidence, ...]:
     found: dict[str, OwnerEvidence | None] = {}
     for each in logged:
         if each.digest not in found:
-            data = _object(store, each.digest)
+            data = kept(store, each.digest)
             placed = Placed(each.index, each.at)
             found[each.digest] = attesting.evidence(data, known, placed, here)
     return tuple(item for item in found.values() if item is not None)
@@ -288,7 +288,7 @@ def _recorded(
 ) -> list[tuple[Placed, Recorded]]:
     found = []
     for each in store.objects(kind):
-        data = _object(store, each.digest)
+        data = kept(store, each.digest)
         try:
             said = msgspec.json.decode(data, type=shape)
         except (ValueError, RecursionError):
@@ -297,7 +297,12 @@ def _recorded(
     return found
 
 
-def _object(store: Store, digest: str) -> bytes:
+def kept(store: Store, digest: str) -> bytes:
+    """Give a recorded statement.
+
+    Raises:
+        VerificationError: It is missing, or not what it was.
+    """
     try:
         return store.get_object(digest)
     except UsageError:

@@ -4,11 +4,22 @@ A break-glass amendment is one that two attested persons sign for a while, and t
 lifts what a policy forbids, too. Neither lifts a kill, a quarantine or an error.
 """
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.model.decision import Target
-from answerable.model.ids import AgentId
+from answerable.model.ids import AgentId, PersonId
+
+_MINUTE = 60 * 10**9
+BREAK_GLASS_LIFE = 240 * _MINUTE
+CONFIRMED_WITHIN = 60 * _MINUTE  # the second person, after the first
+LONGEST = 366 * 24 * 60 * _MINUTE
+# Words that stand for a value in what is signed.
+ANY = "any"  # whatever arguments
+FOREVER = "always"
+# Of a call without arguments; no arguments of a call are these bytes.
+NO_ARGUMENTS = hashlib.sha256(b"").hexdigest()
 
 
 class AmendmentKind(StrEnum):
@@ -43,3 +54,31 @@ class Amendment:
     arguments: str
     until: int
     persons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """The circumstances of a signature.
+
+    Attributes:
+        person: Who signs.
+        store: Public key of the store that it is for.
+        now: UTC nanoseconds.
+    """
+
+    person: PersonId
+    store: str
+    now: int
+
+
+class Fallen(StrEnum):
+    """Why an amendment whose signature holds does not stand."""
+
+    NOT_OWNER = "signer-not-the-owner"
+    NOT_ATTESTED = "signer-not-attested"
+    SAME_PERSON = "one-person-twice"
+    OTHER_AGENT = "confirms-another-agents"
+    LATE = "confirmed-late"
+    UNCONFIRMED = "not-confirmed"
+    ENDED = "ended"
+    REVOKED = "revoked"

@@ -6,7 +6,8 @@ from typing import TypedDict
 class DeterminingRuleItem(TypedDict):
     """What decided: a rule, a subject or an amendment, with its text where it is there.
 
-    `text` is as it stands in the file now; `place` is `FILE:LINE`.
+    `text` is as it stands in the file now, or what persons signed; `place` is
+    `FILE:LINE`.
     """
 
     id: str
@@ -18,8 +19,9 @@ class DeterminingRuleItem(TypedDict):
 class WantedItem(TypedDict):
     """The smallest amendment that would allow a call like this.
 
-    `by` is who may sign it: `owner`, or `two persons` for break-glass. `arguments` is
-    the SHA-256 of the arguments as they came, null for a call without any.
+    `by` is who may sign it: `owner`, or `two persons` for break-glass, and `sign` the
+    command for that. `arguments` is the SHA-256 of the arguments as they came, null
+    for a call without any.
     """
 
     agent: str
@@ -28,6 +30,7 @@ class WantedItem(TypedDict):
     name: str
     arguments: str | None
     by: str
+    sign: str
 
 
 class DecisionItem(TypedDict):

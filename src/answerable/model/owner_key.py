@@ -121,6 +121,11 @@ class StatementType(StrEnum):
     ATTESTATION = "owner-attestation"
     TOOLS_APPROVAL = "tools-approval"
     BASELINE = "baseline"  # an owner holds an agent to what was learned
+    AMENDMENT = "amendment"  # an owner lets an agent do one thing
+    AMENDMENT_REFUSED = "amendment-refused"  # or says no
+    AMENDMENT_REVOKED = "amendment-revoked"  # or takes an amendment back
+    BREAK_GLASS = "break-glass"  # the first of two persons
+    BREAK_GLASS_CONFIRMED = "break-glass-confirmed"  # the second
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,9 @@ def decision(settings: Settings, decision_id: str, config: str) -> None:
 
     spool, policy = gateway_of(settings, config)
     with opened(settings) as session:
-        document = flow.decision(session.store, spool, decision_id, policy)
+        document = flow.decision(
+            session.store, spool, decision_id, policy, now=session.now
+        )
     answer(document, settings)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 from answerable.cli.look import (
+    asks,
     chains,
     compared,
     decisions,
@@ -35,6 +36,8 @@ VIEWS: dict[str, View] = {
     "who-owns": owners.who_owns,
     "attest": owners.who_owns,
     "owner-keys": owners.keys,
+    "asks": asks.asks,
+    "amendments": asks.amendments,
     "reach": permissions.reach,
     "who-can": permissions.reach,
     "can": permissions.can,
@@ -71,6 +74,8 @@ EMPTY = {
     "login": ("nobody is signed in", "answerable login"),
     "sts-rules": ("no rules", "docs/configuration.md has an example"),
     "sts-test": ("no rules", "docs/configuration.md has an example"),
+    "asks": ("no agent asked for anything that its owner could allow", ""),
+    "amendments": ("nobody has signed an amendment", ""),
     "owner-keys": (
         "no owner key is enrolled",
         "answerable owner-keys new --person PERSON makes one",
@@ -91,6 +96,7 @@ UNSOURCED = {
     "sts-explain",
 }
 UNSOURCED |= {"owner-keys", "owner-keys-new", "login", "decision", "replay"}
+UNSOURCED |= {"asks", "amendments"}
 _UNSCANNED = "answerable scan reads this home and this folder"
 
 

@@ -68,10 +68,12 @@ def brief(name: str, value: str) -> str:
 
 
 def action_of(item: TraceItem, notes: Notes) -> str:
-    """Show the action, with its outcome where it did not succeed."""
+    """Show the action, how it ended where it failed, and whether glass was broken."""
     action = notes.node("action", hops_of(item)["action"])
-    outcome = item["outcome"]
-    return action if outcome in ("success", "") else f"{action} ({safe(outcome)})"
+    said = [] if item["outcome"] in ("success", "") else [item["outcome"]]
+    if item["facts"].get("reason") == "break-glass":
+        said.insert(0, "BREAK-GLASS")
+    return f"{action} ({safe(', '.join(said))})" if said else action
 
 
 def rows(document: Document, screen: Screen, now: int) -> Iterator[str]:

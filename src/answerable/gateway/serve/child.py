@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from answerable.gateway.serve.control import (
+    Amended,
     Channel,
     Drain,
     Measure,
@@ -113,6 +114,11 @@ class Child:
         if not self.is_ready:
             return None
         return Refused(f"worker {self._number} does not answer")
+
+    def say(self, order: Amended) -> None:
+        """Tell it what needs no answer; one that starts hears of it then."""
+        if self._channel is not None:
+            self._channel.say(order)
 
     async def end(self, seconds: float) -> None:
         """Have it drain, and end; it is killed where it does not."""

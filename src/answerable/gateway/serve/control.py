@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from answerable.connectors.config.parse.nodes import MAX_BYTES
+from answerable.model.amendment import Amendment
 from answerable.model.cedar import NO_RULES, CedarRules
 from answerable.model.replay import Replayed
 from answerable.serving.sockets import Socket
@@ -67,6 +68,7 @@ class Start(msgspec.Struct, frozen=True, tag="start"):
         store: Folder of the store.
         sockets: What it listens on.
         policy: What to decide by.
+        amendments: What owners have signed, in force.
     """
 
     worker: int
@@ -75,6 +77,17 @@ class Start(msgspec.Struct, frozen=True, tag="start"):
     store: str
     sockets: tuple[Socket, ...]
     policy: Policy
+    amendments: tuple[Amendment, ...] = ()
+
+
+class Amended(msgspec.Struct, frozen=True, tag="amended"):
+    """What owners have signed is something else from now on.
+
+    Attributes:
+        standing: All of it that is in force.
+    """
+
+    standing: tuple[Amendment, ...]
 
 
 class Measure(msgspec.Struct, frozen=True, tag="measure"):
@@ -151,7 +164,7 @@ class Measured(msgspec.Struct, frozen=True, tag="measured"):
     alarm: str
 
 
-Order = Start | Policy | Try | Measure | Drain
+Order = Start | Policy | Try | Amended | Measure | Drain
 Report = Ready | Refused | Taken | Tried | Measured
 
 

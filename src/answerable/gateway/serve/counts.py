@@ -21,6 +21,7 @@ from answerable.model.caller import Caller
 from answerable.model.config import Limits
 from answerable.model.decision import Decision, Effect, Mode, Reason
 from answerable.model.record import End, Ending
+from answerable.serving.log import Log
 from answerable.serving.mcp.call import Call
 from answerable.serving.recording.ticket import Ticket
 
@@ -63,6 +64,7 @@ class Counting(Recorder):
         loop: Its event loop.
         limits: Of the spool.
         spans: Where calls go that are over, None for nowhere.
+        log: Of the worker.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Counting(Recorder):
         loop: asyncio.AbstractEventLoop,
         limits: Limits,
         spans: Spans | None,
+        log: Log,
     ) -> None:
         super().__init__(
             spool,
@@ -80,13 +83,14 @@ class Counting(Recorder):
             most=limits.spool,
             most_per_agent=limits.spool_per_agent,
         )
-        self._spans = spans
+        self._spans, self._log = spans, log
         self._decisions: Counter[tuple[str, ...]] = Counter()
         self._would_deny: Counter[tuple[str, ...]] = Counter()
         self._refusals: Counter[tuple[str, ...]] = Counter()
         self._leaks: Counter[tuple[str, ...]] = Counter()
         self._times: dict[tuple[str, str], _Times] = {}
         self._begun: dict[int, _Begun] = {}
+        self._broken = 0
 
     def decided(
         self,
@@ -105,6 +109,9 @@ class Counting(Recorder):
         lets = decision.passes and decision.effect is not Effect.ALLOW
         if lets and decision.mode is Mode.SHADOW:
             self._would_deny[server, call.method] += 1
+        if decision.reason is Reason.BREAK_GLASS:
+            self._broken += 1
+            self._tell_break_glass(caller, call, ticket)
         trace = trace_of(body) if self._spans is not None else ""
         begun = _Begun(time.time_ns(), caller, call, decision, trace)
         if ticket.passes:
@@ -112,6 +119,15 @@ class Counting(Recorder):
         else:
             self._hand_on(begun, ticket, begun.at, None)
         return ticket
+
+    def _tell_break_glass(self, caller: Caller, call: Call, ticket: Ticket) -> None:
+        """Tell of a call that passes because two persons said so: everybody may see."""
+        self._log.error(
+            "break-glass.used",
+            decision=ticket.id,
+            agent=caller.agent,
+            server=call.server,
+        )
 
     def ended(self, ticket: Ticket, end: End) -> None:
         """Record how a call ended."""
@@ -169,6 +185,7 @@ class Counting(Recorder):
             yield Series(SUM, labels, times.total)
         health = self.health
         for name, value in (
+            ("answerable_break_glass_calls", self._broken),
             ("answerable_records", health.recorded),
             ("answerable_record_failures", health.failures),
             ("answerable_unrecorded", health.unrecorded),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from answerable.gateway.serve.amended import OwnersWord
 from answerable.gateway.serve.api import TEXT, Page, Pages, json_page
 from answerable.gateway.serve.beside import Beside
 from answerable.gateway.serve.child import Child
@@ -28,6 +29,7 @@ class Health:
         alarms: What the disk refuses, one for each worker that cannot record.
         beside: Other doors' processes.
         replayed: What the policy in force made of the calls before its reload.
+        owners: What owners have signed.
     """
 
     children: Sequence[Child]
@@ -39,6 +41,7 @@ class Health:
     alarms: list[str] = field(default_factory=list)
     beside: Sequence[Beside] = ()
     replayed: Replayed = field(default_factory=Replayed)
+    owners: OwnersWord | None = None
 
     def pages(self) -> Pages:
         """The pages, by path."""
@@ -104,6 +107,9 @@ class Health:
             "answerable_policy_missing": self.lacks_policy,
             "answerable_ship_last_successful": not self.ship_refused,
         }
+        if self.owners is not None:
+            own["answerable_amendments"] = len(self.owners.standing)
+            own["answerable_break_glass"] = self.owners.broken_glass
         series = [Series(name, (), float(value)) for name, value in own.items()]
         sums = summed([*(each.series for each in measured), series])
         return Page(200, TEXT, render(sums))

@@ -36,6 +36,7 @@ from answerable.model.config import Config, Tls
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.ids import AgentId
 from answerable.model.replay import Replayed
+from answerable.serving.amendments import InForce, Standing
 from answerable.serving.callers.callers import Callers
 from answerable.serving.fingerprints import fingerprints
 from answerable.serving.issuers.keys import IssuerKeys
@@ -78,7 +79,7 @@ class House:
         )
         spans = Spans(config.otlp, log) if config.otlp else None
         self.recorder = Counting(
-            state / "spool", start.worker, loop, config.limits, spans
+            state / "spool", start.worker, loop, config.limits, spans, log
         )
         self._ticker = Ticker(loop)
         self._pins = PinKeeper(
@@ -116,6 +117,8 @@ class House:
             loop.create_task(self._callers.keep_fresh(self._keyless)),
             loop.create_task(self._credentials.keep_fresh()),
         )
+        self._amendments = InForce(self._authority, loop)
+        self._amendments.take(start.amendments)
         self._servings: list[asyncio.Server] = []
         self._tls: list[tuple[ssl.SSLContext, Tls]] = []
         self._peers: Peers | None = None
@@ -211,6 +214,10 @@ class House:
             await asyncio.sleep(0)
         return replay.outcome()
 
+    def amend(self, standing: Standing) -> None:
+        """Allow what owners have signed from the next call on, and nothing else."""
+        self._amendments.take(standing)
+
     def drain(self) -> None:
         """Take no more connections; what is under way goes on."""
         for serving in self._servings:
@@ -231,6 +238,7 @@ class House:
         await self._pins.written()
         for each in self._fresh:
             each.cancel()
+        self._amendments.close()
         for server in self._servers.values():
             server.close()
         # What is cut tells so in the next round of the loop, and is recorded then.

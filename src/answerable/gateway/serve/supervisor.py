@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 
 from answerable.connectors.config.parse.faults import ConfigError, fault_lines
+from answerable.gateway.serve.amended import OwnersWord
 from answerable.gateway.serve.api import Api
 from answerable.gateway.serve.beside import Beside
 from answerable.gateway.serve.child import Child
@@ -67,8 +68,12 @@ class Supervisor:
         workers = range(plan.config.listen.workers)
         self._children = [Child(number, self._start, log) for number in workers]
         self._beside = [Beside(name, argv, log) for name, argv in beside.items()]
+        self._owners = OwnersWord(plan.store, self._children, log)
         self._health = Health(
-            self._children, lacks_policy=not plan.policy.whole, beside=self._beside
+            self._children,
+            lacks_policy=not plan.policy.whole,
+            beside=self._beside,
+            owners=self._owners,
         )
         self._api: asyncio.Server | None = None
         self._operator: Operator | None = None
@@ -91,10 +96,12 @@ class Supervisor:
         with claim(self._plan.state):
             KillFile(self._plan.state).read()  # a kill that cannot be read is no start
             try:
+                await self._owners.watch.refresh()
                 await self._listen()
                 ready(self)
                 self._spawn(self._ship_now_and_then())
                 self._spawn(self._look_now_and_then())
+                self._spawn(self._owners.watch.keep_fresh())
                 await self._told_to_end.wait()
             finally:
                 await self._end()
@@ -143,6 +150,7 @@ class Supervisor:
             store=str(self._plan.store),
             sockets=tuple(bound.of_worker(worker) for bound in self._bound),
             policy=self._plan.policy,
+            amendments=self._owners.standing,
         )
 
     # A file that changed.
@@ -238,6 +246,7 @@ class Supervisor:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._owners.watch.close()
         if self._shipping is not None:
             await self._shipping  # two at once would refuse the last one
         if (self._plan.state / "spool").is_dir():

@@ -13,6 +13,7 @@ import sys
 import time
 
 from answerable.gateway.serve.control import (
+    Amended,
     Channel,
     Drain,
     Measure,
@@ -74,6 +75,8 @@ async def _obey(channel: Channel, house: House) -> None:
         match order:
             case Measure():
                 channel.say(Measured(tuple(house.series()), house.alarm))
+            case Amended():
+                house.amend(order.standing)
             case Policy():
                 try:
                     channel.say(Taken(*await house.swap(order)))

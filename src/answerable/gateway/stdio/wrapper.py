@@ -35,6 +35,7 @@ from answerable.gateway.stdio.process import GRACE, Program, program_identity
 from answerable.gateway.stdio.wrapped import Wrapped
 from answerable.gateway.upstreams import Upstream
 from answerable.model.errors import EnvironmentRefused
+from answerable.serving.amendments import AmendmentWatch, InForce
 from answerable.serving.callers.callers import Callers
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.kills import KillFile, KillWatch
@@ -115,6 +116,10 @@ class Wrapper:
             *(PinFiles(wrapped.state), config.servers, authority, loop),
             PinSays(tell),
         )
+        self._in_force = InForce(authority, loop)
+        self._amendments = AmendmentWatch(
+            wrapped.store, self._in_force.take, self._unheld, tell
+        )
         self._recorder = Recorder(
             wrapped.state / "spool",
             WORKER,
@@ -151,6 +156,7 @@ class Wrapper:
         restored = [_unblocked(handle) for handle in (STDIN, STDOUT)]
         front.out = WritePipe(loop, os.dup(STDOUT), front.full, front.drained)
         reader = ReadPipe(loop, os.dup(STDIN), front.heard, front.ended)
+        amended = loop.create_task(self._amendments.keep_fresh())
         # What is there by now stays to the end, and a call leaves no circles.
         gc.freeze()
         try:
@@ -165,6 +171,9 @@ class Wrapper:
                 restore()
             self._kills.close()
             await self._pins.written()
+            amended.cancel()
+            self._in_force.close()
+            await self._amendments.close()
             await asyncio.to_thread(self._recorder.close)
         return code
 
@@ -216,6 +225,9 @@ class Wrapper:
             self._finish(128 + number)
         else:
             self._child.process.stop(number)
+
+    def _unheld(self, digest: str, why: str) -> None:
+        self._tell(f"the amendment {digest[:16]} does not stand ({why})")
 
     def _killed(self, killed: Kills, revived: Kills) -> None:
         """Record it; a refused client hears of it from its next call."""

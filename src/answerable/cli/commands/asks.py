@@ -1,0 +1,236 @@
+"""`asks`: what agents may not do, and what their owners sign about it."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from answerable.cli.commands.decisions import gateway_of
+from answerable.cli.emit import answer
+from answerable.cli.session import Session, opened
+from answerable.cli.settings import Settings, Verb, Verbs, Word, pass_settings
+from answerable.cli.times import moment, span
+from answerable.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from answerable.flows.decided import Spooled
+    from answerable.flows.owner_keys import Signer
+    from answerable.model.document import Document
+
+Function = TypeVar("Function", bound=Callable[..., object])
+
+_LONGEST = 366 * 86_400 * 10**9
+_STATES = ("open", "allowed", "refused", "expired")
+
+
+class _Asks(Verbs):
+    sections = (("Commands", ("show", "allow", "refuse", "revoke", "amendments")),)
+
+
+config_option = click.option(
+    "--config",
+    metavar="FILE",
+    default="",
+    help="The gateway's answerable.yaml: where its spool is.",
+)
+
+
+def key_options(command: Function) -> Function:
+    """Add what every signature takes."""
+    command = click.option(
+        "--passphrase-file",
+        default="",
+        metavar="FILE",
+        help="Read the passphrase of the key from a file instead of asking.",
+    )(command)
+    return click.option(
+        "--key",
+        metavar="FILE",
+        required=True,
+        help="Sign with the owner key in this file.",
+    )(command)
+
+
+@click.group(
+    "asks",
+    cls=_Asks,
+    invoke_without_command=True,
+    short_help="What agents asked for, and what owners said.",
+)
+@click.option("--state", type=Word(_STATES), default="", help="Only those.")
+@click.option("--agent", default="", metavar="ID", help="Only this agent's.")
+@click.option("--since", default="7d", metavar="T", help="Asked since then; 7d.")
+@config_option
+@pass_settings
+@click.pass_context
+def asks(
+    ctx: click.Context,
+    settings: Settings,
+    state: str,
+    agent: str,
+    since: str,
+    config: str,
+) -> None:
+    """List what agents wanted to do, may not, and their owners could let them.
+
+    The same act of one agent, with the same arguments, is one ask however often it was
+    tried. An ask that nobody answers within a day expires.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    from answerable.flows import asks as flow
+
+    spool, _ = gateway_of(settings, config)
+    with opened(settings) as session:
+        document = flow.asks(
+            session.store,
+            spool,
+            now=session.now,
+            since=moment(since, session.now, "--since"),
+            state=state,
+            agent=agent,
+        )
+    answer(document, settings)
+
+
+@asks.command(cls=Verb, short_help="Show one ask.")
+@click.argument("ask", metavar="ID")
+@config_option
+@pass_settings
+def show(settings: Settings, ask: str, config: str) -> None:
+    """Show one ask. ID is that of any decision on it, or the first letters of it."""
+    from answerable.flows import asks as flow
+
+    spool, _ = gateway_of(settings, config)
+    with opened(settings) as session:
+        document = flow.show(session.store, spool, ask, now=session.now)
+    answer(document, settings)
+
+
+@asks.command(cls=Verb, short_help="Sign that the agent may do it.")
+@click.argument("ask", metavar="ID")
+@key_options
+@click.option("--for", "life", default="", metavar="SPAN", help="For so long; 1h.")
+@click.option("--always", is_flag=True, help="Without an end.")
+@click.option("--any-arguments", is_flag=True, help="With whatever arguments.")
+@config_option
+@pass_settings
+def allow(
+    settings: Settings,
+    ask: str,
+    key: str,
+    passphrase_file: str,
+    life: str,
+    always: bool,
+    any_arguments: bool,
+    config: str,
+) -> None:
+    """Sign an amendment: the agent of the ask ID may do just that.
+
+    Only the attested owner of the agent may, and no agent. A running gateway lets the
+    same call pass within a second; one with other arguments it does not, unless
+    --any-arguments says so.
+    """
+    from answerable.flows import answering
+    from answerable.flows import asks as flow
+    from answerable.flows.answering import Term
+
+    if always and life:
+        raise UsageError("--always and --for are two answers", "give one of them")
+    term = Term(0 if always else span(life or "1h", "--for", _LONGEST), any_arguments)
+    with signing(settings, config) as (session, waiting):
+        flow.find(session.store, waiting, ask)  # before a passphrase is asked for
+        signer = signer_of(key, passphrase_file)
+        document = answering.allow(
+            session.store, waiting, ask, signer, term, now=time.time_ns()
+        )
+        note = advice(session, document)
+    answer(document, settings, note=note)
+
+
+@asks.command(cls=Verb, short_help="Sign that the agent may not do it.")
+@click.argument("ask", metavar="ID")
+@key_options
+@config_option
+@pass_settings
+def refuse(
+    settings: Settings, ask: str, key: str, passphrase_file: str, config: str
+) -> None:
+    """Sign that the agent of the ask ID may not do that: the ask is answered.
+
+    Only the attested owner of the agent may, and no agent.
+    """
+    from answerable.flows import answering
+    from answerable.flows import asks as flow
+
+    with signing(settings, config) as (session, waiting):
+        flow.find(session.store, waiting, ask)
+        signer = signer_of(key, passphrase_file)
+        document = answering.refuse(
+            session.store, waiting, ask, signer, now=time.time_ns()
+        )
+    answer(document, settings)
+
+
+@asks.command(cls=Verb, short_help="Sign that an amendment is taken back.")
+@click.argument("amendment", metavar="ID")
+@key_options
+@pass_settings
+def revoke(settings: Settings, amendment: str, key: str, passphrase_file: str) -> None:
+    """Take back the amendment ID; a running gateway knows within a second.
+
+    Whoever signed it may, and the attested owner of the agent. No agent may.
+    """
+    from answerable.flows import answering
+
+    with signing(settings, "") as (session, _):
+        signer = signer_of(key, passphrase_file)
+        document = answering.revoke(
+            session.store, amendment, signer, now=time.time_ns()
+        )
+    answer(document, settings)
+
+
+@asks.command(cls=Verb, short_help="List what was signed, and what of it stands.")
+@pass_settings
+def amendments(settings: Settings) -> None:
+    """List every amendment, break-glass included, and why one does not stand."""
+    from answerable.flows import asks as flow
+
+    with opened(settings) as session:
+        document = flow.amendments(session.store, now=session.now)
+    answer(document, settings)
+
+
+@contextmanager
+def signing(settings: Settings, config: str) -> "Iterator[tuple[Session, Spooled]]":
+    """Open the store for a person who signs, with what waits in the spool.
+
+    Raises:
+        AgentAbove: An agent has started this command, or it cannot be told.
+    """
+    from answerable.cli.signing import only_a_person
+    from answerable.flows.decided import spooled
+
+    only_a_person(settings)
+    spool, _ = gateway_of(settings, config)
+    with opened(settings, writes=True) as session:
+        yield session, spooled(spool)
+
+
+def signer_of(key: str, passphrase_file: str) -> "Signer":
+    """Unlock the key of whoever signs."""
+    from answerable.cli.key_files import read_private
+    from answerable.cli.signing import asked_passphrase
+
+    return read_private(Path(key).expanduser(), asked_passphrase(passphrase_file))
+
+
+def advice(session: Session, document: "Document") -> str:
+    """Say where the agent could have signed itself, running as our own user."""
+    from answerable.cli.signing import same_user
+
+    return same_user(session.inventory(), str(document.items[0]["agent"]))

@@ -1,0 +1,115 @@
+"""`break-glass`: two persons let an agent do for a while what a policy forbids."""
+
+import re
+import time
+
+import click
+
+from answerable.cli.commands.asks import advice, key_options, signer_of, signing
+from answerable.cli.emit import answer
+from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
+from answerable.cli.times import span
+from answerable.model.errors import UsageError
+
+_LONGEST = 4 * 3600 * 10**9
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class _BreakGlass(Verbs):
+    sections = (("Commands", ("start", "confirm")),)
+
+
+@click.group(
+    "break-glass", cls=_BreakGlass, short_help="Two persons lift a policy, for a while."
+)
+def break_glass() -> None:
+    """Let an agent do for a while what a policy forbids: two persons sign.
+
+    It lifts no kill, no quarantine and no error. Everybody sees it: in the log and the
+    metrics of the gateway, in `decision`, and in `trace`.
+    """
+
+
+@break_glass.command(cls=Verb, short_help="Sign the first half.")
+@click.option("--agent", required=True, metavar="ID", help="Whose calls pass.")
+@click.option("--server", required=True, metavar="NAME", help="At which server.")
+@click.option("--tool", default="", metavar="TOOL", help="Which tool.")
+@click.option("--resource", default="", metavar="URI", help="Or which resource.")
+@click.option("--prompt", default="", metavar="PROMPT", help="Or which prompt.")
+@click.option(
+    "--for", "life", default="30m", metavar="SPAN", help="For so long; 30m, at most 4h."
+)
+@click.option(
+    "--reason-code", default="", metavar="WORD", help="E.g. the number of an incident."
+)
+@key_options
+@pass_settings
+def start(
+    settings: Settings,
+    agent: str,
+    server: str,
+    tool: str,
+    resource: str,
+    prompt: str,
+    life: str,
+    reason_code: str,
+    key: str,
+    passphrase_file: str,
+) -> None:
+    """Sign the first half of a break-glass; it does nothing until another confirms it.
+
+    Both persons have to be the attested owner of something here, one of them of this
+    agent. The time counts from this signature on.
+    """
+    from answerable.flows import answering
+    from answerable.flows.answering import Term
+    from answerable.model.ask import Wanted
+    from answerable.model.decision import Target
+    from answerable.model.ids import AgentId
+
+    named = {Target.TOOL: tool, Target.RESOURCE: resource, Target.PROMPT: prompt}
+    given = [(target, name) for target, name in named.items() if name]
+    if len(given) != 1:
+        raise UsageError(
+            f"a break-glass is for one thing (got {len(given)} of --tool, --resource "
+            "and --prompt)",
+            "name one tool, one resource or one prompt",
+        )
+    if reason_code and not _CODE.fullmatch(reason_code):
+        raise UsageError(
+            f"not a word for --reason-code (got {reason_code[:80]!r}, expected letters, "
+            "digits, `.`, `_`, `-`)",
+            "name the incident, and write the story elsewhere",
+        )
+    (target, name), term = (
+        given[0],
+        Term(span(life, "--for", _LONGEST), True, reason_code),
+    )
+    wanted = Wanted(AgentId(agent), server, target, name, "")
+    with signing(settings, "") as (session, _):
+        signer = signer_of(key, passphrase_file)
+        document = answering.start(
+            session.store, wanted, signer, term, now=time.time_ns()
+        )
+    answer(document, settings)
+
+
+@break_glass.command(cls=Verb, short_help="Sign the second half, as another person.")
+@click.argument("amendment", metavar="ID")
+@key_options
+@pass_settings
+def confirm(settings: Settings, amendment: str, key: str, passphrase_file: str) -> None:
+    """Confirm the break-glass ID within an hour, as another person than the first.
+
+    It is in force then, within a second at a running gateway. `answerable asks revoke`
+    ends it early.
+    """
+    from answerable.flows import answering
+
+    with signing(settings, "") as (session, _):
+        signer = signer_of(key, passphrase_file)
+        document = answering.confirm(
+            session.store, amendment, signer, now=time.time_ns()
+        )
+        note = advice(session, document)
+    answer(document, settings, note=note)

@@ -1,0 +1,87 @@
+"""Asks and amendments on a screen."""
+
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from answerable.cli.look.ages import ago
+from answerable.cli.look.screen import Screen
+from answerable.cli.look.table import Column, table
+from answerable.cli.look.text import safe
+from answerable.model.document import Document
+from answerable.model.document_asks import AmendmentItem, AskItem
+
+_ID = 16  # letters of an id that a table shows; more than enough to name it
+
+
+def asks(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """One row per ask, then what could not be read."""
+    columns = (
+        Column("ask", 0),
+        Column("state", 0),
+        Column("agent", 1, floor=12),
+        Column("wants", 1, floor=12),
+        Column("at", 2, floor=8),
+        Column("last", 3),
+        Column("times", 5, right=True),
+        Column("owner", 4, floor=10),
+        Column("by", 4, floor=10),
+        Column("until", 5),
+    )
+    rows = [
+        (
+            item["id"][:_ID],
+            item["state"],
+            item["agent"].removeprefix("agent:"),
+            _named(item["target"], item["name"]),
+            item["server"],
+            ago(item["last"], now),
+            str(item["count"]),
+            (item["owner"] or "").removeprefix("person:"),
+            _persons(item["by"]),
+            (item["until"] or "")[:16],
+        )
+        for item in cast("Sequence[AskItem]", document.items)
+    ]
+    yield from table(columns, rows, screen, together=True)
+    for word in document.coverage["not_collected"]:
+        yield from screen.wrap(f"not read: {safe(word)}")
+
+
+def amendments(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """One row per amendment."""
+    columns = (
+        Column("amendment", 0),
+        Column("state", 0),
+        Column("kind", 2),
+        Column("agent", 1, floor=12),
+        Column("may", 1, floor=12),
+        Column("at", 2, floor=8),
+        Column("arguments", 4),
+        Column("by", 2, floor=10),
+        Column("until", 3),
+        Column("code", 5),
+    )
+    rows = [
+        (
+            item["id"][:_ID],
+            item["state"].replace("-", " "),
+            item["kind"],
+            item["agent"].removeprefix("agent:"),
+            _named(item["target"], item["name"]),
+            item["server"],
+            (item["arguments"] or "any")[:12],
+            _persons(item["persons"]),
+            (item["until"] or "always")[:16],
+            item["code"] or "",
+        )
+        for item in cast("Sequence[AmendmentItem]", document.items)
+    ]
+    yield from table(columns, rows, screen, together=True)
+
+
+def _named(target: str, name: str) -> str:
+    return name if target == "tool" else f"{target} {name}".strip()
+
+
+def _persons(persons: Sequence[str]) -> str:
+    return ", ".join(each.removeprefix("person:") for each in persons)

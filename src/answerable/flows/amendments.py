@@ -1,0 +1,127 @@
+"""Amendments in a store: what was signed, verified anew, and what of it stands."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from answerable.enforce.signed import Answerers, Judged, judge
+from answerable.evidence import amendments as room
+from answerable.evidence.statements import StatementVoid
+from answerable.flows import owner_keys
+from answerable.flows.attested import AttestedOwner, AttestedOwners
+from answerable.model.amendment import Amendment
+from answerable.model.ids import AgentId
+from answerable.model.owner_key import Placed, Verified
+from answerable.store.store import Store
+
+AMENDMENT = "amendment"  # kind of the objects
+
+
+@dataclass(frozen=True, slots=True)
+class Unheld:
+    """A statement that does not count.
+
+    Attributes:
+        digest: SHA-256 of the stored envelope, hex.
+        why: One line.
+    """
+
+    digest: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a store says of amendments at a moment.
+
+    Attributes:
+        judged: Every amendment, in the order of the log.
+        said: Every statement whose signature holds, likewise.
+        unheld: What does not count.
+        owners: Who answers for which agent.
+        who: The same, as amendments are judged by it.
+    """
+
+    judged: tuple[Judged, ...]
+    said: tuple[Verified, ...]
+    unheld: tuple[Unheld, ...]
+    owners: Mapping[AgentId, AttestedOwner]
+    who: Answerers
+
+    @property
+    def standing(self) -> tuple[Amendment, ...]:
+        """What is in force."""
+        return tuple(each.amendment for each in self.judged if each.fallen is None)
+
+
+class AmendmentsOf:
+    """The amendments of one store, for whoever asks again and again.
+
+    Args:
+        store: Opened, and used by this thread alone.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._attested = AttestedOwners(store)
+        self._stamp = b""
+        self._objects: tuple[tuple[int, str], ...] = ()
+        self._said: tuple[Verified, ...] = ()
+        self._unheld: tuple[Unheld, ...] = ()
+
+    def now(self, now: int) -> Held:
+        """Say what stands.
+
+        Args:
+            now: UTC nanoseconds.
+
+        Raises:
+            VerificationError: The log or an object in it is not what it was; nothing
+                stands then.
+            EnvironmentRefused: The store may not be read.
+        """
+        owners = self._attested.now(now)
+        self._refresh()
+        persons = {agent: owner.person for agent, owner in owners.items()}
+        who = Answerers(persons, frozenset(persons.values()), self._attested.same)
+        judged = judge(self._said, who, now)
+        return Held(judged, self._said, self._unheld, owners, who)
+
+    def _refresh(self) -> None:
+        stamp = self._store.log.checkpoint()
+        if stamp and stamp == self._stamp:
+            return
+        # A key that is revoked changes what a statement is worth.
+        objects = tuple(
+            (logged.index, logged.digest)
+            for kind in (AMENDMENT, owner_keys.ENROLMENT, owner_keys.REVOCATION)
+            for logged in self._store.objects(kind)
+        )
+        if objects != self._objects:
+            self._said, self._unheld = verified(self._store)
+            self._objects = objects
+        self._stamp = stamp
+
+
+def verified(store: Store) -> tuple[tuple[Verified, ...], tuple[Unheld, ...]]:
+    """Verify every statement about amendments, each once and where it stood first.
+
+    Raises:
+        VerificationError: A stored object is not what it was.
+    """
+    known, here = owner_keys.keys(store), owner_keys.identity(store)
+    held: dict[str, Verified] = {}
+    unheld: dict[str, Unheld] = {}
+    for each in store.objects(AMENDMENT):
+        data = owner_keys.kept(store, each.digest)
+        try:
+            found = room.verify(data, known, Placed(each.index, each.at), here)
+        except StatementVoid as error:
+            unheld.setdefault(each.digest, Unheld(each.digest, error.message))
+        else:
+            held.setdefault(found.digest, found)
+    return tuple(held.values()), tuple(unheld.values())
+
+
+def held(store: Store, now: int) -> Held:
+    """Say what stands; see `AmendmentsOf`."""
+    return AmendmentsOf(store).now(now)

@@ -1,0 +1,247 @@
+"""`asks allow`, `refuse`, `revoke` and `break-glass`: what persons sign about an ask."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from answerable.evidence import amendments as room
+from answerable.evidence import dsse, statements
+from answerable.flows import asks, decided, owner_keys
+from answerable.flows.amendments import AMENDMENT, Held, held
+from answerable.flows.decided import Spooled
+from answerable.flows.decision import coverage_of
+from answerable.flows.hints import command
+from answerable.flows.owner_keys import Signer
+from answerable.model.amendment import FOREVER, Fallen, Signing
+from answerable.model.ask import Wanted
+from answerable.model.document import Document
+from answerable.model.errors import UsageError, VerificationError
+from answerable.model.ids import PersonId
+from answerable.model.owner_key import StatementType, unrecorded
+from answerable.store.store import Store
+
+_NOT_RECORDED = "nothing was recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """How far an amendment goes.
+
+    Attributes:
+        life: Nanoseconds, from the signature on; 0 for no end.
+        any_arguments: With whatever arguments.
+        code: Word of a break-glass, e.g. the number of an incident; may be empty.
+    """
+
+    life: int
+    any_arguments: bool = False
+    code: str = ""
+
+
+def allow(
+    store: Store, waiting: Spooled, text: str, signer: Signer, term: Term, *, now: int
+) -> Document:
+    """Sign an amendment that lets the agent do what it asked for.
+
+    Raises:
+        UsageError: No such ask.
+        VerificationError: The signer is not the attested owner of the agent, or the
+            key does not count now. Nothing is recorded.
+    """
+    ask = asks.find(store, waiting, text)
+    said = held(store, now)
+    until = str(now + term.life) if term.life else FOREVER
+    claims = _claims(ask, any_arguments=term.any_arguments) | {"until": until}
+    _by_owner(store, said, ask.wanted.agent, signer)
+    _sign(store, StatementType.AMENDMENT, ask.wanted.agent, claims, signer, now)
+    return _told(store, ask, now)
+
+
+def refuse(
+    store: Store, waiting: Spooled, text: str, signer: Signer, *, now: int
+) -> Document:
+    """Sign that the agent may not do what it asked for.
+
+    Raises:
+        UsageError: No such ask.
+        VerificationError: As `allow`.
+    """
+    ask = asks.find(store, waiting, text)
+    _by_owner(store, held(store, now), ask.wanted.agent, signer)
+    claims = _claims(ask, any_arguments=False)
+    kind = StatementType.AMENDMENT_REFUSED
+    _sign(store, kind, ask.wanted.agent, claims, signer, now)
+    return _told(store, ask, now)
+
+
+def revoke(store: Store, text: str, signer: Signer, *, now: int) -> Document:
+    """Sign that an amendment is taken back: by who signed it, or by the agent's owner.
+
+    Raises:
+        UsageError: No such amendment.
+        VerificationError: It is not the signer's to take back, or the key does not
+            count now. Nothing is recorded.
+    """
+    said = held(store, now)
+    found = asks.find_amendment(said.judged, text)
+    person, agent = _person(store, signer), found.amendment.agent
+    signed = {said.who.same(each) for each in found.amendment.persons}
+    if said.who.same(person) not in signed and not said.who.owns(person, agent):
+        raise VerificationError(
+            f"{person} neither signed this amendment nor answers for {agent}",
+            _NOT_RECORDED,
+        )
+    claims = {"amendment": found.amendment.id}
+    _sign(store, StatementType.AMENDMENT_REVOKED, agent, claims, signer, now)
+    return _amendment(store, found.amendment.id, now)
+
+
+def start(
+    store: Store, wanted: Wanted, signer: Signer, term: Term, *, now: int
+) -> Document:
+    """Sign the first half of a break-glass: it does nothing until a second confirms.
+
+    Raises:
+        VerificationError: The signer answers for nothing here, or the key does not
+            count now. Nothing is recorded.
+    """
+    said = held(store, now)
+    _attested(store, said, signer)
+    any_arguments = term.any_arguments
+    claims = room.act_claims(wanted, decision="", any_arguments=any_arguments)
+    claims |= {"until": str(now + term.life), "code": term.code}
+    digest = _sign(store, StatementType.BREAK_GLASS, wanted.agent, claims, signer, now)
+    following = command("break-glass", "confirm", digest, "--key", "KEY")
+    return _amendment(store, digest, now, following)
+
+
+def confirm(store: Store, text: str, signer: Signer, *, now: int) -> Document:
+    """Sign the second half of a break-glass, which puts it in force.
+
+    Raises:
+        UsageError: No such break-glass, or it does not wait for anybody.
+        VerificationError: The signer is the first person, or answers for nothing here,
+            or neither of the two answers for the agent. Nothing is recorded.
+    """
+    said = held(store, now)
+    found = asks.find_amendment(said.judged, text)
+    if found.fallen is not Fallen.UNCONFIRMED:
+        raise UsageError(
+            f"the amendment {found.amendment.id[:16]} waits for nobody "
+            f"({asks.amendment_item(found)['state']})",
+            "see `answerable asks amendments`",
+        )
+    person = _attested(store, said, signer)
+    (first,) = found.amendment.persons
+    agent = found.amendment.agent
+    if said.who.same(first) == said.who.same(person):
+        raise VerificationError(
+            f"{person} has signed the first half (expected another person)",
+            _NOT_RECORDED,
+        )
+    if not any(said.who.owns(PersonId(each), agent) for each in (first, person)):
+        raise VerificationError(
+            f"neither {first} nor {person} answers for {agent} (expected its attested "
+            "owner among the two)",
+            command("who-owns", agent),
+        )
+    claims = {"start": found.amendment.id}
+    _sign(store, StatementType.BREAK_GLASS_CONFIRMED, agent, claims, signer, now)
+    return _amendment(store, found.amendment.id, now)
+
+
+def _claims(ask: asks.Ask, *, any_arguments: bool) -> dict[str, str]:
+    wanted, decision = ask.wanted, ask.newest.decision_id
+    return room.act_claims(wanted, decision=decision, any_arguments=any_arguments)
+
+
+def _person(store: Store, signer: Signer) -> PersonId:
+    """Say whose a key is.
+
+    Raises:
+        VerificationError: It is nobody's here.
+    """
+    enrolled = owner_keys.keys(store).get(signer.id)
+    if enrolled is None:
+        raise VerificationError(
+            f"the key {signer.id} is not enrolled here",
+            "an administrator enrolls its public half: answerable owner-keys enroll PUB "
+            "--person PERSON",
+        )
+    return enrolled.person
+
+
+def _by_owner(store: Store, said: Held, agent: str, signer: Signer) -> None:
+    """Refuse whoever is not the attested owner of the agent."""
+    person = _person(store, signer)
+    if said.who.owns(person, agent):
+        return
+    owner = next((o.person for a, o in said.owners.items() if a == agent), None)
+    name = person.removeprefix("person:")
+    raise VerificationError(
+        f"the key {signer.id} is {person}'s (expected the attested owner of {agent}: "
+        f"{owner or 'it has none'})",
+        command("attest", agent, "--owner", name, "--key", "KEY")
+        if owner is None
+        else _NOT_RECORDED,
+    )
+
+
+def _attested(store: Store, said: Held, signer: Signer) -> PersonId:
+    """Refuse whoever is the attested owner of nothing."""
+    person = _person(store, signer)
+    if said.who.same(person) not in said.who.attested:
+        raise VerificationError(
+            f"{person} is the attested owner of nothing here (expected one who is)",
+            "answerable attest ID --owner PERSON --key KEY",
+        )
+    return person
+
+
+def _sign(
+    store: Store,
+    kind: StatementType,
+    agent: str,
+    claims: Mapping[str, str],
+    signer: Signer,
+    now: int,
+) -> str:
+    """Sign, verify as it will be verified whenever it is read, and record."""
+    here = owner_keys.identity(store)
+    signing = Signing(_person(store, signer), here, now)
+    said = room.statement(kind, agent, claims, signing, signer.id)
+    envelope = dsse.encode(
+        dsse.sign(
+            statements.PAYLOAD_TYPE, statements.payload(said), signer.id, signer.seed
+        )
+    )
+    found = room.verify(envelope, owner_keys.keys(store), unrecorded(now), here)
+    store.put_object(AMENDMENT, envelope, now)
+    return found.digest
+
+
+def _told(store: Store, ask: asks.Ask, now: int) -> Document:
+    return Document(
+        "asks", [asks.item(ask, held(store, now), now)], coverage_of(Spooled())
+    )
+
+
+def _amendment(store: Store, digest: str, now: int, following: str = "") -> Document:
+    found = asks.find_amendment(held(store, now).judged, digest)
+    items = [asks.amendment_item(found)]
+    return Document("amendments", items, coverage_of(Spooled()), next=following)
+
+
+def act_of(store: Store, waiting: Spooled, text: str) -> Wanted:
+    """Say what a decision was about, whatever its reason.
+
+    Raises:
+        UsageError: No decision is called so, or nothing can be amended about it.
+    """
+    event = decided.find(store, waiting, text)[0].event
+    wanted = decided.wanted_of(event)
+    if wanted is None:
+        raise UsageError(
+            f"the decision {event.decision_id} names nothing that can be amended",
+            command("decision", event.decision_id),
+        )
+    return wanted

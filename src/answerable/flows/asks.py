@@ -1,0 +1,271 @@
+"""`asks`: what agents wanted to do and may not, and what their owners said to it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from answerable.enforce.amending import BY_OWNER
+from answerable.enforce.signed import Judged
+from answerable.flows import decided
+from answerable.flows.amendments import Held, held
+from answerable.flows.decided import Spooled
+from answerable.flows.decision import coverage_of
+from answerable.flows.hints import command
+from answerable.flows.lists import spelled_time
+from answerable.model.amendment import ANY, FOREVER, NO_ARGUMENTS, Fallen
+from answerable.model.ask import Wanted
+from answerable.model.decision import Effect
+from answerable.model.document import Document
+from answerable.model.document_asks import AmendmentItem, AskItem
+from answerable.model.errors import UsageError
+from answerable.model.event import AuditEvent
+from answerable.model.owner_key import Statement, StatementType
+from answerable.store.decisions import refused_for
+from answerable.store.store import Store
+
+ASK_LIFE = 86_400 * 10**9  # an agent that waited for a day waits no more
+MOST = 20_000  # decisions that are looked through, the newest
+STATES = ("open", "allowed", "refused", "expired")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Decisions on one act of one agent.
+
+    Attributes:
+        wanted: The act.
+        newest: The last of them.
+        first: When the first of them was made, UTC nanoseconds.
+        count: How many they are.
+    """
+
+    wanted: Wanted
+    newest: AuditEvent
+    first: int
+    count: int
+
+
+def asks(
+    store: Store,
+    spool: Path | None,
+    *,
+    now: int,
+    since: int,
+    state: str = "",
+    agent: str = "",
+) -> Document:
+    """List asks, the newest first.
+
+    Args:
+        store: Where decisions and answers are.
+        spool: Where those are that are not shipped yet; None for nowhere.
+        now: UTC nanoseconds.
+        since: Decisions made since then, UTC nanoseconds.
+        state: Only those in that state; empty for all.
+        agent: Only this agent's; empty for all.
+    """
+    waiting = decided.spooled(spool)
+    said = held(store, now)
+    items = [
+        item(each, said, now)
+        for each in gathered(_events(store, waiting, since))
+        if agent in ("", each.wanted.agent)
+    ]
+    kept = [each for each in items if state in ("", each["state"])]
+    first = next((each for each in kept if each["state"] == "open"), None)
+    following = command("asks", "show", first["id"]) if first else ""
+    return Document("asks", kept, coverage_of(waiting), next=following)
+
+
+def show(store: Store, spool: Path | None, text: str, *, now: int) -> Document:
+    """Show one ask, by the id of any of its decisions.
+
+    Raises:
+        UsageError: No decision is called so, or it is nothing that an owner may lift.
+    """
+    waiting = decided.spooled(spool)
+    ask = find(store, waiting, text)
+    said = held(store, now)
+    shown = item(ask, said, now)
+    following = ""
+    if shown["state"] != "allowed":
+        following = command("asks", "allow", shown["id"], "--key", "KEY", "--for", "1h")
+    return Document("asks", [shown], coverage_of(waiting), next=following)
+
+
+def find(store: Store, waiting: Spooled, text: str) -> Ask:
+    """Find the ask that a decision is part of.
+
+    Raises:
+        UsageError: No decision is called so, or it is nothing that an owner may lift.
+    """
+    event = decided.find(store, waiting, text)[0].event
+    ask = next(iter(gathered([event])), None)
+    if ask is None:
+        said = decided.facts_of(event)
+        raise UsageError(
+            f"the decision {event.decision_id} is nothing that an owner may lift alone "
+            f"(its reason is {said.get('reason', 'not told')!r}, expected "
+            f"{', '.join(sorted(BY_OWNER))})",
+            command("decision", event.decision_id),
+        )
+    alike = _events(store, waiting, event.event_time - ASK_LIFE)
+    return next((g for g in gathered(alike) if g.wanted == ask.wanted), ask)
+
+
+def _events(store: Store, waiting: Spooled, since: int) -> list[AuditEvent]:
+    stored = refused_for(store, BY_OWNER, since=since, limit=MOST)
+    known = {each.raw_sha256 for each in stored}
+    fresh = [
+        each
+        for each in waiting.events
+        if each.event_time >= since and each.raw_sha256 not in known
+    ]
+    return [*stored, *fresh]
+
+
+def gathered(events: Iterable[AuditEvent]) -> list[Ask]:
+    """Gather decisions by what was wanted, the newest first."""
+    found: dict[Wanted, list[AuditEvent]] = defaultdict(list)
+    for event in events:
+        wanted = decided.wanted_of(event)
+        if wanted is not None and _was_held(event):
+            found[wanted].append(event)
+    made = [
+        Ask(
+            wanted,
+            max(alike, key=_place),
+            min(each.event_time for each in alike),
+            len(alike),
+        )
+        for wanted, alike in found.items()
+    ]
+    return sorted(made, key=lambda each: _place(each.newest), reverse=True)
+
+
+def _place(event: AuditEvent) -> tuple[int, bytes]:
+    return event.event_time, event.event_id
+
+
+def _was_held(event: AuditEvent) -> bool:
+    """Tell whether an owner could have let it go on, and it did not."""
+    said = decided.facts_of(event)
+    effect = said.get("effect")
+    held_back = effect in (Effect.ASK, Effect.DENY) and "ended" not in said
+    return held_back and said.get("reason") in BY_OWNER
+
+
+def item(ask: Ask, said: Held, now: int) -> AskItem:
+    """Show an ask, with what was said to it."""
+    wanted = ask.wanted
+    owner = said.owners.get(wanted.agent)
+    shown: AskItem = {
+        "id": ask.newest.decision_id,
+        "agent": wanted.agent,
+        "owner": owner.person if owner else None,
+        "server": wanted.server,
+        "target": wanted.target.value,
+        "name": wanted.name,
+        "arguments": wanted.arguments or None,
+        "reason": decided.facts_of(ask.newest).get("reason", ""),
+        "written_by": ask.newest.written_by.value,
+        "count": ask.count,
+        "first": spelled_time(ask.first),
+        "last": spelled_time(ask.newest.event_time),
+        "state": "open",
+        "by": [],
+        "until": None,
+        "amendment": None,
+    }
+    standing = [
+        each
+        for each in said.judged
+        if each.fallen is None and fits(each.said.statement, wanted)
+    ]
+    if standing:
+        allowed = standing[-1].amendment
+        shown["state"], shown["by"] = "allowed", list(allowed.persons)
+        shown["amendment"] = allowed.id
+        shown["until"] = spelled_time(allowed.until * 10**9) if allowed.until else None
+    elif (refused := _refused(said, wanted)) is not None:
+        shown["state"], shown["by"] = "refused", [refused.claim("person")]
+    elif now - ask.newest.event_time > ASK_LIFE:
+        shown["state"] = "expired"
+    return shown
+
+
+def _refused(said: Held, wanted: Wanted) -> Statement | None:
+    """Give the owner's no, where it is the last word on an act."""
+    words = [
+        each.statement
+        for each in said.said
+        if each.statement.type
+        in (StatementType.AMENDMENT, StatementType.AMENDMENT_REFUSED)
+        and fits(each.statement, wanted)
+        and said.who.owns(each.key.person, wanted.agent)
+    ]
+    if not words or words[-1].type is not StatementType.AMENDMENT_REFUSED:
+        return None
+    return words[-1]
+
+
+def fits(statement: Statement, wanted: Wanted) -> bool:
+    """Tell whether a statement speaks of an act."""
+    named = (wanted.agent, wanted.server, wanted.target.value, wanted.name)
+    said = tuple(statement.claim(each) for each in ("server", "target", "name"))
+    arguments = statement.claim("arguments")
+    digest = wanted.arguments or NO_ARGUMENTS
+    return (statement.subject, *said) == named and arguments in (ANY, digest)
+
+
+def amendments(store: Store, *, now: int) -> Document:
+    """List every amendment that was signed, the newest first."""
+    said = held(store, now)
+    items = [amendment_item(each) for each in reversed(said.judged)]
+    waiting = Spooled()
+    return Document("amendments", items, coverage_of(waiting))
+
+
+def amendment_item(judged: Judged) -> AmendmentItem:
+    """Show an amendment."""
+    amendment, said = judged.amendment, judged.said.statement
+    until = said.claim("until")
+    return {
+        "id": amendment.id,
+        "kind": amendment.kind.value,
+        "agent": amendment.agent,
+        "server": amendment.server,
+        "target": amendment.target.value,
+        "name": amendment.name,
+        "arguments": amendment.arguments or None,
+        "persons": list(amendment.persons),
+        "signed_at": spelled_time(said.signed_at),
+        "until": None if until == FOREVER else spelled_time(int(until)),
+        "code": said.claim("code") or None,
+        "decision": said.claim("decision") or None,
+        "state": _state(judged.fallen),
+    }
+
+
+def _state(fallen: Fallen | None) -> str:
+    if fallen is None:
+        return "standing"
+    return "open" if fallen is Fallen.UNCONFIRMED else fallen.value
+
+
+def find_amendment(judged: Sequence[Judged], text: str) -> Judged:
+    """Find an amendment by its id or the beginning of it.
+
+    Raises:
+        UsageError: None is called so, or several begin so.
+    """
+    asked = text.strip().lower().removeprefix("amendment:")
+    found = [each for each in judged if each.amendment.id.startswith(asked)]
+    if len(asked) < decided.SHORTEST or len(found) != 1:
+        raise UsageError(
+            f"no amendment, or more than one, is called {asked[:80]!r} (expected its "
+            f"id, or the first {decided.SHORTEST} letters of it)",
+            "see `answerable asks amendments`",
+        )
+    return found[0]
