@@ -218,3 +218,27 @@ def test_a_mode_that_holds_nothing_back_answers_true(tmp_path: Any) -> None:
         assert told.said["decision"] is True
         assert list(told.said["context"]) == ["decision_id"]
         assert point.decided()[-1].decision.effect == "deny"
+
+
+@pytest.mark.parametrize(
+    ("properties", "decision"),
+    [
+        ({"arguments": {"amount": 5}}, True),
+        ({"arguments": {"amount": 500}}, False),
+        ({"arguments": {}}, True),
+        ({}, False),
+    ],
+)
+def test_arguments_that_are_not_said_are_not_taken_for_none(
+    tmp_path: Any, properties: dict[str, Any], decision: bool
+) -> None:
+    policy = (
+        'forbid (principal, action == Action::"tools/call", resource)\n'
+        "when { context.arguments has amount && context.arguments.amount > 100 };\n"
+    )
+    (tmp_path / "bounds.cedar").write_text(policy)
+    with deciding(tmp_path, settings(policy=["bounds.cedar"])) as point:
+        action = CALL | {"properties": properties}
+        assert point.evaluate(action=action) is decision
+        listed = {"name": "tools/list"}, {"type": "mcp_server", "id": "files"}
+        assert point.evaluate(action=listed[0], resource=listed[1])

@@ -28,6 +28,8 @@ ERA = "authzen-1.0"
 # What a decision that asks obliges whoever enforces to: nothing goes on before the
 # agent's owner has said so, and then it is to be asked anew.
 ASK_OWNER = "ask-owner"
+# Arguments that nobody said: a policy that reads any has no answer, and so denies.
+UNSAID = b"?"
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -43,14 +45,17 @@ class Answer(msgspec.Struct, frozen=True):
     effect: str
     id: str
 
+    @property
+    def word(self) -> str:
+        """What is heard of a refusal: what is allowed and held back is a denial."""
+        return "deny" if self.effect == Effect.ALLOW.value else self.effect
+
     def told(self) -> dict[str, Any]:
         """The Decision of AuthZEN 1.0, 5.5."""
         if self.passes:
             return {"decision": True, "context": {"decision_id": self.id}}
-        # What would have been allowed and is held back is a denial to whoever asks.
-        word = "deny" if self.effect == Effect.ALLOW.value else self.effect
-        context: dict[str, Any] = {"decision": word, "decision_id": self.id}
-        if word == Effect.ASK.value:
+        context: dict[str, Any] = {"decision": self.word, "decision_id": self.id}
+        if self.word == Effect.ASK.value:
             context["obligations"] = [{"id": ASK_OWNER}]
         return {"decision": False, "context": context}
 
@@ -99,7 +104,7 @@ class Evaluating:
         """Decide on one evaluation, and record that."""
         caller = await self.subjects.find(evaluation, asked_by)
         asked = understood(evaluation, asked_by)
-        decision = self._decide(caller, asked, evaluation.action.arguments or b"")
+        decision = self._decide(caller, asked, evaluation.action.arguments)
         act = _act(evaluation, asked, asked_by)
         return await self.recorded(caller, act, decision)
 
@@ -112,8 +117,11 @@ class Evaluating:
         return Answer(decision.passes, decision.effect.value, id)
 
     def would_pass(self, caller: Caller, asked: Asked) -> bool:
-        """Say whether a call without arguments would go on; nothing is recorded."""
-        return self._decide(caller, asked, b"").passes
+        """Say whether a call would go on, whatever it is called with.
+
+        Nothing is recorded.
+        """
+        return self._decide(caller, asked, None).passes
 
     async def _item(
         self, said: Members, number: int, asked_by: Enforcer
@@ -127,15 +135,15 @@ class Evaluating:
         return (await self.answer(evaluation, asked_by)).told()
 
     def _decide(
-        self, caller: Caller, asked: Asked | None, arguments: bytes
+        self, caller: Caller, asked: Asked | None, arguments: bytes | None
     ) -> Decision:
         if asked is None:
             return held(self.authority.policy, Effect.DENY, Reason.NO_RULE)
         return self.authority.authorize(request_of(caller, asked, arguments))
 
 
-def request_of(caller: Caller, asked: Asked, arguments: bytes) -> Request:
-    """Make what is asked of the policy."""
+def request_of(caller: Caller, asked: Asked, arguments: bytes | None) -> Request:
+    """Make what is asked of the policy; arguments that are None are not known."""
     return Request(
         agent=caller.agent,
         known=caller.known,
@@ -147,7 +155,7 @@ def request_of(caller: Caller, asked: Asked, arguments: bytes) -> Request:
         principal=caller.principal,
         person=caller.person,
         chain=caller.chain,
-        arguments=arguments,
+        arguments=UNSAID if arguments is None else arguments,
     )
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from answerable.api.enforcers import Enforcer
 from answerable.api.wire.entities import Evaluation, Subject
 from answerable.federate.errors import TokenRefused
+from answerable.federate.spiffe import is_trust_domain
 from answerable.model.caller import Caller, Shown
 from answerable.model.config import Config, IssuerCaller
 from answerable.model.errors import IdError
@@ -84,6 +85,21 @@ class Subjects:
             return _stranger(subject, asked_by)
         return _caller(found, f"{asked_by.principal}/{found}", known=True)
 
+    def of_certificate(self, principal: str) -> Caller | None:
+        """Give the caller of a certificate that somebody verified; None for nobody.
+
+        Args:
+            principal: The SPIFFE id in it. The pinned issuer of its trust domain is
+                whose subjects stand for agents.
+        """
+        for issuer in self._issuers:
+            rule = IssuerCaller(issuer.pin.name, principal)
+            is_of_it = principal.startswith(issuer.pin.iss + "/")
+            if is_trust_domain(issuer.pin.iss) and is_of_it and rule in self._by_rule:
+                agent, named = self._by_rule[rule], f"{rule.issuer}/{principal}"
+                return _caller(agent, named, known=True)
+        return None
+
     async def _of_token(self, subject: Subject, asked_by: Enforcer) -> Caller:
         for _ in range(2):
             try:
@@ -112,6 +128,7 @@ class Subjects:
         return None
 
     def _use(self, config: Config, inventory: frozenset[AgentId]) -> None:
+        self._issuers = config.issuers
         self._known = inventory | {agent.id for agent in config.agents}
         self._by_rule = {
             rule: agent.id

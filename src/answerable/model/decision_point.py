@@ -29,6 +29,7 @@ class DecisionPoint:
         url: Identifier of the decision point (AuthZEN 9.1.1), empty for the address of
             its first listener.
         listen: Where AuthZEN is spoken, in file order.
+        ext_authz: Where Envoy's external authorisation is, over gRPC; none where empty.
         state: Its own folder: the spool. Empty for `decisions` in the store.
         audience: The one `aud` of tokens of those who ask; empty for each issuer's.
         callers: Who may ask.
@@ -36,6 +37,7 @@ class DecisionPoint:
 
     url: str
     listen: "tuple[Listener, ...]"
+    ext_authz: "tuple[Listener, ...]"
     state: str
     audience: str
     callers: tuple[EnforcementPoint, ...]

@@ -76,6 +76,13 @@ decisions:
       origins: []
       url: https://pdp.example
       tls: {certificate: cert.pem, key: key.pem, client_ca: ca.pem}
+  ext_authz:
+    - unix: envoy.sock
+    - address: 127.0.0.1:8474
+      hosts: [pdp.example]
+      origins: []
+      url: https://pdp.example
+      tls: {certificate: cert.pem, key: key.pem, client_ca: ca.pem}
   callers:
     - {issuer: corp, sub: pep}
     - {unix: {uid: 0, gid: 5, unit: a.service}, servers: [files]}

@@ -5,7 +5,8 @@ is a problem document; a denial is none.
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import msgspec
@@ -83,6 +84,24 @@ class Door:
             )
         )
 
+    @contextmanager
+    def counted(self, enforcer: Enforcer) -> Iterator[None]:
+        """Count what one enforcement point has under way.
+
+        Raises:
+            Problem: It has too much.
+        """
+        principal, counts = enforcer.principal, self.in_flight
+        if counts[principal] >= self.limits.calls_per_caller:
+            raise Problem(429, "too-many-calls", "too many requests are under way")
+        counts[principal] += 1
+        try:
+            yield
+        finally:
+            counts[principal] -= 1
+            if not counts[principal]:
+                del counts[principal]
+
     def _asked(self, handler: Handler) -> Page:
         async def endpoint(request: Request) -> Response:
             return await self._answered(request, handler)
@@ -104,7 +123,7 @@ class Door:
             head = _head(request)
             _check_place(head, request)
             enforcer = await self._enforcers.identify(head, _link(request))
-            with _Counted(self.in_flight, enforcer.principal, self.limits):
+            with self.counted(enforcer):
                 said = read_body(await self._body(request, head))
                 told = await handler(said, enforcer)
         except Problem as problem:
@@ -164,24 +183,6 @@ class WithRequestId:
             await send(message)
 
         await self._app(scope, receive, told)
-
-
-class _Counted:
-    """Counts what one enforcement point has under way, and refuses too much."""
-
-    def __init__(self, counts: Counter[str], principal: str, limits: Limits) -> None:
-        self._counts, self._principal = counts, principal
-        self._most = limits.calls_per_caller
-
-    def __enter__(self) -> None:
-        if self._counts[self._principal] >= self._most:
-            raise Problem(429, "too-many-calls", "too many requests are under way")
-        self._counts[self._principal] += 1
-
-    def __exit__(self, *_: object) -> None:
-        self._counts[self._principal] -= 1
-        if not self._counts[self._principal]:
-            del self._counts[self._principal]
 
 
 def _head(request: Request) -> Head:

@@ -1,9 +1,6 @@
 """What the process is made of, put together from a configuration, and changed by one."""
 
 import asyncio
-import os
-import socket
-import ssl
 import time
 from collections.abc import Coroutine
 from functools import partial
@@ -15,12 +12,14 @@ from starlette.responses import Response
 from uvicorn.server import ServerState
 
 from answerable.api.enforcers import Enforcers
+from answerable.api.envoy.extra import extra
 from answerable.api.evaluating import Evaluating
 from answerable.api.http.door import JSON, Door, Handler, Page
 from answerable.api.http.protocol import Connection, uvicorn_config
 from answerable.api.paging import Paging
 from answerable.api.recording.recorder import Recorder
 from answerable.api.searching import Searching
+from answerable.api.serve.listeners import Listeners
 from answerable.api.serve.metrics import rendered
 from answerable.api.serve.plan import Plan
 from answerable.api.subjects import Subjects
@@ -28,7 +27,7 @@ from answerable.api.wire import metadata, openapi
 from answerable.api.wire.problems import Problem
 from answerable.enforce.kill import Kills
 from answerable.flows.authorize import Authority
-from answerable.model.config import Tls
+from answerable.model.config import Listener
 from answerable.serving.callers.callers import Callers
 from answerable.serving.callers.challenge import WELL_KNOWN
 from answerable.serving.issuers.keys import IssuerKeys
@@ -38,9 +37,9 @@ from answerable.serving.log import Log
 from answerable.serving.secret import derived, shared_secret
 from answerable.serving.sockets import Bound, bind
 from answerable.serving.ticker import Ticker
-from answerable.serving.tls import load_files, server_tls
 from answerable.serving.wire.place import Served
 
+NAME = "decisions"
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -59,7 +58,6 @@ class House:
     """
 
     def __init__(self, plan: Plan, log: Log) -> None:
-        self.listening: list[tuple[str, str]] = []
         self.reload_refused = self.ship_refused = ""
         self._plan, self._log = plan, log
         self._loop = loop = asyncio.get_running_loop()
@@ -86,9 +84,8 @@ class House:
         self._kills = KillWatch(
             KillFile(plan.shared), self._authority, loop, self._killed, self._unread
         )
-        self._bound: list[Bound] = []
-        self._servings: list[asyncio.Server] = []
-        self._tls: list[tuple[ssl.SSLContext, Tls]] = []
+        self._listeners = Listeners(loop)
+        self.listening = self._listeners.where
         self._tasks: set[asyncio.Task[None]] = set()
         self._url = plan.point.url or "http://localhost"
 
@@ -102,6 +99,8 @@ class House:
         house = cls(plan, log)
         for listener in plan.point.listen:
             await house._listen(bind(listener, 1))
+        for listener in plan.point.ext_authz:
+            await house._listen_to_envoy(listener)
         house._name_itself()
         for keep_fresh in (house._callers.keep_fresh, house._enforcers.keep_fresh):
             house._spawn(keep_fresh(house._keyless))
@@ -120,8 +119,7 @@ class House:
         """
         # A large file takes a second, in which evaluations go on.
         table = await asyncio.to_thread(plan.table)
-        for context, tls in self._tls:
-            load_files(context, tls)
+        self._listeners.reload()
         self._enforcers.swap(plan.config)
         self._subjects.swap(plan.config, plan.inventory)
         self._searching.config = plan.config
@@ -131,10 +129,7 @@ class House:
 
     def drain(self) -> None:
         """Take no more connections; what is under way goes on."""
-        for serving in self._servings:
-            serving.close()
-        for bound in self._bound:
-            bound.close()
+        self._listeners.close()
         for each in list(self._connections.connections):
             each.shutdown()
 
@@ -234,38 +229,39 @@ class House:
     # What goes on beside.
 
     async def _listen(self, bound: Bound) -> None:
-        self._bound.append(bound)
         given = bound.of_worker(0)
-        listener = given.listener
         connection = partial(
             Connection,
             self._uvicorn,
             self._connections,
             limits=self._plan.config.limits,
             ticker=self._ticker,
-            served=Served(frozenset(given.hosts), frozenset(listener.origins)),
+            served=Served(frozenset(given.hosts), frozenset(given.listener.origins)),
             url=given.url,
         )
-        own = socket.socket(fileno=os.dup(given.handle))
-        if listener.address is None:
-            self._servings.append(
-                await self._loop.create_unix_server(connection, sock=own)
-            )
-            self.listening.append(("decisions", f"unix:{listener.unix}"))
-            return
-        context = None
-        if listener.tls is not None:
-            context = server_tls(listener.tls)
-            self._tls.append((context, listener.tls))
-        self._servings.append(
-            await self._loop.create_server(connection, sock=own, ssl=context)
+        await self._listeners.open(NAME, bound, connection, "http/1.1")
+
+    async def _listen_to_envoy(self, listener: Listener) -> None:
+        with extra():
+            from answerable.api.envoy.checking import Checking
+            from answerable.api.envoy.serving import Authorization, grpc_server
+
+        bound = bind(listener, 1)
+        checking = Checking(self._evaluating, self._callers, self._recorder, time.time)
+        service = Authorization(
+            self._enforcers,
+            checking,
+            self._recorder,
+            bound.url,
+            self._door,
+            self._failed,
         )
-        scheme = "https" if listener.tls else "http"
-        self.listening.append(("decisions", f"{scheme}://{bound.address}"))
+        connection = grpc_server(service)._protocol_factory
+        await self._listeners.open("ext_authz", bound, connection, "h2")
 
     def _name_itself(self) -> None:
         """Where nobody says how it is called, it is called by its first address."""
-        addresses = [each.url for each in self._bound if each.url]
+        addresses = [url for what, url in self._listeners.urls if what == NAME]
         if addresses and not self._plan.point.url:
             self._url = addresses[0]
 

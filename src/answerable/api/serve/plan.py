@@ -62,6 +62,7 @@ class Plan:
             for key, before, after in (
                 ("decisions.url", ours.url, theirs.url),
                 ("decisions.listen", ours.listen, theirs.listen),
+                ("decisions.ext_authz", ours.ext_authz, theirs.ext_authz),
                 ("decisions.state", self.state, later.state),
                 ("state", self.shared, later.shared),
                 ("store", self.store, later.store),

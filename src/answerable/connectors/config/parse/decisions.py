@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 
 from answerable.connectors.config.parse.agents import read_unix
-from answerable.connectors.config.parse.listeners import read_listeners
+from answerable.connectors.config.parse.listeners import listeners_of, read_listeners
 from answerable.connectors.config.parse.places import is_open, is_url, read_path
 from answerable.connectors.config.parse.section import Section
 from answerable.model.config import IssuerCaller, Listen, UnixCaller
@@ -27,6 +27,7 @@ def read_decisions(
         listen=read_listeners(
             section, "listen", folder, USUAL, insecure=listen.insecure
         ),
+        ext_authz=listeners_of(section, "ext_authz", folder, insecure=listen.insecure),
         state=read_path(section, "state", folder),
         audience=section.text("audience"),
         callers=tuple(_points(section, servers, issuers)),

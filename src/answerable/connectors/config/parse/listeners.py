@@ -33,12 +33,17 @@ def read_listeners(
     section: Section, key: str, folder: str, usual: str, *, insecure: bool
 ) -> tuple[Listener, ...]:
     """Read a list of listeners; without any, there is one at the usual address."""
-    listeners = [
+    listeners = listeners_of(section, key, folder, insecure=insecure)
+    return listeners or (Listener(parse_address(usual), "", (), (), "", None),)
+
+
+def listeners_of(
+    section: Section, key: str, folder: str, *, insecure: bool
+) -> tuple[Listener, ...]:
+    """Read a list of listeners, which may have none."""
+    return tuple(
         _listener(each, folder, insecure=insecure) for each in section.items(key)
-    ]
-    if not listeners:
-        listeners.append(Listener(parse_address(usual), "", (), (), "", None))
-    return tuple(listeners)
+    )
 
 
 def _listener(section: Section, folder: str, *, insecure: bool) -> Listener:

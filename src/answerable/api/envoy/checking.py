@@ -1,0 +1,182 @@
+"""One request that Envoy holds: who calls, what it says, and whether it goes on.
+
+It is read, identified and decided as at the gateway. What the gateway knows because it
+passed things on, nobody knows here: whose a task, a retry's state, a question of a
+server or a request under way is. Where the agent's mode enforces, these are denied.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from answerable.api.enforcers import Enforcer
+from answerable.api.envoy.messages import Held, passed, read_check, stopped
+from answerable.api.evaluating import Evaluating
+from answerable.api.recording.recorder import Recorder
+from answerable.enforce.table import held as holding
+from answerable.flows.authorize import Authority
+from answerable.model.caller import Caller
+from answerable.model.decision import (
+    Decision,
+    Effect,
+    Layer,
+    Mode,
+    Reason,
+    Request,
+    Target,
+)
+from answerable.model.record import Act
+from answerable.serving.callers.callers import Callers
+from answerable.serving.callers.errors import KeysNeeded, Unidentified
+from answerable.serving.mcp.call import NOTHING, Call, read_call
+from answerable.serving.mcp.denials import denial
+from answerable.serving.mcp.envelope import VERSION_HEADER
+from answerable.serving.mcp.messages import Kind
+from answerable.serving.mcp.methods import Era
+from answerable.serving.wire.refusals import Refused
+
+DENIED = 200  # as at the gateway: some clients lose the error of a 403
+FORBIDDEN = 403
+UNAVAILABLE = 503
+_CANCELLED = "notifications/cancelled"
+
+
+class Checking:
+    """Answers Envoy.
+
+    Args:
+        evaluating: Decides and records.
+        callers: Identify whoever calls through Envoy.
+        recorder: Counts what is turned away.
+        clock: Gives NumericDates.
+    """
+
+    def __init__(
+        self,
+        evaluating: Evaluating,
+        callers: Callers,
+        recorder: Recorder,
+        clock: Callable[[], float],
+    ) -> None:
+        self._evaluating, self._callers = evaluating, callers
+        self._recorder, self._clock = recorder, clock
+
+    async def check(self, request: Any, asked_by: Enforcer) -> Any:
+        """Answer one check."""
+        try:
+            held = read_check(request)
+            caller = await self._identify(held)
+            call = read_call(held.head, held.body)
+        except Refused as refused:
+            self._recorder.refused(refused.why.value)
+            return _refusal(refused, request)
+        except Unidentified as unknown:
+            self._recorder.refused(unknown.reason)
+            return _unidentified(unknown)
+        decision = decide(self._evaluating.authority, caller, call, asked_by)
+        act = _act(call, held.body, asked_by)
+        answer = await self._evaluating.recorded(caller, act, decision)
+        if answer.passes:
+            return passed(answer.id)
+        status = DENIED if call.kind is Kind.REQUEST else FORBIDDEN
+        return stopped(status, denial(call.id, answer.word, answer.id))
+
+    async def _identify(self, held: Held) -> Caller:
+        if held.principal and "authorization" not in held.head.fields:
+            named = self._evaluating.subjects.of_certificate(held.principal)
+            if named is not None:
+                return named
+        try:
+            return self._callers.identify(held.head, held.link, self._clock())
+        except KeysNeeded as needed:
+            await self._callers.fetch(needed.issuer)
+        try:
+            return self._callers.identify(held.head, held.link, self._clock())
+        except KeysNeeded:
+            raise Unidentified("", UNAVAILABLE, "no-keys") from None
+
+
+def decide(
+    authority: Authority, caller: Caller, call: Call, asked_by: Enforcer
+) -> Decision:
+    """Decide on a call that goes through Envoy."""
+    if asked_by.servers and call.server not in asked_by.servers:
+        return holding(authority.policy, Effect.DENY, Reason.UNKNOWN_SERVER)
+    decision = authority.authorize(
+        _request(caller, call, call.target, call.name, call.arguments)
+    )
+    for each in call.watched:
+        if decision.passes and each.target is not Target.TASK:
+            asked = _request(caller, call, each.target, each.name)
+            decision = authority.authorize(asked)
+    if not decision.passes or not _has_an_owner(call):
+        return decision
+    return replace(
+        decision,
+        effect=Effect.DENY,
+        passes=decision.mode is not Mode.ENFORCE,
+        reason=Reason.NOT_ITS_OWN,
+        determining=(),
+        layer=Layer.OWNERSHIP,
+    )
+
+
+def _has_an_owner(call: Call) -> bool:
+    """Say whether a call brings back what was handed out to somebody."""
+    cancels = call.method == _CANCELLED and call.about is not None
+    watches = any(each.target is Target.TASK for each in call.watched)
+    is_of_one = call.target is Target.TASK or call.kind is Kind.RESPONSE
+    return bool(call.state) or cancels or watches or is_of_one
+
+
+def _request(
+    caller: Caller,
+    call: Call,
+    target: Target,
+    name: str,
+    arguments: memoryview = NOTHING,
+) -> Request:
+    return Request(
+        agent=caller.agent,
+        known=caller.known,
+        server=call.server,
+        action=call.method,
+        target=target,
+        name=name,
+        run=caller.run,
+        principal=caller.principal,
+        person=caller.person,
+        chain=caller.chain,
+        arguments=arguments,
+    )
+
+
+def _act(call: Call, body: bytes, asked_by: Enforcer) -> Act:
+    arguments = call.arguments
+    return Act(
+        era=call.era,
+        method=call.method,
+        server=call.server,
+        target=call.target,
+        name=call.name,
+        watched=tuple(f"{each.target}:{each.name}" for each in call.watched),
+        session=call.session,
+        state=call.state,
+        size=len(body),
+        arguments=hashlib.sha256(arguments).hexdigest() if arguments else "",
+        asked_by=asked_by.principal,
+    )
+
+
+def _refusal(refused: Refused, request: Any) -> Any:
+    said = request.attributes.request.http.headers.get(VERSION_HEADER, "")
+    status = refused.status(in_a_session=said != Era.V2026_07_28)
+    return stopped(status, refused.body(said))
+
+
+def _unidentified(unknown: Unidentified) -> Any:
+    fields = {"www-authenticate": unknown.challenge} if unknown.challenge else {}
+    if unknown.nonce:
+        fields["dpop-nonce"] = unknown.nonce
+    return stopped(unknown.status, fields=fields)

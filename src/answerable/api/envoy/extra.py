@@ -1,0 +1,26 @@
+"""grpclib and Envoy's messages are an extra: only who serves Envoy pays for them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from answerable.model.errors import EnvironmentRefused
+
+_NEEDED = ("grpclib", "envoy", "google", "h2", "multidict")
+
+
+@contextmanager
+def extra() -> Iterator[None]:
+    """Import what needs it, and say what to do where it is not installed.
+
+    Raises:
+        EnvironmentRefused: It is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _NEEDED:
+            raise
+        raise EnvironmentRefused(
+            "decisions.ext_authz needs grpclib and xds-protos, which are not installed",
+            "pip install 'answerable[ext-authz]'",
+        ) from None

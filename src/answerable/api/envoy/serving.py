@@ -1,0 +1,99 @@
+"""The gRPC service: Envoys that may ask, and nothing but a yes lets a call go on.
+
+Where Envoy may not ask, or something fails in here, the answer is a denial and no error
+of gRPC: what Envoy makes of an error is set elsewhere (`failure_mode_allow`).
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from grpclib.const import Cardinality, Handler
+from grpclib.server import Server, Stream
+
+from answerable.api.enforcers import Enforcers
+from answerable.api.envoy.checking import UNAVAILABLE, Checking
+from answerable.api.envoy.messages import CheckRequest, CheckResponse, stopped
+from answerable.api.http.door import Door
+from answerable.api.recording.recorder import Recorder
+from answerable.api.wire.problems import Problem
+from answerable.serving.link import Link
+from answerable.serving.links import link_of
+from answerable.serving.processes.held import ProcessGone
+from answerable.serving.wire.head import Head
+
+CHECK = "/envoy.service.auth.v3.Authorization/Check"
+_FIELDS = ("authorization", "dpop")
+
+
+class Authorization:
+    """The service `envoy.service.auth.v3.Authorization`, of one listener.
+
+    Args:
+        enforcers: Find out which Envoy asks.
+        checking: Answers it.
+        recorder: Counts what is turned away.
+        url: The listener's, as configured.
+        door: Counts what each has under way.
+        failed: Told of what went wrong in here.
+    """
+
+    def __init__(
+        self,
+        enforcers: Enforcers,
+        checking: Checking,
+        recorder: Recorder,
+        url: str,
+        door: Door,
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self._enforcers, self._checking = enforcers, checking
+        self._recorder, self._url = recorder, url
+        self._door, self._failed = door, failed
+
+    def __mapping__(self) -> dict[str, Handler]:
+        """The methods, as grpclib asks for them."""
+        handler = Handler(
+            self._check, Cardinality.UNARY_UNARY, CheckRequest, CheckResponse
+        )
+        return {CHECK: handler}
+
+    async def _check(self, stream: "Stream[Any, Any]") -> None:
+        await stream.send_message(await self._answer(stream))
+
+    async def _answer(self, stream: "Stream[Any, Any]") -> Any:
+        try:
+            enforcer = await self._enforcers.identify(_head(stream), self._link(stream))
+            with self._door.counted(enforcer):
+                request = await stream.recv_message()
+                return await self._checking.check(request, enforcer)
+        except (Problem, ProcessGone) as problem:
+            self._recorder.refused(getattr(problem, "why", "peer-gone"))
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, it is no yes
+            self._failed(error)
+            self._recorder.refused("failed")
+        # Whoever called through Envoy did no wrong.
+        return stopped(UNAVAILABLE)
+
+    def _link(self, stream: "Stream[Any, Any]") -> Link:
+        assert stream.peer is not None  # noqa: S101 - on the side of a server
+        return link_of(stream.peer._transport, self._url)
+
+
+def _head(stream: "Stream[Any, Any]") -> Head:
+    """Give what is known of Envoy the form that callers are identified by."""
+    said: Mapping[str, object] = stream.metadata or {}
+    fields = {name: str(said[name]) for name in _FIELDS if name in said}
+    fields["host"] = ""
+    return Head("POST", CHECK, fields, 0, expects=False, closes=False)
+
+
+def grpc_server(service: Authorization) -> Server:
+    """Make what speaks gRPC for a listener.
+
+    What it would print is of whoever sent it.
+    """
+    logging.getLogger("grpclib").disabled = True
+    logging.getLogger("grpclib.server").disabled = True
+    logging.getLogger("grpclib.protocol").disabled = True
+    return Server([service])
