@@ -48,6 +48,13 @@ def test_a_piece_of_a_body_does_not_keep_the_body() -> None:
     assert isinstance(kept.arguments, bytes)
 
 
+def test_arguments_that_stand_alone_are_kept_as_they_are() -> None:
+    recent = Recent()
+    alone = msgspec.structs.replace(request(), arguments=memoryview(b"{}"))
+    recent.keep(alone)
+    assert recent.requests()[0] is alone
+
+
 def test_it_shows_no_arguments_when_it_is_printed() -> None:
     recent = Recent()
     recent.keep(asked(1, 4))

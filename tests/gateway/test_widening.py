@@ -97,6 +97,19 @@ def test_a_kill_above_stops_the_child(tmp_path: Path, killed: str) -> None:
     assert (decision.reason, decision.determining) == (Reason.KILLED, (killed,))
 
 
+def test_a_kill_above_cuts_what_the_child_has_open(tmp_path: Path) -> None:
+    loop: Any = None
+    notes: Any = Notes(loop)
+    authority = Authority(compile_table(CONFIG))
+    exchange = Exchange(authority, notes, {})
+    passage = exchange.begin(child(tmp_path), *calls("read"))
+    assert isinstance(passage, Passage)
+    authority.set_kills(frozenset({"agent:declared/other"}))
+    assert exchange.may_go_on(passage)
+    authority.set_kills(frozenset({ROOT}))
+    assert not exchange.may_go_on(passage)
+
+
 CHAINS = st.lists(st.sampled_from(("ana", "ben", "cam")), max_size=3, unique=True)
 
 

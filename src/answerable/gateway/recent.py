@@ -5,6 +5,7 @@ there was one.
 """
 
 from collections import deque
+from typing import cast
 
 import msgspec
 
@@ -35,15 +36,11 @@ class Recent:
     def keep(self, request: Request) -> None:
         """Keep what was asked; the oldest goes."""
         size = len(request.arguments)
-        kept: Request | None = request
         if size > MOST_ARGUMENTS:
-            kept = None
-        elif size:
-            # A piece of the body would keep all of it.
-            arguments = bytes(request.arguments)
-            kept = msgspec.structs.replace(request, arguments=arguments)
+            self._kept.append(None)
+        else:
+            self._kept.append(_alone(request, size) if size else request)
             self._bytes += size
-        self._kept.append(kept)
         while len(self._kept) > self._most or self._bytes > self._most_bytes:
             oldest = self._kept.popleft()
             self._bytes -= 0 if oldest is None else len(oldest.arguments)
@@ -56,3 +53,11 @@ class Recent:
     def left_out(self) -> int:
         """How many of the last calls were too large to be kept."""
         return sum(each is None for each in self._kept)
+
+
+def _alone(request: Request, size: int) -> Request:
+    """Have a request keep no more than its arguments: a piece of a body keeps it all."""
+    arguments = request.arguments
+    if isinstance(arguments, bytes) or len(cast(bytes, arguments.obj)) == size:
+        return request
+    return msgspec.structs.replace(request, arguments=bytes(arguments))

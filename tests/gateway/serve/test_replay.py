@@ -5,17 +5,25 @@ import json
 import os
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from answerable.gateway.serve import operator
+from answerable.enforce.table import compile_table
+from answerable.flows.authorize import Authority
+from answerable.gateway.recent import Recent
+from answerable.gateway.serve import operator, replaying
 from answerable.gateway.serve.control import Policy, Tried
 from answerable.gateway.serve.operator import Operator, ask
+from answerable.gateway.serve.replaying import decide_anew
+from answerable.model.decision import Decision, Request
 from answerable.model.errors import EnvironmentRefused
 from answerable.model.replay import Replayed
+from tests.enforce.configs import request
+from tests.enforce.test_replay import ALLOWS, DENIES
 from tests.gateway.serve.stage import Backend, Serving, configuration, serving
 from tests.gateway.serve.test_serve import text
 
@@ -84,6 +92,25 @@ def test_a_trial_and_a_reload_say_what_would_have_been_denied(
         assert refused["error"]["data"]["decision"] == "deny"
 
 
+def test_a_trial_names_the_policy_that_would_deny(
+    tmp_path: Path, server: Backend
+) -> None:
+    settings = configuration(server.server_port)
+    with serving(tmp_path, settings) as served:
+        for seconds in (0, 0.01):
+            served.call("slow", arguments={"seconds": seconds})
+        (tmp_path / "slow.cedar").write_text(
+            '@id("not-at-once") forbid (principal, action == Action::"tools/call", '
+            'resource == Tool::"tool:mcp/files/slow") '
+            "when { context.arguments.seconds < 1 };"
+        )
+        item = attempt(served, settings | {"policy": ["slow.cedar"]})
+        assert (item["calls"], item["would_have_denied"]) == (2, 2)
+        turned = {each["reason"]: each for each in item["turned"]}
+        assert turned["forbidden"]["rules"] == ["slow.cedar:not-at-once"]
+        assert turned["evaluation"]["after"] == "error"  # no number that it compares
+
+
 def test_a_trial_of_a_file_with_faults_names_them(
     tmp_path: Path, server: Backend
 ) -> None:
@@ -99,6 +126,43 @@ def test_a_trial_of_a_file_with_faults_names_them(
 def test_where_no_gateway_runs_a_trial_says_so(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentRefused, match="no gateway runs with"):
         ask(tmp_path, POLICY)
+
+
+class Slow(Authority):
+    """Takes its time."""
+
+    def authorize(self, request: Request) -> Decision:
+        time.sleep(0.001)
+        return super().authorize(request)
+
+
+@pytest.mark.parametrize("longest", [30.0, 0.05])
+def test_calls_go_on_while_others_are_decided_anew(
+    monkeypatch: pytest.MonkeyPatch, longest: float
+) -> None:
+    monkeypatch.setattr(replaying, "LONGEST", longest)
+    recent, turns = Recent(), 0
+    for _ in range(160):
+        recent.keep(request())
+
+    async def both() -> Replayed:
+        async def serve() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        serving = asyncio.create_task(serve())
+        authority = Slow(compile_table(ALLOWS))
+        replayed = await decide_anew(authority, compile_table(DENIES), recent)
+        serving.cancel()
+        return replayed
+
+    replayed = asyncio.run(both())
+    assert replayed.calls + replayed.left_out == 160
+    assert replayed.held_back == replayed.calls
+    assert turns >= replayed.calls / replaying.AT_ONCE - 1
+    assert (replayed.left_out > 0) is (longest < 1)
 
 
 POLICY = Policy(b"", "answerable.yaml", "/", True, ())

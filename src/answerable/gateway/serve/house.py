@@ -15,7 +15,6 @@ from answerable.enforce.kill import Kills
 from answerable.enforce.table import Table
 from answerable.flows.authorize import Authority
 from answerable.flows.policy import table_of
-from answerable.flows.replay import Replay
 from answerable.gateway.credentials import LEAKED, Credentials
 from answerable.gateway.definitions import Definitions
 from answerable.gateway.exchange import Exchange
@@ -28,6 +27,7 @@ from answerable.gateway.recent import Recent
 from answerable.gateway.serve.control import Policy, Series, Start
 from answerable.gateway.serve.counts import Counting
 from answerable.gateway.serve.pin_log import PinTold
+from answerable.gateway.serve.replaying import decide_anew
 from answerable.gateway.serve.spans import Spans
 from answerable.gateway.sessions import Sessions
 from answerable.gateway.shown.held import TAKEN
@@ -52,8 +52,6 @@ from answerable.serving.tls import load_files, server_tls
 from answerable.serving.wire.place import Served
 
 ROUND = 0.05  # seconds: several rounds of the loop
-REPLAY = 3.0  # seconds at most, of those that the supervisor waits
-AT_ONCE = 8  # calls decided anew in one round: the next call waits half a millisecond
 
 
 class House:
@@ -169,7 +167,7 @@ class House:
             AnswerableError: It cannot be used.
         """
         _, table = await _read(policy, self._authority.table)
-        return table.policy, await self._replay(table)
+        return table.policy, await decide_anew(self._authority, table, self._recent)
 
     async def swap(self, policy: Policy) -> tuple[str, Replayed]:
         """Decide by another configuration from the next call on.
@@ -181,7 +179,7 @@ class House:
             AnswerableError: It cannot be used, and the present one stays.
         """
         config, table = await _read(policy, self._authority.table)
-        replayed = await self._replay(table)
+        replayed = await decide_anew(self._authority, table, self._recent)
         # A command that runs is kept; a URL may have other certificates by now.
         kept = {
             server.name: self._servers[server.name]
@@ -204,15 +202,6 @@ class House:
         self._authority.swap(table)
         self._log.info("policy.taken", digest=table.policy)
         return table.policy, replayed
-
-    async def _replay(self, table: Table) -> Replayed:
-        """Decide anew on the last calls, a few between one call and the next."""
-        recent, loop = self._recent, self.door.loop
-        replay = Replay(self._authority, table, recent.requests(), recent.left_out)
-        until = loop.time() + REPLAY
-        while replay.step(AT_ONCE) and loop.time() < until:  # noqa: ASYNC110 - it works
-            await asyncio.sleep(0)
-        return replay.outcome()
 
     def amend(self, standing: Standing) -> None:
         """Allow what owners have signed from the next call on, and nothing else."""
