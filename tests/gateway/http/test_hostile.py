@@ -15,8 +15,9 @@ from answerable.flows.authorize import Authority
 from answerable.model.decision import Durability
 from answerable.model.record import Decided
 from tests.gateway.build import body
+from tests.gateway.http.client import Answered
 from tests.gateway.http.spelling import ask, call, modern, old, reply, request, result
-from tests.gateway.http.stage import Answered, Peer, always, stage
+from tests.gateway.http.stage import Peer, always, stage
 
 OK = result(content=[])
 ID = re.compile(rb'"decision_id":"[0-9a-f]{32}"')
