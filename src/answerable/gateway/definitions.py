@@ -182,7 +182,7 @@ class _Asking:
             self._hear(b"".join(self._parts))
 
     def on_lost(self, why: Why, *, forwarded: bool) -> None:
-        """Leave it: the next call asks again."""
+        """Leave it: a call that comes a little later asks again."""
 
     def _hear(self, data: bytes) -> None:
         """Learn from one message; what cannot be read defines nothing."""

@@ -248,6 +248,9 @@ class Quarantines:
     def quarantined(self, subject: str, why: str, like: str) -> None:
         self.told.append((subject, why, like))
 
+    def alike(self, subject: str, like: str, how: str) -> None:
+        self.told.append((subject, how, like))
+
     def released(self, subject: str) -> None:
         self.told.append((subject, "released", ""))
 

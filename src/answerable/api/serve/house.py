@@ -34,6 +34,9 @@ from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.kills import KillFile, KillWatch
 from answerable.serving.link import Link
 from answerable.serving.log import Log
+from answerable.serving.pins.files import PinFiles
+from answerable.serving.pins.telling import PinTold
+from answerable.serving.pins.watch import PinWatch
 from answerable.serving.secret import derived, shared_secret
 from answerable.serving.sockets import Bound, bind
 from answerable.serving.ticker import Ticker
@@ -86,6 +89,10 @@ class House:
         )
         self._listeners = Listeners(loop)
         self.listening = self._listeners.where
+        self._pins = PinWatch(
+            *(PinFiles(plan.shared), config.servers, self._authority, loop),
+            PinTold(log),
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._url = plan.point.url or "http://localhost"
 
@@ -120,6 +127,7 @@ class House:
         # A large file takes a second, in which evaluations go on.
         table = await asyncio.to_thread(plan.table)
         self._listeners.reload()
+        self._pins.swap(plan.config.servers)  # the last that may be refused
         self._enforcers.swap(plan.config)
         self._subjects.swap(plan.config, plan.inventory)
         self._searching.config = plan.config
@@ -136,6 +144,7 @@ class House:
     async def close(self) -> None:
         """Cut what is still open, and write what is left to record."""
         self._kills.close()
+        self._pins.close()
         for task in [*self._tasks, *self._connections.tasks]:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

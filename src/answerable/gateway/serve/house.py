@@ -26,7 +26,6 @@ from answerable.gateway.identity import MetAt
 from answerable.gateway.recent import Recent
 from answerable.gateway.serve.control import Policy, Series, Start
 from answerable.gateway.serve.counts import Counting
-from answerable.gateway.serve.pin_log import PinTold
 from answerable.gateway.serve.replaying import decide_anew
 from answerable.gateway.serve.spans import Spans
 from answerable.gateway.sessions import Sessions
@@ -45,6 +44,7 @@ from answerable.serving.link import Link
 from answerable.serving.log import Log
 from answerable.serving.pins.files import PinFiles
 from answerable.serving.pins.keeper import PinKeeper
+from answerable.serving.pins.telling import PinTold
 from answerable.serving.secret import shared_secret
 from answerable.serving.sockets import Socket
 from answerable.serving.ticker import Ticker
@@ -189,6 +189,7 @@ class House:
         fresh = _upstreams(config, kept.keys(), self._ticker, self._pins.met)
         for context, tls in self._tls:
             load_files(context, tls)
+        self._pins.swap(config.servers)  # the last that may be refused
         self._callers.swap(config, _inventory(policy))
         for name in self._servers.keys() - kept.keys():
             self._servers.pop(name).close()
@@ -197,7 +198,6 @@ class House:
             server.limits = config.limits
         self.door.limits = config.limits
         self._config = config
-        self._pins.swap(config.servers)
         self._credentials.swap(config)
         self._authority.swap(table)
         self._log.info("policy.taken", digest=table.policy)

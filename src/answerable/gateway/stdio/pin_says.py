@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from answerable.gateway.serve.pin_log import spelled
+from answerable.serving.pins.telling import spelled
 
 
 class PinSays:
@@ -22,6 +22,10 @@ class PinSays:
             f"{spelled(subject)} is in quarantine ({why}{named}); "
             "see `answerable tools diff`"
         )
+
+    def alike(self, subject: str, like: str, how: str) -> None:
+        """Something new is named like another one."""
+        self._tell(f"{spelled(subject)} has a name like {spelled(like)} ({how})")
 
     def released(self, subject: str) -> None:
         """Something is not in quarantine any more."""

@@ -7,23 +7,27 @@ it stays in force here and is tried again.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 
 from answerable.enforce.pins.defining import define
 from answerable.enforce.pins.holding import Listed, meet, observe, withholds
-from answerable.enforce.pins.names import Names
+from answerable.enforce.pins.names import Names, alike
 from answerable.model.config import Server
 from answerable.model.errors import EnvironmentRefused
-from answerable.model.pin import Definition, Kind, Pins
+from answerable.model.pin import Definition, Kind, Pins, item_id, item_of
 from answerable.serving.pins.files import PinFiles
 from answerable.serving.pins.watch import Bound, PinWatch, Told
 
 AGAIN = 1.0  # seconds from one writing to the next
 FRESH = 60.0  # seconds that a list is taken to hold
+PATIENCE = 5.0  # seconds that a server has to give one
+MOST_TOLD = 20  # names that are alike, of one writing
 REMEMBERED = 4096  # items whose definitions are known by their bytes
 
 Change = Callable[[Pins], Pins]
+Item = tuple[str, Kind, str]  # server, kind, name
 
 
 class PinKeeper(PinWatch):
@@ -54,7 +58,7 @@ class PinKeeper(PinWatch):
         self._pending: dict[str, list[Change]] = {}
         self._writing: asyncio.Task[None] | None = None
         self._known: dict[tuple[Kind, str, bytes], Definition] = {}
-        self._looked: dict[tuple[str, Kind], float] = {}
+        self._stale_at: dict[tuple[str, Kind], float] = {}
         self._by_name: dict[Kind, Names] = {}
         super().__init__(files, servers, bound, loop, told)
 
@@ -84,7 +88,7 @@ class PinKeeper(PinWatch):
             return
         definitions = tuple(self._define(kind, name, raw) for name, raw in items)
         if is_last and is_asked:
-            self._looked[server, kind] = self._loop.time()
+            self._stale_at[server, kind] = self._loop.time() + FRESH
         self._see(
             server,
             partial(
@@ -123,16 +127,11 @@ class PinKeeper(PinWatch):
         """Say whether a server should be asked anew what it has of a kind."""
         if server not in self._pinning:
             return False
-        looked = self._looked.get((server, kind))
-        return looked is None or self._loop.time() - looked > FRESH
+        return self._loop.time() > self._stale_at.get((server, kind), 0.0)
 
     def looking(self, server: str, kind: Kind) -> None:
         """It is being asked, so that nobody else need ask for a while."""
-        self._looked[server, kind] = self._loop.time()
-
-    def outdated(self, server: str, kind: Kind) -> None:
-        """What was listed does not hold any more, as the server itself says."""
-        self._looked.pop((server, kind), None)
+        self._stale_at[server, kind] = self._loop.time() + PATIENCE
 
     async def written(self) -> None:
         """Write what is left, once; what the disk refuses is learned again."""
@@ -190,22 +189,64 @@ class PinKeeper(PinWatch):
         while self._pending:
             for server, changes in list(self._pending.items()):
                 count = len(changes)
-                if await asyncio.to_thread(self._write, server, tuple(changes)):
+                known = tuple(self._items())
+                write = partial(self._write, server, tuple(changes), known)
+                if await asyncio.to_thread(write):
                     del changes[:count]
                 if not changes:
                     del self._pending[server]
             await asyncio.sleep(AGAIN)
         self._writing = None
 
-    def _write(self, server: str, changes: tuple[Change, ...]) -> bool:
+    def _items(self) -> Iterator[Item]:
+        """Name every item of every server."""
+        for server, pins in self._pins.items():
+            for key in pins.items.keys() | pins.seen.keys():
+                yield server, *item_of(key)
+
+    def _write(
+        self, server: str, changes: tuple[Change, ...], known: tuple[Item, ...] = ()
+    ) -> bool:
+        """Write what was seen, and tell of new names that are like others; a thread's.
+
+        Args:
+            server: Of which server.
+            changes: What was seen.
+            known: Items of all servers.
+
+        Returns:
+            Whether it is on disk.
+        """
+        before: set[str] = set()
+
         def change(pins: Pins) -> Pins:
+            before.update(pins.items.keys() | pins.seen.keys())
             for each in changes:
                 pins = each(pins)
             return pins
 
         try:
-            self.files.change(server, change)
+            after = self.files.change(server, change)
         except EnvironmentRefused as error:
             self._loop.call_soon_threadsafe(self._refuse, error.message)
             return False
+        fresh = (after.items.keys() | after.seen.keys()) - before
+        found = _alike(server, sorted(fresh), known)
+        for each in islice(found, MOST_TOLD):
+            self._loop.call_soon_threadsafe(self._told.alike, *each)
         return True
+
+
+def _alike(
+    server: str, fresh: Sequence[str], known: Sequence[Item]
+) -> Iterator[tuple[str, str, str]]:
+    """Find the items that new ones are named like."""
+    for key in fresh:
+        kind, name = item_of(key)
+        for other, other_kind, other_name in known:
+            if other_kind is not kind or (other, other_name) == (server, name):
+                continue
+            how = alike(name, other_name)
+            if how is not None and name:
+                like = item_id(other, kind, other_name)
+                yield item_id(server, kind, name), like, how.value

@@ -36,6 +36,15 @@ class Told(Protocol):
             like: What it is named like, empty where nothing.
         """
 
+    def alike(self, subject: str, like: str, how: str) -> None:
+        """Something new is named like another one.
+
+        Args:
+            subject: What is new.
+            like: The other one.
+            how: `same`, `confusable` or `near`.
+        """
+
     def released(self, subject: str) -> None:
         """Something is not in quarantine any more."""
 

@@ -12,7 +12,7 @@ class PinTold:
     """Tells of pins.
 
     Args:
-        log: The worker's.
+        log: The process's.
     """
 
     def __init__(self, log: Log) -> None:
@@ -22,6 +22,12 @@ class PinTold:
         """Something is in quarantine from now on."""
         self._log.warning(
             "pin.quarantined", subject=spelled(subject), why=why, like=spelled(like)
+        )
+
+    def alike(self, subject: str, like: str, how: str) -> None:
+        """Something new is named like another one."""
+        self._log.warning(
+            "pin.alike", subject=spelled(subject), like=spelled(like), how=how
         )
 
     def released(self, subject: str) -> None:
