@@ -26,9 +26,10 @@ WORLD := .venv/.world-$(HERE)
 NODE := .node/.made
 NODE_STS := .node-sts/.made
 FUZZ := .fuzz/.made-$(HERE)
+AGENTDOJO := .agentdojo/.made-$(HERE)
 BUILD := pyproject.toml requirements/build.txt requirements/core.txt
 
-.PHONY: help setup dev demo test lint format world conformance foreign bench soak fuzz lock clean
+.PHONY: help setup dev demo test lint format world conformance foreign bench soak fuzz agentdojo lock clean
 
 help:
 	@echo "make setup   .venv with what answerable itself needs, from hash-checked locks"
@@ -42,6 +43,7 @@ help:
 	@echo "make bench   measure"
 	@echo "make soak    load the gateway for SECONDS=3600, then account for every call"
 	@echo "make fuzz    feed it hostile bytes for MINUTES=10"
+	@echo "make agentdojo  hold scripted agents, honest and hijacked, to what was learned"
 	@echo "make lock    write requirements/*.txt anew, at versions a week old or more"
 	@echo "make clean   remove the environments and caches"
 
@@ -123,10 +125,23 @@ fuzz: $(FUZZ)
 soak: $(DEV)
 	.venv/bin/python -m bench.gateway.soak --seconds $(SECONDS) $(ARGS)
 
+# AgentDojo brings clients of language models, none of which is called: its tasks and
+# tools are what is used. An environment of its own, so that they stay out of the others.
+$(AGENTDOJO): $(BUILD) requirements/agentdojo.txt
+	@$(UV) venv --quiet --clear --no-project --python "$$(scripts/bootstrap python)" .agentdojo
+	@$(UV) pip install --quiet --python .agentdojo/bin/python $(LOCKED) \
+	  -r requirements/agentdojo.txt -r requirements/build.txt
+	@$(UV) pip install --quiet --python .agentdojo/bin/python \
+	  --no-deps --no-build-isolation --editable .
+	@touch $@
+
+agentdojo: $(AGENTDOJO)
+	.agentdojo/bin/python -m bench.agentdojo $(ARGS)
+
 lock:
 	@python=$$(scripts/bootstrap python) && \
 	  "$$python" scripts/lock_requirements.py $(ARGS) -- scripts/bootstrap uv
 
 clean:
-	rm -rf .venv .uv .node .node-sts .fuzz build dist .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf .venv .uv .node .node-sts .fuzz .agentdojo build dist .pytest_cache .mypy_cache .ruff_cache \
 	  .import_linter_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Scripted agents, honest and hijacked, on AgentDojo's tasks; no language model."""

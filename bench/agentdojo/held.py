@@ -1,0 +1,1 @@
+"""The page's sections on `answerable.baseline`: prompt-blind first, then attested."""

@@ -1,0 +1,71 @@
+"""Shares, with intervals that take the runs of one injected goal as one sample.
+
+Runs of one goal succeed and fail together, so that the runs of a suite are far fewer
+samples than they are runs: goals are drawn, not runs (a cluster bootstrap).
+"""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+DRAWS = 2_000
+_Z = 1.959964
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """So many of so many, and between what the true share lies (95 %)."""
+
+    hits: int
+    of: int
+    low: float
+    high: float
+
+    @property
+    def share(self) -> float:
+        return self.hits / self.of if self.of else 0.0
+
+    def __str__(self) -> str:
+        if not self.of:
+            return "none"
+        return f"{percent(self.share)} ({percent(self.low)} to {percent(self.high)})"
+
+
+def percent(share: float) -> str:
+    """Write a share in percent: two digits below 2 %, one above, none at the ends."""
+    value = 100 * share
+    if value in (0, 100):
+        return f"{value:.0f} %"
+    return f"{value:.2f} %" if value < 2 else f"{value:.1f} %"
+
+
+def clustered(hits: Iterable[tuple[str, bool]], seed: int) -> Share:
+    """Give the share of hits, each with the cluster that it is of."""
+    clusters: dict[str, list[bool]] = defaultdict(list)
+    for cluster, hit in hits:
+        clusters[cluster].append(hit)
+    counts = [(sum(found), len(found)) for _, found in sorted(clusters.items())]
+    total, of = sum(hit for hit, _ in counts), sum(size for _, size in counts)
+    if total in (0, of):
+        # Draws from clusters that agree agree; so many of them bound what may be.
+        unseen = 1 - 0.05 ** (1 / len(counts)) if counts else 1.0
+        return Share(total, of, *((0.0, unseen) if total == 0 else (1 - unseen, 1.0)))
+    pick = random.Random(seed)
+    shares = sorted(_drawn(pick, counts) for _ in range(DRAWS))
+    return Share(total, of, shares[int(0.025 * DRAWS)], shares[int(0.975 * DRAWS) - 1])
+
+
+def _drawn(pick: random.Random, counts: Sequence[tuple[int, int]]) -> float:
+    drawn = pick.choices(counts, k=len(counts))
+    return sum(hit for hit, _ in drawn) / sum(size for _, size in drawn)
+
+
+def wilson(hits: int, of: int) -> Share:
+    """Give a share of independent samples, with Wilson's interval."""
+    if not of:
+        return Share(0, 0, 0.0, 1.0)
+    p, square = hits / of, _Z * _Z / of
+    middle = (p + square / 2) / (1 + square)
+    half = _Z / (1 + square) * ((p * (1 - p) / of + square / (4 * of)) ** 0.5)
+    return Share(hits, of, max(0.0, middle - half), min(1.0, middle + half))

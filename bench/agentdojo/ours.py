@@ -1,0 +1,185 @@
+"""The room `answerable.baseline` as a guard: it learns, and then holds each call."""
+
+import hashlib
+import itertools
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import msgspec
+
+from answerable.baseline.fold import fold
+from answerable.baseline.held import Held
+from answerable.baseline.judge import judge
+from answerable.baseline.learn import cold, learn
+from answerable.baseline.window import Window
+from answerable.model.baseline import (
+    Profile,
+    Stance,
+    Subject,
+    Terms,
+)
+from answerable.model.behaviour import Asked, Observation, Table, ToolFacts
+from answerable.model.behaviour import Run as Lived
+from answerable.model.decision import Effect
+from answerable.model.written import WrittenBy
+from bench.agentdojo.plan import Answer, Call, Run, Turn
+from bench.agentdojo.trials import Lesson
+
+_SECOND = 10**9
+_HOUR = 3_600 * _SECOND
+_APART = 3 * _HOUR  # runs that teach; further than what counts together
+_BETWEEN = 20 * _SECOND  # calls of a run
+_BEGIN = 1_790_000_000 * _SECOND
+_PERSONS = 4
+_ANSWER = {Effect.ALLOW: Answer.ALLOW, Effect.ASK: Answer.ASK}
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to hold an agent to what was learned.
+
+    Attributes:
+        stance: How strictly.
+        tables: Kinds of things of which the owner keeps a table.
+        attested: Whether the runs that teach came with the person's own request.
+    """
+
+    stance: Stance = field(default_factory=Stance)
+    tables: frozenset[str] = frozenset()
+    attested: bool = False
+
+
+def subject(suite: str) -> Subject:
+    return Subject(f"identity:{suite}", f"agent:{suite}", suite)
+
+
+def facts_of(lesson: Lesson) -> dict[str, ToolFacts]:
+    """Put the operator's word in the room's own terms."""
+    word = lesson.word
+    return {
+        f"{lesson.suite}/{tool}": ToolFacts(
+            definition=hashlib.sha256(tool.encode()).hexdigest(),
+            is_write=tool in word.writes,
+            sensitive=tuple(word.sensitive.get(tool, ())),
+            trusted=word.trusted.get(tool, ()),
+            summed=tuple({word.summed[tool]} if tool in word.summed else ()),
+        )
+        for tool in lesson.tools
+    }
+
+
+def tables_of(lesson: Lesson, kinds: Iterable[str]) -> tuple[Table, ...]:
+    """Give the owner's tables, each about every argument of its kind."""
+    found = []
+    for kind in sorted(kinds):
+        sinks = frozenset(
+            (f"{lesson.suite}/{tool}", path)
+            for arguments in (lesson.word.sensitive, lesson.word.named)
+            for tool, paths in arguments.items()
+            for path, of in paths.items()
+            if of == kind
+        )
+        values = lesson.tables.get(kind, frozenset())
+        if sinks and values:
+            found.append(Table(f"{kind}s", values, sinks, WrittenBy.PERSON))
+    return tuple(found)
+
+
+class Ours:
+    """A guard with a profile.
+
+    Args:
+        lesson: What it learns from.
+        way: How it holds an agent to that.
+    """
+
+    def __init__(self, lesson: Lesson, way: Way) -> None:
+        self.suite = lesson.suite
+        self.way = way
+        self.facts = facts_of(lesson)
+        self.tables = tables_of(lesson, way.tables)
+        self.profile = self._learned(lesson)
+        self.held = Held.of(self.profile)
+        self.now = _BEGIN + len(lesson.runs) * _APART
+
+    def _learned(self, lesson: Lesson) -> Profile:
+        whose = subject(lesson.suite)
+        terms = Terms(untrusted=self.way.stance.untrusted)
+        lived = [self.lived(number, run) for number, run in enumerate(lesson.runs)]
+        now = _BEGIN + len(lived) * _APART
+        profile = learn(fold({}, lived), whose, terms, now) if lived else cold(whose)
+        return msgspec.structs.replace(profile, stance=self.way.stance)
+
+    def lived(self, number: int, run: Run) -> Lived:
+        """Record a run the way a mediator in front of its tools would."""
+        watch = _Watching(self, f"run-{number}", _BEGIN + number * _APART)
+        watch.begin(run.request if self.way.attested else None, None)
+        for turn in run.turns:
+            watch.look(turn.call)
+            watch.saw(turn)
+        whose = subject(self.suite)
+        return Lived(
+            id=watch.run,
+            agent=whose.agent,
+            identity=whose.identity,
+            person=f"person:{random.Random(number).randrange(_PERSONS)}",
+            started=watch.started,
+            written_by=WrittenBy.MEDIATOR,
+            calls=tuple(watch.done),
+        )
+
+    def watch(self, request: str | None, claimed: str | None) -> "_Watching":
+        watch = _Watching(self, "run-now", self.now)
+        watch.begin(request, claimed)
+        return watch
+
+
+class _Watching:
+    """The mediator's view of one run, and of those that it was split into."""
+
+    def __init__(self, guard: Ours, run: str, started: int) -> None:
+        self.guard, self.run, self.started = guard, run, started
+        self.at = started
+        self.window = Window(guard.facts, guard.tables)
+        self.done: list[Observation] = []
+        self._call: Observation | None = None
+        self._parts = itertools.count(1)
+        self._ids = itertools.count(1)
+
+    def begin(self, request: str | None, claimed: str | None) -> None:
+        """Begin with a person's own request, or with what the host says that it was."""
+        asked = None
+        if request is not None:
+            asked = Asked(request, WrittenBy.PERSON)
+        elif claimed is not None:
+            asked = Asked(claimed, WrittenBy.SELF_REPORTED)
+        self.window.begin(self.run, self.at, asked)
+
+    def look(self, call: Call) -> Observation:
+        self.at += _BETWEEN
+        name = f"{self.run}/{next(self._ids):04d}"
+        evidence = hashlib.sha256(name.encode()).hexdigest()
+        tool = f"{self.guard.suite}/{call.tool}"
+        arguments = dict(call.arguments)
+        self._call = self.window.observe(self.run, evidence, self.at, tool, arguments)
+        return self._call
+
+    def judge(self, call: Call) -> Answer:
+        seen = self.look(call)
+        progress = self.window.progress(self.run, self.at)
+        judgement = judge(self.guard.held, seen, progress)
+        self.last = judgement
+        return _ANSWER.get(judgement.effect, Answer.DENY)
+
+    def saw(self, turn: Turn) -> None:
+        if self._call is None:
+            raise RuntimeError("a call came back that nobody looked at")
+        arguments = dict(turn.call.arguments)
+        done = self.window.returned(self.run, self._call, arguments, turn.answer)
+        self.done.append(done)
+        self._call = None
+
+    def split(self) -> None:
+        self.run = f"{self.run}-{next(self._parts)}"
+        self.begin(None, None)

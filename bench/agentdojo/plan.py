@@ -1,0 +1,104 @@
+"""What is acted out: calls, their answers, and what a guard says to them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One tool call of an agent.
+
+    Attributes:
+        tool: Its name.
+        arguments: JSON values by name.
+    """
+
+    tool: str
+    arguments: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A call that ran, and the JSON value it was answered with.
+
+    Attributes:
+        call: The call.
+        answer: None where the tool says nothing, or failed.
+        failed: Whether it failed, and so changed nothing.
+    """
+
+    call: Call
+    answer: object
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What an honest agent did for one task.
+
+    Attributes:
+        suite: Of AgentDojo.
+        task: Id of the task in it.
+        request: What the person asked for, in words.
+        turns: In order.
+    """
+
+    suite: str
+    task: str
+    request: str
+    turns: tuple[Turn, ...]
+
+
+class Answer(StrEnum):
+    """What a guard says to a call; only `allow` lets it run."""
+
+    ALLOW = "allow"
+    ASK = "ask"
+    DENY = "deny"
+
+
+class Watch(Protocol):
+    """A guard's eye on one run."""
+
+    def judge(self, call: Call) -> Answer: ...
+
+    def saw(self, turn: Turn) -> None:
+        """Take note of a call that ran."""
+
+    def split(self) -> None:
+        """Take note that the agent ended this run and began another."""
+
+
+class Guard(Protocol):
+    """What stands between an agent and its tools, having learned or not."""
+
+    def watch(self, request: str | None, claimed: str | None) -> Watch:
+        """Begin a run.
+
+        Args:
+            request: What a person asked for, from an attested front end; None where
+                nothing stands there.
+            claimed: What the agent's host says that a person asked for.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A scalar of a JSON value, and where it stands: `[].sender`."""
+
+    path: str
+    value: object
+
+
+def leaves(value: object, path: str = "") -> Iterator[Leaf]:
+    """Walk a JSON value; members of a list share one path."""
+    if isinstance(value, Mapping):
+        for name, member in value.items():
+            yield from leaves(member, f"{path}.{name}" if path else str(name))
+    elif isinstance(value, list | tuple):
+        for member in value:
+            yield from leaves(member, f"{path}[]")
+    else:
+        yield Leaf(path, value)

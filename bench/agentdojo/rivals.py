@@ -1,0 +1,102 @@
+"""What else stands before tools: rules that the page shows beside ours."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from bench.agentdojo.plan import Answer, Call, Run, Turn, leaves
+from bench.agentdojo.word import Word
+
+
+class NoGuard:
+    """Lets everything through."""
+
+    def watch(self, request: str | None, claimed: str | None) -> "NoGuard":
+        return self
+
+    def judge(self, call: Call) -> Answer:
+        return Answer.ALLOW
+
+    def saw(self, turn: Turn) -> None:
+        pass
+
+    def split(self) -> None:
+        pass
+
+
+class ToolSet(NoGuard):
+    """Lets an agent use the tools that it was seen to use."""
+
+    def __init__(self, runs: Iterable[Run], word: Word) -> None:
+        self.tools = {turn.call.tool for run in runs for turn in run.turns}
+
+    def judge(self, call: Call) -> Answer:
+        return Answer.ALLOW if call.tool in self.tools else Answer.DENY
+
+
+class ExactValues(ToolSet):
+    """Beyond the tools, holds what matters in a call to the values seen there."""
+
+    def __init__(self, runs: Iterable[Run], word: Word) -> None:
+        runs = tuple(runs)
+        super().__init__(runs, word)
+        self.word = word
+        self.values = {
+            value for run in runs for turn in run.turns for value in self._of(turn.call)
+        }
+
+    def _of(self, call: Call) -> set[tuple[str, str, str]]:
+        sinks = self.word.sinks(call)
+        return {(call.tool, leaf.path, str(leaf.value)) for leaf, _ in sinks}
+
+    def judge(self, call: Call) -> Answer:
+        new = self._of(call) - self.values
+        return Answer.DENY if new else super().judge(call)
+
+
+class _Taint(NoGuard):
+    """Learns nothing; takes note of outsiders' text in what a run has read."""
+
+    def __init__(self, runs: Iterable[Run], word: Word) -> None:
+        self.word = word
+        self.read: list[str] = []
+
+    def watch(self, request: str | None, claimed: str | None) -> "_Taint":
+        return type(self)((), self.word)
+
+    def saw(self, turn: Turn) -> None:
+        tool = turn.call.tool
+        self.read += [
+            str(leaf.value)
+            for leaf in leaves(turn.answer)
+            if leaf.value not in (None, "") and self.word.is_text(tool, leaf.path)
+        ]
+
+    def split(self) -> None:
+        self.read = []
+
+
+class SessionTaint(_Taint):
+    """Lets nothing act once the run has read what an outsider may have written."""
+
+    def judge(self, call: Call) -> Answer:
+        writes = call.tool in self.word.writes
+        return Answer.DENY if self.read and writes else Answer.ALLOW
+
+
+class ValueTaint(_Taint):
+    """Refuses what matters in a call where it stands in outsiders' text."""
+
+    def judge(self, call: Call) -> Answer:
+        if call.tool not in self.word.writes:
+            return Answer.ALLOW
+        values = [str(leaf.value) for leaf, _ in self.word.sinks(call)]
+        tainted = any(value in text for value in values for text in self.read)
+        return Answer.DENY if tainted else Answer.ALLOW
+
+
+Trained = Callable[[Sequence[Run], Word], NoGuard]
+RIVALS: dict[str, Trained] = {
+    "tool set per agent": ToolSet,
+    "+ exact argument values": ExactValues,
+    "session taint": SessionTaint,
+    "value taint by field": ValueTaint,
+}

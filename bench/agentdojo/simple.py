@@ -1,0 +1,49 @@
+"""The page's sections on simple rules: what else could stand before tools."""
+
+from collections.abc import Iterator
+
+from bench.agentdojo.attackers import ATTACKERS, PLAIN
+from bench.agentdojo.page import Section
+from bench.agentdojo.rivals import RIVALS, Trained
+from bench.agentdojo.shares import by_attacker, disturbed, goal, harm, note
+from bench.agentdojo.stage import DEVELOPED, stages
+from bench.agentdojo.trials import REGIMES, Learner, Trial, held
+
+TITLES = ("Simple rules", "Simple rules, by attacker")
+
+
+def trained(rule: Trained) -> Learner:
+    """Let a rule learn of a lesson what it learns."""
+    return lambda lesson: rule(lesson.runs, lesson.word)
+
+
+def sections() -> Iterator[Section]:
+    """Play the simple rules in every regime, and with every attacker."""
+    developed = list(stages(DEVELOPED))
+    tasks = sum(len(one.users) for one in developed)
+    attacks = sum(len(one.users) * len(one.injections) for one in developed)
+    rows = []
+    for name, rule in RIVALS.items():
+        for regime in REGIMES:
+            found = held(Trial(name, trained(rule)), regime, developed)
+            plain = found.attacked[PLAIN.name]
+            cells = (disturbed(found.benign), harm(plain), goal(plain))
+            rows.append(note((name, regime, *(str(cell) for cell in cells))))
+    yield Section(
+        TITLES[0],
+        f"{tasks} tasks and {attacks} attacked runs of {', '.join(DEVELOPED)} in each "
+        "regime; the plain attacker. No rule sees a request, and the last two learn "
+        "nothing.",
+        ("rule", "regime", "honest runs disturbed", "some harm", "goal reached"),
+        rows,
+    )
+    yield Section(
+        TITLES[1],
+        "Known shape, some harm.",
+        ("rule", *(attacker.name for attacker in ATTACKERS)),
+        [
+            note((name, *by_attacker(held(trial, "known shape", developed))))
+            for name, rule in RIVALS.items()
+            for trial in (Trial(name, trained(rule), attackers=ATTACKERS),)
+        ],
+    )

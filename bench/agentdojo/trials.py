@@ -1,0 +1,154 @@
+"""Regimes: what a guard has learned before it meets a task, and how it then does."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+from bench.agentdojo.attackers import PLAIN, Attacker, Known
+from bench.agentdojo.directory import directory
+from bench.agentdojo.plan import Guard, Run
+from bench.agentdojo.scene import End, attacked, honest
+from bench.agentdojo.stage import Stage
+from bench.agentdojo.variants import renamed, variant
+from bench.agentdojo.word import WORDS, Word
+
+VARIANTS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What there is to learn from, and what the operator says.
+
+    Attributes:
+        suite: Of AgentDojo.
+        runs: Honest runs, in the order in which they happened.
+        word: On the suite's tools.
+        tools: Names of all of them.
+        tables: What the owner knows, by kind.
+    """
+
+    suite: str
+    runs: Sequence[Run]
+    word: Word
+    tools: frozenset[str] = frozenset()
+    tables: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+Learner = Callable[[Lesson], Guard]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What is held to a regime.
+
+    Attributes:
+        name: How the page calls it.
+        learner: Makes a guard of a lesson.
+        attested: Whether a person's own request reaches it.
+        attackers: Who attacks it.
+        served: Whether AgentDojo's slow checks of the persons' tasks are made, too.
+    """
+
+    name: str
+    learner: Learner
+    attested: bool = False
+    attackers: Sequence[Attacker] = (PLAIN,)
+    served: bool = False
+
+
+def practised(stage: Stage, without: str = "") -> list[Run]:
+    """Return honest runs with other values than those of the test, but for one task."""
+    tasks = [task for task in stage.users if task != without]
+    return [
+        variant(stage.honest(task), number)
+        for number in range(1, VARIANTS + 1)
+        for task in tasks
+    ]
+
+
+Regime = Callable[[Stage, str], list[Run]]
+REGIMES: dict[str, Regime] = {
+    "known shape": lambda stage, _task: practised(stage),
+    "held-out": practised,
+    "cold": lambda _stage, _task: [],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """How the runs of one trial ended: undisturbed by anyone, and by each attacker."""
+
+    benign: Sequence[End]
+    attacked: dict[str, Sequence[End]]
+
+
+def held(
+    trial: Trial,
+    regime: str,
+    stages: Sequence[Stage],
+    goals: Sequence[str] | None = None,
+) -> Ends:
+    """Play every task of the suites, and every goal on every task."""
+    benign: list[End] = []
+    hostile: dict[str, list[End]] = {a.name: [] for a in trial.attackers}
+    for stage in stages:
+        for task, guard in _guards(trial.learner, regime, stage):
+            benign.append(honest(stage, guard, task, attested=trial.attested))
+            for attacker in trial.attackers:
+                hostile[attacker.name] += _on(
+                    stage, guard, trial, attacker, task, goals
+                )
+    return Ends(benign, dict(hostile))
+
+
+def known(stage: Stage) -> Known:
+    """Return what an attacker knows of a suite's agent."""
+    return Known(WORDS[stage.name], [stage.honest(task) for task in stage.users])
+
+
+def _guards(learner: Learner, regime: str, stage: Stage) -> Iterator[tuple[str, Guard]]:
+    """Give each task with the guard that meets it."""
+    if regime == "held-out":
+        for task in stage.users:
+            yield task, learner(lesson(stage, REGIMES[regime](stage, task)))
+    else:
+        guard = learner(lesson(stage, REGIMES[regime](stage, "")))
+        for task in stage.users:
+            yield task, guard
+
+
+def lesson(stage: Stage, runs: Sequence[Run]) -> Lesson:
+    """Put runs and the operator's and owner's words together."""
+    tools = frozenset(stage.runtime.functions)
+    return Lesson(stage.name, runs, WORDS[stage.name], tools, tables(stage))
+
+
+@cache
+def tables(stage: Stage) -> Mapping[str, frozenset[str]]:
+    """Give what the owner knows, as it was on every day of the lessons and is now."""
+    found = {}
+    for kind, (values, names) in directory(stage).items():
+        every = (renamed(values, names, number) for number in range(VARIANTS + 1))
+        found[kind] = frozenset().union(*every)
+    return found
+
+
+def _on(
+    stage: Stage,
+    guard: Guard,
+    trial: Trial,
+    attacker: Attacker,
+    task: str,
+    goals: Sequence[str] | None,
+) -> Iterator[End]:
+    for goal in stage.injections if goals is None else goals:
+        yield attacked(
+            stage,
+            guard,
+            attacker,
+            task,
+            goal,
+            known=known(stage),
+            attested=trial.attested,
+            served=trial.served,
+        )
