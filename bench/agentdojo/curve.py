@@ -117,9 +117,7 @@ def poisoned(stage: Stage, runs: Sequence[Run], seed: int) -> list[Run]:
     found = list(runs)
     for place in places:
         task, goal = pick.choice(tasks), pick.choice(goals)
-        attacked(
-            stage, recorder, PLAIN, task, goal, known=known(stage), attested=False
-        )
+        attacked(stage, recorder, PLAIN, task, goal, known=known(stage), attested=False)
         request = stage.users[task].PROMPT
         found[place] = Run(stage.name, task, request, tuple(recorder.turns))
     return found

@@ -23,8 +23,8 @@ from answerable.model.behaviour import Asked, Observation, Table, ToolFacts
 from answerable.model.behaviour import Run as Lived
 from answerable.model.decision import Effect
 from answerable.model.written import WrittenBy
+from bench.agentdojo.lesson import Lesson
 from bench.agentdojo.plan import Answer, Call, Run, Turn
-from bench.agentdojo.trials import Lesson
 
 _SECOND = 10**9
 _HOUR = 3_600 * _SECOND
@@ -168,9 +168,8 @@ class _Watching:
     def judge(self, call: Call) -> Answer:
         seen = self.look(call)
         progress = self.window.progress(self.run, self.at)
-        judgement = judge(self.guard.held, seen, progress)
-        self.last = judgement
-        return _ANSWER.get(judgement.effect, Answer.DENY)
+        self.last = judge(self.guard.held, seen, progress)
+        return _ANSWER.get(self.last.effect, Answer.DENY)
 
     def saw(self, turn: Turn) -> None:
         if self._call is None:

@@ -1,40 +1,19 @@
 """Regimes: what a guard has learned before it meets a task, and how it then does."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 
 from bench.agentdojo.attackers import PLAIN, Attacker, Known
 from bench.agentdojo.directory import directory
+from bench.agentdojo.lesson import Learner, Lesson
 from bench.agentdojo.plan import Guard, Run
 from bench.agentdojo.scene import End, attacked, honest
 from bench.agentdojo.stage import Stage
 from bench.agentdojo.variants import renamed, variant
-from bench.agentdojo.word import WORDS, Word
+from bench.agentdojo.word import WORDS
 
 VARIANTS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """What there is to learn from, and what the operator says.
-
-    Attributes:
-        suite: Of AgentDojo.
-        runs: Honest runs, in the order in which they happened.
-        word: On the suite's tools.
-        tools: Names of all of them.
-        tables: What the owner knows, by kind.
-    """
-
-    suite: str
-    runs: Sequence[Run]
-    word: Word
-    tools: frozenset[str] = frozenset()
-    tables: Mapping[str, frozenset[str]] = field(default_factory=dict)
-
-
-Learner = Callable[[Lesson], Guard]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,18 +96,25 @@ def _guards(learner: Learner, regime: str, stage: Stage) -> Iterator[tuple[str, 
             yield task, guard
 
 
-def lesson(stage: Stage, runs: Sequence[Run]) -> Lesson:
-    """Put runs and the operator's and owner's words together."""
+def lesson(stage: Stage, runs: Sequence[Run], numbers: int = VARIANTS) -> Lesson:
+    """Put runs and the operator's and owner's words together.
+
+    Args:
+        stage: Of which suite.
+        runs: To learn from.
+        numbers: How many variants there are, beside what the suite says itself.
+    """
     tools = frozenset(stage.runtime.functions)
-    return Lesson(stage.name, runs, WORDS[stage.name], tools, tables(stage))
+    word = WORDS[stage.name]
+    return Lesson(stage.name, runs, word, tools, tables(stage, numbers))
 
 
 @cache
-def tables(stage: Stage) -> Mapping[str, frozenset[str]]:
-    """Give what the owner knows, as it was on every day of the lessons and is now."""
+def tables(stage: Stage, numbers: int) -> Mapping[str, frozenset[str]]:
+    """Give what the owner knows, on every day of the lessons and now."""
     found = {}
     for kind, (values, names) in directory(stage).items():
-        every = (renamed(values, names, number) for number in range(VARIANTS + 1))
+        every = (renamed(values, names, number) for number in range(numbers + 1))
         found[kind] = frozenset().union(*every)
     return found
 

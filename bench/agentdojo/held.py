@@ -1,1 +1,0 @@
-"""The page's sections on `answerable.baseline`: prompt-blind first, then attested."""

@@ -1,0 +1,29 @@
+"""What a guard is made of: runs to learn from, and the words of operator and owner."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bench.agentdojo.plan import Guard, Run
+from bench.agentdojo.word import Word
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What there is to learn from, and what the operator says.
+
+    Attributes:
+        suite: Of AgentDojo.
+        runs: Honest runs, in the order in which they happened.
+        word: On the suite's tools.
+        tools: Names of all of them.
+        tables: What the owner knows, by kind.
+    """
+
+    suite: str
+    runs: Sequence[Run]
+    word: Word
+    tools: frozenset[str] = frozenset()
+    tables: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+Learner = Callable[[Lesson], Guard]
