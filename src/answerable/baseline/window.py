@@ -40,6 +40,7 @@ class _Run:
     """One run of the window."""
 
     started: int
+    last: int  # when it last did something
     request: bytes
     reads: set[str] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)
@@ -76,7 +77,7 @@ class Window:
         self._turn = 0
 
     def begin(self, run: str, now: int, asked: Asked | None = None) -> None:
-        """Begin a run, and forget those that began too long before it.
+        """Begin a run, and forget those that did nothing for too long before it.
 
         Args:
             run: Name of the attested start.
@@ -85,16 +86,20 @@ class Window:
         """
         is_persons = asked is not None and asked.written_by is WrittenBy.PERSON
         request = folded(asked.text) if asked is not None and is_persons else b""
-        self._runs[run] = _Run(now, request)
+        self._runs[run] = _Run(now, now, request)
         recent = {
             name: each
             for name, each in self._runs.items()
-            if each.started >= now - self._span
+            if each.last >= now - self._span
         }
         if len(recent) < len(self._runs):
             self._runs = recent
             self._kept.forget(frozenset(recent))
             self._stored.forget(frozenset(recent))
+
+    def knows(self, run: str) -> bool:
+        """Tell whether a run has begun, and is not forgotten."""
+        return run in self._runs
 
     def observe(
         self, run: str, call: str, at: int, tool: str, arguments: Json
@@ -204,6 +209,26 @@ class Window:
             of = Field(run, self._turn, call.id, call.tool, (), path, False)
             self._stored.add(of, text)
 
+    def unread(
+        self, run: str, call: Observation, arguments: Json, size: int
+    ) -> Observation:
+        """Count a call of whose result nothing is kept: it was too large to be held.
+
+        What it may have stored is kept; nothing that came back explains anything.
+
+        Args:
+            run: Its run.
+            call: The call.
+            arguments: Its arguments.
+            size: Bytes that came back.
+        """
+        self._turn += 1
+        if call.is_write:
+            self._store(run, call, arguments)
+        done = replace(call, size=size, untrusted=True)
+        _count(self._runs[run], done)
+        return done
+
 
 def _count(run: _Run, call: Observation) -> None:
     if not call.is_write:
@@ -215,6 +240,7 @@ def _count(run: _Run, call: Observation) -> None:
         run.sums[call.tool, path] += amount
     run.untrusted = run.untrusted or call.untrusted
     run.lately.append(call.at)
+    run.last = call.at
 
 
 def selector_of(call: Observation) -> tuple[tuple[str, str], ...]:

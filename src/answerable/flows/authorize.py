@@ -7,7 +7,7 @@ and never raises. What it reads is swapped whole, so a call sees one policy.
 from collections.abc import Callable
 from dataclasses import replace
 
-from answerable.enforce.amending import Amendments
+from answerable.enforce.amending import Amendments, amended
 from answerable.enforce.decide import NOTHING_STANDS, Standing, decide
 from answerable.enforce.kill import Kills
 from answerable.enforce.quarantine import Quarantine
@@ -49,6 +49,10 @@ class Authority:
             return decide(table, self._standing, request)
         except Exception:  # noqa: BLE001 - whatever went wrong, the answer is no
             return table.failed
+
+    def amended(self, request: Request, decision: Decision) -> Decision:
+        """Lift what a baseline holds back, where an owner's amendment does."""
+        return amended(self._standing.amendments, request, decision)
 
     def trial(self, table: Table) -> "Authority":
         """Give one that decides by another policy, with all else that stands now."""

@@ -13,6 +13,7 @@ from functools import partial
 import msgspec
 
 from answerable.flows.authorize import Authority
+from answerable.gateway.behaviour import Behaviour
 from answerable.gateway.credentials import Credentials
 from answerable.gateway.definitions import CHANGES, Definitions
 from answerable.gateway.ownership import Ownership
@@ -25,10 +26,11 @@ from answerable.gateway.upstreams import Upstream
 from answerable.gateway.wire.answers import Answer, read_answer
 from answerable.gateway.wire.lists import HELD, UNKNOWN, Listing, for_caller
 from answerable.gateway.wire.plain import plain_answer
+from answerable.model.behaviour import Observation
 from answerable.model.caller import Caller
 from answerable.model.decision import Decision, Effect, Layer, Reason, Request, Target
 from answerable.model.pin import Kind as Item
-from answerable.model.record import End, Ending
+from answerable.model.record import Acted, End, Ending
 from answerable.serving.mcp.call import Call
 from answerable.serving.mcp.messages import Kind
 from answerable.serving.mcp.methods import INPUTS, Sender, method_of
@@ -36,6 +38,7 @@ from answerable.serving.recording.ticket import NotRecorded, Ticket
 from answerable.serving.wire.refusals import Refused, Why
 
 UNANSWERED = Answer(Kind.RESPONSE, None)
+NOTHING_CAME = Observation("", 0, "")
 
 
 class Exchange:
@@ -48,6 +51,7 @@ class Exchange:
         credentials: What these are shown; None where none is shown anything.
         recent: Keeps what was asked, for a replay; None where there is no reload.
         definitions: What these define; None where they are held to nothing.
+        behaviour: Watches agents that have a baseline; None where none has.
     """
 
     def __init__(
@@ -58,12 +62,14 @@ class Exchange:
         credentials: Credentials | None = None,
         recent: Recent | None = None,
         definitions: Definitions | None = None,
+        behaviour: Behaviour | None = None,
     ) -> None:
         self.authority = authority
         self.recorder = recorder
         self.servers = servers
         self.credentials = credentials
         self._recent = recent
+        self._behaviour = behaviour
         self._ownership = Ownership()
         self.definitions = definitions or Definitions(servers)
 
@@ -88,6 +94,13 @@ class Exchange:
         if self._recent is not None:
             self._recent.keep(request)
         decision = self._decide(caller, call, request)
+        seen = None
+        if self._behaviour is not None:
+            decision, seen = self._behaviour.see(
+                caller, call, request.identity, decision
+            )
+            if decision.reason is Reason.BEHAVIOUR:
+                decision = self.authority.amended(request, decision)
         if shown is None and decision.passes and self.shows(call.server):
             # Without it the server would take the call for somebody else's.
             decision = replace(
@@ -98,11 +111,12 @@ class Exchange:
                 determining=(),
                 layer=Layer.CREDENTIAL,
             )
-        begun = self._record(caller, call, decision, body, shown)
+        acted = None if seen is None else seen.acted
+        begun = self._record(caller, call, decision, body, shown, acted)
         if isinstance(begun, Denied):
             return begun
         key = self._ownership.begin(caller, call)
-        return Passage(caller, call, decision, begun, key)
+        return Passage(caller, call, decision, begun, key, seen)
 
     def shows(self, server: str) -> bool:
         """Say whether a server is shown a credential."""
@@ -148,6 +162,8 @@ class Exchange:
         if denied is not None:
             return Heard(denied.body(answer.id))
         call = passage.call
+        if passage.seen is not None and self._behaviour is not None:
+            self._behaviour.heard(passage.seen, passage.ticket.id, data)
         if call.kind is Kind.OPEN or call.method in HELD:
             data = self._for_caller(passage, data)
         if passage.waits:
@@ -190,13 +206,24 @@ class Exchange:
             return
         self._close(passage)
         answer = passage.answer or UNANSWERED
+        came = self._came(passage, size)
         end = End(
             outcome, status, answer.code, size, sha256,
             answer.state, answer.task, answer.inputs,
+            came.size, came.records, came.untrusted,
         )  # fmt: skip
         self.recorder.ended(passage.ticket, end)
         if outcome is Ending.LEAKED and self.credentials is not None:
             self.credentials.leaked(passage.call.server, passage.ticket.id)
+
+    def _came(self, passage: Passage, size: int) -> Observation:
+        """Give what came back for a call that is watched."""
+        seen = passage.seen
+        if seen is None or self._behaviour is None:
+            return NOTHING_CAME
+        if seen.came is None and size:
+            self._behaviour.unread(seen, passage.ticket.id, size)
+        return seen.came or NOTHING_CAME
 
     def _close(self, passage: Passage) -> None:
         passage.ended = True
@@ -209,9 +236,10 @@ class Exchange:
         decision: Decision,
         body: bytes,
         shown: Credential | None = None,
+        acted: Acted | None = None,
     ) -> Ticket | Denied:
         try:
-            ticket = self.recorder.decided(caller, call, decision, body, shown)
+            ticket = self.recorder.decided(caller, call, decision, body, shown, acted)
         except NotRecorded:
             return Denied(Effect.ERROR.value, "")
         if decision.passes:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from answerable.gateway.behaviour import Seen
 from answerable.gateway.owned import Key
 from answerable.gateway.wire.answers import Answer
 from answerable.model.caller import Caller
@@ -50,6 +51,7 @@ class Passage(msgspec.Struct):
         decision: Why it goes on.
         ticket: Its record.
         key: What it is known by while it is in flight; None where nobody asks.
+        seen: What was seen of it, where its agent is watched.
         answer: What answered it, None so far.
         ended: Its end is recorded.
         waits: Records of what its server asks of the client, on their way to disk.
@@ -60,6 +62,7 @@ class Passage(msgspec.Struct):
     decision: Decision
     ticket: Ticket
     key: Key | None = None
+    seen: Seen | None = None
     answer: Answer | None = None
     ended: bool = False
     waits: list[Waits] = []

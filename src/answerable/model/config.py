@@ -7,10 +7,12 @@ no place here; a server's command takes one from the environment by name.
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from answerable.model.behaviour import Table, ToolFacts
 from answerable.model.claims import Issuer
 from answerable.model.decision import Mode, Target
 from answerable.model.decision_point import DecisionPoint
 from answerable.model.ids import AgentId
+from answerable.model.learning import Learning
 from answerable.model.pin import Pinning
 from answerable.model.rule import TrustRule
 from answerable.model.upstream_credential import UpstreamCredential
@@ -217,6 +219,7 @@ class Server:
         audience: Audience of the token that the gateway shows it, got from our token
             service for the caller; empty where it is shown none.
         credential: What an operator keeps for it, None where it is shown no such thing.
+        tools: What is said of its tools, by tool.
     """
 
     name: str
@@ -232,6 +235,7 @@ class Server:
     audience: str = ""
     credential: UpstreamCredential | None = None
     pin: Pinning = Pinning.FIRST_USE
+    tools: tuple[tuple[str, ToolFacts], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +303,7 @@ class DeclaredAgent:
         mode: What a decision does to its calls.
         callers: Who stands for it.
         allow: What it may do, in file order.
+        baseline: How its behaviour is watched; None where it is not.
     """
 
     id: AgentId
@@ -307,6 +312,7 @@ class DeclaredAgent:
     mode: Mode
     callers: tuple[CallerRule, ...]
     allow: tuple[Allow, ...]
+    baseline: Learning | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,6 +365,7 @@ class Config:
         decisions: The decision point for those who enforce elsewhere, None where the
             file has none.
         policy: Files of Cedar policies, or globs of such, absolute.
+        tables: What owners know, in file order.
     """
 
     place: str
@@ -376,3 +383,4 @@ class Config:
     rules: tuple[TrustRule, ...] = ()
     decisions: DecisionPoint | None = None
     policy: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()

@@ -11,8 +11,11 @@ from enum import StrEnum
 
 import msgspec
 
+from answerable.model.baseline import Accepted
+from answerable.model.behaviour import Observation
 from answerable.model.caller import Caller
 from answerable.model.decision import Decision, Target
+from answerable.model.judgement import Finding
 
 SOURCE = "gateway"  # of the events that records become
 STS = "sts"  # of those that a token service recorded
@@ -52,6 +55,9 @@ class End(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         state: SHA-256 of a `requestState` that was handed out, hex.
         task: Id of a task that was made.
         inputs: Methods of the inputs that were asked for.
+        text: Of a call whose behaviour is watched, bytes of text that came back.
+        records: Likewise, records.
+        untrusted: Likewise, something of it strangers may have written.
     """
 
     outcome: Ending
@@ -62,6 +68,32 @@ class End(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     state: str = ""
     task: str = ""
     inputs: tuple[str, ...] = ()
+    text: int = 0
+    records: int = 0
+    untrusted: bool = False
+
+
+class Acted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """A call as a baseline sees it: entities, what explains them, what is made of it.
+
+    Attributes:
+        seen: The call. Where values are not to be kept, they are empty.
+        identity: Identity whose profile it falls under; empty where it is shown none.
+        profile: Digest of the profile that it was judged by, hex; empty where there
+            was none.
+        enforced: What is made of it holds; else it is shown what would have been.
+        effect: What the profile makes of it; empty where there was none.
+        findings: Why, strictest first.
+        amendment: The smallest change that would allow it; None where it is allowed.
+    """
+
+    seen: Observation
+    identity: str = ""
+    profile: str = ""
+    enforced: bool = False
+    effect: str = ""
+    findings: tuple[Finding, ...] = ()
+    amendment: Accepted | None = None
 
 
 class Act(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -85,6 +117,7 @@ class Act(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         jti: Id of that token, empty without one.
         asked_by: Principal of the enforcement point that asked, empty where it is
             ourselves.
+        acted: The call as a baseline sees it; None where nobody watches.
     """
 
     era: str
@@ -101,6 +134,7 @@ class Act(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     credential: str = ""
     jti: str = ""
     asked_by: str = ""
+    acted: Acted | None = None
 
 
 class _Record(

@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable.connectors.config.parse.document import Reading, read_config
+from answerable.model.behaviour import EntityKind
 from answerable.model.config import Address, IssuerCaller, StdioCaller, UnixCaller
 from answerable.model.decision import Mode
+from answerable.model.learning import Cold, Learning
 from answerable.model.upstream_credential import UpstreamCredential
 from tests.connectors.config.whole import DECISIONS, ISSUERS, REST
 
@@ -60,6 +62,24 @@ agents:
 limits: {drain: 5, spool: 300000000}
 telemetry: {otlp: "http://127.0.0.1:4318"}
 """
+
+TOOLS = """    tools:
+      write_file: {sensitive: [path], trusted: ["id"], sum: [size], kinds: {path: path}}
+  sqlite:
+"""
+WATCHED = """    baseline: {values: false, span: 30m, cold: shadow}
+    callers:
+"""
+TABLES = """tables:
+  places:
+    values: [/srv/a, /srv/b]
+    sinks: [{server: files, tool: write_file, argument: path}]
+limits:"""
+BEHAVING = (
+    FULL.replace("  sqlite:\n", TOOLS)
+    .replace("    callers:\n", WATCHED)
+    .replace("limits:", TABLES)
+)
 
 
 def read(text: str) -> Reading:
@@ -300,6 +320,35 @@ def test_a_fault_of_what_a_url_is_shown_is_told(old: str, new: str, fault: str) 
     assert any(fault in told for told in faults(SHOWN.replace(old, new)))
 
 
+def test_what_is_said_of_behaviour_is_read() -> None:
+    config = read(BEHAVING).config
+    assert config is not None
+    ((tool, facts),) = config.servers[0].tools
+    assert (tool, facts.sensitive, facts.trusted) == ("write_file", ("path",), ("id",))
+    assert (facts.summed, facts.kinds) == (("size",), (("path", EntityKind.PATH),))
+    assert facts.is_write
+    (table,) = config.tables
+    assert table.sinks == {("files/write_file", "path")}
+    assert table.values == {"/srv/a", "/srv/b"}
+    assert config.agents[0].baseline == Learning(
+        values=False, span=1800, cold=Cold.SHADOW
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("kinds: {path: path}", "kinds: {path: road}", "one of arn, s3"),
+        ("tool: write_file, argument", "tool: write_file, arguments", "argument"),
+        ("server: files, tool: w", "server: nowhere, tool: w", "no such server"),
+        ("cold: shadow", "cold: icy", "one of off, shadow, enforce"),
+        ("span: 30m", "span: 1s", "60 to 86400 seconds"),
+    ],
+)
+def test_what_is_wrong_about_behaviour_is_told(old: str, new: str, told: str) -> None:
+    assert any(told in each for each in faults(BEHAVING.replace(old, new)))
+
+
 def test_two_agents_never_have_one_caller() -> None:
     second = "  other:\n    callers: [{stdio: sqlite}]\nlimits:"
     told = faults(FULL.replace("limits:", second))
@@ -322,7 +371,7 @@ def test_the_documentation_names_every_key_and_no_other(page: str) -> None:
     documented = {
         line.split("`")[1] for line in page.splitlines() if line.startswith("| `")
     }
-    whole = FULL.replace("servers:\n", ISSUERS + "servers:\n") + REST + DECISIONS
+    whole = BEHAVING.replace("servers:\n", ISSUERS + "servers:\n") + REST + DECISIONS
     assert documented == read(whole).asked
 
 

@@ -19,6 +19,7 @@ from answerable.connectors.config.parse.document import read_config
 from answerable.enforce.table import compile_table
 from answerable.evidence.spool import read_line
 from answerable.flows.authorize import Authority
+from answerable.gateway.behaviour import Behaviour
 from answerable.gateway.credentials import Credentials
 from answerable.gateway.definitions import Definitions
 from answerable.gateway.exchange import Exchange
@@ -280,7 +281,9 @@ def _door(
     definitions = Definitions(servers, keeper)
     recorder = Recorder(spool, 0, loop)
     exchange = Exchange(
-        authority, recorder, servers, credentials, definitions=definitions
+        *(authority, recorder, servers, credentials),
+        definitions=definitions,
+        behaviour=Behaviour(config),
     )
     callers = Callers(config, IssuerKeys(config.issuers), time.time, secret=SECRET)
     door = Door(exchange, callers, Sessions(SECRET), config.limits, ticker, loop)

@@ -21,6 +21,7 @@ from answerable.model.ids import event_id
 from answerable.model.record import (
     SOURCE,
     Act,
+    Acted,
     End,
     Ended,
     Ending,
@@ -118,6 +119,7 @@ class Recorder:
         decision: Decision,
         body: bytes,
         shown: Credential | None = None,
+        acted: Acted | None = None,
     ) -> Ticket:
         """Record a decision before its call goes on.
 
@@ -127,6 +129,7 @@ class Recorder:
             decision: What was decided.
             body: The message; its digest is kept, and its size.
             shown: What the server is shown, None where that is nothing.
+            acted: The call as a baseline sees it, None where nobody watches.
 
         Returns:
             A ticket. Where its `durable` is a future, the call waits for it.
@@ -151,7 +154,7 @@ class Recorder:
             at,
             key,
             spelled(caller),
-            act_of(call, body, shown),
+            act_of(call, body, shown, acted),
             spelled(decision),
         )
         self._journal.write(record, agent, ticket if durable is not None else None)
@@ -231,7 +234,12 @@ class Spelled:
         return found[1]
 
 
-def act_of(call: Call, body: bytes, shown: Credential | None = None) -> Act:
+def act_of(
+    call: Call,
+    body: bytes,
+    shown: Credential | None = None,
+    acted: Acted | None = None,
+) -> Act:
     """Give what a call does, without what it does it with."""
     arguments = ""
     if call.arguments:
@@ -250,6 +258,7 @@ def act_of(call: Call, body: bytes, shown: Credential | None = None) -> Act:
         identity=shown.identity if shown else "",
         credential=shown.digest if shown else "",
         jti=shown.jti if shown else "",
+        acted=acted,
     )
 
 

@@ -20,7 +20,7 @@ from answerable.gateway.shown.credential import Credential
 from answerable.model.caller import Caller
 from answerable.model.config import Limits
 from answerable.model.decision import Decision, Effect, Mode, Reason
-from answerable.model.record import End, Ending
+from answerable.model.record import Acted, End, Ending
 from answerable.serving.log import Log
 from answerable.serving.mcp.call import Call
 from answerable.serving.recording.ticket import Ticket
@@ -99,9 +99,10 @@ class Counting(Recorder):
         decision: Decision,
         body: bytes,
         shown: Credential | None = None,
+        acted: Acted | None = None,
     ) -> Ticket:
         """Record a decision."""
-        ticket = super().decided(caller, call, decision, body, shown)
+        ticket = super().decided(caller, call, decision, body, shown, acted)
         # A server that there is not is the caller's own word.
         there = decision.reason is not Reason.UNKNOWN_SERVER
         server = call.server if there else ""

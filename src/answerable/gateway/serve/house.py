@@ -15,6 +15,7 @@ from answerable.enforce.kill import Kills
 from answerable.enforce.table import Table
 from answerable.flows.authorize import Authority
 from answerable.flows.policy import table_of
+from answerable.gateway.behaviour import Behaviour
 from answerable.gateway.credentials import LEAKED, Credentials
 from answerable.gateway.definitions import Definitions
 from answerable.gateway.exchange import Exchange
@@ -92,6 +93,7 @@ class House:
             fingerprints(Path(start.store)),
             self._shown,
         )
+        self._behaviour = Behaviour(config)
         self.door = Door(
             exchange=Exchange(
                 self._authority,
@@ -100,6 +102,7 @@ class House:
                 self._credentials,
                 self._recent,
                 Definitions(self._servers, self._pins),
+                self._behaviour,
             ),
             callers=self._callers,
             sessions=Sessions(secret),
@@ -199,6 +202,7 @@ class House:
         self.door.limits = config.limits
         self._config = config
         self._credentials.swap(config)
+        self._behaviour.swap(config)
         self._authority.swap(table)
         self._log.info("policy.taken", digest=table.policy)
         return table.policy, replayed

@@ -18,6 +18,7 @@ from functools import partial
 from answerable.enforce.kill import Kills
 from answerable.flows.authorize import Authority
 from answerable.flows.policy import table_of
+from answerable.gateway.behaviour import Behaviour
 from answerable.gateway.credentials import Credentials
 from answerable.gateway.definitions import Definitions
 from answerable.gateway.exchange import Exchange
@@ -135,6 +136,7 @@ class Wrapper:
             Exchange(
                 *(authority, self._recorder, servers, credentials),
                 definitions=Definitions(servers, self._pins),
+                behaviour=Behaviour(config),
             ),
             caller,
             server.name,

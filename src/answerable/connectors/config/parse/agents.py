@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
+from answerable.connectors.config.parse.behaviour import read_baseline
 from answerable.connectors.config.parse.places import is_name
 from answerable.connectors.config.parse.section import Section
 from answerable.connectors.config.parse.servers import read_patterns
@@ -43,6 +44,7 @@ def read_agents(
             mode=section.word("mode", Mode.ENFORCE),
             callers=tuple(_callers(section, servers, issuers)),
             allow=tuple(_rules(section, servers)),
+            baseline=read_baseline(section),
         )
         if not taken.isdisjoint(agent.callers):
             section.fault("callers", "another agent has one of these callers")

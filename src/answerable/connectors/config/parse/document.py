@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass, field, fields, replace
 
 from answerable.connectors.config.parse.agents import read_agents
+from answerable.connectors.config.parse.behaviour import read_tables
 from answerable.connectors.config.parse.decisions import read_decisions
 from answerable.connectors.config.parse.faults import Fault, Faults, Mark
 from answerable.connectors.config.parse.issuers import read_issuers
@@ -130,6 +131,7 @@ def read_config(data: bytes, place: str, folder: str) -> Reading:
             {issuer.pin.name for issuer in issuers},
         ),
         policy=read_policy_key(file, folder),
+        tables=tuple(read_tables(file, {server.name for server in servers})),
     )
     file.close()
     found, asked = tuple(sorted(faults.found)), frozenset(faults.asked)

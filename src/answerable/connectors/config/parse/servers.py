@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from answerable.connectors.config.parse.behaviour import read_tools
 from answerable.connectors.config.parse.credential import read_credential
 from answerable.connectors.config.parse.places import (
     is_name,
@@ -64,6 +65,7 @@ def _server(name: str, section: Section, folder: str) -> Server:
         audience=section.text("audience"),
         credential=read_credential(section, folder, url, given),
         pin=section.word("pin", Pinning.FIRST_USE),
+        tools=tuple(read_tools(section, section.texts("reads"))),
     )
     if server.audience and not url:
         section.fault("audience", "only a URL is shown a token")

@@ -7,6 +7,8 @@ whatever pieces, makes the same event, and the store knows it.
 import hashlib
 from dataclasses import dataclass
 
+import msgspec
+
 from answerable.connectors.gateway.spec import SPEC
 from answerable.model.decision import Effect, Target
 from answerable.model.event import AuditEvent, Outcome
@@ -74,6 +76,7 @@ def event_of(recorder: str, told: Told, ended: Ended | None, raw: bytes) -> Audi
         resources=_watched(act),
         decision_id=decided.id,
         run=caller.run,
+        entities=_entities(act),
         facts=_facts(decided, ended),
         recorder=recorder,
         sequence=decided.sequence,
@@ -164,6 +167,14 @@ def _watched(act: Act) -> tuple[str, ...]:
     return tuple(_resource(target, act.server, name) for target, _, name in parts)
 
 
+def _entities(act: Act) -> tuple[str, ...]:
+    """Spell what the arguments name, each once: type and text."""
+    if act.acted is None:
+        return ()
+    values = act.acted.seen.values
+    return tuple(dict.fromkeys(f"{each.kind}:{each.text}" for each in values))
+
+
 def _outcome(decided: Decided, ended: Ended | None) -> Outcome:
     if not decided.decision.passes:
         failed = decided.decision.effect is Effect.ERROR
@@ -177,6 +188,8 @@ _FACTS = (
     "answer_size",
     "arguments",
     "asked_by",
+    "behaviour",
+    "came",
     "chain",
     "code",
     "durability",
@@ -215,6 +228,8 @@ def _facts(decided: Decided, ended: Ended | None) -> tuple[tuple[str, str], ...]
         str(end.size or ""),
         act.arguments,
         act.asked_by,
+        _behaviour(act),
+        _came(end),
         " ".join(caller.chain),
         str(end.code or ""),
         decision.durability.value,
@@ -243,6 +258,17 @@ def _facts(decided: Decided, ended: Ended | None) -> tuple[tuple[str, str], ...]
         end.task,
     )
     return tuple([pair for pair in zip(_FACTS, told, strict=True) if pair[1]])
+
+
+def _behaviour(act: Act) -> str:
+    return "" if act.acted is None else msgspec.json.encode(act.acted).decode()
+
+
+def _came(end: End) -> str:
+    """Say what came back for a call that is watched: bytes, records, by strangers."""
+    if not (end.text or end.records or end.untrusted):
+        return ""
+    return f"{end.text} {end.records} {'untrusted' if end.untrusted else 'trusted'}"
 
 
 def _ending(decided: Decided, ended: Ended | None) -> str:

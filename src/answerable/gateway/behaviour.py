@@ -1,0 +1,296 @@
+"""Behaviour: what an agent does, seen before its call goes on, remembered after it.
+
+Each agent that has a `baseline` has a window: what its runs were given and did lately.
+A call is explained by that, judged by the signed profile where there is one, and put on
+record with both. What comes back is kept for a while, to explain what comes next.
+"""
+
+import re
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from answerable.baseline.held import Held
+from answerable.baseline.judge import judge_all
+from answerable.baseline.learn import cold
+from answerable.baseline.results import of_mcp
+from answerable.baseline.window import Window
+from answerable.connectors.formats.credential_value import shape_of
+from answerable.model.baseline import Subject
+from answerable.model.behaviour import Json, Observation, Value
+from answerable.model.caller import Caller
+from answerable.model.config import Config
+from answerable.model.decision import Decision, Effect, Layer, Mode, Reason, Target
+from answerable.model.ids import AgentId
+from answerable.model.judgement import ALLOWED, Judgement
+from answerable.model.learning import Cold, Learning
+from answerable.model.record import Acted
+from answerable.serving.mcp.call import Call, digest
+from answerable.serving.mcp.messages import Kind
+
+_WORDS = re.compile(r"[\s/:,=?&@;|'\"()<>]+")
+MOST = 64  # agents with a window; whose was unused longest begins anew
+_SECOND = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Standard:
+    """A profile that calls are held to.
+
+    Attributes:
+        held: The profile.
+        digest: Of it, hex; empty for one that has learned nothing.
+        enforced: It holds calls back; else what would have been is recorded.
+    """
+
+    held: Held
+    digest: str
+    enforced: bool
+
+
+Standards = Mapping[Subject, Standard]
+
+
+class Seen(msgspec.Struct):
+    """One call that is watched, until its answer came.
+
+    Attributes:
+        window: Of its agent.
+        run: Its run.
+        call: The call.
+        arguments: Its arguments.
+        acted: What goes on record.
+        came: The call with what came back, None so far.
+    """
+
+    window: Window
+    run: str
+    call: Observation
+    arguments: Json
+    acted: Acted
+    came: Observation | None = None
+
+
+class Behaviour:
+    """Watches the agents of one worker.
+
+    Args:
+        config: Says which, and what is known of tools.
+        clock: Gives UTC nanoseconds.
+    """
+
+    def __init__(self, config: Config, clock: Callable[[], int] = time.time_ns) -> None:
+        self._clock = clock
+        self._windows: OrderedDict[AgentId, Window] = OrderedDict()
+        self._standards: Standards = {}
+        self._use(config)
+
+    def swap(self, config: Config) -> None:
+        """Watch as another configuration says.
+
+        Where that says something else of tools or tables, or of whom to watch, what was
+        seen before explains nothing any more.
+        """
+        before = self._facts, self._tables, self._watched
+        self._use(config)
+        if before != (self._facts, self._tables, self._watched):
+            self._windows.clear()
+
+    def hold_to(self, standards: Standards) -> None:
+        """Judge by these profiles from the next call on."""
+        self._standards = standards
+
+    def see(
+        self, caller: Caller, call: Call, identity: str, decision: Decision
+    ) -> tuple[Decision, Seen | None]:
+        """Look at a call, and judge it; nothing is seen where nobody watches.
+
+        Args:
+            caller: Who asks.
+            call: What.
+            identity: Principal that the server will see, empty where it is none of
+                ours.
+            decision: What the policy says.
+
+        Returns:
+            What both say, which is never more than the policy alone; and what was seen.
+        """
+        learning = self._watched.get(caller.agent)
+        is_call = call.kind is Kind.REQUEST and call.target is Target.TOOL
+        if learning is None or not is_call:
+            return decision, None
+        if identity.startswith("cred:"):
+            identity = ""  # another secret every time that it is turned
+        chain = tuple(self._chain(caller, call.server, identity))
+        try:
+            return self._see(caller, call, identity, decision, learning, chain)
+        except Exception:  # noqa: BLE001 - whatever went wrong, the answer is no
+            return _failed(decision, chain), None
+
+    def _see(
+        self,
+        caller: Caller,
+        call: Call,
+        identity: str,
+        decision: Decision,
+        learning: Learning,
+        chain: tuple[Standard, ...],
+    ) -> tuple[Decision, Seen]:
+        arguments: Json = {}
+        if call.arguments:
+            arguments = msgspec.json.decode(call.arguments)
+        window, now, run = (
+            self._window(caller.agent, learning),
+            self._clock(),
+            caller.run,
+        )
+        if not window.knows(run):
+            window.begin(run, now)
+        seen = window.observe(run, "", now, f"{call.server}/{call.name}", arguments)
+        judgement = ALLOWED
+        if chain:
+            held = (each.held for each in chain)
+            judgement = judge_all(held, seen, window.progress(run, now))
+        acted = _acted(seen, identity, chain, judgement, learning)
+        watched = Seen(window, run, seen, arguments, acted)
+        return _decided(decision, acted, judgement), watched
+
+    def heard(self, seen: Seen, id: str, data: bytes) -> None:
+        """Keep what came back for a call.
+
+        Args:
+            seen: The call.
+            id: Id of its decision.
+            data: The whole message.
+        """
+        said = msgspec.json.decode(data)
+        result = said.get("result")
+        brought: Json = said.get("error")
+        if isinstance(result, dict):
+            brought = of_mcp(result)
+        call = replace(seen.call, id=id)
+        seen.came = seen.window.returned(seen.run, call, seen.arguments, brought)
+
+    def unread(self, seen: Seen, id: str, size: int) -> None:
+        """Note that something came back which was passed without being kept."""
+        call = replace(seen.call, id=id)
+        seen.came = seen.window.unread(seen.run, call, seen.arguments, size)
+
+    def _use(self, config: Config) -> None:
+        self._watched = {
+            agent.id: agent.baseline
+            for agent in config.agents
+            if agent.baseline is not None
+        }
+        self._facts = {
+            f"{server.name}/{tool}": facts
+            for server in config.servers
+            for tool, facts in server.tools
+        }
+        self._tables = config.tables
+        self._cold = {
+            id: _cold(id, learning.cold) for id, learning in self._watched.items()
+        }
+
+    def _window(self, agent: AgentId, learning: Learning) -> Window:
+        window = self._windows.get(agent)
+        if window is None:
+            span = learning.span * _SECOND
+            window = self._windows[agent] = Window(self._facts, self._tables, span)
+            if len(self._windows) > MOST:
+                self._windows.popitem(last=False)
+        self._windows.move_to_end(agent)
+        return window
+
+    def _chain(self, caller: Caller, server: str, identity: str) -> Iterator[Standard]:
+        """Give what an agent and those above it are held to."""
+        for agent in (caller.agent, *caller.chain):
+            found = self._standards.get(Subject(identity, agent, server))
+            found = found or self._cold.get(agent)
+            if found is not None:
+                yield found
+
+
+def _cold(agent: AgentId, how: Cold) -> Standard | None:
+    if how is Cold.OFF:
+        return None
+    held = Held.of(cold(Subject("", agent, "")))
+    return Standard(held, "", how is Cold.ENFORCE)
+
+
+def _acted(
+    seen: Observation,
+    identity: str,
+    chain: tuple[Standard, ...],
+    judgement: Judgement,
+    learning: Learning,
+) -> Acted:
+    acted = Acted(
+        seen, identity, effect=judgement.effect if chain else "",
+        profile=chain[0].digest if chain else "",
+        enforced=any(each.enforced for each in chain),
+        findings=judgement.findings, amendment=judgement.amendment,
+    )  # fmt: skip
+    return _without_secrets(acted) if learning.values else _nameless(acted)
+
+
+def _without_secrets(acted: Acted) -> Acted:
+    """Keep a digest of what looks like a credential: a call may be given one."""
+    values = acted.seen.values
+    if not any(map(_holds_secret, values)):
+        return acted
+    held = [each for each in values if _holds_secret(each)]
+    hidden = {each.text: f"sha256:{digest(each.text)}" for each in held}
+    kept = tuple(
+        replace(each, text=hidden.get(each.text, each.text)) for each in values
+    )
+    seen = replace(acted.seen, values=kept)
+    return msgspec.structs.replace(_nameless(acted), seen=seen)
+
+
+def _holds_secret(value: Value) -> bool:
+    return any(map(shape_of, _WORDS.split(value.text)))
+
+
+def _nameless(acted: Acted) -> Acted:
+    """Leave out what the call names, and keep of what type it is."""
+    values = tuple(replace(each, text="", origins=()) for each in acted.seen.values)
+    findings = tuple(
+        replace(each, expected=(), observed="", origin=None, sentence="")
+        for each in acted.findings
+    )
+    seen = replace(acted.seen, values=values)
+    return msgspec.structs.replace(acted, seen=seen, findings=findings)
+
+
+def _decided(decision: Decision, acted: Acted, judgement: Judgement) -> Decision:
+    """Give what both say: a profile never allows what a policy does not."""
+    is_held = acted.enforced and judgement.effect is not Effect.ALLOW
+    if not is_held or decision.effect is not Effect.ALLOW:
+        return decision
+    codes = (f"{each.layer}:{each.code}" for each in judgement.findings)
+    return replace(
+        decision,
+        effect=judgement.effect,
+        passes=decision.mode is not Mode.ENFORCE,
+        reason=Reason.BEHAVIOUR,
+        determining=(f"baseline:{acted.profile}", *dict.fromkeys(codes)),
+        layer=Layer.BASELINE,
+    )
+
+
+def _failed(decision: Decision, chain: tuple[Standard, ...]) -> Decision:
+    """Deny where a profile holds and could not be asked."""
+    if not any(each.enforced for each in chain):
+        return decision
+    return replace(
+        decision,
+        effect=Effect.ERROR,
+        passes=False,
+        reason=Reason.EVALUATION,
+        determining=(),
+        layer=Layer.BASELINE,
+    )
