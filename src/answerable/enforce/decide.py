@@ -129,17 +129,13 @@ def _of_policy(
     if not table.slices or profile is table.unknown:
         return _of_table(profile, classes, request)
     found = table.slices.of(request)
-    if listed:
-        said = found.said_at_most
-    elif found.decided is not None:
-        return found.decided
-    else:
-        said = found.say(request)
-    decision = _joined(
-        table, classes, request, _of_table(profile, classes, request), said
-    )
-    if found.said is not None and not listed:
-        found.decided = decision
+    said = found.say_at_most() if listed else found.said or found.say(request)
+    if said.decision is not None:
+        return said.decision
+    decision = _of_table(profile, classes, request)
+    decision = _joined(table, classes, request, decision, said)
+    if not listed:
+        said.decision = decision
     return decision
 
 

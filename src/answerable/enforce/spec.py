@@ -5,7 +5,7 @@ from dataclasses import replace
 import msgspec
 
 from answerable.enforce.cedar import plain
-from answerable.enforce.cedar.slices import SILENT
+from answerable.enforce.cedar.slices import Said
 from answerable.enforce.kill import Kills
 from answerable.enforce.pattern import fits, may_fit
 from answerable.enforce.table import GENERAL, named_by, policy_digest
@@ -73,7 +73,8 @@ def _of_agent(config: Config, request: Request, rules: CedarRules) -> Decision:
         )
     if agent is None and not request.known:
         return answer(Effect.DENY, Reason.UNKNOWN_AGENT, ("default_mode",))
-    said = plain.say(rules, request) if rules.rules else SILENT
+    nothing = Said(None, (), Layer.TABLE)
+    said = plain.say(rules, request) if rules.rules else nothing
     if said.effect is Effect.ERROR:
         return answer(Effect.ERROR, Reason.EVALUATION, said.rules, said.layer)
     if said.effect is Effect.DENY:

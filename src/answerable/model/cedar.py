@@ -59,6 +59,7 @@ class CedarRule(msgspec.Struct, frozen=True, array_like=True):
         text: The policy itself.
         mentions: What of the configuration it names: `agent:declared/NAME`,
             `server:NAME`.
+        reads: Members of the arguments that it reads.
     """
 
     id: str
@@ -72,6 +73,7 @@ class CedarRule(msgspec.Struct, frozen=True, array_like=True):
     conditions: bytes
     text: str
     mentions: tuple[str, ...]
+    reads: tuple[str, ...]
 
 
 class CedarRules(msgspec.Struct, frozen=True):
@@ -84,6 +86,20 @@ class CedarRules(msgspec.Struct, frozen=True):
 
     rules: tuple[CedarRule, ...] = ()
     digest: str = ""
+
+    def lean(self) -> "CedarRules":
+        """The same as far as a decision needs it."""
+        rules = tuple(
+            msgspec.structs.replace(
+                rule,
+                line=0,
+                text=rule.text if rule.layer is Layer.CEDAR else "",
+                mentions=(),
+                reads=rule.reads if rule.layer is Layer.CEDAR else (),
+            )
+            for rule in self.rules
+        )
+        return CedarRules(rules, self.digest)
 
 
 NO_RULES = CedarRules()

@@ -221,7 +221,7 @@ def test_a_decision_names_the_file_and_all_policies_by_one_digest() -> None:
 
 def test_where_cedar_has_no_answer_at_all_every_policy_errs() -> None:
     asks = f'@id("p") permit ({CALL}) when {{ context.arguments.n + 1 == 2 }};'
-    deep = b'{"n":1,"x":' + b"[" * 400 + b"]" * 400 + b"}"
+    deep = b'{"n":' + b"[" * 400 + b"]" * 400 + b"}"
     decision = decide(table(asks), NOTHING_STANDS, call(raw=deep))
     assert (decision.effect, decision.determining) == (Effect.ERROR, ("0.cedar:p",))
 

@@ -129,17 +129,17 @@ def test_a_server_that_is_no_more_is_named_where_nothing_else_changed() -> None:
     assert "no such server in servers" in fault.what
 
 
-def test_the_same_text_stays_parsed_over_a_reload() -> None:
+def test_the_same_text_stays_lately_over_a_reload() -> None:
     text = "\n".join(policies(6))
     rules = rules_of(text)
     before = Slices(rules)
     for number in (2, 5):
         asked = call(f"t{number}", agent=AGENTS[2], arguments={"amount": 0})
         assert before.of(asked).say(asked).effect is Effect.ALLOW
-    was = before.handles._parsed
+    was = before.handles._lately
     assert list(was) == [(rules.rules[2].text,), (rules.rules[5].text,)]
     after = Slices(rules_of(text.replace("+ 1 < 5", "+ 2 < 5")), before)
-    (kept,) = after.handles._parsed.items()
+    (kept,) = after.handles._before.items()
     assert kept == next(iter(was.items()))
 
 

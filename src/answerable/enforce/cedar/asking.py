@@ -1,16 +1,23 @@
 """Cedar itself, asked about a few policies that it has parsed before."""
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from answerable.enforce.cedar.facts import Facts
+from answerable.enforce.cedar.lexis import headless
+from answerable.model.cedar import CedarRule
 
 if TYPE_CHECKING:
-    from cedarpy import Entities, PolicySet
+    from cedarpy import PolicySet
 
 Texts = tuple[str, ...]
 
+# Sets of policies that stay parsed: this many that were asked lately, and as many
+# before these. One takes 6 KB and more.
+PARSED = 2000
 _NAMED = re.compile(r"[^`]*`policy([0-9]+)`.*", re.DOTALL)
+NOBODY = "[]"
 
 
 class Handles:
@@ -24,64 +31,87 @@ class Handles:
     def __init__(
         self, texts: frozenset[str] = frozenset(), before: "Handles | None" = None
     ) -> None:
-        self._parsed: dict[Texts, PolicySet] = {}
+        self._lately: dict[Texts, PolicySet] = {}
+        self._before: dict[Texts, PolicySet] = {}
         if before is not None:
-            self._parsed = {
-                each: parsed
-                for each, parsed in before._parsed.copy().items()
-                if texts.issuperset(each)
-            }
+            # The calls that go on meanwhile add to it, so copies are looked through.
+            parsed = before._before.copy() | before._lately.copy()
+            kept = [each for each in parsed.items() if texts.issuperset(each[0])]
+            self._before = dict(kept[-PARSED:])
 
     def of(self, texts: Texts) -> "PolicySet":
-        """Give policies as Cedar has parsed them.
+        """Give policies as Cedar has parsed them, less their heads.
 
         Raises:
             ValueError: They are no Cedar.
         """
-        found = self._parsed.get(texts)
+        found = self._lately.get(texts)
         if found is None:
-            from cedarpy import PolicySet
+            found = self._before.get(texts)
+            if found is None:
+                from cedarpy import PolicySet
 
-            found = self._parsed[texts] = PolicySet.from_str("\n".join(texts))
+                found = PolicySet.from_str("\n".join(map(headless, texts)))
+            if len(self._lately) >= PARSED:
+                self._before, self._lately = self._lately, {}
+            self._lately[texts] = found
         return found
 
 
 class Asked:
     """The policies of a slice that Cedar is asked about.
 
+    Their heads are left out, since whoever made the slice has found that they fit.
+
     Args:
         positions: Where they stand in the whole set.
-        texts: Theirs.
+        rules: The policies.
         facts: A request of the slice.
+
+    Attributes:
+        positions: As above.
     """
 
-    __slots__ = ("_entities", "_entities_text", "_positions", "_texts")
+    __slots__ = ("_about", "_entities", "_reads", "_texts", "positions")
 
-    def __init__(self, positions: list[int], texts: Texts, facts: Facts) -> None:
-        self._positions, self._texts = positions, texts
-        self._entities_text = facts.entities()
-        self._entities: Entities | None = None
+    def __init__(
+        self, positions: tuple[int, ...], rules: list[CedarRule], facts: Facts
+    ) -> None:
+        self.positions = positions
+        self._texts = tuple(rule.text for rule in rules)
+        self._reads = tuple({name for rule in rules for name in rule.reads})
+        self._about = facts.about()
+        self._entities = facts.entities() if any(map(_looks, self._texts)) else NOBODY
 
-    def ask(self, facts: Facts, handles: Handles) -> tuple[list[int], list[int]]:
-        """Say which of them hold, and which have no answer.
+    def ask(
+        self, facts: Facts, handles: Handles
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Say which of them hold, and which have no answer, by position.
 
         Where one forbids, the permits that hold are not named. Where Cedar does not
         decide at all, none has an answer.
         """
-        from cedarpy import Decision, Entities, is_authorized
+        asked = self._about | {"context": facts.in_context(self._reads)}
+        policies = handles.of(self._texts)
+        return answered(self.positions, asked, policies, self._entities)
 
-        if self._entities is None:
-            self._entities = Entities.from_json_str(self._entities_text)
-        answer = is_authorized(facts.asked(), handles.of(self._texts), self._entities)
-        if answer.decision is Decision.NoDecision:
-            return [], self._positions
-        positions = self._positions
-        found = answer.diagnostics
-        holding = [
-            positions[int(each.removeprefix("policy"))] for each in found.reasons
-        ]
-        erring = [positions[erring_policy(each)] for each in found.errors]
-        return holding, erring
+
+def answered(
+    positions: Sequence[int],
+    asked: dict[str, object],
+    policies: "PolicySet",
+    entities: str,
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Ask Cedar about policies, and say where those stand that hold and that err."""
+    from cedarpy import Decision, is_authorized
+
+    answer = is_authorized(asked, policies, entities)
+    if answer.decision is Decision.NoDecision:
+        return (), tuple(positions)
+    found = answer.diagnostics
+    holding = [positions[int(each.removeprefix("policy"))] for each in found.reasons]
+    erring = [positions[erring_policy(each)] for each in found.errors]
+    return tuple(holding), tuple(erring)
 
 
 def erring_policy(error: str) -> int:
@@ -90,6 +120,7 @@ def erring_policy(error: str) -> int:
     return int(named[1]) if named else 0
 
 
-def whole_set(texts: Texts, facts: Facts) -> tuple[list[int], list[int]]:
-    """Ask Cedar about a whole set, parsed for this: slow and plain."""
-    return Asked(list(range(len(texts))), texts, facts).ask(facts, Handles())
+def _looks(text: str) -> bool:
+    """Tell whether a policy may look at more than the context."""
+    conditions = headless(text).partition(")")[2]
+    return "resource" in conditions or "principal" in conditions

@@ -8,8 +8,10 @@ however it is spelled (`1e2`, `100.0`). A null member is as if it were not there
 """
 
 import json
+from collections.abc import Collection
 from contextlib import suppress
-from typing import NamedTuple
+
+import msgspec
 
 from answerable.enforce.cedar.actions import KINDS, SERVER, WITH_ARGUMENTS
 from answerable.model.decision import Request
@@ -20,78 +22,111 @@ _ESCAPES = frozenset({"__entity", "__extn", "__expr"})
 OTHER = "Other"
 
 
-class Uid(NamedTuple):
-    """An entity's type and id."""
+class Uid:
+    """An entity's type and id; in JSON an escape of Cedar's (`entity_of`)."""
 
-    type: str
-    id: str
+    __slots__ = ("id", "type")
+
+    def __init__(self, type: str, id: str) -> None:
+        self.type, self.id = type, id
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Uid) and self.id == other.id and self.type == other.type
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.id))
+
+    def __repr__(self) -> str:
+        return f"{self.type}::{self.id!r}"
+
+    def named(self) -> dict[str, str]:
+        """The form that Cedar takes where an entity is expected."""
+        return {"type": self.type, "id": self.id}
 
 
 class Unreadable(ValueError):  # noqa: N818 - the arguments are
     """The arguments can be read in more ways than one, or in none."""
 
 
-def resource_of(request: Request) -> tuple[Uid, str]:
-    """Name what is acted on: the entity, and its `name`."""
+def resource_of(request: Request) -> Uid:
+    """Name what is acted on."""
     kind = KINDS.get(request.target)
     if kind is None:
-        return Uid(SERVER, f"server:{request.server}"), request.server
-    return (
-        Uid(kind, f"{request.target}:mcp/{request.server}/{request.name}"),
-        request.name,
-    )
+        return Uid(SERVER, f"server:{request.server}")
+    return Uid(kind, f"{request.target}:mcp/{request.server}/{request.name}")
 
 
 class Facts:
-    """One request as policies see it.
+    """One request as policies see it."""
 
-    Attributes:
-        principal: Agent.
-        action: MCP method.
-        resource: What is acted on.
-        name: Name of that.
-    """
-
-    __slots__ = ("_context", "_request", "action", "name", "principal", "resource")
+    __slots__ = ("_context", "request")
 
     def __init__(self, request: Request) -> None:
-        self._request = request
+        self.request = request
         self._context: dict[str, object] | None = None
-        self.principal = Uid("Agent", request.agent)
-        self.action = Uid("Action", request.action)
-        self.resource, self.name = resource_of(request)
+
+    @property
+    def principal(self) -> Uid:
+        """Agent."""
+        return Uid("Agent", self.request.agent)
+
+    @property
+    def action(self) -> Uid:
+        """MCP method."""
+        return Uid("Action", self.request.action)
+
+    @property
+    def resource(self) -> Uid:
+        """What is acted on."""
+        return resource_of(self.request)
+
+    @property
+    def name(self) -> str:
+        """Name of that."""
+        request = self.request
+        return request.name if request.target in KINDS else request.server
 
     @property
     def context(self) -> dict[str, object]:
         """The context: `identity`, `person` and `arguments`, each where there is one."""
         if self._context is None:
-            self._context = _context(self._request)
+            self._context = _context(self.request)
         return self._context
 
-    def asked(self) -> dict[str, object]:
-        """The request in the form that Cedar takes."""
+    def about(self) -> dict[str, object]:
+        """Who does what to what, in the form that Cedar takes."""
         return {
-            "principal": self.principal._asdict(),
-            "action": self.action._asdict(),
-            "resource": self.resource._asdict(),
-            "context": json.dumps(_for_cedar(self.context)),
+            "principal": self.principal.named(),
+            "action": self.action.named(),
+            "resource": self.resource.named(),
         }
+
+    def in_context(self, reads: Collection[str] | None = None) -> str:
+        """The context in the form that Cedar takes.
+
+        Args:
+            reads: Members of the arguments that are read; None for all.
+        """
+        context = self.context
+        given = context.get("arguments")
+        if reads is not None and isinstance(given, dict):
+            read = {name: given[name] for name in reads if name in given}
+            context = context | {"arguments": read}
+        return _encoder.encode(context).decode()
 
     def entities(self) -> str:
         """The entities that it is about, as JSON: an id of no other name says more."""
-        server = Uid(SERVER, f"server:{self._request.server}")
-        parents = [] if self.resource == server else [server._asdict()]
+        server, resource = Uid(SERVER, f"server:{self.request.server}"), self.resource
+        parents = [] if resource == server else [server.named()]
         found: list[dict[str, object]] = [
-            {"uid": self.principal._asdict(), "attrs": {}, "parents": []},
-            {
-                "uid": self.resource._asdict(),
-                "attrs": {"name": self.name},
-                "parents": parents,
-            },
+            {"uid": self.principal.named(), "attrs": {}, "parents": []},
+            {"uid": resource.named(), "attrs": {"name": self.name}, "parents": parents},
         ]
         if parents:
-            attrs = {"name": self._request.server}
-            found.append({"uid": server._asdict(), "attrs": attrs, "parents": []})
+            attrs = {"name": self.request.server}
+            found.append({"uid": server.named(), "attrs": attrs, "parents": []})
         return json.dumps(found)
 
 
@@ -116,8 +151,7 @@ def read_arguments(arguments: bytes | memoryview) -> dict[str, object]:
     if not arguments:
         return {}
     try:
-        text = str(arguments, "utf-8")
-        read = json.loads(text, object_pairs_hook=_members, parse_constant=_no_number)
+        read = _decoder.decode(str(arguments, "utf-8"))
     except (ValueError, RecursionError):
         raise Unreadable("arguments that cannot be read in one way") from None
     if not isinstance(read, dict):
@@ -170,11 +204,12 @@ def _no_number(name: str) -> object:
     raise Unreadable(f"{name} is no JSON")
 
 
-def _for_cedar(value: object) -> object:
+def entity_of(value: object) -> object:
+    """Write what JSON has no words for: entities."""
     if isinstance(value, Uid):
-        return {"__entity": value._asdict()}
-    if isinstance(value, dict):
-        return {name: _for_cedar(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_for_cedar(each) for each in value]
-    return value
+        return {"__entity": value.named()}
+    raise TypeError(type(value).__name__)
+
+
+_encoder = msgspec.json.Encoder(enc_hook=entity_of)
+_decoder = json.JSONDecoder(object_pairs_hook=_members, parse_constant=_no_number)

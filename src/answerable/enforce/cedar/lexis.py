@@ -16,7 +16,8 @@ _TOKEN = re.compile(
     r"|(?P<line>\n)"
     r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*+)"
     r"|(?P<mark>[;@(])"
-    r'|(?P<other>[^"\s;@(A-Za-z_/]++|/)'
+    r"|(?P<close>\))"
+    r'|(?P<other>[^"\s;@()A-Za-z_/]++|/)'
 )
 _HEADS = frozenset({"permit", "forbid"})
 
@@ -113,3 +114,22 @@ def parted(piece: Piece) -> Iterator[Piece]:
     ends = [at for at, _ in piece.heads] + [len(piece.text)]
     for (at, line), end in zip(starts, ends, strict=True):
         yield from split(piece.text[at:end].rstrip(), line)
+
+
+def headless(text: str) -> str:
+    """Give a policy without its head's conditions: about anybody and anything.
+
+    Args:
+        text: Of a policy that Cedar takes.
+    """
+    words: tuple[str, ...] = ()
+    effect = ""
+    for token in _TOKEN.finditer(text):
+        word = token[0]
+        if not effect and word == "(" and words[-1] in _HEADS:
+            effect = words[-1]
+        elif effect and token.lastgroup == "close":
+            return f"{effect} (principal, action, resource){text[token.end() :]}"
+        if token.lastgroup not in ("space", "line"):
+            words = (word,)
+    return text

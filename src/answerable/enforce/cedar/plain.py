@@ -1,17 +1,22 @@
 """The policies as they are meant: Cedar itself, asked about the whole set."""
 
-from answerable.enforce.cedar.asking import whole_set
+from cedarpy import PolicySet
+
+from answerable.enforce.cedar.asking import answered
 from answerable.enforce.cedar.facts import Facts
 from answerable.enforce.cedar.scopes import server_of
-from answerable.enforce.cedar.slices import Findings, Said, said
+from answerable.enforce.cedar.slices import Said, said
 from answerable.model.cedar import CedarRules
 from answerable.model.decision import Effect, Request
 
 
 def say(rules: CedarRules, request: Request) -> Said:
     """Say what every policy comes to for a request, slowly."""
-    texts = tuple(rule.text for rule in rules.rules)
-    return said(rules.rules, Findings(*whole_set(texts, Facts(request))))
+    policies = PolicySet.from_str("\n".join(rule.text for rule in rules.rules))
+    facts = Facts(request)
+    asked = facts.about() | {"context": facts.in_context()}
+    everywhere = range(len(rules.rules))
+    return said(rules.rules, *answered(everywhere, asked, policies, facts.entities()))
 
 
 def connecting(rules: CedarRules, request: Request) -> str:

@@ -282,6 +282,7 @@ def _rule(
         conditions=compiled,
         text=policy.piece.text,
         mentions=tuple(sorted({each for each in mentions if each})),
+        reads=tuple(sorted({path[0] for path in policy.uses})),
     )
 
 

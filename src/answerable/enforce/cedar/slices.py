@@ -7,7 +7,7 @@ when they are first asked for, and the ones that were not asked for lately forgo
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 
@@ -24,36 +24,31 @@ KEPT = 12_000
 LONGEST = 512  # characters of a name whose slice is kept
 
 _DEPTH = {Layer.TABLE: 0, Layer.CONSTRAINT: 1, Layer.CEDAR: 2}
+_HOPED = frozenset({Effect.ALLOW, Effect.ASK})
 _conditions = msgspec.json.Decoder(list[dict[str, object]])
 
+MOST_SAID = 64  # different outcomes of one slice that are kept
+
+Positions = tuple[int, ...]
 Key = tuple[AgentId, str, str, str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Said:
-    """What policies say of a request.
+    """What policies say of a request; the same object where a slice says the same.
 
     Attributes:
         effect: Error where one has no answer, else deny where one forbids, else ask,
             else allow; None where none has a say.
         rules: Ids of the rules that say so, in their order.
         layer: What it took.
+        decision: What was decided by it; kept here by whoever decides.
     """
 
     effect: Effect | None
     rules: tuple[str, ...]
     layer: Layer
-
-
-SILENT = Said(None, (), Layer.TABLE)
-
-
-@dataclass(slots=True)
-class Findings:
-    """Rules that hold for a request, and those that have no answer, by position."""
-
-    holding: list[int] = field(default_factory=list)
-    erring: list[int] = field(default_factory=list)
+    decision: Decision | None = None
 
 
 class Slices:
@@ -115,15 +110,15 @@ class Slices:
         return "" if first is None else self.rules[first].id
 
     def _made(self, request: Request) -> "Slice":
-        (kind, exact), _ = resource_of(request)
+        named = resource_of(request)
         found: list[int] = []
         for agent in (request.agent, ""):
-            for resource in dict.fromkeys((exact, f"server:{request.server}", "")):
+            for resource in dict.fromkeys((named.id, f"server:{request.server}", "")):
                 found += self._index.get((agent, resource), ())
         takes = [
             position
             for position in sorted(found)
-            if self.rules[position].kind in ("", kind)
+            if self.rules[position].kind in ("", named.type)
             and _takes_action(self.rules[position], request.action)
         ]
         return Slice(self, takes, request)
@@ -134,84 +129,108 @@ class Slice:
 
     Attributes:
         said: What they say whatever else the request holds; None where that matters.
-        said_at_most: What they may say to a request that is not known yet: allow or
-            ask, where a condition may come to that.
-        decided: What was decided where they say the same to every request; kept here
-            by whoever decides.
     """
 
     __slots__ = (
-        "_asked", "_checks", "_fixed", "_slices", "decided", "said", "said_at_most",
+        "_asked", "_checks", "_erring", "_holding", "_saids", "_slices", "said",
     )  # fmt: skip
 
     def __init__(self, slices: Slices, takes: list[int], request: Request) -> None:
-        self.decided: Decision | None = None
         self._slices = slices
-        self._fixed = Findings()
-        self._checks: list[tuple[int, Compiled]] = []
-        facts = Facts(request)
+        self._saids: dict[tuple[Positions, Positions], Said] | None = None
+        checks: list[tuple[int, Compiled]] = []
+        fixed: list[tuple[int, Compiled]] = []
+        holding: list[int] = []
         asked: list[int] = []
+        facts = Facts(request)
         for position in takes:
             rule = slices.rules[position]
             if rule.layer is Layer.CEDAR:
                 asked.append(position)
             elif not rule.conditions:
-                self._fixed.holding.append(position)
+                holding.append(position)
             else:
                 compiled = Compiled(_conditions.decode(rule.conditions))
-                if compiled.reads_context:
-                    self._checks.append((position, compiled))
-                else:
-                    _check(position, compiled, facts, self._fixed)
-        texts = tuple(slices.rules[position].text for position in asked)
-        self._asked = Asked(asked, texts, facts) if asked else None
-        undecided = [position for position, _ in self._checks] + asked
-        self.said = None if undecided else said(slices.rules, self._fixed)
-        self.said_at_most = said(slices.rules, self._hoped(undecided))
+                (checks if compiled.reads_context else fixed).append(
+                    (position, compiled)
+                )
+        more, self._erring = _checked(fixed, facts)
+        self._holding: Positions = (*holding, *more)
+        self._checks = tuple(checks)
+        about = [slices.rules[position] for position in asked]
+        self._asked = Asked(tuple(asked), about, facts) if asked else None
+        self.said: Said | None = None
+        if not (checks or asked):
+            self.said = said(slices.rules, self._holding, self._erring)
 
     def say(self, request: Request) -> Said:
         """Ask every policy."""
         if self.said is not None:
             return self.said
         facts = Facts(request)
-        found = Findings(self._fixed.holding[:], self._fixed.erring[:])
-        for position, compiled in self._checks:
-            _check(position, compiled, facts, found)
+        holding, erring = _checked(self._checks, facts)
+        holding, erring = self._holding + holding, self._erring + erring
         if self._asked is not None:
-            holding, erring = self._asked.ask(facts, self._slices.handles)
-            found.holding += holding
-            found.erring += erring
-        return said(self._slices.rules, found)
+            more, failed = self._asked.ask(facts, self._slices.handles)
+            holding, erring = holding + more, erring + failed
+        return self._of(holding, erring)
 
-    def _hoped(self, undecided: Iterable[int]) -> Findings:
+    def say_at_most(self) -> Said:
+        """Say what they may say to a request that is not known yet.
+
+        That is allow or ask, where a condition may come to it.
+        """
         rules = self._slices.rules
-        hoped = [each for each in undecided if rules[each].effect is not Effect.DENY]
-        return Findings(self._fixed.holding + hoped, self._fixed.erring)
+        asked = () if self._asked is None else self._asked.positions
+        undecided = (*(position for position, _ in self._checks), *asked)
+        hoped = tuple(each for each in undecided if rules[each].effect in _HOPED)
+        return said(rules, self._holding + hoped, self._erring)
+
+    def _of(self, holding: Positions, erring: Positions) -> Said:
+        if self._saids is None or len(self._saids) >= MOST_SAID:
+            self._saids = {}
+        found = self._saids.get((holding, erring))
+        if found is None:
+            found = said(self._slices.rules, holding, erring)
+            self._saids[holding, erring] = found
+        return found
 
 
-def said(rules: tuple[CedarRule, ...], found: Findings) -> Said:
-    """Join what single policies say: an error before a forbid, that before the rest."""
-    if found.erring:
-        return _said(rules, Effect.ERROR, found.erring)
+def said(rules: tuple[CedarRule, ...], holding: Positions, erring: Positions) -> Said:
+    """Join what single policies say: an error before a forbid, that before the rest.
+
+    Args:
+        rules: All there are.
+        holding: Which hold, by position.
+        erring: Which have no answer.
+    """
+    if erring:
+        return _said(rules, Effect.ERROR, erring)
     for effect in (Effect.DENY, Effect.ASK, Effect.ALLOW):
-        holding = [each for each in found.holding if rules[each].effect is effect]
-        if holding:
-            return _said(rules, effect, holding)
-    return SILENT
+        found = tuple(each for each in holding if rules[each].effect is effect)
+        if found:
+            return _said(rules, effect, found)
+    return Said(None, (), Layer.TABLE)
 
 
-def _said(rules: tuple[CedarRule, ...], effect: Effect, found: list[int]) -> Said:
+def _said(rules: tuple[CedarRule, ...], effect: Effect, found: Positions) -> Said:
     named = [rules[position] for position in sorted(set(found))]
     deepest = max((rule.layer for rule in named), key=_DEPTH.__getitem__)
     return Said(effect, tuple(rule.id for rule in named), deepest)
 
 
-def _check(position: int, compiled: Compiled, facts: Facts, found: Findings) -> None:
-    try:
-        if compiled.check(facts):
-            found.holding.append(position)
-    except Erring:
-        found.erring.append(position)
+def _checked(
+    checks: Iterable[tuple[int, Compiled]], facts: Facts
+) -> tuple[Positions, Positions]:
+    holding: Positions = ()
+    erring: Positions = ()
+    for position, compiled in checks:
+        try:
+            if compiled.check(facts):
+                holding += (position,)
+        except Erring:
+            erring += (position,)
+    return holding, erring
 
 
 def _takes_action(rule: CedarRule, action: str) -> bool:

@@ -114,7 +114,7 @@ def read_plan(
 def _packed(rules: CedarRules) -> bytes:
     if not rules.digest:
         return b""
-    packed = msgspec.msgpack.encode(rules)
+    packed = msgspec.msgpack.encode(rules.lean())
     if len(packed) > MAX_RULES:
         raise UsageError(
             f"the policies are too large (got {len(packed) >> 20} MiB, expected at most "
