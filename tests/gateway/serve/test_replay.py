@@ -165,6 +165,15 @@ def test_calls_go_on_while_others_are_decided_anew(
     assert (replayed.left_out > 0) is (longest < 1)
 
 
+def test_a_state_whose_path_is_too_long_for_a_socket_stops_no_gateway(
+    tmp_path: Path, server: Backend
+) -> None:
+    settings = configuration(server.server_port) | {"state": "s" * 110}
+    with serving(tmp_path, settings) as served:
+        assert text(served.call("read")) == "read"
+        served.hear("operator.not-listening")
+
+
 POLICY = Policy(b"", "answerable.yaml", "/", True, ())
 
 
@@ -176,8 +185,7 @@ def asked(state: Path, said: bytes = b"") -> Tried | bytes:
     """Ask an operator's socket that stands by itself."""
 
     async def both() -> Tried | bytes:
-        with closing(Operator(state, _answer)) as listening:
-            await listening.open()
+        with closing(await Operator.at(state, _answer)):
             if not said:
                 return await asyncio.to_thread(ask, state, POLICY)
             where = str(operator.socket_at(state))

@@ -46,22 +46,27 @@ class Operator:
         self._path, self._attempt = socket_at(state), attempt
         self._server: asyncio.Server | None = None
 
-    async def open(self) -> None:
+    @classmethod
+    async def at(
+        cls, state: Path, attempt: Callable[[Policy], Awaitable[Said]]
+    ) -> "Operator":
         """Listen.
 
         Raises:
             EnvironmentRefused: It cannot.
         """
-        self._path.unlink(missing_ok=True)  # of one that was killed
+        operator = cls(state, attempt)
+        operator._path.unlink(missing_ok=True)  # of one that was killed
         try:
-            self._server = await asyncio.start_unix_server(
-                self._serve, str(self._path), limit=LIMIT
+            operator._server = await asyncio.start_unix_server(
+                operator._serve, str(operator._path), limit=LIMIT
             )
         except OSError as error:
             raise EnvironmentRefused(
-                f"cannot listen at {self._path} ({error.strerror})",
+                f"cannot listen at {operator._path} ({error.strerror or error})",
                 "a path of a socket has at most 107 bytes: name a shorter `state`",
             ) from None
+        return operator
 
     def close(self) -> None:
         """Listen no more."""

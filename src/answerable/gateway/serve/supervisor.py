@@ -28,7 +28,7 @@ from answerable.gateway.serve.trials import (
 )
 from answerable.model.cedar import NO_RULES, CedarRules
 from answerable.model.config import Address
-from answerable.model.errors import AnswerableError
+from answerable.model.errors import AnswerableError, EnvironmentRefused
 from answerable.serving.claim import claim
 from answerable.serving.kills import KillFile
 from answerable.serving.log import Log
@@ -135,8 +135,11 @@ class Supervisor:
         self._api = await asyncio.get_running_loop().create_server(
             partial(Api, self._health.pages(), served), sock=api
         )
-        self._operator = Operator(self._plan.state, self._attempt)
-        await self._operator.open()
+        try:
+            self._operator = await Operator.at(self._plan.state, self._attempt)
+        except EnvironmentRefused as error:
+            # Calls go on without it; `gateway try` finds nobody.
+            self._log.warning("operator.not-listening", why=error.message)
         self._log.info("serve.ready", listening=[at for _, at in self.listening])
         if not self._plan.policy.whole:
             config, faults = self._plan.config, self._plan.reading.faults
