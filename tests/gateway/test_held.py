@@ -11,7 +11,7 @@ import pytest
 
 from answerable.gateway.shown import held, sources
 from answerable.gateway.shown.held import Held
-from answerable.gateway.shown.sources import Unshown, read
+from answerable.gateway.shown.sources import Groups, Unshown, read
 from answerable.model.config import Server
 from answerable.model.upstream_credential import UpstreamCredential
 from tests.gateway.http.stage import fingerprint
@@ -225,15 +225,19 @@ def test_a_command_server_finds_it_in_its_environment(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+def got(source: UpstreamCredential) -> str:
+    return read(source, Groups())
+
+
 def why(source: UpstreamCredential) -> str:
     with pytest.raises(Unshown) as caught:
-        read(source)
+        read(source, Groups())
     return caught.value.message
 
 
 def test_a_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_SECRET", SECRET)
-    assert read(kept_in(env="A_SECRET")) == SECRET
+    assert got(kept_in(env="A_SECRET")) == SECRET
     monkeypatch.delenv("A_SECRET")
     assert why(kept_in(env="A_SECRET")) == "the variable is not set"
 
@@ -291,7 +295,7 @@ def test_what_could_not_stand_in_a_field_is_not_shown(
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 def test_one_end_of_a_line_is_not_part_of_it(tmp_path: Path, end: str) -> None:
-    assert read(kept_in(written(tmp_path / "secret", SECRET + end))) == SECRET
+    assert got(kept_in(written(tmp_path / "secret", SECRET + end))) == SECRET
 
 
 def test_what_is_too_large_is_refused(tmp_path: Path) -> None:
@@ -305,7 +309,7 @@ def test_a_command_has_a_clean_environment_and_is_ended_with_all_that_it_started
 ) -> None:
     monkeypatch.setenv("A_SECRET", SECRET)
     names = "import os; print('+'.join(sorted(os.environ)) + os.getcwd() + '....')"
-    said = read(kept_in(command=printing(tmp_path, names)))
+    said = got(kept_in(command=printing(tmp_path, names)))
     assert {*said.removesuffix("/....").split("+")} <= {"HOME", "PATH", "LC_CTYPE"}
     monkeypatch.setattr(sources, "WITHIN", 0.5)
     child = (
@@ -323,3 +327,20 @@ def test_a_command_that_is_not_there_or_fails_is_refused(tmp_path: Path) -> None
     assert "cannot be read" in why(kept_in(command=("no-such-program-anywhere",)))
     failing = printing(tmp_path, f"print({SECRET!r}); raise SystemExit(7)")
     assert why(kept_in(command=failing)) == "the command ended with 7"
+
+
+def test_a_command_ends_with_the_gateway(tmp_path: Path) -> None:
+    async def run() -> float:
+        argv = printing(tmp_path, "import time; time.sleep(60)")
+        stage = Stage(kept_in(command=argv, ttl=100))
+        reading = asyncio.create_task(stage.held.get("files"))
+        await stage.until(lambda: (tmp_path / "ran").exists())
+        began = time.monotonic()
+        stage.held.close()
+        await reading
+        assert stage.told == [
+            ("credential.refused", "files", "the command ended with -9")
+        ]
+        return time.monotonic() - began
+
+    assert asyncio.run(run()) < 5

@@ -86,6 +86,10 @@ class Credentials:
         """Get what an operator keeps before it is asked for, until cancelled."""
         await self._held.keep_fresh()
 
+    def close(self) -> None:
+        """Get nothing more; what is under way ends."""
+        self._held.close()
+
     def leaked(self, server: str, decision_id: str) -> None:
         """Tell that a server gave back what it was shown."""
         self._tell(LEAKED, server, decision_id)

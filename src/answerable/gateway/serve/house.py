@@ -232,6 +232,7 @@ class House:
         for each in self._fresh:
             each.cancel()
         self._amendments.close()
+        self._credentials.close()
         for server in self._servers.values():
             server.close()
         # What is cut tells so in the next round of the loop, and is recorded then.

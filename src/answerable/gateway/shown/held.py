@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from answerable.gateway.shown.credential import Credential
 from answerable.gateway.shown.leaks import NONE
-from answerable.gateway.shown.sources import Stamp, read, stamp
+from answerable.gateway.shown.sources import Groups, Stamp, read, stamp
 from answerable.model.config import Server
 from answerable.model.errors import AnswerableError
 from answerable.model.ids import fingerprint_credential_id, minted_credential_id
@@ -62,6 +62,7 @@ class Held:
         self._clock, self._fingerprint, self._tell = clock, fingerprint, tell
         self._kept: Mapping[str, _Kept] = {}
         self._reading: set[asyncio.Task[None]] = set()
+        self._groups = Groups()
 
     def swap(self, servers: tuple[Server, ...]) -> None:
         """Hold what other servers are shown; what stays is got anew, and shown so far."""
@@ -111,6 +112,10 @@ class Held:
                     reading.add_done_callback(self._reading.discard)
             await asyncio.sleep(LOOK)
 
+    def close(self) -> None:
+        """End the commands that run."""
+        self._groups.close()
+
     async def _is_due(self, kept: _Kept) -> bool:
         source, shown, now = kept.source, kept.shown, self._clock()
         if source.file and await asyncio.to_thread(stamp, source) != kept.stamp:
@@ -137,7 +142,7 @@ class Held:
 
     def _got(self, source: UpstreamCredential) -> tuple[str, str]:
         """Get a secret, and its fingerprint."""
-        secret = read(source)
+        secret = read(source, self._groups)
         return secret, self._fingerprint(secret)
 
     def _took(self, server: str, kept: _Kept, secret: str, digest: str) -> None:

@@ -11,6 +11,7 @@ import stat
 import subprocess
 import time
 from contextlib import suppress
+from threading import Lock
 
 from answerable.gateway.shown.credential import LEAST, is_fit
 from answerable.model.errors import AnswerableError
@@ -39,14 +40,47 @@ def stamp(source: UpstreamCredential) -> Stamp:
     )  # fmt: skip
 
 
-def read(source: UpstreamCredential) -> str:
+class Groups:
+    """Commands that run, so that they can be ended with us."""
+
+    def __init__(self) -> None:
+        self._leaders: set[int] = set()
+        self._lock = Lock()
+
+    def add(self, leader: int) -> None:
+        """One runs, as the leader of its process group."""
+        with self._lock:
+            self._leaders.add(leader)
+
+    def end(self, leader: int) -> None:
+        """End one with all that it started.
+
+        Its number is nobody else's as long as it is not waited for.
+        """
+        with self._lock:
+            if leader in self._leaders:
+                self._leaders.remove(leader)
+                with suppress(ProcessLookupError):
+                    os.killpg(leader, signal.SIGKILL)
+
+    def close(self) -> None:
+        """End all of them."""
+        for leader in list(self._leaders):
+            self.end(leader)
+
+
+def read(source: UpstreamCredential, groups: Groups) -> str:
     """Get a secret from where it is kept.
+
+    Args:
+        source: Where that is.
+        groups: Is told of a command while it runs.
 
     Raises:
         Unshown: It is not there, or it cannot be shown as it is.
     """
     try:
-        data = _data(source)
+        data = _data(source, groups)
     except OSError as error:
         raise Unshown(f"it cannot be read ({error.strerror})") from None
     if len(data) > MOST:
@@ -57,11 +91,11 @@ def read(source: UpstreamCredential) -> str:
     return secret
 
 
-def _data(source: UpstreamCredential) -> bytes:
+def _data(source: UpstreamCredential, groups: Groups) -> bytes:
     if source.file:
         return _of_file(source.file)
     if source.command:
-        return _of_command(source.command)
+        return _of_command(source.command, groups)
     if source.env not in os.environ:
         raise Unshown("the variable is not set")
     return os.environb[source.env.encode()]
@@ -90,7 +124,7 @@ def _is_open(facts: os.stat_result) -> bool:
     return owner != 0 or bool(mode & (stat.S_IWGRP | stat.S_IRWXO))
 
 
-def _of_command(argv: tuple[str, ...]) -> bytes:
+def _of_command(argv: tuple[str, ...], groups: Groups) -> bytes:
     """Run a command in a clean environment; what it writes, within bounds."""
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     running = subprocess.Popen(  # noqa: S603 - the operator's own words
@@ -104,15 +138,13 @@ def _of_command(argv: tuple[str, ...]) -> bytes:
         process_group=0,
     )
     until = time.monotonic() + WITHIN
+    groups.add(running.pid)
     with running:
         try:
             data = _output(running, until)
             _wait(running.pid, until)
         finally:
-            # What it started ends with it. Its number is nobody else's until the end of
-            # this block, which waits for it.
-            with suppress(ProcessLookupError):
-                os.killpg(running.pid, signal.SIGKILL)
+            groups.end(running.pid)  # and the end of this block waits for it
     if running.returncode != 0:
         raise Unshown(f"the command ended with {running.returncode}")
     return data

@@ -128,6 +128,7 @@ class Wrapper:
             most=self._limits.spool,
             most_per_agent=self._limits.spool_per_agent,
         )
+        self._credentials = credentials
         self._child: Child | None = None
         self._ending: asyncio.TimerHandle | None = None
         upstream = self._upstream(wrapped, given)
@@ -176,6 +177,7 @@ class Wrapper:
             amended.cancel()
             self._in_force.close()
             await self._amendments.close()
+            self._credentials.close()
             await asyncio.to_thread(self._recorder.close)
         return code
 
