@@ -3,8 +3,10 @@
 import asyncio
 import os
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -344,3 +346,34 @@ def test_a_command_ends_with_the_gateway(tmp_path: Path) -> None:
         return time.monotonic() - began
 
     assert asyncio.run(run()) < 5
+
+
+def test_a_disk_that_does_not_answer_holds_up_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hung = threading.Event()
+    looked = held.stamp
+
+    def stamp(source: UpstreamCredential) -> sources.Stamp:
+        if source.file.endswith("hung"):
+            hung.wait(10)
+        return looked(source)
+
+    async def run() -> None:
+        stage = Stage()
+        place = written(tmp_path / "secret", SECRET)
+        stage.held.swap(
+            (
+                replace(server(kept_in(tmp_path / "hung")), name="hung"),
+                server(kept_in(place)),
+            )
+        )
+        fresh = asyncio.create_task(stage.held.keep_fresh())
+        await stage.until(lambda: stage.shown() == bearer(SECRET))
+        written(tmp_path / "next", NEWER).rename(place)
+        await stage.until(lambda: stage.shown() == bearer(NEWER))
+        fresh.cancel()
+        hung.set()
+
+    monkeypatch.setattr(held, "stamp", stamp)
+    asyncio.run(run())

@@ -254,6 +254,7 @@ def test_events_before_it_go_on_and_an_error_stands_in_its_place(
         leaked(gateway)
 
 
+PAGE = f"<p>{SECRET[:12]}".encode()
 BEGUN = f"{SECRET[:-1]}.{SECRET[:12]}"
 
 
@@ -271,6 +272,16 @@ def test_what_only_begins_like_it_goes_on_as_it_came(
             client.send(call())
             assert BEGUN.encode() in client.answer().body
         assert gateway.outcomes() == ["completed"]
+
+
+def test_what_ends_in_its_beginning_goes_on_to_its_end(tmp_path: Path) -> None:
+    answer = reply(PAGE, "500 Internal Server Error", kind="text/html")
+    shown = "credential: {file: secret}"
+    with stage(tmp_path, always(answer), shown=shown) as (gateway, _):
+        with gateway.client() as client:
+            client.send(call())
+            assert client.answer().body == PAGE
+        assert gateway.outcomes() == ["failed"]
 
 
 def test_a_list_that_holds_it_is_no_list(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ end of its life; a file that is gone or open to others, for five seconds.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from msgspec.structs import replace
 
@@ -41,7 +41,8 @@ class _Kept:
     why: str = ""  # what was told of it last, empty where it is good
     patience: float = 0.0
     not_before: float = 0.0
-    reading: asyncio.Future[None] | None = field(default=None)
+    reading: asyncio.Future[None] | None = None
+    look: asyncio.Task[None] | None = None
 
 
 class Held:
@@ -61,7 +62,6 @@ class Held:
     ) -> None:
         self._clock, self._fingerprint, self._tell = clock, fingerprint, tell
         self._kept: Mapping[str, _Kept] = {}
-        self._reading: set[asyncio.Task[None]] = set()
         self._groups = Groups()
 
     def swap(self, servers: tuple[Server, ...]) -> None:
@@ -104,17 +104,19 @@ class Held:
     async def keep_fresh(self) -> None:
         """Read what is due before it is asked for, until cancelled."""
         while True:
-            for server, kept in list(self._kept.items()):
-                if kept.reading is None and await self._is_due(kept):
-                    # A command takes its time, in which others are looked at.
-                    reading = asyncio.create_task(self.get(server))
-                    self._reading.add(reading)
-                    reading.add_done_callback(self._reading.discard)
+            for server, kept in self._kept.items():
+                # A command takes its time, and a disk may: others are looked at then.
+                if kept.look is None or kept.look.done():
+                    kept.look = asyncio.create_task(self._look(server, kept))
             await asyncio.sleep(LOOK)
 
     def close(self) -> None:
         """End the commands that run."""
         self._groups.close()
+
+    async def _look(self, server: str, kept: _Kept) -> None:
+        if await self._is_due(kept):
+            await self.get(server)
 
     async def _is_due(self, kept: _Kept) -> bool:
         source, shown, now = kept.source, kept.shown, self._clock()
