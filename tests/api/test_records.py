@@ -149,14 +149,14 @@ def test_a_kill_takes_hold_and_is_recorded(tmp_path: Path) -> None:
         kills = KillFile(tmp_path / "store/gateway")
         for subject in ("agent:declared/ana", "principal:corp/ana", "server:files"):
             kills.kill(subject)
-            point.house._kills.look()
+            point.house.standing.kills.look()
             assert not point.evaluate(), subject
             assert point.decided()[-1].decision.reason == "killed"
             kills.revive(subject)
-            point.house._kills.look()
+            point.house.standing.kills.look()
             assert point.evaluate()
         kills.kill("tool:mcp/files/read")
-        point.house._kills.look()
+        point.house.standing.kills.look()
         assert not point.evaluate()
         assert point.evaluate(resource=READ | {"id": "tool:mcp/files/slow"})
         assert len([each for each in point.records() if isinstance(each, Kill)]) == 7
@@ -166,7 +166,7 @@ def test_a_run_is_killed_where_a_token_names_it(tmp_path: Path) -> None:
     with deciding(tmp_path) as point:
         subject = ANA | {"properties": {"token": token_of("ana")}}
         KillFile(tmp_path / "store/gateway").kill("run:ana")
-        point.house._kills.look()
+        point.house.standing.kills.look()
         assert not point.evaluate(subject=subject)
 
 

@@ -5,12 +5,14 @@ and an id. Reason, rule and amendment stay with owner and operator, who read the
 """
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from answerable.api import vocabulary
 from answerable.api.enforcers import Enforcer
+from answerable.api.mapped import Mapped
 from answerable.api.recording.recorder import Recorder
 from answerable.api.subjects import Subjects
 from answerable.api.vocabulary import Asked
@@ -67,13 +69,18 @@ class Evaluating:
         authority: Decides.
         subjects: Finds who they are about.
         recorder: Records.
+        mapped: Finds what is asked in the words of approved mappings.
     """
 
     def __init__(
-        self, authority: Authority, subjects: Subjects, recorder: Recorder
+        self,
+        authority: Authority,
+        subjects: Subjects,
+        recorder: Recorder,
+        mapped: Mapped,
     ) -> None:
         self.authority, self.subjects = authority, subjects
-        self._recorder = recorder
+        self._recorder, self._mapped = recorder, mapped
 
     async def one(self, said: Members, asked_by: Enforcer) -> dict[str, Any]:
         """Answer an Access Evaluation request.
@@ -103,8 +110,10 @@ class Evaluating:
     async def answer(self, evaluation: Evaluation, asked_by: Enforcer) -> Answer:
         """Decide on one evaluation, and record that."""
         caller = await self.subjects.find(evaluation, asked_by)
-        asked = understood(evaluation, asked_by)
-        decision = self._decide(caller, asked, evaluation.action.arguments)
+        arguments = evaluation.action.arguments
+        asked, decision = self._strictest(
+            caller, self._understood(evaluation, asked_by), arguments
+        )
         act = _act(evaluation, asked, asked_by)
         return await self.recorded(caller, act, decision)
 
@@ -133,6 +142,23 @@ class Evaluating:
             error = {"status": missing.status, "message": missing.message}
             return {"decision": False, "context": {"error": error}}
         return (await self.answer(evaluation, asked_by)).told()
+
+    def _understood(
+        self, evaluation: Evaluation, asked_by: Enforcer
+    ) -> list[Asked | None]:
+        """Say what is asked: in our words, else in those of approved mappings."""
+        asked = understood(evaluation, asked_by)
+        if asked is not None:
+            return [asked]
+        return [*self._mapped.find(evaluation, asked_by.servers)] or [None]
+
+    def _strictest(
+        self, caller: Caller, asked: Sequence[Asked | None], arguments: bytes | None
+    ) -> tuple[Asked | None, Decision]:
+        """Decide on all that may be meant: one that may not go on is the answer."""
+        decided = [(each, self._decide(caller, each, arguments)) for each in asked]
+        held_back = (each for each in decided if not each[1].passes)
+        return next(held_back, decided[0])
 
     def _decide(
         self, caller: Caller, asked: Asked | None, arguments: bytes | None
@@ -173,7 +199,7 @@ def _act(evaluation: Evaluation, asked: Asked | None, asked_by: Enforcer) -> Act
     arguments = evaluation.action.arguments or b""
     return Act(
         era=ERA,
-        method=evaluation.action.name,
+        method=asked.action if asked else evaluation.action.name,
         server=asked.server if asked else "",
         target=asked.target if asked else Target.REQUEST,
         name=asked.name if asked else evaluation.resource.id,

@@ -281,7 +281,7 @@ def test_a_kill_holds(tmp_path: Path) -> None:
         ask = Asking(point)
         assert ask.passes(request())
         KillFile(tmp_path / "store/gateway").kill("run:ana")
-        point.house._kills.look()
+        point.house.standing.kills.look()
         assert not ask.passes(request())
 
 

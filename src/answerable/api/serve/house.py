@@ -16,27 +16,24 @@ from answerable.api.envoy.extra import extra
 from answerable.api.evaluating import Evaluating
 from answerable.api.http.door import JSON, Door, Handler, Page
 from answerable.api.http.protocol import Connection, uvicorn_config
+from answerable.api.mapped import Mapped
 from answerable.api.paging import Paging
 from answerable.api.recording.recorder import Recorder
 from answerable.api.searching import Searching
 from answerable.api.serve.listeners import Listeners
 from answerable.api.serve.metrics import rendered
 from answerable.api.serve.plan import Plan
+from answerable.api.serve.standing import Standing
 from answerable.api.subjects import Subjects
 from answerable.api.wire import metadata, openapi
 from answerable.api.wire.problems import Problem
-from answerable.enforce.kill import Kills
 from answerable.flows.authorize import Authority
 from answerable.model.config import Listener
 from answerable.serving.callers.callers import Callers
 from answerable.serving.callers.challenge import WELL_KNOWN
 from answerable.serving.issuers.keys import IssuerKeys
-from answerable.serving.kills import KillFile, KillWatch
 from answerable.serving.link import Link
 from answerable.serving.log import Log
-from answerable.serving.pins.files import PinFiles
-from answerable.serving.pins.telling import PinTold
-from answerable.serving.pins.watch import PinWatch
 from answerable.serving.secret import derived, shared_secret
 from answerable.serving.sockets import Bound, bind
 from answerable.serving.ticker import Ticker
@@ -56,6 +53,7 @@ class House:
     Attributes:
         app: Answers requests.
         listening: Where it can be reached: pairs (what, where).
+        standing: What holds beside the policy.
         reload_refused: Why the last reload was refused, empty where it was not.
         ship_refused: Why the last shipping was refused, likewise.
     """
@@ -68,6 +66,7 @@ class House:
         secret = shared_secret(plan.state)
         self._authority = Authority(plan.table())
         self._recorder = Recorder(plan.state / "spool", loop, config.limits)
+        self.standing = Standing(plan, self._authority, self._recorder, log)
         self._callers = Callers(
             config,
             IssuerKeys(config.issuers),
@@ -77,22 +76,20 @@ class House:
         )
         self._enforcers = Enforcers(config, time.time, secret)
         self._subjects = Subjects(config, plan.inventory, self._callers, time.time)
-        self._evaluating = Evaluating(self._authority, self._subjects, self._recorder)
+        self._evaluating = Evaluating(
+            self._authority,
+            self._subjects,
+            self._recorder,
+            Mapped(self.standing.pins.mappings, self.standing.unmapped),
+        )
         self._searching = Searching(self._evaluating, Paging(secret), config)
         self._door = Door(self._enforcers, self._recorder, config.limits, self._failed)
         self._ticker = Ticker(loop)
         self._connections = ServerState()
         self.app = self._door.app(self._handlers(), self._pages())
         self._uvicorn = uvicorn_config(self.app, config.limits.idle)
-        self._kills = KillWatch(
-            KillFile(plan.shared), self._authority, loop, self._killed, self._unread
-        )
         self._listeners = Listeners(loop)
         self.listening = self._listeners.where
-        self._pins = PinWatch(
-            *(PinFiles(plan.shared), config.servers, self._authority, loop),
-            PinTold(log),
-        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._url = plan.point.url or "http://localhost"
 
@@ -104,6 +101,8 @@ class House:
             AnswerableError: Something that it needs is not there, or is no good.
         """
         house = cls(plan, log)
+        await house.standing.amendments.refresh()
+        house._spawn(house.standing.amendments.keep_fresh())
         for listener in plan.point.listen:
             await house._listen(bind(listener, 1))
         for listener in plan.point.ext_authz:
@@ -127,7 +126,7 @@ class House:
         # A large file takes a second, in which evaluations go on.
         table = await asyncio.to_thread(plan.table)
         self._listeners.reload()
-        self._pins.swap(plan.config.servers)  # the last that may be refused
+        self.standing.swap(plan.config)  # the last that may be refused
         self._enforcers.swap(plan.config)
         self._subjects.swap(plan.config, plan.inventory)
         self._searching.config = plan.config
@@ -143,11 +142,10 @@ class House:
 
     async def close(self) -> None:
         """Cut what is still open, and write what is left to record."""
-        self._kills.close()
-        self._pins.close()
         for task in [*self._tasks, *self._connections.tasks]:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.standing.close()
         self._recorder.close()
 
     def reasons(self) -> list[str]:
@@ -281,17 +279,6 @@ class House:
 
     def _failed(self, error: Exception) -> None:
         self._log.of_loop(self._loop, {"exception": error})
-
-    def _killed(self, killed: Kills, revived: Kills) -> None:
-        for subject in sorted(killed):
-            self._recorder.killed(subject, revived=False)
-            self._log.warning("kill.taken", subject=subject)
-        for subject in sorted(revived):
-            self._recorder.killed(subject, revived=True)
-            self._log.warning("kill.revived", subject=subject)
-
-    def _unread(self, why: str) -> None:
-        self._log.error("kills.refused", why=why)
 
     def _keyless(self, issuer: str, why: str) -> None:
         self._log.warning("issuer.keys-refused", issuer=issuer, why=why)

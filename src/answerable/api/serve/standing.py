@@ -1,0 +1,92 @@
+"""What holds beside the policy here as at the gateway: kills, pins, owners' word.
+
+All of it is read where the gateway keeps it, and nothing of it is written.
+"""
+
+import asyncio
+from pathlib import Path
+
+from answerable.api.recording.recorder import Recorder
+from answerable.api.serve.plan import Plan
+from answerable.enforce.kill import Kills
+from answerable.flows.authorize import Authority
+from answerable.model.config import Config
+from answerable.serving.amendments import AmendmentWatch, InForce
+from answerable.serving.kills import KillFile, KillWatch
+from answerable.serving.log import Log
+from answerable.serving.pins.files import PinFiles
+from answerable.serving.pins.telling import PinTold, spelled
+from answerable.serving.pins.watch import PinWatch
+
+
+class Standing:
+    """Watches it.
+
+    Args:
+        plan: What is served.
+        authority: Decides.
+        recorder: Records kills.
+        log: Of the process.
+
+    Attributes:
+        kills: The kills.
+        pins: What tools and servers were approved as.
+        amendments: What owners have signed.
+
+    Raises:
+        EnvironmentRefused: Kills or pins cannot be read.
+    """
+
+    def __init__(
+        self, plan: Plan, authority: Authority, recorder: Recorder, log: Log
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        shared: Path = plan.shared
+        self._recorder, self._log = recorder, log
+        self.kills = KillWatch(
+            KillFile(shared), authority, loop, self._killed, self._unread
+        )
+        self.pins = PinWatch(
+            *(PinFiles(shared), plan.config.servers, authority, loop), PinTold(log)
+        )
+        self._in_force = InForce(authority, loop)
+        self.amendments = AmendmentWatch(
+            plan.store, self._in_force.take, self._unheld, self._unsigned
+        )
+
+    def swap(self, config: Config) -> None:
+        """Watch the servers of another configuration.
+
+        Raises:
+            EnvironmentRefused: Their pins cannot be read, and the present ones stay.
+        """
+        self.pins.swap(config.servers)
+
+    async def close(self) -> None:
+        """Watch no more."""
+        self.kills.close()
+        self.pins.close()
+        self._in_force.close()
+        await self.amendments.close()
+
+    def unmapped(self, server: str, tool: str, why: str) -> None:
+        """Tell of a mapping that was approved and cannot be used."""
+        subject = spelled(f"tool:mcp/{server}/{tool}")
+        self._log.warning("mapping.refused", subject=subject, why=why)
+
+    def _killed(self, killed: Kills, revived: Kills) -> None:
+        for subject in sorted(killed):
+            self._recorder.killed(subject, revived=False)
+            self._log.warning("kill.taken", subject=subject)
+        for subject in sorted(revived):
+            self._recorder.killed(subject, revived=True)
+            self._log.warning("kill.revived", subject=subject)
+
+    def _unread(self, why: str) -> None:
+        self._log.error("kills.refused", why=why)
+
+    def _unheld(self, digest: str, why: str) -> None:
+        self._log.warning("amendment.refused", id=digest, why=why)
+
+    def _unsigned(self, why: str) -> None:
+        self._log.error("amendments.unread", why=why)

@@ -1,0 +1,227 @@
+"""What a tool says of how its calls are asked about: `x-authzen-mapping` of COAZ-MCP.
+
+A mapping is the governed server's own word, so it is read as hostile text, and only
+where a person approved it. Of the expressions that the binding knows, those are taken
+that name a place and compute nothing:
+
+| expression | is |
+|---|---|
+| `$params.arguments.A.B`, `$params.arguments["A"]` | an argument |
+| `$params.name` | the tool's name |
+| `$token.CLAIM`, `$token.?CLAIM` | a claim |
+| `$$text` | the text `$text`; anything else is itself |
+
+`subject.id` is the token's `sub` or left out; `action.name` and `resource.type` are
+texts, by which a question is known to be one of this tool's. Sources: COAZ-MCP draft 1,
+"Expressions and Literals", "Mapping Envelopes", "Declared Mappings".
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+import msgspec
+
+from answerable.model.errors import AnswerableError
+
+LONGEST = 16 << 10  # characters of a mapping
+MOST_ENTRIES = 16
+MOST_LEAVES = 128
+MAX_DEPTH = 8
+MAX_EXPRESSION = 256
+
+_STEP = r"""(?:\.\??[A-Za-z_][A-Za-z0-9_]{0,63}|\["[^"\\\x00-\x1f]{1,64}"\])"""
+_PLACE = re.compile(rf"\$(params|token)({_STEP}{{1,8}})")
+_STEPS = re.compile(r"""\.\??([A-Za-z_][A-Za-z0-9_]*)|\["([^"]*)"\]""")
+_ENTITIES = ("subject", "action", "resource", "context")
+
+Keys: TypeAlias = tuple[str, ...]
+
+
+class MappingRefused(AnswerableError):  # noqa: N818 - reads as the refusal it is
+    """A mapping that is not used.
+
+    Args:
+        why: A word for the log.
+        says: What was expected.
+    """
+
+    def __init__(self, why: str, says: str) -> None:
+        super().__init__(f"a mapping was refused: {says}")
+        self.why = why
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a value comes from.
+
+    Attributes:
+        root: `params` or `token`.
+        keys: The way from there.
+    """
+
+    root: str
+    keys: Keys
+
+    @property
+    def argument(self) -> Keys:
+        """The way within the arguments; empty where it is none."""
+        is_one = self.root == "params" and self.keys[0] == "arguments"
+        return self.keys[1:] if is_one else ()
+
+
+class Constant(msgspec.Struct, frozen=True):
+    """A value that is itself; its JSON."""
+
+    spelled: str
+
+
+Leaf = Place | Constant
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One question that is asked about a call.
+
+    Attributes:
+        action: Its action.
+        type: Type of its resource.
+        leaves: Place in the question -> what stands there.
+    """
+
+    action: str
+    type: str
+    leaves: Mapping[Keys, Leaf]
+
+
+def read_mapping(text: str) -> tuple[Entry, ...]:
+    """Read a mapping.
+
+    Raises:
+        MappingRefused: It is malformed, too large, or reaches for more than a mapping
+            is there for.
+    """
+    if len(text) > LONGEST:
+        raise MappingRefused("too-large", f"at most {LONGEST} characters were expected")
+    try:
+        said = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise MappingRefused("not-json", "JSON was expected") from None
+    if not isinstance(said, dict) or set(said) not in ({"evaluation"}, {"evaluations"}):
+        says = "either evaluation or evaluations was expected"
+        raise MappingRefused("envelope", says)
+    [(envelope, template)] = said.items()
+    if not isinstance(template, dict):
+        raise MappingRefused("envelope", f"{envelope} was expected to be an object")
+    entries = _entries(envelope, template)
+    read = tuple(_entry(each) for each in entries)
+    if sum(len(each.leaves) for each in read) > MOST_LEAVES:
+        raise MappingRefused("too-large", f"at most {MOST_LEAVES} values were expected")
+    return read
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    read = dict(pairs)
+    if len(read) != len(pairs):
+        raise ValueError("a key is repeated")
+    return read
+
+
+def _no_number(spelled: str) -> object:
+    raise ValueError(spelled)
+
+
+def _entries(envelope: str, template: dict[str, object]) -> list[dict[str, object]]:
+    """Give the questions of an envelope, each with the defaults of the whole."""
+    if envelope == "evaluation":
+        return [template]
+    given = template.get("evaluations")
+    if not isinstance(given, list) or not 0 < len(given) <= MOST_ENTRIES:
+        says = f"1 to {MOST_ENTRIES} evaluations were expected"
+        raise MappingRefused("envelope", says)
+    defaults = {key: template[key] for key in _ENTITIES if key in template}
+    found = []
+    for each in given:
+        if not isinstance(each, dict):
+            raise MappingRefused("envelope", "an evaluation is no object")
+        if "subject" in each:
+            # COAZ-MCP, "Declared Mappings": so no server can smuggle an identity in.
+            raise MappingRefused("subject", "an evaluation has a subject of its own")
+        found.append(defaults | each)
+    return found
+
+
+def _entry(said: dict[str, object]) -> Entry:
+    leaves: dict[Keys, Leaf] = {}
+    for entity in _ENTITIES:
+        if entity in said:
+            leaves.update(_leaves((entity,), said[entity]))
+    _check_subject(leaves)
+    for leaf in leaves.values():
+        _check_reach(leaf)
+    action, type = _text(leaves, "action", "name"), _text(leaves, "resource", "type")
+    if ("resource", "id") not in leaves:
+        raise MappingRefused("resource", "resource.id is missing")
+    return Entry(action, type, leaves)
+
+
+def _leaves(at: Keys, value: object) -> Iterator[tuple[Keys, Leaf]]:
+    if len(at) > MAX_DEPTH:
+        raise MappingRefused("too-deep", f"at most {MAX_DEPTH} levels were expected")
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves((*at, key), inner)
+    elif isinstance(value, list):
+        if any(isinstance(inner, dict | list | str) for inner in value):
+            raise MappingRefused("list", "a list of plain numbers was expected")
+        yield at, _constant(value)
+    elif isinstance(value, str) and value.startswith("$"):
+        yield at, _expression(value)
+    else:
+        yield at, _constant(value)
+
+
+def _constant(value: object) -> Constant:
+    return Constant(json.dumps(value, sort_keys=True))
+
+
+def _expression(text: str) -> Leaf:
+    if text.startswith("$$"):
+        return _constant(text[1:])
+    found = _PLACE.fullmatch(text) if len(text) <= MAX_EXPRESSION else None
+    if found is None:
+        says = "$params.arguments.NAME, $params.name or $token.CLAIM was expected"
+        raise MappingRefused("expression", says)
+    steps = _STEPS.findall(found[2])
+    return Place(found[1], tuple(name or quoted for name, quoted in steps))
+
+
+def _check_subject(leaves: Mapping[Keys, Leaf]) -> None:
+    """Refuse a subject that is not whoever the token says."""
+    allowed: dict[Keys, Leaf] = {
+        ("subject", "id"): Place("token", ("sub",)),
+        ("subject", "type"): _constant("identity"),
+    }
+    for keys, leaf in leaves.items():
+        if keys[0] == "subject" and allowed.get(keys) != leaf:
+            says = "a subject of type identity and id $token.sub was expected"
+            raise MappingRefused("subject", says)
+
+
+def _check_reach(leaf: Leaf) -> None:
+    """Refuse an expression that looks at more than arguments, the name and a claim."""
+    if isinstance(leaf, Constant):
+        return
+    is_claim = leaf.root == "token" and len(leaf.keys) == 1
+    is_name = leaf.root == "params" and leaf.keys == ("name",)
+    if not (is_claim or is_name or leaf.argument):
+        says = "an argument, the tool's name or a claim was expected"
+        raise MappingRefused("reach", says)
+
+
+def _text(leaves: Mapping[Keys, Leaf], entity: str, key: str) -> str:
+    leaf = leaves.get((entity, key))
+    read = json.loads(leaf.spelled) if isinstance(leaf, Constant) else None
+    if not isinstance(read, str) or not read:
+        says = f"{entity}.{key} was expected to be a text and no expression"
+        raise MappingRefused(entity, says)
+    return read
