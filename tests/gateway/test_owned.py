@@ -2,10 +2,27 @@
 
 from collections.abc import Iterator
 
+import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.gateway.owned import Owned, Whose
+from answerable.gateway.ownership import Ownership
+from answerable.gateway.wire.answers import Answer
+from answerable.model.caller import Caller, Shown
+from answerable.model.decision import (
+    Decision,
+    Durability,
+    Effect,
+    Mode,
+    Reason,
+    Target,
+)
+from answerable.model.ids import AgentId
+from answerable.serving.mcp.call import Call, digest
+from answerable.serving.mcp.messages import Kind
+from answerable.serving.mcp.methods import Era
 
 KEYS = st.tuples(st.sampled_from("ab"), st.sampled_from("xyz"))
 STEPS = st.lists(
@@ -128,3 +145,65 @@ def test_a_fair_share_is_never_forgotten(steps: list[tuple[str, int, str]]) -> N
             for kept in list(room)[-5:]:
                 assert owned.whose((str(kept),), name) is Whose.ITS_OWN
         assert len(owned) <= 20
+
+
+# What is remembered of a name or an id.
+
+
+def handed(name: str, id: object, state: str) -> tuple[Ownership, Caller, Call]:
+    """A state and a question that were handed out to ana."""
+    ownership = Ownership()
+    ana = Caller(AgentId("agent:a"), True, "", "r", Shown.BEARER_TOKEN, "ana", b"", 0)
+    call = Call(
+        Era.V2025_11_25, Kind.REQUEST, "tools/call", 1, "files", Target.TOOL, name
+    )
+    answer = Answer(Kind.RESPONSE, 1, state=digest(state))
+    ownership.answered(ana, call, answer)
+    ownership.asked(ana, call, id)  # type: ignore[arg-type]
+    return ownership, ana, call
+
+
+def test_a_name_or_an_id_however_long_takes_no_more_room() -> None:
+    ownership, _, _ = handed("n" * 4096, "\U0001f600" * 256, "s")
+    owned = vars(ownership)["_owned"]
+    keys = [key for room in vars(owned)["_of"].values() for key in room]
+    assert len(keys) == 2
+    assert max(len("".join(key)) for key in keys) < 100
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"name": "b"},
+        {"name": "a\nb"},
+        {"server": "mail"},
+        {"method": "prompts/get"},
+        {"state": digest("other")},
+    ],
+)
+def test_a_state_counts_for_the_same_server_method_and_name(
+    other: dict[str, str],
+) -> None:
+    ownership, ana, call = handed("a", 1, "s")
+    allowed = asked_allow()
+    back = msgspec.structs.replace(call, state=digest("s"))
+    assert ownership.decide(ana, back, allowed).passes
+    elsewhere = msgspec.structs.replace(back, **other)
+    assert not ownership.decide(ana, elsewhere, allowed).passes
+
+
+@pytest.mark.parametrize(("id", "back", "own"), [(1, 1, True), (1, "1", False)])
+def test_an_answer_counts_for_the_question_with_that_very_id(
+    id: object, back: str | int, own: bool
+) -> None:
+    ownership, ana, call = handed("a", id, "s")
+    answer = Call(
+        call.era, Kind.RESPONSE, "", back, "files", Target.REQUEST, about=back
+    )
+    assert ownership.decide(ana, answer, asked_allow()).passes is own
+
+
+def asked_allow() -> Decision:
+    return Decision(
+        Effect.ALLOW, True, Mode.ENFORCE, Reason.ALLOWED, (), "", Durability.BUFFERED
+    )

@@ -97,13 +97,18 @@ class Ownership:
         return self._owned.whose(("task", call.server, digest(task)), caller.principal)
 
 
+# Names and ids are long where somebody wants that: of what is remembered by the
+# thousand, a digest is.
+
+
 def _state_key(call: Call, state: str) -> Key:
-    return ("state", call.server, call.method, call.name, state)
+    # Of these a name alone may hold a line end, and what follows it has 64 digits.
+    return ("state", digest(f"{call.server}\n{call.method}\n{call.name}\n{state}"))
 
 
 def _question_key(call: Call, id: str | int | None) -> Key:
     # 1 and "1" are two ids.
-    return ("question", call.server, call.session, repr(id))
+    return ("question", digest(f"{call.server}\n{call.session}\n{id!r}"))
 
 
 def _id_key(call: Call, id: str | int | None, caller: Caller) -> Key:
