@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SEED = 20261124
 PARTS = (
     *("help", "ingest", "queries", "reach", "peers", "gateway", "federation"),
-    *("expansions", "law", "races", "intent"),
+    *("baseline", "expansions", "law", "races", "intent"),
 )
 SMALL, LARGE, QUICK = 200_000, 2_000_000, 20_000
 ROUNDS = 3
@@ -140,6 +140,14 @@ def gateway_part(
         yield from intent.figures(SEED, pairs, command)
 
 
+def baseline_part(parts: Sequence[str], command: str, *, quick: bool) -> Iterator[Line]:
+    """Measure decisions by behaviour, and learning."""
+    if "baseline" in parts:
+        from bench import baseline
+
+        yield from baseline.figures(SEED, command, quick=quick)
+
+
 def federation_parts(
     folder: Path, parts: Sequence[str], command: str, *, quick: bool
 ) -> Iterator[Line]:
@@ -169,6 +177,7 @@ def measure(options: argparse.Namespace, folder: Path) -> list[Line]:
 
     note(reach_parts(folder, options.only, command, quick=options.quick))
     note(gateway_part(folder, options.only, command, quick=options.quick))
+    note(baseline_part(options.only, command, quick=options.quick))
     note(federation_parts(folder, options.only, command, quick=options.quick))
     if "ingest" in options.only:
         trail_of(folder, events, SEED)

@@ -10,6 +10,7 @@ _SECTIONS = (
     ("Beside other tools", ("peers",)),
     ("Gateway", ("gateway",)),
     ("Federation", ("federation",)),
+    ("Baseline", ("baseline",)),
     ("Held to laws", ("law", "expansions", "races", "intent")),
 )
 # What a section's figures mean; what no figure says itself.

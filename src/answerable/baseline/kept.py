@@ -17,7 +17,7 @@ _SHORTEST = 3  # bytes of a value that is looked for inside of texts
 _WHOLE = 256  # bytes of a field that can be a value
 _HITS = 256  # places of one value that are looked at
 # Up to here, looking for each alone is faster than for all in one pass.
-_ALONE = 8
+_ALONE = 16
 _JOINS = b"-./@:?&=#%+~\\"
 
 

@@ -1,5 +1,7 @@
 """Learning: what the runs of an identity show, as a profile that nobody has signed."""
 
+from dataclasses import dataclass
+
 import msgspec
 
 from answerable.baseline.bounds import bounds, orders, surroundings
@@ -14,10 +16,13 @@ from answerable.baseline.tally import (
 )
 from answerable.model.baseline import (
     Accepted,
+    Bound,
     Capability,
+    Order,
     Profile,
     Stance,
     Subject,
+    Surroundings,
     Terms,
 )
 from answerable.model.behaviour import Run
@@ -25,6 +30,29 @@ from answerable.model.behaviour import Run
 _SECOND = 10**9
 _encode = msgspec.json.Encoder(order="sorted").encode
 _LIFE = 90 * DAY  # of a profile, unless it is signed for less
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What a profile is made of, however it was counted.
+
+    Attributes:
+        runs: How many teach.
+        days: On how many days they began.
+        persons: For how many persons they were.
+        tallies: L1 to L3.
+        orders: L4.
+        bounds: L4.
+        surroundings: L5.
+    """
+
+    runs: int
+    days: int
+    persons: int
+    tallies: Tallies
+    orders: tuple[Order, ...]
+    bounds: tuple[Bound, ...]
+    surroundings: Surroundings
 
 
 def cold(subject: Subject) -> Profile:
@@ -49,33 +77,43 @@ def learn(
         accepted: What the owner has signed by name.
     """
     runs = teaching(state, subject, terms, now, accepted)
-    return assembled(runs, count(runs, subject), subject, terms, now, accepted)
+    return assembled(counted(runs, subject, terms), subject, terms, now, accepted)
+
+
+def counted(runs: list[Run], subject: Subject, terms: Terms) -> Counted:
+    """Count what a profile is made of, by folding."""
+    return Counted(
+        runs=len(runs),
+        days=len({run.started // DAY for run in runs}),
+        persons=len({run.person for run in runs if run.person}),
+        tallies=count(runs, subject),
+        orders=orders(runs, subject),
+        bounds=bounds(runs, subject, terms),
+        surroundings=surroundings(runs),
+    )
 
 
 def assembled(
-    runs: list[Run],
-    tallies: Tallies,
+    found: Counted,
     subject: Subject,
     terms: Terms,
     now: int,
     accepted: tuple[Accepted, ...] = (),
 ) -> Profile:
     """Put a profile together out of counts; see `learn`."""
-    days = {run.started // DAY for run in runs}
-    persons = {run.person for run in runs if run.person}
-    firmness = Firmness(terms, len(days), len(persons))
+    firmness = Firmness(terms, found.days, found.persons)
     return Profile(
         subject=subject,
-        runs=len(runs),
+        runs=found.runs,
         learned_at=now // _SECOND,
         until=(now + _LIFE) // _SECOND,
-        capabilities=_capabilities(tallies),
-        entities=entities(tallies, terms, firmness),
-        edges=edges(tallies, terms, firmness),
-        orders=orders(runs, subject),
-        bounds=bounds(runs, subject, terms),
-        surroundings=surroundings(runs),
-        confidence=confidence(tallies),
+        capabilities=_capabilities(found.tallies),
+        entities=entities(found.tallies, terms, firmness),
+        edges=edges(found.tallies, terms, firmness),
+        orders=found.orders,
+        bounds=found.bounds,
+        surroundings=found.surroundings,
+        confidence=confidence(found.tallies),
         stance=Stance(untrusted=terms.untrusted),
         accepted=tuple(sorted(accepted, key=_accepted_order)),
     )
