@@ -140,12 +140,14 @@ def gateway_part(
         yield from intent.figures(SEED, pairs, command)
 
 
-def baseline_part(parts: Sequence[str], command: str, *, quick: bool) -> Iterator[Line]:
+def baseline_part(
+    folder: Path, parts: Sequence[str], command: str, *, quick: bool
+) -> Iterator[Line]:
     """Measure decisions by behaviour, and learning."""
     if "baseline" in parts:
         from bench import baseline
 
-        yield from baseline.figures(SEED, command, quick=quick)
+        yield from baseline.figures(SEED, folder, command, quick=quick)
 
 
 def federation_parts(
@@ -177,7 +179,7 @@ def measure(options: argparse.Namespace, folder: Path) -> list[Line]:
 
     note(reach_parts(folder, options.only, command, quick=options.quick))
     note(gateway_part(folder, options.only, command, quick=options.quick))
-    note(baseline_part(options.only, command, quick=options.quick))
+    note(baseline_part(folder, options.only, command, quick=options.quick))
     note(federation_parts(folder, options.only, command, quick=options.quick))
     if "ingest" in options.only:
         trail_of(folder, events, SEED)

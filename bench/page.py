@@ -79,6 +79,14 @@ trusts). They do not do the same:
   not asked for its secret here (bcrypt would be most of the time); its limit of
   requests is lifted. It, too, signs with ES256 and records in SQLite.
 """,
+    "Baseline": """\
+- A decision is everything from parsed arguments to the answer: entities, origins in 1 MB
+  of kept results, all layers, the explanation. "Processor" is the time that the thread
+  worked; the rest of the other figure is others' work on the machine.
+- Loading checks the digest of a document, reads it and builds what is looked up.
+- Learning goes from Parquet files to a profile, in a process of its own; the rows are
+  written before, which is not measured.
+""",
     "Held to laws": """\
 - A race that nobody may win is run again and again: processes that end, run another
   program, hand on their connection or take another's number while they are attested;

@@ -1,8 +1,8 @@
 """L4 and L5 out of runs: what comes before a write, how much, when and from where."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from answerable.baseline.tally import is_of
 from answerable.model.baseline import (
@@ -40,6 +40,11 @@ def orders(runs: Iterable[Run], subject: Subject) -> tuple[Order, ...]:
                 reads.add(call.tool)
             elif is_of(subject, call.tool):
                 found[call.tool].add(frozenset(reads))
+    return of_sets(found)
+
+
+def of_sets(found: Mapping[str, Iterable[frozenset[str]]]) -> tuple[Order, ...]:
+    """Keep the minimal sets of each write; where they are too many, none."""
     kept = {tool: minimal(sets) for tool, sets in sorted(found.items())}
     return tuple(
         Order(tool, tuple(sorted(tuple(sorted(each)) for each in sets)))
@@ -58,7 +63,7 @@ def minimal(sets: Iterable[frozenset[str]]) -> list[frozenset[str]]:
 
 
 def bounds(runs: Sequence[Run], subject: Subject, terms: Terms) -> tuple[Bound, ...]:
-    """Bound what one run did, together with those begun shortly before it.
+    """Bound what one run did, together with those begun shortly before it or with it.
 
     Args:
         runs: Those that teach, oldest first.
@@ -71,7 +76,7 @@ def bounds(runs: Sequence[Run], subject: Subject, terms: Terms) -> tuple[Bound, 
     for here, run in enumerate(runs):
         total: Counter[tuple[str, Measure, str]] = Counter()
         first = bisect_left(starts, run.started - terms.span)
-        for each in alone[first : here + 1]:
+        for each in alone[first : bisect_right(starts, run.started)]:
             total.update(each)
         for key in alone[here]:
             samples[key].append(total[key])
@@ -115,12 +120,20 @@ def surroundings(runs: Iterable[Run]) -> Surroundings:
         if run.envelope != NOWHERE:
             seen.add(run.envelope)
         hours[hour_of_week(run.started)] += 1
-        rates[busiest([call.at for call in in_order(run)]).bit_length()] += 1
+        rates[busiest([call.at for call in in_order(run)])] += 1
     return Surroundings(
         tuple(sorted(seen, key=lambda e: (e.network, e.workload, e.region))),
         tuple(sorted(hours.items())),
-        tuple(sorted(rates.items())),
+        rated(rates.items()),
     )
+
+
+def rated(busiest_minutes: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    """Count runs by the binary logarithm of the calls in their busiest minute."""
+    rates: Counter[int] = Counter()
+    for calls, runs in busiest_minutes:
+        rates[calls.bit_length()] += runs
+    return tuple(sorted(rates.items()))
 
 
 def hour_of_week(at: int) -> int:

@@ -128,10 +128,7 @@ def total(
 ) -> int:
     """Measure what a run did with a tool, with those begun shortly before it."""
     counted = [
-        each
-        for each in runs
-        if run.started - terms.span <= each.started
-        and (each.started, each.id) <= (run.started, run.id)
+        each for each in runs if run.started - terms.span <= each.started <= run.started
     ]
     calls = [c for each in counted for c in each.calls if c.tool == tool]
     if measure is Measure.COUNT:
