@@ -7,6 +7,7 @@ no place here; a server's command takes one from the environment by name.
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from answerable.model.ask import Asks
 from answerable.model.behaviour import Table, ToolFacts
 from answerable.model.claims import Issuer
 from answerable.model.decision import Mode, Target
@@ -366,6 +367,7 @@ class Config:
             file has none.
         policy: Files of Cedar policies, or globs of such, absolute.
         tables: What owners know, in file order.
+        asks: Where owners hear of asks, None where the file does not say.
     """
 
     place: str
@@ -384,3 +386,4 @@ class Config:
     decisions: DecisionPoint | None = None
     policy: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
+    asks: Asks | None = None

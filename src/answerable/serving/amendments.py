@@ -11,70 +11,19 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
 
-from answerable.enforce.amending import Amendments
-from answerable.enforce.signed import standing, unended
 from answerable.flows.amendments import AmendmentsOf, Held
-from answerable.model.amendment import Amendment
+from answerable.model.amendment import Fallen
 from answerable.model.errors import AnswerableError, EnvironmentRefused
+from answerable.serving.in_force import Standing
 from answerable.store.store import Store
 
 EVERY = 0.5  # seconds between two looks at the store
-TICK = 0.25  # seconds between two looks at the clock
 LAST_GOOD = 60.0  # seconds that amendments stand while the store cannot be read
 
-Standing = tuple[Amendment, ...]
 
-
-class Bound(Protocol):
-    """Whatever decides in a process."""
-
-    def set_amendments(self, amendments: Amendments) -> None:
-        """Allow what these amendments allow."""
-
-
-class InForce:
-    """Keeps what stands in force in one process, each amendment until it ends.
-
-    Args:
-        bound: Decides in this process.
-        loop: Its event loop.
-        clock: Gives the time as a NumericDate.
-    """
-
-    def __init__(
-        self,
-        bound: Bound,
-        loop: asyncio.AbstractEventLoop,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._bound, self._loop, self._clock = bound, loop, clock
-        self._standing: Standing = ()
-        self._timer: asyncio.TimerHandle | None = None
-
-    def take(self, amendments: Standing) -> None:
-        """Put these in force, and no others."""
-        self._standing = unended(amendments, self._clock())
-        self._bound.set_amendments(standing(self._standing))
-        self._look_later()
-
-    def close(self) -> None:
-        """Look no more."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _look_later(self) -> None:
-        """Look at the wall clock: what ends does so also after the machine slept."""
-        self.close()
-        if any(each.until for each in self._standing):
-            self._timer = self._loop.call_later(TICK, self._look)
-
-    def _look(self) -> None:
-        if unended(self._standing, self._clock()) != self._standing:
-            self.take(self._standing)
-        else:
-            self._look_later()
+# What becomes of amendments, and is no fault of anybody's.
+_EXPECTED = (Fallen.ENDED, Fallen.REVOKED, Fallen.UNCONFIRMED)
 
 
 class AmendmentWatch:
@@ -120,8 +69,8 @@ class AmendmentWatch:
         for each in held.unheld:
             self._tell(each.digest, each.why)
         for judged in held.judged:
-            if judged.fallen is not None:
-                self._tell(f"{judged.amendment.id}", judged.fallen.value)
+            if judged.fallen is not None and judged.fallen not in _EXPECTED:
+                self._tell(judged.amendment.id, judged.fallen.value)
         self._stand(held.standing)
 
     async def keep_fresh(self) -> None:

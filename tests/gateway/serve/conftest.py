@@ -1,8 +1,10 @@
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.gateway.serve.owners import Owners
 from tests.gateway.serve.stage import Backend, backend
 from tests.gateway.serve.telemetry import Collector
 
@@ -22,3 +24,16 @@ def collector() -> Iterator[Collector]:
     running.shutdown()
     thread.join()
     running.server_close()
+
+
+@pytest.fixture
+def owners(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Owners:
+    monkeypatch.setattr(
+        "answerable.serving.processes.ancestors.refuse_agents", lambda runs: None
+    )
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return Owners(tmp_path, capsys)

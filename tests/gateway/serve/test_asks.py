@@ -1,86 +1,17 @@
 """An ask reaches its owner, who signs or not, and a running gateway does as signed."""
 
 import json
-import time
-from collections.abc import Callable
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from answerable.cli import key_files
-from answerable.cli.main import main
-from tests.gateway.serve.stage import Backend, Serving, configuration, serving
-
-ANA, BEN = "ana@corp.example", "ben@corp.example"
-PHRASE = "correct horse battery staple"
-AGENT = "agent:declared/ana"
-
-
-class Owners:
-    """Persons at a terminal, each with a key of their own, and the store they sign in."""
-
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.folder, self._capsys = folder, capsys
-        self._phrase = folder / "phrase"
-        self._phrase.write_text(PHRASE + "\n")
-        self._phrase.chmod(0o600)
-
-    def __call__(self, *words: str) -> tuple[int, Any, str]:
-        code = main(["--store", str(self.folder / "store"), "-o", "json", *words])
-        out, err = self._capsys.readouterr()
-        return code, json.loads(out)["items"] if out else None, err
-
-    def key(self, person: str) -> tuple[str, ...]:
-        place = self.folder / f"{person}.pem"
-        if not place.exists():
-            key_files.write_pair(place, PHRASE)
-            public = f"{place}.pub"
-            assert self("owner-keys", "enroll", public, "--person", person)[0] == 0
-        return ("--key", str(place), "--passphrase-file", str(self._phrase))
-
-    def attest(self, person: str, agent: str = AGENT) -> None:
-        assert self("scan", f"config:{self.folder / 'answerable.yaml'}")[0] == 0
-        code, _, err = self("attest", agent, "--owner", person, *self.key(person))
-        assert code == 0, err
-
-    def sign(self, person: str, *words: str) -> Any:
-        code, items, err = self(*words, *self.key(person))
-        assert code == 0, err
-        return items[0]
-
-
-@pytest.fixture
-def owners(
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Owners:
-    monkeypatch.setattr(
-        "answerable.serving.processes.ancestors.refuse_agents", lambda runs: None
-    )
-    monkeypatch.setenv("HOME", str(tmp_path))
-    return Owners(tmp_path, capsys)
-
-
-def refused(answer: Any) -> str:
-    """The id of the decision that held a call back."""
-    assert "error" in answer, answer
-    decision: str = answer["error"]["data"]["decision_id"]
-    return decision
-
-
-def within(seconds: float, holds: Callable[[], bool]) -> float:
-    """Wait until something holds; how long that took."""
-    began = time.monotonic()
-    while not holds():
-        assert time.monotonic() - began < seconds
-        time.sleep(0.05)
-    return time.monotonic() - began
-
-
-def passes(served: Serving, name: str = "write", **arguments: Any) -> bool:
-    return "result" in served.call(name, arguments=arguments)
+from tests.gateway.serve.authority import Authority
+from tests.gateway.serve.owners import ANA, Owners, passes, refused, within
+from tests.gateway.serve.stage import Backend, configuration, serving
 
 
 def test_what_an_owner_signs_passes_and_nothing_beside_it(
@@ -89,7 +20,7 @@ def test_what_an_owner_signs_passes_and_nothing_beside_it(
     with serving(tmp_path, configuration(server.server_port)) as served:
         owners.attest(ANA)
         decision = refused(served.call("write", arguments={"a": 1}))
-        within(2, lambda: bool(owners("asks")[1]))
+        within(8, lambda: bool(owners("asks")[1]))
         (ask,) = owners("asks")[1]
         assert (ask["id"], ask["state"], ask["owner"]) == (
             decision,
@@ -98,16 +29,16 @@ def test_what_an_owner_signs_passes_and_nothing_beside_it(
         )
         told = owners.sign(ANA, "asks", "allow", decision[:20])
         assert told["state"] == "allowed"
-        within(2, lambda: passes(served, a=1))
+        within(8, lambda: passes(served, a=1))
         assert not passes(served, a=2)
         assert not passes(served, "delete", a=1)
         assert "error" in served.call("write", "ben", arguments={"a": 1})
         wide = owners.sign(ANA, "asks", "allow", decision, "--any-arguments")
-        within(2, lambda: passes(served, a=2))
+        within(8, lambda: passes(served, a=2))
         for each in (told, wide):
             gone = owners.sign(ANA, "asks", "revoke", each["amendment"])
             assert gone["state"] == "revoked"
-        within(2, lambda: not passes(served, a=1))
+        within(8, lambda: not passes(served, a=1))
         assert served.metric("answerable_amendments") == 0
         assert served.end() == 0
     used = [
@@ -118,3 +49,66 @@ def test_what_an_owner_signs_passes_and_nothing_beside_it(
     assert used
     (shown,) = owners("decision", used[0]["decision_id"])[1]
     assert shown["determining"][0]["text"].startswith(f"signed by person:{ANA}")
+
+
+class _Channel(BaseHTTPRequestHandler):
+    """Takes messages; the first one it does not."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        seen: list[tuple[str, Any]] = self.server.seen  # type: ignore[attr-defined]
+        seen.append((self.path, json.loads(body)))
+        self.send_response(503 if len(seen) == 1 else 200)
+        self.send_header("content-length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def channel(authority: Authority) -> Iterator[ThreadingHTTPServer]:
+    issued = authority.issue("channel")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(issued.certificate, issued.key)
+    taking = ThreadingHTTPServer(("127.0.0.1", 0), _Channel)
+    taking.socket = context.wrap_socket(taking.socket, server_side=True)
+    taking.seen = []  # type: ignore[attr-defined]
+    thread = threading.Thread(target=taking.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield taking
+    finally:
+        taking.shutdown()
+        thread.join()
+        taking.server_close()
+
+
+def test_a_webhook_hears_of_an_ask_once_and_of_nothing_secret(
+    tmp_path: Path, server: Backend, owners: Owners
+) -> None:
+    authority = Authority(tmp_path)
+    with channel(authority) as taking:
+        url = f"https://localhost:{taking.server_port}/services/T0/SECRETPART"
+        asks = {"webhook": url, "ca": str(authority.root.certificate), "private": True}
+        settings = configuration(server.server_port, asks=asks)
+        with serving(tmp_path, settings) as served:
+            owners.attest(ANA)
+            arguments = {"password": "hunter2"}
+            name = "write<!channel>"
+            decision = refused(served.call(name, arguments=arguments))
+            refused(served.call(name, arguments=arguments))
+            # The first is not taken, so it is told again.
+            within(8, lambda: len(taking.seen) == 2)  # type: ignore[attr-defined]
+            within(8, lambda: served.metric("answerable_asks_told_total") == 1)
+            assert served.end() == 0
+        seen = taking.seen  # type: ignore[attr-defined]
+    assert [path for path, _ in seen] == ["/services/T0/SECRETPART"] * 2
+    said = json.dumps(seen[1][1])
+    assert decision in said
+    assert "agent:declared/ana" in said
+    assert "ana@corp.example" in said
+    assert "<!channel>" not in said
+    assert "hunter2" not in said
+    assert "SECRETPART" not in json.dumps(served.log)

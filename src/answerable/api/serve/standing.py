@@ -11,7 +11,8 @@ from answerable.api.serve.plan import Plan
 from answerable.enforce.kill import Kills
 from answerable.flows.authorize import Authority
 from answerable.model.config import Config
-from answerable.serving.amendments import AmendmentWatch, InForce
+from answerable.serving.amendments import AmendmentWatch
+from answerable.serving.in_force import InForce
 from answerable.serving.kills import KillFile, KillWatch
 from answerable.serving.log import Log
 from answerable.serving.pins.files import PinFiles

@@ -70,10 +70,15 @@ def brief(name: str, value: str) -> str:
 def action_of(item: TraceItem, notes: Notes) -> str:
     """Show the action, how it ended where it failed, and whether glass was broken."""
     action = notes.node("action", hops_of(item)["action"])
-    said = [] if item["outcome"] in ("success", "") else [item["outcome"]]
-    if item["facts"].get("reason") == "break-glass":
-        said.insert(0, "BREAK-GLASS")
-    return f"{action} ({safe(', '.join(said))})" if said else action
+    if is_broken_glass(item):
+        action = f"BREAK-GLASS {action}"
+    outcome = item["outcome"]
+    return action if outcome in ("success", "") else f"{action} ({safe(outcome)})"
+
+
+def is_broken_glass(item: TraceItem) -> bool:
+    """Tell whether two persons let that call pass."""
+    return item["facts"].get("reason") == "break-glass"
 
 
 def rows(document: Document, screen: Screen, now: int) -> Iterator[str]:
@@ -96,6 +101,8 @@ def rows(document: Document, screen: Screen, now: int) -> Iterator[str]:
         cells.append((ago(item["event_time"], now), *marked))
     yield from table(columns, cells, screen, together=True)
     yield ""
+    if broken := sum(map(is_broken_glass, items)):
+        yield f"BREAK-GLASS: {broken:,} calls that a policy forbids; see decision ID"
     yield from notes.lines(screen)
     yield legend(screen.marks.hop, screen)
 

@@ -1,17 +1,24 @@
-"""What owners have signed, handed by the supervisor to its workers.
+"""What owners have signed, handed by the supervisor to its workers; and their asks.
 
 A worker hears of every change, and one that starts begins with what stands by then.
 Where two persons break the glass everybody who watches the gateway sees it: in the log,
 in the metrics, and at every call that passes by it.
 """
 
+import asyncio
+import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from answerable.gateway.serve.child import Child
 from answerable.gateway.serve.control import Amended
 from answerable.model.amendment import Amendment, AmendmentKind
-from answerable.serving.amendments import AmendmentWatch, Standing
+from answerable.model.ask import Asked, Asks
+from answerable.model.ids import AgentId
+from answerable.serving.amendments import AmendmentWatch
+from answerable.serving.asking.webhook import Webhook
+from answerable.serving.in_force import Standing
 from answerable.serving.log import Field, Log
 
 
@@ -32,12 +39,53 @@ class OwnersWord:
         self.standing: Standing = ()
         self.watch = AmendmentWatch(root, self._changed, self._unheld, self._refused)
         self._children, self._log = children, log
+        self._webhook: Webhook | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self._told: Counter[str] = Counter()
 
     @property
     def broken_glass(self) -> int:
         """How many break-glass amendments are in force."""
         kind = AmendmentKind.BREAK_GLASS
         return sum(each.kind is kind for each in self.standing)
+
+    @property
+    def told(self) -> Counter[str]:
+        """Messages about asks by outcome, since the start."""
+        now = self._webhook.counted if self._webhook is not None else Counter[str]()
+        return self._told + now
+
+    def webhook(self, asks: Asks | None) -> Webhook | None:
+        """Make what tells owners of asks; None where nothing does.
+
+        Raises:
+            EnvironmentRefused: It cannot be used.
+        """
+        return Webhook(asks, self._owner, self._log) if asks is not None else None
+
+    def use(self, webhook: Webhook | None) -> None:
+        """Tell this one from now on; what waits for another is dropped."""
+        self._told = self.told
+        if self._serving is not None:
+            self._serving.cancel()
+        self._webhook, self._serving = webhook, None
+        if webhook is not None:
+            self._serving = asyncio.create_task(webhook.serve())
+
+    def heard(self, asked: Asked) -> None:
+        """Hear of a call that was held back."""
+        if self._webhook is not None:
+            self._webhook.tell(asked, time.monotonic())
+
+    async def close(self) -> None:
+        """Look and tell no more."""
+        self.use(None)
+        await self.watch.close()
+
+    def _owner(self, agent: str) -> str:
+        held = self.watch.held
+        owner = held.owners.get(AgentId(agent)) if held is not None else None
+        return owner.person.removeprefix("person:") if owner is not None else ""
 
     def _changed(self, standing: Standing) -> None:
         before, self.standing = self.standing, standing

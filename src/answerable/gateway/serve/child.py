@@ -21,8 +21,10 @@ from answerable.gateway.serve.control import (
     Taken,
     Tried,
     Try,
+    Wants,
 )
 from answerable.gateway.serve.metrics import lasting, summed_series
+from answerable.model.ask import Asked
 from answerable.model.errors import EnvironmentRefused
 from answerable.serving.log import Log
 
@@ -41,14 +43,22 @@ class Child:
         number: From 0.
         start: Makes what it is told first.
         log: The supervisor's.
+        wants: Told of calls that were held back.
 
     Attributes:
         restarts: How often it was started anew.
     """
 
-    def __init__(self, number: int, start: Callable[[int], Start], log: Log) -> None:
+    def __init__(
+        self,
+        number: int,
+        start: Callable[[int], Start],
+        log: Log,
+        wants: Callable[[Asked], None],
+    ) -> None:
         self.restarts = 0
         self._number, self._start, self._log = number, start, log
+        self._wants = wants
         self._channel: Channel | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._ready = asyncio.Event()
@@ -187,6 +197,8 @@ class Child:
     def _hear(self, report: Report) -> None:
         if isinstance(report, Ready):
             self._ready.set()
+        elif isinstance(report, Wants):
+            self._wants(report.asked)
         elif not self.is_ready and isinstance(report, Refused):
             self._refused = report
         elif isinstance(report, self._expected) and self._asked is not None:

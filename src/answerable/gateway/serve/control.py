@@ -12,6 +12,7 @@ import msgspec
 
 from answerable.connectors.config.parse.nodes import MAX_BYTES
 from answerable.model.amendment import Amendment
+from answerable.model.ask import Asked
 from answerable.model.cedar import NO_RULES, CedarRules
 from answerable.model.replay import Replayed
 from answerable.serving.sockets import Socket
@@ -138,6 +139,16 @@ class Tried(msgspec.Struct, frozen=True, tag="tried"):
     replayed: Replayed
 
 
+class Wants(msgspec.Struct, frozen=True, tag="wants"):
+    """A call was held back, and the agent's owner could let it pass.
+
+    Attributes:
+        asked: Which one.
+    """
+
+    asked: Asked
+
+
 class Series(msgspec.Struct, frozen=True):
     """One time series of one worker: a counter, a gauge, or one bucket of a histogram.
 
@@ -165,7 +176,7 @@ class Measured(msgspec.Struct, frozen=True, tag="measured"):
 
 
 Order = Start | Policy | Try | Amended | Measure | Drain
-Report = Ready | Refused | Taken | Tried | Measured
+Report = Ready | Refused | Taken | Tried | Wants | Measured
 
 
 class Channel:

@@ -15,6 +15,7 @@ import msgspec
 
 from answerable.gateway.recording.recorder import Recorder
 from answerable.gateway.serve.control import Series
+from answerable.gateway.serve.held_back import HeldBack
 from answerable.gateway.serve.spans import BOUNDS, Over, Spans, trace_of
 from answerable.gateway.shown.credential import Credential
 from answerable.model.caller import Caller
@@ -65,6 +66,9 @@ class Counting(Recorder):
         limits: Of the spool.
         spans: Where calls go that are over, None for nowhere.
         log: Of the worker.
+
+    Attributes:
+        held_back: Hears of calls that do not go on, None for nobody.
     """
 
     def __init__(
@@ -91,6 +95,7 @@ class Counting(Recorder):
         self._times: dict[tuple[str, str], _Times] = {}
         self._begun: dict[int, _Begun] = {}
         self._broken = 0
+        self.held_back: HeldBack | None = None
 
     def decided(
         self,
@@ -110,6 +115,8 @@ class Counting(Recorder):
         lets = decision.passes and decision.effect is not Effect.ALLOW
         if lets and decision.mode is Mode.SHADOW:
             self._would_deny[server, call.method] += 1
+        if self.held_back is not None and not decision.passes:
+            self.held_back.tell(caller, call, decision, ticket.id)
         if decision.reason is Reason.BREAK_GLASS:
             self._broken += 1
             self._tell_break_glass(caller, call, ticket)

@@ -5,7 +5,7 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Collection, Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,8 +25,9 @@ from answerable.gateway.http.peers import Arrival, Peers, socket_of
 from answerable.gateway.http.pool import Pool, pools
 from answerable.gateway.identity import MetAt
 from answerable.gateway.recent import Recent
-from answerable.gateway.serve.control import Policy, Series, Start
+from answerable.gateway.serve.control import Policy, Series, Start, Wants
 from answerable.gateway.serve.counts import Counting
+from answerable.gateway.serve.held_back import HeldBack
 from answerable.gateway.serve.replaying import decide_anew
 from answerable.gateway.serve.spans import Spans
 from answerable.gateway.sessions import Sessions
@@ -36,9 +37,9 @@ from answerable.model.config import Config, Tls
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.ids import AgentId
 from answerable.model.replay import Replayed
-from answerable.serving.amendments import InForce, Standing
 from answerable.serving.callers.callers import Callers
 from answerable.serving.fingerprints import fingerprints
+from answerable.serving.in_force import InForce, Standing
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.kills import KillFile, KillWatch
 from answerable.serving.link import Link
@@ -63,7 +64,9 @@ class House:
         recorder: Where decisions go.
     """
 
-    def __init__(self, start: Start, config: Config, log: Log) -> None:
+    def __init__(
+        self, start: Start, config: Config, log: Log, say: Callable[[Wants], None]
+    ) -> None:
         loop = asyncio.get_running_loop()
         state = Path(start.state)
         secret = shared_secret(state)
@@ -80,6 +83,8 @@ class House:
         self.recorder = Counting(
             state / "spool", start.worker, loop, config.limits, spans, log
         )
+        self._held_back = HeldBack(config.asks, say)
+        self.recorder.held_back = self._held_back
         self._ticker = Ticker(loop)
         self._pins = PinKeeper(
             PinFiles(state), config.servers, self._authority, loop, PinTold(log)
@@ -126,14 +131,16 @@ class House:
         self._own = socket_of(state, start.worker)
 
     @classmethod
-    async def open(cls, start: Start, log: Log) -> "House":
+    async def open(
+        cls, start: Start, log: Log, say: Callable[[Wants], None]
+    ) -> "House":
         """Put a worker together, and have it listen.
 
         Raises:
             AnswerableError: Something that it needs is not there, or is no good.
         """
         config = configured(start.policy)
-        house = cls(start, config, log)
+        house = cls(start, config, log, say)
         for each in start.sockets:
             await house._listen(each)
         if start.workers > 1:
@@ -203,6 +210,7 @@ class House:
         self._config = config
         self._credentials.swap(config)
         self._behaviour.swap(config)
+        self._held_back.swap(config.asks)
         self._authority.swap(table)
         self._log.info("policy.taken", digest=table.policy)
         return table.policy, replayed

@@ -35,6 +35,8 @@ COUNTERS = {
         ("server", "mcp_method_name"),
     ),
     LEAKS: ("Answers kept back that held what their server was shown.", ("server",)),
+    "answerable_asks_told": ("Messages about asks that the webhook took.", ()),
+    "answerable_asks_not_told": ("Messages about asks that were given up.", ()),
     "answerable_break_glass_calls": ("Calls that passed by a break-glass.", ()),
     "answerable_records": ("Records of evidence.", ()),
     "answerable_record_failures": ("Groups of records that failed at first.", ()),

@@ -26,6 +26,7 @@ from answerable.gateway.serve.trials import (
     sentence,
     sum_of,
 )
+from answerable.model.ask import Asked
 from answerable.model.cedar import NO_RULES, CedarRules
 from answerable.model.config import Address
 from answerable.model.errors import AnswerableError, EnvironmentRefused
@@ -66,7 +67,9 @@ class Supervisor:
         self._plan, self._read, self._log = plan, read, log
         self._bound: list[Bound] = []
         workers = range(plan.config.listen.workers)
-        self._children = [Child(number, self._start, log) for number in workers]
+        self._children = [
+            Child(number, self._start, log, self._wants) for number in workers
+        ]
         self._beside = [Beside(name, argv, log) for name, argv in beside.items()]
         self._owners = OwnersWord(plan.store, self._children, log)
         self._health = Health(
@@ -96,6 +99,7 @@ class Supervisor:
         with claim(self._plan.state):
             KillFile(self._plan.state).read()  # a kill that cannot be read is no start
             try:
+                self._owners.use(self._owners.webhook(self._plan.config.asks))
                 await self._owners.watch.refresh()
                 await self._listen()
                 ready(self)
@@ -156,6 +160,9 @@ class Supervisor:
             amendments=self._owners.standing,
         )
 
+    def _wants(self, asked: Asked) -> None:
+        self._owners.heard(asked)
+
     # A file that changed.
 
     async def _reload(self) -> None:
@@ -177,6 +184,7 @@ class Supervisor:
         """Have every worker take a plan; give why not, where one refuses."""
         if not plan.policy.whole:
             raise ConfigError(plan.config.place, plan.reading.faults)
+        webhook = self._owners.webhook(plan.config.asks)
         before, self._plan = self._plan, self._plan.with_policy(plan)
         answers = await self._hand_out(plan.policy)
         refused = first_refusal(answers)
@@ -185,6 +193,8 @@ class Supervisor:
             await self._hand_out(before.policy)
             self._log.error("config.refused", faults=[refused.why])
             return refused.why
+        if before.config.asks != plan.config.asks:
+            self._owners.use(webhook)
         later = before.needs_restart(plan)
         if later:
             self._log.warning("config.needs-restart", keys=later)
@@ -249,7 +259,7 @@ class Supervisor:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._owners.watch.close()
+        await self._owners.close()
         if self._shipping is not None:
             await self._shipping  # two at once would refuse the last one
         if (self._plan.state / "spool").is_dir():

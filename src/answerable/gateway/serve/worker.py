@@ -44,7 +44,7 @@ async def run(handle: int) -> int:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(log.of_loop)
     try:
-        house = await House.open(start, log)
+        house = await House.open(start, log, channel.say)
     except AnswerableError as error:
         channel.say(Refused(error.message, error.hint))
         return 1

@@ -36,8 +36,9 @@ from answerable.gateway.stdio.process import GRACE, Program, program_identity
 from answerable.gateway.stdio.wrapped import Wrapped
 from answerable.gateway.upstreams import Upstream
 from answerable.model.errors import EnvironmentRefused
-from answerable.serving.amendments import AmendmentWatch, InForce
+from answerable.serving.amendments import AmendmentWatch
 from answerable.serving.callers.callers import Callers
+from answerable.serving.in_force import InForce
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.kills import KillFile, KillWatch
 from answerable.serving.pins.files import PinFiles

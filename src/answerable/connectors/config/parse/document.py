@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass, field, fields, replace
 
 from answerable.connectors.config.parse.agents import read_agents
+from answerable.connectors.config.parse.asks import read_asks
 from answerable.connectors.config.parse.behaviour import read_tables
 from answerable.connectors.config.parse.decisions import read_decisions
 from answerable.connectors.config.parse.faults import Fault, Faults, Mark
@@ -132,6 +133,7 @@ def read_config(data: bytes, place: str, folder: str) -> Reading:
         ),
         policy=read_policy_key(file, folder),
         tables=tuple(read_tables(file, {server.name for server in servers})),
+        asks=read_asks(file, folder),
     )
     file.close()
     found, asked = tuple(sorted(faults.found)), frozenset(faults.asked)

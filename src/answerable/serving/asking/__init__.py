@@ -1,0 +1,1 @@
+"""What was held back, told to whoever could let it pass."""

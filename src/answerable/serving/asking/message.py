@@ -1,0 +1,70 @@
+"""The message about an ask, as Slack takes it and others do (`text`, `blocks`).
+
+An agent chooses the names in it, and a channel shows markup, links and mentions. So
+every name is written in letters that mean nothing there, and anything else is an escape.
+There are no arguments, no reasons of the agent, and nothing that is a secret.
+"""
+
+import msgspec
+
+from answerable.model.ask import Asked
+
+_LONGEST = 160  # letters of a name
+# No `*`, `_` between spaces, `~`, backtick, `<`, `&`, `@` or `#`.
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+_MARKS = frozenset("./:-_")
+
+
+def message(asked: Asked, owner: str) -> bytes:
+    """Write the message.
+
+    Args:
+        asked: What was held back.
+        owner: Who may sign, as people know them; empty where nobody is attested.
+    """
+    wanted = asked.wanted
+    agent, server = plain(wanted.agent), plain(wanted.server)
+    what = plain(wanted.name) or wanted.target.value
+    # A mail address, which no agent chose; no mention begins within a word.
+    who = "@".join(map(plain, owner.split("@"))) or "nobody is its attested owner"
+    said = f"{agent} was held back: {wanted.target.value} {what} at {server}"
+    command = f"answerable asks show {asked.decision}"
+    facts = (
+        ("Agent", agent),
+        ("Wants", f"{wanted.target.value} {what}"),
+        ("At", server),
+        ("Owner", who),
+        ("Decision", asked.decision),
+        ("To answer", command),
+    )
+    fields = [_text(f"{name}\n{value}") for name, value in facts]
+    head = _text("An agent was held back, and its owner could let it")
+    document = {
+        "text": f"{said}. Owner: {who}. {command}",
+        "blocks": [
+            {"type": "section", "text": head},
+            {"type": "section", "fields": fields},
+        ],
+    }
+    return msgspec.json.encode(document)
+
+
+def plain(name: str) -> str:
+    """Write a name so that no channel reads markup, a link or a mention in it."""
+    shown = "".join(map(_letter, name[:_LONGEST]))
+    # A channel makes a link of what looks like an address.
+    shown = shown.replace("://", ":\\x2f\\x2f")
+    return shown if len(name) <= _LONGEST else f"{shown}..."
+
+
+def _letter(letter: str) -> str:
+    if letter in _PLAIN or letter in _MARKS:
+        return letter
+    code = ord(letter)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _text(text: str) -> dict[str, object]:
+    return {"type": "plain_text", "text": text, "emoji": False}

@@ -1,0 +1,82 @@
+"""Two persons lift what a policy forbids, in the sight of everybody, for a while."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from answerable.evidence import dsse
+from answerable.flows.amendments import AMENDMENT
+from answerable.store.store import Store
+from tests.gateway.serve.owners import AGENT, ANA, BEN, Owners, passes, refused, within
+from tests.gateway.serve.stage import Backend, configuration, serving
+
+FORBID = """\
+@id("never")
+forbid (principal, action == Action::"tools/call", resource == Tool::"tool:mcp/files/write");
+"""
+
+
+def test_two_persons_break_the_glass_and_everybody_sees_it(
+    tmp_path: Path, server: Backend, owners: Owners
+) -> None:
+    (tmp_path / "rules.cedar").write_text(FORBID)
+    settings = configuration(server.server_port, policy=["rules.cedar"])
+    with serving(tmp_path, settings) as served:
+        owners.attest(ANA)
+        owners.attest(BEN, "agent:declared/ben")
+        decision = refused(served.call("write"))
+        within(8, lambda: owners("decision", decision)[0] == 0)
+        (shown,) = owners("decision", decision)[1]
+        assert (shown["reason"], shown["amendment"]["by"]) == (
+            "forbidden",
+            "two persons",
+        )
+        assert owners("asks", "allow", decision, *owners.key(ANA))[0] == 2
+        what = ("--agent", AGENT, "--server", "files", "--tool", "write")
+        begun = owners.sign(ANA, "break-glass", "start", *what, "--reason-code", "I-7")
+        assert begun["state"] == "open"
+        code, _, err = owners("break-glass", "confirm", begun["id"], *owners.key(ANA))
+        assert (code, "another person" in err) == (1, True)
+        assert not passes(served)
+        owners.sign(BEN, "break-glass", "confirm", begun["id"][:16])
+        within(8, lambda: passes(served))
+        assert served.hear("break-glass.in-force")["persons"] == [
+            f"person:{ANA}",
+            f"person:{BEN}",
+        ]
+        used = served.hear("break-glass.used")
+        assert used["level"] == "error"
+        assert served.metric("answerable_break_glass") == 1
+        assert served.metric("answerable_break_glass_calls_total") >= 1
+        kill = ("gateway", "kill", "server:files", "--config", "answerable.yaml")
+        argv = [sys.executable, "-m", "answerable", "--store", "store", *kill]
+        subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True)
+        within(8, lambda: not passes(served))
+        assert served.end() == 0
+    argv = [sys.executable, "-m", "answerable", "--store", "store", "trace"]
+    told = subprocess.run(argv, cwd=tmp_path, check=True, capture_output=True)
+    assert b"BREAK-GLASS" in told.stdout
+    (shown,) = owners("decision", used["decision"])[1]
+    assert shown["reason"] == "break-glass"
+    assert f"person:{BEN}" in shown["determining"][0]["text"]
+
+
+def test_what_was_tampered_with_in_the_store_is_refused_and_told(
+    tmp_path: Path, server: Backend, owners: Owners
+) -> None:
+    with serving(tmp_path, configuration(server.server_port)) as served:
+        owners.attest(ANA)
+        decision = refused(served.call("write", arguments={"a": 1}))
+        within(8, lambda: bool(owners("asks")[1]))
+        owners.sign(ANA, "asks", "allow", decision, "--for", "6s")
+        within(8, lambda: passes(served, a=1))
+        within(15, lambda: not passes(served, a=1))  # its time has passed
+        with Store.open(tmp_path / "store", now=0, create=False) as store:
+            (logged,) = store.objects(AMENDMENT)
+            envelope = dsse.decode(store.get_object(logged.digest))
+            later = envelope.payload.replace(b'"until":"1', b'"until":"2')
+            forged = dsse.Envelope(envelope.payload_type, later, envelope.signatures)
+            store.put_object(AMENDMENT, dsse.encode(forged), logged.at)
+        assert "has not signed" in served.hear("amendment.refused")["why"]
+        assert not passes(served, a=1)
+        assert served.end() == 0
