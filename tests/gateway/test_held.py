@@ -134,6 +134,7 @@ def test_a_file_that_is_no_good_any_more_is_shown_for_a_moment_and_then_not(
         await stage.until(lambda: stage.told != [])
         (refused,) = stage.told
         assert refused[:2] == ("credential.refused", "files")
+        assert stage.held.refused == 1
         stage.now += held.WITHDRAWN - 0.1
         assert stage.shown() == bearer(SECRET)
         stage.now += 0.1
@@ -141,6 +142,7 @@ def test_a_file_that_is_no_good_any_more_is_shown_for_a_moment_and_then_not(
         place.chmod(0o600)
         await stage.until(lambda: stage.shown() == bearer(SECRET))
         assert stage.told[1:] == [("credential.taken", "files", "")]
+        assert stage.held.refused == 0
 
     staged(kept_in(place), story)
 

@@ -82,6 +82,11 @@ class Credentials:
         await self._held.get(server)
         return self._held.find(server)
 
+    @property
+    def refused(self) -> int:
+        """How many that an operator keeps could not be got when that was tried last."""
+        return self._held.refused
+
     async def keep_fresh(self) -> None:
         """Get what an operator keeps before it is asked for, until cancelled."""
         await self._held.keep_fresh()

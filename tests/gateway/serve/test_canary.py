@@ -150,6 +150,7 @@ def test_no_piece_of_what_servers_are_shown_is_kept_logged_or_shown(
         answers += _asked(served)
         place.chmod(0o644)
         refused = served.hear("credential.refused")
+        assert served.metric("answerable_credentials_refused") == 1
         served.reload()
         shown = served.get("/metrics")[1] + served.get("/readyz")[1]
         leaks = {

@@ -167,6 +167,8 @@ class House:
         """Give what was counted, and what is open."""
         yield from self.recorder.series()
         yield Series("answerable_connections", (), len(self.door.fronts))
+        refused = self._credentials.refused
+        yield Series("answerable_credentials_refused", (), refused)
         calls = sum(self.door.in_flight.values())
         yield Series("answerable_calls_in_flight", (), calls)
 

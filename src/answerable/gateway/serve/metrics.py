@@ -50,6 +50,7 @@ GAUGES = {
     "answerable_calls_in_flight": ("Calls under way.", ()),
     "answerable_amendments": ("Amendments in force that owners have signed.", ()),
     "answerable_break_glass": ("Of these, signed by two persons (break-glass).", ()),
+    "answerable_credentials_refused": ("Credentials that could not be got.", ()),
     "answerable_workers_ready": ("Workers that serve.", ()),
     "answerable_workers_alarmed": ("Workers that cannot record.", ()),
     "answerable_config_last_reload_successful": ("The file in force is the last.", ()),

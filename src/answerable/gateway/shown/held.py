@@ -91,6 +91,11 @@ class Held:
             return minted_credential_id(server)
         return kept.shown.identity if kept.shown is not None else ""
 
+    @property
+    def refused(self) -> int:
+        """How many of them could not be got when that was tried last."""
+        return sum(bool(kept.why) for kept in self._kept.values())
+
     async def get(self, server: str) -> None:
         """Read it once for all who wait; `find` then gives what came."""
         kept = self._kept.get(server)
