@@ -1,14 +1,20 @@
 """Every evaluation is evidence before its answer is given, and holds no secret."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from answerable.connectors.gateway.parse.recorder import Lines, Progress
+from answerable.enforce.pins.defining import define
+from answerable.enforce.pins.holding import Listed, approved, choice, observe
 from answerable.model.caller import Shown
+from answerable.model.pin import Approval, Pinning
+from answerable.model.pin import Kind as Item
 from answerable.model.record import Ended, Kill, Opened, Refusals
 from answerable.serving.kills import KillFile
+from answerable.serving.pins.files import PinFiles
 from answerable.serving.recording.journal import Journal
 from tests.api.stage import (
     ALLOWED,
@@ -160,6 +166,32 @@ def test_a_kill_takes_hold_and_is_recorded(tmp_path: Path) -> None:
         assert not point.evaluate()
         assert point.evaluate(resource=READ | {"id": "tool:mcp/files/slow"})
         assert len([each for each in point.records() if isinstance(each, Kill)]) == 7
+
+
+def test_what_the_gateway_holds_in_quarantine_is_denied_here_too(
+    tmp_path: Path,
+) -> None:
+    with deciding(tmp_path) as point:
+        assert point.evaluate()
+        files = PinFiles(tmp_path / "store/gateway")
+        for description in ("reads", "reads, then sends it"):
+            said = b'{"name":"read","description":"%b"}' % description.encode()
+            listed = Listed(Item.TOOL, (define(Item.TOOL, "read", said),))
+            see = partial(
+                observe,
+                listed=listed,
+                server="files",
+                pinning=Pinning.FIRST_USE,
+                now=1,
+            )
+            files.change("files", see)
+        point.house._pins.look()
+        assert not point.evaluate()
+        assert point.decided()[-1].decision.reason == "quarantined"
+        word = Approval("person:ana", "s" * 64, 2)
+        files.change("files", lambda pins: approved(pins, choice(pins), word))
+        point.house._pins.look()
+        assert point.evaluate()
 
 
 def test_a_run_is_killed_where_a_token_names_it(tmp_path: Path) -> None:

@@ -159,7 +159,8 @@ class Pins(msgspec.Struct, frozen=True, omit_defaults=True):
         seen: What is in quarantine, by item.
         opened: Kind -> when its first list was seen, UTC nanoseconds.
         closed: Kinds whose first set is whole: what comes later is new.
-        is_full: Some new items were too many to keep; they are in quarantine.
+        is_full: Some new items were too many to keep, or their names too long; they are
+            in quarantine.
     """
 
     servers: tuple[PinnedServer, ...] = ()

@@ -241,6 +241,13 @@ def test_a_mapping_counts_once_a_person_approved_it() -> None:
     assert mappings({"files": pins}) == {}
 
 
+def test_a_name_that_no_call_could_have_is_kept_nowhere() -> None:
+    pins = seen(NO_PINS, tool("read"), tool("x" * 5000), is_last=False)
+    assert set(pins.items) == {"tool:read"}
+    assert passes(pins, "read")
+    assert not passes(pins, "x" * 5000)
+
+
 names = st.sampled_from(["a", "b", "c"])
 lists = st.lists(
     st.builds(lambda n, t: tool(n, title=t), names, st.sampled_from("xyz")), max_size=4

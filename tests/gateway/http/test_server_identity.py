@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ import pytest
 
 from answerable.gateway.http.pool import pools
 from answerable.gateway.identity import command_identity
+from answerable.gateway.stdio.command import Command
+from answerable.gateway.stdio.process import Program
 from answerable.gateway.upstreams import Sent
 from answerable.gateway.wire.heads import Returned
 from answerable.model.config import Limits, Server
@@ -22,6 +25,8 @@ from answerable.serving.mcp.methods import Era
 from answerable.serving.ticker import Ticker
 from answerable.serving.wire.refusals import Why
 from tests.gateway.serve.authority import Authority, Issued
+
+RUNS = """print(input()[:-1] + ',"result":{}}', flush=True); input()"""
 
 
 class _Quiet(BaseHTTPRequestHandler):
@@ -128,6 +133,27 @@ def test_nothing_is_said_to_another_server_unless_the_call_still_goes_on(
         said = ask(where, [], knows=False, goes_on=goes_on)
         assert said == ("answered" if goes_on else "withheld")
         assert server.heard == goes_on
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_another_program_is_not_run_unless_the_call_still_goes_on(
+    tmp_path: Path, *, goes_on: bool
+) -> None:
+    """What it is given in its environment would be shown to it by that."""
+
+    async def whole() -> str:
+        loop = asyncio.get_running_loop()
+        program = Program((sys.executable, "-c", RUNS), {}, shows_errors=True)
+        command = Command(program, Limits(), Ticker(loop), loop, lambda _: False)
+        sink = Waiting(goes_on=goes_on)
+        call = Call(Era.V2026_07_28, Kind.REQUEST, "ping", 1, "files", Target.PING)
+        command.send(Sent(call, b'{"id":1}'), sink)
+        said = await asyncio.wait_for(sink.ended, 20)
+        command.close()
+        await asyncio.sleep(0.1)
+        return said
+
+    assert asyncio.run(whole()) == ("answered" if goes_on else "withheld")
 
 
 def test_a_command_is_known_by_its_words_and_its_program(tmp_path: Path) -> None:

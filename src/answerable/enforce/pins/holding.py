@@ -37,6 +37,7 @@ from answerable.model.pin import (
 )
 
 MOST_ITEMS = 2000  # of one server, pinned or in quarantine
+MOST_NAME = 4096  # letters of a name; no call may name a longer one
 MOST_KEPT = 4 << 20  # characters of definitions of one server; of more, digests
 MOST_IDENTITIES = 8
 LEARNING = 600 * 10**9  # nanoseconds in which the pages of a first list may come
@@ -138,7 +139,8 @@ class _Taking:
         )
 
     def _new(self, definition: Definition) -> None:
-        if len(self._items.keys() | self._seen.keys()) >= MOST_ITEMS:
+        is_too_many = len(self._items.keys() | self._seen.keys()) >= MOST_ITEMS
+        if is_too_many or len(definition.name) > MOST_NAME:
             self._changed |= not self._is_full
             self._is_full = True
             return

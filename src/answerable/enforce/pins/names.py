@@ -43,10 +43,14 @@ class Alike(StrEnum):
     NEAR = "near"
 
 
-@lru_cache(maxsize=8192)
 def skeleton(name: str) -> str:
     """Give what is left of a name for somebody who reads it in passing."""
-    folded = unicodedata.normalize("NFKC", name[:MOST]).casefold()
+    return _skeleton(name[:MOST])
+
+
+@lru_cache(maxsize=8192)
+def _skeleton(name: str) -> str:
+    folded = unicodedata.normalize("NFKC", name).casefold()
     # Accents go, too: they are easily overlooked.
     apart = unicodedata.normalize("NFD", folded)
     seen = "".join(c for c in apart if unicodedata.category(c) not in _INVISIBLE)

@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import islice
+from itertools import islice, product
 
 from answerable.enforce.pins.defining import define
 from answerable.enforce.pins.holding import Listed, meet, observe, withholds
@@ -24,7 +24,9 @@ AGAIN = 1.0  # seconds from one writing to the next
 FRESH = 60.0  # seconds that a list is taken to hold
 PATIENCE = 5.0  # seconds that a server has to give one
 MOST_TOLD = 20  # names that are alike, of one writing
-REMEMBERED = 4096  # items whose definitions are known by their bytes
+REMEMBERED = 1024  # items whose definitions are known by their bytes
+MOST_REMEMBERED = 4096  # bytes of one
+MOST_COMPARED = 100_000  # pairs of names, of one writing
 
 Change = Callable[[Pins], Pins]
 Item = tuple[str, Kind, str]  # server, kind, name
@@ -146,6 +148,8 @@ class PinKeeper(PinWatch):
         found = self._known.get(key)
         if found is None:
             found = define(kind, name, raw)
+            if len(raw) > MOST_REMEMBERED:
+                return found
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
             self._known[key] = found
@@ -241,12 +245,13 @@ def _alike(
     server: str, fresh: Sequence[str], known: Sequence[Item]
 ) -> Iterator[tuple[str, str, str]]:
     """Find the items that new ones are named like."""
-    for key in fresh:
+    for key, (other, other_kind, other_name) in islice(
+        product(fresh, known), MOST_COMPARED
+    ):
         kind, name = item_of(key)
-        for other, other_kind, other_name in known:
-            if other_kind is not kind or (other, other_name) == (server, name):
-                continue
-            how = alike(name, other_name)
-            if how is not None and name:
-                like = item_id(other, kind, other_name)
-                yield item_id(server, kind, name), like, how.value
+        if other_kind is not kind or (other, other_name) == (server, name):
+            continue
+        how = alike(name, other_name)
+        if how is not None and name:
+            like = item_id(other, kind, other_name)
+            yield item_id(server, kind, name), like, how.value
