@@ -185,12 +185,12 @@ def test_what_the_gateway_holds_in_quarantine_is_denied_here_too(
                 now=1,
             )
             files.change("files", see)
-        point.house._pins.look()
+        point.house.standing.pins.look()
         assert not point.evaluate()
         assert point.decided()[-1].decision.reason == "quarantined"
         word = Approval("person:ana", "s" * 64, 2)
         files.change("files", lambda pins: approved(pins, choice(pins), word))
-        point.house._pins.look()
+        point.house.standing.pins.look()
         assert point.evaluate()
 
 

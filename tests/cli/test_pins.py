@@ -11,7 +11,7 @@ import pytest
 
 from answerable.cli.main import main
 from answerable.enforce.pins.defining import define
-from answerable.enforce.pins.holding import Listed, meet, observe
+from answerable.enforce.pins.holding import Listed, approved, choice, meet, observe
 from answerable.enforce.pins.names import Names
 from answerable.flows import owner_keys
 from answerable.model.owner_key import StatementType
@@ -165,6 +165,30 @@ def test_a_person_approves_and_the_log_holds_their_word(run: Run, folder: Path) 
     held = items(run, "files", "--all")["tool:mcp/files/read"]
     assert held["state"] == "approved"
     assert held["pinned"]["person"] == f"person:{ANA}"
+
+
+def test_an_approval_that_nobody_signed_is_told(run: Run, folder: Path) -> None:
+    assert approve(run, key_of(run, ANA), "files")[0] == 0
+    assert run("tools", "diff", "files")[0] == 0
+    files = PinFiles(folder / "store" / "gateway")
+
+    def forged(pins: Pins) -> Pins:
+        seen = observe(
+            pins,
+            tools("read", description="sends it away"),
+            server="files",
+            pinning=Pinning.FIRST_USE,
+            now=3,
+        )
+        word = pins.items["tool:read"].approval
+        assert word is not None
+        return approved(seen, choice(seen, ["read"]), word)
+
+    files.change("files", forged)
+    code, out, _ = run("tools", "diff", "files")
+    assert code == 1
+    assert "tool:mcp/files/read unproven, passes" in out
+    assert "the log holds no such word" in " ".join(out.split())
 
 
 def test_what_is_pinned_can_be_kept_instead(run: Run, folder: Path) -> None:

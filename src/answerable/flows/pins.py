@@ -1,6 +1,7 @@
 """`tools diff` and `tools approve`: what servers say now, and what a person says to it."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 
 from answerable.enforce.pins.holding import Choice
 from answerable.enforce.pins.names import alike
@@ -21,7 +22,7 @@ from answerable.model.document_pins import (
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import PersonId, person_id
 from answerable.model.inventory import Inventory
-from answerable.model.owner_key import Statement, StatementType, Verified
+from answerable.model.owner_key import Placed, Statement, StatementType, Verified
 from answerable.model.pin import (
     Approval,
     Definition,
@@ -45,15 +46,45 @@ _COVERAGE: Coverage = {
     "not_collected": [],
 }
 
+UNPROVEN = "unproven"
+
 _Id = tuple[str, str]  # server, key of an item
+# What persons signed: digest of the statement -> pairs (id, digest).
+Signed = Mapping[str, frozenset[tuple[str, str]]]
 
 
-def diff(known: Mapping[str, Pins], servers: Iterable[str], *, every: bool) -> Document:
+def signed(store: Store) -> Signed:
+    """Gather what the log holds of approvals that count.
+
+    Raises:
+        VerificationError: A stored object is not what it was.
+    """
+    known, here = owner_keys.keys(store), owner_keys.identity(store)
+    found = {}
+    for each in store.objects(APPROVAL):
+        data = store.get_object(each.digest)
+        try:
+            verified = statements.verify(data, known, Placed(each.index, each.at), here)
+        except statements.StatementVoid:
+            continue
+        if verified.statement.type is StatementType.TOOLS_APPROVAL:
+            found[verified.digest] = frozenset(verified.statement.claims)
+    return found
+
+
+def diff(
+    known: Mapping[str, Pins],
+    servers: Iterable[str],
+    words: Signed,
+    *,
+    every: bool,
+) -> Document:
     """Show what differs from its pin, waits for a person, or is named like another.
 
     Args:
         known: What is pinned and seen, of every server.
         servers: Of which to tell.
+        words: What persons signed.
         every: Tell of what is as it was pinned, too.
     """
     names = {
@@ -64,10 +95,11 @@ def diff(known: Mapping[str, Pins], servers: Iterable[str], *, every: bool) -> D
     items = [
         item
         for server in servers
-        for item in _items(server, known[server], names)
-        if every or item["quarantined"] or item["alike"]
+        for item in map(partial(_proven, words), _items(server, known[server], names))
+        if every or item["quarantined"] or item["alike"] or item["state"] == UNPROVEN
     ]
-    return Document("tools-diff", items, _COVERAGE)
+    failed = any(item["state"] == UNPROVEN for item in items)
+    return Document("tools-diff", items, _COVERAGE, failed=failed)
 
 
 def _items(
@@ -77,6 +109,18 @@ def _items(
         yield _server(server, pins)
     for key in sorted(pins.items.keys() | pins.seen.keys()):
         yield _item(server, key, pins, names)
+
+
+def _proven(words: Signed, item: ToolsDiffItem) -> ToolsDiffItem:
+    """Hold an approval in the file to what the log says: anybody may write a file."""
+    pinned = item["pinned"]
+    if pinned is None or pinned["statement"] is None:
+        return item
+    said = words.get(pinned["statement"], frozenset())
+    pinned["proven"] = (item["id"], pinned["sha256"]) in said
+    if not pinned["proven"] and not item["quarantined"]:
+        item["state"] = UNPROVEN
+    return item
 
 
 def _server(server: str, pins: Pins) -> ToolsDiffItem:
@@ -139,6 +183,7 @@ def _held(sha256: str, pin: Pin | PinnedServer) -> PinnedItem:
         "at": spelled_time(pin.at),
         "person": None if word is None else word.person,
         "statement": None if word is None else word.statement,
+        "proven": None,
     }
 
 

@@ -19,20 +19,24 @@ class DifferenceItem(TypedDict):
 
 
 class PinnedItem(TypedDict):
-    """What an item is held to: since when, and on whose word."""
+    """What an item is held to: since when, and on whose word.
+
+    `proven` says whether the log holds that word; None where nobody's is needed.
+    """
 
     sha256: str
     how: str
     at: str
     person: str | None
     statement: str | None
+    proven: bool | None
 
 
 class ToolsDiffItem(TypedDict):
     """`answerable tools diff`: one item of a server, or the server itself.
 
     `state` is `new`, `changed`, `shadows`, `ambiguous` or `another-server` in
-    quarantine; else `pinned` or `approved`.
+    quarantine; else `pinned`, `approved` or `unproven`.
     """
 
     id: str

@@ -12,12 +12,13 @@ from answerable.enforce.pins.holding import approved, choice
 from answerable.enforce.quarantine import Quarantine
 from answerable.model.config import Server
 from answerable.model.errors import EnvironmentRefused
-from answerable.model.pin import NO_PINS, Approval, Kind, Pinning
+from answerable.model.pin import NO_PINS, Approval, How, Kind, Pinning
 from answerable.serving.pins import keeper, watch
 from answerable.serving.pins.files import PinFiles
 from answerable.serving.pins.keeper import PinKeeper
 from tests.gateway.recording.stage import until
 
+FIRST = How.FIRST_USE
 WORD = Approval("person:ana", "s" * 64, 9)
 
 
@@ -128,6 +129,27 @@ def test_what_the_disk_refuses_holds_here_and_is_written_later(
         await one.pins.written()
         refusals = [each for each in one.told if each[0] == "refused"]
         assert len(refusals) == 1
+
+    run(story)
+
+
+def test_what_is_not_written_yet_holds_whatever_another_process_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> None:
+        one = Process(tmp_path)
+        one.list("read", "write")
+        await until(lambda: one.files.find("files") is not None)
+        with monkeypatch.context() as slow:
+            slow.setattr(one.pins, "_write", lambda *_: False)
+            one.list("read", title="x")
+            one.files.change("files", lambda p: approved(p, choice(p, ["write"]), WORD))
+            await until(
+                lambda: one.pins._pins["files"].items["tool:write"].how != FIRST
+            )
+            assert one.holds("read")
+        await one.pins.written()
+        assert set(one.files.read("files").seen) == {"tool:read"}
 
     run(story)
 

@@ -84,12 +84,19 @@ def diff(settings: Settings, server: str, config: str, every: bool) -> None:
     from answerable.flows import pins
     from answerable.serving.pins.files import PinFiles
 
-    state = plan_of(settings, config).state if config else _usual(settings)
+    if config:
+        plan = plan_of(settings, config)
+        state, settings.store = plan.state, settings.store or str(plan.store)
+    else:
+        state = store_place(settings)[0] / "gateway"
     files = PinFiles(state)
     known = {name: files.read(name) for name in files.servers()}
     if server and server not in known:
         raise _unknown(server, known)
-    answer(pins.diff(known, [server] if server else known, every=every), settings)
+    with opened(settings) as session:
+        words = pins.signed(session.store)
+    shown = [server] if server else known
+    answer(pins.diff(known, shown, words, every=every), settings)
 
 
 @tools.command(cls=Verb, short_help="Approve what a server says, with your signature.")
@@ -213,8 +220,3 @@ def _unknown(server: str, known: Iterable[str]) -> UsageError:
         f"nothing is pinned of such a server (got {server[:80]!r})",
         f"there are pins of {', '.join(known) or 'none'}",
     )
-
-
-def _usual(settings: Settings) -> Path:
-    root, _ = store_place(settings)
-    return root / "gateway"

@@ -41,6 +41,7 @@ def _head(item: ToolsDiffItem, now: int) -> str:
     held = item["pinned"]
     if held is not None and held["person"]:
         parts.append(f"approved by {safe(held['person'])}")
+        parts.append("" if held["proven"] else "(the log holds no such word)")
     return " ".join(part for part in parts if part)
 
 
