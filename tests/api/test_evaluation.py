@@ -11,6 +11,7 @@ from tests.api.stage import (
     DENIED,
     EVALUATION,
     READ,
+    WRITE,
     Point,
     deciding,
     settings,
@@ -242,3 +243,55 @@ def test_arguments_that_are_not_said_are_not_taken_for_none(
         assert point.evaluate(action=action) is decision
         listed = {"name": "tools/list"}, {"type": "mcp_server", "id": "files"}
         assert point.evaluate(action=listed[0], resource=listed[1])
+
+
+def test_what_its_owner_has_to_allow_obliges_to_ask(tmp_path: Any) -> None:
+    policy = (
+        "@ask\n"
+        'forbid (principal, action == Action::"tools/call", resource)\n'
+        "when { context.arguments has amount && context.arguments.amount > 100 };\n"
+    )
+    (tmp_path / "bounds.cedar").write_text(policy)
+    with deciding(tmp_path, settings(policy=["bounds.cedar"])) as point:
+
+        def told(**arguments: Any) -> Any:
+            action = CALL | {"properties": {"arguments": arguments}}
+            said = point.ask(EVALUATION, ALLOWED | {"action": action}).said
+            assert said["context"].pop("decision_id")
+            return said
+
+        assert told(amount=5) == {"decision": True, "context": {}}
+        assert told(amount=500) == {
+            "decision": False,
+            "context": {"decision": "ask", "obligations": [{"id": "ask-owner"}]},
+        }
+        failed = {"decision": False, "context": {"decision": "error"}}
+        assert told(amount="a lot") == failed
+        assert point.decided()[-1].decision.reason == "evaluation"
+
+
+def test_a_child_does_no_more_than_the_agents_above_it(tmp_path: Any) -> None:
+    said = settings()
+    said["issuers"]["corp"]["ours"] = True
+    wider = {"server": "files", "tools": ["read", "write"]}
+    said["agents"]["ana"]["allow"] = [wider]
+    with deciding(tmp_path, said) as point:
+
+        def decided(resource: dict[str, Any], *chain: str) -> bool:
+            act: dict[str, Any] = {}
+            for each in reversed(chain):
+                act = {"sub": f"agent:declared/{each}"} | ({"act": act} if act else {})
+            token = token_of("person:eve@example.com", act=act)
+            subject = {
+                "type": "identity",
+                "id": "person:eve@example.com",
+                "properties": {"token": token},
+            }
+            return point.evaluate(subject=subject, resource=resource)
+
+        assert decided(WRITE, "ana")
+        assert decided(READ, "ana", "ben")
+        assert not decided(WRITE, "ana", "ben")
+        record = point.decided()[-1]
+        assert record.caller.person == "person:eve@example.com"
+        assert (record.decision.layer, record.decision.reason) == ("chain", "parent")
