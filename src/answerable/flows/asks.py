@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from answerable.enforce.amending import BY_OWNER
 from answerable.enforce.signed import Judged
@@ -48,7 +47,7 @@ class Ask:
 
 def asks(
     store: Store,
-    spool: Path | None,
+    spool: decided.Where,
     *,
     now: int,
     since: int,
@@ -78,7 +77,7 @@ def asks(
     return Document("asks", kept, coverage_of(waiting), next=following)
 
 
-def show(store: Store, spool: Path | None, text: str, *, now: int) -> Document:
+def show(store: Store, spool: decided.Where, text: str, *, now: int) -> Document:
     """Show one ask, by the id of any of its decisions.
 
     Raises:

@@ -4,6 +4,7 @@ import fcntl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from answerable.connectors.gateway.fetch import Spool, held
 from answerable.model.ask import ASKABLE, Wanted
@@ -19,6 +20,9 @@ SHORTEST = 6  # letters of an id that are enough to look for it
 _LONGEST = 32
 _HEX = frozenset("0123456789abcdef")
 _TOOL = "tool:mcp/"
+
+# Spools: of a gateway, and of a decision point beside it.
+Where: TypeAlias = Path | tuple[Path, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,12 @@ class Spooled:
     unread: str = ""
 
 
-def spooled(spool: Path | None) -> Spooled:
+def spooled(spool: Where) -> Spooled:
     """Read the decisions that are not shipped yet; nothing is changed."""
+    if isinstance(spool, tuple):
+        each = [spooled(one) for one in spool]
+        events = tuple(event for one in each for event in one.events)
+        return Spooled(events, next((one.unread for one in each if one.unread), ""))
     if spool is None or not spool.is_dir():
         return Spooled()
     try:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from answerable.connectors.config.parse.quoting import quote
 from answerable.enforce.amending import BY_OWNER, BY_TWO
@@ -42,7 +41,7 @@ class PolicyText:
 
 def decision(
     store: Store,
-    spool: Path | None,
+    spool: decided.Where,
     text: str,
     policy: PolicyText | None = None,
     *,

@@ -75,7 +75,11 @@ def test_it_answers_reloads_is_killed_and_ships_its_evidence(tmp_path: Path) -> 
     said = configuration(9, decisions=POINT)
     with serving(tmp_path, said, "--only", "decisions", lines=2) as served:
         assert evaluated(served)
-        assert ask(tmp_path / "pdp.sock", EVALUATION, ALLOWED)[1]["decision"]
+        _, told = ask(tmp_path / "pdp.sock", EVALUATION, ALLOWED)
+        assert told["decision"]
+        id = told["context"]["decision_id"]
+        shown = json.loads(command(tmp_path, "decision", id, "-o", "json"))["items"][0]
+        assert (shown["agent"], shown["stored"]) == ("agent:declared/ana", False)
 
         config = str(tmp_path / "answerable.yaml")
         began = time.monotonic()

@@ -12,9 +12,7 @@ from answerable.model.config import Config
 from answerable.model.decision_point import DecisionPoint
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
-from answerable.serving.stored import gateway_state, known_agents
-
-OWN = "decisions"  # folder of its own in the store, where the file names none
+from answerable.serving.stored import decisions_state, gateway_state, known_agents
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class Plan:
     @property
     def state(self) -> Path:
         """The decision point's own folder."""
-        return Path(self.point.state) if self.point.state else self.store / OWN
+        return decisions_state(self.point, self.store)
 
     @property
     def shared(self) -> Path:

@@ -1,6 +1,5 @@
 """`decision`: why one call was let go on or not."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +10,7 @@ from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, pass_settings, store_place
 
 if TYPE_CHECKING:
+    from answerable.flows.decided import Where
     from answerable.flows.decision import PolicyText
 
 
@@ -39,10 +39,8 @@ def decision(settings: Settings, decision_id: str, config: str) -> None:
     answer(document, settings)
 
 
-def gateway_of(
-    settings: Settings, config: str
-) -> "tuple[Path | None, PolicyText | None]":
-    """Find the spool of a gateway, and what it decides by.
+def gateway_of(settings: Settings, config: str) -> "tuple[Where, PolicyText | None]":
+    """Find the spools of gateway and decision point, and what they decide by.
 
     Args:
         settings: Where the store is.
@@ -53,10 +51,14 @@ def gateway_of(
     """
     root, _ = store_place(settings)
     if not config:
-        return root / "gateway" / "spool", None
+        return tuple(root / each / "spool" for each in ("gateway", "decisions")), None
     from answerable.flows.decision import PolicyText
+    from answerable.serving.stored import decisions_state
 
     plan = plan_of(settings, config)
     settings.store = str(plan.store)
     text = PolicyText(plan.config.place, plan.config.digest, plan.reading.data)
-    return plan.state / "spool", text
+    spools = [plan.state / "spool"]
+    if plan.config.decisions is not None:
+        spools.append(decisions_state(plan.config.decisions, plan.store) / "spool")
+    return tuple(spools), text
