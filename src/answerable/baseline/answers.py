@@ -1,10 +1,11 @@
 """What the queries of `baseline.query` bring, read as counts."""
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
-from answerable.baseline.bounds import most, of_sets, rated
+from answerable.baseline.bounds import Sets, most, rated
 from answerable.baseline.learn import Counted
 from answerable.baseline.tally import (
     CapabilityKey,
@@ -32,7 +33,7 @@ def counted(answers: Answers) -> Counted:
             {_entity(row): _seen(row) for row in answers["entities"]},
             {_edge(row): _seen(row) for row in answers["edges"]},
         ),
-        orders=of_sets(_sets(answers["orders"])),
+        sets=_sets(answers["sets"]),
         bounds=tuple(
             Bound(tool, Measure(measure), path, most(values), len(values))
             for tool, measure, path, values in sorted(
@@ -77,10 +78,10 @@ def _seen(row: Row) -> Seen:
     )
 
 
-def _sets(found: Sequence[Row]) -> dict[str, list[frozenset[str]]]:
-    sets: dict[str, list[frozenset[str]]] = {}
-    for tool, reads in cast("Iterable[tuple[str, list[str] | None]]", found):
-        sets.setdefault(tool, []).append(frozenset(reads or ()))
+def _sets(found: Sequence[Row]) -> Sets:
+    sets: Sets = defaultdict(Counter)
+    for tool, reads, runs in cast("Iterable[tuple[str, list[str] | None, int]]", found):
+        sets[tool][frozenset(reads or ())] += runs
     return sets
 
 

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from answerable.baseline.tally import is_of
 from answerable.model.baseline import (
@@ -22,6 +22,7 @@ _HOUR = 3_600 * 10**9
 _WEEK = 168
 _EPOCH = 72  # 1970-01-01 was a Thursday: hours after Monday 00:00
 
+Sets = dict[str, Counter[frozenset[str]]]  # by write: runs by what they had read
 Measured = dict[tuple[str, Measure, str], int]
 
 
@@ -30,20 +31,22 @@ def in_order(run: Run) -> list[Observation]:
     return sorted(run.calls, key=lambda call: (call.at, call.id))
 
 
-def orders(runs: Iterable[Run], subject: Subject) -> tuple[Order, ...]:
-    """Find what was read before each write, at least."""
-    found: dict[str, set[frozenset[str]]] = defaultdict(set)
+def reads_before(runs: Iterable[Run], subject: Subject) -> Sets:
+    """Count the runs by what they had read before they first called each write."""
+    found: Sets = defaultdict(Counter)
     for run in runs:
         reads: set[str] = set()
+        written: set[str] = set()
         for call in in_order(run):
             if not call.is_write:
                 reads.add(call.tool)
-            elif is_of(subject, call.tool):
-                found[call.tool].add(frozenset(reads))
-    return of_sets(found)
+            elif is_of(subject, call.tool) and call.tool not in written:
+                written.add(call.tool)
+                found[call.tool][frozenset(reads)] += 1
+    return found
 
 
-def of_sets(found: Mapping[str, Iterable[frozenset[str]]]) -> tuple[Order, ...]:
+def orders(found: Sets) -> tuple[Order, ...]:
     """Keep the minimal sets of each write; where they are too many, none."""
     kept = {tool: minimal(sets) for tool, sets in sorted(found.items())}
     return tuple(

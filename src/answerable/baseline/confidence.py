@@ -7,8 +7,15 @@ once. Wilson's interval says how far that estimate may be off.
 from collections.abc import Iterable
 from math import sqrt
 
+from answerable.baseline.bounds import Sets
 from answerable.baseline.tally import Seen, Tallies
-from answerable.model.baseline import BaselineLayer, Confidence, Profile, Terms
+from answerable.model.baseline import (
+    BaselineLayer,
+    Confidence,
+    Profile,
+    Surroundings,
+    Terms,
+)
 
 _Z = 1.959963984540054  # two-sided 95 %
 _MILLION = 1_000_000
@@ -35,12 +42,18 @@ def estimate(layer: BaselineLayer, runs: Iterable[int]) -> Confidence:
     )  # fmt: skip
 
 
-def confidence(tallies: Tallies) -> tuple[Confidence, ...]:
-    """Estimate the layers that are sets of keys: L1, L2 and L3."""
+def confidence(
+    tallies: Tallies, sets: Sets, surroundings: Surroundings
+) -> tuple[Confidence, ...]:
+    """Estimate each layer: L4 from what was read before writes, L5 from the hours."""
+    before = [runs for each in sets.values() for runs in each.values()]
+    hours = [runs for _, runs in surroundings.hours]
     return (
         estimate(BaselineLayer.CAPABILITY, _runs(tallies.capabilities.values())),
         estimate(BaselineLayer.RESOURCE, _runs(tallies.entities.values())),
         estimate(BaselineLayer.FLOW, _runs(tallies.edges.values())),
+        estimate(BaselineLayer.ORDER, before),
+        estimate(BaselineLayer.ENVELOPE, hours),
     )
 
 
@@ -49,7 +62,10 @@ def _runs(seen: Iterable[Seen]) -> list[int]:
 
 
 def is_ready(profile: Profile, terms: Terms) -> bool:
-    """Tell whether a profile has seen enough to leave shadow."""
+    """Tell whether a profile has seen enough to leave shadow.
+
+    Hours do not count: what is new of them is advice alone.
+    """
     return profile.runs >= terms.ready_runs and all(
         each.unseen < terms.ready_unseen for each in profile.confidence if each.samples
     )

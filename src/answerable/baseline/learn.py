@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from answerable.baseline.bounds import bounds, orders, surroundings
+from answerable.baseline.bounds import Sets, bounds, orders, reads_before, surroundings
 from answerable.baseline.confidence import confidence
 from answerable.baseline.flows import Firmness, edges, entities
 from answerable.baseline.fold import State
@@ -18,7 +18,6 @@ from answerable.model.baseline import (
     Accepted,
     Bound,
     Capability,
-    Order,
     Profile,
     Stance,
     Subject,
@@ -41,7 +40,7 @@ class Counted:
         days: On how many days they began.
         persons: For how many persons they were.
         tallies: L1 to L3.
-        orders: L4.
+        sets: L4: runs by what they had read before a write.
         bounds: L4.
         surroundings: L5.
     """
@@ -50,7 +49,7 @@ class Counted:
     days: int
     persons: int
     tallies: Tallies
-    orders: tuple[Order, ...]
+    sets: Sets
     bounds: tuple[Bound, ...]
     surroundings: Surroundings
 
@@ -87,7 +86,7 @@ def counted(runs: list[Run], subject: Subject, terms: Terms) -> Counted:
         days=len({run.started // DAY for run in runs}),
         persons=len({run.person for run in runs if run.person}),
         tallies=count(runs, subject),
-        orders=orders(runs, subject),
+        sets=reads_before(runs, subject),
         bounds=bounds(runs, subject, terms),
         surroundings=surroundings(runs),
     )
@@ -110,10 +109,10 @@ def assembled(
         capabilities=_capabilities(found.tallies),
         entities=entities(found.tallies, terms, firmness),
         edges=edges(found.tallies, terms, firmness),
-        orders=found.orders,
+        orders=orders(found.sets),
         bounds=found.bounds,
         surroundings=found.surroundings,
-        confidence=confidence(found.tallies),
+        confidence=confidence(found.tallies, found.sets, found.surroundings),
         stance=Stance(untrusted=terms.untrusted),
         accepted=tuple(sorted(accepted, key=_accepted_order)),
     )

@@ -157,10 +157,10 @@ def counts(subject: Subject, terms: Terms) -> dict[str, Query]:
         "capabilities": _grouped(tool, calls),
         "entities": _grouped(entity, f"{flows} AND x.is_entity"),
         "edges": _grouped(flow, flows),
-        "orders": _ORDERS,
+        "sets": _SETS,
         "bounds": _BOUNDS.format(span=terms.span),
     }
-    servers = {"orders": (server,), "bounds": (server,) * 4}
+    servers = {"sets": (server,), "bounds": (server,) * 4}
     found = {
         name: Query(text, servers.get(name, (server,)))
         for name, text in grouped.items()
@@ -173,18 +173,18 @@ def _grouped(key: str, of: str) -> str:
 
 
 # The first write of a tool in a run has the fewest reads before it.
-_ORDERS = """
+_SETS = """
 WITH moments AS (
   SELECT run, tool, is_write, min({'moment': at_ns, 'id': id}) AS first
   FROM calls JOIN teaching USING (run) GROUP BY ALL
 )
-SELECT DISTINCT tool, reads FROM (
+SELECT tool, reads, count(*) FROM (
   SELECT w.run, w.tool,
     list_sort(list(r.tool) FILTER (WHERE r.tool IS NOT NULL)) AS reads
   FROM moments w LEFT JOIN moments r
     ON r.run = w.run AND NOT r.is_write AND r.first < w.first
   WHERE w.is_write AND starts_with(w.tool, ?) GROUP BY w.run, w.tool
-)
+) GROUP BY ALL
 """
 _BOUNDS = """
 WITH alone AS (
