@@ -7,6 +7,7 @@ from answerable.cli.commands.break_glass import break_glass
 from answerable.cli.commands.decisions import decision
 from answerable.cli.commands.evidence import evidence
 from answerable.cli.commands.gateway import gateway
+from answerable.cli.commands.hook import hook
 from answerable.cli.commands.lists import LISTS
 from answerable.cli.commands.login import login, logout
 from answerable.cli.commands.machine import completion, demo, doctor
@@ -46,7 +47,10 @@ class _App(Verbs):
         ),
         ("What it can reach", ("reach", "can", "who-can")),
         ("What it did", ("ingest", "trace", "decision", "sql", "evidence")),
-        ("What it may do", ("run", "serve", "gateway", "sts", "login", "logout")),
+        (
+            "What it may do",
+            ("run", "serve", "gateway", "hook", "sts", "login", "logout"),
+        ),
         ("This tool", ("demo", "doctor", "completion")),
     )
 
@@ -84,7 +88,8 @@ for command in (
         can,
         who_can,
     ),
-    *(ingest, trace, decision, sql, evidence, run, serve, gateway, sts, login, logout),
+    *(ingest, trace, decision, sql, evidence, run, serve, gateway, hook, sts),
+    *(login, logout),
     *(demo, doctor, completion),
 ):
     app.add_command(command)

@@ -25,6 +25,7 @@ from answerable.store.store import Store
 
 ASK_LIFE = 86_400 * 10**9  # an agent that waited for a day waits no more
 MOST = 20_000  # decisions that are looked through, the newest
+MOST_SAID = 1000  # likewise, of what hooks in agents' clients say
 STATES = ("open", "allowed", "refused", "expired")
 
 
@@ -114,7 +115,9 @@ def find(store: Store, waiting: Spooled, text: str) -> Ask:
 
 
 def _events(store: Store, waiting: Spooled, since: int) -> list[AuditEvent]:
-    stored = refused_for(store, BY_OWNER, since=since, limit=MOST)
+    stored = refused_for(store, BY_OWNER, since=since, limit=MOST, believed=True)
+    # Apart, so that an agent that says much hides nothing.
+    stored += refused_for(store, BY_OWNER, since=since, limit=MOST_SAID, believed=False)
     known = {each.raw_sha256 for each in stored}
     fresh = [
         each

@@ -217,6 +217,8 @@ class Server:
         key: Private key of that.
         reads: Tools that change nothing, as the operator says; patterns.
         sensitive: Resources whose reads are on disk before they happen; patterns.
+        hook: Client whose own tools it stands for, asked about by `answerable hook`;
+            empty for a server that there is.
         audience: Audience of the token that the gateway shows it, got from our token
             service for the caller; empty where it is shown none.
         credential: What an operator keeps for it, None where it is shown no such thing.
@@ -237,6 +239,7 @@ class Server:
     credential: UpstreamCredential | None = None
     pin: Pinning = Pinning.FIRST_USE
     tools: tuple[tuple[str, ToolFacts], ...] = ()
+    hook: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,13 +22,14 @@ STS = "sts"  # of those that a token service recorded
 STS_PREFIX = "sts-"  # of the names of a token service's recorders
 PDP = "pdp"  # of those that a decision point recorded, for who enforces elsewhere
 PDP_PREFIX = "pdp-"  # of the names of a decision point's recorders
+HOOK = "hook"  # of those that a hook in an agent's client recorded
+HOOK_PREFIX = "hook-"  # of the names of a hook's recorders
 
 
 def source_of(recorder: str) -> str:
     """Give the source of the events that a recorder's records become."""
-    if recorder.startswith(STS_PREFIX):
-        return STS
-    return PDP if recorder.startswith(PDP_PREFIX) else SOURCE
+    named = ((STS_PREFIX, STS), (PDP_PREFIX, PDP), (HOOK_PREFIX, HOOK))
+    return next((of for prefix, of in named if recorder.startswith(prefix)), SOURCE)
 
 
 class Ending(StrEnum):

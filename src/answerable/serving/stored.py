@@ -5,20 +5,8 @@ from pathlib import Path
 
 from answerable.flows import snapshots
 from answerable.flows.ship import Shipped, ship
-from answerable.model.config import Config
-from answerable.model.decision_point import DecisionPoint
 from answerable.model.errors import AnswerableError
 from answerable.store.store import Store
-
-
-def gateway_state(config: Config, store: Path) -> Path:
-    """The gateway's own folder: as configured, else in the store."""
-    return Path(config.state) if config.state else store / "gateway"
-
-
-def decisions_state(point: DecisionPoint, store: Path) -> Path:
-    """The decision point's own folder: as configured, else in the store."""
-    return Path(point.state) if point.state else store / "decisions"
 
 
 def known_agents(root: Path) -> tuple[str, ...]:

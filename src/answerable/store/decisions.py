@@ -42,7 +42,7 @@ def find_decisions(store: "Store", beginning: str) -> list[AuditEvent]:
 
 
 def refused_for(
-    store: "Store", reasons: Collection[str], *, since: int, limit: int
+    store: "Store", reasons: Collection[str], *, since: int, limit: int, believed: bool
 ) -> list[AuditEvent]:
     """Give the decisions that were not an allow for one of these reasons, newest first.
 
@@ -51,11 +51,15 @@ def refused_for(
         reasons: As facts spell them.
         since: UTC nanoseconds, inclusive.
         limit: Most rows.
+        believed: Those of mediators; otherwise what an agent says itself.
     """
+    sign = (
+        "written_by <> 'self-reported'" if believed else "written_by = 'self-reported'"
+    )
     named = ", ".join("?" * len(reasons))
     query = (
         f"SELECT {NAMES} FROM events e WHERE decision_id <> '' AND event_time >= ? "  # noqa: S608 - ours
-        f"AND written_by <> 'self-reported' AND {fact('reason', 'NULL')} IN ({named}) "
+        f"AND {sign} AND {fact('reason', 'NULL')} IN ({named}) "
         "ORDER BY event_time DESC, event_id DESC LIMIT ?"
     )
     rows = store.rows(query, [since, *sorted(reasons), limit])

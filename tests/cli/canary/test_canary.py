@@ -186,5 +186,5 @@ def test_every_command_is_among_those_asked() -> None:
     # and an agent that it starts has its own output; the token service's own are looked
     # for by tests/sts/test_security.py.
     silent = {"demo", "completion", "gateway", "run", "serve", "sts", "login", "logout"}
-    silent |= {"decision", "asks", "break-glass"}
+    silent |= {"decision", "asks", "break-glass", "hook"}
     assert set(app.commands) - asked == silent

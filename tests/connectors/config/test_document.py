@@ -178,7 +178,7 @@ def test_an_almost_empty_file_has_usual_listeners() -> None:
         (
             "    command: [uvx",
             "    comand: [uvx",
-            "servers.sqlite: either url or command",
+            "servers.sqlite: one of url, command and hook",
         ),
         ("{file: secrets/sqlite, ", "{", "sqlite.credential: exactly one of file"),
         ("{file: secrets/sqlite,", "{file: a, env: B,", "credential: exactly one of"),

@@ -12,7 +12,10 @@ from answerable.model.config import Config
 from answerable.model.decision_point import DecisionPoint
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
-from answerable.serving.stored import decisions_state, gateway_state, known_agents
+from answerable.serving.state import decisions_state, gateway_state
+from answerable.serving.stored import known_agents
+
+OWN = "decisions"  # folder of its own in the store, where the file names none
 
 
 @dataclass(frozen=True, slots=True)

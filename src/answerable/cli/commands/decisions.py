@@ -53,7 +53,7 @@ def gateway_of(settings: Settings, config: str) -> "tuple[Where, PolicyText | No
     if not config:
         return tuple(root / each / "spool" for each in ("gateway", "decisions")), None
     from answerable.flows.decision import PolicyText
-    from answerable.serving.stored import decisions_state
+    from answerable.serving.state import decisions_state
 
     plan = plan_of(settings, config)
     settings.store = str(plan.store)

@@ -103,7 +103,7 @@ def keys(settings: Settings, config: str, rotate: bool, kill: str) -> None:
 
 def _gateway(plan: "Plan") -> "Path | None":
     """Find the folder of the gateway of the same file, if there is one."""
-    from answerable.serving.stored import gateway_state
+    from answerable.serving.state import gateway_state
 
     folder = gateway_state(plan.config, plan.store)
     return folder if folder.is_dir() else None

@@ -14,7 +14,8 @@ from answerable.gateway.serve.control import MAX_RULES, Policy
 from answerable.model.cedar import NO_RULES, CedarRules
 from answerable.model.config import Address, Config, Listen
 from answerable.model.errors import UsageError
-from answerable.serving.stored import gateway_state, known_agents
+from answerable.serving.state import gateway_state
+from answerable.serving.stored import known_agents
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ from answerable.connectors.config.fetch import read_file, read_policies
 from answerable.connectors.config.parse.faults import ConfigError
 from answerable.gateway.stdio.wrapped import Wrapped
 from answerable.model.errors import AnswerableError, UsageError
-from answerable.serving.stored import gateway_state, make_store, ship_spool
+from answerable.serving.state import gateway_state
+from answerable.serving.stored import make_store, ship_spool
 
 
 def read_wrapped(
@@ -36,6 +37,11 @@ def read_wrapped(
         raise UsageError(
             f"no such server in {place} (got {name!r})",
             f"it has {', '.join(each.name for each in config.servers) or 'none'}",
+        )
+    if server.hook:
+        raise UsageError(
+            f"{name} stands for the tools of a client (hook: {server.hook})",
+            f"that client asks with: answerable hook {server.hook} --config {place}",
         )
     root = store or (Path(config.store) if config.store else usual)
     if not root.exists():

@@ -15,6 +15,7 @@ from answerable.enforce.pattern import ALL, is_plain
 from answerable.model.config import Server
 from answerable.model.pin import Pinning
 
+HOOKS = ("claude-code", "cursor")
 _PATTERN = "a name, `*`, or a plain prefix that ends in `*` was expected"
 
 
@@ -39,12 +40,20 @@ def read_servers(file: Section, folder: str) -> Iterator[Server]:
         yield _server(name, section, folder)
 
 
+def _hook(section: Section) -> str:
+    """Read the client whose tools a server stands for; empty where it is none."""
+    hook = section.text("hook")
+    section.check("hook", HOOKS.__contains__, f"one of {', '.join(HOOKS)} was expected")
+    return hook
+
+
 def _server(name: str, section: Section, folder: str) -> Server:
     url = section.text("url")
     command = section.texts("command")
     insecure = section.flag("insecure")
-    if bool(url) == bool(command):
-        section.fault("", "either url or command was expected")
+    hook = _hook(section)
+    if [bool(url), bool(command), bool(hook)].count(True) != 1:
+        section.fault("", "one of url, command and hook was expected")
     if url and not is_url(url, "http", "https"):
         section.fault("url", "an http or https URL without query was expected")
     elif url and is_open(url) and not insecure:
@@ -66,6 +75,7 @@ def _server(name: str, section: Section, folder: str) -> Server:
         credential=read_credential(section, folder, url, given),
         pin=section.word("pin", Pinning.FIRST_USE),
         tools=tuple(read_tools(section, section.texts("reads"))),
+        hook=hook,
     )
     if server.audience and not url:
         section.fault("audience", "only a URL is shown a token")

@@ -14,6 +14,7 @@ from answerable.model.decision import Effect, Target
 from answerable.model.event import AuditEvent, Outcome
 from answerable.model.ids import EventId, event_id, token_credential_id
 from answerable.model.record import (
+    HOOK,
     Act,
     Decided,
     End,
@@ -23,6 +24,7 @@ from answerable.model.record import (
     Refusals,
     source_of,
 )
+from answerable.model.written import WrittenBy
 
 # A call of which nothing readable came back may have happened.
 _OUTCOMES = {
@@ -61,7 +63,7 @@ def event_of(recorder: str, told: Told, ended: Ended | None, raw: bytes) -> Audi
         event_time=decided.at,
         source=source_of(recorder),
         scope=recorder,
-        written_by=SPEC.written_by,
+        written_by=_written_by(recorder),
         raw_sha256=hashlib.sha256(told.raw + b"\n" + raw).digest(),
         action=_action(act.method),
         outcome=_outcome(decided, ended),
@@ -92,7 +94,7 @@ def refusals_of(recorder: str, refused: Refusals, raw: bytes) -> AuditEvent:
         event_time=refused.at,
         source=source_of(recorder),
         scope=recorder,
-        written_by=SPEC.written_by,
+        written_by=_written_by(recorder),
         raw_sha256=hashlib.sha256(raw).digest(),
         action=_action(refused.method),
         outcome=Outcome.DENIED,
@@ -114,7 +116,7 @@ def kill_of(recorder: str, kill: Kill, raw: bytes) -> AuditEvent:
         event_time=kill.at,
         source=source_of(recorder),
         scope=recorder,
-        written_by=SPEC.written_by,
+        written_by=_written_by(recorder),
         raw_sha256=hashlib.sha256(raw).digest(),
         action="answerable:revive" if kill.revived else "answerable:kill",
         outcome=Outcome.SUCCESS,
@@ -123,6 +125,12 @@ def kill_of(recorder: str, kill: Kill, raw: bytes) -> AuditEvent:
         recorder=recorder,
         sequence=kill.sequence,
     )
+
+
+def _written_by(recorder: str) -> WrittenBy:
+    """Say who wrote a record: what runs in an agent's client is the agent's own word."""
+    is_hook = source_of(recorder) == HOOK
+    return WrittenBy.SELF_REPORTED if is_hook else SPEC.written_by
 
 
 def is_own(recorder: str, decided: Decided) -> bool:

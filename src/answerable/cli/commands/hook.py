@@ -1,0 +1,54 @@
+"""`hook`: what a coding agent's client asks before each call of its own tools."""
+
+import sys
+
+import click
+
+from answerable.cli.settings import Settings, Verb, Word, pass_settings, store_place
+
+CLIENTS = ("claude-code", "cursor")
+BLOCK = 2  # the one exit code that both clients take for a no
+
+
+@click.command(cls=Verb, short_help="Decide on a coding agent's own tool calls.")
+@click.argument("client", type=Word(CLIENTS))
+@click.option("--config", metavar="FILE", required=True, help="The answerable.yaml.")
+@click.option(
+    "--ask-here",
+    is_flag=True,
+    help="Where the owner is to be asked, have the client ask whoever sits there.",
+)
+@pass_settings
+@click.pass_context
+def hook(
+    ctx: click.Context, settings: Settings, client: str, config: str, ask_here: bool
+) -> None:
+    """Read a tool call that CLIENT is about to make, and answer in its form.
+
+    The client starts this before each call and writes the call to standard input. It is
+    decided as the gateway would decide it, and recorded as the agent's own word. This
+    is advice and no boundary: a client that does not ask is not held back.
+    """
+    mode = "enforce"
+    try:
+        from answerable.gateway.hook import clients
+        from answerable.gateway.hook.asking import decide, prepare
+
+        usual, _ = store_place(settings)
+        asked = prepare(config, client, usual if settings.store else None, usual)
+        mode = asked.mode.value
+        act = clients.read(client, sys.stdin.buffer.read(clients.LARGEST + 1))
+        verdict = decide(asked, act)
+        said = clients.answer(client, act, verdict, ask_here=ask_here)
+    except Exception as error:  # noqa: BLE001 - whatever went wrong, the answer is no
+        _refuse(ctx, error, mode)
+        return
+    sys.stdout.buffer.write(said)
+    sys.stdout.flush()
+
+
+def _refuse(ctx: click.Context, error: Exception, mode: str) -> None:
+    """Say why nothing was decided; the call is held back where the mode enforces."""
+    why = getattr(error, "message", "") or f"internal error ({type(error).__name__})"
+    click.echo(f"answerable: no decision: {why}", err=True)
+    ctx.exit(BLOCK if mode == "enforce" else 0)

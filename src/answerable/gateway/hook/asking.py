@@ -1,0 +1,175 @@
+"""`hook`: one tool call of a client, decided as the gateway would, and recorded.
+
+The same configuration, the same rules, the same kills and amendments. What cannot be
+decided or recorded is denied where the agent's mode enforces.
+"""
+
+import hashlib
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from answerable.connectors.config.fetch import read_file, read_policies
+from answerable.connectors.config.parse.document import Reading
+from answerable.connectors.config.parse.faults import ConfigError
+from answerable.enforce.amending import BY_TWO
+from answerable.enforce.signed import standing
+from answerable.flows.authorize import Authority
+from answerable.flows.policy import table_of
+from answerable.gateway.hook import clients
+from answerable.gateway.hook.clients import Verdict
+from answerable.gateway.hook.record import record
+from answerable.model.caller import Caller, Shown
+from answerable.model.config import Config, Server
+from answerable.model.decision import Decision, Effect, Mode, Request, Target
+from answerable.model.errors import AnswerableError, UsageError
+from answerable.model.record import Act
+from answerable.serving.callers.agents import Agents
+from answerable.serving.kills import KillFile
+from answerable.serving.processes.parent import read_parent
+from answerable.serving.state import gateway_state
+
+METHOD = "tools/call"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a hook stands for.
+
+    Attributes:
+        config: The configuration.
+        reading: What was made of the file.
+        server: The server that stands for the client's tools.
+        store: Folder of the store.
+        caller: The agent, by whoever started the hook.
+        mode: Its mode.
+    """
+
+    config: Config
+    reading: Reading
+    server: Server
+    store: Path
+    caller: Caller
+    mode: Mode
+
+
+def prepare(place: str, client: str, store: Path | None, usual: Path) -> Asked:
+    """Read the configuration, and find whom a hook speaks for.
+
+    Args:
+        place: The configuration.
+        client: Which client asks.
+        store: As named on the command line, None where it was not.
+        usual: The store where nobody names one.
+
+    Raises:
+        ConfigError: Something in the file is wrong.
+        UsageError: No server, or more than one, stands for that client's tools.
+        EnvironmentRefused: The file may not be read.
+        ProcessGone: Whoever started us is gone.
+    """
+    reading = read_policies(read_file(place))
+    config = reading.config
+    if config is None or not reading.holds_policy:
+        raise ConfigError(place, reading.faults)
+    servers = [each for each in config.servers if each.hook == client]
+    if len(servers) != 1:
+        raise UsageError(
+            f"{len(servers)} servers of {place} have `hook: {client}` (expected one)",
+            "see `servers.NAME.hook` in docs/configuration.md",
+        )
+    server = servers[0]
+    caller = _caller(config, server.name)
+    agent = next((each for each in config.agents if each.id == caller.agent), None)
+    return Asked(
+        config,
+        reading,
+        server,
+        store or (Path(config.store) if config.store else usual),
+        caller,
+        agent.mode if agent is not None else config.default_mode,
+    )
+
+
+def decide(asked: Asked, act: clients.Act) -> Verdict:
+    """Decide on an act, and record that first.
+
+    Raises:
+        AnswerableError: It cannot be recorded, or what is killed cannot be read.
+    """
+    if not asked.store.exists():
+        from answerable.serving.stored import make_store
+
+        make_store(asked.store)  # before the spool, which may lie in it
+    state = gateway_state(asked.config, asked.store)
+    authority = Authority(table_of(asked.config, asked.reading.policies))
+    authority.set_kills(KillFile(state).read())
+    caller = asked.caller
+    request = Request(
+        agent=caller.agent,
+        known=caller.known,
+        server=asked.server.name,
+        action=METHOD,
+        target=Target.TOOL,
+        name=act.tool,
+        run=caller.run,
+        principal=caller.principal,
+        arguments=act.arguments,
+    )
+    decision = authority.authorize(request)
+    if decision.effect is not Effect.ALLOW and decision.reason in BY_TWO:
+        decision = _amended(asked, authority, request, decision)
+    id = record(
+        state / "spool",
+        caller,
+        _act(asked, act),
+        decision,
+        time.time_ns(),
+    )
+    return Verdict(decision.passes, decision.effect, id)
+
+
+def _amended(
+    asked: Asked, authority: Authority, request: Request, decision: Decision
+) -> Decision:
+    """Look for what owners have signed; only now, since it takes the store."""
+    from answerable.flows.amendments import held
+    from answerable.store.store import Store
+
+    if not asked.store.is_dir():
+        return decision
+    now = time.time_ns()
+    try:
+        with Store.open(asked.store, now=now, create=False) as store:
+            authority.set_amendments(standing(held(store, now).standing))
+    except AnswerableError:
+        return decision
+    return authority.authorize(request)
+
+
+def _act(asked: Asked, act: clients.Act) -> Act:
+    return Act(
+        era=f"hook/{asked.server.hook}",
+        method=METHOD,
+        server=asked.server.name,
+        target=Target.TOOL,
+        name=act.tool,
+        size=len(act.arguments),
+        arguments=hashlib.sha256(act.arguments).hexdigest(),
+    )
+
+
+def _caller(config: Config, server: str) -> Caller:
+    peer = read_parent().peer
+    principal = f"uid:{peer.uid}/stdio:{server}"
+    agent, known = Agents(config, frozenset()).of_parent(server, principal)
+    return Caller(
+        agent=agent,
+        known=known,
+        person="",
+        run=f"process:{peer.pid}/{peer.start}",
+        shown=Shown.PARENT_PROCESS,
+        principal=principal,
+        token_sha256=b"",
+        expires=0,
+    )

@@ -1,0 +1,74 @@
+"""A decision that a hook made, in the spool: a recorder of one decision, then closed.
+
+It is on disk when this returns. What runs in an agent's client is the agent's own word,
+so the recorder's name says that a hook wrote it, and whoever reads it believes nothing.
+"""
+
+import secrets
+from pathlib import Path
+
+from answerable.evidence.spool import chain_start, encode, lines
+from answerable.model.caller import Caller
+from answerable.model.decision import Decision
+from answerable.model.errors import EnvironmentRefused
+from answerable.model.ids import event_id
+from answerable.model.record import (
+    HOOK_PREFIX,
+    Act,
+    Closed,
+    Decided,
+    Opened,
+    source_of,
+)
+from answerable.serving.recording.segments import Segments
+
+WORKER = 2_000_000  # in records: behind every worker and every wrapper
+MOST = 4096  # decisions of hooks that wait to be shipped
+
+
+def record(spool: Path, caller: Caller, act: Act, decision: Decision, now: int) -> str:
+    """Record a decision.
+
+    Args:
+        spool: Folder of all recorders' folders.
+        caller: Who asked.
+        act: What.
+        decision: What was decided.
+        now: UTC nanoseconds.
+
+    Returns:
+        Its id.
+
+    Raises:
+        EnvironmentRefused: It cannot be kept, so the call must not go on.
+    """
+    if _waiting(spool) >= MOST:
+        raise EnvironmentRefused(
+            f"{MOST} decisions of hooks wait in {spool}",
+            "run the gateway, which ships them: answerable serve --config FILE",
+        )
+    name = HOOK_PREFIX + secrets.token_hex(8)
+    key = event_id(now, source_of(name), name, b"2").hex()
+    records = (
+        Opened(1, now, name, WORKER, "", 0),
+        Decided(2, now, key, caller, act, decision),
+        Closed(3, now),
+    )
+    data, chain = lines(map(encode, records), chain_start(name))
+    segments = Segments(spool, name)
+    try:
+        segments.write(data, chain)
+    except OSError as error:
+        raise EnvironmentRefused(
+            f"the decision cannot be recorded ({error.strerror})", f"see {spool}"
+        ) from None
+    finally:
+        segments.close()
+    return key
+
+
+def _waiting(spool: Path) -> int:
+    try:
+        return sum(1 for _ in spool.glob(f"{HOOK_PREFIX}*"))
+    except OSError:
+        return 0

@@ -1,0 +1,16 @@
+"""Where the gateway and the decision point keep their own files."""
+
+from pathlib import Path
+
+from answerable.model.config import Config
+from answerable.model.decision_point import DecisionPoint
+
+
+def gateway_state(config: Config, store: Path) -> Path:
+    """The gateway's own folder: as configured, else in the store."""
+    return Path(config.state) if config.state else store / "gateway"
+
+
+def decisions_state(point: DecisionPoint, store: Path) -> Path:
+    """The decision point's own folder: as configured, else in the store."""
+    return Path(point.state) if point.state else store / "decisions"
