@@ -30,6 +30,7 @@ from answerable.model.decision import (
     Target,
 )
 from answerable.model.ids import AgentId
+from answerable.serving.log import Log
 from answerable.serving.mcp.call import Call, digest
 from answerable.serving.mcp.messages import Kind
 from answerable.serving.mcp.methods import Era
@@ -253,7 +254,7 @@ def test_what_nobody_is_known_to_own_is_held_back_where_it_is_enforced(
 def test_what_a_shadowed_agent_would_be_denied_is_counted(tmp_path: Path) -> None:
     async def count() -> dict[str, float]:
         loop = asyncio.get_running_loop()
-        counting = Counting(tmp_path, 0, loop, Limits(), None)
+        counting = Counting(tmp_path, 0, loop, Limits(), None, Log("worker-0"))
         for mode in Mode:
             for decision in (allowed(mode), no_rule(mode), killed(mode)):
                 counting.decided(CALLER, CALL, decision, BODY)

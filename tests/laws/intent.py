@@ -27,7 +27,8 @@ SERVER_SAYS = {
     where: [name for row in TABLE if row.where is where for name in row.names]
     for where in (Where.ITEM, Where.RESULT)
 }
-_STRICT = (Effect.ALLOW, Effect.ASK, Effect.DENY, Effect.ERROR)
+# An error is a denial of its own kind.
+_RANK = {Effect.ALLOW: 0, Effect.ASK: 1, Effect.DENY: 2, Effect.ERROR: 2}
 
 
 @dataclass
@@ -132,9 +133,12 @@ def broken(before: Outcome, after: Outcome, *, costly: bool) -> Iterator[str]:
 
 def _is_stricter(before: Outcome, after: Outcome) -> bool:
     """Say whether what came after is as strict as before, or stricter."""
-    if after.went and (not before.went or before.shown != after.shown):
+    if not after.went:
+        return True  # nothing happens: the server sees nothing, nor does the client
+    if not before.went or before.shown != after.shown:
         return False
-    if not before.decided or not after.decided:
-        return not after.went  # one of them was turned away before a decision
-    effects = [_STRICT.index(each.decided[0][1].effect) for each in (before, after)]
-    return effects[0] <= effects[1] and set(after.names) <= set(before.names)
+    ranks = [
+        [_RANK[each.effect] for _, each in said.decided] for said in (before, after)
+    ]
+    more = all(one <= other for one, other in zip(*ranks, strict=True))
+    return more and set(after.names) <= set(before.names)

@@ -63,6 +63,9 @@ class Ownership:
         for whose in self._whose(caller, call):
             if whose is not Whose.ITS_OWN:
                 held = whose is Whose.ANOTHERS or decision.mode is Mode.ENFORCE
+                if not held and decision.effect is not Effect.ALLOW:
+                    # A state that somebody makes up hides no other reason.
+                    return decision
                 return replace(
                     decision,
                     effect=Effect.DENY,

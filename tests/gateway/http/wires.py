@@ -21,6 +21,7 @@ from answerable.model.caller import Caller, Shown
 from answerable.model.config import Config
 from answerable.model.decision import Decision, Durability
 from answerable.model.ids import AgentId
+from answerable.model.record import Acted
 from answerable.serving.mcp.call import Call
 from answerable.serving.recording.ticket import Ticket
 from answerable.serving.ticker import Ticker
@@ -75,6 +76,7 @@ class Notes:
         decision: Decision,
         body: bytes,
         shown: Credential | None = None,
+        acted: Acted | None = None,
     ) -> Ticket:
         assert shown is None
         self.kept.append((caller.agent, call, decision, body))
