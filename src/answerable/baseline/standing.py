@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.baseline.document import decode, digest, encode
-from answerable.model.baseline import LEARNER, Profile, Subject
+from answerable.model.baseline import LEARNER, Profile, Stage, Subject
 from answerable.model.errors import VerificationError
 from answerable.model.owner_key import Statement, StatementType, Verified
 
-CLAIMS = ("expires", "learner", "parent", "profile", "root")
+CLAIMS = ("expires", "learner", "parent", "profile", "root", "stage")
 LIFE = 90 * 86_400 * 10**9  # of a signature, at most
 _SECOND = 10**9
 
@@ -71,12 +71,15 @@ def subject_id(subject: Subject) -> str:
     return f"baseline:{subject.agent}|{subject.identity}|{subject.server}"
 
 
-def claims(profile: Profile, expires: int) -> dict[str, str]:
+def claims(
+    profile: Profile, expires: int, stage: Stage = Stage.SHADOW
+) -> dict[str, str]:
     """Give what is signed of a profile.
 
     Args:
         profile: The profile.
         expires: UTC nanoseconds from which the signature says nothing.
+        stage: Whether it holds calls back.
     """
     return {
         "expires": str(expires),
@@ -84,6 +87,7 @@ def claims(profile: Profile, expires: int) -> dict[str, str]:
         "parent": profile.parent,
         "profile": digest(encode(profile)),
         "root": profile.root,
+        "stage": stage.value,
     }
 
 
@@ -122,7 +126,8 @@ def stands(data: bytes, verified: Verified | None, expected: Expected) -> Profil
 def _of_owner(verified: Verified, expected: Expected) -> None:
     said = verified.statement
     names = tuple(name for name, _ in said.claims)
-    if said.type is not StatementType.BASELINE or names != CLAIMS:
+    is_baseline = said.type is StatementType.BASELINE and names == CLAIMS
+    if not is_baseline or said.claim("stage") not in list(Stage):
         raise _refused(Fallen.OTHER_TYPE, "the statement is of another type")
     if verified.key.person != expected.owner:
         raise _refused(

@@ -8,18 +8,19 @@ record with both. What comes back is kept for a while, to explain what comes nex
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
 
+from answerable.baseline.document import decode
 from answerable.baseline.held import Held
 from answerable.baseline.judge import judge_all
 from answerable.baseline.learn import cold
 from answerable.baseline.results import of_mcp
 from answerable.baseline.window import Window
 from answerable.connectors.formats.credential_value import shape_of
-from answerable.model.baseline import Subject
+from answerable.model.baseline import Stage, Subject
 from answerable.model.behaviour import Json, Observation, Value
 from answerable.model.caller import Caller
 from answerable.model.config import Config
@@ -28,6 +29,7 @@ from answerable.model.ids import AgentId
 from answerable.model.judgement import ALLOWED, Judgement
 from answerable.model.learning import Cold, Learning
 from answerable.model.record import Acted
+from answerable.serving.baselines import InForce
 from answerable.serving.mcp.call import Call, digest
 from answerable.serving.mcp.messages import Kind
 
@@ -212,6 +214,16 @@ class Behaviour:
             found = found or self._cold.get(agent)
             if found is not None:
                 yield found
+
+
+def standards(standing: Iterable[InForce]) -> Standards:
+    """Build what calls are held to out of the profiles that stand."""
+    return {
+        each.subject: Standard(
+            Held.of(decode(each.profile)), each.digest, each.stage is Stage.ENFORCE
+        )
+        for each in standing
+    }
 
 
 def _cold(agent: AgentId, how: Cold) -> Standard | None:

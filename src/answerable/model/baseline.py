@@ -231,6 +231,13 @@ class Confidence(_Noun, frozen=True):
     most: int
 
 
+class Stage(StrEnum):
+    """How far a profile has come; its owner signs each step."""
+
+    SHADOW = "shadow"  # what would be held back is recorded
+    ENFORCE = "enforce"
+
+
 class Unexplained(StrEnum):
     """What becomes of a sensitive entity that nothing explains."""
 

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from answerable.gateway.serve.child import Child
-from answerable.gateway.serve.control import Amended
+from answerable.gateway.serve.control import Amended, Baselined
 from answerable.model.amendment import Amendment, AmendmentKind
 from answerable.model.ask import Asked, Asks
 from answerable.model.ids import AgentId
 from answerable.serving.amendments import AmendmentWatch
 from answerable.serving.asking.webhook import Webhook
+from answerable.serving.baselines import BaselineWatch, InForce
 from answerable.serving.in_force import Standing
 from answerable.serving.log import Field, Log
 
@@ -32,16 +33,33 @@ class OwnersWord:
 
     Attributes:
         standing: What is in force.
-        watch: Looks at the store.
+        baselines: Profiles that agents are held to.
     """
 
     def __init__(self, root: Path, children: Sequence[Child], log: Log) -> None:
         self.standing: Standing = ()
-        self.watch = AmendmentWatch(root, self._changed, self._unheld, self._refused)
+        self.baselines: tuple[InForce, ...] = ()
+        self._amendments = AmendmentWatch(
+            root, self._changed, self._unheld, self._refused
+        )
+        self._baselines = BaselineWatch(
+            root, self._hold_to, self._unheld_baseline, self._refused
+        )
         self._children, self._log = children, log
         self._webhook: Webhook | None = None
         self._serving: asyncio.Task[None] | None = None
         self._told: Counter[str] = Counter()
+
+    async def refresh(self) -> None:
+        """Look now."""
+        await self._amendments.refresh()
+        await self._baselines.refresh()
+
+    async def keep_fresh(self) -> None:
+        """Look again and again, until cancelled."""
+        await asyncio.gather(
+            self._amendments.keep_fresh(), self._baselines.keep_fresh()
+        )
 
     @property
     def broken_glass(self) -> int:
@@ -80,10 +98,11 @@ class OwnersWord:
     async def close(self) -> None:
         """Look and tell no more."""
         self.use(None)
-        await self.watch.close()
+        await self._amendments.close()
+        await self._baselines.close()
 
     def _owner(self, agent: str) -> str:
-        held = self.watch.held
+        held = self._amendments.held
         owner = held.owners.get(AgentId(agent)) if held is not None else None
         return owner.person.removeprefix("person:") if owner is not None else ""
 
@@ -111,6 +130,29 @@ class OwnersWord:
             self._log.error(f"break-glass.{what}", **fields)
         else:
             self._log.info(f"amendment.{what}", **fields)
+
+    def _hold_to(self, standing: tuple[InForce, ...]) -> None:
+        before, self.baselines = self.baselines, standing
+        for child in self._children:
+            child.say(Baselined(standing))
+        for each in standing:
+            if each not in before:
+                self._tell_baseline("in-force", each)
+        for each in before:
+            if each.subject not in {other.subject for other in standing}:
+                self._tell_baseline("over", each)
+
+    def _tell_baseline(self, what: str, standing: InForce) -> None:
+        self._log.info(
+            f"baseline.{what}",
+            digest=standing.digest,
+            agent=standing.subject.agent,
+            server=standing.subject.server,
+            stage=standing.stage.value,
+        )
+
+    def _unheld_baseline(self, digest: str, why: str) -> None:
+        self._log.warning("baseline.refused", id=digest, why=why)
 
     def _unheld(self, digest: str, why: str) -> None:
         self._log.warning("amendment.refused", id=digest, why=why)

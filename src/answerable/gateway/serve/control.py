@@ -15,6 +15,7 @@ from answerable.model.amendment import Amendment
 from answerable.model.ask import Asked
 from answerable.model.cedar import NO_RULES, CedarRules
 from answerable.model.replay import Replayed
+from answerable.serving.baselines import InForce
 from answerable.serving.sockets import Socket
 
 # Policies as they are sent: a few times their text, which the reader bounds.
@@ -70,6 +71,7 @@ class Start(msgspec.Struct, frozen=True, tag="start"):
         sockets: What it listens on.
         policy: What to decide by.
         amendments: What owners have signed, in force.
+        baselines: Profiles that agents are held to.
     """
 
     worker: int
@@ -79,6 +81,7 @@ class Start(msgspec.Struct, frozen=True, tag="start"):
     sockets: tuple[Socket, ...]
     policy: Policy
     amendments: tuple[Amendment, ...] = ()
+    baselines: tuple[InForce, ...] = ()
 
 
 class Amended(msgspec.Struct, frozen=True, tag="amended"):
@@ -89,6 +92,16 @@ class Amended(msgspec.Struct, frozen=True, tag="amended"):
     """
 
     standing: tuple[Amendment, ...]
+
+
+class Baselined(msgspec.Struct, frozen=True, tag="baselined"):
+    """The profiles that agents are held to are others from now on.
+
+    Attributes:
+        standing: All that are in force.
+    """
+
+    standing: tuple[InForce, ...]
 
 
 class Measure(msgspec.Struct, frozen=True, tag="measure"):
@@ -175,8 +188,8 @@ class Measured(msgspec.Struct, frozen=True, tag="measured"):
     alarm: str
 
 
-Order = Start | Policy | Try | Amended | Measure | Drain
 Report = Ready | Refused | Taken | Tried | Wants | Measured
+Order = Start | Policy | Try | Amended | Baselined | Measure | Drain
 
 
 class Channel:

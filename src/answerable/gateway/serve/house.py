@@ -15,7 +15,7 @@ from answerable.enforce.kill import Kills
 from answerable.enforce.table import Table
 from answerable.flows.authorize import Authority
 from answerable.flows.policy import table_of
-from answerable.gateway.behaviour import Behaviour
+from answerable.gateway.behaviour import Behaviour, standards
 from answerable.gateway.credentials import LEAKED, Credentials
 from answerable.gateway.definitions import Definitions
 from answerable.gateway.exchange import Exchange
@@ -37,6 +37,7 @@ from answerable.model.config import Config, Tls
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.ids import AgentId
 from answerable.model.replay import Replayed
+from answerable.serving.baselines import InForce as Baseline
 from answerable.serving.callers.callers import Callers
 from answerable.serving.fingerprints import fingerprints
 from answerable.serving.in_force import InForce, Standing
@@ -125,6 +126,7 @@ class House:
         )
         self._amendments = InForce(self._authority, loop)
         self._amendments.take(start.amendments)
+        self.hold_to(start.baselines)
         self._servings: list[asyncio.Server] = []
         self._tls: list[tuple[ssl.SSLContext, Tls]] = []
         self._peers: Peers | None = None
@@ -220,6 +222,10 @@ class House:
     def amend(self, standing: Standing) -> None:
         """Allow what owners have signed from the next call on, and nothing else."""
         self._amendments.take(standing)
+
+    def hold_to(self, standing: tuple[Baseline, ...]) -> None:
+        """Hold agents to these profiles from the next call on."""
+        self._behaviour.hold_to(standards(standing))
 
     def drain(self) -> None:
         """Take no more connections; what is under way goes on."""

@@ -100,12 +100,12 @@ class Supervisor:
             KillFile(self._plan.state).read()  # a kill that cannot be read is no start
             try:
                 self._owners.use(self._owners.webhook(self._plan.config.asks))
-                await self._owners.watch.refresh()
+                await self._owners.refresh()
                 await self._listen()
                 ready(self)
                 self._spawn(self._ship_now_and_then())
                 self._spawn(self._look_now_and_then())
-                self._spawn(self._owners.watch.keep_fresh())
+                self._spawn(self._owners.keep_fresh())
                 await self._told_to_end.wait()
             finally:
                 await self._end()
@@ -158,6 +158,7 @@ class Supervisor:
             sockets=tuple(bound.of_worker(worker) for bound in self._bound),
             policy=self._plan.policy,
             amendments=self._owners.standing,
+            baselines=self._owners.baselines,
         )
 
     def _wants(self, asked: Asked) -> None:

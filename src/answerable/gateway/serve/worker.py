@@ -14,6 +14,7 @@ import time
 
 from answerable.gateway.serve.control import (
     Amended,
+    Baselined,
     Channel,
     Drain,
     Measure,
@@ -77,6 +78,8 @@ async def _obey(channel: Channel, house: House) -> None:
                 channel.say(Measured(tuple(house.series()), house.alarm))
             case Amended():
                 house.amend(order.standing)
+            case Baselined():
+                house.hold_to(order.standing)
             case Policy():
                 try:
                     channel.say(Taken(*await house.swap(order)))

@@ -18,7 +18,7 @@ from functools import partial
 from answerable.enforce.kill import Kills
 from answerable.flows.authorize import Authority
 from answerable.flows.policy import table_of
-from answerable.gateway.behaviour import Behaviour
+from answerable.gateway.behaviour import Behaviour, standards
 from answerable.gateway.credentials import Credentials
 from answerable.gateway.definitions import Definitions
 from answerable.gateway.exchange import Exchange
@@ -37,6 +37,7 @@ from answerable.gateway.stdio.wrapped import Wrapped
 from answerable.gateway.upstreams import Upstream
 from answerable.model.errors import EnvironmentRefused
 from answerable.serving.amendments import AmendmentWatch
+from answerable.serving.baselines import BaselineWatch
 from answerable.serving.callers.callers import Callers
 from answerable.serving.in_force import InForce
 from answerable.serving.issuers.keys import IssuerKeys
@@ -122,6 +123,13 @@ class Wrapper:
         self._amendments = AmendmentWatch(
             wrapped.store, self._in_force.take, self._unheld, tell
         )
+        behaviour = Behaviour(config)
+        self._baselines = BaselineWatch(
+            wrapped.store,
+            lambda standing: behaviour.hold_to(standards(standing)),
+            self._unheld,
+            tell,
+        )
         self._recorder = Recorder(
             wrapped.state / "spool",
             WORKER,
@@ -138,7 +146,7 @@ class Wrapper:
             Exchange(
                 *(authority, self._recorder, servers, credentials),
                 definitions=Definitions(servers, self._pins),
-                behaviour=Behaviour(config),
+                behaviour=behaviour,
             ),
             caller,
             server.name,
@@ -160,7 +168,9 @@ class Wrapper:
         restored = [_unblocked(handle) for handle in (STDIN, STDOUT)]
         front.out = WritePipe(loop, os.dup(STDOUT), front.full, front.drained)
         reader = ReadPipe(loop, os.dup(STDIN), front.heard, front.ended)
-        amended = loop.create_task(self._amendments.keep_fresh())
+        signed = asyncio.gather(
+            self._amendments.keep_fresh(), self._baselines.keep_fresh()
+        )
         # What is there by now stays to the end, and a call leaves no circles.
         gc.freeze()
         try:
@@ -175,10 +185,11 @@ class Wrapper:
                 restore()
             self._kills.close()
             await self._pins.written()
-            amended.cancel()
+            signed.cancel()
             self._in_force.close()
             await self._amendments.close()
             self._credentials.close()
+            await self._baselines.close()
             await asyncio.to_thread(self._recorder.close)
         return code
 

@@ -1,0 +1,181 @@
+"""Baselines in a store: what owners signed, verified anew, and what of it stands."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from answerable.baseline.standing import Expected, stands, subject_id
+from answerable.evidence import statements
+from answerable.evidence.statements import StatementVoid
+from answerable.flows import owner_keys
+from answerable.flows.attested import AttestedOwner, AttestedOwners
+from answerable.model.baseline import Profile, Stage, Subject
+from answerable.model.errors import VerificationError
+from answerable.model.ids import AgentId
+from answerable.model.owner_key import Placed, Verified
+from answerable.store.store import Store
+
+_AGAIN = 5 * 10**9  # nanoseconds after which times are looked at anew
+
+SIGNED = "signed-baseline"  # kind of the objects: statements
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A profile that stands.
+
+    Attributes:
+        subject: Whose.
+        digest: Of it, hex.
+        profile: The profile.
+        stage: Whether it holds calls back.
+        person: Who signed it.
+        signed_at: UTC nanoseconds.
+        expires: UTC nanoseconds at which its signature ends.
+    """
+
+    subject: Subject
+    digest: str
+    profile: Profile
+    stage: Stage
+    person: str
+    signed_at: int
+    expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unheld:
+    """A statement that does not count.
+
+    Attributes:
+        digest: SHA-256 of the stored envelope, hex.
+        why: One line.
+    """
+
+    digest: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a store says of baselines at a moment.
+
+    Attributes:
+        standing: What stands, by subject.
+        unheld: What does not count, in the order of the log.
+    """
+
+    standing: Mapping[Subject, Standing]
+    unheld: tuple[Unheld, ...]
+
+
+class BaselinesOf:
+    """The baselines of one store, for whoever asks again and again.
+
+    Args:
+        store: Opened, and used by this thread alone.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._attested = AttestedOwners(store)
+        self._stamp = b""
+        self._last: tuple[int, Held] | None = None
+
+    def now(self, now: int) -> Held:
+        """Say what stands.
+
+        Args:
+            now: UTC nanoseconds.
+
+        Raises:
+            VerificationError: The log or an object in it is not what it was.
+            EnvironmentRefused: The store may not be read.
+        """
+        stamp = self._store.log.checkpoint()
+        if self._last is not None and stamp and stamp == self._stamp:
+            at, held = self._last
+            if 0 <= now - at < _AGAIN:
+                return held
+        self._stamp, self._last = stamp, (now, self._judge(now))
+        return self._last[1]
+
+    def _judge(self, now: int) -> Held:
+        said, unheld = _verified(self._store)
+        lines: dict[str, list[str]] = defaultdict(list)
+        heads: dict[str, Verified] = {}
+        for each in said:
+            # What stood when it was signed is what the next one has to follow.
+            line = lines[each.statement.subject]
+            try:
+                found = self._stands(each, line, each.statement.signed_at)
+            except VerificationError as error:
+                unheld.append(Unheld(each.digest, error.message))
+                continue
+            heads[each.statement.subject] = each
+            if not line or line[-1] != found.digest:
+                line.append(found.digest)
+        standing: dict[Subject, Standing] = {}
+        for name, head in heads.items():
+            try:
+                found = self._stands(head, lines[name], now)
+            except VerificationError as error:
+                unheld.append(Unheld(head.digest, error.message))
+            else:
+                standing[found.subject] = found
+        return Held(standing, tuple(unheld))
+
+    def _stands(self, said: Verified, line: list[str], now: int) -> Standing:
+        name = said.statement.claim("profile")
+        data = owner_keys.kept(self._store, name)
+        subject = _subject(said.statement.subject)
+        owner = self._attested.now(now).get(AgentId(subject.agent))
+        signing = "" if owner is None else self._signing(owner, said)
+        profile = stands(data, said, Expected(subject, signing, tuple(line), now))
+        return Standing(
+            subject=subject,
+            digest=name,
+            profile=profile,
+            stage=Stage(said.statement.claim("stage")),
+            person=said.key.person,
+            signed_at=said.statement.signed_at,
+            expires=int(said.statement.claim("expires")),
+        )
+
+    def _signing(self, owner: AttestedOwner, said: Verified) -> str:
+        """Give the owner under the name that their key has, where it is theirs."""
+        is_same = self._attested.same(said.key.person) == owner.person
+        return said.key.person if is_same else owner.person
+
+
+def _subject(text: str) -> Subject:
+    """Take the subject of a statement apart; what does not fit is nobody's."""
+    agent, _, rest = text.removeprefix("baseline:").partition("|")
+    identity, _, server = rest.rpartition("|")
+    subject = Subject(identity, agent, server)
+    return subject if subject_id(subject) == text else Subject("", "", "")
+
+
+def _verified(store: Store) -> tuple[list[Verified], list[Unheld]]:
+    """Verify every statement about baselines, each once and where it stood first.
+
+    Raises:
+        VerificationError: A stored object is not what it was.
+    """
+    known, here = owner_keys.keys(store), owner_keys.identity(store)
+    held: dict[str, Verified] = {}
+    unheld: dict[str, Unheld] = {}
+    for each in store.objects(SIGNED):
+        data = owner_keys.kept(store, each.digest)
+        try:
+            found = statements.verify(data, known, Placed(each.index, each.at), here)
+        except StatementVoid as error:
+            unheld.setdefault(each.digest, Unheld(each.digest, error.message))
+        else:
+            held.setdefault(found.digest, found)
+    return list(held.values()), list(unheld.values())
+
+
+def held(store: Store, now: int) -> Held:
+    """Say what stands; see `BaselinesOf`."""
+    return BaselinesOf(store).now(now)

@@ -1,0 +1,148 @@
+"""`baseline learn`: what records show of an agent, as profiles that nobody has signed."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from answerable.baseline.document import decode, digest, encode
+from answerable.baseline.fold import State, fold
+from answerable.baseline.learn import learn, training_rows
+from answerable.baseline.tally import teaching
+from answerable.evidence.merkle import leaf_hash, root
+from answerable.model.baseline import Profile, Subject, Terms
+from answerable.model.behaviour import Observation, Run
+from answerable.model.decision import Effect
+from answerable.model.errors import UsageError
+from answerable.model.ids import AgentId
+from answerable.model.record import Acted
+from answerable.model.written import WrittenBy
+from answerable.store.store import Store
+from answerable.store.watched import WatchedCall, watched_calls
+
+BASELINE = "baseline"  # kind of the objects: profiles, signed or not
+WINDOW = 90 * 86_400 * 10**9  # nanoseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A watched call, read.
+
+    Attributes:
+        row: As it was recorded.
+        acted: What a baseline saw of it.
+        seen: The call with its id, and what came back for it.
+    """
+
+    row: WatchedCall
+    acted: Acted
+    seen: Observation
+
+    @property
+    def server(self) -> str:
+        """Upstream server of the tool."""
+        return self.seen.tool.partition("/")[0]
+
+
+def calls(store: Store, agent: AgentId, *, since: int, until: int) -> list[Call]:
+    """Read the watched calls of an agent, in the order of their records.
+
+    Args:
+        store: Where.
+        agent: Whose.
+        since: UTC nanoseconds, inclusive.
+        until: UTC nanoseconds, exclusive.
+    """
+    decoder = msgspec.json.Decoder(Acted)
+    found = []
+    for row in watched_calls(store, agent, since=since, until=until):
+        acted = decoder.decode(row.behaviour)
+        found.append(Call(row, acted, _came(acted.seen, row)))
+    return found
+
+
+def _came(seen: Observation, row: WatchedCall) -> Observation:
+    size, records, untrusted = 0, 0, False
+    if row.came:
+        said = row.came.split()
+        size, records, untrusted = int(said[0]), int(said[1]), said[2] == "untrusted"
+    return replace(
+        seen, id=row.decision_id, size=size, records=records, untrusted=untrusted
+    )
+
+
+def runs(found: Iterable[Call], identity: str) -> Iterator[Run]:
+    """Put the calls of one identity together to runs."""
+    by_run: dict[str, list[Call]] = defaultdict(list)
+    for each in found:
+        if each.acted.identity == identity:
+            by_run[each.row.run].append(each)
+    for name, members in by_run.items():
+        first = members[0].row
+        effects = {each.row.effect for each in members}
+        yield Run(
+            id=name,
+            agent=first.agent,
+            identity=identity,
+            person=first.person,
+            started=min(each.row.at for each in members),
+            written_by=WrittenBy(first.written_by),
+            calls=tuple(each.seen for each in members),
+            denied=bool(effects & {Effect.DENY.value, Effect.ERROR.value}),
+            asked=Effect.ASK.value in effects,
+        )
+
+
+def state_of(found: list[Call], identity: str) -> State:
+    """Give what runs of one identity contribute."""
+    return fold({}, runs(found, identity))
+
+
+def learned(
+    found: list[Call], subject: Subject, terms: Terms, now: int, before: Profile | None
+) -> Profile:
+    """Learn the profile of a subject, to come after another one.
+
+    Args:
+        found: Watched calls of the agent.
+        subject: Whose.
+        terms: On which terms.
+        now: UTC nanoseconds.
+        before: The profile that stands, None where none does. What its owner accepted
+            by name stays.
+    """
+    state = state_of(found, subject.identity)
+    accepted = before.accepted if before is not None else ()
+    profile = learn(state, subject, terms, now, accepted)
+    rows = map(leaf_hash, training_rows(teaching(state, subject, terms, now, accepted)))
+    parent = "" if before is None else digest(encode(before))
+    stance = profile.stance if before is None else before.stance
+    return msgspec.structs.replace(
+        profile, parent=parent, root=root(list(rows)).hex(), stance=stance
+    )
+
+
+def subjects(found: Iterable[Call]) -> list[Subject]:
+    """List whose behaviour calls show."""
+    named = {(c.acted.identity, c.row.agent, c.server) for c in found}
+    return [Subject(*each) for each in sorted(named)]
+
+
+def kept(store: Store, name: str) -> tuple[str, Profile]:
+    """Give a profile by its digest, or the beginning of it.
+
+    Raises:
+        UsageError: None is called so, or several are.
+        VerificationError: It is not what it was.
+    """
+    fit = sorted(
+        {o.digest for o in store.objects(BASELINE) if o.digest.startswith(name)}
+    )
+    if len(fit) != 1 or len(name) < 4:
+        raise UsageError(
+            f"{len(fit) if len(name) >= 4 else 'too many'} baselines are called "
+            f"{name[:80]!r} (expected one)",
+            "see `answerable baseline show AGENT`",
+        )
+    return fit[0], decode(store.get_object(fit[0]))
