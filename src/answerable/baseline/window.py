@@ -229,6 +229,10 @@ class Window:
         _count(self._runs[run], done)
         return done
 
+    def recorded(self, run: str, call: Observation) -> None:
+        """Count a call as it was recorded, with what came back; nothing is kept."""
+        _count(self._runs[run], call)
+
 
 def _count(run: _Run, call: Observation) -> None:
     if not call.is_write:

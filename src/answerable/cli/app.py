@@ -3,6 +3,7 @@
 import click
 
 from answerable.cli.commands.asks import asks
+from answerable.cli.commands.baseline import baseline
 from answerable.cli.commands.break_glass import break_glass
 from answerable.cli.commands.decisions import decision
 from answerable.cli.commands.evidence import evidence
@@ -49,7 +50,7 @@ class _App(Verbs):
         ("What it did", ("ingest", "trace", "decision", "sql", "evidence")),
         (
             "What it may do",
-            ("run", "serve", "gateway", "hook", "sts", "login", "logout"),
+            ("baseline", "run", "serve", "gateway", "hook", "sts", "login", "logout"),
         ),
         ("This tool", ("demo", "doctor", "completion")),
     )
@@ -88,8 +89,8 @@ for command in (
         can,
         who_can,
     ),
-    *(ingest, trace, decision, sql, evidence, run, serve, gateway, hook, sts),
-    *(login, logout),
+    *(ingest, trace, decision, sql, evidence, baseline),
+    *(run, serve, gateway, hook, sts, login, logout),
     *(demo, doctor, completion),
 ):
     app.add_command(command)

@@ -81,6 +81,7 @@ class BaselinesOf:
         self._attested = AttestedOwners(store)
         self._stamp = b""
         self._last: tuple[int, Held] | None = None
+        self._lines: Mapping[str, list[str]] = {}
 
     def now(self, now: int) -> Held:
         """Say what stands.
@@ -100,9 +101,19 @@ class BaselinesOf:
         self._stamp, self._last = stamp, (now, self._judge(now))
         return self._last[1]
 
+    def check(self, said: Verified, now: int) -> None:
+        """Refuse a statement that would not stand.
+
+        Raises:
+            VerificationError: It says why.
+        """
+        self._judge(now)
+        self._stands(said, self._lines.get(said.statement.subject, []), now)
+
     def _judge(self, now: int) -> Held:
         said, unheld = _verified(self._store)
         lines: dict[str, list[str]] = defaultdict(list)
+        self._lines = lines
         heads: dict[str, Verified] = {}
         for each in said:
             # What stood when it was signed is what the next one has to follow.
@@ -122,7 +133,8 @@ class BaselinesOf:
             except VerificationError as error:
                 unheld.append(Unheld(head.digest, error.message))
             else:
-                standing[found.subject] = found
+                if found.stage is not Stage.OFF:
+                    standing[found.subject] = found
         return Held(standing, tuple(unheld))
 
     def _stands(self, said: Verified, line: list[str], now: int) -> Standing:
@@ -179,3 +191,8 @@ def _verified(store: Store) -> tuple[list[Verified], list[Unheld]]:
 def held(store: Store, now: int) -> Held:
     """Say what stands; see `BaselinesOf`."""
     return BaselinesOf(store).now(now)
+
+
+def check(store: Store, said: Verified, now: int) -> None:
+    """Refuse a statement that would not stand; see `BaselinesOf.check`."""
+    BaselinesOf(store).check(said, now)

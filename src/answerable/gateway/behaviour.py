@@ -241,7 +241,7 @@ def _acted(
     learning: Learning,
 ) -> Acted:
     acted = Acted(
-        seen, identity, effect=judgement.effect if chain else "",
+        seen, identity, learning.span, effect=judgement.effect if chain else "",
         profile=chain[0].digest if chain else "",
         enforced=any(each.enforced for each in chain),
         findings=judgement.findings, amendment=judgement.amendment,

@@ -210,7 +210,7 @@ class Exchange:
         end = End(
             outcome, status, answer.code, size, sha256,
             answer.state, answer.task, answer.inputs,
-            came.size, came.records, came.untrusted,
+            came is not NOTHING_CAME, came.size, came.records, came.untrusted,
         )  # fmt: skip
         self.recorder.ended(passage.ticket, end)
         if outcome is Ending.LEAKED and self.credentials is not None:

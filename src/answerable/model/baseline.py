@@ -236,6 +236,7 @@ class Stage(StrEnum):
 
     SHADOW = "shadow"  # what would be held back is recorded
     ENFORCE = "enforce"
+    OFF = "off"  # taken back
 
 
 class Unexplained(StrEnum):

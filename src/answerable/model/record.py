@@ -56,7 +56,8 @@ class End(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         state: SHA-256 of a `requestState` that was handed out, hex.
         task: Id of a task that was made.
         inputs: Methods of the inputs that were asked for.
-        text: Of a call whose behaviour is watched, bytes of text that came back.
+        came: Of a call whose behaviour is watched: what came back counts.
+        text: Likewise, bytes of text that came back.
         records: Likewise, records.
         untrusted: Likewise, something of it strangers may have written.
     """
@@ -69,6 +70,7 @@ class End(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     state: str = ""
     task: str = ""
     inputs: tuple[str, ...] = ()
+    came: bool = False
     text: int = 0
     records: int = 0
     untrusted: bool = False
@@ -80,6 +82,7 @@ class Acted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     Attributes:
         seen: The call. Where values are not to be kept, they are empty.
         identity: Identity whose profile it falls under; empty where it is shown none.
+        span: Seconds over which runs of the agent count together.
         profile: Digest of the profile that it was judged by, hex; empty where there
             was none.
         enforced: What is made of it holds; else it is shown what would have been.
@@ -90,6 +93,7 @@ class Acted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     seen: Observation
     identity: str = ""
+    span: int = 0
     profile: str = ""
     enforced: bool = False
     effect: str = ""

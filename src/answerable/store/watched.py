@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from answerable.model.event import AuditEvent
 from answerable.model.ids import AgentId
-from answerable.store.columns import fact
+from answerable.store.columns import NAMES, fact, to_event
 
 if TYPE_CHECKING:
     from answerable.store.store import Store
 
-_FACTS = ("behaviour", "came", "effect", "reason", "ended_sequence")
+_FACTS = ("behaviour", "came", "effect", "reason", "ended_sequence", "chain")
 _FOREVER = (1 << 63) - 1
 
 
@@ -32,6 +33,7 @@ class WatchedCall:
         reason: Why.
         behaviour: What a baseline sees of it: JSON of `model.record.Acted`.
         came: What came back, empty where nothing did.
+        chain: Agents above.
     """
 
     decision_id: str
@@ -47,6 +49,7 @@ class WatchedCall:
     reason: str
     behaviour: str
     came: str
+    chain: str
 
 
 def watched_calls(
@@ -60,19 +63,35 @@ def watched_calls(
         since: UTC nanoseconds, inclusive.
         until: UTC nanoseconds, exclusive.
     """
-    behaviour, came, effect, reason, ended = (fact(name, "''") for name in _FACTS)
+    behaviour, came, effect, reason, ended, chain = (
+        fact(name, "''") for name in _FACTS
+    )
     query = (
         "SELECT decision_id, event_time, recorder, sequence, "  # noqa: S608 - ours
         f"coalesce(try_cast({ended} AS BIGINT), 0), agent, run, person, written_by, "
-        f"{effect}, {reason}, {behaviour}, {came} FROM events e "
+        f"{effect}, {reason}, {behaviour}, {came}, {chain} FROM events e "
         "WHERE agent = ? AND event_time >= ? AND event_time < ? "
         f"AND decision_id <> '' AND written_by <> 'self-reported' AND {behaviour} <> '' "
         "ORDER BY recorder, sequence"
     )
     for row in store.rows(query, [agent, since, until]):
-        yield WatchedCall(
-            *cast(
-                "tuple[str, int, str, int, int, str, str, str, str, str, str, str, str]",
-                row,
-            )
-        )
+        yield WatchedCall(*cast("tuple[Any, ...]", row))
+
+
+def events_of_identity(
+    store: "Store", identity: str, *, since: int, until: int
+) -> list[AuditEvent]:
+    """Give what platforms recorded of an identity's calls, oldest first.
+
+    Args:
+        store: Where.
+        identity: As events name it.
+        since: UTC nanoseconds, inclusive.
+        until: UTC nanoseconds, exclusive.
+    """
+    query = (
+        f"SELECT {NAMES} FROM events e WHERE identity = ? AND event_time >= ? "  # noqa: S608 - ours
+        "AND event_time < ? AND written_by = 'platform' AND decision_id = '' "
+        "ORDER BY event_time, event_id"
+    )
+    return [to_event(row) for row in store.rows(query, [identity, since, until])]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from answerable.cli.look import (
     asks,
+    baseline,
     chains,
     compared,
     decisions,
@@ -38,6 +39,11 @@ VIEWS: dict[str, View] = {
     "owner-keys": owners.keys,
     "asks": asks.asks,
     "amendments": asks.amendments,
+    "baselines": baseline.listed,
+    "baseline": baseline.whole,
+    "baseline-diff": baseline.changes,
+    "baseline-replay": baseline.replayed,
+    "baseline-check": baseline.departures,
     "reach": permissions.reach,
     "who-can": permissions.reach,
     "can": permissions.can,
@@ -74,6 +80,8 @@ EMPTY = {
     "login": ("nobody is signed in", "answerable login"),
     "sts-rules": ("no rules", "docs/configuration.md has an example"),
     "sts-test": ("no rules", "docs/configuration.md has an example"),
+    "baseline-diff": ("nothing changes", ""),
+    "baseline-check": ("nothing departs from what was learned", ""),
     "asks": ("no agent asked for anything that its owner could allow", ""),
     "amendments": ("nobody has signed an amendment", ""),
     "owner-keys": (
@@ -96,7 +104,8 @@ UNSOURCED = {
     "sts-explain",
 }
 UNSOURCED |= {"owner-keys", "owner-keys-new", "login", "decision", "replay"}
-UNSOURCED |= {"asks", "amendments"}
+UNSOURCED |= {"asks", "amendments", "baselines", "baseline", "baseline-diff"}
+UNSOURCED |= {"baseline-replay"}
 _UNSCANNED = "answerable scan reads this home and this folder"
 
 

@@ -274,7 +274,7 @@ def _behaviour(act: Act) -> str:
 
 def _came(end: End) -> str:
     """Say what came back for a call that is watched: bytes, records, by strangers."""
-    if not (end.text or end.records or end.untrusted):
+    if not end.came:
         return ""
     return f"{end.text} {end.records} {'untrusted' if end.untrusted else 'trusted'}"
 

@@ -1,0 +1,168 @@
+"""`baseline`: what an agent does, learned, signed by its owner, and held to."""
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from answerable.cli.commands.asks import key_options, signer_of
+from answerable.cli.emit import answer
+from answerable.cli.session import opened
+from answerable.cli.settings import Settings, Verb, Verbs, Word, pass_settings
+from answerable.cli.times import moment, span
+
+if TYPE_CHECKING:
+    from answerable.model.ids import AgentId
+
+_LONGEST = 90 * 86_400 * 10**9
+_STAGES = ("shadow", "enforce", "off")
+
+
+class _Baseline(Verbs):
+    sections = (("Commands", ("learn", "show", "diff", "sign", "replay", "check")),)
+
+
+@click.group(
+    "baseline", cls=_Baseline, short_help="What an agent does, and holding it to that."
+)
+def baseline() -> None:
+    """Learn what an agent does from its records, sign it, and hold the agent to it.
+
+    The gateway records the calls of agents that have a `baseline` in its file.
+    """
+
+
+@baseline.command(cls=Verb, short_help="Learn from what was recorded.")
+@click.argument("agent", metavar="AGENT")
+@click.option("--server", default="", metavar="NAME", help="At this server alone.")
+@click.option("--identity", default=None, metavar="ID", help="As this identity alone.")
+@click.option("--since", default="90d", metavar="T", help="From then on; 90d.")
+@pass_settings
+def learn(
+    settings: Settings, agent: str, server: str, identity: str | None, since: str
+) -> None:
+    """Learn a profile of AGENT for each server and identity; nothing holds it yet.
+
+    Runs in which something was refused, or waits for its owner, teach nothing.
+    """
+    from answerable.flows import baseline as flow
+    from answerable.model.baseline import Terms
+
+    with opened(settings, writes=True) as session:
+        document = flow.learn(
+            session.store,
+            flow.Asked(_agent(agent), server, identity),
+            Terms(),
+            since=moment(since, session.now, "--since"),
+            now=session.now,
+        )
+    answer(document, settings)
+
+
+@baseline.command(cls=Verb, short_help="Show a profile whole.")
+@click.argument("name", metavar="DIGEST|AGENT")
+@pass_settings
+def show(settings: Settings, name: str) -> None:
+    """Show what a profile holds, layer by layer, and how sure it is.
+
+    Of an AGENT: the profiles that stand, else the newest ones.
+    """
+    from answerable.flows import baseline as flow
+
+    with opened(settings) as session:
+        document = flow.show(session.store, name, now=session.now)
+    answer(document, settings)
+
+
+@baseline.command(cls=Verb, short_help="Show what signing would change.")
+@click.argument("new", metavar="DIGEST")
+@click.option("--old", default="", metavar="DIGEST", help="Instead of what stands.")
+@pass_settings
+def diff(settings: Settings, new: str, old: str) -> None:
+    """Compare a profile with the one that stands, by consequence, gravest first."""
+    from answerable.flows import baseline as flow
+
+    with opened(settings) as session:
+        document = flow.diff(session.store, old, new, now=session.now)
+    answer(document, settings)
+
+
+@baseline.command(cls=Verb, short_help="Sign that the agent is held to it.")
+@click.argument("name", metavar="DIGEST")
+@click.option(
+    "--stage",
+    type=Word(_STAGES),
+    required=True,
+    help="shadow records what would be held back, enforce holds it back, off ends it.",
+)
+@click.option("--for", "life", default="90d", metavar="SPAN", help="For so long; 90d.")
+@key_options
+@pass_settings
+def sign(
+    settings: Settings, name: str, stage: str, life: str, key: str, passphrase_file: str
+) -> None:
+    """Sign a profile: only the attested owner of its agent may, and no agent.
+
+    A profile is signed into shadow first. A running gateway takes it within a second.
+    """
+    from answerable.cli.signing import only_a_person
+    from answerable.flows import baseline as flow
+    from answerable.flows.learning import kept
+    from answerable.model.baseline import Stage
+
+    only_a_person(settings)
+    lasting = span(life, "--for", _LONGEST)
+    with opened(settings, writes=True) as session:
+        kept(session.store, name)  # before a passphrase is asked for
+        signer = signer_of(key, passphrase_file)
+        document = flow.sign(
+            session.store, name, signer, Stage(stage), life=lasting, now=time.time_ns()
+        )
+    answer(document, settings)
+
+
+@baseline.command(cls=Verb, short_help="Say what it would have held back.")
+@click.argument("agent", metavar="AGENT")
+@click.option("--profile", default="", metavar="DIGEST", help="Instead of what stands.")
+@click.option("--since", default="30d", metavar="T", help="Calls since then; 30d.")
+@pass_settings
+def replay(settings: Settings, agent: str, profile: str, since: str) -> None:
+    """Judge recorded calls of AGENT anew, as shadow would have when they came."""
+    from answerable.flows import baseline_replay as flow
+
+    with opened(settings) as session:
+        document = flow.replay(
+            session.store,
+            _agent(agent),
+            profile,
+            since=moment(since, session.now, "--since"),
+            now=session.now,
+        )
+    answer(document, settings)
+
+
+@baseline.command(cls=Verb, short_help="Check a cloud's log afterwards.")
+@click.argument("identity", metavar="IDENTITY")
+@click.option("--since", default="7d", metavar="T", help="What came since then; 7d.")
+@pass_settings
+def check(settings: Settings, identity: str, since: str) -> None:
+    """List what IDENTITY did since then that it had not done in the 90 days before.
+
+    It reads what platforms recorded (`ingest cloudtrail:PATH`).
+    """
+    from answerable.flows import baseline_check as flow
+
+    with opened(settings) as session:
+        document = flow.check(
+            session.store,
+            identity,
+            since=moment(since, session.now, "--since"),
+            now=session.now,
+        )
+    answer(document, settings)
+
+
+def _agent(text: str) -> "AgentId":
+    from answerable.model.ids import AgentId
+
+    return AgentId(text if text.startswith("agent:") else f"agent:declared/{text}")

@@ -1,0 +1,328 @@
+"""`baseline learn`, `show`, `diff`, `sign`: from records to a profile that is held to."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from answerable.baseline.confidence import is_ready
+from answerable.baseline.diff import Change, compare
+from answerable.baseline.document import encode
+from answerable.baseline.explain import edge_text, pattern
+from answerable.baseline.learn import cold
+from answerable.baseline.standing import LIFE, claims, subject_id
+from answerable.evidence import dsse, statements
+from answerable.flows import baselines, learning, owner_keys
+from answerable.flows.attested import attested_owners
+from answerable.flows.baselines import SIGNED, Standing
+from answerable.flows.hints import command
+from answerable.flows.learning import BASELINE, WINDOW, kept
+from answerable.flows.lists import spelled_time
+from answerable.flows.owner_keys import Signer
+from answerable.model.baseline import Profile, Stage, Subject, Tally, Terms
+from answerable.model.document import Coverage, Document
+from answerable.model.document_baseline import (
+    BaselineChangeItem,
+    BaselineItem,
+    EntryItem,
+)
+from answerable.model.errors import UsageError, VerificationError
+from answerable.model.ids import AgentId
+from answerable.model.owner_key import Statement, StatementType
+from answerable.store.store import Store
+
+_SECOND = 10**9
+COVERAGE: Coverage = {"partial": False, "sources": [], "seen": [], "not_collected": []}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Whose behaviour is asked for.
+
+    Attributes:
+        agent: Whose.
+        server: At which server, empty for each.
+        identity: Through which identity, None for each.
+    """
+
+    agent: AgentId
+    server: str = ""
+    identity: str | None = None
+
+    def takes(self, subject: Subject) -> bool:
+        """Tell whether a subject is asked for."""
+        return (
+            subject.agent == self.agent
+            and self.server in ("", subject.server)
+            and self.identity in (None, subject.identity)
+        )
+
+
+def learn(
+    store: Store, asked: Asked, terms: Terms, *, since: int, now: int
+) -> Document:
+    """Learn profiles from the records of an agent, and keep them as drafts.
+
+    Args:
+        store: Where.
+        asked: Whose.
+        terms: On which terms.
+        since: UTC nanoseconds, inclusive.
+        now: UTC nanoseconds.
+
+    Raises:
+        UsageError: No call of it was watched.
+    """
+    found = learning.calls(
+        store, asked.agent, since=max(since, now - WINDOW), until=now
+    )
+    standing = baselines.held(store, now).standing
+    items = []
+    for subject in filter(asked.takes, learning.subjects(found)):
+        stands = standing.get(subject)
+        before = None if stands is None else stands.profile
+        profile = learning.learned(found, subject, terms, now, before)
+        name = store.put_object(BASELINE, encode(profile), now)
+        items.append(item(name, profile, standing))
+    if not items:
+        raise UsageError(
+            f"no watched call of {asked.agent} is in the store",
+            "give the agent a `baseline` in answerable.yaml, and let it work; "
+            "`serve` stores what it recorded twice a minute",
+        )
+    following = command("baseline", "show", str(items[0]["digest"])[:16])
+    return Document("baselines", items, COVERAGE, next=following)
+
+
+def show(store: Store, name: str, *, now: int) -> Document:
+    """Show a profile by its digest, or those of an agent: what stands, else the newest.
+
+    Raises:
+        UsageError: None is called so.
+        VerificationError: A stored profile is not what it was.
+    """
+    standing = baselines.held(store, now).standing
+    if not name.startswith("agent:"):
+        digest_, profile = kept(store, name)
+        return Document(
+            "baseline", [item(digest_, profile, standing, whole=True)], COVERAGE
+        )
+    newest: dict[Subject, tuple[str, Profile]] = {}
+    for each in store.objects(BASELINE):
+        profile = kept(store, each.digest)[1]
+        if profile.subject.agent == name:
+            newest[profile.subject] = (each.digest, profile)
+    for subject, stands in standing.items():
+        if subject.agent == name:
+            newest[subject] = (stands.digest, stands.profile)
+    if not newest:
+        raise UsageError(f"{name} has no baseline", command("baseline", "learn", name))
+    items = [item(*found, standing, whole=True) for found in newest.values()]
+    return Document("baseline", items, COVERAGE)
+
+
+def diff(store: Store, old: str, new: str, *, now: int) -> Document:
+    """Compare a profile with the one before it, by consequence.
+
+    Args:
+        store: Where.
+        old: Digest of the one; empty for what stands, or nothing where nothing does.
+        new: Digest of the other.
+        now: UTC nanoseconds.
+
+    Raises:
+        UsageError: None is called so, or they are of two subjects.
+        VerificationError: A stored profile is not what it was.
+    """
+    after = kept(store, new)[1]
+    before = cold(after.subject)
+    if old:
+        before = kept(store, old)[1]
+    elif stands := baselines.held(store, now).standing.get(after.subject):
+        before = stands.profile
+    if before.subject != after.subject:
+        raise UsageError(
+            "the two baselines are of different subjects",
+            f"{subject_id(before.subject)} and {subject_id(after.subject)}",
+        )
+    changes = [_change(each) for each in compare(before, after)]
+    following = command("baseline", "sign", new, "--key", "KEY", "--stage", "shadow")
+    return Document("baseline-diff", changes, COVERAGE, next=following)
+
+
+def sign(
+    store: Store, name: str, signer: Signer, stage: Stage, *, life: int, now: int
+) -> Document:
+    """Sign that an agent is held to a profile from now on.
+
+    Args:
+        store: Where.
+        name: Digest of the profile.
+        signer: The owner's key.
+        stage: Whether it holds calls back.
+        life: Nanoseconds.
+        now: UTC nanoseconds.
+
+    Raises:
+        UsageError: None is called so, or it was not in shadow yet.
+        VerificationError: The signer is not the attested owner, the key does not count
+            now, or the profile does not follow what stands. Nothing is recorded.
+    """
+    full, profile = kept(store, name)
+    stands = baselines.held(store, now).standing.get(profile.subject)
+    _by_owner(store, profile.subject, signer, now)
+    if stage is not Stage.SHADOW and (stands is None or stands.digest != full):
+        raise UsageError(
+            "this baseline does not stand (expected one that is in shadow)",
+            command("baseline", "sign", full[:16], "--stage", "shadow", "--key", "KEY"),
+        )
+    said = Statement(
+        type=StatementType.BASELINE,
+        subject=subject_id(profile.subject),
+        claims=tuple(sorted(claims(profile, now + min(life, LIFE), stage).items())),
+        signed_at=now,
+        key=signer.id,
+        store=owner_keys.identity(store),
+    )
+    envelope = dsse.encode(
+        dsse.sign(
+            statements.PAYLOAD_TYPE, statements.payload(said), signer.id, signer.seed
+        )
+    )
+    verified = owner_keys.verify_statement(store, envelope, now)
+    baselines.check(store, verified, now)
+    store.put_object(SIGNED, envelope, now)
+    standing = baselines.held(store, now).standing
+    return Document("baselines", [item(full, profile, standing)], COVERAGE)
+
+
+def _by_owner(store: Store, subject: Subject, signer: Signer, now: int) -> None:
+    key = owner_keys.keys(store).get(signer.id)
+    if key is None:
+        raise VerificationError(
+            f"the key {signer.id} is not enrolled here",
+            "an administrator enrolls its public half: answerable owner-keys enroll PUB "
+            "--person PERSON",
+        )
+    owner = attested_owners(store, now).get(AgentId(subject.agent))
+    if owner is None:
+        raise VerificationError(
+            f"{subject.agent} has no attested owner (expected one who signs)",
+            command("attest", subject.agent, "--owner", "PERSON", "--key", "KEY"),
+        )
+
+
+def item(
+    name: str,
+    profile: Profile,
+    standing: Mapping[Subject, Standing],
+    *,
+    whole: bool = False,
+) -> BaselineItem:
+    """Give a profile as documents show it."""
+    held = standing.get(profile.subject)
+    stands = held if held is not None and held.digest == name else None
+    not_ready = list(_not_ready(profile, Terms()))
+    return {
+        "digest": name,
+        "agent": profile.subject.agent,
+        "identity": profile.subject.identity or None,
+        "server": profile.subject.server,
+        "state": "draft" if stands is None else "standing",
+        "stage": None if stands is None else stands.stage.value,
+        "person": None if stands is None else stands.person,
+        "signed_at": None if stands is None else spelled_time(stands.signed_at),
+        "expires": None if stands is None else spelled_time(stands.expires),
+        "runs": profile.runs,
+        "learned_at": spelled_time(profile.learned_at * _SECOND),
+        "until": spelled_time(profile.until * _SECOND),
+        "parent": profile.parent or None,
+        "root": profile.root or None,
+        "ready": is_ready(profile, Terms()),
+        "not_ready": not_ready,
+        "layers": [
+            {
+                "layer": each.layer.value,
+                "samples": each.samples,
+                "singletons": each.singletons,
+                "unseen": each.unseen / 1e6,
+                "at_most": each.most / 1e6,
+            }
+            for each in profile.confidence
+        ],
+        "entries": list(_entries(profile)) if whole else [],
+    }
+
+
+def _not_ready(profile: Profile, terms: Terms) -> Iterator[str]:
+    if profile.runs < terms.ready_runs:
+        yield f"{profile.runs} runs (expected {terms.ready_runs})"
+    for each in profile.confidence:
+        if each.samples and each.unseen >= terms.ready_unseen:
+            yield (
+                f"{each.layer.value}: {each.unseen / 1e4:.1f} % unseen (expected less "
+                f"than {terms.ready_unseen / 1e4:g} %)"
+            )
+
+
+def _entries(profile: Profile) -> Iterator[EntryItem]:
+    for tool in profile.capabilities:
+        what = "write" if tool.is_write else "read"
+        yield _entry("L1", tool.tool, "", what, tool.tally)
+    for entity in profile.entities:
+        yield _entry(
+            "L2", entity.tool, entity.path, pattern(entity.pattern), entity.tally,
+            sensitive=entity.sensitive, firm=entity.firm,
+        )  # fmt: skip
+    for edge in profile.edges:
+        trust = "" if edge.trusted else " (strangers write it)"
+        yield _entry(
+            "L3", edge.tool, edge.path, f"from {edge_text(edge)}{trust}", edge.tally,
+            sensitive=edge.sensitive, firm=edge.firm,
+        )  # fmt: skip
+    for order in profile.orders:
+        for reads in order.reads:
+            what = f"after {' and '.join(reads) or 'nothing'}"
+            yield _entry("L4", order.tool, "", what, Tally())
+    for bound in profile.bounds:
+        what = f"{bound.measure.value} at most {bound.most}"
+        yield _entry("L4", bound.tool, bound.path, what, Tally(runs=bound.samples))
+
+
+def _entry(
+    layer: str,
+    tool: str,
+    path: str,
+    what: str,
+    tally: Tally,
+    *,
+    sensitive: bool = False,
+    firm: bool = True,
+) -> EntryItem:
+    return {
+        "layer": layer,
+        "tool": tool,
+        "path": path,
+        "what": what,
+        "sensitive": sensitive,
+        "firm": firm,
+        "count": tally.count,
+        "runs": tally.runs,
+        "days": tally.days,
+        "persons": tally.persons,
+        "last": spelled_time(tally.last * _SECOND) if tally.last else None,
+        "example": tally.example or None,
+    }
+
+
+def _change(change: Change) -> BaselineChangeItem:
+    tally = change.tally
+    return {
+        "consequence": change.consequence.value,
+        "tool": change.tool,
+        "path": change.path,
+        "text": change.text,
+        "count": tally.count,
+        "runs": tally.runs,
+        "days": tally.days,
+        "last": spelled_time(tally.last * _SECOND) if tally.last else None,
+        "example": tally.example or None,
+    }

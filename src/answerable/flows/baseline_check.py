@@ -1,0 +1,127 @@
+"""`baseline check`: events of a cloud against what its identity did before, afterwards.
+
+A run is what one credential did. Events have no arguments and no results, so that two
+layers are judged: which actions (L1) on which resources (L2).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from answerable.baseline.entities import canonical, kind_of
+from answerable.baseline.fold import fold
+from answerable.baseline.held import Held
+from answerable.baseline.judge import judge
+from answerable.baseline.learn import learn
+from answerable.flows.learning import WINDOW
+from answerable.flows.lists import spelled_time
+from answerable.model.baseline import Profile, Subject, Terms
+from answerable.model.behaviour import Observation, Progress, Run, Value
+from answerable.model.decision import Effect
+from answerable.model.document import Coverage, Document
+from answerable.model.document_baseline import BaselineCheckItem
+from answerable.model.errors import UsageError
+from answerable.model.event import AuditEvent
+from answerable.store.store import Store
+from answerable.store.watched import events_of_identity
+
+CLOUD = "cloud"  # what stands for the server of an event
+_MOST = 1000
+
+
+def check(store: Store, identity: str, *, since: int, now: int) -> Document:
+    """List what an identity did since some time that it did not do before.
+
+    Args:
+        store: Where.
+        identity: As events name it, e.g. the ARN of a role.
+        since: UTC nanoseconds: what came before teaches, back to 90 days.
+        now: UTC nanoseconds.
+
+    Raises:
+        UsageError: No event of it is in the store from before.
+    """
+    events = events_of_identity(store, identity, since=since - WINDOW, until=now)
+    before = [each for each in events if each.event_time < since]
+    if not before:
+        raise UsageError(
+            f"no event of {identity} is in the store from before (it teaches what is "
+            "usual)",
+            "read an earlier trail in: answerable ingest cloudtrail:PATH",
+        )
+    profile = learned(before, identity, since)
+    items = list(_departing(events, profile, since))
+    coverage: Coverage = {
+        "partial": False,
+        "sources": [],
+        "seen": [
+            f"{profile.runs} runs and {len(before)} events before",
+            f"{len(events) - len(before)} events since",
+        ],
+        "not_collected": ["arguments and results of calls (L3, L4)"],
+    }
+    return Document("baseline-check", items[:_MOST], coverage, failed=False)
+
+
+def learned(before: Iterable[AuditEvent], identity: str, now: int) -> Profile:
+    """Learn the profile of an identity from its events."""
+    by_run: dict[str, list[AuditEvent]] = defaultdict(list)
+    for event in before:
+        by_run[_run(event)].append(event)
+    runs = [
+        Run(
+            id=name,
+            agent="",
+            identity=identity,
+            person="",
+            started=members[0].event_time,
+            written_by=members[0].written_by,
+            calls=tuple(map(observed, members)),
+        )
+        for name, members in by_run.items()
+    ]
+    subject = Subject(identity, "", CLOUD)
+    return learn(fold({}, runs), subject, Terms(min_persons=1), now)
+
+
+def observed(event: AuditEvent) -> Observation:
+    """Give an event as a call: its action, and the resources that it names."""
+    named = [each for each in (event.resource, *event.resources) if each]
+    values = tuple(
+        Value("resource", kind_of(each), canonical(kind_of(each), each))
+        for each in dict.fromkeys(named)
+    )
+    return Observation(
+        id=event.event_id.hex(),
+        at=event.event_time,
+        tool=f"{CLOUD}/{event.action}",
+        is_write=False,
+        values=values,
+    )
+
+
+def _run(event: AuditEvent) -> str:
+    """Name the run of an event: a credential, or a day where none is named."""
+    day = event.event_time // (86_400 * 10**9)
+    return event.credential or f"day {day}"
+
+
+def _departing(
+    events: Iterable[AuditEvent], profile: Profile, since: int
+) -> Iterator[BaselineCheckItem]:
+    held = Held.of(profile)
+    for event in events:
+        if event.event_time < since:
+            continue
+        judgement = judge(held, observed(event), Progress())
+        found = [each for each in judgement.findings if each.layer in ("L1", "L2")]
+        if judgement.effect is Effect.ALLOW or not found:
+            continue
+        yield {
+            "event": event.event_id.hex(),
+            "at": spelled_time(event.event_time),
+            "identity": event.identity,
+            "action": event.action,
+            "resource": event.resource,
+            "codes": list(dict.fromkeys(each.code.value for each in found)),
+            "sentence": found[0].sentence,
+        }

@@ -1,0 +1,145 @@
+"""`baseline replay`: a profile against the calls that were recorded.
+
+A replay counts as the window of a worker did: calls of one recorder, in the order in
+which they were decided and ended. So it says of each call what shadow said when it came.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from answerable.baseline.held import Held
+from answerable.baseline.judge import judge
+from answerable.baseline.window import Window
+from answerable.flows import baselines, learning
+from answerable.flows.baseline import COVERAGE
+from answerable.flows.learning import Call, kept
+from answerable.flows.lists import spelled_time
+from answerable.model.baseline import Profile
+from answerable.model.decision import Effect
+from answerable.model.document import Document
+from answerable.model.document_baseline import (
+    BaselineReplayItem,
+    ReplayedCallItem,
+)
+from answerable.model.errors import UsageError
+from answerable.model.ids import AgentId
+from answerable.model.judgement import Judgement
+from answerable.store.store import Store
+
+_SECOND = 10**9
+_MOST = 200  # calls that are listed
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a profile makes of one recorded call."""
+
+    call: Call
+    judgement: Judgement
+
+
+def replay(
+    store: Store, agent: AgentId, name: str, *, since: int, now: int
+) -> Document:
+    """Say what a profile would have made of the calls of an agent.
+
+    Args:
+        store: Where.
+        agent: Whose.
+        name: Digest of the profile; empty for those that stand.
+        since: UTC nanoseconds, inclusive.
+        now: UTC nanoseconds.
+
+    Raises:
+        UsageError: No profile is called so, or none stands.
+    """
+    profiles: list[tuple[str, Profile]] = []
+    if name:
+        profiles.append(kept(store, name))
+    else:
+        standing = baselines.held(store, now).standing
+        profiles += [
+            (each.digest, each.profile)
+            for subject, each in standing.items()
+            if subject.agent == agent
+        ]
+    if not profiles:
+        raise UsageError(f"no baseline of {agent} stands", "name one: --profile DIGEST")
+    # What came before the first is a part of what its window held.
+    found = learning.calls(store, agent, since=0, until=now)
+    items = [_item(digest, profile, found, since) for digest, profile in profiles]
+    return Document("baseline-replay", items, COVERAGE)
+
+
+def replayed(found: Iterable[Call], profile: Profile) -> Iterator[Answered]:
+    """Judge recorded calls of a subject anew, in the order of their records."""
+    by_recorder: dict[str, list[Call]] = defaultdict(list)
+    for each in found:
+        by_recorder[each.row.recorder].append(each)
+    held = Held.of(profile)
+    for calls in by_recorder.values():
+        yield from _of_worker(calls, held)
+
+
+def _of_worker(calls: list[Call], held: Held) -> Iterator[Answered]:
+    steps = [(each.row.sequence, each, True) for each in calls]
+    steps += [(each.row.ended, each, False) for each in calls if each.row.came]
+    window: Window | None = None
+    for _, each, is_decision in sorted(steps, key=lambda step: step[0]):
+        if window is None:
+            window = Window({}, span=each.acted.span * _SECOND)
+        run, seen = each.row.run, each.seen
+        if not is_decision:
+            window.recorded(run, seen)
+            continue
+        if not window.knows(run):
+            window.begin(run, seen.at)
+        subject = held.profile.subject
+        if (each.acted.identity, each.server) == (subject.identity, subject.server):
+            progress = window.progress(run, seen.at)
+            yield Answered(each, judge(held, each.acted.seen, progress))
+
+
+def _item(
+    digest: str, profile: Profile, found: list[Call], since: int
+) -> BaselineReplayItem:
+    effects: Counter[str] = Counter()
+    compared = differing = 0
+    held_back: list[ReplayedCallItem] = []
+    for each in replayed(found, profile):
+        row, judgement = each.call.row, each.judgement
+        if row.at < since:
+            continue
+        effects[judgement.effect.value] += 1
+        if each.call.acted.profile == digest and not row.chain:
+            compared += 1
+            differing += each.call.acted.effect != judgement.effect
+        if judgement.effect is not Effect.ALLOW:
+            held_back.append(_call(each))
+    subject = profile.subject
+    return {
+        "digest": digest,
+        "agent": subject.agent,
+        "identity": subject.identity or None,
+        "server": subject.server,
+        "calls": effects.total(),
+        "allowed": effects[Effect.ALLOW.value],
+        "asked": effects[Effect.ASK.value],
+        "denied": effects[Effect.DENY.value],
+        "compared": compared,
+        "differing": differing,
+        "held_back": held_back[-_MOST:],
+    }
+
+
+def _call(each: Answered) -> ReplayedCallItem:
+    findings = each.judgement.findings
+    return {
+        "decision": each.call.row.decision_id,
+        "at": spelled_time(each.call.row.at),
+        "tool": each.call.seen.tool,
+        "effect": each.judgement.effect.value,
+        "codes": list(dict.fromkeys(found.code.value for found in findings)),
+        "sentence": findings[0].sentence if findings else "",
+    }
