@@ -1,7 +1,6 @@
 """`baseline learn`, `show`, `diff`, `sign`: from records to a profile that is held to."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from answerable.baseline.confidence import is_ready
 from answerable.baseline.diff import Change, compare
@@ -33,58 +32,45 @@ _SECOND = 10**9
 COVERAGE: Coverage = {"partial": False, "sources": [], "seen": [], "not_collected": []}
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Whose behaviour is asked for.
-
-    Attributes:
-        agent: Whose.
-        server: At which server, empty for each.
-        identity: Through which identity, None for each.
-    """
-
-    agent: AgentId
-    server: str = ""
-    identity: str | None = None
-
-    def takes(self, subject: Subject) -> bool:
-        """Tell whether a subject is asked for."""
-        return (
-            subject.agent == self.agent
-            and self.server in ("", subject.server)
-            and self.identity in (None, subject.identity)
-        )
-
-
 def learn(
-    store: Store, asked: Asked, terms: Terms, *, since: int, now: int
+    store: Store,
+    agent: AgentId,
+    *,
+    server: str = "",
+    identity: str | None = None,
+    since: int,
+    now: int,
 ) -> Document:
     """Learn profiles from the records of an agent, and keep them as drafts.
 
     Args:
         store: Where.
-        asked: Whose.
-        terms: On which terms.
+        agent: Whose.
+        server: At which server, empty for each.
+        identity: Through which identity, None for each.
         since: UTC nanoseconds, inclusive.
         now: UTC nanoseconds.
 
     Raises:
         UsageError: No call of it was watched.
     """
-    found = learning.calls(
-        store, asked.agent, since=max(since, now - WINDOW), until=now
-    )
+    found = learning.calls(store, agent, since=max(since, now - WINDOW), until=now)
     standing = baselines.held(store, now).standing
     items = []
-    for subject in filter(asked.takes, learning.subjects(found)):
+    for subject in learning.subjects(found):
+        if server not in ("", subject.server) or identity not in (
+            None,
+            subject.identity,
+        ):
+            continue
         stands = standing.get(subject)
         before = None if stands is None else stands.profile
-        profile = learning.learned(found, subject, terms, now, before)
+        profile = learning.learned(found, subject, Terms(), now, before)
         name = store.put_object(BASELINE, encode(profile), now)
         items.append(item(name, profile, standing))
     if not items:
         raise UsageError(
-            f"no watched call of {asked.agent} is in the store",
+            f"no watched call of {agent} is in the store",
             "give the agent a `baseline` in answerable.yaml, and let it work; "
             "`serve` stores what it recorded twice a minute",
         )

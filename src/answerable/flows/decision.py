@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
+from answerable.baseline.explain import described
 from answerable.connectors.config.parse.quoting import quote
 from answerable.enforce.amending import BY_OWNER, BY_TWO
 from answerable.flows import decided
@@ -16,9 +19,12 @@ from answerable.model.document import Coverage, Document
 from answerable.model.document_decisions import (
     DecisionItem,
     DeterminingRuleItem,
+    FindingItem,
     WantedItem,
 )
 from answerable.model.event import AuditEvent
+from answerable.model.judgement import Finding
+from answerable.model.record import Acted
 from answerable.store.store import Store
 
 AMENDMENT = "amendment:"  # before an id, among what determined a decision
@@ -92,6 +98,7 @@ def _item(
 ) -> DecisionItem:
     event, said = found.event, decided.facts_of(found.event)
     target = said.get("target", "")
+    acted = _acted(said)
     return {
         "id": event.decision_id,
         "at": spelled_time(event.event_time),
@@ -123,6 +130,29 @@ def _item(
         "sequence": event.sequence,
         "stored": found.stored,
         "amendment": amendment_of(event),
+        "baseline": (acted.profile or None) if acted is not None else None,
+        "findings": [] if acted is None else list(map(_finding, acted.findings)),
+    }
+
+
+def _acted(said: Mapping[str, str]) -> Acted | None:
+    """Give the call as a baseline saw it, where its agent was watched."""
+    behaviour = said.get("behaviour")
+    return msgspec.json.decode(behaviour, type=Acted) if behaviour else None
+
+
+def _finding(found: Finding) -> FindingItem:
+    return {
+        "layer": found.layer.value,
+        "code": found.code.value,
+        "effect": found.effect.value,
+        "tool": found.tool,
+        "path": found.path,
+        "expected": list(found.expected),
+        "observed": found.observed,
+        "origin": described(found.origin),
+        "example": found.example or None,
+        "sentence": found.sentence,
     }
 
 

@@ -33,6 +33,25 @@ class WantedItem(TypedDict):
     sign: str
 
 
+class FindingItem(TypedDict):
+    """One thing of a call that the agent's baseline does not hold, and what would.
+
+    `origin` says where the value came from; `example` is the decision of the nearest
+    normal call.
+    """
+
+    layer: str
+    code: str
+    effect: str
+    tool: str
+    path: str
+    expected: list[str]
+    observed: str
+    origin: str
+    example: str | None
+    sentence: str
+
+
 class DecisionItem(TypedDict):
     """`answerable decision`: one decision, whole; times are RFC 3339, UTC."""
 
@@ -66,3 +85,5 @@ class DecisionItem(TypedDict):
     sequence: int
     stored: bool
     amendment: WantedItem | None
+    baseline: str | None
+    findings: list[FindingItem]

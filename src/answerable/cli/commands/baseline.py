@@ -46,13 +46,13 @@ def learn(
     Runs in which something was refused, or waits for its owner, teach nothing.
     """
     from answerable.flows import baseline as flow
-    from answerable.model.baseline import Terms
 
     with opened(settings, writes=True) as session:
         document = flow.learn(
             session.store,
-            flow.Asked(_agent(agent), server, identity),
-            Terms(),
+            _agent(agent),
+            server=server,
+            identity=identity,
             since=moment(since, session.now, "--since"),
             now=session.now,
         )

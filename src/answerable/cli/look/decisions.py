@@ -62,6 +62,15 @@ def _one(item: DecisionItem, screen: Screen) -> Iterator[str]:
     for name, value in rows:
         if value:
             yield from screen.wrap(f"{name:<10}{safe(value)}", _INDENT)
+    for found in item["findings"]:
+        yield from screen.wrap(f"{'baseline':<10}{safe(found['sentence'])}", _INDENT)
+        if found["expected"]:
+            usual = "; ".join(found["expected"])
+            yield from screen.wrap(f"{_INDENT}usual: {safe(usual)}", _INDENT)
+        origin = f"{_INDENT}this came from {found['origin']}"
+        yield from screen.wrap(safe(origin), _INDENT)
+        if found["example"]:
+            yield f"{_INDENT}nearest normal call: {safe(found['example'])}"
     for rule in item["determining"]:
         place = f" in {rule['place']}" if rule["place"] else ""
         stale = "" if rule["current"] or not rule["text"] else " (changed since)"

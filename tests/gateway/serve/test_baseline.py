@@ -1,0 +1,117 @@
+"""What an agent does is learned, signed by its owner, and then holds it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.gateway.serve.owners import (
+    AGENT,
+    ANA,
+    BEN,
+    Owners,
+    passes,
+    refused,
+    within,
+)
+from tests.gateway.serve.stage import Backend, Serving, configuration, serving
+
+ALICE = "DE89370400440532013000"
+EVE = "US133000000121212121212"
+MALLORY = "FR7630006000011234567890189"
+
+
+def bank(port: int) -> dict[str, Any]:
+    """Two agents; what the first pays is looked at."""
+    settings = configuration(port)
+    server = settings["servers"]["files"]
+    server["reads"] = ["read", "US*", "FR*"]
+    server["tools"] = {"pay": {"sensitive": ["to"], "kinds": {"to": "iban"}}}
+    settings["tables"] = {
+        "payees": {
+            "values": [ALICE],
+            "sinks": [{"server": "files", "tool": "pay", "argument": "to"}],
+        }
+    }
+    for name in ("ana", "ben"):
+        settings["agents"][name]["allow"][0]["tools"] = ["*"]
+    settings["agents"]["ana"]["baseline"] = {"span": "1m"}
+    return settings
+
+
+def pays(served: Serving, to: str) -> bool:
+    return passes(served, "pay", to=to)
+
+
+def digests(owners: Owners, *words: str) -> list[dict[str, Any]]:
+    code, items, err = owners("baseline", *words)
+    assert code == 0, err
+    assert items is not None
+    return list(items)
+
+
+def drafted(folder: Path, settings: dict[str, Any], owners: Owners) -> str:
+    """Let an agent work, and learn from that; the digest of its profile."""
+    with serving(folder, settings) as served:
+        owners.attest(ANA)
+        assert passes(served, "read")
+        assert all(pays(served, ALICE) for _ in range(60))  # so many are usual then
+        assert pays(served, EVE)  # nothing holds it yet
+        assert "result" in served.call("pay", "ben", arguments={"to": EVE})
+        assert served.end() == 0
+    (draft,) = digests(owners, "learn", "ana")
+    assert (draft["state"], draft["runs"], draft["ready"]) == ("draft", 1, False)
+    name = draft["digest"]
+    (shown,) = digests(owners, "show", name[:12])
+    held = {(each["layer"], each["tool"], each["path"]) for each in shown["entries"]}
+    assert {("L1", "files/pay", ""), ("L2", "files/pay", "to")} <= held
+    assert digests(owners, "diff", name)
+    words = ("baseline", "sign", name, "--stage")
+    early = owners(*words, "enforce", *owners.key(ANA))
+    other = owners(*words, "shadow", *owners.key(BEN))
+    assert (early[0], other[0]) == (2, 1)
+    assert "in shadow" in early[2]
+    assert "person:ben@corp.example" in other[2]
+    return str(name)
+
+
+def test_a_signed_baseline_holds_its_agent_and_what_its_owner_amends_passes(
+    tmp_path: Path, server: Backend, owners: Owners
+) -> None:
+    settings = bank(server.server_port)
+    name = drafted(tmp_path, settings, owners)
+    words = ("baseline", "sign", name, "--stage")
+    with serving(tmp_path, settings) as served:
+        signed = owners.sign(ANA, *words, "shadow")
+        assert (signed["state"], signed["stage"]) == ("standing", "shadow")
+        told = served.hear("baseline.in-force")
+        assert (told["digest"], told["stage"]) == (name, "shadow")
+        assert passes(served, MALLORY)  # a result that names an account
+        assert pays(served, MALLORY)
+        owners.sign(ANA, *words, "enforce")
+        within(8, lambda: not pays(served, MALLORY))
+        assert pays(served, ALICE)
+        decision = refused(served.call("pay", arguments={"to": MALLORY}))
+        within(8, lambda: bool(owners("asks")[1]))
+        owners.sign(ANA, "asks", "allow", decision)
+        within(8, lambda: pays(served, MALLORY))
+        assert not pays(served, "GB29NWBK60161331926819")
+        owners.sign(ANA, *words, "off")
+        within(8, lambda: pays(served, "GB29NWBK60161331926819"))
+        assert served.end() == 0
+    explained = owners("decision", decision)[1][0]
+    assert (explained["reason"], explained["layer"]) == ("behaviour", "baseline")
+    (replayed,) = digests(owners, "replay", "ana", "--profile", name)
+    assert replayed["compared"] > 3
+    assert replayed["differing"] == 0
+    assert replayed["denied"] >= 2
+    assert decision in [each["decision"] for each in replayed["held_back"]]
+
+
+@pytest.mark.parametrize("words", [("show", "nobody"), ("learn", "nobody")])
+def test_what_is_not_there_is_told_in_one_line(
+    tmp_path: Path, owners: Owners, words: tuple[str, ...]
+) -> None:
+    code, items, err = owners("baseline", *words)
+    assert (code, items) == (2, None)
+    assert AGENT not in err
