@@ -4,6 +4,7 @@ What an enforcement point hears is what a refused agent hears at the gateway: wh
 and an id. Reason, rule and amendment stay with owner and operator, who read them by it.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +19,7 @@ from answerable.api.subjects import Subjects
 from answerable.api.vocabulary import Asked
 from answerable.api.wire.entities import Evaluation, Members, read_evaluation
 from answerable.api.wire.problems import Missing
-from answerable.api.wire.several import evaluations_of, semantic_of
+from answerable.api.wire.several import Semantic, evaluations_of, semantic_of
 from answerable.enforce.table import held
 from answerable.flows.authorize import Authority
 from answerable.model.caller import Caller
@@ -100,6 +101,13 @@ class Evaluating:
         evaluations = evaluations_of(said)
         if not evaluations:
             return await self.one(said, asked_by)
+        if semantic is Semantic.ALL:
+            # Together, so that those that wait for the disk wait once.
+            items = (
+                self._item(each, number, asked_by)
+                for number, each in enumerate(evaluations)
+            )
+            return {"evaluations": await asyncio.gather(*items)}
         answers: list[dict[str, Any]] = []
         for number, each in enumerate(evaluations):
             answers.append(await self._item(each, number, asked_by))

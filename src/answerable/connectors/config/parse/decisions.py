@@ -37,8 +37,8 @@ def read_decisions(
         return None
     if not point.callers:
         section.fault("", "callers is missing: nobody may ask who is not named there")
-    if url and (not is_url(url, "http", "https") or url.endswith("/")):
-        section.fault("url", "an https URL without a slash at its end was expected")
+    if url and (not is_url(url, "http", "https") or url.count("/") != 2):
+        section.fault("url", "scheme and authority were expected: https://HOST[:PORT]")
     elif url and is_open(url):
         section.fault("url", "https was expected outside loopback")
     return point
