@@ -15,6 +15,7 @@ from answerable.flows.hints import command
 from answerable.flows.lists import spelled_time
 from answerable.model.amendment import Amendment
 from answerable.model.ask import Wanted
+from answerable.model.cedar import CedarRule
 from answerable.model.document import Coverage, Document
 from answerable.model.document_decisions import (
     DecisionItem,
@@ -32,17 +33,28 @@ AMENDMENT = "amendment:"  # before an id, among what determined a decision
 
 @dataclass(frozen=True, slots=True)
 class PolicyText:
-    """The file that a gateway decides by, as it stands now.
+    """What a gateway decides by, as it stands now.
 
     Attributes:
-        place: Its path.
-        digest: SHA-256, hex, as decisions name it.
-        data: Its bytes.
+        place: Path of the file.
+        digest: Of the file and its policies, hex, as decisions name it.
+        data: Bytes of the file.
+        policies: Cedar policies that it names.
     """
 
     place: str
     digest: str
     data: bytes
+    policies: tuple[CedarRule, ...] = ()
+
+    def quote(self, rule: str) -> tuple[str | None, str | None]:
+        """Give the text of a rule and where it stands; None where it is not there."""
+        for each in self.policies:
+            if each.id == rule:
+                file = rule.rpartition(":")[0]
+                return each.text.strip(), f"{file}:{each.line}"
+        found = quote(self.data, rule)
+        return (found.text, f"{self.place}:{found.line}") if found else (None, None)
 
 
 def decision(
@@ -168,11 +180,10 @@ def _determining(
             told = _told(amendment)
             yield {"id": rule, "text": told, "place": None, "current": True}
             continue
-        found = quote(policy.data, rule) if policy is not None else None
-        place = f"{policy.place}:{found.line}" if policy and found else None
+        text, place = policy.quote(rule) if policy is not None else (None, None)
         yield {
             "id": rule,
-            "text": found.text if found else None,
+            "text": text,
             "place": place,
             "current": current,
         }

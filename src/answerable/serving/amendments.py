@@ -76,8 +76,8 @@ class AmendmentWatch:
     async def keep_fresh(self) -> None:
         """Look again and again, until cancelled."""
         while True:
-            await asyncio.sleep(EVERY)
             await self.refresh()
+            await asyncio.sleep(EVERY)
 
     async def close(self) -> None:
         """Let go of the store."""

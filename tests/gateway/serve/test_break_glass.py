@@ -26,7 +26,11 @@ def test_two_persons_break_the_glass_and_everybody_sees_it(
         owners.attest(BEN, "agent:declared/ben")
         decision = refused(served.call("write"))
         within(8, lambda: owners("decision", decision)[0] == 0)
-        (shown,) = owners("decision", decision)[1]
+        config = ("--config", str(tmp_path / "answerable.yaml"))
+        (shown,) = owners("decision", decision, *config)[1]
+        (rule,) = shown["determining"]
+        assert (rule["text"], rule["current"]) == (FORBID.strip(), True)
+        assert rule["place"].endswith("rules.cedar:1")
         assert (shown["reason"], shown["amendment"]["by"]) == (
             "forbidden",
             "two persons",

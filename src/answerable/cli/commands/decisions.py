@@ -12,6 +12,7 @@ from answerable.cli.settings import Settings, Verb, pass_settings, store_place
 if TYPE_CHECKING:
     from answerable.flows.decided import Where
     from answerable.flows.decision import PolicyText
+    from answerable.gateway.serve.plan import Plan
 
 
 @click.command(cls=Verb, short_help="Say why one call went on or not.")
@@ -31,7 +32,7 @@ def decision(settings: Settings, decision_id: str, config: str) -> None:
     """
     from answerable.flows import decision as flow
 
-    spool, policy = gateway_of(settings, config)
+    spool, policy = gateway_of(settings, config, quotes=True)
     with opened(settings) as session:
         document = flow.decision(
             session.store, spool, decision_id, policy, now=session.now
@@ -39,12 +40,15 @@ def decision(settings: Settings, decision_id: str, config: str) -> None:
     answer(document, settings)
 
 
-def gateway_of(settings: Settings, config: str) -> "tuple[Where, PolicyText | None]":
+def gateway_of(
+    settings: Settings, config: str, *, quotes: bool = False
+) -> "tuple[Where, PolicyText | None]":
     """Find the spools of gateway and decision point, and what they decide by.
 
     Args:
         settings: Where the store is.
         config: The gateway's file; empty for the usual place in the store.
+        quotes: Its rules are to be quoted; policies are read for that alone.
 
     Raises:
         ConfigError: The file cannot be taken.
@@ -52,13 +56,21 @@ def gateway_of(settings: Settings, config: str) -> "tuple[Where, PolicyText | No
     root, _ = store_place(settings)
     if not config:
         return tuple(root / each / "spool" for each in ("gateway", "decisions")), None
-    from answerable.flows.decision import PolicyText
     from answerable.serving.state import decisions_state
 
     plan = plan_of(settings, config)
     settings.store = str(plan.store)
-    text = PolicyText(plan.config.place, plan.config.digest, plan.reading.data)
     spools = [plan.state / "spool"]
     if plan.config.decisions is not None:
         spools.append(decisions_state(plan.config.decisions, plan.store) / "spool")
-    return tuple(spools), text
+    return tuple(spools), _text(plan) if quotes else None
+
+
+def _text(plan: "Plan") -> "PolicyText":
+    from answerable.connectors.config.fetch import read_policies
+    from answerable.enforce.table import policy_digest
+    from answerable.flows.decision import PolicyText
+
+    policies = read_policies(plan.reading).policies
+    digest = policy_digest(plan.config, policies)
+    return PolicyText(plan.config.place, digest, plan.reading.data, policies.rules)
