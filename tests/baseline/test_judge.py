@@ -323,3 +323,24 @@ def test_an_amendment_allows_its_call_and_no_other(index: int) -> None:
     effects = [last(amended, attack)[0].effect for attack in ATTACKS]
     allowed = [n for n, effect in enumerate(effects) if effect is Effect.ALLOW]
     assert allowed == [index]
+
+
+def test_an_argument_that_takes_one_of_a_few_words_takes_those() -> None:
+    shared = step(LIST, [{"id": 1, "right": "rw"}, {"id": 2, "right": "r"}])
+    scripts = [(shared, step(NOTE, "ok", mode=mode)) for mode in ("r", "rw")]
+    profile = learned(*scripts)
+    alone, _ = last(profile, (step(NOTE, mode="rw"),))
+    assert alone.effect is Effect.ALLOW
+    other, _ = last(profile, (step(NOTE, mode="admin"),))
+    assert (other.effect, codes(other)) == (Effect.ASK, [Code.NEW_FLOW])
+
+
+def test_a_name_may_come_from_a_field_that_it_came_from_however_that_was_asked_for() -> (
+    None
+):
+    before = (bill("at the old mill", "march.txt"), step(NOTE, "ok", place="old mill"))
+    profile = learned(before)
+    steps = (bill("at the new hall", "notes.md"), step(NOTE, place="new hall"))
+    assert last(profile, steps)[0].effect is Effect.ALLOW
+    host = (bill("see a.example.com", "notes.md"), step(NOTE, place="a.example.com"))
+    assert last(profile, host)[0].effect is Effect.DENY

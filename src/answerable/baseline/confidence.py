@@ -16,6 +16,7 @@ from answerable.model.baseline import (
     Surroundings,
     Terms,
 )
+from answerable.model.behaviour import EntityKind
 
 _Z = 1.959963984540054  # two-sided 95 %
 _MILLION = 1_000_000
@@ -50,11 +51,18 @@ def confidence(
     hours = [runs for _, runs in surroundings.hours]
     return (
         estimate(BaselineLayer.CAPABILITY, _runs(tallies.capabilities.values())),
-        estimate(BaselineLayer.RESOURCE, _runs(tallies.entities.values())),
+        estimate(BaselineLayer.RESOURCE, _runs(_named(tallies))),
         estimate(BaselineLayer.FLOW, _runs(tallies.edges.values())),
         estimate(BaselineLayer.ORDER, before),
         estimate(BaselineLayer.ENVELOPE, hours),
     )
+
+
+def _named(tallies: Tallies) -> Iterable[Seen]:
+    """Give what is an entity for itself, and not a word at its argument alone."""
+    for key, seen in tallies.entities.items():
+        if key.sensitive or key.kind is not EntityKind.NAME:
+            yield seen
 
 
 def _runs(seen: Iterable[Seen]) -> list[int]:

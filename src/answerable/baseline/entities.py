@@ -18,6 +18,7 @@ from answerable.model.behaviour import EntityKind, Json, ToolFacts
 MOST = 64  # entities of one call
 _SHORT = 128  # characters of a value that stands for itself
 _LONG = 512  # from here on a digest stands for it
+_UTMOST = 1 << 52  # millionths; thousands of these have a sum in 64 bits
 _READ = 1 << 16  # characters of one argument that are looked through
 
 # The first that fits where a match begins is taken; in the order of `_KINDS`.
@@ -144,7 +145,10 @@ def _within(
 
 
 def amounts(arguments: Json, facts: ToolFacts) -> tuple[tuple[str, int], ...]:
-    """Give what is summed, in millionths; what is no number counts for nothing."""
+    """Give what is summed, in millionths and without its sign.
+
+    What is no number here may be one to the server, so it counts as the most.
+    """
     if not facts.summed:
         return ()
     sums: dict[str, int] = {}
@@ -156,8 +160,7 @@ def amounts(arguments: Json, facts: ToolFacts) -> tuple[tuple[str, int], ...]:
 
 def _millionths(text: str) -> int:
     try:
-        number = float(text)
+        number = abs(float(text))
     except ValueError:
-        return 0
-    # Infinity and what is no number at all exceed any bound.
-    return round(number * 1e6) if abs(number) < 1e12 else 1 << 62
+        return _UTMOST
+    return round(number * 1e6) if number < _UTMOST / 1e6 else _UTMOST

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from answerable.baseline.ladder import climbed, exact
 from answerable.baseline.tally import EdgeKey, Seen, Tallies, together
 from answerable.model.baseline import Edge, Entity, Level, Pattern, Terms
-from answerable.model.behaviour import EntityKind
+from answerable.model.behaviour import EntityKind, OriginKind
 
 Days = dict[str, frozenset[int]]
 Selector = tuple[tuple[str, Pattern], ...]
+_WORDS = 64  # from which on an argument takes no words of a set
 _ANY_NAME = Pattern(EntityKind.NAME, Level.TYPE, "")
 
 
@@ -34,13 +35,20 @@ class Firmness:
 
 
 def entities(tallies: Tallies, terms: Terms, firmness: Firmness) -> tuple[Entity, ...]:
-    """Generalise L2; what names who gets what stays as it was seen."""
+    """Generalise L2; what names who gets what stays as it was seen.
+
+    Names are held where an argument takes a few of them, and never the agent's own.
+    """
     groups: dict[tuple[str, str, EntityKind, bool], dict[str, Seen]]
     groups = defaultdict(dict)
     for key, seen in tallies.entities.items():
         groups[key.tool, key.path, key.kind, key.sensitive][key.text] = seen
+    free = {(e.tool, e.path) for e in tallies.edges if e.kind is OriginKind.NONE}
     found = []
     for (tool, path, kind, sensitive), by_text in groups.items():
+        is_named = kind is EntityKind.NAME and not sensitive
+        if is_named and ((tool, path) in free or len(by_text) > _WORDS):
+            continue
         patterns = _patterns(by_text, kind, terms, climbs=not sensitive)
         members: dict[Pattern, list[Seen]] = defaultdict(list)
         for text, pattern in patterns.items():

@@ -50,14 +50,16 @@ class Sink:
             None,
         )
 
-    def edge(self, origin: Origin) -> Edge | None:
+    def edge(self, value: Value, origin: Origin) -> Edge | None:
         """Give the edge by which a value came; a firm one where there is one.
 
-        What is trusted no longer does not come by an edge that was.
+        What is trusted no longer does not come by an edge that was. A name that says
+        not who gets what may come from the same field however its tool was called.
         """
         found = None
+        loose = value.kind is EntityKind.NAME and not value.sensitive
         for edge in self.flows.get((origin.kind, origin.source, origin.field), ()):
-            if not _carries(edge, origin):
+            if not _carries(edge, origin, loose):
                 continue
             if edge.firm:
                 return edge
@@ -65,11 +67,11 @@ class Sink:
         return found
 
 
-def _carries(edge: Edge, origin: Origin) -> bool:
-    return (
-        (origin.whole or not edge.whole)
-        and (origin.trusted or not edge.trusted)
-        and selects(edge.selector, origin.selector)
+def _carries(edge: Edge, origin: Origin, loose: bool) -> bool:
+    if not origin.trusted and edge.trusted:
+        return False
+    return loose or (
+        (origin.whole or not edge.whole) and selects(edge.selector, origin.selector)
     )
 
 

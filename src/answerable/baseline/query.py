@@ -91,7 +91,7 @@ def _call(found: Rows, run: Run, call: Observation) -> None:
 
 def _flows(call: Observation) -> Iterator[Row]:
     for value in call.values:
-        counts = is_entity(value)
+        counts = is_entity(call, value)
         for key in sorted(edge_keys(call, value)):
             yield {
                 "path": value.path, "kind": value.kind.value, "text": value.text,

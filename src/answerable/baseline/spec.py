@@ -24,7 +24,7 @@ def keys(call: Observation) -> list[Key]:
     """Give what one call shows, each as often as it does."""
     shown: list[Key] = [CapabilityKey(call.tool, call.definition, call.is_write)]
     for value in call.values:
-        if is_entity(value):
+        if is_entity(call, value):
             shown.append(
                 EntityKey(
                     call.tool, value.path, value.kind, value.text, value.sensitive

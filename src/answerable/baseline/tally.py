@@ -29,6 +29,7 @@ from answerable.model.behaviour import (
 DAY = 86_400 * 10**9
 _SECOND = 10**9
 _Key = TypeVar("_Key")
+_WORD = 32  # characters of a name that can be one of a few
 _CHOICE = (OriginKind.REQUEST, OriginKind.TABLE)
 
 
@@ -241,16 +242,22 @@ def count(runs: Iterable[Run], subject: Subject) -> Tallies:
             capability = CapabilityKey(call.tool, call.definition, call.is_write)
             tools[capability].add(run, call)
             for value in call.values:
-                if is_entity(value):
+                if is_entity(call, value):
                     entities[_entity_key(call, value)].add(run, call)
                 for key in edge_keys(call, value):
                     edges[key].add(run, call)
     return Tallies(_seen(tools), _seen(entities), _seen(edges))
 
 
-def is_entity(value: Value) -> bool:
-    """Tell whether a value is remembered as itself: a typed or a sensitive one."""
-    return value.sensitive or value.kind is not EntityKind.NAME
+def is_entity(call: Observation, value: Value) -> bool:
+    """Tell whether a value is remembered as itself.
+
+    A typed or a sensitive one is, and a short name that a write was given: where an
+    argument takes one of a few words, those words are what it takes.
+    """
+    if value.sensitive or value.kind is not EntityKind.NAME:
+        return True
+    return call.is_write and value.whole and len(value.text) <= _WORD
 
 
 def _entity_key(call: Observation, value: Value) -> EntityKey:

@@ -75,7 +75,7 @@ def _sensitive(held: Held, sink: Sink, value: Value) -> Iterator[_Found]:
     if entity is not None:
         yield _firmly(entity.firm, stance, None)
     for origin in value.origins:
-        edge = sink.edge(origin)
+        edge = sink.edge(value, origin)
         if origin.trusted:
             if held.is_cold:
                 yield _HELD
@@ -110,10 +110,10 @@ def _is_free(call: Observation, sink: Sink, value: Value) -> bool:
 
 
 def _other(stance: Stance, sink: Sink, value: Value) -> Iterator[_Found]:
-    if value.kind is not EntityKind.NAME and sink.entity(value) is not None:
+    if sink.entity(value) is not None:
         yield _HELD
     for origin in value.origins:
-        if sink.edge(origin) is not None:
+        if sink.edge(value, origin) is not None:
             yield _HELD
         elif origin.trusted:
             yield Code.NEW_FLOW, stance.new, origin
