@@ -19,6 +19,7 @@ from tests.api.stage import (
     deciding,
     settings,
 )
+from tests.federate.tokens import AUD
 from tests.gateway.serve.stage import token_of
 
 
@@ -123,3 +124,26 @@ def test_too_many_requests_of_one_at_a_time_are_refused(point: Point) -> None:
         assert point.ask(EVALUATION, ALLOWED, who="narrow").status == 200
     finally:
         del door.in_flight[principal]
+
+
+def test_the_default_mappings_of_coaz_need_no_server_where_there_is_one(
+    point: Point,
+) -> None:
+    """Subject `$token.sub`, agent in the context, a server by the token's audience."""
+    whole = {"type": "mcp_server", "id": AUD}
+    context = {"agent": "https://agents.example/app"}
+    mapped = [
+        ("tools/call", {"type": "tool", "id": "read"}, True),
+        ("tools/call", {"type": "tool", "id": "write"}, False),
+        ("tools/list", whole, True),
+        ("initialize", whole, True),
+        ("prompts/get", {"type": "prompt", "id": "p"}, False),
+        ("resources/read", {"type": "resource", "id": "file:///a"}, False),
+        ("unknown/method", whole, False),
+    ]
+    for name, resource, decision in mapped:
+        said = {"action": {"name": name}, "resource": resource, "context": context}
+        told = point.ask(EVALUATION, ALLOWED | said, who="narrow")
+        assert told.decision is decision, name
+        if resource is whole:
+            assert not point.ask(EVALUATION, ALLOWED | said).decision

@@ -151,11 +151,21 @@ class Evaluating:
             return {"decision": False, "context": {"error": error}}
         return (await self.answer(evaluation, asked_by)).told()
 
+    def understood(self, evaluation: Evaluation, asked_by: Enforcer) -> Asked | None:
+        """Say what is asked, where that is in our words and within what may be asked."""
+        servers = asked_by.servers
+        usual = servers[0] if len(servers) == 1 else ""
+        action, resource = evaluation.action, evaluation.resource
+        asked = vocabulary.read(action, resource, usual, self.subjects.audiences)
+        if asked is None or (servers and asked.server not in servers):
+            return None
+        return asked
+
     def _understood(
         self, evaluation: Evaluation, asked_by: Enforcer
     ) -> list[Asked | None]:
         """Say what is asked: in our words, else in those of approved mappings."""
-        asked = understood(evaluation, asked_by)
+        asked = self.understood(evaluation, asked_by)
         if asked is not None:
             return [asked]
         return [*self._mapped.find(evaluation, asked_by.servers)] or [None]
@@ -191,16 +201,6 @@ def request_of(caller: Caller, asked: Asked, arguments: bytes | None) -> Request
         chain=caller.chain,
         arguments=UNSAID if arguments is None else arguments,
     )
-
-
-def understood(evaluation: Evaluation, asked_by: Enforcer) -> Asked | None:
-    """Say what is asked, where that is in our words and within what may be asked."""
-    servers = asked_by.servers
-    usual = servers[0] if len(servers) == 1 else ""
-    asked = vocabulary.read(evaluation.action, evaluation.resource, usual)
-    if asked is None or (servers and asked.server not in servers):
-        return None
-    return asked
 
 
 def _act(evaluation: Evaluation, asked: Asked | None, asked_by: Enforcer) -> Act:

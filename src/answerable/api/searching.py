@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from answerable.api.enforcers import Enforcer
-from answerable.api.evaluating import Evaluating, understood
+from answerable.api.evaluating import Evaluating
 from answerable.api.paging import Found, Paging
 from answerable.api.subjects import AGENT, IDENTITY
 from answerable.api.vocabulary import SERVER, TYPES, Asked, actions_on, spelled
@@ -97,7 +97,7 @@ class Searching:
         return self._paging.cut(found, page)
 
     async def _passes(self, evaluation: Evaluation, asked_by: Enforcer) -> bool:
-        asked = understood(evaluation, asked_by)
+        asked = self._evaluating.understood(evaluation, asked_by)
         if asked is None:
             return False
         caller = await self._evaluating.subjects.find(evaluation, asked_by)
@@ -130,7 +130,7 @@ class Searching:
                 one = Evaluation(
                     evaluation.subject, evaluation.action, resource, evaluation.agent
                 )
-                asked = understood(one, asked_by)
+                asked = self._evaluating.understood(one, asked_by)
                 if asked is not None and await self._passes(one, asked_by):
                     yield spelled(asked) + f" {server}", _entity(type, asked)
 

@@ -61,6 +61,11 @@ class Subjects:
         """Every agent of the file and the inventory, sorted."""
         return sorted(self._known)
 
+    @property
+    def audiences(self) -> frozenset[str]:
+        """What tokens of subjects call us."""
+        return frozenset(each.audience for each in self._issuers)
+
     def rules_of(self, agent: AgentId) -> list[IssuerCaller]:
         """Give whose tokens stand for an agent."""
         return [rule for rule, each in self._by_rule.items() if each == agent]

@@ -6,12 +6,13 @@
 | `resources/read`, `resources/subscribe`, `resources/unsubscribe` | `resource` | its URI |
 | `prompts/get` | `prompt` | `prompt:mcp/SERVER/PROMPT`, or the prompt's name |
 | `completion/complete` | `resource`, `prompt` | likewise |
-| any other method of MCP | `mcp_server` | `server:mcp/SERVER`, or the server's name |
+| any other method of MCP | `mcp_server` | `server:mcp/SERVER`, the server's name, or the audience of tokens for it |
 
 Whose a task or a request is, only the gateway knows that passed it on: nothing is
 decided about them here. Pure.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -41,19 +42,26 @@ class Asked:
     name: str = ""
 
 
-def read(action: Action, resource: Resource, usual: str) -> Asked | None:
+def read(
+    action: Action,
+    resource: Resource,
+    usual: str,
+    audiences: Collection[str] = (),
+) -> Asked | None:
     """Read what is asked; None where no words of ours are used.
 
     Args:
         action: As asked.
         resource: As asked.
         usual: Server that is meant where none is named, empty for none.
+        audiences: What tokens call us; where there is a usual server, it is called so.
     """
     target = target_of(action.name, resource.type)
     if target is None:
         return None
     if resource.type == SERVER:
-        server = resource.id.removeprefix("server:mcp/")
+        named = usual if usual and resource.id in audiences else resource.id
+        server = named.removeprefix("server:mcp/")
         is_said = resource.server in ("", server)
         return Asked(server, action.name, target) if is_said else None
     server, name = _parted(resource)
