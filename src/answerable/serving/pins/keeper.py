@@ -16,7 +16,7 @@ from answerable.enforce.pins.holding import Listed, meet, observe, withholds
 from answerable.enforce.pins.names import Names, alike
 from answerable.model.config import Server
 from answerable.model.errors import EnvironmentRefused
-from answerable.model.pin import Definition, Kind, Pins, item_id, item_of
+from answerable.model.pin import Definition, Kind, Pins, item_id, item_key, item_of
 from answerable.serving.pins.files import PinFiles
 from answerable.serving.pins.watch import Bound, PinWatch, Told
 
@@ -245,12 +245,15 @@ def _alike(
     server: str, fresh: Sequence[str], known: Sequence[Item]
 ) -> Iterator[tuple[str, str, str]]:
     """Find the items that new ones are named like."""
+    new = frozenset(fresh)
     for key, (other, other_kind, other_name) in islice(
         product(fresh, known), MOST_COMPARED
     ):
         kind, name = item_of(key)
         if other_kind is not kind or (other, other_name) == (server, name):
             continue
+        if other == server and other_name > name and item_key(kind, other_name) in new:
+            continue  # it is told of the other one
         how = alike(name, other_name)
         if how is not None and name:
             like = item_id(other, kind, other_name)
