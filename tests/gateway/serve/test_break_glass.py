@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from answerable.evidence import dsse
 from answerable.flows.amendments import AMENDMENT
@@ -28,9 +29,7 @@ def test_two_persons_break_the_glass_and_everybody_sees_it(
         within(8, lambda: owners("decision", decision)[0] == 0)
         config = ("--config", str(tmp_path / "answerable.yaml"))
         (shown,) = owners("decision", decision, *config)[1]
-        (rule,) = shown["determining"]
-        assert (rule["text"], rule["current"]) == (FORBID.strip(), True)
-        assert rule["place"].endswith("rules.cedar:1")
+        _quotes_its_rule(shown)
         assert (shown["reason"], shown["amendment"]["by"]) == (
             "forbidden",
             "two persons",
@@ -42,7 +41,10 @@ def test_two_persons_break_the_glass_and_everybody_sees_it(
         code, _, err = owners("break-glass", "confirm", begun["id"], *owners.key(ANA))
         assert (code, "another person" in err) == (1, True)
         assert not passes(served)
-        owners.sign(BEN, "break-glass", "confirm", begun["id"][:16])
+        confirm = ("break-glass", "confirm", begun["id"][:16])
+        code, _, err = owners(*confirm, *owners.key(BEN))
+        said = f"with person:{ANA} you let {AGENT} do this: tool write at files, until"
+        assert (code, said in err) == (0, True), err
         within(8, lambda: passes(served))
         assert served.hear("break-glass.in-force")["persons"] == [
             f"person:{ANA}",
@@ -63,6 +65,12 @@ def test_two_persons_break_the_glass_and_everybody_sees_it(
     (shown,) = owners("decision", used["decision"])[1]
     assert shown["reason"] == "break-glass"
     assert f"person:{BEN}" in shown["determining"][0]["text"]
+
+
+def _quotes_its_rule(decision: dict[str, Any]) -> None:
+    (rule,) = decision["determining"]
+    assert (rule["text"], rule["current"]) == (FORBID.strip(), True)
+    assert rule["place"].endswith("rules.cedar:1")
 
 
 def test_what_was_tampered_with_in_the_store_is_refused_and_told(

@@ -18,6 +18,8 @@ from answerable.model.errors import UsageError
 if TYPE_CHECKING:
     from answerable.flows.decided import Spooled
     from answerable.flows.owner_keys import Signer
+    from answerable.model.amendment import Amendment
+    from answerable.model.ask import Wanted
     from answerable.model.document import Document
 
 Function = TypeVar("Function", bound=Callable[..., object])
@@ -142,7 +144,10 @@ def allow(
         raise UsageError("--always and --for are two answers", "give one of them")
     term = Term(0 if always else span(life or "1h", "--for", _LONGEST), any_arguments)
     with signing(settings, config) as (session, waiting):
-        flow.find(session.store, waiting, ask)  # before a passphrase is asked for
+        wanted = flow.find(session.store, waiting, ask).wanted
+        how = "any arguments" if any_arguments else "these arguments alone"
+        until = "until it is taken back" if always else f"for {life or '1h'}"
+        say(settings, f"you let {act_line(wanted)}, with {how}, {until}")
         signer = signer_of(key, passphrase_file)
         document = answering.allow(
             session.store, waiting, ask, signer, term, now=time.time_ns()
@@ -167,7 +172,8 @@ def refuse(
     from answerable.flows import asks as flow
 
     with signing(settings, config) as (session, waiting):
-        flow.find(session.store, waiting, ask)
+        wanted = flow.find(session.store, waiting, ask).wanted
+        say(settings, f"you do not let {act_line(wanted)}")
         signer = signer_of(key, passphrase_file)
         document = answering.refuse(
             session.store, waiting, ask, signer, now=time.time_ns()
@@ -219,6 +225,20 @@ def signing(settings: Settings, config: str) -> "Iterator[tuple[Session, Spooled
     spool, _ = gateway_of(settings, config)
     with opened(settings, writes=True) as session:
         yield session, spooled(spool)
+
+
+def say(settings: Settings, sentence: str) -> None:
+    """Say what is about to be signed, before a passphrase is asked for."""
+    from answerable.cli.look.text import safe
+
+    if not settings.quiet:
+        click.echo(safe(sentence), err=True)
+
+
+def act_line(wanted: "Wanted | Amendment") -> str:
+    """Say an act in words."""
+    name = wanted.name or "without a name"
+    return f"{wanted.agent} do this: {wanted.target} {name} at {wanted.server}"
 
 
 def signer_of(key: str, passphrase_file: str) -> "Signer":

@@ -5,7 +5,14 @@ import time
 
 import click
 
-from answerable.cli.commands.asks import advice, key_options, signer_of, signing
+from answerable.cli.commands.asks import (
+    act_line,
+    advice,
+    key_options,
+    say,
+    signer_of,
+    signing,
+)
 from answerable.cli.emit import answer
 from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
 from answerable.cli.times import span
@@ -87,6 +94,7 @@ def start(
     )
     wanted = Wanted(AgentId(agent), server, target, name, "")
     with signing(settings, "") as (session, _):
+        say(settings, f"you let {act_line(wanted)}, for {life}, once another confirms")
         signer = signer_of(key, passphrase_file)
         document = answering.start(
             session.store, wanted, signer, term, now=time.time_ns()
@@ -104,9 +112,15 @@ def confirm(settings: Settings, amendment: str, key: str, passphrase_file: str) 
     It is in force then, within a second at a running gateway. `answerable asks revoke`
     ends it early.
     """
-    from answerable.flows import answering
+    from answerable.flows import answering, asks
+    from answerable.flows.amendments import held
+    from answerable.flows.lists import spelled_time
 
     with signing(settings, "") as (session, _):
+        judged = held(session.store, session.now).judged
+        begun = asks.find_amendment(judged, amendment).amendment
+        persons, until = " and ".join(begun.persons), spelled_time(begun.until * 10**9)
+        say(settings, f"with {persons} you let {act_line(begun)}, until {until}")
         signer = signer_of(key, passphrase_file)
         document = answering.confirm(
             session.store, amendment, signer, now=time.time_ns()
