@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SEED = 20261124
 PARTS = (
     *("help", "ingest", "queries", "reach", "peers", "gateway", "federation"),
-    *("baseline", "expansions", "law", "races", "intent"),
+    *("baseline", "enforce", "expansions", "law", "races", "intent"),
 )
 SMALL, LARGE, QUICK = 200_000, 2_000_000, 20_000
 ROUNDS = 3
@@ -127,12 +127,16 @@ def reach_parts(
 def gateway_part(
     folder: Path, parts: Sequence[str], command: str, *, quick: bool
 ) -> Iterator[Line]:
-    """Measure the gateway, beside another one, and hold it to the law of intent."""
+    """Measure the gateway and what it decides by, and hold it to its laws."""
     if "gateway" in parts:
         from bench.gateway import figures
 
         rounds, seconds = (1, 0.5) if quick else (figures.ROUNDS, figures.SECONDS)
         yield from figures.figures(ROOT, folder, rounds, seconds, command)
+    if "enforce" in parts:
+        from bench.enforce import figures as enforce
+
+        yield from enforce.figures(folder, command, quick=quick)
     if "intent" in parts:
         from bench import intent
 

@@ -9,6 +9,7 @@ _SECTIONS = (
     ("Reach", ("reach",)),
     ("Beside other tools", ("peers",)),
     ("Gateway", ("gateway",)),
+    ("Decision point", ("enforce",)),
     ("Federation", ("federation",)),
     ("Baseline", ("baseline",)),
     ("Held to laws", ("law", "expansions", "races", "intent")),
@@ -58,6 +59,17 @@ trusts). They do not do the same:
 - **FastMCP's proxy** reads and writes each message anew, and neither decides nor
   records; stateless, with JSON answers. ContextForge (1.0.8 and later) needs Python
   3.12, and the locks here begin at 3.11, so it is not among them.
+""",
+    "Decision point": """\
+- Policies are generated; each has a head about one agent and one tool. Tiers 2 and 3
+  read two arguments (a number and a path), tier 3 with a sum that is Cedar's to make.
+- A reload is `kill -HUP` of a gateway with one worker, to the line of its log that says
+  that the worker decides by the new set: reading, checking, handing over and trying
+  the last calls included. Two clients call meanwhile, each over one connection, and
+  any answer but the tool's own counts as lost.
+- Memory is the worker's peak with every slice used before and after the reloads.
+- In the law's set, blocks of a few policies have agents and servers of their own; plain
+  Cedar is asked about the whole set for each call.
 """,
     "Federation": """\
 - `answerable serve --only sts` in a process of its own, plain HTTP on loopback. An

@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 
 from answerable.enforce.cedar.read import Read, read_rules
 from answerable.model.cedar import NO_RULES, CedarFile, CedarRules
-from answerable.model.decision import Request, Target
+from answerable.model.config import Config
+from answerable.model.decision import Mode, Request, Target
 from answerable.model.ids import AgentId, agent_id
+from tests.enforce.configs import agent, config, rules, server
 
 KNOWN = frozenset(
     {
@@ -156,13 +158,15 @@ def policies(draw: st.DrawFn) -> str:
     return f"{word} ({head}) {' '.join(conditions)};"
 
 
-_numbers = st.sampled_from((-1, 0, 9, 10, 11, 2**63, 10.0, 9.5, 1e300, "10", True))
-_paths = st.sampled_from(("/srv/a", "/srv/", "/srv/*", "xaxbx", "", "\ud800", 3))
+_numbers = st.sampled_from(
+    (*(-1, 0, 9, 10, 11) * 3, 2**63, 10.0, 9.5, 1e300, "10", True)
+)
+_paths = st.sampled_from((*("/srv/a", "/srv/", "/srv/*", "xaxbx", "") * 3, "\ud800", 3))
 _members = {
     "amount": _numbers,
     "path": _paths,
     "to": _paths,
-    "flag": st.sampled_from((True, False, 1, None, "true")),
+    "flag": st.sampled_from((*(True, False) * 3, 1, None, "true")),
     "tags": st.sampled_from((["x"], [], ["y", 1.5], "x", [None], ["x", "x"])),
     "opts": st.sampled_from(
         (
@@ -192,11 +196,12 @@ def requests(draw: st.DrawFn) -> Request:
         )
     )
     names = TOOLS if target is Target.TOOL else ("", "file:///srv/a")
-    given = st.fixed_dictionaries({}, optional=_members)
-    is_raw = draw(st.integers(0, 9)) == 0
+    missing = draw(st.sets(st.sampled_from(sorted(_members)), max_size=2))
+    given = {name: draw(each) for name, each in _members.items() if name not in missing}
+    is_raw = draw(st.integers(0, 19)) == 0
     return Request(
         agent=draw(st.sampled_from(AGENTS)),
-        known=draw(st.sampled_from((True, True, True, False))),
+        known=draw(st.integers(0, 9)) > 0,
         server=draw(st.sampled_from(("files", "files", "mail"))),
         action=action,
         target=target,
@@ -205,6 +210,26 @@ def requests(draw: st.DrawFn) -> Request:
         principal="corp ana",
         person=draw(st.sampled_from(("", "person:ana@x"))),
         identity=draw(st.sampled_from(("", "sts ana"))),
-        chain=tuple(draw(st.lists(st.sampled_from(AGENTS), max_size=2))),
-        arguments=draw(_raw) if is_raw else json.dumps(draw(given)).encode(),
+        chain=draw(st.sampled_from(((), (), (), (AGENTS[2],), AGENTS[1:]))),
+        arguments=draw(_raw) if is_raw else json.dumps(given).encode(),
     )
+
+
+@st.composite
+def files(draw: st.DrawFn) -> Config:
+    """A configuration with all of these agents and servers."""
+    return config(
+        *(
+            agent(
+                name,
+                *(draw(rules(name, 0, ["files"])) for _ in range(draw(_none_or_one))),
+                mode=draw(st.sampled_from(Mode)),
+            )
+            for name in ("ana", "ben")
+        ),
+        servers=tuple(server(name, reads=("read",)) for name in ("files", "mail")),
+        default_mode=draw(st.sampled_from(Mode)),
+    )
+
+
+_none_or_one = st.sampled_from((0, 0, 1))

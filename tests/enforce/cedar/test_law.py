@@ -10,8 +10,8 @@ from answerable.enforce.kill import Kills
 from answerable.enforce.table import compile_table
 from answerable.model.config import Config
 from answerable.model.decision import Effect, Request
-from tests.enforce.cedar.policies import policies, read, requests
-from tests.enforce.configs import configs, kills
+from tests.enforce.cedar.policies import files, policies, read, requests
+from tests.enforce.configs import kills
 
 MANY = settings(
     max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -20,7 +20,7 @@ MANY = settings(
 
 @MANY
 @given(
-    configs(),
+    files(),
     kills(),
     st.lists(policies(), min_size=1, max_size=6),
     st.lists(requests(), min_size=4, max_size=8),
@@ -37,7 +37,7 @@ def test_what_is_compiled_decides_what_plain_cedar_decides(
 
 @MANY
 @given(
-    configs(),
+    files(),
     st.lists(policies(), min_size=1, max_size=5),
     st.lists(requests(), min_size=4, max_size=8),
 )

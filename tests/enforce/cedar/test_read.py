@@ -20,6 +20,7 @@ def test_each_of_twenty_mistakes_in_a_large_set_is_named_with_policy_and_line() 
     for line, policy, what in wrong:
         assert what in told.pop((line, policy)), (line, policy)
     assert told == {}
+    assert len(faults) == len(wrong)
     assert {fault.file for fault in faults} == {"0.cedar"}
 
 

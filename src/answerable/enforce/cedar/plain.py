@@ -1,5 +1,7 @@
 """The policies as they are meant: Cedar itself, asked about the whole set."""
 
+from functools import lru_cache
+
 from cedarpy import PolicySet
 
 from answerable.enforce.cedar.asking import answered
@@ -12,7 +14,7 @@ from answerable.model.decision import Effect, Request
 
 def say(rules: CedarRules, request: Request) -> Said:
     """Say what every policy comes to for a request, slowly."""
-    policies = PolicySet.from_str("\n".join(rule.text for rule in rules.rules))
+    policies = _parsed(tuple(rule.text for rule in rules.rules))
     facts = Facts(request)
     asked = facts.about() | {"context": facts.in_context()}
     everywhere = range(len(rules.rules))
@@ -27,3 +29,8 @@ def connecting(rules: CedarRules, request: Request) -> str:
         if rule.effect is Effect.ALLOW and is_about and there:
             return rule.id
     return ""
+
+
+@lru_cache(maxsize=1)
+def _parsed(texts: tuple[str, ...]) -> PolicySet:
+    return PolicySet.from_str("\n".join(texts))

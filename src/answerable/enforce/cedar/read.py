@@ -6,6 +6,7 @@ few policies changed costs those few.
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -40,6 +41,7 @@ from answerable.model.decision import Effect, Layer
 ASK = "ask"
 BATCH = 100  # policies that Cedar reads at once: a few ms, in which others wait
 _SHOWN = 300
+_OF_ACTION = re.compile(r' for Action::"[^"]*"')
 # What Cedar says beside what it has found wrong with a head.
 _NOTHING = "unable to find an applicable action given the policy scope constraints"
 
@@ -120,9 +122,15 @@ def read_rules(
     faults += (
         CedarFault(each.file, each.piece.line, each.id, shown(what))
         for each in policies
-        for what in dict.fromkeys(each.faults)
+        for what in _once(each.faults)
     )
     return Read(CedarRules(rules, _digest(files)), tuple(faults))
+
+
+def _once(faults: list[str]) -> list[str]:
+    """Leave out what Cedar says again for each of many actions."""
+    told = {_OF_ACTION.sub("", what): what for what in reversed(faults)}
+    return [what for what in dict.fromkeys(faults) if what in told.values()]
 
 
 def shown(text: str) -> str:
