@@ -1,6 +1,7 @@
 """A reload of a gateway that serves, with a large set of policies: no call is dropped."""
 
 import http.client
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from tests.gateway.serve.stage import Serving, backend, call, configuration, ser
 
 CALLERS = 2
 ROUNDS = 3
+LONGEST = 300.0  # seconds
 _TAKEN = at_most(2, "<= 2 s")
 _NONE = at_most(0, "none")
 _MEMORY = at_most(120, "<= 120 MiB")
@@ -24,9 +26,18 @@ _MEMORY = at_most(120, "<= 120 MiB")
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
-    """One reload: seconds that it took, and the calls meanwhile."""
+    """One reload: seconds that it took, and the calls meanwhile.
+
+    Attributes:
+        taken: From the signal to the line of the log.
+        cpu: Processor seconds of the supervisor meanwhile.
+        answered: Calls.
+        lost: Calls that were not answered by the tool.
+        slowest: Seconds of the slowest.
+    """
 
     taken: float
+    cpu: float
     answered: int
     lost: int
     slowest: float
@@ -66,6 +77,9 @@ def figures(folder: Path, count: int, command: str) -> Iterator[Figure]:
     )
     yield Figure(f"{what}, all changed", "s", (every.taken,), command, _TAKEN)
     runs = [*few, every]
+    for words, some in (("1 %", few), ("all", [every])):
+        what = f"processor time of the supervisor, {words} changed"
+        yield Figure(what, "s", tuple(each.cpu for each in some), command)
     lost = sum(each.lost for each in runs)
     answered = sum(each.answered for each in runs)
     what = f"calls lost or refused by these reloads, of {answered:,}"
@@ -102,6 +116,16 @@ def _use_all(served: Serving, count: int) -> None:
     connection.close()
 
 
+def _reload(served: Serving) -> None:
+    """Reload, and wait for it as long as it takes on a busy machine."""
+    count = sum(line["event"] == "config.taken" for line in served.log)
+    served.process.send_signal(signal.SIGHUP)
+    until = time.monotonic() + LONGEST
+    while sum(line["event"] == "config.taken" for line in served.log) == count:
+        assert time.monotonic() < until, served.log[-1]
+        time.sleep(0.01)
+
+
 def _reloaded(served: Serving, count: int) -> Reloaded:
     """Reload while calls are made, and a little longer."""
     done = threading.Event()
@@ -126,11 +150,12 @@ def _reloaded(served: Serving, count: int) -> Reloaded:
     for thread in threads:
         thread.start()
     time.sleep(0.2)
-    began = time.perf_counter()
-    served.reload()
+    began, before = time.perf_counter(), processes.cpu((served.process.pid,))
+    _reload(served)
     taken = time.perf_counter() - began
+    cpu = processes.cpu((served.process.pid,)) - before
     time.sleep(0.2)
     done.set()
     for thread in threads:
         thread.join()
-    return Reloaded(taken, len(walls), sum(lost), max(walls))
+    return Reloaded(taken, cpu, len(walls), sum(lost), max(walls))

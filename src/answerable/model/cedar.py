@@ -41,7 +41,7 @@ class CedarFault:
     what: str
 
 
-class CedarRule(msgspec.Struct, frozen=True, array_like=True):
+class CedarRule(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One policy of which nothing is wrong.
 
     Attributes:

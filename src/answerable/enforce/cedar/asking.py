@@ -72,15 +72,16 @@ class Asked:
         positions: As above.
     """
 
-    __slots__ = ("_about", "_entities", "_reads", "_texts", "positions")
+    __slots__ = ("_entities", "_reads", "_texts", "positions")
 
     def __init__(
         self, positions: tuple[int, ...], rules: list[CedarRule], facts: Facts
     ) -> None:
         self.positions = positions
         self._texts = tuple(rule.text for rule in rules)
-        self._reads = tuple({name for rule in rules for name in rule.reads})
-        self._about = facts.about()
+        reads = {rule.reads for rule in rules}
+        every = {name for each in reads for name in each}
+        self._reads = reads.pop() if len(reads) == 1 else tuple(every)
         self._entities = facts.entities() if any(map(_looks, self._texts)) else NOBODY
 
     def ask(
@@ -91,7 +92,7 @@ class Asked:
         Where one forbids, the permits that hold are not named. Where Cedar does not
         decide at all, none has an answer.
         """
-        asked = self._about | {"context": facts.in_context(self._reads)}
+        asked = facts.about() | {"context": facts.in_context(self._reads)}
         policies = handles.of(self._texts)
         return answered(self.positions, asked, policies, self._entities)
 

@@ -9,17 +9,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+_STRING = r'"(?:[^"\\\n]|\\[^\n])*+'
+_HEAD = r"(?:permit|forbid)\s*+\("
 _TOKEN = re.compile(
-    r'(?P<string>"(?:[^"\\\n]|\\[^\n])*+")'
-    r'|(?P<open>"(?:[^"\\\n]|\\[^\n])*+)'
-    r"|(?P<space>[^\S\n]+|//[^\n]*+)"
-    r"|(?P<line>\n)"
-    r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*+)"
-    r"|(?P<mark>[;@(])"
-    r"|(?P<close>\))"
-    r'|(?P<other>[^"\s;@()A-Za-z_/]++|/)'
+    rf'(?P<string>{_STRING}")'
+    rf"|(?P<open>{_STRING})"
+    r"|(?P<comment>//[^\n]*+)"
+    rf'|(?P<id>@\s*+id\s*+\(\s*+(?P<named>{_STRING}"))'
+    r"|(?P<at>@)"
+    r"|(?P<end>;)"
+    rf"|(?P<head>{_HEAD})"
+    rf'|(?P<other>(?:(?!{_HEAD})\w++|[^"/;@\w]++|/(?!/))++)'
 )
-_HEADS = frozenset({"permit", "forbid"})
+_CLOSE = re.compile(rf'(?:[^")/]++|{_STRING}"|//[^\n]*+|/)*+\)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,38 +48,41 @@ class Piece:
 
 @dataclass(slots=True)
 class _Begun:
-    """A piece whose end has not come yet."""
+    """A piece whose end has not come yet; places are offsets."""
 
     at: int
     line: int
     id: str = ""
-    open_line: int = 0
+    open_at: int = -1
     has_head: bool = False
-    annotated: tuple[int, int] | None = None  # since the last head
-    heads: tuple[tuple[int, int], ...] = ()
-    words: tuple[str, ...] = ()  # the last few
+    annotated: int = -1  # since the last head
+    heads: tuple[int, ...] = ()
 
-    def take(self, kind: str, word: str, at: int, line: int) -> None:
+    def take(self, token: re.Match[str]) -> None:
         """Hear one more word of it."""
-        if kind == "open":
-            self.open_line = self.open_line or line
-        elif word == "@":
-            self.annotated = self.annotated or (at, line)
-        elif word == "(" and self.words and self.words[-1] in _HEADS:
-            self._head(at - len(self.words[-1]), line)
-        elif kind == "string" and self.words[-3:] == ("@", "id", "("):
-            self.id = self.id or word[1:-1]
-        self.words = (*self.words[-2:], word)
-
-    def _head(self, at: int, line: int) -> None:
-        if self.has_head:
-            self.heads += (self.annotated or (at, line),)
-        self.has_head, self.annotated = True, None
+        kind, at = token.lastgroup, token.start()
+        if kind == "head":
+            if self.has_head:
+                self.heads += (at if self.annotated < 0 else self.annotated,)
+            self.has_head, self.annotated = True, -1
+        elif kind == "open":
+            self.open_at = at if self.open_at < 0 else self.open_at
+        elif kind in ("at", "id"):
+            self.annotated = at if self.annotated < 0 else self.annotated
+            if kind == "id":
+                self.id = self.id or token["named"][1:-1]
 
     def end(self, text: str, to: int, *, ended: bool) -> Piece:
-        heads = tuple((at - self.at, line) for at, line in self.heads)
+        def line(at: int) -> int:
+            return self.line + text.count("\n", self.at, at)
+
         return Piece(
-            text[self.at : to], self.line, self.id, self.open_line, ended, heads
+            text[self.at : to],
+            self.line,
+            self.id,
+            0 if self.open_at < 0 else line(self.open_at),
+            ended,
+            tuple((at - self.at, line(at)) for at in self.heads),
         )
 
 
@@ -89,21 +94,29 @@ def split(text: str, line: int = 1) -> Iterator[Piece]:
         line: The line that it starts on.
     """
     begun: _Begun | None = None
-    end = 0
+    counted = end = 0
     for token in _TOKEN.finditer(text):
-        kind = token.lastgroup or ""
-        if kind == "line":
-            line += 1
-        if kind in ("line", "space"):
+        kind = token.lastgroup
+        if kind == "comment":
             continue
+        at = token.start()
+        if kind == "other":
+            white = len(token[0]) - len(token[0].lstrip())
+            at += white
+            if at == token.end():
+                continue
+            end = token.start() + len(token[0].rstrip())
+        else:
+            end = token.end()
         if begun is None:
-            begun = _Begun(token.start(), line)
-        end = token.end()
-        if token[0] == ";" and kind == "mark":
+            line += text.count("\n", counted, at)
+            counted = at
+            begun = _Begun(at, line)
+        if kind == "end":
             yield begun.end(text, end, ended=True)
             begun = None
         else:
-            begun.take(kind, token[0], token.start(), line)
+            begun.take(token)
     if begun is not None:
         yield begun.end(text, end, ended=False)
 
@@ -122,14 +135,9 @@ def headless(text: str) -> str:
     Args:
         text: Of a policy that Cedar takes.
     """
-    words: tuple[str, ...] = ()
-    effect = ""
     for token in _TOKEN.finditer(text):
-        word = token[0]
-        if not effect and word == "(" and words[-1] in _HEADS:
-            effect = words[-1]
-        elif effect and token.lastgroup == "close":
-            return f"{effect} (principal, action, resource){text[token.end() :]}"
-        if token.lastgroup not in ("space", "line"):
-            words = (word,)
+        if token.lastgroup == "head":
+            effect = token[0].partition("(")[0].strip()
+            close = next(_CLOSE.finditer(text, token.end()))
+            return f"{effect} (principal, action, resource){text[close.end() :]}"
     return text

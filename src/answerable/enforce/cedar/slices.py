@@ -27,7 +27,6 @@ _DEPTH = {Layer.TABLE: 0, Layer.CONSTRAINT: 1, Layer.CEDAR: 2}
 _HOPED = frozenset({Effect.ALLOW, Effect.ASK})
 _conditions = msgspec.json.Decoder(list[dict[str, object]])
 
-MOST_SAID = 64  # different outcomes of one slice that are kept
 
 Positions = tuple[int, ...]
 Key = tuple[AgentId, str, str, str, str]
@@ -132,12 +131,12 @@ class Slice:
     """
 
     __slots__ = (
-        "_asked", "_checks", "_erring", "_holding", "_saids", "_slices", "said",
+        "_asked", "_checks", "_erring", "_holding", "_last", "_slices", "said",
     )  # fmt: skip
 
     def __init__(self, slices: Slices, takes: list[int], request: Request) -> None:
         self._slices = slices
-        self._saids: dict[tuple[Positions, Positions], Said] | None = None
+        self._last: tuple[Positions, Positions, Said] | None = None
         checks: list[tuple[int, Compiled]] = []
         fixed: list[tuple[int, Compiled]] = []
         holding: list[int] = []
@@ -187,13 +186,12 @@ class Slice:
         return said(rules, self._holding + hoped, self._erring)
 
     def _of(self, holding: Positions, erring: Positions) -> Said:
-        if self._saids is None or len(self._saids) >= MOST_SAID:
-            self._saids = {}
-        found = self._saids.get((holding, erring))
-        if found is None:
-            found = said(self._slices.rules, holding, erring)
-            self._saids[holding, erring] = found
-        return found
+        """Give what was said last, where it is that again."""
+        last = self._last
+        if last is None or last[0] != holding or last[1] != erring:
+            again = said(self._slices.rules, holding, erring)
+            self._last = last = (holding, erring, again)
+        return last[2]
 
 
 def said(rules: tuple[CedarRule, ...], holding: Positions, erring: Positions) -> Said:

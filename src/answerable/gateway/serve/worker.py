@@ -49,6 +49,7 @@ async def run(handle: int) -> int:
     except AnswerableError as error:
         channel.say(Refused(error.message, error.hint))
         return 1
+    del start  # a large policy is kept once, compiled
     _settle()
     channel.say(Ready())
     log.info("worker.ready")
