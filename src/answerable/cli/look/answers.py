@@ -140,6 +140,6 @@ def _empty(document: Document) -> Iterator[str]:
         fill = safe(document.searched)
     elif document.next and scanned:
         fill = f"try {safe(document.next)}"
-    elif not fill and not scanned:
+    elif not fill and not scanned and document.kind not in UNSOURCED:
         fill = _UNSCANNED
     yield f"{what}: {fill}" if fill else what

@@ -168,9 +168,10 @@ class Wrapper:
         restored = [_unblocked(handle) for handle in (STDIN, STDOUT)]
         front.out = WritePipe(loop, os.dup(STDOUT), front.full, front.drained)
         reader = ReadPipe(loop, os.dup(STDIN), front.heard, front.ended)
-        signed = asyncio.gather(
-            self._amendments.keep_fresh(), self._baselines.keep_fresh()
-        )
+        signed = [
+            loop.create_task(watch.keep_fresh())
+            for watch in (self._amendments, self._baselines)
+        ]
         # What is there by now stays to the end, and a call leaves no circles.
         gc.freeze()
         try:
@@ -185,7 +186,8 @@ class Wrapper:
                 restore()
             self._kills.close()
             await self._pins.written()
-            signed.cancel()
+            for watching in signed:
+                watching.cancel()
             self._in_force.close()
             await self._amendments.close()
             self._credentials.close()
