@@ -16,8 +16,7 @@ from bench.agentdojo.rivals import NoGuard
 from bench.agentdojo.scene import End, attacked
 from bench.agentdojo.shares import SEED, harm, note
 from bench.agentdojo.stage import DEVELOPED, Stage, stages
-from bench.agentdojo.trials import known, lesson, practised
-from bench.agentdojo.variants import variant
+from bench.agentdojo.trials import changed, known, lesson, practised
 from bench.agentdojo.ways import ATTESTED, BLIND
 
 TITLES = ("Learning curve", "Poisoned lessons")
@@ -42,7 +41,7 @@ def mixed(stage: Stage, seed: int, count: int) -> list[Run]:
     pick.shuffle(tasks)
     weights = [1 / rank for rank in range(1, len(tasks) + 1)]
     drawn = pick.choices(tasks, weights, k=count)
-    return [variant(stage.honest(task), n) for n, task in enumerate(drawn, 1)]
+    return [changed(stage, task, n) for n, task in enumerate(drawn, 1)]
 
 
 def _curve(developed: Sequence[Stage]) -> Section:

@@ -43,11 +43,28 @@ class Way:
         stance: How strictly.
         tables: Kinds of things of which the owner keeps a table.
         attested: Whether the runs that teach came with the person's own request.
+        firm: Runs, days and persons from which something is firm; the room's own
+            numbers where it is 0.
+        reads_open: Whether the owner lets a read go on that would be asked for.
     """
 
     stance: Stance = field(default_factory=Stance)
     tables: frozenset[str] = frozenset()
     attested: bool = False
+    firm: int = 0
+    reads_open: bool = False
+
+    def terms(self) -> Terms:
+        """Give the terms on which it is learned."""
+        if not self.firm:
+            return Terms(untrusted=self.stance.untrusted)
+        firm = self.firm
+        return Terms(
+            untrusted=self.stance.untrusted,
+            min_runs=firm,
+            min_days=firm,
+            min_persons=firm,
+        )
 
 
 def subject(suite: str) -> Subject:
@@ -105,7 +122,7 @@ class Ours:
 
     def _learned(self, lesson: Lesson) -> Profile:
         whose = subject(lesson.suite)
-        terms = Terms(untrusted=self.way.stance.untrusted)
+        terms = self.way.terms()
         lived = [self.lived(number, run) for number, run in enumerate(lesson.runs)]
         now = _BEGIN + len(lived) * _APART
         profile = learn(fold({}, lived), whose, terms, now) if lived else cold(whose)
@@ -169,6 +186,8 @@ class _Watching:
         seen = self.look(call)
         progress = self.window.progress(self.run, self.at)
         self.last = judge(self.guard.held, seen, progress)
+        if self.guard.way.reads_open and not seen.is_write:
+            return Answer.DENY if self.last.effect is Effect.DENY else Answer.ALLOW
         return _ANSWER.get(self.last.effect, Answer.DENY)
 
     def saw(self, turn: Turn) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from bench.agentdojo.lesson import Learner
 from bench.agentdojo.plan import Answer, Call, Run, Turn, leaves
 from bench.agentdojo.word import Word
 
@@ -94,6 +95,13 @@ class ValueTaint(_Taint):
 
 
 Trained = Callable[[Sequence[Run], Word], NoGuard]
+
+
+def trained(rule: Trained) -> Learner:
+    """Let a rule learn of a lesson what it learns."""
+    return lambda lesson: rule(lesson.runs, lesson.word)
+
+
 RIVALS: dict[str, Trained] = {
     "tool set per agent": ToolSet,
     "+ exact argument values": ExactValues,

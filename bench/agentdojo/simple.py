@@ -4,17 +4,12 @@ from collections.abc import Iterator
 
 from bench.agentdojo.attackers import ATTACKERS, PLAIN
 from bench.agentdojo.page import Section
-from bench.agentdojo.rivals import RIVALS, Trained
+from bench.agentdojo.rivals import RIVALS, trained
 from bench.agentdojo.shares import by_attacker, disturbed, goal, harm, note
 from bench.agentdojo.stage import DEVELOPED, stages
-from bench.agentdojo.trials import REGIMES, Learner, Trial, held
+from bench.agentdojo.trials import REGIMES, Trial, held
 
 TITLES = ("Simple rules", "Simple rules, by attacker")
-
-
-def trained(rule: Trained) -> Learner:
-    """Let a rule learn of a lesson what it learns."""
-    return lambda lesson: rule(lesson.runs, lesson.word)
 
 
 def sections() -> Iterator[Section]:

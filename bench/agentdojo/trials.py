@@ -35,11 +35,17 @@ class Trial:
     served: bool = False
 
 
+@cache
+def changed(stage: Stage, task: str, number: int) -> Run:
+    """Return the honest run of a task with other values."""
+    return variant(stage.honest(task), number)
+
+
 def practised(stage: Stage, without: str = "") -> list[Run]:
     """Return honest runs with other values than those of the test, but for one task."""
     tasks = [task for task in stage.users if task != without]
     return [
-        variant(stage.honest(task), number)
+        changed(stage, task, number)
         for number in range(1, VARIANTS + 1)
         for task in tasks
     ]
