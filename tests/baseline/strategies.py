@@ -68,6 +68,9 @@ def call(random: Random, at: int, name: str) -> Observation:
         size=random.randint(0, 99),
         records=random.randint(0, 9),
         untrusted=random.random() < 0.5,
+        after=tuple(
+            sorted({random.choice(TOOLS) for _ in range(random.randint(0, 2))})
+        ),
     )
 
 

@@ -120,7 +120,8 @@ def _edges(old: Profile, new: Profile) -> Iterator[Change]:
     for this in after.keys() - before.keys():
         edge = after[this]
         consequence = Consequence.WIDER if _way(edge) in ways else Consequence.FLOW
-        if edge.kind is OriginKind.EARLIER and not edge.trusted:
+        strangers = (OriginKind.EARLIER, OriginKind.BEFORE)
+        if edge.kind in strangers and not edge.trusted:
             consequence = Consequence.UNTRUSTED_FLOW
         yield _of_edge(consequence, edge)
     for this in before.keys() - after.keys():

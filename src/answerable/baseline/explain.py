@@ -49,6 +49,8 @@ def described(origin: Origin | None) -> str:
     if origin.kind is OriginKind.EARLIER:
         place = f" {origin.field}" if origin.field else ""
         return f"{origin.source}{place}, bytes {origin.start} to {origin.end}"
+    if origin.kind is OriginKind.BEFORE:
+        return f"text of strangers in {origin.source}, read before"
     return f"table {origin.source}" if origin.source else origin.kind.value
 
 
@@ -128,6 +130,21 @@ def crowded(call: Observation) -> Finding:
         BaselineLayer.FLOW, Code.CROWDED, Effect.DENY, call.tool, "", (),
         str(len(call.values)), None, "",
         f"{call.tool} was called with more entities than are looked at.",
+    )  # fmt: skip
+
+
+def context(held: Held, call: Observation, source: str) -> Finding:
+    """Explain that strangers' text was read which never came before such a write."""
+    flows = held.sink(call.tool, "").flows
+    edges = [e for each in flows.values() for e in each if e.kind is OriginKind.BEFORE]
+    usual = tuple(edge.source for edge in edges if edge.firm)
+    seen = held.tools.get(call.tool, ())
+    return Finding(
+        BaselineLayer.ORDER, Code.NEW_CONTEXT, held.profile.stance.new, call.tool, "",
+        usual[:_SHOWN], source, Origin(OriginKind.BEFORE, source, trusted=False),
+        max((each.tally.example for each in seen), default=""),
+        f"{call.tool} was called after text of strangers in {source} was read, which "
+        f"came before it in too few runs, or in none.",
     )  # fmt: skip
 
 

@@ -12,7 +12,13 @@ from answerable.baseline.bounds import hour_of_week
 from answerable.baseline.held import Held
 from answerable.baseline.values import of_value
 from answerable.model.baseline import Accepted, Bound, Measure
-from answerable.model.behaviour import NOWHERE, Envelope, Observation, Progress
+from answerable.model.behaviour import (
+    NOWHERE,
+    Envelope,
+    Observation,
+    OriginKind,
+    Progress,
+)
 from answerable.model.decision import Effect
 from answerable.model.judgement import ALLOWED, Code, Finding, Judgement
 
@@ -80,6 +86,8 @@ def _findings(
             yield finding
     if held.is_cold:
         return
+    if not is_new:
+        yield from _context(held, call)
     yield from _order(held, call, progress)
     yield from _bounds(held, call, progress)
     yield from _surroundings(held, call, progress, envelope)
@@ -91,6 +99,25 @@ def _is_new(held: Held, call: Observation) -> bool:
         return False
     known = held.tools.get(call.tool, ())
     return all(each.definition != call.definition for each in known)
+
+
+def _context(held: Held, call: Observation) -> Iterator[Finding]:
+    """Find text of strangers that never was read before such a write.
+
+    What it says does not matter: it is how an agent is talked into what it is used to
+    do, with values that it is used to find by itself.
+    """
+    effect = held.profile.stance.new
+    if effect is Effect.ALLOW:
+        return
+    flows = held.sink(call.tool, "").flows
+    # What an owner let strangers' text name, it may be read for.
+    signed = [value for value in call.values if held.accepts(call.tool, value)]
+    invited = {origin.source for value in signed for origin in value.origins}
+    for source in call.after:
+        edges = flows.get((OriginKind.BEFORE, source, ""), ())
+        if source not in invited and not any(edge.firm for edge in edges):
+            yield explain.context(held, call, source)
 
 
 def _order(held: Held, call: Observation, progress: Progress) -> Iterator[Finding]:

@@ -15,9 +15,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from answerable.baseline.fold import Contribution
-from answerable.baseline.tally import DAY, edge_keys, is_entity
+from answerable.baseline.tally import (
+    DAY,
+    EdgeKey,
+    context_keys,
+    edge_keys,
+    is_entity,
+)
 from answerable.model.baseline import Accepted, Subject, Terms, Untrusted
-from answerable.model.behaviour import Observation, Run
+from answerable.model.behaviour import EntityKind, Observation, Run
 
 Cell = str | int | bool
 Row = dict[str, Cell]
@@ -90,17 +96,27 @@ def _call(found: Rows, run: Run, call: Observation) -> None:
 
 
 def _flows(call: Observation) -> Iterator[Row]:
+    for key in sorted(context_keys(call)):
+        yield {
+            "path": "", "kind": EntityKind.NAME.value, "text": "", "sensitive": False,
+            "is_entity": False, **_way(key),
+        }  # fmt: skip
     for value in call.values:
         counts = is_entity(call, value)
         for key in sorted(edge_keys(call, value)):
             yield {
                 "path": value.path, "kind": value.kind.value, "text": value.text,
-                "sensitive": value.sensitive, "is_entity": counts,
-                "origin": key.kind.value, "source": key.source,
-                "selector": json.dumps(key.selector), "field": key.field,
-                "whole": key.whole, "trusted": key.trusted,
+                "sensitive": value.sensitive, "is_entity": counts, **_way(key),
             }  # fmt: skip
             counts = False  # once for each value, however many origins it has
+
+
+def _way(key: EdgeKey) -> Row:
+    return {
+        "origin": key.kind.value, "source": key.source,
+        "selector": json.dumps(key.selector), "field": key.field,
+        "whole": key.whole, "trusted": key.trusted,
+    }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

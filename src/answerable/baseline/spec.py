@@ -10,6 +10,7 @@ from answerable.baseline.tally import (
     EntityKey,
     Seen,
     Tallies,
+    context_keys,
     edge_keys,
     is_entity,
     is_of,
@@ -31,6 +32,7 @@ def keys(call: Observation) -> list[Key]:
                 )
             )
         shown += edge_keys(call, value)
+    shown += context_keys(call)
     return shown
 
 

@@ -198,6 +198,16 @@ def edge_keys(call: Observation, value: Value) -> set[EdgeKey]:
     }  # fmt: skip
 
 
+def context_keys(call: Observation) -> set[EdgeKey]:
+    """Give the edges that say after whose text a write came, whatever it took of it."""
+    return {
+        EdgeKey(
+            call.tool, "", OriginKind.BEFORE, source, (), "", False, False, False
+        )
+        for source in call.after
+    }  # fmt: skip
+
+
 def is_of(subject: Subject, tool: str) -> bool:
     """Tell whether a tool is one of the subject's server."""
     return tool.partition("/")[0] == subject.server
@@ -241,6 +251,8 @@ def count(runs: Iterable[Run], subject: Subject) -> Tallies:
                 continue
             capability = CapabilityKey(call.tool, call.definition, call.is_write)
             tools[capability].add(run, call)
+            for key in context_keys(call):
+                edges[key].add(run, call)
             for value in call.values:
                 if is_entity(call, value):
                     entities[_entity_key(call, value)].add(run, call)

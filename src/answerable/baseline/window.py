@@ -48,6 +48,7 @@ class _Run:
     sizes: Counter[str] = field(default_factory=Counter)
     records: Counter[str] = field(default_factory=Counter)
     untrusted: bool = False
+    strangers: set[str] = field(default_factory=set)
     lately: deque[int] = field(default_factory=deque)
 
 
@@ -125,7 +126,16 @@ class Window:
             numbers=amounts(arguments, facts),
             digest=digest(arguments),
             crowded=len(entities) > MOST,
+            after=self._after(run) if facts.is_write else (),
         )
+
+    def _counted(self, run: str) -> list[_Run]:
+        """Give a run with those begun shortly before it."""
+        begin = self._runs[run].started - self._span
+        return [each for each in self._runs.values() if each.started >= begin]
+
+    def _after(self, run: str) -> tuple[str, ...]:
+        return tuple(sorted(set().union(*(r.strangers for r in self._counted(run)))))
 
     def _explained(
         self, run: _Run, tool: str, entities: list[Named]
@@ -156,11 +166,7 @@ class Window:
     def progress(self, run: str, at: int) -> Progress:
         """Say what the agent did so far, in this run and in those shortly before it."""
         here = self._runs[run]
-        counted = [
-            each
-            for each in self._runs.values()
-            if each.started >= here.started - self._span
-        ]
+        counted = self._counted(run)
         while here.lately and here.lately[0] <= at - _MINUTE:
             here.lately.popleft()
         return Progress(
@@ -243,6 +249,8 @@ def _count(run: _Run, call: Observation) -> None:
     for path, amount in call.numbers:
         run.sums[call.tool, path] += amount
     run.untrusted = run.untrusted or call.untrusted
+    if call.untrusted and not call.is_write:
+        run.strangers.add(call.tool)
     run.lately.append(call.at)
     run.last = call.at
 

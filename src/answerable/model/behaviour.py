@@ -38,6 +38,7 @@ class OriginKind(StrEnum):
     TABLE = "table"  # an owner's table lists it
     CONSTANT = "constant"  # the profile holds it
     EARLIER = "earlier"  # an earlier result holds it
+    BEFORE = "before"  # strangers' text was read before, whatever it says
     NONE = "none"  # nothing does: words of the agent's own
 
 
@@ -175,6 +176,7 @@ class Observation:
         records: Records in its result.
         untrusted: Its result holds text that strangers write.
         crowded: Its arguments hold more entities than are looked at.
+        after: Of a write: tools whose results held text of strangers, read before it.
     """
 
     id: str
@@ -189,6 +191,7 @@ class Observation:
     records: int = 0
     untrusted: bool = False
     crowded: bool = False
+    after: tuple[str, ...] = ()
 
 
 class Envelope(

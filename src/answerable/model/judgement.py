@@ -18,6 +18,7 @@ class Code(StrEnum):
     UNTRUSTED_FLOW = "untrusted-flow"
     NOT_IN_TABLE = "not-in-table"
     PROVISIONAL = "provisional-flow"
+    NEW_CONTEXT = "new-context"
     MISSING_READS = "missing-reads"
     OVER_BOUND = "over-bound"
     NEW_WORKLOAD = "new-workload"
