@@ -80,7 +80,9 @@ def _sensitive(held: Held, sink: Sink, value: Value) -> Iterator[_Found]:
             if held.is_cold:
                 yield _HELD
             elif edge is None:
-                yield Code.NEW_FLOW, stance.new, origin
+                # Never seen is no better than seldom seen.
+                effects = (stance.new, stance.provisional)
+                yield Code.NEW_FLOW, max(effects, key=_ORDER.index), origin
             else:
                 yield _firmly(edge.firm, stance, origin)
         elif edge is not None and stance.untrusted is Untrusted.LEARNED:
