@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from answerable.api import vocabulary
+from answerable.api.behaviour import Behaviour
 from answerable.api.enforcers import Enforcer
 from answerable.api.mapped import Mapped
 from answerable.api.recording.recorder import Recorder
@@ -71,6 +72,7 @@ class Evaluating:
         subjects: Finds who they are about.
         recorder: Records.
         mapped: Finds what is asked in the words of approved mappings.
+        behaviour: Holds back what a baseline would judge.
     """
 
     def __init__(
@@ -79,9 +81,11 @@ class Evaluating:
         subjects: Subjects,
         recorder: Recorder,
         mapped: Mapped,
+        behaviour: Behaviour,
     ) -> None:
         self.authority, self.subjects = authority, subjects
         self._recorder, self._mapped = recorder, mapped
+        self._behaviour = behaviour
 
     async def one(self, said: Members, asked_by: Enforcer) -> dict[str, Any]:
         """Answer an Access Evaluation request.
@@ -183,7 +187,15 @@ class Evaluating:
     ) -> Decision:
         if asked is None:
             return held(self.authority.policy, Effect.DENY, Reason.NO_RULE)
-        return self.authority.authorize(request_of(caller, asked, arguments))
+        return self.decided(caller, request_of(caller, asked, arguments))
+
+    def decided(self, caller: Caller, request: Request) -> Decision:
+        """Decide by policy and baseline."""
+        decision = self.authority.authorize(request)
+        judged = self._behaviour.judge(caller, request.server, request.target, decision)
+        if judged.reason is Reason.BEHAVIOUR:
+            return self.authority.amended(request, judged)
+        return judged
 
 
 def request_of(caller: Caller, asked: Asked, arguments: bytes | None) -> Request:

@@ -15,7 +15,6 @@ from answerable.api.envoy.messages import Held, passed, read_check, stopped
 from answerable.api.evaluating import Evaluating
 from answerable.api.recording.recorder import Recorder
 from answerable.enforce.table import held as holding
-from answerable.flows.authorize import Authority
 from answerable.model.caller import Caller
 from answerable.model.decision import (
     Decision,
@@ -74,7 +73,7 @@ class Checking:
         except Unidentified as unknown:
             self._recorder.refused(unknown.reason)
             return _unidentified(unknown)
-        decision = decide(self._evaluating.authority, caller, call, asked_by)
+        decision = decide(self._evaluating, caller, call, asked_by)
         act = _act(call, held.body, asked_by)
         answer = await self._evaluating.recorded(caller, act, decision)
         if answer.passes:
@@ -98,18 +97,19 @@ class Checking:
 
 
 def decide(
-    authority: Authority, caller: Caller, call: Call, asked_by: Enforcer
+    evaluating: Evaluating, caller: Caller, call: Call, asked_by: Enforcer
 ) -> Decision:
     """Decide on a call that goes through Envoy."""
     if asked_by.servers and call.server not in asked_by.servers:
-        return holding(authority.policy, Effect.DENY, Reason.UNKNOWN_SERVER)
-    decision = authority.authorize(
-        _request(caller, call, call.target, call.name, call.arguments)
+        policy = evaluating.authority.policy
+        return holding(policy, Effect.DENY, Reason.UNKNOWN_SERVER)
+    decision = evaluating.decided(
+        caller, _request(caller, call, call.target, call.name, call.arguments)
     )
     for each in call.watched:
         if decision.passes and each.target is not Target.TASK:
             asked = _request(caller, call, each.target, each.name)
-            decision = authority.authorize(asked)
+            decision = evaluating.decided(caller, asked)
     if not decision.passes or not _has_an_owner(call):
         return decision
     return replace(

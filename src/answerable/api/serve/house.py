@@ -81,6 +81,7 @@ class House:
             self._subjects,
             self._recorder,
             Mapped(self.standing.pins.mappings, self.standing.unmapped),
+            self.standing.behaviour,
         )
         self._searching = Searching(self._evaluating, Paging(secret), config)
         self._door = Door(self._enforcers, self._recorder, config.limits, self._failed)
@@ -101,8 +102,8 @@ class House:
             AnswerableError: Something that it needs is not there, or is no good.
         """
         house = cls(plan, log)
-        await house.standing.amendments.refresh()
-        house._spawn(house.standing.amendments.keep_fresh())
+        await house.standing.refresh()
+        house._spawn(house.standing.keep_fresh())
         for listener in plan.point.listen:
             await house._listen(bind(listener, 1))
         for listener in plan.point.ext_authz:

@@ -6,12 +6,14 @@ All of it is read where the gateway keeps it, and nothing of it is written.
 import asyncio
 from pathlib import Path
 
+from answerable.api.behaviour import Behaviour
 from answerable.api.recording.recorder import Recorder
 from answerable.api.serve.plan import Plan
 from answerable.enforce.kill import Kills
 from answerable.flows.authorize import Authority
 from answerable.model.config import Config
 from answerable.serving.amendments import AmendmentWatch
+from answerable.serving.baselines import BaselineWatch
 from answerable.serving.in_force import InForce
 from answerable.serving.kills import KillFile, KillWatch
 from answerable.serving.log import Log
@@ -33,6 +35,8 @@ class Standing:
         kills: The kills.
         pins: What tools and servers were approved as.
         amendments: What owners have signed.
+        behaviour: Whose calls a baseline holds back.
+        baselines: The baselines that owners have signed.
 
     Raises:
         EnvironmentRefused: Kills or pins cannot be read.
@@ -54,6 +58,10 @@ class Standing:
         self.amendments = AmendmentWatch(
             plan.store, self._in_force.take, self._unheld, self._unsigned
         )
+        self.behaviour = Behaviour(plan.config)
+        self.baselines = BaselineWatch(
+            plan.store, self.behaviour.hold_to, self._unheld_baseline, self._unsigned
+        )
 
     def swap(self, config: Config) -> None:
         """Watch the servers of another configuration.
@@ -62,6 +70,16 @@ class Standing:
             EnvironmentRefused: Their pins cannot be read, and the present ones stay.
         """
         self.pins.swap(config.servers)
+        self.behaviour.swap(config)
+
+    async def refresh(self) -> None:
+        """Look at what owners have signed."""
+        await self.amendments.refresh()
+        await self.baselines.refresh()
+
+    async def keep_fresh(self) -> None:
+        """Look again and again, until cancelled."""
+        await asyncio.gather(self.amendments.keep_fresh(), self.baselines.keep_fresh())
 
     async def close(self) -> None:
         """Watch no more."""
@@ -69,6 +87,7 @@ class Standing:
         self.pins.close()
         self._in_force.close()
         await self.amendments.close()
+        await self.baselines.close()
 
     def unmapped(self, server: str, tool: str, why: str) -> None:
         """Tell of a mapping that was approved and cannot be used."""
@@ -88,6 +107,9 @@ class Standing:
 
     def _unheld(self, digest: str, why: str) -> None:
         self._log.warning("amendment.refused", id=digest, why=why)
+
+    def _unheld_baseline(self, digest: str, why: str) -> None:
+        self._log.warning("baseline.refused", id=digest, why=why)
 
     def _unsigned(self, why: str) -> None:
         self._log.error("amendments.unread", why=why)
