@@ -67,7 +67,8 @@ trusts). They do not do the same:
   that the worker decides by the new set: reading, checking, handing over and trying
   the last calls included. Two clients call meanwhile, each over one connection, and
   any answer but the tool's own counts as lost.
-- Memory is the worker's peak with every slice used before and after the reloads.
+- A third of the policies that are reloaded is of each tier. Memory is the worker's peak
+  with every slice used before and after the reloads.
 - In the law's set, blocks of a few policies have agents and servers of their own; plain
   Cedar is asked about the whole set for each call.
 """,

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from answerable.model.decision import Layer
 from bench.enforce import sets
 from bench.figures import Figure, at_most
 from bench.gateway import processes
@@ -96,7 +95,7 @@ def _few(edition: int, number: int) -> int:
 
 def _set(count: int, edition: Callable[[int], int]) -> str:
     return "".join(
-        sets.policy(number, Layer.CEDAR, edition(number), agents=1)
+        sets.policy(number, sets.KINDS[number % 3], edition(number), agents=1)
         for number in range(count)
     )
 

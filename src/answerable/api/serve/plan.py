@@ -8,6 +8,7 @@ from answerable.connectors.config.parse.document import Reading
 from answerable.connectors.config.parse.faults import ConfigError
 from answerable.enforce.table import Table
 from answerable.flows.policy import table_of
+from answerable.model.cedar import NO_RULES, CedarRules
 from answerable.model.config import Config
 from answerable.model.decision_point import DecisionPoint
 from answerable.model.errors import UsageError
@@ -72,7 +73,9 @@ class Plan:
         ]
 
 
-def read_plan(place: str, store: Path | None, usual: Path) -> Plan:
+def read_plan(
+    place: str, store: Path | None, usual: Path, before: CedarRules = NO_RULES
+) -> Plan:
     """Read the configuration, and whom the store knows.
 
     A file of which the policy alone is wrong is a plan, too: of a decision point that
@@ -82,13 +85,14 @@ def read_plan(place: str, store: Path | None, usual: Path) -> Plan:
         place: The file.
         store: As named on the command line, None where it was not.
         usual: The store where nobody names one.
+        before: The Cedar policies as they were read last.
 
     Raises:
         ConfigError: More than the policy is wrong.
         UsageError: The file is not there, or has no section `decisions`.
         EnvironmentRefused: It may not be read, or the store may not.
     """
-    reading = read_policies(read_file(place))
+    reading = read_policies(read_file(place), before)
     config = reading.config
     if config is None or not reading.lacks_policy_alone:
         raise ConfigError(place, reading.faults)

@@ -88,11 +88,16 @@ def _serve_tokens(settings: Settings, config: str, *, alone: bool) -> None:
 def _serve_decisions(settings: Settings, config: str, *, alone: bool) -> None:
     from answerable.api.serve.plan import read_plan
     from answerable.api.serve.process import serve as serve_decisions
+    from answerable.model.cedar import NO_RULES
 
     usual, _ = store_place(settings)
+    last = NO_RULES
 
     def read() -> "PointPlan":
-        return read_plan(config, usual if settings.store else None, usual)
+        nonlocal last
+        plan = read_plan(config, usual if settings.store else None, usual, last)
+        last = plan.reading.policies if plan.is_whole else last
+        return plan
 
     serve_decisions(read, _teller(alone), alone=alone)
 

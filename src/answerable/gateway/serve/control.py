@@ -6,6 +6,7 @@ farewell the other side is gone: a worker then drains and ends, too.
 
 import asyncio
 import socket
+import zlib
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -33,7 +34,7 @@ class Policy(msgspec.Struct, frozen=True, tag="policy"):
         folder: What its relative paths are taken from.
         whole: Its policy is right; otherwise everything is denied.
         inventory: Ids of the agents that a scan has found.
-        rules: The Cedar policies, checked, as MessagePack; empty for none.
+        rules: The Cedar policies, checked, as MessagePack and deflated; empty for none.
     """
 
     text: bytes
@@ -47,7 +48,7 @@ class Policy(msgspec.Struct, frozen=True, tag="policy"):
         """The Cedar policies."""
         if not self.rules:
             return NO_RULES
-        return msgspec.msgpack.decode(self.rules, type=CedarRules)
+        return msgspec.msgpack.decode(zlib.decompress(self.rules), type=CedarRules)
 
 
 class Try(msgspec.Struct, frozen=True, tag="try"):

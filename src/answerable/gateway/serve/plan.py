@@ -1,5 +1,6 @@
 """What to serve: the configuration as read, and where everything goes."""
 
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -122,7 +123,9 @@ def _packed(rules: CedarRules) -> bytes:
             f"{MAX_RULES >> 20})",
             "write less of them, or with less in their conditions",
         )
-    return packed
+    # A large set is the same few words again and again; what passes through a worker's
+    # memory here stays its own.
+    return zlib.compress(packed, level=1)
 
 
 def _listen_at(listen: Listen, text: str) -> Listen:
