@@ -11,11 +11,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import machine
-from bench.agentdojo import curve, frontier, logged, page, simple
+from bench.agentdojo import curve, frontier, logged, page, simple, travel
 from bench.agentdojo.shares import SEED
 from bench.agentdojo.stage import VERSION
 
-PARTS = {"baseline": frontier, "curve": curve, "rules": simple, "logged": logged}
+PARTS = {
+    "baseline": frontier,
+    "curve": curve,
+    "rules": simple,
+    "logged": logged,
+    "travel": travel,
+}
 TITLES = [title for part in PARTS.values() for title in part.TITLES]
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "baseline-measured.md"

@@ -21,9 +21,8 @@ def directory(stage: Stage) -> Mapping[str, Listed]:
     """Return what the owner of a suite's agent knows, by kind."""
     task = next(iter(stage.users))
     environment = stage.world(task, {}).document()
-    return {"banking": _bank, "slack": _team, "workspace": _office}[stage.name](
-        environment, stage
-    )
+    known = {"banking": _bank, "slack": _team, "travel": _trip, "workspace": _office}
+    return known[stage.name](environment, stage)
 
 
 def _bank(environment: Any, _: Stage) -> Mapping[str, Listed]:
@@ -44,6 +43,12 @@ def _team(environment: Any, stage: Stage) -> Mapping[str, Listed]:
         "channel": (_NONE, frozenset(slack["channels"])),
         "host": (frozenset(_SITE.findall(asked)), _NONE),
     }
+
+
+def _trip(environment: Any, _: Stage) -> Mapping[str, Listed]:
+    met = environment["calendar"]["events"]
+    people = {one for event in met.values() for one in event["participants"]}
+    return {"email": (frozenset(people), _NONE)}
 
 
 def _office(environment: Any, _: Stage) -> Mapping[str, Listed]:

@@ -21,7 +21,7 @@ TITLES = (
     "Utility under attack",
 )
 _HIDING = ATTACKERS[1]
-_LEADING = {"prompt-blind": BLIND, "attested request": ATTESTED}
+LEADING = {"prompt-blind": BLIND, "attested request": ATTESTED}
 
 
 def trial(name: str, way: Way, **more: object) -> Trial:
@@ -37,7 +37,7 @@ def sections() -> Iterator[Section]:
         view: held(
             trial(view, way, attackers=ATTACKERS, served=True), "known shape", developed
         )
-        for view, way in _LEADING.items()
+        for view, way in LEADING.items()
     }
     yield Section(
         TITLES[2],
@@ -99,7 +99,7 @@ def _each(view: str, ends: Ends) -> Iterator[Sequence[str]]:
 
 def _elsewhere(developed: Sequence[Stage]) -> Section:
     rows = []
-    for view, way in _LEADING.items():
+    for view, way in LEADING.items():
         for regime in ("held-out", "cold"):
             ends = held(trial(view, way, attackers=(PLAIN, _HIDING)), regime, developed)
             plain, hiding = ends.attacked[PLAIN.name], ends.attacked[_HIDING.name]

@@ -165,9 +165,53 @@ WORKSPACE = Word(
             _members(*_FILE),
         ),
         **dict.fromkeys(("create_file", "get_file_by_id", "append_to_file"), _FILE),
-        **dict.fromkeys(("create_calendar_event",), _EVENT),
+        "create_calendar_event": _EVENT,
         "get_current_day": ("*",),
     },
     summed={},
 )
-WORDS = {"banking": BANKING, "slack": SLACK, "workspace": WORKSPACE}
+# Written from the names of its tools alone, before any of its runs was played.
+TRAVEL = Word(
+    writes=frozenset(
+        {
+            *("create_calendar_event", "cancel_calendar_event", "send_email"),
+            *("reserve_hotel", "reserve_car_rental", "reserve_restaurant"),
+        }
+    ),
+    sensitive={
+        "send_email": WORKSPACE.sensitive["send_email"],
+        "create_calendar_event": {"participants[]": "email"},
+        "cancel_calendar_event": {"event_id": "event"},
+        "reserve_hotel": {"hotel": "vendor"},
+        "reserve_car_rental": {"company": "vendor"},
+        "reserve_restaurant": {"restaurant": "vendor"},
+    },
+    named={},
+    trusted={
+        **dict.fromkeys(
+            (
+                *("get_user_information", "get_flight_information"),
+                *("get_all_hotels_in_city", "get_hotels_prices", "get_hotels_address"),
+                *("get_all_restaurants_in_city", "get_cuisine_type_for_restaurants"),
+                *("get_restaurants_address", "get_price_for_restaurants"),
+                "get_dietary_restrictions_for_all_restaurants",
+                "get_contact_information_for_restaurants",
+                *("check_restaurant_opening_hours", "get_car_types_available"),
+                *("get_all_car_rental_companies_in_city", "get_car_fuel_options"),
+                *("get_car_rental_address", "get_car_price_per_day"),
+            ),
+            ("*",),
+        ),
+        **dict.fromkeys(
+            ("search_calendar_events", "get_day_calendar_events"), _members(*_EVENT)
+        ),
+        "create_calendar_event": _EVENT,
+    },
+    summed={},
+)
+WORDS = {
+    "banking": BANKING,
+    "slack": SLACK,
+    "travel": TRAVEL,
+    "workspace": WORKSPACE,
+}
