@@ -70,23 +70,24 @@ class Scene:
     def some(self, count: int) -> str:
         return " ".join(self.pick.choices(self.words, k=count))
 
-    def _came(self, tool: str, arguments: dict[str, Json], result: Json) -> int:
+    def came(self, tool: str, arguments: dict[str, Json], result: Json) -> int:
+        """Let a call go on; return the bytes that came back."""
         call = self.window.observe("run", "c", 1, tool, arguments)
         return self.window.returned("run", call, arguments, result).size
 
     def _read(self) -> int:
-        return self._came(READ, {"path": self.some(1)}, self.some(3_000))
+        return self.came(READ, {"path": self.some(1)}, self.some(3_000))
 
     def _list(self) -> int:
         rows: list[Json] = [
             {"to": self.pick.choice(self.payees), "subject": self.some(4)}
             for _ in range(200)
         ]
-        return self._came(LIST, {}, rows)
+        return self.came(LIST, {}, rows)
 
     def hostile(self) -> None:
         """Fill the window with what a search for a payee finds half of everywhere."""
-        self._came(READ, {"path": "x"}, "DE8937040044053201300" * (KEPT // 22))
+        self.came(READ, {"path": "x"}, "DE8937040044053201300" * (KEPT // 22))
 
     def read(self) -> Asked:
         return READ, {"path": self.some(1)}
@@ -135,6 +136,7 @@ def latencies(
     drawn = [asked() for _ in range(calls)]
     clock, processor = [], []
     for tool, arguments in drawn:
+        scene.came(READ, {"path": "x"}, scene.some(20))
         begin, worked = time.perf_counter(), time.thread_time()
         call = scene.window.observe("run", "x", 2, tool, arguments)
         judge(held, call, scene.window.progress("run", 2))

@@ -21,9 +21,16 @@ TOOLS = ("bank/pay", "bank/list", "bank/note", "mail/read")
 TEXTS = {
     EntityKind.EMAIL: [f"{n}@{at}" for n in "abcdefg" for at in ("x.org", "y.org")],
     EntityKind.PATH: [f"/srv/{d}/{f}" for d in "ab" for f in ("a", "b", "d1", "d2")],
-    EntityKind.NAME: [f"bill {number}" for number in range(6)] + ["rent"],
+    EntityKind.NAME: [
+        *(f"bill {number}" for number in range(6)),
+        *("bills of ana", "bills of bob", "billing", "bill", "rent"),
+    ],
 }
-SELECTORS = ((), *[(("q", f"=name:bill {n}"),) for n in range(6)], (("q", "request"),))
+SELECTORS = (
+    (),
+    *[(("q", f"=name:bill {n}"),) for n in range(6)],
+    (("q", "request=name:rent"),),
+)
 
 
 def origin(random: Random) -> Origin:

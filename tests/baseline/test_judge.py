@@ -354,3 +354,30 @@ def test_a_name_may_come_from_a_field_that_it_came_from_however_that_was_asked_f
     assert last(profile, steps)[0].effect is Effect.ALLOW
     host = (bill("see a.example.com", "notes.md"), step(NOTE, place="a.example.com"))
     assert last(profile, host)[0].effect is Effect.DENY
+
+
+def test_the_file_that_a_person_names_does_not_stand_for_the_next_one() -> None:
+    terms = Terms(min_persons=1, untrusted=Untrusted.LEARNED)
+    runs = (bill(f"pay {ALICE}"), PAID)
+    profile = learned(runs, terms=terms, asked="pay what bill.txt says")
+    assert (
+        last(profile, (bill(f"pay {BOB}"), step(PAY, to=BOB, amount=5)))[0].effect
+        is Effect.ALLOW
+    )
+    steps = (bill(f"pay {BOB}", "notice.txt"), step(PAY, to=BOB, amount=5))
+    asked = "read notice.txt"
+    assert last(profile, steps, asked=asked)[0].effect is Effect.DENY
+
+
+def test_files_that_begin_alike_are_one_kind_of_file() -> None:
+    terms = Terms(min_persons=1, untrusted=Untrusted.LEARNED)
+    names = ("a", "b", "c", "d", "e")
+    scripts = [(bill(f"pay {ALICE}", f"bill-{n}.txt"), PAID) for n in names]
+    profile = learned(*scripts, terms=terms)
+    paid = step(PAY, to=BOB, amount=5)
+    assert last(profile, (bill(f"pay {BOB}", "bill-x.txt"), paid))[0].effect is (
+        Effect.ALLOW
+    )
+    assert last(profile, (bill(f"pay {BOB}", "notice.txt"), paid))[0].effect is (
+        Effect.DENY
+    )

@@ -122,20 +122,27 @@ def _of_group(
 def _selectors(
     group: Mapping[EdgeKey, Seen], terms: Terms, trusted: bool
 ) -> dict[tuple[str, str], Pattern]:
-    """Give the pattern of each token of each argument."""
+    """Give the pattern of each token of each argument.
+
+    Into a field that no stranger writes leads whatever is explained alike. Of one that
+    strangers write, the value counts: which file it was is what tells bills from mail.
+    """
+    told: dict[tuple[str, EntityKind, str], list[str]] = defaultdict(list)
     values: dict[tuple[str, EntityKind], Days] = defaultdict(dict)
     found: dict[tuple[str, str], Pattern] = {}
     for key, seen in group.items():
         for name, token in key.selector:
-            kind, text = parsed(token)
-            if kind is None:
-                found[name, token] = Pattern(EntityKind.NAME, Level.ORIGIN, token)
+            origin, kind, text = parsed(token)
+            if origin and trusted:
+                found[name, token] = Pattern(EntityKind.NAME, Level.ORIGIN, origin)
                 continue
             days = values[name, kind]
             days[text] = days.get(text, frozenset()) | seen.days
+            told[name, kind, text].append(token)
     for (name, kind), days in values.items():
         for text, pattern in _climbed(days, kind, terms, trusted).items():
-            found[name, f"={kind.value}:{text}"] = pattern
+            for token in told[name, kind, text]:
+                found[name, token] = pattern
     return found
 
 
@@ -153,9 +160,8 @@ def _climbed(
     return dict.fromkeys(patterns, _ANY_NAME)
 
 
-def parsed(token: str) -> tuple[EntityKind | None, str]:
-    """Read a token of a selector: the entity that it says, or None and the token."""
-    if not token.startswith("="):
-        return None, token
-    kind, _, text = token[1:].partition(":")
-    return EntityKind(kind), text
+def parsed(token: str) -> tuple[str, EntityKind, str]:
+    """Read a token of a selector: what explained the argument, its type and its text."""
+    origin, _, said = token.partition("=")
+    kind, _, text = said.partition(":")
+    return origin, EntityKind(kind), text

@@ -90,10 +90,10 @@ def selects(
 
 
 def _is(pattern: Pattern, token: str) -> bool:
-    kind, text = parsed(token)
-    if kind is None:
-        return pattern.level is Level.ORIGIN and pattern.text == token
-    return pattern.level is not Level.ORIGIN and covers(pattern, kind, text)
+    origin, kind, text = parsed(token)
+    if pattern.level is Level.ORIGIN:
+        return pattern.text == origin
+    return covers(pattern, kind, text)
 
 
 NO_SINK = Sink()

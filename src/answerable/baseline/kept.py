@@ -108,7 +108,6 @@ class Kept:
         self._ends: list[int] = []
         self._fields: list[Field] = []
         self._whole: dict[bytes, list[int]] = {}
-        self._frozen = b""
 
     def add(self, field: Field, text: str) -> None:
         """Keep one field; of a text that alone is too long, its beginning."""
@@ -119,7 +118,6 @@ class Kept:
         if len(self._text) + len(data) > self._limit:
             self._shrink(self._limit * 3 // 4 - len(data))
         self._place(field, data)
-        self._frozen = b""
 
     def _place(self, field: Field, data: bytes | bytearray) -> None:
         start = len(self._text)
@@ -142,7 +140,7 @@ class Kept:
         old, spans = self._text, [(self._starts[i], self._ends[i]) for i in indexes]
         fields = [self._fields[i] for i in indexes]
         self._text, self._starts, self._ends = bytearray(), [], []
-        self._fields, self._whole, self._frozen = [], {}, b""
+        self._fields, self._whole = [], {}
         for field, (start, end) in zip(fields, spans, strict=True):
             self._place(field, old[start:end])
 
@@ -194,16 +192,14 @@ class Kept:
     def _parts(self, wanted: list[tuple[int, bytes]]) -> list[tuple[int, int, int]]:
         if not wanted or not self._text:
             return []
-        if not self._frozen:
-            self._frozen = bytes(self._text)
         if len(wanted) <= _ALONE:
             return [
                 (index, start, end)
                 for index, spelling in wanted
-                for _, start, end in _search([spelling], self._frozen)
+                for _, start, end in _search([spelling], self._text)
             ]
         spellings = [spelling for _, spelling in wanted]
-        hits = _search(spellings, self._frozen)
+        hits = _search(spellings, self._text)
         return [(wanted[which][0], start, end) for which, start, end in hits]
 
     def _hit(self, start: int, end: int) -> Hit | None:
@@ -211,10 +207,10 @@ class Kept:
         low, high = self._starts[index], self._ends[index]
         if end > high:
             return None
-        alone = stands_alone(self._frozen, low, high, start, end)
+        alone = stands_alone(self._text, low, high, start, end)
         whole = start == low and end == high and high - low <= _WHOLE
         return Hit(self._fields[index], whole, start - low, end - low, alone)
 
 
-def _search(spellings: list[bytes], text: bytes) -> list[tuple[int, int, int]]:
+def _search(spellings: list[bytes], text: bytearray) -> list[tuple[int, int, int]]:
     return BytesAhoCorasick(spellings).find_matches_as_indexes(text, overlapping=True)

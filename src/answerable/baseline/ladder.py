@@ -6,7 +6,7 @@ never climbs to everything, nor across an account or an organisation's domain.
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from answerable.model.baseline import Level, Pattern, Terms
 from answerable.model.behaviour import EntityKind
@@ -39,6 +39,8 @@ _SEGMENTED = frozenset(
 _TEMPLATED = frozenset(
     {EntityKind.PATH, EntityKind.S3, EntityKind.ARN, EntityKind.NAME}
 )
+
+_LETTERS = 4  # by which names begin alike
 
 Days = Mapping[str, frozenset[int]]  # by entity: the days on which it was seen
 
@@ -104,6 +106,16 @@ def template(pattern: Pattern) -> Pattern | None:
     return Pattern(pattern.kind, Level.TEMPLATE, text)
 
 
+def beginning(pattern: Pattern) -> Pattern | None:
+    """Give the pattern of names that begin alike; None where a name begins otherwise."""
+    if pattern.kind is not EntityKind.NAME or pattern.level is not Level.EXACT:
+        return None
+    text = pattern.text[:_LETTERS]
+    if len(pattern.text) <= _LETTERS or not text.isalpha():
+        return None
+    return Pattern(pattern.kind, Level.PREFIX, text)
+
+
 def covers(pattern: Pattern, kind: EntityKind, text: str) -> bool:
     """Tell whether a pattern holds an entity."""
     if pattern.kind is not kind:
@@ -139,7 +151,8 @@ def climbed(seen: Days, kind: EntityKind, terms: Terms) -> dict[str, Pattern]:
         if _climbs(children, nodes, seen, terms):
             nodes[above] = frozenset().union(*(nodes.pop(each) for each in children))
             _offer(waiting, above)
-    _template(nodes, seen, terms)
+    _alike(nodes, seen, terms, template)
+    _alike(nodes, seen, terms, beginning)
     return {text: node for node, texts in nodes.items() for text in texts}
 
 
@@ -161,10 +174,16 @@ def _climbs(
     return len(days) >= terms.climb_days
 
 
-def _template(nodes: dict[Pattern, frozenset[str]], seen: Days, terms: Terms) -> None:
+def _alike(
+    nodes: dict[Pattern, frozenset[str]],
+    seen: Days,
+    terms: Terms,
+    shape: Callable[[Pattern], Pattern | None],
+) -> None:
+    """Put those together that are left by themselves and have one shape."""
     waiting: dict[Pattern, set[Pattern]] = defaultdict(set)
     for node in nodes:
-        above = template(node)
+        above = shape(node)
         if above is not None:
             waiting[above].add(node)
     for above, children in waiting.items():

@@ -72,6 +72,8 @@ def _is_given(edge: Edge) -> bool:
 
 def _pattern(one: Pattern, other: Pattern) -> Pattern | None:
     """Give the narrower of two patterns of which one holds the other."""
+    if Level.ORIGIN in (one.level, other.level):
+        return one if one == other else None
     for narrow, wide in ((one, other), (other, one)):
         if narrow == wide or (narrow.kind is wide.kind and wide.level is Level.TYPE):
             return narrow

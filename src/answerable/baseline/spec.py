@@ -1,8 +1,8 @@
 """Learning as it is meant: each number by its definition, over all runs, slowly."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from answerable.baseline.ladder import exact, parent, template
+from answerable.baseline.ladder import beginning, exact, parent, template
 from answerable.baseline.tally import (
     DAY,
     CapabilityKey,
@@ -72,6 +72,7 @@ def count(runs: Sequence[Run], subject: Subject) -> Tallies:
 
 
 Days = Mapping[str, frozenset[int]]
+Shape = Callable[[Pattern], Pattern | None]
 
 
 def stands_for(text: str, seen: Days, kind: EntityKind, terms: Terms) -> Pattern:
@@ -80,18 +81,30 @@ def stands_for(text: str, seen: Days, kind: EntityKind, terms: Terms) -> Pattern
     above = parent(here)
     while above is not None and _climbs(above, seen, kind, terms):
         here, above = above, parent(above)
-    shape = template(here)
-    if shape is None:
-        return here
+    for shape in (template, beginning):
+        shaped = shape(here)
+        if shaped is not None and _alike(shaped, shape, seen, kind, terms):
+            return shaped
+    return here
+
+
+def _alike(
+    shaped: Pattern, shape: Shape, seen: Days, kind: EntityKind, terms: Terms
+) -> bool:
     alike = [
         other
         for other in seen
-        if template(exact(kind, other)) == shape
+        if shape(exact(kind, other)) == shaped
         and not _is_held(other, seen, kind, terms)
+        and not (shape is beginning and _has_template(other, seen, kind, terms))
     ]
     days = {day for other in alike for day in seen[other]}
-    enough = len(alike) >= terms.children and len(days) >= terms.climb_days
-    return shape if enough else here
+    return len(alike) >= terms.children and len(days) >= terms.climb_days
+
+
+def _has_template(text: str, seen: Days, kind: EntityKind, terms: Terms) -> bool:
+    shaped = template(exact(kind, text))
+    return shaped is not None and _alike(shaped, template, seen, kind, terms)
 
 
 def _is_held(text: str, seen: Days, kind: EntityKind, terms: Terms) -> bool:

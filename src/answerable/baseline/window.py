@@ -256,19 +256,23 @@ def _count(run: _Run, call: Observation) -> None:
 
 
 def selector_of(call: Observation) -> tuple[tuple[str, str], ...]:
-    """Say with what a tool was called: how each argument was explained, or its value."""
+    """Say with what a tool was called: each argument's value, and what explained it."""
     tokens = {(value.path, _token(value)) for value in call.values if value.whole}
     return tuple(sorted(tokens))
 
 
 def _token(value: Value) -> str:
+    return f"{_explained_by(value)}={value.kind.value}:{value.text}"
+
+
+def _explained_by(value: Value) -> str:
     for origin in value.origins:
         if origin.kind is OriginKind.REQUEST:
             return "request"
         if origin.kind is OriginKind.TABLE:
             return f"table:{origin.source}"
         return f"earlier:{origin.source} {origin.field}"
-    return f"={value.kind.value}:{value.text}"
+    return ""
 
 
 def _by_sink(tables: tuple[Table, ...]) -> _Tables:

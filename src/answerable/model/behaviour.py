@@ -111,8 +111,8 @@ class Origin:
     Attributes:
         kind: How it is explained.
         source: Of an earlier result, its tool; of a table, its name.
-        selector: With what that tool was called, pairs (argument, token): how the
-            argument was explained, or `=KIND:TEXT` where nothing explained it.
+        selector: With what that tool was called, pairs (argument, token). A token is
+            `EXPLAINED-BY=KIND:TEXT`, with nothing before the sign where nothing did.
         field: Field path in that result.
         whole: The field is the value, and not a text that holds it.
         trusted: No stranger writes that field, and nothing that the run itself wrote
