@@ -4,7 +4,7 @@ from dataclasses import replace as with_
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from msgspec.structs import replace
 
 from answerable.baseline.amend import accept, renamed
@@ -92,6 +92,11 @@ def alike(seed: int) -> tuple[Profile, Profile, list[Situation]]:
     return one, other, [situation(random, history) for _ in range(12)]
 
 
+# Each has been a way round: a field that was new was held looser than one seldom seen,
+# a tool that was new, and an edge of an argument that named nobody then.
+@example(568)
+@example(2086)
+@example(44_993_442)
 @given(strategies.seeds)
 @MANY
 def test_a_child_never_does_what_its_parent_or_itself_may_not(seed: int) -> None:

@@ -126,6 +126,7 @@ def _selectors(
 
     Into a field that no stranger writes leads whatever is explained alike. Of one that
     strangers write, the value counts: which file it was is what tells bills from mail.
+    Where the values have nothing alike, what explained them is all that there is.
     """
     told: dict[tuple[str, EntityKind, str], list[str]] = defaultdict(list)
     values: dict[tuple[str, EntityKind], Days] = defaultdict(dict)
@@ -134,7 +135,7 @@ def _selectors(
         for name, token in key.selector:
             origin, kind, text = parsed(token)
             if origin and trusted:
-                found[name, token] = Pattern(EntityKind.NAME, Level.ORIGIN, origin)
+                found[name, token] = _explained(origin)
                 continue
             days = values[name, kind]
             days[text] = days.get(text, frozenset()) | seen.days
@@ -143,7 +144,38 @@ def _selectors(
         for text, pattern in _climbed(days, kind, terms, trusted).items():
             for token in told[name, kind, text]:
                 found[name, token] = pattern
-    return found
+    return found if trusted else _freed(found, values, terms)
+
+
+def _explained(origin: str) -> Pattern:
+    return Pattern(EntityKind.NAME, Level.ORIGIN, origin)
+
+
+def _freed(
+    found: dict[tuple[str, str], Pattern],
+    values: Mapping[tuple[str, EntityKind], Days],
+    terms: Terms,
+) -> dict[tuple[str, str], Pattern]:
+    """Let what explained an argument stand for it where its values have nothing alike."""
+    patterns: dict[tuple[str, str], set[Pattern]] = defaultdict(set)
+    days: dict[tuple[str, str], frozenset[int]] = defaultdict(frozenset)
+    for (name, token), pattern in found.items():
+        origin, kind, text = parsed(token)
+        patterns[name, origin].add(pattern)
+        days[name, origin] |= values[name, kind][text]
+    freed = {
+        key
+        for key, distinct in patterns.items()
+        if key[1]
+        and len(distinct) >= terms.children
+        and len(days[key]) >= terms.climb_days
+    }
+    return {
+        (name, token): _explained(parsed(token)[0])
+        if (name, parsed(token)[0]) in freed
+        else pattern
+        for (name, token), pattern in found.items()
+    }
 
 
 def _climbed(

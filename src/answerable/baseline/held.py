@@ -61,6 +61,9 @@ class Sink:
         for edge in self.flows.get((origin.kind, origin.source, origin.field), ()):
             if not _carries(edge, origin, loose):
                 continue
+            # What strangers' text named while it said not who gets what.
+            if value.sensitive and not (origin.trusted or edge.sensitive):
+                continue
             if edge.firm:
                 return edge
             found = found or edge

@@ -128,7 +128,9 @@ def covers(pattern: Pattern, kind: EntityKind, text: str) -> bool:
         return text.endswith(pattern.text) or text == pattern.text[1:]
     if pattern.level is Level.PREFIX:
         rest = text[len(pattern.text) :]
-        return text.startswith(pattern.text) and _PLAIN.fullmatch(rest) is not None
+        # A name is nothing that another reader could walk up.
+        plain = kind is EntityKind.NAME or _PLAIN.fullmatch(rest) is not None
+        return text.startswith(pattern.text) and plain
     return template(exact(kind, text)) == pattern
 
 

@@ -114,6 +114,7 @@ def _edges(these: Iterable[Edge], those: Iterable[Edge]) -> Iterator[Edge]:
                     selector=selector,
                     whole=edge.whole or other.whole,
                     trusted=edge.trusted or other.trusted,
+                    sensitive=edge.sensitive and other.sensitive,
                     firm=edge.firm and other.firm,
                 )
 

@@ -60,7 +60,11 @@ def of_value(
     if effect is Effect.ALLOW and value.tabled and stance.tables is Tables.REQUIRE:
         code, effect = Code.NOT_IN_TABLE, Effect.ASK
         origin = next(iter(value.origins), None)
-    if effect is Effect.ALLOW or (is_new and code in _OF_NEW):
+    # Where L1 says as much of the tool, nothing more is said of what came with it.
+    said = (
+        is_new and code in _OF_NEW and _ORDER.index(effect) <= _ORDER.index(stance.new)
+    )
+    if effect is Effect.ALLOW or said:
         return None
     return explain.flow(sink, call, value, code, effect, origin)
 
