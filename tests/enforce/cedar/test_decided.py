@@ -1,5 +1,9 @@
 """What policies make of a call: errors, forbids, asks, permits, the agents above."""
 
+import gc
+import weakref
+
+import msgspec
 import pytest
 
 from answerable.enforce import spec
@@ -275,8 +279,6 @@ def test_a_slice_that_cannot_be_made_is_an_error_and_no_allow() -> None:
 
 
 def replace_text(rule: object) -> object:
-    import msgspec
-
     conditions = rule.conditions and b"[]x"  # type: ignore[attr-defined]
     return msgspec.structs.replace(rule, conditions=conditions)  # type: ignore[type-var]
 
@@ -382,3 +384,34 @@ def test_names_without_end_are_forgotten_and_decided_all_the_same() -> None:
     assert decide(found, NOTHING_STANDS, call("t" * 10_000)).passes
     assert max(len(key[-1]) for key in found.slices._lately) < 1000
     assert decide(found, NOTHING_STANDS, call("t0")).passes
+
+
+def test_what_may_be_done_with_one_thing_depends_on_the_method() -> None:
+    reads = (
+        'permit (principal, action == Action::"resources/read", resource == '
+        'Resource::"resource:mcp/files/file:///a");'
+    )
+    found = table(reads)
+    for action, passes in (
+        *(("resources/read", True), ("resources/subscribe", False)),
+        *(("resources/read", True), ("resources/subscribe", False)),
+    ):
+        asked = msgspec.structs.replace(
+            call("file:///a"), action=action, target=Target.RESOURCE
+        )
+        assert decide(found, NOTHING_STANDS, asked).passes is passes, action
+
+
+def test_a_set_that_is_no_more_in_force_is_gone_at_once() -> None:
+    texts = (PERMIT, f"forbid ({CALL}) when {{ context.arguments.n + 1 > 100 }};")
+    before = table(*texts)
+    assert decide(before, NOTHING_STANDS, call(arguments={"n": 1})).passes
+    after = compile_table(the_file(), rules_of(*texts), before)
+    was = weakref.ref(before.slices)
+    gc.disable()
+    try:
+        del before
+        assert was() is None
+    finally:
+        gc.enable()
+    assert decide(after, NOTHING_STANDS, call(arguments={"n": 1})).passes

@@ -120,7 +120,7 @@ class Slices:
             if self.rules[position].kind in ("", named.type)
             and _takes_action(self.rules[position], request.action)
         ]
-        return Slice(self, takes, request)
+        return Slice(self.rules, self.handles, takes, request)
 
 
 class Slice:
@@ -131,11 +131,26 @@ class Slice:
     """
 
     __slots__ = (
-        "_asked", "_checks", "_erring", "_holding", "_last", "_slices", "said",
+        "_asked",
+        "_checks",
+        "_erring",
+        "_handles",
+        "_holding",
+        "_last",
+        "_rules",
+        "said",
     )  # fmt: skip
 
-    def __init__(self, slices: Slices, takes: list[int], request: Request) -> None:
-        self._slices = slices
+    # Nothing here leads back to the slices of the set: a cycle would keep a set that
+    # is no more in force until the collector comes by, which is seldom.
+    def __init__(
+        self,
+        rules: tuple[CedarRule, ...],
+        handles: Handles,
+        takes: list[int],
+        request: Request,
+    ) -> None:
+        self._rules, self._handles = rules, handles
         self._last: tuple[Positions, Positions, Said] | None = None
         checks: list[tuple[int, Compiled]] = []
         fixed: list[tuple[int, Compiled]] = []
@@ -143,7 +158,7 @@ class Slice:
         asked: list[int] = []
         facts = Facts(request)
         for position in takes:
-            rule = slices.rules[position]
+            rule = rules[position]
             if rule.layer is Layer.CEDAR:
                 asked.append(position)
             elif not rule.conditions:
@@ -156,11 +171,11 @@ class Slice:
         more, self._erring = _checked(fixed, facts)
         self._holding: Positions = (*holding, *more)
         self._checks = tuple(checks)
-        about = [slices.rules[position] for position in asked]
+        about = [rules[position] for position in asked]
         self._asked = Asked(tuple(asked), about, facts) if asked else None
         self.said: Said | None = None
         if not (checks or asked):
-            self.said = said(slices.rules, self._holding, self._erring)
+            self.said = said(rules, self._holding, self._erring)
 
     def say(self, request: Request) -> Said:
         """Ask every policy."""
@@ -170,7 +185,7 @@ class Slice:
         holding, erring = _checked(self._checks, facts)
         holding, erring = self._holding + holding, self._erring + erring
         if self._asked is not None:
-            more, failed = self._asked.ask(facts, self._slices.handles)
+            more, failed = self._asked.ask(facts, self._handles)
             holding, erring = holding + more, erring + failed
         return self._of(holding, erring)
 
@@ -179,7 +194,7 @@ class Slice:
 
         That is allow or ask, where a condition may come to it.
         """
-        rules = self._slices.rules
+        rules = self._rules
         asked = () if self._asked is None else self._asked.positions
         undecided = (*(position for position, _ in self._checks), *asked)
         hoped = tuple(each for each in undecided if rules[each].effect in _HOPED)
@@ -189,7 +204,7 @@ class Slice:
         """Give what was said last, where it is that again."""
         last = self._last
         if last is None or last[0] != holding or last[1] != erring:
-            again = said(self._slices.rules, holding, erring)
+            again = said(self._rules, holding, erring)
             self._last = last = (holding, erring, again)
         return last[2]
 
