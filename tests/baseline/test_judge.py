@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 from msgspec.structs import replace as but
 
+from answerable.baseline.fold import fold
 from answerable.baseline.held import Held
 from answerable.baseline.judge import judge
-from answerable.baseline.learn import cold
+from answerable.baseline.learn import cold, learn
 from answerable.baseline.window import Window
 from answerable.model.baseline import (
     Accepted,
@@ -27,6 +28,7 @@ from tests.baseline.bank import (
     ALICE,
     BILLS,
     BOB,
+    DAY,
     EVE,
     FACTS,
     LIST,
@@ -381,3 +383,28 @@ def test_files_that_begin_alike_are_one_kind_of_file() -> None:
     assert last(profile, (bill(f"pay {BOB}", "notice.txt"), paid))[0].effect is (
         Effect.DENY
     )
+
+
+def test_where_values_have_nothing_alike_their_explanation_stands_for_them() -> None:
+    terms = Terms(min_persons=1, untrusted=Untrusted.LEARNED)
+
+    def shown(place: str, iban: str) -> Step:
+        return step(BILLS, f"pay {iban}", path=f"https://{place}.example/")
+
+    runs = [
+        played(
+            (shown(place, ALICE), PAID),
+            f"r{day}",
+            NOW - (day + 1) * DAY,
+            f"pay what https://{place}.example/ says",
+        )
+        for day, place in enumerate(("ash", "elm", "fir", "oak", "yew"))
+    ]
+    steps = (shown("new", BOB), step(PAY, to=BOB, amount=5))
+    asked = "pay what https://new.example/ says"
+    for some, effect in ((runs[:4], Effect.DENY), (runs, Effect.ALLOW)):
+        profile = learn(fold({}, some), SUBJECT, terms, NOW)
+        profile = but(profile, stance=Stance(untrusted=Untrusted.LEARNED))
+        profile = but(profile, edges=tuple(but(e, firm=True) for e in profile.edges))
+        assert last(profile, steps, asked=asked)[0].effect is effect
+        assert last(profile, steps)[0].effect is Effect.DENY
