@@ -17,6 +17,8 @@ from answerable.baseline.learn import cold, learn
 from answerable.baseline.meet import intersect
 from answerable.model.baseline import (
     Accepted,
+    Level,
+    Pattern,
     Profile,
     Stance,
     Tables,
@@ -24,7 +26,15 @@ from answerable.model.baseline import (
     Unexplained,
     Untrusted,
 )
-from answerable.model.behaviour import NO_PROGRESS, Envelope, Observation, Progress, Run
+from answerable.model.behaviour import (
+    NO_PROGRESS,
+    EntityKind,
+    Envelope,
+    Observation,
+    OriginKind,
+    Progress,
+    Run,
+)
 from answerable.model.decision import Effect
 from answerable.model.errors import VerificationError
 from tests.baseline import strategies
@@ -160,6 +170,19 @@ def test_the_meet_of_two_edges_asks_for_what_either_asks_for() -> None:
         parent, child = (Profile(SUBJECT, runs=1, edges=(e,)) for e in (one, other))
         (met,) = intersect(parent, child).edges
         assert (met.trusted, met.whole, met.firm) == (True, True, False)
+
+
+def test_what_explained_an_argument_and_its_value_have_no_meet() -> None:
+    listed = step(LIST, [{"to": ALICE}], q="rent")
+    edges = learned((listed, step(PAY, "ok", to=ALICE))).edges
+    (edge,) = (each for each in edges if each.kind is OriginKind.EARLIER)
+    origin = Pattern(EntityKind.NAME, Level.ORIGIN, "request")
+    any_name = Pattern(EntityKind.NAME, Level.TYPE, "")
+    named = [replace(edge, selector=(("q", each),)) for each in (origin, any_name)]
+    for one, other in (named, named[::-1]):
+        parent, child = (Profile(SUBJECT, runs=1, edges=(e,)) for e in (one, other))
+        assert intersect(parent, child).edges == ()
+        assert intersect(parent, parent).edges == parent.edges
 
 
 def test_below_a_cold_parent_no_constant_and_no_words_of_its_own_name_a_payee() -> None:
