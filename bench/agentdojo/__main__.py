@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import machine
-from bench.agentdojo import curve, frontier, logged, page, simple, travel
+from bench.agentdojo import curve, frontier, logged, page, poison, simple, travel
 from bench.agentdojo.shares import SEED
 from bench.agentdojo.stage import VERSION
 
 PARTS = {
     "baseline": frontier,
     "curve": curve,
+    "poison": poison,
     "rules": simple,
     "logged": logged,
     "travel": travel,

@@ -1,4 +1,4 @@
-"""The learning curve: what the next runs meet after so many, and what poison does.
+"""The learning curve: what the next runs meet after so many.
 
 Tasks come by a Zipf law, the same few most of the time, each run with values of its
 own. What is held next are the runs that come after, drawn from the same mix.
@@ -11,27 +11,23 @@ from bench.agentdojo.attackers import PLAIN
 from bench.agentdojo.measure import wilson
 from bench.agentdojo.ours import Ours, Way
 from bench.agentdojo.page import Section
-from bench.agentdojo.plan import Answer, Run, Turn
-from bench.agentdojo.rivals import NoGuard
+from bench.agentdojo.plan import Answer, Run
 from bench.agentdojo.scene import End, attacked
-from bench.agentdojo.shares import SEED, harm, note
+from bench.agentdojo.shares import harm, note
 from bench.agentdojo.stage import DEVELOPED, Stage, stages
-from bench.agentdojo.trials import changed, known, lesson, practised
+from bench.agentdojo.trials import changed, known, lesson
 from bench.agentdojo.ways import ATTESTED, BLIND
 
-TITLES = ("Learning curve", "Poisoned lessons")
+TITLES = ("Learning curve",)
 POINTS = (20, 40, 80, 160)
-SEEDS = 5
+SEEDS = 3
 NEXT = 40
 ATTACKED = 8  # tasks of each suite, by the same mix
-POISONED = 0.05
 
 
 def sections() -> Iterator[Section]:
-    """Play the curve and the poison."""
-    developed = list(stages(DEVELOPED))
-    yield _curve(developed)
-    yield _poison(developed)
+    """Play the curve."""
+    yield _curve(list(stages(DEVELOPED)))
 
 
 def mixed(stage: Stage, seed: int, count: int) -> list[Run]:
@@ -92,58 +88,3 @@ def _upset(guard: Ours, run: Run, way: Way) -> bool:
             return True
         watch.saw(turn)
     return False
-
-
-class _Recorder(NoGuard):
-    """Lets everything through and writes it down."""
-
-    def __init__(self) -> None:
-        self.turns: list[Turn] = []
-
-    def watch(self, request: str | None, claimed: str | None) -> "_Recorder":
-        self.turns = []
-        return self
-
-    def saw(self, turn: Turn) -> None:
-        self.turns.append(turn)
-
-
-def poisoned(stage: Stage, runs: Sequence[Run], seed: int) -> list[Run]:
-    """Put attacked runs in the place of some; nobody noticed them."""
-    pick, recorder = random.Random(f"{seed} {stage.name}"), _Recorder()
-    places = pick.sample(range(len(runs)), max(1, round(POISONED * len(runs))))
-    tasks, goals = sorted(stage.users), sorted(stage.injections)
-    found = list(runs)
-    for place in places:
-        task, goal = pick.choice(tasks), pick.choice(goals)
-        attacked(stage, recorder, PLAIN, task, goal, known=known(stage), attested=False)
-        request = stage.users[task].PROMPT
-        found[place] = Run(stage.name, task, request, tuple(recorder.turns))
-    return found
-
-
-def _poison(developed: Sequence[Stage]) -> Section:
-    rows = []
-    for name, way in (("prompt-blind", BLIND), ("attested request", ATTESTED)):
-        for seed in (None, SEED):
-            ends = []
-            for stage in developed:
-                runs = practised(stage)
-                taught = runs if seed is None else poisoned(stage, runs, seed)
-                guard = Ours(lesson(stage, taught), way)
-                ends += [
-                    attacked(
-                        stage, guard, PLAIN, task, goal,
-                        known=known(stage), attested=way.attested,
-                    )
-                    for task in stage.users
-                    for goal in stage.injections
-                ]  # fmt: skip
-            what = "honest runs" if seed is None else "5 % attacked runs among them"
-            rows.append(note((what, name, str(harm(ends)))))
-    return Section(
-        TITLES[1],
-        "Known shape, the plain attacker, with the very goals that were in the lessons.",
-        ("learned from", "view", "some harm"),
-        rows,
-    )

@@ -28,7 +28,7 @@ from bench.agentdojo.plan import Answer, Call, Run, Turn
 
 _SECOND = 10**9
 _HOUR = 3_600 * _SECOND
-_APART = 3 * _HOUR  # runs that teach; further than what counts together
+_RARE, _OFTEN, _MANY = 7 * _HOUR, 3 * _HOUR, 280  # 280 runs fit into the window
 _BETWEEN = 20 * _SECOND  # calls of a run
 _BEGIN = 1_790_000_000 * _SECOND
 _PERSONS = 4
@@ -116,22 +116,25 @@ class Ours:
         self.way = way
         self.facts = facts_of(lesson)
         self.tables = tables_of(lesson, way.tables)
+        # Runs come further apart than what counts together, at every hour of the week.
+        self.apart = _RARE if len(lesson.runs) <= _MANY else _OFTEN
+        self.now = _BEGIN
+        self.window = Window(self.facts, self.tables)
         self.profile = self._learned(lesson)
         self.held = Held.of(self.profile)
-        self.now = _BEGIN + len(lesson.runs) * _APART
 
     def _learned(self, lesson: Lesson) -> Profile:
         whose = subject(lesson.suite)
         terms = self.way.terms()
         lived = [self.lived(number, run) for number, run in enumerate(lesson.runs)]
-        now = _BEGIN + len(lived) * _APART
-        profile = learn(fold({}, lived), whose, terms, now) if lived else cold(whose)
+        profile = cold(whose)
+        if lived:
+            profile = learn(fold({}, lived), whose, terms, self.now)
         return msgspec.structs.replace(profile, stance=self.way.stance)
 
     def lived(self, number: int, run: Run) -> Lived:
         """Record a run the way a mediator in front of its tools would."""
-        watch = _Watching(self, f"run-{number}", _BEGIN + number * _APART)
-        watch.begin(run.request if self.way.attested else None, None)
+        watch = self.watch(run.request if self.way.attested else None, None)
         for turn in run.turns:
             watch.look(turn.call)
             watch.saw(turn)
@@ -147,7 +150,8 @@ class Ours:
         )
 
     def watch(self, request: str | None, claimed: str | None) -> "_Watching":
-        watch = _Watching(self, "run-now", self.now)
+        self.now += self.apart
+        watch = _Watching(self, f"run-{self.now}", self.now)
         watch.begin(request, claimed)
         return watch
 
@@ -158,7 +162,7 @@ class _Watching:
     def __init__(self, guard: Ours, run: str, started: int) -> None:
         self.guard, self.run, self.started = guard, run, started
         self.at = started
-        self.window = Window(guard.facts, guard.tables)
+        self.window = guard.window
         self.done: list[Observation] = []
         self._call: Observation | None = None
         self._parts = itertools.count(1)

@@ -1,5 +1,8 @@
 """Shares with their intervals, variants of runs, and the page."""
 
+import re
+from pathlib import Path
+
 from bench.agentdojo import page
 from bench.agentdojo.measure import clustered, wilson
 from bench.agentdojo.plan import Call, Run, Turn
@@ -71,3 +74,15 @@ def test_a_section_that_was_not_measured_stays_as_it_was() -> None:
     assert "| r | 1 % |" not in after
     assert "| r | 2 % |" in after
     assert after.count("at revision aaaa") == after.count("at revision bbbb") == 1
+
+
+def test_every_table_of_the_page_says_when_it_was_measured() -> None:
+    root = Path(__file__).resolve().parents[2]
+    text = (root / "docs" / "baseline-measured.md").read_text("utf-8")
+    assert "Written by `make agentdojo`; do not edit." in text
+    first, *sections = text.partition("\n## How\n")[0].split("\n## ")
+    assert "| seed | " in first
+    assert len(sections) >= 6
+    for one in sections:
+        assert re.search(r"Measured on \d{4}-\d\d-\d\d at revision [0-9a-f]{12};", one)  # noqa: TID251
+        assert "\n| --- | --:" in one or "\n| --- | --- " in one
