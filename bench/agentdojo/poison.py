@@ -77,7 +77,7 @@ def _poison(developed: Sequence[Stage]) -> Section:
             what = "honest runs" if seed is None else "5 % attacked runs among them"
             rows.append(note((view, name, what, str(harm(ends)))))
     return Section(
-        TITLES[1],
+        TITLES[0],
         "Known shape, the plain attacker, with the very goals that were in the lessons.",
         ("view", "held to", "learned from", "some harm"),
         rows,
