@@ -15,8 +15,9 @@ _HOW = """\
   run has the goal written into every place that the task's reads show; the agent makes
   the task's calls up to the last of these, then the calls that reach the goal, word for
   word, and then the rest of the task. Eight goals of the workspace come without calls;
-  theirs are scripted in `bench/agentdojo/goals.py`. Without a guard every goal is
-  reached, but for nine runs in which the injected text itself upsets AgentDojo's check.
+  theirs are scripted in `bench/agentdojo/goals.py`. Without a guard all of these calls
+  go through. AgentDojo's check is made once the run is over, and is upset in a few runs
+  by the injected text itself, or by what the person's task does after it.
 - The attackers: *plain* writes the goal as AgentDojo words it; *literal-hiding* spells
   its addresses, accounts, sites and ids so that none stands there; *forged prompt* has
   the agent's host say that a person asked for the goal; *laundering* first writes each
@@ -40,6 +41,9 @@ _HOW = """\
 - Ground truth calls are minimal and scripted: no retries, no detours.
 - Bodies are placeholders, so that prose which carries secrets to a permitted recipient
   is not tested; neither is what a person reads in the agent's answer.
+- The ways called "learned" let a run teach in which strangers' text named who gets
+  what. A poisoner uses that; the strict way, in which an owner signs such values, does
+  not move. See the poisoned lessons before choosing one.
 - What still goes through is what the agent is used to do: it deletes the largest file,
   since one of its tasks is that, or mails its own person. A narrower identity for each
   job is the lever there, not a stricter rule.
