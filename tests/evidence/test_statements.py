@@ -172,7 +172,7 @@ def test_a_payload_with_any_byte_changed_never_counts(data: st.DataObject) -> No
         statements.payload(attestation()) + b" ",
         statements.payload(attestation()).replace(b'"type"', b'"type":"x","type"'),
         statements.payload(attestation()).replace(b'"subject"', b'"s":"","subject"'),
-        statements.payload(attestation()).replace(b"owner-attestation", b"baseline"),
+        statements.payload(attestation()).replace(b"owner-attestation", b"wish"),
         statements.payload(attestation()).replace(str(NOW).encode(), b"1e9"),
         statements.payload(attestation()).replace(str(NOW).encode(), b"+" + b"1"),
         statements.payload(attestation()).replace(

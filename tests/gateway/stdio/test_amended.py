@@ -20,7 +20,8 @@ def test_what_the_owner_signs_passes_a_wrapper(
     monkeypatch.setenv("HOME", str(tmp_path))
     owners = Owners(tmp_path, capsys)
     config = settings()
-    config["agents"]["desktop"]["allow"][0]["tools"].remove("echo")
+    rule = config["agents"]["desktop"]["allow"][0]
+    rule["tools"] = [tool for tool in rule["tools"] if tool != "echo"]
     file = ("--config", str(tmp_path / "answerable.yaml"))
     with wrapper(tmp_path, config=config) as wrapped:
         denied = wrapped.ask(call("echo", 1, text="hi"))["error"]
