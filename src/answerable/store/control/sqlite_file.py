@@ -13,7 +13,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from answerable.model.errors import EnvironmentRefused
@@ -123,6 +123,7 @@ class SqliteFile:
 
     def __init__(self, folder: Path, now: float, boot: str) -> None:
         self.path = folder / NAME
+        self._beside: sqlite3.Connection | None = None  # of `tidy`
         make_folder(folder)
         with refused("use", self.path):
             _make(self.path)
@@ -190,12 +191,14 @@ class SqliteFile:
             os.fdatasync(log)
         finally:
             os.close(log)
-        with answering(self.path), closing(self._connect()) as beside:
-            copy = beside.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone
+        with answering(self.path):
+            if self._beside is None:
+                self._beside = self._connect()
+            copy = self._beside.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone
             _, pages, _ = copy()
             if pages * _PAGE > FULL:
                 # The rest is little, and commits wait for that alone.
-                beside.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+                self._beside.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
     def _prepare(self) -> None:
         for setting in (
@@ -232,6 +235,8 @@ class SqliteFile:
         """Close it; the last one to do so says that nothing is left to lose."""
         if self._lock < 0:
             return
+        if self._beside is not None:
+            self._beside.close()
         fcntl.flock(self._lock, fcntl.LOCK_UN)
         try:
             if _flock(self._lock, fcntl.LOCK_EX):

@@ -12,7 +12,7 @@ from answerable.sts.signing import Signing
 RENEWAL = 30  # seconds between two looks at which issuers' keys are due
 TURN = 1  # second between two looks at our own
 SWEEP = 0.1  # seconds between two looks at what ended: little work at a time
-SWEPT = 250  # rows of them
+SWEPT = 100  # rows of them
 
 
 class Upkeep:
