@@ -44,7 +44,7 @@ def test_the_cases_are_of_every_verdict() -> None:
     assert all(told.verdicts[word] >= 0.1 * asked for word in laws.WORDS)
 
 
-@settings(max_examples=8, suppress_health_check=slow, phases=generating)
+@settings(max_examples=4, suppress_health_check=slow, phases=generating)
 @given(estates(), st.sampled_from(CALLS))
 def test_paths_lead_where_the_readable_rules_lead(
     facts: Facts, call: tuple[str, str]

@@ -125,7 +125,7 @@ def passed(spool: Path, slices: list[bytes]) -> tuple[list[bytes], list[Any]]:
 
 
 slow = runs(
-    max_examples=40,
+    max_examples=20,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
