@@ -87,6 +87,16 @@ def diff(
         words: What persons signed.
         every: Tell of what is as it was pinned, too.
     """
+    servers = list(servers)
+    unseen = [
+        server
+        for server in servers
+        if not (known[server].items or known[server].seen or known[server].servers)
+    ]
+    coverage: Coverage = {
+        **_COVERAGE,
+        "not_collected": [f"what {server} defines" for server in unseen],
+    }
     names = {
         (server, key): item_of(key)[1]
         for server, pins in known.items()
@@ -99,7 +109,8 @@ def diff(
         if every or item["quarantined"] or item["alike"] or item["state"] == UNPROVEN
     ]
     failed = any(item["state"] == UNPROVEN for item in items)
-    return Document("tools-diff", items, _COVERAGE, failed=failed)
+    searched = "" if len(unseen) < len(servers) else "no server was seen here yet"
+    return Document("tools-diff", items, coverage, failed=failed, searched=searched)
 
 
 def _items(

@@ -1,7 +1,7 @@
 """The baselines that stand, on their way from the store into the decisions of a process.
 
 The store is where signed profiles lie, and nowhere else. One thread looks at its log
-once a second. A baseline only takes: while the store cannot be read, what stood goes on
+twice a second. A baseline only takes: while the store cannot be read, what stood goes on
 to stand until its signature ends.
 """
 

@@ -1,5 +1,6 @@
 """`baseline`: what an agent does, learned, signed by its owner, and held to."""
 
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from answerable.model.ids import AgentId
 
 _LONGEST = 90 * 86_400 * 10**9
+_DIGEST = re.compile(r"[0-9a-f]{4,64}")
 _STAGES = ("shadow", "enforce", "off")
 
 
@@ -69,6 +71,8 @@ def show(settings: Settings, name: str) -> None:
     """
     from answerable.flows import baseline as flow
 
+    if not _DIGEST.fullmatch(name):
+        name = _agent(name)
     with opened(settings) as session:
         document = flow.show(session.store, name, now=session.now)
     answer(document, settings)

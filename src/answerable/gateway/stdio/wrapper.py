@@ -127,7 +127,7 @@ class Wrapper:
         self._baselines = BaselineWatch(
             wrapped.store,
             lambda standing: behaviour.hold_to(standards(standing)),
-            self._unheld,
+            self._unheld_baseline,
             tell,
         )
         self._recorder = Recorder(
@@ -243,6 +243,9 @@ class Wrapper:
             self._finish(128 + number)
         else:
             self._child.process.stop(number)
+
+    def _unheld_baseline(self, digest: str, why: str) -> None:
+        self._tell(f"the baseline {digest[:16]} does not stand ({why})")
 
     def _unheld(self, digest: str, why: str) -> None:
         self._tell(f"the amendment {digest[:16]} does not stand ({why})")
