@@ -15,6 +15,7 @@ WORLD = {
     "serving",
     "store",
     "sts",
+    "web",
 }
 
 

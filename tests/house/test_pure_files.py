@@ -54,6 +54,7 @@ def pure_files(root: Path) -> list[Path]:
     files += (package / "gateway" / "wire").rglob("*.py")
     files += (package / "serving" / "mcp").rglob("*.py")
     files += (package / "serving" / "wire").rglob("*.py")
+    files += (package / "web" / "draw").rglob("*.py")
     return sorted(files)
 
 

@@ -1,0 +1,1 @@
+"""Pictures as SVG, readable without script. Pure: values in, text out."""

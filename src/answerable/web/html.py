@@ -1,0 +1,33 @@
+"""Pages as HTML: every value is escaped, and one that is missing is a fault."""
+
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from answerable.web.routes import Asked, Page
+from answerable.web.visit import Visit
+
+PART = "part"
+
+
+@cache
+def environment() -> Environment:
+    """Give the templates of this package."""
+    return Environment(
+        loader=PackageLoader("answerable.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+
+def render(page: Page, visit: Visit, asked: Asked) -> str:
+    """Render a page; its block `part` alone, where a part was asked for."""
+    template = environment().get_template(page.template)
+    values = {**page.values, "title": page.title, "visit": visit, "asked": asked}
+    if asked.part and PART in template.blocks:
+        context = template.new_context(values)
+        return "".join(template.blocks[PART](context))
+    return template.render(values)

@@ -1,0 +1,5 @@
+"""One agent."""
+
+from answerable.web.routes import Route
+
+ROUTES: tuple[Route, ...] = ()

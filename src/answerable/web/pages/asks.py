@@ -1,0 +1,5 @@
+"""What agents asked for, and what owners say."""
+
+from answerable.web.routes import Route
+
+ROUTES: tuple[Route, ...] = ()

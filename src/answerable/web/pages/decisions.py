@@ -1,0 +1,5 @@
+"""Decisions as they are made."""
+
+from answerable.web.routes import Route
+
+ROUTES: tuple[Route, ...] = ()

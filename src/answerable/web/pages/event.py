@@ -1,0 +1,5 @@
+"""One event, one decision."""
+
+from answerable.web.routes import Route
+
+ROUTES: tuple[Route, ...] = ()

@@ -1,0 +1,5 @@
+"""One identity, credential or person."""
+
+from answerable.web.routes import Route
+
+ROUTES: tuple[Route, ...] = ()

@@ -1,0 +1,5 @@
+"""Lists of agents, identities, credentials, tools and people."""
+
+from answerable.web.routes import Route
+
+ROUTES: tuple[Route, ...] = ()

@@ -1,0 +1,5 @@
+"""What there is, at a glance."""
+
+from answerable.web.routes import Route
+
+ROUTES: tuple[Route, ...] = ()

@@ -1,0 +1,115 @@
+"""The words between HTTP and what answers: routes, what is asked, answers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from answerable.model.document import Document
+from answerable.web.visit import May, Visit
+
+if TYPE_CHECKING:
+    from answerable.web.desk import Desk
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request, checked.
+
+    Attributes:
+        query: Parameters; a route takes the ones that it names, each once.
+        form: Fields of a POST, likewise; its CSRF token was checked and is not here.
+        url: Path and query, a permalink of what is shown.
+        part: Whether only a part of the page is asked for (htmx).
+    """
+
+    query: Mapping[str, str] = field(default_factory=dict)
+    form: Mapping[str, str] = field(default_factory=dict)
+    url: str = "/"
+    part: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page to be rendered.
+
+    Attributes:
+        template: Its template; where `part` was asked for, its block `part` alone.
+        title: Of the window.
+        values: What the template is given, beside `visit`, `asked` and `title`.
+        status: Of HTTP.
+    """
+
+    template: str
+    title: str
+    values: Mapping[str, object]
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A document as JSON.
+
+    Attributes:
+        document: It.
+        after: Cursor of the next page, empty for none.
+        status: Of HTTP.
+    """
+
+    document: Document
+    after: str = ""
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Done; go on there (303).
+
+    Attributes:
+        to: Path and query of ours.
+        said: What was done, shown there once.
+    """
+
+    to: str
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file to be kept.
+
+    Attributes:
+        name: Proposed for it.
+        media: Its type.
+        body: Its bytes.
+    """
+
+    name: str
+    media: str
+    body: bytes
+
+
+Answer: TypeAlias = Page | Told | Moved | File
+Handler: TypeAlias = "Callable[[Desk, Visit, Asked], Answer]"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One thing that can be asked.
+
+    Attributes:
+        path: Exact; what is meant stands in parameters, never in the path.
+        handler: Answers; runs in a thread of a pool.
+        may: Any one of these lets a visitor ask; what they see of it is for the handler.
+        takes: Names of parameters (GET) or fields (POST); any other is refused.
+        method: GET or POST.
+    """
+
+    path: str
+    handler: Handler
+    may: frozenset[May] = frozenset({May.LOOK})
+    takes: tuple[str, ...] = ()
+    method: str = "GET"
+
+
+class Forbidden(Exception):  # noqa: N818 - what becomes of a request, no fault
+    """The visitor may not see or do this; told as if there were nothing."""

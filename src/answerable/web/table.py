@@ -1,0 +1,34 @@
+"""The one list of everything that can be asked by a page or over `/api/v1`."""
+
+from answerable.web.pages import (
+    agent,
+    asks,
+    baselines,
+    decisions,
+    event,
+    evidence,
+    identity,
+    investigation,
+    keys,
+    kills,
+    lists,
+    overview,
+    reach,
+)
+from answerable.web.routes import Route
+
+ROUTES: tuple[Route, ...] = (
+    *overview.ROUTES,
+    *lists.ROUTES,
+    *agent.ROUTES,
+    *identity.ROUTES,
+    *investigation.ROUTES,
+    *event.ROUTES,
+    *reach.ROUTES,
+    *baselines.ROUTES,
+    *decisions.ROUTES,
+    *asks.ROUTES,
+    *keys.ROUTES,
+    *kills.ROUTES,
+    *evidence.ROUTES,
+)

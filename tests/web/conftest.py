@@ -1,0 +1,74 @@
+"""A desk on the sample estate, visitors of every role, and pages as they are asked for."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from answerable.cli.main import main
+from answerable.cli.sample import write_estate
+from answerable.model.ids import PersonId
+from answerable.web.desk import Desk
+from answerable.web.html import render
+from answerable.web.routes import Answer, Asked, Page
+from answerable.web.table import ROUTES
+from answerable.web.visit import Role, Visit
+
+ANA = PersonId("person:ana@corp.example")
+SOURCES = (
+    "home:home/ana",
+    "repo:repo",
+    "aws:aws/account.json",
+    "aws-keys:aws/keys.json",
+)
+
+
+@pytest.fixture(scope="session")
+def estate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample's folder; its store is `store` in there, scanned and ingested."""
+    folder = tmp_path_factory.mktemp("estate")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("ANSWERABLE_STORE", "store")
+        write_estate(Path(), time.time_ns())
+        assert main(["--quiet", "scan", *SOURCES]) == 0
+        assert main(["--quiet", "ingest", "cloudtrail:trail"]) == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def desk(estate: Path) -> Desk:
+    return Desk(estate / "store")
+
+
+def visitor(
+    *roles: Role, person: PersonId | None = None, owns: tuple[str, ...] = ()
+) -> Visit:
+    return Visit(person, frozenset(roles), frozenset(owns), "csrf-of-a-test")
+
+
+@pytest.fixture
+def admin() -> Visit:
+    return visitor(Role.ADMIN, Role.OWNER, person=ANA)
+
+
+@pytest.fixture
+def viewer() -> Visit:
+    return visitor(Role.VIEWER)
+
+
+def answer(
+    desk: Desk, visit: Visit, path: str, method: str = "GET", **said: str
+) -> Answer:
+    """Ask a route as the door does, without HTTP."""
+    route = next(r for r in ROUTES if (r.path, r.method) == (path, method))
+    assert set(said) <= set(route.takes)
+    asked = Asked(query=said) if method == "GET" else Asked(form=said)
+    return route.handler(desk, visit, asked)
+
+
+def shown(desk: Desk, visit: Visit, path: str, **said: str) -> str:
+    """Give the HTML of a page."""
+    page = answer(desk, visit, path, **said)
+    assert isinstance(page, Page), page
+    return render(page, visit, Asked(query=said, url=path))
