@@ -17,8 +17,8 @@ OUTSIDE = {
     "serving",
     "store",
     "sts",
+    "web",
 }
-OUTSIDE |= {"web"}
 
 CALLS = {"__import__", "breakpoint", "eval", "exec", "input", "open", "print"}
 CLOCKS = {"now", "today", "utcnow"}
