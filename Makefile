@@ -29,11 +29,12 @@ FUZZ := .fuzz/.made-$(HERE)
 AGENTDOJO := .agentdojo/.made-$(HERE)
 BUILD := pyproject.toml requirements/build.txt requirements/core.txt
 
-.PHONY: help setup dev demo test lint format world conformance foreign bench soak fuzz agentdojo lock clean
+.PHONY: help setup dev demo ui test lint format world conformance foreign bench soak fuzz agentdojo lock clean
 
 help:
 	@echo "make setup   .venv with what answerable itself needs, from hash-checked locks"
 	@echo "make demo    set up, then show the whole chain on this machine"
+	@echo "make ui      bundle what of the web page comes through npm, to run from here"
 	@echo "make test    set up for development, then lint and tests"
 	@echo "make lint    ruff, mypy and the import contracts"
 	@echo "make format  rewrite the code the way ruff formats it"
@@ -68,6 +69,10 @@ dev: $(DEV)
 
 demo: $(CORE)
 	@.venv/bin/answerable demo $(ARGS)
+
+# A wheel's build does the same; an editable install has what was bundled last.
+ui: $(CORE)
+	@.venv/bin/python scripts/bundle_ui.py
 
 lint: $(DEV)
 	.venv/bin/ruff check
@@ -143,5 +148,5 @@ lock:
 	  "$$python" scripts/lock_requirements.py $(ARGS) -- scripts/bootstrap uv
 
 clean:
-	rm -rf .venv .uv .node .node-sts .fuzz .agentdojo build dist .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf .venv .uv .node .node-sts web-ui/node_modules src/answerable/web/assets/built .fuzz .agentdojo build dist .pytest_cache .mypy_cache .ruff_cache \
 	  .import_linter_cache .hypothesis

@@ -1,0 +1,121 @@
+"""Bundle what of the web page comes through npm: `make ui`, and each wheel's build.
+
+Hatchling runs this as a build hook (docs/decisions/0030-what-comes-through-npm.md). An
+editable install never runs npm. A wheel or sdist built where npm is absent or fails has
+no bundle, says so in one line, and its pages answer all the same.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+SOURCES = "web-ui"
+BUILT = "src/answerable/web/assets/built"
+MADE_OF = "MADE_OF"
+PATIENCE_S = 600
+# Where a bundle must not be missing, as in a release: ANSWERABLE_UI=required.
+ASKED = "ANSWERABLE_UI"
+
+
+class NoBundle(Exception):  # noqa: N818 - what is said of a build, no fault
+    """There is none, and why."""
+
+
+def made_of(root: Path) -> str:
+    """Hash what a bundle is made of."""
+    folder = root / SOURCES
+    files = (folder / "package-lock.json", folder / "build.mjs", *folder.glob("src/*"))
+    whole = hashlib.sha256()
+    for file in sorted(files):
+        if not file.is_file():
+            raise NoBundle(f"{file.relative_to(root)} is missing")
+        body = file.read_bytes()
+        whole.update(f"{file.name} {len(body)}\n".encode() + body)
+    return whole.hexdigest()
+
+
+def is_current(root: Path) -> bool:
+    """Tell whether the bundle that lies there is made of what is there now."""
+    stamp = root / BUILT / MADE_OF
+    return stamp.is_file() and stamp.read_text().strip() == made_of(root)
+
+
+def bundle(root: Path) -> None:
+    """Bundle anew, unless what lies there is current.
+
+    Raises:
+        NoBundle: npm is absent or failed.
+    """
+    if is_current(root):
+        return
+    npm = shutil.which("npm")
+    if npm is None:
+        raise NoBundle("npm is not on PATH")
+    out = root / BUILT
+    shutil.rmtree(out, ignore_errors=True)
+    _run(root, npm, "ci", "--loglevel=error", "--fetch-retries=1")
+    _run(root, npm, "run", "--silent", "build", "--", str(out.resolve()))
+    (out / MADE_OF).write_text(made_of(root) + "\n")
+
+
+def _run(root: Path, npm: str, *words: str) -> None:
+    said = f"npm {words[0]}"
+    try:
+        done = subprocess.run(
+            [npm, *words],
+            cwd=root / SOURCES,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NoBundle(f"{said} did not run: {type(error).__name__}") from error
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        raise NoBundle(f"{said} failed: {lines[0] if lines else done.returncode}")
+
+
+class BundleHook(BuildHookInterface[Any]):
+    """Puts the bundle into wheel and sdist, or says that there is none."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Bundle before files are gathered; `version` is `editable` or `standard`."""
+        if version == "editable":
+            return
+        try:
+            bundle(Path(self.root))
+        except NoBundle as reason:
+            if os.environ.get(ASKED) == "required":
+                raise
+            self.app.display_warning(without(reason))
+            return
+        build_data["artifacts"].append(f"/{BUILT}/*")
+
+
+def without(reason: NoBundle) -> str:
+    """Say in one line what a build without a bundle is."""
+    return (
+        f"answerable: built without the bundle of the web page ({reason}); "
+        "its pages answer, without graphs that move and without updates in place"
+    )
+
+
+def main() -> int:
+    """Bundle, for `make ui`."""
+    try:
+        bundle(Path(__file__).parent.parent)
+    except NoBundle as reason:
+        print(f"error: no bundle ({reason}, expected npm and its registry)")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
