@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from answerable.cli.look.text import safe
+from answerable.flows.words.text import safe
 
 NASTY = "x\x1b[2J\x1b]0;owned\x07\u202eevil\u2066\x9b31m\r\nerror: fake\u2028\ud83d"
 LISTS = ("agents", "tools", "identities", "credentials", "people", "where")

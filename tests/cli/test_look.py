@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.cli.look.ages import ago, span
 from answerable.cli.look.answers import render
 from answerable.cli.look.conditions import condition, statement
 from answerable.cli.look.marks import ASCII, UNICODE, marks_for
 from answerable.cli.look.paint import paint
 from answerable.cli.look.screen import Screen, screen_of
 from answerable.cli.look.table import Column, table
-from answerable.cli.look.text import safe, shorten, width, wrap
+from answerable.flows.words.ages import ago, span
+from answerable.flows.words.text import safe, shorten, width, wrap
 from answerable.model.document import Document
 
 NOW = 1_795_000_000_000_000_000

@@ -12,9 +12,9 @@ import click
 from answerable.cli.look.coverage import incomplete
 from answerable.cli.look.paint import paint
 from answerable.cli.look.screen import Screen, screen_of
-from answerable.cli.look.text import safe
 from answerable.cli.refusals import FAILED, FINE, PARTIAL, worst
 from answerable.cli.settings import Settings
+from answerable.flows.words.text import safe
 from answerable.model.document import Document
 
 # A spreadsheet runs what starts with one of these; a quote before it makes it text.

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import click
 
 from answerable.cli.app import app
-from answerable.cli.look.text import safe
 from answerable.cli.refusals import FINE, Refusal, refusal_of, trail_of
 from answerable.cli.settings import Settings
+from answerable.flows.words.text import safe
 from answerable.model.errors import UsageError
 
 _COMPLETE = "_ANSWERABLE_COMPLETE"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from shutil import get_terminal_size
 
-from answerable.cli.look.text import clip, safe
 from answerable.cli.settings import Settings
+from answerable.flows.words.text import clip, safe
 
 # Redrawing more often than the eye sees costs time and gains nothing.
 _PAUSE = 0.1

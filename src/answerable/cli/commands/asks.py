@@ -229,7 +229,7 @@ def signing(settings: Settings, config: str) -> "Iterator[tuple[Session, Spooled
 
 def say(settings: Settings, sentence: str) -> None:
     """Say what is about to be signed, before a passphrase is asked for."""
-    from answerable.cli.look.text import safe
+    from answerable.flows.words.text import safe
 
     if not settings.quiet:
         click.echo(safe(sentence), err=True)

@@ -71,8 +71,8 @@ def logout() -> None:
 
 def _signed_in(pinned: "PinnedIssuer", device: bool) -> "LoggedIn":
     """Sign in, telling the person what to do on standard error."""
-    from answerable.cli.look.text import safe
     from answerable.flows.sign_in import sign_in
+    from answerable.flows.words.text import safe
     from answerable.serving.login.ways import ways_of
 
     def tell(line: str) -> None:

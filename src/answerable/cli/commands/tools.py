@@ -198,8 +198,8 @@ def _chosen(
 
 def _show(known: "Pins", server: str, chosen: "Choice", settings: Settings) -> None:
     """Show, before anything is signed, what would be."""
-    from answerable.cli.look.text import safe
     from answerable.flows.pins import claims_of, differences
+    from answerable.flows.words.text import safe
 
     if settings.quiet:
         return

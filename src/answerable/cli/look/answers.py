@@ -21,7 +21,7 @@ from answerable.cli.look import (
 )
 from answerable.cli.look.coverage import coverage_line
 from answerable.cli.look.screen import Screen
-from answerable.cli.look.text import safe
+from answerable.flows.words.text import safe
 from answerable.model.document import Document
 
 View = Callable[[Document, Screen, int], Iterator[str]]

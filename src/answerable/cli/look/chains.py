@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from answerable.cli.look.ages import ago
 from answerable.cli.look.screen import Screen
 from answerable.cli.look.table import Column, table
-from answerable.cli.look.text import safe
+from answerable.flows.words.ages import ago
+from answerable.flows.words.text import safe
 from answerable.model.document import Document, HopItem, TraceItem
 
 COLUMNS = ("person", "agent", "tool", "identity", "action", "resource")

@@ -6,7 +6,7 @@ from typing import cast
 
 from answerable.cli.look.proof import statement_lines
 from answerable.cli.look.screen import Screen
-from answerable.cli.look.text import safe
+from answerable.flows.words.text import safe
 from answerable.model.document import ComparedItem, Document
 
 _MOST = 20

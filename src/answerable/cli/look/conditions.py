@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from answerable.cli.look.screen import Screen
-from answerable.cli.look.text import safe
+from answerable.flows.words.text import safe
 from answerable.model.document import (
     AlternativeItem,
     ConditionItem,

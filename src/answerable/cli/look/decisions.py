@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from answerable.cli.look.screen import Screen
-from answerable.cli.look.text import safe
+from answerable.flows.words.text import safe
 from answerable.model.document import Document
 from answerable.model.document_decisions import DecisionItem, WantedItem
 

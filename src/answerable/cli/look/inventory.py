@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import cast
 
-from answerable.cli.look.ages import ago
 from answerable.cli.look.screen import Screen
 from answerable.cli.look.table import Column, table
+from answerable.flows.words.ages import ago
 from answerable.model.document import (
     AgentItem,
     CredentialItem,

@@ -6,7 +6,7 @@ from typing import cast
 
 from answerable.cli.look import chains, tree
 from answerable.cli.look.screen import Screen
-from answerable.cli.look.text import safe
+from answerable.flows.words.text import safe
 from answerable.model.document import Document, UnmediatedItem
 from answerable.model.document_mediation import MediationItem
 

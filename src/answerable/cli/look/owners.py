@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
-from answerable.cli.look.ages import ago, has_passed
 from answerable.cli.look.screen import Screen
 from answerable.cli.look.table import Column, table
-from answerable.cli.look.text import safe
+from answerable.flows.words.ages import ago, has_passed
+from answerable.flows.words.text import safe
 from answerable.model.document import Document
 from answerable.model.document_owners import EvidenceItem, OwnerKeyItem, WhoOwnsItem
 

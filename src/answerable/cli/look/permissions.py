@@ -7,7 +7,7 @@ from typing import cast
 from answerable.cli.look.conditions import conditions, statement
 from answerable.cli.look.proof import assuming, proof
 from answerable.cli.look.screen import Screen
-from answerable.cli.look.text import safe, width
+from answerable.flows.words.text import safe, width
 from answerable.model.document import (
     CanItem,
     DeterminingItem,

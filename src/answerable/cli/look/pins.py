@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import cast
 
-from answerable.cli.look.ages import ago
 from answerable.cli.look.screen import Screen
-from answerable.cli.look.text import safe
+from answerable.flows.words.ages import ago
+from answerable.flows.words.text import safe
 from answerable.model.document import Document
 from answerable.model.document_pins import ToolsApproveItem, ToolsDiffItem
 

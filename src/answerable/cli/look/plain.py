@@ -6,7 +6,7 @@ from typing import cast
 
 from answerable.cli.look.screen import Screen
 from answerable.cli.look.table import Column, table
-from answerable.cli.look.text import pad, safe, width
+from answerable.flows.words.text import pad, safe, width
 from answerable.model.document import Document, IngestItem, ScanItem
 from answerable.model.document_evidence import (
     BundleItem,

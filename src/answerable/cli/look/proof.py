@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from answerable.cli.look.conditions import conditions, layer_name, policy_name
-from answerable.cli.look.coverage import kind
 from answerable.cli.look.screen import Screen
-from answerable.cli.look.text import pad, safe, shorten_end, width
+from answerable.flows.words.coverage import kind
+from answerable.flows.words.text import pad, safe, shorten_end, width
 from answerable.model.document import (
     CanItem,
     DeterminingItem,

@@ -5,7 +5,7 @@ from typing import cast
 
 from answerable.cli.look.screen import Screen
 from answerable.cli.look.table import Column, table
-from answerable.cli.look.text import safe
+from answerable.flows.words.text import safe
 from answerable.model.document import Document
 from answerable.model.document_rules import RuleFitItem, RuleItem, TokenCheckItem
 

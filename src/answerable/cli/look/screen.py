@@ -6,7 +6,7 @@ from shutil import get_terminal_size
 from typing import TextIO
 
 from answerable.cli.look.marks import UNICODE, Marks, marks_for
-from answerable.cli.look.text import safe, shorten, wrap
+from answerable.flows.words.text import safe, shorten, wrap
 
 # Where no terminal limits the line, this keeps a hostile name from filling the disk.
 _UNLIMITED = 2_000

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from answerable.cli.look.screen import Screen
-from answerable.cli.look.text import pad, width
+from answerable.flows.words.text import pad, width
 
 _GAP = 2
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from answerable.cli.look.ages import ago
 from answerable.cli.look.chains import (
     COLUMNS,
     Notes,
@@ -15,7 +14,8 @@ from answerable.cli.look.chains import (
     legend,
 )
 from answerable.cli.look.screen import Screen
-from answerable.cli.look.text import pad, shorten, shorten_end, width
+from answerable.flows.words.ages import ago
+from answerable.flows.words.text import pad, shorten, shorten_end, width
 from answerable.model.document import Document, TraceItem
 
 _STROKE = 4

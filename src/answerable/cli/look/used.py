@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
-from answerable.cli.look.ages import ago
 from answerable.cli.look.screen import Screen
 from answerable.cli.look.table import Column, table
-from answerable.cli.look.text import safe
+from answerable.flows.words.ages import ago
+from answerable.flows.words.text import safe
 from answerable.model.document import Document, UsedItem
 
 # More actions than this do not fit a screen: then a row is a service.

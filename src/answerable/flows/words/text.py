@@ -102,6 +102,22 @@ def shorten(text: str, cells: int, ellipsis: str) -> str:
     return clip(text, head) + ellipsis + _clip_front(text, left - head)
 
 
+def middle(text: str, cells: int) -> tuple[str, str, str, str]:
+    """Part a text where `shorten` would cut it.
+
+    Returns:
+        What is left out in front, the head, what is left out of the middle, the tail;
+        put together they are the text.
+    """
+    cut = "\0"
+    head, _, tail = shorten(text, cells, cut).partition(cut)
+    at = text.find(head) if tail else 0
+    if not tail or at < 0:
+        return ("", text, "", "")
+    behind = len(text) - len(tail)
+    return text[:at], head, text[at + len(head) : behind], tail
+
+
 def shorten_end(text: str, cells: int, ellipsis: str) -> str:
     """Cut the end off a text that is too wide: of an address the name tells most."""
     if width(text) <= cells:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from answerable.cli.look.text import safe
+from answerable.flows.words.text import safe
 
 _STEPS = (
     (60, 1, "s"),
