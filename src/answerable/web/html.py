@@ -1,9 +1,12 @@
 """Pages as HTML: every value is escaped, and one that is missing is a fault."""
 
+import hashlib
 from functools import cache
+from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from answerable.web import filters
 from answerable.web.routes import Asked, Page
 from answerable.web.visit import Visit
 
@@ -13,14 +16,34 @@ PART = "part"
 @cache
 def environment() -> Environment:
     """Give the templates of this package."""
-    return Environment(
+    made = Environment(
         loader=PackageLoader("answerable.web"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        finalize=filters.shown,
     )
+    made.filters.update(filters.FILTERS)
+    made.globals.update(asset=asset, built=built, url=filters.url)
+    # A part of a page is rendered without the lines above its blocks, imports too.
+    made.globals["marks"] = made.get_template("marks.html").module
+    return made
+
+
+@cache
+def asset(name: str) -> str:
+    """Give the address of a file in `assets/`; it changes when the file does."""
+    body = files("answerable.web").joinpath("assets", name).read_bytes()
+    return f"/assets/{name}?v={hashlib.sha256(body).hexdigest()[:12]}"
+
+
+@cache
+def built(name: str) -> str:
+    """Give the address of what npm has built, empty where it has not."""
+    place = files("answerable.web").joinpath("assets", "built", name)
+    return asset(f"built/{name}") if place.is_file() else ""
 
 
 def render(page: Page, visit: Visit, asked: Asked) -> str:
