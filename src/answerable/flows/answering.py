@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from answerable.evidence import amendments as room
-from answerable.evidence import dsse, statements
 from answerable.flows import asks, decided, owner_keys
 from answerable.flows.amendments import AMENDMENT, Held, held
 from answerable.flows.decided import Spooled
 from answerable.flows.decision import coverage_of
 from answerable.flows.hints import command
-from answerable.flows.owner_keys import Signer
+from answerable.flows.owner_keys import Signatory
 from answerable.model.amendment import FOREVER, Fallen, Signing
 from answerable.model.ask import Wanted
 from answerable.model.document import Document
@@ -38,7 +37,13 @@ class Term:
 
 
 def allow(
-    store: Store, waiting: Spooled, text: str, signer: Signer, term: Term, *, now: int
+    store: Store,
+    waiting: Spooled,
+    text: str,
+    signer: Signatory,
+    term: Term,
+    *,
+    now: int,
 ) -> Document:
     """Sign an amendment that lets the agent do what it asked for.
 
@@ -49,7 +54,7 @@ def allow(
     """
     ask = asks.find(store, waiting, text)
     said = held(store, now)
-    until = str(now + term.life) if term.life else FOREVER
+    until = str(signer.at(now) + term.life) if term.life else FOREVER
     claims = _claims(ask, any_arguments=term.any_arguments) | {"until": until}
     _by_owner(store, said, ask.wanted.agent, signer)
     _sign(store, StatementType.AMENDMENT, ask.wanted.agent, claims, signer, now)
@@ -57,7 +62,7 @@ def allow(
 
 
 def refuse(
-    store: Store, waiting: Spooled, text: str, signer: Signer, *, now: int
+    store: Store, waiting: Spooled, text: str, signer: Signatory, *, now: int
 ) -> Document:
     """Sign that the agent may not do what it asked for.
 
@@ -73,7 +78,7 @@ def refuse(
     return _told(store, ask, now)
 
 
-def revoke(store: Store, text: str, signer: Signer, *, now: int) -> Document:
+def revoke(store: Store, text: str, signer: Signatory, *, now: int) -> Document:
     """Sign that an amendment is taken back: by who signed it, or by the agent's owner.
 
     Raises:
@@ -96,7 +101,7 @@ def revoke(store: Store, text: str, signer: Signer, *, now: int) -> Document:
 
 
 def start(
-    store: Store, wanted: Wanted, signer: Signer, term: Term, *, now: int
+    store: Store, wanted: Wanted, signer: Signatory, term: Term, *, now: int
 ) -> Document:
     """Sign the first half of a break-glass: it does nothing until a second confirms.
 
@@ -108,13 +113,13 @@ def start(
     _attested(store, said, signer)
     any_arguments = term.any_arguments
     claims = room.act_claims(wanted, decision="", any_arguments=any_arguments)
-    claims |= {"until": str(now + term.life), "code": term.code}
+    claims |= {"until": str(signer.at(now) + term.life), "code": term.code}
     digest = _sign(store, StatementType.BREAK_GLASS, wanted.agent, claims, signer, now)
     following = command("break-glass", "confirm", digest, "--key", "KEY")
     return _amendment(store, digest, now, following)
 
 
-def confirm(store: Store, text: str, signer: Signer, *, now: int) -> Document:
+def confirm(store: Store, text: str, signer: Signatory, *, now: int) -> Document:
     """Sign the second half of a break-glass, which puts it in force.
 
     Raises:
@@ -150,11 +155,11 @@ def confirm(store: Store, text: str, signer: Signer, *, now: int) -> Document:
 
 
 def _claims(ask: asks.Ask, *, any_arguments: bool) -> dict[str, str]:
-    wanted, decision = ask.wanted, ask.newest.decision_id
+    wanted, decision = ask.wanted, ask.named
     return room.act_claims(wanted, decision=decision, any_arguments=any_arguments)
 
 
-def _person(store: Store, signer: Signer) -> PersonId:
+def _person(store: Store, signer: Signatory) -> PersonId:
     """Say whose a key is.
 
     Raises:
@@ -170,7 +175,7 @@ def _person(store: Store, signer: Signer) -> PersonId:
     return enrolled.person
 
 
-def _by_owner(store: Store, said: Held, agent: str, signer: Signer) -> None:
+def _by_owner(store: Store, said: Held, agent: str, signer: Signatory) -> None:
     """Refuse whoever is not the attested owner of the agent."""
     person = _person(store, signer)
     if said.who.owns(person, agent):
@@ -186,7 +191,7 @@ def _by_owner(store: Store, said: Held, agent: str, signer: Signer) -> None:
     )
 
 
-def _attested(store: Store, said: Held, signer: Signer) -> PersonId:
+def _attested(store: Store, said: Held, signer: Signatory) -> PersonId:
     """Refuse whoever is the attested owner of nothing."""
     person = _person(store, signer)
     if said.who.same(person) not in said.who.attested:
@@ -202,18 +207,14 @@ def _sign(
     kind: StatementType,
     agent: str,
     claims: Mapping[str, str],
-    signer: Signer,
+    signer: Signatory,
     now: int,
 ) -> str:
     """Sign, verify as it will be verified whenever it is read, and record."""
     here = owner_keys.identity(store)
-    signing = Signing(_person(store, signer), here, now)
+    signing = Signing(_person(store, signer), here, signer.at(now))
     said = room.statement(kind, agent, claims, signing, signer.id)
-    envelope = dsse.encode(
-        dsse.sign(
-            statements.PAYLOAD_TYPE, statements.payload(said), signer.id, signer.seed
-        )
-    )
+    envelope = signer.envelope(said)
     found = room.verify(envelope, owner_keys.keys(store), unrecorded(now), here)
     store.put_object(AMENDMENT, envelope, now)
     return found.digest

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from answerable.enforce.amending import BY_OWNER
 from answerable.enforce.signed import Judged
@@ -38,12 +38,15 @@ class Ask:
         newest: The last of them.
         first: When the first of them was made, UTC nanoseconds.
         count: How many they are.
+        named: Id of the one that was asked for, else of the newest: what is signed
+            names it, and stays the same however often an agent tries again.
     """
 
     wanted: Wanted
     newest: AuditEvent
     first: int
     count: int
+    named: str
 
 
 def asks(
@@ -111,7 +114,8 @@ def find(store: Store, waiting: Spooled, text: str) -> Ask:
             command("decision", event.decision_id),
         )
     alike = _events(store, waiting, event.event_time - ASK_LIFE)
-    return next((g for g in gathered(alike) if g.wanted == ask.wanted), ask)
+    whole = next((g for g in gathered(alike) if g.wanted == ask.wanted), ask)
+    return replace(whole, named=event.decision_id)
 
 
 def _events(store: Store, waiting: Spooled, since: int) -> list[AuditEvent]:
@@ -140,6 +144,7 @@ def gathered(events: Iterable[AuditEvent]) -> list[Ask]:
             max(alike, key=_place),
             min(each.event_time for each in alike),
             len(alike),
+            max(alike, key=_place).decision_id,
         )
         for wanted, alike in found.items()
     ]

@@ -8,14 +8,13 @@ from answerable.baseline.document import encode
 from answerable.baseline.explain import edge_text, pattern
 from answerable.baseline.learn import cold
 from answerable.baseline.standing import LIFE, claims, subject_id
-from answerable.evidence import dsse, statements
 from answerable.flows import baselines, learning, owner_keys
 from answerable.flows.attested import attested_owners
 from answerable.flows.baselines import SIGNED, Standing
 from answerable.flows.hints import command
 from answerable.flows.learning import BASELINE, WINDOW, kept
 from answerable.flows.lists import spelled_time
-from answerable.flows.owner_keys import Signer
+from answerable.flows.owner_keys import Signatory
 from answerable.model.baseline import Profile, Stage, Subject, Tally, Terms
 from answerable.model.document import Coverage, Document
 from answerable.model.document_baseline import (
@@ -135,7 +134,7 @@ def diff(store: Store, old: str, new: str, *, now: int) -> Document:
 
 
 def sign(
-    store: Store, name: str, signer: Signer, stage: Stage, *, life: int, now: int
+    store: Store, name: str, signer: Signatory, stage: Stage, *, life: int, now: int
 ) -> Document:
     """Sign that an agent is held to a profile from now on.
 
@@ -160,19 +159,16 @@ def sign(
             "this baseline does not stand (expected one that is in shadow)",
             command("baseline", "sign", full[:16], "--stage", "shadow", "--key", "KEY"),
         )
+    at = signer.at(now)
     said = Statement(
         type=StatementType.BASELINE,
         subject=subject_id(profile.subject),
-        claims=tuple(sorted(claims(profile, now + min(life, LIFE), stage).items())),
-        signed_at=now,
+        claims=tuple(sorted(claims(profile, at + min(life, LIFE), stage).items())),
+        signed_at=at,
         key=signer.id,
         store=owner_keys.identity(store),
     )
-    envelope = dsse.encode(
-        dsse.sign(
-            statements.PAYLOAD_TYPE, statements.payload(said), signer.id, signer.seed
-        )
-    )
+    envelope = signer.envelope(said)
     verified = owner_keys.verify_statement(store, envelope, now)
     baselines.check(store, verified, now)
     store.put_object(SIGNED, envelope, now)
@@ -180,7 +176,7 @@ def sign(
     return Document("baselines", [item(full, profile, standing)], COVERAGE)
 
 
-def _by_owner(store: Store, subject: Subject, signer: Signer, now: int) -> None:
+def _by_owner(store: Store, subject: Subject, signer: Signatory, now: int) -> None:
     key = owner_keys.keys(store).get(signer.id)
     if key is None:
         raise VerificationError(

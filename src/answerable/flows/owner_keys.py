@@ -1,11 +1,11 @@
 """`owner-keys`: keys of persons, enrolled and revoked; and what they signed, verified."""
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import msgspec
 
-from answerable.evidence import attesting, statements
+from answerable.evidence import attesting, dsse, statements
 from answerable.evidence.note import PublicKey
 from answerable.evidence.statements import Keys
 from answerable.flows.hints import command
@@ -20,6 +20,7 @@ from answerable.model.owner_key import (
     OwnerKeyId,
     Placed,
     Revocation,
+    Statement,
     Verified,
     owner_key_id,
     unrecorded,
@@ -46,6 +47,28 @@ _COVERAGE: Coverage = {
 Recorded = TypeVar("Recorded", Enrolment, Revocation)
 
 
+class Signatory(Protocol):
+    """Whoever signs what a flow has put together: with a key at hand, or elsewhere."""
+
+    @property
+    def id(self) -> OwnerKeyId:
+        """Name the key."""
+
+    def at(self, now: int) -> int:
+        """Say when a statement of now is signed, UTC nanoseconds.
+
+        Raises:
+            VerificationError: It was signed too long ago, or in the future.
+        """
+
+    def envelope(self, said: Statement) -> bytes:
+        """Give a statement in its envelope, signed.
+
+        Raises:
+            VerificationError: Just this was not signed.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Signer:
     """A private key that was unlocked, for as long as a command lasts.
@@ -66,6 +89,30 @@ class Signer:
     def id(self) -> OwnerKeyId:
         """Give the key's name."""
         return owner_key_id(self.public)
+
+    def at(self, now: int) -> int:
+        """Sign now."""
+        return now
+
+    def envelope(self, said: Statement) -> bytes:
+        """Sign a statement."""
+        text = statements.payload(said)
+        signed = dsse.sign(statements.PAYLOAD_TYPE, text, self.id, self.seed)
+        return dsse.encode(signed)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """On whose word a key is enrolled or revoked.
+
+    Attributes:
+        by: Issuer and subject of a sign-in, or an administrator's id; empty where only
+            the user of the operating system is known.
+        written_by: Who could have written it.
+    """
+
+    by: str = ""
+    written_by: WrittenBy = WrittenBy.SELF_REPORTED
 
 
 def keys(store: Store) -> Keys:
@@ -131,6 +178,7 @@ def enroll(
     valid_until: int,
     uid: int,
     now: int,
+    word: Word = Word(),
 ) -> Document:
     """Record that a key is a person's.
 
@@ -142,6 +190,7 @@ def enroll(
         valid_until: UTC nanoseconds.
         uid: User id of whoever says so.
         now: UTC nanoseconds.
+        word: On whose word.
 
     Raises:
         UsageError: The key cannot be one, is another person's or is revoked, or the
@@ -170,14 +219,20 @@ def enroll(
             "let its person make a new one",
         )
     said = Enrolment(
-        public, person, valid_from, valid_until, WrittenBy.SELF_REPORTED, uid
+        public, person, valid_from, valid_until, word.written_by, uid, word.by
     )
     store.put_object(ENROLMENT, msgspec.json.encode(said), now)
     return _shown(store, now, owner_key_id(public))
 
 
 def revoke(
-    store: Store, name: str, *, since: int | None, uid: int, now: int
+    store: Store,
+    name: str,
+    *,
+    since: int | None,
+    uid: int,
+    now: int,
+    word: Word = Word(),
 ) -> Document:
     """Record that a key's signatures do not count from some time on.
 
@@ -187,14 +242,14 @@ def revoke(
         since: UTC nanoseconds; None for now.
         uid: User id of whoever says so.
         now: UTC nanoseconds.
+        word: On whose word.
 
     Raises:
         UsageError: No key is called so.
     """
     key = find(keys(store), name)
-    said = Revocation(
-        key.id, now if since is None else since, WrittenBy.SELF_REPORTED, uid
-    )
+    begin = now if since is None else since
+    said = Revocation(key.id, begin, word.written_by, uid, word.by)
     store.put_object(REVOCATION, msgspec.json.encode(said), now)
     return _shown(store, now, key.id)
 
@@ -277,7 +332,7 @@ def _item(key: OwnerKey, now: int, signed: int) -> OwnerKeyItem:
         "valid_until": spelled_time(max(each.valid_until for _, each in key.enrolled)),
         "revoked_at": None if since is None else spelled_time(since),
         "enrolled_at": spelled_time(key.enrolled[0][0].at),
-        "enrolled_by": f"uid {last.uid}",
+        "enrolled_by": last.by or f"uid {last.uid}",
         "written_by": last.written_by.value,
         "attestations": signed,
     }

@@ -5,11 +5,11 @@ import shlex
 import msgspec
 
 from answerable import inventory as room
-from answerable.evidence import attesting, dsse, statements
+from answerable.evidence import attesting
 from answerable.flows import owner_keys, snapshots
 from answerable.flows.hints import command
 from answerable.flows.lists import coverage, spelled_time
-from answerable.flows.owner_keys import Signer
+from answerable.flows.owner_keys import Signatory
 from answerable.inventory.owners import attests
 from answerable.inventory.people import People
 from answerable.inventory.resolve import Kind
@@ -76,7 +76,7 @@ def attest_signed(
     inventory: Inventory,
     subject: str,
     person: str,
-    signer: Signer,
+    signer: Signatory,
     *,
     now: int,
 ) -> Document:
@@ -118,13 +118,9 @@ def attest_signed(
         key=signer.id,
         store=here,
         previous=_standing(inventory, key, now),
-        now=now,
+        now=signer.at(now),
     )
-    envelope = dsse.encode(
-        dsse.sign(
-            statements.PAYLOAD_TYPE, statements.payload(said), signer.id, signer.seed
-        )
-    )
+    envelope = signer.envelope(said)
     attesting.verify(envelope, known, unrecorded(now), here)
     store.put_object(owner_keys.ATTESTATION, envelope, now)
     name = inventory.name or snapshots.LATEST

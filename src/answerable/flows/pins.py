@@ -5,10 +5,10 @@ from functools import partial
 
 from answerable.enforce.pins.holding import Choice
 from answerable.enforce.pins.names import alike
-from answerable.evidence import dsse, statements
+from answerable.evidence import statements
 from answerable.flows import owner_keys
 from answerable.flows.lists import spelled_time
-from answerable.flows.owner_keys import Signer
+from answerable.flows.owner_keys import Signatory
 from answerable.inventory.people import People
 from answerable.model.config import Config
 from answerable.model.document import Coverage, Document
@@ -236,7 +236,7 @@ def approve(
     inventory: Inventory,
     server: str,
     chosen: Choice,
-    signer: Signer,
+    signer: Signatory,
     *,
     allowed: frozenset[PersonId],
     now: int,
@@ -267,15 +267,11 @@ def approve(
         StatementType.TOOLS_APPROVAL,
         f"server:{server}",
         claims,
-        now,
+        signer.at(now),
         signer.id,
         owner_keys.identity(store),
     )
-    envelope = dsse.encode(
-        dsse.sign(
-            statements.PAYLOAD_TYPE, statements.payload(said), signer.id, signer.seed
-        )
-    )
+    envelope = signer.envelope(said)
     verified = owner_keys.verify_statement(store, envelope, now)
     person = _may(verified, People(inventory.facts.persons), server, allowed)
     store.put_object(APPROVAL, envelope, now)

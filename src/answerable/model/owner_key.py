@@ -69,6 +69,8 @@ class Enrolment:
         valid_until: From when they do not any more.
         written_by: Who could have written this.
         uid: User id of whoever recorded it.
+        by: On whose word: issuer and subject of a sign-in, or an administrator's id;
+            empty where only that user is known.
     """
 
     public: bytes
@@ -77,6 +79,7 @@ class Enrolment:
     valid_until: int
     written_by: WrittenBy
     uid: int
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +91,14 @@ class Revocation:
         since: From when its signatures do not count, UTC nanoseconds.
         written_by: Who could have written this.
         uid: User id of whoever recorded it.
+        by: As of an enrolment.
     """
 
     key: OwnerKeyId
     since: int
     written_by: WrittenBy
     uid: int
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

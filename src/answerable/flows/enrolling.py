@@ -1,0 +1,73 @@
+"""A key that was made elsewhere: what shows that its person holds it, and its enrolment."""
+
+import msgspec
+
+from answerable.evidence import dsse, statements
+from answerable.evidence.note import PublicKey, verify_bytes
+from answerable.flows import owner_keys
+from answerable.flows.owner_keys import Word
+from answerable.model.document import Document
+from answerable.model.errors import VerificationError
+from answerable.model.ids import PersonId
+from answerable.model.owner_key import owner_key_id
+from answerable.store.store import Store
+
+POSSESSION = "application/vnd.answerable.key-possession.v1+json"
+LIFE = 90 * 86_400 * 10**9  # nanoseconds: a browser is less of a safe than a file
+
+
+def possession(store: Store, public: bytes, person: PersonId) -> bytes:
+    """Give what a key signs, as a payload of type `POSSESSION`, to show who has it.
+
+    Nobody is given a key that somebody else holds: it would be lost to them.
+    """
+    said = {
+        "key": owner_key_id(public),
+        "person": person,
+        "store": owner_keys.identity(store),
+    }
+    return msgspec.json.encode(said, order="sorted")
+
+
+def enroll(
+    store: Store,
+    public: bytes,
+    person: PersonId,
+    proof: bytes,
+    word: Word,
+    *,
+    uid: int,
+    now: int,
+) -> Document:
+    """Record that a key is a person's, whose browser made it.
+
+    Args:
+        store: Where.
+        public: 32 bytes.
+        person: Whose it is.
+        proof: The key's signature over its `possession`.
+        word: On whose word.
+        uid: User id of this process.
+        now: UTC nanoseconds.
+
+    Raises:
+        UsageError: The key cannot be one, is another person's or is revoked.
+        VerificationError: The key did not sign that it is this person's here.
+    """
+    said = dsse.pae(POSSESSION, possession(store, public, person))
+    key = PublicKey(owner_key_id(public), public)
+    if statements.usable(public) and not verify_bytes(key, proof, said):
+        raise VerificationError(
+            f"the key {key.name} did not sign that it is {person}'s",
+            "make a key on this page; nothing was recorded",
+        )
+    return owner_keys.enroll(
+        store,
+        public,
+        person,
+        valid_from=now,
+        valid_until=now + LIFE,
+        uid=uid,
+        now=now,
+        word=word,
+    )

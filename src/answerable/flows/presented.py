@@ -1,0 +1,184 @@
+"""Statements that are signed elsewhere: what is to be signed, and what was.
+
+A flow is told twice. With a `Pending` key it puts the statement together and stops
+before anything is recorded; that is what its person is shown, and signs. With the
+`Presented` envelope it does the same once more, and takes the signature only if it would
+have written the very same bytes. So there is one way in which a statement comes about,
+and nothing is taken from the envelope but its key, its time and its signature.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn, TypeVar
+
+from answerable.evidence import dsse, statements
+from answerable.flows import amendments, baselines, owner_keys, pins
+from answerable.flows.owner_keys import Signatory
+from answerable.model.errors import VerificationError
+from answerable.model.owner_key import SKEW, OwnerKeyId, Statement
+from answerable.store.store import Store
+
+WITHIN = 10 * 60 * 10**9  # nanoseconds in which a person reads and signs
+KINDS = (
+    owner_keys.ATTESTATION,
+    amendments.AMENDMENT,
+    baselines.SIGNED,
+    pins.APPROVAL,
+)
+_AGAIN = "look again, and sign what is shown then; nothing was recorded"
+
+Told = TypeVar("Told")
+
+
+class Unsigned(Exception):  # noqa: N818 - says what the statement is
+    """A statement is whole, and waits for its signature.
+
+    Attributes:
+        statement: It.
+    """
+
+    def __init__(self, said: Statement) -> None:
+        super().__init__(said.type.value)
+        self.statement = said
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A key that is known by name, and is not here.
+
+    Attributes:
+        id: Its name.
+    """
+
+    id: OwnerKeyId
+
+    def at(self, now: int) -> int:
+        """Sign now."""
+        return now
+
+    def envelope(self, said: Statement) -> NoReturn:
+        """Stop: this has to be signed.
+
+        Raises:
+            Unsigned: Always.
+        """
+        raise Unsigned(said)
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """What was signed elsewhere.
+
+    Attributes:
+        statement: As the envelope says it; nothing vouches for it yet.
+        signed: The envelope.
+    """
+
+    statement: Statement
+    signed: dsse.Envelope
+
+    @property
+    def id(self) -> OwnerKeyId:
+        """Give the key that the statement names."""
+        return self.statement.key
+
+    def at(self, now: int) -> int:
+        """Give the time that the statement names.
+
+        Raises:
+            VerificationError: It is long ago, or to come.
+        """
+        signed_at = self.statement.signed_at
+        if not now - WITHIN <= signed_at <= now + SKEW:
+            raise VerificationError(
+                "this was not put together within the last "
+                f"{WITHIN // (60 * 10**9)} minutes",
+                _AGAIN,
+            )
+        return signed_at
+
+    def envelope(self, said: Statement) -> bytes:
+        """Give the envelope, where it holds just this statement.
+
+        Raises:
+            VerificationError: It holds another one.
+        """
+        if statements.payload(said) != self.signed.payload:
+            raise VerificationError(
+                "what was signed is not what would be recorded now "
+                f"({_differing(said, self.statement)} differ)",
+                _AGAIN,
+            )
+        # Whatever else was wrapped with it is nobody's word.
+        own = tuple(s for s in self.signed.signatures if s.keyid in ("", self.id))[:1]
+        kept = dsse.Envelope(statements.PAYLOAD_TYPE, self.signed.payload, own)
+        return dsse.encode(kept)
+
+
+def prepare(act: Callable[[Signatory], object], key: OwnerKeyId) -> Statement:
+    """Give the statement that an act needs signed; nothing is recorded.
+
+    Args:
+        act: Tells a flow with whoever signs.
+        key: With which key it will be signed.
+
+    Raises:
+        VerificationError: The key's person may not sign this.
+    """
+    try:
+        act(Pending(key))
+    except Unsigned as unsigned:
+        return unsigned.statement
+    raise RuntimeError("an act was recorded without a signature")
+
+
+def submit(
+    store: Store, act: Callable[[Signatory], Told], envelope: bytes, now: int
+) -> Told:
+    """Record an act with the statement that was signed for it.
+
+    Args:
+        store: Where.
+        act: Tells a flow with whoever signs; the one of `prepare`.
+        envelope: Signed elsewhere.
+        now: UTC nanoseconds.
+
+    Raises:
+        StatementVoid: The envelope cannot be read, or does not count.
+        VerificationError: It holds another statement than the act needs, was put
+            together too long ago, or was recorded already. Nothing is recorded.
+    """
+    signed, said = statements.read(envelope)
+    if _is_recorded(store, signed, now):
+        raise VerificationError(
+            "this statement is recorded already", "nothing was recorded again"
+        )
+    return act(Presented(said, signed))
+
+
+def _is_recorded(store: Store, signed: dsse.Envelope, now: int) -> bool:
+    """Tell whether a statement is in the log, however it is wrapped there.
+
+    What is older than the time in which it may come is refused for its time.
+    """
+    digest = statements.digest_of(signed)
+    recent = (
+        each
+        for kind in KINDS
+        for each in store.objects(kind)
+        if each.at >= now - WITHIN - SKEW
+    )
+    return any(
+        statements.digest_of(dsse.decode(owner_keys.kept(store, each.digest))) == digest
+        for each in recent
+    )
+
+
+def _differing(ours: Statement, theirs: Statement) -> str:
+    """Name what two statements do not share; the names are ours, never the values."""
+    fields = ("type", "subject", "signed_at", "key", "store")
+    names = [f for f in fields if getattr(ours, f) != getattr(theirs, f)]
+    said, heard = dict(ours.claims), dict(theirs.claims)
+    names += sorted(name for name in said if said[name] != heard.get(name))
+    names += ["claims"] if heard.keys() - said.keys() else []
+    return ", ".join(names)
