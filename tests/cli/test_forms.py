@@ -81,7 +81,7 @@ def test_quiet_leaves_the_answer_alone(flows, run, commands, kind, form):
 
 
 def test_what_a_spreadsheet_would_run_is_made_text(flows, run):
-    from answerable.cli.emit import to_csv
+    from answerable.flows.words.forms import to_csv
     from answerable.model.document import Document
 
     empty = {"partial": False, "sources": [], "seen": [], "not_collected": []}

@@ -1,11 +1,8 @@
 """An answer in the form asked for: the answer on stdout, everything else on stderr."""
 
-import csv
-import io
-import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 
 import click
 
@@ -14,11 +11,9 @@ from answerable.cli.look.paint import paint
 from answerable.cli.look.screen import Screen, screen_of
 from answerable.cli.refusals import FAILED, FINE, PARTIAL, worst
 from answerable.cli.settings import Settings
+from answerable.flows.words.forms import to_csv, to_json, to_ndjson
 from answerable.flows.words.text import safe
 from answerable.model.document import Document
-
-# A spreadsheet runs what starts with one of these; a quote before it makes it text.
-_FORMULA = ("=", "+", "-", "@")
 
 
 def answer(
@@ -82,74 +77,3 @@ def _painted(lines: Iterable[str], screen: Screen) -> Iterator[str]:
     for line in lines:
         for piece in screen.wrap(safe(line)):
             yield paint(piece) if screen.colour else piece
-
-
-def _dump(value: object) -> str:
-    # ASCII alone: what could move a cursor or reverse a line arrives as an escape,
-    # and the document parses whatever the locale.
-    return json.dumps(value, ensure_ascii=True, allow_nan=False, default=_plain)
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, Iterable):
-        return list(value)
-    return str(value)
-
-
-def schema_of(document: Document) -> str:
-    """Write the schema's name."""
-    return f"answerable/{document.kind}/v1"
-
-
-def to_json(document: Document) -> str:
-    """Write one JSON document."""
-    return _dump(
-        {
-            "schema": schema_of(document),
-            "items": list(document.items),
-            "coverage": document.coverage,
-        }
-    )
-
-
-def to_ndjson(document: Document) -> Iterator[str]:
-    """Write one item a line, and the coverage as the last line."""
-    for item in document.items:
-        yield _dump(item)
-    yield _dump({"schema": schema_of(document), "coverage": document.coverage})
-
-
-def to_csv(document: Document) -> Iterator[str]:
-    """Write a head and a row per item; what is nested stands as JSON text."""
-    names: dict[str, None] = {}
-    for item in document.items:
-        names.update(dict.fromkeys(item))
-    if names:
-        yield _row(list(names))
-    for item in document.items:
-        yield _row([_cell(item.get(name)) for name in names])
-
-
-def _cell(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return repr(value)
-        case str():
-            text = safe(value)
-            return f"'{text}" if text.startswith(_FORMULA) else text
-        case _:
-            return _dump(value)
-
-
-def _row(cells: Sequence[str]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="").writerow(cells)
-    return out.getvalue()

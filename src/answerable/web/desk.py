@@ -2,10 +2,11 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar, cast
 
 from answerable.flows import snapshots
 from answerable.flows.stitch import stitched
@@ -13,6 +14,10 @@ from answerable.lineage.joints import JointChains
 from answerable.model.config import Config
 from answerable.model.inventory import Inventory
 from answerable.store.store import Store
+
+Kept = TypeVar("Kept")
+# Evidence ages, so what is kept of it is made anew.
+_MINUTE = 60_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,7 @@ class Desk:
         self._own = threading.local()
         self._lock = threading.Lock()
         self._standing: Standing | None = None
+        self._kept: dict[str, tuple[str, object]] = {}
 
     @property
     def now(self) -> int:
@@ -69,3 +75,12 @@ class Desk:
                     version, snapshots.load(store, now=self.now), stitched(store)
                 )
             return self._standing
+
+    def kept(self, name: str, make: Callable[[Standing], Kept]) -> Kept:
+        """Give what is made of what stands; made once for each version and minute."""
+        standing = self.standing()
+        version = f"{standing.version}/{self.now // _MINUTE}"
+        known = self._kept.get(name)
+        if known is None or known[0] != version:
+            known = self._kept[name] = (version, make(standing))
+        return cast("Kept", known[1])
