@@ -1,12 +1,11 @@
 """Pages as HTML: every value is escaped, and one that is missing is a fault."""
 
-import hashlib
 from functools import cache
-from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from answerable.web import filters
+from answerable.web.files import asset, built
 from answerable.web.routes import Asked, Page
 from answerable.web.visit import Visit
 
@@ -15,7 +14,7 @@ PART = "part"
 
 @cache
 def environment() -> Environment:
-    """Give the templates of this package."""
+    """Give the templates of this package; `asset` and `built` give addresses."""
     made = Environment(
         loader=PackageLoader("answerable.web"),
         autoescape=True,
@@ -30,20 +29,6 @@ def environment() -> Environment:
     # A part of a page is rendered without the lines above its blocks, imports too.
     made.globals["marks"] = made.get_template("marks.html").module
     return made
-
-
-@cache
-def asset(name: str) -> str:
-    """Give the address of a file in `assets/`; it changes when the file does."""
-    body = files("answerable.web").joinpath("assets", name).read_bytes()
-    return f"/assets/{name}?v={hashlib.sha256(body).hexdigest()[:12]}"
-
-
-@cache
-def built(name: str) -> str:
-    """Give the address of what npm has built, empty where it has not."""
-    place = files("answerable.web").joinpath("assets", "built", name)
-    return asset(f"built/{name}") if place.is_file() else ""
 
 
 def render(page: Page, visit: Visit, asked: Asked) -> str:

@@ -1,6 +1,6 @@
 """The words between HTTP and what answers: routes, what is asked, answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -20,12 +20,16 @@ class Asked:
         form: Fields of a POST, likewise; its CSRF token was checked and is not here.
         url: Path and query, a permalink of what is shown.
         part: Whether only a part of the page is asked for (htmx).
+        said: What was done just before, shown once; empty where nothing was.
+        heard: The last event that a stream has had already; empty for none.
     """
 
     query: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str] = field(default_factory=dict)
     url: str = "/"
     part: bool = False
+    said: str = ""
+    heard: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,42 @@ class Route:
     may: frozenset[May] = frozenset({May.LOOK})
     takes: tuple[str, ...] = ()
     method: str = "GET"
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One event for a page that listens.
+
+    Attributes:
+        event: Its name, a word of ours.
+        data: Encoded as JSON.
+        id: Where to go on after it, as `Asked.heard`; empty for none.
+    """
+
+    event: str
+    data: object
+    id: str = ""
+
+
+Teller: TypeAlias = "Callable[[Desk, Visit, Asked], AsyncIterator[Happened]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Something that a page can listen to (server-sent events).
+
+    Attributes:
+        path: Exact.
+        tell: Gives the events of one visitor, in the event loop: what waits for a disk
+            goes into a thread of its own.
+        may: Any one of these lets a visitor listen; what they hear is for `tell`.
+        takes: Names of parameters.
+    """
+
+    path: str
+    tell: Teller
+    may: frozenset[May]
+    takes: tuple[str, ...] = ()
 
 
 class Forbidden(Exception):  # noqa: N818 - what becomes of a request, no fault

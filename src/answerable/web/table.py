@@ -15,7 +15,7 @@ from answerable.web.pages import (
     overview,
     reach,
 )
-from answerable.web.routes import Route
+from answerable.web.routes import Route, Stream
 
 ROUTES: tuple[Route, ...] = (
     *overview.ROUTES,
@@ -32,3 +32,5 @@ ROUTES: tuple[Route, ...] = (
     *kills.ROUTES,
     *evidence.ROUTES,
 )
+
+STREAMS: tuple[Stream, ...] = ()

@@ -53,12 +53,16 @@ class Visit:
         roles: What they are here.
         owns: Ids of agents and identities that they answer for, attested.
         csrf: What a form of this session has to carry; empty where no session is.
+        fresh: They signed in within the last minutes.
+        by: How they did: `local`, or the issuer that vouched for them.
     """
 
     person: PersonId | None
     roles: frozenset[Role]
     owns: frozenset[str] = frozenset()
     csrf: str = ""
+    fresh: bool = False
+    by: str = ""
 
     @property
     def may(self) -> frozenset[May]:

@@ -15,12 +15,10 @@ from answerable.api.enforcers import Enforcers
 from answerable.api.envoy.extra import extra
 from answerable.api.evaluating import Evaluating
 from answerable.api.http.door import JSON, Door, Handler, Page
-from answerable.api.http.protocol import Connection, uvicorn_config
 from answerable.api.mapped import Mapped
 from answerable.api.paging import Paging
 from answerable.api.recording.recorder import Recorder
 from answerable.api.searching import Searching
-from answerable.api.serve.listeners import Listeners
 from answerable.api.serve.metrics import rendered
 from answerable.api.serve.plan import Plan
 from answerable.api.serve.standing import Standing
@@ -29,10 +27,12 @@ from answerable.api.wire import metadata, openapi
 from answerable.api.wire.problems import Problem
 from answerable.flows.authorize import Authority
 from answerable.model.config import Listener
+from answerable.serving.asgi import Connection, uvicorn_config
 from answerable.serving.callers.callers import Callers
 from answerable.serving.callers.challenge import WELL_KNOWN
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.link import Link
+from answerable.serving.listeners import Listeners
 from answerable.serving.log import Log
 from answerable.serving.secret import derived, shared_secret
 from answerable.serving.sockets import Bound, bind

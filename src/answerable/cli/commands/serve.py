@@ -8,24 +8,27 @@ from typing import TYPE_CHECKING
 import click
 
 from answerable.cli.settings import Settings, Verb, Word, pass_settings, store_place
+from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
     from answerable.api.serve.plan import Plan as PointPlan
     from answerable.gateway.serve.plan import Plan
     from answerable.model.cedar import CedarRules
     from answerable.sts.serve.plan import Plan as TokenPlan
+    from answerable.web.serve.plan import Plan as WebPlan
 
-ROLES = ("gateway", "sts", "decisions")
+ROLES = ("gateway", "sts", "decisions", "web")
 
 
-@click.command(cls=Verb, short_help="Run the gateway and the token service.")
-@click.option("--config", metavar="FILE", required=True, help="The answerable.yaml.")
+@click.command(cls=Verb, short_help="Run the gateway, the token service, the web page.")
+@click.option("--config", metavar="FILE", default="", help="The answerable.yaml.")
 @click.option("--only", type=Word(ROLES), default="", help="Serve this alone.")
 @click.option(
     "--listen",
     metavar="ADDR",
     default="",
-    help="Health and metrics at this HOST:PORT, the gateway at the next port.",
+    help="Health and metrics at this HOST:PORT, the gateway at the next port; of the web"
+    " page, the page.",
 )
 @click.option("--with-parent", is_flag=True, hidden=True)
 @pass_settings
@@ -38,12 +41,21 @@ def serve(
     happens after that goes to standard error, one JSON object a line. SIGHUP reads the
     configuration again. With a section `sts` the token service runs beside the gateway,
     for evaluation: in production each runs alone, as a user of its own. With a section
-    `decisions` the decision point runs beside it, too.
+    `decisions` the decision point runs beside it, too. `--only web` serves the web page,
+    and does without a configuration: on this machine, for whoever has the link that it
+    prints, from the store.
     """
     from answerable.connectors.config.parse.faults import ConfigError
 
+    if not config and only != "web":
+        raise UsageError(
+            "--config is missing (only the web page does without)",
+            "name the file, or say: answerable serve --only web",
+        )
     try:
-        if only == "sts":
+        if only == "web":
+            _serve_pages(settings, config, listen, alone=not with_parent)
+        elif only == "sts":
             _serve_tokens(settings, config, alone=not with_parent)
         elif only == "decisions":
             _serve_decisions(settings, config, alone=not with_parent)
@@ -100,6 +112,18 @@ def _serve_decisions(settings: Settings, config: str, *, alone: bool) -> None:
         return plan
 
     serve_decisions(read, _teller(alone), alone=alone)
+
+
+def _serve_pages(settings: Settings, config: str, listen: str, *, alone: bool) -> None:
+    from answerable.web.serve.plan import read_plan
+    from answerable.web.serve.process import serve as serve_pages
+
+    usual, _ = store_place(settings)
+
+    def read() -> "WebPlan":
+        return read_plan(config, usual if settings.store else None, usual, listen)
+
+    serve_pages(read, _teller(alone), alone=alone)
 
 
 def _teller(alone: bool) -> Callable[[list[tuple[str, str]]], None]:

@@ -1,0 +1,39 @@
+"""A visit made of a session: who they are here, and what they answer for now."""
+
+from answerable.flows.attested import AttestedOwners
+from answerable.model.ids import PersonId
+from answerable.web.auth.sessions import Session
+from answerable.web.desk import Desk
+from answerable.web.visit import May, Visit
+
+NOBODY = Visit(None, frozenset())
+
+
+class Visitors:
+    """Makes visits; in a thread of the pool, as what somebody owns is in the store.
+
+    Args:
+        desk: Where it is looked up.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def visit(self, session: Session, *, fresh: bool) -> Visit:
+        """Give what a session stands for at this moment."""
+        owns: frozenset[str] = frozenset()
+        may = frozenset().union(*(role.may for role in session.roles))
+        if session.person is not None and May.OWN in may:
+            owns = owned(self._desk, session.person)
+        return Visit(
+            session.person, session.roles, owns, session.token(), fresh, session.by
+        )
+
+
+def owned(desk: Desk, person: PersonId) -> frozenset[str]:
+    """Name the agents that a person answers for, attested, and what is theirs alone."""
+    with desk.store() as store:
+        owners = AttestedOwners(store)
+        attested = owners.now(desk.now)
+        own = owners.same(person)
+    return frozenset(agent for agent, owner in attested.items() if owner.person == own)

@@ -1,0 +1,100 @@
+"""Answers as HTTP: pages, documents, files, and where to go on."""
+
+from collections.abc import Mapping
+from urllib.parse import quote
+
+import msgspec
+from starlette.responses import Response
+
+from answerable.web.html import render
+from answerable.web.http.asking import own_path
+from answerable.web.http.refusals import Refused
+from answerable.web.routes import Answer, Asked, File, Moved, Page, Told
+from answerable.web.visit import Visit
+
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+HTML = "text/html; charset=utf-8"
+API = "/api/"
+
+_TOKEN = frozenset(
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$&+.^_`|~-"
+)
+_KEPT = {"cache-control": "no-store"}
+_TITLES = {
+    400: "This was not understood",
+    401: "Sign in first",
+    403: "This may not be sent from there",
+    404: "Nothing is here",
+    405: "This cannot be done here",
+    409: "This does not hold",
+    413: "This is too large",
+    421: "Another host was asked for",
+    429: "Too often",
+    503: "Not now",
+}
+
+
+def answered(answer: Answer, visit: Visit, asked: Asked) -> Response:
+    """Give an answer its form; in a thread, as a page takes a while."""
+    match answer:
+        case Page():
+            body = render(answer, visit, asked)
+            fields = {**_KEPT, "vary": "HX-Request"}
+            return Response(body, answer.status, fields, HTML)
+        case Told():
+            return told(answer)
+        case File():
+            return filed(answer)
+        case Moved():
+            return moved(answer.to)
+
+
+def told(answer: Told) -> Response:
+    """Write a document."""
+    document = answer.document
+    said: dict[str, object] = {
+        "schema": f"answerable/{document.kind}/v1",
+        "items": document.items,
+        "coverage": document.coverage,
+    }
+    if answer.after:
+        said["after"] = answer.after
+    return Response(msgspec.json.encode(said), answer.status, dict(_KEPT), JSON)
+
+
+def filed(answer: File) -> Response:
+    """Write a file to be kept; its name is a proposal and no path (RFC 6266, 8187)."""
+    name = answer.name.replace("/", "_").replace("\\", "_").lstrip(".") or "answer"
+    plain = "".join(each if each in _TOKEN else "_" for each in name)
+    said = f'attachment; filename="{plain}"'
+    if plain != name:
+        said += f"; filename*=UTF-8''{quote(name, safe='')}"
+    return Response(
+        answer.body, 200, {**_KEPT, "content-disposition": said}, answer.media
+    )
+
+
+def moved(to: str, fields: Mapping[str, str] | None = None) -> Response:
+    """Send a browser on, to a path of ours."""
+    return Response(b"", 303, {**_KEPT, "location": own_path(to), **(fields or {})})
+
+
+def refused(refusal: Refused, visit: Visit, asked: Asked, path: str) -> Response:
+    """Tell why not: a page, or a problem document for a program (RFC 9457)."""
+    title = _TITLES.get(refusal.status, "This went wrong")
+    if path.startswith(API):
+        said = {
+            "type": f"urn:answerable:{refusal.why}",
+            "title": title,
+            "status": refusal.status,
+            "detail": refusal.says,
+        }
+        if refusal.hint:
+            said["hint"] = refusal.hint
+        fields = dict(_KEPT)
+        if refusal.status == 401:
+            fields["www-authenticate"] = "Bearer"
+        return Response(msgspec.json.encode(said), refusal.status, fields, PROBLEM)
+    page = Page("refused.html", title, {"refusal": refusal}, refusal.status)
+    return answered(page, visit, asked)

@@ -1,0 +1,69 @@
+"""What a request asks, read strictly: what a route does not take is refused, not passed.
+
+A field that is empty is as one that is not there: a form sends every field it has.
+"""
+
+from collections.abc import Collection, Mapping
+from urllib.parse import parse_qsl, urlencode
+
+from answerable.web.http.refusals import Refused
+
+MOST_FIELDS = 64
+LONGEST_TARGET = 8 << 10  # bytes of path and query
+LARGEST_FORM = 1 << 20  # bytes
+
+_CONTROLS = frozenset(map(chr, range(32))) - frozenset("\t\r\n") | {"\x7f"}
+
+
+def read_fields(data: bytes, takes: Collection[str]) -> dict[str, str]:
+    """Read a query or a form (WHATWG URL 5.1).
+
+    Args:
+        data: As sent.
+        takes: Names that there may be, each once.
+
+    Raises:
+        Refused: It holds anything else, a name twice, or what is no text.
+    """
+    try:
+        pairs = parse_qsl(
+            data.decode("ascii"),
+            keep_blank_values=True,
+            max_num_fields=MOST_FIELDS,
+            errors="strict",
+        )
+    except ValueError:  # no UTF-8, or too many
+        raise Refused(
+            400, "no-text", "the fields are no text, or too many of it"
+        ) from None
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in takes:
+            raise Refused(
+                400,
+                "unknown-field",
+                "a field was sent that is not taken here",
+                f"taken are: {', '.join(sorted(takes)) or 'none'}",
+            )
+        if name in fields:
+            raise Refused(400, "repeated-field", f"{name} was sent twice")
+        if not _CONTROLS.isdisjoint(value):
+            raise Refused(400, "no-text", f"{name} holds control characters")
+        fields[name] = value
+    return {name: value for name, value in fields.items() if value}
+
+
+def permalink(path: str, query: Mapping[str, str]) -> str:
+    """Write path and query as one address."""
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+def own_path(text: str) -> str:
+    r"""Give a path of ours as it may be moved to; the front page for anything else.
+
+    A browser takes `//host` and `/\host` for another host, and drops tabs and line
+    ends before it looks.
+    """
+    plain = text.isascii() and text.isprintable() and " " not in text
+    inside = text.startswith("/") and not text.startswith(("//", "/\\"))
+    return text if plain and inside and "\\" not in text else "/"

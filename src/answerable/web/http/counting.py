@@ -1,0 +1,97 @@
+"""What was asked and how it went, in the text format of Prometheus: our own words only."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+
+BOUNDS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # seconds
+
+
+class Counted:
+    """What was counted."""
+
+    def __init__(self) -> None:
+        self.requests: Counter[tuple[str, int]] = Counter()
+        self.refusals: Counter[str] = Counter()
+        self.signed_in: Counter[str] = Counter()
+        self.not_signed_in: Counter[str] = Counter()
+        self._times: dict[str, list[int]] = {}
+        self._sums: dict[str, float] = {}
+
+    def answered(self, path: str, status: int, seconds: float) -> None:
+        """Count one answer.
+
+        Args:
+            path: One of ours.
+            status: Of HTTP.
+            seconds: From its head to its answer.
+        """
+        self.requests[path, status] += 1
+        times = self._times.setdefault(path, [0] * (len(BOUNDS) + 1))
+        times[next((i for i, most in enumerate(BOUNDS) if seconds <= most), -1)] += 1
+        self._sums[path] = self._sums.get(path, 0.0) + seconds
+
+    def refused(self, why: str) -> None:
+        """Count one refusal."""
+        self.refusals[why] += 1
+
+    def rendered(self, gauges: Mapping[str, tuple[str, float]]) -> bytes:
+        """Write every metric.
+
+        Args:
+            gauges: Further ones: name -> (what it says, value).
+        """
+        return generate_latest(_Collector(self, gauges))
+
+    def times(self) -> Iterator[tuple[str, list[tuple[str, float]], float]]:
+        """Give, for each path, the counts up to each bound, and the sum."""
+        for path, times in sorted(self._times.items()):
+            so_far, buckets = 0, []
+            for bound, count in zip((*map(str, BOUNDS), "+Inf"), times, strict=True):
+                so_far += count
+                buckets.append((bound, float(so_far)))
+            yield path, buckets, self._sums[path]
+
+
+@dataclass(frozen=True, slots=True)
+class _Collector(Collector):
+    counted: Counted
+    gauges: Mapping[str, tuple[str, float]]
+
+    def collect(self) -> Iterator[Metric]:
+        """Give each family of metrics."""
+        counted = self.counted
+        requests = CounterMetricFamily(
+            "answerable_web_requests", "Requests answered.", labels=("path", "status")
+        )
+        for (path, status), count in sorted(counted.requests.items()):
+            requests.add_metric((path, str(status)), count)
+        yield requests
+        seconds = HistogramMetricFamily(
+            "answerable_web_seconds", "Time until an answer.", labels=("path",)
+        )
+        for path, buckets, total in counted.times():
+            seconds.add_metric((path,), buckets, total)
+        yield seconds
+        for name, says, label, words in (
+            ("refusals", "Requests turned away.", "why", counted.refusals),
+            ("signed_in", "Sign-ins.", "by", counted.signed_in),
+            ("not_signed_in", "Sign-ins refused.", "why", counted.not_signed_in),
+        ):
+            family = CounterMetricFamily(
+                f"answerable_web_{name}", says, labels=(label,)
+            )
+            for word, count in sorted(words.items()):
+                family.add_metric((word,), count)
+            yield family
+        for name, (says, value) in self.gauges.items():
+            yield GaugeMetricFamily(f"answerable_web_{name}", says, value=value)

@@ -1,0 +1,89 @@
+"""Who asks: found by the cookie of a session, or by a token that came with the request."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Protocol
+
+from answerable.web.auth.sessions import Session, Sessions
+from answerable.web.auth.visitors import Visitors
+from answerable.web.http.come import Come
+from answerable.web.http.cookies import cookie_name, read_cookie
+from answerable.web.visit import Visit
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Whoever asks.
+
+    Attributes:
+        session: Theirs; None where each request is vouched for by itself.
+        visit: What they are, where no session says so.
+    """
+
+    session: Session | None
+    visit: Visit | None = None
+
+    @property
+    def key(self) -> bytes:
+        """Tells one from another."""
+        if self.session is not None:
+            return self.session.key
+        person = self.visit.person if self.visit else None
+        return hashlib.sha256((person or "").encode()).digest()
+
+
+class Entrance(Protocol):
+    """Finds out who asks."""
+
+    async def known(self, come: Come) -> Known | None:
+        """Tell who it is; None where nobody has signed in.
+
+        Raises:
+            Refused: What came with the request is no good.
+        """
+
+    def visit(self, known: Known) -> Visit:
+        """Give what they may, as of now; in a thread."""
+
+    def lives(self, known: Known) -> bool:
+        """Whether their session does."""
+
+
+class Signed:
+    """Knows them by their session.
+
+    Args:
+        sessions: All of them.
+        visitors: Makes visits.
+    """
+
+    def __init__(self, sessions: Sessions, visitors: Visitors) -> None:
+        self.sessions, self._visitors = sessions, visitors
+
+    async def known(self, come: Come) -> Known | None:
+        """Tell whose session it is; None where there is none."""
+        session = self.of(come)
+        return Known(session) if session is not None else None
+
+    def of(self, come: Come) -> Session | None:
+        """Give the session of a request."""
+        fields = come.request.headers.getlist("cookie")
+        return self.sessions.find(read_cookie(fields, name_of(come)))
+
+    def visit(self, known: Known) -> Visit:
+        """Give what they may, as of now."""
+        if known.session is None:
+            return known.visit or Visit(None, frozenset())
+        fresh = self.sessions.is_fresh(known.session)
+        return self._visitors.visit(known.session, fresh=fresh)
+
+    def lives(self, known: Known) -> bool:
+        """Whether their session does."""
+        return known.session is None or self.sessions.lives(known.session)
+
+
+def name_of(come: Come) -> str:
+    """Name the cookie that a request would have."""
+    server = come.request.scope.get("server")
+    port = server[1] if server else 0
+    return cookie_name(come.link.url, port or 0)

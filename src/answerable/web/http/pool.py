@@ -1,0 +1,53 @@
+"""The threads that answer: a few, each with the store open for itself."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from answerable.web.http.refusals import Refused
+
+THREADS = 4
+WAITING = 64  # requests that may wait for a thread
+
+Told = TypeVar("Told")
+
+
+class Pool:
+    """Runs what waits for disks, beside the loop.
+
+    Args:
+        threads: How many at once.
+        waiting: How many more may wait.
+
+    Attributes:
+        busy: How many run or wait.
+    """
+
+    def __init__(self, threads: int = THREADS, waiting: int = WAITING) -> None:
+        self._threads = ThreadPoolExecutor(threads, "answers")
+        self._most = threads + waiting
+        self.busy = 0
+
+    async def run(self, work: Callable[[], Told]) -> Told:
+        """Run it in a thread.
+
+        Raises:
+            Refused: Too much waits already.
+        """
+        if self.busy >= self._most:
+            raise Refused(503, "busy", "too much is asked at once", "ask again later")
+        self.busy += 1
+        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        future.add_done_callback(self._done)
+        # Whoever asked may go; the thread goes on, and counts until it is free.
+        return await asyncio.shield(future)
+
+    def _done(self, future: "asyncio.Future[Told]") -> None:
+        self.busy -= 1
+        if not future.cancelled():
+            future.exception()  # told to whoever waits; nobody may
+
+    def close(self) -> None:
+        """Take no more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)

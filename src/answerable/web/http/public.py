@@ -1,0 +1,67 @@
+"""What anybody may read: files of pages, and how the process is."""
+
+from collections.abc import Callable
+
+import msgspec
+from starlette.responses import Response
+
+from answerable.web.files import BASE, assets
+from answerable.web.http.asking import read_fields
+from answerable.web.http.come import Come, Endpoint
+from answerable.web.http.refusals import nothing_here
+
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+_YEAR = 365 * 86_400
+
+
+async def asset(come: Come) -> Response:
+    """Give a file by its name in the list; a path is never one."""
+    found = assets().get(come.path.removeprefix(BASE))
+    if found is None:
+        raise nothing_here()
+    version = read_fields(come.query, ("v",)).get("v", "")
+    kept = f"public, max-age={_YEAR}, immutable"
+    tag = f'"{found.version}"'
+    fields = {
+        "cache-control": kept if version == found.version else "no-cache",
+        "etag": tag,
+        "vary": "Accept-Encoding",
+    }
+    if tag in come.fields.get("if-none-match", ""):
+        return Response(b"", 304, fields)
+    return Response(found.body, 200, fields, found.media)
+
+
+def public(
+    ready: Callable[[], dict[str, object]], numbers: Callable[[], bytes]
+) -> dict[tuple[str, str], Endpoint]:
+    """Give what anybody may read, by path and method.
+
+    Args:
+        ready: Says whether it is, under `ready`, and why not.
+        numbers: Writes metrics.
+    """
+
+    async def healthz(_: Come) -> Response:
+        return Response(b"ok\n", media_type="text/plain")
+
+    async def readyz(_: Come) -> Response:
+        said = ready()
+        return Response(
+            msgspec.json.encode(said),
+            200 if said["ready"] else 503,
+            {"cache-control": "no-store"},
+            "application/json",
+        )
+
+    async def metrics(_: Come) -> Response:
+        return Response(
+            numbers(), 200, {"content-type": TEXT, "cache-control": "no-store"}
+        )
+
+    return {
+        (BASE, "GET"): asset,
+        ("/healthz", "GET"): healthz,
+        ("/readyz", "GET"): readyz,
+        ("/metrics", "GET"): metrics,
+    }

@@ -1,0 +1,109 @@
+"""Server-sent events: what a page hears while it is open.
+
+Whoever tells gives an async generator per visitor. It ends with the session, with the
+process, and when nobody listens any more.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+
+import msgspec
+
+from answerable.web.http.refusals import Refused
+from answerable.web.routes import Happened
+
+MOST = 64  # streams at once
+MOST_OF_ONE = 8  # of one session
+BEAT = 15.0  # seconds between two signs of life
+LONGEST = 600.0  # seconds; a page then asks again, and what it may see is looked up
+MEDIA = "text/event-stream; charset=utf-8"
+
+
+class Streams:
+    """Those that are open."""
+
+    def __init__(self) -> None:
+        self._open: dict[asyncio.Task[None], bytes] = {}
+        self._ending = False
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def close(self) -> None:
+        """End every one, and take no more."""
+        self._ending = True
+        for task in self._open:
+            task.cancel()
+
+    def check(self, session: bytes) -> None:
+        """Refuse one more.
+
+        Raises:
+            Refused: There are enough.
+        """
+        own = sum(each == session for each in self._open.values())
+        if self._ending or len(self._open) >= MOST or own >= MOST_OF_ONE:
+            raise Refused(503, "streams", "too much is listened to at once")
+
+    async def told(
+        self, events: AsyncIterator[Happened], session: bytes, lives: Callable[[], bool]
+    ) -> AsyncIterator[bytes]:
+        """Give what is sent.
+
+        Args:
+            events: What happens.
+            session: Whose it is.
+            lives: Whether their session does.
+        """
+        queue: asyncio.Queue[bytes] = asyncio.Queue(256)
+        task = asyncio.ensure_future(_fill(queue, events))
+        self._open[task] = session
+        try:
+            yield b"retry: 2000\n\n"
+            until = time.monotonic() + LONGEST
+            while lives() and time.monotonic() < until:
+                piece = await _next(queue, task)
+                if piece is None:
+                    return
+                yield piece
+        finally:
+            del self._open[task]
+            task.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await task
+
+
+async def _fill(queue: asyncio.Queue[bytes], events: AsyncIterator[Happened]) -> None:
+    async for each in events:
+        await queue.put(encoded(each))
+
+
+async def _next(
+    queue: asyncio.Queue[bytes], task: "asyncio.Task[None]"
+) -> bytes | None:
+    """Wait for an event, a sign of life, or the end, whichever is first."""
+    if queue.empty():
+        waiting = asyncio.ensure_future(queue.get())
+        try:
+            await asyncio.wait(
+                {waiting, task}, timeout=BEAT, return_when=asyncio.FIRST_COMPLETED
+            )
+            if waiting.done():
+                return waiting.result()
+        finally:
+            waiting.cancel()
+        return None if task.done() and queue.empty() else b": beat\n\n"
+    return queue.get_nowait()
+
+
+def encoded(happened: Happened) -> bytes:
+    """Write one event (HTML 9.2.5)."""
+    number = f"id: {_line(happened.id)}\n" if happened.id else ""
+    data = msgspec.json.encode(happened.data).decode()
+    return f"{number}event: {_line(happened.event)}\ndata: {data}\n\n".encode()
+
+
+def _line(text: str) -> str:
+    return "".join(letter for letter in text if letter.isprintable())

@@ -1,0 +1,192 @@
+"""What the process is made of, put together from a configuration, and changed by one."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any
+
+from uvicorn.server import ServerState
+
+from answerable.connectors.config.parse.places import is_loopback
+from answerable.model.ids import PersonId
+from answerable.serving.asgi import Connection, uvicorn_config
+from answerable.serving.listeners import Listeners
+from answerable.serving.log import Log
+from answerable.serving.process import Listening
+from answerable.serving.sockets import Bound, bind
+from answerable.serving.ticker import Ticker
+from answerable.serving.wire.place import Served
+from answerable.web.auth.local import LocalToken
+from answerable.web.auth.sessions import Sessions
+from answerable.web.auth.visitors import Visitors
+from answerable.web.desk import Desk
+from answerable.web.http.door import Door
+from answerable.web.http.entrance import Signed
+from answerable.web.http.public import public
+from answerable.web.http.signing_in import SigningIn
+from answerable.web.serve.plan import Plan
+from answerable.web.table import ROUTES, STREAMS
+
+NAME = "web"
+
+
+class House:
+    """The process's parts.
+
+    Args:
+        plan: What to serve.
+        log: Of the process.
+
+    Attributes:
+        door: Answers requests.
+        listening: Where it can be reached: pairs (what, where).
+        reload_refused: Why the last reload was refused, empty where it was not.
+        ship_refused: Why the last shipping was refused, likewise.
+    """
+
+    def __init__(self, plan: Plan, log: Log) -> None:
+        self.reload_refused = self.ship_refused = ""
+        self._plan, self._log = plan, log
+        self._loop = loop = asyncio.get_running_loop()
+        self._desk = Desk(plan.store, plan.config if plan.named else None, plan.spools)
+        self._signed = Signed(Sessions(time.time), Visitors(self._desk))
+        near = any(
+            each.address and is_loopback(each.address.host) for each in plan.listen
+        )
+        self._token = LocalToken(time.time) if near else None
+        self._signing_in = SigningIn(
+            self._signed, self._token, self._person(plan), self._tried
+        )
+        self.door = Door(
+            self._desk,
+            self._signed,
+            ROUTES,
+            STREAMS,
+            {**public(self._ready, self._numbers), **self._signing_in.endpoints()},
+            self._failed,
+        )
+        self._ticker = Ticker(loop)
+        self._connections = ServerState()
+        self._uvicorn = uvicorn_config(self.door.app, plan.config.limits.idle)
+        self._listeners = Listeners(loop)
+        self.listening = self._listeners.where
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    async def open(cls, plan: Plan, log: Log) -> "House":
+        """Put the process together, and have it listen.
+
+        Raises:
+            AnswerableError: Something that it needs is not there, or is no good.
+        """
+        house = cls(plan, log)
+        for listener in plan.listen:
+            await house._listen(bind(listener, 1))
+        house._spawn(asyncio.to_thread(house._desk.standing))
+        return house
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is being answered."""
+        return bool(self.door.pool.busy)
+
+    async def swap(self, plan: Plan) -> None:
+        """Serve by another configuration from now on; everybody signs in anew.
+
+        Raises:
+            AnswerableError: It cannot be used, and the present one stays.
+        """
+        self._listeners.reload()
+        self._desk.config = plan.config if plan.named else None
+        self._desk.spools = plan.spools
+        self._signing_in.person = self._person(plan)
+        self._signed.sessions.end_all()
+        self._plan = plan
+
+    def drain(self) -> None:
+        """Take no more connections; what is under way goes on, what listens ends."""
+        self._listeners.close()
+        self.door.open.close()
+        for each in list(self._connections.connections):
+            each.shutdown()
+
+    async def close(self) -> None:
+        """Cut what is still open."""
+        for task in [*self._tasks, *self._connections.tasks]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.door.pool.close()
+
+    def _person(self, plan: Plan) -> PersonId | None:
+        return None
+
+    # What is served.
+
+    def _ready(self) -> dict[str, object]:
+        return {
+            "ready": True,
+            "reasons": [],
+            "reload_refused": self.reload_refused,
+            "ship_refused": self.ship_refused,
+        }
+
+    def _numbers(self) -> bytes:
+        gauges = {
+            "connections": (
+                "Connections that are open.",
+                float(len(self._connections.connections)),
+            ),
+            "in_flight": ("Answers under way.", float(self.door.pool.busy)),
+            "streams": ("Streams that are open.", float(len(self.door.open))),
+            "sessions": ("Sessions that are open.", float(len(self._signed.sessions))),
+            "config_last_reload_successful": (
+                "The file in force is the one on disk.",
+                float(not self.reload_refused),
+            ),
+        }
+        return self.door.counted.rendered(gauges)
+
+    # What goes on beside.
+
+    async def _listen(self, bound: Bound) -> None:
+        given = bound.of_worker(0)
+        connection = partial(
+            Connection,
+            self._uvicorn,
+            self._connections,
+            limits=self._plan.config.limits,
+            ticker=self._ticker,
+            served=Served(frozenset(given.hosts), frozenset(given.listener.origins)),
+            url=given.url,
+        )
+        await self._listeners.open(NAME, bound, connection, "http/1.1")
+
+    def links(self) -> Listening:
+        """Give the link to sign in with, once, for whoever starts us alone."""
+        urls = self._listeners.urls
+        if self._token is None or not urls:
+            return []
+        _, url = urls[0]
+        return [("sign-in", f"{url}/sign-in#{self._token.tell()}")]
+
+    def _tried(self, by: str, why: str) -> None:
+        counted = self.door.counted
+        if why:
+            counted.not_signed_in[why] += 1
+            self._log.warning("sign-in.refused", by=by, why=why)
+        else:
+            counted.signed_in[by] += 1
+            self._log.info("sign-in.taken", by=by)
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _failed(self, error: Exception) -> str:
+        number = secrets.token_hex(6)
+        self._log.error("request.failed", number=number)
+        self._log.of_loop(self._loop, {"exception": error})
+        return number

@@ -1,0 +1,110 @@
+"""What to serve: the configuration as read, and where everything goes."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from answerable.connectors.config.fetch import read_file, read_policies
+from answerable.connectors.config.parse.document import Reading, read_config
+from answerable.connectors.config.parse.faults import ConfigError
+from answerable.connectors.config.parse.places import is_loopback, parse_address
+from answerable.model.config import Config, Listener
+from answerable.model.errors import UsageError
+from answerable.serving.state import decisions_state, gateway_state
+
+OWN = "web"  # folder of its own in the store, where the file names none
+USUAL = "127.0.0.1:8470"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one reading of the file asks for.
+
+    Attributes:
+        config: The configuration; an empty one where no file was named.
+        named: A file was.
+        listen: Where pages are.
+        reading: What was made of the file, its faults included.
+        store: Folder of the store.
+    """
+
+    config: Config
+    named: bool
+    listen: tuple[Listener, ...]
+    reading: Reading
+    store: Path
+
+    @property
+    def state(self) -> Path:
+        """The process's own folder."""
+        return self.store / OWN
+
+    @property
+    def spools(self) -> tuple[Path, ...]:
+        """Where decisions wait that are not in the store yet."""
+        places = [gateway_state(self.config, self.store)]
+        if self.config.decisions is not None:
+            places.append(decisions_state(self.config.decisions, self.store))
+        elif not self.named:
+            places.append(self.store / "decisions")
+        return tuple(place / "spool" for place in places)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its file is right."""
+        return not self.reading.faults
+
+    def needs_restart(self, later: "Plan") -> list[str]:
+        """Name what a later plan changes that a running process cannot."""
+        return [
+            key
+            for key, before, after in (
+                ("web.listen", self.listen, later.listen),
+                ("store", self.store, later.store),
+            )
+            if before != after
+        ]
+
+
+def read_plan(place: str, store: Path | None, usual: Path, listen: str = "") -> Plan:
+    """Read the configuration; without one there are pages on this machine alone.
+
+    Args:
+        place: The file, empty for none.
+        store: As named on the command line, None where it was not.
+        usual: The store where nobody names one.
+        listen: Where to listen instead, HOST:PORT.
+
+    Raises:
+        ConfigError: The file is wrong.
+        UsageError: It is not there, or the address is none.
+        EnvironmentRefused: It may not be read.
+    """
+    reading = read_policies(read_file(place)) if place else _none()
+    config = reading.config
+    if config is None or not reading.lacks_policy_alone:
+        raise ConfigError(place, reading.faults)
+    root = store or (Path(config.store) if config.store else usual)
+    listeners = (_listener(USUAL),)
+    if listen:
+        listeners = (_listener(listen, insecure=config.listen.insecure),)
+    return Plan(config, bool(place), listeners, reading, root)
+
+
+def _none() -> Reading:
+    reading = read_config(b"limits: {}\n", "no configuration", "/")
+    return replace(reading, data=b"")
+
+
+def _listener(text: str, *, insecure: bool = False) -> Listener:
+    address = parse_address(text)
+    if address is None:
+        raise UsageError(
+            f"no address to listen at (got {text!r}, expected HOST:PORT)",
+            "answerable serve --only web --listen 127.0.0.1:8470",
+        )
+    if not insecure and not is_loopback(address.host):
+        raise UsageError(
+            f"{text} is reached from outside, and speaks plain text",
+            "name a listener with tls in the configuration, or listen.insecure: true",
+        )
+    return Listener(address, "", (), (), "", None)

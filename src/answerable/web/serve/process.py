@@ -1,0 +1,36 @@
+"""The process: it reads the store, and runs as whoever may."""
+
+from collections.abc import Callable
+
+from answerable.serving import process
+from answerable.serving.log import Log
+from answerable.serving.process import Listening
+from answerable.web.serve.house import House
+from answerable.web.serve.plan import Plan
+
+
+def serve(
+    read: Callable[[], Plan], ready: Callable[[Listening], None], *, alone: bool = True
+) -> None:
+    """Serve what a configuration asks for, until told to end.
+
+    Args:
+        read: Reads it.
+        ready: Told where pages can be reached, once they can.
+        alone: Nobody started it beside themselves, to end with them.
+
+    Raises:
+        AnswerableError: It cannot be read, or cannot be served.
+    """
+    links: Listening = []
+
+    async def made(plan: Plan, log: Log) -> House:
+        house = await House.open(plan, log)
+        links.extend(house.links())
+        return house
+
+    def tell(listening: Listening) -> None:
+        ready([*listening, *links])  # which no log has
+        links.clear()
+
+    process.serve("web", read, made, Plan.needs_restart, tell, alone=alone)
