@@ -8,7 +8,7 @@ import pytest
 from answerable import __version__
 from answerable.cli.commands.reach import read_context
 from answerable.cli.settings import Settings, store_place
-from answerable.cli.times import moment
+from answerable.flows.words.times import moment
 from answerable.model.errors import UsageError
 
 HOUR = 3_600_000_000_000

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
+from functools import cache
 from typing import Protocol
 
 import re2
@@ -15,6 +16,8 @@ from answerable.model.inventory import Inventory
 from answerable.model.lineage import Chain, ChainKey
 
 Test = Callable[[Chain], bool]
+Fits = Callable[[str], bool]
+FIELDS = ("person", "agent", "tool", "identity", "credential")
 _COMPARED = 20_000
 
 
@@ -71,23 +74,69 @@ def tests(
     """
     found: list[Test] = []
     if asked.person:
-        persons = _persons(inventory, chains, asked.person)
-        found.append(lambda chain: chain.person.value in persons)
+        person = _person(inventory, chains, asked.person)
+        found.append(lambda chain: person(chain.person.value))
     if asked.agent:
-        agent = _known(inventory, asked.agent, "agent", _agents(chains))
-        found.append(lambda chain: agent in chain.agent_path)
+        agent = _agent(inventory, chains, asked.agent)
+        found.append(lambda chain: any(map(agent, chain.agent_path)))
     if asked.tool:
-        fits = _tool(inventory, chains, asked.tool)
-        found.append(lambda chain: bool(chain.tool.value) and fits(chain.tool.value))
+        tool = _tool(inventory, chains, asked.tool)
+        found.append(lambda chain: tool(chain.tool.value))
     if asked.identity:
-        name = identity(inventory, chains, asked.identity)
-        found.append(lambda chain: name in chain.identity_path)
+        name = _identity(inventory, chains, asked.identity)
+        found.append(lambda chain: any(map(name, chain.identity_path)))
     if asked.credential:
-        key = _credential(inventory, chains, asked.credential)
+        key = _key(inventory, chains, asked.credential)
         found.append(
-            lambda chain: key in chain.credential_path or chain.key.credential == key
+            lambda chain: any(map(key, (*chain.credential_path, chain.key.credential)))
         )
     return found
+
+
+def is_pattern(text: str) -> bool:
+    """Tell whether a name asks for all that fit it."""
+    return "*" in text or "?" in text
+
+
+def fitting(pattern: str) -> Fits:
+    """Give what an id must pass to fit a pattern, whole or by one of its names."""
+    spelled = "".join({"*": ".*", "?": "."}.get(c) or re2.escape(c) for c in pattern)
+    compiled = re2.compile(f"(?s){spelled}")
+
+    @cache
+    def fits(key: str) -> bool:
+        names = (key, *_spellings(key)) if key else ()
+        return any(compiled.fullmatch(name) is not None for name in names)
+
+    return fits
+
+
+def _same(known: str) -> Fits:
+    return lambda key: key == known
+
+
+def _agent(inventory: Inventory, chains: Sequence[JointChains], text: str) -> Fits:
+    if is_pattern(text):
+        return fitting(text)
+    return _same(_known(inventory, text, "agent", _agents(chains)))
+
+
+def _identity(inventory: Inventory, chains: Sequence[JointChains], text: str) -> Fits:
+    return (
+        fitting(text) if is_pattern(text) else _same(identity(inventory, chains, text))
+    )
+
+
+def _key(inventory: Inventory, chains: Sequence[JointChains], text: str) -> Fits:
+    if is_pattern(text):
+        return fitting(text)
+    return _same(_credential(inventory, chains, text))
+
+
+def _person(inventory: Inventory, chains: Sequence[JointChains], text: str) -> Fits:
+    if is_pattern(text):
+        return fitting(text)
+    return _persons(inventory, chains, text).__contains__
 
 
 def identity(inventory: Inventory, chains: Sequence[JointChains], text: str) -> str:
@@ -160,17 +209,11 @@ def _identities(inventory: Inventory, chains: Sequence[JointChains]) -> set[str]
     return seen | {key for key in inventory.owners if key.startswith("arn:")}
 
 
-def _tool(
-    inventory: Inventory, chains: Sequence[JointChains], text: str
-) -> Callable[[str], bool]:
+def _tool(inventory: Inventory, chains: Sequence[JointChains], text: str) -> Fits:
+    if is_pattern(text):
+        return fitting(text)
     seen = {c.tool.value for e in chains for c in e.chains if c.tool.value}
-    if "*" in text or "?" in text:
-        pattern = re2.compile(
-            "".join({"*": ".*", "?": "."}.get(c) or re2.escape(c) for c in text)
-        )
-        return lambda tool: pattern.fullmatch(tool) is not None
-    known = _known(inventory, text, "tool", seen)
-    return lambda tool: tool == known
+    return _same(_known(inventory, text, "tool", seen))
 
 
 def _persons(

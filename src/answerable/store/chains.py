@@ -99,7 +99,7 @@ def _fits(
     name: str, keys: Sequence[Interval], tables: dict[str, NamedTable]
 ) -> tuple[str, list[object]]:
     tables[name] = intervals(keys)
-    bounds, parameters = _bounds(keys)
+    bounds, parameters = implied(keys)
     exists = f"EXISTS (SELECT 1 FROM {name} c WHERE {JOINED})"  # noqa: S608 - ours
     return " AND ".join([exists, *bounds]), parameters
 
@@ -116,7 +116,7 @@ def _touches(wanted: Filter, tables: dict[str, NamedTable]) -> tuple[str, list[o
     return f"({any_of}) AND {fits}", parameters + values
 
 
-def _bounds(keys: Sequence[Interval]) -> tuple[list[str], list[object]]:
+def implied(keys: Sequence[Interval]) -> tuple[list[str], list[object]]:
     """Say in plain comparisons what the keys imply: whole row groups are skipped."""
     if not keys:
         return ["false"], []
@@ -143,7 +143,7 @@ def conditions(wanted: Filter) -> tuple[list[str], list[object]]:
     if wanted.actions:
         one = "lower(action) LIKE ? ESCAPE '\\'"
         where.append("(" + " OR ".join([one] * len(wanted.actions)) + ")")
-        parameters += [_like(pattern.lower()) for pattern in wanted.actions]
+        parameters += [like(pattern.lower()) for pattern in wanted.actions]
     if wanted.resources:
         parts = []
         for pattern in wanted.resources:
@@ -152,7 +152,7 @@ def conditions(wanted: Filter) -> tuple[list[str], list[object]]:
                     "(resource LIKE ? ESCAPE '\\' OR len(list_filter(resources, "
                     "lambda r: r LIKE ? ESCAPE '\\')) > 0)"
                 )
-                parameters += [_like(pattern)] * 2
+                parameters += [like(pattern)] * 2
             else:
                 parts.append("(resource = ? OR list_contains(resources, ?))")
                 parameters += [pattern] * 2
@@ -160,7 +160,7 @@ def conditions(wanted: Filter) -> tuple[list[str], list[object]]:
     return where, parameters
 
 
-def _like(pattern: str) -> str:
+def like(pattern: str) -> str:
     """Spell a pattern of `*` and `?` for LIKE; runs of stars are one."""
     spelled = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     while "**" in spelled:

@@ -12,7 +12,7 @@ from answerable.cli.commands.decisions import gateway_of
 from answerable.cli.emit import answer
 from answerable.cli.session import Session, opened
 from answerable.cli.settings import Settings, Verb, Verbs, Word, pass_settings
-from answerable.cli.times import moment, span
+from answerable.flows.words.times import moment, span
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:

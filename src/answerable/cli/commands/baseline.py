@@ -10,7 +10,7 @@ from answerable.cli.commands.asks import key_options, signer_of
 from answerable.cli.emit import answer
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, Verbs, Word, pass_settings
-from answerable.cli.times import moment, span
+from answerable.flows.words.times import moment, span
 
 if TYPE_CHECKING:
     from answerable.model.ids import AgentId

@@ -15,7 +15,7 @@ from answerable.cli.commands.asks import (
 )
 from answerable.cli.emit import answer
 from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
-from answerable.cli.times import span
+from answerable.flows.words.times import span
 from answerable.model.errors import UsageError
 
 _LONGEST = 4 * 3600 * 10**9

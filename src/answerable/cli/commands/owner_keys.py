@@ -8,7 +8,7 @@ import click
 from answerable.cli.emit import answer
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
-from answerable.cli.times import moment
+from answerable.flows.words.times import moment
 
 SAME_USER = (
     "note: an agent that runs as your own user can do what you do here; "

@@ -6,7 +6,7 @@ from answerable.cli.emit import answer
 from answerable.cli.progress import bar
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, pass_settings
-from answerable.cli.times import moment
+from answerable.flows.words.times import moment
 from answerable.model.errors import UsageError
 
 

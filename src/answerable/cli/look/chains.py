@@ -7,11 +7,17 @@ from typing import cast
 from answerable.cli.look.screen import Screen
 from answerable.cli.look.table import Column, table
 from answerable.flows.words.ages import ago
+from answerable.flows.words.chains import (
+    COLUMNS,
+    Gaps,
+    brief,
+    hops_of,
+    is_broken_glass,
+    is_missing,
+)
 from answerable.flows.words.text import safe
 from answerable.model.document import Document, HopItem, TraceItem
 
-COLUMNS = ("person", "agent", "tool", "identity", "action", "resource")
-_PREFIXES = {"person": "person:", "agent": "agent:", "tool": "tool:mcp/"}
 _MOST_NOTES = 12
 # What was done tells most; then as whom, on what, and who stands behind it.
 _IMPORTANCE = {
@@ -24,47 +30,27 @@ _IMPORTANCE = {
 }
 
 
-def hops_of(item: TraceItem) -> Mapping[str, HopItem]:
-    """Give the six hops by name."""
-    return cast("Mapping[str, HopItem]", item["hops"])
-
-
-def is_missing(hop: HopItem) -> bool:
-    """Tell whether nothing says what stands at a hop."""
-    return hop["status"] == "missing" or not hop["value"]
-
-
 @dataclass(slots=True)
 class Notes:
     """What would supply each missing hop, numbered as they come."""
 
-    numbers: dict[tuple[str, str], int] = field(default_factory=dict)
+    gaps: Gaps = field(default_factory=Gaps)
 
     def node(self, name: str, hop: HopItem) -> str:
         """Show what stands at a hop, or the number of the note on what is missing."""
         if is_missing(hop):
-            key = (name, hop["source"])
-            return str(self.numbers.setdefault(key, len(self.numbers) + 1))
+            return str(self.gaps.number(name, hop))
         return brief(name, hop["value"])
 
     def lines(self, screen: Screen) -> Iterator[str]:
         """Write the notes."""
         mark = screen.marks.hop["missing"]
-        for (name, source), number in [*self.numbers.items()][:_MOST_NOTES]:
+        for (name, source), number in [*self.gaps.numbers.items()][:_MOST_NOTES]:
             why = safe(source) or "no source is known"
             yield from screen.wrap(f"{mark} {number} {name} missing: {why}", "    ")
-        more = len(self.numbers) - _MOST_NOTES
+        more = len(self.gaps.numbers) - _MOST_NOTES
         if more > 0:
             yield f"{mark} and {more} more; -o json names them"
-
-
-def brief(name: str, value: str) -> str:
-    """Leave out of an id what its column says already, and of an ARN what all share."""
-    value = value.removeprefix(_PREFIXES.get(name, ""))
-    parts = value.split(":", 5)
-    if name == "identity" and len(parts) == 6 and parts[0] == "arn":
-        value = parts[5]
-    return safe(value)
 
 
 def action_of(item: TraceItem, notes: Notes) -> str:
@@ -74,11 +60,6 @@ def action_of(item: TraceItem, notes: Notes) -> str:
         action = f"BREAK-GLASS {action}"
     outcome = item["outcome"]
     return action if outcome in ("success", "") else f"{action} ({safe(outcome)})"
-
-
-def is_broken_glass(item: TraceItem) -> bool:
-    """Tell whether two persons let that call pass."""
-    return item["facts"].get("reason") == "break-glass"
 
 
 def rows(document: Document, screen: Screen, now: int) -> Iterator[str]:

@@ -1,20 +1,19 @@
 """Chains drawn in six columns: person | agent | tool | identity | action | resource."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import cast
 
-from answerable.cli.look.chains import (
-    COLUMNS,
-    Notes,
-    action_of,
-    brief,
-    hops_of,
-    is_missing,
-    legend,
-)
+from answerable.cli.look.chains import Notes, action_of, legend
 from answerable.cli.look.screen import Screen
 from answerable.flows.words.ages import ago
+from answerable.flows.words.chains import (
+    COLUMNS,
+    Grouped,
+    grouped,
+    hops_of,
+    is_missing,
+    relative,
+)
 from answerable.flows.words.text import pad, shorten, shorten_end, width
 from answerable.model.document import Document, TraceItem
 
@@ -28,18 +27,9 @@ _Cell = tuple[str, str]
 _NOTHING: _Cell = ("", "")
 
 
-@dataclass(slots=True)
-class _Chain:
-    """Events of one chain: the same four hops, and what was done with them."""
-
-    item: TraceItem
-    items: list[TraceItem] = field(default_factory=list)
-    acts: dict[tuple[str, str, str], list[TraceItem]] = field(default_factory=dict)
-
-
 def tree(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Draw each chain once, and beside it everything it did."""
-    chains = _chains(cast("Sequence[TraceItem]", document.items))
+    chains = grouped(cast("Sequence[TraceItem]", document.items))
     notes = Notes()
     grids = [_grid(chain, notes, screen) for chain in chains]
     wide = screen.width >= _NARROWEST
@@ -59,27 +49,14 @@ def tree(document: Document, screen: Screen, now: int) -> Iterator[str]:
     yield from screen.wrap(legend(screen.marks.hops, screen))
 
 
-def _chains(items: Sequence[TraceItem]) -> list[_Chain]:
-    chains: dict[str, _Chain] = {}
-    for item in items:
-        hops = hops_of(item)
-        paths = [item["agent_path"], item["identity_path"]]
-        key = repr([*paths, *(hops[name] for name in COLUMNS[:4])])
-        chain = chains.setdefault(key, _Chain(item))
-        chain.items.append(item)
-        act = (hops["action"]["value"], hops["resource"]["value"], item["outcome"])
-        chain.acts.setdefault(act, []).append(item)
-    return list(chains.values())
-
-
-def _when(chain: _Chain, now: int) -> str:
+def _when(chain: Grouped, now: int) -> str:
     times = [item["event_time"] for item in chain.items]
     first, last = ago(min(times), now), ago(max(times), now)
     count = "1 event" if len(times) == 1 else f"{len(times):,} events"
     return f"{count}, {last}" if first == last else f"{count}, {first} to {last}"
 
 
-def _grid(chain: _Chain, notes: Notes, screen: Screen) -> list[list[_Cell]]:
+def _grid(chain: Grouped, notes: Notes, screen: Screen) -> list[list[_Cell]]:
     """Lay one chain out: a column of cells for each of the six."""
     hops = hops_of(chain.item)
     columns: list[list[_Cell]] = []
@@ -91,7 +68,7 @@ def _grid(chain: _Chain, notes: Notes, screen: Screen) -> list[list[_Cell]]:
     ):
         names = [notes.node(name, hops[name])]
         if len(path) > 1 and not is_missing(hops[name]):
-            names = _indented(_relative(name, path), screen)
+            names = _indented(relative(name, path), screen)
         columns.append([(hops[name]["status"], text) for text in names])
     columns.append([_action(items, notes, screen) for items in chain.acts.values()])
     columns.append(
@@ -112,15 +89,6 @@ def _action(items: Sequence[TraceItem], notes: Notes, screen: Screen) -> _Cell:
     if len(items) > 1:
         text += f" {screen.marks.times}{len(items):,}"
     return hops_of(items[0])["action"]["status"], text
-
-
-def _relative(name: str, path: Sequence[str]) -> list[str]:
-    """Name each one of a path by what it adds to the id it came from."""
-    before = ["", *path]
-    return [
-        brief(name, value.removeprefix(f"{parent}/") if parent else value)
-        for parent, value in zip(before, path, strict=False)
-    ]
 
 
 def _indented(names: Sequence[str], screen: Screen) -> list[str]:

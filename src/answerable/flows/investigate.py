@@ -1,0 +1,304 @@
+"""Investigation: who stands behind what was done, a page at a time, newest first."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import re2
+
+from answerable.flows import naming
+from answerable.flows.query import Query
+from answerable.flows.trace import coverage_of, item_of
+from answerable.flows.words.times import moment
+from answerable.lineage.joints import JointChains
+from answerable.lineage.stitch import chain_at, stitch
+from answerable.model.document import Document
+from answerable.model.errors import UsageError
+from answerable.model.event import AuditEvent
+from answerable.model.inventory import Inventory
+from answerable.model.lineage import Chain, HopStatus, LineageRow
+from answerable.store import finding
+from answerable.store.chains import Filter, Interval
+from answerable.store.finding import Part, Wanted
+from answerable.store.store import Store
+
+PAGE = 100
+# So many ways in which words may be divided between chain and event.
+_MOST_PARTS = 32
+_BARS = 60
+_FINE = 20
+_SECOND = 1_000_000_000
+
+Only = Collection[str] | None
+Test = Callable[[Chain], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What an answer is made of, besides the events.
+
+    Attributes:
+        inventory: The snapshot.
+        chains: Chains behind events.
+        only: Agents and identities of which deeds may be told; None for all.
+    """
+
+    inventory: Inventory
+    chains: Sequence[JointChains]
+    only: Only = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """The names of a query, as `naming` asks for them."""
+
+    person: str
+    agent: str
+    tool: str
+    identity: str
+    credential: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What happened in one span.
+
+    Attributes:
+        at: Its start, UTC nanoseconds.
+        events: How many ended how.
+    """
+
+    at: int
+    events: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """What happened when.
+
+    Attributes:
+        bars: Spans with events in them, oldest first.
+        width: Of a span, nanoseconds.
+        since: Start of the first, UTC nanoseconds.
+        until: End of the last.
+        total: Of all events.
+    """
+
+    bars: Sequence[Bar]
+    width: int
+    since: int
+    until: int
+    total: int
+
+
+def wanted(scene: Scene, query: Query, *, now: int) -> Wanted:
+    """Say which events a query asks for.
+
+    Raises:
+        UsageError: A name is unknown or ambiguous, or the span is none.
+    """
+    since, until = (
+        moment(query.get(field), now, f"{field}:") if query.get(field) else 0
+        for field in ("since", "until")
+    )
+    if since and until and since >= until:
+        raise UsageError(
+            "the span is empty: since: is not before until:",
+            "a span is asked for as since:7d until:1d",
+        )
+    equal = [(f, query.get(f)) for f in ("source", "outcome", "run") if query.get(f)]
+    return Wanted(
+        Filter(
+            actions=[query.get("action")] if query.get("action") else [],
+            resources=[query.get("resource")] if query.get("resource") else [],
+            since=since,
+            until=until,
+        ),
+        _ways(scene, query),
+        equal,
+    )
+
+
+def investigate(
+    store: Store,
+    scene: Scene,
+    asked: Wanted,
+    *,
+    now: int,
+    after: str = "",
+    limit: int = PAGE,
+) -> tuple[Document, str]:
+    """Give lineage rows, newest first, and the cursor of the page after.
+
+    Args:
+        store: Where the events are.
+        scene: What stands beside them.
+        asked: What `wanted` made of a query.
+        now: UTC nanoseconds.
+        after: Cursor of a page before, empty for the newest.
+        limit: Most rows.
+
+    Raises:
+        UsageError: The cursor is none.
+    """
+    asked = replace(asked, before=_place(after) if after else None)
+    found = finding.find(store, asked, limit + 1)
+    items = [item_of(row) for row in rows_of(found[:limit], scene)]
+    more = _cursor(found[limit - 1]) if len(found) > limit else ""
+    covered = coverage_of(scene.inventory, scene.chains, now)
+    return Document("trace", items, covered), more
+
+
+def times(store: Store, asked: Wanted) -> Times:
+    """Count what was done over time, in at most sixty spans."""
+    first, last = finding.first_and_last(store)
+    since = asked.filter.since or first
+    until = asked.filter.until or last + 1
+    fine = max((until - since) // (_BARS * _FINE), _SECOND)
+    counts = finding.count_over_time(store, asked, fine)
+    if not counts:
+        return Times((), _SECOND, since, until, 0)
+    since, until = counts[0].at, counts[-1].at + fine
+    width = -(-(until - since) // (_BARS * fine)) * fine
+    bars: dict[int, dict[str, int]] = defaultdict(dict)
+    for count in counts:
+        bar = bars[since + (count.at - since) // width * width]
+        bar[count.outcome] = bar.get(count.outcome, 0) + count.events
+    return Times(
+        [Bar(at, events) for at, events in sorted(bars.items())],
+        width,
+        since,
+        since + -(-(until - since) // width) * width,
+        sum(count.events for count in counts),
+    )
+
+
+def rows_of(events: Sequence[AuditEvent], scene: Scene) -> Iterator[LineageRow]:
+    """Join events with their chains; one that came meanwhile has the chain of its own."""
+    joints = {naming.joint_of(event) for event in events}
+    known = {each.joint: each.chains for each in scene.chains if each.joint in joints}
+    new = [joint for joint in joints if joint not in known]
+    for each in stitch(new, ()) if new else ():
+        known[each.joint] = each.chains
+    for event in events:
+        chain = chain_at(known[naming.joint_of(event)], event.event_time)
+        yield LineageRow(event, chain)
+
+
+def told_of(chain: Chain, only: Only) -> bool:
+    """Tell whether deeds of a chain may be told to somebody."""
+    if only is None:
+        return True
+    return any(each in only for each in (*chain.agent_path, *chain.identity_path))
+
+
+def _ways(scene: Scene, query: Query) -> list[Part]:
+    """Give the ways in which an event may fit: by who acted, or by what was touched."""
+    asked = _Named(*(query.get(f) for f in naming.FIELDS))
+    identity = asked.identity
+    beside = _tests(scene, replace(asked, identity=""), query)
+    if not identity:
+        return _parts(scene.chains, beside, query.words)
+    by_name = _tests(scene, asked, query)
+    parts = _parts(scene.chains, by_name, query.words)
+    if not naming.is_pattern(identity):
+        about = naming.identity(scene.inventory, scene.chains, identity)
+        touched = _parts(scene.chains, beside, query.words)
+        parts += [replace(part, about=about) for part in touched]
+    return parts
+
+
+def _tests(scene: Scene, asked: _Named, query: Query) -> list[Test]:
+    tests = naming.tests(scene.inventory, scene.chains, asked)
+    if query.get("status"):
+        tests.append(_status(query.get("status")))
+    if scene.only is not None:
+        tests.append(lambda chain: told_of(chain, scene.only))
+    return tests
+
+
+def _status(text: str) -> Test:
+    hop, _, status = text.rpartition("=")
+    wanted_status = HopStatus(status)
+    if hop:
+        return lambda chain: statuses(chain)[hop] is wanted_status
+    return lambda chain: wanted_status in statuses(chain).values()
+
+
+def statuses(chain: Chain) -> Mapping[str, HopStatus]:
+    """Say how each hop of who acted is known."""
+    return {
+        "person": chain.person.status,
+        "agent": chain.agent.status,
+        "tool": chain.tool.status,
+        "identity": chain.identity.status,
+    }
+
+
+def _parts(
+    chains: Sequence[JointChains], tests: Sequence[Test], words: Sequence[str]
+) -> list[Part]:
+    """Divide what fits by the words that a chain holds: the event must hold the rest."""
+    if not tests and not words:
+        return [Part()]
+    holds = [_holder(word) for word in words]
+    keys: dict[frozenset[int], list[Interval]] = defaultdict(list)
+    for each in chains:
+        for chain in each.chains:
+            if all(test(chain) for test in tests):
+                held = frozenset(n for n, h in enumerate(holds) if h(chain))
+                keys[held].append((each.joint, chain.valid_from, chain.valid_to))
+    if not tests:
+        keys.pop(frozenset(), None)
+    if len(keys) > _MOST_PARTS:
+        raise UsageError(
+            f"the words fit chains in too many ways (got {len(keys)}, expected at most "
+            f"{_MOST_PARTS})",
+            "name the hop that each is for: action:*Delete* resource:*warehouse*",
+        )
+    parts = [Part(found, _left(words, held)) for held, found in keys.items()]
+    return parts if tests else [Part(words=words), *parts]
+
+
+def _left(words: Sequence[str], held: frozenset[int]) -> tuple[str, ...]:
+    return tuple(word for n, word in enumerate(words) if n not in held)
+
+
+def _holder(word: str) -> Test:
+    spelled = "".join({"*": ".*", "?": "."}.get(c) or re2.escape(c) for c in word)
+    pattern = re2.compile(f"(?is).*{spelled}.*")
+
+    @cache
+    def holds(value: str) -> bool:
+        return pattern.fullmatch(value) is not None
+
+    return lambda chain: any(holds(value) for value in _values(chain))
+
+
+def _values(chain: Chain) -> Iterable[str]:
+    yield chain.person.value
+    yield from chain.agent_path
+    yield chain.tool.value
+    yield chain.identity.value
+    yield from chain.identity_path
+    yield from chain.credential_path
+    yield chain.key.credential
+
+
+def _cursor(event: AuditEvent) -> str:
+    return f"{event.event_time}-{event.event_id.hex()}"
+
+
+def _place(after: str) -> tuple[int, bytes]:
+    at, dash, key = after.partition("-")
+    try:
+        place = int(at), bytes.fromhex(key)
+    except ValueError:
+        place = 0, b""
+    if not dash or len(place[1]) != 16 or not at.isdecimal() or len(at) > 19:
+        raise UsageError(
+            f"not a place in the answer (got {after[:80]!r})",
+            "begin at the newest: leave `after` out",
+        )
+    return place

@@ -1,0 +1,213 @@
+"""SQL of an investigation: pages of events, newest first, and counts over time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from answerable.model.event import AuditEvent
+from answerable.store.chains import (
+    JOINED,
+    Filter,
+    Interval,
+    conditions,
+    implied,
+    intervals,
+    like,
+)
+from answerable.store.columns import NAMES, to_event
+from answerable.store.tables import NamedTable
+
+if TYPE_CHECKING:
+    from answerable.store.store import Store
+
+_TOUCHED = ("created", "deleted", "issued_to", "resource")
+_TEXTS = ("action", "resource")
+_MILLISECOND = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One way in which an event may fit.
+
+    Attributes:
+        keys: Joints and intervals, of which one must fit; None for all.
+        words: Patterns of `*` and `?`; action or resources must hold each somewhere.
+        about: An identity that the event must have created, deleted, issued a
+            credential for or touched; empty for none.
+    """
+
+    keys: Sequence[Interval] | None = None
+    words: Sequence[str] = ()
+    about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What events to give.
+
+    Attributes:
+        filter: Its actions, resources and span.
+        parts: Of which one must fit.
+        equal: Pairs (column, value) that must be equal.
+        before: Time and id of an event, all of which are older; None for no such.
+    """
+
+    filter: Filter
+    parts: Sequence[Part] = (Part(),)
+    equal: Sequence[tuple[str, str]] = ()
+    before: tuple[int, bytes] | None = None
+
+
+def find(store: "Store", wanted: Wanted, limit: int) -> list[AuditEvent]:
+    """Give the newest events that fit, newest first."""
+    # Two steps: which events, in the few columns that tell; then those events whole.
+    found: set[tuple[int, bytes]] = set()
+    for query, parameters, tables in _parts(wanted, "event_time, event_id"):
+        newest = f"{query} ORDER BY event_time DESC, event_id DESC LIMIT ?"
+        rows = store.rows(newest, [*parameters, limit], tables)
+        found |= {(cast("int", at), cast("bytes", key)) for at, key in rows}
+    return _whole(store, sorted(found, reverse=True)[:limit])
+
+
+def _whole(store: "Store", found: Sequence[tuple[int, bytes]]) -> list[AuditEvent]:
+    if not found:
+        return []
+    # Two records of one id and other bytes are both there.
+    keys = list(dict.fromkeys(key for _, key in found))
+    listed = ", ".join("?" * len(keys))
+    query = (
+        f"SELECT {NAMES} FROM events WHERE event_time >= ? AND event_time <= ? "  # noqa: S608 - ours
+        f"AND event_id IN ({listed}) ORDER BY event_time DESC, event_id DESC"
+    )
+    rows = store.rows(query, [found[-1][0], found[0][0], *keys])
+    return [to_event(row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many events of one span ended one way.
+
+    Attributes:
+        at: Start of the span, UTC nanoseconds.
+        outcome: How they ended.
+        events: How many.
+    """
+
+    at: int
+    outcome: str
+    events: int
+
+
+def count_over_time(store: "Store", wanted: Wanted, width: int) -> list[Count]:
+    """Count the events that fit by time and outcome.
+
+    Args:
+        store: Where.
+        wanted: What fits.
+        width: Of a span, nanoseconds.
+    """
+    parts = list(_parts(wanted, "event_id, event_time, outcome"))
+    if not parts:
+        return []
+    # What fits in two ways is counted once.
+    queries = " UNION ".join(query for query, _, _ in parts)
+    values = [value for _, parameters, _ in parts for value in parameters]
+    tables = {name: table for _, _, each in parts for name, table in each.items()}
+    rows = store.rows(
+        f"SELECT event_time // ? * ? AS at, outcome, count(*) FROM ({queries}) "  # noqa: S608 - ours
+        "GROUP BY ALL ORDER BY ALL",
+        [width, width, *values],
+        tables,
+    )
+    return [
+        Count(cast("int", at), cast("str", outcome), cast("int", events))
+        for at, outcome, events in rows
+    ]
+
+
+def first_and_last(store: "Store") -> tuple[int, int]:
+    """Give the times of the oldest and of the newest event, zeros for none."""
+    ((first, last),) = store.rows("SELECT min(event_time), max(event_time) FROM events")
+    return cast("int", first or 0), cast("int", last or 0)
+
+
+def by_id(store: "Store", event_id: bytes) -> list[AuditEvent]:
+    """Give the records of an event's id: one, or several that differ in their bytes."""
+    # An id starts with its time in milliseconds, so most row groups are ruled out.
+    start = int.from_bytes(event_id[:6], "big") * _MILLISECOND
+    query = (
+        f"SELECT {NAMES} FROM events WHERE event_time >= ? AND event_time < ? "  # noqa: S608 - ours
+        "AND event_id = ? ORDER BY raw_sha256"
+    )
+    rows = store.rows(query, [start, start + _MILLISECOND, event_id])
+    return [to_event(row) for row in rows]
+
+
+def values_like(
+    store: "Store", column: str, word: str, wanted: Wanted, most: int
+) -> list[str]:
+    """Give values of a column that hold a word, those most used first."""
+    if column not in ("action", "resource", "source", "run"):
+        raise ValueError(f"no column to complete from: {column}")
+    found: dict[str, int] = {}
+    for query, parameters, tables in _parts(wanted, f"e.{column} AS value"):
+        rows = store.rows(
+            f"SELECT value, count(*) AS n FROM ({query}) WHERE value <> '' "  # noqa: S608 - ours
+            "AND lower(value) LIKE ? ESCAPE '\\' GROUP BY value "
+            "ORDER BY n DESC, value LIMIT ?",
+            [*parameters, like(f"*{word.lower()}*"), most],
+            tables,
+        )
+        for value, count in rows:
+            key = cast("str", value)
+            found[key] = max(found.get(key, 0), cast("int", count))
+    return sorted(found, key=lambda value: (-found[value], value))[:most]
+
+
+_Query = tuple[str, list[object], dict[str, NamedTable]]
+
+
+def _parts(wanted: Wanted, columns: str) -> Iterator[_Query]:
+    where, parameters = conditions(wanted.filter)
+    for column, value in wanted.equal:
+        where.append(f"{column} = ?")
+        parameters.append(value)
+    if wanted.before is not None:
+        at, key = wanted.before
+        where.append("event_time <= ? AND (event_time < ? OR event_id < ?)")
+        parameters += [at, at, key]
+    for number, part in enumerate(wanted.parts):
+        only, values, tables = _part(f"keys_{number}", part)
+        query = (
+            f"SELECT {columns} FROM events e "  # noqa: S608 - ours
+            f"WHERE {' AND '.join([*where, *only]) or 'true'}"
+        )
+        yield query, [*parameters, *values], tables
+
+
+def _part(
+    name: str, part: Part
+) -> tuple[list[str], list[object], dict[str, NamedTable]]:
+    where: list[str] = []
+    parameters: list[object] = []
+    tables: dict[str, NamedTable] = {}
+    for word in part.words:
+        pattern = like(f"*{word.lower()}*")
+        texts = [f"lower({column}) LIKE ? ESCAPE '\\'" for column in _TEXTS]
+        texts.append(
+            "len(list_filter(resources, lambda r: lower(r) LIKE ? ESCAPE '\\')) > 0"
+        )
+        where.append(f"({' OR '.join(texts)})")
+        parameters += [pattern] * len(texts)
+    if part.about:
+        touched = [f"{column} = ?" for column in _TOUCHED]
+        touched.append("list_contains(resources, ?)")
+        where.append(f"({' OR '.join(touched)})")
+        parameters += [part.about] * len(touched)
+    if part.keys is not None:
+        tables[name] = intervals(part.keys)
+        where.append(f"EXISTS (SELECT 1 FROM {name} c WHERE {JOINED})")  # noqa: S608 - ours
+        bounds, values = implied(part.keys)
+        where += bounds
+        parameters += values
+    return where, parameters, tables
