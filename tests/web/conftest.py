@@ -1,6 +1,7 @@
 """A desk on the sample estate, visitors of every role, and pages as they are asked for."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,11 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def desk(estate: Path) -> Desk:
-    return Desk(estate / "store")
+def desk(estate: Path) -> Iterator[Desk]:
+    made = Desk(estate / "store")
+    yield made
+    with made.store() as store:
+        store.close()
 
 
 def visitor(

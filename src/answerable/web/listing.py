@@ -1,0 +1,207 @@
+"""A list that is filtered, ordered and paged: kept whole, shown fifty at a time.
+
+A cursor is the place of a row in the order (its key and its id), not a number: a page
+neither repeats nor omits what was there all along when the list has changed meanwhile.
+"""
+
+import base64
+import json
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from answerable.model.errors import UsageError
+
+ROWS = 50
+Item = TypeVar("Item")
+Key = tuple[float | str, str]
+_Entry = tuple[float | str, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Facet(Generic[Item]):
+    """Something by which a list is narrowed.
+
+    Attributes:
+        name: Of the parameter.
+        label: Before the choice.
+        of: What an item is in this regard.
+    """
+
+    name: str
+    label: str
+    of: Callable[[Item], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape(Generic[Item]):
+    """What a list is made of.
+
+    Attributes:
+        key: The id of an item, unique.
+        facets: How it is narrowed.
+        orders: What it is ordered by, the first where nothing is said; all of one
+            order give text or all give numbers.
+        words: What a search looks in.
+    """
+
+    key: Callable[[Item], str]
+    facets: tuple[Facet[Item], ...]
+    orders: Mapping[str, Callable[[Item], float | str]]
+    words: Callable[[Item], Iterable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What of a list is asked for.
+
+    Attributes:
+        search: Words; an item holds each of them.
+        only: Values by facet.
+        order: A name of an order, with `-` before it for the other way round.
+        after: Cursor: rows behind it.
+        before: Cursor: rows in front of it.
+    """
+
+    search: str = ""
+    only: Mapping[str, str] = field(default_factory=dict)
+    order: str = ""
+    after: str = ""
+    before: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown(Generic[Item]):
+    """One page of a list.
+
+    Attributes:
+        rows: In order.
+        total: How many rows fit what was asked for.
+        older: Cursor of the page behind, empty for none.
+        newer: Cursor of the page in front, empty for none.
+    """
+
+    rows: Sequence[Item]
+    total: int
+    older: str
+    newer: str
+
+
+class Listing(Generic[Item]):
+    """All items of one kind.
+
+    Args:
+        shape: What they are.
+        items: They.
+    """
+
+    def __init__(self, shape: Shape[Item], items: Iterable[Item]) -> None:
+        self.shape = shape
+        self.items = tuple(items)
+        self.by_key = {shape.key(item): item for item in self.items}
+        self._words = [" ".join(shape.words(item)).casefold() for item in self.items]
+        self._facets = {
+            facet.name: [facet.of(item) for item in self.items]
+            for facet in shape.facets
+        }
+        self.counts: Mapping[str, Counter[str]] = {
+            name: Counter(values) for name, values in self._facets.items()
+        }
+        self._orders: dict[str, list[_Entry]] = {}
+
+    def every(self, wanted: Wanted) -> list[Item]:
+        """Give all rows that fit, in order."""
+        fitting = [self.items[at] for _, _, at in self._fitting(wanted)]
+        return fitting[::-1] if wanted.order.startswith("-") else fitting
+
+    def page(self, wanted: Wanted, rows: int = ROWS) -> Shown[Item]:
+        """Give one page.
+
+        Raises:
+            UsageError: The order is none, or the cursor is not of this list.
+        """
+        entries = self._fitting(wanted)
+        down = wanted.order.startswith("-")
+        start, end = 0, len(entries)
+        if wanted.after or wanted.before:
+            key = _read(wanted.after or wanted.before)
+            start, end = _beside(entries, key, greater=bool(wanted.after) is not down)
+        # Of what lies on that side, the rows nearest to it; without a cursor the first.
+        from_end = bool(wanted.before and not wanted.after) is not down
+        if from_end:
+            start = max(start, end - rows)
+        else:
+            end = min(end, start + rows)
+        cut = entries[start:end]
+        if down:
+            cut = cut[::-1]
+        below, above = start > 0, end < len(entries)
+        behind, front = (below, above) if down else (above, below)
+        return Shown(
+            [self.items[at] for _, _, at in cut],
+            len(entries),
+            _spelled(cut[-1]) if cut and behind else "",
+            _spelled(cut[0]) if cut and front else "",
+        )
+
+    def _fitting(self, wanted: Wanted) -> list[_Entry]:
+        entries = self._order(wanted.order.removeprefix("-"))
+        tests = [
+            (self._facets[name], only) for name, only in wanted.only.items() if only
+        ]
+        words = wanted.search.casefold().split()
+        if not tests and not words:
+            return entries
+        return [
+            entry
+            for entry in entries
+            if all(values[entry[2]] == only for values, only in tests)
+            and all(word in self._words[entry[2]] for word in words)
+        ]
+
+    def _order(self, name: str) -> list[_Entry]:
+        name = name or next(iter(self.shape.orders))
+        of = self.shape.orders.get(name)
+        if of is None:
+            known = ", ".join(self.shape.orders)
+            raise UsageError(
+                f"unknown order (got {name[:80]!r})", f"there are: {known}"
+            )
+        if name not in self._orders:
+            key = self.shape.key
+            self._orders[name] = sorted(
+                (of(item), key(item), at) for at, item in enumerate(self.items)
+            )
+        return self._orders[name]
+
+
+def _beside(entries: list[_Entry], key: Key, *, greater: bool) -> tuple[int, int]:
+    """Give the span of what is greater, or less, than a row."""
+    try:
+        if greater:
+            return bisect_right(entries, (*key, len(entries))), len(entries)
+        return 0, bisect_left(entries, (*key, -1))
+    except TypeError:
+        raise _odd() from None
+
+
+def _spelled(entry: _Entry) -> str:
+    raw = json.dumps(entry[:2], separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _read(cursor: str) -> Key:
+    try:
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        key, name = json.loads(raw)
+    except (ValueError, TypeError, RecursionError):
+        raise _odd() from None
+    if not isinstance(key, str | int | float) or not isinstance(name, str):
+        raise _odd()
+    return key, name
+
+
+def _odd() -> UsageError:
+    return UsageError("not a place in this list", "begin with its first page")

@@ -1,0 +1,245 @@
+"""What the lists of agents, identities, credentials, people and tools are made of."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import cast
+
+from answerable.flows import lists
+from answerable.model.document import (
+    AgentItem,
+    CredentialItem,
+    Document,
+    IdentityItem,
+    OwnerItem,
+    PersonItem,
+    ToolItem,
+)
+from answerable.model.person import OwnerState
+from answerable.web.desk import Desk, Standing
+from answerable.web.listing import Facet, Listing, Shape
+
+OLD = timedelta(days=90)
+_STATES = {state.value: rank for rank, state in enumerate(OwnerState)}
+
+
+def owner_rank(owner: OwnerItem) -> str:
+    """Order owners by how they are known, then by name."""
+    return f"{_STATES.get(owner['state'], 99):02d}{owner['person'] or ''}"
+
+
+def runs(item: AgentItem | ToolItem) -> str:
+    """Say whether a person approves each call."""
+    return "unattended" if item["unattended"] else "attended"
+
+
+def age(item: CredentialItem, now: datetime) -> str:
+    """Say whether a credential is older than it should be."""
+    if not item["created_at"]:
+        return "not-collected"
+    made = datetime.fromisoformat(item["created_at"])
+    return "old" if now - made >= OLD else "younger"
+
+
+AGENTS: Shape[AgentItem] = Shape(
+    key=lambda item: item["id"],
+    facets=(
+        Facet("owner-state", "owner", lambda item: item["owner"]["state"]),
+        Facet("kind", "kind", lambda item: item["kind"]),
+        Facet("runs", "runs", runs),
+    ),
+    orders={
+        "name": lambda item: item["id"],
+        "owner": lambda item: owner_rank(item["owner"]),
+        "tools": lambda item: len(item["tools"]),
+        "acts-as": lambda item: len(item["identities"]),
+        "kind": lambda item: item["kind"],
+        "place": lambda item: item["place"],
+    },
+    words=lambda item: chain(
+        (item["id"], item["name"], item["place"], item["owner"]["person"] or ""),
+        (tool["server"] for tool in item["tools"]),
+        item["identities"],
+    ),
+)
+
+IDENTITIES: Shape[IdentityItem] = Shape(
+    key=lambda item: item["id"],
+    facets=(
+        Facet("owner-state", "owner", lambda item: item["owner"]["state"]),
+        Facet("kind", "kind", lambda item: item["kind"]),
+        Facet("agents", "agents", lambda item: "some" if item["agents"] else "none"),
+    ),
+    orders={
+        "name": lambda item: item["id"],
+        "owner": lambda item: owner_rank(item["owner"]),
+        "agents": lambda item: len(item["agents"]),
+        "keys": lambda item: len(item["credentials"]),
+        "last-used": lambda item: item["last_used_at"] or "",
+        "kind": lambda item: item["kind"],
+        "made": lambda item: item["created_at"] or "",
+    },
+    words=lambda item: chain(
+        (item["id"], item["name"], item["owner"]["person"] or ""),
+        item["agents"],
+        chain.from_iterable(item["tags"].items()),
+    ),
+)
+
+
+def credentials_at(now: datetime) -> Shape[CredentialItem]:
+    """Give the shape of credentials, whose age is that of a moment."""
+    return Shape(
+        key=lambda item: item["id"],
+        facets=(
+            Facet("owner-state", "owner", lambda item: item["owner"]["state"]),
+            Facet("kind", "kind", lambda item: item["kind"]),
+            Facet("lifetime", "lives", lambda item: item["lifetime"]),
+            Facet("age", "age", lambda item: age(item, now)),
+        ),
+        orders={
+            "name": lambda item: item["id"],
+            "proves": lambda item: item["identity"] or "",
+            "owner": lambda item: owner_rank(item["owner"]),
+            "lives": lambda item: item["lifetime"],
+            "made": lambda item: item["created_at"] or "",
+            "last-used": lambda item: item["last_used_at"] or "",
+            "places": lambda item: len(item["places"]),
+            "kind": lambda item: item["kind"],
+        },
+        words=lambda item: chain(
+            (item["id"], item["kind"], item["identity"] or ""),
+            (item["owner"]["person"] or "", item["hint"]),
+            chain.from_iterable((p["place"], p["name"]) for p in item["places"]),
+        ),
+    )
+
+
+PEOPLE: Shape[PersonItem] = Shape(
+    key=lambda item: item["id"],
+    facets=(
+        Facet("kind", "kind", lambda item: "team" if item["team"] else "person"),
+        Facet("here", "here", lambda item: "here" if item["alive"] else "left"),
+        Facet("owns", "owns", lambda item: "some" if item["owns"] else "none"),
+    ),
+    orders={
+        "name": lambda item: item["id"],
+        "owns": lambda item: len(item["owns"]),
+    },
+    words=lambda item: chain((item["id"], item["name"]), item["aliases"]),
+)
+
+
+def tools_of(desk: Desk) -> Shape[ToolItem]:
+    """Give the shape of tools, with the owners of their agents."""
+    owned = agents(desk).by_key
+
+    def owner_state(item: ToolItem) -> str:
+        return owned[item["agent"]]["owner"]["state"] if item["agent"] in owned else ""
+
+    return Shape(
+        # A tool stands in each agent that carries it.
+        key=lambda item: f"{item['id']} {item['agent']} {item['target']}",
+        facets=(
+            Facet("kind", "transport", lambda item: item["transport"]),
+            Facet(
+                "runs",
+                "runs",
+                lambda item: runs(item) if item["enabled"] else "disabled",
+            ),
+            Facet("owner-state", "owner of the agent", owner_state),
+        ),
+        orders={
+            "name": lambda item: item["id"],
+            "agent": lambda item: item["agent"],
+            "acts-as": lambda item: len(item["identities"]),
+            "runs": lambda item: runs(item) if item["enabled"] else "disabled",
+        },
+        words=lambda item: chain(
+            (item["id"], item["agent"], item["target"]), item["identities"]
+        ),
+    )
+
+
+def agents(desk: Desk) -> Listing[AgentItem]:
+    """List agents."""
+    return desk.kept(
+        "agents",
+        lambda standing: Listing(
+            AGENTS, cast("list[AgentItem]", _document(desk, standing, "agents").items)
+        ),
+    )
+
+
+def identities(desk: Desk) -> Listing[IdentityItem]:
+    """List identities."""
+    return desk.kept(
+        "identities",
+        lambda standing: Listing(
+            IDENTITIES,
+            cast("list[IdentityItem]", _document(desk, standing, "identities").items),
+        ),
+    )
+
+
+def credentials(desk: Desk) -> Listing[CredentialItem]:
+    """List credentials."""
+    return desk.kept(
+        "credentials",
+        lambda standing: Listing(
+            credentials_at(datetime.now(tz=UTC)),
+            cast(
+                "list[CredentialItem]", _document(desk, standing, "credentials").items
+            ),
+        ),
+    )
+
+
+def people(desk: Desk) -> Listing[PersonItem]:
+    """List people and teams."""
+    return desk.kept(
+        "people",
+        lambda standing: Listing(
+            PEOPLE, cast("list[PersonItem]", _document(desk, standing, "people").items)
+        ),
+    )
+
+
+def tools(desk: Desk) -> Listing[ToolItem]:
+    """List tools."""
+    return desk.kept(
+        "tools",
+        lambda standing: Listing(
+            tools_of(desk),
+            cast("list[ToolItem]", _document(desk, standing, "tools").items),
+        ),
+    )
+
+
+def coverage(desk: Desk) -> Document:
+    """Give a document without items, for what lists rest on."""
+    standing = desk.standing()
+    return Document("coverage", (), lists.coverage(standing.inventory, desk.now))
+
+
+_FLOWS = {
+    "agents": lists.agents,
+    "identities": lists.identities,
+    "credentials": lists.credentials,
+    "people": lists.people,
+    "tools": lists.tools,
+}
+
+
+def _document(desk: Desk, standing: Standing, kind: str) -> Document:
+    return _FLOWS[kind](standing.inventory, now=desk.now)
+
+
+def subjects_of(person: PersonItem) -> Iterator[tuple[str, str]]:
+    """Tell what a person answers for, each with the kind of thing it is."""
+    for subject in person["owns"]:
+        kind = {"agent:": "agent", "cred:": "credential"}
+        yield (
+            next((n for p, n in kind.items() if subject.startswith(p)), "identity"),
+            subject,
+        )
