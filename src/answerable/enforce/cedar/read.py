@@ -7,28 +7,14 @@ few policies changed costs those few.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
 
 import msgspec
 
-from answerable.enforce.cedar.conditions import compile_conditions
-from answerable.enforce.cedar.lexis import Piece, parted, split
-from answerable.enforce.cedar.schema import (
-    Uses,
-    WholeArguments,
-    go_together,
-    schema_text,
-    uses_of,
-)
-from answerable.enforce.cedar.scopes import (
-    mention_of,
-    misnamed,
-    named_entities,
-    scope_of,
-)
+from answerable.enforce.cedar.judging import Judged, judge
+from answerable.enforce.cedar.lexis import Piece, split
 from answerable.model.cedar import (
     NO_RULES,
     CedarFault,
@@ -36,10 +22,9 @@ from answerable.model.cedar import (
     CedarRule,
     CedarRules,
 )
-from answerable.model.decision import Effect, Layer
 
-ASK = "ask"
-BATCH = 100  # policies that Cedar reads at once: a few ms, in which others wait
+Judge = Callable[[Sequence[Piece]], Sequence[Judged]]
+
 _SHOWN = 300
 _OF_ACTION = re.compile(r' for Action::"[^"]*"')
 # What Cedar says beside what it has found wrong with a head.
@@ -67,23 +52,22 @@ class _Policy:
         file: Name of its file.
         piece: Its text.
         id: Of the policy, without the file.
-        parsed: Cedar's JSON form.
         rule: What it has become.
-        uses: What arguments it reads.
         faults: What is wrong.
     """
 
     file: str
     piece: Piece
     id: str
-    parsed: Mapping[str, Any] | None = None
     rule: CedarRule | None = None
-    uses: Uses = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
 
 
 def read_rules(
-    files: Iterable[CedarFile], known: Iterable[str], before: CedarRules = NO_RULES
+    files: Iterable[CedarFile],
+    known: Iterable[str],
+    before: CedarRules = NO_RULES,
+    judged: Judge = judge,
 ) -> Read:
     """Read policies, and name everything that is wrong with them.
 
@@ -92,6 +76,7 @@ def read_rules(
         known: What a policy may name of the configuration: `agent:declared/NAME`,
             `server:NAME`.
         before: What was read last; what is unchanged is taken from there.
+        judged: Has Cedar read the rest: `judge`, or what does the same elsewhere.
     """
     files = tuple(files)
     faults: list[CedarFault] = []
@@ -106,11 +91,10 @@ def read_rules(
         policies += _policies(file.name, text)
     kept = {rule.text: rule for rule in before.rules}
     new = [each for each in policies if each.piece.text not in kept]
-    _parse(new)
-    for each in new:
-        if each.parsed is not None:
-            _take(each, each.parsed)
-    _validate([each for each in new if each.rule is not None])
+    found = judged([each.piece for each in new])
+    for each, what in zip(new, found, strict=True):
+        each.rule = what.rule
+        each.faults += what.faults
     names = frozenset(known)
     for each in policies:
         each.rule = each.rule or kept.get(each.piece.text)
@@ -156,174 +140,6 @@ def _placed(policies: list[_Policy]) -> Iterator[CedarRule]:
         if each.rule is not None and not each.faults:
             place = f"{each.file}:{each.id}"
             yield msgspec.structs.replace(each.rule, id=place, line=each.piece.line)
-
-
-# Cedar's own reading.
-
-
-def _parse(policies: list[_Policy]) -> None:
-    for start in range(0, len(policies), BATCH):
-        batch = policies[start : start + BATCH]
-        if not _parse_together(batch):
-            for each in batch:
-                _parse_alone(each)
-
-
-def _parse_together(batch: list[_Policy]) -> bool:
-    if any(each.piece.open_line for each in batch):
-        return False
-    try:
-        found = _parsed("\n".join(each.piece.text for each in batch))
-    except ValueError:
-        return False
-    if len(found) != len(batch):
-        return False
-    for each, parsed in zip(batch, found, strict=True):
-        each.parsed = parsed
-    return True
-
-
-def _parse_alone(policy: _Policy) -> None:
-    piece = policy.piece
-    why = _wrong(piece)
-    if not why:
-        (policy.parsed,) = _parsed(piece.text)
-        return
-    if not piece.heads:
-        policy.faults.append(why)
-        return
-    # Several policies in one: each is looked at by itself.
-    *those, last = parted(piece)
-    for each in those:
-        whole = Piece(each.text + ";", each.line, each.id, each.open_line, True, ())
-        said = f" of `{each.id}`" if each.id and each.id != policy.id else ""
-        where = f" (line {each.line})" if each.line != piece.line else ""
-        what = _wrong(whole) or "no `;` at its end"
-        policy.faults.append(f"{what}{said}{where}")
-    if what := _wrong(last):
-        said = f" of `{last.id}`" if last.id else ""
-        policy.faults.append(f"{what}{said} (line {last.line})")
-
-
-def _wrong(piece: Piece) -> str:
-    """Say what is wrong with the text of one policy; empty where nothing is."""
-    if piece.open_line:
-        where = "" if piece.open_line == piece.line else f" {piece.open_line}"
-        return f"a string does not end on its line{where}"
-    if not piece.ended:
-        return "no `;` at its end"
-    try:
-        found = _parsed(piece.text)
-    except ValueError as error:
-        return str(error)
-    return "" if len(found) == 1 else "one policy was expected"
-
-
-def _parsed(text: str) -> list[Mapping[str, Any]]:
-    """Have Cedar read a text; templates count, and are found by their slots.
-
-    Raises:
-        ValueError: It is no Cedar.
-    """
-    import cedarpy  # 0.1 s, where there are policies alone
-
-    found = json.loads(cedarpy.policies_to_json_str(text))
-    both = {**found["templates"], **found["staticPolicies"]}
-    return [both[f"policy{position}"] for position in range(len(both))]
-
-
-# What it comes to.
-
-
-def _take(policy: _Policy, parsed: Mapping[str, Any]) -> None:
-    if any(_has_slot(parsed[key]) for key in ("principal", "resource")):
-        policy.faults.append("a template: it would allow nothing")
-        return
-    asks = ASK in parsed.get("annotations", {})
-    if asks and parsed["effect"] == "permit":
-        policy.faults.append("`@ask` stands before a forbid that an owner may lift")
-        return
-    try:
-        policy.uses = uses_of(parsed["conditions"])
-    except WholeArguments:
-        what = "`context` and `context.arguments` are read by member"
-        policy.faults.append(what)
-        return
-    except RecursionError:
-        policy.faults.append("nested too deeply")
-        return
-    said = [parsed[key] for key in ("principal", "resource", "conditions")]
-    entities = dict.fromkeys(named_entities(said))
-    policy.faults += [what for each in entities if (what := misnamed(*each))]
-    policy.rule = _rule(policy, parsed, tuple(entities), asks=asks)
-
-
-def _has_slot(scope: Mapping[str, Any]) -> bool:
-    return "slot" in scope or "slot" in scope.get("in", {})
-
-
-def _rule(
-    policy: _Policy,
-    parsed: Mapping[str, Any],
-    entities: tuple[tuple[str, str], ...],
-    *,
-    asks: bool,
-) -> CedarRule:
-    scope = scope_of(parsed)
-    conditions = parsed["conditions"]
-    layer, compiled = Layer.TABLE, b""
-    if conditions:
-        simple = compile_conditions(conditions) is not None
-        layer = Layer.CONSTRAINT if simple else Layer.CEDAR
-        compiled = json.dumps(conditions).encode() if simple else b""
-    denies = Effect.ASK if asks else Effect.DENY
-    mentions = (mention_of(*each) for each in entities if not misnamed(*each))
-    return CedarRule(
-        id="",
-        line=0,
-        effect=Effect.ALLOW if parsed["effect"] == "permit" else denies,
-        principal=scope.principal,
-        actions=scope.actions,
-        resource=scope.resource,
-        kind=scope.kind,
-        layer=layer,
-        conditions=compiled,
-        text=policy.piece.text,
-        mentions=tuple(sorted({each for each in mentions if each})),
-        reads=tuple(sorted({path[0] for path in policy.uses})),
-    )
-
-
-def _validate(policies: list[_Policy]) -> None:
-    """Have Cedar hold policies against the schema, those together that may be."""
-    groups: list[tuple[dict[Any, Any], list[_Policy]]] = []
-    for each in policies:
-        for uses, members in groups:
-            if go_together(uses, each.uses):
-                uses.update(each.uses)
-                members.append(each)
-                break
-        else:
-            groups.append((dict(each.uses), [each]))
-    for uses, members in groups:
-        _validate_group(uses, members)
-
-
-def _validate_group(uses: Uses, members: list[_Policy]) -> None:
-    import cedarpy
-
-    schema = cedarpy.Schema.from_str(schema_text(uses))
-    for start in range(0, len(members), BATCH):
-        batch = members[start : start + BATCH]
-        text = "\n".join(each.piece.text for each in batch)
-        found = cedarpy.validate_policies(text, schema)
-        for error in found.errors:
-            position = int(error.policy_id.removeprefix("policy"))
-            said = error.error.removeprefix(f"for policy `{error.policy_id}`, ")
-            batch[position].faults.append(said)
-        if not found.validation_passed and not found.errors:
-            for each in batch:
-                each.faults.append("Cedar does not take it, and does not say why")
 
 
 def _unknown(rule: CedarRule, names: frozenset[str]) -> Iterator[str]:

@@ -38,11 +38,17 @@ class WholeArguments(ValueError):  # noqa: N818 - it is what it says
     """A policy takes `context` or `context.arguments` itself for a value."""
 
 
-def schema_text(uses: Uses) -> str:
-    """Write the schema for policies that use arguments so."""
+def schema_text(uses: Uses, only: str = "") -> str:
+    """Write the schema for policies that use arguments so.
+
+    Args:
+        uses: How they use them.
+        only: The one method that they are about; empty for all there are.
+    """
     arguments = _record(uses, ())
     lines = [_ENTITIES]
-    for action, kinds in ACTIONS.items():
+    for action in (only,) if only else ACTIONS:
+        kinds = ACTIONS[action]
         context = _WHO
         if action in WITH_ARGUMENTS:
             context += f", arguments: {arguments}"

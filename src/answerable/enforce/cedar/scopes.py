@@ -9,6 +9,7 @@ _NAMED = {
     "Resource": "resource:mcp/",
     "Prompt": "prompt:mcp/",
 }
+_HOLDS = (dict, list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +75,18 @@ def server_of(resource: str) -> str:
 
 def named_entities(node: object) -> Iterator[tuple[str, str]]:
     """Find every entity that a policy names: pairs (type, id)."""
-    if isinstance(node, Mapping):
+    if isinstance(node, dict):
         kind, id = node.get("type"), node.get("id")
         if isinstance(kind, str) and isinstance(id, str) and len(node) == 2:
             yield kind, id
             return
         for each in node.values():
-            yield from named_entities(each)
+            if isinstance(each, _HOLDS):
+                yield from named_entities(each)
     elif isinstance(node, list):
         for each in node:
-            yield from named_entities(each)
+            if isinstance(each, _HOLDS):
+                yield from named_entities(each)
 
 
 def misnamed(kind: str, id: str) -> str:

@@ -1,0 +1,257 @@
+"""Texts of policies -> what Cedar makes of each, or everything that is wrong with it.
+
+Nothing here depends on which policies are judged together: a large set may be judged in
+parts, each by a process of its own.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from answerable.enforce.cedar.actions import ACTIONS
+from answerable.enforce.cedar.conditions import compile_conditions
+from answerable.enforce.cedar.lexis import Piece, parted
+from answerable.enforce.cedar.schema import (
+    Uses,
+    WholeArguments,
+    go_together,
+    schema_text,
+    uses_of,
+)
+from answerable.enforce.cedar.scopes import (
+    mention_of,
+    misnamed,
+    named_entities,
+    scope_of,
+)
+from answerable.model.cedar import CedarRule
+from answerable.model.decision import Effect, Layer
+
+ASK = "ask"
+_ACTION = "Action"
+BATCH = 100  # policies that Cedar reads at once: a few ms, in which others wait
+
+
+class Judged(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What came of one text.
+
+    Attributes:
+        rule: The policy, without a place; None where it is none.
+        faults: What is wrong, as Cedar and we say it.
+    """
+
+    rule: CedarRule | None
+    faults: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Policy:
+    """One policy on its way.
+
+    Attributes:
+        piece: Its text.
+        rule: What it has become.
+        uses: What arguments it reads.
+        action: The only method that it can be about; empty where there is no one.
+        faults: What is wrong.
+    """
+
+    piece: Piece
+    rule: CedarRule | None = None
+    uses: Uses = field(default_factory=dict)
+    action: str = ""
+    faults: list[str] = field(default_factory=list)
+
+
+def judge(pieces: Sequence[Piece]) -> list[Judged]:
+    """Have Cedar read policies and hold them against the schema.
+
+    Args:
+        pieces: Each one policy, or what stands where one should.
+    """
+    policies = [_Policy(piece) for piece in pieces]
+    for start in range(0, len(policies), BATCH):
+        batch = policies[start : start + BATCH]
+        if not _take_together(batch):
+            for each in batch:
+                _take_alone(each)
+    _validate([each for each in policies if each.rule is not None])
+    return [Judged(each.rule, tuple(each.faults)) for each in policies]
+
+
+# Cedar's own reading.
+
+
+def _take_together(batch: list[_Policy]) -> bool:
+    if any(each.piece.open_line for each in batch):
+        return False
+    try:
+        found = _parsed("\n".join(each.piece.text for each in batch))
+    except ValueError:
+        return False
+    if len(found) != len(batch):
+        return False
+    for each, parsed in zip(batch, found, strict=True):
+        _take(each, parsed)
+    return True
+
+
+def _take_alone(policy: _Policy) -> None:
+    piece = policy.piece
+    why = _wrong(piece)
+    if not why:
+        _take(policy, *_parsed(piece.text))
+        return
+    if not piece.heads:
+        policy.faults.append(why)
+        return
+    # Several policies in one: each is looked at by itself.
+    *those, last = parted(piece)
+    for each in those:
+        whole = Piece(each.text + ";", each.line, each.id, each.open_line, True, ())
+        said = f" of `{each.id}`" if each.id and each.id != piece.id else ""
+        where = f" (line {each.line})" if each.line != piece.line else ""
+        what = _wrong(whole) or "no `;` at its end"
+        policy.faults.append(f"{what}{said}{where}")
+    if what := _wrong(last):
+        said = f" of `{last.id}`" if last.id else ""
+        policy.faults.append(f"{what}{said} (line {last.line})")
+
+
+def _wrong(piece: Piece) -> str:
+    """Say what is wrong with the text of one policy; empty where nothing is."""
+    if piece.open_line:
+        where = "" if piece.open_line == piece.line else f" {piece.open_line}"
+        return f"a string does not end on its line{where}"
+    if not piece.ended:
+        return "no `;` at its end"
+    try:
+        found = _parsed(piece.text)
+    except ValueError as error:
+        return str(error)
+    return "" if len(found) == 1 else "one policy was expected"
+
+
+def _parsed(text: str) -> list[Mapping[str, Any]]:
+    """Have Cedar read a text; templates count, and are found by their slots.
+
+    Raises:
+        ValueError: It is no Cedar.
+    """
+    import cedarpy  # 0.1 s, where there are policies alone
+
+    found = json.loads(cedarpy.policies_to_json_str(text))
+    both = {**found["templates"], **found["staticPolicies"]}
+    return [both[f"policy{position}"] for position in range(len(both))]
+
+
+# What it comes to.
+
+
+def _take(policy: _Policy, parsed: Mapping[str, Any]) -> None:
+    if any(_has_slot(parsed[key]) for key in ("principal", "resource")):
+        policy.faults.append("a template: it would allow nothing")
+        return
+    asks = ASK in parsed.get("annotations", {})
+    if asks and parsed["effect"] == "permit":
+        policy.faults.append("`@ask` stands before a forbid that an owner may lift")
+        return
+    try:
+        policy.uses = uses_of(parsed["conditions"])
+    except WholeArguments:
+        what = "`context` and `context.arguments` are read by member"
+        policy.faults.append(what)
+        return
+    except RecursionError:
+        policy.faults.append("nested too deeply")
+        return
+    said = [parsed[key] for key in ("principal", "resource", "conditions")]
+    entities = dict.fromkeys(named_entities(said))
+    policy.faults += [what for each in entities if (what := misnamed(*each))]
+    policy.action = _only_action(parsed["action"], entities)
+    policy.rule = _rule(policy, parsed, tuple(entities), asks=asks)
+
+
+def _only_action(head: Mapping[str, Any], entities: Iterable[tuple[str, str]]) -> str:
+    """Give the one method that a policy is about, where it speaks of no other."""
+    if head["op"] != "==" or any(kind.endswith(_ACTION) for kind, _ in entities):
+        return ""
+    kind, action = head["entity"]["type"], head["entity"]["id"]
+    return action if kind == _ACTION and action in ACTIONS else ""
+
+
+def _has_slot(scope: Mapping[str, Any]) -> bool:
+    return "slot" in scope or "slot" in scope.get("in", {})
+
+
+def _rule(
+    policy: _Policy,
+    parsed: Mapping[str, Any],
+    entities: tuple[tuple[str, str], ...],
+    *,
+    asks: bool,
+) -> CedarRule:
+    scope = scope_of(parsed)
+    conditions = parsed["conditions"]
+    layer, compiled = Layer.TABLE, b""
+    if conditions:
+        simple = compile_conditions(conditions) is not None
+        layer = Layer.CONSTRAINT if simple else Layer.CEDAR
+        compiled = json.dumps(conditions).encode() if simple else b""
+    denies = Effect.ASK if asks else Effect.DENY
+    mentions = (mention_of(*each) for each in entities if not misnamed(*each))
+    return CedarRule(
+        id="",
+        line=0,
+        effect=Effect.ALLOW if parsed["effect"] == "permit" else denies,
+        principal=scope.principal,
+        actions=scope.actions,
+        resource=scope.resource,
+        kind=scope.kind,
+        layer=layer,
+        conditions=compiled,
+        text=policy.piece.text,
+        mentions=tuple(sorted({each for each in mentions if each})),
+        reads=tuple(sorted({path[0] for path in policy.uses})),
+    )
+
+
+def _validate(policies: list[_Policy]) -> None:
+    """Have Cedar hold policies against the schema, those together that may be.
+
+    One that is about one method is held against that method alone: Cedar would look at
+    every other one, too, to find each time that the policy is not about it.
+    """
+    groups: dict[str, list[tuple[dict[Any, Any], list[_Policy]]]] = {}
+    for each in policies:
+        alike = groups.setdefault(each.action, [])
+        for uses, members in alike:
+            if go_together(uses, each.uses):
+                uses.update(each.uses)
+                members.append(each)
+                break
+        else:
+            alike.append((dict(each.uses), [each]))
+    for action, alike in groups.items():
+        for uses, members in alike:
+            _validate_group(schema_text(uses, action), members)
+
+
+def _validate_group(schema: str, members: list[_Policy]) -> None:
+    import cedarpy
+
+    parsed = cedarpy.Schema.from_str(schema)
+    for start in range(0, len(members), BATCH):
+        batch = members[start : start + BATCH]
+        text = "\n".join(each.piece.text for each in batch)
+        found = cedarpy.validate_policies(text, parsed)
+        for error in found.errors:
+            position = int(error.policy_id.removeprefix("policy"))
+            said = error.error.removeprefix(f"for policy `{error.policy_id}`, ")
+            batch[position].faults.append(said)
+        if not found.validation_passed and not found.errors:
+            for each in batch:
+                each.faults.append("Cedar does not take it, and does not say why")
