@@ -155,8 +155,12 @@ def times(store: Store, asked: Wanted) -> Times:
     first, last = finding.first_and_last(store)
     since = asked.filter.since or first
     until = asked.filter.until or last + 1
-    fine = max((until - since) // (_BARS * _FINE), _SECOND)
-    counts = finding.count_over_time(store, asked, fine)
+    fine, counts = _counted(store, asked, since, until)
+    if counts and fine > _SECOND and len({count.at for count in counts}) < _BARS:
+        # The answer lies in a small part of that time: counted anew, and finer.
+        since, until = counts[0].at, min(counts[-1].at + fine, until)
+        inner = replace(asked.filter, since=since, until=until)
+        fine, counts = _counted(store, replace(asked, filter=inner), since, until)
     if not counts:
         return Times((), _SECOND, since, until, 0)
     since, until = counts[0].at, counts[-1].at + fine
@@ -174,6 +178,13 @@ def times(store: Store, asked: Wanted) -> Times:
     )
 
 
+def _counted(
+    store: Store, asked: Wanted, since: int, until: int
+) -> tuple[int, Sequence[finding.Count]]:
+    fine = max((until - since) // (_BARS * _FINE) // _SECOND, 1) * _SECOND
+    return fine, finding.count_over_time(store, asked, fine)
+
+
 def rows_of(events: Sequence[AuditEvent], scene: Scene) -> Iterator[LineageRow]:
     """Join events with their chains; one that came meanwhile has the chain of its own."""
     joints = {naming.joint_of(event) for event in events}
@@ -186,7 +197,7 @@ def rows_of(events: Sequence[AuditEvent], scene: Scene) -> Iterator[LineageRow]:
         yield LineageRow(event, chain)
 
 
-def told_of(chain: Chain, only: Only) -> bool:
+def may_tell(chain: Chain, only: Only) -> bool:
     """Tell whether deeds of a chain may be told to somebody."""
     if only is None:
         return True
@@ -199,12 +210,12 @@ def _ways(scene: Scene, query: Query) -> list[Part]:
     identity = asked.identity
     beside = _tests(scene, replace(asked, identity=""), query)
     if not identity:
-        return _parts(scene.chains, beside, query.words)
+        return ways(scene.chains, beside, query.words)
     by_name = _tests(scene, asked, query)
-    parts = _parts(scene.chains, by_name, query.words)
+    parts = ways(scene.chains, by_name, query.words)
     if not naming.is_pattern(identity):
         about = naming.identity(scene.inventory, scene.chains, identity)
-        touched = _parts(scene.chains, beside, query.words)
+        touched = ways(scene.chains, beside, query.words)
         parts += [replace(part, about=about) for part in touched]
     return parts
 
@@ -214,7 +225,7 @@ def _tests(scene: Scene, asked: _Named, query: Query) -> list[Test]:
     if query.get("status"):
         tests.append(_status(query.get("status")))
     if scene.only is not None:
-        tests.append(lambda chain: told_of(chain, scene.only))
+        tests.append(lambda chain: may_tell(chain, scene.only))
     return tests
 
 
@@ -236,7 +247,7 @@ def statuses(chain: Chain) -> Mapping[str, HopStatus]:
     }
 
 
-def _parts(
+def ways(
     chains: Sequence[JointChains], tests: Sequence[Test], words: Sequence[str]
 ) -> list[Part]:
     """Divide what fits by the words that a chain holds: the event must hold the rest."""

@@ -55,7 +55,7 @@ class Query:
     @property
     def text(self) -> str:
         """Spell it, so that it reads back as the same."""
-        parts = [f"{field}:{_spelled(value)}" for field, value in self.said]
+        parts = [f"{field}:{spelled(value)}" for field, value in self.said]
         return " ".join([*parts, *map(_word, self.words)])
 
 
@@ -174,13 +174,14 @@ def _ordered(said: dict[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple((field, said[field]) for field in FIELDS if said.get(field))
 
 
-def _spelled(value: str) -> str:
+def spelled(value: str) -> str:
+    """Spell a value, in quotes where it needs them."""
     plain = not any(letter.isspace() or letter == '"' for letter in value)
     return value if value and plain else _in_quotes(value)
 
 
 def _word(word: str) -> str:
-    return _in_quotes(word) if _FIELD.fullmatch(word) else _spelled(word)
+    return _in_quotes(word) if _FIELD.fullmatch(word) else spelled(word)
 
 
 def _in_quotes(value: str) -> str:

@@ -1,5 +1,171 @@
 """What was done, and who stands behind it."""
 
-from answerable.web.routes import Route
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeAlias, cast
 
-ROUTES: tuple[Route, ...] = ()
+from answerable.flows import investigate as flow
+from answerable.flows.completing import completed
+from answerable.flows.investigate import Bar, Scene, Times
+from answerable.flows.lists import spelled_time
+from answerable.flows.query import HOPS, Query, parse
+from answerable.flows.words.chains import Grouped, grouped, hops_of
+from answerable.flows.words.forms import to_csv, to_json, to_ndjson
+from answerable.model.document import Document, TraceItem
+from answerable.model.errors import UsageError
+from answerable.model.lineage import HopStatus
+from answerable.web.deeds import DEEDS, scene
+from answerable.web.desk import Desk
+from answerable.web.draw.chains import picture
+from answerable.web.draw.places import Ways
+from answerable.web.draw.timeline import Span, timeline
+from answerable.web.filters import page_of, url
+from answerable.web.routes import Answer, Asked, File, Page, Route
+from answerable.web.visit import Visit
+
+_EXPORTED = 10_000
+_TICKS = 7
+_DAY = 86_400_000_000_000
+_Writer: TypeAlias = Callable[[Document], Iterable[str]]
+_FORMS: dict[str, tuple[str, _Writer]] = {
+    "json": ("application/json", lambda document: (to_json(document),)),
+    "ndjson": ("application/x-ndjson", to_ndjson),
+    "csv": ("text/csv; charset=utf-8", to_csv),
+}
+
+
+def trace(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Show rows of lineage with their chains, newest first."""
+    text = asked.query.get("q", "")
+    around = scene(desk, visit)
+    try:
+        query = parse(text)
+        wanted = flow.wanted(around, query, now=desk.now)
+    except UsageError as error:
+        return _refused(text, error)
+    after = asked.query.get("after", "")
+    with desk.store() as store:
+        document, older = flow.investigate(
+            store, around, wanted, now=desk.now, after=after
+        )
+        times = flow.times(store, wanted)
+    items = cast("Sequence[TraceItem]", document.items)
+    groups = grouped(items)
+    values = {
+        "text": text,
+        "query": query,
+        "problem": None,
+        "items": items,
+        "picture": picture(groups, Ways(query, page_of), list(map(_when, groups))),
+        "times": times,
+        "timeline": _timeline(times, query),
+        "hops": _hops(items, query),
+        "older": url("/trace", q=text, after=older) if older else "",
+        "newest": url("/trace", q=text) if after else "",
+        "permalink": url("/trace", q=query.text),
+        "coverage": document.coverage,
+    }
+    return Page("trace.html", "Investigation", values)
+
+
+def export(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Give the rows as a file, newest first."""
+    form = asked.query.get("form", "json")
+    if form not in _FORMS:
+        raise UsageError(
+            f"not a form to export (got {form[:20]!r}, expected json, ndjson or csv)"
+        )
+    media, written = _FORMS[form]
+    document = _rows(desk, scene(desk, visit), asked)
+    lines = written(document)
+    body = "".join(f"{line}\n" for line in lines).encode()
+    return File(f"trace.{form}", media, body)
+
+
+def _rows(desk: Desk, around: Scene, asked: Asked) -> Document:
+    wanted = flow.wanted(around, parse(asked.query.get("q", "")), now=desk.now)
+    with desk.store() as store:
+        document, _ = flow.investigate(
+            store, around, wanted, now=desk.now, limit=_EXPORTED
+        )
+    return document
+
+
+def complete(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Propose ways in which the last word of a query may go on."""
+    text = asked.query.get("q", "")
+    with desk.store() as store:
+        proposed = completed(store, scene(desk, visit), text)
+    return Page("trace-complete.html", "Completion", {"proposed": proposed})
+
+
+def _refused(text: str, error: UsageError) -> Page:
+    values = {"text": text, "problem": error, "permalink": "", "coverage": None}
+    return Page("trace.html", "Investigation", values, status=400)
+
+
+def _when(group: Grouped) -> str:
+    times = [item["event_time"] for item in group.items]
+    count = "1 event" if len(times) == 1 else f"{len(times):,} events"
+    first, last = (_clock(at) for at in (min(times), max(times)))
+    return f"{count}, {first}" if first == last else f"{count}, {first} to {last}"
+
+
+def _clock(at: str) -> str:
+    return at.replace("T", " ").removesuffix("Z")
+
+
+def _hops(items: Sequence[TraceItem], query: Query) -> list[Mapping[str, object]]:
+    """Count how each hop of the shown rows is known."""
+    told: list[Mapping[str, object]] = []
+    for name in HOPS:
+        counts = Counter(hops_of(item)[name]["status"] for item in items)
+        told.append(
+            {
+                "hop": name,
+                "counts": [
+                    (status.value, counts[status.value], _status(query, name, status))
+                    for status in HopStatus
+                ],
+            }
+        )
+    return told
+
+
+def _status(query: Query, hop: str, status: HopStatus) -> str:
+    return url("/trace", q=query.asking("status", f"{hop}={status.value}").text)
+
+
+def _timeline(times: Times, query: Query) -> Mapping[str, object] | None:
+    if not times.bars:
+        return None
+    places = max(1, (times.until - times.since) // times.width)
+    spans = [_span(bar, times, query) for bar in times.bars]
+    step = (times.until - times.since) / (_TICKS - 1)
+    short = times.until - times.since < 3 * _DAY
+    ticks = [_tick(times.since + int(step * at), short=short) for at in range(_TICKS)]
+    total = f"{times.total:,} events over time, by how they ended"
+    return {
+        "drawn": timeline(spans, places, total),
+        "ticks": ticks,
+        "most": max(sum(bar.events.values()) for bar in times.bars),
+    }
+
+
+def _span(bar: Bar, times: Times, query: Query) -> Span:
+    since, until = spelled_time(bar.at), spelled_time(bar.at + times.width)
+    to = url("/trace", q=query.asking("since", since).asking("until", until).text)
+    when = f"{_clock(since)} to {_clock(until)}"
+    return Span((bar.at - times.since) // times.width, bar.events, when, to)
+
+
+def _tick(at: int, *, short: bool) -> str:
+    day, clock = spelled_time(at).removesuffix("Z").split("T")
+    return f"{day[5:]} {clock[:5]}" if short else day
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("/trace", trace, DEEDS, ("q", "after")),
+    Route("/trace/export", export, DEEDS, ("q", "form")),
+    Route("/trace/complete", complete, DEEDS, ("q",)),
+)

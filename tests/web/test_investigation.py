@@ -1,0 +1,179 @@
+"""The investigation: one box, chains, rows, exports; what is hostile is text."""
+
+import html
+import json
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from answerable.flows import investigate as flow
+from answerable.flows.investigate import Scene
+from answerable.flows.query import parse
+from answerable.model.errors import UsageError
+from answerable.web.html import render
+from answerable.web.pages import investigation
+from answerable.web.routes import Asked, File
+from answerable.web.visit import Role
+from tests.web.conftest import answer, shown, visitor
+
+HOSTILE = ("<script>alert(1)</script>", '"onmouseover="x', "\u202eevil", "x" * 1_900)
+REPORTER = "agent:claude-code/ana/reporter"
+
+
+def ids(page: str) -> list[str]:
+    return re.findall(r'<td class="when"><a href="/event\?id=([0-9a-f]{32})"', page)
+
+
+def older(page: str) -> dict[str, str]:
+    (to,) = re.findall(r'<a rel="next" href="([^"]*)"', page) or [""]
+    query = parse_qs(urlsplit(html.unescape(to)).query)
+    return {key: values[0] for key, values in query.items()}
+
+
+def test_all_rows_stand_in_a_table_and_in_six_columns(desk, admin) -> None:
+    page = shown(desk, admin, "/trace")
+    assert len(ids(page)) == flow.PAGE
+    for name in ("person", "agent", "tool", "identity", "action", "resource"):
+        assert f">{name}</text>" in page
+    assert "216 events" in page
+
+
+def test_pages_lead_through_every_row_once(desk, admin) -> None:
+    found, said = [], {}
+    while True:
+        page = shown(desk, admin, "/trace", **said)
+        found += ids(page)
+        said = older(page)
+        if not said:
+            break
+    assert len(found) == len(set(found)) == 216
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("agent:*reporter", 212),
+        ("agent:reporter", 212),
+        ("identity:tmp-export", 84),
+        ("tmp-export", 84),
+        ("tmp-export iam:DeleteRole", 1),
+        ("status:agent=missing", None),
+        ("action:iam:* outcome:success", 3),
+        ("resource:*customers*", 40),
+        ("person:ana since:365d", None),
+        ("nothing-holds-this", 0),
+    ],
+)
+def test_a_query_gives_what_trace_gives(desk, text, count) -> None:
+    standing = desk.standing()
+    scene = Scene(standing.inventory, standing.chains)
+    query = parse(text)
+    with desk.store() as store:
+        wanted = flow.wanted(scene, query, now=desk.now)
+        document, _ = flow.investigate(store, scene, wanted, now=desk.now, limit=1_000)
+        total = flow.times(store, wanted).total
+    assert len(document.items) == total
+    every = flow.wanted(scene, parse(""), now=desk.now)
+    with desk.store() as store:
+        rows, _ = flow.investigate(store, scene, every, now=desk.now, limit=1_000)
+    slow = [each["event_id"] for each in rows.items if fits(each, query)]
+    assert [each["event_id"] for each in document.items] == slow
+    if count is not None:
+        assert len(slow) == count
+
+
+SLOW = {
+    "agent": lambda i, v: any(a.endswith(v.strip("*")) for a in i["agent_path"]),
+    "identity": lambda i, v: any(
+        name.endswith(f"/{v}")
+        for name in (*i["identity_path"], i["hops"]["resource"]["value"])
+    ),
+    "status": lambda i, v: i["hops"][v.split("=")[0]]["status"] == v.split("=")[1],
+    "action": lambda i, v: i["hops"]["action"]["value"].startswith(v.strip("*")),
+    "resource": lambda i, v: v.strip("*") in i["hops"]["resource"]["value"],
+    "outcome": lambda i, v: i["outcome"] == v,
+    "person": lambda i, v: i["hops"]["person"]["value"].startswith(f"person:{v}"),
+    "since": lambda i, v: True,
+}
+
+
+def fits(item, query) -> bool:
+    """Say slowly what a query means, for the queries above."""
+    texts = [hop["value"] for hop in item["hops"].values()]
+    texts += [*item["agent_path"], *item["identity_path"], item["credential"]]
+    texts += item["credential_path"]
+    return all(SLOW[field](item, value) for field, value in query.said) and all(
+        any(word.lower() in text.lower() for text in texts) for word in query.words
+    )
+
+
+@pytest.mark.parametrize("text", ["agnet:x", "agent:nobody-at-all", "since:soon", 'a"'])
+def test_a_question_that_cannot_be_asked_is_told_why(desk, admin, text) -> None:
+    page = answer(desk, admin, "/trace", q=text)
+    assert page.status == 400
+    body = render(page, admin, Asked(query={"q": text}))
+    assert 'role="alert"' in body
+    assert "How to ask" in body
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+@pytest.mark.parametrize("form", ["{}", "agent:{}", '"{}"', "agnt:{}"])
+def test_what_is_asked_comes_back_as_text(desk, admin, hostile, form) -> None:
+    text = form.replace("{}", hostile)
+    body = shown(desk, admin, "/trace", q=text)
+    assert "<script>alert" not in body
+    assert '"onmouseover="x' not in body
+    assert "\u202e" not in body
+
+
+def test_an_owner_sees_what_their_own_agents_did_and_nothing_else(desk) -> None:
+    owner = visitor(Role.OWNER, owns=(REPORTER,))
+    assert "212 events" in shown(desk, owner, "/trace")
+    assert not ids(shown(desk, owner, "/trace", q="identity:ci-deploy"))
+    nobody = visitor(Role.OWNER)
+    for text in ("", "tmp-export", "identity:tmp-export", "outcome:success"):
+        page = shown(desk, nobody, "/trace", q=text)
+        assert not ids(page)
+        assert "No event fits" in page
+
+
+def test_an_owner_of_nothing_is_proposed_nothing(desk) -> None:
+    nobody = visitor(Role.OWNER)
+    for field in ("agent", "action", "resource", "person", "credential", "run"):
+        page = answer(desk, nobody, "/trace/complete", q=f"{field}:")
+        assert page.values["proposed"] == []
+
+
+def test_a_query_is_completed_from_what_is_there(desk, admin) -> None:
+    def proposed(text: str) -> list[str]:
+        page = answer(desk, admin, "/trace/complete", q=text)
+        return [each.text for each in page.values["proposed"]]
+
+    assert proposed("ag") == ["agent:"]
+    assert f"since:7d agent:{REPORTER}" in proposed("since:7d agent:repo")
+    assert proposed("status:mi") == ["status:missing"]
+    assert "action:s3:GetObject" in proposed("action:getobj")
+    assert all(len(proposed(f"{f}:")) <= 20 for f in ("resource", "action", "agent"))
+    for text in proposed("agent:"):
+        assert parse(text).get("agent")
+
+
+@pytest.mark.parametrize("form", ["json", "ndjson", "csv"])
+def test_rows_are_exported_whole(desk, admin, form) -> None:
+    file = answer(desk, admin, "/trace/export", q="tmp-export", form=form)
+    assert isinstance(file, File)
+    assert file.name == f"trace.{form}"
+    lines = file.body.decode().splitlines()
+    count = len(json.loads(lines[0])["items"]) if form == "json" else len(lines) - 1
+    assert count == 84
+
+
+def test_no_other_form_is_exported(desk, admin) -> None:
+    with pytest.raises(UsageError, match="expected json, ndjson or csv"):
+        answer(desk, admin, "/trace/export", form="exe")
+
+
+def test_every_route_is_for_those_who_may_see_deeds() -> None:
+    for route in investigation.ROUTES:
+        assert not route.may & Role.VIEWER.may
