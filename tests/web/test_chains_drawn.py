@@ -140,8 +140,8 @@ def test_an_act_alone_leads_to_its_event() -> None:
     assert "/person?id=person%3Aana%40corp.example" in links
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.integers(1, 300), st.integers(1, 40))
+@settings(max_examples=6, deadline=None)
+@given(st.integers(1, 120), st.integers(1, 20))
 def test_a_picture_has_a_bound_and_says_what_it_leaves_out(
     chains: int, acts: int
 ) -> None:
