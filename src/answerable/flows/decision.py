@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import msgspec
 
@@ -80,7 +81,7 @@ def decision(
     waiting = decided.spooled(spool)
     found = decided.find(store, waiting, text)
     signed = _signed(store, found, now)
-    items = [_item(each, policy, signed) for each in found]
+    items = [item(each, policy, signed) for each in found]
     wanted = items[0]["amendment"]
     following = wanted["sign"] if wanted else ""
     return Document("decision", items, coverage_of(waiting), next=following)
@@ -105,9 +106,18 @@ def _signed(store: Store, found: list[Found], now: int) -> Mapping[str, Amendmen
     return {each.amendment.id: each.amendment for each in held(store, now).judged}
 
 
-def _item(
-    found: Found, policy: PolicyText | None, signed: Mapping[str, Amendment]
+def item(
+    found: Found,
+    policy: PolicyText | None = None,
+    signed: Mapping[str, Amendment] = MappingProxyType({}),
 ) -> DecisionItem:
+    """Show a decision as documents do.
+
+    Args:
+        found: It.
+        policy: From which its rules are quoted; None for no text.
+        signed: Amendments by id, of which one may have decided.
+    """
     event, said = found.event, decided.facts_of(found.event)
     target = said.get("target", "")
     acted = _acted(said)

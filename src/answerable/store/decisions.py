@@ -1,6 +1,7 @@
 """SQL of decisions: the view `decisions`, and the decisions of a question."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from answerable.model.event import AuditEvent
@@ -30,6 +31,64 @@ def shown(store: "Store") -> Shown:
         "FROM events_raw e WHERE e.decision_id <> ''"
     )
     return Shown({}, {"decisions": view})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which decisions are asked for.
+
+    Attributes:
+        of: Agents and identities, those of any of these alone; None for all.
+        agent: Those of this agent alone; empty for all.
+        effect: Those with this effect alone; empty for all.
+        reason: Those for this reason alone; empty for all.
+        before: Time and id of an event; those that come before it. (0, b"") for all.
+    """
+
+    of: frozenset[str] | None = None
+    agent: str = ""
+    effect: str = ""
+    reason: str = ""
+    before: tuple[int, bytes] = (0, b"")
+
+    def where(self) -> tuple[str, list[object]]:
+        """Give the condition and its values."""
+        parts, values = ["decision_id <> ''"], list[object]()
+        for column, value in (
+            ("agent", self.agent),
+            (fact("effect", "''"), self.effect),
+            (fact("reason", "''"), self.reason),
+        ):
+            if value:
+                parts.append(f"{column} = ?")
+                values.append(value)
+        if self.of is not None:
+            listed = ", ".join("?" * len(self.of)) or "NULL"
+            parts.append(f"(agent IN ({listed}) OR identity IN ({listed}))")
+            values += 2 * sorted(self.of)
+        if self.before[0]:
+            parts.append("(event_time, event_id) < (?, ?)")
+            values += self.before
+        return " AND ".join(parts), values
+
+
+def newest(
+    store: "Store", asked: Asked, *, since: int, limit: int
+) -> list[AuditEvent]:
+    """Give the newest decisions, newest first.
+
+    Args:
+        store: Where.
+        asked: Which.
+        since: UTC nanoseconds, inclusive.
+        limit: Most rows.
+    """
+    where, values = asked.where()
+    query = (
+        f"SELECT {NAMES} FROM events e WHERE {where} AND event_time >= ? "  # noqa: S608 - ours
+        "ORDER BY event_time DESC, event_id DESC LIMIT ?"
+    )
+    return [to_event(row) for row in store.rows(query, [*values, since, limit])]
 
 
 def find_decisions(store: "Store", beginning: str) -> list[AuditEvent]:

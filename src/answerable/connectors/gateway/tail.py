@@ -1,0 +1,86 @@
+"""Following a spool: each decision is given once, as soon as it is whole.
+
+Nothing is locked and nothing is written: whoever ships is never kept waiting. What is
+shipped and removed between two looks is in the store, and is not given here.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from answerable.connectors.gateway.folder import SUFFIX
+from answerable.connectors.gateway.parse.recorder import Lines, Progress
+from answerable.model.errors import ParseError
+from answerable.model.event import AuditEvent
+
+MOST = 16 << 20  # bytes that one look reads of one recorder: more than its longest line
+
+
+class Tail:
+    """Follows the recorders of a spool.
+
+    Args:
+        spool: Its folder; it may be yet to come.
+    """
+
+    def __init__(self, spool: Path) -> None:
+        self._spool = spool
+        self._following: dict[str, _Recorder] = {}
+
+    def read(self) -> list[AuditEvent]:
+        """Give the decisions that came since the last look."""
+        try:
+            names = [each.name for each in self._spool.iterdir() if each.is_dir()]
+        except OSError:  # none yet, or not for us
+            names = []
+        for gone in self._following.keys() - set(names):
+            del self._following[gone]
+        found = []
+        for name in sorted(names):
+            if name.startswith("."):
+                continue
+            known = self._following.get(name)
+            if known is None:
+                known = self._following[name] = _Recorder(self._spool / name)
+            found += known.read()
+        return found
+
+
+class _Recorder:
+    """One recorder's files, and how far they were read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._progress = Progress()
+        self._lines = Lines(path.name, self._progress)
+
+    def read(self) -> list[AuditEvent]:
+        found = []
+        for line in self._fresh():
+            try:
+                event = self._lines.take(line)
+            except ParseError:
+                continue  # told when it is shipped
+            if event is not None and event.decision_id:
+                found.append(event)
+        self._lines.problems.clear()
+        return found
+
+    def _fresh(self) -> Iterator[bytes]:
+        left, progress = MOST, self._progress
+        for path in sorted(self._path.glob(f"*{SUFFIX}")):
+            if not path.stem.isdecimal() or int(path.stem) < progress.file:
+                continue
+            if int(path.stem) > progress.file:
+                progress.file, progress.offset = int(path.stem), 0
+            try:
+                with path.open("rb") as file:
+                    file.seek(progress.offset)
+                    data = file.read(left)
+            except OSError:  # shipped meanwhile
+                continue
+            whole = data[: data.rfind(b"\n") + 1]
+            progress.offset += len(whole)
+            left -= len(whole)
+            yield from whole.splitlines(keepends=True)
+            if left <= 0 or len(whole) < len(data):
+                return

@@ -1,0 +1,101 @@
+"""`/decisions`: the newest decisions, from the store and from what is not shipped yet."""
+
+from answerable.flows import decided
+from answerable.flows.decided import Found, Spooled
+from answerable.flows.decision import coverage_of, item
+from answerable.model.document import Document
+from answerable.model.errors import UsageError
+from answerable.model.event import AuditEvent
+from answerable.store.decisions import Asked, newest
+from answerable.store.store import Store
+
+_DAY = 86_400 * 10**9
+# Most ask for what is recent: what lies further back is read where that is too little.
+_SPANS = (_DAY, 30 * _DAY, 0)
+
+
+def decisions(
+    store: Store, spool: decided.Where, asked: Asked, *, limit: int, now: int
+) -> tuple[Document, str]:
+    """List decisions, the newest first.
+
+    Args:
+        store: Where most are.
+        spool: Where those are that are not shipped yet; None for nowhere.
+        asked: Which.
+        limit: Most items.
+        now: UTC nanoseconds.
+
+    Returns:
+        The document, and the place at which the next one begins; empty for none.
+    """
+    waiting = decided.spooled(spool)
+    stored = _stored(store, asked, limit + 1, now)
+    known = {each.raw_sha256 for each in stored}
+    found = [Found(each, True) for each in stored]
+    found += [
+        Found(each, False)
+        for each in _fitting(waiting, asked)
+        if each.raw_sha256 not in known
+    ]
+    found.sort(key=lambda each: place(each.event), reverse=True)
+    shown = found[:limit]
+    items = [item(each) for each in shown]
+    more = len(found) > limit
+    after = spelled_place(shown[-1].event) if more and shown else ""
+    return Document("decisions", items, coverage_of(waiting)), after
+
+
+def _stored(store: Store, asked: Asked, limit: int, now: int) -> list[AuditEvent]:
+    end = asked.before[0] or now
+    for span in _SPANS:
+        since = end - span if span else 0
+        found = newest(store, asked, since=since, limit=limit)
+        if len(found) >= limit:
+            break
+    return found
+
+
+def _fitting(waiting: Spooled, asked: Asked) -> list[AuditEvent]:
+    return [each for each in waiting.events if fits(each, asked)]
+
+
+def fits(event: AuditEvent, asked: Asked) -> bool:
+    """Tell whether a decision is one of those asked for, as the store does."""
+    said = decided.facts_of(event)
+    alike = (
+        asked.agent in ("", event.agent)
+        and asked.effect in ("", said.get("effect", ""))
+        and asked.reason in ("", said.get("reason", ""))
+    )
+    own = asked.of is None or bool(asked.of & {event.agent, event.identity})
+    return alike and own and (not asked.before[0] or place(event) < asked.before)
+
+
+def place(event: AuditEvent) -> tuple[int, bytes]:
+    """Give the place of an event among others."""
+    return event.event_time, event.event_id
+
+
+def spelled_place(event: AuditEvent) -> str:
+    """Spell the place of an event, for an address."""
+    return f"{event.event_time}.{event.event_id.hex()}"
+
+
+def read_place(text: str) -> tuple[int, bytes]:
+    """Read a place; empty is that of none.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if not text:
+        return 0, b""
+    time, _, key = text.partition(".")
+    try:
+        if not (time.isascii() and time.isdecimal() and len(time) < 20):
+            raise ValueError
+        return int(time), bytes.fromhex(key)
+    except ValueError:
+        raise UsageError(
+            f"no place among decisions (got {text[:80]!r})", "begin with the newest"
+        ) from None
