@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from answerable.model.config import Config
+from answerable.model.config import Config, TokenService
 from answerable.model.decision_point import DecisionPoint
 
 
@@ -14,3 +14,8 @@ def gateway_state(config: Config, store: Path) -> Path:
 def decisions_state(point: DecisionPoint, store: Path) -> Path:
     """The decision point's own folder: as configured, else in the store."""
     return Path(point.state) if point.state else store / "decisions"
+
+
+def token_state(service: TokenService | None, store: Path) -> Path:
+    """The token service's own folder: as configured, else in the store."""
+    return Path(service.state) if service and service.state else store / "sts"

@@ -72,9 +72,7 @@ class Asked:
         return " AND ".join(parts), values
 
 
-def newest(
-    store: "Store", asked: Asked, *, since: int, limit: int
-) -> list[AuditEvent]:
+def newest(store: "Store", asked: Asked, *, since: int, limit: int) -> list[AuditEvent]:
     """Give the newest decisions, newest first.
 
     Args:

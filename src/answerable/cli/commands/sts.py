@@ -44,8 +44,8 @@ def kill(settings: Settings, subject: str, config: str) -> None:
     its folder may be written.
     """
     from answerable.enforce.kill import kill_subject
+    from answerable.serving.killing import killed_by
     from answerable.serving.kills import KillFile
-    from answerable.sts.serve.asking import killed_by
 
     plan = token_plan_of(settings, config)
     kill_subject(subject)

@@ -16,8 +16,7 @@ from answerable.model.rule import (
     PeerSubject,
     RuleSubject,
 )
-
-OWN = "sts"  # folder of its own in the store, where the file names none
+from answerable.serving.state import token_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class Plan:
     @property
     def state(self) -> Path:
         """The token service's own folder."""
-        return state_of(self.service, self.store)
+        return token_state(self.service, self.store)
 
     @property
     def is_whole(self) -> bool:
@@ -62,11 +61,6 @@ class Plan:
             )
             if before != after
         ]
-
-
-def state_of(service: TokenService, store: Path) -> Path:
-    """The token service's own folder: as configured, else in the store."""
-    return Path(service.state) if service.state else store / OWN
 
 
 def read_plan(place: str, store: Path | None, usual: Path) -> Plan:
