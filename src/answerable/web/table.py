@@ -14,6 +14,7 @@ from answerable.web.pages import (
     lists,
     overview,
     reach,
+    signing,
 )
 from answerable.web.routes import Route, Stream
 
@@ -29,6 +30,7 @@ ROUTES: tuple[Route, ...] = (
     *decisions.ROUTES,
     *asks.ROUTES,
     *keys.ROUTES,
+    *signing.ROUTES,
     *kills.ROUTES,
     *evidence.ROUTES,
 )

@@ -1,0 +1,317 @@
+"""What a person may sign on a page: each act with its words, its flow and its command.
+
+A flow is told here as the command line tells it. Who may is asked twice: of the visit,
+so that nobody learns of what is not theirs, and of the key, by the flow.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from answerable.flows import amendments as signed
+from answerable.flows import answering, asks, decided, learning, ownership
+from answerable.flows import baseline as baselines
+from answerable.flows.answering import Term
+from answerable.flows.asks import Ask
+from answerable.flows.attested import AttestedOwners
+from answerable.flows.hints import command
+from answerable.flows.owner_keys import Signatory
+from answerable.model.ask import Wanted
+from answerable.model.baseline import Stage
+from answerable.model.document import Document
+from answerable.model.errors import UsageError
+from answerable.model.ids import AgentId
+from answerable.model.person import OwnerState
+from answerable.web.filters import url
+from answerable.web.routes import Forbidden
+from answerable.web.visit import May, Visit
+
+if TYPE_CHECKING:
+    from answerable.store.store import Store
+    from answerable.web.desk import Desk
+
+# Fields of whatever is signed; `id` is of what the act is about.
+FIELDS = ("act", "id", "for", "arguments", "stage")
+_HOUR = 3600 * 10**9
+SPANS: Mapping[str, int] = {
+    "1h": _HOUR,
+    "8h": 8 * _HOUR,
+    "1d": 24 * _HOUR,
+    "7d": 7 * 24 * _HOUR,
+    "30d": 30 * 24 * _HOUR,
+    "90d": 90 * 24 * _HOUR,
+    "always": 0,
+}
+_DECISION, _DIGEST = 32, 64  # hex digits of a whole id
+_HEX = frozenset("0123456789abcdef")
+
+Fields = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something that a person may sign.
+
+    Attributes:
+        title: What they say by it, in one sentence.
+        follows: What follows from it, a sentence each.
+        subject: What it is about.
+        tell: Tells the flow, with whoever signs and the time.
+        command: The same on the command line.
+        back: Where to go on.
+        said: What was done, shown there.
+    """
+
+    title: str
+    follows: tuple[str, ...]
+    subject: str
+    tell: "Callable[[Store, Signatory, int], Document]"
+    command: str
+    back: str
+    said: str
+
+
+def act_of(desk: "Desk", visit: Visit, fields: Fields) -> Act:
+    """Give the act that is asked for.
+
+    Raises:
+        Forbidden: It is not this visitor's to sign, or is about nothing.
+        UsageError: A word of it is none.
+    """
+    make = _ACTS.get(fields.get("act", ""))
+    if make is None:
+        raise UsageError(
+            f"nothing of that name is signed (got {fields.get('act', '')[:80]!r}, "
+            f"expected {', '.join(_ACTS)})",
+            "begin on the page of what you mean",
+        )
+    return make(desk, visit, fields)
+
+
+def find_ask(desk: "Desk", visit: Visit, name: str) -> Ask:
+    """Find an ask by the whole id of one of its decisions.
+
+    Raises:
+        Forbidden: There is none, or none that this visitor may see.
+    """
+    if not _is_hex(name, _DECISION):  # of a part of it, one could try them all
+        raise Forbidden
+    with desk.store() as store:
+        try:
+            ask = asks.find(store, decided.spooled(desk.spools), name)
+        except UsageError:
+            raise Forbidden from None
+    if not visit.sees_deeds_of(ask.wanted.agent):
+        raise Forbidden
+    return ask
+
+
+def words(wanted: Wanted) -> str:
+    """Say an act of an agent."""
+    return f"{wanted.target} {wanted.name or 'without a name'} at {wanted.server}"
+
+
+def _allow(desk: "Desk", visit: Visit, fields: Fields) -> Act:
+    ask = _own_ask(desk, visit, fields)
+    wanted, decision = ask.wanted, ask.named
+    span = _word(fields, "for", "1h", SPANS)
+    any_arguments = _word(fields, "arguments", "these", ("these", "any")) == "any"
+    term = Term(SPANS[span], any_arguments)
+    how = (
+        "Whatever the arguments are."
+        if any_arguments
+        else "With these arguments alone."
+    )
+    ends = "It has no end of its own." if span == "always" else f"It ends after {span}."
+    options = ("--always",) if span == "always" else ("--for", span)
+    more = ("--any-arguments",) if any_arguments else ()
+    return Act(
+        title=f"You let {wanted.agent} do this: {words(wanted)}",
+        follows=(
+            how,
+            ends,
+            "A running gateway lets it pass within a second. What a policy forbids, a "
+            "kill, a quarantine and an error are not lifted. You can take it back.",
+        ),
+        subject=wanted.agent,
+        tell=lambda store, who, now: answering.allow(
+            store, decided.spooled(desk.spools), decision, who, term, now=now
+        ),
+        command=command("asks", "allow", decision, "--key", "KEY", *options, *more),
+        back=url("/ask", id=decision),
+        said=f"Signed: {wanted.agent} may {words(wanted)}.",
+    )
+
+
+def _refuse(desk: "Desk", visit: Visit, fields: Fields) -> Act:
+    ask = _own_ask(desk, visit, fields)
+    wanted, decision = ask.wanted, ask.named
+    return Act(
+        title=f"You do not let {wanted.agent} do this: {words(wanted)}",
+        follows=(
+            "The ask is answered. It is held back as before, and an amendment that "
+            "stands is not taken back by this.",
+        ),
+        subject=wanted.agent,
+        tell=lambda store, who, now: answering.refuse(
+            store, decided.spooled(desk.spools), decision, who, now=now
+        ),
+        command=command("asks", "refuse", decision, "--key", "KEY"),
+        back=url("/ask", id=decision),
+        said=f"Signed: {wanted.agent} may not {words(wanted)}.",
+    )
+
+
+def _take_back(desk: "Desk", visit: Visit, fields: Fields) -> Act:
+    name = fields.get("id", "")
+    if not _is_hex(name, _DIGEST):
+        raise Forbidden
+    with desk.store() as store:
+        said = signed.held(store, desk.now)
+    found = next((each for each in said.judged if each.amendment.id == name), None)
+    if found is None:
+        raise Forbidden
+    amendment, person = found.amendment, visit.person
+    by = {said.who.same(each) for each in amendment.persons}
+    signer = person is not None and said.who.same(person) in by
+    if not (visit.answers_for(amendment.agent) or (signer and May.OWN in visit.may)):
+        raise Forbidden
+    what = f"{amendment.target} {amendment.name} at {amendment.server}"
+    return Act(
+        title=f"You take back what lets {amendment.agent} do this: {what}",
+        follows=(
+            "A running gateway knows within a second. It never comes back: to let it "
+            "again, sign again.",
+        ),
+        subject=amendment.agent,
+        tell=lambda store, who, now: answering.revoke(store, name, who, now=now),
+        command=command("asks", "revoke", name[:16], "--key", "KEY"),
+        back=url("/asks", agent=amendment.agent),
+        said=f"Taken back: {amendment.agent} may no longer {what}.",
+    )
+
+
+_STAGES: Mapping[Stage, tuple[str, str]] = {
+    Stage.SHADOW: (
+        "You hold {agent} to this baseline, in shadow",
+        "Nothing is held back: what would be is recorded, and shown here.",
+    ),
+    Stage.ENFORCE: (
+        "You hold {agent} to this baseline, and what it does not hold is held back",
+        "Calls that it does not hold are refused, or ask you first. Each comes here.",
+    ),
+    Stage.OFF: (
+        "You hold {agent} to this baseline no longer",
+        "Nothing is held back or recorded by it from then on. Rules still hold.",
+    ),
+}
+
+
+def _hold(desk: "Desk", visit: Visit, fields: Fields) -> Act:
+    name = fields.get("id", "")
+    if not _is_hex(name, _DIGEST):
+        raise Forbidden
+    with desk.store() as store:
+        try:
+            profile = learning.kept(store, name)[1]
+        except UsageError:
+            raise Forbidden from None
+    agent = profile.subject.agent
+    if not visit.answers_for(agent):
+        raise Forbidden
+    stage = Stage(_word(fields, "stage", "shadow", [each.value for each in Stage]))
+    span = _word(fields, "for", "90d", ("7d", "30d", "90d"))
+    title, follows = _STAGES[stage]
+    return Act(
+        title=title.format(agent=agent),
+        follows=(
+            follows,
+            f"It is of what it does at {profile.subject.server}, and ends after {span}. "
+            "A running gateway takes it within a second.",
+        ),
+        subject=agent,
+        tell=lambda store, who, now: baselines.sign(
+            store, name, who, stage, life=SPANS[span], now=now
+        ),
+        command=command(
+            *("baseline", "sign", name[:16], "--stage", stage.value),
+            *("--for", span, "--key", "KEY"),
+        ),
+        back=url("/baseline", agent=agent),
+        said=f"Signed: {agent} is held to it in the stage {stage.value}.",
+    )
+
+
+def _attest(desk: "Desk", visit: Visit, fields: Fields) -> Act:
+    """Sign that one answers for something: again, or for what nobody answers for.
+
+    Taking over from somebody who does is left to the command line.
+    """
+    inventory, person = desk.standing().inventory, visit.person
+    subject = fields.get("id", "")
+    known = subject in inventory.agents or subject in inventory.owners
+    if person is None or May.OWN not in visit.may or not known:
+        raise Forbidden
+    with desk.store() as store:
+        owners = AttestedOwners(store)
+        attested = owners.now(desk.now).get(AgentId(subject))
+        own = owners.same(person)
+    shown = inventory.owners.get(subject)
+    if shown is not None and shown.state is OwnerState.ATTESTED:
+        taken = shown.person != own
+    else:
+        taken = attested is not None and attested.person != own
+    if taken:
+        raise Forbidden
+    return Act(
+        title=f"You answer for {subject}",
+        follows=(
+            "You see what it does, sign what it may do beside its rules, and can stop "
+            "it. Others see you as its owner. It ends after 180 days.",
+        ),
+        subject=subject,
+        tell=lambda store, who, now: ownership.attest_signed(
+            store, desk.standing().inventory, subject, person, who, now=now
+        ),
+        command=command(
+            *("attest", subject, "--owner", person.removeprefix("person:")),
+            *("--key", "KEY"),
+        ),
+        back=url("/agent" if subject.startswith("agent:") else "/identity", id=subject),
+        said=f"Signed: you answer for {subject}.",
+    )
+
+
+_ACTS: Mapping[str, "Callable[[Desk, Visit, Fields], Act]"] = {
+    "allow": _allow,
+    "refuse": _refuse,
+    "take-back": _take_back,
+    "hold": _hold,
+    "attest": _attest,
+}
+
+
+def _own_ask(desk: "Desk", visit: Visit, fields: Fields) -> Ask:
+    ask = find_ask(desk, visit, fields.get("id", ""))
+    if not visit.answers_for(ask.wanted.agent):
+        raise Forbidden
+    return ask
+
+
+def _word(
+    fields: Fields,
+    name: str,
+    usual: str,
+    known: "Mapping[str, int] | list[str] | tuple[str, ...]",
+) -> str:
+    said = fields.get(name, usual)
+    if said not in known:
+        raise UsageError(
+            f"unknown word for {name} (got {said[:80]!r}, expected {', '.join(known)})",
+            "choose one of them",
+        )
+    return said
+
+
+def _is_hex(text: str, size: int) -> bool:
+    return len(text) == size and _HEX.issuperset(text)

@@ -1,0 +1,134 @@
+"""`/sign`: what would be signed, whole; and the signature that a browser gave for it."""
+
+from base64 import b64encode
+from dataclasses import dataclass
+
+from answerable.evidence import statements
+from answerable.flows import owner_keys, presented
+from answerable.flows.attested import AttestedOwners
+from answerable.flows.lists import spelled_time
+from answerable.model.amendment import ANY, FOREVER, NO_ARGUMENTS
+from answerable.model.errors import VerificationError
+from answerable.model.owner_key import OwnerKey, Statement
+from answerable.store.store import Store
+from answerable.web.acts import FIELDS, Act, act_of
+from answerable.web.desk import Desk
+from answerable.web.routes import Answer, Asked, Moved, Page, Route
+from answerable.web.visit import May, Visit
+
+_MOST = 4  # keys of one person that a statement is put together for
+_TIMES = ("until", "expires", "signed_at")
+_WORDS = {
+    ("arguments", ANY): "any",
+    ("arguments", NO_ARGUMENTS): "none at all",
+    ("until", FOREVER): "it is taken back",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A statement that waits for its signature.
+
+    Attributes:
+        key: With which key.
+        payload: The bytes that are signed, base64.
+        text: The same, to be read.
+        lines: What it says, in words: pairs.
+    """
+
+    key: str
+    payload: str
+    text: str
+    lines: tuple[tuple[str, str], ...]
+
+
+def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Show what would be signed; nothing is recorded by that."""
+    act = act_of(desk, visit, asked.query)
+    now = desk.now
+    with desk.store() as store:
+        drafts = [
+            _draft(presented.prepare(lambda who: act.tell(store, who, now), key.id))
+            for key in usable_keys(store, visit, now)[:_MOST]
+        ]
+    values = {
+        "act": act,
+        "drafts": drafts,
+        "fields": {name: asked.query[name] for name in FIELDS if name in asked.query},
+        "type": statements.PAYLOAD_TYPE,
+        "minutes": presented.WITHIN // (60 * 10**9),
+    }
+    return Page("sign.html", "Sign", values)
+
+
+def take(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Record what was signed, if it is what was shown and the signer's own."""
+    act = act_of(desk, visit, asked.form)
+    envelope = asked.form.get("envelope", "").encode()
+    record(desk, visit, act, envelope)
+    return Moved(act.back, act.said)
+
+
+def record(desk: Desk, visit: Visit, act: Act, envelope: bytes) -> None:
+    """Record an act with the statement that this visitor signed for it.
+
+    Raises:
+        VerificationError: It does not count, or another person signed it.
+    """
+    now = desk.now
+    with desk.store() as store:
+        own = {key.id for key in usable_keys(store, visit, now)}
+        key = statements.read(envelope)[1].key
+        if key not in own:
+            raise VerificationError(
+                "this was not signed with a key of yours that counts now",
+                "see your keys: /keys",
+            )
+        presented.submit(store, lambda who: act.tell(store, who, now), envelope, now)
+
+
+def usable_keys(store: Store, visit: Visit, now: int) -> list[OwnerKey]:
+    """Give the visitor's keys whose signatures count now, the newest first."""
+    if visit.person is None or May.OWN not in visit.may:
+        return []
+    owners = AttestedOwners(store)
+    owners.now(now)
+    person = owners.same(visit.person)
+    own = [
+        key
+        for key in owner_keys.keys(store).values()
+        if owners.same(key.person) == person and owner_keys.state(key, now) == "valid"
+    ]
+    return sorted(own, key=lambda key: key.enrolled[-1][0].index, reverse=True)
+
+
+def _draft(said: Statement) -> Draft:
+    data = statements.payload(said)
+    lines = [
+        ("type", said.type.value),
+        ("subject", said.subject),
+        *said.claims,
+        ("signed_at", str(said.signed_at)),
+        ("key", said.key),
+        ("store", said.store),
+    ]
+    return Draft(
+        said.key,
+        b64encode(data).decode(),
+        data.decode(),
+        tuple((name.replace("_", " "), _told(name, value)) for name, value in lines),
+    )
+
+
+def _told(name: str, value: str) -> str:
+    if (name, value) in _WORDS:
+        return _WORDS[name, value]
+    if name in _TIMES and value.isascii() and value.isdecimal():
+        return spelled_time(int(value))
+    return value or "none"
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("/sign", page, frozenset({May.OWN}), FIELDS),
+    Route("/sign", take, frozenset({May.OWN}), (*FIELDS, "envelope"), "POST"),
+)
