@@ -1,5 +1,6 @@
 """The one list of everything that can be asked by a page or over `/api/v1`."""
 
+from answerable.web import live
 from answerable.web.pages import (
     agent,
     asks,
@@ -35,4 +36,4 @@ ROUTES: tuple[Route, ...] = (
     *evidence.ROUTES,
 )
 
-STREAMS: tuple[Stream, ...] = ()
+STREAMS: tuple[Stream, ...] = (*live.STREAMS,)

@@ -1,5 +1,99 @@
-"""What agents asked for, and what owners say."""
+"""`/asks`: what agents wanted to do and may not, and what their owners say to it."""
 
-from answerable.web.routes import Route
+from answerable.flows import asks as flow
+from answerable.flows import decided
+from answerable.flows.amendments import held
+from answerable.flows.asks import STATES
+from answerable.flows.decision import decision
+from answerable.model.document_asks import AmendmentItem
+from answerable.web.acts import SPANS, find_ask
+from answerable.web.desk import Desk
+from answerable.web.filters import url
+from answerable.web.routes import Answer, Asked, Page, Route
+from answerable.web.visit import May, Visit
 
-ROUTES: tuple[Route, ...] = ()
+ROWS = 50
+_SINCE = 30 * 86_400 * 10**9
+_FILTERS = ("state", "agent")
+_ORDER = {"open": 0}
+
+
+def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """List asks, the open ones first, and what was signed."""
+    now, query = desk.now, asked.query
+    with desk.store() as store:
+        document = flow.asks(
+            store,
+            desk.spools,
+            now=now,
+            since=now - _SINCE,
+            state=query.get("state", ""),
+            agent=query.get("agent", ""),
+        )
+        signed = flow.amendments(store, now=now)
+    items = [item for item in document.items if visit.sees_deeds_of(str(item["agent"]))]
+    items.sort(key=lambda item: _ORDER.get(str(item["state"]), 1))
+    begin = _number(query.get("from", ""))
+    amendments = [
+        item
+        for item in signed.items
+        if visit.sees_deeds_of(str(item["agent"]))
+        and query.get("agent", "") in ("", item["agent"])
+    ]
+    kept = {name: query[name] for name in _FILTERS if name in query}
+    more = begin + ROWS < len(items)
+    values = {
+        "items": items[begin : begin + ROWS],
+        "total": len(items),
+        "amendments": amendments[:ROWS],
+        "signed": len(amendments),
+        "query": {name: query.get(name, "") for name in _FILTERS},
+        "states": STATES,
+        "older": url("/asks", **kept, **{"from": begin + ROWS}) if more else "",
+        "newer": url("/asks", **kept, **{"from": max(begin - ROWS, 0) or None})
+        if begin
+        else "",
+        "coverage": document.coverage,
+    }
+    return Page("asks.html", "Asks", values)
+
+
+def one(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Show one ask, and what may be said to it."""
+    ask, now = find_ask(desk, visit, asked.query.get("id", "")), desk.now
+    with desk.store() as store:
+        said = held(store, now)
+        newest = ask.newest.decision_id
+        document = decision(store, desk.spools, newest, now=now)
+        items = flow.amendments(store, now=now).items
+    wanted = ask.wanted
+    about: list[AmendmentItem] = [
+        item  # type: ignore[misc]  # of that kind
+        for item in items
+        if (item["agent"], item["server"], item["target"], item["name"])
+        == (wanted.agent, wanted.server, wanted.target.value, wanted.name)
+    ]
+    owner = said.owners.get(wanted.agent)
+    values = {
+        "ask": flow.item(ask, said, now),
+        "named": ask.named,
+        "decision": document.items[0],
+        "amendments": about,
+        "owner": None if owner is None else owner.person,
+        "own": visit.answers_for(wanted.agent),
+        "spans": tuple(SPANS),
+        "unread": decided.spooled(desk.spools).unread,
+        "coverage": document.coverage,
+    }
+    return Page("ask.html", "Ask", values)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 7 else 0
+
+
+_DEEDS = frozenset({May.INVESTIGATE, May.OWN})
+ROUTES: tuple[Route, ...] = (
+    Route("/asks", page, _DEEDS, (*_FILTERS, "from")),
+    Route("/ask", one, _DEEDS, ("id",)),
+)

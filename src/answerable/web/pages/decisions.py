@@ -1,5 +1,62 @@
-"""Decisions as they are made."""
+"""`/decisions`: what agents were let do and what not, the newest first, and live."""
 
-from answerable.web.routes import Route
+from collections.abc import Mapping
 
-ROUTES: tuple[Route, ...] = ()
+from answerable.flows.decisions import decisions, read_place
+from answerable.model.decision import Effect, Reason
+from answerable.store.decisions import Asked as Wanted
+from answerable.web.desk import Desk
+from answerable.web.filters import url
+from answerable.web.routes import Answer, Asked, Page, Route
+from answerable.web.visit import May, Visit
+
+ROWS = 50
+FILTERS = ("agent", "effect", "reason")
+EFFECTS = tuple(each.value for each in Effect)
+REASONS = tuple(each.value for each in Reason)
+
+
+def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """List the newest decisions that the visitor may see."""
+    query = asked.query
+    wanted = wanted_of(visit, query, read_place(query.get("before", "")))
+    with desk.store() as store:
+        document, after = decisions(
+            store, desk.spools, wanted, limit=ROWS, now=desk.now
+        )
+    kept = {name: query[name] for name in FILTERS if name in query}
+    values = {
+        "items": document.items,
+        "coverage": document.coverage,
+        "query": {name: query.get(name, "") for name in FILTERS},
+        "effects": EFFECTS,
+        "reasons": REASONS,
+        "older": url("/decisions", before=after, **kept) if after else "",
+        "newest": url("/decisions", **kept),
+        "live": "" if "before" in query else url("/live", **kept),
+        "watched": desk.spools != (),
+    }
+    return Page("decisions.html", "Decisions", values)
+
+
+def wanted_of(
+    visit: Visit, query: Mapping[str, str], before: tuple[int, bytes] = (0, b"")
+) -> Wanted:
+    """Say which decisions a visitor asks for, and may see."""
+    return Wanted(
+        of=None if May.INVESTIGATE in visit.may else visit.owns,
+        agent=query.get("agent", ""),
+        effect=query.get("effect", ""),
+        reason=query.get("reason", ""),
+        before=before,
+    )
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        "/decisions",
+        page,
+        frozenset({May.INVESTIGATE, May.OWN}),
+        (*FILTERS, "before"),
+    ),
+)

@@ -1,5 +1,132 @@
-"""Ending and reviving what acts."""
+"""`/kill` and `/revive`: all that an agent does is stopped, and goes on again.
 
-from answerable.web.routes import Route
+An owner may kill what they answer for: a kill only takes away. Taking it back lets
+something happen again, and is an administrator's.
+"""
 
-ROUTES: tuple[Route, ...] = ()
+from dataclasses import dataclass
+
+import msgspec
+
+from answerable.flows.lists import spelled_time
+from answerable.model.errors import AnswerableError
+from answerable.serving.killing import Done, Kills
+from answerable.web.desk import Desk
+from answerable.web.filters import url
+from answerable.web.routes import Answer, Asked, Forbidden, Moved, Page, Route
+from answerable.web.visit import May, Visit
+
+KIND = "kill"  # of the objects that say who did it
+_SHOWN = 100
+
+
+class Said(msgspec.Struct):
+    """Who killed or revived, as it is recorded.
+
+    Attributes:
+        subject: What.
+        by: Who, empty where the sign-in names nobody.
+        how: How they signed in.
+        revived: It was taken back.
+        at: UTC nanoseconds.
+    """
+
+    subject: str
+    by: str
+    how: str
+    revived: bool
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What an agent's page needs for its button.
+
+    Attributes:
+        subject: The agent.
+        killed: It is.
+        kills: The visitor may kill it.
+        revives: They may take it back.
+    """
+
+    subject: str
+    killed: bool
+    kills: bool
+    revives: bool
+
+
+def slot(desk: Desk, visit: Visit, agent: str) -> Slot:
+    """Say what a visitor may do to an agent; `acts.kill_slot` draws it."""
+    administers = May.ADMINISTER in visit.may
+    try:
+        killed = agent in Kills(desk.root, desk.config).read()
+    except AnswerableError:  # what cannot be read stops nobody from killing
+        killed = False
+    may = administers or visit.answers_for(agent)
+    return Slot(agent, killed, may, administers)
+
+
+def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """List what is killed, and who did what lately."""
+    del visit, asked
+    with desk.store() as store:
+        logged = store.objects(KIND)[-_SHOWN:]
+        said = [
+            msgspec.json.decode(store.get_object(each.digest), type=Said)
+            for each in reversed(logged)
+        ]
+    values = {
+        "killed": sorted(Kills(desk.root, desk.config).read()),
+        "said": [{**msgspec.structs.asdict(s), "at": spelled_time(s.at)} for s in said],
+    }
+    return Page("kills.html", "Kills", values)
+
+
+def kill(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Kill a subject: anything for who administers, one's own agent for its owner."""
+    subject = asked.form.get("subject", "")
+    if May.ADMINISTER not in visit.may and not visit.answers_for(subject):
+        raise Forbidden
+    done = Kills(desk.root, desk.config).kill(subject)
+    # After it: a kill waits for no record, and one that is not recorded holds.
+    note = _recorded(desk, visit, subject, revived=False)
+    return Moved(_back(subject), f"{_told(subject, done)}{note}")
+
+
+def revive(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Take a kill back."""
+    subject = asked.form.get("subject", "")
+    done = Kills(desk.root, desk.config).revive(subject)
+    note = _recorded(desk, visit, subject, revived=True)
+    said = "is revived, within a second" if done.is_new else "was not killed"
+    return Moved(_back(subject), f"{subject} {said}.{note}")
+
+
+def _told(subject: str, done: Done) -> str:
+    said = "is killed, within a second" if done.is_new else "was killed already"
+    ended = f" Delegations ended: {len(done.ended)}." if done.ended else ""
+    refused = f" But not everywhere: {'; '.join(done.refused)}." if done.refused else ""
+    return f"{subject} {said}.{ended}{refused}"
+
+
+def _recorded(desk: Desk, visit: Visit, subject: str, *, revived: bool) -> str:
+    said = Said(subject, visit.person or "", visit.by, revived, desk.now)
+    try:
+        with desk.store() as store:
+            store.put_object(KIND, msgspec.json.encode(said), said.at)
+    except AnswerableError as error:
+        return f" Who did it could not be recorded: {error.message}."
+    return ""
+
+
+def _back(subject: str) -> str:
+    if subject.startswith("agent:"):
+        return url("/agent", id=subject)
+    return "/kills"
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("/kills", page, frozenset({May.ADMINISTER})),
+    Route("/kill", kill, frozenset({May.ADMINISTER, May.OWN}), ("subject",), "POST"),
+    Route("/revive", revive, frozenset({May.ADMINISTER}), ("subject",), "POST"),
+)

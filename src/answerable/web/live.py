@@ -1,0 +1,170 @@
+"""Decisions as they are made: one reader for all who listen, each hears what is theirs.
+
+While anybody listens the spools are looked at twice a second. What came is kept for a
+while, so that a page that lost its connection goes on where it was. What is passed over
+(too much at once, a place that is not known any more) is said by an event `gap`.
+"""
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+from answerable.connectors.gateway.tail import Tail
+from answerable.flows.decided import Found
+from answerable.flows.decision import item
+from answerable.flows.decisions import fits
+from answerable.model.decision import Effect
+from answerable.model.document_decisions import DecisionItem
+from answerable.model.event import AuditEvent
+from answerable.store.decisions import Asked as Wanted
+from answerable.web.desk import Desk
+from answerable.web.pages.decisions import FILTERS, wanted_of
+from answerable.web.routes import Asked, Happened, Stream
+from answerable.web.visit import May, Visit
+
+EVERY = 0.5  # seconds
+KEPT = 2000  # decisions
+MOST = 100  # of one look, for one page
+
+
+class _Came(NamedTuple):
+    number: int
+    event: AuditEvent
+
+
+class Live:
+    """The decisions of some spools.
+
+    Args:
+        spools: Their folders.
+    """
+
+    def __init__(self, spools: tuple[Path, ...]) -> None:
+        self.spools = spools
+        self._tails = [Tail(each) for each in spools]
+        # A number means nothing to another process.
+        self._name = secrets.token_hex(4)
+        self._kept: deque[_Came] = deque(maxlen=KEPT)
+        self._number = 0
+        self._listening = 0
+        self._changed = asyncio.Condition()
+        self._beginning = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
+
+    async def listen(self, wanted: Wanted, heard: str) -> AsyncIterator[Happened]:
+        """Give what comes from now on, or from where a page was.
+
+        Args:
+            wanted: Which decisions.
+            heard: The last event that the page has had; empty for none.
+        """
+        self._listening += 1
+        try:
+            await self._begin()
+            at = self._place(heard)
+            if at is None:
+                at = self._number
+                if heard:
+                    yield Happened("gap", {}, f"{self._name}.{at}")
+            while True:
+                fresh = self._since(at)
+                at = self._number
+                for happened in self._told(fresh, wanted):
+                    yield happened
+                async with self._changed:
+                    while self._number <= at:
+                        await self._changed.wait()
+        finally:
+            self._listening -= 1
+
+    async def _begin(self) -> None:
+        """Have the spools looked at, where they are not; what is there is no news."""
+        async with self._beginning:
+            if self._reading is None or self._reading.done():
+                await asyncio.to_thread(self._look)
+                self._reading = asyncio.ensure_future(self._read())
+
+    def _place(self, heard: str) -> int | None:
+        name, _, number = heard.partition(".")
+        known = name == self._name and number.isascii() and number.isdecimal()
+        if not known or len(number) > 18:
+            return None
+        at = int(number)
+        oldest = self._number - len(self._kept)
+        return at if oldest <= at <= self._number else None
+
+    def _since(self, at: int) -> list[_Came]:
+        behind = min(self._number - at, len(self._kept))
+        return list(islice(self._kept, len(self._kept) - behind, None))
+
+    def _told(self, fresh: list[_Came], wanted: Wanted) -> list[Happened]:
+        own = [each for each in fresh if fits(each.event, wanted)]
+        told = [
+            Happened("decision", shown(each.event), f"{self._name}.{each.number}")
+            for each in own[-MOST:]
+        ]
+        if len(own) > MOST:
+            told.append(Happened("gap", {}, ""))
+        return told
+
+    async def _read(self) -> None:
+        """Look at the spools, as long as anybody listens."""
+        while self._listening:
+            await asyncio.sleep(EVERY)
+            if await asyncio.to_thread(self._look):
+                async with self._changed:
+                    self._changed.notify_all()
+
+    def _look(self) -> bool:
+        return self._keep(event for tail in self._tails for event in tail.read())
+
+    def _keep(self, events: Iterable[AuditEvent]) -> bool:
+        before = self._number
+        for event in sorted(events, key=lambda each: each.event_time):
+            self._number += 1
+            self._kept.append(_Came(self._number, event))
+        return self._number > before
+
+
+def shown(event: AuditEvent) -> dict[str, object]:
+    """Give a decision as a page shows it in a row."""
+    found: DecisionItem = item(Found(event, False))
+    wanted = found["amendment"]
+    held_back = found["effect"] in (Effect.ASK, Effect.DENY) and not found["passed"]
+    return {
+        "id": found["id"],
+        "at": found["at"],
+        "agent": found["agent"],
+        "person": found["person"] or "",
+        "effect": found["effect"],
+        "layer": found["layer"],
+        "mode": found["mode"],
+        "target": found["target"],
+        "name": found["name"],
+        "server": found["server"],
+        "reason": found["reason"],
+        "sentence": found["findings"][0]["sentence"] if found["findings"] else "",
+        "outcome": found["outcome"] if found["passed"] else "held back",
+        "ask": held_back and wanted is not None and wanted["by"] == "owner",
+    }
+
+
+_LIVE: WeakKeyDictionary[Desk, Live] = WeakKeyDictionary()
+
+
+def tell(desk: Desk, visit: Visit, asked: Asked) -> AsyncIterator[Happened]:
+    """Give the decisions that a visitor may see, as they are made."""
+    live = _LIVE.get(desk)
+    if live is None or live.spools != desk.spools:
+        live = _LIVE[desk] = Live(desk.spools)
+    return live.listen(wanted_of(visit, asked.query), asked.heard)
+
+
+STREAMS: tuple[Stream, ...] = (
+    Stream("/live", tell, frozenset({May.INVESTIGATE, May.OWN}), FILTERS),
+)

@@ -1,0 +1,405 @@
+"""What owners sign on pages: shown whole, signed elsewhere, recorded by the same flow."""
+
+import json
+import shutil
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from answerable.evidence import dsse, statements
+from answerable.flows import enrolling, owner_keys
+from answerable.flows.amendments import AMENDMENT
+from answerable.flows.owner_keys import Signer
+from answerable.model.decision import Reason
+from answerable.model.errors import AnswerableError, UsageError, VerificationError
+from answerable.model.ids import PersonId, event_id
+from answerable.store.store import Store
+from answerable.web.desk import Desk
+from answerable.web.html import render
+from answerable.web.pages import keys as keys_page
+from answerable.web.pages.kills import KIND, slot
+from answerable.web.routes import Asked, Forbidden, Moved, Page
+from answerable.web.visit import Role, Visit
+from tests.connectors.gateway.spools import (
+    ACT,
+    CALLER,
+    DENY,
+    NAME,
+    closed,
+    decided,
+    opened,
+    spelled,
+    write,
+)
+from tests.flows.owned import AGENT, HOUR, OTHER, owned_store
+from tests.flows.test_attested import ANA, BEN, A, B, signer
+from tests.inventory.make import NOW
+from tests.web.conftest import answer, shown
+from tests.web.harmless import HOSTILE, faults
+
+LATER = NOW + HOUR
+
+
+class Stopped(Desk):
+    """A desk at which it is always the same time."""
+
+    at = LATER
+
+    @property
+    def now(self) -> int:
+        return self.at
+
+
+@pytest.fixture(autouse=True)
+def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what only matters when the power fails."""
+    monkeypatch.setattr("os.fsync", lambda handle: None)
+    monkeypatch.setattr("os.fdatasync", lambda handle: None)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store in which Ana answers for one agent, and Ben for another."""
+    return owned_store(tmp_path_factory.mktemp("made") / "store")
+
+
+@pytest.fixture
+def desk(made: Path, tmp_path: Path) -> Iterator[Desk]:
+    shutil.copytree(made, tmp_path / "store")
+    desk = Stopped(tmp_path / "store", None, (tmp_path / "spool",))
+    yield desk
+    with desk.store() as store:
+        store.close()
+
+
+def owner(person: PersonId = ANA, *owns: str, fresh: bool = True) -> Visit:
+    roles = frozenset({Role.OWNER})
+    return Visit(person, roles, frozenset(owns), "c", fresh=fresh, by="corp")
+
+
+OWNER = owner(ANA, AGENT)
+ADMIN = Visit(None, frozenset({Role.ADMIN}), csrf="c", fresh=True, by="local")
+INVESTIGATOR = Visit(BEN, frozenset({Role.INVESTIGATOR}), csrf="c")
+
+
+def held_back(
+    desk: Desk, name: str = "read_file", reason: Reason = Reason.NO_RULE
+) -> str:
+    """Have a gateway hold a call back; it waits in the spool."""
+    caller, act = replace(CALLER, agent=AGENT), structs.replace(ACT, name=name)
+    record = decided(2, replace(DENY, reason=reason), act, caller)
+    key = event_id(LATER, "gateway", NAME, b"2").hex()
+    record = structs.replace(record, at=LATER, id=key)
+    write(desk.spools[0], spelled([opened(), record, closed(3)]))
+    return record.id
+
+
+def drafts(desk: Desk, visit: Visit, **said: str) -> dict[str, str]:
+    """Give what a page has its browser sign, by key."""
+    page = answer(desk, visit, "/sign", **said)
+    assert isinstance(page, Page)
+    return {each.key: each.payload for each in page.values["drafts"]}  # type: ignore[attr-defined]  # of a test
+
+
+def envelope(payload: str, key: Signer = A) -> str:
+    """Sign as a browser does: it has the bytes, and knows nothing else."""
+    said = dsse.pae(statements.PAYLOAD_TYPE, b64decode(payload))
+    sig = dsse.sign(statements.PAYLOAD_TYPE, b64decode(payload), key.id, key.seed)
+    assert said
+    return json.dumps(
+        {
+            "payload": payload,
+            "payloadType": statements.PAYLOAD_TYPE,
+            "signatures": [
+                {
+                    "keyid": key.id,
+                    "sig": b64encode(sig.signatures[0].sig).decode(),
+                }
+            ],
+        }
+    )
+
+
+def signed(desk: Desk, visit: Visit = OWNER, key: Signer = A, **said: str) -> Moved:
+    payload = drafts(desk, visit, **said)[key.id]
+    moved = answer(
+        desk, visit, "/sign", "POST", **said, envelope=envelope(payload, key)
+    )
+    assert isinstance(moved, Moved)
+    return moved
+
+
+def state(desk: Desk, decision: str) -> object:
+    page = answer(desk, OWNER, "/ask", id=decision)
+    assert isinstance(page, Page)
+    return page.values["ask"]["state"]  # type: ignore[index]  # of a test
+
+
+def test_an_owner_lets_an_agent_do_what_it_asked_for(desk: Desk) -> None:
+    decision = held_back(desk)
+    assert state(desk, decision) == "open"
+    said = {"act": "allow", "id": decision, "for": "8h"}
+    page = shown(desk, OWNER, "/sign", **said)
+    # All of what is signed is there to be read before it is.
+    for told in (AGENT, "read_file", "files", ANA, A.id, "amendment"):
+        assert told in page
+    moved = signed(desk, **said)
+    assert (moved.to, state(desk, decision)) == (f"/ask?id={decision}", "allowed")
+
+
+def test_an_owner_refuses_and_takes_back(desk: Desk) -> None:
+    decision = held_back(desk)
+    signed(desk, act="refuse", id=decision)
+    assert state(desk, decision) == "refused"
+    signed(desk, act="allow", id=decision, arguments="any", **{"for": "always"})
+    with desk.store() as store:
+        name = _amendment(store)
+    page = shown(desk, OWNER, "/asks")
+    assert name in page
+    assert "always" not in page
+    signed(desk, act="take-back", id=name)
+    assert state(desk, decision) != "allowed"
+    with pytest.raises(VerificationError, match="recorded already"):
+        signed(desk, act="take-back", id=name)
+
+
+def _amendment(store: Store) -> str:
+    kept = store.objects(AMENDMENT)[-1]
+    return statements.digest_of(dsse.decode(store.get_object(kept.digest)))
+
+
+def test_showing_records_nothing(desk: Desk) -> None:
+    decision = held_back(desk)
+    with desk.store() as store:
+        before = len(store.log.entries())
+        shown(desk, OWNER, "/sign", act="allow", id=decision)
+        assert len(store.log.entries()) == before
+
+
+def test_what_is_not_theirs_is_told_to_nobody(desk: Desk) -> None:
+    decision = held_back(desk)
+    for visit in (owner(BEN, OTHER), owner(ANA), INVESTIGATOR, ADMIN):
+        for act in ("allow", "refuse"):
+            with pytest.raises(Forbidden):
+                answer(desk, visit, "/sign", act=act, id=decision)
+            with pytest.raises(Forbidden):
+                answer(
+                    desk, visit, "/sign", "POST", act=act, id=decision, envelope="{}"
+                )
+    for visit in (owner(BEN, OTHER), owner(ANA)):
+        with pytest.raises(Forbidden):
+            answer(desk, visit, "/ask", id=decision)
+        assert decision not in shown(desk, visit, "/asks")
+        assert decision not in shown(desk, visit, "/decisions")
+    for visit in (INVESTIGATOR, ADMIN, OWNER):
+        assert decision in shown(desk, visit, "/asks")
+        assert decision in shown(desk, visit, "/decisions")
+    # Of a part of an id one could try them all.
+    for part in (decision[:6], decision[:31], "", "0" * 32):
+        with pytest.raises(Forbidden):
+            answer(desk, OWNER, "/sign", act="allow", id=part)
+
+
+def test_a_key_of_somebody_else_signs_nothing_in_ones_own_session(desk: Desk) -> None:
+    decision = held_back(desk)
+    said = {"act": "allow", "id": decision}
+    payload = drafts(desk, OWNER, **said)[A.id]
+    ben = owner(BEN, AGENT)  # a session that says more than the log does
+    with pytest.raises(VerificationError, match="expected the attested owner"):
+        drafts(desk, ben, **said)
+    for visit, text in ((ben, envelope(payload)), (OWNER, envelope(payload, B))):
+        with pytest.raises(VerificationError):
+            answer(desk, visit, "/sign", "POST", **said, envelope=text)
+    with desk.store() as store:
+        assert store.objects(AMENDMENT) == ()
+
+
+def test_nothing_but_what_was_shown_is_taken(desk: Desk) -> None:
+    decision = held_back(desk)
+    said = {"act": "allow", "id": decision}
+    payload = drafts(desk, OWNER, **said)[A.id]
+    other = {**said, "for": "30d"}
+    with pytest.raises(VerificationError, match="until differ"):
+        answer(desk, OWNER, "/sign", "POST", **other, envelope=envelope(payload))
+    whole = b64decode(payload).replace(b"read_file", b"drop_file")
+    with pytest.raises(VerificationError, match="name differ"):
+        answer(
+            *(desk, OWNER, "/sign", "POST"),
+            **said,
+            envelope=envelope(b64encode(whole).decode()),
+        )
+    for text in ("", "{}", "[1]", "x" * 10_000):
+        with pytest.raises(VerificationError):
+            answer(desk, OWNER, "/sign", "POST", **said, envelope=text)
+
+
+def test_who_has_no_key_here_is_told_the_command(desk: Desk) -> None:
+    decision = held_back(desk)
+    with desk.store() as store:
+        owner_keys.revoke(store, A.id, since=None, uid=1, now=desk.now)
+    page = shown(desk, OWNER, "/sign", act="allow", id=decision)
+    assert "data-signing" not in page
+    assert f"answerable asks allow {decision} --key KEY --for 1h" in page
+
+
+def test_one_answers_again_for_ones_own_and_for_what_nobody_answers_for(
+    desk: Desk,
+) -> None:
+    third = "agent:declared/three"
+    for agent in (AGENT, third):
+        moved = signed(desk, act="attest", id=agent)
+        assert agent.rpartition("/")[2] in moved.to
+    with desk.store() as store:
+        found = owner_keys.attestations(store)
+    assert [e.subject for e in found if e.seen.at == LATER] == [AGENT, third]
+    for subject in (OTHER, "agent:nobody/knows"):  # Ben's, and nobody's
+        with pytest.raises(Forbidden):
+            answer(desk, OWNER, "/sign", act="attest", id=subject)
+
+
+def test_words_that_are_none_are_refused(desk: Desk) -> None:
+    decision = held_back(desk)
+    for said in (
+        {"act": "burn"},
+        {"act": "allow", "for": "2 years"},
+        {"act": "allow", "arguments": "all"},
+    ):
+        with pytest.raises(UsageError):
+            answer(desk, OWNER, "/sign", id=decision, **said)
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_name_is_text_on_every_page(desk: Desk, name: str) -> None:
+    decision = held_back(desk, name[:2000])
+    visit = replace(OWNER, roles=frozenset({Role.OWNER, Role.ADMIN}))
+    for path, said in (
+        ("/decisions", {}),
+        ("/decisions", {"agent": name}),
+        ("/asks", {"agent": name}),
+        ("/asks", {}),
+        ("/ask", {"id": decision}),
+        ("/sign", {"act": "allow", "id": decision}),
+    ):
+        assert faults(shown(desk, visit, path, **said)) == []
+
+
+# Keys.
+
+
+def proof(desk: Desk, key: Signer, person: PersonId = ANA) -> str:
+    with desk.store() as store:
+        said = enrolling.possession(store, key.public, person)
+    signatures = dsse.sign(enrolling.POSSESSION, said, key.id, key.seed).signatures
+    return b64encode(signatures[0].sig).decode()
+
+
+def enrol(desk: Desk, visit: Visit, key: Signer, person: PersonId = ANA) -> None:
+    public = b64encode(key.public).decode()
+    shown = proof(desk, key, person)
+    answer(desk, visit, "/keys", "POST", public=public, proof=shown)
+
+
+def test_a_browsers_key_is_enrolled_for_who_signed_in_just_now(desk: Desk) -> None:
+    key = signer("n")
+    with pytest.raises(UsageError, match="within minutes"):
+        enrol(desk, owner(ANA, AGENT, fresh=False), key)
+    with pytest.raises(VerificationError):
+        enrol(desk, OWNER, key, BEN)  # made for somebody else's name
+    with pytest.raises(Forbidden):
+        enrol(desk, ADMIN, key)  # nobody by name
+    enrol(desk, OWNER, key)
+    with desk.store() as store:
+        known = owner_keys.keys(store)[key.id]
+    assert known.person == ANA
+    assert known.enrolled[0][1].by == f"corp for {ANA}"
+    decision = held_back(desk)
+    signed(desk, OWNER, key, act="allow", id=decision)
+    assert state(desk, decision) == "allowed"
+
+
+def test_keys_are_listed_to_their_persons_and_to_who_looks_after_them(
+    desk: Desk,
+) -> None:
+    assert B.id not in shown(desk, OWNER, "/keys")
+    assert A.id in shown(desk, OWNER, "/keys")
+    for visit in (ADMIN, INVESTIGATOR):
+        page = shown(desk, visit, "/keys")
+        assert A.id in page
+        assert B.id in page
+
+
+def test_a_key_is_revoked_by_its_person_or_an_administrator(desk: Desk) -> None:
+    with pytest.raises(Forbidden):
+        answer(desk, OWNER, "/keys/revoke", "POST", key=B.id)
+    for name in ("", "owner-key:x", A.id[:-1]):
+        with pytest.raises(Forbidden):
+            answer(desk, ADMIN, "/keys/revoke", "POST", key=name)
+    answer(desk, OWNER, "/keys/revoke", "POST", key=A.id)
+    answer(desk, ADMIN, "/keys/revoke", "POST", key=B.id)
+    with desk.store() as store:
+        for key in owner_keys.keys(store).values():
+            assert owner_keys.state(key, desk.now) == "revoked"
+
+
+def test_an_administrator_enrols_what_a_person_handed_over(desk: Desk) -> None:
+    key = signer("h")
+    pem = "-----BEGIN PUBLIC KEY-----\r\n{}\r\n-----END PUBLIC KEY-----\r\n"
+    body = b64encode(keys_page._SPKI + key.public).decode()
+    said = {"person": "ana@corp.example", "public": pem.format(body)}
+    with pytest.raises(UsageError):
+        answer(desk, replace(ADMIN, fresh=False), "/keys/enroll", "POST", **said)
+    answer(desk, ADMIN, "/keys/enroll", "POST", **said)
+    with desk.store() as store:
+        found = owner_keys.keys(store)[key.id]
+    assert found.enrolled[0][1].by.startswith("administrator without a name")
+    for public in ("", "AAAA", "not base64", b64encode(bytes(33)).decode()):
+        with pytest.raises(UsageError):
+            answer(
+                *(desk, ADMIN, "/keys/enroll", "POST"),
+                person="ana@corp.example",
+                public=public,
+            )
+
+
+# Kills.
+
+
+def test_a_kill_takes_hold_and_says_who(desk: Desk) -> None:
+    answer(desk, OWNER, "/kill", "POST", subject=AGENT)
+    assert (desk.root / "gateway" / "kills").read_text() == f"{AGENT}\n"
+    assert slot(desk, OWNER, AGENT).killed
+    with desk.store() as store:
+        (logged,) = store.objects(KIND)
+        assert json.loads(store.get_object(logged.digest)) == {
+            "subject": AGENT,
+            "by": ANA,
+            "how": "corp",
+            "revived": False,
+            "at": LATER,
+        }
+    assert AGENT in shown(desk, ADMIN, "/kills")
+    moved = answer(desk, ADMIN, "/revive", "POST", subject=AGENT)
+    assert isinstance(moved, Moved)
+    assert "revived" in moved.said
+    assert not slot(desk, OWNER, AGENT).killed
+
+
+def test_an_owner_kills_nothing_but_their_own(desk: Desk) -> None:
+    for visit in (OWNER, owner(BEN, OTHER), INVESTIGATOR):
+        for subject in ("server:files", "person:ben@corp.example", "agent:declared/x"):
+            with pytest.raises(Forbidden):
+                answer(desk, visit, "/kill", "POST", subject=subject)
+    assert slot(desk, owner(BEN, OTHER), AGENT).kills is False
+    for subject in ("", "agent:", "agent:x\ny", "nothing"):
+        with pytest.raises(AnswerableError):
+            answer(desk, ADMIN, "/kill", "POST", subject=subject)
+    assert not (desk.root / "gateway" / "kills").exists()
+
+
+def test_the_button_says_what_follows(desk: Desk) -> None:
+    page = Page("kills.html", "Kills", {"killed": [AGENT], "said": []})
+    assert "revive" in render(page, ADMIN, Asked())
