@@ -1,101 +1,27 @@
 """What owners sign on pages: shown whole, signed elsewhere, recorded by the same flow."""
 
 import json
-import shutil
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from msgspec import structs
 
 from answerable.evidence import dsse, statements
 from answerable.flows import enrolling, owner_keys
 from answerable.flows.amendments import AMENDMENT
 from answerable.flows.owner_keys import Signer
-from answerable.model.decision import Reason
-from answerable.model.errors import AnswerableError, UsageError, VerificationError
-from answerable.model.ids import PersonId, event_id
+from answerable.model.errors import UsageError, VerificationError
+from answerable.model.ids import PersonId
 from answerable.store.store import Store
 from answerable.web.desk import Desk
-from answerable.web.html import render
 from answerable.web.pages import keys as keys_page
-from answerable.web.pages.kills import KIND, slot
-from answerable.web.routes import Asked, Forbidden, Moved, Page
+from answerable.web.routes import Forbidden, Moved, Page
 from answerable.web.visit import Role, Visit
-from tests.connectors.gateway.spools import (
-    ACT,
-    CALLER,
-    DENY,
-    NAME,
-    closed,
-    decided,
-    opened,
-    spelled,
-    write,
-)
-from tests.flows.owned import AGENT, HOUR, OTHER, owned_store
+from tests.flows.owned import AGENT, OTHER
 from tests.flows.test_attested import ANA, BEN, A, B, signer
-from tests.inventory.make import NOW
+from tests.web.acts.stage import ADMIN, INVESTIGATOR, LATER, OWNER, held_back, owner
 from tests.web.conftest import answer, shown
 from tests.web.harmless import HOSTILE, faults
-
-LATER = NOW + HOUR
-
-
-class Stopped(Desk):
-    """A desk at which it is always the same time."""
-
-    at = LATER
-
-    @property
-    def now(self) -> int:
-        return self.at
-
-
-@pytest.fixture(autouse=True)
-def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out what only matters when the power fails."""
-    monkeypatch.setattr("os.fsync", lambda handle: None)
-    monkeypatch.setattr("os.fdatasync", lambda handle: None)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store in which Ana answers for one agent, and Ben for another."""
-    return owned_store(tmp_path_factory.mktemp("made") / "store")
-
-
-@pytest.fixture
-def desk(made: Path, tmp_path: Path) -> Iterator[Desk]:
-    shutil.copytree(made, tmp_path / "store")
-    desk = Stopped(tmp_path / "store", None, (tmp_path / "spool",))
-    yield desk
-    with desk.store() as store:
-        store.close()
-
-
-def owner(person: PersonId = ANA, *owns: str, fresh: bool = True) -> Visit:
-    roles = frozenset({Role.OWNER})
-    return Visit(person, roles, frozenset(owns), "c", fresh=fresh, by="corp")
-
-
-OWNER = owner(ANA, AGENT)
-ADMIN = Visit(None, frozenset({Role.ADMIN}), csrf="c", fresh=True, by="local")
-INVESTIGATOR = Visit(BEN, frozenset({Role.INVESTIGATOR}), csrf="c")
-
-
-def held_back(
-    desk: Desk, name: str = "read_file", reason: Reason = Reason.NO_RULE
-) -> str:
-    """Have a gateway hold a call back; it waits in the spool."""
-    caller, act = replace(CALLER, agent=AGENT), structs.replace(ACT, name=name)
-    record = decided(2, replace(DENY, reason=reason), act, caller)
-    key = event_id(LATER, "gateway", NAME, b"2").hex()
-    record = structs.replace(record, at=LATER, id=key)
-    write(desk.spools[0], spelled([opened(), record, closed(3)]))
-    return record.id
 
 
 def drafts(desk: Desk, visit: Visit, **said: str) -> dict[str, str]:
@@ -363,43 +289,3 @@ def test_an_administrator_enrols_what_a_person_handed_over(desk: Desk) -> None:
                 person="ana@corp.example",
                 public=public,
             )
-
-
-# Kills.
-
-
-def test_a_kill_takes_hold_and_says_who(desk: Desk) -> None:
-    answer(desk, OWNER, "/kill", "POST", subject=AGENT)
-    assert (desk.root / "gateway" / "kills").read_text() == f"{AGENT}\n"
-    assert slot(desk, OWNER, AGENT).killed
-    with desk.store() as store:
-        (logged,) = store.objects(KIND)
-        assert json.loads(store.get_object(logged.digest)) == {
-            "subject": AGENT,
-            "by": ANA,
-            "how": "corp",
-            "revived": False,
-            "at": LATER,
-        }
-    assert AGENT in shown(desk, ADMIN, "/kills")
-    moved = answer(desk, ADMIN, "/revive", "POST", subject=AGENT)
-    assert isinstance(moved, Moved)
-    assert "revived" in moved.said
-    assert not slot(desk, OWNER, AGENT).killed
-
-
-def test_an_owner_kills_nothing_but_their_own(desk: Desk) -> None:
-    for visit in (OWNER, owner(BEN, OTHER), INVESTIGATOR):
-        for subject in ("server:files", "person:ben@corp.example", "agent:declared/x"):
-            with pytest.raises(Forbidden):
-                answer(desk, visit, "/kill", "POST", subject=subject)
-    assert slot(desk, owner(BEN, OTHER), AGENT).kills is False
-    for subject in ("", "agent:", "agent:x\ny", "nothing"):
-        with pytest.raises(AnswerableError):
-            answer(desk, ADMIN, "/kill", "POST", subject=subject)
-    assert not (desk.root / "gateway" / "kills").exists()
-
-
-def test_the_button_says_what_follows(desk: Desk) -> None:
-    page = Page("kills.html", "Kills", {"killed": [AGENT], "said": []})
-    assert "revive" in render(page, ADMIN, Asked())

@@ -1,0 +1,52 @@
+"""A kill takes hold at once, says who did it, and is nobody's but who may."""
+
+import json
+
+import pytest
+
+from answerable.model.errors import AnswerableError
+from answerable.web.desk import Desk
+from answerable.web.html import render
+from answerable.web.pages.kills import KIND, slot
+from answerable.web.routes import Asked, Forbidden, Moved, Page
+from tests.flows.owned import AGENT, OTHER
+from tests.flows.test_attested import ANA, BEN
+from tests.web.acts.stage import ADMIN, INVESTIGATOR, LATER, OWNER, owner
+from tests.web.conftest import answer, shown
+
+
+def test_a_kill_takes_hold_and_says_who(desk: Desk) -> None:
+    answer(desk, OWNER, "/kill", "POST", subject=AGENT)
+    assert (desk.root / "gateway" / "kills").read_text() == f"{AGENT}\n"
+    assert slot(desk, OWNER, AGENT).killed
+    with desk.store() as store:
+        (logged,) = store.objects(KIND)
+        assert json.loads(store.get_object(logged.digest)) == {
+            "subject": AGENT,
+            "by": ANA,
+            "how": "corp",
+            "revived": False,
+            "at": LATER,
+        }
+    assert AGENT in shown(desk, ADMIN, "/kills")
+    moved = answer(desk, ADMIN, "/revive", "POST", subject=AGENT)
+    assert isinstance(moved, Moved)
+    assert "revived" in moved.said
+    assert not slot(desk, OWNER, AGENT).killed
+
+
+def test_an_owner_kills_nothing_but_their_own(desk: Desk) -> None:
+    for visit in (OWNER, owner(BEN, OTHER), INVESTIGATOR):
+        for subject in ("server:files", "person:ben@corp.example", "agent:declared/x"):
+            with pytest.raises(Forbidden):
+                answer(desk, visit, "/kill", "POST", subject=subject)
+    assert slot(desk, owner(BEN, OTHER), AGENT).kills is False
+    for subject in ("", "agent:", "agent:x\ny", "nothing"):
+        with pytest.raises(AnswerableError):
+            answer(desk, ADMIN, "/kill", "POST", subject=subject)
+    assert not (desk.root / "gateway" / "kills").exists()
+
+
+def test_the_button_says_what_follows(desk: Desk) -> None:
+    page = Page("kills.html", "Kills", {"killed": [AGENT], "said": []})
+    assert "revive" in render(page, ADMIN, Asked())
