@@ -55,10 +55,11 @@ def by_subject(
     for key in agents:
         if not _any_holds(found.get(key, ())):
             found[key] += _to(key, _of_parents(key, agents, found))
-    users = _users(agents)
+    users, homes = _users(agents), _by_scope(agents)
     for credential in credentials.values():
+        beside = users.get(credential.id) or _beside(credential, homes)
         found[credential.id] += _to(
-            credential.id, _of_credential(credential, found, agents, users)
+            credential.id, _of_credential(credential, found, beside)
         )
     return {subject: tuple(items) for subject, items in found.items() if items}
 
@@ -200,20 +201,34 @@ def _users(
     return {credential: tuple(keys) for credential, keys in users.items()}
 
 
-def _of_credential(
-    credential: CredentialEntity,
-    found: Evidence,
+def _by_scope(
     agents: Mapping[AgentId, AgentEntity],
-    users: Mapping[CredentialId, Sequence[AgentId]],
+) -> Mapping[str, Sequence[AgentId]]:
+    """Return which agents are configured in a home."""
+    scoped: dict[str, list[AgentId]] = defaultdict(list)
+    for key, agent in agents.items():
+        if agent.agent.scope:
+            scoped[agent.agent.scope].append(key)
+    return scoped
+
+
+def _beside(
+    credential: CredentialEntity, homes: Mapping[str, Sequence[AgentId]]
+) -> Sequence[AgentId]:
+    """Return the agents in the homes that a credential lies in."""
+    scopes = {s.scope: None for s in credential.sightings}
+    return [key for scope in scopes for key in homes.get(scope, ())]
+
+
+def _of_credential(
+    credential: CredentialEntity, found: Evidence, beside: Sequence[AgentId]
 ) -> Sequence[OwnerEvidence]:
     if credential.identity is not None:
         proved = found.get(credential.identity, ())
         if _any_holds(proved):
             return proved
-    scopes = {s.scope for s in credential.sightings if s.scope}
-    beside = [key for key, agent in agents.items() if agent.agent.scope in scopes]
     homes: dict[OwnerEvidence, None] = {}
-    for key in users.get(credential.id) or beside:
+    for key in beside:
         for item in found.get(key, ()):
             if item.kind is EvidenceKind.HOME:
                 homes[replace(item, subject=credential.id)] = None

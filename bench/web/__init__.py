@@ -1,0 +1,1 @@
+"""Pages and `/api/v1` over a large store."""
