@@ -1,11 +1,12 @@
 """What a trail tells of somebody's calls, and what its silence does not tell."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from answerable.flows.data_events import is_data_event
 from answerable.flows.days import recorded_item
 from answerable.flows.stitch import stitched
+from answerable.lineage.joints import JointChains
 from answerable.model.catalogue import Catalogue
 from answerable.model.document_recorded import RecordedItem
 from answerable.model.event import Outcome
@@ -35,15 +36,26 @@ class Calls:
     last: int
 
 
-def calls_of(store: Store, inventory: Inventory, subject: str) -> list[Calls]:
+def calls_of(
+    store: Store,
+    inventory: Inventory,
+    subject: str,
+    stood: Sequence[JointChains] | None = None,
+) -> list[Calls]:
     """Count the calls of a subject that a platform recorded.
 
     What a mediator saw called (`mcp:...`) is no action of a platform's policies.
+
+    Args:
+        store: Holds the trail.
+        inventory: The snapshot.
+        subject: Id of an agent, identity or credential.
+        stood: Chains that were made before; None to have them made.
     """
     acts = _acts(inventory, subject)
     chains = [
         (each.joint, chain)
-        for each in stitched(store)
+        for each in (stitched(store) if stood is None else stood)
         if each.joint.believed and not each.joint.key.agent
         for chain in each.chains
         if acts(chain)

@@ -8,6 +8,7 @@ from functools import cache
 import re2
 
 from answerable.flows import naming
+from answerable.flows.chains import Chains
 from answerable.flows.query import Query
 from answerable.flows.trace import coverage_of, item_of
 from answerable.flows.words.times import moment
@@ -188,7 +189,8 @@ def _counted(
 def rows_of(events: Sequence[AuditEvent], scene: Scene) -> Iterator[LineageRow]:
     """Join events with their chains; one that came meanwhile has the chain of its own."""
     joints = {naming.joint_of(event) for event in events}
-    known = {each.joint: each.chains for each in scene.chains if each.joint in joints}
+    by_joint = Chains.of(scene.chains).by_joint
+    known = {joint: by_joint[joint] for joint in joints if joint in by_joint}
     new = [joint for joint in joints if joint not in known]
     for each in stitch(new, ()) if new else ():
         known[each.joint] = each.chains

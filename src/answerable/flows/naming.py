@@ -1,12 +1,13 @@
 """What a question's names mean: in the inventory, and in the trail for what is gone."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import cache
 from typing import Protocol
 
 import re2
 
+from answerable.flows.chains import Chains, Names, spellings
 from answerable.inventory.resolve import Kind, resolve
 from answerable.lineage.joints import Joint, JointChains
 from answerable.model.errors import AmbiguousError, IdError, UsageError
@@ -105,7 +106,7 @@ def fitting(pattern: str) -> Fits:
 
     @cache
     def fits(key: str) -> bool:
-        names = (key, *_spellings(key)) if key else ()
+        names = (key, *spellings(key)) if key else ()
         return any(compiled.fullmatch(name) is not None for name in names)
 
     return fits
@@ -118,7 +119,7 @@ def _same(known: str) -> Fits:
 def _agent(inventory: Inventory, chains: Sequence[JointChains], text: str) -> Fits:
     if is_pattern(text):
         return fitting(text)
-    return _same(_known(inventory, text, "agent", _agents(chains)))
+    return _same(_known(inventory, text, "agent", Chains.of(chains).agents))
 
 
 def _identity(inventory: Inventory, chains: Sequence[JointChains], text: str) -> Fits:
@@ -147,29 +148,32 @@ def identity(inventory: Inventory, chains: Sequence[JointChains], text: str) -> 
     """
     if text.startswith("arn:"):
         return text  # an ARN names one thing, whether or not it ever acted
-    return _known(inventory, text, "identity", _identities(inventory, chains))
+    chains = Chains.of(chains)
+    # What was created or owned inside a trail, and never acted, has owners.
+    owned = inventory.once("owned identities", _owned)
+    return _known(inventory, text, "identity", chains.identities, owned)
 
 
 def _credential(inventory: Inventory, chains: Sequence[JointChains], text: str) -> str:
     if is_access_key_id(text.removeprefix("cred:aws/")):
         # Issued and never used is an answer too.
         return aws_credential_id(text.removeprefix("cred:aws/"))
-    return _known(inventory, text, "credential", _credentials(chains))
+    return _known(inventory, text, "credential", Chains.of(chains).credentials)
 
 
-def _known(inventory: Inventory, text: str, kind: Kind, seen: Iterable[str]) -> str:
+def _known(inventory: Inventory, text: str, kind: Kind, *seen: Names) -> str:
     """Find a name in what the trail saw, else in the inventory."""
     asked = text.strip()
-    ids = set(seen)
-    if asked in ids:
+    if any(asked in names.ids for names in seen):
         return asked
-    short = {each for each in ids if asked in _spellings(each)}
+    short = {key for names in seen for key in names.by_spelling.get(asked, ())}
     try:
         short.add(resolve(inventory, asked, (kind,)))
     except AmbiguousError as error:
         short |= set(error.candidates)
     except UsageError:
         if not short:
+            ids = {key for names in seen for key in names.ids}
             raise _unknown(asked, kind, ids) from None
     if len(short) > 1:
         raise AmbiguousError(
@@ -179,7 +183,7 @@ def _known(inventory: Inventory, text: str, kind: Kind, seen: Iterable[str]) -> 
 
 
 def _unknown(asked: str, kind: str, ids: set[str]) -> UsageError:
-    names = sorted({name for each in ids for name in (each, *_spellings(each))})
+    names = sorted({name for each in ids for name in (each, *spellings(each))})
     close = get_close_matches(asked, names[:_COMPARED], n=1, cutoff=0.5)
     hint = (
         f"did you mean {close[0]}?"
@@ -189,38 +193,21 @@ def _unknown(asked: str, kind: str, ids: set[str]) -> UsageError:
     return UsageError(f"unknown {kind} (got {asked[:200]!r})", hint)
 
 
-def _spellings(key: str) -> tuple[str, ...]:
-    """Short names of an id: after the colon, after the kind, and after the path."""
-    tail = key.rpartition(":")[2]
-    return (tail, tail.partition("/")[2], tail.rpartition("/")[2])
-
-
-def _agents(chains: Sequence[JointChains]) -> set[str]:
-    return {agent for e in chains for c in e.chains for agent in c.agent_path}
-
-
-def _credentials(chains: Sequence[JointChains]) -> set[str]:
-    return {key for e in chains for c in e.chains for key in c.credential_path}
-
-
-def _identities(inventory: Inventory, chains: Sequence[JointChains]) -> set[str]:
-    seen = {name for e in chains for c in e.chains for name in c.identity_path}
-    # What was created or owned inside a trail, and never acted, has owners.
-    return seen | {key for key in inventory.owners if key.startswith("arn:")}
+def _owned(inventory: Inventory) -> Names:
+    return Names(key for key in inventory.owners if key.startswith("arn:"))
 
 
 def _tool(inventory: Inventory, chains: Sequence[JointChains], text: str) -> Fits:
     if is_pattern(text):
         return fitting(text)
-    seen = {c.tool.value for e in chains for c in e.chains if c.tool.value}
-    return _same(_known(inventory, text, "tool", seen))
+    return _same(_known(inventory, text, "tool", Chains.of(chains).tools))
 
 
 def _persons(
     inventory: Inventory, chains: Sequence[JointChains], text: str
 ) -> frozenset[str]:
     """Give every spelling of a person: ids and aliases that chains may carry."""
-    seen = {c.person.value for e in chains for c in e.chains if c.person.value}
+    seen = Chains.of(chains).persons
     try:
         known = resolve(inventory, text, ("person",))
     except AmbiguousError:
@@ -244,6 +231,6 @@ def _persons(
                 tuple(sorted(handles)),
             )
         if not handles:
-            raise _unknown(text, "person", seen | set(inventory.persons))
+            raise _unknown(text, "person", {*seen, *inventory.persons})
         spelled |= handles
     return frozenset(spelled)

@@ -1,14 +1,14 @@
 """Stitching: the chains behind all events, derived once and kept until facts change."""
 
 from answerable.flows import snapshots
-from answerable.lineage.joints import JointChains
+from answerable.flows.chains import Chains
 from answerable.lineage.stitch import stitch
 from answerable.store import chains, lineage
 from answerable.store.store import Store
 from answerable.store.views import Shown
 
 
-def stitched(store: Store) -> tuple[JointChains, ...]:
+def stitched(store: Store) -> Chains:
     """Give the chains of all joints.
 
     They are derived again when events, snapshots or statements about owners were
@@ -16,7 +16,7 @@ def stitched(store: Store) -> tuple[JointChains, ...]:
     """
     known = lineage.load_chains(store)
     if known is not None:
-        return known
+        return Chains(known)
     facts = lineage.load_facts(store)
     parents: dict[str, str] = {}
     if store.objects("snapshot"):
@@ -30,7 +30,7 @@ def stitched(store: Store) -> tuple[JointChains, ...]:
         parents,
     )
     lineage.save_chains(store, facts, found)
-    return found
+    return Chains(found)
 
 
 def shown(store: Store) -> Shown:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from answerable.flows import naming, snapshots
+from answerable.flows.chains import Chains
 from answerable.flows.lists import coverage, spelled_time
 from answerable.flows.stitch import stitched
 from answerable.lineage.joints import JointChains
@@ -62,7 +63,20 @@ def trace(store: Store, question: Question, *, now: int) -> Document:
     """
     check(question)
     inventory = snapshots.load(store, now=now)
-    chains = stitched(store)
+    return traced(store, inventory, stitched(store), question, now=now)
+
+
+def traced(
+    store: Store,
+    inventory: Inventory,
+    chains: Sequence[JointChains],
+    question: Question,
+    *,
+    now: int,
+) -> Document:
+    """Answer from an inventory and chains that were made before."""
+    check(question)
+    chains = Chains.of(chains)
     identity = question.identity and naming.identity(
         inventory, chains, question.identity
     )
@@ -128,7 +142,7 @@ def joined(
     events: Sequence[AuditEvent], chains: Sequence[JointChains]
 ) -> Iterator[LineageRow]:
     """Join events with their chains."""
-    by_joint = {each.joint: each.chains for each in chains}
+    by_joint = Chains.of(chains).by_joint
     for event in events:
         yield LineageRow(
             event, chain_at(by_joint[naming.joint_of(event)], event.event_time)
@@ -214,7 +228,14 @@ def score(store: Store, *, now: int) -> Document:
         supplied_by}`: `can` tells whether the source itself is able to observe the
         hop, `supplied_by` what would supply what is missing.
     """
-    chains = stitched(store)
+    inventory = snapshots.load(store, now=now)
+    return scored(store, inventory, stitched(store), now=now)
+
+
+def scored(
+    store: Store, inventory: Inventory, chains: Sequence[JointChains], *, now: int
+) -> Document:
+    """Say so from an inventory and chains that were made before."""
     flat = [
         ((each.joint, c.valid_from, c.valid_to), c)
         for each in chains
@@ -226,7 +247,6 @@ def score(store: Store, *, now: int) -> Document:
         for hop in HOPS:
             status = _status(chain, hop).value
             tally[joint.source, hop][status] += counts.get(n, 0)
-    inventory = snapshots.load(store, now=now)
     items = [
         {
             "source": source,
@@ -247,7 +267,7 @@ def coverage_of(
     inventory: Inventory, chains: Sequence[JointChains], now: int
 ) -> Coverage:
     """Say which scans and which logs an answer rests on."""
-    logs = {each.joint.source for each in chains}
+    logs = Chains.of(chains).sources
     covered = coverage(inventory, now, [] if logs else ["cloudtrail"])
     covered["seen"] = sorted(logs.union(covered["seen"]))
     return covered

@@ -73,7 +73,19 @@ def unmediated(store: Store, question: Question, *, now: int) -> Document:
     """
     check(question)
     inventory = snapshots.load(store, now=now)
-    chains = stitched(store)
+    return unmediated_in(store, inventory, stitched(store), question, now=now)
+
+
+def unmediated_in(
+    store: Store,
+    inventory: Inventory,
+    chains: Sequence[JointChains],
+    question: Question,
+    *,
+    now: int,
+) -> Document:
+    """Answer from an inventory and chains that were made before."""
+    check(question)
     gateways = _gateways(store, inventory, chains, question.until)
     judged = _judge(store, question, _platform(inventory, chains, question), gateways)
     rows = _rows(store, question, judged, chains)

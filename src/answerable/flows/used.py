@@ -17,6 +17,7 @@ from answerable.flows.calls import Calls, calls_of, trail_of
 from answerable.flows.given import read_given
 from answerable.flows.hints import command
 from answerable.flows.lists import spelled_time
+from answerable.lineage.joints import JointChains
 from answerable.model.catalogue import Catalogue
 from answerable.model.connector import no_progress
 from answerable.model.document import Coverage, Document, UsedItem
@@ -85,6 +86,7 @@ def used(
     context: Context = None,
     session_policy: str = "",
     endpoint_policy: str = "",
+    stood: Sequence[JointChains] | None = None,
     progress: Progress = no_progress,
 ) -> Document:
     """List the actions a subject is granted or can come to, and what it does with them.
@@ -99,6 +101,7 @@ def used(
         context: Condition keys of the request.
         session_policy: File with the policy of the subject's own session.
         endpoint_policy: File with the policy of the VPC endpoint.
+        stood: Chains that were made before; None to have them made.
         progress: Called with what is done.
 
     Raises:
@@ -114,7 +117,7 @@ def used(
     rights = _Rights(asked, found)
     pairs = rights.of(action)
     progress(0, 0, "events")
-    calls = calls_of(store, inventory, name)
+    calls = calls_of(store, inventory, name, stood)
     catalogue = _catalogue(services_of(r.row for r, _ in pairs if r.row), calls)
     table = _granted(rights, pairs, catalogue)
     _count(table, catalogue, calls)

@@ -59,6 +59,8 @@ def join(
 
 def aged(inventory: Inventory, now: int) -> Inventory:
     """Judge ownership again at another moment: evidence ages, facts stay."""
+    if inventory.judged_at == now:
+        return inventory
     facts = inventory.facts
     judge = _Judge(facts, inventory.agents)
     evidence = by_subject(facts, inventory.agents, inventory.credentials, judge.counts)
@@ -77,7 +79,7 @@ def aged(inventory: Inventory, now: int) -> Inventory:
         )
         for subject in sorted(subjects)
     }
-    return replace(inventory, persons=people.by_id, owners=owners)
+    return replace(inventory, persons=people.by_id, owners=owners, judged_at=now)
 
 
 class _Judge:

@@ -1,7 +1,7 @@
 """What the user typed, as an id: an id, an ARN, or an unambiguous name."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Literal
 
@@ -29,29 +29,47 @@ def resolve(inventory: Inventory, text: str, kinds: Sequence[Kind] = KINDS) -> s
         UsageError: It names nothing; the nearest spelling is the hint.
     """
     asked = text.strip()
-    names: dict[str, set[str]] = defaultdict(set)
-    folded: dict[str, set[str]] = defaultdict(set)
-    ids: set[str] = set()
-    for kind in kinds:
-        for key, spellings in _NAMED[kind](inventory):
-            ids.add(key)
-            for spelling in spellings:
-                names[spelling].add(key)
-                folded[spelling.lower()].add(key)
-    if asked in ids:
+    if any(asked in inventory.once(f"ids {kind}", _IDS[kind]) for kind in kinds):
         return asked
-    if "identity" in kinds:
-        canonical = Spellings(inventory.facts.identities)(asked)
-        if canonical in ids:
-            return canonical
-    found = names.get(asked) or folded.get(asked.lower(), set())
-    if len(found) == 1:
-        return next(iter(found))
-    if found:
-        raise AmbiguousError(
-            f"{asked!r} names {len(found)} things (expected one)", tuple(sorted(found))
+    return inventory.once(f"names {' '.join(kinds)}", _names(kinds)).find(asked)
+
+
+class _Names:
+    """Every spelling of everything of some kinds."""
+
+    def __init__(self, inventory: Inventory, kinds: Sequence[Kind]) -> None:
+        self._kinds = kinds
+        self._names: dict[str, set[str]] = defaultdict(set)
+        self._folded: dict[str, set[str]] = defaultdict(set)
+        self._ids: set[str] = set()
+        for kind in kinds:
+            for key, spellings in _NAMED[kind](inventory):
+                self._ids.add(key)
+                for spelling in spellings:
+                    self._names[spelling].add(key)
+                    self._folded[spelling.lower()].add(key)
+        self._canonical = (
+            Spellings(inventory.facts.identities) if "identity" in kinds else None
         )
-    raise _unknown(asked, kinds, ids | names.keys())
+
+    def find(self, asked: str) -> str:
+        if self._canonical is not None:
+            canonical = self._canonical(asked)
+            if canonical in self._ids:
+                return canonical
+        found = self._names.get(asked) or self._folded.get(asked.lower(), set())
+        if len(found) == 1:
+            return next(iter(found))
+        if found:
+            raise AmbiguousError(
+                f"{asked!r} names {len(found)} things (expected one)",
+                tuple(sorted(found)),
+            )
+        raise _unknown(asked, self._kinds, self._ids | self._names.keys())
+
+
+def _names(kinds: Sequence[Kind]) -> Callable[[Inventory], _Names]:
+    return lambda inventory: _Names(inventory, kinds)
 
 
 def _unknown(asked: str, kinds: Sequence[Kind], known: Iterable[str]) -> UsageError:
@@ -112,4 +130,12 @@ _NAMED = {
     "identity": _identities,
     "credential": _credentials,
     "person": _persons,
+}
+
+_IDS: Mapping[Kind, Callable[[Inventory], Collection[str]]] = {
+    "agent": lambda inventory: inventory.agents.keys(),
+    "tool": lambda inventory: {tool.id for tool in inventory.facts.tools},
+    "identity": lambda inventory: {each.id for each in inventory.facts.identities},
+    "credential": lambda inventory: inventory.credentials.keys(),
+    "person": lambda inventory: inventory.persons.keys(),
 }

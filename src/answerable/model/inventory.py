@@ -1,7 +1,8 @@
 """The inventory: sightings joined into entities. Built by the inventory room."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar, cast
 
 from answerable.model.agent import Agent
 from answerable.model.coverage import Held
@@ -10,6 +11,8 @@ from answerable.model.ids import AgentId, CredentialId, IdentityId, PersonId
 from answerable.model.person import Ownership, Person
 from answerable.model.sighting import Facts, Problem
 from answerable.model.tool import Tool
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ class Inventory:
         credentials: By id.
         owners: Ownership by subject id (agents, identities, credentials).
         coverage: One entry per source.
+        judged_at: At which moment ownership was judged, UTC nanoseconds; -1 for never.
     """
 
     at: int
@@ -102,3 +106,18 @@ class Inventory:
     credentials: Mapping[CredentialId, CredentialEntity]
     owners: Mapping[str, Ownership]
     coverage: tuple[SourceCoverage, ...]
+    judged_at: int = -1
+    _made: dict[str, object] = field(
+        init=False, default_factory=dict, compare=False, repr=False
+    )
+
+    def once(self, name: str, make: Callable[["Inventory"], Made]) -> Made:
+        """Give what is made of this inventory alone, made when first asked for.
+
+        Args:
+            name: Of what is made; always made in the same way.
+            make: Pure: it gives the same whenever it is called.
+        """
+        if name not in self._made:
+            self._made.setdefault(name, make(self))
+        return cast("Made", self._made[name])

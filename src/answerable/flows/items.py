@@ -1,0 +1,241 @@
+"""Agents, tools, credentials, identities and people as the lists show them."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from answerable.model.credential import Credential, CredentialClass, Lifetime
+from answerable.model.document import (
+    AgentItem,
+    AgentToolItem,
+    CredentialItem,
+    IdentityItem,
+    OwnerItem,
+    PersonItem,
+    ToolCredentialItem,
+    ToolItem,
+)
+from answerable.model.identity import Identity
+from answerable.model.ids import AgentId, CredentialId
+from answerable.model.inventory import (
+    AgentEntity,
+    CredentialEntity,
+    Inventory,
+    ToolUse,
+)
+from answerable.model.person import OwnerState, Person
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_SECOND = 253_402_300_799  # of the year 9999
+
+
+def spelled_time(at: int) -> str:
+    """Spell UTC nanoseconds as RFC 3339, to the second."""
+    moment = _EPOCH + timedelta(seconds=min(at // 1_000_000_000, _LAST_SECOND))
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def maybe_time(at: int) -> str | None:
+    """Spell a time; 0 for one that is not known."""
+    return spelled_time(at) if at else None
+
+
+def owner(inventory: Inventory, subject: str) -> OwnerItem:
+    """Show an owner as the lists do."""
+    ownership = inventory.owners.get(subject)
+    if ownership is None:
+        return {"state": OwnerState.NONE.value, "person": None, "score": 0.0}
+    return {
+        "state": ownership.state.value,
+        "person": ownership.person,
+        "score": round(ownership.score, 4),
+    }
+
+
+def identity_item(inventory: Inventory, identity: Identity) -> IdentityItem:
+    """Show an identity with the agents and credentials that reach it."""
+    ways = inventory.once("ways to identities", _ways)
+    return {
+        "id": identity.id,
+        "kind": identity.kind,
+        "name": identity.name,
+        "account": identity.account,
+        "owner": owner(inventory, identity.id),
+        "agents": sorted(ways.agents.get(identity.id, ())),
+        "credentials": sorted(ways.credentials.get(identity.id, ())),
+        "created_at": maybe_time(identity.created_at),
+        "last_used_at": maybe_time(identity.last_used_at),
+        "tags": dict(identity.tags),
+        "written_by": identity.seen.written_by.value,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """Agents and credentials by the identity that they reach."""
+
+    agents: Mapping[str, list[str]]
+    credentials: Mapping[str, list[str]]
+
+
+def _ways(inventory: Inventory) -> _Ways:
+    found = _Ways(defaultdict(list), defaultdict(list))
+    for key, entity in inventory.agents.items():
+        for reached in entity.identities:
+            found.agents[reached].append(key)
+    for credential in inventory.credentials.values():
+        if credential.identity is not None:
+            found.credentials[credential.identity].append(credential.id)
+    return found
+
+
+def person_item(
+    inventory: Inventory, person: Person, owner_state: str = ""
+) -> PersonItem:
+    """Show a person or team, with what is theirs in a state; but for what is suggested."""
+    owned = inventory.once("owned by person", owned_by_person).get(person.id, ())
+    return {
+        "id": person.id,
+        "name": person.name,
+        "aliases": list(person.aliases),
+        "team": person.team,
+        "alive": person.alive,
+        "owns": sorted(
+            subject
+            for subject, state in owned
+            if state == owner_state
+            or (not owner_state and state is not OwnerState.SUGGESTED)
+        ),
+    }
+
+
+def owned_by_person(inventory: Inventory) -> Mapping[str, list[tuple[str, OwnerState]]]:
+    """Give what each person owns, with the state of that."""
+    owned: dict[str, list[tuple[str, OwnerState]]] = defaultdict(list)
+    for subject, ownership in inventory.owners.items():
+        if ownership.person is not None:
+            owned[ownership.person].append((subject, ownership.state))
+    return owned
+
+
+def tool_item(inventory: Inventory, agent: AgentId, use: ToolUse) -> ToolItem:
+    """Show a tool of an agent."""
+    found = _tool_credentials(inventory, use)
+    return {
+        "id": use.tool.id,
+        "agent": agent,
+        "server": use.tool.server,
+        "transport": use.tool.transport,
+        "target": use.tool.target,
+        "enabled": use.tool.enabled,
+        "unattended": use.tool.unattended,
+        "credential": found[0] if found else None,
+        "identities": list(use.identities),
+        "written_by": use.tool.seen.written_by.value,
+    }
+
+
+def agent_item(inventory: Inventory, entity: AgentEntity) -> AgentItem:
+    """Show an agent with its tools."""
+    agent = entity.agent
+    return {
+        "id": agent.id,
+        "kind": agent.kind,
+        "name": agent.name,
+        "place": agent.place,
+        "known": agent.known.value,
+        "note": agent.note,
+        "owner": owner(inventory, agent.id),
+        "tools": [_agent_tool(inventory, use) for use in entity.tools],
+        "identities": list(entity.identities),
+        "parent": agent.parent,
+        "unattended": agent.unattended or any(u.tool.unattended for u in entity.tools),
+        "written_by": agent.seen.written_by.value,
+    }
+
+
+def _agent_tool(inventory: Inventory, use: ToolUse) -> AgentToolItem:
+    found = _tool_credentials(inventory, use)
+    return {
+        "id": use.tool.id,
+        "server": use.tool.server,
+        "transport": use.tool.transport,
+        "target": use.tool.target,
+        "enabled": use.tool.enabled,
+        "unattended": use.tool.unattended,
+        "inherited": use.inherited,
+        "credential": found[0] if found else None,
+        "credentials": found,
+        "identity": use.identities[0] if len(use.identities) == 1 else None,
+        "identities": list(use.identities),
+    }
+
+
+def _tool_credentials(inventory: Inventory, use: ToolUse) -> list[ToolCredentialItem]:
+    """Show what a tool acts with; what proves an identity first, as it tells most."""
+
+    def telling(key: CredentialId) -> bool:
+        entity = inventory.credentials.get(key)
+        return entity is None or entity.identity is None
+
+    items: list[ToolCredentialItem] = []
+    for key in sorted(use.credentials, key=telling):
+        entity = inventory.credentials.get(key)
+        sighting = _sighting(entity, use) if entity is not None else None
+        if sighting is not None:
+            items.append(
+                {
+                    "id": key,
+                    "kind": sighting.kind,
+                    "place": sighting.place,
+                    "class": sighting.cls.value,
+                    "hint": sighting.hint,
+                    "name": sighting.name,
+                }
+            )
+    return items
+
+
+def _sighting(entity: CredentialEntity, use: ToolUse) -> Credential | None:
+    """Choose the sighting in the tool's own file, else the most telling one."""
+    own = use.tool.seen.place
+    for sighting in entity.sightings:
+        if sighting.place == own or sighting.place.startswith(f"{own}/"):
+            return sighting
+    return entity.sightings[0] if entity.sightings else None
+
+
+def credential_item(inventory: Inventory, entity: CredentialEntity) -> CredentialItem:
+    """Show a credential with every place it lies; never a value."""
+    found = entity.sightings
+    lying = [s for s in found if s.cls is not CredentialClass.RECORD]
+    first = (lying or list(found))[0] if found else None
+    return {
+        "id": entity.id,
+        "kind": first.kind if first else _unseen(entity.id),
+        "class": first.cls.value if first else "",
+        "lifetime": (first.lifetime if first else _lifetime(entity.id)).value,
+        "hint": next((s.hint for s in found if s.hint), ""),
+        "account": next((s.account for s in found if s.account), ""),
+        "status": next((s.status for s in found if s.status), ""),
+        "identity": entity.identity,
+        "how": entity.how,
+        "owner": owner(inventory, entity.id),
+        "places": [
+            {"place": s.place, "name": s.name, "written_by": s.seen.written_by.value}
+            for s in lying
+        ],
+        "created_at": maybe_time(max((s.created_at for s in found), default=0)),
+        "expires_at": maybe_time(max((s.expires_at for s in found), default=0)),
+        "last_used_at": maybe_time(max((s.last_used_at for s in found), default=0)),
+    }
+
+
+def _unseen(key: CredentialId) -> str:
+    """Say what a key is that only a trail tells of."""
+    return "aws-access-key" if key.startswith("cred:aws/AKIA") else ""
+
+
+def _lifetime(key: CredentialId) -> Lifetime:
+    return Lifetime.STATIC if _unseen(key) else Lifetime.UNKNOWN
