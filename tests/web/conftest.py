@@ -41,8 +41,7 @@ def estate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def desk(estate: Path) -> Iterator[Desk]:
     made = Desk(estate / "store")
     yield made
-    with made.store() as store:
-        store.close()
+    made.close()
 
 
 def visitor(

@@ -1,38 +1,32 @@
-"""What pages are answered from: the store, and what of it is kept in memory."""
+"""What pages are answered from: the store, and what of it is kept in memory.
 
+What is kept is made anew when the store has changed, and now and then, for evidence
+ages. Where making it takes long, that happens beside: the last one answers meanwhile, so
+nobody but the very first waits.
+"""
+
+import hashlib
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TypeVar
 
-from answerable.flows import snapshots
-from answerable.flows.stitch import stitched
-from answerable.lineage.joints import JointChains
+from answerable.flows.heap import settled
 from answerable.model.config import Config
-from answerable.model.inventory import Inventory
+from answerable.model.errors import AnswerableError
 from answerable.store.store import Store
+from answerable.web.standing import Standing, stamp, stand
 
 Kept = TypeVar("Kept")
-# Evidence ages, so what is kept of it is made anew.
 _MINUTE = 60_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What stood in the store when it was last looked at.
-
-    Attributes:
-        version: Changes with the store's log; what is the same is unchanged.
-        inventory: The newest snapshot, completed by trails.
-        chains: Chains behind events.
-    """
-
-    version: str
-    inventory: Inventory
-    chains: tuple[JointChains, ...]
+# What takes a processor so many seconds is waited for, and is never behind the store.
+_SHORT = 0.5
+# Of the time, at most this share goes into making anew.
+_SHARE = 5
+_logger = logging.getLogger(__name__)
 
 
 class Desk:
@@ -49,9 +43,12 @@ class Desk:
     ) -> None:
         self.root, self.config, self.spools = root, config, spools
         self._own = threading.local()
+        self._open: list[Store] = []
         self._lock = threading.Lock()
         self._standing: Standing | None = None
-        self._kept: dict[str, tuple[str, object]] = {}
+        self._stamp = b""
+        self._looked = 0.0
+        self._beside: threading.Thread | None = None
 
     @property
     def now(self) -> int:
@@ -64,23 +61,93 @@ class Desk:
         held: Store | None = getattr(self._own, "store", None)
         if held is None:
             held = self._own.store = Store.open(self.root, now=self.now, create=False)
+            self._open.append(held)
         yield held
 
+    def close(self) -> None:
+        """Let go of the store, in every thread; nobody asks any more."""
+        if self._beside is not None:
+            self._beside.join()
+        while self._open:
+            self._open.pop().close()
+        self._own = threading.local()
+
+    def version(self) -> str:
+        """Name what answers rest on now: the store, and what is kept of it."""
+        standing = self.standing()
+        with self.store() as store:
+            said = stamp(store) + standing.version.encode()
+        return hashlib.sha256(said).hexdigest()[:24]
+
     def standing(self) -> Standing:
-        """Give what stands in the store now, read anew where its log has grown."""
-        with self.store() as store, self._lock:
-            version = str(len(store.log.entries()))
-            if self._standing is None or self._standing.version != version:
-                self._standing = Standing(
-                    version, snapshots.load(store, now=self.now), stitched(store)
-                )
-            return self._standing
+        """Give what stands in the store; where that takes long, what stood lately."""
+        making: Standing | None = getattr(self._own, "making", None)
+        if making is not None:
+            return making
+        with self.store() as store:
+            state, known = stamp(store), self._standing
+            if known is not None and not self._is_due(known, state, self.now):
+                return known
+            if known is not None and known.took > _SHORT:
+                self._make_beside(known)
+                return known
+            with self._lock:
+                made = self._standing
+                if made is not None and not self._is_due(made, state, self.now):
+                    return made
+                return self._make(store, state)
 
     def kept(self, name: str, make: Callable[[Standing], Kept]) -> Kept:
-        """Give what is made of what stands; made once for each version and minute."""
-        standing = self.standing()
-        version = f"{standing.version}/{self.now // _MINUTE}"
-        known = self._kept.get(name)
-        if known is None or known[0] != version:
-            known = self._kept[name] = (version, make(standing))
-        return cast("Kept", known[1])
+        """Give what is made of what stands: made once, and anew before that changes."""
+        return self.standing().kept(name, make)
+
+    def _is_due(self, known: Standing, state: bytes, now: int) -> bool:
+        # What takes a second to judge is judged again after five minutes or more.
+        lasts = max(_MINUTE, int(known.took * _SHARE * _MINUTE))
+        old = not known.at <= now < min(known.at + lasts, known.until)
+        return old or state != self._stamp
+
+    def _make(self, store: Store, state: bytes) -> Standing:
+        before = self._standing
+        slow = before is None or before.took > _SHORT
+        with settled() if slow else nullcontext():
+            made = stand(store, self.now, before)
+            if before is not None:
+                self._own.making = made
+                try:
+                    made.follow(before)
+                finally:
+                    self._own.making = None
+        self._stamp, self._standing, self._looked = state, made, time.monotonic()
+        return made
+
+    def _make_beside(self, known: Standing) -> None:
+        """Let a thread of its own make what stands, one at a time and not too often."""
+        if time.monotonic() - self._looked < _SHARE * known.took:
+            return
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            self._beside = threading.Thread(target=self._beside_others, daemon=True)
+            self._beside.start()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def _beside_others(self) -> None:
+        try:
+            with self.store() as store:
+                self._make(store, stamp(store))
+        except AnswerableError as error:
+            _logger.warning("what stands could not be read anew: %s", error.message)
+        finally:
+            self._looked = time.monotonic()
+            self._let_go()
+            self._lock.release()
+
+    def _let_go(self) -> None:
+        held: Store | None = getattr(self._own, "store", None)
+        if held is not None:
+            self._open.remove(held)
+            held.close()
+            self._own.store = None

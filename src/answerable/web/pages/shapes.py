@@ -16,8 +16,9 @@ from answerable.model.document import (
     ToolItem,
 )
 from answerable.model.person import OwnerState
-from answerable.web.desk import Desk, Standing
+from answerable.web.desk import Desk
 from answerable.web.listing import Facet, Listing, Shape
+from answerable.web.standing import Standing
 
 OLD = timedelta(days=90)
 _STATES = {state.value: rank for rank, state in enumerate(OwnerState)}
@@ -232,7 +233,7 @@ _FLOWS = {
 
 
 def _document(desk: Desk, standing: Standing, kind: str) -> Document:
-    return _FLOWS[kind](standing.inventory, now=desk.now)
+    return _FLOWS[kind](standing.inventory, now=standing.at)
 
 
 def subjects_of(person: PersonItem) -> Iterator[tuple[str, str]]:
