@@ -17,6 +17,7 @@ from answerable.model.learning import Learning
 from answerable.model.pin import Pinning
 from answerable.model.rule import TrustRule
 from answerable.model.upstream_credential import UpstreamCredential
+from answerable.model.web import Web
 
 
 class Input(StrEnum):
@@ -371,6 +372,7 @@ class Config:
         policy: Files of Cedar policies, or globs of such, absolute.
         tables: What owners know, in file order.
         asks: Where owners hear of asks, None where the file does not say.
+        web: The web page, None where the file has none.
     """
 
     place: str
@@ -390,3 +392,4 @@ class Config:
     policy: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
     asks: Asks | None = None
+    web: Web | None = None

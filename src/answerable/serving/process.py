@@ -26,6 +26,8 @@ LOOK = 0.1  # seconds between two looks at what is still under way
 
 Listening = list[tuple[str, str]]
 
+LINK = "sign-in"  # no listener: a link that lets somebody in, and stands in no log
+
 
 class Plan(Protocol):
     """What one reading of the file asks for."""

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.model.ids import PersonId
+from answerable.model.web import Role
+
+__all__ = ["May", "Role", "Visit", "may_of", "roles"]
 
 
 class May(StrEnum):
@@ -20,20 +23,6 @@ class May(StrEnum):
     INVESTIGATE = "investigate"
     OWN = "own"
     ADMINISTER = "administer"
-
-
-class Role(StrEnum):
-    """What a person is here; each may look."""
-
-    VIEWER = "viewer"
-    INVESTIGATOR = "investigator"
-    OWNER = "owner"
-    ADMIN = "admin"
-
-    @property
-    def may(self) -> frozenset[May]:
-        """What it lets its bearer do."""
-        return _MAY[self]
 
 
 _MAY = {
@@ -67,7 +56,7 @@ class Visit:
     @property
     def may(self) -> frozenset[May]:
         """All that the roles let them do."""
-        return frozenset().union(*(role.may for role in self.roles))
+        return may_of(self.roles)
 
     def sees_deeds_of(self, *subjects: str) -> bool:
         """Whether what any of these agents or identities did may be shown."""
@@ -78,6 +67,11 @@ class Visit:
     def answers_for(self, subject: str) -> bool:
         """Whether they may sign for this agent or identity: its attested owner."""
         return May.OWN in self.may and subject in self.owns
+
+
+def may_of(roles: Iterable[Role]) -> frozenset[May]:
+    """Give all that some roles let their bearer do."""
+    return frozenset().union(*(_MAY[role] for role in roles))
 
 
 def roles(names: Iterable[str]) -> frozenset[Role]:

@@ -89,3 +89,19 @@ decisions:
 """
 
 FEDERATION = "issuers:\n" + ISSUERS + REST
+
+WEB = """\
+web:
+  url: https://answerable.example
+  listen: [{address: "127.0.0.1:0", origins: [], tls: {certificate: a, key: b}}]
+  state: web
+  audience: https://answerable.example/api
+  local: {person: ana@example.com}
+  login:
+    issuer: people
+    client_id: answerable-web
+    client_secret_env: WEB_SECRET
+    scopes: [groups]
+    roles: {claim: groups, map: {security: [admin, investigator], "all staff": viewer}}
+    default: [owner]
+"""

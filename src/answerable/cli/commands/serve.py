@@ -27,8 +27,8 @@ ROLES = ("gateway", "sts", "decisions", "web")
     "--listen",
     metavar="ADDR",
     default="",
-    help="Health and metrics at this HOST:PORT, the gateway at the next port; of the web"
-    " page, the page.",
+    help="The web page at this HOST:PORT, or without one health and metrics; the gateway"
+    " at the next port.",
 )
 @click.option("--with-parent", is_flag=True, hidden=True)
 @pass_settings
@@ -41,9 +41,9 @@ def serve(
     happens after that goes to standard error, one JSON object a line. SIGHUP reads the
     configuration again. With a section `sts` the token service runs beside the gateway,
     for evaluation: in production each runs alone, as a user of its own. With a section
-    `decisions` the decision point runs beside it, too. `--only web` serves the web page,
-    and does without a configuration: on this machine, for whoever has the link that it
-    prints, from the store.
+    `decisions` the decision point runs beside it, too, and with a section `web` the web
+    page. `--only web` does without a configuration: on this machine, for whoever has the
+    link that it prints, from the store.
     """
     from answerable.connectors.config.parse.faults import ConfigError
 
@@ -77,10 +77,15 @@ def _serve_calls(
     named = usual if settings.store else None
 
     def beside(plan: "Plan") -> dict[str, Sequence[str]]:
-        sections = {"sts": plan.config.sts, "decisions": plan.config.decisions}
+        named = plan.config
+        sections = {"sts": named.sts, "decisions": named.decisions, "web": named.web}
         own = [sys.executable, "-m", "answerable", "--store", str(plan.store)]
+        more = {"web": ["--listen", listen] if listen else []}
         return {
-            role: [*own, "serve", "--only", role, "--config", config, "--with-parent"]
+            role: [
+                *(*own, "serve", "--only", role, "--config", config, "--with-parent"),
+                *more.get(role, []),
+            ]
             for role, section in sections.items()
             if together and section is not None
         }

@@ -1,15 +1,18 @@
 """What is asked of a provider: authorization code with PKCE, or a device code.
 
 Sources: RFC 6749 4.1, RFC 7636 4.2, OpenID Connect Core 3.1.2.1, RFC 8252 7.3,
-RFC 8628 3.1. We are a public client: there is no secret to send, and none to keep.
+RFC 8628 3.1. On a person's machine we are a public client: there is no secret to send,
+and none to keep. A web page may be a confidential one (`basic`).
 Neither `offline_access` nor anything else that brings a refresh token is asked for.
 """
 
 import hashlib
 import json
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlencode
+from types import MappingProxyType
+from urllib.parse import quote_plus, urlencode
 
 from answerable.federate.login.provider import Provider
 from answerable.federate.strict import base64url
@@ -50,10 +53,14 @@ class Client:
     Attributes:
         id: `client_id`, which is the audience of the ID token.
         person: Claim that names the person, e.g. `email`.
+        claims: More claims that are wanted in the ID token.
+        scopes: More scope tokens to ask for.
     """
 
     id: str
     person: str
+    claims: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
 
     @property
     def scope(self) -> str:
@@ -65,14 +72,28 @@ class Client:
             scopes.append("profile")
         elif self.person not in _WITHOUT_SCOPE:
             scopes += ["profile", "email"]
+        scopes += [each for each in self.scopes if each not in scopes]
         return " ".join(scopes)
 
 
 def authorization_url(
-    provider: Provider, client: Client, redirect_uri: str, sealed: Sealed
+    provider: Provider,
+    client: Client,
+    redirect_uri: str,
+    sealed: Sealed,
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
-    """Write the address that a browser is sent to."""
+    """Write the address that a browser is sent to.
+
+    Args:
+        provider: Who is asked.
+        client: Us.
+        redirect_uri: Where the answer is to be brought.
+        sealed: This sign-in.
+        more: Further parameters, e.g. `max_age` (OpenID Connect Core 3.1.2.1).
+    """
     asked = _common(provider, client, sealed) | {
+        **more,
         "response_type": "code",
         "redirect_uri": redirect_uri,
         "state": sealed.state,
@@ -96,6 +117,12 @@ def code_form(
     }
 
 
+def basic(client_id: str, secret: str) -> str:
+    """Write the field that shows a client's secret (RFC 6749 2.3.1)."""
+    pair = f"{quote_plus(client_id)}:{quote_plus(secret)}"
+    return "Basic " + b64encode(pair.encode("ascii")).decode("ascii")
+
+
 def device_form(
     provider: Provider, client: Client, sealed: Sealed
 ) -> Mapping[str, str]:
@@ -117,9 +144,11 @@ def device_token_form(client: Client, device_code: str) -> Mapping[str, str]:
 
 def _common(provider: Provider, client: Client, sealed: Sealed) -> dict[str, str]:
     asked = {"client_id": client.id, "scope": client.scope, "nonce": sealed.nonce}
-    if provider.takes_claims and client.person != "sub":
-        # A scope alone may bring the claim to the UserInfo endpoint, which signs
-        # nothing (OpenID Connect Core 5.4).
-        wanted = {"id_token": {client.person: {"essential": True}}}
-        asked["claims"] = json.dumps(wanted, separators=(",", ":"))
+    # A scope alone may bring a claim to the UserInfo endpoint, which signs nothing
+    # (OpenID Connect Core 5.4).
+    wanted: dict[str, object] = dict.fromkeys(client.claims)
+    if client.person != "sub":
+        wanted[client.person] = {"essential": True}
+    if provider.takes_claims and wanted:
+        asked["claims"] = json.dumps({"id_token": wanted}, separators=(",", ":"))
     return asked

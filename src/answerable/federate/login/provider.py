@@ -24,6 +24,8 @@ class Provider:
         jwks: Where its keys are.
         says_iss: It names itself in authorization responses (RFC 9207 3).
         takes_claims: Single claims can be asked for (OpenID Connect Core 5.5).
+        takes_secret_in_form: It takes a client's secret in the form alone, not as
+            RFC 6749 2.3.1 has it first.
     """
 
     iss: str
@@ -33,6 +35,7 @@ class Provider:
     jwks: str
     says_iss: bool
     takes_claims: bool
+    takes_secret_in_form: bool = False
 
 
 def metadata_url(iss: str) -> str:
@@ -60,6 +63,7 @@ def read_provider(document: bytes, iss: str) -> Provider:
     methods = members.get("code_challenge_methods_supported", ["S256"])
     if not isinstance(methods, list) or "S256" not in methods:
         raise _wrong("expected the PKCE method S256")
+    secrets = members.get("token_endpoint_auth_methods_supported")
     return Provider(
         iss=iss,
         authorization=_endpoint(members, "authorization_endpoint", iss),
@@ -70,6 +74,9 @@ def read_provider(document: bytes, iss: str) -> Provider:
             members.get("authorization_response_iss_parameter_supported") is True
         ),
         takes_claims=members.get("claims_parameter_supported") is True,
+        takes_secret_in_form=isinstance(secrets, list)
+        and "client_secret_post" in secrets
+        and "client_secret_basic" not in secrets,
     )
 
 

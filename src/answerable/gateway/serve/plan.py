@@ -18,6 +18,8 @@ from answerable.model.errors import UsageError
 from answerable.serving.state import gateway_state
 from answerable.serving.stored import known_agents
 
+BESIDE = 5  # ports from the web page to health and metrics
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -100,7 +102,8 @@ def read_plan(
     if config is None or not reading.lacks_policy_alone:
         raise ConfigError(place, reading.faults)
     if listen:
-        config = replace(config, listen=_listen_at(config.listen, listen))
+        beside = config.web is not None
+        config = replace(config, listen=_listen_at(config.listen, listen, beside))
     root = store or (Path(config.store) if config.store else usual)
     policy = Policy(
         text=reading.data,
@@ -128,8 +131,11 @@ def _packed(rules: CedarRules) -> bytes:
     return zlib.compress(packed, level=1)
 
 
-def _listen_at(listen: Listen, text: str) -> Listen:
-    """Have the API listen at an address, and the gateway at the next port."""
+def _listen_at(listen: Listen, text: str, web: bool) -> Listen:
+    """Have the API listen at an address, and the gateway at the next port.
+
+    Where there is a web page, that is at the address, and the API five ports on.
+    """
     address = parse_address(text)
     if address is None or not is_loopback(address.host):
         raise UsageError(
@@ -139,4 +145,6 @@ def _listen_at(listen: Listen, text: str) -> Listen:
         )
     port = address.port + 1 if address.port else 0
     first = replace(listen.gateway[0], address=Address(address.host, port), unix="")
+    if web:
+        address = replace(address, port=address.port + BESIDE if address.port else 0)
     return replace(listen, api=address, gateway=(first, *listen.gateway[1:]))

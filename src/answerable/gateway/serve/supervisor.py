@@ -33,6 +33,7 @@ from answerable.model.errors import AnswerableError, EnvironmentRefused
 from answerable.serving.claim import claim
 from answerable.serving.kills import KillFile
 from answerable.serving.log import Log
+from answerable.serving.process import LINK
 from answerable.serving.shipping import ship_apart
 from answerable.serving.sockets import Bound, bind, bind_address, hosts_of
 from answerable.serving.stored import make_store
@@ -144,7 +145,8 @@ class Supervisor:
         except EnvironmentRefused as error:
             # Calls go on without it; `gateway try` finds nobody.
             self._log.warning("operator.not-listening", why=error.message)
-        self._log.info("serve.ready", listening=[at for _, at in self.listening])
+        shown = [at for what, at in self.listening if what != LINK]
+        self._log.info("serve.ready", listening=shown)
         if not self._plan.policy.whole:
             config, faults = self._plan.config, self._plan.reading.faults
             self._log.error("policy.missing", faults=fault_lines(config.place, faults))

@@ -37,15 +37,22 @@ class AskProvider:
             why = error.strerror or "it holds something else"
             raise EnvironmentRefused(f"cannot use {ca} for TLS ({why})") from None
 
-    def __call__(self, url: str, form: Mapping[str, str] | None) -> tuple[int, bytes]:
+    def __call__(
+        self, url: str, form: Mapping[str, str] | None, authorization: str = ""
+    ) -> tuple[int, bytes]:
         """GET an address, or POST a form to it; give status and body.
+
+        Args:
+            url: The address.
+            form: None for a GET.
+            authorization: What we show for ourselves, empty for nothing.
 
         Raises:
             EnvironmentRefused: No whole answer came within bounds.
         """
         host = urlsplit(url).netloc
         try:
-            return self._ask(url, form)
+            return self._ask(url, form, authorization)
         except ssl.SSLCertVerificationError as error:
             why = f"its certificate does not hold ({error.reason})"
         except (OSError, UnicodeError, http.client.HTTPException) as error:
@@ -54,7 +61,9 @@ class AskProvider:
             f"no answer from {host} ({why})", "see that this machine reaches it"
         )
 
-    def _ask(self, url: str, form: Mapping[str, str] | None) -> tuple[int, bytes]:
+    def _ask(
+        self, url: str, form: Mapping[str, str] | None, authorization: str
+    ) -> tuple[int, bytes]:
         parts = urlsplit(url)
         host = parts.hostname or ""
         connection = (
@@ -69,6 +78,8 @@ class AskProvider:
         fields = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if form is not None:
             fields["Content-Type"] = "application/x-www-form-urlencoded"
+        if authorization:
+            fields["Authorization"] = authorization
         try:
             connection.request(
                 "GET" if form is None else "POST",

@@ -17,7 +17,7 @@ from answerable.web.visit import Role
 
 IDLE = 30 * 60  # seconds
 LONGEST = 8 * 3600
-FRESH = 5 * 60  # after signing in
+FRESH = 5 * 60  # since somebody showed who they are
 MOST = 10_000
 MOST_OF_ONE = 20
 
@@ -35,6 +35,7 @@ class Session:
         by: How: `local`, or the issuer that vouched for them.
         began: Seconds since the epoch.
         last: When it was last used.
+        proved: When its person last showed who they are, which may be long before.
         said: What was done, to be shown on the next page.
     """
 
@@ -44,6 +45,7 @@ class Session:
     by: str
     began: float
     last: float
+    proved: float
     said: str = ""
     _secret: bytes = field(
         default_factory=lambda: secrets.token_bytes(_SIZE), repr=False
@@ -85,7 +87,11 @@ class Sessions:
         return len(self._open)
 
     def begin(
-        self, person: PersonId | None, roles: frozenset[Role], by: str
+        self,
+        person: PersonId | None,
+        roles: frozenset[Role],
+        by: str,
+        proved: float | None = None,
     ) -> tuple[str, Session]:
         """Begin one; what it says in its cookie is known to its browser alone.
 
@@ -95,7 +101,8 @@ class Sessions:
         self._sweep()
         self._make_room(person)
         cookie, now = secrets.token_urlsafe(_SIZE), self._clock()
-        session = Session(_digest(cookie), person, roles, by, now, now)
+        shown = now if proved is None else proved
+        session = Session(_digest(cookie), person, roles, by, now, now, shown)
         self._open[session.key] = session
         return cookie, session
 
@@ -116,8 +123,8 @@ class Sessions:
         return session.key in self._open
 
     def is_fresh(self, session: Session) -> bool:
-        """Whether its person signed in just now."""
-        return self._clock() < session.began + FRESH
+        """Whether its person showed who they are just now."""
+        return self._clock() < session.proved + FRESH
 
     def end(self, session: Session) -> None:
         """End one."""

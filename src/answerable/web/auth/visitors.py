@@ -2,9 +2,10 @@
 
 from answerable.flows.attested import AttestedOwners
 from answerable.model.ids import PersonId
+from answerable.web.auth.bearers import Bearer
 from answerable.web.auth.sessions import Session
 from answerable.web.desk import Desk
-from answerable.web.visit import May, Visit
+from answerable.web.visit import May, Role, Visit, may_of
 
 NOBODY = Visit(None, frozenset())
 
@@ -21,13 +22,20 @@ class Visitors:
 
     def visit(self, session: Session, *, fresh: bool) -> Visit:
         """Give what a session stands for at this moment."""
-        owns: frozenset[str] = frozenset()
-        may = frozenset().union(*(role.may for role in session.roles))
-        if session.person is not None and May.OWN in may:
-            owns = owned(self._desk, session.person)
+        owns = self._owns(session.person, session.roles)
         return Visit(
             session.person, session.roles, owns, session.token(), fresh, session.by
         )
+
+    def bearing(self, bearer: Bearer) -> Visit:
+        """Give what a token stands for at this moment."""
+        owns = self._owns(bearer.person, bearer.roles)
+        return Visit(bearer.person, bearer.roles, owns, by=bearer.by)
+
+    def _owns(self, person: PersonId | None, roles: frozenset[Role]) -> frozenset[str]:
+        if person is None or May.OWN not in may_of(roles):
+            return frozenset()
+        return owned(self._desk, person)
 
 
 def owned(desk: Desk, person: PersonId) -> frozenset[str]:

@@ -16,6 +16,11 @@ def cookie_name(url: str, port: int) -> str:
     return f"__Host-{_NAME}" if url.startswith("https:") else f"{_NAME}-{port}"
 
 
+def pending_name(name: str) -> str:
+    """Name the cookie of a sign-in under way, by that of the session it may become."""
+    return f"{name}-pending"
+
+
 def read_cookie(fields: list[str], name: str) -> str:
     """Read the one cookie of that name; empty where there is none, or more than one."""
     found = [

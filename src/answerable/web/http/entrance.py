@@ -4,10 +4,14 @@ import hashlib
 from dataclasses import dataclass
 from typing import Protocol
 
+from answerable.model.claims import Presented
+from answerable.web.auth.bearers import Bearer, Bearers
 from answerable.web.auth.sessions import Session, Sessions
-from answerable.web.auth.visitors import Visitors
+from answerable.web.auth.visitors import NOBODY, Visitors
+from answerable.web.http.answers import API
 from answerable.web.http.come import Come
 from answerable.web.http.cookies import cookie_name, read_cookie
+from answerable.web.http.refusals import Refused
 from answerable.web.visit import Visit
 
 
@@ -17,18 +21,18 @@ class Known:
 
     Attributes:
         session: Theirs; None where each request is vouched for by itself.
-        visit: What they are, where no session says so.
+        bearer: Who they are, where no session says so.
     """
 
     session: Session | None
-    visit: Visit | None = None
+    bearer: Bearer | None = None
 
     @property
     def key(self) -> bytes:
         """Tells one from another."""
         if self.session is not None:
             return self.session.key
-        person = self.visit.person if self.visit else None
+        person = self.bearer.person if self.bearer else None
         return hashlib.sha256((person or "").encode()).digest()
 
 
@@ -50,20 +54,47 @@ class Entrance(Protocol):
 
 
 class Signed:
-    """Knows them by their session.
+    """Knows them by their session, and for `/api/` by a token.
 
     Args:
         sessions: All of them.
         visitors: Makes visits.
+
+    Attributes:
+        bearers: Verifies tokens; None where none is taken.
     """
 
     def __init__(self, sessions: Sessions, visitors: Visitors) -> None:
         self.sessions, self._visitors = sessions, visitors
+        self.bearers: Bearers | None = None
 
     async def known(self, come: Come) -> Known | None:
-        """Tell whose session it is; None where there is none."""
+        """Tell who it is; None where nobody has signed in.
+
+        Whoever shows a token means to be judged by it, and not by a cookie.
+
+        Raises:
+            Refused: The token does not hold, or none is taken there.
+        """
+        authorization = come.fields.get("authorization")
+        if authorization is not None:
+            return Known(None, await self._of_token(come, authorization))
         session = self.of(come)
         return Known(session) if session is not None else None
+
+    async def _of_token(self, come: Come, authorization: str) -> Bearer:
+        if self.bearers is None or not come.path.startswith(API):
+            raise Refused(401, "no-tokens", "no token is taken here")
+        scheme, _, token = authorization.partition(" ")
+        proof = come.fields.get("dpop")
+        presented = Presented(
+            scheme=scheme,
+            method=come.request.method,
+            url=come.link.url + come.path,
+            proofs=() if proof is None else (proof,),
+            certificate=come.link.certificate,
+        )
+        return await self.bearers.identify(presented, token)
 
     def of(self, come: Come) -> Session | None:
         """Give the session of a request."""
@@ -72,8 +103,10 @@ class Signed:
 
     def visit(self, known: Known) -> Visit:
         """Give what they may, as of now."""
+        if known.bearer is not None:
+            return self._visitors.bearing(known.bearer)
         if known.session is None:
-            return known.visit or Visit(None, frozenset())
+            return NOBODY
         fresh = self.sessions.is_fresh(known.session)
         return self._visitors.visit(known.session, fresh=fresh)
 

@@ -16,6 +16,7 @@ ONCE = (
     "authorization",
     "content-length",
     "content-type",
+    "dpop",
     "host",
     "hx-request",
     "if-none-match",

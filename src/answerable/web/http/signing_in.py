@@ -112,12 +112,23 @@ class SigningIn:
         roles: frozenset[Role],
         by: str,
         onward: str,
+        *,
+        proved: float | None = None,
     ) -> Response:
-        """Begin a session; one that the browser had before ends."""
+        """Begin a session; one that the browser had before ends.
+
+        Args:
+            come: The request.
+            person: Who signed in, None for nobody by name.
+            roles: What they are here.
+            by: How they did.
+            onward: A path of ours.
+            proved: When they showed who they are; now, where that is not said.
+        """
         before = self._signed.of(come)
         if before is not None:
             self.sessions.end(before)
-        cookie, _ = self.sessions.begin(person, roles, by)
+        cookie, _ = self.sessions.begin(person, roles, by, proved)
         said = set_cookie(name_of(come), cookie, lives=LONGEST)
         return moved(onward, {"set-cookie": said})
 

@@ -9,12 +9,10 @@ from typing import Any
 
 from uvicorn.server import ServerState
 
-from answerable.connectors.config.parse.places import is_loopback
-from answerable.model.ids import PersonId
 from answerable.serving.asgi import Connection, uvicorn_config
 from answerable.serving.listeners import Listeners
 from answerable.serving.log import Log
-from answerable.serving.process import Listening
+from answerable.serving.process import LINK, Listening
 from answerable.serving.sockets import Bound, bind
 from answerable.serving.ticker import Ticker
 from answerable.serving.wire.place import Served
@@ -22,10 +20,18 @@ from answerable.web.auth.local import LocalToken
 from answerable.web.auth.sessions import Sessions
 from answerable.web.auth.visitors import Visitors
 from answerable.web.desk import Desk
+from answerable.web.http.by_provider import ByProvider
 from answerable.web.http.door import Door
 from answerable.web.http.entrance import Signed
 from answerable.web.http.public import public
 from answerable.web.http.signing_in import SigningIn
+from answerable.web.serve.people import (
+    bearers_of,
+    is_near,
+    person_of,
+    place_of,
+    ways_of,
+)
 from answerable.web.serve.plan import Plan
 from answerable.web.table import ROUTES, STREAMS
 
@@ -52,19 +58,25 @@ class House:
         self._loop = loop = asyncio.get_running_loop()
         self._desk = Desk(plan.store, plan.config if plan.named else None, plan.spools)
         self._signed = Signed(Sessions(time.time), Visitors(self._desk))
-        near = any(
-            each.address and is_loopback(each.address.host) for each in plan.listen
-        )
+        self._near: list[str] = []  # addresses of listeners for this machine alone
+        near = any(map(is_near, plan.listen))
         self._token = LocalToken(time.time) if near else None
         self._signing_in = SigningIn(
-            self._signed, self._token, self._person(plan), self._tried
+            self._signed, self._token, person_of(plan), self._tried
+        )
+        self._by_provider = ByProvider(
+            self._signing_in, None, None, time.time, self._tried
         )
         self.door = Door(
             self._desk,
             self._signed,
             ROUTES,
             STREAMS,
-            {**public(self._ready, self._numbers), **self._signing_in.endpoints()},
+            {
+                **public(self._ready, self._numbers),
+                **self._signing_in.endpoints(),
+                **self._by_provider.endpoints(),
+            },
             self._failed,
         )
         self._ticker = Ticker(loop)
@@ -84,6 +96,7 @@ class House:
         house = cls(plan, log)
         for listener in plan.listen:
             await house._listen(bind(listener, 1))
+        house._admit(plan)
         house._spawn(asyncio.to_thread(house._desk.standing))
         return house
 
@@ -99,9 +112,9 @@ class House:
             AnswerableError: It cannot be used, and the present one stays.
         """
         self._listeners.reload()
+        self._admit(plan)  # the last that may be refused
         self._desk.config = plan.config if plan.named else None
         self._desk.spools = plan.spools
-        self._signing_in.person = self._person(plan)
         self._signed.sessions.end_all()
         self._plan = plan
 
@@ -119,8 +132,18 @@ class House:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.door.pool.close()
 
-    def _person(self, plan: Plan) -> PersonId | None:
-        return None
+    def _admit(self, plan: Plan) -> None:
+        """Let in whom a plan lets in.
+
+        Raises:
+            AnswerableError: What they are known by cannot be used.
+        """
+        urls = self._listeners.urls
+        place = place_of(plan, urls[0][1] if urls else "")
+        ways, bearers = ways_of(plan), bearers_of(plan)
+        self._by_provider.swap(ways, place)
+        self._signed.bearers = bearers
+        self._signing_in.person = person_of(plan)
 
     # What is served.
 
@@ -152,6 +175,8 @@ class House:
 
     async def _listen(self, bound: Bound) -> None:
         given = bound.of_worker(0)
+        if is_near(bound.listener):
+            self._near.append(given.url)
         connection = partial(
             Connection,
             self._uvicorn,
@@ -165,11 +190,9 @@ class House:
 
     def links(self) -> Listening:
         """Give the link to sign in with, once, for whoever starts us alone."""
-        urls = self._listeners.urls
-        if self._token is None or not urls:
+        if self._token is None:
             return []
-        _, url = urls[0]
-        return [("sign-in", f"{url}/sign-in#{self._token.tell()}")]
+        return [(LINK, f"{self._near[0]}/sign-in#{self._token.tell()}")]
 
     def _tried(self, by: str, why: str) -> None:
         counted = self.door.counted

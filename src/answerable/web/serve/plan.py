@@ -36,17 +36,26 @@ class Plan:
     @property
     def state(self) -> Path:
         """The process's own folder."""
-        return self.store / OWN
+        web = self.config.web
+        return Path(web.state) if web and web.state else self.store / OWN
 
     @property
     def spools(self) -> tuple[Path, ...]:
         """Where decisions wait that are not in the store yet."""
         places = [gateway_state(self.config, self.store)]
+        if self.token_service is not None:
+            places.append(self.token_service)
         if self.config.decisions is not None:
             places.append(decisions_state(self.config.decisions, self.store))
         elif not self.named:
-            places.append(self.store / "decisions")
+            places += [self.store / each for each in ("sts", "decisions")]
         return tuple(place / "spool" for place in places)
+
+    @property
+    def token_service(self) -> Path | None:
+        """The token service's own folder, None where there is none."""
+        sts = self.config.sts
+        return (Path(sts.state) if sts.state else self.store / "sts") if sts else None
 
     @property
     def is_whole(self) -> bool:
@@ -59,6 +68,7 @@ class Plan:
             key
             for key, before, after in (
                 ("web.listen", self.listen, later.listen),
+                ("web.state", self.state, later.state),
                 ("store", self.store, later.store),
             )
             if before != after
@@ -84,7 +94,7 @@ def read_plan(place: str, store: Path | None, usual: Path, listen: str = "") -> 
     if config is None or not reading.lacks_policy_alone:
         raise ConfigError(place, reading.faults)
     root = store or (Path(config.store) if config.store else usual)
-    listeners = (_listener(USUAL),)
+    listeners = config.web.listen if config.web else (_listener(USUAL),)
     if listen:
         listeners = (_listener(listen, insecure=config.listen.insecure),)
     return Plan(config, bool(place), listeners, reading, root)

@@ -17,6 +17,7 @@ from answerable.connectors.config.parse.rules import read_rules
 from answerable.connectors.config.parse.section import Section, whole
 from answerable.connectors.config.parse.servers import read_servers
 from answerable.connectors.config.parse.sts import read_sts
+from answerable.connectors.config.parse.web import read_web
 from answerable.federate.rules.check import Around
 from answerable.model.cedar import NO_RULES, CedarRules
 from answerable.model.config import Config, Limits
@@ -100,7 +101,7 @@ def read_config(data: bytes, place: str, folder: str) -> Reading:
     file = whole(node, faults)
     servers = tuple(read_servers(file, folder))
     issuers = tuple(read_issuers(file, folder))
-    listen = read_listen(file.section("listen"), folder)
+    listen = read_listen(file.section("listen"), folder, web=file.has("web"))
     sts = read_sts(file, listen, folder)
     around = Around(sts.url if sts else "", {each.pin.name: each for each in issuers})
     rules = read_rules(file, around)
@@ -134,6 +135,7 @@ def read_config(data: bytes, place: str, folder: str) -> Reading:
         policy=read_policy_key(file, folder),
         tables=tuple(read_tables(file, {server.name for server in servers})),
         asks=read_asks(file, folder),
+        web=read_web(file, listen, folder, issuers),
     )
     file.close()
     found, asked = tuple(sorted(faults.found)), frozenset(faults.asked)

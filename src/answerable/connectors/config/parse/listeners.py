@@ -11,16 +11,17 @@ from answerable.connectors.config.parse.section import Section
 from answerable.model.config import Listen, Listener, Tls
 
 API = "127.0.0.1:8470"
+API_BESIDE_WEB = "127.0.0.1:8475"  # the web page has the other
 GATEWAY = "127.0.0.1:8471"
 MAX_WORKERS = 64
 
 _OPEN = "outside loopback this needs tls, or listen.insecure: true"
 
 
-def read_listen(section: Section, folder: str) -> Listen:
+def read_listen(section: Section, folder: str, *, web: bool = False) -> Listen:
     """Read every listener; without any, the gateway has one on loopback."""
     insecure = section.flag("insecure")
-    api = read_address(section, "api", API)
+    api = read_address(section, "api", API_BESIDE_WEB if web else API)
     if not insecure and not is_loopback(api.host):
         section.fault("api", "outside loopback this needs listen.insecure: true")
     gateway = read_listeners(section, "gateway", folder, GATEWAY, insecure=insecure)

@@ -1,0 +1,225 @@
+"""The story of a sign-in in a web page: to the provider with a question, back with a code.
+
+As `sign_in.py` tells it for a terminal; here the browser is elsewhere, several sign in at
+once, and the provider may know us by a secret. What touches the world is handed in.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from answerable.federate.errors import FederateError
+from answerable.federate.key_set import KeySet
+from answerable.federate.login.answers import check_nonce, read_id_token, read_redirect
+from answerable.federate.login.asking import (
+    Client,
+    Sealed,
+    authorization_url,
+    basic,
+    code_form,
+)
+from answerable.federate.login.errors import LoginRefused
+from answerable.federate.login.provider import Provider, metadata_url, read_provider
+from answerable.federate.reading import SKEW
+from answerable.federate.verify import Issuers, KnownIssuer, verify
+from answerable.flows.sign_in import person_of
+from answerable.model.claims import SignedClaims, TokenType
+from answerable.model.config import PinnedIssuer
+from answerable.model.ids import PersonId
+from answerable.model.web import Login, Role
+
+FRESH = 5 * 60  # seconds since a person showed who they are
+LONGEST = 8 * 3600
+
+
+class Ask(Protocol):
+    """One request to the provider."""
+
+    def __call__(
+        self, url: str, form: Mapping[str, str] | None, authorization: str = ""
+    ) -> tuple[int, bytes]:
+        """GET an address, or POST a form to it; give status and body.
+
+        Raises:
+            EnvironmentRefused: No whole answer came.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What a sign-in needs of the world.
+
+    Attributes:
+        ask: Asks the provider.
+        keys: Gives the keys of the issuer.
+        seal: Makes fresh values for one sign-in.
+        now: NumericDate.
+    """
+
+    ask: Ask
+    keys: Callable[[PinnedIssuer, Provider], KeySet]
+    seal: Callable[[], Sealed]
+    now: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where people sign in.
+
+    Attributes:
+        pinned: The issuer.
+        login: What the configuration says of it.
+        secret: Ours there, empty for none.
+        redirect_uri: Where a browser is to bring the answer.
+    """
+
+    pinned: PinnedIssuer
+    login: Login
+    secret: str = field(repr=False)
+    redirect_uri: str
+
+    @property
+    def client(self) -> Client:
+        """Us, as the provider knows us."""
+        claims = (self.login.claim,) if self.login.claim else ()
+        return Client(
+            self.login.client_id, self.pinned.person, claims, self.login.scopes
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A sign-in under way.
+
+    Attributes:
+        provider: Who was asked.
+        sealed: What makes it unlike any other.
+        url: Where the browser is sent.
+        max_age: Seconds for which the person may have been signed in there already.
+    """
+
+    provider: Provider
+    sealed: Sealed
+    url: str
+    max_age: int
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Somebody who signed in.
+
+    Attributes:
+        person: Who, as the issuer says.
+        roles: What they are here.
+        iss: Who vouched for them.
+        sub: As whom.
+        proved: NumericDate at which they last showed the issuer who they are; 0 where
+            it does not say.
+    """
+
+    person: PersonId
+    roles: frozenset[Role]
+    iss: str
+    sub: str
+    proved: int
+
+
+def provider_at(ways: Ways, iss: str) -> Provider:
+    """Ask a provider about itself.
+
+    Raises:
+        LoginRefused: It is none, or not the pinned one.
+        EnvironmentRefused: It cannot be reached.
+    """
+    status, body = ways.ask(metadata_url(iss), None)
+    if status != 200:
+        raise LoginRefused(f"the issuer has no metadata (status {status})")
+    provider = read_provider(body, iss)
+    if not provider.authorization:
+        raise LoginRefused("the provider takes no browser")
+    return provider
+
+
+def begin(ways: Ways, place: Place, provider: Provider, *, fresh: bool) -> Begun:
+    """Begin a sign-in.
+
+    Args:
+        ways: The world.
+        place: Where.
+        provider: Who is asked.
+        fresh: The person has to show who they are now, whatever they did before.
+    """
+    sealed, max_age = ways.seal(), FRESH if fresh else LONGEST
+    more = {"max_age": str(max_age)} | ({"prompt": "login"} if fresh else {})
+    url = authorization_url(provider, place.client, place.redirect_uri, sealed, more)
+    return Begun(provider, sealed, url, max_age)
+
+
+def finish(ways: Ways, place: Place, begun: Begun, query: str) -> Admitted:
+    """Take what the browser brought back.
+
+    Raises:
+        LoginRefused: It does not hold, or whoever signed in is nobody here.
+        EnvironmentRefused: The provider cannot be reached.
+    """
+    code = read_redirect(query, begun.sealed, begun.provider)
+    form = code_form(place.client, place.redirect_uri, code, begun.sealed)
+    authorization = ""
+    if place.secret and begun.provider.takes_secret_in_form:
+        form = {**form, "client_secret": place.secret}
+    elif place.secret:
+        authorization = basic(place.login.client_id, place.secret)
+    answered = ways.ask(begun.provider.token, form, authorization)
+    claims = _verified(ways, place, begun.provider, read_id_token(*answered))
+    check_nonce(claims, begun.sealed, required=True)
+    found = admitted(claims, place.pinned, place.login)
+    # OpenID Connect Core 3.1.2.1: whoever asks for max_age looks at auth_time.
+    if found.proved and ways.now() > found.proved + begun.max_age + SKEW:
+        raise LoginRefused("the sign-in at the provider is too long ago")
+    return found
+
+
+def admitted(claims: SignedClaims, pinned: PinnedIssuer, login: Login) -> Admitted:
+    """Say who a verified token is of, and what they are here.
+
+    Raises:
+        LoginRefused: It names nobody, or nobody who has a role; or an agent shows it
+            that acts for them.
+    """
+    if claims.act.actors or claims.leaf("act") is not None:
+        raise LoginRefused("the token is of somebody who acts for another")
+    person = person_of(claims, pinned.person)
+    roles = login.roles_of(_values(claims, login.claim))
+    if not roles:
+        raise LoginRefused(
+            "whoever signed in has no role here",
+            "an administrator gives one: web.login.roles in the configuration",
+        )
+    proved = claims.leaf("auth_time")
+    at = proved if type(proved) is int else 0
+    return Admitted(person, roles, claims.iss, claims.sub, at)
+
+
+def _values(claims: SignedClaims, claim: str) -> frozenset[str]:
+    """Give the values of a claim; a nested one is named with dots, `realm.roles`."""
+    if not claim:
+        return frozenset()
+    found = claims.leaf(claim)
+    if found is None and "." in claim:
+        found = claims.leaf(*claim.split("."))
+    values = found if isinstance(found, tuple) else (found,)
+    return frozenset(each for each in values if isinstance(each, str))
+
+
+def _verified(
+    ways: Ways, place: Place, provider: Provider, id_token: str
+) -> SignedClaims:
+    pinned = place.pinned
+    try:
+        keys = ways.keys(pinned, provider)
+        issuers = Issuers(KnownIssuer(pinned.pin, place.login.client_id, keys))
+        return verify(id_token, issuers, int(ways.now()), TokenType.ID_TOKEN)
+    except FederateError as refused:
+        raise LoginRefused(
+            f"the id_token does not hold: {refused.message} ({refused.reason})"
+        ) from None

@@ -1,0 +1,127 @@
+"""Tokens of people for `/api/v1`: of the login's issuer, for our audience, each verified.
+
+As everywhere: what a token is bound to has to be shown with it, and one that is bound to
+nothing is taken where the issuer's section says so. One that an agent holds to act for
+somebody is no token of theirs here.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from answerable.federate.errors import KeyUnknown, TokenRefused
+from answerable.federate.login.errors import LoginRefused
+from answerable.federate.sender import check_sender
+from answerable.federate.verify import verify
+from answerable.flows.web_sign_in import admitted
+from answerable.model.claims import Presented, SignedClaims
+from answerable.model.config import PinnedIssuer
+from answerable.model.ids import PersonId
+from answerable.model.web import Login, Role
+from answerable.serving.callers.tokens import principal_of
+from answerable.serving.issuers.keys import IssuerKeys
+from answerable.serving.proofs import SeenProofs
+from answerable.web.http.refusals import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Whoever shows a token.
+
+    Attributes:
+        person: Who.
+        roles: What they are here.
+        by: Who vouched for them, and as whom.
+    """
+
+    person: PersonId
+    roles: frozenset[Role]
+    by: str
+
+
+class Bearers:
+    """Verifies them.
+
+    Args:
+        pinned: The login's issuer.
+        login: What the configuration says of it.
+        audience: The one `aud` of tokens for us.
+        clock: Gives NumericDates.
+
+    Raises:
+        UsageError: The issuer's keys cannot be used.
+        EnvironmentRefused: They cannot be read.
+    """
+
+    def __init__(
+        self,
+        pinned: PinnedIssuer,
+        login: Login,
+        audience: str,
+        clock: Callable[[], float],
+    ) -> None:
+        self._pinned, self._login, self._clock = pinned, login, clock
+        self._keys = IssuerKeys([replace(pinned, audience=audience)])
+        self._proofs = SeenProofs()
+
+    async def identify(self, presented: Presented, token: str) -> Bearer:
+        """Say whose token it is.
+
+        Raises:
+            Refused: It does not hold, or its person is nobody here.
+        """
+        try:
+            return self._judge(presented, token)
+        except KeyUnknown as unknown:
+            now = self._clock()
+            if not self._keys.can_fetch(unknown.issuer, now):
+                raise _refused(unknown.reason) from None
+            await self._keys.fetch(unknown.issuer, now)
+        try:
+            return self._judge(presented, token)
+        except KeyUnknown as unknown:
+            if not self._keys.has_any(unknown.issuer, self._clock()):
+                says = "the keys of the token's issuer cannot be had now"
+                raise Refused(503, "no-keys", says) from None
+            raise _refused(unknown.reason) from None
+
+    def _judge(self, presented: Presented, token: str) -> Bearer:
+        now = self._clock()
+        try:
+            claims = verify(token, self._keys.issuers(now), int(now))
+            self._check_sender(presented, token, claims, now)
+            found = admitted(claims, self._pinned, self._login)
+        except KeyUnknown:
+            raise
+        except TokenRefused as refused:
+            raise _refused(refused.reason) from None
+        except LoginRefused as refused:
+            raise Refused(403, "nobody-here", refused.message, refused.hint) from None
+        return Bearer(found.person, found.roles, f"{found.iss}#{found.sub}")
+
+    def _check_sender(
+        self, presented: Presented, token: str, claims: SignedClaims, now: float
+    ) -> None:
+        shown = check_sender(
+            token, claims, presented, int(now), bearer=self._pinned.bearer
+        )
+        if shown.proof is not None:
+            self._proofs.see(shown.proof, principal_of(claims), now)
+
+    async def keep_fresh(
+        self,
+        tell: Callable[[str, str], None],
+        sleep: Callable[[float], Awaitable[Any]],
+    ) -> None:
+        """Renew keys before they are needed, until cancelled."""
+        while True:
+            for issuer in self._keys.due(self._clock()):
+                failed = await self._keys.fetch(issuer, self._clock())
+                if failed:
+                    tell(issuer, failed)
+            await sleep(30)
+
+
+def _refused(reason: str) -> Refused:
+    """Say that a token does not hold; which check failed is for the metrics."""
+    return Refused(401, f"token-{reason}", "the token does not hold")

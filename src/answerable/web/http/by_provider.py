@@ -1,0 +1,138 @@
+"""Signing in at an OpenID provider: the browser sent there, and what it brings back."""
+
+from collections.abc import Callable
+from functools import partial
+
+from starlette.responses import Response
+
+from answerable.federate.login.errors import LoginRefused
+from answerable.federate.login.provider import Provider
+from answerable.flows.web_sign_in import (
+    Admitted,
+    Place,
+    Ways,
+    begin,
+    finish,
+    provider_at,
+)
+from answerable.model.errors import AnswerableError
+from answerable.web.auth.pending import LIVES, PendingSignIns
+from answerable.web.http.asking import own_path, read_fields
+from answerable.web.http.come import Come, Endpoint
+from answerable.web.http.cookies import pending_name, read_cookie, set_cookie
+from answerable.web.http.entrance import name_of
+from answerable.web.http.pool import Pool
+from answerable.web.http.refusals import nothing_here
+from answerable.web.http.signing_in import SigningIn
+
+START, CALLBACK = "/sign-in/start", "/sign-in/callback"
+KEPT = 300  # seconds that a provider's word on itself is kept
+LONGEST_ANSWER = 6 << 10  # bytes
+
+
+class ByProvider:
+    """Lets people in whom a provider vouches for.
+
+    Args:
+        signing_in: Lets people in.
+        ways: The world.
+        place: Where people sign in, None where they do not.
+        clock: Seconds since the epoch.
+        told: Told how each try went: who vouched, and why it was refused, empty where
+            it was not.
+    """
+
+    def __init__(
+        self,
+        signing_in: SigningIn,
+        ways: Ways | None,
+        place: Place | None,
+        clock: Callable[[], float],
+        told: Callable[[str, str], None],
+    ) -> None:
+        self._signing_in, self._clock, self._told = signing_in, clock, told
+        self._pending = PendingSignIns(clock)
+        # A provider that does not answer holds up sign-ins and nothing else.
+        self._asking = Pool(threads=4, waiting=16)
+        self.swap(ways, place)
+
+    def swap(self, ways: Ways | None, place: Place | None) -> None:
+        """Have people sign in elsewhere from now on."""
+        self._ways, self._place = ways, place
+        self._known: tuple[Provider, float] | None = None
+        self._pending.clear()
+        self._signing_in.issuer = place.pinned.pin.name if place else ""
+
+    def endpoints(self) -> dict[tuple[str, str], Endpoint]:
+        """Give them by path and method."""
+        return {(START, "GET"): self.start, (CALLBACK, "GET"): self.answered}
+
+    async def start(self, come: Come) -> Response:
+        """Send a browser to the provider."""
+        fields = read_fields(come.query, ("next", "fresh"))
+        onward = own_path(fields.get("next", "/"))
+        ways, place = self._there()
+        try:
+            provider = await self._provider(ways, place)
+        except AnswerableError as error:
+            return self._refused("provider", error, onward)
+        begun = begin(ways, place, provider, fresh="fresh" in fields)
+        cookie = self._pending.begin(begun, onward)
+        said = set_cookie(pending_name(name_of(come)), cookie, lives=LIVES)
+        to = {"location": begun.url, "set-cookie": said, "cache-control": "no-store"}
+        return Response(b"", 303, to)
+
+    async def answered(self, come: Come) -> Response:
+        """Take what the browser brought back, and let its person in."""
+        ways, place = self._there()
+        name = pending_name(name_of(come))
+        cookie = read_cookie(come.request.headers.getlist("cookie"), name)
+        pending = self._pending.take(cookie)
+        if pending is None:
+            says = "this browser began no sign-in here, or it took too long"
+            return self._refused("no-sign-in", LoginRefused(says), "/")
+        if len(come.query) > LONGEST_ANSWER or not come.query.isascii():
+            return self._refused("answer", LoginRefused("this is no answer"), "/")
+        query = come.query.decode("ascii")
+        work = partial(finish, ways, place, pending.begun, query)
+        try:
+            admitted = await self._asking.run(work)
+        except LoginRefused as error:
+            return self._refused("answer", error, pending.onward)
+        except AnswerableError as error:
+            return self._refused("provider", error, pending.onward)
+        return self._let_in(come, place, admitted, pending.onward)
+
+    def _let_in(
+        self, come: Come, place: Place, admitted: Admitted, onward: str
+    ) -> Response:
+        self._told(place.pinned.pin.name, "")
+        response = self._signing_in.let_in(
+            come,
+            admitted.person,
+            admitted.roles,
+            f"{admitted.iss}#{admitted.sub}",
+            own_path(onward),
+            proved=admitted.proved,
+        )
+        gone = set_cookie(pending_name(name_of(come)), "", lives=0)
+        response.headers.append("set-cookie", gone)
+        return response
+
+    def _there(self) -> tuple[Ways, Place]:
+        if self._ways is None or self._place is None:
+            raise nothing_here()
+        return self._ways, self._place
+
+    async def _provider(self, ways: Ways, place: Place) -> Provider:
+        if self._known is None or self._clock() >= self._known[1]:
+            provider = await self._asking.run(
+                partial(provider_at, ways, place.pinned.pin.iss)
+            )
+            self._known = (provider, self._clock() + KEPT)
+        return self._known[0]
+
+    def _refused(self, why: str, error: AnswerableError, onward: str) -> Response:
+        place = self._place
+        self._told(place.pinned.pin.name if place else "", why)
+        return self._signing_in.shown(onward, error.message, 403)
