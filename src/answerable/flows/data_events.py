@@ -53,3 +53,8 @@ def is_data_event(catalogue: Catalogue, action: str) -> bool:
         return True
     entry = catalogue.action(action)
     return entry is not None and _INSIDE.get(service, "") in entry.resource_types
+
+
+def has_data_events(service: str) -> bool:
+    """Tell whether some calls of a service are recorded only where it was asked for."""
+    return service in _NAMED or service in _INSIDE

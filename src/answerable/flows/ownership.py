@@ -172,10 +172,20 @@ def subject_id(inventory: Inventory, text: str) -> str:
 
 
 def _document(inventory: Inventory, subject: str, now: int) -> Document:
-    ownership = inventory.owners.get(subject) or Ownership(
-        subject, OwnerState.NONE, None, 0.0, 0.0, ()
-    )
-    item: WhoOwnsItem = {
+    ownership = _of(inventory, subject)
+    shown = [owner_item(inventory, subject)]
+    return Document("who-owns", shown, coverage(inventory, now), next=_next(ownership))
+
+
+def _of(inventory: Inventory, subject: str) -> Ownership:
+    none = Ownership(subject, OwnerState.NONE, None, 0.0, 0.0, ())
+    return inventory.owners.get(subject) or none
+
+
+def owner_item(inventory: Inventory, subject: str) -> WhoOwnsItem:
+    """Show who answers for a subject, as an inventory judges it."""
+    ownership = _of(inventory, subject)
+    return {
         "id": subject,
         "state": ownership.state.value,
         "person": ownership.person,
@@ -183,7 +193,6 @@ def _document(inventory: Inventory, subject: str, now: int) -> Document:
         "margin": round(ownership.margin, 4),
         "candidates": [_candidate(each) for each in ownership.candidates],
     }
-    return Document("who-owns", [item], coverage(inventory, now), next=_next(ownership))
 
 
 def _next(ownership: Ownership) -> str:

@@ -75,6 +75,11 @@ def covered(value: Coverage) -> list[str]:
     return coverage.parts(value)
 
 
+def gaps(value: Coverage) -> str:
+    """Name what was not collected and could change an answer."""
+    return coverage.missing(value)
+
+
 def number(value: int) -> str:
     """Write a count with its thousands apart."""
     return f"{value:,}"
@@ -103,6 +108,7 @@ FILTERS = {
     "at": at,
     "ago": ago,
     "covered": covered,
+    "gaps": gaps,
     "number": number,
     "bare": bare,
 }

@@ -1,29 +1,15 @@
 """Who answers for something, and the keys with which they say so."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 from answerable.cli.look.screen import Screen
 from answerable.cli.look.table import Column, table
-from answerable.flows.words.ages import ago, has_passed
+from answerable.flows.words.ages import ago
+from answerable.flows.words.owners import remark
 from answerable.flows.words.text import safe
 from answerable.model.document import Document
 from answerable.model.document_owners import EvidenceItem, OwnerKeyItem, WhoOwnsItem
-
-# Why a signed statement does not count, as it is read on a line.
-_VOID: Mapping[str, str] = {
-    "signature-wrong": "its signature does not hold",
-    "key-not-enrolled": "its key is not enrolled",
-    "key-of-another-person": "its key is another person's",
-    "for-another-store": "it was signed for another store",
-    "of-another-type": "it is no attestation",
-    "key-not-valid-yet": "its key was not valid yet",
-    "key-expired": "its key had expired",
-    "key-revoked": "its key is revoked",
-    "recorded-late": "it was recorded long after it was signed",
-    "signed-in-the-future": "it says that it was signed later than it was",
-    "expiry-wrong": "it would last too long",
-}
 
 
 def who_owns(document: Document, screen: Screen, now: int) -> Iterator[str]:
@@ -55,30 +41,11 @@ def _evidence(evidence: EvidenceItem, now: int) -> str:
     if seen:
         parts.append(f"({seen})")
     if evidence["kind"] == "attestation":
-        parts += _signed(evidence, now)
-    elif evidence["written_by"] == "self-reported":
-        counted = evidence["kind"] == "confirmation"
-        parts.append(
-            "[unsigned: routes, never authorises]"
-            if counted
-            else "[self-reported: shown, not counted]"
-        )
+        parts.append(f"with {safe(evidence.get('key', ''))}")
+    said = remark(evidence, now)
+    if said:
+        parts.append(f"[{said}]")
     return " ".join(parts)
-
-
-def _signed(evidence: EvidenceItem, now: int) -> Iterator[str]:
-    """Say with which key, and whether it counts."""
-    yield f"with {safe(evidence.get('key', ''))}"
-    void, of = evidence.get("void", ""), evidence.get("said_of", "")
-    until = evidence.get("expires_at")
-    if void:
-        yield f"[does not count: {_VOID.get(void, void)}]"
-    elif of:
-        yield f"[said of {safe(of)}: attests that one alone]"
-    elif until and has_passed(until, now):
-        yield f"[expired {until[:10]}: sign it again]"
-    elif until:
-        yield f"[until {until[:10]}]"
 
 
 def keys(document: Document, screen: Screen, now: int) -> Iterator[str]:

@@ -66,6 +66,11 @@ def parts(coverage: Coverage) -> list[str]:
     return said
 
 
+def missing(coverage: Coverage) -> str:
+    """Name all that was not collected, as people say it."""
+    return _list(coverage["not_collected"])
+
+
 def _oldest(coverage: Coverage) -> dict[str, int]:
     """Take the oldest view of each kind of source."""
     ages: dict[str, int] = {}

@@ -1,5 +1,173 @@
 """One identity, credential or person."""
 
-from answerable.web.routes import Route
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
-ROUTES: tuple[Route, ...] = ()
+from answerable.flows.exercised import counted
+from answerable.flows.owner_keys import listed
+from answerable.flows.words.residual import residual
+from answerable.model.document import IdentityItem, PersonItem, ToolItem
+from answerable.web.desk import Desk
+from answerable.web.pages import shapes, subjects
+from answerable.web.routes import Answer, Asked, Page, Route
+from answerable.web.visit import May, Visit
+
+_SHOWN = 60
+_OWNED = 100
+
+
+def identity(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Show one identity: what it is granted, reaches and uses, and who acts as it."""
+    key = asked.query.get("id", "")
+    item = shapes.identities(desk).by_key.get(key) or _gone(desk, key)
+    if item is None:
+        return subjects.missing(desk, "identities", key)
+    reached = subjects.reached(desk, key)
+    told = visit.sees_deeds_of(key)
+    accounts = {item["account"]} - {""}
+    rows = subjects.exercise(desk, key, reached, accounts, told=told)
+    rows.sort(key=lambda row: (not row["admin"], not row["blocked"]))
+    credentials = shapes.credentials(desk).by_key
+    values = {
+        "item": item,
+        "owned": subjects.owned(desk, key),
+        "tools": _tools(desk).get(key, ())[:_SHOWN],
+        "credentials": [
+            credentials[each] for each in item["credentials"] if each in credentials
+        ],
+        "reached": reached,
+        "exercised": rows[:_SHOWN],
+        "patterns": len(rows),
+        "counted": dict(counted(rows)),
+        "told": told,
+        "deeds": subjects.deeds(desk, visit, "identity", key, key),
+        "coverage": reached.coverage or shapes.coverage(desk).coverage,
+    }
+    return Page("identity.html", item["name"] or key, values)
+
+
+def _gone(desk: Desk, key: str) -> IdentityItem | None:
+    """Show an identity that no scan saw, and that a trail tells of."""
+    owners = shapes.judged(desk).owners
+    if key not in owners or key.startswith(("agent:", "cred:")):
+        return None
+    return {
+        "id": key,
+        "kind": "not scanned",
+        "name": key.rpartition("/")[2],
+        "account": "",
+        "owner": shapes.owner(owners, key),
+        "agents": [],
+        "credentials": [],
+        "created_at": None,
+        "last_used_at": None,
+        "tags": {},
+        "written_by": "platform",
+    }
+
+
+def _tools(desk: Desk) -> Mapping[str, Sequence[ToolItem]]:
+    """Give the tools that act as each identity."""
+
+    def made(_: object) -> Mapping[str, Sequence[ToolItem]]:
+        found: dict[str, list[ToolItem]] = defaultdict(list)
+        for tool in shapes.tools(desk).items:
+            for each in tool["identities"]:
+                found[each].append(tool)
+        return found
+
+    return desk.kept("tools of identities", made)
+
+
+def credential(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Show one credential: where it lies, what it proves, and how it is ended."""
+    key = asked.query.get("id", "")
+    item = shapes.credentials(desk).by_key.get(key)
+    if item is None:
+        return subjects.missing(desk, "credentials", key)
+    proves = [item["identity"]] if item["identity"] else []
+    values = {
+        "item": item,
+        "owned": subjects.owned(desk, key),
+        "residual": residual(item["kind"]),
+        "tools": _carriers(desk).get(key, ())[:_SHOWN],
+        "deeds": subjects.deeds(desk, visit, "credential", key, *proves),
+        "coverage": shapes.coverage(desk).coverage,
+    }
+    return Page("credential.html", key, values)
+
+
+def _carriers(desk: Desk) -> Mapping[str, Sequence[ToolItem]]:
+    """Give the tools that act with each credential."""
+
+    def made(_: object) -> Mapping[str, Sequence[ToolItem]]:
+        shown = {
+            (tool["id"], tool["agent"], tool["target"]): tool
+            for tool in shapes.tools(desk).items
+        }
+        found: dict[str, list[ToolItem]] = defaultdict(list)
+        for key, entity in desk.standing().inventory.agents.items():
+            for use in entity.tools:
+                tool = shown[use.tool.id, key, use.tool.target]
+                for each in use.credentials:
+                    found[each].append(tool)
+        return found
+
+    return desk.kept("tools of credentials", made)
+
+
+def person(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Show one person: what they answer for, and with which keys they sign."""
+    key = asked.query.get("id", "")
+    item = shapes.people(desk).by_key.get(key) or _unlisted(desk, key)
+    if item is None:
+        return subjects.missing(desk, "people", key)
+    owners = shapes.judged(desk).owners
+    kinds: dict[str, list[tuple[str, object]]] = defaultdict(list)
+    for kind, subject in shapes.subjects_of(item):
+        kinds[kind].append((subject, shapes.owner(owners, subject)))
+    with desk.store() as store:
+        keys = [
+            each
+            for each in listed(store, now=desk.now).items
+            if each["person"] in (key, *(f"person:{a}" for a in item["aliases"]))
+        ]
+    deeds = None
+    if May.INVESTIGATE in visit.may:
+        deeds = subjects.deeds(desk, visit, "person", key)
+    values = {
+        "item": item,
+        "kinds": {kind: found[:_OWNED] for kind, found in kinds.items()},
+        "counts": {kind: len(found) for kind, found in kinds.items()},
+        "keys": keys,
+        "deeds": deeds,
+        "coverage": shapes.coverage(desk).coverage,
+    }
+    return Page("person.html", item["name"] or key, values)
+
+
+def _unlisted(desk: Desk, key: str) -> PersonItem | None:
+    """Show a person whom only evidence or a key names."""
+    owners = shapes.judged(desk).owners
+    owns = sorted(each for each, known in owners.items() if known.person == key)
+    with desk.store() as store:
+        known = owns or any(
+            each["person"] == key for each in listed(store, now=desk.now).items
+        )
+    if not known:
+        return None
+    return {
+        "id": key,
+        "name": "",
+        "aliases": [],
+        "team": False,
+        "alive": True,
+        "owns": owns,
+    }
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("/identity", identity, takes=("id",)),
+    Route("/credential", credential, takes=("id",)),
+    Route("/person", person, takes=("id",)),
+)

@@ -1,11 +1,13 @@
 """What the lists of agents, identities, credentials, people and tools are made of."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import cast
 
 from answerable.flows import lists
+from answerable.model.agent import Known
+from answerable.model.config import DeclaredAgent
 from answerable.model.document import (
     AgentItem,
     CredentialItem,
@@ -15,7 +17,9 @@ from answerable.model.document import (
     PersonItem,
     ToolItem,
 )
-from answerable.model.person import OwnerState
+from answerable.model.inventory import Inventory
+from answerable.model.person import Ownership, OwnerState
+from answerable.model.written import WrittenBy
 from answerable.web.desk import Desk
 from answerable.web.listing import Facet, Listing, Shape
 from answerable.web.standing import Standing
@@ -162,14 +166,68 @@ def tools_of(desk: Desk) -> Shape[ToolItem]:
     )
 
 
+def judged(desk: Desk) -> Inventory:
+    """Give the inventory with owners as they are judged now."""
+    return desk.standing().inventory
+
+
+def owner(owners: Mapping[str, Ownership], subject: str) -> OwnerItem:
+    """Show who answers for a subject, as lists do."""
+    known = owners.get(subject)
+    if known is None:
+        return {"state": OwnerState.NONE.value, "person": None, "score": 0.0}
+    score = round(known.score, 4)
+    return {"state": known.state.value, "person": known.person, "score": score}
+
+
+def declared(desk: Desk) -> Mapping[str, DeclaredAgent]:
+    """Give the agents that the configuration names, by id."""
+    named = desk.config.agents if desk.config is not None else ()
+    return {agent.id: agent for agent in named}
+
+
 def agents(desk: Desk) -> Listing[AgentItem]:
-    """List agents."""
-    return desk.kept(
-        "agents",
-        lambda standing: Listing(
-            AGENTS, cast("list[AgentItem]", _document(desk, standing, "agents").items)
-        ),
-    )
+    """List agents: those that a scan saw, that a file names, that a mediator saw act."""
+
+    def made(standing: Standing) -> Listing[AgentItem]:
+        items = cast("list[AgentItem]", _document(desk, standing, "agents").items)
+        scanned = {item["id"] for item in items}
+        named = declared(desk)
+        acting = {
+            agent
+            for joint in standing.chains
+            if joint.joint.believed
+            for chained in joint.chains
+            for agent in chained.agent_path
+        }
+        owners = judged(desk).owners
+        more = [
+            _unscanned(key, named.get(key), owner(owners, key))
+            for key in sorted((acting | set(named)) - scanned)
+        ]
+        return Listing(AGENTS, [*items, *more])
+
+    return desk.kept("agents", made)
+
+
+def _unscanned(key: str, named: DeclaredAgent | None, owner: OwnerItem) -> AgentItem:
+    """Show an agent that no scan saw."""
+    known = Known.DECLARED if named else Known.OBSERVED
+    said = "named in the configuration" if named else "seen acting by a mediator"
+    return {
+        "id": key,
+        "kind": key.removeprefix("agent:").partition("/")[0],
+        "name": named.name if named else key.rpartition("/")[2],
+        "place": "answerable.yaml" if named else "",
+        "known": known.value,
+        "note": f"{said}; no scan saw its configuration",
+        "owner": owner,
+        "tools": [],
+        "identities": [],
+        "parent": None,
+        "unattended": False,
+        "written_by": (WrittenBy.PERSON if named else WrittenBy.MEDIATOR).value,
+    }
 
 
 def identities(desk: Desk) -> Listing[IdentityItem]:

@@ -1,0 +1,131 @@
+"""What somebody may do beside what they do: rows of reach, with the calls that fit.
+
+`reach --used` goes action by action; this goes row by row as policies write them, and
+so is as short as they are.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from answerable.flows.calls import Calls, Trail
+from answerable.flows.data_events import has_data_events
+from answerable.flows.lists import spelled_time
+from answerable.model.document import ReachItem
+from answerable.model.document_exercised import ExercisedItem
+from answerable.model.event import Outcome
+from answerable.reach.patterns.globs import inward, matches
+
+_RANK = {"never": 0, "only-if": 1, "always": 2}
+_NEVER = "never"
+
+
+@dataclass(slots=True)
+class _Row:
+    """One pattern of actions.
+
+    Attributes:
+        granted: By the subject's own policies.
+        reachable: By those, or through whom it can become.
+        admin: A row of it grants everything.
+        resources: On which resources, as policies write them.
+    """
+
+    granted: str = _NEVER
+    reachable: str = _NEVER
+    admin: bool = False
+    resources: dict[str, None] = field(default_factory=dict)
+
+
+def exercised(
+    subject: str,
+    rows: Sequence[ReachItem],
+    calls: Sequence[Calls],
+    trail: Trail,
+    accounts: frozenset[str],
+) -> list[ExercisedItem]:
+    """Set what is called beside what is granted and reachable.
+
+    Args:
+        subject: Whose.
+        rows: Its reach.
+        calls: What it called.
+        trail: What the logs can tell.
+        accounts: Whose logs record its calls.
+
+    Returns:
+        An item for each pattern of actions, and one for each called action that none
+        of them holds. `used` and `blocked` are None where the logs do not tell.
+    """
+    found: dict[str, _Row] = defaultdict(_Row)
+    for each in rows:
+        row = found[each["action"]]
+        row.reachable = _most(row.reachable, each["verdict"])
+        if not each["path"]:
+            row.granted = _most(row.granted, each["verdict"])
+        row.admin |= each["admin"]
+        row.resources[each["resource"]] = None
+    patterns = [(name, inward(name.lower())) for name in found]
+    fitting: dict[str, list[Calls]] = defaultdict(list)
+    for call in calls:
+        held = [name for name, glob in patterns if matches(glob, call.action.lower())]
+        for name in held or [call.action]:
+            fitting[name].append(call)
+    return [
+        _item(subject, name, found[name], fitting[name], _told(name, trail, accounts))
+        for name in [*found, *(name for name in fitting if name not in found)]
+    ]
+
+
+def _most(one: str, other: str) -> str:
+    return max(one, other, key=lambda verdict: _RANK.get(verdict, 0))
+
+
+def _told(action: str, trail: Trail, accounts: frozenset[str]) -> bool:
+    """Tell whether silence about a pattern of actions says that it was not called."""
+    if "*" not in action and "?" not in action:
+        return not trail.lacks(action, accounts)
+    service = action.partition(":")[0]
+    if not accounts or not accounts <= trail.logs.keys():
+        return False
+    if "*" in service:
+        return False
+    data = all(service in trail.logs[account].data for account in accounts)
+    return data or not has_data_events(service)
+
+
+def _item(
+    subject: str, action: str, row: _Row, calls: Sequence[Calls], told: bool
+) -> ExercisedItem:
+    used = [call for call in calls if call.outcome is not Outcome.DENIED]
+    blocked = [call for call in calls if call.outcome is Outcome.DENIED]
+    return {
+        "subject": subject,
+        "action": action,
+        "resources": list(row.resources),
+        "granted": row.granted,
+        "reachable": row.reachable,
+        "admin": row.admin,
+        "used": _count(used, told),
+        "last_used": _last(used),
+        "used_by": sorted({call.identity for call in used if call.identity}),
+        "blocked": _count(blocked, told),
+        "last_blocked": _last(blocked),
+    }
+
+
+def _count(calls: Sequence[Calls], told: bool) -> int | None:
+    return sum(call.count for call in calls) or (0 if told else None)
+
+
+def _last(calls: Sequence[Calls]) -> str | None:
+    at = max((call.last for call in calls), default=0)
+    return spelled_time(at) if at else None
+
+
+def counted(items: Sequence[ExercisedItem]) -> Iterator[tuple[str, int]]:
+    """Count patterns: granted, reachable, used and blocked."""
+    yield "granted", sum(item["granted"] != _NEVER for item in items)
+    yield "reachable", sum(item["reachable"] != _NEVER for item in items)
+    yield "used", sum(bool(item["used"]) for item in items)
+    yield "blocked", sum(bool(item["blocked"]) for item in items)

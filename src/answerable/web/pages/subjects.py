@@ -1,0 +1,203 @@
+"""What pages of an agent, an identity, a credential and a person have in common."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import cast
+
+from answerable.connectors.iam_catalogue.fetch import load
+from answerable.flows import investigate, reach
+from answerable.flows.calls import Trail, calls_of, trail_of
+from answerable.flows.exercised import exercised
+from answerable.flows.ownership import owner_item
+from answerable.flows.query import Query
+from answerable.flows.words.owners import STATES, remark
+from answerable.model.document import Coverage, ReachItem, TraceItem
+from answerable.model.document_exercised import ExercisedItem
+from answerable.model.document_owners import EvidenceItem, WhoOwnsItem
+from answerable.model.errors import AnswerableError
+from answerable.web.desk import Desk
+from answerable.web.filters import url
+from answerable.web.pages import shapes
+from answerable.web.routes import Page
+from answerable.web.visit import May, Visit
+
+DEEDS = 15
+ROWS = 12
+_MOST_COMPARED = 5_000
+_NEAR = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """Who answers for something, with what speaks for each candidate.
+
+    Attributes:
+        item: The document's item.
+        meaning: Its state in words.
+        evidence: Of each candidate: the pieces with whether and why they count.
+    """
+
+    item: WhoOwnsItem
+    meaning: str
+    evidence: Sequence[tuple[str, float, Sequence[tuple[EvidenceItem, str]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Deeds:
+    """What somebody did lately.
+
+    Attributes:
+        told: The visitor may see it.
+        rows: The newest.
+        more: Link to all of it.
+    """
+
+    told: bool
+    rows: Sequence[TraceItem]
+    more: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What somebody can do.
+
+    Attributes:
+        rows: The first of it, gravest first.
+        total: How many rows there are.
+        verdicts: How many of each verdict.
+        coverage: What it rests on.
+        unknown: Why nothing can be said, empty where it can.
+        every: All rows.
+    """
+
+    rows: Sequence[ReachItem]
+    total: int
+    verdicts: Mapping[str, int]
+    coverage: Coverage | None
+    unknown: str = ""
+    every: Sequence[ReachItem] = ()
+
+
+def owned(desk: Desk, subject: str) -> Owned:
+    """Say who answers for a subject."""
+    now = desk.now
+    item = owner_item(shapes.judged(desk), subject)
+    return Owned(
+        item,
+        STATES.get(item["state"], ""),
+        [
+            (
+                candidate["person"],
+                candidate["score"],
+                [(each, remark(each, now)) for each in candidate["evidence"]],
+            )
+            for candidate in item["candidates"]
+        ],
+    )
+
+
+def deeds(desk: Desk, visit: Visit, field: str, key: str, *subjects: str) -> Deeds:
+    """Give what was done lately by a subject, for those who may see it.
+
+    Args:
+        desk: Where.
+        visit: Who asks.
+        field: The field of a query that asks for it.
+        key: Its id.
+        subjects: Whose deeds these are.
+    """
+    query = Query(((field, key),))
+    more = url("/trace", q=query.text)
+    if not visit.sees_deeds_of(*subjects):
+        return Deeds(told=False, rows=(), more="")
+    standing = desk.standing()
+    only = None if May.INVESTIGATE in visit.may else visit.owns
+    scene = investigate.Scene(standing.inventory, standing.chains, only)
+    try:
+        with desk.store() as store:
+            asked = investigate.wanted(scene, query, now=desk.now)
+            document, _ = investigate.investigate(
+                store, scene, asked, now=desk.now, limit=DEEDS
+            )
+    except AnswerableError:  # no trail tells of it: nothing was done
+        return Deeds(told=True, rows=(), more=more)
+    return Deeds(True, cast("Sequence[TraceItem]", document.items), more)
+
+
+def reached(desk: Desk, subject: str) -> Reached:
+    """Give the gravest of what a subject can do."""
+    try:
+        document = reach.reach(desk.standing().inventory, subject, now=desk.now)
+    except AnswerableError as error:
+        return Reached((), 0, {}, None, error.message)
+    every = cast("Sequence[ReachItem]", document.items)
+    verdicts: dict[str, int] = {}
+    for each in every:
+        verdicts[each["verdict"]] = verdicts.get(each["verdict"], 0) + 1
+    ranked = sorted(every, key=_gravity)
+    return Reached(ranked[:ROWS], len(every), verdicts, document.coverage, every=every)
+
+
+def _gravity(row: ReachItem) -> tuple[bool, bool, bool, int]:
+    """Order rows: all of it, then everywhere, then at once, then by fewer steps."""
+    return (
+        not row["admin"],
+        row["resource"] != "*",
+        row["verdict"] != "always",
+        len(row["path"]),
+    )
+
+
+def exercise(
+    desk: Desk,
+    subject: str,
+    found: Reached,
+    accounts: Collection[str],
+    *,
+    told: bool,
+) -> list[ExercisedItem]:
+    """Set what a subject called beside what it may.
+
+    Args:
+        desk: Where.
+        subject: Whose.
+        found: Its reach.
+        accounts: Whose logs record its calls.
+        told: Whether its calls may be shown; else only what it may is.
+    """
+    standing = desk.standing()
+    if not told:
+        silent = Trail({}, load(()), {})
+        return exercised(subject, found.every, (), silent, frozenset(accounts))
+    with desk.store() as store:
+        calls = calls_of(store, standing.inventory, subject, standing.chains)
+    logs = desk.kept("trail", lambda _: _logs(desk))
+    named = [row["action"] for row in found.every] + [call.action for call in calls]
+    services = {each.partition(":")[0] for each in named}
+    plain = frozenset(each for each in services if "*" not in each and "?" not in each)
+    trail = Trail(logs.logs, load(plain), logs.days)
+    return exercised(subject, found.every, calls, trail, frozenset(accounts))
+
+
+def _logs(desk: Desk) -> Trail:
+    with desk.store() as store:
+        return trail_of(store, load(()))
+
+
+def missing(desk: Desk, kind: str, key: str) -> Page:
+    """Say that nothing is called so, and what is called nearly so."""
+    listing = getattr(shapes, kind)(desk)
+    asked = key.casefold()
+    tail = asked.rpartition("/")[2].rpartition(":")[2]
+    names = list(listing.by_key)
+    near = [name for name in names if tail and tail in name.casefold()][:_NEAR]
+    if not near:
+        near = get_close_matches(key, names[:_MOST_COMPARED], _NEAR, cutoff=0.6)
+    values = {
+        "kind": kind,
+        "key": key,
+        "near": near,
+        "coverage": shapes.coverage(desk).coverage,
+    }
+    return Page("missing.html", "Not found", values, status=404)

@@ -1,0 +1,124 @@
+"""The pages of an agent, an identity, a credential and a person."""
+
+import html
+import re
+
+import pytest
+
+from answerable.web.desk import Desk
+from answerable.web.pages import shapes
+from answerable.web.routes import Page
+from answerable.web.visit import Role, Visit
+from tests.web.conftest import answer, shown, visitor
+from tests.web.harmless import HOSTILE, faults
+
+PAGES = (
+    ("/agent", "agents"),
+    ("/identity", "identities"),
+    ("/credential", "credentials"),
+    ("/person", "people"),
+)
+REPORTER = "agent:claude-code/ana/reporter"
+BOT = "arn:aws:iam::111122223333:user/report-bot"
+
+
+def text_of(page: str) -> str:
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
+
+
+@pytest.mark.parametrize(("path", "kind"), PAGES)
+def test_everything_that_is_listed_has_a_page(
+    desk: Desk, admin: Visit, path: str, kind: str
+) -> None:
+    for key in getattr(shapes, kind)(desk).by_key:
+        page = shown(desk, admin, path, id=key)
+        assert faults(page) == []
+        assert html.escape(key) in page
+
+
+@pytest.mark.parametrize(("path", "kind"), PAGES)
+@pytest.mark.parametrize("text", HOSTILE)
+def test_an_id_that_is_none_is_told_as_text(
+    desk: Desk, viewer: Visit, path: str, kind: str, text: str
+) -> None:
+    made = answer(desk, viewer, path, id=text)
+    assert isinstance(made, Page)
+    assert made.status == 404
+    assert faults(shown(desk, viewer, path, id=text)) == []
+
+
+def test_an_id_nearly_right_is_answered_with_what_is_meant(
+    desk: Desk, viewer: Visit
+) -> None:
+    assert BOT in shown(desk, viewer, "/identity", id="report-bot")
+    assert REPORTER in shown(desk, viewer, "/agent", id="agent:claude/ana/reporter")
+
+
+def test_evidence_stands_with_weight_source_and_who_wrote_it(
+    desk: Desk, viewer: Visit
+) -> None:
+    said = text_of(shown(desk, viewer, "/agent", id=REPORTER))
+    assert "inferred" in said
+    assert "config-in-home" in said
+    assert re.findall(r"0\.\d\d config-in-home", said)
+    assert "answerable attest" in said
+
+
+def test_deeds_are_shown_to_whom_they_may_be(desk: Desk, viewer: Visit) -> None:
+    unseen = text_of(shown(desk, viewer, "/identity", id=BOT))
+    assert "Not shown" in unseen
+    assert "last blocked" not in unseen
+    assert "/event?" not in shown(desk, viewer, "/identity", id=BOT)
+    mine = visitor(Role.OWNER, owns=(BOT,))
+    assert "/event?" in shown(desk, mine, "/identity", id=BOT)
+    other = visitor(Role.OWNER, owns=("agent:cursor/ana",))
+    assert "/event?" not in shown(desk, other, "/identity", id=BOT)
+    investigator = visitor(Role.INVESTIGATOR)
+    assert "/event?" in shown(desk, investigator, "/identity", id=BOT)
+
+
+def test_an_identity_shows_what_is_granted_reachable_used_and_blocked(
+    desk: Desk, admin: Visit
+) -> None:
+    said = text_of(shown(desk, admin, "/identity", id=BOT))
+    assert "Granted, reachable, used, blocked" in said
+    assert "s3:GetObject" in said
+    assert "not collected" in said or re.findall(r"always \d+ ", said)
+
+
+def test_a_credential_says_how_it_ends_and_never_its_value(
+    desk: Desk, viewer: Visit
+) -> None:
+    for key, item in shapes.credentials(desk).by_key.items():
+        said = text_of(shown(desk, viewer, "/credential", id=key))
+        assert "Time to dead" in said
+        assert len(item["hint"]) <= 4
+
+
+def test_an_agent_that_no_scan_saw_has_a_page_all_the_same(
+    desk: Desk, viewer: Visit
+) -> None:
+    listing = shapes.agents(desk)
+    assert {item["known"] for item in listing.items} <= {
+        "observed",
+        "declared",
+        "inferred",
+    }
+    # Names of the trail alone: the identity was deleted before any scan.
+    gone = [
+        key
+        for key in shapes.judged(desk).owners
+        if key.startswith("arn:") and key not in shapes.identities(desk).by_key
+    ]
+    for key in gone:
+        assert "not scanned" in shown(desk, viewer, "/identity", id=key)
+
+
+def test_a_button_to_kill_is_there_for_whom_it_works(desk: Desk) -> None:
+    def button(visit: Visit) -> bool:
+        return 'action="/kill"' in shown(desk, visit, "/agent", id=REPORTER)
+
+    assert not button(visitor(Role.VIEWER))
+    assert not button(visitor(Role.OWNER, owns=("agent:cursor/ana",)))
+    assert button(visitor(Role.OWNER, owns=(REPORTER,)))
+    assert button(visitor(Role.ADMIN))
