@@ -1,0 +1,170 @@
+"""What an agent needs to be known: a key in memory, a token for it, and a proof a call.
+
+RFC 9449 (DPoP) and RFC 8693 (token exchange), with the standard library and
+`cryptography`, as any program could do it.
+"""
+
+import base64
+import hashlib
+import http.client
+import json
+import secrets
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+from urllib.parse import urlencode, urlsplit
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+
+_SECONDS = 30
+_OCTETS = 32  # of a number on P-256
+VERSION = "2026-07-28"
+_META = {
+    "io.modelcontextprotocol/protocolVersion": VERSION,
+    "io.modelcontextprotocol/clientInfo": {"name": "clerk", "version": "1.0.0"},
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+
+Json: TypeAlias = dict[str, Any]
+
+
+class NoToken(Exception):  # noqa: N818 - what became of it, no fault
+    """The token service gave none."""
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _part(said: Mapping[str, object]) -> str:
+    return _base64url(json.dumps(said, separators=(",", ":")).encode())
+
+
+class Key:
+    """A key on P-256 that lives as long as the process."""
+
+    def __init__(self) -> None:
+        self._private = ec.generate_private_key(ec.SECP256R1())
+        point = self._private.public_key().public_numbers()
+        x, y = (_base64url(n.to_bytes(_OCTETS, "big")) for n in (point.x, point.y))
+        jwk = {"kty": "EC", "crv": "P-256", "x": x, "y": y}
+        self._head = _part({"typ": "dpop+jwt", "alg": "ES256", "jwk": jwk})
+
+    def proof(self, url: str, token: str, nonce: str) -> str:
+        """Sign a proof for one request (RFC 9449 4.2)."""
+        said = {"htm": "POST", "htu": url, "jti": secrets.token_hex(8)}
+        payload: dict[str, object] = {**said, "iat": int(time.time())}
+        if token:
+            payload["ath"] = _base64url(hashlib.sha256(token.encode()).digest())
+        if nonce:
+            payload["nonce"] = nonce
+        signed = f"{self._head}.{_part(payload)}"
+        made = self._private.sign(signed.encode(), ec.ECDSA(SHA256()))
+        numbers = (n.to_bytes(_OCTETS, "big") for n in decode_dss_signature(made))
+        return f"{signed}.{_base64url(b''.join(numbers))}"
+
+
+class _Unix(http.client.HTTPConnection):
+    """A connection to a socket in the file system."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__("localhost", timeout=_SECONDS)
+        self._place = place
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(_SECONDS)
+        self.sock.connect(self._place)
+
+
+@dataclass
+class Door:
+    """One server that wants a proof with each request.
+
+    Attributes:
+        connection: To it.
+        url: That proofs name.
+        key: That signs them.
+        token: Shown with each request, empty for none yet.
+    """
+
+    connection: http.client.HTTPConnection
+    url: str
+    key: Key
+    token: str = ""
+    _nonce: str = field(default="", init=False)
+
+    def post(self, body: bytes, fields: Mapping[str, str]) -> tuple[int, Json]:
+        """Ask, once more where the server wants its nonce in the proof."""
+        for _ in range(2):
+            shown = {"DPoP": self.key.proof(self.url, self.token, self._nonce)}
+            if self.token:
+                shown["Authorization"] = f"DPoP {self.token}"
+            path = urlsplit(self.url).path
+            self.connection.request("POST", path, body, {**fields, **shown})
+            answer = self.connection.getresponse()
+            said, nonce = answer.read(), answer.getheader("DPoP-Nonce", "")
+            if answer.status not in (400, 401) or not nonce or nonce == self._nonce:
+                break
+            self._nonce = nonce
+        return answer.status, json.loads(said) if said else {}
+
+
+def token_of(sts: str, url: str, audience: str, key: Key) -> str:
+    """Get a token for whoever this process is; the kernel says who.
+
+    Args:
+        sts: Path of the token service's socket.
+        url: Of the token service.
+        audience: For whom the token is.
+        key: That it is bound to.
+
+    Raises:
+        NoToken: The service said no.
+    """
+    form = {
+        "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+        "subject_token_type": "urn:answerable:token-type:peer",
+        "audience": audience,
+    }
+    door = Door(_Unix(sts), url + "/token", key)
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    status, said = door.post(urlencode(form).encode(), kind)
+    if "access_token" not in said:
+        raise NoToken(str(said.get("error", status)))
+    return str(said["access_token"])
+
+
+class Tools:
+    """The tools of one server behind a gateway.
+
+    Args:
+        url: Of the server at the gateway.
+        key: The agent's.
+        token: For the gateway, bound to that key.
+    """
+
+    def __init__(self, url: str, key: Key, token: str) -> None:
+        host = urlsplit(url).netloc
+        connection = http.client.HTTPConnection(host, timeout=_SECONDS)
+        self._door = Door(connection, url, key, token)
+        self._last = 0
+
+    def call(self, name: str, said: Mapping[str, str]) -> Json:
+        """Call a tool; the JSON-RPC answer."""
+        self._last += 1
+        params = {"name": name, "arguments": said, "_meta": _META}
+        message = {"id": self._last, "method": "tools/call", "params": params}
+        fields = {
+            "Content-Type": "application/json",
+            "Accept": "application/json, text/event-stream",
+            "MCP-Protocol-Version": VERSION,
+            "Mcp-Method": "tools/call",
+            "Mcp-Name": name,
+        }
+        body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+        return self._door.post(body, fields)[1]
