@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from answerable.cli import demo
+from answerable.cli import signing
+from answerable.cli.demo import estate, story
 from answerable.cli.main import main
 from answerable.cli.sample import account, home, trail, write_estate
 from answerable.cli.sample.keys import fake_secret
@@ -29,7 +30,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", "80")
         with redirect_stdout(out), redirect_stderr(out):
-            code = demo.run(main, keep)
+            code = story.run(main, keep, works=False)
     return code, out.getvalue(), keep
 
 
@@ -52,7 +53,7 @@ def test_it_fits_a_few_screens(told: tuple[int, str, Path]) -> None:
 
 def test_every_command_of_every_chapter_is_shown(told: tuple[int, str, Path]) -> None:
     shown = "".join(told[1].split())
-    for chapter in demo.CHAPTERS:
+    for chapter in estate.CHAPTERS:
         assert "".join(chapter.title.split()) in shown
         for step in chapter.steps:
             assert "$answerable" + step.command[0] in shown
@@ -120,11 +121,11 @@ def test_a_step_that_ends_otherwise_makes_the_demo_fail(
             day = Path("store/segments/day=2026-01-01")
             day.mkdir(parents=True)
             (day / "x.parquet").write_bytes(b"0123456789")
-        return 1 if demo.COPY in argv else 0
+        return 1 if estate.COPY in argv else 0
 
-    assert demo.run(fine) == 0
+    assert story.run(fine, works=False) == 0
     assert "error:" not in capsys.readouterr().out
-    assert demo.run(broken) == 1
+    assert story.run(broken, works=False) == 1
     text = capsys.readouterr().out
     assert "error: this step ended with exit code 4, expected 0" in text
 
@@ -137,13 +138,13 @@ def test_damage_that_is_not_found_makes_the_demo_fail() -> None:
             (day / "x.parquet").write_bytes(b"0123456789")
         return 0
 
-    assert demo.run(blind) == 1
+    assert story.run(blind, works=False) == 1
 
 
 def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
     with pytest.raises(EnvironmentRefused):
-        demo.run(main, tmp_path)
+        story.run(main, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 

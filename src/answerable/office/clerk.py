@@ -96,7 +96,9 @@ def main() -> int:
     given = parser.parse_args()
     key = Key()
     try:
-        token = token_of(os.environ["ANSWERABLE_STS"], given.issuer, given.audience, key)
+        token = token_of(
+            os.environ["ANSWERABLE_STS"], given.issuer, given.audience, key
+        )
     except NoToken as refused:
         sys.stdout.write(f"no token: {refused}\n")
         return 1

@@ -1,6 +1,6 @@
 """What the office keeps, in one SQLite file: customers, invoices, letters, an outbox.
 
-    OFFICE_KEY=... python -m answerable.office.records make|receive|sent FILE ...
+OFFICE_KEY=... python -m answerable.office.records make|receive|sent FILE ...
 """
 
 import hashlib

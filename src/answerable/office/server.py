@@ -24,10 +24,10 @@ Tool = Callable[[sqlite3.Connection, Mapping[str, str]], Json]
 
 
 def list_invoices(base: sqlite3.Connection, said: Mapping[str, str]) -> Json:
-    """List open invoices, the one that was looked after longest ago first."""
+    """List the six open invoices that were looked after longest ago."""
     rows = base.execute(
         "SELECT number, customer, amount, currency, letter FROM invoices"
-        " ORDER BY noted, number"
+        " ORDER BY noted, number LIMIT 6"
     )
     names = ("number", "customer", "amount", "currency", "letter")
     return {"invoices": [dict(zip(names, row, strict=True)) for row in rows]}

@@ -22,16 +22,21 @@ def doctor(settings: Settings) -> None:
 
 @click.command(cls=Verb, short_help="The whole chain on this machine, in a minute.")
 @click.option("--keep", default="", metavar="DIR", help="Leave estate and store here.")
+@click.option("--serve", is_flag=True, help="In a browser, until Ctrl-C.")
 @click.pass_context
-def demo(ctx: click.Context, keep: str) -> None:
+def demo(ctx: click.Context, keep: str, serve: bool) -> None:
     """Write a small sample estate to a temporary folder and ask it every question.
+
+    Then an agent works there through the gateway, is learned, is talked into something,
+    and is held back. With --serve one watches that in a browser, and acts on it.
 
     Nothing outside is needed and nothing of yours is read.
     """
-    from answerable.cli import demo as story
+    from answerable.cli.demo import live, story
     from answerable.cli.main import main
 
-    ctx.exit(story.run(main, Path(keep).expanduser().absolute() if keep else None))
+    place = Path(keep).expanduser().absolute() if keep else None
+    ctx.exit((live.serve if serve else story.run)(main, place))
 
 
 @click.command(cls=Verb, short_help="Print the completion script of a shell.")

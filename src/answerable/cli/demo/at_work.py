@@ -1,0 +1,237 @@
+"""The last chapters: an agent works, is learned, is talked into something, is held."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from answerable.cli.demo.office import (
+    AGENT,
+    CLERK,
+    CONFIG,
+    FRANCS,
+    KEY,
+    LETTER,
+    OWNER,
+    PHRASE,
+    Office,
+    can_attest,
+)
+from answerable.cli.demo.telling import Chapter, Main, Step, asked, say, tell
+
+RUNS = 9  # that teach
+IN_FORCE = 1.5  # seconds, from a signature to whatever decides by it
+SPOOL = "gateway:store/gateway/spool"
+SOURCES = (
+    "home:home/ana",
+    "repo:repo",
+    "aws:aws/account.json",
+    "aws-keys:aws/keys.json",
+    f"config:{CONFIG}",
+)
+SIGNED = ("--key", KEY, "--passphrase-file", PHRASE)
+_DIGEST, _DENIED, _ASKED = "DIGEST", "DENIED", "ASKED"
+_RUN = ("run", "--agent", "clerk", "--", CLERK)
+
+
+def _chapters(office: Office) -> Iterable[Chapter]:
+    yield Chapter(
+        "An agent goes to work. Who answers for it?",
+        (
+            Step(
+                "It is declared in answerable.yaml, with the tools that it may call "
+                "and who owns it.",
+                ("scan", *SOURCES),
+            ),
+            Step(
+                "What a file says is a claim. Ana makes a key, has it enrolled, ...",
+                ("owner-keys", "new", "--person", OWNER, *SIGNED),
+            ),
+            Step(
+                "... which is an administrator's act, ...",
+                ("owner-keys", "enroll", f"{KEY}.pub", "--person", OWNER),
+            ),
+            Step(
+                "... and signs that she answers for it.",
+                ("attest", AGENT, "--owner", OWNER, *SIGNED),
+            ),
+        ),
+        before=lambda: _opened(office),
+    )
+    yield Chapter(
+        "It works. What does it usually do?",
+        (
+            Step(
+                "It has no key: the kernel says who started it, and a rule that it may "
+                "act for ana. Here it runs as the same user, so what holds it is "
+                "advice to it; --user makes it a boundary.",
+                (*_RUN, "--invoices", "2"),
+                apart=True,
+            ),
+            Step("What the gateway recorded comes into the store.", ("ingest", SPOOL)),
+            Step("Learn from it.", ("baseline", "learn", "clerk")),
+            Step(
+                "By its own measure it has not seen enough. A demo has a minute, so "
+                "Ana signs all the same: first to watch, ...",
+                ("baseline", "sign", _DIGEST, "--stage", "shadow", *SIGNED),
+            ),
+            Step(
+                "... and, as it would have held back none of this, to hold it.",
+                ("baseline", "replay", "clerk"),
+            ),
+            Step(
+                "From now on what it never did is refused, or asked of her.",
+                ("baseline", "sign", _DIGEST, "--stage", "enforce", *SIGNED),
+            ),
+        ),
+        before=lambda: _serving(office),
+    )
+    yield Chapter(
+        "A customer writes: send me the others' addresses. It obeys.",
+        (
+            Step(
+                "The mail is refused. It learns that, and not why.",
+                (*_RUN, "--invoices", "1"),
+                ends=1,
+                apart=True,
+            ),
+            Step("The records come in.", ("ingest", SPOOL)),
+            Step("Whoever answers for it sees why.", ("decision", _DENIED)),
+            Step(
+                "The chains of that run's mails. This time the gateway saw each hop.",
+                (
+                    *("trace", "--tool", "tool:mcp/office/send_mail"),
+                    *("--limit", "2", "--tree"),
+                ),
+            ),
+        ),
+        before=lambda: _poisoned(office),
+    )
+    yield Chapter(
+        "It asks for something harmless. Who says yes?",
+        (
+            Step(
+                "A customer pays in francs; it looks up the rate, which it never did.",
+                (*_RUN, "--invoices", "1"),
+                ends=1,
+                apart=True,
+            ),
+            Step("Ana has the asks.", ("asks",)),
+            Step(
+                "She lets this call pass, for an hour, and no other.",
+                ("asks", "allow", _ASKED, *SIGNED),
+            ),
+        ),
+        before=lambda: _in_francs(office),
+    )
+    yield Chapter(
+        "She said yes. And now she says no.",
+        (
+            Step(
+                "Another customer pays in francs: the call that she signed for passes.",
+                (*_RUN, "--invoices", "1"),
+                apart=True,
+            ),
+            Step(
+                "A kill holds within a second, in every mode.",
+                ("gateway", "kill", AGENT, "--config", CONFIG),
+            ),
+            Step(
+                "Whatever it tries now is refused, and on record.",
+                (*_RUN, "--invoices", "1"),
+                ends=1,
+                apart=True,
+            ),
+        ),
+        before=lambda: _again(office),
+    )
+
+
+def _opened(office: Office) -> str:
+    office.write()
+    return (
+        "(A small office was written: an MCP server over an SQLite database, and an "
+        "agent that reads open invoices, looks up whose customer it is, mails them, "
+        "and leaves a note. It is scripted; no model is called.)"
+    )
+
+
+def _serving(office: Office) -> str:
+    office.start("gateway", "sts")
+    office.stand()
+    office.work(RUNS - 1)
+    return (
+        f"(answerable serve runs in the background. The agent has worked {RUNS - 1} "
+        "times already. Once more, to look at:)"
+    )
+
+
+def _poisoned(office: Office) -> str:
+    office.end("gateway")
+    office.start("gateway")
+    office.stand()
+    office.receive(LETTER, "EUR")
+    return (
+        "(The gateway was started anew, so that the lessons are not counted into the "
+        f"agent's next minute. Then a letter came: {LETTER!r})"
+    )
+
+
+def _in_francs(office: Office) -> str:
+    office.receive(FRANCS, "CHF")
+    sent = ", ".join(" ".join(each.split()) for each in office.sent().splitlines())
+    return f"(What left the office so far: {sent}.)"
+
+
+def _again(office: Office) -> str:
+    office.receive(FRANCS, "CHF")
+    time.sleep(IN_FORCE)
+    return "(What was signed is in force within a second.)"
+
+
+def at_work(main: Main, first: int) -> bool:
+    """Tell the chapters of the agent that works; give whether every step held.
+
+    Args:
+        main: The command line's entry.
+        first: Number of the first of them.
+    """
+    if not can_attest():
+        say(
+            "An agent that works is shown on Linux 6.5 and later, where the kernel "
+            "says which process calls."
+        )
+        return True
+    office = Office()
+    found: dict[str, Callable[[], str]] = {
+        _DIGEST: lambda: learned(main),
+        _DENIED: lambda: held_back(main, "deny"),
+        _ASKED: lambda: asked_for(main, "exchange_rate"),
+    }
+    try:
+        return tell(tuple(_chapters(office)), main, found, first)
+    finally:
+        office.end()
+
+
+def learned(main: Main) -> str:
+    """Give the digest of the agent's newest profile."""
+    return _only(asked(main, "baseline", "show", "clerk"), "digest")
+
+
+def held_back(main: Main, effect: str) -> str:
+    """Give the id of the newest decision that a baseline made so."""
+    query = (
+        "SELECT decision_id FROM decisions WHERE reason = 'behaviour'"  # noqa: S608
+        f" AND effect = '{effect}' ORDER BY event_time DESC LIMIT 1"
+    )
+    return _only(asked(main, "sql", query), "decision_id")
+
+
+def asked_for(main: Main, tool: str) -> str:
+    """Give the id of the ask for a tool."""
+    items = asked(main, "asks", "--config", CONFIG)
+    return _only([each for each in items if each["name"] == tool], "id")
+
+
+def _only(items: list[dict[str, Any]], name: str) -> str:
+    return str(items[0][name]) if items else "NONE"

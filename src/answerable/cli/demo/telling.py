@@ -1,0 +1,130 @@
+"""How a story is told: chapters of sentences, real commands and their answers."""
+
+import contextlib
+import io
+import json
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Main = Callable[[Sequence[str]], int]
+Found = Mapping[str, Callable[[], str]]
+
+_WIDTH = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A sentence, the command that shows it, and the exit code it must end with.
+
+    Attributes:
+        says: The sentence.
+        command: What is typed after `answerable`; a word in capitals may stand for
+            what is found out when its turn comes.
+        ends: The exit code.
+        apart: It runs as a process of its own.
+    """
+
+    says: str
+    command: tuple[str, ...]
+    ends: int = 0
+    apart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A title and its steps; `before` prepares the ground, e.g. damages a copy."""
+
+    title: str
+    steps: tuple[Step, ...]
+    before: Callable[[], str] | None = None
+
+
+def say(text: str = "") -> None:
+    """Print one paragraph, folded; answers of commands fold themselves."""
+    folded = textwrap.wrap(text, _WIDTH, break_on_hyphens=False, break_long_words=True)
+    sys.stdout.write("\n".join(folded) + "\n")
+    sys.stdout.flush()
+
+
+def asked(main: Main, *words: str) -> list[dict[str, Any]]:
+    """Ask a command, and give the items of its document; none where it has no answer."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
+        main(["--quiet", "-o", "json", *words])
+    items: list[dict[str, Any]] = []
+    if out.getvalue():
+        items = json.loads(out.getvalue())["items"]
+    return items
+
+
+def _typed(command: Sequence[str]) -> str:
+    """Spell a command as one would type it, on as many lines as it takes."""
+    words = ["$ answerable", *(f"'{w}'" if "*" in w else w for w in command)]
+    lines = [words[0]]
+    for word in words[1:]:
+        # Two more are for the space and the backslash.
+        if len(lines[-1]) + 1 + len(word) + 2 <= _WIDTH:
+            lines[-1] += " " + word
+        else:
+            lines.append("    " + word)
+    return " \\\n".join(lines) + "\n"
+
+
+def _answered(main: Main, step: Step, command: Sequence[str]) -> int:
+    """Run a command; of its notes, leave out what to type next: the story goes on."""
+    notes = io.StringIO()
+    if step.apart:
+        done = subprocess.run(  # noqa: S603 - our own program
+            [sys.executable, "-m", "answerable", *command],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        sys.stdout.write(done.stdout)
+        notes.write(done.stderr)
+        code = done.returncode
+    else:
+        with contextlib.redirect_stderr(notes):
+            code = main(command)
+    for line in notes.getvalue().splitlines():
+        if not line.startswith("next: "):
+            say(line)
+    return code
+
+
+def _run(step: Step, main: Main, found: Found) -> bool:
+    say(step.says)
+    say()
+    command = [found[word]() if word in found else word for word in step.command]
+    sys.stdout.write(_typed(command))
+    sys.stdout.flush()
+    code = _answered(main, step, command)
+    say()
+    if code != step.ends:
+        say(f"error: this step ended with exit code {code}, expected {step.ends}")
+    return code == step.ends
+
+
+def tell(chapters: Sequence[Chapter], main: Main, found: Found, first: int = 1) -> bool:
+    """Tell chapters; give whether every step ended as it should.
+
+    Args:
+        chapters: What is told.
+        main: The command line's entry.
+        found: What words in capitals stand for, looked up when their turn comes.
+        first: Number of the first chapter.
+    """
+    held = True
+    for number, chapter in enumerate(chapters, first):
+        say(f"{number}. {chapter.title}")
+        say()
+        if chapter.before is not None:
+            say(chapter.before())
+            say()
+        for step in chapter.steps:
+            held = _run(step, main, found) and held
+    return held
