@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from answerable.cli import signing
 from answerable.cli.demo import estate, story
 from answerable.cli.main import main
 from answerable.cli.sample import account, home, trail, write_estate

@@ -1,7 +1,9 @@
 """The last chapters: an agent works, is learned, is talked into something, is held."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from answerable.cli.demo.office import (
@@ -16,18 +18,13 @@ from answerable.cli.demo.office import (
     Office,
     can_attest,
 )
+from answerable.cli.demo.places import own_places
 from answerable.cli.demo.telling import Chapter, Main, Step, asked, say, tell
 
 RUNS = 9  # that teach
 IN_FORCE = 1.5  # seconds, from a signature to whatever decides by it
 SPOOL = "gateway:store/gateway/spool"
-SOURCES = (
-    "home:home/ana",
-    "repo:repo",
-    "aws:aws/account.json",
-    "aws-keys:aws/keys.json",
-    f"config:{CONFIG}",
-)
+OFFICE = "office"  # its folder
 SIGNED = ("--key", KEY, "--passphrase-file", PHRASE)
 _DIGEST, _DENIED, _ASKED = "DIGEST", "DENIED", "ASKED"
 _RUN = ("run", "--agent", "clerk", "--", CLERK)
@@ -40,7 +37,7 @@ def _chapters(office: Office) -> Iterable[Chapter]:
             Step(
                 "It is declared in answerable.yaml, with the tools that it may call "
                 "and who owns it.",
-                ("scan", *SOURCES),
+                ("scan", f"config:{CONFIG}"),
             ),
             Step(
                 "What a file says is a claim. Ana makes a key, has it enrolled, ...",
@@ -201,7 +198,12 @@ def at_work(main: Main, first: int) -> bool:
             "says which process calls."
         )
         return True
-    office = Office()
+    Path(OFFICE).mkdir()
+    with contextlib.chdir(OFFICE), own_places():
+        return _told(main, first, Office())
+
+
+def _told(main: Main, first: int, office: Office) -> bool:
     found: dict[str, Callable[[], str]] = {
         _DIGEST: lambda: learned(main),
         _DENIED: lambda: held_back(main, "deny"),

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from answerable.cli.demo.at_work import RUNS, SIGNED, SOURCES, SPOOL, learned
+from answerable.cli.demo.at_work import RUNS, SIGNED, SPOOL, learned
 from answerable.cli.demo.estate import STORE
 from answerable.cli.demo.office import (
     AGENT,
@@ -23,12 +23,19 @@ from answerable.cli.demo.office import (
     can_attest,
     ended,
 )
-from answerable.cli.demo.story import folder, own_places
+from answerable.cli.demo.places import folder, own_places
 from answerable.cli.demo.telling import Main, say
 from answerable.cli.sample import write_estate
 from answerable.model.errors import EnvironmentRefused
 
 WEB = 8470
+SOURCES = (
+    "home:home/ana",
+    "repo:repo",
+    "aws:aws/account.json",
+    "aws-keys:aws/keys.json",
+    f"config:{CONFIG}",
+)
 _BRISK, _CALM = "0.5", "1.5"  # seconds between two calls
 _REST = 8.0  # seconds that a run takes at least, so that it stays within its bounds
 

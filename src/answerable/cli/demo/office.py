@@ -138,10 +138,10 @@ servers:
     reads: [list_invoices, read_customer, read_letter, exchange_rate]
     tools:
       send_mail: {{sensitive: [to]}}
-      read_letter: {{}}
-      exchange_rate: {{}}
-      list_invoices: {{trusted: ["*"]}}   # written by the office alone
-      read_customer: {{trusted: ["*"]}}   # a letter is not: customers write those
+      read_letter: {{}}   # customers write those
+      exchange_rate: {{trusted: ["*"]}}
+      list_invoices: {{trusted: ["*"]}}
+      read_customer: {{trusted: ["*"]}}
 agents:
   clerk:
     owner: {OWNER}

@@ -5,62 +5,19 @@ user could not ask for. The sample estate and its store lie in a folder of their
 and are removed at the end unless `keep` names one.
 """
 
-import contextlib
 import json
-import os
-import tempfile
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from answerable.cli.demo.at_work import at_work
+from answerable.cli.demo.at_work import OFFICE, at_work
 from answerable.cli.demo.estate import CHAPTERS, MADE, STORE
-from answerable.cli.demo.office import SOCKET
+from answerable.cli.demo.places import folder, own_places
 from answerable.cli.demo.telling import Main, say, tell
 from answerable.cli.sample import trail, write_estate
-from answerable.cli.signing import made_up
 from answerable.connectors.cloudtrail.parse.records import read_record
-from answerable.model.errors import EnvironmentRefused
 from answerable.model.event import AuditEvent
 from answerable.model.written import WrittenBy
-
-
-@contextlib.contextmanager
-def folder(keep: Path | None) -> Iterator[None]:
-    """Work in a folder: a temporary one, or one that is kept.
-
-    Raises:
-        EnvironmentRefused: It is not empty.
-    """
-    if keep is None:
-        made = tempfile.TemporaryDirectory(prefix="demo-")
-        with made as name, contextlib.chdir(name):
-            yield
-        return
-    if keep.exists() and any(keep.iterdir()):
-        raise EnvironmentRefused(
-            f"{keep} is not empty", "name a folder that does not exist yet"
-        )
-    keep.mkdir(parents=True, exist_ok=True)
-    with contextlib.chdir(keep):
-        yield
-
-
-@contextlib.contextmanager
-def own_places() -> Iterator[None]:
-    """Have every command use the demo's store and token service, and no other ones."""
-    own = {"ANSWERABLE_STORE": STORE, "ANSWERABLE_STS": str(Path(SOCKET).absolute())}
-    before = {name: os.environ.get(name) for name in own}
-    os.environ.update(own)
-    made_up(Path(STORE).absolute())
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
 
 
 def _made(now_ns: int) -> str:
@@ -105,4 +62,6 @@ def run(main: Main, keep: Path | None = None, *, works: bool = True) -> int:
         say()
         say(f"The estate and its store are in {keep}.")
         say(f"Go on with: ANSWERABLE_STORE={keep / STORE} answerable trace --tree")
+        if works:
+            say(f"The office and its store are in {keep / OFFICE}.")
     return 0 if held else 1
