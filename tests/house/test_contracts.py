@@ -12,6 +12,7 @@ WORLD = {
     "connectors",
     "flows",
     "gateway",
+    "office",
     "serving",
     "store",
     "sts",

@@ -14,6 +14,7 @@ OUTSIDE = {
     "connectors",
     "flows",
     "gateway",
+    "office",
     "serving",
     "store",
     "sts",
