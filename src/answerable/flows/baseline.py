@@ -1,6 +1,6 @@
 """`baseline learn`, `show`, `diff`, `sign`: from records to a profile that is held to."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 from answerable.baseline.confidence import is_ready
 from answerable.baseline.diff import Change, compare
@@ -267,6 +267,38 @@ def _entries(profile: Profile) -> Iterator[EntryItem]:
     for bound in profile.bounds:
         what = f"{bound.measure.value} at most {bound.most}"
         yield _entry("L4", bound.tool, bound.path, what, Tally(runs=bound.samples))
+
+    yield from _surroundings(profile)
+
+
+def _surroundings(profile: Profile) -> Iterator[EntryItem]:
+    around = profile.surroundings
+    for each in around.seen:
+        named = {
+            "network": each.network,
+            "workload": each.workload,
+            "region": each.region,
+        }
+        told = ", ".join(f"{name} {value}" for name, value in named.items() if value)
+        yield _entry("L5", "", "", told or "from nowhere that is told", Tally())
+    if around.hours:
+        runs = sum(count for _, count in around.hours)
+        hours = _week({hour for hour, _ in around.hours})
+        yield _entry("L5", "", "", f"begun {hours} (UTC)", Tally(runs=runs))
+    if around.rates:
+        runs = sum(count for _, count in around.rates)
+        most = 2 ** max(rate for rate, _ in around.rates)
+        what = f"some {most} calls in the busiest minute"
+        yield _entry("L5", "", "", what, Tally(runs=runs))
+
+
+def _week(hours: Set[int]) -> str:
+    """Spell hours of the week, day by day."""
+    days = []
+    for number, day in enumerate(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")):
+        own = [f"{h % 24:02}" for h in sorted(hours) if h // 24 == number]
+        days += [f"{day} {' '.join(own)} h"] if own else []
+    return ", ".join(days)
 
 
 def _entry(

@@ -26,6 +26,7 @@ from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
 from answerable.model.judgement import Judgement
 from answerable.store.store import Store
+from answerable.store.watched import watched_since
 
 _SECOND = 10**9
 _MOST = 200  # calls that are listed
@@ -40,7 +41,7 @@ class Answered:
 
 
 def replay(
-    store: Store, agent: AgentId, name: str, *, since: int, now: int
+    store: Store, agent: AgentId, name: str, *, since: int, now: int, most: int = 0
 ) -> Document:
     """Say what a profile would have made of the calls of an agent.
 
@@ -50,6 +51,7 @@ def replay(
         name: Digest of the profile; empty for those that stand.
         since: UTC nanoseconds, inclusive.
         now: UTC nanoseconds.
+        most: Only the newest so many calls are read; 0 for all.
 
     Raises:
         UsageError: No profile is called so, or none stands.
@@ -67,7 +69,8 @@ def replay(
     if not profiles:
         raise UsageError(f"no baseline of {agent} stands", "name one: --profile DIGEST")
     # What came before the first is a part of what its window held.
-    found = learning.calls(store, agent, since=0, until=now)
+    begin = watched_since(store, agent, most=most) if most else 0
+    found = learning.calls(store, agent, since=begin, until=now)
     items = [_item(digest, profile, found, since) for digest, profile in profiles]
     return Document("baseline-replay", items, COVERAGE)
 

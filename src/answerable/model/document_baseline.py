@@ -1,6 +1,6 @@
 """The documents about baselines: shapes only. See docs/cli.md."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class LayerItem(TypedDict):
@@ -34,7 +34,8 @@ class BaselineItem(TypedDict):
     """`answerable baseline learn`, `show` and `sign`: one profile.
 
     `state` is `draft`, `standing`, or `replaced`. `not_ready` says why it could not
-    leave shadow yet. `entries` is empty but in `show`.
+    leave shadow yet. `entries` is empty but in `show`. In a list, `lapsed` says why
+    what its owner signed last for the subject does not stand.
     """
 
     digest: str
@@ -55,6 +56,7 @@ class BaselineItem(TypedDict):
     not_ready: list[str]
     layers: list[LayerItem]
     entries: list[EntryItem]
+    lapsed: NotRequired[str]
 
 
 class BaselineChangeItem(TypedDict):

@@ -78,6 +78,27 @@ def watched_calls(
         yield WatchedCall(*cast("tuple[Any, ...]", row))
 
 
+def watched_since(store: "Store", agent: AgentId, *, most: int) -> int:
+    """Give the time since which an agent's newest watched calls are so many, or fewer.
+
+    Args:
+        store: Where.
+        agent: Whose.
+        most: How many.
+
+    Returns:
+        UTC nanoseconds; 0 where there are no more than that.
+    """
+    behaviour = fact("behaviour", "''")
+    query = (
+        "SELECT event_time FROM events e WHERE agent = ? AND decision_id <> '' "  # noqa: S608 - ours
+        f"AND written_by <> 'self-reported' AND {behaviour} <> '' "
+        "ORDER BY event_time DESC LIMIT 1 OFFSET ?"
+    )
+    rows = store.rows(query, [agent, most])
+    return int(cast("int", rows[0][0])) + 1 if rows else 0
+
+
 def events_of_identity(
     store: "Store", identity: str, *, since: int, until: int
 ) -> list[AuditEvent]:

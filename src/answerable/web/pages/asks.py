@@ -1,7 +1,6 @@
 """`/asks`: what agents wanted to do and may not, and what their owners say to it."""
 
 from answerable.flows import asks as flow
-from answerable.flows import decided
 from answerable.flows.amendments import held
 from answerable.flows.asks import STATES
 from answerable.flows.decision import decision
@@ -53,7 +52,7 @@ def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         "newer": url("/asks", **kept, **{"from": max(begin - ROWS, 0) or None})
         if begin
         else "",
-        "coverage": document.coverage,
+        "unread": document.coverage["not_collected"],
     }
     return Page("asks.html", "Asks", values)
 
@@ -82,8 +81,7 @@ def one(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         "owner": None if owner is None else owner.person,
         "own": visit.answers_for(wanted.agent),
         "spans": tuple(SPANS),
-        "unread": decided.spooled(desk.spools).unread,
-        "coverage": document.coverage,
+        "unread": document.coverage["not_collected"],
     }
     return Page("ask.html", "Ask", values)
 

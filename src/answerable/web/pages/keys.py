@@ -41,7 +41,6 @@ def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         "days": enrolling.LIFE // _DAY,
         "store": here,
         "commands": _commands(visit),
-        "coverage": document.coverage,
     }
     return Page("keys.html", "Keys", values)
 
