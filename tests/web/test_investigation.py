@@ -176,4 +176,4 @@ def test_no_other_form_is_exported(desk, admin) -> None:
 
 def test_every_route_is_for_those_who_may_see_deeds() -> None:
     for route in investigation.ROUTES:
-        assert not route.may & Role.VIEWER.may
+        assert not route.may & visitor(Role.VIEWER).may

@@ -60,7 +60,7 @@ class PolicyText:
 
 def decision(
     store: Store,
-    spool: decided.Where,
+    spool: decided.Where | Spooled,
     text: str,
     policy: PolicyText | None = None,
     *,
@@ -70,7 +70,8 @@ def decision(
 
     Args:
         store: Where most are.
-        spool: Where those are that are not shipped yet; None for nowhere.
+        spool: Where those are that are not shipped yet, or they themselves; None for
+            nowhere.
         text: Its id, or the beginning of it.
         policy: From which its rules are quoted; None for no text.
         now: UTC nanoseconds.
@@ -78,7 +79,7 @@ def decision(
     Raises:
         UsageError: No decision is called so, or several begin so.
     """
-    waiting = decided.spooled(spool)
+    waiting = spool if isinstance(spool, Spooled) else decided.spooled(spool)
     found = decided.find(store, waiting, text)
     signed = _signed(store, found, now)
     items = [item(each, policy, signed) for each in found]

@@ -4,30 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from answerable.cli.look.screen import Screen
+from answerable.flows.words.decisions import REASONS
 from answerable.flows.words.text import safe
 from answerable.model.document import Document
 from answerable.model.document_decisions import DecisionItem, WantedItem
 
-# Why, as it is read on a line.
-_REASONS = {
-    "allowed": "a rule allows it",
-    "killed": "a kill holds it",
-    "unknown-agent": "neither the file nor the inventory knows the agent",
-    "unknown-server": "the file has no such server",
-    "no-rule": "the agent has no rule that takes it",
-    "not-its-own": "it belongs to another caller",
-    "quarantined": "its definition or its server is not as it was approved",
-    "forbidden": "a policy forbids it",
-    "asked": "allowed once its owner has said so",
-    "parent": "an agent above it in the chain may not do it either",
-    "behaviour": "the signed baseline does not hold it",
-    "granted": "a signed amendment allows it",
-    "break-glass": "two persons allow it for a while",
-    "policy-missing": "no policy could be loaded",
-    "evaluation": "deciding failed",
-    "credential": "there is nothing to show to the server",
-    "evidence": "it could not be recorded",
-}
 _INDENT = " " * 10
 
 
@@ -44,7 +25,7 @@ def decision(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 def _one(item: DecisionItem, screen: Screen) -> Iterator[str]:
     passed = "went on" if item["passed"] else "held back"
-    why = _REASONS.get(item["reason"], "")
+    why = REASONS.get(item["reason"], "")
     reason = f"{item['reason']} ({why})" if why else item["reason"]
     rows = [
         ("decision", f"{item['id']} at {item['at']}"),

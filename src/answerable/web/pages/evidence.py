@@ -1,5 +1,144 @@
 """The log: checkpoint, verification, proof of one record."""
 
-from answerable.web.routes import Route
+from collections.abc import Sequence
+from typing import cast
+from weakref import WeakKeyDictionary
 
-ROUTES: tuple[Route, ...] = ()
+from answerable.flows import event as events
+from answerable.flows import prove as flow
+from answerable.flows.sealed import sealed
+from answerable.model.document_evidence import BundleItem, CheckpointItem
+from answerable.model.errors import UsageError
+from answerable.model.lineage import LineageRow
+from answerable.store import finding
+from answerable.store.store import Store
+from answerable.web.deeds import DEEDS, scene
+from answerable.web.desk import Desk
+from answerable.web.pages.event import record
+from answerable.web.routes import Answer, Asked, File, Forbidden, Moved, Page, Route
+from answerable.web.verifying import Verifying
+from answerable.web.visit import May, Visit
+
+_SEGMENTS = 50
+_CHECKS = frozenset({May.INVESTIGATE, May.ADMINISTER})
+_TEXT = "text/plain; charset=utf-8"
+_verifying: WeakKeyDictionary[Desk, Verifying] = WeakKeyDictionary()
+
+
+def verifying(desk: Desk) -> Verifying:
+    """Give the verifications of a desk's store."""
+    return _verifying.setdefault(desk, Verifying(desk.root))
+
+
+def evidence(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Show the signed head of the log, and what was verified of it."""
+    del asked
+    sees = not _CHECKS.isdisjoint(visit.may)
+    with desk.store() as store:
+        head = _head(store, desk.now)
+        holds = sealed(store, _SEGMENTS) if sees else None
+    checks = verifying(desk) if sees else None
+    values = {
+        "head": head,
+        "holds": holds,
+        "running": checks.running if checks else None,
+        "last": checks.last if checks else None,
+        "now": desk.now,
+        "coverage": None,
+    }
+    return Page("evidence.html", "Evidence", values)
+
+
+def _head(store: Store, now: int) -> CheckpointItem | None:
+    """Give the checkpoint, None where nothing is in the log yet."""
+    try:
+        document = flow.checkpoint(store, now=now)
+    except UsageError:
+        return None
+    return cast("CheckpointItem", document.items[0])
+
+
+def verify(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Start a verification of the whole log."""
+    del visit, asked
+    with desk.store() as store:
+        head = _head(store, desk.now)
+    started = verifying(desk).start(head["size"] if head else 0)
+    said = "Every record is being checked." if started else "A check runs already."
+    return Moved("/evidence", said)
+
+
+def checkpoint(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Give the signed head of the log, byte for byte."""
+    del visit, asked
+    with desk.store() as store:
+        head = _head(store, desk.now)
+    if head is None:
+        raise Forbidden
+    return File(f"checkpoint-{head['size']}.txt", _TEXT, head["note"].encode())
+
+
+def key(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Give the public key of the log."""
+    del visit, asked
+    with desk.store() as store:
+        head = _head(store, desk.now)
+    if head is None:
+        raise Forbidden
+    return File("log.pub", _TEXT, f"{head['key']}\n".encode())
+
+
+def proof(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Show a record with the hashes that lead from it to the signed head."""
+    with desk.store() as store:
+        rows = _shown(desk, visit, store, asked)
+        number = rows[0].event.event_id.hex()
+        try:
+            document = flow.prove(store, number, now=desk.now)
+            items, waits = document.items, ""
+        except UsageError as error:
+            items, waits = (), error.message
+    values = {
+        "id": number,
+        "items": items,
+        "records": [record(row.event) for row in rows],
+        "waits": waits,
+        "bundle": _name(number),
+        "coverage": None,
+    }
+    return Page("proof.html", f"Proof of {number[:12]}", values)
+
+
+def bundle(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Give the record with its proof and the checkpoint in one file."""
+    with desk.store() as store:
+        number = _shown(desk, visit, store, asked)[0].event.event_id.hex()
+        document = flow.bundle(store, [number], now=desk.now)
+    item = cast("BundleItem", document.items[0])
+    return File(_name(number), "application/json", item["bundle"].encode())
+
+
+def _name(number: str) -> str:
+    return f"bundle-{number[:12]}.json"
+
+
+def _shown(
+    desk: Desk, visit: Visit, store: Store, asked: Asked
+) -> Sequence[LineageRow]:
+    """Give the records of an id; the proof is of all of them, so none may be hidden."""
+    number = events.number_of(asked.query.get("id", ""))
+    rows = events.found(store, scene(desk, visit), number) if number else ()
+    every = finding.by_id(store, number) if rows and number else ()
+    if not rows or len(rows) != len(every):
+        raise Forbidden
+    return rows
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("/evidence", evidence, DEEDS),
+    Route("/evidence/verify", verify, _CHECKS, (), "POST"),
+    Route("/evidence/checkpoint", checkpoint, DEEDS),
+    Route("/evidence/key", key, DEEDS),
+    Route("/proof", proof, DEEDS, ("id",)),
+    Route("/proof/bundle", bundle, DEEDS, ("id",)),
+)

@@ -62,6 +62,7 @@ def trace(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         "hops": _hops(items, query),
         "older": url("/trace", q=text, after=older) if older else "",
         "newest": url("/trace", q=text) if after else "",
+        "spools": bool(desk.spools),
         "permalink": url("/trace", q=query.text),
         "coverage": document.coverage,
     }
@@ -141,9 +142,9 @@ def _timeline(times: Times, query: Query) -> Mapping[str, object] | None:
         return None
     places = max(1, (times.until - times.since) // times.width)
     spans = [_span(bar, times, query) for bar in times.bars]
-    step = (times.until - times.since) / (_TICKS - 1)
-    short = times.until - times.since < 3 * _DAY
-    ticks = [_tick(times.since + int(step * at), short=short) for at in range(_TICKS)]
+    span = times.until - times.since
+    step = span / (_TICKS - 1)
+    ticks = [_tick(times.since + int(step * at), span) for at in range(_TICKS)]
     total = f"{times.total:,} events over time, by how they ended"
     return {
         "drawn": timeline(spans, places, total),
@@ -159,9 +160,11 @@ def _span(bar: Bar, times: Times, query: Query) -> Span:
     return Span((bar.at - times.since) // times.width, bar.events, when, to)
 
 
-def _tick(at: int, *, short: bool) -> str:
+def _tick(at: int, span: int) -> str:
     day, clock = spelled_time(at).removesuffix("Z").split("T")
-    return f"{day[5:]} {clock[:5]}" if short else day
+    if span < _DAY // 24:
+        return clock
+    return f"{day[5:]} {clock[:5]}" if span < 3 * _DAY else day
 
 
 ROUTES: tuple[Route, ...] = (

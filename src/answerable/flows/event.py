@@ -1,0 +1,61 @@
+"""One event whole: what was logged, the chain behind it, what happened beside it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from answerable.flows.investigate import Scene, may_tell, rows_of
+from answerable.flows.trace import item_of
+from answerable.model.document import TraceItem
+from answerable.model.event import AuditEvent
+from answerable.model.lineage import LineageRow
+from answerable.store import finding
+from answerable.store.chains import Filter
+from answerable.store.finding import Wanted
+from answerable.store.store import Store
+
+NEAR = 50
+_AROUND = 600 * 10**9  # nanoseconds before and after, where no run is named
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What happened beside an event.
+
+    Attributes:
+        by: What they share: `run`, `credential`, or nothing.
+        items: Rows, newest first.
+    """
+
+    by: str
+    items: Sequence[TraceItem]
+
+
+def number_of(text: str) -> bytes | None:
+    """Read the id of an event: 32 hex digits, with or without the dashes of a UUID."""
+    digits = text.strip().replace("-", "")
+    try:
+        number = bytes.fromhex(digits)
+    except ValueError:
+        return None
+    return number if len(number) == 16 and len(digits) == 32 else None
+
+
+def found(store: Store, scene: Scene, event_id: bytes) -> list[LineageRow]:
+    """Give the records of an id that may be told of, each with its chain."""
+    rows = rows_of(finding.by_id(store, event_id), scene)
+    return [row for row in rows if may_tell(row.chain, scene.only)]
+
+
+def beside(store: Store, scene: Scene, event: AuditEvent) -> Beside:
+    """Give what happened in the same run; without one, with the same credential."""
+    if event.run:
+        shared, value, span = "run", event.run, Filter()
+    elif event.credential:
+        at = event.event_time
+        shared, value = "credential", event.credential
+        span = Filter(since=max(at - _AROUND, 1), until=at + _AROUND)
+    else:
+        return Beside("", ())
+    events = finding.find(store, Wanted(span, equal=[(shared, value)]), NEAR)
+    told = [row for row in rows_of(events, scene) if may_tell(row.chain, scene.only)]
+    return Beside(shared, [item_of(row) for row in told])

@@ -1,0 +1,51 @@
+"""What the log holds: segments of events, objects, and what is not sealed yet."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from answerable.evidence.records import Manifest, ObjectEntry
+from answerable.store.finding import count_all
+from answerable.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What the log holds.
+
+    Attributes:
+        newest: Segments, the last one sealed first.
+        segments: How many there are.
+        events: How many events are in them.
+        waiting: Events that are stored and not sealed yet.
+        objects: How many of each kind.
+        days: First and last day of events, empty for none.
+    """
+
+    newest: Sequence[Manifest]
+    segments: int
+    events: int
+    waiting: int
+    objects: Mapping[str, int]
+    days: tuple[str, ...]
+
+
+def sealed(store: Store, most: int) -> Sealed:
+    """Say what the log holds.
+
+    Args:
+        store: The store.
+        most: Segments to list.
+    """
+    entries = store.log.entries()
+    segments = [each for each in entries if isinstance(each, Manifest)]
+    events = sum(each.count for each in segments)
+    days = sorted({each.day for each in segments})
+    return Sealed(
+        newest=segments[::-1][:most],
+        segments=len(segments),
+        events=events,
+        waiting=max(count_all(store) - events, 0),
+        objects=Counter(each.of for each in entries if isinstance(each, ObjectEntry)),
+        days=(days[0], days[-1]) if days else (),
+    )
