@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from answerable.cli.look.answers import render
-from answerable.cli.look.conditions import condition, statement
 from answerable.cli.look.marks import ASCII, UNICODE, marks_for
 from answerable.cli.look.paint import paint
 from answerable.cli.look.screen import Screen, screen_of
 from answerable.cli.look.table import Column, table
 from answerable.flows.words.ages import ago, span
+from answerable.flows.words.conditions import condition, statement
 from answerable.flows.words.text import safe, shorten, width, wrap
 from answerable.model.document import Document
 

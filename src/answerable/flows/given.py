@@ -1,6 +1,6 @@
 """What a question states besides its subject: condition keys, and two policies."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -66,6 +66,24 @@ def read_given(
         _policy(session_policy, Layer.SESSION, now) if session_policy else None,
         _policy(endpoint_policy, Layer.ENDPOINT, now) if endpoint_policy else None,
     )
+
+
+def read_context(pairs: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Read `KEY=VALUE` pairs; a key given twice has both values.
+
+    Raises:
+        UsageError: A pair has no `=` or no key.
+    """
+    read: dict[str, tuple[str, ...]] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise UsageError(
+                f"not a condition (got {pair[:80]!r}, expected KEY=VALUE)",
+                "for example: aws:PrincipalTag/team=data",
+            )
+        read[key] = (*read.get(key, ()), value)
+    return read
 
 
 def _known(key: str, facts: Facts) -> None:

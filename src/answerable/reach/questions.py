@@ -193,29 +193,50 @@ def reach(
     ruled: set[str] = set()
     told: set[tuple[object, ...]] = set()
     for way in ways:
-        principal = graph.principal(way.node)
-        account = principal.identity.account
+        account = graph.principal(way.node).identity.account
         if account in ruled and way.steps:
             continue
         if graph.admin(way.node) and way.certain:
             ruled.add(account)
-        for row in principal_rows(graph, principal, wanted):
-            formula = chained(way.formula, row.formula)
-            key = (account, row.actions, row.resources, row.shown)
-            if key in told:
-                continue
-            if formula == TRUE:
-                told.add(key)
-            yield Reply(
-                subject=start,
-                actor=way.node.identity,
-                formula=formula,
-                determining=row.determining,
-                admin=graph.admin(way.node),
-                path=way.hops,
-                gaps=tuple(dict.fromkeys((*_way_gaps(way), *row.gaps))),
-                row=row,
-            )
+        for row in principal_rows(graph, graph.principal(way.node), wanted):
+            reply = listed(graph, start, way, row, told)
+            if reply:
+                yield reply
+
+
+def listed(
+    graph: Graph,
+    start: IdentityId,
+    way: Reached,
+    row: Row,
+    told: set[tuple[object, ...]],
+) -> Reply | None:
+    """Reply what a row at the end of a path says, unless that was told already.
+
+    Args:
+        graph: The graph.
+        start: The subject.
+        way: The path.
+        row: The row.
+        told: What holds for sure by an earlier path; grows.
+    """
+    account = graph.principal(way.node).identity.account
+    formula = chained(way.formula, row.formula)
+    key = (account, row.actions, row.resources, row.shown)
+    if key in told:
+        return None
+    if formula == TRUE:
+        told.add(key)
+    return Reply(
+        subject=start,
+        actor=way.node.identity,
+        formula=formula,
+        determining=row.determining,
+        admin=graph.admin(way.node),
+        path=way.hops,
+        gaps=tuple(dict.fromkeys((*_way_gaps(way), *row.gaps))),
+        row=row,
+    )
 
 
 def _reach_as(

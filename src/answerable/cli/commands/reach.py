@@ -121,6 +121,8 @@ def reach(
     if not subject and not compare_aws:
         raise UsageError("reach needs a SUBJECT (got none)", "answerable reach --help")
     _agreed(used, compare_aws)
+    from answerable.flows.given import read_context
+
     keys = read_context(context)
     with opened(settings) as session, bar(settings) as progress:
         inventory = session.inventory()
@@ -201,6 +203,7 @@ def can(
     condition who writes its key.
     """
     from answerable.flows import reach as flow
+    from answerable.flows.given import read_context
 
     with opened(settings) as session:
         document = flow.can(
@@ -235,6 +238,7 @@ def who_can(
 ) -> None:
     """List every identity that can do ACTION on RESOURCE, and how."""
     from answerable.flows import reach as flow
+    from answerable.flows.given import read_context
 
     with opened(settings) as session:
         document = flow.who_can(
@@ -248,21 +252,3 @@ def who_can(
             endpoint_policy=endpoint_policy,
         )
     answer(document, settings)
-
-
-def read_context(pairs: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """Read `KEY=VALUE` pairs; a key given twice has both values.
-
-    Raises:
-        UsageError: A pair has no `=` or no key.
-    """
-    read: dict[str, tuple[str, ...]] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key:
-            raise UsageError(
-                f"not a condition for --context (got {pair!r}, expected KEY=VALUE)",
-                "for example: --context aws:PrincipalTag/team=data",
-            )
-        read[key] = (*read.get(key, ()), value)
-    return read

@@ -1,12 +1,14 @@
 """What may be done, and why: verdict, conditions, path, deciding statements."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import cast
 
-from answerable.cli.look.conditions import conditions, statement
-from answerable.cli.look.proof import assuming, proof
+from answerable.cli.look.conditions import conditions
+from answerable.cli.look.proof import proof
 from answerable.cli.look.screen import Screen
+from answerable.flows.words.conditions import statement
+from answerable.flows.words.permissions import Block, by_way
+from answerable.flows.words.proof import assuming
 from answerable.flows.words.text import safe, width
 from answerable.model.document import (
     CanItem,
@@ -88,18 +90,10 @@ def statements(
         yield from screen.wrap(f"{indent}because {statement(item)}", indent + "  ")
 
 
-@dataclass(slots=True)
-class _Block:
-    """Items that differ in their action alone."""
-
-    item: ReachItem
-    actions: list[str]
-
-
 def reach(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Show permissions under the path that leads to them, alike ones together."""
     assumes = bool(document.coverage["not_collected"])
-    ways = _by_way(cast("Sequence[ReachItem]", document.items))
+    ways = by_way(cast("Sequence[ReachItem]", document.items))
     subject = ""
     for number, blocks in enumerate(ways):
         first = blocks[0].item
@@ -115,18 +109,7 @@ def reach(document: Document, screen: Screen, now: int) -> Iterator[str]:
             yield from _block(block, screen, assumes)
 
 
-def _by_way(items: Sequence[ReachItem]) -> list[list[_Block]]:
-    ways: dict[str, dict[str, _Block]] = {}
-    for item in items:
-        way = repr((item["subject"], item["admin"], item["path"]))
-        rest = (item["verdict"], item["resource"], item["conditions"])
-        same = repr((rest, item["determining"]))
-        block = ways.setdefault(way, {}).setdefault(same, _Block(item, []))
-        block.actions.append(item["action"])
-    return [list(blocks.values()) for blocks in ways.values()]
-
-
-def _block(block: _Block, screen: Screen, assumes: bool) -> Iterator[str]:
+def _block(block: Block, screen: Screen, assumes: bool) -> Iterator[str]:
     shown = [safe(action) for action in block.actions[:_MOST]]
     rest = len(block.actions) - _MOST
     actions = ", ".join(shown) + (f" +{rest} more" if rest > 0 else "")

@@ -1,10 +1,11 @@
 """The proof of one answer, on one screen: path, deciding statements, what is assumed."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from answerable.cli.look.conditions import conditions, layer_name, policy_name
+from answerable.cli.look.conditions import conditions
 from answerable.cli.look.screen import Screen
-from answerable.flows.words.coverage import kind
+from answerable.flows.words.conditions import layer_name
+from answerable.flows.words.proof import said_of, undecided
 from answerable.flows.words.text import pad, safe, shorten_end, width
 from answerable.model.document import (
     CanItem,
@@ -18,55 +19,6 @@ _MOST = 6
 _FIRST_STEPS, _LAST_STEPS = 3, 2
 _TEXT_LINES = 3
 _GUTTER = 10
-
-# What limits a call, in the order it is spoken of; and what might grant one.
-_DENYING = {
-    "scp": "SCP",
-    "rcp": "RCP",
-    "boundaries": "permissions boundary",
-    "resource-policies": "resource policy",
-    "session-policies": "session policy",
-    "endpoint-policies": "endpoint policy",
-}
-_GRANTING = {
-    "identity-policies": "identity policy",
-    "role-trust": "trust policy",
-    "resource-policies": "resource policy",
-    "s3-acls": "ACL",
-}
-_STATES = (
-    ("passed", "took part and did not decide"),
-    ("none", "none attached"),
-    ("not-collected", "not collected"),
-    ("not-stated", "none stated"),
-    ("does-not-apply", "does not apply"),
-)
-_DOES = {
-    "allow": "allows",
-    "deny": "denies",
-    "implicit-deny": "does not allow",
-    "unread-statement": "could not be read",
-    "uncollected-policy": "was not collected",
-}
-
-
-def assuming(verdict: str, missing: Collection[str]) -> str:
-    """Say what a verdict takes for granted, empty where it takes nothing."""
-    if not missing:
-        return ""
-    never = verdict == "never"
-    words = _GRANTING if never else _DENYING
-    kinds = {kind(word) for word in missing}
-    named = [name for word, name in words.items() if word in kinds]
-    if not named:
-        return "assuming that what was not collected does not change it"
-    does = "allows it" if never else "denies it"
-    return f"assuming no {_either(named)} {does}"
-
-
-def _either(names: Sequence[str]) -> str:
-    *most, last = names
-    return f"{', '.join(most)} or {last}" if most else last
 
 
 def proof(item: CanItem, screen: Screen) -> Iterator[str]:
@@ -110,9 +62,7 @@ def statement_lines(
     """Write statements in two columns: the layer, and what its policy says."""
     inner = indent + " " * _GUTTER
     for item in items[:_MOST]:
-        number = f", statement {safe(item['statement'])}" if item["statement"] else ""
-        does = _DOES.get(item["effect"], safe(item["effect"]))
-        head = f"{policy_name(item['policy'])}{number}: {does}".lstrip(" ,:")
+        head = said_of(item)
         layer = pad(layer_name(item["layer"], short=True), _GUTTER)
         yield from screen.wrap(f"{indent}{layer}{head}", inner)
         yield from _quoted(item.get("text", ""), screen, inner)
@@ -135,7 +85,5 @@ def _quoted(text: str, screen: Screen, indent: str) -> Iterator[str]:
 
 def _layers(layers: Sequence[LayerItem], screen: Screen) -> Iterator[str]:
     """Name the layers that decided nothing, by why."""
-    for state, said in _STATES:
-        named = [layer_name(e["layer"]) for e in layers if e["state"] == state]
-        if named:
-            yield from screen.wrap(f"  {said}: {', '.join(named)}", "    ")
+    for said, named in undecided(layers):
+        yield from screen.wrap(f"  {said}: {', '.join(named)}", "    ")

@@ -1,0 +1,296 @@
+"""Three questions about permissions, asked of an estate that is compiled already."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from answerable.connectors.iam_catalogue.fetch import load
+from answerable.flows.asked import (
+    Asked,
+    coverage_of,
+    doubted,
+    missing,
+    missing_of,
+    subject_of,
+)
+from answerable.flows.hints import command
+from answerable.flows.layers import layers_of
+from answerable.flows.quotes import Quotes
+from answerable.model.connector import no_progress
+from answerable.model.document import Document, ReachItem
+from answerable.model.errors import UsageError
+from answerable.reach import items, questions, subjects, words
+from answerable.reach.keys.retagging import retagged
+from answerable.reach.keys.tagging import Tagging
+from answerable.reach.parts import Place, part
+from answerable.reach.patterns.globs import is_literal
+from answerable.reach.questions import Reply
+from answerable.reach.rows.rows import make_filter, speller
+from answerable.reach.subjects import Start
+from answerable.reach.verdict.formula import verdict
+
+# Who may tag a resource is worked out once for each; `can` always says it.
+_MOST_EXPLAINED = 500
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A part of a list.
+
+    Attributes:
+        document: Its items.
+        after: Where the next part begins: a cursor, empty at the end.
+        gone: How many identities were gone through for it.
+    """
+
+    document: Document
+    after: str
+    gone: int = 0
+
+
+def reach(
+    asked: Asked,
+    subject: str,
+    *,
+    resource: str = "*",
+    action: str = "*",
+    progress: Progress = no_progress,
+) -> Document:
+    """List what a subject can do; see `flows.reach.reach`.
+
+    Raises:
+        UsageError: The subject is not known, or its principal was not collected.
+    """
+    inventory, direct = asked.inventory, asked.direct
+    found = subjects.starts(asked.graph, inventory, subject_of(inventory, subject))
+    wanted = make_filter(action, words.as_arn(resource))
+    replies: list[Reply] = []
+    for start in found.starts:
+        progress(len(replies), 0, "rows")
+        rows = questions.reach(asked.graph, start.identity, wanted, direct=direct)
+        replies += [subjects.through(start, reply) for reply in rows]
+    return _listing(asked, found, replies, action, resource)
+
+
+def reach_part(
+    asked: Asked,
+    subject: str,
+    *,
+    resource: str = "*",
+    action: str = "*",
+    after: str = "",
+    rows: int = 200,
+    ways: int = 25,
+) -> Listed:
+    """List a part of the same, by work that is bounded.
+
+    Args:
+        asked: The estate.
+        subject: Agent, identity or credential: id, ARN or unambiguous name.
+        resource: Only rows that could touch a resource matching this glob.
+        action: Only rows that could be an action matching this glob.
+        after: Where to go on, empty for the beginning.
+        rows: Most rows.
+        ways: Most identities to go through.
+
+    Raises:
+        UsageError: As for `reach`; or the cursor is none of ours.
+    """
+    inventory = asked.inventory
+    found = subjects.starts(asked.graph, inventory, subject_of(inventory, subject))
+    wanted = make_filter(action, words.as_arn(resource))
+    first, place = read_cursor(after)
+    replies: list[Reply] = []
+    gone = 0
+    for number, start in list(enumerate(found.starts))[first:]:
+        if len(replies) == rows or gone >= ways:
+            break
+        got = part(
+            asked.graph,
+            start.identity,
+            wanted,
+            direct=asked.direct,
+            after=place,
+            most_rows=rows - len(replies),
+            most_ways=ways - gone,
+        )
+        replies += [subjects.through(start, reply) for reply in got.replies]
+        gone += got.ways
+        first, place = (number, got.after) if got.after else (number + 1, Place())
+    document = _listing(asked, found, replies, action, resource)
+    ended = first >= len(found.starts)
+    return Listed(document, "" if ended else spelled_cursor(first, place), gone)
+
+
+def can(
+    asked: Asked, subject: str, action: str, resource: str, *, expect: str = ""
+) -> Document:
+    """Say whether a subject can do one thing; see `flows.reach.can`.
+
+    Raises:
+        UsageError: Subject, action or resource are not known, or the subject's
+            principal was not collected.
+    """
+    inventory, direct = asked.inventory, asked.direct
+    spelled = words.read_action(asked.estate.catalogue, action, load)
+    target = words.read_resource(inventory.facts, resource)
+    found = subjects.starts(asked.graph, inventory, subject_of(inventory, subject))
+    replies = [
+        subjects.through(start, _can(asked, start, spelled, target, direct=direct))
+        for start in found.starts
+    ]
+    reply = doubted(asked, subjects.best(replies), spelled)
+    absent = set(found.not_collected)
+    for one in replies if verdict(reply.formula) != "always" else [reply]:
+        absent |= missing_of(asked, one, spelled, target)
+    coverage = coverage_of(asked, [reply], absent)
+    item = items.can_item(reply, spelled, target, coverage)
+    item = Tagging(asked.graph).explained(reply, item)
+    item["layers"] = layers_of(asked, reply, spelled, target, absent)
+    quotes = Quotes(inventory.facts, asked.given.policies, spelled)
+    quotes.add(item["determining"])
+    quotes.add_along(item["path"])
+    return Document(
+        kind="can",
+        items=[item],
+        coverage=coverage,
+        failed=bool(expect) and item["verdict"] != expect,
+        next=command("who-can", spelled, target),
+    )
+
+
+def who_can(asked: Asked, action: str, resource: str) -> Document:
+    """List everybody who can do one thing; see `flows.reach.who_can`.
+
+    Raises:
+        UsageError: Action or resource are not known.
+    """
+    spelled = words.read_action(asked.estate.catalogue, action, load)
+    target = words.read_resource(asked.inventory.facts, resource)
+    found = questions.who_can(asked.graph, spelled, target, direct=asked.direct)
+    return _pairs(asked, list(found), spelled, target)
+
+
+def who_can_part(
+    asked: Asked, action: str, resource: str, *, after: str = "", rows: int = 100
+) -> Listed:
+    """List a part of them.
+
+    Args:
+        asked: The estate.
+        action: `service:Action` in any case.
+        resource: ARN, `s3://` URI, `*`, or an ARN with wildcards: then all of it.
+        after: Where to go on, empty for the beginning.
+        rows: Most of them.
+
+    Raises:
+        UsageError: As for `who_can`; or the cursor is none of ours.
+    """
+    spelled = words.read_action(asked.estate.catalogue, action, load)
+    target = words.read_resource(asked.inventory.facts, resource)
+    _, place = read_cursor(after)
+    found = questions.who_can(asked.graph, spelled, target, direct=asked.direct)
+    some = list(islice(found, place.row, place.row + rows + 1))
+    more = spelled_cursor(0, Place(0, place.row + rows)) if len(some) > rows else ""
+    return Listed(_pairs(asked, some[:rows], spelled, target), more)
+
+
+def read_cursor(text: str) -> tuple[int, Place]:
+    """Read where to go on: which start of the subject, and where from there.
+
+    Raises:
+        UsageError: It is none of ours.
+    """
+    parts = text.split(".") if text else ["0", "0", "0"]
+    if len(parts) != 3 or not all(_is_number(part) for part in parts):
+        raise UsageError(
+            f"not a place to go on from (got {text[:40]!r}, expected one that was given)",
+            "leave `after` out to begin",
+        )
+    start, way, row = map(int, parts)
+    return start, Place(way, row)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 9
+
+
+def spelled_cursor(start: int, place: Place) -> str:
+    """Write where to go on."""
+    return f"{start}.{place.way}.{place.row}"
+
+
+def _listing(
+    asked: Asked,
+    found: subjects.Starts,
+    replies: Sequence[Reply],
+    action: str,
+    resource: str,
+) -> Document:
+    spelled = speller(asked.estate.catalogue, asked.estate.written, action)
+    replies = [_doubted_row(asked, reply, spelled) for reply in replies]
+    listed = [items.reach_item(reply, spelled) for reply in replies]
+    listed = _explained(asked, replies, listed)
+    pairs = list(zip(replies, listed, strict=True))
+    who = [start.identity for start in found.starts]
+    absent = missing(asked, pairs, action, resource, who) | set(found.not_collected)
+    return Document(
+        kind="reach",
+        items=listed,
+        coverage=coverage_of(asked, replies, absent),
+        next=_next(listed),
+    )
+
+
+def _pairs(
+    asked: Asked, found: Sequence[Reply], action: str, resource: str
+) -> Document:
+    replies = [doubted(asked, reply, action) for reply in found]
+    listed = [items.pair_item(reply, action, resource) for reply in replies]
+    listed = _explained(asked, replies, listed)
+    absent = missing(asked, list(zip(replies, listed, strict=True)), action, resource)
+    return Document(
+        kind="who-can",
+        items=listed,
+        coverage=coverage_of(asked, replies, absent),
+        next=command("can", listed[0]["subject"], action, resource) if listed else "",
+    )
+
+
+def _can(
+    asked: Asked, start: Start, action: str, resource: str, *, direct: bool
+) -> Reply:
+    """Answer for one identity; a never must not rest on a tag it may set itself."""
+    graph, subject = asked.graph, start.identity
+    reply = questions.can(graph, subject, action, resource, direct=direct)
+    if verdict(reply.formula) != "never":
+        return reply
+    return retagged(graph, subject, action, resource, direct=direct) or reply
+
+
+def _explained(
+    asked: Asked, replies: Sequence[Reply], listed: list[ReachItem]
+) -> list[ReachItem]:
+    """Say who may set the tags that rows ask for; of very long lists it is not said."""
+    if len(listed) > _MOST_EXPLAINED:
+        return listed
+    tagging = Tagging(asked.graph)
+    pairs = zip(replies, listed, strict=True)
+    return [tagging.explained(reply, item) for reply, item in pairs]
+
+
+def _doubted_row(asked: Asked, reply: Reply, spelled: Callable[[str], str]) -> Reply:
+    """Leave open a row of one action that the catalogue does not hold."""
+    if reply.row is None or not is_literal(reply.row.actions.pattern):
+        return reply
+    return doubted(asked, reply, spelled(reply.row.actions.pattern))
+
+
+def _next(listed: Sequence[ReachItem]) -> str:
+    """Suggest asking the other direction of a row that names one action."""
+    for item in listed:
+        if not set("*? ") & set(item["action"]):
+            resource = item["resource"] if " " not in item["resource"] else "RESOURCE"
+            return command("who-can", item["action"], resource)
+    return ""

@@ -1,0 +1,72 @@
+"""What an answer takes for granted, and which layers decided nothing, in words."""
+
+from collections.abc import Collection, Iterator, Sequence
+
+from answerable.flows.words.conditions import layer_name, policy_name
+from answerable.flows.words.coverage import kind
+from answerable.flows.words.text import safe
+from answerable.model.document import DeterminingItem, LayerItem
+
+# What limits a call, in the order it is spoken of; and what might grant one.
+_DENYING = {
+    "scp": "SCP",
+    "rcp": "RCP",
+    "boundaries": "permissions boundary",
+    "resource-policies": "resource policy",
+    "session-policies": "session policy",
+    "endpoint-policies": "endpoint policy",
+}
+_GRANTING = {
+    "identity-policies": "identity policy",
+    "role-trust": "trust policy",
+    "resource-policies": "resource policy",
+    "s3-acls": "ACL",
+}
+_STATES = (
+    ("passed", "took part and did not decide"),
+    ("none", "none attached"),
+    ("not-collected", "not collected"),
+    ("not-stated", "none stated"),
+    ("does-not-apply", "does not apply"),
+)
+_DOES = {
+    "allow": "allows",
+    "deny": "denies",
+    "implicit-deny": "does not allow",
+    "unread-statement": "could not be read",
+    "uncollected-policy": "was not collected",
+}
+
+
+def assuming(verdict: str, missing: Collection[str]) -> str:
+    """Say what a verdict takes for granted, empty where it takes nothing."""
+    if not missing:
+        return ""
+    never = verdict == "never"
+    words = _GRANTING if never else _DENYING
+    kinds = {kind(word) for word in missing}
+    named = [name for word, name in words.items() if word in kinds]
+    if not named:
+        return "assuming that what was not collected does not change it"
+    does = "allows it" if never else "denies it"
+    return f"assuming no {_either(named)} {does}"
+
+
+def _either(names: Sequence[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def said_of(item: DeterminingItem) -> str:
+    """Say what a policy does: `inline/P of user/x, statement 0: allows`."""
+    number = f", statement {safe(item['statement'])}" if item["statement"] else ""
+    does = _DOES.get(item["effect"], safe(item["effect"]))
+    return f"{policy_name(item['policy'])}{number}: {does}".lstrip(" ,:")
+
+
+def undecided(layers: Sequence[LayerItem]) -> Iterator[tuple[str, list[str]]]:
+    """Give the layers that decided nothing, by why."""
+    for state, said in _STATES:
+        named = [layer_name(e["layer"]) for e in layers if e["state"] == state]
+        if named:
+            yield said, named

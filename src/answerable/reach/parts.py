@@ -1,0 +1,114 @@
+"""What a subject can reach, a part at a time: a page of it costs no more than a page.
+
+All rows of somebody who can become thousands of identities take minutes to list. A part
+goes through a few identities, in the same order, and says where to go on.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from answerable.model.ids import IdentityId
+from answerable.reach.paths.graph import Graph
+from answerable.reach.paths.paths import Reached, reached
+from answerable.reach.questions import Reply, listed, principal_rows, reach
+from answerable.reach.rows.rows import Filter, Row
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where in a list to go on.
+
+    Attributes:
+        way: The identity, counted along the search from the subject.
+        row: Its row.
+    """
+
+    way: int = 0
+    row: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some replies, and where the next are.
+
+    Attributes:
+        replies: In order.
+        after: Where to go on; None at the end.
+        ways: How many identities were gone through.
+    """
+
+    replies: tuple[Reply, ...]
+    after: Place | None
+    ways: int
+
+
+def part(
+    graph: Graph,
+    start: IdentityId,
+    wanted: Filter,
+    *,
+    direct: bool,
+    after: Place,
+    most_rows: int,
+    most_ways: int,
+) -> Part:
+    """List rows from a place on, as `questions.reach` does.
+
+    A row that an earlier part held may come again, with another path to it.
+    """
+    if start not in graph.estate.principals:
+        # A caller from outside has few rows, and they come in one list.
+        found = reach(graph, start, wanted, direct=direct)
+        rows = tuple(islice(found, after.row, after.row + most_rows + 1))
+        more = Place(0, after.row + most_rows) if len(rows) > most_rows else None
+        return Part(rows[:most_rows], more, 1)
+    listing = _Listing(graph, start, wanted)
+    return listing.part(_ways(graph, start, direct=direct), after, most_rows, most_ways)
+
+
+def _ways(graph: Graph, start: IdentityId, *, direct: bool) -> Iterator[Reached]:
+    node = graph.start(start)
+    return iter([Reached(graph, (node,))]) if direct else reached(graph, node)
+
+
+class _Listing:
+    """One list on its way."""
+
+    def __init__(self, graph: Graph, start: IdentityId, wanted: Filter) -> None:
+        self._graph, self._start, self._wanted = graph, start, wanted
+        self._ruled: set[str] = set()
+        self._told: set[tuple[object, ...]] = set()
+
+    def part(
+        self, ways: Iterator[Reached], after: Place, most_rows: int, most_ways: int
+    ) -> Part:
+        found: list[Reply] = []
+        gone = 0
+        for number, way in enumerate(ways):
+            if self._is_ruled(way) or number < after.way:
+                continue
+            if gone == most_ways:
+                return Part(tuple(found), Place(number), gone)
+            rows = self._rows(way)
+            for at in range(after.row if number == after.way else 0, len(rows)):
+                if len(found) == most_rows:
+                    return Part(tuple(found), Place(number, at), gone + 1)
+                reply = listed(self._graph, self._start, way, rows[at], self._told)
+                found += [reply] if reply else []
+            gone += 1
+        return Part(tuple(found), None, gone)
+
+    def _rows(self, way: Reached) -> list[Row]:
+        return principal_rows(
+            self._graph, self._graph.principal(way.node), self._wanted
+        )
+
+    def _is_ruled(self, way: Reached) -> bool:
+        """Tell whether an admin met before says all that this one could."""
+        account = self._graph.principal(way.node).identity.account
+        if account in self._ruled and way.steps:
+            return True
+        if self._graph.admin(way.node) and way.certain:
+            self._ruled.add(account)
+        return False
