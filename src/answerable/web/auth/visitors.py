@@ -1,10 +1,14 @@
 """A visit made of a session: who they are here, and what they answer for now."""
 
-from answerable.flows.attested import AttestedOwners
+from collections import defaultdict
+
+from answerable.inventory.people import People
 from answerable.model.ids import PersonId
+from answerable.model.person import OwnerState
 from answerable.web.auth.bearers import Bearer
 from answerable.web.auth.sessions import Session
 from answerable.web.desk import Desk
+from answerable.web.standing import Standing
 from answerable.web.visit import May, Role, Visit, may_of
 
 NOBODY = Visit(None, frozenset())
@@ -39,9 +43,21 @@ class Visitors:
 
 
 def owned(desk: Desk, person: PersonId) -> frozenset[str]:
-    """Name the agents that a person answers for, attested, and what is theirs alone."""
-    with desk.store() as store:
-        owners = AttestedOwners(store)
-        attested = owners.now(desk.now)
-        own = owners.same(person)
-    return frozenset(agent for agent, owner in attested.items() if owner.person == own)
+    """Name what a person answers for, by an attestation that holds now.
+
+    It is for what they may see: whoever signs is looked up anew when they do.
+    """
+    own = desk.kept("people", _people)(person)
+    return desk.kept("owned", _attested).get(own, frozenset())
+
+
+def _people(standing: Standing) -> People:
+    return People(standing.inventory.facts.persons)
+
+
+def _attested(standing: Standing) -> dict[PersonId, frozenset[str]]:
+    found: defaultdict[PersonId, set[str]] = defaultdict(set)
+    for subject, owner in standing.inventory.owners.items():
+        if owner.state is OwnerState.ATTESTED and owner.person:
+            found[owner.person].add(subject)
+    return {person: frozenset(subjects) for person, subjects in found.items()}

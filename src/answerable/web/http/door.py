@@ -33,6 +33,8 @@ from answerable.web.http.streams import MEDIA, Streams
 from answerable.web.routes import Asked, Forbidden, Moved, Route, Stream
 from answerable.web.visit import Visit
 
+OTHER = "other"  # for counting: any path that is none of ours
+
 
 class Door:
     """Answers requests.
@@ -82,10 +84,10 @@ class Door:
         await response(scope, receive, send)
 
     def _known(self, path: str) -> str:
-        """Name a path for counting: one of ours, or `other`."""
+        """Name a path for counting: one of ours, or `OTHER`."""
         if path in self._streams or any(path == each for each, _ in self._routes):
             return path
-        return next((own for own, _ in self._own if _is_at(path, own)), "other")
+        return next((own for own, _ in self._own if _is_at(path, own)), OTHER)
 
     async def _response(self, request: Request) -> Response:
         visit, path = NOBODY, str(request.scope["path"])
@@ -94,13 +96,13 @@ class Door:
             own = self._own_at(path, request.method)
             if own is not None:
                 return await own(come)
-            route = self._route(come)
+            route, none = self._route(come)
             known = await self._entrance.known(come)
             if known is None:
-                return self._unknown(come)
+                return self._unknown(come, none)
             visit = await self.pool.run(partial(self._entrance.visit, known))
-            if visit.may.isdisjoint(route.may):
-                raise nothing_here()
+            if route is None or visit.may.isdisjoint(route.may):
+                raise none
             if isinstance(route, Stream):
                 return self._listening(route, come, known, visit)
             return await self._told(route, come, known, visit)
@@ -123,20 +125,24 @@ class Door:
                 return endpoint
         return None
 
-    def _route(self, come: Come) -> Route | Stream:
+    def _route(self, come: Come) -> tuple[Route | Stream | None, Refused]:
+        """Find what is asked for, and how it is told that it is not there."""
         method = "POST" if come.is_post else "GET"
         found: Route | Stream | None = self._routes.get((come.path, method))
         if found is None and not come.is_post:
             found = self._streams.get(come.path)
-        if found is None:
-            other = (come.path, "GET" if come.is_post else "POST")
-            if other in self._routes or any(_is_at(come.path, p) for p, _ in self._own):
-                raise Refused(405, "method", f"nothing is served here by {method}")
-            raise nothing_here()
-        return found
+        other = (come.path, "GET" if come.is_post else "POST")
+        if found is None and (
+            other in self._routes or any(_is_at(come.path, p) for p, _ in self._own)
+        ):
+            says = f"nothing is served here by {method}"
+            return None, Refused(405, "method", says)
+        return found, nothing_here()
 
-    def _unknown(self, come: Come) -> Response:
-        """Have somebody sign in who has not."""
+    def _unknown(self, come: Come, none: Refused) -> Response:
+        """Have somebody sign in who has not; `none` is told where nothing is."""
+        if self._known(come.path) == OTHER or none.status == 405:
+            raise none
         if come.path.startswith(API):
             says = "sign in first"
             hint = "send a token of a pinned issuer, or the cookie of a session"
