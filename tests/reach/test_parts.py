@@ -5,11 +5,9 @@ from typing import cast
 import pytest
 
 from answerable.connectors.iam_catalogue.fetch import load
-from answerable.flows import permitted
-from answerable.flows.asked import Asked
-from answerable.flows.estates import Estates
+from answerable.flows import reach as flow
 from answerable.model.document import ReachItem
-from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.reach import questions
 from answerable.reach.estate.estate import Estate, compile_estate
@@ -18,7 +16,7 @@ from answerable.reach.paths.graph import Graph
 from answerable.reach.questions import Reply
 from answerable.reach.rows.rows import make_filter
 from bench.organization.make import organization
-from tests.reach.test_flow import NOW, pipeline, rows
+from tests.reach.test_flow import NOW, RED, pipeline, rows
 
 EVERYTHING = make_filter("*", "*")
 
@@ -81,17 +79,14 @@ def spoken(graph: Graph, reply: Reply) -> tuple[object, ...]:
     return account, row.actions, row.resources, row.shown
 
 
-def asked(**said: bool) -> Asked:
-    with Estates().asked(pipeline().inventory(), NOW, **said) as found:
-        return found
-
-
 def test_a_part_of_a_subject_goes_on_where_the_last_one_ended() -> None:
     whole = rows(pipeline().inventory(), "ci")
     found: list[ReachItem] = []
     after = ""
     for _ in range(20):
-        got = permitted.reach_part(asked(), "ci", after=after, rows=2)
+        got = flow.reach_part(
+            pipeline().inventory(), "ci", now=NOW, after=after, rows=2
+        )
         found += cast(list[ReachItem], got.document.items)
         after = got.after
         if not after:
@@ -100,13 +95,10 @@ def test_a_part_of_a_subject_goes_on_where_the_last_one_ended() -> None:
 
 
 def test_everybody_who_can_comes_by_parts_too() -> None:
-    whole = permitted.who_can(asked(), "s3:GetObject", "arn:aws:s3:::red/a").items
-    first = permitted.who_can_part(
-        asked(), "s3:GetObject", "arn:aws:s3:::red/a", rows=1
-    )
-    rest = permitted.who_can_part(
-        asked(), "s3:GetObject", "arn:aws:s3:::red/a", after=first.after
-    )
+    inventory, question = pipeline().inventory(), ("s3:GetObject", RED)
+    whole = flow.who_can(inventory, *question, now=NOW).items
+    first = flow.who_can_part(inventory, *question, now=NOW, rows=1)
+    rest = flow.who_can_part(inventory, *question, now=NOW, after=first.after)
     assert len(whole) > 1
     assert [*first.document.items, *rest.document.items] == list(whole)
     assert (bool(first.after), rest.after) == (True, "")
@@ -117,31 +109,4 @@ def test_everybody_who_can_comes_by_parts_too() -> None:
 )
 def test_a_cursor_that_was_not_given_is_refused(cursor: str) -> None:
     with pytest.raises(UsageError, match="not a place to go on from"):
-        permitted.reach_part(asked(), "ci", after=cursor)
-
-
-def test_an_estate_is_compiled_once_for_each_thing_stated() -> None:
-    estates, inventory = Estates(), pipeline().inventory()
-
-    def graph(**context: tuple[str, ...]) -> int:
-        stated = {key.replace("_", ":"): of for key, of in context.items()}
-        with estates.asked(inventory, NOW, context=stated) as found:
-            return id(found.graph)
-
-    plain = graph()
-    assert graph() == plain
-    assert graph(aws_SourceIp=("10.0.0.1",)) != plain
-    for number in range(9):
-        graph(aws_SourceIp=(f"10.0.0.{number}",))
-    assert graph() == plain
-
-
-def test_a_question_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("answerable.flows.estates._PATIENCE_S", 0.01)
-    estates, inventory = Estates(), pipeline().inventory()
-    with (
-        estates.asked(inventory, NOW),
-        pytest.raises(EnvironmentRefused, match="being worked out"),
-        estates.asked(inventory, NOW),
-    ):
-        pass
+        flow.reach_part(pipeline().inventory(), "ci", now=NOW, after=cursor)

@@ -3,7 +3,7 @@
 from answerable.flows import permitted
 from answerable.flows.asked import Context, asked_of
 from answerable.flows.given import read_given
-from answerable.flows.permitted import Progress
+from answerable.flows.permitted import Listed, Progress
 from answerable.model.connector import no_progress
 from answerable.model.document import Document
 from answerable.model.inventory import Inventory
@@ -117,3 +117,79 @@ def who_can(
     service = action.partition(":")[0]
     asked = asked_of(inventory, {service}, given, now, direct=direct)
     return permitted.who_can(asked, action, resource)
+
+
+def reach_part(
+    inventory: Inventory,
+    subject: str,
+    *,
+    now: int,
+    resource: str = "*",
+    action: str = "*",
+    direct: bool = False,
+    context: Context = None,
+    after: str = "",
+    rows: int = 200,
+    ways: int = 25,
+) -> Listed:
+    """List a part of what `reach` lists, by work that is bounded.
+
+    Args:
+        inventory: The snapshot.
+        subject: Agent, identity or credential: id, ARN or unambiguous name.
+        now: UTC nanoseconds.
+        resource: Only rows that could touch a resource matching this glob.
+        action: Only rows that could be an action matching this glob.
+        direct: Leave out roles, escalation and credentials.
+        context: Condition keys of the request.
+        after: Where to go on, empty for the beginning.
+        rows: Most rows.
+        ways: Most identities to go through.
+
+    Raises:
+        UsageError: As for `reach`; or `after` is no place to go on from.
+    """
+    given = read_given(inventory.facts, context, "", "", now)
+    services = subjects.services_of(inventory.facts)
+    asked = asked_of(inventory, services, given, now, direct=direct)
+    return permitted.reach_part(
+        asked,
+        subject,
+        resource=resource,
+        action=action,
+        after=after,
+        rows=rows,
+        ways=ways,
+    )
+
+
+def who_can_part(
+    inventory: Inventory,
+    action: str,
+    resource: str,
+    *,
+    now: int,
+    direct: bool = False,
+    context: Context = None,
+    after: str = "",
+    rows: int = 100,
+) -> Listed:
+    """List a part of what `who_can` lists.
+
+    Args:
+        inventory: The snapshot.
+        action: `service:Action` in any case.
+        resource: ARN, `s3://` URI, `*`, or an ARN with wildcards: then all of it.
+        now: UTC nanoseconds.
+        direct: Leave out roles, escalation and credentials.
+        context: Condition keys of the request.
+        after: Where to go on, empty for the beginning.
+        rows: Most of them.
+
+    Raises:
+        UsageError: As for `who_can`; or `after` is no place to go on from.
+    """
+    given = read_given(inventory.facts, context, "", "", now)
+    service = action.partition(":")[0]
+    asked = asked_of(inventory, {service}, given, now, direct=direct)
+    return permitted.who_can_part(asked, action, resource, after=after, rows=rows)
