@@ -9,7 +9,7 @@ const DASHES = [[], [6, 3], [2, 2], [8, 3, 2, 3]];
 function inks(element) {
   const style = getComputedStyle(element);
   const read = (name) => style.getPropertyValue(name).trim() || style.color;
-  return { ink: read("--ink-2"), line: read("--line"), accent: read("--accent") };
+  return { ink: read("--muted"), line: read("--line"), accent: read("--accent") };
 }
 
 function options(element, names, ink) {

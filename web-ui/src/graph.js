@@ -21,10 +21,10 @@ function inks(element) {
   const style = getComputedStyle(element);
   const read = (name, otherwise) => style.getPropertyValue(name).trim() || otherwise;
   return {
-    ink: read("--ink", style.color),
-    quiet: read("--ink-2", style.color),
+    ink: read("--text", style.color),
+    quiet: read("--muted", style.color),
     line: read("--line", style.color),
-    ground: read("--surface", "transparent"),
+    ground: read("--ground", "transparent"),
     accent: read("--accent", style.color),
   };
 }

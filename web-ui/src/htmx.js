@@ -1,6 +1,6 @@
 // htmx without what the content security policy forbids: attributes that hold script
-// are refused here, before the browser has to.
-import "./told.js";
+// are refused here, before the browser has to. What else it is told stands in a meta
+// element of each page.
 import htmx from "htmx.org";
 
 function refused() {

@@ -1,0 +1,64 @@
+"""How what somebody types about permissions may go on: subjects, actions, resources."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from answerable.connectors.iam_catalogue.fetch import known_services, load
+from answerable.model.inventory import Inventory
+
+MOST = 20
+_Named = tuple[str, str, str]
+
+
+def subjects_like(inventory: Inventory, word: str) -> list[tuple[str, str]]:
+    """Propose whom a question may be about, at most twenty: id, and what it is."""
+    return _fitting(inventory.once("proposed subjects", _subjects), word)
+
+
+def resources_like(inventory: Inventory, word: str) -> list[tuple[str, str]]:
+    """Propose resources that were collected, likewise."""
+    return _fitting(inventory.once("proposed resources", _resources), word)
+
+
+def actions_like(word: str) -> list[tuple[str, str]]:
+    """Propose actions: services first, then those of the service that was named."""
+    service, colon, name = word.lower().partition(":")
+    if not colon:
+        known = sorted(one for one in known_services() if one.startswith(service))
+        return [(f"{one}:", "service") for one in known[:MOST]]
+    entry = load({service}).services.get(service)
+    if entry is None:
+        return []
+    starting = [e for key, e in entry.actions.items() if key.startswith(name)]
+    holding = [e for key, e in entry.actions.items() if name in key[1:]]
+    found = list(dict.fromkeys((*starting, *holding)))[:MOST]
+    return [(str(action), action.access) for action in found]
+
+
+def _fitting(named: Sequence[_Named], word: str) -> list[tuple[str, str]]:
+    """Take what begins with a word, then what holds it."""
+    folded = word.strip().lower()
+    begins: Iterable[_Named] = (one for one in named if one[0].startswith(folded))
+    found = list(islice(begins, MOST))
+    if len(found) < MOST:
+        holds = (one for one in named if folded in one[0][1:])
+        found += islice((one for one in holds if one not in found), MOST - len(found))
+    return [(key, says) for _, key, says in found]
+
+
+def _subjects(inventory: Inventory) -> list[_Named]:
+    def named() -> Iterator[tuple[str, str]]:
+        for agent in inventory.agents.values():
+            yield agent.agent.id, f"agent {agent.agent.name}"
+        for identity in inventory.facts.identities:
+            yield identity.id, f"{identity.kind} {identity.name}"
+        for credential in inventory.credentials.values():
+            if credential.identity is not None:
+                yield credential.id, f"credential of {credential.identity}"
+
+    return sorted((f"{key} {says}".lower(), key, says) for key, says in named())
+
+
+def _resources(inventory: Inventory) -> list[_Named]:
+    found = {str(one.id): one.kind for one in inventory.facts.resources}
+    return sorted((key.lower(), key, kind) for key, kind in found.items())

@@ -1,0 +1,14 @@
+"""What can X reach, who can reach Y, and why: path lists first, pictures second."""
+
+from answerable.web.pages.reach.pages import can, graph, reach, who_can
+from answerable.web.pages.reach.proposing import complete
+from answerable.web.pages.reach.question import ASKED
+from answerable.web.routes import Route
+
+ROUTES: tuple[Route, ...] = (
+    Route("/reach", reach, takes=ASKED),
+    Route("/can", can, takes=ASKED),
+    Route("/who-can", who_can, takes=ASKED),
+    Route("/reach/graph", graph, takes=(*ASKED, "of")),
+    Route("/reach/complete", complete, takes=(*ASKED, "field")),
+)

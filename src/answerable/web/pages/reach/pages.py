@@ -1,0 +1,215 @@
+"""The three questions as pages, and the graph of each as a document."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import cast
+
+from answerable.flows import reach as flow
+from answerable.flows.words.proof import assuming, undecided
+from answerable.model.document import CanItem, Coverage, Document, ReachItem
+from answerable.model.errors import AmbiguousError, UsageError
+from answerable.web.desk import Desk
+from answerable.web.pages.reach import picture, rows
+from answerable.web.pages.reach.question import Question, read
+from answerable.web.routes import Answer, Asked, Page, Told
+from answerable.web.visit import Visit
+
+_ROWS, _WAYS, _PAIRS, _FIRST = 150, 12, 50, 12
+_Answered = Callable[[Desk, Question], Mapping[str, object]]
+
+
+def reach(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """What can it reach: rows under the paths that lead to them."""
+    return _page(desk, asked, "/reach", "What can it reach?", _reach)
+
+
+def who_can(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Who can reach it."""
+    return _page(desk, asked, "/who-can", "Who can do it?", _who_can)
+
+
+def can(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Can it, and why."""
+    return _page(desk, asked, "/can", "Can it, and why?", _can)
+
+
+def graph(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Give the graph of an answer, at most 200 nodes."""
+    question = read(asked.query)
+    match asked.query.get("of", ""):
+        case "reach":
+            document, drawn = _reached(desk, question)[:2]
+        case "who-can":
+            document, drawn = _able(desk, question)[:2]
+        case "can":
+            document, drawn = _proved(desk, question)[:2]
+        case other:
+            raise UsageError(
+                f"no graph of that (got {other[:20]!r}, expected reach, who-can or can)"
+            )
+    return Told(Document("graph", list(drawn.items), document.coverage))
+
+
+def _page(desk: Desk, asked: Asked, path: str, title: str, answered: _Answered) -> Page:
+    question = read(asked.query)
+    values: dict[str, object] = {
+        "path": path,
+        "heading": title,
+        "question": question,
+        "tabs": [
+            (to, name, question.at(to))
+            for to, name in (
+                ("/reach", "What can it reach?"),
+                ("/who-can", "Who can do it?"),
+                ("/can", "Can it, and why?"),
+            )
+        ],
+        "answer": None,
+        "problem": None,
+        "choices": [],
+        "examples": [],
+        "coverage": None,
+    }
+    status = 200
+    try:
+        if _is_whole(path, question):
+            values["answer"] = answer = answered(desk, question)
+            values["coverage"] = answer["coverage"]
+        else:
+            values["examples"] = _examples(desk, path)
+    except UsageError as problem:
+        status = 400
+        values["problem"] = problem
+        if isinstance(problem, AmbiguousError):
+            values["choices"] = [
+                (one, question.at(path, subject=one)) for one in problem.candidates
+            ]
+    return Page("reach/answer.html", title, values, status)
+
+
+def _is_whole(path: str, question: Question) -> bool:
+    call = bool(question.action and question.resource)
+    return {
+        "/reach": bool(question.subject),
+        "/who-can": call,
+        "/can": call and bool(question.subject),
+    }[path]
+
+
+def _examples(desk: Desk, path: str) -> list[tuple[str, str]]:
+    """Name agents to begin with, those that act as somebody."""
+    if path != "/reach":
+        return []
+    agents = desk.standing().inventory.agents
+    acting = [key for key, agent in agents.items() if agent.identities]
+    return [(key, Question(key).at("/reach")) for key in acting[:_FIRST]]
+
+
+def _reached(
+    desk: Desk, question: Question
+) -> tuple[Document, picture.Picture, str, int]:
+    listed = flow.reach_part(
+        desk.standing().inventory,
+        question.subject,
+        now=desk.now,
+        action=question.action or "*",
+        resource=question.resource or "*",
+        direct=question.direct,
+        context=question.context,
+        after=question.after,
+        rows=_ROWS,
+        ways=_WAYS,
+    )
+    items = cast("Sequence[ReachItem]", listed.document.items)
+    drawn = picture.of_reach(items, question)
+    return listed.document, drawn, listed.after, listed.gone
+
+
+def _reach(desk: Desk, question: Question) -> Mapping[str, object]:
+    document, drawn, after, gone = _reached(desk, question)
+    items = cast("Sequence[ReachItem]", document.items)
+    words = ["reach", items[0]["subject"] if items else question.subject]
+    for option, value in (("action", question.action), ("resource", question.resource)):
+        words += [f"--{option}", value] if value else []
+    return {
+        **_common(document, drawn, question, "reach"),
+        "ways": rows.ways(items, question),
+        "count": len(items),
+        "gone": gone,
+        "older": question.at("/reach", after=after) if after else "",
+        "newest": question.at("/reach") if question.after else "",
+        "command": question.command(*words),
+    }
+
+
+def _able(desk: Desk, question: Question) -> tuple[Document, picture.Picture, str]:
+    listed = flow.who_can_part(
+        desk.standing().inventory,
+        question.action,
+        question.resource,
+        now=desk.now,
+        direct=question.direct,
+        context=question.context,
+        after=question.after,
+        rows=_PAIRS,
+    )
+    items = cast("Sequence[ReachItem]", listed.document.items)
+    return listed.document, picture.of_who_can(items, question), listed.after
+
+
+def _who_can(desk: Desk, question: Question) -> Mapping[str, object]:
+    document, drawn, after = _able(desk, question)
+    items = cast("Sequence[ReachItem]", document.items)
+    return {
+        **_common(document, drawn, question, "who-can"),
+        "pairs": list(rows.pairs(items, question)),
+        "call": (question.action, question.resource),
+        "older": question.at("/who-can", after=after) if after else "",
+        "newest": question.at("/who-can") if question.after else "",
+        "command": question.command("who-can", question.action, question.resource),
+    }
+
+
+def _proved(
+    desk: Desk, question: Question
+) -> tuple[Document, picture.Picture, CanItem]:
+    document = flow.can(
+        desk.standing().inventory,
+        question.subject,
+        question.action,
+        question.resource,
+        now=desk.now,
+        direct=question.direct,
+        context=question.context,
+    )
+    item = cast("CanItem", document.items[0])
+    return document, picture.of_can(item, question), item
+
+
+def _can(desk: Desk, question: Question) -> Mapping[str, object]:
+    document, drawn, item = _proved(desk, question)
+    missing = item["coverage"]["not_collected"] or document.coverage["not_collected"]
+    call = (item["action"], item["resource"])
+    return {
+        **_common(document, drawn, question, "can"),
+        "item": item,
+        "assuming": assuming(item["verdict"], missing),
+        "proof": rows.proof(item),
+        "undecided": list(undecided(item.get("layers", []))),
+        "others": question.at("/who-can", action=call[0], resource=call[1]),
+        "command": question.command("can", item["subject"], *call),
+    }
+
+
+def _common(
+    document: Document, drawn: picture.Picture, question: Question, of: str
+) -> dict[str, object]:
+    coverage: Coverage = document.coverage
+    return {
+        "of": of,
+        "coverage": coverage,
+        "assumes": bool(coverage["not_collected"]),
+        "picture": drawn.drawn if drawn.steps else None,
+        "nodes": len(drawn.spots),
+        "left": drawn.left,
+        "graph": question.at("/reach/graph", of=of, after=question.after),
+    }

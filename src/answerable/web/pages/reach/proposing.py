@@ -1,0 +1,22 @@
+"""How a field of a question about permissions may go on."""
+
+from answerable.flows.proposing import actions_like, resources_like, subjects_like
+from answerable.web.desk import Desk
+from answerable.web.pages.reach.question import read
+from answerable.web.routes import Answer, Asked, Page
+from answerable.web.visit import Visit
+
+
+def complete(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Propose values for the field that is named."""
+    question = read(asked.query)
+    match asked.query.get("field", ""):
+        case "subject":
+            found = subjects_like(desk.standing().inventory, question.subject)
+        case "action":
+            found = actions_like(question.action)
+        case "resource":
+            found = resources_like(desk.standing().inventory, question.resource)
+        case _:
+            found = []
+    return Page("reach/complete.html", "Completion", {"proposed": found})

@@ -1,0 +1,140 @@
+"""Answers about permissions as rows: what a template shows, in words."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from answerable.flows.words.conditions import condition, layer_name, statement
+from answerable.flows.words.permissions import Block, by_way
+from answerable.flows.words.proof import said_of
+from answerable.model.document import (
+    AlternativeItem,
+    CanItem,
+    DeterminingItem,
+    PathItem,
+    ReachItem,
+)
+from answerable.web.filters import page_of
+from answerable.web.pages.reach.question import Question
+
+_MOST = 6
+_PATTERN = frozenset("*? ")
+Row = Mapping[str, Any]
+
+
+def open_conditions(alternatives: Sequence[AlternativeItem]) -> list[list[str]]:
+    """Write alternatives: each a list of conditions that must all hold."""
+    return [
+        [condition(one, brief=True) for one in alternative["all_of"]]
+        for alternative in alternatives
+    ]
+
+
+def told_conditions(alternatives: Sequence[AlternativeItem]) -> list[list[str]]:
+    """Write alternatives, with who writes each key."""
+    return [
+        [condition(one) for one in alternative["all_of"]]
+        for alternative in alternatives
+    ]
+
+
+def statements(found: Sequence[DeterminingItem]) -> list[Row]:
+    """Write statements: the layer, what its policy does, and what it says."""
+    return [
+        {
+            "layer": layer_name(item["layer"]),
+            "said": said_of(item),
+            "text": item.get("text", ""),
+        }
+        for item in found
+    ]
+
+
+def steps(path: Sequence[PathItem]) -> list[Row]:
+    """Write a path, step by step."""
+    return [
+        {
+            "from": step["from"],
+            "via": step["via"],
+            "to": step["to"],
+            "page": page_of(step["to"]),
+            "conditions": open_conditions(step["conditions"]),
+            "told": told_conditions(step["conditions"]),
+            "statements": statements(step["determining"]),
+            "because": [statement(item) for item in step["determining"]],
+        }
+        for step in path
+    ]
+
+
+def ways(items: Sequence[ReachItem], question: Question) -> list[Row]:
+    """Put rows under the path that leads to them, alike ones together."""
+    return [_way(blocks, question) for blocks in by_way(items)]
+
+
+def _way(blocks: Sequence[Block], question: Question) -> Row:
+    first = blocks[0].item
+    path = first["path"]
+    return {
+        "identity": path[-1]["to"] if path else first["subject"],
+        "admin": first["admin"],
+        "steps": steps(path),
+        "rows": [_row(block, question) for block in blocks],
+    }
+
+
+def _row(block: Block, question: Question) -> Row:
+    item, actions = block.item, block.actions
+    # A pattern is no call, so there is no one proof of it.
+    why = ""
+    if len(actions) == 1 and not _PATTERN & set(actions[0]):
+        why = question.at("/can", **_call(item["subject"], actions[0], item))
+    return {
+        "verdict": item["verdict"],
+        "actions": actions[:_MOST],
+        "more": len(actions) - _MOST,
+        "resource": item["resource"],
+        "conditions": open_conditions(item["conditions"]),
+        "unguarded": _unguarded(item),
+        "because": [statement(one) for one in item["determining"]],
+        "why": why,
+    }
+
+
+def _call(subject: str, action: str, item: ReachItem) -> dict[str, str]:
+    # `arn:... except arn:...` is how a row is told, not a resource to ask for.
+    resource = item["resource"]
+    return {
+        "subject": subject,
+        "action": action,
+        "resource": "*" if " " in resource else resource,
+    }
+
+
+def _unguarded(item: ReachItem | CanItem) -> str:
+    return item.get("unguarded_because", "") if item.get("unguarded") else ""
+
+
+def pairs(items: Sequence[ReachItem], question: Question) -> Iterator[Row]:
+    """Write everybody who can, a row each."""
+    for item in items:
+        yield {
+            "subject": item["subject"],
+            "page": page_of(item["subject"]),
+            "verdict": item["verdict"],
+            "admin": item["admin"],
+            "steps": steps(item["path"]),
+            "conditions": open_conditions(item["conditions"]),
+            "unguarded": _unguarded(item),
+            "because": [statement(one) for one in item["determining"]],
+            "why": question.at("/can", **_call(item["subject"], item["action"], item)),
+        }
+
+
+def proof(item: CanItem) -> Row:
+    """Write the proof of one answer."""
+    return {
+        "conditions": told_conditions(item["conditions"]),
+        "unguarded": _unguarded(item),
+        "steps": steps(item["path"]),
+        "statements": statements(item["determining"]),
+    }

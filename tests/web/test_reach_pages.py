@@ -1,0 +1,303 @@
+"""What can it reach, who can do it, and why: on pages, and as a graph."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from answerable.flows.permitted import Listed
+from answerable.model.document import CanItem, Document, ReachItem
+from answerable.web.desk import Desk
+from answerable.web.draw.paths import Spot, Step, paths
+from answerable.web.pages.reach import picture, rows
+from answerable.web.pages.reach.question import Question
+from answerable.web.routes import Page, Told
+from answerable.web.visit import Role, Visit
+from tests.web.conftest import answer, shown, visitor
+from tests.web.harmless import HOSTILE, faults
+
+REPORTER = "agent:claude-code/ana/reporter"
+SECRET = "s3://example-customer-data/a"
+CALL = {"action": "s3:GetObject", "resource": SECRET}
+
+
+def test_what_an_agent_can_reach_stands_under_the_path_that_leads_there(
+    desk: Desk, viewer: Visit
+) -> None:
+    html = shown(desk, viewer, "/reach", subject=REPORTER)
+    assert "tool:mcp/warehouse/*" in html
+    assert html.index("user/report-bot") < html.index("role/data-reader")
+    for word in ("✔", "always", "only-if", "s3:GetObject, s3:PutObject", "+assumes"):
+        assert word in html
+    assert "SCPs" in html  # what was not collected
+    assert '<svg class="drawn paths"' in html
+    assert "/can?subject=agent" in html
+
+
+def test_an_answer_has_its_proof_with_statements_as_written(
+    desk: Desk, viewer: Visit
+) -> None:
+    html = shown(desk, viewer, "/can", subject=REPORTER, **CALL)
+    assert "sts:AssumeRole" in html
+    assert "Allow Action [s3:GetObject, s3:ListBucket]" in html
+    assert "assuming no SCP, RCP" in html
+    assert "none attached" in html
+    assert "answerable can agent:claude-code/ana/reporter s3:GetObject" in html
+
+
+def test_who_can_lists_everybody_with_how_and_why(desk: Desk, viewer: Visit) -> None:
+    html = shown(desk, viewer, "/who-can", **CALL)
+    assert html.count(">why<") == 6
+    assert "by itself" in html
+    assert "token.actions.githubusercontent.com" in html
+    assert "if token" in html
+
+
+def test_by_itself_alone_leaves_paths_aside(desk: Desk, viewer: Visit) -> None:
+    html = shown(desk, viewer, "/who-can", **CALL, direct="yes")
+    assert html.count(">why<") == 3
+    assert "--direct" in html
+
+
+def test_what_is_stated_of_a_request_counts(desk: Desk, viewer: Visit) -> None:
+    said = {"subject": REPORTER, **CALL, "context": "aws:SourceIp=10.0.0.1\n"}
+    html = shown(desk, viewer, "/can", **said)
+    assert "--context aws:SourceIp=10.0.0.1" in html
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "words"),
+    [
+        ("/reach", {"subject": "reporte"}, "reporte"),
+        (
+            "/can",
+            {"subject": REPORTER, "action": "GetObject", "resource": "*"},
+            "GetObject",
+        ),
+        ("/who-can", {"action": "s3:GetObject", "resource": "no such"}, "no such"),
+        ("/reach", {"subject": REPORTER, "after": "x"}, "not a place to go on"),
+        ("/reach", {"subject": REPORTER, "context": "x"}, "expected KEY=VALUE"),
+    ],
+)
+def test_a_question_that_cannot_be_asked_says_why_and_stays_in_the_form(
+    desk: Desk, viewer: Visit, path: str, said: dict[str, str], words: str
+) -> None:
+    page = answer(desk, viewer, path, **said)
+    assert isinstance(page, Page)
+    assert page.status == 400
+    html = shown(desk, viewer, path, **said)
+    assert words in html
+    assert 'role="alert"' in html
+    for name, value in said.items():
+        assert name == "after" or value in html
+
+
+def test_without_a_question_a_page_says_whom_to_begin_with(
+    desk: Desk, viewer: Visit
+) -> None:
+    assert REPORTER in shown(desk, viewer, "/reach")
+    assert "Name an action" in shown(desk, viewer, "/who-can")
+    assert "proof" in shown(desk, viewer, "/can")
+
+
+def test_a_long_answer_comes_by_pages(
+    desk: Desk, viewer: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("answerable.web.pages.reach.pages._ROWS", 3)
+    first = shown(desk, viewer, "/reach", subject=REPORTER)
+    assert "after=0.0.3" in first
+    assert "data-reader" not in first.split("<tbody>")[-1].split("</tbody>")[0]
+    monkeypatch.setattr("answerable.web.pages.reach.pages._PAIRS", 2)
+    assert "after=0.0.2" in shown(desk, viewer, "/who-can", **CALL)
+
+
+@pytest.mark.parametrize(
+    ("of", "said"),
+    [
+        ("reach", {"subject": REPORTER}),
+        ("who-can", CALL),
+        ("can", {"subject": REPORTER, **CALL}),
+    ],
+)
+def test_the_graph_of_an_answer_is_a_document_whose_steps_join_its_nodes(
+    desk: Desk, viewer: Visit, of: str, said: dict[str, str]
+) -> None:
+    told = answer(desk, viewer, "/reach/graph", of=of, **said)
+    assert isinstance(told, Told)
+    items = json.loads(json.dumps(list(told.document.items)))
+    nodes = {item["id"] for item in items if "id" in item}
+    steps = [item for item in items if "from" in item]
+    assert len(nodes) >= 3
+    assert {s["from"] for s in steps} | {s["to"] for s in steps} == nodes
+    assert told.document.coverage["not_collected"]
+
+
+@pytest.mark.parametrize(
+    ("said", "proposed"),
+    [
+        ({"field": "subject", "subject": "REPORT"}, REPORTER),
+        ({"field": "action", "action": "s3:getobj"}, "s3:GetObject"),
+        ({"field": "action", "action": "dynamo"}, "dynamodb:"),
+        ({"field": "subject", "subject": "data-reader"}, "role/data-reader"),
+    ],
+)
+def test_a_field_is_completed(
+    desk: Desk, viewer: Visit, said: dict[str, str], proposed: str
+) -> None:
+    html = shown(desk, viewer, "/reach/complete", **said)
+    assert proposed in html
+    assert 0 < html.count("<option") <= 20
+
+
+def test_a_field_that_there_is_none_of_is_not_completed(
+    desk: Desk, viewer: Visit
+) -> None:
+    assert "<option" not in shown(desk, viewer, "/reach/complete", field="x")
+
+
+def test_everybody_who_looks_may_ask(desk: Desk) -> None:
+    for role in Role:
+        assert REPORTER in shown(desk, visitor(role), "/reach", subject=REPORTER)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("path", ["/reach", "/can", "/who-can"])
+def test_hostile_text_in_a_question_stays_text(
+    desk: Desk, viewer: Visit, path: str, text: str
+) -> None:
+    said = {"action": text, "resource": text, "context": text}
+    if path != "/who-can":
+        said["subject"] = text
+    assert faults(shown(desk, viewer, path, **said)) == []
+
+
+def hostile_item(text: str) -> ReachItem:
+    by = {"layer": text, "policy": f"{text}#inline/{text}", "statement": text}
+    condition = {
+        "key": text,
+        "operator": text,
+        "values": [text],
+        "negated": False,
+        "asserted_by": text,
+        "who": text,
+    }
+    return {
+        "subject": text,
+        "action": text,
+        "resource": text,
+        "verdict": "only-if",
+        "conditions": [{"all_of": [condition]}],
+        "admin": True,
+        "determining": [{**by, "effect": text, "text": text}],
+        "path": [
+            {
+                "from": text,
+                "via": text,
+                "to": f"x{text}",
+                "conditions": [{"all_of": [condition]}],
+                "determining": [{**by, "effect": text}],
+            }
+        ],
+        "unguarded": True,
+        "unguarded_because": text,
+    }
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("of", ["reach", "who-can", "can"])
+def test_hostile_text_in_an_answer_stays_text(
+    desk: Desk, viewer: Visit, monkeypatch: pytest.MonkeyPatch, of: str, text: str
+) -> None:
+    """Names of identities, policies and conditions come from outside."""
+    item = hostile_item(text)
+    module = "answerable.web.pages.reach.pages.flow"
+    coverage = desk_coverage(desk, viewer)
+
+    def listed(*_: object, **__: object) -> object:
+        proved: CanItem = {**item, "coverage": coverage}
+        document = Document(of, [proved], coverage)
+        return document if of == "can" else Listed(document, "0.0.1", 2)
+
+    for name in ("reach_part", "who_can_part", "can"):
+        monkeypatch.setattr(f"{module}.{name}", listed)
+    said = {"subject": "x", **CALL} if of != "who-can" else CALL
+    html = shown(desk, viewer, f"/{of}", **said)
+    assert faults(html) == []
+    assert "<svg" in html
+
+
+def desk_coverage(desk: Desk, viewer: Visit) -> object:
+    page = answer(desk, viewer, "/reach", subject=REPORTER)
+    assert isinstance(page, Page)
+    return page.values["coverage"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_in_a_picture_stays_text(text: str) -> None:
+    spots = [Spot("a", text, text, 0, "subject", text), Spot("b", text, text, 1, "x")]
+    drawn = paths(spots, [Step("a", "b", text, True)], text).text
+    assert faults(drawn) == []
+
+
+def test_a_picture_says_which_steps_are_open_by_word_and_line() -> None:
+    spots = [Spot("a", "a", "a", 0, "subject"), Spot("b", "b", "b", 1, "identity")]
+    drawn = paths(spots, [Step("a", "b", "x:Y", True)], "a - x:Y - b").text
+    assert 'class="line only-if"' in drawn
+    assert "x:Y (only-if)" in drawn
+    closed = paths(spots, [Step("a", "b", "x:Y", False)], "").text
+    assert "only-if" not in closed
+
+
+def many(number: int, rows_each: int) -> list[ReachItem]:
+    item = hostile_item("x")
+    found = []
+    for at in range(number):
+        to = f"arn:aws:iam::11112222{at:04}:role/r"
+        path = [{**item["path"][0], "from": "agent:a/b", "to": to}]
+        found += [
+            replace_item(
+                item, path=path, action=f"s3:A{n}", resource=f"arn:aws:s3:::b{n}"
+            )
+            for n in range(rows_each)
+        ]
+    return found
+
+
+def replace_item(item: ReachItem, **other: object) -> ReachItem:
+    return {**item, "subject": "agent:a/b", **other}
+
+
+def test_a_picture_never_has_more_than_two_hundred_nodes() -> None:
+    drawn = picture.of_reach(many(300, 2), Question("agent:a/b"))
+    assert len(drawn.spots) <= picture.MOST_NODES
+    assert drawn.left > 0
+    keys = set(drawn.spots)
+    assert all({s.origin, s.target} <= keys for s in drawn.steps.values())
+
+
+def test_many_rows_at_the_end_of_a_path_are_told_by_service() -> None:
+    drawn = picture.of_reach(many(1, 40), Question("agent:a/b"))
+    (group,) = (spot for spot in drawn.spots.values() if spot.kind == "group")
+    assert group.text == "s3: 40 actions on 40 resources"
+    assert group.to == "/reach?subject=agent%3Aa%2Fb&action=s3%3A%2A"
+    assert "(111122220000)" not in drawn.drawn.text  # one account is no news
+
+
+def test_rows_that_differ_in_their_action_alone_are_one() -> None:
+    item = replace_item(hostile_item("x"), path=[])
+    found = rows.ways(
+        [{**item, "action": f"s3:A{n}"} for n in range(9)], Question("agent:a/b")
+    )
+    (way,) = found
+    (row,) = way["rows"]
+    assert (len(row["actions"]), row["more"], row["why"]) == (6, 3, "")
+
+
+def test_a_question_is_spelled_again_whole() -> None:
+    question = Question("a b", "s3:*", "*", True, "k=v\n", "1.2.3")
+    assert question.at("/can") == (
+        "/can?subject=a+b&action=s3%3A%2A&resource=%2A&direct=yes&context=k%3Dv%0A"
+    )
+    assert replace(question, direct=False).command("reach", "a b") == (
+        "answerable reach 'a b' --context k=v"
+    )
