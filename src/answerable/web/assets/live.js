@@ -35,7 +35,7 @@ function row(item) {
   at("reason").textContent = item.reason;
   if (item.sentence) at("reason").after(document.createElement("br"));
   at("sentence").textContent = item.sentence;
-  at("person").textContent = item.person.replace(/^person:/, "");
+  if (item.person) link(at("person"), "/person", item.person, item.person.replace(/^person:/, ""));
   at("outcome").textContent = item.outcome;
   if (item.ask) link(at("answer"), "/ask", item.id, "answer");
   return made;
