@@ -6,7 +6,7 @@ from answerable.flows.decision import coverage_of, item
 from answerable.model.document import Document
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
-from answerable.store.decisions import Asked, newest
+from answerable.store.decisions import Asked, count_effects, newest
 from answerable.store.store import Store
 
 _DAY = 86_400 * 10**9
@@ -44,6 +44,28 @@ def decisions(
     more = len(found) > limit
     after = spelled_place(shown[-1].event) if more and shown else ""
     return Document("decisions", items, coverage_of(waiting)), after
+
+
+def effects(
+    store: Store, spool: decided.Where, asked: Asked, *, since: int
+) -> dict[str, int]:
+    """Count decisions by effect, of the store and of what is not shipped yet.
+
+    A record that is in both, for it was being shipped just then, is counted twice.
+
+    Args:
+        store: Where most are.
+        spool: Where those are that are not shipped yet; None for nowhere.
+        asked: Which.
+        since: UTC nanoseconds, inclusive.
+    """
+    waiting = decided.spooled(spool)
+    counts = count_effects(store, asked, since=since)
+    for event in _fitting(waiting, asked):
+        if event.event_time >= since:
+            effect = decided.facts_of(event).get("effect", "")
+            counts[effect] = counts.get(effect, 0) + 1
+    return counts
 
 
 def _stored(store: Store, asked: Asked, limit: int, now: int) -> list[AuditEvent]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from answerable.model.event import AuditEvent
 from answerable.store.columns import NAMES, fact, to_event
@@ -87,6 +87,23 @@ def newest(store: "Store", asked: Asked, *, since: int, limit: int) -> list[Audi
         "ORDER BY event_time DESC, event_id DESC LIMIT ?"
     )
     return [to_event(row) for row in store.rows(query, [*values, since, limit])]
+
+
+def count_effects(store: "Store", asked: Asked, *, since: int) -> dict[str, int]:
+    """Count decisions by effect.
+
+    Args:
+        store: Where.
+        asked: Which.
+        since: UTC nanoseconds, inclusive.
+    """
+    where, values = asked.where()
+    query = (
+        f"SELECT {fact('effect', chr(39) * 2)}, count(*) FROM events e "  # noqa: S608 - ours
+        f"WHERE {where} AND event_time >= ? GROUP BY ALL"
+    )
+    rows = store.rows(query, [*values, since])
+    return {str(effect): cast("int", count) for effect, count in rows}
 
 
 def find_decisions(store: "Store", beginning: str) -> list[AuditEvent]:

@@ -111,6 +111,10 @@ class Listing(Generic[Item]):
         }
         self._orders: dict[str, list[_Entry]] = {}
 
+    def joint(self, only: Mapping[str, str]) -> int:
+        """Count the items that are all of this."""
+        return len(self._fitting(Wanted(only=only)))
+
     def every(self, wanted: Wanted) -> list[Item]:
         """Give all rows that fit, in order."""
         fitting = [self.items[at] for _, _, at in self._fitting(wanted)]

@@ -119,7 +119,7 @@ _SCREENS = (
         "credentials",
         "Credentials",
         shapes.credentials,
-        ("owner-state", "kind", "lifetime", "age"),
+        ("owner-state", "kind", "lifetime", "held", "age"),
         ("A scan of a home finds what lies there, never its value.", _SCAN),
     ),
     _Screen(

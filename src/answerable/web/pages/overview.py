@@ -1,5 +1,207 @@
-"""What there is, at a glance."""
+"""What there is, at a glance, and what to look at first."""
 
-from answerable.web.routes import Route
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import cast
 
-ROUTES: tuple[Route, ...] = ()
+from answerable.flows import asks, pins
+from answerable.flows.baseline_list import listed
+from answerable.flows.decisions import decisions, effects
+from answerable.model.document_asks import AskItem
+from answerable.model.document_baseline import BaselineItem
+from answerable.model.document_decisions import DecisionItem
+from answerable.model.document_pins import ToolsDiffItem
+from answerable.model.errors import AnswerableError
+from answerable.model.person import OwnerState
+from answerable.serving.pins.files import PinFiles
+from answerable.serving.state import gateway_state
+from answerable.store.decisions import Asked as Wanted
+from answerable.web.deeds import only
+from answerable.web.desk import Desk
+from answerable.web.filters import url
+from answerable.web.pages import first, shapes
+from answerable.web.pages.first import Look
+from answerable.web.routes import Answer, Asked, Page, Route
+from answerable.web.visit import May, Visit
+
+_DAY = 86_400 * 10**9
+_DENIED = 6
+_ASKS = 4
+_EFFECTS = ("allow", "ask", "deny", "error")
+
+
+def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Show the numbers that matter, each with its link."""
+    del asked
+    looks = list(first.of_inventory(desk))
+    quarantine, pinned = _pins(desk)
+    looks += quarantine
+    deeds: Mapping[str, object] | None = None
+    if May.INVESTIGATE in visit.may or May.OWN in visit.may:
+        deeds, more = _deeds(desk, visit)
+        looks += more
+    looks.sort(key=lambda look: look.rank)
+    document = shapes.coverage(desk)
+    sources = document.coverage["sources"]
+    values = {
+        "agents": _agents(desk),
+        "identities": _identities(desk),
+        "credentials": _credentials(desk),
+        "tools": {**_tools(desk), "pins": pinned},
+        "deeds": deeds,
+        "looks": looks[: first.MOST],
+        "more": max(0, len(looks) - first.MOST),
+        "oldest": min((each["at"] for each in sources), default=""),
+        "sources": len(sources),
+        "empty": not sources and not shapes.agents(desk).items,
+        "coverage": document.coverage,
+    }
+    return Page("overview.html", "Overview", values)
+
+
+def _agents(desk: Desk) -> dict[str, object]:
+    listing = shapes.agents(desk)
+    states = listing.counts["owner-state"]
+    return {
+        "total": len(listing.items),
+        "states": [(s.value, states[s.value]) for s in OwnerState if states[s.value]],
+        "unattended": listing.counts["runs"]["unattended"],
+    }
+
+
+def _identities(desk: Desk) -> dict[str, object]:
+    listing = shapes.identities(desk)
+    reached = listing.counts["agents"]["some"]
+    return {
+        "total": len(listing.items),
+        "reached": reached,
+        "unowned": listing.joint({"agents": "some", "owner-state": "none"}),
+    }
+
+
+def _credentials(desk: Desk) -> dict[str, object]:
+    listing = shapes.credentials(desk)
+    return {
+        "total": len(listing.items),
+        "static": listing.counts["lifetime"]["static"],
+        "old": listing.joint({"lifetime": "static", "age": "old"}),
+        "literal": listing.counts["held"]["literal"],
+    }
+
+
+def _tools(desk: Desk) -> dict[str, object]:
+    listing = shapes.tools(desk)
+    return {
+        "total": len(listing.items),
+        "unattended": listing.counts["runs"]["unattended"],
+    }
+
+
+def _pins(desk: Desk) -> tuple[list[Look], dict[str, object]]:
+    """Tell what of the servers behind the gateway is not as it was approved."""
+    state = desk.root / "gateway"
+    if desk.config is not None:
+        state = gateway_state(desk.config, desk.root)
+    files = PinFiles(state)
+    try:
+        known = {name: files.read(name) for name in files.servers()}
+        with desk.store() as store:
+            words = pins.signed(store)
+    except (AnswerableError, OSError):
+        return [], {"unread": True}
+    if not known and desk.config is None:
+        return [], {}
+    document = pins.diff(known, known, words, every=False)
+    items = cast("Sequence[ToolsDiffItem]", document.items)
+    held = [item for item in items if item["quarantined"]]
+    unpinned = [
+        server.name
+        for server in (desk.config.servers if desk.config is not None else ())
+        if server.name not in known
+    ]
+    looks = [
+        Look(
+            15,
+            "quarantined",
+            "bad",
+            "",
+            f"{item['name'] or item['server']} of {item['server']} is {item['state']}: "
+            "it is held back until a person approves it",
+            url("/tools", q=item["server"]),
+            item["since"] or "",
+        )
+        for item in held[:_ASKS]
+    ]
+    return looks, {"quarantined": len(held), "unpinned": len(unpinned)}
+
+
+def _deeds(desk: Desk, visit: Visit) -> tuple[dict[str, object], list[Look]]:
+    """Tell what was done and is wanted, as far as the visitor may see it."""
+    now, own = desk.now, only(visit)
+    with desk.store() as store:
+        counts = effects(store, desk.spools, Wanted(of=own), since=now - _DAY)
+        denied, _ = decisions(
+            store, desk.spools, Wanted(of=own, effect="deny"), limit=_DENIED, now=now
+        )
+        wanted = asks.asks(
+            store, desk.spools, now=now, since=now - 30 * _DAY, state="open"
+        )
+        found = cast("Sequence[BaselineItem]", listed(store, now=now).items)
+    baselines = [item for item in found if visit.sees_deeds_of(item["agent"])]
+    waiting = [
+        item
+        for item in cast("Sequence[AskItem]", wanted.items)
+        if visit.sees_deeds_of(item["agent"])
+    ]
+    looks = [_denied(item) for item in cast("Sequence[DecisionItem]", denied.items)]
+    looks += [_asked(item) for item in waiting[:_ASKS]]
+    told = {
+        "effects": [(effect, counts.get(effect, 0)) for effect in _EFFECTS],
+        "decisions": sum(counts.values()),
+        "own": own is not None,
+        "asks": len(waiting),
+        "baselines": _stages(baselines),
+    }
+    return told, looks
+
+
+def _denied(item: DecisionItem) -> Look:
+    went = ", and went on" if item["passed"] else ""
+    said = f"{item['action']} {item['name'] or item['target']} at {item['server']}"
+    return Look(
+        10,
+        "denied",
+        "bad",
+        item["agent"],
+        f"{said}: {item['reason']}{went}",
+        url("/decision", id=item["id"]),
+        item["at"],
+    )
+
+
+def _asked(item: AskItem) -> Look:
+    return Look(
+        25,
+        "asks",
+        "warn",
+        item["agent"],
+        f"{item['name']} at {item['server']}: {item['reason']}, {item['count']} times",
+        url("/ask", id=item["id"]),
+        item["last"],
+    )
+
+
+def _stages(items: Sequence[BaselineItem]) -> dict[str, int]:
+    """Count agents by the furthest that a baseline of theirs has come."""
+    furthest: dict[str, str] = {}
+    ranks = {"enforce": 2, "shadow": 1}
+    for item in items:
+        stage = item["stage"] if item["state"] == "standing" and item["stage"] else ""
+        before = furthest.get(item["agent"], "")
+        if ranks.get(stage, 0) >= ranks.get(before, 0):
+            furthest[item["agent"]] = stage
+    counts = Counter(stage or "unsigned" for stage in furthest.values())
+    return {word: counts[word] for word in ("enforce", "shadow", "off", "unsigned")}
+
+
+ROUTES: tuple[Route, ...] = (Route("/", page),)

@@ -100,6 +100,7 @@ def credentials_at(now: datetime) -> Shape[CredentialItem]:
             Facet("owner-state", "owner", lambda item: item["owner"]["state"]),
             Facet("kind", "kind", lambda item: item["kind"]),
             Facet("lifetime", "lives", lambda item: item["lifetime"]),
+            Facet("held", "held as", lambda item: item["class"]),
             Facet("age", "age", lambda item: age(item, now)),
         ),
         orders={
