@@ -1,29 +1,37 @@
 """One question about permissions: its estate, and what could change the answer."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import wraps
+from typing import ParamSpec
 
 from answerable.connectors.iam_catalogue.fetch import load
 from answerable.flows import lists
 from answerable.flows.given import Given
 from answerable.flows.heap import settled
 from answerable.inventory.resolve import Kind, resolve
-from answerable.model.document import Coverage, ReachItem
+from answerable.model.catalogue import Catalogue
+from answerable.model.document import Coverage, Document, ReachItem
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
-from answerable.reach import questions
+from answerable.reach import questions, subjects
 from answerable.reach.collected import Collected
 from answerable.reach.coverage import is_partial, not_collected
 from answerable.reach.estate.estate import Estate, compile_estate
 from answerable.reach.estate.outside import caller_of
 from answerable.reach.paths.graph import Graph
 from answerable.reach.questions import Reply
+from answerable.reach.verdict.context import NOTHING
 from answerable.reach.verdict.formula import FALSE, atom, both
 
 _SUBJECTS: tuple[Kind, ...] = ("agent", "identity", "credential")
 CATALOGUE = "answerable:action-catalogue"
 NOBODY = IdentityId("")
+_KEPT = "the compiled snapshot"
+Told = ParamSpec("Told")
 Context = Mapping[str, tuple[str, ...]] | None
 
 
@@ -62,9 +70,16 @@ def asked_of(
         direct: Whether paths are left aside.
     """
     collected = Collected(held for c in inventory.coverage for held in c.held)
-    catalogue = load(services)
+    kept = inventory.made(_KEPT)
+    if isinstance(kept, KeptGraph) and not given.policies:
+        return Asked(inventory, kept.given(given), collected, given, direct, now)
+    graph = Graph(_compiled(inventory, load(services), given))
+    return Asked(inventory, graph, collected, given, direct, now)
+
+
+def _compiled(inventory: Inventory, catalogue: Catalogue, given: Given) -> Estate:
     with settled():
-        estate = compile_estate(
+        return compile_estate(
             inventory.facts,
             catalogue,
             given=given.context,
@@ -72,7 +87,65 @@ def asked_of(
             session=given.session,
             endpoint=given.endpoint,
         )
-    return Asked(inventory, Graph(estate), collected, given, direct, now)
+
+
+class KeptGraph:
+    """A snapshot compiled for whatever may be asked of it, one question at a time.
+
+    Attributes:
+        alone: Held while a question is answered: what is found on the way is kept.
+    """
+
+    def __init__(self, inventory: Inventory) -> None:
+        self.alone = threading.RLock()
+        self._graph = Graph(_compiled(inventory, load(), Given()))
+
+    def given(self, given: Given) -> Graph:
+        """Give the graph of a question that states condition keys."""
+        if given.context is NOTHING:
+            return self._graph
+        # What is known of places stays known; steps may depend on what is stated.
+        return self._graph.over(self._graph.estate.stating(given.context))
+
+
+def keep_graph(inventory: Inventory, before: Inventory | None = None) -> None:
+    """Compile a snapshot once, for all questions that are asked of it.
+
+    Args:
+        inventory: The snapshot.
+        before: The last one of the same store; where it is of the same scans, what was
+            compiled of it stays. Trails and ageing change no policy.
+    """
+    kept = before.made(_KEPT) if before and before.name == inventory.name else None
+    if isinstance(kept, KeptGraph):
+        inventory.once(_KEPT, lambda _: kept)
+    else:
+        inventory.once(_KEPT, KeptGraph)
+
+
+def services_of(inventory: Inventory) -> frozenset[str]:
+    """List the services that policies speak of, `*` aside."""
+    return inventory.once("services", lambda each: subjects.services_of(each.facts))
+
+
+@contextmanager
+def one_at_a_time(inventory: Inventory) -> Iterator[None]:
+    """Keep others from asking, where one graph answers all questions."""
+    kept = inventory.made(_KEPT)
+    with kept.alone if isinstance(kept, KeptGraph) else nullcontext():
+        yield
+
+
+def alone(story: Callable[Told, Document]) -> Callable[Told, Document]:
+    """Let a story about an inventory run one at a time, where its graph is kept."""
+
+    @wraps(story)
+    def told(*args: Told.args, **named: Told.kwargs) -> Document:
+        about = next(each for each in args if isinstance(each, Inventory))
+        with one_at_a_time(about):
+            return story(*args, **named)
+
+    return told
 
 
 def _tags_collected(inventory: Inventory) -> bool:
@@ -93,11 +166,15 @@ def subject_of(inventory: Inventory, text: str) -> str:
         raise
     except UsageError:
         asked = text.strip()
-        accounts = {i.account for i in inventory.facts.identities}
+        accounts = inventory.once("accounts of identities", _accounts)
         caller = caller_of(asked, {})
         if caller is None or (caller.account and caller.account in accounts):
             raise
         return asked
+
+
+def _accounts(inventory: Inventory) -> frozenset[str]:
+    return frozenset(i.account for i in inventory.facts.identities)
 
 
 def doubted(asked: Asked, reply: Reply, action: str) -> Reply:

@@ -16,6 +16,11 @@ class Chains(tuple[JointChains, ...]):
         """Give chains with what is looked up in them; the same ones where they have it."""
         return chains if isinstance(chains, cls) else cls(chains)
 
+    def follow(self, before: "Chains") -> None:
+        """Find now what was looked up in the chains before these."""
+        for name in list(vars(before)):
+            getattr(self, name)
+
     @cached_property
     def by_joint(self) -> Mapping[Joint, tuple[Chain, ...]]:
         """The chains of each joint."""

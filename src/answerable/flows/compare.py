@@ -17,7 +17,7 @@ from answerable.flows.asked import Asked, asked_of, subject_of
 from answerable.flows.drawn import Question, draw
 from answerable.flows.given import Given
 from answerable.flows.lists import coverage
-from answerable.flows.quotes import Quotes
+from answerable.flows.quotes import Quotes, Written
 from answerable.model.connector import SyncContext, no_progress
 from answerable.model.document import ComparedItem, DeterminingItem, Document
 from answerable.model.errors import EnvironmentRefused, UsageError
@@ -148,7 +148,7 @@ def _answered(
     whole: Facts,
     progress: Progress,
 ) -> Iterator[_Both]:
-    quotes = Quotes(whole)
+    quotes = Quotes(Written(whole))
     aside = _Aside(asked)
     refused: list[Declined] = []
     answered = False

@@ -15,7 +15,7 @@ from answerable.flows.asked import (
 )
 from answerable.flows.hints import command
 from answerable.flows.layers import layers_of
-from answerable.flows.quotes import Quotes
+from answerable.flows.quotes import Quotes, statements_of
 from answerable.model.connector import no_progress
 from answerable.model.document import Document, ReachItem
 from answerable.model.errors import UsageError
@@ -148,7 +148,7 @@ def can(
     item = items.can_item(reply, spelled, target, coverage)
     item = Tagging(asked.graph).explained(reply, item)
     item["layers"] = layers_of(asked, reply, spelled, target, absent)
-    quotes = Quotes(inventory.facts, asked.given.policies, spelled)
+    quotes = Quotes(statements_of(inventory), asked.given.policies, spelled)
     quotes.add(item["determining"])
     quotes.add_along(item["path"])
     return Document(

@@ -1,9 +1,10 @@
 """Statements as they were written, beside the answers that name them."""
 
-from collections import defaultdict
+from collections import ChainMap, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from answerable.model.document import DeterminingItem, PathItem
+from answerable.model.inventory import Inventory
 from answerable.model.policy import ConditionClause, Effect, Policy, Statement
 from answerable.model.resource import PublicAccessBlock
 from answerable.model.sighting import Facts
@@ -15,25 +16,44 @@ _MOST_TOLD = 3
 _LONGEST = 1_000
 
 
+class Written:
+    """Where the statements of a snapshot are found.
+
+    Attributes:
+        policies: By id.
+        blocks: Public-access blocks by target.
+        at: Ids of policies by layer and target.
+    """
+
+    def __init__(self, facts: Facts) -> None:
+        self.policies = {str(p.id): p for p in facts.policies}
+        self.blocks = {str(block.target): block for block in facts.public_access}
+        self.at: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for attachment in facts.attachments:
+            key = (attachment.layer.value, attachment.target)
+            self.at[key].append(attachment.policy)
+
+
+def statements_of(inventory: Inventory) -> Written:
+    """Give the statements of a snapshot, found once."""
+    return inventory.once("statements", lambda each: Written(each.facts))
+
+
 class Quotes:
     """The statements of a snapshot, by policy and statement id.
 
     Args:
-        facts: The snapshot.
+        written: The statements of a snapshot.
         stated: Policies that stand in no snapshot.
         action: The action asked about: of many statements, the nearest to it are told.
     """
 
     def __init__(
-        self, facts: Facts, stated: Iterable[Policy] = (), action: str = ""
+        self, written: "Written", stated: Iterable[Policy] = (), action: str = ""
     ) -> None:
         self._action = action.lower()
-        self._policies = {str(p.id): p for p in (*facts.policies, *stated)}
-        self._blocks = {str(block.target): block for block in facts.public_access}
-        self._at: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for attachment in facts.attachments:
-            key = (attachment.layer.value, attachment.target)
-            self._at[key].append(attachment.policy)
+        self._policies = ChainMap({str(p.id): p for p in stated}, written.policies)
+        self._blocks, self._at = written.blocks, written.at
         self._by_sid: dict[str, Mapping[str, Sequence[str]]] = {}
 
     def add(self, found: Sequence[DeterminingItem]) -> None:

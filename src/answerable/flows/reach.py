@@ -1,15 +1,15 @@
 """Three questions about permissions: reach, can, who-can."""
 
 from answerable.flows import permitted
-from answerable.flows.asked import Context, asked_of
+from answerable.flows.asked import Context, alone, asked_of, services_of
 from answerable.flows.given import read_given
 from answerable.flows.permitted import Listed, Progress
 from answerable.model.connector import no_progress
 from answerable.model.document import Document
 from answerable.model.inventory import Inventory
-from answerable.reach import subjects
 
 
+@alone
 def reach(
     inventory: Inventory,
     subject: str,
@@ -43,13 +43,14 @@ def reach(
     """
     progress(0, 0, "policies")
     given = read_given(inventory.facts, context, session_policy, endpoint_policy, now)
-    services = subjects.services_of(inventory.facts)
+    services = services_of(inventory)
     asked = asked_of(inventory, services, given, now, direct=direct)
     return permitted.reach(
         asked, subject, resource=resource, action=action, progress=progress
     )
 
 
+@alone
 def can(
     inventory: Inventory,
     subject: str,
@@ -87,6 +88,7 @@ def can(
     return permitted.can(asked, subject, action, resource, expect=expect)
 
 
+@alone
 def who_can(
     inventory: Inventory,
     action: str,

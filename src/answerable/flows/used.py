@@ -8,11 +8,13 @@ from answerable.connectors.iam_catalogue.fetch import load
 from answerable.flows.asked import (
     Asked,
     Context,
+    alone,
     asked_of,
     coverage_of,
     missing,
     subject_of,
 )
+from answerable.flows.asked import services_of as every_service
 from answerable.flows.calls import Calls, calls_of, trail_of
 from answerable.flows.given import read_given
 from answerable.flows.hints import command
@@ -75,6 +77,7 @@ class _Action:
         return allowed or bool(self.used or self.blocked)
 
 
+@alone
 def used(
     store: Store,
     inventory: Inventory,
@@ -110,7 +113,7 @@ def used(
     """
     progress(0, 0, "policies")
     given = read_given(inventory.facts, context, session_policy, endpoint_policy, now)
-    services = subjects.services_of(inventory.facts)
+    services = every_service(inventory)
     asked = asked_of(inventory, services, given, now, direct=direct)
     name = subject_of(inventory, subject)
     found = subjects.starts(asked.graph, inventory, name)

@@ -107,7 +107,7 @@ class Inventory:
     owners: Mapping[str, Ownership]
     coverage: tuple[SourceCoverage, ...]
     judged_at: int = -1
-    _made: dict[str, object] = field(
+    _made: dict[str, tuple[Callable[["Inventory"], object], object]] = field(
         init=False, default_factory=dict, compare=False, repr=False
     )
 
@@ -118,6 +118,15 @@ class Inventory:
             name: Of what is made; always made in the same way.
             make: Pure: it gives the same whenever it is called.
         """
-        if name not in self._made:
-            self._made.setdefault(name, make(self))
-        return cast("Made", self._made[name])
+        if name not in self._made:  # two at once make the same
+            self._made.setdefault(name, (make, make(self)))
+        return cast("Made", self._made[name][1])
+
+    def made(self, name: str) -> object:
+        """Give what was made under a name, None where nobody asked for it yet."""
+        return self._made.get(name, (None, None))[1]
+
+    def follow(self, before: "Inventory") -> None:
+        """Make now what was asked of the inventory before this one."""
+        for name, (make, _) in list(before._made.items()):
+            self.once(name, make)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
 from answerable.flows import snapshots
+from answerable.flows.asked import keep_graph
 from answerable.flows.chains import Chains
 from answerable.flows.stitch import stitched
 from answerable.inventory import aged
@@ -52,6 +53,10 @@ class Standing:
 
     def follow(self, before: "Standing") -> None:
         """Make what was kept of the one before, so that nobody waits for it."""
+        if before.inventory is not self.inventory:
+            self.inventory.follow(before.inventory)
+        if before.chains is not self.chains:
+            self.chains.follow(before.chains)
         for name, (make, _) in list(before._kept.items()):
             self.kept(name, make)
 
@@ -82,6 +87,7 @@ def stand(store: Store, now: int, before: Standing | None = None) -> Standing:
         inventory, chains = aged(before.inventory, now), before.chains
     else:
         inventory, chains = snapshots.load(store, now=now), stitched(store)
+    keep_graph(inventory, before.inventory if before is not None else None)
     return Standing(
         version=hashlib.sha256(f"{generation} {now}".encode()).hexdigest()[:24],
         generation=generation,

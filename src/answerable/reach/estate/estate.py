@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from answerable.model.catalogue import Catalogue
 from answerable.model.identity import Account, Identity
@@ -103,6 +103,10 @@ class Estate:
     _deniers: Mapping[str, tuple[Denier, ...]] | None = None
     _granters: Mapping[str, tuple[ResourcePolicy, ...]] | None = None
     _denying: dict[str, tuple[ResourcePolicy, ...]] | None = None
+
+    def stating(self, given: Known) -> "Estate":
+        """Give the estate of a question that states condition keys."""
+        return replace(self, given=given, _lasting=None)
 
     def call(self, action: str, resource: str) -> Request:
         """Make a request with what is known of its resource."""

@@ -1,0 +1,88 @@
+"""A snapshot compiled once answers as one that is compiled for each question."""
+
+from pathlib import Path
+
+import pytest
+
+from answerable.cli.main import main
+from answerable.cli.sample import write_estate
+from answerable.flows import reach, snapshots, used
+from answerable.flows.asked import keep_graph
+from answerable.model.document import Document
+from answerable.model.errors import AnswerableError
+from answerable.model.inventory import Inventory
+from answerable.store.store import Store
+
+NOW = 1_795_000_000_000_000_000
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("estate")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("ANSWERABLE_STORE", "store")
+        write_estate(Path(), NOW)
+        sources = ("home:home/ana", "aws:aws/account.json", "aws-keys:aws/keys.json")
+        assert main(["--quiet", "scan", *sources]) == 0
+    return folder / "store"
+
+
+def loaded(store: Path) -> Inventory:
+    with Store.open(store, now=NOW, create=False) as opened:
+        return snapshots.load(opened, now=NOW)
+
+
+def asked(inventory: Inventory, store: Path, subject: str) -> list[object]:
+    """Ask everything there is to ask about a subject."""
+    with Store.open(store, now=NOW, create=False) as opened:
+        return [
+            _said(lambda: reach.reach(inventory, subject, now=NOW)),
+            _said(lambda: reach.reach(inventory, subject, now=NOW, action="s3:*")),
+            _said(lambda: used.used(opened, inventory, subject, now=NOW)),
+            *(
+                _said(
+                    lambda c=context, a=action, d=direct: reach.can(
+                        inventory, subject, a, "*", now=NOW, context=c, direct=d
+                    )
+                )
+                for context in (None, {"aws:SourceIp": ("10.0.0.1",)})
+                for action in ("s3:GetObject", "no:Such")
+                for direct in (True, False)
+            ),
+        ]
+
+
+def _said(ask: object) -> object:
+    try:
+        document = ask()  # type: ignore[operator]  # a question
+    except AnswerableError as error:
+        return error.message, error.hint
+    assert isinstance(document, Document)
+    return document
+
+
+def test_answers_are_the_same_whether_the_graph_is_kept_or_not(store: Path) -> None:
+    fresh, kept = loaded(store), loaded(store)
+    keep_graph(kept)
+    subjects = [*list(fresh.agents)[:2], fresh.facts.identities[0].id]
+    for subject in subjects:
+        for _ in range(2):  # what was found on the way changes nothing
+            assert asked(kept, store, subject) == asked(fresh, store, subject)
+    for action in ("s3:GetObject", "sts:AssumeRole", "iam:PassRole"):
+        assert _said(lambda a=action: reach.who_can(kept, a, "*", now=NOW)) == _said(
+            lambda a=action: reach.who_can(fresh, a, "*", now=NOW)
+        )
+
+
+def test_a_graph_is_taken_over_by_the_same_scans_alone(store: Path) -> None:
+    first, second = loaded(store), loaded(store)
+    keep_graph(first)
+    keep_graph(second, first)
+    assert second.made("the compiled snapshot") is first.made("the compiled snapshot")
+    main(["--quiet", "--store", str(store), "scan", "home:."])
+    third = loaded(store)
+    keep_graph(third, second)
+    assert third.made("the compiled snapshot") is not first.made(
+        "the compiled snapshot"
+    )
