@@ -22,6 +22,7 @@ class Asked:
         part: Whether only a part of the page is asked for (htmx).
         said: What was done just before, shown once; empty where nothing was.
         heard: The last event that a stream has had already; empty for none.
+        held: Versions of the answer that are held already (`If-None-Match`).
     """
 
     query: Mapping[str, str] = field(default_factory=dict)
@@ -30,6 +31,7 @@ class Asked:
     part: bool = False
     said: str = ""
     heard: str = ""
+    held: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,39 @@ class Told:
         document: It.
         after: Cursor of the next page, empty for none.
         status: Of HTTP.
+        version: Of what this visitor is told; empty where it may have changed by then.
+        next: Path and query of the next page, empty for none.
     """
 
     document: Document
     after: str = ""
     status: int = 200
+    version: str = ""
+    next: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """What is JSON, and no document.
+
+    Attributes:
+        body: It.
+        version: Of it.
+    """
+
+    body: bytes
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """What is held already is what would be told.
+
+    Attributes:
+        version: Of it.
+    """
+
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +122,7 @@ class File:
     body: bytes
 
 
-Answer: TypeAlias = Page | Told | Moved | File
+Answer: TypeAlias = Page | Told | Json | Same | Moved | File
 Handler: TypeAlias = "Callable[[Desk, Visit, Asked], Answer]"
 
 
@@ -106,6 +136,7 @@ class Route:
         may: Any one of these lets a visitor ask; what they see of it is for the handler.
         takes: Names of parameters (GET) or fields (POST); any other is refused.
         method: GET or POST.
+        blanks: Whether a field that is sent empty is not as one that is not sent.
     """
 
     path: str
@@ -113,6 +144,7 @@ class Route:
     may: frozenset[May] = frozenset({May.LOOK})
     takes: tuple[str, ...] = ()
     method: str = "GET"
+    blanks: bool = False
 
 
 @dataclass(frozen=True, slots=True)

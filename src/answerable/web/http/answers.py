@@ -9,7 +9,7 @@ from starlette.responses import Response
 from answerable.web.html import render
 from answerable.web.http.asking import own_path
 from answerable.web.http.refusals import Refused
-from answerable.web.routes import Answer, Asked, File, Moved, Page, Told
+from answerable.web.routes import Answer, Asked, File, Json, Moved, Page, Same, Told
 from answerable.web.visit import Visit
 
 JSON = "application/json"
@@ -44,6 +44,10 @@ def answered(answer: Answer, visit: Visit, asked: Asked) -> Response:
             return Response(body, answer.status, fields, HTML)
         case Told():
             return told(answer)
+        case Json():
+            return Response(answer.body, 200, _held(answer.version), JSON)
+        case Same():
+            return Response(b"", 304, _held(answer.version))
         case File():
             return filed(answer)
         case Moved():
@@ -60,7 +64,15 @@ def told(answer: Told) -> Response:
     }
     if answer.after:
         said["after"] = answer.after
-    return Response(msgspec.json.encode(said), answer.status, dict(_KEPT), JSON)
+    fields = _held(answer.version) if answer.version else dict(_KEPT)
+    if answer.next:
+        fields["link"] = f'<{own_path(answer.next)}>; rel="next"'
+    return Response(msgspec.json.encode(said), answer.status, fields, JSON)
+
+
+def _held(version: str) -> dict[str, str]:
+    """Let whoever was told keep it, and ask whether it still holds (RFC 9110 8.8.3)."""
+    return {"cache-control": "private, no-cache", "etag": f'"{version}"'}
 
 
 def filed(answer: File) -> Response:

@@ -15,12 +15,15 @@ LARGEST_FORM = 1 << 20  # bytes
 _CONTROLS = frozenset(map(chr, range(32))) - frozenset("\t\r\n") | {"\x7f"}
 
 
-def read_fields(data: bytes, takes: Collection[str]) -> dict[str, str]:
+def read_fields(
+    data: bytes, takes: Collection[str], *, blanks: bool = False
+) -> dict[str, str]:
     """Read a query or a form (WHATWG URL 5.1).
 
     Args:
         data: As sent.
         takes: Names that there may be, each once.
+        blanks: Whether an empty field is given, too.
 
     Raises:
         Refused: It holds anything else, a name twice, or what is no text.
@@ -50,7 +53,7 @@ def read_fields(data: bytes, takes: Collection[str]) -> dict[str, str]:
         if not _CONTROLS.isdisjoint(value):
             raise Refused(400, "no-text", f"{name} holds control characters")
         fields[name] = value
-    return {name: value for name, value in fields.items() if value}
+    return {name: value for name, value in fields.items() if value or blanks}
 
 
 def permalink(path: str, query: Mapping[str, str]) -> str:
@@ -67,3 +70,11 @@ def own_path(text: str) -> str:
     plain = text.isascii() and text.isprintable() and " " not in text
     inside = text.startswith("/") and not text.startswith(("//", "/\\"))
     return text if plain and inside and "\\" not in text else "/"
+
+
+def read_versions(field: str) -> frozenset[str]:
+    """Read entity tags (RFC 9110 13.1.2): what is held is compared weakly."""
+    tags = (tag.strip().removeprefix("W/") for tag in field.split(","))
+    return frozenset(
+        tag[1:-1] for tag in tags if len(tag) > 2 and tag[0] == tag[-1] == '"'
+    )

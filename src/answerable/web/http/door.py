@@ -23,6 +23,7 @@ from answerable.web.http.asking import (
     LONGEST_TARGET,
     permalink,
     read_fields,
+    read_versions,
 )
 from answerable.web.http.come import CSRF, Come, Endpoint, body_of
 from answerable.web.http.counting import Counted
@@ -176,8 +177,10 @@ class Door:
             come.fields.get("hx-history-restore-request") != "true"
         )
         if not come.is_post:
-            query = read_fields(come.query, route.takes)
-            return Asked(query, {}, permalink(come.path, query), part)
+            query = read_fields(come.query, route.takes, blanks=route.blanks)
+            held = read_versions(come.fields.get("if-none-match", ""))
+            url = permalink(come.path, query)
+            return Asked(query, {}, url, part, held=held)
         if come.query:
             raise Refused(400, "query", "a form has its fields in its body")
         form = read_fields(await body_of(come), (*route.takes, CSRF))
