@@ -1,0 +1,219 @@
+"""Who and what exists, who answers for it, and how old that view is."""
+
+from collections.abc import Callable
+from typing import Any
+
+from answerable.flows import lists, ownership, pins, snapshots
+from answerable.flows.items import spelled_time
+from answerable.model.document import (
+    AgentItem,
+    CredentialItem,
+    Document,
+    IdentityItem,
+    PersonItem,
+    SnapshotItem,
+    SourceItem,
+    ToolItem,
+)
+from answerable.model.document_owners import WhoOwnsItem
+from answerable.model.document_pins import ToolsDiffItem
+from answerable.serving.pins.files import PinFiles
+from answerable.web.api.operations import (
+    AFTER,
+    LIMIT,
+    Operation,
+    Parameter,
+    Params,
+    Part,
+    flag,
+    is_on,
+    limit_of,
+)
+from answerable.web.desk import Desk
+from answerable.web.listing import Listing, Shape, Wanted
+from answerable.web.pages import shapes
+from answerable.web.visit import Visit
+
+_NEWEST = 100
+
+
+def _listed(
+    kind: str, made: Callable[[Desk], Listing[Any]], facets: tuple[str, ...]
+) -> Callable[[Desk, Visit, Params], Part]:
+    def tell(desk: Desk, visit: Visit, params: Params) -> Part:
+        del visit
+        standing, listing = desk.standing(), made(desk)
+        covered = lists.coverage(standing.inventory, standing.at)
+        if params.get("id"):
+            item = listing.by_key.get(params["id"])
+            return Part(Document(kind, [] if item is None else [item], covered))
+        wanted = Wanted(
+            search=params.get("q", ""),
+            only={name: params[name] for name in facets if name in params},
+            order=params.get("sort", ""),
+            after=params.get("after", ""),
+        )
+        shown = listing.page(wanted, limit_of(params))
+        return Part(Document(kind, shown.rows, covered), shown.older)
+
+    return tell
+
+
+def _list(
+    kind: str,
+    item: type,
+    what: str,
+    made: Callable[[Desk], Listing[Any]],
+    shape: Shape[Any] | None,
+    facets: tuple[Parameter, ...],
+) -> Operation:
+    sorts = shapes.TOOL_ORDERS if shape is None else tuple(shape.orders)
+    turned = tuple(f"-{name}" for name in sorts)
+    takes = (
+        Parameter("q", "Words; each is somewhere in an item."),
+        *facets,
+        Parameter("sort", "What comes first; with `-` last.", (*sorts, *turned)),
+        *(() if kind == "tools" else (Parameter("id", "This one alone."),)),
+        LIMIT,
+        AFTER,
+    )
+    names = tuple(each.name for each in facets)
+    return Operation(
+        f"/{kind}", what, _listed(kind, made, names), kind, item, takes, command=kind
+    )
+
+
+_STATE = Parameter(
+    "owner-state",
+    "How the owner is known.",
+    tuple(state.value for state in lists.OwnerState),
+)
+_KIND = Parameter("kind", "Only this kind.")
+_RUNS = ("attended", "unattended")
+
+
+def _who_owns(desk: Desk, visit: Visit, params: Params) -> Document:
+    del visit
+    standing = desk.standing()
+    with desk.store() as store:
+        return ownership.who_owns(
+            store, standing.inventory, params["id"], now=standing.at
+        )
+
+
+def _tools_diff(desk: Desk, visit: Visit, params: Params) -> Document:
+    del visit
+    files = PinFiles(desk.state / "gateway")
+    known = {name: files.read(name) for name in files.servers()}
+    wanted = params.get("server", "")
+    shown = [each for each in known if wanted in ("", each)]
+    with desk.store() as store:
+        words = pins.signed(store)
+    return pins.diff(known, shown, words, every=is_on(params, "all"))
+
+
+def _snapshots(desk: Desk, visit: Visit, params: Params) -> Document:
+    del visit, params
+    standing = desk.standing()
+    with desk.store() as store:
+        items: list[SnapshotItem] = [
+            {"name": each.name, "digest": each.digest, "at": spelled_time(each.at)}
+            for each in snapshots.named(store)
+        ]
+    covered = lists.coverage(standing.inventory, standing.at)
+    return Document("snapshots", items[::-1], covered)
+
+
+def _coverage(desk: Desk, visit: Visit, params: Params) -> Document:
+    del visit, params
+    standing = desk.standing()
+    covered = lists.coverage(standing.inventory, standing.at)
+    return Document("coverage", covered["sources"], covered)
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    _list(
+        "agents",
+        AgentItem,
+        "Agents with their tools, credentials and identities.",
+        shapes.agents,
+        shapes.AGENTS,
+        (_STATE, _KIND, Parameter("runs", "Whether a person approves calls.", _RUNS)),
+    ),
+    _list(
+        "identities",
+        IdentityItem,
+        "Identities, with the agents and credentials that reach each.",
+        shapes.identities,
+        shapes.IDENTITIES,
+        (
+            _STATE,
+            _KIND,
+            Parameter("agents", "Whether agents reach it.", ("some", "none")),
+        ),
+    ),
+    _list(
+        "credentials",
+        CredentialItem,
+        "Credentials with every place they lie; never a value.",
+        shapes.credentials,
+        shapes.CREDENTIALS,
+        (_STATE, _KIND, Parameter("lifetime", "How long it lives.")),
+    ),
+    _list(
+        "tools",
+        ToolItem,
+        "Tools of every agent; `kind` is the transport.",
+        shapes.tools,
+        None,
+        (_STATE, _KIND, Parameter("runs", "How calls run.", (*_RUNS, "disabled"))),
+    ),
+    _list(
+        "people",
+        PersonItem,
+        "People and teams, with what they answer for.",
+        shapes.people,
+        shapes.PEOPLE,
+        (
+            Parameter("kind", "Only these.", ("person", "team")),
+            Parameter("here", "Whether they are still here.", ("here", "left")),
+            Parameter("owns", "Whether anything is theirs.", ("some", "none")),
+        ),
+    ),
+    Operation(
+        "/who-owns",
+        "Who answers for an agent, identity or credential, with the evidence.",
+        _who_owns,
+        "who-owns",
+        WhoOwnsItem,
+        (Parameter("id", "An id, an ARN or an unambiguous name.", required=True),),
+        command="who-owns ID",
+    ),
+    Operation(
+        "/tools/diff",
+        "What servers say of their tools that nobody approved.",
+        _tools_diff,
+        "tools-diff",
+        ToolsDiffItem,
+        (
+            Parameter("server", "This server alone."),
+            flag("all", "What is as it was pinned, too."),
+        ),
+        passing=True,
+        command="tools diff",
+    ),
+    Operation(
+        "/snapshots",
+        "Every scan that is kept, the newest first.",
+        _snapshots,
+        "snapshots",
+        SnapshotItem,
+    ),
+    Operation(
+        "/coverage",
+        "Which sources the inventory rests on, how old and how whole.",
+        _coverage,
+        "coverage",
+        SourceItem,
+    ),
+)
