@@ -150,6 +150,14 @@ class PersonItem(TypedDict):
     owns: list[str]
 
 
+class SnapshotItem(TypedDict):
+    """One snapshot: what `STORE@NAME` names. `digest` is of its object in the log."""
+
+    name: str
+    at: str
+    digest: str
+
+
 class ConditionItem(TypedDict):
     """An open condition, who writes its key, and who can satisfy it.
 

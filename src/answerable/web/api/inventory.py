@@ -1,6 +1,7 @@
 """Who and what exists, who answers for it, and how old that view is."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from answerable.flows import lists, ownership, pins, snapshots
@@ -17,7 +18,9 @@ from answerable.model.document import (
 )
 from answerable.model.document_owners import WhoOwnsItem
 from answerable.model.document_pins import ToolsDiffItem
+from answerable.model.person import OwnerState
 from answerable.serving.pins.files import PinFiles
+from answerable.serving.state import gateway_state
 from answerable.web.api.operations import (
     AFTER,
     LIMIT,
@@ -33,8 +36,6 @@ from answerable.web.desk import Desk
 from answerable.web.listing import Listing, Shape, Wanted
 from answerable.web.pages import shapes
 from answerable.web.visit import Visit
-
-_NEWEST = 100
 
 
 def _listed(
@@ -86,7 +87,7 @@ def _list(
 _STATE = Parameter(
     "owner-state",
     "How the owner is known.",
-    tuple(state.value for state in lists.OwnerState),
+    tuple(state.value for state in OwnerState),
 )
 _KIND = Parameter("kind", "Only this kind.")
 _RUNS = ("attended", "unattended")
@@ -103,7 +104,9 @@ def _who_owns(desk: Desk, visit: Visit, params: Params) -> Document:
 
 def _tools_diff(desk: Desk, visit: Visit, params: Params) -> Document:
     del visit
-    files = PinFiles(desk.state / "gateway")
+    config = desk.config
+    state = gateway_state(config, desk.root) if config else desk.root / "gateway"
+    files = PinFiles(state)
     known = {name: files.read(name) for name in files.servers()}
     wanted = params.get("server", "")
     shown = [each for each in known if wanted in ("", each)]
@@ -116,10 +119,11 @@ def _snapshots(desk: Desk, visit: Visit, params: Params) -> Document:
     del visit, params
     standing = desk.standing()
     with desk.store() as store:
-        items: list[SnapshotItem] = [
-            {"name": each.name, "digest": each.digest, "at": spelled_time(each.at)}
-            for each in snapshots.named(store)
-        ]
+        named, logged = snapshots.named(store), store.objects("snapshot")
+    items: list[SnapshotItem] = [
+        {"name": each.name, "at": spelled_time(at.at), "digest": each.digest}
+        for each, at in zip(named, logged, strict=True)
+    ]
     covered = lists.coverage(standing.inventory, standing.at)
     return Document("snapshots", items[::-1], covered)
 
@@ -157,7 +161,7 @@ OPERATIONS: tuple[Operation, ...] = (
         CredentialItem,
         "Credentials with every place they lie; never a value.",
         shapes.credentials,
-        shapes.CREDENTIALS,
+        shapes.credentials_at(datetime.now(tz=UTC)),
         (_STATE, _KIND, Parameter("lifetime", "How long it lives.")),
     ),
     _list(

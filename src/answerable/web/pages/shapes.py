@@ -136,6 +136,9 @@ PEOPLE: Shape[PersonItem] = Shape(
 )
 
 
+TOOL_ORDERS = ("name", "agent", "acts-as", "runs")
+
+
 def tools_of(desk: Desk) -> Shape[ToolItem]:
     """Give the shape of tools, with the owners of their agents."""
     owned = agents(desk).by_key
