@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import wraps
-from typing import ParamSpec
+from typing import ParamSpec, TypeVar
 
 from answerable.connectors.iam_catalogue.fetch import load
 from answerable.flows import lists
@@ -13,7 +13,7 @@ from answerable.flows.given import Given
 from answerable.flows.heap import settled
 from answerable.inventory.resolve import Kind, resolve
 from answerable.model.catalogue import Catalogue
-from answerable.model.document import Coverage, Document, ReachItem
+from answerable.model.document import Coverage, ReachItem
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
@@ -32,6 +32,7 @@ CATALOGUE = "answerable:action-catalogue"
 NOBODY = IdentityId("")
 _KEPT = "the compiled snapshot"
 Told = ParamSpec("Told")
+Answer = TypeVar("Answer")
 Context = Mapping[str, tuple[str, ...]] | None
 
 
@@ -136,11 +137,11 @@ def one_at_a_time(inventory: Inventory) -> Iterator[None]:
         yield
 
 
-def alone(story: Callable[Told, Document]) -> Callable[Told, Document]:
+def alone(story: Callable[Told, Answer]) -> Callable[Told, Answer]:
     """Let a story about an inventory run one at a time, where its graph is kept."""
 
     @wraps(story)
-    def told(*args: Told.args, **named: Told.kwargs) -> Document:
+    def told(*args: Told.args, **named: Told.kwargs) -> Answer:
         about = next(each for each in args if isinstance(each, Inventory))
         with one_at_a_time(about):
             return story(*args, **named)

@@ -121,6 +121,7 @@ def who_can(
     return permitted.who_can(asked, action, resource)
 
 
+@alone
 def reach_part(
     inventory: Inventory,
     subject: str,
@@ -152,7 +153,7 @@ def reach_part(
         UsageError: As for `reach`; or `after` is no place to go on from.
     """
     given = read_given(inventory.facts, context, "", "", now)
-    services = subjects.services_of(inventory.facts)
+    services = services_of(inventory)
     asked = asked_of(inventory, services, given, now, direct=direct)
     return permitted.reach_part(
         asked,
@@ -165,6 +166,7 @@ def reach_part(
     )
 
 
+@alone
 def who_can_part(
     inventory: Inventory,
     action: str,
