@@ -15,6 +15,7 @@ from answerable.web.auth.local import LocalToken
 from answerable.web.auth.sessions import Session, Sessions
 from answerable.web.auth.visitors import Visitors
 from answerable.web.desk import Desk
+from answerable.web.http.by_provider import ByProvider
 from answerable.web.http.cookies import cookie_name
 from answerable.web.http.door import Door
 from answerable.web.http.entrance import Signed
@@ -91,6 +92,13 @@ class Stage:
             self.person,
             lambda by, why: self.tried.append((by, why)),
         )
+        self.by_provider = ByProvider(
+            self.signing_in,
+            None,
+            None,
+            self.clock,
+            lambda by, why: self.tried.append((by, why)),
+        )
         self.door = Door(
             self.desk,
             self.signed,
@@ -99,6 +107,7 @@ class Stage:
             {
                 **public(lambda: {"ready": True}, lambda: b""),
                 **self.signing_in.endpoints(),
+                **self.by_provider.endpoints(),
             },
             self._failed,
         )

@@ -1,0 +1,248 @@
+"""Signing in at an OpenID provider: each thing that can be wrong with it."""
+
+import base64
+import time
+from dataclasses import replace
+
+import pytest
+
+from answerable.web.auth.pending import LIVES, MOST, PendingSignIns
+from answerable.web.visit import Role
+from tests.sts.login.provider import unsigned
+from tests.web.auth.conftest import LOGIN, PENDING, Journey
+from tests.web.stage import COOKIE
+
+
+def refused(journey: Journey, answer: object = None) -> None:
+    told = answer or journey.sign_in()
+    assert told.status == 403  # type: ignore[attr-defined]
+    assert journey.cookie == ""
+    assert len(journey.stage.sessions) == 0
+
+
+def test_a_person_comes_in_with_the_roles_of_their_groups(journey: Journey) -> None:
+    told = journey.sign_in("/agents?q=a")
+    assert (told.status, told.fields["location"]) == (303, "/agents?q=a")
+    session = journey.stage.sessions.find(journey.cookie)
+    assert session is not None
+    assert session.person == "person:ana@example.com"
+    assert session.roles == {Role.ADMIN, Role.INVESTIGATOR, Role.VIEWER}
+    assert session.by == f"{journey.provider.iss}#account-1"
+    assert ("set-cookie", f"{PENDING}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax") in (
+        told.headers
+    )
+    assert journey.stage.tried == [("corp", "")]
+
+
+def test_what_is_asked_is_bound_to_this_browser(journey: Journey) -> None:
+    first, second = journey.asked, journey.asked
+    for name in ("state", "nonce", "code_challenge"):
+        assert first[name] != second[name]
+    assert first["code_challenge_method"] == "S256"
+    assert first["redirect_uri"] == "http://127.0.0.1:8470/sign-in/callback"
+    assert first["scope"] == "openid email groups"
+    assert "offline_access" not in first["scope"]
+    assert first["max_age"] == str(8 * 3600)
+
+
+@pytest.mark.parametrize("groups", [..., [], ["other"], "other", 5, {"a": "staff"}])
+def test_whoever_has_no_role_may_not_come_in(journey: Journey, groups: object) -> None:
+    journey.provider.claims = {"groups": groups}
+    refused(journey)
+
+
+def test_roles_by_default_are_for_whoever_has_none_by_claim(journey: Journey) -> None:
+    journey.provider.claims = {}
+    journey.use(login=replace(LOGIN, default=frozenset({Role.OWNER})))
+    assert journey.sign_in().status == 303
+    session = journey.stage.sessions.find(journey.cookie)
+    assert session is not None
+    assert session.roles == {Role.OWNER}
+
+
+def test_a_claim_may_stand_in_another(journey: Journey) -> None:
+    journey.provider.claims = {"realm": {"roles": ["staff"]}}
+    journey.use(login=replace(LOGIN, claim="realm.roles"))
+    assert journey.sign_in().status == 303
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"state": "another"},
+        {"state": ...},
+        {"iss": "https://another.example"},  # mix-up (RFC 9207)
+        {"iss": ...},
+        {"code": "another"},
+        {"code": ...},
+        {"error": "access_denied"},
+        {"state": ["a", "b"]},
+    ],
+)
+def test_an_answer_to_another_question_is_refused(
+    journey: Journey, wrong: dict[str, object]
+) -> None:
+    journey.provider.redirect = wrong
+    refused(journey)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"nonce": "another"},
+        {"nonce": ...},
+        {"aud": "answerable-cli"},
+        {"aud": ["answerable", "other"]},
+        {"iss": "https://another.example"},
+        {"exp": 1},
+        {"email": ...},
+        {"email": ""},
+        {"email_verified": False},
+        {"act": {"sub": "agent:declared/bot"}},
+        {"auth_time": 1000},
+    ],
+)
+def test_an_id_token_that_does_not_hold_is_refused(
+    journey: Journey, wrong: dict[str, object]
+) -> None:
+    journey.provider.claims |= wrong
+    refused(journey)
+
+
+def test_an_unsigned_id_token_is_refused(journey: Journey) -> None:
+    journey.provider.forge = unsigned
+    refused(journey)
+
+
+def test_no_answer_is_taken_by_another_browser(journey: Journey) -> None:
+    answer = journey.provider.answer(journey.start())
+    for pending in ("", "A" * 43):
+        refused(journey, journey.back(answer, pending))
+    # It began another sign-in of its own: the answer does not belong to that one.
+    other = Journey(journey.stage, journey.provider)
+    other.start()
+    refused(other, other.back(answer))
+
+
+def test_an_answer_is_taken_once(journey: Journey) -> None:
+    answer = journey.provider.answer(journey.start())
+    assert journey.back(answer).status == 303
+    assert journey.back(answer).status == 403
+    assert len(journey.stage.sessions) == 1
+
+
+def test_an_answer_that_comes_late_is_refused(journey: Journey) -> None:
+    answer = journey.provider.answer(journey.start())
+    journey.stage.clock.now += LIVES
+    refused(journey, journey.back(answer))
+
+
+def test_a_session_that_was_planted_is_not_the_one_that_is_given(
+    journey: Journey,
+) -> None:
+    planted, _ = journey.stage.signed_in(Role.VIEWER)
+    answer = journey.provider.answer(journey.start())
+    both = f"{COOKIE}={planted}; {PENDING}={journey.pending}"
+    target = answer.removeprefix("http://127.0.0.1:8470")
+    told = journey.stage.get(target, headers={"cookie": both})
+    assert told.status == 303
+    assert planted not in str(told.headers)
+    assert journey.stage.sessions.find(planted) is None
+
+
+@pytest.mark.parametrize("onward", ["//evil.example", "https://evil.example", "/\\e"])
+def test_nobody_is_sent_anywhere_else_afterwards(journey: Journey, onward: str) -> None:
+    assert journey.sign_in(onward).fields["location"] == "/"
+
+
+def test_whoever_has_to_be_fresh_is_asked_to_show_who_they_are(
+    journey: Journey,
+) -> None:
+    now = int(time.time())
+    journey.provider.claims |= {"auth_time": now - 1000}
+    assert journey.sign_in().status == 303
+    session = journey.stage.sessions.find(journey.cookie)
+    assert session is not None
+    assert not journey.stage.sessions.is_fresh(session)
+    refused_ = journey.sign_in(more="&fresh=1")
+    assert refused_.status == 403
+    asked = journey.provider.asked
+    assert (asked["prompt"], asked["max_age"]) == ("login", "300")
+    journey.provider.claims |= {"auth_time": now}
+    assert journey.sign_in(more="&fresh=1").status == 303
+    session = journey.stage.sessions.find(journey.cookie)
+    assert session is not None
+    assert journey.stage.sessions.is_fresh(session)
+
+
+def test_a_provider_that_does_not_say_when_proves_nothing_fresh(
+    journey: Journey,
+) -> None:
+    assert journey.sign_in(more="&fresh=1").status == 303
+    session = journey.stage.sessions.find(journey.cookie)
+    assert session is not None
+    assert not journey.stage.sessions.is_fresh(session)
+
+
+def test_tokens_of_the_provider_are_never_shown(journey: Journey) -> None:
+    told = journey.sign_in()
+    shown = told.text + str(told.headers) + repr(journey.stage.sessions.__dict__)
+    for canary in (*journey.provider.given, "access-canary", "refresh-canary"):
+        assert canary not in shown
+
+
+def test_a_confidential_client_shows_its_secret_as_the_provider_takes_it(
+    journey: Journey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from answerable.serving.login import provider as world
+
+    heard: list[str] = []
+    real = world.AskProvider._ask
+
+    def ask(self, url, form, authorization):  # type: ignore[no-untyped-def]
+        heard.append(authorization)
+        return real(self, url, form, authorization)
+
+    monkeypatch.setattr(world.AskProvider, "_ask", ask)
+    journey.use(secret="s:cret")
+    assert journey.sign_in().status == 303
+    basic = base64.b64encode(b"answerable:s%3Acret").decode()
+    assert f"Basic {basic}" in heard
+    assert all("client_secret" not in form for form in journey.provider.forms)
+    journey.provider.metadata = {
+        "token_endpoint_auth_methods_supported": ["client_secret_post"]
+    }
+    journey.provider.used.clear()
+    journey.use(secret="s:cret")
+    assert journey.sign_in().status == 303
+    assert journey.provider.forms[-1]["client_secret"] == "s:cret"
+    assert "s:cret" not in repr(journey.place)
+
+
+def test_a_provider_that_is_not_there_is_told_and_holds_up_nobody(
+    journey: Journey,
+) -> None:
+    pin = replace(journey.place.pinned.pin, iss="http://127.0.0.1:9")
+    journey.use(pinned=replace(journey.place.pinned, pin=pin))
+    told = journey.stage.get("/sign-in/start")
+    assert told.status == 403
+    assert "no answer from" in told.text
+    assert journey.stage.tried == [("corp", "provider")]
+
+
+def test_without_a_provider_there_is_no_such_way_in(journey: Journey) -> None:
+    journey.stage.by_provider.swap(None, None)
+    assert journey.stage.get("/sign-in/start").status == 404
+    assert journey.stage.get("/sign-in/callback?code=x").status == 404
+    assert "/sign-in/start" not in journey.stage.get("/sign-in").text
+
+
+def test_many_that_begin_and_never_end_fill_no_memory(journey: Journey) -> None:
+    pending = PendingSignIns(lambda: 0.0)
+    first = pending.begin(None, "/")  # type: ignore[arg-type]
+    last = ""
+    for _ in range(MOST):
+        last = pending.begin(None, "/")  # type: ignore[arg-type]
+    assert len(pending) == MOST
+    assert pending.take(first) is None
+    assert pending.take(last) is not None
