@@ -134,12 +134,25 @@ class Stage:
         more: tuple[tuple[str, str], ...] = (),
     ) -> Answered:
         """Send one request."""
+        scope = self.scope(method, target, headers, cookie, peer, more)
+        return asyncio.run(self._send(scope, body))
+
+    def scope(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str] | None = None,
+        cookie: str = "",
+        peer: str = "127.0.0.1",
+        more: tuple[tuple[str, str], ...] = (),
+    ) -> dict[str, Any]:
+        """Describe a request as the server does."""
         said = {"host": HOST, **(headers or {})}
         if cookie:
             said["cookie"] = f"{COOKIE}={cookie}"
         pairs = [(n, v) for n, v in (*said.items(), *more) if v is not None]
         path, _, query = target.partition("?")
-        scope = {
+        return {
             "type": "http",
             "asgi": {"version": "3.0"},
             "http_version": "1.1",
@@ -156,7 +169,6 @@ class Stage:
                 "served": Served(frozenset({HOST})),
             },
         }
-        return asyncio.run(self._send(scope, body))
 
     async def _send(self, scope: dict[str, Any], body: bytes) -> Answered:
         sent: list[Any] = []

@@ -69,7 +69,7 @@ class Door:
         self._routes = {(each.path, each.method): each for each in routes}
         self._streams = {each.path: each for each in streams}
         self._own = dict(own)
-        self.counted, self.pool, self.open = Counted(), Pool(), Streams()
+        self.counted, self.pool, self.open = Counted(), Pool(), Streams(failed)
         self.app = GZipMiddleware(self._asked, minimum_size=1000)
 
     async def _asked(self, scope: Scope, receive: Receive, send: Send) -> None:

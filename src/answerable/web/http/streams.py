@@ -7,7 +7,6 @@ process, and when nobody listens any more.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 
 import msgspec
 
@@ -22,9 +21,14 @@ MEDIA = "text/event-stream; charset=utf-8"
 
 
 class Streams:
-    """Those that are open."""
+    """Those that are open.
 
-    def __init__(self) -> None:
+    Args:
+        failed: Told of what went wrong while one was told.
+    """
+
+    def __init__(self, failed: Callable[[Exception], object]) -> None:
+        self._failed = failed
         self._open: dict[asyncio.Task[None], bytes] = {}
         self._ending = False
 
@@ -71,8 +75,15 @@ class Streams:
         finally:
             del self._open[task]
             task.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await task
+            await self._ended(task)
+
+    async def _ended(self, task: "asyncio.Task[None]") -> None:
+        try:
+            await task
+        except asyncio.CancelledError:
+            return  # by us, or by who listened
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is logged
+            self._failed(error)
 
 
 async def _fill(queue: asyncio.Queue[bytes], events: AsyncIterator[Happened]) -> None:

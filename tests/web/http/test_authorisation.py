@@ -1,0 +1,168 @@
+"""Who may ask for what: every route of the table, by every role, and by nobody.
+
+A route that is not in `WHO` has no decision yet, and fails here: decide who may ask for
+it, in the route and in this table.
+"""
+
+from dataclasses import replace
+from itertools import combinations
+
+import pytest
+
+from answerable.web.desk import Desk
+from answerable.web.routes import Answer, Asked, Moved, Route
+from answerable.web.table import ROUTES, STREAMS
+from answerable.web.visit import May, Role, Visit, may_of
+from tests.web.stage import FORM, URL, Answered, Stage
+
+LOOK = frozenset({May.LOOK})
+DEEDS = frozenset({May.INVESTIGATE, May.OWN})
+INVESTIGATE = frozenset({May.INVESTIGATE})
+OWN = frozenset({May.OWN})
+ADMINISTER = frozenset({May.ADMINISTER})
+OWN_OR_ADMINISTER = OWN | ADMINISTER
+
+# What there is; what was done; what is one's own; what takes away or gives.
+WHO: dict[frozenset[May], tuple[str, ...]] = {
+    LOOK: (
+        "GET /agents",
+        "GET /identities",
+        "GET /credentials",
+        "GET /tools",
+        "GET /people",
+        "GET /agent",
+        "GET /identity",
+        "GET /credential",
+        "GET /person",
+        "GET /reach",
+        "GET /reach/graph",
+        "GET /reach/complete",
+        "GET /can",
+        "GET /who-can",
+    ),
+    DEEDS: (
+        "GET /trace",
+        "GET /trace/export",
+        "GET /trace/complete",
+        "GET /event",
+        "GET /decision",
+        "GET /decisions",
+        "GET /live",
+        "GET /baselines",
+        "GET /baseline",
+        "GET /baseline/replay",
+        "GET /asks",
+        "GET /ask",
+        "GET /evidence",
+        "GET /evidence/checkpoint",
+        "GET /evidence/key",
+        "GET /proof",
+        "GET /proof/bundle",
+    ),
+    INVESTIGATE | ADMINISTER: ("POST /evidence/verify",),
+    OWN: ("POST /baseline/learn", "GET /sign", "POST /sign", "POST /keys"),
+    DEEDS | ADMINISTER: ("GET /keys",),
+    OWN_OR_ADMINISTER: ("POST /keys/revoke", "POST /kill"),
+    ADMINISTER: ("POST /keys/enroll", "GET /kills", "POST /revive"),
+}
+
+
+def listed() -> dict[tuple[str, str], frozenset[May]]:
+    found: dict[tuple[str, str], frozenset[May]] = {}
+    for may, routes in WHO.items():
+        for each in routes:
+            method, _, path = each.partition(" ")
+            assert (method, path) not in found, each
+            found[method, path] = may
+    return found
+
+
+def in_table() -> dict[tuple[str, str], frozenset[May]]:
+    streams = {("GET", each.path): each.may for each in STREAMS}
+    return {(each.method, each.path): each.may for each in ROUTES} | streams
+
+
+def test_every_route_has_a_decision_and_no_other() -> None:
+    assert in_table() == listed()
+
+
+def test_no_route_stands_twice() -> None:
+    keys = [(each.method, each.path) for each in (*ROUTES,)]
+    assert len(keys) == len(set(keys))
+    assert {each.path for each in STREAMS}.isdisjoint(path for _, path in keys)
+
+
+def test_looking_is_never_enough_to_change_anything() -> None:
+    for (method, path), may in in_table().items():
+        assert may, path
+        if method == "POST":
+            assert May.LOOK not in may, path
+
+
+def stub(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    return Moved("/reached")
+
+
+VISITORS = [
+    *((role,) for role in Role),
+    *combinations(Role, 2),
+    (),
+]
+
+
+@pytest.fixture
+def stage(desk: Desk) -> Stage:
+    return Stage(desk, tuple(replace(each, handler=stub) for each in ROUTES), ())
+
+
+def ask(stage: Stage, route: Route, cookie: str, token: str) -> Answered:
+    fields = {"content-type": FORM, "origin": URL, "x-csrf-token": token}
+    if route.method == "GET":
+        fields = {}
+    return stage.ask(route.method, route.path, fields, cookie=cookie)
+
+
+@pytest.mark.parametrize("roles", VISITORS, ids=lambda roles: "+".join(roles) or "none")
+def test_a_visitor_reaches_what_their_roles_let_them_and_nothing_else(
+    stage: Stage, roles: tuple[Role, ...]
+) -> None:
+    cookie, session = stage.signed_in(*roles)
+    for route in stage.routes:
+        answer = ask(stage, route, cookie, session.token())
+        allowed = not may_of(roles).isdisjoint(route.may)
+        reached = answer.fields.get("location") == "/reached"
+        assert reached is allowed, (route.method, route.path)
+        assert answer.status == (303 if allowed else 404), (route.method, route.path)
+
+
+def test_nobody_reaches_anything(stage: Stage) -> None:
+    for route in stage.routes:
+        answer = ask(stage, route, "", "")
+        if route.path.startswith("/api/"):
+            assert answer.status == 401, route.path
+        else:
+            assert answer.status == 303, route.path
+            assert answer.fields["location"].startswith("/sign-in"), route.path
+
+
+def test_every_post_needs_the_token_of_its_session(stage: Stage) -> None:
+    cookie, session = stage.signed_in(*Role)
+    _, other = stage.signed_in(*Role)
+    for route in stage.routes:
+        if route.method != "POST":
+            continue
+        for token in ("", other.token()):
+            assert ask(stage, route, cookie, token).status == 403, route.path
+        fields = {"content-type": FORM, "origin": "https://evil.example"}
+        fields |= {"x-csrf-token": session.token(), "sec-fetch-site": "cross-site"}
+        answer = stage.ask("POST", route.path, fields, cookie=cookie)
+        assert answer.status == 403, route.path
+
+
+def test_the_other_method_of_a_route_is_refused(stage: Stage) -> None:
+    keys = {(each.method, each.path) for each in stage.routes}
+    cookie, session = stage.signed_in(*Role)
+    for route in stage.routes:
+        other = replace(route, method="GET" if route.method == "POST" else "POST")
+        if (other.method, other.path) not in keys:
+            assert ask(stage, other, cookie, session.token()).status == 405, route.path
