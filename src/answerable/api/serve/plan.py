@@ -13,6 +13,7 @@ from answerable.model.config import Config
 from answerable.model.decision_point import DecisionPoint
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
+from answerable.serving.judging import judged_apart
 from answerable.serving.state import decisions_state, gateway_state
 from answerable.serving.stored import known_agents
 
@@ -92,7 +93,7 @@ def read_plan(
         UsageError: The file is not there, or has no section `decisions`.
         EnvironmentRefused: It may not be read, or the store may not.
     """
-    reading = read_policies(read_file(place), before)
+    reading = read_policies(read_file(place), before, judged_apart)
     config = reading.config
     if config is None or not reading.lacks_policy_alone:
         raise ConfigError(place, reading.faults)

@@ -13,7 +13,8 @@ from answerable.connectors.config.parse.policies import fault_of, named_by
 from answerable.connectors.config.spec import SPEC
 from answerable.connectors.files import show_path
 from answerable.connectors.formats.sighting_frame import Frame
-from answerable.enforce.cedar.read import read_rules
+from answerable.enforce.cedar.judging import judge
+from answerable.enforce.cedar.read import Judge, read_rules
 from answerable.model.cedar import NO_RULES, CedarFile, CedarRules
 from answerable.model.connector import SyncContext
 from answerable.model.errors import AnswerableError, UsageError
@@ -37,12 +38,15 @@ def read_file(location: str) -> Reading:
     return read_config(data, show_path(path), str(path.parent))
 
 
-def read_policies(reading: Reading, before: CedarRules = NO_RULES) -> Reading:
+def read_policies(
+    reading: Reading, before: CedarRules = NO_RULES, judged: Judge = judge
+) -> Reading:
     """Read the policies that a configuration names; their faults are the reading's.
 
     Args:
         reading: Of the configuration.
         before: What was read last; what is unchanged is not read anew.
+        judged: Has Cedar read the rest.
     """
     config = reading.config
     if config is None or not config.policy:
@@ -61,7 +65,7 @@ def read_policies(reading: Reading, before: CedarRules = NO_RULES) -> Reading:
         what = f"larger than {MAX_ALL_POLICIES >> 20} MiB together"
         faults.append(Fault(reading.policy_marks[0], "policy", what))
         files = {}
-    read = read_rules(files.values(), named_by(config), before)
+    read = read_rules(files.values(), named_by(config), before, judged)
     faults += map(fault_of, read.faults)
     return replace(
         reading,

@@ -25,6 +25,7 @@ from answerable.model.decision import Decision, Effect, Mode, Request, Target
 from answerable.model.errors import AnswerableError, UsageError
 from answerable.model.record import Act
 from answerable.serving.callers.agents import Agents
+from answerable.serving.judging import judged_apart
 from answerable.serving.kills import KillFile
 from answerable.serving.processes.parent import read_parent
 from answerable.serving.state import gateway_state
@@ -68,7 +69,7 @@ def prepare(place: str, client: str, store: Path | None, usual: Path) -> Asked:
         EnvironmentRefused: The file may not be read.
         ProcessGone: Whoever started us is gone.
     """
-    reading = read_policies(read_file(place))
+    reading = read_policies(read_file(place), judged=judged_apart)
     config = reading.config
     if config is None or not reading.holds_policy:
         raise ConfigError(place, reading.faults)

@@ -15,6 +15,7 @@ from answerable.gateway.serve.control import MAX_RULES, Policy
 from answerable.model.cedar import NO_RULES, CedarRules
 from answerable.model.config import Address, Config, Listen
 from answerable.model.errors import UsageError
+from answerable.serving.judging import judged_apart
 from answerable.serving.state import gateway_state
 from answerable.serving.stored import known_agents
 
@@ -97,7 +98,7 @@ def read_plan(
     """
     reading = read_file(place)
     if before is not None:
-        reading = read_policies(reading, before)
+        reading = read_policies(reading, before, judged_apart)
     config = reading.config
     if config is None or not reading.lacks_policy_alone:
         raise ConfigError(place, reading.faults)
