@@ -172,3 +172,21 @@ def test_the_examples_of_the_documentation_are_right() -> None:
     assert found.faults == ()
     layers = [rule.layer for rule in found.rules.rules]
     assert layers == [Layer.CONSTRAINT, Layer.CONSTRAINT, Layer.CONSTRAINT]
+
+
+def test_slices_that_are_not_kept_are_made_again_and_say_the_same() -> None:
+    rules = rules_of("\n".join(policies(6)))
+    slices = Slices(rules)
+    asked = [
+        call(f"t{n}", agent=AGENTS[n % 3], arguments={"amount": 0}) for n in range(6)
+    ]
+    before = [slices.of(each) for each in asked]
+    slices.keep(asked[:2])
+    after = [slices.of(each) for each in asked]
+    assert [one is other for one, other in zip(before, after, strict=True)] == [
+        *([True] * 2),
+        *([False] * 4),
+    ]
+    for one, other, each in zip(before, after, asked, strict=True):
+        said, again = one.say(each), other.say(each)
+        assert (said.effect, said.rules) == (again.effect, again.rules)

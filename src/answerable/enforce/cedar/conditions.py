@@ -7,9 +7,12 @@ Cedar: a member that is not there or is of the wrong type is an error and no ans
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from answerable.enforce.cedar.facts import Facts, Uid
+from answerable.enforce.cedar.schema import Path, path_of
 
 Read = Callable[[Facts], object]
 Check = Callable[[Facts], bool]
@@ -46,21 +49,13 @@ class Compiled:
         if word == "Value":
             constant = _literal(given)
             return lambda _: constant
-        if word == "Var":
-            return self._variable(given)
+        path = path_of(node)
+        if path:
+            self.reads_context |= path[0] == "context"
+            return _at(path)
         if word == ".":
             return _member(self._read(given["left"]), given["attr"])
         return self._flag(node)
-
-    def _variable(self, name: str) -> Read:
-        if name == "context":
-            self.reads_context = True
-            return lambda facts: facts.context
-        if name == "principal":
-            return lambda facts: facts.principal
-        if name == "resource":
-            return lambda facts: facts.resource
-        return lambda facts: facts.action
 
     def _flag(self, node: Mapping[str, Any]) -> Check:
         """Compile what is true or false."""
@@ -166,6 +161,18 @@ def _all(checks: list[Check]) -> Check:
 
 def _any(one: Check, other: Check) -> Check:
     return lambda facts: one(facts) or other(facts)
+
+
+_VARIABLES: Mapping[str, Read] = {
+    name: attrgetter(name) for name in ("principal", "action", "resource", "context")
+}
+
+
+@lru_cache(2048)
+def _at(path: Path) -> Read:
+    """Read a member from a variable down: a large set has few of them, and many of each."""
+    *above, name = path
+    return _member(_at(tuple(above)), name) if above else _VARIABLES[name]
 
 
 def _member(read: Read, name: str) -> Read:

@@ -200,7 +200,7 @@ def _rule(
     if conditions:
         simple = compile_conditions(conditions) is not None
         layer = Layer.CONSTRAINT if simple else Layer.CEDAR
-        compiled = json.dumps(conditions).encode() if simple else b""
+        compiled = msgspec.json.encode(conditions) if simple else b""
     denies = Effect.ASK if asks else Effect.DENY
     mentions = (mention_of(*each) for each in entities if not misnamed(*each))
     return CedarRule(

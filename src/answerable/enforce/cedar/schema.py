@@ -83,11 +83,11 @@ def go_together(one: Uses, other: Uses) -> bool:
 
 def _walk(node: Mapping[str, Any], wanted: str, found: dict[Path, Any]) -> None:
     ((word, given),) = node.items()
-    path = _path(node)
+    path = path_of(node)
     if path is not None:
         _note(path, wanted, found)
     elif word == "has":
-        held = _path(given["left"])
+        held = path_of(given["left"])
         if held is None:
             _walk(given["left"], _UNKNOWN, found)
         elif held[:2] == _ARGUMENTS:
@@ -128,7 +128,7 @@ def _operands(word: str, given: Any) -> Iterator[tuple[Mapping[str, Any], str]]:
                 yield given[side], kind
 
 
-def _path(node: Mapping[str, Any]) -> Path | None:
+def path_of(node: Mapping[str, Any]) -> Path | None:
     """The path that is read, from a variable down; None where it is no path."""
     names: list[str] = []
     while "." in node:

@@ -85,9 +85,7 @@ class Slices:
 
     def of(self, request: Request) -> "Slice":
         """Find the slice of a request."""
-        key = (
-            request.agent, request.action, request.server, request.target, request.name,
-        )  # fmt: skip
+        key = _key(request)
         found = self._lately.get(key)
         if found is not None:
             return found
@@ -97,6 +95,13 @@ class Slices:
                 self._before, self._lately = self._lately, {}
             self._lately[key] = found
         return found
+
+    def keep(self, requests: Iterable[Request]) -> None:
+        """Forget every slice but those of some requests: the rest is made when asked."""
+        kept = (_key(each) for each in requests)
+        known = self._before | self._lately
+        self._before = {key: known[key] for key in kept if key in known}
+        self._lately = {}
 
     def connecting(self, request: Request) -> str:
         """Name the first permit that lets an agent connect to a server, if there is."""
@@ -121,6 +126,12 @@ class Slices:
             and _takes_action(self.rules[position], request.action)
         ]
         return Slice(self.rules, self.handles, takes, request)
+
+
+def _key(request: Request) -> Key:
+    return (
+        request.agent, request.action, request.server, request.target, request.name,
+    )  # fmt: skip
 
 
 class Slice:

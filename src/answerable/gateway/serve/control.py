@@ -8,16 +8,19 @@ import asyncio
 import socket
 import zlib
 from collections.abc import AsyncIterator
+from typing import TypeVar, cast
 
 import msgspec
 
 from answerable.connectors.config.parse.nodes import MAX_BYTES
 from answerable.model.amendment import Amendment
 from answerable.model.ask import Asked
-from answerable.model.cedar import NO_RULES, CedarRules
+from answerable.model.cedar import NO_RULES, CedarRule, CedarRules
 from answerable.model.replay import Replayed
 from answerable.serving.baselines import InForce
 from answerable.serving.sockets import Socket
+
+T = TypeVar("T")
 
 # Policies as they are sent: a few times their text, which the reader bounds.
 MAX_RULES = 256 << 20
@@ -48,7 +51,39 @@ class Policy(msgspec.Struct, frozen=True, tag="policy"):
         """The Cedar policies."""
         if not self.rules:
             return NO_RULES
-        return msgspec.msgpack.decode(zlib.decompress(self.rules), type=CedarRules)
+        sent = msgspec.msgpack.decode(zlib.decompress(self.rules), type=_Sent)
+        rule = msgspec.msgpack.Decoder(CedarRule)
+        one = _Once()
+        return CedarRules(
+            tuple(one.rule(rule.decode(e)) for e in sent.rules), sent.digest
+        )
+
+
+class _Sent(msgspec.Struct, frozen=True):
+    """The same as `CedarRules`, of which each rule is still to be read."""
+
+    rules: tuple[msgspec.Raw, ...]
+    digest: str
+
+
+class _Once:
+    """Has what many policies say the same in memory once: two sets are at a reload."""
+
+    def __init__(self) -> None:
+        self._known: dict[object, object] = {}
+
+    def rule(self, rule: CedarRule) -> CedarRule:
+        """Give a rule that shares what others say, too."""
+        return msgspec.structs.replace(
+            rule,
+            principal=self._of(rule.principal),
+            actions=self._of(rule.actions),
+            kind=self._of(rule.kind),
+            reads=self._of(rule.reads),
+        )
+
+    def _of(self, said: T) -> T:
+        return cast(T, self._known.setdefault(said, said))
 
 
 class Try(msgspec.Struct, frozen=True, tag="try"):

@@ -180,7 +180,7 @@ class House:
         Raises:
             AnswerableError: It cannot be used.
         """
-        _, table = await _read(policy, self._authority.table)
+        _, table = await self._read(policy)
         return table.policy, await decide_anew(self._authority, table, self._recent)
 
     async def swap(self, policy: Policy) -> tuple[str, Replayed]:
@@ -192,7 +192,7 @@ class House:
         Raises:
             AnswerableError: It cannot be used, and the present one stays.
         """
-        config, table = await _read(policy, self._authority.table)
+        config, table = await self._read(policy)
         replayed = await decide_anew(self._authority, table, self._recent)
         # A command that runs is kept; a URL may have other certificates by now.
         kept = {
@@ -218,6 +218,15 @@ class House:
         self._authority.swap(table)
         self._log.info("policy.taken", digest=table.policy)
         return table.policy, replayed
+
+    async def _read(self, policy: Policy) -> tuple[Config, Table]:
+        """Read and compile beside the calls: a large file takes a second."""
+        before = self._authority.table
+        # The most memory is taken with two sets in it; what no replay asks for of the
+        # one in force is made again where a call does.
+        before.slices.keep(self._recent.requests())
+        config = await asyncio.to_thread(configured, policy)
+        return config, await asyncio.to_thread(_table, policy, config, before)
 
     def amend(self, standing: Standing) -> None:
         """Allow what owners have signed from the next call on, and nothing else."""
@@ -314,12 +323,6 @@ class House:
 
     def _keyless(self, issuer: str, why: str) -> None:
         self._log.warning("issuer.keys-refused", issuer=issuer, why=why)
-
-
-async def _read(policy: Policy, before: Table) -> tuple[Config, Table]:
-    """Read and compile beside the calls: a large file takes a second."""
-    config = await asyncio.to_thread(configured, policy)
-    return config, await asyncio.to_thread(_table, policy, config, before)
 
 
 def configured(policy: Policy) -> Config:

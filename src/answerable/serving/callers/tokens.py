@@ -40,14 +40,14 @@ class _Verified:
     """A token that was verified, and what has to be shown with it each time.
 
     Attributes:
-        claims: What it says.
+        bound: What it says, where it is bound to a key or a certificate; None otherwise.
         caller: Whom it is shown by.
         until: NumericDate at which it is verified anew: it ends, or its key does.
         certificate: DER that was shown with it; None where it is bound to none.
         proven: A DPoP proof has to come with it.
     """
 
-    claims: SignedClaims = field(repr=False)
+    bound: SignedClaims | None = field(repr=False)
     caller: Caller
     until: float
     certificate: bytes | None = field(repr=False)
@@ -95,8 +95,9 @@ class Tokens:
         if found is None or now >= found.until:
             return self._verify(authorization, head, link, now)
         self._remembered.move_to_end(authorization)
-        if found.proven or found.certificate not in (None, link.certificate):
-            self._check_sender(authorization, found.claims, head, link, now)
+        bound = found.bound
+        if bound and (found.proven or found.certificate != link.certificate):
+            self._check_sender(authorization, bound, head, link, now)
         return found.caller
 
     def vouched(self, token: str, now: float) -> Caller:
@@ -122,7 +123,7 @@ class Tokens:
         claims = verify(token, self._keys.issuers(now), int(now))
         binding = self._check_sender(authorization, claims, head, link, now)
         verified = _Verified(
-            claims=claims,
+            bound=claims if claims.cnf.jkt or claims.cnf.x5t_s256 else None,
             caller=self._caller(claims, binding),
             until=min(claims.exp + SKEW, self._keys.usable_until(claims.issuer)),
             certificate=link.certificate if claims.cnf.x5t_s256 else None,
