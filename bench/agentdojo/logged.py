@@ -7,6 +7,7 @@ that nothing can be said of flows: tools, targets, order and bounds are what is 
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -137,14 +138,18 @@ class Rule:
         learner: Makes a guard.
         per_job: A profile for each job, or one for a whole suite.
         attested: The person's request is known.
+        least: Runs that a job has taught before it has a profile of its own; those of
+            the whole suite hold it until then.
     """
 
     name: str
     learner: Maker
     per_job: bool
     attested: bool = False
+    least: int = 0
 
 
+LEAST = 15
 # What one model did once, for one person, is enough here: there are no more runs.
 _SEEN = Way(Stance(), firm=1, reads_open=True)
 _ASKED_FOR = replace(_SEEN, attested=True)
@@ -160,6 +165,12 @@ RULES = (
     Rule("tools and targets per job", trained(ExactValues), per_job=True),
     Rule("baseline per agent", _ours(_SEEN), per_job=False),
     Rule("baseline per job", _ours(_SEEN), per_job=True),
+    Rule(
+        f"baseline per job after {LEAST} runs of it, per agent before",
+        _ours(_SEEN),
+        per_job=True,
+        least=LEAST,
+    ),
     Rule(
         "baseline per job, attested request",
         _ours(_ASKED_FOR),
@@ -211,14 +222,17 @@ def _held(rule: Rule, log: Log) -> tuple[list[bool], list[tuple[str, bool]]]:
     blocked: list[tuple[str, bool]] = []
     for model in sorted({run.model for run in (*log.honest, *log.hijacked)}):
         others = [run for run in log.honest if run.model != model]
+        taught = Counter((run.suite, run.task) for run in others)
         guards: dict[tuple[str, str], Guard] = {}
 
         def guard(
             run: Logged,
             others: Sequence[Logged] = others,
             guards: dict[tuple[str, str], Guard] = guards,
+            taught: Counter[tuple[str, str]] = taught,
         ) -> Guard:
-            job = (run.suite, run.task if rule.per_job else "")
+            is_known = rule.per_job and taught[run.suite, run.task] >= rule.least
+            job = (run.suite, run.task if is_known else "")
             if job not in guards:
                 guards[job] = rule.learner(_lesson(job, others, log))
             return guards[job]

@@ -24,6 +24,7 @@ WAYS = {
     "attested request": {
         "learned": Way(_LEARNED, attested=True),
         "learned, owner's tables": Way(_LEARNED, KINDS, attested=True),
+        "what no table lists is asked": Way(_LISTED, KINDS, attested=True),
         "what nothing explains is asked, tables": Way(_ASKED, KINDS, attested=True),
         "strict, tables": Way(Stance(), KINDS, attested=True),
     },

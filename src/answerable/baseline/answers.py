@@ -35,7 +35,13 @@ def counted(answers: Answers) -> Counted:
         ),
         sets=_sets(answers["sets"]),
         bounds=tuple(
-            Bound(tool, Measure(measure), path, most(values), len(values))
+            Bound(
+                tool,
+                Measure(measure),
+                path,
+                most(Measure(measure), values),
+                len(values),
+            )
             for tool, measure, path, values in sorted(
                 cast("Iterable[tuple[str, str, str, list[int]]]", answers["bounds"])
             )

@@ -84,7 +84,7 @@ def bounds(runs: Sequence[Run], subject: Subject, terms: Terms) -> tuple[Bound, 
         for key in alone[here]:
             samples[key].append(total[key])
     return tuple(
-        Bound(*key, most(values), len(values))
+        Bound(*key, most(key[1], values), len(values))
         for key, values in sorted(samples.items())
     )
 
@@ -105,13 +105,21 @@ def measured(run: Run, subject: Subject) -> Measured:
     return dict(found)
 
 
-def most(values: Sequence[int]) -> int:
-    """Bound samples: the largest, or the 99th percentile and a quarter more."""
+def most(measure: Measure, values: Sequence[int]) -> int:
+    """Bound samples: the largest, or the 99th percentile and a quarter more.
+
+    While few runs taught, what is measured in more than ones has a quarter more, too:
+    the next honest amount is over the largest of n in one of n + 1 runs.
+    """
     ordered = sorted(values)
     if len(ordered) < _ROBUST:
-        return ordered[-1]
+        return _eased(ordered[-1]) if measure is not Measure.COUNT else ordered[-1]
     percentile = ordered[-(-99 * len(ordered) // 100) - 1]
-    return min(percentile + max(1, percentile // 4), ordered[-1])
+    return min(max(percentile + 1, _eased(percentile)), ordered[-1])
+
+
+def _eased(amount: int) -> int:
+    return amount + amount // 4
 
 
 def surroundings(runs: Iterable[Run]) -> Surroundings:

@@ -134,17 +134,17 @@ def crowded(call: Observation) -> Finding:
 
 
 def context(held: Held, call: Observation, source: str) -> Finding:
-    """Explain that strangers' text was read which never came before such a write."""
+    """Explain that strangers' text was read which never came before such a call."""
     flows = held.sink(call.tool, "").flows
     edges = [e for each in flows.values() for e in each if e.kind is OriginKind.BEFORE]
-    usual = tuple(edge.source for edge in edges if edge.firm)
+    usual = tuple(edge.source for edge in edges)
     seen = held.tools.get(call.tool, ())
     return Finding(
         BaselineLayer.ORDER, Code.NEW_CONTEXT, held.profile.stance.new, call.tool, "",
         usual[:_SHOWN], source, Origin(OriginKind.BEFORE, source, trusted=False),
         max((each.tally.example for each in seen), default=""),
         f"{call.tool} was called after text of strangers in {source} was read, which "
-        f"came before it in too few runs, or in none.",
+        f"came before it in no run.",
     )  # fmt: skip
 
 

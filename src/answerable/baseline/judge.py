@@ -102,10 +102,11 @@ def _is_new(held: Held, call: Observation) -> bool:
 
 
 def _context(held: Held, call: Observation) -> Iterator[Finding]:
-    """Find text of strangers that never was read before such a write.
+    """Find text of strangers that never was read before such a call.
 
     What it says does not matter: it is how an agent is talked into what it is used to
-    do, with values that it is used to find by itself.
+    do, with values that it is used to find by itself. A read counts as well: one that
+    is refused brings no text that would stand before the calls of the person's task.
     """
     effect = held.profile.stance.new
     if effect is Effect.ALLOW:
@@ -116,7 +117,7 @@ def _context(held: Held, call: Observation) -> Iterator[Finding]:
     invited = {origin.source for value in signed for origin in value.origins}
     for source in call.after:
         edges = flows.get((OriginKind.BEFORE, source, ""), ())
-        if source not in invited and not any(edge.firm for edge in edges):
+        if source not in invited and not edges:
             yield explain.context(held, call, source)
 
 

@@ -199,7 +199,7 @@ def edge_keys(call: Observation, value: Value) -> set[EdgeKey]:
 
 
 def context_keys(call: Observation) -> set[EdgeKey]:
-    """Give the edges that say after whose text a write came, whatever it took of it."""
+    """Give the edges that say after whose text a call came, whatever it took of it."""
     return {
         EdgeKey(
             call.tool, "", OriginKind.BEFORE, source, (), "", False, False, False

@@ -126,7 +126,7 @@ class Window:
             numbers=amounts(arguments, facts),
             digest=digest(arguments),
             crowded=len(entities) > MOST,
-            after=self._after(run) if facts.is_write else (),
+            after=self._after(run),
         )
 
     def _counted(self, run: str) -> list[_Run]:

@@ -8,7 +8,7 @@ import msgspec
 from answerable.model.behaviour import EntityKind, Envelope, OriginKind
 from answerable.model.decision import Effect
 
-LEARNER = "answerable/learner/v1"
+LEARNER = "answerable/learner/v2"
 SCHEMA = "answerable/baseline/v1"
 
 

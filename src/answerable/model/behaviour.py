@@ -176,7 +176,7 @@ class Observation:
         records: Records in its result.
         untrusted: Its result holds text that strangers write.
         crowded: Its arguments hold more entities than are looked at.
-        after: Of a write: tools whose results held text of strangers, read before it.
+        after: Tools whose results held text of strangers, read before it.
     """
 
     id: str
