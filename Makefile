@@ -25,6 +25,7 @@ DEV := .venv/.dev-$(HERE)
 WORLD := .venv/.world-$(HERE)
 NODE := .node/.made
 NODE_STS := .node-sts/.made
+NODE_WEB := .node-web/.made
 FUZZ := .fuzz/.made-$(HERE)
 AGENTDOJO := .agentdojo/.made-$(HERE)
 BUILD := pyproject.toml requirements/build.txt requirements/core.txt
@@ -103,13 +104,19 @@ $(NODE_STS): tests/sts/foreign/node/package.json tests/sts/foreign/node/package-
 	@cd .node-sts && npm ci --loglevel=error
 	@touch $@
 
+# What judges pages in a browser; likewise. The browser itself is the system's Chromium.
+$(NODE_WEB): tests/web/browser/node/package.json tests/web/browser/node/package-lock.json tests/web/browser/node/.npmrc
+	@mkdir -p .node-web && cp $^ .node-web/
+	@cd .node-web && npm ci --loglevel=error
+	@touch $@
+
 conformance: $(DEV) $(NODE)
 	.venv/bin/python -m tests.mcp.conformance --page $(ARGS)
 
 foreign: $(WORLD) $(NODE_STS)
 	.venv/bin/python -m tests.sts.foreign --page $(ARGS)
 
-world: $(WORLD) $(NODE) $(NODE_STS)
+world: $(WORLD) $(NODE) $(NODE_STS) $(NODE_WEB)
 	.venv/bin/python -m pytest -m world $(ARGS)
 
 bench: $(DEV)
@@ -148,5 +155,5 @@ lock:
 	  "$$python" scripts/lock_requirements.py $(ARGS) -- scripts/bootstrap uv
 
 clean:
-	rm -rf .venv .uv .node .node-sts web-ui/node_modules src/answerable/web/assets/built .fuzz .agentdojo build dist .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf .venv .uv .node .node-sts .node-web web-ui/node_modules src/answerable/web/assets/built .fuzz .agentdojo build dist .pytest_cache .mypy_cache .ruff_cache \
 	  .import_linter_cache .hypothesis
