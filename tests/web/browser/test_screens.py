@@ -1,0 +1,133 @@
+"""Every page, light and dark, from a phone to a wide screen, and without script."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from answerable.cli.sample.account import CUSTOMER_BUCKET, DATA_READER, REPORT_KEY
+from answerable.web.routes import Page
+from answerable.web.table import ROUTES
+from tests.web.browser.conftest import (
+    HEIGHT,
+    WIDTHS,
+    Demo,
+    Look,
+    settled,
+    violations,
+)
+
+CLERK = "agent:declared/clerk"
+OBJECTS = f"{CUSTOMER_BUCKET}/*"
+READ = {"action": "s3:GetObject", "resource": OBJECTS}
+
+
+def at(path: str, **said: str) -> str:
+    return f"{path}?{urlencode(said)}" if said else path
+
+
+# By name: what is looked at, and a text that has to stand there.
+PAGES = {
+    "overview": (at("/"), "agents"),
+    "agents": (at("/agents"), "declared/clerk"),
+    "identities": (at("/identities"), "data-reader"),
+    "credentials": (at("/credentials"), "aws-access-key"),
+    "people": (at("/people"), "ana@corp.example"),
+    "tools": (at("/tools"), "warehouse"),
+    "agent-clerk": (at("/agent", id=CLERK), "attested"),
+    "agent-inferred": (at("/agent", id="agent:claude-code/ana"), "inferred"),
+    "identity": (at("/identity", id=DATA_READER), "data-reader"),
+    "credential": (at("/credential", id=f"cred:aws/{REPORT_KEY}"), "report-bot"),
+    "person": (at("/person", id="person:ana@corp.example"), "ana@corp.example"),
+    "trace-empty": (at("/trace"), "Investigation"),
+    "trace-trail": (at("/trace", q=f"resource:{CUSTOMER_BUCKET}/customers/*"), "s3:"),
+    "trace-office": (at("/trace", q=f"agent:{CLERK}"), "denied"),
+    "reach": (at("/reach", subject=f"cred:aws/{REPORT_KEY}"), "s3:"),
+    "can": (at("/can", subject=f"cred:aws/{REPORT_KEY}", **READ), "always"),
+    "who-can": (at("/who-can", **READ), "data-reader"),
+    "baselines": (at("/baselines"), "clerk"),
+    "baseline": (at("/baseline", agent=CLERK), "send_mail"),
+    "decisions": (at("/decisions"), "behaviour"),
+    "asks": (at("/asks"), "exchange_rate"),
+    "evidence": (at("/evidence"), "checkpoint"),
+    "keys": (at("/keys"), "owner-key"),
+    "kills": (at("/kills"), "kill"),
+}
+
+
+@pytest.fixture
+def there(demo: Demo) -> dict[str, tuple[str, str]]:
+    """All pages, with those that are about one decision of this demo."""
+    denied = demo.hear(r".*audit@evil\.example Customers: deny ([0-9a-f]{32})")[1]
+    asked = demo.hear(r".*exchange_rate CHF: ask ([0-9a-f]{32})")[1]
+    own = {
+        "decision": (at("/decision", id=denied), "audit@evil.example"),
+        "event": (at("/event", id=denied), "send_mail"),
+        "ask": (at("/ask", id=asked), "exchange_rate"),
+        "proof": (at("/proof", id=denied), "proof"),
+    }
+    return PAGES | own
+
+
+NAMES = (*PAGES, "decision", "event", "ask", "proof")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_is_whole_in_any_width_and_scheme(
+    look: Look,
+    demo: Demo,
+    there: dict[str, tuple[str, str]],
+    screens: Path,
+    axe: str,
+    name: str,
+    scheme: str,
+) -> None:
+    where, says = there[name]
+    with look(color_scheme=scheme) as page:
+        answer = page.goto(demo.url + where)
+        assert answer.status == 200
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": HEIGHT})
+            settled(page)
+            page.screenshot(path=screens / f"{name}-{scheme}-{width}.png")
+            wide = page.evaluate("document.scrollingElement.scrollWidth")
+            assert wide <= width, f"{wide} px of {width}"
+            if width in (WIDTHS[0], 1280):
+                assert violations(page, axe) == []
+        assert says in page.inner_text("body")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_says_the_same_without_script(
+    look: Look,
+    demo: Demo,
+    there: dict[str, tuple[str, str]],
+    screens: Path,
+    name: str,
+) -> None:
+    where, says = there[name]
+    with look(java_script_enabled=False) as page:
+        page.set_viewport_size({"width": 1280, "height": HEIGHT})
+        assert page.goto(demo.url + where).status == 200
+        page.screenshot(path=screens / f"{name}-without-script.png")
+        assert says in page.inner_text("body")
+
+
+def test_every_page_of_the_table_is_looked_at(there: dict[str, Any]) -> None:
+    looked_at = {where.partition("?")[0] for where, _ in there.values()}
+    assert pages_of_the_table() - looked_at == set()
+
+
+# Answered with a part of a page, a file or JSON, or by a form of another page.
+NO_PAGES = {"/trace/complete"}
+
+
+def pages_of_the_table() -> set[str]:
+    assert Page
+    return {
+        route.path
+        for route in ROUTES
+        if route.method == "GET" and not route.path.startswith("/api/")
+    } - NO_PAGES
