@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-FOLDERS = ("tests/mcp/node", "tests/sts/foreign/node", "tests/web/browser/node", "web-ui")
+FOLDERS = (
+    "tests/mcp/node",
+    "tests/sts/foreign/node",
+    "tests/web/browser/node",
+    "web-ui",
+)
 KINDS = ("dependencies", "devDependencies", "optionalDependencies")
 
 

@@ -121,16 +121,17 @@ def chromium() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def signed_in(chromium: Any, demo: Demo) -> Any:
     """Follow the printed link once; what the browser keeps of that."""
-    with looking(chromium, demo) as page:
-        page.goto(demo.link)
-        page.wait_for_url(lambda url: "/sign-in" not in url)
-        return page.context.storage_state()
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(demo.link)
+    page.wait_for_url(lambda url: "/sign-in" not in url)
+    state = context.storage_state()
+    context.close()
+    return state
 
 
 @contextmanager
-def looking(
-    chromium: Any, demo: Demo, state: Any = None, **more: Any
-) -> Iterator[Any]:
+def looking(chromium: Any, demo: Demo, state: Any = None, **more: Any) -> Iterator[Any]:
     """Lend a page of a browser of its own; what every page is held to is checked.
 
     No error in the console, no uncaught error, no request to another host, and a
