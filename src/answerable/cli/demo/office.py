@@ -75,15 +75,17 @@ class _Served:
 class Office:
     """A small office in the working directory.
 
+    Args:
+        web: Port of the web page where it is free, 0 for any.
+
     Attributes:
-        web: Port of the web page, 0 for any that is free.
         link: To sign in with at the web page, once that runs.
     """
 
     def __init__(self, web: int = 0) -> None:
-        self.web, self.link = web, ""
-        names = ("api", "gateway", "sts")
-        self._at = {name: f"127.0.0.1:{_free_port()}" for name in names}
+        self.link = ""
+        ports = {"api": 0, "gateway": 0, "sts": 0, "web": web}
+        self._at = {n: f"127.0.0.1:{_free_port(port)}" for n, port in ports.items()}
         self._sts = f"http://{self._at['sts']}"
         self._socket = Path(SOCKET).absolute()
         if len(os.fsencode(self._socket)) > _NAME:
@@ -124,6 +126,9 @@ sts:
   listen:
     - address: {self._at["sts"]}
     - unix: {self._socket}
+web:
+  listen: [{{address: "{self._at["web"]}"}}]
+  local: {{person: {OWNER}}}   # whom the printed link signs in
 issuers:
   own:
     iss: {self._sts}
@@ -182,8 +187,6 @@ rules:
 
     def _start(self, role: str) -> _Served:
         words = [sys.executable, "-m", "answerable", "serve", "--only", role]
-        if role == "web":
-            words += ["--listen", f"127.0.0.1:{_free_port(self.web)}"]
         with Path(LOG).open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - our own program
                 [*words, "--config", CONFIG],
