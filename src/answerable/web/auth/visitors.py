@@ -47,8 +47,8 @@ def owned(desk: Desk, person: PersonId) -> frozenset[str]:
 
     It is for what they may see: whoever signs is looked up anew when they do.
     """
-    own = desk.kept("people", _people)(person)
-    return desk.kept("owned", _attested).get(own, frozenset())
+    own = desk.kept("same person", _people)(person)
+    return desk.kept("attested", _attested).get(own, frozenset())
 
 
 def _people(standing: Standing) -> People:
