@@ -29,6 +29,15 @@ function inks(element) {
   };
 }
 
+const FONT = "system-ui, sans-serif";
+const pen = document.createElement("canvas").getContext("2d");
+
+// A node is as wide as its label; Cytoscape's own way to say that is on its way out.
+function measured(label) {
+  pen.font = `12px ${FONT}`;
+  return Math.ceil(pen.measureText(label).width);
+}
+
 function looks({ ink, quiet, line, ground, accent }) {
   return [
     {
@@ -36,19 +45,16 @@ function looks({ ink, quiet, line, ground, accent }) {
       style: {
         label: "data(label)",
         shape: "round-rectangle",
-        width: "label",
-        height: "label",
-        padding: "6px",
+        width: (node) => measured(node.data("label")) + 14,
+        height: 22,
         "background-color": ground,
         "border-width": 1,
         "border-color": line,
         color: ink,
-        "font-family": "system-ui, sans-serif",
+        "font-family": FONT,
         "font-size": 12,
         "text-valign": "center",
         "text-halign": "center",
-        "text-wrap": "wrap",
-        "text-max-width": "220px",
       },
     },
     { selector: "node[kind = 'subject']", style: { "border-width": 2, "border-color": accent } },
@@ -66,7 +72,7 @@ function looks({ ink, quiet, line, ground, accent }) {
         "target-arrow-shape": "triangle",
         "arrow-scale": 0.8,
         color: quiet,
-        "font-family": "system-ui, sans-serif",
+        "font-family": FONT,
         "font-size": 10,
         "text-background-color": ground,
         "text-background-opacity": 1,
@@ -97,7 +103,7 @@ export default async function draw(element) {
     container: element,
     elements: elements(items),
     style: looks(inks(element)),
-    layout: { name: "dagre", rankDir: "LR", nodeSep: 14, rankSep: 90, fit: true, padding: 12 },
+    layout: { name: "dagre", rankDir: "LR", nodeSep: 16, rankSep: 150, fit: true, padding: 12 },
     minZoom: 0.1,
     maxZoom: 3,
     // A page that is scrolled must not be caught by a graph under the pointer.
