@@ -5,7 +5,6 @@ so that nobody learns of what is not theirs, and of the key, by the flow.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from answerable.flows import amendments as signed
@@ -15,23 +14,22 @@ from answerable.flows.answering import Term
 from answerable.flows.asks import Ask
 from answerable.flows.attested import AttestedOwners
 from answerable.flows.hints import command
-from answerable.flows.owner_keys import Signatory
 from answerable.model.ask import Wanted
 from answerable.model.baseline import Stage
-from answerable.model.document import Document
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
 from answerable.model.person import OwnerState
+from answerable.web.act import Act, Fields, word
+from answerable.web.approving import approve
 from answerable.web.filters import url
 from answerable.web.routes import Forbidden
 from answerable.web.visit import May, Visit
 
 if TYPE_CHECKING:
-    from answerable.store.store import Store
     from answerable.web.desk import Desk
 
 # Fields of whatever is signed; `id` is of what the act is about.
-FIELDS = ("act", "id", "for", "arguments", "stage")
+FIELDS = ("act", "id", "for", "arguments", "stage", "item")
 _HOUR = 3600 * 10**9
 SPANS: Mapping[str, int] = {
     "1h": _HOUR,
@@ -44,31 +42,6 @@ SPANS: Mapping[str, int] = {
 }
 _DECISION, _DIGEST = 32, 64  # hex digits of a whole id
 _HEX = frozenset("0123456789abcdef")
-
-Fields = Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """Something that a person may sign.
-
-    Attributes:
-        title: What they say by it, in one sentence.
-        follows: What follows from it, a sentence each.
-        subject: What it is about.
-        tell: Tells the flow, with whoever signs and the time.
-        command: The same on the command line.
-        back: Where to go on.
-        said: What was done, shown there.
-    """
-
-    title: str
-    follows: tuple[str, ...]
-    subject: str
-    tell: "Callable[[Store, Signatory, int], Document]"
-    command: str
-    back: str
-    said: str
 
 
 def act_of(desk: "Desk", visit: Visit, fields: Fields) -> Act:
@@ -114,8 +87,8 @@ def words(wanted: Wanted) -> str:
 def _allow(desk: "Desk", visit: Visit, fields: Fields) -> Act:
     ask = _own_ask(desk, visit, fields)
     wanted, decision = ask.wanted, ask.named
-    span = _word(fields, "for", "1h", SPANS)
-    any_arguments = _word(fields, "arguments", "these", ("these", "any")) == "any"
+    span = word(fields, "for", "1h", SPANS)
+    any_arguments = word(fields, "arguments", "these", ("these", "any")) == "any"
     term = Term(SPANS[span], any_arguments)
     how = (
         "Whatever the arguments are."
@@ -219,8 +192,8 @@ def _hold(desk: "Desk", visit: Visit, fields: Fields) -> Act:
     agent = profile.subject.agent
     if not visit.answers_for(agent):
         raise Forbidden
-    stage = Stage(_word(fields, "stage", "shadow", [each.value for each in Stage]))
-    span = _word(fields, "for", "90d", ("7d", "30d", "90d"))
+    stage = Stage(word(fields, "stage", "shadow", [each.value for each in Stage]))
+    span = word(fields, "for", "90d", ("7d", "30d", "90d"))
     title, follows = _STAGES[stage]
     return Act(
         title=title.format(agent=agent),
@@ -288,6 +261,7 @@ _ACTS: Mapping[str, "Callable[[Desk, Visit, Fields], Act]"] = {
     "take-back": _take_back,
     "hold": _hold,
     "attest": _attest,
+    "approve": approve,
 }
 
 
@@ -296,21 +270,6 @@ def _own_ask(desk: "Desk", visit: Visit, fields: Fields) -> Ask:
     if not visit.answers_for(ask.wanted.agent):
         raise Forbidden
     return ask
-
-
-def _word(
-    fields: Fields,
-    name: str,
-    usual: str,
-    known: "Mapping[str, int] | list[str] | tuple[str, ...]",
-) -> str:
-    said = fields.get(name, usual)
-    if said not in known:
-        raise UsageError(
-            f"unknown word for {name} (got {said[:80]!r}, expected {', '.join(known)})",
-            "choose one of them",
-        )
-    return said
 
 
 def _is_hex(text: str, size: int) -> bool:

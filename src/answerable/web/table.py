@@ -14,6 +14,7 @@ from answerable.web.pages import (
     kills,
     lists,
     overview,
+    pins,
     reach,
     signing,
 )
@@ -33,6 +34,7 @@ ROUTES: tuple[Route, ...] = (
     *keys.ROUTES,
     *signing.ROUTES,
     *kills.ROUTES,
+    *pins.ROUTES,
     *evidence.ROUTES,
 )
 

@@ -11,7 +11,8 @@ from answerable.model.amendment import ANY, FOREVER, NO_ARGUMENTS
 from answerable.model.errors import VerificationError
 from answerable.model.owner_key import OwnerKey, Statement
 from answerable.store.store import Store
-from answerable.web.acts import FIELDS, Act, act_of
+from answerable.web.act import Act
+from answerable.web.acts import FIELDS, act_of
 from answerable.web.desk import Desk
 from answerable.web.routes import Answer, Asked, Moved, Page, Route
 from answerable.web.visit import May, Visit
