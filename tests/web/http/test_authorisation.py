@@ -25,10 +25,12 @@ OWN_OR_ADMINISTER = OWN | ADMINISTER
 # What there is; what was done; what is one's own; what takes away or gives.
 WHO: dict[frozenset[May], tuple[str, ...]] = {
     LOOK: (
+        "GET /",
         "GET /agents",
         "GET /identities",
         "GET /credentials",
         "GET /tools",
+        "GET /tools/diff",
         "GET /people",
         "GET /agent",
         "GET /identity",
