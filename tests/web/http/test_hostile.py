@@ -1,0 +1,107 @@
+"""Whatever is sent to whatever route comes back as text, or not at all."""
+
+from urllib.parse import quote
+
+import pytest
+
+from answerable.model.ids import PersonId
+from answerable.web.desk import Desk
+from answerable.web.routes import Route
+from answerable.web.table import ROUTES
+from answerable.web.visit import Role
+from tests.web.harmless import faults
+from tests.web.stage import Answered, Stage
+
+ANA = PersonId("person:ana@corp.example")
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "\"'><img src=x onerror=alert(1)>",
+    '" autofocus onfocus=alert(1) x="',
+    "javascript:alert(1)",
+    "data:text/html,<script>alert(1)</script>",
+    "</title></textarea></svg><svg onload=alert(1)>",
+    "{{ 7*7 }}{% raw %}${7*7}",
+    "\u202e\u2066gnp.exe\u200b",
+    "a\r\nSet-Cookie: x=y",
+    "../../../../etc/passwd",
+    "%2e%2e%2f%00",
+    "' OR 1=1 --",
+    "-1",
+    "9" * 400,
+    "x" * 6000,
+    "\U0001f600\ud7ff\ufffd",
+)
+
+
+def wrong(answer: Answered) -> list[str]:
+    """Name what a browser would do that nobody meant."""
+    kind = answer.fields.get("content-type", "")
+    found = [f"{answer.status}"] if answer.status >= 500 else []
+    for name, value in answer.headers:
+        if not value.isprintable() or (name == "set-cookie" and "x=y" in value):
+            found.append(f"{name}: {value!r}")
+    where = answer.fields.get("location", "/")
+    if not where.startswith("/") or where.startswith("//"):
+        found.append(f"location {where}")
+    if kind.startswith("text/html"):
+        found += faults(answer.text)
+        if "49$" in answer.text:
+            found.append("a template in a value was rendered")
+    return found
+
+
+def test_what_would_run_is_found() -> None:
+    for body in (
+        "<script>alert(1)</script>",
+        "<p onclick=x>",
+        "<a href='javascript:alert(1)'>",
+        "<a href='//evil.example'>",
+        "<p style='x'>",
+        "<iframe>",
+    ):
+        told = Answered(200, [("content-type", "text/html")], body.encode())
+        assert wrong(told), body
+
+
+@pytest.fixture(scope="module")
+def stage(desk: Desk) -> Stage:
+    return Stage(desk)
+
+
+@pytest.fixture(scope="module")
+def cookie(stage: Stage) -> str:
+    return stage.signed_in(*Role, person=ANA)[0]
+
+
+GETS = [each for each in ROUTES if each.method == "GET"]
+
+
+@pytest.mark.parametrize("route", GETS, ids=lambda route: route.path)
+def test_hostile_text_in_any_parameter_is_text(
+    stage: Stage, cookie: str, route: Route
+) -> None:
+    for name in route.takes:
+        for text in HOSTILE:
+            target = f"{route.path}?{name}={quote(text)}"
+            assert wrong(stage.get(target, cookie=cookie)) == [], (name, text)
+    assert wrong(stage.get(route.path, cookie=cookie)) == []
+    everything = "&".join(f"{n}={quote(HOSTILE[1])}" for n in route.takes)
+    assert wrong(stage.get(f"{route.path}?{everything}", cookie=cookie)) == []
+
+
+@pytest.mark.parametrize(
+    "route", [r for r in ROUTES if r.method == "POST"], ids=lambda route: route.path
+)
+def test_hostile_text_in_any_field_changes_nothing_it_should_not(
+    stage: Stage, cookie: str, route: Route
+) -> None:
+    session = stage.sessions.find(cookie)
+    assert session is not None
+    for text in HOSTILE:
+        form = dict.fromkeys(route.takes, text) | {"csrf": session.token()}
+        answer = stage.post(route.path, form, cookie)
+        assert wrong(answer) == [], text
+
+
+def test_nothing_went_wrong_in_here(stage: Stage) -> None:
+    assert stage.failures == []
