@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 
 from answerable.flows import stitch
 from answerable.flows.lists import coverage
+from answerable.lineage.joints import JointChains
 from answerable.model.document import Document
 from answerable.model.inventory import Inventory
+from answerable.store import chains as stored_chains
 from answerable.store import decisions, views
+from answerable.store.query import UNBOUND, Bounds
 from answerable.store.store import Store
 from answerable.store.tables import ColumnType, NamedTable
 
@@ -19,7 +22,15 @@ _TIME, _BOOL, _FLOAT = ColumnType.TIME, ColumnType.BOOL, ColumnType.FLOAT
 MAKERS: tuple[views.Maker, ...] = (stitch.shown, decisions.shown)
 
 
-def sql(store: Store, inventory: Inventory, text: str, *, now: int) -> Document:
+def sql(
+    store: Store,
+    inventory: Inventory,
+    text: str,
+    *,
+    now: int,
+    bounds: Bounds = UNBOUND,
+    chains: Sequence[JointChains] | None = None,
+) -> Document:
     """Run one SELECT over `events`, `lineage`, `decisions` and the inventory.
 
     Args:
@@ -27,6 +38,8 @@ def sql(store: Store, inventory: Inventory, text: str, *, now: int) -> Document:
         inventory: What `agents`, `identities`, `credentials`, `owners` show.
         text: The query.
         now: UTC nanoseconds.
+        bounds: What it may take.
+        chains: Chains that were made before; None to have them made.
 
     Returns:
         An item per row, a field per column; bytes are hex, times RFC 3339.
@@ -34,9 +47,14 @@ def sql(store: Store, inventory: Inventory, text: str, *, now: int) -> Document:
     Raises:
         UsageError: It is not exactly one SELECT, or it cannot be run.
     """
-    shown = views.gather(store, MAKERS)
+    shown = views.gather(store, MAKERS if chains is None else (decisions.shown,))
+    if chains is not None:
+        made = stored_chains.shown(chains)
+        shown = views.Shown(
+            {**shown.tables, **made.tables}, {**shown.views, **made.views}
+        )
     tables = {**inventory_tables(inventory), **shown.tables}
-    columns, rows = store.select(text, tables, shown.views)
+    columns, rows = store.select(text, tables, shown.views, bounds)
     names = _distinct(columns)
     items = [dict(zip(names, map(_plain, row), strict=True)) for row in rows]
     return Document("sql", items, coverage(inventory, now))

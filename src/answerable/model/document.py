@@ -320,6 +320,24 @@ class TraceItem(TypedDict):
     hops: HopsItem
 
 
+class ScoreItem(TypedDict):
+    """`answerable trace --score`: how often a hop is known how, in one source's events.
+
+    `can` says when the source itself tells of the hop, `no` where it never does;
+    `supplied_by` what would supply what is missing.
+    """
+
+    source: str
+    hop: str
+    events: int
+    observed: int
+    declared: int
+    inferred: int
+    missing: int
+    can: str
+    supplied_by: str
+
+
 class UnmediatedItem(TraceItem):
     """`answerable trace --unmediated`; `why` is `no-call` or `other-tool`."""
 

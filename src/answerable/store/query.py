@@ -1,6 +1,10 @@
 """Queries over everything sealed and the journals' tails."""
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from answerable.evidence.records import JournalSealed, Manifest
 from answerable.model.errors import UsageError
@@ -11,7 +15,26 @@ from answerable.store.layout import Layout
 from answerable.store.log import Log
 from answerable.store.tables import NamedTable, quoted_name, register
 
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
 SEALED = "events_raw"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a person's SQL may take; zeros for as much as it takes.
+
+    Attributes:
+        rows: Most rows.
+        seconds: Longest.
+    """
+
+    rows: int = 0
+    seconds: float = 0.0
+
+
+UNBOUND = Bounds()
 
 
 class Query:
@@ -49,6 +72,7 @@ class Query:
         text: str,
         tables: Mapping[str, NamedTable],
         views: Mapping[str, str],
+        bounds: Bounds = UNBOUND,
     ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
         """Run a person's SQL: one SELECT, on a connection of its own.
 
@@ -77,9 +101,15 @@ class Query:
                 engine.run(f"CREATE VIEW {quoted_name(name)} AS {body}")
             # A WITH may hold a DELETE: nothing may be written, not even in memory.
             engine.run("BEGIN TRANSACTION READ ONLY")
-            result = engine.connection.execute(statements[0])
-            columns = tuple(str(column[0]) for column in result.description or ())
-            return columns, result.fetchall()
+            with _within(engine, bounds.seconds):
+                result = engine.connection.execute(statements[0])
+                columns = tuple(str(column[0]) for column in result.description or ())
+                return columns, _rows(result, bounds.rows)
+        except duckdb.InterruptException:
+            raise UsageError(
+                f"sql: it took longer than {bounds.seconds:g} seconds",
+                "ask for less, a day at a time: WHERE event_time >= ...",
+            ) from None
         except duckdb.Error as error:
             raise UsageError(
                 f"sql: {str(error).splitlines()[0]}",
@@ -106,6 +136,31 @@ class Query:
             except FileNotFoundError:
                 continue
         return self._log.checkpoint(), tails
+
+
+@contextmanager
+def _within(engine: Engine, seconds: float) -> Iterator[None]:
+    """Stop what takes longer."""
+    if not seconds:
+        yield
+        return
+    timer = threading.Timer(seconds, engine.connection.interrupt)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _rows(result: "DuckDBPyConnection", most: int) -> list[tuple[object, ...]]:
+    if not most:
+        return result.fetchall()
+    rows = result.fetchmany(most + 1)
+    if len(rows) > most:
+        raise UsageError(
+            f"sql: more than {most:,} rows", "count them, or ask for fewer: LIMIT 100"
+        )
+    return rows
 
 
 def _prepare(engine: Engine, layout: Layout, log: Log, view: str) -> None:

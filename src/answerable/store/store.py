@@ -25,7 +25,7 @@ from answerable.store.known import Known
 from answerable.store.layout import Layout, open_layout
 from answerable.store.log import Log
 from answerable.store.objects import LoggedObject, Objects
-from answerable.store.query import Query
+from answerable.store.query import UNBOUND, Bounds, Query
 from answerable.store.sealer import Sealer
 from answerable.store.segments import sealed_since, write_segments
 from answerable.store.tables import NamedTable
@@ -260,6 +260,7 @@ class Store:
         text: str,
         tables: Mapping[str, NamedTable] | None = None,
         views: Mapping[str, str] | None = None,
+        bounds: Bounds = UNBOUND,
     ) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
         """Run a person's SQL: exactly one SELECT, locked down.
 
@@ -268,6 +269,7 @@ class Store:
             tables: Extra tables by name.
             views: Our own SELECTs by view name; besides the extra tables they see
                 `events_raw`, which is what `events` is to `rows`.
+            bounds: What it may take.
 
         Returns:
             Column names and rows.
@@ -275,7 +277,7 @@ class Store:
         Raises:
             UsageError: It is not exactly one SELECT, or it cannot be run.
         """
-        return self._query.select(text, tables or {}, views or {})
+        return self._query.select(text, tables or {}, views or {}, bounds)
 
     def put_object(self, kind: str, data: bytes, now: int) -> str:
         """Store an object under its digest and log it.

@@ -263,6 +263,7 @@ _ACTS: Mapping[str, "Callable[[Desk, Visit, Fields], Act]"] = {
     "attest": _attest,
     "approve": approve,
 }
+NAMES = tuple(_ACTS)
 
 
 def _own_ask(desk: "Desk", visit: Visit, fields: Fields) -> Ask:

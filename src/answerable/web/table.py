@@ -1,6 +1,7 @@
 """The one list of everything that can be asked by a page or over `/api/v1`."""
 
 from answerable.web import live
+from answerable.web.api import table as api
 from answerable.web.pages import (
     agent,
     asks,
@@ -36,6 +37,7 @@ ROUTES: tuple[Route, ...] = (
     *kills.ROUTES,
     *pins.ROUTES,
     *evidence.ROUTES,
+    *api.ROUTES,
 )
 
 STREAMS: tuple[Stream, ...] = (*live.STREAMS,)

@@ -4,9 +4,11 @@ One description makes the route, checks what comes, and is written into the Open
 document: what is said there is what is done.
 """
 
+import base64
 import hashlib
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlencode
 
@@ -53,6 +55,7 @@ class Parameter:
         required: Whether it must be there.
         most: Where it is a number: the largest; 0 for a text.
         usual: Of a number that is not given.
+        longest: Most characters of a text.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Parameter:
     required: bool = False
     most: int = 0
     usual: int = 0
+    longest: int = LONGEST
 
     @property
     def schema(self) -> Mapping[str, object]:
@@ -75,7 +79,7 @@ class Parameter:
         if self.choices:
             return {"type": "string", "enum": list(self.choices)}
         least = 1 if self.required else 0
-        return {"type": "string", "minLength": least, "maxLength": LONGEST}
+        return {"type": "string", "minLength": least, "maxLength": self.longest}
 
     def check(self, value: str | None) -> None:
         """Refuse what the schema does not allow.
@@ -99,11 +103,11 @@ class Parameter:
                     "is none of its choices",
                     f"expected {', '.join(self.choices)}",
                 )
-        elif len(value) > LONGEST or (self.required and not value):
+        elif len(value) > self.longest or (self.required and not value):
             raise _wrong(
                 self.name,
                 "is empty or too long",
-                f"expected up to {LONGEST} characters",
+                f"expected up to {self.longest:,} characters",
             )
 
 
@@ -135,6 +139,8 @@ class Operation:
         may: Any one of these lets a visitor ask.
         passing: The answer changes as time passes, or by more than the store.
         command: The same on the command line.
+        method: GET, or POST where something is done.
+        held: Whether an answer has a version, and may be asked about again.
     """
 
     path: str
@@ -146,26 +152,33 @@ class Operation:
     may: frozenset[May] = LOOK
     passing: bool = False
     command: str = ""
-    tags: tuple[str, ...] = field(default=())
+    method: str = "GET"
+    held: bool = True
 
     @property
     def name(self) -> str:
         """Its `operationId`."""
-        return self.path.strip("/").replace("/", "-")
+        name = self.path.strip("/").replace("/", "-")
+        return name if self.method == "GET" else f"do-{name}"
 
     @property
     def route(self) -> Route:
         """As it is served."""
         names = tuple(each.name for each in self.takes)
-        return Route(PREFIX + self.path, self.answer, self.may, names, blanks=True)
+        return Route(
+            *(PREFIX + self.path, self.answer, self.may, names, self.method),
+            blanks=True,
+        )
 
     def answer(self, desk: Desk, visit: Visit, asked: Asked) -> Answer:
         """Check what is asked, and answer."""
+        given = asked.query if self.method == "GET" else asked.form
         for each in self.takes:
-            each.check(asked.query.get(each.name))
-        params = {name: value for name, value in asked.query.items() if value}
-        version = self._version(desk, visit, params)
-        if version in asked.held:
+            each.check(given.get(each.name))
+        params = {name: value for name, value in given.items() if value}
+        held = self.held and self.method == "GET"
+        version = self._version(desk, visit, params) if held else ""
+        if held and version in asked.held:
             return Same(version)
         told = _told(partial(self.tell, desk, visit, params))
         part = told if isinstance(told, Part) else Part(told)
@@ -183,7 +196,7 @@ class Operation:
             *(f"{name}={value}" for name, value in sorted(params.items())),
         ]
         if self.passing:
-            said += [str(desk.now // _MINUTE), *_spooled(desk)]
+            said += [str(minute_of(desk)), *_spooled(desk)]
         return hashlib.sha256("\n".join(said).encode()).hexdigest()[:32]
 
 
@@ -208,6 +221,56 @@ def _spooled(desk: Desk) -> list[str]:
                 continue
             said.append(f"{path.name} {found.st_size} {found.st_mtime_ns}")
     return said
+
+
+def minute_of(desk: Desk) -> int:
+    """Give the beginning of this minute: all that passes is judged as of then."""
+    return desk.now // _MINUTE * _MINUTE
+
+
+def paged(
+    document: Document, by: tuple[str, str], params: Params, *, newest: bool = False
+) -> Part:
+    """Give a part of a document whose items are few enough to be made all.
+
+    Args:
+        document: It.
+        by: Fields by which items are ordered; no two items have the same in both.
+        params: `after` and `limit` of it.
+        newest: Whether the greatest come first.
+
+    Raises:
+        UsageError: `after` is no place in it.
+    """
+
+    def place(item: Mapping[str, object]) -> tuple[str, str]:
+        return str(item[by[0]]), str(item[by[1]])
+
+    items = sorted(document.items, key=place, reverse=newest)
+    if params.get("after"):
+        last = _read(params["after"])
+        items = [e for e in items if (place(e) < last if newest else place(e) > last)]
+    limit = limit_of(params)
+    more = _spelled(place(items[limit - 1])) if len(items) > limit else ""
+    kept = Document(document.kind, items[:limit], document.coverage)
+    return Part(kept, more)
+
+
+def _spelled(place: tuple[str, str]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode()
+
+
+def _read(text: str) -> tuple[str, str]:
+    try:
+        first, second = json.loads(base64.b64decode(text, b"-_", validate=True))
+    except (ValueError, TypeError, RecursionError):
+        first = second = None
+    if not isinstance(first, str) or not isinstance(second, str):
+        raise UsageError(
+            f"not a place in this list (got {text[:40]!r})",
+            "give `after` as the answer before has it, or leave it out",
+        )
+    return first, second
 
 
 def limit_of(params: Params) -> int:

@@ -89,13 +89,13 @@ def replay(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     values = {
         "agent": agent,
         "digest": digest,
-        "replay": _replayed(desk, AgentId(agent), digest),
+        "replay": replayed(desk, AgentId(agent), digest),
         "most": _MOST,
     }
     return Page("baseline_replay.html", "Replay", values)
 
 
-def _replayed(desk: Desk, agent: AgentId, digest: str) -> BaselineReplayItem:
+def replayed(desk: Desk, agent: AgentId, digest: str) -> BaselineReplayItem:
     """Replay once for each state of the store: it reads every call anew."""
     kept = _REPLAYED.setdefault(desk, OrderedDict())
     with desk.store() as store:

@@ -46,20 +46,24 @@ class Draft:
 def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     """Show what would be signed; nothing is recorded by that."""
     act = act_of(desk, visit, asked.query)
-    now = desk.now
-    with desk.store() as store:
-        drafts = [
-            _draft(presented.prepare(lambda who: act.tell(store, who, now), key.id))
-            for key in usable_keys(store, visit, now)[:_MOST]
-        ]
     values = {
         "act": act,
-        "drafts": drafts,
+        "drafts": drafts_of(desk, visit, act),
         "fields": {name: asked.query[name] for name in FIELDS if name in asked.query},
         "type": statements.PAYLOAD_TYPE,
         "minutes": presented.WITHIN // (60 * 10**9),
     }
     return Page("sign.html", "Sign", values)
+
+
+def drafts_of(desk: Desk, visit: Visit, act: Act) -> list[Draft]:
+    """Put together what would be signed for an act, with each key of the visitor's."""
+    now = desk.now
+    with desk.store() as store:
+        return [
+            _draft(presented.prepare(lambda who: act.tell(store, who, now), key.id))
+            for key in usable_keys(store, visit, now)[:_MOST]
+        ]
 
 
 def take(desk: Desk, visit: Visit, asked: Asked) -> Answer:

@@ -1,0 +1,238 @@
+"""What was done, and who stands behind it; told of one's own deeds to an owner."""
+
+from answerable.flows import decided, decision, investigate, query, trace, unmediated
+from answerable.flows import decisions as flow
+from answerable.flows import event as events
+from answerable.flows.investigate import may_tell, rows_of
+from answerable.flows.query import FIELDS, Query
+from answerable.flows.trace import Question, coverage_of, item_of
+from answerable.flows.words.times import moment
+from answerable.model.decision import Effect, Reason
+from answerable.model.document import (
+    Document,
+    ScoreItem,
+    TraceItem,
+    UnmediatedItem,
+)
+from answerable.model.document_decisions import DecisionItem
+from answerable.model.errors import UsageError
+from answerable.store.decisions import Asked as Wanted
+from answerable.web.api.operations import (
+    DEEDS,
+    EVERY_DEED,
+    LIMIT,
+    PAGED,
+    Operation,
+    Parameter,
+    Params,
+    Part,
+    limit_of,
+    minute_of,
+)
+from answerable.web.deeds import only, scene
+from answerable.web.desk import Desk
+from answerable.web.routes import Forbidden
+from answerable.web.visit import Visit
+
+_HOPS = ("person", "agent", "tool", "identity", "credential", "action", "resource")
+_WHAT = {
+    "person": "Only this person's.",
+    "agent": "Only this agent's, or of agents that it ran.",
+    "tool": "Only through this tool.",
+    "identity": "As this identity, or on it.",
+    "credential": "Only with this one.",
+    "action": "Only these actions; `*` and `?`.",
+    "resource": "Only on these; `*` and `?`.",
+    "source": "Only from this log.",
+    "run": "Only of this run.",
+    "status": "How a hop is known: `missing`, `agent=declared`.",
+    "since": "From then: `7d`, a date, RFC 3339.",
+    "until": "Until then.",
+}
+_BY_HOP = tuple(
+    Parameter(name, _WHAT[name]) for name in (*_HOPS, "since", "until") if name in _WHAT
+)
+_BY_FIELD = tuple(
+    Parameter(name, _WHAT.get(name, ""), query.CHOICES.get(name, ()))
+    if name == "outcome"
+    else Parameter(name, _WHAT[name])
+    for name in FIELDS
+)
+_ID = Parameter("id", "Its id.", required=True)
+
+
+def _query(params: Params) -> Query:
+    """Read the box, and the fields beside it, which narrow it."""
+    asked = query.parse(params.get("q", ""))
+    fields = " ".join(
+        f"{name}:{query.spelled(params[name])}" for name in FIELDS if name in params
+    )
+    for name, value in query.parse(fields).said:
+        if asked.get(name) not in ("", value):
+            raise UsageError(f"{name} is asked for twice, in `q` and beside it")
+        asked = asked.asking(name, value)
+    return asked
+
+
+def _trace(desk: Desk, visit: Visit, params: Params) -> Part:
+    around, standing = scene(desk, visit), desk.standing()
+    wanted = investigate.wanted(around, _query(params), now=minute_of(desk))
+    with desk.store() as store:
+        document, after = investigate.investigate(
+            store,
+            around,
+            wanted,
+            now=standing.at,
+            after=params.get("after", ""),
+            limit=limit_of(params),
+        )
+    return Part(document, after)
+
+
+def _score(desk: Desk, visit: Visit, params: Params) -> Document:
+    del visit, params
+
+    def scored() -> Document:
+        standing = desk.standing()
+        with desk.store() as store:
+            return trace.scored(
+                store, standing.inventory, standing.chains, now=standing.at
+            )
+
+    return desk.kept("trace-score", lambda _: scored())
+
+
+def _unmediated(desk: Desk, visit: Visit, params: Params) -> Document:
+    del visit
+    standing, now = desk.standing(), minute_of(desk)
+    fields = {name: params.get(name, "") for name in _HOPS}
+    since, until = (
+        moment(params[name], now, name) if name in params else 0
+        for name in ("since", "until")
+    )
+    question = Question(**fields, since=since, until=until, limit=limit_of(params))
+    with desk.store() as store:
+        return unmediated.unmediated_in(
+            store, standing.inventory, standing.chains, question, now=standing.at
+        )
+
+
+def _event(desk: Desk, visit: Visit, params: Params) -> Document:
+    around = scene(desk, visit)
+    number = events.number_of(params["id"])
+    with desk.store() as store:
+        rows = events.found(store, around, number) if number else []
+    if not rows:
+        raise Forbidden
+    covered = coverage_of(around.inventory, around.chains, desk.standing().at)
+    return Document("event", list(map(item_of, rows)), covered)
+
+
+def _decision(desk: Desk, visit: Visit, params: Params) -> Document:
+    around = scene(desk, visit)
+    if around.only is not None and events.number_of(params["id"]) is None:
+        raise Forbidden  # the beginning of an id would tell of others
+    waiting = decided.spooled(desk.spools)  # before the store: nothing falls between
+    with desk.store() as store:
+        try:
+            document = decision.decision(
+                store, waiting, params["id"], now=minute_of(desk)
+            )
+            found = decided.find(store, waiting, params["id"])
+        except UsageError:
+            if around.only is not None:
+                raise Forbidden from None
+            raise
+    for row in rows_of([each.event for each in found], around):
+        if not may_tell(row.chain, around.only):
+            raise Forbidden
+    return document
+
+
+def _decisions(desk: Desk, visit: Visit, params: Params) -> Part:
+    wanted = Wanted(
+        of=only(visit),
+        agent=params.get("agent", ""),
+        effect=params.get("effect", ""),
+        reason=params.get("reason", ""),
+        before=flow.read_place(params.get("after", "")),
+    )
+    with desk.store() as store:
+        document, after = flow.decisions(
+            store, desk.spools, wanted, limit=limit_of(params), now=minute_of(desk)
+        )
+    return Part(document, after)
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "/trace",
+        "Lineage rows with every hop's status, the newest first.",
+        _trace,
+        "trace",
+        TraceItem,
+        (
+            Parameter("q", "A question as the box takes it: `agent:*bot since:7d`."),
+            *_BY_FIELD,
+            *PAGED,
+        ),
+        DEEDS,
+        passing=True,
+        command="trace",
+    ),
+    Operation(
+        "/trace/score",
+        "Which hops each source supplies, and which it cannot.",
+        _score,
+        "trace-score",
+        ScoreItem,
+        may=EVERY_DEED,
+        command="trace --score",
+    ),
+    Operation(
+        "/trace/unmediated",
+        "What agents did past their gateway, the oldest of the newest first.",
+        _unmediated,
+        "trace-unmediated",
+        UnmediatedItem,
+        (*_BY_HOP, LIMIT),
+        EVERY_DEED,
+        passing=True,
+        command="trace --unmediated",
+    ),
+    Operation(
+        "/event",
+        "One event with its chain; several where records of one id differ.",
+        _event,
+        "event",
+        TraceItem,
+        (_ID,),
+        DEEDS,
+    ),
+    Operation(
+        "/decision",
+        "One decision with its reason, what determined it, and what would allow it.",
+        _decision,
+        "decision",
+        DecisionItem,
+        (_ID,),
+        DEEDS,
+        passing=True,
+        command="decision ID",
+    ),
+    Operation(
+        "/decisions",
+        "Decisions, the newest first; those that are not shipped yet too.",
+        _decisions,
+        "decisions",
+        DecisionItem,
+        (
+            Parameter("agent", "Only this agent's."),
+            Parameter("effect", "Only these.", tuple(e.value for e in Effect)),
+            Parameter("reason", "Only for this.", tuple(r.value for r in Reason)),
+            *PAGED,
+        ),
+        DEEDS,
+        passing=True,
+    ),
+)

@@ -1,0 +1,157 @@
+"""The log: its head, the proof of a record, its verification; and SQL over all of it."""
+
+from answerable.flows import event as events
+from answerable.flows import prove, sql
+from answerable.flows.lists import no_coverage, spelled_time
+from answerable.model.document import Document
+from answerable.model.document_evidence import BundleItem, CheckpointItem, ProveItem
+from answerable.model.document_web import DoneItem, VerificationItem
+from answerable.store import finding
+from answerable.store.query import Bounds
+from answerable.store.store import Store
+from answerable.web.api.operations import (
+    DEEDS,
+    Operation,
+    Parameter,
+    Params,
+    minute_of,
+)
+from answerable.web.deeds import scene
+from answerable.web.desk import Desk
+from answerable.web.pages.evidence import verifying
+from answerable.web.routes import Forbidden
+from answerable.web.visit import May, Visit
+
+_CHECKS = frozenset({May.INVESTIGATE, May.ADMINISTER})
+_ID = Parameter("id", "32 hex digits, as `trace` gives them.", required=True)
+_BOUNDS = Bounds(rows=10_000, seconds=10.0)
+
+
+def _checkpoint(desk: Desk, visit: Visit, params: Params) -> Document:
+    del visit, params
+    with desk.store() as store:
+        return prove.checkpoint(store, now=minute_of(desk))
+
+
+def _told(desk: Desk, visit: Visit, store: Store, text: str) -> str:
+    """Give the id of records that may be told of, all of them: a proof is of all."""
+    number = events.number_of(text)
+    rows = events.found(store, scene(desk, visit), number) if number else ()
+    every = finding.by_id(store, number) if rows and number else ()
+    if not rows or len(rows) != len(every):
+        raise Forbidden
+    return rows[0].event.event_id.hex()
+
+
+def _prove(desk: Desk, visit: Visit, params: Params) -> Document:
+    with desk.store() as store:
+        number = _told(desk, visit, store, params["id"])
+        return prove.prove(store, number, now=minute_of(desk))
+
+
+def _bundle(desk: Desk, visit: Visit, params: Params) -> Document:
+    with desk.store() as store:
+        number = _told(desk, visit, store, params["id"])
+        return prove.bundle(store, [number], now=minute_of(desk))
+
+
+def _verified(desk: Desk, visit: Visit, params: Params) -> Document:
+    del visit, params
+    last = verifying(desk).last
+    if last is None:
+        return Document("verification", [], no_coverage())
+    items: list[VerificationItem] = [
+        {**check, "at": spelled_time(last.ended), "of": last.size}
+        for check in last.checks
+    ]
+    return Document("verification", items, no_coverage())
+
+
+def _verify(desk: Desk, visit: Visit, params: Params) -> Document:
+    del visit, params
+    with desk.store() as store:
+        started = verifying(desk).start(len(store.log.entries()))
+    said = "every record is being checked" if started else "a check runs already"
+    item: DoneItem = {"said": said}
+    return Document("done", [item], no_coverage())
+
+
+def _sql(desk: Desk, visit: Visit, params: Params) -> Document:
+    if not visit.may >= _CHECKS:
+        raise Forbidden
+    standing = desk.standing()
+    with desk.store() as store:
+        return sql.sql(
+            store,
+            standing.inventory,
+            params["query"],
+            now=standing.at,
+            bounds=_BOUNDS,
+            chains=standing.chains,
+        )
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "/evidence/checkpoint",
+        "The signed head of the log; `note` is what to keep elsewhere.",
+        _checkpoint,
+        "checkpoint",
+        CheckpointItem,
+        (),
+        DEEDS,
+        command="evidence checkpoint",
+    ),
+    Operation(
+        "/evidence/prove",
+        "A record with the hashes that lead from it to the signed head.",
+        _prove,
+        "prove",
+        ProveItem,
+        (_ID,),
+        DEEDS,
+        command="evidence prove ID",
+    ),
+    Operation(
+        "/evidence/bundle",
+        "A record with its proof and the checkpoint; `bundle` is a file's content.",
+        _bundle,
+        "bundle",
+        BundleItem,
+        (_ID,),
+        DEEDS,
+        command="evidence bundle ID",
+    ),
+    Operation(
+        "/evidence/verify",
+        "What the last whole verification found; of no items where there was none.",
+        _verified,
+        "verification",
+        VerificationItem,
+        (),
+        _CHECKS,
+        held=False,
+        command="evidence verify",
+    ),
+    Operation(
+        "/evidence/verify",
+        "Check every record, beside everything else; ask again for what was found.",
+        _verify,
+        "done",
+        DoneItem,
+        (),
+        _CHECKS,
+        method="POST",
+    ),
+    Operation(
+        "/sql",
+        f"One SELECT over the documented views: at most {_BOUNDS.rows:,} rows, "
+        f"{_BOUNDS.seconds:.0f} seconds. For who investigates and administers.",
+        _sql,
+        "sql",
+        None,
+        (Parameter("query", "The SELECT.", required=True),),
+        frozenset({May.ADMINISTER}),
+        command="sql QUERY",
+    ),
+)

@@ -1,0 +1,167 @@
+"""`/api/v1/openapi.json`: what can be asked, written from the operations themselves."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+
+from answerable.model.document import Coverage
+from answerable.web.api.operations import PREFIX, Operation, Parameter
+from answerable.web.desk import Desk
+from answerable.web.routes import Answer, Asked, Json, Route, Same
+from answerable.web.visit import Visit
+
+PATH = f"{PREFIX}/openapi.json"
+_PROBLEM = "application/problem+json"
+_REFUSALS = {
+    "400": "A parameter is none, or is not what it may be.",
+    "401": "Nobody is signed in, or the token does not hold.",
+    "403": "The form is not one of this session.",
+    "404": "There is nothing here, or nothing that is for this visitor.",
+    "409": "What was signed or is stored does not hold.",
+    "422": "Nothing is called so, several things are, or it cannot be asked that way.",
+    "429": "Too often.",
+    "503": "Not now: too much is asked, or the disk refused.",
+}
+_PROBLEM_SCHEMA = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "hint": {"type": "string"},
+    },
+}
+
+
+def openapi(operations: Iterable[Operation]) -> dict[str, object]:
+    """Write the document."""
+    operations = tuple(operations)
+    types = [Coverage, *dict.fromkeys(e.item for e in operations if e.item)]
+    shapes, components = msgspec.json.schema_components(
+        types, ref_template="#/components/schemas/{name}"
+    )
+    refs = dict(zip(types, shapes, strict=True))
+    paths: dict[str, dict[str, object]] = {}
+    for each in operations:
+        at = paths.setdefault(PREFIX + each.path, {})
+        at[each.method.lower()] = _operation(each, refs)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "answerable",
+            "version": version("answerable"),
+            "summary": "Who and what exists, what it may, what it did, and who answers.",
+        },
+        "servers": [{"url": "/"}],
+        "security": [{"bearer": []}, {"session": []}],
+        "paths": paths,
+        "components": {
+            "schemas": {**components, "Problem": _PROBLEM_SCHEMA},
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A token of a pinned issuer, for `web.audience`.",
+                },
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "answerable",
+                    "description": "Of a session of the web page; its name ends with "
+                    "the port, and begins with `__Host-` over TLS.",
+                },
+            },
+        },
+    }
+
+
+def _operation(each: Operation, refs: Mapping[type, Any]) -> dict[str, object]:
+    said: dict[str, object] = {
+        "operationId": each.name,
+        "summary": each.what,
+        "responses": _responses(each, refs),
+        "x-may": sorted(each.may),
+    }
+    if each.command:
+        said["x-command"] = f"answerable {each.command}"
+    if each.method == "GET":
+        said["parameters"] = [_parameter(one) for one in each.takes]
+    elif each.takes:
+        said["requestBody"] = {
+            "required": True,
+            "content": {"application/x-www-form-urlencoded": {"schema": _form(each)}},
+        }
+    return said
+
+
+def _parameter(one: Parameter) -> dict[str, object]:
+    return {
+        "name": one.name,
+        "in": "query",
+        "required": one.required,
+        "description": one.what,
+        "schema": one.schema,
+    }
+
+
+def _form(each: Operation) -> dict[str, object]:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [one.name for one in each.takes if one.required],
+        "properties": {
+            one.name: {**one.schema, "description": one.what} for one in each.takes
+        },
+    }
+
+
+def _responses(each: Operation, refs: Mapping[type, Any]) -> dict[str, object]:
+    item = refs[each.item] if each.item is not None else {"type": "object"}
+    document = {
+        "type": "object",
+        "required": ["schema", "items", "coverage"],
+        "properties": {
+            "schema": {"const": f"answerable/{each.kind}/v1"},
+            "items": {"type": "array", "items": item},
+            "coverage": refs[Coverage],
+            "after": {"type": "string", "description": "Cursor of the next part."},
+        },
+    }
+    answered: dict[str, object] = {
+        "description": each.what,
+        "content": {"application/json": {"schema": document}},
+    }
+    if each.method == "GET" and each.held:
+        answered["headers"] = {
+            "ETag": {"schema": {"type": "string"}},
+            "Link": {"schema": {"type": "string"}, "description": 'rel="next"'},
+        }
+    said: dict[str, object] = {"200": answered}
+    if each.method == "GET" and each.held:
+        said["304"] = {"description": "What is held is what would be told."}
+    problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    for status, what in _REFUSALS.items():
+        said[status] = {"description": what, "content": {_PROBLEM: problem}}
+    return said
+
+
+def route(operations: tuple[Operation, ...]) -> Route:
+    """Serve the document."""
+
+    @cache
+    def written() -> tuple[bytes, str]:
+        body = msgspec.json.encode(openapi(operations))
+        return body, hashlib.sha256(body).hexdigest()[:32]
+
+    def answer(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+        del desk, visit
+        body, tag = written()
+        return Same(tag) if tag in asked.held else Json(body, tag)
+
+    return Route(PATH, answer)

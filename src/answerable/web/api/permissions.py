@@ -1,0 +1,131 @@
+"""Three questions about permissions, asked of what stands."""
+
+from answerable.flows import reach
+from answerable.model.document import CanItem, Document, ReachItem
+from answerable.model.errors import UsageError
+from answerable.web.api.operations import (
+    AFTER,
+    LIMIT,
+    Operation,
+    Parameter,
+    Params,
+    Part,
+    flag,
+    is_on,
+    limit_of,
+)
+from answerable.web.desk import Desk
+from answerable.web.visit import Visit
+
+_SUBJECT = Parameter(
+    "subject",
+    "Agent, identity or credential: an id, an ARN or an unambiguous name.",
+    required=True,
+)
+_ACTION = Parameter("action", "SERVICE:ACTION, in any case.", required=True)
+_RESOURCE = Parameter(
+    "resource", "An ARN, s3://BUCKET/KEY, `*`, or an ARN with wildcards.", required=True
+)
+_STATED = (
+    flag("direct", "Leave out roles, escalation and credentials."),
+    Parameter("context", "Condition keys of the request: KEY=VALUE, a line each."),
+)
+_Context = dict[str, tuple[str, ...]]
+
+
+def _context(params: Params) -> _Context | None:
+    """Read condition keys; a key that stands twice has both values."""
+    found: _Context = {}
+    for line in filter(str.strip, params.get("context", "").splitlines()):
+        key, equals, value = line.strip().partition("=")
+        if not equals or not key:
+            raise UsageError(
+                f"not a condition key (got {line[:80]!r})", "expected KEY=VALUE"
+            )
+        found[key] = (*found.get(key, ()), value)
+    return found or None
+
+
+def _reach(desk: Desk, visit: Visit, params: Params) -> Part:
+    del visit
+    standing = desk.standing()
+    listed = reach.reach_part(
+        standing.inventory,
+        params["subject"],
+        now=standing.at,
+        action=params.get("action", "*"),
+        resource=params.get("resource", "*"),
+        direct=is_on(params, "direct"),
+        context=_context(params),
+        after=params.get("after", ""),
+        rows=limit_of(params),
+    )
+    return Part(listed.document, listed.after)
+
+
+def _who_can(desk: Desk, visit: Visit, params: Params) -> Part:
+    del visit
+    standing = desk.standing()
+    listed = reach.who_can_part(
+        standing.inventory,
+        params["action"],
+        params["resource"],
+        now=standing.at,
+        direct=is_on(params, "direct"),
+        context=_context(params),
+        after=params.get("after", ""),
+        rows=limit_of(params),
+    )
+    return Part(listed.document, listed.after)
+
+
+def _can(desk: Desk, visit: Visit, params: Params) -> Document:
+    del visit
+    standing = desk.standing()
+    return reach.can(
+        standing.inventory,
+        params["subject"],
+        params["action"],
+        params["resource"],
+        now=standing.at,
+        direct=is_on(params, "direct"),
+        context=_context(params),
+    )
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "/reach",
+        "What a subject can do, a part at a time: an answer of no items may go on.",
+        _reach,
+        "reach",
+        ReachItem,
+        (
+            _SUBJECT,
+            Parameter("action", "Only actions that match this pattern."),
+            Parameter("resource", "Only what could touch this pattern."),
+            *_STATED,
+            LIMIT,
+            AFTER,
+        ),
+        command="reach SUBJECT",
+    ),
+    Operation(
+        "/can",
+        "Whether a subject can do one thing, with the proof.",
+        _can,
+        "can",
+        CanItem,
+        (_SUBJECT, _ACTION, _RESOURCE, *_STATED),
+        command="can SUBJECT ACTION RESOURCE",
+    ),
+    Operation(
+        "/who-can",
+        "Every identity that can do one thing, and who outside may become one.",
+        _who_can,
+        "who-can",
+        ReachItem,
+        (_ACTION, _RESOURCE, *_STATED, LIMIT, AFTER),
+        command="who-can ACTION RESOURCE",
+    ),
+)
