@@ -3,7 +3,7 @@
 from typing import NotRequired, TypedDict
 
 
-class LayerItem(TypedDict):
+class BaselineLayerItem(TypedDict):
     """One layer of a baseline: how much of what comes next it has not seen yet."""
 
     layer: str
@@ -54,7 +54,7 @@ class BaselineItem(TypedDict):
     root: str | None
     ready: bool
     not_ready: list[str]
-    layers: list[LayerItem]
+    layers: list[BaselineLayerItem]
     entries: list[EntryItem]
     lapsed: NotRequired[str]
 

@@ -6,6 +6,7 @@ may they; what do they ask. Nothing is read from the store before the last.
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from starlette.middleware.gzip import GZipMiddleware
@@ -240,7 +241,7 @@ def _target(come: Come) -> str:
 
 
 def _with_said(asked: Asked, said: str) -> Asked:
-    return Asked(asked.query, asked.form, asked.url, asked.part, said, asked.heard)
+    return replace(asked, said=said)
 
 
 def _is_at(path: str, own: str) -> bool:

@@ -1,0 +1,158 @@
+"""What is told is the command line's document, as the OpenAPI document describes it."""
+
+import json
+from typing import Any
+
+import jsonschema
+import pytest
+
+from answerable.flows import lists
+from answerable.model.document import Document
+from answerable.web.api.openapi import openapi
+from answerable.web.api.operations import Operation
+from answerable.web.api.table import OPERATIONS
+from answerable.web.desk import Desk
+from answerable.web.visit import Role, Visit
+from tests.web.api.conftest import told
+from tests.web.conftest import visitor
+from tests.web.stage import Stage
+
+EVERYBODY = visitor(*Role)
+READS = [each for each in OPERATIONS if each.method == "GET"]
+SPEC = openapi(OPERATIONS)
+
+
+@pytest.fixture(scope="module")
+def values(desk: Desk) -> dict[str, str]:
+    """A value for each required parameter, by name or by operation and name."""
+    event = told(desk, EVERYBODY, "/trace").document.items[0]["event_id"]
+    inventory = desk.standing().inventory
+    return {
+        "who-owns id": next(iter(inventory.agents)),
+        "event id": str(event),
+        "evidence-prove id": str(event),
+        "evidence-bundle id": str(event),
+        "identity": inventory.facts.identities[0].id,
+        "subject": inventory.facts.identities[0].id,
+        "action": "s3:GetObject",
+        "resource": "*",
+        "query": "SELECT agent, count(*) AS n, max(event_time) AS t FROM lineage GROUP BY 1",
+    }
+
+
+# These need a decision, a baseline or a history of their own.
+ELSEWHERE = {"decision", "ask", "baseline", "sign", "baseline-diff"}
+ELSEWHERE |= {"baseline-replay", "baseline-check"}
+
+
+@pytest.mark.parametrize(
+    "each", [e for e in READS if e.name not in ELSEWHERE], ids=lambda e: e.name
+)
+def test_an_answer_is_what_the_document_says(
+    desk: Desk, here: Stage, values: dict[str, str], each: Operation
+) -> None:
+    query = {
+        one.name: values.get(f"{each.name} {one.name}") or values[one.name]
+        for one in each.takes
+        if one.required
+    }
+    cookie, _ = here.signed_in(*Role)
+    route = each.route
+    from urllib.parse import urlencode
+
+    answer = here.get(f"{route.path}?{urlencode(query)}", cookie=cookie)
+    assert answer.status == 200, answer.text
+    jsonschema.validate(answer.json, _schema(each))
+    assert answer.fields["content-type"] == "application/json"
+    assert answer.fields["cache-control"] == "private, no-cache" or not each.held
+
+
+def _schema(each: Operation) -> dict[str, Any]:
+    paths: Any = SPEC["paths"]
+    at = paths[each.route.path]["get"]["responses"]["200"]
+    schema = at["content"]["application/json"]["schema"]
+    return {**schema, "components": SPEC["components"]}
+
+
+@pytest.mark.parametrize(
+    "name", ["agents", "identities", "credentials", "people", "tools"]
+)
+def test_a_list_is_the_command_lines(desk: Desk, name: str) -> None:
+    standing = desk.standing()
+    listed: Document = getattr(lists, name)(standing.inventory, now=standing.at)
+    answer = told(desk, EVERYBODY, f"/{name}", limit="1000").document
+    by = json.dumps
+    assert sorted(map(by, answer.items)) == sorted(map(by, listed.items))
+    assert answer.kind == listed.kind
+    assert answer.coverage == listed.coverage
+
+
+@pytest.mark.parametrize("path", ["/agents", "/credentials", "/trace", "/reach"])
+def test_parts_are_the_whole_once(
+    desk: Desk, path: str, values: dict[str, str]
+) -> None:
+    query = {"subject": values["subject"]} if path == "/reach" else {}
+    query |= {"since": "30d"} if path == "/trace" else {}
+    limit = "40" if path == "/trace" else "2"
+    whole = told(desk, EVERYBODY, path, limit="1000", **query).document.items
+    parts: list[object] = []
+    after = {}
+    for _ in range(200):
+        part = told(desk, EVERYBODY, path, limit=limit, **query, **after)
+        assert len(part.document.items) <= int(limit)
+        parts += part.document.items
+        assert bool(part.next) == bool(part.after)
+        if not part.after:
+            break
+        after = {"after": part.after}
+    assert parts == list(whole)
+    assert len(whole) > int(limit)
+
+
+def test_fields_beside_the_box_narrow_it(desk: Desk) -> None:
+    every = told(desk, EVERYBODY, "/trace", limit="1000").document.items
+    some = told(desk, EVERYBODY, "/trace", q="source:cloudtrail", action="s3:*")
+    assert 0 < len(some.document.items) < len(every)
+    boxed = told(desk, EVERYBODY, "/trace", q="source:cloudtrail action:s3:*")
+    assert boxed.document.items == some.document.items
+
+
+def test_sql_has_no_way_out_and_an_end(desk: Desk) -> None:
+    from answerable.web.http.refusals import Refused
+
+    for query, why in {
+        "DELETE FROM lineage": "exactly one SELECT",
+        "SELECT 1; SELECT 2": "exactly one SELECT",
+        "SELECT * FROM read_text('/etc/passwd')": "sql:",
+        "SELECT range FROM range(20000)": "more than 10,000 rows",
+    }.items():
+        with pytest.raises(Refused) as caught:
+            told(desk, EVERYBODY, "/sql", query=query)
+        assert caught.value.status == 422
+        assert why in caught.value.says, query
+
+
+def test_sql_that_takes_too_long_is_stopped(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from answerable.store.query import Bounds
+    from answerable.web.api import evidence
+    from answerable.web.http.refusals import Refused
+
+    monkeypatch.setattr(evidence, "_BOUNDS", Bounds(rows=10, seconds=0.05))
+    with pytest.raises(Refused) as caught:
+        told(
+            desk,
+            EVERYBODY,
+            "/sql",
+            query="SELECT count(*) FROM range(100000000) a, range(100000000) b",
+        )
+    assert "longer than" in caught.value.says
+
+
+def test_sql_is_for_who_investigates_and_administers(desk: Desk) -> None:
+    from answerable.web.routes import Forbidden
+
+    alone = Visit(None, frozenset({Role.INVESTIGATOR}))
+    with pytest.raises(Forbidden):
+        told(desk, alone, "/sql", query="SELECT 1")
