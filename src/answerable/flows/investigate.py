@@ -1,6 +1,6 @@
 """Investigation: who stands behind what was done, a page at a time, newest first."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -12,9 +12,9 @@ from answerable.flows.chains import Chains
 from answerable.flows.query import Query
 from answerable.flows.trace import coverage_of, item_of
 from answerable.flows.words.times import moment
-from answerable.lineage.joints import JointChains
+from answerable.lineage.joints import Joint, JointChains
 from answerable.lineage.stitch import chain_at, stitch
-from answerable.model.document import Document
+from answerable.model.document import Document, TraceItem
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.inventory import Inventory
@@ -151,17 +151,30 @@ def investigate(
     return Document("trace", items, covered), more
 
 
-def times(store: Store, asked: Wanted) -> Times:
-    """Count what was done over time, in at most sixty spans."""
+def times(
+    store: Store, asked: Wanted, known: Sequence[TraceItem] | None = None
+) -> Times:
+    """Count what was done over time, in at most sixty spans.
+
+    Args:
+        store: Where the events are.
+        asked: Which of them.
+        known: Rows, where they are all that there is; None where they are not.
+    """
     first, last = finding.first_and_last(store)
     since = asked.filter.since or first
     until = asked.filter.until or last + 1
-    fine, counts = _counted(store, asked, since, until)
-    if counts and fine > _SECOND and len({count.at for count in counts}) < _BARS:
+    if known is not None:
+        fine, counts = _counted_of(known)
+    else:
+        fine, counts = _counted(store, asked, since, until)
+    if known is None and counts and len({count.at for count in counts}) < _BARS:
         # The answer lies in a small part of that time: counted anew, and finer.
         since, until = counts[0].at, min(counts[-1].at + fine, until)
-        inner = replace(asked.filter, since=since, until=until)
-        fine, counts = _counted(store, replace(asked, filter=inner), since, until)
+        if fine > _SECOND:
+            inner = replace(asked.filter, since=since, until=until)
+            narrow = replace(asked, filter=inner)
+            fine, counts = _counted(store, narrow, since, until)
     if not counts:
         return Times((), _SECOND, since, until, 0)
     since, until = counts[0].at, counts[-1].at + fine
@@ -179,6 +192,17 @@ def times(store: Store, asked: Wanted) -> Times:
     )
 
 
+def _counted_of(items: Sequence[TraceItem]) -> tuple[int, Sequence[finding.Count]]:
+    """Count rows that are here, by the second."""
+    counts = Counter(
+        (moment(item["event_time"], 0, "event_time"), item["outcome"]) for item in items
+    )
+    return _SECOND, [
+        finding.Count(at, outcome, events)
+        for (at, outcome), events in sorted(counts.items())
+    ]
+
+
 def _counted(
     store: Store, asked: Wanted, since: int, until: int
 ) -> tuple[int, Sequence[finding.Count]]:
@@ -189,8 +213,8 @@ def _counted(
 def rows_of(events: Sequence[AuditEvent], scene: Scene) -> Iterator[LineageRow]:
     """Join events with their chains; one that came meanwhile has the chain of its own."""
     joints = {naming.joint_of(event) for event in events}
-    by_joint = Chains.of(scene.chains).by_joint
-    known = {joint: by_joint[joint] for joint in joints if joint in by_joint}
+    stitched = Chains.of(scene.chains).by_joint
+    known = {joint: stitched[joint] for joint in joints if joint in stitched}
     new = [joint for joint in joints if joint not in known]
     for each in stitch(new, ()) if new else ():
         known[each.joint] = each.chains
@@ -261,7 +285,7 @@ def ways(
         for chain in each.chains:
             if all(test(chain) for test in tests):
                 held = frozenset(n for n, h in enumerate(holds) if h(chain))
-                keys[held].append((each.joint, chain.valid_from, chain.valid_to))
+                _join(keys[held], each.joint, chain)
     if not tests:
         keys.pop(frozenset(), None)
     if len(keys) > _MOST_PARTS:
@@ -274,11 +298,22 @@ def ways(
     return parts if tests else [Part(words=words), *parts]
 
 
+def _join(keys: list[Interval], joint: Joint, chain: Chain) -> None:
+    """Add an interval, or let the one before it go on."""
+    if keys and keys[-1][0] is joint and keys[-1][2] == chain.valid_from:
+        keys[-1] = (joint, keys[-1][1], chain.valid_to)
+    else:
+        keys.append((joint, chain.valid_from, chain.valid_to))
+
+
 def _left(words: Sequence[str], held: frozenset[int]) -> tuple[str, ...]:
     return tuple(word for n, word in enumerate(words) if n not in held)
 
 
 def _holder(word: str) -> Test:
+    folded = word.lower()
+    if not naming.is_pattern(word):
+        return lambda chain: any(folded in value.lower() for value in _values(chain))
     spelled = "".join({"*": ".*", "?": "."}.get(c) or re2.escape(c) for c in word)
     pattern = re2.compile(f"(?is).*{spelled}.*")
 

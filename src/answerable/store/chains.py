@@ -60,14 +60,14 @@ def find_events(store: "Store", wanted: Filter) -> list[AuditEvent]:
         return _newest(store, where, parameters, wanted.limit)
     # Two steps: which events, in the few columns that tell; then those events whole.
     found: set[tuple[int, bytes]] = set()
-    tables: dict[str, NamedTable] = {}
-    parts = [_fits("wanted", wanted.keys, tables)]
+    tables = {"wanted": intervals(wanted.keys)}
+    parts = [(fits("wanted"), *implied(wanted.keys))]
     if wanted.about:
         parts.append(_touches(wanted, tables))
-    for part, values in parts:
+    for join, only, values in parts:
         query = (
-            "SELECT event_time, event_id FROM events e "  # noqa: S608 - ours
-            f"WHERE {' AND '.join([*where, f'({part})'])} "
+            f"SELECT event_time, event_id FROM events e {join} "  # noqa: S608 - ours
+            f"WHERE {' AND '.join([*where, *only])} "
             "ORDER BY event_time DESC, event_id DESC LIMIT ?"
         )
         rows = store.rows(query, [*parameters, *values, wanted.limit], tables)
@@ -95,25 +95,25 @@ def _newest(
     return [to_event(row) for row in reversed(rows)]
 
 
-def _fits(
-    name: str, keys: Sequence[Interval], tables: dict[str, NamedTable]
-) -> tuple[str, list[object]]:
-    tables[name] = intervals(keys)
-    bounds, parameters = implied(keys)
-    exists = f"EXISTS (SELECT 1 FROM {name} c WHERE {JOINED})"  # noqa: S608 - ours
-    return " AND ".join([exists, *bounds]), parameters
+def fits(name: str) -> str:
+    """Say in SQL that an event `e` meets one of the joints and intervals of a table."""
+    # EXISTS with the same conditions takes the engine fifty times as long.
+    return f"SEMI JOIN {name} c ON ({JOINED})"
 
 
 _TOUCHED = ("created = ?", "deleted = ?", "issued_to = ?", "resource = ?")
 
 
-def _touches(wanted: Filter, tables: dict[str, NamedTable]) -> tuple[str, list[object]]:
+def _touches(
+    wanted: Filter, tables: dict[str, NamedTable]
+) -> tuple[str, list[str], list[object]]:
     any_of = " OR ".join([*_TOUCHED, "list_contains(resources, ?)"])
     parameters: list[object] = [wanted.about] * (len(_TOUCHED) + 1)
     if wanted.about_keys is None:
-        return any_of, parameters
-    fits, values = _fits("others", wanted.about_keys, tables)
-    return f"({any_of}) AND {fits}", parameters + values
+        return "", [f"({any_of})"], parameters
+    tables["others"] = intervals(wanted.about_keys)
+    bounds, values = implied(wanted.about_keys)
+    return fits("others"), [f"({any_of})", *bounds], parameters + values
 
 
 def implied(keys: Sequence[Interval]) -> tuple[list[str], list[object]]:

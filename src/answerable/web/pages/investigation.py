@@ -48,8 +48,9 @@ def trace(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         document, older = flow.investigate(
             store, around, wanted, now=desk.now, after=after
         )
-        times = flow.times(store, wanted)
-    items = cast("Sequence[TraceItem]", document.items)
+        items = cast("Sequence[TraceItem]", document.items)
+        whole = not (after or older)
+        times = flow.times(store, wanted, items if whole else None)
     groups = grouped(items)
     values = {
         "text": text,
