@@ -92,8 +92,8 @@ def trail_identities() -> Iterator[Identity]:
         )
 
 
-def agents(seed: int) -> Facts:
-    """Agents with tools; each tool holds a key of a user, some of the trail's."""
+def agents(users: Sequence[Identity], seed: int) -> Facts:
+    """Agents with tools; each tool holds a key of a user, the first of the trail's."""
     chance = random.Random(seed)
     made: list[Agent] = []
     tools: list[Tool] = []
@@ -108,7 +108,7 @@ def agents(seed: int) -> Facts:
         evidence.append(_of_home(key, _person(number % PERSONS), seen))
         for nth in range(TOOLS):
             at = number * TOOLS + nth
-            caller = at if at < USERS else None
+            caller = user(at).arn if at < USERS else chance.choice(users).id
             credential, link = _key(at, caller, home)
             tools.append(
                 _tool(
@@ -155,13 +155,10 @@ def _tool(key: ToolId, agent: AgentId, credential: CredentialId, seen: Seen) -> 
     return Tool(key, agent, server, "stdio", target, True, False, (credential,), seen)
 
 
-def _key(at: int, caller: int | None, home: str) -> tuple[Credential, CredentialLink]:
-    arn = (
-        user(caller).arn
-        if caller is not None
-        else f"arn:aws:iam::{ACCOUNT}:user/agent-{at:05}"
-    )
-    key = aws_credential_id(access_key_id(ACCOUNT, arn.rpartition("/")[2]))
+def _key(at: int, arn: str, home: str) -> tuple[Credential, CredentialLink]:
+    key = aws_credential_id(access_key_id(ACCOUNT, f"{at}-{arn}"))
+    if at < USERS:  # the key that the trail knows
+        key = aws_credential_id(user(at).key)
     place = f"{home}/.claude.json#/mcpServers/{at}/env/AWS_ACCESS_KEY_ID"
     seen = _seen(f"home:{home}", place)
     credential = Credential(
@@ -187,7 +184,8 @@ def facts(identities: int, seed: int) -> Facts:
     """Everything that a scan would have found."""
     made = organization(identities, seed, load(), resources=identities // 2).facts
     who = (*made.identities, *trail_identities())
-    acting = agents(seed)
+    users = [each for each in who if each.kind == "aws-user"]
+    acting = agents(users, seed)
     return replace(
         made,
         persons=tuple(persons()),
@@ -208,6 +206,12 @@ def make(folder: Path, identities: int, events: int, seed: int) -> Path:
     if not trail.is_dir():
         write_trail(trail, events, seed)
     answerable("--store", str(store), "ingest", f"cloudtrail:{trail}")
+    snapshot(store, identities, seed)
+    return store
+
+
+def snapshot(store: Path, identities: int, seed: int) -> None:
+    """Put a scan of everything into a store."""
     now = time.time_ns()
     with Store.open(store, now=now, create=False) as opened:
         sync = Sync(
@@ -218,7 +222,6 @@ def make(folder: Path, identities: int, events: int, seed: int) -> Path:
             collected=tuple(sorted(COLLECTED)),
         )
         snapshots.save(opened, [sync], now)
-    return store
 
 
 if __name__ == "__main__":

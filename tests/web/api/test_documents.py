@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import jsonschema
+import openapi_spec_validator
 import pytest
 
 from answerable.flows import lists
@@ -65,6 +66,10 @@ def test_an_answer_is_what_the_document_says(
     jsonschema.validate(answer.json, _schema(each))
     assert answer.fields["content-type"] == "application/json"
     assert answer.fields["cache-control"] == "private, no-cache" or not each.held
+
+
+def test_the_document_is_valid_openapi() -> None:
+    openapi_spec_validator.validate(json.loads(json.dumps(SPEC)))
 
 
 def _schema(each: Operation) -> dict[str, Any]:

@@ -30,6 +30,9 @@ _TITLES = {
     409: "This does not hold",
     413: "This is too large",
     421: "Another host was asked for",
+    414: "This is too long",
+    415: "This is no form",
+    422: "This cannot be answered",
     429: "Too often",
     503: "Not now",
 }

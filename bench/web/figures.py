@@ -1,0 +1,119 @@
+"""The web page's figures: each page with twenty people at it, over a large store."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench import child
+from bench.figures import Figure, Line, Remark, at_most
+from bench.web import stage
+from bench.web.users import THINKS, USERS
+
+IDENTITIES, EVENTS = 100_000, 2_000_000
+QUICK_IDENTITIES, QUICK_EVENTS = 2_000, 20_000
+SECONDS, QUICK_SECONDS = 120.0, 10.0
+MEDIAN, TAIL, QUERY = 300, 1_000, 1_000
+PAINT = 250
+SEED = 7
+
+
+@contextmanager
+def served(store: Path) -> Iterator[tuple[str, str, int]]:
+    """Run the page alone; give its address, the link to sign in with, and its process."""
+    words = ("--store", str(store), "serve", "--only", "web", "--listen", "127.0.0.1:0")
+    process = subprocess.Popen(
+        [*child.ANSWERABLE, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        said = dict(process.stdout.readline().split(maxsplit=1) for _ in range(2))
+        at = said["web"].strip().removeprefix("http://")
+        yield at, said["sign-in"].strip(), process.pid
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def figures(folder: Path, command: str, *, quick: bool) -> Iterator[Line]:
+    """Measure them all."""
+    command = f"{command} --only web"
+    identities = QUICK_IDENTITIES if quick else IDENTITIES
+    events = QUICK_EVENTS if quick else EVENTS
+    store = folder / "store"
+    if not store.is_dir():
+        stage.make(folder, identities, events, SEED)
+    with served(store) as (at, link, pid):
+        watch = child.Peak(pid)
+        watch.start()
+        seconds = str(QUICK_SECONDS if quick else SECONDS)
+        ran = subprocess.run(
+            [sys.executable, "-m", "bench.web.users", at, link, seconds],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        )
+        watch.done.set()
+        told = json.loads(ran.stdout)
+    size = f"{identities:,} identities, {events:,} events"
+    yield from _of_pages(told["took"], size, command)
+    yield Figure(
+        "first paint, compressed",
+        "KiB",
+        (told["paint"] / 1024,),
+        command,
+        at_most(PAINT, f"<= {PAINT} KiB"),
+    )
+    yield Figure("peak memory", "MiB", (watch.bytes / (1 << 20),), command)
+    wrong = {
+        name: count
+        for name, statuses in told["statuses"].items()
+        if (count := sum(n for status, n in statuses.items() if int(status) >= 500))
+    }
+    asked = sum(len(values) for values in told["took"].values())
+    yield Remark(
+        f"{USERS} people, {THINKS:g} s between an answer and the next question on "
+        f"average: {asked:,} questions of {len(told['took'])} kinds by chance, over "
+        f"{size}; {stage.AGENTS:,} agents. A time is from the request to the last byte, "
+        f"as the asker sees it, on one machine. Failed: {wrong or 'none'}.",
+        command,
+    )
+
+
+def _of_pages(
+    took: dict[str, list[float]], size: str, command: str
+) -> Iterator[Figure]:
+    every = [each for values in took.values() for each in values]
+    yield from _of_page(f"all of them, {size}", every, command)
+    for name, values in sorted(took.items()):
+        if name.startswith("/trace"):
+            goal = at_most(QUERY, f"<= {QUERY:,} ms")
+            yield Figure(
+                f"query {name}, median", "ms", (_median(values),), command, goal
+            )
+        else:
+            yield from _of_page(name, values, command)
+
+
+def _of_page(name: str, values: Sequence[float], command: str) -> Iterator[Figure]:
+    goal = at_most(MEDIAN, f"<= {MEDIAN} ms")
+    yield Figure(f"{name}, median", "ms", (_median(values),), command, goal)
+    goal = at_most(TAIL, f"<= {TAIL:,} ms")
+    yield Figure(f"{name}, p99", "ms", (_tail(values),), command, goal)
+
+
+def _median(values: Sequence[float]) -> float:
+    return statistics.median(values) * 1000
+
+
+def _tail(values: Sequence[float]) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))] * 1000
