@@ -1,7 +1,6 @@
 """`asks`: what agents wanted to do and may not, and what their owners said to it."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from answerable.enforce.amending import BY_OWNER
@@ -20,13 +19,37 @@ from answerable.model.document_asks import AmendmentItem, AskItem
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.owner_key import Statement, StatementType
-from answerable.store.decisions import refused_for
+from answerable.store.decisions import held_acts, stored_among
 from answerable.store.store import Store
 
 ASK_LIFE = 86_400 * 10**9  # an agent that waited for a day waits no more
-MOST = 20_000  # decisions that are looked through, the newest
+MOST = 20_000  # acts that are told, the newest
 MOST_SAID = 1000  # likewise, of what hooks in agents' clients say
 STATES = ("open", "allowed", "refused", "expired")
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The last of the decisions on an act.
+
+    Attributes:
+        decision_id: Its id.
+        at: When it was made, UTC nanoseconds.
+        event_id: Of its event.
+        reason: Why it was held back.
+        written_by: Who wrote that.
+    """
+
+    decision_id: str
+    at: int
+    event_id: bytes
+    reason: str
+    written_by: str
+
+    @property
+    def place(self) -> tuple[int, bytes]:
+        """Its place among others."""
+        return self.at, self.event_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +66,7 @@ class Ask:
     """
 
     wanted: Wanted
-    newest: AuditEvent
+    newest: Newest
     first: int
     count: int
     named: str
@@ -70,11 +93,7 @@ def asks(
     """
     waiting = decided.spooled(spool)
     said = held(store, now)
-    items = [
-        item(each, said, now)
-        for each in gathered(_events(store, waiting, since))
-        if agent in ("", each.wanted.agent)
-    ]
+    items = [item(each, said, now) for each in _gathered(store, waiting, since, agent)]
     kept = [each for each in items if state in ("", each["state"])]
     first = next((each for each in kept if each["state"] == "open"), None)
     following = command("asks", "show", first["id"]) if first else ""
@@ -104,7 +123,7 @@ def find(store: Store, waiting: Spooled, text: str) -> Ask:
         UsageError: No decision is called so, or it is nothing that an owner may lift.
     """
     event = decided.find(store, waiting, text)[0].event
-    ask = next(iter(gathered([event])), None)
+    ask = _ask_of(event)
     if ask is None:
         said = decided.facts_of(event)
         raise UsageError(
@@ -113,46 +132,65 @@ def find(store: Store, waiting: Spooled, text: str) -> Ask:
             f"{', '.join(sorted(BY_OWNER))})",
             command("decision", event.decision_id),
         )
-    alike = _events(store, waiting, event.event_time - ASK_LIFE)
-    whole = next((g for g in gathered(alike) if g.wanted == ask.wanted), ask)
+    since = event.event_time - ASK_LIFE
+    alike = _gathered(store, waiting, since, ask.wanted.agent)
+    whole = next((each for each in alike if each.wanted == ask.wanted), ask)
     return replace(whole, named=event.decision_id)
 
 
-def _events(store: Store, waiting: Spooled, since: int) -> list[AuditEvent]:
-    stored = refused_for(store, BY_OWNER, since=since, limit=MOST, believed=True)
+def _gathered(store: Store, waiting: Spooled, since: int, agent: str = "") -> list[Ask]:
+    """Gather what was held back by what was wanted, the newest first."""
+    found: dict[Wanted, Ask] = {}
     # Apart, so that an agent that says much hides nothing.
-    stored += refused_for(store, BY_OWNER, since=since, limit=MOST_SAID, believed=False)
-    known = {each.raw_sha256 for each in stored}
-    fresh = [
-        each
-        for each in waiting.events
-        if each.event_time >= since and each.raw_sha256 not in known
-    ]
-    return [*stored, *fresh]
+    for believed, most in ((True, MOST), (False, MOST_SAID)):
+        for act in held_acts(
+            store, BY_OWNER, since=since, limit=most, believed=believed, agent=agent
+        ):
+            wanted = decided.wanted_by(act, act.target, act.arguments)
+            if wanted is not None:
+                newest = Newest(
+                    act.decision_id, act.at, act.event_id, act.reason, act.written_by
+                )
+                ask = Ask(wanted, newest, act.first, act.count, act.decision_id)
+                found[wanted] = _joined(found.get(wanted), ask)
+    fresh = [e for e in waiting.events if e.event_time >= since and _was_held(e)]
+    known = stored_among(store, fresh)
+    for event in fresh:
+        one = _ask_of(event)
+        if one is None or event.raw_sha256 in known:
+            continue
+        if agent in ("", one.wanted.agent):
+            found[one.wanted] = _joined(found.get(one.wanted), one)
+    return sorted(found.values(), key=lambda each: each.newest.place, reverse=True)
 
 
-def gathered(events: Iterable[AuditEvent]) -> list[Ask]:
-    """Gather decisions by what was wanted, the newest first."""
-    found: dict[Wanted, list[AuditEvent]] = defaultdict(list)
-    for event in events:
-        wanted = decided.wanted_of(event)
-        if wanted is not None and _was_held(event):
-            found[wanted].append(event)
-    made = [
-        Ask(
-            wanted,
-            max(alike, key=_place),
-            min(each.event_time for each in alike),
-            len(alike),
-            max(alike, key=_place).decision_id,
-        )
-        for wanted, alike in found.items()
-    ]
-    return sorted(made, key=lambda each: _place(each.newest), reverse=True)
+def _ask_of(event: AuditEvent) -> Ask | None:
+    """Make the ask that one decision is; None where it is none."""
+    wanted = decided.wanted_of(event)
+    if wanted is None or not _was_held(event):
+        return None
+    reason = decided.facts_of(event).get("reason", "")
+    newest = Newest(
+        event.decision_id,
+        event.event_time,
+        event.event_id,
+        reason,
+        event.written_by.value,
+    )
+    return Ask(wanted, newest, event.event_time, 1, event.decision_id)
 
 
-def _place(event: AuditEvent) -> tuple[int, bytes]:
-    return event.event_time, event.event_id
+def _joined(one: Ask | None, other: Ask) -> Ask:
+    if one is None:
+        return other
+    newest = max(one.newest, other.newest, key=lambda each: each.place)
+    return Ask(
+        one.wanted,
+        newest,
+        min(one.first, other.first),
+        one.count + other.count,
+        newest.decision_id,
+    )
 
 
 def _was_held(event: AuditEvent) -> bool:
@@ -175,11 +213,11 @@ def item(ask: Ask, said: Held, now: int) -> AskItem:
         "target": wanted.target.value,
         "name": wanted.name,
         "arguments": wanted.arguments or None,
-        "reason": decided.facts_of(ask.newest).get("reason", ""),
-        "written_by": ask.newest.written_by.value,
+        "reason": ask.newest.reason,
+        "written_by": ask.newest.written_by,
         "count": ask.count,
         "first": spelled_time(ask.first),
-        "last": spelled_time(ask.newest.event_time),
+        "last": spelled_time(ask.newest.at),
         "state": "open",
         "by": [],
         "until": None,
@@ -197,7 +235,7 @@ def item(ask: Ask, said: Held, now: int) -> AskItem:
         shown["until"] = spelled_time(allowed.until * 10**9) if allowed.until else None
     elif (refused := _refused(said, wanted)) is not None:
         shown["state"], shown["by"] = "refused", [refused.claim("person")]
-    elif now - ask.newest.event_time > ASK_LIFE:
+    elif now - ask.newest.at > ASK_LIFE:
         shown["state"] = "expired"
     return shown
 

@@ -4,7 +4,7 @@ import fcntl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from answerable.connectors.gateway.fetch import Spool, held
 from answerable.model.ask import ASKABLE, Wanted
@@ -23,6 +23,26 @@ _TOOL = "tool:mcp/"
 
 # Spools: of a gateway, and of a decision point beside it.
 Where: TypeAlias = Path | tuple[Path, ...] | None
+
+
+class Named(Protocol):
+    """What says, as an event does, by whom and what was wanted."""
+
+    @property
+    def agent(self) -> str:
+        """Who wanted it."""
+
+    @property
+    def resource_prefix(self) -> str:
+        """Where."""
+
+    @property
+    def tool(self) -> str:
+        """With which tool, empty where with none."""
+
+    @property
+    def resource(self) -> str:
+        """What was named beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +151,12 @@ def facts_of(event: AuditEvent) -> Mapping[str, str]:
     return dict(event.facts)
 
 
-def server_of(event: AuditEvent) -> str:
+def server_of(event: Named) -> str:
     """Name the server of a decision."""
     return event.resource_prefix.removeprefix(_TOOL).removesuffix("/")
 
 
-def name_of(event: AuditEvent, target: str) -> str:
+def name_of(event: Named, target: str) -> str:
     """Name what a decision was about; empty where nothing is named."""
     if target == Target.TOOL:
         return event.tool.removeprefix(event.resource_prefix)
@@ -151,14 +171,17 @@ def name_of(event: AuditEvent, target: str) -> str:
 def wanted_of(event: AuditEvent) -> Wanted | None:
     """Say what an amendment would have to be for; None where none can be."""
     said = facts_of(event)
-    target = said.get("target", "")
+    return wanted_by(event, said.get("target", ""), said.get("arguments", ""))
+
+
+def wanted_by(event: Named, target: str, arguments: str) -> Wanted | None:
+    """Say the same of whatever names what was wanted; None where none can be."""
     if target not in ASKABLE or not event.agent:
         return None
-    name = name_of(event, target)
     return Wanted(
         agent=AgentId(event.agent),
         server=server_of(event),
         target=Target(target),
-        name=name,
-        arguments=said.get("arguments", ""),
+        name=name_of(event, target),
+        arguments=arguments,
     )

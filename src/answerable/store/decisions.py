@@ -1,8 +1,8 @@
 """SQL of decisions: the view `decisions`, and the decisions of a question."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from answerable.model.event import AuditEvent
 from answerable.store.columns import NAMES, fact, to_event
@@ -18,6 +18,7 @@ _FACTS = (
 )
 # More beginnings alike than these are not worth listing.
 _MOST_ALIKE = 20
+BLANK = "''"
 
 
 def shown(store: "Store") -> Shown:
@@ -115,26 +116,94 @@ def find_decisions(store: "Store", beginning: str) -> list[AuditEvent]:
     return [to_event(row) for row in store.rows(query, [beginning, _MOST_ALIKE])]
 
 
-def refused_for(
-    store: "Store", reasons: Collection[str], *, since: int, limit: int, believed: bool
-) -> list[AuditEvent]:
-    """Give the decisions that were not an allow for one of these reasons, newest first.
+@dataclass(frozen=True, slots=True)
+class HeldAct:
+    """Decisions by which one act of one agent was held back, told together.
+
+    Attributes:
+        agent: As the newest event has it; the next five likewise.
+        resource_prefix: Likewise.
+        tool: Likewise.
+        resource: Likewise.
+        target: What was acted on.
+        arguments: SHA-256 of the arguments, hex.
+        decision_id: Of the newest decision.
+        at: When that was made, UTC nanoseconds.
+        event_id: Of its event.
+        reason: Of it.
+        written_by: Of it.
+        first: When the first was made.
+        count: How many they are.
+    """
+
+    agent: str
+    resource_prefix: str
+    tool: str
+    resource: str
+    target: str
+    arguments: str
+    decision_id: str
+    at: int
+    event_id: bytes
+    reason: str
+    written_by: str
+    first: int
+    count: int
+
+
+def held_acts(
+    store: "Store",
+    reasons: Collection[str],
+    *,
+    since: int,
+    limit: int,
+    believed: bool,
+    agent: str = "",
+) -> list[HeldAct]:
+    """Give the acts that were held back for one of these reasons, newest first.
 
     Args:
         store: Where.
         reasons: As facts spell them.
         since: UTC nanoseconds, inclusive.
-        limit: Most rows.
-        believed: Those of mediators; otherwise what an agent says itself.
+        limit: Most acts.
+        believed: Those that mediators tell of; otherwise what an agent says itself.
+        agent: Of this agent alone; empty for all.
     """
-    sign = (
-        "written_by <> 'self-reported'" if believed else "written_by = 'self-reported'"
-    )
+    sign = "<>" if believed else "="
+    one = "AND agent = ?" if agent else ""
     named = ", ".join("?" * len(reasons))
+    # What was held back is logged as denied: the column spares reading most facts.
     query = (
-        f"SELECT {NAMES} FROM events e WHERE decision_id <> '' AND event_time >= ? "  # noqa: S608 - ours
-        f"AND {sign} AND {fact('reason', 'NULL')} IN ({named}) "
-        "ORDER BY event_time DESC, event_id DESC LIMIT ?"
+        "SELECT agent, resource_prefix, tool, resource, target, arguments, "  # noqa: S608 - ours
+        "arg_max(decision_id, place), max(event_time), arg_max(event_id, place), "
+        "arg_max(reason, place), arg_max(written_by, place), min(event_time), count(*) "
+        "FROM (SELECT agent, resource_prefix, tool, resource, decision_id, event_time, "
+        "event_id, written_by, (event_time, event_id) AS place, "
+        f"{fact('target', BLANK)} AS target, {fact('arguments', BLANK)} AS arguments, "
+        f"{fact('reason', BLANK)} AS reason, {fact('effect', BLANK)} AS effect, "
+        f"{fact('ended', BLANK)} AS ended FROM events e WHERE decision_id <> '' "
+        f"AND outcome = 'denied' AND event_time >= ? AND written_by {sign} "
+        f"'self-reported' {one}) WHERE reason IN ({named}) "
+        "AND effect IN ('ask', 'deny') AND ended = '' "
+        "GROUP BY agent, resource_prefix, tool, resource, target, arguments "
+        "ORDER BY max(event_time) DESC, arg_max(event_id, place) DESC LIMIT ?"
     )
-    rows = store.rows(query, [since, *sorted(reasons), limit])
-    return [to_event(row) for row in rows]
+    values = [since, *([agent] if agent else []), *sorted(reasons), limit]
+    rows = cast("list[tuple[Any, ...]]", store.rows(query, values))
+    return [HeldAct(*row) for row in rows]
+
+
+def stored_among(store: "Store", events: Sequence[AuditEvent]) -> frozenset[bytes]:
+    """Give the digests of those events that the store has."""
+    if not events:
+        return frozenset()
+    begin = min(each.event_time for each in events)
+    listed = ", ".join("?" * len(events))
+    query = (
+        "SELECT raw_sha256 FROM events WHERE event_time >= ? AND event_time <= ? "  # noqa: S608 - ours
+        f"AND event_id IN ({listed})"
+    )
+    end = max(each.event_time for each in events)
+    rows = store.rows(query, [begin, end, *(each.event_id for each in events)])
+    return frozenset(cast("bytes", row[0]) for row in rows)

@@ -12,7 +12,7 @@ from answerable.web.routes import Answer, Asked, Page, Route
 from answerable.web.visit import May, Visit
 
 ROWS = 50
-_SINCE = 30 * 86_400 * 10**9
+_SINCE = 7 * 86_400 * 10**9
 _FILTERS = ("state", "agent")
 _ORDER = {"open": 0}
 
