@@ -24,6 +24,7 @@ from answerable.web.visit import May, Visit
 
 DEEDS = 15
 ROWS = 12
+_LOOKED = 300  # rows of reach, of which the gravest are shown
 _MOST_COMPARED = 5_000
 _NEAR = 5
 
@@ -64,11 +65,12 @@ class Reached:
 
     Attributes:
         rows: The first of it, gravest first.
-        total: How many rows there are.
+        total: How many rows were looked at.
         verdicts: How many of each verdict.
         coverage: What it rests on.
         unknown: Why nothing can be said, empty where it can.
-        every: All rows.
+        every: The rows that were looked at.
+        more: There are others behind them.
     """
 
     rows: Sequence[ReachItem]
@@ -77,6 +79,7 @@ class Reached:
     coverage: Coverage | None
     unknown: str = ""
     every: Sequence[ReachItem] = ()
+    more: bool = False
 
 
 def owned(desk: Desk, subject: str) -> Owned:
@@ -128,15 +131,25 @@ def deeds(desk: Desk, visit: Visit, field: str, key: str, *subjects: str) -> Dee
 def reached(desk: Desk, subject: str) -> Reached:
     """Give the gravest of what a subject can do."""
     try:
-        document = reach.reach(desk.standing().inventory, subject, now=desk.now)
+        listed = reach.reach_part(
+            desk.standing().inventory, subject, now=desk.now, rows=_LOOKED
+        )
     except AnswerableError as error:
         return Reached((), 0, {}, None, error.message)
+    document = listed.document
     every = cast("Sequence[ReachItem]", document.items)
     verdicts: dict[str, int] = {}
     for each in every:
         verdicts[each["verdict"]] = verdicts.get(each["verdict"], 0) + 1
     ranked = sorted(every, key=_gravity)
-    return Reached(ranked[:ROWS], len(every), verdicts, document.coverage, every=every)
+    return Reached(
+        ranked[:ROWS],
+        len(every),
+        verdicts,
+        document.coverage,
+        every=every,
+        more=bool(listed.after),
+    )
 
 
 def _gravity(row: ReachItem) -> tuple[bool, bool, bool, int]:
