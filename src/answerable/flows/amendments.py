@@ -7,7 +7,7 @@ from answerable.enforce.signed import Answerers, Judged, judge
 from answerable.evidence import amendments as room
 from answerable.evidence.statements import StatementVoid
 from answerable.flows import owner_keys
-from answerable.flows.attested import AttestedOwner, AttestedOwners
+from answerable.flows.attested import AttestedOwner, owners_of
 from answerable.model.amendment import Amendment
 from answerable.model.ids import AgentId
 from answerable.model.owner_key import Placed, Verified
@@ -62,7 +62,7 @@ class AmendmentsOf:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._attested = AttestedOwners(store)
+        self._attested = owners_of(store)
         self._stamp = b""
         self._objects: tuple[tuple[int, str], ...] = ()
         self._said: tuple[Verified, ...] = ()
@@ -124,4 +124,4 @@ def verified(store: Store) -> tuple[tuple[Verified, ...], tuple[Unheld, ...]]:
 
 def held(store: Store, now: int) -> Held:
     """Say what stands; see `AmendmentsOf`."""
-    return AmendmentsOf(store).now(now)
+    return store.beside("amendments", AmendmentsOf).now(now)

@@ -147,7 +147,12 @@ class AttestedOwners:
 
 def attested_owners(store: Store, now: int) -> Mapping[AgentId, AttestedOwner]:
     """Give the attested owner of each agent that has one; see `AttestedOwners`."""
-    return AttestedOwners(store).now(now)
+    return owners_of(store).now(now)
+
+
+def owners_of(store: Store) -> AttestedOwners:
+    """Give the attested owners of a store, as they are kept while it is open."""
+    return store.beside("attested owners", AttestedOwners)
 
 
 def _persons(store: Store) -> tuple[Person, ...]:

@@ -8,7 +8,7 @@ from answerable.baseline.standing import Expected, stands, subject_id
 from answerable.evidence import statements
 from answerable.evidence.statements import StatementVoid
 from answerable.flows import owner_keys
-from answerable.flows.attested import AttestedOwner, AttestedOwners
+from answerable.flows.attested import AttestedOwner, owners_of
 from answerable.model.baseline import Profile, Stage, Subject
 from answerable.model.errors import VerificationError
 from answerable.model.ids import AgentId
@@ -78,7 +78,7 @@ class BaselinesOf:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._attested = AttestedOwners(store)
+        self._attested = owners_of(store)
         self._stamp = b""
         self._last: tuple[int, Held] | None = None
         self._lines: Mapping[str, list[str]] = {}

@@ -1,10 +1,11 @@
 """The store: append, seal, ask; objects and keys. One instance per process and thread."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar, cast
 
 import msgspec
 
@@ -29,6 +30,8 @@ from answerable.store.query import UNBOUND, Bounds, Query
 from answerable.store.sealer import Sealer
 from answerable.store.segments import sealed_since, write_segments
 from answerable.store.tables import NamedTable
+
+Beside = TypeVar("Beside")
 
 SALT = 16
 # A journal of this size is sealed while more arrives.
@@ -74,6 +77,7 @@ class Store:
         self._sealer = Sealer(layout.root)
         self._mine: set[str] = set()
         self._sealed = 0
+        self._beside: dict[str, object] = {}
 
     @classmethod
     def open(cls, root: Path, *, now: int, create: bool = True) -> "Store":
@@ -105,6 +109,15 @@ class Store:
             self._writer = None
         self._query.close()
         self._known.close()
+
+    def beside(self, name: str, make: Callable[["Store"], Beside]) -> Beside:
+        """Give what a story keeps of this store while it is open, made when first asked.
+
+        Whatever it is looks itself whether the store has changed.
+        """
+        if name not in self._beside:
+            self._beside[name] = make(self)
+        return cast("Beside", self._beside[name])
 
     def fingerprint(self, value: str) -> str:
         """Give the keyed fingerprint of a secret value: 24 hex digits."""

@@ -51,6 +51,10 @@ class Standing:
             self._kept.setdefault(name, (make, make(self)))
         return cast("Kept", self._kept[name][1])
 
+    def has(self, name: str) -> bool:
+        """Tell whether something is made already."""
+        return name in self._kept
+
     def follow(self, before: "Standing") -> None:
         """Make what was kept of the one before, so that nobody waits for it."""
         if before.inventory is not self.inventory:

@@ -1,10 +1,14 @@
 """What to look at first: what of the inventory needs a person, the gravest in front."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from threading import Thread
+from weakref import WeakSet
 
 from answerable.model.document import AgentItem
+from answerable.model.errors import AnswerableError
 from answerable.web.desk import Desk
 from answerable.web.filters import page_of, url
 from answerable.web.pages import shapes, subjects
@@ -12,6 +16,8 @@ from answerable.web.pages import shapes, subjects
 MOST = 24
 _EACH = 5
 _ASKED = 12  # keys of which reach is worked out
+_FEW = 2_000  # identities of which it is told at once
+_logger = logging.getLogger(__name__)
 _NOBODY = ("none", "owner-left", "ambiguous", "team-only")
 
 
@@ -38,13 +44,45 @@ class Look:
     at: str = ""
 
 
-def of_inventory(desk: Desk) -> Sequence[Look]:
-    """Give what the inventory tells, as it stands; kept with it."""
-    return desk.kept("first", lambda _: tuple(_looks(desk)))
+def of_inventory(desk: Desk) -> tuple[list[Look], bool]:
+    """Give what the inventory tells, and whether some of it is still worked out.
+
+    What keys reach takes long to tell in a large estate when it is asked for the first
+    time; whoever looks then does not wait for it.
+    """
+    looks = list(desk.kept("first: looks", lambda _: tuple(_looks(desk))))
+    few = len(desk.standing().inventory.facts.identities) <= _FEW
+    if not few and not desk.standing().has(_KEYS):
+        _work_out(desk)
+        return looks, True
+    return [*looks, *_keys(desk)], False
+
+
+_KEYS = "first: keys"
+_WORKING: WeakSet[Desk] = WeakSet()
+
+
+def _keys(desk: Desk) -> Sequence[Look]:
+    return desk.kept(_KEYS, lambda _: tuple(islice(_reaching_keys(desk), _EACH)))
+
+
+def _work_out(desk: Desk) -> None:
+    if desk in _WORKING:
+        return
+    _WORKING.add(desk)
+    Thread(target=_worked_out, args=(desk,), daemon=True).start()
+
+
+def _worked_out(desk: Desk) -> None:
+    try:
+        _keys(desk)
+    except AnswerableError as error:
+        _logger.warning("what keys reach could not be told: %s", error.message)
+    finally:
+        _WORKING.discard(desk)
 
 
 def _looks(desk: Desk) -> Iterator[Look]:
-    yield from islice(_reaching_keys(desk), _EACH)
     yield from islice(_unowned(desk), _EACH)
     yield from islice(_left(desk), _EACH)
     yield from islice(_unattended(desk), _EACH)

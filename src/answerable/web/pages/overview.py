@@ -33,7 +33,7 @@ _EFFECTS = ("allow", "ask", "deny", "error")
 def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     """Show the numbers that matter, each with its link."""
     del asked
-    looks = list(first.of_inventory(desk))
+    looks, working = first.of_inventory(desk)
     quarantine, pinned = _pins(desk)
     looks += quarantine
     deeds: Mapping[str, object] | None = None
@@ -50,6 +50,7 @@ def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         "tools": {**_tools(desk), "pins": pinned},
         "deeds": deeds,
         "looks": looks[: first.MOST],
+        "working": working,
         "more": max(0, len(looks) - first.MOST),
         "oldest": min((each["at"] for each in sources), default=""),
         "sources": len(sources),

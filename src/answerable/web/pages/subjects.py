@@ -24,7 +24,8 @@ from answerable.web.visit import May, Visit
 
 DEEDS = 15
 ROWS = 12
-_LOOKED = 300  # rows of reach, of which the gravest are shown
+_LOOKED = 120  # rows of reach, of which the gravest are shown
+_WAYS = 8  # identities whose rows are looked at
 _MOST_COMPARED = 5_000
 _NEAR = 5
 
@@ -132,7 +133,7 @@ def reached(desk: Desk, subject: str) -> Reached:
     """Give the gravest of what a subject can do."""
     try:
         listed = reach.reach_part(
-            desk.standing().inventory, subject, now=desk.now, rows=_LOOKED
+            desk.standing().inventory, subject, now=desk.now, rows=_LOOKED, ways=_WAYS
         )
     except AnswerableError as error:
         return Reached((), 0, {}, None, error.message)
