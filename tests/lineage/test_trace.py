@@ -74,6 +74,23 @@ def test_a_deleted_role_answers_by_arn_and_by_name(day: Store, name: str) -> Non
     assert "sts:AssumeRoleWithWebIdentity" in actions(found)
 
 
+@pytest.mark.parametrize("name", ["*deploy", "arn:aws:iam::*:role/ci/*", "ci/deplo?"])
+def test_a_pattern_of_identities_answers_with_what_those_did(day: Store, name) -> None:
+    found = ask(day, identity=name)
+    assert actions(found) == ["s3:GetObject", "s3:ListObjectsV2"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("person", "an?"), ("credential", "*AKIAIOSFODNN7EXAMPLE"), ("agent", "*")],
+)
+def test_a_pattern_of_names_answers_for_each_that_fits(day: Store, kind, name) -> None:
+    exact = {"person": "ana", "credential": "AKIAIOSFODNN7EXAMPLE"}
+    found = ask(day, **{kind: name})
+    alone = ask(day, **{kind: exact[kind]}) if kind in exact else []
+    assert [each["event_id"] for each in found] == [each["event_id"] for each in alone]
+
+
 def test_an_identity_that_never_acted_answers_with_what_was_done_to_it(
     day: Store,
 ) -> None:

@@ -77,9 +77,10 @@ def traced(
     """Answer from an inventory and chains that were made before."""
     check(question)
     chains = Chains.of(chains)
-    identity = question.identity and naming.identity(
-        inventory, chains, question.identity
-    )
+    identity = question.identity
+    if identity:  # a pattern asks for what each one did; not for what was done to it
+        wild = naming.is_pattern(identity)
+        identity = "" if wild else naming.identity(inventory, chains, identity)
     others = replace(question, identity="")
     found = find_events(
         store,
