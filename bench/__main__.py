@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SEED = 20261124
 PARTS = (
     *("help", "ingest", "queries", "reach", "peers", "gateway", "federation"),
-    *("baseline", "enforce", "expansions", "law", "races", "intent"),
+    *("baseline", "enforce", "expansions", "law", "races", "intent", "web"),
 )
 SMALL, LARGE, QUICK = 200_000, 2_000_000, 20_000
 ROUNDS = 3
@@ -154,6 +154,16 @@ def baseline_part(
         yield from baseline.figures(SEED, folder, command, quick=quick)
 
 
+def web_part(
+    folder: Path, parts: Sequence[str], command: str, *, quick: bool
+) -> Iterator[Line]:
+    """Measure the web page with people at it."""
+    if "web" in parts:
+        from bench.web import figures
+
+        yield from figures.figures(folder / "web", command, quick=quick)
+
+
 def federation_parts(
     folder: Path, parts: Sequence[str], command: str, *, quick: bool
 ) -> Iterator[Line]:
@@ -184,6 +194,7 @@ def measure(options: argparse.Namespace, folder: Path) -> list[Line]:
     note(reach_parts(folder, options.only, command, quick=options.quick))
     note(gateway_part(folder, options.only, command, quick=options.quick))
     note(baseline_part(folder, options.only, command, quick=options.quick))
+    note(web_part(folder, options.only, command, quick=options.quick))
     note(federation_parts(folder, options.only, command, quick=options.quick))
     if "ingest" in options.only:
         trail_of(folder, events, SEED)

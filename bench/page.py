@@ -12,6 +12,7 @@ _SECTIONS = (
     ("Decision point", ("enforce",)),
     ("Federation", ("federation",)),
     ("Baseline", ("baseline",)),
+    ("Web", ("web",)),
     ("Held to laws", ("law", "expansions", "races", "intent")),
 )
 # What a section's figures mean; what no figure says itself.
@@ -99,6 +100,13 @@ trusts). They do not do the same:
 - Loading checks the digest of a document, reads it and builds what is looked up.
 - Learning goes from Parquet files to a profile, in a process of its own; the rows are
   written before, which is not measured.
+""",
+    "Web": """\
+- `serve --only web` is a process of its own on a store written before, which is not
+  measured; whoever asks is another process on the same machine. Each page and each call
+  is asked once alone, so that what is kept is made; then by all at once.
+- First paint is the front page with every style sheet and script that it links, each as
+  it is sent with gzip.
 """,
     "Held to laws": """\
 - A race that nobody may win is run again and again: processes that end, run another

@@ -202,6 +202,7 @@ def make(folder: Path, identities: int, events: int, seed: int) -> Path:
     """Write the store; return its folder."""
     store = folder / "store"
     shutil.rmtree(store, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
     trail = folder / "trail"
     if not trail.is_dir():
         write_trail(trail, events, seed)

@@ -8,7 +8,7 @@ from typing import Protocol
 import re2
 
 from answerable.flows.chains import Chains, Names, spellings
-from answerable.inventory.resolve import Kind, resolve
+from answerable.inventory.resolve import Kind, likely, resolve
 from answerable.lineage.joints import Joint, JointChains
 from answerable.model.errors import AmbiguousError, IdError, UsageError
 from answerable.model.event import AuditEvent
@@ -19,7 +19,6 @@ from answerable.model.lineage import Chain, ChainKey
 Test = Callable[[Chain], bool]
 Fits = Callable[[str], bool]
 FIELDS = ("person", "agent", "tool", "identity", "credential")
-_COMPARED = 20_000
 
 
 class Named(Protocol):
@@ -184,7 +183,7 @@ def _known(inventory: Inventory, text: str, kind: Kind, *seen: Names) -> str:
 
 def _unknown(asked: str, kind: str, ids: set[str]) -> UsageError:
     names = sorted({name for each in ids for name in (each, *spellings(each))})
-    close = get_close_matches(asked, names[:_COMPARED], n=1, cutoff=0.5)
+    close = get_close_matches(asked, likely(asked, names), n=1, cutoff=0.5)
     hint = (
         f"did you mean {close[0]}?"
         if close

@@ -13,7 +13,8 @@ from answerable.model.inventory import Inventory
 Kind = Literal["agent", "tool", "identity", "credential", "person"]
 KINDS: tuple[Kind, ...] = ("agent", "tool", "identity", "credential", "person")
 
-_MOST_COMPARED = 20_000
+_MOST_COMPARED = 2_000
+_ALIKE = 3
 
 
 def resolve(inventory: Inventory, text: str, kinds: Sequence[Kind] = KINDS) -> str:
@@ -77,7 +78,7 @@ def _unknown(asked: str, kinds: Sequence[Kind], known: Iterable[str]) -> UsageEr
     size = len(asked)
     near = [k for k in known if abs(len(k) - size) <= max(3, size // 2)]
     if near:
-        close = get_close_matches(asked, near[:_MOST_COMPARED], n=1, cutoff=0.5)
+        close = get_close_matches(asked, likely(asked, near), n=1, cutoff=0.5)
         hint = f"did you mean {close[0]}?" if close else _LIST
     else:
         hint = (
@@ -86,6 +87,22 @@ def _unknown(asked: str, kinds: Sequence[Kind], known: Iterable[str]) -> UsageEr
             else "nothing was scanned yet: run `answerable scan`"
         )
     return UsageError(f"unknown {what} (got {asked[:200]!r})", hint)
+
+
+def likely(asked: str, names: Sequence[str]) -> Sequence[str]:
+    """Choose the names that are worth a comparison: of many, those that begin or end alike.
+
+    To compare takes a fifth of a millisecond each, and somebody waits for the answer.
+    """
+    if len(names) <= _MOST_COMPARED:
+        return names
+    head, tail = asked[:_ALIKE].lower(), asked[-_ALIKE:].lower()
+    alike = [
+        name
+        for name in names
+        if name[:_ALIKE].lower() == head or name[-_ALIKE:].lower() == tail
+    ]
+    return alike[:_MOST_COMPARED]
 
 
 _LIST = "see `answerable agents`, `identities` and `credentials` for what is known"

@@ -12,6 +12,7 @@ from answerable.flows.exercised import exercised
 from answerable.flows.ownership import owner_item
 from answerable.flows.query import Query
 from answerable.flows.words.owners import STATES, remark
+from answerable.inventory.resolve import likely
 from answerable.model.document import Coverage, ReachItem, TraceItem
 from answerable.model.document_exercised import ExercisedItem
 from answerable.model.document_owners import EvidenceItem, WhoOwnsItem
@@ -26,7 +27,6 @@ DEEDS = 15
 ROWS = 12
 _LOOKED = 120  # rows of reach, of which the gravest are shown
 _WAYS = 8  # identities whose rows are looked at
-_MOST_COMPARED = 5_000
 _NEAR = 5
 
 
@@ -207,7 +207,7 @@ def missing(desk: Desk, kind: str, key: str) -> Page:
     names = list(listing.by_key)
     near = [name for name in names if tail and tail in name.casefold()][:_NEAR]
     if not near:
-        near = get_close_matches(key, names[:_MOST_COMPARED], _NEAR, cutoff=0.6)
+        near = get_close_matches(key, likely(key, names), _NEAR, cutoff=0.6)
     values = {
         "kind": kind,
         "key": key,
