@@ -35,6 +35,19 @@ function options(element, names, ink) {
   };
 }
 
+// What was dragged over is asked about: whole spans, as the counts are.
+function ask(element, drawn, width) {
+  const { left, width: wide } = drawn.select;
+  if (wide < 3) return;
+  const at = (x) => drawn.posToVal(x, "x");
+  const since = Math.floor(at(left) / width) * width;
+  const until = Math.ceil(at(left + wide) / width) * width;
+  const to = new URL(element.dataset.to, location.href);
+  to.searchParams.set("since", Math.max(0, since));
+  to.searchParams.set("until", until);
+  location.assign(to);
+}
+
 export default async function draw(element) {
   const answer = await fetch(element.dataset.from, { headers: { accept: "application/json" } });
   if (!answer.ok) throw new Error(`no counts (got ${answer.status}, expected 200)`);
@@ -42,11 +55,18 @@ export default async function draw(element) {
   if (!items.length) return null;
   const names = Object.keys(items[0]).filter((name) => name !== "at");
   const data = [items.map(({ at }) => at), ...names.map((name) => items.map((item) => item[name]))];
+  const width = items.length > 1 ? items[1].at - items[0].at : 1;
   let chart;
   const make = () => {
     chart?.destroy();
-    chart = new uPlot(options(element, names, inks(element)), data, element);
-    chart.over.addEventListener("dblclick", () => chart.setData(data));
+    chart = new uPlot(
+      {
+        ...options(element, names, inks(element)),
+        hooks: { setSelect: [(drawn) => ask(element, drawn, width)] },
+      },
+      data,
+      element,
+    );
   };
   make();
   new ResizeObserver(() => chart.setSize({ width: element.clientWidth, height: 180 })).observe(element);

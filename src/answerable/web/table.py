@@ -18,6 +18,7 @@ from answerable.web.pages import (
     pins,
     reach,
     signing,
+    times,
 )
 from answerable.web.routes import Route, Stream
 
@@ -28,6 +29,7 @@ ROUTES: tuple[Route, ...] = (
     *identity.ROUTES,
     *investigation.ROUTES,
     *event.ROUTES,
+    *times.ROUTES,
     *reach.ROUTES,
     *baselines.ROUTES,
     *decisions.ROUTES,

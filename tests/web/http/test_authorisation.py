@@ -60,6 +60,8 @@ WHO: dict[frozenset[May], tuple[str, ...]] = {
         "GET /trace",
         "GET /trace/export",
         "GET /trace/complete",
+        "GET /trace/times",
+        "GET /trace/span",
         "GET /event",
         "GET /decision",
         "GET /decisions",

@@ -1,0 +1,52 @@
+"""Counts over time as a document, and the question that is left of a span of it."""
+
+from answerable.flows import investigate as flow
+from answerable.flows.lists import coverage, spelled_time
+from answerable.flows.query import parse
+from answerable.model.document import Document
+from answerable.model.errors import UsageError
+from answerable.web.deeds import DEEDS, scene
+from answerable.web.desk import Desk
+from answerable.web.draw.timeline import OUTCOMES
+from answerable.web.filters import url
+from answerable.web.routes import Answer, Asked, Moved, Route, Told
+from answerable.web.visit import Visit
+
+_SECOND = 1_000_000_000
+_MOST_DIGITS = 11
+
+
+def times(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Count what a question finds, span by span; empty spans are counted too."""
+    around = scene(desk, visit)
+    wanted = flow.wanted(around, parse(asked.query.get("q", "")), now=desk.now)
+    with desk.store() as store:
+        found = flow.times(store, wanted)
+    counts = {bar.at: bar.events for bar in found.bars}
+    told = [name for name in OUTCOMES if any(name in each for each in counts.values())]
+    items = [
+        {
+            "at": at // _SECOND,
+            **{name: counts.get(at, {}).get(name, 0) for name in told},
+        }
+        for at in range(found.since, found.until, found.width)
+    ]
+    rests_on = coverage(around.inventory, desk.now)
+    return Told(Document("times", items if counts else [], rests_on))
+
+
+def span(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Go on to the same question about a span of time, given in UTC seconds."""
+    query = parse(asked.query.get("q", ""))
+    for field in ("since", "until"):
+        said = asked.query.get(field, "")
+        if not (said.isascii() and said.isdigit() and len(said) <= _MOST_DIGITS):
+            raise UsageError(f"no time (got {said[:20]!r}, expected seconds)")
+        query = query.asking(field, spelled_time(int(said) * _SECOND))
+    return Moved(url("/trace", q=query.text))
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("/trace/times", times, DEEDS, ("q",)),
+    Route("/trace/span", span, DEEDS, ("q", "since", "until")),
+)
