@@ -110,3 +110,11 @@ def test_everybody_who_can_comes_by_parts_too() -> None:
 def test_a_cursor_that_was_not_given_is_refused(cursor: str) -> None:
     with pytest.raises(UsageError, match="not a place to go on from"):
         flow.reach_part(pipeline().inventory(), "ci", now=NOW, after=cursor)
+
+
+def test_what_resources_grant_is_not_looked_for_before_it_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("answerable.reach.rows.listing.granted_rows", pytest.fail)
+    got = flow.reach_part(pipeline().inventory(), "ci", now=NOW, rows=1)
+    assert (len(got.document.items), got.after) == (1, "0.0.1")

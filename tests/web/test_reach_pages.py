@@ -59,6 +59,23 @@ def test_by_itself_alone_leaves_paths_aside(desk: Desk, viewer: Visit) -> None:
     assert "--direct" in html
 
 
+@pytest.mark.parametrize("path", ["/reach", "/can", "/who-can"])
+def test_of_very_many_identities_each_is_answered_by_itself_and_that_is_said(
+    desk: Desk, viewer: Visit, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr("answerable.flows.asked.MOST_FOLLOWED", 3)
+    monkeypatch.setattr("answerable.reach.questions.whole_of", pytest.fail)
+    monkeypatch.setattr("answerable.reach.paths.paths.whole_of", pytest.fail)
+    said = {} if path == "/reach" else dict(CALL)
+    said |= {} if path == "/who-can" else {"subject": REPORTER}
+    html = shown(desk, viewer, path, **said)
+    assert "paths from one to the next are not followed here" in html
+    assert "paths through other identities" in html
+    assert "sts:AssumeRole <" not in html
+    direct = shown(desk, viewer, path, **said, direct="yes")
+    assert "not followed here" not in direct
+
+
 def test_what_is_stated_of_a_request_counts(desk: Desk, viewer: Visit) -> None:
     said = {"subject": REPORTER, **CALL, "context": "aws:SourceIp=10.0.0.1\n"}
     html = shown(desk, viewer, "/can", **said)

@@ -30,6 +30,9 @@ from answerable.reach.verdict.formula import FALSE, atom, both
 _SUBJECTS: tuple[Kind, ...] = ("agent", "identity", "credential")
 CATALOGUE = "answerable:action-catalogue"
 NOBODY = IdentityId("")
+# Steps from everybody to everybody take a gigabyte at ten thousand, and by the square.
+# Whoever keeps a snapshot to answer many keeps to what each may do by itself then.
+MOST_FOLLOWED = 12_000
 _KEPT = "the compiled snapshot"
 Told = ParamSpec("Told")
 Answer = TypeVar("Answer")
@@ -38,7 +41,17 @@ Context = Mapping[str, tuple[str, ...]] | None
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One question's estate, with what the snapshot collected."""
+    """One question's estate, with what the snapshot collected.
+
+    Attributes:
+        inventory: The snapshot.
+        graph: It, compiled.
+        collected: What of it was collected.
+        given: What the question states.
+        direct: Whether paths are left aside.
+        now: UTC nanoseconds.
+        cut: Whether that is so although paths were asked for.
+    """
 
     inventory: Inventory
     graph: Graph
@@ -46,6 +59,7 @@ class Asked:
     given: Given
     direct: bool
     now: int
+    cut: bool = False
 
     @property
     def estate(self) -> Estate:
@@ -73,7 +87,9 @@ def asked_of(
     collected = Collected(held for c in inventory.coverage for held in c.held)
     kept = inventory.made(_KEPT)
     if isinstance(kept, KeptGraph) and not given.policies:
-        return Asked(inventory, kept.given(given), collected, given, direct, now)
+        graph = kept.given(given)
+        cut = not direct and len(graph.estate.principals) > MOST_FOLLOWED
+        return Asked(inventory, graph, collected, given, direct or cut, now, cut)
     graph = Graph(_compiled(inventory, load(services), given))
     return Asked(inventory, graph, collected, given, direct, now)
 
@@ -248,7 +264,8 @@ def coverage_of(asked: Asked, replies: Iterable[Reply], absent: set[str]) -> Cov
         for word in ("identity-policies", "role-trust")
         for account in accounts or {""}
     }
-    known = sorted((absent | needed) - {""})
+    paths = {"paths"} if asked.cut else set()
+    known = sorted((absent | needed | paths) - {""})
     coverage = lists.coverage(asked.inventory, asked.now, known)
     if is_partial(replies):
         coverage["partial"] = True

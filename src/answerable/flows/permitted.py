@@ -31,6 +31,8 @@ from answerable.reach.verdict.formula import verdict
 
 # Who may tag a resource is worked out once for each; `can` always says it.
 _MOST_EXPLAINED = 500
+# Each tag asks everybody: a page of a list does not wait for that.
+_MOST_ASKED = 2_000
 Progress = Callable[[int, int, str], None]
 
 
@@ -118,7 +120,8 @@ def reach_part(
         replies += [subjects.through(start, reply) for reply in got.replies]
         gone += got.ways
         first, place = (number, got.after) if got.after else (number + 1, Place())
-    document = _listing(asked, found, replies, action, resource)
+    tagging = len(asked.estate.principals) <= _MOST_ASKED
+    document = _listing(asked, found, replies, action, resource, tagging=tagging)
     ended = first >= len(found.starts)
     return Listed(document, "" if ended else spelled_cursor(first, place), gone)
 
@@ -193,7 +196,8 @@ def who_can_part(
     found = questions.who_can(asked.graph, spelled, target, direct=asked.direct)
     some = list(islice(found, place.row, place.row + rows + 1))
     more = spelled_cursor(0, Place(0, place.row + rows)) if len(some) > rows else ""
-    return Listed(_pairs(asked, some[:rows], spelled, target), more)
+    tagging = len(asked.estate.principals) <= _MOST_ASKED
+    return Listed(_pairs(asked, some[:rows], spelled, target, tagging=tagging), more)
 
 
 def read_cursor(text: str) -> tuple[int, Place]:
@@ -227,11 +231,13 @@ def _listing(
     replies: Sequence[Reply],
     action: str,
     resource: str,
+    *,
+    tagging: bool = True,
 ) -> Document:
     spelled = speller(asked.estate.catalogue, asked.estate.written, action)
     replies = [_doubted_row(asked, reply, spelled) for reply in replies]
     listed = [items.reach_item(reply, spelled) for reply in replies]
-    listed = _explained(asked, replies, listed)
+    listed = _explained(asked, replies, listed, tagging)
     pairs = list(zip(replies, listed, strict=True))
     who = [start.identity for start in found.starts]
     absent = missing(asked, pairs, action, resource, who) | set(found.not_collected)
@@ -244,11 +250,16 @@ def _listing(
 
 
 def _pairs(
-    asked: Asked, found: Sequence[Reply], action: str, resource: str
+    asked: Asked,
+    found: Sequence[Reply],
+    action: str,
+    resource: str,
+    *,
+    tagging: bool = True,
 ) -> Document:
     replies = [doubted(asked, reply, action) for reply in found]
     listed = [items.pair_item(reply, action, resource) for reply in replies]
-    listed = _explained(asked, replies, listed)
+    listed = _explained(asked, replies, listed, tagging)
     absent = missing(asked, list(zip(replies, listed, strict=True)), action, resource)
     return Document(
         kind="who-can",
@@ -270,14 +281,17 @@ def _can(
 
 
 def _explained(
-    asked: Asked, replies: Sequence[Reply], listed: list[ReachItem]
+    asked: Asked,
+    replies: Sequence[Reply],
+    listed: list[ReachItem],
+    tagging: bool,
 ) -> list[ReachItem]:
     """Say who may set the tags that rows ask for; of very long lists it is not said."""
-    if len(listed) > _MOST_EXPLAINED:
+    if len(listed) > _MOST_EXPLAINED or not tagging:
         return listed
-    tagging = Tagging(asked.graph)
+    told = Tagging(asked.graph)
     pairs = zip(replies, listed, strict=True)
-    return [tagging.explained(reply, item) for reply, item in pairs]
+    return [told.explained(reply, item) for reply, item in pairs]
 
 
 def _doubted_row(asked: Asked, reply: Reply, spelled: Callable[[str], str]) -> Reply:

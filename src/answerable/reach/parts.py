@@ -90,16 +90,16 @@ class _Listing:
                 continue
             if gone == most_ways:
                 return Part(tuple(found), Place(number), gone)
-            rows = self._rows(way)
-            for at in range(after.row if number == after.way else 0, len(rows)):
+            first = after.row if number == after.way else 0
+            for at, row in enumerate(islice(self._rows(way), first, None), first):
                 if len(found) == most_rows:
                     return Part(tuple(found), Place(number, at), gone + 1)
-                reply = listed(self._graph, self._start, way, rows[at], self._told)
+                reply = listed(self._graph, self._start, way, row, self._told)
                 found += [reply] if reply else []
             gone += 1
         return Part(tuple(found), None, gone)
 
-    def _rows(self, way: Reached) -> list[Row]:
+    def _rows(self, way: Reached) -> Iterator[Row]:
         return principal_rows(
             self._graph, self._graph.principal(way.node), self._wanted
         )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from answerable.model.ids import IdentityId
-from answerable.reach.bits.whole import whole_of
+from answerable.reach.bits.whole import actors_of, whole_of
 from answerable.reach.estate.clauses import Gap
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.outside import Caller, caller_of
@@ -257,21 +257,19 @@ def _reach_as(
             yield replace(reply, subject=subject, formula=formula, path=path)
 
 
-def principal_rows(graph: Graph, principal: Principal, wanted: Filter) -> list[Row]:
+def principal_rows(graph: Graph, principal: Principal, wanted: Filter) -> Iterator[Row]:
     """List a principal's own rows; assuming a role is judged with the role's trust.
 
     Rows of a wider pattern (`sts:*`, `*`) speak for the principal's side alone.
     """
     estate = graph.estate
-    rows = [
-        row
-        for row in rows_of(estate, principal, wanted)
-        if (row.actions.pattern != ASSUME or _outside(estate, row))
-        and not abroad(
-            principal, row.actions.pattern, parts_text(row.resources.pattern)
-        )
-    ]
-    return rows + list(_assumable(graph, principal, wanted))
+    for row in rows_of(estate, principal, wanted):
+        pattern = row.actions.pattern
+        if (pattern != ASSUME or _outside(estate, row)) and not abroad(
+            principal, pattern, parts_text(row.resources.pattern)
+        ):
+            yield row
+    yield from _assumable(graph, principal, wanted)
 
 
 def _outside(estate: Estate, row: Row) -> bool:
@@ -309,7 +307,7 @@ def who_can(
     last those who may enter a role that can.
     """
     estate = graph.estate
-    whole = whole_of(graph)
+    whole = actors_of(graph) if direct else whole_of(graph)
     starts = [graph.start(identity) for identity in estate.principals]
     goals = whole.with_loose(whole.goal(action, resource), starts, action, resource)
     found = here(graph, goals) if direct else towards(graph, starts, goals)

@@ -32,6 +32,7 @@ _WORDS = {
     "gateway": ("gateway records", ""),
     "data-events": ("data events", "cloudtrail"),
     "s3-acls": ("S3 ACLs", ""),
+    "paths": ("paths through other identities", ""),
     "action-catalogue": ("the catalogue's word on this action", ""),
 }
 # No source holds these: whoever asks may state them.

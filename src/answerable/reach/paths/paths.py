@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from answerable.reach.bits.planes import positions
 from answerable.reach.bits.rights import Verdicts
-from answerable.reach.bits.whole import Whole, whole_of
+from answerable.reach.bits.whole import Whole, actors_of, whole_of
 from answerable.reach.paths.graph import Graph
 from answerable.reach.paths.steps import Edge, Node
 from answerable.reach.verdict.formula import TRUE, Formula, chained
@@ -142,15 +142,17 @@ class Towards:
 
     Attributes:
         graph: The graph.
+        whole: Its actors.
     """
 
     graph: Graph
+    whole: Whole
     _sure: _Before = field(default_factory=dict)
     _some: _Before = field(default_factory=dict)
 
     def way(self, node: Node) -> Reached | None:
         """Return the path from a node to its goal; None when there is none."""
-        whole = whole_of(self.graph)
+        whole = self.whole
         number = whole.number(node)
         steps = self._sure if number in self._sure else self._some
         if number not in steps:
@@ -169,7 +171,7 @@ def towards(graph: Graph, starts: Iterable[Node], goals: Verdicts) -> Towards:
     """
     whole = whole_of(graph)
     loose = [number for node in starts if (number := whole.number(node)) >= whole.size]
-    found = Towards(graph)
+    found = Towards(graph, whole)
     _backwards(whole, goals.sure, loose, found._sure, sure=True)
     _backwards(whole, goals.some, loose, found._some, sure=False)
     return found
@@ -179,7 +181,7 @@ def here(graph: Graph, goals: Verdicts) -> Towards:
     """Stay where a goal holds by itself."""
     steps: _Before = dict.fromkeys(positions(goals.some))
     sure: _Before = dict.fromkeys(positions(goals.sure))
-    return Towards(graph, sure, steps)
+    return Towards(graph, actors_of(graph), sure, steps)
 
 
 def _backwards(

@@ -19,8 +19,12 @@ from answerable.reach.verdict.formula import TRUE
 from answerable.reach.verdict.request import unread_name
 
 
-def rows_of(estate: Estate, principal: Principal, wanted: Filter) -> list[Row]:
-    """List what a principal may do by itself."""
+def rows_of(estate: Estate, principal: Principal, wanted: Filter) -> Iterator[Row]:
+    """Give what a principal may do by itself, row by row.
+
+    What its own statements say comes first. What resources grant it takes longer to
+    find, where thousands of them have policies.
+    """
     known = estate.given.over(principal.known)
     standing = standing_of(estate, principal, known)
     limits = (*standing.escapable, *standing.limits)
@@ -32,11 +36,13 @@ def rows_of(estate: Estate, principal: Principal, wanted: Filter) -> list[Row]:
     takings = Takings(estate, principal, known)
     found = [left for row in found for left in takings.left(row)]
     found += _unread(principal, wanted)
+    told = dict.fromkeys(found)
+    yield from told
     sure = [row for row in found if row.formula == TRUE]
     for row in granted_rows(estate, principal, standing, wanted):
-        if not any(_covers(one, row) for one in sure):
-            found.append(row)
-    return list(dict.fromkeys(found))
+        if row not in told and not any(_covers(one, row) for one in sure):
+            told[row] = None
+            yield row
 
 
 def _covers(one: Row, other: Row) -> bool:

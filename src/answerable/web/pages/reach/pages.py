@@ -208,6 +208,7 @@ def _common(
         "of": of,
         "coverage": coverage,
         "assumes": bool(coverage["not_collected"]),
+        "cut": "paths" in coverage["not_collected"],
         "picture": drawn.drawn if drawn.steps else None,
         "nodes": len(drawn.spots),
         "left": drawn.left,
