@@ -12,15 +12,28 @@ function inks(element) {
   return { ink: read("--muted"), line: read("--line"), accent: read("--accent") };
 }
 
+const iso = (at) => new Date(at * 1000).toISOString();
+
+// UTC, as everywhere on these pages; the day stands where one begins.
+function ticks(_, splits, __, ___, step) {
+  return splits.map((at, number) => {
+    const day = iso(at).slice(5, 10);
+    if (step >= 86400) return day;
+    const clock = iso(at).slice(11, 16);
+    return number && clock !== "00:00" ? clock : `${clock}\n${day}`;
+  });
+}
+
 function options(element, names, ink) {
   const axis = { stroke: ink.ink, grid: { stroke: ink.line, width: 1 }, ticks: { stroke: ink.line } };
   return {
     width: element.clientWidth,
     height: 180,
-    axes: [axis, { ...axis, size: 44 }],
+    tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
+    axes: [{ ...axis, values: ticks }, { ...axis, size: 44 }],
     scales: { y: { range: (_, __, most) => [0, Math.max(1, most)] } },
     series: [
-      {},
+      { label: "from", value: (_, at) => (at == null ? "" : `${iso(at).slice(0, 19)}Z`) },
       ...names.map((name, number) => ({
         label: name,
         stroke: number ? ink.ink : ink.accent,
@@ -54,8 +67,11 @@ export default async function draw(element) {
   const { items } = await answer.json();
   if (!items.length) return null;
   const names = Object.keys(items[0]).filter((name) => name !== "at");
-  const data = [items.map(({ at }) => at), ...names.map((name) => items.map((item) => item[name]))];
   const width = items.length > 1 ? items[1].at - items[0].at : 1;
+  // A span is drawn to where the next begins, so the last one needs an end.
+  const last = items.at(-1);
+  const ended = [...items, { ...last, at: last.at + width }];
+  const data = ["at", ...names].map((name) => ended.map((item) => item[name]));
   let chart;
   const make = () => {
     chart?.destroy();
