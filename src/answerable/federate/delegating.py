@@ -62,6 +62,7 @@ def root_of(
         now: NumericDate.
         expires: NumericDate at which that which it rests on ends.
     """
+    bounds = rule.bounds
     return Delegation(
         id=id,
         parent="",
@@ -74,19 +75,13 @@ def root_of(
         rule=rule.id,
         rule_digest=rule.digest,
         run=run,
-        audiences=tuple(dict.fromkeys(grant.audience for grant in rule.grants)),
-        scopes=tuple(
-            dict.fromkeys(
-                (grant.audience, scope)
-                for grant in rule.grants
-                for scope in grant.scopes
-            )
-        ),
+        audiences=bounds.audiences,
+        scopes=bounds.scopes,
         cnf=cnf,
         issued=now,
         expires=expires,
-        bindings=tuple((grant.audience, grant.bind.value) for grant in rule.grants),
-        ttls=tuple((grant.audience, grant.ttl) for grant in rule.grants),
+        bindings=bounds.bindings,
+        ttls=bounds.ttls,
     )
 
 

@@ -47,9 +47,9 @@ def given_record(
     subject: object,
     actor: object,
     minting: Minting,
-    token: str,
+    issued: bytes,
 ) -> Exchanged:
-    """Write the record of what is given."""
+    """Write the record of what is given, whose digest is `issued`."""
     link, rule = minting.delegation, minting.rule
     issued_claims = isinstance(subject, SignedClaims)
     return Exchanged(
@@ -64,7 +64,7 @@ def given_record(
         delegation=link.id,
         parent=link.parent,
         run=link.run,
-        issued=hashlib.sha256(token.encode("ascii")).hexdigest(),
+        issued=issued.hex(),
         jti=str(minting.claims["jti"]),
         audience=minting.audience,
         scopes=minting.scopes,
@@ -140,7 +140,9 @@ def _begun(shown: Shown, subject: object, actor: object) -> _Begun:
         what=WHAT,
         issuer=signed.issuer if signed else "",
         kid=signed.kid if signed else "",
-        subject=_digest(request.unverified_subject),
+        subject=(
+            signed.token_sha256.hex() if signed else _digest(request.unverified_subject)
+        ),
         actor=_digest(request.unverified_actor),
         attested=facts_of(attested) if attested else (),
         attestor=attested.attestor.value if attested else "",

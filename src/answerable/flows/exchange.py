@@ -127,6 +127,7 @@ class Prepared:
         found: What it turned out to show.
         minting: What is given.
         token: The same, signed.
+        sha256: Digest of that.
     """
 
     exchange: Exchange
@@ -134,6 +135,7 @@ class Prepared:
     found: _Found
     minting: Minting
     token: str
+    sha256: bytes
 
 
 class _Refused(Exception):  # noqa: N818 - ends the story
@@ -224,9 +226,9 @@ class Exchanges:
             token = self._sign(minting, now)
         except _Refused as refused:
             return _refused(shown, found, refused.refusal)
-        return Prepared(
-            _exchange_of(found, minting, token), shown, found, minting, token
-        )
+        sha256 = hashlib.sha256(token.encode("ascii")).digest()
+        exchange = _exchange_of(found, minting, sha256)
+        return Prepared(exchange, shown, found, minting, token, sha256)
 
     def finish(self, prepared: "Prepared", committed: Committed | None) -> Outcomes:
         """Serve the rest, once the exchange is on record.
@@ -243,9 +245,9 @@ class Exchanges:
         # A kill that came since the decision ends what was on record by then.
         if killed := killed_in(self._kills(), (minting.delegation,)):
             return _refused(shown, found, Refusal(_GRANT, "killed", killed))
-        token = prepared.token
-        record = given_record(shown, found.subject, found.actor, minting, token)
-        return Outcomes(record, token=token, minting=minting)
+        sha256 = prepared.sha256
+        record = given_record(shown, found.subject, found.actor, minting, sha256)
+        return Outcomes(record, token=prepared.token, minting=minting)
 
     # What was shown.
 
@@ -341,12 +343,12 @@ def _refused(shown: Shown, found: _Found, refusal: Refusal) -> Outcomes:
     return Outcomes(record, refusal, needs_nonce=nonce)
 
 
-def _exchange_of(found: _Found, minting: Minting, token: str) -> Exchange:
+def _exchange_of(found: _Found, minting: Minting, sha256: bytes) -> Exchange:
     """Say what has to be on record, all of it or nothing."""
     issued = IssuedToken(
         jti=str(minting.claims["jti"]),
         delegation=minting.delegation.id,
-        sha256=hashlib.sha256(token.encode("ascii")).digest(),
+        sha256=sha256,
         expires=minting.expires,
     )
     return Exchange(

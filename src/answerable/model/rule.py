@@ -4,7 +4,7 @@ A rule is a person's word, written in the configuration; nothing that a workload
 its reasons has a place in it. `federate` holds rules against claims and attestations.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from answerable.model.claims import ClaimPath, Scalar
@@ -109,6 +109,34 @@ RuleSubject = IssuedSubject | PeerSubject | LaunchedSubject
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """What some grants come to together.
+
+    Attributes:
+        audiences: As in `Delegation`, and so are the rest.
+        scopes: Pairs (audience, scope).
+        bindings: Pairs (audience, kind).
+        ttls: Pairs (audience, seconds).
+    """
+
+    audiences: tuple[str, ...]
+    scopes: tuple[tuple[str, str], ...]
+    bindings: tuple[tuple[str, str], ...]
+    ttls: tuple[tuple[str, int], ...]
+
+    @classmethod
+    def of(cls, grants: tuple[TokenGrant, ...]) -> "Bounds":
+        """Sum up grants; what two of them say stands once."""
+        scopes = ((each.audience, scope) for each in grants for scope in each.scopes)
+        return cls(
+            audiences=tuple(dict.fromkeys(each.audience for each in grants)),
+            scopes=tuple(dict.fromkeys(scopes)),
+            bindings=tuple((each.audience, each.bind.value) for each in grants),
+            ttls=tuple((each.audience, each.ttl) for each in grants),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class TrustRule:
     """One rule.
 
@@ -120,6 +148,7 @@ class TrustRule:
         delegate_to: Agents that it may hand a part of this to.
         on_behalf_of: Names of issuers whose people may have it act for them.
         digest: SHA-256 of the rule in its canonical form, hex; evidence names it.
+        bounds: What its grants come to: made once, and in every delegation.
     """
 
     id: str
@@ -129,3 +158,7 @@ class TrustRule:
     delegate_to: tuple[AgentId, ...] = ()
     on_behalf_of: tuple[str, ...] = ()
     digest: str = ""
+    bounds: "Bounds" = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bounds", Bounds.of(self.grants))

@@ -51,6 +51,7 @@ _SWEPT = (
     ("ticket", "sha256", 4),
 )
 
+_BOUNDS = "SELECT epoch, swept FROM state"
 _SEE = "INSERT INTO seen VALUES (?, ?) ON CONFLICT DO NOTHING"
 _LINK = "SELECT parent, expires, revoked FROM delegation WHERE id = ?"
 _TAKE = "DELETE FROM ticket WHERE sha256 = ? AND parent = ? AND expires >= ?"
@@ -84,6 +85,7 @@ class SqliteControl:
         self._execute = self._file.connection.execute
         self._lock = threading.Lock()
         self._commits = 0
+        self._bounds = (0, 0)  # epoch and last sweep, within one transaction
         self._hands: dict[str, bytes | str] = {"seen": b""}
 
     def epoch(self) -> int:
@@ -105,7 +107,10 @@ class SqliteControl:
         with answering(self._file.path), self._lock:
             self._file.begin()
             try:
+                self._bounds = self._execute(_BOUNDS).fetchone()
                 done = self._commit(exchange, now)
+                if done is DONE:
+                    self._sweep_now_and_then(now)
             except sqlite3.IntegrityError:
                 self._rollback()
                 raise IdTaken("an id of the exchange is on record already") from None
@@ -131,7 +136,9 @@ class SqliteControl:
         with answering(self._file.path), self._lock:
             self._file.begin()
             try:
+                self._bounds = self._execute(_BOUNDS).fetchone()
                 if all(self._commit(each, now) is DONE for each in exchanges):
+                    self._sweep_now_and_then(now, len(exchanges))
                     self._execute("COMMIT")
                     return True
             except sqlite3.IntegrityError:
@@ -163,11 +170,10 @@ class SqliteControl:
         if token is not None:
             row = (token.jti, token.delegation, token.sha256, token.expires)
             execute(_RECORD, (*row, token.revoked))
-        self._sweep_now_and_then(now)
         return DONE
 
     def _see(self, uses: tuple[Use, ...]) -> Committed | None:
-        epoch, swept = self._execute("SELECT epoch, swept FROM state").fetchone()
+        epoch, swept = self._bounds
         for use in uses:
             if not self._execute(_SEE, (use.key, use.expires)).rowcount:
                 return Committed(Outcome.SEEN, use)
@@ -330,9 +336,10 @@ class SqliteControl:
         self._file.tidy()
         return gone
 
-    def _sweep_now_and_then(self, now: float) -> None:
-        self._commits += 1
-        if self._commits % EVERY == 0:
+    def _sweep_now_and_then(self, now: float, commits: int = 1) -> None:
+        self._commits += commits
+        if self._commits >= EVERY:
+            self._commits = 0
             self._sweep(now, EVERY)
 
     def _sweep(self, now: float, share: int) -> int:
