@@ -11,15 +11,15 @@ from dataclasses import dataclass
 
 _STRING = r'"(?:[^"\\\n]|\\[^\n])*+'
 _HEAD = r"(?:permit|forbid)\s*+\("
+# What matters to nobody here comes as one word, whole strings in it.
 _TOKEN = re.compile(
-    rf'(?P<string>{_STRING}")'
+    rf'(?P<other>(?:(?!{_HEAD})\w++|[^"/;@\w]++|/(?!/)|{_STRING}")++)'
     rf"|(?P<open>{_STRING})"
     r"|(?P<comment>//[^\n]*+)"
     rf'|(?P<id>@\s*+id\s*+\(\s*+(?P<named>{_STRING}"))'
     r"|(?P<at>@)"
     r"|(?P<end>;)"
     rf"|(?P<head>{_HEAD})"
-    rf'|(?P<other>(?:(?!{_HEAD})\w++|[^"/;@\w]++|/(?!/))++)'
 )
 _CLOSE = re.compile(rf'(?:[^")/]++|{_STRING}"|//[^\n]*+|/)*+\)')
 
