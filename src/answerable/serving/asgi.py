@@ -14,6 +14,8 @@ from answerable.serving.processes.held import ProcessGone
 from answerable.serving.ticker import NEVER, Ticker
 from answerable.serving.wire.place import Served
 
+MAX_HEAD = 64 * 1024  # bytes of a request's head that are waited for
+
 
 class Connection(HttpToolsProtocol):
     """Reads requests, and hands each on with what the transport knows.
@@ -46,6 +48,7 @@ class Connection(HttpToolsProtocol):
         self.deadline = NEVER
         self._limits, self._ticker = limits, ticker
         self._served, self._url = served, url
+        self._head_is_here, self._came = True, 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Find out who is at the other end."""
@@ -68,13 +71,22 @@ class Connection(HttpToolsProtocol):
         self._ticker.discard(self)
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        """Read on; whoever sends a head without end is cut off."""
+        self._came += len(data)
+        super().data_received(data)
+        if not self._head_is_here and self._came > MAX_HEAD:
+            self.transport.abort()
+
     def on_message_begin(self) -> None:
         """A request begins: its head has to be here in time."""
+        self._head_is_here, self._came = False, 0
         self._wait(self._limits.head)
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Its head is here."""
+        self._head_is_here = True
         self._wait(self._limits.body)
         super().on_headers_complete()
 

@@ -65,3 +65,10 @@ def test_hostile_text_in_a_page_is_text(
     assert answer.status == 200
     assert "<script>alert" not in answer.text
     assert '" onmouseover' not in answer.text
+
+
+def test_a_head_that_is_too_large_is_refused(
+    stage: Stage, admin: tuple[str, Session]
+) -> None:
+    fields = {"x-much": "a" * (33 << 10)}
+    assert stage.get("/look", headers=fields, cookie=admin[0]).status == 431

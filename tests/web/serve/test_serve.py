@@ -3,6 +3,7 @@
 import http.client
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -58,6 +59,19 @@ def started(*words: str, lines: int) -> tuple[subprocess.Popen[str], dict[str, s
     return process, {what: where.strip() for what, where in said}
 
 
+def cut_off(at: str) -> bool:
+    """Send a head without end; tell whether we were cut off before all of it went."""
+    host, _, port = at.partition(":")
+    with socket.create_connection((host, int(port)), SECONDS) as line:
+        try:
+            line.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nX: ")
+            for _ in range(1000):
+                line.sendall(b"a" * 65536)
+        except OSError:
+            return True
+    return False
+
+
 def test_without_a_configuration_it_shows_the_usual_store_to_whoever_has_the_link(
     tmp_path: Path,
 ) -> None:
@@ -76,6 +90,7 @@ def test_without_a_configuration_it_shows_the_usual_store_to_whoever_has_the_lin
         assert 'answerable_web_signed_in_total{by="local"} 1.0' in numbers
         assert 'answerable_web_not_signed_in_total{why="used"} 1.0' in numbers
         assert json.loads(browser.ask("GET", "/readyz")[2])["ready"]
+        assert cut_off(at)
         process.send_signal(signal.SIGTERM)
         _, log = process.communicate(timeout=SECONDS)
         assert process.returncode == 0

@@ -27,6 +27,7 @@ ONCE = (
     "sec-fetch-site",
     "x-csrf-token",
 )
+LARGEST_HEAD = 32 << 10  # bytes
 METHODS = ("GET", "HEAD", "POST")
 
 
@@ -34,8 +35,10 @@ def read_head(raw: list[tuple[bytes, bytes]]) -> Mapping[str, str]:
     """Give the fields of a request by name.
 
     Raises:
-        Refused: One that we read stands twice.
+        Refused: One that we read stands twice, or they are too much together.
     """
+    if sum(len(name) + len(value) for name, value in raw) > LARGEST_HEAD:
+        raise Refused(431, "head", "the head of the request is too large")
     fields: dict[str, str] = {}
     for name_sent, value in raw:
         name = name_sent.decode("latin-1").lower()

@@ -103,7 +103,7 @@ class House:
     @property
     def is_busy(self) -> bool:
         """Whether anything is being answered."""
-        return bool(self.door.pool.busy)
+        return bool(self.door.pool.busy or self._connections.tasks)
 
     async def swap(self, plan: Plan) -> None:
         """Serve by another configuration from now on; everybody signs in anew.
@@ -131,6 +131,7 @@ class House:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.door.pool.close()
+        await asyncio.to_thread(self._desk.close)
 
     def _admit(self, plan: Plan) -> None:
         """Let in whom a plan lets in.
@@ -151,8 +152,8 @@ class House:
         return {
             "ready": True,
             "reasons": [],
-            "reload_refused": self.reload_refused,
-            "ship_refused": self.ship_refused,
+            # Anybody may read it, so why stands in the log.
+            "reload_refused": bool(self.reload_refused),
         }
 
     def _numbers(self) -> bytes:
