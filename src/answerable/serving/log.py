@@ -1,7 +1,7 @@
 """What `serve` tells its operator: one JSON object a line, on standard error.
 
 An event is a word of ours, and a field holds what is configured, counted or named by
-the kernel. What a caller sent is not among them.
+the kernel, or by an issuer that was pinned. What a caller sent is not among them.
 """
 
 import asyncio

@@ -100,7 +100,10 @@ def test_without_a_configuration_it_shows_the_usual_store_to_whoever_has_the_lin
     token = said["sign-in"].partition("#")[2]
     assert token not in log
     assert browser.cookie.partition("=")[2] not in log
-    events = [json.loads(line)["event"] for line in log.splitlines()]
+    told = [json.loads(line) for line in log.splitlines()]
+    entered = next(line for line in told if line["event"] == "sign-in.taken")
+    assert (entered["by"], entered["roles"]) == ("local", ["admin"])
+    events = [line["event"] for line in told]
     assert events[0] == "web.ready"
     assert events[-1] == "web.ended"
 

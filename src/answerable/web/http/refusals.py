@@ -25,7 +25,8 @@ class Refused(Exception):  # noqa: N818 - what becomes of a request, no fault
 
 def nothing_here() -> Refused:
     """Refuse as where nothing is: told of what one may not see, too."""
-    return Refused(404, "nothing-here", "there is nothing here")
+    says = "there is nothing at this address, or nothing that you may see"
+    return Refused(404, "nothing-here", says)
 
 
 def refused_by(error: AnswerableError) -> Refused:

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from answerable.model.ids import PersonId
 from answerable.web.auth.local import LocalToken, is_near
-from answerable.web.auth.sessions import LONGEST, Sessions
+from answerable.web.auth.sessions import LONGEST, Session, Sessions
 from answerable.web.auth.visitors import NOBODY
 from answerable.web.http.answers import answered, moved
 from answerable.web.http.asking import own_path, permalink, read_fields
@@ -38,6 +38,7 @@ class SigningIn:
         person: Whom it stands for; None for nobody by name.
         told: Told how each try went: by what, and why it was refused, empty where it
             was not.
+        entered: Told of each session that begins.
 
     Attributes:
         issuer: Name of who else vouches for people, empty for nobody.
@@ -49,8 +50,10 @@ class SigningIn:
         token: LocalToken | None,
         person: PersonId | None,
         told: Callable[[str, str], None],
+        entered: Callable[[Session], None] = lambda _: None,
     ) -> None:
         self._signed, self._token, self._told = signed, token, told
+        self._entered = entered
         self.person = person
         self.issuer = ""
 
@@ -128,7 +131,8 @@ class SigningIn:
         before = self._signed.of(come)
         if before is not None:
             self.sessions.end(before)
-        cookie, _ = self.sessions.begin(person, roles, by, proved)
+        cookie, session = self.sessions.begin(person, roles, by, proved)
+        self._entered(session)
         said = set_cookie(name_of(come), cookie, lives=LONGEST)
         return moved(onward, {"set-cookie": said})
 

@@ -17,7 +17,7 @@ from answerable.serving.sockets import Bound, bind
 from answerable.serving.ticker import Ticker
 from answerable.serving.wire.place import Served
 from answerable.web.auth.local import LocalToken
-from answerable.web.auth.sessions import Sessions
+from answerable.web.auth.sessions import Session, Sessions
 from answerable.web.auth.visitors import Visitors
 from answerable.web.desk import Desk
 from answerable.web.http.by_provider import ByProvider
@@ -62,7 +62,7 @@ class House:
         near = any(map(is_near, plan.listen))
         self._token = LocalToken(time.time) if near else None
         self._signing_in = SigningIn(
-            self._signed, self._token, person_of(plan), self._tried
+            *(self._signed, self._token, person_of(plan)), self._tried, self._entered
         )
         self._by_provider = ByProvider(
             self._signing_in, None, None, time.time, self._tried
@@ -202,7 +202,13 @@ class House:
             self._log.warning("sign-in.refused", by=by, why=why)
         else:
             counted.signed_in[by] += 1
-            self._log.info("sign-in.taken", by=by)
+
+    def _entered(self, session: Session) -> None:
+        """Tell who came in, as what: whoever vouched for them names them."""
+        roles = sorted(session.roles)
+        self._log.info(
+            "sign-in.taken", by=session.by, person=session.person or "", roles=roles
+        )
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         task = self._loop.create_task(work)
