@@ -205,7 +205,7 @@ class House:
 
     def _entered(self, session: Session) -> None:
         """Tell who came in, as what: whoever vouched for them names them."""
-        roles = sorted(session.roles)
+        roles = sorted(role.value for role in session.roles)
         self._log.info(
             "sign-in.taken", by=session.by, person=session.person or "", roles=roles
         )
