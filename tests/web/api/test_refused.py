@@ -81,3 +81,14 @@ def test_nobody_is_told_to_sign_in(here: Stage) -> None:
         )
         assert answer.status == 401, each.name
         assert answer.fields["www-authenticate"] == "Bearer"
+
+
+def test_a_method_that_is_not_served_is_told_those_that_are(here: Stage) -> None:
+    cookie, _ = here.signed_in(*Role)
+    for each in OPERATIONS:
+        target = f"{PREFIX}{each.path}"
+        methods = {e.method for e in OPERATIONS if e.path == each.path}
+        answer = here.ask("PUT", target, cookie=cookie)
+        assert answer.status == 405
+        allowed = set(answer.fields["allow"].split(", ")) - {"HEAD"}
+        assert allowed == methods

@@ -21,8 +21,12 @@ _REFUSALS = {
     "401": "Nobody is signed in, or the token does not hold.",
     "403": "The form is not one of this session.",
     "404": "There is nothing here, or nothing that is for this visitor.",
+    "405": "Nothing is served there by this method.",
     "409": "What was signed or is stored does not hold.",
     "422": "Nothing is called so, several things are, or it cannot be asked that way.",
+    "413": "More was sent than is taken.",
+    "414": "The address is too long.",
+    "415": "A form was expected.",
     "429": "Too often.",
     "503": "Not now: too much is asked, or the disk refused.",
 }

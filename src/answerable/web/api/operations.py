@@ -26,6 +26,8 @@ EVERY_DEED = frozenset({May.INVESTIGATE})
 LONGEST = 2_000
 MOST, USUAL = 1_000, 100
 _MINUTE = 60_000_000_000
+# No control characters but line ends and tabs: as fields are read.
+_TEXT = r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F]*$"
 
 Params = Mapping[str, str]
 Teller = Callable[[Desk, Visit, Params], "Document | Part"]
@@ -79,7 +81,12 @@ class Parameter:
         if self.choices:
             return {"type": "string", "enum": list(self.choices)}
         least = 1 if self.required else 0
-        return {"type": "string", "minLength": least, "maxLength": self.longest}
+        return {
+            "type": "string",
+            "minLength": least,
+            "maxLength": self.longest,
+            "pattern": _TEXT,
+        }
 
     def check(self, value: str | None) -> None:
         """Refuse what the schema does not allow.

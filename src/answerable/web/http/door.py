@@ -195,6 +195,14 @@ class Door:
             )
         return Asked({}, form, come.path, part)
 
+    def _methods(self, path: str) -> list[str]:
+        """List what is served at a path."""
+        gets = (path, "GET") in self._routes or path in self._streams
+        gets = gets or self._own_at(path, "GET") is not None
+        posts = (path, "POST") in self._routes
+        posts = posts or self._own_at(path, "POST") is not None
+        return [*(("GET", "HEAD") if gets else ()), *(("POST",) if posts else ())]
+
     def _listening(
         self, stream: Stream, come: Come, known: Known, visit: Visit
     ) -> Response:
@@ -227,7 +235,10 @@ class Door:
         self.counted.refused(refusal.why)
         try:
             part = request.headers.get("hx-request") == "true"
-            return refused(refusal, visit, Asked(url=path, part=part), path)
+            answer = refused(refusal, visit, Asked(url=path, part=part), path)
+            if refusal.status == 405:  # RFC 9110 15.5.6
+                answer.headers["allow"] = ", ".join(self._methods(path))
+            return answer
         except Exception as second:  # noqa: BLE001 - the page that tells it fails too
             self._failed(second)
             return Response(
