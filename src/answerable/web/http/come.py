@@ -64,11 +64,13 @@ async def body_of(come: Come) -> bytes:
         Refused: It is no form, or too large.
     """
     kind = come.fields.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != FORM:
-        raise Refused(415, "content-type", f"a form was expected: {FORM}")
     body = bytearray()
+    if kind not in ("", FORM):
+        raise Refused(415, "content-type", f"a form was expected: {FORM}")
     async for piece in come.request.stream():
         body += piece
+        if body and not kind:  # nothing at all is an empty form
+            raise Refused(415, "content-type", f"a form was expected: {FORM}")
         if len(body) > LARGEST_FORM:
             raise Refused(413, "too-large", f"more than {LARGEST_FORM} bytes were sent")
     return bytes(body)
