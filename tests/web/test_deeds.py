@@ -175,6 +175,13 @@ def test_an_owner_is_told_of_their_own_agents_alone(desk, owner, stranger) -> No
             answer(desk, visit, "/decision", id="ab" * 16)
 
 
+def test_a_near_miss_names_nothing_that_may_not_be_seen(desk, admin, owner) -> None:
+    asked = f"credential:{PLAIN.credential[:-1]}x"
+    assert PLAIN.credential[9:] in shown(desk, admin, "/trace", q=asked)
+    page = shown(desk, owner, "/trace", q=asked)
+    assert PLAIN.credential[9:] not in page
+
+
 def test_what_is_not_there_is_told_as_what_may_not_be_seen(desk, admin) -> None:
     for path in ("/event", "/proof", "/proof/bundle"):
         for key in ("ab" * 16, "", "nothing", "../etc"):

@@ -230,8 +230,22 @@ def may_tell(chain: Chain, only: Only) -> bool:
     return any(each in only for each in (*chain.agent_path, *chain.identity_path))
 
 
+def _named(scene: Scene) -> Scene:
+    """Leave out chains that may not be told of: their names are proposed to nobody."""
+    if scene.only is None:
+        return scene
+    told = (
+        JointChains(
+            each.joint, tuple(c for c in each.chains if may_tell(c, scene.only))
+        )
+        for each in scene.chains
+    )
+    return replace(scene, chains=Chains.of(each for each in told if each.chains))
+
+
 def _ways(scene: Scene, query: Query) -> list[Part]:
     """Give the ways in which an event may fit: by who acted, or by what was touched."""
+    scene = _named(scene)
     asked = _Named(*(query.get(f) for f in naming.FIELDS))
     identity = asked.identity
     beside = _tests(scene, replace(asked, identity=""), query)
