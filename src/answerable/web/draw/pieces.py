@@ -49,8 +49,19 @@ def title(text: str) -> str:
     return element("title", {}, words(text))
 
 
-def link(to: str, *inside: str) -> str:
-    """Make a link to a page of ours."""
-    return element(
-        "a", {"href": to if to.startswith("/") and to[1:2] != "/" else "/"}, *inside
-    )
+def link(to: str, *inside: str, label: str = "", by_key: bool = True) -> str:
+    """Make a link to a page of ours.
+
+    Args:
+        to: Path and query.
+        inside: Markup made by `element` or `words`.
+        label: What it is called, where nothing inside is text.
+        by_key: The tab key stops at it.
+    """
+    ours = to.startswith("/") and to[1:2] != "/"
+    said = {
+        "href": to if ours else "/",
+        "aria_label": label or None,
+        "tabindex": None if by_key else -1,
+    }
+    return element("a", said, *inside)
