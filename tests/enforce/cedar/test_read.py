@@ -190,3 +190,12 @@ def test_slices_that_are_not_kept_are_made_again_and_say_the_same() -> None:
     for one, other, each in zip(before, after, asked, strict=True):
         said, again = one.say(each), other.say(each)
         assert (said.effect, said.rules) == (again.effect, again.rules)
+
+
+def test_an_entity_in_a_member_that_is_called_pattern_is_found() -> None:
+    text = (
+        'permit (principal, action == Action::"tools/call", resource) when '
+        '{ { pattern: [Agent::"agent:declared/zed"] } has pattern };'
+    )
+    (fault,) = read(text).faults
+    assert "no such agent" in fault.what

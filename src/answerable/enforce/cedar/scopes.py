@@ -80,8 +80,11 @@ def named_entities(node: object) -> Iterator[tuple[str, str]]:
         if isinstance(kind, str) and isinstance(id, str) and len(node) == 2:
             yield kind, id
             return
-        for each in node.values():
-            if isinstance(each, _HOLDS):
+        for key, each in node.items():
+            # A pattern of `like` is a list of single letters; nothing else has one.
+            if isinstance(each, _HOLDS) and (
+                key != "pattern" or isinstance(each, dict)
+            ):
                 yield from named_entities(each)
     elif isinstance(node, list):
         for each in node:
