@@ -11,7 +11,7 @@ from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.reach import questions
 from answerable.reach.estate.estate import Estate, compile_estate
-from answerable.reach.parts import Place, part
+from answerable.reach.parts import Place, able_part, asks_each, part
 from answerable.reach.paths.graph import Graph
 from answerable.reach.questions import Reply
 from answerable.reach.rows.rows import make_filter
@@ -118,3 +118,52 @@ def test_what_resources_grant_is_not_looked_for_before_it_is_shown(
     monkeypatch.setattr("answerable.reach.rows.listing.granted_rows", pytest.fail)
     got = flow.reach_part(pipeline().inventory(), "ci", now=NOW, rows=1)
     assert (len(got.document.items), got.after) == (1, "0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [("iam:PassRole", "*"), ("s3:GetObject", "*"), ("s3:GetObject", "arn:aws:s3:::*")],
+)
+def test_each_asked_by_itself_gives_whom_the_list_gives(
+    estate: Estate, action: str, resource: str
+) -> None:
+    graph = Graph(estate)
+    assert asks_each(graph, action, resource)
+    whole = list(questions.who_can(graph, action, resource, direct=True))
+    found: list[Reply] = []
+    place: Place | None = Place()
+    while place is not None:
+        got = able_part(graph, action, resource, after=place, most_rows=3, most_ways=5)
+        assert len(got.replies) <= 3
+        assert got.ways <= 5
+        found += got.replies
+        place = got.after
+    assert whole
+    assert found == whole
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [("sts:GetCallerIdentity", "*"), ("s3:GetObject", "arn:aws:s3:::a/b")],
+)
+def test_what_need_not_be_asked_of_each_is_not(
+    estate: Estate, action: str, resource: str
+) -> None:
+    assert not asks_each(Graph(estate), action, resource)
+
+
+def test_who_can_of_very_many_asks_a_few_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("answerable.flows.permitted._MOST_ASKED", 1)
+    monkeypatch.setattr("answerable.flows.permitted._MOST_AT_ONCE", 1)
+    inventory, question = pipeline().inventory(), ("s3:GetObject", "*")
+    whole = flow.who_can(inventory, *question, now=NOW, direct=True).items
+    found: list[object] = []
+    after, pages = "", 0
+    while after or not pages:
+        got = flow.who_can_part(inventory, *question, now=NOW, direct=True, after=after)
+        found += got.document.items
+        after, pages = got.after, pages + 1
+    assert pages >= 2
+    assert found == list(whole)

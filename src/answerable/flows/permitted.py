@@ -22,7 +22,7 @@ from answerable.model.errors import UsageError
 from answerable.reach import items, questions, subjects, words
 from answerable.reach.keys.retagging import retagged
 from answerable.reach.keys.tagging import Tagging
-from answerable.reach.parts import Place, part
+from answerable.reach.parts import Place, able_part, asks_each, part
 from answerable.reach.patterns.globs import is_literal
 from answerable.reach.questions import Reply
 from answerable.reach.rows.rows import make_filter, speller
@@ -33,6 +33,7 @@ from answerable.reach.verdict.formula import verdict
 _MOST_EXPLAINED = 500
 # Each tag asks everybody: a page of a list does not wait for that.
 _MOST_ASKED = 2_000
+_MOST_AT_ONCE = 4_000
 Progress = Callable[[int, int, str], None]
 
 
@@ -193,11 +194,31 @@ def who_can_part(
     spelled = words.read_action(asked.estate.catalogue, action, load)
     target = words.read_resource(asked.inventory.facts, resource)
     _, place = read_cursor(after)
-    found = questions.who_can(asked.graph, spelled, target, direct=asked.direct)
-    some = list(islice(found, place.row, place.row + rows + 1))
-    more = spelled_cursor(0, Place(0, place.row + rows)) if len(some) > rows else ""
+    some, on, gone = _able(asked, spelled, target, place, rows)
     tagging = len(asked.estate.principals) <= _MOST_ASKED
-    return Listed(_pairs(asked, some[:rows], spelled, target, tagging=tagging), more)
+    document = _pairs(asked, some, spelled, target, tagging=tagging)
+    return Listed(document, spelled_cursor(0, on) if on else "", gone)
+
+
+def _able(
+    asked: Asked, action: str, resource: str, place: Place, rows: int
+) -> tuple[Sequence[Reply], Place | None, int]:
+    """Find a part of those who can, where to go on, and how many were asked."""
+    graph, many = asked.graph, len(asked.estate.principals)
+    if asked.direct and many > _MOST_ASKED and asks_each(graph, action, resource):
+        got = able_part(
+            graph,
+            action,
+            resource,
+            after=place,
+            most_rows=rows,
+            most_ways=_MOST_AT_ONCE,
+        )
+        return got.replies, got.after, got.ways
+    found = questions.who_can(graph, action, resource, direct=asked.direct)
+    some = list(islice(found, place.row, place.row + rows + 1))
+    on = Place(0, place.row + rows) if len(some) > rows else None
+    return some[:rows], on, many
 
 
 def read_cursor(text: str) -> tuple[int, Place]:

@@ -315,12 +315,18 @@ def who_can(
     for node, way in sorted(ways, key=lambda pair: (pair[1].steps > 0, pair[0])):
         answer = ask(estate, graph.principal(way.node), action, resource)
         yield replied(graph, node.identity, way, answer)
+    yield from outside(graph, action, resource)
+    if not direct:
+        yield from _entering(graph, found, action, resource)
+
+
+def outside(graph: Graph, action: str, resource: str) -> Iterator[Reply]:
+    """List callers outside the snapshot whom a resource's own policy lets in."""
+    estate = graph.estate
     for caller in callers_of(estate, estate.call(action, resource)):
         answer = ask_as(estate, caller, action, resource)
         if answer.formula != FALSE:
             yield _by_itself(caller, answer)
-    if not direct:
-        yield from _entering(graph, found, action, resource)
 
 
 def _entering(

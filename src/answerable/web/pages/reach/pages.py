@@ -141,7 +141,7 @@ def _reach(desk: Desk, question: Question) -> Mapping[str, object]:
     }
 
 
-def _able(desk: Desk, question: Question) -> tuple[Document, picture.Picture, str]:
+def _able(desk: Desk, question: Question) -> tuple[Document, picture.Picture, str, int]:
     listed = flow.who_can_part(
         desk.standing().inventory,
         question.action,
@@ -153,15 +153,17 @@ def _able(desk: Desk, question: Question) -> tuple[Document, picture.Picture, st
         rows=_PAIRS,
     )
     items = cast("Sequence[ReachItem]", listed.document.items)
-    return listed.document, picture.of_who_can(items, question), listed.after
+    drawn = picture.of_who_can(items, question)
+    return listed.document, drawn, listed.after, listed.gone
 
 
 def _who_can(desk: Desk, question: Question) -> Mapping[str, object]:
-    document, drawn, after = _able(desk, question)
+    document, drawn, after, gone = _able(desk, question)
     items = cast("Sequence[ReachItem]", document.items)
     return {
         **_common(document, drawn, question, "who-can"),
         "pairs": list(rows.pairs(items, question)),
+        "gone": gone,
         "call": (question.action, question.resource),
         "older": question.at("/who-can", after=after) if after else "",
         "newest": question.at("/who-can") if question.after else "",
