@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from answerable.cli.key_files import SHORTEST, read_private_file
 from answerable.cli.settings import Settings, store_place
 from answerable.model.errors import EnvironmentRefused, UsageError
-from answerable.model.ids import AgentId
 
 if TYPE_CHECKING:
     from answerable.model.inventory import Inventory
@@ -56,15 +55,10 @@ def same_user(inventory: "Inventory", subject: str) -> str:
     Returns:
         A line to show, empty where they are not known to share a user.
     """
-    agent = inventory.agents.get(AgentId(subject))
-    kind, _, folder = agent.agent.scope.partition(":") if agent else ("", "", "")
-    if kind != "home" or not folder:
-        return ""
-    try:
-        uid = os.stat(folder).st_uid
-    except OSError:
-        return ""
-    if uid != os.getuid():
+    from answerable.serving.advisory import shared_uid
+
+    uid = shared_uid(inventory, subject)
+    if uid is None:
         return ""
     return (
         f"advisory: {subject} runs as your own user (uid {uid}), so it could do what "

@@ -1,6 +1,7 @@
 """What owners sign on pages: shown whole, signed elsewhere, recorded by the same flow."""
 
 import json
+import os
 from base64 import b64decode, b64encode
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from answerable.evidence import dsse, statements
 from answerable.flows import enrolling, owner_keys
 from answerable.flows.amendments import AMENDMENT
 from answerable.flows.owner_keys import Signer
+from answerable.model.config import UnixCaller
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import PersonId
 from answerable.store.store import Store
@@ -17,6 +19,8 @@ from answerable.web.desk import Desk
 from answerable.web.pages import keys as keys_page
 from answerable.web.routes import Forbidden, Moved, Page
 from answerable.web.visit import Role, Visit
+from tests.enforce.configs import agent as declared_agent
+from tests.enforce.configs import config
 from tests.flows.owned import AGENT, OTHER
 from tests.flows.test_attested import ANA, BEN, A, B, signer
 from tests.web.acts.stage import ADMIN, INVESTIGATOR, LATER, OWNER, held_back, owner
@@ -289,3 +293,18 @@ def test_an_administrator_enrols_what_a_person_handed_over(desk: Desk) -> None:
                 person="ana@corp.example",
                 public=public,
             )
+
+
+def test_what_runs_as_the_user_of_the_page_is_said_to_be_advice(desk: Desk) -> None:
+    decision = held_back(desk)
+    said = {"act": "allow", "id": decision}
+    assert "advisory" not in shown(desk, OWNER, "/sign", **said)
+    uid = os.getuid()
+    declared = replace(declared_agent("one"), callers=(UnixCaller(uid, None, ""),))
+    desk.config = config(declared)
+    for path, asked in (
+        ("/sign", said),
+        ("/ask", {"id": decision}),
+        ("/baseline", {"agent": AGENT}),
+    ):
+        assert f"uid {uid}" in shown(desk, OWNER, path, **asked)

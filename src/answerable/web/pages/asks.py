@@ -5,6 +5,7 @@ from answerable.flows.amendments import held
 from answerable.flows.asks import STATES
 from answerable.flows.decision import decision
 from answerable.model.document_asks import AmendmentItem
+from answerable.serving.advisory import shared_uid
 from answerable.web.acts import SPANS, find_ask
 from answerable.web.desk import Desk
 from answerable.web.filters import url
@@ -80,6 +81,7 @@ def one(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         "amendments": about,
         "owner": None if owner is None else owner.person,
         "own": visit.answers_for(wanted.agent),
+        "advisory": shared_uid(desk.standing().inventory, wanted.agent, desk.config),
         "spans": tuple(SPANS),
         "unread": document.coverage["not_collected"],
     }

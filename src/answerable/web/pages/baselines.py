@@ -11,6 +11,7 @@ from answerable.flows.baseline_list import listed
 from answerable.flows.hints import command
 from answerable.model.document_baseline import BaselineItem, BaselineReplayItem
 from answerable.model.ids import AgentId
+from answerable.serving.advisory import shared_uid
 from answerable.store.watched import watched_since
 from answerable.web.desk import Desk
 from answerable.web.filters import url
@@ -72,6 +73,7 @@ def one(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         "items": items,
         "chosen": chosen,
         "own": visit.answers_for(agent),
+        "advisory": shared_uid(desk.standing().inventory, agent, desk.config),
         "command": command("baseline", "learn", agent),
     }
     if chosen is not None:

@@ -10,6 +10,7 @@ from answerable.flows.lists import spelled_time
 from answerable.model.amendment import ANY, FOREVER, NO_ARGUMENTS
 from answerable.model.errors import VerificationError
 from answerable.model.owner_key import OwnerKey, Statement
+from answerable.serving.advisory import shared_uid
 from answerable.store.store import Store
 from answerable.web.act import Act
 from answerable.web.acts import FIELDS, act_of
@@ -52,6 +53,7 @@ def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         "fields": {name: asked.query[name] for name in FIELDS if name in asked.query},
         "type": statements.PAYLOAD_TYPE,
         "minutes": presented.WITHIN // (60 * 10**9),
+        "advisory": shared_uid(desk.standing().inventory, act.subject, desk.config),
     }
     return Page("sign.html", "Sign", values)
 

@@ -1,0 +1,31 @@
+"""Whether an agent is known to run as our own user, so that what is signed is advice."""
+
+import os
+from contextlib import suppress
+
+from answerable.model.config import Config, UnixCaller
+from answerable.model.ids import AgentId
+from answerable.model.inventory import Inventory
+
+
+def shared_uid(
+    inventory: Inventory, subject: str, config: Config | None = None
+) -> int | None:
+    """Give our own user id, where an agent runs as it; None where that is not known.
+
+    Args:
+        inventory: Where agents are known from.
+        subject: Id of an agent, or of anything else.
+        config: What else says as whom agents call.
+    """
+    own = os.getuid()
+    agent = inventory.agents.get(AgentId(subject))
+    kind, _, folder = agent.agent.scope.partition(":") if agent else ("", "", "")
+    uids: set[int] = set()
+    if kind == "home" and folder:
+        with suppress(OSError):  # nothing is known then
+            uids.add(os.stat(folder).st_uid)
+    for declared in () if config is None else config.agents:
+        if declared.id == subject:
+            uids |= {c.uid for c in declared.callers if isinstance(c, UnixCaller)}
+    return own if own in uids else None
