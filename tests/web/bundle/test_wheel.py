@@ -1,5 +1,6 @@
 """A wheel of a clean clone has the bundle, or says that it has none; either serves."""
 
+import gzip
 import os
 import re
 import select
@@ -92,6 +93,17 @@ def test_a_wheel_made_with_npm_has_the_bundle_and_its_licences(
     )
     for name in (b"htmx.org", b"cytoscape ", b"@dagrejs/graphlib", b"uplot"):
         assert name in notices
+
+
+def test_what_every_page_loads_is_small_and_the_rest_waits_to_be_looked_at(
+    whole: tuple[Path, str],
+) -> None:
+    base = bundle_ui.BUILT.removeprefix("src/")
+    packed = zipfile.ZipFile(whole[0])
+    size = {n: len(gzip.compress(packed.read(f"{base}/{n}"))) for n in MADE}
+    assert size["htmx.js"] <= 16 << 10
+    assert size["chart.js"] + size["chart.css"] <= 28 << 10
+    assert size["graph.js"] <= 180 << 10
 
 
 def test_a_wheel_made_from_an_sdist_needs_no_npm(
