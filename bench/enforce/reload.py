@@ -29,7 +29,7 @@ class Reloaded:
 
     Attributes:
         taken: From the signal to the line of the log.
-        cpu: Processor seconds of the supervisor meanwhile.
+        cpu: Processor seconds of the supervisor meanwhile, and of what it started.
         answered: Calls.
         lost: Calls that were not answered by the tool.
         slowest: Seconds of the slowest.
@@ -77,7 +77,7 @@ def figures(folder: Path, count: int, command: str) -> Iterator[Figure]:
     yield Figure(f"{what}, all changed", "s", (every.taken,), command, _TAKEN)
     runs = [*few, every]
     for words, some in (("1 %", few), ("all", [every])):
-        what = f"processor time of the supervisor, {words} changed"
+        what = f"processor time of the supervisor and what it starts, {words} changed"
         yield Figure(what, "s", tuple(each.cpu for each in some), command)
     lost = sum(each.lost for each in runs)
     answered = sum(each.answered for each in runs)
@@ -149,10 +149,10 @@ def _reloaded(served: Serving, count: int) -> Reloaded:
     for thread in threads:
         thread.start()
     time.sleep(0.2)
-    began, before = time.perf_counter(), processes.cpu((served.process.pid,))
+    began, before = time.perf_counter(), processes.cpu_with_ended(served.process.pid)
     _reload(served)
     taken = time.perf_counter() - began
-    cpu = processes.cpu((served.process.pid,)) - before
+    cpu = processes.cpu_with_ended(served.process.pid) - before
     time.sleep(0.2)
     done.set()
     for thread in threads:
