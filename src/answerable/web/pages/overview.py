@@ -7,6 +7,7 @@ from typing import cast
 from answerable.flows import asks, pins
 from answerable.flows.baseline_list import listed
 from answerable.flows.decisions import decisions, effects
+from answerable.flows.words.decisions import REASONS
 from answerable.model.document_asks import AskItem
 from answerable.model.document_baseline import BaselineItem
 from answerable.model.document_decisions import DecisionItem
@@ -168,25 +169,28 @@ def _deeds(desk: Desk, visit: Visit) -> tuple[dict[str, object], list[Look]]:
 
 def _denied(item: DecisionItem) -> Look:
     went = ", and went on" if item["passed"] else ""
-    said = f"{item['action']} {item['name'] or item['target']} at {item['server']}"
+    told = REASONS.get(item["reason"], item["reason"])
+    why = next((each["sentence"] for each in item["findings"]), told)
     return Look(
         10,
         "denied",
         "bad",
         item["agent"],
-        f"{said}: {item['reason']}{went}",
+        f"{item['name'] or item['action']} at {item['server']}{went}: {why}",
         url("/decision", id=item["id"]),
         item["at"],
     )
 
 
 def _asked(item: AskItem) -> Look:
+    why = REASONS.get(item["reason"], item["reason"])
+    times = "once" if item["count"] == 1 else f"{item['count']:,} times"
     return Look(
         25,
         "asks",
         "warn",
         item["agent"],
-        f"{item['name']} at {item['server']}: {item['reason']}, {item['count']} times",
+        f"{item['name']} at {item['server']}: {why}, {times}",
         url("/ask", id=item["id"]),
         item["last"],
     )
