@@ -151,12 +151,13 @@ def test_a_query_is_completed_from_what_is_there(desk, admin) -> None:
         return [each.text for each in page.values["proposed"]]
 
     assert proposed("ag") == ["agent:"]
-    assert f"since:7d agent:{REPORTER}" in proposed("since:7d agent:repo")
+    assert f"since:7d {REPORTER}" in proposed("since:7d agent:repo")
     assert proposed("status:mi") == ["status:missing"]
     assert "action:s3:GetObject" in proposed("action:getobj")
     assert all(len(proposed(f"{f}:")) <= 20 for f in ("resource", "action", "agent"))
     for text in proposed("agent:"):
         assert parse(text).get("agent")
+        assert shown(desk, admin, "/trace", q=text)
 
 
 @pytest.mark.parametrize("form", ["json", "ndjson", "csv"])

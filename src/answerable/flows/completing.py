@@ -57,7 +57,9 @@ def completed(store: Store, scene: Scene, text: str) -> list[Proposal]:
         return list(_fields(head, token))
     values = list(_values(store, scene, field, word.strip('"')))
     return [
-        Proposal(f"{head}{field}:{spelled(value)}", _ASKS[field])
+        Proposal(
+            f"{head}{field}:{spelled(value.removeprefix(f'{field}:'))}", _ASKS[field]
+        )
         for value in values[:MOST]
     ]
 
