@@ -152,6 +152,7 @@ OPERATIONS: tuple[Operation, ...] = (
         None,
         (Parameter("query", "The SELECT.", required=True),),
         frozenset({May.ADMINISTER}),
+        held=False,  # it may ask for the time
         command="sql QUERY",
     ),
 )
