@@ -157,7 +157,10 @@ def _work(main: Main, office: Office) -> None:
         pace = _CALM
         try:
             for line in run.stdout or ():
-                _tell(line.rstrip())
+                if line.startswith("error: "):
+                    _tell("the agent was not started: it is killed until it is revived")
+                elif not line.startswith("hint: "):
+                    _tell(line.rstrip())
         finally:
             ended(run)
         _quietly(main, "ingest", SPOOL)
