@@ -87,7 +87,8 @@ def test_a_page_is_whole_in_any_width_and_scheme(
     with look(color_scheme=scheme) as page:
         answer = page.goto(demo.url + where)
         assert answer.status == 200
-        for width in WIDTHS:
+        # In the dark only colours differ.
+        for width in WIDTHS if scheme == "light" else (1280,):
             page.set_viewport_size({"width": width, "height": HEIGHT})
             settled(page)
             page.screenshot(path=screens / f"{name}-{scheme}-{width}.png")
