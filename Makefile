@@ -30,7 +30,7 @@ FUZZ := .fuzz/.made-$(HERE)
 AGENTDOJO := .agentdojo/.made-$(HERE)
 BUILD := pyproject.toml requirements/build.txt requirements/core.txt
 
-.PHONY: help setup dev demo ui test lint format world conformance foreign bench soak fuzz agentdojo lock clean
+.PHONY: help setup dev demo screenshot ui test lint format world conformance foreign bench soak fuzz agentdojo lock clean
 
 help:
 	@echo "make setup   .venv with what answerable itself needs, from hash-checked locks"
@@ -42,6 +42,7 @@ help:
 	@echo "make world   the tests that need Node, root, Java, a browser or a server"
 	@echo "make conformance  MCP's own suite, straight and through the gateway; needs npm"
 	@echo "make foreign  other people's clients at the token service; needs npm"
+	@echo "make screenshot  the README's picture anew; needs Chromium"
 	@echo "make bench   measure"
 	@echo "make soak    load the gateway for SECONDS=3600, then account for every call"
 	@echo "make fuzz    feed it hostile bytes for MINUTES=10"
@@ -115,6 +116,9 @@ conformance: $(DEV) $(NODE)
 
 foreign: $(WORLD) $(NODE_STS)
 	.venv/bin/python -m tests.sts.foreign --page $(ARGS)
+
+screenshot: $(WORLD)
+	.venv/bin/python -m tests.web.browser.picture docs/images/investigation.png
 
 world: $(WORLD) $(NODE) $(NODE_STS) $(NODE_WEB)
 	.venv/bin/python -m pytest -m world $(ARGS)
