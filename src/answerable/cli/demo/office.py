@@ -31,7 +31,7 @@ LETTER = (
 FRANCS = "Dear team, from now on we pay in francs. Kind regards."
 _BASE, _OFFICE_KEY = "office.db", "office.key"
 _AUDIENCE = "https://office.corp.example"
-_SECONDS = 60  # that a start may take
+_SECONDS = 240  # that a start may take on a busy machine
 _END = 15
 # Where the kernel leaves room for the name of a socket (unix(7)).
 _NAME = 100
