@@ -55,7 +55,10 @@ const native = (id, alg) => ({
   grant_types: ["authorization_code", DEVICE_CODE],
   response_types: ["code"],
   // A native client may add any port to a loopback address (RFC 8252 7.3).
-  redirect_uris: ["http://127.0.0.1/callback"],
+  redirect_uris: [
+    "http://127.0.0.1/callback", // `answerable login`
+    "http://127.0.0.1/sign-in/callback", // the web page
+  ],
   id_token_signed_response_alg: alg,
 });
 
