@@ -55,7 +55,7 @@ def figures(folder: Path, command: str, *, quick: bool) -> Iterator[Line]:
         watch.start()
         seconds = str(QUICK_SECONDS if quick else SECONDS)
         ran = subprocess.run(
-            [sys.executable, "-m", "bench.web.users", at, link, seconds],
+            [sys.executable, "-m", "bench.web.users", at, link, str(pid), seconds],
             stdout=subprocess.PIPE,
             text=True,
             check=True,
@@ -72,13 +72,15 @@ def figures(folder: Path, command: str, *, quick: bool) -> Iterator[Line]:
         command,
         at_most(PAINT, f"<= {PAINT} KiB"),
     )
+    asked = sum(len(values) for values in told["took"].values())
+    each = told["processor"] / asked * 1000
+    yield Figure("processor for each answer, mean", "ms", (each,), command)
     yield Figure("peak memory", "MiB", (watch.bytes / (1 << 20),), command)
     wrong = {
         name: count
         for name, statuses in told["statuses"].items()
         if (count := sum(n for status, n in statuses.items() if int(status) >= 500))
     }
-    asked = sum(len(values) for values in told["took"].values())
     yield Remark(
         f"{USERS} people, {THINKS:g} s between an answer and the next question on "
         f"average: {asked:,} questions of {len(told['took'])} kinds by chance, over "

@@ -1,12 +1,13 @@
 """Twenty people at a web page: each asks, reads for a while, and asks for more.
 
-`python -m bench.web.users URL LINK SECONDS` prints, as JSON, what each page took: seconds
+`python -m bench.web.users HOST:PORT LINK PID SECONDS` prints, as JSON, what each page took: seconds
 from the request to its last byte, by name.
 """
 
 import gzip
 import http.client
 import json
+import os
 import random
 import re
 import sys
@@ -16,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -196,7 +198,13 @@ def first_paint(line: Line) -> int:
     return len(body) + sum(len(line.get(each)[1]) for each in linked)
 
 
-def main(at: str, link: str, seconds: str, seed: int = 7) -> None:
+def processor(pid: str) -> float:
+    """Give the seconds of a processor that a process has used (proc(5))."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+def main(at: str, link: str, pid: str, seconds: str, seed: int = 7) -> None:
     """Measure, and print."""
     cookie = sign_in(at, link)
     line = Line(at, cookie)
@@ -212,6 +220,7 @@ def main(at: str, link: str, seconds: str, seed: int = 7) -> None:
             sys.stderr.write(f"{name}: {status} {plain(body, fields)[:500]}\n")
         sys.stderr.write(f"{name}: {status} {first[name]:.3f}\n")
     told, until = Told(), time.monotonic() + float(seconds)
+    used = processor(pid)
     people = [
         threading.Thread(
             target=person, args=(Line(at, cookie), asks, until, seed + nth, told)
@@ -222,6 +231,7 @@ def main(at: str, link: str, seconds: str, seed: int = 7) -> None:
         each.start()
     for each in people:
         each.join()
+    used = processor(pid) - used
     paint = first_paint(line)
     sys.stdout.write(
         json.dumps(
@@ -230,10 +240,11 @@ def main(at: str, link: str, seconds: str, seed: int = 7) -> None:
                 "took": told.took,
                 "statuses": told.statuses,
                 "paint": paint,
+                "processor": used,
             }
         )
     )
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(*sys.argv[1:5])
