@@ -23,7 +23,7 @@ from urllib.parse import urlencode
 
 USERS = 20
 THINKS = 2.0  # seconds, on average, between an answer and the next question
-PATIENCE = 120.0
+PATIENCE = 900.0  # seconds: the first of all waits until everything is read
 _LINKED = re.compile(r'(?:href|src)="(/assets/[^"]+\.(?:css|js)[^"]*)"')
 
 Queries = Mapping[str, Callable[[], str]]
