@@ -58,7 +58,8 @@ def test_every_page_is_reached_by_tab_and_shows_where_one_is(
 
 
 def test_a_chain_is_exported_and_proven(look: Look, demo: Demo) -> None:
-    with look(accept_downloads=True) as page:
+    wide = {"width": 1920, "height": 1080}
+    with look(accept_downloads=True, viewport=wide) as page:
         page.goto(f"{demo.url}/trace?q={QUESTION}")
         settled(page)
         with page.expect_download() as export:
