@@ -5,10 +5,11 @@ own. What is held next are the runs that come after, drawn from the same mix.
 """
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from bench.agentdojo.attackers import PLAIN
-from bench.agentdojo.measure import wilson
+from bench.agentdojo.measure import percent, wilson
 from bench.agentdojo.ours import Ours, Way
 from bench.agentdojo.page import Section
 from bench.agentdojo.plan import Answer, Run
@@ -44,29 +45,40 @@ def _curve(developed: Sequence[Stage]) -> Section:
     rows = []
     for name, way in (("prompt-blind", BLIND), ("attested request", ATTESTED)):
         for point in POINTS:
-            upset, ends = [], []
+            upset, ends, known_of = [], [], []
             for stage in developed:
                 for seed in range(SEEDS):
-                    some, more = _after(stage, way, seed, point)
+                    some, more, before = _after(stage, way, seed, point)
                     upset += some
                     ends += more
-            cells = (wilson(sum(upset), len(upset)), harm(ends))
+                    known_of += before
+            new, once = (percent(known_of.count(n) / len(known_of)) for n in (0, 1))
+            cells = (new, once, wilson(sum(upset), len(upset)), harm(ends))
             rows.append(note((f"{point} runs", name, *map(str, cells))))
     return Section(
         TITLES[0],
         f"Tasks by a Zipf law, {SEEDS} seeds for each of {', '.join(DEVELOPED)}; the "
         f"next {NEXT} runs of the mix with values that were never seen, and the plain "
         f"attacker with every goal on {ATTACKED} tasks of the mix.",
-        ("learned from", "view", "next runs disturbed", "some harm"),
+        (
+            *("learned from", "view", "next runs of tasks never seen", "seen once"),
+            *("next runs disturbed", "some harm"),
+        ),
         rows,
     )
 
 
 def _after(
     stage: Stage, way: Way, seed: int, point: int
-) -> tuple[list[bool], list[End]]:
-    """Learn from the first runs of a mix; meet those that come next, and attacks."""
+) -> tuple[list[bool], list[End], list[int]]:
+    """Learn from the first runs of a mix; meet those that come next, and attacks.
+
+    Returns:
+        Which of the next runs were held up; how attacks ended; how often the task of
+        each of the next runs was seen before.
+    """
     runs = mixed(stage, seed, max(POINTS) + NEXT)
+    seen = Counter(run.task for run in runs[:point])
     guard = Ours(lesson(stage, runs[:point], numbers=len(runs)), way)
     upset = [_upset(guard, run, way) for run in runs[point : point + NEXT]]
     tasks = dict.fromkeys(run.task for run in runs[point:])
@@ -77,7 +89,7 @@ def _after(
         for task in list(tasks)[:ATTACKED]
         for goal in stage.injections
     ]
-    return upset, ends
+    return upset, ends, [seen[run.task] for run in runs[point : point + NEXT]]
 
 
 def _upset(guard: Ours, run: Run, way: Way) -> bool:

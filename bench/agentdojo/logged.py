@@ -185,17 +185,17 @@ def sections() -> Iterator[Section]:
     if not FOLDER.exists():
         raise SystemExit(f"no logged runs: {FOLDER} is not there")
     log = read(FOLDER)
+    logged = {run.suite for run in log.hijacked}
+    suites = [suite for suite in log.tools if suite in logged]
     rows = []
     for rule in RULES:
         refused, blocked = _held(rule, log)
         per_suite = (
             percent(_blocked([b for b in blocked if b[0].startswith(suite)]).share)
-            for suite in log.tools
-            if suite in WORDS
+            for suite in suites
         )
         cells = (str(wilson(sum(refused), len(refused))), str(_blocked(blocked)))
         rows.append(note((rule.name, *cells, *per_suite)))
-    suites = [suite for suite in log.tools if suite in WORDS]
     yield Section(
         TITLES[0],
         f"{len(log.hijacked):,} successful attacks and {len(log.honest):,} runs that did "

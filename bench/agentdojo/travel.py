@@ -1,4 +1,4 @@
-"""The suite that was kept back: played once, at the end, and told as it came out."""
+"""The suite that was kept back: played once, and told as it came out."""
 
 from collections.abc import Iterator
 
