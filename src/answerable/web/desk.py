@@ -26,6 +26,7 @@ _MINUTE = 60_000_000_000
 _SHORT = 0.5
 # Of the time, at most this share goes into making anew.
 _SHARE = 5
+_PATIENCE = 1.0  # seconds that an end waits for what is made beside
 _logger = logging.getLogger(__name__)
 
 
@@ -64,13 +65,20 @@ class Desk:
             self._open.append(held)
         yield held
 
-    def close(self) -> None:
-        """Let go of the store, in every thread; nobody asks any more."""
+    def close(self) -> bool:
+        """Let go of the store, in every thread; nobody asks any more.
+
+        Returns:
+            Whether that was done: not where a thread goes on to read for long.
+        """
         if self._beside is not None:
-            self._beside.join()
+            self._beside.join(_PATIENCE)
+            if self._beside.is_alive():
+                return False
         while self._open:
             self._open.pop().close()
         self._own = threading.local()
+        return True
 
     def version(self) -> str:
         """Name what answers rest on now: the store, and what is kept of it."""
@@ -78,6 +86,11 @@ class Desk:
         with self.store() as store:
             said = stamp(store) + standing.version.encode()
         return hashlib.sha256(said).hexdigest()[:24]
+
+    def begin(self) -> None:
+        """Begin to read what stands, so that the first who asks waits less."""
+        if self._lock.acquire(blocking=False):
+            self._start()
 
     def standing(self) -> Standing:
         """Give what stands in the store; where that takes long, what stood lately."""
@@ -125,8 +138,10 @@ class Desk:
         """Let a thread of its own make what stands, one at a time and not too often."""
         if time.monotonic() - self._looked < _SHARE * known.took:
             return
-        if not self._lock.acquire(blocking=False):
-            return
+        if self._lock.acquire(blocking=False):
+            self._start()
+
+    def _start(self) -> None:
         try:
             self._beside = threading.Thread(target=self._beside_others, daemon=True)
             self._beside.start()

@@ -50,10 +50,12 @@ class House:
         listening: Where it can be reached: pairs (what, where).
         reload_refused: Why the last reload was refused, empty where it was not.
         ship_refused: Why the last shipping was refused, likewise.
+        reads_on: Whether a thread still reads for nobody, now that all is closed.
     """
 
     def __init__(self, plan: Plan, log: Log) -> None:
         self.reload_refused = self.ship_refused = ""
+        self.reads_on = False
         self._plan, self._log = plan, log
         self._loop = loop = asyncio.get_running_loop()
         self._desk = Desk(plan.store, plan.config if plan.named else None, plan.spools)
@@ -97,7 +99,7 @@ class House:
         for listener in plan.listen:
             await house._listen(bind(listener, 1))
         house._admit(plan)
-        house._spawn(asyncio.to_thread(house._desk.standing))
+        house._desk.begin()
         return house
 
     @property
@@ -131,7 +133,7 @@ class House:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.door.pool.close()
-        await asyncio.to_thread(self._desk.close)
+        self.reads_on = self.door.pool.busy > 0 or not self._desk.close()
 
     def _admit(self, plan: Plan) -> None:
         """Let in whom a plan lets in.

@@ -1,5 +1,7 @@
 """The process: it reads the store, and runs as whoever may."""
 
+import os
+import sys
 from collections.abc import Callable
 
 from answerable.serving import process
@@ -23,9 +25,11 @@ def serve(
         AnswerableError: It cannot be read, or cannot be served.
     """
     links: Listening = []
+    houses: list[House] = []
 
     async def made(plan: Plan, log: Log) -> House:
         house = await House.open(plan, log)
+        houses.append(house)
         links.extend(house.links())
         return house
 
@@ -34,3 +38,7 @@ def serve(
         links.clear()
 
     process.serve("web", read, made, Plan.needs_restart, tell, alone=alone)
+    if any(house.reads_on for house in houses):
+        # What was to be kept is on disk; Python would wait for the thread.
+        sys.stdout.flush()
+        os._exit(0)
