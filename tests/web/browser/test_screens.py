@@ -42,6 +42,7 @@ PAGES = {
     "trace-empty": (at("/trace"), "Investigation"),
     "trace-trail": (at("/trace", q=f"resource:{CUSTOMER_BUCKET}/customers/*"), "s3:"),
     "trace-office": (at("/trace", q=f"agent:{CLERK}"), "denied"),
+    "pins": (at("/tools/diff", all="yes"), "office"),
     "reach": (at("/reach", subject=f"cred:aws/{REPORT_KEY}"), "s3:"),
     "can": (at("/can", subject=f"cred:aws/{REPORT_KEY}", **READ), "always"),
     "who-can": (at("/who-can", **READ), "data-reader"),
@@ -124,6 +125,10 @@ def test_every_page_of_the_table_is_looked_at(there: dict[str, Any]) -> None:
 NO_PAGES = {
     "/trace/complete",
     "/trace/export",
+    "/trace/span",
+    "/trace/times",
+    "/reach/complete",
+    "/reach/graph",
     "/baseline/replay",
     "/sign",
     "/proof/bundle",
