@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from answerable import __version__
-from answerable.cli.commands.reach import read_context
 from answerable.cli.settings import Settings, store_place
+from answerable.flows.given import read_context
 from answerable.flows.words.times import moment
 from answerable.model.errors import UsageError
 

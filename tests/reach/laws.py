@@ -236,7 +236,7 @@ def rows_agree(estate: Estate, calls: Calls) -> None:
     graph = Graph(estate)
     for identity in estate.principals:
         principal = asking(estate, identity)
-        rows = questions.principal_rows(graph, principal, Filter())
+        rows = list(questions.principal_rows(graph, principal, Filter()))
         for action, resource in calls:
             answer = questions.ask(estate, principal, action, resource)
             mine = [row for row in rows if takes(row, action.lower(), resource)]

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 
 from answerable.flows import reach as flow
-from answerable.flows.quotes import Quotes, written
+from answerable.flows.quotes import Quotes, Written, written
 from answerable.model.document import CanItem, DeterminingItem
 from answerable.model.identity import Account
 from answerable.model.ids import PolicyId
@@ -84,10 +84,10 @@ def test_statements_that_share_an_id_are_all_quoted_by_their_effect() -> None:
         "statement": "same",
         "effect": "allow",
     }
-    assert Quotes(facts).text(item) == (
+    assert Quotes(Written(facts)).text(item) == (
         "Allow Action s3:GetObject Resource * | Allow Action s3:PutObject Resource *"
     )
-    assert Quotes(Facts()).text(item) == ""
+    assert Quotes(Written(Facts())).text(item) == ""
 
 
 def test_every_deciding_statement_is_quoted_along_the_path_too() -> None:
@@ -193,5 +193,5 @@ def test_a_public_access_block_says_how_it_stands(on: bool) -> None:
         "statement": "",
         "effect": "implicit-deny",
     }
-    said = Quotes(Facts(public_access=(block,))).text(item)
+    said = Quotes(Written(Facts(public_access=(block,)))).text(item)
     assert said == f"RestrictPublicBuckets is {'on' if on else 'off'}"

@@ -80,7 +80,7 @@ def read_context(pairs: Iterable[str]) -> dict[str, tuple[str, ...]]:
         if not equals or not key:
             raise UsageError(
                 f"not a condition (got {pair[:80]!r}, expected KEY=VALUE)",
-                "for example: aws:PrincipalTag/team=data",
+                "for example: aws:PrincipalTag/team=data (after --context on a command line)",
             )
         read[key] = (*read.get(key, ()), value)
     return read
