@@ -1,6 +1,8 @@
 """What processes have used, as Linux tells it."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +38,31 @@ def together(pids: Iterable[int]) -> Iterator[int]:
         yield core
     finally:
         _keep(pids, cores)
+
+
+@contextmanager
+def awake() -> Iterator[None]:
+    """Keep every core from halting, with work that gives way to any other at once.
+
+    A virtual machine whose core halts has to be woken from outside of it, which may
+    cost more than a call.
+    """
+    spin = "import os; os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\n"
+    spin += "print(flush=True)\nwhile True: pass"
+    spinning = []
+    try:
+        for core in os.sched_getaffinity(0):
+            argv = (sys.executable, "-c", spin)
+            process = subprocess.Popen(argv, stdout=subprocess.PIPE)
+            spinning.append(process)
+            os.sched_setaffinity(process.pid, {core})
+            assert process.stdout is not None
+            process.stdout.readline()
+        yield
+    finally:
+        for process in spinning:
+            process.kill()
+            process.wait()
 
 
 def _keep(pids: Iterable[int], cores: set[int]) -> None:
