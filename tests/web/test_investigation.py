@@ -83,6 +83,28 @@ def test_a_query_gives_what_trace_gives(desk, text, count) -> None:
         assert len(slow) == count
 
 
+def test_chains_are_found_by_their_ids_as_by_looking_at_each(desk) -> None:
+    standing = desk.standing()
+    kept = Scene(standing.inventory, standing.chains)
+    plain = Scene(standing.inventory, tuple(standing.chains))
+    chains = [chain for each in standing.chains for chain in each.chains]
+    asked = {f"agent:{key}" for c in chains for key in c.agent_path}
+    asked |= {f"identity:{key}" for c in chains for key in c.identity_path}
+    asked |= {f"credential:{key}" for c in chains for key in c.credential_path}
+    asked |= {f"tool:{c.tool.value}" for c in chains if c.tool.value}
+    assert len(asked) > 10
+    for text in sorted(asked):
+        for query in (
+            parse(text),
+            parse(f"{text} person:ana"),
+            parse(f"{text} s3"),
+        ):
+            found, looked_at = (
+                flow.wanted(scene, query, now=standing.at) for scene in (kept, plain)
+            )
+            assert found == looked_at
+
+
 SLOW = {
     "agent": lambda i, v: any(a.endswith(v.strip("*")) for a in i["agent_path"]),
     "identity": lambda i, v: any(

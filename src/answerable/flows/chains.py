@@ -1,7 +1,7 @@
 """Chains behind events, with what is looked up in them again and again."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 
 from answerable.lineage.joints import Joint, JointChains
@@ -47,6 +47,16 @@ class Chains(tuple[JointChains, ...]):
         return Names(c.tool.value for e in self for c in e.chains if c.tool.value)
 
     @cached_property
+    def standing_in(self) -> Mapping[str, tuple[JointChains, ...]]:
+        """Those of which a chain holds an id: of agent, tool, identity or credential."""
+        found: dict[str, dict[Joint, JointChains]] = defaultdict(dict)
+        for each in self:
+            for chain in each.chains:
+                for key in _ids(chain):
+                    found[key][each.joint] = each
+        return {key: tuple(joints.values()) for key, joints in found.items()}
+
+    @cached_property
     def persons(self) -> frozenset[str]:
         """Every person."""
         values = (c.person.value for e in self for c in e.chains)
@@ -56,6 +66,14 @@ class Chains(tuple[JointChains, ...]):
     def sources(self) -> frozenset[str]:
         """Every log."""
         return frozenset(each.joint.source for each in self)
+
+
+def _ids(chain: Chain) -> Iterator[str]:
+    yield from chain.agent_path
+    yield chain.tool.value
+    yield from chain.identity_path
+    yield from chain.credential_path
+    yield chain.key.credential
 
 
 class Names:

@@ -248,16 +248,28 @@ def _ways(scene: Scene, query: Query) -> list[Part]:
     scene = _named(scene)
     asked = _Named(*(query.get(f) for f in naming.FIELDS))
     identity = asked.identity
-    beside = _tests(scene, replace(asked, identity=""), query)
+    others = replace(asked, identity="")
+    beside = _tests(scene, others, query)
     if not identity:
-        return ways(scene.chains, beside, query.words)
+        return ways(_near(scene, others), beside, query.words)
     by_name = _tests(scene, asked, query)
-    parts = ways(scene.chains, by_name, query.words)
+    parts = ways(_near(scene, asked), by_name, query.words)
     if not naming.is_pattern(identity):
         about = naming.identity(scene.inventory, scene.chains, identity)
-        touched = ways(scene.chains, beside, query.words)
+        touched = ways(_near(scene, others), beside, query.words)
         parts += [replace(part, about=about) for part in touched]
     return parts
+
+
+def _near(scene: Scene, asked: _Named) -> Sequence[JointChains]:
+    """Leave out chains in which an id that was asked for does not stand."""
+    chains = scene.chains
+    if scene.only is not None or not isinstance(chains, Chains):
+        return chains  # made for this question alone: looking at each costs less
+    found = naming.ids(scene.inventory, chains, asked)
+    return min(
+        (chains.standing_in.get(each, ()) for each in found), key=len, default=chains
+    )
 
 
 def _tests(scene: Scene, asked: _Named, query: Query) -> list[Test]:

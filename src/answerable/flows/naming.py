@@ -1,6 +1,7 @@
 """What a question's names mean: in the inventory, and in the trail for what is gone."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from typing import Protocol
@@ -93,6 +94,25 @@ def tests(
     return found
 
 
+def ids(inventory: Inventory, chains: Sequence[JointChains], asked: Named) -> list[str]:
+    """Give ids that stand in every chain that is meant; none where names are patterns.
+
+    Raises:
+        UsageError: A name is unknown or ambiguous.
+    """
+    fits = (
+        find(inventory, chains, text)
+        for find, text in (
+            (_agent, asked.agent),
+            (_tool, asked.tool),
+            (_identity, asked.identity),
+            (_key, asked.credential),
+        )
+        if text
+    )
+    return [each.id for each in fits if isinstance(each, Same)]
+
+
 def is_pattern(text: str) -> bool:
     """Tell whether a name asks for all that fit it."""
     return "*" in text or "?" in text
@@ -111,26 +131,37 @@ def fitting(pattern: str) -> Fits:
     return fits
 
 
-def _same(known: str) -> Fits:
-    return lambda key: key == known
+@dataclass(frozen=True, slots=True)
+class Same:
+    """Fits one id.
+
+    Attributes:
+        id: It.
+    """
+
+    id: str
+
+    def __call__(self, key: str) -> bool:
+        """Tell whether that is it."""
+        return key == self.id
 
 
 def _agent(inventory: Inventory, chains: Sequence[JointChains], text: str) -> Fits:
     if is_pattern(text):
         return fitting(text)
-    return _same(_known(inventory, text, "agent", Chains.of(chains).agents))
+    return Same(_known(inventory, text, "agent", Chains.of(chains).agents))
 
 
 def _identity(inventory: Inventory, chains: Sequence[JointChains], text: str) -> Fits:
     return (
-        fitting(text) if is_pattern(text) else _same(identity(inventory, chains, text))
+        fitting(text) if is_pattern(text) else Same(identity(inventory, chains, text))
     )
 
 
 def _key(inventory: Inventory, chains: Sequence[JointChains], text: str) -> Fits:
     if is_pattern(text):
         return fitting(text)
-    return _same(_credential(inventory, chains, text))
+    return Same(_credential(inventory, chains, text))
 
 
 def _person(inventory: Inventory, chains: Sequence[JointChains], text: str) -> Fits:
@@ -199,7 +230,7 @@ def _owned(inventory: Inventory) -> Names:
 def _tool(inventory: Inventory, chains: Sequence[JointChains], text: str) -> Fits:
     if is_pattern(text):
         return fitting(text)
-    return _same(_known(inventory, text, "tool", Chains.of(chains).tools))
+    return Same(_known(inventory, text, "tool", Chains.of(chains).tools))
 
 
 def _persons(
