@@ -17,6 +17,7 @@ import pytest
 from answerable.cli.main import main
 from answerable.connectors.config.parse.faults import ConfigError
 from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.store.store import Store
 from answerable.web.serve.people import is_near, place_of
 from answerable.web.serve.plan import read_plan
 from tests.gateway.serve.stage import SECONDS, configuration, serving
@@ -72,9 +73,18 @@ def cut_off(at: str) -> bool:
     return False
 
 
+def test_without_store_and_configuration_it_says_so_and_makes_nothing(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(UsageError, match="there is no store at"):
+        read_plan("", tmp_path / "mistyped", tmp_path / "usual")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_without_a_configuration_it_shows_the_usual_store_to_whoever_has_the_link(
     tmp_path: Path,
 ) -> None:
+    Store.open(tmp_path / "store", now=1).close()
     store = ("--store", str(tmp_path / "store"))
     words = ("serve", "--only", "web", "--listen", "127.0.0.1:0")
     process, said = started(*store, *words, lines=2)
@@ -199,6 +209,7 @@ def test_other_doors_still_need_a_configuration(
 def test_waiting_decisions_are_looked_for_where_the_doors_keep_them(
     tmp_path: Path,
 ) -> None:
+    Store.open(tmp_path, now=1).close()
     plan = read_plan("", tmp_path, tmp_path)
     names = {path.parent.name for path in plan.spools}
     assert names == {"gateway", "sts", "decisions"}

@@ -10,6 +10,7 @@ from answerable.connectors.config.parse.places import is_loopback, parse_address
 from answerable.model.config import Config, Listener
 from answerable.model.errors import UsageError
 from answerable.serving.state import decisions_state, gateway_state
+from answerable.store.store import Store
 
 OWN = "web"  # folder of its own in the store, where the file names none
 USUAL = "127.0.0.1:8470"
@@ -86,7 +87,8 @@ def read_plan(place: str, store: Path | None, usual: Path, listen: str = "") -> 
 
     Raises:
         ConfigError: The file is wrong.
-        UsageError: It is not there, or the address is none.
+        UsageError: It is not there, or the address is none; or there is no store, and
+            no configuration that asks for one.
         EnvironmentRefused: It may not be read.
     """
     reading = read_policies(read_file(place)) if place else _none()
@@ -97,6 +99,8 @@ def read_plan(place: str, store: Path | None, usual: Path, listen: str = "") -> 
     listeners = config.web.listen if config.web else (_listener(USUAL),)
     if listen:
         listeners = (_listener(listen, insecure=config.listen.insecure),)
+    if not place:  # a mistyped place is told, and nothing appears there
+        Store.open(root, now=0, create=False).close()
     return Plan(config, bool(place), listeners, reading, root)
 
 
