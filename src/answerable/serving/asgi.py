@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
 from uvicorn.config import Config
@@ -11,6 +13,7 @@ from uvicorn.server import ServerState
 from answerable.model.config import Limits
 from answerable.serving.links import link_of
 from answerable.serving.processes.held import ProcessGone
+from answerable.serving.sockets import Socket
 from answerable.serving.ticker import NEVER, Ticker
 from answerable.serving.wire.place import Served
 
@@ -106,6 +109,29 @@ class Connection(HttpToolsProtocol):
 
     def _wait(self, seconds: int) -> None:
         self.deadline = self.loop.time() + seconds
+
+
+def connections_at(
+    given: Socket, config: Config, state: ServerState, limits: Limits, ticker: Ticker
+) -> Callable[[], Connection]:
+    """Give what reads the connections of one listener.
+
+    Args:
+        given: The listener.
+        config: Of uvicorn.
+        state: Of all connections.
+        limits: Bounds.
+        ticker: Tells when one is late.
+    """
+    served = Served(frozenset(given.hosts), frozenset(given.listener.origins))
+    return partial(
+        Connection,
+        *(config, state),
+        limits=limits,
+        ticker=ticker,
+        served=served,
+        url=given.url,
+    )
 
 
 def uvicorn_config(app: Any, idle: int) -> Config:

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Coroutine
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -27,7 +26,7 @@ from answerable.api.wire import metadata, openapi
 from answerable.api.wire.problems import Problem
 from answerable.flows.authorize import Authority
 from answerable.model.config import Listener
-from answerable.serving.asgi import Connection, uvicorn_config
+from answerable.serving.asgi import connections_at, uvicorn_config
 from answerable.serving.callers.callers import Callers
 from answerable.serving.callers.challenge import WELL_KNOWN
 from answerable.serving.issuers.keys import IssuerKeys
@@ -37,7 +36,6 @@ from answerable.serving.log import Log
 from answerable.serving.secret import derived, shared_secret
 from answerable.serving.sockets import Bound, bind
 from answerable.serving.ticker import Ticker
-from answerable.serving.wire.place import Served
 
 NAME = "decisions"
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -238,14 +236,12 @@ class House:
 
     async def _listen(self, bound: Bound) -> None:
         given = bound.of_worker(0)
-        connection = partial(
-            Connection,
+        connection = connections_at(
+            given,
             self._uvicorn,
             self._connections,
-            limits=self._plan.config.limits,
-            ticker=self._ticker,
-            served=Served(frozenset(given.hosts), frozenset(given.listener.origins)),
-            url=given.url,
+            self._plan.config.limits,
+            self._ticker,
         )
         await self._listeners.open(NAME, bound, connection, "http/1.1")
 

@@ -4,18 +4,16 @@ import asyncio
 import secrets
 import time
 from collections.abc import Coroutine
-from functools import partial
 from typing import Any
 
 from uvicorn.server import ServerState
 
-from answerable.serving.asgi import Connection, uvicorn_config
+from answerable.serving.asgi import connections_at, uvicorn_config
 from answerable.serving.listeners import Listeners
 from answerable.serving.log import Log
 from answerable.serving.process import LINK, Listening
 from answerable.serving.sockets import Bound, bind
 from answerable.serving.ticker import Ticker
-from answerable.serving.wire.place import Served
 from answerable.web.auth.local import LocalToken
 from answerable.web.auth.sessions import Session, Sessions
 from answerable.web.auth.visitors import Visitors
@@ -180,14 +178,12 @@ class House:
         given = bound.of_worker(0)
         if is_near(bound.listener):
             self._near.append(given.url)
-        connection = partial(
-            Connection,
+        connection = connections_at(
+            given,
             self._uvicorn,
             self._connections,
-            limits=self._plan.config.limits,
-            ticker=self._ticker,
-            served=Served(frozenset(given.hosts), frozenset(given.listener.origins)),
-            url=given.url,
+            self._plan.config.limits,
+            self._ticker,
         )
         await self._listeners.open(NAME, bound, connection, "http/1.1")
 
