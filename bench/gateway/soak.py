@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from answerable.store.store import Store
@@ -23,6 +24,7 @@ from tests.gateway.serve.stage import Serving, token_of
 CLIENTS = 32
 EVERY = 1.0  # seconds between two looks
 WARM = 0.25  # of the run; what grows after that grows
+QUARTERS = 4
 GROWTH = 4.0  # MiB over the rest of the run; caches and the allocator breathe
 HANDLES = 8  # descriptors: a segment, a folder, a connection made anew
 _COUNTS = "SELECT outcome, count(*) FROM events WHERE source = 'gateway' GROUP BY 1"
@@ -66,12 +68,20 @@ class Watch:
         """How many more descriptors were open at the end than when it was warm."""
         return self.handles[-1] - self.handles[self.warm]
 
+    @property
+    def quarters(self) -> list[float]:
+        """MiB in the middle of each quarter's samples: whether it levels off."""
+        ends = [len(self.memory) * nth // QUARTERS for nth in range(QUARTERS + 1)]
+        return [statistics.median(self.memory[a:b]) for a, b in pairwise(ends)]
+
     def said(self, name: str) -> str:
         """Tell of it in one line."""
         warm, span = self.warm, self.seconds[-1] - self.seconds[self.warm]
+        quarters = ", ".join(f"{each:.1f}" for each in self.quarters)
         return (
             f"{name}: {self.memory[warm]:.1f} MiB warm, {self.memory[-1]:.1f} at the "
-            f"end, most {max(self.memory):.1f}; {self.growth / span * 3600:+.2f} MiB/h; "
+            f"end, most {max(self.memory):.1f}; by quarters {quarters}; "
+            f"{self.growth / span * 3600:+.2f} MiB/h; "
             f"descriptors {self.handles[warm]} warm, {self.handles[-1]} at the end"
         )
 
