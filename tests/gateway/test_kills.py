@@ -94,6 +94,39 @@ def test_a_file_that_was_never_there_is_no_kill(watched: Watched) -> None:
     assert not watched.holds()
 
 
+def test_a_kill_says_by_whom_and_the_first_who_did_stays(tmp_path: Path) -> None:
+    file = kills.KillFile(tmp_path)
+    file.kill(AGENT, "ana@corp.example\trun:other\nagent:declared/other")
+    assert not file.kill(AGENT, "ben@corp.example")
+    told = file.told()
+    assert told is not None
+    assert told[AGENT].by == "ana@corp.examplerun:otheragent:declared/other"
+    assert str(told[AGENT]).startswith(" by ana@corp.example")
+    assert file.read() == {AGENT}
+
+
+@pytest.mark.parametrize(
+    ("line", "note"),
+    [
+        (AGENT, ("", "")),
+        (f"{AGENT}\tana", ("ana", "")),
+        (f"{AGENT}\t\t2026-11-27T19:00:00Z", ("", "2026-11-27T19:00:00Z")),
+        (f"{AGENT}\tan\x1ba\tlater", ("ana", "")),
+    ],
+)
+def test_whatever_stands_behind_a_subject_the_kill_holds(
+    tmp_path: Path, line: str, note: tuple[str, str]
+) -> None:
+    file = kills.KillFile(tmp_path)
+    file.path.write_text(f"{line}\n")
+    file.path.chmod(0o600)
+    assert file.read() == {AGENT}
+    assert file.told() == {AGENT: kills.Note(*note)}
+    file.kill("agent:declared/other")
+    assert file.read() == {AGENT, "agent:declared/other"}
+    assert (file.told() or {})[AGENT] == kills.Note(*note)
+
+
 def test_a_kill_says_whether_it_changed_anything(tmp_path: Path) -> None:
     file = kills.KillFile(tmp_path)
     assert not file.revive(AGENT)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from answerable.store.store import Store
+from tests.sts.test_operations import cli
 from tests.sts.world import ANA, BEN, FILES, ROOT, World, own_store
 
 USER = "nobody"
@@ -64,6 +65,20 @@ def world() -> Iterator[World]:
     shutil.rmtree(folder)
 
 
+def launched(program: Path, sts: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "answerable", "run", "--agent", ROOT),
+            *("--user", USER, "--sts", sts, "--"),
+            *(PYTHON, str(program), FILES),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
 @pytest.mark.skipif(
     os.getuid() != 0 or not Path(PYTHON).exists(),
     reason="starts a process of another user",
@@ -74,18 +89,13 @@ def test_an_agent_that_was_launched_acts_for_whoever_launched_it(
     program = world.folder / "agent.py"
     program.write_text(PROGRAM)
     socket_ = world.unix.removeprefix("unix:")
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "answerable", "run", "--agent", ROOT),
-            *("--user", USER, "--sts", socket_, "--"),
-            *(PYTHON, str(program), FILES),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    done = launched(program, socket_)
     assert done.stdout.startswith("HTTP/1.1 200"), (done, world.errors.read_text())
+    assert cli(world, "sts", "kill", ROOT).returncode == 0
+    killed = launched(program, socket_)
+    assert killed.returncode == 5
+    assert f"{ROOT} is killed by user root at 2" in killed.stderr
+    assert "answerable sts revive" in killed.stderr
     world.stop()
     with Store.open(world.store, now=time.time_ns()) as store:
         query = (
@@ -93,7 +103,9 @@ def test_an_agent_that_was_launched_acts_for_whoever_launched_it(
             "WHERE source = 'sts' ORDER BY event_time"
         )
         rows = [(a, p, g, dict(f)) for a, p, g, f in store.rows(query)]
-    assert [row[0] for row in rows] == ["sts:launch", "sts:exchange", "sts:finish"]
+    began = ["sts:launch", "sts:exchange", "sts:finish"]
+    assert [row[0] for row in rows] == [*began, "answerable:kill", "sts:launch"]
+    assert rows[-1][3]["reason"] == "killed"
     _, person, agent, facts = rows[1]
     assert (person, agent, facts["owner"]) == (BEN, ROOT, ANA)
     assert facts["attestor"] == "launcher"

@@ -5,14 +5,17 @@ that does not answer finds the kill in its folder. Both have it in force within 
 """
 
 import json
+import os
+import pwd
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from answerable.enforce.kill import kill_subject
 from answerable.model.config import Config, TokenService
 from answerable.model.errors import EnvironmentRefused
-from answerable.serving.kills import KillFile
+from answerable.serving.kills import KillFile, Note
 from answerable.serving.state import gateway_state, token_state
 
 PATIENCE = 2  # seconds for an answer; a kill does not wait for a service that hangs
@@ -34,6 +37,15 @@ class Done:
     refused: tuple[str, ...] = ()
 
 
+def operator() -> str:
+    """Name whoever gives a command here, to be shown: a user of this machine."""
+    uid = os.getuid()
+    try:
+        return f"user {pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"user {uid}"
+
+
 class Kills:
     """The kills of one store and its configuration.
 
@@ -49,17 +61,23 @@ class Kills:
         service = token_state(self._service, store)
         self._token = KillFile(service) if self._service or service.is_dir() else None
 
-    def read(self) -> frozenset[str]:
-        """Give all that is killed anywhere.
+    def told(self) -> Mapping[str, Note]:
+        """Give all that is killed anywhere, with what is known of each kill.
 
         Raises:
             EnvironmentRefused: A file may not be read.
         """
-        token = self._token.read() if self._token is not None else frozenset[str]()
-        return self._gateway.read() | token
+        files = [each for each in (self._token, self._gateway) if each is not None]
+        return {
+            what: note for each in files for what, note in (each.told() or {}).items()
+        }
 
-    def kill(self, subject: str) -> Done:
+    def kill(self, subject: str, by: str) -> Done:
         """Put a kill in force wherever that can be done.
+
+        Args:
+            subject: What may do nothing.
+            by: Who says so, to be shown.
 
         Raises:
             IdError: It names no subject.
@@ -68,24 +86,26 @@ class Kills:
         kill_subject(subject)
         refused: list[str] = []
         # First where calls are: a token service that hangs keeps it waiting no longer.
-        taken = [self._at_gateway(subject, refused)]
-        said = killed_by(self._service, subject) if self._service else None
+        taken = [_written(self._gateway, subject, by, "the gateway", refused)]
+        said = killed_by(self._service, subject, by) if self._service else None
         ended: tuple[str, ...] = ()
         if said is not None:
             is_new, ended = said
             taken.append(is_new)
-            taken += [self._at_gateway(f"run:{each}", refused) for each in ended]
+            taken += [
+                _written(self._gateway, f"run:{each}", by, "the gateway", refused)
+                for each in ended
+            ]
         elif self._token is not None:
-            taken.append(_written(self._token, subject, "the token service", refused))
+            taken.append(
+                _written(self._token, subject, by, "the token service", refused)
+            )
         if all(each is None for each in taken):
             raise EnvironmentRefused(
                 f"{subject} is not killed ({'; '.join(refused)})",
                 "kill it as the gateway's user: answerable gateway kill SUBJECT",
             )
         return Done(any(taken), ended, tuple(dict.fromkeys(refused)))
-
-    def _at_gateway(self, subject: str, refused: list[str]) -> bool | None:
-        return _written(self._gateway, subject, "the gateway", refused)
 
     def revive(self, subject: str) -> Done:
         """Take a kill back; what was ended stays ended.
@@ -100,18 +120,18 @@ class Kills:
 
 
 def _written(
-    file: KillFile, subject: str, where: str, refused: list[str]
+    file: KillFile, subject: str, by: str, where: str, refused: list[str]
 ) -> bool | None:
     """Write a kill: whether it is new, None where that is refused."""
     try:
-        return file.kill(subject)
+        return file.kill(subject, by)
     except EnvironmentRefused as error:
         refused.append(f"{where}: {error.message}")
         return None
 
 
 def killed_by(
-    service: TokenService, subject: str
+    service: TokenService, subject: str, by: str
 ) -> tuple[bool, tuple[str, ...]] | None:
     """Have a running service take a kill, and end what it names.
 
@@ -119,7 +139,7 @@ def killed_by(
         Whether the kill is new, and ids of the delegations that ended; None where
         nobody answers, or not to us.
     """
-    said = _posted(service, "/admin/kill", {"subject": subject}) or {}
+    said = _posted(service, "/admin/kill", {"subject": subject, "by": by}) or {}
     ended = said.get("ended")
     if not isinstance(ended, list):
         return None

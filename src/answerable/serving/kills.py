@@ -1,6 +1,7 @@
 """The kills in force: a file in the state folder that every process watches.
 
-One subject a line. It is replaced whole, so it is read whole, and it outlives a restart.
+One subject a line, and behind a tab who killed it and when, where that is known: shown
+to whoever wants to know, and no part of what is in force. It is replaced whole, so it is read whole, and it outlives a restart.
 A process looks at it four times a second, whoever else still runs: a kill needs no
 supervisor to take hold.
 """
@@ -8,17 +9,44 @@ supervisor to take hold.
 import asyncio
 import fcntl
 import os
-from collections.abc import Callable
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 from answerable.enforce.kill import NO_KILLS, Kills, kill_subject
+from answerable.flows.items import spelled_time
 from answerable.model.errors import AnswerableError, EnvironmentRefused
 from answerable.store.disk import make_folder, read_file, write_file
 
 EVERY = 0.25  # seconds
 
 _HINT = "one subject a line; `answerable gateway kill SUBJECT` writes it"
+_AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_LONGEST = 500  # characters of who it was
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What is known of one kill beside its subject.
+
+    Attributes:
+        by: Who killed it, as whoever wrote the file said; empty where nobody did.
+        at: When, RFC 3339; likewise.
+    """
+
+    by: str = ""
+    at: str = ""
+
+    def __str__(self) -> str:
+        by = f" by {self.by}" if self.by else ""
+        return f"{by} at {self.at}" if self.at else by
+
+
+_Noted = Mapping[str, Note]
 
 
 class KillFile:
@@ -46,23 +74,39 @@ class KillFile:
         Raises:
             EnvironmentRefused: As `read`.
         """
+        told = self.told()
+        return None if told is None else frozenset(told)
+
+    def told(self) -> Mapping[str, Note] | None:
+        """Read all kills, and what is known of each; None where there is no file.
+
+        Raises:
+            EnvironmentRefused: As `read`.
+        """
         try:
             text = read_file(self.path).decode("utf-8", "replace")
         except FileNotFoundError:
             return None
         try:
-            return frozenset(kill_subject(line) for line in text.splitlines() if line)
+            return dict(map(_read, filter(None, text.splitlines())))
         except AnswerableError as error:
             raise EnvironmentRefused(f"{self.path}: {error.message}", _HINT) from None
 
-    def kill(self, subject: str) -> bool:
+    def kill(self, subject: str, by: str = "") -> bool:
         """Put a kill in force, durable when this returns; False where it was already.
+
+        Args:
+            subject: What may do nothing.
+            by: Who says so, to be shown.
 
         Raises:
             IdError: It names no subject.
             EnvironmentRefused: The file cannot be written.
         """
-        return self._change(lambda kills: kills | {kill_subject(subject)})
+        kill_subject(subject)
+        note = Note(_shown(by), spelled_time(time.time_ns()))
+        # Who killed it first is who did: it changes nothing to kill it again.
+        return self._change(lambda kills: {subject: note, **kills})
 
     def revive(self, subject: str) -> bool:
         """Take a kill back; False where there was none.
@@ -71,7 +115,10 @@ class KillFile:
             IdError: It names no subject.
             EnvironmentRefused: The file cannot be written.
         """
-        return self._change(lambda kills: kills - {kill_subject(subject)})
+        kill_subject(subject)
+        return self._change(
+            lambda kills: {each: kills[each] for each in kills if each != subject}
+        )
 
     def stamp(self) -> tuple[int, int, int]:
         """Tell one state of the file from another without reading it."""
@@ -81,18 +128,33 @@ class KillFile:
             return 0, 0, 0
         return facts.st_ino, facts.st_mtime_ns, facts.st_size
 
-    def _change(self, change: Callable[[Kills], Kills]) -> bool:
+    def _change(self, change: Callable[[_Noted], _Noted]) -> bool:
         make_folder(self.path.parent)
         handle = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            before = self.read()
+            before = self.told() or MappingProxyType({})
             after = change(before)
-            lines = "".join(f"{each}\n" for each in sorted(after))
-            write_file(self.path, lines.encode())
-            return after != before
+            write_file(self.path, "".join(map(_line, sorted(after.items()))).encode())
+            return after.keys() != before.keys()
         finally:
             os.close(handle)
+
+
+def _read(line: str) -> tuple[str, Note]:
+    """Read a line; files of before have the subject alone."""
+    subject, _, rest = line.partition("\t")
+    by, _, at = rest.partition("\t")
+    return kill_subject(subject), Note(_shown(by), at if _AT.fullmatch(at) else "")
+
+
+def _shown(text: str) -> str:
+    return "".join(filter(str.isprintable, text))[:_LONGEST]
+
+
+def _line(kill: tuple[str, Note]) -> str:
+    subject, note = kill
+    return "\t".join((subject, note.by, note.at)).rstrip("\t") + "\n"
 
 
 class Bound(Protocol):

@@ -10,7 +10,7 @@ import pytest
 from answerable.model.errors import EnvironmentRefused
 from answerable.serving.processes import runs as registry
 from answerable.serving.processes.held import Hold, opened
-from answerable.serving.processes.registering import Launch, register
+from answerable.serving.processes.registering import Killed, Launch, register
 from answerable.serving.processes.runs import Runs
 from tests.serving.processes.launchers import (
     AGENT,
@@ -63,6 +63,20 @@ def test_no_rule_is_no_run(listener: socket.socket, runs: Runs) -> None:
     assert (answer.status, answer.reason) == (403, "no-rule")
     said = json.loads(answer.body)["error_description"]
     assert said == f"no rule lets user {ANA} start {AGENT} as user {ANA}"
+    assert list(runs) == []
+
+
+def test_a_kill_is_told_to_whom_a_rule_allows_it(
+    listener: socket.socket, runs: Runs
+) -> None:
+    def allows(launch: Launch) -> str:
+        raise Killed(launch.agent, " by ana@corp.example at 2026-11-27T19:00:00Z")
+
+    with Launcher(listener, ANA) as launcher:
+        answer = asked(runs, launcher, allows)
+    assert (answer.status, answer.reason) == (403, "killed")
+    said = json.loads(answer.body)["error_description"]
+    assert said == f"{AGENT} is killed by ana@corp.example at 2026-11-27T19:00:00Z"
     assert list(runs) == []
 
 

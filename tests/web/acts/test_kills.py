@@ -5,6 +5,7 @@ import json
 import pytest
 
 from answerable.model.errors import AnswerableError
+from answerable.serving.kills import Note
 from answerable.web.desk import Desk
 from answerable.web.html import render
 from answerable.web.pages.kills import KIND, slot
@@ -17,8 +18,9 @@ from tests.web.conftest import answer, shown
 
 def test_a_kill_takes_hold_and_says_who(desk: Desk) -> None:
     answer(desk, OWNER, "/kill", "POST", subject=AGENT)
-    assert (desk.root / "gateway" / "kills").read_text() == f"{AGENT}\n"
-    assert slot(desk, OWNER, AGENT).killed
+    killed = (desk.root / "gateway" / "kills").read_text()
+    assert killed.split("\t")[:2] == [AGENT, ANA.removeprefix("person:")]
+    assert slot(desk, OWNER, AGENT).note.by == ANA.removeprefix("person:")
     with desk.store() as store:
         (logged,) = store.objects(KIND)
         assert json.loads(store.get_object(logged.digest)) == {
@@ -48,5 +50,9 @@ def test_an_owner_kills_nothing_but_their_own(desk: Desk) -> None:
 
 
 def test_the_button_says_what_follows(desk: Desk) -> None:
-    page = Page("kills.html", "Kills", {"killed": [AGENT], "said": []})
-    assert "revive" in render(page, ADMIN, Asked())
+    page = Page(
+        "kills.html", "Kills", {"killed": [(AGENT, Note("<i>", ""))], "said": []}
+    )
+    drawn = render(page, ADMIN, Asked())
+    assert "revive" in drawn
+    assert "&lt;i&gt;" in drawn

@@ -68,9 +68,10 @@ def kill(settings: Settings, subject: str, config: str) -> None:
     tool:mcp/SERVER/TOOL. Open streams are cut.
     """
     from answerable.enforce.kill import is_misspelled
+    from answerable.serving.killing import operator
 
     plan = plan_of(settings, config)
-    is_new = _kills_of(plan).kill(subject)
+    is_new = _kills_of(plan).kill(subject, operator())
     said = "killed, within a second" if is_new else "killed already"
     click.echo(f"{subject}: {said}", err=True)
     if is_misspelled(subject, plan.config):

@@ -44,14 +44,14 @@ def kill(settings: Settings, subject: str, config: str) -> None:
     its folder may be written.
     """
     from answerable.enforce.kill import kill_subject
-    from answerable.serving.killing import killed_by
+    from answerable.serving.killing import killed_by, operator
     from answerable.serving.kills import KillFile
 
     plan = token_plan_of(settings, config)
     kill_subject(subject)
     # One that runs says what ended, of which a gateway has to know.
-    done = killed_by(plan.service, subject)
-    new, ended = done or (KillFile(plan.state).kill(subject), ())
+    done = killed_by(plan.service, subject, operator())
+    new, ended = done or (KillFile(plan.state).kill(subject, operator()), ())
     said = "killed, within a second" if new else "killed already"
     click.echo(f"{subject}: {said}", err=True)
     if done is None:
@@ -111,6 +111,7 @@ def _gateway(plan: "Plan") -> "Path | None":
 
 def _tell_gateway(plan: "Plan", subjects: list[str]) -> None:
     from answerable.model.errors import EnvironmentRefused
+    from answerable.serving.killing import operator
     from answerable.serving.kills import KillFile
 
     folder = _gateway(plan)
@@ -118,7 +119,7 @@ def _tell_gateway(plan: "Plan", subjects: list[str]) -> None:
         return
     try:
         for subject in subjects:
-            KillFile(folder).kill(subject)
+            KillFile(folder).kill(subject, operator())
     except EnvironmentRefused as error:
         click.echo(f"warning: the gateway was not told: {error.message}", err=True)
     else:

@@ -158,7 +158,7 @@ def _work(main: Main, office: Office) -> None:
         try:
             for line in run.stdout or ():
                 if line.startswith("error: "):
-                    _tell("the agent was not started: it is killed until it is revived")
+                    _tell(f"the agent was not started: {line[7:].rstrip()}")
                 elif not line.startswith("hint: "):
                     _tell(line.rstrip())
         finally:

@@ -11,6 +11,16 @@ from answerable.model.errors import EnvironmentRefused
 
 _SECONDS = 10.0
 _LARGEST = 64 * 1024  # bytes of an answer
+# What to do about a refusal, by its word.
+_NEXT = {
+    "killed": (
+        "it starts again once an administrator takes the kill back: "
+        "answerable sts revive SUBJECT --config FILE, or the web page"
+    ),
+    "no-rule": (
+        "a rule has to name who starts which agent as whom: answerable sts rules"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +39,7 @@ class Registered:
 
 
 class _Refusal(msgspec.Struct):
+    error: str = ""
     error_description: str = ""
 
 
@@ -75,15 +86,16 @@ class Service:
             status, said = self._ask("POST", "/runs", body)
             if status == http.client.CREATED:
                 return msgspec.json.decode(said, type=Registered)
-            why = msgspec.json.decode(said, type=_Refusal).error_description
+            why = msgspec.json.decode(said, type=_Refusal)
         except (OSError, http.client.HTTPException, msgspec.DecodeError):
             raise EnvironmentRefused(
                 f"no answer from the token service at {self._place}",
                 "see its log; is that the socket of one?",
             ) from None
         raise EnvironmentRefused(
-            f"the token service does not take the run up: {why or status}",
-            "a rule has to name who starts which agent as whom: answerable sts rules",
+            f"the token service does not take the run up: "
+            f"{why.error_description or status}",
+            _NEXT.get(why.error, "its log says more"),
         )
 
     def finish(self, run: str) -> None:

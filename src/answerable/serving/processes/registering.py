@@ -56,7 +56,22 @@ class Launch:
 
 
 Allows = Callable[[Launch], str]
-"""Gives the id of the one rule that allows a launch, empty where none does."""
+"""Gives the id of the one rule that allows a launch, empty where none does.
+
+Raises `Killed` where one would, and a kill stands against it.
+"""
+
+
+class Killed(Exception):  # noqa: N818 - an outcome
+    """A launch that a rule allows, and a kill forbids.
+
+    Args:
+        subject: What is killed.
+        note: By whom and when, as far as that is known: ` by ana at ...`.
+    """
+
+    def __init__(self, subject: str, note: str) -> None:
+        super().__init__(f"{subject} is killed{note}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +232,10 @@ def _checked(
     if runs.is_full(started_by):
         raise _Refused(LATER, "too-many-runs", "too many runs; try again later")
     agent = AgentId(asked.agent)
-    rule = allows(Launch(agent, started_by, uid, asked.program))
+    try:
+        rule = allows(Launch(agent, started_by, uid, asked.program))
+    except Killed as killed:
+        raise _Refused(FORBIDDEN, "killed", str(killed)) from None
     if not rule:
         raise _Refused(
             FORBIDDEN,

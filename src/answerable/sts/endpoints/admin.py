@@ -63,8 +63,8 @@ class Admin:
         if not is_admin(asked, self._admins):
             return plain_answer(404)
         try:
-            subject = _subject(asked.body)
-            new = self._file.kill(subject)
+            subject, by = _subject(asked.body), _by(asked)
+            new = self._file.kill(subject, by)
         except (Unread, IdError):
             return error_answer(_INVALID)
         except AnswerableError:
@@ -97,3 +97,10 @@ def _subject(body: bytes) -> str:
     if not isinstance(subject, str):
         raise IdError("not a subject (expected text)")
     return subject
+
+
+def _by(asked: Asked) -> str:
+    """Give who kills: whom an operator's program says, else its user."""
+    by = strict_object(asked.body).get("by")
+    peer = asked.link.peer
+    return by if isinstance(by, str) and by else f"user {peer.uid}" if peer else ""

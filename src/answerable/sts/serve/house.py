@@ -14,10 +14,10 @@ from answerable.flows.own_tokens import OwnTokens
 from answerable.model.config import Tls
 from answerable.model.errors import AnswerableError
 from answerable.serving.issuers.keys import IssuerKeys
-from answerable.serving.kills import KillFile, KillWatch
+from answerable.serving.kills import KillFile, KillWatch, Note
 from answerable.serving.log import Log
 from answerable.serving.processes.listening import Listening
-from answerable.serving.processes.registering import Launch
+from answerable.serving.processes.registering import Killed, Launch
 from answerable.serving.processes.runs import Run, Runs
 from answerable.serving.proofs import Nonces
 from answerable.serving.secret import shared_secret
@@ -236,9 +236,18 @@ class House:
         id = rules.allows(
             launch.agent, launch.started_by, launch.runs_as, launch.program
         )
-        kills = self._bounds.kills
-        killed = {launch.agent, f"rule:{id}"} & kills
-        return "" if killed else id
+        killed = {launch.agent, f"rule:{id}"} & self._bounds.kills
+        # Told of a kill is whom a rule lets start it, and nobody else.
+        for subject in sorted(killed) if id else ():
+            raise Killed(subject, str(self._noted(subject)))
+        return id
+
+    def _noted(self, subject: str) -> Note:
+        try:
+            told = self._file.told() or {}
+        except AnswerableError:  # what is in force stays so
+            told = {}
+        return told.get(subject, Note())
 
     # Kills.
 

@@ -11,6 +11,7 @@ import msgspec
 from answerable.flows.lists import spelled_time
 from answerable.model.errors import AnswerableError
 from answerable.serving.killing import Done, Kills
+from answerable.serving.kills import Note
 from answerable.web.desk import Desk
 from answerable.web.filters import url
 from answerable.web.routes import Answer, Asked, Forbidden, Moved, Page, Route
@@ -45,12 +46,14 @@ class Slot:
     Attributes:
         subject: The agent.
         killed: It is.
+        note: By whom and when, as far as that is known.
         kills: The visitor may kill it.
         revives: They may take it back.
     """
 
     subject: str
     killed: bool
+    note: Note
     kills: bool
     revives: bool
 
@@ -59,11 +62,11 @@ def slot(desk: Desk, visit: Visit, agent: str) -> Slot:
     """Say what a visitor may do to an agent; `acts.kill_slot` draws it."""
     administers = May.ADMINISTER in visit.may
     try:
-        killed = agent in Kills(desk.root, desk.config).read()
+        note = Kills(desk.root, desk.config).told().get(agent)
     except AnswerableError:  # what cannot be read stops nobody from killing
-        killed = False
+        note = None
     may = administers or visit.answers_for(agent)
-    return Slot(agent, killed, may, administers)
+    return Slot(agent, note is not None, note or Note(), may, administers)
 
 
 def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
@@ -76,7 +79,7 @@ def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
             for each in reversed(logged)
         ]
     values = {
-        "killed": sorted(Kills(desk.root, desk.config).read()),
+        "killed": sorted(Kills(desk.root, desk.config).told().items()),
         "said": [{**msgspec.structs.asdict(s), "at": spelled_time(s.at)} for s in said],
     }
     return Page("kills.html", "Kills", values)
@@ -87,7 +90,7 @@ def kill(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     subject = asked.form.get("subject", "")
     if May.ADMINISTER not in visit.may and not visit.answers_for(subject):
         raise Forbidden
-    done = Kills(desk.root, desk.config).kill(subject)
+    done = Kills(desk.root, desk.config).kill(subject, by_whom(visit))
     # After it: a kill waits for no record, and one that is not recorded holds.
     note = _recorded(desk, visit, subject, revived=False)
     return Moved(_back(subject), f"{_told(subject, done)}{note}")
@@ -100,6 +103,12 @@ def revive(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     note = _recorded(desk, visit, subject, revived=True)
     said = "is revived, within a second" if done.is_new else "was not killed"
     return Moved(_back(subject), f"{subject} {said}.{note}")
+
+
+def by_whom(visit: Visit) -> str:
+    """Say who asks, to be shown to whoever meets what they did."""
+    named = (visit.person or "").removeprefix("person:")
+    return named or "somebody at the web page"
 
 
 def _told(subject: str, done: Done) -> str:
