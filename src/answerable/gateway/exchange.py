@@ -72,6 +72,7 @@ class Exchange:
         self._behaviour = behaviour
         self._ownership = Ownership()
         self.definitions = definitions or Definitions(servers)
+        self._latest: Request | None = None  # to be kept, once its call is on its way
 
     def begin(
         self,
@@ -82,7 +83,8 @@ class Exchange:
     ) -> Passage | Denied:
         """Decide on a call and record that; where it goes on, an end is owed.
 
-        Where `ticket.durable` is set, the door waits for it before it goes on.
+        Where `ticket.durable` is set, the door waits for it before it goes on. What no
+        call has to wait for is left to `settle`, which follows at once.
 
         Args:
             caller: Who asks.
@@ -90,9 +92,7 @@ class Exchange:
             body: The message.
             shown: What its server is shown, None where that is nothing.
         """
-        request = self._request(caller, call)
-        if self._recent is not None:
-            self._recent.keep(request)
+        self._latest = request = self._request(caller, call)
         decision = self._decide(caller, call, request)
         seen = None
         if self._behaviour is not None:
@@ -112,11 +112,19 @@ class Exchange:
                 layer=Layer.CREDENTIAL,
             )
         acted = None if seen is None else seen.acted
-        begun = self._record(caller, call, decision, body, shown, acted)
+        begun = self._record(caller, call, decision, body, shown, acted, later=True)
         if isinstance(begun, Denied):
+            self.settle()
             return begun
         key = self._ownership.begin(caller, call)
         return Passage(caller, call, decision, begun, key, seen)
+
+    def settle(self) -> None:
+        """Do what was left when a call began, now that it is on its way or will be."""
+        self.recorder.settle()
+        latest, self._latest = self._latest, None
+        if latest is not None and self._recent is not None:
+            self._recent.keep(latest)
 
     def shows(self, server: str) -> bool:
         """Say whether a server is shown a credential."""
@@ -237,9 +245,13 @@ class Exchange:
         body: bytes,
         shown: Credential | None = None,
         acted: Acted | None = None,
+        *,
+        later: bool = False,
     ) -> Ticket | Denied:
         try:
-            ticket = self.recorder.decided(caller, call, decision, body, shown, acted)
+            ticket = self.recorder.decided(
+                caller, call, decision, body, shown, acted, later
+            )
         except NotRecorded:
             return Denied(Effect.ERROR.value, "")
         if decision.passes:

@@ -55,6 +55,17 @@ def test_a_write_is_forwarded_once_its_record_is_on_disk(
     assert (b"-31403" in made.client.written) is not kept
 
 
+def test_what_no_call_waits_for_is_done_once_it_is_sent_and_its_answer_given(
+    made: Worker,
+) -> None:
+    seen = []
+    made.notes.settle = lambda: seen.append(bool(made.server.written))  # type: ignore[method-assign]
+    made.notes.ended = lambda *_: seen.append(bool(made.client.written))  # type: ignore[method-assign]
+    made.front.data_received(call())
+    made.upstream.data_received(reply(OK))
+    assert seen == [True, True]
+
+
 def test_a_client_that_left_meanwhile_has_nothing_forwarded(
     made: Worker, loop: asyncio.AbstractEventLoop
 ) -> None:

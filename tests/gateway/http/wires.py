@@ -77,6 +77,7 @@ class Notes:
         body: bytes,
         shown: Credential | None = None,
         acted: Acted | None = None,
+        later: bool = False,
     ) -> Ticket:
         assert shown is None
         self.kept.append((caller.agent, call, decision, body))
@@ -86,6 +87,9 @@ class Notes:
             durable = self.loop.create_future()
             self.waits.append(durable)
         return Ticket(id, len(self.kept), caller.agent, decision.passes, durable)
+
+    def settle(self) -> None:
+        pass
 
     def ended(self, ticket: Ticket, end: object) -> None:
         self.kept.append((ticket.id, end))

@@ -148,8 +148,10 @@ def test_a_decision_id_is_the_id_of_the_event_it_becomes(tmp_path: Path) -> None
 
 def test_what_cannot_be_written_takes_no_number(tmp_path: Path) -> None:
     async def story(recorder: Recorder) -> None:
-        with pytest.raises(UnicodeEncodeError):
-            recorder.decided(replace(CALLER, run="\ud800"), CALL, BUFFERED, BODY)
+        unspelled = replace(CALLER, run="\ud800")
+        for later in (False, True):
+            with pytest.raises(UnicodeEncodeError):
+                recorder.decided(unspelled, CALL, BUFFERED, BODY, None, None, later)
         recorder.decided(CALLER, CALL, DENIED, BODY)
 
     recording(tmp_path, story)

@@ -7,10 +7,12 @@ from. A client that stops sending is taken for one that is gone.
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from enum import Enum
 from typing import cast
 
 from answerable.gateway.http.door import Door
+from answerable.gateway.http.outlet import nothing
 from answerable.gateway.http.turn import Early, Turn
 from answerable.gateway.wire.heads import (
     CONTINUE,
@@ -165,15 +167,24 @@ class Front(asyncio.Protocol):
 
     # The answer.
 
-    def answer(self, heading: Heading, body: bytes, session: str = "") -> None:
+    def answer(
+        self,
+        heading: Heading,
+        body: bytes,
+        session: str = "",
+        then: Callable[[], None] = nothing,
+    ) -> None:
         """Give a whole answer."""
         closes = self._is_last()
         head = reply_head(heading, session, length=len(body), closes=closes)
-        if len(body) <= JOINED:
-            self._send(head + body)
-        else:
-            self._send(head)
-            self._send(body)
+        try:
+            if len(body) <= JOINED:
+                self._send(head + body)
+            else:
+                self._send(head)
+                self._send(body)
+        finally:
+            then()
         self._next()
 
     def begin(self, heading: Heading, session: str, length: int | None) -> None:

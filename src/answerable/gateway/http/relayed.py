@@ -62,6 +62,11 @@ class Relayed:
         else:
             self._digest.update(data)
 
+    def given(self, data: bytes) -> None:
+        """Take note of a whole answer that went to the client, and record the end."""
+        self.count(data)
+        self.end()
+
     def end(self, outcome: Ending | None = None) -> None:
         """Record how the call ended; None is as its answer says."""
         self.exchange.end(

@@ -15,7 +15,7 @@ from answerable.gateway.credentials import Credentials
 from answerable.gateway.http.door import Door
 from answerable.gateway.http.outlet import Outlet
 from answerable.gateway.http.relay import Relay
-from answerable.gateway.passage import Denied
+from answerable.gateway.passage import Denied, Passage
 from answerable.gateway.shown.credential import Credential
 from answerable.gateway.upstreams import Sending, Sent
 from answerable.gateway.wire.heads import Heading, heading, json_heading
@@ -152,6 +152,7 @@ class Turn:
         relay.end(Ending.UNKNOWN if forwarded else Ending.WITHHELD)
         sent = relay.sent
         again = exchange.begin(relay.passage.caller, sent.call, sent.body)
+        exchange.settle()
         if isinstance(again, Denied):
             self._line.revoke(self._denial(sent.call, again))
 
@@ -273,7 +274,15 @@ class Turn:
         if isinstance(begun, Denied):
             self.early = self._denial(call, begun)
             return
-        door.entered(caller.principal)
+        try:
+            self._go_on(begun, sent)
+        finally:
+            door.exchange.settle()
+
+    def _go_on(self, begun: Passage, sent: Sent) -> None:
+        """Send on what was let through, at once or as soon as that is on disk."""
+        door = self._door
+        door.entered(begun.caller.principal)
         relay = Relay(
             door.exchange, begun, sent, self._line, door.sessions.wrap, self._stop
         )

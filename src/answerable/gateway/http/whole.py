@@ -3,6 +3,7 @@
 A list is held in any case, since items may be left out of it.
 """
 
+from functools import partial
 from typing import Protocol
 
 from answerable.gateway.http.relayed import Relayed, settled
@@ -93,9 +94,8 @@ class Whole:
     def _give(self, heard: Heard) -> None:
         relayed = self._relayed
         data = heard.data or b""
-        relayed.count(data)
-        relayed.end()
-        relayed.outlet.answer(relayed.heading, data, relayed.session)
+        then = partial(relayed.given, data)
+        relayed.outlet.answer(relayed.heading, data, relayed.session, then)
 
     def _judged(self, data: bytes) -> Heard:
         relayed = self._relayed

@@ -36,6 +36,9 @@ from answerable.serving.recording.turned_away import TurnedAway
 SECOND = 1.0
 MOST_SPELLED = 1024
 
+# What a record of a decision is made of, beside its ticket.
+Facts = tuple[Caller, Call, Decision, bytes, Credential | None, Acted | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -98,6 +101,7 @@ class Recorder:
         self._timer: asyncio.TimerHandle | None = None
         self._unrecorded = 0
         self._spelled = Spelled()
+        self._owed: tuple[Ticket, Facts] | None = None  # a record left for later
 
     @property
     def health(self) -> Health:
@@ -120,6 +124,7 @@ class Recorder:
         body: bytes,
         shown: Credential | None = None,
         acted: Acted | None = None,
+        later: bool = False,
     ) -> Ticket:
         """Record a decision before its call goes on.
 
@@ -130,6 +135,9 @@ class Recorder:
             body: The message; its digest is kept, and its size.
             shown: What the server is shown, None where that is nothing.
             acted: The call as a baseline sees it, None where nobody watches.
+            later: `settle` follows as soon as the call is on its way. Of a call that
+                waits for no disk the record is put together then, under the number
+                that it has by now; any other is recorded here.
 
         Returns:
             A ticket. Where its `durable` is a future, the call waits for it.
@@ -137,33 +145,62 @@ class Recorder:
         Raises:
             NotRecorded: It cannot be kept: then the call does not happen.
         """
+        self.settle()
         agent = caller.agent
         if why := self._journal.obstacle(agent):
             self._unrecorded += 1
             self.refused(f"unrecorded-{why}", caller, call.server, call.method)
             raise NotRecorded(why)
-        sequence, at = self._journal.next()
-        key = event_id(at, SOURCE, self.name, b"%d" % sequence).hex()
         durable = None
         if decision.durability is Durability.DURABLE:
             durable = self._journal.loop.create_future()
-        ticket = Ticket(key, sequence, agent, decision.passes, durable)
-        spelled = self._spelled
+        sequence, at = self._journal.next()
+        ticket = Ticket("", sequence, agent, decision.passes, durable, at)
+        facts = (caller, call, decision, body, shown, acted)
+        if later and durable is None and decision.passes:
+            # All else of it was read from UTF-8; what cannot be spelled is not sent.
+            self._spelled(caller)
+            self._owed = ticket, facts
+        else:
+            self._put(ticket, *facts)
+        return ticket
+
+    def settle(self) -> None:
+        """Make the record that was left for later; nothing is numbered before that."""
+        owed = self._owed
+        if owed is not None:
+            self._owed = None
+            self._put(owed[0], *owed[1])
+
+    def _put(
+        self,
+        ticket: Ticket,
+        caller: Caller,
+        call: Call,
+        decision: Decision,
+        body: bytes,
+        shown: Credential | None,
+        acted: Acted | None,
+    ) -> None:
+        """Make the record of a decision, under the number of its ticket."""
+        sequence, at, spelled = ticket.sequence, ticket.at, self._spelled
+        ticket.id = event_id(at, SOURCE, self.name, b"%d" % sequence).hex()
         record = encode_decided(
             sequence,
             at,
-            key,
+            ticket.id,
             spelled(caller),
             act_of(call, body, shown, acted),
             spelled(decision),
         )
-        self._journal.write(record, agent, ticket if durable is not None else None)
-        return ticket
+        waits = ticket if ticket.durable is not None else None
+        self._journal.write(record, ticket.agent, waits)
 
     def ended(self, ticket: Ticket, end: End) -> None:
         """Record how a call ended; what is no longer owed is left out."""
         if not ticket.passes:
             return
+        self.settle()
         ticket.passes = False
         # Taken however full the spool is: calls in flight are few, and did happen.
         self._journal.put(
@@ -183,6 +220,7 @@ class Recorder:
 
     def killed(self, subject: str, *, revived: bool) -> None:
         """Record a kill that took hold here, or was taken back."""
+        self.settle()
         if not self._journal.closed:
             self._journal.put(
                 Kill(*self._journal.next(), subject, revived), at_once=True
@@ -204,6 +242,7 @@ class Recorder:
         self._record_refusals()
 
     def _record_refusals(self) -> None:
+        self.settle()
         for alike, count in self._away.take().items():
             why, agent, server, method = alike
             sequence, at = self._journal.next()

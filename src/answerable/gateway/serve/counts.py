@@ -97,17 +97,18 @@ class Counting(Recorder):
         self._broken = 0
         self.held_back: HeldBack | None = None
 
-    def decided(
+    def _put(
         self,
+        ticket: Ticket,
         caller: Caller,
         call: Call,
         decision: Decision,
         body: bytes,
-        shown: Credential | None = None,
-        acted: Acted | None = None,
-    ) -> Ticket:
-        """Record a decision."""
-        ticket = super().decided(caller, call, decision, body, shown, acted)
+        shown: Credential | None,
+        acted: Acted | None,
+    ) -> None:
+        """Make the record of a decision, and count it."""
+        super()._put(ticket, caller, call, decision, body, shown, acted)
         # A server that there is not is the caller's own word.
         there = decision.reason is not Reason.UNKNOWN_SERVER
         server = call.server if there else ""
@@ -121,12 +122,11 @@ class Counting(Recorder):
             self._broken += 1
             self._tell_break_glass(caller, call, ticket)
         trace = trace_of(body) if self._spans is not None else ""
-        begun = _Begun(time.time_ns(), caller, call, decision, trace)
+        begun = _Begun(ticket.at, caller, call, decision, trace)
         if ticket.passes:
             self._begun[ticket.sequence] = begun
         else:
             self._hand_on(begun, ticket, begun.at, None)
-        return ticket
 
     def _tell_break_glass(self, caller: Caller, call: Call, ticket: Ticket) -> None:
         """Tell of a call that passes because two persons said so: everybody may see."""

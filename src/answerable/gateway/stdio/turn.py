@@ -5,16 +5,16 @@ As over HTTP it is decided, recorded, and sent on; what comes back goes through 
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Protocol
 
 import msgspec
 
 from answerable.gateway.credentials import Credentials
 from answerable.gateway.exchange import Exchange
-from answerable.gateway.http.outlet import Outlet
+from answerable.gateway.http.outlet import Outlet, nothing
 from answerable.gateway.http.relay import Relay
-from answerable.gateway.passage import Denied
+from answerable.gateway.passage import Denied, Passage
 from answerable.gateway.shown.credential import Credential
 from answerable.gateway.stdio.child import MAX_LINE
 from answerable.gateway.upstreams import Sending, Sent, Upstream
@@ -112,6 +112,14 @@ class Turn(Outlet):
         if isinstance(begun, Denied):
             self._refuse(begun)
             return
+        try:
+            self._go_on(begun)
+        finally:
+            exchange.settle()
+
+    def _go_on(self, begun: Passage) -> None:
+        """Send on what was let through, at once or as soon as that is on disk."""
+        exchange = self._client.exchange
         relay = Relay(exchange, begun, self.sent, self, _as_it_is, self._stop)
         self._relay = relay
         if begun.ticket.durable is None:
@@ -137,6 +145,7 @@ class Turn(Outlet):
             return
         self.leave()
         again = exchange.begin(self._client.caller, self.sent.call, self.sent.body)
+        exchange.settle()
         if isinstance(again, Denied) and self.sent.call.kind is Kind.REQUEST:
             self._client.say(again.body(self.sent.call.id))
 
@@ -156,7 +165,13 @@ class Turn(Outlet):
         if self.waits:
             self.leave()
 
-    def answer(self, heading: Heading, body: bytes, session: str = "") -> None:
+    def answer(
+        self,
+        heading: Heading,
+        body: bytes,
+        session: str = "",
+        then: Callable[[], None] = nothing,
+    ) -> None:
         """Give a whole answer; of one that is no message, that it is none."""
         if session:
             self._client.in_session(session)
@@ -165,6 +180,7 @@ class Turn(Outlet):
                 JSON
             )
             self._say(body if is_message else self._fault(Why.REPLY_TYPE))
+        then()
         self._over()
 
     def begin(self, heading: Heading, session: str, length: int | None) -> None:

@@ -21,15 +21,17 @@ class Ticket:
     """A decision that was recorded, or is about to be.
 
     Attributes:
-        id: Decision id, 32 hex digits: what a refused caller is told.
+        id: Decision id, 32 hex digits: what a refused caller is told. Empty until the
+            record is put together.
         sequence: Its number.
         agent: Whose.
         passes: The call goes on, so that an end is owed.
         durable: Done once the record is on disk, or failed with `NotRecorded`; None for
             a record of the buffered class.
+        at: When it was recorded, UTC nanoseconds; 0 where nobody asks.
     """
 
-    __slots__ = ("agent", "durable", "id", "passes", "sequence")
+    __slots__ = ("agent", "at", "durable", "id", "passes", "sequence")
 
     def __init__(
         self,
@@ -38,9 +40,11 @@ class Ticket:
         agent: str,
         passes: bool,
         durable: asyncio.Future[None] | None,
+        at: int = 0,
     ) -> None:
         self.id = id
         self.sequence = sequence
+        self.at = at
         self.agent = agent
         self.passes = passes
         self.durable = durable
