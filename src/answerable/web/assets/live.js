@@ -28,6 +28,7 @@ function row(item) {
   at("mode").textContent = item.mode === "enforce" ? "" : item.mode;
   link(at("agent"), "/agent", item.agent, middle(item.agent.replace(/^agent:/, ""), 28));
   at("agent").title = item.agent;
+  at("who").textContent = at("agent").textContent;
   at("target").textContent = item.target;
   at("name").textContent = middle(item.name || "without a name", 34);
   at("name").title = item.name;
@@ -35,6 +36,8 @@ function row(item) {
   at("reason").textContent = item.reason;
   if (item.sentence) at("reason").after(document.createElement("br"));
   at("sentence").textContent = item.sentence;
+  const plain = item.effect === "allow" && !item.sentence; // nothing to explain
+  at("why").textContent = plain ? "" : [item.reason, item.sentence].filter(Boolean).join(": ");
   if (item.person) link(at("person"), "/person", item.person, item.person.replace(/^person:/, ""));
   at("outcome").textContent = item.outcome;
   if (item.ask) link(at("answer"), "/ask", item.id, "answer");
