@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from answerable.connectors import table
+from answerable.model.errors import UsageError
 
 DEFAULT = ("home:~", "repo:.")
 
@@ -56,6 +57,15 @@ def parse(
         location = location or _USUAL.get(name, "")
         found[Source(name, _absolute(location, home, cwd))] = None
     return tuple(found)
+
+
+def is_scanned(text: str) -> bool:
+    """Tell whether a text names a source of `scan`."""
+    try:
+        table.inventory_connector(text.partition(":")[0])
+    except UsageError:
+        return False
+    return True
 
 
 def _absolute(location: str, home: Path, cwd: Path) -> str:

@@ -21,6 +21,14 @@ class DoneItem(TypedDict):
     said: str
 
 
+class KillItem(TypedDict):
+    """What is killed; by whom and since when, null where that is not known."""
+
+    subject: str
+    by: str | None
+    at: str | None
+
+
 class VerificationItem(TypedDict):
     """One check of the last whole verification; `of` is the size of the log then."""
 

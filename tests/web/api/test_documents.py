@@ -1,14 +1,18 @@
 """What is told is the command line's document, as the OpenAPI document describes it."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import openapi_spec_validator
 import pytest
 
+from answerable.cli.main import main
+from answerable.connectors.config.fetch import read_file
 from answerable.flows import lists
 from answerable.model.document import Document
+from answerable.serving.kills import KillFile
 from answerable.web.api.openapi import openapi
 from answerable.web.api.operations import Operation
 from answerable.web.api.table import OPERATIONS
@@ -18,6 +22,14 @@ from tests.web.api.conftest import told
 from tests.web.conftest import visitor
 from tests.web.stage import Stage
 
+RULES = """\
+sts: {url: "https://sts.example"}
+rules:
+  - id: local
+    unix: {uid: 1500}
+    agent: agent:declared/nobody-knows
+    grants: [{audience: "https://mcp.example"}]
+"""
 EVERYBODY = visitor(*Role)
 READS = [each for each in OPERATIONS if each.method == "GET"]
 SPEC = openapi(OPERATIONS)
@@ -43,7 +55,7 @@ def values(desk: Desk) -> dict[str, str]:
 
 # These need a decision, a baseline or a history of their own.
 ELSEWHERE = {"decision", "ask", "baseline", "sign", "baseline-diff"}
-ELSEWHERE |= {"baseline-replay", "baseline-check"}
+ELSEWHERE |= {"baseline-replay", "baseline-check", "sts-rules"}
 
 
 @pytest.mark.parametrize(
@@ -161,3 +173,57 @@ def test_sql_is_for_who_investigates_and_administers(desk: Desk) -> None:
     alone = Visit(None, frozenset({Role.INVESTIGATOR}))
     with pytest.raises(Forbidden):
         told(desk, alone, "/sql", query="SELECT 1")
+
+
+def test_where_lists_what_was_scanned_and_no_place_is_named_by_who_asks(
+    desk: Desk,
+) -> None:
+    answer = told(desk, EVERYBODY, "/where").document
+    sources = {str(each["source"]) for each in answer.items}
+    assert sources == {str(e["source"]) for e in _coverage(desk)}
+    assert next(e for e in OPERATIONS if e.path == "/where").takes == ()
+
+
+def _coverage(desk: Desk) -> list[Any]:
+    return list(told(desk, EVERYBODY, "/coverage").document.items)
+
+
+def test_the_doctor_speaks_of_the_store_that_is_served(desk: Desk) -> None:
+    items = told(desk, EVERYBODY, "/doctor").document.items
+    (found,) = (each for each in items if each["check"] == "store")
+    assert str(desk.root) in str(found["detail"])
+
+
+def test_kills_are_told_with_who_killed(desk: Desk) -> None:
+    assert list(told(desk, EVERYBODY, "/kills").document.items) == []
+    file = KillFile(desk.root / "gateway")
+    file.kill("agent:declared/x", "ana@corp.example")
+    try:
+        (item,) = told(desk, EVERYBODY, "/kills").document.items
+    finally:
+        file.path.unlink()
+    assert (item["subject"], item["by"]) == ("agent:declared/x", "ana@corp.example")
+    assert str(item["at"]).endswith("Z")
+
+
+def test_rules_are_those_of_the_file_as_the_command_line_has_them(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from answerable.web.http.refusals import Refused
+
+    with pytest.raises(Refused) as caught:
+        told(desk, EVERYBODY, "/sts/rules")
+    assert caught.value.status == 422
+    path = tmp_path / "answerable.yaml"
+    path.write_text(RULES)
+    config = read_file(str(path)).config
+    assert config is not None
+    served = Desk(desk.root, config)
+    try:
+        answer = told(served, EVERYBODY, "/sts/rules").document
+    finally:
+        served.close()
+    command = ["--store", str(desk.root), "-o", "json", "sts", "rules"]
+    main([*command, "--config", str(path)])
+    assert list(answer.items) == json.loads(capsys.readouterr().out)["items"]
+    assert answer.items

@@ -25,13 +25,17 @@ MAY: dict[str, set[Role]] = {
     **dict.fromkeys(("baselines", "baseline", "baseline-diff"), DEEDS),
     **dict.fromkeys(("baseline-replay", "baseline-check"), DEEDS),
     **dict.fromkeys(("evidence-checkpoint", "evidence-prove"), DEEDS),
-    **dict.fromkeys(("evidence-bundle",), DEEDS),
+    **dict.fromkeys(("evidence-bundle", "do-evidence-bundle-verify"), DEEDS),
     **dict.fromkeys(("evidence-verify", "do-evidence-verify"), EVERY),
     "sign": {OWN},
     "do-sign": {OWN},
     "do-kill": {OWN, RUN},
     "do-revive": {RUN},
     "sql": {RUN},
+    "doctor": {RUN},
+    "where": {RUN},
+    "sts-rules": {RUN},
+    "kills": {RUN},
 }
 
 

@@ -91,6 +91,8 @@ WHO: dict[frozenset[May], tuple[str, ...]] = {
         "GET /api/v1/evidence/checkpoint",
         "GET /api/v1/evidence/prove",
         "GET /api/v1/evidence/bundle",
+        "POST /api/v1/evidence/bundle/verify",
+        "POST /evidence/bundle",
     ),
     INVESTIGATE: ("GET /api/v1/trace/score", "GET /api/v1/trace/unmediated"),
     INVESTIGATE | ADMINISTER: (
@@ -114,6 +116,10 @@ WHO: dict[frozenset[May], tuple[str, ...]] = {
         "POST /revive",
         "POST /api/v1/revive",
         "GET /api/v1/sql",
+        "GET /api/v1/doctor",
+        "GET /api/v1/where",
+        "GET /api/v1/sts/rules",
+        "GET /api/v1/kills",
     ),
 }
 

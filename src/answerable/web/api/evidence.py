@@ -4,7 +4,12 @@ from answerable.flows import event as events
 from answerable.flows import prove, sql
 from answerable.flows.lists import no_coverage, spelled_time
 from answerable.model.document import Document
-from answerable.model.document_evidence import BundleItem, CheckpointItem, ProveItem
+from answerable.model.document_evidence import (
+    BundleItem,
+    CheckItem,
+    CheckpointItem,
+    ProveItem,
+)
 from answerable.model.document_web import DoneItem, VerificationItem
 from answerable.store import finding
 from answerable.store.query import Bounds
@@ -18,6 +23,7 @@ from answerable.web.api.operations import (
 )
 from answerable.web.deeds import scene
 from answerable.web.desk import Desk
+from answerable.web.http.asking import LARGEST_FORM
 from answerable.web.pages.evidence import verifying
 from answerable.web.routes import Forbidden
 from answerable.web.visit import May, Visit
@@ -74,6 +80,13 @@ def _verify(desk: Desk, visit: Visit, params: Params) -> Document:
     said = "every record is being checked" if started else "a check runs already"
     item: DoneItem = {"said": said}
     return Document("done", [item], no_coverage())
+
+
+def _bundle_checked(desk: Desk, visit: Visit, params: Params) -> Document:
+    """Check a bundle by what was sent alone; nothing of it is kept."""
+    del visit
+    data = params["bundle"].encode()
+    return prove.verify(data, key=params["key"].strip(), now=desk.now)
 
 
 def _sql(desk: Desk, visit: Visit, params: Params) -> Document:
@@ -142,6 +155,22 @@ OPERATIONS: tuple[Operation, ...] = (
         (),
         _CHECKS,
         method="POST",
+    ),
+    Operation(
+        "/evidence/bundle/verify",
+        "Check a bundle with the public key of its log; nothing of it is kept.",
+        _bundle_checked,
+        "verify",
+        CheckItem,
+        (
+            Parameter(
+                "bundle", "Content of its file.", required=True, longest=LARGEST_FORM
+            ),
+            Parameter("key", "Text of the public key.", required=True),
+        ),
+        DEEDS,
+        method="POST",
+        command="evidence verify BUNDLE --key PUB",
     ),
     Operation(
         "/sql",

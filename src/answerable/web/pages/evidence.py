@@ -78,6 +78,26 @@ def checkpoint(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     return File(f"checkpoint-{head['size']}.txt", _TEXT, head["note"].encode())
 
 
+def check_bundle(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Check a bundle by what was sent alone; nothing of it is kept."""
+    del visit
+    key, wrong = asked.form.get("key", "").strip(), ""
+    try:
+        data = asked.form.get("bundle", "").encode()
+        document = flow.verify(data, key=key, now=desk.now)
+        checks, holds = document.items, not document.failed
+    except UsageError as error:
+        checks, holds, wrong = (), False, error.message
+    values = {
+        "checks": checks,
+        "holds": holds,
+        "wrong": wrong,
+        "key": key,
+        "coverage": None,
+    }
+    return Page("bundle.html", "Check of a bundle", values)
+
+
 def key(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     """Give the public key of the log."""
     del visit, asked
@@ -137,6 +157,7 @@ def _shown(
 ROUTES: tuple[Route, ...] = (
     Route("/evidence", evidence, DEEDS),
     Route("/evidence/verify", verify, _CHECKS, (), "POST"),
+    Route("/evidence/bundle", check_bundle, DEEDS, ("bundle", "key"), "POST"),
     Route("/evidence/checkpoint", checkpoint, DEEDS),
     Route("/evidence/key", key, DEEDS),
     Route("/proof", proof, DEEDS, ("id",)),

@@ -1,0 +1,112 @@
+"""The machine that serves and its file: what works, what is read, what is in force.
+
+They tell of the server, and never of the machine of whoever asks: places on its disks
+are an administrator's to know.
+"""
+
+from pathlib import Path
+
+from answerable.connectors.config.fetch import read_file
+from answerable.flows import doctor, rules, sources, where
+from answerable.flows.attested import AttestedOwners
+from answerable.flows.lists import coverage, no_coverage
+from answerable.flows.rules import Known
+from answerable.model.document import Document
+from answerable.model.document_evidence import CheckItem, ProbeItem
+from answerable.model.document_rules import RuleItem
+from answerable.model.document_web import KillItem
+from answerable.model.errors import UsageError
+from answerable.serving.killing import Kills
+from answerable.web.api.operations import Operation, Params, minute_of
+from answerable.web.desk import Desk
+from answerable.web.visit import May, Visit
+
+_ADMINISTER = frozenset({May.ADMINISTER})
+
+
+def _doctor(desk: Desk, visit: Visit, params: Params) -> Document:
+    del visit, params
+    return doctor.doctor(desk.root, now=desk.now)
+
+
+def _where(desk: Desk, visit: Visit, params: Params) -> Document:
+    """List the places of what was scanned: nobody names a place to look at here."""
+    del visit, params
+    standing = desk.standing()
+    scanned = coverage(standing.inventory, standing.at)["sources"]
+    named = [each["source"] for each in scanned if sources.is_scanned(each["source"])]
+    if not named:
+        return Document("where", [], no_coverage())
+    return where.where(named, home=Path.home(), cwd=Path.cwd())
+
+
+def _rules(desk: Desk, visit: Visit, params: Params) -> Document:
+    del visit, params
+    if desk.config is None:
+        raise UsageError(
+            "no configuration is served here, so there are no rules",
+            "serve it: answerable serve --config FILE",
+        )
+    reading = read_file(desk.config.place)
+    agents = frozenset(desk.standing().inventory.agents)
+    with desk.store() as store:
+        owners = AttestedOwners(store).now(minute_of(desk))
+    answered = {agent: owner.person for agent, owner in owners.items()}
+    return rules.show_rules(reading, Known(agents, answered))
+
+
+def _kills(desk: Desk, visit: Visit, params: Params) -> Document:
+    del visit, params
+    told = sorted(Kills(desk.root, desk.config).told().items())
+    items: list[KillItem] = [
+        {"subject": subject, "by": note.by or None, "at": note.at or None}
+        for subject, note in told
+    ]
+    return Document("kills", items, no_coverage())
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "/doctor",
+        "What works where this is served, what does not, and what to do about it.",
+        _doctor,
+        "doctor",
+        CheckItem,
+        (),
+        _ADMINISTER,
+        held=False,
+        command="doctor",
+    ),
+    Operation(
+        "/where",
+        "Every place and call that the sources of the newest scan would read again.",
+        _where,
+        "where",
+        ProbeItem,
+        (),
+        _ADMINISTER,
+        held=False,
+        command="where SOURCE...",
+    ),
+    Operation(
+        "/sts/rules",
+        "The trust rules of the file as it is now, each with what is wrong with it.",
+        _rules,
+        "sts-rules",
+        RuleItem,
+        (),
+        _ADMINISTER,
+        held=False,
+        command="sts rules --config FILE",
+    ),
+    Operation(
+        "/kills",
+        "What is killed, by whom and since when, where that is known.",
+        _kills,
+        "kills",
+        KillItem,
+        (),
+        _ADMINISTER,
+        held=False,
+    ),
+)
