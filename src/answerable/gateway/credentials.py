@@ -37,26 +37,28 @@ class Credentials:
     ) -> None:
         self._tokens = Tokens(config, clock, spawn)
         self._held = Held(clock, fingerprint, tell)
-        self._held.swap(config.servers)
         self._tell = tell
+        self._hold(config)
 
     def swap(self, config: Config) -> None:
         """Show what another configuration says from now on."""
         self._tokens.swap(config)
-        self._held.swap(config.servers)
+        self._hold(config)
 
     def needs(self, server: str) -> bool:
         """Say whether a server is shown something."""
-        return server in self._held or self._tokens.needs(server)
+        return server in self._shown
 
     def identity(self, caller: Caller, server: str) -> str:
         """Name whom a server sees a call come from, empty for nobody that is known.
 
         It is known before there is a token, so that it can be decided on.
         """
+        if server not in self._shown:
+            return ""
         if server in self._held:
             return self._held.identity(server)
-        return self._tokens.identity(caller) if self._tokens.needs(server) else ""
+        return self._tokens.identity(caller)
 
     def find(self, caller: Caller, server: str, token: str) -> Credential | None:
         """Give what is kept for a call, None where there is none or none that lasts.
@@ -90,6 +92,13 @@ class Credentials:
     async def keep_fresh(self) -> None:
         """Get what an operator keeps before it is asked for, until cancelled."""
         await self._held.keep_fresh()
+
+    def _hold(self, config: Config) -> None:
+        self._held.swap(config.servers)
+        # Every call asks whether its server is among them.
+        self._shown = frozenset(
+            each.name for each in config.servers if each.credential or each.audience
+        )
 
     def close(self) -> None:
         """Get nothing more; what is under way ends."""

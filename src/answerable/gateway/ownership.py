@@ -58,7 +58,7 @@ class Ownership:
 
     def decide(self, caller: Caller, call: Call, decision: Decision) -> Decision:
         """Hold back what belongs to somebody else, or to nobody that is known."""
-        if not decision.passes:
+        if not decision.passes or _is_first_leg(call):
             return decision
         for whose in self._whose(caller, call):
             if whose is not Whose.ITS_OWN:
@@ -98,6 +98,15 @@ class Ownership:
 
     def _whose_task(self, caller: Caller, call: Call, task: str) -> Whose:
         return self._owned.whose(("task", call.server, digest(task)), caller.principal)
+
+
+def _is_first_leg(call: Call) -> bool:
+    """Say whether it is a tool call that brings nothing back, as most are."""
+    return (
+        call.target is Target.TOOL
+        and call.kind is Kind.REQUEST
+        and not (call.state or call.watched)
+    )
 
 
 # Names and ids are long where somebody wants that: of what is remembered by the

@@ -26,16 +26,6 @@ def request_of(
         arguments: With what; nothing where it is not the call itself that is asked for.
     """
     return Request(
-        agent=caller.agent,
-        known=caller.known,
-        server=call.server,
-        action=action,
-        target=target,
-        name=name,
-        run=caller.run,
-        principal=caller.principal,
-        person=caller.person,
-        identity=identity,
-        chain=caller.chain,
-        arguments=arguments,
-    )
+        caller.agent, caller.known, call.server, action, target, name,
+        caller.run, caller.principal, caller.person, identity, caller.chain, arguments,
+    )  # fmt: skip

@@ -15,7 +15,7 @@ from answerable.serving.mcp.call import Call
 from answerable.serving.wire.refusals import Why
 
 
-class Sent(msgspec.Struct, frozen=True):
+class Sent(msgspec.Struct, frozen=True, gc=False):
     """One message on its way to a server.
 
     Attributes:

@@ -102,7 +102,7 @@ class Durability(Word):
     DURABLE = "durable"  # before the call goes on
 
 
-class Request(msgspec.Struct, frozen=True):
+class Request(msgspec.Struct, frozen=True, gc=False):
     """What is asked of the decision point; made with every call, so it is a struct.
 
     Attributes:

@@ -127,9 +127,8 @@ def event_id(time_ns: int, source: str, scope: str, native: bytes) -> EventId:
     Returns:
         16 bytes that sort by time; the same record always gets the same id.
     """
-    digest = hashlib.sha256(
-        b"\x00".join((source.encode(), scope.encode(), native))
-    ).digest()
+    scoped = f"{source}\x00{scope}\x00".encode()
+    digest = hashlib.sha256(scoped + native).digest()
     first, second = _EIGHTY.unpack_from(digest)  # 74 of these bits
     upper = (time_ns // 1_000_000 & (1 << 48) - 1) << 16 | 0x8 << 12 | first >> 52
     lower = 0b10 << 62 | (first & (1 << 52) - 1) << 10 | second >> 6

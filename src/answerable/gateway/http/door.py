@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -78,21 +77,23 @@ class Door:
     peers: Peers | None = None
     draining: bool = False
     fronts: set[Open] = field(default_factory=set)
-    in_flight: Counter[str] = field(default_factory=Counter)
+    in_flight: dict[str, int] = field(default_factory=dict)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def may_enter(self, principal: str) -> bool:
         """Say whether a principal may have one more call under way."""
-        return self.in_flight[principal] < self.limits.calls_per_caller
+        return self.in_flight.get(principal, 0) < self.limits.calls_per_caller
 
     def entered(self, principal: str) -> None:
         """One more is under way."""
-        self.in_flight[principal] += 1
+        self.in_flight[principal] = self.in_flight.get(principal, 0) + 1
 
     def left(self, principal: str) -> None:
         """One less is."""
-        self.in_flight[principal] -= 1
-        if not self.in_flight[principal]:
+        left = self.in_flight[principal] - 1
+        if left:
+            self.in_flight[principal] = left
+        else:
             del self.in_flight[principal]
 
     def spawn(self, work: Coroutine[None, None, None]) -> None:

@@ -145,7 +145,8 @@ class Recorder:
         Raises:
             NotRecorded: It cannot be kept: then the call does not happen.
         """
-        self.settle()
+        if self._owed is not None:
+            self.settle()
         agent = caller.agent
         if why := self._journal.obstacle(agent):
             self._unrecorded += 1
@@ -200,7 +201,8 @@ class Recorder:
         """Record how a call ended; what is no longer owed is left out."""
         if not ticket.passes:
             return
-        self.settle()
+        if self._owed is not None:
+            self.settle()
         ticket.passes = False
         # Taken however full the spool is: calls in flight are few, and did happen.
         self._journal.put(
@@ -283,22 +285,15 @@ def act_of(
     arguments = ""
     if call.arguments:
         arguments = hashlib.sha256(call.arguments).hexdigest()
+    identity = credential = jti = ""
+    if shown is not None:
+        identity, credential, jti = shown.identity, shown.digest, shown.jti
+    watched = _spelled(call.watched) if call.watched else ()
     return Act(
-        era=call.era,
-        method=call.method,
-        server=call.server,
-        target=call.target,
-        name=call.name,
-        watched=_spelled(call.watched) if call.watched else (),
-        session=call.session,
-        state=call.state,
-        size=len(body),
-        arguments=arguments,
-        identity=shown.identity if shown else "",
-        credential=shown.digest if shown else "",
-        jti=shown.jti if shown else "",
+        call.era, call.method, call.server, call.target, call.name, watched,
+        call.session, call.state, len(body), arguments, identity, credential, jti,
         acted=acted,
-    )
+    )  # fmt: skip
 
 
 def _spelled(watched: tuple[Watched, ...]) -> tuple[str, ...]:

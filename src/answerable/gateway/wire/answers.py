@@ -35,7 +35,7 @@ INPUT = spellings("method", "params")
 COMPLETE = "complete"
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """One message of a server.
 
     Attributes:

@@ -16,7 +16,13 @@ from answerable.gateway.wire.answers import ANSWER_DEPTH, COMPLETE, Answer
 from answerable.model.decision import Target
 from answerable.serving.mcp.call import MAX_NAME, Call
 from answerable.serving.mcp.envelope import declared
-from answerable.serving.mcp.members import UNREADABLE, check_text
+from answerable.serving.mcp.members import (
+    UNREADABLE,
+    WITHIN,
+    check_text,
+    check_utf8,
+    is_deeper,
+)
 from answerable.serving.mcp.messages import Kind, read_id
 from answerable.serving.mcp.methods import Era
 from answerable.serving.wire.refusals import Refused
@@ -98,7 +104,7 @@ def plain_call(body: bytes, plain: Plain) -> Call | None:
     Raises:
         Refused: As there.
     """
-    check_text(body)
+    check_utf8(body)
     try:
         said = _call(body)
     except UNREADABLE:
@@ -116,10 +122,14 @@ def plain_call(body: bytes, plain: Plain) -> Call | None:
         or not 0 < len(name) <= MAX_NAME
         or plain.name not in (None, name)
         or not (arguments.startswith(OBJECT) or not arguments)
+        or is_deeper(arguments, WITHIN)
     ):
         return None
     try:
-        if plain.era.is_modern and declared(meta)[0] != plain.era:
+        if plain.era.is_modern:
+            if declared(meta)[0] != plain.era:
+                return None
+        elif is_deeper(meta, WITHIN):
             return None
         return Call(
             plain.era,

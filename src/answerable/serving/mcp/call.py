@@ -49,7 +49,7 @@ class Watched(msgspec.Struct, frozen=True):
     name: str
 
 
-class Call(msgspec.Struct, frozen=True):
+class Call(msgspec.Struct, frozen=True, gc=False):
     """One request as read; frozen, and in no part a claim about its sender.
 
     Attributes:

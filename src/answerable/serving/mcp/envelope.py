@@ -17,7 +17,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from answerable.serving.mcp.members import (
+    WITHIN,
     Span,
+    is_deeper,
     is_object,
     members,
     refuse_lookalikes,
@@ -202,7 +204,7 @@ def declared(meta: bytes) -> tuple[str, bool]:
     A client says the same with each request, so it is remembered.
 
     Raises:
-        Refused: It is no object, or does not say what it must.
+        Refused: It is no object, is nested too deeply, or does not say what it must.
     """
     read = _declared if len(meta) <= MAX_REMEMBERED else _declared.__wrapped__
     return read(meta)
@@ -210,6 +212,8 @@ def declared(meta: bytes) -> tuple[str, bool]:
 
 @lru_cache(maxsize=128)
 def _declared(data: bytes) -> tuple[str, bool]:
+    if is_deeper(data, WITHIN):
+        raise Refused(Why.TOO_DEEP)
     meta = members(data)
     refuse_lookalikes(meta, META)
     version = text(data, meta.get(VERSION_KEY))

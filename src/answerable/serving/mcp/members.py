@@ -24,6 +24,7 @@ import msgspec
 from answerable.serving.wire.refusals import Refused, Why
 
 MAX_DEPTH = 64
+WITHIN = MAX_DEPTH - 2  # of a member of the parameters
 MAX_MEMBERS = 1024
 KEY_MARKS = len('{"":')
 QUOTE = ord('"')
@@ -71,13 +72,31 @@ def check_text(data: bytes, depth: int = MAX_DEPTH) -> None:
     Raises:
         Refused: See above.
     """
+    check_utf8(data)
+    if is_deeper(data, depth):
+        raise Refused(Why.TOO_DEEP)
+
+
+def check_utf8(data: bytes) -> None:
+    """Refuse what is not UTF-8.
+
+    Raises:
+        Refused: See above.
+    """
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Refused(Why.NOT_JSON, offset=error.start) from None
+
+
+def is_deeper(data: bytes, depth: int) -> bool:
+    """Say whether JSON is nested more deeply than that."""
     # Brackets in strings count here, so a few of them say nothing yet.
-    if data.count(b"[") + data.count(b"{") > depth and _depth(data) > depth:
-        raise Refused(Why.TOO_DEEP)
+    return (
+        len(data) > depth
+        and data.count(b"[") + data.count(b"{") > depth
+        and _depth(data) > depth
+    )
 
 
 def _depth(data: bytes) -> int:

@@ -19,7 +19,7 @@ EMPTY_LINE = b"\r\n\r\n"
 MOST = MAX_HEAD + len(EMPTY_LINE)
 
 
-class Body(msgspec.Struct, frozen=True):
+class Body(msgspec.Struct, frozen=True, gc=False):
     """The whole body of the head before it; empty where there is none."""
 
     data: bytes
