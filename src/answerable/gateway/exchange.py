@@ -122,9 +122,9 @@ class Exchange:
     def settle(self) -> None:
         """Do what was left when a call began, now that it is on its way or will be."""
         self.recorder.settle()
-        latest, self._latest = self._latest, None
-        if latest is not None and self._recent is not None:
-            self._recent.keep(latest)
+        if self._recent is not None and self._latest is not None:
+            self._recent.keep(self._latest)
+        self._latest = None
 
     def shows(self, server: str) -> bool:
         """Say whether a server is shown a credential."""

@@ -224,30 +224,37 @@ class Front(asyncio.Protocol):
         if self._advancing:
             return
         self._advancing = True
-        while self._arrived and self._transport is not None and self._advance():
-            pass
+        arrived = self._arrived
+        while arrived and self._transport is not None:
+            turn = self._turn
+            if turn is None:
+                self._begin(arrived.popleft())
+            elif turn.wants_body:
+                self._go_on(turn, arrived.popleft())
+            else:
+                break
         self._advancing = False
-        self._hold_back()
+        if self._held or arrived:
+            self._hold_back()
         self._time()
 
-    def _advance(self) -> bool:
-        """Take the next thing that arrived; False where that has to wait."""
-        turn = self._turn
-        if turn is not None and not turn.wants_body:
-            return False
-        each = self._arrived.popleft()
-        if isinstance(each, Refused):
-            self._closes = True
-            if turn is None:
-                self._refuse(each)
-            else:
-                turn.broken(each)
-        elif isinstance(each, Body):
-            assert turn is not None  # noqa: S101 - its head came before it
-            turn.body(each.data)
+    def _begin(self, arrived: Arrived[Opening]) -> None:
+        """Take what arrived where no request is open: the head of one."""
+        if isinstance(arrived, Opening):
+            self._start(arrived)
         else:
-            self._start(each)
-        return True
+            assert isinstance(arrived, Refused)  # noqa: S101 - a head comes first
+            self._closes = True
+            self._refuse(arrived)
+
+    def _go_on(self, turn: Turn, arrived: Arrived[Opening]) -> None:
+        """Take what arrived for a request whose body is waited for."""
+        if isinstance(arrived, Body):
+            turn.body(arrived.data)
+        else:
+            assert isinstance(arrived, Refused)  # noqa: S101 - a body comes first
+            self._closes = True
+            turn.broken(arrived)
 
     def _start(self, opening: Opening) -> None:
         head = opening.head

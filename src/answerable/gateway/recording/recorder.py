@@ -36,8 +36,8 @@ from answerable.serving.recording.turned_away import TurnedAway
 SECOND = 1.0
 MOST_SPELLED = 1024
 
-# What a record of a decision is made of, beside its ticket.
-Facts = tuple[Caller, Call, Decision, bytes, Credential | None, Acted | None]
+# What the record of a decision is made of.
+Facts = tuple[Ticket, Caller, Call, Decision, bytes, Credential | None, Acted | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Recorder:
         self._timer: asyncio.TimerHandle | None = None
         self._unrecorded = 0
         self._spelled = Spelled()
-        self._owed: tuple[Ticket, Facts] | None = None  # a record left for later
+        self._owed: Facts | None = None  # of a record that was left for later
 
     @property
     def health(self) -> Health:
@@ -157,13 +157,12 @@ class Recorder:
             durable = self._journal.loop.create_future()
         sequence, at = self._journal.next()
         ticket = Ticket("", sequence, agent, decision.passes, durable, at)
-        facts = (caller, call, decision, body, shown, acted)
         if later and durable is None and decision.passes:
             # All else of it was read from UTF-8; what cannot be spelled is not sent.
             self._spelled(caller)
-            self._owed = ticket, facts
+            self._owed = (ticket, caller, call, decision, body, shown, acted)
         else:
-            self._put(ticket, *facts)
+            self._put(ticket, caller, call, decision, body, shown, acted)
         return ticket
 
     def settle(self) -> None:
@@ -171,7 +170,7 @@ class Recorder:
         owed = self._owed
         if owed is not None:
             self._owed = None
-            self._put(owed[0], *owed[1])
+            self._put(*owed)
 
     def _put(
         self,

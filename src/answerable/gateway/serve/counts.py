@@ -110,9 +110,27 @@ class Counting(Recorder):
         """Make the record of a decision, and count it."""
         super()._put(ticket, caller, call, decision, body, shown, acted)
         # A server that there is not is the caller's own word.
-        there = decision.reason is not Reason.UNKNOWN_SERVER
-        server = call.server if there else ""
-        self._decisions[server, call.method, decision.effect] += 1
+        reason, effect = decision.reason, decision.effect
+        server = "" if reason is Reason.UNKNOWN_SERVER else call.server
+        self._decisions[server, call.method, effect] += 1
+        if reason is not Reason.ALLOWED:
+            self._tell(server, ticket, caller, call, decision)
+        trace = trace_of(body) if self._spans is not None else ""
+        begun = _Begun(ticket.at, caller, call, decision, trace)
+        if ticket.passes:
+            self._begun[ticket.sequence] = begun
+        else:
+            self._hand_on(begun, ticket, begun.at, None)
+
+    def _tell(
+        self,
+        server: str,
+        ticket: Ticket,
+        caller: Caller,
+        call: Call,
+        decision: Decision,
+    ) -> None:
+        """Count and tell of what is not simply allowed."""
         lets = decision.passes and decision.effect is not Effect.ALLOW
         if lets and decision.mode is Mode.SHADOW:
             self._would_deny[server, call.method] += 1
@@ -121,12 +139,6 @@ class Counting(Recorder):
         if decision.reason is Reason.BREAK_GLASS:
             self._broken += 1
             self._tell_break_glass(caller, call, ticket)
-        trace = trace_of(body) if self._spans is not None else ""
-        begun = _Begun(ticket.at, caller, call, decision, trace)
-        if ticket.passes:
-            self._begun[ticket.sequence] = begun
-        else:
-            self._hand_on(begun, ticket, begun.at, None)
 
     def _tell_break_glass(self, caller: Caller, call: Call, ticket: Ticket) -> None:
         """Tell of a call that passes because two persons said so: everybody may see."""

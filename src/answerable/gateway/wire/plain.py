@@ -23,14 +23,14 @@ from answerable.serving.mcp.members import (
     check_utf8,
     is_deeper,
 )
-from answerable.serving.mcp.messages import Kind, read_id
+from answerable.serving.mcp.messages import MAX_ID, SAFE, Kind
 from answerable.serving.mcp.methods import Era
 from answerable.serving.wire.refusals import Refused
 
 TOOLS_CALL = "tools/call"
 JSONRPC = "2.0"
 OBJECT = b"{"
-SHORT = 16  # digits; an id with fewer is the same to every reader
+NO_LENGTH = -(1 << 40)  # no body is as short
 NONE = msgspec.Raw()
 
 
@@ -58,7 +58,7 @@ class _Params(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 class _Call(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     jsonrpc: str
-    id: msgspec.Raw
+    id: int | str
     method: str
     params: _Params
 
@@ -73,7 +73,7 @@ class _Result(msgspec.Struct, forbid_unknown_fields=True, gc=False, rename="came
 
 class _Response(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     jsonrpc: str
-    id: msgspec.Raw
+    id: int | str
     result: _Result
 
 
@@ -109,10 +109,9 @@ def plain_call(body: bytes, plain: Plain) -> Call | None:
         said = _call(body)
     except UNREADABLE:
         return None
-    name = said.params.name
-    id, arguments = bytes(said.id), bytes(said.params.arguments)
-    meta = bytes(said.params.meta)
-    size = CALL + len(id) + len(name)
+    id, params = said.id, said.params
+    name, arguments, meta = params.name, bytes(params.arguments), bytes(params.meta)
+    size = CALL + _length(id) + len(name)
     size += ARGUMENTS + len(arguments) if arguments else 0
     size += META + len(meta) if meta else 0
     if (
@@ -135,7 +134,7 @@ def plain_call(body: bytes, plain: Plain) -> Call | None:
             plain.era,
             Kind.REQUEST,
             TOOLS_CALL,
-            _id(id),
+            id,
             plain.server,
             Target.TOOL,
             name,
@@ -163,8 +162,7 @@ def plain_answer(data: bytes) -> Answer | None:
         said = _response(data)
     except UNREADABLE:
         return None
-    result = said.result
-    id = bytes(said.id)
+    id, result = said.id, said.result
     held = IS_ERROR[result.is_error]
     held += CONTENT + len(result.content) if result.content else 0
     held += META + len(result.meta) if result.meta else 0
@@ -173,21 +171,19 @@ def plain_answer(data: bytes) -> Answer | None:
     if result.result_type:
         held += RESULT_TYPE + len(result.result_type)
     # The last member has no comma after it.
-    size = RESPONSE + len(id) + max(held - 1, 0)
+    size = RESPONSE + _length(id) + max(held - 1, 0)
     if size != len(data) or said.jsonrpc != JSONRPC:
         return None
-    try:
-        return Answer(
-            Kind.RESPONSE,
-            _id(id),
-            failed=result.is_error is True,
-            result_type=result.result_type or COMPLETE,
-        )
-    except Refused:
-        return None
+    return Answer(
+        Kind.RESPONSE,
+        id,
+        failed=result.is_error is True,
+        result_type=result.result_type or COMPLETE,
+    )
 
 
-def _id(raw: bytes) -> str | int:
-    if raw.isdigit() and len(raw) < SHORT:
-        return int(raw)
-    return read_id(raw, slice(0, len(raw)))
+def _length(id: int | str) -> int:
+    """Bytes of an id that is the same to every reader; no length at all of another."""
+    if isinstance(id, int):
+        return len(str(id)) if -SAFE <= id <= SAFE else NO_LENGTH
+    return len(id) + len('""') if len(id) <= MAX_ID else NO_LENGTH
