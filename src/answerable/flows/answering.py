@@ -1,5 +1,6 @@
 """`asks allow`, `refuse`, `revoke` and `break-glass`: what persons sign about an ask."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from answerable.model.owner_key import StatementType, unrecorded
 from answerable.store.store import Store
 
 _NOT_RECORDED = "nothing was recorded"
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,25 @@ class Term:
     life: int
     any_arguments: bool = False
     code: str = ""
+
+
+def code_of(text: str, name: str) -> str:
+    """Read the word of a break-glass; it may be empty.
+
+    Args:
+        text: As given.
+        name: What the user calls it.
+
+    Raises:
+        UsageError: It is more than a word.
+    """
+    if text and not _CODE.fullmatch(text):
+        raise UsageError(
+            f"not a word for {name} (got {text[:80]!r}, expected letters, "
+            "digits, `.`, `_`, `-`)",
+            "name the incident, and write the story elsewhere",
+        )
+    return text
 
 
 def allow(

@@ -21,6 +21,7 @@ from answerable.model.ids import AgentId
 from answerable.model.person import OwnerState
 from answerable.web.act import Act, Fields, word
 from answerable.web.approving import approve
+from answerable.web.breaking import break_glass, confirm
 from answerable.web.filters import url
 from answerable.web.routes import Forbidden
 from answerable.web.visit import May, Visit
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from answerable.web.desk import Desk
 
 # Fields of whatever is signed; `id` is of what the act is about.
-FIELDS = ("act", "id", "for", "arguments", "stage", "item")
+FIELDS = ("act", "id", "for", "arguments", "stage", "item", "code")
 _HOUR = 3600 * 10**9
 SPANS: Mapping[str, int] = {
     "1h": _HOUR,
@@ -262,6 +263,8 @@ _ACTS: Mapping[str, "Callable[[Desk, Visit, Fields], Act]"] = {
     "hold": _hold,
     "attest": _attest,
     "approve": approve,
+    "break-glass": break_glass,
+    "confirm": confirm,
 }
 NAMES = tuple(_ACTS)
 

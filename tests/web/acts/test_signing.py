@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 
 from answerable.evidence import dsse, statements
-from answerable.flows import enrolling, owner_keys
+from answerable.flows import asks, enrolling, owner_keys
 from answerable.flows.amendments import AMENDMENT
 from answerable.flows.owner_keys import Signer
 from answerable.model.config import UnixCaller
+from answerable.model.decision import Reason
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import PersonId
 from answerable.store.store import Store
@@ -308,3 +309,70 @@ def test_what_runs_as_the_user_of_the_page_is_said_to_be_advice(desk: Desk) -> N
         ("/baseline", {"agent": AGENT}),
     ):
         assert f"uid {uid}" in shown(desk, OWNER, path, **asked)
+
+
+BEN_TOO = owner(BEN, OTHER)
+
+
+def begun(desk: Desk) -> tuple[str, str]:
+    """Ana signs the first half; give the decision and the id of what waits."""
+    decision = held_back(desk, reason=Reason.FORBIDDEN)
+    said = {"act": "break-glass", "id": decision, "for": "1h", "code": "INC-7"}
+    page = shown(desk, OWNER, "/sign", **said)
+    for told in (AGENT, "read_file", "INC-7", "another person", "break-glass start"):
+        assert told in page
+    signed(desk, **said)
+    with desk.store() as store:
+        return decision, _amendment(store)
+
+
+def standing(desk: Desk, name: str) -> str:
+    with desk.store() as store:
+        items = asks.amendments(store, now=desk.now).items
+    return str(next(each["state"] for each in items if each["id"] == name))
+
+
+def test_two_persons_break_the_glass_each_in_their_browser(desk: Desk) -> None:
+    _, name = begun(desk)
+    assert standing(desk, name) == "open"
+    assert f"act=confirm&amp;id={name}" in shown(desk, OWNER, "/asks")
+    with pytest.raises(VerificationError, match="expected another person"):
+        signed(desk, act="confirm", id=name)
+    assert standing(desk, name) == "open"
+    signed(desk, BEN_TOO, B, act="confirm", id=name)
+    assert standing(desk, name) == "standing"
+    with pytest.raises(Forbidden):  # nobody is waited for any more
+        answer(desk, BEN_TOO, "/sign", act="confirm", id=name)
+
+
+def test_only_who_answers_for_something_breaks_a_glass(desk: Desk) -> None:
+    decision, name = begun(desk)
+    for visit in (owner(ANA), owner(BEN), INVESTIGATOR, ADMIN, BEN_TOO):
+        with pytest.raises(Forbidden):
+            answer(desk, visit, "/sign", act="break-glass", id=decision)
+    for visit in (owner(BEN), INVESTIGATOR, ADMIN):
+        with pytest.raises(Forbidden):
+            answer(desk, visit, "/sign", act="confirm", id=name)
+    for wrong in ("", name[:16], name[:-1], "0" * 64, "../" + name):
+        with pytest.raises(Forbidden):
+            answer(desk, BEN_TOO, "/sign", act="confirm", id=wrong)
+        with pytest.raises(Forbidden):
+            answer(desk, OWNER, "/sign", act="break-glass", id=wrong)
+
+
+def test_what_an_owner_lifts_alone_needs_no_second_and_words_are_words(
+    desk: Desk,
+) -> None:
+    alone = held_back(desk)
+    with pytest.raises(UsageError, match="nothing that two persons lift"):
+        answer(desk, OWNER, "/sign", act="break-glass", id=alone)
+    assert "Break the glass" not in shown(desk, OWNER, "/decision", id=alone)
+
+
+def test_a_break_glass_takes_a_word_and_a_short_while(desk: Desk) -> None:
+    decision = held_back(desk, reason=Reason.FORBIDDEN)
+    page = shown(desk, OWNER, "/decision", id=decision)
+    assert "Break the glass" in page
+    for wrong in ({"code": "my owner said so"}, {"for": "always"}, {"for": "30d"}):
+        with pytest.raises(UsageError):
+            answer(desk, OWNER, "/sign", act="break-glass", id=decision, **wrong)

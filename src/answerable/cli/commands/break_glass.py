@@ -1,6 +1,5 @@
 """`break-glass`: two persons let an agent do for a while what a policy forbids."""
 
-import re
 import time
 
 import click
@@ -19,7 +18,6 @@ from answerable.flows.words.times import span
 from answerable.model.errors import UsageError
 
 _LONGEST = 4 * 3600 * 10**9
-_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class _BreakGlass(Verbs):
@@ -82,12 +80,7 @@ def start(
             "and --prompt)",
             "name one tool, one resource or one prompt",
         )
-    if reason_code and not _CODE.fullmatch(reason_code):
-        raise UsageError(
-            f"not a word for --reason-code (got {reason_code[:80]!r}, expected letters, "
-            "digits, `.`, `_`, `-`)",
-            "name the incident, and write the story elsewhere",
-        )
+    answering.code_of(reason_code, "--reason-code")
     (target, name), term = (
         given[0],
         Term(span(life, "--for", _LONGEST), True, reason_code),

@@ -36,6 +36,7 @@ from answerable.web.api.operations import (
     of_theirs,
     paged,
 )
+from answerable.web.breaking import SPANS as BREAKING
 from answerable.web.desk import Desk
 from answerable.web.pages.baselines import replayed
 from answerable.web.pages.kills import kill, revive
@@ -176,9 +177,10 @@ def _acted(act: Callable[[Desk, Visit, Asked], Any]) -> Any:
 _ACT = (
     Parameter("act", "What is signed.", NAMES, required=True),
     Parameter("id", "What it is about."),
-    Parameter("for", "For how long.", tuple(SPANS)),
+    Parameter("for", "For how long.", tuple({**BREAKING, **SPANS})),
     Parameter("arguments", "Whether other arguments will do.", ("these", "any")),
     Parameter("stage", "Of a baseline.", tuple(stage.value for stage in Stage)),
+    Parameter("code", "Word of a break-glass: the number of an incident."),
 )
 _SUBJECT = Parameter("subject", "Id of an agent, a person or a key.", required=True)
 _MINUTES = presented.WITHIN // (60 * 10**9)

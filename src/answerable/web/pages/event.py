@@ -17,6 +17,7 @@ from answerable.model.errors import AnswerableError, UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.lineage import LineageRow
 from answerable.store.store import Store
+from answerable.web.breaking import SPANS
 from answerable.web.deeds import DEEDS, scene
 from answerable.web.desk import Desk
 from answerable.web.draw.chains import picture
@@ -110,6 +111,7 @@ def one_decision(desk: Desk, visit: Visit, asked: Asked) -> Answer:
             "decision": item,
             "others": len(document.items) - 1,
             "why": REASONS.get(item["reason"], ""),
+            "breaking": tuple(SPANS),
             "slot": slot(desk, visit, item["agent"]) if item["agent"] else None,
             "beside": flow.beside(store, around, event),
             "not_read": document.coverage["not_collected"],

@@ -1,0 +1,131 @@
+"""Break-glass on a page: two persons sign, each with a key in a browser of their own."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
+
+from answerable.flows import answering, decided, decision
+from answerable.flows import event as events
+from answerable.flows.amendments import held
+from answerable.flows.answering import Term
+from answerable.flows.hints import command
+from answerable.flows.items import spelled_time
+from answerable.model.amendment import Fallen
+from answerable.model.ask import Wanted
+from answerable.model.decision import Target
+from answerable.model.document_decisions import DecisionItem
+from answerable.model.errors import UsageError
+from answerable.model.ids import AgentId
+from answerable.web.act import Act, Fields, word
+from answerable.web.filters import url
+from answerable.web.routes import Forbidden
+from answerable.web.visit import May, Visit
+
+if TYPE_CHECKING:
+    from answerable.web.desk import Desk
+
+_MINUTE = 60 * 10**9
+SPANS: Mapping[str, int] = {
+    "30m": 30 * _MINUTE,
+    "1h": 60 * _MINUTE,
+    "2h": 120 * _MINUTE,
+    "4h": 240 * _MINUTE,
+}
+
+
+def break_glass(desk: "Desk", visit: Visit, fields: Fields) -> Act:
+    """Sign the first half, for what a policy forbade in one decision.
+
+    Raises:
+        Forbidden: There is no such decision that this visitor may see, or they answer
+            for nothing here.
+        UsageError: It is nothing that two persons lift, or a word of it is none.
+    """
+    name = fields.get("id", "")
+    item = _decision(desk, visit, name)
+    wanted = item["amendment"]
+    if wanted is None or wanted["by"] != "two persons":
+        raise UsageError(
+            f"the decision {name[:16]} is nothing that two persons lift",
+            f"its page says what would let it pass: /decision?id={name}",
+        )
+    span = word(fields, "for", "30m", SPANS)
+    code = answering.code_of(fields.get("code", ""), "code")
+    target = Target(wanted["target"])
+    act = Wanted(AgentId(wanted["agent"]), wanted["server"], target, wanted["name"], "")
+    words = f"{act.target} {act.name or 'without a name'} at {act.server}"
+    named = ("--reason-code", code) if code else ()
+    return Act(
+        title=f"You let {act.agent} do this for {span}: {words}",
+        follows=(
+            "A policy forbids it. It does nothing until another person confirms it, "
+            "within an hour: send them the link that stands beside it in the list.",
+            "Whatever the arguments are; the time counts from your signature on. No "
+            "kill, no quarantine and no error is lifted, and everybody sees it.",
+        ),
+        subject=act.agent,
+        tell=lambda store, who, now: answering.start(
+            store, act, who, Term(SPANS[span], True, code), now=now
+        ),
+        command=command(
+            *("break-glass", "start", "--agent", act.agent, "--server", act.server),
+            *(f"--{act.target}", act.name, "--for", span, *named, "--key", "KEY"),
+        ),
+        back=url("/asks", agent=act.agent),
+        said=f"Signed: {act.agent} may {words}, once another person confirms it.",
+    )
+
+
+def confirm(desk: "Desk", visit: Visit, fields: Fields) -> Act:
+    """Sign the second half of a break-glass that waits for it.
+
+    Whoever has its whole id was told it by the first person, and is told what it is.
+
+    Raises:
+        Forbidden: None of that id waits, or the visitor answers for nothing here.
+    """
+    name = fields.get("id", "")
+    _answers_for_something(visit)
+    with desk.store() as store:
+        judged = held(store, desk.now).judged
+    found = next((each for each in judged if each.amendment.id == name), None)
+    if found is None or found.fallen is not Fallen.UNCONFIRMED:
+        raise Forbidden
+    begun = found.amendment
+    words = f"{begun.target} {begun.name} at {begun.server}"
+    until = spelled_time(begun.until * 10**9)
+    return Act(
+        title=f"With {' and '.join(begun.persons)} you let {begun.agent} do this: {words}",
+        follows=(
+            f"A policy forbids it, and it ends at {until}. A running gateway lets it "
+            "pass within a second, whatever the arguments are.",
+            "No kill, no quarantine and no error is lifted, and everybody sees it. "
+            "Each of you can take it back.",
+        ),
+        subject=begun.agent,
+        tell=lambda store, who, now: answering.confirm(store, name, who, now=now),
+        command=command("break-glass", "confirm", name, "--key", "KEY"),
+        back=url("/asks", agent=begun.agent),
+        said=f"Signed: {begun.agent} may {words} until {until}.",
+    )
+
+
+def _answers_for_something(visit: Visit) -> None:
+    if visit.person is None or May.OWN not in visit.may or not visit.owns:
+        raise Forbidden
+
+
+def _decision(desk: "Desk", visit: Visit, name: str) -> DecisionItem:
+    """Find a decision by its whole id: of a part of it, one could try them all."""
+    _answers_for_something(visit)
+    if events.number_of(name) is None:
+        raise Forbidden
+    waiting = decided.spooled(desk.spools)  # before the store: nothing falls between
+    with desk.store() as store:
+        try:
+            document = decision.decision(store, waiting, name, now=desk.now)
+        except UsageError:
+            raise Forbidden from None
+    item = cast("DecisionItem", document.items[0])
+    if not visit.sees_deeds_of(item["agent"]):
+        raise Forbidden
+    return item
