@@ -30,14 +30,14 @@ _LAYERS = {
     Code.NEW_TOOL: BaselineLayer.CAPABILITY,
 }
 _SAID = {
-    Code.NEW_RESOURCE: "{tool} was never called with {value} as {path}",
-    Code.NEW_FLOW: "{path} of {tool} never came from {origin}",
-    Code.UNEXPLAINED: "nothing that the agent was given explains {value} as {path} of "
+    Code.NEW_RESOURCE: "{tool} was never called with {value} as '{path}'",
+    Code.NEW_FLOW: "'{path}' of {tool} never came from {origin}",
+    Code.UNEXPLAINED: "nothing that the agent was given explains {value} as '{path}' of "
     "{tool}",
-    Code.UNTRUSTED_FLOW: "text that strangers write ({origin}) named {value} as {path} "
+    Code.UNTRUSTED_FLOW: "text that strangers write ({origin}) named {value} as '{path}' "
     "of {tool}",
-    Code.NOT_IN_TABLE: "no table of the owner lists {value} as {path} of {tool}",
-    Code.PROVISIONAL: "too few runs have shown {value} as {path} of {tool} from "
+    Code.NOT_IN_TABLE: "no table of the owner lists {value} as '{path}' of {tool}",
+    Code.PROVISIONAL: "too few runs have shown {value} as '{path}' of {tool} from "
     "{origin}",
 }
 

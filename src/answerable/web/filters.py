@@ -6,6 +6,7 @@ from typing import NamedTuple
 from urllib.parse import urlencode
 
 from answerable.flows.words import ages, coverage, text
+from answerable.flows.words.decisions import REASONS
 from answerable.model.document import Coverage
 
 _PAGES = (
@@ -102,6 +103,11 @@ def shown(value: object) -> object:
     return "\n".join(text.safe(line) for line in value.split("\n"))
 
 
+def why(reason: str) -> str:
+    """Say a reason in words; a word that is none of ours stays as it is."""
+    return REASONS.get(reason, reason)
+
+
 FILTERS = {
     "middle": middle,
     "page_of": page_of,
@@ -111,4 +117,5 @@ FILTERS = {
     "gaps": gaps,
     "number": number,
     "bare": bare,
+    "why": why,
 }

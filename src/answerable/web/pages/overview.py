@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 from answerable.flows import asks, pins
@@ -155,7 +156,7 @@ def _deeds(desk: Desk, visit: Visit) -> tuple[dict[str, object], list[Look]]:
         for item in cast("Sequence[AskItem]", wanted.items)
         if visit.sees_deeds_of(item["agent"])
     ]
-    looks = [_denied(item) for item in cast("Sequence[DecisionItem]", denied.items)]
+    looks = _denials(cast("Sequence[DecisionItem]", denied.items))
     looks += [_asked(item) for item in waiting[:_ASKS]]
     told = {
         "effects": [(effect, counts.get(effect, 0)) for effect in _EFFECTS],
@@ -165,6 +166,24 @@ def _deeds(desk: Desk, visit: Visit) -> tuple[dict[str, object], list[Look]]:
         "baselines": _stages(baselines),
     }
     return told, looks
+
+
+def _denials(items: Sequence[DecisionItem]) -> list[Look]:
+    """Tell of what was refused, the newest of those that are alike with their number."""
+    looks: dict[tuple[str, str], list[Look]] = {}
+    for item in items:
+        look = _denied(item)
+        looks.setdefault((look.subject, look.said), []).append(look)
+    return [
+        newest
+        if not more
+        else replace(newest, said=f"{newest.said} {_of(more, items)}")
+        for newest, *more in looks.values()
+    ]
+
+
+def _of(more: Sequence[Look], items: Sequence[DecisionItem]) -> str:
+    return f"({len(more) + 1} of the last {len(items)} refusals)"
 
 
 def _denied(item: DecisionItem) -> Look:
