@@ -209,6 +209,7 @@ _CAN = {
     ("gateway", "person"): "where the caller's verified token names one",
     ("gateway", "agent"): "for every caller that it verified",
     ("gateway", "tool"): "for every call",
+    ("web", "person"): "where a sign-in names one",
     ("pdp", "person"): "where the enforcement point passed its caller's token on",
     ("pdp", "agent"): "for every agent that an enforcement point asked about",
     ("pdp", "tool"): "for every call that an enforcement point asked about",

@@ -25,10 +25,14 @@ PDP_PREFIX = "pdp-"  # of the names of a decision point's recorders
 HOOK = "hook"  # of those that a hook in an agent's client recorded
 HOOK_PREFIX = "hook-"  # of the names of a hook's recorders
 
+WEB = "web"  # of those that a web page recorded
+WEB_PREFIX = "web-"  # of the names of a web page's recorders
+
 
 def source_of(recorder: str) -> str:
     """Give the source of the events that a recorder's records become."""
-    named = ((STS_PREFIX, STS), (PDP_PREFIX, PDP), (HOOK_PREFIX, HOOK))
+    doors = ((STS_PREFIX, STS), (PDP_PREFIX, PDP), (WEB_PREFIX, WEB))
+    named = (*doors, (HOOK_PREFIX, HOOK))
     return next((of for prefix, of in named if recorder.startswith(prefix)), SOURCE)
 
 
@@ -234,6 +238,24 @@ class Kill(_Record, frozen=True, gc=False, tag="kill"):
     revived: bool
 
 
+class Visited(_Record, frozen=True, gc=False, omit_defaults=True, tag="visited"):
+    """Somebody signed in at the web page, was refused, or signed out.
+
+    Attributes:
+        what: `sign-in` or `sign-out`.
+        by: What vouched for them: `local`, or an issuer and its subject.
+        person: Who it was, empty where nobody is named.
+        roles: What they are there.
+        why: Why they were refused, empty where they were not.
+    """
+
+    what: str
+    by: str
+    person: str = ""
+    roles: tuple[str, ...] = ()
+    why: str = ""
+
+
 class Closed(_Record, frozen=True, gc=False, tag="closed"):
     """A recorder ended in order; nothing follows."""
 
@@ -303,4 +325,4 @@ class Exchanged(_Record, frozen=True, gc=False, omit_defaults=True, tag="exchang
     said: tuple[tuple[str, str], ...] = ()
 
 
-Record = Opened | Decided | Ended | Refusals | Kill | Exchanged | Closed
+Record = Opened | Decided | Ended | Refusals | Kill | Exchanged | Visited | Closed

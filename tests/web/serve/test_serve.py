@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -44,6 +45,12 @@ class Browser:
         if "set-cookie" in said:
             self.cookie = said["set-cookie"].partition(";")[0]
         return answer.status, said, body
+
+    def sign_out(self) -> int:
+        """Send the form of the page that says so."""
+        page = self.ask("GET", "/")[2]
+        token = re.findall(r'name="csrf" value="([^"]+)"', page)[0]
+        return self.ask("POST", "/sign-out", csrf=token)[0]
 
     def sign_in(self, link: str) -> int:
         token = link.partition("#")[2]
@@ -101,6 +108,9 @@ def test_without_a_configuration_it_shows_the_usual_store_to_whoever_has_the_lin
         assert 'answerable_web_not_signed_in_total{why="used"} 1.0' in numbers
         assert json.loads(browser.ask("GET", "/readyz")[2])["ready"]
         assert cut_off(at)
+        cookie = browser.cookie.partition("=")[2]
+        assert browser.sign_out() == 303
+        assert browser.ask("GET", "/agents")[0] == 303
         process.send_signal(signal.SIGTERM)
         _, log = process.communicate(timeout=SECONDS)
         assert process.returncode == 0
@@ -109,11 +119,15 @@ def test_without_a_configuration_it_shows_the_usual_store_to_whoever_has_the_lin
         process.communicate()
     token = said["sign-in"].partition("#")[2]
     assert token not in log
-    assert browser.cookie.partition("=")[2] not in log
+    assert cookie not in log
     told = [json.loads(line) for line in log.splitlines()]
     entered = next(line for line in told if line["event"] == "sign-in.taken")
     assert (entered["by"], entered["roles"]) == ("local", ["admin"])
     events = [line["event"] for line in told]
+    with Store.open(tmp_path / "store", now=time.time_ns()) as kept:
+        rows = kept.rows("SELECT action, outcome FROM events ORDER BY sequence")
+    tries = [("web:sign-in", "success"), ("web:sign-in", "denied")]
+    assert rows == [*tries, ("web:sign-out", "success")]
     assert events[0] == "web.ready"
     assert events[-1] == "web.ended"
 
@@ -126,14 +140,31 @@ def test_beside_a_gateway_it_starts_reloads_and_ends_with_it(tmp_path: Path) -> 
         assert browser.sign_in(getattr(served, "sign-in")) == 303
         assert browser.ask("GET", "/agents")[0] == 200
         assert json.loads(served.get("/readyz")[1])["ready"]
-        served.reload()
-        until = time.monotonic() + SECONDS
-        while browser.ask("GET", "/agents")[0] != 303:
-            assert time.monotonic() < until, "a reload ends every session"
-            time.sleep(0.05)
+        reloaded(served)
+        assert browser.ask("GET", "/agents")[0] == 200  # it is for whom it was
+        said["web"]["local"]["person"] = "ben@a.example"
+        (tmp_path / "answerable.yaml").write_text(json.dumps(said))
+        reloaded(served)
+        assert browser.ask("GET", "/agents")[0] == 303
         log = json.dumps(served.log)
         assert served.end() == 0
     assert "#" not in log
+
+
+def reloaded(served: Any) -> None:
+    """Reload, and wait until the page has taken the file."""
+    before = taken(served)
+    served.reload()
+    until = time.monotonic() + SECONDS
+    while taken(served) < before + 1:
+        assert time.monotonic() < until, served.log
+        time.sleep(0.05)
+
+
+def taken(served: Any) -> int:
+    """Count how often the page took a file."""
+    lines = [each for each in served.log if each.get("event") == "config.taken"]
+    return sum(each.get("process") == "web" for each in lines)
 
 
 def written(folder: Path, **web: Any) -> str:

@@ -8,7 +8,7 @@ affair; the supervisor passes on a reload and the end.
 import asyncio
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from answerable.model.errors import EnvironmentRefused
@@ -27,6 +27,7 @@ class Beside:
         name: What the log calls it.
         argv: Its command.
         log: The supervisor's.
+        again: Told where it can be reached whenever it was started anew.
 
     Attributes:
         name: Likewise.
@@ -34,10 +35,16 @@ class Beside:
         restarts: How often it was started anew.
     """
 
-    def __init__(self, name: str, argv: Sequence[str], log: Log) -> None:
+    def __init__(
+        self,
+        name: str,
+        argv: Sequence[str],
+        log: Log,
+        again: Callable[[list[tuple[str, str]]], None] = lambda _: None,
+    ) -> None:
         self.listening: list[tuple[str, str]] = []
         self.restarts = 0
-        self.name, self._argv, self._log = name, argv, log
+        self.name, self._argv, self._log, self._again = name, argv, log, again
         self._process: asyncio.subprocess.Process | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._ready = False
@@ -119,4 +126,5 @@ class Beside:
             self.restarts += 1
             began = time.monotonic()
             with suppress(OSError):
-                await self._start()
+                if await self._start():
+                    self._again(self.listening)

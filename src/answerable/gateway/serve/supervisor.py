@@ -63,15 +63,18 @@ class Supervisor:
         read: Callable[[CedarRules], Plan],
         log: Log,
         beside: Mapping[str, Sequence[str]],
+        links: Callable[[list[tuple[str, str]]], None] = lambda _: None,
     ) -> None:
         self.listening: list[tuple[str, str]] = []
-        self._plan, self._read, self._log = plan, read, log
+        self._plan, self._read, self._log, self._links = plan, read, log, links
         self._bound: list[Bound] = []
         workers = range(plan.config.listen.workers)
         self._children = [
             Child(number, self._start, log, self._wants) for number in workers
         ]
-        self._beside = [Beside(name, argv, log) for name, argv in beside.items()]
+        self._beside = [
+            Beside(name, argv, log, self._again) for name, argv in beside.items()
+        ]
         self._owners = OwnersWord(plan.store, self._children, log)
         self._health = Health(
             self._children,
@@ -110,6 +113,9 @@ class Supervisor:
                 await self._told_to_end.wait()
             finally:
                 await self._end()
+
+    def _again(self, listening: list[tuple[str, str]]) -> None:
+        self._links(new_links(listening))
 
     def _hear_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -279,6 +285,11 @@ class Supervisor:
         task.add_done_callback(self._tasks.discard)
 
 
+def new_links(listening: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Give the link of a page that was started anew, as the first one is lost."""
+    return [each for each in listening if each[0] == LINK]
+
+
 def serve(
     read: Callable[[CedarRules], Plan],
     ready: Callable[[list[tuple[str, str]]], None],
@@ -288,7 +299,8 @@ def serve(
 
     Args:
         read: Reads it, given the policies that were read last.
-        ready: Told where the gateway can be reached, once it can.
+        ready: Told where the gateway can be reached, once it can; and of each link
+            that lets somebody in at a page that was started anew.
         beside: Gives the commands of other doors' processes to keep, by name.
 
     Raises:
@@ -298,7 +310,7 @@ def serve(
     log = Log("supervisor")
 
     async def supervise() -> None:
-        supervisor = Supervisor(plan, read, log, beside(plan))
+        supervisor = Supervisor(plan, read, log, beside(plan), ready)
         await supervisor.run(lambda served: ready(served.listening))
 
     asyncio.run(supervise())

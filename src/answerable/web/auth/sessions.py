@@ -130,9 +130,11 @@ class Sessions:
         """End one."""
         self._open.pop(session.key, None)
 
-    def end_all(self) -> None:
-        """End every one: who may do what has changed."""
-        self._open.clear()
+    def end_all(self, but: str = "") -> None:
+        """End every one, as who may do what has changed; but for those by `but`."""
+        for session in list(self._open.values()):
+            if session.by != but:
+                self.end(session)
 
     def _sweep(self) -> None:
         for session in list(self._open.values()):

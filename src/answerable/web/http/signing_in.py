@@ -39,6 +39,7 @@ class SigningIn:
         told: Told how each try went: by what, and why it was refused, empty where it
             was not.
         entered: Told of each session that begins.
+        left: Told of each that its person ends.
 
     Attributes:
         issuer: Name of who else vouches for people, empty for nobody.
@@ -51,9 +52,10 @@ class SigningIn:
         person: PersonId | None,
         told: Callable[[str, str], None],
         entered: Callable[[Session], None] = lambda _: None,
+        left: Callable[[Session], None] = lambda _: None,
     ) -> None:
         self._signed, self._token, self._told = signed, token, told
-        self._entered = entered
+        self._entered, self._left = entered, left
         self.person = person
         self.issuer = ""
 
@@ -144,6 +146,7 @@ class SigningIn:
             if not session.wrote(form.get(CSRF, "")):
                 raise Refused(403, "csrf", "the form is not one of this session")
             self.sessions.end(session)
+            self._left(session)
         gone = {
             "set-cookie": set_cookie(name_of(come), "", lives=0),
             "clear-site-data": '"cache"',

@@ -22,7 +22,7 @@ from answerable.web.http.by_provider import ByProvider
 from answerable.web.http.door import Door
 from answerable.web.http.entrance import Signed
 from answerable.web.http.public import public
-from answerable.web.http.signing_in import SigningIn
+from answerable.web.http.signing_in import LOCAL, SigningIn
 from answerable.web.serve.people import (
     bearers_of,
     is_near,
@@ -31,6 +31,7 @@ from answerable.web.serve.people import (
     ways_of,
 )
 from answerable.web.serve.plan import Plan
+from answerable.web.serve.recorder import Recorder
 from answerable.web.table import ROUTES, STREAMS
 
 NAME = "web"
@@ -62,7 +63,11 @@ class House:
         near = any(map(is_near, plan.listen))
         self._token = LocalToken(time.time) if near else None
         self._signing_in = SigningIn(
-            *(self._signed, self._token, person_of(plan)), self._tried, self._entered
+            *(self._signed, self._token, person_of(plan)),
+            *(self._tried, self._entered, self._left),
+        )
+        self._recorder = Recorder(
+            plan.state / "spool", loop, plan.config.limits, self._missed
         )
         self._by_provider = ByProvider(
             self._signing_in, None, None, time.time, self._tried
@@ -106,16 +111,19 @@ class House:
         return bool(self.door.pool.busy or self._connections.tasks)
 
     async def swap(self, plan: Plan) -> None:
-        """Serve by another configuration from now on; everybody signs in anew.
+        """Serve by another configuration from now on; whom a provider named signs in anew.
 
         Raises:
             AnswerableError: It cannot be used, and the present one stays.
         """
         self._listeners.reload()
+        person = self._signing_in.person
         self._admit(plan)  # the last that may be refused
         self._desk.config = plan.config if plan.named else None
         self._desk.spools = plan.spools
-        self._signed.sessions.end_all()
+        # The link stands for whom it did: nobody could get another one.
+        same = self._signing_in.person == person
+        self._signed.sessions.end_all(but=LOCAL if same else "")
         self._plan = plan
 
     def drain(self) -> None:
@@ -131,6 +139,7 @@ class House:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.door.pool.close()
+        self._recorder.close()
         self.reads_on = self.door.pool.busy > 0 or not self._desk.close()
 
     def _admit(self, plan: Plan) -> None:
@@ -198,6 +207,7 @@ class House:
         if why:
             counted.not_signed_in[why] += 1
             self._log.warning("sign-in.refused", by=by, why=why)
+            self._recorder.refused(by, why)
         else:
             counted.signed_in[by] += 1
 
@@ -207,6 +217,15 @@ class House:
         self._log.info(
             "sign-in.taken", by=session.by, person=session.person or "", roles=roles
         )
+        self._recorder.entered(session)
+
+    def _left(self, session: Session) -> None:
+        self._log.info("sign-out", by=session.by, person=session.person or "")
+        self._recorder.left(session)
+
+    def _missed(self, why: str) -> None:
+        """Tell that a sign-in or sign-out is in this log alone."""
+        self._log.error("sign-in.not-recorded", why=why)
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         task = self._loop.create_task(work)

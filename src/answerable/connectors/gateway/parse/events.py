@@ -15,6 +15,7 @@ from answerable.model.event import AuditEvent, Outcome
 from answerable.model.ids import EventId, event_id, token_credential_id
 from answerable.model.record import (
     HOOK,
+    WEB,
     Act,
     Decided,
     End,
@@ -96,7 +97,7 @@ def refusals_of(recorder: str, refused: Refusals, raw: bytes) -> AuditEvent:
         scope=recorder,
         written_by=_written_by(recorder),
         raw_sha256=hashlib.sha256(raw).digest(),
-        action=_action(refused.method),
+        action=_turned_away(recorder, refused.method),
         outcome=Outcome.DENIED,
         native_id=str(refused.sequence),
         resource=f"server:mcp/{refused.server}" if refused.server else "",
@@ -145,6 +146,11 @@ def _id(recorder: str, record: Decided | Refusals | Kill) -> EventId:
 def _action(method: str) -> str:
     """Spell the action; what has no method is a request all the same."""
     return f"mcp:{method or 'request'}"
+
+
+def _turned_away(recorder: str, method: str) -> str:
+    """Spell what was refused: at the web page no call, but a sign-in."""
+    return f"web:{method}" if source_of(recorder) == WEB else _action(method)
 
 
 def _tools(server: str) -> str:

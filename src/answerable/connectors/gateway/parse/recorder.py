@@ -15,6 +15,7 @@ from answerable.connectors.gateway.parse.exchanges import (
     exchange_of,
     is_own_exchange,
 )
+from answerable.connectors.gateway.parse.visits import visit_of
 from answerable.evidence.spool import chain_start, follows, read_line
 from answerable.model.errors import ParseError
 from answerable.model.event import AuditEvent
@@ -27,6 +28,7 @@ from answerable.model.record import (
     Opened,
     Record,
     Refusals,
+    Visited,
 )
 
 
@@ -143,6 +145,8 @@ class Lines:
                 return kill_of(self._name, record, raw)
             case Exchanged():
                 return self._exchanged(record, raw)
+            case Visited():
+                return visit_of(self._name, record, raw)
             case Opened():
                 self._progress.previous = record.previous
                 self._progress.recorded = record.recorded
