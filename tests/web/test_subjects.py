@@ -122,3 +122,15 @@ def test_a_button_to_kill_is_there_for_whom_it_works(desk: Desk) -> None:
     assert not button(visitor(Role.OWNER, owns=("agent:cursor/ana",)))
     assert button(visitor(Role.OWNER, owns=(REPORTER,)))
     assert button(visitor(Role.ADMIN))
+
+
+def test_who_is_one_by_an_agents_word_alone_stays_apart(
+    desk: Desk, viewer: Visit
+) -> None:
+    """The .gitconfig of the sample says that ana is ana@corp.example."""
+    ana, mail = "person:ana", "person:ana@corp.example"
+    for one, other in ((ana, mail), (mail, ana)):
+        page = answer(desk, viewer, "/person", id=one)
+        assert isinstance(page, Page)
+        assert (page.values["apart"], page.values["aliases"]) == ([other], [])
+        assert "counts for nothing" in shown(desk, viewer, "/person", id=one)

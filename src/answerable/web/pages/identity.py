@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from answerable.flows.exercised import counted
 from answerable.flows.owner_keys import listed
 from answerable.flows.words.residual import residual
+from answerable.inventory.people import People
 from answerable.model.document import IdentityItem, PersonItem, ToolItem
+from answerable.model.ids import PersonId
 from answerable.web.desk import Desk
 from answerable.web.pages import shapes, subjects
 from answerable.web.routes import Answer, Asked, Page, Route
+from answerable.web.standing import Standing
 from answerable.web.visit import May, Visit
 
 _SHOWN = 60
@@ -126,17 +129,21 @@ def person(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     kinds: dict[str, list[tuple[str, object]]] = defaultdict(list)
     for kind, subject in shapes.subjects_of(item):
         kinds[kind].append((subject, shapes.owner(owners, subject)))
+    apart = _apart(desk).get(key, frozenset())
+    names = {f"person:{alias}" for alias in item["aliases"]} - apart
     with desk.store() as store:
         keys = [
             each
             for each in listed(store, now=desk.now).items
-            if each["person"] in (key, *(f"person:{a}" for a in item["aliases"]))
+            if each["person"] in {key, *names}
         ]
     deeds = None
     if May.INVESTIGATE in visit.may:
         deeds = subjects.deeds(desk, visit, "person", key)
     values = {
         "item": item,
+        "aliases": sorted(name.removeprefix("person:") for name in names),
+        "apart": sorted(apart),
         "kinds": {kind: found[:_OWNED] for kind, found in kinds.items()},
         "counts": {kind: len(found) for kind, found in kinds.items()},
         "keys": keys,
@@ -144,6 +151,23 @@ def person(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         "coverage": shapes.coverage(desk).coverage,
     }
     return Page("person.html", item["name"] or key, values)
+
+
+def _apart(desk: Desk) -> Mapping[str, frozenset[str]]:
+    """Give whom a name joins that an agent could have written: they stay apart."""
+
+    def made(standing: Standing) -> Mapping[str, frozenset[str]]:
+        joined = People(standing.inventory.facts.persons)
+        found: dict[str, set[str]] = defaultdict(set)
+        for item in shapes.people(desk).items:
+            for alias in item["aliases"]:
+                other = PersonId(f"person:{alias}")
+                if joined(other) != item["id"]:
+                    found[item["id"]].add(other)
+                    found[other].add(item["id"])
+        return {each: frozenset(others) for each, others in found.items()}
+
+    return desk.kept("people apart", made)
 
 
 def _unlisted(desk: Desk, key: str) -> PersonItem | None:
