@@ -133,4 +133,16 @@ def test_who_is_one_by_an_agents_word_alone_stays_apart(
         page = answer(desk, viewer, "/person", id=one)
         assert isinstance(page, Page)
         assert (page.values["apart"], page.values["aliases"]) == ([other], [])
-        assert "counts for nothing" in shown(desk, viewer, "/person", id=one)
+        assert "neither deeds nor keys" in shown(desk, viewer, "/person", id=one)
+
+
+def test_another_alias_brings_no_deeds_along(desk: Desk, admin: Visit) -> None:
+    """Of the two of the sample only the one with an address was seen to act."""
+    rows: dict[str, int] = {}
+    for one in ("person:ana", "person:ana@corp.example"):
+        page = answer(desk, admin, "/person", id=one)
+        assert isinstance(page, Page)
+        deeds = page.values["deeds"].rows  # type: ignore[attr-defined]  # of a test
+        assert {each["hops"]["person"]["value"] for each in deeds} <= {one}
+        rows[one] = len(deeds)
+    assert rows["person:ana"] == 0 < rows["person:ana@corp.example"]

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from answerable.flows.exercised import counted
 from answerable.flows.owner_keys import listed
@@ -140,6 +141,9 @@ def person(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     deeds = None
     if May.INVESTIGATE in visit.may:
         deeds = subjects.deeds(desk, visit, "person", key)
+        # A search finds by any name; what stands here is this person's.
+        own = [r for r in deeds.rows if r["hops"]["person"]["value"] not in apart]
+        deeds = replace(deeds, rows=own)
     values = {
         "item": item,
         "aliases": sorted(name.removeprefix("person:") for name in names),
@@ -162,7 +166,7 @@ def _apart(desk: Desk) -> Mapping[str, frozenset[str]]:
         for item in shapes.people(desk).items:
             for alias in item["aliases"]:
                 other = PersonId(f"person:{alias}")
-                if joined(other) != item["id"]:
+                if joined(other) != joined(item["id"]):
                     found[item["id"]].add(other)
                     found[other].add(item["id"])
         return {each: frozenset(others) for each, others in found.items()}
