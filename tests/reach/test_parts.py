@@ -11,7 +11,7 @@ from answerable.model.errors import UsageError
 from answerable.model.ids import IdentityId
 from answerable.reach import questions
 from answerable.reach.estate.estate import Estate, compile_estate
-from answerable.reach.parts import Place, able_part, asks_each, part
+from answerable.reach.parts import Place, able_part, part
 from answerable.reach.paths.graph import Graph
 from answerable.reach.questions import Reply
 from answerable.reach.rows.rows import make_filter
@@ -128,7 +128,6 @@ def test_each_asked_by_itself_gives_whom_the_list_gives(
     estate: Estate, action: str, resource: str
 ) -> None:
     graph = Graph(estate)
-    assert asks_each(graph, action, resource)
     whole = list(questions.who_can(graph, action, resource, direct=True))
     found: list[Reply] = []
     place: Place | None = Place()
@@ -142,22 +141,11 @@ def test_each_asked_by_itself_gives_whom_the_list_gives(
     assert found == whole
 
 
-@pytest.mark.parametrize(
-    ("action", "resource"),
-    [("sts:GetCallerIdentity", "*"), ("s3:GetObject", "arn:aws:s3:::a/b")],
-)
-def test_what_need_not_be_asked_of_each_is_not(
-    estate: Estate, action: str, resource: str
-) -> None:
-    assert not asks_each(Graph(estate), action, resource)
-
-
 def test_who_can_of_very_many_asks_a_few_at_a_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("answerable.flows.permitted._MOST_ASKED", 1)
     monkeypatch.setattr("answerable.flows.permitted._MOST_AT_ONCE", 1)
-    inventory, question = pipeline().inventory(), ("s3:GetObject", "*")
+    inventory, question = pipeline().inventory(), ("sts:GetCallerIdentity", "*")
     whole = flow.who_can(inventory, *question, now=NOW, direct=True).items
     found: list[object] = []
     after, pages = "", 0

@@ -22,7 +22,7 @@ from answerable.model.errors import UsageError
 from answerable.reach import items, questions, subjects, words
 from answerable.reach.keys.retagging import retagged
 from answerable.reach.keys.tagging import Tagging
-from answerable.reach.parts import Place, able_part, asks_each, part
+from answerable.reach.parts import Place, able_part, part
 from answerable.reach.patterns.globs import is_literal
 from answerable.reach.questions import Reply
 from answerable.reach.rows.rows import make_filter, speller
@@ -33,7 +33,7 @@ from answerable.reach.verdict.formula import verdict
 _MOST_EXPLAINED = 500
 # Each tag asks everybody: a page of a list does not wait for that.
 _MOST_ASKED = 2_000
-_MOST_AT_ONCE = 4_000
+_MOST_AT_ONCE = 2_000
 Progress = Callable[[int, int, str], None]
 
 
@@ -204,8 +204,8 @@ def _able(
     asked: Asked, action: str, resource: str, place: Place, rows: int
 ) -> tuple[Sequence[Reply], Place | None, int]:
     """Find a part of those who can, where to go on, and how many were asked."""
-    graph, many = asked.graph, len(asked.estate.principals)
-    if asked.direct and many > _MOST_ASKED and asks_each(graph, action, resource):
+    graph = asked.graph
+    if asked.direct:
         got = able_part(
             graph,
             action,
@@ -215,10 +215,10 @@ def _able(
             most_ways=_MOST_AT_ONCE,
         )
         return got.replies, got.after, got.ways
-    found = questions.who_can(graph, action, resource, direct=asked.direct)
+    found = questions.who_can(graph, action, resource, direct=False)
     some = list(islice(found, place.row, place.row + rows + 1))
     on = Place(0, place.row + rows) if len(some) > rows else None
-    return some[:rows], on, many
+    return some[:rows], on, len(asked.estate.principals)
 
 
 def read_cursor(text: str) -> tuple[int, Place]:

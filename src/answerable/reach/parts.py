@@ -9,20 +9,17 @@ from dataclasses import dataclass
 from itertools import islice
 
 from answerable.model.ids import IdentityId
-from answerable.reach.estate.services import NO_PERMISSION
 from answerable.reach.paths.graph import Graph
 from answerable.reach.paths.paths import Reached, reached
 from answerable.reach.questions import (
     Reply,
+    asked_each,
     listed,
     outside,
     principal_rows,
     reach,
-    replied,
 )
 from answerable.reach.rows.rows import Filter, Row
-from answerable.reach.verdict.formula import FALSE
-from answerable.reach.verdict.single import ask
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -82,16 +79,6 @@ def _ways(graph: Graph, start: IdentityId, *, direct: bool) -> Iterator[Reached]
     return iter([Reached(graph, (node,))]) if direct else reached(graph, node)
 
 
-def asks_each(graph: Graph, action: str, resource: str) -> bool:
-    """Tell whether a call is one that each identity has to be asked about by itself.
-
-    Of a call on one resource the statements that allow it are few and found at once.
-    """
-    estate = graph.estate
-    plain = action.lower() not in NO_PERMISSION and estate.possible(action, resource)
-    return plain and estate.call(action, resource).wild
-
-
 def able_part(
     graph: Graph,
     action: str,
@@ -105,28 +92,24 @@ def able_part(
 
     Args:
         graph: The graph.
-        action: Of a call that each has to be asked about.
+        action: Of the call.
         resource: Likewise.
         after: Where to go on.
         most_rows: Most replies.
         most_ways: Most identities to ask.
     """
-    estate = graph.estate
     found: list[Reply] = []
-    ordered = sorted(estate.principals)
-    for number in range(after.way, len(ordered)):
-        if len(found) == most_rows or number - after.way == most_ways:
-            return Part(tuple(found), Place(number), number - after.way)
-        way = Reached(graph, (graph.start(ordered[number]),))
-        answer = ask(estate, graph.principal(way.node), action, resource)
-        if answer.formula != FALSE:
-            found.append(replied(graph, ordered[number], way, answer))
-    asked = max(0, len(ordered) - after.way)
+    gone = 0
+    for place, reply in asked_each(graph, action, resource, after.way):
+        if len(found) == most_rows or gone == most_ways:
+            return Part(tuple(found), Place(place), gone)
+        found += [reply] if reply else []
+        gone += 1
     others = list(islice(outside(graph, action, resource), after.row, None))
     shown = others[: most_rows - len(found)]
+    end = Place(len(graph.estate.principals), after.row + len(shown))
     rest = len(others) > len(shown)
-    ended = Place(len(ordered), after.row + len(shown)) if rest else None
-    return Part((*found, *shown), ended, asked)
+    return Part((*found, *shown), end if rest else None, gone)
 
 
 class _Listing:

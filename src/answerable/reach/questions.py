@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from answerable.model.ids import IdentityId
-from answerable.reach.bits.whole import actors_of, whole_of
+from answerable.reach.able import candidates
+from answerable.reach.bits.whole import whole_of
 from answerable.reach.estate.clauses import Gap
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.outside import Caller, caller_of
 from answerable.reach.estate.principals import Principal
 from answerable.reach.paths.graph import Graph
-from answerable.reach.paths.paths import Hop, Reached, Towards, here, reached, towards
+from answerable.reach.paths.paths import Hop, Reached, Towards, reached, towards
 from answerable.reach.paths.steps import Node
 from answerable.reach.patterns.globs import is_literal
 from answerable.reach.patterns.resources import text_parts
@@ -107,7 +108,7 @@ def _answers_as(
     caller = caller_of(subject, estate.accounts)
     if caller is None:
         return
-    yield _by_itself(caller, ask_as(estate, caller, action, resource))
+    yield _of_caller(caller, ask_as(estate, caller, action, resource))
     if direct:
         return
     entries = list(entries_of(graph, caller))
@@ -122,7 +123,7 @@ def _answers_as(
             yield replied(graph, subject, way, answer, hops)
 
 
-def _by_itself(caller: Caller, answer: Answer) -> Reply:
+def _of_caller(caller: Caller, answer: Answer) -> Reply:
     return Reply(
         subject=caller.id,
         actor=IdentityId(caller.id),
@@ -248,7 +249,7 @@ def _reach_as(
         return
     for row in rows_as(graph.estate, caller, wanted):
         answer = Answer(row.formula, row.determining, row.gaps)
-        yield replace(_by_itself(caller, answer), row=row)
+        yield replace(_of_caller(caller, answer), row=row)
     for role, entry in () if direct else entries_of(graph, caller):
         hop = replace(entry_hop(entry, role), origin=subject)
         for reply in reach(graph, role, wanted, direct=False):
@@ -306,18 +307,42 @@ def who_can(
     Then come those outside the snapshot whom the resource's own policy lets in, and
     last those who may enter a role that can.
     """
-    estate = graph.estate
-    whole = actors_of(graph) if direct else whole_of(graph)
-    starts = [graph.start(identity) for identity in estate.principals]
+    if direct:
+        for _, reply in asked_each(graph, action, resource):
+            if reply:
+                yield reply
+        yield from outside(graph, action, resource)
+        return
+    whole = whole_of(graph)
+    starts = [graph.start(identity) for identity in graph.estate.principals]
     goals = whole.with_loose(whole.goal(action, resource), starts, action, resource)
-    found = here(graph, goals) if direct else towards(graph, starts, goals)
+    found = towards(graph, starts, goals)
     ways = [(node, way) for node in starts if (way := found.way(node)) is not None]
     for node, way in sorted(ways, key=lambda pair: (pair[1].steps > 0, pair[0])):
-        answer = ask(estate, graph.principal(way.node), action, resource)
-        yield replied(graph, node.identity, way, answer)
+        yield _reply(graph, node.identity, way, action, resource)
     yield from outside(graph, action, resource)
-    if not direct:
-        yield from _entering(graph, found, action, resource)
+    yield from _entering(graph, found, action, resource)
+
+
+def asked_each(
+    graph: Graph, action: str, resource: str, first: int = 0
+) -> Iterator[tuple[int, Reply | None]]:
+    """Ask whoever could make a call by itself, in order of id.
+
+    Args:
+        graph: The graph.
+        action: Of the call.
+        resource: Likewise.
+        first: The place of the first to be asked.
+
+    Yields:
+        The place of each who was asked, and what it can: None for nothing.
+    """
+    for place, identity in candidates(graph.estate, action, resource, first):
+        way = Reached(graph, (graph.start(identity),))
+        answer = ask(graph.estate, graph.principal(way.node), action, resource)
+        can_it = answer.formula != FALSE
+        yield place, replied(graph, identity, way, answer) if can_it else None
 
 
 def outside(graph: Graph, action: str, resource: str) -> Iterator[Reply]:
@@ -326,7 +351,7 @@ def outside(graph: Graph, action: str, resource: str) -> Iterator[Reply]:
     for caller in callers_of(estate, estate.call(action, resource)):
         answer = ask_as(estate, caller, action, resource)
         if answer.formula != FALSE:
-            yield _by_itself(caller, answer)
+            yield _of_caller(caller, answer)
 
 
 def _entering(

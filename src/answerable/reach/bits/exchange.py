@@ -94,6 +94,7 @@ class Exchange:
         new = replace(
             estate,
             principals=principals,
+            _holding=None,
             groups=groups,
             controls=controls,
             written={**self.edited.written, **estate.written},

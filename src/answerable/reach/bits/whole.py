@@ -7,7 +7,7 @@ the exact engine (`Graph.edge`).
 
 from collections.abc import Iterable
 from copy import copy
-from dataclasses import InitVar, dataclass, field
+from dataclasses import dataclass, field
 from itertools import compress
 from operator import is_not
 
@@ -38,7 +38,6 @@ class Whole:
         sure: What follows, along steps without conditions.
         some: What follows, along any steps.
         hanging: Where policies hang, once there was an edit.
-        stepping: Whether steps are found; without, there are no rows.
     """
 
     graph: Graph
@@ -50,7 +49,6 @@ class Whole:
     _loose: dict[int, tuple[Verdicts, int]] = field(default_factory=dict)
     size: int = field(init=False)
     hanging: Hanging | None = None
-    stepping: InitVar[bool] = True
 
     def moved(self, graph: Graph, realm: Realm, rows: Rows) -> "Whole":
         """Return the same for an edited estate.
@@ -88,13 +86,12 @@ class Whole:
             lambda: [row.some for row in now],
         )
 
-    def __post_init__(self, stepping: bool) -> None:
-        """Find every step, and close; or the actors alone."""
+    def __post_init__(self) -> None:
+        """Find every step, and close."""
         self.realm = make_realm(self.graph)
-        if stepping:
-            self.rows = rows_of(self.realm)
-            self.sure = closed([row.sure for row in self.rows.steps])
-            self.some = closed([row.some for row in self.rows.steps])
+        self.rows = rows_of(self.realm)
+        self.sure = closed([row.sure for row in self.rows.steps])
+        self.some = closed([row.some for row in self.rows.steps])
         self.size = len(self.realm.nodes)
         made = (n for n, node in enumerate(self.realm.nodes) if is_made(node.identity))
         self._made = gathered(made, self.size)
@@ -223,18 +220,6 @@ class Whole:
         """Say which actors can make one call, by themselves or through others."""
         goals = self.goal(action, resource)
         return Verdicts(self.sure.towards(goals.sure), self.some.towards(goals.some))
-
-
-def actors_of(graph: Graph) -> Whole:
-    """Return the actors of a graph, found once, and what each may do by itself.
-
-    Steps of everybody to everybody take memory by the square of how many there are.
-    """
-    if isinstance(graph.all, Whole):
-        return graph.all
-    if not isinstance(graph.actors, Whole):
-        graph.actors = Whole(graph, stepping=False)
-    return graph.actors
 
 
 def whole_of(graph: Graph) -> Whole:

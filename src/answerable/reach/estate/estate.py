@@ -26,6 +26,7 @@ from answerable.reach.estate.control import (
     Fence,
     Limit,
 )
+from answerable.reach.estate.holding import Holding
 from answerable.reach.estate.named import indexed, named_of, services_of
 from answerable.reach.estate.places import NO_DOOR, Land, Place, place_of
 from answerable.reach.estate.principals import (
@@ -103,6 +104,7 @@ class Estate:
     _deniers: Mapping[str, tuple[Denier, ...]] | None = None
     _granters: Mapping[str, tuple[ResourcePolicy, ...]] | None = None
     _denying: dict[str, tuple[ResourcePolicy, ...]] | None = None
+    _holding: Holding | None = None
 
     def stating(self, given: Known) -> "Estate":
         """Give the estate of a question that states condition keys."""
@@ -192,6 +194,13 @@ class Estate:
         if self._granters is None:
             self._granters = granters_of(self.holders.values())
         return self._granters
+
+    @property
+    def holding(self) -> Holding:
+        """Who holds which statement of its own."""
+        if self._holding is None:
+            self._holding = Holding(self.principals)
+        return self._holding
 
     def denying(self, action: str) -> tuple[ResourcePolicy, ...]:
         """List the resources' own policies that may deny an action in lower case."""

@@ -33,12 +33,10 @@ class Graph:
     Attributes:
         estate: The estate.
         all: Everybody's steps, once somebody found them (`whole.whole_of`).
-        actors: Who there is, without steps (`whole.actors_of`).
     """
 
     estate: Estate
     all: object = None
-    actors: object = None
     _principals: dict[Node, Principal] = field(default_factory=dict)
     _edges: dict[Node, tuple[Edge, ...]] = field(default_factory=dict)
     _single: dict[tuple[Node, Node], Edge | None] = field(default_factory=dict)

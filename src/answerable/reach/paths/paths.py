@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from answerable.reach.bits.planes import positions
 from answerable.reach.bits.rights import Verdicts
-from answerable.reach.bits.whole import Whole, actors_of, whole_of
+from answerable.reach.bits.whole import Whole, whole_of
 from answerable.reach.paths.graph import Graph
 from answerable.reach.paths.steps import Edge, Node
 from answerable.reach.verdict.formula import TRUE, Formula, chained
@@ -175,13 +175,6 @@ def towards(graph: Graph, starts: Iterable[Node], goals: Verdicts) -> Towards:
     _backwards(whole, goals.sure, loose, found._sure, sure=True)
     _backwards(whole, goals.some, loose, found._some, sure=False)
     return found
-
-
-def here(graph: Graph, goals: Verdicts) -> Towards:
-    """Stay where a goal holds by itself."""
-    steps: _Before = dict.fromkeys(positions(goals.some))
-    sure: _Before = dict.fromkeys(positions(goals.sure))
-    return Towards(graph, actors_of(graph), sure, steps)
 
 
 def _backwards(

@@ -1,0 +1,90 @@
+"""Who could make a call by itself: of very many identities, the few to be asked.
+
+A call of one action on one resource is allowed by a statement that its maker holds, or
+by the resource's own policy. Whoever neither speaks of cannot make it, and need not be
+asked; of all others only asking tells.
+"""
+
+from collections.abc import Iterator
+
+from answerable.model.ids import IdentityId
+from answerable.model.policy import Effect
+from answerable.reach.estate.clauses import Clause, takes_resource
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.holding import Holding, Numbers, in_order
+from answerable.reach.estate.services import NO_PERMISSION
+from answerable.reach.verdict.conditions import evaluate
+from answerable.reach.verdict.formula import FALSE
+from answerable.reach.verdict.judge import own_policy
+from answerable.reach.verdict.request import Request
+from answerable.reach.verdict.sides import is_required
+
+
+def candidates(
+    estate: Estate, action: str, resource: str, start: int = 0
+) -> Iterator[tuple[int, IdentityId]]:
+    """List who could make a call by itself, in order of id, each with its place.
+
+    Args:
+        estate: The estate.
+        action: The action.
+        resource: An ARN, a pattern, or `*`.
+        start: The place to begin at.
+    """
+    call = estate.asked(action, resource)
+    if call is not None:
+        yield from able(estate, call, start)
+
+
+def able(
+    estate: Estate, call: Request, start: int = 0
+) -> Iterator[tuple[int, IdentityId]]:
+    """List the same for a request that exists."""
+    holding = estate.holding
+    lists = [holding.everyone]
+    if call.action not in NO_PERMISSION:
+        lists = [*_holding(holding, call), *_named(estate, call)]
+    for number in in_order(lists, start):
+        yield number, holding.ids[number]
+
+
+def _holding(holding: Holding, call: Request) -> Iterator[Numbers]:
+    """List the holders of every statement that may allow a call."""
+    yield holding.unread
+    met: set[Clause] = set()
+    for clause in holding.allowing(call.action, call.resource):
+        if clause not in met and _may_apply(clause, call):
+            met.add(clause)
+            yield holding.holders(clause)
+
+
+def _may_apply(clause: Clause, call: Request) -> bool:
+    """Tell whether a statement that takes the action applies for some maker of it."""
+    if takes_resource(clause, call.parts, call.known) == FALSE:
+        return False
+    return evaluate(clause.conditions, call.known) != FALSE
+
+
+def _named(estate: Estate, call: Request) -> Iterator[Numbers]:
+    """List those whom the resource's own policy may allow a call by itself.
+
+    Of another account nobody can without a statement of its own.
+    """
+    if call.wild:
+        return  # no policy of one resource allows all of a pattern
+    holding = estate.holding
+    near = holding.of_account(call.owner) if call.owner else holding.everyone
+    own = own_policy(estate, call)
+    if own is None:
+        if is_required(call):
+            yield near
+        return
+    if own.gaps:
+        yield near
+    for grant in own.speaking(call.action):
+        clause = grant.clause
+        if clause.effect is Effect.ALLOW and _may_apply(clause, call):
+            if clause.naming.everyone or clause.not_principals:
+                yield near
+            else:
+                yield holding.named(clause.naming)

@@ -1,0 +1,125 @@
+"""Who holds which statement, and who is called what: to find a few of very many."""
+
+import re
+from array import array
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import merge
+
+from answerable.model.ids import IdentityId
+from answerable.model.policy import Effect, Layer
+from answerable.reach.estate.clauses import Clause
+from answerable.reach.estate.naming import Naming
+from answerable.reach.estate.principals import Principal
+
+_PLAIN = re.compile(r"[*?$]|[^\x00-\x7f]")
+_MOST_ACTIONS = 1 << 8
+_ANY = ""
+
+Numbers = Sequence[int]  # of identities, in order
+_ByStart = Mapping[str, Sequence[Clause]]
+
+
+class Holding:
+    """The identities of an estate, each by its place in the order of ids.
+
+    Attributes:
+        ids: All of them.
+        everyone: The place of each.
+        unread: Those some of whose own policies were not read: they may hold anything.
+    """
+
+    def __init__(self, principals: Mapping[IdentityId, Principal]) -> None:
+        """Take the identities of an estate, in order of id."""
+        self.ids = tuple(principals)
+        self.everyone = range(len(self.ids))
+        self.unread = array("I")
+        self._accounts: dict[str, array[int]] = defaultdict(_numbers)
+        self._named: dict[str, array[int]] = defaultdict(_numbers)
+        self._roles: dict[tuple[str, str], array[int]] = defaultdict(_numbers)
+        self._holders: dict[Clause, array[int]] = defaultdict(_numbers)
+        for number, principal in enumerate(principals.values()):
+            self._take(number, principal)
+        self._services: dict[str, list[Clause]] = defaultdict(list)
+        for clause in self._holders:
+            for service in clause.services or (_ANY,):
+                self._services[service].append(clause)
+        self._actions: dict[str, _ByStart] = {}
+
+    def holders(self, clause: Clause) -> Numbers:
+        """List who holds a statement that allows something."""
+        return self._holders[clause]
+
+    def of_account(self, account: str) -> Numbers:
+        """List the identities of an account."""
+        return self._accounts.get(account, ())
+
+    def named(self, naming: Naming) -> Numbers:
+        """List those whom a Principal element names itself, or a session of theirs."""
+        found = {n for name in naming.ids for n in self._named.get(name, ())}
+        found.update(n for role in naming.sessions for n in self._roles.get(role, ()))
+        return sorted(found)
+
+    def allowing(self, action: str, resource: str) -> Iterator[Clause]:
+        """List the statements that may allow an action on one resource or pattern.
+
+        Args:
+            action: In lower case.
+            resource: As it begins, so begin the patterns that match it.
+        """
+        by_start = self._of_action(action)
+        for length in range(len(resource) + 1):
+            yield from by_start.get(resource[:length], ())
+
+    def _take(self, number: int, principal: Principal) -> None:
+        identity = principal.identity
+        self._accounts[identity.account].append(number)
+        for name in {identity.id, identity.unique_id} - {""}:
+            self._named[name].append(number)
+        if principal.is_role:
+            self._roles[identity.account, identity.name].append(number)
+        for grant in principal.grants:
+            if grant.clause.effect is Effect.ALLOW:
+                self._holders[grant.clause].append(number)
+        if principal.gaps_at(Layer.IDENTITY):
+            self.unread.append(number)
+
+    def _of_action(self, action: str) -> _ByStart:
+        found = self._actions.get(action)
+        if found is None:
+            if len(self._actions) >= _MOST_ACTIONS:
+                self._actions.clear()
+            by_start: dict[str, list[Clause]] = defaultdict(list)
+            for service in (action.partition(":")[0], _ANY):
+                for clause in self._services.get(service, ()):
+                    if clause.takes_action(action):
+                        for start in _starts(clause):
+                            by_start[start].append(clause)
+            found = self._actions[action] = dict(by_start)
+        return found
+
+
+def _numbers() -> "array[int]":
+    return array("I")
+
+
+def _starts(clause: Clause) -> set[str]:
+    """List the plain beginnings of what a statement speaks of."""
+    if not clause.resources:
+        return {""}
+    return {_PLAIN.split(written, maxsplit=1)[0] for written in clause.resources}
+
+
+def in_order(lists: Iterable[Numbers], start: int = 0) -> Iterator[int]:
+    """Unite lists of numbers, from a number on, without going through all of them."""
+    last = -1
+    for number in merge(*(_from(numbers, start) for numbers in lists)):
+        if number != last:
+            yield number
+        last = number
+
+
+def _from(numbers: Numbers, start: int) -> Iterator[int]:
+    for place in range(bisect_left(numbers, start), len(numbers)):
+        yield numbers[place]
