@@ -73,7 +73,9 @@ def test_whom_nothing_allows_a_call_is_not_asked() -> None:
     assert list(candidates(estate, "s3:GetBucketAcl", "arn:aws:s3:::red/a")) == []
 
 
-@given(st.lists(st.lists(st.integers(0, 30), unique=True).map(sorted)), st.integers(0, 9))
+@given(
+    st.lists(st.lists(st.integers(0, 30), unique=True).map(sorted)), st.integers(0, 9)
+)
 def test_lists_are_united_from_a_number_on(lists: list[list[int]], start: int) -> None:
     every = sorted({number for one in lists for number in one if number >= start})
     assert list(in_order(lists, start)) == every

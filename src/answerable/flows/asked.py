@@ -11,6 +11,7 @@ from answerable.connectors.iam_catalogue.fetch import load
 from answerable.flows import lists
 from answerable.flows.given import Given
 from answerable.flows.heap import settled
+from answerable.flows.quotes import STATEMENTS, statements_of
 from answerable.inventory.resolve import Kind, resolve
 from answerable.model.catalogue import Catalogue
 from answerable.model.document import Coverage, ReachItem
@@ -22,6 +23,7 @@ from answerable.reach.collected import Collected
 from answerable.reach.coverage import is_partial, not_collected
 from answerable.reach.estate.estate import Estate, compile_estate
 from answerable.reach.estate.outside import caller_of
+from answerable.reach.keys.retagging import speaking_of_tags
 from answerable.reach.paths.graph import Graph
 from answerable.reach.questions import Reply
 from answerable.reach.verdict.context import NOTHING
@@ -69,7 +71,7 @@ class Asked:
 
 def asked_of(
     inventory: Inventory,
-    services: Iterable[str],
+    services: Iterable[str] | None,
     given: Given,
     now: int,
     *,
@@ -79,7 +81,8 @@ def asked_of(
 
     Args:
         inventory: The snapshot.
-        services: Whose actions the catalogue must know.
+        services: Whose actions the catalogue must know; None for all that policies
+            speak of.
         given: What the question states.
         now: UTC nanoseconds.
         direct: Whether paths are left aside.
@@ -90,7 +93,8 @@ def asked_of(
         graph = kept.given(given)
         cut = not direct and len(graph.estate.principals) > MOST_FOLLOWED
         return Asked(inventory, graph, collected, given, direct or cut, now, cut)
-    graph = Graph(_compiled(inventory, load(services), given))
+    needed = services_of(inventory) if services is None else services
+    graph = Graph(_compiled(inventory, load(needed), given))
     return Asked(inventory, graph, collected, given, direct, now)
 
 
@@ -116,6 +120,9 @@ class KeptGraph:
     def __init__(self, inventory: Inventory) -> None:
         self.alone = threading.RLock()
         self._graph = Graph(_compiled(inventory, load(), Given()))
+        with settled():
+            self._graph.estate.prepare()
+            speaking_of_tags(self._graph)
 
     def given(self, given: Given) -> Graph:
         """Give the graph of a question that states condition keys."""
@@ -133,11 +140,15 @@ def keep_graph(inventory: Inventory, before: Inventory | None = None) -> None:
         before: The last one of the same store; where it is of the same scans, what was
             compiled of it stays. Trails and ageing change no policy.
     """
-    kept = before.made(_KEPT) if before and before.name == inventory.name else None
-    if isinstance(kept, KeptGraph):
+    same = before if before and before.name == inventory.name else None
+    kept = same.made(_KEPT) if same else None
+    if same and isinstance(kept, KeptGraph):
+        written = statements_of(same)
         inventory.once(_KEPT, lambda _: kept)
+        inventory.once(STATEMENTS, lambda _: written)
     else:
         inventory.once(_KEPT, KeptGraph)
+        statements_of(inventory)
 
 
 def services_of(inventory: Inventory) -> frozenset[str]:

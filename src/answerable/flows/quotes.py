@@ -14,6 +14,7 @@ from answerable.reach.patterns.globs import inward, matches
 _MOST_LISTED = 12
 _MOST_TOLD = 3
 _LONGEST = 1_000
+STATEMENTS = "statements"  # the name they are kept under
 
 
 class Written:
@@ -36,7 +37,7 @@ class Written:
 
 def statements_of(inventory: Inventory) -> Written:
     """Give the statements of a snapshot, found once."""
-    return inventory.once("statements", lambda each: Written(each.facts))
+    return inventory.once(STATEMENTS, lambda each: Written(each.facts))
 
 
 class Quotes:

@@ -1,7 +1,7 @@
 """Three questions about permissions: reach, can, who-can."""
 
 from answerable.flows import permitted
-from answerable.flows.asked import Context, alone, asked_of, services_of
+from answerable.flows.asked import Context, alone, asked_of
 from answerable.flows.given import read_given
 from answerable.flows.permitted import Listed, Progress
 from answerable.model.connector import no_progress
@@ -43,8 +43,7 @@ def reach(
     """
     progress(0, 0, "policies")
     given = read_given(inventory.facts, context, session_policy, endpoint_policy, now)
-    services = services_of(inventory)
-    asked = asked_of(inventory, services, given, now, direct=direct)
+    asked = asked_of(inventory, None, given, now, direct=direct)
     return permitted.reach(
         asked, subject, resource=resource, action=action, progress=progress
     )
@@ -153,8 +152,7 @@ def reach_part(
         UsageError: As for `reach`; or `after` is no place to go on from.
     """
     given = read_given(inventory.facts, context, "", "", now)
-    services = services_of(inventory)
-    asked = asked_of(inventory, services, given, now, direct=direct)
+    asked = asked_of(inventory, None, given, now, direct=direct)
     return permitted.reach_part(
         asked,
         subject,

@@ -14,7 +14,6 @@ from answerable.flows.asked import (
     missing,
     subject_of,
 )
-from answerable.flows.asked import services_of as every_service
 from answerable.flows.calls import Calls, calls_of, trail_of
 from answerable.flows.given import read_given
 from answerable.flows.hints import command
@@ -113,8 +112,7 @@ def used(
     """
     progress(0, 0, "policies")
     given = read_given(inventory.facts, context, session_policy, endpoint_policy, now)
-    services = every_service(inventory)
-    asked = asked_of(inventory, services, given, now, direct=direct)
+    asked = asked_of(inventory, None, given, now, direct=direct)
     name = subject_of(inventory, subject)
     found = subjects.starts(asked.graph, inventory, name)
     rights = _Rights(asked, found)

@@ -3,7 +3,7 @@
 What only denies cannot change a `never`, what only allows cannot change an `always`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 
 from answerable.model.ids import IdentityId
 from answerable.reach.collected import ANY, Collected
@@ -144,11 +144,11 @@ def _regions(actor: Principal, rule: Running) -> Iterator[str]:
                 yield _part(outward(pattern), _REGION)
 
 
-def _accounts(estate: Estate, reply: Reply) -> set[str]:
+def _accounts(estate: Estate, reply: Reply) -> Set[str]:
     """Say from which account a call is made: where nobody makes it, from any."""
     if reply.actor:
         return {owner_in(reply.actor)}
-    return {p.identity.account for p in estate.principals.values()}
+    return estate.inhabited
 
 
 def _lacks_scps(estate: Estate, collected: Collected, principal: Principal) -> str:
@@ -176,7 +176,7 @@ def _lacks_rcps(
             yield collected.lacking("rcp", number)
 
 
-def _owners(estate: Estate, resource: str, reply: Reply) -> set[str]:
+def _owners(estate: Estate, resource: str, reply: Reply) -> Set[str]:
     """Say whose a resource is, empty where nobody knows.
 
     A pattern that names no account speaks of the caller's own.

@@ -110,6 +110,10 @@ class Estate:
         """Give the estate of a question that states condition keys."""
         return replace(self, given=given, _lasting=None)
 
+    def prepare(self) -> None:
+        """Make now what questions look things up in, so that none waits for it."""
+        _ = self.holding, self.deniers, self.granters, self.inhabited, self._land()
+
     def call(self, action: str, resource: str) -> Request:
         """Make a request with what is known of its resource."""
         return self._request(action, resource, self.given, self.endpoint)
@@ -160,10 +164,15 @@ class Estate:
 
     def is_collected(self, account: str) -> bool:
         """Tell whether identities of an account were collected."""
+        return bool(account) and account in self.inhabited
+
+    @property
+    def inhabited(self) -> frozenset[str]:
+        """The accounts of all identities; an empty one where some have none."""
         if self._accounts is None:
-            found = {p.identity.account for p in self.principals.values()}
-            self._accounts = frozenset(found - {""})
-        return account in self._accounts
+            found = (one.identity.account for one in self.principals.values())
+            self._accounts = frozenset(found)
+        return self._accounts
 
     def possible(self, action: str, resource: str) -> bool:
         """Tell whether an action can act on a resource at all."""

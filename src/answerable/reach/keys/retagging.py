@@ -40,7 +40,8 @@ def retagged(
     estate = graph.estate
     if start not in estate.principals or set("*?") & set(resource):
         return None
-    if not _speaks_of_tags(estate, action.lower()):
+    folded = action.lower()
+    if not any(clause.takes_action(folded) for clause in speaking_of_tags(graph)):
         return None
     loose = _untagged(estate, resource)
     tagging = Tagging(graph)
@@ -60,14 +61,21 @@ def retagged(
     return None
 
 
-def _speaks_of_tags(estate: Estate, action: str) -> bool:
-    """Tell whether any statement on an action depends on a tag."""
-    return any(
-        clause.takes_action(action) and _uses_tags(clause) for clause in estate.clauses
-    )
+def speaking_of_tags(graph: Graph) -> tuple[Clause, ...]:
+    """List statements that depend on a tag: of those on the same actions, one."""
+    if graph.tagged is None:
+        found: dict[tuple[object, ...], Clause] = {}
+        for clause in graph.estate.clauses:
+            actions = clause.actions, clause.not_actions
+            if actions not in found and _uses_tags(clause):
+                found[actions] = clause
+        graph.tagged = tuple(found.values())
+    return graph.tagged
 
 
 def _uses_tags(clause: Clause) -> bool:
+    if clause.static:
+        return False
     kinds = {key_class(key).kind for key in keys_used(clause)}
     return bool(kinds & {Kind.PRINCIPAL_TAG, Kind.RESOURCE_TAG})
 

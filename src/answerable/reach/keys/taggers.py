@@ -4,13 +4,16 @@ Source: `tagging_actions.py` says which calls; each is judged like any other req
 with the tag it would carry.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import merge
+from itertools import groupby
 from typing import NamedTuple
 
 from answerable.model.document import ConditionItem
 from answerable.model.ids import IdentityId
 from answerable.model.policy import ConditionClause, Effect
+from answerable.reach.able import able
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.principals import Principal, is_role, is_root
 from answerable.reach.keys.tagging_actions import noun, tagging_calls, untagging_call
@@ -140,7 +143,7 @@ def find_setters(estate: Estate, steps: tuple[Step, ...]) -> Setters:
     calls: dict[IdentityId, str] = {}
     root = False
     prepared = [(" and ".join(step.calls), _ways(estate, step)) for step in steps]
-    for principal in estate.principals.values():
+    for principal in _asked(estate, prepared):
         found, call = _best(estate, principal, prepared)
         if found is Verdict.NEVER:
             continue
@@ -160,6 +163,17 @@ class Prepared(NamedTuple):
 
 
 _Ways = list[list[Prepared]]  # any one of them is enough; all calls of one are needed
+
+
+def _asked(
+    estate: Estate, prepared: Iterable[tuple[str, _Ways]]
+) -> Iterator[Principal]:
+    """List who could make the first call of some way; nobody else may take a step."""
+    able_each = (
+        able(estate, way[0].request) for _, ways in prepared for way in ways if way
+    )
+    for pair, _ in groupby(merge(*able_each)):
+        yield estate.principals[pair[1]]
 
 
 def _ways(estate: Estate, step: Step) -> _Ways:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from answerable.model.ids import IdentityId, PolicyId, ResourceId
 from answerable.model.policy import Layer
 from answerable.model.resource import Resource
-from answerable.reach.estate.clauses import Grant
+from answerable.reach.estate.clauses import Clause, Grant
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.naming import account_of
 from answerable.reach.estate.principals import EVERYTHING_CLAUSE, Principal, is_editable
@@ -33,10 +33,12 @@ class Graph:
     Attributes:
         estate: The estate.
         all: Everybody's steps, once somebody found them (`whole.whole_of`).
+        tagged: Statements that depend on a tag, likewise (`retagging`).
     """
 
     estate: Estate
     all: object = None
+    tagged: tuple[Clause, ...] | None = None
     _principals: dict[Node, Principal] = field(default_factory=dict)
     _edges: dict[Node, tuple[Edge, ...]] = field(default_factory=dict)
     _single: dict[tuple[Node, Node], Edge | None] = field(default_factory=dict)
@@ -50,7 +52,9 @@ class Graph:
 
         Their own policies say the same, as far as rules ask.
         """
-        return Graph(estate, _lent=self._lent, _resources=self._resources)
+        return Graph(
+            estate, tagged=self.tagged, _lent=self._lent, _resources=self._resources
+        )
 
     def principal(self, node: Node) -> Principal:
         """Return the principal a node stands for."""
