@@ -28,6 +28,7 @@ from answerable.reach.patterns.resources import (
     overlaps_parts,
     pattern_parts,
 )
+from answerable.reach.patterns.terms import Term
 from answerable.reach.verdict.conditions import evaluate
 from answerable.reach.verdict.context import Known, has_variable, resolve
 from answerable.reach.verdict.formula import (
@@ -40,6 +41,7 @@ from answerable.reach.verdict.formula import (
     negation,
 )
 
+Terms = tuple[tuple[Term[str], Term[Parts]], ...]
 _Principals = tuple[tuple[str, str], ...]
 
 
@@ -64,6 +66,7 @@ class Clause:
         action_set: Its actions, or those it excepts, for looking one up.
         services: Prefixes of the services whose actions it speaks of; None for any.
         kept: When its conditions hold, by what is known of its keys.
+        terms: Its pairs of patterns, once somebody listed them (`spans`).
     """
 
     number: int
@@ -83,6 +86,7 @@ class Clause:
     action_set: ActionSet = NO_ACTIONS
     services: frozenset[str] | None = None
     kept: dict[tuple[object, ...], Formula] = field(default_factory=dict)
+    terms: Terms | None = None
     _by_action: dict[str, bool] = field(default_factory=dict)
 
     def takes_action(self, action: str) -> bool:

@@ -45,13 +45,8 @@ def possible_pattern(catalogue: Catalogue, action: str, resource: Parts) -> bool
     """
     if resource == EVERYTHING:
         return True
-    service, colon, name = action.partition(":")
-    loaded = catalogue.services.get(service)
-    if not colon or loaded is None:
-        return True
-    entries = _entries(loaded, name)
-    found = (_kinds_of(catalogue, str(entry)) for entry in entries)
-    return not entries or any(_may_take(kinds, resource) for kinds in found if kinds)
+    kinds = _kinds_of_all(catalogue, action)
+    return kinds is None or _may_take(kinds, resource)
 
 
 def names_resources(catalogue: Catalogue, action: str) -> bool:
@@ -89,6 +84,18 @@ def _may_take(kinds: _Kinds, resource: Parts) -> bool:
 def _fits(kind: str, resource: Parts) -> bool:
     # A bucket's name has no slash, an object's ARN has one after the bucket.
     return kind != "s3:bucket" or len(resource) != 6 or "/" not in resource[5]
+
+
+@lru_cache(maxsize=1 << 14)
+def _kinds_of_all(catalogue: Catalogue, action: str) -> _Kinds | None:
+    """List the resource types that actions of a pattern take; None for any."""
+    service, colon, name = action.partition(":")
+    loaded = catalogue.services.get(service)
+    entries = _entries(loaded, name) if colon and loaded else []
+    if not entries:
+        return None
+    found = (_kinds_of(catalogue, str(entry)) for entry in entries)
+    return tuple(dict.fromkeys(kind for kinds in found for kind in kinds or ()))
 
 
 @lru_cache(maxsize=1 << 15)

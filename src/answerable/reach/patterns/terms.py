@@ -62,10 +62,12 @@ def disjoint(
     algebra: Algebra[Pattern], one: Term[Pattern], other: Term[Pattern]
 ) -> bool:
     """Tell whether nothing is in both."""
-    return (
-        not algebra.overlaps(one.pattern, other.pattern)
-        or any(algebra.covers(hole, other.pattern) for hole in one.excluded)
-        or any(algebra.covers(hole, one.pattern) for hole in other.excluded)
+    if not algebra.overlaps(one.pattern, other.pattern):
+        return True
+    if not one.excluded and not other.excluded:
+        return False
+    return any(algebra.covers(hole, other.pattern) for hole in one.excluded) or any(
+        algebra.covers(hole, one.pattern) for hole in other.excluded
     )
 
 
@@ -76,6 +78,11 @@ def meet(
 
     Where neither pattern covers the other, `one` is returned as it is: too much.
     """
+    if not one.excluded and not other.excluded:
+        if algebra.covers(other.pattern, one.pattern):
+            return one, True
+        fits = algebra.covers(one.pattern, other.pattern)
+        return (other, True) if fits else (one, False)
     holes = dict.fromkeys(one.excluded + other.excluded)
     if algebra.covers(other.pattern, one.pattern):
         pattern, exact = one.pattern, True

@@ -1,12 +1,12 @@
 """Rows that resources' own policies add: what they grant to a principal directly."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from answerable.model.ids import ResourceId
-from answerable.model.policy import Effect, Layer
+from answerable.model.policy import Effect
 from answerable.reach.estate.callers import Names, names
-from answerable.reach.estate.clauses import Clause, held
+from answerable.reach.estate.clauses import Clause, Grant, held
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.naming import Naming
 from answerable.reach.estate.principals import EVERYTHING_CLAUSE, Principal
@@ -14,9 +14,17 @@ from answerable.reach.estate.public_access import shut_by
 from answerable.reach.estate.services import RCP_SERVICES
 from answerable.reach.patterns.globs import STAR, outward
 from answerable.reach.patterns.resources import Parts
-from answerable.reach.patterns.terms import ACTIONS, RESOURCES, Term, disjoint, meet
+from answerable.reach.patterns.terms import (
+    ACTIONS,
+    ALL_ACTIONS,
+    ALL_RESOURCES,
+    RESOURCES,
+    Term,
+    disjoint,
+    meet,
+)
 from answerable.reach.rows.rows import SCOPE, Filter, Row
-from answerable.reach.rows.spans import Limiting, Span, filtered, limiting, spans_of
+from answerable.reach.rows.spans import Span, filtered, spans_of
 from answerable.reach.rows.standing import Standing, narrowed
 from answerable.reach.verdict.context import Known
 from answerable.reach.verdict.formula import FALSE, TRUE, Formula, atom, both, negation
@@ -24,14 +32,29 @@ from answerable.reach.verdict.request import unread_name
 from answerable.reach.verdict.sides import Namer, ResourcePolicy
 from answerable.reach.verdict.wholes import RESOURCE_POLICY
 
+Keeps = Callable[[Row], bool]
+
 
 def granted_rows(
-    estate: Estate, principal: Principal, standing: Standing, wanted: Filter
+    estate: Estate,
+    principal: Principal,
+    standing: Standing,
+    wanted: Filter,
+    told: Keeps,
 ) -> Iterator[Row]:
     """List what resources' own policies grant to a principal by name, or to everyone.
 
     What they leave to its account is listed by its own statements.
+
+    Args:
+        estate: The estate.
+        principal: Whose rows.
+        standing: What stands around its statements.
+        wanted: Which rows are asked for.
+        told: Whether all that a row says is told already.
     """
+    if told(Row(ALL_ACTIONS, ALL_RESOURCES, "", TRUE, ())):
+        return
     identity = principal.identity
     session = f"{identity.account} {identity.name}"
     keys = ("*", identity.id, identity.unique_id or identity.id, session)
@@ -44,7 +67,7 @@ def granted_rows(
         inside = standing.speaking_of(own.service)
         for on in asked_of(own, wanted) if ways else ():
             for way in ways:
-                yield from _of(estate, principal, inside, own, on, wanted, way)
+                yield from _of(estate, principal, inside, own, on, wanted, way, told)
 
 
 def _ways(own: ResourcePolicy, principal: Principal, known: Known) -> list[str]:
@@ -76,19 +99,29 @@ def _of(
     on: Term[Parts],
     wanted: Filter,
     way: str,
+    told: Keeps,
 ) -> Iterator[Row]:
     near = own.account in ("", principal.identity.account)
+    limits = standing.over_granted(near=near, escaping=way == "escaping")
 
     def namer(clause: Clause) -> Names:
         named = names(clause, principal)
         denies = clause.effect is Effect.DENY
         return [pair for pair in named if denies or pair[0] == way]
 
-    asker = Asker(namer, principal.knows(on.pattern), near, principal.linked)
-    limits = _limits(standing, near=near, escaping=way == "escaping")
+    def keeps(row: Row) -> bool:
+        return not told(row) and all(limit.lets(row) for limit in limits)
+
+    known = principal.knows(on.pattern)
+    asker = Asker(namer, known, near, principal.linked, keeps)
     for row in rows_on(estate, own, on, wanted, asker):
         gaps = standing.gaps + row.gaps
         yield from narrowed(estate, row, limits, standing.denies, gaps)
+
+
+def any_row(row: Row) -> bool:
+    """Keep every row."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +133,14 @@ class Asker:
         known: Condition keys known of every request they make on the resource.
         exempt: Whether a public-access block is nothing to them.
         linked: Whether resource control policies are nothing to them.
+        keeps: Whether anything can be left of a row that a policy allows.
     """
 
     namer: Namer
     known: Known
     exempt: bool
     linked: bool = False
+    keeps: Keeps = any_row
 
 
 def rows_on(
@@ -119,30 +154,32 @@ def rows_on(
     place = estate.place(outward(":".join(on.pattern)), wild=STAR in on.pattern[-1])
     known = estate.given.over(place.known).over(asker.known)
     spans = list(spans_of(own.grants, known, asker.namer))
+    allows = [span for span in spans if not span.denies]
+    rows = (*_allowed(allows, on, wanted), *_unread(own, on, wanted, asker))
+    kept = [row for row in rows if asker.keeps(row)]
+    if not kept:
+        return
     denies = [span for span in spans if span.denies]
     gaps = own.gaps
     bound = own.service in RCP_SERVICES and not asker.linked
     fence = estate.fences.get(own.account) if bound else None
     if fence:
-        denies += spans_of(fence.denies, known)
+        denies += spans_of(_speaking_of(fence.denies, own.service), known)
         gaps += fence.gaps
     let_in = TRUE if asker.exempt else _let_in(estate, own)
     if ResourceId(own.resource) in estate.doors:
         let_in = both(let_in, atom(RESOURCE_POLICY, "Matches", (own.resource,)))
-    allows = [span for span in spans if not span.denies]
-    for row in (*_allowed(allows, on, wanted), *_unread(own, on, wanted, asker)):
-        opened = replace(row, formula=both(row.formula, let_in))
+    for row in kept:
+        opened = row._replace(formula=both(row.formula, let_in))
         yield from narrowed(estate, opened, (), denies, gaps)
 
 
-def _limits(standing: Standing, *, near: bool, escaping: bool) -> tuple[Limiting, ...]:
-    limits = standing.limits
-    if not (near and escaping):
-        limits = (*standing.escapable, *limits)
-    if near:
-        return limits
-    unread = [gap for gap in standing.gaps if gap.layer is Layer.IDENTITY]
-    return (limiting(standing.allows, unread), *limits)
+def _speaking_of(grants: Iterable[Grant], service: str) -> Iterator[Grant]:
+    """Leave out what speaks of other services only."""
+    for grant in grants:
+        services = grant.clause.services
+        if services is None or service in services:
+            yield grant
 
 
 def _allowed(allows: Iterable[Span], on: Term[Parts], wanted: Filter) -> Iterator[Row]:
@@ -155,7 +192,7 @@ def _allowed(allows: Iterable[Span], on: Term[Parts], wanted: Filter) -> Iterato
             label = f"{span.grant.policy}#{span.grant.sid}"
             formula = both(formula, atom(SCOPE, "Matches", (label,)))
         shown = span.shown if met == span.resources else ""
-        inside = replace(span, resources=met, shown=shown, formula=formula)
+        inside = span._replace(resources=met, shown=shown, formula=formula)
         row = filtered(inside, wanted)
         if row:
             yield row

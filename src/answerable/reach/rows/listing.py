@@ -39,8 +39,12 @@ def rows_of(estate: Estate, principal: Principal, wanted: Filter) -> Iterator[Ro
     told = dict.fromkeys(found)
     yield from told
     sure = [row for row in found if row.formula == TRUE]
-    for row in granted_rows(estate, principal, standing, wanted):
-        if row not in told and not any(_covers(one, row) for one in sure):
+
+    def is_told(row: Row) -> bool:
+        return any(_covers(one, row) for one in sure)
+
+    for row in granted_rows(estate, principal, standing, wanted, is_told):
+        if row not in told and not is_told(row):
             told[row] = None
             yield row
 

@@ -5,7 +5,8 @@ action can take. A pattern that names no account speaks of the principal's own.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from answerable.model.catalogue import Catalogue
 from answerable.reach.estate.clauses import Gap
@@ -24,8 +25,7 @@ from answerable.reach.verdict.request import Determining
 SCOPE = "answerable:scope"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A row under construction, then an answer.
 
     Attributes:
@@ -46,8 +46,7 @@ class Row:
 
     def limited(self, formula: Formula, by: Determining) -> "Row":
         """Return the row under one more condition."""
-        return replace(
-            self,
+        return self._replace(
             formula=both(self.formula, formula),
             determining=(*self.determining, by),
         )

@@ -5,11 +5,13 @@ which statement decides (`answerable:scope`, `answerable:deny`).
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import product
+from typing import NamedTuple
 
 from answerable.model.policy import Effect
 from answerable.reach.estate.callers import Names
-from answerable.reach.estate.clauses import Clause, Gap, Grant, held
+from answerable.reach.estate.clauses import Clause, Gap, Grant, Terms, held
 from answerable.reach.estate.control import is_everything
 from answerable.reach.patterns.globs import STAR
 from answerable.reach.patterns.resources import EVERYTHING, Parts, pattern_parts
@@ -37,8 +39,7 @@ from answerable.reach.verdict.request import DENY, Determining, name, unread_nam
 from answerable.reach.verdict.sides import Namer
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """One pair of patterns of a statement, and when it applies."""
 
     actions: Term[str]
@@ -67,6 +68,14 @@ class Limiting:
     gaps: tuple[Gap, ...]
     is_open: bool
 
+    def lets(self, row: Row) -> bool:
+        """Tell whether anything of a row may be let through."""
+        return (
+            self.is_open
+            or bool(self.gaps)
+            or any(_meet(row, span) for span in self.spans)
+        )
+
 
 def limiting(spans: Iterable[Span], gaps: Iterable[Gap]) -> Limiting:
     """Make a limit of the spans of one layer; its denies are not part of it."""
@@ -91,13 +100,29 @@ def spans_of(
         namer: Says whether and when a statement speaks of whoever asks.
     """
     for grant in grants:
-        named = either(*(formula for _, formula in namer(grant.clause)))
-        formula = both(named, held(grant.clause, known)) if named else FALSE
+        clause = grant.clause
+        formula = either(*(formula for _, formula in namer(clause)))
+        if formula and clause.conditions:
+            formula = both(formula, held(clause, known))
         if formula == FALSE:
             continue
-        for actions in action_terms(grant.clause):
+        if clause.parts:
+            for on in fixed_terms(clause):
+                yield Span(*on, "", formula, grant)
+            continue
+        for actions in action_terms(clause):
             for resources, shown, open_ in resource_terms(grant, known):
                 yield Span(actions, resources, shown, both(formula, open_), grant)
+
+
+def fixed_terms(clause: Clause) -> Terms:
+    """Pair the patterns of a statement that holds no variable; found once."""
+    if clause.terms is None:
+        on = [Term(parts) for parts in clause.parts]
+        if clause.not_resources:
+            on = [Term(EVERYTHING, clause.parts)]
+        clause.terms = tuple(product(action_terms(clause), on))
+    return clause.terms
 
 
 def filtered(span: Span, wanted: Filter) -> Row | None:
@@ -114,22 +139,28 @@ def filtered(span: Span, wanted: Filter) -> Row | None:
     return Row(actions, resources, shown, span.formula, (name(span.grant),))
 
 
+def _meet(row: Row, span: Span) -> bool:
+    """Tell whether a row and a statement may speak of the same."""
+    return not (
+        disjoint(ACTIONS, row.actions, span.actions)
+        or disjoint(RESOURCES, row.resources, span.resources)
+    )
+
+
 def limited(row: Row, limit: Limiting) -> list[Row]:
     """Narrow a row to what a limit lets through."""
     if limit.is_open:
         return [row]
     found = []
     for span in limit.spans:
-        if disjoint(ACTIONS, row.actions, span.actions):
-            continue
-        if disjoint(RESOURCES, row.resources, span.resources):
+        if not _meet(row, span):
             continue
         actions, sharp = meet(ACTIONS, row.actions, span.actions)
         resources, plain = meet(RESOURCES, row.resources, span.resources)
         shown = row.shown if resources == row.resources else span.shown
         by = name(span.grant)
         scope = TRUE if sharp and plain else atom(SCOPE, "Matches", (_label(by),))
-        narrowed = replace(row, actions=actions, resources=resources, shown=shown)
+        narrowed = row._replace(actions=actions, resources=resources, shown=shown)
         found.append(narrowed.limited(both(span.formula, scope), by))
     unread = (row.limited(gap.may("Allows"), unread_name(gap)) for gap in limit.gaps)
     return [*found, *unread]
@@ -150,11 +181,11 @@ def denied(row: Row, deny: Span) -> list[Row]:
     if deny.formula == TRUE and all_resources:
         left = minus(ACTIONS, row.actions, deny.actions)
         if left is not None:
-            return [replace(row.limited(TRUE, by), actions=term) for term in left]
+            return [row.limited(TRUE, by)._replace(actions=term) for term in left]
     if deny.formula == TRUE and all_actions:
         on = minus(RESOURCES, row.resources, deny.resources)
         if on is not None:
-            return [replace(row.limited(TRUE, by), resources=term) for term in on]
+            return [row.limited(TRUE, by)._replace(resources=term) for term in on]
     matched = both(atom(DENY, "Matches", (_label(by),)), deny.formula)
     return [row.limited(negation(matched), by)]
 

@@ -43,6 +43,25 @@ class Standing:
     denies: tuple[Span, ...]
     gaps: tuple[Gap, ...]
     _of_service: dict[str, "Standing"] = field(default_factory=dict)
+    _over: dict[tuple[bool, bool], tuple[Limiting, ...]] = field(default_factory=dict)
+
+    def over_granted(self, *, near: bool, escaping: bool) -> tuple[Limiting, ...]:
+        """List what limits what a resource's own policy grants.
+
+        Args:
+            near: Whether the resource is of the principal's own account.
+            escaping: Whether the policy names its user or session itself.
+        """
+        found = self._over.get((near, escaping))
+        if found is None:
+            found = self.limits
+            if not (near and escaping):
+                found = (*self.escapable, *found)
+            if not near:
+                unread = [gap for gap in self.gaps if gap.layer is Layer.IDENTITY]
+                found = (limiting(self.allows, unread), *found)
+            self._over[near, escaping] = found
+        return found
 
     def speaking_of(self, service: str) -> "Standing":
         """Leave out what speaks of other services only."""
@@ -121,4 +140,4 @@ def narrowed(
             estate.catalogue, one.actions.pattern, one.resources.pattern
         ):
             unread = (negation(gap.may("Denies")) for gap in gaps)
-            yield replace(one, formula=both(one.formula, *unread), gaps=gaps)
+            yield one._replace(formula=both(one.formula, *unread), gaps=gaps)

@@ -4,7 +4,7 @@ A row of many resources cannot say which of them denies: it says that some may, 
 condition, of the services where that is so (`answerable:resource-policy`).
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from answerable.reach.estate.callers import names
 from answerable.reach.estate.clauses import Clause, Grant, held
@@ -171,7 +171,7 @@ def _needs_trust(row: Row) -> bool:
 def _opened(row: Row) -> Row:
     on = parts_text(row.resources.pattern)
     decides = atom(RESOURCE_POLICY, "Matches", (on,))
-    return replace(row, formula=both(row.formula, decides))
+    return row._replace(formula=both(row.formula, decides))
 
 
 def _split(row: Row, term: Term[str]) -> tuple[Row, list[Row]]:
@@ -182,7 +182,7 @@ def _split(row: Row, term: Term[str]) -> tuple[Row, list[Row]]:
     rest = minus(ACTIONS, row.actions, term) if exact else None
     if rest is None:
         return row, []
-    return replace(row, actions=part), [replace(row, actions=left) for left in rest]
+    return row._replace(actions=part), [row._replace(actions=left) for left in rest]
 
 
 def _speaks(clause: Clause, row: Row) -> bool:
