@@ -41,7 +41,7 @@ def able(
 ) -> Iterator[tuple[int, IdentityId]]:
     """List the same for a request that exists."""
     holding = estate.holding
-    lists = [holding.everyone]
+    lists: list[Numbers] = [holding.everyone]
     if call.action not in NO_PERMISSION:
         lists = [*_holding(holding, call), *_named(estate, call)]
     for number in in_order(lists, start):
