@@ -145,4 +145,7 @@ def test_another_alias_brings_no_deeds_along(desk: Desk, admin: Visit) -> None:
         deeds = page.values["deeds"].rows  # type: ignore[attr-defined]  # of a test
         assert {each["hops"]["person"]["value"] for each in deeds} <= {one}
         rows[one] = len(deeds)
+        drawn = shown(desk, admin, "/person", id=one)
+        assert ("None of the newest" in drawn) == (not deeds)
+        assert "Nothing that was recorded" not in drawn
     assert rows["person:ana"] == 0 < rows["person:ana@corp.example"]

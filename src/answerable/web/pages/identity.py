@@ -143,7 +143,7 @@ def person(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         deeds = subjects.deeds(desk, visit, "person", key)
         # A search finds by any name; what stands here is this person's.
         own = [r for r in deeds.rows if r["hops"]["person"]["value"] not in apart]
-        deeds = replace(deeds, rows=own)
+        deeds = replace(deeds, rows=own, left_out=len(deeds.rows) - len(own))
     values = {
         "item": item,
         "aliases": sorted(name.removeprefix("person:") for name in names),

@@ -53,11 +53,13 @@ class Deeds:
         told: The visitor may see it.
         rows: The newest.
         more: Link to all of it.
+        left_out: How many of the newest that a search finds are somebody else's.
     """
 
     told: bool
     rows: Sequence[TraceItem]
     more: str
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
