@@ -1,8 +1,11 @@
 """What holds for every test: no outside socket, and nobody's own settings."""
 
+import gc
 import ipaddress
+import itertools
 import os
 import sys
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -41,6 +44,22 @@ def _refuse_outside_sockets(event: str, args: tuple[object, ...]) -> None:
 
 sys.addaudithook(_refuse_outside_sockets)
 
+_TURNS = itertools.count()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Have the garbage collector look at what tests leave, not at the tests.
+
+    Thousands are collected, and live as long as the run.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
 
 @pytest.fixture(scope="session")
 def root() -> Path:
@@ -54,13 +73,12 @@ def _empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _nobodys_settings(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, _empty_home: Path
-) -> None:
+def _nobodys_settings(monkeypatch: pytest.MonkeyPatch, _empty_home: Path) -> None:
     """Hide the home, store and cloud settings of whoever runs the tests."""
     for name in list(os.environ):
         if name.startswith(("AWS_", "ANSWERABLE_", "XDG_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(_empty_home))
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg-data"))
+    # Nothing is there unless a test makes it: most tests need no folder at all.
+    monkeypatch.setenv("XDG_DATA_HOME", f"{_empty_home}-xdg-data/{next(_TURNS)}")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

@@ -1,5 +1,6 @@
 """Shared options stand before or after a command; the store is never the cwd."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def test_a_store_planted_in_the_working_directory_is_not_used(
     monkeypatch.chdir(tmp_path)
     run("evidence", "verify")
     (store,) = flows.asked["verify"][0]
-    assert store.root == tmp_path / "xdg-data" / "answerable"
+    assert store.root == Path(os.environ["XDG_DATA_HOME"]) / "answerable"
 
 
 def test_a_snapshot_is_named_after_the_store(flows, run, tmp_path):
