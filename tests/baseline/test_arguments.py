@@ -5,7 +5,12 @@ import pytest
 from answerable.baseline.arguments import digest, fits, leaves, records
 from answerable.baseline.entities import amounts, canonical, kind_of, named
 from answerable.baseline.results import fields, of_mcp, read
-from answerable.model.behaviour import EntityKind, Json, ToolFacts
+from answerable.model.behaviour import (
+    NOTHING_SAID,
+    EntityKind,
+    Json,
+    ToolFacts,
+)
 
 
 def test_leaves_stand_in_their_order_with_their_paths() -> None:
@@ -20,12 +25,33 @@ def test_leaves_stand_in_their_order_with_their_paths() -> None:
 
 def test_members_of_a_result_whose_names_are_data_share_one_path() -> None:
     shared: Json = {"shared_with": {"ana@corp.example": "rw", "17": "r", "mode-2": "r"}}
-    assert [path for path, _ in fields(shared)] == [
-        "shared_with.{}",
-        "shared_with.{}",
-        "shared_with.mode-2",
+    assert list(fields(shared)) == [
+        ("shared_with{}", "ana@corp.example"),
+        ("shared_with.{}", "rw"),
+        ("shared_with{}", "17"),
+        ("shared_with.{}", "r"),
+        ("shared_with.mode-2", "r"),
     ]
-    assert next(leaves(shared))[0] == "shared_with.ana@corp.example"
+
+
+@pytest.mark.parametrize(
+    "name", ["eve@evil.example", "https://evil.example/a", "US133000000121212121212"]
+)
+@pytest.mark.parametrize("value", [True, None, {}, "rw"])
+def test_an_entity_that_is_the_name_of_a_member_is_seen_whatever_stands_there(
+    name: str, value: Json
+) -> None:
+    (seen, *_) = named({"share": {name: value}}, ToolFacts(sensitive=("share{}",)))
+    assert (seen.path, seen.text, seen.sensitive) == ("share{}", name, True)
+    (outer, *_) = named({name: value}, NOTHING_SAID)
+    assert (outer.path, outer.text, outer.sensitive) == ("{}", name, False)
+
+
+def test_the_names_of_members_are_no_sums() -> None:
+    facts = ToolFacts(summed=("amounts.*",))
+    assert amounts({"amounts": {"1/2": 3, "3/4": 4}}, facts) == (
+        ("amounts.{}", 7_000_000),
+    )
 
 
 def test_a_deep_document_is_walked_without_recursion() -> None:

@@ -7,38 +7,40 @@ from collections.abc import Iterator
 
 from answerable.model.behaviour import Json
 
-# Names that a schema has; others are data, and so are names that are numbers.
-_MEMBER = re.compile(r"(?![0-9]+$)[A-Za-z0-9_$-]{1,64}")
+# Names that a schema has; others are data, and so are numbers and account numbers.
+_MEMBER = re.compile(
+    r"(?![0-9]+$)(?![A-Z]{2}[0-9]{2}[A-Z0-9]{8,30}$)[A-Za-z0-9_$-]{1,64}"
+)
 
 
-def leaves(value: Json, *, maps: bool = False) -> Iterator[tuple[str, str]]:
+def leaves(value: Json) -> Iterator[tuple[str, str]]:
     """Give each text and each number with its path, in the order of the document.
 
     `{"to": ["a"], "cc": {"x": 1}}` has the leaves `("to[]", "a")` and `("cc.x", "1")`.
     Nothing is said of an absent value or of a yes or no.
 
-    Args:
-        value: Arguments or a result.
-        maps: A member whose name is data (`{"ana@corp.example": "rw"}`) is written
-            `{}`, as the elements of a list are `[]`.
+    A member whose name is data is written `{}`, as the elements of a list are `[]`, and
+    the name is a leaf before it: `{"may": {"ana@corp.example": "rw"}}` has the leaves
+    `("may{}", "ana@corp.example")` and `("may.{}", "rw")`.
     """
     stack: list[tuple[str, Json]] = [("", value)]
     while stack:
         path, here = stack.pop()
         if isinstance(here, dict):
-            dot = f"{path}." if path else ""
-            stack += [
-                (dot + (_general(name) if maps else name), here[name])
-                for name in reversed(here)
-            ]
+            for name in reversed(here):
+                _member(stack, path, name, here[name])
         elif isinstance(here, list):
             stack += [(path + "[]", each) for each in reversed(here)]
         elif here is not None and not isinstance(here, bool):
             yield path, spelled(here)
 
 
-def _general(name: str) -> str:
-    return name if _MEMBER.fullmatch(name) else "{}"
+def _member(stack: list[tuple[str, Json]], path: str, name: str, value: Json) -> None:
+    dot = f"{path}." if path else ""
+    if _MEMBER.fullmatch(name):
+        stack.append((dot + name, value))
+    else:
+        stack += [(f"{dot}{{}}", value), (f"{path}{{}}", name)]
 
 
 def spelled(scalar: str | int | float) -> str:

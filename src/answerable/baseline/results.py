@@ -23,7 +23,7 @@ def read(result: Json) -> Json:
 
 def fields(result: Json) -> Iterator[tuple[str, str]]:
     """Give the fields of a result: path and text."""
-    for number, (path, text) in enumerate(leaves(result, maps=True)):
+    for number, (path, text) in enumerate(leaves(result)):
         if number == MOST_FIELDS:
             return
         if text:

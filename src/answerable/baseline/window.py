@@ -103,7 +103,13 @@ class Window:
         return run in self._runs
 
     def observe(
-        self, run: str, call: str, at: int, tool: str, arguments: Json
+        self,
+        run: str,
+        call: str,
+        at: int,
+        tool: str,
+        arguments: Json,
+        definition: str = "",
     ) -> Observation:
         """Find the entities of a call and what explains them; nothing is kept yet.
 
@@ -113,6 +119,8 @@ class Window:
             at: UTC nanoseconds.
             tool: `SERVER/TOOL`.
             arguments: As they came.
+            definition: SHA-256 of the tool's definition as it is pinned by now, hex;
+                empty for what the facts say.
         """
         facts = self._facts.get(tool, NOTHING_SAID)
         entities = named(arguments, facts)
@@ -120,7 +128,7 @@ class Window:
             id=call,
             at=at,
             tool=tool,
-            definition=facts.definition,
+            definition=definition or facts.definition,
             is_write=facts.is_write,
             values=self._explained(self._runs[run], tool, entities[:MOST]),
             numbers=amounts(arguments, facts),

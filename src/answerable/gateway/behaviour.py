@@ -54,6 +54,12 @@ class Standard:
 
 
 Standards = Mapping[Subject, Standard]
+Defined = Callable[[str, str], str]
+
+
+def _undefined(server: str, tool: str) -> str:
+    """Say that nothing is pinned."""
+    return ""
 
 
 class Seen(msgspec.Struct):
@@ -81,11 +87,17 @@ class Behaviour:
 
     Args:
         config: Says which, and what is known of tools.
+        defined: Gives the digest of a tool's pinned definition, by server and tool.
         clock: Gives UTC nanoseconds.
     """
 
-    def __init__(self, config: Config, clock: Callable[[], int] = time.time_ns) -> None:
-        self._clock = clock
+    def __init__(
+        self,
+        config: Config,
+        defined: Defined = _undefined,
+        clock: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._clock, self._defined = clock, defined
         self._windows: OrderedDict[AgentId, Window] = OrderedDict()
         self._standards: Standards = {}
         self._use(config)
@@ -151,7 +163,9 @@ class Behaviour:
         )
         if not window.knows(run):
             window.begin(run, now)
-        seen = window.observe(run, "", now, f"{call.server}/{call.name}", arguments)
+        tool = f"{call.server}/{call.name}"
+        definition = self._defined(call.server, call.name)
+        seen = window.observe(run, "", now, tool, arguments, definition)
         judgement = ALLOWED
         if chain:
             held = (each.held for each in chain)

@@ -8,7 +8,7 @@ import msgspec
 from answerable.model.behaviour import EntityKind, Envelope, OriginKind
 from answerable.model.decision import Effect
 
-LEARNER = "answerable/learner/v2"
+LEARNER = "answerable/learner/v3"
 SCHEMA = "answerable/baseline/v1"
 
 

@@ -283,7 +283,7 @@ def _door(
     exchange = Exchange(
         *(authority, recorder, servers, credentials),
         definitions=definitions,
-        behaviour=Behaviour(config),
+        behaviour=Behaviour(config, *([keeper.definition] if keeper else [])),
     )
     callers = Callers(config, IssuerKeys(config.issuers), time.time, secret=SECRET)
     door = Door(exchange, callers, Sessions(SECRET), config.limits, ticker, loop)

@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
+from answerable.enforce.pins.holding import approved, choice
 from answerable.model.decision import Decision, Effect, Layer, Reason
 from answerable.model.record import Acted, Decided, Ended
+from answerable.model.pin import Approval
+from answerable.serving.pins.files import PinFiles
 from tests.gateway.http import stage as stage_module
-from tests.gateway.http.spelling import call, reply, result
-from tests.gateway.http.stage import CONFIG, Gateway, Peer, stage
+from tests.gateway.http.defining import READ, WRITE, Defining, eventually, said
+from tests.gateway.http.spelling import ask, call, reply, result
+from tests.gateway.http.stage import CONFIG, Gateway, Peer, Quarantines, stage
 
 ALICE = "DE89370400440532013000"
 EVE = "US133000000121212121212"
@@ -163,3 +167,33 @@ def test_neither_a_credential_nor_an_unwanted_value_is_recorded(
     assert EVE.encode() not in second
     assert b"bill.txt" not in second
     assert b"unexplained-entity" in second
+
+
+@pytest.mark.usefixtures("bank")
+def test_a_tool_is_seen_as_it_is_defined_and_one_that_was_approved_anew_is_another(
+    tmp_path: Path,
+) -> None:
+    server = Defining()
+    with stage(tmp_path, server, agent("shadow"), pins=Quarantines()) as (gateway, _):
+        with gateway.client() as client:
+            said(client, ask("tools/list"))
+            assert "result" in said(client, read())
+            server.tools = [READ | {"description": "reads it all"}, WRITE]
+            said(client, ask("tools/list"))
+            assert "error" in said(client, read())
+            files = PinFiles(tmp_path)
+            eventually(lambda: "tool:read_file" in files.read("files").seen)
+            word = Approval("person:ana", "s" * 64, 9)
+            change = choice(files.read("files"), ["read_file"])
+            files.change("files", lambda pins: approved(pins, change, word))
+            eventually(lambda: "result" in said(client, read()))
+        calls = [
+            (each.decision.passes, each.act.acted.seen.definition)
+            for each in gateway.records()
+            if isinstance(each, Decided) and each.act.acted is not None
+        ]
+    first, *held, last = calls
+    assert (first[0], {passes for passes, _ in held}, last[0]) == (True, {False}, True)
+    assert len(first[1]) == len(last[1]) == 64
+    assert first[1] != last[1]
+    assert {definition for _, definition in held} == {first[1]}

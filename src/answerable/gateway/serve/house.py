@@ -99,7 +99,7 @@ class House:
             fingerprints(Path(start.store)),
             self._shown,
         )
-        self._behaviour = Behaviour(config)
+        self._behaviour = Behaviour(config, self._pins.definition)
         self.door = Door(
             exchange=Exchange(
                 self._authority,

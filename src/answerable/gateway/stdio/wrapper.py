@@ -123,7 +123,7 @@ class Wrapper:
         self._amendments = AmendmentWatch(
             wrapped.store, self._in_force.take, self._unheld, tell
         )
-        behaviour = Behaviour(config)
+        behaviour = Behaviour(config, self._pins.definition)
         self._baselines = BaselineWatch(
             wrapped.store,
             lambda standing: behaviour.hold_to(standards(standing)),

@@ -11,7 +11,7 @@ from answerable.enforce.pins.holding import held, mappings
 from answerable.enforce.quarantine import Quarantine
 from answerable.model.config import Server
 from answerable.model.errors import EnvironmentRefused
-from answerable.model.pin import NO_PINS, Pinning, Pins, item_id
+from answerable.model.pin import NO_PINS, Kind, Pinning, Pins, item_id, item_key
 from answerable.serving.pins.files import PinFiles, Stamp
 
 EVERY = 0.25  # seconds
@@ -121,6 +121,14 @@ class PinWatch:
     def mappings(self) -> dict[tuple[str, str], str]:
         """Give the AuthZEN mappings that persons approved: (server, tool) -> JSON."""
         return mappings(self._pins)
+
+    def definition(self, server: str, tool: str) -> str:
+        """Give the digest of a tool's definition as it is pinned, hex; empty for none.
+
+        What is in quarantine is not what it is pinned as, and says nothing here.
+        """
+        pin = self._pins.get(server, NO_PINS).items.get(item_key(Kind.TOOL, tool))
+        return "" if pin is None else pin.definition.sha256
 
     def _look(self) -> None:
         self._timer = self._loop.call_later(EVERY, self._look)
