@@ -12,6 +12,7 @@ from answerable.baseline.fold import fold
 from answerable.baseline.held import Held
 from answerable.baseline.judge import judge
 from answerable.baseline.learn import cold, learn
+from answerable.baseline.requested import requested
 from answerable.baseline.window import Window
 from answerable.model.baseline import (
     Profile,
@@ -172,9 +173,9 @@ class _Watching:
         """Begin with a person's own request, or with what the host says that it was."""
         asked = None
         if request is not None:
-            asked = Asked(request, WrittenBy.PERSON)
+            asked = Asked(frozenset(requested(request)), WrittenBy.PERSON)
         elif claimed is not None:
-            asked = Asked(claimed, WrittenBy.SELF_REPORTED)
+            asked = Asked(frozenset(requested(claimed)), WrittenBy.SELF_REPORTED)
         self.window.begin(self.run, self.at, asked)
 
     def look(self, call: Call) -> Observation:

@@ -6,6 +6,7 @@ from answerable.baseline.fold import fold
 from answerable.baseline.held import Held
 from answerable.baseline.judge import judge
 from answerable.baseline.learn import learn
+from answerable.baseline.requested import requested
 from answerable.baseline.window import Window
 from answerable.model.baseline import Accepted, Profile, Subject, Terms
 from answerable.model.behaviour import (
@@ -39,6 +40,11 @@ EVE = "US133000000121212121212"
 TERMS = Terms(min_persons=1)
 
 
+def wish(text: str, written_by: WrittenBy = WrittenBy.PERSON) -> Asked:
+    """What somebody asked for, in words."""
+    return Asked(frozenset(requested(text)), written_by, "f" * 64)
+
+
 def step(
     tool: str, result: Json = "", **arguments: Json
 ) -> tuple[str, dict[str, Json], Json]:
@@ -60,8 +66,7 @@ def played(
 ) -> Run:
     """Play a script to its end, with nothing held back."""
     window = window or Window(FACTS, tables)
-    request = Asked(asked, WrittenBy.PERSON) if asked else None
-    window.begin(name, at, request)
+    window.begin(name, at, wish(asked) if asked else None)
     calls = []
     for number, (tool, arguments, result) in enumerate(steps):
         when = at + number * SECOND
@@ -100,7 +105,7 @@ def last(
 ) -> tuple[Judgement, Observation]:
     """Play a script, and judge the last call of it."""
     window = window or Window(FACTS, tables)
-    window.begin("live", NOW, Asked(asked, written_by) if asked else None)
+    window.begin("live", NOW, wish(asked, written_by) if asked else None)
     for number, (tool, arguments, result) in enumerate(steps[:-1]):
         call = window.observe("live", f"l.{number}", NOW + number, tool, arguments)
         window.returned("live", call, arguments, result)

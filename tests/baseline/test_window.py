@@ -4,7 +4,7 @@ import pytest
 
 from answerable.baseline.kept import Field, Kept
 from answerable.baseline.window import Window
-from answerable.model.behaviour import Asked, Observation, OriginKind, Table
+from answerable.model.behaviour import Observation, OriginKind, Table
 from answerable.model.written import WrittenBy
 from tests.baseline.bank import (
     ADD,
@@ -19,12 +19,13 @@ from tests.baseline.bank import (
     NOW,
     PAY,
     SECOND,
+    wish,
 )
 
 
 def window_of(*steps: tuple, asked: str = "", tables: tuple = ()) -> Window:
     window = Window(FACTS, tables)
-    window.begin("r", NOW, Asked(asked, WrittenBy.PERSON) if asked else None)
+    window.begin("r", NOW, wish(asked) if asked else None)
     for number, (tool, arguments, result) in enumerate(steps):
         call = window.observe("r", f"c{number}", NOW + number, tool, arguments)
         window.returned("r", call, arguments, result)
@@ -70,7 +71,7 @@ def test_a_request_of_a_person_explains_and_one_of_the_host_does_not() -> None:
         (WrittenBy.SELF_REPORTED, []),
     ):
         window = Window(FACTS)
-        window.begin("r", NOW, Asked(f"Pay 5 to {ALICE}, please", writer))
+        window.begin("r", NOW, wish(f"Pay 5 to {ALICE}, please", writer))
         assert [o.kind for o in paying(window, ALICE).values[0].origins] == kinds
 
 

@@ -10,7 +10,7 @@ FORMS = ("table", "json", "ndjson", "csv")
 KINDS = (
     *("scan", "where", "agents", "identities", "credentials", "people", "tools"),
     *("who-owns", "reach", "can", "who-can", "ingest", "trace", "trace-score", "sql"),
-    *("decision", "asks", "amendments"),
+    *("decision", "asks", "amendments", "requests"),
     *("baselines", "baseline", "baseline-diff", "baseline-replay", "baseline-check"),
     *("verify", "prove", "checkpoint", "bundle", "doctor"),
     *("reach-used", "reach-compared", "owner-keys", "login", "trace-unmediated"),

@@ -3,6 +3,7 @@
     window = Window(facts, tables)                      baseline.window
         facts: {"SERVER/TOOL": ToolFacts(...)}; tables: tuple[Table, ...]
     window.begin(run, now, asked)                       asked: Asked | None
+    window.ask(run, (asked, ...))                       from now on; baseline.requested
     call = window.observe(run, id, at, tool, arguments) -> Observation, with origins
         tool: "SERVER/TOOL"; arguments: parsed JSON
     window.progress(run, at)                            -> Progress, before the call

@@ -51,6 +51,8 @@ def described(origin: Origin | None) -> str:
         return f"{origin.source}{place}, bytes {origin.start} to {origin.end}"
     if origin.kind is OriginKind.BEFORE:
         return f"text of strangers in {origin.source}, read before"
+    if origin.kind is OriginKind.REQUEST:
+        return "a person's own request"
     return f"table {origin.source}" if origin.source else origin.kind.value
 
 

@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from answerable.baseline.arguments import as_bytes, digest, fits, leaves, records
 from answerable.baseline.entities import MOST, Named, amounts, canonical, kind_of, named
-from answerable.baseline.kept import LIMIT, Field, Hit, Kept, folded, stands_alone
+from answerable.baseline.kept import LIMIT, Field, Hit, Kept, folded
+from answerable.baseline.requested import SHORTEST
 from answerable.baseline.results import MOST_FIELDS, fields, read
 from answerable.model.behaviour import (
     NOTHING_SAID,
@@ -30,7 +31,6 @@ from answerable.model.written import WrittenBy
 
 SPAN = 3_600 * 10**9
 _MINUTE = 60 * 10**9
-_REQUESTED = 3  # bytes of a value that a request can explain
 _K = TypeVar("_K")
 _Tables = Mapping[tuple[str, str], tuple[tuple[str, frozenset[bytes]], ...]]
 
@@ -41,7 +41,8 @@ class _Run:
 
     started: int
     last: int  # when it last did something
-    request: bytes
+    asked: tuple[Asked, ...] = ()
+    named: tuple[tuple[str, frozenset[bytes]], ...] = ()  # by requests, with their ids
     reads: set[str] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)
     sums: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -85,9 +86,8 @@ class Window:
             now: UTC nanoseconds.
             asked: The person's request; any other's explains nothing.
         """
-        is_persons = asked is not None and asked.written_by is WrittenBy.PERSON
-        request = folded(asked.text) if asked is not None and is_persons else b""
-        self._runs[run] = _Run(now, now, request)
+        self._runs[run] = _Run(now, now)
+        self.ask(run, () if asked is None else (asked,))
         recent = {
             name: each
             for name, each in self._runs.items()
@@ -97,6 +97,22 @@ class Window:
             self._runs = recent
             self._kept.forget(frozenset(recent))
             self._stored.forget(frozenset(recent))
+
+    def ask(self, run: str, asked: tuple[Asked, ...]) -> None:
+        """Say what a person asks for in a run from now on, instead of before.
+
+        Args:
+            run: A run that has begun.
+            asked: Requests; those that no person could have written explain nothing.
+        """
+        here = self._runs[run]
+        if here.asked != asked:
+            here.asked = asked
+            here.named = tuple(
+                (each.id, frozenset(map(folded, each.values)))
+                for each in asked
+                if each.written_by is WrittenBy.PERSON
+            )
 
     def knows(self, run: str) -> bool:
         """Tell whether a run has begun, and is not forgotten."""
@@ -159,7 +175,7 @@ class Window:
             turns = [hit.field.turn for hit in own] + ([] if lost is None else [lost])
             tables = self._tables.get((tool, entity.path), ())
             origins = (
-                *_requested(run.request, spellings),
+                *_requested(run.named, spellings),
                 *_listed(tables, spellings),
                 *_earlier(found, min(turns, default=None)),
             )
@@ -305,14 +321,12 @@ def _spellings(entity: Named) -> tuple[bytes, ...]:
     return (plain, folded(" ".join(groups)))
 
 
-def _requested(request: bytes, spellings: tuple[bytes, ...]) -> tuple[Origin, ...]:
-    for spelling in spellings:
-        start = request.find(spelling) if len(spelling) >= _REQUESTED else -1
-        while start >= 0:
-            end = start + len(spelling)
-            if stands_alone(request, 0, len(request), start, end):
-                return (Origin(OriginKind.REQUEST, start=start, end=end),)
-            start = request.find(spelling, start + 1)
+def _requested(
+    named: tuple[tuple[str, frozenset[bytes]], ...], spellings: tuple[bytes, ...]
+) -> tuple[Origin, ...]:
+    for id, values in named:
+        if len(spellings[0]) >= SHORTEST and not values.isdisjoint(spellings):
+            return (Origin(OriginKind.REQUEST, call=id),)
     return ()
 
 

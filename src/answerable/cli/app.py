@@ -15,6 +15,7 @@ from answerable.cli.commands.machine import completion, demo, doctor
 from answerable.cli.commands.owner_keys import owner_keys
 from answerable.cli.commands.owners import attest, who_owns
 from answerable.cli.commands.reach import can, reach, who_can
+from answerable.cli.commands.requests import requests
 from answerable.cli.commands.run import run
 from answerable.cli.commands.scan import scan, where
 from answerable.cli.commands.serve import serve
@@ -50,7 +51,10 @@ class _App(Verbs):
         ("What it did", ("ingest", "trace", "decision", "sql", "evidence")),
         (
             "What it may do",
-            ("baseline", "run", "serve", "gateway", "hook", "sts", "login", "logout"),
+            (
+                *("baseline", "requests", "run", "serve", "gateway", "hook"),
+                *("sts", "login", "logout"),
+            ),
         ),
         ("This tool", ("demo", "doctor", "completion")),
     )
@@ -89,7 +93,7 @@ for command in (
         can,
         who_can,
     ),
-    *(ingest, trace, decision, sql, evidence, baseline),
+    *(ingest, trace, decision, sql, evidence, baseline, requests),
     *(run, serve, gateway, hook, sts, login, logout),
     *(demo, doctor, completion),
 ):

@@ -21,6 +21,7 @@ from answerable.model.document import Coverage, Document
 from answerable.model.document_decisions import (
     DecisionItem,
     DeterminingRuleItem,
+    ExplainedItem,
     FindingItem,
     WantedItem,
 )
@@ -155,6 +156,7 @@ def item(
         "amendment": amendment_of(event),
         "baseline": (acted.profile or None) if acted is not None else None,
         "findings": [] if acted is None else list(map(_finding, acted.findings)),
+        "explained": [] if acted is None else list(_explained(acted)),
     }
 
 
@@ -177,6 +179,18 @@ def _finding(found: Finding) -> FindingItem:
         "example": found.example or None,
         "sentence": found.sentence,
     }
+
+
+def _explained(acted: Acted) -> Iterator[ExplainedItem]:
+    """Say of each value that something explains what does so best."""
+    for value in acted.seen.values:
+        for origin in value.origins[:1]:
+            yield {
+                "path": value.path,
+                "value": value.text,
+                "origin": described(origin),
+                "evidence": origin.call or None,
+            }
 
 
 def _determining(

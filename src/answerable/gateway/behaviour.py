@@ -5,7 +5,6 @@ A call is explained by that, judged by the signed profile where there is one, an
 record with both. What comes back is kept for a while, to explain what comes next.
 """
 
-import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,7 +18,8 @@ from answerable.baseline.judge import judge_all
 from answerable.baseline.learn import cold
 from answerable.baseline.results import of_mcp
 from answerable.baseline.window import Window
-from answerable.connectors.formats.credential_value import shape_of
+from answerable.connectors.formats.credential_value import holds_credential
+from answerable.gateway.requests import Requests
 from answerable.model.baseline import Stage, Subject
 from answerable.model.behaviour import Json, Observation, Value
 from answerable.model.caller import Caller
@@ -33,7 +33,6 @@ from answerable.serving.baselines import InForce
 from answerable.serving.mcp.call import Call, digest
 from answerable.serving.mcp.messages import Kind
 
-_WORDS = re.compile(r"[\s/:,=?&@;|'\"()<>]+")
 MOST = 64  # agents with a window; whose was unused longest begins anew
 _SECOND = 10**9
 
@@ -88,6 +87,7 @@ class Behaviour:
     Args:
         config: Says which, and what is known of tools.
         defined: Gives the digest of a tool's pinned definition, by server and tool.
+        requests: What persons asked agents for.
         clock: Gives UTC nanoseconds.
     """
 
@@ -95,9 +95,11 @@ class Behaviour:
         self,
         config: Config,
         defined: Defined = _undefined,
+        requests: Requests | None = None,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._clock, self._defined = clock, defined
+        self._requests = Requests() if requests is None else requests
         self._windows: OrderedDict[AgentId, Window] = OrderedDict()
         self._standards: Standards = {}
         self._use(config)
@@ -163,6 +165,7 @@ class Behaviour:
         )
         if not window.knows(run):
             window.begin(run, now)
+        window.ask(run, self._requests.of(caller, now))
         tool = f"{call.server}/{call.name}"
         definition = self._defined(call.server, call.name)
         seen = window.observe(run, "", now, tool, arguments, definition)
@@ -278,7 +281,7 @@ def _without_secrets(acted: Acted) -> Acted:
 
 
 def _holds_secret(value: Value) -> bool:
-    return any(map(shape_of, _WORDS.split(value.text)))
+    return holds_credential(value.text)
 
 
 def _nameless(acted: Acted) -> Acted:

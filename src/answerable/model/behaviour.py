@@ -94,14 +94,16 @@ class Asked:
     """A person's request, as something captured it.
 
     Attributes:
-        text: The words.
-        written_by: Who could have written them: `person` where a front end that is
-            attested itself took them under the person's own token. A prompt that the
-            agent's host passes is self-reported, and explains nothing.
+        values: What it names, in canonical spelling.
+        written_by: Who could have written it: `person` where the person signed it with
+            a key of their own. A prompt that the agent's host passes is self-reported,
+            and explains nothing.
+        id: Evidence id of what was signed, hex.
     """
 
-    text: str
+    values: frozenset[str]
     written_by: WrittenBy
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,18 @@ class FindingItem(TypedDict):
     sentence: str
 
 
+class ExplainedItem(TypedDict):
+    """One value of a call, and what explains it best.
+
+    `evidence` is the id of what was signed, or of the call that it came back from.
+    """
+
+    path: str
+    value: str
+    origin: str
+    evidence: str | None
+
+
 class DecisionItem(TypedDict):
     """`answerable decision`: one decision, whole; times are RFC 3339, UTC."""
 
@@ -87,3 +99,4 @@ class DecisionItem(TypedDict):
     amendment: WantedItem | None
     baseline: str | None
     findings: list[FindingItem]
+    explained: list[ExplainedItem]

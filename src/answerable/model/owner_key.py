@@ -126,6 +126,7 @@ class StatementType(StrEnum):
     ATTESTATION = "owner-attestation"
     TOOLS_APPROVAL = "tools-approval"
     BASELINE = "baseline"  # an owner holds an agent to what was learned
+    REQUEST = "request"  # a person asks an agent for something
     AMENDMENT = "amendment"  # an owner lets an agent do one thing
     AMENDMENT_REFUSED = "amendment-refused"  # or says no
     AMENDMENT_REVOKED = "amendment-revoked"  # or takes an amendment back

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from answerable.model.event import AuditEvent
+from answerable.model.ids import AgentId
 from answerable.store.columns import NAMES, fact, to_event
 from answerable.store.views import Shown
 
@@ -207,3 +208,22 @@ def stored_among(store: "Store", events: Sequence[AuditEvent]) -> frozenset[byte
     end = max(each.event_time for each in events)
     rows = store.rows(query, [begin, end, *(each.event_id for each in events)])
     return frozenset(cast("bytes", row[0]) for row in rows)
+
+
+def persons_of_run(store: "Store", agent: AgentId, run: str) -> tuple[str, ...]:
+    """Give the persons for whom a run of an agent was, by what was recorded of it.
+
+    Args:
+        store: Where.
+        agent: Whose run.
+        run: Its name.
+
+    Returns:
+        One, as a rule; an empty one where it was for nobody.
+    """
+    query = (
+        "SELECT DISTINCT person FROM events WHERE agent = ? AND run = ? "
+        "AND decision_id <> '' AND written_by <> 'self-reported' ORDER BY person"
+    )
+    rows = store.rows(query, [agent, run])
+    return tuple(str(person) for (person,) in rows)

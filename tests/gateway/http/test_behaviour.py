@@ -9,8 +9,8 @@ import pytest
 
 from answerable.enforce.pins.holding import approved, choice
 from answerable.model.decision import Decision, Effect, Layer, Reason
-from answerable.model.record import Acted, Decided, Ended
 from answerable.model.pin import Approval
+from answerable.model.record import Acted, Decided, Ended
 from answerable.serving.pins.files import PinFiles
 from tests.gateway.http import stage as stage_module
 from tests.gateway.http.defining import READ, WRITE, Defining, eventually, said

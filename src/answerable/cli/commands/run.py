@@ -1,9 +1,13 @@
 """`run`: starts an agent that the token service knows before it begins."""
 
+import time
+
 import click
 
 from answerable.cli.settings import Settings, Verb, pass_settings
+from answerable.model.errors import UsageError
 
+_KNOWN = 1.0  # seconds after which a running gateway knows what was filed
 _USUAL = "/run/answerable/sts.sock"
 
 
@@ -28,6 +32,13 @@ _USUAL = "/run/answerable/sts.sock"
     multiple=True,
     help="A file of its configuration, to be digested; may be repeated.",
 )
+@click.option(
+    "--request", metavar="FILE", default="", help="File what you ask it for, first."
+)
+@click.option("--key", metavar="FILE", default="", help="Owner key that signs that.")
+@click.option(
+    "--passphrase-file", metavar="FILE", default="", help="Passphrase of that key."
+)
 @click.argument("command", nargs=-1, required=True, metavar="-- COMMAND [ARGS...]")
 @pass_settings
 @click.pass_context
@@ -38,6 +49,9 @@ def run(
     user: str,
     sts: str,
     files: tuple[str, ...],
+    request: str,
+    key: str,
+    passphrase_file: str,
     command: tuple[str, ...],
 ) -> None:
     """Start COMMAND as an agent, and end as it does.
@@ -48,6 +62,9 @@ def run(
 
     As its own user (--user, which takes root) it is told apart from whoever started it.
     Without, any process of that user can pass for it, and a line says so.
+
+    With --request, what you ask it for is filed first, as `requests file` does for an
+    hour, and COMMAND begins once a running gateway knows of it.
     """
     from answerable.model.ids import AgentId, agent_id
     from answerable.serving.launcher.launch import Start, launch
@@ -55,5 +72,20 @@ def run(
     named = (
         AgentId(agent) if agent.startswith("agent:") else agent_id("declared", agent)
     )
+    if bool(request) != bool(key):
+        raise UsageError("--request and --key go together", "give both, or neither")
+    if request:
+        from answerable.cli.commands.requests import filed
+
+        filed(
+            settings,
+            named,
+            request,
+            (),
+            ("", "1h"),
+            (key, passphrase_file),
+            shows=False,
+        )
+        time.sleep(_KNOWN)
     start = Start(named, command, user, sts, files, settings.quiet)
     ctx.exit(launch(start, lambda line: click.echo(f"answerable: {line}", err=True)))

@@ -15,6 +15,7 @@ from answerable.cli.look import (
     pins,
     plain,
     replays,
+    requests,
     rules,
     tree,
     used,
@@ -39,6 +40,7 @@ VIEWS: dict[str, View] = {
     "owner-keys": owners.keys,
     "asks": asks.asks,
     "amendments": asks.amendments,
+    "requests": requests.requests,
     "baselines": baseline.listed,
     "baseline": baseline.whole,
     "baseline-diff": baseline.changes,
@@ -83,6 +85,7 @@ EMPTY = {
     "baseline-diff": ("nothing changes", ""),
     "baseline-check": ("nothing departs from what was learned", ""),
     "asks": ("no agent asked for anything that its owner could allow", ""),
+    "requests": ("nobody has filed a request", "answerable requests file AGENT"),
     "amendments": ("nobody has signed an amendment", ""),
     "owner-keys": (
         "no owner key is enrolled",
@@ -105,7 +108,7 @@ UNSOURCED = {
 }
 UNSOURCED |= {"owner-keys", "owner-keys-new", "login", "decision", "replay"}
 UNSOURCED |= {"asks", "amendments", "baselines", "baseline", "baseline-diff"}
-UNSOURCED |= {"baseline-replay"}
+UNSOURCED |= {"baseline-replay", "requests"}
 _UNSCANNED = "answerable scan reads this home and this folder"
 
 

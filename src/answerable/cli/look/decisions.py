@@ -52,6 +52,11 @@ def _one(item: DecisionItem, screen: Screen) -> Iterator[str]:
         yield from screen.wrap(safe(origin), _INDENT)
         if found["example"]:
             yield f"{_INDENT}nearest normal call: {safe(found['example'])}"
+    for each in item["explained"]:
+        where, evidence = each["path"] or "the argument", each["evidence"]
+        by = f" ({evidence[:16]})" if evidence else ""
+        told = f"{where} {each['value']}, by {each['origin']}{by}"
+        yield from screen.wrap(f"{'explained':<10}{safe(told)}", _INDENT)
     for rule in item["determining"]:
         place = f" in {rule['place']}" if rule["place"] else ""
         stale = "" if rule["current"] or not rule["text"] else " (changed since)"

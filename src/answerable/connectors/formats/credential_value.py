@@ -33,6 +33,7 @@ _SHAPES = tuple(
         ("bearer-token", r"eyJ[\w-]{8,}\.[\w-]{4,}\.[\w-]*"),
     )
 )
+_WORDS = re.compile(r"[\s/:,=?&@;|'\"()<>]+")
 _PLACEHOLDER = re.compile(
     r"<[^<>]{1,80}>|\[[A-Za-z _-]{1,80}\]|\{\{[^{}]{1,80}\}\}"
     r"|(?:YOUR|your|Your)[A-Za-z]*(?:[-_ ][A-Za-z]+)*"
@@ -56,6 +57,11 @@ def shape_of(value: str) -> str:
         if pattern.fullmatch(value):
             return kind
     return ""
+
+
+def holds_credential(text: str) -> bool:
+    """Tell whether a word of a text looks like a credential."""
+    return any(map(shape_of, _WORDS.split(text)))
 
 
 def is_placeholder(value: str) -> bool:

@@ -12,15 +12,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from answerable.gateway.serve.child import Child
-from answerable.gateway.serve.control import Amended, Baselined
+from answerable.gateway.serve.control import Amended, Asking, Baselined
 from answerable.model.amendment import Amendment, AmendmentKind
 from answerable.model.ask import Asked, Asks
 from answerable.model.ids import AgentId
+from answerable.model.requested import Requested
 from answerable.serving.amendments import AmendmentWatch
 from answerable.serving.asking.webhook import Webhook
 from answerable.serving.baselines import BaselineWatch, InForce
 from answerable.serving.in_force import Standing
 from answerable.serving.log import Field, Log
+from answerable.serving.requests import RequestWatch
 
 
 class OwnersWord:
@@ -34,16 +36,21 @@ class OwnersWord:
     Attributes:
         standing: What is in force.
         baselines: Profiles that agents are held to.
+        requests: What persons asked agents for.
     """
 
     def __init__(self, root: Path, children: Sequence[Child], log: Log) -> None:
         self.standing: Standing = ()
         self.baselines: tuple[InForce, ...] = ()
+        self.requests: tuple[Requested, ...] = ()
         self._amendments = AmendmentWatch(
             root, self._changed, self._unheld, self._refused
         )
         self._baselines = BaselineWatch(
             root, self._hold_to, self._unheld_baseline, self._refused
+        )
+        self._requests = RequestWatch(
+            root, self._ask, self._unheld_request, self._refused
         )
         self._children, self._log = children, log
         self._webhook: Webhook | None = None
@@ -54,11 +61,14 @@ class OwnersWord:
         """Look now."""
         await self._amendments.refresh()
         await self._baselines.refresh()
+        await self._requests.refresh()
 
     async def keep_fresh(self) -> None:
         """Look again and again, until cancelled."""
         await asyncio.gather(
-            self._amendments.keep_fresh(), self._baselines.keep_fresh()
+            self._amendments.keep_fresh(),
+            self._baselines.keep_fresh(),
+            self._requests.keep_fresh(),
         )
 
     @property
@@ -100,6 +110,7 @@ class OwnersWord:
         self.use(None)
         await self._amendments.close()
         await self._baselines.close()
+        await self._requests.close()
 
     def _owner(self, agent: str) -> str:
         held = self._amendments.held
@@ -150,6 +161,20 @@ class OwnersWord:
             server=standing.subject.server,
             stage=standing.stage.value,
         )
+
+    def _ask(self, standing: tuple[Requested, ...]) -> None:
+        before, self.requests = {each.id for each in self.requests}, standing
+        for child in self._children:
+            child.say(Asking(standing))
+        for each in standing:
+            if each.id not in before:
+                # Not what it names: that is the person's.
+                self._log.info(
+                    "request.in-force", id=each.id, agent=each.agent, until=each.until
+                )
+
+    def _unheld_request(self, digest: str, why: str) -> None:
+        self._log.warning("request.refused", id=digest, why=why)
 
     def _unheld_baseline(self, digest: str, why: str) -> None:
         self._log.warning("baseline.refused", id=digest, why=why)

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from answerable.gateway.serve.control import (
     Amended,
+    Asking,
     Baselined,
     Channel,
     Drain,
@@ -126,7 +127,7 @@ class Child:
             return None
         return Refused(f"worker {self._number} does not answer")
 
-    def say(self, order: Amended | Baselined) -> None:
+    def say(self, order: Amended | Baselined | Asking) -> None:
         """Tell it what needs no answer; one that starts hears of it then."""
         if self._channel is not None:
             self._channel.say(order)

@@ -17,6 +17,7 @@ from answerable.model.amendment import Amendment
 from answerable.model.ask import Asked
 from answerable.model.cedar import NO_RULES, CedarRule, CedarRules
 from answerable.model.replay import Replayed
+from answerable.model.requested import Requested
 from answerable.serving.baselines import InForce
 from answerable.serving.sockets import Socket
 
@@ -108,6 +109,7 @@ class Start(msgspec.Struct, frozen=True, tag="start"):
         policy: What to decide by.
         amendments: What owners have signed, in force.
         baselines: Profiles that agents are held to.
+        requests: What persons asked agents for.
     """
 
     worker: int
@@ -118,6 +120,7 @@ class Start(msgspec.Struct, frozen=True, tag="start"):
     policy: Policy
     amendments: tuple[Amendment, ...] = ()
     baselines: tuple[InForce, ...] = ()
+    requests: tuple[Requested, ...] = ()
 
 
 class Amended(msgspec.Struct, frozen=True, tag="amended"):
@@ -138,6 +141,16 @@ class Baselined(msgspec.Struct, frozen=True, tag="baselined"):
     """
 
     standing: tuple[InForce, ...]
+
+
+class Asking(msgspec.Struct, frozen=True, tag="asking"):
+    """What persons asked agents for is something else from now on.
+
+    Attributes:
+        standing: All requests that stand.
+    """
+
+    standing: tuple[Requested, ...]
 
 
 class Measure(msgspec.Struct, frozen=True, tag="measure"):
@@ -225,7 +238,7 @@ class Measured(msgspec.Struct, frozen=True, tag="measured"):
 
 
 Report = Ready | Refused | Taken | Tried | Wants | Measured
-Order = Start | Policy | Try | Amended | Baselined | Measure | Drain
+Order = Start | Policy | Try | Amended | Baselined | Asking | Measure | Drain
 
 
 class Channel:

@@ -25,6 +25,7 @@ from answerable.gateway.http.peers import Arrival, Peers, socket_of
 from answerable.gateway.http.pool import Pool, pools
 from answerable.gateway.identity import MetAt
 from answerable.gateway.recent import Recent
+from answerable.gateway.requests import Requests
 from answerable.gateway.serve.control import Policy, Series, Start, Wants
 from answerable.gateway.serve.counts import Counting
 from answerable.gateway.serve.held_back import HeldBack
@@ -37,6 +38,7 @@ from answerable.model.config import Config, Tls
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.ids import AgentId
 from answerable.model.replay import Replayed
+from answerable.model.requested import Requested
 from answerable.serving.baselines import InForce as Baseline
 from answerable.serving.callers.callers import Callers
 from answerable.serving.fingerprints import fingerprints
@@ -99,7 +101,8 @@ class House:
             fingerprints(Path(start.store)),
             self._shown,
         )
-        self._behaviour = Behaviour(config, self._pins.definition)
+        self._requests = Requests(self._unasked)
+        self._behaviour = Behaviour(config, self._pins.definition, self._requests)
         self.door = Door(
             exchange=Exchange(
                 self._authority,
@@ -127,6 +130,7 @@ class House:
         self._amendments = InForce(self._authority, loop)
         self._amendments.take(start.amendments)
         self.hold_to(start.baselines)
+        self.asked(start.requests)
         self._servings: list[asyncio.Server] = []
         self._tls: list[tuple[ssl.SSLContext, Tls]] = []
         self._peers: Peers | None = None
@@ -236,6 +240,10 @@ class House:
         """Hold agents to these profiles from the next call on."""
         self._behaviour.hold_to(standards(standing))
 
+    def asked(self, standing: tuple[Requested, ...]) -> None:
+        """Let these requests explain from the next call on, and no others."""
+        self._requests.take(standing)
+
     def drain(self) -> None:
         """Take no more connections; what is under way goes on."""
         for serving in self._servings:
@@ -311,6 +319,9 @@ class House:
         for subject in sorted(revived):
             self.recorder.killed(subject, revived=True)
             self._log.warning("kill.revived", subject=subject)
+
+    def _unasked(self, request: str, why: str) -> None:
+        self._log.warning("request.refused", id=request, why=why)
 
     def _unread(self, why: str) -> None:
         self._log.error("kills.refused", why=why)

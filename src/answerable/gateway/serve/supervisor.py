@@ -167,6 +167,7 @@ class Supervisor:
             policy=self._plan.policy,
             amendments=self._owners.standing,
             baselines=self._owners.baselines,
+            requests=self._owners.requests,
         )
 
     def _wants(self, asked: Asked) -> None:

@@ -14,6 +14,7 @@ import time
 
 from answerable.gateway.serve.control import (
     Amended,
+    Asking,
     Baselined,
     Channel,
     Drain,
@@ -81,18 +82,21 @@ async def _obey(channel: Channel, house: House) -> None:
                 house.amend(order.standing)
             case Baselined():
                 house.hold_to(order.standing)
-            case Policy():
-                try:
-                    channel.say(Taken(*await house.swap(order)))
-                except AnswerableError as error:
-                    channel.say(Refused(error.message, error.hint))
-            case Try():
-                try:
-                    channel.say(Tried(*await house.attempt(order.policy)))
-                except AnswerableError as error:
-                    channel.say(Refused(error.message, error.hint))
+            case Asking():
+                house.asked(order.standing)
+            case Policy() | Try():
+                channel.say(await _answered(house, order))
             case Drain() | Start():
                 return
+
+
+async def _answered(house: House, order: Policy | Try) -> Taken | Tried | Refused:
+    try:
+        if isinstance(order, Policy):
+            return Taken(*await house.swap(order))
+        return Tried(*await house.attempt(order.policy))
+    except AnswerableError as error:
+        return Refused(error.message, error.hint)
 
 
 async def _drain(house: House, log: Log) -> None:

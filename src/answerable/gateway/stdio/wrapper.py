@@ -25,6 +25,7 @@ from answerable.gateway.exchange import Exchange
 from answerable.gateway.http.endpoint import endpoint
 from answerable.gateway.http.pool import Pool
 from answerable.gateway.recording.recorder import Recorder
+from answerable.gateway.requests import Requests
 from answerable.gateway.shown.credential import Credential
 from answerable.gateway.stdio.child import Child
 from answerable.gateway.stdio.command import program
@@ -45,6 +46,7 @@ from answerable.serving.kills import KillFile, KillWatch
 from answerable.serving.pins.files import PinFiles
 from answerable.serving.pins.keeper import PinKeeper
 from answerable.serving.processes.parent import read_parent
+from answerable.serving.requests import RequestWatch
 from answerable.serving.ticker import Ticker
 from answerable.serving.wire.refusals import Why
 
@@ -123,12 +125,16 @@ class Wrapper:
         self._amendments = AmendmentWatch(
             wrapped.store, self._in_force.take, self._unheld, tell
         )
-        behaviour = Behaviour(config, self._pins.definition)
+        requests = Requests(self._unheld_request)
+        behaviour = Behaviour(config, self._pins.definition, requests)
         self._baselines = BaselineWatch(
             wrapped.store,
             lambda standing: behaviour.hold_to(standards(standing)),
             self._unheld_baseline,
             tell,
+        )
+        self._requests = RequestWatch(
+            wrapped.store, requests.take, self._unheld_request, tell
         )
         self._recorder = Recorder(
             wrapped.state / "spool",
@@ -170,7 +176,7 @@ class Wrapper:
         reader = ReadPipe(loop, os.dup(STDIN), front.heard, front.ended)
         signed = [
             loop.create_task(watch.keep_fresh())
-            for watch in (self._amendments, self._baselines)
+            for watch in (self._amendments, self._baselines, self._requests)
         ]
         # What is there by now stays to the end, and a call leaves no circles.
         gc.freeze()
@@ -192,6 +198,7 @@ class Wrapper:
             await self._amendments.close()
             self._credentials.close()
             await self._baselines.close()
+            await self._requests.close()
             await asyncio.to_thread(self._recorder.close)
         return code
 
@@ -246,6 +253,9 @@ class Wrapper:
 
     def _unheld_baseline(self, digest: str, why: str) -> None:
         self._tell(f"the baseline {digest[:16]} does not stand ({why})")
+
+    def _unheld_request(self, digest: str, why: str) -> None:
+        self._tell(f"the request {digest[:16]} does not count ({why})")
 
     def _unheld(self, digest: str, why: str) -> None:
         self._tell(f"the amendment {digest[:16]} does not stand ({why})")

@@ -1,0 +1,144 @@
+"""`requests`: what persons asked agents for, filed by themselves."""
+
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from answerable.cli.commands.asks import key_options, say, signer_of
+from answerable.cli.emit import answer
+from answerable.cli.session import opened
+from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
+from answerable.flows.words.times import span
+from answerable.model.errors import UsageError
+from answerable.model.ids import AgentId
+from answerable.model.requested import LONGEST
+
+_MOST = 1 << 20  # bytes of a request
+
+
+class _Requests(Verbs):
+    sections = (("Commands", ("file",)),)
+
+
+@click.group(
+    "requests",
+    cls=_Requests,
+    invoke_without_command=True,
+    short_help="What persons asked agents for.",
+)
+@click.option("--agent", default="", metavar="ID", help="Only this agent's.")
+@pass_settings
+@click.pass_context
+def requests(ctx: click.Context, settings: Settings, agent: str) -> None:
+    """List the requests that persons have filed, the newest first.
+
+    A request explains values in the calls of an agent that has a baseline, in runs for
+    whoever filed it. It allows no tool, and lifts no rule, kill or quarantine.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    from answerable.flows import requests as flow
+
+    with opened(settings) as session:
+        document = flow.listed(session.store, now=session.now, agent=_named(agent))
+    answer(document, settings)
+
+
+@requests.command(cls=Verb, short_help="Sign what you asked an agent for.")
+@click.argument("agent", metavar="AGENT")
+@click.argument("text", metavar="[FILE]", default="-")
+@click.option(
+    "--value",
+    "values",
+    metavar="VALUE",
+    multiple=True,
+    help="A value that it names, as it stands in a call; may be repeated.",
+)
+@click.option("--run", default="", metavar="RUN", help="For this run alone.")
+@click.option("--for", "life", default="1h", metavar="SPAN", help="For so long; 1h.")
+@key_options
+@pass_settings
+def file(
+    settings: Settings,
+    agent: str,
+    text: str,
+    values: tuple[str, ...],
+    run: str,
+    life: str,
+    key: str,
+    passphrase_file: str,
+) -> None:
+    """Sign what you asked AGENT for, in the words of FILE or of standard input.
+
+    The values that it names explain the same values in calls of AGENT, in runs for you:
+    addresses, accounts, paths, what stands in quotation marks, and words with a capital,
+    a digit or a sign in them. The words themselves are kept nowhere. No agent may file
+    one. A running gateway knows within a second.
+    """
+    filed(settings, agent, text, values, (run, life), (key, passphrase_file))
+
+
+def filed(
+    settings: Settings,
+    agent: str,
+    text: str,
+    values: tuple[str, ...],
+    term: tuple[str, str],
+    key: tuple[str, str],
+    *,
+    shows: bool = True,
+) -> None:
+    """File a request.
+
+    Args:
+        settings: Of the command.
+        agent: Whom the person asks.
+        text: Name of the file, `-` for standard input.
+        values: What they name beside.
+        term: For which run, empty for any; and for how long.
+        key: Files of the key and of its passphrase.
+        shows: Whether what was filed is the answer of the command.
+    """
+    from answerable.cli.signing import only_a_person
+    from answerable.flows import requests as flow
+
+    only_a_person(settings)
+    run, life = term
+    wish = flow.Wish(
+        agent=_named(agent),
+        text="" if values and text == "-" else _read(text),
+        named=values,
+        run=run,
+        life=span(life, "--for", LONGEST),
+    )
+    told = ", ".join(flow.named(wish))
+    with opened(settings, writes=True) as session:
+        say(settings, f"you ask {wish.agent} for something that names: {told}")
+        signer = signer_of(*key)
+        document = flow.file(session.store, wish, signer, now=time.time_ns())
+    if shows:
+        answer(document, settings)
+
+
+def _read(name: str) -> str:
+    try:
+        if name == "-":
+            data = sys.stdin.buffer.read(_MOST + 1)
+        else:
+            with Path(name).expanduser().open("rb") as opened_file:
+                data = opened_file.read(_MOST + 1)
+        text = data.decode()
+    except OSError as error:
+        raise UsageError(f"cannot read {name} ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{name} is no text in UTF-8") from None
+    if len(data) > _MOST:
+        raise UsageError(f"{name} is longer than a request (expected {_MOST} bytes)")
+    return text
+
+
+def _named(agent: str) -> AgentId:
+    is_id = not agent or agent.startswith("agent:")
+    return AgentId(agent if is_id else f"agent:declared/{agent}")

@@ -1,0 +1,274 @@
+"""`requests`: what persons asked agents for, filed under their own keys."""
+
+import hashlib
+from dataclasses import dataclass
+
+from answerable.baseline.requested import MOST, SHORTEST, requested, spelled
+from answerable.connectors.formats.credential_value import holds_credential
+from answerable.evidence import requests as room
+from answerable.evidence.requests import Filed
+from answerable.evidence.statements import StatementVoid
+from answerable.flows import owner_keys
+from answerable.flows.attested import owners_of
+from answerable.flows.hints import command
+from answerable.flows.lists import no_coverage, spelled_time
+from answerable.flows.owner_keys import Signatory
+from answerable.model.amendment import Signing
+from answerable.model.document import Document
+from answerable.model.document_requests import RequestItem
+from answerable.model.errors import UsageError, VerificationError
+from answerable.model.ids import AgentId, PersonId
+from answerable.model.owner_key import (
+    SKEW,
+    Placed,
+    Statement,
+    Verified,
+    Void,
+    unrecorded,
+)
+from answerable.model.requested import ANY_RUN, LONGEST, Requested
+from answerable.store.decisions import persons_of_run
+from answerable.store.store import Store
+
+REQUEST = "request"  # kind of the objects
+
+
+@dataclass(frozen=True, slots=True)
+class Unheld:
+    """A statement that does not count.
+
+    Attributes:
+        digest: SHA-256 of the stored envelope, hex.
+        why: One line.
+        at: When it was recorded, UTC nanoseconds.
+        void: Why, in a word.
+        statement: What it says, where that can be read; nothing vouches for it.
+    """
+
+    digest: str
+    why: str
+    at: int
+    void: Void
+    statement: Statement | None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a store says of requests at a moment.
+
+    Attributes:
+        standing: Requests that have not ended, in the order of the log.
+        unheld: What does not count, likewise.
+    """
+
+    standing: tuple[Requested, ...]
+    unheld: tuple[Unheld, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a person files.
+
+    Attributes:
+        agent: Whom they ask.
+        text: Their words; kept nowhere.
+        named: Values that they name beside.
+        run: The one run that it is for; empty for each run for that person.
+        life: Nanoseconds.
+    """
+
+    agent: AgentId
+    text: str
+    named: tuple[str, ...]
+    run: str
+    life: int
+
+
+class RequestsOf:
+    """The requests of one store, for whoever asks again and again.
+
+    Args:
+        store: Opened, and used by this thread alone.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._attested = owners_of(store)
+        self._stamp = b""
+        self._read_at = 0
+        self._said: tuple[Verified, ...] = ()
+        self._unheld: tuple[Unheld, ...] = ()
+
+    def now(self, now: int) -> Held:
+        """Say what stands.
+
+        Args:
+            now: UTC nanoseconds.
+
+        Raises:
+            VerificationError: The log or an object in it is not what it was; nothing
+                stands then.
+            EnvironmentRefused: The store may not be read.
+        """
+        stamp = self._store.log.checkpoint()
+        if not stamp or stamp != self._stamp or now < self._read_at:
+            # A key that is revoked changes what a statement is worth.
+            self._said, self._unheld = _verified(self._store, now)
+            self._stamp, self._read_at = stamp, now
+        standing = [
+            self._requested(each, now)
+            for each in self._said
+            if each.statement.signed_at - SKEW <= now < room.until(each.statement)
+        ]
+        return Held(tuple(standing), self._unheld)
+
+    def _requested(self, each: Verified, now: int) -> Requested:
+        said, agent = each.statement, AgentId(each.statement.subject)
+        person = self._attested.same(each.key.person)
+        owner = self._attested.now(now).get(agent)
+        return Requested(
+            id=each.digest,
+            agent=agent,
+            persons=tuple(sorted({each.key.person, person})),
+            is_owners=owner is not None and owner.person == person,
+            run=said.claim("run"),
+            since=said.signed_at,
+            until=room.until(said),
+            values=room.values(said),
+        )
+
+
+def _verified(
+    store: Store, now: int, *, ended: bool = False
+) -> tuple[tuple[Verified, ...], tuple[Unheld, ...]]:
+    """Verify the requests of the last day, each once and where it stood first."""
+    known, here = owner_keys.keys(store), owner_keys.identity(store)
+    held: dict[str, Verified] = {}
+    unheld: dict[str, Unheld] = {}
+    for each in store.objects(REQUEST):
+        if each.at < now - LONGEST and not ended:
+            continue
+        data = owner_keys.kept(store, each.digest)
+        try:
+            found = room.verify(data, known, Placed(each.index, each.at), here)
+        except StatementVoid as error:
+            found_void = Unheld(
+                each.digest, error.message, each.at, error.void, error.statement
+            )
+            unheld.setdefault(each.digest, found_void)
+        else:
+            held.setdefault(found.digest, found)
+    return tuple(held.values()), tuple(unheld.values())
+
+
+def named(wish: Wish) -> tuple[str, ...]:
+    """Give what a request names; what looks like a credential it does not.
+
+    Raises:
+        UsageError: That is nothing, or too much.
+    """
+    found = dict.fromkeys((*map(spelled, wish.named), *requested(wish.text)))
+    values = tuple(each for each in found if not holds_credential(each))
+    short = [each for each in values if len(each.encode()) < SHORTEST]
+    if short or not values or len(values) > MOST:
+        raise UsageError(
+            f"the request names {len(values)} values, of which {len(short)} are shorter "
+            f"than {SHORTEST} bytes (expected 1 to {MOST}, none of them)",
+            "put a name in quotation marks, or give --value NAME",
+        )
+    return values
+
+
+def file(store: Store, wish: Wish, signer: Signatory, *, now: int) -> Document:
+    """Sign what a person asked an agent for.
+
+    Raises:
+        UsageError: It names nothing, or too much.
+        VerificationError: The key does not count now, or the run is another person's.
+            Nothing is recorded.
+    """
+    values = named(wish)
+    key = owner_keys.keys(store).get(signer.id)
+    if key is None:
+        raise VerificationError(
+            f"the key {signer.id} is not enrolled here",
+            "an administrator enrolls its public half: answerable owner-keys enroll PUB "
+            "--person PERSON",
+        )
+    _of_their_own(store, wish, key.person, now)
+    at, data = signer.at(now), wish.text.encode("utf-8", "surrogatepass")
+    filed = Filed(
+        agent=wish.agent,
+        run=wish.run or ANY_RUN,
+        sha256=hashlib.sha256(data).hexdigest(),
+        size=len(data),
+        until=at + min(wish.life, LONGEST),
+        values=values,
+    )
+    here = owner_keys.identity(store)
+    said = room.statement(filed, Signing(key.person, here, at), signer.id)
+    envelope = signer.envelope(said)
+    found = room.verify(envelope, owner_keys.keys(store), unrecorded(now), here)
+    store.put_object(REQUEST, envelope, now)
+    return Document("requests", [_item(found, now)], no_coverage())
+
+
+def _of_their_own(store: Store, wish: Wish, person: PersonId, now: int) -> None:
+    """Refuse a request for the run of somebody else, where a record says whose it is."""
+    if not wish.run:
+        return
+    attested = owners_of(store)
+    owner = attested.now(now).get(wish.agent)
+    own = attested.same(person)
+    for other in persons_of_run(store, wish.agent, wish.run):
+        theirs = attested.same(other) if other else owner.person if owner else ""
+        if theirs != own:
+            raise VerificationError(
+                f"the run {wish.run[:80]} is {theirs or 'nobody'}'s (expected one for "
+                f"{person})",
+                "nothing was recorded",
+            )
+
+
+def listed(store: Store, *, now: int, agent: str = "") -> Document:
+    """List the requests that were filed, the newest first; then what does not count."""
+    said, void = _verified(store, now, ended=True)
+    items = [_item(each, now) for each in reversed(said)]
+    items += map(_void_item, reversed(void))
+    items = [each for each in items if agent in ("", each["agent"])]
+    following = "" if items else command("requests", "file", "AGENT", "--key", "KEY")
+    return Document("requests", items, no_coverage(), next=following)
+
+
+def _item(each: Verified, now: int) -> RequestItem:
+    said = each.statement
+    run = said.claim("run")
+    return {
+        "id": each.digest,
+        "agent": said.subject,
+        "person": each.key.person,
+        "run": None if run == ANY_RUN else run,
+        "state": "standing" if now < room.until(said) else "ended",
+        "signed_at": spelled_time(said.signed_at),
+        "until": spelled_time(room.until(said)),
+        "size": int(said.claim("size")),
+        "sha256": said.claim("sha256"),
+        "values": list(room.values(said)),
+    }
+
+
+def _void_item(each: Unheld) -> RequestItem:
+    """Show what does not count: nothing that it says of itself but whom it is about."""
+    said = each.statement
+    return {
+        "id": each.digest,
+        "agent": said.subject if said is not None else "",
+        "person": None,
+        "run": None,
+        "state": each.void.value,
+        "signed_at": spelled_time(each.at),
+        "until": None,
+        "size": 0,
+        "sha256": "",
+        "values": [],
+    }
