@@ -101,7 +101,8 @@ def _of_worker(calls: list[Call], held: Held) -> Iterator[Answered]:
         subject = held.profile.subject
         if (each.acted.identity, each.server) == (subject.identity, subject.server):
             progress = window.progress(run, seen.at)
-            yield Answered(each, judge(held, each.acted.seen, progress))
+            judgement = judge(held, each.acted.seen, progress, each.acted.envelope)
+            yield Answered(each, judgement)
 
 
 def _item(

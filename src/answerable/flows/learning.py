@@ -79,15 +79,16 @@ def runs(found: Iterable[Call], identity: str) -> Iterator[Run]:
         if each.acted.identity == identity:
             by_run[each.row.run].append(each)
     for name, members in by_run.items():
-        first = members[0].row
+        first, begun = members[0].row, min(members, key=lambda each: each.row.at)
         effects = {each.row.effect for each in members}
         yield Run(
             id=name,
             agent=first.agent,
             identity=identity,
             person=first.person,
-            started=min(each.row.at for each in members),
+            started=begun.row.at,
             written_by=WrittenBy(first.written_by),
+            envelope=begun.acted.envelope,
             calls=tuple(each.seen for each in members),
             denied=bool(effects & {Effect.DENY.value, Effect.ERROR.value}),
             asked=Effect.ASK.value in effects,

@@ -20,8 +20,9 @@ from answerable.baseline.results import of_mcp
 from answerable.baseline.window import Window
 from answerable.connectors.formats.credential_value import holds_credential
 from answerable.gateway.requests import Requests
+from answerable.gateway.surroundings import envelope_of
 from answerable.model.baseline import Stage, Subject
-from answerable.model.behaviour import Json, Observation, Value
+from answerable.model.behaviour import Envelope, Json, Observation, Value
 from answerable.model.caller import Caller
 from answerable.model.config import Config
 from answerable.model.decision import Decision, Effect, Layer, Mode, Reason, Target
@@ -54,6 +55,8 @@ class Standard:
 
 Standards = Mapping[Subject, Standard]
 Defined = Callable[[str, str], str]
+# How an agent is watched, what it is held to, and from where a call of it comes.
+Judging = tuple[Learning, tuple[Standard, ...], Envelope]
 
 
 def _undefined(server: str, tool: str) -> str:
@@ -120,7 +123,12 @@ class Behaviour:
         self._standards = standards
 
     def see(
-        self, caller: Caller, call: Call, identity: str, decision: Decision
+        self,
+        caller: Caller,
+        call: Call,
+        identity: str,
+        decision: Decision,
+        network: str = "",
     ) -> tuple[Decision, Seen | None]:
         """Look at a call, and judge it; nothing is seen where nobody watches.
 
@@ -130,6 +138,7 @@ class Behaviour:
             identity: Principal that the server will see, empty where it is none of
                 ours.
             decision: What the policy says.
+            network: Of the connection that it came over.
 
         Returns:
             What both say, which is never more than the policy alone; and what was seen.
@@ -142,7 +151,8 @@ class Behaviour:
             identity = ""  # another secret every time that it is turned
         chain = tuple(self._chain(caller, call.server, identity))
         try:
-            return self._see(caller, call, identity, decision, learning, chain)
+            judging = (learning, chain, envelope_of(caller, network))
+            return self._see(caller, call, identity, decision, judging)
         except Exception:  # noqa: BLE001 - whatever went wrong, the answer is no
             return _failed(decision, chain), None
 
@@ -152,9 +162,9 @@ class Behaviour:
         call: Call,
         identity: str,
         decision: Decision,
-        learning: Learning,
-        chain: tuple[Standard, ...],
+        judging: Judging,
     ) -> tuple[Decision, Seen]:
+        learning, chain, envelope = judging
         arguments: Json = {}
         if call.arguments:
             arguments = msgspec.json.decode(call.arguments)
@@ -172,8 +182,8 @@ class Behaviour:
         judgement = ALLOWED
         if chain:
             held = (each.held for each in chain)
-            judgement = judge_all(held, seen, window.progress(run, now))
-        acted = _acted(seen, identity, chain, judgement, learning)
+            judgement = judge_all(held, seen, window.progress(run, now), envelope)
+        acted = _acted(seen, identity, judging, judgement)
         watched = Seen(window, run, seen, arguments, acted)
         return _decided(decision, acted, judgement), watched
 
@@ -253,15 +263,15 @@ def _cold(agent: AgentId, how: Cold) -> Standard | None:
 def _acted(
     seen: Observation,
     identity: str,
-    chain: tuple[Standard, ...],
+    judging: Judging,
     judgement: Judgement,
-    learning: Learning,
 ) -> Acted:
+    learning, chain, envelope = judging
     acted = Acted(
         seen, identity, learning.span, effect=judgement.effect if chain else "",
         profile=chain[0].digest if chain else "",
         enforced=any(each.enforced for each in chain),
-        findings=judgement.findings, amendment=judgement.amendment,
+        findings=judgement.findings, amendment=judgement.amendment, envelope=envelope,
     )  # fmt: skip
     return _without_secrets(acted) if learning.values else _nameless(acted)
 

@@ -80,6 +80,7 @@ class Exchange:
         call: Call,
         body: bytes,
         shown: Credential | None = None,
+        network: str = "",
     ) -> Passage | Denied:
         """Decide on a call and record that; where it goes on, an end is owed.
 
@@ -91,13 +92,14 @@ class Exchange:
             call: What.
             body: The message.
             shown: What its server is shown, None where that is nothing.
+            network: Of the connection that it came over.
         """
         self._latest = request = self._request(caller, call)
         decision = self._decide(caller, call, request)
         seen = None
         if self._behaviour is not None:
             decision, seen = self._behaviour.see(
-                caller, call, request.identity, decision
+                caller, call, request.identity, decision, network
             )
             if decision.reason is Reason.BEHAVIOUR:
                 decision = self.authority.amended(request, decision)

@@ -12,7 +12,7 @@ from enum import StrEnum
 import msgspec
 
 from answerable.model.baseline import Accepted
-from answerable.model.behaviour import Observation
+from answerable.model.behaviour import NOWHERE, Envelope, Observation
 from answerable.model.caller import Caller
 from answerable.model.decision import Decision, Target
 from answerable.model.judgement import Finding
@@ -93,6 +93,7 @@ class Acted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         effect: What the profile makes of it; empty where there was none.
         findings: Why, strictest first.
         amendment: The smallest change that would allow it; None where it is allowed.
+        envelope: From where it came.
     """
 
     seen: Observation
@@ -103,6 +104,7 @@ class Acted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     effect: str = ""
     findings: tuple[Finding, ...] = ()
     amendment: Accepted | None = None
+    envelope: Envelope = NOWHERE
 
 
 class Act(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

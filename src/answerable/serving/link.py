@@ -36,9 +36,11 @@ class Link:
         tls: The connection is TLS.
         url: Scheme and authority that clients know the listener by, as configured,
             e.g. `https://gw.example`; empty for a unix socket.
+        network: Network of the other end; see `networks.network_of`.
     """
 
     certificate: bytes = b""
     peer: UnixPeer | None = None
     tls: bool = False
     url: str = ""
+    network: str = ""

@@ -5,6 +5,7 @@ import socket
 import ssl
 
 from answerable.serving.link import Link
+from answerable.serving.networks import HERE, network_of
 from answerable.serving.processes.peer import peer_of
 
 
@@ -20,8 +21,14 @@ def link_of(transport: asyncio.Transport, url: str) -> Link:
     """
     tls = transport.get_extra_info("ssl_object")
     if isinstance(tls, ssl.SSLObject):
-        return Link(tls.getpeercert(binary_form=True) or b"", None, tls=True, url=url)
+        certificate = tls.getpeercert(binary_form=True) or b""
+        return Link(certificate, tls=True, url=url, network=_network(transport))
     sock = transport.get_extra_info("socket")
     if sock is not None and sock.family == socket.AF_UNIX:
-        return Link(peer=peer_of(sock))
-    return Link(url=url)
+        return Link(peer=peer_of(sock), network=HERE)
+    return Link(url=url, network=_network(transport))
+
+
+def _network(transport: asyncio.Transport) -> str:
+    name = transport.get_extra_info("peername")
+    return network_of(str(name[0])) if isinstance(name, tuple) and name else ""

@@ -65,6 +65,8 @@ def drafted(folder: Path, settings: dict[str, Any], owners: Owners) -> str:
     (shown,) = digests(owners, "show", name[:12])
     held = {(each["layer"], each["tool"], each["path"]) for each in shown["entries"]}
     assert {("L1", "files/pay", ""), ("L2", "files/pay", "to")} <= held
+    around = [each["what"] for each in shown["entries"] if each["layer"] == "L5"]
+    assert "network loopback, workload corp/ana" in around
     assert digests(owners, "diff", name)
     words = ("baseline", "sign", name, "--stage")
     early = owners(*words, "enforce", *owners.key(ANA))

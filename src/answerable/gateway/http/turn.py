@@ -151,7 +151,9 @@ class Turn:
         self._stop()
         relay.end(Ending.UNKNOWN if forwarded else Ending.WITHHELD)
         sent = relay.sent
-        again = exchange.begin(relay.passage.caller, sent.call, sent.body)
+        again = exchange.begin(
+            relay.passage.caller, sent.call, sent.body, None, self._line.link.network
+        )
         exchange.settle()
         if isinstance(again, Denied):
             self._line.revoke(self._denial(sent.call, again))
@@ -270,7 +272,9 @@ class Turn:
         sent = Sent(call, data, self._opening.onward, session, caller.principal, shown)
         if not door.may_enter(caller.principal):
             raise Refused(Why.TOO_MANY_CALLS, id=call.id, method=call.method)
-        begun = door.exchange.begin(caller, call, sent.body, shown)
+        begun = door.exchange.begin(
+            caller, call, sent.body, shown, self._line.link.network
+        )
         if isinstance(begun, Denied):
             self.early = self._denial(call, begun)
             return

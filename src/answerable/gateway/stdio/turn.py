@@ -25,6 +25,7 @@ from answerable.model.caller import Caller
 from answerable.model.record import Ending
 from answerable.serving.mcp.envelope import EVENTS, JSON
 from answerable.serving.mcp.messages import Kind, one_line
+from answerable.serving.networks import HERE
 from answerable.serving.wire.refusals import Refused, Why
 
 
@@ -107,7 +108,7 @@ class Turn(Outlet):
         exchange = self._client.exchange
         self.sent = msgspec.structs.replace(self.sent, shown=shown)
         begun = exchange.begin(
-            self._client.caller, self.sent.call, self.sent.body, shown
+            self._client.caller, self.sent.call, self.sent.body, shown, HERE
         )
         if isinstance(begun, Denied):
             self._refuse(begun)
@@ -144,7 +145,9 @@ class Turn(Outlet):
         if relay is None or self._quiet or exchange.may_go_on(relay.passage):
             return
         self.leave()
-        again = exchange.begin(self._client.caller, self.sent.call, self.sent.body)
+        again = exchange.begin(
+            self._client.caller, self.sent.call, self.sent.body, None, HERE
+        )
         exchange.settle()
         if isinstance(again, Denied) and self.sent.call.kind is Kind.REQUEST:
             self._client.say(again.body(self.sent.call.id))

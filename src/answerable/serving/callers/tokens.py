@@ -26,7 +26,7 @@ from answerable.serving.wire.head import Head
 MAX_REMEMBERED = 4096  # tokens; the longest unused goes first
 MAX_LENGTH = 4096  # characters; a longer one is verified each time
 
-_BY = " by "
+BY = " by "
 _SHOWN = {
     Binding.DPOP: Shown.DPOP_TOKEN,
     Binding.BOTH: Shown.DPOP_TOKEN,
@@ -198,7 +198,7 @@ def principal_of(claims: SignedClaims) -> str:
     """
     actor = acting(claims)
     subs = [claims.sub] if actor is None else [claims.sub, actor.sub]
-    named = _BY.join(subs)
-    if is_ours(claims) and named.split(_BY) != subs:
+    named = BY.join(subs)
+    if is_ours(claims) and named.split(BY) != subs:
         raise TokenRefused(Reason.CLAIM_TYPE, "expected a subject that reads as one")
     return f"{claims.issuer}/{named}"

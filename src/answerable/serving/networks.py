@@ -1,0 +1,41 @@
+"""Networks: from where a connection comes, as coarse as says something.
+
+What stands in front of a listener is what is seen: behind a proxy every caller comes from
+the proxy's network.
+"""
+
+import ipaddress
+from functools import lru_cache
+
+HERE = "local"  # a unix socket, or a pipe
+LOOPBACK = "loopback"
+LINK_LOCAL = "link-local"
+_PUBLIC = {4: 24, 6: 48}  # bits that a site has
+# A machine on a private network has another address every day (RFC 1918, RFC 4193).
+_PRIVATE = tuple(
+    ipaddress.ip_network(each)
+    for each in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+)
+
+
+@lru_cache(maxsize=1024)
+def network_of(host: str) -> str:
+    """Give the network of an address; empty for what is none.
+
+    The block of a private address, 24 bits of a public one of IPv4 and 48 of IPv6.
+    """
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    if address.is_loopback:
+        return LOOPBACK
+    if address.is_link_local:
+        return LINK_LOCAL
+    for block in _PRIVATE:
+        if address in block:
+            return str(block)
+    bits = _PUBLIC[address.version]
+    return str(ipaddress.ip_network((address, bits), strict=False))
