@@ -21,7 +21,7 @@ MAY: dict[str, set[Role]] = {
     **dict.fromkeys(("reach", "can", "who-can", "owner-keys"), ALL),
     **dict.fromkeys(("trace", "event", "decision", "decisions"), DEEDS),
     **dict.fromkeys(("trace-score", "trace-unmediated"), EVERY),
-    **dict.fromkeys(("asks", "ask", "amendments"), DEEDS),
+    **dict.fromkeys(("asks", "ask", "amendments", "requests"), DEEDS),
     **dict.fromkeys(("baselines", "baseline", "baseline-diff"), DEEDS),
     **dict.fromkeys(("baseline-replay", "baseline-check"), DEEDS),
     **dict.fromkeys(("evidence-checkpoint", "evidence-prove"), DEEDS),

@@ -83,6 +83,7 @@ WHO: dict[frozenset[May], tuple[str, ...]] = {
         "GET /api/v1/asks",
         "GET /api/v1/ask",
         "GET /api/v1/amendments",
+        "GET /api/v1/requests",
         "GET /api/v1/baselines",
         "GET /api/v1/baseline",
         "GET /api/v1/baseline/diff",

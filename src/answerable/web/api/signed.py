@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from answerable.evidence import statements
 from answerable.flows import asks as flow
-from answerable.flows import baseline, baseline_check, owner_keys, presented
+from answerable.flows import baseline, baseline_check, owner_keys, presented, requests
 from answerable.flows.asks import STATES
 from answerable.flows.baseline_list import listed
 from answerable.flows.lists import no_coverage
@@ -20,6 +20,7 @@ from answerable.model.document_baseline import (
     BaselineReplayItem,
 )
 from answerable.model.document_owners import OwnerKeyItem
+from answerable.model.document_requests import RequestItem
 from answerable.model.document_web import DoneItem, DraftItem
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
@@ -88,6 +89,14 @@ def _amendments(desk: Desk, visit: Visit, params: Params) -> Part:
     items = [each for each in document.items if agent in ("", each["agent"])]
     kept = Document(document.kind, items, document.coverage)
     return paged(kept, ("signed_at", "id"), params, newest=True)
+
+
+def _requests(desk: Desk, visit: Visit, params: Params) -> Part:
+    with desk.store() as store:
+        document = requests.listed(
+            store, now=minute_of(desk), agent=params.get("agent", "")
+        )
+    return paged(_seen(document, visit), ("signed_at", "id"), params, newest=True)
 
 
 def _baselines(desk: Desk, visit: Visit, params: Params) -> Part:
@@ -223,6 +232,17 @@ OPERATIONS: tuple[Operation, ...] = (
         DEEDS,
         passing=True,
         command="asks amendments",
+    ),
+    Operation(
+        "/requests",
+        "What persons asked agents for, the newest first.",
+        _requests,
+        "requests",
+        RequestItem,
+        (_AGENT, *PAGED),
+        DEEDS,
+        passing=True,
+        command="requests",
     ),
     Operation(
         "/baselines",
