@@ -12,6 +12,7 @@ import pytest
 import answerable
 from answerable.cli import signing
 from answerable.cli.main import main
+from answerable.flows import given
 from answerable.model.document import Coverage, Document
 
 USER = "arn:aws:iam::111122223333:user/report-job"
@@ -168,6 +169,7 @@ def flows(monkeypatch: pytest.MonkeyPatch) -> Flows:
     monkeypatch.setattr(signing, "only_a_person", lambda _: None)
     package.login.login_folder = lambda environ, home: home  # type: ignore[attr-defined]  # a stand-in module
     package.trace.Question = SimpleNamespace  # type: ignore[attr-defined]  # a stand-in module
+    package.given = given  # type: ignore[attr-defined]  # pure, and read as it is
     package.snapshots = SimpleNamespace(  # type: ignore[attr-defined]  # a stand-in module
         load=lambda store, name="": SimpleNamespace(root=store.root, name=name)
     )
