@@ -175,3 +175,10 @@ def test_completion_prints_a_script_and_runs_no_shell(run, monkeypatch, shell):
     ran = run("completion", shell)
     assert ran.code == 0
     assert "_ANSWERABLE_COMPLETE" in ran.out
+
+
+def test_a_request_of_a_run_is_filed_with_a_key_or_not_at_all(flows, run) -> None:
+    for words in (("--request", "f"), ("--key", "k")):
+        ran = run("run", "--agent", "a", *words, "--", "true")
+        assert (ran.code, ran.out) == (2, "")
+        assert "go together" in ran.err

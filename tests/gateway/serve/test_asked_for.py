@@ -79,6 +79,11 @@ def test_what_its_person_asked_for_passes_and_nothing_that_anybody_else_says(
     states = [each["state"] for each in listed]
     assert (code, states) == (0, ["standing", "standing", "key-not-enrolled"])
     assert listed[2]["person"] is None
+    # Its run is for nobody, so it is its owner's to ask for something in.
+    named = ("requests", "file", "ana", "--value", MALLORY, "--run", "ana")
+    code, _, err = owners(*named, *owners.key(BEN))
+    assert (code, ANA in err) == (1, True)
+    assert owners.sign(ANA, *named)["run"] == "ana"
     assert not any(WORDS.encode() in each.read_bytes() for each in stored(tmp_path))
 
 
