@@ -244,6 +244,7 @@ JUDGED: dict[type, dict[str, str]] = {
         "peer": "the kernel",
         "tls": "TLS",
         "url": "the configuration",
+        "network": "the kernel",
     },
     UnixPeer: {
         "pid": "the kernel",
