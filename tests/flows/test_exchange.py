@@ -1,10 +1,13 @@
 """The story of an exchange: what comes between the decision and the answer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from answerable.federate.errors import KeyUnknown
 from answerable.federate.key_set import KeySet
 from answerable.federate.rules.table import Rules
 from answerable.federate.verify import Issuers, KnownIssuer
@@ -13,7 +16,14 @@ from answerable.flows.exchange import Exchanges, InForce, Outcomes, Prepared
 from answerable.flows.own_tokens import OwnTokens
 from answerable.model.claims import TokenType
 from answerable.model.exchange import GrantType, OAuthError, TokenRequest
-from answerable.store.control.contract import DONE, Committed, Outcome
+from answerable.store.control.contract import (
+    DONE,
+    Committed,
+    ControlUnavailable,
+    Exchange,
+    IdTaken,
+    Outcome,
+)
 from answerable.store.control.sqlite import SqliteControl
 from tests.federate import tokens, worlds
 from tests.federate.tokens import NOW
@@ -45,7 +55,7 @@ class Stage:
         rules = Rules((worlds.rule(),))
         self.exchanges.swap(InForce(rules, {"gh": pinned}))
 
-    def shown(self, jti: str = "j1") -> Shown:
+    def shown(self, jti: str = "j1", kid: str = "k1") -> Shown:
         payload = {
             "iss": tokens.ISS,
             "sub": "workload",
@@ -57,7 +67,7 @@ class Stage:
         }
         request = TokenRequest(
             grant_type=GrantType.TOKEN_EXCHANGE,
-            unverified_subject=tokens.sign({"alg": "ES256", "kid": "k1"}, payload),
+            unverified_subject=tokens.sign({"alg": "ES256", "kid": kid}, payload),
             subject_type=TokenType.JWT.value,
             unverified_actor="",
             actor_type="",
@@ -69,7 +79,7 @@ class Stage:
         return Shown(request, KEY)
 
     def prepared(self) -> Prepared:
-        made = self.exchanges.prepare(self.shown(), NOW)
+        (made,) = self.exchanges.prepare_all((self.shown(),), NOW)
         assert isinstance(made, Prepared), made
         return made
 
@@ -94,6 +104,88 @@ def test_the_whole_story_is_its_parts(stage: Stage) -> None:
     again = stage.exchanges.exchange(stage.shown(), NOW)
     assert again.refusal is not None
     assert (again.token, again.refusal.reason) == ("", "seen")
+
+
+def test_of_several_at_once_each_comes_to_what_it_would_have_come_to_alone(
+    tmp_path: Path,
+) -> None:
+    def mixed(stage: Stage) -> list[Shown]:
+        good = stage.shown()
+        away = replace(good.request, audience="https://elsewhere.example")
+        return [
+            good,
+            stage.shown("j2", kid="k9"),
+            replace(stage.shown("j3"), request=away),
+            good,
+            stage.shown("j4"),
+        ]
+
+    alone = Stage(tmp_path / "alone")
+    together = Stage(tmp_path / "together")
+    one_by_one = [_told(alone, each) for each in mixed(alone)]
+    at_once = together.exchanges.exchange_all(mixed(together), NOW)
+    assert [_spelled(each) for each in at_once] == one_by_one
+    assert one_by_one == ["given", "KeyUnknown", "audience", "seen", "given"]
+
+
+def test_one_story_that_fails_is_the_only_one_that_does(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = stage.exchanges._verifying.find
+
+    def find(shown: Shown, *rest: Any) -> None:
+        if shown is failing:
+            raise ZeroDivisionError
+        whole(shown, *rest)
+
+    failing = stage.shown("j2")
+    monkeypatch.setattr(stage.exchanges._verifying, "find", find)
+    asked = [stage.shown("j1"), failing, stage.shown("j3")]
+    told = stage.exchanges.exchange_all(asked, NOW)
+    assert [_spelled(each) for each in told] == ["given", "ZeroDivisionError", "given"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        ((DONE, ControlUnavailable("away")), ["given", "control"]),
+        ((IdTaken("taken"), DONE), ["IdTaken", "given"]),
+        (ControlUnavailable("away"), ["control", "control"]),
+        (ZeroDivisionError(), ["ZeroDivisionError", "ZeroDivisionError"]),
+    ],
+)
+def test_each_is_told_what_became_of_its_commit(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, answers: Any, told: list[str]
+) -> None:
+    def commit_all(exchanges: Sequence[Exchange], now: float) -> Any:
+        assert len(exchanges) == 2
+        if isinstance(answers, Exception):
+            raise answers
+        return answers
+
+    monkeypatch.setattr(stage.control, "commit_all", commit_all)
+    asked = [stage.shown("j1"), stage.shown("j2")]
+    found = stage.exchanges.exchange_all(asked, NOW)
+    assert [_spelled(each) for each in found] == told
+
+
+def test_one_thing_shown_many_times_at_once_is_good_once(stage: Stage) -> None:
+    told = stage.exchanges.exchange_all([stage.shown()] * 99, NOW)
+    spelled = [_spelled(each) for each in told]
+    assert (spelled.count("given"), spelled.count("seen")) == (1, 98)
+
+
+def _told(stage: Stage, shown: Shown) -> str:
+    try:
+        return _spelled(stage.exchanges.exchange(shown, NOW))
+    except KeyUnknown as unknown:
+        return _spelled(unknown)
+
+
+def _spelled(told: Outcomes | Exception) -> str:
+    if isinstance(told, Exception):
+        return type(told).__name__
+    return told.refusal.reason if told.refusal else "given"
 
 
 @pytest.mark.parametrize(

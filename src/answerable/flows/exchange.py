@@ -1,35 +1,28 @@
 """Exchange: what was shown is verified, decided on, committed, and signed.
 
-The story of one request of the token endpoint, but for its evidence: the record of it
+The story of requests of the token endpoint, but for their evidence: the record of each
 comes back with the answer, and nothing leaves before that is on disk. Each step can end
-it, and none goes on from an error.
+one of them, and none goes on from an error.
+
+Requests that come together are served together, a step at a time: a step whose code and
+data are at hand takes half as long, and they are one transaction of the record.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from answerable.enforce.kill import Kills
-from answerable.federate.admission import Admitted, admit
-from answerable.federate.errors import KeyUnknown, Reason, TokenRefused
-from answerable.federate.exchange import Asked, Handed, Ids, Minting, Standing, decide
-from answerable.federate.exchange import Held as HeldNow
+from answerable.federate.exchange import Asked, Ids, Minting, Standing, decide
 from answerable.federate.rules.table import Rules
-from answerable.federate.spiffe import trust_domain
-from answerable.federate.verify import Issuers, verify_admitted
+from answerable.federate.verify import Issuers
 from answerable.flows.attempts import Shown, given_record, refused_record
 from answerable.flows.own_tokens import OwnTokens, killed_in
-from answerable.model.attestation import Attestation
-from answerable.model.claims import SignedClaims, TokenType
+from answerable.flows.verifying import Found, NotGiven, Verifying, unavailable
 from answerable.model.config import PinnedIssuer
 from answerable.model.errors import AnswerableError
-from answerable.model.exchange import (
-    PEER,
-    TICKET,
-    OAuthError,
-    Refusal,
-)
+from answerable.model.exchange import OAuthError, Refusal
 from answerable.model.ids import AgentId, PersonId
 from answerable.model.record import Exchanged
 from answerable.store.control.contract import (
@@ -41,28 +34,9 @@ from answerable.store.control.contract import (
     Outcome,
     Use,
     new_id,
-    token_use,
 )
 
-# What a token of ours may be shown as.
-OWN_TYPES = frozenset({TokenType.ACCESS_TOKEN.value, TokenType.JWT.value})
 _GRANT = OAuthError.INVALID_GRANT
-
-
-class ReviewNeeded(Exception):  # noqa: N818 - a step that somebody else has to take
-    """An API server has to say first whether a token is still good.
-
-    Attributes:
-        issuer: Name of its issuer.
-        unverified_token: The token; its signature holds.
-        sub: Of it.
-        sha256: Digest of it.
-    """
-
-    def __init__(self, claims: SignedClaims, unverified_token: str) -> None:
-        super().__init__(f"a token of {claims.issuer} has to be reviewed")
-        self.issuer, self.sub = claims.issuer, claims.sub
-        self.unverified_token, self.sha256 = unverified_token, claims.token_sha256
 
 
 class Signs(Protocol):
@@ -108,15 +82,6 @@ class InForce:
     gateways: frozenset[str] = frozenset()
 
 
-@dataclass(slots=True)
-class _Found:
-    """What a request turned out to show, as far as it was looked at."""
-
-    subject: SignedClaims | Attestation | HeldNow | Handed | None = None
-    actor: HeldNow | Attestation | None = None
-    uses: list[Use] = field(default_factory=list)
-
-
 @dataclass(frozen=True, slots=True, repr=False)
 class Prepared:
     """What is given, once it is on record.
@@ -132,16 +97,27 @@ class Prepared:
 
     exchange: Exchange
     shown: Shown
-    found: _Found
+    found: Found
     minting: Minting
     token: str
     sha256: bytes
 
 
-class _Refused(Exception):  # noqa: N818 - ends the story
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.reason)
-        self.refusal = refusal
+@dataclass(slots=True, repr=False)
+class _Story:
+    """One request on its way.
+
+    Attributes:
+        shown: What came.
+        found: What that turned out to show.
+        minting: What is to be given, once that is decided.
+        ended: What it came to, None while it goes on.
+    """
+
+    shown: Shown
+    found: Found = field(default_factory=Found)
+    minting: Minting | None = None
+    ended: Prepared | Outcomes | Exception | None = None
 
 
 class Exchanges:
@@ -167,9 +143,12 @@ class Exchanges:
         owners: Callable[[float], Mapping[AgentId, PersonId]],
         kills: Callable[[], Kills],
     ) -> None:
-        self._url, self._own, self._control, self._signs = url, own, control, signs
-        self._issuers, self._owners, self._kills = issuers, owners, kills
+        self._url, self._control, self._signs = url, control, signs
+        self._owners, self._kills = owners, kills
         self._in_force = InForce(Rules(), {})
+        self._verifying = Verifying(
+            own, control, issuers, lambda: self._in_force.issuers
+        )
 
     @property
     def in_force(self) -> InForce:
@@ -203,34 +182,64 @@ class Exchanges:
             KeyUnknown: Read that issuer's keys again, then ask once more.
             ReviewNeeded: Ask that issuer's API server, then ask once more.
         """
-        prepared = self.prepare(shown, now)
-        if isinstance(prepared, Outcomes):
-            return prepared
+        (outcome,) = self.exchange_all((shown,), now)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def exchange_all(
+        self, shown: Sequence[Shown], now: float
+    ) -> list[Outcomes | Exception]:
+        """Serve several requests, each for itself.
+
+        Args:
+            shown: What came.
+            now: NumericDate.
+
+        Returns:
+            What became of each; what `exchange` would have raised, where it would.
+        """
+        made = self.prepare_all(shown, now)
+        ready = [each for each in made if isinstance(each, Prepared)]
+        committed = iter(self._commit_all(ready, now))
+        return [
+            self._finished(each, next(committed))
+            if isinstance(each, Prepared)
+            else each
+            for each in made
+        ]
+
+    def prepare_all(
+        self, shown: Sequence[Shown], now: float
+    ) -> list[Prepared | Outcomes | Exception]:
+        """Serve requests up to where they are committed, or to their refusal."""
+        stories = [_Story(each) for each in shown]
+        for step in (self._find, self._decide, self._sign):
+            for story in stories:
+                if story.ended is None:
+                    _take(step, story, now)
+        return [story.ended for story in stories if story.ended is not None]
+
+    def _commit_all(
+        self, ready: Sequence[Prepared], now: float
+    ) -> Sequence[Committed | Exception]:
+        if not ready:
+            return ()
         try:
-            committed = self._control.commit(prepared.exchange, now)
-        except ControlUnavailable:
-            committed = None
+            return self._control.commit_all([each.exchange for each in ready], now)
+        except Exception as error:  # noqa: BLE001 - whoever waits is told, each of them
+            return [error] * len(ready)
+
+    def _finished(
+        self, prepared: Prepared, committed: Committed | Exception
+    ) -> Outcomes | Exception:
+        if isinstance(committed, ControlUnavailable):
+            return self.finish(prepared, None)
+        if isinstance(committed, Exception):
+            return committed
         return self.finish(prepared, committed)
 
-    def prepare(self, shown: Shown, now: float) -> "Prepared | Outcomes":
-        """Serve one request up to where it is committed, or to its refusal.
-
-        Raises:
-            KeyUnknown: As above.
-            ReviewNeeded: As above.
-        """
-        found = _Found()
-        try:
-            self._find(shown, found, now)
-            minting = self._decide(shown, found, now)
-            token = self._sign(minting, now)
-        except _Refused as refused:
-            return _refused(shown, found, refused.refusal)
-        sha256 = hashlib.sha256(token.encode("ascii")).digest()
-        exchange = _exchange_of(found, minting, sha256)
-        return Prepared(exchange, shown, found, minting, token, sha256)
-
-    def finish(self, prepared: "Prepared", committed: Committed | None) -> Outcomes:
+    def finish(self, prepared: Prepared, committed: Committed | None) -> Outcomes:
         """Serve the rest, once the exchange is on record.
 
         Args:
@@ -239,7 +248,7 @@ class Exchanges:
         """
         shown, found, minting = prepared.shown, prepared.found, prepared.minting
         if committed is None:
-            return _refused(shown, found, _unavailable().refusal)
+            return _refused(shown, found, unavailable().refusal)
         if committed.outcome is not Outcome.DONE:
             return _refused(shown, found, _refusal_of(committed, shown.proof))
         # A kill that came since the decision ends what was on record by then.
@@ -249,75 +258,13 @@ class Exchanges:
         record = given_record(shown, found.subject, found.actor, minting, sha256)
         return Outcomes(record, token=prepared.token, minting=minting)
 
-    # What was shown.
+    # The steps.
 
-    def _find(self, shown: Shown, found: _Found, now: float) -> None:
-        request = shown.request
-        if shown.proof is not None:
-            found.uses.append(shown.proof)
-        try:
-            found.subject = self._subject(shown, found, now)
-            if request.actor_type == PEER:
-                found.actor = _peer(shown)
-            elif request.actor_type:
-                found.actor = self._held(admit(request.unverified_actor), now)
-        except KeyUnknown:
-            raise
-        except TokenRefused as refused:
-            raise _refuse(_GRANT, refused.reason.value) from None
-        except ControlUnavailable:
-            raise _unavailable() from None
+    def _find(self, story: _Story, now: float) -> None:
+        self._verifying.find(story.shown, story.found, now)
 
-    def _subject(
-        self, shown: Shown, found: _Found, now: float
-    ) -> SignedClaims | Attestation | HeldNow | Handed:
-        request = shown.request
-        if request.subject_type == PEER:
-            return _peer(shown)
-        if request.subject_type == TICKET:
-            return self._handed(request.unverified_subject, now)
-        admitted = admit(request.unverified_subject)
-        if self._own.is_ours(admitted):
-            if request.subject_type not in OWN_TYPES:
-                raise _refuse(_GRANT, Reason.TOKEN_TYPE.value)
-            return self._held(admitted, now)
-        return self._foreign(shown, admitted, found, now)
-
-    def _foreign(
-        self, shown: Shown, admitted: Admitted, found: _Found, now: float
-    ) -> SignedClaims:
-        request, issuers = shown.request, self._issuers(now)
-        kind = TokenType(request.subject_type)
-        if kind is TokenType.JWT and _is_svid(admitted, issuers):
-            kind = TokenType.JWT_SVID
-        claims = verify_admitted(admitted, issuers, int(now), kind)
-        issuer = self._in_force.issuers.get(claims.issuer)
-        if issuer is not None and issuer.review is not None:
-            # Its workload shows one token again and again; whether that one's pod still
-            # runs says the API server.
-            if claims.token_sha256 not in shown.reviewed:
-                raise ReviewNeeded(claims, request.unverified_subject)
-        elif claims.jti:
-            found.uses.append(token_use(claims))
-        return claims
-
-    def _held(self, admitted: Admitted, now: float) -> HeldNow:
-        held = self._own.held(admitted, now)
-        return HeldNow(held.claims, held.chain.links)
-
-    def _handed(self, secret: str, now: float) -> Handed:
-        sha256 = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
-        ticket = self._control.ticket(sha256, now)
-        if ticket is None:
-            raise _refuse(_GRANT, "ticket")
-        chain = self._control.chain(ticket.parent, now)
-        if not chain.live:
-            raise _refuse(_GRANT, "dead", chain.why or "")
-        return Handed(ticket, chain.links)
-
-    # What is given for it.
-
-    def _decide(self, shown: Shown, found: _Found, now: float) -> Minting:
+    def _decide(self, story: _Story, now: float) -> None:
+        shown, found = story.shown, story.found
         assert found.subject is not None  # noqa: S101 - found, or refused before
         asked = Asked(
             shown.request, found.subject, found.actor, shown.cnf, shown.gateway
@@ -325,25 +272,40 @@ class Exchanges:
         ids = Ids(new_id(now), new_id(now))
         decided = decide(asked, self.standing(now), ids, int(now))
         if isinstance(decided, Refusal):
-            raise _Refused(decided)
-        return decided
+            story.ended = _refused(shown, found, decided)
+        else:
+            story.minting = decided
 
-    def _sign(self, minting: Minting, now: float) -> str:
+    def _sign(self, story: _Story, now: float) -> None:
+        shown, found, minting = story.shown, story.found, story.minting
+        assert minting is not None  # noqa: S101 - decided, or refused before
         try:
-            return self._signs.sign(minting.claims, minting.typ, now)
+            token = self._signs.sign(minting.claims, minting.typ, now)
         except AnswerableError:
-            raise _refuse(
-                OAuthError.TEMPORARILY_UNAVAILABLE, "no-signing-key"
-            ) from None
+            error = OAuthError.TEMPORARILY_UNAVAILABLE
+            raise NotGiven(error, "no-signing-key") from None
+        sha256 = hashlib.sha256(token.encode("ascii")).digest()
+        exchange = _exchange_of(found, minting, sha256)
+        story.ended = Prepared(exchange, shown, found, minting, token, sha256)
 
 
-def _refused(shown: Shown, found: _Found, refusal: Refusal) -> Outcomes:
+def _take(step: Callable[[_Story, float], None], story: _Story, now: float) -> None:
+    """Take one step of one story; whatever goes wrong ends that one alone."""
+    try:
+        step(story, now)
+    except NotGiven as refused:
+        story.ended = _refused(story.shown, story.found, refused.refusal)
+    except Exception as error:  # noqa: BLE001 - it is raised for whoever waits for it
+        story.ended = error
+
+
+def _refused(shown: Shown, found: Found, refusal: Refusal) -> Outcomes:
     nonce = refusal.error is OAuthError.USE_DPOP_NONCE
     record = refused_record(shown, found.subject, found.actor, refusal)
     return Outcomes(record, refusal, needs_nonce=nonce)
 
 
-def _exchange_of(found: _Found, minting: Minting, sha256: bytes) -> Exchange:
+def _exchange_of(found: Found, minting: Minting, sha256: bytes) -> Exchange:
     """Say what has to be on record, all of it or nothing."""
     issued = IssuedToken(
         jti=str(minting.claims["jti"]),
@@ -372,27 +334,3 @@ def _refusal_of(committed: Committed, proof: Use | None) -> Refusal:
             return Refusal(_GRANT, "dead", committed.why or "")
         case outcome:
             return Refusal(_GRANT, outcome.value)
-
-
-def _is_svid(admitted: Admitted, issuers: Issuers) -> bool:
-    """Tell whether a JWT is that of a pinned trust domain; its keys say so later.
-
-    SPIFFE has no token type of its own in an exchange, so clients call it a JWT.
-    """
-    said = admitted.payload
-    domain = trust_domain(said.get("sub"))
-    return issuers.find(said.get("iss")) is None and issuers.find(domain) is not None
-
-
-def _peer(shown: Shown) -> Attestation:
-    if shown.attested is None:
-        raise _refuse(_GRANT, "no-peer")
-    return shown.attested
-
-
-def _refuse(error: OAuthError, reason: str, detail: str = "") -> _Refused:
-    return _Refused(Refusal(error, reason, detail))
-
-
-def _unavailable() -> _Refused:
-    return _refuse(OAuthError.TEMPORARILY_UNAVAILABLE, "control")

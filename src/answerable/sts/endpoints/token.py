@@ -7,7 +7,8 @@ from dataclasses import replace
 from answerable.federate.asking import read_request
 from answerable.federate.errors import KeyUnknown, NonceRequired, ProofRefused
 from answerable.flows.attempts import Shown
-from answerable.flows.exchange import Exchanges, Outcomes, ReviewNeeded
+from answerable.flows.exchange import Exchanges, Outcomes
+from answerable.flows.verifying import ReviewNeeded
 from answerable.model.attestation import Attestation
 from answerable.model.claims import TokenType
 from answerable.model.exchange import PEER, OAuthError, Refusal, TokenRequest
@@ -18,7 +19,6 @@ from answerable.serving.processes.attest import attest_peer
 from answerable.serving.processes.held import NotAttested
 from answerable.serving.processes.runs import Runs
 from answerable.serving.recording.ticket import NotRecorded
-from answerable.store.control.contract import Committed, ControlUnavailable
 from answerable.sts.endpoints.admin import is_admin
 from answerable.sts.endpoints.forms import check_form
 from answerable.sts.endpoints.proving import Proving
@@ -27,7 +27,7 @@ from answerable.sts.http.asked import Asked
 from answerable.sts.http.door import Handler
 from answerable.sts.recording.recorder import Recorder
 from answerable.sts.serve.blocking import Blocking
-from answerable.sts.serve.committing import Committing
+from answerable.sts.serve.gathering import Gathering
 
 PATH = "/token"
 CALLS = "/gateway/token"  # for the server that a call goes to
@@ -52,7 +52,7 @@ class TokenEndpoint:
         review: Asks an API server whether a token is good.
         runs: Runs that launchers registered.
         blocking: Where the record is asked.
-        committing: Where exchanges are committed, unless that is beside the loop.
+        gathering: Where those that come together are, unless that is beside the loop.
         recorder: Where attempts go.
         gateways: Gives the user ids of gateways, beside our own.
         clock: Gives the time as a NumericDate.
@@ -66,14 +66,14 @@ class TokenEndpoint:
         review: Review,
         runs: Runs,
         blocking: Blocking,
-        committing: Committing,
+        gathering: Gathering,
         recorder: Recorder,
         gateways: Callable[[], Collection[int]],
         clock: Callable[[], float],
     ) -> None:
         self._exchanges, self._proving = exchanges, proving
         self._keys, self._review, self._runs = keys, review, runs
-        self._blocking, self._committing = blocking, committing
+        self._blocking, self._gathering = blocking, gathering
         self._recorder, self._clock = recorder, clock
         self._gateways = gateways
 
@@ -153,20 +153,12 @@ class TokenEndpoint:
         return Refusal(OAuthError.INVALID_GRANT, "key-unknown")
 
     async def _told(self, shown: Shown, now: float) -> Outcomes:
-        """Have the story told: beside the loop, or here, committed with others."""
+        """Have the story told: beside the loop, or here, with others that came."""
         if self._blocking.beside:
             return await self._blocking.run(
                 lambda: self._exchanges.exchange(shown, now)
             )
-        prepared = self._exchanges.prepare(shown, now)
-        if isinstance(prepared, Outcomes):
-            return prepared
-        committed: Committed | None
-        try:
-            committed = await self._committing.commit(prepared.exchange, now)
-        except ControlUnavailable:
-            committed = None
-        return self._exchanges.finish(prepared, committed)
+        return await self._gathering.exchange(shown, now)
 
     def _refuse(self, refusal: Refusal) -> Answer:
         detail = f": {refusal.detail}" if refusal.detail else ""

@@ -43,7 +43,7 @@ from answerable.sts.keys.ring import Ring
 from answerable.sts.recording.recorder import Recorder
 from answerable.sts.serve.blocking import Blocking
 from answerable.sts.serve.bounds import Bounds
-from answerable.sts.serve.committing import Committing
+from answerable.sts.serve.gathering import Gathering
 from answerable.sts.serve.metrics import rendered
 from answerable.sts.serve.owners import Owners
 from answerable.sts.serve.plan import Plan, foreign, in_force
@@ -211,7 +211,7 @@ class House:
                     self._reviews.review,
                     self._runs,
                 ),
-                *(blocking, Committing(control, self._loop), recorder),
+                *(blocking, Gathering(self._exchanges, self._loop), recorder),
                 *(lambda: self._plan.service.gateways, clock),
             ).handlers(),
             **DelegateEndpoint(

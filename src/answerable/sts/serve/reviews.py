@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 
-from answerable.flows.exchange import ReviewNeeded
+from answerable.flows.verifying import ReviewNeeded
 from answerable.model.config import PinnedIssuer
 from answerable.serving.issuers.addresses import Unfetched
 from answerable.serving.issuers.review import Reviewer

@@ -1,0 +1,195 @@
+"""What a request for a token shows, verified: tokens, tickets, or who it is that asks.
+
+The first step of an exchange. Nothing is decided here, and nothing is used up.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from answerable.federate.admission import Admitted, admit
+from answerable.federate.errors import KeyUnknown, Reason, TokenRefused
+from answerable.federate.exchange import Handed
+from answerable.federate.exchange import Held as HeldNow
+from answerable.federate.spiffe import trust_domain
+from answerable.federate.verify import Issuers, verify_admitted
+from answerable.flows.attempts import Shown
+from answerable.flows.own_tokens import OwnTokens
+from answerable.model.attestation import Attestation
+from answerable.model.claims import SignedClaims, TokenType
+from answerable.model.config import PinnedIssuer
+from answerable.model.exchange import PEER, TICKET, OAuthError, Refusal
+from answerable.store.control.contract import (
+    Control,
+    ControlUnavailable,
+    Use,
+    token_use,
+)
+
+# What a token of ours may be shown as.
+OWN_TYPES = frozenset({TokenType.ACCESS_TOKEN.value, TokenType.JWT.value})
+
+
+class ReviewNeeded(Exception):  # noqa: N818 - a step that somebody else has to take
+    """An API server has to say first whether a token is still good.
+
+    Attributes:
+        issuer: Name of its issuer.
+        unverified_token: The token; its signature holds.
+        sub: Of it.
+        sha256: Digest of it.
+    """
+
+    def __init__(self, claims: SignedClaims, unverified_token: str) -> None:
+        super().__init__(f"a token of {claims.issuer} has to be reviewed")
+        self.issuer, self.sub = claims.issuer, claims.sub
+        self.unverified_token, self.sha256 = unverified_token, claims.token_sha256
+
+
+class NotGiven(Exception):  # noqa: N818 - ends the story
+    """The request is refused.
+
+    Attributes:
+        refusal: Why.
+    """
+
+    def __init__(self, error: OAuthError, reason: str, detail: str = "") -> None:
+        super().__init__(reason)
+        self.refusal = Refusal(error, reason, detail)
+
+
+def unavailable() -> NotGiven:
+    """Refuse, since nobody can tell what is on record."""
+    return NotGiven(OAuthError.TEMPORARILY_UNAVAILABLE, "control")
+
+
+@dataclass(slots=True)
+class Found:
+    """What a request turned out to show, as far as it was looked at.
+
+    Attributes:
+        subject: Of what is asked for; None until it is found.
+        actor: Who asks beside it, likewise.
+        uses: What is used up by it.
+    """
+
+    subject: SignedClaims | Attestation | HeldNow | Handed | None = None
+    actor: HeldNow | Attestation | None = None
+    uses: list[Use] = field(default_factory=list)
+
+
+class Verifying:
+    """Verifies what is shown.
+
+    Args:
+        own: Tokens of ours.
+        control: The record.
+        issuers: Gives the foreign issuers with the keys that are usable now.
+        pinned: Gives the same as the configuration pins them, by name.
+    """
+
+    def __init__(
+        self,
+        own: OwnTokens,
+        control: Control,
+        issuers: Callable[[float], Issuers],
+        pinned: Callable[[], Mapping[str, PinnedIssuer]],
+    ) -> None:
+        self._own, self._control = own, control
+        self._issuers, self._pinned = issuers, pinned
+
+    def find(self, shown: Shown, found: Found, now: float) -> None:
+        """Verify what a request shows.
+
+        Args:
+            shown: What came.
+            found: Gets what is found, as far as that goes.
+            now: NumericDate.
+
+        Raises:
+            NotGiven: It does not hold.
+            KeyUnknown: Read that issuer's keys again, then ask once more.
+            ReviewNeeded: Ask that issuer's API server, then ask once more.
+        """
+        request = shown.request
+        if shown.proof is not None:
+            found.uses.append(shown.proof)
+        try:
+            found.subject = self._subject(shown, found, now)
+            if request.actor_type == PEER:
+                found.actor = _peer(shown)
+            elif request.actor_type:
+                found.actor = self._held(admit(request.unverified_actor), now)
+        except KeyUnknown:
+            raise
+        except TokenRefused as refused:
+            raise _refuse(refused.reason.value) from None
+        except ControlUnavailable:
+            raise unavailable() from None
+
+    def _subject(
+        self, shown: Shown, found: Found, now: float
+    ) -> SignedClaims | Attestation | HeldNow | Handed:
+        request = shown.request
+        if request.subject_type == PEER:
+            return _peer(shown)
+        if request.subject_type == TICKET:
+            return self._handed(request.unverified_subject, now)
+        admitted = admit(request.unverified_subject)
+        if self._own.is_ours(admitted):
+            if request.subject_type not in OWN_TYPES:
+                raise _refuse(Reason.TOKEN_TYPE.value)
+            return self._held(admitted, now)
+        return self._foreign(shown, admitted, found, now)
+
+    def _foreign(
+        self, shown: Shown, admitted: Admitted, found: Found, now: float
+    ) -> SignedClaims:
+        request, issuers = shown.request, self._issuers(now)
+        kind = TokenType(request.subject_type)
+        if kind is TokenType.JWT and _is_svid(admitted, issuers):
+            kind = TokenType.JWT_SVID
+        claims = verify_admitted(admitted, issuers, int(now), kind)
+        issuer = self._pinned().get(claims.issuer)
+        if issuer is not None and issuer.review is not None:
+            # Its workload shows one token again and again; whether that one's pod still
+            # runs says the API server.
+            if claims.token_sha256 not in shown.reviewed:
+                raise ReviewNeeded(claims, request.unverified_subject)
+        elif claims.jti:
+            found.uses.append(token_use(claims))
+        return claims
+
+    def _held(self, admitted: Admitted, now: float) -> HeldNow:
+        held = self._own.held(admitted, now)
+        return HeldNow(held.claims, held.chain.links)
+
+    def _handed(self, secret: str, now: float) -> Handed:
+        sha256 = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+        ticket = self._control.ticket(sha256, now)
+        if ticket is None:
+            raise _refuse("ticket")
+        chain = self._control.chain(ticket.parent, now)
+        if not chain.live:
+            raise _refuse("dead", chain.why or "")
+        return Handed(ticket, chain.links)
+
+
+def _is_svid(admitted: Admitted, issuers: Issuers) -> bool:
+    """Tell whether a JWT is that of a pinned trust domain; its keys say so later.
+
+    SPIFFE has no token type of its own in an exchange, so clients call it a JWT.
+    """
+    said = admitted.payload
+    domain = trust_domain(said.get("sub"))
+    return issuers.find(said.get("iss")) is None and issuers.find(domain) is not None
+
+
+def _peer(shown: Shown) -> Attestation:
+    if shown.attested is None:
+        raise _refuse("no-peer")
+    return shown.attested
+
+
+def _refuse(reason: str, detail: str = "") -> NotGiven:
+    return NotGiven(OAuthError.INVALID_GRANT, reason, detail)
