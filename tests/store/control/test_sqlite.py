@@ -14,8 +14,10 @@ import pytest
 
 from answerable.model.claims import Proof
 from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.store.control import sqlite_file
 from answerable.store.control.contract import (
     ControlUnavailable,
+    Dead,
     Exchange,
     Outcome,
     proof_use,
@@ -60,14 +62,41 @@ def test_a_link_in_its_place_is_refused(tmp_path: Path) -> None:
 def test_a_newer_file_is_refused_clearly_and_left_alone(tmp_path: Path) -> None:
     SqliteControl(tmp_path, NOW).close()
     with sqlite3.connect(tmp_path / "control.db") as raw:
-        raw.execute("INSERT INTO migration VALUES (2)")
+        raw.execute("INSERT INTO migration VALUES (9)")
     raw.close()
     before = (tmp_path / "control.db").read_bytes()
     with pytest.raises(
-        EnvironmentRefused, match="has version 2, this release reads up to 1"
+        EnvironmentRefused, match="has version 9, this release reads up to 2"
     ):
         SqliteControl(tmp_path, NOW)
     assert (tmp_path / "control.db").read_bytes() == before
+
+
+def test_a_file_of_an_older_release_keeps_what_it_remembers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(sqlite_file, "MIGRATIONS", sqlite_file.MIGRATIONS[:1])
+        older.setattr(sqlite_file, "PAGE", 4096)
+        control = SqliteControl(tmp_path, NOW)
+        root = opened(control)
+        children = [opened(control, root) for _ in range(3)]
+        given, shown = token(root), use()
+        control.commit(Exchange((shown,), token=given), NOW)
+        control.revoke_delegation(children[0].id, NOW)
+        before = (control.chain(children[1].id, NOW), control.children(root.id))
+        control.close()
+    for _ in range(2):  # and again, once it is of this release
+        after = SqliteControl(tmp_path, NOW)
+        assert before == (after.chain(children[1].id, NOW), after.children(root.id))
+        assert after.chain(children[0].id, NOW).why is Dead.REVOKED
+        assert after.see(shown, NOW) is Outcome.SEEN
+        assert after.token(given.jti) == given
+        after.close()
+    assert after._file._page == 4096
+    new = SqliteControl(tmp_path / "new", NOW)
+    assert new._file._page == sqlite_file.PAGE != 4096
+    new.close()
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
