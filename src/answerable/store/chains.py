@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from answerable.lineage.joints import Joint, JointChains
 from answerable.model.event import AuditEvent, Outcome
 from answerable.model.lineage import Chain
-from answerable.store.columns import NAMES, fact, to_event
+from answerable.store.columns import NAMES, to_event
 from answerable.store.tables import ColumnType, NamedTable
 from answerable.store.views import Shown
 
@@ -171,7 +171,7 @@ def like(pattern: str) -> str:
 def count_events(store: "Store", keys: Sequence[Interval]) -> dict[int, int]:
     """Count the events of each joint and interval, by its place in the list."""
     query = (
-        f"SELECT c.n, count(*) FROM events e JOIN intervals c ON {JOINED} GROUP BY c.n"  # noqa: S608 - ours
+        f"SELECT c.n, count(*) FROM skimmed e JOIN intervals c ON {JOINED} GROUP BY c.n"  # noqa: S608 - ours
     )
     rows = store.rows(query, (), {"intervals": intervals(keys)})
     return {cast("int", n): cast("int", count) for n, count in rows}
@@ -199,8 +199,8 @@ class Calls:
 def count_calls(store: "Store", keys: Sequence[Interval]) -> list[Calls]:
     """Count the calls of each joint and interval by action and outcome."""
     query = (
-        f"SELECT c.n, {fact('authorised_by', 'e.action')} AS called, e.outcome, "  # noqa: S608 - ours
-        f"count(*), max(e.event_time) FROM events e JOIN intervals c ON {JOINED} "
+        "SELECT c.n, e.called, e.outcome, count(*), max(e.event_time) "  # noqa: S608 - ours
+        f"FROM skimmed e JOIN intervals c ON {JOINED} "
         "GROUP BY ALL ORDER BY ALL"
     )
     rows = store.rows(query, (), {"intervals": intervals(keys)})
@@ -238,11 +238,10 @@ class Recorded:
 
 def recorded(store: "Store") -> dict[str, Recorded]:
     """Say what is logged of each account, by its number."""
-    category = fact("category", "''")
     query = (
-        "SELECT e.scope, min(e.event_time), max(e.event_time), list(DISTINCT "  # noqa: S608 - ours
-        f"CASE {category} WHEN 'Data' THEN split_part(e.action, ':', 1) END) "
-        "FROM events e WHERE e.written_by = 'platform' GROUP BY e.scope"
+        "SELECT e.scope, min(e.event_time), max(e.event_time), list(DISTINCT "
+        "CASE category WHEN 'Data' THEN split_part(e.action, ':', 1) END) "
+        "FROM skimmed e WHERE e.written_by = 'platform' GROUP BY e.scope"
     )
     found = {}
     for scope, since, until, data in store.rows(query):
@@ -258,10 +257,9 @@ def recorded_days(store: "Store") -> dict[str, dict[str, frozenset[int]]]:
     Returns:
         By account number and region (empty where events name none), UTC days since 1970.
     """
-    named = fact("region", "''")
     query = (
-        f"SELECT e.scope, {named} AS region, "  # noqa: S608 - ours
-        f"list(DISTINCT e.event_time // {DAY_NS}) FROM events e "
+        "SELECT e.scope, e.region, "  # noqa: S608 - ours
+        f"list(DISTINCT e.event_time // {DAY_NS}) FROM skimmed e "
         "WHERE e.written_by = 'platform' GROUP BY ALL ORDER BY ALL"
     )
     found: dict[str, dict[str, frozenset[int]]] = {}
@@ -273,7 +271,7 @@ def recorded_days(store: "Store") -> dict[str, dict[str, frozenset[int]]]:
 
 def count_sources(store: "Store") -> list[tuple[str, int]]:
     """Count the events of each source, by its name."""
-    query = "SELECT source, count(*) FROM events GROUP BY source ORDER BY source"
+    query = "SELECT source, count(*) FROM skimmed GROUP BY source ORDER BY source"
     return [(cast("str", source), cast("int", n)) for source, n in store.rows(query)]
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from answerable.model.event import AuditEvent
 from answerable.model.ids import AgentId
-from answerable.store.columns import NAMES, fact, to_event
+from answerable.store.columns import fact
+from answerable.store.skim import PLACE, Place
 from answerable.store.views import Shown
 
 if TYPE_CHECKING:
@@ -85,10 +86,11 @@ def newest(store: "Store", asked: Asked, *, since: int, limit: int) -> list[Audi
     """
     where, values = asked.where()
     query = (
-        f"SELECT {NAMES} FROM events e WHERE {where} AND event_time >= ? "  # noqa: S608 - ours
+        f"SELECT {PLACE} FROM skimmed e WHERE {where} AND event_time >= ? "  # noqa: S608 - ours
         "ORDER BY event_time DESC, event_id DESC LIMIT ?"
     )
-    return [to_event(row) for row in store.rows(query, [*values, since, limit])]
+    rows = store.rows(query, [*values, since, limit])
+    return store.whole(cast("list[Place]", rows))
 
 
 def count_effects(store: "Store", asked: Asked, *, since: int) -> dict[str, int]:
@@ -101,7 +103,7 @@ def count_effects(store: "Store", asked: Asked, *, since: int) -> dict[str, int]
     """
     where, values = asked.where()
     query = (
-        f"SELECT {fact('effect', chr(39) * 2)}, count(*) FROM events e "  # noqa: S608 - ours
+        f"SELECT {fact('effect', chr(39) * 2)}, count(*) FROM skimmed e "  # noqa: S608 - ours
         f"WHERE {where} AND event_time >= ? GROUP BY ALL"
     )
     rows = store.rows(query, [*values, since])
@@ -111,10 +113,11 @@ def count_effects(store: "Store", asked: Asked, *, since: int) -> dict[str, int]
 def find_decisions(store: "Store", beginning: str) -> list[AuditEvent]:
     """Give the decisions whose id begins so, oldest first; of many alike the first."""
     query = (
-        f"SELECT {NAMES} FROM events WHERE starts_with(decision_id, ?) "  # noqa: S608 - ours
+        f"SELECT {PLACE} FROM skimmed WHERE starts_with(decision_id, ?) "  # noqa: S608 - ours
         "ORDER BY event_time, event_id LIMIT ?"
     )
-    return [to_event(row) for row in store.rows(query, [beginning, _MOST_ALIKE])]
+    rows = store.rows(query, [beginning, _MOST_ALIKE])
+    return store.whole(cast("list[Place]", rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +186,7 @@ def held_acts(
         "event_id, written_by, (event_time, event_id) AS place, "
         f"{fact('target', BLANK)} AS target, {fact('arguments', BLANK)} AS arguments, "
         f"{fact('reason', BLANK)} AS reason, {fact('effect', BLANK)} AS effect, "
-        f"{fact('ended', BLANK)} AS ended FROM events e WHERE decision_id <> '' "
+        f"{fact('ended', BLANK)} AS ended FROM skimmed e WHERE decision_id <> '' "
         f"AND outcome = 'denied' AND event_time >= ? AND written_by {sign} "
         f"'self-reported' {one}) WHERE reason IN ({named}) "
         "AND effect IN ('ask', 'deny') AND ended = '' "

@@ -4,6 +4,8 @@ import errno
 import os
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
+from copy import copy
 from pathlib import Path
 
 from answerable.model.errors import EnvironmentRefused
@@ -11,6 +13,7 @@ from answerable.store.disk import HINTS
 
 MEMORY = "384MB"
 LATE = 100_000
+KEPT = "kept"
 
 
 def quoted(text: str) -> str:
@@ -19,15 +22,24 @@ def quoted(text: str) -> str:
 
 
 class Engine:
-    """One in-memory database over the segments of a store. Not for two threads."""
+    """One in-memory database over the segments of a store. Not for two threads.
 
-    def __init__(self, segments: Path) -> None:
+    Args:
+        segments: Their folder.
+        memory: Most that it takes.
+        keeps: Whether a second database `kept` stands beside, which is packed.
+    """
+
+    def __init__(
+        self, segments: Path, memory: str = MEMORY, *, keeps: bool = False
+    ) -> None:
         import duckdb
 
+        self._spill: tempfile.TemporaryDirectory[str] | None
         self._spill = tempfile.TemporaryDirectory(prefix="answerable-")
         self.connection = duckdb.connect(
             config={
-                "memory_limit": MEMORY,
+                "memory_limit": memory,
                 "threads": 2,
                 "temp_directory": self._spill.name,
                 "python_enable_replacements": False,
@@ -35,20 +47,38 @@ class Engine:
                 "autoload_known_extensions": False,
             }
         )
+        if keeps:
+            self.connection.execute(f"ATTACH ':memory:' AS {KEPT} (COMPRESS)")
         # The order matters: folders first, then no other access, then the lock.
         for setting in (
             # The newest rows are found in the columns asked about, then read whole.
             f"late_materialization_max_rows = {LATE}",
+            # What a segment says of itself never changes.
+            "parquet_metadata_cache = true",
             f"allowed_directories = [{quoted(str(segments.absolute()) + '/')}]",
             "enable_external_access = false",
             "lock_configuration = true",
         ):
             self.connection.execute(f"SET {setting}").fetchall()
 
+    def beside(self) -> "Engine":
+        """Give one for another thread, on the same databases."""
+        made = copy(self)
+        made.connection, made._spill = self.connection.cursor(), None
+        return made
+
+    def pack(self) -> None:
+        """Have what is kept take less memory; later, where others write just now."""
+        import duckdb
+
+        with suppress(duckdb.TransactionException):
+            self.connection.execute(f"CHECKPOINT {KEPT}").fetchall()
+
     def close(self) -> None:
         """Give everything back."""
         self.connection.close()
-        self._spill.cleanup()
+        if self._spill is not None:
+            self._spill.cleanup()
 
     def run(
         self, query: str, parameters: Sequence[object] = ()

@@ -1,7 +1,7 @@
 """SQL of an investigation: pages of events, newest first, and counts over time."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from answerable.model.event import AuditEvent
@@ -14,7 +14,7 @@ from answerable.store.chains import (
     intervals,
     like,
 )
-from answerable.store.columns import NAMES, to_event
+from answerable.store.skim import PLACE, Place
 from answerable.store.tables import NamedTable
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 _TOUCHED = ("created", "deleted", "issued_to", "resource")
 _TEXTS = ("action", "resource")
 _MILLISECOND = 1_000_000
-# The newest part of the time that is asked for, which is searched first.
-_RECENT = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,44 +61,16 @@ class Wanted:
 def find(store: "Store", wanted: Wanted, limit: int) -> list[AuditEvent]:
     """Give the newest events that fit, newest first."""
     # Two steps: which events, in the few columns that tell; then those events whole.
-    found: set[tuple[int, bytes]] = set()
-    for span in _spans(store, wanted):
-        left = limit - len(found)
-        for query, parameters, tables in _parts(span, "event_time, event_id"):
-            newest = f"{query} ORDER BY event_time DESC, event_id DESC LIMIT ?"
-            rows = store.rows(newest, [*parameters, left], tables)
-            found |= {(cast("int", at), cast("bytes", key)) for at, key in rows}
-        if len(found) >= limit:
-            break
-    return _whole(store, sorted(found, reverse=True)[:limit])
-
-
-def _spans(store: "Store", wanted: Wanted) -> Iterator[Wanted]:
-    """Divide the time that is asked for: what is newest is mostly found soon."""
-    first, last = first_and_last(store)
-    since = max(wanted.filter.since, first)
-    until = min(wanted.filter.until or last + 1, last + 1)
-    if wanted.before is not None:
-        until = min(until, wanted.before[0] + 1)
-    recent = until - (until - since) // _RECENT
-    if recent - since > _RECENT:
-        yield replace(wanted, filter=replace(wanted.filter, since=recent))
-        wanted = replace(wanted, filter=replace(wanted.filter, until=recent))
-    yield wanted
-
-
-def _whole(store: "Store", found: Sequence[tuple[int, bytes]]) -> list[AuditEvent]:
-    if not found:
-        return []
-    # Two records of one id and other bytes are both there.
-    keys = list(dict.fromkeys(key for _, key in found))
-    listed = ", ".join("?" * len(keys))
-    query = (
-        f"SELECT {NAMES} FROM events WHERE event_time >= ? AND event_time <= ? "  # noqa: S608 - ours
-        f"AND event_id IN ({listed}) ORDER BY event_time DESC, event_id DESC"
-    )
-    rows = store.rows(query, [found[-1][0], found[0][0], *keys])
-    return [to_event(row) for row in rows]
+    found: set[Place] = set()
+    for query, parameters, tables in _parts(wanted, PLACE):
+        newest = f"{query} ORDER BY event_time DESC, event_id DESC LIMIT ?"
+        rows = store.rows(newest, [*parameters, limit], tables)
+        found |= set(cast("list[Place]", rows))
+    events = store.whole(sorted(found, reverse=True)[:limit])
+    # Records of one id stand side by side, in the same order wherever they lie.
+    events.sort(key=lambda each: each.raw_sha256)
+    events.sort(key=lambda each: (each.event_time, each.event_id), reverse=True)
+    return events
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +117,14 @@ def count_over_time(store: "Store", wanted: Wanted, width: int) -> list[Count]:
 
 def first_and_last(store: "Store") -> tuple[int, int]:
     """Give the times of the oldest and of the newest event, zeros for none."""
-    ((first, last),) = store.rows("SELECT min(event_time), max(event_time) FROM events")
+    query = "SELECT min(event_time), max(event_time) FROM skimmed"
+    ((first, last),) = store.rows(query)
     return cast("int", first or 0), cast("int", last or 0)
 
 
 def count_all(store: "Store") -> int:
     """Count the events, sealed or not."""
-    ((count,),) = store.rows("SELECT count(*) FROM events")
+    ((count,),) = store.rows("SELECT count(*) FROM skimmed")
     return cast("int", count)
 
 
@@ -162,11 +133,12 @@ def by_id(store: "Store", event_id: bytes) -> list[AuditEvent]:
     # An id starts with its time in milliseconds, so most row groups are ruled out.
     start = int.from_bytes(event_id[:6], "big") * _MILLISECOND
     query = (
-        f"SELECT {NAMES} FROM events WHERE event_time >= ? AND event_time < ? "  # noqa: S608 - ours
-        "AND event_id = ? ORDER BY raw_sha256"
+        f"SELECT {PLACE} FROM skimmed WHERE event_time >= ? AND event_time < ? "  # noqa: S608 - ours
+        "AND event_id = ?"
     )
     rows = store.rows(query, [start, start + _MILLISECOND, event_id])
-    return [to_event(row) for row in rows]
+    found = store.whole(cast("list[Place]", rows))
+    return sorted(found, key=lambda event: event.raw_sha256)
 
 
 def values_like(
@@ -206,7 +178,7 @@ def _parts(wanted: Wanted, columns: str) -> Iterator[_Query]:
         only, values, tables = _part(f"keys_{number}", part)
         join = " ".join(map(fits, tables))
         query = (
-            f"SELECT {columns} FROM events e {join} "  # noqa: S608 - ours
+            f"SELECT {columns} FROM skimmed e {join} "  # noqa: S608 - ours
             f"WHERE {' AND '.join([*where, *only]) or 'true'}"
         )
         yield query, [*parameters, *values], tables

@@ -6,13 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from answerable.evidence.records import JournalSealed, Manifest
 from answerable.model.errors import UsageError
+from answerable.model.event import AuditEvent
 from answerable.store import journals
-from answerable.store.columns import NAMES, from_canonical, readable
-from answerable.store.engine import Engine, quoted
+from answerable.store.columns import NAMES, readable, to_event
+from answerable.store.engine import Engine
 from answerable.store.layout import Layout
 from answerable.store.log import Log
+from answerable.store.parts import Parts
+from answerable.store.skim import SKIMMED, UNHELD, Place, Skim
 from answerable.store.tables import NamedTable, quoted_name, register
 
 if TYPE_CHECKING:
@@ -38,10 +40,16 @@ UNBOUND = Bounds()
 
 
 class Query:
-    """A trusted connection with a view `events` that is kept up to date."""
+    """A trusted connection with views `events` and `skimmed`, kept up to date.
 
-    def __init__(self, layout: Layout, log: Log) -> None:
-        self._layout, self._log = layout, log
+    Args:
+        layout: Of the store.
+        log: Its log.
+        skim: What is held in memory for several threads; None where nothing is.
+    """
+
+    def __init__(self, layout: Layout, log: Log, skim: Skim | None = None) -> None:
+        self._layout, self._log, self._skim = layout, log, skim
         self._engine: Engine | None = None
         self._state: object = None
 
@@ -60,7 +68,7 @@ class Query:
         """Run our own SQL; extra tables live for this call."""
         engine = self._ready()
         for name, table in tables.items():
-            register(engine, name, table)
+            register(engine, name, table, passing=True)
         try:
             return engine.run(query, parameters)
         finally:
@@ -93,7 +101,7 @@ class Query:
                     "or another kind)",
                     "the store is never changed through sql",
                 )
-            _prepare(engine, self._layout, self._log, SEALED)
+            _prepare(engine, self._parts(), SEALED)
             engine.run(f"CREATE VIEW events AS SELECT {readable()} FROM {SEALED}")  # noqa: S608
             for name, table in tables.items():
                 register(engine, name, table)
@@ -118,15 +126,58 @@ class Query:
         finally:
             engine.close()
 
+    def whole(self, places: Sequence[Place]) -> list[AuditEvent]:
+        """Give the events of places in `skimmed`, whole and in that order."""
+        engine = self._ready()
+        found = {} if self._skim is None else self._skim.whole(engine, places)
+        left = [place for place in places if place not in found]
+        if not left:
+            return [found[place] for place in places]
+        by_id: dict[bytes, list[AuditEvent]] = {}
+        for event in self._by_ids(engine, left):
+            by_id.setdefault(event.event_id, []).append(event)
+        events = list[AuditEvent]()
+        for place in places:
+            # Two records of one id and other bytes are both there.
+            events += [found[place]] if place in found else by_id.pop(place[1], [])
+        return events
+
+    def _by_ids(self, engine: Engine, places: Sequence[Place]) -> list[AuditEvent]:
+        ids = list(dict.fromkeys(key for _, key, _, _ in places))
+        times = [at for at, _, _, _ in places]
+        query = (
+            f"SELECT {NAMES} FROM events WHERE event_time >= ? AND event_time <= ? "  # noqa: S608 - our own names
+            f"AND event_id IN ({', '.join('?' * len(ids))}) ORDER BY raw_sha256"
+        )
+        rows = engine.run(query, [min(times), max(times), *ids])
+        return [to_event(row) for row in rows]
+
     def _ready(self) -> Engine:
         state = self._fingerprint()
+        if self._skim is not None:
+            return self._shared(self._skim, state)
         if self._engine is None:
             self._engine = Engine(self._layout.segments)
             self._state = None
         if state != self._state:
-            _prepare(self._engine, self._layout, self._log, "events")
+            _prepare(self._engine, self._parts(), "events")
+            self._engine.run(
+                f"CREATE OR REPLACE VIEW skimmed AS SELECT {SKIMMED}, "  # noqa: S608 - our own names
+                f"{UNHELD} AS segment, 0 AS row FROM events e"
+            )
             self._state = state
         return self._engine
+
+    def _shared(self, skim: Skim, state: object) -> Engine:
+        if self._engine is None:
+            self._engine = skim.engine(self._layout, state, self._parts)
+        elif state != self._state:
+            skim.refresh(state, self._parts)
+        self._state = state
+        return self._engine
+
+    def _parts(self) -> Parts:
+        return Parts.read(self._layout, self._log)
 
     def _fingerprint(self) -> object:
         tails = []
@@ -163,38 +214,7 @@ def _rows(result: "DuckDBPyConnection", most: int) -> list[tuple[object, ...]]:
     return rows
 
 
-def _prepare(engine: Engine, layout: Layout, log: Log, view: str) -> None:
+def _prepare(engine: Engine, parts: Parts, view: str) -> None:
     """Point a view at the segments, and copy the journals' tails beside them."""
-    # Journals first: one that is sealed meanwhile is then found in the log.
-    tails = _tails(layout)
-    entries = log.entries()
-    sealed = {entry.journal for entry in entries if isinstance(entry, JournalSealed)}
-    records = [r for name, tail in tails.items() if name not in sealed for r in tail]
-    engine.load_records("tail_records", records)
-    engine.run(f"CREATE OR REPLACE TABLE tail AS {from_canonical('tail_records')}")
-    engine.connection.unregister("tail_records")
-    files = [
-        layout.segment_file(entry.day, entry.segment, ".parquet").absolute()
-        for entry in entries
-        if isinstance(entry, Manifest)
-    ]
-    # A view of the files alone lets the engine read only the rows that it gives.
-    parts = [f"SELECT {NAMES} FROM tail"] if records or not files else []  # noqa: S608 - our own names
-    if files:
-        listed = ", ".join(quoted(str(file)) for file in files)
-        parts.insert(
-            0,
-            f"SELECT {NAMES} FROM "  # noqa: S608 - our own names
-            f"read_parquet([{listed}], union_by_name=true, hive_partitioning=false)",
-        )
-    engine.run(f"CREATE OR REPLACE VIEW {view} AS {' UNION ALL '.join(parts)}")
-
-
-def _tails(layout: Layout) -> dict[str, list[bytes]]:
-    tails: dict[str, list[bytes]] = {}
-    for name in journals.names(layout):
-        try:
-            tails[name] = journals.tail(layout, name)
-        except FileNotFoundError:
-            continue
-    return tails
+    parts.load(engine, "tail")
+    engine.run(f"CREATE OR REPLACE VIEW {view} AS {parts.events('tail')}")

@@ -29,6 +29,7 @@ from answerable.store.objects import LoggedObject, Objects
 from answerable.store.query import UNBOUND, Bounds, Query
 from answerable.store.sealer import Sealer
 from answerable.store.segments import sealed_since, write_segments
+from answerable.store.skim import Place, Skim
 from answerable.store.tables import NamedTable
 
 Beside = TypeVar("Beside")
@@ -65,12 +66,12 @@ class Store:
         log: Its transparency log.
     """
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, skim: Skim | None = None) -> None:
         self.root = layout.root
         self.layout = layout
         self.keys = Keys(layout)
         self.log = Log(layout, self.keys)
-        self._query = Query(layout, self.log)
+        self._query = Query(layout, self.log, skim)
         self._known = Known(layout, self.log)
         self._writer: journals.Writer | None = None
         self._objects = Objects(layout, self.log)
@@ -80,15 +81,23 @@ class Store:
         self._beside: dict[str, object] = {}
 
     @classmethod
-    def open(cls, root: Path, *, now: int, create: bool = True) -> "Store":
+    def open(
+        cls, root: Path, *, now: int, create: bool = True, skim: Skim | None = None
+    ) -> "Store":
         """Open the store at a folder, and make it when there is none.
+
+        Args:
+            root: The folder.
+            now: UTC nanoseconds.
+            create: Make it when there is none.
+            skim: What the stores of several threads hold in memory together.
 
         Raises:
             UsageError: The folder holds something else, or nothing and `create` is off.
             EnvironmentRefused: A newer release made it, or it may not be read.
         """
         del now  # nothing is written that carries a time
-        return cls(open_layout(root, create=create))
+        return cls(open_layout(root, create=create), skim)
 
     def __enter__(self) -> "Store":
         return self
@@ -255,11 +264,13 @@ class Store:
         parameters: Sequence[object] = (),
         tables: Mapping[str, NamedTable] | None = None,
     ) -> list[tuple[object, ...]]:
-        """Run our own SQL over the view `events`, sealed and not yet sealed.
+        """Run our own SQL over the views `events` and `skimmed`, sealed or not yet.
 
         Columns are named as `AuditEvent`'s fields (`store.columns` lists them): times
         are BIGINT nanoseconds, event id, digest and salt are BLOB, `resources` and
-        `entities` are VARCHAR[], `facts` is VARCHAR[][] of pairs.
+        `entities` are VARCHAR[], `facts` is VARCHAR[][] of pairs. `skimmed` has the
+        columns by which events are found (`store.skim`), which may be held in memory,
+        and the place of each for `whole`.
 
         Args:
             query: SQL with `?` for parameters.
@@ -267,6 +278,14 @@ class Store:
             tables: Extra tables by name, for this call.
         """
         return self._query.rows(query, parameters, tables or {})
+
+    def whole(self, places: Sequence[Place]) -> list[AuditEvent]:
+        """Give the events of places in `skimmed`, whole and in that order.
+
+        Args:
+            places: Rows `event_time, event_id, segment, row` of it.
+        """
+        return self._query.whole(places)
 
     def select(
         self,

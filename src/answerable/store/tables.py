@@ -44,8 +44,17 @@ def quoted_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def register(engine: "Engine", name: str, table: NamedTable) -> None:
-    """Make a table of the rows, replacing one of that name."""
+def register(
+    engine: "Engine", name: str, table: NamedTable, *, passing: bool = False
+) -> None:
+    """Make a table of the rows, replacing one of that name.
+
+    Args:
+        engine: Where.
+        name: Of the table.
+        table: Its rows.
+        passing: Whether this connection alone sees it.
+    """
     from arro3.core import Array, Table
 
     arrow: dict[str, ArrayInput] = {
@@ -60,7 +69,8 @@ def register(engine: "Engine", name: str, table: NamedTable) -> None:
     )
     engine.connection.register("_rows", Table.from_pydict(arrow))
     target = quoted_name(name)
-    engine.run(f"CREATE OR REPLACE TABLE {target} AS SELECT {values} FROM _rows")  # noqa: S608 - quoted
+    kind = "TEMP TABLE" if passing else "TABLE"
+    engine.run(f"CREATE OR REPLACE {kind} {target} AS SELECT {values} FROM _rows")  # noqa: S608 - quoted
     engine.connection.unregister("_rows")
 
 

@@ -17,6 +17,7 @@ from typing import TypeVar
 from answerable.flows.heap import settled
 from answerable.model.config import Config
 from answerable.model.errors import AnswerableError
+from answerable.store.skim import Skim
 from answerable.store.store import Store
 from answerable.web.standing import Standing, stamp, stand
 
@@ -43,6 +44,7 @@ class Desk:
         self, root: Path, config: Config | None = None, spools: tuple[Path, ...] = ()
     ) -> None:
         self.root, self.config, self.spools = root, config, spools
+        self._skim = Skim()
         self._own = threading.local()
         self._open: list[Store] = []
         self._lock = threading.Lock()
@@ -61,7 +63,9 @@ class Desk:
         """Lend the store, as this thread has it open."""
         held: Store | None = getattr(self._own, "store", None)
         if held is None:
-            held = self._own.store = Store.open(self.root, now=self.now, create=False)
+            held = self._own.store = Store.open(
+                self.root, now=self.now, create=False, skim=self._skim
+            )
             self._open.append(held)
         yield held
 
@@ -77,6 +81,7 @@ class Desk:
                 return False
         while self._open:
             self._open.pop().close()
+        self._skim.close()
         self._own = threading.local()
         return True
 
