@@ -1,5 +1,7 @@
 """A list neither repeats nor omits a row, however it is ordered and paged."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -87,6 +89,30 @@ def test_a_list_is_narrowed_by_words_and_by_what_things_are() -> None:
     assert listing.page(Wanted(only={"kind": "a"})).total == 2
     assert listing.page(Wanted(only={"kind": "z"})).total == 0
     assert listing.counts["kind"] == {"a": 2, "b": 1}
+
+
+_LETTERS = st.text("aAé\u0130\ud800 \n", max_size=5)
+
+
+@FEW
+@given(st.lists(st.tuples(_LETTERS, st.sampled_from("aA")), max_size=9), _LETTERS)
+def test_words_are_found_as_by_looking_at_each_row(
+    rows: list[tuple[str, str]], search: str
+) -> None:
+    items = [(text, at, kind) for at, (text, kind) in enumerate(rows)]
+    shape = replace(SHAPE, key=lambda row: str(row[1]))
+    listing = Listing(shape, items)
+    for kind in ("", "a"):
+        expected = [
+            (text, at, has)
+            for text, at, has in items
+            if kind in ("", has)
+            and all(w in f"{text} {has}".casefold() for w in search.casefold().split())
+        ]
+        wanted = Wanted(search=search, only={"kind": kind}, order="size")
+        assert listing.every(wanted) == expected
+        assert listing.every(wanted) == expected, "as kept"
+        assert listing.joint({"kind": "a"}) == sum(has == "a" for _, _, has in items)
 
 
 @pytest.mark.parametrize("cursor", ["x", "bnVsbA", "WzEsMl0", "W251bGwsImEiXQ", "é"])

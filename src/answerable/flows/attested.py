@@ -145,6 +145,53 @@ class AttestedOwners:
         self._stamp = stamp
 
 
+class Attesting:
+    """Who attests to what by a signature that holds now: agents, and what else there is.
+
+    Only what was signed is read, so that asking is cheap however large a snapshot is.
+    Whether a person is still here, and under which id, is for who asks.
+
+    Args:
+        store: Opened, and used by this thread alone.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._stamp = b""
+        self._objects: tuple[str, ...] = ()
+        self._said: tuple[OwnerEvidence, ...] = ()
+
+    def now(self, now: int) -> Mapping[str, PersonId]:
+        """Give who attested last to each subject, as they named themselves.
+
+        Args:
+            now: UTC nanoseconds.
+
+        Raises:
+            VerificationError: The log or an object in it is not what it was.
+            EnvironmentRefused: The store may not be read.
+        """
+        self._refresh()
+        holding = [item for item in self._said if attests(item, now)]
+        holding.sort(key=lambda item: (item.seen.at, item.person))
+        return {item.subject: item.person for item in holding}
+
+    def _refresh(self) -> None:
+        stamp = self._store.log.checkpoint()
+        if stamp and stamp == self._stamp:
+            return
+        objects = tuple(
+            logged.digest
+            for kind in owner_keys.KINDS
+            for logged in self._store.objects(kind)
+        )
+        if objects != self._objects:
+            self._store.log.check()
+            self._said = owner_keys.attestations(self._store)
+            self._objects = objects
+        self._stamp = stamp
+
+
 def attested_owners(store: Store, now: int) -> Mapping[AgentId, AttestedOwner]:
     """Give the attested owner of each agent that has one; see `AttestedOwners`."""
     return owners_of(store).now(now)

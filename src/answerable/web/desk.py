@@ -38,6 +38,9 @@ class Desk:
         root: Folder of the store.
         config: The configuration, None where none was named.
         spools: Folders where decisions wait that are not in the store yet.
+
+    Attributes:
+        is_ready: Whether what was begun is made, or could not be.
     """
 
     def __init__(
@@ -51,7 +54,8 @@ class Desk:
         self._standing: Standing | None = None
         self._stamp = b""
         self._looked = 0.0
-        self._beside: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
+        self.is_ready = False
 
     @property
     def now(self) -> int:
@@ -75,9 +79,10 @@ class Desk:
         Returns:
             Whether that was done: not where a thread goes on to read for long.
         """
-        if self._beside is not None:
-            self._beside.join(_PATIENCE)
-            if self._beside.is_alive():
+        until = time.monotonic() + _PATIENCE
+        for each in self._threads:
+            each.join(max(0.0, until - time.monotonic()))
+            if each.is_alive():
                 return False
         while self._open:
             self._open.pop().close()
@@ -92,10 +97,25 @@ class Desk:
             said = stamp(store) + standing.version.encode()
         return hashlib.sha256(said).hexdigest()[:24]
 
-    def begin(self) -> None:
-        """Begin to read what stands, so that the first who asks waits less."""
-        if self._lock.acquire(blocking=False):
-            self._start()
+    def begin(self, warm: Callable[["Desk"], None]) -> None:
+        """Begin to read what stands, so that the first who asks waits less.
+
+        Args:
+            warm: Makes the rest of what somebody would wait for.
+        """
+        work = threading.Thread(target=self._begun, args=(warm,), daemon=True)
+        self._threads.append(work)
+        work.start()
+
+    def _begun(self, warm: Callable[["Desk"], None]) -> None:
+        try:
+            with settled():
+                warm(self)
+        except AnswerableError as error:
+            _logger.warning("what stands could not be read: %s", error.message)
+        finally:
+            self._let_go()
+            self.is_ready = True  # whoever asks is told what is wrong
 
     def standing(self) -> Standing:
         """Give what stands in the store; where that takes long, what stood lately."""
@@ -148,8 +168,10 @@ class Desk:
 
     def _start(self) -> None:
         try:
-            self._beside = threading.Thread(target=self._beside_others, daemon=True)
-            self._beside.start()
+            work = threading.Thread(target=self._beside_others, daemon=True)
+            self._threads = [each for each in self._threads if each.is_alive()]
+            self._threads.append(work)
+            work.start()
         except BaseException:
             self._lock.release()
             raise

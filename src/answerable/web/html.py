@@ -31,6 +31,13 @@ def environment() -> Environment:
     return made
 
 
+def prepare() -> None:
+    """Compile every template, so that no page waits for its own."""
+    made = environment()
+    for name in made.list_templates(extensions=["html"]):
+        made.get_template(name)
+
+
 def render(page: Page, visit: Visit, asked: Asked) -> str:
     """Render a page; its block `part` alone, where a part was asked for."""
     template = environment().get_template(page.template)

@@ -7,17 +7,20 @@ neither repeats nor omits what was there all along when the list has changed mea
 import base64
 import json
 from bisect import bisect_left, bisect_right
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from answerable.model.errors import UsageError
+from answerable.web.texts import Texts
 
 ROWS = 50
 Item = TypeVar("Item")
 Key = tuple[float | str, str]
 _Entry = tuple[float | str, str, int]
+_Only = tuple[tuple[str, str], ...]
+_KEPT = 16  # answers that are kept: whoever pages on asks for one again
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ class Listing(Generic[Item]):
         self.shape = shape
         self.items = tuple(items)
         self.by_key = {shape.key(item): item for item in self.items}
-        self._words = [" ".join(shape.words(item)).casefold() for item in self.items]
+        self._texts = Texts(" ".join(shape.words(item)) for item in self.items)
         self._facets = {
             facet.name: [facet.of(item) for item in self.items]
             for facet in shape.facets
@@ -110,10 +113,15 @@ class Listing(Generic[Item]):
             name: Counter(values) for name, values in self._facets.items()
         }
         self._orders: dict[str, list[_Entry]] = {}
+        self._joint: dict[_Only, int] = {}
+        self._found: OrderedDict[tuple[str, _Only, str], list[_Entry]] = OrderedDict()
 
     def joint(self, only: Mapping[str, str]) -> int:
         """Count the items that are all of this."""
-        return len(self._fitting(Wanted(only=only)))
+        key = tuple(sorted(only.items()))
+        if key not in self._joint:
+            self._joint[key] = len(self._numbers(key, ()))
+        return self._joint[key]
 
     def every(self, wanted: Wanted) -> list[Item]:
         """Give all rows that fit, in order."""
@@ -151,19 +159,30 @@ class Listing(Generic[Item]):
         )
 
     def _fitting(self, wanted: Wanted) -> list[_Entry]:
-        entries = self._order(wanted.order.removeprefix("-"))
-        tests = [
-            (self._facets[name], only) for name, only in wanted.only.items() if only
-        ]
-        words = wanted.search.casefold().split()
-        if not tests and not words:
+        order = wanted.order.removeprefix("-")
+        entries = self._order(order)
+        only = tuple(sorted((n, value) for n, value in wanted.only.items() if value))
+        words = sorted(wanted.search.split(), key=len, reverse=True)
+        if not only and not words:
             return entries
-        return [
-            entry
-            for entry in entries
-            if all(values[entry[2]] == only for values, only in tests)
-            and all(word in self._words[entry[2]] for word in words)
-        ]
+        key = (order, only, " ".join(words))
+        found = self._found.get(key)
+        if found is None:
+            fits = self._numbers(only, words)
+            found = [entry for entry in entries if entry[2] in fits]
+            self._found[key] = found
+            while len(self._found) > _KEPT:
+                self._found.popitem(last=False)
+        return found
+
+    def _numbers(self, only: _Only, words: Sequence[str]) -> set[int]:
+        """Give the numbers of the items that fit."""
+        sets = (set(self._texts.holding(word)) for word in words)
+        fits = set.intersection(*sets) if words else set(range(len(self.items)))
+        for name, value in only:
+            values = self._facets[name]
+            fits = {at for at in fits if values[at] == value}
+        return fits
 
     def _order(self, name: str) -> list[_Entry]:
         name = name or next(iter(self.shape.orders))

@@ -64,10 +64,10 @@ def test_over_http_a_match_is_304_without_a_body(here: Stage) -> None:
     cookie, _ = here.signed_in(Role.VIEWER)
     first = here.get("/api/v1/agents?limit=2", cookie=cookie)
     tag = first.fields["etag"]
-    assert tag.startswith('"')
+    assert tag.startswith('W/"'), "the same is told in other bytes where it is packed"
     assert first.fields["link"].endswith('; rel="next"')
     assert first.json["after"] in first.fields["link"]
-    for held in (tag, f"W/{tag}", f'"other", {tag}'):
+    for held in (tag, tag.removeprefix("W/"), f'"other", {tag}'):
         again = here.get(
             "/api/v1/agents?limit=2", cookie=cookie, headers={"if-none-match": held}
         )

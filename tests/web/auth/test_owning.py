@@ -7,6 +7,7 @@ import pytest
 
 from answerable.flows import owner_keys
 from answerable.store.store import Store
+from answerable.web import desk as desks
 from answerable.web.auth.sessions import FRESH, Sessions
 from answerable.web.auth.visitors import Visitors
 from answerable.web.desk import Desk
@@ -58,6 +59,32 @@ def test_it_ends_with_the_key(desk: Stopped) -> None:
     with Store.open(desk.root, now=NOW) as store:
         owner_keys.revoke(store, A.id, since=NOW - 1, uid=0, now=NOW)
     assert owns(desk, Role.OWNER) == frozenset()
+
+
+@pytest.fixture
+def behind(desk: Stopped, monkeypatch: pytest.MonkeyPatch) -> Stopped:
+    """A desk on a store so large that what stands there is read much later."""
+    assert owns(desk, Role.OWNER) == {AGENTS[0]}
+    monkeypatch.setattr(desks, "_SHORT", -1.0)
+    monkeypatch.setattr(desk, "_make_beside", lambda known: None)
+    return desk
+
+
+def test_a_revocation_binds_at_once_where_the_rest_is_read_later(
+    behind: Stopped,
+) -> None:
+    before = behind.standing()
+    with Store.open(behind.root, now=NOW) as store:
+        owner_keys.revoke(store, A.id, since=NOW - 1, uid=0, now=NOW)
+    assert owns(behind, Role.OWNER) == frozenset()
+    assert owns(behind, Role.OWNER, person=BEN) == {AGENTS[1]}
+    assert behind.standing() is before
+
+
+def test_what_somebody_else_attests_is_theirs_no_more_at_once(behind: Stopped) -> None:
+    with Store.open(behind.root, now=NOW) as store:
+        attest(store, B, BEN, AGENTS[0], at=NOW + 1)
+    assert owns(behind, Role.OWNER) == frozenset()
 
 
 def test_it_ends_when_the_person_leaves(desk: Stopped) -> None:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 
+from answerable.flows.attested import Attesting
 from answerable.inventory.people import People
 from answerable.model.ids import PersonId
 from answerable.model.person import OwnerState
@@ -45,10 +46,17 @@ class Visitors:
 def owned(desk: Desk, person: PersonId) -> frozenset[str]:
     """Name what a person answers for, by an attestation that holds now.
 
-    It is for what they may see: whoever signs is looked up anew when they do.
+    What stands in a large store is read beside, and new ownership shows a little later
+    there. What was taken from somebody is taken at once.
     """
-    own = desk.kept("same person", _people)(person)
-    return desk.kept("attested", _attested).get(own, frozenset())
+    same = desk.kept("same person", _people)
+    known = desk.kept("attested", _attested).get(same(person), frozenset())
+    if not known:
+        return known
+    with desk.store() as store:
+        now = store.beside("attesting", Attesting).now(desk.now)
+    own = same(person)
+    return frozenset(each for each in known if each in now and same(now[each]) == own)
 
 
 def _people(standing: Standing) -> People:

@@ -74,8 +74,11 @@ def told(answer: Told) -> Response:
 
 
 def _held(version: str) -> dict[str, str]:
-    """Let whoever was told keep it, and ask whether it still holds (RFC 9110 8.8.3)."""
-    return {"cache-control": "private, no-cache", "etag": f'"{version}"'}
+    """Let whoever was told keep it, and ask whether it still holds (RFC 9110 8.8.3).
+
+    The tag is weak: the same is told in other bytes where they are packed on the way.
+    """
+    return {"cache-control": "private, no-cache", "etag": f'W/"{version}"'}
 
 
 def filed(answer: File) -> Response:

@@ -6,7 +6,7 @@ import msgspec
 from starlette.responses import Response
 
 from answerable.web.files import BASE, assets
-from answerable.web.http.asking import read_fields
+from answerable.web.http.asking import read_fields, read_versions
 from answerable.web.http.come import Come, Endpoint
 from answerable.web.http.refusals import nothing_here
 
@@ -21,13 +21,13 @@ async def asset(come: Come) -> Response:
         raise nothing_here()
     version = read_fields(come.query, ("v",)).get("v", "")
     kept = f"public, max-age={_YEAR}, immutable"
-    tag = f'"{found.version}"'
+    tag = f'W/"{found.version}"'  # weak: it may be packed on the way
     fields = {
         "cache-control": kept if version == found.version else "no-cache",
         "etag": tag,
         "vary": "Accept-Encoding",
     }
-    if tag in come.fields.get("if-none-match", ""):
+    if found.version in read_versions(come.fields.get("if-none-match", "")):
         return Response(b"", 304, fields)
     return Response(found.body, 200, fields, found.media)
 

@@ -67,13 +67,15 @@ def _keys(desk: Desk) -> Sequence[Look]:
 
 
 def _work_out(desk: Desk) -> None:
+    if desk not in _WORKING:
+        Thread(target=work_out, args=(desk,), daemon=True).start()
+
+
+def work_out(desk: Desk) -> None:
+    """Tell now what keys reach, for whoever looks next; once where two begin."""
     if desk in _WORKING:
         return
     _WORKING.add(desk)
-    Thread(target=_worked_out, args=(desk,), daemon=True).start()
-
-
-def _worked_out(desk: Desk) -> None:
     try:
         _keys(desk)
     except AnswerableError as error:

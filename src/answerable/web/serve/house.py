@@ -33,6 +33,7 @@ from answerable.web.serve.people import (
 from answerable.web.serve.plan import Plan
 from answerable.web.serve.recorder import Recorder
 from answerable.web.table import ROUTES, STREAMS
+from answerable.web.warming import warm
 
 NAME = "web"
 
@@ -102,7 +103,7 @@ class House:
         for listener in plan.listen:
             await house._listen(bind(listener, 1))
         house._admit(plan)
-        house._desk.begin()
+        house._desk.begin(warm)
         return house
 
     @property
@@ -158,9 +159,10 @@ class House:
     # What is served.
 
     def _ready(self) -> dict[str, object]:
+        ready = self._desk.is_ready
         return {
-            "ready": True,
-            "reasons": [],
+            "ready": ready,
+            "reasons": [] if ready else ["the store is being read"],
             # Anybody may read it, so why stands in the log.
             "reload_refused": bool(self.reload_refused),
         }

@@ -1,0 +1,40 @@
+"""Texts of many things, in which words are looked for as if they were one."""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+
+_END = b"\n"  # which no word holds
+
+
+class Texts:
+    """Texts by number; letters are compared in lower case.
+
+    Args:
+        texts: They, in the order of their numbers.
+    """
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        folded = [_folded(text) + _END for text in texts]
+        self._starts = array("Q", [0])
+        for each in folded:
+            self._starts.append(self._starts[-1] + len(each))
+        self._whole = b"".join(folded)
+
+    def holding(self, word: str) -> Iterator[int]:
+        """Give the numbers of the texts that hold a word.
+
+        Args:
+            word: Without any white space, and not empty.
+        """
+        wanted, starts = _folded(word), self._starts
+        at = self._whole.find(wanted)
+        while at >= 0:
+            number = bisect_right(starts, at) - 1
+            yield number
+            at = self._whole.find(wanted, starts[number + 1])
+
+
+def _folded(text: str) -> bytes:
+    # In UTF-8 no letter begins within another; a file's name may hold half a letter.
+    return text.casefold().encode("utf-8", "surrogatepass")

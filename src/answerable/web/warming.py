@@ -1,0 +1,61 @@
+"""What is made before anybody asks: the first of each kind would wait long for it.
+
+The pages themselves are asked, as nobody's visit, and their answers are told to nobody.
+"""
+
+import logging
+from collections.abc import Iterator
+
+from answerable.model.errors import AnswerableError
+from answerable.store import finding
+from answerable.store.chains import Filter
+from answerable.store.finding import Wanted
+from answerable.web import html
+from answerable.web.desk import Desk
+from answerable.web.http.answers import answered
+from answerable.web.pages import first, shapes
+from answerable.web.routes import Asked, Forbidden
+from answerable.web.table import ROUTES
+from answerable.web.visit import Role, Visit
+
+_EVERYTHING = Visit(None, frozenset(Role))
+_PAGES = (
+    *("/", "/agents", "/identities", "/credentials", "/people", "/tools"),
+    *("/trace", "/decisions", "/asks", "/baselines", "/evidence"),
+)
+_logger = logging.getLogger(__name__)
+
+
+def warm(desk: Desk) -> None:
+    """Make what pages are answered from, and have each kind of page asked once.
+
+    Raises:
+        AnswerableError: The store cannot be read.
+    """
+    desk.standing()
+    first.work_out(desk)
+    html.prepare()
+    pages = {each.path: each.handler for each in ROUTES if each.method == "GET"}
+    for path, query in _asked(desk):
+        asked = Asked(query, url=path)
+        try:
+            answered(pages[path](desk, _EVERYTHING, asked), _EVERYTHING, asked)
+        except (AnswerableError, Forbidden) as error:
+            _logger.debug("%s could not be asked before anybody did: %s", path, error)
+
+
+def _asked(desk: Desk) -> Iterator[tuple[str, dict[str, str]]]:
+    yield from ((path, {}) for path in _PAGES)
+    for path, listed in (
+        ("/agent", shapes.agents),
+        ("/identity", shapes.identities),
+        ("/credential", shapes.credentials),
+        ("/person", shapes.people),
+    ):
+        for key in list(listed(desk).by_key)[:1]:
+            yield path, {"id": key}
+    with desk.store() as store:
+        events = finding.find(store, Wanted(Filter()), 1)
+    for event in events:
+        yield "/event", {"id": event.event_id.hex()}
+        yield "/proof", {"id": event.event_id.hex()}
