@@ -88,8 +88,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     write(root / "spool", spelled(WAITING, OTHER), OTHER)
     made = Desk(root / "store", None, (root / "spool",))
     yield made
-    with made.store() as store:
-        store.close()
+    made.close()
 
 
 @pytest.fixture
@@ -220,8 +219,7 @@ def test_one_record_of_several_that_may_not_be_seen_hides_the_proof_of_all(
     for path in ("/proof", "/proof/bundle"):
         with pytest.raises(Forbidden):
             answer(made, visit, path, id=key)
-    with made.store() as store:
-        store.close()
+    made.close()
 
 
 def test_the_head_of_the_log_is_shown_and_given_byte_for_byte(desk, admin) -> None:
@@ -270,5 +268,4 @@ def test_a_changed_record_is_named(tmp_path: Path, admin) -> None:
     page = shown(made, admin, "/evidence")
     assert "does not hold" in page
     assert "segments" in page
-    with made.store() as store:
-        store.close()
+    made.close()

@@ -98,6 +98,9 @@ def test_chains_are_found_by_their_ids_as_by_looking_at_each(desk) -> None:
             parse(text),
             parse(f"{text} person:ana"),
             parse(f"{text} s3"),
+            parse(f"{text.partition(':')[2].upper()[-7:]} s3"),
+            parse(text.rpartition("/")[2]),
+            parse(f"{text.rpartition('/')[2]} a*n"),
         ):
             found, looked_at = (
                 flow.wanted(scene, query, now=standing.at) for scene in (kept, plain)

@@ -83,8 +83,7 @@ def nothing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     Store.open(place, now=1).close()
     desk = Desk(place)
     yield desk
-    with desk.store() as store:
-        store.close()
+    desk.close()
 
 
 @pytest.mark.parametrize("kind", LISTS)

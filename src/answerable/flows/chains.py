@@ -1,9 +1,10 @@
 """Chains behind events, with what is looked up in them again and again."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
+from answerable.flows.texts import Texts
 from answerable.lineage.joints import Joint, JointChains
 from answerable.model.lineage import Chain
 
@@ -56,6 +57,25 @@ class Chains(tuple[JointChains, ...]):
                     found[key][each.joint] = each
         return {key: tuple(joints.values()) for key, joints in found.items()}
 
+    def speaking(self, words: Iterable[str]) -> tuple[JointChains, ...]:
+        """Give those of which a chain may hold one of some words, and few others."""
+        texts, places = self._words
+        found: set[int] = set()
+        for word in words:
+            for number in texts.holding(word):
+                found.update(places[number])
+        return tuple(self[place] for place in sorted(found))
+
+    @cached_property
+    def _words(self) -> tuple[Texts, Sequence[Sequence[int]]]:
+        """Every text of every chain once, and which chains it stands in."""
+        found: dict[str, dict[int, None]] = defaultdict(dict)
+        for place, each in enumerate(self):
+            for chain in each.chains:
+                for text in texts_of(chain):
+                    found[text][place] = None
+        return Texts(found), [tuple(places) for places in found.values()]
+
     @cached_property
     def persons(self) -> frozenset[str]:
         """Every person."""
@@ -66,6 +86,17 @@ class Chains(tuple[JointChains, ...]):
     def sources(self) -> frozenset[str]:
         """Every log."""
         return frozenset(each.joint.source for each in self)
+
+
+def texts_of(chain: Chain) -> Iterator[str]:
+    """Give what of a chain a word may stand in."""
+    yield chain.person.value
+    yield from chain.agent_path
+    yield chain.tool.value
+    yield chain.identity.value
+    yield from chain.identity_path
+    yield from chain.credential_path
+    yield chain.key.credential
 
 
 def _ids(chain: Chain) -> Iterator[str]:

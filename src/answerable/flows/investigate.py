@@ -1,14 +1,14 @@
 """Investigation: who stands behind what was done, a page at a time, newest first."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
 import re2
 
 from answerable.flows import naming
-from answerable.flows.chains import Chains
+from answerable.flows.chains import Chains, texts_of
 from answerable.flows.query import Query
 from answerable.flows.trace import coverage_of, item_of
 from answerable.flows.words.times import moment
@@ -24,7 +24,7 @@ from answerable.store.chains import Filter, Interval
 from answerable.store.finding import Part, Wanted
 from answerable.store.store import Store
 
-PAGE = 100
+PAGE = 50
 # So many ways in which words may be divided between chain and event.
 _MOST_PARTS = 32
 _BARS = 60
@@ -306,6 +306,8 @@ def ways(
     if not tests and not words:
         return [Part()]
     holds = [_holder(word) for word in words]
+    if not tests:
+        chains = _speaking(chains, words)
     keys: dict[frozenset[int], list[Interval]] = defaultdict(list)
     for each in chains:
         for chain in each.chains:
@@ -324,6 +326,15 @@ def ways(
     return parts if tests else [Part(words=words), *parts]
 
 
+def _speaking(
+    chains: Sequence[JointChains], words: Sequence[str]
+) -> Sequence[JointChains]:
+    """Leave out chains that hold none of some words: they say nothing of who acted."""
+    if not isinstance(chains, Chains) or any(map(naming.is_pattern, words)):
+        return chains
+    return chains.speaking(words)
+
+
 def _join(keys: list[Interval], joint: Joint, chain: Chain) -> None:
     """Add an interval, or let the one before it go on."""
     if keys and keys[-1][0] is joint and keys[-1][2] == chain.valid_from:
@@ -339,7 +350,7 @@ def _left(words: Sequence[str], held: frozenset[int]) -> tuple[str, ...]:
 def _holder(word: str) -> Test:
     folded = word.lower()
     if not naming.is_pattern(word):
-        return lambda chain: any(folded in value.lower() for value in _values(chain))
+        return lambda chain: any(folded in value.lower() for value in texts_of(chain))
     spelled = "".join({"*": ".*", "?": "."}.get(c) or re2.escape(c) for c in word)
     pattern = re2.compile(f"(?is).*{spelled}.*")
 
@@ -347,17 +358,7 @@ def _holder(word: str) -> Test:
     def holds(value: str) -> bool:
         return pattern.fullmatch(value) is not None
 
-    return lambda chain: any(holds(value) for value in _values(chain))
-
-
-def _values(chain: Chain) -> Iterable[str]:
-    yield chain.person.value
-    yield from chain.agent_path
-    yield chain.tool.value
-    yield chain.identity.value
-    yield from chain.identity_path
-    yield from chain.credential_path
-    yield chain.key.credential
+    return lambda chain: any(holds(value) for value in texts_of(chain))
 
 
 def _cursor(event: AuditEvent) -> str:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from answerable.flows.texts import Texts
 from answerable.model.errors import UsageError
-from answerable.web.texts import Texts
 
 ROWS = 50
 Item = TypeVar("Item")

@@ -29,5 +29,4 @@ def desk(made: Path, tmp_path: Path) -> Iterator[Desk]:
     shutil.copytree(made, tmp_path / "store")
     desk = Stopped(tmp_path / "store", None, (tmp_path / "spool",))
     yield desk
-    with desk.store() as store:
-        store.close()
+    desk.close()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 
 from answerable.flows.words.text import safe
@@ -17,6 +18,7 @@ class Svg:
         return self.text
 
 
+@lru_cache(maxsize=8192)  # the same ids stand in picture after picture
 def words(text: str) -> str:
     """Make foreign text part of a picture: nothing in it does anything."""
     return escape(safe(text))
