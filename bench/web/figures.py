@@ -72,9 +72,19 @@ def figures(folder: Path, command: str, *, quick: bool) -> Iterator[Line]:
         command,
         at_most(PAINT, f"<= {PAINT} KiB"),
     )
+    slowest = max(told["first"], key=told["first"].__getitem__)
+    yield Figure(
+        f"the first of its kind, the slowest ({slowest})",
+        "ms",
+        (told["first"][slowest] * 1000,),
+        command,
+    )
     asked = sum(len(values) for values in told["took"].values())
     each = told["processor"] / asked * 1000
     yield Figure("processor for each answer, mean", "ms", (each,), command)
+    for name, seconds in sorted(told["alone"].items(), key=lambda each: -each[1]):
+        yield Figure(f"processor for {name}, alone", "ms", (seconds * 1000,), command)
+    yield Figure("processor until it is ready", "s", (told["started"],), command)
     yield Figure("peak memory", "MiB", (watch.bytes / (1 << 20),), command)
     wrong = {
         name: count

@@ -1,7 +1,7 @@
 """Twenty people at a web page: each asks, reads for a while, and asks for more.
 
 `python -m bench.web.users HOST:PORT LINK PID SECONDS` prints, as JSON, what each page took: seconds
-from the request to its last byte, by name.
+from the request to its last byte, by name; and, asked alone, seconds of a processor.
 """
 
 import gzip
@@ -23,7 +23,8 @@ from urllib.parse import urlencode
 
 USERS = 20
 THINKS = 2.0  # seconds, on average, between an answer and the next question
-PATIENCE = 900.0  # seconds: the first of all waits until everything is read
+PATIENCE = 900.0  # seconds: until everything is read
+ALONE = 5  # questions of a kind, one after the other: what each takes of a processor
 _LINKED = re.compile(r'(?:href|src)="(/assets/[^"]+\.(?:css|js)[^"]*)"')
 
 Queries = Mapping[str, Callable[[], str]]
@@ -204,15 +205,40 @@ def processor(pid: str) -> float:
     return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
+def wait_until_ready(at: str) -> None:
+    """Wait until the process says that it is ready."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        with closing(http.client.HTTPConnection(at, timeout=PATIENCE)) as line:
+            line.request("GET", "/readyz")
+            if line.getresponse().status == 200:
+                return
+        time.sleep(0.25)
+    raise RuntimeError(f"not ready after {PATIENCE:g} seconds")
+
+
+def alone(line: Line, asks: Queries, pid: str) -> dict[str, float]:
+    """Give what an answer of each kind takes of a processor, with nobody else there."""
+    taken = {}
+    for name, ask in asks.items():
+        used = processor(pid)
+        for _ in range(ALONE):
+            line.get(ask())
+        taken[name] = (processor(pid) - used) / ALONE
+    return taken
+
+
 def main(at: str, link: str, pid: str, seconds: str, seed: int = 7) -> None:
     """Measure, and print."""
-    cookie = sign_in(at, link)
+    cookie = sign_in(at, link)  # while the link is of use
+    wait_until_ready(at)
+    started = processor(pid)
     line = Line(at, cookie)
     known = look_around(line, seed)
     pages, calls = questions(known)
     asks = {**pages, **{f"API {name}": ask for name, ask in calls.items()}}
     first = {}
-    for name, ask in asks.items():  # what is kept is made: each page once, alone
+    for name, ask in asks.items():  # each page once, alone: nobody comes first
         begun = time.perf_counter()
         status, body, fields = line.get(ask())
         first[name] = time.perf_counter() - begun
@@ -232,11 +258,13 @@ def main(at: str, link: str, pid: str, seconds: str, seed: int = 7) -> None:
     for each in people:
         each.join()
     used = processor(pid) - used
-    paint = first_paint(line)
+    taken, paint = alone(line, asks, pid), first_paint(line)
     sys.stdout.write(
         json.dumps(
             {
+                "started": started,
                 "first": first,
+                "alone": taken,
                 "took": told.took,
                 "statuses": told.statuses,
                 "paint": paint,

@@ -179,9 +179,9 @@ def _candidate(
 ) -> Candidate:
     alive = as_if_here or not _left(person, people)
     machine = is_pipeline(person)
-    ordered = sorted(
-        found, key=lambda e: (-WEIGHTS[e.kind].weight, -e.seen.at, repr(e))
-    )
+    ordered = list(found)
+    if len(ordered) > 1:  # spelling it out takes longer than judging it
+        ordered.sort(key=lambda e: (-WEIGHTS[e.kind].weight, -e.seen.at, repr(e)))
     weighed = [
         (item, weigh(item, now, alive=alive, counts=not (machine or discredited(item))))
         for item in ordered
