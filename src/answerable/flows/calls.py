@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from answerable.flows.chains import Chains
 from answerable.flows.data_events import is_data_event
 from answerable.flows.days import recorded_item
 from answerable.flows.stitch import stitched
@@ -53,9 +54,12 @@ def calls_of(
         stood: Chains that were made before; None to have them made.
     """
     acts = _acts(inventory, subject)
+    every: Sequence[JointChains] = stitched(store) if stood is None else stood
+    if isinstance(stood, Chains):  # which looks it up once for all that is asked
+        every = stood.standing_in.get(subject, ())
     chains = [
         (each.joint, chain)
-        for each in (stitched(store) if stood is None else stood)
+        for each in every
         if each.joint.believed and not each.joint.key.agent
         for chain in each.chains
         if acts(chain)

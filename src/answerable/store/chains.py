@@ -123,8 +123,8 @@ def implied(keys: Sequence[Interval]) -> tuple[list[str], list[object]]:
     where = ["event_time >= ?", "event_time < ?"]
     parameters: list[object] = [min(k[1] for k in keys), max(k[2] for k in keys)]
     for column, values in (
-        ("identity", sorted({joint.key.identity for joint, _, _ in keys})),
-        ("credential", sorted({joint.key.credential for joint, _, _ in keys})),
+        ("e.identity", sorted({joint.key.identity for joint, _, _ in keys})),
+        ("e.credential", sorted({joint.key.credential for joint, _, _ in keys})),
     ):
         if len(values) <= _FEW:
             where.append(f"{column} IN ({', '.join('?' * len(values))})")
@@ -198,12 +198,13 @@ class Calls:
 
 def count_calls(store: "Store", keys: Sequence[Interval]) -> list[Calls]:
     """Count the calls of each joint and interval by action and outcome."""
+    where, values = implied(keys)
     query = (
         "SELECT c.n, e.called, e.outcome, count(*), max(e.event_time) "  # noqa: S608 - ours
-        f"FROM skimmed e JOIN intervals c ON {JOINED} "
+        f"FROM skimmed e JOIN intervals c ON {JOINED} WHERE {' AND '.join(where)} "
         "GROUP BY ALL ORDER BY ALL"
     )
-    rows = store.rows(query, (), {"intervals": intervals(keys)})
+    rows = store.rows(query, values, {"intervals": intervals(keys)})
     return [
         Calls(
             cast("int", n),

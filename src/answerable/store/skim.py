@@ -157,11 +157,12 @@ class Skim:
         return found
 
     def _hold(self, engine: Engine, segment: str, file: str) -> None:
+        # In the order of the file: who acts as one identity is found side by side.
         number = len(self._files)
         rows = read_files([file], ", file_row_number=true")
         engine.run(
             f"INSERT INTO {KEPT}.held SELECT {SKIMMED}, {number}, {ROW} "  # noqa: S608 - our own names
-            f"FROM {rows} e ORDER BY event_time"
+            f"FROM {rows} e"
         )
         self._held[segment] = number
         self._files.append(file)

@@ -88,6 +88,14 @@ def test_without_store_and_configuration_it_says_so_and_makes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def wait_until_ready(browser: Browser) -> None:
+    until = time.monotonic() + SECONDS
+    while (said := json.loads(browser.ask("GET", "/readyz")[2])) and not said["ready"]:
+        assert said["reasons"] == ["the store is being read"]
+        assert time.monotonic() < until, "what is asked for is made soon"
+        time.sleep(0.05)
+
+
 def test_without_a_configuration_it_shows_the_usual_store_to_whoever_has_the_link(
     tmp_path: Path,
 ) -> None:
@@ -106,7 +114,7 @@ def test_without_a_configuration_it_shows_the_usual_store_to_whoever_has_the_lin
         _, _, numbers = browser.ask("GET", "/metrics")
         assert 'answerable_web_signed_in_total{by="local"} 1.0' in numbers
         assert 'answerable_web_not_signed_in_total{why="used"} 1.0' in numbers
-        assert json.loads(browser.ask("GET", "/readyz")[2])["ready"]
+        wait_until_ready(browser)
         assert cut_off(at)
         cookie = browser.cookie.partition("=")[2]
         assert browser.sign_out() == 303
