@@ -225,7 +225,7 @@ def persons_of_run(store: "Store", agent: AgentId, run: str) -> tuple[str, ...]:
         One, as a rule; an empty one where it was for nobody.
     """
     query = (
-        "SELECT DISTINCT person FROM events WHERE agent = ? AND run = ? "
+        "SELECT DISTINCT person FROM skimmed WHERE agent = ? AND run = ? "
         "AND decision_id <> '' AND written_by <> 'self-reported' ORDER BY person"
     )
     rows = store.rows(query, [agent, run])

@@ -203,7 +203,7 @@ def _number(value: object) -> int:
 
 
 def _joints(store: "Store") -> Iterable[Joint]:
-    query = f"SELECT DISTINCT source, written_by, {_KEYS} FROM events ORDER BY ALL"  # noqa: S608 - ours
+    query = f"SELECT DISTINCT source, written_by, {_KEYS} FROM skimmed ORDER BY ALL"  # noqa: S608 - ours
     for source, written_by, *key in store.rows(query):
         yield Joint(_key(key), str(source), written_by != "self-reported")
 
@@ -271,7 +271,7 @@ def _uses(store: "Store") -> Iterable[Use]:
     """Long-lived keys only: sessions end, and their issuance tells more."""
     query = (
         "SELECT credential, identity, min(event_time), max(event_time), count(*), "  # noqa: S608 - ours
-        "source FROM events WHERE starts_with(credential, 'cred:aws/AKIA') "
+        "source FROM skimmed WHERE starts_with(credential, 'cred:aws/AKIA') "
         f"AND identity <> '' AND {_BELIEVED} GROUP BY ALL ORDER BY ALL"
     )
     for credential, identity, first, last, count, source in store.rows(query):

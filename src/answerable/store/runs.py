@@ -36,7 +36,7 @@ def runs_of(store: "Store", agent: str, limit: int) -> list[Run]:
         "SELECT run, min(event_time), max(event_time) AS last, count(*), "
         "count(*) FILTER (outcome = 'denied'), "
         "count(DISTINCT nullif(person, '')), coalesce(max(person), '') "
-        "FROM events WHERE agent = ? AND run <> '' AND written_by <> 'self-reported' "
+        "FROM skimmed WHERE agent = ? AND run <> '' AND written_by <> 'self-reported' "
         "GROUP BY run ORDER BY last DESC, run LIMIT ?",
         [agent, limit],
     )

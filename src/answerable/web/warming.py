@@ -21,8 +21,9 @@ from answerable.web.visit import Role, Visit
 _EVERYTHING = Visit(None, frozenset(Role))
 _PAGES = (
     *("/", "/agents", "/identities", "/credentials", "/people", "/tools"),
-    *("/trace", "/decisions", "/asks", "/baselines", "/evidence"),
+    *("/decisions", "/asks", "/baselines", "/evidence"),
 )
+_ACTION = "s3:GetObject"
 _logger = logging.getLogger(__name__)
 
 
@@ -46,6 +47,7 @@ def warm(desk: Desk) -> None:
 
 def _asked(desk: Desk) -> Iterator[tuple[str, dict[str, str]]]:
     yield from ((path, {}) for path in _PAGES)
+    yield from (("/trace", {"q": query}) for query in ("", "parquet"))
     for path, listed in (
         ("/agent", shapes.agents),
         ("/identity", shapes.identities),
@@ -59,3 +61,10 @@ def _asked(desk: Desk) -> Iterator[tuple[str, dict[str, str]]]:
     for event in events:
         yield "/event", {"id": event.event_id.hex()}
         yield "/proof", {"id": event.event_id.hex()}
+    subject = next(iter(shapes.agents(desk).by_key), "")
+    subject = subject or next(iter(shapes.identities(desk).by_key), "")
+    if subject:
+        asked = {"action": _ACTION, "resource": "arn:aws:s3:::answerable-is-asked/one"}
+        yield "/reach", {"subject": subject}
+        yield "/can", {"subject": subject, **asked}
+        yield "/who-can", asked
