@@ -67,6 +67,17 @@ class Authority:
             .not_valid_after(now + timedelta(hours=1))
             .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), True)
             .add_extension(x509.SubjectAlternativeName(NAMES), False)
+            # RFC 5280 4.2.1: Python asks for these from 3.13 on.
+            .add_extension(_usage(is_ca), True)
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False
+            )
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(
+                    self.key.public_key()
+                ),
+                False,
+            )
             .sign(self.key, hashes.SHA256())
         )
         issued = Issued(self.folder / f"{name}.pem", self.folder / f"{name}.key")
@@ -77,3 +88,17 @@ class Authority:
             )
         )
         return issued
+
+
+def _usage(is_ca: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=is_ca,
+        crl_sign=is_ca,
+        encipher_only=False,
+        decipher_only=False,
+    )
