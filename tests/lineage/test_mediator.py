@@ -101,3 +101,17 @@ def test_the_view_of_decisions_has_a_row_per_decision(store: Store) -> None:
         (AGENT, tool, "success", "allow", "enforce"),
         (AGENT, tool, "denied", "deny", None),
     ]
+
+
+def test_who_came_to_the_page_is_a_person_and_no_agent_is_looked_for(
+    store: Store,
+) -> None:
+    usual = {"source": "web", "agent": "", "tool": "", "decision_id": "", "facts": ()}
+    fields = {**usual, "action": "web:sign-in", "resource": "", "run": ""}
+    keep(store, [call(1, **fields, person="person:ana@corp.example")])
+    (item,) = trace(store, Question(action="web:*"), now=NOW).items
+    told = {k: (hop["value"], hop["source"]) for k, hop in item["hops"].items()}
+    assert told["person"][0] == "person:ana@corp.example"
+    assert told["agent"] == ("", "a person came to the page, no agent for them")
+    assert told["identity"] == ("", "a person came to the page as themselves")
+    assert "configuration" not in str(item["hops"])

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from answerable.lineage.joints import Joint, SignIn, is_service, lasting
 from answerable.lineage.path import Path, Step
 from answerable.model.lineage import DeclaredUse, Hop, HopStatus, Issuance
+from answerable.model.record import WEB
 
 _TOKEN = "cred:token/"  # noqa: S105 - the beginning of an id
 Uses = Mapping[str, DeclaredUse]  # by subject, those that stand at the moment
@@ -135,12 +136,13 @@ def _gap(path: Path) -> str:
     return f"an owner of {origin.identity}, or its console sign-in records"
 
 
-def identity_hop(path: Path, tool: str) -> Hop:
+def identity_hop(path: Path, tool: str, source: str = "") -> Hop:
     """Say who acted: what the platform logged.
 
     Args:
         path: Steps from the acting identity to the origin.
         tool: Tool that a mediator saw called: what it acts as, it knows itself.
+        source: Of the record.
     """
     acting = path.steps[0]
     if acting.identity:
@@ -148,6 +150,8 @@ def identity_hop(path: Path, tool: str) -> Hop:
     if tool:
         gap = f"the log of the platform that {tool} acts on"
         return Hop("", HopStatus.MISSING, gap)
+    if source == WEB:
+        return Hop("", HopStatus.MISSING, "a person came to the page as themselves")
     return Hop("", HopStatus.MISSING, f"no believed record of {acting.told_by}")
 
 
@@ -166,6 +170,15 @@ def seen_hops(joint: Joint, path: Path, parents: Mapping[str, str]) -> AgentHops
         gap = f"the record that issued {_unissued(path)} (sts)"
         how = f"{how}; for whom it acts would tell {gap}"
     return AgentHops(Hop(key.agent, HopStatus.OBSERVED, how), line, tool)
+
+
+def page_hops(joint: Joint) -> AgentHops | None:
+    """Say that no agent is looked for where a person came to our own page."""
+    key = joint.key
+    if joint.source != WEB or not joint.believed or key.identity or key.credential:
+        return None
+    gap = Hop("", HopStatus.MISSING, "a person came to the page, no agent for them")
+    return AgentHops(gap, (), Hop("", HopStatus.MISSING, "the page itself, no tool"))
 
 
 def issued_hops(path: Path) -> AgentHops | None:

@@ -10,6 +10,7 @@ from answerable.lineage.hops import (
     agent_hops,
     identity_hop,
     issued_hops,
+    page_hops,
     person_hop,
     seen_hops,
 )
@@ -125,7 +126,7 @@ def _chain(
     persons: Mapping[str, Sequence[SignIn]],
     parents: Mapping[str, str],
 ) -> Chain:
-    agents = seen_hops(joint, path, parents) or issued_hops(path)
+    agents = seen_hops(joint, path, parents) or issued_hops(path) or page_hops(joint)
     agents = agents or agent_hops(path, uses, parents)
     seen = _seen_agent(joint)
     return Chain(
@@ -136,7 +137,7 @@ def _chain(
         agent=agents.agent,
         agent_path=agents.path,
         tool=agents.tool,
-        identity=identity_hop(path, joint.key.tool if seen else ""),
+        identity=identity_hop(path, joint.key.tool if seen else "", joint.source),
         identity_path=path.identities(),
         credential_path=path.credentials(),
         credential_from=path.issued.at if path.issued else 0,
