@@ -1,73 +1,47 @@
-"""A large set of policies is judged in processes of its own, one for each core.
+"""What a process does that judges policies for another one, until that has no more.
 
     python -P -m answerable.serving.judging
 
-reads the texts as MessagePack, and writes what came of each. Judging 10,000 policies
-takes two seconds of a core, for which a service would hold up what else it does, and
-several times their size in memory, which it would not get back.
+reads texts as MessagePack, a share at a time, each behind its length, and writes what
+came of it in the same way. It imports little: it is started while others wait for it.
 """
 
-import os
-import subprocess
+import gc
 import sys
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
+from typing import BinaryIO
 
 import msgspec
 
-from answerable.enforce.cedar.judging import Judged, judge
+from answerable.enforce.cedar.forms import Forms
+from answerable.enforce.cedar.judging import judge, written
 from answerable.enforce.cedar.lexis import Piece
 
-_MODULE = "answerable.serving.judging"
-SHARE = 500  # policies: fewer are judged about as soon as a process starts
-MOST = 8  # processes
+LENGTH = 4  # bytes of a length, the first first
 
 
-def judged_apart(pieces: Sequence[Piece]) -> list[Judged]:
-    """Judge policies as `judge` does, a large set by several processes.
+def send(to: BinaryIO, what: object) -> None:
+    """Write something, and have it leave.
 
-    What a process does not answer is judged here.
-
-    Args:
-        pieces: Each one policy, or what stands where one should.
+    Raises:
+        OSError: Nobody reads it.
     """
-    processes = min(os.cpu_count() or 1, MOST, len(pieces) // SHARE)
-    if not processes:
-        return judge(pieces)
-    ends = [number * len(pieces) // processes for number in range(processes + 1)]
-    parts = [pieces[ends[n] : ends[n + 1]] for n in range(processes)]
-    with ThreadPoolExecutor(processes) as waiting:
-        answers = waiting.map(_answered, parts)
-        found = [
-            answer or judge(part) for part, answer in zip(parts, answers, strict=True)
-        ]
-    return list(chain.from_iterable(found))
+    data = msgspec.msgpack.encode(what)
+    to.write(len(data).to_bytes(LENGTH, "big") + data)
+    to.flush()
 
 
-def _answered(part: Sequence[Piece]) -> list[Judged]:
-    """Have a process judge; nothing where it does not answer."""
-    try:
-        # -P: a module of that name in the working directory must not be run.
-        ended = subprocess.run(  # noqa: S603 - our own words
-            (sys.executable, "-P", "-m", _MODULE),
-            input=msgspec.msgpack.encode(part),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # a terminal's interrupt is its service's to hear
-            check=False,
-        )
-        found = msgspec.msgpack.decode(ended.stdout, type=list[Judged])
-    except (OSError, msgspec.DecodeError):
-        return []
-    return found if len(found) == len(part) else []
+def received(source: BinaryIO) -> bytes:
+    """Read what was sent; empty at the end."""
+    return source.read(int.from_bytes(source.read(LENGTH), "big"))
 
 
 def main() -> None:
     """Judge what comes in."""
-    given = sys.stdin.buffer.read()
-    pieces = msgspec.msgpack.decode(given, type=list[Piece])
-    sys.stdout.buffer.write(msgspec.msgpack.encode(judge(pieces)))
+    gc.disable()  # it leaves few cycles, and ends soon
+    pieces = msgspec.msgpack.Decoder(list[Piece])
+    forms = Forms(written)
+    while share := received(sys.stdin.buffer):
+        send(sys.stdout.buffer, judge(pieces.decode(share), forms))
 
 
 if __name__ == "__main__":

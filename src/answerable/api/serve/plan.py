@@ -13,7 +13,7 @@ from answerable.model.config import Config
 from answerable.model.decision_point import DecisionPoint
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
-from answerable.serving.judging import judged_apart
+from answerable.serving.judges import judged_apart
 from answerable.serving.state import decisions_state, gateway_state
 from answerable.serving.stored import known_agents
 

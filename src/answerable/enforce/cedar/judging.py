@@ -5,14 +5,15 @@ parts, each by a process of its own.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from answerable.enforce.cedar.actions import ACTIONS
 from answerable.enforce.cedar.conditions import compile_conditions
+from answerable.enforce.cedar.forms import Forms
 from answerable.enforce.cedar.lexis import Piece, parted
 from answerable.enforce.cedar.schema import (
     Uses,
@@ -29,6 +30,9 @@ from answerable.enforce.cedar.scopes import (
 )
 from answerable.model.cedar import CedarRule
 from answerable.model.decision import Effect, Layer
+
+if TYPE_CHECKING:
+    import cedarpy
 
 ASK = "ask"
 _ACTION = "Action"
@@ -66,15 +70,18 @@ class _Policy:
     faults: list[str] = field(default_factory=list)
 
 
-def judge(pieces: Sequence[Piece]) -> list[Judged]:
+def judge(pieces: Iterable[Piece], forms: Forms | None = None) -> list[Judged]:
     """Have Cedar read policies and hold them against the schema.
 
     Args:
         pieces: Each one policy, or what stands where one should.
+        forms: What is known already of policies that are alike.
     """
+    forms = Forms(written) if forms is None else forms
     policies = [_Policy(piece) for piece in pieces]
-    for start in range(0, len(policies), BATCH):
-        batch = policies[start : start + BATCH]
+    others = [each for each in policies if not _take_alike(each, forms)]
+    for start in range(0, len(others), BATCH):
+        batch = others[start : start + BATCH]
         if not _take_together(batch):
             for each in batch:
                 _take_alone(each)
@@ -83,6 +90,27 @@ def judge(pieces: Sequence[Piece]) -> list[Judged]:
 
 
 # Cedar's own reading.
+
+
+def written(text: str) -> str:
+    """Have Cedar write a text in its JSON form.
+
+    Raises:
+        ValueError: It is no Cedar.
+    """
+    import cedarpy  # 0.1 s, where there are policies alone
+
+    return cedarpy.policies_to_json_str(text)
+
+
+def _take_alike(policy: _Policy, forms: Forms) -> bool:
+    """Take a policy that is like others; whether it is taken."""
+    piece = policy.piece
+    is_one = piece.ended and not piece.open_line and not piece.heads
+    found = forms.written(piece.text) if is_one else ""
+    if found:
+        _take(policy, *_policies_in(found))
+    return bool(found)
 
 
 def _take_together(batch: list[_Policy]) -> bool:
@@ -136,15 +164,18 @@ def _wrong(piece: Piece) -> str:
 
 
 def _parsed(text: str) -> list[Mapping[str, Any]]:
-    """Have Cedar read a text; templates count, and are found by their slots.
+    """Have Cedar read a text.
 
     Raises:
         ValueError: It is no Cedar.
     """
-    import cedarpy  # 0.1 s, where there are policies alone
+    return _policies_in(written(text))
 
-    found = json.loads(cedarpy.policies_to_json_str(text))
-    both = {**found["templates"], **found["staticPolicies"]}
+
+def _policies_in(found: str) -> list[Mapping[str, Any]]:
+    """Give the policies of a JSON form; templates count, and are found by their slots."""
+    read = json.loads(found)
+    both = {**read["templates"], **read["staticPolicies"]}
     return [both[f"policy{position}"] for position in range(len(both))]
 
 
@@ -245,13 +276,23 @@ def _validate_group(schema: str, members: list[_Policy]) -> None:
 
     parsed = cedarpy.Schema.from_str(schema)
     for start in range(0, len(members), BATCH):
-        batch = members[start : start + BATCH]
-        text = "\n".join(each.piece.text for each in batch)
-        found = cedarpy.validate_policies(text, parsed)
-        for error in found.errors:
-            position = int(error.policy_id.removeprefix("policy"))
-            said = error.error.removeprefix(f"for policy `{error.policy_id}`, ")
-            batch[position].faults.append(said)
-        if not found.validation_passed and not found.errors:
-            for each in batch:
-                each.faults.append("Cedar does not take it, and does not say why")
+        _hold(members[start : start + BATCH], parsed)
+
+
+def _hold(batch: list[_Policy], schema: "cedarpy.Schema") -> None:
+    import cedarpy
+
+    text = "\n".join(each.piece.text for each in batch)
+    found = cedarpy.validate_policies(text, schema)
+    if len(batch) > 1 and not all(error.policy_id for error in found.errors):
+        # Of a text that Cedar cannot read, it does not say whose fault that is.
+        for each in batch:
+            _hold([each], schema)
+        return
+    for error in found.errors:
+        position = int(error.policy_id.removeprefix("policy") or 0)
+        said = error.error.removeprefix(f"for policy `{error.policy_id}`, ")
+        batch[position].faults.append(said)
+    if not found.validation_passed and not found.errors:
+        for each in batch:
+            each.faults.append("Cedar does not take it, and does not say why")

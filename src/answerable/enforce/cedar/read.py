@@ -23,7 +23,7 @@ from answerable.model.cedar import (
     CedarRules,
 )
 
-Judge = Callable[[Sequence[Piece]], Sequence[Judged]]
+Judge = Callable[[Iterable[Piece]], Sequence[Judged]]
 
 _SHOWN = 300
 _OF_ACTION = re.compile(r' for Action::"[^"]*"')
@@ -76,23 +76,24 @@ def read_rules(
         known: What a policy may name of the configuration: `agent:declared/NAME`,
             `server:NAME`.
         before: What was read last; what is unchanged is taken from there.
-        judged: Has Cedar read the rest: `judge`, or what does the same elsewhere.
+        judged: Has Cedar read the rest: `judge`, or what does the same elsewhere. It
+            is handed each as soon as it is found, and takes them all.
     """
     files = tuple(files)
     faults: list[CedarFault] = []
     policies: list[_Policy] = []
-    for file in files:
-        try:
-            text = file.data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = file.data[: error.start].count(b"\n") + 1
-            faults.append(CedarFault(file.name, line, "", "not UTF-8"))
-            continue
-        policies += _policies(file.name, text)
     kept = {rule.text: rule for rule in before.rules}
-    new = [each for each in policies if each.piece.text not in kept]
-    found = judged([each.piece for each in new])
-    for each, what in zip(new, found, strict=True):
+    new: list[_Policy] = []
+
+    def found() -> Iterator[Piece]:
+        for file in files:
+            for each in _policies(file, faults):
+                policies.append(each)
+                if each.piece.text not in kept:
+                    new.append(each)
+                    yield each.piece
+
+    for each, what in zip(new, judged(found()), strict=True):
         each.rule = what.rule
         each.faults += what.faults
     names = frozenset(known)
@@ -130,9 +131,15 @@ def _digest(files: tuple[CedarFile, ...]) -> str:
     return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
-def _policies(file: str, text: str) -> Iterator[_Policy]:
+def _policies(file: CedarFile, faults: list[CedarFault]) -> Iterator[_Policy]:
+    try:
+        text = file.data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = file.data[: error.start].count(b"\n") + 1
+        faults.append(CedarFault(file.name, line, "", "not UTF-8"))
+        return
     for position, piece in enumerate(split(text)):
-        yield _Policy(file, piece, piece.id or f"policy{position}")
+        yield _Policy(file.name, piece, piece.id or f"policy{position}")
 
 
 def _placed(policies: list[_Policy]) -> Iterator[CedarRule]:

@@ -25,7 +25,7 @@ from answerable.model.decision import Decision, Effect, Mode, Request, Target
 from answerable.model.errors import AnswerableError, UsageError
 from answerable.model.record import Act
 from answerable.serving.callers.agents import Agents
-from answerable.serving.judging import judged_apart
+from answerable.serving.judges import judged_apart
 from answerable.serving.kills import KillFile
 from answerable.serving.processes.parent import read_parent
 from answerable.serving.state import gateway_state

@@ -15,7 +15,7 @@ from answerable.gateway.serve.control import MAX_RULES, Policy
 from answerable.model.cedar import NO_RULES, CedarRules
 from answerable.model.config import Address, Config, Listen
 from answerable.model.errors import UsageError
-from answerable.serving.judging import judged_apart
+from answerable.serving.judges import judged_apart
 from answerable.serving.state import gateway_state
 from answerable.serving.stored import known_agents
 

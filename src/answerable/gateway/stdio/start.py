@@ -7,7 +7,7 @@ from answerable.connectors.config.fetch import read_file, read_policies
 from answerable.connectors.config.parse.faults import ConfigError
 from answerable.gateway.stdio.wrapped import Wrapped
 from answerable.model.errors import AnswerableError, UsageError
-from answerable.serving.judging import judged_apart
+from answerable.serving.judges import judged_apart
 from answerable.serving.state import gateway_state
 from answerable.serving.stored import make_store, ship_spool
 

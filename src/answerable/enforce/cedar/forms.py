@@ -1,0 +1,149 @@
+"""Policies that are alike but for names and numbers: Cedar writes their form once.
+
+A large set is a few forms, each with other names and numbers in it. Cedar reads one
+with a mark in the place of each literal; its JSON, with a policy's own literals in the
+places of the marks, is what Cedar would write of that policy. Only what is plain is
+marked: printable ASCII without an escape, whole numbers of few digits. A policy with
+anything else, or with a record, whose members have an order, is left to Cedar.
+
+What is written here says what a policy is, never that it is right: whoever takes it
+has Cedar read and validate the policy's own text besides.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import zip_longest
+
+OFTEN = 3  # policies of one form, from which on it is worth having
+MOST = 1000  # literals of one policy, and less: marks are letters
+
+_MARK = 0xE000  # and up: letters that no ASCII text has
+_NUMBER = 7 * 10**17  # and up
+_NEXT = re.compile(
+    r'((?:[A-Za-z_]\w*+|[^"/\w]++|/(?!/)|//[^\n]*+)*+)'  # what stands before a literal
+    r'(?:(")([ !#-\[\]-~]*+)"|(0|[1-9][0-9]{0,17})(?!\w)|\Z)'
+)
+_LIKE = re.compile(r'\blike\s*+"')
+_ORDERED = '"Record"'
+
+Between = tuple[str, ...]
+Literals = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What Cedar writes of policies that are alike.
+
+    Attributes:
+        parts: Its JSON around the literals, which are filled in at every other place.
+        order: Which literal comes there; Cedar does not write them in their order.
+        likes: Literals that are patterns.
+    """
+
+    parts: tuple[str, ...]
+    order: tuple[int, ...]
+    likes: frozenset[int]
+
+    def of(self, literals: Literals) -> str:
+        """Write what Cedar would of a policy with these literals."""
+        filled = [""] * (2 * len(self.order) + 1)
+        filled[::2] = self.parts
+        filled[1::2] = [
+            _pattern(literals[each]) if each in self.likes else literals[each]
+            for each in self.order
+        ]
+        return "".join(filled)
+
+
+class Forms:
+    """What Cedar writes of policies, and for those of a known form without Cedar.
+
+    Args:
+        write: Has Cedar read a text, and gives its JSON; ValueError where it is none.
+    """
+
+    def __init__(self, write: Callable[[str], str]) -> None:
+        self._write = write
+        self._met: Counter[Between] = Counter()
+        self._known: dict[Between, _Form | None] = {}
+
+    def written(self, text: str) -> str:
+        """Give the JSON of one policy; empty where Cedar has to be asked for it.
+
+        Args:
+            text: Its strings end on their lines.
+        """
+        between, literals = _taken_apart(text)
+        if not literals:
+            return ""
+        if between not in self._known:
+            self._met[between] += 1
+            if self._met[between] < OFTEN:
+                return ""
+            self._known[between] = self._learnt(text, between, literals)
+        form = self._known[between]
+        return form.of(literals) if form is not None else ""
+
+    def _learnt(self, text: str, between: Between, literals: Literals) -> _Form | None:
+        """Have Cedar write a form, and see that it fits the policy that it is made of."""
+        texts = [each.endswith('"') for each in between[: len(literals)]]
+        marks = [
+            chr(_MARK + at) if is_text else str(_NUMBER + at)
+            for at, is_text in enumerate(texts)
+        ]
+        likes = frozenset(at for at, each in enumerate(between) if _LIKE.search(each))
+        marked = "".join(
+            f'{before}{mark}"' if is_text else f"{before}{mark}"
+            for before, mark, is_text in zip_longest(
+                between, marks, texts, fillvalue=""
+            )
+        )
+        try:
+            form = _form(self._write(marked), marks, likes)
+            fits = form is not None and (
+                json.loads(form.of(literals)) == json.loads(self._write(text))
+            )
+        except (ValueError, RecursionError):
+            return None
+        return form if fits else None
+
+
+def _taken_apart(text: str) -> tuple[Between, Literals]:
+    """Take a policy apart at its literals; there are none where that is not safe.
+
+    What stands before a string ends with its quote: a number is another form.
+    """
+    found = _NEXT.findall(text)
+    whole = "".join([f"{b}{quote}{s}{quote}{n}" for b, quote, s, n in found])
+    if whole != text or not text.isascii() or len(found) > MOST:
+        return (), ()  # something is no word of these
+    between = tuple([before + quote for before, quote, _, _ in found])
+    return between, tuple([s or n for _, quote, s, n in found if quote or n])
+
+
+def _form(written: str, marks: list[str], likes: frozenset[int]) -> _Form | None:
+    """Find the marks in what Cedar has written; None where one is not there once."""
+    places: list[tuple[int, int, int]] = []
+    for at, mark in enumerate(marks):
+        sought = _pattern(mark) if at in likes else mark
+        if written.count(sought) != 1 or written.count(mark) != 1:
+            return None
+        start = written.index(sought)
+        places.append((start, start + len(sought), at))
+    if _ORDERED in written:
+        return None
+    places.sort()
+    starts = [start for start, _, _ in places] + [len(written)]
+    ends = [0] + [end for _, end, _ in places]
+    parts = tuple(written[e:s] for e, s in zip(ends, starts, strict=True))
+    return _Form(parts, tuple(at for _, _, at in places), likes)
+
+
+def _pattern(literal: str) -> str:
+    """Write the pattern of a `like` as Cedar does: letter by letter."""
+    return ",".join(
+        '"Wildcard"' if each == "*" else f'{{"Literal":"{each}"}}' for each in literal
+    )
