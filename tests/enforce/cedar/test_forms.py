@@ -81,9 +81,8 @@ def test_mistakes_among_policies_that_are_alike_are_found() -> None:
 
 
 def _policy(*conditions: str) -> str:
-    said = " && ".join(conditions)
-    return f'@id("a") permit ('
-        f'principal, action == Action::"tools/call", resource) when {{ {said} }};'
+    head = 'principal, action == Action::"tools/call", resource'
+    return f'@id("a") permit ({head}) when {{ {" && ".join(conditions)} }};'
 
 
 @pytest.mark.parametrize(
@@ -113,13 +112,15 @@ def test_what_is_alike_is_written_by_cedar_a_few_times_alone() -> None:
         return written(text)
 
     known = Forms(write)
+    patterns = ("/a/*", "", "*", "**", "a***b", "{}", "Wildcard", "//", "0", "a, b")
     texts = [
-        _policy(f'context.arguments.x like "/{n}/*"', f"{n} < 9") for n in range(9)
+        _policy(f'context.arguments.x like "{each}" && -{n} < 9 && "{each}" == "x"')
+        for n, each in enumerate(patterns)
     ]
-    found = [known.written(text) for text in texts]
+    found = [known.written(text) for text in texts * 2]
     assert found[: OFTEN - 1] == [""] * (OFTEN - 1)
-    for given_, text in zip(found[OFTEN - 1 :], texts[OFTEN - 1 :], strict=True):
-        assert json.loads(given_) == json.loads(written(text))
+    for one, text in zip(found[len(texts) :], texts, strict=True):
+        assert json.loads(one) == json.loads(written(text))  # -0 is 0
     assert len(asked) == 2
 
 
