@@ -22,7 +22,7 @@ def test_a_large_set_is_judged_apart_as_it_is_here(
     monkeypatch.setattr(judges, "SHARE", 20)
     monkeypatch.setattr(judges.os, "cpu_count", lambda: 3)
     # A set that is judged here would be judged by this.
-    monkeypatch.setattr(judges, "judge", lambda share: [])
+    monkeypatch.setattr(judges, "judge", lambda *_: [])
     pieces = _pieces(60)
     for apart, here in zip(judged_apart(pieces), judge(pieces), strict=True):
         assert apart.rule == here.rule

@@ -60,6 +60,8 @@ class CedarRule(msgspec.Struct, frozen=True, array_like=True, gc=False):
         mentions: What of the configuration it names: `agent:declared/NAME`,
             `server:NAME`.
         reads: Members of the arguments that it reads.
+        approved: Names the schema that a person approved of the one tool that it is
+            about; empty for none.
     """
 
     id: str
@@ -74,6 +76,7 @@ class CedarRule(msgspec.Struct, frozen=True, array_like=True, gc=False):
     text: str
     mentions: tuple[str, ...]
     reads: tuple[str, ...]
+    approved: str = ""
 
 
 class CedarRules(msgspec.Struct, frozen=True):
@@ -95,6 +98,7 @@ class CedarRules(msgspec.Struct, frozen=True):
                 line=0,
                 text=rule.text if rule.layer is Layer.CEDAR else "",
                 mentions=(),
+                approved="",
                 reads=rule.reads if rule.layer is Layer.CEDAR else (),
             )
             for rule in self.rules

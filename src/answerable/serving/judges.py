@@ -17,6 +17,7 @@ from typing import Self
 
 import msgspec
 
+from answerable.enforce.cedar.approved import NOTHING_APPROVED, Approved
 from answerable.enforce.cedar.judging import Judged, judge
 from answerable.enforce.cedar.lexis import Piece
 from answerable.serving.judging import received, send
@@ -29,21 +30,24 @@ _judged = msgspec.msgpack.Decoder(list[Judged])
 Share = tuple[Piece, ...]
 
 
-def judged_apart(pieces: Iterable[Piece]) -> list[Judged]:
+def judged_apart(
+    pieces: Iterable[Piece], approved: Approved = NOTHING_APPROVED
+) -> list[Judged]:
     """Judge policies as `judge` does, a large set by several processes.
 
     What a process does not answer is judged here.
 
     Args:
         pieces: Each one policy, or what stands where one should.
+        approved: What persons have approved of the tools' arguments.
     """
     shares = _shares(iter(pieces))
     first = next(shares, ())
     if len(first) < SHARE:
-        return judge(first)
-    with _Judges() as judges:
+        return judge(first, approved)
+    with _Judges(approved) as judges:
         handed = [(each, judges.take(each)) for each in chain((first,), shares)]
-        found = [answer.result() or judge(share) for share, answer in handed]
+        found = [answer.result() or judge(share, approved) for share, answer in handed]
     return list(chain.from_iterable(found))
 
 
@@ -55,7 +59,8 @@ def _shares(pieces: Iterator[Piece]) -> Iterator[Share]:
 class _Judges:
     """Processes, started as they are needed; each has a thread that waits for it."""
 
-    def __init__(self) -> None:
+    def __init__(self, approved: Approved) -> None:
+        self._approved = approved
         most = min(os.cpu_count() or 1, MOST)
         self._waiting = ThreadPoolExecutor(most, initializer=self._start)
         self._own = threading.local()
@@ -79,7 +84,7 @@ class _Judges:
         return self._waiting.submit(self._answered, share)
 
     def _start(self) -> None:
-        self._own.process = None
+        self._own.process, self._own.is_new = None, True
         try:
             # -P: a module of that name in the working directory must not be run.
             process = subprocess.Popen(  # noqa: S603 - our own words
@@ -99,6 +104,9 @@ class _Judges:
         if process is None:
             return []
         try:
+            if self._own.is_new:
+                send(process.stdin, self._approved)
+                self._own.is_new = False
             send(process.stdin, share)
             found = _judged.decode(received(process.stdout))
         except (OSError, msgspec.DecodeError):  # it has ended, or says something else

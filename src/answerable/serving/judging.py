@@ -2,8 +2,9 @@
 
     python -P -m answerable.serving.judging
 
-reads texts as MessagePack, a share at a time, each behind its length, and writes what
-came of it in the same way. It imports little: it is started while others wait for it.
+reads what is approved and then texts, a share at a time, as MessagePack, each behind
+its length, and writes what came of a share in the same way. It imports little: it is
+started while others wait for it.
 """
 
 import gc
@@ -40,8 +41,12 @@ def main() -> None:
     gc.disable()  # it leaves few cycles, and ends soon
     pieces = msgspec.msgpack.Decoder(list[Piece])
     forms = Forms(written)
+    said = received(sys.stdin.buffer)
+    if not said:
+        return
+    approved = msgspec.msgpack.decode(said, type=dict[str, str])
     while share := received(sys.stdin.buffer):
-        send(sys.stdout.buffer, judge(pieces.decode(share), forms))
+        send(sys.stdout.buffer, judge(pieces.decode(share), approved, forms))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from answerable.connectors.config.fetch import read_file, read_policies
 from answerable.connectors.config.parse.document import Reading
 from answerable.connectors.config.parse.faults import ConfigError
 from answerable.enforce.table import Table
@@ -13,7 +12,7 @@ from answerable.model.config import Config
 from answerable.model.decision_point import DecisionPoint
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
-from answerable.serving.judges import judged_apart
+from answerable.serving.policies import read_decided
 from answerable.serving.state import decisions_state, gateway_state
 from answerable.serving.stored import known_agents
 
@@ -93,7 +92,7 @@ def read_plan(
         UsageError: The file is not there, or has no section `decisions`.
         EnvironmentRefused: It may not be read, or the store may not.
     """
-    reading = read_policies(read_file(place), before, judged_apart)
+    reading = read_decided(place, store, usual, before)
     config = reading.config
     if config is None or not reading.lacks_policy_alone:
         raise ConfigError(place, reading.faults)

@@ -13,6 +13,7 @@ from answerable.connectors.config.parse.policies import fault_of, named_by
 from answerable.connectors.config.spec import SPEC
 from answerable.connectors.files import show_path
 from answerable.connectors.formats.sighting_frame import Frame
+from answerable.enforce.cedar.approved import NOTHING_APPROVED, Approved
 from answerable.enforce.cedar.judging import judge
 from answerable.enforce.cedar.read import Judge, read_rules
 from answerable.model.cedar import NO_RULES, CedarFile, CedarRules
@@ -39,7 +40,10 @@ def read_file(location: str) -> Reading:
 
 
 def read_policies(
-    reading: Reading, before: CedarRules = NO_RULES, judged: Judge = judge
+    reading: Reading,
+    before: CedarRules = NO_RULES,
+    judged: Judge = judge,
+    approved: Approved = NOTHING_APPROVED,
 ) -> Reading:
     """Read the policies that a configuration names; their faults are the reading's.
 
@@ -47,6 +51,7 @@ def read_policies(
         reading: Of the configuration.
         before: What was read last; what is unchanged is not read anew.
         judged: Has Cedar read the rest.
+        approved: What persons have approved of the tools' arguments.
     """
     config = reading.config
     if config is None or not config.policy:
@@ -65,7 +70,7 @@ def read_policies(
         what = f"larger than {MAX_ALL_POLICIES >> 20} MiB together"
         faults.append(Fault(reading.policy_marks[0], "policy", what))
         files = {}
-    read = read_rules(files.values(), named_by(config), before, judged)
+    read = read_rules(files.values(), named_by(config), before, judged, approved)
     faults += map(fault_of, read.faults)
     return replace(
         reading,

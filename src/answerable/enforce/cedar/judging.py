@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from answerable.enforce.cedar.actions import ACTIONS
+from answerable.enforce.cedar.approved import (
+    NOTHING_APPROVED,
+    Approved,
+    declared,
+    stamp,
+)
 from answerable.enforce.cedar.conditions import compile_conditions
 from answerable.enforce.cedar.forms import Forms
 from answerable.enforce.cedar.lexis import Piece, parted
@@ -36,6 +42,7 @@ if TYPE_CHECKING:
 
 ASK = "ask"
 _ACTION = "Action"
+_CALL = "tools/call"
 BATCH = 100  # policies that Cedar reads at once: a few ms, in which others wait
 
 
@@ -70,11 +77,16 @@ class _Policy:
     faults: list[str] = field(default_factory=list)
 
 
-def judge(pieces: Iterable[Piece], forms: Forms | None = None) -> list[Judged]:
+def judge(
+    pieces: Iterable[Piece],
+    approved: Approved = NOTHING_APPROVED,
+    forms: Forms | None = None,
+) -> list[Judged]:
     """Have Cedar read policies and hold them against the schema.
 
     Args:
         pieces: Each one policy, or what stands where one should.
+        approved: What persons have approved of the tools' arguments.
         forms: What is known already of policies that are alike.
     """
     forms = Forms(written) if forms is None else forms
@@ -85,6 +97,8 @@ def judge(pieces: Iterable[Piece], forms: Forms | None = None) -> list[Judged]:
         if not _take_together(batch):
             for each in batch:
                 _take_alone(each)
+    for each in policies:
+        _hold_to(each, approved)
     _validate([each for each in policies if each.rule is not None])
     return [Judged(each.rule, tuple(each.faults)) for each in policies]
 
@@ -250,6 +264,17 @@ def _rule(
     )
 
 
+def _hold_to(policy: _Policy, approved: Approved) -> None:
+    """Have a policy about one tool read its arguments as they are approved."""
+    rule = policy.rule
+    schema = approved.get(rule.resource, "") if rule is not None else ""
+    if rule is None or not schema:
+        return
+    policy.rule = msgspec.structs.replace(rule, approved=stamp(schema))
+    if policy.action == _CALL:
+        policy.uses = declared(schema).hold(policy.uses)
+
+
 def _validate(policies: list[_Policy]) -> None:
     """Have Cedar hold policies against the schema, those together that may be.
 
@@ -292,7 +317,12 @@ def _hold(batch: list[_Policy], schema: "cedarpy.Schema") -> None:
     for error in found.errors:
         position = int(error.policy_id.removeprefix("policy") or 0)
         said = error.error.removeprefix(f"for policy `{error.policy_id}`, ")
-        batch[position].faults.append(said)
+        batch[position].faults.append(said + _held(batch[position]))
     if not found.validation_passed and not found.errors:
         for each in batch:
             each.faults.append("Cedar does not take it, and does not say why")
+
+
+def _held(policy: _Policy) -> str:
+    rule = policy.rule
+    return " (arguments as approved)" if rule is not None and rule.approved else ""

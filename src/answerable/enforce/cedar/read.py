@@ -13,6 +13,7 @@ from difflib import get_close_matches
 
 import msgspec
 
+from answerable.enforce.cedar.approved import NOTHING_APPROVED, Approved, stamp
 from answerable.enforce.cedar.judging import Judged, judge
 from answerable.enforce.cedar.lexis import Piece, split
 from answerable.model.cedar import (
@@ -23,7 +24,7 @@ from answerable.model.cedar import (
     CedarRules,
 )
 
-Judge = Callable[[Iterable[Piece]], Sequence[Judged]]
+Judge = Callable[[Iterable[Piece], Approved], Sequence[Judged]]
 
 _SHOWN = 300
 _OF_ACTION = re.compile(r' for Action::"[^"]*"')
@@ -68,6 +69,7 @@ def read_rules(
     known: Iterable[str],
     before: CedarRules = NO_RULES,
     judged: Judge = judge,
+    approved: Approved = NOTHING_APPROVED,
 ) -> Read:
     """Read policies, and name everything that is wrong with them.
 
@@ -78,11 +80,17 @@ def read_rules(
         before: What was read last; what is unchanged is taken from there.
         judged: Has Cedar read the rest: `judge`, or what does the same elsewhere. It
             is handed each as soon as it is found, and takes them all.
+        approved: What persons have approved of the tools' arguments.
     """
     files = tuple(files)
     faults: list[CedarFault] = []
     policies: list[_Policy] = []
-    kept = {rule.text: rule for rule in before.rules}
+    stamps = {tool: stamp(schema) for tool, schema in approved.items()}
+    kept = {
+        rule.text: rule
+        for rule in before.rules
+        if rule.approved == stamps.get(rule.resource, "")
+    }
     new: list[_Policy] = []
 
     def found() -> Iterator[Piece]:
@@ -93,7 +101,7 @@ def read_rules(
                     new.append(each)
                     yield each.piece
 
-    for each, what in zip(new, judged(found()), strict=True):
+    for each, what in zip(new, judged(found(), approved), strict=True):
         each.rule = what.rule
         each.faults += what.faults
     names = frozenset(known)

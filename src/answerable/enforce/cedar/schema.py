@@ -4,6 +4,7 @@ Types, actions and what a context holds are ours. Which arguments a tool takes o
 server knows, so a policy says it by how it reads them: `context.arguments.amount < 5`
 makes `amount` a number, `context.arguments has amount` makes it one that may be
 missing. Policies that take one argument for different things are validated apart.
+Where a person has approved what the server says, that stands in the same place.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,8 @@ Path = tuple[str, ...]
 Uses = Mapping[Path, tuple[str, bool]]
 
 _ARGUMENTS = ("context", "arguments")
-_RECORD = "record"
+RECORD = "record"
+ABSENT = "absent"  # there is no such member
 _UNKNOWN = "String"
 _NUMBERS = frozenset({"<", "<=", ">", ">=", "+", "-", "*", "neg"})
 _SETS = frozenset({"containsAll", "containsAny"})
@@ -71,7 +73,7 @@ def uses_of(conditions: list[dict[str, Any]]) -> Uses:
     for path in list(found):
         for end in range(1, len(path)):
             may_miss = found.get(path[:end], ("", False))[1]
-            found[path[:end]] = (_RECORD, may_miss)
+            found[path[:end]] = (RECORD, may_miss)
     return found
 
 
@@ -174,8 +176,8 @@ def _item_type(node: Mapping[str, Any]) -> str:
 def _record(uses: Uses, at: Path) -> str:
     members = []
     for path, (kind, may_miss) in sorted(uses.items()):
-        if len(path) == len(at) + 1 and path[: len(at)] == at:
-            said = _record(uses, path) if kind == _RECORD else kind or _UNKNOWN
+        if len(path) == len(at) + 1 and path[: len(at)] == at and kind != ABSENT:
+            said = _record(uses, path) if kind == RECORD else kind or _UNKNOWN
             members.append(f"{_quoted(path[-1])}{'?' if may_miss else ''}: {said}")
     return "{ " + ", ".join(members) + " }"
 

@@ -9,7 +9,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from answerable.connectors.config.fetch import read_file, read_policies
 from answerable.connectors.config.parse.document import Reading
 from answerable.connectors.config.parse.faults import ConfigError
 from answerable.enforce.amending import BY_TWO
@@ -25,8 +24,8 @@ from answerable.model.decision import Decision, Effect, Mode, Request, Target
 from answerable.model.errors import AnswerableError, UsageError
 from answerable.model.record import Act
 from answerable.serving.callers.agents import Agents
-from answerable.serving.judges import judged_apart
 from answerable.serving.kills import KillFile
+from answerable.serving.policies import read_decided
 from answerable.serving.processes.parent import read_parent
 from answerable.serving.state import gateway_state
 
@@ -69,7 +68,7 @@ def prepare(place: str, client: str, store: Path | None, usual: Path) -> Asked:
         EnvironmentRefused: The file may not be read.
         ProcessGone: Whoever started us is gone.
     """
-    reading = read_policies(read_file(place), judged=judged_apart)
+    reading = read_decided(place, store, usual)
     config = reading.config
     if config is None or not reading.holds_policy:
         raise ConfigError(place, reading.faults)

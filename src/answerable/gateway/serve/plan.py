@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from answerable.connectors.config.fetch import read_file, read_policies
+from answerable.connectors.config.fetch import read_file
 from answerable.connectors.config.parse.document import Reading
 from answerable.connectors.config.parse.faults import ConfigError
 from answerable.connectors.config.parse.places import is_loopback, parse_address
@@ -15,7 +15,7 @@ from answerable.gateway.serve.control import MAX_RULES, Policy
 from answerable.model.cedar import NO_RULES, CedarRules
 from answerable.model.config import Address, Config, Listen
 from answerable.model.errors import UsageError
-from answerable.serving.judges import judged_apart
+from answerable.serving.policies import read_decided
 from answerable.serving.state import gateway_state
 from answerable.serving.stored import known_agents
 
@@ -96,9 +96,10 @@ def read_plan(
         UsageError: The file is not there, or the address is none.
         EnvironmentRefused: It may not be read, or the store may not.
     """
-    reading = read_file(place)
-    if before is not None:
-        reading = read_policies(reading, before, judged_apart)
+    if before is None:
+        reading = read_file(place)
+    else:
+        reading = read_decided(place, store, usual, before)
     config = reading.config
     if config is None or not reading.lacks_policy_alone:
         raise ConfigError(place, reading.faults)

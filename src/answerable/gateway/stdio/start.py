@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from answerable.connectors.config.fetch import read_file, read_policies
 from answerable.connectors.config.parse.faults import ConfigError
 from answerable.gateway.stdio.wrapped import Wrapped
 from answerable.model.errors import AnswerableError, UsageError
-from answerable.serving.judges import judged_apart
+from answerable.serving.policies import read_decided
 from answerable.serving.state import gateway_state
 from answerable.serving.stored import make_store, ship_spool
 
@@ -29,7 +28,7 @@ def read_wrapped(
         UsageError: The file, or a server of that name, is not there.
         EnvironmentRefused: The file may not be read, or no store can be made.
     """
-    reading = read_policies(read_file(place), judged=judged_apart)
+    reading = read_decided(place, store, usual)
     config = reading.config
     if config is None or not reading.holds_policy:
         raise ConfigError(place, reading.faults)

@@ -1,0 +1,114 @@
+"""What a person has approved of a tool's arguments, in the types of Cedar.
+
+A server's JSON Schema is its own word until a person approves the tool as it is. Then
+policies about that tool are held to it: what it says outright is taken (types, members,
+which of them are required, that there are no others), and where it says less, a policy's
+own use still gives the type.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from answerable.enforce.cedar.schema import ABSENT, RECORD, Path, Uses
+
+# Tool as policies name it -> the JSON Schema of its arguments, as approved.
+Approved = Mapping[str, str]
+Schema = Mapping[str, Any]
+NOTHING_APPROVED: Approved = {}
+
+DEEPEST = 16  # members within members
+_PLAIN = {"string": "String", "boolean": "Bool", "integer": "Long", "number": "Long"}
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """One tool's arguments.
+
+    Attributes:
+        members: Path -> its type, empty where that is not said, and whether it may be
+            missing.
+        closed: Paths of what has no other members.
+    """
+
+    members: Uses
+    closed: frozenset[Path]
+
+    def hold(self, uses: Uses) -> Uses:
+        """Say what a policy reads in the types that are declared.
+
+        Args:
+            uses: What it reads, as it uses it.
+        """
+        found = dict(uses)
+        for path, (kind, _) in uses.items():
+            if path in self.members:
+                said, may_miss = self.members[path]
+                found[path] = (said or kind, may_miss)
+            elif path[:-1] in self.closed:
+                found[path] = (ABSENT, False)
+        return found
+
+
+def stamp(schema: str) -> str:
+    """Name a schema; empty for none."""
+    return hashlib.sha256(schema.encode()).hexdigest()[:16] if schema else ""
+
+
+@lru_cache(1024)
+def declared(schema: str) -> Declared:
+    """Read a JSON Schema of arguments; what cannot be read says nothing."""
+    try:
+        said = _object(json.loads(schema))
+    except (ValueError, RecursionError):
+        said = {}
+    members: dict[Path, tuple[str, bool]] = {}
+    closed: set[Path] = {()} if _is_closed(said) else set()
+    for path, each, may_miss in _members((), said):
+        members[path] = (_kind(each), may_miss)
+        if _is_closed(each):
+            closed.add(path)
+    return Declared(members, frozenset(closed))
+
+
+def _members(at: Path, schema: Schema) -> Iterator[tuple[Path, Schema, bool]]:
+    required = schema.get("required")
+    for name, said in _object(schema.get("properties")).items():
+        each, path = _object(said), (*at, name)
+        is_required = isinstance(required, list) and name in required
+        # To a policy a null is as if it were not there.
+        yield path, each, not is_required or "null" in _types(each)
+        if len(path) < DEEPEST:
+            yield from _members(path, each)
+
+
+def _kind(schema: Schema) -> str:
+    """Give the Cedar type of a schema; empty where it has none, or more than one."""
+    types = _types(schema) - {"null"}
+    if types == {"array"}:
+        item = _kind(_object(schema.get("items")))
+        return f"Set<{item}>" if item and item != RECORD else ""
+    if types == {"object"}:
+        return RECORD if _object(schema.get("properties")) else ""
+    return _PLAIN.get(types.pop(), "") if len(types) == 1 else ""
+
+
+def _types(schema: Schema) -> set[str]:
+    said = schema.get("type")
+    many = said if isinstance(said, list) else [said]
+    return {each for each in many if isinstance(each, str)}
+
+
+def _is_closed(schema: Schema) -> bool:
+    return (
+        isinstance(schema.get("properties"), dict)
+        and schema.get("additionalProperties") is False
+        and not schema.get("patternProperties")
+    )
+
+
+def _object(said: object) -> Schema:
+    return said if isinstance(said, dict) else {}

@@ -1,0 +1,60 @@
+"""A configuration and its policies, read as whoever decides by them reads them."""
+
+from pathlib import Path
+
+from answerable.connectors.config.fetch import read_file, read_policies
+from answerable.connectors.config.parse.document import Reading
+from answerable.enforce.cedar.approved import NOTHING_APPROVED, Approved
+from answerable.model.cedar import NO_RULES, CedarRules
+from answerable.model.config import Config
+from answerable.model.pin import How, Kind, Pinning, item_id
+from answerable.serving.judges import judged_apart
+from answerable.serving.pins.files import PinFiles
+from answerable.serving.state import gateway_state
+
+_SCHEMA = "inputSchema"
+
+
+def read_decided(
+    place: str, store: Path | None, usual: Path, before: CedarRules = NO_RULES
+) -> Reading:
+    """Read a configuration and the policies that it names, with every fault of them.
+
+    Args:
+        place: The file.
+        store: As named on the command line, None where it was not.
+        usual: The store where nobody names one.
+        before: The Cedar policies as they were read last.
+
+    Raises:
+        UsageError: The file is not there, or larger than a configuration may be.
+        EnvironmentRefused: It may not be read, or what is pinned may not.
+    """
+    reading = read_file(place)
+    config = reading.config
+    if config is None or not config.policy:
+        return reading
+    root = store or (Path(config.store) if config.store else usual)
+    approved = approved_schemas(config, gateway_state(config, root))
+    return read_policies(reading, before, judged_apart, approved)
+
+
+def approved_schemas(config: Config, state: Path) -> Approved:
+    """Give the schemas of the tools that a person has approved.
+
+    What was only seen is the server's own word: it would have the say in which policies
+    are right.
+
+    Raises:
+        EnvironmentRefused: What is pinned cannot be read.
+    """
+    files, found = PinFiles(state), dict(NOTHING_APPROVED)
+    for server in config.servers:
+        if server.pin is Pinning.OFF:
+            continue
+        for pin in files.read(server.name).items.values():
+            kind, name = pin.definition.kind, pin.definition.name
+            schema = dict(pin.definition.fields).get(_SCHEMA, "")
+            if kind is Kind.TOOL and pin.how is How.APPROVED and schema:
+                found[item_id(server.name, kind, name)] = schema
+    return found

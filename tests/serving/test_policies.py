@@ -1,0 +1,79 @@
+"""Policies are held to what persons have approved of tools, wherever they are read."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from answerable.connectors.config.parse.faults import fault_lines
+from answerable.enforce.pins.defining import define
+from answerable.model.pin import Approval, Kind, Pin, Pins
+from answerable.serving import judges
+from answerable.serving.pins.files import PinFiles
+from answerable.serving.policies import read_decided
+
+WORD = Approval("person:ana", "s" * 64, 9)
+_CONFIG = """\
+servers:
+  files: {{url: "http://127.0.0.1:1/mcp", pin: "{pin}"}}
+policy: [a.cedar]
+state: {state}
+"""
+
+
+def _tool(name: str, kind: str) -> Pin:
+    schema = {"type": "object", "properties": {"n": {"type": kind}}, "required": ["n"]}
+    raw = json.dumps({"name": name, "inputSchema": schema}).encode()
+    return Pin(define(Kind.TOOL, name, raw), 1, WORD)
+
+
+def _folder(folder: Path, text: str, *pins: Pin, pin: str = "first-use") -> Path:
+    state = folder / "state"
+    (folder / "a.cedar").write_text(text)
+    file = folder / "answerable.yaml"
+    file.write_text(_CONFIG.format(pin=pin, state=state))
+    items = {each.definition.key: each for each in pins}
+    PinFiles(state).change("files", lambda _: Pins(items=items))
+    return file
+
+
+def _faults(file: Path) -> list[str]:
+    reading = read_decided(str(file), None, file.parent / "store")
+    return fault_lines(str(file), reading.faults)
+
+
+def _policy(name: str, number: int = 5) -> str:
+    return (
+        f'@id("{name}-{number}") forbid (principal, action == Action::"tools/call", '
+        f'resource == Tool::"tool:mcp/files/{name}") '
+        f"when {{ context.arguments.n < {number} }};\n"
+    )
+
+
+def test_a_policy_is_held_to_the_arguments_that_a_person_approved(
+    tmp_path: Path,
+) -> None:
+    text = _policy("right") + _policy("wrong") + _policy("unseen")
+    pins = _tool("right", "integer"), _tool("wrong", "string")
+    (fault,) = _faults(_folder(tmp_path, text, *pins))
+    assert "a.cedar:2:1: policy[wrong-5]" in fault
+    assert "arguments as approved" in fault
+
+
+@pytest.mark.parametrize("pin", ["first-use", "off"])
+def test_a_server_alone_has_no_say_in_which_policies_are_right(
+    tmp_path: Path, pin: str
+) -> None:
+    tool = _tool("wrong", "string")
+    seen = Pin(tool.definition, 1, WORD if pin == "off" else None)
+    assert _faults(_folder(tmp_path, _policy("wrong"), seen, pin=pin)) == []
+
+
+def test_so_is_each_of_a_large_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judges, "SHARE", 4)
+    monkeypatch.setattr(judges, "judge", lambda *_: [])  # all of them apart
+    text = "".join(_policy("wrong", number) for number in range(9))
+    faults = _faults(_folder(tmp_path, text, _tool("wrong", "string")))
+    assert len(faults) == 9
