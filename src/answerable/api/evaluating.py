@@ -6,7 +6,7 @@ and an id. Reason, rule and amendment stay with owner and operator, who read the
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -23,6 +23,7 @@ from answerable.api.wire.problems import Missing
 from answerable.api.wire.several import Semantic, evaluations_of, semantic_of
 from answerable.enforce.table import held
 from answerable.flows.authorize import Authority
+from answerable.model.ask import Wanted
 from answerable.model.caller import Caller
 from answerable.model.decision import Decision, Effect, Reason, Request, Target
 from answerable.model.record import Act
@@ -73,6 +74,7 @@ class Evaluating:
         recorder: Records.
         mapped: Finds what is asked in the words of approved mappings.
         behaviour: Holds back what a baseline would judge.
+        told: Hears of what agents wanted, and what was decided: id, act and decision.
     """
 
     def __init__(
@@ -82,7 +84,9 @@ class Evaluating:
         recorder: Recorder,
         mapped: Mapped,
         behaviour: Behaviour,
+        told: Callable[[str, Wanted, Decision], None],
     ) -> None:
+        self._told = told
         self.authority, self.subjects = authority, subjects
         self._recorder, self._mapped = recorder, mapped
         self._behaviour = behaviour
@@ -135,6 +139,8 @@ class Evaluating:
             id = await self._recorder.decided(caller, act, decision)
         except NotRecorded:
             return Answer(False, Effect.ERROR.value, "")
+        wanted = Wanted(caller.agent, act.server, act.target, act.name, act.arguments)
+        self._told(id, wanted, decision)
         return Answer(decision.passes, decision.effect.value, id)
 
     def would_pass(self, caller: Caller, asked: Asked) -> bool:

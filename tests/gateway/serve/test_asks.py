@@ -1,15 +1,10 @@
 """An ask reaches its owner, who signs or not, and a running gateway does as signed."""
 
 import json
-import ssl
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 from tests.gateway.serve.authority import Authority
+from tests.gateway.serve.channel import channel
 from tests.gateway.serve.owners import ANA, Owners, passes, refused, within
 from tests.gateway.serve.stage import Backend, configuration, serving
 
@@ -51,48 +46,12 @@ def test_what_an_owner_signs_passes_and_nothing_beside_it(
     assert shown["determining"][0]["text"].startswith(f"signed by person:{ANA}")
 
 
-class _Channel(BaseHTTPRequestHandler):
-    """Takes messages; the first one it does not."""
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        seen: list[tuple[str, Any]] = self.server.seen  # type: ignore[attr-defined]
-        seen.append((self.path, json.loads(body)))
-        self.send_response(503 if len(seen) == 1 else 200)
-        self.send_header("content-length", "2")
-        self.end_headers()
-        self.wfile.write(b"ok")
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@contextmanager
-def channel(authority: Authority) -> Iterator[ThreadingHTTPServer]:
-    issued = authority.issue("channel")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(issued.certificate, issued.key)
-    taking = ThreadingHTTPServer(("127.0.0.1", 0), _Channel)
-    taking.socket = context.wrap_socket(taking.socket, server_side=True)
-    taking.seen = []  # type: ignore[attr-defined]
-    thread = threading.Thread(target=taking.serve_forever, args=(0.05,))
-    thread.start()
-    try:
-        yield taking
-    finally:
-        taking.shutdown()
-        thread.join()
-        taking.server_close()
-
-
 def test_a_webhook_hears_of_an_ask_once_and_of_nothing_secret(
     tmp_path: Path, server: Backend, owners: Owners
 ) -> None:
     authority = Authority(tmp_path)
-    with channel(authority) as taking:
-        url = f"https://localhost:{taking.server_port}/services/T0/SECRETPART"
-        asks = {"webhook": url, "ca": str(authority.root.certificate), "private": True}
-        settings = configuration(server.server_port, asks=asks)
+    with channel(authority, refuses=1) as taking:
+        settings = configuration(server.server_port, asks=taking.asks)
         with serving(tmp_path, settings) as served:
             owners.attest(ANA)
             arguments = {"password": "hunter2"}
@@ -100,10 +59,10 @@ def test_a_webhook_hears_of_an_ask_once_and_of_nothing_secret(
             decision = refused(served.call(name, arguments=arguments))
             refused(served.call(name, arguments=arguments))
             # The first is not taken, so it is told again.
-            within(8, lambda: len(taking.seen) == 2)  # type: ignore[attr-defined]
+            within(8, lambda: len(taking.seen) == 2)
             within(8, lambda: served.metric("answerable_asks_told_total") == 1)
             assert served.end() == 0
-        seen = taking.seen  # type: ignore[attr-defined]
+        seen = taking.seen
     assert [path for path, _ in seen] == ["/services/T0/SECRETPART"] * 2
     said = json.dumps(seen[1][1])
     assert decision in said

@@ -1,11 +1,14 @@
 """What an owner signs holds at a wrapper, too, which has no supervisor."""
 
+import json
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.gateway.serve.owners import Owners
+from tests.gateway.serve.authority import Authority
+from tests.gateway.serve.channel import channel
+from tests.gateway.serve.owners import Owners, within
 from tests.gateway.stdio.stage import call, settings, wrapper
 
 
@@ -34,3 +37,29 @@ def test_what_the_owner_signs_passes_a_wrapper(
             time.sleep(0.1)
         assert "error" in wrapped.ask(call("echo", 3, text="ho"))
         assert wrapped.end() == 0
+
+
+def test_a_wrapper_has_an_owner_told_of_what_it_held_back(tmp_path: Path) -> None:
+    config = settings()
+    config["agents"]["desktop"]["allow"][0]["tools"] = ["echo"]
+    with channel(Authority(tmp_path)) as taking:
+        config["asks"] = taking.asks
+        with wrapper(tmp_path, config=config) as wrapped:
+            assert "result" in wrapped.ask(call("echo", 1, text="hunter2"))
+            denied = wrapped.ask(call("add", 2, text="hunter2"))["error"]
+            wrapped.ask(call("add", 3, text="hunter2"))
+            within(8, lambda: bool(taking.seen))
+            assert wrapped.end() == 0
+        ((_, message),) = taking.seen
+    said = json.dumps(message)
+    assert denied["data"]["decision_id"] in said
+    assert "agent:declared/desktop" in said
+    assert "hunter2" not in said
+
+
+def test_a_wrapper_whose_webhook_is_nowhere_goes_on(tmp_path: Path) -> None:
+    config = settings(asks={"webhook_env": "NO_SUCH_VARIABLE"})
+    with wrapper(tmp_path, config=config) as wrapped:
+        assert "result" in wrapped.ask(call("echo", 1, text="hi"))
+        assert wrapped.end() == 0
+        assert "no owner hears of what is held back" in wrapped.errors()

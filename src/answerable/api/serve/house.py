@@ -80,6 +80,7 @@ class House:
             self._recorder,
             Mapped(self.standing.pins.mappings, self.standing.unmapped),
             self.standing.behaviour,
+            self.standing.teller.decided,
         )
         self._searching = Searching(self._evaluating, Paging(secret), config)
         self._door = Door(self._enforcers, self._recorder, config.limits, self._failed)

@@ -11,8 +11,11 @@ from answerable.api.recording.recorder import Recorder
 from answerable.api.serve.plan import Plan
 from answerable.enforce.kill import Kills
 from answerable.flows.authorize import Authority
+from answerable.model.ask import Asks
 from answerable.model.config import Config
+from answerable.model.errors import EnvironmentRefused
 from answerable.serving.amendments import AmendmentWatch
+from answerable.serving.asking.teller import Teller
 from answerable.serving.baselines import BaselineWatch
 from answerable.serving.in_force import InForce
 from answerable.serving.kills import KillFile, KillWatch
@@ -37,6 +40,7 @@ class Standing:
         amendments: What owners have signed.
         behaviour: Whose calls a baseline holds back.
         baselines: The baselines that owners have signed.
+        teller: Tells owners of asks.
 
     Raises:
         EnvironmentRefused: Kills or pins cannot be read.
@@ -58,6 +62,9 @@ class Standing:
         self.amendments = AmendmentWatch(
             plan.store, self._in_force.take, self._unheld, self._unsigned
         )
+        self.teller = Teller(self.amendments, self._untold)
+        self._asks: Asks | None = None
+        self._tell(plan.config.asks)
         self.behaviour = Behaviour(plan.config)
         self.baselines = BaselineWatch(
             plan.store, self.behaviour.hold_to, self._unheld_baseline, self._unsigned
@@ -71,6 +78,7 @@ class Standing:
         """
         self.pins.swap(config.servers)
         self.behaviour.swap(config)
+        self._tell(config.asks)
 
     async def refresh(self) -> None:
         """Look at what owners have signed."""
@@ -86,6 +94,7 @@ class Standing:
         self.kills.close()
         self.pins.close()
         self._in_force.close()
+        await self.teller.close()
         await self.amendments.close()
         await self.baselines.close()
 
@@ -93,6 +102,20 @@ class Standing:
         """Tell of a mapping that was approved and cannot be used."""
         subject = spelled(f"tool:mcp/{server}/{tool}")
         self._log.warning("mapping.refused", subject=subject, why=why)
+
+    def _tell(self, asks: Asks | None) -> None:
+        """Tell owners by this; evaluations go on where they cannot be told."""
+        if asks == self._asks:
+            return
+        self._asks = asks
+        try:
+            self.teller.use(self.teller.made(asks))
+        except EnvironmentRefused as error:
+            self.teller.use(None)
+            self._log.warning("asks.nobody-told", why=error.message)
+
+    def _untold(self, host: str, decision: str, why: str) -> None:
+        self._log.warning("ask.not-told", host=host, decision=decision, why=why)
 
     def _killed(self, killed: Kills, revived: Kills) -> None:
         for subject in sorted(killed):

@@ -6,19 +6,15 @@ in the metrics, and at every call that passes by it.
 """
 
 import asyncio
-import time
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from answerable.gateway.serve.child import Child
 from answerable.gateway.serve.control import Amended, Asking, Baselined
 from answerable.model.amendment import Amendment, AmendmentKind
-from answerable.model.ask import Asked, Asks
-from answerable.model.ids import AgentId
 from answerable.model.requested import Requested
 from answerable.serving.amendments import AmendmentWatch
-from answerable.serving.asking.webhook import Webhook
+from answerable.serving.asking.teller import Teller
 from answerable.serving.baselines import BaselineWatch, InForce
 from answerable.serving.in_force import Standing
 from answerable.serving.log import Field, Log
@@ -37,6 +33,7 @@ class OwnersWord:
         standing: What is in force.
         baselines: Profiles that agents are held to.
         requests: What persons asked agents for.
+        teller: Tells owners of asks.
     """
 
     def __init__(self, root: Path, children: Sequence[Child], log: Log) -> None:
@@ -53,9 +50,7 @@ class OwnersWord:
             root, self._ask, self._unheld_request, self._refused
         )
         self._children, self._log = children, log
-        self._webhook: Webhook | None = None
-        self._serving: asyncio.Task[None] | None = None
-        self._told: Counter[str] = Counter()
+        self.teller = Teller(self._amendments, self._untold)
 
     async def refresh(self) -> None:
         """Look now."""
@@ -77,45 +72,15 @@ class OwnersWord:
         kind = AmendmentKind.BREAK_GLASS
         return sum(each.kind is kind for each in self.standing)
 
-    @property
-    def told(self) -> Counter[str]:
-        """Messages about asks by outcome, since the start."""
-        now = self._webhook.counted if self._webhook is not None else Counter[str]()
-        return self._told + now
-
-    def webhook(self, asks: Asks | None) -> Webhook | None:
-        """Make what tells owners of asks; None where nothing does.
-
-        Raises:
-            EnvironmentRefused: It cannot be used.
-        """
-        return Webhook(asks, self._owner, self._log) if asks is not None else None
-
-    def use(self, webhook: Webhook | None) -> None:
-        """Tell this one from now on; what waits for another is dropped."""
-        self._told = self.told
-        if self._serving is not None:
-            self._serving.cancel()
-        self._webhook, self._serving = webhook, None
-        if webhook is not None:
-            self._serving = asyncio.create_task(webhook.serve())
-
-    def heard(self, asked: Asked) -> None:
-        """Hear of a call that was held back."""
-        if self._webhook is not None:
-            self._webhook.tell(asked, time.monotonic())
-
     async def close(self) -> None:
         """Look and tell no more."""
-        self.use(None)
+        await self.teller.close()
         await self._amendments.close()
         await self._baselines.close()
         await self._requests.close()
 
-    def _owner(self, agent: str) -> str:
-        held = self._amendments.held
-        owner = held.owners.get(AgentId(agent)) if held is not None else None
-        return owner.person.removeprefix("person:") if owner is not None else ""
+    def _untold(self, host: str, decision: str, why: str) -> None:
+        self._log.warning("ask.not-told", host=host, decision=decision, why=why)
 
     def _changed(self, standing: Standing) -> None:
         before, self.standing = self.standing, standing

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import msgspec
 
+from answerable.gateway.held_back import HeldBack
 from answerable.gateway.recording.recorder import Recorder
 from answerable.gateway.serve.control import Series
-from answerable.gateway.serve.held_back import HeldBack
 from answerable.gateway.serve.spans import BOUNDS, Over, Spans, trace_of
 from answerable.gateway.shown.credential import Credential
 from answerable.model.caller import Caller

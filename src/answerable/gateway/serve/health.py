@@ -110,8 +110,8 @@ class Health:
         if self.owners is not None:
             own["answerable_amendments"] = len(self.owners.standing)
             own["answerable_break_glass"] = self.owners.broken_glass
-            own["answerable_asks_told"] = self.owners.told["sent"]
-            own["answerable_asks_not_told"] = self.owners.told["dropped"]
+            own["answerable_asks_told"] = self.owners.teller.told["sent"]
+            own["answerable_asks_not_told"] = self.owners.teller.told["dropped"]
         series = [Series(name, (), float(value)) for name, value in own.items()]
         sums = summed([*(each.series for each in measured), series])
         return Page(200, TEXT, render(sums))

@@ -19,6 +19,7 @@ from answerable.gateway.behaviour import Behaviour, standards
 from answerable.gateway.credentials import LEAKED, Credentials
 from answerable.gateway.definitions import Definitions
 from answerable.gateway.exchange import Exchange
+from answerable.gateway.held_back import HeldBack
 from answerable.gateway.http.door import Door
 from answerable.gateway.http.front import Front
 from answerable.gateway.http.peers import Arrival, Peers, socket_of
@@ -28,7 +29,6 @@ from answerable.gateway.recent import Recent
 from answerable.gateway.requests import Requests
 from answerable.gateway.serve.control import Policy, Series, Start, Wants
 from answerable.gateway.serve.counts import Counting
-from answerable.gateway.serve.held_back import HeldBack
 from answerable.gateway.serve.replaying import decide_anew
 from answerable.gateway.serve.spans import Spans
 from answerable.gateway.sessions import Sessions
@@ -86,7 +86,7 @@ class House:
         self.recorder = Counting(
             state / "spool", start.worker, loop, config.limits, spans, log
         )
-        self._held_back = HeldBack(config.asks, say)
+        self._held_back = HeldBack(config.asks, lambda asked: say(Wants(asked)))
         self.recorder.held_back = self._held_back
         self._ticker = Ticker(loop)
         self._pins = PinKeeper(

@@ -103,7 +103,9 @@ class Supervisor:
         with claim(self._plan.state):
             KillFile(self._plan.state).read()  # a kill that cannot be read is no start
             try:
-                self._owners.use(self._owners.webhook(self._plan.config.asks))
+                self._owners.teller.use(
+                    self._owners.teller.made(self._plan.config.asks)
+                )
                 await self._owners.refresh()
                 await self._listen()
                 ready(self)
@@ -171,7 +173,7 @@ class Supervisor:
         )
 
     def _wants(self, asked: Asked) -> None:
-        self._owners.heard(asked)
+        self._owners.teller.heard(asked)
 
     # A file that changed.
 
@@ -194,7 +196,7 @@ class Supervisor:
         """Have every worker take a plan; give why not, where one refuses."""
         if not plan.policy.whole:
             raise ConfigError(plan.config.place, plan.reading.faults)
-        webhook = self._owners.webhook(plan.config.asks)
+        webhook = self._owners.teller.made(plan.config.asks)
         before, self._plan = self._plan, self._plan.with_policy(plan)
         answers = await self._hand_out(plan.policy)
         refused = first_refusal(answers)
@@ -204,7 +206,7 @@ class Supervisor:
             self._log.error("config.refused", faults=[refused.why])
             return refused.why
         if before.config.asks != plan.config.asks:
-            self._owners.use(webhook)
+            self._owners.teller.use(webhook)
         later = before.needs_restart(plan)
         if later:
             self._log.warning("config.needs-restart", keys=later)

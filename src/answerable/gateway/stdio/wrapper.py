@@ -22,9 +22,9 @@ from answerable.gateway.behaviour import Behaviour, standards
 from answerable.gateway.credentials import Credentials
 from answerable.gateway.definitions import Definitions
 from answerable.gateway.exchange import Exchange
+from answerable.gateway.held_back import HeldBack
 from answerable.gateway.http.endpoint import endpoint
 from answerable.gateway.http.pool import Pool
-from answerable.gateway.recording.recorder import Recorder
 from answerable.gateway.requests import Requests
 from answerable.gateway.shown.credential import Credential
 from answerable.gateway.stdio.child import Child
@@ -34,6 +34,7 @@ from answerable.gateway.stdio.given import credentials_of, environment_of, given
 from answerable.gateway.stdio.pin_says import PinSays
 from answerable.gateway.stdio.pipes import ReadPipe, WritePipe
 from answerable.gateway.stdio.process import GRACE, Program, program_identity
+from answerable.gateway.stdio.telling import Telling, teller_of
 from answerable.gateway.stdio.wrapped import Wrapped
 from answerable.gateway.upstreams import Upstream
 from answerable.model.errors import EnvironmentRefused
@@ -53,6 +54,7 @@ from answerable.serving.wire.refusals import Why
 WORKER = 1_000_000  # in the spool: behind every worker of `serve`
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 STDIN, STDOUT = 0, 1
+TELLING = 2.0  # seconds that telling an owner may take at the end
 
 
 def wrap(wrapped: Wrapped, tell: Callable[[str], None]) -> int:
@@ -136,13 +138,15 @@ class Wrapper:
         self._requests = RequestWatch(
             wrapped.store, requests.take, self._unheld_request, tell
         )
-        self._recorder = Recorder(
+        self._teller = teller_of(config.asks, self._amendments, tell)
+        self._recorder = Telling(
             wrapped.state / "spool",
             WORKER,
             loop,
             most=self._limits.spool,
             most_per_agent=self._limits.spool_per_agent,
         )
+        self._recorder.held_back = HeldBack(config.asks, self._teller.heard).tell
         self._credentials = credentials
         self._child: Child | None = None
         self._ending: asyncio.TimerHandle | None = None
@@ -195,6 +199,7 @@ class Wrapper:
             for watching in signed:
                 watching.cancel()
             self._in_force.close()
+            await self._teller.close(TELLING)
             await self._amendments.close()
             self._credentials.close()
             await self._baselines.close()

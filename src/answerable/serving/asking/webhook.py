@@ -16,7 +16,8 @@ from answerable.serving.asking.message import message
 from answerable.serving.asking.rate import Rate
 from answerable.serving.issuers.addresses import Unfetched, check_url
 from answerable.serving.issuers.fetching import Place, ask
-from answerable.serving.log import Log
+
+Untold = Callable[[str, str, str], None]
 
 MOST = 256  # messages that wait
 PAUSES = (1.0, 4.0, 16.0)  # seconds before each further try
@@ -31,7 +32,7 @@ class Webhook:
     Args:
         asks: Where it is.
         owner: Names who may sign for an agent; empty for nobody.
-        log: Of the process.
+        untold: Hears of what was given up: its host alone, the decision, and why.
         environ: Where its URL may stand.
         pauses: Seconds before each further try.
 
@@ -46,12 +47,12 @@ class Webhook:
         self,
         asks: Asks,
         owner: Callable[[str], str],
-        log: Log,
+        untold: Untold,
         environ: Mapping[str, str] = os.environ,
         pauses: tuple[float, ...] = PAUSES,
     ) -> None:
         self.counted: Counter[str] = Counter()
-        self._owner, self._log, self._pauses = owner, log, pauses
+        self._owner, self._untold, self._pauses = owner, untold, pauses
         self._place = _place(asks, environ)
         self._rate = Rate(asks.per_agent)
         self._queue: asyncio.Queue[Asked] = asyncio.Queue(MOST)
@@ -76,6 +77,11 @@ class Webhook:
             asked = await self._queue.get()
             sent = await self._push(asked)
             self.counted["sent" if sent else "dropped"] += 1
+            self._queue.task_done()
+
+    async def told_all(self) -> None:
+        """Wait until nothing waits to be told."""
+        await self._queue.join()
 
     async def _push(self, asked: Asked) -> bool:
         why = ""
@@ -94,7 +100,7 @@ class Webhook:
                 return True
         # Its host alone: the path of such a URL is what lets one write there.
         host, _ = check_url(self._place.url)
-        self._log.warning("ask.not-told", host=host, decision=asked.decision, why=why)
+        self._untold(host, asked.decision, why)
         return False
 
 

@@ -1,19 +1,19 @@
 """Calls that were held back and that an owner could let pass, on their way to one.
 
-A worker tells its supervisor, which tells the webhook. Both hold to the same bounds, so
-an agent that is refused a thousand times a second fills neither pipe nor channel.
+A worker tells its supervisor, which tells the webhook; a wrapper tells it by itself. All
+hold to the same bounds, so an agent that is refused a thousand times a second fills
+neither pipe nor channel.
 """
 
 import hashlib
 import time
 from collections.abc import Callable
 
-from answerable.enforce.amending import BY_OWNER
-from answerable.gateway.serve.control import Wants
-from answerable.model.ask import ASKABLE, Asked, Asks, Wanted
+from answerable.model.ask import Asked, Asks, Wanted
 from answerable.model.caller import Caller
 from answerable.model.decision import Decision
 from answerable.serving.asking.rate import Rate
+from answerable.serving.asking.teller import may_be_lifted
 from answerable.serving.mcp.call import Call
 
 
@@ -25,7 +25,7 @@ class HeldBack:
         say: Is told.
     """
 
-    def __init__(self, asks: Asks | None, say: Callable[[Wants], None]) -> None:
+    def __init__(self, asks: Asks | None, say: Callable[[Asked], None]) -> None:
         self._say = say
         self._rate: Rate | None = None
         self.swap(asks)
@@ -49,11 +49,9 @@ class HeldBack:
             id: Of the decision.
         """
         rate = self._rate
-        if rate is None or decision.passes or decision.reason not in BY_OWNER:
-            return
-        if call.target not in ASKABLE:
+        if rate is None or decision.passes:
             return
         digest = hashlib.sha256(call.arguments).hexdigest() if call.arguments else ""
         wanted = Wanted(caller.agent, call.server, call.target, call.name, digest)
-        if rate.may(wanted, time.monotonic()):
-            self._say(Wants(Asked(id, wanted)))
+        if may_be_lifted(wanted, decision) and rate.may(wanted, time.monotonic()):
+            self._say(Asked(id, wanted))
