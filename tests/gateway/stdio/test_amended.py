@@ -46,8 +46,8 @@ def test_a_wrapper_has_an_owner_told_of_what_it_held_back(tmp_path: Path) -> Non
         config["asks"] = taking.asks
         with wrapper(tmp_path, config=config) as wrapped:
             assert "result" in wrapped.ask(call("echo", 1, text="hunter2"))
-            denied = wrapped.ask(call("add", 2, text="hunter2"))["error"]
-            wrapped.ask(call("add", 3, text="hunter2"))
+            denied = wrapped.ask(call("heard", 2, text="hunter2"))["error"]
+            wrapped.ask(call("heard", 3, text="hunter2"))
             within(8, lambda: bool(taking.seen))
             assert wrapped.end() == 0
         ((_, message),) = taking.seen
