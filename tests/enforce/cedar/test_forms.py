@@ -143,5 +143,5 @@ def test_what_cedar_refuses_is_not_right_for_being_alike() -> None:
 
     good = [_policy(f"context.arguments.x == {n}") for n in range(4)]
     text = "\n".join([*good, _policy("context.arguments.x == 7 7"), *good])
-    found = judge(split(text), Mistaken(written))
+    found = judge(split(text), forms=Mistaken(written))
     assert [bool(each.faults) for each in found] == [False] * 4 + [True] + [False] * 4

@@ -26,7 +26,6 @@ _NEXT = re.compile(
     r'((?:[A-Za-z_]\w*+|[^"/\w]++|/(?!/)|//[^\n]*+)*+)'  # what stands before a literal
     r'(?:(")([ !#-\[\]-~]*+)"|(0|[1-9][0-9]{0,17})(?!\w)|\Z)'
 )
-_LIKE = re.compile(r'\blike\s*+"')
 _ORDERED = '"Record"'
 
 Between = tuple[str, ...]
@@ -94,7 +93,12 @@ class Forms:
             chr(_MARK + at) if is_text else str(_NUMBER + at)
             for at, is_text in enumerate(texts)
         ]
-        likes = frozenset(at for at, each in enumerate(between) if _LIKE.search(each))
+        # It ends with a quote, then; a word that ends so leads to no form.
+        likes = frozenset(
+            at
+            for at, each in enumerate(between)
+            if each.removesuffix('"').rstrip().endswith("like")
+        )
         marked = "".join(
             f'{before}{mark}"' if is_text else f"{before}{mark}"
             for before, mark, is_text in zip_longest(
