@@ -3,12 +3,18 @@
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.store import disk
+from answerable.store.keys import Keys
+from answerable.store.layout import Layout
 from answerable.store.store import Store
 
 
@@ -33,6 +39,27 @@ def test_a_damaged_version_is_refused(place: Path, text: str) -> None:
     (place / "format.json").write_text(text)
     with pytest.raises(EnvironmentRefused, match="damaged"):
         Store.open(place, now=0)
+
+
+def test_threads_that_come_first_together_find_one_key(place: Path) -> None:
+    Store.open(place, now=0).close()
+    shutil.rmtree(place / "keys")
+    (place / "keys").mkdir(mode=0o700)
+    together = threading.Barrier(8)
+
+    def public(_: int) -> str:
+        keys = Keys(Layout(place))
+        together.wait(30)
+        return str(keys.public)
+
+    disk.set_hook(lambda _: time.sleep(0.02))  # each is in the midst of it
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            assert len(set(threads.map(public, range(8)))) == 1
+    finally:
+        disk.set_hook(None)
+    kept = {path.name for path in (place / "keys").iterdir()}
+    assert kept == {"fingerprint.key", "log.key", "log.pub"}
 
 
 def test_a_store_is_not_made_when_that_was_not_asked(place: Path) -> None:

@@ -9,6 +9,7 @@ import errno
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import get_native_id
 
 from answerable.model.errors import EnvironmentRefused
 
@@ -91,7 +92,7 @@ def write_file(path: Path, data: bytes, *, sync: bool = True) -> None:
         EnvironmentRefused: The disk is full or refuses; the old file stands.
     """
     with refused("write", path):
-        beside = path.with_name(f".{path.name}.{os.getpid()}.new")
+        beside = path.with_name(f".{path.name}.{get_native_id()}.new")
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
         try:
             write_all(handle, data, "write")

@@ -6,6 +6,7 @@ import os
 import secrets
 import stat
 from pathlib import Path
+from threading import get_native_id
 
 from answerable.evidence.note import (
     PublicKey,
@@ -101,7 +102,7 @@ class Keys:
         if (self._layout.log / "checkpoint").exists():
             raise _missing(path)
         # Whoever renames last would win: link() lets the first one win.
-        fresh = self._layout.keys / f".{name}.{os.getpid()}.made"
+        fresh = self._layout.keys / f".{name}.{get_native_id()}.made"
         write_file(fresh, secrets.token_bytes(_SIZE).hex().encode() + b"\n")
         try:
             os.link(fresh, path)
