@@ -3,16 +3,21 @@
 from answerable.flows import snapshots
 from answerable.flows.chains import Chains
 from answerable.lineage.stitch import stitch
+from answerable.model.inventory import Inventory
 from answerable.store import chains, lineage
 from answerable.store.store import Store
 from answerable.store.views import Shown
 
 
-def stitched(store: Store) -> Chains:
+def stitched(store: Store, inventory: Inventory | None = None) -> Chains:
     """Give the chains of all joints.
 
     They are derived again when events, snapshots or statements about owners were
     added: a later fact improves the answer and rewrites no evidence.
+
+    Args:
+        store: Where the events are.
+        inventory: The newest snapshot, where it is at hand; loading one takes long.
     """
     known = lineage.load_chains(store)
     if known is not None:
@@ -20,7 +25,7 @@ def stitched(store: Store) -> Chains:
     facts = lineage.load_facts(store)
     parents: dict[str, str] = {}
     if store.objects("snapshot"):
-        agents = snapshots.load(store).agents
+        agents = (inventory or snapshots.load(store)).agents
         parents = {k: e.agent.parent for k, e in agents.items() if e.agent.parent}
     found = stitch(
         facts.joints,

@@ -90,7 +90,8 @@ def stand(store: Store, now: int, before: Standing | None = None) -> Standing:
     if before is not None and before.generation == generation:
         inventory, chains = aged(before.inventory, now), before.chains
     else:
-        inventory, chains = snapshots.load(store, now=now), stitched(store)
+        inventory = snapshots.load(store, now=now)
+        chains = stitched(store, inventory)
     keep_graph(inventory, before.inventory if before is not None else None)
     return Standing(
         version=hashlib.sha256(f"{generation} {now}".encode()).hexdigest()[:24],
