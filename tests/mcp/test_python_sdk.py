@@ -5,6 +5,7 @@ gateway, but for the one tool that its agent may not call.
 """
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
@@ -44,12 +45,22 @@ def test_through_the_gateway_over_http(behind: Gateway, era: str) -> None:
     anyio.run(go)
 
 
+@pytest.fixture(scope="module")
+def before_a_command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    folder = tmp_path_factory.mktemp("by-command")
+    with gateway(folder, configuration(BY_COMMAND)) as enforcing:
+        yield enforcing
+
+
 @pytest.mark.parametrize("era", ERAS)
-def test_through_the_gateway_to_a_server_by_command(tmp_path: Path, era: str) -> None:
+def test_through_the_gateway_to_a_server_by_command(
+    before_a_command: Gateway, era: str
+) -> None:
     async def go() -> None:
-        with gateway(tmp_path, configuration(BY_COMMAND)) as enforcing:
-            async with over_http(enforcing.url, enforcing.token, era) as steps:
-                assert await journey(steps, era) == seen(era)
+        async with over_http(
+            before_a_command.url, before_a_command.token, era
+        ) as steps:
+            assert await journey(steps, era) == seen(era)
 
     anyio.run(go)
 
