@@ -30,7 +30,7 @@ FUZZ := .fuzz/.made-$(HERE)
 AGENTDOJO := .agentdojo/.made-$(HERE)
 BUILD := pyproject.toml requirements/build.txt requirements/core.txt
 
-.PHONY: help setup dev demo screenshot ui test lint format world conformance foreign bench soak fuzz agentdojo lock clean
+.PHONY: help setup dev demo screenshot ui test pytest lint format world conformance foreign bench soak fuzz agentdojo lock clean
 
 help:
 	@echo "make setup   .venv with what answerable itself needs, from hash-checked locks"
@@ -86,8 +86,12 @@ format: $(DEV)
 	.venv/bin/ruff check --fix-only --quiet
 	.venv/bin/ruff format
 
-test: lint
+pytest: $(DEV)
 	.venv/bin/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
+
+# Side by side: tests wait for processes, and the lint takes what they leave.
+test: $(DEV)
+	@$(MAKE) --no-print-directory --jobs=2 lint pytest
 
 $(WORLD): $(DEV) requirements/world.txt
 	@$(INSTALL) $(LOCKED) -r requirements/world.txt

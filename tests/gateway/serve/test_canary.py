@@ -1,14 +1,15 @@
 """Tokens, arguments and results pass through the gateway and stay nowhere."""
 
 import json
-import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from answerable.cli.main import main
 from tests.gateway.serve.stage import (
     Backend,
     Serving,
@@ -23,6 +24,8 @@ ARGUMENT = "canary-argument-3b1f9c"
 CLAIMED = "canary-claimed-77aa02"
 PIECE = 12
 
+Run = Callable[..., str]
+
 
 def _held(folder: Path) -> dict[Path, bytes]:
     """Every file that the gateway left, but what the operator wrote."""
@@ -34,23 +37,29 @@ def _held(folder: Path) -> dict[Path, bytes]:
     }
 
 
-def _stored(folder: Path) -> str:
+def _stored(folder: Path, run: Run) -> str:
     """What the store, whose files are compressed, tells of the calls."""
-    argv = [sys.executable, "-m", "answerable", "--store", "store", "-o", "json"]
-    query = ["sql", "select * from lineage join decisions using (decision_id)"]
-    rows = _run([*argv, *query], folder)
+    store = ("--store", str(folder / "store"), "-o", "json")
+    query = "select * from lineage join decisions using (decision_id)"
+    rows = run(*store, "sql", query)
     known = [item["decision_id"] for item in json.loads(rows)["items"]]
-    shown = [
-        _run([*argv, "decision", each, "--config", "answerable.yaml"], folder)
-        for each in known
-    ]
+    config = ("--config", str(folder / "answerable.yaml"))
+    shown = [run(*store, "decision", each, *config) for each in known]
     assert all('"passed"' in each for each in shown)
     return rows + "".join(shown)
 
 
-def _run(argv: list[str], folder: Path) -> str:
-    ran = subprocess.run(argv, cwd=folder, capture_output=True, check=True)
-    return ran.stdout.decode()
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command in this process; give what it writes."""
+
+    def run(*words: str) -> str:
+        assert main(words) == 0
+        told = capsys.readouterr()
+        assert not told.err
+        return told.out
+
+    return run
 
 
 def _pieces(secret: str) -> set[bytes]:
@@ -58,7 +67,7 @@ def _pieces(secret: str) -> set[bytes]:
 
 
 def test_no_piece_of_a_token_or_an_argument_is_kept_logged_or_shown(
-    tmp_path: Path, server: Backend
+    tmp_path: Path, server: Backend, run: Run
 ) -> None:
     good, bad = token_of("ana"), token_of("ana", aud="https://elsewhere.example")
     with serving(tmp_path, configuration(server.server_port)) as served:
@@ -70,7 +79,7 @@ def test_no_piece_of_a_token_or_an_argument_is_kept_logged_or_shown(
                 )
         shown = served.get("/metrics")[1] + served.get("/readyz")[1]
         assert served.end() == 0
-    rows = _stored(tmp_path)
+    rows = _stored(tmp_path, run)
     assert rows.count('"decision_id"') == 3  # shipped, so looked into
     said = (shown + json.dumps(served.log) + rows).encode()
     held = _held(tmp_path)
@@ -128,7 +137,7 @@ def _asked(served: Serving) -> list[Any]:
 
 
 def test_no_piece_of_what_servers_are_shown_is_kept_logged_or_shown(
-    tmp_path: Path, server: Backend, collector: Collector
+    tmp_path: Path, server: Backend, collector: Collector, run: Run
 ) -> None:
     otlp = f"http://127.0.0.1:{collector.server_port}"
     server.shown.clear()
@@ -163,7 +172,7 @@ def test_no_piece_of_what_servers_are_shown_is_kept_logged_or_shown(
     assert (refused["server"], "0600" in refused["what"]) == ("file", True)
     told = [line for line in served.log if line["event"] == "credential.leaked"]
     assert [line["server"] for line in told] == [*KEPT, *KEPT]
-    rows = _stored(tmp_path)
+    rows = _stored(tmp_path, run)
     assert all(rows.count(line["what"]) for line in told)
     assert rows.count('"ended": "leaked"') == 2 * len(told)  # in both tables
     assert {span.get("error.type") for span in collector.spans()} >= {"leaked"}
