@@ -11,8 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NODE_HOME = ROOT / ".node"
-READY_SECONDS = 30
-END_SECONDS = 10
+READY_SECONDS = 120
+END_SECONDS = 60
 
 
 class NotReadyError(Exception):
