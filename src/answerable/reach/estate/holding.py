@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
+from itertools import product
 
 from answerable.model.ids import IdentityId
 from answerable.model.policy import Effect, Layer
@@ -14,11 +15,9 @@ from answerable.reach.estate.naming import Naming
 from answerable.reach.estate.principals import Principal
 
 _PLAIN = re.compile(r"[*?$]|[^\x00-\x7f]")
-_MOST_ACTIONS = 1 << 8
 _ANY = ""
 
 Numbers = Sequence[int]  # of identities, in order
-_ByStart = Mapping[str, Sequence[Clause]]
 
 
 class Holding:
@@ -41,11 +40,10 @@ class Holding:
         self._holders: dict[Clause, array[int]] = defaultdict(_numbers)
         for number, principal in enumerate(principals.values()):
             self._take(number, principal)
-        self._services: dict[str, list[Clause]] = defaultdict(list)
+        self._starting: dict[tuple[str, str], list[Clause]] = defaultdict(list)
         for clause in self._holders:
-            for service in clause.services or (_ANY,):
-                self._services[service].append(clause)
-        self._actions: dict[str, _ByStart] = {}
+            for pair in product(clause.services or (_ANY,), _starts(clause)):
+                self._starting[pair].append(clause)
 
     def holders(self, clause: Clause) -> Numbers:
         """List who holds a statement that allows something."""
@@ -68,9 +66,11 @@ class Holding:
             action: In lower case.
             resource: As it begins, so begin the patterns that match it.
         """
-        by_start = self._of_action(action)
-        for length in range(len(resource) + 1):
-            yield from by_start.get(resource[:length], ())
+        for service in (action.partition(":")[0], _ANY):
+            for length in range(len(resource) + 1):
+                for clause in self._starting.get((service, resource[:length]), ()):
+                    if clause.takes_action(action):
+                        yield clause
 
     def _take(self, number: int, principal: Principal) -> None:
         identity = principal.identity
@@ -84,20 +84,6 @@ class Holding:
                 self._holders[grant.clause].append(number)
         if principal.gaps_at(Layer.IDENTITY):
             self.unread.append(number)
-
-    def _of_action(self, action: str) -> _ByStart:
-        found = self._actions.get(action)
-        if found is None:
-            if len(self._actions) >= _MOST_ACTIONS:
-                self._actions.clear()
-            by_start: dict[str, list[Clause]] = defaultdict(list)
-            for service in (action.partition(":")[0], _ANY):
-                for clause in self._services.get(service, ()):
-                    if clause.takes_action(action):
-                        for start in _starts(clause):
-                            by_start[start].append(clause)
-            found = self._actions[action] = dict(by_start)
-        return found
 
 
 def _numbers() -> "array[int]":
