@@ -5,7 +5,9 @@ by the resource's own policy. Whoever neither speaks of cannot make it, and need
 asked; of all others only asking tells.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
+from heapq import merge
+from itertools import groupby
 
 from answerable.model.ids import IdentityId
 from answerable.model.policy import Effect
@@ -17,7 +19,7 @@ from answerable.reach.verdict.conditions import evaluate
 from answerable.reach.verdict.formula import FALSE
 from answerable.reach.verdict.judge import own_policy
 from answerable.reach.verdict.request import Request
-from answerable.reach.verdict.sides import is_required
+from answerable.reach.verdict.sides import Own, is_required
 
 
 def candidates(
@@ -41,11 +43,17 @@ def able(
 ) -> Iterator[tuple[int, IdentityId]]:
     """List the same for a request that exists."""
     holding = estate.holding
-    lists: list[Numbers] = [holding.everyone]
-    if call.action not in NO_PERMISSION:
-        lists = [*_holding(holding, call), *_named(estate, call)]
-    for number in in_order(lists, start):
-        yield number, holding.ids[number]
+    if call.action in NO_PERMISSION:
+        places: Iterator[int] = in_order([holding.everyone], start)
+    else:
+        homes = _homes(estate, call)
+        own = in_order(_holding(holding, call), start)
+        places = merge(
+            (place for place in own if homes is None or holding.homes[place] in homes),
+            in_order(_named(estate, call), start),
+        )
+    for place, _ in groupby(places):
+        yield place, holding.ids[place]
 
 
 def _holding(holding: Holding, call: Request) -> Iterator[Numbers]:
@@ -65,6 +73,31 @@ def _may_apply(clause: Clause, call: Request) -> bool:
     return evaluate(clause.conditions, call.known) != FALSE
 
 
+def _homes(estate: Estate, call: Request) -> Set[str] | None:
+    """Say whose statements count: of which accounts the callers are, None for any.
+
+    From another account nobody comes whom the resource's own policy does not name, and
+    with keys and roles its own account is one like others.
+    """
+    own = own_policy(estate, call)
+    if call.wild or not call.owner or own is None or own.gaps:
+        return None
+    found = set() if is_required(call) else {call.owner}
+    for clause in _allowing(own, call):
+        naming = clause.naming
+        if naming.everyone or naming.canonical or clause.not_principals:
+            return None
+        found |= naming.accounts
+    return found
+
+
+def _allowing(own: Own, call: Request) -> Iterator[Clause]:
+    """List the statements of a resource's own policy that may allow a call."""
+    for grant in own.speaking(call.action):
+        if grant.clause.effect is Effect.ALLOW and _may_apply(grant.clause, call):
+            yield grant.clause
+
+
 def _named(estate: Estate, call: Request) -> Iterator[Numbers]:
     """List those whom the resource's own policy may allow a call by itself.
 
@@ -81,10 +114,6 @@ def _named(estate: Estate, call: Request) -> Iterator[Numbers]:
         return
     if own.gaps:
         yield near
-    for grant in own.speaking(call.action):
-        clause = grant.clause
-        if clause.effect is Effect.ALLOW and _may_apply(clause, call):
-            if clause.naming.everyone or clause.not_principals:
-                yield near
-            else:
-                yield holding.named(clause.naming)
+    for clause in _allowing(own, call):
+        everyone = clause.naming.everyone or clause.not_principals
+        yield near if everyone else holding.named(clause.naming)

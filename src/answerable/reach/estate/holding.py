@@ -25,6 +25,7 @@ class Holding:
 
     Attributes:
         ids: All of them.
+        homes: The account of each.
         everyone: The place of each.
         unread: Those some of whose own policies were not read: they may hold anything.
     """
@@ -32,6 +33,7 @@ class Holding:
     def __init__(self, principals: Mapping[IdentityId, Principal]) -> None:
         """Take the identities of an estate, in order of id."""
         self.ids = tuple(principals)
+        self.homes = [one.identity.account for one in principals.values()]
         self.everyone = range(len(self.ids))
         self.unread = array("I")
         self._accounts: dict[str, array[int]] = defaultdict(_numbers)
