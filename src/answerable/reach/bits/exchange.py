@@ -122,7 +122,9 @@ class Exchange:
             grants = [g for g in new[target].grants if g.policy not in policies]
             grants += (g for one in policies for g in texts[one])
             grants.sort(key=lambda grant: grant.policy)
-            new[target] = replace(new[target], grants=tuple(grants), _by_action={})
+            new[target] = replace(
+                new[target], grants=tuple(grants), offers={}, _by_action={}
+            )
         return new
 
     def _principal(self, principal: Principal) -> Principal:

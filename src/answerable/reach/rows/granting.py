@@ -1,12 +1,12 @@
 """Rows that resources' own policies add: what they grant to a principal directly."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from answerable.model.ids import ResourceId
 from answerable.model.policy import Effect
 from answerable.reach.estate.callers import Names, names
-from answerable.reach.estate.clauses import Clause, Grant, held
+from answerable.reach.estate.clauses import Clause, Grant, Terms, held
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.naming import Naming
 from answerable.reach.estate.principals import EVERYTHING_CLAUSE, Principal
@@ -23,8 +23,8 @@ from answerable.reach.patterns.terms import (
     disjoint,
     meet,
 )
-from answerable.reach.rows.rows import SCOPE, Filter, Row
-from answerable.reach.rows.spans import Span, filtered, spans_of
+from answerable.reach.rows.rows import SCOPE, Filter, Row, Speaks
+from answerable.reach.rows.spans import Span, filtered, fixed_terms, spans_of
 from answerable.reach.rows.standing import Standing, narrowed
 from answerable.reach.verdict.context import Known
 from answerable.reach.verdict.formula import FALSE, TRUE, Formula, atom, both, negation
@@ -32,15 +32,13 @@ from answerable.reach.verdict.request import unread_name
 from answerable.reach.verdict.sides import Namer, ResourcePolicy
 from answerable.reach.verdict.wholes import RESOURCE_POLICY
 
-Keeps = Callable[[Row], bool]
-
 
 def granted_rows(
     estate: Estate,
     principal: Principal,
     standing: Standing,
     wanted: Filter,
-    told: Keeps,
+    told: Speaks,
 ) -> Iterator[Row]:
     """List what resources' own policies grant to a principal by name, or to everyone.
 
@@ -51,9 +49,9 @@ def granted_rows(
         principal: Whose rows.
         standing: What stands around its statements.
         wanted: Which rows are asked for.
-        told: Whether all that a row says is told already.
+        told: Whether all of actions on resources is told already.
     """
-    if told(Row(ALL_ACTIONS, ALL_RESOURCES, "", TRUE, ())):
+    if told(ALL_ACTIONS, ALL_RESOURCES):
         return
     identity = principal.identity
     session = f"{identity.account} {identity.name}"
@@ -63,11 +61,40 @@ def granted_rows(
         seen |= dict.fromkeys(estate.granters.get(key, ()))
     known = estate.given.over(principal.known)
     for own in seen:
-        ways = _ways(own, principal, known)
+        untold = [on for on in asked_of(own, wanted) if _may_add(own, on, wanted, told)]
+        ways = _ways(own, principal, known) if untold else []
         inside = standing.speaking_of(own.service)
-        for on in asked_of(own, wanted) if ways else ():
+        for on in untold:
             for way in ways:
                 yield from _of(estate, principal, inside, own, on, wanted, way, told)
+
+
+def _may_add(
+    own: ResourcePolicy, on: Term[Parts], wanted: Filter, told: Speaks
+) -> bool:
+    """Tell whether a policy may grant what is not told already."""
+    offers = _offers(own, on)
+    if offers is None or not wanted.is_all:
+        return True
+    return not all(told(actions, resources) for actions, resources in offers)
+
+
+def _offers(own: ResourcePolicy, on: Term[Parts]) -> Terms | None:
+    """List what a policy may grant on what it speaks of; None where that varies."""
+    if on.pattern not in own.offers:
+        found: dict[tuple[Term[str], Term[Parts]], None] | None = {}
+        for grant in own.grants:
+            clause = grant.clause
+            if clause.effect is not Effect.ALLOW or found is None:
+                continue
+            if not clause.parts or own.gaps:
+                found = None
+                continue
+            for actions, resources in fixed_terms(clause):
+                if not disjoint(RESOURCES, resources, on):
+                    found[actions, meet(RESOURCES, resources, on)[0]] = None
+        own.offers[on.pattern] = None if found is None or own.gaps else tuple(found)
+    return own.offers[on.pattern]
 
 
 def _ways(own: ResourcePolicy, principal: Principal, known: Known) -> list[str]:
@@ -99,7 +126,7 @@ def _of(
     on: Term[Parts],
     wanted: Filter,
     way: str,
-    told: Keeps,
+    told: Speaks,
 ) -> Iterator[Row]:
     near = own.account in ("", principal.identity.account)
     limits = standing.over_granted(near=near, escaping=way == "escaping")
@@ -109,9 +136,14 @@ def _of(
         denies = clause.effect is Effect.DENY
         return [pair for pair in named if denies or pair[0] == way]
 
-    def keeps(row: Row) -> bool:
-        return not told(row) and all(limit.lets(row) for limit in limits)
+    def keeps(actions: Term[str], resources: Term[Parts]) -> bool:
+        if told(actions, resources):
+            return False
+        return all(limit.lets(actions, resources) for limit in limits)
 
+    offers = _offers(own, on) if wanted.is_all else None
+    if offers is not None and not any(keeps(*each) for each in offers):
+        return
     known = principal.knows(on.pattern)
     asker = Asker(namer, known, near, principal.linked, keeps)
     for row in rows_on(estate, own, on, wanted, asker):
@@ -119,7 +151,7 @@ def _of(
         yield from narrowed(estate, row, limits, standing.denies, gaps)
 
 
-def any_row(row: Row) -> bool:
+def any_row(actions: Term[str], resources: Term[Parts]) -> bool:
     """Keep every row."""
     return True
 
@@ -133,14 +165,14 @@ class Asker:
         known: Condition keys known of every request they make on the resource.
         exempt: Whether a public-access block is nothing to them.
         linked: Whether resource control policies are nothing to them.
-        keeps: Whether anything can be left of a row that a policy allows.
+        keeps: Whether anything can be left of actions on resources that it allows.
     """
 
     namer: Namer
     known: Known
     exempt: bool
     linked: bool = False
-    keeps: Keeps = any_row
+    keeps: Speaks = any_row
 
 
 def rows_on(
@@ -156,7 +188,7 @@ def rows_on(
     spans = list(spans_of(own.grants, known, asker.namer))
     allows = [span for span in spans if not span.denies]
     rows = (*_allowed(allows, on, wanted), *_unread(own, on, wanted, asker))
-    kept = [row for row in rows if asker.keeps(row)]
+    kept = [row for row in rows if asker.keeps(row.actions, row.resources)]
     if not kept:
         return
     denies = [span for span in spans if span.denies]

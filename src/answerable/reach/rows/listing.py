@@ -4,14 +4,15 @@ Rows are the statements' own patterns, narrowed by filters, by every limiting la
 by denies; then what resources' own policies may take from them, and what they add.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from answerable.model.policy import Layer
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.principals import Principal
-from answerable.reach.patterns.terms import ACTIONS, RESOURCES, covers
+from answerable.reach.patterns.resources import Parts
+from answerable.reach.patterns.terms import ACTIONS, RESOURCES, Term, covers
 from answerable.reach.rows.granting import granted_rows
-from answerable.reach.rows.rows import Filter, Row
+from answerable.reach.rows.rows import Filter, Row, Speaks
 from answerable.reach.rows.spans import filtered
 from answerable.reach.rows.standing import narrowed, standing_of
 from answerable.reach.rows.takings import Takings
@@ -39,20 +40,26 @@ def rows_of(estate: Estate, principal: Principal, wanted: Filter) -> Iterator[Ro
     told = dict.fromkeys(found)
     yield from told
     sure = [row for row in found if row.formula == TRUE]
-
-    def is_told(row: Row) -> bool:
-        return any(_covers(one, row) for one in sure)
-
+    is_told = _told_by(sure)
     for row in granted_rows(estate, principal, standing, wanted, is_told):
-        if row not in told and not is_told(row):
+        if row not in told and not is_told(row.actions, row.resources):
             told[row] = None
             yield row
 
 
-def _covers(one: Row, other: Row) -> bool:
-    """Tell whether a row says all that another says."""
-    actions = covers(ACTIONS, one.actions, other.actions)
-    return actions and covers(RESOURCES, one.resources, other.resources)
+def _told_by(rows: Sequence[Row]) -> Speaks:
+    """Make a test whether some row says all of actions on resources."""
+    on_which: dict[Term[str], list[Term[Parts]]] = {}
+
+    def is_told(actions: Term[str], resources: Term[Parts]) -> bool:
+        found = on_which.get(actions)
+        if found is None:
+            found = on_which[actions] = [
+                row.resources for row in rows if covers(ACTIONS, row.actions, actions)
+            ]
+        return any(covers(RESOURCES, one, resources) for one in found)
+
+    return is_told
 
 
 def _unread(principal: Principal, wanted: Filter) -> Iterator[Row]:

@@ -23,6 +23,8 @@ from answerable.reach.verdict.formula import Formula, both
 from answerable.reach.verdict.request import Determining
 
 SCOPE = "answerable:scope"
+# Whether something may speak of actions on resources, or speaks of all of them.
+Speaks = Callable[[Term[str], Term[Parts]], bool]
 
 
 class Row(NamedTuple):
@@ -52,6 +54,9 @@ class Row(NamedTuple):
         )
 
 
+EVERY_ROW = (ALL_ACTIONS, ALL_RESOURCES, "")
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which rows are asked for: those that could touch all patterns.
@@ -65,6 +70,11 @@ class Filter:
     actions: Term[str] = ALL_ACTIONS
     resources: Term[Parts] = ALL_RESOURCES
     flat: str = ""
+
+    @property
+    def is_all(self) -> bool:
+        """Tell whether every row is asked for."""
+        return (self.actions, self.resources, self.flat) == EVERY_ROW
 
     def flat_fits(self, resource: Parts) -> bool:
         """Tell whether a glob that is no ARN could match a resource pattern's text."""

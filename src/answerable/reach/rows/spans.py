@@ -68,13 +68,11 @@ class Limiting:
     gaps: tuple[Gap, ...]
     is_open: bool
 
-    def lets(self, row: Row) -> bool:
-        """Tell whether anything of a row may be let through."""
-        return (
-            self.is_open
-            or bool(self.gaps)
-            or any(_meet(row, span) for span in self.spans)
-        )
+    def lets(self, actions: Term[str], resources: Term[Parts]) -> bool:
+        """Tell whether anything of actions on resources may be let through."""
+        if self.is_open or self.gaps:
+            return True
+        return any(_meet(actions, resources, span) for span in self.spans)
 
 
 def limiting(spans: Iterable[Span], gaps: Iterable[Gap]) -> Limiting:
@@ -139,11 +137,11 @@ def filtered(span: Span, wanted: Filter) -> Row | None:
     return Row(actions, resources, shown, span.formula, (name(span.grant),))
 
 
-def _meet(row: Row, span: Span) -> bool:
-    """Tell whether a row and a statement may speak of the same."""
+def _meet(actions: Term[str], resources: Term[Parts], span: Span) -> bool:
+    """Tell whether a statement may speak of some of actions on resources."""
     return not (
-        disjoint(ACTIONS, row.actions, span.actions)
-        or disjoint(RESOURCES, row.resources, span.resources)
+        disjoint(ACTIONS, actions, span.actions)
+        or disjoint(RESOURCES, resources, span.resources)
     )
 
 
@@ -153,7 +151,7 @@ def limited(row: Row, limit: Limiting) -> list[Row]:
         return [row]
     found = []
     for span in limit.spans:
-        if not _meet(row, span):
+        if not _meet(row.actions, row.resources, span):
             continue
         actions, sharp = meet(ACTIONS, row.actions, span.actions)
         resources, plain = meet(RESOURCES, row.resources, span.resources)

@@ -16,6 +16,7 @@ from answerable.reach.estate.clauses import (
     Clause,
     Gap,
     Grant,
+    Terms,
     applies,
     speaking,
 )
@@ -45,6 +46,7 @@ class ResourcePolicy:
         grants: Its statements; none where the resource is known to have no policy.
         gaps: What could not be read.
         spoken_of: What it speaks of, as patterns: the resource, and what is in it.
+        offers: What it may grant on each of these, once somebody looked (`granting`).
     """
 
     resource: str
@@ -52,6 +54,7 @@ class ResourcePolicy:
     grants: tuple[Grant, ...]
     gaps: tuple[Gap, ...] = ()
     spoken_of: tuple[Parts, ...] = ()
+    offers: dict[Parts, Terms | None] = field(default_factory=dict)
     _by_action: dict[str, tuple[Grant, ...]] = field(default_factory=dict)
 
     @property
