@@ -33,7 +33,7 @@ from answerable.reach.verdict.formula import verdict
 _MOST_EXPLAINED = 500
 # Each tag asks everybody: a page of a list does not wait for that.
 _MOST_ASKED = 2_000
-_MOST_AT_ONCE = 2_000
+_MOST_AT_ONCE = 4_000
 Progress = Callable[[int, int, str], None]
 
 
