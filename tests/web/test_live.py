@@ -190,8 +190,8 @@ def test_nobody_reads_where_nobody_listens(recorder: Recorder, desk: Desk) -> No
         kept = live._LIVE[desk]
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        await asyncio.sleep(0.1)
         assert kept._reading is not None
+        await asyncio.wait({kept._reading}, timeout=60)
         assert kept._reading.done()
 
     asyncio.run(story())
