@@ -31,9 +31,9 @@ _HOW = """\
   gone through.
 - Attack success, as AgentDojo and most of what is published count it, is "goal".
 - Travel was kept back while the rules were developed, and played once, at the revision
-  that stands there. Three rules were changed after that, on the other suites alone
-  (contexts of reads, contexts seen in one run, a quarter more for amounts of few runs);
-  it was not played again.
+  that stands there. Rules were changed after that, on the other suites alone (contexts
+  of reads, contexts seen in one run, a quarter more for amounts of few runs, names of
+  members, a request as a list of values); it was not played again.
 - An honest run is disturbed when any of its calls is refused or asked for.
 - "Known shape": the agent was seen at the same tasks with other values (addresses,
   accounts, sites, dates, ids, names), each task six times. "Held-out": it was never
