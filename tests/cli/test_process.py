@@ -84,9 +84,11 @@ def test_a_store_that_may_not_be_made_is_5(
 
 def test_ctrl_c_is_130_without_a_traceback(settings: dict[str, str]) -> None:
     slow = (
-        "import sys, time\n"
+        "import signal, sys, time\n"
         "from answerable.flows import where\n"
         "where.where = lambda *_, **__: (print('up', flush=True), time.sleep(60))\n"
+        # What a shell starts in the background hears of no Ctrl-C.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from answerable.cli.main import main\n"
         "sys.exit(main(['where']))\n"
     )
