@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from answerable.web.html import render
 from answerable.web.routes import Answer, Asked, Page
 from answerable.web.table import ROUTES
 from answerable.web.visit import Role, Visit
+from tests.web.chromium import CHROMIUM
 
 ANA = PersonId("person:ana@corp.example")
 SOURCES = (
@@ -22,6 +24,17 @@ SOURCES = (
     "aws:aws/account.json",
     "aws-keys:aws/keys.json",
 )
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """Start the browser: once, since a process has room for one such loop."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM))
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

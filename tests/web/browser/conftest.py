@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from answerable.cli.demo.office import can_attest
+from tests.web.chromium import CHROMIUM
 
-CHROMIUM = Path("/usr/bin/chromium")
 SECONDS = 180
 WIDTHS = (390, 768, 1280, 1920)
 HEIGHT = 1080
@@ -106,16 +106,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         reading.join()
         assert process.stdout is not None
         process.stdout.close()
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 from answerable.cli.main import main
 from answerable.cli.sample import write_estate
 from answerable.cli.sample.account import CUSTOMER_BUCKET
-from tests.web.browser.conftest import CHROMIUM
+from tests.web.chromium import CHROMIUM
 from tests.web.conftest import SOURCES
 
 QUESTION = f"resource:{CUSTOMER_BUCKET}/*"

@@ -29,8 +29,8 @@ from tests.connectors.gateway.spools import (
 )
 from tests.flows.owned import AGENT
 from tests.flows.test_attested import ANA, A, attest, enroll, scan
+from tests.web.chromium import CHROMIUM
 
-CHROMIUM = Path("/usr/bin/chromium")
 pytestmark = [
     pytest.mark.world,
     pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium"),
@@ -110,16 +110,6 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         process.terminate()
         process.wait(SECONDS)
         process.stdout.close()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM))
-        yield browser
-        browser.close()
 
 
 def test_a_key_is_made_in_the_browser_and_signs_there(

@@ -1,0 +1,5 @@
+"""Debian's Chromium, and where it is."""
+
+from pathlib import Path
+
+CHROMIUM = Path("/usr/bin/chromium")
