@@ -131,11 +131,19 @@ def _read(name: str) -> str:
                 data = opened_file.read(_MOST + 1)
         text = data.decode()
     except OSError as error:
-        raise UsageError(f"cannot read {name} ({error.strerror})") from None
+        raise UsageError(
+            f"cannot read {name} ({error.strerror})",
+            "name a file with your words, or `-` for standard input",
+        ) from None
     except UnicodeDecodeError:
-        raise UsageError(f"{name} is no text in UTF-8") from None
+        raise UsageError(
+            f"{name} is no text in UTF-8", "save it as UTF-8, or give --value VALUE"
+        ) from None
     if len(data) > _MOST:
-        raise UsageError(f"{name} is longer than a request (expected {_MOST} bytes)")
+        raise UsageError(
+            f"{name} is longer than a request (expected {_MOST} bytes at most)",
+            "give what it names: --value VALUE",
+        )
     return text
 
 
