@@ -209,6 +209,8 @@ def test_a_line_that_is_half_written_waits_and_a_folder_that_is_gone_is_forgotte
     whole = file.read_bytes()
     file.write_bytes(whole[:-5])
     assert tail.read() == []
+    file.write_bytes(whole[:-5] + bytes(100))
+    assert tail.read() == []
     file.write_bytes(whole)
     assert [each.decision_id for each in tail.read()] == [decision]
     assert tail.read() == []

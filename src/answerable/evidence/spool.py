@@ -5,7 +5,8 @@ r"""The spool's format: a recorder's records as JSON lines, each chained to the 
 
 The first chain hash is SHA-256 of `answerable spool 1\n`, the recorder's name and a
 line end; each next one SHA-256(chain before || bytes of the record as it was without
-the chain). A line without its end was cut by a crash and was never acknowledged.
+the chain). A line without its end was cut by a crash and was never acknowledged. Zero
+bytes at the end of a file are room for lines to come.
 """
 
 import hashlib

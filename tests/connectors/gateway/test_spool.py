@@ -84,6 +84,20 @@ def test_a_spool_cut_anywhere_gives_each_whole_record_and_tells_the_rest(
 
 
 @settings(max_examples=100)
+@given(stories(), st.data())
+def test_room_for_lines_to_come_is_no_line_and_nothing_cut(story, data) -> None:
+    whole = spelled(story)
+    cut = whole[: data.draw(st.integers(1, len(whole)))]
+    room = data.draw(st.integers(1, 300_000))
+    with tempfile.TemporaryDirectory() as place:
+        folder = write(Path(place), cut)
+        without = told(Path(place))
+        with (folder / "000001.jsonl").open("ab") as file:
+            file.write(bytes(room))
+        assert told(Path(place)) == without
+
+
+@settings(max_examples=100)
 @given(stories(), st.lists(st.integers(0, 12), max_size=4))
 def test_where_files_begin_changes_nothing(story, cuts) -> None:
     with tempfile.TemporaryDirectory() as place:
@@ -133,6 +147,24 @@ def test_a_half_line_of_a_living_recorder_is_nothing_yet(tmp_path: Path) -> None
         assert told(tmp_path) == ([], [], [])
     _, (problem,), _ = told(tmp_path)
     assert "bytes at its end are of a record that was cut short" in problem
+
+
+def test_lines_take_the_place_of_the_room_while_they_are_followed(
+    tmp_path: Path,
+) -> None:
+    first, second = (
+        spelled([opened(), decided(2, DENY), decided(3, DENY)][:n]) for n in (2, 3)
+    )
+    folder = write(tmp_path, first + bytes(5000))
+    with living(folder):
+        spool = Spool(tmp_path)
+        found = [
+            each for batch in spool.batches(EventLimits()) for each in batch.events
+        ]
+        spool.settle()
+        (folder / "000001.jsonl").write_bytes(second + bytes(5000 - 600))
+        again, problems, aside = told(tmp_path)
+    assert (len(found), len(again), problems, aside) == (1, 1, [], [])
 
 
 @pytest.mark.parametrize(

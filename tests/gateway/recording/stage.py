@@ -91,10 +91,8 @@ def recording(spool: Path, story: Story, *, worker: int = 0, **limits: int) -> s
 
 def lines(spool: Path) -> list[bytes]:
     """Give the lines of the only recorder."""
-    files = sorted(spool.glob("*/*.jsonl"))
-    return [
-        line for file in files for line in file.read_bytes().splitlines(keepends=True)
-    ]
+    data = b"".join(file.read_bytes() for file in sorted(spool.glob("*/*.jsonl")))
+    return data.rstrip(b"\0").splitlines(keepends=True)
 
 
 def records(spool: Path) -> list[Record]:

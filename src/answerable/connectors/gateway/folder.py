@@ -1,6 +1,7 @@
 """One recorder's folder: its files, how far they were shipped, whether it still lives.
 
-RECORDER/000001.jsonl ...   as the recorder wrote them
+RECORDER/000001.jsonl ...   as the recorder wrote them; zero bytes at the end are room
+                            for lines to come
 RECORDER/shipped.json       how far they are in the store, with the decisions that
                             wait for their end
 """
@@ -23,6 +24,7 @@ SUFFIX = ".jsonl"
 SHIPPED = "shipped.json"
 _LONGEST = 16 << 20  # bytes of a line; it names no more than a message does (4 MiB)
 _KEPT = 64 << 10  # of what cannot be read
+_ROOM = b"\0"
 
 
 class Piece(NamedTuple):
@@ -114,8 +116,9 @@ class Folder:
                 if not line.endswith(b"\n"):
                     if len(line) == _LONGEST:
                         raise EnvironmentRefused(f"no spool of a gateway: {path}")
-                    if not (last and self.alive):
-                        self._cut(path, len(line))
+                    cut = len(line.rstrip(_ROOM))
+                    if cut and not (last and self.alive):
+                        self._cut(path, cut)
                     return
                 yield self._piece(path, line)
 

@@ -3,6 +3,11 @@
     SPOOL/RECORDER/000001.jsonl    at most `SEGMENT` bytes and one group; 0600
     SPOOL/worker-N                 name of the recorder that worker N had last
 
+The file that is written to ends with up to `ROOM` zero bytes. Lines that take their
+place change neither its length nor where it lies, so syncing them writes them alone:
+a longer file is a change of the file system's own journal, several blocks for each
+sync, behind which everybody waits who writes to that file system.
+
 The folder of a recorder is locked while its process lives: whoever ships the spool sees
 by that whether more may come. A crashed recorder is never written to again.
 """
@@ -25,6 +30,7 @@ from answerable.store.disk import (
 )
 
 SEGMENT = 8 << 20
+ROOM = 256 << 10
 SUFFIX = ".jsonl"
 
 
@@ -48,7 +54,7 @@ class Segments:
         self.current = 0
         self.chain = chain_start(name)
         self._handle = -1
-        self._size = 0
+        self._size = self._end = 0  # of the lines in the file, and of the file
         # It gets its name once it is locked: unlocked means that its process ended.
         hidden = spool / f".{name}"
         with refused("make", self.folder):
@@ -73,17 +79,23 @@ class Segments:
         try:
             if self._handle < 0:
                 self._open()
+            os.lseek(self._handle, self._size, os.SEEK_SET)
             write_all(self._handle, data, "spool-write")
+            end = self._size + len(data)
+            if end > self._end:
+                self._end = end + self._make_room(end, len(data))
             os.fdatasync(self._handle)
         except OSError:
-            with contextlib.suppress(OSError):  # also where no file could be made
-                os.ftruncate(self._handle, self._size)
             self._shut()
             raise
-        self.chain = chain
-        self._size += len(data)
+        self.chain, self._size = chain, end
         if self._size >= SEGMENT:
             self._shut()
+
+    @property
+    def room(self) -> int:
+        """Bytes at the end of the file that hold nothing yet."""
+        return self._end - self._size
 
     def close(self) -> None:
         """Close the file and let go of the folder."""
@@ -99,16 +111,29 @@ class Segments:
     def _open(self) -> None:
         self.current += 1
         path = self.folder / f"{self.current:06d}{SUFFIX}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         self._handle = os.open(path, flags, FILE_MODE)
-        self._size = 0
+        self._size = self._end = 0
         sync_folder(self.folder)
+
+    def _make_room(self, end: int, size: int) -> int:
+        """Put zero bytes behind a group of a size; give how many."""
+        if size > ROOM // 4:  # many of them in a second: it would be written twice
+            return 0
+        with contextlib.suppress(OSError):  # it does without
+            return os.pwrite(self._handle, bytes(ROOM), end)
+        return 0
 
     def _shut(self) -> None:
         handle, self._handle = self._handle, -1
-        if handle >= 0:
-            with contextlib.suppress(OSError):  # all that counts is synced
-                os.close(handle)
+        self._end = self._size
+        if handle < 0:
+            return
+        # All that counts is synced.
+        with contextlib.suppress(OSError):
+            os.ftruncate(handle, self._size)
+        with contextlib.suppress(OSError):
+            os.close(handle)
 
 
 def waiting(spool: Path) -> int:

@@ -183,7 +183,7 @@ class Writer:
     def _measure(self) -> None:
         """See what was shipped meanwhile."""
         self._measured = time.monotonic()
-        self.spooled = waiting(self._spool)
+        self.spooled = waiting(self._spool) - self._segments.room
         for number in self._segments.gone(set(self._used)):
             self._tell(self._heard.released, self._used.pop(number))
 
