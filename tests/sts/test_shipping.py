@@ -7,7 +7,7 @@ import pytest
 
 from answerable.model.config import Limits
 from answerable.model.record import Exchanged
-from answerable.serving.shipping import Told, ship_apart
+from answerable.serving.shipping import NICE, Told, niceness, ship_apart
 from answerable.serving.stored import make_store
 from answerable.sts.recording.recorder import Recorder
 
@@ -56,3 +56,12 @@ def test_one_that_is_stopped_ships_the_next_time(tmp_path: Path) -> None:
 
     asyncio.run(main())
     assert not list(spool.glob("*/*.jsonl"))
+
+
+def test_shipping_gives_way_while_little_waits(tmp_path: Path) -> None:
+    assert niceness(tmp_path / "none", 1600) == NICE
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "000001.jsonl").write_bytes(bytes(100))
+    assert niceness(tmp_path, 1600) == NICE
+    (tmp_path / "one" / "000002.jsonl").write_bytes(b"x")
+    assert niceness(tmp_path, 1600) == 0

@@ -18,7 +18,7 @@ from answerable.model.config import Config
 from answerable.model.errors import AnswerableError
 from answerable.serving.claim import claim
 from answerable.serving.log import Log
-from answerable.serving.shipping import ship_apart
+from answerable.serving.shipping import niceness, ship_apart
 from answerable.serving.stored import make_store
 
 SHIP = 30.0  # seconds between two shippings
@@ -186,11 +186,13 @@ class Process(Generic[OfPlan]):
     async def _ship_now_and_then(self) -> None:
         while True:
             await asyncio.sleep(SHIP)
-            await self._ship()
+            await self._ship(behind=True)
 
-    async def _ship(self) -> None:
+    async def _ship(self, *, behind: bool = False) -> None:
         plan, house = self._plan, self._house
-        told = await ship_apart(plan.store, plan.state / "spool")
+        spool = plan.state / "spool"
+        nice = niceness(spool, plan.config.limits.spool) if behind else 0
+        told = await ship_apart(plan.store, spool, nice=nice)
         if told.refused and house.ship_refused != told.refused:
             self._log.error("evidence.not-shipped", why=told.refused)
         house.ship_refused = told.refused

@@ -18,8 +18,10 @@ def test_what_is_being_shipped_at_the_end_is_waited_for(
     began, goes_on = asyncio.Event(), asyncio.Event()
     under_way: list[int] = []
     most: list[int] = []
+    gave_way: list[bool] = []
 
-    async def ship(*_: Path) -> Told:
+    async def ship(*_: Path, nice: int) -> Told:
+        gave_way.append(nice > 0)
         under_way.append(1)
         most.append(len(under_way))
         began.set()
@@ -32,7 +34,8 @@ def test_what_is_being_shipped_at_the_end_is_waited_for(
     monkeypatch.setattr(supervisor, "ship_apart", ship)
     (tmp_path / "spool").mkdir()
     config = SimpleNamespace(
-        listen=SimpleNamespace(workers=0), limits=SimpleNamespace(drain=1)
+        listen=SimpleNamespace(workers=0),
+        limits=SimpleNamespace(drain=1, spool=1 << 30),
     )
     policy = SimpleNamespace(whole=True)
     plan: Any = SimpleNamespace(
@@ -52,3 +55,5 @@ def test_what_is_being_shipped_at_the_end_is_waited_for(
 
     asyncio.run(story())
     assert most == [1, 1]
+    # Nobody is served any more at the end.
+    assert gave_way == [True, False]

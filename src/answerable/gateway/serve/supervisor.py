@@ -34,7 +34,7 @@ from answerable.serving.claim import claim
 from answerable.serving.kills import KillFile
 from answerable.serving.log import Log
 from answerable.serving.process import LINK
-from answerable.serving.shipping import ship_apart
+from answerable.serving.shipping import niceness, ship_apart
 from answerable.serving.sockets import Bound, bind, bind_address, hosts_of
 from answerable.serving.stored import make_store
 from answerable.serving.wire.place import Served
@@ -242,12 +242,14 @@ class Supervisor:
         while True:
             await asyncio.sleep(SHIP)
             # What is begun goes on, whoever waits for it.
-            self._shipping = asyncio.create_task(self._ship())
+            self._shipping = asyncio.create_task(self._ship(behind=True))
             await asyncio.shield(self._shipping)
 
-    async def _ship(self) -> None:
+    async def _ship(self, *, behind: bool = False) -> None:
         plan = self._plan
-        told = await ship_apart(plan.store, plan.state / "spool")
+        spool = plan.state / "spool"
+        nice = niceness(spool, plan.config.limits.spool) if behind else 0
+        told = await ship_apart(plan.store, spool, nice=nice)
         if told.refused:
             if self._health.ship_refused != told.refused:
                 self._log.error("evidence.not-shipped", why=told.refused)

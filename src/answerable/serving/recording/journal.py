@@ -30,7 +30,8 @@ class Journal:
         most_per_agent: Of those, bytes of any one agent.
         clock: Gives UTC nanoseconds.
         prefix: Begins the name, which says what door records.
-        gather: Seconds that records of the durable class wait for more.
+        gather: Seconds that records of the durable class wait for more, where several
+            came together before.
 
     Attributes:
         name: A new random one at each start; the first record names the one before.

@@ -2,7 +2,8 @@
 
 Whatever has gathered is one group. A group of the buffered class waits for more up to
 `GROUP` seconds; as soon as one of the durable class is there, it goes at once, and what
-comes while the disk works is the next group.
+comes while the disk works is the next group. A writer that gathers lets it wait a little
+where the group before it had several records: then more are about to come.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from answerable.serving.recording.segments import Segments, waiting
 from answerable.serving.recording.ticket import Ticket
 
 GROUP = 0.020
+SEVERAL = 4
 RETRY = 0.5  # after an error of the disk
 MEASURE = 1.0
 STALL = 2.0  # seconds over one group, after which the disk is taken to have stopped
@@ -64,8 +66,9 @@ class Writer:
         segments: Files of this one.
         loop: Whose tickets it tells of.
         heard: What the loop is told.
-        gather: Seconds that a group of the durable class waits for more: each group
-            costs the loop's thread several handings over of the interpreter.
+        gather: Seconds that a group of the durable class waits for more, after one of
+            `SEVERAL` records: each group costs the loop's thread several handings over
+            of the interpreter.
 
     Attributes:
         spooled: Bytes in the whole spool, as of a second ago, and what was written
@@ -90,6 +93,7 @@ class Writer:
         self._failing = False
         # Each is set by one thread alone.
         self._put, self._done = 0, 0  # bytes of records
+        self._before = 0  # records of the group before
         self._began = 0.0  # the group that the disk works on, 0 for none
         self._measured = time.monotonic()
         self._left: list[Entry] = []  # taken from the queue, and not yet on disk
@@ -141,7 +145,7 @@ class Writer:
             self._now.wait(RETRY)
         elif self._some.wait(MEASURE):
             self._now.wait(GROUP)
-            if self._gather:
+            if self._gather and self._before >= SEVERAL:
                 time.sleep(self._gather)
         self._some.clear()
         self._now.clear()
@@ -153,6 +157,7 @@ class Writer:
                 group.append(self._queue.popleft())
         if not group:
             return
+        self._before = len(group)
         tickets = _tickets(group)
         records = [entry.record for entry in group]
         data, chain = lines(records, self._segments.chain)

@@ -12,7 +12,9 @@ from typing import Protocol
 from answerable.flows.attempts import Shown
 from answerable.flows.exchange import Outcomes
 
-MOST = 64  # exchanges at once
+# Exchanges at once: whoever is first waits for the last of them, and more than these
+# share little.
+MOST = 16
 
 
 class Serves(Protocol):

@@ -3,12 +3,17 @@
 Of the store it reads who has an attested owner, and writes there its evidence.
 """
 
+import sys
 from collections.abc import Callable
 
 from answerable.serving import process
 from answerable.serving.process import Listening
 from answerable.sts.serve.house import House
 from answerable.sts.serve.plan import Plan
+
+# Seconds for which the thread that writes evidence may be kept waiting for the
+# interpreter, each time it needs it; Python's own default is five times that.
+SWITCH = 0.001
 
 
 def serve(
@@ -24,4 +29,5 @@ def serve(
     Raises:
         AnswerableError: It cannot be read, or cannot be served.
     """
+    sys.setswitchinterval(SWITCH)
     process.serve("sts", read, House.open, Plan.needs_restart, ready, alone=alone)
