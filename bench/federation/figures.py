@@ -15,6 +15,7 @@ ROUNDS = 5
 CLIENTS = 32
 COUNT, QUICK = 10_000, 640
 RIVAL = 320  # requests of a round of it
+REST = 5.0  # seconds in which the disk takes what a full load left behind
 MICRO, MILLI = 1e6, 1e3
 SERVES, ASKS = 0, 1  # cores
 
@@ -52,7 +53,7 @@ class Sample:
     Attributes:
         rate: Exchanges a second of many clients.
         cpu: Processor seconds of the process, all its threads, for each.
-        half: What came of half that rate.
+        half: What came of half that rate, after a rest.
     """
 
     rate: float
@@ -87,7 +88,8 @@ def figures(
     yield Remark(
         f"{'One core for the service, another one for the load' if pinned else 'No core of its own for the service'}; "
         f"{CLIENTS} connections, {stage.RULES} rules, SQLite, evidence on disk before "
-        f"each answer; {rounds} rounds of {count:,} exchanges of each kind.",
+        f"each answer; {rounds} rounds of {count:,} exchanges of each kind. Half load is "
+        f"half of what the same round reached, {REST:.0f} seconds later.",
         command,
     )
 
@@ -115,6 +117,7 @@ def _sample(ours: stage.Service, kind: Kind, count: int, pinned: bool) -> Sample
     many = _flat_out(ours, kind, count, pinned)
     cpu = (processes.cpu((ours.pid,)) - before) / many.calls
     rate = many.calls / many.seconds
+    time.sleep(REST)
     half = _flat_out(ours, kind, count // 2, pinned, rate / 2)
     return Sample(rate, cpu, half)
 

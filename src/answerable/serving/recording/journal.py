@@ -30,8 +30,6 @@ class Journal:
         most_per_agent: Of those, bytes of any one agent.
         clock: Gives UTC nanoseconds.
         prefix: Begins the name, which says what door records.
-        gather: Seconds that records of the durable class wait for more, where several
-            came together before.
 
     Attributes:
         name: A new random one at each start; the first record names the one before.
@@ -54,7 +52,6 @@ class Journal:
         most_per_agent: int = 256 << 20,
         clock: Callable[[], int] = time.time_ns,
         prefix: str = "",
-        gather: float = 0.0,
     ) -> None:
         self.name = prefix + secrets.token_hex(8)
         self.alarm, self.failures, self.recorded = "", 0, 0
@@ -66,7 +63,7 @@ class Journal:
         # Once its folder is there: whoever comes next looks into it.
         previous, recorded = succeed(spool, worker, self.name)
         heard = Heard(self._written, self._failed, self._quotas.release)
-        self._writer = Writer(spool, segments, loop, heard, gather)
+        self._writer = Writer(spool, segments, loop, heard)
         self.put(
             Opened(*self.next(), self.name, worker, previous, recorded), at_once=True
         )
@@ -138,7 +135,7 @@ class Journal:
 
     def close(self) -> None:
         """Write what is left, and end; it blocks while the disk works."""
-        self.put(Closed(*self.next()), at_once=True)
+        self.put(Closed(*self.next()))
         self._closed = True
         self._writer.close()
 

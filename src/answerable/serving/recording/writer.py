@@ -1,9 +1,9 @@
 """The thread that writes: one group at a time, on disk before anybody is told.
 
 Whatever has gathered is one group. A group of the buffered class waits for more up to
-`GROUP` seconds; as soon as one of the durable class is there, it goes at once, and what
-comes while the disk works is the next group. A writer that gathers lets it wait a little
-where the group before it had several records: then more are about to come.
+`GROUP` seconds. As soon as one of the durable class is there, it goes with what else the
+same round of the loop hands over: each group costs the loop's thread several handings
+over of the interpreter. What comes while the disk works is the next group.
 """
 
 import asyncio
@@ -23,7 +23,6 @@ from answerable.serving.recording.segments import Segments, waiting
 from answerable.serving.recording.ticket import Ticket
 
 GROUP = 0.020
-SEVERAL = 4
 RETRY = 0.5  # after an error of the disk
 MEASURE = 1.0
 STALL = 2.0  # seconds over one group, after which the disk is taken to have stopped
@@ -66,9 +65,6 @@ class Writer:
         segments: Files of this one.
         loop: Whose tickets it tells of.
         heard: What the loop is told.
-        gather: Seconds that a group of the durable class waits for more, after one of
-            `SEVERAL` records: each group costs the loop's thread several handings over
-            of the interpreter.
 
     Attributes:
         spooled: Bytes in the whole spool, as of a second ago, and what was written
@@ -81,19 +77,17 @@ class Writer:
         segments: Segments,
         loop: asyncio.AbstractEventLoop,
         heard: Heard,
-        gather: float = 0.0,
     ) -> None:
-        self._gather = gather
         self.spooled = waiting(spool)
         self._spool, self._segments = spool, segments
         self._loop, self._heard = loop, heard
         self._queue: deque[Entry] = deque()
         self._some, self._now = threading.Event(), threading.Event()
+        self._going = False  # the next round of the loop has it written
         self._closing = False
         self._failing = False
         # Each is set by one thread alone.
         self._put, self._done = 0, 0  # bytes of records
-        self._before = 0  # records of the group before
         self._began = 0.0  # the group that the disk works on, 0 for none
         self._measured = time.monotonic()
         self._left: list[Entry] = []  # taken from the queue, and not yet on disk
@@ -109,14 +103,21 @@ class Writer:
         return stalls or self._put - self._done >= MOST_WAITING
 
     def put(self, entry: Entry, *, at_once: bool) -> None:
-        """Hand over an entry."""
+        """Hand over an entry; on the loop's thread."""
         self._put += len(entry.record)
         # A deque is appended to and taken from by two threads without a lock.
         self._queue.append(entry)
-        if not self._some.is_set():
+        if at_once:
+            if not self._going:
+                self._going = True
+                self._loop.call_soon(self._go)
+        elif not self._some.is_set():
             self._some.set()
-        if at_once and not self._now.is_set():
-            self._now.set()
+
+    def _go(self) -> None:
+        self._going = False
+        self._now.set()
+        self._some.set()
 
     def close(self) -> None:
         """Write what is left, once, and end."""
@@ -145,8 +146,6 @@ class Writer:
             self._now.wait(RETRY)
         elif self._some.wait(MEASURE):
             self._now.wait(GROUP)
-            if self._gather and self._before >= SEVERAL:
-                time.sleep(self._gather)
         self._some.clear()
         self._now.clear()
 
@@ -157,7 +156,6 @@ class Writer:
                 group.append(self._queue.popleft())
         if not group:
             return
-        self._before = len(group)
         tickets = _tickets(group)
         records = [entry.record for entry in group]
         data, chain = lines(records, self._segments.chain)

@@ -26,7 +26,6 @@ from answerable.serving.recording.journal import Journal
 from answerable.serving.recording.ticket import NotRecorded, Ticket
 
 SECOND = 1.0
-GATHER = 0.002  # seconds; an exchange may take five times as long
 # Refused attempts a second that leave a record of their own, by whom they are of.
 OF_NOBODY = 50
 OF_AN_ISSUER = 200
@@ -68,7 +67,6 @@ class Recorder:
             most_per_agent=limits.spool_per_agent,
             clock=clock,
             prefix=STS_PREFIX,
-            gather=GATHER,
         )
         self.unrecorded = 0
         self.counted: Counter[tuple[str, str]] = Counter()
