@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.federation import load, rivals, stage
+from bench.federation import load, pauses, rivals, stage
 from bench.figures import Figure, Goal, Line, Remark, at_least, at_most
 from bench.gateway import processes
 
@@ -74,13 +74,18 @@ def figures(
             _flat_out(ours, kind, QUICK, pinned)
         taken: dict[str, list[Sample]] = {kind.name: [] for kind in KINDS}
         theirs: list[tuple[float, float, float]] = []
+        paused: list[tuple[float, float]] = []
         for _ in range(rounds):
+            if pinned:
+                paused.append((pauses.of_cores((SERVES, ASKS)), pauses.of_disk(folder)))
             for kind in KINDS:
                 taken[kind.name].append(_sample(ours, kind, count, pinned))
             if other is not None:
                 theirs.append(_of_other(other, pinned))
         for kind in KINDS:
             yield from _told(kind, taken[kind.name], command)
+        if paused:
+            yield from _told_of_machine(paused, command)
         peak = processes.peak(ours.pid)
         yield Figure("token service: peak memory", "MiB", (peak,), command, _MEMORY)
     if other is not None and theirs:
@@ -132,6 +137,16 @@ def _told(kind: Kind, samples: list[Sample], command: str) -> Iterator[Figure]:
     yield Figure(f"{what}: p50 at half load", "ms", median, command)
     slow = tuple(each.half.slow * MILLI for each in samples)
     yield Figure(f"{what}: p99 at half load", "ms", slow, command, _SLOW)
+
+
+def _told_of_machine(
+    paused: list[tuple[float, float]], command: str
+) -> Iterator[Figure]:
+    cores, disk = (tuple(t * MILLI for t in each) for each in zip(*paused, strict=True))
+    what = f"the machine alone, longest pause of a core in {pauses.SECONDS:.0f} s"
+    yield Figure(what, "ms", cores, command)
+    what = f"the machine alone, slowest of {pauses.SYNCS} syncs of a page"
+    yield Figure(what, "ms", disk, command)
 
 
 def _of_other(other: rivals.Rival, pinned: bool) -> tuple[float, float, float]:

@@ -109,7 +109,8 @@ def figures(
         "same two cores. A call of one client wakes one process after the other: on one "
         "core that costs little, while between the cores of a virtual machine it may "
         "cost more than the call, where they halt in between. So the same is measured "
-        "with an idle-priority loop on each core, which gives way to everything.",
+        "with an idle-priority loop on each core, which gives way to everything. "
+        f"{processes.halting()}".rstrip(),
         command,
     )
 
