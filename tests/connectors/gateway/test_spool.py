@@ -97,6 +97,33 @@ def test_room_for_lines_to_come_is_no_line_and_nothing_cut(story, data) -> None:
         assert told(Path(place)) == without
 
 
+@settings(max_examples=200)
+@given(stories(), st.data())
+def test_a_group_that_the_disk_took_in_part_harms_no_line_before_it(
+    story, data
+) -> None:
+    """Room that lines took the place of may hold any of their sectors, or none."""
+    whole = spelled(story)
+    synced = data.draw(st.integers(1, len(story)))
+    start = len(b"".join(whole.splitlines(keepends=True)[:synced]))
+    sector = data.draw(st.integers(1, 400))
+    torn = bytearray(whole + bytes(1000))
+    for at in range(start, len(whole), sector):
+        if data.draw(st.booleans()):
+            upto = min(at + sector, len(whole))
+            torn[at:upto] = bytes(upto - at)
+    with tempfile.TemporaryDirectory() as place:
+        write(Path(place) / "all", whole)
+        write(Path(place) / "synced", whole[:start])
+        folder = write(Path(place) / "torn", whole)
+        (folder / "000001.jsonl").write_bytes(torn)
+        ids = [
+            {event.event_id for event in told(Path(place) / name)[0]}
+            for name in ("synced", "torn", "all")
+        ]
+    assert ids[0] <= ids[1] <= ids[2]
+
+
 @settings(max_examples=100)
 @given(stories(), st.lists(st.integers(0, 12), max_size=4))
 def test_where_files_begin_changes_nothing(story, cuts) -> None:
