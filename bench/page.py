@@ -84,7 +84,10 @@ trusts). They do not do the same:
   waits for its answer before it asks again.
 - At half load requests are due at fixed times, half as many a second as were just
   answered. One whose connection still waits for the answer before is counted from when
-  it was due. An answer waits for others' evidence up to 2 ms, and then for the disk.
+  it was due. An answer waits for the disk, as what came in the same round does.
+- "The machine alone" is measured between rounds: the longest time for which a busy core
+  did not run while the other one was busy too, and the slowest of many syncs that
+  nothing else competed with. Whoever comes meanwhile waits at least as long.
 - Evidence is shipped to the store by a short process of its own twice a minute, whose
   memory and time are not among these.
 - **authgent** does another job: it exchanges an access token of its own, the same
