@@ -36,8 +36,27 @@ from answerable.serving.recording.turned_away import TurnedAway
 SECOND = 1.0
 MOST_SPELLED = 1024
 
-# What the record of a decision is made of.
-Facts = tuple[Ticket, Caller, Call, Decision, bytes, Credential | None, Acted | None]
+
+class Facts(msgspec.Struct, frozen=True, gc=False):
+    """What the record of a decision is made of.
+
+    Attributes:
+        ticket: Its number, and what holds its call.
+        caller: Who asked.
+        call: What.
+        decision: What was decided.
+        body: The message.
+        shown: What the server is shown, None where that is nothing.
+        acted: The call as a baseline sees it, None where nobody watches.
+    """
+
+    ticket: Ticket
+    caller: Caller
+    call: Call
+    decision: Decision
+    body: bytes
+    shown: Credential | None
+    acted: Acted | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +176,13 @@ class Recorder:
             durable = self._journal.loop.create_future()
         sequence, at = self._journal.next()
         ticket = Ticket("", sequence, agent, decision.passes, durable, at)
+        facts = Facts(ticket, caller, call, decision, body, shown, acted)
         if later and durable is None and decision.passes:
             # All else of it was read from UTF-8; what cannot be spelled is not sent.
             self._spelled(caller)
-            self._owed = (ticket, caller, call, decision, body, shown, acted)
+            self._owed = facts
         else:
-            self._put(ticket, caller, call, decision, body, shown, acted)
+            self._put(facts)
         return ticket
 
     def settle(self) -> None:
@@ -170,28 +190,20 @@ class Recorder:
         owed = self._owed
         if owed is not None:
             self._owed = None
-            self._put(*owed)
+            self._put(owed)
 
-    def _put(
-        self,
-        ticket: Ticket,
-        caller: Caller,
-        call: Call,
-        decision: Decision,
-        body: bytes,
-        shown: Credential | None,
-        acted: Acted | None,
-    ) -> None:
+    def _put(self, facts: Facts) -> None:
         """Make the record of a decision, under the number of its ticket."""
-        sequence, at, spelled = ticket.sequence, ticket.at, self._spelled
+        ticket, spelled = facts.ticket, self._spelled
+        sequence, at = ticket.sequence, ticket.at
         ticket.id = event_id(at, SOURCE, self.name, b"%d" % sequence).hex()
         record = encode_decided(
             sequence,
             at,
             ticket.id,
-            spelled(caller),
-            act_of(call, body, shown, acted),
-            spelled(decision),
+            spelled(facts.caller),
+            act_of(facts.call, facts.body, facts.shown, facts.acted),
+            spelled(facts.decision),
         )
         waits = ticket if ticket.durable is not None else None
         self._journal.write(record, ticket.agent, waits)

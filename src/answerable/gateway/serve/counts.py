@@ -14,14 +14,13 @@ from pathlib import Path
 import msgspec
 
 from answerable.gateway.held_back import HeldBack
-from answerable.gateway.recording.recorder import Recorder
+from answerable.gateway.recording.recorder import Facts, Recorder
 from answerable.gateway.serve.control import Series
 from answerable.gateway.serve.spans import BOUNDS, Over, Spans, trace_of
-from answerable.gateway.shown.credential import Credential
 from answerable.model.caller import Caller
 from answerable.model.config import Limits
 from answerable.model.decision import Decision, Effect, Mode, Reason
-from answerable.model.record import Acted, End, Ending
+from answerable.model.record import End, Ending
 from answerable.serving.log import Log
 from answerable.serving.mcp.call import Call
 from answerable.serving.recording.ticket import Ticket
@@ -97,56 +96,42 @@ class Counting(Recorder):
         self._broken = 0
         self.held_back: HeldBack | None = None
 
-    def _put(
-        self,
-        ticket: Ticket,
-        caller: Caller,
-        call: Call,
-        decision: Decision,
-        body: bytes,
-        shown: Credential | None,
-        acted: Acted | None,
-    ) -> None:
+    def _put(self, facts: Facts) -> None:
         """Make the record of a decision, and count it."""
-        super()._put(ticket, caller, call, decision, body, shown, acted)
+        super()._put(facts)
+        ticket, call, decision = facts.ticket, facts.call, facts.decision
         # A server that there is not is the caller's own word.
         reason, effect = decision.reason, decision.effect
         server = "" if reason is Reason.UNKNOWN_SERVER else call.server
         self._decisions[server, call.method, effect] += 1
         if reason is not Reason.ALLOWED:
-            self._tell(server, ticket, caller, call, decision)
-        trace = trace_of(body) if self._spans is not None else ""
-        begun = _Begun(ticket.at, caller, call, decision, trace)
+            self._tell(server, facts)
+        trace = trace_of(facts.body) if self._spans is not None else ""
+        begun = _Begun(ticket.at, facts.caller, call, decision, trace)
         if ticket.passes:
             self._begun[ticket.sequence] = begun
         else:
             self._hand_on(begun, ticket, begun.at, None)
 
-    def _tell(
-        self,
-        server: str,
-        ticket: Ticket,
-        caller: Caller,
-        call: Call,
-        decision: Decision,
-    ) -> None:
+    def _tell(self, server: str, facts: Facts) -> None:
         """Count and tell of what is not simply allowed."""
+        caller, call, decision = facts.caller, facts.call, facts.decision
         lets = decision.passes and decision.effect is not Effect.ALLOW
         if lets and decision.mode is Mode.SHADOW:
             self._would_deny[server, call.method] += 1
         if self.held_back is not None and not decision.passes:
-            self.held_back.tell(caller, call, decision, ticket.id)
+            self.held_back.tell(caller, call, decision, facts.ticket.id)
         if decision.reason is Reason.BREAK_GLASS:
             self._broken += 1
-            self._tell_break_glass(caller, call, ticket)
+            self._tell_break_glass(facts)
 
-    def _tell_break_glass(self, caller: Caller, call: Call, ticket: Ticket) -> None:
+    def _tell_break_glass(self, facts: Facts) -> None:
         """Tell of a call that passes because two persons said so: everybody may see."""
         self._log.error(
             "break-glass.used",
-            decision=ticket.id,
-            agent=caller.agent,
-            server=call.server,
+            decision=facts.ticket.id,
+            agent=facts.caller.agent,
+            server=facts.call.server,
         )
 
     def ended(self, ticket: Ticket, end: End) -> None:

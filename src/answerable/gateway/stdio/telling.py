@@ -2,17 +2,14 @@
 
 from collections.abc import Callable
 
-from answerable.gateway.recording.recorder import Recorder
-from answerable.gateway.shown.credential import Credential
+from answerable.gateway.recording.recorder import Facts, Recorder
 from answerable.model.ask import Asks
 from answerable.model.caller import Caller
 from answerable.model.decision import Decision
 from answerable.model.errors import EnvironmentRefused
-from answerable.model.record import Acted
 from answerable.serving.amendments import AmendmentWatch
 from answerable.serving.asking.teller import Teller
 from answerable.serving.mcp.call import Call
-from answerable.serving.recording.ticket import Ticket
 
 HeldBack = Callable[[Caller, Call, Decision, str], None]
 
@@ -26,19 +23,10 @@ class Telling(Recorder):
 
     held_back: HeldBack | None = None
 
-    def _put(
-        self,
-        ticket: Ticket,
-        caller: Caller,
-        call: Call,
-        decision: Decision,
-        body: bytes,
-        shown: Credential | None,
-        acted: Acted | None,
-    ) -> None:
-        super()._put(ticket, caller, call, decision, body, shown, acted)
-        if not decision.passes and self.held_back is not None:
-            self.held_back(caller, call, decision, ticket.id)
+    def _put(self, facts: Facts) -> None:
+        super()._put(facts)
+        if not facts.decision.passes and self.held_back is not None:
+            self.held_back(facts.caller, facts.call, facts.decision, facts.ticket.id)
 
 
 def teller_of(
