@@ -5,28 +5,15 @@ from dataclasses import dataclass
 
 from answerable.enforce.signed import Answerers, Judged, judge
 from answerable.evidence import amendments as room
-from answerable.evidence.statements import StatementVoid
 from answerable.flows import owner_keys
 from answerable.flows.attested import AttestedOwner, owners_of
+from answerable.flows.signed import Unheld, unheld, verify_statements
 from answerable.model.amendment import Amendment
 from answerable.model.ids import AgentId
-from answerable.model.owner_key import Placed, Verified
+from answerable.model.owner_key import Verified
 from answerable.store.store import Store
 
 AMENDMENT = "amendment"  # kind of the objects
-
-
-@dataclass(frozen=True, slots=True)
-class Unheld:
-    """A statement that does not count.
-
-    Attributes:
-        digest: SHA-256 of the stored envelope, hex.
-        why: One line.
-    """
-
-    digest: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,29 +84,10 @@ class AmendmentsOf:
             for logged in self._store.objects(kind)
         )
         if objects != self._objects:
-            self._said, self._unheld = verified(self._store)
+            found = verify_statements(self._store, AMENDMENT, room.verify, unheld)
+            self._said, self._unheld = found
             self._objects = objects
         self._stamp = stamp
-
-
-def verified(store: Store) -> tuple[tuple[Verified, ...], tuple[Unheld, ...]]:
-    """Verify every statement about amendments, each once and where it stood first.
-
-    Raises:
-        VerificationError: A stored object is not what it was.
-    """
-    known, here = owner_keys.keys(store), owner_keys.identity(store)
-    held: dict[str, Verified] = {}
-    unheld: dict[str, Unheld] = {}
-    for each in store.objects(AMENDMENT):
-        data = owner_keys.kept(store, each.digest)
-        try:
-            found = room.verify(data, known, Placed(each.index, each.at), here)
-        except StatementVoid as error:
-            unheld.setdefault(each.digest, Unheld(each.digest, error.message))
-        else:
-            held.setdefault(found.digest, found)
-    return tuple(held.values()), tuple(unheld.values())
 
 
 def held(store: Store, now: int) -> Held:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from answerable.baseline.standing import Expected, stands, subject_id
 from answerable.evidence import statements
-from answerable.evidence.statements import StatementVoid
 from answerable.flows import owner_keys
 from answerable.flows.attested import AttestedOwner, owners_of
+from answerable.flows.signed import Unheld, unheld, verify_statements
 from answerable.model.baseline import Profile, Stage, Subject
 from answerable.model.errors import VerificationError
 from answerable.model.ids import AgentId
-from answerable.model.owner_key import Placed, Verified
+from answerable.model.owner_key import Verified
 from answerable.store.store import Store
 
 _AGAIN = 5 * 10**9  # nanoseconds after which times are looked at anew
@@ -41,19 +41,6 @@ class Standing:
     person: str
     signed_at: int
     expires: int
-
-
-@dataclass(frozen=True, slots=True)
-class Unheld:
-    """A statement that does not count.
-
-    Attributes:
-        digest: SHA-256 of the stored envelope, hex.
-        why: One line.
-    """
-
-    digest: str
-    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +98,8 @@ class BaselinesOf:
         self._stands(said, self._lines.get(said.statement.subject, []), now)
 
     def _judge(self, now: int) -> Held:
-        said, unheld = _verified(self._store)
+        said, void = verify_statements(self._store, SIGNED, statements.verify, unheld)
+        falling = list(void)
         lines: dict[str, list[str]] = defaultdict(list)
         self._lines = lines
         heads: dict[str, Verified] = {}
@@ -121,7 +109,7 @@ class BaselinesOf:
             try:
                 found = self._stands(each, line, each.statement.signed_at)
             except VerificationError as error:
-                unheld.append(Unheld(each.digest, error.message))
+                falling.append(Unheld(each.digest, error.message))
                 continue
             heads[each.statement.subject] = each
             if not line or line[-1] != found.digest:
@@ -131,11 +119,11 @@ class BaselinesOf:
             try:
                 found = self._stands(head, lines[name], now)
             except VerificationError as error:
-                unheld.append(Unheld(head.digest, error.message))
+                falling.append(Unheld(head.digest, error.message))
             else:
                 if found.stage is not Stage.OFF:
                     standing[found.subject] = found
-        return Held(standing, tuple(unheld))
+        return Held(standing, tuple(falling))
 
     def _stands(self, said: Verified, line: list[str], now: int) -> Standing:
         name = said.statement.claim("profile")
@@ -166,26 +154,6 @@ def _subject(text: str) -> Subject:
     identity, _, server = rest.rpartition("|")
     subject = Subject(identity, agent, server)
     return subject if subject_id(subject) == text else Subject("", "", "")
-
-
-def _verified(store: Store) -> tuple[list[Verified], list[Unheld]]:
-    """Verify every statement about baselines, each once and where it stood first.
-
-    Raises:
-        VerificationError: A stored object is not what it was.
-    """
-    known, here = owner_keys.keys(store), owner_keys.identity(store)
-    held: dict[str, Verified] = {}
-    unheld: dict[str, Unheld] = {}
-    for each in store.objects(SIGNED):
-        data = owner_keys.kept(store, each.digest)
-        try:
-            found = statements.verify(data, known, Placed(each.index, each.at), here)
-        except StatementVoid as error:
-            unheld.setdefault(each.digest, Unheld(each.digest, error.message))
-        else:
-            held.setdefault(found.digest, found)
-    return list(held.values()), list(unheld.values())
 
 
 def held(store: Store, now: int) -> Held:

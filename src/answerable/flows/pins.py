@@ -9,6 +9,7 @@ from answerable.evidence import statements
 from answerable.flows import owner_keys
 from answerable.flows.lists import spelled_time
 from answerable.flows.owner_keys import Signatory
+from answerable.flows.signed import unheld, verify_statements
 from answerable.inventory.people import People
 from answerable.model.config import Config
 from answerable.model.document import Coverage, Document
@@ -22,7 +23,7 @@ from answerable.model.document_pins import (
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import PersonId, person_id
 from answerable.model.inventory import Inventory
-from answerable.model.owner_key import Placed, Statement, StatementType, Verified
+from answerable.model.owner_key import Statement, StatementType, Verified
 from answerable.model.pin import (
     Approval,
     Definition,
@@ -59,17 +60,12 @@ def signed(store: Store) -> Signed:
     Raises:
         VerificationError: A stored object is not what it was.
     """
-    known, here = owner_keys.keys(store), owner_keys.identity(store)
-    found = {}
-    for each in store.objects(APPROVAL):
-        data = store.get_object(each.digest)
-        try:
-            verified = statements.verify(data, known, Placed(each.index, each.at), here)
-        except statements.StatementVoid:
-            continue
-        if verified.statement.type is StatementType.TOOLS_APPROVAL:
-            found[verified.digest] = frozenset(verified.statement.claims)
-    return found
+    said, _ = verify_statements(store, APPROVAL, statements.verify, unheld)
+    return {
+        each.digest: frozenset(each.statement.claims)
+        for each in said
+        if each.statement.type is StatementType.TOOLS_APPROVAL
+    }
 
 
 def diff(

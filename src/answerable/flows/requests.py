@@ -13,6 +13,7 @@ from answerable.flows.attested import owners_of
 from answerable.flows.hints import command
 from answerable.flows.lists import no_coverage, spelled_time
 from answerable.flows.owner_keys import Signatory
+from answerable.flows.signed import verify_statements
 from answerable.model.amendment import Signing
 from answerable.model.document import Document
 from answerable.model.document_requests import RequestItem
@@ -20,7 +21,6 @@ from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import AgentId, PersonId
 from answerable.model.owner_key import (
     SKEW,
-    Placed,
     Statement,
     Verified,
     Void,
@@ -28,6 +28,7 @@ from answerable.model.owner_key import (
 )
 from answerable.model.requested import ANY_RUN, LONGEST, Requested
 from answerable.store.decisions import persons_of_run
+from answerable.store.objects import LoggedObject
 from answerable.store.store import Store
 
 REQUEST = "request"  # kind of the objects
@@ -113,7 +114,9 @@ class RequestsOf:
         stamp = self._store.log.checkpoint()
         if not stamp or stamp != self._stamp or now < self._read_at:
             # A key that is revoked changes what a statement is worth.
-            self._said, self._unheld = _verified(self._store, now)
+            self._said, self._unheld = verify_statements(
+                self._store, REQUEST, room.verify, _unheld, since=now - LONGEST
+            )
             self._stamp, self._read_at = stamp, now
         standing = [
             self._requested(each, now)
@@ -138,27 +141,8 @@ class RequestsOf:
         )
 
 
-def _verified(
-    store: Store, now: int, *, ended: bool = False
-) -> tuple[tuple[Verified, ...], tuple[Unheld, ...]]:
-    """Verify the requests of the last day, each once and where it stood first."""
-    known, here = owner_keys.keys(store), owner_keys.identity(store)
-    held: dict[str, Verified] = {}
-    unheld: dict[str, Unheld] = {}
-    for each in store.objects(REQUEST):
-        if each.at < now - LONGEST and not ended:
-            continue
-        data = owner_keys.kept(store, each.digest)
-        try:
-            found = room.verify(data, known, Placed(each.index, each.at), here)
-        except StatementVoid as error:
-            found_void = Unheld(
-                each.digest, error.message, each.at, error.void, error.statement
-            )
-            unheld.setdefault(each.digest, found_void)
-        else:
-            held.setdefault(found.digest, found)
-    return tuple(held.values()), tuple(unheld.values())
+def _unheld(logged: LoggedObject, void: StatementVoid) -> Unheld:
+    return Unheld(logged.digest, void.message, logged.at, void.void, void.statement)
 
 
 def named(wish: Wish) -> tuple[str, ...]:
@@ -232,7 +216,7 @@ def _of_their_own(store: Store, wish: Wish, person: PersonId, now: int) -> None:
 
 def listed(store: Store, *, now: int, agent: str = "") -> Document:
     """List the requests that were filed, the newest first; then what does not count."""
-    said, void = _verified(store, now, ended=True)
+    said, void = verify_statements(store, REQUEST, room.verify, _unheld)
     items = [_item(each, now) for each in reversed(said)]
     items += map(_void_item, reversed(void))
     items = [each for each in items if agent in ("", each["agent"])]

@@ -1,0 +1,71 @@
+"""What persons signed in a store, verified anew: what counts of it, and what does not."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from answerable.evidence.statements import Keys, StatementVoid
+from answerable.flows import owner_keys
+from answerable.model.owner_key import Placed, Verified
+from answerable.store.objects import LoggedObject
+from answerable.store.store import Store
+
+Check = Callable[[bytes, Keys, Placed, str], Verified]
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True, slots=True)
+class Unheld:
+    """A statement that does not count.
+
+    Attributes:
+        digest: SHA-256 of the stored envelope, hex.
+        why: One line.
+    """
+
+    digest: str
+    why: str
+
+
+def unheld(logged: LoggedObject, void: StatementVoid) -> Unheld:
+    """Say of a statement that does not count no more than why."""
+    return Unheld(logged.digest, void.message)
+
+
+def verify_statements(
+    store: Store,
+    kind: str,
+    check: Check,
+    void: Callable[[LoggedObject, StatementVoid], Made],
+    *,
+    since: int = 0,
+) -> tuple[tuple[Verified, ...], tuple[Made, ...]]:
+    """Verify the statements of a kind, each once and where it stood first.
+
+    Args:
+        store: Where.
+        kind: Of the stored objects.
+        check: Verifies one whole.
+        void: What is made of one that does not count.
+        since: UTC nanoseconds; what was recorded before is passed over.
+
+    Returns:
+        What counts, and what was made of the rest; both in the order of the log.
+
+    Raises:
+        VerificationError: A stored object is not what it was.
+    """
+    known, here = owner_keys.keys(store), owner_keys.identity(store)
+    held: dict[str, Verified] = {}
+    rest: dict[str, Made] = {}
+    for each in store.objects(kind):
+        if each.at < since:
+            continue
+        data = owner_keys.kept(store, each.digest)
+        try:
+            found = check(data, known, Placed(each.index, each.at), here)
+        except StatementVoid as error:
+            rest.setdefault(each.digest, void(each, error))
+        else:
+            held.setdefault(found.digest, found)
+    return tuple(held.values()), tuple(rest.values())
