@@ -212,7 +212,7 @@ def test_the_private_key_is_its_persons_alone_and_opens_elsewhere(
     assert Path(key).stat().st_mode & 0o777 == 0o600
     assert Path(key).parent.stat().st_mode & 0o777 == 0o700
     loaded = load_pem_private_key(Path(key).read_bytes(), PHRASE.encode())
-    signer = key_files.read_private(Path(key), PHRASE)
+    signer = key_files.read_private(Path(key), lambda: PHRASE)
     assert loaded.private_bytes_raw() == signer.seed  # type: ignore[union-attr]
     assert signer.seed.hex() not in repr(signer)
     assert str(signer.seed) not in f"{signer} {[signer]}"
@@ -240,7 +240,7 @@ def test_neither_passphrase_nor_private_key_is_said_or_stored(
     import base64
 
     key, name = made(said, home)
-    seed = key_files.read_private(Path(key), PHRASE).seed
+    seed = key_files.read_private(Path(key), lambda: PHRASE).seed
     phrase = ("--passphrase-file", f"{home}/phrase")
     for form in ("table", "json", "ndjson", "csv"):
         for words in (

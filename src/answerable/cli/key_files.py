@@ -8,6 +8,7 @@ that it, OpenSSL and others read.
 import os
 import secrets
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from answerable.flows.owner_keys import Signer
 
 SHORTEST = 8  # letters of a passphrase
+_NEW = "make one with: answerable owner-keys new --person PERSON"
+_SEALED = "ENCRYPTED PRIVATE KEY"  # PKCS#8 under a passphrase, RFC 7468, section 11
 _LARGEST = 1 << 16  # bytes of a key file
 _COST, _BLOCK, _PARALLEL = 1 << 14, 8, 8  # 16 MiB: what OpenSSL takes unasked
 _PBES2 = bytes.fromhex("06092a864886f70d01050d")
@@ -81,7 +84,7 @@ def write_pair(place: Path, passphrase: str) -> "tuple[Signer, Path]":
     nothing_at(place)
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(place, _pem("ENCRYPTED PRIVATE KEY", _wrapped(plain, passphrase)), 0o600)
+        _write(place, _pem(_SEALED, _wrapped(plain, passphrase)), 0o600)
         _write(beside, told, 0o644)
     except FileExistsError as error:
         raise _exists(str(error.filename)) from None
@@ -92,11 +95,16 @@ def write_pair(place: Path, passphrase: str) -> "tuple[Signer, Path]":
     return Signer(public.public_bytes_raw(), key.private_bytes_raw()), beside
 
 
-def read_private(place: Path, passphrase: str) -> "Signer":
+def read_private(place: Path, passphrase: Callable[[], str]) -> "Signer":
     """Unlock a private key.
 
+    Args:
+        place: Its file.
+        passphrase: Asks for what opens it, once the file is known to hold a key whole.
+
     Raises:
-        UsageError: It is none, is not under a passphrase, or under another one.
+        UsageError: It is none, is cut off, is not under a passphrase, or under another
+            one.
         EnvironmentRefused: It may not be read, or others may read it.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
@@ -106,24 +114,47 @@ def read_private(place: Path, passphrase: str) -> "Signer":
     from answerable.flows.owner_keys import Signer
 
     data = read_private_file(place, "key")
-    if b"-----BEGIN ENCRYPTED PRIVATE KEY-----" not in data:
-        raise UsageError(
-            f"{place} is no private key under a passphrase (expected PKCS#8, encrypted)",
-            "make one with: answerable owner-keys new --person PERSON",
-        )
+    _check_sealed(place, data)
+    phrase = passphrase()
     try:
-        key = load_pem_private_key(data, passphrase.encode("utf-8"))
+        key = load_pem_private_key(data, phrase.encode("utf-8"))
     except (ValueError, UnsupportedAlgorithm):
         # Not from None alone: the library's words could tell more than they should.
         raise UsageError(
             f"the passphrase does not open {place}", "try again; nothing was signed"
         ) from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise UsageError(
-            f"{place} is no Ed25519 key",
-            "make one with: answerable owner-keys new --person PERSON",
-        )
+        raise UsageError(f"{place} is no Ed25519 key", _NEW)
     return Signer(key.public_key().public_bytes_raw(), key.private_bytes_raw())
+
+
+def _check_sealed(place: Path, data: bytes) -> None:
+    """Check that a key is there, whole and under a passphrase, before that is asked for.
+
+    Raises:
+        UsageError: It is not.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    is_sealed, is_whole = f"-----BEGIN {_SEALED}-----".encode() in data, True
+    try:
+        load_pem_private_key(data, None)
+        is_sealed = False
+    except TypeError:
+        pass  # all that is missing is the passphrase
+    except (ValueError, UnsupportedAlgorithm):
+        is_whole = False
+    if not is_sealed:
+        raise UsageError(
+            f"{place} is no private key under a passphrase (expected PKCS#8, encrypted)",
+            _NEW,
+        )
+    if not is_whole:
+        raise UsageError(
+            f"the private key in {place} is cut off or damaged (expected PKCS#8 whole)",
+            "take it from a copy of the file, or " + _NEW,
+        )
 
 
 def read_public(place: Path) -> bytes:

@@ -98,14 +98,17 @@ def _typed(prompt: str) -> str:
         # Rather nothing than a passphrase that everybody can see.
         warnings.simplefilter("error", getpass.GetPassWarning)
         try:
-            return getpass.getpass(prompt, stream=sys.stderr)
+            phrase = getpass.getpass(prompt, stream=sys.stderr)
         except getpass.GetPassWarning:
             raise EnvironmentRefused(
                 "this terminal would show the passphrase",
                 "run it on another one, or name --passphrase-file FILE",
             ) from None
         except EOFError:
-            raise UsageError("no passphrase was typed", "run it again") from None
+            phrase = ""
+    if not phrase:
+        raise UsageError("no passphrase was typed", "run it again")
+    return phrase
 
 
 def _from_file(file: str) -> str:

@@ -242,11 +242,13 @@ def act_line(wanted: "Wanted | Amendment") -> str:
 
 
 def signer_of(key: str, passphrase_file: str) -> "Signer":
-    """Unlock the key of whoever signs."""
+    """Unlock the key of whoever signs; its file is looked at before anything is asked."""
     from answerable.cli.key_files import read_private
     from answerable.cli.signing import asked_passphrase
 
-    return read_private(Path(key).expanduser(), asked_passphrase(passphrase_file))
+    return read_private(
+        Path(key).expanduser(), lambda: asked_passphrase(passphrase_file)
+    )
 
 
 def advice(session: Session, document: "Document") -> str:

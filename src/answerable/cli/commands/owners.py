@@ -1,9 +1,8 @@
 """`who-owns` and `attest`: who answers for an agent, identity or credential."""
 
-from pathlib import Path
-
 import click
 
+from answerable.cli.commands.asks import signer_of
 from answerable.cli.emit import answer
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, pass_settings
@@ -82,18 +81,16 @@ def _attest_signed(
     """Sign and record; ends the command."""
     import time
 
-    from answerable.cli.key_files import read_private
-    from answerable.cli.signing import asked_passphrase, only_a_person, same_user
+    from answerable.cli.signing import only_a_person, same_user
     from answerable.flows import ownership
 
     only_a_person(settings)
-    place = Path(key).expanduser()
     with opened(settings, writes=True) as session:
         inventory = session.inventory()
         # A mistake is told before a passphrase is asked for.
         advice = same_user(inventory, ownership.subject_id(inventory, subject))
         ownership.owner_id(inventory, owner)
-        signer = read_private(place, asked_passphrase(passphrase_file))
+        signer = signer_of(key, passphrase_file)
         document = ownership.attest_signed(
             session.store, inventory, subject, owner, signer, now=time.time_ns()
         )

@@ -1,11 +1,11 @@
 """`tools`: what agents carry; what servers say of it, held to what a person approved."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from answerable.cli.commands.asks import key_options, signer_of
 from answerable.cli.commands.lists import OWNER_STATES
 from answerable.cli.commands.serve import plan_of
 from answerable.cli.emit import answer
@@ -103,15 +103,7 @@ def diff(settings: Settings, server: str, config: str, every: bool) -> None:
 @click.argument("server")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--config", metavar="FILE", required=True, help="The answerable.yaml.")
-@click.option(
-    "--key", required=True, metavar="FILE", help="Sign with the owner key in this file."
-)
-@click.option(
-    "--passphrase-file",
-    default="",
-    metavar="FILE",
-    help="Read the passphrase of the key from a file instead of asking.",
-)
+@key_options
 @click.option(
     "--as-pinned",
     is_flag=True,
@@ -135,8 +127,7 @@ def approve(
     """
     import time
 
-    from answerable.cli.key_files import read_private
-    from answerable.cli.signing import asked_passphrase, only_a_person
+    from answerable.cli.signing import only_a_person
     from answerable.enforce.pins.holding import approved, still_holds
     from answerable.flows import pins
     from answerable.model.pin import Approval, Pins
@@ -149,7 +140,7 @@ def approve(
     _show(files.read(server), server, chosen, settings)
     settings.store = settings.store or str(plan.store)
     with opened(settings, writes=True) as session:
-        signer = read_private(Path(key).expanduser(), asked_passphrase(passphrase_file))
+        signer = signer_of(key, passphrase_file)
         said: list[Approval] = []
 
         def approve_now(known: Pins) -> Pins | None:

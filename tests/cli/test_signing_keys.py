@@ -1,0 +1,167 @@
+"""Every command that signs looks at the key's file before it asks for the passphrase."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import click
+import pytest
+
+from answerable.cli import key_files, signing
+from answerable.cli.app import app
+from answerable.cli.main import main
+from answerable.model.ask import Wanted
+from answerable.model.decision import Target
+from answerable.model.errors import UsageError
+from answerable.model.ids import AgentId
+from answerable.store.store import Store
+
+AGENT, WANTED = (
+    "agent:declared/desk",
+    Wanted(AgentId("agent:declared/desk"), "files", Target.TOOL, "read", "ab" * 32),
+)
+# Words that bring each command to the signature, but for the key.
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "attest": (AGENT, "--owner", "ana@corp.example"),
+    "asks allow": ("0" * 32,),
+    "asks refuse": ("0" * 32,),
+    "asks revoke": ("0" * 32,),
+    "baseline sign": ("0" * 64, "--stage", "shadow"),
+    "break-glass confirm": ("0" * 32,),
+    "break-glass start": ("--agent", AGENT, "--server", "files", "--tool", "read"),
+    "requests file": (AGENT, "--value", "Alice Example"),
+    "run": ("--agent", "desk", "--request", "words"),
+    "tools approve": ("files", "--config", "answerable.yaml"),
+}
+_UNASKED = ("owner-keys new",)  # makes a key: there is none to look at
+
+
+def _signing(group: click.Group, above: str = "") -> Iterator[str]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _signing(command, f"{above}{name} ")
+        if any(each.name == "passphrase_file" for each in command.params):
+            yield above + name
+
+
+@pytest.fixture(scope="module")
+def key(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    place = tmp_path_factory.mktemp("key") / "ana.pem"
+    key_files.write_pair(place, "correct horse")
+    return place.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("signing") / "store"
+    Store.open(root, now=1).close()
+    return root
+
+
+@pytest.fixture
+def folder(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand-ins for what a command looks at before the key."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ANSWERABLE_STORE", str(root))
+    (tmp_path / "words").write_text("Write to Alice Example")
+    act = SimpleNamespace(wanted=WANTED)
+    plan = SimpleNamespace(store=root, state=root / "gateway")
+    begun = SimpleNamespace(
+        persons=("person:ben",),
+        until=1,
+        **{
+            name: getattr(WANTED, name)
+            for name in ("agent", "server", "target", "name")
+        },
+    )
+    for name, made in {
+        "serving.processes.ancestors.refuse_agents": None,
+        "cli.signing.same_user": "",
+        "cli.commands.tools._chosen": None,
+        "cli.commands.tools._show": None,
+        "cli.commands.tools.plan_of": plan,
+        "flows.ownership.subject_id": AGENT,
+        "flows.learning.kept": None,
+        "flows.asks.find": act,
+        "flows.asks.find_amendment": SimpleNamespace(amendment=begun),
+        "serving.pins.files.PinFiles.read": None,
+    }.items():
+        monkeypatch.setattr(f"answerable.{name}", lambda *_, made=made, **named: made)
+
+    def asked(file: str) -> str:
+        raise UsageError("the passphrase was asked for", "it is not typed here")
+
+    monkeypatch.setattr("answerable.cli.signing.asked_passphrase", asked)
+    return tmp_path
+
+
+def _cut(at: int) -> Callable[[Path, bytes], object]:
+    return lambda place, key: place.write_bytes(key[:at])
+
+
+KEYS: dict[str, tuple[Callable[[Path, bytes], object], str]] = {
+    "not there": (lambda place, key: None, "cannot read the key file"),
+    "a folder": (lambda place, key: place.mkdir(), "cannot read the key file"),
+    "empty": (_cut(0), "no private key under a passphrase"),
+    "cut off early": (_cut(60), "is cut off or damaged"),
+    "cut off late": (_cut(-40), "is cut off or damaged"),
+    "a line short": (
+        lambda place, key: place.write_bytes(
+            b"".join(
+                key.splitlines(keepends=True)[:2] + key.splitlines(keepends=True)[3:]
+            )
+        ),
+        "is cut off or damaged",
+    ),
+    "whole": (
+        lambda place, key: place.write_bytes(key),
+        "the passphrase was asked for",
+    ),
+}
+
+
+def refusal(
+    folder: Path,
+    key: bytes,
+    how: str,
+    words: tuple[str, ...],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Lay the file of a key, and hear that the command refuses, and why."""
+    make, why = KEYS[how]
+    make(folder / "key", key)
+    if (folder / "key").is_file():
+        (folder / "key").chmod(0o600)
+    assert main(words) in (2, 5)
+    out, err = capsys.readouterr()
+    said = [line for line in err.splitlines() if line.startswith(("error:", "hint:"))]
+    assert (out, len(said), why in said[0]) == ("", 2, True), err
+
+
+@pytest.mark.parametrize("how", ["not there", "cut off late", "whole"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_key_that_cannot_be_one_is_told_before_the_passphrase_is_asked_for(
+    folder: Path, key: bytes, command: str, how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started = ("--", "true") if command == "run" else ()
+    words = (*command.split(), *COMMANDS[command], "--key", "key", *started)
+    refusal(folder, key, how, words, capsys)
+
+
+def test_no_command_that_signs_is_left_out() -> None:
+    assert sorted(_signing(app)) == sorted((*COMMANDS, *_UNASKED))
+
+
+@pytest.mark.parametrize("how", KEYS)
+def test_what_is_wrong_with_the_file_of_a_key_is_said(
+    folder: Path, key: bytes, how: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("asks", "revoke", "0" * 32, "--key", "key")
+    refusal(folder, key, how, words, capsys)
+
+
+def test_a_passphrase_of_no_letters_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("getpass.getpass", lambda prompt, stream: "")
+    with pytest.raises(UsageError, match="no passphrase was typed"):
+        signing.asked_passphrase("")
