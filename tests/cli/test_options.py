@@ -164,6 +164,32 @@ def test_an_empty_answer_says_what_was_searched(flows, run):
     assert run("trace", "-o", "json", "--quiet").err == ""
 
 
+@pytest.mark.parametrize(
+    ("kind", "words", "denied", "narrowed"),
+    [
+        ("requests", ("requests",), "nobody has filed", "no request fits"),
+        ("asks", ("asks",), "no agent asked for", "no ask fits"),
+        ("amendments", ("asks", "amendments"), "nobody has", "no amendment counts"),
+        ("agents", ("agents",), "no agents yet", "no agents found"),
+    ],
+)
+def test_an_answer_that_is_empty_for_a_filter_does_not_deny_the_rest(
+    flows, run, kind, words, denied, narrowed
+):
+    from answerable.model.document import Document
+
+    source = {"source": "home:~", "at": "2026-11-24T10:00:00Z", "age_s": 3}
+    covered = {"partial": False, "seen": [], "not_collected": []}
+    for searched, sources, says in (
+        ("", [], denied),
+        ("none of 3 fits", [{**source, "problems": []}], f"{narrowed}: none of 3 fits"),
+    ):
+        flows.answers[kind] = Document(
+            kind, [], {**covered, "sources": sources}, searched=searched
+        )
+        assert run(*words).out.startswith(says)
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_prints_a_script_and_runs_no_shell(run, monkeypatch, shell):
     import subprocess

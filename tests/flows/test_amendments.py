@@ -12,7 +12,7 @@ from answerable.enforce.amending import amended
 from answerable.enforce.signed import standing
 from answerable.evidence import amendments as room
 from answerable.evidence import dsse, statements
-from answerable.flows import answering, owner_keys
+from answerable.flows import answering, asks, owner_keys
 from answerable.flows.amendments import AMENDMENT, AmendmentsOf, held
 from answerable.flows.answering import Term
 from answerable.flows.owner_keys import Signer
@@ -174,6 +174,10 @@ def test_what_was_not_signed_so_does_not_stand(owned: Store, how: str) -> None:
     found = held(owned, NOW + 1)
     assert found.standing == ()
     told = [each.why for each in found.unheld]
+    if told:
+        listed = asks.amendments(owned, now=NOW + 1)
+        assert (listed.items, listed.searched.startswith("1 signed; ")) == ([], True)
+        assert why in listed.searched
     told += [str(each.fallen) for each in found.judged]
     assert [why in each for each in told] == [True], told
 

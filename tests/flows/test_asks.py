@@ -12,6 +12,7 @@ from answerable.flows.amendments import AMENDMENT
 from answerable.flows.answering import Term
 from answerable.flows.asks import asks
 from answerable.flows.decided import Spooled
+from answerable.flows.lists import spelled_time
 from answerable.model.decision import Reason
 from answerable.model.errors import UsageError, VerificationError
 from answerable.store.store import Store
@@ -75,8 +76,14 @@ def test_an_ask_is_one_however_often_it_is_tried_and_expires(
     assert (ask["id"], ask["count"], ask["state"]) == (ids[1], 2, "open")
     (ask,) = asks(owned, None, now=T0 + 2 * DAY, since=0).items
     assert ask["state"] == "expired"
-    assert asks(owned, None, now=T0 + HOUR, since=T0 + HOUR).items == []
-    assert asks(owned, None, now=T0, since=0, agent=OTHER).items == []
+    begin = spelled_time(T0 + HOUR)
+    for more, searched in (
+        ({"since": T0 + HOUR}, f"there is none since {begin}"),
+        ({"since": T0, "agent": OTHER}, f"none of 1 since {spelled_time(T0)}"),
+        ({"since": T0, "state": "refused"}, f"none of 1 since {spelled_time(T0)}"),
+    ):
+        none = asks(owned, None, now=T0 + HOUR, **more)
+        assert (none.items, none.searched) == ([], searched)
 
 
 def test_only_what_an_owner_may_lift_is_an_ask(owned: Store, tmp_path: Path) -> None:

@@ -123,7 +123,20 @@ def test_a_kind_that_nothing_is_of_is_told_which_there_are(
     said = lists.people(inventory, now=NOW, kind="nope").searched
     assert said.endswith("there are: person, team")
     assert lists.tools(inventory, now=NOW, kind="nope").searched
-    assert lists.people(inventory, now=NOW, kind="team").searched == ""
+
+
+def test_what_a_filter_leaves_out_is_counted_and_not_denied(
+    inventory: Inventory,
+) -> None:
+    for each in (lists.agents, lists.identities, lists.credentials, lists.tools):
+        count = len(each(inventory, now=NOW).items)
+        none = each(inventory, now=NOW, owner_state="owner-left")
+        assert count
+        assert (none.items, none.searched) == ([], f"none of {count} fits")
+        assert each(inventory, now=NOW).searched == ""
+    teams = lists.people(inventory, now=NOW, kind="team")
+    assert (teams.items, teams.searched) == ([], "none of 1 fits")
+    assert lists.agents(join([], now=NOW), now=NOW, owner_state="none").searched == ""
 
 
 def test_an_owner_in_a_list_has_the_age_of_now(inventory: Inventory) -> None:

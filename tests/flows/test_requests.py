@@ -55,7 +55,18 @@ def test_what_a_person_files_stands_until_it_ends_and_names_no_words(
         assert WORDS.encode() not in store.get_object(each.digest)
     states = {each["state"] for each in requests.listed(store, now=NOW + HOUR).items}
     assert states == {"ended"}
-    assert requests.listed(store, now=NOW, agent="agent:declared/none").items == []
+    listed = requests.listed(store, now=NOW, agent="agent:declared/none")
+    count = len(requests.listed(store, now=NOW).items)
+    assert listed.items == []
+    assert listed.searched == f"none of {count} is for agent:declared/none"
+    assert listed.next == "answerable requests file agent:declared/none --key KEY"
+
+
+def test_where_nobody_filed_a_request_none_is_counted(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "bare", now=NOW) as bare:
+        for agent in ("", AGENT):
+            listed = requests.listed(bare, now=NOW, agent=agent)
+            assert (listed.items, listed.searched) == ([], "")
 
 
 def test_a_request_is_at_most_a_day_long(store: Store) -> None:

@@ -97,7 +97,13 @@ def asks(
     kept = [each for each in items if state in ("", each["state"])]
     first = next((each for each in kept if each["state"] == "open"), None)
     following = command("asks", "show", first["id"]) if first else ""
-    return Document("asks", kept, coverage_of(waiting), next=following)
+    searched = ""
+    if not kept:
+        every = _gathered(store, waiting, since) if agent else items
+        count = f"none of {len(every)}" if every else "there is none"
+        searched = f"{count} since {spelled_time(since)}"
+    covered = coverage_of(waiting)
+    return Document("asks", kept, covered, next=following, searched=searched)
 
 
 def show(store: Store, spool: decided.Where, text: str, *, now: int) -> Document:
@@ -268,8 +274,10 @@ def amendments(store: Store, *, now: int) -> Document:
     """List every amendment that was signed, the newest first."""
     said = held(store, now)
     items = [amendment_item(each) for each in reversed(said.judged)]
-    waiting = Spooled()
-    return Document("amendments", items, coverage_of(waiting))
+    searched = ""
+    if said.unheld and not items:
+        searched = f"{len(said.unheld)} signed; of the newest: {said.unheld[-1].why}"
+    return Document("amendments", items, coverage_of(Spooled()), searched=searched)
 
 
 def amendment_item(judged: Judged) -> AmendmentItem:

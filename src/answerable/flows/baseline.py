@@ -1,6 +1,6 @@
 """`baseline learn`, `show`, `diff`, `sign`: from records to a profile that is held to."""
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from answerable.baseline.confidence import is_ready
 from answerable.baseline.diff import Change, compare
@@ -28,6 +28,7 @@ from answerable.model.owner_key import Statement, StatementType
 from answerable.store.store import Store
 
 _SECOND = 10**9
+_NAMED = 5  # subjects that an error names
 COVERAGE: Coverage = {"partial": False, "sources": [], "seen": [], "not_collected": []}
 
 
@@ -53,10 +54,12 @@ def learn(
     Raises:
         UsageError: No call of it was watched.
     """
-    found = learning.calls(store, agent, since=max(since, now - WINDOW), until=now)
+    begin = max(since, now - WINDOW)
+    found = learning.calls(store, agent, since=begin, until=now)
+    known = learning.subjects(found)
     standing = baselines.held(store, now).standing
     items = []
-    for subject in learning.subjects(found):
+    for subject in known:
         if server not in ("", subject.server) or identity not in (
             None,
             subject.identity,
@@ -68,13 +71,28 @@ def learn(
         name = store.put_object(BASELINE, encode(profile), now)
         items.append(item(name, profile, standing))
     if not items:
-        raise UsageError(
-            f"no watched call of {agent} is in the store",
+        raise _unwatched(agent, begin, known)
+    following = command("baseline", "show", str(items[0]["digest"])[:16])
+    return Document("baselines", items, COVERAGE, next=following)
+
+
+def _unwatched(agent: AgentId, since: int, known: Sequence[Subject]) -> UsageError:
+    """Say that nothing can be learned: of an agent, or of what was asked for of it."""
+    begin = spelled_time(since)
+    if not known:
+        return UsageError(
+            f"no watched call of {agent} since {begin} is in the store",
             "give the agent a `baseline` in answerable.yaml, and let it work; "
             "`serve` stores what it recorded twice a minute",
         )
-    following = command("baseline", "show", str(items[0]["digest"])[:16])
-    return Document("baselines", items, COVERAGE, next=following)
+    calls = [
+        f"{each.server} as {each.identity}" if each.identity else each.server
+        for each in known
+    ]
+    return UsageError(
+        f"no watched call of {agent} since {begin} is at that server as that identity",
+        f"there are calls at {', '.join(calls[:_NAMED])}",
+    )
 
 
 def show(store: Store, name: str, *, now: int) -> Document:

@@ -77,7 +77,8 @@ def agents(
     items = [agent_item(inventory, entity) for entity in inventory.agents.values()]
     kept = _filtered(items, owner_state, kind)
     kinds = {str(item["kind"]) for item in items}
-    return _document("agents", inventory, now, kept, _no_kind(kind, kinds))
+    searched = _searched(kind, kinds, len(items))
+    return _document("agents", inventory, now, kept, searched)
 
 
 def identities(
@@ -88,7 +89,8 @@ def identities(
     items = [identity_item(inventory, each) for each in inventory.facts.identities]
     kept = _filtered(items, owner_state, kind)
     kinds = {str(item["kind"]) for item in items}
-    return _document("identities", inventory, now, kept, _no_kind(kind, kinds))
+    searched = _searched(kind, kinds, len(items))
+    return _document("identities", inventory, now, kept, searched)
 
 
 def credentials(
@@ -99,7 +101,8 @@ def credentials(
     items = [credential_item(inventory, e) for e in inventory.credentials.values()]
     kept = _filtered(items, owner_state, kind)
     kinds = {str(item["kind"]) for item in items}
-    return _document("credentials", inventory, now, kept, _no_kind(kind, kinds))
+    searched = _searched(kind, kinds, len(items))
+    return _document("credentials", inventory, now, kept, searched)
 
 
 def people(
@@ -119,8 +122,8 @@ def people(
     ]
     if owner_state:
         items = [item for item in items if item["owns"]]
-    missing = _no_kind(kind, ("person", "team"))
-    return _document("people", inventory, now, items, missing)
+    searched = _searched(kind, ("person", "team"), len(inventory.persons))
+    return _document("people", inventory, now, items, searched)
 
 
 def tools(
@@ -138,8 +141,9 @@ def tools(
             for use in entity.tools
             if kind in ("", use.tool.transport)
         ]
-    kinds = {u.tool.transport for each in inventory.agents.values() for u in each.tools}
-    return _document("tools", inventory, now, items, _no_kind(kind, kinds))
+    kinds = [u.tool.transport for each in inventory.agents.values() for u in each.tools]
+    searched = _searched(kind, kinds, len(kinds))
+    return _document("tools", inventory, now, items, searched)
 
 
 def known_state(owner_state: str) -> None:
@@ -162,12 +166,18 @@ def _filtered(
     return kept
 
 
-def _no_kind(kind: str, kinds: Collection[str]) -> str:
-    """Say which kinds there are, when the one asked for is none of them."""
-    known = sorted(each for each in kinds if each)
-    if not kind or kind in known or not known:
-        return ""
-    return f"nothing is of kind {kind[:80]!r}; there are: {', '.join(known)}"
+def _searched(kind: str, kinds: Collection[str], count: int) -> str:
+    """Say in what none was found; and which kinds there are, where it is none of them.
+
+    Args:
+        kind: That was asked for, empty for each.
+        kinds: That there are.
+        count: How many things there are, of every kind.
+    """
+    known = sorted({each for each in kinds if each})
+    if kind and known and kind not in known:
+        return f"nothing is of kind {kind[:80]!r}; there are: {', '.join(known)}"
+    return f"none of {count} fits" if count else ""
 
 
 def _document(
@@ -177,5 +187,5 @@ def _document(
     items: Sequence[Mapping[str, object]],
     searched: str = "",
 ) -> Document:
-    hint = "" if inventory.coverage else _SCAN
-    return Document(kind, items, coverage(inventory, now), next=hint, searched=searched)
+    hint, none_of = "" if inventory.coverage else _SCAN, "" if items else searched
+    return Document(kind, items, coverage(inventory, now), next=hint, searched=none_of)

@@ -219,9 +219,12 @@ def listed(store: Store, *, now: int, agent: str = "") -> Document:
     said, void = verify_statements(store, REQUEST, room.verify, _unheld)
     items = [_item(each, now) for each in reversed(said)]
     items += map(_void_item, reversed(void))
-    items = [each for each in items if agent in ("", each["agent"])]
-    following = "" if items else command("requests", "file", "AGENT", "--key", "KEY")
-    return Document("requests", items, no_coverage(), next=following)
+    fit = [each for each in items if agent in ("", each["agent"])]
+    if fit:
+        return Document("requests", fit, no_coverage())
+    following = command("requests", "file", agent or "AGENT", "--key", "KEY")
+    searched = f"none of {len(items)} is for {agent}" if items else ""
+    return Document("requests", fit, no_coverage(), next=following, searched=searched)
 
 
 def _item(each: Verified, now: int) -> RequestItem:

@@ -92,6 +92,12 @@ EMPTY = {
         "answerable owner-keys new --person PERSON makes one",
     ),
 }
+# Where something was searched that is not empty, these say no more than that none fits.
+_NARROWED = {
+    "asks": "no ask fits",
+    "requests": "no request fits",
+    "amendments": "no amendment counts",
+}
 # What these say rests on the machine or the log itself, not on a source.
 UNSOURCED = {
     "tools-diff",
@@ -140,6 +146,7 @@ def _empty(document: Document) -> Iterator[str]:
     if not what:
         what = f"no {document.kind} found" if scanned else f"no {document.kind} yet"
     if document.searched:
+        what = _NARROWED.get(document.kind, what)
         fill = safe(document.searched)
     elif document.next and scanned:
         fill = f"try {safe(document.next)}"
