@@ -15,9 +15,11 @@ from answerable.flows.trace import Question, score, trace
 from answerable.flows.trail_evidence import trail_evidence, trail_facts
 from answerable.model.document import Document, TraceItem
 from answerable.model.errors import AmbiguousError, UsageError
+from answerable.model.sighting import Facts, Sync
 from answerable.model.written import WrittenBy
 from answerable.store import lineage
 from answerable.store.store import Store
+from tests.inventory.make import human
 from tests.lineage.conftest import ACCOUNT, NOW, keep, made
 
 USER = f"arn:aws:iam::{ACCOUNT}:user/ana"
@@ -144,6 +146,27 @@ def test_of_more_rows_than_the_limit_the_newest_come_in_order(day: Store) -> Non
     assert document.next == "answerable trace --limit 30"
     with pytest.raises(UsageError, match="at least 1"):
         ask(day, limit=0)
+
+
+@pytest.mark.parametrize("by", [WrittenBy.SELF_REPORTED, WrittenBy.PLATFORM])
+def test_rows_that_only_an_alias_of_doubt_finds_say_so(day: Store, by: WrittenBy):
+    own, ben = len(ask(day, person="ana")), "ben@corp.example"
+    his = ask(day, person=ben)
+    persons = (human("ana"), human("ana", "ben@corp.example", "of-no-row", by=by))
+    facts = Facts(persons=persons)
+    snapshots.save(day, [Sync("home:~", "home", NOW, facts)], NOW)
+    document = trace(day, Question(person="ana"), now=NOW)
+    assert len(document.items) > own
+    doubt = "a believed word that ben@corp.example is ana"
+    is_doubted = not by.believed
+    assert (doubt in document.coverage["not_collected"]) is is_doubted
+    named = [each for each in document.coverage["not_collected"] if "word" in each]
+    assert named == ([doubt] if is_doubted else [])
+    for asked in ("", "*", "ben", ben, "of-no-row"):
+        rest = trace(day, Question(person=asked), now=NOW).coverage["not_collected"]
+        assert (doubt in rest) is (is_doubted and asked == "of-no-row")
+    # Nor does what somebody calls themselves take another's own name from them.
+    assert (ask(day, person=ben) == his) is is_doubted
 
 
 @pytest.mark.parametrize("kind", ["person", "agent", "tool", "identity", "credential"])

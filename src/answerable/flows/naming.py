@@ -9,11 +9,17 @@ from typing import Protocol
 import re2
 
 from answerable.flows.chains import Chains, Names, spellings
+from answerable.inventory.people import People, handle
 from answerable.inventory.resolve import Kind, likely, resolve
 from answerable.lineage.joints import Joint, JointChains
 from answerable.model.errors import AmbiguousError, IdError, UsageError
 from answerable.model.event import AuditEvent
-from answerable.model.ids import aws_credential_id, is_access_key_id, person_id
+from answerable.model.ids import (
+    PersonId,
+    aws_credential_id,
+    is_access_key_id,
+    person_id,
+)
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import Chain, ChainKey
 
@@ -233,13 +239,54 @@ def _tool(inventory: Inventory, chains: Sequence[JointChains], text: str) -> Fit
     return Same(_known(inventory, text, "tool", Chains.of(chains).tools))
 
 
+def doubted(
+    inventory: Inventory, chains: Sequence[JointChains], asked: Named
+) -> list[str]:
+    """Say of whom else rows are given, because only an alias of doubt joins them.
+
+    An alias that an agent could have written finds rows; that both are one person is
+    for a source to say that is believed.
+    """
+    if not asked.person or is_pattern(asked.person):
+        return []
+    try:
+        known = _resolved(inventory, asked.person)
+    except UsageError:  # nobody of whom a scan knows an alias
+        return []
+    seen = Chains.of(chains).persons
+    aliases = inventory.persons[PersonId(known)].aliases
+    others = [each for each in aliases if f"person:{each}" in seen]
+    if not others:
+        return []
+    joined = inventory.once("people joined", _joined)
+    return [
+        f"a believed word that {other} is {handle(known)}"
+        for other in others
+        if joined(f"person:{other}") != joined(known)
+    ]
+
+
+def _resolved(inventory: Inventory, text: str) -> str:
+    """Find a person: by their own id or handle before what is another's alias.
+
+    Raises:
+        UsageError: None is called so, or several are.
+    """
+    own = f"person:{text.strip().lower()}"
+    return own if own in inventory.persons else resolve(inventory, text, ("person",))
+
+
+def _joined(inventory: Inventory) -> People:
+    return People(inventory.facts.persons)
+
+
 def _persons(
     inventory: Inventory, chains: Sequence[JointChains], text: str
 ) -> frozenset[str]:
     """Give every spelling of a person: ids and aliases that chains may carry."""
     seen = Chains.of(chains).persons
     try:
-        known = resolve(inventory, text, ("person",))
+        known = _resolved(inventory, text)
     except AmbiguousError:
         raise
     except UsageError:

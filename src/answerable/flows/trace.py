@@ -101,7 +101,7 @@ def traced(
     return Document(
         "trace",
         items,
-        coverage_of(inventory, chains, now),
+        coverage_of(inventory, chains, now, question),
         next=f"answerable trace --limit {question.limit * 10}" if more else "",
         searched="" if items else _searched(store),
     )
@@ -266,11 +266,15 @@ def scored(
 
 
 def coverage_of(
-    inventory: Inventory, chains: Sequence[JointChains], now: int
+    inventory: Inventory,
+    chains: Sequence[JointChains],
+    now: int,
+    asked: Question = Question(),
 ) -> Coverage:
-    """Say which scans and which logs an answer rests on."""
+    """Say which scans and which logs an answer rests on, and what of it is in doubt."""
     logs = Chains.of(chains).sources
-    covered = coverage(inventory, now, [] if logs else ["cloudtrail"])
+    missing = naming.doubted(inventory, chains, asked)
+    covered = coverage(inventory, now, missing if logs else ["cloudtrail"])
     covered["seen"] = sorted(logs.union(covered["seen"]))
     return covered
 

@@ -89,7 +89,7 @@ def unmediated_in(
     gateways = _gateways(store, inventory, chains, question.until)
     judged = _judge(store, question, _platform(inventory, chains, question), gateways)
     rows = _rows(store, question, judged, chains)
-    covered = coverage_of(inventory, chains, now)
+    covered = coverage_of(inventory, chains, now, question)
     told = _told(judged, gateways, _carriers(inventory), question)
     covered["mediation"] = told
     _not_collected(covered, told, chains)
