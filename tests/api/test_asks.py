@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from tests.api.stage import ALLOWED, CALL, DENIED, EVALUATION, Point, deciding, settings
-from tests.gateway.serve.authority import Authority
+from tests.authority import Authority
 from tests.gateway.serve.channel import Channel, channel
 
 

@@ -9,12 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from cryptography import x509
 
 from answerable.federate.admission import admit
 from answerable.federate.key_set import read_key_set
 from answerable.model.exchange import TICKET
-from tests.sts.authority import Made
+from tests.authority import Authority, Issued
 from tests.sts.world import ANA, ROOT, SUB, Client, World, ci_token, own_store, taken
 
 REVOKED = "https://schemas.openid.net/secevent/caep/event-type/session-revoked"
@@ -23,7 +22,7 @@ REVOKED = "https://schemas.openid.net/secevent/caep/event-type/session-revoked"
 class Receiver:
     """Takes events over https; the first try of each connection may be turned away."""
 
-    def __init__(self, pem: Path, refuses: int) -> None:
+    def __init__(self, issued: Issued, refuses: int) -> None:
         self.taken: list[tuple[str, str]] = []
         self.refuses = refuses
         outer = self
@@ -46,7 +45,7 @@ class Receiver:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(pem)
+        context.load_cert_chain(issued.certificate, issued.key)
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.thread = threading.Thread(target=self.server.serve_forever)
         self.thread.start()
@@ -63,8 +62,7 @@ class Receiver:
 
 @pytest.fixture
 def receiver(tmp_path: Path) -> Iterator[Receiver]:
-    pem, _ = Made(tmp_path).issue("receiver", x509.DNSName("localhost"))
-    running = Receiver(pem, refuses=1)
+    running = Receiver(Authority(tmp_path).issue("receiver"), refuses=1)
     yield running
     running.close()
 

@@ -1,7 +1,6 @@
 """Client certificates: over our own TLS, and by the word of a named terminator."""
 
 import base64
-import hashlib
 import json
 import os
 import socket
@@ -12,8 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from answerable.federate.strict import base64url
-from tests.sts.authority import Made
+from tests.authority import Authority, Issued
 from tests.sts.wires import Wire
 from tests.sts.world import (
     ACCESS,
@@ -38,18 +36,21 @@ RULES = f"""
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return Made(tmp_path_factory.mktemp("authority"))
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, made: Made) -> Iterator[World]:
-    server, _ = made.issue("server", x509.DNSName("localhost"))
+def world(
+    tmp_path_factory: pytest.TempPathFactory, authority: Authority
+) -> Iterator[World]:
+    server, ca = authority.issue("server"), authority.root.certificate
+    tls = f"certificate: {server.certificate}, key: {server.key}, client_ca: {ca}"
     port = free_port()
     more = f"""
     - address: 127.0.0.1:{port}
       hosts: ["localhost:{port}"]
-      tls: {{certificate: {server}, key: {server}, client_ca: {made.ca}}}
+      tls: {{{tls}}}
   terminator: {{field: client-cert, uid: {os.getuid()}}}
 """
     world = World(tmp_path_factory.mktemp("tls"), rules=RULES, more=more)
@@ -61,10 +62,10 @@ def world(tmp_path_factory: pytest.TempPathFactory, made: Made) -> Iterator[Worl
     world.stop()
 
 
-def over_tls(world: World, made: Made, shown: Path | None) -> Wire:
-    context = ssl.create_default_context(cafile=str(made.ca))
+def over_tls(world: World, authority: Authority, shown: Issued | None) -> Wire:
+    context = ssl.create_default_context(cafile=str(authority.root.certificate))
     if shown is not None:
-        context.load_cert_chain(shown)
+        context.load_cert_chain(shown.certificate, shown.key)
     port = world.second  # type: ignore[attr-defined]
     plain = socket.create_connection(("127.0.0.1", port))
     return Wire(
@@ -72,25 +73,20 @@ def over_tls(world: World, made: Made, shown: Path | None) -> Wire:
     )
 
 
-def thumbprint(der: bytes) -> str:
-    return base64url(hashlib.sha256(der).digest())
-
-
 def test_a_token_is_bound_to_the_certificate_that_was_shown(
-    world: World, made: Made
+    world: World, authority: Authority
 ) -> None:
     """RFC 8705 3: and it is renewed with that certificate alone."""
-    mine, der = made.issue("workload")
-    other, _ = made.issue("other")
+    mine, other = authority.issue("workload"), authority.issue("other")
     client = Client(world)
-    with over_tls(world, made, mine) as wire:
+    with over_tls(world, authority, mine) as wire:
         token = client.get(wire, ci_token(world), audience=BOUND, proof="")
         claims = taken(world, wire, token, BOUND)
-        assert claims.cnf.x5t_s256 == thumbprint(der)
+        assert claims.cnf.x5t_s256 == mine.thumbprint
         again = client.exchange(wire, token, ACCESS, audience=BOUND, proof="")
         assert (again.status, again.json["token_type"]) == (200, "Bearer")
     for shown in (other, None):
-        with over_tls(world, made, shown) as wire:
+        with over_tls(world, authority, shown) as wire:
             for subject, kind in ((token, ACCESS), (ci_token(world), "")):
                 if shown is not None and not kind:
                     continue
@@ -103,10 +99,12 @@ def test_a_token_is_bound_to_the_certificate_that_was_shown(
                 assert reply.json == {"error": "invalid_grant"}
 
 
-def test_an_audience_authenticates_by_its_certificate(world: World, made: Made) -> None:
-    mine, _ = made.issue("workload")
+def test_an_audience_authenticates_by_its_certificate(
+    world: World, authority: Authority
+) -> None:
+    mine = authority.issue("workload")
     client = Client(world)
-    with over_tls(world, made, mine) as wire:
+    with over_tls(world, authority, mine) as wire:
         token = client.get(wire, ci_token(world), audience=BOUND, proof="")
     names: dict[str, tuple[x509.GeneralName, ...]] = {
         "uri": (x509.UniformResourceIdentifier(BOUND),),
@@ -117,19 +115,19 @@ def test_an_audience_authenticates_by_its_certificate(world: World, made: Made) 
     }
     active = {}
     for name, alternative in names.items():
-        shown, _ = made.issue(name, *alternative)
-        with over_tls(world, made, shown) as wire:
+        shown = authority.issue(name, alternative)
+        with over_tls(world, authority, shown) as wire:
             active[name] = wire.form("/introspect", {"token": token}).json["active"]
     expected = dict.fromkeys(names, False) | {"uri": True, "host": True}
     assert active == expected
 
 
 def test_a_terminators_word_on_a_certificate_binds_as_well(
-    world: World, made: Made
+    world: World, authority: Authority
 ) -> None:
     """RFC 9440: our own user stands for the terminator here."""
-    _, der = made.issue("behind")
-    fields = {"Client-Cert": f":{base64.b64encode(der).decode()}:"}
+    behind = authority.issue("behind")
+    fields = {"Client-Cert": f":{base64.b64encode(behind.der).decode()}:"}
     form = {
         "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
         "subject_token": ci_token(world),
@@ -140,7 +138,7 @@ def test_a_terminators_word_on_a_certificate_binds_as_well(
         reply = wire.form("/token", form, fields)
         assert reply.status == 200, reply
         claims = taken(world, wire, str(reply.json["access_token"]), BOUND)
-        assert claims.cnf.x5t_s256 == thumbprint(der)
+        assert claims.cnf.x5t_s256 == behind.thumbprint
         # Whoever ends TLS is no workload, and no operator.
         assert wire.ask("GET", "/admin/state").status == 404
         body = json.dumps({"subject": "rule:ci-root"}).encode()
@@ -151,11 +149,11 @@ def test_a_terminators_word_on_a_certificate_binds_as_well(
 
 
 def test_a_client_of_another_authority_is_no_client(
-    world: World, made: Made, tmp_path: Path
+    world: World, authority: Authority, tmp_path: Path
 ) -> None:
-    stranger, _ = Made(tmp_path).issue("stranger")
+    stranger = Authority(tmp_path).issue("stranger")
     with (
         pytest.raises((ssl.SSLError, OSError, EOFError)),
-        over_tls(world, made, stranger) as wire,
+        over_tls(world, authority, stranger) as wire,
     ):
         wire.ask("GET", "/healthz")

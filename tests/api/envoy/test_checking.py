@@ -17,9 +17,9 @@ from answerable.api.envoy.checking import Checking
 from answerable.model.caller import Shown
 from answerable.serving.kills import KillFile
 from tests.api.stage import Point, deciding, settings
+from tests.authority import Authority
 from tests.federate.tokens import OTHER_EC, document, public
 from tests.gateway.build import META, VERSION
-from tests.gateway.serve.authority import Authority
 from tests.gateway.serve.stage import bound_token, token_of
 
 ENVOY = Enforcer("uid:990", ())

@@ -17,7 +17,7 @@ import pytest
 from answerable.api.serve.plan import read_plan
 from answerable.model.errors import UsageError
 from tests.api.stage import ALLOWED, EVALUATION
-from tests.gateway.serve.authority import Authority, Issued
+from tests.authority import Authority, Issued
 from tests.gateway.serve.stage import (
     SECONDS,
     Serving,

@@ -24,7 +24,7 @@ from answerable.serving.mcp.messages import Kind
 from answerable.serving.mcp.methods import Era
 from answerable.serving.ticker import Ticker
 from answerable.serving.wire.refusals import Why
-from tests.gateway.serve.authority import Authority, Issued
+from tests.authority import Authority, Issued
 
 RUNS = """print(input()[:-1] + ',"result":{}}', flush=True); input()"""
 

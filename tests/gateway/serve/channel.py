@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.gateway.serve.authority import Authority
+from tests.authority import Authority
 
 
 class Channel(ThreadingHTTPServer):

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.gateway.serve.authority import Authority
+from tests.authority import Authority
 from tests.gateway.serve.channel import channel
 from tests.gateway.serve.owners import ANA, Owners, passes, refused, within
 from tests.gateway.serve.stage import Backend, configuration, serving

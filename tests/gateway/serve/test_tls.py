@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.serve.authority import Authority, Issued
+from tests.authority import Authority, Issued
 from tests.gateway.serve.stage import Backend, bound_token, call, configuration, serving
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.serve.authority import Authority
+from tests.authority import Authority
 from tests.gateway.serve.channel import channel
 from tests.gateway.serve.owners import Owners, within
 from tests.gateway.stdio.stage import call, settings, wrapper

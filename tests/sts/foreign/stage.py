@@ -17,7 +17,7 @@ from pathlib import Path
 
 from answerable.model.claims import Issuer, TokenType
 from answerable.model.config import PinnedIssuer
-from tests.gateway.serve.authority import Authority, Issued
+from tests.authority import Authority, Issued
 from tests.sts.foreign.issuer import ForeignIssuer, issuer
 from tests.sts.foreign.signing_in import by_browser
 from tests.sts.foreign.user_agent import UserAgent

@@ -1,6 +1,7 @@
-"""An authority of our own, and certificates that it signs."""
+"""The authority of the tests, and certificates that it signs."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -18,7 +19,10 @@ from cryptography.x509.oid import NameOID
 
 from answerable.federate.strict import base64url
 
-NAMES = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+NAMES: Sequence[x509.GeneralName] = (
+    x509.DNSName("localhost"),
+    x509.IPAddress(ip_address("127.0.0.1")),
+)
 
 
 @dataclass
@@ -29,9 +33,13 @@ class Issued:
     key: Path
 
     @property
-    def thumbprint(self) -> str:
+    def der(self) -> bytes:
         read = x509.load_pem_x509_certificate(self.certificate.read_bytes())
-        return base64url(hashlib.sha256(read.public_bytes(Encoding.DER)).digest())
+        return read.public_bytes(Encoding.DER)
+
+    @property
+    def thumbprint(self) -> str:
+        return base64url(hashlib.sha256(self.der).digest())
 
 
 class Authority:
@@ -41,23 +49,24 @@ class Authority:
         self.folder = folder
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ca")])
-        self.root = self._issue("ca", self.key, self.name, is_ca=True)
+        self.root = self._issue("ca", self.key, self.name, NAMES, is_ca=True)
 
-    def issue(self, name: str) -> Issued:
+    def issue(self, name: str, names: Sequence[x509.GeneralName] = NAMES) -> Issued:
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         key = ec.generate_private_key(ec.SECP256R1())
-        return self._issue(name, key, subject, is_ca=False)
+        return self._issue(name, key, subject, names, is_ca=False)
 
     def _issue(
         self,
         name: str,
         key: ec.EllipticCurvePrivateKey,
         subject: x509.Name,
+        names: Sequence[x509.GeneralName],
         *,
         is_ca: bool,
     ) -> Issued:
         now = datetime.now(UTC)
-        made = (
+        builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self.name)
@@ -66,7 +75,6 @@ class Authority:
             .not_valid_before(now - timedelta(hours=1))
             .not_valid_after(now + timedelta(hours=1))
             .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), True)
-            .add_extension(x509.SubjectAlternativeName(NAMES), False)
             # RFC 5280 4.2.1: Python asks for these from 3.13 on.
             .add_extension(_usage(is_ca), True)
             .add_extension(
@@ -78,8 +86,10 @@ class Authority:
                 ),
                 False,
             )
-            .sign(self.key, hashes.SHA256())
         )
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), False)
+        made = builder.sign(self.key, hashes.SHA256())
         issued = Issued(self.folder / f"{name}.pem", self.folder / f"{name}.key")
         issued.certificate.write_bytes(made.public_bytes(Encoding.PEM))
         issued.key.write_bytes(
