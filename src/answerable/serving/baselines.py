@@ -9,6 +9,7 @@ import msgspec
 from answerable.baseline.document import encode
 from answerable.flows.baselines import BaselinesOf
 from answerable.model.baseline import Stage, Subject
+from answerable.model.errors import AnswerableError
 from answerable.serving.store_watch import StoreWatch, Unheld
 from answerable.store.store import Store
 
@@ -31,9 +32,10 @@ class InForce(msgspec.Struct, frozen=True):
     profile: bytes
 
 
-class BaselineWatch(StoreWatch[InForce]):
+class BaselineWatch(StoreWatch[tuple[InForce, ...]]):
     """Looks at the baselines of a store."""
 
+    _nothing = ()
     _of: BaselinesOf
 
     def _look(
@@ -50,3 +52,6 @@ class BaselineWatch(StoreWatch[InForce]):
             for each in held.standing.values()
         )  # fmt: skip
         return standing, [(each.digest, each.why) for each in held.unheld]
+
+    def _unread(self, error: AnswerableError, seconds: float) -> None:
+        """What stood goes on to stand: without it more would be allowed."""

@@ -327,7 +327,7 @@ class House:
         return {
             "reload_refused": self.reload_refused,
             "ship_refused": self.ship_refused,
-            "owners_refused": self._owners.refused,
+            "owners_refused": self._owners.why,
         }
 
     def _state(self) -> Mapping[str, object]:
