@@ -116,7 +116,7 @@ def test_what_is_turned_away_is_counted_and_leaves_a_record_a_second(
         for _ in range(3):
             point.ask(EVALUATION, ALLOWED, who="")
         point.ask(EVALUATION, ALLOWED, who="ana")
-        point.house._recorder._tell()
+        point.house._recorder._tell_counts()
         found = [each for each in point.records() if isinstance(each, Refusals)]
         assert {(each.why, each.count) for each in found} == {
             ("nothing-shown", 3),

@@ -156,7 +156,7 @@ class Evaluating:
         try:
             evaluation = read_evaluation(said, at=f"evaluations[{number}].")
         except Missing as missing:
-            self._recorder.refused(missing.why)
+            self._recorder.turned_away(missing.why)
             error = {"status": missing.status, "message": missing.message}
             return {"decision": False, "context": {"error": error}}
         return (await self.answer(evaluation, asked_by)).told()

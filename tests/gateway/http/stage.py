@@ -279,7 +279,7 @@ def _door(
         config, time.time, lambda work: spawned[0].spawn(work), fingerprint, _untold
     )
     definitions = Definitions(servers, keeper)
-    recorder = Recorder(spool, 0, loop)
+    recorder = Recorder(spool, 0, loop, config.limits)
     exchange = Exchange(
         *(authority, recorder, servers, credentials),
         definitions=definitions,

@@ -9,6 +9,7 @@ from pathlib import Path
 from answerable.evidence.spool import chain_start, follows, read_line
 from answerable.gateway.recording.recorder import Recorder
 from answerable.model.caller import Caller, Shown
+from answerable.model.config import Limits
 from answerable.model.decision import (
     Decision,
     Durability,
@@ -68,10 +69,14 @@ DURABLE = replace(BUFFERED, durability=Durability.DURABLE)
 DENIED = replace(BUFFERED, effect=Effect.DENY, passes=False, reason=Reason.NO_RULE)
 COMPLETED = End(Ending.COMPLETED, status=200, size=512, sha256="cd" * 32)
 
+USUAL = Limits()
+
 Story = Callable[[Recorder], Awaitable[None]]
 
 
-def recording(spool: Path, story: Story, *, worker: int = 0, **limits: int) -> str:
+def recording(
+    spool: Path, story: Story, limits: Limits = USUAL, *, worker: int = 0
+) -> str:
     """Run a story with a recorder, and close it.
 
     Returns:
@@ -79,7 +84,7 @@ def recording(spool: Path, story: Story, *, worker: int = 0, **limits: int) -> s
     """
 
     async def run() -> str:
-        recorder = Recorder(spool, worker, asyncio.get_running_loop(), **limits)
+        recorder = Recorder(spool, worker, asyncio.get_running_loop(), limits)
         try:
             await story(recorder)
         finally:

@@ -64,7 +64,7 @@ def test_a_durable_call_is_denied_and_its_record_says_it_never_went_on(
             await ticket.durable
         recorder.ended(ticket, COMPLETED)  # the door may say more: it is not owed
         disk.errno = 0
-        await until(lambda: not recorder.health.alarm)
+        await until(lambda: not recorder.alarm)
 
     recording(tmp_path, story)
     (decided,) = (r for r in records(tmp_path) if isinstance(r, Decided))
@@ -78,16 +78,16 @@ def test_all_calls_are_denied_while_the_disk_refuses_and_go_on_when_it_heals(
     async def story(recorder: Recorder) -> None:
         running = recorder.decided(CALLER, CALL, BUFFERED, BODY)
         disk.errno = errno.EIO
-        await until(lambda: bool(recorder.health.alarm))
+        await until(lambda: bool(recorder.alarm))
         for decision in (BUFFERED, DURABLE, DENIED):
             with pytest.raises(NotRecorded, match="disk"):
                 recorder.decided(CALLER, CALL, decision, BODY)
         recorder.ended(running, COMPLETED)
         await asyncio.sleep(0.1)
-        assert recorder.health.alarm  # it stays until the disk takes all that waits
-        assert recorder.health.unrecorded == 3
+        assert recorder.alarm  # it stays until the disk takes all that waits
+        assert recorder.unrecorded == 3
         disk.errno = 0
-        await until(lambda: not recorder.health.alarm)
+        await until(lambda: not recorder.alarm)
         again = recorder.decided(CALLER, CALL, DURABLE, BODY)
         assert again.durable is not None
         await again.durable
@@ -118,9 +118,9 @@ def test_a_file_whose_name_could_not_be_synced_is_not_written_to(
             patched.setattr("answerable.serving.recording.segments.sync_folder", refuse)
             tried = _newest(tmp_path)
             await until(lambda: _newest(tmp_path) > tried + 2)
-            assert recorder.health.alarm
+            assert recorder.alarm
         tried = _newest(tmp_path)
-        await until(lambda: not recorder.health.alarm)
+        await until(lambda: not recorder.alarm)
         assert _newest(tmp_path) > tried
 
     recording(tmp_path, story)
@@ -157,10 +157,10 @@ def test_a_disk_that_answers_nothing_stops_the_calls_and_they_go_on_when_it_does
         try:
             with pytest.raises(NotRecorded, match="disk"):
                 await _decide_for_ever(recorder)
-            assert recorder.health.alarm
+            assert recorder.alarm
         finally:
             answers.set()
-        await until(lambda: not recorder.health.alarm)
+        await until(lambda: not recorder.alarm)
         recorder.decided(CALLER, CALL, BUFFERED, BODY)
 
     recording(tmp_path, story)
@@ -218,12 +218,13 @@ LIMITED = """
 import asyncio, resource, signal, sys
 from pathlib import Path
 from answerable.gateway.recording.recorder import Recorder
+from answerable.model.config import Limits
 from answerable.serving.recording.ticket import NotRecorded
 from tests.gateway.recording.stage import BODY, CALL, CALLER, DURABLE
 
 async def main():
     spool = Path(sys.argv[1])
-    recorder = Recorder(spool, 0, asyncio.get_running_loop())
+    recorder = Recorder(spool, 0, asyncio.get_running_loop(), Limits())
     kept = 0
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
@@ -234,9 +235,9 @@ async def main():
             print(ticket.id, flush=True)
             kept += 1
     except NotRecorded as refusal:
-        print(refusal.why, kept > 5, recorder.health.alarm)
+        print(refusal.why, kept > 5, recorder.alarm)
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-    while recorder.health.alarm:
+    while recorder.alarm:
         await asyncio.sleep(0.05)
     await recorder.decided(CALLER, CALL, DURABLE, BODY).durable
     recorder.close()
@@ -286,9 +287,9 @@ def _fill_and_heal(place: Path):
     async def story(recorder: Recorder) -> None:
         with pytest.raises(NotRecorded, match="disk"):
             await _forever(recorder)
-        assert recorder.health.alarm == os.strerror(errno.ENOSPC)
+        assert recorder.alarm == os.strerror(errno.ENOSPC)
         ballast.unlink()
-        await until(lambda: not recorder.health.alarm)
+        await until(lambda: not recorder.alarm)
         ticket = recorder.decided(CALLER, CALL, DURABLE, BODY)
         assert ticket.durable is not None
         await ticket.durable

@@ -18,6 +18,7 @@ WORKER = """
 import asyncio, os, sys
 from pathlib import Path
 from answerable.gateway.recording.recorder import Recorder
+from answerable.model.config import Limits
 from tests.gateway.recording.stage import (
     BODY, BUFFERED, CALL, CALLER, COMPLETED, DURABLE,
 )
@@ -36,7 +37,7 @@ async def reader(recorder):
         await asyncio.sleep(0.0005)
 
 async def main():
-    recorder = Recorder(Path(sys.argv[1]), 0, asyncio.get_running_loop())
+    recorder = Recorder(Path(sys.argv[1]), 0, asyncio.get_running_loop(), Limits())
     forwarded = os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     await asyncio.gather(*(client(recorder, forwarded) for _ in range(8)),
                          reader(recorder))

@@ -35,7 +35,7 @@ def test_what_is_left_for_later_stands_before_whatever_follows(
         elif follows == "ended":
             recorder.ended(left, COMPLETED)
         elif follows == "killed":
-            recorder.killed("agent:declared/ana", revived=False)
+            recorder.killed(frozenset({"agent:declared/ana"}), frozenset())
 
     recording(tmp_path, story)
     found = records(tmp_path)
@@ -50,7 +50,7 @@ def test_only_what_waits_for_no_disk_and_goes_on_is_left_for_later(
 ) -> None:
     async def story(recorder: Recorder) -> None:
         ticket = recorder.decided(CALLER, CALL, decision, BODY, None, None, True)
-        assert recorder.health.recorded == 2
+        assert recorder.journal.recorded == 2
         assert ticket.id
 
     recording(tmp_path, story)

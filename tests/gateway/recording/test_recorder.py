@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from answerable.gateway.recording.recorder import Recorder
+from answerable.model.config import Limits
 from answerable.model.errors import EnvironmentRefused
 from answerable.model.ids import AgentId, event_id
 from answerable.model.record import (
@@ -254,7 +255,7 @@ def test_refusals_are_of_their_agents_quota(tmp_path: Path) -> None:
         turn_away(recorder)
         recorder.decided(OTHER, CALL, BUFFERED, BODY)
 
-    recording(tmp_path, story, most_per_agent=4_000)
+    recording(tmp_path, story, Limits(spool_per_agent=4_000))
     refused = [r for r in records(tmp_path) if isinstance(r, Refusals)]
     spelled = [r for r in refused if r.method]
     (folded,) = (r for r in refused if r.why == "unknown-method" and not r.method)
@@ -272,7 +273,7 @@ def test_what_is_closed_records_nothing_more(tmp_path: Path) -> None:
                 recorder.decided(CALLER, CALL, decision, BODY)
 
     async def run() -> None:
-        await story(Recorder(tmp_path, 0, asyncio.get_running_loop()))
+        await story(Recorder(tmp_path, 0, asyncio.get_running_loop(), Limits()))
 
     asyncio.run(run())
     assert isinstance(records(tmp_path)[-1], Closed)
@@ -283,11 +284,11 @@ def test_refusals_are_recorded_at_the_end_however_full_the_spool_is(
 ) -> None:
     async def story(recorder: Recorder) -> None:
         recorder.decided(CALLER, CALL, BUFFERED, BODY)
-        await until(lambda: recorder.health.spooled >= 500)
+        await until(lambda: recorder.journal.spooled >= 500)
         with pytest.raises(NotRecorded, match="spool-full"):
             recorder.decided(CALLER, CALL, BUFFERED, BODY)
 
-    recording(tmp_path, story, most=500)
+    recording(tmp_path, story, Limits(spool=500))
     (refused,) = (r for r in records(tmp_path) if isinstance(r, Refusals))
     assert (refused.why, refused.agent) == ("unrecorded-spool-full", CALLER.agent)
 
@@ -327,7 +328,7 @@ def test_an_agent_over_its_quota_is_refused_while_others_go_on(tmp_path: Path) -
             spend(recorder)
         recorder.decided(OTHER, CALL, BUFFERED, BODY)
 
-    recording(tmp_path, story, most_per_agent=10_000)
+    recording(tmp_path, story, Limits(spool_per_agent=10_000))
     found = [r for r in records(tmp_path) if isinstance(r, Refusals)]
     assert [(r.why, r.agent) for r in found] == [
         ("unrecorded-agent-quota", CALLER.agent)
@@ -348,7 +349,7 @@ def test_a_quota_is_given_back_once_its_records_are_shipped(
         await asyncio.sleep(0.2)
         recorder.decided(CALLER, CALL, BUFFERED, BODY)
 
-    recording(tmp_path, story, most_per_agent=10_000)
+    recording(tmp_path, story, Limits(spool_per_agent=10_000))
 
 
 def test_a_full_spool_refuses_decisions_and_takes_the_ends_of_what_runs(
@@ -358,16 +359,16 @@ def test_a_full_spool_refuses_decisions_and_takes_the_ends_of_what_runs(
 
     async def story(recorder: Recorder) -> None:
         running = recorder.decided(CALLER, CALL, BUFFERED, BODY)
-        while recorder.health.spooled < 5_000:
+        while recorder.journal.spooled < 5_000:
             recorder.decided(CALLER, CALL, DENIED, BODY)
             await asyncio.sleep(0.005)
         for decision in (BUFFERED, DURABLE, DENIED):
             with pytest.raises(NotRecorded, match="spool-full"):
                 recorder.decided(CALLER, CALL, decision, BODY)
-        assert recorder.health.unrecorded == 3
+        assert recorder.unrecorded == 3
         recorder.ended(running, COMPLETED)
 
-    recording(tmp_path, story, most=5_000)
+    recording(tmp_path, story, Limits(spool=5_000))
     (ended,) = (r for r in records(tmp_path) if isinstance(r, Ended))
     assert ended.end.outcome is Ending.COMPLETED
 

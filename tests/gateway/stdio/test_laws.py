@@ -107,7 +107,7 @@ def passed(spool: Path, slices: list[bytes]) -> tuple[list[bytes], list[Any]]:
 
     async def go() -> tuple[list[bytes], list[Any]]:
         echo, out = Echo(), Out()
-        recorder = Recorder(spool, 0, asyncio.get_running_loop())
+        recorder = Recorder(spool, 0, asyncio.get_running_loop(), config.limits)
         authority = Authority(compile_table(config))
         exchange = Exchange(authority, recorder, {"scripted": echo})
         front = Front(

@@ -14,7 +14,6 @@ from answerable.model.ids import PersonId
 from answerable.model.written import WrittenBy
 from answerable.store.store import Store
 from answerable.web.auth.sessions import Session, Sessions
-from answerable.web.serve import recorder
 from answerable.web.serve.recorder import OF_THEIR_OWN, Recorder
 from answerable.web.visit import Role
 from tests.connectors.gateway.spools import T0
@@ -86,7 +85,7 @@ def test_whoever_tries_without_end_is_counted(tmp_path: Path) -> None:
 def test_counts_are_told_every_minute(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder, "MINUTE", 0.02)
+    monkeypatch.setattr(Recorder, "every", 0.02)
 
     async def story() -> None:
         loop = asyncio.get_running_loop()

@@ -68,10 +68,10 @@ class Checking:
             caller = await self._identify(held)
             call = read_call(held.head, held.body)
         except Refused as refused:
-            self._recorder.refused(refused.why.value)
+            self._recorder.turned_away(refused.why.value)
             return _refusal(refused, request)
         except Unidentified as unknown:
-            self._recorder.refused(unknown.reason)
+            self._recorder.turned_away(unknown.reason)
             return _unidentified(unknown)
         decision = decide(self._evaluating, caller, call, asked_by)
         act = _act(call, held.body, asked_by)

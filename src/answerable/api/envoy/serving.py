@@ -68,10 +68,10 @@ class Authorization:
                 request = await stream.recv_message()
                 return await self._checking.check(request, enforcer)
         except (Problem, ProcessGone) as problem:
-            self._recorder.refused(getattr(problem, "why", "peer-gone"))
+            self._recorder.turned_away(getattr(problem, "why", "peer-gone"))
         except Exception as error:  # noqa: BLE001 - whatever went wrong, it is no yes
             self._failed(error)
-            self._recorder.refused("failed")
+            self._recorder.turned_away("failed")
         # Whoever called through Envoy did no wrong.
         return stopped(UNAVAILABLE)
 

@@ -155,7 +155,7 @@ class Door:
         return bytes(body)
 
     def _refused(self, problem: Problem) -> Response:
-        self._recorder.refused(problem.why)
+        self._recorder.turned_away(problem.why)
         return _response(problem)
 
 

@@ -18,7 +18,6 @@ from answerable.api.mapped import Mapped
 from answerable.api.paging import Paging
 from answerable.api.recording.recorder import Recorder
 from answerable.api.searching import Searching
-from answerable.api.serve.metrics import rendered
 from answerable.api.serve.plan import Plan
 from answerable.api.serve.standing import Standing
 from answerable.api.subjects import Subjects
@@ -33,11 +32,18 @@ from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.link import Link
 from answerable.serving.listeners import Listeners
 from answerable.serving.log import Log
+from answerable.serving.metrics import Names, rendered
 from answerable.serving.secret import derived, shared_secret
 from answerable.serving.sockets import Bound, bind
 from answerable.serving.ticker import Ticker
 
 NAME = "decisions"
+NUMBERS = Names(
+    "answerable_pdp",
+    ("evaluations", "Evaluations.", ("effect", "passes")),
+    "Requests turned away.",
+    "Denials for want of a record.",
+)
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -230,7 +236,7 @@ class House:
             ),
         }
         return Response(
-            rendered(self._recorder, gauges), headers={"content-type": TEXT}
+            rendered(NUMBERS, self._recorder, gauges), headers={"content-type": TEXT}
         )
 
     # What goes on beside.

@@ -9,7 +9,6 @@ from pathlib import Path
 from answerable.api.behaviour import Behaviour
 from answerable.api.recording.recorder import Recorder
 from answerable.api.serve.plan import Plan
-from answerable.enforce.kill import Kills
 from answerable.flows.authorize import Authority
 from answerable.model.ask import Asks
 from answerable.model.config import Config
@@ -19,6 +18,7 @@ from answerable.serving.asking.teller import Teller
 from answerable.serving.baselines import BaselineWatch
 from answerable.serving.in_force import InForce
 from answerable.serving.kills import KillFile, KillWatch
+from answerable.serving.kills_told import KillsTold
 from answerable.serving.log import Log
 from answerable.serving.pins.files import PinFiles
 from answerable.serving.pins.telling import PinTold, spelled
@@ -51,9 +51,9 @@ class Standing:
     ) -> None:
         loop = asyncio.get_running_loop()
         shared: Path = plan.shared
-        self._recorder, self._log = recorder, log
+        self._log, told = log, KillsTold(recorder, log)
         self.kills = KillWatch(
-            KillFile(shared), authority, loop, self._killed, self._unread
+            KillFile(shared), authority, loop, told.changed, told.unread
         )
         self.pins = PinWatch(
             *(PinFiles(shared), plan.config.servers, authority, loop), PinTold(log)
@@ -116,17 +116,6 @@ class Standing:
 
     def _untold(self, host: str, decision: str, why: str) -> None:
         self._log.warning("ask.not-told", host=host, decision=decision, why=why)
-
-    def _killed(self, killed: Kills, revived: Kills) -> None:
-        for subject in sorted(killed):
-            self._recorder.killed(subject, revived=False)
-            self._log.warning("kill.taken", subject=subject)
-        for subject in sorted(revived):
-            self._recorder.killed(subject, revived=True)
-            self._log.warning("kill.revived", subject=subject)
-
-    def _unread(self, why: str) -> None:
-        self._log.error("kills.refused", why=why)
 
     def _unheld(self, digest: str, why: str) -> None:
         self._log.warning("amendment.refused", id=digest, why=why)

@@ -8,7 +8,6 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -16,24 +15,14 @@ import msgspec
 from answerable.evidence.spool import encode, encode_decided
 from answerable.gateway.shown.credential import Credential
 from answerable.model.caller import Caller
+from answerable.model.config import Limits
 from answerable.model.decision import Decision, Durability
 from answerable.model.ids import event_id
-from answerable.model.record import (
-    SOURCE,
-    Act,
-    Acted,
-    End,
-    Ended,
-    Ending,
-    Kill,
-    Refusals,
-)
+from answerable.model.record import SOURCE, Act, Acted, End, Ended, Ending
 from answerable.serving.mcp.call import Call, Watched
-from answerable.serving.recording.journal import Journal
+from answerable.serving.recording.recorder import DoorRecorder
 from answerable.serving.recording.ticket import NotRecorded, Ticket
-from answerable.serving.recording.turned_away import TurnedAway
 
-SECOND = 1.0
 MOST_SPELLED = 1024
 
 
@@ -59,34 +48,14 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     acted: Acted | None
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
-    """How recording goes.
-
-    Attributes:
-        alarm: What the disk refuses at present, empty where it takes everything.
-        failures: Groups that could not be written at once, since the start.
-        unrecorded: Decisions that were refused for want of a record, since the start.
-        recorded: Records so far.
-        spooled: Bytes that wait in the spool to be stored.
-    """
-
-    alarm: str
-    failures: int
-    unrecorded: int
-    recorded: int
-    spooled: int
-
-
-class Recorder:
+class Recorder(DoorRecorder):
     """Records what one worker decides.
 
     Args:
         spool: Folder of all recorders' folders.
         worker: Number of the worker.
         loop: Its event loop.
-        most: Bytes that may wait in the whole spool.
-        most_per_agent: Of those, bytes of any one agent.
+        limits: Of the spool.
         clock: Gives UTC nanoseconds.
 
     Attributes:
@@ -101,39 +70,13 @@ class Recorder:
         spool: Path,
         worker: int,
         loop: asyncio.AbstractEventLoop,
-        *,
-        most: int = 1 << 30,
-        most_per_agent: int = 256 << 20,
+        limits: Limits,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        self._journal = Journal(
-            spool,
-            worker,
-            loop,
-            self._withheld,
-            most=most,
-            most_per_agent=most_per_agent,
-            clock=clock,
-        )
-        self.name = self._journal.name
-        self._away = TurnedAway()
-        self._timer: asyncio.TimerHandle | None = None
-        self._unrecorded = 0
+        super().__init__(spool, loop, limits, worker=worker, clock=clock)
+        self.name = self.journal.name
         self._spelled = Spelled()
         self._owed: Facts | None = None  # of a record that was left for later
-
-    @property
-    def health(self) -> Health:
-        """How recording goes at present."""
-        journal = self._journal
-        alarm = "the disk does not answer" if journal.is_behind else ""
-        return Health(
-            journal.alarm or alarm,
-            journal.failures,
-            self._unrecorded,
-            journal.recorded,
-            journal.spooled,
-        )
 
     def decided(
         self,
@@ -167,14 +110,14 @@ class Recorder:
         if self._owed is not None:
             self.settle()
         agent = caller.agent
-        if why := self._journal.obstacle(agent):
-            self._unrecorded += 1
+        if why := self.journal.obstacle(agent):
+            self.unrecorded += 1
             self.refused(f"unrecorded-{why}", caller, call.server, call.method)
             raise NotRecorded(why)
         durable = None
         if decision.durability is Durability.DURABLE:
-            durable = self._journal.loop.create_future()
-        sequence, at = self._journal.next()
+            durable = self.journal.loop.create_future()
+        sequence, at = self.journal.next()
         ticket = Ticket("", sequence, agent, decision.passes, durable, at)
         facts = Facts(ticket, caller, call, decision, body, shown, acted)
         if later and durable is None and decision.passes:
@@ -206,7 +149,7 @@ class Recorder:
             spelled(facts.decision),
         )
         waits = ticket if ticket.durable is not None else None
-        self._journal.write(record, ticket.agent, waits)
+        self.journal.write(record, ticket.agent, waits)
 
     def ended(self, ticket: Ticket, end: End) -> None:
         """Record how a call ended; what is no longer owed is left out."""
@@ -216,8 +159,8 @@ class Recorder:
             self.settle()
         ticket.passes = False
         # Taken however full the spool is: calls in flight are few, and did happen.
-        self._journal.put(
-            Ended(*self._journal.next(), ticket.sequence, end), ticket.agent
+        self.journal.put(
+            Ended(*self.journal.next(), ticket.sequence, end), ticket.agent
         )
 
     def refused(
@@ -225,42 +168,9 @@ class Recorder:
     ) -> None:
         """Count a request that was turned away before a decision."""
         agent = caller.agent if caller is not None else ""
-        if self._journal.spent(agent):
+        if self.journal.spent(agent):
             server = method = ""  # then it has one count for each reason
-        self._away.count(why, agent, server, method)
-        if self._timer is None:
-            self._timer = self._journal.loop.call_later(SECOND, self._tell_refusals)
-
-    def killed(self, subject: str, *, revived: bool) -> None:
-        """Record a kill that took hold here, or was taken back."""
-        self.settle()
-        if not self._journal.closed:
-            self._journal.put(
-                Kill(*self._journal.next(), subject, revived), at_once=True
-            )
-
-    def close(self) -> None:
-        """Write what is left, and end; it blocks while the disk works."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._record_refusals()  # however full the spool is: they are few
-        self._journal.close()
-
-    def _tell_refusals(self) -> None:
-        """Record the counts, once there is a disk and room to record them."""
-        self._timer = None
-        if self._journal.obstacle(""):
-            self._timer = self._journal.loop.call_later(SECOND, self._tell_refusals)
-            return
-        self._record_refusals()
-
-    def _record_refusals(self) -> None:
-        self.settle()
-        for alike, count in self._away.take().items():
-            why, agent, server, method = alike
-            sequence, at = self._journal.next()
-            refusals = Refusals(sequence, at, why, count, agent, server, method)
-            self._journal.put(refusals, agent)
+        self.turned_away(why, agent, server, method)
 
     def _withheld(self, ticket: Ticket) -> None:
         self.ended(ticket, End(Ending.WITHHELD))

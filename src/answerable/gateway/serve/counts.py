@@ -79,17 +79,9 @@ class Counting(Recorder):
         spans: Spans | None,
         log: Log,
     ) -> None:
-        super().__init__(
-            spool,
-            worker,
-            loop,
-            most=limits.spool,
-            most_per_agent=limits.spool_per_agent,
-        )
+        super().__init__(spool, worker, loop, limits)
         self._spans, self._log = spans, log
-        self._decisions: Counter[tuple[str, ...]] = Counter()
         self._would_deny: Counter[tuple[str, ...]] = Counter()
-        self._refusals: Counter[tuple[str, ...]] = Counter()
         self._leaks: Counter[tuple[str, ...]] = Counter()
         self._times: dict[tuple[str, str], _Times] = {}
         self._begun: dict[int, _Begun] = {}
@@ -103,7 +95,7 @@ class Counting(Recorder):
         # A server that there is not is the caller's own word.
         reason, effect = decision.reason, decision.effect
         server = "" if reason is Reason.UNKNOWN_SERVER else call.server
-        self._decisions[server, call.method, effect] += 1
+        self.counted[server, call.method, effect] += 1
         if reason is not Reason.ALLOWED:
             self._tell(server, facts)
         trace = trace_of(facts.body) if self._spans is not None else ""
@@ -165,35 +157,29 @@ class Counting(Recorder):
             )  # fmt: skip
             self._spans.add(over)
 
-    def refused(
-        self, why: str, caller: Caller | None, server: str, method: str
-    ) -> None:
-        """Count a request that was turned away."""
-        super().refused(why, caller, server, method)
-        self._refusals[(why,)] += 1
-
     def series(self) -> Iterator[Series]:
         """Give what was counted so far."""
         for name, counter in (
-            (DECISIONS, self._decisions),
-            (REFUSALS, self._refusals),
+            (DECISIONS, self.counted),
             (LEAKS, self._leaks),
             (WOULD_DENY, self._would_deny),
         ):
             for labels, count in counter.items():
                 yield Series(name, labels, count)
+        for why, count in self.away.items():
+            yield Series(REFUSALS, (why,), count)
         for labels, times in self._times.items():
             below = 0
             for bound, count in zip((*BOUNDS, "+Inf"), times.buckets, strict=True):
                 below += count
                 yield Series(BUCKET, (*labels, str(bound)), below)
             yield Series(SUM, labels, times.total)
-        health = self.health
+        journal = self.journal
         for name, value in (
             ("answerable_break_glass_calls", self._broken),
-            ("answerable_records", health.recorded),
-            ("answerable_record_failures", health.failures),
-            ("answerable_unrecorded", health.unrecorded),
-            ("answerable_spool_bytes", health.spooled),
+            ("answerable_records", journal.recorded),
+            ("answerable_record_failures", journal.failures),
+            ("answerable_unrecorded", self.unrecorded),
+            ("answerable_spool_bytes", journal.spooled),
         ):
             yield Series(name, (), value)

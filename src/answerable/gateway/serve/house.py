@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 
 from answerable.connectors.config.parse.document import read_config
-from answerable.enforce.kill import Kills
 from answerable.enforce.table import Table
 from answerable.flows.authorize import Authority
 from answerable.flows.policy import table_of
@@ -45,6 +44,7 @@ from answerable.serving.fingerprints import fingerprints
 from answerable.serving.in_force import InForce, Standing
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.kills import KillFile, KillWatch
+from answerable.serving.kills_told import KillsTold
 from answerable.serving.link import Link
 from answerable.serving.log import Log
 from answerable.serving.pins.files import PinFiles
@@ -120,8 +120,9 @@ class House:
             loop=loop,
         )
         self._authority.on_kill(lambda _: self.door.recheck())
+        told = KillsTold(self.recorder, log)
         self._kills = KillWatch(
-            KillFile(state), self._authority, loop, self._killed, self._unread
+            KillFile(state), self._authority, loop, told.changed, told.unread
         )
         self._fresh = (
             loop.create_task(self._callers.keep_fresh(self._keyless)),
@@ -156,7 +157,7 @@ class House:
     @property
     def alarm(self) -> str:
         """What the disk refuses at present, empty where it takes everything."""
-        return self.recorder.health.alarm
+        return self.recorder.alarm
 
     @property
     def is_busy(self) -> bool:
@@ -312,19 +313,8 @@ class House:
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         self.door.spawn(work)
 
-    def _killed(self, killed: Kills, revived: Kills) -> None:
-        for subject in sorted(killed):
-            self.recorder.killed(subject, revived=False)
-            self._log.warning("kill.taken", subject=subject)
-        for subject in sorted(revived):
-            self.recorder.killed(subject, revived=True)
-            self._log.warning("kill.revived", subject=subject)
-
     def _unasked(self, request: str, why: str) -> None:
         self._log.warning("request.refused", id=request, why=why)
-
-    def _unread(self, why: str) -> None:
-        self._log.error("kills.refused", why=why)
 
     def _shown(self, event: str, server: str, what: str) -> None:
         tell = {LEAKED: self._log.error, TAKEN: self._log.info}.get(

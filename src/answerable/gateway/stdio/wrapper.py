@@ -143,8 +143,7 @@ class Wrapper:
             wrapped.state / "spool",
             WORKER,
             loop,
-            most=self._limits.spool,
-            most_per_agent=self._limits.spool_per_agent,
+            self._limits,
         )
         self._recorder.held_back = HeldBack(config.asks, self._teller.heard).tell
         self._credentials = credentials
@@ -267,10 +266,7 @@ class Wrapper:
 
     def _killed(self, killed: Kills, revived: Kills) -> None:
         """Record it; a refused client hears of it from its next call."""
-        for subject in sorted(killed):
-            self._recorder.killed(subject, revived=False)
-        for subject in sorted(revived):
-            self._recorder.killed(subject, revived=True)
+        self._recorder.killed(killed, revived)
 
     def _upstream(self, wrapped: Wrapped, given: Credential | None) -> Upstream:
         """Start the server, or prepare to reach it.

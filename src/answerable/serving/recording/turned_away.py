@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 MOST = 256  # different ones within a second; what comes after is told apart by why only
+MOST_WHYS = 64  # reasons within a second; what comes after is told by no reason
 MOST_OF_AGENT = 32  # of those, of one agent, which nobody else is to pay for
 LONGEST = 256  # characters of a server or method
+OTHER = "other"  # a reason may quote what was shown, and so be any
 
 
 class Alike(NamedTuple):
@@ -28,6 +30,7 @@ class TurnedAway:
     def __init__(self) -> None:
         self._counts: Counter[Alike] = Counter()
         self._kinds: Counter[str] = Counter()  # different ones, by agent
+        self._whys: set[str] = set()
 
     def count(self, why: str, agent: str, server: str, method: str) -> None:
         """Count one.
@@ -38,6 +41,9 @@ class TurnedAway:
             server: As configured or asked for; kept for an identified caller only.
             method: Likewise.
         """
+        if why not in self._whys and len(self._whys) >= MOST_WHYS:
+            why = OTHER
+        self._whys.add(why)
         alike = Alike(why, "", "", "")
         if agent:
             told = Alike(why, agent, server[:LONGEST], method[:LONGEST])
@@ -49,7 +55,7 @@ class TurnedAway:
     def take(self) -> Mapping[Alike, int]:
         """Give the counts, and begin anew."""
         counts = self._counts
-        self._counts, self._kinds = Counter(), Counter()
+        self._counts, self._kinds, self._whys = Counter(), Counter(), set()
         return counts
 
     def _with_room(self, told: Alike) -> Alike:

@@ -15,7 +15,9 @@ from answerable.model.config import Tls
 from answerable.model.errors import AnswerableError
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.kills import KillFile, KillWatch, Note
+from answerable.serving.kills_told import KillsTold
 from answerable.serving.log import Log
+from answerable.serving.metrics import Names, rendered
 from answerable.serving.processes.listening import Listening
 from answerable.serving.processes.registering import Killed, Launch
 from answerable.serving.processes.runs import Run, Runs
@@ -44,7 +46,6 @@ from answerable.sts.recording.recorder import Recorder
 from answerable.sts.serve.blocking import Blocking
 from answerable.sts.serve.bounds import Bounds
 from answerable.sts.serve.gathering import Gathering
-from answerable.sts.serve.metrics import rendered
 from answerable.sts.serve.owners import Owners
 from answerable.sts.serve.plan import Plan, foreign, in_force
 from answerable.sts.serve.reviews import Reviews, asked_of
@@ -54,6 +55,13 @@ from answerable.sts.signing import Signing
 # Kinds of subjects that delegations are on record by.
 ENDED_BY_KILL = frozenset({"agent", "person", "rule", "run"})
 ROUND = 0.05  # seconds: several rounds of the loop
+# Without agents and rules: whoever may read this may be a workload.
+NUMBERS = Names(
+    "answerable_sts",
+    ("attempts", "Attempts.", ("what", "error")),
+    "Requests turned away unread.",
+    "Attempts refused for want of a record.",
+)
 
 
 class House:
@@ -120,8 +128,9 @@ class House:
             self._recorder.turned_away,
             self._failed,
         )
+        self._kills_told = told = KillsTold(self._recorder, log)
         self._kills = KillWatch(
-            self._file, self._bounds, loop, self._killed, self._unread
+            self._file, self._bounds, loop, self._killed, told.unread
         )
         self._bound: list[Bound] = []
         self._servings: list[asyncio.Server | Listening] = []
@@ -252,16 +261,9 @@ class House:
     # Kills.
 
     def _killed(self, killed: Kills, revived: Kills) -> None:
+        self._kills_told.changed(killed, revived)
         for subject in sorted(killed):
-            self._recorder.killed(subject, revived=False)
-            self._log.warning("kill.taken", subject=subject)
             self._spawn(self._end(subject))
-        for subject in sorted(revived):
-            self._recorder.killed(subject, revived=True)
-            self._log.warning("kill.revived", subject=subject)
-
-    def _unread(self, why: str) -> None:
-        self._log.error("kills.refused", why=why)
 
     async def _end(self, subject: str) -> None:
         await self._stop(subject)
@@ -352,7 +354,7 @@ class House:
             "events_sent": ("Events taken.", float(self._events.counted["sent"])),
             "events_dropped": ("Events dropped.", self._events.counted["dropped"]),
         }
-        return rendered(self._recorder, gauges)
+        return rendered(NUMBERS, self._recorder, gauges)
 
     # What goes on beside.
 

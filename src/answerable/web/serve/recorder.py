@@ -7,23 +7,20 @@ a number a minute such tries are counted by their reason.
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from answerable.model.config import Limits
-from answerable.model.record import WEB_PREFIX, Refusals, Visited
-from answerable.serving.recording.journal import Journal
-from answerable.serving.recording.ticket import Ticket
+from answerable.model.record import WEB_PREFIX, Visited
+from answerable.serving.recording.recorder import DoorRecorder
 from answerable.web.auth.sessions import Session
 
-MINUTE = 60.0  # seconds
 OF_THEIR_OWN = 10  # refused sign-ins a minute that leave a record each
 _IN, _OUT = "sign-in", "sign-out"
 _LONGEST = 500  # characters of who vouched
 
 
-class Recorder:
+class Recorder(DoorRecorder):
     """Records what becomes of sign-ins in one process.
 
     Args:
@@ -33,12 +30,11 @@ class Recorder:
         missed: Told why something is not recorded.
         clock: Gives UTC nanoseconds.
 
-    Attributes:
-        journal: Where records go.
-
     Raises:
         EnvironmentRefused: The spool cannot be written.
     """
+
+    prefix, every, counts_as = WEB_PREFIX, 60.0, _IN
 
     def __init__(
         self,
@@ -48,17 +44,8 @@ class Recorder:
         missed: Callable[[str], None],
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
-        self.journal = Journal(
-            *(spool, 0, loop, _nothing_owed),
-            most=limits.spool,
-            most_per_agent=limits.spool_per_agent,
-            clock=clock,
-            prefix=WEB_PREFIX,
-        )
-        self._loop, self._missed = loop, missed
-        self._refused = 0  # with a record of their own, within this minute
-        self._alike: Counter[str] = Counter()  # not yet recorded
-        self._timer: asyncio.TimerHandle | None = None
+        super().__init__(spool, loop, limits, clock=clock)
+        self._missed = missed
 
     def entered(self, session: Session) -> None:
         """Record that somebody came in."""
@@ -70,20 +57,10 @@ class Recorder:
 
     def refused(self, by: str, why: str) -> None:
         """Record that somebody was not let in; or count it, where that is often."""
-        self._refused += 1
-        if self._refused > OF_THEIR_OWN:
-            self._alike[why] += 1
-        else:
+        if self._has_own("", OF_THEIR_OWN):
             self._put(_IN, by, why=why)
-        if self._timer is None:
-            self._timer = self._loop.call_later(MINUTE, self._tell)
-
-    def close(self) -> None:
-        """Write what is left, and end; it blocks while the disk works."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._record_counts()  # however full the spool is: they are few
-        self.journal.close()
+        else:
+            self._count(why)
 
     def _put(
         self, what: str, by: str, session: Session | None = None, why: str = ""
@@ -102,21 +79,3 @@ class Recorder:
             why,
         )
         self.journal.put(record, at_once=True)
-
-    def _tell(self) -> None:
-        """Record the counts, once there is a disk and room to record them."""
-        self._timer, self._refused = None, 0
-        if self.journal.obstacle(""):
-            self._timer = self._loop.call_later(MINUTE, self._tell)
-            return
-        self._record_counts()
-
-    def _record_counts(self) -> None:
-        alike, self._alike = self._alike, Counter()
-        for why, count in alike.items():
-            counted = Refusals(*self.journal.next(), why, count, method=_IN)
-            self.journal.put(counted, at_once=True)
-
-
-def _nothing_owed(_: Ticket) -> None:
-    """Nobody waits for one of these records."""

@@ -1,0 +1,71 @@
+"""What one door counts, in the text format of Prometheus: numbers by our own words only."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
+
+from answerable.serving.recording.recorder import DoorRecorder
+
+Gauges = Mapping[str, tuple[str, float]]  # name -> (what it says, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the numbers of a door are called.
+
+    Attributes:
+        door: Each name begins with it.
+        counted: Name of what is asked of the door, what it says, and its labels.
+        away: What the number of requests turned away says.
+        unrecorded: What the number of those without a record says.
+    """
+
+    door: str
+    counted: tuple[str, str, tuple[str, ...]]
+    away: str
+    unrecorded: str
+
+
+def rendered(names: Names, recorder: DoorRecorder, gauges: Gauges) -> bytes:
+    """Write every metric.
+
+    Args:
+        names: What they are called.
+        recorder: What it counted.
+        gauges: Further ones.
+    """
+    return generate_latest(_Collector(names, recorder, gauges))
+
+
+@dataclass(frozen=True, slots=True)
+class _Collector(Collector):
+    names: Names
+    recorder: DoorRecorder
+    gauges: Gauges
+
+    def collect(self) -> Iterator[Metric]:
+        """Give each family of metrics."""
+        names, recorder, journal = self.names, self.recorder, self.recorder.journal
+        name, says, kinds = names.counted
+        counted = CounterMetricFamily(f"{names.door}_{name}", says, labels=kinds)
+        for labels, count in sorted(recorder.counted.items()):
+            counted.add_metric(labels, count)
+        yield counted
+        away = CounterMetricFamily(
+            f"{names.door}_refusals", names.away, labels=("why",)
+        )
+        for why, count in sorted(recorder.away.items()):
+            away.add_metric((why,), count)
+        yield away
+        for name, says, total in (
+            ("records", "Records of evidence.", journal.recorded),
+            ("record_failures", "Groups that failed at first.", journal.failures),
+            ("unrecorded", names.unrecorded, recorder.unrecorded),
+        ):
+            yield CounterMetricFamily(f"{names.door}_{name}", says, value=total)
+        spooled = ("Evidence that waits to be stored.", float(journal.spooled))
+        for name, (says, value) in {"spool_bytes": spooled, **self.gauges}.items():
+            yield GaugeMetricFamily(f"{names.door}_{name}", says, value=value)
