@@ -86,6 +86,10 @@ def test_an_owner_refuses_and_takes_back(desk: Desk) -> None:
     decision = held_back(desk)
     signed(desk, act="refuse", id=decision)
     assert state(desk, decision) == "refused"
+    for said, told in ((decision, "refused"), ("No ask of the last 7 days", "open")):
+        page = shown(desk, OWNER, "/asks", state=told)
+        assert said in page
+        assert "Nothing waits for an answer" not in page
     signed(desk, act="allow", id=decision, arguments="any", **{"for": "always"})
     with desk.store() as store:
         name = _amendment(store)
