@@ -201,3 +201,48 @@ def test_what_was_asked_for_before_a_reload_is_not_kept_after_it(
         assert await stage.get() == "j2"
 
     staged(tmp_path, story)
+
+
+def test_a_refused_one_is_asked_for_anew_once_and_a_newer_one_is_kept(
+    tmp_path: Path,
+) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.get()
+        first = stage.credentials.find(CALLER, "files", TOKEN)
+        assert first is not None
+        assert stage.credentials.refuse(CALLER, "files", first)
+        assert not stage.credentials.refuse(CALLER, "files", first)
+        assert stage.find() == ""
+        assert await asyncio.gather(*(stage.get() for _ in range(20))) == ["j2"] * 20
+        # An answer that was late says nothing of the newer one.
+        stage.now += 100
+        assert not stage.credentials.refuse(CALLER, "files", first)
+        assert stage.find() == "j2"
+        other = replace(CALLER, run="run-2")
+        assert await stage.get(other) == "j3"
+        kept = stage.credentials.find(other, "files", TOKEN)
+        assert kept is not None
+        assert stage.credentials.refuse(other, "files", kept)
+        assert stage.find() == "j2"
+
+    staged(tmp_path, story)
+
+
+def test_a_refused_one_serves_as_before_while_there_is_no_other(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        await stage.get()
+        found = stage.credentials.find(CALLER, "files", TOKEN)
+        assert found is not None
+        stage.service.status = 503
+        assert stage.credentials.refuse(CALLER, "files", found)
+        assert await stage.get() == "j1"
+        assert len(stage.service.asked) == 2
+        stage.service.status = 200
+        stage.now += PATIENCE
+        assert stage.find() == "j1"
+        await asyncio.gather(*stage.tasks)
+        assert stage.find() == "j3"
+        stage.now += LIFE
+        assert stage.find() == ""
+
+    staged(tmp_path, story)

@@ -13,7 +13,7 @@ from answerable.gateway.shown.tokens import Tokens
 from answerable.model.caller import Caller
 from answerable.model.config import Config
 
-LEAKED = "credential.leaked"
+LEAKED, STALE = "credential.leaked", "credential.stale"
 
 
 class Credentials:
@@ -78,6 +78,27 @@ class Credentials:
             await self._held.get(server)
         else:
             await self._tokens.get(caller, server, token)
+
+    def refuse(
+        self, caller: Caller, server: str, shown: Credential, status: int
+    ) -> None:
+        """Take note that a server refused a call for what it was shown.
+
+        The next call gets it anew. The call itself is not sent again: what became of
+        it only its caller can judge.
+
+        Args:
+            caller: Of the call.
+            server: Where it went.
+            shown: What that was shown.
+            status: Its answer.
+        """
+        if server in self._held:
+            is_stale = self._held.refuse(server, shown)
+        else:
+            is_stale = self._tokens.refuse(caller, server, shown)
+        if is_stale:
+            self._tell(STALE, server, f"it answered {status}")
 
     async def given(self, server: str) -> Credential | None:
         """Get what an operator keeps for the process of a server, None without it."""

@@ -181,6 +181,11 @@ class Exchange:
             return _once_recorded(data, passage, Heard(unrecorded.body(answer.id)))
         return Heard(data)
 
+    def refused(self, passage: Passage, shown: Credential, status: int) -> None:
+        """Take note that a server refused a call for what it was shown."""
+        if self.credentials is not None:
+            self.credentials.refuse(passage.caller, passage.call.server, shown, status)
+
     def answered(self, passage: Passage, answer: Answer) -> Denied | None:
         """Take the answer to a call, read already: what it hands out has an owner.
 

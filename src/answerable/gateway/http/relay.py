@@ -66,6 +66,9 @@ class Relay:
         """The answer begins."""
         relayed = self._relayed
         relayed.heading = returned.heading
+        if returned.refuses and self.sent.shown is not None:
+            status = returned.heading.status
+            relayed.exchange.refused(self.passage, self.sent.shown, status)
         try:
             if returned.unfit is not None:
                 raise Refused(returned.unfit)

@@ -2,7 +2,8 @@
 
 A file is looked at every second and read again when it changes. What a command wrote is
 got anew when a fifth of its life is left. What cannot be got any more is shown to the
-end of its life; a file that is gone or open to others, for five seconds.
+end of its life; a file that is gone or open to others, for five seconds. What its server
+refused is got anew by the next call; where nothing comes of that, it is shown as before.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from answerable.gateway.shown.anew import Anew
 from answerable.gateway.shown.credential import Credential
 from answerable.gateway.shown.leaks import NONE
 from answerable.gateway.shown.sources import Groups, Stamp, read, stamp
@@ -37,6 +39,7 @@ class _Kept:
 
     source: UpstreamCredential
     shown: Credential | None = None
+    aside: Credential | None = None  # refused by its server, until it is got anew
     stamp: Stamp = ()
     why: str = ""  # what was told of it last, empty where it is good
     patience: float = 0.0
@@ -63,6 +66,7 @@ class Held:
         self._clock, self._fingerprint, self._tell = clock, fingerprint, tell
         self._kept: Mapping[str, _Kept] = {}
         self._groups = Groups()
+        self._anew = Anew(clock)
 
     def swap(self, servers: tuple[Server, ...]) -> None:
         """Hold what other servers are shown; what stays is got anew, and shown so far."""
@@ -73,7 +77,7 @@ class Held:
         for name, kept in self._kept.items():
             known = before.get(name)
             if known is not None and known.source == kept.source and known.shown:
-                kept.shown = replace(known.shown, renewal=0.0)
+                kept.shown = replace(known.aside or known.shown, renewal=0.0)
 
     def __contains__(self, server: str) -> bool:
         return server in self._kept
@@ -90,6 +94,22 @@ class Held:
         if kept.source.command:
             return minted_credential_id(server)
         return kept.shown.identity if kept.shown is not None else ""
+
+    def refuse(self, server: str, shown: Credential) -> bool:
+        """Have it got anew, as its server refused what it was shown.
+
+        Returns:
+            Whether that is done; not where it is another by now, or a moment after the
+            last time.
+        """
+        kept = self._kept.get(server)
+        if kept is None or kept.shown is None or kept.shown.digest != shown.digest:
+            return False
+        if self._clock() < kept.not_before or not self._anew.may(server):
+            return False
+        kept.aside = replace(kept.shown, renewal=0.0)
+        kept.shown = replace(kept.shown, renewal=0.0, until=0.0)
+        return True
 
     @property
     def refused(self) -> int:
@@ -169,6 +189,7 @@ class Held:
             field=field.encode("ascii"),
             environment={source.as_env: secret} if source.as_env else {},
         )
+        kept.aside = None
         kept.patience = kept.not_before = 0.0
         if kept.why:
             kept.why = ""
@@ -178,6 +199,8 @@ class Held:
         now = self._clock()
         kept.patience = min(max(FIRST_PATIENCE, kept.patience * 2), LAST_PATIENCE)
         kept.not_before = now + kept.patience
+        # That it was refused may have been about one call, and it is all there is.
+        kept.shown, kept.aside = kept.aside or kept.shown, None
         if kept.shown is not None and not kept.source.command:
             until = min(kept.shown.until, now + WITHDRAWN)
             kept.shown = replace(kept.shown, until=until)

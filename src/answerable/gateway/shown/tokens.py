@@ -3,7 +3,8 @@
 A server that has an `audience` is shown a token that our token service gave for it,
 under the caller's delegation. It is asked for once for each delegation and server, and
 renewed when a fifth of its life is left, beside the calls. While the service is away,
-what is kept serves to its end, and no longer.
+what is kept serves to its end, and no longer. What a server refused is asked for anew by
+the next call of that delegation; where nothing comes of that, it serves as before.
 """
 
 import asyncio
@@ -13,9 +14,11 @@ from collections.abc import Callable, Coroutine, Mapping
 from urllib.parse import urlencode
 
 import msgspec
+from msgspec.structs import replace
 
 from answerable.federate.admission import admit
 from answerable.federate.errors import TokenRefused
+from answerable.gateway.shown.anew import Anew
 from answerable.gateway.shown.credential import Credential, is_fit
 from answerable.gateway.shown.leaks import NONE, Leaks
 from answerable.model.caller import Caller
@@ -64,6 +67,8 @@ class Tokens:
         self._clock, self._spawn = clock, spawn
         self._kept: OrderedDict[Key, Credential] = OrderedDict()
         self._failed: dict[Key, float] = {}  # until when it is not asked again
+        self._aside: dict[Key, Credential] = {}  # refused, until another one comes
+        self._anew = Anew(clock)
         self._asking: dict[Key, asyncio.Future[None]] = {}
         self.swap(config)
 
@@ -74,6 +79,7 @@ class Tokens:
         }
         self._place, self._iss = place_of(config), config.sts.url if config.sts else ""
         self._kept.clear()
+        self._aside.clear()
         self._failed.clear()
 
     def needs(self, server: str) -> bool:
@@ -101,6 +107,23 @@ class Tokens:
             self._spawn(self.get(caller, server, token))
         return kept
 
+    def refuse(self, caller: Caller, server: str, shown: Credential) -> bool:
+        """Have another one asked for, as a server refused the one that it was shown.
+
+        Returns:
+            Whether that is done; not where there is another by now, or a moment after
+            the last time.
+        """
+        key = _key(caller, server)
+        kept = self._kept.get(key)
+        if kept is None or kept.digest != shown.digest or key in self._aside:
+            return False
+        if self._rests(key) or not self._anew.may(key):
+            return False
+        self._aside[key] = replace(kept, renewal=0.0)
+        self._kept[key] = replace(kept, until=0.0)
+        return True
+
     async def get(self, caller: Caller, server: str, token: str) -> None:
         """Ask the service, once for all who wait; `find` then gives what came."""
         key = _key(caller, server)
@@ -118,13 +141,17 @@ class Tokens:
             done.set_result(None)
         if audiences is not self._audiences:
             return  # a reload came meanwhile, and forgot what was asked for before it
+        aside = self._aside.pop(key, None)
         if got is None:
             self._failed[key] = self._clock() + PATIENCE
+            if aside is not None:
+                self._kept[key] = aside
             return
         self._failed.pop(key, None)
         self._kept[key] = got
         if len(self._kept) > MAX_KEPT:
-            self._kept.popitem(last=False)
+            gone, _ = self._kept.popitem(last=False)
+            self._aside.pop(gone, None)
 
     def _rests(self, key: Key) -> bool:
         """Say whether the service said no a moment ago."""

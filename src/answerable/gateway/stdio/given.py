@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from answerable.gateway.credentials import LEAKED, Credentials
+from answerable.gateway.credentials import LEAKED, STALE, Credentials
 from answerable.gateway.shown.credential import Credential
 from answerable.gateway.shown.held import REFUSED
 from answerable.gateway.stdio.wrapped import Wrapped
@@ -31,6 +31,8 @@ def credentials_of(wrapped: Wrapped, tell: Callable[[str], None]) -> Credentials
     def alarm(event: str, name: str, what: str) -> None:
         if event == REFUSED:
             tell(f"there is no credential for {name}: {what}")
+        elif event == STALE:
+            tell(f"{name} does not take its credential, which is got anew: {what}")
         elif event == LEAKED:
             tell(f"{name} gave back its credential, which was kept back ({what})")
 

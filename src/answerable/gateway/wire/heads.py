@@ -9,6 +9,7 @@ server/tools "x-mcp-header"), one that is repeated is refused with the head. Whi
 argument each should mirror only the tool's schema says, so the server has to check it.
 """
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -25,6 +26,11 @@ BACK = frozenset({"allow", "cache-control", "content-type", "retry-after"})
 PHRASES = {200: "OK", 202: "Accepted", 204: "No Content", 403: "Forbidden"}
 # A redirect would lead past us, and a challenge is ours to meet.
 NOT_RELAYED = frozenset({401, 407, *range(300, 400)})
+# One parameter of a challenge, behind the scheme where it is the first (RFC 9110 11.2).
+INVALID_TOKEN = re.compile(
+    r'(?:[^ \t"]+[ \t]+)?error[ \t]*=[ \t]*(?:"invalid_token"|invalid_token)',
+    re.IGNORECASE,
+)
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 
@@ -51,12 +57,14 @@ class Returned(msgspec.Struct, frozen=True):
         kind: Media type of the body, without parameters.
         session: The server's own session id, None without one.
         unfit: Why it may not go back at all; None where it may.
+        refuses: The server does not take the credential that it was shown.
     """
 
     heading: Heading
     kind: str
     session: str | None = None
     unfit: Why | None = None
+    refuses: bool = False
 
 
 @lru_cache(maxsize=1024)
@@ -129,7 +137,14 @@ def returned(status: int, fields: Mapping[str, str]) -> Returned:
     }
     kind = fields.get("content-type", "").partition(";")[0].strip(" \t").lower()
     session = fields.get(SESSION_HEADER)
-    return Returned(heading(status, back), kind, session, unfit)
+    refuses = status == 401 or (status == 403 and _is_invalid_token(fields))
+    return Returned(heading(status, back), kind, session, unfit, refuses)
+
+
+def _is_invalid_token(fields: Mapping[str, str]) -> bool:
+    """Say whether a challenge names the token as what is wrong (RFC 6750 3.1)."""
+    parts = fields.get("www-authenticate", "").split(",")
+    return any(INVALID_TOKEN.fullmatch(part.strip(" \t")) for part in parts)
 
 
 def reply_head(
