@@ -3,6 +3,7 @@
 import base64
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -213,11 +214,13 @@ def test_of_a_large_answer_no_piece_of_it_goes_on(tmp_path: Path) -> None:
     whole = large(SECRET)
     head, _, body = whole.partition(b"\r\n\r\n")
     at = body.index(SECRET.encode())
+    came = threading.Event()
 
     def script(peer: Peer) -> None:
         peer.request()
         peer.send(head + b"\r\n\r\n" + body[: at + 9])
-        time.sleep(0.3)  # the beginning of it has come, and is waited with
+        came.wait(30)
+        time.sleep(0.05)  # the beginning of it has come, too, and is waited with
         peer.send(body[at + 9 :])
         peer.gone()
 
@@ -226,6 +229,7 @@ def test_of_a_large_answer_no_piece_of_it_goes_on(tmp_path: Path) -> None:
             client.send(call())
             client.head()
             got = client.take(at)
+            came.set()
             assert client.is_closed()
         assert got == body[:at]
         leaked(gateway)
