@@ -20,7 +20,7 @@ from typing import Protocol
 from answerable.enforce.kill import NO_KILLS, Kills, kill_subject
 from answerable.flows.items import spelled_time
 from answerable.model.errors import AnswerableError, EnvironmentRefused
-from answerable.store.disk import make_folder, read_file, write_file
+from answerable.store.disk import make_folder, read_file, refused, write_file
 
 EVERY = 0.25  # seconds
 
@@ -129,13 +129,19 @@ class KillFile:
         return facts.st_ino, facts.st_mtime_ns, facts.st_size
 
     def _change(self, change: Callable[[_Noted], _Noted]) -> bool:
-        make_folder(self.path.parent)
-        handle = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        folder = self.path.parent
+        make_folder(folder)
+        with refused("open", folder):
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
+            facts = os.fstat(handle)
+            # A process of the folder's user has to read what root writes there.
+            owner = None if os.geteuid() else (facts.st_uid, facts.st_gid)
             before = self.told() or MappingProxyType({})
             after = change(before)
-            write_file(self.path, "".join(map(_line, sorted(after.items()))).encode())
+            lines = "".join(map(_line, sorted(after.items())))
+            write_file(self.path, lines.encode(), owner=owner)
             return after.keys() != before.keys()
         finally:
             os.close(handle)

@@ -85,16 +85,35 @@ def write_all(handle: int, data: bytes, step: str) -> None:
         view = view[os.write(handle, view) :]
 
 
-def write_file(path: Path, data: bytes, *, sync: bool = True) -> None:
+def write_file(
+    path: Path,
+    data: bytes,
+    *,
+    sync: bool = True,
+    owner: tuple[int, int] | None = None,
+) -> None:
     """Put a whole file in place: write beside it, fsync, rename.
+
+    Args:
+        path: The file.
+        data: All of it.
+        sync: Make it durable.
+        owner: User and group whose file it becomes; None for our own. Others may write
+            to the folder then, so nothing is followed that lies there.
 
     Raises:
         EnvironmentRefused: The disk is full or refuses; the old file stands.
     """
     with refused("write", path):
         beside = path.with_name(f".{path.name}.{get_native_id()}.new")
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
+        how = os.O_TRUNC
+        if owner is not None:
+            beside.unlink(missing_ok=True)
+            how = os.O_EXCL
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | how, FILE_MODE)
         try:
+            if owner is not None:
+                os.fchown(handle, *owner)
             write_all(handle, data, "write")
             if sync:
                 os.fsync(handle)

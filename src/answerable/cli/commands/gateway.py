@@ -10,7 +10,7 @@ from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
 
 if TYPE_CHECKING:
     from answerable.gateway.serve.plan import Plan
-    from answerable.serving.kills import KillFile
+    from answerable.serving.killing import Kills
 
 
 class _Gateway(Verbs):
@@ -64,18 +64,19 @@ def attempt(settings: Settings, config: str) -> None:
 def kill(settings: Settings, subject: str, config: str) -> None:
     """Stop all that SUBJECT does at the gateway, in every mode, until it is revived.
 
-    SUBJECT is agent:..., run:RUN, principal:PRINCIPAL, server:NAME, or
-    tool:mcp/SERVER/TOOL. Open streams are cut.
+    SUBJECT is agent:..., run:RUN, person:..., principal:PRINCIPAL, server:NAME, or
+    tool:mcp/SERVER/TOOL. Open streams are cut. The token service of the same file gives
+    an agent, a person or a run nothing more, as by `sts kill`.
     """
+    from answerable.cli.commands.kills import told
     from answerable.enforce.kill import is_misspelled
     from answerable.serving.killing import operator
 
     plan = plan_of(settings, config)
-    is_new = _kills_of(plan).kill(subject, operator())
-    said = "killed, within a second" if is_new else "killed already"
-    click.echo(f"{subject}: {said}", err=True)
+    done = _kills_of(plan).kill(subject, operator())
     if is_misspelled(subject, plan.config):
         click.echo(f"warning: {config} has no {subject}; is it misspelled?", err=True)
+    told(subject, done)
 
 
 @gateway.command(cls=Verb, short_help="Take a kill back.")
@@ -83,20 +84,20 @@ def kill(settings: Settings, subject: str, config: str) -> None:
 @_config
 @pass_settings
 def revive(settings: Settings, subject: str, config: str) -> None:
-    """Take back the kill of SUBJECT."""
-    was_killed = _kills_of(plan_of(settings, config)).revive(subject)
-    said = "revived, within a second" if was_killed else "was not killed"
-    click.echo(f"{subject}: {said}", err=True)
+    """Take back the kill of SUBJECT, at the token service of the same file too."""
+    from answerable.cli.commands.kills import told_back
+
+    told_back(subject, _kills_of(plan_of(settings, config)).revive(subject))
 
 
-def _kills_of(plan: "Plan") -> "KillFile":
+def _kills_of(plan: "Plan") -> "Kills":
     """Find the kills. They may lie where a store is yet to be, so that is made first.
 
     One that is there is left alone: no kill waits for whoever writes to it.
     """
-    from answerable.serving.kills import KillFile
+    from answerable.serving.killing import Kills
     from answerable.serving.stored import make_store
 
     if not plan.store.exists():
         make_store(plan.store)
-    return KillFile(plan.state)
+    return Kills(plan.store, plan.config)

@@ -102,7 +102,7 @@ def revive(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     done = Kills(desk.root, desk.config).revive(subject)
     note = _recorded(desk, visit, subject, revived=True)
     said = "is revived, within a second" if done.is_new else "was not killed"
-    return Moved(_back(subject), f"{subject} {said}.{note}")
+    return Moved(_back(subject), f"{subject} {said}.{_but(done)}{note}")
 
 
 def by_whom(visit: Visit) -> str:
@@ -114,8 +114,11 @@ def by_whom(visit: Visit) -> str:
 def _told(subject: str, done: Done) -> str:
     said = "is killed, within a second" if done.is_new else "was killed already"
     ended = f" Delegations ended: {len(done.ended)}." if done.ended else ""
-    refused = f" But not everywhere: {'; '.join(done.refused)}." if done.refused else ""
-    return f"{subject} {said}.{ended}{refused}"
+    return f"{subject} {said}.{ended}{_but(done)}"
+
+
+def _but(done: Done) -> str:
+    return f" But not everywhere: {'; '.join(done.refused)}." if done.refused else ""
 
 
 def _recorded(desk: Desk, visit: Visit, subject: str, *, revived: bool) -> str:
