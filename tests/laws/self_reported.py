@@ -337,4 +337,5 @@ FIELDS = {
     "content-length": "framing",
     "transfer-encoding": "framing",
     "expect": "framing",
+    "www-authenticate": "a server on what it was shown: that is got anew",
 }
