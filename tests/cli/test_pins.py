@@ -291,3 +291,24 @@ def test_pins_that_cannot_be_read_are_told(run: Run, folder: Path) -> None:
     code, _, err = run("tools", "diff")
     assert code == 5
     assert "holds no pins of files" in err
+
+
+POLICY = """
+@id("small")
+permit(principal, action == Action::"tools/call", resource == Tool::"tool:mcp/files/pay")
+when { context.arguments has amount && context.arguments.amount < 5 };
+"""
+
+
+def test_what_policies_an_approval_makes_wrong_is_told_before_it_is_signed(
+    run: Run, folder: Path
+) -> None:
+    (folder / "small.cedar").write_text(POLICY)
+    config = json.dumps(CONFIG | {"policy": ["small.cedar"]})
+    (folder / "answerable.yaml").write_text(config)
+    schema = {"type": "object", "properties": {"amount": {"type": "string"}}}
+    see(folder, "files", tools("pay", inputSchema=schema))
+    code, _, err = approve(run, "no.pem", "files", "pay")
+    assert code != 0
+    assert "warning: with this approved" in err
+    assert "small.cedar:2:1: policy[small]" in err

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from answerable.connectors.config.fetch import read_file
 from answerable.connectors.config.parse.faults import fault_lines
 from answerable.enforce.pins.defining import define
 from answerable.model.pin import Approval, Kind, Pin, Pins
 from answerable.serving import judges
 from answerable.serving.pins.files import PinFiles
-from answerable.serving.policies import read_decided
+from answerable.serving.policies import faults_of_approval, read_decided
 
 WORD = Approval("person:ana", "s" * 64, 9)
 _CONFIG = """\
@@ -77,3 +78,39 @@ def test_so_is_each_of_a_large_set(
     text = "".join(_policy("wrong", number) for number in range(9))
     faults = _faults(_folder(tmp_path, text, _tool("wrong", "string")))
     assert len(faults) == 9
+
+
+APPROVED = {
+    "nothing so far": (),
+    "as it is": (("a", "string"),),
+    "another type": (("a", "integer"),),
+    "another tool": (("b", "string"),),
+    "all is wrong already": (("a", "boolean"), ("b", "string")),
+}
+
+
+@pytest.mark.parametrize("before", APPROVED.values(), ids=APPROVED)
+@pytest.mark.parametrize("kind", ["string", "integer"])
+@pytest.mark.parametrize("pin", ["first-use", "off"])
+def test_what_an_approval_makes_wrong_is_what_is_read_after_it_and_not_before(
+    tmp_path: Path, before: tuple[tuple[str, str], ...], kind: str, pin: str
+) -> None:
+    pins = [_tool(*each) for each in before]
+    file = _folder(tmp_path, _policy("a") + _policy("b"), *pins, pin=pin)
+    new = _tool("a", kind)
+    told = faults_of_approval(
+        read_file(str(file)), tmp_path / "state", "files", [new.definition]
+    )
+    was = _faults(file)
+    kept = [each for each in pins if each.definition.name != "a"]
+    _folder(tmp_path, _policy("a") + _policy("b"), *kept, new, pin=pin)
+    assert fault_lines(str(file), told) == [x for x in _faults(file) if x not in was]
+
+
+def test_without_policies_an_approval_makes_nothing_wrong(tmp_path: Path) -> None:
+    file = _folder(tmp_path, "")
+    file.write_text(file.read_text().replace("policy: [a.cedar]\n", ""))
+    definition = _tool("a", "string").definition
+    reading, state = read_file(str(file)), tmp_path / "state"
+    assert faults_of_approval(reading, state, "files", [definition]) == ()
+    assert faults_of_approval(reading, state, "others", [definition]) == ()

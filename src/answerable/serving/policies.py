@@ -1,13 +1,15 @@
 """A configuration and its policies, read as whoever decides by them reads them."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from answerable.connectors.config.fetch import read_file, read_policies
 from answerable.connectors.config.parse.document import Reading
+from answerable.connectors.config.parse.faults import Fault
 from answerable.enforce.cedar.approved import NOTHING_APPROVED, Approved
 from answerable.model.cedar import NO_RULES, CedarRules
 from answerable.model.config import Config
-from answerable.model.pin import How, Kind, Pinning, item_id
+from answerable.model.pin import Definition, How, Kind, Pinning, item_id
 from answerable.serving.judges import judged_apart
 from answerable.serving.pins.files import PinFiles
 from answerable.serving.state import gateway_state
@@ -54,7 +56,48 @@ def approved_schemas(config: Config, state: Path) -> Approved:
             continue
         for pin in files.read(server.name).items.values():
             kind, name = pin.definition.kind, pin.definition.name
-            schema = dict(pin.definition.fields).get(_SCHEMA, "")
+            schema = _schema(pin.definition)
             if kind is Kind.TOOL and pin.how is How.APPROVED and schema:
                 found[item_id(server.name, kind, name)] = schema
     return found
+
+
+def faults_of_approval(
+    reading: Reading, state: Path, server: str, definitions: Iterable[Definition]
+) -> tuple[Fault, ...]:
+    """Tell which policies would be wrong once a person has approved some definitions.
+
+    Args:
+        reading: The configuration; its policies are read here.
+        state: The gateway's own folder, for what is approved so far.
+        server: Whose definitions they are.
+        definitions: What would be approved.
+
+    Returns:
+        Faults that the policies do not have as it is now.
+
+    Raises:
+        EnvironmentRefused: What is pinned cannot be read.
+    """
+    config = reading.config
+    if config is None or not config.policy:
+        return ()
+    pinning = {each.name: each.pin for each in config.servers}
+    before = approved_schemas(config, state)
+    after = dict(before)
+    if pinning.get(server, Pinning.OFF) is not Pinning.OFF:
+        for each in definitions:
+            if each.kind is Kind.TOOL:
+                after[item_id(server, each.kind, each.name)] = _schema(each)
+    after = {tool: schema for tool, schema in after.items() if schema}
+    if after == before:
+        return ()
+    now, then = (
+        read_policies(reading, NO_RULES, judged_apart, each).faults
+        for each in (before, after)
+    )
+    return tuple(each for each in then if each not in now)
+
+
+def _schema(definition: Definition) -> str:
+    return dict(definition.fields).get(_SCHEMA, "")

@@ -22,6 +22,7 @@ from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
     from answerable.enforce.pins.holding import Choice
+    from answerable.gateway.serve.plan import Plan
     from answerable.model.pin import Pins
     from answerable.serving.pins.files import PinFiles
 
@@ -122,7 +123,8 @@ def approve(
     """Approve what SERVER says now of its tools and prompts, and who it is.
 
     NAME approves that tool or prompt alone; else it is all that waits, and the server's
-    identity. What is signed is shown first. It takes hold within a second, and stands
+    identity. What is signed is shown first, and so is each policy of FILE that would be
+    wrong with the arguments of a tool as approved. It takes hold within a second, and stands
     in the log. Who answers for an agent that uses the server may approve; no agent may.
     """
     import time
@@ -138,6 +140,7 @@ def approve(
     files = PinFiles(plan.state)
     chosen = _chosen(files, server, names, as_pinned=as_pinned)
     _show(files.read(server), server, chosen, settings)
+    _warn(plan, server, chosen, settings)
     settings.store = settings.store or str(plan.store)
     with opened(settings, writes=True) as session:
         signer = signer_of(key, passphrase_file)
@@ -203,6 +206,26 @@ def _show(known: "Pins", server: str, chosen: "Choice", settings: Settings) -> N
             lines += [] if before is None else [f"  - {before}"]
             lines += [] if after is None else [f"  + {after}"]
     for line in lines:
+        click.echo(safe(line), err=True)
+
+
+def _warn(plan: "Plan", server: str, chosen: "Choice", settings: Settings) -> None:
+    """Tell, before anything is signed, what policies it would make wrong."""
+    from answerable.connectors.config.parse.faults import fault_lines
+    from answerable.flows.words.text import safe
+    from answerable.serving.policies import faults_of_approval
+
+    if settings.quiet:
+        return
+    faults = faults_of_approval(plan.reading, plan.state, server, chosen.items)
+    if not faults:
+        return
+    click.echo(
+        "warning: with this approved, the next reload is refused and the next start "
+        "denies all, until these policies are changed:",
+        err=True,
+    )
+    for line in fault_lines(plan.config.place, faults):
         click.echo(safe(line), err=True)
 
 
