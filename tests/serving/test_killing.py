@@ -143,6 +143,22 @@ def test_what_ended_at_a_service_that_runs_the_gateway_refuses_too(
     assert asked[0].startswith(b"POST /admin/revive ")
 
 
+def test_a_gateway_that_refuses_what_ended_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = KillFile.kill
+
+    def full(self: KillFile, subject: str, by: str = "") -> bool:
+        if subject.startswith("run:"):
+            raise EnvironmentRefused("no space left", "")
+        return write(self, subject, by)
+
+    monkeypatch.setattr(KillFile, "kill", full)
+    with service(tmp_path, 200, took(True, "d-1")):
+        done = kills_of(tmp_path, SERVERS, sts(tmp_path)).kill(AGENT, "")
+    assert (done.at, done.refused) == ((SERVICE,), ("the gateway: no space left",))
+
+
 @pytest.mark.parametrize(
     ("status", "said"), [(404, b""), (503, b"{}"), (200, b"[]"), (200, b"junk")]
 )
@@ -242,3 +258,10 @@ def test_what_root_kills_the_folders_user_can_read(tmp_path: Path) -> None:
     assert (facts.st_uid, facts.st_gid, facts.st_mode & 0o777) == (OTHER, OTHER, 0o600)
     assert aim.read_text() == "as it was"
     assert aim.stat().st_uid == 0
+    # Nor where it is there again in the same moment.
+    with pytest.MonkeyPatch.context() as patched:
+        beside.symlink_to(aim)
+        patched.setattr(Path, "unlink", lambda *_, **__: None)
+        with pytest.raises(EnvironmentRefused):
+            KillFile(state).kill(RUN)
+    assert aim.read_text() == "as it was"
