@@ -1,17 +1,24 @@
-"""The listeners of the process: HTTP for AuthZEN, gRPC for Envoy."""
+"""The listeners of the process of a door."""
 
 import asyncio
 import os
 import socket
 import ssl
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from answerable.model.config import Tls
 from answerable.serving.sockets import Bound
 from answerable.serving.tls import load_files, server_tls
 
 Factory: TypeAlias = Callable[[], asyncio.BaseProtocol]
+
+
+class Serving(Protocol):
+    """Takes connections."""
+
+    def close(self) -> None:
+        """Take no more."""
 
 
 class Listeners:
@@ -30,11 +37,11 @@ class Listeners:
         self.urls: list[tuple[str, str]] = []
         self._loop = loop
         self._bound: list[Bound] = []
-        self._servings: list[asyncio.Server] = []
+        self._servings: list[Serving] = []
         self._tls: list[tuple[ssl.SSLContext, Tls]] = []
 
     async def open(
-        self, what: str, bound: Bound, connection: Factory, protocol: str
+        self, what: str, bound: Bound, connection: Factory, protocol: str = ""
     ) -> None:
         """Listen at one more place.
 
@@ -42,26 +49,34 @@ class Listeners:
             what: What is there, as whoever starts us is told.
             bound: The place.
             connection: Makes what reads a connection.
-            protocol: Of TLS's ALPN.
+            protocol: Of TLS's ALPN; empty where there is none to agree on.
         """
-        self._bound.append(bound)
         given = bound.of_worker(0)
         own = socket.socket(fileno=os.dup(given.handle))
         listener = given.listener
         if listener.address is None:
             serving = await self._loop.create_unix_server(connection, sock=own)
-            self.where.append((what, f"unix:{listener.unix}"))
         else:
             context = None
             if listener.tls is not None:
                 context = server_tls(listener.tls)
-                context.set_alpn_protocols([protocol])
+                if protocol:
+                    context.set_alpn_protocols([protocol])
                 self._tls.append((context, listener.tls))
             serving = await self._loop.create_server(connection, sock=own, ssl=context)
-            scheme = "https" if listener.tls else "http"
-            self.where.append((what, f"{scheme}://{bound.address}"))
-            self.urls.append((what, given.url))
+        self.add(what, bound, serving)
+
+    def add(self, what: str, bound: Bound, serving: Serving) -> None:
+        """Tell of a place where something listens already, and close it with the rest."""
+        self._bound.append(bound)
         self._servings.append(serving)
+        listener = bound.listener
+        if listener.address is None:
+            self.where.append((what, f"unix:{listener.unix}"))
+            return
+        scheme = "https" if listener.tls else "http"
+        self.where.append((what, f"{scheme}://{bound.address}"))
+        self.urls.append((what, bound.of_worker(0).url))
 
     def reload(self) -> None:
         """Read certificates anew.

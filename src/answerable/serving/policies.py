@@ -12,6 +12,7 @@ from answerable.model.config import Config
 from answerable.model.pin import Definition, How, Kind, Pinning, item_id
 from answerable.serving.judges import judged_apart
 from answerable.serving.pins.files import PinFiles
+from answerable.serving.plan import store_of
 from answerable.serving.state import gateway_state
 
 _SCHEMA = "inputSchema"
@@ -36,7 +37,7 @@ def read_decided(
     config = reading.config
     if config is None or not config.policy:
         return reading
-    root = store or (Path(config.store) if config.store else usual)
+    root = store_of(config, store, usual)
     approved = approved_schemas(config, gateway_state(config, root))
     return read_policies(reading, before, judged_apart, approved)
 

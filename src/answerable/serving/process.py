@@ -8,7 +8,7 @@ import gc
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -18,8 +18,11 @@ from answerable.model.config import Config
 from answerable.model.errors import AnswerableError
 from answerable.serving.claim import claim
 from answerable.serving.log import Log
+from answerable.serving.plan import Plan as Lasting
+from answerable.serving.plan import needs_restart
 from answerable.serving.shipping import niceness, ship_apart
 from answerable.serving.stored import make_store
+from answerable.serving.tasks import Tasks
 
 SHIP = 30.0  # seconds between two shippings
 LOOK = 0.1  # seconds between two looks at what is still under way
@@ -29,8 +32,8 @@ Listening = list[tuple[str, str]]
 LINK = "sign-in"  # no listener: a link that lets somebody in, and stands in no log
 
 
-class Plan(Protocol):
-    """What one reading of the file asks for."""
+class Plan(Lasting, Protocol):
+    """What one reading of the file asks for, and where a process keeps its own."""
 
     @property
     def config(self) -> Config:
@@ -91,7 +94,6 @@ class Process(Generic[OfPlan]):
         name: What the log calls it.
         read: Reads what to serve, and does so again at a SIGHUP.
         made: Puts together what it is made of, listening.
-        needs_restart: Names what a later plan changes that a running one cannot.
     """
 
     def __init__(
@@ -99,14 +101,12 @@ class Process(Generic[OfPlan]):
         name: str,
         read: Callable[[], OfPlan],
         made: Callable[[OfPlan, Log], Awaitable[House[OfPlan]]],
-        needs_restart: Callable[[OfPlan, OfPlan], list[str]],
     ) -> None:
         self._name, self._read, self._made = name, read, made
-        self._needs_restart = needs_restart
         self._plan, self._log = read(), Log(name)
         self._told_to_end = asyncio.Event()
         self._reloading = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     async def run(self, ready: Callable[[Listening], None], *, alone: bool) -> None:
         """Serve until told to end.
@@ -120,7 +120,7 @@ class Process(Generic[OfPlan]):
         """
         self._hear_signals()
         if not alone:
-            self._spawn(self._end_with_parent())
+            self._tasks.spawn(self._end_with_parent())
         make_store(self._plan.store)
         with claim(self._plan.state):
             house = await self._made(self._plan, self._log)
@@ -129,7 +129,7 @@ class Process(Generic[OfPlan]):
             try:
                 ready(house.listening)
                 self._tell_start(house)
-                self._spawn(self._ship_now_and_then())
+                self._tasks.spawn(self._ship_now_and_then())
                 await self._told_to_end.wait()
             finally:
                 await self._end(house)
@@ -139,7 +139,9 @@ class Process(Generic[OfPlan]):
         loop.set_exception_handler(self._log.of_loop)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told_to_end.set)
-        loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self._reload()))
+        loop.add_signal_handler(
+            signal.SIGHUP, lambda: self._tasks.spawn(self._reload())
+        )
 
     def _tell_start(self, house: House[OfPlan]) -> None:
         self._log.info(
@@ -162,7 +164,7 @@ class Process(Generic[OfPlan]):
             except AnswerableError as error:
                 self._refuse(error.message, [error.message])
             else:
-                later = self._needs_restart(self._plan, plan)
+                later = needs_restart(self._plan, plan)
                 if later:
                     self._log.warning("config.needs-restart", keys=later)
                 self._house.reload_refused = ""
@@ -206,17 +208,10 @@ class Process(Generic[OfPlan]):
         # Nobody tells when the last answer is given.
         while house.is_busy and time.monotonic() < until:  # noqa: ASYNC110
             await asyncio.sleep(LOOK)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.cancel()
         await house.close()
         await self._ship()
         self._log.info(f"{self._name}.ended")
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _settle() -> None:
@@ -234,7 +229,6 @@ def serve(
     name: str,
     read: Callable[[], OfPlan],
     made: Callable[[OfPlan, Log], Awaitable[House[OfPlan]]],
-    needs_restart: Callable[[OfPlan, OfPlan], list[str]],
     ready: Callable[[Listening], None],
     *,
     alone: bool = True,
@@ -245,7 +239,6 @@ def serve(
         name: What the log calls the process.
         read: Reads it.
         made: Puts together what the process is made of, listening.
-        needs_restart: Names what a later plan changes that a running one cannot.
         ready: Told where it can be reached, once it can.
         alone: Nobody started it beside themselves, to end with them.
 
@@ -254,5 +247,5 @@ def serve(
     """
     import uvloop
 
-    process = Process(name, read, made, needs_restart)
+    process = Process(name, read, made)
     uvloop.run(process.run(ready, alone=alone))

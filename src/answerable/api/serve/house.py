@@ -2,8 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine
-from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -35,6 +33,7 @@ from answerable.serving.log import Log
 from answerable.serving.metrics import Names, rendered
 from answerable.serving.secret import derived, shared_secret
 from answerable.serving.sockets import Bound, bind
+from answerable.serving.tasks import Tasks
 from answerable.serving.ticker import Ticker
 
 NAME = "decisions"
@@ -96,7 +95,7 @@ class House:
         self._uvicorn = uvicorn_config(self.app, config.limits.idle)
         self._listeners = Listeners(loop)
         self.listening = self._listeners.where
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._url = plan.point.url or "http://localhost"
 
     @classmethod
@@ -108,14 +107,14 @@ class House:
         """
         house = cls(plan, log)
         await house.standing.refresh()
-        house._spawn(house.standing.keep_fresh())
+        house._tasks.spawn(house.standing.keep_fresh())
         for listener in plan.point.listen:
             await house._listen(bind(listener, 1))
         for listener in plan.point.ext_authz:
             await house._listen_to_envoy(listener)
         house._name_itself()
         for keep_fresh in (house._callers.keep_fresh, house._enforcers.keep_fresh):
-            house._spawn(keep_fresh(house._keyless))
+            house._tasks.spawn(keep_fresh(house._keyless))
         return house
 
     @property
@@ -148,9 +147,9 @@ class House:
 
     async def close(self) -> None:
         """Cut what is still open, and write what is left to record."""
-        for task in [*self._tasks, *self._connections.tasks]:
+        for task in self._connections.tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.cancel()
         await self.standing.close()
         self._recorder.close()
 
@@ -275,11 +274,6 @@ class House:
         addresses = [url for what, url in self._listeners.urls if what == NAME]
         if addresses and not self._plan.point.url:
             self._url = addresses[0]
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def _failed(self, error: Exception) -> None:
         self._log.of_loop(self._loop, {"exception": error})

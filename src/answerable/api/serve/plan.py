@@ -1,10 +1,10 @@
 """What to serve: the configuration as read, and where everything goes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from answerable.connectors.config.parse.document import Reading
-from answerable.connectors.config.parse.faults import ConfigError
 from answerable.enforce.table import Table
 from answerable.flows.policy import table_of
 from answerable.model.cedar import NO_RULES, CedarRules
@@ -12,6 +12,7 @@ from answerable.model.config import Config
 from answerable.model.decision_point import DecisionPoint
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
+from answerable.serving.plan import config_of, store_of
 from answerable.serving.policies import read_decided
 from answerable.serving.state import decisions_state, gateway_state
 from answerable.serving.stored import known_agents
@@ -56,21 +57,18 @@ class Plan:
         """Compile what to decide by; where the policy is wrong, one that denies."""
         return table_of(self.config, self.reading.policies, whole=self.is_whole)
 
-    def needs_restart(self, later: "Plan") -> list[str]:
-        """Name what a later plan changes that a running decision point cannot."""
-        ours, theirs = self.point, later.point
-        return [
-            key
-            for key, before, after in (
-                ("decisions.url", ours.url, theirs.url),
-                ("decisions.listen", ours.listen, theirs.listen),
-                ("decisions.ext_authz", ours.ext_authz, theirs.ext_authz),
-                ("decisions.state", self.state, later.state),
-                ("state", self.shared, later.shared),
-                ("store", self.store, later.store),
-            )
-            if before != after
-        ]
+    @property
+    def fixed(self) -> Mapping[str, object]:
+        """What a running decision point cannot change, by what the file calls it."""
+        point = self.point
+        return {
+            "decisions.url": point.url,
+            "decisions.listen": point.listen,
+            "decisions.ext_authz": point.ext_authz,
+            "decisions.state": self.state,
+            "state": self.shared,
+            "store": self.store,
+        }
 
 
 def read_plan(
@@ -93,16 +91,14 @@ def read_plan(
         EnvironmentRefused: It may not be read, or the store may not.
     """
     reading = read_decided(place, store, usual, before)
-    config = reading.config
-    if config is None or not reading.lacks_policy_alone:
-        raise ConfigError(place, reading.faults)
+    config = config_of(place, reading)
     point = config.decisions
     if point is None:
         raise UsageError(
             f"no decision point in {place}",
             "add a section `decisions`; see docs/authzen.md",
         )
-    root = store or (Path(config.store) if config.store else usual)
+    root = store_of(config, store, usual)
     inventory = frozenset(AgentId(each) for each in known_agents(root))
     if not reading.holds_policy:
         config = replace(config, agents=())

@@ -21,4 +21,4 @@ def serve(
     Raises:
         AnswerableError: It cannot be read, or cannot be served.
     """
-    process.serve("decisions", read, House.open, Plan.needs_restart, ready, alone=alone)
+    process.serve("decisions", read, House.open, ready, alone=alone)

@@ -25,6 +25,7 @@ from answerable.model.errors import AnswerableError, UsageError
 from answerable.model.record import Act
 from answerable.serving.callers.agents import Agents
 from answerable.serving.kills import KillFile
+from answerable.serving.plan import store_of
 from answerable.serving.policies import read_decided
 from answerable.serving.processes.parent import read_parent
 from answerable.serving.state import gateway_state
@@ -85,7 +86,7 @@ def prepare(place: str, client: str, store: Path | None, usual: Path) -> Asked:
         config,
         reading,
         server,
-        store or (Path(config.store) if config.store else usual),
+        store_of(config, store, usual),
         caller,
         agent.mode if agent is not None else config.default_mode,
     )

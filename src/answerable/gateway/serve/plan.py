@@ -1,6 +1,7 @@
 """What to serve: the configuration as read, and where everything goes."""
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,13 +9,13 @@ import msgspec
 
 from answerable.connectors.config.fetch import read_file
 from answerable.connectors.config.parse.document import Reading
-from answerable.connectors.config.parse.faults import ConfigError
 from answerable.connectors.config.parse.places import is_loopback, parse_address
 from answerable.enforce.table import policy_digest
 from answerable.gateway.serve.control import MAX_RULES, Policy
 from answerable.model.cedar import NO_RULES, CedarRules
 from answerable.model.config import Address, Config, Listen
 from answerable.model.errors import UsageError
+from answerable.serving.plan import config_of, store_of
 from answerable.serving.policies import read_decided
 from answerable.serving.state import gateway_state
 from answerable.serving.stored import known_agents
@@ -52,19 +53,16 @@ class Plan:
     def _spool(self) -> tuple[int, int]:
         return self.config.limits.spool, self.config.limits.spool_per_agent
 
-    def needs_restart(self, later: "Plan") -> list[str]:
-        """Name what a later plan changes that a running gateway cannot."""
-        return [
-            key
-            for key, before, after in (
-                ("listen", self.config.listen, later.config.listen),
-                ("store", self.store, later.store),
-                ("state", self.state, later.state),
-                ("telemetry", self.config.otlp, later.config.otlp),
-                ("limits.spool", self._spool, later._spool),
-            )
-            if before != after
-        ]
+    @property
+    def fixed(self) -> Mapping[str, object]:
+        """What a running gateway cannot change, by what the file calls it."""
+        return {
+            "listen": self.config.listen,
+            "store": self.store,
+            "state": self.state,
+            "telemetry": self.config.otlp,
+            "limits.spool": self._spool,
+        }
 
     def with_policy(self, later: "Plan") -> "Plan":
         """Take from a later plan what a running gateway can."""
@@ -100,13 +98,11 @@ def read_plan(
         reading = read_file(place)
     else:
         reading = read_decided(place, store, usual, before)
-    config = reading.config
-    if config is None or not reading.lacks_policy_alone:
-        raise ConfigError(place, reading.faults)
+    config = config_of(place, reading)
     if listen:
         beside = config.web is not None
         config = replace(config, listen=_listen_at(config.listen, listen, beside))
-    root = store or (Path(config.store) if config.store else usual)
+    root = store_of(config, store, usual)
     policy = Policy(
         text=reading.data,
         place=config.place,

@@ -7,7 +7,7 @@ finish what is under way, and end.
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from answerable.connectors.config.parse.faults import ConfigError, fault_lines
@@ -33,10 +33,12 @@ from answerable.model.errors import AnswerableError, EnvironmentRefused
 from answerable.serving.claim import claim
 from answerable.serving.kills import KillFile
 from answerable.serving.log import Log
+from answerable.serving.plan import needs_restart
 from answerable.serving.process import LINK
 from answerable.serving.shipping import niceness, ship_apart
 from answerable.serving.sockets import Bound, bind, bind_address, hosts_of
 from answerable.serving.stored import make_store
+from answerable.serving.tasks import Tasks
 from answerable.serving.wire.place import Served
 
 SHIP = 30.0  # seconds between two shippings
@@ -86,7 +88,7 @@ class Supervisor:
         self._operator: Operator | None = None
         self._told_to_end = asyncio.Event()
         self._reloading = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._shipping: asyncio.Task[None] | None = None
 
     async def run(self, ready: Callable[["Supervisor"], None]) -> None:
@@ -109,9 +111,9 @@ class Supervisor:
                 await self._owners.refresh()
                 await self._listen()
                 ready(self)
-                self._spawn(self._ship_now_and_then())
-                self._spawn(self._look_now_and_then())
-                self._spawn(self._owners.keep_fresh())
+                self._tasks.spawn(self._ship_now_and_then())
+                self._tasks.spawn(self._look_now_and_then())
+                self._tasks.spawn(self._owners.keep_fresh())
                 await self._told_to_end.wait()
             finally:
                 await self._end()
@@ -124,7 +126,9 @@ class Supervisor:
         loop.set_exception_handler(self._log.of_loop)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told_to_end.set)
-        loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self._reload()))
+        loop.add_signal_handler(
+            signal.SIGHUP, lambda: self._tasks.spawn(self._reload())
+        )
 
     async def _listen(self) -> None:
         listen = self._plan.config.listen
@@ -207,7 +211,7 @@ class Supervisor:
             return refused.why
         if before.config.asks != plan.config.asks:
             self._owners.teller.use(webhook)
-        later = before.needs_restart(plan)
+        later = needs_restart(before, plan)
         if later:
             self._log.warning("config.needs-restart", keys=later)
         self._health.lacks_policy = False
@@ -270,9 +274,7 @@ class Supervisor:
         drain = self._plan.config.limits.drain
         await asyncio.gather(*(child.end(drain) for child in self._children))
         await asyncio.gather(*(each.end(drain) for each in self._beside))
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.cancel()
         await self._owners.close()
         if self._shipping is not None:
             await self._shipping  # two at once would refuse the last one
@@ -283,11 +285,6 @@ class Supervisor:
         if self._operator is not None:
             self._operator.close()
         self._log.info("serve.ended")
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def new_links(listening: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from answerable.connectors.config.parse.faults import ConfigError
 from answerable.gateway.stdio.wrapped import Wrapped
 from answerable.model.errors import AnswerableError, UsageError
+from answerable.serving.plan import store_of
 from answerable.serving.policies import read_decided
 from answerable.serving.state import gateway_state
 from answerable.serving.stored import make_store, ship_spool
@@ -43,7 +44,7 @@ def read_wrapped(
             f"{name} stands for the tools of a client (hook: {server.hook})",
             f"that client asks with: answerable hook {server.hook} --config {place}",
         )
-    root = store or (Path(config.store) if config.store else usual)
+    root = store_of(config, store, usual)
     if not root.exists():
         make_store(root)  # before the spool, which may lie in it
     state = gateway_state(config, root)

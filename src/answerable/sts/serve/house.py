@@ -1,21 +1,18 @@
 """What the process is made of, put together from a configuration, and changed by one."""
 
 import asyncio
-import os
-import socket
-import ssl
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from answerable.enforce.kill import Kills
 from answerable.flows.exchange import Exchanges
 from answerable.flows.own_tokens import OwnTokens
-from answerable.model.config import Tls
 from answerable.model.errors import AnswerableError
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.kills import KillFile, KillWatch, Note
 from answerable.serving.kills_told import KillsTold
+from answerable.serving.listeners import Listeners
 from answerable.serving.log import Log
 from answerable.serving.metrics import Names, rendered
 from answerable.serving.processes.listening import Listening
@@ -24,7 +21,7 @@ from answerable.serving.processes.runs import Run, Runs
 from answerable.serving.proofs import Nonces
 from answerable.serving.secret import shared_secret
 from answerable.serving.sockets import Bound, bind
-from answerable.serving.tls import load_files, server_tls
+from answerable.serving.tasks import Tasks
 from answerable.serving.wire.place import Served
 from answerable.store.control.contract import Died
 from answerable.store.control.opening import open_control
@@ -52,6 +49,7 @@ from answerable.sts.serve.reviews import Reviews, asked_of
 from answerable.sts.serve.upkeep import Upkeep
 from answerable.sts.signing import Signing
 
+NAME = "sts"
 # Kinds of subjects that delegations are on record by.
 ENDED_BY_KILL = frozenset({"agent", "person", "rule", "run"})
 ROUND = 0.05  # seconds: several rounds of the loop
@@ -78,7 +76,6 @@ class House:
     """
 
     def __init__(self, plan: Plan, log: Log) -> None:
-        self.listening: list[tuple[str, str]] = []
         self.reload_refused = self.ship_refused = ""
         self._plan, self._log = plan, log
         self._loop = loop = asyncio.get_running_loop()
@@ -132,10 +129,9 @@ class House:
         self._kills = KillWatch(
             self._file, self._bounds, loop, self._killed, told.unread
         )
-        self._bound: list[Bound] = []
-        self._servings: list[asyncio.Server | Listening] = []
-        self._tls: list[tuple[ssl.SSLContext, Tls]] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._listeners = Listeners(loop)
+        self.listening = self._listeners.where
+        self._tasks = Tasks()
 
     @classmethod
     async def open(cls, plan: Plan, log: Log) -> "House":
@@ -148,10 +144,10 @@ class House:
         await house._owners.refresh()
         for listener in plan.service.listen:
             await house._listen(bind(listener, 1))
-        house._spawn(house._owners.keep_fresh())
+        house._tasks.spawn(house._owners.keep_fresh())
         upkeep = Upkeep(house._keys, house._signing, house._control, house._clock, log)
         for work in upkeep.works():
-            house._spawn(work)
+            house._tasks.spawn(work)
         return house
 
     @property
@@ -165,8 +161,7 @@ class House:
         Raises:
             AnswerableError: It cannot be used, and the present one stays.
         """
-        for context, tls in self._tls:
-            load_files(context, tls)
+        self._listeners.reload()
         asked = asked_of(foreign(plan))
         self._keys.swap(foreign(plan))
         self._reviews.swap(asked)
@@ -177,19 +172,14 @@ class House:
 
     def drain(self) -> None:
         """Take no more connections; what is under way goes on."""
-        for serving in self._servings:
-            serving.close()
-        for bound in self._bound:
-            bound.close()
+        self._listeners.close()
         self.door.drain()
 
     async def close(self) -> None:
         """Cut what is still open, and write what is left to record."""
         self.door.abort()
         self._kills.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.cancel()
         await asyncio.sleep(ROUND)
         await self._events.close()
         await self._owners.close()
@@ -263,7 +253,7 @@ class House:
     def _killed(self, killed: Kills, revived: Kills) -> None:
         self._kills_told.changed(killed, revived)
         for subject in sorted(killed):
-            self._spawn(self._end(subject))
+            self._tasks.spawn(self._end(subject))
 
     async def _end(self, subject: str) -> None:
         await self._stop(subject)
@@ -294,7 +284,7 @@ class House:
         ended = len(died.delegations)
         self._log.warning("delegations.ended", subject=subject, ended=ended)
         if self._plan.service.events:
-            self._spawn(self._tell(by, died))
+            self._tasks.spawn(self._tell(by, died))
 
     async def _tell(self, by: str, died: Died) -> None:
         """Tell receivers of each delegation that ended."""
@@ -359,30 +349,13 @@ class House:
     # What goes on beside.
 
     async def _listen(self, bound: Bound) -> None:
-        self._bound.append(bound)
         given = bound.of_worker(0)
-        listener = given.listener
-        served = Served(frozenset(given.hosts), frozenset(listener.origins))
+        served = Served(frozenset(given.hosts), frozenset(given.listener.origins))
         front = partial(Front, self.door, served, given.url)
-        own = bound.sockets[0]
-        if listener.address is None:
-            self._servings.append(
-                Listening(self._loop, own, front, self._recorder.turned_away)
-            )
-            self.listening.append(("sts", f"unix:{listener.unix}"))
-            return
-        context = None
-        if listener.tls is not None:
-            context = server_tls(listener.tls)
-            self._tls.append((context, listener.tls))
-        duplicate = socket.socket(fileno=os.dup(own.fileno()))
-        self._servings.append(
-            await self._loop.create_server(front, sock=duplicate, ssl=context)
-        )
-        scheme = "https" if listener.tls else "http"
-        self.listening.append(("sts", f"{scheme}://{bound.address}"))
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        if given.listener.address is None:
+            # The kernel says of each message who sent it, not of the connection alone.
+            own, away = bound.sockets[0], self._recorder.turned_away
+            serving = Listening(self._loop, own, front, away)
+            self._listeners.add(NAME, bound, serving)
+        else:
+            await self._listeners.open(NAME, bound, front)

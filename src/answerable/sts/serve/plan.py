@@ -1,11 +1,11 @@
 """What to serve: the configuration as read, and where everything goes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from answerable.connectors.config.fetch import read_file
 from answerable.connectors.config.parse.document import Reading
-from answerable.connectors.config.parse.faults import ConfigError
 from answerable.federate.rules.table import Rules
 from answerable.flows.exchange import InForce
 from answerable.model.config import Config, PinnedIssuer, TokenService
@@ -16,6 +16,7 @@ from answerable.model.rule import (
     PeerSubject,
     RuleSubject,
 )
+from answerable.serving.plan import config_of, store_of
 from answerable.serving.state import token_state
 
 
@@ -45,22 +46,19 @@ class Plan:
         """Whether its rules are right; otherwise nothing is given."""
         return self.reading.holds_rules
 
-    def needs_restart(self, later: "Plan") -> list[str]:
-        """Name what a later plan changes that a running service cannot."""
-        ours, theirs = self.service, later.service
-        return [
-            key
-            for key, before, after in (
-                ("sts.url", ours.url, theirs.url),
-                ("sts.listen", ours.listen, theirs.listen),
-                ("sts.database", ours.database, theirs.database),
-                ("sts.terminator", ours.terminator, theirs.terminator),
-                ("sts.events", ours.events, theirs.events),
-                ("sts.state", self.state, later.state),
-                ("store", self.store, later.store),
-            )
-            if before != after
-        ]
+    @property
+    def fixed(self) -> Mapping[str, object]:
+        """What a running service cannot change, by what the file calls it."""
+        service = self.service
+        return {
+            "sts.url": service.url,
+            "sts.listen": service.listen,
+            "sts.database": service.database,
+            "sts.terminator": service.terminator,
+            "sts.events": service.events,
+            "sts.state": self.state,
+            "store": self.store,
+        }
 
 
 def read_plan(place: str, store: Path | None, usual: Path) -> Plan:
@@ -80,16 +78,14 @@ def read_plan(place: str, store: Path | None, usual: Path) -> Plan:
         EnvironmentRefused: It may not be read.
     """
     reading = read_file(place)
-    config = reading.config
-    if config is None or not reading.lacks_policy_alone:
-        raise ConfigError(place, reading.faults)
+    config = config_of(place, reading)
     service = config.sts
     if service is None:
         raise UsageError(
             f"no token service in {place}",
             "add a section `sts`; see docs/federation.md",
         )
-    root = store or (Path(config.store) if config.store else usual)
+    root = store_of(config, store, usual)
     return Plan(config, service, reading, root)
 
 

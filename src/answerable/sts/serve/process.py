@@ -30,4 +30,4 @@ def serve(
         AnswerableError: It cannot be read, or cannot be served.
     """
     sys.setswitchinterval(SWITCH)
-    process.serve("sts", read, House.open, Plan.needs_restart, ready, alone=alone)
+    process.serve("sts", read, House.open, ready, alone=alone)

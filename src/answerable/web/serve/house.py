@@ -3,8 +3,6 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Coroutine
-from typing import Any
 
 from uvicorn.server import ServerState
 
@@ -90,7 +88,6 @@ class House:
         self._uvicorn = uvicorn_config(self.door.app, plan.config.limits.idle)
         self._listeners = Listeners(loop)
         self.listening = self._listeners.where
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @classmethod
     async def open(cls, plan: Plan, log: Log) -> "House":
@@ -136,9 +133,8 @@ class House:
 
     async def close(self) -> None:
         """Cut what is still open."""
-        for task in [*self._tasks, *self._connections.tasks]:
+        for task in self._connections.tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
         self.door.pool.close()
         self._recorder.close()
         self.reads_on = self.door.pool.busy > 0 or not self._desk.close()
@@ -228,11 +224,6 @@ class House:
     def _missed(self, why: str) -> None:
         """Tell that a sign-in or sign-out is in this log alone."""
         self._log.error("sign-in.not-recorded", why=why)
-
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def _failed(self, error: Exception) -> str:
         number = secrets.token_hex(6)

@@ -1,14 +1,15 @@
 """What to serve: the configuration as read, and where everything goes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from answerable.connectors.config.fetch import read_file, read_policies
 from answerable.connectors.config.parse.document import Reading, read_config
-from answerable.connectors.config.parse.faults import ConfigError
 from answerable.connectors.config.parse.places import is_loopback, parse_address
 from answerable.model.config import Config, Listener
 from answerable.model.errors import UsageError
+from answerable.serving.plan import config_of, store_of
 from answerable.serving.state import decisions_state, gateway_state
 from answerable.store.store import Store
 
@@ -63,17 +64,14 @@ class Plan:
         """Whether its file is right."""
         return not self.reading.faults
 
-    def needs_restart(self, later: "Plan") -> list[str]:
-        """Name what a later plan changes that a running process cannot."""
-        return [
-            key
-            for key, before, after in (
-                ("web.listen", self.listen, later.listen),
-                ("web.state", self.state, later.state),
-                ("store", self.store, later.store),
-            )
-            if before != after
-        ]
+    @property
+    def fixed(self) -> Mapping[str, object]:
+        """What a running process cannot change, by what the file calls it."""
+        return {
+            "web.listen": self.listen,
+            "web.state": self.state,
+            "store": self.store,
+        }
 
 
 def read_plan(place: str, store: Path | None, usual: Path, listen: str = "") -> Plan:
@@ -92,10 +90,8 @@ def read_plan(place: str, store: Path | None, usual: Path, listen: str = "") -> 
         EnvironmentRefused: It may not be read.
     """
     reading = read_policies(read_file(place)) if place else _none()
-    config = reading.config
-    if config is None or not reading.lacks_policy_alone:
-        raise ConfigError(place, reading.faults)
-    root = store or (Path(config.store) if config.store else usual)
+    config = config_of(place, reading)
+    root = store_of(config, store, usual)
     listeners = config.web.listen if config.web else (_listener(USUAL),)
     if listen:
         listeners = (_listener(listen, insecure=config.listen.insecure),)

@@ -37,7 +37,7 @@ def serve(
         ready([*listening, *links])  # which no log has
         links.clear()
 
-    process.serve("web", read, made, Plan.needs_restart, tell, alone=alone)
+    process.serve("web", read, made, tell, alone=alone)
     if any(house.reads_on for house in houses):
         # What was to be kept is on disk; Python would wait for the thread.
         sys.stdout.flush()
