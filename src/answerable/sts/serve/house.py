@@ -308,11 +308,11 @@ class House:
 
     def reasons(self) -> list[str]:
         """Say why it is not ready; nothing where it is."""
-        journal = self._recorder.journal
+        alarm = self._recorder.alarm
         return [
             *(["it is ending"] if self.door.draining else []),
             *([] if self._plan.is_whole else ["no rules could be loaded"]),
-            *([f"it cannot record: {journal.alarm}"] if journal.alarm else []),
+            *([f"it cannot record: {alarm}"] if alarm else []),
         ]
 
     def _told(self) -> Mapping[str, object]:
