@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from answerable.flows import ownership, snapshots
+from answerable.flows import investigate, ownership, snapshots
+from answerable.flows.query import parse
 from answerable.flows.sql import sql
 from answerable.flows.stitch import stitched
 from answerable.flows.trace import Question, score, trace
@@ -165,6 +166,13 @@ def test_rows_that_only_an_alias_of_doubt_finds_say_so(day: Store, by: WrittenBy
     for asked in ("", "*", "ben", ben, "of-no-row"):
         rest = trace(day, Question(person=asked), now=NOW).coverage["not_collected"]
         assert (doubt in rest) is (is_doubted and asked == "of-no-row")
+    inventory, chains = snapshots.load(day, now=NOW), stitched(day)
+    for only, said in ((None, named), (frozenset(), [])):
+        scene = investigate.Scene(inventory, chains, only)
+        asked = investigate.wanted(scene, parse("person:ana"), now=NOW)
+        document, _ = investigate.investigate(day, scene, asked, now=NOW, person="ana")
+        found = document.coverage["not_collected"]
+        assert [each for each in found if "word" in each] == said
     # Nor does what somebody calls themselves take another's own name from them.
     assert (ask(day, person=ben) == his) is is_doubted
 

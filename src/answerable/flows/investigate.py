@@ -129,6 +129,7 @@ def investigate(
     now: int,
     after: str = "",
     limit: int = PAGE,
+    person: str = "",
 ) -> tuple[Document, str]:
     """Give lineage rows, newest first, and the cursor of the page after.
 
@@ -139,6 +140,7 @@ def investigate(
         now: UTC nanoseconds.
         after: Cursor of a page before, empty for the newest.
         limit: Most rows.
+        person: Whose were asked for; the coverage says what of that is in doubt.
 
     Raises:
         UsageError: The cursor is none.
@@ -148,6 +150,10 @@ def investigate(
     items = [item_of(row) for row in rows_of(found[:limit], scene)]
     more = _cursor(found[limit - 1]) if len(found) > limit else ""
     covered = coverage_of(scene.inventory, scene.chains, now)
+    if person:
+        said = _Named(person, "", "", "", "")
+        doubted = naming.doubted(scene.inventory, _named(scene).chains, said)
+        covered["not_collected"] = [*covered["not_collected"], *doubted]
     return Document("trace", items, covered), more
 
 

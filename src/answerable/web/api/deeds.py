@@ -75,8 +75,8 @@ def _query(params: Params) -> Query:
 
 
 def _trace(desk: Desk, visit: Visit, params: Params) -> Part:
-    around, standing = scene(desk, visit), desk.standing()
-    wanted = investigate.wanted(around, _query(params), now=minute_of(desk))
+    around, standing, asked = scene(desk, visit), desk.standing(), _query(params)
+    wanted = investigate.wanted(around, asked, now=minute_of(desk))
     with desk.store() as store:
         document, after = investigate.investigate(
             store,
@@ -85,6 +85,7 @@ def _trace(desk: Desk, visit: Visit, params: Params) -> Part:
             now=standing.at,
             after=params.get("after", ""),
             limit=limit_of(params),
+            person=asked.get("person"),
         )
     return Part(document, after)
 

@@ -46,7 +46,12 @@ def trace(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     after = asked.query.get("after", "")
     with desk.store() as store:
         document, older = flow.investigate(
-            store, around, wanted, now=desk.now, after=after
+            store,
+            around,
+            wanted,
+            now=desk.now,
+            after=after,
+            person=query.get("person"),
         )
         items = cast("Sequence[TraceItem]", document.items)
         whole = not (after or older)
@@ -85,10 +90,11 @@ def export(desk: Desk, visit: Visit, asked: Asked) -> Answer:
 
 
 def _rows(desk: Desk, around: Scene, asked: Asked) -> Document:
-    wanted = flow.wanted(around, parse(asked.query.get("q", "")), now=desk.now)
+    query = parse(asked.query.get("q", ""))
+    wanted, person = flow.wanted(around, query, now=desk.now), query.get("person")
     with desk.store() as store:
         document, _ = flow.investigate(
-            store, around, wanted, now=desk.now, limit=_EXPORTED
+            store, around, wanted, now=desk.now, limit=_EXPORTED, person=person
         )
     return document
 
