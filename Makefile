@@ -5,6 +5,8 @@
 
 export UV_PYTHON_DOWNLOADS := never
 unexport VIRTUAL_ENV
+# Tests start the program hundreds of times: who keeps no bytecode compiles it each time.
+unexport PYTHONDONTWRITEBYTECODE
 ifdef PYTHON
 export PYTHON
 endif

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -302,15 +302,21 @@ def serving(
                 setattr(served, what, authority)
         yield served
     finally:
-        process.terminate()
-        try:
-            process.wait(SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _cut(served)
         reading.join()
         assert process.stdout is not None
         process.stdout.close()
+
+
+def _cut(served: Serving) -> None:
+    """Be done with it at once: a test of how it ends has it `end` before."""
+    with suppress(FileNotFoundError):
+        workers = served.workers()
+        served.process.kill()
+        for each in workers:
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGKILL)
+    served.process.wait()
 
 
 def _written(folder: Path, settings: dict[str, Any]) -> Path:

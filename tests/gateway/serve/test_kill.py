@@ -1,32 +1,52 @@
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from answerable.cli.main import main
 from tests.gateway.serve.stage import Backend, Serving, configuration, serving
 
-
-def operate(served: Serving, *words: str) -> None:
-    argv = [sys.executable, "-m", "answerable", "gateway", *words]
-    subprocess.run(
-        [*argv, "--config", "answerable.yaml"],
-        cwd=served.folder,
-        env={"PATH": os.environ["PATH"], "HOME": str(served.folder)},
-        check=True,
-        timeout=30,
-    )
+Operate = Callable[..., str]
 
 
+@pytest.fixture
+def operate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Operate:
+    """What an operator types beside the gateway; what that says."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+    def said(*words: str) -> str:
+        code = main(words)
+        out, err = capsys.readouterr()
+        assert code == 0, err
+        return str(out + err)
+
+    return said
+
+
+NAMED = ("--config", "answerable.yaml")
 SUBJECTS = ("agent:declared/ana", "run:ana")
 
 
+def taken(served: Serving, event: str, count: int) -> dict[str, Any]:
+    """Wait, a second at most, until every worker has it."""
+    until = time.monotonic() + 1
+    while sum(line["event"] == event for line in served.log) < count:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    return served.hear(event, count)
+
+
 def test_a_kill_holds_within_a_second_until_it_is_taken_back(
-    tmp_path: Path, server: Backend
+    tmp_path: Path, server: Backend, operate: Operate
 ) -> None:
     settings = configuration(server.server_port)
     settings["listen"]["workers"] = 2
@@ -34,40 +54,25 @@ def test_a_kill_holds_within_a_second_until_it_is_taken_back(
     with serving(tmp_path, settings) as served:
         assert "result" in served.call("read")
         for number, subject in enumerate(SUBJECTS, 1):
-            operate(served, "kill", subject)
-            time.sleep(1)
+            operate("gateway", "kill", subject, *NAMED)
+            assert taken(served, "kill.taken", 2 * number)["subject"] == subject
             for _ in range(4):  # whichever worker it meets
                 assert "error" in served.call("read")
-            assert served.hear("kill.taken", 2 * number)["subject"] == subject
-            operate(served, "revive", subject)
-            time.sleep(1)
-            assert "result" in served.call("read")
+            operate("gateway", "revive", subject, *NAMED)
+            assert taken(served, "kill.revived", 2 * number)["subject"] == subject
+            for _ in range(4):
+                assert "result" in served.call("read")
         assert served.end() == 0
-    store = str(tmp_path / "store")
     query = "SELECT action, resource FROM lineage WHERE action LIKE 'answerable:%'"
-    told = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "answerable",
-            "--store",
-            store,
-            "-o",
-            "csv",
-            "sql",
-            query,
-        ],
-        stdout=subprocess.PIPE,
-        check=True,
-        timeout=60,
-        text=True,
-    )
+    told = operate("--store", str(tmp_path / "store"), "-o", "csv", "sql", query)
     for subject in SUBJECTS:  # once in each worker
-        assert told.stdout.count(f"answerable:kill,{subject}\n") == 2
-        assert told.stdout.count(f"answerable:revive,{subject}\n") == 2
+        assert told.count(f"answerable:kill,{subject}\n") == 2
+        assert told.count(f"answerable:revive,{subject}\n") == 2
 
 
-def test_a_kill_cuts_a_stream_that_is_open(tmp_path: Path, server: Backend) -> None:
+def test_a_kill_cuts_a_stream_that_is_open(
+    tmp_path: Path, server: Backend, operate: Operate
+) -> None:
     server.calls.clear()
     with serving(tmp_path, configuration(server.server_port)) as served:
         ended: list[float] = []
@@ -82,7 +87,7 @@ def test_a_kill_cuts_a_stream_that_is_open(tmp_path: Path, server: Backend) -> N
         while "stream" not in server.calls:
             time.sleep(0.01)
         assert not ended
-        operate(served, "kill", "agent:declared/ana")
+        operate("gateway", "kill", "agent:declared/ana", *NAMED)
         killed = time.monotonic()
         watching.join(10)
         assert ended
@@ -92,10 +97,12 @@ def test_a_kill_cuts_a_stream_that_is_open(tmp_path: Path, server: Backend) -> N
             time.sleep(0.01)
 
 
-def test_a_kill_outlives_a_restart(tmp_path: Path, server: Backend) -> None:
+def test_a_kill_outlives_a_restart(
+    tmp_path: Path, server: Backend, operate: Operate
+) -> None:
     settings = configuration(server.server_port)
     with serving(tmp_path, settings) as served:
-        operate(served, "kill", "agent:declared/ana")
+        operate("gateway", "kill", "agent:declared/ana", *NAMED)
         assert served.end() == 0
     with serving(tmp_path, settings) as served:
         assert "error" in served.call("read")
@@ -103,11 +110,11 @@ def test_a_kill_outlives_a_restart(tmp_path: Path, server: Backend) -> None:
 
 
 def test_kills_that_cannot_be_read_leave_those_in_force(
-    tmp_path: Path, server: Backend
+    tmp_path: Path, server: Backend, operate: Operate
 ) -> None:
     kills = tmp_path / "store" / "gateway" / "kills"
     with serving(tmp_path, configuration(server.server_port)) as served:
-        operate(served, "kill", "agent:declared/ana")
+        operate("gateway", "kill", "agent:declared/ana", *NAMED)
         served.hear("kill.taken")
         kills.write_text("nonsense\n")
         served.hear("kills.refused")
@@ -118,25 +125,16 @@ def test_kills_that_cannot_be_read_leave_those_in_force(
 
 
 def test_a_kill_before_there_is_a_store_leaves_one_that_can_be_used(
-    tmp_path: Path,
+    tmp_path: Path, operate: Operate
 ) -> None:
     (tmp_path / "answerable.yaml").write_text(json.dumps(configuration(1)))
 
     def run(*words: str) -> str:
-        ran = subprocess.run(
-            [sys.executable, "-m", "answerable", "--store", "store", *words],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=30,
-        )
-        return ran.stderr
+        return operate("--store", "store", *words)
 
-    named = ("--config", "answerable.yaml")
-    assert "killed, within" in run("gateway", "kill", "agent:declared/ana", *named)
-    assert "killed already" in run("gateway", "kill", "agent:declared/ana", *named)
-    assert "misspelled" in run("gateway", "kill", "agent:declared/anna", *named)
-    assert "revived" in run("gateway", "revive", "agent:declared/ana", *named)
-    assert "was not killed" in run("gateway", "revive", "agent:declared/ana", *named)
+    assert "killed, within" in run("gateway", "kill", "agent:declared/ana", *NAMED)
+    assert "killed already" in run("gateway", "kill", "agent:declared/ana", *NAMED)
+    assert "misspelled" in run("gateway", "kill", "agent:declared/anna", *NAMED)
+    assert "revived" in run("gateway", "revive", "agent:declared/ana", *NAMED)
+    assert "was not killed" in run("gateway", "revive", "agent:declared/ana", *NAMED)
     run("scan", "config:answerable.yaml")

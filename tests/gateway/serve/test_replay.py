@@ -3,15 +3,15 @@
 import asyncio
 import json
 import os
-import subprocess
-import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from answerable.cli.main import main
 from answerable.enforce.table import compile_table
 from answerable.flows.authorize import Authority
 from answerable.gateway.recent import Recent
@@ -35,26 +35,31 @@ def without(settings: dict[str, Any], agent: str, tool: str) -> dict[str, Any]:
     return dict(changed)
 
 
-def attempt(served: Serving, settings: dict[str, Any]) -> dict[str, Any]:
+Attempt = Callable[[Serving, dict[str, Any]], dict[str, Any]]
+
+
+@pytest.fixture
+def attempt(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Attempt:
     """Ask the gateway that runs about another file."""
-    other = served.folder / "other.yaml"
-    other.write_text(json.dumps(settings))
-    words = ["gateway", "try", "--config", str(other), "-o", "json"]
-    said = subprocess.run(
-        [sys.executable, "-m", "answerable", *words],
-        cwd=served.folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PATH": os.environ["PATH"], "HOME": str(served.folder)},
-    )
-    assert said.returncode == 0, said.stderr
-    (item,) = json.loads(said.stdout)["items"]
-    return dict(item)
+
+    def asked(served: Serving, settings: dict[str, Any]) -> dict[str, Any]:
+        monkeypatch.setenv("HOME", str(served.folder))
+        monkeypatch.chdir(served.folder)
+        other = served.folder / "other.yaml"
+        other.write_text(json.dumps(settings))
+        code = main(["gateway", "try", "--config", str(other), "-o", "json"])
+        out, err = capsys.readouterr()
+        assert code == 0, err
+        (item,) = json.loads(out)["items"]
+        return dict(item)
+
+    return asked
 
 
 def test_a_trial_and_a_reload_say_what_would_have_been_denied(
-    tmp_path: Path, server: Backend
+    tmp_path: Path, server: Backend, attempt: Attempt
 ) -> None:
     settings = configuration(server.server_port)
     settings["listen"]["workers"] = 2
@@ -92,11 +97,15 @@ def test_a_trial_and_a_reload_say_what_would_have_been_denied(
         assert refused["error"]["data"]["decision"] == "deny"
 
 
-def test_a_trial_names_the_policy_that_would_deny(
-    tmp_path: Path, server: Backend
+def test_a_trial_names_the_policy_that_would_deny_and_a_files_faults(
+    tmp_path: Path, server: Backend, attempt: Attempt
 ) -> None:
     settings = configuration(server.server_port)
     with serving(tmp_path, settings) as served:
+        assert attempt(served, without(settings, "ana", "read"))["calls"] == 0
+        with pytest.raises(AssertionError) as caught:
+            attempt(served, settings | {"default_mode": "obey"})
+        assert "default_mode: one of observe, shadow, enforce" in str(caught.value)
         for seconds in (0, 0.01):
             served.call("slow", arguments={"seconds": seconds})
         (tmp_path / "slow.cedar").write_text(
@@ -109,18 +118,6 @@ def test_a_trial_names_the_policy_that_would_deny(
         turned = {each["reason"]: each for each in item["turned"]}
         assert turned["forbidden"]["rules"] == ["slow.cedar:not-at-once"]
         assert turned["evaluation"]["after"] == "error"  # no number that it compares
-
-
-def test_a_trial_of_a_file_with_faults_names_them(
-    tmp_path: Path, server: Backend
-) -> None:
-    settings = configuration(server.server_port)
-    with serving(tmp_path, settings) as served:
-        with pytest.raises(AssertionError) as caught:
-            attempt(served, settings | {"default_mode": "obey"})
-        assert "default_mode: one of observe, shadow, enforce" in str(caught.value)
-        unknown = without(settings, "ana", "read")
-        assert attempt(served, unknown)["calls"] == 0
 
 
 def test_where_no_gateway_runs_a_trial_says_so(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import http.client
+import json
 import os
 import signal
 import socket
@@ -6,10 +7,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.gateway.serve.stage import (
     Backend,
+    Serving,
     UnixConnection,
     call,
     configuration,
@@ -31,119 +37,141 @@ def code(answer: object) -> int:
     return int(answer["error"]["code"])
 
 
+def standing_settings(server: Backend) -> dict[str, Any]:
+    settings = configuration(server.server_port)
+    settings["listen"]["workers"] = 2
+    settings["agents"]["ana"]["callers"].append({"unix": {"uid": os.getuid()}})
+    return settings
+
+
+@pytest.fixture(scope="module")
+def _stands(
+    tmp_path_factory: pytest.TempPathFactory, server: Backend
+) -> Iterator[Serving]:
+    folder = tmp_path_factory.mktemp("standing")
+    with serving(folder, standing_settings(server)) as served:
+        yield served
+
+
+@pytest.fixture
+def standing(_stands: Serving, server: Backend) -> Serving:
+    """A gateway of two workers for tests that end nothing, as it was at its start."""
+    settings = standing_settings(server)
+    if json.loads((_stands.folder / "answerable.yaml").read_text()) != settings:
+        _stands.configure(settings)
+        _stands.reload()
+    server.calls.clear()
+    return _stands
+
+
+def count(served: Serving, name: str, **labels: str) -> float:
+    """A time series of tool calls."""
+    labels["mcp_method_name"] = "tools/call"
+    named = ",".join(f'{key}="{labels[key]}"' for key in sorted(labels))
+    return served.metric(f"{name}{{{named}}}")
+
+
 def test_what_a_rule_allows_passes_and_the_rest_does_not(
-    tmp_path: Path, server: Backend
+    standing: Serving, server: Backend
 ) -> None:
-    with serving(tmp_path, configuration(server.server_port)) as served:
-        assert text(served.call("read")) == "read"
-        refused = served.call("write")
-        assert code(refused) == DENIED
-        assert set(refused["error"]["data"]) == {"decision", "decision_id"}
-        assert "write" not in server.calls
-        assert served.call("read", who="") == 401
-        assert code(served.call("read", who="eve")) == DENIED
-        label = 'mcp_method_name="tools/call"'
-        assert (
-            served.metric(
-                f'mcp_server_operation_duration_seconds_count{{error_type="",{label}}}'
-            )
-            == 1
-        )
-        decided = f'effect="deny",{label},server="files"'
-        assert served.metric(f"answerable_decisions_total{{{decided}}}") == 2
-        assert served.end() == 0
-    log = str(served.log)
+    def counted() -> tuple[float, float]:
+        name = "mcp_server_operation_duration_seconds_count"
+        denied = {"effect": "deny", "server": "files"}
+        passed = count(standing, name, error_type="")
+        return passed, count(standing, "answerable_decisions_total", **denied)
+
+    before = counted()
+    assert text(standing.call("read")) == "read"
+    refused = standing.call("write")
+    assert code(refused) == DENIED
+    assert set(refused["error"]["data"]) == {"decision", "decision_id"}
+    assert "write" not in server.calls
+    assert standing.call("read", who="") == 401
+    assert code(standing.call("read", who="eve")) == DENIED
+    assert counted() == (before[0] + 1, before[1] + 2)
+    log = str(standing.log)
     assert "Bearer" not in log
     assert "eyJ" not in log
 
 
-def test_the_kernel_names_who_calls_over_a_socket(
-    tmp_path: Path, server: Backend
-) -> None:
-    settings = configuration(server.server_port)
-    settings["agents"]["ana"]["callers"].append({"unix": {"uid": os.getuid()}})
-    with serving(tmp_path, settings) as served:
-        connection = UnixConnection(tmp_path / "gw.sock")
-        assert text(call(connection, "read", who="")) == "read"
-        connection.close()
-        assert served.end() == 0
-    assert not (tmp_path / "gw.sock").exists()
+def test_the_kernel_names_who_calls_over_a_socket(standing: Serving) -> None:
+    connection = UnixConnection(standing.folder / "gw.sock")
+    assert text(call(connection, "read", who="")) == "read"
+    connection.close()
 
 
 def test_health_readiness_and_metrics_are_for_this_host_alone(
-    tmp_path: Path, server: Backend
+    standing: Serving,
 ) -> None:
-    with serving(tmp_path, configuration(server.server_port)) as served:
-        assert served.get("/healthz") == (200, "ok\n")
-        status, body = served.get("/readyz")
-        assert (status, '"ready":true' in body) == (200, True)
-        assert served.get("/nothing")[0] == 404
-        assert served.get("/metrics", Host="evil.example")[0] == 421
-        assert served.get("/metrics", Origin="http://evil.example")[0] == 403
+    assert standing.get("/healthz") == (200, "ok\n")
+    status, body = standing.get("/readyz")
+    assert (status, '"ready":true' in body) == (200, True)
+    assert standing.get("/nothing")[0] == 404
+    assert standing.get("/metrics", Host="evil.example")[0] == 421
+    assert standing.get("/metrics", Origin="http://evil.example")[0] == 403
 
 
 def test_a_file_that_changed_holds_from_the_next_call(
-    tmp_path: Path, server: Backend
+    standing: Serving, server: Backend
 ) -> None:
-    settings = configuration(server.server_port)
-    with serving(tmp_path, settings) as served:
-        assert code(served.call("write")) == DENIED
-        settings["agents"]["ana"]["allow"][0]["tools"].append("write")
-        served.configure(settings)
-        served.reload()
-        assert text(served.call("write")) == "write"
+    settings = standing_settings(server)
+    assert code(standing.call("write")) == DENIED
+    settings["agents"]["ana"]["allow"][0]["tools"].append("write")
+    standing.configure(settings)
+    standing.reload()
+    assert text(standing.call("write")) == "write"
 
 
-def test_a_reload_drops_no_call(tmp_path: Path, server: Backend) -> None:
-    settings = configuration(server.server_port)
-    settings["listen"]["workers"] = 2
-    with serving(tmp_path, settings) as served:
-        answers: list[object] = []
-        reloaded = threading.Event()
+def test_a_reload_drops_no_call(standing: Serving, server: Backend) -> None:
+    settings = standing_settings(server)
+    answers: list[object] = []
+    reloaded = threading.Event()
 
-        def calling(who: str) -> None:
-            connection = http.client.HTTPConnection(served.gateway, timeout=30)
-            while not reloaded.is_set():
-                answers.append(call(connection, "read", who))
-            connection.close()
+    def calling(who: str) -> None:
+        connection = http.client.HTTPConnection(standing.gateway, timeout=30)
+        while not reloaded.is_set():
+            answers.append(call(connection, "read", who))
+        connection.close()
 
-        callers = [
-            threading.Thread(target=calling, args=(who,)) for who in ("ana", "ben")
-        ]
-        for each in callers:
-            each.start()
-        for number in range(5):
-            # A server whose entry changes gets new connections.
-            settings["servers"]["files"]["reads"] = ["read", f"other{number}"]
-            served.configure(settings)
-            served.reload()
-        reloaded.set()
-        for each in callers:
-            each.join()
-        assert len(answers) > 10
-        assert all(text(each) == "read" for each in answers)
+    callers = [threading.Thread(target=calling, args=(who,)) for who in ("ana", "ben")]
+    for each in callers:
+        each.start()
+    for number in range(5):
+        # A server whose entry changes gets new connections.
+        settings["servers"]["files"]["reads"] = ["read", f"other{number}"]
+        standing.configure(settings)
+        standing.reload()
+    reloaded.set()
+    for each in callers:
+        each.join()
+    assert len(answers) > 10
+    assert all(text(each) == "read" for each in answers)
 
 
 def test_a_wrong_file_leaves_the_last_good_one_in_force(
-    tmp_path: Path, server: Backend
+    standing: Serving, server: Backend
 ) -> None:
-    settings = configuration(server.server_port)
-    with serving(tmp_path, settings) as served:
-        wrong = settings | {"default_mode": "obey"}
-        served.configure(wrong)
-        served.reload()
-        (fault,) = served.hear("config.refused")["faults"]
-        assert "default_mode: one of observe, shadow, enforce was expected" in fault
-        assert text(served.call("read")) == "read"
-        status, body = served.get("/readyz")
-        assert status == 200
-        assert "default_mode" in body
-        assert served.metric("answerable_config_last_reload_successful") == 0
-        (tmp_path / "keys.json").write_text("{}")
-        served.configure(settings)
-        served.reload()
-        assert served.metric("answerable_config_last_reload_successful") == 0
-        assert text(served.call("read")) == "read"
+    settings = standing_settings(server)
+    wrong = settings | {"default_mode": "obey"}
+    standing.configure(wrong)
+    standing.reload()
+    (fault,) = standing.hear("config.refused")["faults"]
+    assert "default_mode: one of observe, shadow, enforce was expected" in fault
+    assert text(standing.call("read")) == "read"
+    status, body = standing.get("/readyz")
+    assert status == 200
+    assert "default_mode" in body
+    assert standing.metric("answerable_config_last_reload_successful") == 0
+    keys = standing.folder / "keys.json"
+    right = keys.read_bytes()
+    keys.write_text("{}")
+    standing.configure(settings)
+    standing.reload()
+    assert standing.metric("answerable_config_last_reload_successful") == 0
+    assert text(standing.call("read")) == "read"
+    keys.write_bytes(right)
+    standing.reload()
+    assert standing.metric("answerable_config_last_reload_successful") == 1
 
 
 def test_a_file_without_a_right_policy_starts_a_gateway_that_denies(
@@ -180,16 +208,13 @@ def test_what_is_under_way_ends_before_the_gateway_does(
     assert served.hear("worker.ended")["cut"] == 0
 
 
-def test_servers_that_a_caller_makes_up_leave_one_series(
-    tmp_path: Path, server: Backend
-) -> None:
-    with serving(tmp_path, configuration(server.server_port)) as served:
-        for number in range(5):
-            assert code(served.call("read", server=f"made-up-{number}")) == DENIED
-        page = served.get("/metrics")[1]
-        assert "made-up" not in page
-        label = 'effect="deny",mcp_method_name="tools/call",server=""'
-        assert served.metric(f"answerable_decisions_total{{{label}}}") == 5
+def test_servers_that_a_caller_makes_up_leave_one_series(standing: Serving) -> None:
+    labels = {"effect": "deny", "server": ""}
+    before = count(standing, "answerable_decisions_total", **labels)
+    for number in range(5):
+        assert code(standing.call("read", server=f"made-up-{number}")) == DENIED
+    assert "made-up" not in standing.get("/metrics")[1]
+    assert count(standing, "answerable_decisions_total", **labels) == before + 5
 
 
 def test_what_does_not_end_in_time_is_cut(tmp_path: Path, server: Backend) -> None:
@@ -266,15 +291,10 @@ def test_workers_end_where_the_supervisor_is_gone(
             time.sleep(0.05)
 
 
-def test_each_caller_is_answered_whichever_worker_it_meets(
-    tmp_path: Path, server: Backend
-) -> None:
-    settings = configuration(server.server_port)
-    settings["listen"]["workers"] = 2
-    with serving(tmp_path, settings) as served:
-        assert len(served.workers()) == 2
-        for who in ("ana", "ben") * 20:
-            assert text(served.call("read", who=who)) == "read"
+def test_each_caller_is_answered_whichever_worker_it_meets(standing: Serving) -> None:
+    assert len(standing.workers()) == 2
+    for who in ("ana", "ben") * 20:
+        assert text(standing.call("read", who=who)) == "read"
 
 
 def test_listen_moves_the_api_and_the_gateway(tmp_path: Path, server: Backend) -> None:
@@ -300,26 +320,25 @@ def test_an_address_that_is_taken_is_told_at_once(tmp_path: Path) -> None:
 
 
 def test_a_gateway_that_runs_keeps_its_state_and_its_socket(
-    tmp_path: Path, server: Backend
+    standing: Serving, server: Backend
 ) -> None:
-    settings = configuration(server.server_port)
-    with serving(tmp_path, settings) as served:
-        with serving(tmp_path, settings, lines=0) as second:
-            assert second.process.wait(20) == 5
-        apart = settings | {"state": "elsewhere"}
-        with serving(tmp_path, apart, lines=0) as third:
-            assert third.process.wait(20) == 5
-        assert (tmp_path / "gw.sock").exists()
-        assert text(served.call("read")) == "read"
+    settings = standing_settings(server)
+    with serving(standing.folder, settings, lines=0) as second:
+        assert second.process.wait(20) == 5
+    apart = settings | {"state": "elsewhere"}
+    with serving(standing.folder, apart, lines=0) as third:
+        assert third.process.wait(20) == 5
+    assert (standing.folder / "gw.sock").exists()
+    assert text(standing.call("read")) == "read"
     assert "another gateway runs with" in str(second.log)
     assert "cannot listen at" in str(third.log)
 
 
-def test_a_socket_that_nobody_listens_on_is_taken_over(
+def test_a_socket_that_nobody_listens_on_is_taken_over_and_gone_at_the_end(
     tmp_path: Path, server: Backend
 ) -> None:
-    settings = configuration(server.server_port)
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(tmp_path / "gw.sock"))
-    with serving(tmp_path, settings) as served:
+    with serving(tmp_path, configuration(server.server_port)) as served:
         assert served.end() == 0
+    assert not (tmp_path / "gw.sock").exists()

@@ -2,6 +2,8 @@
 
 import http.client
 import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,20 +41,46 @@ def calling(authority: Authority, where: str, client: Issued | None, token: str)
         connection.close()
 
 
+@dataclass
+class Standing:
+    """A gateway that no test ends, and whose certificates it takes."""
+
+    authority: Authority
+    gateway: str
+
+    def asked(self, client: Issued | None, token: str) -> Any:
+        return calling(self.authority, self.gateway, client, token)
+
+
+@pytest.fixture(scope="module")
+def standing(
+    tmp_path_factory: pytest.TempPathFactory, server: Backend
+) -> Iterator[Standing]:
+    folder = tmp_path_factory.mktemp("standing")
+    authority = Authority(folder)
+    made = settings(server.server_port, authority.issue("gateway"), authority)
+    with serving(folder, made, lines=2) as served:
+        yield Standing(authority, served.gateway)
+
+
 @pytest.mark.parametrize("who", ["ana", "ben"])
 def test_a_bound_token_holds_with_its_certificate_alone(
-    tmp_path: Path, server: Backend, who: str
+    standing: Standing, who: str
 ) -> None:
-    authority = Authority(tmp_path)
-    own, other = authority.issue("own"), authority.issue("other")
+    authority = standing.authority
+    own, other = authority.issue(f"own-{who}"), authority.issue(f"other-{who}")
     bound = bound_token(who, own.thumbprint)
-    made = settings(server.server_port, authority.issue("gateway"), authority)
-    with serving(tmp_path, made, lines=2) as served:
-        for _ in range(8):  # the two workers take turns, and one of them relays
-            answer = calling(authority, served.gateway, own, bound)
-            assert "result" in answer
-        assert calling(authority, served.gateway, other, bound) == 401
-        assert calling(authority, served.gateway, None, bound) == 401
+    for _ in range(8):  # the two workers take turns, and one of them relays
+        assert "result" in standing.asked(own, bound)
+    assert standing.asked(other, bound) == 401
+    assert standing.asked(None, bound) == 401
+
+
+def test_plain_text_is_no_way_in(standing: Standing) -> None:
+    connection = http.client.HTTPConnection(standing.gateway, timeout=30)
+    with pytest.raises((ConnectionError, http.client.HTTPException)):
+        call(connection, "read")
+    connection.close()
 
 
 def test_a_reload_shows_the_certificate_that_is_there_now(
@@ -76,16 +104,6 @@ def test_a_reload_shows_the_certificate_that_is_there_now(
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
-
-
-def test_plain_text_is_no_way_in(tmp_path: Path, server: Backend) -> None:
-    authority = Authority(tmp_path)
-    made = settings(server.server_port, authority.issue("gateway"), authority)
-    with (
-        serving(tmp_path, made, lines=2) as served,
-        pytest.raises((ConnectionError, http.client.HTTPException)),
-    ):
-        served.call("read")
 
 
 def test_a_key_that_cannot_be_read_is_told_at_once(
