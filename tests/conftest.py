@@ -5,11 +5,13 @@ import ipaddress
 import itertools
 import os
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from answerable.cli import key_files
 
 settings.register_profile("answerable", deadline=None, print_blob=True)
 settings.register_profile(
@@ -70,6 +72,15 @@ def root() -> Path:
 @pytest.fixture(scope="session")
 def _empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passphrases() -> Iterator[None]:
+    """What makes guessing passphrases dear is paid where it is tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(key_files, "_COST", 1 << 4)
+        patch.setattr(key_files, "_PARALLEL", 1)
+        yield
 
 
 @pytest.fixture(autouse=True)
