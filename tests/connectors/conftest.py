@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Moto's server in a process of its own."""
     with socket.create_server(("127.0.0.1", 0)) as probe:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from answerable.cli.main import main
-from tests.gateway.serve.stage import Backend, Serving, configuration, serving
+from tests.gateway.serve.stage import SECONDS, Backend, Serving, configuration, serving
 
 Operate = Callable[..., str]
 
@@ -121,7 +121,7 @@ def test_kills_that_cannot_be_read_leave_those_in_force(
         assert "error" in served.call("read")
         assert served.end() == 0
     with serving(tmp_path, configuration(server.server_port), lines=0) as served:
-        assert served.process.wait(20) == 5
+        assert served.process.wait(SECONDS) == 5
 
 
 def test_a_kill_before_there_is_a_store_leaves_one_that_can_be_used(

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.gateway.serve.stage import (
+    SECONDS,
     Backend,
     Serving,
     UnixConnection,
@@ -306,7 +307,7 @@ def test_listen_moves_the_api_and_the_gateway(tmp_path: Path, server: Backend) -
 def test_faults_are_told_at_once(tmp_path: Path) -> None:
     settings = {"default_mode": "obey", "listen": {"workers": 0}}
     with serving(tmp_path, settings, lines=0) as served:
-        assert served.process.wait(20) == 2
+        assert served.process.wait(SECONDS) == 2
     assert "listen.workers: a number from 1 to 64 was expected" in str(served.log)
     assert "(and 1 more)" in str(served.log)
 
@@ -315,7 +316,7 @@ def test_an_address_that_is_taken_is_told_at_once(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         api = f"127.0.0.1:{taken.getsockname()[1]}"
         with serving(tmp_path, {"listen": {"api": api}}, lines=0) as served:
-            assert served.process.wait(20) == 5
+            assert served.process.wait(SECONDS) == 5
     assert f"cannot listen at {api}" in str(served.log)
 
 
@@ -324,10 +325,10 @@ def test_a_gateway_that_runs_keeps_its_state_and_its_socket(
 ) -> None:
     settings = standing_settings(server)
     with serving(standing.folder, settings, lines=0) as second:
-        assert second.process.wait(20) == 5
+        assert second.process.wait(SECONDS) == 5
     apart = settings | {"state": "elsewhere"}
     with serving(standing.folder, apart, lines=0) as third:
-        assert third.process.wait(20) == 5
+        assert third.process.wait(SECONDS) == 5
     assert (standing.folder / "gw.sock").exists()
     assert text(standing.call("read")) == "read"
     assert "another gateway runs with" in str(second.log)

@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 
 from tests.authority import Authority, Issued
-from tests.gateway.serve.stage import Backend, bound_token, call, configuration, serving
+from tests.gateway.serve.stage import (
+    SECONDS,
+    Backend,
+    bound_token,
+    call,
+    configuration,
+    serving,
+)
 
 
 def settings(port: int, gateway: Issued, authority: Authority) -> dict[str, Any]:
@@ -114,5 +121,5 @@ def test_a_key_that_cannot_be_read_is_told_at_once(
     gateway.key.write_text("no key")
     made = settings(server.server_port, gateway, authority)
     with serving(tmp_path, made, lines=0) as served:
-        assert served.process.wait(20) == 5
+        assert served.process.wait(SECONDS) == 5
     assert "cannot use" in str(served.log)
