@@ -219,7 +219,7 @@ def evidence_files(root: Path) -> Iterator[Path]:
         yield path
 
 
-def offsets(size: int, most: int = 12) -> list[int]:
+def offsets(size: int, most: int = 6) -> list[int]:
     """First, last and evenly spread offsets; all of a small file."""
     if size <= most:
         return list(range(size))
