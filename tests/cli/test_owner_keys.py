@@ -23,8 +23,6 @@ from answerable.serving.processes.ancestors import MARK, agent_among, ancestors
 
 ANA, PHRASE = "ana@corp.example", "correct horse battery staple"
 COMMAND = [sys.executable, "-m", "answerable"]
-# As they are, before `tests/conftest.py` makes them less.
-COST, PARALLEL = key_files._COST, key_files._PARALLEL
 
 by_a_person = pytest.mark.skipif(
     not Path("/proc/self/stat").exists()
@@ -219,20 +217,6 @@ def test_the_private_key_is_its_persons_alone_and_opens_elsewhere(
     assert loaded.private_bytes_raw() == signer.seed  # type: ignore[union-attr]
     assert signer.seed.hex() not in repr(signer)
     assert str(signer.seed) not in f"{signer} {[signer]}"
-
-
-def test_guessing_a_passphrase_is_dear(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(key_files, "_COST", COST)
-    monkeypatch.setattr(key_files, "_PARALLEL", PARALLEL)
-    place = tmp_path / "key.pem"
-    signer, _ = key_files.write_pair(place, PHRASE)
-    written = base64.b64decode("".join(place.read_text().splitlines()[1:-1]))
-    # scrypt-params (RFC 7914, section 7): 2^14, 8 and 8, each an INTEGER.
-    assert bytes.fromhex("02024000 020108 020108") in written
-    loaded = load_pem_private_key(place.read_bytes(), PHRASE.encode())
-    assert loaded.private_bytes_raw() == signer.seed  # type: ignore[union-attr]
 
 
 def test_a_handle_with_slashes_stays_in_its_folder(home: Path) -> None:

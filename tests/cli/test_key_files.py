@@ -1,0 +1,25 @@
+import base64
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from answerable.cli import key_files
+
+PHRASE = "correct horse battery"
+# As they are, before `tests/conftest.py` makes them less.
+COST, PARALLEL = key_files._COST, key_files._PARALLEL
+
+
+def test_guessing_a_passphrase_is_dear(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_files, "_COST", COST)
+    monkeypatch.setattr(key_files, "_PARALLEL", PARALLEL)
+    place = tmp_path / "key.pem"
+    signer, _ = key_files.write_pair(place, PHRASE)
+    written = base64.b64decode("".join(place.read_text().splitlines()[1:-1]))
+    # scrypt-params (RFC 7914, section 7): 2^14, 8 and 8, each an INTEGER.
+    assert bytes.fromhex("02024000 020108 020108") in written
+    loaded = load_pem_private_key(place.read_bytes(), PHRASE.encode())
+    assert loaded.private_bytes_raw() == signer.seed  # type: ignore[union-attr]
