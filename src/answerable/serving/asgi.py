@@ -1,8 +1,7 @@
-"""One connection, read by uvicorn: who is at its other end, and when it is late."""
+"""Connections, read by uvicorn: who is at the other end, and when one is late."""
 
 import asyncio
 import logging
-from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
@@ -12,8 +11,9 @@ from uvicorn.server import ServerState
 
 from answerable.model.config import Limits
 from answerable.serving.links import link_of
+from answerable.serving.listeners import Listeners
 from answerable.serving.processes.held import ProcessGone
-from answerable.serving.sockets import Socket
+from answerable.serving.sockets import Bound
 from answerable.serving.ticker import NEVER, Ticker
 from answerable.serving.wire.place import Served
 
@@ -111,27 +111,64 @@ class Connection(HttpToolsProtocol):
         self.deadline = self.loop.time() + seconds
 
 
-def connections_at(
-    given: Socket, config: Config, state: ServerState, limits: Limits, ticker: Ticker
-) -> Callable[[], Connection]:
-    """Give what reads the connections of one listener.
+class Connections:
+    """All connections of one app.
 
     Args:
-        given: The listener.
-        config: Of uvicorn.
-        state: Of all connections.
+        app: Answers requests.
         limits: Bounds.
-        ticker: Tells when one is late.
+        listeners: Of the process.
+        loop: Its event loop.
     """
-    served = Served(frozenset(given.hosts), frozenset(given.listener.origins))
-    return partial(
-        Connection,
-        *(config, state),
-        limits=limits,
-        ticker=ticker,
-        served=served,
-        url=given.url,
-    )
+
+    def __init__(
+        self,
+        app: Any,
+        limits: Limits,
+        listeners: Listeners,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._limits, self._listeners = limits, listeners
+        self._config, self._state = uvicorn_config(app, limits.idle), ServerState()
+        self._ticker = Ticker(loop)
+
+    def __len__(self) -> int:
+        """How many are open."""
+        return len(self._state.connections)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is being answered."""
+        return bool(self._state.tasks)
+
+    async def listen(self, what: str, bound: Bound) -> None:
+        """Take connections at one more place.
+
+        Args:
+            what: What is there, as whoever starts us is told.
+            bound: The place.
+        """
+        given = bound.of_worker(0)
+        served = Served(frozenset(given.hosts), frozenset(given.listener.origins))
+        connection = partial(
+            Connection,
+            *(self._config, self._state),
+            limits=self._limits,
+            ticker=self._ticker,
+            served=served,
+            url=given.url,
+        )
+        await self._listeners.open(what, bound, connection, "http/1.1")
+
+    def drain(self) -> None:
+        """End each as soon as what it asked is answered."""
+        for each in list(self._state.connections):
+            each.shutdown()
+
+    def cancel(self) -> None:
+        """Answer nothing more."""
+        for task in self._state.tasks:
+            task.cancel()
 
 
 def uvicorn_config(app: Any, idle: int) -> Config:

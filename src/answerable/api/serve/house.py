@@ -6,7 +6,6 @@ import time
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from uvicorn.server import ServerState
 
 from answerable.api.enforcers import Enforcers
 from answerable.api.envoy.extra import extra
@@ -23,7 +22,7 @@ from answerable.api.wire import metadata, openapi
 from answerable.api.wire.problems import Problem
 from answerable.flows.authorize import Authority
 from answerable.model.config import Listener
-from answerable.serving.asgi import connections_at, uvicorn_config
+from answerable.serving.asgi import Connections
 from answerable.serving.callers.callers import Callers
 from answerable.serving.callers.challenge import WELL_KNOWN
 from answerable.serving.issuers.keys import IssuerKeys
@@ -32,9 +31,8 @@ from answerable.serving.listeners import Listeners
 from answerable.serving.log import Log
 from answerable.serving.metrics import Names, rendered
 from answerable.serving.secret import derived, shared_secret
-from answerable.serving.sockets import Bound, bind
+from answerable.serving.sockets import bind
 from answerable.serving.tasks import Tasks
-from answerable.serving.ticker import Ticker
 
 NAME = "decisions"
 NUMBERS = Names(
@@ -89,11 +87,9 @@ class House:
         )
         self._searching = Searching(self._evaluating, Paging(secret), config)
         self._door = Door(self._enforcers, self._recorder, config.limits, self._failed)
-        self._ticker = Ticker(loop)
-        self._connections = ServerState()
         self.app = self._door.app(self._handlers(), self._pages())
-        self._uvicorn = uvicorn_config(self.app, config.limits.idle)
-        self._listeners = Listeners(loop)
+        self._listeners = listeners = Listeners(loop)
+        self._connections = Connections(self.app, config.limits, listeners, loop)
         self.listening = self._listeners.where
         self._tasks = Tasks()
         self._url = plan.point.url or "http://localhost"
@@ -109,7 +105,7 @@ class House:
         await house.standing.refresh()
         house._tasks.spawn(house.standing.keep_fresh())
         for listener in plan.point.listen:
-            await house._listen(bind(listener, 1))
+            await house._connections.listen(NAME, bind(listener, 1))
         for listener in plan.point.ext_authz:
             await house._listen_to_envoy(listener)
         house._name_itself()
@@ -142,13 +138,11 @@ class House:
     def drain(self) -> None:
         """Take no more connections; what is under way goes on."""
         self._listeners.close()
-        for each in list(self._connections.connections):
-            each.shutdown()
+        self._connections.drain()
 
     async def close(self) -> None:
         """Cut what is still open, and write what is left to record."""
-        for task in self._connections.tasks:
-            task.cancel()
+        self._connections.cancel()
         await self._tasks.cancel()
         await self.standing.close()
         self._recorder.close()
@@ -219,7 +213,7 @@ class House:
         gauges = {
             "connections": (
                 "Connections that are open.",
-                float(len(self._connections.connections)),
+                float(len(self._connections)),
             ),
             "in_flight": (
                 "Requests under way.",
@@ -239,17 +233,6 @@ class House:
         )
 
     # What goes on beside.
-
-    async def _listen(self, bound: Bound) -> None:
-        given = bound.of_worker(0)
-        connection = connections_at(
-            given,
-            self._uvicorn,
-            self._connections,
-            self._plan.config.limits,
-            self._ticker,
-        )
-        await self._listeners.open(NAME, bound, connection, "http/1.1")
 
     async def _listen_to_envoy(self, listener: Listener) -> None:
         with extra():

@@ -4,14 +4,11 @@ import asyncio
 import secrets
 import time
 
-from uvicorn.server import ServerState
-
-from answerable.serving.asgi import connections_at, uvicorn_config
+from answerable.serving.asgi import Connections
 from answerable.serving.listeners import Listeners
 from answerable.serving.log import Log
 from answerable.serving.process import LINK, Listening
 from answerable.serving.sockets import Bound, bind
-from answerable.serving.ticker import Ticker
 from answerable.web.auth.local import LocalToken
 from answerable.web.auth.sessions import Session, Sessions
 from answerable.web.auth.visitors import Visitors
@@ -83,10 +80,10 @@ class House:
             },
             self._failed,
         )
-        self._ticker = Ticker(loop)
-        self._connections = ServerState()
-        self._uvicorn = uvicorn_config(self.door.app, plan.config.limits.idle)
-        self._listeners = Listeners(loop)
+        self._listeners = listeners = Listeners(loop)
+        self._connections = Connections(
+            self.door.app, plan.config.limits, listeners, loop
+        )
         self.listening = self._listeners.where
 
     @classmethod
@@ -106,7 +103,7 @@ class House:
     @property
     def is_busy(self) -> bool:
         """Whether anything is being answered."""
-        return bool(self.door.pool.busy or self._connections.tasks)
+        return bool(self.door.pool.busy or self._connections.is_busy)
 
     async def swap(self, plan: Plan) -> None:
         """Serve by another configuration from now on; whom a provider named signs in anew.
@@ -128,13 +125,11 @@ class House:
         """Take no more connections; what is under way goes on, what listens ends."""
         self._listeners.close()
         self.door.open.close()
-        for each in list(self._connections.connections):
-            each.shutdown()
+        self._connections.drain()
 
     async def close(self) -> None:
         """Cut what is still open."""
-        for task in self._connections.tasks:
-            task.cancel()
+        self._connections.cancel()
         self.door.pool.close()
         self._recorder.close()
         self.reads_on = self.door.pool.busy > 0 or not self._desk.close()
@@ -167,7 +162,7 @@ class House:
         gauges = {
             "connections": (
                 "Connections that are open.",
-                float(len(self._connections.connections)),
+                float(len(self._connections)),
             ),
             "in_flight": ("Answers under way.", float(self.door.pool.busy)),
             "streams": ("Streams that are open.", float(len(self.door.open))),
@@ -182,17 +177,9 @@ class House:
     # What goes on beside.
 
     async def _listen(self, bound: Bound) -> None:
-        given = bound.of_worker(0)
         if is_near(bound.listener):
-            self._near.append(given.url)
-        connection = connections_at(
-            given,
-            self._uvicorn,
-            self._connections,
-            self._plan.config.limits,
-            self._ticker,
-        )
-        await self._listeners.open(NAME, bound, connection, "http/1.1")
+            self._near.append(bound.url)
+        await self._connections.listen(NAME, bound)
 
     def links(self) -> Listening:
         """Give the link to sign in with, once, for whoever starts us alone."""
