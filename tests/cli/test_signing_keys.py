@@ -79,6 +79,7 @@ def folder(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "cli.signing.same_user": "",
         "cli.commands.tools._chosen": None,
         "cli.commands.tools._show": None,
+        "cli.commands.tools._warn": None,
         "cli.commands.tools.plan_of": plan,
         "flows.ownership.subject_id": AGENT,
         "flows.learning.kept": None,

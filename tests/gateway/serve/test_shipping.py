@@ -44,7 +44,7 @@ def test_what_is_being_shipped_at_the_end_is_waited_for(
 
     async def story() -> None:
         one = supervisor.Supervisor(plan, lambda _: plan, Log("test"), {})
-        one._spawn(one._ship_now_and_then())
+        one._tasks.spawn(one._ship_now_and_then())
         async with asyncio.timeout(10):
             await began.wait()
         ending = asyncio.create_task(one._end())
