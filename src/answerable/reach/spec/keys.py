@@ -132,7 +132,8 @@ def _of_resource(world: World, resource: str) -> Keys:
     if target:
         for prefix in ("aws:resourcetag", "iam:resourcetag"):
             keys |= {f"{prefix}/{k.lower()}": (v,) for k, v in target.tags}
-            keys[f"{prefix}/*"] = ()
+            if not is_a_name(world, target.id):
+                keys[f"{prefix}/*"] = ()
     thing = world.resources.get(resource)
     if thing:
         keys |= {f"aws:resourcetag/{k.lower()}": (v,) for k, v in thing.tags}
