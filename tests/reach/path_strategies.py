@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from answerable.model.policy import Statement
 from answerable.model.sighting import Facts
 from tests.reach.build import A, Builder, role, statement, user
+from tests.reach.drawing import pick
 from tests.reach.strategies import GROUP, MANAGED
 
 ANA, BEN, ONE = user("ana"), user("ben"), role("one")
@@ -117,17 +118,25 @@ TRUSTS = [
 ]
 READ = statement("read", action="s3:GetObject", resource="arn:aws:s3:::red/*")
 
+_BY_SID = {way.sid: way for way in WAYS}
+_few = st.lists(st.sampled_from(WAYS), min_size=1, max_size=4, unique=True)
+_more = st.lists(st.sampled_from(WAYS), max_size=2, unique=True)
+_limits = st.one_of(st.just([]), st.lists(st.sampled_from(LIMITS), max_size=1))
+_coin = st.booleans()
+_BOUNDED: list[tuple[str, ...]] = [(), (), (ANA,), (ANA, BEN), (BEN, ONE)]
+
 
 @st.composite
 def ways_of_one(draw: st.DrawFn, wanted: Sequence[str] = ()) -> list[Statement]:
     """A few ways, those wanted among them; often such as lead somewhere together."""
-    by_sid = {way.sid: way for way in WAYS}
-    few = st.lists(st.sampled_from(WAYS), min_size=1, max_size=4, unique=True)
-    if not wanted and draw(st.booleans()):
-        return draw(few)
-    chosen = dict.fromkeys(wanted or draw(st.sampled_from(PAIRS)))
-    more = draw(st.lists(st.sampled_from(WAYS), max_size=2, unique=True))
-    return [*(by_sid[sid] for sid in chosen), *(w for w in more if w.sid not in chosen)]
+    if not wanted and draw(_coin):
+        return draw(_few)
+    chosen = dict.fromkeys(wanted or pick(draw, PAIRS))
+    more = draw(_more)
+    return [
+        *(_BY_SID[sid] for sid in chosen),
+        *(w for w in more if w.sid not in chosen),
+    ]
 
 
 @st.composite
@@ -137,22 +146,22 @@ def paths(draw: st.DrawFn, wanted: Sequence[str] = ()) -> tuple[Facts, tuple[str
     for arn in (ANA, BEN, ONE):
         build.identity(arn)
     ways = draw(ways_of_one(wanted))
-    limits = draw(st.one_of(st.just([]), st.lists(st.sampled_from(LIMITS), max_size=1)))
+    limits = draw(_limits)
     build.policy(ANA, "identity", *ways, *limits)
-    for arn in draw(st.sampled_from([(), (), (ANA,), (ANA, BEN), (BEN, ONE)])):
-        named = draw(st.sampled_from(["", BOUND]))
+    for arn in pick(draw, _BOUNDED):
+        named = pick(draw, ["", BOUND])
         if not named or not any(policy.id == BOUND for policy in build.policies):
-            build.policy(arn, "boundary", draw(st.sampled_from(BOUNDS)), policy=named)
-    build.policy(draw(st.sampled_from([ANA, BEN])), "identity", policy=MANAGED)
-    build.policy(BEN, "identity", draw(st.sampled_from([READ, *WAYS])))
-    build.policy(ONE, "identity", draw(st.sampled_from([READ, READ, *WAYS])))
-    named = draw(st.sampled_from(TRUSTS))
-    condition = draw(st.sampled_from([None, None, MFA]))
+            build.policy(arn, "boundary", pick(draw, BOUNDS), policy=named)
+    build.policy(pick(draw, [ANA, BEN]), "identity", policy=MANAGED)
+    build.policy(BEN, "identity", pick(draw, [READ, *WAYS]))
+    build.policy(ONE, "identity", pick(draw, [READ, READ, *WAYS]))
+    named = pick(draw, TRUSTS)
+    condition = pick(draw, [None, None, MFA])
     action = "sts:AssumeRole"
     trust = statement("t", action=action, principal=named, condition=condition)
     build.policy(ONE, "trust", trust)
     build.policy(BEN, "identity", READ, policy=f"{GROUP}#inline/g", via=GROUP)
-    if draw(st.booleans()):
+    if draw(_coin):
         build.resource(FUNCTION, "lambda:function", runs_as=ONE)
         build.resource(MACHINE, "ec2:instance", runs_as=ONE)
     return build.facts(), RED

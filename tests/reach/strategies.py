@@ -5,11 +5,15 @@ from hypothesis import strategies as st
 from answerable.model.policy import ConditionClause, Effect, Statement
 from answerable.model.sighting import Facts
 from tests.reach.build import A, B, Builder, role, user
+from tests.reach.drawing import distinct, pick
 
 GROUP = f"arn:aws:iam::{A}:group/team"
 MANAGED = f"arn:aws:iam::{A}:policy/managed"
 USERS = [user("ana"), user("ben")]
 ROLES = [role("one"), role("two"), role("far", B)]
+IDENTITIES = USERS + ROLES
+_RED, _WILD = (("team", "red"),), (("team", "r*d"),)
+_TAGS: list[tuple[tuple[str, str], ...]] = [(), _RED, _WILD]
 
 ACTIONS = [
     "s3:GetObject",
@@ -120,13 +124,19 @@ def _few(values: list[str], most: int = 2) -> st.SearchStrategy[tuple[str, ...]]
     return st.lists(st.sampled_from(values), min_size=1, max_size=most).map(tuple)
 
 
+_actions, _resources = _few(ACTIONS), _few(RESOURCES)
+_tenth, _twentieth = st.integers(0, 9), st.integers(0, 19)
+_quarter, _eighth = st.integers(0, 3), st.integers(0, 7)
+_named = st.lists(st.sampled_from(PRINCIPALS), min_size=1, max_size=2)
+
+
 @st.composite
 def permissions(draw: st.DrawFn) -> Statement:
     """A statement of an identity policy or a boundary."""
-    actions, resources = draw(_few(ACTIONS)), draw(_few(RESOURCES))
-    inverted = draw(st.sampled_from([0, 0, 0, 1, 2, 3]))
+    actions, resources = draw(_actions), draw(_resources)
+    inverted = pick(draw, [0, 0, 0, 1, 2, 3])
     return Statement(
-        sid=draw(st.sampled_from("abc")),
+        sid=pick(draw, "abc"),
         effect=draw(effects),
         actions=() if inverted & 1 else actions,
         not_actions=actions if inverted & 1 else (),
@@ -141,12 +151,12 @@ def permissions(draw: st.DrawFn) -> Statement:
 @st.composite
 def trusts(draw: st.DrawFn) -> Statement:
     """A statement of a trust policy."""
-    named = draw(st.lists(st.sampled_from(PRINCIPALS), min_size=1, max_size=2))
-    inverted = draw(st.integers(0, 9)) == 9
-    action = draw(st.sampled_from(["sts:AssumeRole", "sts:*", "sts:TagSession"]))
+    named = draw(_named)
+    inverted = draw(_tenth) == 9
+    action = pick(draw, ["sts:AssumeRole", "sts:*", "sts:TagSession"])
     return Statement(
-        sid=draw(st.sampled_from("abc")),
-        effect=draw(st.sampled_from([Effect.ALLOW] * 3 + [Effect.DENY])),
+        sid=pick(draw, "abc"),
+        effect=pick(draw, [Effect.ALLOW] * 3 + [Effect.DENY]),
         actions=(action,),
         not_actions=(),
         resources=(),
@@ -157,10 +167,10 @@ def trusts(draw: st.DrawFn) -> Statement:
     )
 
 
-def _some(
-    one: st.SearchStrategy[Statement], most: int
-) -> st.SearchStrategy[list[Statement]]:
-    return st.lists(one, max_size=most)
+_permission, _trust = permissions(), trusts()
+_permissions, _trusts = st.lists(_permission, max_size=2), st.lists(_trust, max_size=2)
+_their_own = st.lists(_permission, min_size=1, max_size=3)
+_coin = st.booleans()
 
 
 @st.composite
@@ -170,44 +180,43 @@ def estates(draw: st.DrawFn) -> Facts:
     Now and then all of them say the same, and of one something was not read.
     """
     build = Builder()
-    if draw(st.booleans()):
+    if draw(_coin):
         build.organization(A, "o-1")
-    alike = draw(_some(permissions(), 2)) if draw(st.integers(0, 9)) == 9 else []
-    lost = draw(st.sampled_from(USERS + ROLES))
-    for arn in USERS + ROLES:
-        tags = draw(st.sampled_from([(), (("team", "red"),), (("team", "r*d"),)]))
+    alike = draw(_permissions) if draw(_tenth) == 9 else []
+    lost = pick(draw, IDENTITIES)
+    for arn in IDENTITIES:
+        tags = pick(draw, _TAGS)
         build.identity(arn, tags)
         if alike:
             unread, written = ["lost"] if arn == lost else [], alike
         else:
-            unread = ["lost"] if draw(st.integers(0, 19)) == 19 else []
-            written = draw(st.lists(permissions(), min_size=1, max_size=3))
+            unread = ["lost"] if draw(_twentieth) == 19 else []
+            written = draw(_their_own)
         build.policy(arn, "identity", *written, unread=unread)
-        if draw(st.integers(0, 3)) == 3:
+        if draw(_quarter) == 3:
             build.policy(
                 arn,
                 "boundary",
-                *draw(_some(permissions(), 2)),
-                collected=draw(st.integers(0, 7)) < 7,
+                *draw(_permissions),
+                collected=draw(_eighth) < 7,
             )
-        if arn in ROLES and draw(st.integers(0, 7)) < 7:
-            build.policy(arn, "trust", *draw(_some(trusts(), 2)))
-    shared = draw(_some(permissions(), 2))
-    for arn in draw(st.lists(st.sampled_from(USERS + ROLES), unique=True, max_size=2)):
+        if arn in ROLES and draw(_eighth) < 7:
+            build.policy(arn, "trust", *draw(_trusts))
+    shared = draw(_permissions)
+    for arn in distinct(draw, 0, 2, IDENTITIES):
         build.policy(arn, "identity", *shared, policy=MANAGED)
-    if draw(st.booleans()):
-        member = draw(st.sampled_from(USERS))
+    if draw(_coin):
+        member = pick(draw, USERS)
         build.policy(
             member,
             "identity",
-            *draw(_some(permissions(), 2)),
+            *draw(_permissions),
             policy=f"{GROUP}#inline/g",
             via=GROUP,
         )
     return build.facts()
 
 
-IDENTITIES = USERS + ROLES
 CALLS = [
     ("s3:GetObject", "arn:aws:s3:::red/a"),
     ("s3:GetObject", "arn:aws:s3:::re/a"),

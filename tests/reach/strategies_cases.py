@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from answerable.model.policy import Effect, Policy, Statement
 from answerable.model.sighting import Facts
 from tests.reach.build import A, Builder, given_policy
+from tests.reach.drawing import distinct, pick, some
 from tests.reach.strategies_conditions import Keys, given_keys
 from tests.reach.strategies_mix import EVEN, Mix, yes
 from tests.reach.strategies_organisation import (
@@ -71,16 +72,14 @@ class Case:
 
 _tenth, _twentieth = st.integers(0, 9), st.integers(0, 19)
 _nobody: tuple[str, ...] = ()
-_outsiders = st.sampled_from(
-    [tuple(ANYBODY[:2]), tuple(ANYBODY[2:4]), tuple(ANYBODY[4:])]
-)
+_OUTSIDERS = [tuple(ANYBODY[:2]), tuple(ANYBODY[2:4]), tuple(ANYBODY[4:])]
 EVERYBODY = Statement(
     "all", Effect.ALLOW, ("*",), (), ("*",), (), (("AWS", "*"),), (), ()
 )
 
 
-def _some(pool: Pool, mix: Mix) -> st.SearchStrategy[list[Statement]]:
-    return st.lists(permissions(pool, mix), min_size=1, max_size=2)
+def _some(draw: st.DrawFn, pool: Pool, mix: Mix) -> list[Statement]:
+    return some(draw, 1, 2, lambda: draw(permissions(pool, mix)))
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,6 @@ class Alike:
     lost: str
 
 
-@st.composite
 def principals(
     draw: st.DrawFn,
     build: Builder,
@@ -112,31 +110,29 @@ def principals(
             build.policy(arn, "identity", *alike.said, unread=unread)
         else:
             unread = ["lost"] if draw(_twentieth) == 19 else []
-            said = draw(_some(pool, mix)) + ([FULL] if yes(draw, 5) else [])
+            said = _some(draw, pool, mix) + ([FULL] if yes(draw, 5) else [])
             build.policy(arn, "identity", *said, unread=unread)
         if yes(draw, mix.boundary):
-            bounds = draw(_some(pool, mix)) if yes(draw, 8) else []
+            bounds = _some(draw, pool, mix) if yes(draw, 8) else []
             bounds += [FULL] if yes(draw, 7) else []
             build.policy(arn, "boundary", *bounds, collected=draw(_twentieth) > 0)
     if arn == USERS[0] and yes(draw, 3):
-        said = draw(_some(pool, mix))
+        said = _some(draw, pool, mix)
         build.policy(arn, "identity", *said, policy=f"{GROUP}#inline/g", via=GROUP)
     if arn in ROLES and yes(draw, 9):
-        said = draw(st.lists(own_statements(TRUST_ACTIONS, (), mix), max_size=2))
-        said += [open_to(draw(st.sampled_from(WELCOME)), ())] if yes(draw, 5) else []
+        said = some(draw, 0, 2, lambda: draw(own_statements(TRUST_ACTIONS, (), mix)))
+        said += [open_to(pick(draw, WELCOME), ())] if yes(draw, 5) else []
         build.policy(arn, "trust", *said, collected=draw(_twentieth) > 0)
 
 
-@st.composite
 def sessions(draw: st.DrawFn, pool: Pool, mix: Mix) -> Policy | None:
     """A session policy, if there is one."""
     if not yes(draw, mix.session):
         return None
     unread = ["lost"] if yes(draw, 1) else []
-    return given_policy("session", *draw(_some(pool, mix)), unread=unread)
+    return given_policy("session", *_some(draw, pool, mix), unread=unread)
 
 
-@st.composite
 def endpoints(draw: st.DrawFn, calls: list[Call], mix: Mix) -> Policy | None:
     """An endpoint policy, if there is one."""
     if not yes(draw, mix.endpoint):
@@ -153,29 +149,27 @@ def cases(draw: st.DrawFn, mix: Mix = EVEN) -> Case:
     """Two identities, a thing with a policy of its own, and a few calls."""
     build = Builder()
     among = mix.subjects or SUBJECTS
-    subjects = draw(
-        st.lists(st.sampled_from(among), min_size=1, max_size=2, unique=True)
-    )
-    calls = draw(things(build, mix))
+    subjects = distinct(draw, 1, 2, among)
+    calls = things(draw, build, mix)
     roles = [("sts:AssumeRole", arn) for arn in subjects if arn in ROLES]
-    chosen = draw(st.lists(st.sampled_from(calls), max_size=2, unique=True))
+    chosen = distinct(draw, 0, 2, calls)
     if roles and yes(draw, mix.assume):
         chosen += roles
-    elif not chosen or yes(draw, 1):
-        chosen.append(draw(st.sampled_from(PLAIN)))
+    elif not chosen or yes(draw, mix.plain):
+        chosen.append(pick(draw, PLAIN))
     pool = pool_of(chosen)
-    draw(organisations(build, pool, mix))
+    organisations(draw, build, pool, mix)
     alike = None
     if yes(draw, mix.alike):
-        alike = Alike(tuple(draw(_some(pool, mix))), draw(st.sampled_from(subjects)))
+        alike = Alike(tuple(_some(draw, pool, mix)), pick(draw, subjects))
     for arn in subjects:
-        draw(principals(build, arn, pool, mix, alike))
+        principals(draw, build, arn, pool, mix, alike)
     return Case(
         facts=build.facts(),
         given=draw(given_keys),
-        session=draw(sessions(pool, mix)),
-        endpoint=draw(endpoints(chosen, mix)),
+        session=sessions(draw, pool, mix),
+        endpoint=endpoints(draw, chosen, mix),
         tags_collected=draw(st.booleans()),
-        outsiders=draw(_outsiders) if yes(draw, mix.outside) else _nobody,
+        outsiders=pick(draw, _OUTSIDERS) if yes(draw, mix.outside) else _nobody,
         calls=tuple(chosen),
     )

@@ -19,6 +19,7 @@ class Mix:
         block: A public-access block stands somewhere.
         outside: Somebody outside the snapshot asks, too.
         assume: A role is asked about.
+        plain: Something without a policy of its own is asked about, too.
         spelled: A statement turns its Principal around.
         variables: A statement's resource holds a variable; where not, one in many.
         pinned: A bucket is open to everybody under a condition.
@@ -37,6 +38,7 @@ class Mix:
     block: int = 3
     outside: int = 4
     assume: int = 3
+    plain: int = 1
     spelled: int = 2
     variables: int = 0
     pinned: int = 2

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from answerable.model.policy import Effect, Statement
 from tests.reach.build import A, B, Builder, role, user
+from tests.reach.drawing import distinct, pick
 from tests.reach.strategies_conditions import lines
 from tests.reach.strategies_mix import EVEN, Mix, yes
 
@@ -54,7 +55,6 @@ ANYWHERE = [
     "arn:aws:lambda:*:*:function:f",
 ]
 
-_sid = st.sampled_from("abc")
 _tenth, _twentieth = st.integers(0, 9), st.integers(0, 19)
 
 
@@ -67,8 +67,8 @@ class Pool:
         places: Resources, likewise.
     """
 
-    actions: st.SearchStrategy[str]
-    places: st.SearchStrategy[str]
+    actions: Sequence[str]
+    places: Sequence[str]
 
 
 def pool_of(calls: Sequence[tuple[str, str]]) -> Pool:
@@ -82,7 +82,7 @@ def pool_of(calls: Sequence[tuple[str, str]]) -> Pool:
         places += [resource, f"{head}?", f"{head}*", f"{resource}?", f"{head}{tail}*"]
         if resource.startswith("arn:aws:s3:::"):
             places += _S3 * 2
-    return Pool(st.sampled_from(actions + ANYTHING), st.sampled_from(places + ANYWHERE))
+    return Pool(actions + ANYTHING, places + ANYWHERE)
 
 
 _S3 = [
@@ -93,9 +93,6 @@ _S3 = [
 ]
 
 
-_varied = st.sampled_from(_S3)
-
-
 @st.composite
 def permissions(
     draw: st.DrawFn, pool: Pool, mix: Mix = EVEN, denies: int = 1
@@ -103,11 +100,12 @@ def permissions(
     """A statement without principals; `denies` in ten of them deny."""
     turned = draw(_tenth)
     varied = mix.variables and yes(draw, mix.variables)
-    action, place = (draw(pool.actions),), (draw(_varied if varied else pool.places),)
+    action = (pick(draw, pool.actions),)
+    place = (pick(draw, _S3 if varied else pool.places),)
     if draw(_tenth) > 7:
-        place += (draw(pool.places),)
+        place += (pick(draw, pool.places),)
     return Statement(
-        sid=draw(_sid),
+        sid=pick(draw, "abc"),
         effect=Effect.DENY if draw(_tenth) < denies else Effect.ALLOW,
         actions=() if turned == 8 else action,
         not_actions=action if turned == 8 else (),
@@ -127,7 +125,6 @@ def everything(sid: str = "full") -> Statement:
 FULL = everything()
 
 
-@st.composite
 def organisations(draw: st.DrawFn, build: Builder, pool: Pool, mix: Mix) -> None:
     """Accounts, with and without an organisation, its SCPs and its RCPs."""
     if not yes(draw, mix.organised):
@@ -137,9 +134,9 @@ def organisations(draw: st.DrawFn, build: Builder, pool: Pool, mix: Mix) -> None
         path = parents if placed else ()
         build.organization(account, "o-1", path, management=account == M)
     if yes(draw, mix.scp):
-        draw(controls(build, pool, mix))
+        controls(draw, build, pool, mix)
     if yes(draw, mix.rcp):
-        for place in draw(_some_levels):
+        for place in distinct(draw, 1, 2, LEVELS):
             build.policy(
                 place,
                 "rcp",
@@ -148,9 +145,6 @@ def organisations(draw: st.DrawFn, build: Builder, pool: Pool, mix: Mix) -> None
                 unread=["lost"] if draw(_twentieth) == 19 else [],
                 collected=draw(_twentieth) < 19,
             )
-
-
-_some_levels = st.lists(st.sampled_from(LEVELS), min_size=1, max_size=2, unique=True)
 
 
 def _for_everybody(said: Statement) -> Statement:
@@ -168,10 +162,9 @@ def _for_everybody(said: Statement) -> Statement:
     )
 
 
-@st.composite
 def controls(draw: st.DrawFn, build: Builder, pool: Pool, mix: Mix) -> None:
     """SCPs: FullAWSAccess at most levels, more or something else at one or two."""
-    odd = draw(_some_levels)
+    odd = distinct(draw, 1, 2, LEVELS)
     for level in LEVELS:
         how = draw(_tenth) if level in odd else -1
         if how == 9:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from answerable.model.policy import Effect, Statement
 from tests.reach.build import A, B, Builder, role, user
+from tests.reach.drawing import pick, some
 from tests.reach.strategies_conditions import PINNING, lines
 from tests.reach.strategies_mix import EVEN, Mix, yes
 
@@ -154,10 +155,9 @@ _named = st.one_of(
     # Whom an account, too, stands for: themselves, or only as one of many?
     st.sampled_from([[("AWS", x), y] for x in (ANA, ONE) for y in (("AWS", A), _root)]),
 )
-effects = st.sampled_from([Effect.ALLOW] * 6 + [Effect.DENY])
-_mostly_deny = st.sampled_from([Effect.DENY, Effect.DENY, Effect.ALLOW])
-_tenth = st.integers(0, 9)
-_sid = st.sampled_from("abc")
+_MOSTLY_ALLOW = [Effect.ALLOW] * 6 + [Effect.DENY]
+_MOSTLY_DENY = [Effect.DENY, Effect.DENY, Effect.ALLOW]
+_tenth, _twentieth = st.integers(0, 9), st.integers(0, 19)
 
 
 @st.composite
@@ -170,12 +170,12 @@ def own_statements(
     """A statement of a resource's own policy; of a trust policy, without patterns."""
     named = tuple(draw(_named))
     turned, chance = yes(draw, mix.spelled), draw(_tenth)
-    effect = draw(_mostly_deny) if turned else draw(effects)
+    effect = pick(draw, _MOSTLY_DENY if turned else _MOSTLY_ALLOW)
     service = actions[0].partition(":")[0]
-    written = draw(st.sampled_from([actions[0], f"{service}:*", "*", actions[-1]]))
-    on = (draw(st.sampled_from(patterns)),) if patterns else ()
+    written = pick(draw, [actions[0], f"{service}:*", "*", actions[-1]])
+    on = (pick(draw, patterns),) if patterns else ()
     return Statement(
-        sid=draw(_sid),
+        sid=pick(draw, "abc"),
         effect=effect,
         actions=() if chance == 9 else (written,),
         not_actions=(actions[0],) if chance == 9 else (),
@@ -202,37 +202,35 @@ def _allow(sid: str, action: str, principal: tuple[str, str]) -> Statement:
     )
 
 
-@st.composite
 def grants_of_keys(draw: st.DrawFn, key: str) -> Statement:
     """One KMS grant, as a statement."""
-    grantee = draw(st.sampled_from([("AWS", ONE), ("AWS", FAR), ("Service", SERVICE)]))
-    action = draw(st.sampled_from(["kms:Decrypt", "kms:RetireGrant"]))
+    grantee = pick(draw, [("AWS", ONE), ("AWS", FAR), ("Service", SERVICE)])
+    action = pick(draw, ["kms:Decrypt", "kms:RetireGrant"])
     when = draw(lines(""))
     return Statement("g", Effect.ALLOW, (action,), (), (key,), (), (grantee,), (), when)
 
 
-@st.composite
 def things(draw: st.DrawFn, build: Builder, mix: Mix = EVEN) -> list[tuple[str, str]]:
     """Put one thing and its policy into the facts; give the calls to ask about it."""
     kinds = [t for t in THINGS if not mix.kinds or t.kind in mix.kinds]
-    thing = draw(st.sampled_from(kinds))
-    account = draw(st.sampled_from([A, A, B]))
+    thing = pick(draw, kinds)
+    account = pick(draw, [A, A, B])
     arn = thing.arn.format(account=account)
     if thing.kind == "s3:bucket":
-        draw(buckets(build, thing, account, mix))
+        buckets(draw, build, thing, account, mix)
     elif thing.kind == "s3:accesspoint":
-        owner = draw(st.sampled_from([account, account, A, B]))
-        draw(buckets(build, THINGS[1], owner, mix))
-        vpc = draw(st.sampled_from(["", "", "", "vpc-1"]))
+        owner = pick(draw, [account, account, A, B])
+        buckets(draw, build, THINGS[1], owner, mix)
+        vpc = pick(draw, ["", "", "", "vpc-1"])
         build.resource(arn, thing.kind, account, behind=BUCKET, network=vpc)
         if yes(draw, mix.block - 1):
             build.block(arn)
-        draw(policies(build, thing, arn, mix))
+        policies(draw, build, thing, arn, mix)
     else:
         build.resource(arn, thing.kind, account, tags=draw(some_tags))
-        draw(policies(build, thing, arn, mix))
+        policies(draw, build, thing, arn, mix)
     if thing.kind == "kms:key" and draw(_tenth) > 6:
-        build.policy(arn, "resource", draw(grants_of_keys(arn)), policy=f"{arn}#grants")
+        build.policy(arn, "resource", grants_of_keys(draw, arn), policy=f"{arn}#grants")
     return thing.calls(account)
 
 
@@ -240,7 +238,6 @@ _RED, WILD = (("team", "red"),), (("team", "r*d"),)
 some_tags = st.sampled_from([(), (), _RED, _RED, WILD, WILD])
 
 
-@st.composite
 def buckets(
     draw: st.DrawFn, build: Builder, thing: Thing, account: str, mix: Mix
 ) -> None:
@@ -248,15 +245,14 @@ def buckets(
     known = account if draw(_tenth) < 8 else ""
     build.resource(BUCKET, "s3:bucket", known, tags=draw(some_tags))
     if yes(draw, mix.block):
-        place, restrict = draw(st.sampled_from([BUCKET, account])), yes(draw, 8)
+        place, restrict = pick(draw, [BUCKET, account]), yes(draw, 8)
         build.block(place, restrict=restrict)
-    draw(policies(build, thing, BUCKET, mix))
+    policies(draw, build, thing, BUCKET, mix)
 
 
-@st.composite
 def policies(draw: st.DrawFn, build: Builder, thing: Thing, arn: str, mix: Mix) -> None:
     """The policy of a thing: collected, empty, set aside in part, or not collected."""
-    chance = draw(st.integers(0, 19))
+    chance = draw(_twentieth)
     if chance == 0:
         return
     if thing.kind == "kms:key" and chance < 13:
@@ -266,12 +262,12 @@ def policies(draw: st.DrawFn, build: Builder, thing: Thing, arn: str, mix: Mix) 
     else:
         first = []
     patterns = [p if p == "*" else arn + p for p in thing.written]
-    said = draw(st.lists(own_statements(thing.actions, patterns, mix), max_size=2))
+    said = some(draw, 0, 2, lambda: draw(own_statements(thing.actions, patterns, mix)))
     if thing.kind.startswith("s3:") and yes(draw, mix.pinned):
-        line = draw(st.sampled_from(PINNING))
+        line = pick(draw, PINNING)
         said.append(replace(open_to(("AWS", "*"), patterns), conditions=(line,)))
     elif yes(draw, 7):
-        said.append(open_to(draw(st.sampled_from(WELCOME)), patterns))
+        said.append(open_to(pick(draw, WELCOME), patterns))
     if chance == 1:
         build.policy(arn, "resource")
     elif chance > 2:

@@ -356,7 +356,10 @@ MISTAKES: dict[str, tuple[Plant, Mix]] = {
         replace(_OPEN, outside=9, lines="AWSService"),
     ),
     "the owner of a bucket is not known": (_owner_of_buckets_unknown, _OPEN),
-    "a call that needs no permission is judged": (_free_calls_judged, _OPEN),
+    "a call that needs no permission is judged": (
+        _free_calls_judged,
+        replace(_OPEN, plain=10, assume=0, kinds=("sqs:queue",)),
+    ),
     "what the snapshot knows beats what the question states": (
         _given_keys_lose,
         replace(
