@@ -185,7 +185,8 @@ class Kills:
         if not at:
             raise EnvironmentRefused(
                 f"{subject} is not {_PAST[act]} ({'; '.join(refused) or NOBODY})",
-                "; ".join(hints),
+                "; ".join(hints)
+                or "a token service alone knows no calls: agent:..., run:...",
             )
         return Done(any(doing.changed.values()), at, ended, refused, hints)
 

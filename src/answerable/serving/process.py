@@ -20,7 +20,7 @@ from answerable.serving.claim import claim
 from answerable.serving.log import Log
 from answerable.serving.plan import Plan as Lasting
 from answerable.serving.plan import needs_restart
-from answerable.serving.shipping import niceness, ship_apart
+from answerable.serving.shipping import ship_apart
 from answerable.serving.stored import make_store
 from answerable.serving.tasks import Tasks
 
@@ -192,9 +192,8 @@ class Process(Generic[OfPlan]):
 
     async def _ship(self, *, behind: bool = False) -> None:
         plan, house = self._plan, self._house
-        spool = plan.state / "spool"
-        nice = niceness(spool, plan.config.limits.spool) if behind else 0
-        told = await ship_apart(plan.store, spool, nice=nice)
+        most = plan.config.limits.spool if behind else 0
+        told = await ship_apart(plan.store, plan.state / "spool", most=most)
         if told.refused and house.ship_refused != told.refused:
             self._log.error("evidence.not-shipped", why=told.refused)
         house.ship_refused = told.refused

@@ -38,14 +38,16 @@ class Told(msgspec.Struct, frozen=True):
     problems: tuple[tuple[str, str], ...] = ()
 
 
-async def ship_apart(root: Path, spool: Path, *, nice: int = 0) -> Told:
+async def ship_apart(root: Path, spool: Path, *, most: int = 0) -> Told:
     """Store what waits in the spool.
 
     Args:
         root: Folder of the store.
         spool: Folder of all recorders' folders.
-        nice: How much it gives way to others.
+        most: Bytes of the spool at which the service stops that goes on beside; 0
+            where none does, and nothing is to be given way to.
     """
+    nice = niceness(spool, most) if most else 0
     # -P: a module of that name in the working directory must not be run.
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", _MODULE, str(root), str(spool), str(nice)),

@@ -20,8 +20,8 @@ def test_what_is_being_shipped_at_the_end_is_waited_for(
     most: list[int] = []
     gave_way: list[bool] = []
 
-    async def ship(*_: Path, nice: int) -> Told:
-        gave_way.append(nice > 0)
+    async def ship(*_: Path, **told: int) -> Told:
+        gave_way.append(told["most"] > 0)
         under_way.append(1)
         most.append(len(under_way))
         began.set()

@@ -35,7 +35,7 @@ from answerable.serving.kills import KillFile
 from answerable.serving.log import Log
 from answerable.serving.plan import needs_restart
 from answerable.serving.process import LINK
-from answerable.serving.shipping import niceness, ship_apart
+from answerable.serving.shipping import ship_apart
 from answerable.serving.sockets import Bound, bind, bind_address, hosts_of
 from answerable.serving.stored import make_store
 from answerable.serving.tasks import Tasks
@@ -251,9 +251,8 @@ class Supervisor:
 
     async def _ship(self, *, behind: bool = False) -> None:
         plan = self._plan
-        spool = plan.state / "spool"
-        nice = niceness(spool, plan.config.limits.spool) if behind else 0
-        told = await ship_apart(plan.store, spool, nice=nice)
+        most = plan.config.limits.spool if behind else 0
+        told = await ship_apart(plan.store, plan.state / "spool", most=most)
         if told.refused:
             if self._health.ship_refused != told.refused:
                 self._log.error("evidence.not-shipped", why=told.refused)

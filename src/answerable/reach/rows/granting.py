@@ -82,18 +82,15 @@ def _may_add(
 def _offers(own: ResourcePolicy, on: Term[Parts]) -> Terms | None:
     """List what a policy may grant on what it speaks of; None where that varies."""
     if on.pattern not in own.offers:
-        found: dict[tuple[Term[str], Term[Parts]], None] | None = {}
-        for grant in own.grants:
-            clause = grant.clause
-            if clause.effect is not Effect.ALLOW or found is None:
-                continue
-            if not clause.parts or own.gaps:
-                found = None
-                continue
-            for actions, resources in fixed_terms(clause):
-                if not disjoint(RESOURCES, resources, on):
-                    found[actions, meet(RESOURCES, resources, on)[0]] = None
-        own.offers[on.pattern] = None if found is None or own.gaps else tuple(found)
+        allows = [g.clause for g in own.grants if g.clause.effect is Effect.ALLOW]
+        varies = own.gaps or not all(clause.parts for clause in allows)
+        found = {
+            (actions, meet(RESOURCES, resources, on)[0]): None
+            for clause in (() if varies else allows)
+            for actions, resources in fixed_terms(clause)
+            if not disjoint(RESOURCES, resources, on)
+        }
+        own.offers[on.pattern] = None if varies else tuple(found)
     return own.offers[on.pattern]
 
 
