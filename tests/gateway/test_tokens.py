@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from answerable.connectors.config.parse.document import read_config
+from answerable.gateway.credentials import Credentials
 from answerable.gateway.shown.tokens import PATIENCE, SPARED, Tokens
 from answerable.model.caller import Caller
 from tests.federate.tokens import EC, sign
@@ -66,9 +67,9 @@ class Stage:
         assert config is not None
         self.config = config
         self.tasks: set[asyncio.Task[None]] = set()
-        self.credentials = Tokens(config, lambda: self.now, self._spawn)
+        self.credentials = Tokens(config, lambda: self.now, self.spawn)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def spawn(self, work: Coroutine[None, None, None]) -> None:
         self.tasks.add(asyncio.get_running_loop().create_task(work))
 
     def find(self, caller: Caller = CALLER) -> str:
@@ -104,6 +105,23 @@ def test_it_is_asked_for_once_for_all_who_wait(tmp_path: Path) -> None:
     assert service.targets == ["/gateway/token"]
     assert service.asked[0]["subject_token"] == [TOKEN]
     assert service.asked[0]["audience"] == ["https://files.example"]
+
+
+def test_who_comes_a_moment_after_it_came_does_not_ask_again(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        credentials = Credentials(
+            stage.config, lambda: stage.now, stage.spawn, str, lambda *_: None
+        )
+        wanted = (CALLER, "files", TOKEN)
+        # Both find nothing; the second is heard of only when the first is through.
+        assert credentials.find(*wanted) is credentials.find(*wanted) is None
+        await credentials.get(*wanted)
+        await credentials.get(*wanted)
+        found = credentials.find(*wanted)
+        assert found is not None
+        assert found.jti == "j1"
+
+    assert len(staged(tmp_path, story).service.asked) == 1
 
 
 def test_another_delegation_has_another_one(tmp_path: Path) -> None:

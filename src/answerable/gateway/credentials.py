@@ -73,7 +73,12 @@ class Credentials:
         return self._tokens.find(caller, server, token)
 
     async def get(self, caller: Caller, server: str, token: str) -> None:
-        """Get it, once for all who wait; `find` then gives what came."""
+        """Get it, once for all who wait; `find` then gives what came.
+
+        Who found nothing comes here a moment later, and by then it may have come.
+        """
+        if self.find(caller, server, token) is not None:
+            return
         if server in self._held:
             await self._held.get(server)
         else:
