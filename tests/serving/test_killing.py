@@ -225,7 +225,7 @@ def test_either_command_kills_at_both_doors_and_says_where_it_could_not(
     assert main([door, "kill", RUN, *words]) == 0
     said = capsys.readouterr().err
     assert (
-        f"{RUN}: killed, within a second at the gateway and the token service" in said
+        f"{RUN}: killed, within a second, at the gateway and the token service" in said
     )
     assert "the token service does not run" in said
     assert killed(tmp_path, "gateway", "sts") == [{RUN}, {RUN}]

@@ -4,15 +4,21 @@ import getpass
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from answerable.cli.key_files import SHORTEST, read_private_file
+import click
+
+from answerable.cli.key_files import SHORTEST, read_private, read_private_file
 from answerable.cli.settings import Settings, store_place
 from answerable.model.errors import EnvironmentRefused, UsageError
 
 if TYPE_CHECKING:
+    from answerable.flows.owner_keys import Signer
     from answerable.model.inventory import Inventory
+
+Function = TypeVar("Function", bound=Callable[..., object])
 
 _LONGEST = 1024  # bytes
 _made_up: set[Path] = set()  # stores whose owners are nobody
@@ -64,6 +70,37 @@ def same_user(inventory: "Inventory", subject: str) -> str:
         f"advisory: {subject} runs as your own user (uid {uid}), so it could do what "
         "you do, and sign with what you type; give it a user of its own to be sure"
     )
+
+
+def key_options(command: Function) -> Function:
+    """Add what every signature takes."""
+    command = click.option(
+        "--passphrase-file",
+        default="",
+        metavar="FILE",
+        help="Read the passphrase of the key from a file instead of asking.",
+    )(command)
+    return click.option(
+        "--key",
+        metavar="FILE",
+        required=True,
+        help="Sign with the owner key in this file.",
+    )(command)
+
+
+def signer_of(key: str, passphrase_file: str) -> "Signer":
+    """Unlock the key of whoever signs; its file is looked at before anything is asked.
+
+    Args:
+        key: Its file.
+        passphrase_file: Where its passphrase stands, empty to ask.
+
+    Raises:
+        UsageError: As of `read_private`, or of `asked_passphrase`.
+        EnvironmentRefused: Likewise.
+    """
+    place = Path(key).expanduser()
+    return read_private(place, lambda: asked_passphrase(passphrase_file))
 
 
 def asked_passphrase(file: str, *, twice: bool = False) -> str:

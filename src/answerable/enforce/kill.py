@@ -49,7 +49,8 @@ def kill_subject(text: str) -> str:
         raise IdError(
             "not a subject that can be killed (expected agent:..., run:..., "
             "principal:..., server:NAME, tool:mcp/SERVER/TOOL, person:..., rule:ID "
-            "or issuer:NAME)"
+            "or issuer:NAME)",
+            "answerable agents, people, trace and decision show such ids",
         )
     return text
 

@@ -1,10 +1,9 @@
 """`asks`: what agents may not do, and what their owners sign about it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,17 +11,15 @@ from answerable.cli.commands.decisions import gateway_of
 from answerable.cli.emit import answer
 from answerable.cli.session import Session, opened
 from answerable.cli.settings import Settings, Verb, Verbs, Word, pass_settings
+from answerable.cli.signing import key_options, only_a_person, same_user, signer_of
 from answerable.flows.words.times import moment, span
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
     from answerable.flows.decided import Spooled
-    from answerable.flows.owner_keys import Signer
     from answerable.model.amendment import Amendment
     from answerable.model.ask import Wanted
     from answerable.model.document import Document
-
-Function = TypeVar("Function", bound=Callable[..., object])
 
 _LONGEST = 366 * 86_400 * 10**9
 _STATES = ("open", "allowed", "refused", "expired")
@@ -38,22 +35,6 @@ config_option = click.option(
     default="",
     help="The gateway's answerable.yaml: where its spool is.",
 )
-
-
-def key_options(command: Function) -> Function:
-    """Add what every signature takes."""
-    command = click.option(
-        "--passphrase-file",
-        default="",
-        metavar="FILE",
-        help="Read the passphrase of the key from a file instead of asking.",
-    )(command)
-    return click.option(
-        "--key",
-        metavar="FILE",
-        required=True,
-        help="Sign with the owner key in this file.",
-    )(command)
 
 
 @click.group(
@@ -218,7 +199,6 @@ def signing(settings: Settings, config: str) -> "Iterator[tuple[Session, Spooled
     Raises:
         AgentAbove: An agent has started this command, or it cannot be told.
     """
-    from answerable.cli.signing import only_a_person
     from answerable.flows.decided import spooled
 
     only_a_person(settings)
@@ -241,18 +221,6 @@ def act_line(wanted: "Wanted | Amendment") -> str:
     return f"{wanted.agent} do this: {wanted.target} {name} at {wanted.server}"
 
 
-def signer_of(key: str, passphrase_file: str) -> "Signer":
-    """Unlock the key of whoever signs; its file is looked at before anything is asked."""
-    from answerable.cli.key_files import read_private
-    from answerable.cli.signing import asked_passphrase
-
-    return read_private(
-        Path(key).expanduser(), lambda: asked_passphrase(passphrase_file)
-    )
-
-
 def advice(session: Session, document: "Document") -> str:
     """Say where the agent could have signed itself, running as our own user."""
-    from answerable.cli.signing import same_user
-
     return same_user(session.inventory(), str(document.items[0]["agent"]))

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from answerable.cli.commands.asks import key_options, signer_of
 from answerable.cli.emit import answer
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, Verbs, Word, pass_settings
+from answerable.cli.signing import key_options, only_a_person, signer_of
 from answerable.flows.words.times import moment, span
 
 if TYPE_CHECKING:
@@ -109,7 +109,6 @@ def sign(
 
     A profile is signed into shadow first. A running gateway takes it within a second.
     """
-    from answerable.cli.signing import only_a_person
     from answerable.flows import baseline as flow
     from answerable.flows.learning import kept
     from answerable.model.baseline import Stage

@@ -7,13 +7,12 @@ import click
 from answerable.cli.commands.asks import (
     act_line,
     advice,
-    key_options,
     say,
-    signer_of,
     signing,
 )
 from answerable.cli.emit import answer
 from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
+from answerable.cli.signing import key_options, signer_of
 from answerable.flows.words.times import span
 from answerable.model.errors import UsageError
 

@@ -16,7 +16,7 @@ def told(subject: str, done: "Done") -> None:
     """
     from answerable.serving.killing import SERVICE
 
-    said = "killed, within a second" if done.is_new else "killed already"
+    said = "killed, within a second," if done.is_new else "killed already"
     click.echo(f"{subject}: {said} at {' and '.join(done.at)}", err=True)
     if done.ended is not None:
         click.echo(f"delegations ended: {len(done.ended)}", err=True)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import click
 
 from answerable.cli.settings import Settings, Verb, home, pass_settings
+from answerable.cli.signing import only_a_person
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +51,6 @@ def login(
     expires and never renewed; it is never shown. An agent cannot sign anybody in.
     """
     from answerable.cli.emit import answer
-    from answerable.cli.signing import only_a_person
     from answerable.flows import login as kept
 
     only_a_person(settings)

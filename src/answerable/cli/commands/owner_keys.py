@@ -8,6 +8,7 @@ import click
 from answerable.cli.emit import answer
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
+from answerable.cli.signing import asked_passphrase, only_a_person
 from answerable.flows.words.times import moment
 
 SAME_USER = (
@@ -53,7 +54,6 @@ def new(settings: Settings, person: str, key: str, passphrase_file: str) -> None
     store: the public half is enrolled there.
     """
     from answerable.cli.key_files import nothing_at, usual_place, write_pair
-    from answerable.cli.signing import asked_passphrase, only_a_person
     from answerable.flows.owner_keys import made
     from answerable.model.ids import person_id
 
@@ -80,7 +80,6 @@ def enroll(
     you this very key. A key is one person's; enrolling it again gives it more time.
     """
     from answerable.cli.key_files import read_public
-    from answerable.cli.signing import only_a_person
     from answerable.flows import owner_keys as flow
     from answerable.model.ids import person_id
     from answerable.model.owner_key import KEY_LIFE
@@ -125,7 +124,6 @@ def revoke(settings: Settings, key: str, at: str) -> None:
     what came after that time does not count either: name when the key may have been
     found. KEYID is the id, or the first letters of it.
     """
-    from answerable.cli.signing import only_a_person
     from answerable.flows import owner_keys as flow
 
     only_a_person(settings)

@@ -2,10 +2,10 @@
 
 import click
 
-from answerable.cli.commands.asks import signer_of
 from answerable.cli.emit import answer
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, pass_settings
+from answerable.cli.signing import only_a_person, same_user, signer_of
 from answerable.model.errors import UsageError
 
 
@@ -20,7 +20,6 @@ def who_owns(settings: Settings, subject: str) -> None:
     ID is an id, an ARN, or a name that fits one thing only. The score is what the
     evidence weighs together; margin is the distance to the next candidate.
     """
-    from answerable.cli.signing import same_user
     from answerable.flows import ownership
 
     note = ""
@@ -81,7 +80,6 @@ def _attest_signed(
     """Sign and record; ends the command."""
     import time
 
-    from answerable.cli.signing import only_a_person, same_user
     from answerable.flows import ownership
 
     only_a_person(settings)

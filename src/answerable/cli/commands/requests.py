@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from answerable.cli.commands.asks import key_options, say, signer_of
+from answerable.cli.commands.asks import say
 from answerable.cli.emit import answer
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
+from answerable.cli.signing import key_options, only_a_person, signer_of
 from answerable.flows.words.times import span
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
@@ -101,7 +102,6 @@ def filed(
         key: Files of the key and of its passphrase.
         shows: Whether what was filed is the answer of the command.
     """
-    from answerable.cli.signing import only_a_person
     from answerable.flows import requests as flow
 
     only_a_person(settings)

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from answerable.cli.commands.asks import key_options, signer_of
 from answerable.cli.commands.lists import OWNER_STATES
 from answerable.cli.commands.serve import plan_of
 from answerable.cli.emit import answer
@@ -18,6 +17,7 @@ from answerable.cli.settings import (
     pass_settings,
     store_place,
 )
+from answerable.cli.signing import key_options, only_a_person, signer_of
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -129,7 +129,6 @@ def approve(
     """
     import time
 
-    from answerable.cli.signing import only_a_person
     from answerable.enforce.pins.holding import approved, still_holds
     from answerable.flows import pins
     from answerable.model.pin import Approval, Pins
@@ -230,7 +229,8 @@ def _warn(plan: "Plan", server: str, chosen: "Choice", settings: Settings) -> No
 
 
 def _unknown(server: str, known: Iterable[str]) -> UsageError:
+    names = ", ".join(known)
     return UsageError(
         f"nothing is pinned of such a server (got {server[:80]!r})",
-        f"there are pins of {', '.join(known) or 'none'}",
+        f"there are pins of {names}" if names else "there are no pins yet",
     )
