@@ -289,6 +289,45 @@ def test_which_one_is_used_stands_in_the_configuration(tmp_path: Path) -> None:
         open_control(tmp_path, NOW, "STS_DATABASE", {})
 
 
+def salts(folder: Path) -> bytes:
+    """What is another one each time that the log begins anew."""
+    return (folder / "control.db-wal").read_bytes()[16:24]
+
+
+def test_a_log_that_is_copied_often_begins_anew_once_it_is_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_file, "LONG", 400_000)
+    control = SqliteControl(tmp_path, NOW)
+    opened(control)
+    first, sizes = salts(tmp_path), [0]
+    while salts(tmp_path) == first and len(sizes) < 200:
+        sizes.append((tmp_path / "control.db-wal").stat().st_size)
+        control.sweep(NOW)
+        opened(control)
+    assert 400_000 < sizes[-1] < 500_000
+    assert len(sizes) > 10
+    control.close()
+
+
+def test_a_log_that_grew_long_at_once_begins_anew_with_the_next_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_file, "FULL", 400_000)
+    monkeypatch.setattr(sqlite_file, "BUSY", 0.05)
+    control = SqliteControl(tmp_path, NOW)
+    opened(control)
+    control.sweep(NOW)  # from now on there is a reader
+    first = salts(tmp_path)
+    for _ in range(60):
+        opened(control)
+    control.sweep(NOW)
+    assert salts(tmp_path) == first
+    opened(control)
+    assert salts(tmp_path) != first
+    control.close()
+
+
 @pytest.mark.bench
 def test_a_commit_costs_80_microseconds(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -23,7 +23,8 @@ from answerable.store.disk import FILE_MODE, make_folder, refused, sync_folder
 NAME = "control.db"
 BUSY = 5.0  # seconds that one process waits for another's commit
 _LOOK = 3  # milliseconds of that until it looks again
-FULL = 64 << 20  # bytes of write-ahead log at which commits wait, so it begins anew
+LONG = 32 << 20  # bytes of write-ahead log from which it may begin anew
+FULL = 64 << 20  # bytes of it at which commits wait, so it does
 LAST = 256 << 20  # bytes of it at which a commit does all that itself
 # Bytes of a page of a new file: half of SQLite's own default. What is good once lies
 # anywhere in its table, so each of them writes a page, to the log and to the file.
@@ -142,7 +143,8 @@ class SqliteFile:
 
     def __init__(self, folder: Path, now: float, boot: str) -> None:
         self.path = folder / NAME
-        self._beside: sqlite3.Connection | None = None  # of `tidy`
+        self._beside: tuple[sqlite3.Connection, ...] = ()  # two of `tidy`
+        self._is_long = False  # its log
         make_folder(folder)
         with refused("use", self.path):
             _make(self.path)
@@ -201,6 +203,10 @@ class SqliteFile:
         Within a commit, this is what would take milliseconds and not microseconds.
         Often and little: what is written back at once is what every other file on that
         disk waits for when it is synced, the journal of evidence among them.
+
+        A log that is copied whole begins anew with the next commit, which waits for the
+        disk then. Whoever reads from it keeps it from that, so one reader stays in it
+        until it is long.
         """
         try:
             log = os.open(self.path.with_name(f"{NAME}-wal"), os.O_RDWR)
@@ -211,13 +217,20 @@ class SqliteFile:
         finally:
             os.close(log)
         with answering(self.path):
-            if self._beside is None:
-                self._beside = self._connect()
-            copy = self._beside.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone
+            if not self._beside:
+                self._beside = (self._connect(), self._connect())
+            copies, reads = self._beside
+            _leave(reads)
+            if not self._is_long:
+                reads.execute("BEGIN")
+                reads.execute("SELECT one FROM state").fetchone()
+            copy = copies.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone
             _, pages, _ = copy()
+            self._is_long = pages * self._page > LONG
             if pages * self._page > FULL:
                 # The rest is little, and commits wait for that alone.
-                self._beside.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+                _leave(reads)
+                copies.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
     def _prepare(self) -> None:
         execute = self.connection.execute
@@ -257,8 +270,8 @@ class SqliteFile:
         """Close it; the last one to do so says that nothing is left to lose."""
         if self._lock < 0:
             return
-        if self._beside is not None:
-            self._beside.close()
+        for each in self._beside:
+            each.close()
         fcntl.flock(self._lock, fcntl.LOCK_UN)
         try:
             if _flock(self._lock, fcntl.LOCK_EX):
@@ -271,6 +284,12 @@ class SqliteFile:
             self.connection.close()
             os.close(self._lock)
             self._lock = -1
+
+
+def _leave(connection: sqlite3.Connection) -> None:
+    """End what a connection reads."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
 
 
 def begin_epoch(connection: sqlite3.Connection, now: float) -> int:
