@@ -1,10 +1,12 @@
 import base64
+import os
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from answerable.cli import key_files
+from answerable.model.errors import EnvironmentRefused, UsageError
 
 PHRASE = "correct horse battery"
 # As they are, before `tests/conftest.py` makes them less.
@@ -23,3 +25,20 @@ def test_guessing_a_passphrase_is_dear(
     assert bytes.fromhex("02024000 020108 020108") in written
     loaded = load_pem_private_key(place.read_bytes(), PHRASE.encode())
     assert loaded.private_bytes_raw() == signer.seed  # type: ignore[union-attr]
+
+
+def test_a_place_is_looked_at_before_a_passphrase_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EnvironmentRefused, match="Not a directory"):
+        key_files.check_place(tmp_path / "file" / "below" / "key.pem")
+    (tmp_path / "key.pem").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(UsageError, match="exists"):
+        key_files.check_place(tmp_path / "key.pem")
+    key_files.check_place(tmp_path / "new" / "folder" / "key.pem")
+    assert not (tmp_path / "new").exists()
+    # Whoever runs this may be allowed everything.
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(EnvironmentRefused, match="Permission denied"):
+        key_files.check_place(tmp_path / "new" / "key.pem")

@@ -5,6 +5,7 @@ person types. So the key is wrapped here under scrypt (RFC 7914, section 7), in 
 that it, OpenSSL and others read.
 """
 
+import errno
 import os
 import secrets
 import stat
@@ -40,15 +41,21 @@ def usual_place(person: PersonId) -> Path:
     return folder / "answerable" / "owner-keys" / f"{name}.pem"
 
 
-def nothing_at(place: Path) -> None:
+def check_place(place: Path) -> None:
     """Check, before anything is asked, that a key can be written there.
 
     Raises:
         UsageError: One of its two halves lies there.
+        EnvironmentRefused: Its folder cannot be written, or made.
     """
     for half in (place, _beside(place)):
-        if half.exists():
+        if os.path.lexists(half):
             raise _exists(str(half))
+    nearest = next(each for each in place.absolute().parents if os.path.exists(each))
+    if not nearest.is_dir():
+        raise _unwritten(place, os.strerror(errno.ENOTDIR))
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise _unwritten(place, os.strerror(errno.EACCES))
 
 
 def write_pair(place: Path, passphrase: str) -> "tuple[Signer, Path]":
@@ -81,7 +88,7 @@ def write_pair(place: Path, passphrase: str) -> "tuple[Signer, Path]":
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     beside = _beside(place)
-    nothing_at(place)
+    check_place(place)
     try:
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write(place, _pem(_SEALED, _wrapped(plain, passphrase)), 0o600)
@@ -89,9 +96,7 @@ def write_pair(place: Path, passphrase: str) -> "tuple[Signer, Path]":
     except FileExistsError as error:
         raise _exists(str(error.filename)) from None
     except OSError as error:
-        raise EnvironmentRefused(
-            f"cannot write {place}: {error.strerror}", "name another file with --key"
-        ) from None
+        raise _unwritten(place, error.strerror) from None
     return Signer(public.public_bytes_raw(), key.private_bytes_raw()), beside
 
 
@@ -221,6 +226,12 @@ def _exists(place: str) -> UsageError:
     return UsageError(
         f"{place} exists; a key is never written over",
         "name another file with --key, or keep using that key",
+    )
+
+
+def _unwritten(place: Path, why: str | None) -> EnvironmentRefused:
+    return EnvironmentRefused(
+        f"cannot write {place}: {why}", "name another file with --key"
     )
 
 

@@ -53,14 +53,14 @@ def new(settings: Settings, person: str, key: str, passphrase_file: str) -> None
     names another FILE; the public half beside it, in FILE.pub. Neither goes into a
     store: the public half is enrolled there.
     """
-    from answerable.cli.key_files import nothing_at, usual_place, write_pair
+    from answerable.cli.key_files import check_place, usual_place, write_pair
     from answerable.flows.owner_keys import made
     from answerable.model.ids import person_id
 
     only_a_person(settings)
     whose = person_id(person)
     place = Path(key).expanduser().absolute() if key else usual_place(whose)
-    nothing_at(place)
+    check_place(place)
     signer, public = write_pair(place, asked_passphrase(passphrase_file, twice=True))
     answer(made(signer.id, whose, str(place), str(public)), settings)
 
