@@ -36,6 +36,9 @@ def test_a_place_is_looked_at_before_a_passphrase_is_asked_for(
     (tmp_path / "key.pem").symlink_to(tmp_path / "nowhere")
     with pytest.raises(UsageError, match="exists"):
         key_files.check_place(tmp_path / "key.pem")
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(EnvironmentRefused, match=r"the link .*gone cannot be followed"):
+        key_files.check_place(tmp_path / "gone" / "below" / "key.pem")
     key_files.check_place(tmp_path / "new" / "folder" / "key.pem")
     assert not (tmp_path / "new").exists()
     # Whoever runs this may be allowed everything.

@@ -8,9 +8,11 @@ import pytest
 
 from answerable import __version__
 from answerable.cli.settings import Settings, store_place
+from answerable.connectors.expanded import expanded
 from answerable.flows.given import read_context
 from answerable.flows.words.times import moment
 from answerable.model.errors import UsageError
+from answerable.store.store import Store
 
 HOUR = 3_600_000_000_000
 
@@ -208,3 +210,60 @@ def test_a_request_of_a_run_is_filed_with_a_key_or_not_at_all(flows, run) -> Non
         ran = run("run", "--agent", "a", *words, "--", "true")
         assert (ran.code, ran.out) == (2, "")
         assert "go together" in ran.err
+
+
+NOBODYS = "~nobody-here/file"
+NEW = ("owner-keys", "new", "--person", "ana")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--store", NOBODYS, "agents"),
+        ("asks", "revoke", "0" * 32, "--key", NOBODYS),
+        (*NEW, "--key", NOBODYS),
+        (*NEW, "--key", "new.pem", "--passphrase-file", NOBODYS),
+        ("owner-keys", "enroll", NOBODYS, "--person", "ana"),
+        ("requests", "file", "agent:declared/desk", NOBODYS, "--key", "key"),
+        ("evidence", "verify", NOBODYS),
+        ("evidence", "verify", "--checkpoint", NOBODYS),
+        ("demo", "--keep", NOBODYS),
+        ("ingest", f"cloudtrail:{NOBODYS}"),
+        ("ingest", f"gateway:{NOBODYS}"),
+        ("can", "x", "s3:GetObject", "*", "--session-policy", NOBODYS),
+        ("serve", "--config", NOBODYS),
+    ],
+    ids=" ".join,
+)
+def test_a_home_of_nobody_is_told_as_that(run, monkeypatch, tmp_path, words):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ANSWERABLE_STORE", str(tmp_path / "store"))
+    monkeypatch.setattr(
+        "answerable.serving.processes.ancestors.refuse_agents", lambda *_: None
+    )
+    Store.open(tmp_path / "store", now=1).close()
+    ran = run(*words)
+    told = ran.err.splitlines()[-2]
+    assert (ran.code, told) == (2, f"error: no such user (got {NOBODYS!r})"), ran.err
+
+
+def test_where_no_home_is_known_that_is_told(monkeypatch):
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    with pytest.raises(UsageError, match="no home directory is known"):
+        expanded("~/file")
+
+
+def test_what_a_user_typed_is_expanded_in_one_place(root):
+    found = [
+        path.name
+        for path in (root / "src").rglob("*.py")
+        if ".expanduser()" in path.read_text(encoding="utf-8")
+    ]
+    assert found == ["expanded.py"]
+
+
+@pytest.mark.parametrize("key", ["~nobody-here/secret", "secret" * 60])
+def test_what_is_no_public_key_is_not_shown(run, key):
+    ran = run("evidence", "verify", "--key", key)
+    assert (ran.code, "secret" in ran.err) == (2, False), ran.err

@@ -51,8 +51,14 @@ def check_place(place: Path) -> None:
     for half in (place, _beside(place)):
         if os.path.lexists(half):
             raise _exists(str(half))
-    nearest = next(each for each in place.absolute().parents if os.path.exists(each))
-    if not nearest.is_dir():
+    # A link that leads nowhere is there, too: no folder can be made in its place.
+    nearest = next(each for each in place.absolute().parents if os.path.lexists(each))
+    try:
+        facts = os.stat(nearest)
+    except OSError as error:
+        why = f"the link {nearest} cannot be followed ({error.strerror})"
+        raise _unwritten(place, why) from None
+    if not stat.S_ISDIR(facts.st_mode):
         raise _unwritten(place, os.strerror(errno.ENOTDIR))
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise _unwritten(place, os.strerror(errno.EACCES))

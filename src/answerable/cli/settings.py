@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from answerable import __version__
+from answerable.connectors.expanded import expanded
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def home() -> Path:
 
 
 def _with_snapshot(named: str) -> tuple[Path, str]:
-    whole = Path(named).expanduser()
+    whole = expanded(named)
     folder, at, snapshot = named.rpartition("@")
     # A folder whose own name holds an @ wins over the reading as a snapshot.
     if not at or not folder or "/" in snapshot or whole.is_dir():
@@ -84,7 +85,7 @@ def _with_snapshot(named: str) -> tuple[Path, str]:
             f"no snapshot after the @ (got {named!r}, expected DIR@SNAPSHOT)",
             "answerable scan prints the name of each snapshot",
         )
-    return Path(folder).expanduser().absolute(), snapshot
+    return expanded(folder).absolute(), snapshot
 
 
 class Word(click.ParamType[str]):

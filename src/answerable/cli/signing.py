@@ -12,6 +12,7 @@ import click
 
 from answerable.cli.key_files import SHORTEST, read_private, read_private_file
 from answerable.cli.settings import Settings, store_place
+from answerable.connectors.expanded import expanded
 from answerable.model.errors import EnvironmentRefused, UsageError
 
 if TYPE_CHECKING:
@@ -99,8 +100,7 @@ def signer_of(key: str, passphrase_file: str) -> "Signer":
         UsageError: As of `read_private`, or of `asked_passphrase`.
         EnvironmentRefused: Likewise.
     """
-    place = Path(key).expanduser()
-    return read_private(place, lambda: asked_passphrase(passphrase_file))
+    return read_private(expanded(key), lambda: asked_passphrase(passphrase_file))
 
 
 def asked_passphrase(file: str, *, twice: bool = False) -> str:
@@ -149,7 +149,7 @@ def _typed(prompt: str) -> str:
 
 
 def _from_file(file: str) -> str:
-    data = read_private_file(Path(file).expanduser(), "passphrase")
+    data = read_private_file(expanded(file), "passphrase")
     first = data.split(b"\n", 1)[0].removesuffix(b"\r")
     try:
         phrase = first.decode("utf-8")

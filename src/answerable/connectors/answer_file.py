@@ -3,8 +3,7 @@
 Connectors that read such files share this; it knows nothing of what is in them.
 """
 
-from pathlib import Path
-
+from answerable.connectors.expanded import expanded
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.sighting import Probe
 
@@ -24,14 +23,14 @@ def read_whole(location: str, what: str, limit: int = LIMIT) -> bytes:
         EnvironmentRefused: It may not be read.
     """
     try:
-        path = Path(location).expanduser()
+        path = expanded(location)
         if path.is_dir():
             raise UsageError(f"{location} is a folder (expected a file with {what})")
         if path.stat().st_size > limit:
             raise _too_large(location, what, limit)
         with path.open("rb") as file:
             data = file.read(limit + 1)
-    except (FileNotFoundError, NotADirectoryError, ValueError, RuntimeError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         hint = f"expected a file with {what}"
         raise UsageError(f"{location}: no such file", hint) from None
     except OSError as error:
@@ -46,8 +45,8 @@ def read_whole(location: str, what: str, limit: int = LIMIT) -> bytes:
 def probe_file(location: str, what: str) -> Probe:
     """Tell whether a file is there, without opening it."""
     try:
-        found = Path(location).expanduser().exists()
-    except (OSError, ValueError, RuntimeError):
+        found = expanded(location).exists()
+    except (OSError, ValueError, UsageError):
         found = False
     return Probe(location, what, found)
 

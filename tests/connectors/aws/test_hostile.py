@@ -92,11 +92,18 @@ def test_a_pipe_over_the_limit_is_refused_without_reading_on() -> None:
         read_whole("/dev/zero", "anything", 1 << 20)
 
 
-@pytest.mark.parametrize("location", ["gone.json", "\x00", "~nobody-at-all/x"])
+@pytest.mark.parametrize(
+    ("location", "said"),
+    [
+        ("gone.json", "no such file"),
+        ("\x00", "no such file"),
+        ("~nobody-at-all/x", "no such user"),
+    ],
+)
 def test_a_file_that_is_not_there_is_a_usage_error(
-    location: str, context: SyncContext
+    location: str, said: str, context: SyncContext
 ) -> None:
-    with pytest.raises(UsageError, match="no such file"):
+    with pytest.raises(UsageError, match=said):
         fetch.sync(location, context)
 
 

@@ -1,9 +1,9 @@
 """`evidence`: check the log, prove a record, hand both to an outsider."""
 
+import errno
 import shlex
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import click
 
@@ -11,6 +11,7 @@ from answerable.cli.emit import answer
 from answerable.cli.progress import bar
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
+from answerable.connectors.expanded import expanded
 from answerable.model.errors import UsageError
 
 # A bundle holds whole records; nobody hands out more than this in one file.
@@ -130,7 +131,7 @@ def read_file(name: str, option: str) -> bytes:
     Raises:
         UsageError: It is not there, not a file, or too large.
     """
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.is_dir():
         store = f"a store: answerable evidence verify --store {shlex.quote(name)}"
         raise UsageError(
@@ -148,7 +149,7 @@ def read_file(name: str, option: str) -> bytes:
 
 def write_file(name: str, content: str) -> None:
     """Write a file named on the command line, whole or not at all."""
-    path = Path(name).expanduser()
+    path = expanded(name)
     part = path.with_name(path.name + ".part")
     part.write_text(content, encoding="utf-8", newline="")
     part.replace(path)
@@ -157,7 +158,7 @@ def write_file(name: str, content: str) -> None:
 def _key_text(key: str) -> str:
     if not key:
         return ""
-    if Path(key).expanduser().exists():
+    if _is_there(key):
         return read_file(key, "--key").decode("utf-8", "replace").strip()
     if key.count("+") < 2:
         # It is not shown: it may be a secret key, pasted by mistake.
@@ -166,3 +167,15 @@ def _key_text(key: str) -> str:
             _MADE["--key"],
         )
     return key
+
+
+def _is_there(key: str) -> bool:
+    """Tell whether a text names a file; a key in its place may be longer than a name."""
+    try:
+        return expanded(key).exists()
+    except UsageError:
+        return False
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return False

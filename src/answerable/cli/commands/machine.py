@@ -1,11 +1,10 @@
 """`doctor`, `demo`, `completion`: the tool itself."""
 
-from pathlib import Path
-
 import click
 
 from answerable.cli.emit import answer
 from answerable.cli.settings import Settings, Verb, Word, pass_settings, store_place
+from answerable.connectors.expanded import expanded
 
 
 @click.command(cls=Verb, short_help="What works here, what does not, and why.")
@@ -35,7 +34,7 @@ def demo(ctx: click.Context, keep: str, serve: bool) -> None:
     from answerable.cli.demo import live, story
     from answerable.cli.main import main
 
-    place = Path(keep).expanduser().absolute() if keep else None
+    place = expanded(keep).absolute() if keep else None
     ctx.exit((live.serve if serve else story.run)(main, place))
 
 

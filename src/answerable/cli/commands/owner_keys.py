@@ -1,7 +1,6 @@
 """`owner-keys`: the keys with which persons sign that they answer for something."""
 
 import os
-from pathlib import Path
 
 import click
 
@@ -9,6 +8,7 @@ from answerable.cli.emit import answer
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
 from answerable.cli.signing import asked_passphrase, only_a_person
+from answerable.connectors.expanded import expanded
 from answerable.flows.words.times import moment
 
 SAME_USER = (
@@ -59,7 +59,7 @@ def new(settings: Settings, person: str, key: str, passphrase_file: str) -> None
 
     only_a_person(settings)
     whose = person_id(person)
-    place = Path(key).expanduser().absolute() if key else usual_place(whose)
+    place = expanded(key).absolute() if key else usual_place(whose)
     check_place(place)
     signer, public = write_pair(place, asked_passphrase(passphrase_file, twice=True))
     answer(made(signer.id, whose, str(place), str(public)), settings)
@@ -85,7 +85,7 @@ def enroll(
     from answerable.model.owner_key import KEY_LIFE
 
     only_a_person(settings)
-    raw = read_public(Path(public).expanduser())
+    raw = read_public(expanded(public))
     whose = person_id(person)
     with opened(settings, writes=True) as session:
         begin = moment(since, session.now, "--from")

@@ -1,11 +1,11 @@
 """Reads files of list-access-keys answers: one file, or a folder of one per user."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from answerable.connectors.answer_file import LIMIT, probe_file, read_whole
 from answerable.connectors.aws_keys.parse import parse
 from answerable.connectors.aws_keys.spec import SPEC
+from answerable.connectors.expanded import expanded
 from answerable.connectors.formats.access_keys import EXPECTED
 from answerable.model.connector import SyncContext
 from answerable.model.errors import EnvironmentRefused, UsageError
@@ -64,7 +64,7 @@ def _places(location: str) -> Iterator[str]:
     if not location:
         return
     try:
-        path = Path(location).expanduser()
+        path = expanded(location)
         if not path.is_dir():
             yield location
             return
@@ -72,7 +72,7 @@ def _places(location: str) -> Iterator[str]:
     except OSError as error:
         why = error.strerror or "cannot be read"
         raise EnvironmentRefused(f"{location}: {why}") from None
-    except (ValueError, RuntimeError):
+    except (ValueError, UsageError):
         yield location
         return
     for name in names:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import zstandard
 
+from answerable.connectors.expanded import expanded
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.sighting import Problem, ProblemKind
 
@@ -54,7 +55,7 @@ def find(location: str) -> Found:
     """
     if location == "-":
         return Found(("-",), 0, (), ())
-    path = Path(location).expanduser()
+    path = expanded(location)
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:

@@ -11,6 +11,7 @@ from answerable.connectors.config.parse.faults import Fault
 from answerable.connectors.config.parse.nodes import MAX_BYTES
 from answerable.connectors.config.parse.policies import fault_of, named_by
 from answerable.connectors.config.spec import SPEC
+from answerable.connectors.expanded import expanded
 from answerable.connectors.files import show_path
 from answerable.connectors.formats.sighting_frame import Frame
 from answerable.enforce.cedar.approved import NOTHING_APPROVED, Approved
@@ -35,7 +36,7 @@ def read_file(location: str) -> Reading:
         EnvironmentRefused: It may not be read.
     """
     data = read_whole(location, EXPECTED, MAX_BYTES)
-    path = Path(location).expanduser().absolute()
+    path = expanded(location).absolute()
     return read_config(data, show_path(path), str(path.parent))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from answerable.connectors.expanded import expanded
 from answerable.connectors.gateway.folder import SUFFIX, Folder, opened
 from answerable.model.connector import EventBatch, EventContext, EventLimits
 from answerable.model.errors import EnvironmentRefused, UsageError
@@ -21,7 +22,7 @@ def read(location: str, context: EventContext) -> Iterator[EventBatch]:
         UsageError: The location is no folder, or holds no record of a gateway.
         EnvironmentRefused: It may not be read.
     """
-    path = Path(location).expanduser()
+    path = expanded(location)
     if not path.is_dir():
         raise UsageError(
             f"not a folder (got {location!r})",
