@@ -1,12 +1,15 @@
 """Whatever a file is named and holds, the terminal is left alone."""
 
+import ast
 import json
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from answerable.flows.words.text import safe
+from answerable.flows.words.text import quoted, safe
 
 NASTY = "x\x1b[2J\x1b]0;owned\x07\u202eevil\u2066\x9b31m\r\nerror: fake\u2028\ud83d"
 LISTS = ("agents", "tools", "identities", "credentials", "people", "where")
@@ -77,3 +80,28 @@ def test_a_hostile_word_is_refused_in_two_lines(run, estate: Path, words) -> Non
         assert ran.err.startswith("error: ")
     for line in (ran.out + ran.err).split("\n"):
         assert line == safe(line)
+
+
+@given(st.text(st.characters(codec=None) | st.sampled_from('"\\\u201d\uff02 xn0')))
+@example(NASTY)
+def test_nothing_in_a_quoted_text_ends_it_or_looks_like_its_end(text: str) -> None:
+    said = quoted(text)
+    assert ast.literal_eval(said) == text  # so no two texts are quoted alike
+    assert said == safe(said)
+    assert all(letter.isascii() or letter.isalnum() for letter in said)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("read", '"read"'),
+        ("Zürich 東京", '"Zürich 東京"'),
+        ('x" at "y', r'"x\" at \"y"'),
+        ("C:\\x", r'"C:\\x"'),
+        ("x\u201d at \u201cy", r'"x\u201d at \u201cy"'),
+        ("x\u02ba\u00a0y", r'"x\u02ba\xa0y"'),
+        ("", '""'),
+    ],
+)
+def test_a_quoted_text_is_readable(text: str, said: str) -> None:
+    assert quoted(text) == said

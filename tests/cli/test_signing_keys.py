@@ -1,6 +1,7 @@
 """Every command that signs looks at the key's file before it asks for the passphrase."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,11 +11,14 @@ import pytest
 from answerable.cli import key_files, signing
 from answerable.cli.app import app
 from answerable.cli.main import main
+from answerable.model.amendment import NO_ARGUMENTS
 from answerable.model.ask import Wanted
 from answerable.model.decision import Target
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
 from answerable.store.store import Store
+
+Wanting = Callable[[Wanted], None]
 
 AGENT, WANTED = (
     "agent:declared/desk",
@@ -64,16 +68,7 @@ def folder(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ANSWERABLE_STORE", str(root))
     (tmp_path / "words").write_text("Write to Alice Example")
-    act = SimpleNamespace(wanted=WANTED)
     plan = SimpleNamespace(store=root, state=root / "gateway")
-    begun = SimpleNamespace(
-        persons=("person:ben",),
-        until=1,
-        **{
-            name: getattr(WANTED, name)
-            for name in ("agent", "server", "target", "name")
-        },
-    )
     for name, made in {
         "serving.processes.ancestors.refuse_agents": None,
         "cli.signing.same_user": "",
@@ -83,8 +78,6 @@ def folder(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "cli.commands.tools.plan_of": plan,
         "flows.ownership.subject_id": AGENT,
         "flows.learning.kept": None,
-        "flows.asks.find": act,
-        "flows.asks.find_amendment": SimpleNamespace(amendment=begun),
         "serving.pins.files.PinFiles.read": None,
     }.items():
         monkeypatch.setattr(f"answerable.{name}", lambda *_, made=made, **named: made)
@@ -94,6 +87,29 @@ def folder(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     monkeypatch.setattr("answerable.cli.signing.asked_passphrase", asked)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def wanted(monkeypatch: pytest.MonkeyPatch) -> Wanting:
+    """Have every ask, and every break-glass that was begun, be about one act."""
+
+    def want(act: Wanted) -> None:
+        names = ("agent", "server", "target", "name", "arguments")
+        begun = SimpleNamespace(
+            persons=("person:ben",),
+            until=1,
+            **{name: getattr(act, name) for name in names},
+        )
+        for name, made in {
+            "find": SimpleNamespace(wanted=act),
+            "find_amendment": SimpleNamespace(amendment=begun),
+        }.items():
+            monkeypatch.setattr(
+                f"answerable.flows.asks.{name}", lambda *_, made=made: made
+            )
+
+    want(WANTED)
+    return want
 
 
 def _cut(at: int) -> Callable[[Path, bytes], object]:
@@ -137,6 +153,58 @@ def refusal(
     out, err = capsys.readouterr()
     said = [line for line in err.splitlines() if line.startswith(("error:", "hint:"))]
     assert (out, len(said), why in said[0]) == ("", 2, True), err
+
+
+NAME = 'read" at "notes", with any arguments, for 1h \u202e'
+QUOTED = r'"read\" at \"notes\", with any arguments, for 1h \u202e"'
+AT_FILES = ("--agent", AGENT, "--server", "files")
+DID = f'"{AGENT}" do this: tool {QUOTED} at "files"'
+THESE = f'with these arguments alone (SHA-256 "{"ab" * 32}")'
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("asks", "allow", "0" * 32), f"you let {DID}, {THESE}, for 1h"),
+        (
+            ("asks", "allow", "0" * 32, "--always", "--any-arguments"),
+            f"you let {DID}, with any arguments, until it is taken back",
+        ),
+        (("asks", "refuse", "0" * 32), f"you do not let {DID}, {THESE}"),
+        (
+            ("break-glass", "start", *AT_FILES, "--tool", NAME),
+            f"you let {DID}, with any arguments, for 30m, once another confirms",
+        ),
+        (
+            ("break-glass", "confirm", "0" * 32),
+            f"with person:ben you let {DID}, {THESE}, until 1970-01-01T00:00:01Z",
+        ),
+        (
+            ("requests", "file", AGENT, "--value", "rent, 1200", "--value", NAME),
+            f'you ask "{AGENT}" for something that names: "rent, 1200", {QUOTED}',
+        ),
+    ],
+)
+def test_nothing_that_an_agent_has_written_passes_for_the_sentence_that_is_signed(
+    folder: Path,
+    wanted: Wanting,
+    words: tuple[str, ...],
+    sentence: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    wanted(replace(WANTED, name=NAME))
+    assert main((*words, "--key", "key")) == 5
+    assert capsys.readouterr().err.splitlines()[0] == sentence
+
+
+@pytest.mark.parametrize("digest", ["", NO_ARGUMENTS])
+def test_a_call_without_arguments_is_signed_as_one(
+    folder: Path, wanted: Wanting, digest: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted(replace(WANTED, arguments=digest))
+    assert main(("asks", "allow", "0" * 32, "--key", "key")) == 5
+    said = 'tool "read" at "files", without arguments, for 1h'
+    assert said in capsys.readouterr().err.splitlines()[0]
 
 
 @pytest.mark.parametrize("how", ["not there", "cut off late", "whole"])

@@ -14,7 +14,7 @@ from answerable.flows.answering import Term
 from answerable.flows.asks import Ask
 from answerable.flows.attested import AttestedOwners
 from answerable.flows.hints import command
-from answerable.model.ask import Wanted
+from answerable.flows.words.acts import act_words
 from answerable.model.baseline import Stage
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
@@ -80,11 +80,6 @@ def find_ask(desk: "Desk", visit: Visit, name: str) -> Ask:
     return ask
 
 
-def words(wanted: Wanted) -> str:
-    """Say an act of an agent."""
-    return f"{wanted.target} {wanted.name or 'without a name'} at {wanted.server}"
-
-
 def _allow(desk: "Desk", visit: Visit, fields: Fields) -> Act:
     ask = _own_ask(desk, visit, fields)
     wanted, decision = ask.wanted, ask.named
@@ -100,7 +95,7 @@ def _allow(desk: "Desk", visit: Visit, fields: Fields) -> Act:
     options = ("--always",) if span == "always" else ("--for", span)
     more = ("--any-arguments",) if any_arguments else ()
     return Act(
-        title=f"You let {wanted.agent} do this: {words(wanted)}",
+        title=f"You let {wanted.agent} do this: {act_words(wanted)}",
         follows=(
             how,
             ends,
@@ -113,7 +108,7 @@ def _allow(desk: "Desk", visit: Visit, fields: Fields) -> Act:
         ),
         command=command("asks", "allow", decision, "--key", "KEY", *options, *more),
         back=url("/ask", id=decision),
-        said=f"Signed: {wanted.agent} may {words(wanted)}.",
+        said=f"Signed: {wanted.agent} may {act_words(wanted)}.",
     )
 
 
@@ -121,7 +116,7 @@ def _refuse(desk: "Desk", visit: Visit, fields: Fields) -> Act:
     ask = _own_ask(desk, visit, fields)
     wanted, decision = ask.wanted, ask.named
     return Act(
-        title=f"You do not let {wanted.agent} do this: {words(wanted)}",
+        title=f"You do not let {wanted.agent} do this: {act_words(wanted)}",
         follows=(
             "The ask is answered. It is held back as before, and an amendment that "
             "stands is not taken back by this.",
@@ -132,7 +127,7 @@ def _refuse(desk: "Desk", visit: Visit, fields: Fields) -> Act:
         ),
         command=command("asks", "refuse", decision, "--key", "KEY"),
         back=url("/ask", id=decision),
-        said=f"Signed: {wanted.agent} may not {words(wanted)}.",
+        said=f"Signed: {wanted.agent} may not {act_words(wanted)}.",
     )
 
 
@@ -150,7 +145,7 @@ def _take_back(desk: "Desk", visit: Visit, fields: Fields) -> Act:
     signer = person is not None and said.who.same(person) in by
     if not (visit.answers_for(amendment.agent) or (signer and May.OWN in visit.may)):
         raise Forbidden
-    what = f"{amendment.target} {amendment.name} at {amendment.server}"
+    what = act_words(amendment)
     return Act(
         title=f"You take back what lets {amendment.agent} do this: {what}",
         follows=(

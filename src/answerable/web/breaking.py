@@ -9,6 +9,7 @@ from answerable.flows.amendments import held
 from answerable.flows.answering import Term
 from answerable.flows.hints import command
 from answerable.flows.items import spelled_time
+from answerable.flows.words.acts import act_words
 from answerable.model.amendment import Fallen
 from answerable.model.ask import Wanted
 from answerable.model.decision import Target
@@ -52,7 +53,7 @@ def break_glass(desk: "Desk", visit: Visit, fields: Fields) -> Act:
     code = answering.code_of(fields.get("code", ""), "code")
     target = Target(wanted["target"])
     act = Wanted(AgentId(wanted["agent"]), wanted["server"], target, wanted["name"], "")
-    words = f"{act.target} {act.name or 'without a name'} at {act.server}"
+    words = act_words(act)
     named = ("--reason-code", code) if code else ()
     return Act(
         title=f"You let {act.agent} do this for {span}: {words}",
@@ -91,7 +92,7 @@ def confirm(desk: "Desk", visit: Visit, fields: Fields) -> Act:
     if found is None or found.fallen is not Fallen.UNCONFIRMED:
         raise Forbidden
     begun = found.amendment
-    words = f"{begun.target} {begun.name} at {begun.server}"
+    words = act_words(begun)
     until = spelled_time(begun.until * 10**9)
     return Act(
         title=f"With {' and '.join(begun.persons)} you let {begun.agent} do this: {words}",

@@ -12,6 +12,8 @@ from answerable.cli.emit import answer
 from answerable.cli.session import Session, opened
 from answerable.cli.settings import Settings, Verb, Verbs, Word, pass_settings
 from answerable.cli.signing import key_options, only_a_person, same_user, signer_of
+from answerable.flows.words.acts import ANY_ARGUMENTS, act_words, these_arguments
+from answerable.flows.words.text import quoted, safe
 from answerable.flows.words.times import moment, span
 from answerable.model.errors import UsageError
 
@@ -126,9 +128,10 @@ def allow(
     term = Term(0 if always else span(life or "1h", "--for", _LONGEST), any_arguments)
     with signing(settings, config) as (session, waiting):
         wanted = flow.find(session.store, waiting, ask).wanted
-        how = "any arguments" if any_arguments else "these arguments alone"
+        these = these_arguments(wanted.arguments)
+        how = ANY_ARGUMENTS if any_arguments else these
         until = "until it is taken back" if always else f"for {life or '1h'}"
-        say(settings, f"you let {act_line(wanted)}, with {how}, {until}")
+        say(settings, f"you let {act_line(wanted)}, {how}, {until}")
         signer = signer_of(key, passphrase_file)
         document = answering.allow(
             session.store, waiting, ask, signer, term, now=time.time_ns()
@@ -154,7 +157,8 @@ def refuse(
 
     with signing(settings, config) as (session, waiting):
         wanted = flow.find(session.store, waiting, ask).wanted
-        say(settings, f"you do not let {act_line(wanted)}")
+        how = these_arguments(wanted.arguments)
+        say(settings, f"you do not let {act_line(wanted)}, {how}")
         signer = signer_of(key, passphrase_file)
         document = answering.refuse(
             session.store, waiting, ask, signer, now=time.time_ns()
@@ -209,16 +213,13 @@ def signing(settings: Settings, config: str) -> "Iterator[tuple[Session, Spooled
 
 def say(settings: Settings, sentence: str) -> None:
     """Say what is about to be signed, before a passphrase is asked for."""
-    from answerable.flows.words.text import safe
-
     if not settings.quiet:
         click.echo(safe(sentence), err=True)
 
 
 def act_line(wanted: "Wanted | Amendment") -> str:
-    """Say an act in words."""
-    name = wanted.name or "without a name"
-    return f"{wanted.agent} do this: {wanted.target} {name} at {wanted.server}"
+    """Say whose act is signed, and what it is; an agent could have written each name."""
+    return f"{quoted(wanted.agent)} do this: {act_words(wanted)}"
 
 
 def advice(session: Session, document: "Document") -> str:

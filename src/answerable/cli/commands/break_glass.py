@@ -13,6 +13,7 @@ from answerable.cli.commands.asks import (
 from answerable.cli.emit import answer
 from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
 from answerable.cli.signing import key_options, signer_of
+from answerable.flows.words.acts import ANY_ARGUMENTS, these_arguments
 from answerable.flows.words.times import span
 from answerable.model.errors import UsageError
 
@@ -86,7 +87,11 @@ def start(
     )
     wanted = Wanted(AgentId(agent), server, target, name, "")
     with signing(settings, "") as (session, _):
-        say(settings, f"you let {act_line(wanted)}, for {life}, once another confirms")
+        say(
+            settings,
+            f"you let {act_line(wanted)}, {ANY_ARGUMENTS}, for {life}, once another "
+            "confirms",
+        )
         signer = signer_of(key, passphrase_file)
         document = answering.start(
             session.store, wanted, signer, term, now=time.time_ns()
@@ -112,7 +117,9 @@ def confirm(settings: Settings, amendment: str, key: str, passphrase_file: str) 
         judged = held(session.store, session.now).judged
         begun = asks.find_amendment(judged, amendment).amendment
         persons, until = " and ".join(begun.persons), spelled_time(begun.until * 10**9)
-        say(settings, f"with {persons} you let {act_line(begun)}, until {until}")
+        these = these_arguments(begun.arguments)
+        how = these if begun.arguments else ANY_ARGUMENTS
+        say(settings, f"with {persons} you let {act_line(begun)}, {how}, until {until}")
         signer = signer_of(key, passphrase_file)
         document = answering.confirm(
             session.store, amendment, signer, now=time.time_ns()

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from pathlib import Path
 
 import click
 
@@ -11,6 +10,8 @@ from answerable.cli.emit import answer
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
 from answerable.cli.signing import key_options, only_a_person, signer_of
+from answerable.connectors.expanded import expanded
+from answerable.flows.words.text import quoted
 from answerable.flows.words.times import span
 from answerable.model.errors import UsageError
 from answerable.model.ids import AgentId
@@ -113,9 +114,9 @@ def filed(
         run=run,
         life=span(life, "--for", LONGEST),
     )
-    told = ", ".join(flow.named(wish))
+    told = ", ".join(map(quoted, flow.named(wish)))
     with opened(settings, writes=True) as session:
-        say(settings, f"you ask {wish.agent} for something that names: {told}")
+        say(settings, f"you ask {quoted(wish.agent)} for something that names: {told}")
         signer = signer_of(*key)
         document = flow.file(session.store, wish, signer, now=time.time_ns())
     if shows:
@@ -127,7 +128,7 @@ def _read(name: str) -> str:
         if name == "-":
             data = sys.stdin.buffer.read(_MOST + 1)
         else:
-            with Path(name).expanduser().open("rb") as opened_file:
+            with expanded(name).open("rb") as opened_file:
                 data = opened_file.read(_MOST + 1)
         text = data.decode()
     except OSError as error:

@@ -11,6 +11,9 @@ import unicodedata
 _UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _COMBINING = {"Mn", "Me"}
 _MOST_COMBINING = 2
+# What stays as it is between quotation marks, and what would end them.
+_PLAIN = {"Lu", "Ll", "Lt", "Lo", "Nd"}
+_QUOTING = {'"', "\\"}
 # Of an ARN shorter than this only the end is worth its cells.
 _SHORT = 20
 
@@ -33,6 +36,22 @@ def safe(text: str) -> str:
         else:
             shown.append(_escape(letter) if kind in _UNSAFE else letter)
     return "".join(shown)
+
+
+def quoted(text: str) -> str:
+    """Put a foreign text in quotation marks that nothing in it can end or imitate.
+
+    Beyond ASCII only letters and digits stay as they are: some signs look like a mark.
+    """
+    shown = ['"']
+    for letter in text:
+        if letter in _QUOTING:
+            shown.append("\\" + letter)
+        elif letter.isascii() or unicodedata.category(letter) in _PLAIN:
+            shown.append(safe(letter))
+        else:
+            shown.append(_escape(letter))
+    return "".join((*shown, '"'))
 
 
 def _escape(letter: str) -> str:
