@@ -5,8 +5,12 @@ r"""The spool's format: a recorder's records as JSON lines, each chained to the 
 
 The first chain hash is SHA-256 of `answerable spool 1\n`, the recorder's name and a
 line end; each next one SHA-256(chain before || bytes of the record as it was without
-the chain). A line without its end was cut by a crash and was never acknowledged. Zero
-bytes at the end of a file are room for lines to come.
+the chain). A line without its end was cut by a crash and was never acknowledged.
+
+No line holds a zero byte. Those at the end of a file are room for lines to come. Whoever
+reads while a recorder writes takes nothing from the first of them on: lines take their
+place from one read to the next. Of a recorder that has ended, zero bytes before a line
+are what a power loss left of a group that was never acknowledged.
 """
 
 import hashlib

@@ -124,6 +124,19 @@ def test_a_group_that_the_disk_took_in_part_harms_no_line_before_it(
     assert ids[0] <= ids[1] <= ids[2]
 
 
+def test_what_a_power_loss_left_out_before_whole_lines_is_aside_and_missing(
+    tmp_path: Path,
+) -> None:
+    whole = spelled([opened(), *(decided(n, DENY) for n in range(2, 9))])
+    third, fifth = (whole.index(b'"sequence":%d' % number) for number in (3, 5))
+    torn = whole[:third] + bytes(fifth - third) + whole[fifth:] + bytes(5000)
+    write(tmp_path, torn)
+    events, problems, aside = told(tmp_path)
+    assert [e.sequence for e in events] == [2, 6, 7, 8]
+    assert problems == [f"gateway {NAME}: records 3-5 missing"]
+    assert len(aside) == 1
+
+
 @settings(max_examples=100)
 @given(stories(), st.lists(st.integers(0, 12), max_size=4))
 def test_where_files_begin_changes_nothing(story, cuts) -> None:
@@ -294,6 +307,20 @@ def test_batches_are_bounded(tmp_path: Path) -> None:
     sizes = [len(b.events) for b in spool.batches(EventLimits(batch=10))]
     assert max(sizes) == 10
     assert sum(sizes) == 100
+
+
+def test_what_is_read_ends_at_all_of_it_with_room_and_what_was_read_before(
+    tmp_path: Path,
+) -> None:
+    whole = spelled([opened(), decided(2, DENY), decided(3, DENY)])
+    folder = write(tmp_path, whole + bytes(5000))
+    write(tmp_path, spelled([opened()], "another"), "another")
+    with living(folder):
+        for done in (0, len(whole)):
+            spool = Spool(tmp_path)
+            *_, last = spool.batches(EventLimits(batch=1))
+            assert last.done_bytes == last.total_bytes > done
+            spool.settle()
 
 
 def test_the_folder_of_one_recorder_is_a_source_too(tmp_path: Path) -> None:

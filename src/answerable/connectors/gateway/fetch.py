@@ -3,6 +3,7 @@
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
 
 from answerable.connectors.expanded import expanded
@@ -72,9 +73,9 @@ class Spool:
 
     def batches(self, limits: EventLimits) -> Iterator[EventBatch]:
         """Yield what is new, recorder by recorder."""
-        total = sum(folder.size for folder in self._folders)
-        done = 0
-        for folder in self._folders:
+        sizes = [folder.size for folder in self._folders]
+        total, done = sum(sizes), 0
+        for folder, upto in zip(self._folders, accumulate(sizes), strict=True):
             events: list[AuditEvent] = []
             aside: list[Quarantined] = []
             for piece in folder.pieces():
@@ -84,6 +85,7 @@ class Spool:
                 if len(events) + len(aside) >= limits.batch:
                     yield _batch(folder, events, aside, done, total)
                     events, aside = [], []
+            done = upto
             yield EventBatch(
                 str(folder.path),
                 tuple(events),

@@ -4,6 +4,10 @@ RECORDER/000001.jsonl ...   as the recorder wrote them; zero bytes at the end ar
                             for lines to come
 RECORDER/shipped.json       how far they are in the store, with the decisions that
                             wait for their end
+
+The last file of a living recorder is read while it is written. Lines take the place of
+room between two reads, so that one line may come together of room and of what stands
+there now. No line holds a zero byte: from the first one on, nothing is there yet.
 """
 
 import contextlib
@@ -22,9 +26,9 @@ from answerable.model.sighting import Problem, ProblemKind
 
 SUFFIX = ".jsonl"
 SHIPPED = "shipped.json"
+ROOM = b"\0"
 _LONGEST = 16 << 20  # bytes of a line; it names no more than a message does (4 MiB)
 _KEPT = 64 << 10  # of what cannot be read
-_ROOM = b"\0"
 
 
 class Piece(NamedTuple):
@@ -65,7 +69,7 @@ class Folder:
 
     @property
     def size(self) -> int:
-        """Bytes of its files."""
+        """Bytes of its files, with what was read before and with room."""
         return sum(path.stat().st_size for path in self._files)
 
     @property
@@ -110,14 +114,17 @@ class Folder:
             self.path.rmdir()
 
     def _read(self, path: Path, *, last: bool) -> Iterator[Piece]:
+        written_to = last and self.alive
         with path.open("rb") as file:
             file.seek(self.progress.offset)
             while line := file.readline(_LONGEST):
+                if written_to and ROOM in line:
+                    return
                 if not line.endswith(b"\n"):
                     if len(line) == _LONGEST:
                         raise EnvironmentRefused(f"no spool of a gateway: {path}")
-                    cut = len(line.rstrip(_ROOM))
-                    if cut and not (last and self.alive):
+                    cut = len(line.rstrip(ROOM))
+                    if cut and not written_to:
                         self._cut(path, cut)
                     return
                 yield self._piece(path, line)

@@ -7,7 +7,7 @@ shipped and removed between two looks is in the store, and is not given here.
 from collections.abc import Iterator
 from pathlib import Path
 
-from answerable.connectors.gateway.folder import SUFFIX
+from answerable.connectors.gateway.folder import ROOM, SUFFIX
 from answerable.connectors.gateway.parse.recorder import Lines, Progress
 from answerable.model.errors import ParseError
 from answerable.model.event import AuditEvent
@@ -67,8 +67,10 @@ class _Recorder:
 
     def _fresh(self) -> Iterator[bytes]:
         left, progress = MOST, self._progress
-        for path in sorted(self._path.glob(f"*{SUFFIX}")):
-            if not path.stem.isdecimal() or int(path.stem) < progress.file:
+        files = self._path.glob(f"*{SUFFIX}")
+        paths = sorted(path for path in files if path.stem.isdecimal())
+        for path in paths:
+            if int(path.stem) < progress.file:
                 continue
             if int(path.stem) > progress.file:
                 progress.file, progress.offset = int(path.stem), 0
@@ -78,9 +80,11 @@ class _Recorder:
                     data = file.read(left)
             except OSError:  # shipped meanwhile
                 continue
-            whole = data[: data.rfind(b"\n") + 1]
+            # The last may be written to while it is read: see `folder`.
+            there = data.partition(ROOM)[0] if path == paths[-1] else data
+            whole = there[: there.rfind(b"\n") + 1]
             progress.offset += len(whole)
-            left -= len(whole)
             yield from whole.splitlines(keepends=True)
-            if left <= 0 or len(whole) < len(data):
+            if len(data) == left:  # there is more of it
                 return
+            left -= len(whole)

@@ -167,8 +167,8 @@ def succeed(spool: Path, worker: int, name: str) -> tuple[str, int]:
 def _recorded(folder: Path) -> int:
     """Give the last sequence number on disk."""
     for path in sorted(folder.glob(f"*{SUFFIX}"), reverse=True):
-        whole = read_file(path).rpartition(b"\n")[0]
-        if whole:
+        # A crash may have left the end of it out, or a part before its end.
+        for line in reversed(read_file(path).splitlines(keepends=True)):
             with contextlib.suppress(ParseError):
-                return read_line(whole.rpartition(b"\n")[2] + b"\n")[0].sequence
+                return read_line(line)[0].sequence
     return 0
