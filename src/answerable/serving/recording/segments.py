@@ -13,6 +13,7 @@ by that whether more may come. A crashed recorder is never written to again.
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 from pathlib import Path
@@ -32,6 +33,8 @@ from answerable.store.disk import (
 SEGMENT = 8 << 20
 ROOM = 256 << 10
 SUFFIX = ".jsonl"
+# What a process lacks for a moment: it cannot look, so nothing was seen to be gone.
+LACKING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 class Segments:
@@ -103,9 +106,15 @@ class Segments:
         os.close(self._lock)
 
     def gone(self, numbers: set[int]) -> set[int]:
-        """Tell which of these files are not there any more: they were shipped."""
+        """Tell which of these files are not there any more: they were shipped.
+
+        Raises:
+            OSError: It cannot be seen.
+        """
+        with os.scandir(self.folder) as entries:
+            stems = [entry.name.rpartition(SUFFIX) for entry in entries]
         return numbers - {
-            int(path.stem) for path in self.folder.glob(f"*{SUFFIX}") if path.is_file()
+            int(stem) for stem, _, rest in stems if stem.isdecimal() and not rest
         }
 
     def _open(self) -> None:
@@ -137,12 +146,40 @@ class Segments:
 
 
 def waiting(spool: Path) -> int:
-    """Sum the bytes of all recorders' files."""
-    total = 0
-    for path in spool.glob(f"*/*{SUFFIX}"):
-        with contextlib.suppress(FileNotFoundError):  # shipped meanwhile
-            total += path.stat().st_size
-    return total
+    """Sum the bytes of all recorders' files.
+
+    Folders and files come and go meanwhile: hooks make them, shipping removes them.
+
+    Raises:
+        OSError: It cannot be seen, for want of handles or memory.
+    """
+    return sum(
+        _size(file)
+        for folder in _entries(spool)
+        if folder.is_dir(follow_symlinks=False)
+        for file in _entries(folder.path)
+        if file.name.endswith(SUFFIX)
+    )
+
+
+def _entries(folder: Path | str) -> list[os.DirEntry[str]]:
+    """List what a folder holds, but for what is being made; nothing where it is gone."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if not entry.name.startswith(".")]
+    except OSError as error:
+        if error.errno in LACKING:
+            raise
+        return []
+
+
+def _size(file: os.DirEntry[str]) -> int:
+    try:
+        return file.stat().st_size
+    except OSError as error:
+        if error.errno in LACKING:
+            raise
+        return 0  # shipped meanwhile
 
 
 def succeed(spool: Path, worker: int, name: str) -> tuple[str, int]:
@@ -167,8 +204,11 @@ def succeed(spool: Path, worker: int, name: str) -> tuple[str, int]:
 def _recorded(folder: Path) -> int:
     """Give the last sequence number on disk."""
     for path in sorted(folder.glob(f"*{SUFFIX}"), reverse=True):
+        whole = b""
+        with contextlib.suppress(FileNotFoundError):  # shipped meanwhile
+            whole = read_file(path)
         # A crash may have left the end of it out, or a part before its end.
-        for line in reversed(read_file(path).splitlines(keepends=True)):
+        for line in reversed(whole.splitlines(keepends=True)):
             with contextlib.suppress(ParseError):
                 return read_line(line)[0].sequence
     return 0

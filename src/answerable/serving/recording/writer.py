@@ -78,7 +78,9 @@ class Writer:
         loop: asyncio.AbstractEventLoop,
         heard: Heard,
     ) -> None:
-        self.spooled = waiting(spool)
+        self.spooled = 0
+        with contextlib.suppress(OSError):  # it is measured again in a second
+            self.spooled = waiting(spool)
         self._spool, self._segments = spool, segments
         self._loop, self._heard = loop, heard
         self._queue: deque[Entry] = deque()
@@ -184,11 +186,13 @@ class Writer:
                 used[entry.agent] = used.get(entry.agent, 0) + len(entry.record)
 
     def _measure(self) -> None:
-        """See what was shipped meanwhile."""
+        """See what was shipped meanwhile; where that cannot be seen, nothing was."""
         self._measured = time.monotonic()
-        self.spooled = waiting(self._spool) - self._segments.room
-        for number in self._segments.gone(set(self._used)):
-            self._tell(self._heard.released, self._used.pop(number))
+        # Whatever happens to the spool, this thread goes on: it writes the evidence.
+        with contextlib.suppress(OSError):
+            self.spooled = waiting(self._spool) - self._segments.room
+            for number in self._segments.gone(set(self._used)):
+                self._tell(self._heard.released, self._used.pop(number))
 
     def _tell(self, what: Callable[..., None], *said: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits

@@ -1,0 +1,154 @@
+"""A spool is measured while others change it: what cannot be seen stops no record."""
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from answerable.gateway.recording.recorder import Recorder
+from answerable.model.config import Limits
+from answerable.serving.recording.segments import waiting
+from tests.gateway.recording.stage import (
+    BODY,
+    CALL,
+    CALLER,
+    DURABLE,
+    recording,
+    records,
+    until,
+)
+
+AGENT = str(CALLER.agent)
+
+
+class Spool:
+    """What `os.scandir` sees; switched while a recorder runs.
+
+    Attributes:
+        errno: What it is refused with, 0 for nothing.
+        looks: How often it was asked.
+    """
+
+    def __init__(self) -> None:
+        self.errno = self.looks = 0
+        self.goes: Path | None = None
+        self._real = os.scandir
+
+    def __call__(self, path: Any) -> Any:
+        self.looks += 1
+        if self.errno:
+            raise OSError(self.errno, os.strerror(self.errno))
+        if self.goes is None:
+            return self._real(path)
+        return self._late(path, self.goes)
+
+    def _late(self, path: Any, goes: Path) -> Any:
+        """List a folder, and remove something before anybody looks closer."""
+        real = self._real(path)
+
+        class Late:
+            def __enter__(self) -> Iterator[os.DirEntry[str]]:
+                return iter(listed)
+
+            def __exit__(self, *_: object) -> None:
+                real.close()
+
+        listed = list(real)
+        if Path(path) == goes.parent:
+            self.goes = None
+            shutil.rmtree(goes) if goes.is_dir() else goes.unlink()
+        return Late()
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> Spool:
+    seen = Spool()
+    monkeypatch.setattr("os.scandir", seen)
+    monkeypatch.setattr("answerable.serving.recording.writer.MEASURE", 0.01)
+    return seen
+
+
+async def _durable(recorder: Recorder) -> None:
+    ticket = recorder.decided(CALLER, CALL, DURABLE, BODY)
+    assert ticket.durable is not None
+    await ticket.durable
+
+
+def _file(spool: Path, name: str, size: int) -> Path:
+    path = spool / name
+    path.parent.mkdir(exist_ok=True, parents=True)
+    path.write_bytes(bytes(size))
+    return path
+
+
+@pytest.mark.parametrize("goes", ["one", "one/000001.jsonl"])
+def test_what_goes_while_it_is_measured_is_nothing(
+    tmp_path: Path, looks: Spool, goes: str
+) -> None:
+    _file(tmp_path, "one/000001.jsonl", 100)
+    _file(tmp_path, "two/000001.jsonl", 20)
+    _file(tmp_path, "two/shipped.json", 3)
+    _file(tmp_path, ".three/000001.jsonl", 5)  # gets its name once it is locked
+    _file(tmp_path, "worker-0", 7)
+    assert waiting(tmp_path) == 120
+    looks.goes = tmp_path / goes
+    assert waiting(tmp_path) == 20
+
+
+def test_what_may_not_be_read_hides_nothing_else(tmp_path: Path, looks: Spool) -> None:
+    _file(tmp_path, "one/000001.jsonl", 100)
+    (tmp_path / "two").symlink_to(tmp_path / "none")
+    (tmp_path / "one" / "000002.jsonl").symlink_to(tmp_path / "none")
+    assert waiting(tmp_path) == 100
+    assert waiting(tmp_path / "none") == 0
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+def test_without_handles_the_last_figures_hold_and_the_recorder_goes_on(
+    tmp_path: Path, looks: Spool, number: int
+) -> None:
+    _file(tmp_path, "one/000001.jsonl", 100_000)
+    limits = Limits(spool_per_agent=1)
+
+    async def story(recorder: Recorder) -> None:
+        journal = recorder.journal
+        await _durable(recorder)
+        await until(lambda: journal.spooled > 100_000)
+        looks.errno = number
+        _shipped(tmp_path, recorder.name)
+        looked = looks.looks
+        await until(lambda: looks.looks > looked + 3)
+        assert journal.spooled > 100_000
+        assert journal.spent(AGENT)
+        assert not recorder.alarm
+        looks.errno = 0
+        await until(lambda: not journal.spent(AGENT) and journal.spooled < 10_000)
+        await _durable(recorder)
+
+    recording(tmp_path, story, limits)
+
+
+def _shipped(spool: Path, name: str) -> None:
+    """Remove, as shipping would, what waits."""
+    for recorder in ("one", name):
+        (spool / recorder / "000001.jsonl").unlink()
+
+
+def test_a_file_of_somebody_else_stops_no_record(tmp_path: Path, looks: Spool) -> None:
+    async def story(recorder: Recorder) -> None:
+        await _durable(recorder)
+        folder = tmp_path / recorder.name
+        for name in ("000001 (copy).jsonl", "000002.jsonl.swp", "²²².jsonl", ".jsonl"):
+            (folder / name).write_bytes(b"")
+        looked = looks.looks
+        await until(lambda: looks.looks > looked + 6)
+        await _durable(recorder)
+        for path in folder.glob("*[!1].jsonl"):
+            path.unlink()
+
+    recording(tmp_path, story)
+    assert [record.sequence for record in records(tmp_path)] == [1, 2, 3, 4]
