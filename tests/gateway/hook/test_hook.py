@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -109,6 +110,24 @@ def find(client: Client, decision: str) -> list[dict[str, Any]]:
     assert code == 0, err
     items: list[dict[str, Any]] = json.loads(out)["items"]
     return items
+
+
+def test_a_decision_is_written_without_room_for_more(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    real = os.write
+
+    def write(handle: int, data: bytes) -> int:
+        written.append(len(data))
+        return real(handle, data)
+
+    monkeypatch.setattr("os.write", write)
+    monkeypatch.setattr("os.pwrite", lambda *_: pytest.fail("room was made"))
+    assert client(claude(command="ls"))[1] is None
+    (file,) = (client.folder / "store").glob("gateway/spool/*/*.jsonl")
+    assert file.stat().st_size in written
+    assert sum(written) < 8192
 
 
 def test_a_kill_holds_a_hook_too(client: Client) -> None:

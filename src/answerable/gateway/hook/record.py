@@ -55,7 +55,7 @@ def record(spool: Path, caller: Caller, act: Act, decision: Decision, now: int) 
         Closed(3, now),
     )
     data, chain = lines(map(encode, records), chain_start(name))
-    segments = Segments(spool, name)
+    segments = Segments(spool, name, room=0)  # no more lines will come
     try:
         segments.write(data, chain)
     except OSError as error:

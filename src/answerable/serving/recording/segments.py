@@ -43,6 +43,7 @@ class Segments:
     Args:
         spool: Folder of all recorders' folders.
         name: Name of this recorder.
+        room: Bytes that a file gets beyond its lines, for those to come.
 
     Attributes:
         current: Number of the file written to, 0 before the first.
@@ -51,8 +52,9 @@ class Segments:
         EnvironmentRefused: The spool cannot be written.
     """
 
-    def __init__(self, spool: Path, name: str) -> None:
+    def __init__(self, spool: Path, name: str, *, room: int = ROOM) -> None:
         make_folder(spool)
+        self._room = room
         self.folder = spool / name
         self.current = 0
         self.chain = chain_start(name)
@@ -127,10 +129,10 @@ class Segments:
 
     def _make_room(self, end: int, size: int) -> int:
         """Put zero bytes behind a group of a size; give how many."""
-        if size > ROOM // 4:  # many of them in a second: it would be written twice
+        if size > self._room // 4:  # many such in a second: it would be written twice
             return 0
         with contextlib.suppress(OSError):  # it does without
-            return os.pwrite(self._handle, bytes(ROOM), end)
+            return os.pwrite(self._handle, bytes(self._room), end)
         return 0
 
     def _shut(self) -> None:
