@@ -1,12 +1,17 @@
 """Shipping in a process of its own: what became of it is told, and it can be stopped."""
 
 import asyncio
+import errno
+import itertools
+import os
+from asyncio.subprocess import Process
 from pathlib import Path
 
 import pytest
 
 from answerable.model.config import Limits
 from answerable.model.record import Exchanged
+from answerable.serving import shipping
 from answerable.serving.shipping import NICE, Told, niceness, ship_apart
 from answerable.serving.stored import make_store
 from answerable.sts.recording.recorder import Recorder
@@ -47,11 +52,11 @@ def test_one_that_is_stopped_ships_the_next_time(tmp_path: Path) -> None:
     recorded(spool)
 
     async def main() -> None:
-        shipping = asyncio.create_task(ship_apart(root, spool))
+        task = asyncio.create_task(ship_apart(root, spool))
         await asyncio.sleep(0.05)
-        shipping.cancel()
+        task.cancel()
         with pytest.raises(asyncio.CancelledError):
-            await shipping
+            await task
         assert (await ship_apart(root, spool)).refused == ""
 
     asyncio.run(main())
@@ -65,3 +70,76 @@ def test_shipping_gives_way_while_little_waits(tmp_path: Path) -> None:
     assert niceness(tmp_path, 1600) == NICE
     (tmp_path / "one" / "000002.jsonl").write_bytes(b"x")
     assert niceness(tmp_path, 1600) == 0
+
+
+@pytest.mark.parametrize(
+    ("what", "number"),
+    [
+        ("asyncio.create_subprocess_exec", errno.EAGAIN),
+        ("asyncio.create_subprocess_exec", errno.ENOMEM),
+        ("answerable.serving.shipping.niceness", errno.EMFILE),
+    ],
+)
+def test_what_cannot_be_started_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, number: int
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(what, refuse)
+    told = asyncio.run(ship_apart(tmp_path, tmp_path, most=1))
+    assert os.strerror(number) in told.refused
+
+
+def instead(monkeypatch: pytest.MonkeyPatch, script: str) -> list[Process]:
+    """Have a script run where shipping would."""
+    begun: list[Process] = []
+
+    async def begin(*_: object) -> Process:
+        process = await asyncio.create_subprocess_exec(
+            *("sh", "-c", script), stdout=asyncio.subprocess.PIPE
+        )
+        begun.append(process)
+        return process
+
+    monkeypatch.setattr(shipping, "_begun", begin)
+    monkeypatch.setattr(shipping, "LOOK", 0.02)
+    return begun
+
+
+@pytest.mark.parametrize(("most", "patience"), [(1, "STALL"), (0, "LAST")])
+def test_one_that_does_nothing_any_more_is_killed_and_that_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, patience: str
+) -> None:
+    begun = instead(monkeypatch, "kill -STOP $$")
+    monkeypatch.setattr(shipping, patience, 0.2)
+
+    async def main() -> None:
+        async with asyncio.timeout(20):
+            told = await ship_apart(tmp_path, tmp_path, most=most)
+        assert told.refused.endswith("did nothing for 0.2 s, and was killed")
+        assert begun[0].returncode == -9
+
+    asyncio.run(main())
+
+
+def test_one_that_works_has_all_the_time_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instead(monkeypatch, "sleep 0.4; echo '{\"stored\": 3}'")
+    monkeypatch.setattr(shipping, "LAST", 0.1)
+    ticks = itertools.count(1)
+    monkeypatch.setattr(shipping, "_spent", lambda _: next(ticks))
+    assert asyncio.run(ship_apart(tmp_path, tmp_path)) == Told(stored=3)
+
+
+def test_what_a_process_works_is_seen() -> None:
+    def own() -> float:
+        times = os.times()
+        return (times.user + times.system) * os.sysconf("SC_CLK_TCK")
+
+    before = own()
+    while own() < before + 2:
+        pass
+    assert before - 2 <= shipping._spent(os.getpid()) <= own() + 2
+    assert shipping._spent(0) == 0

@@ -123,9 +123,9 @@ class Process(Generic[OfPlan]):
             self._tasks.spawn(self._end_with_parent())
         make_store(self._plan.store)
         with claim(self._plan.state):
-            house = await self._made(self._plan, self._log)
+            async with self._reloading:  # a SIGHUP during the start is heard after it
+                self._house = house = await self._made(self._plan, self._log)
             _settle()
-            self._house = house
             try:
                 ready(house.listening)
                 self._tell_start(house)

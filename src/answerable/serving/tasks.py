@@ -22,3 +22,10 @@ class Tasks:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+
+
+async def ended(task: asyncio.Task[Any], seconds: float) -> None:
+    """Wait until a task has ended, however it did; it is cancelled where it does not."""
+    await asyncio.wait({task}, timeout=seconds)
+    task.cancel()
+    await asyncio.wait({task})

@@ -1,6 +1,7 @@
 """The last shipping comes after the one that is under way."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,24 @@ import pytest
 from answerable.gateway.serve import supervisor
 from answerable.serving.log import Log
 from answerable.serving.shipping import Told
+
+Ships = Callable[..., Awaitable[Told]]
+
+
+def supervised(
+    state: Path, monkeypatch: pytest.MonkeyPatch, ship: Ships, drain: float = 1
+) -> supervisor.Supervisor:
+    """Make one without workers that ships often."""
+    monkeypatch.setattr(supervisor, "SHIP", 0.01)
+    monkeypatch.setattr(supervisor, "ship_apart", ship)
+    (state / "spool").mkdir()
+    config = SimpleNamespace(
+        listen=SimpleNamespace(workers=0),
+        limits=SimpleNamespace(drain=drain, spool=1 << 30),
+    )
+    policy = SimpleNamespace(whole=True)
+    plan: Any = SimpleNamespace(config=config, policy=policy, store=state, state=state)
+    return supervisor.Supervisor(plan, lambda _: plan, Log("test"), {})
 
 
 def test_what_is_being_shipped_at_the_end_is_waited_for(
@@ -30,20 +49,9 @@ def test_what_is_being_shipped_at_the_end_is_waited_for(
         under_way.pop()
         return Told(stored=1)
 
-    monkeypatch.setattr(supervisor, "SHIP", 0.01)
-    monkeypatch.setattr(supervisor, "ship_apart", ship)
-    (tmp_path / "spool").mkdir()
-    config = SimpleNamespace(
-        listen=SimpleNamespace(workers=0),
-        limits=SimpleNamespace(drain=1, spool=1 << 30),
-    )
-    policy = SimpleNamespace(whole=True)
-    plan: Any = SimpleNamespace(
-        config=config, policy=policy, store=tmp_path, state=tmp_path
-    )
+    one = supervised(tmp_path, monkeypatch, ship)
 
     async def story() -> None:
-        one = supervisor.Supervisor(plan, lambda _: plan, Log("test"), {})
         one._tasks.spawn(one._ship_now_and_then())
         async with asyncio.timeout(10):
             await began.wait()
@@ -57,3 +65,30 @@ def test_what_is_being_shipped_at_the_end_is_waited_for(
     assert most == [1, 1]
     # Nobody is served any more at the end.
     assert gave_way == [True, False]
+
+
+def test_one_that_hangs_at_the_end_is_waited_for_as_calls_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, stopped = asyncio.Event(), asyncio.Event()
+
+    async def ship(*_: Path, most: int) -> Told:
+        if not most:
+            return Told(stored=1)
+        began.set()
+        try:
+            return await asyncio.Future()
+        finally:
+            stopped.set()
+
+    one = supervised(tmp_path, monkeypatch, ship, drain=0.05)
+
+    async def story() -> None:
+        one._tasks.spawn(one._ship_now_and_then())
+        async with asyncio.timeout(10):
+            await began.wait()
+            await one._end()
+        assert stopped.is_set()
+        assert one._health.shipped == 1
+
+    asyncio.run(story())

@@ -38,7 +38,7 @@ from answerable.serving.process import LINK
 from answerable.serving.shipping import ship_apart
 from answerable.serving.sockets import Bound, bind, bind_address, hosts_of
 from answerable.serving.stored import make_store
-from answerable.serving.tasks import Tasks
+from answerable.serving.tasks import Tasks, ended
 from answerable.serving.wire.place import Served
 
 SHIP = 30.0  # seconds between two shippings
@@ -275,8 +275,8 @@ class Supervisor:
         await asyncio.gather(*(each.end(drain) for each in self._beside))
         await self._tasks.cancel()
         await self._owners.close()
-        if self._shipping is not None:
-            await self._shipping  # two at once would refuse the last one
+        if self._shipping is not None:  # two at once would refuse the last one
+            await ended(self._shipping, drain)
         if (self._plan.state / "spool").is_dir():
             await self._ship()
         if self._api is not None:
