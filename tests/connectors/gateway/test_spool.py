@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from answerable.connectors.gateway.fetch import Spool, read
+from answerable.connectors.gateway.tail import Tail
 from answerable.evidence.spool import read_line
 from answerable.model.connector import EventContext, EventLimits
 from answerable.model.errors import EnvironmentRefused, UsageError
@@ -321,6 +322,31 @@ def test_what_is_read_ends_at_all_of_it_with_room_and_what_was_read_before(
             *_, last = spool.batches(EventLimits(batch=1))
             assert last.done_bytes == last.total_bytes > done
             spool.settle()
+
+
+@pytest.mark.parametrize("name", ["000001 (copy)", "1", "0000001", "notes", ".000001"])
+def test_a_foreign_file_is_passed_over_beside_records_and_beside_recorders(
+    tmp_path: Path, name: str
+) -> None:
+    folder = write(tmp_path, spelled([opened(), decided(2, DENY)]), cuts=[1])
+    for place in (folder, tmp_path):
+        (place / f"{name}.jsonl").write_text("{}\n")
+    spool = Spool(tmp_path)
+    (batch,) = spool.batches(EventLimits())
+    assert ([e.sequence for e in batch.events], batch.quarantined) == ([2], ())
+    spool.settle()
+    assert [each.name for each in folder.iterdir()] == [f"{name}.jsonl"]
+    assert told(tmp_path) == ([], [], [])
+    assert Tail(tmp_path).read() == []
+
+
+def test_the_millionth_file_comes_after_the_one_before_it(tmp_path: Path) -> None:
+    whole = spelled([opened(), decided(2, DENY), decided(3, DENY)])
+    folder = write(tmp_path, whole, cuts=[2])
+    (folder / "000001.jsonl").rename(folder / "999999.jsonl")
+    (folder / "000002.jsonl").rename(folder / "1000000.jsonl")
+    assert told(tmp_path)[1:] == ([], [])
+    assert [event.sequence for event in Tail(tmp_path).read()] == [2, 3]
 
 
 def test_the_folder_of_one_recorder_is_a_source_too(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from answerable.connectors.expanded import expanded
-from answerable.connectors.gateway.folder import SUFFIX, Folder, opened
+from answerable.connectors.gateway.folder import Folder, files_of, opened
 from answerable.model.connector import EventBatch, EventContext, EventLimits
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.event import AuditEvent, Quarantined
@@ -128,7 +128,7 @@ def _batch(
 
 def _folders(path: Path) -> list[Path]:
     """List the folders of recorders: the one named, or those inside."""
-    if any(path.glob(f"*{SUFFIX}")):
+    if files_of(path):
         return [path]
     return sorted(
         each

@@ -13,6 +13,7 @@ there now. No line holds a zero byte: from the first one on, nothing is there ye
 import contextlib
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +28,7 @@ from answerable.model.sighting import Problem, ProblemKind
 SUFFIX = ".jsonl"
 SHIPPED = "shipped.json"
 ROOM = b"\0"
+_NUMBER = re.compile("[0-9]{6}|[1-9][0-9]{6,}")  # a recorder counts its files
 _LONGEST = 16 << 20  # bytes of a line; it names no more than a message does (4 MiB)
 _KEPT = 64 << 10  # of what cannot be read
 
@@ -62,7 +64,7 @@ class Folder:
         self.path = path
         # First, and the files after: of a recorder that has ended no more can come.
         self.alive = _locked(path)
-        self._files = sorted(path.glob(f"*{SUFFIX}"))
+        self._files = files_of(path)
         self.progress = _progress(path)
         self._lines = Lines(path.name, self.progress)
         self._torn: list[Problem] = []
@@ -155,6 +157,12 @@ class Folder:
         beside.replace(self.path / SHIPPED)
         with opened(self.path) as folder:
             os.fsync(folder)
+
+
+def files_of(path: Path) -> list[Path]:
+    """List a recorder's files in their order; whatever else lies there is none."""
+    found = (each for each in path.glob(f"*{SUFFIX}") if _NUMBER.fullmatch(each.stem))
+    return sorted(found, key=lambda each: int(each.stem))
 
 
 def _locked(path: Path) -> bool:

@@ -7,7 +7,7 @@ shipped and removed between two looks is in the store, and is not given here.
 from collections.abc import Iterator
 from pathlib import Path
 
-from answerable.connectors.gateway.folder import ROOM, SUFFIX
+from answerable.connectors.gateway.folder import ROOM, files_of
 from answerable.connectors.gateway.parse.recorder import Lines, Progress
 from answerable.model.errors import ParseError
 from answerable.model.event import AuditEvent
@@ -67,8 +67,7 @@ class _Recorder:
 
     def _fresh(self) -> Iterator[bytes]:
         left, progress = MOST, self._progress
-        files = self._path.glob(f"*{SUFFIX}")
-        paths = sorted(path for path in files if path.stem.isdecimal())
+        paths = files_of(self._path)
         for path in paths:
             if int(path.stem) < progress.file:
                 continue
