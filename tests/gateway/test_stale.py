@@ -42,6 +42,24 @@ def test_what_its_server_refused_is_read_once_for_all_who_come(tmp_path: Path) -
     assert (tmp_path / "ran").read_text() == "xx"
 
 
+def test_a_second_refusal_meanwhile_loses_nothing(tmp_path: Path) -> None:
+    once = "import sys; sys.exit(3) if len(open(sys.argv[1]).read()) > 1 else print("
+    argv = (*printing(tmp_path, f"{once}{SECRET!r})"), str(tmp_path / "ran"))
+
+    async def run() -> None:
+        stage = Stage(kept_in(command=argv, ttl=100))
+        await stage.held.get("files")
+        first = stage.held.find("files")
+        assert first is not None
+        assert stage.held.refuse("files", first)
+        stage.now += 6  # by now a command that is slow runs, and a call is answered
+        assert not stage.held.refuse("files", first)
+        await stage.held.get("files")
+        assert stage.shown() == bearer(SECRET)
+
+    asyncio.run(run())
+
+
 def test_what_its_server_refused_is_shown_as_before_while_there_is_no_other(
     tmp_path: Path,
 ) -> None:

@@ -11,7 +11,7 @@ from answerable.gateway.shown.credential import Credential
 from answerable.gateway.shown.held import Held, Tell
 from answerable.gateway.shown.tokens import Tokens
 from answerable.model.caller import Caller
-from answerable.model.config import Config
+from answerable.model.config import Config, Server
 
 LEAKED, STALE = "credential.leaked", "credential.stale"
 
@@ -44,6 +44,10 @@ class Credentials:
         """Show what another configuration says from now on."""
         self._tokens.swap(config)
         self._hold(config)
+
+    def configured(self, server: str) -> Server | None:
+        """Give a server as it is configured now."""
+        return self._servers.get(server)
 
     def needs(self, server: str) -> bool:
         """Say whether a server is shown something."""
@@ -84,6 +88,12 @@ class Credentials:
         else:
             await self._tokens.get(caller, server, token)
 
+    def in_force(self, caller: Caller, server: str) -> Credential | None:
+        """Give what is shown by now to who was shown something; nothing is asked for."""
+        if server in self._held:
+            return self._held.find(server)
+        return self._tokens.in_force(caller, server)
+
     def refuse(
         self, caller: Caller, server: str, shown: Credential, status: int
     ) -> None:
@@ -121,6 +131,7 @@ class Credentials:
 
     def _hold(self, config: Config) -> None:
         self._held.swap(config.servers)
+        self._servers = {each.name: each for each in config.servers}
         # Every call asks whether its server is among them.
         self._shown = frozenset(
             each.name for each in config.servers if each.credential or each.audience

@@ -28,6 +28,7 @@ from answerable.gateway.wire.lists import HELD, UNKNOWN, Listing, for_caller
 from answerable.gateway.wire.plain import plain_answer
 from answerable.model.behaviour import Observation
 from answerable.model.caller import Caller
+from answerable.model.config import Server
 from answerable.model.decision import Decision, Effect, Layer, Reason, Request, Target
 from answerable.model.pin import Kind as Item
 from answerable.model.record import Acted, End, Ending
@@ -180,6 +181,11 @@ class Exchange:
             unrecorded = Denied(Effect.ERROR.value, passage.ticket.id)
             return _once_recorded(data, passage, Heard(unrecorded.body(answer.id)))
         return Heard(data)
+
+    def configured(self, server: str) -> Server | None:
+        """Give a server as it is configured now; None where nothing is shown to any."""
+        found = self.credentials
+        return None if found is None else found.configured(server)
 
     def refused(self, passage: Passage, shown: Credential, status: int) -> None:
         """Take note that a server refused a call for what it was shown."""

@@ -2,6 +2,7 @@
 
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass
@@ -16,8 +17,13 @@ class Answered:
 class Client:
     """One connection of a client."""
 
-    def __init__(self, port: int) -> None:
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=10)
+    def __init__(self, place: int | Path) -> None:
+        if isinstance(place, Path):
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.settimeout(10)
+            self.sock.connect(str(place))
+        else:
+            self.sock = socket.create_connection(("127.0.0.1", place), timeout=10)
         self.held = b""
 
     def __enter__(self) -> "Client":

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,9 +13,12 @@ import pytest
 
 from answerable.connectors.gateway.parse.events import Told, event_of
 from answerable.evidence.spool import encode
+from answerable.gateway.http.front import Front
 from answerable.model.record import Decided
-from tests.gateway.http.spelling import call, events, reply, result
-from tests.gateway.http.stage import Backend, Gateway, Peer, Script, always, stage
+from answerable.serving.wire.place import Served
+from tests.gateway.http.client import Client
+from tests.gateway.http.spelling import HOST, call, events, reply, result
+from tests.gateway.http.stage import URL, Backend, Gateway, Peer, Script, always, stage
 from tests.gateway.test_tokens import Service
 
 OK = result(content=[{"type": "text", "text": "hello"}])
@@ -100,6 +104,44 @@ def test_where_the_service_is_away_the_call_is_an_error_on_record(
         assert gateway.decisions() == [("tools/call", "read_file", "credential")]
         (decided,) = [r for r in gateway.records() if isinstance(r, Decided)]
         assert decided.decision.layer == "credential"
+
+
+PEER = """
+  own:
+    owner: own@example.com
+    mode: enforce
+    callers: [{{unix: {{uid: {uid}}}}}]
+    allow: [{{server: files, tools: [read_file]}}]
+sts: {{url: "https://sts.example", listen: [{{unix: {sts}}}]}}
+"""
+
+
+def test_a_process_at_a_socket_has_no_token_got_with_one_that_it_shows(
+    tmp_path: Path,
+) -> None:
+    more = PEER.format(uid=os.getuid(), sts=tmp_path / "sts.sock")
+    place = tmp_path / "gateway.sock"
+    with (
+        service(tmp_path) as told,
+        stage(tmp_path, always(reply(OK)), more, shown=f"audience: {FILES}") as both,
+    ):
+        gateway, backend = both
+        served = Served(frozenset({HOST}))
+        listening = gateway.loop.create_unix_server(
+            lambda: Front(gateway.door, served, URL), str(place)
+        )
+        server = asyncio.run_coroutine_threadsafe(listening, gateway.loop).result(10)
+        with Client(place) as client:
+            for agent in ("ana", "ben"):
+                client.send(call(agent=agent))
+                said = json.loads(client.answer().body)["error"]
+                assert said["data"]["decision"] == "error"
+        gateway.run(server.close)
+        decided = [r for r in gateway.records() if isinstance(r, Decided)]
+    assert [each.decision.reason.value for each in decided] == ["credential"] * 2
+    assert {each.caller.agent for each in decided} == {"agent:declared/own"}
+    assert told.asked == []
+    assert backend.requests == []
 
 
 def test_what_is_denied_anyway_asks_for_no_token(tmp_path: Path) -> None:

@@ -58,6 +58,11 @@ class Relay:
         self._watch = Watch(sent.shown.leaks) if sent.shown else None
         self._body: Body | None = None
 
+    @property
+    def leads_there(self) -> bool:
+        """Whether its server is still the one that the call was let through to."""
+        return self._relayed.leads_there
+
     def may_go_on(self) -> bool:
         """Say whether its call is still sent to a server that has become another."""
         return self._relayed.exchange.may_be_sent(self.passage)

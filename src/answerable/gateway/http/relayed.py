@@ -30,12 +30,13 @@ class Relayed:
 
     Attributes:
         heading: What the client gets of the server's head.
+        server: As it was configured when the call was let through.
         session: Its session id, as the client is to use it.
     """
 
     __slots__ = (
         "_digest", "_size", "exchange", "heading", "outlet", "passage", "sent",
-        "session",
+        "server", "session",
     )  # fmt: skip
 
     def __init__(
@@ -46,13 +47,22 @@ class Relayed:
         self.sent = sent
         self.outlet = outlet
         self.heading = NO_HEADING
+        self.server = exchange.configured(passage.call.server)
         self.session = ""
         self._size = 0
         self._digest: hashlib._Hash | None = None
 
+    @property
+    def leads_there(self) -> bool:
+        """Whether its server is still the one that the call was let through to."""
+        now = self.exchange.configured(self.passage.call.server)
+        return now is self.server or now == self.server
+
     def look(self, changed: Item) -> None:
         """Ask the server what it has, now that it says that this has changed."""
-        self.exchange.definitions.look(self.sent, changed)
+        sent = self._anew()
+        if sent is not None:
+            self.exchange.definitions.look(sent, changed)
 
     def count(self, data: bytes) -> None:
         """Take note of bytes that go to the client."""
@@ -79,12 +89,27 @@ class Relayed:
 
     def send_back(self, data: bytes) -> None:
         """Answer a question of the server, in the client's stead."""
-        call = self.passage.call
-        answer = Call(call.era, Kind.RESPONSE, "", None, call.server, Target.REQUEST)
-        sent = msgspec.structs.replace(self.sent, call=answer, body=data)
+        call, sent = self.passage.call, self._anew()
         upstream = self.exchange.servers.get(call.server)
-        if upstream is not None:
-            upstream.send(sent, Unheard())
+        if sent is None or upstream is None:
+            return
+        answer = Call(call.era, Kind.RESPONSE, "", None, call.server, Target.REQUEST)
+        upstream.send(msgspec.structs.replace(sent, call=answer, body=data), Unheard())
+
+    def _anew(self) -> Sent | None:
+        """Give what went out with what is shown by now; None where nothing may follow.
+
+        An answer may take hours: its server may be another one since, and what it was
+        shown withdrawn, rotated or over.
+        """
+        exchange, sent = self.exchange, self.sent
+        if not self.leads_there:
+            return None
+        if exchange.credentials is None or sent.shown is None or not sent.shown.field:
+            return sent
+        passage = self.passage
+        shown = exchange.credentials.in_force(passage.caller, passage.call.server)
+        return None if shown is None else msgspec.structs.replace(sent, shown=shown)
 
     def _outcome(self) -> Ending:
         answer = self.passage.answer

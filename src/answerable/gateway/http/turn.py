@@ -236,12 +236,20 @@ class Turn:
         assert caller is not None  # noqa: S101 - no body is read without one
         credentials, shown = exchange.credentials, None
         if credentials is not None and credentials.needs(call.server):
-            token = self._head.fields.get("authorization", "").partition(" ")[2]
+            token = self._token(caller)
             shown = credentials.find(caller, call.server, token)
             if shown is None and exchange.would_pass(caller, call):
                 self._door.spawn(self._get(credentials, caller, call, data, token))
                 return
         self._pass(caller, call, data, shown)
+
+    def _token(self, caller: Caller) -> str:
+        """The token that says who calls; empty where something else says so.
+
+        A process that is known by its socket may show anybody's.
+        """
+        said = self._head.fields.get("authorization", "") if caller.token_sha256 else ""
+        return said.partition(" ")[2]
 
     async def _get(
         self,
@@ -309,7 +317,7 @@ class Turn:
 
     def _forward(self, relay: Relay) -> None:
         upstream = self._door.exchange.servers.get(relay.sent.call.server)
-        if upstream is None:
+        if upstream is None or not relay.leads_there:  # a reload came meanwhile
             relay.on_lost(Why.UNREACHABLE, forwarded=False)
             return
         self._sending = upstream.send(relay.sent, relay)

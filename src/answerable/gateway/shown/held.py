@@ -105,6 +105,8 @@ class Held:
         kept = self._kept.get(server)
         if kept is None or kept.shown is None or kept.shown.digest != shown.digest:
             return False
+        if kept.aside is not None:
+            return False  # that is under way
         if self._clock() < kept.not_before or not self._anew.may(server):
             return False
         kept.aside = replace(kept.shown, renewal=0.0)

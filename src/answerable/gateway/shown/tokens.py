@@ -69,16 +69,19 @@ class Tokens:
         self._failed: dict[Key, float] = {}  # until when it is not asked again
         self._aside: dict[Key, Credential] = {}  # refused, until another one comes
         self._anew = Anew(clock)
-        self._asking: dict[Key, asyncio.Future[None]] = {}
+        self._asking: dict[Key, asyncio.Future[None]]
         self.swap(config)
 
     def swap(self, config: Config) -> None:
-        """Ask as another configuration says from now on; what is kept is forgotten."""
+        """Ask as another configuration says from now on; what is kept is not shown."""
         self._audiences: Mapping[str, str] = {
             server.name: server.audience for server in config.servers if server.audience
         }
         self._place, self._iss = place_of(config), config.sts.url if config.sts else ""
-        self._kept.clear()
+        # None is shown any more, and all are still looked for in what comes back.
+        for key, kept in self._kept.items():
+            self._kept[key] = replace(kept, until=0.0)
+        self._asking = {}
         self._aside.clear()
         self._failed.clear()
 
@@ -107,6 +110,11 @@ class Tokens:
             self._spawn(self.get(caller, server, token))
         return kept
 
+    def in_force(self, caller: Caller, server: str) -> Credential | None:
+        """Give what is kept for a caller, None where that is none or none that lasts."""
+        kept = self._kept.get(_key(caller, server))
+        return None if kept is None or self._clock() >= kept.until else kept
+
     def refuse(self, caller: Caller, server: str, shown: Credential) -> bool:
         """Have another one asked for, as a server refused the one that it was shown.
 
@@ -125,7 +133,17 @@ class Tokens:
         return True
 
     async def get(self, caller: Caller, server: str, token: str) -> None:
-        """Ask the service, once for all who wait; `find` then gives what came."""
+        """Ask the service, once for all who wait; `find` then gives what came.
+
+        Where a reload came meanwhile, what was asked for before it is forgotten, and it
+        is asked for anew.
+        """
+        asked = None
+        while asked is not self._audiences and self.needs(server):
+            asked = self._audiences
+            await self._get(caller, server, token)
+
+    async def _get(self, caller: Caller, server: str, token: str) -> None:
         key = _key(caller, server)
         if asking := self._asking.get(key):
             await asyncio.shield(asking)
@@ -137,10 +155,11 @@ class Tokens:
         try:
             got = await self._ask(caller, server, token)
         finally:
-            del self._asking[key]
+            if self._asking.get(key) is done:
+                del self._asking[key]
             done.set_result(None)
         if audiences is not self._audiences:
-            return  # a reload came meanwhile, and forgot what was asked for before it
+            return
         aside = self._aside.pop(key, None)
         if got is None:
             self._failed[key] = self._clock() + PATIENCE
