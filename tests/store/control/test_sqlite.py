@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -294,8 +295,9 @@ def salts(folder: Path) -> bytes:
     return (folder / "control.db-wal").read_bytes()[16:24]
 
 
+@pytest.mark.parametrize("looks", [1, 2, 3])
 def test_a_log_that_is_copied_often_begins_anew_once_it_is_long(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, looks: int
 ) -> None:
     monkeypatch.setattr(sqlite_file, "LONG", 400_000)
     control = SqliteControl(tmp_path, NOW)
@@ -303,7 +305,8 @@ def test_a_log_that_is_copied_often_begins_anew_once_it_is_long(
     first, sizes = salts(tmp_path), [0]
     while salts(tmp_path) == first and len(sizes) < 200:
         sizes.append((tmp_path / "control.db-wal").stat().st_size)
-        control.sweep(NOW)
+        for _ in range(looks):
+            control.sweep(NOW)
         opened(control)
     assert 400_000 < sizes[-1] < 500_000
     assert len(sizes) > 10
@@ -326,6 +329,61 @@ def test_a_log_that_grew_long_at_once_begins_anew_with_the_next_commit(
     opened(control)
     assert salts(tmp_path) != first
     control.close()
+
+
+def test_where_commits_fail_nobody_keeps_the_log_from_beginning_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control = SqliteControl(tmp_path, NOW)
+    for _ in range(3):
+        opened(control)
+        control.sweep(NOW)
+    first = salts(tmp_path)
+    opened(control)
+    assert salts(tmp_path) == first
+
+    def full(*_: object) -> int:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(control, "_sweep", full)
+        with pytest.raises(ControlUnavailable):
+            control.sweep(NOW)
+    opened(control)
+    assert salts(tmp_path) != first
+    control.close()
+
+
+def often(work: Callable[[], None]) -> None:
+    for _ in range(50):
+        work()
+
+
+def test_a_clock_that_is_not_set_yet_begins_no_epoch_of_the_past(
+    tmp_path: Path,
+) -> None:
+    control = SqliteControl(tmp_path / "sts", NOW, "boot 1")
+    assert control.see(use("ended", since=NOW - 990, expires=NOW - 900), NOW - 910)
+    control.sweep(NOW)
+    copy = crashed(tmp_path / "sts")
+    lost = use("lost", since=NOW - 30, expires=NOW + 600)
+    assert control.see(lost, NOW) is Outcome.DONE
+    control.close()
+    control = SqliteControl(copy, NOW - 86_400, "boot 2")
+    assert control.epoch() == NOW
+    assert control.see(lost, NOW + 60) is Outcome.PERHAPS_SEEN
+    control.close()
+
+
+def test_it_is_closed_while_its_log_is_copied(tmp_path: Path) -> None:
+    for _ in range(20):
+        control = SqliteControl(tmp_path, NOW)
+        opened(control)
+        sweeps = threading.Thread(target=often, args=(control._file.tidy,))
+        sweeps.start()
+        control.close()
+        sweeps.join()
+        control._file.tidy()  # nothing is opened any more
 
 
 @pytest.mark.bench

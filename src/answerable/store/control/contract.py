@@ -29,7 +29,8 @@ that holds for the primary alone; never give it the address of a standby.
 
 **Bounded.** A row outlives its end by `MARGIN`, so that replicas whose clocks differ by
 less agree, and then goes: each commit looks at a few of the oldest, `sweep` at more.
-Whoever serves calls `sweep` about once a second, off the path of requests. What ended before the last sweep is refused, whatever the clock says by now.
+Whoever serves calls `sweep` some times a second, off the path of requests. What ended
+before the last sweep is refused, whatever the clock says by now.
 
 **No secrets.** Rows hold digests, thumbprints, ids, names and public keys.
 

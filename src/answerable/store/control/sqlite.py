@@ -331,9 +331,13 @@ class SqliteControl:
 
     def sweep(self, now: float, most: int = 1000) -> int:
         """As the contract says."""
-        with self._writing():
-            gone = self._sweep(now, max(most // 4, 1))
-        self._file.tidy()
+        commits = False
+        try:
+            with self._writing():
+                gone = self._sweep(now, max(most // 4, 1))
+            commits = True
+        finally:
+            self._file.tidy(stays=commits)
         return gone
 
     def _sweep_now_and_then(self, now: float, commits: int = 1) -> None:

@@ -11,18 +11,20 @@ import math
 import os
 import sqlite3
 import stat
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from answerable.model.errors import EnvironmentRefused
-from answerable.store.control.contract import ControlUnavailable
+from answerable.store.control.contract import MARGIN, ControlUnavailable
 from answerable.store.disk import FILE_MODE, make_folder, refused, sync_folder
 
 NAME = "control.db"
 BUSY = 5.0  # seconds that one process waits for another's commit
 _LOOK = 3  # milliseconds of that until it looks again
+_PATIENCE = 50  # milliseconds that commits wait for readers of a log that is full
 LONG = 32 << 20  # bytes of write-ahead log from which it may begin anew
 FULL = 64 << 20  # bytes of it at which commits wait, so it does
 LAST = 256 << 20  # bytes of it at which a commit does all that itself
@@ -144,7 +146,9 @@ class SqliteFile:
     def __init__(self, folder: Path, now: float, boot: str) -> None:
         self.path = folder / NAME
         self._beside: tuple[sqlite3.Connection, ...] = ()  # two of `tidy`
-        self._is_long = False  # its log
+        self._tidying = threading.Lock()
+        self._version = 0  # of the content, when it was copied last
+        self._is_long = False  # the log, then
         make_folder(folder)
         with refused("use", self.path):
             _make(self.path)
@@ -197,7 +201,7 @@ class SqliteFile:
             else:
                 return
 
-    def tidy(self) -> None:
+    def tidy(self, *, stays: bool = True) -> None:
         """Copy the write-ahead log into the file while commits go on.
 
         Within a commit, this is what would take milliseconds and not microseconds.
@@ -205,32 +209,42 @@ class SqliteFile:
         disk waits for when it is synced, the journal of evidence among them.
 
         A log that is copied whole begins anew with the next commit, which waits for the
-        disk then. Whoever reads from it keeps it from that, so one reader stays in it
-        until it is long.
+        disk then. Whoever reads from what is not copied yet keeps it from that, so one
+        reader stays in it until it is long, and moves on where more came.
+
+        Args:
+            stays: It does; not where commits fail, for want of room perhaps.
         """
-        try:
-            log = os.open(self.path.with_name(f"{NAME}-wal"), os.O_RDWR)
-        except FileNotFoundError:
-            return
-        try:
-            os.fdatasync(log)
-        finally:
-            os.close(log)
-        with answering(self.path):
+        with self._tidying, answering(self.path):
+            if self._lock < 0:
+                return
             if not self._beside:
                 self._beside = (self._connect(), self._connect())
+                self._beside[0].execute(f"PRAGMA busy_timeout = {_PATIENCE}")
             copies, reads = self._beside
+            try:
+                self._copy(copies, reads, stays=stays)
+            except BaseException:
+                _leave(reads)
+                raise
+
+    def _copy(
+        self, copies: sqlite3.Connection, reads: sqlite3.Connection, *, stays: bool
+    ) -> None:
+        (version,) = copies.execute("PRAGMA data_version").fetchone()
+        if version != self._version or not stays:
             _leave(reads)
-            if not self._is_long:
+            self._version = version
+            if stays and not self._is_long:
                 reads.execute("BEGIN")
                 reads.execute("SELECT one FROM state").fetchone()
-            copy = copies.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone
-            _, pages, _ = copy()
-            self._is_long = pages * self._page > LONG
-            if pages * self._page > FULL:
-                # The rest is little, and commits wait for that alone.
-                _leave(reads)
-                copies.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+        copy = copies.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone
+        _, pages, _ = copy()
+        self._is_long = pages * self._page > LONG
+        if pages * self._page > FULL:
+            # The rest is little, and commits wait for that alone.
+            _leave(reads)
+            copies.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
 
     def _prepare(self) -> None:
         execute = self.connection.execute
@@ -268,6 +282,10 @@ class SqliteFile:
 
     def close(self) -> None:
         """Close it; the last one to do so says that nothing is left to lose."""
+        with self._tidying:
+            self._close()
+
+    def _close(self) -> None:
         if self._lock < 0:
             return
         for each in self._beside:
@@ -293,9 +311,14 @@ def _leave(connection: sqlite3.Connection) -> None:
 
 
 def begin_epoch(connection: sqlite3.Connection, now: float) -> int:
-    """Refuse from now on what could have been shown before; inside a transaction."""
-    epoch = math.ceil(now)
-    connection.execute("UPDATE state SET epoch = max(epoch, ?)", (epoch,))
+    """Refuse from now on what could have been shown before; inside a transaction.
+
+    A machine that starts may not know the time yet: what was swept tells of a later one.
+    """
+    connection.execute(
+        "UPDATE state SET epoch = max(epoch, ?, iif(swept, swept + ?, 0))",
+        (math.ceil(now), MARGIN),
+    )
     connection.execute("DELETE FROM ticket")
     return int(connection.execute("SELECT epoch FROM state").fetchone()[0])
 
