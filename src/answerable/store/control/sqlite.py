@@ -1,7 +1,6 @@
 """The contract in SQLite: one machine, any number of processes.
 
-The tables have no index on when a row ends. A hand goes round each of them in the order
-of its key and removes what ended: cheaper for each row than an index would be.
+What ended is removed by and by: see `sqlite_sweep`.
 """
 
 import sqlite3
@@ -15,7 +14,6 @@ from answerable.model.errors import AnswerableError
 from answerable.model.signing import SigningKey
 from answerable.store.control.contract import (
     DONE,
-    MARGIN,
     MAX_LINKS,
     Chain,
     Committed,
@@ -40,16 +38,7 @@ from answerable.store.control.sqlite_file import (
     begin_epoch,
     boot_id,
 )
-
-EVERY = 64  # commits of one process between two looks at what ended
-
-# Table, its key, and rows looked at for each commit: more than a commit adds.
-_SWEPT = (
-    ("seen", "key", 8),
-    ("delegation", "id", 4),
-    ("token", "jti", 4),
-    ("ticket", "sha256", 4),
-)
+from answerable.store.control.sqlite_sweep import Hands
 
 _BOUNDS = "SELECT epoch, swept FROM state"
 _SEE = "INSERT INTO seen VALUES (?, ?) ON CONFLICT DO NOTHING"
@@ -84,9 +73,8 @@ class SqliteControl:
         self._file = SqliteFile(folder, now, boot_id() if boot is None else boot)
         self._execute = self._file.connection.execute
         self._lock = threading.Lock()
-        self._commits = 0
+        self._hands = Hands(self._execute)
         self._bounds = (0, 0)  # epoch and last sweep, within one transaction
-        self._hands: dict[str, bytes | str] = {"seen": b""}
 
     def epoch(self) -> int:
         """As the contract says."""
@@ -110,7 +98,7 @@ class SqliteControl:
                 self._bounds = self._execute(_BOUNDS).fetchone()
                 done = self._commit(exchange, now)
                 if done is DONE:
-                    self._sweep_now_and_then(now)
+                    self._hands.committed(now)
             except sqlite3.IntegrityError:
                 self._rollback()
                 raise IdTaken("an id of the exchange is on record already") from None
@@ -138,7 +126,7 @@ class SqliteControl:
             try:
                 self._bounds = self._execute(_BOUNDS).fetchone()
                 if all(self._commit(each, now) is DONE for each in exchanges):
-                    self._sweep_now_and_then(now, len(exchanges))
+                    self._hands.committed(now, len(exchanges))
                     self._execute("COMMIT")
                     return True
             except sqlite3.IntegrityError:
@@ -239,7 +227,7 @@ class SqliteControl:
                 if dead:
                     return Committed(Outcome.DEAD, dead=dead, why=why)
                 self._execute("INSERT INTO ticket VALUES (?, ?, ?, ?)", row)
-                self._sweep_now_and_then(now)
+                self._hands.committed(now)
         except sqlite3.IntegrityError:
             raise IdTaken("a ticket of that digest is on record already") from None
         return DONE
@@ -331,36 +319,12 @@ class SqliteControl:
 
     def sweep(self, now: float, most: int = 1000) -> int:
         """As the contract says."""
-        commits = False
+        gone = -1
         try:
             with self._writing():
-                gone = self._sweep(now, max(most // 4, 1))
-            commits = True
+                gone = self._hands.sweep(now, max(most // 4, 1))
         finally:
-            self._file.tidy(stays=commits)
-        return gone
-
-    def _sweep_now_and_then(self, now: float, commits: int = 1) -> None:
-        self._commits += commits
-        if self._commits >= EVERY:
-            self._commits = 0
-            self._sweep(now, EVERY)
-
-    def _sweep(self, now: float, share: int) -> int:
-        limit = int(now) - MARGIN
-        gone = 0
-        for table, key, rows in _SWEPT:
-            hand = self._hands.get(table, "")
-            asked = f"SELECT {key} FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT 1 OFFSET ?"  # noqa: S608 - our own names
-            found = self._execute(asked, (hand, share * rows)).fetchone()
-            until, values = "", [hand, limit]
-            if found is not None:
-                until, values = f"AND {key} <= ?", [hand, limit, found[0]]
-            ends = f"DELETE FROM {table} WHERE {key} > ? AND expires < ? {until}"  # noqa: S608 - our own names
-            gone += self._execute(ends, values).rowcount
-            self._hands[table] = found[0] if found else type(hand)()
-        if gone:
-            self._execute("UPDATE state SET swept = max(swept, ?)", (limit,))
+            self._file.tidy(stays=gone >= 0)
         return gone
 
     def close(self) -> None:

@@ -1,0 +1,66 @@
+"""What ended goes from the tables of SQLite by and by, beside the commits.
+
+The tables have no index on when a row ends. A hand goes round each of them in the order
+of its key and removes what ended: cheaper for each row than an index would be.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from answerable.store.control.contract import MARGIN
+
+EVERY = 64  # commits of one process between two looks at what ended
+
+# Table, its key, and rows looked at for each commit: more than a commit adds.
+_SWEPT = (
+    ("seen", "key", 8),
+    ("delegation", "id", 4),
+    ("token", "jti", 4),
+    ("ticket", "sha256", 4),
+)
+
+
+class Hands:
+    """Goes round the tables, within the transactions of others.
+
+    Args:
+        execute: Executes a statement.
+    """
+
+    def __init__(self, execute: Callable[..., Any]) -> None:
+        self._execute = execute
+        self._commits = 0
+        self._hands: dict[str, bytes | str] = {"seen": b""}
+
+    def committed(self, now: float, commits: int = 1) -> None:
+        """Look at what ended, once in some commits."""
+        self._commits += commits
+        if self._commits >= EVERY:
+            self._commits = 0
+            self.sweep(now, EVERY)
+
+    def sweep(self, now: float, share: int) -> int:
+        """Look at what ended.
+
+        Args:
+            now: NumericDate.
+            share: As many rows as so many commits look at.
+
+        Returns:
+            How many rows went.
+        """
+        limit = int(now) - MARGIN
+        gone = 0
+        for table, key, rows in _SWEPT:
+            hand = self._hands.get(table, "")
+            asked = f"SELECT {key} FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT 1 OFFSET ?"  # noqa: S608 - our own names
+            found = self._execute(asked, (hand, share * rows)).fetchone()
+            until, values = "", [hand, limit]
+            if found is not None:
+                until, values = f"AND {key} <= ?", [hand, limit, found[0]]
+            ends = f"DELETE FROM {table} WHERE {key} > ? AND expires < ? {until}"  # noqa: S608 - our own names
+            gone += self._execute(ends, values).rowcount
+            self._hands[table] = found[0] if found else type(hand)()
+        if gone:
+            self._execute("UPDATE state SET swept = max(swept, ?)", (limit,))
+        return gone
