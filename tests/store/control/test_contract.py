@@ -163,9 +163,14 @@ def test_a_kill_ends_whom_it_names_and_all_below(
     other = opened(
         control, agent="agent:x/y", sub="person:c", owner="person:d", rule="z"
     )
+    named = tuple(sorted(links[at].id for at in whom))
+    # What was given is told before and after: a kill that is repeated says it again.
+    assert control.given_to(subject, NOW) == named
     died = control.revoke_subject(subject, NOW)
-    assert sorted(died.delegations) == sorted(links[at].id for at in whom)
+    assert tuple(sorted(died.delegations)) == named
     assert control.chain(other.id, NOW).live
+    assert control.revoke_subject(subject, NOW).delegations == ()
+    assert control.given_to(subject, NOW) == named
 
 
 def test_a_run_is_a_delegation(control: Control) -> None:
@@ -173,6 +178,21 @@ def test_a_run_is_a_delegation(control: Control) -> None:
     died = control.revoke_subject(f"run:{root.id}", NOW)
     assert died.delegations == (root.id,)
     assert control.chain(other.id, NOW).live
+    assert control.given_to(f"run:{root.id}", NOW) == (root.id,)
+    assert control.given_to("run:nobody", NOW) == ()
+
+
+def test_what_was_given_is_told_until_no_token_of_it_can_be_shown(
+    control: Control,
+) -> None:
+    early, late = opened(control, expires=NOW + 10), opened(control, expires=NOW + 20)
+    below = opened(control, early, expires=NOW + 10)
+    both = tuple(sorted((early.id, below.id)))
+    subject = str(early.agent)
+    assert set(control.given_to(subject, NOW + 10 + MARGIN)) == {*both, late.id}
+    assert control.given_to(f"run:{early.id}", NOW + 10 + MARGIN) == both
+    assert control.given_to(f"run:{early.id}", NOW + 11 + MARGIN) == ()
+    assert control.given_to(subject, NOW + 11 + MARGIN) == (late.id,)
 
 
 def test_a_ticket_is_taken_once(control: Control) -> None:

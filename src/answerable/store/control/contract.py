@@ -319,6 +319,20 @@ class Control(Protocol):
             now: NumericDate.
         """
 
+    def given_to(self, subject: str, now: float) -> tuple[str, ...]:
+        """List the delegations that name somebody, and all below, dead or live.
+
+        A token that was given under one may be valid wherever nobody asks us, so this
+        is what another door has to refuse; however often it is asked, the same.
+
+        Args:
+            subject: As of `revoke_subject`.
+            now: NumericDate; what ended more than `MARGIN` before it is left out.
+
+        Returns:
+            Ids, in their order.
+        """
+
     def publish_key(self, key: SigningKey) -> None:
         """Let every replica publish a key; one that is there takes the new times.
 

@@ -65,6 +65,12 @@ _END_TOKENS = """UPDATE token SET revoked = %s
     WHERE delegation = %s AND revoked = 0 AND expires >= %s RETURNING jti"""
 _NAMING = """SELECT id, body FROM delegation
     WHERE revoked = 0 AND position(%s IN body) > 0 ORDER BY depth, id"""
+_WITHIN = "SELECT id, body FROM delegation WHERE position(%s IN body) > 0"
+_BELOW = """WITH RECURSIVE below(id) AS (
+        SELECT unnest(%s::text[]) COLLATE "C"
+        UNION SELECT delegation.id FROM delegation JOIN below ON parent = below.id)
+    SELECT id FROM delegation
+    WHERE id IN (SELECT id FROM below) AND expires >= %s ORDER BY id"""
 _PUBLISH = """INSERT INTO signing_key VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT (kid) DO UPDATE SET signs_from = excluded.signs_from,
     signs_until = excluded.signs_until, published = excluded.published"""
@@ -196,6 +202,18 @@ class PostgresControl:
         with self._pool.transaction() as cursor:
             rows = cursor.execute(_NAMING, (whom.spelled,)).fetchall()
         return self._revoke([id for id, body in rows if whom.is_named(body)], now)
+
+    def given_to(self, subject: str, now: float) -> tuple[str, ...]:
+        """As the contract says."""
+        with self._pool.transaction() as cursor:
+            if subject.startswith("run:"):
+                named = [subject.removeprefix("run:")]
+            else:
+                whom = Subject(subject)
+                rows = cursor.execute(_WITHIN, (whom.spelled,)).fetchall()
+                named = [id for id, body in rows if whom.is_named(body)]
+            rows = cursor.execute(_BELOW, (named, int(now) - MARGIN)).fetchall()
+        return tuple(id for (id,) in rows)
 
     def _revoke(self, ids: list[str], now: float) -> Died:
         # Two revocations can meet in one tree; one of them then begins anew.

@@ -3,6 +3,7 @@
 What ended is removed by and by: see `sqlite_sweep`.
 """
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ from answerable.model.errors import AnswerableError
 from answerable.model.signing import SigningKey
 from answerable.store.control.contract import (
     DONE,
+    MARGIN,
     MAX_LINKS,
     Chain,
     Committed,
@@ -51,6 +53,12 @@ _END_TOKENS = """UPDATE token SET revoked = ?
     WHERE delegation = ? AND revoked = 0 AND expires >= ? RETURNING jti"""
 _NAMING = """SELECT id, body FROM delegation
     WHERE revoked = 0 AND instr(body, ?) ORDER BY id"""
+_WITHIN = """SELECT id, body FROM delegation WHERE instr(body, ?)"""
+_BELOW = """WITH RECURSIVE below(id) AS (
+        SELECT value FROM json_each(?)
+        UNION SELECT delegation.id FROM delegation JOIN below ON parent = below.id)
+    SELECT id FROM delegation
+    WHERE id IN (SELECT id FROM below) AND expires >= ? ORDER BY id"""
 _PUBLISH = """INSERT INTO signing_key VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (kid) DO UPDATE SET signs_from = excluded.signs_from,
     signs_until = excluded.signs_until, published = excluded.published"""
@@ -291,6 +299,18 @@ class SqliteControl:
                 self._execute("DELETE FROM ticket WHERE parent = ?", (id,))
             level = beneath
         return Died(tuple(delegations), tuple(tokens))
+
+    def given_to(self, subject: str, now: float) -> tuple[str, ...]:
+        """As the contract says."""
+        with self._reading():
+            if subject.startswith("run:"):
+                named = [subject.removeprefix("run:")]
+            else:
+                whom = Subject(subject)
+                rows = self._execute(_WITHIN, (whom.spelled,))
+                named = [id for id, body in rows if whom.is_named(body)]
+            asked = (json.dumps(named), int(now) - MARGIN)
+            return tuple(id for (id,) in self._execute(_BELOW, asked))
 
     def publish_key(self, key: SigningKey) -> None:
         """As the contract says."""
