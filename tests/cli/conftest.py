@@ -166,7 +166,7 @@ def flows(monkeypatch: pytest.MonkeyPatch) -> Flows:
             setattr(module, function, flows.flow(kind))
         setattr(package, name, module)
     # Whoever runs the tests may be an agent.
-    monkeypatch.setattr(signing, "only_a_person", lambda _: None)
+    monkeypatch.setattr(signing, "only_a_person", lambda *_: None)
     package.login.login_folder = lambda environ, home: home  # type: ignore[attr-defined]  # a stand-in module
     package.trace.Question = SimpleNamespace  # type: ignore[attr-defined]  # a stand-in module
     package.given = given  # type: ignore[attr-defined]  # pure, and read as it is

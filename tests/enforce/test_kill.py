@@ -1,3 +1,7 @@
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from answerable.enforce.kill import is_misspelled, kill_subject, killed_by
@@ -43,8 +47,10 @@ def test_a_killed_tool_leaves_the_prompt_of_that_name() -> None:
     ],
 )
 def test_what_names_no_subject_is_refused(text: str) -> None:
-    with pytest.raises(IdError):
+    with pytest.raises(IdError) as caught:
         kill_subject(text)
+    # What came is told, as far as that is of use, and never as it is.
+    assert repr(text[:80]) in caught.value.message
 
 
 @pytest.mark.parametrize(
@@ -59,10 +65,21 @@ def test_what_names_no_subject_is_refused(text: str) -> None:
         ("tool:mcp/file/read", True),
         ("run:run-1", False),
         ("principal:corp ana", False),
+        ("agent:declared/desk", False),
+        ("agent:declared/below", False),
+        ("rule:desk", False),
+        ("rule:desks", True),
+        ("issuer:corp", False),
+        ("issuer:corps", True),
     ],
 )
 def test_only_what_the_file_would_name_can_be_misspelled(
     subject: str, is_one: bool
 ) -> None:
+    desk: Any = SimpleNamespace(
+        id="desk", agent="agent:declared/desk", delegate_to=("agent:declared/below",)
+    )
+    corp: Any = SimpleNamespace(pin=SimpleNamespace(name="corp"))
     said = config(agent("ana"), servers=(server("files"),))
+    said = replace(said, rules=(desk,), issuers=(corp,))
     assert is_misspelled(subject, said) is is_one

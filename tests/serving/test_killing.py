@@ -4,79 +4,31 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from answerable.cli.main import main
-from answerable.connectors.config.parse.document import read_config
-from answerable.model.config import Config
 from answerable.model.errors import EnvironmentRefused
-from answerable.serving import killing
-from answerable.serving.killing import GATEWAY, SERVICE, Kills
+from answerable.serving import killing, told_service
+from answerable.serving import kills as kills_module
+from answerable.serving.killing import GATEWAY, SERVICE
 from answerable.serving.kills import KillFile
-
-AGENT, RUN = "agent:declared/triage", "run:d-1"
-BOTH = (GATEWAY, SERVICE)
-SERVERS = 'servers: {files: {url: "https://files.example/mcp"}}'
-OTHER = 4242  # a user id
-
-
-def sts(folder: Path, state: str = "") -> str:
-    listen = f"listen: [{{unix: {folder / 'sts.sock'}}}]"
-    kept = f", state: {state}" if state else ""
-    return f'sts: {{url: "https://sts.example", {listen}{kept}}}'
-
-
-def config_of(folder: Path, *sections: str) -> Config:
-    text = "\n".join((f"store: {folder / 'store'}", *sections))
-    place = folder / "answerable.yaml"
-    place.write_text(text)
-    reading = read_config(text.encode(), str(place), str(folder))
-    assert reading.config is not None, reading.faults
-    return reading.config
-
-
-def kills_of(folder: Path, *sections: str) -> Kills:
-    return Kills(folder / "store", config_of(folder, *sections))
-
-
-def killed(folder: Path, *doors: str) -> list[frozenset[str]]:
-    return [KillFile(folder / "store" / each).read() for each in doors]
-
-
-@contextmanager
-def service(folder: Path, status: int, said: bytes) -> Iterator[list[bytes]]:
-    """A process at the socket of the token service, that answers as it is told."""
-    asked: list[bytes] = []
-    head = b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" % (status, len(said))
-
-    def serve() -> None:
-        while True:
-            try:
-                wire, _ = listening.accept()
-            except OSError:
-                return
-            with wire:
-                asked.append(wire.recv(65536))
-                wire.sendall(head + said)
-
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(str(folder / "sts.sock"))
-        listening.listen()
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield asked
-        finally:
-            listening.shutdown(socket.SHUT_RDWR)
-            thread.join(10)
-
-
-def took(new: bool = True, *ended: str) -> bytes:
-    return json.dumps({"subject": AGENT, "new": new, "ended": ended}).encode()
+from answerable.serving.recording.segments import Segments
+from tests.serving.doors import (
+    AGENT,
+    BOTH,
+    OTHER,
+    RUN,
+    SERVERS,
+    killed,
+    kills_of,
+    service,
+    state_of,
+    sts,
+    took,
+)
 
 
 def test_where_none_runs_it_waits_in_both_folders_and_is_taken_back_from_both(
@@ -100,14 +52,15 @@ def test_where_none_runs_it_waits_in_both_folders_and_is_taken_back_from_both(
         (AGENT, BOTH),
         (RUN, BOTH),
         ("person:ana@corp.example", BOTH),
-        ("rule:desk", BOTH),
-        ("issuer:corp", BOTH),
+        # No call says these, so a gateway refuses nothing for them by itself.
+        ("rule:desk", (SERVICE,)),
+        ("issuer:corp", (SERVICE,)),
         ("server:files", (GATEWAY,)),
         ("tool:mcp/files/read", (GATEWAY,)),
         ("principal:https://sts.example/x", (GATEWAY,)),
     ],
 )
-def test_what_only_a_call_is_goes_to_the_gateway_alone(
+def test_a_kill_goes_where_it_stops_something_by_itself(
     tmp_path: Path, subject: str, at: tuple[str, ...]
 ) -> None:
     kills = kills_of(tmp_path, SERVERS, sts(tmp_path))
@@ -124,11 +77,152 @@ def test_a_door_that_the_file_does_not_have_is_not_written_to(tmp_path: Path) ->
     assert not (alone / "store" / "gateway").exists()
     with pytest.raises(EnvironmentRefused, match="no door"):
         kills_of(alone, sts(alone)).kill("server:files", "")
+    for subject in ("rule:nope", "issuer:nope"):
+        with pytest.raises(EnvironmentRefused, match="no door"):
+            kills_of(tmp_path, SERVERS).kill(subject, "")
+        assert subject not in KillFile(tmp_path / "store" / "gateway").read()
+
+
+def test_a_rule_is_killed_at_the_gateway_once_it_is_known_what_was_given(
+    tmp_path: Path,
+) -> None:
+    state_of(tmp_path)
+    kills = kills_of(tmp_path, SERVERS, sts(tmp_path))
+    for _ in range(2):  # as often as it is asked
+        with service(tmp_path, 200, took(True, "d-1", "d-2")):
+            done = kills.kill("rule:desk", "ana")
+        (tmp_path / "sts.sock").unlink()
+        assert (set(done.at), done.ended) == (set(BOTH), ("d-1", "d-2"))
+        assert not any("serve there until they end" in each for each in done.waits)
+        assert killed(tmp_path, "gateway") == [{RUN, "run:d-2"}]
+    with service(tmp_path, 200, took(True)):
+        assert set(kills.kill("rule:idle", "ana").at) == set(BOTH)
+    (tmp_path / "sts.sock").unlink()
+    for unknown in ("null", '"d-1"', '["d\\n1"]', "[1, {}]"):
+        said = b'{"new": true, "ended": %s}' % unknown.encode()
+        with service(tmp_path, 200, said):
+            done = kills.kill("issuer:corp", "ana")
+        (tmp_path / "sts.sock").unlink()
+        assert (done.at, done.ended) == ((SERVICE,), None), unknown
+        assert "answerable sts kill rule:ID --config" in done.waits[-1]
+
+
+@pytest.mark.parametrize(
+    ("subject", "is_half"),
+    [
+        ("rule:desk", True),
+        ("person:ana@corp.example", True),
+        (RUN, True),
+        (AGENT, False),
+        ("server:files", False),
+    ],
+)
+def test_what_the_gateway_cannot_know_is_said_with_what_to_run(
+    tmp_path: Path, subject: str, is_half: bool
+) -> None:
+    done = kills_of(tmp_path, SERVERS, sts(tmp_path)).kill(subject, "")
+    said = [each for each in done.waits if "serve there until they end" in each]
+    assert bool(said) is is_half
+    for each in said:
+        assert "answerable gateway kill run:DELEGATION --config" in each
+        assert "run this again" in each
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    if subject != "server:files":
+        # No gateway of the file, nothing to say of it.
+        (told,) = kills_of(alone, sts(alone)).kill(subject, "").waits
+        assert told.startswith("the token service does not run")
+
+
+def test_ten_thousand_delegations_are_one_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes: list[int] = []
+    write = kills_module.write_file
+    monkeypatch.setattr(
+        kills_module,
+        "write_file",
+        lambda path, data, **how: (writes.append(len(data)), write(path, data, **how)),
+    )
+    state_of(tmp_path)
+    runs = [f"{number:032x}" for number in range(40_000)]
+    said = took(True, *runs)
+    assert len(said) > 1 << 20
+    with service(tmp_path, 200, said):
+        done = kills_of(tmp_path, SERVERS, sts(tmp_path)).kill(AGENT, "")
+    assert (done.at, len(done.ended or ())) == (BOTH, len(runs))
+    assert killed(tmp_path, "gateway") == [{AGENT, *(f"run:{each}" for each in runs)}]
+    assert len(writes) == 2
+
+
+def test_nobody_is_believed_but_who_owns_the_folder_and_root(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = state_of(tmp_path)
+    kills = kills_of(tmp_path, SERVERS, sts(tmp_path))
+    # One at the socket that is neither, though it answers just as the service does.
+    monkeypatch.setattr(told_service, "peer_of", lambda wire: OTHER)
+    with service(tmp_path, 200, took(True, "d-1")) as asked:
+        done = kills.kill(AGENT, "ana")
+    assert (done.at, done.ended) == ((GATEWAY,), None)
+    assert "its word is not taken" in done.refused[0]
+    assert f"{state} is " in done.refused[0]
+    assert asked in ([], [b""]), "it hears of nothing"
+    (tmp_path / "sts.sock").unlink()
+    for owner, peer in ((OTHER, OTHER), (OTHER, 0)):
+        monkeypatch.setattr(killing, "owner_of", lambda _, owner=owner: owner)
+        monkeypatch.setattr(told_service, "peer_of", lambda _, peer=peer: peer)
+        with service(tmp_path, 200, took(True, "d-1")):
+            assert kills.kill(AGENT, "ana").at == BOTH
+        (tmp_path / "sts.sock").unlink()
+
+
+def test_one_that_drips_is_waited_for_no_longer_than_one_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(told_service, "PATIENCE", 0.2)
+    state_of(tmp_path)
+    ended = threading.Event()
+
+    def drip() -> None:
+        wire, _ = listening.accept()
+        with wire, suppress(OSError):
+            while not ended.wait(0.02):
+                wire.sendall(b" ")
+
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "sts.sock"))
+        listening.listen()
+        thread = threading.Thread(target=drip)
+        thread.start()
+        done = kills_of(tmp_path, SERVERS, sts(tmp_path)).kill(AGENT, "")
+        ended.set()
+        thread.join(10)
+    assert (done.at, done.ended) == (BOTH, None)
+    assert killed(tmp_path, "gateway", "sts") == [{AGENT}, {AGENT}]
+
+
+def test_a_kill_says_where_no_gateway_runs_that_would_read_it(tmp_path: Path) -> None:
+    kills = kills_of(tmp_path, SERVERS)
+    state = tmp_path / "store" / "gateway"
+    (said,) = kills.kill(AGENT, "").waits
+    assert said.startswith(f"no gateway runs with {state}: the kill waits there")
+    assert "--store" in said
+    ended = Segments(state / "spool", "one")
+    ended.close()
+    assert kills.kill(AGENT, "").waits == (said,)
+    # A worker of the gateway, a wrapper, or the decision point, which it binds too.
+    for spool in (state / "spool", tmp_path / "store" / "decisions" / "spool"):
+        running = Segments(spool, "two")
+        assert kills.kill(AGENT, "").waits == ()
+        running.close()
+    assert kills.kill(AGENT, "").waits == (said,)
 
 
 def test_what_ended_at_a_service_that_runs_the_gateway_refuses_too(
     tmp_path: Path,
 ) -> None:
+    state_of(tmp_path)
     kills = kills_of(tmp_path, SERVERS, sts(tmp_path))
     with service(tmp_path, 200, took(True, "d-1", "d-2")) as asked:
         done = kills.kill(AGENT, "ana")
@@ -146,14 +240,15 @@ def test_what_ended_at_a_service_that_runs_the_gateway_refuses_too(
 def test_a_gateway_that_refuses_what_ended_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = KillFile.kill
+    write = KillFile.kill_all
 
-    def full(self: KillFile, subject: str, by: str = "") -> bool:
-        if subject.startswith("run:"):
+    def full(self: KillFile, subjects: Collection[str], by: str = "") -> bool:
+        if any(each.startswith("run:") for each in subjects):
             raise EnvironmentRefused("no space left", "")
-        return write(self, subject, by)
+        return write(self, subjects, by)
 
-    monkeypatch.setattr(KillFile, "kill", full)
+    monkeypatch.setattr(KillFile, "kill_all", full)
+    state_of(tmp_path)
     with service(tmp_path, 200, took(True, "d-1")):
         done = kills_of(tmp_path, SERVERS, sts(tmp_path)).kill(AGENT, "")
     assert (done.at, done.refused) == ((SERVICE,), ("the gateway: no space left",))
@@ -170,10 +265,9 @@ def test_one_that_does_not_take_it_finds_it_in_its_folder_where_that_is_its_own(
     is_its_own: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    state = tmp_path / "store" / "sts"
-    state.mkdir(parents=True, mode=0o700)
+    state = state_of(tmp_path)
     if not is_its_own:
-        monkeypatch.setattr(killing, "_owner_of", lambda place: OTHER)
+        monkeypatch.setattr(killing, "owner_of", lambda place: OTHER)
     kills = kills_of(tmp_path, SERVERS, sts(tmp_path))
     with service(tmp_path, status, said):
         done = kills.kill(AGENT, "")
@@ -198,7 +292,8 @@ def test_a_socket_that_we_may_not_see_is_somebody_elses(
             raise PermissionError
 
     monkeypatch.setattr(socket, "socket", Forbidden)
-    monkeypatch.setattr(killing, "_owner_of", lambda place: killing.SOMEBODY)
+    for module in (killing, told_service):
+        monkeypatch.setattr(module, "owner_of", lambda place: killing.SOMEBODY)
     done = kills_of(tmp_path, SERVERS, sts(tmp_path)).kill(AGENT, "")
     assert done.at == (GATEWAY,)
     assert "another user" in done.refused[0]
@@ -214,34 +309,6 @@ def test_where_neither_takes_it_that_is_an_error(tmp_path: Path) -> None:
     assert "the token service: " in caught.value.message
     with pytest.raises(EnvironmentRefused, match="not revived"):
         kills.revive(AGENT)
-
-
-@pytest.mark.parametrize("door", ["gateway", "sts"])
-def test_either_command_kills_at_both_doors_and_says_where_it_could_not(
-    tmp_path: Path, door: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    config_of(tmp_path, SERVERS, sts(tmp_path))
-    words = ["--config", str(tmp_path / "answerable.yaml")]
-    assert main([door, "kill", RUN, *words]) == 0
-    said = capsys.readouterr().err
-    assert (
-        f"{RUN}: killed, within a second, at the gateway and the token service" in said
-    )
-    assert "the token service does not run" in said
-    assert killed(tmp_path, "gateway", "sts") == [{RUN}, {RUN}]
-    assert main([door, "kill", RUN, *words]) == 0
-    assert "killed already" in capsys.readouterr().err
-    assert main([door, "revive", RUN, *words]) == 0
-    assert "revived" in capsys.readouterr().err
-    assert killed(tmp_path, "gateway", "sts") == [frozenset(), frozenset()]
-    (tmp_path / "file").write_text("")
-    config_of(tmp_path, SERVERS, sts(tmp_path, str(tmp_path / "file" / "below")))
-    for act in ("kill", "revive"):
-        assert main([door, act, RUN, *words]) == 5
-        said = capsys.readouterr().err
-        assert f"{RUN}: {act}" in said
-        assert f"as the token service's user: answerable sts {act} {RUN}" in said
-    assert killed(tmp_path, "gateway") == [frozenset()]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root writes for others")

@@ -18,6 +18,7 @@ from answerable.model.exchange import TICKET
 from answerable.model.ids import event_id
 from answerable.model.written import WrittenBy
 from answerable.store.store import Store
+from tests.cli.person import A_PERSON
 from tests.sts.world import (
     ACCESS,
     ANA,
@@ -51,7 +52,7 @@ def fresh(tmp_path: Path) -> Iterator[World]:
 
 def cli(world: World, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "answerable", *words, "--config", str(world.config)],
+        [sys.executable, "-c", A_PERSON, *words, "--config", str(world.config)],
         capture_output=True,
         text=True,
         check=False,
@@ -87,6 +88,10 @@ def test_a_kill_is_in_force_within_a_second_and_takes_children_along(
             for shown in (token, below):
                 said = operator.form("/introspect", {"token": shown}).json
                 assert said == {"active": False}
+            # Whoever asks again hears the same: it may not have got the first answer.
+            body = json.dumps({"subject": str(ROOT)}).encode()
+            again = operator.ask("POST", "/admin/kill", body).json
+            assert (again["new"], len(again["ended"])) == (False, 2)
         # Somebody else goes on.
         assert parent.exchange(wire, ci_token(world, job="43")).status == 200
         done = cli(world, "sts", "revive", ROOT)
@@ -105,6 +110,10 @@ def test_only_an_operator_at_the_unix_socket_kills_and_asks(world: World) -> Non
         assert wire.ask("POST", "/admin/kill", body).status == 404
         assert wire.ask("GET", "/admin/state").status == 404
         assert client.exchange(wire, ci_token(world)).status == 400
+        # No delegation names its issuer, so nobody knows what ended.
+        for act, key, said in (("kill", "ended", None), ("revive", "revived", True)):
+            issuer = json.dumps({"subject": "issuer:nobody"}).encode()
+            assert operator.ask("POST", f"/admin/{act}", issuer).json[key] is said
         assert "rule:ci-root" in operator.ask("GET", "/admin/state").json["kills"]
         assert operator.ask("POST", "/admin/revive", body).json["revived"] is True
         for bad in (b"", b"{}", b'{"subject":"x"}', b'{"subject":1}'):

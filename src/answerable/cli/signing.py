@@ -34,8 +34,12 @@ def made_up(root: Path) -> None:
     _made_up.add(root)
 
 
-def only_a_person(settings: Settings) -> None:
+def only_a_person(settings: Settings, *more: Path) -> None:
     """Refuse to go on where an agent has started this command, at any remove.
+
+    Args:
+        settings: They name the store, where runs are registered.
+        more: Other folders where they are.
 
     Raises:
         AgentAbove: An agent has, or it cannot be told.
@@ -45,7 +49,7 @@ def only_a_person(settings: Settings) -> None:
     root, _ = store_place(settings)
     if root in _made_up:
         return
-    folders = [root / "sts" / "runs"]
+    folders = [root / "sts" / "runs", *more]
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
     if runtime and Path(runtime).is_absolute():
         folders.append(Path(runtime) / "answerable" / "runs")

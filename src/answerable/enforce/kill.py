@@ -17,6 +17,7 @@ What is given, the token service stops: a gateway's call names no rule and no ow
 from answerable.model.config import Config
 from answerable.model.decision import Request, Target
 from answerable.model.errors import IdError
+from answerable.model.rule import TrustRule
 
 Kills = frozenset[str]
 
@@ -33,6 +34,7 @@ _KINDS = (
     "issuer:",
 )
 _MAX = 5000
+_TOLD = 80  # letters of what is refused
 
 
 def kill_subject(text: str) -> str:
@@ -47,9 +49,9 @@ def kill_subject(text: str) -> str:
     whole = bool(slash and tool) if kind == "tool:mcp/" else bool(named)
     if not kind or not whole or len(text) > _MAX or not text.isprintable():
         raise IdError(
-            "not a subject that can be killed (expected agent:..., run:..., "
-            "principal:..., server:NAME, tool:mcp/SERVER/TOOL, person:..., rule:ID "
-            "or issuer:NAME)",
+            f"not a subject that can be killed: {text[:_TOLD]!r} (expected agent:..., "
+            "run:..., principal:..., server:NAME, tool:mcp/SERVER/TOOL, person:..., "
+            "rule:ID or issuer:NAME)",
             "answerable agents, people, trace and decision show such ids",
         )
     return text
@@ -61,12 +63,21 @@ def is_misspelled(subject: str, config: Config) -> bool:
     Runs, principals and agents of the inventory are nothing that the file knows of.
     """
     if subject.startswith("agent:declared/"):
-        return subject not in {agent.id for agent in config.agents}
+        given = (each for rule in config.rules for each in _agents(rule))
+        return subject not in {*(agent.id for agent in config.agents), *given}
     kind, _, named = subject.partition(":")
+    if kind == "rule":
+        return named not in {each.id for each in config.rules}
+    if kind == "issuer":
+        return named not in {each.pin.name for each in config.issuers}
     if kind not in ("server", "tool"):
         return False
     server = named.removeprefix("mcp/").partition("/")[0] if kind == "tool" else named
     return server not in {each.name for each in config.servers}
+
+
+def _agents(rule: TrustRule) -> tuple[str, ...]:
+    return rule.agent, *rule.delegate_to
 
 
 def killed_by(kills: Kills, request: Request) -> str:

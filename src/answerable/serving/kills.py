@@ -11,7 +11,7 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -103,10 +103,21 @@ class KillFile:
             IdError: It names no subject.
             EnvironmentRefused: The file cannot be written.
         """
-        kill_subject(subject)
+        return self.kill_all((subject,), by)
+
+    def kill_all(self, subjects: Collection[str], by: str = "") -> bool:
+        """Put several kills in force in one write; False where all were already.
+
+        Raises:
+            IdError: One names no subject; none is in force by this.
+            EnvironmentRefused: As `kill`.
+        """
+        if not subjects:
+            return False
         note = Note(_shown(by), spelled_time(time.time_ns()))
+        fresh = {kill_subject(each): note for each in subjects}
         # Who killed it first is who did: it changes nothing to kill it again.
-        return self._change(lambda kills: {subject: note, **kills})
+        return self._change(lambda kills: {**fresh, **kills})
 
     def revive(self, subject: str) -> bool:
         """Take a kill back; False where there was none.

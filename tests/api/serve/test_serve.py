@@ -18,6 +18,7 @@ from answerable.api.serve.plan import read_plan
 from answerable.model.errors import UsageError
 from tests.api.stage import ALLOWED, EVALUATION
 from tests.authority import Authority, Issued
+from tests.cli.person import A_PERSON
 from tests.gateway.serve.stage import (
     SECONDS,
     Serving,
@@ -65,7 +66,7 @@ def until(holds: Any, seconds: float = 5) -> None:
 
 
 def command(folder: Path, *words: str) -> str:
-    argv = [sys.executable, "-m", "answerable", "--store", str(folder / "store")]
+    argv = [sys.executable, "-c", A_PERSON, "--store", str(folder / "store")]
     return subprocess.run(
         [*argv, *words], check=True, capture_output=True, text=True
     ).stdout

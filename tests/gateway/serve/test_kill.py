@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from answerable.cli import signing
 from answerable.cli.main import main
 from tests.gateway.serve.stage import SECONDS, Backend, Serving, configuration, serving
 
@@ -22,6 +23,8 @@ def operate(
     """What an operator types beside the gateway; what that says."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
+    # Whoever runs the tests may be an agent.
+    monkeypatch.setattr(signing, "only_a_person", lambda *_: None)
 
     def said(*words: str) -> str:
         code = main(words)
@@ -54,7 +57,9 @@ def test_a_kill_holds_within_a_second_until_it_is_taken_back(
     with serving(tmp_path, settings) as served:
         assert "result" in served.call("read")
         for number, subject in enumerate(SUBJECTS, 1):
-            operate("gateway", "kill", subject, *NAMED)
+            said = operate("gateway", "kill", subject, *NAMED)
+            assert "killed, within a second, at the gateway\n" in said
+            assert "no gateway runs" not in said
             assert taken(served, "kill.taken", 2 * number)["subject"] == subject
             for _ in range(4):  # whichever worker it meets
                 assert "error" in served.call("read")
@@ -132,7 +137,9 @@ def test_a_kill_before_there_is_a_store_leaves_one_that_can_be_used(
     def run(*words: str) -> str:
         return operate("--store", "store", *words)
 
-    assert "killed, within" in run("gateway", "kill", "agent:declared/ana", *NAMED)
+    said = run("gateway", "kill", "agent:declared/ana", *NAMED)
+    assert "killed at the gateway" in said
+    assert "no gateway runs with" in said
     assert "killed already" in run("gateway", "kill", "agent:declared/ana", *NAMED)
     assert "misspelled" in run("gateway", "kill", "agent:declared/anna", *NAMED)
     assert "revived" in run("gateway", "revive", "agent:declared/ana", *NAMED)

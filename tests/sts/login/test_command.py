@@ -11,17 +11,12 @@ import pytest
 
 from answerable.cli import signing
 from answerable.cli.main import main
+from tests.cli.person import A_PERSON
 from tests.federate.tokens import EC, document, public
 from tests.sts.login import provider as fake
 from tests.sts.login.conftest import Stage
 from tests.sts.login.provider import ACCESS, CODE, DEVICE_CODE, REFRESH, visit
 
-# Whoever runs the tests may be an agent, or a container's own shell.
-A_PERSON = (
-    "import sys; from answerable.cli import signing; "
-    "signing.only_a_person = lambda _: None; "
-    "from answerable.cli.main import main; sys.exit(main())"
-)
 ANYBODY = "import sys; from answerable.cli.main import main; sys.exit(main())"
 
 
@@ -203,7 +198,7 @@ def test_what_is_missing_or_wrong_is_a_usage_error(
     words: tuple[str, ...],
     said: str,
 ):
-    monkeypatch.setattr(signing, "only_a_person", lambda _: None)
+    monkeypatch.setattr(signing, "only_a_person", lambda *_: None)
     assert main(["login", *words]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""

@@ -68,14 +68,12 @@ def kill(settings: Settings, subject: str, config: str) -> None:
     tool:mcp/SERVER/TOOL. Open streams are cut. The token service of the same file gives
     an agent, a person or a run nothing more, as by `sts kill`.
     """
-    from answerable.cli.commands.kills import told
-    from answerable.enforce.kill import is_misspelled
+    from answerable.cli.commands.kills import told, warn_misspelled
     from answerable.serving.killing import operator
 
     plan = plan_of(settings, config)
     done = _kills_of(plan).kill(subject, operator())
-    if is_misspelled(subject, plan.config):
-        click.echo(f"warning: {config} has no {subject}; is it misspelled?", err=True)
+    warn_misspelled(subject, plan.config)
     told(subject, done)
 
 
@@ -84,10 +82,17 @@ def kill(settings: Settings, subject: str, config: str) -> None:
 @_config
 @pass_settings
 def revive(settings: Settings, subject: str, config: str) -> None:
-    """Take back the kill of SUBJECT, at the token service of the same file too."""
-    from answerable.cli.commands.kills import told_back
+    """Take back the kill of SUBJECT, at the token service of the same file too.
 
-    told_back(subject, _kills_of(plan_of(settings, config)).revive(subject))
+    It lets something go on, so an agent may not.
+    """
+    from answerable.cli.commands.kills import told_back
+    from answerable.cli.signing import only_a_person
+    from answerable.serving.state import token_state
+
+    plan = plan_of(settings, config)
+    only_a_person(settings, token_state(plan.config.sts, plan.store) / "runs")
+    told_back(subject, _kills_of(plan).revive(subject))
 
 
 def _kills_of(plan: "Plan") -> "Kills":

@@ -5,7 +5,17 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from answerable.model.config import Config
     from answerable.serving.killing import Done
+
+
+def warn_misspelled(subject: str, config: "Config") -> None:
+    """Say where the file would name a subject and does not; the kill stands."""
+    from answerable.enforce.kill import is_misspelled
+
+    if is_misspelled(subject, config):
+        place = config.place
+        click.echo(f"warning: {place} has no {subject}; is it misspelled?", err=True)
 
 
 def told(subject: str, done: "Done") -> None:
@@ -14,18 +24,14 @@ def told(subject: str, done: "Done") -> None:
     Raises:
         EnvironmentRefused: It does not hold everywhere.
     """
-    from answerable.serving.killing import SERVICE
-
-    said = "killed, within a second," if done.is_new else "killed already"
+    # Of what waits, nobody can say when it holds.
+    new = "killed" if done.waits else "killed, within a second,"
+    said = new if done.is_new else "killed already"
     click.echo(f"{subject}: {said} at {' and '.join(done.at)}", err=True)
     if done.ended is not None:
         click.echo(f"delegations ended: {len(done.ended)}", err=True)
-    elif SERVICE in done.at:
-        click.echo(
-            "the token service does not run, or does not answer you: "
-            "the kill waits in its folder",
-            err=True,
-        )
+    for each in done.waits:
+        click.echo(each, err=True)
     _everywhere(f"{subject} is not killed everywhere", done)
 
 

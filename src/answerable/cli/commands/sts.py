@@ -35,11 +35,13 @@ def kill(settings: Settings, subject: str, config: str) -> None:
     SUBJECT is agent:..., person:..., rule:ID, issuer:NAME, or run:DELEGATION. What was
     handed on below ends too. The gateway of the same file refuses it as well.
     """
-    from answerable.cli.commands.kills import told
+    from answerable.cli.commands.kills import told, warn_misspelled
     from answerable.serving.killing import Kills, operator
 
     plan = token_plan_of(settings, config)
-    told(subject, Kills(plan.store, plan.config).kill(subject, operator()))
+    done = Kills(plan.store, plan.config).kill(subject, operator())
+    warn_misspelled(subject, plan.config)
+    told(subject, done)
 
 
 @sts.command(cls=Verb, short_help="Take a kill back.")
@@ -49,12 +51,15 @@ def kill(settings: Settings, subject: str, config: str) -> None:
 def revive(settings: Settings, subject: str, config: str) -> None:
     """Take back the kill of SUBJECT, at the gateway of the same file too.
 
-    What was ended stays ended.
+    What was ended stays ended. It lets something go on, so an agent may not.
     """
     from answerable.cli.commands.kills import told_back
+    from answerable.cli.signing import only_a_person
     from answerable.serving.killing import Kills
+    from answerable.serving.state import token_state
 
     plan = token_plan_of(settings, config)
+    only_a_person(settings, token_state(plan.config.sts, plan.store) / "runs")
     told_back(subject, Kills(plan.store, plan.config).revive(subject))
 
 

@@ -63,7 +63,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         # First, and the files after: of a recorder that has ended no more can come.
-        self.alive = _locked(path)
+        self.alive = is_locked(path)
         self._files = files_of(path)
         self.progress = _progress(path)
         self._lines = Lines(path.name, self.progress)
@@ -165,7 +165,7 @@ def files_of(path: Path) -> list[Path]:
     return sorted(found, key=lambda each: int(each.stem))
 
 
-def _locked(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
     """Tell whether the recorder's process lives: it holds a lock on its folder."""
     with opened(path) as handle:
         try:

@@ -18,8 +18,9 @@ import fcntl
 import os
 from pathlib import Path
 
+from answerable.connectors.gateway.folder import is_locked
 from answerable.evidence.spool import chain_start, read_line
-from answerable.model.errors import ParseError
+from answerable.model.errors import EnvironmentRefused, ParseError
 from answerable.store.disk import (
     FILE_MODE,
     make_folder,
@@ -35,6 +36,17 @@ ROOM = 256 << 10
 SUFFIX = ".jsonl"
 # What a process lacks for a moment: it cannot look, so nothing was seen to be gone.
 LACKING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+
+
+def is_written(spool: Path) -> bool:
+    """Tell whether a process records in a spool now; yes where we may not look."""
+    try:
+        folders = [each for each in spool.iterdir() if each.is_dir()]
+        return any(map(is_locked, folders))
+    except FileNotFoundError:
+        return False
+    except (OSError, EnvironmentRefused):
+        return True
 
 
 class Segments:

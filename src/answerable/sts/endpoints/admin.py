@@ -20,9 +20,12 @@ _INVALID = OAuthError.INVALID_REQUEST
 
 
 def is_admin(asked: Asked, admins: Collection[int]) -> bool:
-    """Tell whether a request comes from an operator: our own user, or one named."""
+    """Tell whether a request comes from an operator: our own user, root, or one named.
+
+    Root may read and write our folder anyway.
+    """
     peer = asked.link.peer
-    return peer is not None and (peer.uid == os.geteuid() or peer.uid in admins)
+    return peer is not None and peer.uid in {0, os.geteuid(), *admins}
 
 
 class Admin:
@@ -32,7 +35,9 @@ class Admin:
         admins: User ids beside our own.
         file: The kills in force.
         look: Puts in force what the file says now.
-        ended: Gives what a kill would end: ids of delegations, parents first.
+        ended: Ends what a kill names, and gives all of it that may still be shown
+            somewhere, as often as it is asked: ids of delegations. None where that is
+            not known.
         state: Says how the service does.
     """
 
@@ -41,7 +46,7 @@ class Admin:
         admins: Collection[int],
         file: KillFile,
         look: Callable[[], None],
-        ended: Callable[[str], Awaitable[tuple[str, ...]]],
+        ended: Callable[[str], Awaitable[tuple[str, ...] | None]],
         state: Callable[[], Mapping[str, object]],
     ) -> None:
         self._admins, self._file = admins, file

@@ -115,7 +115,7 @@ class House:
         )
         self._exchanges.swap(in_force(plan))
         self._admin = Admin(
-            service.admins, self._file, self._look, self._stop, self._state
+            service.admins, self._file, self._look, self._ended, self._state
         )
         self.door = Door(
             Routes(base_of(service.url), self._handlers()),
@@ -255,16 +255,13 @@ class House:
         for subject in sorted(killed):
             self._tasks.spawn(self._end(subject))
 
-    async def _end(self, subject: str) -> None:
-        await self._stop(subject)
-
     def _look(self) -> None:
         self._kills.look()
 
-    async def _stop(self, subject: str) -> tuple[str, ...]:
+    async def _end(self, subject: str) -> bool:
         """End what a kill names; the kill itself is in force by the file."""
         if subject.partition(":")[0] not in ENDED_BY_KILL:
-            return ()
+            return False
         now = self._clock()
         try:
             died = await self._blocking.run(
@@ -273,9 +270,25 @@ class House:
         except AnswerableError as error:
             # The kill refuses whatever is shown of it; only the record is behind.
             self._log.error("kill.not-recorded", subject=subject, why=error.message)
-            return ()
+            return False
         self._died(subject, "admin", died)
-        return died.delegations
+        return True
+
+    async def _ended(self, subject: str) -> tuple[str, ...] | None:
+        """End what a kill names, and say what that was given; None for not known.
+
+        What ended before is among it: somebody elsewhere may not have heard of it.
+        """
+        if not await self._end(subject):
+            return None
+        now = self._clock()
+        try:
+            return await self._blocking.run(
+                lambda: self._control.given_to(subject, now)
+            )
+        except AnswerableError as error:
+            self._log.error("kill.not-told", subject=subject, why=error.message)
+            return None
 
     def _died(self, subject: str, by: str, died: Died) -> None:
         """Tell of what ended."""

@@ -112,9 +112,11 @@ def by_whom(visit: Visit) -> str:
 
 
 def _told(subject: str, done: Done) -> str:
-    said = "is killed, within a second" if done.is_new else "was killed already"
+    new = "is killed" if done.waits else "is killed, within a second"
+    said = new if done.is_new else "was killed already"
     ended = f" Delegations ended: {len(done.ended)}." if done.ended else ""
-    return f"{subject} {said}.{ended}{_but(done)}"
+    waits = "".join(f" {each[:1].upper()}{each[1:]}." for each in done.waits)
+    return f"{subject} {said}.{ended}{waits}{_but(done)}"
 
 
 def _but(done: Done) -> str:
