@@ -1,6 +1,8 @@
 """A decision is found by its id, in the store and before it is shipped, and told whole."""
 
+import fcntl
 import hashlib
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,7 @@ import msgspec
 import pytest
 
 from answerable.connectors.config.parse.quoting import quote
+from answerable.flows import decided as decided_flow
 from answerable.flows.decision import PolicyText, decision
 from answerable.flows.ship import ship
 from answerable.model.decision import Layer, Reason, Target
@@ -25,6 +28,7 @@ from tests.connectors.gateway.spools import (
     spelled,
     write,
 )
+from tests.connectors.gateway.test_spool import living
 
 NOW = 1_794_100_000_000_000_000
 TEXT = b"""\
@@ -216,5 +220,23 @@ def test_a_spool_that_may_not_be_read_is_told(
         decision(store, spool, HELD, now=NOW)
 
 
-def _refuse(spool: Path, how: int) -> None:
+def _refuse(spool: Path, how: int, *, patience: float) -> None:
     raise EnvironmentRefused(f"may not be read: {spool}")
+
+
+def test_a_spool_that_is_being_shipped_is_waited_for_but_not_for_ever(
+    store: Store, spool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(spool, spelled(STORY))
+    with living(spool):
+        monkeypatch.setattr(decided_flow, "_PATIENCE", 0.1)
+        waiting = decided_flow.spooled(spool)
+        assert waiting.unread == f"the spool is being shipped or read: {spool}"
+        with pytest.raises(UsageError, match="is being shipped or read"):
+            decision(store, waiting, HELD, now=NOW)
+    with living(spool) as shipping:
+        monkeypatch.setattr(decided_flow, "_PATIENCE", 30.0)
+        release = threading.Timer(0.1, fcntl.flock, (shipping, fcntl.LOCK_UN))
+        release.start()
+        assert shown(store, spool, HELD)["id"] == HELD
+        release.join()

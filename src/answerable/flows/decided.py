@@ -18,6 +18,7 @@ from answerable.store.store import Store
 
 SHORTEST = 6  # letters of an id that are enough to look for it
 _LONGEST = 32
+_PATIENCE = 3.0  # seconds that an answer waits while a spool is shipped
 _HEX = frozenset("0123456789abcdef")
 _TOOL = "tool:mcp/"
 
@@ -80,7 +81,7 @@ def spooled(spool: Where) -> Spooled:
     if spool is None or not spool.is_dir():
         return Spooled()
     try:
-        with held(spool, fcntl.LOCK_SH):
+        with held(spool, fcntl.LOCK_SH, patience=_PATIENCE):
             return Spooled(tuple(_decisions(spool)))
     except EnvironmentRefused as error:
         return Spooled(unread=error.message)
@@ -136,7 +137,8 @@ def find(store: Store, waiting: Spooled, text: str) -> list[Found]:
 def _unknown(asked: str, waiting: Spooled) -> UsageError:
     if waiting.unread:
         return UsageError(
-            f"no decision {asked!r} in the store, and the spool {waiting.unread}",
+            f"no decision {asked!r} in the store, and not all is known of what waits: "
+            f"{waiting.unread}",
             "ask as the gateway's user, or once it has shipped its records",
         )
     return UsageError(

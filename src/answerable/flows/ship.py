@@ -49,8 +49,7 @@ def ship(store: Store, spool: Path, *, now: int) -> Shipped:
         EnvironmentRefused: The store or the spool refuses, or the spool is being
             shipped by somebody else; what is not yet sealed stays in the spool.
     """
-    exclusive = held(spool, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    with refused("ship", spool), exclusive, few_collections():
+    with refused("ship", spool), held(spool, fcntl.LOCK_EX), few_collections():
         reading = Spool(spool)
         shipped = _store(store, reading, now)
         store.seal(now)

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,12 +43,12 @@ def told(path: Path) -> tuple[list[AuditEvent], list[str], list[str]]:
 
 
 @contextmanager
-def living(folder: Path):
+def living(folder: Path) -> Iterator[int]:
     """Hold the lock that a living recorder holds."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     fcntl.flock(handle, fcntl.LOCK_EX)
     try:
-        yield
+        yield handle
     finally:
         os.close(handle)
 
@@ -136,6 +137,22 @@ def test_what_a_power_loss_left_out_before_whole_lines_is_aside_and_missing(
     assert [e.sequence for e in events] == [2, 6, 7, 8]
     assert problems == [f"gateway {NAME}: records 3-5 missing"]
     assert len(aside) == 1
+
+
+def test_files_that_the_disk_took_nothing_of_are_not_missed(tmp_path: Path) -> None:
+    """A recorder removes them, between two looks or after one has listed them."""
+    whole = spelled([opened(), *(decided(n, DENY) for n in range(2, 9))])
+    folder = write(tmp_path, whole, cuts=[3])
+    expected = told(tmp_path)
+    (folder / "000002.jsonl").rename(folder / "000019.jsonl")
+    (folder / "000001 (copy).jsonl").write_bytes(whole)
+    (folder / "000018.jsonl").touch()
+    assert told(tmp_path) == expected
+    reading = Spool(tmp_path)
+    (folder / "000018.jsonl").unlink()
+    batches = list(reading.batches(EventLimits()))
+    assert [e for batch in batches for e in batch.events] == expected[0]
+    assert [p for batch in batches for p in batch.problems] == []
 
 
 @settings(max_examples=100)

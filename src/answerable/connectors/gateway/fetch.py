@@ -1,6 +1,7 @@
 """Reading a gateway's spool, in bounded batches; and clearing what the store has."""
 
 import fcntl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import accumulate
@@ -12,6 +13,9 @@ from answerable.model.connector import EventBatch, EventContext, EventLimits
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.event import AuditEvent, Quarantined
 from answerable.model.sighting import Problem, ProblemKind
+
+_PATIENCE = 60.0  # seconds that reading a spool waits until what it has was shipped
+_LOOK = 0.05  # seconds between two looks
 
 
 def read(location: str, context: EventContext) -> Iterator[EventBatch]:
@@ -35,27 +39,41 @@ def read(location: str, context: EventContext) -> Iterator[EventBatch]:
 
 
 def _read(path: Path, context: EventContext) -> Iterator[EventBatch]:
-    with held(path, fcntl.LOCK_SH):
+    with held(path, fcntl.LOCK_SH, patience=_PATIENCE):
         yield from Spool(path).batches(context.limits)
 
 
 @contextmanager
-def held(path: Path, how: int) -> Iterator[None]:
+def held(path: Path, how: int, *, patience: float = 0.0) -> Iterator[None]:
     """Lock a spool among its readers, as long as the context lasts.
 
     Args:
         path: The spool.
         how: `fcntl.LOCK_SH` to read, `fcntl.LOCK_EX` to ship.
+        patience: Seconds to wait for whoever holds it; that one may have been stopped.
 
     Raises:
-        EnvironmentRefused: It may not be read; or with LOCK_NB, somebody else holds it.
+        EnvironmentRefused: It may not be read, or somebody else holds it.
     """
+    until = time.monotonic() + patience
     with opened(path) as handle:
-        try:
-            fcntl.flock(handle, how)
-        except BlockingIOError:
-            raise EnvironmentRefused(f"the spool is being shipped: {path}") from None
+        while not _locked(handle, how):
+            if time.monotonic() >= until:
+                raise EnvironmentRefused(
+                    f"the spool is being shipped or read: {path}",
+                    "ask again once that has ended; the log of `serve` tells where it "
+                    "does not (evidence.not-shipped)",
+                )
+            time.sleep(_LOOK)
         yield
+
+
+def _locked(handle: int, how: int) -> bool:
+    try:
+        fcntl.flock(handle, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 class Spool:

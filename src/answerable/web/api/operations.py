@@ -5,8 +5,10 @@ document: what is said there is what is done.
 """
 
 import base64
+import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -221,13 +223,13 @@ def _spooled(desk: Desk) -> list[str]:
     """Name the state of the spools: what waits there is answered with, too."""
     said = []
     for spool in desk.spools:
-        for path in sorted(spool.glob("**/*")) if spool.is_dir() else ():
-            try:
-                found = path.stat()
-            except OSError:
-                continue
-            said.append(f"{path.name} {found.st_size} {found.st_mtime_ns}")
-    return said
+        # Folders go meanwhile, and `walk` leaves out what is gone.
+        for folder, _, names in os.walk(spool):
+            for name in names:
+                with contextlib.suppress(OSError):
+                    found = os.stat(os.path.join(folder, name))
+                    said.append(f"{name} {found.st_size} {found.st_mtime_ns}")
+    return sorted(said)
 
 
 def minute_of(desk: Desk) -> int:
