@@ -26,8 +26,8 @@ Between = Callable[[bytes], None]
 class Recorder:
     """Writes groups of decisions, into room as a gateway's recorder does."""
 
-    def __init__(self, spool: Path) -> None:
-        self._segments = Segments(spool, NAME)
+    def __init__(self, spool: Path, room: int = segments.ROOM) -> None:
+        self._segments = Segments(spool, NAME, room=room)
         self.recorded = 0
         self.close = self._segments.close
         self._write([encode(opened())])
@@ -128,9 +128,8 @@ def test_whenever_it_is_looked_at_each_record_is_read_once_and_in_order(
     tmp_path: Path, between, reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Through several files, while a thread writes as fast as it can."""
-    monkeypatch.setattr(segments, "ROOM", 64 << 10)
     monkeypatch.setattr(segments, "SEGMENT", 300 << 10)
-    recorder, until = Recorder(tmp_path), time.monotonic() + 0.3
+    recorder, until = Recorder(tmp_path, room=64 << 10), time.monotonic() + 0.3
 
     def write() -> None:
         for number in count(1):

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from answerable.connectors.gateway.fetch import Spool
 from answerable.gateway.recording.recorder import Recorder
+from answerable.model.connector import EventLimits
 from answerable.model.errors import EnvironmentRefused
 from answerable.model.record import Decided, Ended, Ending
 from answerable.serving.recording.ticket import NotRecorded
@@ -106,7 +108,10 @@ def test_a_file_whose_name_could_not_be_synced_is_not_written_to(
 ) -> None:
     """A file is as durable as its name: after the power failed it may not be there."""
 
+    tried = []
+
     def refuse(path: Path) -> None:
+        tried.append(_newest(tmp_path))
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     async def story(recorder: Recorder) -> None:
@@ -116,14 +121,39 @@ def test_a_file_whose_name_could_not_be_synced_is_not_written_to(
         disk.errno = 0
         with monkeypatch.context() as patched:
             patched.setattr("answerable.serving.recording.segments.sync_folder", refuse)
-            tried = _newest(tmp_path)
-            await until(lambda: _newest(tmp_path) > tried + 2)
+            await until(lambda: len(tried) > 2)
             assert recorder.alarm
-        tried = _newest(tmp_path)
         await until(lambda: not recorder.alarm)
-        assert _newest(tmp_path) > tried
+        assert _newest(tmp_path) > max(tried)
+        assert len(tried) == len(set(tried))
 
     recording(tmp_path, story)
+    numbers = [record.sequence for record in records(tmp_path)]
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_a_disk_that_stays_full_is_not_filled_with_files_of_nothing(
+    tmp_path: Path, disk: Disk
+) -> None:
+    async def story(recorder: Recorder) -> None:
+        journal = recorder.journal
+        await until(lambda: len(lines(tmp_path)) == 1)
+        disk.errno = errno.ENOSPC
+        await _denied(recorder)
+        await until(lambda: journal.failures > 4)
+        assert _numbers(tmp_path)[0] == 1
+        assert len(_numbers(tmp_path)) <= 2  # one may be tried just now
+        disk.errno = 0
+        await until(lambda: not recorder.alarm)
+        ticket = recorder.decided(CALLER, CALL, DURABLE, BODY)
+        assert ticket.durable is not None
+        await ticket.durable
+
+    recording(tmp_path, story)
+    first, second = _numbers(tmp_path)
+    assert second > first + 4
+    batches = Spool(tmp_path).batches(EventLimits())
+    assert [problem for batch in batches for problem in batch.problems] == []
     numbers = [record.sequence for record in records(tmp_path)]
     assert numbers == list(range(1, len(numbers) + 1))
 
@@ -136,7 +166,11 @@ async def _denied(recorder: Recorder) -> None:
 
 
 def _newest(spool: Path) -> int:
-    return max(int(path.stem) for path in spool.glob("*/*.jsonl"))
+    return _numbers(spool)[-1]
+
+
+def _numbers(spool: Path) -> list[int]:
+    return sorted(int(path.stem) for path in spool.glob("*/*.jsonl"))
 
 
 @pytest.mark.parametrize(("seconds", "size"), [(0.05, 1 << 30), (60.0, 2000)])

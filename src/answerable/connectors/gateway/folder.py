@@ -72,7 +72,11 @@ class Folder:
     @property
     def size(self) -> int:
         """Bytes of its files, with what was read before and with room."""
-        return sum(path.stat().st_size for path in self._files)
+        total = 0
+        for path in self._files:
+            with contextlib.suppress(FileNotFoundError):
+                total += path.stat().st_size
+        return total
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -117,7 +121,8 @@ class Folder:
 
     def _read(self, path: Path, *, last: bool) -> Iterator[Piece]:
         written_to = last and self.alive
-        with path.open("rb") as file:
+        # Where it is gone it held no whole line: a full disk took nothing of it.
+        with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
             file.seek(self.progress.offset)
             while line := file.readline(_LONGEST):
                 if written_to and ROOM in line:

@@ -67,7 +67,10 @@ class _Recorder:
 
     def _fresh(self) -> Iterator[bytes]:
         left, progress = MOST, self._progress
-        paths = files_of(self._path)
+        try:
+            paths = files_of(self._path)
+        except OSError:  # shipped meanwhile, or it is looked at again soon
+            return
         for path in paths:
             if int(path.stem) < progress.file:
                 continue

@@ -110,6 +110,10 @@ class Segments:
             self._shut()
 
     @property
+    def _path(self) -> Path:
+        return self.folder / f"{self.current:06d}{SUFFIX}"
+
+    @property
     def room(self) -> int:
         """Bytes at the end of the file that hold nothing yet."""
         return self._end - self._size
@@ -133,9 +137,8 @@ class Segments:
 
     def _open(self) -> None:
         self.current += 1
-        path = self.folder / f"{self.current:06d}{SUFFIX}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        self._handle = os.open(path, flags, FILE_MODE)
+        self._handle = os.open(self._path, flags, FILE_MODE)
         self._size = self._end = 0
         sync_folder(self.folder)
 
@@ -157,6 +160,9 @@ class Segments:
             os.ftruncate(handle, self._size)
         with contextlib.suppress(OSError):
             os.close(handle)
+        if not self._size:  # a full disk is asked again and again
+            with contextlib.suppress(OSError):
+                self._path.unlink()
 
 
 def waiting(spool: Path) -> int:
