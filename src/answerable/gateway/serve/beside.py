@@ -48,6 +48,7 @@ class Beside:
         self._process: asyncio.subprocess.Process | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._ready = False
+        self._stale = False  # told to reload while it started
         self._ending = False
 
     @property
@@ -68,8 +69,12 @@ class Beside:
         self._keeping = asyncio.create_task(self._keep())
 
     def reload(self) -> None:
-        """Have it read its configuration again."""
-        if self._process is not None:
+        """Have it read its configuration again; one that starts, once it listens.
+
+        Before that it may have read the last one, and a signal would end it.
+        """
+        self._stale = not self._ready
+        if self._process is not None and self._ready:
             with suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGHUP)
 
@@ -106,6 +111,8 @@ class Beside:
         lines = [line.partition(" ") for line in said.decode("utf-8").splitlines()]
         self.listening = [(what, where) for what, _, where in lines]
         self._ready = bool(lines)
+        if self._ready and self._stale:
+            self.reload()
         if not lines:
             with suppress(ProcessLookupError):
                 process.kill()
