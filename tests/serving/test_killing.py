@@ -107,6 +107,15 @@ def test_a_rule_is_killed_at_the_gateway_once_it_is_known_what_was_given(
         assert "answerable sts kill rule:ID --config" in done.waits[-1]
 
 
+def test_a_rule_that_stands_at_the_gateway_is_taken_back_there_too(
+    tmp_path: Path,
+) -> None:
+    kills = kills_of(tmp_path, SERVERS, sts(tmp_path))
+    KillFile(tmp_path / "store" / "gateway").kill("rule:desk")
+    assert set(kills.revive("rule:desk").at) == set(BOTH)
+    assert killed(tmp_path, "gateway") == [frozenset()]
+
+
 @pytest.mark.parametrize(
     ("subject", "is_half"),
     [
@@ -134,7 +143,7 @@ def test_what_the_gateway_cannot_know_is_said_with_what_to_run(
         assert told.startswith("the token service does not run")
 
 
-def test_ten_thousand_delegations_are_one_write(
+def test_forty_thousand_delegations_are_one_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writes: list[int] = []

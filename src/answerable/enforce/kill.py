@@ -9,7 +9,7 @@
 | tool | `tool:mcp/SERVER/TOOL` | every call of it |
 | person | `person:...` | every call made for them; what is given to their agents |
 | rule | `rule:ID` | what is given under it |
-| issuer | `issuer:NAME` | what is given for its tokens |
+| issuer | `issuer:NAME` | what is given for its tokens from then on |
 
 What is given, the token service stops: a gateway's call names no rule and no owner.
 """
