@@ -80,7 +80,7 @@ def test_shipping_that_cannot_be_started_is_told_and_tried_again(
         if len(refused) < 2:
             refused.append(words)
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-        return await real(*words, **how)
+        return await real("echo", "{}", **how)
 
     monkeypatch.setattr(process, "SHIP", 0.02)
     monkeypatch.setattr("asyncio.create_subprocess_exec", fork)

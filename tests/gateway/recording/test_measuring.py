@@ -11,7 +11,7 @@ import pytest
 
 from answerable.gateway.recording.recorder import Recorder
 from answerable.model.config import Limits
-from answerable.serving.recording.segments import waiting
+from answerable.serving.recording.segments import succeed, waiting
 from tests.gateway.recording.stage import (
     BODY,
     CALL,
@@ -105,6 +105,17 @@ def test_what_may_not_be_read_hides_nothing_else(tmp_path: Path, looks: Spool) -
     (tmp_path / "one" / "000002.jsonl").symlink_to(tmp_path / "none")
     assert waiting(tmp_path) == 100
     assert waiting(tmp_path / "none") == 0
+
+
+def test_a_recorder_that_is_shipped_while_the_next_one_starts_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "worker-0").write_text("gone")
+    monkeypatch.setattr(
+        "answerable.serving.recording.segments.files_of",
+        lambda folder: [folder / "000001.jsonl"],
+    )
+    assert succeed(tmp_path, 0, "next") == ("gone", 0)
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])

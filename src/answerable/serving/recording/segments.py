@@ -18,7 +18,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from answerable.connectors.gateway.folder import is_locked
+from answerable.connectors.gateway.folder import files_of, is_locked
 from answerable.evidence.spool import chain_start, read_line
 from answerable.model.errors import EnvironmentRefused, ParseError
 from answerable.store.disk import (
@@ -222,13 +222,11 @@ def succeed(spool: Path, worker: int, name: str) -> tuple[str, int]:
 
 
 def _recorded(folder: Path) -> int:
-    """Give the last sequence number on disk."""
-    for path in sorted(folder.glob(f"*{SUFFIX}"), reverse=True):
-        whole = b""
-        with contextlib.suppress(FileNotFoundError):  # shipped meanwhile
-            whole = read_file(path)
-        # A crash may have left the end of it out, or a part before its end.
-        for line in reversed(whole.splitlines(keepends=True)):
-            with contextlib.suppress(ParseError):
-                return read_line(line)[0].sequence
+    """Give the last sequence number on disk; 0 where it is shipped meanwhile."""
+    with contextlib.suppress(FileNotFoundError):
+        for path in reversed(files_of(folder)):
+            # A crash may have left the end of it out, or a part before its end.
+            for line in reversed(read_file(path).splitlines(keepends=True)):
+                with contextlib.suppress(ParseError):
+                    return read_line(line)[0].sequence
     return 0
