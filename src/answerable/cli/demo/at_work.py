@@ -133,9 +133,9 @@ def _chapters(office: Office) -> Iterable[Chapter]:
                 ("gateway", "kill", AGENT, "--config", CONFIG),
             ),
             Step(
-                "Whatever it tries now is refused, and on record.",
+                "Nobody starts it any more, and whoever tries hears why.",
                 (*_RUN, "--invoices", "1"),
-                ends=1,
+                ends=5,
                 apart=True,
             ),
         ),
