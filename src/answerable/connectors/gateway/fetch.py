@@ -8,7 +8,7 @@ from itertools import accumulate
 from pathlib import Path
 
 from answerable.connectors.expanded import expanded
-from answerable.connectors.gateway.folder import Folder, files_of, opened
+from answerable.connectors.gateway.folder import Folder, files_of, opened, try_lock
 from answerable.model.connector import EventBatch, EventContext, EventLimits
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.event import AuditEvent, Quarantined
@@ -57,7 +57,7 @@ def held(path: Path, how: int, *, patience: float = 0.0) -> Iterator[None]:
     """
     until = time.monotonic() + patience
     with opened(path) as handle:
-        while not _locked(handle, how):
+        while not try_lock(handle, how):
             if time.monotonic() >= until:
                 raise EnvironmentRefused(
                     f"the spool is being shipped or read: {path}",
@@ -66,14 +66,6 @@ def held(path: Path, how: int, *, patience: float = 0.0) -> Iterator[None]:
                 )
             time.sleep(_LOOK)
         yield
-
-
-def _locked(handle: int, how: int) -> bool:
-    try:
-        fcntl.flock(handle, how | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 class Spool:

@@ -173,11 +173,16 @@ def files_of(path: Path) -> list[Path]:
 def is_locked(path: Path) -> bool:
     """Tell whether the recorder's process lives: it holds a lock on its folder."""
     with opened(path) as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+        return not try_lock(handle, fcntl.LOCK_SH)
+
+
+def try_lock(handle: int, how: int) -> bool:
+    """Lock an open folder unless somebody else holds it; say whether that is done."""
+    try:
+        fcntl.flock(handle, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _progress(path: Path) -> Progress:
