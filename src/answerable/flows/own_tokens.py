@@ -111,12 +111,13 @@ class OwnTokens:
 
     def living(self, claims: SignedClaims, now: float) -> Chain | None:
         """Give the delegation of a token, None where it or the token is dead."""
-        token = self._control.token(claims.jti)
+        delegation = claims.leaf("answerable", "dlg")
+        if not isinstance(delegation, str):
+            return None
+        token = self._control.token(delegation, claims.jti)
         if token is None or token.revoked or token.sha256 != claims.token_sha256:
             return None
-        if claims.leaf("answerable", "dlg") != token.delegation:
-            return None
-        chain = self._control.chain(token.delegation, now)
+        chain = self._control.chain(delegation, now)
         if not chain.links or not chain.live:
             return None
         return None if killed_in(self._kills(), chain.links) else chain

@@ -53,7 +53,7 @@ def test_an_exchange_is_remembered_whole(control: Control) -> None:
     asked = Exchange(uses=(use(), use()), opens=made, token=given)
     assert control.commit(asked, NOW) == DONE
     assert control.delegation(made.id) == made
-    assert control.token(given.jti) == given
+    assert control.token(given.delegation, given.jti) == given
     assert control.chain(made.id, NOW) == Chain((made,))
 
 
@@ -245,17 +245,18 @@ def test_a_dead_delegation_hands_out_no_ticket(control: Control) -> None:
     assert control.ticket(before.sha256, NOW) is None
 
 
-def test_a_token_is_revoked_alone(control: Control) -> None:
-    root = opened(control)
+def test_a_token_is_found_under_its_own_delegation_alone(control: Control) -> None:
+    root, beside = opened(control), opened(control)
     one, other = token(root), token(root)
     for each in (one, other):
         control.commit(Exchange(under=root.id, token=each), NOW)
-    assert control.revoke_token(one.jti, NOW + 5) == Died(tokens=(one.jti,))
-    assert control.revoke_token(one.jti, NOW + 6) == Died()
-    assert control.revoke_token("unknown", NOW) == Died()
-    assert control.token(one.jti) == replace(one, revoked=NOW + 5)
-    assert control.token(other.jti) == other
-    assert control.chain(root.id, NOW).live
+    assert control.token(root.id, one.jti) == one
+    assert control.token(beside.id, one.jti) is None
+    assert control.token(root.id, "unknown") is None
+    ended = control.revoke_delegation(root.id, NOW + 5)
+    assert {one.jti, other.jti} <= set(ended.tokens)
+    assert control.token(root.id, other.jti) == replace(other, revoked=NOW + 5)
+    assert control.chain(beside.id, NOW).live
 
 
 def test_what_was_revoked_stays_so_for_whoever_opens_it_next(opens: Opens) -> None:

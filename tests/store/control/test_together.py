@@ -24,8 +24,8 @@ from answerable.store.control.sqlite import SqliteControl
 from tests.store.control.build import NOW, delegation, opened, ticket, token, use
 from tests.store.control.conftest import Opens
 
-# What an exchange of a group is made of: some of three things that are good once, what
-# it stands under, whether it takes the ticket, and whether its id was given before.
+# What an exchange of a group is made of: some of three things that are good once (one of
+# them from before the epoch), what it stands under, whether it takes the ticket, and whether its id was given before.
 PARTS = st.tuples(
     st.sets(st.integers(0, 2), max_size=2),
     st.sampled_from(["", "live", "dead", "unknown"]),
@@ -39,11 +39,12 @@ def asked(
     control: Control, groups: list[tuple[set[int], str, bool, bool]]
 ) -> list[Exchange]:
     """Make the exchanges, and what they rest on."""
+    control.new_epoch(NOW - 100)
     live, dead = opened(control), opened(control)
     control.revoke_delegation(dead.id, NOW)
     slip = ticket(live)
     control.put_ticket(slip, NOW)
-    things = [use() for _ in range(3)]
+    things = [use(), use(), use(since=NOW - 101)]
     under = {"": "", "live": live.id, "dead": dead.id, "unknown": "f" * 32}
     made = []
     for uses, stands, takes, again in groups:

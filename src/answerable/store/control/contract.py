@@ -129,7 +129,7 @@ class IssuedToken:
 
     Attributes:
         jti: Its id.
-        delegation: Under which one, empty for none.
+        delegation: Under which one.
         sha256: Digest of the token, 32 octets.
         expires: Its `exp`.
         revoked: When it was revoked, 0 where it was not.
@@ -299,11 +299,8 @@ class Control(Protocol):
     def ticket(self, sha256: str, now: float) -> Ticket | None:
         """Find a ticket that was not taken and has not ended. `commit` takes it."""
 
-    def token(self, jti: str) -> IssuedToken | None:
-        """Find a token that we gave; None where none is on record."""
-
-    def revoke_token(self, jti: str, now: float) -> Died:
-        """End one token, and nothing else; empty where there is none that lives."""
+    def token(self, delegation: str, jti: str) -> IssuedToken | None:
+        """Find a token that we gave under a delegation; None where none is on record."""
 
     def revoke_delegation(self, id: str, now: float) -> Died:
         """End a delegation, all below it, their tokens and their tickets."""

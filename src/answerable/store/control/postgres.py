@@ -175,20 +175,12 @@ class PostgresControl:
             row = cursor.execute(asked, (sha256, int(now))).fetchone()
         return None if row is None else read_ticket(row[0])
 
-    def token(self, jti: str) -> IssuedToken | None:
+    def token(self, delegation: str, jti: str) -> IssuedToken | None:
         """As the contract says."""
-        asked = "SELECT * FROM token WHERE jti = %s"
+        asked = "SELECT * FROM token WHERE jti = %s AND delegation = %s"
         with self._pool.transaction() as cursor:
-            row = cursor.execute(asked, (jti,)).fetchone()
+            row = cursor.execute(asked, (jti, delegation)).fetchone()
         return None if row is None else IssuedToken(*row)
-
-    def revoke_token(self, jti: str, now: float) -> Died:
-        """As the contract says."""
-        asked = """UPDATE token SET revoked = %s
-            WHERE jti = %s AND revoked = 0 AND expires >= %s"""
-        with self._pool.transaction() as cursor:
-            ended = cursor.execute(asked, (_stamp(now), jti, int(now))).rowcount
-        return Died(tokens=(jti,) if ended else ())
 
     def revoke_delegation(self, id: str, now: float) -> Died:
         """As the contract says."""

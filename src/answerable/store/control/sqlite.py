@@ -44,10 +44,14 @@ from answerable.store.control.sqlite_sweep import Hands
 
 _BOUNDS = "SELECT epoch, swept FROM state"
 _SEE = "INSERT INTO seen VALUES (?, ?) ON CONFLICT DO NOTHING"
+# The same, but nothing of what could have been seen before the bounds.
+_SEE_NEW = """INSERT INTO seen SELECT ?1, ?2 FROM state
+    WHERE ?3 >= epoch AND ?2 >= swept ON CONFLICT DO NOTHING"""
 _LINK = "SELECT parent, expires, revoked FROM delegation WHERE id = ?"
 _TAKE = "DELETE FROM ticket WHERE sha256 = ? AND parent = ? AND expires >= ?"
 _OPEN = "INSERT INTO delegation VALUES (?, ?, ?, 0, ?)"
-_RECORD = "INSERT INTO token VALUES (?, ?, ?, ?, ?)"
+_RECORD = """INSERT INTO token (delegation, jti, sha256, expires, revoked)
+    VALUES (?, ?, ?, ?, ?)"""
 _END = "UPDATE delegation SET revoked = ? WHERE id = ? AND revoked = 0"
 _END_TOKENS = """UPDATE token SET revoked = ?
     WHERE delegation = ? AND revoked = 0 AND expires >= ? RETURNING jti"""
@@ -123,7 +127,7 @@ class SqliteControl:
         self, exchanges: Sequence[Exchange], now: float
     ) -> tuple[Committed | AnswerableError, ...]:
         """As the contract says: in one transaction, unless one of them is not done."""
-        if len(exchanges) > 1 and self._commit_together(exchanges, now):
+        if self._commit_together(exchanges, now):
             return (DONE,) * len(exchanges)
         return one_by_one(self.commit, exchanges, now)
 
@@ -132,8 +136,7 @@ class SqliteControl:
         with answering(self._file.path), self._lock:
             self._file.begin()
             try:
-                self._bounds = self._execute(_BOUNDS).fetchone()
-                if all(self._commit(each, now) is DONE for each in exchanges):
+                if self._put(exchanges, now):
                     self._hands.committed(now, len(exchanges))
                     self._execute("COMMIT")
                     return True
@@ -145,6 +148,23 @@ class SqliteControl:
             self._rollback()
             return False
 
+    def _put(self, exchanges: Sequence[Exchange], now: float) -> bool:
+        """Put what several exchanges ask for; in part, where that cannot be done."""
+        many = self._file.connection.executemany
+        uses = [
+            (use.key, use.expires, use.since) for each in exchanges for use in each.uses
+        ]
+        if uses and many(_SEE_NEW, uses).rowcount < len(uses):
+            return False
+        for each in exchanges:
+            if each.under and self._find_dead(each.under, now)[0]:
+                return False
+            if each.ticket and not self._take(each, now):
+                return False
+        many(_OPEN, [_opened(each.opens) for each in exchanges if each.opens])
+        many(_RECORD, [_recorded(each.token) for each in exchanges if each.token])
+        return True
+
     def _commit(self, exchange: Exchange, now: float) -> Committed:
         execute = self._execute
         if exchange.uses:
@@ -155,18 +175,17 @@ class SqliteControl:
             dead, why = self._find_dead(exchange.under, now)
             if dead:
                 return Committed(Outcome.DEAD, dead=dead, why=why)
-        if exchange.ticket:
-            taken = execute(_TAKE, (exchange.ticket, exchange.under, int(now)))
-            if not taken.rowcount:
-                return Committed(Outcome.TICKET)
-        opens, token = exchange.opens, exchange.token
-        if opens is not None:
-            body = written(opens)
-            execute(_OPEN, (opens.id, opens.parent or None, opens.expires, body))
-        if token is not None:
-            row = (token.jti, token.delegation, token.sha256, token.expires)
-            execute(_RECORD, (*row, token.revoked))
+        if exchange.ticket and not self._take(exchange, now):
+            return Committed(Outcome.TICKET)
+        if exchange.opens is not None:
+            execute(_OPEN, _opened(exchange.opens))
+        if exchange.token is not None:
+            execute(_RECORD, _recorded(exchange.token))
         return DONE
+
+    def _take(self, exchange: Exchange, now: float) -> bool:
+        asked = (exchange.ticket, exchange.under, int(now))
+        return self._execute(_TAKE, asked).rowcount > 0
 
     def _see(self, uses: tuple[Use, ...]) -> Committed | None:
         epoch, swept = self._bounds
@@ -247,20 +266,13 @@ class SqliteControl:
             row = self._execute(asked, (sha256, int(now))).fetchone()
         return None if row is None else read_ticket(row[0])
 
-    def token(self, jti: str) -> IssuedToken | None:
+    def token(self, delegation: str, jti: str) -> IssuedToken | None:
         """As the contract says."""
+        asked = """SELECT jti, delegation, sha256, expires, revoked FROM token
+            WHERE delegation = ? AND jti = ?"""
         with self._reading():
-            asked = "SELECT * FROM token WHERE jti = ?"
-            row = self._execute(asked, (jti,)).fetchone()
+            row = self._execute(asked, (delegation, jti)).fetchone()
         return None if row is None else IssuedToken(*row)
-
-    def revoke_token(self, jti: str, now: float) -> Died:
-        """As the contract says."""
-        asked = """UPDATE token SET revoked = ?
-            WHERE jti = ? AND revoked = 0 AND expires >= ?"""
-        with self._writing(durable=True):
-            ended = self._execute(asked, (_stamp(now), jti, int(now))).rowcount
-        return Died(tokens=(jti,) if ended else ())
 
     def revoke_delegation(self, id: str, now: float) -> Died:
         """As the contract says."""
@@ -382,6 +394,15 @@ class SqliteControl:
     def _rollback(self) -> None:
         if self._file.connection.in_transaction:
             self._execute("ROLLBACK")
+
+
+def _opened(link: Delegation) -> tuple[str, str | None, int, str]:
+    return link.id, link.parent or None, link.expires, written(link)
+
+
+def _recorded(token: IssuedToken) -> tuple[str, str, bytes, int, int]:
+    place = token.delegation, token.jti
+    return *place, token.sha256, token.expires, token.revoked
 
 
 def _stamp(now: float) -> int:

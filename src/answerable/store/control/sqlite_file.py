@@ -99,6 +99,22 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """CREATE INDEX delegation_by_parent ON delegation (parent)
             WHERE parent IS NOT NULL""",
     ),
+    # Whoever asks for a token knows its delegation: one tree finds both.
+    (
+        "DROP INDEX token_by_delegation",
+        "ALTER TABLE token RENAME TO token_1",
+        """CREATE TABLE token (
+            delegation TEXT NOT NULL,
+            jti TEXT NOT NULL,
+            sha256 BLOB NOT NULL,
+            expires INTEGER NOT NULL,
+            revoked INTEGER NOT NULL,
+            PRIMARY KEY (delegation, jti)
+        ) STRICT, WITHOUT ROWID""",
+        """INSERT INTO token SELECT delegation, jti, sha256, expires, revoked
+            FROM token_1 ORDER BY delegation, jti""",
+        "DROP TABLE token_1",
+    ),
 )
 
 

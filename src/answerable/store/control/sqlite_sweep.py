@@ -15,7 +15,7 @@ EVERY = 64  # commits of one process between two looks at what ended
 _SWEPT = (
     ("seen", "key", 8),
     ("delegation", "id", 4),
-    ("token", "jti", 4),
+    ("token", "delegation", 4),
     ("ticket", "sha256", 4),
 )
 

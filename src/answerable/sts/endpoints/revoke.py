@@ -96,7 +96,7 @@ class Revocation:
             self._check_holder(asked, claims, now)
         delegation = claims.leaf("answerable", "dlg")
         if not isinstance(delegation, str):
-            return self._control.revoke_token(claims.jti, now)
+            return Died()
         return self._control.revoke_delegation(delegation, now)
 
     def _check_holder(self, asked: Asked, claims: SignedClaims, now: float) -> None:
