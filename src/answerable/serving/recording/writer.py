@@ -43,6 +43,30 @@ class Entry(msgspec.Struct, frozen=True):
     ticket: Ticket | None
 
 
+class Bell:
+    """Rung by one thread for another, which hears it once, however often it was.
+
+    `threading.Event` does that in Python, for several times as much.
+    """
+
+    def __init__(self) -> None:
+        self._rung = threading.Lock()  # held while it is silent
+        self._rung.acquire()
+
+    def ring(self) -> None:
+        """Wake whoever waits, or comes to."""
+        if self._rung.locked():
+            self._rung.release()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until it is rung, and say whether it was."""
+        return self._rung.acquire(timeout=seconds)
+
+    def silence(self) -> None:
+        """Forget that it was rung."""
+        self._rung.acquire(blocking=False)
+
+
 class Heard(NamedTuple):
     """What the loop is told; each is called there.
 
@@ -84,7 +108,7 @@ class Writer:
         self._spool, self._segments = spool, segments
         self._loop, self._heard = loop, heard
         self._queue: deque[Entry] = deque()
-        self._some, self._now = threading.Event(), threading.Event()
+        self._some, self._now = Bell(), Bell()
         self._going = False  # the next round of the loop has it written
         self._closing = False
         self._failing = False
@@ -113,19 +137,18 @@ class Writer:
             if not self._going:
                 self._going = True
                 self._loop.call_soon(self._go)
-        elif not self._some.is_set():
-            self._some.set()
+        else:
+            self._some.ring()
 
     def _go(self) -> None:
         self._going = False
-        self._now.set()
-        self._some.set()
+        self._now.ring()
+        self._some.ring()
 
     def close(self) -> None:
         """Write what is left, once, and end."""
         self._closing = True
-        self._now.set()
-        self._some.set()
+        self._go()
         self._thread.join()
         self._segments.close()
 
@@ -148,8 +171,9 @@ class Writer:
             self._now.wait(RETRY)
         elif self._some.wait(MEASURE):
             self._now.wait(GROUP)
-        self._some.clear()
-        self._now.clear()
+        # What was put until now is taken now.
+        self._some.silence()
+        self._now.silence()
 
     def _write(self) -> None:
         group = self._left
