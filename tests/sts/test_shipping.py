@@ -72,6 +72,17 @@ def test_shipping_gives_way_while_little_waits(tmp_path: Path) -> None:
     assert niceness(tmp_path, 1600) == 0
 
 
+def test_it_gives_way_from_its_very_start(tmp_path: Path) -> None:
+    async def main() -> None:
+        process = await shipping._begun(tmp_path, tmp_path, NICE)
+        nice = os.getpriority(os.PRIO_PROCESS, process.pid)
+        process.kill()
+        await process.wait()
+        assert nice == NICE
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize(
     ("what", "number"),
     [

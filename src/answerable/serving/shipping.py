@@ -1,10 +1,10 @@
 """Evidence goes from the spool to the store in a process of its own.
 
-    python -P -m answerable.serving.shipping STORE SPOOL [NICE]
+    python -P -m answerable.serving.shipping STORE SPOOL
 
 writes one `Told` as JSON. What it takes to open the store and fill it is several times
-the memory of a service, and time that its clients would wait for: while little waits
-in the spool, it takes what the service leaves of its cores, or a tenth. Shipping begins
+the memory of a service, and time that its clients would wait for: while little waits in
+the spool, it takes what the service leaves of its cores, or one part in thirty. Shipping begins
 anew after an end at any step, so it may be stopped at any: as long as it works it has
 all the time that it needs, and one that does nothing for long is killed.
 """
@@ -25,7 +25,7 @@ from answerable.serving.recording.segments import waiting
 from answerable.serving.stored import ship_spool
 
 _MODULE = "answerable.serving.shipping"
-NICE = 10
+NICE = 15
 LITTLE = 16  # part of the room in a spool up to which shipping gives way
 # Seconds without work, after which it is taken to hang: beside a service that goes on,
 # and at the end of one.
@@ -79,12 +79,24 @@ async def ship_apart(root: Path, spool: Path, *, most: int = 0) -> Told:
 
 async def _begun(root: Path, spool: Path, nice: int) -> Process:
     # -P: a module of that name in the working directory must not be run.
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", _MODULE, str(root), str(spool), str(nice)),
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-P", "-m", _MODULE, str(root), str(spool)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,  # a terminal's interrupt is its service's to hear
     )
+    # From here, and not there: a third of its work is done before it gets so far.
+    _give_way(process.pid, nice)
+    return process
+
+
+def _give_way(pid: int, nice: int) -> None:
+    """Have a process give way to others; one that has ended does so."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, nice)
+    # Where the kernel shares cores among sessions first, its session is to give way.
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(nice), "ascii")
 
 
 async def _said(process: Process, patience: float) -> bytes:
@@ -138,9 +150,8 @@ def niceness(spool: Path, most: int) -> int:
     return NICE if waiting(spool) <= most // LITTLE else 0
 
 
-def main(root: str, spool: str, nice: str = "0") -> None:
+def main(root: str, spool: str) -> None:
     """Ship once, and say what became of it."""
-    os.nice(int(nice))
     shipped = ship_spool(Path(root), Path(spool))
     if isinstance(shipped, AnswerableError):
         told = Told(shipped.message)
