@@ -75,7 +75,9 @@ class DelegateEndpoint:
 
     async def _delegate(self, asked: Asked) -> Answer:
         now = self._clock()
-        if self._recorder.obstacle(""):
+        try:
+            self._recorder.check()
+        except NotRecorded:
             return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
         try:
             held = await self._blocking.run(

@@ -92,10 +92,20 @@ class TokenEndpoint:
         request = read_request(asked.body)
         if isinstance(request, Refusal):
             return self._refuse(request)
-        if self._recorder.obstacle(""):
-            # What cannot be recorded is not begun: nothing is used up by it.
-            self._recorder.unrecorded += 1
+        try:
+            self._recorder.check()
+            return await self._served(asked, request, gateway=gateway)
+        except NotRecorded:
             return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
+
+    async def _served(
+        self, asked: Asked, request: TokenRequest, *, gateway: bool
+    ) -> Answer:
+        """Answer a request that could be read.
+
+        Raises:
+            NotRecorded: There is no evidence of it, so nothing is given.
+        """
         now = self._clock()
         try:
             place = CALLS if gateway else PATH
@@ -113,7 +123,7 @@ class TokenEndpoint:
         outcome = await self._outcome(shown)
         if isinstance(outcome, Refusal):
             return self._refuse(outcome)
-        return await self._answered(outcome, now)
+        return self._answered(outcome, now)
 
     async def _attested(
         self, asked: Asked, request: TokenRequest
@@ -130,7 +140,11 @@ class TokenEndpoint:
         return await asyncio.to_thread(attest_peer, connection, self._runs, root=root)
 
     async def _outcome(self, shown: Shown) -> Outcomes | Refusal:
-        """Have the story told, with what it needs in between."""
+        """Have the story told, with what it needs in between.
+
+        Raises:
+            NotRecorded: There is no evidence of it.
+        """
         for _ in range(STEPS):
             now = self._clock()
             try:
@@ -153,11 +167,18 @@ class TokenEndpoint:
         return Refusal(OAuthError.INVALID_GRANT, "key-unknown")
 
     async def _told(self, shown: Shown, now: float) -> Outcomes:
-        """Have the story told: beside the loop, or here, with others that came."""
+        """Have the story told and recorded: with others that came, or beside the loop.
+
+        Raises:
+            NotRecorded: There is no evidence of it.
+        """
         if self._blocking.beside:
-            return await self._blocking.run(
+            outcome = await self._blocking.run(
                 lambda: self._exchanges.exchange(shown, now)
             )
+            if outcome.minting is not None:
+                await self._recorder.given(outcome.record)
+            return outcome
         return await self._gathering.exchange(shown, now)
 
     def _refuse(self, refusal: Refusal) -> Answer:
@@ -171,17 +192,13 @@ class TokenEndpoint:
         )
         return error_answer(refusal.error)
 
-    async def _answered(self, outcome: Outcomes, now: float) -> Answer:
+    def _answered(self, outcome: Outcomes, now: float) -> Answer:
         minting = outcome.minting
         if minting is None:
             self._recorder.refused(outcome.record)
             error = OAuthError(outcome.record.error)
             fields = self._proving.nonce(now) if outcome.needs_nonce else None
             return error_answer(error, fields)
-        try:
-            await self._recorder.given(outcome.record)
-        except NotRecorded:
-            return error_answer(OAuthError.TEMPORARILY_UNAVAILABLE)
         kind = "DPoP" if minting.cnf.jkt else "Bearer"
         if minting.gives is Granted.ID_JAG:
             kind = "N_A"  # RFC 8693 2.2.1: it is shown to a token service alone

@@ -5,6 +5,8 @@ attempts, and of a single issuer's. What was not recorded was not given, so no r
 to say that.
 """
 
+import asyncio
+
 from msgspec.structs import replace
 
 from answerable.model.ids import event_id
@@ -22,9 +24,15 @@ class Recorder(DoorRecorder):
 
     prefix = STS_PREFIX
 
-    def obstacle(self, agent: str) -> str:
-        """Say why nothing can be recorded for an agent, empty where it can."""
-        return self.journal.obstacle(agent)
+    def check(self, agent: str = "") -> None:
+        """See that something can be recorded: what cannot be is not begun.
+
+        Raises:
+            NotRecorded: It cannot; that is counted.
+        """
+        if why := self.journal.obstacle(agent):
+            self.unrecorded += 1
+            raise NotRecorded(why)
 
     async def given(self, record: Exchanged) -> str:
         """Record that something was given; it is on disk when this returns.
@@ -35,10 +43,25 @@ class Recorder(DoorRecorder):
         Raises:
             NotRecorded: It is not, so nothing may be given.
         """
-        if why := self.journal.obstacle(record.agent):
-            self.unrecorded += 1
-            raise NotRecorded(why)
         durable = self.journal.loop.create_future()
+        id = self.give(record, durable)
+        await durable
+        return id
+
+    def give(self, record: Exchanged, durable: "asyncio.Future[None]") -> str:
+        """Have it recorded that something was given.
+
+        Args:
+            record: Of that.
+            durable: Done once it is on disk; it fails with `NotRecorded`.
+
+        Returns:
+            Id of the event that it becomes.
+
+        Raises:
+            NotRecorded: It cannot be recorded.
+        """
+        self.check(record.agent)
         told = self._numbered(record)
         self.journal.put(
             told,
@@ -46,7 +69,6 @@ class Recorder(DoorRecorder):
             Ticket(told.id, told.sequence, record.agent, False, durable),
         )
         self.counted[record.what, ""] += 1
-        await durable
         return told.id
 
     def refused(self, record: Exchanged) -> None:

@@ -1,19 +1,23 @@
-"""Exchanges that come together are served together, and committed in one transaction.
+"""Exchanges that come together are served together: one commit, and one sync of evidence.
 
-A transaction writes whole pages, and its neighbours the same ones: of a few exchanges
-at once, each costs half. What one round of the loop has read is served in the next, so
-nobody waits for more to come.
+A transaction writes whole pages, and its neighbours the same ones; a sync costs the same
+for one record and for many: of a few exchanges at once, each costs half. While a group
+is on its way to disk, the next one gathers. Its own sync could not begin sooner, so
+nobody waits for more to come, and who comes alone is served at once.
 """
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from answerable.flows.attempts import Shown
 from answerable.flows.exchange import Outcomes
+from answerable.model.record import Exchanged
+from answerable.serving.recording.ticket import NotRecorded
 
 # Exchanges at once: whoever is first waits for the last of them, and more than these
-# share little.
+# share little. So many do not wait for the group before them.
 MOST = 16
 
 
@@ -26,21 +30,58 @@ class Serves(Protocol):
         """Serve each of them; give what would be raised for one, where it would."""
 
 
+class Records(Protocol):
+    """Whoever keeps the evidence of what is given."""
+
+    def check(self) -> None:
+        """See that something can be recorded now.
+
+        Raises:
+            NotRecorded: It cannot.
+        """
+
+    def give(self, record: Exchanged, durable: "asyncio.Future[None]") -> str:
+        """Record that something was given; `durable` is done once that is on disk.
+
+        Raises:
+            NotRecorded: It cannot be.
+        """
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class _Waits:
+    """One that is to be served.
+
+    Attributes:
+        shown: What came.
+        durable: Done once all of it is, and on disk.
+        outcome: What became of it, by then.
+    """
+
+    shown: Shown
+    durable: "asyncio.Future[None]"
+    outcome: Outcomes | None = None
+
+
 class Gathering:
     """Gathers what is to be exchanged.
 
     Args:
         serves: Whoever tells the story.
+        records: Keeps the evidence.
         loop: The process's loop.
     """
 
-    def __init__(self, serves: Serves, loop: asyncio.AbstractEventLoop) -> None:
-        self._serves, self._loop = serves, loop
-        self._waiting: list[tuple[Shown, asyncio.Future[Outcomes]]] = []
+    def __init__(
+        self, serves: Serves, records: Records, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._serves, self._records, self._loop = serves, records, loop
+        self._waiting: list[_Waits] = []
         self._now = 0.0
+        self._under_way = 0  # groups that are not on disk yet
 
     async def exchange(self, shown: Shown, now: float) -> Outcomes:
-        """Serve one with whatever else is there.
+        """Serve one with whatever else is there; what is given is on record then.
 
         Args:
             shown: What came.
@@ -49,29 +90,75 @@ class Gathering:
         Raises:
             KeyUnknown: As the story says.
             ReviewNeeded: Likewise.
+            NotRecorded: There is no evidence of it, so nothing may be given.
         """
-        if not self._waiting:
-            self._loop.call_soon(self._flush)
-        self._now = max(self._now, now) if self._waiting else now
-        future: asyncio.Future[Outcomes] = self._loop.create_future()
-        self._waiting.append((shown, future))
-        if len(self._waiting) >= MOST:
-            self._flush()
-        return await future
+        waiting = self._waiting
+        if not waiting and not self._under_way:
+            self._loop.call_soon(self._serve)
+        self._now = max(self._now, now) if waiting else now
+        waits = _Waits(shown, self._loop.create_future())
+        waiting.append(waits)
+        if len(waiting) >= MOST:
+            self._serve()
+        await waits.durable
+        assert waits.outcome is not None  # noqa: S101 - durable, or failed before
+        return waits.outcome
 
-    def _flush(self) -> None:
+    def _serve(self) -> None:
         waiting, self._waiting = self._waiting, []
+        # What cannot be recorded is not begun: nothing is used up by it.
+        waiting = [each for each in waiting if self._can_record(each)]
         if not waiting:
             return
-        told: Sequence[Outcomes | Exception]
+        last: asyncio.Future[None] | None = None
+        for each, told in zip(waiting, self._told(waiting), strict=True):
+            if isinstance(told, Outcomes) and told.minting is not None:
+                if self._given(each, told):
+                    last = each.durable
+            elif not each.durable.done():
+                _tell(each, told)
+        if last is not None:
+            # A group is on disk as a whole.
+            self._under_way += 1
+            last.add_done_callback(self._on_disk)
+
+    def _told(self, waiting: list[_Waits]) -> Sequence[Outcomes | Exception]:
         try:
-            told = self._serves.exchange_all([shown for shown, _ in waiting], self._now)
+            shown = [each.shown for each in waiting]
+            return self._serves.exchange_all(shown, self._now)
         except Exception as error:  # noqa: BLE001 - whoever waits is told, each of them
-            told = [error] * len(waiting)
-        for (_, future), each in zip(waiting, told, strict=True):
-            if future.done():
-                continue
-            if isinstance(each, Exception):
-                future.set_exception(each)
-            else:
-                future.set_result(each)
+            return [error] * len(waiting)
+
+    def _can_record(self, each: _Waits) -> bool:
+        try:
+            self._records.check()
+        except NotRecorded as refused:
+            if not each.durable.done():
+                _tell(each, refused)
+            return False
+        return True
+
+    def _given(self, each: _Waits, outcome: Outcomes) -> bool:
+        """Have it recorded that something was given, and say whether it will be."""
+        each.outcome = outcome
+        try:
+            self._records.give(outcome.record, each.durable)
+        except Exception as error:  # noqa: BLE001 - likewise
+            if not each.durable.done():
+                _tell(each, error)
+            return False
+        return True
+
+    def _on_disk(self, _: "asyncio.Future[None]") -> None:
+        self._under_way -= 1
+        if not self._under_way:
+            self._serve()
+
+
+def _tell(each: _Waits, told: Outcomes | Exception) -> None:
+    """Tell whoever waits what has to be on no disk."""
+    if isinstance(told, Exception):
+        each.durable.set_exception(told)
+    else:
+        each.outcome = told
+        each.durable.set_result(None)

@@ -210,7 +210,7 @@ class House:
                     self._reviews.review,
                     self._runs,
                 ),
-                *(blocking, Gathering(self._exchanges, self._loop), recorder),
+                *(blocking, Gathering(self._exchanges, recorder, self._loop), recorder),
                 *(lambda: self._plan.service.gateways, clock),
             ).handlers(),
             **DelegateEndpoint(
