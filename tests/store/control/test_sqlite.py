@@ -23,7 +23,9 @@ from answerable.store.control.contract import (
     proof_use,
 )
 from answerable.store.control.opening import open_control
+from answerable.store.control.rows import written
 from answerable.store.control.sqlite import SqliteControl
+from answerable.store.control.sqlite_schema import MIGRATIONS
 from tests.store.control.build import NOW, delegation, opened, ticket, token, use
 
 
@@ -72,23 +74,30 @@ def test_a_newer_file_is_refused_clearly_and_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "control.db").read_bytes() == before
 
 
-def test_a_file_of_an_older_release_keeps_what_it_remembers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as older:
-        older.setattr(sqlite_file, "MIGRATIONS", sqlite_file.MIGRATIONS[:1])
-        older.setattr(sqlite_file, "PAGE", 4096)
-        control = SqliteControl(tmp_path, NOW)
-        root = opened(control)
-        children = [opened(control, root) for _ in range(3)]
-        given, shown = token(root), use()
-        control.commit(Exchange((shown,), token=given), NOW)
-        control.revoke_delegation(children[0].id, NOW)
-        before = (control.chain(children[1].id, NOW), control.children(root.id))
-        control.close()
+def test_a_file_of_the_first_release_keeps_what_it_remembers(tmp_path: Path) -> None:
+    root, shown = delegation(), use()
+    children = [delegation(root) for _ in range(3)]
+    given = token(root)
+    path = tmp_path / "control.db"
+    path.touch(mode=0o600)
+    with sqlite3.connect(path) as raw:
+        raw.execute("PRAGMA page_size = 4096")
+        raw.execute("CREATE TABLE migration (version INTEGER PRIMARY KEY) STRICT")
+        raw.execute("INSERT INTO migration VALUES (1)")
+        for statement in MIGRATIONS[0]:
+            raw.execute(statement)
+        for link in (root, *children):
+            revoked = NOW if link is children[0] else 0
+            row = (link.id, link.parent or None, link.expires, revoked, written(link))
+            raw.execute("INSERT INTO delegation VALUES (?, ?, ?, ?, ?)", row)
+        row = (given.jti, given.delegation, given.sha256, given.expires, 0)
+        raw.execute("INSERT INTO token VALUES (?, ?, ?, ?, ?)", row)
+        raw.execute("INSERT INTO seen VALUES (?, ?)", (shown.key, shown.expires))
+    raw.close()
     for _ in range(2):  # and again, once it is of this release
         after = SqliteControl(tmp_path, NOW)
-        assert before == (after.chain(children[1].id, NOW), after.children(root.id))
+        assert after.chain(children[1].id, NOW).links == (children[1], root)
+        assert after.children(root.id) == tuple(children)
         assert after.chain(children[0].id, NOW).why is Dead.REVOKED
         assert after.see(shown, NOW) is Outcome.SEEN
         assert after.token(root.id, given.jti) == given

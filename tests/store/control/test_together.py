@@ -68,8 +68,9 @@ def told(answer: Committed | AnswerableError) -> object:
 
 
 def state_of(control: SqliteControl) -> list[object]:
-    tables = ("seen", "delegation", "token", "ticket")
-    return [sorted(control._execute(f"SELECT * FROM {each}")) for each in tables]  # noqa: S608
+    tables = ("delegation", "token", "ticket")
+    rows = [sorted(control._execute(f"SELECT * FROM {each}")) for each in tables]  # noqa: S608
+    return [*rows, sorted(control._execute("SELECT key, expires FROM used"))]
 
 
 @settings(max_examples=150, deadline=None)

@@ -6,6 +6,7 @@ A later release appends fields with defaults, so an older row still reads.
 import msgspec
 
 from answerable.model.delegation import Delegation, Ticket
+from answerable.store.control.contract import IssuedToken
 
 _ENCODE = msgspec.json.Encoder().encode
 _DELEGATION = msgspec.json.Decoder(Delegation)
@@ -15,6 +16,17 @@ _TICKET = msgspec.json.Decoder(Ticket)
 def written(noun: Delegation | Ticket) -> str:
     """Give the text of a row."""
     return _ENCODE(noun).decode()
+
+
+def row_of(link: Delegation) -> tuple[str, str | None, int, str]:
+    """Give id, parent, end and text of a delegation."""
+    return link.id, link.parent or None, link.expires, written(link)
+
+
+def row_of_token(token: IssuedToken) -> tuple[str, str, bytes, int, int]:
+    """Give the columns of a token, as SQLite keeps it: its delegation first."""
+    place = token.delegation, token.jti
+    return *place, token.sha256, token.expires, token.revoked
 
 
 def read_delegation(text: str | bytes) -> Delegation:

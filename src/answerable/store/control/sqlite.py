@@ -32,6 +32,8 @@ from answerable.store.control.rows import (
     Subject,
     read_delegation,
     read_ticket,
+    row_of,
+    row_of_token,
     written,
 )
 from answerable.store.control.sqlite_file import (
@@ -41,12 +43,8 @@ from answerable.store.control.sqlite_file import (
     boot_id,
 )
 from answerable.store.control.sqlite_sweep import Hands
+from answerable.store.control.sqlite_uses import Uses
 
-_BOUNDS = "SELECT epoch, swept FROM state"
-_SEE = "INSERT INTO seen VALUES (?, ?) ON CONFLICT DO NOTHING"
-# The same, but nothing of what could have been seen before the bounds.
-_SEE_NEW = """INSERT INTO seen SELECT ?1, ?2 FROM state
-    WHERE ?3 >= epoch AND ?2 >= swept ON CONFLICT DO NOTHING"""
 _LINK = "SELECT parent, expires, revoked FROM delegation WHERE id = ?"
 _TAKE = "DELETE FROM ticket WHERE sha256 = ? AND parent = ? AND expires >= ?"
 _OPEN = "INSERT INTO delegation VALUES (?, ?, ?, 0, ?)"
@@ -85,8 +83,10 @@ class SqliteControl:
         self._file = SqliteFile(folder, now, boot_id() if boot is None else boot)
         self._execute = self._file.connection.execute
         self._lock = threading.Lock()
-        self._hands = Hands(self._execute)
-        self._bounds = (0, 0)  # epoch and last sweep, within one transaction
+        self._uses = Uses(self._file.connection)
+        self._hands = Hands(self._execute, self._uses.forget)
+        with self._writing():
+            pass  # what was used before is known from here on
 
     def epoch(self) -> int:
         """As the contract says."""
@@ -105,9 +105,8 @@ class SqliteControl:
     def commit(self, exchange: Exchange, now: float) -> Committed:
         """As the contract says."""
         with answering(self._file.path), self._lock:
-            self._file.begin()
             try:
-                self._bounds = self._execute(_BOUNDS).fetchone()
+                self._begin()
                 done = self._commit(exchange, now)
                 if done is DONE:
                     self._hands.committed(now)
@@ -120,8 +119,18 @@ class SqliteControl:
             if done is not DONE:
                 self._execute("ROLLBACK")
                 return done
-            self._execute("COMMIT")
+            self._end()
             return done
+
+    def _begin(self) -> None:
+        """Begin a transaction in which things are seen."""
+        self._file.begin()
+        self._uses.begin()
+
+    def _end(self) -> None:
+        """Commit it."""
+        self._execute("COMMIT")
+        self._uses.committed()
 
     def commit_all(
         self, exchanges: Sequence[Exchange], now: float
@@ -134,11 +143,11 @@ class SqliteControl:
     def _commit_together(self, exchanges: Sequence[Exchange], now: float) -> bool:
         """Do all of them or nothing, and tell which."""
         with answering(self._file.path), self._lock:
-            self._file.begin()
             try:
+                self._begin()
                 if self._put(exchanges, now):
                     self._hands.committed(now, len(exchanges))
-                    self._execute("COMMIT")
+                    self._end()
                     return True
             except sqlite3.IntegrityError:
                 pass  # an id is taken: whose, is found out one by one
@@ -151,24 +160,22 @@ class SqliteControl:
     def _put(self, exchanges: Sequence[Exchange], now: float) -> bool:
         """Put what several exchanges ask for; in part, where that cannot be done."""
         many = self._file.connection.executemany
-        uses = [
-            (use.key, use.expires, use.since) for each in exchanges for use in each.uses
-        ]
-        if uses and many(_SEE_NEW, uses).rowcount < len(uses):
+        uses = [use for each in exchanges for use in each.uses]
+        if uses and not self._uses.see_all(uses):
             return False
         for each in exchanges:
             if each.under and self._find_dead(each.under, now)[0]:
                 return False
             if each.ticket and not self._take(each, now):
                 return False
-        many(_OPEN, [_opened(each.opens) for each in exchanges if each.opens])
-        many(_RECORD, [_recorded(each.token) for each in exchanges if each.token])
+        many(_OPEN, [row_of(each.opens) for each in exchanges if each.opens])
+        many(_RECORD, [row_of_token(each.token) for each in exchanges if each.token])
         return True
 
     def _commit(self, exchange: Exchange, now: float) -> Committed:
         execute = self._execute
         if exchange.uses:
-            seen = self._see(exchange.uses)
+            seen = self._uses.see(exchange.uses)
             if seen is not None:
                 return seen
         if exchange.under:
@@ -178,23 +185,14 @@ class SqliteControl:
         if exchange.ticket and not self._take(exchange, now):
             return Committed(Outcome.TICKET)
         if exchange.opens is not None:
-            execute(_OPEN, _opened(exchange.opens))
+            execute(_OPEN, row_of(exchange.opens))
         if exchange.token is not None:
-            execute(_RECORD, _recorded(exchange.token))
+            execute(_RECORD, row_of_token(exchange.token))
         return DONE
 
     def _take(self, exchange: Exchange, now: float) -> bool:
         asked = (exchange.ticket, exchange.under, int(now))
         return self._execute(_TAKE, asked).rowcount > 0
-
-    def _see(self, uses: tuple[Use, ...]) -> Committed | None:
-        epoch, swept = self._bounds
-        for use in uses:
-            if not self._execute(_SEE, (use.key, use.expires)).rowcount:
-                return Committed(Outcome.SEEN, use)
-            if use.since < epoch or use.expires < swept:
-                return Committed(Outcome.PERHAPS_SEEN, use)
-        return None
 
     def _find_dead(self, id: str, now: float) -> tuple[str, Dead | None]:
         """Name the link nearest to the root that is dead; empty where all live."""
@@ -380,10 +378,10 @@ class SqliteControl:
             if durable:
                 self._execute("PRAGMA synchronous = FULL")
             try:
-                self._file.begin()
                 try:
+                    self._begin()
                     yield
-                    self._execute("COMMIT")
+                    self._end()
                 except BaseException:
                     self._rollback()
                     raise
@@ -394,15 +392,6 @@ class SqliteControl:
     def _rollback(self) -> None:
         if self._file.connection.in_transaction:
             self._execute("ROLLBACK")
-
-
-def _opened(link: Delegation) -> tuple[str, str | None, int, str]:
-    return link.id, link.parent or None, link.expires, written(link)
-
-
-def _recorded(token: IssuedToken) -> tuple[str, str, bytes, int, int]:
-    place = token.delegation, token.jti
-    return *place, token.sha256, token.expires, token.revoked
 
 
 def _stamp(now: float) -> int:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from answerable.model.errors import EnvironmentRefused
 from answerable.store.control.contract import MARGIN, ControlUnavailable
+from answerable.store.control.sqlite_schema import migrate
 from answerable.store.disk import FILE_MODE, make_folder, refused, sync_folder
 
 NAME = "control.db"
@@ -28,94 +29,11 @@ _PATIENCE = 50  # milliseconds that commits wait for readers of a log that is fu
 LONG = 32 << 20  # bytes of write-ahead log from which it may begin anew
 FULL = 64 << 20  # bytes of it at which commits wait, so it does
 LAST = 256 << 20  # bytes of it at which a commit does all that itself
-# Bytes of a page of a new file: half of SQLite's own default. What is good once lies
-# anywhere in its table, so each of them writes a page, to the log and to the file.
+# Bytes of a page of a new file: half of SQLite's own default. One exchange changes a few
+# hundred bytes, and writes whole pages, to the log and to the file.
 PAGE = 2048
 
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
-
-# One entry for each version, applied in order; never changed once released.
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        """CREATE TABLE state (
-            one INTEGER PRIMARY KEY CHECK (one = 1),
-            epoch INTEGER NOT NULL,
-            swept INTEGER NOT NULL,
-            boot TEXT NOT NULL
-        ) STRICT""",
-        "INSERT INTO state VALUES (1, 0, 0, '')",
-        """CREATE TABLE seen (
-            key BLOB PRIMARY KEY,
-            expires INTEGER NOT NULL
-        ) STRICT, WITHOUT ROWID""",
-        """CREATE TABLE delegation (
-            id TEXT PRIMARY KEY,
-            parent TEXT,
-            expires INTEGER NOT NULL,
-            revoked INTEGER NOT NULL,
-            body TEXT NOT NULL
-        ) STRICT, WITHOUT ROWID""",
-        """CREATE INDEX delegation_by_parent ON delegation (parent)
-            WHERE parent IS NOT NULL""",
-        """CREATE TABLE ticket (
-            sha256 TEXT PRIMARY KEY,
-            parent TEXT NOT NULL,
-            expires INTEGER NOT NULL,
-            body TEXT NOT NULL
-        ) STRICT, WITHOUT ROWID""",
-        """CREATE TABLE token (
-            jti TEXT PRIMARY KEY,
-            delegation TEXT NOT NULL,
-            sha256 BLOB NOT NULL,
-            expires INTEGER NOT NULL,
-            revoked INTEGER NOT NULL
-        ) STRICT, WITHOUT ROWID""",
-        "CREATE INDEX token_by_delegation ON token (delegation)",
-        """CREATE TABLE signing_key (
-            kid TEXT PRIMARY KEY,
-            replica TEXT NOT NULL,
-            x TEXT NOT NULL,
-            y TEXT NOT NULL,
-            published INTEGER NOT NULL,
-            signs_from INTEGER NOT NULL,
-            signs_until INTEGER NOT NULL,
-            killed INTEGER NOT NULL
-        ) STRICT, WITHOUT ROWID""",
-    ),
-    # Long rows that are only ever put behind the last one: without a rowid, every
-    # fourth would move its neighbours to other pages.
-    (
-        "DROP INDEX delegation_by_parent",
-        "ALTER TABLE delegation RENAME TO delegation_1",
-        """CREATE TABLE delegation (
-            id TEXT NOT NULL PRIMARY KEY,
-            parent TEXT,
-            expires INTEGER NOT NULL,
-            revoked INTEGER NOT NULL,
-            body TEXT NOT NULL
-        ) STRICT""",
-        "INSERT INTO delegation SELECT * FROM delegation_1 ORDER BY id",
-        "DROP TABLE delegation_1",
-        """CREATE INDEX delegation_by_parent ON delegation (parent)
-            WHERE parent IS NOT NULL""",
-    ),
-    # Whoever asks for a token knows its delegation: one tree finds both.
-    (
-        "DROP INDEX token_by_delegation",
-        "ALTER TABLE token RENAME TO token_1",
-        """CREATE TABLE token (
-            delegation TEXT NOT NULL,
-            jti TEXT NOT NULL,
-            sha256 BLOB NOT NULL,
-            expires INTEGER NOT NULL,
-            revoked INTEGER NOT NULL,
-            PRIMARY KEY (delegation, jti)
-        ) STRICT, WITHOUT ROWID""",
-        """INSERT INTO token SELECT delegation, jti, sha256, expires, revoked
-            FROM token_1 ORDER BY delegation, jti""",
-        "DROP TABLE token_1",
-    ),
-)
 
 
 @contextmanager
@@ -268,7 +186,7 @@ class SqliteFile:
             f"page_size = {PAGE}",  # of a file with nothing in it
             "journal_mode = WAL",
             "synchronous = FULL",
-            "cache_size = -32000",  # KiB
+            "cache_size = -16000",  # KiB
             "temp_store = MEMORY",
             "trusted_schema = OFF",
         ):
@@ -337,35 +255,6 @@ def begin_epoch(connection: sqlite3.Connection, now: float) -> int:
     )
     connection.execute("DELETE FROM ticket")
     return int(connection.execute("SELECT epoch FROM state").fetchone()[0])
-
-
-def migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring the tables to the version of this release.
-
-    Raises:
-        EnvironmentRefused: They are of a later one.
-    """
-    execute = connection.execute
-    execute("BEGIN IMMEDIATE")
-    try:
-        execute(
-            "CREATE TABLE IF NOT EXISTS migration (version INTEGER PRIMARY KEY) STRICT"
-        )
-        (found,) = execute("SELECT ifnull(max(version), 0) FROM migration").fetchone()
-        if found > len(MIGRATIONS):
-            raise EnvironmentRefused(
-                f"{path} has version {found}, this release reads up to "
-                f"{len(MIGRATIONS)}",
-                "upgrade answerable, or name another state folder: `sts.state`",
-            )
-        for version, statements in enumerate(MIGRATIONS[found:], found + 1):
-            for statement in statements:
-                execute(statement)
-            execute("INSERT INTO migration VALUES (?)", (version,))
-    except BaseException:
-        execute("ROLLBACK")
-        raise
-    execute("COMMIT")
 
 
 def _make(path: Path) -> None:

@@ -11,12 +11,14 @@ from answerable.store.control.contract import MARGIN
 
 EVERY = 64  # commits of one process between two looks at what ended
 
-# Table, its key, and rows looked at for each commit: more than a commit adds.
+# Table, its key, rows looked at for each commit (more than a commit adds), and which of
+# the last ones stay whatever has ended.
 _SWEPT = (
-    ("seen", "key", 8),
-    ("delegation", "id", 4),
-    ("token", "delegation", 4),
-    ("ticket", "sha256", 4),
+    # By the number of the last one, other processes tell that there are more.
+    ("used", "number", 8, "AND number < (SELECT max(number) FROM used)"),
+    ("delegation", "id", 4, ""),
+    ("token", "delegation", 4, ""),
+    ("ticket", "sha256", 4, ""),
 )
 
 
@@ -25,12 +27,15 @@ class Hands:
 
     Args:
         execute: Executes a statement.
+        forget: Forgets what is known without the tables, and says whether that is any.
     """
 
-    def __init__(self, execute: Callable[..., Any]) -> None:
-        self._execute = execute
+    def __init__(
+        self, execute: Callable[..., Any], forget: Callable[[int], bool]
+    ) -> None:
+        self._execute, self._forget = execute, forget
         self._commits = 0
-        self._hands: dict[str, bytes | str] = {"seen": b""}
+        self._hands: dict[str, str | int] = {"used": 0}
 
     def committed(self, now: float, commits: int = 1) -> None:
         """Look at what ended, once in some commits."""
@@ -47,20 +52,20 @@ class Hands:
             share: As many rows as so many commits look at.
 
         Returns:
-            How many rows went.
+            How many rows went from the file.
         """
         limit = int(now) - MARGIN
         gone = 0
-        for table, key, rows in _SWEPT:
+        for table, key, rows, stays in _SWEPT:
             hand = self._hands.get(table, "")
-            asked = f"SELECT {key} FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT 1 OFFSET ?"  # noqa: S608 - our own names
+            asked = f"SELECT {key} FROM {table} WHERE {key} >= ? ORDER BY {key} LIMIT 1 OFFSET ?"  # noqa: S608 - our own names
             found = self._execute(asked, (hand, share * rows)).fetchone()
-            until, values = "", [hand, limit]
+            until, values = stays, [hand, limit]
             if found is not None:
-                until, values = f"AND {key} <= ?", [hand, limit, found[0]]
-            ends = f"DELETE FROM {table} WHERE {key} > ? AND expires < ? {until}"  # noqa: S608 - our own names
+                until, values = f"AND {key} < ?", [hand, limit, found[0]]
+            ends = f"DELETE FROM {table} WHERE {key} >= ? AND expires < ? {until}"  # noqa: S608 - our own names
             gone += self._execute(ends, values).rowcount
             self._hands[table] = found[0] if found else type(hand)()
-        if gone:
+        if self._forget(limit) or gone:
             self._execute("UPDATE state SET swept = max(swept, ?)", (limit,))
         return gone
