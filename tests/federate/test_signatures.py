@@ -50,8 +50,8 @@ def changes(signature: bytes) -> st.SearchStrategy[bytes]:
         st.just(signature),
         flipped,
         st.integers(0, len(signature)).map(lambda at: signature[:at]),
-        st.binary(max_size=3).map(lambda more: signature + more),
-        st.binary(max_size=3).map(lambda more: more + signature),
+        st.binary(min_size=1, max_size=3).map(lambda more: signature + more),
+        st.binary(min_size=1, max_size=3).map(lambda more: more + signature),
         st.just(signature[half:] + signature[:half]),
         st.just(bytes(half) + signature[half:]),
         st.just(signature[:half] + bytes(half)),
@@ -88,7 +88,8 @@ def test_the_law_finds_a_verifier_that_takes_any_length(
         USABLE, "ES256", VerificationKey("ES256", read_public_jwk(public(EC)), lax)
     )
     with pytest.raises(AssertionError):
-        test_a_jose_library_says_the_same("ES256")
+        for _ in range(10):  # of one run, one in ten draws none that tells
+            test_a_jose_library_says_the_same("ES256")
 
 
 # What is kept from one proof to the next is nothing but the key.

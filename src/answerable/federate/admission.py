@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeGuard
 
+import msgspec
+
 from answerable.federate.algorithms import KINDS
 from answerable.federate.errors import Reason, TokenMalformed, TokenRefused
 from answerable.federate.strict import JsonObject, Unread, strict_object, unbase64url
@@ -38,8 +40,7 @@ class Head:
     kept: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(msgspec.Struct, frozen=True, gc=False):
     """A token that is well formed; nothing in it is believed.
 
     Attributes:

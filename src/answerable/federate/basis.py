@@ -14,6 +14,8 @@
 
 from dataclasses import dataclass
 
+import msgspec
+
 from answerable.federate.admission import is_name
 from answerable.federate.delegating import (
     ATTESTED_LIFE,
@@ -92,8 +94,7 @@ class Asked:
     gateway: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Basis:
+class Basis(msgspec.Struct, frozen=True, gc=False):
     """What a request rests on.
 
     Attributes:
@@ -159,8 +160,7 @@ def find_basis(asked: Asked, standing: Standing, id: str, now: int) -> Basis:
             raise Refused(Why.ACTOR)
 
 
-@dataclass(frozen=True, slots=True)
-class _Finding:
+class _Finding(msgspec.Struct, frozen=True, gc=False):
     asked: Asked
     standing: Standing
     id: str

@@ -6,7 +6,8 @@ itself comes in: `Asked` has no place for it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from answerable.federate.basis import Asked, Basis, Handed, Held, find_basis
 from answerable.federate.delegating import scopes_at, ttl_at
@@ -29,8 +30,7 @@ __all__ = ["Asked", "Handed", "Held", "Ids", "Minting", "Standing", "decide"]
 _TYP = {Granted.ACCESS_TOKEN: ACCESS_TOKEN_TYP, Granted.ID_JAG: ID_JAG_TYP}
 
 
-@dataclass(frozen=True, slots=True)
-class Ids:
+class Ids(msgspec.Struct, frozen=True, gc=False):
     """Fresh ids from a random source.
 
     Attributes:
@@ -42,8 +42,7 @@ class Ids:
     token: str
 
 
-@dataclass(frozen=True, slots=True)
-class Minting:
+class Minting(msgspec.Struct, frozen=True, gc=False):
     """What to give, once it is on record.
 
     Attributes:

@@ -5,7 +5,6 @@ newest actor stands outermost.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import msgspec
 
@@ -26,8 +25,7 @@ _encode = msgspec.json.Encoder().encode
 _ATTESTED = {"process": "unix-peer", "run": "launcher", "ticket": "parent"}
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(msgspec.Struct, frozen=True, gc=False):
     """What one token is good for.
 
     Attributes:

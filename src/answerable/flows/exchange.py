@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 from answerable.enforce.kill import Kills
 from answerable.federate.exchange import Asked, Ids, Minting, Standing, decide
 from answerable.federate.rules.table import Rules
@@ -46,8 +48,7 @@ class Signs(Protocol):
         """Sign claims: a compact JWS."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcomes:
+class Outcomes(msgspec.Struct, frozen=True, gc=False):
     """What became of a request.
 
     Attributes:
@@ -60,9 +61,13 @@ class Outcomes:
 
     record: Exchanged
     refusal: Refusal | None = None
-    token: str = field(default="", repr=False)
+    token: str = ""
     minting: Minting | None = None
     needs_nonce: bool = False
+
+    def __repr__(self) -> str:
+        """Show no token."""
+        return f"Outcomes({self.record!r}, {self.refusal!r})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +87,7 @@ class InForce:
     gateways: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True, gc=False):
     """What is given, once it is on record.
 
     Attributes:
@@ -101,6 +105,10 @@ class Prepared:
     minting: Minting
     token: str
     sha256: bytes
+
+    def __repr__(self) -> str:
+        """Show none of it."""
+        return f"Prepared({self.minting.delegation.id})"
 
 
 @dataclass(slots=True, repr=False)

@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from answerable.model.claims import Confirmation
 from answerable.model.delegation import Delegation
@@ -203,7 +204,7 @@ def test_a_ticket_is_taken_once(control: Control) -> None:
     asked = Exchange(ticket=made.sha256, under=root.id, opens=delegation(root))
     assert control.commit(asked, NOW) == DONE
     assert control.ticket(made.sha256, NOW) is None
-    again = replace(asked, opens=delegation(root))
+    again = structs.replace(asked, opens=delegation(root))
     assert control.commit(again, NOW).outcome is Outcome.TICKET
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 from answerable.federate.rules.glob import fits
 from answerable.federate.rules.overlap import Value, same
 from answerable.federate.rules.subjects import path_text
@@ -50,8 +52,7 @@ class Miss(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class Matched:
+class Matched(msgspec.Struct, frozen=True, gc=False):
     """A rule that fits.
 
     Attributes:
@@ -113,8 +114,7 @@ def hold(rule: TrustRule, workload: Supposed, leaves: Leaves) -> Matched | Faile
     return Matched(rule, tuple(used))
 
 
-@dataclass(frozen=True, slots=True)
-class _Equal:
+class _Equal(msgspec.Struct, frozen=True, gc=False):
     value: Value
 
     def miss(self, found: Value | None) -> Miss | None:
@@ -128,8 +128,7 @@ class _Equal:
         return f"equal to {_written(self.value)}"
 
 
-@dataclass(frozen=True, slots=True)
-class _Fits:
+class _Fits(msgspec.Struct, frozen=True, gc=False):
     pattern: str
 
     def miss(self, found: Value | None) -> Miss | None:
@@ -143,8 +142,7 @@ class _Fits:
         return f"like {self.pattern}"
 
 
-@dataclass(frozen=True, slots=True)
-class _NotRoot:
+class _NotRoot(msgspec.Struct, frozen=True, gc=False):
     def miss(self, found: Value | None) -> Miss | None:
         return Miss.OTHER if found == ROOT else None
 

@@ -44,6 +44,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+import msgspec
+
 from answerable.model.claims import Proof, SignedClaims
 from answerable.model.delegation import Delegation, Ticket
 from answerable.model.errors import AnswerableError, EnvironmentRefused
@@ -66,8 +68,7 @@ class IdTaken(AnswerableError):  # noqa: N818 - an outcome
     """A delegation or a token of that id is on record; ids come from a random source."""
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(msgspec.Struct, frozen=True, gc=False):
     """Something that is good once.
 
     Attributes:
@@ -142,8 +143,7 @@ class IssuedToken:
     revoked: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(msgspec.Struct, frozen=True, gc=False):
     """What one exchange asks to be remembered.
 
     Attributes:

@@ -6,8 +6,9 @@ lost, proofs are asked to carry a nonce of ours that was given since (RFC 9449 8
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
+
+import msgspec
 
 from answerable.federate.admission import admit
 from answerable.federate.dpop import read_proof
@@ -21,8 +22,7 @@ from answerable.store.control.contract import Control, Outcome, Use, proof_use
 from answerable.sts.http.asked import Asked
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(msgspec.Struct, frozen=True, gc=False):
     """The keys that a requester holds.
 
     Attributes:

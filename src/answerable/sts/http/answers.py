@@ -4,7 +4,6 @@ An answer names an error and no reason: why a request failed stands in the evide
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -36,8 +35,7 @@ _STATUS = {
 _NO_STORE = {"content-type": JSON, "cache-control": "no-store"}
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """One answer.
 
     Attributes:
@@ -47,8 +45,12 @@ class Answer:
     """
 
     status: int
-    body: bytes = field(default=b"", repr=False)
-    fields: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    fields: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Show no body: there may be a token in it."""
+        return f"Answer({self.status})"
 
 
 def json_answer(

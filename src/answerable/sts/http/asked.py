@@ -1,14 +1,14 @@
 """What an endpoint is asked: one request, and what is known of who sent it."""
 
 import socket
-from dataclasses import dataclass
+
+import msgspec
 
 from answerable.serving.link import Link
 from answerable.serving.wire.head import Head
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, gc=False):
     """One request, whole.
 
     Attributes:
@@ -23,3 +23,7 @@ class Asked:
     body: bytes
     link: Link
     socket: socket.socket | None
+
+    def __repr__(self) -> str:
+        """Show none of it."""
+        return f"Asked({self.head!r})"
