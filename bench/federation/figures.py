@@ -1,6 +1,8 @@
 """The token service's figures: exchanges of one process on one core, and their cost."""
 
 import os
+import statistics
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,6 +18,7 @@ CLIENTS = 32
 COUNT, QUICK = 10_000, 640
 RIVAL = 320  # requests of a round of it
 REST = 5.0  # seconds in which the disk takes what a full load left behind
+MEMORY = Path("/dev/shm")  # noqa: S108 - a file system without a disk, where there is one
 MICRO, MILLI = 1e6, 1e3
 SERVES, ASKS = 0, 1  # cores
 
@@ -90,6 +93,7 @@ def figures(
         yield Figure("token service: peak memory", "MiB", (peak,), command, _MEMORY)
     if other is not None and theirs:
         yield from _told_of(other.name, theirs, command)
+    yield from _without_disk(taken, count, command)
     yield Remark(
         f"{'One core for the service, another one for the load' if pinned else 'No core of its own for the service'}; "
         f"{CLIENTS} connections, {stage.RULES} rules, SQLite, evidence on disk before "
@@ -137,6 +141,40 @@ def _told(kind: Kind, samples: list[Sample], command: str) -> Iterator[Figure]:
     yield Figure(f"{what}: p50 at half load", "ms", median, command)
     slow = tuple(each.half.slow * MILLI for each in samples)
     yield Figure(f"{what}: p99 at half load", "ms", slow, command, _SLOW)
+
+
+def _without_disk(
+    taken: dict[str, list[Sample]], count: int, command: str
+) -> Iterator[Line]:
+    """Ask for half of what was reached once more, where a sync waits for nothing.
+
+    Told beside the figures: what the service itself takes, and what its disk does.
+    """
+    if not os.access(MEMORY, os.W_OK):
+        return
+    asked: dict[str, list[load.Load]] = {kind.name: [] for kind in KINDS}
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(dir=MEMORY))
+        ours = stack.enter_context(stage.service(Path(folder) / "federation"))
+        pinned = _pin(ours.pid)
+        for kind in KINDS:
+            _flat_out(ours, kind, count, pinned)
+        for _ in range(max(len(each) for each in taken.values())):
+            for kind in KINDS:
+                rate = statistics.median(each.rate for each in taken[kind.name])
+                half = _flat_out(ours, kind, count // 2, pinned, rate / 2)
+                asked[kind.name].append(half)
+    for kind in KINDS:
+        what = f"{kind.name} exchange, no disk"
+        median = tuple(each.median * MILLI for each in asked[kind.name])
+        yield Figure(f"{what}: p50 at half load", "ms", median, command)
+        slow = tuple(each.slow * MILLI for each in asked[kind.name])
+        yield Figure(f"{what}: p99 at half load", "ms", slow, command)
+    yield Remark(
+        f"No disk: the same with all of its state in {MEMORY}, where a sync waits for "
+        "nothing; what is beyond these times is the disk's.",
+        command,
+    )
 
 
 def _told_of_machine(
