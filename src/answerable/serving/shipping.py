@@ -4,9 +4,9 @@
 
 writes one `Told` as JSON. What it takes to open the store and fill it is several times
 the memory of a service, and time that its clients would wait for: while little waits in
-the spool, it takes what the service leaves of its cores, or one part in thirty. Shipping begins
-anew after an end at any step, so it may be stopped at any: as long as it works it has
-all the time that it needs, and one that does nothing for long is killed.
+the spool, it takes what the service leaves of its cores, or one part in thirty. Shipping
+begins anew after an end at any step, so it may be stopped at any: as long as it works it
+has all the time that it needs, and one that does nothing for long is killed.
 """
 
 import asyncio

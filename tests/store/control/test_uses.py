@@ -1,5 +1,8 @@
 """What is good once: seen in memory, kept in the file, and the same for every process."""
 
+import fcntl
+import os
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -7,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.store.control import sqlite_sweep
-from answerable.store.control.contract import MARGIN, Exchange, IdTaken, Outcome
+from answerable.store.control.contract import (
+    MARGIN,
+    ControlUnavailable,
+    Exchange,
+    IdTaken,
+    Outcome,
+)
 from answerable.store.control.sqlite import SqliteControl
 from tests.store.control.build import NOW, opened, use
 
@@ -117,3 +126,15 @@ def test_an_idle_process_catches_up_as_it_sweeps(tmp_path: Path) -> None:
     assert len(idle._uses._seen) == 20
     one.close()
     idle.close()
+
+
+def test_a_process_that_cannot_catch_up_lets_go_of_the_file(tmp_path: Path) -> None:
+    SqliteControl(tmp_path, NOW, "boot").close()
+    with sqlite3.connect(tmp_path / "control.db") as raw:
+        raw.execute("DROP TABLE used")
+    raw.close()
+    with pytest.raises(ControlUnavailable):
+        SqliteControl(tmp_path, NOW, "boot")
+    lock = os.open(tmp_path / "control.db.lock", os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # nobody has it
+    os.close(lock)

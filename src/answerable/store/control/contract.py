@@ -38,7 +38,7 @@ Times are NumericDate, and `now` is the caller's clock.
 """
 
 import hashlib
-import secrets
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -121,7 +121,7 @@ def new_id(now: float) -> str:
     the last one. In whole seconds the rows of a busy one would lie all over its pages,
     and a commit would write twice as much.
     """
-    return int(now * 65536).to_bytes(6, "big").hex() + secrets.token_hex(10)
+    return (int(now * 65536).to_bytes(6, "big") + os.urandom(10)).hex()
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,12 @@ class SqliteControl:
         self._lock = threading.Lock()
         self._uses = Uses(self._file.connection)
         self._hands = Hands(self._execute, self._uses.forget)
-        with self._writing():
-            pass  # what was used before is known from here on
+        try:
+            with self._writing():
+                pass  # what was used before is known from here on
+        except BaseException:
+            self._file.close()
+            raise
 
     def epoch(self) -> int:
         """As the contract says."""
@@ -174,10 +178,9 @@ class SqliteControl:
 
     def _commit(self, exchange: Exchange, now: float) -> Committed:
         execute = self._execute
-        if exchange.uses:
-            seen = self._uses.see(exchange.uses)
-            if seen is not None:
-                return seen
+        seen = self._uses.see(exchange.uses)
+        if seen is not None:
+            return seen
         if exchange.under:
             dead, why = self._find_dead(exchange.under, now)
             if dead:
@@ -331,9 +334,8 @@ class SqliteControl:
     def keys(self) -> tuple[SigningKey, ...]:
         """As the contract says."""
         with self._reading():
-            rows = self._execute(
-                "SELECT * FROM signing_key ORDER BY replica, signs_from, kid"
-            ).fetchall()
+            asked = "SELECT * FROM signing_key ORDER BY replica, signs_from, kid"
+            rows = self._execute(asked).fetchall()
         return tuple(SigningKey(*row) for row in rows)
 
     def kill_key(self, kid: str, now: float) -> bool:
