@@ -4,7 +4,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ ROUNDS = 5
 CLIENTS = 32
 COUNT, QUICK = 10_000, 640
 RIVAL = 320  # requests of a round of it
-REST = 5.0  # seconds in which the disk takes what a full load left behind
+REST = 20.0  # seconds in which the disk takes what full loads left behind
 MEMORY = Path("/dev/shm")  # noqa: S108 - a file system without a disk, where there is one
 MICRO, MILLI = 1e6, 1e3
 SERVES, ASKS = 0, 1  # cores
@@ -56,12 +56,10 @@ class Sample:
     Attributes:
         rate: Exchanges a second of many clients.
         cpu: Processor seconds of the process, all its threads, for each.
-        half: What came of half that rate, after a rest.
     """
 
     rate: float
     cpu: float
-    half: load.Load
 
 
 def figures(
@@ -85,20 +83,30 @@ def figures(
                 taken[kind.name].append(_sample(ours, kind, count, pinned))
             if other is not None:
                 theirs.append(_of_other(other, pinned))
+        rates = {
+            kind: statistics.median(each.rate for each in taken[kind.name])
+            for kind in KINDS
+        }
+        time.sleep(REST)
+        halves = _halves(ours, rates, rounds, count, pinned)
         for kind in KINDS:
             yield from _told(kind, taken[kind.name], command)
+            yield from _told_of_half(
+                f"{kind.name} exchange", halves[kind], command, _SLOW
+            )
         if paused:
             yield from _told_of_machine(paused, command)
         peak = processes.peak(ours.pid)
         yield Figure("token service: peak memory", "MiB", (peak,), command, _MEMORY)
     if other is not None and theirs:
         yield from _told_of(other.name, theirs, command)
-    yield from _without_disk(taken, count, command)
+    yield from _without_disk(rates, rounds, count, command)
     yield Remark(
         f"{'One core for the service, another one for the load' if pinned else 'No core of its own for the service'}; "
         f"{CLIENTS} connections, {stage.RULES} rules, SQLite, evidence on disk before "
         f"each answer; {rounds} rounds of {count:,} exchanges of each kind. Half load is "
-        f"half of what the same round reached, {REST:.0f} seconds later.",
+        f"half of the rate above; its rounds, of half as many, follow one another "
+        f"{REST:.0f} seconds after the last full load.",
         command,
     )
 
@@ -125,10 +133,23 @@ def _sample(ours: stage.Service, kind: Kind, count: int, pinned: bool) -> Sample
     before = processes.cpu((ours.pid,))
     many = _flat_out(ours, kind, count, pinned)
     cpu = (processes.cpu((ours.pid,)) - before) / many.calls
-    rate = many.calls / many.seconds
-    time.sleep(REST)
-    half = _flat_out(ours, kind, count // 2, pinned, rate / 2)
-    return Sample(rate, cpu, half)
+    return Sample(many.calls / many.seconds, cpu)
+
+
+def _halves(
+    ours: stage.Service,
+    rates: Mapping[Kind, float],
+    rounds: int,
+    count: int,
+    pinned: bool,
+) -> dict[Kind, list[load.Load]]:
+    """Ask for half of these rates, in turns."""
+    halves: dict[Kind, list[load.Load]] = {kind: [] for kind in rates}
+    for _ in range(rounds):
+        for kind, rate in rates.items():
+            half = _flat_out(ours, kind, count // 2, pinned, rate / 2)
+            halves[kind].append(half)
+    return halves
 
 
 def _told(kind: Kind, samples: list[Sample], command: str) -> Iterator[Figure]:
@@ -137,39 +158,35 @@ def _told(kind: Kind, samples: list[Sample], command: str) -> Iterator[Figure]:
     yield Figure(f"{what}s, one core", "/s", rates, command, kind.rate)
     cpu = tuple(each.cpu * MICRO for each in samples)
     yield Figure(f"{what}: CPU, all threads", "us", cpu, command, kind.cpu)
-    median = tuple(each.half.median * MILLI for each in samples)
+
+
+def _told_of_half(
+    what: str, halves: list[load.Load], command: str, goal: Goal | None = None
+) -> Iterator[Figure]:
+    median = tuple(each.median * MILLI for each in halves)
     yield Figure(f"{what}: p50 at half load", "ms", median, command)
-    slow = tuple(each.half.slow * MILLI for each in samples)
-    yield Figure(f"{what}: p99 at half load", "ms", slow, command, _SLOW)
+    slow = tuple(each.slow * MILLI for each in halves)
+    yield Figure(f"{what}: p99 at half load", "ms", slow, command, goal)
 
 
 def _without_disk(
-    taken: dict[str, list[Sample]], count: int, command: str
+    rates: Mapping[Kind, float], rounds: int, count: int, command: str
 ) -> Iterator[Line]:
-    """Ask for half of what was reached once more, where a sync waits for nothing.
+    """Ask for half load once more, where a sync waits for nothing.
 
     Told beside the figures: what the service itself takes, and what its disk does.
     """
     if not os.access(MEMORY, os.W_OK):
         return
-    asked: dict[str, list[load.Load]] = {kind.name: [] for kind in KINDS}
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(dir=MEMORY))
         ours = stack.enter_context(stage.service(Path(folder) / "federation"))
         pinned = _pin(ours.pid)
-        for kind in KINDS:
+        for kind in rates:
             _flat_out(ours, kind, count, pinned)
-        for _ in range(max(len(each) for each in taken.values())):
-            for kind in KINDS:
-                rate = statistics.median(each.rate for each in taken[kind.name])
-                half = _flat_out(ours, kind, count // 2, pinned, rate / 2)
-                asked[kind.name].append(half)
-    for kind in KINDS:
-        what = f"{kind.name} exchange, no disk"
-        median = tuple(each.median * MILLI for each in asked[kind.name])
-        yield Figure(f"{what}: p50 at half load", "ms", median, command)
-        slow = tuple(each.slow * MILLI for each in asked[kind.name])
-        yield Figure(f"{what}: p99 at half load", "ms", slow, command)
+        halves = _halves(ours, rates, rounds, count, pinned)
+    for kind, asked in halves.items():
+        yield from _told_of_half(f"{kind.name} exchange, no disk", asked, command)
     yield Remark(
         f"No disk: the same with all of its state in {MEMORY}, where a sync waits for "
         "nothing; what is beyond these times is the disk's.",
