@@ -72,7 +72,13 @@ def test_shipping_gives_way_while_little_waits(tmp_path: Path) -> None:
     assert niceness(tmp_path, 1600) == 0
 
 
-def test_it_gives_way_from_its_very_start(tmp_path: Path) -> None:
+@pytest.mark.parametrize("there", [True, False])
+def test_it_gives_way_from_its_very_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    if not there:
+        monkeypatch.setattr("shutil.which", lambda _: None)
+
     async def main() -> None:
         process = await shipping._begun(tmp_path, tmp_path, NICE)
         nice = os.getpriority(os.PRIO_PROCESS, process.pid)

@@ -12,6 +12,7 @@ has all the time that it needs, and one that does nothing for long is killed.
 import asyncio
 import contextlib
 import os
+import shutil
 import sys
 import time
 from asyncio.subprocess import Process
@@ -78,14 +79,15 @@ async def ship_apart(root: Path, spool: Path, *, most: int = 0) -> Told:
 
 
 async def _begun(root: Path, spool: Path, nice: int) -> Process:
+    # It gives way from its first moment: a third of its work is to load its code.
+    begins = ("nice", "-n", str(nice)) if nice and shutil.which("nice") else ()
     # -P: a module of that name in the working directory must not be run.
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", _MODULE, str(root), str(spool)),
+        *(*begins, sys.executable, "-P", "-m", _MODULE, str(root), str(spool)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,  # a terminal's interrupt is its service's to hear
     )
-    # From here, and not there: a third of its work is done before it gets so far.
     _give_way(process.pid, nice)
     return process
 
