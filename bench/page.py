@@ -83,8 +83,9 @@ trusts). They do not do the same:
   proof comes with each request. Each connection is a client with a key of its own, and
   waits for its answer before it asks again.
 - At half load requests are due at fixed times, half as many a second as the goal asks
-  for; beside it, half as many as were answered before. One whose connection still waits for the answer before is counted from when
-  it was due. An answer waits for the disk, and what comes meanwhile is served together then.
+  for; beside it, half as many as were answered before. One whose connection still waits
+  for the answer before is counted from when it was due. An answer waits for the disk,
+  and what comes meanwhile is served together then.
 - "The machine alone" is measured between rounds: the longest time for which a busy core
   did not run while the other one was busy too, and the slowest of many syncs that
   nothing else competed with. Whoever comes meanwhile waits at least as long.
