@@ -235,3 +235,15 @@ def test_chunks_count_no_more_than_they_read() -> None:
 
 def test_a_body_is_not_shown_when_it_is_printed() -> None:
     assert repr(Body(b"s3cr3t")) == "Body(6 bytes)"
+
+
+@pytest.mark.parametrize("cut", [10, 60, 10_000])
+def test_a_body_beyond_its_limit_is_refused_however_it_comes(cut: int) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 101\r\n\r\n"
+    data = head + bytes(101)
+    intake = Intake(read_head, 100)
+    arrived = [*intake.feed(data[:cut]), *intake.feed(data[cut:])]
+    assert [each.why for each in arrived if isinstance(each, Refused)] == [
+        Why.BODY_TOO_LARGE
+    ]
+    assert len(arrived) == 1

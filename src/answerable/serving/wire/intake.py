@@ -119,7 +119,7 @@ class Intake(Generic[H]):
         if end < len(EMPTY_LINE) or data.startswith(LEADING):
             return 0
         head = self._read(data[:end])
-        if head.length < 0 or head.length > len(data) - end:
+        if not 0 <= head.length <= min(self._most, len(data) - end):
             return 0
         self._first = True
         arrived += (head, Body(data[end : end + head.length]))
