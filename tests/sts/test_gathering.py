@@ -36,6 +36,7 @@ class Story:
     def __init__(self) -> None:
         self.groups: list[int] = []
         self.times: list[float] = []
+        self.now = NOW
         self.fails: Exception | None = None
         self.answers: tuple[Outcomes | Exception, ...] = ()
 
@@ -88,7 +89,8 @@ def run(
     story, disk = Story(), disk or Disk()
 
     async def main() -> None:
-        await work(Gathering(story, disk, asyncio.get_running_loop()), story)
+        loop = asyncio.get_running_loop()
+        await work(Gathering(story, disk, loop, lambda: story.now), story)
 
     asyncio.run(main())
     return story
@@ -100,16 +102,18 @@ async def rounds(count: int = 3) -> None:
 
 
 def ask(gathering: Gathering, count: int = 1) -> list["asyncio.Task[Outcomes]"]:
-    asked = [gathering.exchange(ONE, NOW) for _ in range(count)]
+    asked = [gathering.exchange(ONE) for _ in range(count)]
     return [asyncio.ensure_future(each) for each in asked]
 
 
 def test_what_comes_together_is_served_together_and_each_has_its_own_answer() -> None:
-    async def work(gathering: Gathering, _: Story) -> None:
-        asked = (gathering.exchange(ONE, NOW + n % 3) for n in range(5))
+    async def work(gathering: Gathering, story: Story) -> None:
+        story.now = NOW + 2
+        asked = (gathering.exchange(ONE) for _ in range(5))
         told = await asyncio.gather(*asked)
         assert [each.record.id for each in told] == ["0", "1", "2", "3", "4"]
-        await gathering.exchange(ONE, NOW)
+        story.now = NOW
+        await gathering.exchange(ONE)
 
     story = run(work)
     assert (story.groups, story.times) == ([5, 1], [NOW + 2, NOW])
@@ -118,7 +122,7 @@ def test_what_comes_together_is_served_together_and_each_has_its_own_answer() ->
 def test_a_group_is_bounded() -> None:
     async def work(gathering: Gathering, _: Story) -> None:
         many = 2 * MOST + 3
-        await asyncio.gather(*(gathering.exchange(ONE, NOW) for _ in range(many)))
+        await asyncio.gather(*(gathering.exchange(ONE) for _ in range(many)))
 
     assert run(work).groups == [MOST, MOST, 3]
 
@@ -128,7 +132,7 @@ def test_each_is_told_what_became_of_its_own() -> None:
 
     async def work(gathering: Gathering, story: Story) -> None:
         story.answers = (given, unknown, other)
-        asked = [gathering.exchange(ONE, NOW) for _ in range(3)]
+        asked = [gathering.exchange(ONE) for _ in range(3)]
         told = await asyncio.gather(*asked, return_exceptions=True)
         assert told == [given, unknown, other]
 
@@ -138,21 +142,21 @@ def test_each_is_told_what_became_of_its_own() -> None:
 def test_where_the_whole_fails_all_are_told_so_and_the_next_are_served() -> None:
     async def work(gathering: Gathering, story: Story) -> None:
         story.fails = OSError("away")
-        asked = [gathering.exchange(ONE, NOW) for _ in range(3)]
+        asked = [gathering.exchange(ONE) for _ in range(3)]
         told = await asyncio.gather(*asked, return_exceptions=True)
         assert told == [story.fails] * 3
         story.fails = None
-        assert await gathering.exchange(ONE, NOW) == outcome("0")
+        assert await gathering.exchange(ONE) == outcome("0")
 
     assert run(work).groups == [3, 1]
 
 
 def test_one_that_gave_up_waiting_is_served_all_the_same() -> None:
     async def work(gathering: Gathering, _: Story) -> None:
-        gone = asyncio.ensure_future(gathering.exchange(ONE, NOW))
+        gone = asyncio.ensure_future(gathering.exchange(ONE))
         await asyncio.sleep(0)
         gone.cancel()
-        assert await gathering.exchange(ONE, NOW) == outcome("1")
+        assert await gathering.exchange(ONE) == outcome("1")
         with pytest.raises(asyncio.CancelledError):
             await gone
 
@@ -234,7 +238,7 @@ def test_what_did_not_reach_the_disk_is_not_given_and_the_next_are_served() -> N
         with pytest.raises(NotRecorded):
             await lost
         disk.waits = False
-        assert await gathering.exchange(ONE, NOW) == outcome("0")
+        assert await gathering.exchange(ONE) == outcome("0")
 
     run(work, disk)
 
@@ -254,7 +258,7 @@ def test_what_cannot_be_recorded_is_not_begun() -> None:
         assert [each.why for each in told] == ["disk"] * 3
         assert story.groups == [1]  # nothing of the two that waited is used up
         disk.refuses, disk.waits = "", False
-        await gathering.exchange(ONE, NOW)
+        await gathering.exchange(ONE)
 
     assert run(work, disk).groups == [1, 1]
 
@@ -269,6 +273,24 @@ def test_where_the_last_of_a_group_gave_up_waiting_the_next_are_served() -> None
         gone.cancel()
         await rounds()
         disk.waits = False
-        assert await gathering.exchange(ONE, NOW) == outcome("0")
+        assert await gathering.exchange(ONE) == outcome("0")
 
     assert run(work, disk).groups == [1, 1]
+
+
+def test_who_waited_for_a_disk_is_judged_as_of_when_it_is_served() -> None:
+    disk = Disk()
+    disk.waits = True
+
+    async def work(gathering: Gathering, story: Story) -> None:
+        asked = ask(gathering)
+        await rounds()
+        asked += ask(gathering)
+        await rounds()
+        story.now = NOW + 600
+        disk.sync()
+        await rounds()
+        disk.sync()
+        await asyncio.gather(*asked)
+
+    assert run(work, disk).times == [NOW, NOW + 600]

@@ -179,7 +179,7 @@ class TokenEndpoint:
             if outcome.minting is not None:
                 await self._recorder.given(outcome.record)
             return outcome
-        return await self._gathering.exchange(shown, now)
+        return await self._gathering.exchange(shown)
 
     def _refuse(self, refusal: Refusal) -> Answer:
         detail = f": {refusal.detail}" if refusal.detail else ""

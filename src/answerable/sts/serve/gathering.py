@@ -7,7 +7,7 @@ nobody waits for more to come, and who comes alone is served at once.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -70,22 +70,27 @@ class Gathering:
         serves: Whoever tells the story.
         records: Keeps the evidence.
         loop: The process's loop.
+        clock: Gives the time as a NumericDate. Each is judged as of when it is served:
+            a disk that hangs makes nothing good that has ended meanwhile.
     """
 
     def __init__(
-        self, serves: Serves, records: Records, loop: asyncio.AbstractEventLoop
+        self,
+        serves: Serves,
+        records: Records,
+        loop: asyncio.AbstractEventLoop,
+        clock: Callable[[], float],
     ) -> None:
         self._serves, self._records, self._loop = serves, records, loop
+        self._clock = clock
         self._waiting: list[_Waits] = []
-        self._now = 0.0
         self._under_way = 0  # groups that are not on disk yet
 
-    async def exchange(self, shown: Shown, now: float) -> Outcomes:
+    async def exchange(self, shown: Shown) -> Outcomes:
         """Serve one with whatever else is there; what is given is on record then.
 
         Args:
             shown: What came.
-            now: NumericDate; of several, the latest counts.
 
         Raises:
             KeyUnknown: As the story says.
@@ -95,7 +100,6 @@ class Gathering:
         waiting = self._waiting
         if not waiting and not self._under_way:
             self._loop.call_soon(self._serve)
-        self._now = max(self._now, now) if waiting else now
         waits = _Waits(shown, self._loop.create_future())
         waiting.append(waits)
         if len(waiting) >= MOST:
@@ -125,7 +129,7 @@ class Gathering:
     def _told(self, waiting: list[_Waits]) -> Sequence[Outcomes | Exception]:
         try:
             shown = [each.shown for each in waiting]
-            return self._serves.exchange_all(shown, self._now)
+            return self._serves.exchange_all(shown, self._clock())
         except Exception as error:  # noqa: BLE001 - whoever waits is told, each of them
             return [error] * len(waiting)
 

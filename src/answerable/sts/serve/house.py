@@ -210,7 +210,11 @@ class House:
                     self._reviews.review,
                     self._runs,
                 ),
-                *(blocking, Gathering(self._exchanges, recorder, self._loop), recorder),
+                *(
+                    blocking,
+                    Gathering(self._exchanges, recorder, self._loop, clock),
+                    recorder,
+                ),
                 *(lambda: self._plan.service.gateways, clock),
             ).handlers(),
             **DelegateEndpoint(
