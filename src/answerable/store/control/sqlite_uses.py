@@ -50,8 +50,9 @@ class Uses:
             # They were put behind the last one: `number` goes on by one for each.
             self._known += len(self._new)
             self._learn(self._new.items())
-        for end in [each for each in self._ends if each < self._ended]:
-            self._seen.difference_update(self._ends.pop(end))
+        if self._ended:  # once in many commits
+            for end in [each for each in self._ends if each < self._ended]:
+                self._seen.difference_update(self._ends.pop(end))
 
     def see_all(self, uses: Sequence[Use]) -> bool:
         """See each of them for the first time, or say that one of them is not to be."""
