@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from answerable.connectors.config.parse.policies import named_by
-from answerable.enforce import spec
 from answerable.enforce.cedar.read import read_rules
 from answerable.enforce.decide import NOTHING_STANDS, decide
 from answerable.enforce.table import compile_table
@@ -23,6 +22,7 @@ from answerable.model.ids import AgentId
 from bench.figures import Figure, Goal, at_most
 from tests.enforce.cedar.policies import policies, requests
 from tests.enforce.configs import agent, config, server
+from tests.reference.enforce import decision as spec
 
 POLICIES, QUICK = 5000, 100
 OF_A_BLOCK = 11  # of which half name no agent and no server, and are left out

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from answerable.baseline import spec
 from answerable.baseline.bounds import bounds, measured, most
 from answerable.baseline.fold import fold
 from answerable.baseline.ladder import climbed
@@ -17,6 +16,7 @@ from answerable.model.behaviour import EntityKind, Run
 from answerable.model.written import WrittenBy
 from tests.baseline.bank import DAY, NOW, SUBJECT
 from tests.baseline.strategies import TEXTS, histories, history
+from tests.reference.baseline import learning as spec
 
 LOOSE = Terms(min_runs=1, children=3, climb_days=2, untrusted=Untrusted.LEARNED)
 _PARTS = settings(max_examples=100, deadline=None)

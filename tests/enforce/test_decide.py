@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given, settings
 
 from answerable.enforce import decide as fast
-from answerable.enforce import spec
 from answerable.enforce.decide import NOTHING_STANDS, Standing
 from answerable.enforce.kill import NO_KILLS, Kills
 from answerable.enforce.table import compile_table, without_policy
@@ -27,6 +26,7 @@ from tests.enforce.configs import (
     requests,
     server,
 )
+from tests.reference.enforce import decision as spec
 
 MANY = settings(max_examples=120, deadline=None)
 

@@ -7,11 +7,11 @@ import pytest
 import yaml
 
 from answerable.connectors.config.parse.document import read_config
-from answerable.enforce import spec
 from answerable.enforce.decide import Standing, decide
 from answerable.enforce.table import compile_table
 from answerable.model.decision import Durability, Request, Target
 from answerable.model.ids import AgentId
+from tests.reference.enforce import decision as spec
 
 CASES = yaml.safe_load(
     (Path(__file__).parents[1] / "cases" / "decision.yaml").read_text(encoding="utf-8")

@@ -10,10 +10,10 @@ from answerable.federate import basis, delegating, exchange
 from answerable.federate.exchange import Minting, decide
 from answerable.federate.refusing import Why
 from answerable.federate.rules import match, table
-from answerable.federate.spec.given import given as meant
 from answerable.model.exchange import Refusal
 from tests.federate.random_worlds import Case, cases, some_case
 from tests.federate.worlds import AGENTS, IDS, NOW
+from tests.reference.federate.given import given as meant
 
 SHRUNK = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow]

@@ -15,7 +15,6 @@ from answerable.federate.rules.glob import fits, meet
 from answerable.federate.rules.match import Failed, Matched, Miss, explain, match
 from answerable.federate.rules.overlap import overlap
 from answerable.federate.rules.table import Ambiguous, Rules
-from answerable.federate.spec import fits as spec
 from answerable.model.claims import TokenType
 from answerable.model.rule import (
     IssuedSubject,
@@ -35,6 +34,7 @@ from tests.federate.worlds import (
     rule,
     signed,
 )
+from tests.reference.federate import fits as spec
 
 AROUND = Around(URL, ISSUERS)
 CASES = yaml.safe_load(

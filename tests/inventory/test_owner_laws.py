@@ -1,14 +1,15 @@
-"""Laws of the score, on made-up evidence; the slow twin is inventory/spec.py."""
+"""Laws of the score, on made-up evidence; the reference is tests/reference/inventory."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answerable.inventory import owners, spec
+from answerable.inventory import owners
 from answerable.inventory.owners import assign, combine, counted, weigh
 from answerable.inventory.people import People
 from answerable.model.person import EvidenceKind, OwnerEvidence, OwnerState
 from answerable.model.written import WrittenBy
 from tests.inventory.make import NOW, evidence
+from tests.reference.inventory import owners as spec
 
 PEOPLE = ("ana@corp.example", "ben@corp.example", "cleo@corp.example")
 

@@ -15,7 +15,7 @@ from answerable.lineage.mediation import (
     call_of,
     without_act,
 )
-from answerable.lineage.mediation_spec import count_without_act, verdict_of
+from tests.reference.lineage.mediation import count_without_act, verdict_of
 
 ROOT, SUB, OTHER = "agent:declared/root", "agent:declared/sub", "agent:declared/other"
 SECOND = 10**9

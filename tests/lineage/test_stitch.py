@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.lineage.joints import ALWAYS, LONGEST, Joint, SignIn
-from answerable.lineage.spec import chain_of, said
 from answerable.lineage.stitch import chain_at, stitch
 from answerable.model.lineage import (
     Chain,
@@ -17,6 +16,7 @@ from answerable.model.lineage import (
     HopStatus,
     Issuance,
 )
+from tests.reference.lineage.chains import chain_of, said
 
 ACCOUNT = "arn:aws:iam::111122223333"
 IDENTITIES = ["", f"{ACCOUNT}:user/ana", f"{ACCOUNT}:role/a", f"{ACCOUNT}:role/b"]

@@ -21,14 +21,14 @@ from answerable.reach.paths.graph import Graph
 from answerable.reach.patterns.globs import matches
 from answerable.reach.patterns.resources import matches_parts, text_parts
 from answerable.reach.rows.rows import Filter, Row, make_filter
-from answerable.reach.spec import paths as spec_paths
-from answerable.reach.spec import request as spec
-from answerable.reach.spec.facts import UNCOLLECTED, Who, World
-from answerable.reach.spec.principals import Anonymous, Foreign, Service
 from answerable.reach.verdict.context import NOTHING, Known
 from answerable.reach.verdict.formula import TOO_MANY, Atom, Formula, verdict
 from tests.reach.build import catalogue
 from tests.reach.strategies_cases import Call, Case, cases
+from tests.reference.reach import paths as spec_paths
+from tests.reference.reach import request as spec
+from tests.reference.reach.facts import UNCOLLECTED, Who, World
+from tests.reference.reach.principals import Anonymous, Foreign, Service
 
 Calls = list[tuple[str, str]]
 Keys = dict[str, tuple[str, ...]]

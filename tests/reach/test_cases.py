@@ -10,15 +10,15 @@ from answerable.flows import reach as flow
 from answerable.model.document import CanItem
 from answerable.reach import questions
 from answerable.reach.estate import outside
-from answerable.reach.spec import paths as spec_paths
-from answerable.reach.spec import request as spec
-from answerable.reach.spec.facts import Who, World, find_identity
 from answerable.reach.verdict.formula import verdict
 from answerable.reach.verdict.request import Answer
 from tests.reach import tables
 from tests.reach.build import A, Builder, catalogue, role, user
 from tests.reach.laws import asking, estate_of, outsider, says_the_same, world_of
 from tests.reach.tables import Row, Written, caller_of, case_of, filled, statements
+from tests.reference.reach import paths as spec_paths
+from tests.reference.reach import request as spec
+from tests.reference.reach.facts import Who, World, find_identity
 
 NOW = 1_764_000_000_000_000_000
 SUBJECT = user("subject")

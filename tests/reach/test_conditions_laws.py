@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from answerable.model.policy import ConditionClause
-from answerable.reach.spec import conditions as spec_conditions
-from answerable.reach.spec import statements as spec_statements
 from tests.reach.test_conditions import KEY, TOPIC, Values, held
+from tests.reference.reach import conditions as spec_conditions
+from tests.reference.reach import statements as spec_statements
 
 BASES = {
     "String": ["StringEquals", "StringEqualsIgnoreCase", "StringLike"],

@@ -10,8 +10,8 @@ from answerable.reach.patterns import globs, terms
 from answerable.reach.patterns.globs import inward, literal, matches, overlaps
 from answerable.reach.patterns.resources import matches_parts, pattern_parts, text_parts
 from answerable.reach.patterns.terms import ACTIONS, Term
-from answerable.reach.spec.conditions import glob
 from answerable.reach.verdict.context import NOTHING, Known, resolve
+from tests.reference.reach.conditions import glob
 
 patterns = st.text("ab*?", max_size=6)
 texts = st.text("ab", max_size=6)

@@ -4,10 +4,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from answerable.reach import questions
 from answerable.reach.paths.graph import Graph
-from answerable.reach.spec import paths as spec_paths
 from answerable.reach.verdict.formula import verdict
 from tests.reach.laws import estate_of, world_of
 from tests.reach.strategies_cases import Case, cases
+from tests.reference.reach import paths as spec_paths
 
 slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 

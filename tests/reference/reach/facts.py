@@ -9,7 +9,7 @@ from answerable.model.identity import Account, Identity
 from answerable.model.policy import Attachment, Layer, Policy, Statement
 from answerable.model.resource import Resource
 from answerable.model.sighting import Facts
-from answerable.reach.spec.conditions import glob
+from tests.reference.reach.conditions import glob
 
 UNCOLLECTED = "answerable:uncollected-policy"
 UNREAD = "answerable:unread-statement"

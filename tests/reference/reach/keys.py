@@ -6,8 +6,8 @@ principal keys, "IAM policy elements: Variables and tags", table "Principal key 
 
 from answerable.model.identity import Account, Identity
 from answerable.model.policy import Effect, Layer
-from answerable.reach.spec.conditions import Keys
-from answerable.reach.spec.facts import (
+from tests.reference.reach.conditions import Keys
+from tests.reference.reach.facts import (
     Who,
     World,
     find_account,
@@ -18,8 +18,8 @@ from answerable.reach.spec.facts import (
     owner_of,
     written,
 )
-from answerable.reach.spec.principals import Anonymous, Caller, Foreign, Service
-from answerable.reach.spec.statements import takes_action
+from tests.reference.reach.principals import Anonymous, Caller, Foreign, Service
+from tests.reference.reach.statements import takes_action
 
 _ACCESS_POINT = (
     "s3:dataaccesspointarn",

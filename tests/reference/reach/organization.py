@@ -6,7 +6,7 @@ Source: AWS Organizations User Guide, "SCP evaluation" and "RCP evaluation".
 from answerable.model.identity import Identity
 from answerable.model.policy import Layer
 from answerable.reach.estate.services import RCP_SERVICES
-from answerable.reach.spec.facts import (
+from tests.reference.reach.facts import (
     UNCOLLECTED,
     World,
     Written,
@@ -14,7 +14,7 @@ from answerable.reach.spec.facts import (
     is_service_linked,
     written,
 )
-from answerable.reach.spec.statements import Call, allows, denies
+from tests.reference.reach.statements import Call, allows, denies
 
 
 def _path(world: World, number: str) -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from answerable.model.identity import Identity
 from answerable.model.policy import Effect, Layer, Statement
 from answerable.reach.rules.rules import EDITS, Edit, Gives, On
-from answerable.reach.spec.facts import (
+from tests.reference.reach.facts import (
     Who,
     World,
     find_identity,
@@ -20,7 +20,7 @@ from answerable.reach.spec.facts import (
     is_root,
     is_service_linked,
 )
-from answerable.reach.spec.paths_calls import (
+from tests.reference.reach.paths_calls import (
     ask,
     assuming,
     best,
@@ -29,7 +29,7 @@ from answerable.reach.spec.paths_calls import (
     trusting,
     weaker,
 )
-from answerable.reach.spec.paths_rules import (
+from tests.reference.reach.paths_rules import (
     launching,
     making,
     new_identity,

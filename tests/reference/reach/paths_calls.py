@@ -13,12 +13,12 @@ from answerable.model.identity import Identity
 from answerable.model.ids import PolicyId
 from answerable.model.policy import Attachment, Effect, Layer, Policy, Statement
 from answerable.reach.rules.rules import KINDS, NAME, OTHER_NAME, REGION, Need
-from answerable.reach.spec.conditions import glob
-from answerable.reach.spec.facts import Who, World, account_of
-from answerable.reach.spec.keys import known_keys
-from answerable.reach.spec.request import allowed, may_assume
-from answerable.reach.spec.situation import Situation, verdict
-from answerable.reach.spec.statements import takes_action
+from tests.reference.reach.conditions import glob
+from tests.reference.reach.facts import Who, World, account_of
+from tests.reference.reach.keys import known_keys
+from tests.reference.reach.request import allowed, may_assume
+from tests.reference.reach.situation import Situation, verdict
+from tests.reference.reach.statements import takes_action
 
 ASSUME = "sts:AssumeRole"
 

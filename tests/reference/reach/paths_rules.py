@@ -17,9 +17,9 @@ from answerable.reach.rules.rules import (
     Need,
     On,
 )
-from answerable.reach.spec.facts import Who, World, is_role, owner_of, statements
-from answerable.reach.spec.keys import known_keys
-from answerable.reach.spec.paths_calls import (
+from tests.reference.reach.facts import Who, World, is_role, owner_of, statements
+from tests.reference.reach.keys import known_keys
+from tests.reference.reach.paths_calls import (
     ASSUME,
     ask,
     assuming,
@@ -33,10 +33,10 @@ from answerable.reach.spec.paths_calls import (
     trusting,
     weaker,
 )
-from answerable.reach.spec.situation import Situation, verdict
-from answerable.reach.spec.statements import conditions_hold, takes_action
+from tests.reference.reach.situation import Situation, verdict
+from tests.reference.reach.statements import conditions_hold, takes_action
 
-PASS = "iam:PassRole"  # noqa: S105 - an action
+PASS = "iam:PassRole"
 
 
 def launching(world: World, who: Who) -> Iterator[tuple[str, str]]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from answerable.model.identity import Identity
 from answerable.model.policy import Effect, Statement
-from answerable.reach.spec.facts import Written, is_role, is_root
-from answerable.reach.spec.situation import Situation
-from answerable.reach.spec.statements import Call, applies, may
+from tests.reference.reach.facts import Written, is_role, is_root
+from tests.reference.reach.situation import Situation
+from tests.reference.reach.statements import Call, applies, may
 
 HOWS = ("escaping", "direct", "account")
 """Ways to be named: a user or a session, whose grants no limit of its own cuts; a role

@@ -7,8 +7,8 @@ sections "Block public access settings" and "The meaning of public".
 import ipaddress
 
 from answerable.model.policy import ConditionClause, Effect, Statement
-from answerable.reach.spec.facts import World, Written, account_of
-from answerable.reach.spec.situation import Situation
+from tests.reference.reach.facts import World, Written, account_of
+from tests.reference.reach.situation import Situation
 
 _PINNING = {
     "aws:sourceip",

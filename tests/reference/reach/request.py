@@ -15,8 +15,8 @@ from answerable.model.identity import Identity
 from answerable.model.policy import ConditionClause, Effect, Layer, Statement
 from answerable.model.resource import Resource
 from answerable.reach.estate.services import NO_PERMISSION, TRUST_CALLS
-from answerable.reach.spec.conditions import Keys
-from answerable.reach.spec.facts import (
+from tests.reference.reach.conditions import Keys
+from tests.reference.reach.facts import (
     UNCOLLECTED,
     Who,
     World,
@@ -32,9 +32,9 @@ from answerable.reach.spec.facts import (
     stated,
     written,
 )
-from answerable.reach.spec.keys import keys_of
-from answerable.reach.spec.organization import rcps_deny, scps_allow, scps_deny
-from answerable.reach.spec.principals import (
+from tests.reference.reach.keys import keys_of
+from tests.reference.reach.organization import rcps_deny, scps_allow, scps_deny
+from tests.reference.reach.principals import (
     HOWS,
     Caller,
     Foreign,
@@ -42,9 +42,9 @@ from answerable.reach.spec.principals import (
     grants,
     refuses,
 )
-from answerable.reach.spec.public import shut_out
-from answerable.reach.spec.situation import Situation, outcomes, verdict
-from answerable.reach.spec.statements import (
+from tests.reference.reach.public import shut_out
+from tests.reference.reach.situation import Situation, outcomes, verdict
+from tests.reference.reach.statements import (
     Call,
     allows,
     condition_holds,

