@@ -8,7 +8,7 @@ from answerable.model.credential import Credential, CredentialClass
 from answerable.model.ids import AgentId, CredentialId, IdentityId
 from answerable.model.inventory import AgentEntity, CredentialEntity, ToolUse
 from answerable.model.sighting import Facts
-from answerable.model.tool import Tool
+from answerable.model.tool import BUILT_IN, REMOTE, SHELL, Tool
 
 _LONGEST_LINE = 100  # parents of parents; a longer line is a circle
 
@@ -18,9 +18,11 @@ def entities(
 ) -> Mapping[AgentId, AgentEntity]:
     """Join agents, tools and credentials.
 
-    A tool without a stated credential acts with the ambient credentials of its agent's
-    host account. A subagent that states no tools has its parent's; one that names a
-    server of its parent's uses it with the parent's credential.
+    A local server without a stated credential acts with the ambient credentials of its
+    agent's host account, and so does a shell, beside those of the agent's environment.
+    A remote server runs elsewhere and has no ambient credential of this host.
+    A subagent that states no tools has its parent's; one that names a server of its
+    parent's uses it with the parent's credential.
     """
     ambient = _ambient(facts.credentials)
     agents = {agent.id: agent for agent in facts.agents}
@@ -55,8 +57,16 @@ def _use(
     ambient: tuple[CredentialId, ...],
     credentials: Mapping[CredentialId, CredentialEntity],
 ) -> ToolUse:
-    ids = tool.credentials or ambient
-    return ToolUse(tool, ids, _proved(ids, credentials), not tool.credentials)
+    inherited = ambient if _inherits(tool) else ()
+    ids = tuple(dict.fromkeys((*tool.credentials, *inherited)))
+    return ToolUse(tool, ids, _proved(ids, credentials), _inherits(tool))
+
+
+def _inherits(tool: Tool) -> bool:
+    """Tell whether a tool acts with the ambient credentials of the agent's host."""
+    if tool.transport == SHELL:
+        return True
+    return not tool.credentials and tool.transport not in (*REMOTE, *BUILT_IN)
 
 
 def _proved(
@@ -86,7 +96,7 @@ def _with_inherited(
 
 def _lent(use: ToolUse, parent: ToolUse | None) -> ToolUse:
     """Give a named server of the parent's the credential it is configured with."""
-    if parent is None or not use.inherited:
+    if parent is None or use.tool.credentials:
         return use
     return ToolUse(use.tool, parent.credentials, parent.identities, parent.inherited)
 

@@ -63,6 +63,15 @@ def tool_id(server: str, tool: str = "*") -> ToolId:
     return ToolId(_named("tool:", f"mcp/{server}/{tool}", "tool"))
 
 
+def built_in_tool_id(client: str, name: str) -> ToolId:
+    """Make `tool:CLIENT/NAME` of a tool that is built into an agent's client.
+
+    Raises:
+        IdError: A part is empty or holds control characters.
+    """
+    return ToolId(_named("tool:", f"{client}/{name}", "tool"))
+
+
 def aws_credential_id(access_key_id: str) -> CredentialId:
     """Make `cred:aws/AKIA...` from an access-key id.
 

@@ -64,7 +64,7 @@ class ToolUse:
         tool: The tool.
         credentials: Stated ones first, then inherited ambient ones.
         identities: What they prove, as far as known.
-        inherited: True when no credential was stated.
+        inherited: True when it acts with ambient credentials of the host.
     """
 
     tool: Tool

@@ -1,26 +1,35 @@
-"""Tools: MCP servers an agent is configured to call."""
+"""Tools: MCP servers that an agent is configured to call, and its client's own tools."""
 
 from dataclasses import dataclass
 
 from answerable.model.ids import AgentId, CredentialId, ToolId
 from answerable.model.written import Seen
 
+REMOTE = ("http", "sse")
+SHELL = "shell"
+# Built-in tools of a client: they run commands, read and write files, fetch pages.
+BUILT_IN = (SHELL, "file", "fetch")
+
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One MCP server entry of one agent.
+    """One MCP server entry of one agent, or one built-in tool of its client.
 
     Attributes:
-        id: `tool:mcp/SERVER/*` (tools are not known offline).
+        id: `tool:mcp/SERVER/*` (tools are not known offline), or `tool:CLIENT/NAME`
+            for a built-in tool.
         agent: The agent whose configuration names it.
-        server: Server name as written there.
-        transport: `stdio`, `http` or `sse`.
+        server: Server name as written there; the name of a built-in tool.
+        transport: `stdio`, `http` or `sse`; `shell`, `file` or `fetch` for a built-in
+            tool.
         target: Redacted command line or URL.
         enabled: False when the file says disabled.
         unattended: True when the file lets it run without approval.
-        credentials: Credentials stated in the entry, in file order. Empty means that
-            it inherits the ambient credentials of the agent's scope.
+        credentials: Credentials stated in the entry, in file order. A local server
+            that states none inherits the ambient credentials of the agent's scope; a
+            shell has those as well; a remote server has none of them.
         seen: Provenance.
+        rule: The client's rule that narrows it, as its file states it; empty for none.
     """
 
     id: ToolId
@@ -32,3 +41,4 @@ class Tool:
     unattended: bool
     credentials: tuple[CredentialId, ...]
     seen: Seen
+    rule: str = ""
