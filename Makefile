@@ -30,6 +30,7 @@ NODE := .node/.made
 NODE_STS := .node-sts/.made
 NODE_WEB := .node-web/.made
 FUZZ := .fuzz/.made-$(HERE)
+ENVOY := .envoy/.made-$(HERE)
 AGENTDOJO := .agentdojo/.made-$(HERE)
 BUILD := pyproject.toml requirements/build.txt requirements/core.txt
 
@@ -127,7 +128,7 @@ foreign: $(WORLD) $(NODE_STS)
 screenshot: $(WORLD)
 	.venv/bin/python -m tests.web.browser.picture docs/images/investigation.png
 
-world: $(WORLD) $(NODE) $(NODE_STS) $(NODE_WEB)
+world: $(WORLD) $(ENVOY) $(NODE) $(NODE_STS) $(NODE_WEB)
 	.venv/bin/python -m pytest -m world $(ARGS)
 
 bench: $(DEV)
@@ -148,6 +149,13 @@ fuzz: $(FUZZ)
 soak: $(DEV)
 	.venv/bin/python -m bench.gateway.soak --seconds $(SECONDS) $(ARGS)
 
+# The Envoy API and protoc, which our .proto is compared with. An environment of its own:
+# xds-protos writes over files of other packages.
+$(ENVOY): requirements/envoy.txt
+	@$(UV) venv --quiet --clear --no-project --python "$$(scripts/bootstrap python)" .envoy
+	@$(UV) pip install --quiet --python .envoy/bin/python $(LOCKED) -r requirements/envoy.txt
+	@touch $@
+
 # AgentDojo brings clients of language models, none of which is called: its tasks and
 # tools are what is used. An environment of its own, so that they stay out of the others.
 $(AGENTDOJO): $(BUILD) requirements/agentdojo.txt
@@ -166,5 +174,5 @@ lock:
 	  "$$python" scripts/lock_requirements.py $(ARGS) -- scripts/bootstrap uv
 
 clean:
-	rm -rf .venv .uv .node .node-sts .node-web web-ui/node_modules src/answerable/web/assets/built .fuzz .agentdojo build dist .pytest_cache .mypy_cache .ruff_cache \
+	rm -rf .venv .uv .node .node-sts .node-web web-ui/node_modules src/answerable/web/assets/built .fuzz .agentdojo .envoy build dist .pytest_cache .mypy_cache .ruff_cache \
 	  .import_linter_cache .hypothesis

@@ -37,6 +37,7 @@ LOCKS: dict[str, list[str]] = {
     ],
     "world": ["--group", "world"],
     "agentdojo": ["pyproject.toml", "--group", "agentdojo"],
+    "envoy": ["--group", "envoy"],
     "fuzz": ["--group", "fuzz"],
     "peers": ["--group", "peers"],
 }

@@ -1,6 +1,10 @@
 """Locks match pyproject.toml, carry hashes, and agree with each other."""
 
 import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterable
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 import pytest
@@ -48,6 +52,58 @@ def disagreements(root: Path) -> list[str]:
                 marker = line.partition(" ; ")[2].rstrip(" \\")
                 pins.setdefault((pin[1], marker), set()).add(pin[2])
     return sorted(name for (name, _), versions in pins.items() if len(versions) > 1)
+
+
+def normalised(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def locked(root: Path, lock: str) -> set[str]:
+    """Names of the distributions that one lock pins."""
+    text = (root / "requirements" / f"{lock}.txt").read_text(encoding="utf-8")
+    pins = (PIN.fullmatch(line) for line in text.splitlines())
+    return {normalised(pin[1]) for pin in pins if pin}
+
+
+def shared_paths(installed: Iterable[Distribution], names: set[str]) -> list[str]:
+    """Name each path that two of these distributions own, by their RECORD."""
+    owners: dict[str, set[str]] = defaultdict(set)
+    for distribution in installed:
+        name = normalised(distribution.metadata["Name"])
+        if name in names:
+            for file in distribution.files or ():
+                owners[str(file)].add(name)
+    return [
+        f"{path}: {', '.join(sorted(of))}"
+        for path, of in sorted(owners.items())
+        if len(of) > 1
+    ]
+
+
+# The other locks are for environments of their own.
+@pytest.mark.parametrize(
+    "lock", ["core", "aws", "ext-authz", "otel", "postgres", "dev", "build", "world"]
+)
+def test_no_two_distributions_of_a_lock_own_one_path(root: Path, lock: str) -> None:
+    installed = list(distributions(path=sys.path))
+    names = locked(root, lock)
+    if lock == "world":
+        names |= locked(root, "dev")  # they share one environment
+    else:
+        has = {normalised(each.metadata["Name"]) for each in installed}
+        assert len(names & has) > len(names) * 0.9, names - has
+    assert shared_paths(installed, names) == []
+
+
+def test_a_path_of_two_distributions_is_named(tmp_path: Path) -> None:
+    for name in ("one", "Two.x"):
+        info = tmp_path / f"{name}-1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\n")
+        (info / "RECORD").write_text(f"google/api/http.py,,\n{name}/own.py,,\n")
+    found = list(distributions(path=[str(tmp_path)]))
+    assert shared_paths(found, {"one", "two-x"}) == ["google/api/http.py: one, two-x"]
+    assert shared_paths(found, {"one"}) == []
 
 
 def test_every_lock_was_made_from_the_tables_of_pyproject(root: Path) -> None:

@@ -8,11 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from envoy.service.auth.v3 import attribute_context_pb2 as attributes
-from envoy.service.auth.v3 import external_auth_pb2 as auth
-from google.rpc import code_pb2
 
 from answerable.api.enforcers import Enforcer
+from answerable.api.envoy import ext_authz_proto as auth
 from answerable.api.envoy.checking import Checking
 from answerable.model.caller import Shown
 from answerable.serving.kills import KillFile
@@ -24,6 +22,9 @@ from tests.gateway.serve.stage import bound_token, token_of
 
 ENVOY = Enforcer("uid:990", ())
 HOST = "mcp.example"
+AttributeContext, HttpRequest, Peer, Request = map(
+    auth.message_class, ("AttributeContext", "HttpRequest", "Peer", "Request")
+)
 
 
 def message(method: str = "tools/call", **params: Any) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def request(
         named["mcp-method"] = said["method"]
         named["mcp-name"] = said["params"].get("name") or said["params"].get("uri")
     named |= {name.replace("_", "-"): value for name, value in fields.items()}
-    http = attributes.AttributeContext.HttpRequest(
+    http = HttpRequest(
         method=method,
         path=path,
         host=HOST,
@@ -69,9 +70,9 @@ def request(
         raw_body=body,
     )
     return auth.CheckRequest(
-        attributes=attributes.AttributeContext(
-            request=attributes.AttributeContext.Request(http=http),
-            source=attributes.AttributeContext.Peer(**(source or {})),
+        attributes=AttributeContext(
+            request=Request(http=http),
+            source=Peer(**(source or {})),
             context_extensions=extensions or {},
         )
     )
@@ -92,7 +93,7 @@ class Asking:
 
     def passes(self, said: Any, asked_by: Enforcer = ENVOY) -> bool:
         answer = self(said, asked_by)
-        is_ok = answer.status.code == code_pb2.OK
+        is_ok = answer.status.code == auth.OK
         assert is_ok is answer.HasField("ok_response")
         assert is_ok is not answer.HasField("denied_response")
         return is_ok
@@ -104,7 +105,7 @@ def ask(point: Point) -> Asking:
 
 
 def denied(answer: Any) -> tuple[int, Any]:
-    assert answer.status.code != code_pb2.OK
+    assert answer.status.code != auth.OK
     told = answer.denied_response
     return told.status.code, json.loads(told.body) if told.body else None
 
@@ -115,7 +116,7 @@ def fields_of(answer: Any) -> dict[str, str]:
 
 def test_what_a_rule_allows_goes_on_without_the_callers_token(ask: Asking) -> None:
     answer = ask(request())
-    assert answer.status.code == code_pb2.OK
+    assert answer.status.code == auth.OK
     assert list(answer.ok_response.headers_to_remove) == ["authorization", "dpop"]
     fields = fields_of(answer.ok_response)
     record = ask.point.decided()[-1]

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from envoy.service.auth.v3 import external_auth_pb2 as auth
-from google.rpc import code_pb2
 from grpclib.client import Channel, UnaryUnaryMethod
 
+from answerable.api.envoy import ext_authz_proto as auth
 from answerable.api.envoy.checking import Checking
 from answerable.api.envoy.serving import CHECK
 from answerable.connectors.config.fetch import read_file
@@ -55,12 +54,12 @@ def test_envoys_that_the_file_names_are_answered(tmp_path: Path) -> None:
             ]
             return [
                 answer.denied_response.status.code
-                if answer.status.code != code_pb2.OK
-                else code_pb2.OK
+                if answer.status.code != auth.OK
+                else auth.OK
                 for answer in answers
             ]
 
-        assert asyncio.run(asked()) == [code_pb2.OK, code_pb2.OK, 200, 503, 503, 503]
+        assert asyncio.run(asked()) == [auth.OK, auth.OK, 200, 503, 503, 503]
         assert served.end() == 0
         assert not [line for line in served.log if line["event"] == "text"]
 
@@ -79,7 +78,7 @@ def test_a_failure_in_here_stops_the_call(
         [listener] = point.house._plan.point.ext_authz
         point.run(point.house._listen_to_envoy(listener))
         answer = point.run(check(request(), path=str(tmp_path / "envoy.sock")))
-        assert answer.status.code == code_pb2.PERMISSION_DENIED
+        assert answer.status.code == auth.PERMISSION_DENIED
         assert answer.denied_response.status.code == 503
         assert "s3cret" not in str(answer)
         point.house.drain()
@@ -96,13 +95,11 @@ def test_without_its_packages_it_says_what_to_install(
         if name != "answerable.api.envoy.extra":
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "grpclib.server", None)
-    monkeypatch.setitem(sys.modules, "envoy.config.core.v3", None)
+    monkeypatch.setitem(sys.modules, "google.protobuf", None)
     point_said = POINT | {"ext_authz": [{"unix": "envoy.sock"}]}
     with deciding(tmp_path, settings(decisions=point_said)) as point:
         [listener] = point.house._plan.point.ext_authz
-        with pytest.raises(
-            EnvironmentRefused, match="grpclib and xds-protos"
-        ) as caught:
+        with pytest.raises(EnvironmentRefused, match="grpclib and protobuf") as caught:
             point.run(point.house._listen_to_envoy(listener))
         assert caught.value.hint == "pip install 'answerable[ext-authz]'"
 

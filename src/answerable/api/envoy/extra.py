@@ -1,11 +1,11 @@
-"""grpclib and Envoy's messages are an extra: only who serves Envoy pays for them."""
+"""The extra `ext-authz`: grpclib and protobuf, needed only to serve Envoy."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from answerable.model.errors import EnvironmentRefused
 
-_NEEDED = ("grpclib", "envoy", "google", "h2", "multidict")
+_NEEDED = ("grpclib", "google", "h2", "multidict")
 
 
 @contextmanager
@@ -21,6 +21,6 @@ def extra() -> Iterator[None]:
         if (error.name or "").partition(".")[0] not in _NEEDED:
             raise
         raise EnvironmentRefused(
-            "decisions.ext_authz needs grpclib and xds-protos, which are not installed",
+            "decisions.ext_authz needs grpclib and protobuf, which are not installed",
             "pip install 'answerable[ext-authz]'",
         ) from None

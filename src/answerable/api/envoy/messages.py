@@ -10,18 +10,15 @@ from urllib.parse import unquote_to_bytes
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from envoy.config.core.v3 import base_pb2
-from envoy.service.auth.v3 import external_auth_pb2
-from envoy.type.v3 import http_status_pb2
-from google.rpc import code_pb2, status_pb2
 
+from answerable.api.envoy import ext_authz_proto as proto
 from answerable.serving.link import Link
 from answerable.serving.mcp.place import server_of
 from answerable.serving.wire.head import MAX_BODY, Head
 from answerable.serving.wire.refusals import Refused, Why
 
-CheckRequest = external_auth_pb2.CheckRequest
-CheckResponse = external_auth_pb2.CheckResponse
+CheckRequest = proto.CheckRequest
+CheckResponse = proto.CheckResponse
 
 # What a route's `context_extensions` names our server by; an operator writes them.
 SERVER = "server"
@@ -29,7 +26,7 @@ DECISION_ID = "x-answerable-decision-id"
 # The caller's token stops here, as it does at the gateway.
 REMOVED = ("authorization", "dpop")
 _PARTIAL = "x-envoy-auth-partial-body"
-_OVERWRITE = base_pb2.HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD
+_OVERWRITE = proto.OVERWRITE_IF_EXISTS_OR_ADD
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +96,8 @@ def _der(spelled: str) -> bytes:
 def passed(decision_id: str) -> Any:
     """Let it go on, without the caller's token, and with the id of the decision."""
     return CheckResponse(
-        status=status_pb2.Status(code=code_pb2.OK),
-        ok_response=external_auth_pb2.OkHttpResponse(
+        status=proto.Status(code=proto.OK),
+        ok_response=proto.OkHttpResponse(
             headers=[_header(DECISION_ID, decision_id)], headers_to_remove=REMOVED
         ),
     )
@@ -118,9 +115,9 @@ def stopped(
     """
     named = ({"content-type": "application/json"} if body else {}) | (fields or {})
     return CheckResponse(
-        status=status_pb2.Status(code=code_pb2.PERMISSION_DENIED),
-        denied_response=external_auth_pb2.DeniedHttpResponse(
-            status=http_status_pb2.HttpStatus(code=status),
+        status=proto.Status(code=proto.PERMISSION_DENIED),
+        denied_response=proto.DeniedHttpResponse(
+            status=proto.HttpStatus(code=status),
             headers=[_header(name, value) for name, value in named.items()],
             body=body.decode(),
         ),
@@ -128,6 +125,6 @@ def stopped(
 
 
 def _header(name: str, value: str) -> Any:
-    return base_pb2.HeaderValueOption(
-        header=base_pb2.HeaderValue(key=name, value=value), append_action=_OVERWRITE
+    return proto.HeaderValueOption(
+        header=proto.HeaderValue(key=name, value=value), append_action=_OVERWRITE
     )
