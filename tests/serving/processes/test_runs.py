@@ -1,9 +1,6 @@
 """Who belongs to a run, and until when."""
 
-import asyncio
 import os
-import select
-import shutil
 import socket
 import sys
 from dataclasses import replace
@@ -18,7 +15,6 @@ from answerable.serving.processes.attest import attest_peer
 from answerable.serving.processes.held import Hold, ProcessGone, opened
 from answerable.serving.processes.registering import finish
 from answerable.serving.processes.runs import Run, Runs
-from answerable.serving.processes.watching import EVERY, RunWatch
 from tests.serving.processes.launchers import (
     AGENT,
     ANA,
@@ -27,7 +23,6 @@ from tests.serving.processes.launchers import (
     asked,
     hold,
     made,
-    say,
 )
 from tests.serving.processes.visitors import Visitor
 
@@ -56,55 +51,16 @@ def test_its_launcher_ends_it_and_nobody_else(
     with Launcher(listener) as launcher, Visitor(listener) as other:
         run = asked(runs, launcher).run
         assert run is not None
-        assert finish(runs, other.connection, run.id).status == 404
-        assert finish(runs, launcher.connection, "0" * 32).status == 404
+        foreign = finish(runs, other.connection, run.id)
+        unknown = finish(runs, launcher.connection, "0" * 32)
+        assert (foreign.status, foreign.body) == (404, unknown.body)
+        assert (foreign.reason, unknown.reason) == ("no-such-run", "")
         assert list(runs) == [run]
         assert finish(runs, launcher.connection, run.id).status == 204
         assert finish(runs, launcher.connection, run.id).status == 404
         with Hold(opened(launcher.root), launcher.root) as root:
             assert runs.of_process(root) is None
     assert gone == [run]
-
-
-def test_a_pidfd_is_there_to_watch(listener: socket.socket, runs: Runs) -> None:
-    with Launcher(listener) as launcher:
-        run = asked(runs, launcher).run
-        assert run is not None
-        watched = select.poll()
-        watched.register(runs.pidfds()[run.id], select.POLLIN)
-        assert watched.poll(0) == []
-        launcher.do("os.kill(child, 9); os.waitpid(child, 0)")
-        assert watched.poll(1000) != []
-        launcher.do(say("child = os.fork()\nif child == 0: os._exit(0)"))
-
-
-async def until(told: list[Run] | list[str]) -> None:
-    for _ in range(500):
-        if told:
-            return
-        await asyncio.sleep(0.02)
-
-
-def test_whoever_waits_for_an_end_is_told(
-    listener: socket.socket, runs: Runs, gone: list[Run]
-) -> None:
-    async def wait(launcher: Launcher) -> None:
-        watch = RunWatch(runs, asyncio.get_running_loop(), refused.append)
-        launcher.do("os.kill(child, 9); os.waitpid(child, 0)")
-        await until(gone)
-        # A folder that is away is told of once, and ends nobody's watch.
-        shutil.rmtree(runs._folder)
-        await until(refused)
-        await asyncio.sleep(2.5 * EVERY)
-        watch.close()
-
-    refused: list[str] = []
-    with Launcher(listener) as launcher:
-        run = asked(runs, launcher).run
-        asyncio.run(wait(launcher))
-        launcher.do(say("child = os.fork()\nif child == 0: os._exit(0)"))
-    assert gone == [run]
-    assert len(refused) == 1
 
 
 def test_a_run_that_begins_in_the_same_instant_is_seen(

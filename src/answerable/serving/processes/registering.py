@@ -16,7 +16,7 @@ import secrets
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -163,7 +163,9 @@ def finish(runs: Runs, connection: socket.socket, id: str) -> Answer:
         id: As in the target of the request.
 
     Returns:
-        204; 404 for a run that is none, or another launcher's: one looks like the other.
+        204; 404 for a run that is none, or another launcher's: the same to the client.
+        The second has a reason. The first has none, since the end of a run may have
+        been noticed before its launcher reports it.
     """
     try:
         with connector_of(connection).process as launcher:
@@ -171,9 +173,11 @@ def finish(runs: Runs, connection: socket.socket, id: str) -> Answer:
             if run is not None and identified(launcher) == run.launcher:
                 runs.end(run)
                 return Answer(NO_CONTENT, run=run)
+            unknown = run is None
     except NotAttested as refused:
         return _Refused(FORBIDDEN, refused.reason, refused.message).answer
-    return _Refused(NOT_FOUND, "no-such-run", "no run of this launcher's").answer
+    answer = _Refused(NOT_FOUND, "no-such-run", "no run of this launcher's").answer
+    return replace(answer, reason="") if unknown else answer
 
 
 def _read(body: bytes) -> _Asked:

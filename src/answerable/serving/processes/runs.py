@@ -226,11 +226,6 @@ class Runs:
         sync_folder(self._folder)
         self._ended(run)
 
-    def pidfds(self) -> dict[str, int]:
-        """Give a pidfd for each run, readable once it ended; for a loop to watch."""
-        with self._lock:
-            return {id: each.process.pidfd for id, each in self._living.items()}
-
     def sweep(self) -> None:
         """Take up what is on disk, and forget what has ended."""
         with self._lock:

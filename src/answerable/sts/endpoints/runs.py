@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 from answerable.model.exchange import OAuthError
 from answerable.model.record import Exchanged
+from answerable.serving.log import Log
 from answerable.serving.processes import registering
 from answerable.serving.processes.registering import Allows
-from answerable.serving.processes.runs import Runs
+from answerable.serving.processes.runs import Run, Runs
+from answerable.serving.recording.ticket import NotRecorded
 from answerable.sts.http.answers import JSON, Answer, plain_answer
 from answerable.sts.http.asked import Asked
 from answerable.sts.http.door import Handler
@@ -53,7 +55,7 @@ class RunsEndpoint:
             *(self._runs, connection, asked.body, self._allows, now),
             root=self._root(),
         )
-        return await self._answered("launch", answer)
+        return await self._register_answered(answer)
 
     async def _finish(self, asked: Asked) -> Answer:
         connection = asked.socket
@@ -61,33 +63,63 @@ class RunsEndpoint:
             return plain_answer(404)
         id = asked.head.target.rpartition("/")[2]
         answer = await asyncio.to_thread(registering.finish, self._runs, connection, id)
-        return await self._answered("finish", answer)
+        if answer.reason:
+            self._refused("finish", answer.reason)
+        return _answer_of(answer)
 
-    async def _answered(self, what: str, answer: registering.Answer) -> Answer:
-        run = answer.run
-        if run is None:
-            error = OAuthError.UNAUTHORIZED_CLIENT.value
-            self._recorder.refused(
-                Exchanged(0, 0, "", what, error=error, reason=answer.reason)
-            )
+    async def _register_answered(self, answer: registering.Answer) -> Answer:
+        if answer.run is None:
+            self._refused("launch", answer.reason)
         else:
-            await self._recorder.given(
-                Exchanged(
-                    *(0, 0, "", what),
-                    rule=run.rule,
-                    agent=run.agent,
-                    run=run.name,
-                    attestor="launcher",
-                    attested=(
-                        ("argv_sha256", run.argv_sha256),
-                        ("config_sha256", run.config_sha256),
-                        ("program", run.program),
-                        ("started_by", str(run.started_by)),
-                        ("uid", str(run.uid)),
-                    ),
-                )
-            )
-        fields = {"cache-control": "no-store"}
-        if answer.body:
-            fields["content-type"] = JSON
-        return Answer(answer.status, answer.body, fields)
+            await self._recorder.given(_record_of("launch", answer.run))
+        return _answer_of(answer)
+
+    def _refused(self, what: str, reason: str) -> None:
+        error = OAuthError.UNAUTHORIZED_CLIENT.value
+        self._recorder.refused(Exchanged(0, 0, "", what, error=error, reason=reason))
+
+
+def record_end(recorder: Recorder, log: Log, run: Run) -> None:
+    """Record that a run ended; an end that cannot be recorded is logged.
+
+    Runs in the event loop of the recorder.
+    """
+    durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def report(done: "asyncio.Future[None]") -> None:
+        error = None if done.cancelled() else done.exception()
+        if error is not None:
+            log.error("run.end-not-recorded", run=run.name, why=str(error))
+
+    durable.add_done_callback(report)
+    try:
+        recorder.give(_record_of("finish", run), durable)
+    except NotRecorded as error:
+        log.error("run.end-not-recorded", run=run.name, why=str(error))
+
+
+def _record_of(what: str, run: Run) -> Exchanged:
+    return Exchanged(
+        0,
+        0,
+        "",
+        what,
+        rule=run.rule,
+        agent=run.agent,
+        run=run.name,
+        attestor="launcher",
+        attested=(
+            ("argv_sha256", run.argv_sha256),
+            ("config_sha256", run.config_sha256),
+            ("program", run.program),
+            ("started_by", str(run.started_by)),
+            ("uid", str(run.uid)),
+        ),
+    )
+
+
+def _answer_of(answer: registering.Answer) -> Answer:
+    fields = {"cache-control": "no-store"}
+    if answer.body:
+        fields["content-type"] = JSON
+    return Answer(answer.status, answer.body, fields)

@@ -31,7 +31,7 @@ from answerable.sts.endpoints.introspect import Introspection
 from answerable.sts.endpoints.proving import Proving
 from answerable.sts.endpoints.public import Public
 from answerable.sts.endpoints.revoke import Revocation
-from answerable.sts.endpoints.runs import RunsEndpoint
+from answerable.sts.endpoints.runs import RunsEndpoint, record_end
 from answerable.sts.endpoints.token import TokenEndpoint
 from answerable.sts.events import Ended, Events
 from answerable.sts.http.door import Door, Handler, Routes
@@ -145,7 +145,10 @@ class House:
         for listener in plan.service.listen:
             await house._listen(bind(listener, 1))
         house._tasks.spawn(house._owners.keep_fresh())
-        upkeep = Upkeep(house._keys, house._signing, house._control, house._clock, log)
+        upkeep = Upkeep(
+            *(house._keys, house._signing, house._control, house._runs),
+            *(house._clock, log),
+        )
         for work in upkeep.works():
             house._tasks.spawn(work)
         return house
@@ -316,7 +319,9 @@ class House:
         self._events.tell(Ended(link, by, at) for link in links if link is not None)
 
     def _run_ended(self, run: Run) -> None:
+        """Log and record the end of a run, from whichever thread noticed it."""
         self._log.info("run.ended", run=run.name, agent=run.agent)
+        self._loop.call_soon_threadsafe(record_end, self._recorder, self._log, run)
 
     def _failed(self, error: BaseException) -> None:
         self._log.of_loop(self._loop, {"exception": error})

@@ -1,11 +1,12 @@
-"""What goes on beside the requests: keys are renewed and turned, what ended is removed."""
+"""Background work: keys are renewed and turned, what ended is removed."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 
-from answerable.model.errors import AnswerableError
+from answerable.model.errors import AnswerableError, EnvironmentRefused
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.log import Log
+from answerable.serving.processes.runs import Runs
 from answerable.store.control.contract import Control
 from answerable.sts.signing import Signing
 
@@ -13,6 +14,7 @@ RENEWAL = 30  # seconds between two looks at which issuers' keys are due
 TURN = 1  # second between two looks at our own
 SWEEP = 0.1  # seconds between two looks at what ended: little work at a time
 SWEPT = 100  # rows of them
+RUNS = 0.25  # seconds between two looks at which launched runs have ended
 
 
 class Upkeep:
@@ -22,6 +24,7 @@ class Upkeep:
         keys: Of foreign issuers.
         signing: Our own.
         control: What is on record.
+        runs: Launched runs; it reports each end itself.
         clock: Gives the time as a NumericDate.
         log: Of the process.
     """
@@ -31,17 +34,20 @@ class Upkeep:
         keys: IssuerKeys,
         signing: Signing,
         control: Control,
+        runs: Runs,
         clock: Callable[[], float],
         log: Log,
     ) -> None:
         self._keys, self._signing = keys, signing
-        self._control, self._clock, self._log = control, clock, log
+        self._control, self._runs = control, runs
+        self._clock, self._log = clock, log
 
     def works(self) -> Iterator[Coroutine[None, None, None]]:
         """Give what goes on, each until it is cancelled."""
         yield self._renew_keys()
         yield self._turn_keys()
         yield self._sweep()
+        yield self._end_runs()
 
     async def _renew_keys(self) -> None:
         while True:
@@ -70,3 +76,22 @@ class Upkeep:
                 await asyncio.to_thread(self._control.sweep, now, SWEPT)
             except AnswerableError as error:
                 self._log.error("control.not-swept", why=error.message)
+
+    async def _end_runs(self) -> None:
+        """Notice runs whose process has ended, whether its launcher reports it or not.
+
+        An unusable folder is logged once, until the reason changes.
+        """
+        before = ""
+        while True:
+            await asyncio.sleep(RUNS)
+            why = ""
+            try:
+                await asyncio.to_thread(self._runs.sweep)
+            except EnvironmentRefused as error:
+                why = error.message
+            except OSError as error:
+                why = error.strerror or "the folder of runs cannot be read"
+            if why and why != before:
+                self._log.error("runs.not-swept", why=why)
+            before = why
