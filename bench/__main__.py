@@ -144,14 +144,12 @@ def gateway_part(
         yield from intent.figures(SEED, pairs, command)
 
 
-def baseline_part(
-    folder: Path, parts: Sequence[str], command: str, *, quick: bool
-) -> Iterator[Line]:
-    """Measure decisions by behaviour, and learning."""
+def baseline_part(parts: Sequence[str], command: str, *, quick: bool) -> Iterator[Line]:
+    """Measure decisions by behaviour."""
     if "baseline" in parts:
         from bench import baseline
 
-        yield from baseline.figures(SEED, folder, command, quick=quick)
+        yield from baseline.figures(SEED, command, quick=quick)
 
 
 def web_part(
@@ -193,7 +191,7 @@ def measure(options: argparse.Namespace, folder: Path) -> list[Line]:
 
     note(reach_parts(folder, options.only, command, quick=options.quick))
     note(gateway_part(folder, options.only, command, quick=options.quick))
-    note(baseline_part(folder, options.only, command, quick=options.quick))
+    note(baseline_part(options.only, command, quick=options.quick))
     note(web_part(folder, options.only, command, quick=options.quick))
     note(federation_parts(folder, options.only, command, quick=options.quick))
     if "ingest" in options.only:

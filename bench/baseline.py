@@ -1,16 +1,13 @@
-"""Baseline: what a decision adds with 1 MB of results kept, load and learning.
+"""Baseline: what a decision adds with 1 MB of results kept, and loading.
 
 `python -m bench --only baseline`. Nothing is random but by the seed.
 """
 
-import json
 import random
 import statistics
 import string
-import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from answerable.baseline.document import decode, digest, encode
 from answerable.baseline.held import Held
@@ -25,13 +22,11 @@ from answerable.model.baseline import (
     Tally,
 )
 from answerable.model.behaviour import EntityKind, Json, OriginKind, ToolFacts
-from bench import child
 from bench.figures import Figure, Line, Remark, at_most
 
 ROUNDS, CALLS, QUICK_CALLS = 5, 2_000, 100
 KEPT = 1 << 20  # bytes of results
 EDGES = 10_000
-ROWS, QUICK_ROWS = 10_000_000, 100_000
 PAY, MAIL, READ, LIST = "bank/pay", "mail/send", "bank/read", "bank/list"
 FACTS = {
     PAY: ToolFacts(sensitive=("to",), summed=("amount",)),
@@ -42,7 +37,6 @@ FACTS = {
 _P50 = at_most(0.5, "<= 0.5 ms")
 _P99 = at_most(5, "<= 5 ms")
 _LOAD = at_most(50, "<= 50 ms")
-_LEARN = at_most(60, "<= 60 s")
 
 Asked = tuple[str, dict[str, Json]]
 
@@ -158,7 +152,7 @@ def loads(rounds: int) -> tuple[list[float], list[float]]:
     return clock, processor
 
 
-def figures(seed: int, folder: Path, command: str, *, quick: bool) -> Iterator[Line]:
+def figures(seed: int, command: str, *, quick: bool) -> Iterator[Line]:
     """Measure, each round with calls of its own."""
     command = f"{command} --only baseline"
     calls = QUICK_CALLS if quick else CALLS
@@ -184,21 +178,6 @@ def figures(seed: int, folder: Path, command: str, *, quick: bool) -> Iterator[L
     clock, processor = loads(2 * rounds + 1)
     yield Figure(named, "ms", tuple(clock), command, _LOAD)
     yield Figure(f"{named}, processor", "ms", tuple(processor), command, _LOAD)
-    yield from _learning(folder, QUICK_ROWS if quick else ROWS, command)
-
-
-def _learning(folder: Path, rows: int, command: str) -> Iterator[Line]:
-    argv = (sys.executable, "-m", "bench.learning", str(folder), str(rows))
-    told = json.loads(child.run(argv).out)
-    shown = (
-        f"{told['runs']:,} runs, {told['edges']:,} edges, {told['entities']:,} entities"
-    )
-    yield Remark(f"{rows:,} rows are values of calls with an origin: {shown}.", command)
-    named = f"baseline: learning from {rows:,} rows"
-    goal = _LEARN if rows >= ROWS else None
-    yield Figure(named, "s", (told["seconds"],), command, goal)
-    yield Figure(f"{named}, processor", "s", (told["processor"],), command)
-    yield Figure(f"{named}, peak memory", "MiB", (told["peak"],), command)
 
 
 def _decisions(

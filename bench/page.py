@@ -102,8 +102,6 @@ trusts). They do not do the same:
   of kept results, all layers, the explanation. "Processor" is the time that the thread
   worked; the rest of the other figure is others' work on the machine.
 - Loading checks the digest of a document, reads it and builds what is looked up.
-- Learning goes from Parquet files to a profile, in a process of its own; the rows are
-  written before, which is not measured.
 """,
     "Web": """\
 - `serve --only web` is a process of its own on a store written before, which is not

@@ -1,5 +1,6 @@
 """What a baseline would judge is not allowed where it cannot be judged."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,15 @@ import pytest
 from answerable.enforce.signed import standing
 from answerable.model.amendment import Amendment, AmendmentKind
 from answerable.model.baseline import Stage, Subject
-from answerable.model.decision import Target
+from answerable.model.caller import Caller, Shown
+from answerable.model.decision import (
+    Decision,
+    Durability,
+    Effect,
+    Mode,
+    Reason,
+    Target,
+)
 from answerable.model.ids import AgentId
 from answerable.serving.baselines import InForce
 from tests.api.envoy.test_checking import Asking, request
@@ -103,3 +112,18 @@ def test_a_profile_of_an_agent_that_is_not_watched_holds_nothing(
         assert point.evaluate()
         point.swap(watched())
         assert not point.evaluate()
+
+
+def test_a_sub_agent_that_is_not_watched_is_held_like_the_agent_above_it(
+    tmp_path: Path,
+) -> None:
+    decision = Decision(
+        Effect.ALLOW, True, Mode.ENFORCE, Reason.ALLOWED, (), "", Durability.BUFFERED
+    )
+    agent = AgentId("agent:declared/below")
+    below = Caller(agent, True, "", "run", Shown.DPOP_TOKEN, "own/below", b"", 0)
+    with deciding(tmp_path, watched("enforce")) as point:
+        judge = point.house.standing.behaviour.judge
+        assert judge(below, "files", Target.TOOL, decision) == decision
+        under = replace(below, chain=(AgentId(ANA),))
+        assert judge(under, "files", Target.TOOL, decision).effect is Effect.DENY

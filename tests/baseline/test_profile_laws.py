@@ -4,7 +4,7 @@ from dataclasses import replace as with_
 from random import Random
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from msgspec.structs import replace
 
 from answerable.baseline.amend import accept, renamed
@@ -12,13 +12,10 @@ from answerable.baseline.diff import Consequence, compare
 from answerable.baseline.document import decode, digest, encode
 from answerable.baseline.fold import fold
 from answerable.baseline.held import Held
-from answerable.baseline.judge import STRICT, judge, judge_all
+from answerable.baseline.judge import STRICT, judge
 from answerable.baseline.learn import cold, learn
-from answerable.baseline.meet import intersect
 from answerable.model.baseline import (
     Accepted,
-    Level,
-    Pattern,
     Profile,
     Stance,
     Tables,
@@ -28,10 +25,8 @@ from answerable.model.baseline import (
 )
 from answerable.model.behaviour import (
     NO_PROGRESS,
-    EntityKind,
     Envelope,
     Observation,
-    OriginKind,
     Progress,
     Run,
 )
@@ -102,31 +97,6 @@ def alike(seed: int) -> tuple[Profile, Profile, list[Situation]]:
     return one, other, [situation(random, history) for _ in range(12)]
 
 
-# Each has been a way round: a field that was new was held looser than one seldom seen,
-# a tool that was new, and an edge of an argument that named nobody then.
-@example(568)
-@example(2086)
-@example(44_993_442)
-@given(strategies.seeds)
-@MANY
-def test_a_child_never_does_what_its_parent_or_itself_may_not(seed: int) -> None:
-    parent, child, situations = alike(seed)
-    both = Held.of(intersect(parent, child))
-    alone = (Held.of(parent), Held.of(child))
-    for each in situations:
-        met = judge(both, *each).effect
-        assert STRICT[met] >= STRICT[judge_all(alone, *each).effect]
-
-
-@given(strategies.seeds)
-@MANY
-def test_a_profile_met_with_itself_is_as_it_was(seed: int) -> None:
-    one, _, situations = alike(seed)
-    held, both = Held.of(one), Held.of(intersect(one, one))
-    for each in situations:
-        assert judge(both, *each).effect is judge(held, *each).effect
-
-
 @given(strategies.seeds)
 @MANY
 def test_whatever_a_new_profile_lets_through_stands_in_its_review(seed: int) -> None:
@@ -160,39 +130,6 @@ def test_each_kind_of_change_has_a_line_of_its_own(seed: int) -> None:
             each.consequence is not Consequence.REMOVED
             for each in compare(old, changed)
         )
-
-
-def test_the_meet_of_two_edges_asks_for_what_either_asks_for() -> None:
-    (edge,) = learned((step(LIST, [{"to": ALICE}]), step(PAY, "ok", to=ALICE))).edges
-    assert (edge.trusted, edge.whole, edge.firm) == (True, True, True)
-    loose = replace(edge, trusted=False, whole=False, firm=False)
-    for one, other in ((edge, loose), (loose, edge)):
-        parent, child = (Profile(SUBJECT, runs=1, edges=(e,)) for e in (one, other))
-        (met,) = intersect(parent, child).edges
-        assert (met.trusted, met.whole, met.firm) == (True, True, False)
-
-
-def test_what_explained_an_argument_and_its_value_have_no_meet() -> None:
-    listed = step(LIST, [{"to": ALICE}], q="rent")
-    edges = learned((listed, step(PAY, "ok", to=ALICE))).edges
-    (edge,) = (each for each in edges if each.kind is OriginKind.EARLIER)
-    origin = Pattern(EntityKind.NAME, Level.ORIGIN, "request")
-    any_name = Pattern(EntityKind.NAME, Level.TYPE, "")
-    named = [replace(edge, selector=(("q", each),)) for each in (origin, any_name)]
-    for one, other in (named, named[::-1]):
-        parent, child = (Profile(SUBJECT, runs=1, edges=(e,)) for e in (one, other))
-        assert intersect(parent, child).edges == ()
-        assert intersect(parent, parent).edges == parent.edges
-
-
-def test_below_a_cold_parent_no_constant_and_no_words_of_its_own_name_a_payee() -> None:
-    stance = Stance(unexplained=Unexplained.LEARNED, untrusted=Untrusted.LEARNED)
-    paid = step(PAY, "ok", to=ALICE, amount=5)
-    child = replace(learned((paid,)), stance=stance)
-    parent = replace(cold(SUBJECT), stance=stance)
-    assert last(child, (paid,))[0].effect is Effect.ALLOW
-    for one, other in ((parent, child), (child, parent)):
-        assert last(intersect(one, other), (paid,))[0].effect is Effect.DENY
 
 
 @given(strategies.seeds)

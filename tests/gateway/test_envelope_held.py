@@ -69,3 +69,23 @@ def test_a_call_from_elsewhere_is_denied_where_runs_told_from_where_they_came(
     assert {each.code.value for each in watched.acted.findings} == codes
     assert decision.effect is (Effect.DENY if codes else Effect.ALLOW)
     assert decision.passes is not bool(codes)
+
+
+def test_an_agent_above_is_held_to_the_profile_of_its_own_identity() -> None:
+    config = read_config(CONFIG, "answerable.yaml", "/").config
+    assert config is not None
+    behaviour = Behaviour(config)
+    parents = f"https://sts.example/{AGENT}"
+    found = profile(Envelope("local", OTHER.principal))
+    held = Held.of(
+        msgspec.structs.replace(found, subject=Subject(parents, AGENT, "bank"))
+    )
+    behaviour.hold_to({held.profile.subject: Standard(held, "d" * 64, enforced=True)})
+    child = replace(CALLER, agent=AgentId("agent:declared/below"), chain=(AGENT,))
+    identity = f"https://sts.example/{child.agent}"
+    decision, watched = behaviour.see(
+        child, CALL, identity, ALLOWED, "local", above={AGENT: parents}
+    )
+    assert watched is not None
+    assert decision.effect is Effect.DENY
+    assert decision.determining[0] == f"baseline:{'d' * 64}"

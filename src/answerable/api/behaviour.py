@@ -50,10 +50,12 @@ class Behaviour:
         self, caller: Caller, server: str, target: Target, decision: Decision
     ) -> Decision:
         """Give what policy and baseline say, which is never more than the policy."""
-        is_judged = target is Target.TOOL and caller.agent in self._watched
+        chain = (caller.agent, *caller.chain)
+        is_watched = any(agent in self._watched for agent in chain)
+        is_judged = target is Target.TOOL and is_watched
         if not is_judged or decision.effect is not Effect.ALLOW:
             return decision
-        for agent in (caller.agent, *caller.chain):
+        for agent in chain:
             held = self._held(agent, server)
             if held is not None:
                 return replace(

@@ -12,7 +12,6 @@
 
     held = Held.of(profile)                             baseline.held; built once
     judge(held, call, progress, envelope)               -> Judgement; baseline.judge
-    judge_all((held, ...), call, progress, envelope)    a chain: the strictest of all
 
     state = fold(state, runs)                           baseline.fold; {} to begin with
         run: Run(id, agent, identity, person, started, written_by, envelope, calls)
@@ -20,7 +19,6 @@
     cold(subject)                                       -> Profile that has learned
         nothing: it holds to origins alone
 
-    intersect(parent, child)                            -> Profile; baseline.meet
     accept(profile, (Accepted(...), ...))               -> Profile; baseline.amend
     renamed(profile, (("old", "new"), ...))             -> Profile; baseline.amend
     encode(profile), decode(data), digest(profile)      baseline.document

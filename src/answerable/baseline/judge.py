@@ -5,7 +5,7 @@ layer, what it holds there, what was there instead, and the smallest change that
 allow this call and no other one.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from answerable.baseline import explain
 from answerable.baseline.bounds import hour_of_week
@@ -55,21 +55,6 @@ def judge(
         Accepted(call.tool, "", call.digest),
         (call.id, *origins),
     )
-
-
-def judge_all(
-    chain: Iterable[Held],
-    call: Observation,
-    progress: Progress,
-    envelope: Envelope = NOWHERE,
-) -> Judgement:
-    """Judge one call for a chain of agents: no more than each of them may."""
-    strictest = ALLOWED
-    for held in chain:
-        judgement = judge(held, call, progress, envelope)
-        if STRICT[judgement.effect] > STRICT[strictest.effect]:
-            strictest = judgement
-    return strictest
 
 
 def _findings(

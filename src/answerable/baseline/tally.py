@@ -1,7 +1,6 @@
 """Counting: which runs teach, and how often they did what.
 
-Every layer is a set of keys with counts. The counts are the same whether runs are
-folded here or counted by a query; see `baseline.query`.
+Every layer is a set of keys with counts.
 """
 
 from collections import defaultdict

@@ -14,7 +14,7 @@ import msgspec
 
 from answerable.baseline.document import decode
 from answerable.baseline.held import Held
-from answerable.baseline.judge import judge_all
+from answerable.baseline.judge import STRICT, judge
 from answerable.baseline.learn import cold
 from answerable.baseline.results import of_mcp
 from answerable.baseline.window import Window
@@ -52,6 +52,8 @@ class Standard:
     digest: str
     enforced: bool
 
+
+NO_IDENTITIES: Mapping[AgentId, str] = {}
 
 Standards = Mapping[Subject, Standard]
 Defined = Callable[[str, str], str]
@@ -129,8 +131,13 @@ class Behaviour:
         identity: str,
         decision: Decision,
         network: str = "",
+        *,
+        above: Mapping[AgentId, str] = NO_IDENTITIES,
     ) -> tuple[Decision, Seen | None]:
         """Look at a call, and judge it; nothing is seen where nobody watches.
+
+        A sub-agent is watched where any agent above it is, and each profile of the
+        chain judges the call.
 
         Args:
             caller: Who asks.
@@ -139,17 +146,19 @@ class Behaviour:
                 ours.
             decision: What the policy says.
             network: Of the connection that it came over.
+            above: Principal that the server would see, by agent above the caller.
 
         Returns:
             What both say, which is never more than the policy alone; and what was seen.
         """
-        learning = self._watched.get(caller.agent)
+        learning = self._learning(caller)
         is_call = call.kind is Kind.REQUEST and call.target is Target.TOOL
         if learning is None or not is_call:
             return decision, None
-        if identity.startswith("cred:"):
-            identity = ""  # another secret every time that it is turned
-        chain = tuple(self._chain(caller, call.server, identity))
+        identity = _stable(identity)
+        chain = tuple(
+            self._chain(caller, call.server, {caller.agent: identity, **above})
+        )
         try:
             judging = (learning, chain, envelope_of(caller, network))
             return self._see(caller, call, identity, decision, judging)
@@ -179,13 +188,19 @@ class Behaviour:
         tool = f"{call.server}/{call.name}"
         definition = self._defined(call.server, call.name)
         seen = window.observe(run, "", now, tool, arguments, definition)
-        judgement = ALLOWED
-        if chain:
-            held = (each.held for each in chain)
-            judgement = judge_all(held, seen, window.progress(run, now), envelope)
-        acted = _acted(seen, identity, judging, judgement)
+        progress = window.progress(run, now)
+        found = [(each, judge(each.held, seen, progress, envelope)) for each in chain]
+        standard, judgement = max(found, key=_strictness, default=(None, ALLOWED))
+        acted = _acted(seen, identity, judging, standard, judgement)
         watched = Seen(window, run, seen, arguments, acted)
         return _decided(decision, acted, judgement), watched
+
+    def _learning(self, caller: Caller) -> Learning | None:
+        """Return how the caller is watched: its own way, else the nearest above."""
+        for agent in (caller.agent, *reversed(caller.chain)):
+            if agent in self._watched:
+                return self._watched[agent]
+        return None
 
     def heard(self, seen: Seen, id: str, data: bytes) -> None:
         """Keep what came back for a call.
@@ -234,9 +249,12 @@ class Behaviour:
         self._windows.move_to_end(agent)
         return window
 
-    def _chain(self, caller: Caller, server: str, identity: str) -> Iterator[Standard]:
+    def _chain(
+        self, caller: Caller, server: str, identities: Mapping[AgentId, str]
+    ) -> Iterator[Standard]:
         """Give what an agent and those above it are held to."""
         for agent in (caller.agent, *caller.chain):
+            identity = _stable(identities.get(agent, ""))
             found = self._standards.get(Subject(identity, agent, server))
             found = found or self._cold.get(agent)
             if found is not None:
@@ -253,6 +271,18 @@ def standards(standing: Iterable[InForce]) -> Standards:
     }
 
 
+def _strictness(found: tuple[Standard, Judgement]) -> tuple[bool, int]:
+    """Order judgements of a chain: those that hold the call back come last."""
+    standard, judgement = found
+    strictness = STRICT[judgement.effect]
+    return standard.enforced and strictness > 0, strictness
+
+
+def _stable(identity: str) -> str:
+    """Return the identity of a profile; a held credential has another name each turn."""
+    return "" if identity.startswith("cred:") else identity
+
+
 def _cold(agent: AgentId, how: Cold) -> Standard | None:
     if how is Cold.OFF:
         return None
@@ -264,13 +294,14 @@ def _acted(
     seen: Observation,
     identity: str,
     judging: Judging,
+    standard: Standard | None,
     judgement: Judgement,
 ) -> Acted:
-    learning, chain, envelope = judging
+    learning, _, envelope = judging
     acted = Acted(
-        seen, identity, learning.span, effect=judgement.effect if chain else "",
-        profile=chain[0].digest if chain else "",
-        enforced=any(each.enforced for each in chain),
+        seen, identity, learning.span, effect=judgement.effect if standard else "",
+        profile=standard.digest if standard else "",
+        enforced=standard is not None and standard.enforced,
         findings=judgement.findings, amendment=judgement.amendment, envelope=envelope,
     )  # fmt: skip
     return _without_secrets(acted) if learning.values else _nameless(acted)

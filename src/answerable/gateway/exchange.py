@@ -30,6 +30,7 @@ from answerable.model.behaviour import Observation
 from answerable.model.caller import Caller
 from answerable.model.config import Server
 from answerable.model.decision import Decision, Effect, Layer, Reason, Request, Target
+from answerable.model.ids import AgentId
 from answerable.model.pin import Kind as Item
 from answerable.model.record import Acted, End, Ending
 from answerable.serving.mcp.call import Call
@@ -100,7 +101,8 @@ class Exchange:
         seen = None
         if self._behaviour is not None:
             decision, seen = self._behaviour.see(
-                caller, call, request.identity, decision, network
+                *(caller, call, request.identity, decision, network),
+                above=self._identities_above(caller, call),
             )
             if decision.reason is Reason.BEHAVIOUR:
                 decision = self.authority.amended(request, decision)
@@ -304,6 +306,13 @@ class Exchange:
     def _identity(self, caller: Caller, call: Call) -> str:
         shown = self.credentials
         return "" if shown is None else shown.identity(caller, call.server)
+
+    def _identities_above(self, caller: Caller, call: Call) -> dict[AgentId, str]:
+        """Map each agent above to the principal that the server would see for it."""
+        return {
+            agent: self._identity(replace(caller, agent=agent), call)
+            for agent in caller.chain
+        }
 
     def _input(self, passage: Passage, method: str) -> Denied | None:
         """Decide on an input that a server asks for: an action of its own."""

@@ -14,7 +14,13 @@ from tests.gateway.serve.owners import (
     refused,
     within,
 )
-from tests.gateway.serve.stage import Backend, Serving, configuration, serving
+from tests.gateway.serve.stage import (
+    Backend,
+    Serving,
+    configuration,
+    serving,
+    token_of,
+)
 
 ALICE = "DE89370400440532013000"
 EVE = "US133000000121212121212"
@@ -117,3 +123,37 @@ def test_what_is_not_there_is_told_in_one_line(
     code, items, err = owners("baseline", *words)
     assert (code, items) == (2, None)
     assert AGENT not in err
+
+
+OWN = "https://sts.corp.example"
+BELOW = "agent:declared/below"
+
+
+def below(*agents: str) -> str:
+    """A token of our token service for a sub-agent and those above it."""
+    act: dict[str, object] = {"sub": agents[-1]}
+    for agent in agents[-2::-1]:
+        act = {"sub": agent, "act": act}
+    return token_of("person:ana@corp.example", iss=OWN, act=act)
+
+
+def test_a_sub_agent_is_held_to_the_baseline_of_the_agent_above_it(
+    tmp_path: Path, server: Backend
+) -> None:
+    settings = bank(server.server_port)
+    own = {"iss": OWN, "ours": True}
+    settings["issuers"]["own"] = settings["issuers"]["corp"] | own
+    settings["agents"]["ana"]["baseline"] = {"cold": "enforce"}
+    # Its own rules let it do everything, and nobody watches it.
+    settings["agents"]["below"] = {"allow": settings["agents"]["ana"]["allow"]}
+    with serving(tmp_path, settings) as served:
+
+        def pays_as(to: str, *agents: str) -> bool:
+            said = served.call("pay", arguments={"to": to}, token=below(*agents))
+            return "result" in said
+
+        assert pays_as(EVE, BELOW)
+        assert pays_as(ALICE, BELOW, AGENT)
+        assert not pays_as(EVE, BELOW, AGENT)
+        assert not pays_as(EVE, BELOW, "agent:declared/ben", AGENT)
+        assert served.end() == 0
