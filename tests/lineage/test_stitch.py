@@ -214,9 +214,11 @@ def test_a_service_stands_at_the_origin_and_the_gap_names_what_would_fill_it() -
     (chain,) = one(joint(ROLE, SHORT), world)
     assert chain.identity_path == ("ec2.amazonaws.com", ROLE)
     assert chain.person.source == (
-        f"origin is the service ec2.amazonaws.com: an owner of {ROLE} would do"
+        "origin is the service ec2.amazonaws.com: an owner of the agent would do"
     )
-    (owned,) = one(joint(ROLE, SHORT), (*world, [use(ROLE, "person:ana")]))
+    agent = "agent:declared/one"
+    uses = [use(ROLE, "", agent), use(agent, "person:ana")]
+    (owned,) = one(joint(ROLE, SHORT), (*world, uses))
     assert owned.person.status is HopStatus.DECLARED
 
 

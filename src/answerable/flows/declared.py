@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from answerable.model.inventory import Inventory
+from answerable.model.ids import CredentialId
+from answerable.model.inventory import AgentEntity, Inventory, ToolUse
 from answerable.model.lineage import DeclaredUse
 from answerable.model.person import Ownership, OwnerState
 
@@ -68,51 +69,94 @@ def _split(history: Iterable[Standing]) -> Iterator[Standing]:
 
 def _same(before: DeclaredUse, use: DeclaredUse) -> bool:
     stretched = replace(
-        before, valid_from=use.valid_from, valid_to=use.valid_to, source=use.source
+        before,
+        valid_from=use.valid_from,
+        valid_to=use.valid_to,
+        source=use.source,
+        uses=use.uses,
     )
     return stretched == use
 
 
 @dataclass(slots=True)
 class _Users:
-    agents: dict[str, None]
-    tools: dict[tuple[str, str], None]
+    """Agents and tools that use a subject, each with the place that says so."""
+
+    places: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def add(self, agent: str, tool: str, place: str) -> None:
+        self.places.setdefault((agent, tool), place)
 
 
 def _uses(standing: Standing) -> Iterator[DeclaredUse]:
     inventory = standing.inventory
+    snapshot = f"snapshot {inventory.name}"
     users = _users(inventory)
     subjects: set[str] = {identity.id for identity in inventory.facts.identities}
     subjects |= {*inventory.credentials, *inventory.agents, *users}
     for subject in sorted(subjects):
-        owner = inventory.owners.get(subject)
-        use = users.get(subject, _Users({}, {}))
+        owner = _own(inventory, subject)
+        places = sorted(users.get(subject, _Users()).places.items())
         yield DeclaredUse(
             subject=subject,
             valid_from=standing.valid_from,
             valid_to=standing.valid_to,
             person=_person(owner),
             owner_state=(owner.state if owner else OwnerState.NONE).value,
-            agents=tuple(sorted(use.agents)),
-            tools=tuple(sorted(use.tools)),
-            source=_source(inventory, owner, use),
+            agents=tuple(sorted({agent for (agent, _), _ in places})),
+            tools=tuple(key for key, _ in places if key[1]),
+            source=f"{snapshot} {_owner_place(owner)}".rstrip(),
             hindsight=standing.valid_to <= inventory.at,
+            uses=tuple(
+                (agent, tool, f"{snapshot} {place}".rstrip())
+                for (agent, tool), place in places
+            ),
         )
 
 
 def _users(inventory: Inventory) -> Mapping[str, _Users]:
     """Return per identity and credential the agents and tools that act through it."""
-    users: dict[str, _Users] = defaultdict(lambda: _Users({}, {}))
+    users: dict[str, _Users] = defaultdict(_Users)
     for key, agent in inventory.agents.items():
         for role in agent.agent.runs_as:
-            users[role].agents[key] = None
+            users[role].add(key, "", agent.agent.seen.place or agent.agent.place)
         for use in agent.tools:
             if not use.tool.enabled:
                 continue
-            for subject in (*use.credentials, *use.identities):
-                users[subject].agents[key] = None
-                users[subject].tools[key, use.tool.id] = None
+            for credential in use.credentials:
+                place = _place(inventory, agent, use, credential)
+                users[credential].add(key, use.tool.id, place)
+                entity = inventory.credentials.get(credential)
+                if entity is not None and entity.identity is not None:
+                    users[entity.identity].add(key, use.tool.id, place)
+            for identity in use.identities:
+                users[identity].add(key, use.tool.id, use.tool.seen.place)
     return users
+
+
+def _place(
+    inventory: Inventory, agent: AgentEntity, use: ToolUse, credential: CredentialId
+) -> str:
+    """Position of a credential in the entry of the tool, else in the agent's home."""
+    entity = inventory.credentials.get(credential)
+    sightings = entity.sightings if entity is not None else ()
+    entry, scope = use.tool.seen.place, agent.agent.scope
+    for sighting in sightings:
+        if sighting.place == entry or sighting.place.startswith(f"{entry}/"):
+            return sighting.place
+    for sighting in sightings:
+        if scope and sighting.scope == scope:
+            return sighting.place
+    return entry
+
+
+def _own(inventory: Inventory, subject: str) -> Ownership | None:
+    """Owner of a subject, by evidence that does not flow from an assumed role.
+
+    A platform agent and an ambient credential answer to the owner of the role that
+    they use. That is the role's owner, and no chain names it as the person.
+    """
+    return inventory.own_owners.get(subject) or inventory.owners.get(subject)
 
 
 def _person(owner: Ownership | None) -> str:
@@ -121,16 +165,10 @@ def _person(owner: Ownership | None) -> str:
     return owner.person or ""
 
 
-def _source(inventory: Inventory, owner: Ownership | None, use: _Users) -> str:
-    places = [
-        item.seen.place
-        for candidate in (owner.candidates if owner else ())[:1]
-        for item, weight in candidate.evidence[:1]
-        if weight > 0.0
-    ]
-    places += [
-        entity.agent.place
-        for entity in (inventory.agents.get(key) for key in sorted(use.agents)[:1])  # type: ignore[call-overload]  # keys of that very mapping
-        if entity is not None
-    ]
-    return " ".join([f"snapshot {inventory.name}", *places[:1]])
+def _owner_place(owner: Ownership | None) -> str:
+    """Place of the strongest evidence for the owner, empty where none counts."""
+    for candidate in (owner.candidates if owner else ())[:1]:
+        for item, weight in candidate.evidence[:1]:
+            if weight > 0.0:
+                return item.seen.place
+    return ""

@@ -177,6 +177,7 @@ def item_of(row: LineageRow) -> TraceItem:
         "credential_to": _time(chain.credential_to),
         "decision_id": event.decision_id,
         "facts": dict(event.facts),
+        "identity_owner": _hop(chain.identity_owner),
         "hops": hops,
     }
 

@@ -9,7 +9,13 @@ from dataclasses import replace
 
 from answerable.inventory.canonical import principal_key
 from answerable.inventory.people import handle, is_pipeline, is_team
-from answerable.model.ids import AgentId, CredentialId, PersonId, access_key_account
+from answerable.model.ids import (
+    AgentId,
+    CredentialId,
+    PersonId,
+    access_key_account,
+    is_role,
+)
 from answerable.model.inventory import AgentEntity, CredentialEntity
 from answerable.model.person import EvidenceKind, OwnerEvidence
 from answerable.model.policy import Layer
@@ -62,6 +68,15 @@ def by_subject(
             credential.id, _of_credential(credential, found, beside)
         )
     return {subject: tuple(items) for subject, items in found.items() if items}
+
+
+def own_evidence(evidence: Evidence) -> Evidence:
+    """Evidence that does not flow from a role, of subjects that have some that does."""
+    return {
+        subject: [item for item in items if not is_role(item.said_of)]
+        for subject, items in evidence.items()
+        if any(is_role(item.said_of) for item in items)
+    }
 
 
 def _walk_through_users(
@@ -125,11 +140,9 @@ def _account(subject: str) -> str:
 
 
 def _to(subject: str, items: Iterable[OwnerEvidence]) -> list[OwnerEvidence]:
-    """Copy evidence to a further subject; who signed spoke of the first one alone."""
+    """Copy evidence to a further subject, with the first subject it is about."""
     return [
         replace(item, subject=subject, said_of=item.said_of or item.subject)
-        if item.kind is EvidenceKind.ATTESTATION
-        else replace(item, subject=subject)
         for item in items
         if not item.void
     ]

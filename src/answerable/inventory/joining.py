@@ -6,7 +6,7 @@ from dataclasses import replace
 from answerable.inventory import agents as agents_of
 from answerable.inventory import credentials as credentials_of
 from answerable.inventory.authorship import Authorship
-from answerable.inventory.derive import by_subject
+from answerable.inventory.derive import by_subject, own_evidence
 from answerable.inventory.merge import merge, ordered
 from answerable.inventory.owners import Discredit, assign
 from answerable.inventory.people import People
@@ -69,17 +69,24 @@ def aged(inventory: Inventory, now: int) -> Inventory:
     )
     subjects: set[str] = {identity.id for identity in facts.identities}
     subjects |= set(inventory.agents) | set(inventory.credentials) | set(evidence)
-    owners: Mapping[str, Ownership] = {
-        subject: assign(
+
+    def judged(subject: str, found: Mapping[str, Sequence[OwnerEvidence]]) -> Ownership:
+        return assign(
             subject,
-            evidence.get(subject, ()),
+            found.get(subject, ()),
             people=people,
             now=now,
             discredited=judge.of(subject, inventory),
         )
-        for subject in sorted(subjects)
-    }
-    return replace(inventory, persons=people.by_id, owners=owners, judged_at=now)
+
+    own = own_evidence(evidence)
+    return replace(
+        inventory,
+        persons=people.by_id,
+        owners={subject: judged(subject, evidence) for subject in sorted(subjects)},
+        own_owners={subject: judged(subject, own) for subject in own},
+        judged_at=now,
+    )
 
 
 class _Judge:

@@ -5,10 +5,11 @@ caller's own words.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from answerable.lineage.joints import Joint, SignIn, is_service, lasting
 from answerable.lineage.path import Path, Step
+from answerable.model.ids import is_role
 from answerable.model.lineage import DeclaredUse, Hop, HopStatus, Issuance
 from answerable.model.record import WEB
 
@@ -26,12 +27,17 @@ class AgentHops:
     tool: Hop
 
 
-def person_hop(path: Path, agent: str, uses: Uses, persons: Persons) -> Hop:
-    """Say who answers for the call: the nearest step that tells, strongest first.
+def person_hop(path: Path, agent: Hop, uses: Uses, persons: Persons) -> Hop:
+    """Person who answers for the call.
+
+    In this order: the delegation, launch or sign-in that a record proves; the agent's
+    attested owner in the record of its token; a sign-in that shares a session's
+    credential; the agent's owner; the owner of the key; a sign-in as the same user.
+    The owner of an assumed role is none of them: a role serves many callers.
 
     Args:
         path: Steps from the acting identity to the origin.
-        agent: Agent that a mediator saw act, empty where none did; it is the nearest.
+        agent: Agent hop of the same call.
         uses: What the inventory declares.
         persons: Who signed in as what.
     """
@@ -42,13 +48,49 @@ def person_hop(path: Path, agent: str, uses: Uses, persons: Persons) -> Hop:
     if owned is not None:
         how = f"attested owner of {owned.chain[-1]}: {_record(owned)}"
         return Hop(owned.owner, HopStatus.OBSERVED, how)
-    for subject in (agent, *_nearest_first(path.steps)):
+    sessions = [s.credential for s in path.steps if not lasting(s.credential)]
+    return (
+        _signed_in(sessions, persons)
+        or _owner_of_agent(agent, uses)
+        or _owner_of_key(path, uses)
+        or _signed_in(_nearest_first(path.steps), persons)
+        or _maker(path.maker, persons)
+        or Hop("", HopStatus.MISSING, _gap(path, agent))
+    )
+
+
+def _owner_of_agent(agent: Hop, uses: Uses) -> Hop | None:
+    """Owner of the agent, at most as sure as that it was this agent."""
+    use = uses.get(agent.value) if agent.value else None
+    if use is None or not use.person:
+        return None
+    sure = _status(use)
+    if agent.status is HopStatus.INFERRED:
+        sure = HopStatus.INFERRED
+    return Hop(use.person, sure, _owner(use))
+
+
+def _owner_of_key(path: Path, uses: Uses) -> Hop | None:
+    """Owner of the nearest credential or user on the path; roles are left out."""
+    for subject in _nearest_first(path.steps):
         use = uses.get(subject)
-        if use and use.person:
-            how = f"{use.owner_state} owner of {subject}: {_told(use)}"
-            return Hop(use.person, _status(use), how)
-    gap = _agents_gap(path, agent) if agent else _gap(path)
-    return _inferred_person(path, persons) or Hop("", HopStatus.MISSING, gap)
+        if use is not None and use.person and not is_role(subject):
+            return Hop(use.person, _status(use), _owner(use))
+    return None
+
+
+def owner_hop(path: Path, uses: Uses) -> Hop:
+    """Owner of the acting identity, as the inventory declares it."""
+    acting = path.steps[0].identity
+    use = uses.get(acting) if acting else None
+    if use is not None and use.person:
+        return Hop(use.person, _status(use), _owner(use))
+    gap = f"an owner of {acting}" if acting else "the identity is not known"
+    return Hop("", HopStatus.MISSING, gap)
+
+
+def _owner(use: DeclaredUse) -> str:
+    return f"{use.owner_state} owner of {use.subject}: {_told(use, use.source)}"
 
 
 def _record(told: Issuance) -> str:
@@ -59,8 +101,8 @@ def _status(use: DeclaredUse) -> HopStatus:
     return HopStatus.INFERRED if use.hindsight else HopStatus.DECLARED
 
 
-def _told(use: DeclaredUse) -> str:
-    return f"{use.source}, taken later" if use.hindsight else use.source
+def _told(use: DeclaredUse, source: str) -> str:
+    return f"{source}, taken later" if use.hindsight else source
 
 
 def _nearest_first(steps: Sequence[Step]) -> Iterable[str]:
@@ -71,26 +113,27 @@ def _nearest_first(steps: Sequence[Step]) -> Iterable[str]:
             yield step.identity
 
 
-def _inferred_person(path: Path, persons: Persons) -> Hop | None:
-    for subject in _nearest_first(path.steps):
-        signed_in = _only(persons.get(subject, ()))
+def _signed_in(subjects: Iterable[str], persons: Persons) -> Hop | None:
+    """Person of the nearest subject as which exactly one signed in."""
+    for subject in subjects:
+        signed_in = _only(persons.get(subject, ())) if subject else None
         if signed_in:
             return _inferred(signed_in, f"signed in as {subject}")
-    if path.maker:
-        return _maker(path.maker, persons)
     return None
 
 
-def _maker(made: Issuance, persons: Persons) -> Hop | None:
-    """Who created a key may be who uses it, or may have handed it over."""
+def _maker(made: Issuance | None, persons: Persons) -> Hop | None:
+    """Person who created a key: they may use it, or may have handed it over."""
+    if made is None:
+        return None
     what = f"created {made.credential} ({made.source} event {made.event})"
     if made.parent.person:
         return Hop(made.parent.person, HopStatus.INFERRED, what)
-    for subject in (made.parent.credential, made.parent.identity):
-        signed_in = _only(persons.get(subject, ())) if subject else None
-        if signed_in:
-            return _inferred(signed_in, f"signed in as {subject}, which {what}")
-    return None
+    by = (made.parent.credential, made.parent.identity)
+    signed_in = _signed_in(by, persons)
+    if signed_in is None:
+        return None
+    return replace(signed_in, source=f"{signed_in.source}, which {what}")
 
 
 def _only(signed_in: Sequence[SignIn]) -> SignIn | None:
@@ -104,36 +147,37 @@ def _inferred(signed_in: SignIn, what: str) -> Hop:
     return Hop(signed_in.person, HopStatus.INFERRED, told)
 
 
-def _agents_gap(path: Path, agent: str) -> str:
-    """Name what would tell for whom an agent acts that a mediator saw."""
-    unissued = _unissued(path)
-    owner = f"an owner of {agent}"
-    return f"the record that issued {unissued}, or {owner}" if unissued else owner
-
-
 def _unissued(path: Path) -> str:
     """Give the token that was shown, where no record here says what issued it."""
     shown = path.steps[0].credential
     return shown if shown.startswith(_TOKEN) and path.issued is None else ""
 
 
-def _gap(path: Path) -> str:
+def _gap(path: Path, agent: Hop) -> str:
     """Name the source that would supply the person."""
-    origin = path.steps[-1]
-    acting = path.steps[0].identity
     if path.cut:
         return "the issuance records lead in a circle"
+    unissued = _unissued(path)
+    if agent.status is HopStatus.OBSERVED:
+        owner = f"an owner of {agent.value}"
+        return f"the record that issued {unissued}, or {owner}" if unissued else owner
+    return _origin_gap(path, agent.value)
+
+
+def _origin_gap(path: Path, agent: str) -> str:
+    origin = path.steps[-1]
+    owner = f"an owner of {agent or 'the agent'}"
     if is_service(origin.identity):
-        owned = acting if acting != origin.identity else origin.identity
-        return f"origin is the service {origin.identity}: an owner of {owned} would do"
+        return f"origin is the service {origin.identity}: {owner} would do"
     if not origin.identity:
         return "the record names no identity"
+    if not is_role(origin.identity):
+        owner = f"an owner of {agent or origin.identity}"
     if origin.credential and not lasting(origin.credential) and not path.maker:
-        return (
-            f"the STS record that issued {origin.credential}, "
-            f"or an owner of {origin.identity}"
-        )
-    return f"an owner of {origin.identity}, or its console sign-in records"
+        return f"the STS record that issued {origin.credential}, or {owner}"
+    if is_role(origin.identity):
+        return f"the STS record of the session of {origin.identity}, or {owner}"
+    return f"{owner}, or console sign-in records of {origin.identity}"
 
 
 def identity_hop(path: Path, tool: str, source: str = "") -> Hop:
@@ -212,7 +256,7 @@ def agent_hops(path: Path, uses: Uses, parents: Mapping[str, str]) -> AgentHops:
     if len(left) > 1:
         return _shared(deciding, sorted(left))
     agent = left.pop()
-    how = f"uses {deciding.subject}: {_told(deciding)}"
+    how = f"uses {deciding.subject}: {_told(deciding, deciding.source_of(agent))}"
     if narrowed:
         how = f"the only agent on the whole path that {how}"
     tool = _tool_hop(agent, deciding, status)
@@ -250,7 +294,8 @@ def _no_tool(why: str) -> Hop:
 def _tool_hop(agent: str, use: DeclaredUse, status: HopStatus) -> Hop:
     tools = sorted({tool for owner, tool in use.tools if owner == agent})
     if len(tools) == 1:
-        return Hop(tools[0], status, f"carries {use.subject}: {_told(use)}")
+        source = _told(use, use.source_of(agent, tools[0]))
+        return Hop(tools[0], status, f"carries {use.subject}: {source}")
     if tools:
         return _no_tool(f"{len(tools)} tools of the agent carry {use.subject}")
     return _no_tool(f"no tool of the agent states {use.subject}")

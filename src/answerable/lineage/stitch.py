@@ -10,6 +10,7 @@ from answerable.lineage.hops import (
     agent_hops,
     identity_hop,
     issued_hops,
+    owner_hop,
     page_hops,
     person_hop,
     seen_hops,
@@ -74,8 +75,10 @@ def _stitch_one(
     parents: Mapping[str, str] | None,
 ) -> JointChains:
     subjects = {s.credential for s in path.steps} | {s.identity for s in path.steps}
-    subjects |= {_seen_agent(joint)}
     uses = [use for subject in subjects for use in declared.get(subject, ())]
+    agents = {_seen_agent(joint)} | {told.chain[-1] for told in path.told}
+    agents |= {agent for use in uses for agent in use.agents}
+    uses += [use for a in agents - subjects for use in declared.get(a, ())]
     edges = {ALWAYS[0], ALWAYS[1]}
     for use in uses:
         edges |= {min(max(at, 0), ALWAYS[1]) for at in (use.valid_from, use.valid_to)}
@@ -128,16 +131,17 @@ def _chain(
 ) -> Chain:
     agents = seen_hops(joint, path, parents) or issued_hops(path) or page_hops(joint)
     agents = agents or agent_hops(path, uses, parents)
-    seen = _seen_agent(joint)
+    tool = joint.key.tool if _seen_agent(joint) else ""
     return Chain(
         key=joint.key,
         valid_from=ALWAYS[0],
         valid_to=ALWAYS[1],
-        person=person_hop(path, seen, uses, persons),
+        person=person_hop(path, agents.agent, uses, persons),
         agent=agents.agent,
         agent_path=agents.path,
         tool=agents.tool,
-        identity=identity_hop(path, joint.key.tool if seen else "", joint.source),
+        identity=identity_hop(path, tool, joint.source),
+        identity_owner=owner_hop(path, uses),
         identity_path=path.identities(),
         credential_path=path.credentials(),
         credential_from=path.issued.at if path.issued else 0,

@@ -301,7 +301,11 @@ class HopsItem(TypedDict):
 
 
 class TraceItem(TypedDict):
-    """`answerable trace`."""
+    """`answerable trace`.
+
+    `identity_owner` is who owns the acting identity; an assumed role's owner is not
+    the person of the call.
+    """
 
     event_id: str
     event_time: str
@@ -317,6 +321,7 @@ class TraceItem(TypedDict):
     credential_to: str | None
     decision_id: str
     facts: dict[str, str]
+    identity_owner: HopItem
     hops: HopsItem
 
 

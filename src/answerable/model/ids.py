@@ -83,6 +83,11 @@ def aws_credential_id(access_key_id: str) -> CredentialId:
     return CredentialId(f"cred:aws/{access_key_id}")
 
 
+def is_role(subject: str) -> bool:
+    """Tell whether an id is the ARN of an IAM role, which others assume."""
+    return subject.startswith("arn:") and ":role/" in subject
+
+
 def is_access_key_id(text: str) -> bool:
     """Tell whether the text has the shape of an AWS access-key id."""
     return _ACCESS_KEY.fullmatch(text) is not None

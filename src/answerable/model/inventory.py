@@ -95,6 +95,8 @@ class Inventory:
         credentials: By id.
         owners: Ownership by subject id (agents, identities, credentials).
         coverage: One entry per source.
+        own_owners: Ownership of agents and credentials without the evidence that flows
+            to them from an assumed role; only where there is such evidence.
         judged_at: At which moment ownership was judged, UTC nanoseconds; -1 for never.
     """
 
@@ -107,6 +109,7 @@ class Inventory:
     owners: Mapping[str, Ownership]
     coverage: tuple[SourceCoverage, ...]
     judged_at: int = -1
+    own_owners: Mapping[str, Ownership] = field(default_factory=dict)
     _made: dict[str, tuple[Callable[["Inventory"], object], object]] = field(
         init=False, default_factory=dict, compare=False, repr=False
     )

@@ -72,6 +72,8 @@ class Chain:
         agent_path: Agents from root to leaf.
         tool: Tool hop.
         identity: Identity hop.
+        identity_owner: Owner of the acting identity. An assumed role serves many, so
+            its owner is never the person hop.
         identity_path: Principals from the origin to the acting identity: who assumed
             what. The first is a person's user, a workload or a service.
         credential_path: Credentials likewise, origin first, where known.
@@ -88,6 +90,7 @@ class Chain:
     agent_path: tuple[str, ...]
     tool: Hop
     identity: Hop
+    identity_owner: Hop
     identity_path: tuple[str, ...]
     credential_path: tuple[str, ...]
     credential_from: int
@@ -139,13 +142,16 @@ class DeclaredUse:
         subject: Identity, credential or agent id.
         valid_from: UTC nanoseconds, inclusive.
         valid_to: UTC nanoseconds, exclusive.
-        person: Owner, empty where none is named.
+        person: Owner, empty where none is named. Of an agent or a credential it rests
+            on evidence about that very one, not on the owner of a role that it uses.
         owner_state: How the owner is known.
         agents: Agents that can act through the subject.
         tools: Tools of those agents that carry it, pairs (agent, tool).
-        source: Snapshot and place that say so.
+        source: Snapshot, and the place in it that names the owner.
         hindsight: True for the time before the first snapshot: what that snapshot saw
             is taken to have stood already, which is an inference.
+        uses: Snapshot and place of the configuration that says who uses the subject:
+            triples (agent, tool, source), the tool empty where a platform says so.
     """
 
     subject: str
@@ -157,3 +163,15 @@ class DeclaredUse:
     tools: tuple[tuple[str, str], ...]
     source: str
     hindsight: bool = False
+    uses: tuple[tuple[str, str, str], ...] = ()
+
+    def source_of(self, agent: str, tool: str = "") -> str:
+        """Snapshot and place that say that an agent, or its tool, uses the subject."""
+        return next(
+            (
+                source
+                for user, carrier, source in self.uses
+                if user == agent and tool in ("", carrier)
+            ),
+            self.source,
+        )

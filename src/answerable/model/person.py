@@ -60,7 +60,7 @@ class OwnerEvidence:
         until: Of an attestation: when it ends, UTC nanoseconds; 0 for the usual life.
         void: Of an attestation: why it does not count, empty where it does.
         digest: Of an attestation: SHA-256 of what was signed, hex.
-        said_of: The subject that it was said of, where it flowed from there; a person's
+        said_of: The subject that it is about, where it flowed from there; a person's
             signed word holds for that one alone. Empty where it is `subject`.
     """
 

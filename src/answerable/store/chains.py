@@ -315,7 +315,7 @@ def _place(n: int, joint: Joint, start: int, end: int) -> dict[str, object]:
     }
 
 
-_HOPS = ("person", "agent", "tool", "identity")
+_HOPS = ("person", "agent", "tool", "identity", "identity_owner")
 _CHAIN: Mapping[str, ColumnType] = {
     **_JOINTS,
     **{
@@ -362,6 +362,7 @@ def _row(chain: Chain) -> dict[str, object]:
         ("agent", chain.agent),
         ("tool", chain.tool),
         ("identity", chain.identity),
+        ("identity_owner", chain.identity_owner),
     ):
         row |= {
             f"{name}_hop": hop.value,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from answerable.store.store import Store
 
 # Raised when the same facts would be stitched differently.
-DERIVATION = 4
+DERIVATION = 5
 # Objects that say who answers for what: snapshots, and what persons say and sign.
 _OWNERSHIP = (
     *("snapshot", "attestation"),

@@ -24,7 +24,7 @@ def chain_of(
     """Say what a chain must say, without the wording of its sources."""
     if not joint.believed:
         gap = ("", HopStatus.MISSING)
-        return _said(gap, gap, (), gap, gap, (), (), 0, 0)
+        return _said(gap, gap, (), gap, gap, gap, (), (), 0, 0)
     walked, maker, cut = _walk(joint.key, issuances)
     issued = _issuance(joint.key.credential, issuances)
     told_of = _told_of(joint.key, walked, issuances)
@@ -46,19 +46,21 @@ def chain_of(
     for told in reversed(told_of):
         if told.chain[-1] == agent[0]:
             path = told.chain
-    person = _person(walked, maker, at, declared, sign_ins)
+    person = _person(walked, maker, agent, at, declared, sign_ins)
     owners = [told.owner for told in told_of if told.owner]
     if owners and not any(k.person for k in walked):
         person = (owners[0], HopStatus.OBSERVED)
     names = [k.identity for k in reversed(walked) if k.identity]
     distinct = [n for at_, n in enumerate(names) if at_ == 0 or names[at_ - 1] != n]
     acting = walked[0].identity
+    owner = _use(acting, at, declared)
     return _said(
         person,
         agent,
         path,
         tool,
         (acting, HopStatus.OBSERVED if acting else HopStatus.MISSING),
+        _owner(owner),
         tuple(distinct),
         tuple(k.credential for k in reversed(walked) if k.credential),
         issued.at if issued else 0,
@@ -74,6 +76,7 @@ def said(chain: Chain) -> dict[str, object]:
         chain.agent_path,
         (chain.tool.value, chain.tool.status),
         (chain.identity.value, chain.identity.status),
+        (chain.identity_owner.value, chain.identity_owner.status),
         chain.identity_path,
         chain.credential_path,
         chain.credential_from,
@@ -83,8 +86,8 @@ def said(chain: Chain) -> dict[str, object]:
 
 def _said(*parts: object) -> dict[str, object]:
     names = (
-        "person agent agent_path tool identity identity_path credential_path "
-        "credential_from credential_to"
+        "person agent agent_path tool identity identity_owner identity_path "
+        "credential_path credential_from credential_to"
     )
     return dict(zip(names.split(), parts, strict=True))
 
@@ -160,9 +163,16 @@ def _use(subject: str, at: int, declared: Sequence[DeclaredUse]) -> DeclaredUse 
     return standing[-1] if standing and subject else None
 
 
+def _owner(use: DeclaredUse | None) -> Told:
+    if use is None or not use.person:
+        return "", HopStatus.MISSING
+    return use.person, HopStatus.INFERRED if use.hindsight else HopStatus.DECLARED
+
+
 def _person(
     walked: Sequence[ChainKey],
     maker: Issuance | None,
+    agent: Told,
     at: int,
     declared: Sequence[DeclaredUse],
     sign_ins: Sequence[SignIn],
@@ -171,13 +181,16 @@ def _person(
         if key.person:
             return key.person, HopStatus.OBSERVED
     near = [s for k in walked for s in (k.credential, k.identity) if s]
-    near = [walked[0].agent, *near]
     for subject in near:
-        use = _use(subject, at, declared)
-        if use and use.person and use.hindsight:
-            return use.person, HopStatus.INFERRED
-        if use and use.person:
-            return use.person, HopStatus.DECLARED
+        session = subject.startswith("cred:") and "AKIA" not in subject
+        for person in _signed_in(subject, sign_ins) if session else ():
+            return person, HopStatus.INFERRED
+    for subject in [agent[0], *near]:
+        person, status = _owner(_use(subject, at, declared))
+        if person and subject == agent[0] and agent[1] is HopStatus.INFERRED:
+            return person, HopStatus.INFERRED
+        if person and ":role/" not in subject:
+            return person, status
     if maker and maker.parent.person:
         last = [maker.parent.person]
     else:
