@@ -49,6 +49,7 @@ def item(number: int = 0, **said: str) -> dict[str, object]:
         "identity_path": [values["identity"]],
         "decision_id": "",
         "facts": {},
+        "identity_owner": {"value": "", "status": "missing", "source": "s"},
         "hops": hops,
     }
 

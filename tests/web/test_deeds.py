@@ -106,7 +106,7 @@ def test_an_event_is_told_with_its_chain_its_proof_and_what_happened_beside_it(
 ) -> None:
     page = shown(desk, admin, "/event", id=PLAIN.event_id.hex())
     assert "Who answers for it" in page
-    assert "or an owner of arn:aws:iam::111122223333:role/reports" in page
+    assert "or an owner of the agent" in page
     assert "With the same credential" in page
     assert BESIDE.event_id.hex() in page
     assert "hashes to the signed head" in page

@@ -17,6 +17,7 @@ from answerable.flows.words.chains import (
 )
 from answerable.flows.words.text import safe
 from answerable.model.document import Document, HopItem, TraceItem
+from answerable.model.ids import is_role
 
 _MOST_NOTES = 12
 # What was done tells most; then as whom, on what, and who stands behind it.
@@ -85,7 +86,22 @@ def rows(document: Document, screen: Screen, now: int) -> Iterator[str]:
     if broken := sum(map(is_broken_glass, items)):
         yield f"BREAK-GLASS: {broken:,} calls that a policy forbids; see decision ID"
     yield from notes.lines(screen)
+    yield from role_owners(items, screen)
     yield legend(screen.marks.hop, screen)
+
+
+def role_owners(items: Sequence[TraceItem], screen: Screen) -> Iterator[str]:
+    """Name the owners of assumed roles: they own the role, and did not make the call."""
+    owned = {
+        (brief("identity", hops_of(item)["identity"]["value"]), owner["value"])
+        for item in items
+        for owner in [item["identity_owner"]]
+        if owner["value"] and is_role(hops_of(item)["identity"]["value"])
+    }
+    for role, owner in sorted(owned)[:_MOST_NOTES]:
+        yield from screen.wrap(f"{role} is owned by {brief('person', owner)}", "    ")
+    if len(owned) > _MOST_NOTES:
+        yield f"and {len(owned) - _MOST_NOTES} more owners of roles; -o json has them"
 
 
 def legend(marks: Mapping[str, str], screen: Screen) -> str:

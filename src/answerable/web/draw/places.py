@@ -118,6 +118,10 @@ def _place(group: Grouped, ways: Ways, gaps: Gaps, cells: Sequence[int]) -> Plac
     for name in COLUMNS[:4]:
         path = {"agent": item["agent_path"], "identity": item["identity_path"]}
         nodes = list(_path(name, hops[name], path.get(name, []), gaps))
+        owner = item["identity_owner"]
+        if name == "identity" and owner["value"]:
+            whole = f"{nodes[-1].whole}; owned by {owner['value']} ({owner['status']})"
+            nodes[-1] = replace(nodes[-1], whole=whole)
         who.append(
             [
                 replace(node, row=row + at, to=node.to and ways.page(node.to))
