@@ -13,7 +13,7 @@ from answerable.cli.main import main
 from answerable.cli.sample.write import write_estate
 from answerable.flows.trace import Question, trace
 from answerable.lineage.stitch import stitch
-from answerable.model.document import TraceItem
+from answerable.model.document_trace import TraceItem
 from answerable.model.ids import is_role
 from answerable.store.store import Store
 from tests.lineage.conftest import NOW

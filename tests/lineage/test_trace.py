@@ -14,7 +14,8 @@ from answerable.flows.sql import sql
 from answerable.flows.stitch import stitched
 from answerable.flows.trace import Question, score, trace
 from answerable.flows.trail_evidence import trail_evidence, trail_facts
-from answerable.model.document import Document, TraceItem
+from answerable.model.document import Document
+from answerable.model.document_trace import TraceItem
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.sighting import Facts, Sync
 from answerable.model.written import WrittenBy

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from answerable.flows.investigate import Scene, may_tell, rows_of
 from answerable.flows.trace import item_of
-from answerable.model.document import TraceItem
+from answerable.model.document_trace import TraceItem
 from answerable.model.event import AuditEvent
 from answerable.model.lineage import LineageRow
 from answerable.store import finding

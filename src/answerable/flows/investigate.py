@@ -14,7 +14,8 @@ from answerable.flows.trace import coverage_of, item_of
 from answerable.flows.words.times import moment
 from answerable.lineage.joints import Joint, JointChains
 from answerable.lineage.stitch import chain_at, stitch
-from answerable.model.document import Document, TraceItem
+from answerable.model.document import Document
+from answerable.model.document_trace import TraceItem
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.inventory import Inventory

@@ -10,7 +10,8 @@ from answerable.flows.lists import coverage, spelled_time
 from answerable.flows.stitch import stitched
 from answerable.lineage.joints import JointChains
 from answerable.lineage.stitch import chain_at
-from answerable.model.document import Coverage, Document, HopItem, HopsItem, TraceItem
+from answerable.model.document import Coverage, Document
+from answerable.model.document_trace import HopItem, HopsItem, TraceItem
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.model.inventory import Inventory

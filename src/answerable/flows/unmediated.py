@@ -25,8 +25,9 @@ from answerable.lineage.mediation import (
     server_of,
     without_act,
 )
-from answerable.model.document import Coverage, Document, UnmediatedItem
+from answerable.model.document import Coverage, Document
 from answerable.model.document_mediation import MediationItem
+from answerable.model.document_trace import UnmediatedItem
 from answerable.model.event import AuditEvent
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import Chain, HopStatus

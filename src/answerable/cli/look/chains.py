@@ -16,7 +16,8 @@ from answerable.flows.words.chains import (
     is_missing,
 )
 from answerable.flows.words.text import safe
-from answerable.model.document import Document, HopItem, TraceItem
+from answerable.model.document import Document
+from answerable.model.document_trace import HopItem, TraceItem
 from answerable.model.ids import is_role
 
 _MOST_NOTES = 12

@@ -7,8 +7,9 @@ from typing import cast
 from answerable.cli.look import chains, tree
 from answerable.cli.look.screen import Screen
 from answerable.flows.words.text import safe
-from answerable.model.document import Document, UnmediatedItem
+from answerable.model.document import Document
 from answerable.model.document_mediation import MediationItem
+from answerable.model.document_trace import UnmediatedItem
 
 _WHY = {
     "no-call": "no call of the agent was open",

@@ -15,7 +15,8 @@ from answerable.flows.words.chains import (
     relative,
 )
 from answerable.flows.words.text import pad, shorten, shorten_end, width
-from answerable.model.document import Document, TraceItem
+from answerable.model.document import Document
+from answerable.model.document_trace import TraceItem
 
 _STROKE = 4
 # Six columns on less than this show little but ellipses: one hop a line then.

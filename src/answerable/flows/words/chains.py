@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from answerable.flows.words.text import safe
-from answerable.model.document import HopItem, TraceItem
+from answerable.model.document_trace import HopItem, TraceItem
 
 COLUMNS = ("person", "agent", "tool", "identity", "action", "resource")
 _PREFIXES = {"person": "person:", "agent": "agent:", "tool": "tool:mcp/"}

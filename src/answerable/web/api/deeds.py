@@ -8,13 +8,9 @@ from answerable.flows.query import FIELDS, Query
 from answerable.flows.trace import Question, coverage_of, item_of
 from answerable.flows.words.times import moment
 from answerable.model.decision import Effect, Reason
-from answerable.model.document import (
-    Document,
-    ScoreItem,
-    TraceItem,
-    UnmediatedItem,
-)
+from answerable.model.document import Document
 from answerable.model.document_decisions import DecisionItem
+from answerable.model.document_trace import ScoreItem, TraceItem, UnmediatedItem
 from answerable.model.errors import UsageError
 from answerable.store.decisions import Asked as Wanted
 from answerable.web.api.operations import (

@@ -17,7 +17,7 @@ from answerable.flows.words.chains import (
     relative,
 )
 from answerable.flows.words.text import shorten, shorten_end
-from answerable.model.document import HopItem, TraceItem
+from answerable.model.document_trace import HopItem, TraceItem
 
 # So many nodes are drawn in one picture, and so many acts of one chain.
 MOST_NODES = 200

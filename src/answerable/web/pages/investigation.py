@@ -11,7 +11,8 @@ from answerable.flows.lists import spelled_time
 from answerable.flows.query import HOPS, Query, parse
 from answerable.flows.words.chains import Grouped, grouped, hops_of
 from answerable.flows.words.forms import to_csv, to_json, to_ndjson
-from answerable.model.document import Document, TraceItem
+from answerable.model.document import Document
+from answerable.model.document_trace import TraceItem
 from answerable.model.errors import UsageError
 from answerable.model.lineage import HopStatus
 from answerable.web.deeds import DEEDS, scene

@@ -13,9 +13,10 @@ from answerable.flows.ownership import owner_item
 from answerable.flows.query import Query
 from answerable.flows.words.owners import STATES, remark
 from answerable.inventory.resolve import likely
-from answerable.model.document import Coverage, ReachItem, TraceItem
+from answerable.model.document import Coverage, ReachItem
 from answerable.model.document_exercised import ExercisedItem
 from answerable.model.document_owners import EvidenceItem, WhoOwnsItem
+from answerable.model.document_trace import TraceItem
 from answerable.model.errors import AnswerableError
 from answerable.web.desk import Desk
 from answerable.web.filters import url
