@@ -44,10 +44,14 @@ def entities(
 
 
 def _ambient(sightings: Iterable[Credential]) -> Mapping[str, tuple[CredentialId, ...]]:
-    """Return the ambient credentials of each host account, in a stable order."""
+    """Return what the default chains give each host account, in a stable order.
+
+    A credential that has to be named (another profile, another context) is not in it.
+    """
     found: dict[str, dict[CredentialId, None]] = defaultdict(dict)
     for sighting in sightings:
-        if sighting.cls is CredentialClass.AMBIENT and sighting.scope:
+        ambient = sighting.cls is CredentialClass.AMBIENT
+        if ambient and sighting.scope and not sighting.explicit_only:
             found[sighting.scope][sighting.id] = None
     return {scope: tuple(sorted(ids)) for scope, ids in found.items()}
 

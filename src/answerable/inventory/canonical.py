@@ -5,6 +5,7 @@ dump names it with. Both mean the same identity (IAM User Guide, "IAM identifier
 names are unique within an account, ignoring case).
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
@@ -13,6 +14,9 @@ from answerable.model.identity import Identity
 from answerable.model.ids import Arn, IdentityId
 
 _NAMED = {"user", "role"}
+# The role of a permission set ends in sixteen hexadecimal digits that only the account
+# knows (IAM Identity Center User Guide, "Referencing permission sets").
+_RESERVED = re.compile(r"AWSReservedSSO_(.+)_[0-9a-f]{16}")
 
 
 @lru_cache(maxsize=65_536)
@@ -55,13 +59,23 @@ class Spellings:
         self._best: Mapping[tuple[str, str, str], IdentityId] = {
             key: identity.id for key, identity in best.items()
         }
+        self._permission_sets: Mapping[str, IdentityId] = {
+            permission_set_id(key[0], found[1]): identity.id
+            for key, identity in best.items()
+            if key[1] == "role" and (found := _RESERVED.fullmatch(identity.name))
+        }
 
     def __call__(self, text: str) -> IdentityId:
         """Return the inventory's spelling; a text it does not know comes back as is."""
         key = principal_key(text)
         if key is None:
-            return IdentityId(text)
+            return self._permission_sets.get(text, IdentityId(text))
         return self._best.get(key, IdentityId(text))
+
+
+def permission_set_id(account: str, name: str) -> str:
+    """Return the id of a permission set whose role in the account is not known."""
+    return f"aws-sso:{account}/{name}"
 
 
 def _telling(identity: Identity) -> tuple[bool, bool]:

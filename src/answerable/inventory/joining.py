@@ -8,6 +8,7 @@ from answerable.inventory import credentials as credentials_of
 from answerable.inventory.authorship import Authorship
 from answerable.inventory.derive import by_subject, own_evidence
 from answerable.inventory.merge import merge, ordered
+from answerable.inventory.named import with_named
 from answerable.inventory.owners import Discredit, assign
 from answerable.inventory.people import People
 from answerable.model.ids import AgentId
@@ -44,6 +45,7 @@ def join(
     facts = replace(facts, evidence=said)
     credentials = credentials_of.entities(facts.credentials, facts.links)
     agents = agents_of.entities(facts, credentials)
+    facts = replace(facts, identities=with_named(facts, agents, credentials))
     inventory = Inventory(
         at=taken_at,
         name=name,

@@ -177,6 +177,8 @@ def _spelled(facts: Facts, spell: Spellings) -> Facts:
         identities=tuple(
             i if spell(i.id) == i.id else replace(i, id=spell(i.id))
             for i in facts.identities
+            # The account's own role says more than the permission set it comes from.
+            if not i.id.startswith("aws-sso:") or spell(i.id) == i.id
         ),
         links=tuple(
             k if spell(k.identity) == k.identity else _proving(k, spell)

@@ -54,6 +54,9 @@ class Credential:
         expires_at: UTC nanoseconds, 0 where none or not collected.
         last_used_at: UTC nanoseconds, 0 where not collected.
         seen: Provenance.
+        explicit_only: True for an ambient credential that a program gets only when it
+            names it (a profile that is not `default`, a context that is not current);
+            the provider's default chain passes it over.
     """
 
     id: CredentialId
@@ -70,6 +73,7 @@ class Credential:
     expires_at: int
     last_used_at: int
     seen: Seen
+    explicit_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

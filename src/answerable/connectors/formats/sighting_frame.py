@@ -33,7 +33,10 @@ class Frame:
         written_by: Who could have written the files.
         now: UTC nanoseconds.
         fingerprint: Keyed fingerprint of a value.
-        profile_keys: AWS profile name -> id of the static key that profile holds.
+        profile_keys: AWS profile name -> id of the static key that profile gives.
+        profiles: Names of the AWS profiles that are known.
+        contexts: kubectl context -> id of its credential.
+        login: Name of the account in whose home the configuration lies, may be empty.
     """
 
     source: str
@@ -42,6 +45,9 @@ class Frame:
     now: int
     fingerprint: Callable[[str], str]
     profile_keys: Mapping[str, CredentialId] = field(default_factory=dict)
+    profiles: frozenset[str] = frozenset()
+    contexts: Mapping[str, CredentialId] = field(default_factory=dict)
+    login: str = ""
 
     def seen(self, place: str, written_by: WrittenBy | None = None) -> Seen:
         """Make the provenance of a fact at a place."""
@@ -99,19 +105,35 @@ def hint_of(value: str) -> str:
 
 def jwt_expiry(value: str) -> int:
     """Return the `exp` of a JWT (RFC 7519 section 4.1.4) as UTC ns, else 0."""
+    exp = _jwt_claims(value).get("exp")
+    if not isinstance(exp, int | float) or not 0 < exp < _FAR_FUTURE:
+        return 0
+    return int(exp) * _SECOND
+
+
+def jwt_subject(value: str) -> str:
+    """Return the `sub` of a JWT (RFC 7519 section 4.1.2), else empty."""
+    subject = _jwt_claims(value).get("sub")
+    return subject if isinstance(subject, str) and len(subject) < 1_024 else ""
+
+
+def jwt_email(value: str) -> str:
+    """Return the `email` of an ID token (OpenID Connect Core 5.1), else empty."""
+    email = _jwt_claims(value).get("email")
+    return email if isinstance(email, str) and len(email) < 1_024 else ""
+
+
+def _jwt_claims(value: str) -> Mapping[str, object]:
     parts = value.split(".")
     if not value.startswith("eyJ") or len(parts) != 3 or len(value) > 16_384:
-        return 0
+        return {}
     try:
         claims = json.loads(
             base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
         )
     except (binascii.Error, ValueError, RecursionError):
-        return 0
-    exp = claims.get("exp") if isinstance(claims, dict) else None
-    if not isinstance(exp, int | float) or not 0 < exp < _FAR_FUTURE:
-        return 0
-    return int(exp) * _SECOND
+        return {}
+    return claims if isinstance(claims, dict) else {}
 
 
 def _id(found: Found, place: str, frame: Frame) -> CredentialId:

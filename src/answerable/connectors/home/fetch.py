@@ -20,6 +20,7 @@ from answerable.connectors.formats.document import parse_document
 from answerable.connectors.formats.home_evidence import home_evidence
 from answerable.connectors.formats.sighting_frame import Frame
 from answerable.connectors.home.parse.ambient import Ambient, Source
+from answerable.connectors.home.parse.aws_profiles import sight_aws_profiles
 from answerable.connectors.home.parse.person import git_person, sight_person
 from answerable.connectors.home.parse.table import AMBIENT_FILES
 from answerable.connectors.home.spec import SPEC
@@ -41,18 +42,24 @@ def sync(location: str, context: SyncContext) -> Sync:
     """
     folder = Folder.open(location or "~")
     place = show_path(folder.root)
+    login = show_path(folder.root.name or "host")
     frame = Frame(
         source=f"home:{place}",
         scope=f"home:{place}",
         written_by=SPEC.written_by,
         now=context.now,
         fingerprint=context.fingerprint,
+        login=login,
     )
     probes: list[Probe] = []
     ambient = _read_ambient(folder, frame, probes)
-    frame = replace(frame, profile_keys=ambient.profile_keys)
+    frame = replace(
+        frame,
+        profile_keys=ambient.profile_keys,
+        profiles=frozenset(ambient.profiles),
+        contexts=ambient.contexts,
+    )
     clients = _read_clients(folder, frame, probes, context)
-    login = show_path(folder.root.name or "host")
     name, email = _read_git(folder)
     person = person_id(login)
     aliases = (email, *ambient.handles)
@@ -123,6 +130,7 @@ def _read_ambient(folder: Folder, frame: Frame, probes: list[Probe]) -> Ambient:
                 entry.parse(data, Source(place, frame), ambient)
             except ParseError as error:
                 folder.problems.append(invalid(place, error))
+    sight_aws_profiles(ambient)
     return ambient
 
 
@@ -140,10 +148,8 @@ def _read_clients(
                 _add(groups, entry, data, place, frame.written_by, folder.problems)
     if _is_own(folder.root):
         _read_managed(groups, probes, folder.problems)
-    login = show_path(folder.root.name or "host")
-
     return [
-        sight_client(client, (login,), files, frame, folder.read_env_file)
+        sight_client(client, (frame.login,), files, frame, folder.read_env_file)
         for client, files in groups.items()
     ]
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from answerable.connectors.formats.platform_identity import PlatformIdentity
 from answerable.connectors.formats.redaction import show_name
 from answerable.connectors.formats.sighting_frame import (
     Frame,
@@ -24,25 +25,6 @@ from answerable.model.ids import (
     fingerprint_credential_id,
     is_access_key_id,
 )
-
-
-@dataclass(slots=True)
-class Ambient:
-    """What the ambient files of one home say together.
-
-    Attributes:
-        credentials: Sightings.
-        links: What a file says a credential proves.
-        identities: Identities that only these files name.
-        profile_keys: AWS profile -> id of the static key it holds.
-        handles: Account names of this person in other systems.
-    """
-
-    credentials: list[Credential] = field(default_factory=list)
-    links: list[CredentialLink] = field(default_factory=list)
-    identities: list[Identity] = field(default_factory=list)
-    profile_keys: dict[str, CredentialId] = field(default_factory=dict)
-    handles: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +78,11 @@ class Source:
             seen=self.frame.seen(place),
         )
 
-    def link(self, credential: CredentialId, identity: str, how: str) -> CredentialLink:
+    def link(
+        self, credential: CredentialId, identity: IdentityId, how: str
+    ) -> CredentialLink:
         """Say that a credential proves an identity."""
-        return CredentialLink(
-            credential, IdentityId(identity), how, self.frame.seen(self.place)
-        )
+        return CredentialLink(credential, identity, how, self.frame.seen(self.place))
 
     def _id(self, kind: str, name: str, value: str) -> CredentialId:
         if is_access_key_id(value):
@@ -108,3 +90,62 @@ class Source:
         if value:
             return fingerprint_credential_id(self.frame.fingerprint(value))
         return reference_id(self.frame, CredentialClass.AMBIENT, f"{kind}:{name}")
+
+
+@dataclass(slots=True)
+class AwsProfile:
+    """One profile, of both files together.
+
+    Attributes:
+        settings: Merged settings.
+        source: The file that turns its provider on, else the first that names it.
+        keys: Static keys, those of the credentials file first.
+        shared: True where a key lies in the credentials file.
+    """
+
+    settings: dict[str, str]
+    source: Source
+    keys: list[Credential] = field(default_factory=list)
+    shared: bool = False
+
+
+@dataclass(slots=True)
+class Ambient:
+    """What the ambient files of one home say together.
+
+    Attributes:
+        credentials: Sightings.
+        links: What a file says a credential proves.
+        identities: Identities that only these files name.
+        profiles: AWS profiles by name.
+        sso_sessions: Start URL of each `[sso-session NAME]`.
+        profile_keys: AWS profile -> id of the static key it gives.
+        contexts: kubectl context -> id of its credential.
+        gcloud_configuration: Active gcloud configuration.
+        azure_account: Account of the default Azure subscription, empty where none is.
+        handles: Account names of this person in other systems.
+    """
+
+    credentials: list[Credential] = field(default_factory=list)
+    links: list[CredentialLink] = field(default_factory=list)
+    identities: list[Identity] = field(default_factory=list)
+    profiles: dict[str, AwsProfile] = field(default_factory=dict)
+    sso_sessions: dict[str, str] = field(default_factory=dict)
+    profile_keys: dict[str, CredentialId] = field(default_factory=dict)
+    contexts: dict[str, CredentialId] = field(default_factory=dict)
+    gcloud_configuration: str = "default"
+    azure_account: str = ""
+    handles: list[str] = field(default_factory=list)
+
+    def prove(
+        self,
+        credential: Credential,
+        identity: PlatformIdentity,
+        how: str,
+        source: Source,
+    ) -> None:
+        """Say that a credential proves an identity, and that there is one."""
+        found = identity.sighting(credential.seen)
+        self.links.append(source.link(credential.id, found.id, how))
+        if found not in self.identities:
+            self.identities.append(found)

@@ -1,93 +1,200 @@
 """`~/.aws/config` and `~/.aws/credentials`: profiles, their keys and their roles.
 
 Source: AWS CLI User Guide, "Configuration and credential file settings". A profile is
-`[NAME]` in the credentials file and `[profile NAME]` (or `[default]`) in the other.
+`[NAME]` in the credentials file and `[profile NAME]` (or `[default]`) in the other;
+where both set a value, the credentials file decides.
+
+Of one profile a program gets the first provider that answers, in the order of
+https://docs.aws.amazon.com/boto3/latest/guide/credentials.html: assume role, web
+identity, IAM Identity Center, keys of the credentials file, console login,
+`credential_process`, keys of the config file. With no profile named it is `default`.
 """
 
 import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace
 
-from answerable.connectors.formats.ini import Setting, parse_ini, sections
+from answerable.connectors.formats.aws_answers import stamp_ns
+from answerable.connectors.formats.document import Format, parse_document
+from answerable.connectors.formats.ini import parse_ini, sections
+from answerable.connectors.formats.platform_identity import (
+    PlatformIdentity,
+    aws_permission_set,
+    aws_process,
+    aws_role,
+    aws_sso_session,
+)
 from answerable.connectors.formats.sighting_frame import profile_id
-from answerable.connectors.home.parse.ambient import Ambient, Source
-from answerable.model.credential import Lifetime
-from answerable.model.errors import IdError
-from answerable.model.ids import Arn, is_access_key_id
+from answerable.connectors.home.parse.ambient import Ambient, AwsProfile, Source
+from answerable.model.credential import Credential, Lifetime
+from answerable.model.ids import is_access_key_id
 
 PROFILES_LIMIT = 2_000
+DEFAULT_PROFILE = "default"
 _ACCOUNT = re.compile(r"[0-9]{12}")
-_Profile = dict[str, Setting]
+# Providers that a profile's settings turn on, before and after keys in the
+# credentials file, with how long lives what they obtain.
+_BEFORE_KEYS: tuple[tuple[str, Lifetime], ...] = (
+    ("web_identity_token_file", Lifetime.FEDERATED),
+    ("role_arn", Lifetime.SHORT_LIVED),
+    ("sso_session", Lifetime.SHORT_LIVED),
+    ("sso_start_url", Lifetime.SHORT_LIVED),
+)
+_AFTER_KEYS: tuple[tuple[str, Lifetime], ...] = (
+    ("login_session", Lifetime.SHORT_LIVED),
+    ("credential_process", Lifetime.SHORT_LIVED),
+)
 
 
 def parse_aws_profiles(text: str, source: Source, into: Ambient) -> None:
-    """Read either of the two files."""
-    for section, settings in list(sections(parse_ini(text)).items())[:PROFILES_LIMIT]:
+    """Read either of the two files; `sight_aws_profiles` says what they give."""
+    shared = source.place.rpartition("/")[2] == "credentials"
+    for section, read in list(sections(parse_ini(text)).items())[:PROFILES_LIMIT]:
         name = section.removeprefix("profile ").strip()
-        if not name or section.startswith(("sso-session ", "services ")):
+        if section.startswith("sso-session "):
+            name = section.removeprefix("sso-session ").strip()
+            url = read.get("sso_start_url")
+            into.sso_sessions[name] = url.value if url else ""
             continue
-        _profile(name, settings, source, into)
+        if not name or section.startswith("services "):
+            continue
+        settings = {key: setting.value for key, setting in read.items()}
+        profile = into.profiles.get(name)
+        if profile is None:
+            profile = into.profiles[name] = AwsProfile({}, source)
+        if _provider(settings) is not None:
+            profile.source = source
+        profile.settings = {**settings, **profile.settings}
+        key = _static_key(name, settings, source)
+        if key is not None:
+            profile.keys.append(key)
+            profile.shared = profile.shared or shared
 
 
-def _profile(name: str, settings: _Profile, source: Source, into: Ambient) -> None:
-    _static_key(name, settings, source, into)
-    lifetime = _lifetime(settings)
-    if lifetime is None:
+def sight_aws_profiles(into: Ambient) -> None:
+    """Make the sightings of all profiles; all but `default` have to be named."""
+    for name, profile in into.profiles.items():
+        provider = _provider(profile.settings)
+        late = dict(_AFTER_KEYS)
+        key_first = bool(profile.keys) and (
+            provider is None or (profile.shared and provider[0] in late)
+        )
+        is_default = name == DEFAULT_PROFILE
+        for number, key in enumerate(profile.keys):
+            chosen = is_default and key_first and number == 0
+            into.credentials.append(replace(key, explicit_only=not chosen))
+        if key_first:
+            into.profile_keys[name] = profile.keys[0].id
+        if provider is not None:
+            chosen = is_default and not key_first
+            _obtained(name, profile, provider[1], chosen=chosen, into=into)
+
+
+def parse_sso_cache(data: bytes, source: Source, into: Ambient) -> None:
+    """Read a cached sign-in (AWS CLI, `~/.aws/sso/cache/*.json`).
+
+    A client registration (no `accessToken`) proves no identity and is passed over.
+    """
+    root = parse_document(data, Format.JSON, source.place).root
+    token, url = root.text_at("accessToken"), root.text_at("startUrl")
+    if not token:
         return
-    role = _role(settings)
-    pointer = f"/{name}"
-    profile = source.credential(
+    identity = aws_sso_session(url) if url else None
+    credential = source.credential(
+        "sso-token",
+        identity.name if identity else source.place.rpartition("/")[2],
+        pointer="/accessToken",
+        value=token,
+        lifetime=Lifetime.SHORT_LIVED,
+    )
+    credential = replace(
+        credential,
+        explicit_only=True,
+        # Old releases of the CLI wrote `UTC` for `Z`.
+        expires_at=stamp_ns(root.text_at("expiresAt").replace("UTC", "Z")),
+    )
+    into.credentials.append(credential)
+    if identity is not None:
+        into.prove(credential, identity, "sso-token", source)
+
+
+def _obtained(
+    name: str, profile: AwsProfile, lifetime: Lifetime, *, chosen: bool, into: Ambient
+) -> None:
+    """Make the sighting of a profile that obtains what it gives."""
+    source = profile.source
+    identity, how = _identity(name, profile.settings, source)
+    credential = source.credential(
         "aws-profile",
         name,
-        pointer=pointer,
+        pointer=f"/{name}",
         lifetime=lifetime,
-        account=role.account if role else _sso_account(settings),
+        account=identity.account if identity else _account(profile.settings),
         given_id=profile_id(source.frame, name),
     )
-    into.credentials.append(profile)
-    if role is not None:
-        into.links.append(source.link(profile.id, str(role), "profile-role"))
+    into.credentials.append(replace(credential, explicit_only=not chosen))
+    if identity is not None:
+        into.prove(credential, identity, how, source)
 
 
-def _static_key(name: str, settings: _Profile, source: Source, into: Ambient) -> None:
-    key = settings.get("aws_access_key_id")
-    if key is None or not is_access_key_id(key.value):
-        return
-    short = key.value.startswith("ASIA")
-    credential = source.credential(
+def _identity(
+    name: str, settings: Mapping[str, str], source: Source
+) -> tuple[PlatformIdentity | None, str]:
+    """Return the identity that a profile obtains, and how that is known."""
+    role = aws_role(settings.get("role_arn", ""))
+    if "role_arn" in settings:
+        return role, "profile-role"
+    account, set_name = _account(settings), settings.get("sso_role_name", "")
+    if account and set_name:
+        return aws_permission_set(account, set_name), "profile-permission-set"
+    if "sso_session" in settings or "sso_start_url" in settings:
+        return None, ""
+    command = settings.get("credential_process", "")
+    if command:
+        role = _role_in_command(command)
+        login = source.frame.login
+        return role or aws_process(login, name), "credential-process"
+    return None, ""
+
+
+def _role_in_command(command: str) -> PlatformIdentity | None:
+    """Return the role that a command names (`aws_signing_helper ... --role-arn ARN`)."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        words = command.split()
+    for word in words:
+        role = aws_role(word.partition("=")[2] or word)
+        if role is not None:
+            return role
+    return None
+
+
+def _provider(settings: Mapping[str, str]) -> tuple[str, Lifetime] | None:
+    """Return the provider that a profile's settings turn on, other than static keys."""
+    for name, lifetime in (*_BEFORE_KEYS, *_AFTER_KEYS):
+        if name in settings:
+            return name, lifetime
+    return None
+
+
+def _static_key(
+    name: str, settings: Mapping[str, str], source: Source
+) -> Credential | None:
+    value = settings.get("aws_access_key_id", "")
+    if not is_access_key_id(value):
+        return None
+    short = value.startswith("ASIA")
+    return source.credential(
         "aws-session" if short else "aws-access-key",
         name,
         pointer=f"/{name}/aws_access_key_id",
-        value=key.value,
+        value=value,
         lifetime=Lifetime.SHORT_LIVED if short else Lifetime.STATIC,
     )
-    into.credentials.append(credential)
-    into.profile_keys[name] = credential.id
 
 
-def _lifetime(settings: _Profile) -> Lifetime | None:
-    """Say how long what a profile obtains lives; None where it obtains nothing."""
-    if "web_identity_token_file" in settings:
-        return Lifetime.FEDERATED
-    obtains = (
-        "role_arn",
-        "sso_session",
-        "sso_start_url",
-        "credential_process",
-        "login_session",
-    )
-    return Lifetime.SHORT_LIVED if any(map(settings.__contains__, obtains)) else None
-
-
-def _role(settings: _Profile) -> Arn | None:
-    stated = settings.get("role_arn")
-    if stated is None:
-        return None
-    try:
-        arn = Arn.parse(stated.value)
-    except IdError:
-        return None
-    return arn if arn.service == "iam" and len(stated.value) < 2_048 else None
-
-
-def _sso_account(settings: _Profile) -> str:
-    account = settings.get("sso_account_id")
-    return account.value if account and _ACCOUNT.fullmatch(account.value) else ""
+def _account(settings: Mapping[str, str]) -> str:
+    account = settings.get("sso_account_id", "")
+    return account if _ACCOUNT.fullmatch(account) else ""

@@ -1,15 +1,20 @@
 """Google Cloud, Azure and Kubernetes: what their command-line tools left behind."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from answerable.connectors.formats.document import Format, parse_document
+from answerable.connectors.formats.document import Format, decode_text, parse_document
 from answerable.connectors.formats.ini import parse_ini
 from answerable.connectors.formats.node import Node
+from answerable.connectors.formats.platform_identity import (
+    entra_principal,
+    google_account,
+    kubernetes_user,
+)
 from answerable.connectors.formats.redaction import show_name
+from answerable.connectors.formats.sighting_frame import jwt_subject
 from answerable.connectors.home.parse.ambient import Ambient, Source
 from answerable.model.credential import Credential, Lifetime
-from answerable.model.identity import Identity
-from answerable.model.ids import IdentityId
 
 CONTEXTS_LIMIT = 500
 
@@ -35,60 +40,67 @@ def parse_gcloud_adc(data: bytes, source: Source, into: Ambient) -> None:
         account=show_name(project) if (project := root.text_at("project_id")) else "",
     )
     into.credentials.append(credential)
-    if email and "@" in email:
-        _service_account(email, credential, source, into)
+    account = email or root.text_at("account")
+    if "@" in account:
+        how = "service-account-key" if email else "google-login"
+        into.prove(credential, google_account(account, credential.account), how, source)
 
 
-def _service_account(
-    email: str, credential: Credential, source: Source, into: Ambient
-) -> None:
-    shown = show_name(email)
-    identity = IdentityId(shown)
-    into.links.append(source.link(credential.id, shown, "service-account-key"))
-    into.identities.append(
-        Identity(
-            id=identity,
-            kind="gcp-service-account",
-            name=shown.partition("@")[0],
-            account=credential.account,
-            unique_id="",
-            tags=(),
-            created_at=0,
-            last_used_at=0,
-            seen=credential.seen,
-        )
-    )
+def parse_gcloud_active(data: bytes, source: Source, into: Ambient) -> None:
+    """Read `active_config`: the name of the configuration that gcloud uses."""
+    name = decode_text(data, source.place).strip()
+    into.gcloud_configuration = name or into.gcloud_configuration
 
 
 def parse_gcloud_configuration(data: bytes, source: Source, into: Ambient) -> None:
-    """Read a gcloud configuration: the account it is logged in as."""
+    """Read a gcloud configuration: the account it is logged in as.
+
+    gcloud uses the active configuration ("Managing gcloud CLI configurations"); every
+    other has to be named.
+    """
+    name = source.place.rpartition("/")[2].removeprefix("config_")
     for setting in parse_ini(data.decode("utf-8", "replace")):
-        if setting.section == "core" and setting.name == "account" and setting.value:
-            into.credentials.append(
-                source.credential(
-                    "gcloud-login", setting.value, pointer="/core/account"
-                )
-            )
+        if setting.section != "core" or setting.name != "account" or not setting.value:
+            continue
+        credential = source.credential(
+            "gcloud-login", setting.value, pointer="/core/account"
+        )
+        active = name == into.gcloud_configuration
+        into.credentials.append(replace(credential, explicit_only=not active))
+        if "@" in setting.value:
+            identity = google_account(setting.value)
+            into.prove(credential, identity, "google-login", source)
 
 
 def parse_azure_profile(data: bytes, source: Source, into: Ambient) -> None:
-    """Read `azureProfile.json`: who is logged in, one credential per account."""
+    """Read `azureProfile.json`: who is logged in, one credential per account.
+
+    The account of the default subscription is the one that is used (Azure CLI,
+    "Manage Azure subscriptions").
+    """
     root = parse_document(data, Format.JSON, source.place).root
-    seen: set[str] = set()
+    users: dict[str, Node] = {}
     subscriptions = root.get("subscriptions")
     for subscription in subscriptions.items() if subscriptions else ():
         user = subscription.at("user", "name")
-        if user is None or not user.text() or user.text() in seen:
+        if user is None or not user.text():
             continue
-        seen.add(user.text())
-        into.credentials.append(
-            source.credential(
-                "azure-login",
-                user.text(),
-                pointer=user.pointer,
-                lifetime=Lifetime.SHORT_LIVED,
-            )
+        users.setdefault(user.text(), subscription)
+        if subscription.flag("isDefault"):
+            into.azure_account = user.text()
+    for name, subscription in users.items():
+        user = subscription.get("user") or subscription
+        credential = source.credential(
+            "azure-login",
+            name,
+            pointer=f"{user.pointer}/name",
+            lifetime=Lifetime.SHORT_LIVED,
         )
+        other = bool(into.azure_account) and name != into.azure_account
+        into.credentials.append(replace(credential, explicit_only=other))
+        service = user.text_at("type") == "servicePrincipal"
+        identity = entra_principal(name, service=service)
+        into.prove(credential, identity, "azure-login", source)
 
 
 def parse_azure_principals(data: bytes, source: Source, into: Ambient) -> None:
@@ -96,20 +108,28 @@ def parse_azure_principals(data: bytes, source: Source, into: Ambient) -> None:
     root = parse_document(data, Format.JSON, source.place).root
     for entry in root.items():
         secret = entry.get("client_secret", "certificate", "servicePrincipalKey")
-        if secret is not None and secret.text():
-            into.credentials.append(
-                source.credential(
-                    "client-secret",
-                    entry.text_at("client_id", "servicePrincipalId")
-                    or "service principal",
-                    pointer=secret.pointer,
-                    value=secret.text(),
-                )
-            )
+        if secret is None or not secret.text():
+            continue
+        name = entry.text_at("client_id", "servicePrincipalId")
+        credential = source.credential(
+            "client-secret",
+            name or "service principal",
+            pointer=secret.pointer,
+            value=secret.text(),
+        )
+        other = bool(into.azure_account) and name != into.azure_account
+        into.credentials.append(replace(credential, explicit_only=other))
+        if name:
+            identity = entra_principal(name, service=True)
+            into.prove(credential, identity, "client-secret", source)
 
 
 def parse_kubeconfig(data: bytes, source: Source, into: Ambient) -> None:
-    """Read a kubeconfig: one credential per context, the current one first."""
+    """Read a kubeconfig: one credential per context, the current one first.
+
+    kubectl uses `current-context`; every other has to be named with `--context`
+    (Kubernetes, "Organizing Cluster Access Using kubeconfig Files").
+    """
     root = parse_document(data, Format.YAML, source.place).root
     users = {user.text_at("name"): user for user in _entries(root, "users")}
     current = root.text_at("current-context")
@@ -117,12 +137,20 @@ def parse_kubeconfig(data: bytes, source: Source, into: Ambient) -> None:
     contexts.sort(key=lambda context: context.text_at("name") != current)
     for context in contexts:
         name = context.text_at("name")
-        user = users.get((context.at("context", "user") or root).text())
-        if name and user is not None:
-            into.credentials.append(_context(name, user, source))
+        user_name = (context.at("context", "user") or root).text()
+        user = users.get(user_name)
+        if not name or user is None:
+            continue
+        credential, subject = _context(name, user, source)
+        into.credentials.append(replace(credential, explicit_only=name != current))
+        into.contexts[name] = credential.id
+        cluster = (context.at("context", "cluster") or root).text() or name
+        identity = kubernetes_user(cluster, subject or user_name)
+        into.prove(credential, identity, "kubeconfig", source)
 
 
-def _context(name: str, user: Node, source: Source) -> Credential:
+def _context(name: str, user: Node, source: Source) -> tuple[Credential, str]:
+    """Return the credential of a context, and the subject that its token states."""
     details = user.get("user") or user
     for field, lifetime in (
         ("token", Lifetime.STATIC),
@@ -131,16 +159,17 @@ def _context(name: str, user: Node, source: Source) -> Credential:
     ):
         value = details.get(field)
         if value is not None and value.text():
-            return source.credential(
+            credential = source.credential(
                 "kubeconfig",
                 name,
                 pointer=value.pointer,
                 value=value.text(),
                 lifetime=lifetime,
             )
+            return credential, jwt_subject(value.text())
     obtained = details.get("exec", "auth-provider")
     static = details.get("client-key", "tokenFile") is not None
-    return source.credential(
+    credential = source.credential(
         "kubeconfig",
         name,
         pointer=(obtained or details).pointer,
@@ -148,6 +177,7 @@ def _context(name: str, user: Node, source: Source) -> Credential:
         if obtained
         else (Lifetime.STATIC if static else Lifetime.UNKNOWN),
     )
+    return credential, ""
 
 
 def _entries(root: Node, name: str) -> Iterator[Node]:

@@ -5,10 +5,14 @@ from dataclasses import dataclass
 
 from answerable.connectors.formats.document import decode_text
 from answerable.connectors.home.parse.ambient import Ambient, Source
-from answerable.connectors.home.parse.aws_profiles import parse_aws_profiles
+from answerable.connectors.home.parse.aws_profiles import (
+    parse_aws_profiles,
+    parse_sso_cache,
+)
 from answerable.connectors.home.parse.cloud_logins import (
     parse_azure_principals,
     parse_azure_profile,
+    parse_gcloud_active,
     parse_gcloud_adc,
     parse_gcloud_configuration,
     parse_kubeconfig,
@@ -49,11 +53,17 @@ def _aws(data: bytes, source: Source, into: Ambient) -> None:
 AMBIENT_FILES: tuple[AmbientFile, ...] = (
     AmbientFile("AWS access keys", ".aws/credentials", _aws),
     AmbientFile("AWS profiles", ".aws/config", _aws),
+    AmbientFile("AWS sign-ins", ".aws/sso/cache/*.json", parse_sso_cache),
     AmbientFile("Kubernetes contexts", ".kube/config", parse_kubeconfig),
     AmbientFile(
         "Google application default credentials",
         ".config/gcloud/application_default_credentials.json",
         parse_gcloud_adc,
+    ),
+    AmbientFile(
+        "gcloud active configuration",
+        ".config/gcloud/active_config",
+        parse_gcloud_active,
     ),
     AmbientFile(
         "gcloud logins",

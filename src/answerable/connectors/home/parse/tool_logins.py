@@ -1,10 +1,13 @@
 """GitHub CLI, Docker, npm, netrc, git and ssh: logins that tools keep in files."""
 
 import re
+from dataclasses import replace
 
 from answerable.connectors.formats.document import Format, decode_text, parse_document
 from answerable.connectors.formats.dsn import split_url
 from answerable.connectors.formats.netrc import parse_netrc
+from answerable.connectors.formats.node import Node
+from answerable.connectors.formats.platform_identity import github_user
 from answerable.connectors.formats.redaction import show_name
 from answerable.connectors.formats.reference import take_apart
 from answerable.connectors.home.parse.ambient import Ambient, Source
@@ -17,22 +20,40 @@ _AUTH_LINE = re.compile(
 
 
 def parse_gh_hosts(data: bytes, source: Source, into: Ambient) -> None:
-    """Read `hosts.yml` of the GitHub CLI; without a token it lies in the keyring."""
+    """Read `hosts.yml` of the GitHub CLI; without a token it lies in the keyring.
+
+    Of several accounts of one host `user` is the active one (`gh auth switch`).
+    """
     root = parse_document(data, Format.YAML, source.place).root
     for host, entry in root.members():
         user = entry.text_at("user")
-        if user:
-            into.handles.append(user)
-        token = entry.get("oauth_token")
-        value = token.text() if token is not None else ""
-        into.credentials.append(
-            source.credential(
-                "github-token",
-                f"{user}@{host}" if user else host,
-                pointer=token.pointer if token is not None else entry.pointer,
-                value=value,
-            )
-        )
+        _gh_login(host, user, entry, source, into)
+        others = entry.get("users")
+        for name, other in others.members() if others is not None else ():
+            if name != user:
+                _gh_login(host, name, other, source, into, active=False)
+
+
+def _gh_login(
+    host: str,
+    user: str,
+    entry: Node,
+    source: Source,
+    into: Ambient,
+    *,
+    active: bool = True,
+) -> None:
+    token = entry.get("oauth_token") or entry.at("users", user, "oauth_token")
+    credential = source.credential(
+        "github-token",
+        f"{user}@{host}" if user else host,
+        pointer=token.pointer if token is not None else entry.pointer,
+        value=token.text() if token is not None else "",
+    )
+    into.credentials.append(replace(credential, explicit_only=not active))
+    if user:
+        into.handles.append(user)
+        into.prove(credential, github_user(user, host), "gh-login", source)
 
 
 def parse_docker_config(data: bytes, source: Source, into: Ambient) -> None:

@@ -1,0 +1,144 @@
+"""Identities that configuration files name, in the spelling of their own platform.
+
+The files say which identity a login is of; its permissions lie at the platform and are
+not collected here.
+
+Spellings: AWS ARNs; `aws-sso:ACCOUNT/PERMISSION_SET` for a permission set whose role in
+the account (`AWSReservedSSO_NAME_*`, IAM Identity Center User Guide, "Referencing
+permission sets in resource policies") is not collected; Google Cloud's principal
+identifiers (IAM, "Principal identifiers"); `k8s:CLUSTER/...`; `github:user/LOGIN`.
+"""
+
+from dataclasses import dataclass
+
+from answerable.connectors.formats.redaction import show_name
+from answerable.model.errors import IdError
+from answerable.model.identity import Identity
+from answerable.model.ids import Arn, IdentityId
+from answerable.model.written import Seen
+
+_GITHUB = "github.com"
+_GOOGLE_SERVICE = ".gserviceaccount.com"
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformIdentity:
+    """An identity as a file names it.
+
+    Attributes:
+        id: Platform spelling.
+        kind: Identity kind.
+        name: Short name.
+        account: Account, project or cluster that holds it, empty where none is named.
+    """
+
+    id: str
+    kind: str
+    name: str
+    account: str = ""
+
+    def sighting(self, seen: Seen) -> Identity:
+        """Return the identity with its provenance."""
+        return Identity(
+            id=IdentityId(self.id),
+            kind=self.kind,
+            name=self.name,
+            account=self.account,
+            unique_id="",
+            tags=(),
+            created_at=0,
+            last_used_at=0,
+            seen=seen,
+        )
+
+
+def aws_role(text: str) -> PlatformIdentity | None:
+    """Return the role that an ARN names, None where it names none."""
+    try:
+        arn = Arn.parse(text.strip())
+    except IdError:
+        return None
+    kind, _, name = arn.resource.partition("/")
+    if arn.service != "iam" or kind != "role" or len(text) > 2_048 or "$" in text:
+        return None
+    short = show_name(name.rpartition("/")[2])
+    return PlatformIdentity(str(arn), "aws-role", short, arn.account)
+
+
+def aws_permission_set(account: str, name: str) -> PlatformIdentity:
+    """Return a permission set in an account."""
+    shown = show_name(name)
+    return PlatformIdentity(
+        f"aws-sso:{account}/{shown}", "aws-permission-set", shown, account
+    )
+
+
+def aws_sso_session(start_url: str) -> PlatformIdentity:
+    """Return a sign-in at an access portal (`https://NAME.awsapps.com/start`)."""
+    host = show_name(start_url.partition("://")[2].partition("/")[0] or start_url)
+    return PlatformIdentity(f"aws-sso:{host}", "aws-sso-session", host)
+
+
+def aws_process(login: str, profile: str) -> PlatformIdentity:
+    """Return the principal of a `credential_process`, known by its profile alone."""
+    shown = show_name(profile)
+    return PlatformIdentity(
+        f"aws-profile:{login}/{shown}", "aws-credential-process", shown
+    )
+
+
+def google_account(email: str, project: str = "") -> PlatformIdentity:
+    """Return a service account or a user of Google Cloud."""
+    shown = show_name(email)
+    name, _, host = shown.partition("@")
+    if host.endswith(_GOOGLE_SERVICE):
+        project = project or host.partition(".")[0]
+        return PlatformIdentity(shown, "gcp-service-account", name, project)
+    return PlatformIdentity(f"user:{shown}", "gcp-user", name)
+
+
+def google_workload_pool(provider: str) -> PlatformIdentity | None:
+    """Return the identities of a workload identity pool, by one of its providers.
+
+    Args:
+        provider: `projects/N/locations/global/workloadIdentityPools/P/providers/X`.
+    """
+    parts = provider.strip().strip("/").split("/")
+    if len(parts) != 8 or parts[0] != "projects" or parts[4] != "workloadIdentityPools":
+        return None
+    pool = "/".join(show_name(part) for part in parts[:6])
+    return PlatformIdentity(
+        f"principalSet://iam.googleapis.com/{pool}/*",
+        "gcp-workload-pool",
+        show_name(parts[5]),
+        show_name(parts[1]),
+    )
+
+
+def kubernetes_user(cluster: str, user: str) -> PlatformIdentity:
+    """Return a user of a cluster, or the service account that its name spells."""
+    cluster, shown = show_name(cluster), show_name(user)
+    parts = shown.split(":")
+    if len(parts) == 4 and parts[:2] == ["system", "serviceaccount"]:
+        return PlatformIdentity(
+            f"k8s:{cluster}/{parts[2]}/serviceaccount/{parts[3]}",
+            "k8s-serviceaccount",
+            parts[3],
+            cluster,
+        )
+    return PlatformIdentity(f"k8s:{cluster}/user/{shown}", "k8s-user", shown, cluster)
+
+
+def github_user(login: str, host: str = _GITHUB) -> PlatformIdentity:
+    """Return a user of GitHub, with the host where it is not github.com."""
+    at = "" if host == _GITHUB else f"{show_name(host)}/"
+    return PlatformIdentity(
+        f"github:{at}user/{show_name(login)}", "github-user", show_name(login)
+    )
+
+
+def entra_principal(name: str, *, service: bool) -> PlatformIdentity:
+    """Return a user or service principal of Microsoft Entra ID."""
+    kind = "app" if service else "user"
+    shown = show_name(name)
+    return PlatformIdentity(f"entra:{kind}/{shown}", f"entra-{kind}", shown)
