@@ -9,7 +9,7 @@ import pytest
 from tests.estate.seven import Ask, Files, arn
 
 ADMIN = arn("role", "break-glass")
-PROFILE = f"[profile ops]\nrole_arn = {ADMIN}\nsource_profile = base\n"
+PROFILE = f"[default]\nrole_arn = {ADMIN}\nsource_profile = base\n"
 
 
 def write_home(home: Path, files: dict[str, object]) -> Path:

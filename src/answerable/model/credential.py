@@ -29,6 +29,23 @@ class Lifetime(StrEnum):
     UNKNOWN = "unknown"
 
 
+_PLATFORMS = (
+    ("aws", ("aws-", "sso-")),
+    ("gcp", ("gcloud-",)),
+    ("kubernetes", ("kubeconfig",)),
+    ("github", ("github-",)),
+    ("azure", ("azure-",)),
+)
+
+
+def platform_of(kind: str) -> str:
+    """Return the platform whose default chain a kind of credential belongs to."""
+    for platform, prefixes in _PLATFORMS:
+        if kind.startswith(prefixes):
+            return platform
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Credential:
     """One sighting of a credential at one place.

@@ -88,6 +88,8 @@ def test_an_ambient_credential_has_kind_name_place_and_lifetime(
 def test_every_ambient_file_of_the_table_is_in_the_home(ana: Path) -> None:
     missing = [entry.path for entry in AMBIENT_FILES if not list(ana.glob(entry.path))]
     assert missing == [
+        ".aws/sso/cache/*.json",
+        ".config/gcloud/active_config",
         ".config/gcloud/configurations/config_*",
         ".config/git/credentials",
         ".vault-token",

@@ -1,0 +1,196 @@
+"""With nothing stated a tool acts with the default chain; a stated choice decides alone."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.estate.seven import Ask
+
+KEY = "AKIA6EQNFXABYWZ6AAVW"
+ROLE = "arn:aws:iam::123456789012:role/deployer"
+SSO = (
+    "[profile admin]\nsso_session = corp\nsso_account_id = 210987654321\n"
+    "sso_role_name = AdministratorAccess\n"
+    "[sso-session corp]\nsso_start_url = https://corp.awsapps.example/start\n"
+)
+DEFAULT_ROLE = f"[default]\nrole_arn = {ROLE}\nsource_profile = base\n"
+BASE = f"[base]\naws_access_key_id = {KEY}\naws_secret_access_key = x\n"
+SERVER = {"command": "some-server"}
+KUBECONFIG = json.dumps(
+    {
+        "current-context": "prod",
+        "contexts": [
+            {"name": "dev", "context": {"cluster": "dev", "user": "ana"}},
+            {"name": "prod", "context": {"cluster": "prod", "user": "ana-prod"}},
+        ],
+        "users": [
+            {"name": "ana", "user": {"token": "dev-token-000000"}},
+            {"name": "ana-prod", "user": {"exec": {"command": "aws"}}},
+        ],
+    }
+)
+GH = "github.com:\n    users:\n        ana-dev:\n        ana-work:\n    user: ana-dev\n"
+
+
+def write(home: Path, files: dict[str, object]) -> Path:
+    for name, content in files.items():
+        path = home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return home
+
+
+@pytest.fixture
+def acts_as(tmp_path: Path, ask: Ask) -> Any:
+    def run(files: dict[str, object], **servers: dict[str, object]) -> dict[str, Any]:
+        config = {"mcpServers": servers or {"local": SERVER}}
+        home = write(tmp_path / "ana", {".cursor/mcp.json": config, **files})
+        store = tmp_path / "store"
+        ask(store, "scan", f"home:{home}")
+        return {i["server"]: i["identities"] for i in ask(store, "tools").items}
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("files", "identities"),
+    [
+        ({".aws/config": SSO}, []),
+        ({".aws/config": SSO + DEFAULT_ROLE, ".aws/credentials": BASE}, [ROLE]),
+        (
+            {".aws/config": SSO.replace("profile admin", "default")},
+            ["aws-sso:210987654321/AdministratorAccess"],
+        ),
+        # IAM Identity Center comes before keys, keys before credential_process.
+        (
+            {
+                ".aws/config": SSO.replace("profile admin", "default"),
+                ".aws/credentials": BASE.replace("base", "default"),
+            },
+            ["aws-sso:210987654321/AdministratorAccess"],
+        ),
+        (
+            {
+                ".aws/config": "[default]\ncredential_process = fetch-key\n",
+                ".aws/credentials": BASE.replace("base", "default"),
+            },
+            [],
+        ),
+        (
+            {".aws/config": "[default]\ncredential_process = fetch-key\n"},
+            ["aws-profile:ana/default"],
+        ),
+        (
+            {
+                ".aws/config": "[default]\ncredential_process = aws_signing_helper "
+                f"credential-process --role-arn {ROLE}\n"
+            },
+            [ROLE],
+        ),
+        ({".kube/config": KUBECONFIG}, ["k8s:prod/user/ana-prod"]),
+        ({".config/gh/hosts.yml": GH}, ["github:user/ana-dev"]),
+        (
+            {
+                ".config/gcloud/active_config": "work",
+                ".config/gcloud/configurations/config_default": "[core]\n"
+                "account = ana@home.example\n",
+                ".config/gcloud/configurations/config_work": "[core]\n"
+                "account = ana@corp.example\n",
+            },
+            ["user:ana@corp.example"],
+        ),
+    ],
+)
+def test_with_nothing_stated_the_default_chain_decides(
+    acts_as: Any, files: dict[str, object], identities: list[str]
+) -> None:
+    assert acts_as(files)["local"] == identities
+
+
+def test_a_profile_named_in_the_environment_decides_alone(acts_as: Any) -> None:
+    found = acts_as(
+        {".aws/config": SSO + DEFAULT_ROLE},
+        named={**SERVER, "env": {"AWS_PROFILE": "admin"}},
+        local=SERVER,
+    )
+    assert found == {
+        "named": ["aws-sso:210987654321/AdministratorAccess"],
+        "local": [ROLE],
+    }
+
+
+def test_every_identity_that_an_agent_names_is_listed_and_has_an_owner(
+    tmp_path: Path, ask: Ask
+) -> None:
+    cached = {"accessToken": "a" * 40, "startUrl": "https://corp.awsapps.example/start"}
+    home = write(
+        tmp_path / "ana",
+        {
+            ".cursor/mcp.json": {"mcpServers": {"local": SERVER}},
+            ".aws/config": SSO + DEFAULT_ROLE,
+            ".aws/sso/cache/1f.json": cached,
+            ".kube/config": KUBECONFIG,
+            ".config/gh/hosts.yml": GH,
+        },
+    )
+    store = tmp_path / "store"
+    ask(store, "scan", f"home:{home}")
+    listed = {item["id"]: item for item in ask(store, "identities").items}
+    named = {i for item in ask(store, "agents").items for i in item["identities"]}
+    assert named == {ROLE, "k8s:prod/user/ana-prod", "github:user/ana-dev"}
+    assert named <= set(listed)
+    assert {key: item["kind"] for key, item in listed.items()} == {
+        ROLE: "aws-role",
+        "aws-sso:210987654321/AdministratorAccess": "aws-permission-set",
+        "aws-sso:corp.awsapps.example": "aws-sso-session",
+        "github:user/ana-dev": "github-user",
+        "github:user/ana-work": "github-user",
+        "k8s:dev/user/ana": "k8s-user",
+        "k8s:prod/user/ana-prod": "k8s-user",
+    }
+    for identity in listed:
+        assert ask(store, "who-owns", identity).items[0]["id"] == identity
+
+
+def test_a_permission_set_is_its_role_once_the_account_was_scanned(
+    tmp_path: Path, ask: Ask
+) -> None:
+    reserved = (
+        "arn:aws:iam::210987654321:role/aws-reserved/sso.amazonaws.com/eu-central-1/"
+        "AWSReservedSSO_AdministratorAccess_0123456789abcdef"
+    )
+    account = {
+        "RoleDetailList": [
+            {
+                "Path": "/aws-reserved/sso.amazonaws.com/eu-central-1/",
+                "RoleName": reserved.rpartition("/")[2],
+                "RoleId": "AROA6EQNFXABYWZ6AAVW",
+                "Arn": reserved,
+                "CreateDate": "2026-01-10T09:00:00Z",
+                "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []},
+                "InstanceProfileList": [],
+                "RolePolicyList": [],
+                "AttachedManagedPolicies": [],
+                "Tags": [],
+            }
+        ],
+        "UserDetailList": [],
+        "GroupDetailList": [],
+        "Policies": [],
+    }
+    dump = tmp_path / "account.json"
+    dump.write_text(json.dumps(account))
+    home = write(
+        tmp_path / "ana",
+        {
+            ".cursor/mcp.json": {"mcpServers": {"local": SERVER}},
+            ".aws/config": SSO.replace("profile admin", "default"),
+        },
+    )
+    store = tmp_path / "store"
+    ask(store, "scan", f"home:{home}", f"aws:{dump}")
+    (agent,) = ask(store, "agents").items
+    assert agent["identities"] == [reserved]
+    assert [item["id"] for item in ask(store, "identities").items] == [reserved]
