@@ -1,5 +1,6 @@
 """Laws of profiles: the meet, the review, the document."""
 
+from collections.abc import Iterable
 from dataclasses import replace as with_
 from random import Random
 
@@ -7,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from msgspec.structs import replace
 
-from answerable.baseline.amend import accept, renamed
 from answerable.baseline.diff import Consequence, compare
 from answerable.baseline.document import decode, digest, encode
 from answerable.baseline.fold import fold
 from answerable.baseline.held import Held
 from answerable.baseline.judge import STRICT, judge
 from answerable.baseline.learn import cold, learn
+from answerable.baseline.rename import new_names, rename_call, rename_tools
 from answerable.model.baseline import (
     Accepted,
     Profile,
@@ -66,7 +67,14 @@ def profile(random: Random, history: tuple[Run, ...]) -> Profile:
         for _ in range(random.randint(0, 2))
     ]
     runs_seen = random.choice((found.runs, found.runs and 50))
-    return accept(replace(found, stance=stance, runs=runs_seen), accepted)
+    return accepting(replace(found, stance=stance, runs=runs_seen), accepted)
+
+
+def accepting(found: Profile, accepted: Iterable[Accepted]) -> Profile:
+    """A profile whose owner accepted calls or values by name."""
+    every = {*found.accepted, *accepted}
+    order = sorted(every, key=lambda e: (e.tool, e.path, e.value, e.source))
+    return replace(found, accepted=tuple(order))
 
 
 Situation = tuple[Observation, Progress, Envelope]
@@ -162,7 +170,9 @@ def test_a_document_names_its_schema_and_takes_no_other() -> None:
 def test_the_gravest_stands_first_in_a_review() -> None:
     listed, paid = step(LIST, [{"to": ALICE}]), step(PAY, "ok", to=ALICE, amount=5)
     old = learned((listed,))
-    new = accept(learned((listed, paid)), [Accepted(PAY, "to", "x", "bank/read_file")])
+    new = accepting(
+        learned((listed, paid)), [Accepted(PAY, "to", "x", "bank/read_file")]
+    )
     said = [each.consequence for each in compare(old, new)]
     assert said[0] is Consequence.UNTRUSTED_FLOW
     assert said == sorted(said, key=list(Consequence).index)
@@ -177,7 +187,7 @@ def test_the_gravest_stands_first_in_a_review() -> None:
 def test_renamed_tools_are_held_as_before_under_a_rename_map() -> None:
     listed, paid = step(LIST, [{"to": ALICE}]), step(PAY, "ok", to=ALICE, amount=5)
     before = learned((listed, paid))
-    after = renamed(before, ((LIST, "bank/rows"), (PAY, "bank/send")))
+    after = rename_tools(before, ((LIST, "bank/rows"), (PAY, "bank/send")))
     assert last(before, (listed, paid))[0].effect is Effect.ALLOW
     held = Held.of(after)
     call = last(before, (listed, paid))[1]
@@ -197,3 +207,17 @@ def test_renamed_tools_are_held_as_before_under_a_rename_map() -> None:
     assert judge(Held.of(before), moved, progress).effect is Effect.ASK
     assert judge(held, call, progress).effect is not Effect.ALLOW
     assert after.renames == ((LIST, "bank/rows"), (PAY, "bank/send"))
+    names = new_names(after.renames)
+    assert rename_call(call, names).tool == "bank/send"
+    assert rename_call(call, names).values[0].origins[0].source == "bank/rows"
+    changes = [(each.consequence, each.tool) for each in compare(before, after)]
+    reach = Consequence.REACH
+    assert changes == [(reach, "bank/rows"), (reach, "bank/send")]
+    assert decode(encode(after)) == after
+
+
+def test_a_tool_that_is_renamed_twice_has_its_newest_name() -> None:
+    names = new_names(
+        (("bank/a", "bank/b"), ("bank/c", "bank/d"), ("bank/b", "bank/e"))
+    )
+    assert (names["bank/a"], names["bank/c"]) == ("bank/e", "bank/d")

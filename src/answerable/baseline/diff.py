@@ -3,13 +3,14 @@
 Whatever the new one allows and the old one did not has a line here that is no removal.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.baseline.explain import edge_text, pattern
 from answerable.baseline.judge import MATURE
 from answerable.baseline.ladder import covers
+from answerable.baseline.rename import rename_tools
 from answerable.model.baseline import (
     Edge,
     Entity,
@@ -54,8 +55,20 @@ class Change:
 
 
 def compare(old: Profile, new: Profile) -> list[Change]:
-    """Give what has changed, the gravest first."""
+    """Give what has changed, the gravest first.
+
+    A tool that the new profile renames has one line; the rest is compared under its
+    new name.
+    """
+    known = set(old.renames)
+    pairs = tuple(each for each in new.renames if each not in known)
+    if pairs:
+        definitions = {each.tool: each.definition for each in new.capabilities}
+        old = rename_tools(
+            old, pairs, {name: definitions.get(name, "") for _, name in pairs}
+        )
     changes = [
+        *_renamed(new, pairs),
         *_capabilities(old, new),
         *_entities(old, new),
         *_edges(old, new),
@@ -71,6 +84,13 @@ def compare(old: Profile, new: Profile) -> list[Change]:
             _ORDER.index(each.consequence), each.tool, each.path, each.text
         ),
     )  # fmt: skip
+
+
+def _renamed(new: Profile, pairs: Iterable[tuple[str, str]]) -> Iterator[Change]:
+    tallies = {each.tool: each.tally for each in new.capabilities}
+    for before, after in pairs:
+        text = f"the tool, with what {before} was held to"
+        yield Change(Consequence.REACH, after, "", text, tallies.get(after, NEVER))
 
 
 def _capabilities(old: Profile, new: Profile) -> Iterator[Change]:

@@ -9,6 +9,7 @@ import msgspec
 from answerable.baseline.document import decode, digest, encode
 from answerable.baseline.fold import State, fold
 from answerable.baseline.learn import learn, training_rows
+from answerable.baseline.rename import new_names, rename_call
 from answerable.baseline.tally import teaching
 from answerable.evidence.merkle import leaf_hash, root
 from answerable.model.baseline import Profile, Subject, Terms
@@ -105,6 +106,8 @@ def learned(
 ) -> Profile:
     """Learn the profile of a subject, to come after another one.
 
+    Calls of tools that the profile before renamed count under their new names.
+
     Args:
         found: Watched calls of the agent.
         subject: Whose.
@@ -113,6 +116,10 @@ def learned(
         before: The profile that stands, None where none does. What its owner accepted
             by name stays.
     """
+    renames = before.renames if before is not None else ()
+    names = new_names(renames)
+    if names:
+        found = [replace(each, seen=rename_call(each.seen, names)) for each in found]
     state = state_of(found, subject.identity)
     accepted = before.accepted if before is not None else ()
     profile = learn(state, subject, terms, now, accepted)
@@ -120,7 +127,11 @@ def learned(
     parent = "" if before is None else digest(encode(before))
     stance = profile.stance if before is None else before.stance
     return msgspec.structs.replace(
-        profile, parent=parent, root=root(list(rows)).hex(), stance=stance
+        profile,
+        parent=parent,
+        root=root(list(rows)).hex(),
+        stance=stance,
+        renames=renames,
     )
 
 

@@ -27,16 +27,16 @@ EVE = "US133000000121212121212"
 MALLORY = "FR7630006000011234567890189"
 
 
-def bank(port: int) -> dict[str, Any]:
+def bank(port: int, pay: str = "pay") -> dict[str, Any]:
     """Two agents; what the first pays is looked at."""
     settings = configuration(port)
     server = settings["servers"]["files"]
     server["reads"] = ["read", "US*", "FR*"]
-    server["tools"] = {"pay": {"sensitive": ["to"], "kinds": {"to": "iban"}}}
+    server["tools"] = {pay: {"sensitive": ["to"], "kinds": {"to": "iban"}}}
     settings["tables"] = {
         "payees": {
             "values": [ALICE],
-            "sinks": [{"server": "files", "tool": "pay", "argument": "to"}],
+            "sinks": [{"server": "files", "tool": pay, "argument": "to"}],
         }
     }
     for name in ("ana", "ben"):
@@ -114,6 +114,43 @@ def test_a_signed_baseline_holds_its_agent_and_what_its_owner_amends_passes(
     assert replayed["differing"] == 0
     assert replayed["denied"] >= 2
     assert decision in [each["decision"] for each in replayed["held_back"]]
+
+
+def test_a_renamed_tool_keeps_its_profile_once_the_owner_signs_the_map(
+    tmp_path: Path, server: Backend, owners: Owners
+) -> None:
+    name = drafted(tmp_path, bank(server.server_port), owners)
+    for stage in ("shadow", "enforce"):
+        owners.sign(ANA, "baseline", "sign", name, "--stage", stage)
+    for wrong, why in (
+        ("files/pay", "is no rename"),
+        ("files/pay=other/pay", "names two servers"),
+        ("files/pya=files/transfer", "did you mean files/pay?"),
+        ("files/pay=files/read", "holds files/read already"),
+    ):
+        code, _, err = owners("baseline", "rename", "ana", wrong)
+        assert code == 2
+        assert why in err
+    (draft,) = digests(owners, "rename", "ana", "files/pay=files/transfer")
+    assert (draft["state"], draft["parent"]) == ("draft", name)
+    renamed = draft["digest"]
+    lines = digests(owners, "diff", renamed)
+    assert [(each["tool"], each["text"]) for each in lines] == [
+        ("files/transfer", "the tool, with what files/pay was held to")
+    ]
+    for stage in ("shadow", "enforce"):
+        owners.sign(ANA, "baseline", "sign", renamed, "--stage", stage)
+    # The calls from before count under the new name when the next profile is learned.
+    (again,) = digests(owners, "learn", "ana")
+    (shown,) = digests(owners, "show", again["digest"])
+    tools = {each["tool"] for each in shown["entries"] if each["layer"] == "L1"}
+    assert tools == {"files/read", "files/transfer"}
+    with serving(tmp_path, bank(server.server_port, "transfer")) as served:
+        assert served.hear("baseline.in-force")["digest"] == renamed
+        assert passes(served, "transfer", to=ALICE)
+        assert not passes(served, "transfer", to=MALLORY)
+        assert not passes(served, "pay", to=ALICE)
+        assert served.end() == 0
 
 
 @pytest.mark.parametrize("words", [("show", "nobody"), ("learn", "nobody")])

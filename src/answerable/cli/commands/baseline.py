@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from answerable.cli.commands.serve import state_of
 from answerable.cli.emit import answer
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, Verbs, Word, pass_settings
@@ -21,7 +22,9 @@ _STAGES = ("shadow", "enforce", "off")
 
 
 class _Baseline(Verbs):
-    sections = (("Commands", ("learn", "show", "diff", "sign", "replay", "check")),)
+    sections = (
+        ("Commands", ("learn", "show", "diff", "rename", "sign", "replay", "check")),
+    )
 
 
 @click.group(
@@ -88,6 +91,40 @@ def diff(settings: Settings, new: str, old: str) -> None:
 
     with opened(settings) as session:
         document = flow.diff(session.store, old, new, now=session.now)
+    answer(document, settings)
+
+
+@baseline.command(cls=Verb, short_help="Give tools their new names.")
+@click.argument("agent", metavar="AGENT")
+@click.argument("names", nargs=-1, required=True, metavar="SERVER/OLD=SERVER/NEW...")
+@click.option(
+    "--config",
+    metavar="FILE",
+    default="",
+    help="The answerable.yaml, where its state lies outside the store.",
+)
+@pass_settings
+def rename(settings: Settings, agent: str, names: tuple[str, ...], config: str) -> None:
+    """Draft the standing profiles of AGENT anew for tools that have new names.
+
+    The map of names is part of the draft, and holds once the owner signs it with
+    `baseline sign`. A new name has to be approved where the old one was.
+    """
+    from answerable.flows import baseline_rename as flow
+    from answerable.model.pin import Kind, item_key
+    from answerable.serving.pins.files import PinFiles
+
+    files = PinFiles(state_of(settings, config))
+
+    def pinned(tool: str) -> str:
+        server, _, name = tool.partition("/")
+        pin = files.read(server).items.get(item_key(Kind.TOOL, name))
+        return "" if pin is None else pin.definition.sha256
+
+    with opened(settings, writes=True) as session:
+        document = flow.rename(
+            session.store, _agent(agent), names, pinned, now=session.now
+        )
     answer(document, settings)
 
 

@@ -11,6 +11,8 @@ from answerable.cli.settings import Settings, Verb, Word, pass_settings, store_p
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from answerable.api.serve.plan import Plan as PointPlan
     from answerable.gateway.serve.plan import Plan
     from answerable.model.cedar import CedarRules
@@ -162,6 +164,23 @@ def plan_of(settings: Settings, config: str, *, policies: bool = False) -> "Plan
     usual, _ = store_place(settings)
     named = usual if settings.store else None
     return read_plan(config, named, usual, "", NO_RULES if policies else None)
+
+
+def state_of(settings: Settings, config: str) -> "Path":
+    """Find the state folder of a gateway; its configuration names the store, too.
+
+    Args:
+        settings: Of the command.
+        config: The file; empty for the folder within the store.
+
+    Raises:
+        ConfigError: The configuration cannot be taken.
+    """
+    if not config:
+        return store_place(settings)[0] / "gateway"
+    plan = plan_of(settings, config)
+    settings.store = settings.store or str(plan.store)
+    return plan.state
 
 
 def token_plan_of(settings: Settings, config: str) -> "TokenPlan":

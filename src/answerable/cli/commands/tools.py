@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from answerable.cli.commands.lists import OWNER_STATES
-from answerable.cli.commands.serve import plan_of
+from answerable.cli.commands.serve import plan_of, state_of
 from answerable.cli.emit import answer
 from answerable.cli.session import opened
 from answerable.cli.settings import (
@@ -15,7 +15,6 @@ from answerable.cli.settings import (
     Verbs,
     Word,
     pass_settings,
-    store_place,
 )
 from answerable.cli.signing import key_options, only_a_person, signer_of
 from answerable.model.errors import UsageError
@@ -85,12 +84,7 @@ def diff(settings: Settings, server: str, config: str, every: bool) -> None:
     from answerable.flows import pins
     from answerable.serving.pins.files import PinFiles
 
-    if config:
-        plan = plan_of(settings, config)
-        state, settings.store = plan.state, settings.store or str(plan.store)
-    else:
-        state = store_place(settings)[0] / "gateway"
-    files = PinFiles(state)
+    files = PinFiles(state_of(settings, config))
     known = {name: files.read(name) for name in files.servers()}
     if server and server not in known:
         raise _unknown(server, known)

@@ -1,0 +1,133 @@
+"""Tools under new names: in a profile, and in the calls that the next one learns from.
+
+The map is part of the profile (`renames`), so its owner signs it with the profile.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+from msgspec.structs import replace
+
+from answerable.model.baseline import (
+    Capability,
+    Edge,
+    Level,
+    Pattern,
+    Profile,
+)
+from answerable.model.behaviour import Observation, Origin
+
+_EARLIER = "earlier:"
+
+
+def rename_tools(
+    profile: Profile,
+    renames: Iterable[tuple[str, str]],
+    definitions: Mapping[str, str] | None = None,
+) -> Profile:
+    """Return the profile for tools that have new names.
+
+    Args:
+        profile: As it was learned.
+        renames: Pairs (old, new) of `SERVER/TOOL`.
+        definitions: SHA-256 of the definitions under the new names, hex; where none is
+            given, the definition is the old one.
+    """
+    pairs = tuple(renames)
+    names = dict(pairs)
+
+    def to(tool: str) -> str:
+        return names.get(tool, tool)
+
+    return replace(
+        profile,
+        capabilities=_capabilities(profile.capabilities, names, definitions or {}),
+        entities=tuple(replace(e, tool=to(e.tool)) for e in profile.entities),
+        edges=tuple(_edge(each, names) for each in profile.edges),
+        orders=tuple(
+            replace(
+                each,
+                tool=to(each.tool),
+                reads=tuple(tuple(sorted(map(to, reads))) for reads in each.reads),
+            )
+            for each in profile.orders
+        ),
+        bounds=tuple(replace(each, tool=to(each.tool)) for each in profile.bounds),
+        accepted=tuple(
+            replace(each, tool=to(each.tool), source=to(each.source))
+            for each in profile.accepted
+        ),
+        renames=(*profile.renames, *pairs),
+    )
+
+
+def _capabilities(
+    before: Iterable[Capability], names: Mapping[str, str], pinned: Mapping[str, str]
+) -> tuple[Capability, ...]:
+    """Rename capabilities; of several that become one, keep the one seen most."""
+    found: dict[tuple[str, str], Capability] = {}
+    for each in before:
+        tool = names.get(each.tool, each.tool)
+        key = tool, pinned.get(tool, each.definition)
+        known = found.get(key)
+        if known is None or known.tally.count < each.tally.count:
+            found[key] = replace(each, tool=key[0], definition=key[1])
+    return tuple(found.values())
+
+
+def _edge(edge: Edge, names: Mapping[str, str]) -> Edge:
+    return replace(
+        edge,
+        tool=names.get(edge.tool, edge.tool),
+        source=names.get(edge.source, edge.source),
+        selector=tuple((name, _pattern(each, names)) for name, each in edge.selector),
+    )
+
+
+def _pattern(pattern: Pattern, names: Mapping[str, str]) -> Pattern:
+    """Rename the tool that a selector's argument came from."""
+    if pattern.level is not Level.ORIGIN:
+        return pattern
+    return replace(pattern, text=_explained(pattern.text, names))
+
+
+def new_names(renames: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Map each tool to its newest name; later pairs rename earlier ones."""
+    names: dict[str, str] = {}
+    for old, new in renames:
+        names = {first: new if last == old else last for first, last in names.items()}
+        names[old] = new
+    return names
+
+
+def rename_call(call: Observation, names: Mapping[str, str]) -> Observation:
+    """Return a recorded call as if its tools had had their new names then."""
+    return dataclasses.replace(
+        call,
+        tool=names.get(call.tool, call.tool),
+        after=tuple(names.get(each, each) for each in call.after),
+        values=tuple(
+            dataclasses.replace(
+                value, origins=tuple(_origin(each, names) for each in value.origins)
+            )
+            for value in call.values
+        ),
+    )
+
+
+def _origin(origin: Origin, names: Mapping[str, str]) -> Origin:
+    return dataclasses.replace(
+        origin,
+        source=names.get(origin.source, origin.source),
+        selector=tuple(
+            (argument, _explained(token, names)) for argument, token in origin.selector
+        ),
+    )
+
+
+def _explained(text: str, names: Mapping[str, str]) -> str:
+    """Rename the tool of an explanation `earlier:TOOL FIELD`, whatever follows it."""
+    if not text.startswith(_EARLIER):
+        return text
+    tool, blank, rest = text.removeprefix(_EARLIER).partition(" ")
+    return f"{_EARLIER}{names.get(tool, tool)}{blank}{rest}"
