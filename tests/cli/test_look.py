@@ -268,6 +268,12 @@ def test_the_marks_follow_the_locale(encoding, marks):
     assert marks_for(encoding) is marks
 
 
+def test_no_mark_of_a_verdict_means_good():
+    for marks in (UNICODE, ASCII):
+        assert set(marks.verdicts) == {"always", "only-if", "never", "not-known"}
+        assert not {marks.yes, marks.no} & set(marks.verdicts.values())
+
+
 class _Terminal(io.StringIO):
     encoding = "utf-8"
 
@@ -285,7 +291,8 @@ def test_colour_is_for_a_terminal_that_wants_it(monkeypatch):
 
 
 def test_colour_adds_nothing_but_colour():
-    assert paint("✔ always") == "\x1b[32m✔\x1b[0m always"
+    assert paint("✔ ok") == "\x1b[32m✔\x1b[0m ok"
+    assert paint("● always") == "\x1b[31m●\x1b[0m always"
     assert paint("plain") == "plain"
 
 

@@ -217,15 +217,18 @@ def test_a_statement_that_could_not_be_read_makes_the_answer_partial() -> None:
     assert item["coverage"]["partial"]
 
 
-def test_a_credential_without_a_principal_is_an_error_that_says_so() -> None:
+def test_a_credential_without_a_principal_is_not_known_and_says_why() -> None:
     build = Builder()
     build.identity(user("ana"))
     key = CredentialId("cred:aws/AKIAEXAMPLE")
     how = f"account {A}, principal not collected"
     entity = CredentialEntity(key, (), None, how)
     inventory = replace(build.inventory(), credentials={key: entity})
-    with pytest.raises(UsageError, match=how):
-        flow.reach(inventory, key, now=NOW)
+    (row,) = rows(inventory, key)
+    assert (row["verdict"], row["subject"]) == ("not-known", key)
+    missing = {"id": key, "because": how, "source": "aws-keys"}
+    assert row["unknown"] == [missing]
+    assert can(inventory, key, "s3:GetObject", RED)["unknown"] == [missing]
     known = replace(entity, identity=IdentityId(user("ana")), how="list-access-keys")
     inventory = replace(inventory, credentials={key: known})
     item = can(inventory, key, "s3:GetObject", RED)

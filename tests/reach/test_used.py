@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from answerable.flows.days import recorded_item
 from answerable.flows.used import used
-from answerable.model.document import Document, UsedItem
+from answerable.model.document import Document
+from answerable.model.document_exercised import UsedItem
 from answerable.model.event import AuditEvent, Outcome
 from answerable.model.ids import aws_credential_id, event_id
 from answerable.model.written import WrittenBy

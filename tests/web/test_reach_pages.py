@@ -27,7 +27,7 @@ def test_what_an_agent_can_reach_stands_under_the_path_that_leads_there(
     html = shown(desk, viewer, "/reach", subject=REPORTER)
     assert "tool:mcp/warehouse/*" in html
     assert html.index("user/report-bot") < html.index("role/data-reader")
-    for word in ("✔", "always", "only-if", "s3:GetObject, s3:PutObject", "+assumes"):
+    for word in ("●", "always", "only-if", "s3:GetObject, s3:PutObject", "+assumes"):
         assert word in html
     assert "SCPs" in html  # what was not collected
     assert '<svg class="drawn paths"' in html

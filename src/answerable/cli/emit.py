@@ -34,6 +34,7 @@ def answer(
 def exit_code(document: Document, settings: Settings) -> int:
     """Tell the exit code a document ends with."""
     partial = document.partial and not settings.allow_partial
+    partial = partial or bool(document.undecided)
     return worst((FAILED if document.failed else FINE, PARTIAL if partial else FINE))
 
 
@@ -48,7 +49,9 @@ def show(
     if settings.quiet:
         return
     notes = [note] if note else []
-    notes += incomplete(document.coverage, settings.allow_partial)
+    notes += incomplete(
+        document.coverage, settings.allow_partial or bool(document.undecided)
+    )
     if document.searched and settings.output != "table":
         notes.append(f"hint: {document.searched}")
     # An empty answer says itself what would fill it.

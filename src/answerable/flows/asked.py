@@ -1,7 +1,7 @@
 """One question about permissions: its estate, and what could change the answer."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -19,6 +19,7 @@ from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.ids import IdentityId
 from answerable.model.inventory import Inventory
 from answerable.reach import questions, subjects
+from answerable.reach.assumptions import assumptions
 from answerable.reach.collected import Collected
 from answerable.reach.coverage import is_partial, not_collected
 from answerable.reach.estate.estate import Estate, compile_estate
@@ -194,11 +195,24 @@ def subject_of(inventory: Inventory, text: str) -> str:
         raise
     except UsageError:
         asked = text.strip()
-        accounts = inventory.once("accounts of identities", _accounts)
         caller = caller_of(asked, {})
-        if caller is None or (caller.account and caller.account in accounts):
+        if caller is None:
+            raise
+        accounts = inventory.once("accounts of identities", _accounts)
+        # A role that a trail or a configuration names may have been deleted.
+        named = inventory.once("identities by name alone", _named)
+        if caller.account in accounts and asked not in named:
             raise
         return asked
+
+
+def _named(inventory: Inventory) -> frozenset[str]:
+    """List the subjects that sources name, whether or not their account holds them."""
+    agents, credentials = inventory.agents.values(), inventory.credentials.values()
+    return frozenset(inventory.owners).union(
+        (each.identity for each in credentials if each.identity),
+        *(each.identities for each in agents),
+    )
 
 
 def _accounts(inventory: Inventory) -> frozenset[str]:
@@ -234,7 +248,9 @@ def missing(
     """
     found: set[str] = set()
     for reply, item in pairs:
-        found |= missing_of(asked, reply, item["action"], item["resource"])
+        absent = missing_of(asked, reply, item["action"], item["resource"])
+        item["assuming"] = assuming_of(asked, reply, absent)
+        found |= absent
     # What grants could add a row that is not there.
     for subject in subjects:
         nothing = replace(questions.nobody(), subject=subject, actor=subject)
@@ -259,6 +275,26 @@ def missing_of(asked: Asked, reply: Reply, action: str, resource: str) -> set[st
     return found
 
 
+def assuming_of(asked: Asked, reply: Reply, absent: set[str]) -> list[str]:
+    """Name the kinds of policy that were not collected and could change one verdict."""
+    words = set(absent)
+    actor = asked.estate.principals.get(reply.actor)
+    if actor:
+        words |= _needed(asked, {actor.identity.account})
+    if asked.cut:
+        words.add("paths")
+    return assumptions(words, (gap.policy for gap in reply.gaps))
+
+
+def _needed(asked: Asked, accounts: Set[str]) -> set[str]:
+    """Name what must have been collected of accounts for any answer about them."""
+    return {
+        asked.collected.lacking(word, account)
+        for word in ("identity-policies", "role-trust")
+        for account in accounts
+    }
+
+
 def coverage_of(asked: Asked, replies: Iterable[Reply], absent: set[str]) -> Coverage:
     """Say what an answer rests on.
 
@@ -270,11 +306,7 @@ def coverage_of(asked: Asked, replies: Iterable[Reply], absent: set[str]) -> Cov
     replies = list(replies)
     acting = (asked.estate.principals.get(reply.actor) for reply in replies)
     accounts = {principal.identity.account for principal in acting if principal}
-    needed = {
-        asked.collected.lacking(word, account)
-        for word in ("identity-policies", "role-trust")
-        for account in accounts or {""}
-    }
+    needed = _needed(asked, accounts or {""})
     paths = {"paths"} if asked.cut else set()
     known = sorted((absent | needed | paths) - {""})
     coverage = lists.coverage(asked.inventory, asked.now, known)

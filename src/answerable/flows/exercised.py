@@ -4,8 +4,8 @@
 so is as short as they are.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from answerable.flows.calls import Calls, Trail
@@ -16,8 +16,8 @@ from answerable.model.document_exercised import ExercisedItem
 from answerable.model.event import Outcome
 from answerable.reach.patterns.globs import inward, matches
 
-_RANK = {"never": 0, "only-if": 1, "always": 2}
-_NEVER = "never"
+_RANK = {"never": 0, "not-known": 1, "only-if": 2, "always": 3}
+_NEVER, _UNKNOWN = "never", "not-known"
 
 
 @dataclass(slots=True)
@@ -57,8 +57,10 @@ def exercised(
         An item for each pattern of actions, and one for each called action that none
         of them holds. `used` and `blocked` are None where the logs do not tell.
     """
-    found: dict[str, _Row] = defaultdict(_Row)
-    for each in rows:
+    known = [each for each in rows if each["verdict"] != _UNKNOWN]
+    least = _NEVER if len(known) == len(rows) else _UNKNOWN
+    found: dict[str, _Row] = defaultdict(lambda: _Row(least, least))
+    for each in known:
         row = found[each["action"]]
         row.reachable = _most(row.reachable, each["verdict"])
         if not each["path"]:
@@ -123,9 +125,22 @@ def _last(calls: Sequence[Calls]) -> str | None:
     return spelled_time(at) if at else None
 
 
-def counted(items: Sequence[ExercisedItem]) -> Iterator[tuple[str, int]]:
-    """Count patterns: granted, reachable, used and blocked."""
-    yield "granted", sum(item["granted"] != _NEVER for item in items)
-    yield "reachable", sum(item["reachable"] != _NEVER for item in items)
-    yield "used", sum(bool(item["used"]) for item in items)
-    yield "blocked", sum(bool(item["blocked"]) for item in items)
+def counted(items: Sequence[ExercisedItem]) -> Iterator[tuple[str, int | None]]:
+    """Count patterns: granted, reachable, used and blocked; None where not known."""
+    yield "granted", _allowed(item["granted"] for item in items)
+    yield "reachable", _allowed(item["reachable"] for item in items)
+    yield "used", _called([item["used"] for item in items])
+    yield "blocked", _called([item["blocked"] for item in items])
+
+
+def _allowed(verdicts: Iterable[str]) -> int | None:
+    """Count what is allowed, None where nothing is and some of it is not known."""
+    found = Counter(verdicts)
+    allowed = found["always"] + found["only-if"]
+    return None if not allowed and found[_UNKNOWN] else allowed
+
+
+def _called(counts: Sequence[int | None]) -> int | None:
+    """Count what was called, None where nothing is and the logs do not tell of all."""
+    called = sum(bool(count) for count in counts)
+    return None if not called and None in counts else called

@@ -5,29 +5,25 @@ from dataclasses import dataclass
 from itertools import islice
 
 from answerable.connectors.iam_catalogue.fetch import load
-from answerable.flows.asked import (
-    Asked,
-    coverage_of,
-    doubted,
-    missing,
-    missing_of,
-    subject_of,
-)
+from answerable.flows.asked import Asked, coverage_of, doubted, missing, subject_of
 from answerable.flows.hints import command
-from answerable.flows.layers import layers_of
-from answerable.flows.quotes import Quotes, statements_of
+from answerable.flows.not_known import (
+    looked,
+    scan_command,
+    unknown_holders,
+    unknown_row,
+    unknown_rows,
+)
 from answerable.model.connector import no_progress
 from answerable.model.document import Document, ReachItem
 from answerable.model.errors import UsageError
 from answerable.reach import items, questions, subjects, words
-from answerable.reach.keys.retagging import retagged
 from answerable.reach.keys.tagging import Tagging
 from answerable.reach.parts import Place, able_part, part
 from answerable.reach.patterns.globs import is_literal
 from answerable.reach.questions import Reply
 from answerable.reach.rows.rows import make_filter, speller
-from answerable.reach.subjects import Start
-from answerable.reach.verdict.formula import verdict
+from answerable.reach.unknown import rests_on_missing
 
 # Who may tag a resource is worked out once for each; `can` always says it.
 _MOST_EXPLAINED = 500
@@ -63,17 +59,19 @@ def reach(
     """List what a subject can do; see `flows.reach.reach`.
 
     Raises:
-        UsageError: The subject is not known, or its principal was not collected.
+        UsageError: The subject is not known.
     """
     inventory, direct = asked.inventory, asked.direct
-    found = subjects.starts(asked.graph, inventory, subject_of(inventory, subject))
+    name = subject_of(inventory, subject)
+    found = subjects.starts(asked.graph, inventory, name)
     wanted = make_filter(action, words.as_arn(resource))
     replies: list[Reply] = []
     for start in found.starts:
         progress(len(replies), 0, "rows")
         rows = questions.reach(asked.graph, start.identity, wanted, direct=direct)
-        replies += [subjects.through(start, reply) for reply in rows]
-    return _listing(asked, found, replies, action, resource)
+        replies += subjects.known_rows(start, rows)
+    unknown = unknown_rows(asked, found, name, action, resource)
+    return _listing(asked, found, replies, action, resource, unknown=unknown)
 
 
 def reach_part(
@@ -100,8 +98,8 @@ def reach_part(
     Raises:
         UsageError: As for `reach`; or the cursor is none of ours.
     """
-    inventory = asked.inventory
-    found = subjects.starts(asked.graph, inventory, subject_of(inventory, subject))
+    name = subject_of(asked.inventory, subject)
+    found = subjects.starts(asked.graph, asked.inventory, name)
     wanted = make_filter(action, words.as_arn(resource))
     first, place = read_cursor(after)
     replies: list[Reply] = []
@@ -118,50 +116,16 @@ def reach_part(
             most_rows=rows - len(replies),
             most_ways=ways - gone,
         )
-        replies += [subjects.through(start, reply) for reply in got.replies]
+        replies += subjects.known_rows(start, got.replies)
         gone += got.ways
         first, place = (number, got.after) if got.after else (number + 1, Place())
     tagging = len(asked.estate.principals) <= _MOST_ASKED
-    document = _listing(asked, found, replies, action, resource, tagging=tagging)
     ended = first >= len(found.starts)
-    return Listed(document, "" if ended else spelled_cursor(first, place), gone)
-
-
-def can(
-    asked: Asked, subject: str, action: str, resource: str, *, expect: str = ""
-) -> Document:
-    """Say whether a subject can do one thing; see `flows.reach.can`.
-
-    Raises:
-        UsageError: Subject, action or resource are not known, or the subject's
-            principal was not collected.
-    """
-    inventory, direct = asked.inventory, asked.direct
-    spelled = words.read_action(asked.estate.catalogue, action, load)
-    target = words.read_resource(inventory.facts, resource)
-    found = subjects.starts(asked.graph, inventory, subject_of(inventory, subject))
-    replies = [
-        subjects.through(start, _can(asked, start, spelled, target, direct=direct))
-        for start in found.starts
-    ]
-    reply = doubted(asked, subjects.best(replies), spelled)
-    absent = set(found.not_collected)
-    for one in replies if verdict(reply.formula) != "always" else [reply]:
-        absent |= missing_of(asked, one, spelled, target)
-    coverage = coverage_of(asked, [reply], absent)
-    item = items.can_item(reply, spelled, target, coverage)
-    item = Tagging(asked.graph).explained(reply, item)
-    item["layers"] = layers_of(asked, reply, spelled, target, absent)
-    quotes = Quotes(statements_of(inventory), asked.given.policies, spelled)
-    quotes.add(item["determining"])
-    quotes.add_along(item["path"])
-    return Document(
-        kind="can",
-        items=[item],
-        coverage=coverage,
-        failed=bool(expect) and item["verdict"] != expect,
-        next=command("who-can", spelled, target),
+    unknown = unknown_rows(asked, found, name, action, resource) if ended else []
+    document = _listing(
+        asked, found, replies, action, resource, tagging=tagging, unknown=unknown
     )
+    return Listed(document, "" if ended else spelled_cursor(first, place), gone)
 
 
 def who_can(asked: Asked, action: str, resource: str) -> Document:
@@ -173,7 +137,7 @@ def who_can(asked: Asked, action: str, resource: str) -> Document:
     spelled = words.read_action(asked.estate.catalogue, action, load)
     target = words.read_resource(asked.inventory.facts, resource)
     found = questions.who_can(asked.graph, spelled, target, direct=asked.direct)
-    return _pairs(asked, list(found), spelled, target)
+    return _pairs(asked, list(found), spelled, target, ended=True)
 
 
 def who_can_part(
@@ -196,7 +160,7 @@ def who_can_part(
     _, place = read_cursor(after)
     some, on, gone = _able(asked, spelled, target, place, rows)
     tagging = len(asked.estate.principals) <= _MOST_ASKED
-    document = _pairs(asked, some, spelled, target, tagging=tagging)
+    document = _pairs(asked, some, spelled, target, tagging=tagging, ended=on is None)
     return Listed(document, spelled_cursor(0, on) if on else "", gone)
 
 
@@ -254,6 +218,7 @@ def _listing(
     resource: str,
     *,
     tagging: bool = True,
+    unknown: Sequence[ReachItem] = (),
 ) -> Document:
     spelled = speller(asked.estate.catalogue, asked.estate.written, action)
     replies = [_doubted_row(asked, reply, spelled) for reply in replies]
@@ -264,9 +229,9 @@ def _listing(
     absent = missing(asked, pairs, action, resource, who) | set(found.not_collected)
     return Document(
         kind="reach",
-        items=listed,
+        items=[*listed, *unknown],
         coverage=coverage_of(asked, replies, absent),
-        next=_next(listed),
+        next=_next(listed) or scan_command(found.unknown),
     )
 
 
@@ -277,28 +242,34 @@ def _pairs(
     resource: str,
     *,
     tagging: bool = True,
+    ended: bool,
 ) -> Document:
+    """Shape those who can and, at the end of the list, those of whom it is not known."""
+    unknown = unknown_holders(asked) if asked.estate.asked(action, resource) else []
+    open_ids = {each.id for each in unknown}
+    found = [
+        reply
+        for reply in found
+        if reply.subject not in open_ids or not rests_on_missing(reply.formula)
+    ]
     replies = [doubted(asked, reply, action) for reply in found]
     listed = [items.pair_item(reply, action, resource) for reply in replies]
     listed = _explained(asked, replies, listed, tagging)
     absent = missing(asked, list(zip(replies, listed, strict=True)), action, resource)
+    coverage = coverage_of(asked, replies, absent)
+    coverage["looked"] = looked(asked)
+    named = {item["subject"] for item in listed}
+    more = [each for each in unknown if ended and each.id not in named]
+    rows = [
+        unknown_row(asked.inventory, each.id, action, resource, each) for each in more
+    ]
+    following = command("can", listed[0]["subject"], action, resource) if listed else ""
     return Document(
         kind="who-can",
-        items=listed,
-        coverage=coverage_of(asked, replies, absent),
-        next=command("can", listed[0]["subject"], action, resource) if listed else "",
+        items=[*listed, *rows],
+        coverage=coverage,
+        next=following or scan_command(unknown),
     )
-
-
-def _can(
-    asked: Asked, start: Start, action: str, resource: str, *, direct: bool
-) -> Reply:
-    """Answer for one identity; a never must not rest on a tag it may set itself."""
-    graph, subject = asked.graph, start.identity
-    reply = questions.can(graph, subject, action, resource, direct=direct)
-    if verdict(reply.formula) != "never":
-        return reply
-    return retagged(graph, subject, action, resource, direct=direct) or reply
 
 
 def _explained(

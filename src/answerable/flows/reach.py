@@ -1,7 +1,10 @@
 """Three questions about permissions: reach, can, who-can."""
 
-from answerable.flows import permitted
+from collections.abc import Iterable
+
+from answerable.flows import permitted, single_answer
 from answerable.flows.asked import Context, alone, asked_of
+from answerable.flows.expectation import Expectation, read_assumptions
 from answerable.flows.given import read_given
 from answerable.flows.permitted import Listed, Progress
 from answerable.model.connector import no_progress
@@ -38,8 +41,7 @@ def reach(
         progress: Called with what is done.
 
     Raises:
-        UsageError: The subject is not known, its principal was not collected, or a
-            file holds no policy.
+        UsageError: The subject is not known, or a file holds no policy.
     """
     progress(0, 0, "policies")
     given = read_given(inventory.facts, context, session_policy, endpoint_policy, now)
@@ -62,6 +64,7 @@ def can(
     endpoint_policy: str = "",
     direct: bool = False,
     expect: str = "",
+    assume: Iterable[str] = (),
 ) -> Document:
     """Say whether a subject can do one thing, with the proof.
 
@@ -76,15 +79,17 @@ def can(
         endpoint_policy: File with the policy of the VPC endpoint.
         direct: Leave out roles, escalation and credentials.
         expect: A verdict; the document has failed when it is another one.
+        assume: Names of assumptions under which the verdict may hold all the same.
 
     Raises:
-        UsageError: Subject, action or resource are not known, the subject's
-            principal was not collected, or a file holds no policy.
+        UsageError: Subject, action or resource are not known, an assumption
+            is none, or a file holds no policy.
     """
+    expected = Expectation(expect, read_assumptions(assume))
     given = read_given(inventory.facts, context, session_policy, endpoint_policy, now)
     service = action.partition(":")[0]
     asked = asked_of(inventory, {service}, given, now, direct=direct)
-    return permitted.can(asked, subject, action, resource, expect=expect)
+    return single_answer.can(asked, subject, action, resource, expected=expected)
 
 
 @alone

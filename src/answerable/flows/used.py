@@ -18,11 +18,14 @@ from answerable.flows.calls import Calls, calls_of, trail_of
 from answerable.flows.given import read_given
 from answerable.flows.hints import command
 from answerable.flows.lists import spelled_time
+from answerable.flows.not_known import scan_command
 from answerable.lineage.joints import JointChains
 from answerable.model.catalogue import Catalogue
 from answerable.model.connector import no_progress
-from answerable.model.document import Coverage, Document, UsedItem
+from answerable.model.document import Coverage, Document
+from answerable.model.document_exercised import UsedItem
 from answerable.model.document_recorded import RecordedItem
+from answerable.model.errors import UsageError
 from answerable.model.event import Outcome
 from answerable.model.inventory import Inventory
 from answerable.reach import items, questions, subjects
@@ -37,7 +40,8 @@ from answerable.store.store import Store
 
 Progress = Callable[[int, int, str], None]
 _NEVER, _OPEN, _ALWAYS = Verdict.NEVER, Verdict.ONLY_IF, Verdict.ALWAYS
-_RANK = {_NEVER: 0, _OPEN: 1, _ALWAYS: 2}
+_UNKNOWN = Verdict.NOT_KNOWN
+_RANK = {_NEVER: 0, _UNKNOWN: 1, _OPEN: 2, _ALWAYS: 3}
 # What a row leaves open and a single action may not: patterns that overlap.
 _OVERLAPS = (SCOPE, DENY)
 _MOST_ROUGH = 500
@@ -107,13 +111,12 @@ def used(
         progress: Called with what is done.
 
     Raises:
-        UsageError: The subject is not known, its principal was not collected, or a
-            file holds no policy.
+        UsageError: The subject is not known, or a file holds no policy.
     """
     progress(0, 0, "policies")
     given = read_given(inventory.facts, context, session_policy, endpoint_policy, now)
     asked = asked_of(inventory, None, given, now, direct=direct)
-    name = subject_of(inventory, subject)
+    name = _subject(store, inventory, subject, stood)
     found = subjects.starts(asked.graph, inventory, name)
     rights = _Rights(asked, found)
     pairs = rights.of(action)
@@ -129,6 +132,7 @@ def used(
         for name in sorted(table, key=str.lower)
         if matches(glob, name.lower()) and table[name].matters
     ]
+    least = _UNKNOWN if found.unknown else _NEVER
     listed = []
     silent = {*found.not_collected, trail.lacks(action, rights.homes)} - {""}
     for spelled in kept:
@@ -136,7 +140,11 @@ def used(
         lacking = trail.lacks(spelled, accounts)
         silent |= {lacking} - {""}
         since = 0 if lacking else trail.since(accounts)
-        listed.append(_item(name, spelled, table[spelled], since))
+        listed.append(_item(name, spelled, table[spelled], since, least))
+    if not listed and found.unknown:
+        lacking = trail.lacks(action, rights.homes)
+        since = 0 if lacking else trail.since(rights.homes)
+        listed.append(_item(name, action, _Action(), since, least))
     days = trail.recorded(rights.homes.union(*(table[n].accounts for n in kept)))
     silent |= set(_gaps(days))
     replies = [reply for reply, _ in pairs]
@@ -144,7 +152,28 @@ def used(
     coverage["recorded"] = days
     if trail.logs:
         coverage["seen"] = sorted({*coverage["seen"], "cloudtrail"})
-    return Document("reach-used", listed, coverage, next=_next(listed))
+    following = _next(listed) or scan_command(found.unknown)
+    return Document("reach-used", listed, coverage, next=following)
+
+
+def _subject(
+    store: Store,
+    inventory: Inventory,
+    text: str,
+    stood: Sequence[JointChains] | None,
+) -> str:
+    """Find the subject, which may be an identity that the trail alone knows.
+
+    Raises:
+        UsageError: The text names nothing, or several things.
+    """
+    try:
+        return subject_of(inventory, text)
+    except UsageError:
+        named = text.strip()
+        if not named.startswith("arn:") or not calls_of(store, inventory, named, stood):
+            raise
+        return named
 
 
 _Pairs = list[tuple[Reply, bool]]
@@ -161,10 +190,13 @@ class _Rights:
         """List rows, and whether the subject's own policies grant them."""
         graph, wanted = self.asked.graph, make_filter(action, "*")
         return [
-            (subjects.through(start, reply), not reply.path)
+            (reply, len(reply.path) == len(start.hops))
             for start in self.found.starts
-            for reply in questions.reach(
-                graph, start.identity, wanted, direct=self.asked.direct
+            for reply in subjects.known_rows(
+                start,
+                questions.reach(
+                    graph, start.identity, wanted, direct=self.asked.direct
+                ),
             )
         ]
 
@@ -173,7 +205,8 @@ class _Rights:
         """Accounts of the identities the subject begins with."""
         principals = self.asked.estate.principals
         known = (principals.get(start.identity) for start in self.found.starts)
-        return {p.identity.account for p in known if p}
+        named = (owner_in(each.id) for each in self.found.unknown)
+        return {*(p.identity.account for p in known if p), *named} - {""}
 
 
 def _catalogue(services: frozenset[str] | None, calls: Sequence[Calls]) -> Catalogue:
@@ -232,14 +265,26 @@ def _count(
             found.by.update(filter(None, [call.identity]))
 
 
-def _item(subject: str, action: str, found: _Action, since: int) -> UsedItem:
-    """Shape an action; `since` is 0 where the trail does not tell of its calls."""
+def _item(
+    subject: str, action: str, found: _Action, since: int, least: Verdict
+) -> UsedItem:
+    """Shape an action.
+
+    Args:
+        subject: Whose.
+        action: The action, or a pattern.
+        found: What is known of it.
+        since: Since when the trail tells of its calls, 0 where it does not.
+        least: The verdict where no permission was found: `not-known` where some of
+            the subject's permissions were not collected.
+    """
+    granted = _most(found.granted, least)
     return {
         "subject": subject,
         "service": action.partition(":")[0],
         "action": action,
-        "granted": found.granted.value,
-        "reachable": _most(found.granted, found.through).value,
+        "granted": granted.value,
+        "reachable": _most(granted, found.through).value,
         "used": found.used if since else found.used or None,
         "last_used": _time(found.last_used),
         "used_by": sorted(found.by),

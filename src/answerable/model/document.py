@@ -10,6 +10,7 @@ from typing import NotRequired, TypedDict
 
 from answerable.model.document_mediation import MediationItem
 from answerable.model.document_recorded import RecordedItem
+from answerable.model.document_unknown import LookedItem, UnknownItem
 
 
 class SourceItem(TypedDict):
@@ -28,6 +29,7 @@ class Coverage(TypedDict):
     sources: list[SourceItem]
     seen: list[str]
     not_collected: list[str]
+    looked: NotRequired[LookedItem]
     recorded: NotRequired[list[RecordedItem]]
     mediation: NotRequired[MediationItem]
 
@@ -225,6 +227,8 @@ class CanItem(TypedDict):
     path: list[PathItem]
     unguarded: NotRequired[bool]
     unguarded_because: NotRequired[str]
+    assuming: NotRequired[list[str]]
+    unknown: NotRequired[list[UnknownItem]]
     layers: NotRequired[list[LayerItem]]
     coverage: Coverage
 
@@ -242,25 +246,8 @@ class ReachItem(TypedDict):
     path: list[PathItem]
     unguarded: NotRequired[bool]
     unguarded_because: NotRequired[str]
-
-
-class UsedItem(TypedDict):
-    """`answerable reach --used`: an action, and whether it is made use of.
-
-    `used` and `blocked` are null where the trail does not tell.
-    """
-
-    subject: str
-    service: str
-    action: str
-    granted: str
-    reachable: str
-    used: int | None
-    last_used: str | None
-    used_by: list[str]
-    blocked: int | None
-    last_blocked: str | None
-    recorded_since: str | None
+    assuming: NotRequired[list[str]]
+    unknown: NotRequired[list[UnknownItem]]
 
 
 class ComparedItem(TypedDict):
@@ -318,6 +305,7 @@ class Document:
         items: Items of that kind's shape.
         coverage: What the answer rests on.
         failed: True when an expectation or a verification did not hold (exit 1).
+        undecided: Why an expectation neither held nor failed (exit 3), else empty.
         next: A command worth trying next, may be empty.
         searched: Where there is no item: in what none was found, may be empty.
     """
@@ -326,6 +314,7 @@ class Document:
     items: Sequence[Mapping[str, object]]
     coverage: Coverage
     failed: bool = False
+    undecided: str = ""
     next: str = ""
     searched: str = ""
 

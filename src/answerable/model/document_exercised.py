@@ -20,3 +20,22 @@ class ExercisedItem(TypedDict):
     used_by: list[str]
     blocked: int | None
     last_blocked: str | None
+
+
+class UsedItem(TypedDict):
+    """`answerable reach --used`: an action, and whether it is made use of.
+
+    `used` and `blocked` are null where the trail does not tell.
+    """
+
+    subject: str
+    service: str
+    action: str
+    granted: str
+    reachable: str
+    used: int | None
+    last_used: str | None
+    used_by: list[str]
+    blocked: int | None
+    last_blocked: str | None
+    recorded_since: str | None

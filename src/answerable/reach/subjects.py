@@ -1,9 +1,9 @@
 """Whom a question is about: an agent or a credential acts through identities."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from answerable.model.errors import UsageError
+from answerable.model.identity import Identity
 from answerable.model.ids import AgentId, CredentialId, IdentityId
 from answerable.model.inventory import AgentEntity, CredentialEntity, Inventory
 from answerable.model.sighting import Facts
@@ -11,16 +11,33 @@ from answerable.reach.estate.outside import caller_of
 from answerable.reach.paths.graph import Graph
 from answerable.reach.paths.paths import Hop
 from answerable.reach.questions import Reply, entry_hop
+from answerable.reach.unknown import (
+    UnknownSubject,
+    rests_on_missing,
+    unknown_agent,
+    unknown_credential,
+    unknown_identity,
+    unknown_platform,
+)
 from answerable.reach.verdict.formula import FALSE, TRUE, Formula, atom, chained
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """An identity to begin with, and how the subject comes to act as it."""
+    """An identity to begin with, and how the subject comes to act as it.
+
+    Attributes:
+        subject: The subject of the question.
+        identity: The identity.
+        hops: Steps from the subject to the identity.
+        unknown: Why the identity's own permissions are not known, None where they
+            are. What others grant it is evaluated all the same.
+    """
 
     subject: str
     identity: IdentityId
     hops: tuple[Hop, ...] = ()
+    unknown: UnknownSubject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +45,23 @@ class Starts:
     """Every identity of a subject, and what is missing to know more.
 
     Attributes:
-        starts: At least one.
-        not_collected: One text per credential whose principal is not known.
+        starts: Identities that can be evaluated.
+        apart: Identities and credentials of the subject that cannot.
     """
 
-    starts: tuple[Start, ...]
-    not_collected: tuple[str, ...] = ()
+    starts: tuple[Start, ...] = ()
+    apart: tuple[UnknownSubject, ...] = ()
 
+    @property
+    def unknown(self) -> tuple[UnknownSubject, ...]:
+        """Everything that is not known of the subject's permissions."""
+        within = (each.unknown for each in self.starts)
+        return (*(each for each in within if each), *self.apart)
 
-_KEYS_HINT = "scan the account's key list too: answerable scan aws-keys:FILE"
+    @property
+    def not_collected(self) -> tuple[str, ...]:
+        """One text for each of these."""
+        return tuple(f"{each.id}: {each.because}" for each in self.apart)
 
 
 def starts(graph: Graph, inventory: Inventory, subject: str) -> Starts:
@@ -44,44 +69,45 @@ def starts(graph: Graph, inventory: Inventory, subject: str) -> Starts:
 
     A caller is `*`, a service, an identity provider or a principal of an account that
     was not scanned: resources' own policies and trusts judge it.
-
-    Raises:
-        UsageError: None is known; the message says what was not collected.
     """
     agent = inventory.agents.get(AgentId(subject))
     if agent:
         return _of_agent(graph, inventory, agent)
     credential = inventory.credentials.get(CredentialId(subject))
     if credential:
-        return _of_credential(graph, credential)
-    return Starts((Start(subject, _caller(graph, subject)),))
+        return _of_credential(graph, inventory, credential)
+    return _of_identity(graph, inventory, Start(subject, IdentityId(subject)))
 
 
-def _caller(graph: Graph, subject: str) -> IdentityId:
-    """Return an identity of the snapshot, or a caller from outside it."""
-    identity = IdentityId(subject)
-    if identity not in graph.estate.principals:
-        caller = caller_of(subject, graph.estate.accounts)
-        if caller and not graph.estate.is_collected(caller.account):
-            return IdentityId(caller.id)
-    return _known(graph, identity)
+def _of_identity(graph: Graph, inventory: Inventory, start: Start) -> Starts:
+    """Evaluate an identity as far as the snapshot allows it."""
+    estate, identity = graph.estate, start.identity
+    facts = inventory.once("identities by id", _by_id)
+    caller = caller_of(identity, estate.accounts)
+    if identity not in estate.principals and caller:
+        identity = IdentityId(caller.id)
+        start = replace(start, identity=identity)
+    if caller and not caller.account:  # anonymous, a service or a provider
+        return Starts((replace(start, unknown=unknown_platform(estate)),))
+    unknown = unknown_identity(estate, identity, facts.get(identity))
+    if unknown is None or identity in estate.principals:
+        return Starts((replace(start, unknown=unknown),))
+    if caller and not estate.is_collected(caller.account):
+        return Starts((replace(start, unknown=unknown),))
+    return Starts(apart=(unknown,))
 
 
-def _known(graph: Graph, identity: IdentityId) -> IdentityId:
-    if identity not in graph.estate.principals:
-        raise UsageError(
-            f"{identity}: principal not collected",
-            "scan its account: answerable scan aws:FILE",
-        )
-    return identity
+def _by_id(inventory: Inventory) -> Mapping[IdentityId, Identity]:
+    return {each.id: each for each in inventory.facts.identities}
 
 
-def _of_credential(graph: Graph, entity: CredentialEntity) -> Starts:
+def _of_credential(
+    graph: Graph, inventory: Inventory, entity: CredentialEntity
+) -> Starts:
     if entity.identity is None:
-        raise UsageError(f"{entity.id}: {entity.how}", _KEYS_HINT)
+        return Starts(apart=(unknown_credential(graph.estate, entity),))
     hop = Hop(entity.id, entity.how, entity.identity, _active(entity), ())
-    identity = _known(graph, entity.identity)
-    return Starts((Start(entity.id, identity, (hop,)),))
+    return _of_identity(graph, inventory, Start(entity.id, entity.identity, (hop,)))
 
 
 def _active(entity: CredentialEntity) -> Formula:
@@ -93,25 +119,28 @@ def _active(entity: CredentialEntity) -> Formula:
 
 def _of_agent(graph: Graph, inventory: Inventory, entity: AgentEntity) -> Starts:
     subject = entity.agent.id
-    known = [i for i in entity.identities if i in graph.estate.principals]
-    missing = [f"{i}: principal not collected" for i in entity.identities]
-    missing = [text for text in missing if text.split(": ")[0] not in known]
-    missing += _unresolved(inventory, entity)
-    if not known:
-        said = "; ".join(missing) or "no identity known"
-        raise UsageError(f"{subject}: {said}", _KEYS_HINT)
-    found = [
-        Start(subject, identity, (hop,))
-        for identity in known
-        for hop in _hops(graph, entity, identity)
-    ]
-    return Starts(tuple(found), tuple(missing))
+    found: list[Start] = []
+    apart: list[UnknownSubject] = []
+    for identity in entity.identities:
+        for hop in _hops(graph, entity, identity):
+            start = Start(subject, identity, (hop,))
+            each = _of_identity(graph, inventory, start)
+            found += each.starts
+            apart += each.apart
+    apart += _unresolved(graph, inventory, entity)
+    if not found and not apart:
+        apart.append(unknown_agent(subject))
+    return Starts(tuple(found), tuple(dict.fromkeys(apart)))
 
 
-def _unresolved(inventory: Inventory, entity: AgentEntity) -> list[str]:
+def _unresolved(
+    graph: Graph, inventory: Inventory, entity: AgentEntity
+) -> Iterator[UnknownSubject]:
     used = dict.fromkeys(c for use in entity.tools for c in use.credentials)
     found = (inventory.credentials.get(credential) for credential in used)
-    return [f"{c.id}: {c.how}" for c in found if c and c.identity is None and c.how]
+    for each in found:
+        if each and each.identity is None and each.how:
+            yield unknown_credential(graph.estate, each)
 
 
 def _hops(graph: Graph, entity: AgentEntity, identity: IdentityId) -> Iterator[Hop]:
@@ -125,7 +154,7 @@ def _hops(graph: Graph, entity: AgentEntity, identity: IdentityId) -> Iterator[H
             yield Hop(subject, use.tool.id, identity, TRUE, ())
             return
     entered = False
-    if entity.agent.kind.startswith("github"):
+    if entity.agent.kind.startswith("github") and identity in graph.estate.trusts:
         for entry in graph.outsiders(identity):
             if entry.kind == "Federated":
                 entered = True
@@ -141,6 +170,13 @@ def through(start: Start, reply: Reply) -> Reply:
     formula = chained(*(hop.formula for hop in start.hops), reply.formula)
     path = (*start.hops, *reply.path)
     return replace(reply, subject=start.subject, formula=formula, path=path)
+
+
+def known_rows(start: Start, rows: Iterable[Reply]) -> Iterator[Reply]:
+    """Put the subject before each row, less what only missing policies could allow."""
+    for reply in rows:
+        if start.unknown is None or not rests_on_missing(reply.formula):
+            yield through(start, reply)
 
 
 def best(replies: Sequence[Reply]) -> Reply:

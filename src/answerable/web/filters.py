@@ -81,9 +81,9 @@ def gaps(value: Coverage) -> str:
     return coverage.missing(value)
 
 
-def number(value: int) -> str:
-    """Write a count with its thousands apart."""
-    return f"{value:,}"
+def number(value: int | None) -> str:
+    """Write a count with its thousands apart; None is a count that is not known."""
+    return "not known" if value is None else f"{value:,}"
 
 
 def bare(value: str) -> str:

@@ -182,7 +182,13 @@ def reach(
     "--expect",
     default="",
     type=Word(VERDICTS),
-    help="Exit 1 when the verdict is another one.",
+    help="Exit 1 when it is another one, 3 when it is not certain.",
+)
+@click.option(
+    "--assume",
+    multiple=True,
+    metavar="NAME,...",
+    help="Assumptions under which --expect may hold: scp, resource-policies ...",
 )
 @_stated
 @pass_settings
@@ -192,16 +198,25 @@ def can(
     action: str,
     resource: str,
     expect: str,
+    assume: tuple[str, ...],
     direct: bool,
     context: tuple[str, ...],
     session_policy: str,
     endpoint_policy: str,
 ) -> None:
-    """Say whether SUBJECT can do ACTION on RESOURCE: always, only-if or never.
+    """Say whether SUBJECT can do ACTION on RESOURCE: always, only-if, never, not-known.
 
     The proof names the statements that decide, the path taken, and for each open
     condition who writes its key.
+
+    --expect holds for a verdict without assumptions. An answer that is not known or
+    that assumes something ends with exit code 3; --assume accepts an assumption by
+    the name that the answer gives under `assuming`.
     """
+    if assume and not expect:
+        raise UsageError(
+            "--assume would have no say: it goes with --expect", "answerable can --help"
+        )
     from answerable.flows import reach as flow
     from answerable.flows.given import read_context
 
@@ -217,8 +232,11 @@ def can(
             endpoint_policy=endpoint_policy,
             direct=direct,
             expect=expect,
+            assume=assume,
         )
     note = f"warning: --expect {expect} does not hold" if document.failed else ""
+    if document.undecided:
+        note = f"warning: --expect {expect} is not certain: {document.undecided}"
     answer(document, settings, note=note)
 
 

@@ -41,7 +41,7 @@ UNICODE = Marks(
         "missing": " ∅  ",
     },
     hop={"observed": "─", "declared": "╌", "inferred": "⋯", "missing": "∅"},
-    verdicts={"always": "✔", "only-if": "◑", "never": "✘"},
+    verdicts={"always": "●", "only-if": "◑", "never": "○", "not-known": "?"},
     yes="✔",
     no="✘",
     ellipsis="…",
@@ -59,7 +59,7 @@ ASCII = Marks(
         "missing": " 0  ",
     },
     hop={"observed": "-", "declared": "~", "inferred": ".", "missing": "0"},
-    verdicts={"always": "+", "only-if": "~", "never": "x"},
+    verdicts={"always": "*", "only-if": "~", "never": "o", "not-known": "?"},
     yes="+",
     no="x",
     ellipsis="..",
@@ -74,7 +74,7 @@ def marks_for(encoding: str | None) -> Marks:
     """Choose the marks that an encoding can write."""
     try:
         "".join(
-            (*UNICODE.hops.values(), *UNICODE.verdicts.values(), "…·└×╌⋯")  # noqa: RUF001 - meant
+            (*UNICODE.hops.values(), *UNICODE.verdicts.values(), "…·└×╌⋯✔✘")  # noqa: RUF001 - meant
         ).encode(encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
         return ASCII

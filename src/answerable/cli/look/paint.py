@@ -3,7 +3,13 @@
 _RESET = "\x1b[0m"
 _GREEN, _YELLOW, _RED, _DIM = (f"\x1b[{code}m" for code in (32, 33, 31, 2))
 
-_COLOURS = {"✔": _GREEN, "◑": _YELLOW, "✘": _RED, "∅": _YELLOW}
+_COLOURS = {
+    "✔": _GREEN,
+    "✘": _RED,
+    "●": _RED,
+    "◑": _YELLOW,
+    "∅": _YELLOW,
+}
 
 
 def paint(line: str) -> str:

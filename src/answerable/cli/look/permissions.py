@@ -7,6 +7,7 @@ from answerable.cli.look.conditions import conditions
 from answerable.cli.look.proof import proof
 from answerable.cli.look.screen import Screen
 from answerable.flows.words.conditions import statement
+from answerable.flows.words.not_known import looked, would_tell
 from answerable.flows.words.permissions import Block, by_way
 from answerable.flows.words.proof import assuming
 from answerable.flows.words.text import safe, width
@@ -24,18 +25,17 @@ _MOST = 6
 def can(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Answer first, then open conditions, then the proof."""
     for item in cast("Sequence[CanItem]", document.items):
-        missing = (
-            item["coverage"]["not_collected"] or document.coverage["not_collected"]
-        )
-        assumed = assuming(item["verdict"], missing)
+        assumed = assuming(item["verdict"], item.get("assuming", []))
         head = verdict(item["verdict"], screen)
         yield from screen.wrap(f"{head}, {assumed}" if assumed else head)
         yield from _question(item, screen)
+        yield from unknown(item, screen, "  ")
         if item["admin"]:
             yield "  administrator: it can come to do anything"
         yield from conditions(item["conditions"], screen, "  ")
         yield from _unguarded(item, screen, "  ")
-        yield from proof(item, screen)
+        if item["verdict"] != "not-known":
+            yield from proof(item, screen)
 
 
 def _question(item: CanItem, screen: Screen) -> Iterator[str]:
@@ -57,7 +57,15 @@ def _unguarded(item: CanItem | ReachItem, screen: Screen, indent: str) -> Iterat
 
 
 def _does(verdict_word: str) -> str:
-    return "cannot" if verdict_word == "never" else "can"
+    return {"never": "cannot", "not-known": "may or may not"}.get(verdict_word, "can")
+
+
+def unknown(item: CanItem | ReachItem, screen: Screen, indent: str) -> Iterator[str]:
+    """Say why a verdict is not known, and which source would tell."""
+    for each in item.get("unknown", []):
+        head = "" if each["id"] == item["subject"] else f"{safe(each['id'])}: "
+        said = f"{indent}{head}{safe(would_tell(each))}"
+        yield from screen.wrap(said, indent + "  ")
 
 
 def verdict(word: str, screen: Screen, assumes: bool = False) -> str:
@@ -92,7 +100,6 @@ def statements(
 
 def reach(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Show permissions under the path that leads to them, alike ones together."""
-    assumes = bool(document.coverage["not_collected"])
     ways = by_way(cast("Sequence[ReachItem]", document.items))
     subject = ""
     for number, blocks in enumerate(ways):
@@ -106,17 +113,26 @@ def reach(document: Document, screen: Screen, now: int) -> Iterator[str]:
             yield "  administrator: it can come to do anything"
         yield from path(first["path"], subject, screen, "  ")
         for block in blocks:
-            yield from _block(block, screen, assumes)
+            yield from _block(block, screen)
+    yield from _looked(document, screen)
 
 
-def _block(block: Block, screen: Screen, assumes: bool) -> Iterator[str]:
+def _looked(document: Document, screen: Screen) -> Iterator[str]:
+    """Say over which accounts and platforms `who-can` looked."""
+    if "looked" in document.coverage:
+        yield ""
+        yield from screen.wrap(safe(looked(document.coverage["looked"])), "  ")
+
+
+def _block(block: Block, screen: Screen) -> Iterator[str]:
     shown = [safe(action) for action in block.actions[:_MOST]]
     rest = len(block.actions) - _MOST
     actions = ", ".join(shown) + (f" +{rest} more" if rest > 0 else "")
-    word = verdict(block.item["verdict"], screen, assumes)
+    word = verdict(block.item["verdict"], screen, bool(block.item.get("assuming")))
     yield from screen.wrap(
         f"  {word}  {actions} on {safe(block.item['resource'])}", "      "
     )
+    yield from unknown(block.item, screen, "      ")
     yield from conditions(block.item["conditions"], screen, "      ")
     yield from _unguarded(block.item, screen, "      ")
     yield from statements(block.item["determining"], screen, "      ")

@@ -1,19 +1,21 @@
 """Granted, reachable, used, blocked: action by action, or by service where they are many."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import cast
+from typing import Literal, cast
 
 from answerable.cli.look.screen import Screen
 from answerable.cli.look.table import Column, table
 from answerable.flows.words.ages import ago
 from answerable.flows.words.text import safe
-from answerable.model.document import Document, UsedItem
+from answerable.model.document import Document
+from answerable.model.document_exercised import UsedItem
 
 # More actions than this do not fit a screen: then a row is a service.
 _MOST = 40
 _MOST_SERVICES = 25
 _NAMED = 3
 _IDLE_NAMED = 30
+_ALLOWED = ("always", "only-if")
 
 
 def used(document: Document, screen: Screen, now: int) -> Iterator[str]:
@@ -33,18 +35,41 @@ def used(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def _summary(items: Sequence[UsedItem]) -> str:
-    granted = [item for item in items if item["granted"] != "never"]
-    reachable = [item for item in items if item["reachable"] != "never"]
+    granted = [item for item in items if item["granted"] in _ALLOWED]
     parts = [
-        f"granted {_many(len(granted))}",
-        f"reachable {len(reachable):,}",
-        f"used {_count(items, lambda item: bool(item['used'])):,}",
-        f"blocked {_count(items, lambda item: bool(item['blocked'])):,}",
+        f"granted {_allowed(items, 'granted', ' actions')}",
+        f"reachable {_allowed(items, 'reachable')}",
+        f"used {_called(items, 'used')}",
+        f"blocked {_called(items, 'blocked')}",
     ]
     idle = _count(granted, lambda item: item["used"] == 0)
     silent = _count(granted, lambda item: item["used"] is None)
-    text = f"{', '.join(parts)}; granted and never used: {idle:,}"
-    return text + (f" (of {silent:,} more the trail does not tell)" if silent else "")
+    known = idle or (not silent and _is_known(items, "granted"))
+    text = f"{', '.join(parts)}; granted and never used: "
+    text += f"{idle:,}" if known else "not known"
+    told = silent and idle
+    return text + (f" (of {silent:,} more the trail does not tell)" if told else "")
+
+
+def _allowed(
+    items: Sequence[UsedItem], key: Literal["granted", "reachable"], unit: str = ""
+) -> str:
+    """Count what is allowed; where some of it is not known the count is a least."""
+    count = _count(items, lambda item: item[key] in _ALLOWED)
+    if _is_known(items, key):
+        return _many(count) if unit else f"{count:,}"
+    return f"{count:,} known" if count else "not known"
+
+
+def _is_known(items: Sequence[UsedItem], key: Literal["granted", "reachable"]) -> bool:
+    return all(item[key] != "not-known" for item in items)
+
+
+def _called(items: Sequence[UsedItem], key: Literal["used", "blocked"]) -> str:
+    """Count actions with calls; none is not known where the trail does not tell."""
+    count = _count(items, lambda item: bool(item[key]))
+    silent = any(item[key] is None for item in items)
+    return "not known" if silent and not count else f"{count:,}"
 
 
 def _many(number: int) -> str:
@@ -143,7 +168,7 @@ def _services(
     )
     rest = [item for name in ranked[len(shown) :] for item in by_service[name]]
     if rest:
-        granted = _count(rest, lambda item: item["granted"] != "never")
+        granted = _count(rest, lambda item: item["granted"] in _ALLOWED)
         yield from screen.wrap(
             f"and {len(ranked) - len(shown):,} more services: granted "
             f"{_many(granted)}, reachable {len(rest):,}; -o json lists them"
@@ -152,20 +177,20 @@ def _services(
 
 def _rank(items: Sequence[UsedItem]) -> tuple[int, int, str]:
     called = _count(items, lambda item: bool(item["used"] or item["blocked"]))
-    granted = _count(items, lambda item: item["granted"] != "never")
+    granted = _count(items, lambda item: item["granted"] in _ALLOWED)
     return -called, -granted, items[0]["service"]
 
 
 def _service(own: Sequence[UsedItem], now: int) -> tuple[str, ...]:
-    granted = [item for item in own if item["granted"] != "never"]
+    granted = [item for item in own if item["granted"] in _ALLOWED]
     last = max((item["last_used"] or "" for item in own), default="")
     silent = _count(granted, lambda item: item["used"] is None)
     return (
         own[0]["service"],
-        f"{len(granted):,}",
-        f"{_count(own, lambda item: item['reachable'] != 'never'):,}",
-        f"{_count(own, lambda item: bool(item['used'])):,}",
-        f"{_count(own, lambda item: bool(item['blocked'])):,}",
+        _allowed(own, "granted"),
+        _allowed(own, "reachable"),
+        _called(own, "used"),
+        _called(own, "blocked"),
         f"{_count(granted, lambda item: item['used'] == 0):,}",
         f"{silent:,}" if silent else "",
         ago(last, now),

@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterator, Sequence
 
 from answerable.flows.words.conditions import layer_name, policy_name
-from answerable.flows.words.coverage import kind
 from answerable.flows.words.text import safe
 from answerable.model.document import DeterminingItem, LayerItem
 
@@ -11,10 +10,10 @@ from answerable.model.document import DeterminingItem, LayerItem
 _DENYING = {
     "scp": "SCP",
     "rcp": "RCP",
-    "boundaries": "permissions boundary",
+    "boundary": "permissions boundary",
     "resource-policies": "resource policy",
-    "session-policies": "session policy",
-    "endpoint-policies": "endpoint policy",
+    "session-policy": "session policy",
+    "endpoint-policy": "endpoint policy",
 }
 _GRANTING = {
     "identity-policies": "identity policy",
@@ -38,14 +37,13 @@ _DOES = {
 }
 
 
-def assuming(verdict: str, missing: Collection[str]) -> str:
+def assuming(verdict: str, names: Collection[str]) -> str:
     """Say what a verdict takes for granted, empty where it takes nothing."""
-    if not missing:
+    if not names:
         return ""
     never = verdict == "never"
     words = _GRANTING if never else _DENYING
-    kinds = {kind(word) for word in missing}
-    named = [name for word, name in words.items() if word in kinds]
+    named = [said for name, said in words.items() if name in names]
     if not named:
         return "assuming that what was not collected does not change it"
     does = "allows it" if never else "denies it"

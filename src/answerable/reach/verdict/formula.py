@@ -15,11 +15,12 @@ from itertools import combinations
 
 
 class Verdict(StrEnum):
-    """The three values of reach."""
+    """The values of reach: three over what was collected, and one where it was not."""
 
     ALWAYS = "always"
     ONLY_IF = "only-if"
     NEVER = "never"
+    NOT_KNOWN = "not-known"
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -11,6 +11,7 @@ from answerable.flows.calls import Trail, calls_of, trail_of
 from answerable.flows.exercised import exercised
 from answerable.flows.ownership import owner_item
 from answerable.flows.query import Query
+from answerable.flows.words.not_known import would_tell
 from answerable.flows.words.owners import STATES, remark
 from answerable.inventory.resolve import likely
 from answerable.model.document import Coverage, ReachItem
@@ -146,6 +147,9 @@ def reached(desk: Desk, subject: str) -> Reached:
     for each in every:
         verdicts[each["verdict"]] = verdicts.get(each["verdict"], 0) + 1
     ranked = sorted(every, key=_gravity)
+    if set(verdicts) == {"not-known"}:
+        why = dict.fromkeys(would_tell(u) for row in every for u in row["unknown"])
+        return Reached((), 0, {}, document.coverage, "; ".join(why), every=every)
     return Reached(
         ranked[:ROWS],
         len(every),

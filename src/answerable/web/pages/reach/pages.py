@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from answerable.flows import reach as flow
+from answerable.flows.words.not_known import looked
 from answerable.flows.words.proof import assuming, undecided
 from answerable.model.document import CanItem, Coverage, Document, ReachItem
 from answerable.model.errors import AmbiguousError, UsageError
@@ -163,12 +164,25 @@ def _who_can(desk: Desk, question: Question) -> Mapping[str, object]:
     return {
         **_common(document, drawn, question, "who-can"),
         "pairs": list(rows.pairs(items, question)),
+        "able": _able_count(items),
+        "looked": _where(document.coverage),
         "gone": gone,
         "call": (question.action, question.resource),
         "older": question.at("/who-can", after=after) if after else "",
         "newest": question.at("/who-can") if question.after else "",
         "command": question.command("who-can", question.action, question.resource),
     }
+
+
+def _where(coverage: Coverage) -> str:
+    """Say over which accounts and platforms the list looked."""
+    return looked(coverage["looked"]) if "looked" in coverage else ""
+
+
+def _able_count(items: Sequence[ReachItem]) -> int | None:
+    """Count those who can; None where nobody is known to and some are not known."""
+    able = sum(item["verdict"] in ("always", "only-if") for item in items)
+    return able if able or not items else None
 
 
 def _proved(
@@ -189,12 +203,12 @@ def _proved(
 
 def _can(desk: Desk, question: Question) -> Mapping[str, object]:
     document, drawn, item = _proved(desk, question)
-    missing = item["coverage"]["not_collected"] or document.coverage["not_collected"]
     call = (item["action"], item["resource"])
     return {
         **_common(document, drawn, question, "can"),
         "item": item,
-        "assuming": assuming(item["verdict"], missing),
+        "assuming": assuming(item["verdict"], item.get("assuming", [])),
+        "unknown": rows.unknown(item),
         "proof": rows.proof(item),
         "undecided": list(undecided(item.get("layers", []))),
         "others": question.at("/who-can", action=call[0], resource=call[1]),

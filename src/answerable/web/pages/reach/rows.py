@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from answerable.flows.words.conditions import condition, layer_name, statement
+from answerable.flows.words.not_known import would_tell
 from answerable.flows.words.permissions import Block, by_way
 from answerable.flows.words.proof import said_of
 from answerable.model.document import (
@@ -95,6 +96,8 @@ def _row(block: Block, question: Question) -> Row:
         "resource": item["resource"],
         "conditions": open_conditions(item["conditions"]),
         "unguarded": _unguarded(item),
+        "unknown": unknown(item),
+        "assumes": bool(item.get("assuming")),
         "because": [statement(one) for one in item["determining"]],
         "why": why,
     }
@@ -114,6 +117,16 @@ def _unguarded(item: ReachItem | CanItem) -> str:
     return item.get("unguarded_because", "") if item.get("unguarded") else ""
 
 
+def unknown(item: ReachItem | CanItem) -> list[str]:
+    """Say why a verdict is not known, and which source would tell."""
+    return [
+        would_tell(each)
+        if each["id"] == item["subject"]
+        else f"{each['id']}: {would_tell(each)}"
+        for each in item.get("unknown", [])
+    ]
+
+
 def pairs(items: Sequence[ReachItem], question: Question) -> Iterator[Row]:
     """Write everybody who can, a row each."""
     for item in items:
@@ -125,6 +138,8 @@ def pairs(items: Sequence[ReachItem], question: Question) -> Iterator[Row]:
             "steps": steps(item["path"]),
             "conditions": open_conditions(item["conditions"]),
             "unguarded": _unguarded(item),
+            "unknown": unknown(item),
+            "assumes": bool(item.get("assuming")),
             "because": [statement(one) for one in item["determining"]],
             "why": question.at("/can", **_call(item["subject"], item["action"], item)),
         }

@@ -1,0 +1,127 @@
+"""The answer `not-known`: its rows, the source that would tell, and its limits."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from answerable.connectors.table import CONNECTORS
+from answerable.flows.asked import Asked
+from answerable.flows.hints import command
+from answerable.inventory.resolve import KINDS, resolve
+from answerable.model.document import ReachItem
+from answerable.model.document_unknown import LookedItem, UnknownItem
+from answerable.model.errors import AnswerableError
+from answerable.model.inventory import Inventory
+from answerable.reach.items import path_item
+from answerable.reach.paths.paths import Hop
+from answerable.reach.subjects import Starts
+from answerable.reach.unknown import (
+    AWS,
+    UnknownSubject,
+    unknown_identities,
+    unknown_platform,
+)
+from answerable.reach.verdict.formula import Verdict
+
+_SCANNED = frozenset(each.spec.name for each in CONNECTORS)
+
+
+def unknown_items(
+    inventory: Inventory, unknown: Iterable[UnknownSubject]
+) -> list[UnknownItem]:
+    """Shape the reasons for a `not-known`, with the nearest id that was scanned."""
+    return [
+        {
+            "id": each.id,
+            "because": each.because
+            + (_nearest(inventory, each.id) if each.absent else ""),
+            "source": each.source,
+        }
+        for each in unknown
+    ]
+
+
+def _nearest(inventory: Inventory, key: str) -> str:
+    """Give the nearest spelling of an identity that no source holds."""
+    try:
+        resolve(inventory, key, KINDS)
+    except AnswerableError as error:
+        return f"; {error.hint}" if error.hint.startswith("did you mean") else ""
+    return ""
+
+
+def unknown_row(
+    inventory: Inventory,
+    subject: str,
+    action: str,
+    resource: str,
+    unknown: UnknownSubject,
+    hops: Sequence[Hop] = (),
+) -> ReachItem:
+    """Shape a row of `reach` or `who-can` of which the verdict is not known."""
+    return {
+        "subject": subject,
+        "action": action,
+        "resource": resource,
+        "verdict": Verdict.NOT_KNOWN.value,
+        "conditions": [],
+        "admin": False,
+        "determining": [],
+        "path": [path_item(hop) for hop in hops],
+        "assuming": [],
+        "unknown": unknown_items(inventory, [unknown]),
+    }
+
+
+def unknown_rows(
+    asked: Asked, found: Starts, subject: str, action: str, resource: str
+) -> list[ReachItem]:
+    """List a row for everything that is not known of a subject's permissions."""
+    inventory = asked.inventory
+    rows = [
+        unknown_row(inventory, subject, action, resource, each.unknown, each.hops)
+        for each in found.starts
+        if each.unknown
+    ]
+    return rows + [
+        unknown_row(inventory, subject, action, resource, each) for each in found.apart
+    ]
+
+
+def unknown_holders(asked: Asked) -> list[UnknownSubject]:
+    """List the AWS identities whose permissions were not collected.
+
+    Where no account was scanned and no identity is known by name, one pattern stands
+    for all of them.
+    """
+    found = unknown_identities(asked.estate, asked.inventory)
+    of_aws = [each for each in found if each.source == AWS]
+    every = unknown_platform(asked.estate)
+    return of_aws if of_aws or every is None else [every]
+
+
+def looked(asked: Asked) -> LookedItem:
+    """Say over which identities, accounts and platforms an answer looked."""
+    inventory = asked.inventory
+    kinds = {str(each.id): each.kind for each in inventory.facts.identities}
+    principals = asked.estate.principals.values()
+    held = [each.identity for each in principals if each.collected]
+    missing = Counter(
+        (kinds.get(each.id, each.source) or "identity", each.source)
+        for each in unknown_identities(asked.estate, inventory)
+    )
+    return {
+        "identities": len(held),
+        "accounts": sorted({each.account for each in held} - {""}),
+        "platforms": [AWS] if held else [],
+        "not_evaluated": [
+            {"kind": kind, "count": count, "source": source}
+            for (kind, source), count in sorted(missing.items())
+        ],
+    }
+
+
+def scan_command(unknown: Iterable[UnknownSubject]) -> str:
+    """Give the scan that would tell, empty where no source of this version does."""
+    sources = dict.fromkeys(each.source for each in unknown)
+    known = [f"{each}:FILE" for each in sources if each in _SCANNED]
+    return command("scan", *known) if known else ""

@@ -1,0 +1,37 @@
+"""Assumptions of a verdict: kinds of policy that were not collected and could change it.
+
+A closed list: the words of coverage, each under the name that `--assume` takes.
+"""
+
+from collections.abc import Iterable
+
+NAMES = {
+    "scp": "scp",
+    "rcp": "rcp",
+    "boundaries": "boundary",
+    "session-policies": "session-policy",
+    "endpoint-policies": "endpoint-policy",
+    "resource-policies": "resource-policies",
+    "identity-policies": "identity-policies",
+    "role-trust": "role-trust",
+    "s3-acls": "s3-acls",
+    "s3-access-points": "s3-access-points",
+    "public-access-block": "public-access-block",
+    "kms-grants": "kms-grants",
+    "running-code": "running-code",
+    "organization": "organization",
+    "paths": "paths",
+    "action-catalogue": "action-catalogue",
+}
+
+
+def assumptions(words: Iterable[str], policies: Iterable[str] = ()) -> list[str]:
+    """Name the assumptions behind words of coverage.
+
+    Args:
+        words: Words of coverage, each with or without its place. A word that is none
+            speaks of an identity or credential whose policies are missing.
+        policies: Ids of single policies among the words; their kind is a word, too.
+    """
+    kinds = {word.partition(" (")[0] for word in words} - {"", *policies}
+    return sorted({NAMES.get(kind, "identity-policies") for kind in kinds})

@@ -1,0 +1,154 @@
+"""Subjects whose permissions were not collected, and the scan source that would tell.
+
+For such a subject the absence of an allow says nothing: the answer is `not-known`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from answerable.model.identity import Identity
+from answerable.model.ids import IdentityId
+from answerable.model.inventory import CredentialEntity, Inventory
+from answerable.reach.estate.clauses import UNCOLLECTED
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.naming import is_account, owner_in
+from answerable.reach.verdict.formula import Formula
+
+AWS = "aws"
+_AWS_KEYS = "aws-keys"
+_EVERY_ACCOUNT = "arn:aws:iam::*:*"
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownSubject:
+    """A subject whose permissions no collected source tells.
+
+    Attributes:
+        id: Agent, identity or credential.
+        because: The data that is missing.
+        source: Name of the scan source that would tell, empty where none is known.
+        absent: Its account was scanned and holds no such identity: it was made
+            later, or deleted, or its name is misspelled.
+    """
+
+    id: str
+    because: str
+    source: str
+    absent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A system with identities and permissions, and how its ids are recognised.
+
+    Attributes:
+        source: Name of the scan source that supplies its permissions.
+        kinds: Prefixes of the kinds of its identities and credentials.
+        prefixes: Prefixes of its identities' ids.
+        suffixes: Suffixes of the same.
+    """
+
+    source: str
+    kinds: tuple[str, ...]
+    prefixes: tuple[str, ...] = ()
+    suffixes: tuple[str, ...] = ()
+
+    def holds(self, key: str, kind: str) -> bool:
+        """Tell whether an identity or credential is one of this platform."""
+        if kind:
+            return kind.startswith(self.kinds)
+        return key.startswith(self.prefixes) or key.endswith(self.suffixes)
+
+
+# Kinds: the connectors' own words. Ids: docs/cli.md, "Ids".
+PLATFORMS = (
+    Platform(AWS, ("aws",), ("arn:", "cred:aws/")),
+    Platform("gcp", ("gcp", "gcloud"), ("gcp:",), (".gserviceaccount.com",)),
+    Platform("k8s", ("k8s", "kube"), ("k8s:",)),
+    Platform("github", ("github", "gh-"), ("github:",)),
+    Platform("entra", ("entra",), ("entra:",)),
+    Platform("azure", ("azure", "client-secret"), ("azure:",)),
+    Platform("okta", ("okta",), ("okta:",)),
+)
+
+
+def source_of(key: str, kind: str = "") -> str:
+    """Name the scan source of an identity or credential, empty where none is known."""
+    return next((each.source for each in PLATFORMS if each.holds(key, kind)), "")
+
+
+def unknown_identity(
+    estate: Estate, identity: IdentityId, fact: Identity | None
+) -> UnknownSubject | None:
+    """Say why the permissions of an identity are not known, None where they are.
+
+    Args:
+        estate: The estate.
+        identity: Its id.
+        fact: The identity as a source saw it, None where no source did.
+    """
+    principal = estate.principals.get(identity)
+    if principal:
+        by_name = UnknownSubject(identity, _UNNAMED, AWS)
+        return None if principal.collected else by_name
+    kind = fact.kind if fact else ""
+    source = AWS if is_account(identity) else source_of(identity, kind)
+    account = identity if is_account(identity) else owner_in(identity)
+    if source != AWS:
+        missing = f"no permission data for {kind or source or 'it'}"
+        return UnknownSubject(identity, missing, source)
+    absent = estate.is_collected(account)
+    if absent:
+        missing = f"the scan of account {account} holds no such identity"
+    else:
+        missing = f"account {account} was not scanned" if account else _UNNAMED
+    return UnknownSubject(identity, missing, AWS, absent)
+
+
+_UNNAMED = "its identity policies were not collected"
+
+
+def unknown_credential(estate: Estate, entity: CredentialEntity) -> UnknownSubject:
+    """Say why the identity of a credential is not known."""
+    kind = next((each.kind for each in entity.sightings if each.kind), "")
+    source = source_of(entity.id) or source_of(entity.id, kind)
+    account = next((s.account for s in entity.sightings if s.account), "")
+    if source == AWS and (estate.is_collected(account) or not account):
+        source = _AWS_KEYS
+    return UnknownSubject(entity.id, entity.how or _NO_IDENTITY, source)
+
+
+_NO_IDENTITY = "no identity is known for it"
+
+
+def unknown_agent(agent: str) -> UnknownSubject:
+    """Say that no identity of an agent is known."""
+    return UnknownSubject(agent, _NO_IDENTITY, "")
+
+
+def unknown_platform(estate: Estate) -> UnknownSubject | None:
+    """Say that no account was scanned at all, None where one was."""
+    if estate.principals:
+        return None
+    return UnknownSubject(_EVERY_ACCOUNT, "no AWS account was scanned", AWS)
+
+
+def rests_on_missing(formula: Formula) -> bool:
+    """Tell whether only policies that were not collected could allow a call."""
+    return all(any(a.key == UNCOLLECTED for a in one) for one in formula)
+
+
+def unknown_identities(
+    estate: Estate, inventory: Inventory
+) -> Iterator[UnknownSubject]:
+    """List every identity that the inventory names and no source gives permissions of."""
+    facts = {each.id: each for each in inventory.facts.identities}
+    named = dict.fromkeys(facts)
+    for agent in inventory.agents.values():
+        named |= dict.fromkeys(agent.identities)
+    proved = (each.identity for each in inventory.credentials.values())
+    named |= dict.fromkeys(each for each in proved if each)
+    for identity in sorted(named):
+        found = unknown_identity(estate, identity, facts.get(identity))
+        if found:
+            yield found

@@ -1,0 +1,72 @@
+"""Stores of the sample estate, each made from some of its sources."""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from answerable.cli.main import main
+from answerable.cli.sample.write import Estate, write_estate
+
+SOURCES = ("home", "repo", "aws", "aws-keys", "cloudtrail")
+ACCOUNT = "111122223333"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role"
+ELSEWHERE = "arn:aws:iam::999988887777:role/analyst"
+DATA = "arn:aws:s3:::example-customer-data/2026/a.parquet"
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Makes stores of the sample estate below one folder.
+
+    Attributes:
+        root: Folder.
+        estate: The written estate.
+    """
+
+    root: Path
+    estate: Estate
+
+    @classmethod
+    def below(cls, root: Path) -> "Stores":
+        """Write the estate."""
+        return cls(root, write_estate(root / "estate", time.time_ns()))
+
+    def of(self, *names: str) -> Path:
+        """Make a store from these sources alone, once."""
+        store = self.root / ("store-" + "-".join(names))
+        if store.exists():
+            return store
+        places = {
+            "home": f"home:{self.estate.home}",
+            "repo": f"repo:{self.estate.repo}",
+            "aws": f"aws:{self.estate.account}",
+            "aws-keys": f"aws-keys:{self.estate.keys}",
+        }
+        scanned = [places[name] for name in names if name in places]
+        assert main(["--store", str(store), "-q", "scan", *scanned]) == 0
+        if "cloudtrail" in names:
+            trail = f"cloudtrail:{self.estate.trail}"
+            assert main(["--store", str(store), "-q", "ingest", trail]) == 0
+        return store
+
+    def without(self, name: str) -> Path:
+        """Make a store from every source but one."""
+        return self.of(*(each for each in SOURCES if each != name))
+
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+def parsed(text: str) -> dict[str, object]:
+    """Read one JSON document, empty for none."""
+    found: dict[str, object] = json.loads(text) if text.strip() else {}
+    return found
+
+
+def items(text: str) -> Sequence[dict[str, object]]:
+    """Give the items of a JSON document."""
+    found = parsed(text).get("items", [])
+    assert isinstance(found, list)
+    return found
