@@ -150,3 +150,57 @@ def test_a_mistyped_store_is_told_and_nothing_appears_there(
         assert "check the spelling" in asked.stderr
         assert f"answerable scan --store {tmp_path / 'stroe'}" in asked.stderr
     assert not (tmp_path / "stroe").exists()
+
+
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_is_no_error(
+    settings: dict[str, str], tmp_path: Path, closed: str
+) -> None:
+    assert ran(settings, "scan", "home:~").returncode == 0
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *COMMAND, "tools"],
+        env=settings,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert "error" not in done.stderr
+    for path in (tmp_path / "store").rglob("*"):
+        assert not path.is_file() or b"server-1 " not in path.read_bytes()
+
+
+@pytest.mark.parametrize("after", [0.05, 0.1, 0.15, 0.2, 0.3])
+def test_ctrl_c_while_it_is_imported_prints_no_traceback(
+    settings: dict[str, str], after: float
+) -> None:
+    child = subprocess.Popen(
+        [*COMMAND, "--help"],
+        env=settings,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(after)
+    child.send_signal(signal.SIGINT)
+    errors = child.communicate(timeout=60)[1]
+    # Before the first line of ours runs, the interpreter itself may say something.
+    assert "Traceback" not in errors or "answerable" not in errors
+
+
+@pytest.mark.parametrize("more", [[], ["--unmediated"]])
+@pytest.mark.parametrize("limit", [2**62 + 1, 10**30])
+def test_a_limit_beyond_64_bits_is_a_usage_error(
+    settings: dict[str, str], limit: int, more: list[str]
+) -> None:
+    from answerable.flows.trace import MAX_LIMIT
+
+    assert ran(settings, "scan", "home:~").returncode == 0
+    done = ran(settings, "trace", *more, "--limit", str(limit))
+    assert (done.returncode, done.stderr) == (
+        2,
+        f"error: --limit must be at most {MAX_LIMIT} (got {limit})\n",
+    )
+    assert ran(settings, "trace", *more, "--limit", str(MAX_LIMIT)).returncode == 0

@@ -25,6 +25,8 @@ from answerable.store.chains import (
 )
 from answerable.store.store import Store
 
+MAX_LIMIT = 1 << 62  # one more is still a 64-bit integer of the engine
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -118,6 +120,8 @@ def check(question: Question) -> None:
         raise UsageError("the span is empty: --since is not before --until")
     if question.limit < 1:
         raise UsageError(f"--limit must be at least 1 (got {question.limit})")
+    if question.limit > MAX_LIMIT:
+        raise UsageError(f"--limit must be at most {MAX_LIMIT} (got {question.limit})")
 
 
 def _searched(store: Store) -> str:

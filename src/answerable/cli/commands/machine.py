@@ -32,10 +32,21 @@ def demo(ctx: click.Context, keep: str, serve: bool) -> None:
     Nothing outside is needed and nothing of yours is read.
     """
     from answerable.cli.demo import live, story
+    from answerable.cli.demo.guard import INTERRUPTED, guarded
+    from answerable.cli.demo.places import folder
     from answerable.cli.main import main
 
+    def shown() -> int:
+        return live.serve(main) if serve else story.tell_all(main, place)
+
     place = expanded(keep).absolute() if keep else None
-    ctx.exit((live.serve if serve else story.run)(main, place))
+    code = guarded(shown, folder(place))
+    if code == INTERRUPTED:
+        if not serve:
+            raise KeyboardInterrupt
+        click.echo("Everything has ended.")
+        code = 0
+    ctx.exit(code)
 
 
 @click.command(cls=Verb, short_help="Print the completion script of a shell.")

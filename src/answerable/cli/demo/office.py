@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,7 @@ _BASE, _OFFICE_KEY = "office.db", "office.key"
 _AUDIENCE = "https://office.corp.example"
 _SECONDS = 240  # that a start may take on a busy machine
 _END = 15
+_PORTS = range(10_000, 30_000)
 # Where the kernel leaves room for the name of a socket (unix(7)).
 _NAME = 100
 
@@ -52,16 +54,34 @@ def can_attest() -> bool:
     return True
 
 
-def _free_port(wanted: int = 0) -> int:
-    """Give a port that nobody has, the wanted one where it is free."""
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise EnvironmentRefused("no port is free on 127.0.0.1", "end a program or two")
+def _free_ports(wanted: Mapping[str, int]) -> dict[str, int]:
+    """Choose a free port for each name: the wanted one where it is free.
+
+    Others come from below the range that the kernel takes ports of outgoing connections
+    from (`ip_local_port_range`): one of those may be taken before a server binds it.
+    """
+    found: dict[str, int] = {}
+    others = iter(secrets.SystemRandom().sample(_PORTS, 200))
+    for name, port in wanted.items():
+        while port in found.values() or not _is_free(port):
+            port = next(others, 0)
+            if not port:
+                raise EnvironmentRefused(
+                    "no port is free on 127.0.0.1", "end a program or two"
+                )
+        found[name] = port
+    return found
+
+
+def _is_free(port: int) -> bool:
+    if not port:
+        return False
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 @dataclass
@@ -84,8 +104,8 @@ class Office:
 
     def __init__(self, web: int = 0) -> None:
         self.link = ""
-        ports = {"api": 0, "gateway": 0, "sts": 0, "web": web}
-        self._at = {n: f"127.0.0.1:{_free_port(port)}" for n, port in ports.items()}
+        ports = _free_ports({"web": web, "api": 0, "gateway": 0, "sts": 0})
+        self._at = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
         self._sts = f"http://{self._at['sts']}"
         self._socket = Path(SOCKET).absolute()
         if len(os.fsencode(self._socket)) > _NAME:
@@ -186,7 +206,8 @@ rules:
             )
 
     def _start(self, role: str) -> _Served:
-        words = [sys.executable, "-m", "answerable", "serve", "--only", role]
+        tether = [sys.executable, "-m", "answerable.cli.demo.tether", str(os.getpid())]
+        words = [*tether, sys.executable, "-m", "answerable", "serve", "--only", role]
         with Path(LOG).open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - our own program
                 [*words, "--config", CONFIG],

@@ -42,8 +42,14 @@ def run(main: Main, keep: Path | None = None, *, works: bool = True) -> int:
     Raises:
         EnvironmentRefused: `keep` is not empty.
     """
+    with folder(keep):
+        return tell_all(main, keep, works=works)
+
+
+def tell_all(main: Main, keep: Path | None = None, *, works: bool = True) -> int:
+    """Tell the story in the working directory; `run` says what is returned."""
     started = time.monotonic()
-    with folder(keep), own_places():
+    with own_places():
         say("A sample estate, written just now; nothing in it is real.")
         say()
         now = time.time_ns()

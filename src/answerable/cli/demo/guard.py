@@ -1,0 +1,212 @@
+"""Guard of the demo: ends it and every process that it started, at any moment.
+
+The demo runs in a forked child. The guard waits for it, and for a signal or the end of
+the reader of stdout. Then it asks the child to end, and after a grace period kills the
+child and all of its descendants. On Linux the guard is their subreaper, so a daemon
+whose parent has gone is a descendant, too; elsewhere the demo starts no daemons.
+"""
+
+import contextlib
+import ctypes
+import os
+import select
+import signal
+import stat
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import FrameType
+
+INTERRUPTED = 130
+GRACE = 1.2  # seconds for the demo to end in order
+_LAST = 5.0  # seconds for killed processes to be gone
+_STEP = 0.02  # seconds
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# <linux/prctl.h>
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+
+
+class Ended(BaseException):
+    """The demo was asked to end; a BaseException, so no command catches it."""
+
+
+def guarded(demo: Callable[[], int], place: AbstractContextManager[None]) -> int:
+    """Run the demo in a child process and leave none of its processes behind.
+
+    Both processes return from here: the child with its own exit code, so that an error
+    it raises is reported as any other, and the guard with the one to exit with.
+
+    Args:
+        demo: The demo; returns an exit code.
+        place: Where it runs; the guard leaves it last, whatever became of the child.
+
+    Returns:
+        The demo's exit code, 0 where the reader of stdout closed it, and 130 where a
+        signal asked for the end.
+    """
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    # Killed processes leave their temporary files; these go with the folder.
+    temporary = tempfile.TemporaryDirectory(prefix="d-")
+    with _signals() as (heard, wakeup), place, temporary as folder:
+        _flush()
+        guard = os.getpid()
+        child = os.fork()
+        if not child:
+            os.environ["TMPDIR"] = tempfile.tempdir = folder
+            return _run_child(demo, guard)
+        try:
+            return _wait(child, heard, wakeup)
+        finally:
+            _kill(child)
+
+
+def _wait(child: int, heard: list[int], wakeup: int) -> int:
+    """Wait for the child, a signal or a closed stdout, and return the exit code."""
+    poll = select.poll()
+    poll.register(wakeup, select.POLLIN)
+    if _is_pipe(1):
+        poll.register(1, 0)  # POLLERR comes unasked
+    while True:
+        events = dict(poll.poll(1000))
+        if wakeup in events:
+            os.read(wakeup, 4096)
+        code = _reap(child)
+        if code is not None:
+            return INTERRUPTED if _was_asked(heard) else code
+        if _was_asked(heard) or 1 in events:
+            _end(child)
+            return INTERRUPTED if _was_asked(heard) else 0
+
+
+def _end(child: int) -> None:
+    """Ask the child to end, and wait for it through the grace period."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(child, signal.SIGTERM)
+    deadline = time.monotonic() + GRACE
+    while _reap(child) is None and time.monotonic() < deadline:
+        time.sleep(_STEP)
+
+
+def _reap(child: int) -> int | None:
+    """Collect every process that ended; return the child's exit code, if it is one."""
+    code = None
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return 1 if code is None else code
+        if pid == 0:
+            return code
+        if pid == child:
+            code = os.waitstatus_to_exitcode(status)
+            code = code if code >= 0 else 128 - code
+
+
+def _kill(child: int) -> None:
+    """Kill the child and its descendants; each round takes what the last one left."""
+    deadline = time.monotonic() + _LAST
+    while time.monotonic() < deadline:
+        for pid in {child, *_descendants()}:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        time.sleep(_STEP)
+
+
+def _descendants() -> list[int]:
+    """List the processes below this one, from `/proc`; none where there is no `/proc`."""
+    children: dict[int, list[int]] = {}
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError):
+            # proc(5): pid (comm) state ppid; comm may hold any character.
+            parent = int(place.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(place.parent.name))
+    found: list[int] = []
+    rest = [os.getpid()]
+    while rest:
+        below = children.get(rest.pop(), [])
+        found += below
+        rest += below
+    return found
+
+
+def _run_child(demo: Callable[[], int], guard: int) -> int:
+    """Run the demo in the forked child."""
+    signal.set_wakeup_fd(-1)
+    # Ctrl-C and a hang-up reach the whole foreground group; the guard decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, lambda number, frame: None)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, _raise_ended)
+    try:
+        try:
+            die_with_parent(guard)
+            return demo()
+        finally:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    except Ended:
+        os._exit(INTERRUPTED)
+
+
+def die_with_parent(parent: int) -> None:
+    """Get SIGTERM when the parent process dies, however it does (Linux).
+
+    Source: man 2 PR_SET_PDEATHSIG.
+    """
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it died before
+        os._exit(INTERRUPTED)
+
+
+def _raise_ended(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once; then it ends in order
+    raise Ended
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[tuple[list[int], int]]:
+    """Collect signals instead of acting on them; yields the list and a wake-up pipe."""
+    heard: list[int] = []
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    handled = (*_SIGNALS, signal.SIGCHLD)
+    before = {each: signal.getsignal(each) for each in handled}
+    wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    for each in handled:
+        if before[each] is not signal.SIG_IGN:
+            signal.signal(each, lambda number, frame: heard.append(number))
+    try:
+        yield heard, reader
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(wakeup)
+        os.close(reader)
+        os.close(writer)
+
+
+def _was_asked(heard: list[int]) -> bool:
+    return any(number in _SIGNALS for number in heard)
+
+
+def _is_pipe(number: int) -> bool:
+    mode = os.fstat(number).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(BrokenPipeError):
+            stream.flush()

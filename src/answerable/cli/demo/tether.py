@@ -1,0 +1,20 @@
+"""Start a program that gets SIGTERM when the process that started it dies (Linux).
+
+python -m answerable.cli.demo.tether PARENT_PID PROGRAM [ARG...]
+"""
+
+import os
+import sys
+
+from answerable.cli.demo.guard import die_with_parent
+
+
+def main() -> None:
+    """Tie this process to its parent, then become the program."""
+    _, parent, program, *rest = sys.argv
+    die_with_parent(int(parent))
+    os.execv(program, [program, *rest])  # noqa: S606 - our own program
+
+
+if __name__ == "__main__":
+    main()
