@@ -367,6 +367,7 @@ def test_no_network_and_no_boto3_are_refusals_that_say_what_to_do(
         compare(inventory, now=NOW, endpoint_url="http://127.0.0.1:9")
     monkeypatch.delitem(sys.modules, "answerable.connectors.aws.simulate")
     monkeypatch.delitem(sys.modules, "answerable.connectors.aws_api")
+    monkeypatch.delitem(sys.modules, "answerable.connectors.aws_session")
     monkeypatch.setitem(sys.modules, "boto3", None)
     with pytest.raises(EnvironmentRefused, match="boto3") as caught:
         compare(inventory, now=NOW)

@@ -1,11 +1,10 @@
-"""What live scans of AWS share: settings of a client, and its errors in our words.
+"""Settings of AWS clients, and their errors in our words; all live scans share them.
 
 Only the `live` module of a connector imports this; it needs boto3.
 """
 
 from datetime import datetime
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -14,17 +13,23 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
+from answerable.connectors.aws_session import (
+    CONFIG,
+    DEFAULT_REGION,
+    client_of,
+    region_of,
+    session_of,
+)
 from answerable.model.connector import SyncContext
-from answerable.model.errors import AnswerableError, EnvironmentRefused, UsageError
-
-CONFIG = Config(
-    retries={"mode": "standard"},
-    connect_timeout=10,
-    read_timeout=60,
-    user_agent_extra="answerable",
+from answerable.model.errors import (
+    AnswerableError,
+    EnvironmentRefused,
+    SessionExpired,
+    UsageError,
 )
 
-_REGION = "us-east-1"  # IAM has none; STS wants one named
+# The session of whoever asks is over; each service has a code of its own for that.
+EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 
 
 def iam_of(context: SyncContext, config: Config = CONFIG) -> tuple[object, str]:
@@ -39,13 +44,10 @@ def iam_of(context: SyncContext, config: Config = CONFIG) -> tuple[object, str]:
         EnvironmentRefused: No credentials, refused credentials, or no network.
     """
     try:
-        session = boto3.Session(
-            profile_name=context.profile or None, region_name=context.region or None
-        )
-        region = session.region_name or _REGION
-        endpoint = context.endpoint_url or None
-        sts = session.client("sts", region, endpoint_url=endpoint, config=CONFIG)
-        iam = session.client("iam", region, endpoint_url=endpoint, config=config)
+        session = session_of(context)
+        region = region_of(session, context) or DEFAULT_REGION
+        sts = client_of(session, "sts", region, context)
+        iam = client_of(session, "iam", region, context, config)
         return iam, str(sts.get_caller_identity()["Account"])
     except (BotoCoreError, ClientError, ValueError) as error:
         raise refused(error, context, "aws") from None
@@ -63,6 +65,18 @@ def code_of(error: Exception) -> str:
     return type(error).__name__
 
 
+def stop_if_expired(error: Exception) -> None:
+    """Raise `SessionExpired` where an error says that the caller's session is over.
+
+    A scan that went on would collect nothing and look as if access was missing.
+    """
+    if code_of(error) in EXPIRED:
+        raise SessionExpired(
+            f"the AWS session has expired (got {code_of(error)})",
+            "sign in again (`aws sso login`, or new keys), then run the same command",
+        ) from None
+
+
 def refused(error: Exception, context: SyncContext, source: str) -> AnswerableError:
     """Make the error that ends a scan before it has begun.
 
@@ -70,6 +84,9 @@ def refused(error: Exception, context: SyncContext, source: str) -> AnswerableEr
         error: Of botocore, or a ValueError over a URL.
         context: What the flow handed over.
         source: `aws` or another, whose file could be scanned instead.
+
+    Raises:
+        SessionExpired: The caller's session is over.
     """
     if isinstance(error, ProfileNotFound):
         return UsageError(
@@ -80,6 +97,12 @@ def refused(error: Exception, context: SyncContext, source: str) -> AnswerableEr
         return EnvironmentRefused(
             "no AWS credentials were found",
             f"set AWS_PROFILE, run `aws configure` or `aws sso login`, or scan {source}:FILE",
+        )
+    stop_if_expired(error)
+    if isinstance(error, ClientError) and error.operation_name == "AssumeRole":
+        return EnvironmentRefused(
+            f"the role {context.role_arn} cannot be assumed: {code_of(error)}",
+            "create it there, and let it trust the identity that scans",
         )
     if isinstance(error, ClientError):
         return EnvironmentRefused(

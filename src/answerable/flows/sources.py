@@ -16,7 +16,8 @@ class Source:
 
     Attributes:
         name: Connector name.
-        location: Absolute path, or empty where there is none (live).
+        location: Absolute path; live: empty, or what the connector's `live_prefix`
+            begins.
     """
 
     name: str
@@ -55,7 +56,10 @@ def parse(
         else:
             table.event_connector(name)
         location = location or _USUAL.get(name, "")
-        found[Source(name, _absolute(location, home, cwd))] = None
+        live = table.entry(name).spec.live_prefix
+        if not (live and location.startswith(live)):
+            location = _absolute(location, home, cwd)
+        found[Source(name, location)] = None
     return tuple(found)
 
 

@@ -23,6 +23,8 @@ class ConnectorSpec:
         permissions: Least-privilege permissions it needs, in the system's own words
             (`iam:ListAccessKeys`), empty for plain files.
         collects: Words for coverage: the fact kinds it can supply.
+        live_prefix: Beginning of a location that is no path, e.g. `role/`; empty where
+            every location is one.
     """
 
     name: str
@@ -33,6 +35,7 @@ class ConnectorSpec:
     reads: tuple[str, ...]
     permissions: tuple[str, ...]
     collects: tuple[str, ...]
+    live_prefix: str = ""
 
 
 def no_progress(done: int, total: int, what: str) -> None:
@@ -51,6 +54,8 @@ class SyncContext:
         endpoint_url: AWS endpoint override, empty for the usual one.
         profile: AWS profile, empty for the usual one.
         region: AWS region, empty for the usual one.
+        role_arn: AWS role to assume before anything is asked; empty for the caller.
+        sessions: Sessions that the calls of one scan share, by role.
     """
 
     now: int
@@ -59,6 +64,38 @@ class SyncContext:
     endpoint_url: str = ""
     profile: str = ""
     region: str = ""
+    role_arn: str = ""
+    sessions: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An account of an organisation that a live scan reads.
+
+    Attributes:
+        account: Its number.
+        name: Its display name.
+        role_arn: The role that reads it; empty for the account of the caller.
+    """
+
+    account: str
+    name: str
+    role_arn: str
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """An organisation as its management account tells it, before its accounts are read.
+
+    Attributes:
+        id: `o-...`.
+        sync: Its accounts, tree and control policies.
+        members: The accounts to read, sorted by number.
+    """
+
+    id: str
+    sync: Sync
+    members: tuple[Member, ...]
 
 
 class InventoryConnector(Protocol):

@@ -8,6 +8,7 @@
     ├── PartialError           a source could not be read whole             exit 3
     ├── VerificationError      evidence does not hold                       exit 1
     └── EnvironmentRefused     disk, permission, newer store, network       exit 5
+        └── SessionExpired     the caller's own session at a platform is over
 
 A message says what, got and expected; `hint` says the next step. Neither ever holds a
 secret: show a fingerprint or a four-character hint instead.
@@ -76,3 +77,7 @@ class VerificationError(AnswerableError):
 
 class EnvironmentRefused(AnswerableError):  # noqa: N818 - reads as the refusal it is
     """The machine said no: disk full, no permission, newer store, no network."""
+
+
+class SessionExpired(EnvironmentRefused):
+    """The caller's own session at a platform is over; what was collected is kept."""

@@ -45,6 +45,10 @@ class Account:
             (`r-...`, `ou-...`); empty where not collected.
         management: True for the organisation's management account.
         seen: Provenance.
+        state: `active`, `suspended`, `closed` ... as the platform has it; empty where
+            not collected.
+        administers: Services whose administration was handed to this account, e.g.
+            `sso.amazonaws.com`.
     """
 
     id: str
@@ -53,3 +57,5 @@ class Account:
     parents: tuple[str, ...]
     management: bool
     seen: Seen
+    state: str = ""
+    administers: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from answerable.connectors.aws import spec
 from answerable.connectors.aws.parse import Parsed, parse_pages
 from answerable.connectors.aws.parse.details import LISTS
-from answerable.connectors.aws_api import code_of, iam_of, plain
+from answerable.connectors.aws_api import code_of, iam_of, plain, stop_if_expired
 from answerable.connectors.formats.access_keys import Known, access_keys
 from answerable.connectors.formats.aws_answers import DENIED, Answer, answers
 from answerable.model.connector import SyncContext
@@ -72,6 +72,7 @@ class _Asking:
 
     def failed(self, action: str, error: Exception) -> None:
         """Count a failed call by its kind."""
+        stop_if_expired(error)
         code = str(error) if isinstance(error, _Stuck) else code_of(error)
         if code in DENIED:
             key = (ProblemKind.PERMISSION, action, f"{action} is not allowed")

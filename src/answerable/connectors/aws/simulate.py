@@ -11,7 +11,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from answerable.connectors.aws.question import Declined, Refusal, Simulated
-from answerable.connectors.aws_api import CONFIG, code_of, iam_of, refused
+from answerable.connectors.aws_api import code_of, iam_of, refused
+from answerable.connectors.aws_session import CONFIG
 from answerable.connectors.formats.aws_answers import DENIED
 from answerable.model.connector import SyncContext
 

@@ -1,9 +1,10 @@
-"""Reads a file of AWS Organizations answers."""
+"""Reading of an AWS organisation: a file of answers, or the API itself."""
 
 from answerable.connectors.answer_file import probe_file, read_whole
+from answerable.connectors.aws_extra import boto3_for
+from answerable.connectors.aws_org import spec
 from answerable.connectors.aws_org.parse import EXPECTED, parse
-from answerable.connectors.aws_org.spec import SPEC
-from answerable.model.connector import SyncContext
+from answerable.model.connector import Organization, SyncContext
 from answerable.model.errors import UsageError
 from answerable.model.sighting import Probe, Sync
 
@@ -12,37 +13,93 @@ def sync(location: str, context: SyncContext) -> Sync:
     """Read an organisation; what could not be read is in `problems`.
 
     Args:
-        location: The file.
+        location: A file; live: empty, or `role/NAME`.
         context: What the flow hands over.
 
     Raises:
         UsageError: The file is not there, or holds something else.
         ParseError: The file is not JSON.
-        EnvironmentRefused: The file may not be read.
+        EnvironmentRefused: The file may not be read; live: no credentials, no network,
+            no organisation, or boto3 is not installed.
     """
-    source = f"{SPEC.name}:{location}"
-    if not location:
-        raise UsageError(
-            f"{source} names no file", "see docs/aws.md for how to make it"
-        )
+    if is_live(location):
+        return open_organization(location, context).sync
+    source = f"{spec.SPEC.name}:{location}"
     parsed = parse(
         read_whole(location, EXPECTED), source=source, place=location, now=context.now
     )
     return Sync(
         source=source,
-        connector=SPEC.name,
+        connector=spec.SPEC.name,
         started_at=context.now,
         facts=parsed.facts,
         probes=(Probe(location, EXPECTED, True),),
         problems=parsed.problems,
         collected=parsed.collected,
-        not_collected=tuple(w for w in SPEC.collects if w not in parsed.collected),
+        not_collected=tuple(w for w in spec.SPEC.collects if w not in parsed.collected),
         held=parsed.held,
     )
 
 
+def is_live(location: str) -> bool:
+    """Tell whether a location asks the API.
+
+    Raises:
+        UsageError: It is `role/` without a name.
+    """
+    role = spec.role_name(location)
+    if role == "":
+        raise UsageError(
+            f"{spec.SPEC.name}:{location} names no role (expected role/NAME)",
+            f"{spec.SPEC.name}: alone takes the role {spec.DEFAULT_ROLE}",
+        )
+    return role is not None
+
+
+def open_organization(location: str, context: SyncContext) -> Organization:
+    """Ask which accounts there are, and under which policies.
+
+    Raises:
+        EnvironmentRefused: No credentials, no network, no organisation, no access, or
+            boto3 is not installed.
+    """
+    with boto3_for("a live AWS scan"):
+        from answerable.connectors.aws_org.live import collect
+    return collect(location, context)
+
+
+def regions(context: SyncContext) -> tuple[str, ...] | None:
+    """List the regions of the account in the context; None where it may not say.
+
+    Raises:
+        EnvironmentRefused: The account cannot be entered.
+    """
+    from answerable.connectors.aws_org import live
+
+    try:
+        return live.regions(context)
+    except live.RegionsDenied:
+        return None
+
+
+def leave(context: SyncContext) -> None:
+    """Let go of the session of an account that was read."""
+    from answerable.connectors.aws_session import forget_session
+
+    forget_session(context)
+
+
 def where(location: str) -> tuple[Probe, ...]:
     """List what a sync would read."""
-    if not location:
-        return (Probe(f"{SPEC.name}:FILE", EXPECTED, False),)
-    return (probe_file(location, EXPECTED),)
+    if not is_live(location):
+        return (probe_file(location, EXPECTED),)
+    organization = tuple(
+        Probe(call, "accounts, units and control policies", None)
+        for call in (spec.WHO_AM_I, *spec.PERMISSIONS)
+    )
+    role = spec.role_name(location)
+    return (
+        *organization,
+        Probe(spec.ASSUME, f"role {role} in each account", None),
+        Probe(spec.REGIONS, "regions of each account", None),
+    )

@@ -11,7 +11,7 @@ from typing import Protocol, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from answerable.connectors.aws_api import code_of
+from answerable.connectors.aws_api import code_of, stop_if_expired
 from answerable.connectors.formats.aws_answers import DENIED
 from answerable.model.connector import SyncContext
 from answerable.model.sighting import ProblemKind
@@ -99,6 +99,7 @@ class Asking:
 
     def failed(self, action: str, error: Exception) -> None:
         """Count a call that failed by its kind."""
+        stop_if_expired(error)
         code = code_of(error)
         if code in DENIED:
             key = (ProblemKind.PERMISSION, action, f"{action} is not allowed")
@@ -120,6 +121,7 @@ class Asking:
         try:
             reply: Reply = getattr(self.client(service), operation)(**arguments)
         except ClientError as error:
+            stop_if_expired(error)
             self._unreached[service] = 0
             return {"Error": {"Code": code_of(error)}}
         except BotoCoreError as error:

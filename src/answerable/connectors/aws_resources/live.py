@@ -14,11 +14,12 @@ from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from answerable.connectors.aws_api import CONFIG, plain, refused
+from answerable.connectors.aws_api import plain, refused
 from answerable.connectors.aws_resources import spec
 from answerable.connectors.aws_resources.asking import Asking, Client
 from answerable.connectors.aws_resources.parse import parse_answers
 from answerable.connectors.aws_resources.services import SERVICES
+from answerable.connectors.aws_session import CONFIG, client_of, region_of, session_of
 from answerable.connectors.formats.aws_answers import answers
 from answerable.model.connector import SyncContext
 from answerable.model.errors import UsageError
@@ -35,16 +36,14 @@ def collect(context: SyncContext) -> Sync:
         EnvironmentRefused: No credentials, refused credentials, or no network.
     """
     try:
-        session = boto3.Session(
-            profile_name=context.profile or None, region_name=context.region or None
-        )
-        region = session.region_name
+        session = session_of(context)
+        region = region_of(session, context)
         if not region:
             raise UsageError(
                 f"{spec.SPEC.name}: needs a region, and none is set",
                 "give --region NAME, or set AWS_REGION; scan each region in turn",
             )
-        clients = _Clients(session, region, context.endpoint_url)
+        clients = _Clients(session, region, context)
         caller = clients.make("sts").get_caller_identity()
     except (BotoCoreError, ClientError, ValueError) as error:
         raise refused(error, context, spec.SPEC.name) from None
@@ -93,7 +92,7 @@ class _Clients:
 
     session: "boto3.Session"
     region: str
-    endpoint_url: str
+    context: SyncContext
 
     def client(self, service: str) -> Client:
         """Make a client of a service."""
@@ -101,15 +100,10 @@ class _Clients:
 
     def make(self, service: str) -> "boto3.client":
         config = CONFIG
-        if self.endpoint_url:
+        if self.context.endpoint_url:
             config = config.merge(Config(s3={"addressing_style": "path"}))
-        client = self.session.client(
-            service,
-            self.region,
-            endpoint_url=self.endpoint_url or None,
-            config=config,
-        )
-        if self.endpoint_url:
+        client = client_of(self.session, service, self.region, self.context, config)
+        if self.context.endpoint_url:
             client.meta.events.register("before-sign.s3-control", _one_host)
         return client
 

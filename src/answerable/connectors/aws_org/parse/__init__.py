@@ -1,9 +1,10 @@
 """An organisation's answers as facts. Pure: bytes in, facts and problems out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from answerable.connectors.aws_org.parse.answers import FIELDS, Control, Tree, read_tree
-from answerable.connectors.formats.aws_answers import answers, wrong_kind
+from answerable.connectors.formats.aws_answers import Answer, answers, wrong_kind
 from answerable.connectors.formats.iam_policy import parse_policy, unread_policy
 from answerable.model.coverage import Held
 from answerable.model.errors import IdError, ParseError
@@ -51,6 +52,13 @@ def parse(data: bytes, *, source: str, place: str, now: int) -> Parsed:
         known = any(name in answer.fields for name in FIELDS)
         if not known or any(name in answer.fields for name in _OF_ONE_ACCOUNT):
             raise wrong_kind(answer.fields, place, EXPECTED)
+    return parse_answers(found, source=source, place=place, now=now)
+
+
+def parse_answers(
+    found: Sequence[Answer], *, source: str, place: str, now: int
+) -> Parsed:
+    """Read answers that are known to be of the right kind."""
     tree = read_tree(found, place)
     accounts = _accounts(tree, source, now)
     policies, attachments = _controls(tree, source, now)
@@ -78,6 +86,8 @@ def _accounts(tree: Tree, source: str, now: int) -> tuple[Account, ...]:
                 parents=parents,
                 management=account.id == management,
                 seen=_seen(source, place, now),
+                state=(account.state or account.status).lower(),
+                administers=tuple(sorted(tree.delegated.get(account.id, ()))),
             )
         )
     return tuple(found)

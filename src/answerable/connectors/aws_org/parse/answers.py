@@ -28,6 +28,8 @@ FIELDS = (
     "Policies",
     "DescribePolicy",
     "TargetsForPolicy",
+    "DelegatedAdministrators",
+    "DelegatedServicesForAccount",
 )
 
 
@@ -66,6 +68,14 @@ class Account(msgspec.Struct, rename="pascal", frozen=True):
     name: str = ""
     arn: str = ""
     parent_id: str = ""
+    state: str = ""
+    status: str = ""  # what `State` was called before 2025
+
+
+class DelegatedService(msgspec.Struct, rename="pascal", frozen=True):
+    """A service whose administration was handed to an account."""
+
+    service_principal: str
 
 
 class Target(msgspec.Struct, rename="pascal", frozen=True):
@@ -113,6 +123,7 @@ class Tree:
     accounts: dict[str, tuple[Account, str]] = field(default_factory=dict)
     policies: dict[str, Control] = field(default_factory=dict)
     targets: dict[str, list[str]] = field(default_factory=dict)
+    delegated: dict[str, set[str]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def problem(self, place: str, what: str) -> None:
@@ -141,6 +152,7 @@ def read_tree(found: Sequence[Answer], place: str) -> Tree:
         for parent, below, at in _asked(tree, fields, "AccountsForParent", base):
             _accounts(tree, below, at, parent)
         _policies(tree, fields, base)
+        _delegated(tree, fields, base)
     return tree
 
 
@@ -201,6 +213,21 @@ def _accounts(tree: Tree, fields: Fields, base: str, parent: str) -> None:
         tree.accounts.setdefault(account.id, (account, place))
         if parent or account.parent_id:
             tree.parents[account.id] = parent or account.parent_id
+
+
+def _delegated(tree: Tree, fields: Fields, base: str) -> None:
+    for account, place in _records(
+        tree, fields, "DelegatedAdministrators", Account, base
+    ):
+        tree.accounts.setdefault(account.id, (account, place))
+        tree.delegated.setdefault(account.id, set())
+    for account_id, answer, place in _asked(
+        tree, fields, "DelegatedServicesForAccount", base
+    ):
+        services = _records(tree, answer, "DelegatedServices", DelegatedService, place)
+        tree.delegated.setdefault(account_id, set()).update(
+            service.service_principal for service, _ in services
+        )
 
 
 def _policies(tree: Tree, fields: Fields, base: str) -> None:

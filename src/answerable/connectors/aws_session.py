@@ -1,0 +1,183 @@
+"""boto3 sessions and clients of a live scan: of the caller, or of a role it assumes.
+
+Only the `live` module of a connector and `aws_api` import this; it needs boto3.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from threading import Lock
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.credentials import (
+    AssumeRoleCredentialFetcher,
+    DeferredRefreshableCredentials,
+)
+from botocore.exceptions import NoCredentialsError
+
+from answerable.model.connector import SyncContext
+
+CONFIG = Config(
+    retries={"mode": "standard"},
+    connect_timeout=10,
+    read_timeout=60,
+    user_agent_extra="answerable",
+)
+DEFAULT_REGION = "us-east-1"  # IAM has none; STS wants one named
+SESSION_NAME = "answerable-scan"  # in CloudTrail of each account
+
+# botocore gives up after three attempts. We go on for as long as this, in seconds.
+THROTTLE_LIMIT = 300.0
+_FIRST_WAIT, _LONGEST_WAIT = 2.0, 20.0
+_BOTOCORE_ATTEMPTS = 3
+# Source: botocore, `botocore/retries/standard.py`, ThrottledRetryableChecker.
+_THROTTLED = frozenset(
+    [
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestThrottledException",
+        "RequestThrottled",
+        "TooManyRequestsException",
+        "RequestLimitExceeded",
+        "BandwidthLimitExceeded",
+        "LimitExceededException",
+        "SlowDown",
+        "PriorRequestNotComplete",
+        "EC2ThrottledException",
+    ]
+)
+
+_making = Lock()  # a boto3 session makes one client at a time
+
+
+def session_of(context: SyncContext) -> "boto3.Session":
+    """Give the session of the usual AWS settings, or of the role in the context.
+
+    Each is made once for `context.sessions`; a role's renews itself. Clients of several
+    regions come from it, so ask `region_of` and not the session for its region.
+
+    Raises:
+        BotoCoreError: There is no such profile, or there are no credentials.
+    """
+    with _making:
+        base = _kept(context, f"profile {context.profile}", _of_settings)
+        if not context.role_arn:
+            return base
+        return _kept(context, context.role_arn, partial(_assumed, base))
+
+
+def forget_session(context: SyncContext) -> None:
+    """Let go of the session of a role that is not needed any more."""
+    context.sessions.pop(context.role_arn, None)
+
+
+def region_of(session: "boto3.Session", context: SyncContext) -> str:
+    """Tell the region to ask: the context's, else that of the settings, else empty."""
+    return context.region or session.region_name or ""
+
+
+def client_of(
+    session: "boto3.Session",
+    service: str,
+    region: str,
+    context: SyncContext,
+    config: Config = CONFIG,
+) -> "boto3.client":
+    """Make a client that waits while AWS throttles it.
+
+    Raises:
+        ValueError: The endpoint is no URL.
+    """
+    with _making:
+        client = session.client(
+            service,
+            region,
+            endpoint_url=context.endpoint_url or None,
+            config=config,
+        )
+    _be_patient(client, context)
+    return client
+
+
+def _kept(
+    context: SyncContext, name: str, make: Callable[[SyncContext], "boto3.Session"]
+) -> "boto3.Session":
+    if name not in context.sessions:
+        context.sessions[name] = make(context)
+    return context.sessions[name]
+
+
+def _of_settings(context: SyncContext) -> "boto3.Session":
+    return boto3.Session(profile_name=context.profile or None)
+
+
+def _assumed(base: "boto3.Session", context: SyncContext) -> "boto3.Session":
+    """Make the session of a role; nothing is asked until its first client asks."""
+
+    def create(service: str, **keys: object) -> "boto3.client":
+        client = base._session.create_client(
+            service,
+            region_name=region_of(base, context) or DEFAULT_REGION,
+            endpoint_url=context.endpoint_url or None,
+            config=CONFIG,
+            **keys,
+        )
+        _be_patient(client, context)
+        return client
+
+    caller = base.get_credentials()
+    if caller is None:
+        raise NoCredentialsError
+    fetcher = AssumeRoleCredentialFetcher(
+        create,
+        caller,
+        context.role_arn,
+        extra_args={"RoleSessionName": SESSION_NAME},
+    )
+    core = botocore.session.Session(profile=context.profile or None)
+    # Descriptions of services are large: all sessions of one scan share them.
+    loader = base._session.get_component("data_loader")
+    core.register_component("data_loader", loader)
+    core._credentials = DeferredRefreshableCredentials(
+        fetcher.fetch_credentials, "assume-role"
+    )
+    return boto3.Session(botocore_session=core)
+
+
+def _be_patient(client: "boto3.client", context: SyncContext) -> None:
+    handler = partial(_wait_while_throttled, context)
+    client.meta.events.register_last("needs-retry", handler)
+
+
+def _wait_while_throttled(
+    context: SyncContext,
+    attempts: int,
+    operation: object,
+    request_dict: Mapping[str, object],
+    response: tuple[object, Mapping[str, object]] | None = None,
+    **_: object,
+) -> float | None:
+    """Return how many seconds to wait, None where there is no more to wait for."""
+    code = _error_code(response)
+    if code not in _THROTTLED or attempts < _BOTOCORE_ATTEMPTS:
+        return None
+    memory = request_dict.get("context")
+    if not isinstance(memory, dict):
+        return None
+    began = float(memory.setdefault("throttled_since", time.monotonic()))
+    if time.monotonic() - began >= THROTTLE_LIMIT:
+        return None
+    wait: float = min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** (attempts - _BOTOCORE_ATTEMPTS))
+    name = getattr(operation, "name", "a call")
+    context.progress(attempts, 0, f"attempts of {name}, which AWS throttles")
+    return wait
+
+
+def _error_code(response: tuple[object, Mapping[str, object]] | None) -> str:
+    if response is None:
+        return ""
+    error = response[1].get("Error")
+    return str(error.get("Code", "")) if isinstance(error, Mapping) else ""
