@@ -1,31 +1,22 @@
 """`scan`: read sources, keep what each saw, and complete a snapshot with it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from answerable.connectors import table
-from answerable.flows import snapshots
+from answerable.flows import organization, snapshots
 from answerable.flows import sources as named
 from answerable.flows.lists import coverage_of, problem_line
+from answerable.flows.scan_outcome import Outcome
 from answerable.flows.sources import Source
+from answerable.flows.stored_sync import COUNTED, store_sync
 from answerable.model.connector import SyncContext, no_progress
 from answerable.model.document import Document, ScanItem
 from answerable.model.errors import AnswerableError
 from answerable.model.inventory import SourceCoverage
-from answerable.model.sighting import Facts, Problem, ProblemKind, Sync
 from answerable.store.store import Store
 
 Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """What became of one source: a sync, or the error that prevented it."""
-
-    source: Source
-    sync: Sync | None
-    error: Exception | None
 
 
 def scan(
@@ -38,12 +29,26 @@ def scan(
     endpoint_url: str = "",
     profile: str = "",
     region: str = "",
+    regions: Sequence[str] = (),
     progress: Progress = no_progress,
 ) -> Document:
     """Take a snapshot: these sources anew, every other one as it was last seen.
 
     A source that fails takes nothing from the others: they are kept, and its own
     last sync stays in the snapshot.
+
+    Args:
+        store: Where it is kept.
+        sources: As the user names them.
+        now: UTC nanoseconds.
+        home: The home directory.
+        cwd: The working directory.
+        endpoint_url: AWS endpoint.
+        profile: AWS profile.
+        region: AWS region.
+        regions: AWS regions to read in each account of an organisation; empty for
+            those that are enabled there.
+        progress: Called with (done, total, what).
 
     Raises:
         UsageError: A source is unknown; nothing was read then.
@@ -53,60 +58,68 @@ def scan(
     context = SyncContext(
         now, store.fingerprint, progress, endpoint_url, profile, region
     )
-    done = [_read(source, context) for source in asked]
-    syncs = [each.sync for each in done if each.sync is not None]
-    name = snapshots.save(store, syncs, now) if syncs else ""
+    done = [
+        outcome
+        for source in asked
+        for outcome in _read(store, source, context, tuple(regions))
+    ]
+    stored = [sync for each in done for sync in each.stored]
+    name = snapshots.complete(store, stored, now) if stored else ""
+    for each in done:
+        each.end()
     errors = [each.error for each in done if each.error is not None]
     bugs = [error for error in errors if not isinstance(error, AnswerableError)]
-    if bugs or not syncs:
+    if bugs or not stored:
         raise (bugs or errors)[0]
-    covered = [_covered(each, now) for each in done]
     return Document(
         "scan",
         [_item(each, name) for each in done],
-        coverage_of(covered, now),
+        coverage_of([_covered(each, now) for each in done], now),
         next="answerable agents",
     )
 
 
-def _read(source: Source, context: SyncContext) -> _Read:
-    connector = table.inventory_connector(source.name)
+def _read(
+    store: Store, source: Source, context: SyncContext, regions: tuple[str, ...]
+) -> list[Outcome]:
     try:
+        if organization.is_organization(source):
+            return organization.read(store, source, context, regions)
+        connector = table.inventory_connector(source.name)
         sync = connector.sync(source.location, context)
     except AnswerableError as error:
-        return _Read(source, None, error)
+        return [Outcome(str(source), source.name, error=error)]
     except Exception as error:  # noqa: BLE001 - raised again once the others are kept
-        return _Read(source, None, error)
-    return _Read(source, sync, None)
+        return [Outcome(str(source), source.name, error=error)]
+    stored = store_sync(store, sync, context.now)
+    return [Outcome(sync.source, source.name, (stored,), sync.problems)]
 
 
-def _problems(read: _Read) -> tuple[Problem, ...]:
-    if read.sync is not None:
-        return read.sync.problems
-    return (Problem(ProblemKind.UNREADABLE, str(read.source), str(read.error)),)
-
-
-def _covered(read: _Read, now: int) -> SourceCoverage:
-    sync = read.sync
+def _covered(outcome: Outcome, now: int) -> SourceCoverage:
+    stored = outcome.stored
     return SourceCoverage(
-        source=sync.source if sync else str(read.source),
-        connector=read.source.name,
-        at=sync.started_at if sync else now,
-        problems=_problems(read),
-        collected=sync.collected if sync else (),
-        not_collected=sync.not_collected if sync else (),
+        source=outcome.source,
+        connector=outcome.connector,
+        at=min((sync.at for sync in stored), default=now),
+        problems=outcome.all_problems,
+        collected=tuple(dict.fromkeys(w for sync in stored for w in sync.collected)),
+        not_collected=tuple(
+            dict.fromkeys(w for sync in stored for w in sync.not_collected)
+        ),
     )
 
 
-def _item(read: _Read, snapshot: str) -> ScanItem:
-    facts = read.sync.facts if read.sync is not None else Facts()
+def _item(outcome: Outcome, snapshot: str) -> ScanItem:
+    agents, tools, credentials, identities, policies = (
+        sum(sync.counts[at] for sync in outcome.stored) for at in range(len(COUNTED))
+    )
     return {
-        "source": read.sync.source if read.sync is not None else str(read.source),
-        "agents": len({agent.id for agent in facts.agents}),
-        "tools": len(facts.tools),
-        "credentials": len({credential.id for credential in facts.credentials}),
-        "identities": len({identity.id for identity in facts.identities}),
-        "policies": len({policy.id for policy in facts.policies}),
-        "problems": [problem_line(problem) for problem in _problems(read)],
+        "source": outcome.source,
+        "agents": agents,
+        "tools": tools,
+        "credentials": credentials,
+        "identities": identities,
+        "policies": policies,
+        "problems": [problem_line(problem) for problem in outcome.all_problems],
         "snapshot": snapshot,
     }

@@ -11,6 +11,7 @@ import msgspec
 from answerable import inventory as room
 from answerable.flows import declared, owner_keys, trail_evidence
 from answerable.flows.declared import Standing
+from answerable.flows.stored_sync import StoredSync, store_sync
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import DeclaredUse
@@ -101,10 +102,18 @@ def save(store: Store, syncs: Sequence[Sync], now: int) -> str:
     Returns:
         The snapshot's name.
     """
+    return complete(store, [store_sync(store, sync, now) for sync in syncs], now)
+
+
+def complete(store: Store, syncs: Sequence[StoredSync], now: int) -> str:
+    """Store the snapshot that these syncs complete; other sources stay as they were.
+
+    Returns:
+        The snapshot's name.
+    """
     latest = newest(store)
     parts = dict(latest.syncs) if latest is not None else {}
-    for sync in syncs:
-        parts[sync.source] = store.put_object("sync", msgspec.json.encode(sync), now)
+    parts |= {sync.source: sync.digest for sync in syncs}
     snapshot = Snapshot(now, tuple(sorted(parts.items())))
     store.put_object("snapshot", msgspec.json.encode(snapshot), now)
     return named(store)[-1].name

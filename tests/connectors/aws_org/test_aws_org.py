@@ -206,8 +206,8 @@ def test_other_files_are_told_apart(root: Path, context: SyncContext) -> None:
         read({"x": 1})
     with pytest.raises(ParseError):
         read("{")
-    with pytest.raises(UsageError, match="names no file"):
-        fetch.sync("", context)
+    with pytest.raises(UsageError, match="names no role"):
+        fetch.sync("role/", context)
 
 
 @given(

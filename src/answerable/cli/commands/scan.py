@@ -15,6 +15,12 @@ from answerable.cli.settings import Settings, Verb, home, pass_settings
 @click.option("--endpoint-url", default="", metavar="URL", help="AWS endpoint to ask.")
 @click.option("--profile", default="", metavar="NAME", help="AWS profile to use.")
 @click.option("--region", default="", metavar="NAME", help="AWS region to use.")
+@click.option(
+    "--regions",
+    default="",
+    metavar="A,B,...",
+    help="Regions that aws-org: reads in each account; all that are enabled there.",
+)
 @pass_settings
 def scan(
     settings: Settings,
@@ -22,6 +28,7 @@ def scan(
     endpoint_url: str,
     profile: str,
     region: str,
+    regions: str,
 ) -> None:
     """Take a snapshot of the agents, tools, credentials and identities there are.
 
@@ -31,13 +38,14 @@ def scan(
     home:DIR           agent clients and ambient credentials under a home
     repo:DIR           project configs, workflows, CODEOWNERS
     aws:FILE           get-account-authorization-details JSON; aws: asks AWS
-    aws-org:FILE       accounts, OUs, SCPs and RCPs
+    aws-org:FILE       accounts, OUs, SCPs and RCPs; aws-org: asks AWS, and reads
+                       every account through role/AnswerableRead (aws-org:role/NAME)
     aws-resources:FILE resource policies, grants, tags; aws-resources: asks AWS
     aws-keys:FILE      list-access-keys answers: which key is whose
     config:FILE        agents, owners and servers of an answerable.yaml
 
     Nothing is executed, no credential that is found is used, and no value of one is
-    kept or shown. Only aws: and aws-resources: without a file open a connection.
+    kept or shown. Only aws:, aws-org: and aws-resources: without a file open a connection.
     """  # noqa: D301 - click reads the \b
     from answerable.flows import scan as flow
 
@@ -51,6 +59,7 @@ def scan(
             endpoint_url=endpoint_url,
             profile=profile,
             region=region,
+            regions=[each for each in regions.replace(" ", "").split(",") if each],
             progress=progress,
         )
     answer(document, settings)
@@ -58,12 +67,26 @@ def scan(
 
 @click.command(cls=Verb, short_help="List every place and call a source would read.")
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@click.option(
+    "--policy",
+    type=click.Choice(["iam", "cloudformation", "terraform"]),
+    help="Print the least access that live AWS sources need, as a file to apply.",
+)
 @pass_settings
-def where(settings: Settings, sources: tuple[str, ...]) -> None:
+def where(settings: Settings, sources: tuple[str, ...], policy: str | None) -> None:
     """List every path and API call each source would read, and whether it is there.
 
     Nothing is read and no connection is opened. Without a SOURCE, home:~ and repo:.
+
+    With --policy iam, the policy of the identity that scans; with cloudformation or
+    terraform, the read-only role that aws-org: assumes in each account.
     """
+    if policy is not None:
+        from answerable.flows.access_policy import access_policy
+
+        names = [source.partition(":")[0] for source in sources]
+        click.echo(access_policy(policy, names), nl=False)
+        return
     from answerable.flows import where as flow
 
     answer(flow.where(sources, home=home(), cwd=Path.cwd()), settings)
