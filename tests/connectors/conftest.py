@@ -28,8 +28,8 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         _wait(server, url)
         yield url
     finally:
-        server.terminate()
-        server.wait(timeout=10)
+        server.kill()  # it holds nothing, and on a signal it waits for its threads
+        server.wait(timeout=30)
 
 
 def _wait(server: "subprocess.Popen[bytes]", url: str) -> None:
