@@ -17,6 +17,8 @@ from answerable.model.inventory import Inventory
 from answerable.model.lineage import DeclaredUse
 from answerable.model.person import EvidenceKind, OwnerEvidence
 from answerable.model.sighting import Snapshot, Sync
+from answerable.store import derived
+from answerable.store.lineage import chains_generation
 from answerable.store.store import Store
 
 LATEST = "latest"
@@ -61,6 +63,19 @@ def load(store: Store, name: str = "", *, now: int = 0) -> Inventory:
         VerificationError: A stored object is not what it was.
     """
     chosen = _choose(named(store), name)
+    newest_one = chosen is None or chosen == named(store)[-1]
+    generation = chains_generation(store)
+    kept = derived.load_inventory(store, generation, now) if newest_one else None
+    if kept is not None:
+        return kept
+    joined = _joined(store, chosen)
+    if newest_one:
+        derived.save_inventory(store, generation, joined)
+    return room.aged(joined, now or joined.judged_at)
+
+
+def _joined(store: Store, chosen: Named | None) -> Inventory:
+    """Join a snapshot with the trails, judged at the moment of its own."""
     snapshot = Snapshot(0, ())
     if chosen is not None:
         snapshot = read(store, chosen.digest, Snapshot)
@@ -68,7 +83,7 @@ def load(store: Store, name: str = "", *, now: int = 0) -> Inventory:
     trail = _trail(store, syncs)
     joined = room.join(
         [(sync.source, sync) for sync in (*syncs, trail)],
-        now=now or snapshot.taken_at or trail.started_at,
+        now=snapshot.taken_at or trail.started_at,
         taken_at=snapshot.taken_at,
         name=chosen.name if chosen is not None else "",
         attestations=attestations(store),

@@ -65,6 +65,10 @@ class Spellings:
             if key[1] == "role" and (found := _RESERVED.fullmatch(identity.name))
         }
 
+    def by_principal(self) -> Mapping[tuple[str, str, str], IdentityId]:
+        """Give the chosen id of each (account, kind, folded name)."""
+        return self._best
+
     def __call__(self, text: str) -> IdentityId:
         """Return the inventory's spelling; a text it does not know comes back as is."""
         key = principal_key(text)

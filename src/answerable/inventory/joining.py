@@ -1,22 +1,20 @@
 """Syncs in, inventory out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from answerable.inventory import agents as agents_of
 from answerable.inventory import credentials as credentials_of
 from answerable.inventory.authorship import Authorship
-from answerable.inventory.derive import by_subject, own_evidence
+from answerable.inventory.derive import Evidence, by_subject, own_evidence
+from answerable.inventory.judged import TAGS, JudgedOwners, OwnerRecords
 from answerable.inventory.merge import merge, ordered
 from answerable.inventory.named import with_named
-from answerable.inventory.owners import Discredit, assign
 from answerable.inventory.people import People
-from answerable.model.ids import AgentId
-from answerable.model.inventory import AgentEntity, Inventory, SourceCoverage
-from answerable.model.person import EvidenceKind, OwnerEvidence, Ownership
-from answerable.model.sighting import Facts, Sync
-
-_TAGS = (EvidenceKind.OWNER_TAG, EvidenceKind.TEAM_TAG)
+from answerable.model.ids import AgentId, CredentialId
+from answerable.model.inventory import Inventory, SourceCoverage
+from answerable.model.person import EvidenceKind, OwnerEvidence
+from answerable.model.sighting import Sync
 
 
 def join(
@@ -60,79 +58,76 @@ def join(
 
 
 def aged(inventory: Inventory, now: int) -> Inventory:
-    """Judge ownership again at another moment: evidence ages, facts stay."""
+    """Judge ownership at another moment: evidence ages, facts stay."""
     if inventory.judged_at == now:
         return inventory
+    owners, own = inventory.owners, inventory.own_owners
+    if isinstance(owners, JudgedOwners) and isinstance(own, JudgedOwners):
+        return replace(
+            inventory, owners=owners.at(now), own_owners=own.at(now), judged_at=now
+        )
+    return _judge(inventory, now)
+
+
+def _judge(inventory: Inventory, now: int) -> Inventory:
+    """Gather the evidence about every subject, and whose tags it could write."""
     facts = inventory.facts
-    judge = _Judge(facts, inventory.agents)
-    evidence = by_subject(facts, inventory.agents, inventory.credentials, judge.counts)
+    tags = _TagWriters(inventory)
+    evidence = by_subject(facts, inventory.agents, inventory.credentials, tags.counts)
     people = People(
         facts.persons, (item for found in evidence.values() for item in found)
     )
     subjects: set[str] = {identity.id for identity in facts.identities}
     subjects |= set(inventory.agents) | set(inventory.credentials) | set(evidence)
-
-    def judged(subject: str, found: Mapping[str, Sequence[OwnerEvidence]]) -> Ownership:
-        return assign(
-            subject,
-            found.get(subject, ()),
-            people=people,
-            now=now,
-            discredited=judge.of(subject, inventory),
-        )
-
     own = own_evidence(evidence)
     return replace(
         inventory,
         persons=people.by_id,
-        owners={subject: judged(subject, evidence) for subject in sorted(subjects)},
-        own_owners={subject: judged(subject, own) for subject in own},
+        owners=JudgedOwners(tags.of_each(sorted(subjects), evidence), people, now),
+        own_owners=JudgedOwners(tags.of_each(sorted(own), own), people, now),
         judged_at=now,
     )
 
 
-class _Judge:
-    """Knows which evidence a subject could have written itself."""
+class _TagWriters:
+    """Subjects whose tags they, or identities they act through, may set themselves."""
 
-    def __init__(self, facts: Facts, agents: Mapping[AgentId, AgentEntity]) -> None:
+    def __init__(self, inventory: Inventory) -> None:
+        facts = inventory.facts
         self._authorship = Authorship(facts.policies, facts.attachments)
-        self._tagged: Mapping[str, tuple[str, ...]] = {
-            agent: tuple(entity.agent.runs_as) for agent, entity in agents.items()
-        }
+        self._agents = inventory.agents
+        self._credentials = inventory.credentials
 
     def counts(self, identity: str, item: OwnerEvidence) -> bool:
         """Tell whether evidence about an identity is of another hand than its own."""
-        own = item.kind in _TAGS and self._authorship.may_tag(identity, identity)
+        own = item.kind in TAGS and self._authorship.may_tag(identity, identity)
         return item.seen.written_by.believed and not own
 
-    def of(self, subject: str, inventory: Inventory) -> Discredit:
-        """Return the test for one subject's evidence.
+    def of_each(
+        self, subjects: Iterable[str], evidence: Evidence
+    ) -> Mapping[str, OwnerRecords]:
+        """Join the evidence about each subject with whether it could set its tags."""
+        found: dict[str, OwnerRecords] = {}
+        for subject in subjects:
+            items = tuple(evidence.get(subject, ()))
+            tagged = any(item.kind in TAGS for item in items)
+            found[subject] = OwnerRecords(items, tagged and self._writes_tags(subject))
+        return found
 
-        Self-reported evidence never counts, save a recorded confirmation, whose state
-        says what it is worth. A tag does not count where the tagged
-        identity, or an identity that the agent acts through, may set it.
-        """
-        agent = inventory.agents.get(AgentId(subject))
-        credential = inventory.credentials.get(subject)  # type: ignore[call-overload]  # any id may be asked for
-        tagged: tuple[str, ...] = self._tagged.get(subject, (subject,))
+    def _writes_tags(self, subject: str) -> bool:
+        agent = self._agents.get(AgentId(subject))
+        credential = self._credentials.get(CredentialId(subject))
         writers: tuple[str, ...] = (subject,)
+        tagged: tuple[str, ...] = (subject,)
         if agent is not None:
-            writers = agent.identities
+            writers, tagged = agent.identities, tuple(agent.agent.runs_as)
         elif credential is not None and credential.identity is not None:
             tagged = writers = (credential.identity,)
-
-        def discredited(item: OwnerEvidence) -> bool:
-            if item.kind is EvidenceKind.CONFIRMATION:
-                return False
-            if not item.seen.written_by.believed:
-                return True
-            return item.kind in _TAGS and any(
-                self._authorship.may_tag(writer, target)
-                for writer in writers
-                for target in tagged
-            )
-
-        return discredited
+        return any(
+            self._authorship.may_tag(writer, target)
+            for writer in writers
+            for target in tagged
+        )
 
 
 def _source(sync: Sync) -> str:

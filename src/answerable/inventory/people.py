@@ -74,7 +74,7 @@ class People:
                 said[item.person].append(item)
         known = [*persons, *(_implied(key, items) for key, items in said.items())]
         # Handles and believed aliases only; an alias of one's own writing is shown.
-        self._head: Mapping[str, PersonId] = _groups(known)
+        self.handles: Mapping[str, PersonId] = _groups(known)
         merged: dict[PersonId, list[Person]] = defaultdict(list)
         for person in known:
             merged[self(person.id)].append(person)
@@ -82,9 +82,24 @@ class People:
             head: _merged(head, found) for head, found in sorted(merged.items())
         }
 
+    @classmethod
+    def restored(
+        cls, handles: Mapping[str, PersonId], by_id: Mapping[PersonId, Person]
+    ) -> "People":
+        """Take persons that were merged before.
+
+        Args:
+            handles: Id by folded handle or believed alias.
+            by_id: Merged persons.
+        """
+        people = cls.__new__(cls)
+        people.handles = handles
+        people.by_id = by_id
+        return people
+
     def __call__(self, person: str) -> PersonId:
         """Return the one id of a person; an unknown handle comes back as is."""
-        return self._head.get(handle(person).lower(), PersonId(person))
+        return self.handles.get(handle(person).lower(), PersonId(person))
 
     def get(self, person: str) -> Person | None:
         """Return the merged person."""

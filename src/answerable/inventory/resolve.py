@@ -5,10 +5,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from difflib import get_close_matches
 from typing import Literal
 
-from answerable.inventory.canonical import Spellings
+from answerable.inventory.canonical import Spellings, principal_key
 from answerable.inventory.people import handle
 from answerable.model.errors import AmbiguousError, UsageError
-from answerable.model.inventory import Inventory
+from answerable.model.inventory import Inventory, NameEntry, NameTable
 
 Kind = Literal["agent", "tool", "identity", "credential", "person"]
 KINDS: tuple[Kind, ...] = ("agent", "tool", "identity", "credential", "person")
@@ -30,47 +30,62 @@ def resolve(inventory: Inventory, text: str, kinds: Sequence[Kind] = KINDS) -> s
         UsageError: It names nothing; the nearest spelling is the hint.
     """
     asked = text.strip()
-    if any(asked in inventory.once(f"ids {kind}", _IDS[kind]) for kind in kinds):
+    table = inventory.names
+    if table is None:
+        table = inventory.once(f"names {' '.join(kinds)}", _table(kinds))
+    entries = [e for e in table.entries.get(asked.lower(), ()) if e.kind in kinds]
+    if any(e.id == asked for e in entries if not e.spelling):
         return asked
-    return inventory.once(f"names {' '.join(kinds)}", _names(kinds)).find(asked)
-
-
-class _Names:
-    """Every spelling of everything of some kinds."""
-
-    def __init__(self, inventory: Inventory, kinds: Sequence[Kind]) -> None:
-        self._kinds = kinds
-        self._names: dict[str, set[str]] = defaultdict(set)
-        self._folded: dict[str, set[str]] = defaultdict(set)
-        self._ids: set[str] = set()
-        for kind in kinds:
-            for key, spellings in _NAMED[kind](inventory):
-                self._ids.add(key)
-                for spelling in spellings:
-                    self._names[spelling].add(key)
-                    self._folded[spelling.lower()].add(key)
-        self._canonical = (
-            Spellings(inventory.facts.identities) if "identity" in kinds else None
+    if "identity" in kinds:
+        principal = _principal(asked, table)
+        if principal:
+            return principal
+    spelled = [e for e in entries if e.spelling]
+    found = {e.id for e in spelled if e.spelling == asked} or {e.id for e in spelled}
+    if len(found) == 1:
+        return found.pop()
+    if found:
+        raise AmbiguousError(
+            f"{asked!r} names {len(found)} things (expected one)",
+            tuple(sorted(found)),
         )
-
-    def find(self, asked: str) -> str:
-        if self._canonical is not None:
-            canonical = self._canonical(asked)
-            if canonical in self._ids:
-                return canonical
-        found = self._names.get(asked) or self._folded.get(asked.lower(), set())
-        if len(found) == 1:
-            return next(iter(found))
-        if found:
-            raise AmbiguousError(
-                f"{asked!r} names {len(found)} things (expected one)",
-                tuple(sorted(found)),
-            )
-        raise _unknown(asked, self._kinds, self._ids | self._names.keys())
+    raise _unknown(asked, kinds, _spellings(table, kinds))
 
 
-def _names(kinds: Sequence[Kind]) -> Callable[[Inventory], _Names]:
-    return lambda inventory: _Names(inventory, kinds)
+def _principal(asked: str, table: NameTable) -> str:
+    """Return the inventory's id of an IAM user, role or session, else nothing."""
+    key = principal_key(asked)
+    return table.principals.get(":".join(key), "") if key is not None else ""
+
+
+def name_table(inventory: Inventory, kinds: Sequence[Kind] = KINDS) -> NameTable:
+    """Index every spelling of everything of some kinds."""
+    entries: dict[str, dict[NameEntry, None]] = defaultdict(dict)
+    for kind in kinds:
+        for key in _IDS[kind](inventory):
+            entries[key.lower()][NameEntry(kind, key, "")] = None
+        for key, spellings in _NAMED[kind](inventory):
+            for spelling in spellings:
+                if spelling:
+                    entries[spelling.lower()][NameEntry(kind, key, spelling)] = None
+    principals: dict[str, str] = {}
+    if "identity" in kinds:
+        chosen = Spellings(inventory.facts.identities).by_principal()
+        principals = {":".join(key): found for key, found in chosen.items()}
+    return NameTable({key: tuple(found) for key, found in entries.items()}, principals)
+
+
+def _table(kinds: Sequence[Kind]) -> Callable[[Inventory], NameTable]:
+    return lambda inventory: name_table(inventory, kinds)
+
+
+def _spellings(table: NameTable, kinds: Collection[str]) -> set[str]:
+    return {
+        entry.spelling or entry.id
+        for entries in table.entries.values()
+        for entry in entries
+        if entry.kind in kinds
+    }
 
 
 def _unknown(asked: str, kinds: Sequence[Kind], known: Iterable[str]) -> UsageError:

@@ -1,8 +1,8 @@
 """The inventory: sightings joined into entities. Built by the inventory room."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 from answerable.model.agent import Agent
 from answerable.model.coverage import Held
@@ -82,6 +82,34 @@ class AgentEntity:
     identities: tuple[IdentityId, ...]
 
 
+class NameEntry(NamedTuple):
+    """One spelling of one thing.
+
+    Attributes:
+        kind: `agent`, `tool`, `identity`, `credential` or `person`.
+        id: Its id.
+        spelling: As it is written; empty where it is the id.
+    """
+
+    kind: str
+    id: str
+    spelling: str
+
+
+@dataclass(frozen=True, slots=True)
+class NameTable:
+    """Every spelling of everything in an inventory.
+
+    Attributes:
+        entries: By spelling in lower case.
+        principals: Id of each IAM user and role, by account, kind and folded name
+            joined with `:`.
+    """
+
+    entries: Mapping[str, Sequence[NameEntry]]
+    principals: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Inventory:
     """Who and what exists, joined, as of one snapshot.
@@ -98,6 +126,7 @@ class Inventory:
         own_owners: Ownership of agents and credentials without the evidence that flows
             to them from an assumed role; only where there is such evidence.
         judged_at: At which moment ownership was judged, UTC nanoseconds; -1 for never.
+        names: Spellings of everything, where they are kept ready; None to derive them.
     """
 
     at: int
@@ -110,6 +139,7 @@ class Inventory:
     coverage: tuple[SourceCoverage, ...]
     judged_at: int = -1
     own_owners: Mapping[str, Ownership] = field(default_factory=dict)
+    names: NameTable | None = field(default=None, compare=False, repr=False)
     _made: dict[str, tuple[Callable[["Inventory"], object], object]] = field(
         init=False, default_factory=dict, compare=False, repr=False
     )

@@ -1,0 +1,193 @@
+"""Joined inventory on disk: derived from a snapshot and the trails, read by row.
+
+It lies in `derived/` under a generation that names its input. A file of another
+generation, a damaged or a foreign one is derived again; removing it is harmless.
+"""
+
+import contextlib
+import hashlib
+import typing
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from answerable import __version__
+from answerable.inventory.judged import JudgedOwners, OwnerRecords
+from answerable.inventory.people import People
+from answerable.inventory.resolve import name_table
+from answerable.model.errors import EnvironmentRefused
+from answerable.model.ids import AgentId, CredentialId, PersonId
+from answerable.model.inventory import (
+    AgentEntity,
+    CredentialEntity,
+    Inventory,
+    NameEntry,
+    NameTable,
+    SourceCoverage,
+)
+from answerable.model.person import Person
+from answerable.model.sighting import Facts
+from answerable.store.blocks import BlockFile, BlockFileError, Section, encode
+from answerable.store.disk import make_folder, write_file
+
+if TYPE_CHECKING:
+    from answerable.store.store import Store
+
+# Raised when the same input would be joined otherwise.
+DERIVATION = 1
+Key = TypeVar("Key", bound=str)
+_Entries = tuple[NameEntry, ...]
+_KINDS: Mapping[str, type] = {
+    name: typing.get_args(hint)[0]
+    for name, hint in typing.get_type_hints(Facts).items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Heading:
+    """Single values of an inventory; `judged_at` is the moment of its own."""
+
+    at: int
+    name: str
+    judged_at: int
+    coverage: tuple[SourceCoverage, ...]
+
+
+class StoredFacts(Facts):
+    """Merged facts in a block file, read one kind at a time when they are needed."""
+
+    def __new__(cls, file: BlockFile | None = None, **kinds: object) -> "StoredFacts":
+        """Make plain facts where `replace` names their kinds."""
+        if file is None:
+            return Facts(**kinds)  # type: ignore[arg-type, return-value]  # of `replace`
+        return super().__new__(cls)
+
+    def __init__(self, file: BlockFile) -> None:
+        """Take the file; nothing is read yet."""
+        object.__setattr__(self, "_file", file)
+
+
+def _read_on_use(name: str) -> "cached_property[tuple[object, ...]]":
+    def read(facts: StoredFacts) -> tuple[object, ...]:
+        file: BlockFile = facts._file  # type: ignore[attr-defined]  # set above
+        section: Section[object] = file.section(f"facts.{name}", _KINDS[name])
+        return tuple(value for _, value in section.decoded())
+
+    found = cached_property(read)
+    found.__set_name__(StoredFacts, name)
+    return found
+
+
+for _field in fields(Facts):
+    setattr(StoredFacts, _field.name, _read_on_use(_field.name))
+
+
+def load_inventory(store: "Store", generation: str, now: int) -> Inventory | None:
+    """Open the stored inventory of a generation.
+
+    Args:
+        store: The store.
+        generation: Names the input that it must have been derived from.
+        now: The moment at which evidence has its age, UTC nanoseconds; 0 for its own.
+
+    Returns:
+        The inventory, read as it is used; None where none of this generation is kept.
+    """
+    try:
+        file = BlockFile(_file(store), _named(generation), _key(store))
+    except BlockFileError:
+        return None
+    heading = file.section("heading", _Heading)[""]
+    people = People.restored(
+        cast("Mapping[str, PersonId]", file.section("handles", str)),
+        cast("Mapping[PersonId, Person]", file.section("persons", Person)),
+    )
+    judged_at = now or heading.judged_at
+    return Inventory(
+        at=heading.at,
+        name=heading.name,
+        facts=StoredFacts(file),
+        persons=people.by_id,
+        agents=cast(
+            "Mapping[AgentId, AgentEntity]", file.section("agents", AgentEntity)
+        ),
+        credentials=cast(
+            "Mapping[CredentialId, CredentialEntity]",
+            file.section("credentials", CredentialEntity),
+        ),
+        owners=JudgedOwners(file.section("owners", OwnerRecords), people, judged_at),
+        own_owners=JudgedOwners(
+            file.section("own_owners", OwnerRecords), people, judged_at
+        ),
+        coverage=heading.coverage,
+        judged_at=judged_at,
+        names=NameTable(
+            file.section("names", _Entries), file.section("principals", str)
+        ),
+    )
+
+
+def save_inventory(store: "Store", generation: str, inventory: Inventory) -> None:
+    """Keep a joined inventory for the next question.
+
+    A disk that refuses is no error: the inventory is joined again.
+
+    Args:
+        store: The store.
+        generation: Names the input that it was derived from.
+        inventory: Joined, judged at the moment of its own.
+    """
+    owners, own = inventory.owners, inventory.own_owners
+    if not isinstance(owners, JudgedOwners) or not isinstance(own, JudgedOwners):
+        raise TypeError("an inventory that was not joined cannot be kept")
+    sections = {
+        **_sections(inventory, owners.people),
+        "owners": _ascending(owners.records),
+        "own_owners": _ascending(own.records),
+    }
+    data = encode(_named(generation), sections, _key(store))
+    path = _file(store)
+    with contextlib.suppress(EnvironmentRefused):
+        make_folder(path.parent)
+        write_file(path, data, sync=False)
+
+
+def _sections(
+    inventory: Inventory, people: People
+) -> Mapping[str, Iterable[tuple[str, object]]]:
+    names = name_table(inventory)
+    heading = _Heading(
+        inventory.at, inventory.name, inventory.judged_at, inventory.coverage
+    )
+    found: dict[str, Iterable[tuple[str, object]]] = {"heading": [("", heading)]}
+    for name in _KINDS:
+        found[f"facts.{name}"] = _numbered(getattr(inventory.facts, name))
+    found["agents"] = _ascending(inventory.agents)
+    found["credentials"] = _ascending(inventory.credentials)
+    found["persons"] = _ascending(inventory.persons)
+    found["handles"] = _ascending(people.handles)
+    found["names"] = _ascending(names.entries)
+    found["principals"] = _ascending(names.principals)
+    return found
+
+
+def _numbered(rows: Iterable[object]) -> Iterator[tuple[str, object]]:
+    return ((f"{number:09}", row) for number, row in enumerate(rows))
+
+
+def _ascending(rows: Mapping[Key, object]) -> Iterator[tuple[str, object]]:
+    return ((key, rows[key]) for key in sorted(rows))
+
+
+def _file(store: "Store") -> Path:
+    return store.root / "derived" / "inventory.blocks"
+
+
+def _named(generation: str) -> str:
+    return f"{DERIVATION} {__version__} {generation}"
+
+
+def _key(store: "Store") -> bytes:
+    return hashlib.sha256(store.fingerprint("derived inventory").encode()).digest()
