@@ -290,7 +290,7 @@ def test_a_mistyped_condition_key_is_told_the_right_one_unless_a_policy_names_it
         ),
     )
     inventory = build.inventory()
-    stated = {key: ("x",)}
+    stated = {key: ("10.0.0.1",)}
     if not hint:
         flow.can(inventory, "ci", "s3:GetObject", RED, now=NOW, context=stated)
         return

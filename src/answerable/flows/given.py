@@ -1,6 +1,7 @@
 """What a question states besides its subject: condition keys, and two policies."""
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -12,6 +13,7 @@ from answerable.model.policy import Layer, Policy
 from answerable.model.sighting import Facts
 from answerable.model.written import Seen, WrittenBy
 from answerable.reach.keys.keys import Kind, key_class, names
+from answerable.reach.keys.value_types import check_value, value_type
 from answerable.reach.verdict.context import NOTHING, Known
 
 _HINT = 'expected {"Version": "2012-10-17", "Statement": [...]}, as AWS writes policies'
@@ -55,11 +57,15 @@ def read_given(
 
     Raises:
         UsageError: A file is not there, or holds no policy; or nobody knows a key, and
-            another is spelled much like it.
+            another is spelled much like it; or a value is not of its key's type.
         EnvironmentRefused: It may not be read.
     """
-    for key in context or {}:
-        _known(key, facts)
+    operators = _written(facts) if context else {}
+    for key, values in (context or {}).items():
+        _known(key, operators)
+        kind = value_type(key, operators.get(key.lower(), ()))
+        for value in values:
+            check_value(key, value, kind)
     keys = {key.lower(): values for key, values in (context or {}).items()}
     return Given(
         Known(keys) if keys else NOTHING,
@@ -86,10 +92,15 @@ def read_context(pairs: Iterable[str]) -> dict[str, tuple[str, ...]]:
     return read
 
 
-def _known(key: str, facts: Facts) -> None:
+def _known(key: str, written: Container[str]) -> None:
     """Tell whoever mistypes a key; one that nobody knows may be new."""
-    if key_class(key).kind is not Kind.UNKNOWN or key.lower() in _written(facts):
+    if key_class(key).kind is not Kind.UNKNOWN or key.lower() in written:
         return
+    if ":" not in key:
+        raise UsageError(
+            f"not a condition key (got {key[:80]!r}, expected SERVICE:KEY)",
+            f"did you mean aws:{key[:80]}?",
+        )
     head, slash, tag = key.partition("/")
     service = f"{head.partition(':')[0].lower()}:"
     known = {n.partition("/")[0] for n, _ in names() if n.lower().startswith(service)}
@@ -101,13 +112,14 @@ def _known(key: str, facts: Facts) -> None:
         )
 
 
-def _written(facts: Facts) -> set[str]:
-    return {
-        clause.key.lower()
-        for policy in facts.policies
-        for statement in policy.statements
-        for clause in statement.conditions
-    }
+def _written(facts: Facts) -> dict[str, set[str]]:
+    """Collect the keys that policies name, each with its operators."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for policy in facts.policies:
+        for statement in policy.statements:
+            for clause in statement.conditions:
+                found[clause.key.lower()].add(clause.operator)
+    return found
 
 
 def _policy(location: str, layer: Layer, now: int) -> Policy:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from answerable.connectors.iam_catalogue.fetch import load
 from answerable.flows.asked import Asked, coverage_of, doubted, missing, subject_of
+from answerable.flows.call_names import call_of, wanted_of
 from answerable.flows.hints import command
 from answerable.flows.not_known import (
     looked,
@@ -17,12 +17,12 @@ from answerable.flows.not_known import (
 from answerable.model.connector import no_progress
 from answerable.model.document import Document, ReachItem
 from answerable.model.errors import UsageError
-from answerable.reach import items, questions, subjects, words
+from answerable.reach import items, questions, subjects
 from answerable.reach.keys.tagging import Tagging
 from answerable.reach.parts import Place, able_part, part
 from answerable.reach.patterns.globs import is_literal
 from answerable.reach.questions import Reply
-from answerable.reach.rows.rows import make_filter, speller
+from answerable.reach.rows.rows import speller
 from answerable.reach.unknown import rests_on_missing
 
 # Who may tag a resource is worked out once for each; `can` always says it.
@@ -64,7 +64,7 @@ def reach(
     inventory, direct = asked.inventory, asked.direct
     name = subject_of(inventory, subject)
     found = subjects.starts(asked.graph, inventory, name)
-    wanted = make_filter(action, words.as_arn(resource))
+    wanted = wanted_of(asked, action, resource)
     replies: list[Reply] = []
     for start in found.starts:
         progress(len(replies), 0, "rows")
@@ -100,7 +100,7 @@ def reach_part(
     """
     name = subject_of(asked.inventory, subject)
     found = subjects.starts(asked.graph, asked.inventory, name)
-    wanted = make_filter(action, words.as_arn(resource))
+    wanted = wanted_of(asked, action, resource)
     first, place = read_cursor(after)
     replies: list[Reply] = []
     gone = 0
@@ -134,8 +134,7 @@ def who_can(asked: Asked, action: str, resource: str) -> Document:
     Raises:
         UsageError: Action or resource are not known.
     """
-    spelled = words.read_action(asked.estate.catalogue, action, load)
-    target = words.read_resource(asked.inventory.facts, resource)
+    spelled, target = call_of(asked, action, resource)
     found = questions.who_can(asked.graph, spelled, target, direct=asked.direct)
     return _pairs(asked, list(found), spelled, target, ended=True)
 
@@ -155,8 +154,7 @@ def who_can_part(
     Raises:
         UsageError: As for `who_can`; or the cursor is none of ours.
     """
-    spelled = words.read_action(asked.estate.catalogue, action, load)
-    target = words.read_resource(asked.inventory.facts, resource)
+    spelled, target = call_of(asked, action, resource)
     _, place = read_cursor(after)
     some, on, gone = _able(asked, spelled, target, place, rows)
     tagging = len(asked.estate.principals) <= _MOST_ASKED

@@ -2,7 +2,6 @@
 
 from typing import cast
 
-from answerable.connectors.iam_catalogue.fetch import load
 from answerable.flows import lists
 from answerable.flows.asked import (
     Asked,
@@ -12,13 +11,14 @@ from answerable.flows.asked import (
     missing_of,
     subject_of,
 )
+from answerable.flows.call_names import call_of
 from answerable.flows.expectation import Expectation
 from answerable.flows.hints import command
 from answerable.flows.layers import layers_of
 from answerable.flows.not_known import scan_command, unknown_items, unknown_row
 from answerable.flows.quotes import Quotes, statements_of
 from answerable.model.document import CanItem, Document
-from answerable.reach import items, questions, subjects, words
+from answerable.reach import items, questions, subjects
 from answerable.reach.coverage import is_partial
 from answerable.reach.keys.retagging import retagged
 from answerable.reach.keys.tagging import Tagging
@@ -44,8 +44,7 @@ def can(
         UsageError: Subject, action or resource are not known.
     """
     inventory = asked.inventory
-    spelled = words.read_action(asked.estate.catalogue, action, load)
-    target = words.read_resource(inventory.facts, resource)
+    spelled, target = call_of(asked, action, resource)
     name = subject_of(inventory, subject)
     found = subjects.starts(asked.graph, inventory, name)
     known, unknown = _answers(asked, found, spelled, target)

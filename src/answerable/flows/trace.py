@@ -8,6 +8,7 @@ from answerable.flows import naming, snapshots
 from answerable.flows.chains import Chains
 from answerable.flows.lists import coverage, spelled_time
 from answerable.flows.stitch import stitched
+from answerable.flows.trail_actions import check_trail_action
 from answerable.lineage.joints import JointChains
 from answerable.lineage.stitch import chain_at
 from answerable.model.document import Coverage, Document
@@ -101,6 +102,8 @@ def traced(
     more = len(found) > question.limit
     rows = list(joined(found[1:] if more else found, chains))
     items = [item_of(row) for row in rows]
+    if not items:
+        check_trail_action(store, question.action)
     return Document(
         "trace",
         items,

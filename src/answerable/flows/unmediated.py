@@ -10,6 +10,7 @@ from answerable.flows import naming, snapshots
 from answerable.flows.lists import spelled_time
 from answerable.flows.stitch import stitched
 from answerable.flows.trace import Question, check, coverage_of, item_of, joined
+from answerable.flows.trail_actions import check_trail_action
 from answerable.lineage.joints import Joint, JointChains
 from answerable.lineage.mediation import (
     CLOCKS,
@@ -90,6 +91,8 @@ def unmediated_in(
     gateways = _gateways(store, inventory, chains, question.until)
     judged = _judge(store, question, _platform(inventory, chains, question), gateways)
     rows = _rows(store, question, judged, chains)
+    if not rows:
+        check_trail_action(store, question.action)
     covered = coverage_of(inventory, chains, now, question)
     told = _told(judged, gateways, _carriers(inventory), question)
     covered["mediation"] = told

@@ -14,6 +14,7 @@ from answerable.flows.asked import (
     missing,
     subject_of,
 )
+from answerable.flows.call_names import wanted_of
 from answerable.flows.calls import Calls, calls_of, trail_of
 from answerable.flows.given import read_given
 from answerable.flows.hints import command
@@ -111,7 +112,8 @@ def used(
         progress: Called with what is done.
 
     Raises:
-        UsageError: The subject is not known, or a file holds no policy.
+        UsageError: The subject is not known, no action can match, or a file holds no
+            policy.
     """
     progress(0, 0, "policies")
     given = read_given(inventory.facts, context, session_policy, endpoint_policy, now)
@@ -132,6 +134,8 @@ def used(
         for name in sorted(table, key=str.lower)
         if matches(glob, name.lower()) and table[name].matters
     ]
+    if not kept:
+        wanted_of(asked, action, "*")  # an error where no action can match
     least = _UNKNOWN if found.unknown else _NEVER
     listed = []
     silent = {*found.not_collected, trail.lacks(action, rights.homes)} - {""}

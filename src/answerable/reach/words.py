@@ -1,74 +1,72 @@
-"""The words of a question: an action and a resource, as the user typed them."""
+"""Resources of a question, as the user typed them."""
 
-from collections.abc import Callable
 from difflib import get_close_matches
 
-from answerable.model.catalogue import Catalogue
 from answerable.model.errors import UsageError
 from answerable.model.sighting import Facts
+from answerable.reach.action_names import Load, Used
+from answerable.reach.patterns.globs import inward, overlaps
+from answerable.reach.resource_names import check_resource
 
 
-def read_action(catalogue: Catalogue, text: str, whole: Callable[[], Catalogue]) -> str:
-    """Spell an action as its service does.
-
-    An action the catalogue does not hold may be new: it is an error only where another
-    is spelled much like it.
-
-    Args:
-        catalogue: Holds the service, if there is such a service.
-        text: As typed.
-        whole: Loads every service; called to find a near spelling only.
-
-    Raises:
-        UsageError: The text is no action.
-    """
-    asked = text.strip()
-    service, colon, name = asked.partition(":")
-    if not colon or not service or not name or "*" in asked or "?" in asked:
-        raise UsageError(
-            f"not an action (got {text[:80]!r}, expected SERVICE:ACTION)",
-            "for example s3:GetObject; `answerable reach --action GLOB` takes patterns",
-        )
-    entry = catalogue.action(asked)
-    if entry:
-        return str(entry)
-    near = _near(catalogue, service.lower(), name, whole)
-    if near:
-        raise UsageError(f"unknown action (got {text[:80]!r})", f"did you mean {near}?")
-    return asked
-
-
-def _near(
-    catalogue: Catalogue, service: str, name: str, whole: Callable[[], Catalogue]
-) -> str:
-    loaded = catalogue.services.get(service)
-    if loaded:
-        names = [action.name for action in loaded.actions.values()]
-        close = get_close_matches(name, names, n=1, cutoff=0.8)
-        return f"{service}:{close[0]}" if close else ""
-    every = whole().services
-    having = sorted(s for s, entry in every.items() if name.lower() in entry.actions)
-    close = get_close_matches(service, having, n=1, cutoff=0.4)
-    return str(every[close[0]].actions[name.lower()]) if close else ""
-
-
-def read_resource(facts: Facts, text: str) -> str:
+def read_resource(text: str, facts: Facts, load: Load, used: Used) -> str:
     """Read a resource: an ARN, an `s3://` URI, `*`, or a known resource's name.
 
+    Args:
+        text: As typed.
+        facts: The snapshot's.
+        load: Loads services of the catalogue; None loads them all.
+        used: Names that collected policies use.
+
     Raises:
-        UsageError: It is none of these.
+        UsageError: It is none of these, or an ARN that no resource can have.
     """
     asked = as_arn(text.strip())
-    if asked == "*" or asked.startswith("arn:"):
+    if asked == "*":
+        return asked
+    if asked.startswith("arn:"):
+        check_resource(asked, facts, load, used)
         return asked
     found = named_resources(facts, asked)
     if len(found) == 1:
         return found[0]
-    hint = "use one of: " + ", ".join(found[:10]) if found else "give its ARN, or *"
+    hint = "use one of: " + ", ".join(found[:10]) if found else _near(facts, asked)
     raise UsageError(
         f"not a resource (got {text[:120]!r}, expected an ARN, s3://BUCKET/KEY or *)",
         hint,
     )
+
+
+def read_resource_glob(text: str, facts: Facts, load: Load, used: Used) -> str:
+    """Read a resource glob: `*`, an ARN glob, or a glob over the text of an ARN.
+
+    Args:
+        text: As typed; an `s3://` URI and the name of a known resource are taken too.
+        facts: The snapshot's.
+        load: Loads services of the catalogue; None loads them all.
+        used: Names that collected policies use.
+
+    Raises:
+        UsageError: No ARN can match it.
+    """
+    asked = as_arn(text.strip())
+    wild = set("*?") & set(asked)
+    if not asked.strip("*"):
+        return asked or "*"
+    if asked.startswith("arn:") or not wild:
+        return read_resource(text, facts, load, used)
+    if not overlaps(inward(asked), inward("arn:*:*:*:*:*")):
+        raise UsageError(
+            f"no ARN matches (got {text[:120]!r}, expected a glob over a whole ARN)",
+            f"did you mean '*{asked.strip('*')}*'?",
+        )
+    return asked
+
+
+def _near(facts: Facts, name: str) -> str:
+    names = {str(r.id).replace("/", ":").rpartition(":")[2]: 0 for r in facts.resources}
+    close = get_close_matches(name, names, n=1, cutoff=0.7)
+    return f"did you mean {close[0]}?" if close else "give its ARN, or *"
 
 
 def as_arn(resource: str) -> str:

@@ -18,7 +18,7 @@ from answerable.reach.bits.ways import Realm
 from answerable.reach.estate.clauses import Clause
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.services import NO_PERMISSION
-from answerable.reach.patterns.matrix import possible, type_parts
+from answerable.reach.patterns.matrix import possible, type_patterns
 from answerable.reach.verdict.formula import Verdict, verdict
 from answerable.reach.verdict.single import ask
 
@@ -167,7 +167,9 @@ def _of_type(texts: Texts, service: str, kind: ResourceTypeEntry | None) -> int:
     """Return the resources of a type, as `matrix` tells them."""
     if kind is None or not kind.arn:
         return texts.all
-    found = texts.bits(type_parts(kind.arn))
+    found = 0
+    for parts in type_patterns(kind.arn):
+        found |= texts.bits(parts)
     if f"{service}:{kind.name}" == "s3:bucket":
         inside = (n for n in positions(found) if "/" in texts.texts[n].split(":", 5)[5])
         found &= ~gathered(inside, len(texts.texts))

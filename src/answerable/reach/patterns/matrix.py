@@ -108,16 +108,23 @@ def _kinds_of(catalogue: Catalogue, action: str) -> _Kinds | None:
     found = []
     for name in entry.resource_types:
         kind = service.resource_types.get(name)
-        parts = type_parts(kind.arn) if kind and kind.arn else EVERYTHING
-        found.append((f"{entry.service}:{name}", parts))
+        forms = type_patterns(kind.arn) if kind and kind.arn else (EVERYTHING,)
+        found += [(f"{entry.service}:{name}", parts) for parts in forms]
     return tuple(found)
 
 
+def action_patterns(catalogue: Catalogue, action: str) -> tuple[Parts, ...]:
+    """List the ARN patterns of resources an action takes; any for one not known."""
+    kinds = _kinds_of(catalogue, action)
+    found = (EVERYTHING,) if kinds is None else (parts for _, parts in kinds)
+    return tuple(dict.fromkeys(found))
+
+
 @lru_cache(maxsize=4096)
-def type_parts(arn: str) -> Parts:
-    """Split the ARN pattern of a resource type."""
+def type_patterns(arn: str) -> tuple[Parts, ...]:
+    """Split the ARN patterns of a resource type; the catalogue joins several by commas."""
     # The catalogue writes ${Account} where an ARN may hold any account, `aws` or none.
-    return pattern_parts(inward(arn))
+    return tuple(pattern_parts(inward(one.strip())) for one in arn.split(", ") if one)
 
 
 def is_everything(pattern: str) -> bool:

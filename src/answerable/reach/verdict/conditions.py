@@ -82,7 +82,12 @@ def _address(wanted: str, got: str) -> bool:
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
 
 
-def _number(text: str) -> Decimal:
+def read_number(text: str) -> Decimal:
+    """Read the value of a numeric condition.
+
+    Raises:
+        ValueError: It is no number.
+    """
     if not _NUMBER.fullmatch(text):
         raise ValueError(text)
     return Decimal(text)
@@ -97,7 +102,12 @@ _MOMENT = re.compile(
 )
 
 
-def _moment(text: str) -> Decimal:
+def read_moment(text: str) -> Decimal:
+    """Read the value of a date condition, as seconds since 1970.
+
+    Raises:
+        ValueError: It is no date.
+    """
     if _DATE.fullmatch(text):
         day = text if len(text) == 10 else f"{text}-01"
         midnight = datetime.fromisoformat(day).replace(tzinfo=UTC)
@@ -106,7 +116,7 @@ def _moment(text: str) -> Decimal:
         return Decimal(datetime.fromisoformat(text).timestamp())
     if len(text) == 4:
         raise ValueError(text)
-    return _number(text)
+    return read_number(text)
 
 
 def _ordered(
@@ -142,8 +152,8 @@ _OPERATORS: dict[str, tuple[Test, bool]] = {
     "binaryequals": (_binary, False),
     "ipaddress": (_address, False),
     "notipaddress": (_address, True),
-    **_orders("numeric", _number),
-    **_orders("date", _moment),
+    **_orders("numeric", read_number),
+    **_orders("date", read_moment),
 }
 _WILD = ("stringlike", "stringnotlike", "arn")
 # Operators whose values may hold variables; in all others `${` is just text.

@@ -1,8 +1,8 @@
 """Three questions about permissions, asked of what stands."""
 
 from answerable.flows import reach
+from answerable.flows.given import read_context
 from answerable.model.document import CanItem, Document, ReachItem
-from answerable.model.errors import UsageError
 from answerable.web.api.operations import (
     AFTER,
     LIMIT,
@@ -35,15 +35,8 @@ _Context = dict[str, tuple[str, ...]]
 
 def _context(params: Params) -> _Context | None:
     """Read condition keys; a key that stands twice has both values."""
-    found: _Context = {}
-    for line in filter(str.strip, params.get("context", "").splitlines()):
-        key, equals, value = line.strip().partition("=")
-        if not equals or not key:
-            raise UsageError(
-                f"not a condition key (got {line[:80]!r})", "expected KEY=VALUE"
-            )
-        found[key] = (*found.get(key, ()), value)
-    return found or None
+    lines = (line.strip() for line in params.get("context", "").splitlines())
+    return read_context(line for line in lines if line) or None
 
 
 def _reach(desk: Desk, visit: Visit, params: Params) -> Part:

@@ -46,14 +46,17 @@ def trace(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         return _refused(text, error)
     after = asked.query.get("after", "")
     with desk.store() as store:
-        document, older = flow.investigate(
-            store,
-            around,
-            wanted,
-            now=desk.now,
-            after=after,
-            person=query.get("person"),
-        )
+        try:
+            document, older = flow.investigate(
+                store,
+                around,
+                wanted,
+                now=desk.now,
+                after=after,
+                person=query.get("person"),
+            )
+        except UsageError as error:
+            return _refused(text, error)
         items = cast("Sequence[TraceItem]", document.items)
         whole = not (after or older)
         times = flow.times(store, wanted, items if whole else None)

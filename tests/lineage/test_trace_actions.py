@@ -1,0 +1,24 @@
+"""Action globs of `trace`: every action of a stored event is right."""
+
+import pytest
+
+from answerable.flows.trace import Question, trace
+from answerable.model.errors import UsageError
+from answerable.store.store import Store
+from tests.lineage.conftest import NOW, keep, made
+
+
+@pytest.mark.parametrize(
+    ("glob", "fine"), [("tool.call", True), ("tool.*", True), ("tool.cal", False)]
+)
+def test_a_trace_takes_every_action_that_the_store_holds(
+    store: Store, glob: str, fine: bool
+) -> None:
+    keep(store, [made(1, action="tool.call", agent="agent:x/y")])
+    asked = Question(action=glob, since=1, until=2)
+    if fine:
+        assert trace(store, asked, now=NOW).items == []
+        return
+    with pytest.raises(UsageError) as caught:
+        trace(store, asked, now=NOW)
+    assert caught.value.hint == "did you mean tool.call?"
