@@ -12,7 +12,7 @@ from answerable.federate.rules import overlap as overlaps
 from answerable.federate.rules.check import Around, check
 from answerable.federate.rules.faults import Wrong
 from answerable.federate.rules.glob import fits, meet
-from answerable.federate.rules.match import Failed, Matched, Miss, explain, match
+from answerable.federate.rules.match import Failed, Matched, Miss, Supposed, explain
 from answerable.federate.rules.overlap import overlap
 from answerable.federate.rules.table import Ambiguous, Rules
 from answerable.model.claims import TokenType
@@ -20,6 +20,7 @@ from answerable.model.rule import (
     IssuedSubject,
     LaunchedSubject,
     PeerSubject,
+    TrustRule,
 )
 from tests.federate.random_worlds import (
     some_rule,
@@ -40,6 +41,11 @@ AROUND = Around(URL, ISSUERS)
 CASES = yaml.safe_load(
     (Path(__file__).parents[1] / "cases" / "rules.yaml").read_text(encoding="utf-8")
 )
+
+
+def match(rule: TrustRule, workload: Supposed) -> Matched | Failed:
+    (found,) = explain((rule,), workload)
+    return found
 
 
 def words(length: int, letters: str) -> list[str]:

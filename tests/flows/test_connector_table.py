@@ -19,9 +19,11 @@ def test_every_line_leads_to_what_it_promises(entry: table.Entry) -> None:
     assert entry.spec.about
 
 
-@pytest.mark.parametrize("reference", table.REFERENCES)
-def test_every_reference_is_there(reference: str) -> None:
-    assert import_module(reference)
+@pytest.mark.parametrize("entry", table.REFERENCES, ids=lambda e: e.spec.name)
+def test_every_reference_is_there(entry: table.Entry) -> None:
+    assert callable(import_module(entry.fetch).load)
+    assert entry.spec.gives == "reference"
+    assert entry.spec.reads
 
 
 def test_no_two_lines_have_one_name() -> None:

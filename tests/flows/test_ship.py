@@ -46,7 +46,7 @@ def _quick_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store.open(tmp_path / "store", now=NOW) as opened_store:
         yield opened_store
-    disk.set_hook(None)
+    disk.hook = None
 
 
 @pytest.fixture
@@ -126,10 +126,10 @@ def test_a_store_that_fails_at_a_step_keeps_the_spool_and_doubles_nothing(
             raise EnvironmentRefused("the disk is away")
 
     with Store.open(tmp_path / "store", now=NOW) as store:
-        disk.set_hook(fail)
+        disk.hook = fail
         with pytest.raises(EnvironmentRefused):
             ship(store, spool, now=NOW)
-        disk.set_hook(None)
+        disk.hook = None
         assert files(spool) == before
     with Store.open(tmp_path / "store", now=NOW) as store:
         ship(store, spool, now=NOW)

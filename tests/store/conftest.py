@@ -74,4 +74,4 @@ def _quick_disk(
 @pytest.fixture(autouse=True)
 def _no_hook() -> Iterator[None]:
     yield
-    disk.set_hook(None)
+    disk.hook = None

@@ -40,7 +40,7 @@ def hook(name):
 store = Store.open(Path(place), now=made.NOW)
 store.append([made._make(n) for n in range(10)], made.NOW)
 print("acknowledged 10", flush=True)
-disk.set_hook(hook)
+disk.hook = hook
 store.append([made._make(n) for n in range(5, 20)], made.NOW)
 print("acknowledged 20", flush=True)
 store.put_object("sync", b"{}", made.NOW)
@@ -116,7 +116,7 @@ def test_the_steps_of_this_test_are_the_steps_of_the_store(
     place: Path, make: Make, now: int
 ) -> None:
     seen: list[str] = []
-    disk.set_hook(seen.append)
+    disk.hook = seen.append
     with Store.open(place, now=now) as store:
         store.append([make(0)], now)
         store.put_object("sync", b"{}", now)
@@ -150,7 +150,7 @@ def test_a_disk_that_is_full_from_some_write_on_is_refused_in_one_line(
     with Store.open(place, now=now) as store:
         store.append([make(number) for number in range(10)], now)
         acknowledged, refusal = 10, None
-        disk.set_hook(full_disk(step))
+        disk.hook = full_disk(step)
         try:
             store.append([make(number) for number in range(5, 20)], now)
             acknowledged = 20
@@ -164,7 +164,7 @@ def test_a_disk_that_is_full_from_some_write_on_is_refused_in_one_line(
         assert "No space left" in refusal.message
         assert "\n" not in refusal.message + refusal.hint
         assert "free some space" in refusal.hint
-        disk.set_hook(None)
+        disk.hook = None
         # The same process goes on once there is space.
         assert acknowledged <= len(set(ids(store)))
         assert wrong(store) == []
@@ -201,10 +201,10 @@ def test_a_batch_that_was_refused_half_way_leaves_the_journal_as_it_was(
                 else:
                     raise OSError(errno.ENOSPC, "No space left on device")
 
-        disk.set_hook(refuse)
+        disk.hook = refuse
         with pytest.raises(EnvironmentRefused):
             store.append([make(1)], now)
-        disk.set_hook(None)
+        disk.hook = None
         monkeypatch.setattr("os.write", write)
         assert journal.stat().st_size == size
         assert store.append([make(0), make(1)], now).stored == 1

@@ -52,12 +52,12 @@ def test_threads_that_come_first_together_find_one_key(place: Path) -> None:
         together.wait(30)
         return str(keys.public)
 
-    disk.set_hook(lambda _: time.sleep(0.02))  # each is in the midst of it
+    disk.hook = lambda _: time.sleep(0.02)  # each is in the midst of it
     try:
         with ThreadPoolExecutor(8) as threads:
             assert len(set(threads.map(public, range(8)))) == 1
     finally:
-        disk.set_hook(None)
+        disk.hook = None
     kept = {path.name for path in (place / "keys").iterdir()}
     assert kept == {"fingerprint.key", "log.key", "log.pub"}
 

@@ -17,6 +17,7 @@ from answerable.connectors.cloudtrail.spec import SPEC as CLOUDTRAIL
 from answerable.connectors.config.spec import SPEC as CONFIG
 from answerable.connectors.gateway.spec import SPEC as GATEWAY
 from answerable.connectors.home.spec import SPEC as HOME
+from answerable.connectors.iam_catalogue.spec import SPEC as IAM_CATALOGUE
 from answerable.connectors.repo.spec import SPEC as REPO
 from answerable.model.connector import (
     ConnectorSpec,
@@ -55,7 +56,9 @@ CONNECTORS: tuple[Entry, ...] = (
 )
 
 # Read by the flows that need them, never named on the command line.
-REFERENCES: tuple[str, ...] = ("answerable.connectors.iam_catalogue.fetch",)
+REFERENCES: tuple[Entry, ...] = (
+    Entry(IAM_CATALOGUE, "answerable.connectors.iam_catalogue.fetch"),
+)
 
 
 def entry(name: str, gives: str = "") -> Entry:

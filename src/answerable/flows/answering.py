@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from answerable.evidence import amendments as room
-from answerable.flows import asks, decided, owner_keys
+from answerable.flows import asks, owner_keys
 from answerable.flows.amendments import AMENDMENT, Held, held
 from answerable.flows.decided import Spooled
 from answerable.flows.decision import coverage_of
@@ -251,19 +251,3 @@ def _amendment(store: Store, digest: str, now: int, following: str = "") -> Docu
     found = asks.find_amendment(held(store, now).judged, digest)
     items = [asks.amendment_item(found)]
     return Document("amendments", items, coverage_of(Spooled()), next=following)
-
-
-def act_of(store: Store, waiting: Spooled, text: str) -> Wanted:
-    """Say what a decision was about, whatever its reason.
-
-    Raises:
-        UsageError: No decision is called so, or nothing can be amended about it.
-    """
-    event = decided.find(store, waiting, text)[0].event
-    wanted = decided.wanted_of(event)
-    if wanted is None:
-        raise UsageError(
-            f"the decision {event.decision_id} names nothing that can be amended",
-            command("decision", event.decision_id),
-        )
-    return wanted

@@ -26,12 +26,6 @@ def trail_facts(store: Store) -> Facts:
     return Facts(links=tuple(_links(known)), evidence=tuple(_evidence(known)))
 
 
-def trail_evidence(store: Store, subject: str) -> tuple[OwnerEvidence, ...]:
-    """Give the evidence of trails about one identity or credential."""
-    known = lineage.load_facts(store)
-    return tuple(each for each in _evidence(known) if each.subject == subject)
-
-
 def _links(known: TrailFacts) -> Iterator[CredentialLink]:
     """Who a key acts as: seen in use, or said when it was created."""
     used: dict[str, set[str]] = {}

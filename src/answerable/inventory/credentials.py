@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from answerable.inventory.canonical import principal_key
 from answerable.model.credential import Credential, CredentialClass, CredentialLink
 from answerable.model.ids import CredentialId, access_key_account
 from answerable.model.inventory import CredentialEntity
@@ -71,9 +70,3 @@ def _missing(key: CredentialId, sightings: Sequence[Credential]) -> str:
     account = access_key_account(bare) if bare != key else None
     account = account or next((s.account for s in sightings if s.account), None)
     return f"account {account}, {NOT_COLLECTED}" if account else NOT_COLLECTED
-
-
-def assumable(identity: str) -> bool:
-    """Tell whether an id is that of a role."""
-    key = principal_key(identity)
-    return key is not None and key[1] == "role"

@@ -16,19 +16,14 @@ from answerable.model.errors import EnvironmentRefused
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 
-_hook: Callable[[str], None] | None = None
-
-
-def set_hook(hook: Callable[[str], None] | None) -> None:
-    """Call the hook at each named step and before each write; for tests."""
-    global _hook
-    _hook = hook
+# Called at each named step and before each write, where a test puts one here.
+hook: Callable[[str], None] | None = None
 
 
 def reached(step: str) -> None:
     """Mark a step between two durable states."""
-    if _hook is not None:
-        _hook(step)
+    if hook is not None:
+        hook(step)
 
 
 HINTS = {

@@ -7,15 +7,13 @@ from pathlib import Path
 import pytest
 
 from answerable.connectors.aws.parse import LISTS
-from answerable.connectors.aws.spec import SPEC, read_policy
+from answerable.connectors.aws.spec import SPEC
 from answerable.connectors.aws_keys.spec import SPEC as KEYS
 from answerable.connectors.aws_org.parse.answers import FIELDS
 from answerable.connectors.aws_org.spec import SPEC as ORG
 from answerable.connectors.aws_resources.parse.answers import FIELDS as RESOURCE_FIELDS
 from answerable.connectors.aws_resources.spec import PERMISSIONS
-from answerable.connectors.aws_resources.spec import (
-    read_policy as read_resources_policy,
-)
+from tests.connectors.policy import read_policy
 
 
 @pytest.fixture
@@ -26,8 +24,8 @@ def page(root: Path) -> str:
 def test_the_policy_on_the_page_is_the_one_a_live_scan_needs(page: str) -> None:
     blocks = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
     assert [json.loads(block) for block in blocks] == [
-        read_policy(),
-        read_resources_policy(),
+        read_policy("AnswerableRead", SPEC.permissions),
+        read_policy("AnswerableReadResources", PERMISSIONS),
     ]
 
 

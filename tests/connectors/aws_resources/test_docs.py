@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from answerable.connectors.aws_resources import fetch
-from answerable.connectors.aws_resources.spec import PERMISSIONS, SPEC, read_policy
+from answerable.connectors.aws_resources.spec import PERMISSIONS, SPEC
 from answerable.model.connector import SyncContext
 
 ACCOUNT = "123456789012"
@@ -119,5 +119,4 @@ def test_every_call_of_a_live_scan_is_a_permission_or_needs_none() -> None:
     calls = {call for call in SPEC.reads if not call.startswith("FILE")}
     assert calls - set(SPEC.permissions) == {"sts:GetCallerIdentity"}
     assert set(SPEC.permissions) == set(PERMISSIONS)
-    (statement,) = read_policy()["Statement"]  # type: ignore[misc] - one statement
-    assert not any("*" in action for action in statement["Action"])
+    assert not any("*" in action for action in PERMISSIONS)

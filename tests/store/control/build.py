@@ -15,7 +15,6 @@ from answerable.store.control.contract import (
     IssuedToken,
     Outcome,
     Use,
-    named_use,
 )
 
 NOW = 1_800_000_000
@@ -37,7 +36,8 @@ def parent_of(number: int) -> str:
 
 
 def use(name: str = "", since: int = NOW - 60, expires: int = NOW + 600) -> Use:
-    return named_use("test", name or an_id(), since, expires)
+    key = hashlib.sha256((name or an_id()).encode()).digest()
+    return Use(key, since, expires)
 
 
 def delegation(parent: Delegation | None = None, **changes: Any) -> Delegation:

@@ -47,18 +47,3 @@ SPEC = ConnectorSpec(
 def held(accounts: Iterable[str]) -> tuple[Held, ...]:
     """Say where account details cover what they cover: IAM knows no regions."""
     return tuple(Held(word, each) for each in sorted(accounts) for word in COLLECTS)
-
-
-def read_policy() -> dict[str, object]:
-    """Make the least-privilege policy that a live scan needs, ready to attach."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "AnswerableRead",
-                "Effect": "Allow",
-                "Action": sorted(SPEC.permissions),
-                "Resource": "*",
-            }
-        ],
-    }

@@ -56,18 +56,3 @@ SPEC = ConnectorSpec(
     permissions=PERMISSIONS,
     collects=(POLICIES, PUBLIC_ACCESS, TAGS, ACCESS_POINTS, GRANTS, RUNNING),
 )
-
-
-def read_policy() -> dict[str, object]:
-    """Make the least-privilege policy that a live scan needs, ready to attach."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "AnswerableReadResources",
-                "Effect": "Allow",
-                "Action": sorted(PERMISSIONS),
-                "Resource": "*",
-            }
-        ],
-    }

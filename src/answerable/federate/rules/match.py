@@ -86,16 +86,6 @@ def leaves_of(workload: Supposed) -> Leaves:
     return {} if isinstance(workload, Attestation) else dict(workload.leaves)
 
 
-def match(rule: TrustRule, workload: Supposed) -> Matched | Failed:
-    """Hold one workload against one rule.
-
-    Args:
-        rule: The rule.
-        workload: What was signed or attested of it.
-    """
-    return hold(rule, workload, leaves_of(workload))
-
-
 def explain(
     rules: Iterable[TrustRule], workload: Supposed
 ) -> tuple[Matched | Failed, ...]:

@@ -100,11 +100,6 @@ def proof_use(proof: Proof, *, fresh: bool = False) -> Use:
     return Use(_digest("proof", proof.jkt, proof.jti), since, proof.expires)
 
 
-def named_use(kind: str, name: str, since: int, expires: int) -> Use:
-    """Name anything else that is good once, e.g. the state of a sign-in."""
-    return Use(_digest(kind, name), since, expires)
-
-
 def _digest(*parts: str) -> bytes:
     # Each part with its length: no two lists of parts run together alike.
     whole = b""
