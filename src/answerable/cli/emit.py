@@ -42,7 +42,7 @@ def show(
     document: Document, settings: Settings, view: str = "", note: str = ""
 ) -> None:
     """Write a document: the answer to stdout, then warnings and a hint to stderr."""
-    lines = _lines(document, settings.output, view)
+    lines = _lines(document, settings, view)
     for line in lines:
         sys.stdout.write(line + "\n")
     sys.stdout.flush()
@@ -62,7 +62,8 @@ def show(
     sys.stderr.flush()
 
 
-def _lines(document: Document, output: str, view: str) -> Iterable[str]:
+def _lines(document: Document, settings: Settings, view: str) -> Iterable[str]:
+    output = settings.output
     if output == "json":
         return (to_json(document),)
     if output == "ndjson":
@@ -72,7 +73,8 @@ def _lines(document: Document, output: str, view: str) -> Iterable[str]:
     from answerable.cli.look.answers import render
 
     screen = screen_of(sys.stdout)
-    lines = render(document, screen, time.time_ns(), view)
+    now = time.time_ns()
+    lines = render(document, screen, now, view, whole=settings.coverage)
     return _painted(lines, screen)
 
 

@@ -29,6 +29,7 @@ class Settings:
         quiet: No progress, warnings or hints.
         debug: Show where an internal error happened.
         allow_partial: Exit 0 where a source could not be read whole.
+        coverage: Show the whole coverage below a table.
     """
 
     store: str = ""
@@ -36,6 +37,7 @@ class Settings:
     quiet: bool = False
     debug: bool = False
     allow_partial: bool = False
+    coverage: bool = False
 
 
 def store_place(settings: Settings) -> tuple[Path, str]:
@@ -176,6 +178,13 @@ def _everywhere() -> list[click.Parameter]:
             ["--allow-partial"],
             is_flag=True,
             help="Exit 0 where a source could not be read whole.",
+            callback=_keep,
+            expose_value=False,
+        ),
+        click.Option(
+            ["--coverage"],
+            is_flag=True,
+            help="Below a table, all that the answer rests on, a line each.",
             callback=_keep,
             expose_value=False,
         ),

@@ -20,7 +20,7 @@ from answerable.cli.look import (
     tree,
     used,
 )
-from answerable.cli.look.coverage import coverage_line
+from answerable.cli.look.coverage import coverage_line, coverage_list
 from answerable.cli.look.screen import Screen
 from answerable.flows.words.text import safe
 from answerable.model.document import Document
@@ -119,7 +119,12 @@ _UNSCANNED = "answerable scan reads this home and this folder"
 
 
 def render(
-    document: Document, screen: Screen, now: int, view: str = ""
+    document: Document,
+    screen: Screen,
+    now: int,
+    view: str = "",
+    *,
+    whole: bool = False,
 ) -> Iterator[str]:
     """Show an answer, then what it rests on.
 
@@ -128,6 +133,7 @@ def render(
         screen: Where it is shown.
         now: UTC nanoseconds.
         view: A second way to show this kind, empty for the usual one.
+        whole: Show the whole coverage and not one line of it.
     """
     kind = f"{document.kind}/{view}" if view else document.kind
     if document.items:
@@ -136,7 +142,10 @@ def render(
         yield from _empty(document)
     if document.coverage["sources"] or document.kind not in UNSOURCED:
         yield ""
-        yield coverage_line(document.coverage, screen)
+        if whole:
+            yield from coverage_list(document.coverage)
+        else:
+            yield coverage_line(document.coverage, screen)
 
 
 def _empty(document: Document) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from answerable.cli.look.screen import Screen
-from answerable.flows.words.coverage import parts
+from answerable.flows.words.coverage import every, parts
 from answerable.model.document import Coverage
 
 
@@ -11,6 +11,13 @@ def coverage_line(coverage: Coverage, screen: Screen) -> str:
     """Say it in one line."""
     said = screen.marks.dot.join(parts(coverage))
     return "coverage: " + (said or "nothing scanned yet")
+
+
+def coverage_list(coverage: Coverage) -> Iterator[str]:
+    """Say all of it, a line each."""
+    yield "coverage:"
+    for line in every(coverage) or ["nothing scanned yet"]:
+        yield f"  {line}"
 
 
 def incomplete(coverage: Coverage, allowed: bool) -> Iterator[str]:

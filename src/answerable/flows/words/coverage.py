@@ -1,9 +1,9 @@
 """What an answer rests on, how old that is, and what is missing, in words."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from answerable.flows.words.ages import age
-from answerable.flows.words.text import safe
+from answerable.flows.words.text import safe, shorten_end
 from answerable.model.document import Coverage
 
 # The words of coverage as people say them, and the source that would supply them.
@@ -35,36 +35,112 @@ _WORDS = {
     "paths": ("paths through other identities", ""),
     "action-catalogue": ("the catalogue's word on this action", ""),
 }
+# Sources that are read in by `ingest`; `scan` reads the others.
+_INGESTED = ("cloudtrail",)
+_PRINCIPAL = "principal not collected"
 # No source holds these: whoever asks may state them.
 _STATED = ("session-policies", "endpoint-policies")
 
 
+_LONGEST = 200  # of the line; what is missing is then counted instead of named
+_MOST = 3  # kinds that are named at one source
+_FREE = 60  # characters of a text that is no kind of the table
+
+
 def parts(coverage: Coverage) -> list[str]:
-    """Say it piece by piece; a word missing stands with the source it belongs to."""
+    """Parts of one short line: sources with their age, and what is missing of each.
+
+    Lists are named as far as they fit and counted beyond; `every` has all of it.
+    """
+    for most in (_MOST, 1):
+        said = _parts(coverage, most)
+        if sum(map(len, said)) <= _LONGEST:
+            return said
+    return _parts(coverage, 0)
+
+
+def _parts(coverage: Coverage, most: int) -> list[str]:
     ages = _oldest(coverage)
-    missing = [word for word in coverage["not_collected"] if not _home(word, ages)]
+    words = coverage["not_collected"]
+    homes = {word: _home(word, ages) for word in words}
     said: list[str] = []
     for name, oldest in ages.items():
-        own = [word for word in coverage["not_collected"] if _home(word, ages) == name]
+        own = [word for word in words if homes[word] == name]
         part = f"{safe(name)} {age(oldest)}"
-        if own:
-            part += f" ({_list(own)} not collected)"
-        said.append(part)
-    # A trail is no scanned source and has no one age; that it was read is said all the same.
-    said += [
-        spoken
-        for word, (spoken, source) in _WORDS.items()
-        if word == source and word in coverage["seen"] and word not in ages
-    ]
-    stated = [word for word in missing if word in _STATED]
-    missing = [word for word in missing if word not in _STATED]
-    if missing:
-        said.append(f"{_list(missing)} not collected")
+        said.append(part + (f" ({_few(own, most)} not collected)" if own else ""))
+    said += _trails(coverage, ages)
+    rest = [word for word in words if not homes[word]]
+    said += [f"{name} not scanned" for name in _unscanned(rest)]
+    rest = [word for word in rest if not _unscanned([word])]
+    stated = [word for word in rest if word in _STATED]
+    rest = [word for word in rest if word not in _STATED]
+    if rest:
+        said.append(f"{_few(rest, most)} not collected")
     if stated:
         said.append(f"{_list(stated)} not stated")
     if coverage["partial"]:
         said.append("partial: a source could not be read whole")
     return said
+
+
+def _trails(coverage: Coverage, ages: Collection[str]) -> list[str]:
+    """Trails that were read: they are no scanned source and have no one age."""
+    return [
+        spoken
+        for word, (spoken, source) in _WORDS.items()
+        if word == source and word in coverage["seen"] and word not in ages
+    ]
+
+
+def _unscanned(words: Sequence[str]) -> list[str]:
+    """Platforms of which something is missing and no source was scanned."""
+    sources = (_WORDS.get(kind(word), ("", ""))[1] for word in words)
+    families = (source.partition("-")[0] for source in sources)
+    return [f for f in dict.fromkeys(families) if f and f not in _INGESTED]
+
+
+def _few(words: Sequence[str], most: int) -> str:
+    """Name kinds, of which places are counted; count those beyond the most."""
+    kinds: dict[str, list[str]] = {}
+    for word in words:
+        bare = kind(word)
+        key = bare if bare in _WORDS else _principal(word)
+        kinds.setdefault(key, []).append(word)
+    named = [_together(key, each) for key, each in kinds.items()]
+    if len(named) == most + 1 and most:
+        return ", ".join(named)  # one more takes no more room than its count
+    more = len(named) - most
+    if more <= 0:
+        return ", ".join(named)
+    return ", ".join([*named[:most], f"{more} more" if most else f"{more} kinds"])
+
+
+def _principal(word: str) -> str:
+    return _PRINCIPAL if word.endswith(f": {_PRINCIPAL}") else word
+
+
+def _together(key: str, words: Sequence[str]) -> str:
+    if key == _PRINCIPAL:
+        count = len(words)
+        return f"{count:,} principals" if count > 1 else "1 principal"
+    if key not in _WORDS:
+        return shorten_end(safe(key), _FREE, "...")
+    if len(words) == 1:
+        return _said(words[0])
+    return f"{_WORDS[key][0]} of {len(words):,} places"
+
+
+def every(coverage: Coverage) -> list[str]:
+    """All that an answer rests on, a line each: sources, what was seen, what was not."""
+    lines = []
+    for source in coverage["sources"]:
+        lines.append(f"{safe(source['source'])}: {age(source['age_s'])}")
+        lines += [f"  problem: {safe(problem)}" for problem in source["problems"]]
+    lines += [f"collected: {_said(word)}" for word in coverage["seen"]]
+    for word in coverage["not_collected"]:
+        state = "not stated" if word in _STATED else "not collected"
+        lines.append(f"{state}: {_said(word)}")
+    return lines
 
 
 def missing(coverage: Coverage) -> str:
