@@ -194,3 +194,117 @@ def test_a_permission_set_is_its_role_once_the_account_was_scanned(
     (agent,) = ask(store, "agents").items
     assert agent["identities"] == [reserved]
     assert [item["id"] for item in ask(store, "identities").items] == [reserved]
+
+
+@pytest.mark.parametrize(
+    ("entry", "identities"),
+    [
+        (
+            {"command": "aws-mcp", "args": ["--profile", "admin"]},
+            ["aws-sso:210987654321/AdministratorAccess"],
+        ),
+        (
+            {
+                "command": "server",
+                "args": ["--profile=admin"],
+                "env": {"AWS_PROFILE": "default"},
+            },
+            ["aws-sso:210987654321/AdministratorAccess"],
+        ),
+        (
+            {"command": "kubectl-mcp", "args": ["--context", "dev"]},
+            ["k8s:dev/user/ana"],
+        ),
+        # A profile of something else chooses nothing here.
+        (
+            {"command": "browser", "args": ["--profile", "work"]},
+            [ROLE, "k8s:prod/user/ana-prod"],
+        ),
+        (
+            {
+                "command": "bigquery",
+                "env": {"GOOGLE_APPLICATION_CREDENTIALS": "~/keys/etl.json"},
+            },
+            ["etl@corp-data.iam.gserviceaccount.com"],
+        ),
+        (
+            {
+                "command": "bigquery",
+                "env": {
+                    "GOOGLE_APPLICATION_CREDENTIALS": r"%USERPROFILE%\keys\etl.json"
+                },
+            },
+            ["etl@corp-data.iam.gserviceaccount.com"],
+        ),
+    ],
+)
+def test_what_the_entry_states_decides_alone(
+    acts_as: Any, entry: dict[str, object], identities: list[str]
+) -> None:
+    files: dict[str, object] = {
+        ".aws/config": SSO + DEFAULT_ROLE,
+        ".kube/config": KUBECONFIG,
+        "keys/etl.json": {
+            "type": "service_account",
+            "project_id": "corp-data",
+            "client_email": "etl@corp-data.iam.gserviceaccount.com",
+            "private_key": "-----BEGIN PRIVATE KEY-----\nMIIEvgCANARYkey\n",
+        },
+    }
+    assert acts_as(files, entry=entry)["entry"] == identities
+
+
+def test_the_name_of_a_variable_is_no_secret(tmp_path: Path, ask: Ask) -> None:
+    home = write(
+        tmp_path / "ana",
+        {
+            ".codex/config.toml": '[model_providers.corp]\nenv_key = "CORP_API_KEY"\n'
+            'env_key_instructions = "ask the platform team"\n',
+            ".cursor/mcp.json": {
+                "mcpServers": {"a": {**SERVER, "apiKeyEnvVar": "OTHER_TOKEN"}}
+            },
+        },
+    )
+    store = tmp_path / "store"
+    ask(store, "scan", f"home:{home}")
+    found = {
+        item["places"][0]["name"]: (item["class"], item["hint"])
+        for item in ask(store, "credentials").items
+    }
+    assert found == {"CORP_API_KEY": ("env-ref", ""), "OTHER_TOKEN": ("env-ref", "")}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "identity"),
+    [
+        (
+            "service_account: ci@corp-data.iam.gserviceaccount.com",
+            "ci@corp-data.iam.gserviceaccount.com",
+        ),
+        (
+            "project_id: corp-data",
+            "principalSet://iam.googleapis.com/projects/123/locations/global/"
+            "workloadIdentityPools/github/*",
+        ),
+    ],
+)
+def test_a_workflow_signs_in_as_a_google_identity(
+    tmp_path: Path, ask: Ask, inputs: str, identity: str
+) -> None:
+    repo = write(
+        tmp_path / "shop",
+        {
+            ".github/workflows/agent.yml": "on: push\n"
+            "permissions: {id-token: write}\njobs:\n  fix:\n    steps:\n"
+            "      - uses: google-github-actions/auth@v3\n        with:\n"
+            "          workload_identity_provider: projects/123/locations/global/"
+            "workloadIdentityPools/github/providers/main\n"
+            f"          {inputs}\n"
+            "      - uses: anthropics/claude-code-action@v1\n"
+        },
+    )
+    store = tmp_path / "store"
+    ask(store, "scan", f"repo:{repo}")
+    (agent,) = ask(store, "agents").items
+    assert agent["identities"] == [identity]
+    assert [item["id"] for item in ask(store, "identities").items] == [identity]

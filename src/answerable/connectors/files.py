@@ -15,6 +15,7 @@ from answerable.connectors.formats.document import SIZE_LIMIT, decode_text
 from answerable.connectors.formats.dotenv import parse_dotenv
 from answerable.connectors.formats.env_file_path import env_file_paths
 from answerable.connectors.formats.redaction import clean
+from answerable.connectors.formats.stated_choice import NamedFile
 from answerable.model.errors import EnvironmentRefused, ParseError, UsageError
 from answerable.model.sighting import Problem, ProblemKind
 
@@ -214,6 +215,19 @@ class Folder:
                 self._env_files[path] = self._parse_env_file(path)
             if path in self._env_files:
                 return self._env_files[path]
+        return None
+
+    def read_named_file(self, place: str, name: str) -> NamedFile | None:
+        """Read a file that a configuration names, when it lies inside.
+
+        Args:
+            place: The configuration.
+            name: The file as written there.
+        """
+        for path in env_file_paths(place, name, show_path(self.root)):
+            if self.expand(path):
+                data = self.read(path)
+                return None if data is None else NamedFile(self.place(path), data)
         return None
 
     def _parse_env_file(self, path: str) -> EnvFile | None:

@@ -1,7 +1,7 @@
 """Agents, tools, credentials, identities and people as the lists show them."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -207,7 +207,8 @@ def _sighting(entity: CredentialEntity, use: ToolUse) -> Credential | None:
 
 
 def credential_item(inventory: Inventory, entity: CredentialEntity) -> CredentialItem:
-    """Show a credential with every place it lies; never a value."""
+    """Show a credential with every place it lies and its users; never a value."""
+    users = inventory.once("users of credentials", _users)
     found = entity.sightings
     lying = [s for s in found if s.cls is not CredentialClass.RECORD]
     first = (lying or list(found))[0] if found else None
@@ -221,6 +222,8 @@ def credential_item(inventory: Inventory, entity: CredentialEntity) -> Credentia
         "status": next((s.status for s in found if s.status), ""),
         "identity": entity.identity,
         "how": entity.how,
+        "agents": list(users.agents.get(entity.id, ())),
+        "tools": list(users.tools.get(entity.id, ())),
         "owner": owner(inventory, entity.id),
         "places": [
             {"place": s.place, "name": s.name, "written_by": s.seen.written_by.value}
@@ -230,6 +233,28 @@ def credential_item(inventory: Inventory, entity: CredentialEntity) -> Credentia
         "expires_at": maybe_time(max((s.expires_at for s in found), default=0)),
         "last_used_at": maybe_time(max((s.last_used_at for s in found), default=0)),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Users:
+    """Agents and tools by the credential that they act with."""
+
+    agents: Mapping[str, Sequence[str]]
+    tools: Mapping[str, Sequence[str]]
+
+
+def _users(inventory: Inventory) -> _Users:
+    agents: dict[str, dict[str, None]] = defaultdict(dict)
+    tools: dict[str, dict[str, None]] = defaultdict(dict)
+    for key, entity in sorted(inventory.agents.items()):
+        for use in entity.tools:
+            for credential in use.credentials:
+                agents[credential][key] = None
+                tools[credential][use.tool.id] = None
+    return _Users(
+        {key: tuple(each) for key, each in agents.items()},
+        {key: tuple(each) for key, each in tools.items()},
+    )
 
 
 def _unseen(key: CredentialId) -> str:

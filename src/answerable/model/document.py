@@ -132,6 +132,8 @@ CredentialItem = TypedDict(
         "status": str,
         "identity": str | None,
         "how": str,
+        "agents": list[str],
+        "tools": list[str],
         "owner": OwnerItem,
         "places": list[PlaceItem],
         "created_at": str | None,

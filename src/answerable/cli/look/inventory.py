@@ -150,17 +150,20 @@ def identities(document: Document, screen: Screen, now: int) -> Iterator[str]:
 
 
 def credentials(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """One row per credential: what it is, where it lies, what it proves."""
+    """One row per credential: its kind, who uses it, what it proves, where it lies."""
     columns = (
         Column("credential", 0),
+        Column("kind", 1),
+        Column("agent", 1, floor=18),
+        Column("tool", 1, floor=12),
+        Column("proves", 2, floor=14),
         Column("class", 4),
-        Column("lives", 2),
-        Column("proves", 1, floor=20),
-        Column("owner", 3, floor=25),
-        Column("score", 6),
-        Column("lies in", 2, floor=20),
-        Column("places", 5, right=True),
-        Column("last used", 6),
+        Column("lives", 3, floor=12),
+        Column("owner", 5, floor=25),
+        Column("score", 7),
+        Column("lies in", 3, floor=20),
+        Column("places", 6, right=True),
+        Column("last used", 7),
     )
     rows = []
     items = cast("Sequence[CredentialItem]", document.items)
@@ -168,19 +171,29 @@ def credentials(document: Document, screen: Screen, now: int) -> Iterator[str]:
     for item in items:
         proves = name(item["identity"]) if item["identity"] else item["how"]
         places = item["places"]
+        agents = [each.removeprefix("agent:") for each in item["agents"]]
+        tools = [_tool_name(each) for each in item["tools"]]
         rows.append(
             (
                 item["id"],
+                item["kind"] or "not known",
+                some(agents) or "none known",
+                some(tools) or "none known",
+                proves or "not known",
                 item["class"],
                 _lives(item, now),
-                proves or "not known",
                 *owner_cells(item["owner"]),
                 places[0]["place"] if places else "",
                 str(len(places)) if len(places) > 1 else "",
                 ago(item["last_used_at"], now),
             )
         )
-    yield from table(columns, rows, screen)
+    yield from table(columns, rows, screen, together=True)
+
+
+def _tool_name(tool: str) -> str:
+    """Name a tool by its server, a built-in one by its client as well."""
+    return tool.removeprefix("tool:").removeprefix("mcp/").removesuffix("/*")
 
 
 def _lives(item: CredentialItem, now: int) -> str:

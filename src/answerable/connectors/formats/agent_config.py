@@ -29,8 +29,19 @@ from answerable.connectors.formats.sighting_frame import (
     place_of,
     sight_credential,
 )
+from answerable.connectors.formats.stated_choice import (
+    ReadNamedFile,
+    behind_reference,
+    chosen_logins,
+)
 from answerable.model.agent import Agent, Known
-from answerable.model.credential import Credential, CredentialClass
+from answerable.model.credential import (
+    Credential,
+    CredentialClass,
+    CredentialLink,
+    platform_of,
+)
+from answerable.model.identity import Identity
 from answerable.model.ids import AgentId, CredentialId, IdentityId, agent_id, tool_id
 from answerable.model.sighting import Problem, ProblemKind
 from answerable.model.tool import Tool
@@ -75,6 +86,8 @@ class ClientSightings:
     agents: list[Agent] = field(default_factory=list)
     tools: list[Tool] = field(default_factory=list)
     credentials: list[Credential] = field(default_factory=list)
+    links: list[CredentialLink] = field(default_factory=list)
+    identities: list[Identity] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -84,6 +97,7 @@ def sight_client(
     files: Sequence[ConfigDocument],
     frame: Frame,
     read_env_file: ReadEnvFile,
+    read_named_file: ReadNamedFile = lambda place, name: None,
 ) -> ClientSightings:
     """Read the files of one client.
 
@@ -93,8 +107,10 @@ def sight_client(
         files: Its files, the main one first.
         frame: What all sightings share.
         read_env_file: Reads an environment file that an entry names.
+        read_named_file: Reads a credential file that an entry names.
     """
-    reader = _Reader(kind, tuple(map(show_name, parts)), frame, read_env_file)
+    named = tuple(map(show_name, parts))
+    reader = _Reader(kind, named, frame, read_env_file, read_named_file)
     for file in files:
         reader.problems_of(file)
         if file.entry.role is Role.AGENT:
@@ -110,6 +126,7 @@ class _Reader:
     parts: tuple[str, ...]
     frame: Frame
     read_env_file: ReadEnvFile
+    read_named_file: ReadNamedFile
     out: ClientSightings = field(default_factory=ClientSightings)
     approved: dict[str, bool] = field(default_factory=dict)
     roots: list[ConfigDocument] = field(default_factory=list)
@@ -251,7 +268,15 @@ class _Reader:
     def stated_credentials(
         self, server: McpServer, file: ConfigDocument
     ) -> tuple[CredentialId, ...]:
-        ids = self.sight(server.found, file)
+        chosen = chosen_logins(server, self.frame)
+        decided = {platform_of(item.kind) for item in chosen}
+        ids = self.sight(chosen, file)
+        for item in server.found:
+            lying = self.sight((item,), file)
+            # An argument goes before the environment (AWS CLI, "Configuration
+            # settings and precedence"), whose credentials lie there all the same.
+            if platform_of(item.kind) not in decided:
+                ids += lying
         for name in server.env_files:
             ids += self.env_file(name, file)
         return tuple(dict.fromkeys(ids))
@@ -285,8 +310,14 @@ class _Reader:
             )
             self.out.credentials.append(sighted)
             ids.append(sighted.id)
-            if item.kind == "aws-profile" and item.value in self.frame.profile_keys:
-                ids.append(self.frame.profile_keys[item.value])
+            place = file.document.place
+            behind = behind_reference(
+                item, sighted, place, self.frame, self.read_named_file
+            )
+            self.out.credentials += behind.credentials
+            self.out.links += behind.links
+            self.out.identities += behind.identities
+            ids += behind.ids
         return ids
 
     def is_off(self, server: str) -> bool:

@@ -11,6 +11,7 @@ from answerable.connectors.formats.credential_position import (
     Position,
     in_environment,
     in_text,
+    in_variable,
 )
 from answerable.connectors.formats.credential_value import shape_of
 from answerable.connectors.formats.node import Node, walk
@@ -114,6 +115,8 @@ def _swept(root: Node, skipped: tuple[str, ...]) -> Iterator[Found]:
         found: tuple[Found, ...] = ()
         if shape_of(raw):
             found = in_text(position, "", literal=True)
+        elif says(name) is Says.VARIABLE:
+            found = in_variable(position)
         elif says(name) in (Says.CREDENTIAL, Says.PASSWORD) and " " not in raw:
             found = in_text(position, kind_by_name(name), literal=True)
         count += len(found)

@@ -27,6 +27,13 @@ from answerable.model.credential import CredentialClass
 from answerable.model.errors import ParseError
 
 ARGUMENTS_LIMIT = 1_000
+# Flags that choose among the logins of a home, with the kind of what they choose.
+SELECTIONS = {
+    "profile": "aws-profile",
+    "aws-profile": "aws-profile",
+    "context": "kubeconfig",
+    "kube-context": "kubeconfig",
+}
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _FLAG = re.compile(r"--?[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _BREAKS = re.compile(r"[\s;&|()]+")
@@ -41,12 +48,14 @@ class Argv:
         found: Credentials in it, in order.
         shown: Its words as they may be shown.
         env_files: Environment files it names.
+        selections: Values of `--profile` and `--context`, with the flag as name.
         cut: True when it was too long to be read whole.
     """
 
     found: list[Found] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
     env_files: list[Position] = field(default_factory=list)
+    selections: list[Position] = field(default_factory=list)
     cut: bool = False
 
 
@@ -110,6 +119,10 @@ class _Reader:
                 if colon and user:
                     inner = Position("password", word.pointer, secret)
                     found = in_text(inner, "password", literal=True)
+            case "selection":
+                self.argv.selections.append(position)
+                self._plain(word, shown)
+                return
             case "named":
                 found = in_variable(position)
             case _:
@@ -165,6 +178,7 @@ class _Reader:
         )
         self.argv.found += inner.found
         self.argv.env_files += inner.env_files
+        self.argv.selections += inner.selections
         self.argv.shown.append(f"{shown}'{clean(' '.join(inner.shown), 300)}'")
 
 
@@ -178,6 +192,8 @@ def _meaning(flag: str) -> str:
         return "header"
     if flag == "-u" or name in ("user", "basic-auth", "proxy-user"):
         return "user"
+    if name in SELECTIONS:
+        return "selection"
     return "" if says(name) is Says.NOTHING else "named"
 
 

@@ -67,6 +67,10 @@ _DSN_NAMES = (
     "amqp url",
     "dsn",
 )
+# A field whose name says that its value is the name of a variable: `env_key`,
+# `envKey`, `bearer_token_env_var`, `api_key_env`.
+_VARIABLE_NAMES = frozenset(("env key", "env var", "environment variable"))
+_VARIABLE_ENDINGS = (" env", " env var", " env key", " env name", " env variable")
 _PROFILES = frozenset(("aws profile", "aws default profile"))
 _GLUED = ("password", "passwd", "apikey", "secret", "token", "passphrase", "sshpass")
 _PATIENT = frozenset(str.split("password passwd passphrase pass pwd"))
@@ -83,6 +87,7 @@ class Says(StrEnum):
     FILE = "file"
     PROFILE = "profile"
     SOCKET = "socket"
+    VARIABLE = "variable"
     NOTHING = "nothing"
 
 
@@ -99,6 +104,8 @@ def says(name: str) -> Says:
         return Says.PROFILE
     if joined == "ssh auth sock":
         return Says.SOCKET
+    if joined in _VARIABLE_NAMES or joined.endswith(_VARIABLE_ENDINGS):
+        return Says.VARIABLE
     if not words or _SETTING_WORDS & set(words):
         return Says.NOTHING
     if joined.endswith(_DSN_NAMES):

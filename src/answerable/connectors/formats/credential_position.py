@@ -26,7 +26,11 @@ from answerable.connectors.formats.dsn import (
     is_url,
     url_secrets,
 )
-from answerable.connectors.formats.reference import Reference, take_apart
+from answerable.connectors.formats.reference import (
+    Reference,
+    is_variable_name,
+    take_apart,
+)
 from answerable.model.credential import CredentialClass
 
 _SCHEMES = frozenset(
@@ -111,6 +115,8 @@ def in_variable(variable: Position) -> tuple[Found, ...]:
             return (_made(variable, CredentialClass.AMBIENT, "ssh-agent", value),)
         case Says.FILE:
             return _in_file_name(variable)
+        case Says.VARIABLE:
+            return _in_variable_name(variable)
         case Says.DSN:
             return in_text(variable, "dsn", literal=has_dsn_password(value))
         case Says.PASSWORD:
@@ -253,6 +259,16 @@ def _in_file_name(variable: Position) -> tuple[Found, ...]:
     if references and references[0].cls is not CredentialClass.FILE_REF:
         return in_text(variable, kind, literal=False)
     return (_made(variable, CredentialClass.FILE_REF, kind, value),)
+
+
+def _in_variable_name(field: Position) -> tuple[Found, ...]:
+    """Classify a field that names the variable which holds a credential."""
+    name = field.value.strip()
+    if is_variable_name(name):
+        if says(name) is Says.NOTHING:
+            return ()
+        return environment_field(name, field.pointer)
+    return in_unnamed(field)
 
 
 def _without_scheme(value: str) -> str:

@@ -1,5 +1,6 @@
 """Which file an `envFile` names: a path inside the scanned folder, or none."""
 
+import re
 from pathlib import PurePosixPath
 
 _PROJECT = (
@@ -8,7 +9,18 @@ _PROJECT = (
     "${CLAUDE_PROJECT_DIR}",
     "${workspacePath}",
 )
-_HOME = ("${userHome}", "${env:HOME}", "${HOME}", "$HOME", "~")
+_HOME = (
+    "${userHome}",
+    "${env:HOME}",
+    "${HOME}",
+    "$HOME",
+    "~",
+    "%USERPROFILE%",
+    "${env:USERPROFILE}",
+    "$env:USERPROFILE",
+)
+# Where operating systems keep homes: a copy of one lies elsewhere.
+_HOMES = re.compile(r"(?:[A-Za-z]:)?/(?:home|Users)/([^/]+)/(.+)")
 
 
 def env_file_paths(config: str, name: str, root: str) -> tuple[str, ...]:
@@ -23,6 +35,10 @@ def env_file_paths(config: str, name: str, root: str) -> tuple[str, ...]:
         Paths inside the root, likeliest first; empty where the name leads outside or
         holds a reference that is not known offline.
     """
+    name = name.replace("\\", "/")
+    elsewhere = _HOMES.fullmatch(name)
+    if elsewhere and elsewhere[1] == PurePosixPath(root).name:
+        name = f"~/{elsewhere[2]}"
     folder = PurePosixPath(config).parent
     bases = [folder]
     while bases[-1].name.startswith("."):

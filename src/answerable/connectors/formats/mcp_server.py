@@ -61,6 +61,7 @@ class McpServer:
         unattended: True when the entry lets its tools run without approval.
         found: Credentials in the entry, in file order.
         env_files: Environment files that the entry names.
+        selections: Logins that its command line chooses (`--profile NAME`).
         empty: True when the entry says nothing at all that a client could start.
         cut: True when its command line, environment or files were not read whole.
     """
@@ -73,6 +74,7 @@ class McpServer:
     unattended: bool
     found: tuple[Found, ...]
     env_files: tuple[Position, ...]
+    selections: tuple[Position, ...]
     empty: bool
     cut: bool
 
@@ -101,6 +103,7 @@ def read_server(name: str, entry: Node) -> McpServer:
         unattended=_unattended(entry),
         found=tuple(found),
         env_files=env_files[:ENV_FILES_LIMIT],
+        selections=tuple(argv.selections),
         empty=not argv.shown and url is None and entry.get(*_OTHER_MARKS) is None,
         cut=argv.cut
         or len(stated) > VARIABLES_LIMIT

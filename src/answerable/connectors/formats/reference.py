@@ -79,6 +79,11 @@ class Pieces:
         return f"Pieces({self.references!r})"
 
 
+def is_variable_name(text: str) -> bool:
+    """Tell whether a text is the name of an environment variable, by its spelling."""
+    return _NAME.fullmatch(text) is not None and text == text.upper()
+
+
 def take_apart(value: str) -> Pieces:
     """Find the references in a value; linear in its length."""
     bare = value.strip()

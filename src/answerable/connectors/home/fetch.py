@@ -77,8 +77,11 @@ def sync(location: str, context: SyncContext) -> Sync:
                 *(item for client in clients for item in client.credentials),
                 *ambient.credentials,
             ),
-            links=tuple(ambient.links),
-            identities=tuple(ambient.identities),
+            links=(*ambient.links, *(k for client in clients for k in client.links)),
+            identities=(
+                *ambient.identities,
+                *(each for client in clients for each in client.identities),
+            ),
             evidence=home_evidence(person, agents, place, frame),
         ),
         probes=tuple(probes),
@@ -149,7 +152,14 @@ def _read_clients(
     if _is_own(folder.root):
         _read_managed(groups, probes, folder.problems)
     return [
-        sight_client(client, (frame.login,), files, frame, folder.read_env_file)
+        sight_client(
+            client,
+            (frame.login,),
+            files,
+            frame,
+            folder.read_env_file,
+            folder.read_named_file,
+        )
         for client, files in groups.items()
     ]
 

@@ -87,6 +87,7 @@ def sync(location: str, context: SyncContext) -> Sync:
         written_by=SPEC.written_by,
         now=context.now,
         fingerprint=context.fingerprint,
+        login=home.rpartition("/")[2],
     )
     found = _look(folder, context)
     remotes: list[Credential] = []
@@ -123,7 +124,11 @@ def sync(location: str, context: SyncContext) -> Sync:
                 *jobs.credentials,
                 *remotes,
             ),
-            links=tuple(jobs.links),
+            links=(*(k for client in clients for k in client.links), *jobs.links),
+            identities=(
+                *(each for client in clients for each in client.identities),
+                *jobs.identities,
+            ),
             evidence=evidence,
         ),
         probes=_probes(folder, found),
@@ -228,7 +233,9 @@ def _read_clients(
         )
 
     return [
-        sight_client(client, parts, files, frame, folder.read_env_file)
+        sight_client(
+            client, parts, files, frame, folder.read_env_file, folder.read_named_file
+        )
         for (client, parts), files in groups.items()
     ]
 

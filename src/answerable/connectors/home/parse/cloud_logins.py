@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from answerable.connectors.formats.document import Format, decode_text, parse_document
+from answerable.connectors.formats.google_file import read_google_file
 from answerable.connectors.formats.ini import parse_ini
 from answerable.connectors.formats.node import Node
 from answerable.connectors.formats.platform_identity import (
@@ -11,7 +12,6 @@ from answerable.connectors.formats.platform_identity import (
     google_account,
     kubernetes_user,
 )
-from answerable.connectors.formats.redaction import show_name
 from answerable.connectors.formats.sighting_frame import jwt_subject
 from answerable.connectors.home.parse.ambient import Ambient, Source
 from answerable.model.credential import Credential, Lifetime
@@ -21,29 +21,20 @@ CONTEXTS_LIMIT = 500
 
 def parse_gcloud_adc(data: bytes, source: Source, into: Ambient) -> None:
     """Read application default credentials (Google Cloud: "How ADC works")."""
-    root = parse_document(data, Format.JSON, source.place).root
-    email = root.text_at("client_email")
-    impersonation = root.text_at("service_account_impersonation_url")
-    if impersonation:
-        email = impersonation.rpartition("/")[2].partition(":")[0]
-    secret_name, lifetime = {
-        "service_account": ("private_key", Lifetime.STATIC),
-        "authorized_user": ("refresh_token", Lifetime.STATIC),
-        "external_account": ("", Lifetime.FEDERATED),
-    }.get(root.text_at("type"), ("", Lifetime.UNKNOWN))
+    read = read_google_file(data, source.place)
     credential = source.credential(
         "gcloud-adc",
-        email or root.text_at("account") or "application default credentials",
-        pointer=f"/{secret_name}" if secret_name else "",
-        value=root.text_at(secret_name) if secret_name else "",
-        lifetime=lifetime,
-        account=show_name(project) if (project := root.text_at("project_id")) else "",
+        read.account or "application default credentials",
+        pointer=read.secret.pointer if read.secret else "",
+        value=read.secret.value if read.secret else "",
+        lifetime=read.lifetime,
+        account=read.project,
     )
     into.credentials.append(credential)
-    account = email or root.text_at("account")
-    if "@" in account:
-        how = "service-account-key" if email else "google-login"
-        into.prove(credential, google_account(account, credential.account), how, source)
+    if read.identity is not None:
+        key = read.identity.kind == "gcp-service-account"
+        how = "service-account-key" if key else "google-login"
+        into.prove(credential, read.identity, how, source)
 
 
 def parse_gcloud_active(data: bytes, source: Source, into: Ambient) -> None:
@@ -117,8 +108,8 @@ def parse_azure_principals(data: bytes, source: Source, into: Ambient) -> None:
             pointer=secret.pointer,
             value=secret.text(),
         )
-        other = bool(into.azure_account) and name != into.azure_account
-        into.credentials.append(replace(credential, explicit_only=other))
+        chosen = bool(name) and name == into.azure_account
+        into.credentials.append(replace(credential, explicit_only=not chosen))
         if name:
             identity = entra_principal(name, service=True)
             into.prove(credential, identity, "client-secret", source)

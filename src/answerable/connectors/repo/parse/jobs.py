@@ -17,6 +17,7 @@ from answerable.model.credential import (
     CredentialLink,
     Lifetime,
 )
+from answerable.model.identity import Identity
 from answerable.model.ids import CredentialId, IdentityId, agent_id, tool_id
 from answerable.model.tool import Tool
 from answerable.model.written import WrittenBy
@@ -36,13 +37,15 @@ class JobSightings:
             project says of owners could have been written by it.
         tools: Servers given inline.
         credentials: Secrets, tokens and roles.
-        links: Which role an OIDC token is exchanged for.
+        links: Which identity an OIDC token is exchanged for.
+        identities: Identities of Google Cloud that jobs sign in as.
     """
 
     agents: list[tuple[Agent, str, WrittenBy]] = field(default_factory=list)
     tools: list[Tool] = field(default_factory=list)
     credentials: list[Credential] = field(default_factory=list)
     links: list[CredentialLink] = field(default_factory=list)
+    identities: list[Identity] = field(default_factory=list)
 
 
 def sight_job(
@@ -76,7 +79,7 @@ def sight_job(
         parent=None,
         unattended=True,
         known=Known.DECLARED,
-        runs_as=runs_as(*job.roles),
+        runs_as=runs_as(*job.roles, *(each.id for each in job.google)),
         note="",
         facts=_facts(job),
         seen=frame.seen(job_place),
@@ -84,6 +87,7 @@ def sight_job(
     # A read-only token cannot change the file that names the owners.
     author = WrittenBy.SELF_REPORTED if job.may_write_contents else WrittenBy.PLATFORM
     out.agents.append((agent, path, author))
+    out.identities += [each.sighting(frame.seen(job_place)) for each in job.google]
     for found in job.found:
         ambient = found.cls is CredentialClass.AMBIENT
         # The token of each job is its own; a secret is the same in every job.

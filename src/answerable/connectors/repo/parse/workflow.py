@@ -18,6 +18,11 @@ from answerable.connectors.formats.credential_position import (
 from answerable.connectors.formats.jsonc import parse_jsonc
 from answerable.connectors.formats.mcp_server import McpServer
 from answerable.connectors.formats.node import Node, walk
+from answerable.connectors.formats.platform_identity import (
+    PlatformIdentity,
+    google_account,
+    google_workload_pool,
+)
 from answerable.connectors.formats.redaction import clean
 from answerable.connectors.formats.server_map import read_servers
 from answerable.model.credential import CredentialClass
@@ -74,6 +79,7 @@ OUTSIDER_EVENTS = frozenset(
     )
 )
 _ROLE_ACTION = "aws-actions/configure-aws-credentials"
+_GOOGLE_ACTION = "google-github-actions/auth"
 _INLINE = ConfigFile("github-actions", "")
 
 
@@ -90,6 +96,7 @@ class AgentJob:
         permissions: `SCOPE: ACCESS` of its token; empty where nothing is stated.
         id_token: True when it may ask for an OIDC token.
         roles: Role ARNs it assumes.
+        google: Identities of Google Cloud it signs in as.
         servers: MCP servers given inline.
         found: Secrets, tokens and roles.
     """
@@ -102,6 +109,7 @@ class AgentJob:
     permissions: tuple[tuple[str, str], ...]
     id_token: bool
     roles: list[str] = field(default_factory=list)
+    google: list[PlatformIdentity] = field(default_factory=list)
     servers: list[McpServer] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
 
@@ -173,6 +181,7 @@ def _job(
             read.found += _secrets(Position("run", script.pointer, script.text()))
     for step in steps:
         _role(step, read)
+        _google(step, read)
     read.found.append(
         Found(
             "GITHUB_TOKEN",
@@ -292,5 +301,37 @@ def _role(step: Node, read: AgentJob) -> None:
                 CredentialClass.AMBIENT,
                 "github-oidc",
                 f"{read.job}:{arn}",
+            )
+        )
+
+
+def _google(step: Node, read: AgentJob) -> None:
+    """Read a sign-in by workload identity federation.
+
+    Source: https://github.com/google-github-actions/auth. Without `service_account` the
+    job acts as a member of the pool itself.
+    """
+    action = step.text_at("uses").partition("@")[0].lower()
+    inputs = step.get("with")
+    if inputs is None or action != _GOOGLE_ACTION:
+        return
+    provider = inputs.get("workload_identity_provider")
+    account = inputs.text_at("service_account")
+    if provider is None or not provider.text():
+        return
+    identity = google_workload_pool(provider.text())
+    if account:
+        stated = "@" in account and "$" not in account
+        identity = google_account(account) if stated else None
+    if identity is not None:
+        read.google.append(identity)
+    if read.id_token:
+        read.found.append(
+            Found(
+                "workload_identity_provider",
+                provider.pointer,
+                CredentialClass.AMBIENT,
+                "github-oidc",
+                f"{read.job}:{identity.id if identity else ''}",
             )
         )
