@@ -19,6 +19,7 @@ WORKERS ?= 3
 SECONDS ?= 3600
 MINUTES ?= 10
 ARGS ?=
+WITHOUT ?=
 
 # An environment knows its own path, so a moved checkout gets a new one.
 HERE := $(shell pwd | cksum | cut -d ' ' -f 1)
@@ -34,7 +35,7 @@ ENVOY := .envoy/.made-$(HERE)
 AGENTDOJO := .agentdojo/.made-$(HERE)
 BUILD := pyproject.toml requirements/build.txt requirements/core.txt
 
-.PHONY: help setup dev demo screenshot ui test pytest lint format world conformance foreign bench soak fuzz agentdojo lock clean
+.PHONY: help setup dev demo screenshot ui test pytest lint format needs world conformance foreign bench soak fuzz agentdojo lock clean
 
 help:
 	@echo "make setup   .venv with what answerable itself needs, from hash-checked locks"
@@ -43,7 +44,7 @@ help:
 	@echo "make test    set up for development, then lint and tests"
 	@echo "make lint    ruff, mypy and the import contracts"
 	@echo "make format  rewrite the code the way ruff formats it"
-	@echo "make world   the tests that need Node, root, Java, a browser or a server"
+	@echo "make world   the tests that need npm, root, a browser or a server; says what is missing"
 	@echo "make conformance  MCP's own suite, straight and through the gateway; needs npm"
 	@echo "make foreign  other people's clients at the token service; needs npm"
 	@echo "make screenshot  the README's picture anew; needs Chromium"
@@ -128,8 +129,12 @@ foreign: $(WORLD) $(NODE_STS)
 screenshot: $(WORLD)
 	.venv/bin/python -m tests.web.browser.picture docs/images/investigation.png
 
-world: $(WORLD) $(ENVOY) $(NODE) $(NODE_STS) $(NODE_WEB)
-	.venv/bin/python -m pytest -m world $(ARGS)
+# Before anything is installed: what the system lacks, with the command that installs it.
+needs:
+	@python=$$(scripts/bootstrap python) && "$$python" tests/world.py --needs --without $(WITHOUT)
+
+world: needs $(WORLD) $(ENVOY) $(NODE) $(NODE_STS) $(NODE_WEB)
+	.venv/bin/python -m tests.world $(ARGS)
 
 bench: $(DEV)
 	.venv/bin/python -m bench $(ARGS)

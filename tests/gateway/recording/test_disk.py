@@ -305,7 +305,8 @@ def test_a_full_file_system_denies_and_heals(tmp_path: Path) -> None:
     place = tmp_path / "small"
     place.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "none", str(place)]
-    subprocess.run(mount, check=True)
+    if os.geteuid() or subprocess.run(mount, check=False).returncode:
+        pytest.skip("mounting a small file system needs root")
     try:
         recording(place / "spool", _fill_and_heal(place))
         found = records(place / "spool")

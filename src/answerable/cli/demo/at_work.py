@@ -1,7 +1,6 @@
 """The last chapters: an agent works, is learned, is talked into something, is held."""
 
 import contextlib
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,6 @@ from answerable.cli.demo.places import own_places
 from answerable.cli.demo.telling import Chapter, Main, Step, asked, say, tell
 
 RUNS = 9  # that teach
-IN_FORCE = 1.5  # seconds, from a signature to whatever decides by it
 SPOOL = "gateway:store/gateway/spool"
 OFFICE = "office"  # its folder
 SIGNED = ("--key", KEY, "--passphrase-file", PHRASE)
@@ -163,9 +161,7 @@ def _serving(office: Office) -> str:
 
 
 def _poisoned(office: Office) -> str:
-    office.end("gateway")
-    office.start("gateway")
-    office.stand()
+    office.restart("gateway")
     office.receive(LETTER, "EUR")
     return (
         "(The gateway was started anew, so that the lessons are not counted into the "
@@ -174,15 +170,19 @@ def _poisoned(office: Office) -> str:
 
 
 def _in_francs(office: Office) -> str:
+    office.restart("gateway")
     office.receive(FRANCS, "CHF")
     sent = ", ".join(" ".join(each.split()) for each in office.sent().splitlines())
     return f"(What left the office so far: {sent}.)"
 
 
 def _again(office: Office) -> str:
+    # A gateway that starts has in force what is signed, however busy the machine is,
+    # and counts this run alone: its bounds are those of a minute of learning, which
+    # held fewer runs where that was slow.
+    office.restart("gateway")
     office.receive(FRANCS, "CHF")
-    time.sleep(IN_FORCE)
-    return "(What was signed is in force within a second.)"
+    return "(The gateway was started anew, so that each of these runs counts alone.)"
 
 
 def at_work(main: Main, first: int) -> bool:

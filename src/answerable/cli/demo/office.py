@@ -190,6 +190,12 @@ rules:
         for role in roles:
             self._served[role] = self._start(role)
 
+    def restart(self, role: str) -> None:
+        """End one server, start it again, and wait until it stands."""
+        self.end(role)
+        self.start(role)
+        self.stand()
+
     def stand(self) -> None:
         """Wait until all that was started stands.
 
