@@ -35,12 +35,13 @@ ENVOY := .envoy/.made-$(HERE)
 AGENTDOJO := .agentdojo/.made-$(HERE)
 BUILD := pyproject.toml requirements/build.txt requirements/core.txt
 
-.PHONY: help setup dev demo screenshot ui test pytest lint format needs world conformance foreign bench soak fuzz agentdojo lock clean
+.PHONY: help setup dev demo screenshot ui wheel test pytest lint format needs world conformance foreign bench soak fuzz agentdojo lock clean
 
 help:
 	@echo "make setup   .venv with what answerable itself needs, from hash-checked locks"
 	@echo "make demo    set up, then show the whole chain on this machine"
 	@echo "make ui      bundle what of the web page comes through npm, to run from here"
+	@echo "make wheel   dist/*.whl with the bundle of the web page; needs npm"
 	@echo "make test    set up for development, then lint and tests"
 	@echo "make lint    ruff, mypy and the import contracts"
 	@echo "make format  rewrite the code the way ruff formats it"
@@ -80,6 +81,10 @@ demo: $(CORE)
 # A wheel's build does the same; an editable install has what was bundled last.
 ui: $(CORE)
 	@.venv/bin/python scripts/bundle_ui.py
+
+# The hook of the build bundles the page; without npm this fails.
+wheel: $(CORE)
+	@ANSWERABLE_UI=required .venv/bin/python -m hatchling build -t wheel
 
 lint: $(DEV)
 	.venv/bin/ruff check

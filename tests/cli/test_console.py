@@ -1,7 +1,8 @@
 """What the documentation shows still runs, and still answers what it shows.
 
 Blocks marked `console` are run line by line: `$ answerable ...` in a folder that holds
-the sample estate, with a store of its own per page. Lines under a command are what it
+the sample estate, with a store of its own per page; the README names its own with
+`$ export ANSWERABLE_STORE=...`, so that nobody's default store is written to. Lines under a command are what it
 must print; `...` stands for anything, a line of it alone for any lines. A command ends
 with 0 unless `$ echo $?` and its code follow.
 """
@@ -115,13 +116,19 @@ def test_what_a_page_shows_still_runs(
 ) -> None:
     write_estate(tmp_path, time.time_ns())
     monkeypatch.setenv("HOME", str(tmp_path / "home" / "ana"))
-    monkeypatch.setenv("ANSWERABLE_STORE", str(tmp_path / "store"))
+    default = tmp_path / "data"
+    monkeypatch.setenv("XDG_DATA_HOME", str(default))
+    if page != "README.md":
+        monkeypatch.setenv("ANSWERABLE_STORE", str(tmp_path / "store"))
     monkeypatch.setenv("COLUMNS", "100")
     text = (ROOT / page).read_text(encoding="utf-8")
     with standing_in(tmp_path):
         for block in BLOCK.findall(text):
             for step in steps(block):
                 name, *words = shlex.split(step.command)
+                if name == "export":
+                    monkeypatch.setenv(*words[0].split("=", 1))
+                    continue
                 assert name == "answerable", f"cannot run {step.command!r}"
                 ran = run(*words)
                 said = f"$ {step.command}\n{ran.out}{ran.err}"
@@ -131,6 +138,7 @@ def test_what_a_page_shows_still_runs(
                     assert not differs(step.shown, got), (
                         f"{differs(step.shown, got)}\n{said}"
                     )
+    assert not default.exists(), "the default store was written to"
 
 
 def test_a_shown_line_that_no_longer_comes_is_named() -> None:

@@ -5,14 +5,18 @@ from pathlib import Path
 LARGEST = 200_000  # bytes
 
 
-def test_the_readme_opens_with_the_investigation_view_and_two_commands(
+def test_the_readme_opens_with_the_investigation_view_and_how_to_install_it(
     root: Path,
 ) -> None:
     text = (root / "README.md").read_text(encoding="utf-8")
     opening = text[: text.index("It reads what is already there")]
     assert "(docs/images/investigation.png)" in opening
-    assert "make demo  " in opening
-    assert "make demo ARGS=--serve" in opening
+    for command in ("pipx install", "uv tool install", "pip install"):
+        assert command in opening
+    assert opening.index("pipx install") < opening.index("answerable demo  ")
+    assert "answerable demo --serve" in opening
+    assert "`make demo`" in opening
+    assert "`make demo ARGS=--serve`" in opening
 
 
 def test_the_picture_is_a_small_png(root: Path) -> None:
