@@ -86,3 +86,14 @@ def test_a_graph_is_taken_over_by_the_same_scans_alone(store: Path) -> None:
     assert third.made("the compiled snapshot") is not first.made(
         "the compiled snapshot"
     )
+
+
+def test_answers_are_the_same_from_steps_that_were_kept_on_disk(store: Path) -> None:
+    first = loaded(store)
+    subjects = [*list(first.agents)[:2], first.facts.identities[0].id]
+    found = [asked(loaded(store), store, subject) for subject in subjects]
+    assert (store / "derived" / "steps.blocks").is_file()
+    again = [asked(loaded(store), store, subject) for subject in subjects]
+    assert found == again
+    (store / "derived" / "steps.blocks").write_bytes(b"x")
+    assert [asked(loaded(store), store, subject) for subject in subjects] == found

@@ -17,9 +17,11 @@ from answerable.model.catalogue import Catalogue
 from answerable.model.document import Coverage, ReachItem
 from answerable.model.errors import AmbiguousError, UsageError
 from answerable.model.ids import IdentityId
-from answerable.model.inventory import Inventory
+from answerable.model.inventory import DerivedState, Inventory
 from answerable.reach import questions, subjects
 from answerable.reach.assumptions import assumptions
+from answerable.reach.bits import stored
+from answerable.reach.bits.whole import Whole, whole_of
 from answerable.reach.collected import Collected
 from answerable.reach.coverage import is_partial, not_collected
 from answerable.reach.estate.estate import Estate, compile_estate
@@ -37,6 +39,7 @@ NOBODY = IdentityId("")
 # Whoever keeps a snapshot to answer many keeps to what each may do by itself then.
 MOST_FOLLOWED = 12_000
 _KEPT = "the compiled snapshot"
+_STEPS = "steps"
 Told = ParamSpec("Told")
 Answer = TypeVar("Answer")
 Context = Mapping[str, tuple[str, ...]] | None
@@ -95,8 +98,24 @@ def asked_of(
         cut = not direct and len(graph.estate.principals) > MOST_FOLLOWED
         return Asked(inventory, graph, collected, given, direct or cut, now, cut)
     needed = services_of(inventory) if services is None else services
-    graph = Graph(_compiled(inventory, load(needed), given))
+    graph = _graph(inventory, load(needed), given)
     return Asked(inventory, graph, collected, given, direct, now)
+
+
+def _graph(inventory: Inventory, catalogue: Catalogue, given: Given) -> Graph:
+    """Compile a snapshot; steps that depend on nothing stated are kept and restored."""
+    graph = Graph(_compiled(inventory, catalogue, given))
+    derived = inventory.derived
+    if derived is not None and given == Given():
+        graph.restore = lambda asked: _restored(asked, derived)
+        graph.keep = lambda found: derived.save(_STEPS, stored.encode(whole_of(found)))
+    return graph
+
+
+def _restored(graph: Graph, derived: DerivedState) -> Whole | None:
+    data = derived.load(_STEPS)
+    with settled():
+        return stored.decode(graph, data) if data is not None else None
 
 
 def _compiled(inventory: Inventory, catalogue: Catalogue, given: Given) -> Estate:
@@ -120,7 +139,7 @@ class KeptGraph:
 
     def __init__(self, inventory: Inventory) -> None:
         self.alone = threading.RLock()
-        self._graph = Graph(_compiled(inventory, load(), Given()))
+        self._graph = _graph(inventory, load(), Given())
         with settled():
             self._graph.estate.prepare()
             speaking_of_tags(self._graph)

@@ -65,13 +65,15 @@ def load(store: Store, name: str = "", *, now: int = 0) -> Inventory:
     chosen = _choose(named(store), name)
     newest_one = chosen is None or chosen == named(store)[-1]
     generation = chains_generation(store)
-    kept = derived.load_inventory(store, generation, now) if newest_one else None
-    if kept is not None:
-        return kept
-    joined = _joined(store, chosen)
-    if newest_one:
+    if not newest_one:
+        joined = _joined(store, chosen)
+        return room.aged(joined, now or joined.judged_at)
+    kept = derived.load_inventory(store, generation, now)
+    if kept is None:
+        joined = _joined(store, chosen)
         derived.save_inventory(store, generation, joined)
-    return room.aged(joined, now or joined.judged_at)
+        kept = room.aged(joined, now or joined.judged_at)
+    return replace(kept, derived=derived.DerivedFiles(store, generation))
 
 
 def _joined(store: Store, chosen: Named | None) -> Inventory:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeVar, cast
+from typing import NamedTuple, Protocol, TypeVar, cast
 
 from answerable.model.agent import Agent
 from answerable.model.coverage import Held
@@ -82,6 +82,16 @@ class AgentEntity:
     identities: tuple[IdentityId, ...]
 
 
+class DerivedState(Protocol):
+    """Bytes derived from one inventory, kept until what it was joined from changes."""
+
+    def load(self, name: str) -> bytes | None:
+        """Give what was kept under a name; None where nothing fresh is kept."""
+
+    def save(self, name: str, data: bytes) -> None:
+        """Keep bytes under a name; a disk that refuses is no error."""
+
+
 class NameEntry(NamedTuple):
     """One spelling of one thing.
 
@@ -127,6 +137,7 @@ class Inventory:
             to them from an assumed role; only where there is such evidence.
         judged_at: At which moment ownership was judged, UTC nanoseconds; -1 for never.
         names: Spellings of everything, where they are kept ready; None to derive them.
+        derived: What else is derived from it and kept; None where nothing is.
     """
 
     at: int
@@ -140,6 +151,7 @@ class Inventory:
     judged_at: int = -1
     own_owners: Mapping[str, Ownership] = field(default_factory=dict)
     names: NameTable | None = field(default=None, compare=False, repr=False)
+    derived: DerivedState | None = field(default=None, compare=False, repr=False)
     _made: dict[str, tuple[Callable[["Inventory"], object], object]] = field(
         init=False, default_factory=dict, compare=False, repr=False
     )

@@ -17,7 +17,7 @@ from answerable import __version__
 from answerable.inventory.judged import JudgedOwners, OwnerRecords
 from answerable.inventory.people import People
 from answerable.inventory.resolve import name_table
-from answerable.model.errors import EnvironmentRefused
+from answerable.model.errors import EnvironmentRefused, VerificationError
 from answerable.model.ids import AgentId, CredentialId, PersonId
 from answerable.model.inventory import (
     AgentEntity,
@@ -96,7 +96,7 @@ def load_inventory(store: "Store", generation: str, now: int) -> Inventory | Non
         The inventory, read as it is used; None where none of this generation is kept.
     """
     try:
-        file = BlockFile(_file(store), _named(generation), _key(store))
+        file = BlockFile(_file(store, "inventory"), _named(generation), _key(store))
     except BlockFileError:
         return None
     heading = file.section("heading", _Heading)[""]
@@ -148,7 +148,33 @@ def save_inventory(store: "Store", generation: str, inventory: Inventory) -> Non
         "own_owners": _ascending(own.records),
     }
     data = encode(_named(generation), sections, _key(store))
-    path = _file(store)
+    _write(_file(store, "inventory"), data)
+
+
+class DerivedFiles:
+    """State derived from the inventory of one generation: a file by name."""
+
+    def __init__(self, store: "Store", generation: str) -> None:
+        """Take the store, and what names the input."""
+        self._store, self._generation = store, _named(generation)
+
+    def load(self, name: str) -> bytes | None:
+        """Give what was kept under a name; None where nothing of this input is kept."""
+        path, key = _file(self._store, name), _key(self._store)
+        try:
+            return BlockFile(path, self._generation, key).section("", bytes).get("")
+        except (BlockFileError, VerificationError):
+            return None
+
+    def save(self, name: str, data: bytes) -> None:
+        """Keep bytes under a name; a disk that refuses is no error."""
+        rows = {"": [("", data)]}
+        _write(
+            _file(self._store, name), encode(self._generation, rows, _key(self._store))
+        )
+
+
+def _write(path: Path, data: bytes) -> None:
     with contextlib.suppress(EnvironmentRefused):
         make_folder(path.parent)
         write_file(path, data, sync=False)
@@ -181,8 +207,8 @@ def _ascending(rows: Mapping[Key, object]) -> Iterator[tuple[str, object]]:
     return ((key, rows[key]) for key in sorted(rows))
 
 
-def _file(store: "Store") -> Path:
-    return store.root / "derived" / "inventory.blocks"
+def _file(store: "Store", name: str) -> Path:
+    return store.root / "derived" / f"{name}.blocks"
 
 
 def _named(generation: str) -> str:

@@ -37,17 +37,20 @@ class Whole:
         rows: Whom each becomes in a step.
         sure: What follows, along steps without conditions.
         some: What follows, along any steps.
+        plain: How many actors there are before anybody joined a group.
+        size: How many actors there are.
         hanging: Where policies hang, once there was an edit.
     """
 
     graph: Graph
-    realm: Realm = field(init=False)
-    rows: Rows = field(init=False)
-    sure: Closure = field(init=False)
-    some: Closure = field(init=False)
-    _made: int = field(init=False)
+    realm: Realm
+    rows: Rows
+    sure: Closure
+    some: Closure
+    plain: int
+    size: int
+    _made: int
     _loose: dict[int, tuple[Verdicts, int]] = field(default_factory=dict)
-    size: int = field(init=False)
     hanging: Hanging | None = None
 
     def moved(self, graph: Graph, realm: Realm, rows: Rows) -> "Whole":
@@ -85,16 +88,6 @@ class Whole:
             {n: (was[n].some, now[n].some) for n in other},
             lambda: [row.some for row in now],
         )
-
-    def __post_init__(self) -> None:
-        """Find every step, and close."""
-        self.realm = make_realm(self.graph)
-        self.rows = rows_of(self.realm)
-        self.sure = closed([row.sure for row in self.rows.steps])
-        self.some = closed([row.some for row in self.rows.steps])
-        self.size = len(self.realm.nodes)
-        made = (n for n, node in enumerate(self.realm.nodes) if is_made(node.identity))
-        self._made = gathered(made, self.size)
 
     def number(self, node: Node) -> int:
         """Return the number of a node; one that is no actor yet gets the next."""
@@ -222,8 +215,36 @@ class Whole:
         return Verdicts(self.sure.towards(goals.sure), self.some.towards(goals.some))
 
 
+def joined_whole(
+    graph: Graph, realm: Realm, rows: Rows, closures: tuple[Closure, Closure]
+) -> Whole:
+    """Join steps and closures, along sure steps and along any, into one."""
+    nodes = realm.nodes
+    made = gathered(
+        (n for n, node in enumerate(nodes) if is_made(node.identity)), len(nodes)
+    )
+    return Whole(
+        graph=graph,
+        realm=realm,
+        rows=rows,
+        sure=closures[0],
+        some=closures[1],
+        plain=realm.joined,
+        size=len(nodes),
+        _made=made,
+    )
+
+
 def whole_of(graph: Graph) -> Whole:
-    """Return all of a graph, found once."""
+    """Return all of a graph, found once, or restored by whoever made the graph."""
+    if not isinstance(graph.all, Whole) and graph.restore is not None:
+        graph.all = graph.restore(graph)
     if not isinstance(graph.all, Whole):
-        graph.all = Whole(graph)
+        realm = make_realm(graph)
+        rows = rows_of(realm)
+        sure = closed([row.sure for row in rows.steps])
+        some = closed([row.some for row in rows.steps])
+        graph.all = joined_whole(graph, realm, rows, (sure, some))
+        if graph.keep is not None:
+            graph.keep(graph)
     return graph.all

@@ -1,7 +1,7 @@
 """From one identity to the next: every edge with its conditions and its proof."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from answerable.model.ids import IdentityId, PolicyId, ResourceId
@@ -34,11 +34,15 @@ class Graph:
         estate: The estate.
         all: Everybody's steps, once somebody found them (`whole.whole_of`).
         tagged: Statements that depend on a tag, likewise (`retagging`).
+        restore: Gives what `all` was of an equal graph, None where that is not kept.
+        keep: Called once `all` was found, so that it can be kept.
     """
 
     estate: Estate
     all: object = None
     tagged: tuple[Clause, ...] | None = None
+    restore: Callable[["Graph"], object] | None = None
+    keep: Callable[["Graph"], None] | None = None
     _principals: dict[Node, Principal] = field(default_factory=dict)
     _edges: dict[Node, tuple[Edge, ...]] = field(default_factory=dict)
     _single: dict[tuple[Node, Node], Edge | None] = field(default_factory=dict)
