@@ -56,3 +56,155 @@ def test_a_remote_server_has_no_ambient_identity_of_this_host(
     linear, local = found["tool:mcp/linear/*"], found["tool:mcp/local/*"]
     assert (linear["credential"], linear["identities"]) == (None, [])
     assert local["identities"] == [ADMIN]
+
+
+def ask_delete(ask: Ask, store: Path, agent: str) -> dict[str, Any]:
+    answer = ask(store, "can", agent, "s3:DeleteBucket", "arn:aws:s3:::scratch")
+    assert answer.code == 0, answer.err
+    return answer.items[0]
+
+
+def test_an_unattended_agent_with_a_shell_acts_as_the_administrators_profile(
+    tmp_path: Path, store: Path, files: Files, ask: Ask
+) -> None:
+    settings = {"permissions": {"defaultMode": "bypassPermissions"}}
+    home = write_home(tmp_path / "dana", {".claude/settings.json": settings})
+    scan(ask, store, files, home)
+    agents = {item["id"]: item for item in ask(store, "agents").items}
+    agent = agents["agent:claude-code/dana"]
+    assert agent["unattended"]
+    assert agent["identities"] == [ADMIN]
+    shell = tools(ask, store)["tool:claude-code/Bash"]
+    assert (shell["identities"], shell["unattended"]) == ([ADMIN], True)
+    item = ask_delete(ask, store, "agent:claude-code/dana")
+    assert item["verdict"] == "always"
+    assert item["path"][0]["via"] == "tool:claude-code/Bash"
+
+
+def test_a_shell_can_name_a_profile_that_a_server_does_not_use(
+    tmp_path: Path, store: Path, files: Files, ask: Ask
+) -> None:
+    reader = arn("role", "customer-reader")
+    config = f"[default]\nrole_arn = {reader}\n[profile ops]\nrole_arn = {ADMIN}\n"
+    servers = {"mcpServers": {"local": {"command": "local-server"}}}
+    home = write_home(
+        tmp_path / "dana", {".aws/config": config, ".cursor/mcp.json": servers}
+    )
+    scan(ask, store, files, home)
+    found = tools(ask, store)
+    assert found["tool:mcp/local/*"]["identities"] == [reader]
+    assert found["tool:cursor/Shell"]["identities"] == [ADMIN, reader]
+    item = ask_delete(ask, store, "agent:cursor/dana")
+    assert (item["verdict"], item["path"][0]["via"]) == ("always", "tool:cursor/Shell")
+
+
+# Settings of each client that narrow its shell: file, content.
+NARROWING = {
+    "claude-code": [
+        (".claude/settings.json", {"permissions": {"deny": ["Bash"]}}),
+        (".claude/settings.json", {"permissions": {"deny": ["Bash(aws:*)"]}}),
+        (".claude/settings.json", {"permissions": {"defaultMode": "plan"}}),
+        (".claude/settings.json", {"sandbox": {"enabled": True}}),
+    ],
+    "codex": [
+        (".codex/config.toml", 'model = "gpt-5"\n'),
+        (".codex/config.toml", 'sandbox_mode = "workspace-write"\n'),
+        (".codex/config.toml", 'sandbox_mode = "read-only"\n'),
+    ],
+    "cursor": [
+        (".cursor/cli-config.json", {"permissions": {"deny": ["Shell(aws)"]}}),
+        (".cursor/sandbox.json", {"networkPolicy": {"default": "deny"}}),
+    ],
+    "gemini-cli": [
+        (".gemini/settings.json", {"tools": {"exclude": ["run_shell_command"]}}),
+        (".gemini/settings.json", {"tools": {"core": ["read_file"]}}),
+        (".gemini/settings.json", {"tools": {"core": ["ShellTool(git)"]}}),
+        (".gemini/settings.json", {"tools": {"sandbox": "docker"}}),
+    ],
+    "vscode": [
+        (".config/Code/User/settings.json", {"chat.agent.enabled": False}),
+        (".config/Code/User/settings.json", {"chat.agent.sandbox.enabled": "on"}),
+    ],
+    "goose": [
+        (".config/goose/config.yaml", "GOOSE_MODE: chat\n"),
+        (
+            ".config/goose/config.yaml",
+            "extensions:\n  developer: {enabled: false, type: builtin}\n",
+        ),
+    ],
+    "opencode": [
+        (".config/opencode/opencode.json", {"permission": {"bash": "deny"}}),
+        (".config/opencode/opencode.json", {"permission": "deny"}),
+        (
+            ".config/opencode/opencode.json",
+            {"permission": {"bash": {"*": "allow", "aws *": "deny"}}},
+        ),
+        (".config/opencode/opencode.json", {"tools": {"bash": False}}),
+    ],
+}
+# Settings of each client with which nothing narrows its shell.
+OPEN = {
+    "claude-code": (".claude/settings.json", {"permissions": {"allow": ["Bash(ls)"]}}),
+    "codex": (".codex/config.toml", 'sandbox_mode = "danger-full-access"\n'),
+    "codex with network": (
+        ".codex/config.toml",
+        'sandbox_mode = "workspace-write"\n'
+        "[sandbox_workspace_write]\nnetwork_access = true\n",
+    ),
+    "cursor": (".cursor/mcp.json", {"mcpServers": {}}),
+    "gemini-cli": (".gemini/settings.json", {"general": {}}),
+    "vscode": (".config/Code/User/settings.json", {"editor.fontSize": 14}),
+    "windsurf": (".codeium/windsurf/mcp_config.json", {"mcpServers": {}}),
+    "cline": (
+        ".config/Code/User/globalStorage/saoudrizwan.claude-dev/settings/"
+        "cline_mcp_settings.json",
+        {"mcpServers": {}},
+    ),
+    "goose": (".config/goose/config.yaml", "GOOSE_MODE: auto\n"),
+    "opencode": (".config/opencode/opencode.json", {"permission": {"bash": "ask"}}),
+    "copilot": (".copilot/config.json", {"trusted_folders": []}),
+    "zed": (".config/zed/settings.json", {"theme": "One"}),
+    "amazon-q": (".aws/amazonq/mcp.json", {"mcpServers": {}}),
+}
+
+
+@pytest.mark.parametrize("case", OPEN)
+def test_a_shell_that_no_rule_narrows_acts_as_the_host_does(
+    tmp_path: Path, store: Path, files: Files, ask: Ask, case: str
+) -> None:
+    client = case.partition(" ")[0]
+    home = write_home(tmp_path / "dana", dict([OPEN[case]]))
+    scan(ask, store, files, home)
+    item = ask_delete(ask, store, f"agent:{client}/dana")
+    assert (item["verdict"], item["path"][0]["to"]) == ("always", ADMIN)
+    assert item["path"][0]["via"].startswith(f"tool:{client}/")
+
+
+@pytest.mark.parametrize(
+    ("client", "file", "content"),
+    [(client, *case) for client, cases in NARROWING.items() for case in cases],
+)
+def test_a_clients_rule_makes_a_reach_conditional_and_never_ends_it(
+    tmp_path: Path,
+    store: Path,
+    files: Files,
+    ask: Ask,
+    client: str,
+    file: str,
+    content: object,
+) -> None:
+    home = write_home(tmp_path / "dana", {file: content})
+    scan(ask, store, files, home)
+    item = ask_delete(ask, store, f"agent:{client}/dana")
+    assert item["verdict"] == "only-if"
+    conditions = [each for one in item["conditions"] for each in one["all_of"]]
+    assert {each["key"] for each in conditions} == {"answerable:client-rule"}
+    assert {each["asserted_by"] for each in conditions} == {"caller"}
+    shell = next(t for t in tools(ask, store).values() if t["transport"] == "shell")
+    assert shell["rule"]
+    shown = ask(
+        store,
+        *("can", f"agent:{client}/dana", "s3:DeleteBucket", "arn:aws:s3:::scratch"),
+        json_out=False,
+    )
+    assert "the client's rule (self-reported)" in " ".join(shown.out.split())

@@ -137,7 +137,9 @@ def test_a_tool_without_a_credential_acts_with_the_ambient_ones_of_its_host() ->
     assert inventory.agents[CLAUDE].identities == (ROLE,)
 
 
-def test_a_tool_that_is_switched_off_is_listed_and_reaches_nothing() -> None:
+def test_a_tool_that_is_switched_off_still_counts_as_one_that_may_be_switched_on() -> (
+    None
+):
     inventory = join(
         [
             sync(
@@ -154,8 +156,9 @@ def test_a_tool_that_is_switched_off_is_listed_and_reaches_nothing() -> None:
         ],
         now=NOW,
     )
-    assert inventory.agents[CLAUDE].tools[0].identities == (USER,)
-    assert inventory.agents[CLAUDE].identities == ()
+    (use,) = inventory.agents[CLAUDE].tools
+    assert (use.tool.enabled, use.identities) == (False, (USER,))
+    assert inventory.agents[CLAUDE].identities == (USER,)
 
 
 def family(*facts: tuple[str, str]) -> Facts:

@@ -30,9 +30,14 @@ def entities(
     for tool in facts.tools:
         stated[tool.agent].append(tool)
 
+    named = _ambient(facts.credentials, every=True)
     own = {
         agent.id: tuple(
-            _use(tool, ambient.get(agent.scope, ()), credentials)
+            _use(
+                tool,
+                (named if tool.transport == SHELL else ambient).get(agent.scope, ()),
+                credentials,
+            )
             for tool in stated.get(agent.id, ())
         )
         for agent in facts.agents
@@ -43,15 +48,20 @@ def entities(
     }
 
 
-def _ambient(sightings: Iterable[Credential]) -> Mapping[str, tuple[CredentialId, ...]]:
+def _ambient(
+    sightings: Iterable[Credential], *, every: bool = False
+) -> Mapping[str, tuple[CredentialId, ...]]:
     """Return what the default chains give each host account, in a stable order.
 
-    A credential that has to be named (another profile, another context) is not in it.
+    Args:
+        sightings: All credentials.
+        every: Also those that have to be named (another profile, another context): a
+            command line can name any of them.
     """
     found: dict[str, dict[CredentialId, None]] = defaultdict(dict)
     for sighting in sightings:
         ambient = sighting.cls is CredentialClass.AMBIENT
-        if ambient and sighting.scope and not sighting.explicit_only:
+        if ambient and sighting.scope and (every or not sighting.explicit_only):
             found[sighting.scope][sighting.id] = None
     return {scope: tuple(sorted(ids)) for scope, ids in found.items()}
 
@@ -61,7 +71,9 @@ def _use(
     ambient: tuple[CredentialId, ...],
     credentials: Mapping[CredentialId, CredentialEntity],
 ) -> ToolUse:
-    inherited = _not_stated(ambient, tool, credentials) if _inherits(tool) else ()
+    inherited = ambient if _inherits(tool) else ()
+    if tool.transport != SHELL:  # a variable does not keep a command from naming others
+        inherited = _not_stated(inherited, tool, credentials)
     ids = tuple(dict.fromkeys((*tool.credentials, *inherited)))
     return ToolUse(tool, ids, _proved(ids, credentials), _inherits(tool))
 
@@ -103,15 +115,26 @@ def _with_inherited(
 ) -> tuple[ToolUse, ...]:
     line = _line(agent, agents)
     mine = own[agent.id]
-    if not mine:
+    built_in = tuple(use for use in mine if use.tool.transport in BUILT_IN)
+    servers = tuple(use for use in mine if use.tool.transport not in BUILT_IN)
+    if not servers:
         if _states_tools(agent):
-            return ()
-        return next((own[parent] for parent in line if own[parent]), ())
+            return built_in
+        return _inherited(built_in, (own[parent] for parent in line))
     above: dict[str, ToolUse] = {}
     for parent in line:
         for use in own[parent]:
             above.setdefault(use.tool.server, use)
-    return tuple(_lent(use, above.get(use.tool.server)) for use in mine)
+    return (*built_in, *(_lent(use, above.get(use.tool.server)) for use in servers))
+
+
+def _inherited(
+    built_in: tuple[ToolUse, ...], line: Iterable[tuple[ToolUse, ...]]
+) -> tuple[ToolUse, ...]:
+    """Give the tools of the nearest parent that has any, less the built-in ones given."""
+    above = next((uses for uses in line if uses), ())
+    known = {use.tool.id for use in built_in}
+    return (*built_in, *(use for use in above if use.tool.id not in known))
 
 
 def _lent(use: ToolUse, parent: ToolUse | None) -> ToolUse:
@@ -143,8 +166,6 @@ def _states_tools(agent: Agent) -> bool:
 
 
 def _entity(agent: Agent, tools: tuple[ToolUse, ...]) -> AgentEntity:
-    """Count what a tool that is switched off could do only once it is on again."""
-    reached = {
-        identity for use in tools if use.tool.enabled for identity in use.identities
-    }
+    """Count a tool that is switched off too: the agent can edit the file that says so."""
+    reached = {identity for use in tools for identity in use.identities}
     return AgentEntity(agent, tools, tuple(sorted(reached | set(agent.runs_as))))

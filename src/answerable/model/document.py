@@ -57,6 +57,7 @@ class AgentToolItem(TypedDict):
     target: str
     enabled: bool
     unattended: bool
+    rule: str
     inherited: bool
     credential: ToolCredentialItem | None
     credentials: list[ToolCredentialItem]
@@ -91,6 +92,7 @@ class ToolItem(TypedDict):
     target: str
     enabled: bool
     unattended: bool
+    rule: str
     credential: ToolCredentialItem | None
     identities: list[str]
     written_by: str

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from answerable.model.identity import Identity
 from answerable.model.ids import AgentId, CredentialId, IdentityId
-from answerable.model.inventory import AgentEntity, CredentialEntity, Inventory
+from answerable.model.inventory import AgentEntity, CredentialEntity, Inventory, ToolUse
 from answerable.model.sighting import Facts
+from answerable.model.tool import Tool
 from answerable.reach.estate.outside import caller_of
 from answerable.reach.paths.graph import Graph
 from answerable.reach.paths.paths import Hop
@@ -19,7 +20,7 @@ from answerable.reach.unknown import (
     unknown_identity,
     unknown_platform,
 )
-from answerable.reach.verdict.formula import FALSE, TRUE, Formula, atom, chained
+from answerable.reach.verdict.formula import FALSE, TRUE, Formula, atom, chained, either
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,10 @@ class Starts:
     def not_collected(self) -> tuple[str, ...]:
         """One text for each of these."""
         return tuple(f"{each.id}: {each.because}" for each in self.apart)
+
+
+CLIENT_RULE = "answerable:client-rule"
+_MOST = 4  # tools whose rules a condition names
 
 
 def starts(graph: Graph, inventory: Inventory, subject: str) -> Starts:
@@ -149,10 +154,10 @@ def _hops(graph: Graph, entity: AgentEntity, identity: IdentityId) -> Iterator[H
     A workflow enters with its token: then the trust's conditions stand on the path.
     """
     subject = entity.agent.id
-    for use in entity.tools:
-        if identity in use.identities:
-            yield Hop(subject, use.tool.id, identity, TRUE, ())
-            return
+    uses = [use for use in entity.tools if identity in use.identities]
+    if uses:
+        yield _through_tools(subject, identity, uses)
+        return
     entered = False
     if entity.agent.kind.startswith("github") and identity in graph.estate.trusts:
         for entry in graph.outsiders(identity):
@@ -161,6 +166,27 @@ def _hops(graph: Graph, entity: AgentEntity, identity: IdentityId) -> Iterator[H
                 yield replace(entry_hop(entry, identity), origin=subject)
     if not entered:
         yield Hop(subject, "runs as", identity, TRUE, ())
+
+
+def _through_tools(subject: str, identity: IdentityId, uses: Sequence[ToolUse]) -> Hop:
+    """Say through which tool an agent acts: one that no rule narrows, if there is one.
+
+    A rule of the agent's client lies in a file that the agent can edit: it makes a
+    condition of the path and never ends it.
+    """
+    rules = {use.tool.id: _rule(use.tool) for use in uses}
+    free = next((use for use in uses if not _rule(use.tool)), None)
+    if free is not None:
+        return Hop(subject, free.tool.id, identity, TRUE, ())
+    asked = sorted({f"{tool}: {rule}" for tool, rule in rules.items()})
+    condition = either(
+        *(atom(CLIENT_RULE, "Allows", (each,)) for each in asked[:_MOST])
+    )
+    return Hop(subject, uses[0].tool.id, identity, condition, ())
+
+
+def _rule(tool: Tool) -> str:
+    return tool.rule or ("" if tool.enabled else "switched off")
 
 
 def through(start: Start, reply: Reply) -> Reply:

@@ -21,6 +21,7 @@ from answerable.connectors.formats.node import Node
 from answerable.connectors.formats.server_map import FOUND_LIMIT, read_servers
 from answerable.connectors.formats.sighting_frame import Frame
 from answerable.model.errors import ParseError
+from answerable.model.tool import BUILT_IN
 from answerable.model.written import WrittenBy
 
 
@@ -137,4 +138,5 @@ def test_one_environment_file_of_many_servers_is_sighted_once() -> None:
     variables = (Variable("API_TOKEN", "v" * 20, 1),)
     found = sighted(text, lambda _p, _n: EnvFile("/x/.env", variables))
     assert len(found.credentials) == 1
-    assert {tool.credentials for tool in found.tools} == {(found.credentials[0].id,)}
+    servers = [tool for tool in found.tools if tool.transport not in BUILT_IN]
+    assert {tool.credentials for tool in servers} == {(found.credentials[0].id,)}

@@ -10,6 +10,7 @@ from answerable.connectors.home.fetch import sync, where
 from answerable.model.connector import SyncContext
 from answerable.model.credential import Credential
 from answerable.model.sighting import Sync
+from answerable.model.tool import BUILT_IN
 from answerable.model.written import WrittenBy
 
 CASES = [
@@ -55,7 +56,7 @@ def test_no_server_of_the_home_is_left_out_of_the_cases(synced: Sync) -> None:
     seen = {
         (tool.agent.removeprefix("agent:").removesuffix("/ana"), tool.server)
         for tool in synced.facts.tools
-        if tool.agent.endswith("/ana")
+        if tool.agent.endswith("/ana") and tool.transport not in BUILT_IN
     }
     assert seen == {(client, server) for client, server, _ in CASES}
 
@@ -118,7 +119,8 @@ def test_an_agent_that_asks_nobody_is_unattended(
 def test_a_tool_that_runs_without_approval_or_not_at_all_is_named(
     synced: Sync, server: str, unattended: bool, enabled: bool
 ) -> None:
-    tool = next(tool for tool in synced.facts.tools if tool.server == server)
+    servers = [t for t in synced.facts.tools if t.transport not in BUILT_IN]
+    tool = next(tool for tool in servers if tool.server == server)
     assert (tool.unattended, tool.enabled) == (unattended, enabled)
 
 
@@ -147,7 +149,11 @@ def test_a_sub_agent_has_the_tools_its_definition_lets_it_have(
     synced: Sync, name: str, servers: set[str]
 ) -> None:
     agent = f"agent:claude-code/ana/{name}"
-    assert {t.server for t in synced.facts.tools if t.agent == agent} == servers
+    assert {
+        tool.server
+        for tool in synced.facts.tools
+        if tool.agent == agent and tool.transport not in BUILT_IN
+    } == servers
 
 
 def test_sub_agents_that_start_each_other_make_no_circle(

@@ -21,6 +21,7 @@ from answerable.connectors.home.fetch import sync
 from answerable.model.connector import SyncContext
 from answerable.model.errors import ParseError
 from answerable.model.sighting import Sync
+from answerable.model.tool import BUILT_IN
 from answerable.model.written import WrittenBy
 
 # Every secret of the fixtures holds this word, so that a new one is covered by itself.
@@ -189,7 +190,8 @@ def test_names_that_could_harm_a_screen_are_made_plain(
     facts = sync(str(tmp_path), context).facts
     for tool in facts.tools:
         assert (tool.server + tool.target + tool.seen.place).isprintable()
-    assert {tool.server for tool in facts.tools} == {
+    servers = [tool for tool in facts.tools if tool.transport not in BUILT_IN]
+    assert {tool.server for tool in servers} == {
         "evil\ufffd[2J\ufffd\ufffd",
         "?",
     }

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from answerable.connectors.formats.built_in_tools import CLIENT_TOOLS
 from answerable.connectors.formats.clients import (
     HOME_FILES,
     MANAGED_FILES,
@@ -39,9 +40,29 @@ def unattended_table() -> str:
     rows = ["| client | setting | values |", "|---|---|---|"]
     for setting in SETTINGS:
         if setting.unattended:
-            values = ", ".join(f"`{value}`" for value in sorted(setting.unattended))
+            values = ", ".join(
+                f"`{value}`" if value else "not set"
+                for value in sorted(setting.unattended)
+            )
             keys = " / ".join(setting.keys)
             rows.append(f"| `{setting.client}` | `{keys}` | {values} |")
+    return "\n".join(rows)
+
+
+def built_in_table() -> str:
+    rows = [
+        "| client | shell | files | pages | rules are read in |",
+        "|---|---|---|---|---|",
+    ]
+    for table in CLIENT_TOOLS:
+        cells = [
+            ", ".join(f"`{name}`" for name in names) or "-"
+            for names in (table.commands, table.files, table.fetch)
+        ]
+        places = [each.keys for each in (*table.rules, *table.limits)]
+        read = ", ".join(f"`{' / '.join(keys)}`" for keys in dict.fromkeys(places))
+        client = f"[`{table.client}`]({table.page})"
+        rows.append(f"| {client} | {' | '.join(cells)} | {read or 'no file'} |")
     return "\n".join(rows)
 
 
@@ -63,7 +84,16 @@ def page(root: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "part", [client_table, ambient_table, unattended_table, actions, events, managed]
+    "part",
+    [
+        client_table,
+        built_in_table,
+        ambient_table,
+        unattended_table,
+        actions,
+        events,
+        managed,
+    ],
 )
 def test_the_page_holds_each_table_as_the_code_has_it(page: str, part: object) -> None:
     assert callable(part)

@@ -6,6 +6,7 @@ import pytest
 
 from answerable.connectors.repo.fetch import sync
 from answerable.model.connector import SyncContext
+from answerable.model.tool import BUILT_IN
 
 # Folder -> servers of each file, in the order of the walk.
 EXPECTED = {
@@ -80,7 +81,8 @@ def test_every_server_and_credential_of_every_file_is_found(
     published: Path, context: SyncContext, name: str
 ) -> None:
     done = sync(str(published / name), context)
-    assert [tool.server for tool in done.facts.tools] == EXPECTED[name]
+    servers = [tool for tool in done.facts.tools if tool.transport not in BUILT_IN]
+    assert [tool.server for tool in servers] == EXPECTED[name]
     prefix = f"{published / name}/"
     assert [
         (item.cls.value, item.kind, item.place.removeprefix(prefix))

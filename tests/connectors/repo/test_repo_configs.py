@@ -12,6 +12,7 @@ from answerable.connectors.home.fetch import sync as sync_home
 from answerable.connectors.repo.fetch import sync, where
 from answerable.model.connector import SyncContext
 from answerable.model.sighting import Sync
+from answerable.model.tool import BUILT_IN
 from answerable.model.written import WrittenBy
 
 CANARY = re.compile(r"CNRY[A-Za-z0-9]{12,}")
@@ -50,6 +51,7 @@ def test_each_server_of_each_file_is_found_with_its_credentials(synced: Sync) ->
             [classes[identifier] for identifier in tool.credentials],
         )
         for tool in synced.facts.tools
+        if tool.transport not in BUILT_IN
     ]
     assert sorted(found) == sorted(SERVERS)
 
@@ -234,7 +236,8 @@ def test_links_that_leave_the_project_are_not_followed_and_are_named(
     done = sync(str(project), context)
     kinds = {(agent.kind, agent.name) for agent in done.facts.agents}
     assert {kind for kind, _ in kinds} == {"cursor", "mcp-client"}
-    assert {tool.server for tool in done.facts.tools} == {"in"}
+    servers = [tool for tool in done.facts.tools if tool.transport not in BUILT_IN]
+    assert {tool.server for tool in servers} == {"in"}
     assert [p.place for p in done.problems] == [f"{project}/.mcp.json"]
     left_out = [probe.place for probe in done.probes if probe.found is None]
     assert left_out == [f"{project}/.claude", f"{project}/.loop"]

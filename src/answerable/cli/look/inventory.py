@@ -16,6 +16,7 @@ from answerable.model.document import (
     ToolCredentialItem,
     ToolItem,
 )
+from answerable.model.tool import BUILT_IN, SHELL
 
 _SHOWN = 2
 
@@ -76,7 +77,7 @@ def agents(document: Document, screen: Screen, now: int) -> Iterator[str]:
     items = cast("Sequence[AgentItem]", document.items)
     name = short_names(each for item in items for each in item["identities"])
     for item in items:
-        tools = list(dict.fromkeys(tool["server"] for tool in item["tools"]))
+        tools = _tool_names(item)
         identities = [name(each) for each in item["identities"]]
         rows.append(
             (
@@ -90,6 +91,13 @@ def agents(document: Document, screen: Screen, now: int) -> Iterator[str]:
             )
         )
     yield from table(columns, rows, screen)
+
+
+def _tool_names(item: AgentItem) -> list[str]:
+    """Name an agent's servers, then its shells; files and pages are read by most."""
+    servers = [t["server"] for t in item["tools"] if t["transport"] not in BUILT_IN]
+    shells = [t["server"] for t in item["tools"] if t["transport"] == SHELL]
+    return list(dict.fromkeys((*servers, *shells)))
 
 
 def tools(document: Document, screen: Screen, now: int) -> Iterator[str]:

@@ -6,14 +6,16 @@ from dataclasses import dataclass, field, replace
 from answerable.connectors.formats.agent_definition import (
     AgentDefinition,
     ToolPatterns,
+    parents_of,
     read_definition,
 )
 from answerable.connectors.formats.agent_settings import (
     AgentSettings,
+    definition_facts,
+    read_modes,
     read_settings,
-    show_fact,
 )
-from answerable.connectors.formats.clients import ConfigFile, Role
+from answerable.connectors.formats.clients import ConfigFile, Role, precedence
 from answerable.connectors.formats.credential_position import (
     Found,
     Position,
@@ -22,6 +24,7 @@ from answerable.connectors.formats.credential_position import (
 from answerable.connectors.formats.document import Document
 from answerable.connectors.formats.dotenv import Variable
 from answerable.connectors.formats.mcp_server import McpServer
+from answerable.connectors.formats.node import Node
 from answerable.connectors.formats.redaction import show_name
 from answerable.connectors.formats.server_map import read_servers
 from answerable.connectors.formats.sighting_frame import (
@@ -34,6 +37,12 @@ from answerable.connectors.formats.stated_choice import (
     behind_reference,
     chosen_logins,
 )
+from answerable.connectors.formats.tool_rules import (
+    BuiltInTool,
+    built_in_tools,
+    narrowed,
+    sight_built_in,
+)
 from answerable.model.agent import Agent, Known
 from answerable.model.credential import (
     Credential,
@@ -42,7 +51,13 @@ from answerable.model.credential import (
     platform_of,
 )
 from answerable.model.identity import Identity
-from answerable.model.ids import AgentId, CredentialId, IdentityId, agent_id, tool_id
+from answerable.model.ids import (
+    AgentId,
+    CredentialId,
+    IdentityId,
+    agent_id,
+    tool_id,
+)
 from answerable.model.sighting import Problem, ProblemKind
 from answerable.model.tool import Tool
 from answerable.model.written import WrittenBy
@@ -131,6 +146,8 @@ class _Reader:
     approved: dict[str, bool] = field(default_factory=dict)
     roots: list[ConfigDocument] = field(default_factory=list)
     settings: list[AgentSettings] = field(default_factory=list)
+    ranks: list[int] = field(default_factory=list)
+    environment: dict[CredentialId, None] = field(default_factory=dict)
     servers: list[tuple[McpServer, ConfigDocument]] = field(default_factory=list)
     definitions: list[tuple[AgentDefinition, ConfigDocument]] = field(
         default_factory=list
@@ -162,6 +179,8 @@ class _Reader:
         self.servers += [(server, file) for server in maps.servers]
         settings = read_settings(self.kind, root, maps.maps)
         self.settings.append(settings)
+        self.ranks.append(precedence(file.entry))
+        self.environment |= dict.fromkeys(self.sight(settings.environment, file))
         found = settings.found
         if file.entry.role is Role.LOGIN:
             found = tuple(replace(item, kind="oauth-token") for item in found)
@@ -174,17 +193,40 @@ class _Reader:
     def finish(self) -> ClientSightings:
         main = agent_id(self.kind, *self.parts)
         kept = self.roots + [file for _, file in self.definitions]
+        own: tuple[BuiltInTool, ...] = ()
         if kept:
-            self.out.agents.append(self.main_agent(main, kept[0]))
+            roots = self.documents()
+            facts, unattended = read_modes(self.kind, roots)
+            self.out.agents.append(self.main_agent(main, kept[0], facts, unattended))
+            own = built_in_tools(self.kind, roots, unattended=unattended)
         for server, file in self.servers:
             self.tool(main, server, file)
-        parents = _parents([item for item, _ in self.definitions])
+        for built_in in own:
+            self.built_in(main, built_in, kept[0])
+        parents = parents_of([item for item, _ in self.definitions])
         for definition, file in self.definitions:
             self.sub_agent(main, definition, file, parents.get(definition.name, ""))
         return self.out
 
-    def main_agent(self, main: AgentId, file: ConfigDocument) -> Agent:
+    def documents(self) -> list[Node]:
+        """List the settings documents, the one that takes precedence first."""
+        ranked = sorted(range(len(self.ranks)), key=lambda at: -self.ranks[at])
+        return [self.settings[at].root for at in ranked]
+
+    def built_in(self, agent: AgentId, tool: BuiltInTool, file: ConfigDocument) -> None:
+        seen = self.frame.seen(file.document.place, file.written_by)
+        found = sight_built_in(tool, self.kind, agent, tuple(self.environment), seen)
+        self.out.tools.append(found)
+
+    def main_agent(
+        self,
+        main: AgentId,
+        file: ConfigDocument,
+        modes: tuple[tuple[str, str], ...],
+        unattended: bool,
+    ) -> Agent:
         facts = {fact for settings in self.settings for fact in settings.facts}
+        facts.update(modes)
         return Agent(
             id=main,
             kind=self.kind,
@@ -192,7 +234,7 @@ class _Reader:
             place=file.document.place,
             scope=self.frame.scope,
             parent=None,
-            unattended=any(settings.unattended for settings in self.settings),
+            unattended=unattended,
             known=Known.DECLARED,
             runs_as=(),
             note="",
@@ -223,7 +265,7 @@ class _Reader:
                 known=Known.DECLARED,
                 runs_as=(),
                 note="",
-                facts=_definition_facts(definition),
+                facts=definition_facts(definition),
                 seen=self.frame.seen(place, file.written_by),
             )
         )
@@ -232,6 +274,10 @@ class _Reader:
         for server, origin in self.servers:
             if definition.may_use(server.name):
                 self.tool(this, server, origin, definition)
+        roots = [file.document.root, *self.documents()]
+        _, unattended = read_modes(self.kind, self.documents())
+        for built_in in built_in_tools(self.kind, roots, unattended=unattended):
+            self.built_in(this, narrowed(built_in, definition), file)
 
     def tool(
         self,
@@ -337,44 +383,6 @@ class _Reader:
                 settings.allowed.name(server.name) for settings in self.settings
             )
         return server.unattended or self.approved[server.name] or own.name(server.name)
-
-
-def _definition_facts(definition: AgentDefinition) -> tuple[tuple[str, str], ...]:
-    tools = "inherits all"
-    if definition.tools is not None:
-        tools = show_fact(", ".join(definition.tools) or "none")
-    facts = [
-        ("model", show_fact(definition.model) if definition.model else ""),
-        ("permission-mode", show_fact(definition.mode) if definition.mode else ""),
-        ("tools", tools),
-        ("denied-tools", show_fact(", ".join(definition.denied) or "-")),
-        ("may-start", show_fact(", ".join(definition.starts) or "-")),
-    ]
-    return tuple(
-        sorted((name, value) for name, value in facts if value not in ("", "-"))
-    )
-
-
-def _parents(definitions: Sequence[AgentDefinition]) -> dict[str, str]:
-    """Say which sub-agent may start which (`Agent(type)`), never in a circle."""
-    names = {definition.name for definition in definitions}
-    parents: dict[str, str] = {}
-    for definition in sorted(definitions, key=lambda item: item.name):
-        for started in definition.starts:
-            if started not in names or started in parents or started == definition.name:
-                continue
-            if not _leads_to(parents, definition.name, started):
-                parents[started] = definition.name
-    return parents
-
-
-def _leads_to(parents: dict[str, str], child: str, wanted: str) -> bool:
-    """Tell whether `wanted` is `child` or stands above it."""
-    while child:
-        if child == wanted:
-            return True
-        child = parents.get(child, "")
-    return False
 
 
 def runs_as(*arns: str) -> tuple[IdentityId, ...]:

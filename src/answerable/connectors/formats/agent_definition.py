@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from answerable.connectors.formats.mcp_server import McpServer, read_server
@@ -99,6 +99,10 @@ def read_definition(root: Node, stem: str) -> AgentDefinition:
     """
     tools = _tools(root, "tools")
     denied = _tools(root, "disallowedTools", "disallowed_tools") or ()
+    switches = root.get("tools")
+    if switches is not None and switches.is_object:  # opencode: {"bash": false}
+        tools = None
+        denied += tuple(n for n, on in switches.members() if on.text() == "false")
     inline, named = _servers(root.get("mcpServers", "mcp-servers", "mcp_servers"))
     mode = root.text_at("permissionMode", "permission_mode")
     starts = [
@@ -127,8 +131,6 @@ def _tools(root: Node, *names: str) -> tuple[str, ...] | None:
     node = root.get(*names)
     if node is None or node.raw is None:
         return None
-    if node.is_object:  # opencode: {"bash": false}
-        return tuple(name for name, on in node.members() if on.text() != "false")
     if node.is_array:
         return tuple(item.text() for item in node.items())[:_TOOLS_LIMIT]
     return _split_tools(node.text())[:_TOOLS_LIMIT]
@@ -161,3 +163,25 @@ def _servers(node: Node | None) -> tuple[tuple[McpServer, ...], tuple[str, ...]]
         inline += [read_server(name, entry) for name, entry in item.members()]
     named += [name for name, entry in node.members() if not entry.is_object]
     return tuple(inline), tuple(named)
+
+
+def parents_of(definitions: Sequence[AgentDefinition]) -> dict[str, str]:
+    """Say which sub-agent may start which (`Agent(type)`), never in a circle."""
+    names = {definition.name for definition in definitions}
+    parents: dict[str, str] = {}
+    for definition in sorted(definitions, key=lambda item: item.name):
+        for started in definition.starts:
+            if started not in names or started in parents or started == definition.name:
+                continue
+            if not _leads_to(parents, definition.name, started):
+                parents[started] = definition.name
+    return parents
+
+
+def _leads_to(parents: dict[str, str], child: str, wanted: str) -> bool:
+    """Tell whether `wanted` is `child` or stands above it."""
+    while child:
+        if child == wanted:
+            return True
+        child = parents.get(child, "")
+    return False

@@ -1,10 +1,11 @@
 """Settings that say how an agent may act: modes, permissions, stray credentials."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from answerable.connectors.formats.agent_definition import ToolPatterns
-from answerable.connectors.formats.clients import SETTINGS
+from answerable.connectors.formats.agent_definition import AgentDefinition, ToolPatterns
+from answerable.connectors.formats.built_in_tools import TOOLS_OF
+from answerable.connectors.formats.clients import SETTINGS, Keys
 from answerable.connectors.formats.credential_name import Says, kind_by_name, says
 from answerable.connectors.formats.credential_position import (
     Found,
@@ -29,19 +30,21 @@ class AgentSettings:
     """What one settings file says of its agent.
 
     Attributes:
-        facts: Pairs worth showing.
-        unattended: True when the file turns approval off.
+        root: The document.
+        facts: Counts worth showing.
         allowed: Tool patterns that need no approval.
         denied: Tool patterns that are refused.
         disabled: Names of servers turned off.
-        found: Credentials outside the server maps.
+        environment: Credentials among the variables that the agent's shell is given.
+        found: Other credentials outside the server maps.
     """
 
+    root: Node
     facts: tuple[tuple[str, str], ...]
-    unattended: bool
     allowed: ToolPatterns
     denied: frozenset[str]
     disabled: frozenset[str]
+    environment: tuple[Found, ...]
     found: tuple[Found, ...]
 
 
@@ -53,30 +56,58 @@ def read_settings(client: str, root: Node, maps: tuple[str, ...]) -> AgentSettin
         root: The document.
         maps: Pointers of its server maps, which are read elsewhere.
     """
-    facts: list[tuple[str, str]] = []
-    unattended = False
-    for setting in SETTINGS:
-        node = root.at(*setting.keys) if setting.client == client else None
-        if node is not None and node.text():
-            facts.append((setting.name, show_fact(node.text())))
-            unattended = unattended or node.text() in setting.unattended
     permissions = root.get("permissions")
     lists = {
         name: permissions.texts(name)[:RULES_LIMIT] if permissions is not None else ()
         for name in ("allow", "ask", "deny")
     }
-    facts += [(name, f"{len(rules)} rules") for name, rules in lists.items() if rules]
+    facts = [(name, f"{len(rules)} rules") for name, rules in lists.items() if rules]
     hooks = root.get("hooks")
     if hooks is not None and hooks.is_object:
         facts.append(("hooks", f"{sum(1 for _ in hooks.members())} events"))
+    maps_of_variables = _environments(client, root)
     return AgentSettings(
+        root=root,
         facts=tuple(facts),
-        unattended=unattended,
         allowed=ToolPatterns(lists["allow"]),
         denied=frozenset(lists["deny"]),
         disabled=frozenset(root.texts("disabledMcpjsonServers")),
-        found=tuple(_stray(root, maps)),
+        environment=tuple(_variables(maps_of_variables)),
+        found=tuple(_stray(root, maps, maps_of_variables)),
     )
+
+
+def read_modes(
+    client: str, roots: Sequence[Node]
+) -> tuple[tuple[tuple[str, str], ...], bool]:
+    """Read the single settings of a client over all of its documents.
+
+    Args:
+        client: Agent kind.
+        roots: Documents, the one that takes precedence first.
+
+    Returns:
+        Facts worth showing, and whether no person approves each call.
+    """
+    facts: list[tuple[str, str]] = []
+    unattended = False
+    for setting in SETTINGS:
+        if setting.client != client:
+            continue
+        nodes = [node for root in roots if (node := root.at(*setting.keys))]
+        stated = next((node.text() for node in nodes if node.text()), "")
+        if stated:
+            facts.append((setting.name, show_fact(stated)))
+        if nodes and not stated:  # a map of rules for single tools
+            continue
+        off = setting.disabled_by and _stated(roots, setting.disabled_by) == "disable"
+        unattended = unattended or (stated in setting.unattended and not off)
+    return tuple(facts), unattended
+
+
+def _stated(roots: Sequence[Node], keys: Keys) -> str:
+    nodes = (root.at(*keys) for root in roots)
+    return next((node.text() for node in nodes if node is not None), "")
 
 
 def show_fact(text: str) -> str:
@@ -84,15 +115,28 @@ def show_fact(text: str) -> str:
     return clean(show_name(text), _FACT_LIMIT)
 
 
-def _stray(root: Node, maps: tuple[str, ...]) -> Iterator[Found]:
-    environment = root.get("env", "containerEnv")
-    skipped = [pointer + "/" for pointer in maps]
-    if environment is not None and environment.is_object:
-        skipped.append(environment.pointer + "/")
+def _environments(client: str, root: Node) -> tuple[Node, ...]:
+    """Find the maps of variables that a client gives its shell."""
+    table = TOOLS_OF.get(client)
+    keys = table.environment if table is not None else ()
+    paths = dict.fromkeys((*keys, ("env",), ("containerEnv",)))
+    nodes = (root.at(*path) for path in paths)
+    return tuple(node for node in nodes if node is not None and node.is_object)
+
+
+def _variables(environments: Sequence[Node]) -> Iterator[Found]:
+    for environment in environments:
         yield from in_environment(
             Position(name, value.pointer, value.text())
             for name, value in environment.members()
         )
+
+
+def _stray(
+    root: Node, maps: tuple[str, ...], environments: Sequence[Node]
+) -> Iterator[Found]:
+    skipped = [pointer + "/" for pointer in maps]
+    skipped += [environment.pointer + "/" for environment in environments]
     for name in _HELPERS:
         helper = root.get(name)
         if helper is not None and helper.text():
@@ -130,3 +174,20 @@ def _holder(pointer: str) -> str:
         if token and not token.isdigit():
             return token.replace("~1", "/").replace("~0", "~")
     return ""
+
+
+def definition_facts(definition: AgentDefinition) -> tuple[tuple[str, str], ...]:
+    """List the settings of a sub-agent that are worth showing."""
+    tools = "inherits all"
+    if definition.tools is not None:
+        tools = show_fact(", ".join(definition.tools) or "none")
+    facts = [
+        ("model", show_fact(definition.model) if definition.model else ""),
+        ("permission-mode", show_fact(definition.mode) if definition.mode else ""),
+        ("tools", tools),
+        ("denied-tools", show_fact(", ".join(definition.denied) or "-")),
+        ("may-start", show_fact(", ".join(definition.starts) or "-")),
+    ]
+    return tuple(
+        sorted((name, value) for name, value in facts if value not in ("", "-"))
+    )

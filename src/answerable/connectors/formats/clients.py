@@ -50,13 +50,16 @@ class Setting:
         client: Agent kind.
         keys: Where it stands.
         name: Name of the fact.
-        unattended: Values with which no person approves each call.
+        unattended: Values with which no person approves each call; empty text where
+            that is so without the setting.
+        disabled_by: A setting that takes these values away by the text `disable`.
     """
 
     client: str
     keys: Keys
     name: str
     unattended: frozenset[str] = frozenset()
+    disabled_by: Keys = ()
 
 
 _VSCODE: tuple[Keys, ...] = (("servers",), ("mcpServers",))
@@ -104,6 +107,7 @@ HOME_FILES: tuple[ConfigFile, ...] = tuple(
         ("cursor", ".cursor/mcp.json"),
         ("cursor", ".cursor/cli-config.json", _J, _SETTINGS),
         ("cursor", ".cursor/hooks.json", _J, _SETTINGS, _NO_MAP),
+        ("cursor", ".cursor/sandbox.json", _J, _SETTINGS, _NO_MAP),
         ("cursor", ".cursor/agents/*.md", _M, _AGENT),
         ("vscode", ".config/Code/User/mcp.json", _J, _SERVERS, _VSCODE),
         ("vscode", ".config/Code/User/profiles/*/mcp.json", _J, _SERVERS, _VSCODE),
@@ -175,6 +179,7 @@ PROJECT_FILES: tuple[ConfigFile, ...] = tuple(
         ("cursor", ".cursor/mcp.json"),
         ("cursor", ".cursor/cli.json", _J, _SETTINGS),
         ("cursor", ".cursor/hooks.json", _J, _SETTINGS, _NO_MAP),
+        ("cursor", ".cursor/sandbox.json", _J, _SETTINGS, _NO_MAP),
         ("cursor", ".cursor/agents/*.md", _M, _AGENT),
         ("vscode", ".vscode/mcp.json", _J, _SERVERS, _VSCODE),
         ("vscode", ".vscode/settings.json", _J, _SETTINGS, _VSCODE_SETTINGS),
@@ -222,14 +227,17 @@ PROJECT_FILES: tuple[ConfigFile, ...] = tuple(
     )
 )
 
+_NO_BYPASS: Keys = ("permissions", "disableBypassPermissionsMode")
+
 SETTINGS: tuple[Setting, ...] = tuple(
-    Setting(client, keys, name, frozenset(unattended))
-    for client, keys, name, unattended in (
+    Setting(client, keys, name, frozenset(unattended), *disabled_by)
+    for client, keys, name, unattended, *disabled_by in (
         (
             "claude-code",
             ("permissions", "defaultMode"),
             "permission-mode",
             ("bypassPermissions", "auto"),
+            _NO_BYPASS,
         ),
         ("claude-code", ("model",), "model", ()),
         ("claude-code", ("enableAllProjectMcpServers",), "trusts-project-servers", ()),
@@ -243,15 +251,28 @@ SETTINGS: tuple[Setting, ...] = tuple(
         ("vscode", ("chat.tools.autoApprove",), "auto-approve", ("true",)),
         ("vscode", ("chat.tools.global.autoApprove",), "auto-approve", ("true",)),
         ("cursor", ("approvalMode",), "approval-mode", ("unrestricted",)),
-        ("goose", ("GOOSE_MODE",), "mode", ("auto",)),
+        ("goose", ("GOOSE_MODE",), "mode", ("auto", "")),
         ("goose", ("GOOSE_PROVIDER",), "provider", ()),
         ("goose", ("GOOSE_MODEL",), "model", ()),
-        ("opencode", ("permission",), "permission", ("allow",)),
+        ("opencode", ("permission",), "permission", ("allow", "")),
         ("opencode", ("model",), "model", ()),
         ("zed", ("agent", "always_allow_tool_actions"), "auto-approve", ("true",)),
         ("zed", ("agent", "default_model", "model"), "model", ()),
     )
 )
+
+
+def precedence(entry: ConfigFile) -> int:
+    """Rank a settings file: of two that state one setting, the higher one counts.
+
+    Managed files stand before all others, local ones before those of a project or a
+    user (https://code.claude.com/docs/en/settings). Codex alone reads defaults of its
+    machine (https://developers.openai.com/codex/config-basic/).
+    """
+    if entry in MANAGED_FILES:
+        return -1 if entry.path.endswith("/codex/config.toml") else 2
+    name = entry.path.rpartition("/")[2]
+    return 1 if name in ("settings.local.json", "settings.*.json") else 0
 
 
 def project_file(path: str) -> ConfigFile | None:

@@ -56,6 +56,10 @@ _OPEN = {
         "the caller's account has not the canonical user id",
     ),
     "answerable:credential-status": ("the credential is", "the credential is not"),
+    "answerable:client-rule": (
+        "the client's rule (self-reported) lets it:",
+        "the client's rule (self-reported) does not let it:",
+    ),
     "answerable:existing-resource": ("there is one:", "there is none:"),
     "answerable:awaited": ("as awaited,", "it does not come to be that"),
     "answerable:other-policy-version": (

@@ -161,6 +161,9 @@ _OURS: dict[str, KeyClass] = {
     "answerable:credential-status": KeyClass(
         D, "whoever may activate the credential", ""
     ),
+    "answerable:client-rule": KeyClass(
+        C, "whoever can edit the settings of the agent's client, the agent too", ""
+    ),
     "answerable:action-catalogue": KeyClass(D, "AWS, if it has such an action", ""),
     "answerable:public-policy": KeyClass(D, _UNREAD, ""),
     "answerable:uncollected-policy": KeyClass(D, _UNREAD, ""),

@@ -1,0 +1,277 @@
+"""Built-in tools of each agent client, as data: its tools, its rules, its source page.
+
+They never cross MCP. A shell runs any program of the host, so it acts with the ambient
+credentials of the account and with the variables of the agent's own environment. A
+file tool reads and writes files and calls no service; a fetch tool asks for pages
+without a credential of the host.
+
+A rule is the client's own setting. An agent of the same account can edit it, so it
+never takes a tool away: it is shown with the tool and narrows what is said of it.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from answerable.connectors.formats.clients import Keys
+
+_DENY, _ONLY, _ALLOW = "deny", "only", "allow"
+
+
+class Effect(StrEnum):
+    """What a list of patterns does with the tools that they name."""
+
+    DENY = _DENY  # refuses them
+    ONLY = _ONLY  # refuses all others
+    ALLOW = _ALLOW  # runs them without approval
+
+
+@dataclass(frozen=True, slots=True)
+class RuleList:
+    """A list, or a map, of patterns such as `Bash` or `Bash(aws:*)`.
+
+    Attributes:
+        keys: Where it stands.
+        effect: What it does.
+        of: Name of the tool whose commands it holds; empty where each pattern names
+            its own tool.
+    """
+
+    keys: Keys
+    effect: Effect
+    of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A single setting that narrows a client's shell.
+
+    Attributes:
+        keys: Where it stands.
+        values: Values that narrow, in lower case; empty text for an absent setting.
+        lifted: Pairs (keys, value) with which it does not.
+    """
+
+    keys: Keys
+    values: frozenset[str]
+    lifted: tuple[tuple[Keys, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClientTools:
+    """The built-in tools of one client.
+
+    Attributes:
+        client: Agent kind.
+        page: Page that documents them.
+        commands: Tools that run commands.
+        files: Tools that read and write files.
+        fetch: Tools that fetch pages.
+        rules: Lists of patterns.
+        limits: Single settings.
+        environment: Maps of variables that its shell is given.
+        aliases: Other names of a tool in patterns.
+    """
+
+    client: str
+    page: str
+    commands: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    fetch: tuple[str, ...] = ()
+    rules: tuple[RuleList, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    environment: tuple[Keys, ...] = ()
+    aliases: tuple[tuple[str, str], ...] = ()
+
+    def tools(self) -> tuple[tuple[str, str], ...]:
+        """List pairs (name, transport) of all tools."""
+        return (
+            *((name, "shell") for name in self.commands),
+            *((name, "file") for name in self.files),
+            *((name, "fetch") for name in self.fetch),
+        )
+
+
+def _lists(*rows: tuple[str, str] | tuple[str, str, str]) -> tuple[RuleList, ...]:
+    return tuple(
+        RuleList(tuple(row[1].split("/")), Effect(row[0]), "".join(row[2:]))
+        for row in rows
+    )
+
+
+def _limit(keys: str, *values: str, lifted: tuple[str, str] | None = None) -> Limit:
+    path = tuple(keys.split("/"))
+    unless = ((tuple(lifted[0].split("/")), lifted[1]),) if lifted else ()
+    return Limit(path, frozenset(values), unless)
+
+
+_CODEX_FULL = ("default_permissions", ":danger-full-access")
+_OPEN_NETWORK = ("sandbox_workspace_write/network_access", "true")
+
+CLIENT_TOOLS: tuple[ClientTools, ...] = (
+    ClientTools(
+        client="claude-code",
+        # Rules and their order: https://code.claude.com/docs/en/settings
+        page="https://code.claude.com/docs/en/tools-reference",
+        commands=("Bash",),
+        files=("Read", "Edit", "Write"),
+        fetch=("WebFetch",),
+        rules=_lists((_DENY, "permissions/deny"), (_ALLOW, "permissions/allow")),
+        limits=(
+            _limit("permissions/defaultMode", "plan", "dontask"),
+            _limit("sandbox/enabled", "true"),
+        ),
+        environment=(("env",),),
+    ),
+    ClientTools(
+        client="codex",
+        # With neither setting, commands run in a sandbox without network.
+        page="https://developers.openai.com/codex/concepts/sandboxing",
+        commands=("shell",),
+        files=("apply_patch",),
+        fetch=("web_search",),
+        limits=(
+            _limit("sandbox_mode", "read-only"),
+            _limit("sandbox_mode", "workspace-write", lifted=_OPEN_NETWORK),
+            _limit("sandbox_mode", "", lifted=_CODEX_FULL),
+        ),
+        environment=(("shell_environment_policy", "set"),),
+    ),
+    ClientTools(
+        client="cursor",
+        # Patterns: https://cursor.com/docs/cli/reference/permissions
+        page="https://cursor.com/docs/reference/sandbox",
+        commands=("Shell",),
+        files=("Read", "Write"),
+        fetch=("WebFetch",),
+        rules=_lists((_DENY, "permissions/deny"), (_ALLOW, "permissions/allow")),
+        limits=(
+            _limit(
+                "type",
+                "workspace_readwrite",
+                "workspace_readonly",
+                lifted=("networkPolicy/default", "allow"),
+            ),
+            _limit("networkPolicy/default", "deny"),
+        ),
+    ),
+    ClientTools(
+        client="gemini-cli",
+        page="https://geminicli.com/docs/reference/configuration",
+        commands=("run_shell_command",),
+        files=("read_file", "write_file", "replace"),
+        fetch=("web_fetch",),
+        rules=_lists(
+            (_DENY, "tools/exclude"),
+            (_DENY, "excludeTools"),
+            (_ONLY, "tools/core"),
+            (_ONLY, "coreTools"),
+            (_ALLOW, "tools/allowed"),
+            (_ALLOW, "allowedTools"),
+        ),
+        limits=(
+            _limit("general/defaultApprovalMode", "plan"),
+            _limit("tools/sandbox", "true", "docker", "podman", "sandbox-exec"),
+            _limit("sandbox", "true", "docker", "podman", "sandbox-exec"),
+        ),
+        aliases=(("ShellTool", "run_shell_command"),),
+    ),
+    ClientTools(
+        client="vscode",
+        page="https://code.visualstudio.com/docs/agents/run/approvals",
+        commands=("runInTerminal",),
+        files=("readFile", "editFiles"),
+        fetch=("fetch",),
+        rules=_lists((_ALLOW, "chat.tools.terminal.autoApprove", "runInTerminal")),
+        limits=(
+            _limit("chat.agent.enabled", "false"),
+            _limit("chat.agent.sandbox.enabled", "true", "on"),
+        ),
+        environment=(
+            ("terminal.integrated.env.linux",),
+            ("terminal.integrated.env.osx",),
+            ("terminal.integrated.env.windows",),
+            ("containerEnv",),
+            ("remoteEnv",),
+        ),
+    ),
+    ClientTools(
+        client="windsurf",
+        # A denied command is one that asks, so it narrows nothing.
+        page="https://docs.windsurf.com/windsurf/terminal",
+        commands=("run_command",),
+        files=("view_file", "write_to_file"),
+        fetch=("read_url_content",),
+        rules=_lists((_ALLOW, "windsurf.cascadeCommandsAllowList", "run_command")),
+    ),
+    ClientTools(
+        client="cline",
+        # What it approves by itself stands in no file of settings.
+        page="https://docs.cline.bot/tools-reference/all-cline-tools",
+        commands=("run_commands",),
+        files=("read_files", "editor", "apply_patch"),
+        fetch=("fetch_web_content",),
+    ),
+    ClientTools(
+        client="goose",
+        # The shell is in the built-in extension `developer`.
+        page="https://block.github.io/goose/docs/guides/goose-permissions/",
+        commands=("developer__shell",),
+        files=("developer__text_editor",),
+        limits=(
+            _limit("GOOSE_MODE", "chat"),
+            _limit("extensions/developer/enabled", "false"),
+        ),
+    ),
+    ClientTools(
+        client="opencode",
+        page="https://opencode.ai/docs/permissions",
+        commands=("bash",),
+        files=("read", "edit", "write"),
+        fetch=("webfetch",),
+        rules=_lists((_DENY, "permission"), (_DENY, "tools"), (_ALLOW, "permission")),
+        limits=(_limit("permission", "deny"),),
+    ),
+    ClientTools(
+        client="copilot",
+        # Its tools are allowed and denied on the command line.
+        page=(
+            "https://docs.github.com/en/copilot/how-tos/copilot-cli/"
+            "set-up-copilot-cli/configure-copilot-cli"
+        ),
+        commands=("shell",),
+        files=("write",),
+    ),
+    ClientTools(
+        client="zed",
+        page="https://zed.dev/docs/ai/tools",
+        commands=("terminal",),
+        files=("read_file", "edit_file"),
+        fetch=("fetch",),
+        limits=(_limit("agent/tool_permissions/tools/terminal/default", "deny"),),
+        environment=(("terminal", "env"),),
+    ),
+    ClientTools(
+        client="amazon-q",
+        page="https://aws.github.io/amazon-q-developer-cli/built-in-tools.html",
+        commands=("execute_bash", "use_aws"),
+        files=("fs_read", "fs_write"),
+        rules=_lists(
+            (_DENY, "toolsSettings/execute_bash/deniedCommands", "execute_bash"),
+            (_DENY, "toolsSettings/use_aws/deniedServices", "use_aws"),
+            (_ALLOW, "toolsSettings/execute_bash/allowedCommands", "execute_bash"),
+        ),
+        limits=(_limit("toolsSettings/execute_bash/denyByDefault", "true"),),
+    ),
+)
+
+TOOLS_OF: dict[str, ClientTools] = {each.client: each for each in CLIENT_TOOLS}
+
+# Commands that act through an identity of the host, or run any program: where one of
+# them needs no approval, the shell acts unattended.
+ACTING_COMMANDS = frozenset(
+    str.split(
+        "aws aws-vault az azd gcloud gsutil bq kubectl helm terraform tofu pulumi gh glab "
+        "docker podman vault op ssh curl wget python python3 node npx uvx deno bun sh "
+        "bash zsh env sudo"
+    )
+)

@@ -1,0 +1,256 @@
+"""A client's rules about its built-in tools, read from its settings.
+
+A rule that refuses or narrows becomes a text beside the tool. It never takes the tool
+away: the rule lies in a file that an agent of the same account can edit.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from answerable.connectors.formats.agent_definition import AgentDefinition
+from answerable.connectors.formats.built_in_tools import (
+    ACTING_COMMANDS,
+    TOOLS_OF,
+    ClientTools,
+    Effect,
+    Limit,
+    RuleList,
+)
+from answerable.connectors.formats.clients import Keys
+from answerable.connectors.formats.node import Node
+from answerable.connectors.formats.redaction import clean, show_word
+from answerable.model.ids import AgentId, CredentialId, built_in_tool_id
+from answerable.model.tool import SHELL, Tool
+from answerable.model.written import Seen
+
+PATTERNS_LIMIT = 2_000
+_SHOWN = 3
+_RULE_LIMIT = 200
+_PATTERN = re.compile(r"(?P<name>[^()]{1,200})(?:\((?P<of>.*)\))?", re.DOTALL)
+_WHOLE = ("", "*", ":*", "**")
+_STATES = {
+    Effect.DENY: ("deny", "false"),
+    Effect.ONLY: ("allow", "true"),
+    Effect.ALLOW: ("allow", "true"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltInTool:
+    """A built-in tool under its client's rules.
+
+    Attributes:
+        name: Name of the tool.
+        transport: `shell`, `file` or `fetch`.
+        enabled: False where a rule refuses the whole tool.
+        unattended: True where it acts without approval.
+        rule: What narrows it, empty for nothing.
+    """
+
+    name: str
+    transport: str
+    enabled: bool
+    unattended: bool
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """`NAME(ARGUMENT)` of a list."""
+
+    name: str
+    argument: str
+    place: str
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is about each use of the tool."""
+        return self.argument.strip() in _WHOLE
+
+    @property
+    def acts(self) -> bool:
+        """Whether its commands act through an identity, or run any program."""
+        words = re.split(r"[\s:*]", self.argument.strip(), maxsplit=1)
+        return self.whole or words[0].rpartition("/")[2] in ACTING_COMMANDS
+
+    def __str__(self) -> str:
+        shown = " ".join(show_word(word) for word in self.argument.split()[:4])
+        name = clean(show_word(self.name))
+        return f"{self.place}: {name}({shown})" if shown else f"{self.place}: {name}"
+
+
+def built_in_tools(
+    client: str, roots: Sequence[Node], *, unattended: bool = False
+) -> tuple[BuiltInTool, ...]:
+    """List the built-in tools of a client, each with its rule.
+
+    Args:
+        client: Agent kind.
+        roots: Its settings documents, the one that takes precedence first.
+        unattended: Whether the client asks before no call.
+    """
+    table = TOOLS_OF.get(client)
+    if table is None:
+        return ()
+    patterns = {
+        effect: [
+            pattern
+            for rules in table.rules
+            if rules.effect is effect
+            for root in roots
+            for pattern in _patterns(rules, root)
+        ][:PATTERNS_LIMIT]
+        for effect in Effect
+    }
+    limits = [text for limit in table.limits if (text := _narrows(limit, roots))]
+    return tuple(
+        _tool(table, name, transport, patterns, limits, unattended)
+        for name, transport in table.tools()
+    )
+
+
+def sight_built_in(
+    tool: BuiltInTool,
+    client: str,
+    agent: AgentId,
+    environment: tuple[CredentialId, ...],
+    seen: Seen,
+) -> Tool:
+    """Make the sighting of a built-in tool.
+
+    Args:
+        tool: The tool under its rules.
+        client: Agent kind.
+        agent: The agent that has it.
+        environment: Credentials among the variables that a shell is given.
+        seen: Provenance.
+    """
+    return Tool(
+        id=built_in_tool_id(client, tool.name),
+        agent=agent,
+        server=tool.name,
+        transport=tool.transport,
+        target=f"built into {client}",
+        enabled=tool.enabled,
+        unattended=tool.unattended,
+        credentials=environment if tool.transport == SHELL else (),
+        seen=seen,
+        rule=tool.rule,
+    )
+
+
+def narrowed(tool: BuiltInTool, definition: AgentDefinition) -> BuiltInTool:
+    """Narrow a tool by the definition of a sub-agent; `tools` omitted inherits all."""
+    unattended = tool.unattended or (definition.unattended and tool.transport == SHELL)
+    tool = replace(tool, unattended=unattended)
+    granted = [_parsed(text, "tools") for text in definition.tools or ()]
+    refused = [_parsed(text, "disallowedTools") for text in definition.denied]
+    if definition.tools is not None:
+        named = [each for each in granted if each.name in (tool.name, *_EVERY)]
+        if not named:
+            return _ruled(tool, f"tools: no {tool.name}", enabled=False)
+        if not any(each.whole for each in named):
+            tool = _ruled(tool, *map(str, named))
+    against = [each for each in refused if each.name in (tool.name, *_EVERY)]
+    if against:
+        enabled = not any(each.whole for each in against)
+        tool = _ruled(tool, *map(str, against), enabled=enabled)
+    return tool
+
+
+_EVERY = ("*", "all", "@builtin")
+
+
+def _ruled(tool: BuiltInTool, *texts: str, enabled: bool = True) -> BuiltInTool:
+    found = [text for text in (tool.rule, *texts) if text]
+    return replace(tool, rule=_joined(found), enabled=tool.enabled and enabled)
+
+
+def _tool(
+    table: ClientTools,
+    name: str,
+    transport: str,
+    patterns: dict[Effect, list[_Pattern]],
+    limits: list[str],
+    unattended: bool,
+) -> BuiltInTool:
+    names = {name, "*", *(alias for alias, of in table.aliases if of == name)}
+
+    def about(effect: Effect) -> list[_Pattern]:
+        return [each for each in patterns[effect] if each.name in names]
+
+    own = {(each.name, each.place) for each in about(Effect.ALLOW)}
+    denied, only = about(Effect.DENY), about(Effect.ONLY)
+    # In a map of states, a line for one tool stands before that for all of them.
+    denied = [p for p in denied if p.name != "*" or (name, p.place) not in own]
+    texts = list(map(str, denied))
+    enabled = not any(each.whole for each in denied)
+    if patterns[Effect.ONLY]:
+        if not only:
+            texts.append(f"{patterns[Effect.ONLY][0].place}: no {name}")
+            enabled = False
+        elif not any(each.whole for each in only):
+            texts += map(str, only)
+    if transport == SHELL:
+        texts += limits
+        unattended = unattended or any(each.acts for each in about(Effect.ALLOW))
+    return BuiltInTool(name, transport, enabled, unattended, _joined(texts))
+
+
+def _joined(texts: Sequence[str]) -> str:
+    distinct = list(dict.fromkeys(texts))
+    rest = len(distinct) - _SHOWN
+    shown = "; ".join(distinct[:_SHOWN]) + (f"; {rest} more" if rest > 0 else "")
+    return clean(shown, _RULE_LIMIT) if shown else ""
+
+
+def _patterns(rules: RuleList, root: Node) -> Iterator[_Pattern]:
+    node = root.at(*rules.keys)
+    if node is None:
+        return
+    place = ".".join(rules.keys)
+    states = _STATES[rules.effect]
+    if not node.is_object:
+        holder = root.at(*rules.keys[:-1]) or root
+        for text in holder.texts(rules.keys[-1]) if node.is_array else ():
+            yield _of(rules, text, place)
+        return
+    for name, child in node.members():
+        if child.text().lower() in states:
+            yield _of(rules, name, place)
+        for inner, value in child.members():
+            if value.text().lower() in states:
+                yield _of(rules, f"{name}({inner})" if not rules.of else name, place)
+
+
+def _of(rules: RuleList, text: str, place: str) -> _Pattern:
+    if rules.of:
+        return _Pattern(rules.of, text.strip("/^"), place)
+    return _parsed(text, place)
+
+
+def _parsed(text: str, place: str) -> _Pattern:
+    found = _PATTERN.fullmatch(text.strip())
+    if found is None:
+        return _Pattern(text.strip(), "", place)
+    return _Pattern(found["name"].strip(), found["of"] or "", place)
+
+
+def _narrows(limit: Limit, roots: Sequence[Node]) -> str:
+    """Return the text of a setting that narrows, empty where it does not."""
+    value = effective(roots, limit.keys)
+    if value.lower() not in limit.values:
+        return ""
+    if any(effective(roots, keys).lower() == lifted for keys, lifted in limit.lifted):
+        return ""
+    return f"{'.'.join(limit.keys)}: {clean(show_word(value)) if value else 'not set'}"
+
+
+def effective(roots: Sequence[Node], keys: Keys) -> str:
+    """Return a single setting of the first document that states it, else empty."""
+    for root in roots:
+        node = root.at(*keys)
+        if node is not None and node.text():
+            return node.text()
+    return ""
