@@ -13,7 +13,6 @@ from pathlib import Path
 
 from answerable.cli.sample.keys import access_key_id
 from answerable.connectors.iam_catalogue.fetch import load
-from answerable.flows import snapshots
 from answerable.model.agent import Agent, Known
 from answerable.model.credential import (
     Credential,
@@ -40,6 +39,7 @@ from answerable.store.store import Store
 from bench.child import answerable
 from bench.estate import ACCOUNT, START, role, user, write_trail
 from bench.organization.make import COLLECTED, organization
+from tests.inventory.scans import save
 
 AGENTS, TOOLS, PERSONS = 4_000, 3, 2_000
 USERS, ROLES = 200, 800  # of the trail
@@ -222,7 +222,7 @@ def snapshot(store: Path, identities: int, seed: int) -> None:
             facts=facts(identities, seed),
             collected=tuple(sorted(COLLECTED)),
         )
-        snapshots.save(opened, [sync], now)
+        save(opened, [sync], now)
 
 
 if __name__ == "__main__":

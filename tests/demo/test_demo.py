@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from answerable.cli.demo import estate, story
+from answerable.cli.demo import estate, places, story
+from answerable.cli.demo.telling import Main
 from answerable.cli.main import main
 from answerable.cli.sample import account, home, trail, write_estate
 from answerable.cli.sample.keys import fake_secret
@@ -16,6 +17,11 @@ from answerable.model.ids import access_key_account
 NOW = 1_795_500_000_000_000_000
 SECRETS = (fake_secret("report-bot"), "ghp_" + fake_secret("github", 36))
 Told = Callable[[], str]
+
+
+def run(main: Main, keep: Path | None = None, *, works: bool = True) -> int:
+    with places.folder(keep):
+        return story.tell_all(main, keep, works=works)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +35,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, str, Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", "80")
         with redirect_stdout(out), redirect_stderr(out):
-            code = story.run(main, keep, works=False)
+            code = run(main, keep, works=False)
     return code, out.getvalue(), keep
 
 
@@ -122,9 +128,9 @@ def test_a_step_that_ends_otherwise_makes_the_demo_fail(
             (day / "x.parquet").write_bytes(b"0123456789")
         return 1 if estate.COPY in argv else 0
 
-    assert story.run(fine, works=False) == 0
+    assert run(fine, works=False) == 0
     assert "error:" not in capsys.readouterr().out
-    assert story.run(broken, works=False) == 1
+    assert run(broken, works=False) == 1
     text = capsys.readouterr().out
     assert "error: this step ended with exit code 4, expected 0" in text
 
@@ -137,13 +143,13 @@ def test_damage_that_is_not_found_makes_the_demo_fail() -> None:
             (day / "x.parquet").write_bytes(b"0123456789")
         return 0
 
-    assert story.run(blind, works=False) == 1
+    assert run(blind, works=False) == 1
 
 
 def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
     with pytest.raises(EnvironmentRefused):
-        story.run(main, tmp_path)
+        run(main, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 

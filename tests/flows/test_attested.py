@@ -23,6 +23,7 @@ from answerable.model.sighting import Facts, Sync
 from answerable.model.written import WrittenBy
 from answerable.store.store import Store
 from tests.inventory.make import DAY, NOW, agent, evidence, human
+from tests.inventory.scans import save
 
 AGENTS = tuple(AgentId(f"agent:declared/{n}") for n in ("one", "two", "three"))
 ANA, BEN = person_id("ana@corp.example"), person_id("ben@corp.example")
@@ -44,7 +45,7 @@ def scan(store: Store, *gone: str, at: int = NOW) -> None:
     )
     agents = tuple(agent(each.removeprefix("agent:")) for each in AGENTS)
     facts = Facts(agents=agents, persons=persons)
-    snapshots.save(store, [Sync("people:p", "people", at, facts)], at)
+    save(store, [Sync("people:p", "people", at, facts)], at)
 
 
 @pytest.fixture(autouse=True)

@@ -25,6 +25,7 @@ from tests.inventory.make import (
     link,
     tool,
 )
+from tests.inventory.scans import save
 
 ROLE = arn("role/data-reader")
 
@@ -55,7 +56,7 @@ def assert_same(one: Inventory, other: Inventory) -> None:
 
 
 def test_a_stored_inventory_equals_the_joined_one(store: Store) -> None:
-    snapshots.save(store, [scanned("ana@corp.example")], NOW)
+    save(store, [scanned("ana@corp.example")], NOW)
     for now in (0, NOW + 400 * DAY):
         (store.root / "derived" / "inventory.blocks").unlink(missing_ok=True)
         joined = snapshots.load(store, now=now)
@@ -83,7 +84,7 @@ def test_a_stored_inventory_equals_the_joined_one(store: Store) -> None:
     ],
 )
 def test_a_name_is_resolved_alike_from_both(store: Store, text: str) -> None:
-    snapshots.save(store, [scanned("ana@corp.example")], NOW)
+    save(store, [scanned("ana@corp.example")], NOW)
     joined, stored = snapshots.load(store), snapshots.load(store)
 
     def told(inventory: Inventory) -> object:
@@ -96,9 +97,9 @@ def test_a_name_is_resolved_alike_from_both(store: Store, text: str) -> None:
 
 
 def test_what_changes_the_input_is_seen_at_once(store: Store) -> None:
-    snapshots.save(store, [scanned("ana@corp.example")], NOW)
+    save(store, [scanned("ana@corp.example")], NOW)
     assert snapshots.load(store).owners[ROLE].person == "person:ana@corp.example"
-    snapshots.save(store, [scanned("ben@corp.example")], NOW + 1)
+    save(store, [scanned("ben@corp.example")], NOW + 1)
     assert snapshots.load(store).owners[ROLE].person == "person:ben@corp.example"
     first = snapshots.named(store)[0].name
     assert snapshots.load(store, first).owners[ROLE].person == "person:ana@corp.example"
@@ -108,7 +109,7 @@ def test_what_changes_the_input_is_seen_at_once(store: Store) -> None:
 def test_a_file_that_is_damaged_or_of_another_version_is_derived_again(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    snapshots.save(store, [scanned("ana@corp.example")], NOW)
+    save(store, [scanned("ana@corp.example")], NOW)
     joined = snapshots.load(store)
     path: Path = store.root / "derived" / "inventory.blocks"
     path.write_bytes(path.read_bytes()[:-1000])
@@ -121,6 +122,6 @@ def test_a_file_that_is_damaged_or_of_another_version_is_derived_again(
 
 
 def test_a_disk_that_refuses_leaves_the_answer(store: Store) -> None:
-    snapshots.save(store, [scanned("ana@corp.example")], NOW)
+    save(store, [scanned("ana@corp.example")], NOW)
     (store.root / "derived").write_bytes(b"not a folder")
     assert ROLE in snapshots.load(store).owners

@@ -7,6 +7,7 @@ from answerable.model.sighting import Facts, Sync
 from answerable.model.written import WrittenBy
 from answerable.store.store import Store
 from tests.inventory.make import DAY, NOW, arn, evidence, human, identity
+from tests.inventory.scans import save
 
 ROLE = arn("role/data-reader")
 
@@ -22,7 +23,7 @@ def scanned(store: Store) -> None:
         identities=(identity("role/data-reader"),),
         evidence=(evidence(ROLE, "ben@corp.example"),),
     )
-    snapshots.save(store, [Sync("aws:a", "aws", NOW, facts)], NOW)
+    save(store, [Sync("aws:a", "aws", NOW, facts)], NOW)
 
 
 def asked(store: Store, subject: str = "data-reader", now: int = NOW) -> WhoOwnsItem:
@@ -73,7 +74,7 @@ def test_a_later_confirmation_is_above_and_the_first_is_kept(store: Store) -> No
 
 def test_a_confirmation_outlives_the_next_scan(store: Store) -> None:
     attest(store, "dana@corp.example")
-    snapshots.save(store, [Sync("home:h", "home", NOW + DAY)], NOW + DAY)
+    save(store, [Sync("home:h", "home", NOW + DAY)], NOW + DAY)
     assert asked(store)["state"] == "confirmed"
 
 

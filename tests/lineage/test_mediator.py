@@ -13,6 +13,7 @@ from answerable.model.written import WrittenBy
 from answerable.store.store import Store
 from tests.inventory.make import NOW as SEEN
 from tests.inventory.make import agent, evidence
+from tests.inventory.scans import save
 from tests.lineage.conftest import NOW, keep, made
 
 AGENT = "agent:declared/invoices"
@@ -46,7 +47,7 @@ def test_who_owns_the_agent_answers_where_no_person_was_named(store: Store) -> N
     declared = agent("declared/invoices", scope="")
     owner = evidence(declared.id, "ana@corp.example", EvidenceKind.OWNER_TAG)
     facts = Facts(agents=(declared,), evidence=(owner,))
-    snapshots.save(store, [Sync("config:a", "config", SEEN, facts)], SEEN)
+    save(store, [Sync("config:a", "config", SEEN, facts)], SEEN)
     keep(store, [call(1)])
     found = hops(store, agent=AGENT)
     assert found["person"] == ("person:ana@corp.example", "declared")
@@ -77,7 +78,7 @@ def test_a_gateways_calls_are_no_calls_of_a_platform(store: Store) -> None:
     keep(store, [call(1), made(2)])
     declared = agent("declared/invoices", scope="")
     facts = Facts(agents=(declared,))
-    snapshots.save(store, [Sync("config:a", "config", NOW, facts)], NOW)
+    save(store, [Sync("config:a", "config", NOW, facts)], NOW)
     assert calls_of(store, snapshots.load(store), AGENT) == []
 
 

@@ -7,7 +7,6 @@ import pytest
 
 from answerable.connectors.gateway.parse.exchanges import exchange_of
 from answerable.evidence.spool import encode
-from answerable.flows import snapshots
 from answerable.flows.trace import Question, trace
 from answerable.model.event import AuditEvent
 from answerable.model.ids import event_id
@@ -18,6 +17,7 @@ from answerable.model.sighting import Sync
 from answerable.model.written import WrittenBy
 from answerable.store.store import Store
 from tests.inventory.make import agent, evidence
+from tests.inventory.scans import save
 from tests.lineage.conftest import NOW, keep, made
 
 ROOT, SUB, LEAF = "agent:declared/root", "agent:declared/sub", "agent:declared/leaf"
@@ -253,7 +253,7 @@ def test_without_an_attested_owner_a_declared_one_answers(store: Store) -> None:
     declared = agent("declared/leaf", scope="")
     said = evidence(declared.id, "ana@corp.example", EvidenceKind.OWNER_TAG)
     facts = Facts(agents=(declared,), evidence=(said,))
-    snapshots.save(store, [Sync("config:a", "config", 1, facts)], 1)
+    save(store, [Sync("config:a", "config", 1, facts)], 1)
     keep(store, [*given(owner=""), call()])
     assert hop(row(store), "person") == (ANA, "declared")
 

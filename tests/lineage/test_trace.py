@@ -23,6 +23,7 @@ from answerable.model.written import WrittenBy
 from answerable.store import lineage
 from answerable.store.store import Store
 from tests.inventory.make import human
+from tests.inventory.scans import save
 from tests.lineage.conftest import ACCOUNT, NOW, keep, made
 
 USER = f"arn:aws:iam::{ACCOUNT}:user/ana"
@@ -157,7 +158,7 @@ def test_rows_that_only_an_alias_of_doubt_finds_say_so(day: Store, by: WrittenBy
     his = ask(day, person=ben)
     persons = (human("ana"), human("ana", "ben@corp.example", "of-no-row", by=by))
     facts = Facts(persons=persons)
-    snapshots.save(day, [Sync("home:~", "home", NOW, facts)], NOW)
+    save(day, [Sync("home:~", "home", NOW, facts)], NOW)
     document = trace(day, Question(person="ana"), now=NOW)
     assert len(document.items) > own
     doubt = "a believed word that ben@corp.example is ana"

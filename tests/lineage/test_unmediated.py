@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from answerable.flows import snapshots
 from answerable.flows.ingest import ingest
 from answerable.flows.trace import Question
 from answerable.flows.unmediated import unmediated
@@ -18,6 +17,7 @@ from answerable.model.written import WrittenBy
 from answerable.store.store import Store
 from tests.connectors.gateway import spools
 from tests.inventory.make import agent, arn, credential, link, tool
+from tests.inventory.scans import save
 from tests.lineage.conftest import NOW, keep, made
 
 AGENT = "agent:declared/reports"
@@ -34,7 +34,7 @@ def scanned(store: Store, *servers: str, name: str = "declared/reports") -> None
         credentials=(credential(KEY),),
         links=(link(KEY, USER),),
     )
-    snapshots.save(store, [Sync("home:a", "home", 1, facts)], 1)
+    save(store, [Sync("home:a", "home", 1, facts)], 1)
 
 
 def cloud(second: int, **fields: object) -> AuditEvent:

@@ -31,6 +31,7 @@ from answerable.model.sighting import Sync
 from answerable.store.store import Store
 from tests.federate.tokens import public, sign
 from tests.inventory.make import DAY, agent, human
+from tests.inventory.scans import save
 from tests.sts.wires import Reply, Wire
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -68,7 +69,7 @@ def own_store(root: Path, owned: Mapping[AgentId, str]) -> None:
         persons=persons,
     )
     with Store.open(root, now=now) as store:
-        snapshots.save(store, [Sync("people:p", "people", now, facts)], now)
+        save(store, [Sync("people:p", "people", now, facts)], now)
         owner_keys.enroll(
             store,
             key.public,

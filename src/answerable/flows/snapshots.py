@@ -11,7 +11,7 @@ import msgspec
 from answerable import inventory as room
 from answerable.flows import declared, owner_keys, trail_evidence
 from answerable.flows.declared import Standing
-from answerable.flows.stored_sync import StoredSync, store_sync
+from answerable.flows.stored_sync import StoredSync
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.inventory import Inventory
 from answerable.model.lineage import DeclaredUse
@@ -111,15 +111,6 @@ def _trail(store: Store, syncs: Sequence[Sync]) -> Sync:
     times = [link.seen.at for link in links] + [e.seen.at for e in facts.evidence]
     last = max(times, default=0)
     return Sync("trail:", "trail", last, replace(facts, links=links))
-
-
-def save(store: Store, syncs: Sequence[Sync], now: int) -> str:
-    """Store syncs and the snapshot that they complete.
-
-    Returns:
-        The snapshot's name.
-    """
-    return complete(store, [store_sync(store, sync, now) for sync in syncs], now)
 
 
 def complete(store: Store, syncs: Sequence[StoredSync], now: int) -> str:

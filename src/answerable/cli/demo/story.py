@@ -12,7 +12,7 @@ from pathlib import Path
 
 from answerable.cli.demo.at_work import OFFICE, at_work
 from answerable.cli.demo.estate import CHAPTERS, MADE, STORE
-from answerable.cli.demo.places import folder, own_places
+from answerable.cli.demo.places import own_places
 from answerable.cli.demo.telling import Main, say, tell
 from answerable.cli.sample import trail, write_estate
 from answerable.connectors.cloudtrail.parse.records import read_record
@@ -31,23 +31,17 @@ def _made(now_ns: int) -> str:
     return MADE
 
 
-def run(main: Main, keep: Path | None = None, *, works: bool = True) -> int:
-    """Tell the story; return 0 when every step ended as it should, else 1.
+def tell_all(main: Main, keep: Path | None = None, *, works: bool = True) -> int:
+    """Tell the story in the working directory.
 
     Args:
         main: The command line's entry: takes argv, returns the exit code.
-        keep: Folder to leave estate and store in; a temporary one otherwise.
+        keep: Folder that estate and store are left in; None for a temporary one.
         works: Tell the chapters with an agent that works, too.
 
-    Raises:
-        EnvironmentRefused: `keep` is not empty.
+    Returns:
+        0 when every step ended as it should, else 1.
     """
-    with folder(keep):
-        return tell_all(main, keep, works=works)
-
-
-def tell_all(main: Main, keep: Path | None = None, *, works: bool = True) -> int:
-    """Tell the story in the working directory; `run` says what is returned."""
     started = time.monotonic()
     with own_places():
         say("A sample estate, written just now; nothing in it is real.")
