@@ -9,10 +9,10 @@ import yaml
 
 from answerable.cli.main import main
 from answerable.connectors.aws.spec import SPEC as AWS
-from answerable.connectors.aws.spec import read_policy
 from answerable.connectors.aws_org import spec as organization
 from answerable.connectors.aws_resources.spec import SPEC as RESOURCES
 from answerable.flows.access_policy import access_policy, account_actions
+from tests.connectors.policy import read_policy
 
 SHIPPED = {
     "iam": "scanner-policy.json",
@@ -73,7 +73,9 @@ def test_the_scanner_may_read_the_organization_and_assume_the_role() -> None:
 
 
 def test_a_single_account_needs_what_its_page_says() -> None:
-    assert json.loads(access_policy("iam", ["aws"])) == read_policy()
+    assert json.loads(access_policy("iam", ["aws"])) == read_policy(
+        "AnswerableRead", AWS.permissions
+    )
 
 
 @pytest.mark.parametrize(
