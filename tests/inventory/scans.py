@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from answerable.flows.snapshots import complete, store_sync
+from answerable.flows.snapshots import complete
+from answerable.flows.stored_sync import store_sync
 from answerable.model.sighting import Sync
 from answerable.store.store import Store
 
