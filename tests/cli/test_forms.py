@@ -95,7 +95,7 @@ def test_a_bundle_goes_to_its_file_or_alone_to_the_pipe(flows, run, tmp_path):
     kept = run("evidence", "bundle", "01", "--out", str(out))
     assert out.read_text() == '{"a": [1]}\n'
     assert '{"a"' not in kept.out
-    assert f"next: answerable evidence verify {out} --key PUB" in kept.err
+    assert f"next: answerable evidence verify {out} --key here+1+abc" in kept.err
 
 
 def test_a_checkpoint_is_exported_byte_for_byte(flows, run, tmp_path):

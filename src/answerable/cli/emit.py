@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import click
 
@@ -11,6 +12,7 @@ from answerable.cli.look.paint import paint
 from answerable.cli.look.screen import Screen, screen_of
 from answerable.cli.refusals import FAILED, FINE, PARTIAL, worst
 from answerable.cli.settings import Settings
+from answerable.flows.hints import in_store, text_in_store
 from answerable.flows.words.forms import to_csv, to_json, to_ndjson
 from answerable.flows.words.text import safe
 from answerable.model.document import Document
@@ -42,6 +44,7 @@ def show(
     document: Document, settings: Settings, view: str = "", note: str = ""
 ) -> None:
     """Write a document: the answer to stdout, then warnings and a hint to stderr."""
+    document = replace(document, next=in_store(document.next, settings.store))
     lines = _lines(document, settings, view)
     for line in lines:
         sys.stdout.write(line + "\n")
@@ -75,6 +78,8 @@ def _lines(document: Document, settings: Settings, view: str) -> Iterable[str]:
     screen = screen_of(sys.stdout)
     now = time.time_ns()
     lines = render(document, screen, now, view, whole=settings.coverage)
+    if not document.items:  # says which command would fill it
+        lines = (text_in_store(line, settings.store) for line in lines)
     return _painted(lines, screen)
 
 

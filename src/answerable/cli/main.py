@@ -6,12 +6,14 @@ Nothing heavy is imported here; a command imports the flow it calls when it runs
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 import click
 
 from answerable.cli.app import app
 from answerable.cli.refusals import FINE, Refusal, refusal_of, trail_of
 from answerable.cli.settings import Settings
+from answerable.flows.hints import text_in_store
 from answerable.flows.words.text import safe
 from answerable.model.errors import UsageError
 
@@ -64,6 +66,8 @@ def _run(words: list[str], settings: Settings) -> int:
 
 def _refuse(error: BaseException, settings: Settings) -> int:
     refusal = refusal_of(error)
+    hint = text_in_store(refusal.hint, settings.store)
+    refusal = replace(refusal, hint=hint)
     lines = trail_of(error) if settings.debug else []
     try:
         sys.stdout.flush()

@@ -1,8 +1,36 @@
 """Commands worth trying next, spelled so that a shell reads the same words."""
 
+import re
 import shlex
+
+_COMMAND = re.compile(r"\banswerable (?=[a-z])")
+# Commands that write: a snapshot is no place for them.
+_WRITERS = ("attest", "ingest", "scan")
 
 
 def command(*words: str) -> str:
     """Spell an `answerable` command; a word that a shell would change is quoted."""
     return shlex.join(("answerable", *words))
+
+
+def in_store(following: str, store: str) -> str:
+    """Spell a command for the store that was named, at its end.
+
+    Args:
+        following: A command, or empty.
+        store: `DIR` or `DIR@SNAPSHOT` as typed, empty for the usual one.
+    """
+    words = following.split()
+    if not store or words[:1] != ["answerable"] or "--store" in words:
+        return following
+    if words[1:2] and words[1] in _WRITERS:
+        store = store.rpartition("@")[0] or store
+    return f"{following} --store {shlex.quote(store)}"
+
+
+def text_in_store(text: str, store: str) -> str:
+    """Name the store in every command of a sentence, so that each can be copied."""
+    if not store or "--store" in text:
+        return text
+    named = f"answerable --store {shlex.quote(store)} "
+    return _COMMAND.sub(lambda _: named, text)

@@ -7,17 +7,20 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from answerable.connectors import table
+from answerable.flows.hints import command
 from answerable.flows.lists import problem_line, spelled_time
 from answerable.model.connector import EventBatch, EventContext, no_progress
 from answerable.model.document import Document, IngestItem, SourceItem
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent, Quarantined
 from answerable.model.sighting import Problem
+from answerable.store.finding import first_and_last
 from answerable.store.store import Store
 
 # Events that become durable together: small files share a batch.
 TOGETHER = 10_000
 _ASIDE_BYTES = 8 << 20
+_WEEK = 7 * 86_400 * 10**9
 
 Progress = Callable[[int, int, str], None]
 
@@ -79,8 +82,17 @@ def ingest(
         "ingest",
         items,
         {"partial": partial, "sources": covered, "seen": seen, "not_collected": []},
-        next="answerable trace --since 7d",
+        next=_following(store, now),
     )
+
+
+def _following(store: Store, now: int) -> str:
+    """Spell a question that the newest events answer, empty where there are none."""
+    _, last = first_and_last(store)
+    if not last:
+        return ""
+    since = "7d" if now - _WEEK < last <= now else spelled_time(last)
+    return command("trace", "--since", since)
 
 
 @contextmanager

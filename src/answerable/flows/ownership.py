@@ -198,9 +198,9 @@ def owner_item(inventory: Inventory, subject: str) -> WhoOwnsItem:
 def _next(ownership: Ownership) -> str:
     if ownership.state in (OwnerState.ATTESTED, OwnerState.CONFIRMED):
         return ""
-    person = (ownership.person or "PERSON").removeprefix("person:")
-    if ownership.state is OwnerState.OWNER_LEFT:
-        person = "PERSON"
+    if not ownership.person or ownership.state is OwnerState.OWNER_LEFT:
+        return command("people")  # one of them may be the owner
+    person = ownership.person.removeprefix("person:")
     return command("attest", ownership.subject, "--owner", person)
 
 

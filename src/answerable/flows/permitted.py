@@ -294,7 +294,7 @@ def _doubted_row(asked: Asked, reply: Reply, spelled: Callable[[str], str]) -> R
 def _next(listed: Sequence[ReachItem]) -> str:
     """Suggest asking the other direction of a row that names one action."""
     for item in listed:
-        if not set("*? ") & set(item["action"]):
-            resource = item["resource"] if " " not in item["resource"] else "RESOURCE"
-            return command("who-can", item["action"], resource)
+        one = not set("*? ") & set(item["action"])
+        if one and " " not in item["resource"]:
+            return command("who-can", item["action"], item["resource"])
     return ""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from answerable.flows import naming, snapshots
 from answerable.flows.chains import Chains
+from answerable.flows.hints import command
 from answerable.flows.lists import coverage, spelled_time
 from answerable.flows.stitch import stitched
 from answerable.flows.trail_actions import check_trail_action
@@ -108,7 +109,7 @@ def traced(
         "trace",
         items,
         coverage_of(inventory, chains, now, question),
-        next=f"answerable trace --limit {question.limit * 10}" if more else "",
+        next=asking_more(question) if more else "",
         searched="" if items else _searched(store),
     )
 
@@ -125,6 +126,18 @@ def check(question: Question) -> None:
         raise UsageError(f"--limit must be at least 1 (got {question.limit})")
     if question.limit > MAX_LIMIT:
         raise UsageError(f"--limit must be at most {MAX_LIMIT} (got {question.limit})")
+
+
+def asking_more(question: Question, *flags: str) -> str:
+    """Spell the command that asks the same for more rows."""
+    words = ["trace", *flags]
+    for name in (*naming.FIELDS, "action", "resource"):
+        if value := getattr(question, name):
+            words += [f"--{name}", value]
+    for name, at in (("since", question.since), ("until", question.until)):
+        if at:
+            words += [f"--{name}", spelled_time(at)]
+    return command(*words, "--limit", str(question.limit * 10))
 
 
 def _searched(store: Store) -> str:

@@ -9,7 +9,14 @@ from typing import cast
 from answerable.flows import naming, snapshots
 from answerable.flows.lists import spelled_time
 from answerable.flows.stitch import stitched
-from answerable.flows.trace import Question, check, coverage_of, item_of, joined
+from answerable.flows.trace import (
+    Question,
+    asking_more,
+    check,
+    coverage_of,
+    item_of,
+    joined,
+)
 from answerable.flows.trail_actions import check_trail_action
 from answerable.lineage.joints import Joint, JointChains
 from answerable.lineage.mediation import (
@@ -102,9 +109,7 @@ def unmediated_in(
         "trace-unmediated",
         rows,
         covered,
-        next=f"answerable trace --unmediated --limit {question.limit * 10}"
-        if more
-        else "",
+        next=asking_more(question, "--unmediated") if more else "",
         searched="" if rows else _searched(told),
     )
 

@@ -110,13 +110,15 @@ def bundle(settings: Settings, event_ids: tuple[str, ...], out: str) -> None:
     Without --out the bundle itself is the answer.
     """
     from answerable.flows import prove as flow
+    from answerable.flows.hints import command
 
     with opened(settings) as session:
         document = flow.bundle(session.store, event_ids, now=session.now)
-    content = str(document.items[0]["bundle"])
+    item = document.items[0]
+    content = str(item["bundle"])
     if out:
         write_file(out, content)
-        check = f"answerable evidence verify {shlex.quote(out)} --key PUB"
+        check = command("evidence", "verify", out, "--key", str(item["key"]))
         document = replace(document, next=check)
     elif settings.output == "table":
         # For a pipe or a redirection: the file alone, byte for byte.

@@ -1,5 +1,7 @@
 """`ingest`, `trace`, `sql`: what happened, and who stands behind it."""
 
+from dataclasses import replace
+
 import click
 
 from answerable.cli.emit import answer
@@ -93,6 +95,8 @@ def trace(
             document = past.unmediated(session.store, question, now=session.now)
         else:
             document = flow.trace(session.store, question, now=session.now)
+    if tree and document.next:
+        document = replace(document, next=f"{document.next} --tree")
     answer(document, settings, view="tree" if tree else "")
 
 
