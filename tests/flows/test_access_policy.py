@@ -67,7 +67,7 @@ def test_nothing_that_is_allowed_changes_anything() -> None:
 
 def test_the_scanner_may_read_the_organization_and_assume_the_role() -> None:
     read, assume = json.loads(access_policy("iam", ["aws-org"]))["Statement"]
-    assert set(read["Action"]) == {*DECLARED, *organization.PERMISSIONS}
+    assert set(read["Action"]) == {*DECLARED, *organization.SPEC.permissions}
     assert assume["Action"] == "sts:AssumeRole"
     assert assume["Resource"] == f"arn:aws:iam::*:role/{organization.DEFAULT_ROLE}"
 

@@ -177,7 +177,7 @@ def _iam(names: Sequence[str]) -> str:
     if RESOURCES.name in names:
         actions |= set(RESOURCES.permissions)
     if organization.SPEC.name in names:
-        actions |= set(account_actions()) | set(organization.PERMISSIONS)
+        actions |= set(account_actions()) | set(organization.SPEC.permissions)
         statements.append(
             {
                 "Sid": "AnswerableAssume",

@@ -9,6 +9,7 @@ from answerable.model.credential import Credential, CredentialClass, Lifetime
 from answerable.model.document import (
     AgentItem,
     AgentToolItem,
+    AssignedItem,
     CredentialItem,
     IdentityItem,
     OwnerItem,
@@ -24,7 +25,7 @@ from answerable.model.inventory import (
     Inventory,
     ToolUse,
 )
-from answerable.model.person import OwnerState, Person
+from answerable.model.person import EvidenceKind, OwnerState, Person
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_SECOND = 253_402_300_799  # of the year 9999
@@ -68,7 +69,33 @@ def identity_item(inventory: Inventory, identity: Identity) -> IdentityItem:
         "last_used_at": maybe_time(identity.last_used_at),
         "tags": dict(identity.tags),
         "written_by": identity.seen.written_by.value,
+        "people": inventory.once("people of roles", _assigned).people.get(
+            identity.id, []
+        ),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Assigned:
+    """People by the role that they may become, and the other way round."""
+
+    people: Mapping[str, list[AssignedItem]]
+    roles: Mapping[str, set[str]]
+
+
+def _assigned(inventory: Inventory) -> _Assigned:
+    found = _Assigned(defaultdict(list), defaultdict(set))
+    for subject, ownership in inventory.owners.items():
+        for candidate in ownership.candidates:
+            for item, _ in candidate.evidence:
+                if item.kind is EvidenceKind.ASSIGNMENT:
+                    told: AssignedItem = {
+                        "person": candidate.person,
+                        "via": item.reference,
+                    }
+                    found.people[subject].append(told)
+                    found.roles[candidate.person].add(subject)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +133,9 @@ def person_item(
             for subject, state in owned
             if state == owner_state
             or (not owner_state and state is not OwnerState.SUGGESTED)
+        ),
+        "may_become": sorted(
+            inventory.once("people of roles", _assigned).roles.get(person.id, ())
         ),
     }
 

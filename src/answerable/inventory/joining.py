@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from answerable.inventory import agents as agents_of
 from answerable.inventory import credentials as credentials_of
+from answerable.inventory.assignments import assignment_evidence
 from answerable.inventory.authorship import Authorship
 from answerable.inventory.derive import Evidence, by_subject, own_evidence
 from answerable.inventory.judged import TAGS, JudgedOwners, OwnerRecords
@@ -39,6 +40,7 @@ def join(
     facts = merge(each)
     # Attested is what was signed and verified; no source can bring that.
     seen = {e for e in facts.evidence if e.kind is not EvidenceKind.ATTESTATION}
+    seen |= set(assignment_evidence(facts))
     said = tuple(sorted(seen | set(attestations), key=repr))
     facts = replace(facts, evidence=said)
     credentials = credentials_of.entities(facts.credentials, facts.links)

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from answerable.inventory.canonical import Spellings
 from answerable.model.agent import Agent
+from answerable.model.assignment import RoleAssignment
 from answerable.model.credential import Credential, CredentialLink
 from answerable.model.identity import Account, Identity
 from answerable.model.person import OwnerEvidence, Person
@@ -29,6 +30,7 @@ Part = TypeVar(
     CredentialLink,
     OwnerEvidence,
     PublicAccessBlock,
+    RoleAssignment,
     Tool,
 )
 
@@ -160,6 +162,11 @@ def merge(syncs: Sequence[Sync]) -> Facts:
             lambda f: f.evidence,
             lambda e: (e.subject, e.person, e.kind, e.act, e.reference, e.seen),
             lambda e: (e.subject if e.standing else "", ""),
+        ),
+        assignments=parts(
+            lambda f: f.assignments,
+            lambda a: (a.permission_set, a.account, a.person, a.group),
+            lambda a: (a.permission_set, ""),
         ),
     )
 

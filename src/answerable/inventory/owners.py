@@ -45,6 +45,7 @@ WEIGHTS: Mapping[EvidenceKind, Weight] = {
     EvidenceKind.CREATOR: Weight(0.65, "created it in a session of their own"),
     EvidenceKind.OIDC_SUBJECT: Weight(0.60, "owns the repository it trusts"),
     EvidenceKind.ASSUMER: Weight(0.40, "the person who assumes it most"),
+    EvidenceKind.ASSIGNMENT: Weight(0.30, "may become it through single sign-on"),
     EvidenceKind.TEAM_TAG: Weight(0.35, "its Team tag names this team"),
     EvidenceKind.NAME_MATCH: Weight(0.15, "its name holds this person's name"),
 }

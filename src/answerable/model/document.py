@@ -98,6 +98,13 @@ class ToolItem(TypedDict):
     written_by: str
 
 
+class AssignedItem(TypedDict):
+    """A person who may become a role; `via` is the permission set, and the group."""
+
+    person: str
+    via: str
+
+
 class IdentityItem(TypedDict):
     """`answerable identities`."""
 
@@ -112,6 +119,7 @@ class IdentityItem(TypedDict):
     last_used_at: str | None
     tags: dict[str, str]
     written_by: str
+    people: list[AssignedItem]
 
 
 class PlaceItem(TypedDict):
@@ -154,6 +162,7 @@ class PersonItem(TypedDict):
     team: bool
     alive: bool
     owns: list[str]
+    may_become: list[str]
 
 
 class SnapshotItem(TypedDict):

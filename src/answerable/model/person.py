@@ -40,6 +40,7 @@ class EvidenceKind(StrEnum):
     OIDC_SUBJECT = "oidc-subject"
     TEAM_TAG = "team-tag"
     ASSUMER = "frequent-assumer"
+    ASSIGNMENT = "role-assignment"
     NAME_MATCH = "name-match"
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from answerable.model.agent import Agent
+from answerable.model.assignment import RoleAssignment
 from answerable.model.coverage import Held
 from answerable.model.credential import Credential, CredentialLink
 from answerable.model.identity import Account, Identity
@@ -29,6 +30,7 @@ class Facts:
     resources: tuple[Resource, ...] = ()
     public_access: tuple[PublicAccessBlock, ...] = ()
     evidence: tuple[OwnerEvidence, ...] = ()
+    assignments: tuple[RoleAssignment, ...] = ()
 
 
 class ProblemKind(StrEnum):

@@ -1,6 +1,6 @@
 """`scan aws-org:` reads an organisation and every account of it."""
 
-import json
+import ast
 from collections.abc import Callable
 from pathlib import Path
 
@@ -268,7 +268,7 @@ def test_the_shipped_role_is_deployed_and_assumed(
     assert trust["Principal"] == {"AWS": f"arn:aws:iam::{MANAGEMENT}:root"}
     policy = iam.get_role_policy(RoleName="Deployed", PolicyName="AnswerableRead")
     document = policy["PolicyDocument"]
-    if isinstance(document, str):  # moto keeps what CloudFormation gave it as text
-        document = json.loads(document)
+    if isinstance(document, str):  # moto keeps Python's own text of it
+        document = ast.literal_eval(document)
     (statement,) = document["Statement"]
     assert sorted(statement["Action"]) == list(account_actions())

@@ -17,6 +17,7 @@ WEIGHTS = {
     "creator": 0.65,
     "oidc-subject": 0.60,
     "frequent-assumer": 0.40,
+    "role-assignment": 0.30,
     "team-tag": 0.35,
     "name-match": 0.15,
 }

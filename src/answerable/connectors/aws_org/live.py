@@ -9,18 +9,17 @@ Organizations" for who may call it: the management account and delegated adminis
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Protocol, cast
+from collections.abc import Iterator
+from typing import cast
 
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from answerable.connectors.aws_api import code_of, plain, refused, stop_if_expired
+from answerable.connectors.aws_api import code_of, plain, refused
 from answerable.connectors.aws_org import spec
+from answerable.connectors.aws_org.identity_center import read_identity_center
 from answerable.connectors.aws_org.parse import Parsed, parse_answers
+from answerable.connectors.aws_org.reader import PACED, Reader, Reply
 from answerable.connectors.aws_session import (
-    CONFIG,
     DEFAULT_REGION,
     client_of,
     region_of,
@@ -31,107 +30,12 @@ from answerable.model.connector import Member, Organization, SyncContext
 from answerable.model.errors import AnswerableError, EnvironmentRefused
 from answerable.model.identity import Account
 from answerable.model.ids import Arn
-from answerable.model.sighting import Probe, Problem, ProblemKind, Sync
+from answerable.model.sighting import Probe, Problem, Sync
 
-Reply = Mapping[str, object]
-
+_SERVICE = "organizations"
 _PLACE = "the AWS API"
-# Organizations lets few calls a second through: botocore paces itself.
-_PACED = CONFIG.merge(Config(retries={"mode": "adaptive", "max_attempts": 10}))
 _KINDS = {"SERVICE_CONTROL_POLICY": "scp", "RESOURCE_CONTROL_POLICY": "rcp"}
 _GONE = ("suspended", "closed", "pending_closure", "pending_activation")
-
-
-class Paginator(Protocol):
-    """Asks page after page."""
-
-    def paginate(self, **arguments: object) -> Iterator[Reply]:
-        """Yield replies; the same marker twice raises."""
-        ...
-
-
-class Client(Protocol):
-    """A boto3 client; its operations are made from the service's model."""
-
-    def get_paginator(self, operation: str) -> Paginator:
-        """Return the paginator of an operation."""
-        ...
-
-
-@dataclass(slots=True)
-class _Reader:
-    """One live reading of an organisation.
-
-    Attributes:
-        client: Of boto3, for `organizations`.
-        context: Of the scan.
-        whole: The file so far.
-        failures: Of each action that failed: kind and text.
-        incomplete: Words of coverage that a failed call leaves open.
-        asked: Answers so far.
-    """
-
-    client: Client
-    context: SyncContext
-    whole: dict[str, object] = field(default_factory=dict)
-    failures: dict[str, tuple[ProblemKind, str]] = field(default_factory=dict)
-    incomplete: set[str] = field(default_factory=set)
-    asked: int = 0
-
-    def pages(
-        self, operation: str, action: str, word: str, **arguments: object
-    ) -> Iterator[Reply]:
-        """Yield the pages of a list; one that fails ends it and becomes a problem."""
-        try:
-            paginator = self.client.get_paginator(operation)
-            for page in paginator.paginate(**arguments):
-                self._count()
-                yield page
-        except (BotoCoreError, ClientError) as error:
-            self._failed(action, word, error)
-
-    def ask(self, operation: str, action: str, word: str, **arguments: object) -> Reply:
-        """Return the answer to one call, empty where it failed."""
-        try:
-            reply = getattr(self.client, operation)(**arguments)
-        except (BotoCoreError, ClientError) as error:
-            self._failed(action, word, error)
-            return {}
-        self._count()
-        return {k: v for k, v in reply.items() if k != "ResponseMetadata"}
-
-    def records(
-        self, operation: str, name: str, word: str, **arguments: object
-    ) -> list[Reply]:
-        """Return the entries of a list from all of its pages."""
-        action = spec_action(operation)
-        return [
-            record
-            for page in self.pages(operation, action, word, **arguments)
-            for record in cast(list[Reply], page.get(name) or [])
-        ]
-
-    def under(self, name: str, asked: str, answer: Reply) -> None:
-        """Put an answer under the id that was asked for."""
-        cast(dict[str, object], self.whole.setdefault(name, {}))[asked] = answer
-
-    def _failed(self, action: str, word: str, error: Exception) -> None:
-        stop_if_expired(error)
-        code = code_of(error)
-        denied = code in DENIED
-        kind = ProblemKind.PERMISSION if denied else ProblemKind.NETWORK
-        what = "is not allowed" if denied else f"failed: {code}"
-        self.failures.setdefault(action, (kind, f"{action} {what}"))
-        self.incomplete.add(word)
-
-    def _count(self) -> None:
-        self.asked += 1
-        self.context.progress(self.asked, 0, "answers about the organization")
-
-
-def spec_action(operation: str) -> str:
-    """Spell a boto3 operation of Organizations as its permission."""
-    return "organizations:" + "".join(w.capitalize() for w in operation.split("_"))
 
 
 def collect(location: str, context: SyncContext) -> Organization:
@@ -146,7 +50,7 @@ def collect(location: str, context: SyncContext) -> Organization:
         session = session_of(context)
         region = region_of(session, context) or DEFAULT_REGION
         caller = client_of(session, "sts", region, context).get_caller_identity()
-        client = client_of(session, "organizations", region, context, _PACED)
+        client = client_of(session, _SERVICE, region, context, PACED)
         described = client.describe_organization()["Organization"]
     except (BotoCoreError, ClientError, ValueError) as error:
         if code_of(error) == "AWSOrganizationsNotInUseException":
@@ -157,7 +61,7 @@ def collect(location: str, context: SyncContext) -> Organization:
         if code_of(error) in DENIED:
             raise _not_allowed("organizations:DescribeOrganization") from None
         raise refused(error, context, spec.SPEC.name) from None
-    reader = _Reader(client, context)
+    reader = Reader({_SERVICE: client}, context)
     reader.whole["Organization"] = {
         "Id": described["Id"],
         "MasterAccountId": described.get("MasterAccountId", ""),
@@ -165,6 +69,7 @@ def collect(location: str, context: SyncContext) -> Organization:
     _read(reader)
     if "organizations:ListAccounts" in reader.failures:
         raise _not_allowed("organizations:ListAccounts", str(described["Id"]))
+    read_identity_center(reader, session, region)
     return _organization(reader, str(described["Id"]), caller, location)
 
 
@@ -199,12 +104,12 @@ def _not_allowed(action: str, organization: str = "") -> AnswerableError:
     )
 
 
-def _read(reader: _Reader) -> None:
-    accounts = reader.records("list_accounts", "Accounts", spec.ORGANIZATION)
+def _read(reader: Reader) -> None:
+    accounts = reader.records(_SERVICE, "list_accounts", "Accounts", spec.ORGANIZATION)
     reader.whole["Accounts"] = [_kept_account(each) for each in accounts]
     if reader.failures:
         return
-    roots = reader.records("list_roots", "Roots", spec.ORGANIZATION)
+    roots = reader.records(_SERVICE, "list_roots", "Roots", spec.ORGANIZATION)
     reader.whole["Roots"] = roots
     below = [str(root["Id"]) for root in roots]
     while below:
@@ -227,15 +132,16 @@ def _kept_account(account: Reply) -> Reply:
     }
 
 
-def _children(reader: _Reader, parent: str) -> list[str]:
+def _children(reader: Reader, parent: str) -> list[str]:
     """Read what hangs under a root or a unit; returns the units."""
     asked = {"ParentId": parent}
     found = reader.records(
-        "list_accounts_for_parent", "Accounts", spec.ORGANIZATION, **asked
+        _SERVICE, "list_accounts_for_parent", "Accounts", spec.ORGANIZATION, **asked
     )
     kept = [_kept_account(each) for each in found]
     reader.under("AccountsForParent", parent, {"Accounts": kept})
     units = reader.records(
+        _SERVICE,
         "list_organizational_units_for_parent",
         "OrganizationalUnits",
         spec.ORGANIZATION,
@@ -245,28 +151,30 @@ def _children(reader: _Reader, parent: str) -> list[str]:
     return [str(unit["Id"]) for unit in units]
 
 
-def _policies(reader: _Reader, kind: str, word: str) -> None:
-    listed = reader.records("list_policies", "Policies", word, Filter=kind)
+def _policies(reader: Reader, kind: str, word: str) -> None:
+    listed = reader.records(_SERVICE, "list_policies", "Policies", word, Filter=kind)
     cast(list[Reply], reader.whole.setdefault("Policies", [])).extend(listed)
     for policy in listed:
         named = {"PolicyId": str(policy["Id"])}
-        action = "organizations:DescribePolicy"
-        described = reader.ask("describe_policy", action, word, **named)
+        described = reader.ask(_SERVICE, "describe_policy", word, **named)
         if described:
             reader.under("DescribePolicy", named["PolicyId"], described)
-        targets = reader.records("list_targets_for_policy", "Targets", word, **named)
+        targets = reader.records(
+            _SERVICE, "list_targets_for_policy", "Targets", word, **named
+        )
         reader.under("TargetsForPolicy", named["PolicyId"], {"Targets": targets})
 
 
-def _delegated(reader: _Reader) -> None:
+def _delegated(reader: Reader) -> None:
     word = "delegated-administrators"
     found = reader.records(
-        "list_delegated_administrators", "DelegatedAdministrators", word
+        _SERVICE, "list_delegated_administrators", "DelegatedAdministrators", word
     )
     reader.whole["DelegatedAdministrators"] = [_kept_account(each) for each in found]
     for account in found:
         asked = str(account["Id"])
         services = reader.records(
+            _SERVICE,
             "list_delegated_services_for_account",
             "DelegatedServices",
             word,
@@ -278,7 +186,7 @@ def _delegated(reader: _Reader) -> None:
 
 
 def _organization(
-    reader: _Reader, organization: str, caller: Reply, location: str
+    reader: Reader, organization: str, caller: Reply, location: str
 ) -> Organization:
     source = f"{spec.SPEC.name}:{organization} (live)"
     data = json.dumps(reader.whole, default=plain).encode()
@@ -292,7 +200,7 @@ def _organization(
         facts=parsed.facts,
         probes=tuple(
             Probe(action, "failed" if action in reader.failures else "answered", True)
-            for action in (spec.WHO_AM_I, *spec.PERMISSIONS)
+            for action in (spec.WHO_AM_I, *spec.SPEC.permissions)
         ),
         problems=(*parsed.problems, *_problems(reader)),
         collected=collected,
@@ -303,7 +211,7 @@ def _organization(
     return Organization(organization, sync, _members(parsed, caller, role))
 
 
-def _problems(reader: _Reader) -> Iterator[Problem]:
+def _problems(reader: Reader) -> Iterator[Problem]:
     for action, (kind, what) in reader.failures.items():
         yield Problem(kind, action, what)
 

@@ -8,6 +8,7 @@ ASSUME = "sts:AssumeRole"
 REGIONS = "ec2:DescribeRegions"
 
 ORGANIZATION = "organization"
+IDENTITY_CENTER = "identity-center"
 ROLE_PREFIX = "role/"
 DEFAULT_ROLE = "AnswerableRead"
 
@@ -24,6 +25,17 @@ PERMISSIONS = (
     "organizations:ListDelegatedAdministrators",
     "organizations:ListDelegatedServicesForAccount",
 )
+# Of IAM Identity Center, in the same account.
+CENTER_PERMISSIONS = (
+    "sso:ListInstances",
+    "sso:ListPermissionSets",
+    "sso:DescribePermissionSet",
+    "sso:ListAccountsForProvisionedPermissionSet",
+    "sso:ListAccountAssignments",
+    "identitystore:ListUsers",
+    "identitystore:ListGroups",
+    "identitystore:ListGroupMemberships",
+)
 # Of the role in each account, besides what the sources of a single account need.
 IN_EACH_ACCOUNT = (REGIONS,)
 
@@ -38,11 +50,12 @@ SPEC = ConnectorSpec(
         "FILE: answers of `aws organizations`, put together as docs/aws.md shows",
         WHO_AM_I,
         *PERMISSIONS,
+        *CENTER_PERMISSIONS,
         ASSUME,
         REGIONS,
     ),
-    permissions=PERMISSIONS,
-    collects=(ORGANIZATION, "scp", "rcp"),
+    permissions=(*PERMISSIONS, *CENTER_PERMISSIONS),
+    collects=(ORGANIZATION, "scp", "rcp", IDENTITY_CENTER),
     live_prefix=ROLE_PREFIX,
 )
 

@@ -67,6 +67,7 @@ def _gone(desk: Desk, key: str) -> IdentityItem | None:
         "last_used_at": None,
         "tags": {},
         "written_by": "platform",
+        "people": [],
     }
 
 
@@ -191,6 +192,7 @@ def _unlisted(desk: Desk, key: str) -> PersonItem | None:
         "team": False,
         "alive": True,
         "owns": owns,
+        "may_become": [],
     }
 
 

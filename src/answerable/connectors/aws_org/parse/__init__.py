@@ -1,9 +1,13 @@
 """An organisation's answers as facts. Pure: bytes in, facts and problems out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from answerable.connectors.aws_org.parse.answers import FIELDS, Control, Tree, read_tree
+from answerable.connectors.aws_org.parse.answers import FIELDS as TREE_FIELDS
+from answerable.connectors.aws_org.parse.answers import Control, Tree, read_tree
+from answerable.connectors.aws_org.parse.identity_center import FIELDS as CENTER_FIELDS
+from answerable.connectors.aws_org.parse.identity_center import identity_center
+from answerable.connectors.aws_org.spec import IDENTITY_CENTER
 from answerable.connectors.formats.aws_answers import Answer, answers, wrong_kind
 from answerable.connectors.formats.iam_policy import parse_policy, unread_policy
 from answerable.model.coverage import Held
@@ -14,6 +18,7 @@ from answerable.model.policy import Attachment, Layer, Policy
 from answerable.model.sighting import Facts, Problem
 from answerable.model.written import Seen, WrittenBy
 
+FIELDS = (*TREE_FIELDS, *CENTER_FIELDS)
 EXPECTED = "AWS Organizations answers"
 _LAYERS = {
     "SERVICE_CONTROL_POLICY": Layer.SCP,
@@ -62,8 +67,13 @@ def parse_answers(
     tree = read_tree(found, place)
     accounts = _accounts(tree, source, now)
     policies, attachments = _controls(tree, source, now)
-    facts = Facts(accounts=accounts, policies=policies, attachments=attachments)
+    center = identity_center(tree, found, source=source, place=place, now=now)
+    facts = replace(
+        center, accounts=accounts, policies=policies, attachments=attachments
+    )
     words = _collected(tree)
+    if center.assignments or any("PermissionSet" in a.fields for a in found):
+        words = (*words, IDENTITY_CENTER)
     return Parsed(facts, tuple(tree.problems), words, _held(words, accounts))
 
 
@@ -162,7 +172,8 @@ def _policy(
 def _held(words: tuple[str, ...], accounts: tuple[Account, ...]) -> tuple[Held, ...]:
     """Say of which accounts the words hold: those whose place in the tree is known."""
     placed = [account.id for account in accounts if account.parents]
-    return tuple(Held(word, account) for account in placed for word in words)
+    kinds = [word for word in words if word != IDENTITY_CENTER]
+    return tuple(Held(word, account) for account in placed for word in kinds)
 
 
 def _collected(tree: Tree) -> tuple[str, ...]:

@@ -103,6 +103,9 @@ class _Described(msgspec.Struct, rename="pascal", frozen=True):
     policy: _Policy
 
 
+DecodedT = TypeVar("DecodedT")
+
+
 @dataclass(slots=True)
 class Control:
     """A control policy as far as the answers tell."""
@@ -130,8 +133,15 @@ class Tree:
         """Keep what could not be read."""
         self.problems.append(Problem(ProblemKind.INVALID, place, what))
 
-
-DecodedT = TypeVar("DecodedT")
+    def decode(
+        self, raw: msgspec.Raw, kind: type[DecodedT], place: str
+    ) -> DecodedT | None:
+        """Type some JSON, or keep why it has another shape."""
+        try:
+            return msgspec.json.decode(raw, type=kind)
+        except UNREADABLE as error:
+            self.problem(place, why_invalid(error))
+            return None
 
 
 def read_tree(found: Sequence[Answer], place: str) -> Tree:
@@ -141,56 +151,47 @@ def read_tree(found: Sequence[Answer], place: str) -> Tree:
         base = f"{place}#{answer.pointer}"
         fields = answer.fields
         _organization(tree, fields, base)
-        for root, _ in _records(tree, fields, "Roots", Root, base):
+        for root, _ in records(tree, fields, "Roots", Root, base):
             tree.roots[root.id] = root
         _units(tree, fields, base, "")
         _accounts(tree, fields, base, "")
-        for parent, below, at in _asked(
+        for parent, below, at in asked_answers(
             tree, fields, "OrganizationalUnitsForParent", base
         ):
             _units(tree, below, at, parent)
-        for parent, below, at in _asked(tree, fields, "AccountsForParent", base):
+        for parent, below, at in asked_answers(tree, fields, "AccountsForParent", base):
             _accounts(tree, below, at, parent)
         _policies(tree, fields, base)
         _delegated(tree, fields, base)
     return tree
 
 
-def _decode(
-    tree: Tree, raw: msgspec.Raw, kind: type[DecodedT], place: str
-) -> DecodedT | None:
-    try:
-        return msgspec.json.decode(raw, type=kind)
-    except UNREADABLE as error:
-        tree.problem(place, why_invalid(error))
-        return None
-
-
-def _records(
+def records(
     tree: Tree, fields: Fields, name: str, kind: type[DecodedT], base: str
 ) -> Iterator[tuple[DecodedT, str]]:
+    """Yield the entries of a list with their places."""
     if name not in fields:
         return
     if bytes(fields.get("NextToken", b"null")) not in (b"null", b'""'):
         tree.problem(base, f"more of {name} follow, and they are not here")
-    raws = _decode(tree, fields[name], list[msgspec.Raw], f"{base}/{name}") or []
+    raws = tree.decode(fields[name], list[msgspec.Raw], f"{base}/{name}") or []
     for index, raw in enumerate(raws):
         place = f"{base}/{name}/{index}"
-        record = _decode(tree, raw, kind, place)
+        record = tree.decode(raw, kind, place)
         if record is not None:
             yield record, place
 
 
-def _asked(
+def asked_answers(
     tree: Tree, fields: Fields, name: str, base: str
 ) -> Iterator[tuple[str, Fields, str]]:
     """Yield the answers that stand under the id they were asked about."""
     if name not in fields:
         return
-    below = _decode(tree, fields[name], Fields, f"{base}/{name}") or {}
+    below = tree.decode(fields[name], Fields, f"{base}/{name}") or {}
     for asked, raw in below.items():
         place = f"{base}/{name}/{asked}"
-        answer = _decode(tree, raw, Fields, place)
+        answer = tree.decode(raw, Fields, place)
         if answer is not None:
             yield asked, answer, place
 
@@ -198,60 +199,60 @@ def _asked(
 def _organization(tree: Tree, fields: Fields, base: str) -> None:
     if "Organization" in fields:
         place = f"{base}/Organization"
-        found = _decode(tree, fields["Organization"], Organization, place)
+        found = tree.decode(fields["Organization"], Organization, place)
         tree.organization = found or tree.organization
 
 
 def _units(tree: Tree, fields: Fields, base: str, parent: str) -> None:
-    for unit, _ in _records(tree, fields, "OrganizationalUnits", Unit, base):
+    for unit, _ in records(tree, fields, "OrganizationalUnits", Unit, base):
         if parent or unit.parent_id:
             tree.parents[unit.id] = parent or unit.parent_id
 
 
 def _accounts(tree: Tree, fields: Fields, base: str, parent: str) -> None:
-    for account, place in _records(tree, fields, "Accounts", Account, base):
+    for account, place in records(tree, fields, "Accounts", Account, base):
         tree.accounts.setdefault(account.id, (account, place))
         if parent or account.parent_id:
             tree.parents[account.id] = parent or account.parent_id
 
 
 def _delegated(tree: Tree, fields: Fields, base: str) -> None:
-    for account, place in _records(
+    for account, place in records(
         tree, fields, "DelegatedAdministrators", Account, base
     ):
         tree.accounts.setdefault(account.id, (account, place))
         tree.delegated.setdefault(account.id, set())
-    for account_id, answer, place in _asked(
+    for account_id, answer, place in asked_answers(
         tree, fields, "DelegatedServicesForAccount", base
     ):
-        services = _records(tree, answer, "DelegatedServices", DelegatedService, place)
+        services = records(tree, answer, "DelegatedServices", DelegatedService, place)
         tree.delegated.setdefault(account_id, set()).update(
             service.service_principal for service, _ in services
         )
 
 
 def _policies(tree: Tree, fields: Fields, base: str) -> None:
-    for raw, place in _records(tree, fields, "Policies", Fields, base):
+    for raw, place in records(tree, fields, "Policies", Fields, base):
         _policy(tree, raw, place)
-    for _, answer, place in _asked(tree, fields, "DescribePolicy", base):
-        described = _decode(tree, _again(answer), _Described, place)
+    for _, answer, place in asked_answers(tree, fields, "DescribePolicy", base):
+        described = tree.decode(_again(answer), _Described, place)
         if described is not None:
             _control(tree, described.policy, place)
-    for policy, answer, place in _asked(tree, fields, "TargetsForPolicy", base):
-        records = _records(tree, answer, "Targets", Target, place)
-        ids = [target.target_id for target, _ in records]
+    for policy, answer, place in asked_answers(tree, fields, "TargetsForPolicy", base):
+        targets = records(tree, answer, "Targets", Target, place)
+        ids = [target.target_id for target, _ in targets]
         tree.targets.setdefault(policy, []).extend(ids)
 
 
 def _policy(tree: Tree, fields: Fields, place: str) -> None:
     """Take an entry of list-policies, or one that was put together from describe."""
     if "PolicySummary" in fields:
-        whole = _decode(tree, _again(fields), _Policy, place)
+        whole = tree.decode(_again(fields), _Policy, place)
     elif "Policy" in fields:
-        described = _decode(tree, _again(fields), _Described, place)
+        described = tree.decode(_again(fields), _Described, place)
         whole = described.policy if described else None
     else:
-        summary = _decode(tree, _again(fields), Summary, place)
+        summary = tree.decode(_again(fields), Summary, place)
         whole = _Policy(summary) if summary else None
     if whole is not None:
         _control(tree, whole, place)
