@@ -246,7 +246,10 @@ def doubted(asked: Asked, reply: Reply, action: str) -> Reply:
     if reply.formula == FALSE or asked.estate.catalogue.action(action):
         return reply
     unheld = atom(CATALOGUE, "Holds", (action,))
-    return replace(reply, formula=both(reply.formula, unheld))
+    parts = tuple(
+        replace(part, formula=both(part.formula, unheld)) for part in reply.parts
+    )
+    return replace(reply, formula=both(reply.formula, unheld), parts=parts)
 
 
 def missing(

@@ -1,5 +1,7 @@
 """`can`: one question about one subject, with its proof and its assumptions."""
 
+from dataclasses import replace
+from itertools import islice
 from typing import cast
 
 from answerable.flows import lists
@@ -18,15 +20,24 @@ from answerable.flows.layers import layers_of
 from answerable.flows.not_known import scan_command, unknown_items, unknown_row
 from answerable.flows.quotes import Quotes, statements_of
 from answerable.model.document import CanItem, Document
+from answerable.model.ids import IdentityId
 from answerable.reach import items, questions, subjects
 from answerable.reach.coverage import is_partial
-from answerable.reach.keys.retagging import retagged
+from answerable.reach.keys.retagging import granted_on_tags, retagged
 from answerable.reach.keys.tagging import Tagging
-from answerable.reach.questions import Reply
+from answerable.reach.pattern_answers import (
+    can_on_pattern,
+    examples,
+    is_pattern,
+    merged,
+)
+from answerable.reach.questions import Extent, Reply
 from answerable.reach.subjects import Start, Starts
 from answerable.reach.unknown import UnknownSubject, rests_on_missing
 from answerable.reach.verdict.formula import FALSE, verdict
 
+# Each example is asked of the nearest identities that the subject can become.
+_MOST_EXAMPLES = 32
 NO_EXPECTATION = Expectation()
 
 
@@ -48,7 +59,11 @@ def can(
     name = subject_of(inventory, subject)
     found = subjects.starts(asked.graph, inventory, name)
     known, unknown = _answers(asked, found, spelled, target)
-    reply = doubted(asked, subjects.best(known), spelled) if known else None
+    reply = (
+        doubted(asked, _joined(asked, known, spelled, target), spelled)
+        if known
+        else None
+    )
     absent = set(found.not_collected)
     if reply is None or (unknown and reply.formula == FALSE):
         coverage = lists.coverage(inventory, asked.now, sorted(absent))
@@ -89,6 +104,13 @@ def _answers(
     return known, unknown
 
 
+def _joined(asked: Asked, replies: list[Reply], action: str, resource: str) -> Reply:
+    """Give the answer of a subject that acts as several identities."""
+    if is_pattern(asked.estate, action, resource):
+        return merged(asked.graph, action, resource, replies)
+    return subjects.best(replies)
+
+
 def _rests_on_missing(asked: Asked, reply: Reply, action: str, resource: str) -> bool:
     """Tell whether an answer is open for a subject whose policies are missing.
 
@@ -118,11 +140,29 @@ def _proved(
     return item
 
 
+def _retagged_example(asked: Asked, reply: Reply, action: str, resource: str) -> Reply:
+    """Answer `part` where tags that the subject may set would allow some of a pattern."""
+    subject = IdentityId(reply.subject)
+    if reply.covers is not Extent.NONE or subject not in asked.estate.principals:
+        return reply
+    account = asked.estate.principals[subject].identity.account
+    granted = granted_on_tags(asked.graph, action)
+    written = examples(asked.estate, action, resource, account, granted)
+    for one in islice(written, _MOST_EXAMPLES):
+        found = retagged(asked.graph, subject, action, one, direct=asked.direct)
+        if found is not None:
+            return replace(found, covers=Extent.PART)
+    return reply
+
+
 def _can(
     asked: Asked, start: Start, action: str, resource: str, *, direct: bool
 ) -> Reply:
     """Answer for one identity; a never must not rest on a tag it may set itself."""
     graph, subject = asked.graph, start.identity
+    if is_pattern(asked.estate, action, resource):
+        reply = can_on_pattern(graph, subject, action, resource, direct=direct)
+        return _retagged_example(asked, reply, action, resource)
     reply = questions.can(graph, subject, action, resource, direct=direct)
     if verdict(reply.formula) != "never":
         return reply

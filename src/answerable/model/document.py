@@ -227,6 +227,20 @@ class LayerItem(TypedDict):
     state: str
 
 
+class PartItem(TypedDict):
+    """A part of a resource pattern that is allowed.
+
+    It speaks of every resource that matches both `resource` and the pattern that was
+    asked about.
+    """
+
+    resource: str
+    verdict: str
+    conditions: list[AlternativeItem]
+    determining: list[DeterminingItem]
+    path: list[PathItem]
+
+
 class CanItem(TypedDict):
     """`answerable can`."""
 
@@ -242,12 +256,18 @@ class CanItem(TypedDict):
     unguarded_because: NotRequired[str]
     assuming: NotRequired[list[str]]
     unknown: NotRequired[list[UnknownItem]]
+    covers: NotRequired[str]
+    parts: NotRequired[list[PartItem]]
     layers: NotRequired[list[LayerItem]]
     coverage: Coverage
 
 
 class ReachItem(TypedDict):
-    """`answerable reach` and `answerable who-can`; action and resource are patterns."""
+    """`answerable reach` and `answerable who-can`; action and resource are patterns.
+
+    `agents` act through the subject; `covers` and `parts` answer a question about a
+    pattern. Only `who-can` has them.
+    """
 
     subject: str
     action: str
@@ -261,6 +281,9 @@ class ReachItem(TypedDict):
     unguarded_because: NotRequired[str]
     assuming: NotRequired[list[str]]
     unknown: NotRequired[list[UnknownItem]]
+    agents: NotRequired[list[str]]
+    covers: NotRequired[str]
+    parts: NotRequired[list[PartItem]]
 
 
 class ComparedItem(TypedDict):

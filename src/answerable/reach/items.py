@@ -1,6 +1,7 @@
 """Replies in the shapes of the documents."""
 
 from collections.abc import Callable
+from typing import cast
 
 from answerable.model.document import (
     AlternativeItem,
@@ -8,11 +9,13 @@ from answerable.model.document import (
     ConditionItem,
     Coverage,
     DeterminingItem,
+    PartItem,
     PathItem,
     ReachItem,
 )
 from answerable.reach.keys.keys import GITHUB, key_class
 from answerable.reach.paths.paths import Hop
+from answerable.reach.pattern_answers import part_text
 from answerable.reach.questions import Reply
 from answerable.reach.rows.rows import row_texts
 from answerable.reach.verdict.formula import Atom, Formula, verdict
@@ -21,17 +24,21 @@ from answerable.reach.verdict.request import Determining
 
 def can_item(reply: Reply, action: str, resource: str, coverage: Coverage) -> CanItem:
     """Shape the answer to `can`."""
-    return {
-        "subject": reply.subject,
-        "action": action,
-        "resource": resource,
-        "verdict": verdict(reply.formula).value,
-        "conditions": conditions(reply.formula),
-        "admin": reply.admin,
-        "determining": determining(reply.determining),
-        "path": [path_item(hop) for hop in reply.path],
-        "coverage": coverage,
-    }
+    return cast("CanItem", {**pair_item(reply, action, resource), "coverage": coverage})
+
+
+def part_items(reply: Reply) -> list[PartItem]:
+    """Shape the parts of a pattern that are allowed."""
+    return [
+        {
+            "resource": part_text(part),
+            "verdict": verdict(part.formula).value,
+            "conditions": conditions(part.formula),
+            "determining": determining(part.determining),
+            "path": [path_item(hop) for hop in part.path],
+        }
+        for part in reply.parts
+    ]
 
 
 def reach_item(reply: Reply, spelled: Callable[[str], str]) -> ReachItem:
@@ -47,7 +54,7 @@ def reach_item(reply: Reply, spelled: Callable[[str], str]) -> ReachItem:
 
 def pair_item(reply: Reply, action: str, resource: str) -> ReachItem:
     """Shape a row of `reach` or `who-can` for given patterns."""
-    return {
+    item: ReachItem = {
         "subject": reply.subject,
         "action": action,
         "resource": resource,
@@ -57,6 +64,10 @@ def pair_item(reply: Reply, action: str, resource: str) -> ReachItem:
         "determining": determining(reply.determining),
         "path": [path_item(hop) for hop in reply.path],
     }
+    if reply.covers is not None:
+        item["covers"] = reply.covers.value
+        item["parts"] = part_items(reply)
+    return item
 
 
 def conditions(formula: Formula) -> list[AlternativeItem]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from answerable.model.ids import IdentityId
 from answerable.reach.able import candidates
@@ -31,6 +32,14 @@ from answerable.reach.verdict.trust import ASSUME, Entry
 from answerable.reach.visiting import callers_of, entries_of, rows_as
 
 
+class Extent(StrEnum):
+    """How much of a resource pattern an answer allows, given its conditions."""
+
+    ALL = "all"
+    PART = "part"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An answer for one subject.
@@ -44,6 +53,8 @@ class Reply:
         path: Steps from subject to actor; empty when they are the same.
         gaps: What was not read and could change it.
         row: The row, for answers that are patterns.
+        covers: How much of a pattern, for a question about one.
+        parts: Replies with a row each, of the parts of the pattern that are allowed.
     """
 
     subject: str
@@ -54,6 +65,8 @@ class Reply:
     path: tuple[Hop, ...]
     gaps: tuple[Gap, ...]
     row: Row | None = None
+    covers: Extent | None = None
+    parts: tuple["Reply", ...] = ()
 
 
 def can(

@@ -195,7 +195,10 @@ def through(start: Start, reply: Reply) -> Reply:
         return reply
     formula = chained(*(hop.formula for hop in start.hops), reply.formula)
     path = (*start.hops, *reply.path)
-    return replace(reply, subject=start.subject, formula=formula, path=path)
+    parts = tuple(through(start, part) for part in reply.parts)
+    return replace(
+        reply, subject=start.subject, formula=formula, path=path, parts=parts
+    )
 
 
 def known_rows(start: Start, rows: Iterable[Reply]) -> Iterator[Reply]:

@@ -8,6 +8,7 @@ from answerable.cli.look.proof import proof
 from answerable.cli.look.screen import Screen
 from answerable.flows.words.conditions import statement
 from answerable.flows.words.not_known import looked, would_tell
+from answerable.flows.words.patterns import extent, told_parts
 from answerable.flows.words.permissions import Block, by_way
 from answerable.flows.words.proof import assuming
 from answerable.flows.words.text import safe, width
@@ -15,11 +16,13 @@ from answerable.model.document import (
     CanItem,
     DeterminingItem,
     Document,
+    PartItem,
     PathItem,
     ReachItem,
 )
 
 _MOST = 6
+_MOST_PARTS = 20
 
 
 def can(document: Document, screen: Screen, now: int) -> Iterator[str]:
@@ -32,7 +35,11 @@ def can(document: Document, screen: Screen, now: int) -> Iterator[str]:
         yield from unknown(item, screen, "  ")
         if item["admin"]:
             yield "  administrator: it can come to do anything"
-        yield from conditions(item["conditions"], screen, "  ")
+        parts = told_parts(item)
+        if parts:
+            yield from _parts(item, parts, screen, "  ")
+        else:
+            yield from conditions(item["conditions"], screen, "  ")
         yield from _unguarded(item, screen, "  ")
         if item["verdict"] != "not-known":
             yield from proof(item, screen)
@@ -41,12 +48,30 @@ def can(document: Document, screen: Screen, now: int) -> Iterator[str]:
 def _question(item: CanItem, screen: Screen) -> Iterator[str]:
     """Write who does what, and on a line of its own on what where one is too short."""
     does = f"  {safe(item['subject'])} {_does(item['verdict'])} {safe(item['action'])}"
-    resource = safe(item["resource"])
-    if width(f"{does} on {resource}") <= screen.width:
-        yield f"{does} on {resource}"
+    resource, much = safe(item["resource"]), extent(item)
+    if width(f"{does} on {much}{resource}") <= screen.width:
+        yield f"{does} on {much}{resource}"
         return
-    yield from screen.wrap(f"{does} on", "    ")
+    yield from screen.wrap(f"{does} on {much}".rstrip(), "    ")
     yield from screen.wrap(f"    {resource}", "    ")
+
+
+def _parts(
+    item: CanItem | ReachItem,
+    parts: Sequence[PartItem],
+    screen: Screen,
+    indent: str,
+) -> Iterator[str]:
+    """Write the parts of a pattern, each with its verdict, conditions and path."""
+    inner = indent + "    "
+    for part in parts[:_MOST_PARTS]:
+        word = verdict(part["verdict"], screen)
+        yield from screen.wrap(f"{indent}{word}  {safe(part['resource'])}", inner)
+        yield from conditions(part["conditions"], screen, inner)
+        if part["path"] != item["path"]:
+            yield from path(part["path"], item["subject"], screen, inner)
+    if len(parts) > _MOST_PARTS:
+        yield f"{indent}and {len(parts) - _MOST_PARTS:,} more parts: -o json lists all"
 
 
 def _unguarded(item: CanItem | ReachItem, screen: Screen, indent: str) -> Iterator[str]:
@@ -129,10 +154,13 @@ def _block(block: Block, screen: Screen) -> Iterator[str]:
     rest = len(block.actions) - _MOST
     actions = ", ".join(shown) + (f" +{rest} more" if rest > 0 else "")
     word = verdict(block.item["verdict"], screen, bool(block.item.get("assuming")))
-    yield from screen.wrap(
-        f"  {word}  {actions} on {safe(block.item['resource'])}", "      "
-    )
+    resource = f"{extent(block.item)}{safe(block.item['resource'])}"
+    yield from screen.wrap(f"  {word}  {actions} on {resource}", "      ")
     yield from unknown(block.item, screen, "      ")
-    yield from conditions(block.item["conditions"], screen, "      ")
+    parts = told_parts(block.item)
+    if parts:
+        yield from _parts(block.item, parts, screen, "      ")
+    else:
+        yield from conditions(block.item["conditions"], screen, "      ")
     yield from _unguarded(block.item, screen, "      ")
     yield from statements(block.item["determining"], screen, "      ")

@@ -41,6 +41,7 @@ _QUANTIFIERS = {"forallvalues": "every value of", "foranyvalue": "a value of"}
 # Questions that no key of the platform asks: what the answer itself leaves open.
 _OPEN = {
     "answerable:scope": ("the call is within", "the call is outside"),
+    "answerable:resource": ("the resource is in", "the resource is outside"),
     "answerable:deny": ("the call falls under", "the call does not fall under"),
     "answerable:resource-policy": (
         "the own policies of what it names allow it too, for all of",

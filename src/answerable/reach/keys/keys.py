@@ -154,6 +154,7 @@ _UNREAD = "not known: what the policy says was not read"
 _OURS: dict[str, KeyClass] = {
     "answerable:deny": KeyClass(O, _NAMED, ""),
     "answerable:scope": KeyClass(O, _NAMED, ""),
+    "answerable:resource": KeyClass(O, "which resource the call names", ""),
     "answerable:resource-policy": KeyClass(O, _NAMED, ""),
     "answerable:canonical-user": KeyClass(
         P, "set by the platform; whose canonical id it is was not collected", ""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from itertools import islice
 
 from answerable.model.ids import IdentityId
+from answerable.model.policy import Effect
 from answerable.reach.bits.cells import keys_used
 from answerable.reach.estate.clauses import Clause
 from answerable.reach.estate.estate import Estate
@@ -19,6 +20,7 @@ from answerable.reach.keys.keys import Kind, key_class
 from answerable.reach.keys.tagging import Tagging
 from answerable.reach.paths.graph import Graph
 from answerable.reach.paths.paths import Reached, reached
+from answerable.reach.patterns.resources import Parts
 from answerable.reach.questions import Reply, replied
 from answerable.reach.verdict.context import Known
 from answerable.reach.verdict.formula import FALSE
@@ -71,6 +73,22 @@ def speaking_of_tags(graph: Graph) -> tuple[Clause, ...]:
                 found[actions] = clause
         graph.tagged = tuple(found.values())
     return graph.tagged
+
+
+def granted_on_tags(graph: Graph, action: str) -> tuple[Parts, ...]:
+    """List the resource patterns of statements that allow an action under a tag.
+
+    Args:
+        graph: The graph.
+        action: In any case.
+    """
+    folded = action.lower()
+    found: dict[Parts, None] = {}
+    for clause in graph.estate.clauses:
+        allows = clause.effect is Effect.ALLOW and clause.takes_action(folded)
+        if allows and _uses_tags(clause):
+            found |= dict.fromkeys(clause.parts)
+    return tuple(found)
 
 
 def _uses_tags(clause: Clause) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from answerable.flows.words.conditions import condition, layer_name, statement
 from answerable.flows.words.not_known import would_tell
+from answerable.flows.words.patterns import extent, told_parts
 from answerable.flows.words.permissions import Block, by_way
 from answerable.flows.words.proof import said_of
 from answerable.model.document import (
@@ -145,10 +146,29 @@ def pairs(items: Sequence[ReachItem], question: Question) -> Iterator[Row]:
         }
 
 
+def _told(item: CanItem) -> list[list[str]]:
+    """Write the conditions of an answer; each part of a pattern has its own."""
+    return [] if told_parts(item) else told_conditions(item["conditions"])
+
+
+def parts(item: CanItem | ReachItem) -> list[Row]:
+    """Write the parts of a pattern that say more than the answer as a whole."""
+    return [
+        {
+            "verdict": part["verdict"],
+            "resource": part["resource"],
+            "conditions": open_conditions(part["conditions"]),
+        }
+        for part in told_parts(item)
+    ]
+
+
 def proof(item: CanItem) -> Row:
     """Write the proof of one answer."""
     return {
-        "conditions": told_conditions(item["conditions"]),
+        "conditions": _told(item),
+        "extent": extent(item),
+        "parts": parts(item),
         "unguarded": _unguarded(item),
         "steps": steps(item["path"]),
         "statements": statements(item["determining"]),

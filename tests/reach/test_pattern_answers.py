@@ -1,0 +1,279 @@
+"""Answers about a resource pattern: all of it, part of it, none of it."""
+
+from collections import Counter
+from functools import partial
+from typing import cast
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from answerable.flows import reach as flow
+from answerable.model.document import CanItem
+from answerable.reach.paths.graph import Graph
+from answerable.reach.pattern_answers import PART, can_on_pattern, is_pattern
+from answerable.reach.patterns.globs import inward
+from answerable.reach.patterns.resources import matches_parts, pattern_parts, text_parts
+from answerable.reach.questions import Extent, Reply
+from answerable.reach.rows import listing, standing
+from answerable.reach.verdict.formula import TRUE
+from tests.reach import laws
+from tests.reach.build import A, B, Builder, role, statement, user
+from tests.reach.planted import caught
+from tests.reach.strategies_cases import Case, cases
+from tests.reference.reach import request as spec
+from tests.reference.reach.facts import Who
+
+NOW = 1_764_000_000_000_000_000
+DATA = "arn:aws:s3:::customer-data/*"
+PRIVATE = "arn:aws:s3:::customer-data/private/*"
+slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+
+
+def ana_with(*statements: object, account: str = A) -> Builder:
+    build = Builder()
+    build.policy(build.identity(user("ana", account)), "identity", *statements)
+    return build
+
+
+def can(build: Builder, action: str, resource: str, who: str = "ana") -> CanItem:
+    document = flow.can(build.inventory(), who, action, resource, now=NOW)
+    return cast("CanItem", document.items[0])
+
+
+def parts(item: CanItem) -> list[tuple[str, str]]:
+    return sorted((part["resource"], part["verdict"]) for part in item["parts"])
+
+
+def test_a_grant_on_a_part_is_part_and_never_a_never() -> None:
+    build = ana_with(statement("p", action="s3:GetObject", resource=PRIVATE))
+    item = can(build, "s3:GetObject", DATA)
+    assert (item["verdict"], item["covers"]) == ("only-if", "part")
+    assert parts(item) == [(PRIVATE, "always")]
+    (condition,) = item["conditions"][0]["all_of"]
+    assert (condition["key"], condition["values"]) == (PART, [PRIVATE])
+    assert condition["asserted_by"] == "operation"
+    assert item["determining"][0]["statement"] == "p"
+    for expected in ("never", "always"):
+        document = flow.can(
+            build.inventory(),
+            "ana",
+            "s3:GetObject",
+            DATA,
+            now=NOW,
+            expect=expected,
+        )
+        assert document.failed
+
+
+def test_all_and_none_are_said_too() -> None:
+    build = ana_with(statement("p", action="s3:GetObject", resource=DATA))
+    item = can(build, "s3:GetObject", PRIVATE)
+    assert (item["verdict"], item["covers"]) == ("always", "all")
+    assert parts(item) == [(PRIVATE, "always")]
+    item = can(build, "s3:GetObject", "arn:aws:s3:::other/*")
+    assert (item["verdict"], item["covers"], item["parts"]) == ("never", "none", [])
+    assert "covers" not in can(build, "s3:GetObject", "arn:aws:s3:::other/a")
+
+
+def test_a_deny_that_carves_a_hole_leaves_a_part() -> None:
+    build = ana_with(
+        statement("a", action="s3:GetObject", resource=DATA),
+        statement("d", effect="Deny", action="s3:*", resource=PRIVATE),
+    )
+    item = can(build, "s3:GetObject", DATA)
+    assert (item["verdict"], item["covers"]) == ("only-if", "part")
+    assert parts(item) == [(f"{DATA} except {PRIVATE}", "always")]
+
+
+def test_parts_of_two_statements_and_of_two_identities_make_up_all() -> None:
+    build = ana_with(
+        statement("a", action="s3:GetObject", resource=DATA),
+        statement("d", effect="Deny", action="s3:*", resource=PRIVATE),
+        statement("r", action="sts:AssumeRole", resource=role("reader")),
+    )
+    reader = build.identity(role("reader"))
+    trusting = statement("t", action="sts:AssumeRole", principal={"AWS": user("ana")})
+    build.policy(reader, "trust", trusting)
+    build.policy(
+        reader, "identity", statement("p", action="s3:GetObject", resource=PRIVATE)
+    )
+    item = can(build, "s3:GetObject", DATA)
+    assert (item["verdict"], item["covers"]) == ("always", "all")
+    assert len(item["parts"]) == 2
+    direct = flow.can(
+        build.inventory(), "ana", "s3:GetObject", DATA, now=NOW, direct=True
+    )
+    assert direct.items[0]["covers"] == "part"
+
+
+def test_a_condition_on_all_of_it_is_all_and_only_if() -> None:
+    condition = {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
+    build = ana_with(
+        statement("c", action="s3:GetObject", resource=DATA, condition=condition)
+    )
+    item = can(build, "s3:GetObject", DATA)
+    assert (item["verdict"], item["covers"]) == ("only-if", "all")
+    assert [c["key"] for c in item["conditions"][0]["all_of"]] == ["aws:SourceIp"]
+    whole = statement("w", action="s3:GetObject", resource=PRIVATE)
+    build.policy(user("ana"), "identity", whole, policy="second")
+    item = can(build, "s3:GetObject", DATA)
+    assert (item["verdict"], item["covers"]) == ("only-if", "all")
+    assert parts(item) == [(DATA, "only-if"), (PRIVATE, "always")]
+    keys = [[c["key"] for c in one["all_of"]] for one in item["conditions"]]
+    assert sorted(keys) == [[PART], ["aws:SourceIp"]]
+
+
+def test_a_star_alone_asks_about_each_resource_type_of_the_action() -> None:
+    for secrets in ("*", f"arn:aws:secretsmanager:*:{A}:secret:*"):
+        build = ana_with(
+            statement("s", action="secretsmanager:GetSecretValue", resource=secrets)
+        )
+        assert can(build, "secretsmanager:GetSecretValue", "*")["covers"] == "all"
+    foreign = f"arn:aws:secretsmanager:*:{B}:secret:*"
+    build = ana_with(
+        statement("s", action="secretsmanager:GetSecretValue", resource=foreign)
+    )
+    item = can(build, "secretsmanager:GetSecretValue", "*")
+    assert (item["verdict"], item["covers"]) == ("only-if", "part")
+    build = ana_with(statement("p", action="s3:GetObject", resource=PRIVATE))
+    item = can(build, "s3:GetObject", "*")
+    assert (item["verdict"], item["covers"]) == ("only-if", "part")
+    assert parts(item) == [(PRIVATE, "always")]
+    assert can(build, "s3:PutObject", "*")["covers"] == "none"
+    assert "covers" not in can(build, "s3:ListAllMyBuckets", "*")
+
+
+def test_a_bucket_s_own_policy_grants_a_part() -> None:
+    build = ana_with(statement("x", action="s3:ListBucket", resource="*"))
+    build.resource("arn:aws:s3:::customer-data", "s3:bucket", A)
+    build.policy(
+        "arn:aws:s3:::customer-data",
+        "resource",
+        statement(
+            "b", action="s3:GetObject", resource=PRIVATE, principal={"AWS": user("ana")}
+        ),
+    )
+    item = can(build, "s3:GetObject", DATA)
+    assert (item["verdict"], item["covers"]) == ("only-if", "part")
+    assert parts(item) == [(PRIVATE, "always")]
+
+
+def _patterns(resource: str) -> list[str]:
+    if resource == "*":
+        return []
+    cut = max(resource.rfind("/"), resource.rfind(":")) + 1
+    return [
+        f"{resource[:-1]}*",
+        f"{resource[:cut]}*",
+        "*",
+        ":".join([*resource.split(":")[:5], "*"]),
+    ]
+
+
+def _in_part(part: Reply, resource: str) -> bool:
+    assert part.row is not None
+    text = text_parts(resource)
+    term = part.row.resources
+    return matches_parts(term.pattern, text) and not any(
+        matches_parts(hole, text) for hole in term.excluded
+    )
+
+
+def pattern_law(case: Case, seen: Counter[str] | None = None) -> None:
+    """All: each is allowed; none: none is; part: the parts hold, and nothing else."""
+    estate, world = laws.estate_of(case), laws.world_of(case)
+    graph = Graph(estate)
+    for identity in case.facts.identities:
+        principal = laws.asking(estate, identity.id)
+        for action, resource in case.calls:
+            if laws._is_aside(estate, principal, action, resource):
+                continue
+            if resource == "*" or not estate.possible(action, resource):
+                continue
+            word = _judged(world, Who(identity), action, resource)
+            for pattern in _patterns(resource):
+                if not is_pattern(estate, action, pattern):
+                    continue
+                if not matches_parts(
+                    pattern_parts(inward(pattern)), text_parts(resource)
+                ):
+                    continue
+                reply = can_on_pattern(graph, identity.id, action, pattern, direct=True)
+                _agrees(reply, action, resource, word, estate, principal)
+                if seen is not None:
+                    seen[f"{reply.covers}"] += 1
+
+
+def _judged(world: object, who: Who, action: str, resource: str) -> str:
+    judge = partial(spec.allowed, world, who, action, resource)
+    seen = {expected for _, expected in spec.outcomes(judge)}
+    return "only-if" if len(seen) > 1 else "always" if True in seen else "never"
+
+
+def _agrees(reply, action, resource, word, estate, principal) -> None:
+    holding = [part for part in reply.parts if _in_part(part, resource)]
+    if any(part.formula == TRUE for part in holding):
+        assert word == "always", (reply, word)
+    if reply.covers is Extent.ALL and reply.formula == TRUE:
+        assert word == "always", (reply, word)
+    answer = laws.questions.ask(estate, principal, action, resource)
+    listed = laws._listed(action, answer.formula)
+    if reply.covers is Extent.NONE and listed:
+        assert word == "never", (reply, word)
+    if word != "never" and listed and reply.parts:
+        assert holding, (reply, word)
+
+
+@settings(max_examples=150, suppress_health_check=slow)
+@given(cases())
+def test_a_pattern_s_parts_say_what_the_readable_rules_say(case: Case) -> None:
+    pattern_law(case)
+
+
+def test_the_law_of_patterns_sees_all_and_part_and_none() -> None:
+    seen: Counter[str] = Counter()
+
+    @settings(
+        max_examples=60, database=None, derandomize=True, suppress_health_check=slow
+    )
+    @given(cases())
+    def law(case: Case) -> None:
+        pattern_law(case, seen)
+
+    law()
+    assert all(seen[each] >= 0.05 * seen.total() for each in Extent), seen
+
+
+def test_the_law_of_patterns_finds_that_a_deny_carves_no_hole() -> None:
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(standing, "denied", lambda row, _: [row])
+
+    assert caught(plant, cases(), pattern_law)
+
+
+def test_the_law_of_patterns_finds_that_grants_of_resources_are_left_aside() -> None:
+    def plant(patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(listing, "granted_rows", lambda *_: iter(()))
+
+    assert caught(plant, cases(), pattern_law)
+
+
+def test_a_none_does_not_rest_on_a_tag_that_the_subject_may_set_itself() -> None:
+    condition = {"StringEquals": {"aws:PrincipalTag/team": "data"}}
+    build = ana_with(
+        statement("c", action="s3:GetObject", resource=DATA, condition=condition),
+        statement("t", action="iam:TagUser", resource="*"),
+    )
+    one = can(build, "s3:GetObject", "arn:aws:s3:::customer-data/a")
+    assert (one["verdict"], one["unguarded"]) == ("only-if", True)
+    for pattern in (DATA, "*", "arn:aws:s3:::customer-*"):
+        item = can(build, "s3:GetObject", pattern)
+        assert (item["verdict"], item["covers"]) == ("only-if", "part"), pattern
+
+
+def test_a_principal_tag_condition_is_none_where_nobody_may_set_the_tag() -> None:
+    condition = {"StringEquals": {"aws:PrincipalTag/team": "data"}}
+    build = ana_with(
+        statement("c", action="s3:GetObject", resource=DATA, condition=condition)
+    )
+    assert can(build, "s3:GetObject", DATA)["covers"] == "none"
