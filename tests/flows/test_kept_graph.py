@@ -97,3 +97,20 @@ def test_answers_are_the_same_from_steps_that_were_kept_on_disk(store: Path) -> 
     assert found == again
     (store / "derived" / "steps.blocks").write_bytes(b"x")
     assert [asked(loaded(store), store, subject) for subject in subjects] == found
+
+
+def test_a_list_that_is_cut_says_from_how_many_identities_it_is(store: Path) -> None:
+    inventory = loaded(store)
+    subject = next(i.id for i in inventory.facts.identities if "report-bot" in i.id)
+    whole = reach.reach(inventory, subject, now=NOW)
+    assert len(whole.items) > 2
+    assert "shown" not in whole.coverage
+    for limit in range(1, len(whole.items)):
+        cut = reach.reach(inventory, subject, now=NOW, limit=limit)
+        assert cut.items == whole.items[:limit]
+        shown = cut.coverage["shown"]
+        assert (shown["rows"], shown["what"]) == (limit, "identities")
+        assert 1 <= shown["done"] <= shown["of"]
+    same = reach.reach(inventory, subject, now=NOW, limit=len(whole.items) + 1)
+    assert same.items == whole.items
+    assert "shown" not in same.coverage

@@ -1,7 +1,8 @@
 """Three questions about permissions, asked of an estate that is compiled already."""
 
+import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from answerable.flows.asked import Asked, coverage_of, doubted, missing, subject_of
@@ -15,11 +16,11 @@ from answerable.flows.not_known import (
     unknown_rows,
 )
 from answerable.model.connector import no_progress
-from answerable.model.document import Document, ReachItem
+from answerable.model.document import Document, ReachItem, ShownItem
 from answerable.model.errors import UsageError
 from answerable.reach import items, questions, subjects
 from answerable.reach.keys.tagging import Tagging
-from answerable.reach.parts import Place, able_part, part
+from answerable.reach.parts import Place, able_part, count_identities, part
 from answerable.reach.patterns.globs import is_literal
 from answerable.reach.questions import Reply
 from answerable.reach.rows.rows import speller
@@ -54,6 +55,7 @@ def reach(
     *,
     resource: str = "*",
     action: str = "*",
+    limit: int = 0,
     progress: Progress = no_progress,
 ) -> Document:
     """List what a subject can do; see `flows.reach.reach`.
@@ -61,6 +63,16 @@ def reach(
     Raises:
         UsageError: The subject is not known.
     """
+    if limit:
+        listed = reach_part(
+            asked,
+            subject,
+            resource=resource,
+            action=action,
+            rows=limit,
+            ways=sys.maxsize,
+        )
+        return _with_shown(asked, subject, listed) if listed.after else listed.document
     inventory, direct = asked.inventory, asked.direct
     name = subject_of(inventory, subject)
     found = subjects.starts(asked.graph, inventory, name)
@@ -72,6 +84,22 @@ def reach(
         replies += subjects.known_rows(start, rows)
     unknown = unknown_rows(asked, found, name, action, resource)
     return _listing(asked, found, replies, action, resource, unknown=unknown)
+
+
+def _with_shown(asked: Asked, subject: str, listed: Listed) -> Document:
+    """Say how many of the identities that a subject can become were gone through."""
+    starts = subjects.starts(
+        asked.graph, asked.inventory, subject_of(asked.inventory, subject)
+    ).starts
+    of = sum(
+        count_identities(asked.graph, each.identity, direct=asked.direct)
+        for each in starts
+    )
+    document = listed.document
+    shown = ShownItem(
+        rows=len(document.items), what="identities", done=listed.gone, of=of
+    )
+    return replace(document, coverage={**document.coverage, "shown": shown})
 
 
 def reach_part(

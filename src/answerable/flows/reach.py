@@ -24,6 +24,7 @@ def reach(
     context: Context = None,
     session_policy: str = "",
     endpoint_policy: str = "",
+    limit: int = 0,
     progress: Progress = no_progress,
 ) -> Document:
     """List what a subject can do, directly and through whom it can become.
@@ -38,6 +39,7 @@ def reach(
         context: Condition keys of the request.
         session_policy: File with the policy of the subject's own session.
         endpoint_policy: File with the policy of the VPC endpoint.
+        limit: Most rows; 0 for all. Coverage says of how many identities they are.
         progress: Called with what is done.
 
     Raises:
@@ -47,7 +49,12 @@ def reach(
     given = read_given(inventory.facts, context, session_policy, endpoint_policy, now)
     asked = asked_of(inventory, None, given, now, direct=direct)
     return permitted.reach(
-        asked, subject, resource=resource, action=action, progress=progress
+        asked,
+        subject,
+        resource=resource,
+        action=action,
+        limit=limit,
+        progress=progress,
     )
 
 

@@ -22,6 +22,22 @@ class SourceItem(TypedDict):
     problems: list[str]
 
 
+class ShownItem(TypedDict):
+    """How much of a list an answer shows, where it is not all of it.
+
+    Attributes:
+        rows: How many rows are shown.
+        what: What the rows come from, in the plural: `identities`.
+        done: How many of these were gone through, the last one perhaps in part.
+        of: How many there are.
+    """
+
+    rows: int
+    what: str
+    done: int
+    of: int
+
+
 class Coverage(TypedDict):
     """What the answer rests on, and what could have changed it."""
 
@@ -30,6 +46,7 @@ class Coverage(TypedDict):
     seen: list[str]
     not_collected: list[str]
     looked: NotRequired[LookedItem]
+    shown: NotRequired[ShownItem]
     recorded: NotRequired[list[RecordedItem]]
     mediation: NotRequired[MediationItem]
 

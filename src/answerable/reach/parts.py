@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from itertools import islice
 
 from answerable.model.ids import IdentityId
+from answerable.reach.bits.planes import positions
+from answerable.reach.bits.whole import whole_of
+from answerable.reach.estate.outside import caller_of
 from answerable.reach.paths.graph import Graph
 from answerable.reach.paths.paths import Reached, reached
 from answerable.reach.questions import (
@@ -20,6 +23,7 @@ from answerable.reach.questions import (
     reach,
 )
 from answerable.reach.rows.rows import Filter, Row
+from answerable.reach.visiting import entries_of
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -77,6 +81,24 @@ def part(
 def _ways(graph: Graph, start: IdentityId, *, direct: bool) -> Iterator[Reached]:
     node = graph.start(start)
     return iter([Reached(graph, (node,))]) if direct else reached(graph, node)
+
+
+def count_identities(graph: Graph, start: IdentityId, *, direct: bool) -> int:
+    """Count the identities that rows of a subject come from, itself among them.
+
+    Roles that a caller from outside may enter are counted, not what they lead to.
+    """
+    if start not in graph.estate.principals:
+        caller = caller_of(start, graph.estate.accounts)
+        return 1 + (
+            0 if direct or caller is None else len(list(entries_of(graph, caller)))
+        )
+    if direct:
+        return 1
+    whole = whole_of(graph)
+    number = whole.number(graph.start(start))
+    found = whole.beyond(number) | 1 << number
+    return len({whole.node(n).identity for n in positions(found)})
 
 
 def able_part(

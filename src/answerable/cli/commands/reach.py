@@ -1,7 +1,7 @@
 """`reach`, `can`, `who-can`: what an identity may do, from three directions."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -11,6 +11,9 @@ from answerable.cli.progress import bar
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, Word, pass_settings
 from answerable.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from answerable.model.document import Document
 
 VERDICTS = ("always", "only-if", "never")
 
@@ -47,7 +50,7 @@ def _stated(command: _Command) -> _Command:
 
 
 _NARROW = "answerable reach --help; --action GLOB narrows all of them"
-_OF_ROWS = ("resource",)
+_OF_ROWS = ("resource", "limit")
 _STATED = ("direct", "context", "session_policy", "endpoint_policy")
 _OF_AWS = ("sample", "seed", "endpoint_url", "profile", "region")
 
@@ -78,6 +81,13 @@ def _agreed(used: bool, compare_aws: bool) -> None:
 @click.argument("subject", default="")
 @click.option("--resource", default="", metavar="GLOB", help="Only these resources.")
 @click.option("--action", default="*", metavar="GLOB", help="Only these actions.")
+@click.option(
+    "--limit",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(0, 1 << 31),
+    help="At most so many rows; 0 for all.",
+)
 @_stated
 @click.option("--used", is_flag=True, help="Which actions are used, by the trail.")
 @click.option(
@@ -96,6 +106,7 @@ def reach(
     subject: str,
     resource: str,
     action: str,
+    limit: int,
     direct: bool,
     context: tuple[str, ...],
     session_policy: str,
@@ -169,9 +180,17 @@ def reach(
                 context=keys,
                 session_policy=session_policy,
                 endpoint_policy=endpoint_policy,
+                limit=limit,
                 progress=progress,
             )
-    answer(document, settings)
+    answer(document, settings, note=_rest(document))
+
+
+def _rest(document: "Document") -> str:
+    """Say how to see the rest of a list that is not shown whole."""
+    if "shown" not in document.coverage:
+        return ""
+    return "hint: --limit 0 lists all rows; --action, --resource and --direct narrow"
 
 
 @click.command(cls=Verb, short_help="Whether a subject can do one thing, with proof.")

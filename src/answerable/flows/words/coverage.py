@@ -63,7 +63,7 @@ def _parts(coverage: Coverage, most: int) -> list[str]:
     ages = _oldest(coverage)
     words = coverage["not_collected"]
     homes = {word: _home(word, ages) for word in words}
-    said: list[str] = []
+    said = _shown(coverage)
     for name, oldest in ages.items():
         own = [word for word in words if homes[word] == name]
         part = f"{safe(name)} {age(oldest)}"
@@ -81,6 +81,15 @@ def _parts(coverage: Coverage, most: int) -> list[str]:
     if coverage["partial"]:
         said.append("partial: a source could not be read whole")
     return said
+
+
+def _shown(coverage: Coverage) -> list[str]:
+    """How much of a list is shown, where it is not all of it."""
+    shown = coverage.get("shown")
+    if shown is None:
+        return []
+    rows = f"first {shown['rows']:,} rows"
+    return [f"{rows}, from {shown['done']:,} of {shown['of']:,} {shown['what']}"]
 
 
 def _trails(coverage: Coverage, ages: Collection[str]) -> list[str]:

@@ -139,6 +139,15 @@ class Whole:
             assumed |= bit if edge.via == "sts:AssumeRole" else 0
         return Verdicts(sure, some), assumed
 
+    def beyond(self, number: int) -> int:
+        """Return whom a node becomes in any number of steps, as bits."""
+        if number < self.size:
+            return self.some.beyond[number]
+        found = row = self.steps(number).some
+        for to in positions(row):
+            found |= self.some.beyond[to] if to < self.size else 0
+        return found
+
     def leads(self, number: int, goals: Verdicts) -> Verdict:
         """Say whether a node leads to a goal or is one."""
         if number >= self.size:
