@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.estate.seven import Ask, Files, arn
+from answerable.cli.sample.keys import fake_secret
+from tests.estate.seven import ACCOUNT, KEY, Ask, Files, arn
 
 ADMIN = arn("role", "break-glass")
 PROFILE = f"[default]\nrole_arn = {ADMIN}\nsource_profile = base\n"
@@ -208,3 +209,116 @@ def test_a_clients_rule_makes_a_reach_conditional_and_never_ends_it(
         json_out=False,
     )
     assert "the client's rule (self-reported)" in " ".join(shown.out.split())
+
+
+def workflow(step: str, *, role: str = "") -> str:
+    """A workflow with one job whose last step runs an agent."""
+    assume = (
+        "      - uses: aws-actions/configure-aws-credentials@v5\n"
+        f"        with: {{role-to-assume: '{role}'}}\n"
+        if role
+        else ""
+    )
+    return (
+        "on: issues\npermissions: {id-token: write}\n"
+        f"jobs:\n  fix:\n    steps:\n{assume}      - {step}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "tool", "rule"),
+    [
+        ("run: claude -p x", "claude-code/Bash", "--allowedTools: no Bash"),
+        (
+            "run: claude -p x --allowedTools 'Bash(aws:*),Read'",
+            "claude-code/Bash",
+            "aws",
+        ),
+        ("run: claude -p x --allowedTools Bash Read", "claude-code/Bash", ""),
+        ("run: claude -p x --dangerously-skip-permissions", "claude-code/Bash", ""),
+        ("uses: anthropics/claude-code-action@v1", "claude-code/Bash", "no Bash"),
+        ("run: codex exec x", "codex/shell", "sandbox_mode: read-only"),
+        ("run: codex exec --sandbox danger-full-access x", "codex/shell", ""),
+        (
+            "uses: openai/codex-action@v1",
+            "codex/shell",
+            "sandbox_mode: workspace-write",
+        ),
+        ("run: gemini -p x", "gemini-cli/run_shell_command", ""),
+    ],
+)
+def test_a_workflow_step_has_the_shell_of_its_client(
+    tmp_path: Path,
+    store: Path,
+    files: Files,
+    ask: Ask,
+    step: str,
+    tool: str,
+    rule: str,
+) -> None:
+    role = arn("role", "ci-release")
+    path = tmp_path / "shop" / ".github" / "workflows" / "fix.yml"
+    path.parent.mkdir(parents=True)
+    path.write_text(workflow(step, role=role))
+    ask(store, "scan", f"aws:{files.account}", f"repo:{tmp_path / 'shop'}")
+    shell = tools(ask, store)[f"tool:{tool}"]
+    assert (shell["transport"], shell["identities"]) == ("shell", [role])
+    assert (rule in shell["rule"]) if rule else shell["rule"] == ""
+    agent = "agent:github-actions/shop/fix.yml/fix"
+    answer = ask(store, "can", agent, "lambda:InvokeFunction", "*")
+    conditions = {
+        each["key"]
+        for item in answer.items
+        for one in item["conditions"]
+        for each in one["all_of"]
+    }
+    assert answer.items[0]["verdict"] == "only-if"  # the trust asks for its repository
+    assert "token.actions.githubusercontent.com:sub" in conditions
+    assert ("answerable:client-rule" in conditions) == bool(rule)
+
+
+def test_a_key_in_the_agents_own_environment_names_the_agent_and_its_shell(
+    tmp_path: Path, store: Path, files: Files, ask: Ask
+) -> None:
+    home = write_home(
+        tmp_path / "dana",
+        {
+            ".aws/config": "",
+            ".claude/settings.json": {
+                "env": {
+                    "AWS_ACCESS_KEY_ID": KEY,
+                    "AWS_SECRET_ACCESS_KEY": fake_secret("legacy-sync"),
+                }
+            },
+        },
+    )
+    scan(ask, store, files, home)
+    user = arn("user", "legacy-sync")
+    record = {
+        "eventVersion": "1.10",
+        "userIdentity": {
+            "type": "IAMUser",
+            "arn": user,
+            "accountId": ACCOUNT,
+            "accessKeyId": KEY,
+            "userName": "legacy-sync",
+        },
+        "eventTime": "2026-11-28T10:00:01Z",
+        "eventSource": "s3.amazonaws.com",
+        "eventName": "ListBuckets",
+        "awsRegion": "eu-west-1",
+        "eventID": "00000000-0000-4000-8000-0000000000aa",
+        "eventType": "AwsApiCall",
+        "managementEvent": True,
+        "recipientAccountId": ACCOUNT,
+        "eventCategory": "Management",
+    }
+    trail = tmp_path / "trail.json"
+    trail.write_text(json.dumps({"Records": [record]}))
+    assert ask(store, "ingest", f"cloudtrail:{trail}").code == 0
+    (row,) = ask(store, "trace").items
+    hops = row["hops"]
+    assert hops["agent"]["value"] == "agent:claude-code/dana"
+    assert hops["tool"]["value"] == "tool:claude-code/Bash"
+    shell = tools(ask, store)["tool:claude-code/Bash"]
+    assert shell["identities"] == [user]  # the trail says whose key it is

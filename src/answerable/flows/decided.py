@@ -161,7 +161,12 @@ def server_of(event: Named) -> str:
 def name_of(event: Named, target: str) -> str:
     """Name what a decision was about; empty where nothing is named."""
     if target == Target.TOOL:
-        return event.tool.removeprefix(event.resource_prefix)
+        tool = event.resource_prefix and event.resource.startswith(
+            event.resource_prefix
+        )
+        return (event.resource if tool else event.tool).removeprefix(
+            event.resource_prefix
+        )
     if target == Target.RESOURCE:
         return event.resource
     prefix = f"{target}:mcp/{server_of(event)}/"

@@ -155,17 +155,27 @@ def _hops(graph: Graph, entity: AgentEntity, identity: IdentityId) -> Iterator[H
     """
     subject = entity.agent.id
     uses = [use for use in entity.tools if identity in use.identities]
+    hop = Hop(subject, "runs as", identity, TRUE, ())
     if uses:
-        yield _through_tools(subject, identity, uses)
-        return
-    entered = False
-    if entity.agent.kind.startswith("github") and identity in graph.estate.trusts:
-        for entry in graph.outsiders(identity):
-            if entry.kind == "Federated":
-                entered = True
-                yield replace(entry_hop(entry, identity), origin=subject)
-    if not entered:
-        yield Hop(subject, "runs as", identity, TRUE, ())
+        hop = _through_tools(subject, identity, uses)
+    entries = _entries(graph, entity, identity)
+    for entry in entries:
+        formula = chained(hop.formula, entry.formula)
+        yield replace(entry, origin=subject, formula=formula)
+    if not entries:
+        yield hop
+
+
+def _entries(graph: Graph, entity: AgentEntity, identity: IdentityId) -> list[Hop]:
+    """List how the token of a workflow enters a role that the workflow runs as."""
+    trusted = identity in graph.estate.trusts and identity in entity.agent.runs_as
+    if not trusted or not entity.agent.kind.startswith("github"):
+        return []
+    return [
+        entry_hop(entry, identity)
+        for entry in graph.outsiders(identity)
+        if entry.kind == "Federated"
+    ]
 
 
 def _through_tools(subject: str, identity: IdentityId, uses: Sequence[ToolUse]) -> Hop:

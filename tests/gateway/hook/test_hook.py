@@ -95,9 +95,9 @@ def test_a_call_is_decided_by_rules_and_policies_and_recorded_as_said(
         assert {event.source for event in found} == {"hook"}
         outcomes = [(e.tool, e.outcome.value) for e in found]
     assert sorted(outcomes) == [
-        ("tool:mcp/shell/Bash", "denied"),
-        ("tool:mcp/shell/Bash", "unknown"),
-        ("tool:mcp/shell/Write", "denied"),
+        ("tool:claude-code/Bash", "denied"),
+        ("tool:claude-code/Bash", "unknown"),
+        ("tool:claude-code/Write", "denied"),
     ]
     (decided,) = find(client, client.decision(answer))
     assert (decided["reason"], decided["agent"]) == ("forbidden", DEV)

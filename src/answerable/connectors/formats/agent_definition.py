@@ -133,10 +133,10 @@ def _tools(root: Node, *names: str) -> tuple[str, ...] | None:
         return None
     if node.is_array:
         return tuple(item.text() for item in node.items())[:_TOOLS_LIMIT]
-    return _split_tools(node.text())[:_TOOLS_LIMIT]
+    return split_tools(node.text())[:_TOOLS_LIMIT]
 
 
-def _split_tools(text: str) -> tuple[str, ...]:
+def split_tools(text: str) -> tuple[str, ...]:
     """Split `Read, Agent(a, b), Bash` at the commas outside parentheses."""
     parts: list[str] = []
     start = depth = 0

@@ -115,7 +115,12 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         commands=("Bash",),
         files=("Read", "Edit", "Write"),
         fetch=("WebFetch",),
-        rules=_lists((_DENY, "permissions/deny"), (_ALLOW, "permissions/allow")),
+        # Headless, it runs what is allowed on its command line and asks for nothing.
+        rules=_lists(
+            (_DENY, "permissions/deny"),
+            (_ALLOW, "permissions/allow"),
+            (_ONLY, "--allowedTools"),
+        ),
         limits=(
             _limit("permissions/defaultMode", "plan", "dontask"),
             _limit("sandbox/enabled", "true"),

@@ -27,6 +27,8 @@ from answerable.model.record import (
 )
 from answerable.model.written import WrittenBy
 
+_HOOKED = "hook/"  # in the era of an act, before the client that asked
+_MCP = "mcp__"  # before SERVER__TOOL, where a client calls a server
 # A call of which nothing readable came back may have happened.
 _OUTCOMES = {
     Ending.COMPLETED: Outcome.SUCCESS,
@@ -160,10 +162,17 @@ def _tools(server: str) -> str:
 def _tool(act: Act) -> str:
     """Name the tool; what is no call of a tool goes through its server all the same.
 
-    A decision point may be asked about what is at no server that it knows.
+    A decision point may be asked about what is at no server that it knows. A tool that
+    is built into a client has the id that the inventory gives it.
     """
     if not act.server:
         return ""
+    client = act.era.removeprefix(_HOOKED)
+    if client != act.era and act.target is Target.TOOL:
+        server, _, tool = act.name.removeprefix(_MCP).partition("__")
+        if act.name.startswith(_MCP) and tool:
+            return _tools(server) + tool
+        return f"tool:{client}/{act.name}"
     return _tools(act.server) + (act.name if act.target is Target.TOOL else "*")
 
 

@@ -9,6 +9,12 @@ from answerable.connectors.formats.sighting_frame import (
     place_of,
     sight_credential,
 )
+from answerable.connectors.formats.tool_rules import (
+    BuiltInTool,
+    built_in_tools,
+    sight_built_in,
+)
+from answerable.connectors.repo.parse.agent_step import step_settings
 from answerable.connectors.repo.parse.workflow import AgentJob
 from answerable.model.agent import Agent, Known
 from answerable.model.credential import (
@@ -88,6 +94,7 @@ def sight_job(
     author = WrittenBy.SELF_REPORTED if job.may_write_contents else WrittenBy.PLATFORM
     out.agents.append((agent, path, author))
     out.identities += [each.sighting(frame.seen(job_place)) for each in job.google]
+    variables: dict[CredentialId, None] = {}
     for found in job.found:
         ambient = found.cls is CredentialClass.AMBIENT
         # The token of each job is its own; a secret is the same in every job.
@@ -98,6 +105,8 @@ def sight_job(
         out.credentials.append(
             replace(credential, scope=scope, lifetime=lifetime or credential.lifetime)
         )
+        if not ambient and found.pointer.startswith(_given(job)):
+            variables[credential.id] = None
         arn = found.value.partition(":")[2]
         if found.kind == "github-oidc" and arn:
             out.links.append(_link(credential.id, arn, credential.place, frame))
@@ -118,6 +127,34 @@ def sight_job(
                 seen=frame.seen(place_of(place, server.pointer)),
             )
         )
+
+    for client in job.runs:
+        seen = frame.seen(job_place)
+        out.tools += [
+            sight_built_in(tool, client, this, tuple(variables), seen)
+            for tool in _built_in(job, client)
+        ]
+
+
+def _given(job: AgentJob) -> tuple[str, ...]:
+    """Name the places whose variables an agent's shell is given."""
+    steps = (f"{step.pointer}/" for _, step in job.steps)
+    return ("/env/", f"{job.pointer}/env/", *steps)
+
+
+def _built_in(job: AgentJob, client: str) -> list[BuiltInTool]:
+    """List a client's built-in tools; of several steps the least narrowed one counts."""
+    found: dict[str, BuiltInTool] = {}
+    for runs, step in job.steps:
+        if runs != client:
+            continue
+        for tool in built_in_tools(
+            client, step_settings(client, step), unattended=True
+        ):
+            known = found.get(tool.name)
+            if known is None or (known.rule and not tool.rule):
+                found[tool.name] = tool
+    return list(found.values())
 
 
 def _link(

@@ -99,6 +99,7 @@ class AgentJob:
         google: Identities of Google Cloud it signs in as.
         servers: MCP servers given inline.
         found: Secrets, tokens and roles.
+        steps: Steps that run an agent, each with its client.
     """
 
     job: str
@@ -112,6 +113,7 @@ class AgentJob:
     google: list[PlatformIdentity] = field(default_factory=list)
     servers: list[McpServer] = field(default_factory=list)
     found: list[Found] = field(default_factory=list)
+    steps: list[tuple[str, Node]] = field(default_factory=list)
 
     @property
     def may_write_contents(self) -> bool:
@@ -170,6 +172,7 @@ def _job(
         events=events,
         permissions=permissions,
         id_token="write" in (stated.get("id-token"), stated.get("all")),
+        steps=[(client, step) for step in steps for client in _clients(step)],
     )
     for holder in (root, job, *steps):
         for key in _BLOCKS:
