@@ -108,6 +108,7 @@ def tools(document: Document, screen: Screen, now: int) -> Iterator[str]:
         Column("credential", 1, floor=26),
         Column("acts as", 2, floor=20),
         Column("runs", 4),
+        Column("client's rule", 3, floor=24),
         Column("target", 5, floor=24),
     )
     rows = []
@@ -121,12 +122,18 @@ def tools(document: Document, screen: Screen, now: int) -> Iterator[str]:
                 item["id"],
                 item["agent"].removeprefix("agent:"),
                 credential_text(item["credential"], screen),
-                some(identities) or "not known",
+                some(identities) or _no_identity(item["transport"]),
                 runs if item["enabled"] else "disabled",
+                item["rule"],
                 item["target"],
             )
         )
     yield from table(columns, rows, screen)
+
+
+def _no_identity(transport: str) -> str:
+    """Say why a tool acts as no identity: by its kind, or because it is not known."""
+    return "none" if transport in BUILT_IN and transport != SHELL else "not known"
 
 
 def identities(document: Document, screen: Screen, now: int) -> Iterator[str]:

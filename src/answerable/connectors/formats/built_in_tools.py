@@ -48,11 +48,13 @@ class Limit:
     Attributes:
         keys: Where it stands.
         values: Values that narrow, in lower case; empty text for an absent setting.
+        says: What it means, in a few words.
         lifted: Pairs (keys, value) with which it does not.
     """
 
     keys: Keys
     values: frozenset[str]
+    says: str
     lifted: tuple[tuple[Keys, str], ...] = ()
 
 
@@ -98,12 +100,16 @@ def _lists(*rows: tuple[str, str] | tuple[str, str, str]) -> tuple[RuleList, ...
     )
 
 
-def _limit(keys: str, *values: str, lifted: tuple[str, str] | None = None) -> Limit:
+def _limit(
+    keys: str, *values: str, says: str, lifted: tuple[str, str] | None = None
+) -> Limit:
     path = tuple(keys.split("/"))
     unless = ((tuple(lifted[0].split("/")), lifted[1]),) if lifted else ()
-    return Limit(path, frozenset(values), unless)
+    return Limit(path, frozenset(values), says, unless)
 
 
+_REFUSED, _SANDBOX, _NO_NETWORK = "refuses commands", "a sandbox", "no network"
+_SANDBOXES = ("true", "docker", "podman", "sandbox-exec")
 _CODEX_FULL = ("default_permissions", ":danger-full-access")
 _OPEN_NETWORK = ("sandbox_workspace_write/network_access", "true")
 
@@ -122,8 +128,8 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
             (_ONLY, "--allowedTools"),
         ),
         limits=(
-            _limit("permissions/defaultMode", "plan", "dontask"),
-            _limit("sandbox/enabled", "true"),
+            _limit("permissions/defaultMode", "plan", "dontask", says=_REFUSED),
+            _limit("sandbox/enabled", "true", says=_SANDBOX),
         ),
         environment=(("env",),),
     ),
@@ -135,9 +141,14 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         files=("apply_patch",),
         fetch=("web_search",),
         limits=(
-            _limit("sandbox_mode", "read-only"),
-            _limit("sandbox_mode", "workspace-write", lifted=_OPEN_NETWORK),
-            _limit("sandbox_mode", "", lifted=_CODEX_FULL),
+            _limit("sandbox_mode", "read-only", says=_NO_NETWORK),
+            _limit(
+                "sandbox_mode",
+                "workspace-write",
+                says=_NO_NETWORK,
+                lifted=_OPEN_NETWORK,
+            ),
+            _limit("sandbox_mode", "", says=_NO_NETWORK, lifted=_CODEX_FULL),
         ),
         environment=(("shell_environment_policy", "set"),),
     ),
@@ -154,9 +165,10 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
                 "type",
                 "workspace_readwrite",
                 "workspace_readonly",
+                says=_SANDBOX,
                 lifted=("networkPolicy/default", "allow"),
             ),
-            _limit("networkPolicy/default", "deny"),
+            _limit("networkPolicy/default", "deny", says=_NO_NETWORK),
         ),
     ),
     ClientTools(
@@ -174,9 +186,9 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
             (_ALLOW, "allowedTools"),
         ),
         limits=(
-            _limit("general/defaultApprovalMode", "plan"),
-            _limit("tools/sandbox", "true", "docker", "podman", "sandbox-exec"),
-            _limit("sandbox", "true", "docker", "podman", "sandbox-exec"),
+            _limit("general/defaultApprovalMode", "plan", says=_REFUSED),
+            _limit("tools/sandbox", *_SANDBOXES, says=_SANDBOX),
+            _limit("sandbox", *_SANDBOXES, says=_SANDBOX),
         ),
         aliases=(("ShellTool", "run_shell_command"),),
     ),
@@ -188,8 +200,8 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         fetch=("fetch",),
         rules=_lists((_ALLOW, "chat.tools.terminal.autoApprove", "runInTerminal")),
         limits=(
-            _limit("chat.agent.enabled", "false"),
-            _limit("chat.agent.sandbox.enabled", "true", "on"),
+            _limit("chat.agent.enabled", "false", says=_REFUSED),
+            _limit("chat.agent.sandbox.enabled", "true", "on", says=_SANDBOX),
         ),
         environment=(
             ("terminal.integrated.env.linux",),
@@ -223,8 +235,8 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         commands=("developer__shell",),
         files=("developer__text_editor",),
         limits=(
-            _limit("GOOSE_MODE", "chat"),
-            _limit("extensions/developer/enabled", "false"),
+            _limit("GOOSE_MODE", "chat", says=_REFUSED),
+            _limit("extensions/developer/enabled", "false", says=_REFUSED),
         ),
     ),
     ClientTools(
@@ -234,7 +246,7 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         files=("read", "edit", "write"),
         fetch=("webfetch",),
         rules=_lists((_DENY, "permission"), (_DENY, "tools"), (_ALLOW, "permission")),
-        limits=(_limit("permission", "deny"),),
+        limits=(_limit("permission", "deny", says=_REFUSED),),
     ),
     ClientTools(
         client="copilot",
@@ -252,7 +264,11 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         commands=("terminal",),
         files=("read_file", "edit_file"),
         fetch=("fetch",),
-        limits=(_limit("agent/tool_permissions/tools/terminal/default", "deny"),),
+        limits=(
+            _limit(
+                "agent/tool_permissions/tools/terminal/default", "deny", says=_REFUSED
+            ),
+        ),
         environment=(("terminal", "env"),),
     ),
     ClientTools(
@@ -265,7 +281,9 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
             (_DENY, "toolsSettings/use_aws/deniedServices", "use_aws"),
             (_ALLOW, "toolsSettings/execute_bash/allowedCommands", "execute_bash"),
         ),
-        limits=(_limit("toolsSettings/execute_bash/denyByDefault", "true"),),
+        limits=(
+            _limit("toolsSettings/execute_bash/denyByDefault", "true", says=_REFUSED),
+        ),
     ),
 )
 

@@ -244,7 +244,8 @@ def _narrows(limit: Limit, roots: Sequence[Node]) -> str:
         return ""
     if any(effective(roots, keys).lower() == lifted for keys, lifted in limit.lifted):
         return ""
-    return f"{'.'.join(limit.keys)}: {clean(show_word(value)) if value else 'not set'}"
+    shown = clean(show_word(value)) if value else "not set"
+    return f"{'.'.join(limit.keys)}: {shown} ({limit.says})"
 
 
 def effective(roots: Sequence[Node], keys: Keys) -> str:
