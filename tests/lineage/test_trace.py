@@ -189,7 +189,7 @@ def test_a_name_that_nothing_knows_is_a_usage_error_with_a_hint(day, kind) -> No
 
 def test_a_near_miss_is_answered_with_the_right_spelling(day: Store) -> None:
     with pytest.raises(UsageError) as error:
-        ask(day, identity="ci/deplo")
+        ask(day, identity="ci/deplyo")
     assert "deploy" in error.value.hint
 
 

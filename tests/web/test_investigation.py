@@ -39,6 +39,21 @@ def test_all_rows_stand_in_a_table_and_in_six_columns(desk, admin) -> None:
     assert "216 events" in page
 
 
+def test_a_picture_of_a_part_says_of_how_many_events(desk, admin) -> None:
+    page = shown(desk, admin, "/trace")
+    assert "Drawn are the chains of the newest 50 of 216 events." in page
+    assert "How the hops of the newest 50 of 216 events are known" in page
+    whole = shown(desk, admin, "/trace", q="tmp-export iam:DeleteRole")
+    assert "Drawn are the chains of" not in whole
+
+
+def test_where_no_event_fits_the_page_names_what_exists(desk, admin) -> None:
+    page = shown(desk, admin, "/trace", q="resource:s3://example-customer-data/none")
+    assert "resource arn:aws:s3:::example-customer-data" in page
+    (event,) = ids(shown(desk, admin, "/trace", q="tmp-export iam:DeleteRole"))
+    assert ids(shown(desk, admin, "/trace", q=event)) == [event]
+
+
 def test_pages_lead_through_every_row_once(desk, admin) -> None:
     found, said = [], {}
     while True:

@@ -4,10 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from answerable.flows.investigate import Scene, may_tell, ways
-from answerable.flows.query import CHOICES, FIELDS, HOPS, spelled
+from answerable.flows.investigate import Scene, Test, may_tell, ways
+from answerable.flows.query import CHOICES, FIELDS, HOPS, Query, spelled
+from answerable.flows.touched import offers
 from answerable.lineage.joints import JointChains
+from answerable.model.inventory import Inventory
 from answerable.model.lineage import Chain
+from answerable.model.sighting import Facts
 from answerable.store.chains import Filter
 from answerable.store.finding import Wanted, values_like
 from answerable.store.store import Store
@@ -62,6 +65,17 @@ def completed(store: Store, scene: Scene, text: str) -> list[Proposal]:
         )
         for value in values[:MOST]
     ]
+
+
+def alike(store: Store, scene: Scene, query: Query) -> str:
+    """Name what may be told of and is spelled like what no event fits."""
+    inventory, only = scene.inventory, scene.only
+    tests: list[Test] = []
+    if only is not None:
+        inventory = Inventory(0, "", Facts(), {}, {}, {}, {}, ())
+        tests = [lambda chain: may_tell(chain, only)]
+    among = Wanted(Filter(), ways(scene.chains, tests, ()))
+    return offers(store, inventory, among, [query.get("resource"), *query.words])
 
 
 def _last(text: str) -> tuple[str, str]:

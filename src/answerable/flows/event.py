@@ -30,16 +30,6 @@ class Beside:
     items: Sequence[TraceItem]
 
 
-def number_of(text: str) -> bytes | None:
-    """Read the id of an event: 32 hex digits, with or without the dashes of a UUID."""
-    digits = text.strip().replace("-", "")
-    try:
-        number = bytes.fromhex(digits)
-    except ValueError:
-        return None
-    return number if len(number) == 16 and len(digits) == 32 else None
-
-
 def found(store: Store, scene: Scene, event_id: bytes) -> list[LineageRow]:
     """Give the records of an id that may be told of, each with its chain."""
     rows = rows_of(finding.by_id(store, event_id), scene)

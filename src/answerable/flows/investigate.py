@@ -10,6 +10,7 @@ import re2
 from answerable.flows import naming
 from answerable.flows.chains import Chains, texts_of
 from answerable.flows.query import Query
+from answerable.flows.touched import narrowed, number_of
 from answerable.flows.trace import coverage_of, item_of
 from answerable.flows.trail_actions import check_trail_action
 from answerable.flows.words.times import moment
@@ -110,17 +111,16 @@ def wanted(scene: Scene, query: Query, *, now: int) -> Wanted:
             "the span is empty: since: is not before until:",
             "a span is asked for as since:7d until:1d",
         )
+    number = next(filter(None, map(number_of, query.words)), None)
+    query = replace(query, words=tuple(w for w in query.words if not number_of(w)))
     equal = [(f, query.get(f)) for f in ("source", "outcome", "run") if query.get(f)]
-    return Wanted(
-        Filter(
-            actions=[query.get("action")] if query.get("action") else [],
-            resources=[query.get("resource")] if query.get("resource") else [],
-            since=since,
-            until=until,
-        ),
-        _ways(scene, query),
-        equal,
+    asked = Filter(
+        actions=[query.get("action")] if query.get("action") else [],
+        since=since,
+        until=until,
+        event=number or b"",
     )
+    return Wanted(narrowed(asked, query.get("resource")), _ways(scene, query), equal)
 
 
 def investigate(

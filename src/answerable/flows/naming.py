@@ -1,6 +1,6 @@
 """What a question's names mean: in the inventory, and in the trail for what is gone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
@@ -210,12 +210,37 @@ def _known(inventory: Inventory, text: str, kind: Kind, *seen: Names) -> str:
     except UsageError:
         if not short:
             ids = {key for names in seen for key in names.ids}
-            raise _unknown(asked, kind, ids) from None
+            short = _holding(asked, {*ids, *_ids_of(inventory, kind)})
+            if not short:
+                raise _unknown(asked, kind, ids) from None
     if len(short) > 1:
         raise AmbiguousError(
             f"{asked!r} names {len(short)} things (expected one)", tuple(sorted(short))
         )
     return short.pop()
+
+
+_LEAST = 3  # characters that a part of a name has
+
+
+def _holding(part: str, ids: Iterable[str]) -> set[str]:
+    """Ids that hold a part of a name, whatever its case."""
+    folded = part.lower()
+    if len(folded) < _LEAST:
+        return set()
+    return {key for key in ids if folded in key.partition(":")[2].lower()}
+
+
+def _ids_of(inventory: Inventory, kind: Kind) -> Iterable[str]:
+    match kind:
+        case "agent":
+            return inventory.agents
+        case "credential":
+            return inventory.credentials
+        case "tool":
+            return {tool.id for tool in inventory.facts.tools}
+        case _:
+            return {identity.id for identity in inventory.facts.identities}
 
 
 def _unknown(asked: str, kind: str, ids: set[str]) -> UsageError:

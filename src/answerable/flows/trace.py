@@ -9,6 +9,7 @@ from answerable.flows.chains import Chains
 from answerable.flows.hints import command
 from answerable.flows.lists import coverage, spelled_time
 from answerable.flows.stitch import stitched
+from answerable.flows.touched import narrowed, offers
 from answerable.flows.trail_actions import check_trail_action
 from answerable.lineage.joints import JointChains
 from answerable.lineage.stitch import chain_at
@@ -25,6 +26,7 @@ from answerable.store.chains import (
     count_sources,
     find_events,
 )
+from answerable.store.finding import Part, Wanted, count
 from answerable.store.store import Store
 
 MAX_LIMIT = 1 << 62  # one more is still a 64-bit integer of the engine
@@ -87,19 +89,19 @@ def traced(
         wild = naming.is_pattern(identity)
         identity = "" if wild else naming.identity(inventory, chains, identity)
     others = replace(question, identity="")
-    found = find_events(
-        store,
+    keys = _wanted(inventory, chains, question)
+    about = _wanted(inventory, chains, others) if identity else None
+    asked = narrowed(
         Filter(
             actions=[question.action] if question.action else [],
-            resources=[question.resource] if question.resource else [],
             since=question.since,
             until=question.until,
-            keys=_wanted(inventory, chains, question),
-            about=identity,
-            about_keys=_wanted(inventory, chains, others) if identity else None,
             limit=question.limit + 1,
         ),
+        question.resource,
     )
+    whole = replace(asked, keys=keys, about=identity, about_keys=about)
+    found = find_events(store, whole)
     more = len(found) > question.limit
     rows = list(joined(found[1:] if more else found, chains))
     items = [item_of(row) for row in rows]
@@ -110,8 +112,17 @@ def traced(
         items,
         coverage_of(inventory, chains, now, question),
         next=asking_more(question) if more else "",
-        searched="" if items else _searched(store),
+        searched="" if items else _searched(store, inventory, question),
+        total=count(store, _parts(asked, whole)) if more else -1,
     )
+
+
+def _parts(asked: Filter, whole: Filter) -> Wanted:
+    """Spell a filter by its parts: who acted, or what was done to an identity."""
+    parts = [Part(whole.keys)]
+    if whole.about:
+        parts.append(Part(whole.about_keys, about=whole.about))
+    return Wanted(asked, parts)
 
 
 def check(question: Question) -> None:
@@ -140,10 +151,14 @@ def asking_more(question: Question, *flags: str) -> str:
     return command(*words, "--limit", str(question.limit * 10))
 
 
-def _searched(store: Store) -> str:
-    """Say how many events of which trail there are, empty for none."""
-    held = [f"{count:,} of {source}" for source, count in count_sources(store)]
-    return f"events searched: {', '.join(held)}" if held else ""
+def _searched(store: Store, inventory: Inventory, question: Question) -> str:
+    """Say how many events of which trail there are, and what is spelled alike."""
+    held = [f"{events:,} of {source}" for source, events in count_sources(store)]
+    if not held:
+        return ""
+    like = offers(store, inventory, Wanted(Filter()), [question.resource])
+    searched = f"events searched: {', '.join(held)}"
+    return f"{searched}; {like}" if like else searched
 
 
 def _wanted(

@@ -111,6 +111,7 @@ def unmediated_in(
         covered,
         next=asking_more(question, "--unmediated") if more else "",
         searched="" if rows else _searched(told),
+        total=told["unmediated"] if more else -1,
     )
 
 

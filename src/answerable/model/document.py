@@ -361,6 +361,7 @@ class Document:
         undecided: Why an expectation neither held nor failed (exit 3), else empty.
         next: A command worth trying next, may be empty.
         searched: Where there is no item: in what none was found, may be empty.
+        total: How many items the whole answer has, where these are a part; else -1.
     """
 
     kind: str
@@ -370,6 +371,7 @@ class Document:
     undecided: str = ""
     next: str = ""
     searched: str = ""
+    total: int = -1
 
     @property
     def partial(self) -> bool:

@@ -115,6 +115,18 @@ def count_over_time(store: "Store", wanted: Wanted, width: int) -> list[Count]:
     ]
 
 
+def count(store: "Store", wanted: Wanted) -> int:
+    """Count the events that fit."""
+    parts = list(_parts(wanted, "event_id, event_time"))
+    if not parts:
+        return 0
+    queries = " UNION ".join(query for query, _, _ in parts)
+    values = [value for _, parameters, _ in parts for value in parameters]
+    tables = {name: table for _, _, each in parts for name, table in each.items()}
+    ((events,),) = store.rows(f"SELECT count(*) FROM ({queries})", values, tables)  # noqa: S608 - ours
+    return cast("int", events)
+
+
 def first_and_last(store: "Store") -> tuple[int, int]:
     """Give the times of the oldest and of the newest event, zeros for none."""
     query = "SELECT min(event_time), max(event_time) FROM skimmed"

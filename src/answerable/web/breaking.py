@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from answerable.flows import answering, decided, decision
-from answerable.flows import event as events
 from answerable.flows.amendments import held
 from answerable.flows.answering import Term
 from answerable.flows.hints import command
 from answerable.flows.items import spelled_time
+from answerable.flows.touched import number_of
 from answerable.flows.words.acts import act_words
 from answerable.model.amendment import Fallen
 from answerable.model.ask import Wanted
@@ -118,7 +118,7 @@ def _answers_for_something(visit: Visit) -> None:
 def _decision(desk: "Desk", visit: Visit, name: str) -> DecisionItem:
     """Find a decision by its whole id: of a part of it, one could try them all."""
     _answers_for_something(visit)
-    if events.number_of(name) is None:
+    if number_of(name) is None:
         raise Forbidden
     waiting = decided.spooled(desk.spools)  # before the store: nothing falls between
     with desk.store() as store:

@@ -40,7 +40,9 @@ def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
 )
 @click.option("--credential", default="", metavar="ID", help="Only with this one.")
 @click.option("--action", default="", metavar="GLOB", help="Only these actions.")
-@click.option("--resource", default="", metavar="GLOB", help="Only on these.")
+@click.option(
+    "--resource", default="", metavar="RESOURCE", help="Only on these; s3:// too."
+)
 @click.option("--since", default="", metavar="TIME", help="From then: 7d, a date.")
 @click.option("--until", default="", metavar="TIME", help="Until then.")
 @click.option("--limit", default=1000, show_default=True, help="At most so many rows.")

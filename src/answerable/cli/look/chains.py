@@ -84,11 +84,18 @@ def rows(document: Document, screen: Screen, now: int) -> Iterator[str]:
         cells.append((ago(item["event_time"], now), *marked))
     yield from table(columns, cells, screen, together=True)
     yield ""
+    yield from part_of(document)
     if broken := sum(map(is_broken_glass, items)):
         yield f"BREAK-GLASS: {broken:,} calls that a policy forbids; see decision ID"
     yield from notes.lines(screen)
     yield from role_owners(items, screen)
     yield legend(screen.marks.hop, screen)
+
+
+def part_of(document: Document) -> Iterator[str]:
+    """Say of how many events these are the newest, where they are a part."""
+    if document.total >= 0:
+        yield f"the newest {len(document.items):,} of {document.total:,} events"
 
 
 def role_owners(items: Sequence[TraceItem], screen: Screen) -> Iterator[str]:

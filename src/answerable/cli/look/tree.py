@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import cast
 
-from answerable.cli.look.chains import Notes, action_of, legend, role_owners
+from answerable.cli.look.chains import Notes, action_of, legend, part_of, role_owners
 from answerable.cli.look.screen import Screen
 from answerable.flows.words.ages import ago
 from answerable.flows.words.chains import (
@@ -46,6 +46,7 @@ def tree(document: Document, screen: Screen, now: int) -> Iterator[str]:
         if not wide:
             yield from _tall(grid, screen)
     yield ""
+    yield from part_of(document)
     yield from notes.lines(screen)
     yield from role_owners(cast("Sequence[TraceItem]", document.items), screen)
     yield from screen.wrap(legend(screen.marks.hops, screen))

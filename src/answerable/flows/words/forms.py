@@ -39,6 +39,7 @@ def to_json(document: Document) -> str:
         {
             "schema": schema_of(document),
             "items": list(document.items),
+            **_total(document),
             "coverage": document.coverage,
         }
     )
@@ -48,7 +49,13 @@ def to_ndjson(document: Document) -> Iterator[str]:
     """Write one item a line, and the coverage as the last line."""
     for item in document.items:
         yield _dump(item)
-    yield _dump({"schema": schema_of(document), "coverage": document.coverage})
+    last = {"schema": schema_of(document), **_total(document)}
+    yield _dump({**last, "coverage": document.coverage})
+
+
+def _total(document: Document) -> Mapping[str, int]:
+    """Size of the whole answer, where the items are a part of it."""
+    return {"total": document.total} if document.total >= 0 else {}
 
 
 def to_csv(document: Document) -> Iterator[str]:

@@ -1,10 +1,13 @@
 """What was done, and who stands behind it; told of one's own deeds to an owner."""
 
+from dataclasses import replace
+
 from answerable.flows import decided, decision, investigate, query, trace, unmediated
 from answerable.flows import decisions as flow
 from answerable.flows import event as events
 from answerable.flows.investigate import may_tell, rows_of
 from answerable.flows.query import FIELDS, Query
+from answerable.flows.touched import number_of
 from answerable.flows.trace import Question, coverage_of, item_of
 from answerable.flows.words.times import moment
 from answerable.model.decision import Effect, Reason
@@ -13,6 +16,7 @@ from answerable.model.document_decisions import DecisionItem
 from answerable.model.document_trace import ScoreItem, TraceItem, UnmediatedItem
 from answerable.model.errors import UsageError
 from answerable.store.decisions import Asked as Wanted
+from answerable.store.finding import count
 from answerable.web.api.operations import (
     DEEDS,
     EVERY_DEED,
@@ -83,6 +87,8 @@ def _trace(desk: Desk, visit: Visit, params: Params) -> Part:
             limit=limit_of(params),
             person=asked.get("person"),
         )
+        if after or "after" in params:
+            document = replace(document, total=count(store, wanted))
     return Part(document, after)
 
 
@@ -116,7 +122,7 @@ def _unmediated(desk: Desk, visit: Visit, params: Params) -> Document:
 
 def _event(desk: Desk, visit: Visit, params: Params) -> Document:
     around = scene(desk, visit)
-    number = events.number_of(params["id"])
+    number = number_of(params["id"])
     with desk.store() as store:
         rows = events.found(store, around, number) if number else []
     if not rows:
@@ -127,7 +133,7 @@ def _event(desk: Desk, visit: Visit, params: Params) -> Document:
 
 def _decision(desk: Desk, visit: Visit, params: Params) -> Document:
     around = scene(desk, visit)
-    if around.only is not None and events.number_of(params["id"]) is None:
+    if around.only is not None and number_of(params["id"]) is None:
         raise Forbidden  # the beginning of an id would tell of others
     waiting = decided.spooled(desk.spools)  # before the store: nothing falls between
     with desk.store() as store:

@@ -3,6 +3,7 @@
 from answerable.flows import event as events
 from answerable.flows import prove, sql
 from answerable.flows.lists import no_coverage, spelled_time
+from answerable.flows.touched import number_of
 from answerable.model.document import Document
 from answerable.model.document_evidence import (
     BundleItem,
@@ -41,7 +42,7 @@ def _checkpoint(desk: Desk, visit: Visit, params: Params) -> Document:
 
 def _told(desk: Desk, visit: Visit, store: Store, text: str) -> str:
     """Give the id of records that may be told of, all of them: a proof is of all."""
-    number = events.number_of(text)
+    number = number_of(text)
     rows = events.found(store, scene(desk, visit), number) if number else ()
     every = finding.by_id(store, number) if rows and number else ()
     if not rows or len(rows) != len(every):

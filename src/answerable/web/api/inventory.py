@@ -55,7 +55,8 @@ def _listed(
             after=params.get("after", ""),
         )
         shown = listing.page(wanted, limit_of(params))
-        return Part(Document(kind, shown.rows, covered), shown.older)
+        total = shown.total if shown.total > len(shown.rows) else -1
+        return Part(Document(kind, shown.rows, covered, total=total), shown.older)
 
     return tell
 

@@ -134,6 +134,10 @@ def _responses(each: Operation, refs: Mapping[type, Any]) -> dict[str, object]:
             "schema": {"const": f"answerable/{each.kind}/v1"},
             "items": {"type": "array", "items": item},
             "coverage": refs[Coverage],
+            "total": {
+                "type": "integer",
+                "description": "Items of the whole answer, where these are a part.",
+            },
             "after": {"type": "string", "description": "Cursor of the next part."},
         },
     }

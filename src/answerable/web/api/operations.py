@@ -261,7 +261,8 @@ def paged(
         items = [e for e in items if (place(e) < last if newest else place(e) > last)]
     limit = limit_of(params)
     more = _spelled(place(items[limit - 1])) if len(items) > limit else ""
-    kept = Document(document.kind, items[:limit], document.coverage)
+    total = len(document.items) if more or params.get("after") else -1
+    kept = Document(document.kind, items[:limit], document.coverage, total=total)
     return Part(kept, more)
 
 

@@ -65,6 +65,8 @@ def told(answer: Told) -> Response:
         "items": document.items,
         "coverage": document.coverage,
     }
+    if document.total >= 0:
+        said["total"] = document.total
     if answer.after:
         said["after"] = answer.after
     fields = _held(answer.version) if answer.version else dict(_KEPT)

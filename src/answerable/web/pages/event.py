@@ -8,6 +8,7 @@ from answerable.flows import event as flow
 from answerable.flows.investigate import Scene, may_tell, rows_of
 from answerable.flows.lists import owner
 from answerable.flows.query import Query
+from answerable.flows.touched import number_of
 from answerable.flows.trace import coverage_of, item_of
 from answerable.flows.words.chains import grouped
 from answerable.flows.words.decisions import REASONS
@@ -33,7 +34,7 @@ _SELF = "self:"
 def event(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     """Show an event whole."""
     around = scene(desk, visit)
-    number = flow.number_of(asked.query.get("id", ""))
+    number = number_of(asked.query.get("id", ""))
     with desk.store() as store:
         rows = flow.found(store, around, number) if number else []
         if not rows:
@@ -91,7 +92,7 @@ def one_decision(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     """Show a decision whole: who, what, why, and who answers for it."""
     around = scene(desk, visit)
     text = asked.query.get("id", "")
-    if around.only is not None and flow.number_of(text) is None:
+    if around.only is not None and number_of(text) is None:
         raise Forbidden  # the beginning of an id would tell of others
     waiting = decided.spooled(desk.spools)  # before the store: nothing falls between
     with desk.store() as store:

@@ -7,6 +7,7 @@ from weakref import WeakKeyDictionary
 from answerable.flows import event as events
 from answerable.flows import prove as flow
 from answerable.flows.sealed import sealed
+from answerable.flows.touched import number_of
 from answerable.model.document_evidence import BundleItem, CheckpointItem
 from answerable.model.errors import UsageError
 from answerable.model.lineage import LineageRow
@@ -146,7 +147,7 @@ def _shown(
     desk: Desk, visit: Visit, store: Store, asked: Asked
 ) -> Sequence[LineageRow]:
     """Give the records of an id; the proof is of all of them, so none may be hidden."""
-    number = events.number_of(asked.query.get("id", ""))
+    number = number_of(asked.query.get("id", ""))
     rows = events.found(store, scene(desk, visit), number) if number else ()
     every = finding.by_id(store, number) if rows and number else ()
     if not rows or len(rows) != len(every):

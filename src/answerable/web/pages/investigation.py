@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeAlias, cast
 
 from answerable.flows import investigate as flow
-from answerable.flows.completing import completed
+from answerable.flows.completing import alike, completed
 from answerable.flows.investigate import Bar, Scene, Times
 from answerable.flows.lists import spelled_time
 from answerable.flows.query import HOPS, Query, parse
@@ -60,6 +60,7 @@ def trace(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         items = cast("Sequence[TraceItem]", document.items)
         whole = not (after or older)
         times = flow.times(store, wanted, items if whole else None)
+        like = "" if items else alike(store, around, query)
     groups = grouped(items)
     values = {
         "text": text,
@@ -72,11 +73,19 @@ def trace(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         "hops": _hops(items, query),
         "older": url("/trace", q=text, after=older) if older else "",
         "newest": url("/trace", q=text) if after else "",
+        "part": "" if whole else _part(len(items), times.total, after),
+        "like": like,
         "spools": bool(desk.spools),
         "permalink": url("/trace", q=query.text),
         "coverage": document.coverage,
     }
     return Page("trace.html", "Investigation", values)
+
+
+def _part(shown: int, total: int, after: str) -> str:
+    """Say of how many events a page shows the chains."""
+    which = "older" if after else "newest"
+    return f"the {which} {shown:,} of {total:,} events"
 
 
 def export(desk: Desk, visit: Visit, asked: Asked) -> Answer:

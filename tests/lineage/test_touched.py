@@ -1,0 +1,86 @@
+"""Resources and names of a question as people type them, and parts of an answer."""
+
+import pytest
+
+from answerable.flows import investigate, snapshots
+from answerable.flows.completing import alike
+from answerable.flows.query import parse
+from answerable.flows.stitch import stitched
+from answerable.flows.trace import Question, trace
+from answerable.model.errors import AmbiguousError
+from answerable.store.store import Store
+from tests.lineage.conftest import ACCOUNT, NOW, keep, made
+
+OBJECT = "arn:aws:s3:::reports/2026/q3.csv"
+
+
+def typed(store: Store, text: str) -> list[str]:
+    """Ids of the events of a resource, on the command line; as many in the box."""
+    question = Question(resource=text)
+    items = trace(store, question, now=NOW).items
+    scene = investigate.Scene(snapshots.load(store, now=NOW), stitched(store))
+    asked = investigate.wanted(scene, parse(f'resource:"{text}"'), now=NOW)
+    document, _ = investigate.investigate(store, scene, asked, now=NOW)
+    ids = [str(item["event_id"]) for item in items]
+    assert [str(item["event_id"]) for item in document.items] == ids[::-1]
+    return ids
+
+
+@pytest.mark.parametrize(
+    ("text", "events"),
+    [
+        ("s3://reports/2026/q3.csv", 1),
+        ("s3://reports/*", 1),
+        ("s3://reports", 2),
+        ("s3://reports/", 2),
+        ("q3.csv", 1),
+        ("reports/2026", 1),
+        ("reports", 2),
+        (OBJECT, 1),
+        ("s3://nothing", 0),
+    ],
+)
+def test_a_resource_is_taken_as_people_type_it(day: Store, text, events) -> None:
+    assert len(typed(day, text)) == events
+
+
+def test_an_event_is_found_by_its_id(day: Store) -> None:
+    (event,) = typed(day, OBJECT)
+    spelled = f"{event[:8]}-{event[8:12]}-{event[12:16]}-{event[16:20]}-{event[20:]}"
+    assert typed(day, event) == typed(day, spelled) == [event]
+    assert typed(day, event[::-1]) == []
+    scene = investigate.Scene(snapshots.load(day, now=NOW), stitched(day))
+    for text in (event, f"{event} outcome:success"):
+        asked = investigate.wanted(scene, parse(text), now=NOW)
+        document, _ = investigate.investigate(day, scene, asked, now=NOW)
+        assert [item["event_id"] for item in document.items] == [event]
+
+
+def test_part_of_a_name_is_taken_where_it_fits_one_thing(store: Store) -> None:
+    roles = [f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("readers", "writers")]
+    keep(store, [made(n, identity=role) for n, role in enumerate(roles)])
+    (item,) = trace(store, Question(identity="READ"), now=NOW).items
+    assert item["identity_path"] == [roles[0]]
+    with pytest.raises(AmbiguousError, match="names 2 things"):
+        trace(store, Question(identity="ers"), now=NOW)
+
+
+def test_where_no_event_fits_what_exists_is_offered(day: Store) -> None:
+    document = trace(day, Question(resource="s3://reports/2025/q3.csv"), now=NOW)
+    assert document.searched.startswith("events searched: 18 of cloudtrail; there is ")
+    assert "resource arn:aws:s3:::reports" in document.searched
+    inventory, chains = snapshots.load(day, now=NOW), stitched(day)
+    asked = parse("resource:s3://reports/2025/q3.csv")
+    scene = investigate.Scene(inventory, chains)
+    assert "resource arn:aws:s3:::reports" in alike(day, scene, asked)
+    hidden = investigate.Scene(inventory, chains, frozenset())
+    assert alike(day, hidden, asked) == ""
+
+
+def test_a_part_of_an_answer_says_of_how_many(day: Store) -> None:
+    assert trace(day, Question(limit=3), now=NOW).total == 18
+    assert trace(day, Question(), now=NOW).total == -1
+    ana = Question(identity=f"arn:aws:iam::{ACCOUNT}:user/ana")
+    whole = len(trace(day, ana, now=NOW).items)
+    one = Question(identity=ana.identity, limit=1)
+    assert trace(day, one, now=NOW).total == whole > 1
