@@ -19,6 +19,7 @@ from answerable.reach.estate.estate import Estate, compile_estate
 from answerable.reach.paths.graph import Graph
 from answerable.reach.verdict.formula import Verdict, verdict
 from answerable.reach.verdict.request import Answer, Determining
+from answerable.reach.who_can import who_can
 from bench.organization.make import Organization
 from bench.points import Point
 
@@ -128,7 +129,7 @@ class Engine:
 
     def who_can_explained(self, action: str, resource: str) -> int:
         """Explain the first of those who can."""
-        found: Iterator[questions.Reply] = questions.who_can(
+        found: Iterator[questions.Reply] = who_can(
             self.graph, action, resource, direct=False
         )
         return len(list(islice(found, EXPLAINED)))

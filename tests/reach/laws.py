@@ -23,6 +23,7 @@ from answerable.reach.patterns.resources import matches_parts, text_parts
 from answerable.reach.rows.rows import Filter, Row, make_filter
 from answerable.reach.verdict.context import NOTHING, Known
 from answerable.reach.verdict.formula import TOO_MANY, Atom, Formula, verdict
+from answerable.reach.who_can import who_can
 from tests.reach.build import catalogue
 from tests.reach.strategies_cases import Call, Case, cases
 from tests.reference.reach import paths as spec_paths
@@ -218,7 +219,7 @@ def paths_agree(facts: Facts, call: tuple[str, str]) -> None:
     places = spec_paths.everywhere(world)
     found = {
         reply.subject: verdict(reply.formula)
-        for reply in questions.who_can(graph, *call, direct=False)
+        for reply in who_can(graph, *call, direct=False)
         if IdentityId(reply.subject) in graph.estate.principals
     }
     for who in graph.estate.principals:

@@ -9,6 +9,7 @@ from answerable.reach.questions import Reply
 from answerable.reach.rows.rows import Filter, row_texts, speller
 from answerable.reach.verdict.formula import verdict
 from answerable.reach.verdict.single import ask_as
+from answerable.reach.who_can import who_can
 from tests.reach.build import (
     A,
     B,
@@ -80,7 +81,7 @@ def test_who_can_lists_whom_the_resource_s_own_policy_lets_in() -> None:
     )
     graph = Graph(estate_of(build))
     for direct in (True, False):
-        replies = list(questions.who_can(graph, "s3:GetObject", OBJECT, direct=direct))
+        replies = list(who_can(graph, "s3:GetObject", OBJECT, direct=direct))
         found = subjects(replies)
         assert found == dict.fromkeys(
             [ANA, "*", role("x", B), "s3.amazonaws.com"], "always"
@@ -116,7 +117,7 @@ def test_who_enters_from_an_account_that_was_placed_is_of_its_organisation() -> 
 
     def entering() -> str | None:
         graph = Graph(estate_of(build))
-        replies = questions.who_can(graph, "s3:GetObject", OBJECT, direct=False)
+        replies = who_can(graph, "s3:GetObject", OBJECT, direct=False)
         return subjects(list(replies)).get(B)
 
     assert entering() == "only-if"

@@ -7,6 +7,7 @@ from answerable.reach.collected import Collected
 from answerable.reach.coverage import not_collected
 from answerable.reach.paths.graph import Graph
 from answerable.reach.verdict.formula import verdict
+from answerable.reach.who_can import who_can
 from tests.reach.build import (
     A,
     B,
@@ -267,7 +268,7 @@ def test_anybody_has_no_policies_of_their_own_that_could_be_missing() -> None:
     graph = Graph(estate_of(open_))
     (reply,) = [
         reply
-        for reply in questions.who_can(graph, "s3:GetObject", OBJECT, direct=False)
+        for reply in who_can(graph, "s3:GetObject", OBJECT, direct=False)
         if reply.subject == "*"
     ]
     found = not_collected(graph.estate, Collected(), "s3:GetObject", OBJECT, reply)

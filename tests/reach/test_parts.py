@@ -15,6 +15,7 @@ from answerable.reach.parts import Place, able_part, part
 from answerable.reach.paths.graph import Graph
 from answerable.reach.questions import Reply
 from answerable.reach.rows.rows import make_filter
+from answerable.reach.who_can import who_can
 from bench.organization.make import organization
 from tests.reach.test_flow import NOW, RED, pipeline, rows
 
@@ -128,7 +129,7 @@ def test_each_asked_by_itself_gives_whom_the_list_gives(
     estate: Estate, action: str, resource: str
 ) -> None:
     graph = Graph(estate)
-    whole = list(questions.who_can(graph, action, resource, direct=True))
+    whole = list(who_can(graph, action, resource, direct=True))
     found: list[Reply] = []
     place: Place | None = Place()
     while place is not None:

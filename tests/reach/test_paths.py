@@ -10,6 +10,7 @@ from answerable.reach.patterns.globs import inward
 from answerable.reach.patterns.meeting import meeting
 from answerable.reach.questions import Reply
 from answerable.reach.verdict.formula import FALSE, TRUE, Verdict, verdict
+from answerable.reach.who_can import who_can
 from tests.reach.build import A, B, Builder, catalogue, role, statement, user
 
 ANA, ONE = user("ana"), role("one")
@@ -61,7 +62,7 @@ def test_a_chain_that_goes_round_in_circles_ends() -> None:
     build = chain(50, back=True)
     assert len(can(build).path) == 50
     graph = graph_of(build)
-    told = list(questions.who_can(graph, *READ, direct=False))
+    told = list(who_can(graph, *READ, direct=False))
     assert {reply.subject for reply in told} == set(graph.estate.principals)
     assert max(len(reply.path) for reply in told) == 50
 

@@ -8,14 +8,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from answerable.flows import reach as flow
-from answerable.model.document import CanItem
+from answerable.model.document import CanItem, ReachItem
 from answerable.reach.paths.graph import Graph
 from answerable.reach.pattern_answers import PART, can_on_pattern, is_pattern
 from answerable.reach.patterns.globs import inward
 from answerable.reach.patterns.resources import matches_parts, pattern_parts, text_parts
 from answerable.reach.questions import Extent, Reply
 from answerable.reach.rows import listing, standing
-from answerable.reach.verdict.formula import TRUE
+from answerable.reach.verdict.formula import FALSE, TRUE
+from answerable.reach.who_can import who_can
 from tests.reach import laws
 from tests.reach.build import A, B, Builder, role, statement, user
 from tests.reach.planted import caught
@@ -277,3 +278,75 @@ def test_a_principal_tag_condition_is_none_where_nobody_may_set_the_tag() -> Non
         statement("c", action="s3:GetObject", resource=DATA, condition=condition)
     )
     assert can(build, "s3:GetObject", DATA)["covers"] == "none"
+
+
+def listed(
+    build: Builder, action: str, resource: str, **options: bool
+) -> list[ReachItem]:
+    document = flow.who_can(build.inventory(), action, resource, now=NOW, **options)
+    return cast("list[ReachItem]", document.items)
+
+
+@pytest.mark.parametrize("direct", [False, True])
+def test_who_can_lists_who_can_on_a_part(direct: bool) -> None:
+    build = ana_with(statement("p", action="s3:GetObject", resource=PRIVATE))
+    build.policy(
+        build.identity(user("ben")),
+        "identity",
+        statement("x", action="s3:*", resource="*"),
+    )
+    for pattern in (DATA, "*"):
+        items = listed(build, "s3:GetObject", pattern, direct=direct)
+        found = {item["subject"]: (item["verdict"], item["covers"]) for item in items}
+        assert found == {
+            user("ana"): ("only-if", "part"),
+            user("ben"): ("always", "all"),
+        }
+
+
+@pytest.mark.parametrize("direct", [False, True])
+def test_who_can_on_a_pattern_begins_with_whom_a_bucket_makes_public(
+    direct: bool,
+) -> None:
+    build = ana_with(statement("p", action="s3:GetObject", resource="*"))
+    bucket = build.resource("arn:aws:s3:::customer-data", "s3:bucket", A)
+    for sid, who, on in (
+        ("public", "*", PRIVATE),
+        ("far", {"AWS": B}, DATA),
+    ):
+        granted = statement(sid, action="s3:GetObject", resource=on, principal=who)
+        build.policy(bucket, "resource", granted, policy=sid)
+    items = listed(build, "s3:GetObject", DATA, direct=direct)
+    assert [item["subject"] for item in items] == ["*", B, user("ana")]
+    assert [item["covers"] for item in items] == ["part", "all", "all"]
+
+
+def test_who_may_assume_some_role_is_listed_from_outside_too() -> None:
+    build = Builder()
+    for name, who in (("a", {"AWS": B}), ("b", {"AWS": A})):
+        trusting = statement("t", action="sts:AssumeRole", principal=who)
+        build.policy(build.identity(role(name)), "trust", trusting)
+    items = listed(build, "sts:AssumeRole", f"arn:aws:iam::{A}:role/*")
+    assert (items[0]["subject"], items[0]["covers"]) == (B, "part")
+    assert [part["resource"] for part in items[0]["parts"]] == [role("a")]
+
+
+@settings(max_examples=25, suppress_health_check=slow)
+@given(cases())
+def test_who_can_on_a_pattern_says_of_each_what_can_says(case: Case) -> None:
+    estate = laws.estate_of(case)
+    graph = Graph(estate)
+    action, resource = case.calls[0]
+    for pattern in _patterns(resource)[1:3]:
+        if not is_pattern(estate, action, pattern):
+            continue
+        for direct in (True, False):
+            found = {
+                reply.subject: (reply.covers, reply.formula)
+                for reply in who_can(graph, action, pattern, direct=direct)
+                if reply.subject in estate.principals
+            }
+            for identity in estate.principals:
+                reply = can_on_pattern(graph, identity, action, pattern, direct=direct)
+                told = found.get(identity, (Extent.NONE, FALSE))
+                assert told == (reply.covers, reply.formula)

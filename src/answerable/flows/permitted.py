@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from answerable.flows.acting_agents import agents_through, gravity_of
 from answerable.flows.asked import Asked, coverage_of, doubted, missing, subject_of
 from answerable.flows.call_names import call_of, wanted_of
 from answerable.flows.hints import command
@@ -25,6 +26,7 @@ from answerable.reach.patterns.globs import is_literal
 from answerable.reach.questions import Reply
 from answerable.reach.rows.rows import speller
 from answerable.reach.unknown import rests_on_missing
+from answerable.reach.who_can import who_can as who_can_in
 
 # Who may tag a resource is worked out once for each; `can` always says it.
 _MOST_EXPLAINED = 500
@@ -163,7 +165,13 @@ def who_can(asked: Asked, action: str, resource: str) -> Document:
         UsageError: Action or resource are not known.
     """
     spelled, target = call_of(asked, action, resource)
-    found = questions.who_can(asked.graph, spelled, target, direct=asked.direct)
+    found = who_can_in(
+        asked.graph,
+        spelled,
+        target,
+        direct=asked.direct,
+        gravity=gravity_of(asked.inventory),
+    )
     return _pairs(asked, list(found), spelled, target, ended=True)
 
 
@@ -203,9 +211,11 @@ def _able(
             after=place,
             most_rows=rows,
             most_ways=_MOST_AT_ONCE,
+            gravity=gravity_of(asked.inventory),
         )
         return got.replies, got.after, got.ways
-    found = questions.who_can(graph, action, resource, direct=False)
+    gravity = gravity_of(asked.inventory)
+    found = who_can_in(graph, action, resource, direct=False, gravity=gravity)
     some = list(islice(found, place.row, place.row + rows + 1))
     on = Place(0, place.row + rows) if len(some) > rows else None
     return some[:rows], on, len(asked.estate.principals)
@@ -280,6 +290,8 @@ def _pairs(
     ]
     replies = [doubted(asked, reply, action) for reply in found]
     listed = [items.pair_item(reply, action, resource) for reply in replies]
+    for item in listed:
+        item["agents"] = agents_through(asked.inventory, item["subject"])
     listed = _explained(asked, replies, listed, tagging)
     absent = missing(asked, list(zip(replies, listed, strict=True)), action, resource)
     coverage = coverage_of(asked, replies, absent)

@@ -16,14 +16,19 @@ from answerable.reach.paths.graph import Graph
 from answerable.reach.paths.paths import Reached, reached
 from answerable.reach.questions import (
     Reply,
-    asked_each,
     listed,
-    outside,
     principal_rows,
     reach,
 )
 from answerable.reach.rows.rows import Filter, Row
 from answerable.reach.visiting import entries_of
+from answerable.reach.who_can import (
+    IDENTITY_GRADES,
+    NO_AGENTS,
+    Gravity,
+    asked_each,
+    outsiders_by_themselves,
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -109,8 +114,12 @@ def able_part(
     after: Place,
     most_rows: int,
     most_ways: int,
+    gravity: Gravity = NO_AGENTS,
 ) -> Part:
-    """List who can by itself from a place on, as `questions.who_can` does.
+    """List who can by itself from a place on, as `who_can.who_can` does.
+
+    Place 0 is that of callers from outside, then come all identities once for each
+    grade, and services from outside last.
 
     Args:
         graph: The graph.
@@ -119,19 +128,31 @@ def able_part(
         after: Where to go on.
         most_rows: Most replies.
         most_ways: Most identities to ask.
+        gravity: Grades identities.
     """
+    leading, last = outsiders_by_themselves(graph, action, resource)
+    count = len(graph.estate.principals)
+    end = 1 + count * len(IDENTITY_GRADES)
     found: list[Reply] = []
     gone = 0
-    for place, reply in asked_each(graph, action, resource, after.way):
-        if len(found) == most_rows or gone == most_ways:
-            return Part(tuple(found), Place(place), gone)
-        found += [reply] if reply else []
-        gone += 1
-    others = list(islice(outside(graph, action, resource), after.row, None))
-    shown = others[: most_rows - len(found)]
-    end = Place(len(graph.estate.principals), after.row + len(shown))
-    rest = len(others) > len(shown)
-    return Part((*found, *shown), end if rest else None, gone)
+    if after.way == 0:
+        found += leading[after.row : after.row + most_rows]
+        if after.row + len(found) < len(leading):
+            return Part(tuple(found), Place(0, after.row + len(found)), 0)
+    for number, grades in enumerate(IDENTITY_GRADES):
+        first = max(0, after.way - 1 - number * count)
+        if first >= count:
+            continue
+        for place, reply in asked_each(graph, action, resource, grades, gravity, first):
+            if len(found) == most_rows or gone == most_ways:
+                return Part(tuple(found), Place(1 + number * count + place), gone)
+            found += [reply] if reply else []
+            gone += 1
+    row = after.row if after.way >= end else 0
+    shown = last[row : row + most_rows - len(found)]
+    rest = row + len(shown) < len(last)
+    on = Place(end, row + len(shown)) if rest else None
+    return Part((*found, *shown), on, gone)
 
 
 class _Listing:

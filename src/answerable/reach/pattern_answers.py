@@ -13,10 +13,13 @@ from itertools import product
 
 from answerable.model.ids import IdentityId
 from answerable.reach import questions
+from answerable.reach.bits.rights import Verdicts
+from answerable.reach.bits.whole import whole_of
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.services import TRUST_CALLS
 from answerable.reach.paths.graph import Graph
 from answerable.reach.paths.paths import Reached, reached
+from answerable.reach.paths.steps import Node
 from answerable.reach.patterns.globs import STAR, inward, outward
 from answerable.reach.patterns.matrix import action_patterns
 from answerable.reach.patterns.meeting import meeting
@@ -76,12 +79,95 @@ def can_on_pattern(
     Returns:
         A reply with `covers` and `parts`.
     """
-    whole = questions.can(graph, start, action, resource, direct=direct)
-    if whole.formula == TRUE:
-        return replace(whole, covers=Extent.ALL, parts=(_as_part(whole, resource),))
-    wanted = make_filter(action, resource)
-    parts = list(_parts(graph, start, wanted, direct=direct))
-    return _combined(graph, action, resource, [whole], parts)
+    return PatternQuestion(graph, action, resource).answer(start, direct=direct)
+
+
+class PatternQuestion:
+    """A question about one action on a resource pattern, for one subject or many.
+
+    Attributes:
+        graph: The graph.
+        action: The action.
+        resource: The pattern.
+        goals: Actors that may call on all of it, and on part of it; None until
+            `find_goals`.
+    """
+
+    def __init__(self, graph: Graph, action: str, resource: str) -> None:
+        self.graph, self.action, self.resource = graph, action, resource
+        self.goals: Verdicts | None = None
+        self._whole: Verdicts | None = None
+        self._wanted = make_filter(action, resource)
+        self._granted = _is_granted(graph.estate, self._wanted)
+        self._rows: dict[Node, tuple[Row, ...]] = {}
+
+    def answer(self, start: IdentityId, *, direct: bool) -> Reply:
+        """Answer for one subject; it may be a caller from outside."""
+        call = self.action, self.resource
+        whole = questions.can(
+            self.graph, start, *call, direct=direct, goals=self._whole
+        )
+        if whole.formula == TRUE:
+            part = _as_part(whole, self.resource)
+            return replace(whole, covers=Extent.ALL, parts=(part,))
+        parts = list(self._parts(start, direct=direct))
+        return combined(self.graph, *call, [whole], parts)
+
+    def find_goals(self, starts: Iterable[Node]) -> Verdicts:
+        """Find every actor that may call on some of the pattern by itself.
+
+        Args:
+            starts: Nodes to look at besides the actors of the estate.
+        """
+        whole = whole_of(self.graph)
+        call = self.action, self.resource
+        self._whole = whole.with_loose(whole.goal(*call), starts, *call)
+        sure, some = self._whole.sure, self._whole.some
+        loose = (node for node in starts if whole.number(node) >= whole.size)
+        for node in (*whole.realm.nodes[: whole.size], *loose):
+            rows = self._rows_of(node)
+            bit = 1 << whole.number(node)
+            some |= bit if rows else 0
+            sure |= bit if any(row.formula == TRUE for row in rows) else 0
+        self.goals = Verdicts(sure, some)
+        return self.goals
+
+    def _parts(self, start: IdentityId, *, direct: bool) -> Iterator[Reply]:
+        """List the rows that touch the pattern, along every path."""
+        graph = self.graph
+        if start not in graph.estate.principals:
+            yield from questions.reach(graph, start, self._wanted, direct=direct)
+            return
+        node = graph.start(start)
+        ways: Iterable[Reached] = [Reached(graph, (node,))]
+        if not direct and self._leads_on(node):
+            ways = reached(graph, node)
+        told: set[tuple[object, ...]] = set()
+        for way in ways:
+            for row in self._rows_of(way.node):
+                reply = questions.listed(graph, start, way, row, told)
+                if reply:
+                    yield reply
+
+    def _leads_on(self, node: Node) -> bool:
+        """Tell whether somebody else whom a node can become may call on some of it."""
+        if self.goals is None:
+            return True
+        whole = whole_of(self.graph)
+        number = whole.number(node)
+        if number >= whole.size:
+            return True
+        return bool(whole.some.beyond[number] & self.goals.some & ~(1 << number))
+
+    def _rows_of(self, node: Node) -> tuple[Row, ...]:
+        found = self._rows.get(node)
+        if found is None:
+            principal = self.graph.principal(node)
+            allows = principal.matching(self._wanted.actions.pattern).allows
+            may = self._granted or principal.gaps or allows
+            rows = questions.principal_rows(self.graph, principal, self._wanted)
+            found = self._rows[node] = tuple(rows) if may else ()
+        return found
 
 
 def merged(graph: Graph, action: str, resource: str, replies: Sequence[Reply]) -> Reply:
@@ -89,37 +175,13 @@ def merged(graph: Graph, action: str, resource: str, replies: Sequence[Reply]) -
     if len(replies) == 1:
         return replies[0]
     parts = [part for reply in replies for part in reply.parts]
-    return _combined(graph, action, resource, replies, parts)
+    return combined(graph, action, resource, replies, parts)
 
 
 def _as_part(whole: Reply, resource: str) -> Reply:
     pattern = Term(pattern_parts(inward(resource)))
     row = Row(Term(STAR), pattern, "", whole.formula, whole.determining, whole.gaps)
     return replace(whole, row=row)
-
-
-def _parts(
-    graph: Graph, start: IdentityId, wanted: Filter, *, direct: bool
-) -> Iterator[Reply]:
-    """List the rows that touch a pattern, without the identities that have none."""
-    if start not in graph.estate.principals:
-        yield from questions.reach(graph, start, wanted, direct=direct)
-        return
-    granted = _is_granted(graph.estate, wanted)
-    action = wanted.actions.pattern
-    node = graph.start(start)
-    ways: Iterable[Reached] = [Reached(graph, (node,))]
-    if not direct:
-        ways = reached(graph, node)
-    told: set[tuple[object, ...]] = set()
-    for way in ways:
-        principal = graph.principal(way.node)
-        if not (granted or principal.gaps or principal.matching(action).allows):
-            continue
-        for row in questions.principal_rows(graph, principal, wanted):
-            reply = questions.listed(graph, start, way, row, told)
-            if reply:
-                yield reply
 
 
 def _is_granted(estate: Estate, wanted: Filter) -> bool:
@@ -134,14 +196,22 @@ def _is_granted(estate: Estate, wanted: Filter) -> bool:
     )
 
 
-def _combined(
+def combined(
     graph: Graph,
     action: str,
     resource: str,
     replies: Sequence[Reply],
     parts: Iterable[Reply],
 ) -> Reply:
-    """Make one answer of answers about all of a pattern, and of parts of it."""
+    """Make one answer of answers about all of a pattern, and of parts of it.
+
+    Args:
+        graph: The graph.
+        action: The action.
+        resource: The pattern.
+        replies: Answers about all of it, of one subject.
+        parts: Replies with a row each.
+    """
     kept = _distinct(parts)
     sure = [part for part in kept if part.formula == TRUE]
     targets = target_patterns(graph.estate, action, resource)
@@ -182,18 +252,23 @@ def _of_parts(
 
 
 def _distinct(parts: Iterable[Reply]) -> list[Reply]:
-    """Leave out parts that a sure one of the same account covers; sure ones first."""
+    """Leave out parts of which another one of the same account says as much."""
     ordered = sorted(parts, key=lambda part: (part.formula != TRUE, len(part.path)))
-    kept: list[Reply] = []
-    sure: dict[str, list[Term[Parts]]] = defaultdict(list)
+    kept: dict[str, list[Reply]] = defaultdict(list)
     for part in ordered:
-        term, account = _term(part), _account(part)
-        if any(covers(RESOURCES, one, term) for one in sure[account]):
-            continue
-        kept.append(part)
-        if part.formula == TRUE:
-            sure[account].append(term)
-    return kept
+        term, same = _term(part), kept[_account(part)]
+        if not any(
+            covers(RESOURCES, _term(one), term) and _implies(part.formula, one.formula)
+            for one in same
+        ):
+            same.append(part)
+    found = [part for same in kept.values() for part in same]
+    return sorted(found, key=lambda part: part.formula != TRUE)
+
+
+def _implies(formula: Formula, other: Formula) -> bool:
+    """Tell whether each alternative of a formula demands what one of another does."""
+    return all(any(less <= more for less in other) for more in formula)
 
 
 def _on_parts(parts: Sequence[Reply], targets: Sequence[Parts]) -> Iterator[Formula]:

@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from answerable.model.ids import IdentityId
-from answerable.reach.able import candidates
+from answerable.reach.bits.rights import Verdicts
 from answerable.reach.bits.whole import whole_of
 from answerable.reach.estate.clauses import Gap
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.outside import Caller, caller_of
 from answerable.reach.estate.principals import Principal
 from answerable.reach.paths.graph import Graph
-from answerable.reach.paths.paths import Hop, Reached, Towards, reached, towards
+from answerable.reach.paths.paths import Hop, Reached, reached, towards
 from answerable.reach.paths.steps import Node
 from answerable.reach.patterns.globs import is_literal
 from answerable.reach.patterns.resources import text_parts
@@ -29,7 +29,7 @@ from answerable.reach.verdict.formula import FALSE, TRUE, Formula, Verdict, chai
 from answerable.reach.verdict.request import Answer, Determining
 from answerable.reach.verdict.single import abroad, ask, ask_as
 from answerable.reach.verdict.trust import ASSUME, Entry
-from answerable.reach.visiting import callers_of, entries_of, rows_as
+from answerable.reach.visiting import entries_of, rows_as
 
 
 class Extent(StrEnum):
@@ -70,12 +70,19 @@ class Reply:
 
 
 def can(
-    graph: Graph, start: IdentityId, action: str, resource: str, *, direct: bool
+    graph: Graph,
+    start: IdentityId,
+    action: str,
+    resource: str,
+    *,
+    direct: bool,
+    goals: Verdicts | None = None,
 ) -> Reply:
     """Answer for a subject, by itself or through whom it can become.
 
     A sure answer beats an open one, a shorter path a longer one. The subject may be a
-    caller from outside the snapshot.
+    caller from outside the snapshot. `goals` are the actors that may make the call by
+    themselves, where they were found before.
     """
     if start not in graph.estate.principals:
         return _can_as(graph, start, action, resource, direct=direct)
@@ -84,7 +91,7 @@ def can(
     if direct or best.formula == TRUE:
         return best
     whole = whole_of(graph)
-    goals = whole.goal(action, resource)
+    goals = goals or whole.goal(action, resource)
     number = whole.number(node)
     if whole.leads(number, goals) is Verdict.NEVER:
         return best
@@ -121,7 +128,7 @@ def _answers_as(
     caller = caller_of(subject, estate.accounts)
     if caller is None:
         return
-    yield _of_caller(caller, ask_as(estate, caller, action, resource))
+    yield of_caller(caller, ask_as(estate, caller, action, resource))
     if direct:
         return
     entries = list(entries_of(graph, caller))
@@ -136,7 +143,8 @@ def _answers_as(
             yield replied(graph, subject, way, answer, hops)
 
 
-def _of_caller(caller: Caller, answer: Answer) -> Reply:
+def of_caller(caller: Caller, answer: Answer) -> Reply:
+    """Reply the answer about a caller from outside."""
     return Reply(
         subject=caller.id,
         actor=IdentityId(caller.id),
@@ -262,7 +270,7 @@ def _reach_as(
         return
     for row in rows_as(graph.estate, caller, wanted):
         answer = Answer(row.formula, row.determining, row.gaps)
-        yield replace(_of_caller(caller, answer), row=row)
+        yield replace(of_caller(caller, answer), row=row)
     for role, entry in () if direct else entries_of(graph, caller):
         hop = replace(entry_hop(entry, role), origin=subject)
         for reply in reach(graph, role, wanted, direct=False):
@@ -310,75 +318,6 @@ def _assumable(graph: Graph, principal: Principal, wanted: Filter) -> Iterator[R
             yield Row(
                 actions, resources, "", answer.formula, answer.determining, answer.gaps
             )
-
-
-def who_can(
-    graph: Graph, action: str, resource: str, *, direct: bool
-) -> Iterator[Reply]:
-    """List every identity that can: by itself first, then through others.
-
-    Then come those outside the snapshot whom the resource's own policy lets in, and
-    last those who may enter a role that can.
-    """
-    if direct:
-        for _, reply in asked_each(graph, action, resource):
-            if reply:
-                yield reply
-        yield from outside(graph, action, resource)
-        return
-    whole = whole_of(graph)
-    starts = [graph.start(identity) for identity in graph.estate.principals]
-    goals = whole.with_loose(whole.goal(action, resource), starts, action, resource)
-    found = towards(graph, starts, goals)
-    ways = [(node, way) for node in starts if (way := found.way(node)) is not None]
-    for node, way in sorted(ways, key=lambda pair: (pair[1].steps > 0, pair[0])):
-        yield _reply(graph, node.identity, way, action, resource)
-    yield from outside(graph, action, resource)
-    yield from _entering(graph, found, action, resource)
-
-
-def asked_each(
-    graph: Graph, action: str, resource: str, first: int = 0
-) -> Iterator[tuple[int, Reply | None]]:
-    """Ask whoever could make a call by itself, in order of id.
-
-    Args:
-        graph: The graph.
-        action: Of the call.
-        resource: Likewise.
-        first: The place of the first to be asked.
-
-    Yields:
-        The place of each who was asked, and what it can: None for nothing.
-    """
-    for place, identity in candidates(graph.estate, action, resource, first):
-        way = Reached(graph, (graph.start(identity),))
-        answer = ask(graph.estate, graph.principal(way.node), action, resource)
-        can_it = answer.formula != FALSE
-        yield place, replied(graph, identity, way, answer) if can_it else None
-
-
-def outside(graph: Graph, action: str, resource: str) -> Iterator[Reply]:
-    """List callers outside the snapshot whom a resource's own policy lets in."""
-    estate = graph.estate
-    for caller in callers_of(estate, estate.call(action, resource)):
-        answer = ask_as(estate, caller, action, resource)
-        if answer.formula != FALSE:
-            yield _of_caller(caller, answer)
-
-
-def _entering(
-    graph: Graph, found: Towards, action: str, resource: str
-) -> Iterator[Reply]:
-    """List who may enter a role that can, and is not in the snapshot."""
-    for role in graph.estate.trusts:
-        outsiders = graph.outsiders(role)
-        way = found.way(Node(role)) if outsiders else None
-        if way is not None:
-            answer = ask(graph.estate, graph.principal(way.node), action, resource)
-            for entry in outsiders:
-                hops = (entry_hop(entry, role),)
-                yield replied(graph, entry.principal, way, answer, hops)
 
 
 def entry_hop(entry: Entry, role: str) -> Hop:

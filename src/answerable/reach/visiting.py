@@ -14,28 +14,45 @@ from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.naming import account_of, session_of
 from answerable.reach.estate.outside import Caller, CallerKind, caller_of, named
 from answerable.reach.paths.graph import Graph
+from answerable.reach.patterns.resources import overlaps_parts
 from answerable.reach.rows.granting import Asker, asked_of, rows_on
 from answerable.reach.rows.rows import Filter, Row
 from answerable.reach.rows.spans import Limiting, Span, limiting, spans_of
 from answerable.reach.rows.standing import narrowed
 from answerable.reach.verdict.judge import own_policy
 from answerable.reach.verdict.request import Request
+from answerable.reach.verdict.sides import Own
 from answerable.reach.verdict.trust import Entry
 
 
 def callers_of(estate: Estate, call: Request) -> Iterator[Caller]:
-    """List callers outside the snapshot whom the resource's own policy names."""
-    own = None if call.wild else own_policy(estate, call)
-    if own is None:
-        return
+    """List callers outside the snapshot whom own policies of the resource name.
+
+    Of a pattern these are the policies of all that may match it.
+    """
     seen: dict[str, None] = {}
-    for grant in own.speaking(call.action):
-        if grant.clause.effect is Effect.ALLOW:
-            seen |= dict.fromkeys(_listed(grant.clause))
+    for own in _policies_of(estate, call):
+        for grant in own.speaking(call.action):
+            if grant.clause.effect is Effect.ALLOW:
+                seen |= dict.fromkeys(_listed(grant.clause))
     for text in seen:
         caller = caller_of(text, estate.accounts)
         if caller and not estate.is_collected(caller.account):
             yield caller
+
+
+def _policies_of(estate: Estate, call: Request) -> Iterator[Own]:
+    if not call.wild:
+        own = own_policy(estate, call)
+        if own is not None:
+            yield own
+        return
+    service = call.action.partition(":")[0]
+    for policy in estate.holders.values():
+        if policy.service == service and any(
+            overlaps_parts(parts, call.parts) for parts in policy.spoken_of
+        ):
+            yield policy
 
 
 def _listed(clause: Clause) -> Iterator[str]:

@@ -134,12 +134,22 @@ def reach(document: Document, screen: Screen, now: int) -> Iterator[str]:
         if first["subject"] != subject:
             subject = first["subject"]
             yield safe(subject)
+            yield from _agents(first, screen)
         if first["admin"]:
             yield "  administrator: it can come to do anything"
         yield from path(first["path"], subject, screen, "  ")
         for block in blocks:
             yield from _block(block, screen)
     yield from _looked(document, screen)
+
+
+def _agents(item: ReachItem, screen: Screen) -> Iterator[str]:
+    """Name the agents that act through a subject of `who-can`."""
+    agents = item.get("agents", [])
+    if agents:
+        shown = ", ".join(map(safe, agents[:_MOST]))
+        rest = f" +{len(agents) - _MOST} more" if len(agents) > _MOST else ""
+        yield from screen.wrap(f"  agents: {shown}{rest}", "    ")
 
 
 def _looked(document: Document, screen: Screen) -> Iterator[str]:

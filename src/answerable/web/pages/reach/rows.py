@@ -136,8 +136,11 @@ def pairs(items: Sequence[ReachItem], question: Question) -> Iterator[Row]:
             "page": page_of(item["subject"]),
             "verdict": item["verdict"],
             "admin": item["admin"],
+            "agents": [(one, page_of(one)) for one in item.get("agents", [])],
+            "extent": extent(item),
+            "parts": parts(item),
             "steps": steps(item["path"]),
-            "conditions": open_conditions(item["conditions"]),
+            "conditions": _told_open(item),
             "unguarded": _unguarded(item),
             "unknown": unknown(item),
             "assumes": bool(item.get("assuming")),
@@ -161,6 +164,10 @@ def parts(item: CanItem | ReachItem) -> list[Row]:
         }
         for part in told_parts(item)
     ]
+
+
+def _told_open(item: ReachItem) -> list[list[str]]:
+    return [] if told_parts(item) else open_conditions(item["conditions"])
 
 
 def proof(item: CanItem) -> Row:
