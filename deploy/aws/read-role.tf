@@ -41,6 +41,13 @@ resource "aws_iam_role_policy" "read" {
       Sid    = "AnswerableRead"
       Effect = "Allow"
       Action = [
+        "bedrock-agentcore:GetAgentRuntime",
+        "bedrock-agentcore:GetGateway",
+        "bedrock-agentcore:ListAgentRuntimes",
+        "bedrock-agentcore:ListGateways",
+        "bedrock:GetAgent",
+        "bedrock:ListAgentCollaborators",
+        "bedrock:ListAgents",
         "ec2:DescribeInstances",
         "ec2:DescribeRegions",
         "ecr:DescribeRepositories",

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from answerable.model.agent import Agent
 from answerable.model.credential import Credential, CredentialClass, platform_of
-from answerable.model.ids import AgentId, CredentialId, IdentityId
+from answerable.model.errors import IdError
+from answerable.model.ids import AgentId, Arn, CredentialId, IdentityId, agent_id
 from answerable.model.inventory import AgentEntity, CredentialEntity, ToolUse
 from answerable.model.sighting import Facts
 from answerable.model.tool import BUILT_IN, REMOTE, SHELL, Tool
 
+_PLATFORMS = ("bedrock", "agentcore")
 _LONGEST_LINE = 100  # parents of parents; a longer line is a circle
 
 
@@ -46,6 +48,28 @@ def entities(
         key: _entity(agent, _with_inherited(agent, own, agents))
         for key, agent in sorted(agents.items())
     }
+
+
+def without_guesses(agents: Sequence[Agent]) -> tuple[Agent, ...]:
+    """Drop an agent that only a role's trust policy suggests where the platform lists it.
+
+    The suggested one is named after its role; the listed one runs as that role.
+    """
+    listed = {
+        agent_id(agent.kind, account, role.rpartition("/")[2])
+        for agent in agents
+        if agent.kind in _PLATFORMS and not agent.note
+        for role in agent.runs_as
+        if (account := _account(role))
+    }
+    return tuple(a for a in agents if not (a.note and a.id in listed))
+
+
+def _account(role: IdentityId) -> str:
+    try:
+        return Arn.parse(role).account
+    except IdError:
+        return ""
 
 
 def _ambient(

@@ -43,6 +43,7 @@ def join(
     seen |= set(assignment_evidence(facts))
     said = tuple(sorted(seen | set(attestations), key=repr))
     facts = replace(facts, evidence=said)
+    facts = replace(facts, agents=agents_of.without_guesses(facts.agents))
     credentials = credentials_of.entities(facts.credentials, facts.links)
     agents = agents_of.entities(facts, credentials)
     facts = replace(facts, identities=with_named(facts, agents, credentials))

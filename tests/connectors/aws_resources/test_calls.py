@@ -43,6 +43,9 @@ LISTED: dict[str, Reply] = {
         "taskDefinitionArns": [f"arn:aws:ecs:{HERE}:task-definition/t:1"]
     },
     "list_grants": {"Grants": [], "Truncated": False},
+    "list_agents": {"agentSummaries": [{"agentId": "A1"}]},
+    "list_agent_runtimes": {"agentRuntimes": [{"agentRuntimeId": "r1"}]},
+    "list_gateways": {"items": [{"gatewayId": "g1"}]},
 }
 
 
@@ -116,8 +119,9 @@ def test_when_nothing_is_allowed_each_permission_is_named_and_nothing_is_known(
         if ":List" in p or ":Describe" in p or p.startswith("tag")
     }
     lists -= {"kms:ListGrants", "ecs:DescribeTaskDefinition"}
+    lists -= {"bedrock:ListAgentCollaborators"}
     assert places(sync) == lists | {"s3:GetAccountPublicAccessBlock"}
-    assert len(asked) == 12
+    assert len(asked) == 14
     assert sync.facts == Facts()
     assert sync.collected == ()
 
@@ -137,7 +141,8 @@ def test_when_only_lists_are_allowed_each_other_permission_is_named(
         *("kms:GetKeyPolicy", "kms:ListGrants", "sns:GetTopicAttributes"),
         *("sqs:GetQueueAttributes", "lambda:GetPolicy"),
         *("secretsmanager:GetResourcePolicy", "ecr:GetRepositoryPolicy"),
-        "ecs:DescribeTaskDefinition",
+        *("ecs:DescribeTaskDefinition", "bedrock:GetAgent"),
+        *("bedrock-agentcore:GetAgentRuntime", "bedrock-agentcore:GetGateway"),
     }
     assert "s3:GetBucketPolicy is not allowed, 9 times" in {
         problem.what for problem in sync.problems

@@ -314,6 +314,8 @@ def collected(make: Make) -> list[str]:
 
 
 def _code_and_data(c: Collector) -> None:
+    c.put(c.ask("bedrock-agent", "list_agents"))
+    c.put(c.ask("bedrock-agentcore-control", "list_agent_runtimes"))
     for name in ("jobs", "bare"):
         url = c.make("sqs").get_queue_url(QueueName=name)["QueueUrl"]
         named = {"QueueUrl": url, "AttributeNames": ["Policy", "QueueArn"]}

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError
 
 from answerable.connectors.aws_api import code_of, stop_if_expired
 from answerable.connectors.formats.aws_answers import DENIED
@@ -100,6 +100,8 @@ class Asking:
     def failed(self, action: str, error: Exception) -> None:
         """Count a call that failed by its kind."""
         stop_if_expired(error)
+        if isinstance(error, EndpointConnectionError) and action.startswith("bedrock"):
+            return  # a region where Bedrock is not offered has no such address
         code = code_of(error)
         if code in DENIED:
             key = (ProblemKind.PERMISSION, action, f"{action} is not allowed")

@@ -223,7 +223,77 @@ def _task(reply: Reply) -> Reply:
     return {"taskDefinition": _kept(cast(Reply, reply["taskDefinition"]), kept)}
 
 
+_SUPERVISORS = ("SUPERVISOR", "SUPERVISOR_ROUTER")
+_AGENT = (
+    "agentArn",
+    "agentName",
+    "agentResourceRoleArn",
+    "foundationModel",
+    "agentCollaboration",
+)
+
+
+def _bedrock_agents(asking: Asking) -> None:
+    """Ask for agents as they are drafted; a supervisor also for its collaborators."""
+    action = "bedrock:ListAgents"
+    for page in asking.pages("bedrock-agent", "list_agents", action):
+        found = _records(page, "agentSummaries", "agentId")
+        asking.list("agentSummaries", found)
+        for agent in _names(found, "agentId"):
+            reply = asking.ask(
+                "bedrock-agent", "get_agent", {"agentId": agent}, "agent"
+            )
+            told = _kept(cast(Reply, reply.get("agent") or {}), _AGENT)
+            answer = {"agent": told} if "agent" in reply else reply
+            asking.answer("BedrockAgents", agent, answer)
+            if told.get("agentCollaboration") in _SUPERVISORS:
+                _collaborators(asking, agent)
+    _end_list(asking, "agentSummaries", action)
+
+
+def _end_list(asking: Asking, name: str, action: str) -> None:
+    """Keep an empty list where nothing failed: where Bedrock is not offered, too."""
+    if all(failed != action for _, failed, _ in asking.failures):
+        asking.list(name, [])
+
+
+def _collaborators(asking: Asking, agent: str) -> None:
+    kept = "agentCollaboratorSummaries"
+    named = {"agentId": agent, "agentVersion": "DRAFT", "maxResults": 1000}
+    listed = asking.ask("bedrock-agent", "list_agent_collaborators", named, kept)
+    if kept in listed:
+        listed = {kept: _records(listed, kept, "agentDescriptor")}
+    asking.answer("AgentCollaborators", agent, listed)
+
+
+def _agent_runtimes(asking: Asking) -> None:
+    service = "bedrock-agentcore-control"
+    action = "bedrock-agentcore:ListAgentRuntimes"
+    for page in asking.pages(service, "list_agent_runtimes", action):
+        found = _records(page, "agentRuntimes", "agentRuntimeId")
+        asking.list("agentRuntimes", found)
+        for runtime in _names(found, "agentRuntimeId"):
+            named = {"agentRuntimeId": runtime}
+            kept = ("agentRuntimeArn", "agentRuntimeName", "roleArn")
+            answer = asking.ask(service, "get_agent_runtime", named, *kept)
+            asking.answer("AgentRuntimes", runtime, answer)
+    _end_list(asking, "agentRuntimes", action)
+
+
+def _gateways(asking: Asking) -> None:
+    service = "bedrock-agentcore-control"
+    for page in asking.pages(
+        service, "list_gateways", "bedrock-agentcore:ListGateways"
+    ):
+        for gateway in _names(_records(page, "items", "gatewayId"), "gatewayId"):
+            named = {"gatewayIdentifier": gateway}
+            kept = ("gatewayArn", "roleArn")
+            answer = asking.ask(service, "get_gateway", named, *kept)
+            asking.answer("AgentGateways", gateway, answer)
+
+
 SERVICES = (
     *(_buckets, _access_points, _keys, _topics, _queues, _functions),
     *(_secrets, _repositories, _tags, _instances, _tasks),
+    *(_bedrock_agents, _agent_runtimes, _gateways),
 )

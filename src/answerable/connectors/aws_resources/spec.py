@@ -9,6 +9,7 @@ TAGS = "resource-tags"
 ACCESS_POINTS = "s3-access-points"
 GRANTS = "kms-grants"
 RUNNING = "running-code"
+AGENTS = "platform-agents"
 
 WHO_AM_I = "sts:GetCallerIdentity"  # every caller may ask
 
@@ -40,13 +41,21 @@ PERMISSIONS = (
     "iam:ListInstanceProfiles",
     "ecs:ListTaskDefinitions",
     "ecs:DescribeTaskDefinition",
+    "bedrock:ListAgents",
+    "bedrock:GetAgent",
+    "bedrock:ListAgentCollaborators",
+    "bedrock-agentcore:ListAgentRuntimes",
+    "bedrock-agentcore:GetAgentRuntime",
+    "bedrock-agentcore:ListGateways",
+    "bedrock-agentcore:GetGateway",
 )
 
 SPEC = ConnectorSpec(
     name="aws-resources",
     gives="inventory",
     location="FILE (live if empty)",
-    about="policies, public-access blocks and tags of resources, and whom code runs as",
+    about="policies, public-access blocks and tags of resources, whom code runs as, and "
+    "agents on Bedrock and AgentCore",
     written_by=WrittenBy.PLATFORM,
     reads=(
         "FILE: answers of the AWS CLI, put together as docs/aws.md shows",
@@ -54,5 +63,5 @@ SPEC = ConnectorSpec(
         *PERMISSIONS,
     ),
     permissions=PERMISSIONS,
-    collects=(POLICIES, PUBLIC_ACCESS, TAGS, ACCESS_POINTS, GRANTS, RUNNING),
+    collects=(POLICIES, PUBLIC_ACCESS, TAGS, ACCESS_POINTS, GRANTS, RUNNING, AGENTS),
 )

@@ -1,11 +1,12 @@
 """Answers about resources as facts. Pure: bytes in, facts and problems out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from answerable.connectors.aws_resources import spec
+from answerable.connectors.aws_resources.parse.agents import AgentReader
 from answerable.connectors.aws_resources.parse.answers import (
     ACCESS_POINT,
     ACCOUNT_BLOCK,
@@ -48,7 +49,8 @@ _WORDS = (
     (spec.GRANTS, (GRANTS.field,)),
 )
 _RUNNING = {"Functions", "Reservations"}
-_LISTED = {"ResourceTagMappingList", "AccessPointList", *_RUNNING}
+_AGENTS = {"agentSummaries", "agentRuntimes"}
+_LISTED = {"ResourceTagMappingList", "AccessPointList", *_RUNNING, *_AGENTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,10 @@ def parse_answers(
     build = Building(source, now, estate)
     for answer in found:
         read_questions(build, answer.fields, f"{place}#{answer.pointer}")
-    made = facts(build)
+    agents = AgentReader(estate, source, now)
+    for answer in found:
+        agents.read(answer.fields, f"{place}#{answer.pointer}")
+    made = replace(facts(build), agents=tuple(agents.all_agents()))
     _owners(estate, place)
     answered = [h for p, h in build.holders.items() if p == f"{h}#policy"]
     regions = {_text(answer, REGION) for answer in found if REGION in answer.fields}
@@ -149,4 +154,6 @@ def _collected(estate: Estate, found: Sequence[Answer]) -> tuple[str, ...]:
     words = [word for word, fields in _WORDS if there & set(fields)]
     if there >= _RUNNING:
         words.append(spec.RUNNING)
+    if there >= _AGENTS:
+        words.append(spec.AGENTS)
     return tuple(words)

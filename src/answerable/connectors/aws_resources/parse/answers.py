@@ -36,6 +36,8 @@ LISTS = (
     "ResourceTagMappingList",
     "Reservations",
     "InstanceProfiles",
+    "agentSummaries",
+    "agentRuntimes",
 )
 
 
@@ -114,6 +116,13 @@ BUCKET_TAGS = Question(
     "BucketTagging", "s3:GetBucketTagging", "s3:bucket", frozenset(["NoSuchTagSet"])
 )
 TASKS = Question("TaskDefinitions", "ecs:DescribeTaskDefinition", "ecs:task-definition")
+_NO_AGENT = frozenset(["ResourceNotFoundException"])
+AGENTS = Question("BedrockAgents", "bedrock:GetAgent", "", _NO_AGENT)
+COLLABORATORS = Question(
+    "AgentCollaborators", "bedrock:ListAgentCollaborators", "", _NO_AGENT
+)
+RUNTIMES = Question("AgentRuntimes", "bedrock-agentcore:GetAgentRuntime", "", _NO_AGENT)
+GATEWAYS = Question("AgentGateways", "bedrock-agentcore:GetGateway", "", _NO_AGENT)
 DESCRIBED = Question("Described", "describing it", "")
 QUESTIONS = (
     *POLICIES,
@@ -123,6 +132,10 @@ QUESTIONS = (
     ACCOUNT_BLOCK,
     BUCKET_TAGS,
     TASKS,
+    AGENTS,
+    COLLABORATORS,
+    RUNTIMES,
+    GATEWAYS,
     DESCRIBED,
 )
 FIELDS = (*LISTS, *(question.field for question in QUESTIONS))
