@@ -24,10 +24,12 @@ class Beside:
     Attributes:
         by: What they share: `run`, `credential`, or nothing.
         items: Rows, newest first.
+        more: True where older ones share it too and are not among the rows.
     """
 
     by: str
     items: Sequence[TraceItem]
+    more: bool = False
 
 
 def found(store: Store, scene: Scene, event_id: bytes) -> list[LineageRow]:
@@ -46,6 +48,7 @@ def beside(store: Store, scene: Scene, event: AuditEvent) -> Beside:
         span = Filter(since=max(at - _AROUND, 1), until=at + _AROUND)
     else:
         return Beside("", ())
-    events = finding.find(store, Wanted(span, equal=[(shared, value)]), NEAR)
-    told = [row for row in rows_of(events, scene) if may_tell(row.chain, scene.only)]
-    return Beside(shared, [item_of(row) for row in told])
+    events = finding.find(store, Wanted(span, equal=[(shared, value)]), NEAR + 1)
+    near = rows_of(events[:NEAR], scene)
+    told = [row for row in near if may_tell(row.chain, scene.only)]
+    return Beside(shared, [item_of(row) for row in told], len(events) > NEAR)

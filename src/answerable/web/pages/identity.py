@@ -36,6 +36,7 @@ def identity(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         "item": item,
         "owned": subjects.owned(desk, key),
         "tools": _tools(desk).get(key, ())[:_SHOWN],
+        "tools_of": len(_tools(desk).get(key, ())),
         "credentials": [
             credentials[each] for each in item["credentials"] if each in credentials
         ],
@@ -96,6 +97,7 @@ def credential(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         "owned": subjects.owned(desk, key),
         "residual": residual(item["kind"]),
         "tools": _carriers(desk).get(key, ())[:_SHOWN],
+        "tools_of": len(_carriers(desk).get(key, ())),
         "deeds": subjects.deeds(desk, visit, "credential", key, *proves),
         "coverage": shapes.coverage(desk).coverage,
     }
