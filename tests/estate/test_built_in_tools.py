@@ -277,18 +277,24 @@ def test_a_workflow_step_has_the_shell_of_its_client(
     assert ("answerable:client-rule" in conditions) == bool(rule)
 
 
+@pytest.mark.parametrize("permissions", [{}, {"deny": ["Bash"]}])
 def test_a_key_in_the_agents_own_environment_names_the_agent_and_its_shell(
-    tmp_path: Path, store: Path, files: Files, ask: Ask
+    tmp_path: Path,
+    store: Path,
+    files: Files,
+    ask: Ask,
+    permissions: dict[str, list[str]],
 ) -> None:
     home = write_home(
         tmp_path / "dana",
         {
             ".aws/config": "",
             ".claude/settings.json": {
+                "permissions": permissions,
                 "env": {
                     "AWS_ACCESS_KEY_ID": KEY,
                     "AWS_SECRET_ACCESS_KEY": fake_secret("legacy-sync"),
-                }
+                },
             },
         },
     )

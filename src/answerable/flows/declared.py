@@ -115,13 +115,26 @@ def _uses(standing: Standing) -> Iterator[DeclaredUse]:
 
 
 def _users(inventory: Inventory) -> Mapping[str, _Users]:
-    """Return per identity and credential the agents and tools that act through it."""
-    users: dict[str, _Users] = defaultdict(_Users)
+    """Return per identity and credential the agents and tools that act through it.
+
+    A tool that is switched off counts where nothing else carries the subject: its
+    client's rule lies in a file that the agent can edit.
+    """
+    users = _users_by(inventory, enabled=True)
     for key, agent in inventory.agents.items():
         for role in agent.agent.runs_as:
             users[role].add(key, "", agent.agent.seen.place or agent.agent.place)
+    for subject, off in _users_by(inventory, enabled=False).items():
+        users.setdefault(subject, off)
+    return users
+
+
+def _users_by(inventory: Inventory, *, enabled: bool) -> dict[str, _Users]:
+    """Return the users by tools that are on, or by those that are switched off."""
+    users: dict[str, _Users] = defaultdict(_Users)
+    for key, agent in inventory.agents.items():
         for use in agent.tools:
-            if not use.tool.enabled:
+            if use.tool.enabled is not enabled:
                 continue
             for credential in use.credentials:
                 place = _place(inventory, agent, use, credential)
