@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from answerable.connectors.formats.agent_config import EnvFile
 from answerable.connectors.formats.document import SIZE_LIMIT, decode_text
 from answerable.connectors.formats.dotenv import parse_dotenv
+from answerable.connectors.formats.env_file import EnvFile
 from answerable.connectors.formats.env_file_path import env_file_paths
 from answerable.connectors.formats.redaction import clean
 from answerable.connectors.formats.stated_choice import NamedFile

@@ -18,7 +18,7 @@ from answerable.model.document import (
     ToolItem,
 )
 from answerable.model.identity import Identity
-from answerable.model.ids import AgentId, CredentialId
+from answerable.model.ids import AgentId, CredentialId, PersonId
 from answerable.model.inventory import (
     AgentEntity,
     CredentialEntity,
@@ -118,10 +118,21 @@ def _ways(inventory: Inventory) -> _Ways:
 
 
 def person_item(
-    inventory: Inventory, person: Person, owner_state: str = ""
+    inventory: Inventory,
+    person: Person,
+    owner_state: str = "",
+    ids: Sequence[PersonId] = (),
 ) -> PersonItem:
-    """Show a person or team, with what is theirs in a state; but for what is suggested."""
-    owned = inventory.once("owned by person", owned_by_person).get(person.id, ())
+    """Show a person or team, with what is theirs in a state; but for what is suggested.
+
+    Args:
+        inventory: Where it is known.
+        person: The person.
+        owner_state: Show what is owned in this state alone.
+        ids: Ids that the person is listed for; its own where none is given.
+    """
+    by_person = inventory.once("owned by person", owned_by_person)
+    owned = [each for key in ids or (person.id,) for each in by_person.get(key, ())]
     return {
         "id": person.id,
         "name": person.name,

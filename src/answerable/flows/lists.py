@@ -12,8 +12,10 @@ from answerable.flows.items import (
 from answerable.flows.items import owner as owner
 from answerable.flows.items import spelled_time as spelled_time
 from answerable.inventory import aged
+from answerable.inventory import people as people_of
 from answerable.model.document import Coverage, Document, SourceItem, ToolItem
 from answerable.model.errors import UsageError
+from answerable.model.ids import PersonId
 from answerable.model.inventory import Inventory, SourceCoverage
 from answerable.model.person import OwnerState
 from answerable.model.sighting import Problem
@@ -115,15 +117,20 @@ def people(
     """
     inventory = aged(inventory, now)
     known_state(owner_state)
+    listed = inventory.once("listed people", _listed)
     items = [
-        person_item(inventory, person, owner_state)
-        for person in inventory.persons.values()
-        if kind in ("", "team" if person.team else "person")
+        person_item(inventory, inventory.persons[key], owner_state, ids)
+        for key, ids in listed.items()
+        if kind in ("", "team" if inventory.persons[key].team else "person")
     ]
     if owner_state:
         items = [item for item in items if item["owns"]]
-    searched = _searched(kind, ("person", "team"), len(inventory.persons))
+    searched = _searched(kind, ("person", "team"), len(listed))
     return _document("people", inventory, now, items, searched)
+
+
+def _listed(inventory: Inventory) -> Mapping[PersonId, tuple[PersonId, ...]]:
+    return people_of.listed(inventory.persons, inventory.facts.evidence)
 
 
 def tools(

@@ -55,8 +55,9 @@ def scan(
         AnswerableError: No source could be read at all; the first one's reason.
     """
     asked = named.parse(sources, home=home, cwd=cwd)
+    homes = tuple(source.location for source in asked if source.name == "home")
     context = SyncContext(
-        now, store.fingerprint, progress, endpoint_url, profile, region
+        now, store.fingerprint, progress, endpoint_url, profile, region, homes=homes
     )
     done = [
         outcome

@@ -9,7 +9,7 @@ from answerable.model.errors import IdError
 from answerable.model.ids import AgentId, Arn, CredentialId, IdentityId, agent_id
 from answerable.model.inventory import AgentEntity, CredentialEntity, ToolUse
 from answerable.model.sighting import Facts
-from answerable.model.tool import BUILT_IN, REMOTE, SHELL, Tool
+from answerable.model.tool import BUILT_IN, CONTAINER, REMOTE, SHELL, Tool
 
 _PLATFORMS = ("bedrock", "agentcore")
 _LONGEST_LINE = 100  # parents of parents; a longer line is a circle
@@ -122,7 +122,11 @@ def _inherits(tool: Tool) -> bool:
     """Tell whether a tool acts with the ambient credentials of the agent's host."""
     if tool.transport == SHELL:
         return True
-    return not tool.credentials and tool.transport not in (*REMOTE, *BUILT_IN)
+    return not tool.credentials and tool.transport not in (
+        *REMOTE,
+        CONTAINER,
+        *BUILT_IN,
+    )
 
 
 def _proved(

@@ -29,6 +29,9 @@ _MACHINE_ENDS = (
 )
 
 
+_SPOKEN = (EvidenceKind.ATTESTATION, EvidenceKind.CONFIRMATION)
+
+
 def handle(person: str) -> str:
     """Return what stands after `person:`."""
     return person.removeprefix("person:")
@@ -104,6 +107,39 @@ class People:
     def get(self, person: str) -> Person | None:
         """Return the merged person."""
         return self.by_id.get(self(person))
+
+
+def listed(
+    persons: Mapping[PersonId, Person], evidence: Iterable[OwnerEvidence]
+) -> Mapping[PersonId, tuple[PersonId, ...]]:
+    """Return the persons to list, each with the ids of those it stands for.
+
+    A home is its person, whatever addresses its files state: a person of whom only
+    self-reported evidence tells is listed as the one person who states that address.
+    No decision rests on it, since an agent of the home could have written both. A
+    person whom somebody named as an owner stays apart.
+    """
+    named = {
+        item.person
+        for item in evidence
+        if item.seen.written_by.believed or item.kind in _SPOKEN
+    }
+    stating: dict[str, set[PersonId]] = defaultdict(set)
+    for key, person in persons.items():
+        for alias in person.aliases:
+            stating[alias.lower()].add(key)
+    found: dict[PersonId, list[PersonId]] = {}
+    apart: list[tuple[PersonId, PersonId]] = []
+    for key, person in persons.items():
+        others = stating[handle(key).lower()] - {key}
+        believed = person.seen.written_by.believed or key in named
+        if len(others) == 1 and not believed and not person.aliases:
+            apart.append((key, next(iter(others))))
+        else:
+            found[key] = [key]
+    for key, other in apart:
+        found.setdefault(other, [other]).append(key)
+    return {key: tuple(ids) for key, ids in found.items()}
 
 
 def _implied(key: PersonId, said: Sequence[OwnerEvidence]) -> Person:

@@ -55,6 +55,7 @@ class SyncContext:
         profile: AWS profile, empty for the usual one.
         region: AWS region, empty for the usual one.
         role_arn: AWS role to assume before anything is asked; empty for the caller.
+        homes: Homes that the same scan reads with a source of their own.
         sessions: Sessions that the calls of one scan share, by role.
     """
 
@@ -65,6 +66,7 @@ class SyncContext:
     profile: str = ""
     region: str = ""
     role_arn: str = ""
+    homes: tuple[str, ...] = ()
     sessions: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
 
 

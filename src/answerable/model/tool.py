@@ -6,6 +6,8 @@ from answerable.model.ids import AgentId, CredentialId, ToolId
 from answerable.model.written import Seen
 
 REMOTE = ("http", "sse")
+# A server that a catalogue names and Docker runs: no file of the host is in it.
+CONTAINER = "container"
 SHELL = "shell"
 # Built-in tools of a client: they run commands, read and write files, fetch pages.
 BUILT_IN = (SHELL, "file", "fetch")
@@ -20,7 +22,7 @@ class Tool:
             for a built-in tool.
         agent: The agent whose configuration names it.
         server: Server name as written there; the name of a built-in tool.
-        transport: `stdio`, `http` or `sse`; `shell`, `file` or `fetch` for a built-in
+        transport: `stdio`, `http`, `sse` or `container`; `shell`, `file` or `fetch` for a built-in
             tool.
         target: Redacted command line or URL.
         enabled: False when the file says disabled.

@@ -92,6 +92,10 @@ def test_every_ambient_file_of_the_table_is_in_the_home(ana: Path) -> None:
         ".config/gcloud/active_config",
         ".config/gcloud/configurations/config_*",
         ".config/git/credentials",
+        ".pgpass",
+        ".pypirc",
+        ".terraform.d/credentials.tfrc.json",
+        ".terraformrc",
         ".vault-token",
     ]
 

@@ -11,6 +11,7 @@ from answerable.connectors.formats.clients import (
     PROJECT_FILES,
     SETTINGS,
 )
+from answerable.connectors.formats.layouts import LAYOUTS
 from answerable.connectors.home.parse.table import AMBIENT_FILES
 from answerable.connectors.repo.parse.workflow import AGENT_ACTIONS, OUTSIDER_EVENTS
 from answerable.model.credential import CredentialClass
@@ -25,6 +26,16 @@ def client_table() -> str:
             for files in (HOME_FILES, PROJECT_FILES)
         ]
         rows.append(f"| `{client}` | {cells[0]} | {cells[1]} |")
+    return "\n".join(rows)
+
+
+def layout_table() -> str:
+    rows = ["| Linux | macOS | Windows | source |", "|---|---|---|---|"]
+    rows += [
+        f"| `{row.linux}` | `{row.macos or row.linux}` | `{row.windows or row.linux}` "
+        f"| <{row.source}> |"
+        for row in LAYOUTS
+    ]
     return "\n".join(rows)
 
 
@@ -88,6 +99,7 @@ def page(root: Path) -> str:
     [
         client_table,
         built_in_table,
+        layout_table,
         ambient_table,
         unattended_table,
         actions,

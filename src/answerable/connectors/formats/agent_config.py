@@ -1,6 +1,6 @@
 """One client's files together: its agent, its sub-agents, their tools and credentials."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from answerable.connectors.formats.agent_definition import (
@@ -19,10 +19,9 @@ from answerable.connectors.formats.clients import ConfigFile, Role, precedence
 from answerable.connectors.formats.credential_position import (
     Found,
     Position,
-    in_environment,
 )
 from answerable.connectors.formats.document import Document
-from answerable.connectors.formats.dotenv import Variable
+from answerable.connectors.formats.env_file import ReadEnvFile, sight_variables
 from answerable.connectors.formats.mcp_server import McpServer
 from answerable.connectors.formats.node import Node
 from answerable.connectors.formats.redaction import show_name
@@ -63,18 +62,6 @@ from answerable.model.tool import Tool
 from answerable.model.written import WrittenBy
 
 TOOLS_LIMIT = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class EnvFile:
-    """An environment file that was read: its place and its variables."""
-
-    place: str
-    variables: tuple[Variable, ...]
-
-
-# Given the configuration's place and the name it gives; None when it may not be read.
-ReadEnvFile = Callable[[str, str], EnvFile | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,11 +326,7 @@ class _Reader:
             )
             return self.sight((reference,), file)
         if read.place not in self.in_env_file:  # many servers may name one file
-            found = in_environment(
-                Position(variable.name, f"/{variable.name}", variable.value)
-                for variable in read.variables
-            )
-            sighted = [sight_credential(item, read.place, self.frame) for item in found]
+            sighted = sight_variables(read, self.frame)
             self.out.credentials += sighted
             self.in_env_file[read.place] = [item.id for item in sighted]
         return self.in_env_file[read.place]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.connectors.formats.document import Format
+from answerable.connectors.formats.layouts import every_layout
 
 Keys = tuple[str, ...]
 
@@ -78,11 +79,15 @@ _DEVCONTAINER: tuple[Keys, ...] = (
     ("customizations", "vscode", "mcp", "servers"),
     ("customizations", "vscode", "settings", "mcp", "servers"),
 )
+_AMP: tuple[Keys, ...] = (("amp.mcpServers",),)
+_OPENCLAW: tuple[Keys, ...] = (("mcp", "servers"),)
+_REGISTRY: tuple[Keys, ...] = (("registry",),)
 _NO_MAP: tuple[Keys, ...] = ()
 
 _J, _T, _Y, _M = Format.JSON, Format.TOML, Format.YAML, Format.FRONT_MATTER
 _SERVERS, _SETTINGS = Role.SERVERS, Role.SETTINGS
 _AGENT, _LOGIN = Role.AGENT, Role.LOGIN
+_APPLE = "/Library/Application Support"
 _CLINE = "globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json"
 _ROO = "globalStorage/rooveterinaryinc.roo-cline/settings"
 
@@ -124,6 +129,7 @@ HOME_FILES: tuple[ConfigFile, ...] = tuple(
         ("gemini-cli", ".gemini/extensions/*/gemini-extension.json", _J, _SETTINGS),
         ("gemini-cli", ".gemini/agents/*.md", _M, _AGENT),
         ("gemini-cli", ".gemini/oauth_creds.json", _J, _LOGIN, _NO_MAP),
+        ("gemini-cli", ".gemini/google_accounts.json", _J, _LOGIN, _NO_MAP),
         ("antigravity", ".gemini/antigravity/mcp_config.json"),
         ("cline", f".config/Code/User/{_CLINE}"),
         ("cline", f".vscode-server/data/User/{_CLINE}"),
@@ -157,6 +163,23 @@ HOME_FILES: tuple[ConfigFile, ...] = tuple(
         ("amazon-q", ".aws/amazonq/cli-agents/*.json", _J, _AGENT),
         ("kiro", ".kiro/settings/mcp.json"),
         ("kiro", ".kiro/agents/*.json", _J, _AGENT),
+        # https://aider.chat/docs/config/aider_conf.html
+        ("aider", ".aider.conf.yml", _Y, _SETTINGS, _NO_MAP),
+        # https://ampcode.com/manual
+        ("amp", ".config/amp/settings.json", _J, _SETTINGS, _AMP),
+        ("amp", ".config/amp/settings.jsonc", _J, _SETTINGS, _AMP),
+        # https://qwenlm.github.io/qwen-code-docs/en/users/configuration/settings
+        ("qwen", ".qwen/settings.json", _J, _SETTINGS),
+        ("qwen", ".qwen/agents/*.md", _M, _AGENT),
+        ("qwen", ".qwen/oauth_creds.json", _J, _LOGIN, _NO_MAP),
+        # https://docs.openclaw.ai/cli/mcp
+        ("openclaw", ".openclaw/openclaw.json", _J, _SETTINGS, _OPENCLAW),
+        # https://docs.tabnine.com/main/getting-started/tabnine-agent
+        ("tabnine", ".tabnine/agent/settings.json", _J, _SETTINGS),
+        ("tabnine", ".tabnine/mcp_servers.json"),
+        # https://docs.docker.com/ai/mcp-catalog-and-toolkit
+        ("docker-mcp", ".docker/mcp/registry.yaml", _Y, _SERVERS, _REGISTRY),
+        ("docker-mcp", ".docker/mcp/config.yaml", _Y, _SETTINGS, _NO_MAP),
     )
 )
 
@@ -166,6 +189,17 @@ MANAGED_FILES: tuple[ConfigFile, ...] = (
     ConfigFile("codex", "/etc/codex/config.toml", _T, _SETTINGS, _CODEX),
     ConfigFile("codex", "/etc/codex/managed_config.toml", _T, _SETTINGS, _CODEX),
     ConfigFile("gemini-cli", "/etc/gemini-cli/settings.json", _J, _SETTINGS),
+    ConfigFile("amp", "/etc/ampcode/managed-settings.json", _J, _SETTINGS, _AMP),
+    ConfigFile("qwen", "/etc/qwen-code/settings.json", _J, _SETTINGS),
+    ConfigFile("tabnine", "/etc/tabnine-cli/settings.json", _J, _SETTINGS),
+    ConfigFile("claude-code", f"{_APPLE}/ClaudeCode/managed-mcp.json"),
+    ConfigFile(
+        "claude-code", f"{_APPLE}/ClaudeCode/managed-settings.json", _J, _SETTINGS
+    ),
+    ConfigFile("gemini-cli", f"{_APPLE}/GeminiCli/settings.json", _J, _SETTINGS),
+    ConfigFile("amp", f"{_APPLE}/ampcode/managed-settings.json", _J, _SETTINGS, _AMP),
+    ConfigFile("qwen", f"{_APPLE}/QwenCode/settings.json", _J, _SETTINGS),
+    ConfigFile("tabnine", f"{_APPLE}/TabnineCli/settings.json", _J, _SETTINGS),
 )
 
 # The first pattern that fits a path names it, so narrow ones stand before wide ones.
@@ -217,6 +251,13 @@ PROJECT_FILES: tuple[ConfigFile, ...] = tuple(
         ("amazon-q", ".amazonq/cli-agents/*.json", _J, _AGENT),
         ("kiro", ".kiro/settings/mcp.json"),
         ("kiro", ".kiro/agents/*.json", _J, _AGENT),
+        ("aider", ".aider.conf.yml", _Y, _SETTINGS, _NO_MAP),
+        ("amp", ".amp/settings.json", _J, _SETTINGS, _AMP),
+        ("amp", ".amp/settings.jsonc", _J, _SETTINGS, _AMP),
+        ("qwen", ".qwen/settings.json", _J, _SETTINGS),
+        ("qwen", ".qwen/agents/*.md", _M, _AGENT),
+        ("tabnine", ".tabnine/agent/settings.json", _J, _SETTINGS),
+        ("tabnine", ".tabnine/mcp_servers.json"),
         ("claude-code", ".mcp.json", _J, _SERVERS, _PLUGIN),
         ("claude-desktop", "claude_desktop_config*.json"),
         ("mcp-client", "mcp.json", _J, _SERVERS, _ANY),
@@ -258,6 +299,13 @@ SETTINGS: tuple[Setting, ...] = tuple(
         ("opencode", ("model",), "model", ()),
         ("zed", ("agent", "always_allow_tool_actions"), "auto-approve", ("true",)),
         ("zed", ("agent", "default_model", "model"), "model", ()),
+        ("aider", ("yes-always",), "yes-always", ("true",)),
+        ("aider", ("model",), "model", ()),
+        ("amp", ("amp.dangerouslyAllowAll",), "allows-all", ("true",)),
+        ("qwen", ("tools", "approvalMode"), "approval-mode", ("yolo",)),
+        ("qwen", ("model", "name"), "model", ()),
+        ("openclaw", ("tools", "exec", "ask"), "exec-ask", ("off",)),
+        ("openclaw", ("tools", "exec", "security"), "exec-security", ()),
     )
 )
 
@@ -291,6 +339,23 @@ def project_file(path: str) -> ConfigFile | None:
         if fits_end(parts, PROJECT_FILES[number].path.split("/")):
             return PROJECT_FILES[number]
     return None
+
+
+def is_home_file(path: str) -> bool:
+    """Tell whether a path under a home is one that a client of the home reads."""
+    parts = path.split("/")
+    return any(
+        _fits_whole(parts, pattern.split("/"))
+        for entry in HOME_FILES
+        for pattern in every_layout(entry.path)
+    )
+
+
+def _fits_whole(parts: list[str], pattern: list[str]) -> bool:
+    if "**" not in pattern:
+        return len(parts) == len(pattern) and fits_end(parts, pattern)
+    head = pattern[: pattern.index("**")]
+    return all(map(fits_name, parts[: len(head)], head)) and fits_end(parts, pattern)
 
 
 def fits_end(parts: list[str], pattern: list[str]) -> bool:

@@ -17,6 +17,17 @@ class Variable:
         return f"Variable({self.name!r}, line {self.line})"
 
 
+# Templates are there to be copied and hold no value of anybody's.
+_TEMPLATES = ("example", "sample", "template", "dist", "defaults", "schema", "vault")
+
+
+def is_env_file(name: str) -> bool:
+    """Tell whether a file is an environment file by its name (`.env`, `.env.local`)."""
+    if name in (".env", ".envrc"):
+        return True
+    return name.startswith(".env.") and not name.endswith(_TEMPLATES)
+
+
 def parse_dotenv(text: str) -> tuple[Variable, ...]:
     """Parse an environment file; lines that are no assignment are passed over.
 

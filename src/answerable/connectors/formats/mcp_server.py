@@ -22,6 +22,7 @@ from answerable.connectors.formats.credential_position import (
 from answerable.connectors.formats.node import Node
 from answerable.connectors.formats.redaction import show_target, show_url
 from answerable.model.credential import CredentialClass
+from answerable.model.tool import CONTAINER
 
 VARIABLES_LIMIT = 2_000
 ENV_FILES_LIMIT = 20
@@ -29,7 +30,16 @@ _COMMAND = ("command", "cmd")
 _ENV = ("env", "envs", "environment")
 _URL = ("url", "serverUrl", "httpUrl", "uri", "endpoint", "server_url")
 _HEADERS = ("headers", "http_headers", "httpHeaders")
-_OTHER_MARKS = ("type", "transport", "disabled", "enabled", "uses", "bundled", "tcp")
+_OTHER_MARKS = (
+    "ref",
+    "type",
+    "transport",
+    "disabled",
+    "enabled",
+    "uses",
+    "bundled",
+    "tcp",
+)
 # Fields that are read above or cannot hold a credential.
 _KNOWN = frozenset(
     (
@@ -221,6 +231,8 @@ def _transport(node: Node, *, is_remote: bool) -> str:
     stated = node.text_at("type", "transport").lower().replace("_", "-")
     if stated == "sse":
         return "sse"
+    if node.get("ref") is not None and not stated and not is_remote:
+        return CONTAINER
     if is_remote or stated in ("http", "streamable-http", "streamablehttp", "remote"):
         return "http"
     return "stdio"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from answerable.connectors.files import Folder, invalid, read_file, show_path
 from answerable.connectors.formats.agent_config import (
-    ClientSightings,
     ConfigDocument,
     sight_client,
 )
@@ -18,10 +17,15 @@ from answerable.connectors.formats.clients import (
 )
 from answerable.connectors.formats.document import parse_document
 from answerable.connectors.formats.home_evidence import home_evidence
+from answerable.connectors.formats.layouts import every_layout
 from answerable.connectors.formats.sighting_frame import Frame
 from answerable.connectors.home.parse.ambient import Ambient, Source
 from answerable.connectors.home.parse.aws_profiles import sight_aws_profiles
-from answerable.connectors.home.parse.person import git_person, sight_person
+from answerable.connectors.home.parse.person import (
+    client_accounts,
+    git_person,
+    sight_person,
+)
 from answerable.connectors.home.parse.table import AMBIENT_FILES
 from answerable.connectors.home.spec import SPEC
 from answerable.model.connector import SyncContext
@@ -59,10 +63,21 @@ def sync(location: str, context: SyncContext) -> Sync:
         profiles=frozenset(ambient.profiles),
         contexts=ambient.contexts,
     )
-    clients = _read_clients(folder, frame, probes, context)
+    groups = _read_configs(folder, frame, probes, context)
+    clients = [
+        sight_client(
+            client,
+            (login,),
+            files,
+            frame,
+            folder.read_env_file,
+            folder.read_named_file,
+        )
+        for client, files in groups.items()
+    ]
     name, email = _read_git(folder)
     person = person_id(login)
-    aliases = (email, *ambient.handles)
+    aliases = (email, *client_accounts(groups), *ambient.handles)
     agents = tuple(agent for client in clients for agent in client.agents)
     problems = [problem for client in clients for problem in client.problems]
     return Sync(
@@ -111,12 +126,15 @@ def where(location: str) -> tuple[Probe, ...]:
 
 
 def _probe(folder: Folder, pattern: str, what: str, probes: list[Probe]) -> list[str]:
-    paths = folder.expand(pattern)
-    if paths:
+    """List the files that fit a pattern in the layout of any system."""
+    found: list[str] = []
+    for spelled in every_layout(pattern):
+        paths = folder.expand(spelled)
         probes += [Probe(folder.place(path), what, found=True) for path in paths]
-    else:
-        probes.append(Probe(folder.place(pattern), what, found=False))
-    return paths
+        if not paths:
+            probes.append(Probe(folder.place(spelled), what, found=False))
+        found += paths
+    return found
 
 
 def _read_ambient(folder: Folder, frame: Frame, probes: list[Probe]) -> Ambient:
@@ -137,9 +155,10 @@ def _read_ambient(folder: Folder, frame: Frame, probes: list[Probe]) -> Ambient:
     return ambient
 
 
-def _read_clients(
+def _read_configs(
     folder: Folder, frame: Frame, probes: list[Probe], context: SyncContext
-) -> list[ClientSightings]:
+) -> dict[str, list[ConfigDocument]]:
+    """Read the files of every client, by client."""
     groups: dict[str, list[ConfigDocument]] = {}
     for number, entry in enumerate(HOME_FILES):
         context.progress(number, len(HOME_FILES), entry.client)
@@ -151,17 +170,7 @@ def _read_clients(
                 _add(groups, entry, data, place, frame.written_by, folder.problems)
     if _is_own(folder.root):
         _read_managed(groups, probes, folder.problems)
-    return [
-        sight_client(
-            client,
-            (frame.login,),
-            files,
-            frame,
-            folder.read_env_file,
-            folder.read_named_file,
-        )
-        for client, files in groups.items()
-    ]
+    return groups
 
 
 def _add(

@@ -1,9 +1,17 @@
 """What the home connector says of itself."""
 
+from collections.abc import Iterable, Iterator
+
 from answerable.connectors.formats.clients import HOME_FILES, MANAGED_FILES
+from answerable.connectors.formats.layouts import every_layout
 from answerable.connectors.home.parse.table import AMBIENT_FILES
 from answerable.model.connector import ConnectorSpec
 from answerable.model.written import WrittenBy
+
+
+def _layouts(paths: Iterable[str]) -> Iterator[str]:
+    return (spelled for path in paths for spelled in every_layout(path))
+
 
 SPEC = ConnectorSpec(
     name="home",
@@ -14,8 +22,8 @@ SPEC = ConnectorSpec(
     written_by=WrittenBy.SELF_REPORTED,
     reads=tuple(
         dict.fromkeys(
-            [f"~/{entry.path}" for entry in HOME_FILES]
-            + [f"~/{entry.path}" for entry in AMBIENT_FILES]
+            [f"~/{path}" for path in _layouts(entry.path for entry in HOME_FILES)]
+            + [f"~/{path}" for path in _layouts(entry.path for entry in AMBIENT_FILES)]
             + ["~/.gitconfig", "~/.config/git/config"]
             + [entry.path for entry in MANAGED_FILES]
         )

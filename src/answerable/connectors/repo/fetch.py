@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pwd
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from answerable.connectors.formats.clients import (
     PROJECT_FILES,
     ConfigFile,
     fits_end,
+    is_home_file,
     project_file,
 )
 from answerable.connectors.formats.document import (
@@ -23,6 +25,8 @@ from answerable.connectors.formats.document import (
     decode_text,
     parse_document,
 )
+from answerable.connectors.formats.dotenv import is_env_file
+from answerable.connectors.formats.env_file import sight_variables
 from answerable.connectors.formats.home_evidence import home_evidence
 from answerable.connectors.formats.sighting_frame import Frame, sight_credential
 from answerable.connectors.repo.parse.codeowners import LOCATIONS, parse_codeowners
@@ -49,13 +53,27 @@ _PROGRESS_EVERY = 1_000
 
 @dataclass(slots=True)
 class _Found:
-    """Paths of interest, relative to the scanned folder."""
+    """Paths of interest, relative to the scanned folder.
+
+    Attributes:
+        configs: Files of clients.
+        workflows: GitHub workflows.
+        owners: Code owners files.
+        bases: Projects.
+        skipped: Folders that are not read.
+        env_files: Environment files.
+        homes: Homes in the folder that `home:` reads, with `/` at the end.
+        of_homes: Files that `home:` reads.
+    """
 
     configs: list[tuple[str, ConfigFile]] = field(default_factory=list)
     workflows: list[str] = field(default_factory=list)
     owners: list[str] = field(default_factory=list)
     bases: list[str] = field(default_factory=lambda: [""])
     skipped: list[str] = field(default_factory=list)
+    env_files: list[str] = field(default_factory=list)
+    homes: tuple[str, ...] = ()
+    of_homes: list[str] = field(default_factory=list)
 
     def base_of(self, path: str) -> str:
         """Return the innermost project that holds a path."""
@@ -96,6 +114,7 @@ def sync(location: str, context: SyncContext) -> Sync:
         for base in found.bases
     }
     clients = _read_clients(folder, found, projects, frame)
+    variables = _read_env_files(folder, found, frame)
     jobs = _read_workflows(folder, found, projects, frame)
     agents = [
         (agent, _inside(folder, agent), WrittenBy.SELF_REPORTED)
@@ -120,7 +139,9 @@ def sync(location: str, context: SyncContext) -> Sync:
                 *jobs.tools,
             ),
             credentials=(
-                *(item for client in clients for item in client.credentials),
+                *dict.fromkeys(
+                    (*(c for client in clients for c in client.credentials), *variables)
+                ),
                 *jobs.credentials,
                 *remotes,
             ),
@@ -162,9 +183,21 @@ def _home_around(root: Path) -> str:
     return ""
 
 
+def _homes_inside(root: Path, homes: Sequence[str]) -> Iterator[str]:
+    """Yield each home that lies in a folder or is it, relative to the folder."""
+    base = os.path.realpath(root)
+    for home in homes:
+        real = os.path.realpath(home)
+        if real == base:
+            yield ""
+        elif real.startswith(base.rstrip("/") + "/"):
+            yield os.path.relpath(real, base) + "/"
+
+
 def _look(folder: Folder, context: SyncContext | None) -> _Found:
     """Walk the folder by names alone."""
-    found = _Found()
+    homes = context.homes if context is not None else ()
+    found = _Found(homes=tuple(_homes_inside(folder.root, homes)))
 
     def skip(path: str) -> bool:
         parts = path.split("/")
@@ -188,6 +221,9 @@ def _take(path: str, found: _Found) -> None:
             if base not in found.bases:
                 found.bases.append(base)
         return
+    if any(path.startswith(h) and is_home_file(path[len(h) :]) for h in found.homes):
+        found.of_homes.append(path)
+        return
     entry = project_file(path)
     if entry is not None:
         found.configs.append((path, entry))
@@ -195,6 +231,8 @@ def _take(path: str, found: _Found) -> None:
         found.workflows.append(path)
     elif parts[-1] == "CODEOWNERS":
         found.owners.append(path)
+    elif is_env_file(parts[-1]):
+        found.env_files.append(path)
 
 
 def _name(folder: Folder, base: str, frame: Frame, remotes: list[Credential]) -> str:
@@ -238,6 +276,16 @@ def _read_clients(
         )
         for (client, parts), files in groups.items()
     ]
+
+
+def _read_env_files(folder: Folder, found: _Found, frame: Frame) -> list[Credential]:
+    """Read `.env` files: any agent that works in the project can read them too."""
+    credentials: list[Credential] = []
+    for path in found.env_files:
+        read = folder.read_env_file(folder.place(path), path.rpartition("/")[2])
+        if read is not None:
+            credentials += sight_variables(read, frame)
+    return credentials
 
 
 def _read_workflows(
@@ -324,6 +372,11 @@ def _probes(folder: Folder, found: _Found) -> tuple[Probe, ...]:
         if entry.path not in there:
             what = f"{entry.client} {entry.role.value}"
             probes.append(Probe(folder.place(f"**/{entry.path}"), what, found=False))
+    probes += [
+        Probe(folder.place(path), "environment file", True) for path in found.env_files
+    ]
+    for path in found.of_homes:
+        probes.append(Probe(folder.place(path), "read by `home:`", None))
     for path in found.skipped:
         probes.append(Probe(folder.place(path), "git's own objects; not read", None))
     for path in folder.left_out:

@@ -57,6 +57,8 @@ def parse_gcloud_configuration(data: bytes, source: Source, into: Ambient) -> No
             "gcloud-login", setting.value, pointer="/core/account"
         )
         active = name == into.gcloud_configuration
+        if active and not setting.value.endswith(".gserviceaccount.com"):
+            into.handles.append(setting.value)
         into.credentials.append(replace(credential, explicit_only=not active))
         if "@" in setting.value:
             identity = google_account(setting.value)
@@ -90,6 +92,8 @@ def parse_azure_profile(data: bytes, source: Source, into: Ambient) -> None:
         other = bool(into.azure_account) and name != into.azure_account
         into.credentials.append(replace(credential, explicit_only=other))
         service = user.text_at("type") == "servicePrincipal"
+        if not other and not service:
+            into.handles.append(name)
         identity = entra_principal(name, service=service)
         into.prove(credential, identity, "azure-login", source)
 

@@ -1,11 +1,37 @@
 """Whose home it is: the login of the folder, and what git says the person is called."""
 
+from collections.abc import Mapping, Sequence
+
+from answerable.connectors.formats.agent_config import ConfigDocument
 from answerable.connectors.formats.ini import parse_ini
 from answerable.connectors.formats.redaction import clean
-from answerable.connectors.formats.sighting_frame import Frame
+from answerable.connectors.formats.sighting_frame import Frame, jwt_email
 from answerable.model.ids import person_id
 from answerable.model.person import Person
 from answerable.model.written import WrittenBy
+
+_EMAIL_LIMIT = 320
+# Where clients keep the account that they are signed in with.
+_ACCOUNTS = (
+    ("claude-code", ("oauthAccount", "emailAddress")),
+    ("codex", ("tokens", "id_token")),
+    ("gemini-cli", ("active",)),
+)
+
+
+def client_accounts(
+    configs: Mapping[str, Sequence[ConfigDocument]],
+) -> tuple[str, ...]:
+    """Return the e-mail addresses that the clients of a home are signed in with."""
+    found: dict[str, None] = {}
+    for client, keys in _ACCOUNTS:
+        for file in configs.get(client, ()):
+            node = file.document.root.at(*keys)
+            text = node.text() if node is not None else ""
+            email = jwt_email(text) or text
+            if "@" in email and " " not in email and len(email) < _EMAIL_LIMIT:
+                found[email] = None
+    return tuple(found)
 
 
 def git_person(text: str) -> tuple[str, str]:

@@ -17,6 +17,12 @@ from answerable.connectors.home.parse.cloud_logins import (
     parse_gcloud_configuration,
     parse_kubeconfig,
 )
+from answerable.connectors.home.parse.file_logins import (
+    parse_pgpass,
+    parse_pypirc,
+    parse_terraform_credentials,
+    parse_terraformrc,
+)
 from answerable.connectors.home.parse.tool_logins import (
     parse_docker_config,
     parse_gh_hosts,
@@ -82,6 +88,14 @@ AMBIENT_FILES: tuple[AmbientFile, ...] = (
     AmbientFile("netrc machines", ".netrc", parse_netrc_file),
     AmbientFile("git logins", ".git-credentials", parse_git_credentials),
     AmbientFile("git logins", ".config/git/credentials", parse_git_credentials),
+    AmbientFile("PostgreSQL passwords", ".pgpass", parse_pgpass),
+    AmbientFile("Python package indexes", ".pypirc", parse_pypirc),
+    AmbientFile(
+        "Terraform hosts",
+        ".terraform.d/credentials.tfrc.json",
+        parse_terraform_credentials,
+    ),
+    AmbientFile("Terraform hosts", ".terraformrc", parse_terraformrc),
     AmbientFile("Vault token", ".vault-token", parse_token_file),
     AmbientFile("ssh private keys", ".ssh/id_*", parse_private_key),
     AmbientFile("ssh agent", ".ssh/config", parse_ssh_config),

@@ -1,0 +1,30 @@
+"""Environment files that were read, and the credentials in them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from answerable.connectors.formats.credential_position import Position, in_environment
+from answerable.connectors.formats.dotenv import Variable
+from answerable.connectors.formats.sighting_frame import Frame, sight_credential
+from answerable.model.credential import Credential
+
+
+@dataclass(frozen=True, slots=True)
+class EnvFile:
+    """An environment file that was read: its place and its variables."""
+
+    place: str
+    variables: tuple[Variable, ...]
+
+
+# Given the configuration's place and the name it gives; None when it may not be read.
+ReadEnvFile = Callable[[str, str], EnvFile | None]
+
+
+def sight_variables(read: EnvFile, frame: Frame) -> list[Credential]:
+    """Return the credentials in an environment file."""
+    found = in_environment(
+        Position(variable.name, f"/{variable.name}", variable.value)
+        for variable in read.variables
+    )
+    return [sight_credential(item, read.place, frame) for item in found]
