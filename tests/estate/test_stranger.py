@@ -64,7 +64,10 @@ def _tools(items: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _identities(items: list[dict[str, Any]]) -> dict[str, Any]:
-    return {item["id"]: [item["kind"], item["agents"]] for item in items}
+    return {
+        item["id"]: [item["kind"], item["permissions"], item["agents"]]
+        for item in items
+    }
 
 
 def _credentials(items: list[dict[str, Any]], home: Path, system: str) -> list[Any]:
@@ -83,8 +86,14 @@ def _credentials(items: list[dict[str, Any]], home: Path, system: str) -> list[A
 
 
 def _reach(ask: Ask, store: Path) -> dict[str, str]:
-    (*_,) = found = ask(store, "who-can", "s3:DeleteObject", BUCKET).items
-    return {item["subject"]: item["verdict"] for item in found}
+    """Say of each agent and identity whether it can delete an object."""
+    subjects = [item["id"] for item in ask(store, "agents").items]
+    subjects += [item["id"] for item in ask(store, "identities").items]
+    found = {}
+    for subject in subjects:
+        (item,) = ask(store, "can", subject, "s3:DeleteObject", BUCKET).items
+        found[subject] = item["verdict"]
+    return found
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

@@ -57,6 +57,9 @@ def owner(inventory: Inventory, subject: str) -> OwnerItem:
 def identity_item(inventory: Inventory, identity: Identity) -> IdentityItem:
     """Show an identity with the agents and credentials that reach it."""
     ways = inventory.once("ways to identities", _ways)
+    accounts = inventory.once("accounts with policies", _accounts_with_policies)
+    # What only a file or a trail names has no id of the platform's own.
+    whole = bool(identity.unique_id) and identity.account in accounts
     return {
         "id": identity.id,
         "kind": identity.kind,
@@ -68,6 +71,7 @@ def identity_item(inventory: Inventory, identity: Identity) -> IdentityItem:
         "created_at": maybe_time(identity.created_at),
         "last_used_at": maybe_time(identity.last_used_at),
         "tags": dict(identity.tags),
+        "permissions": "collected" if whole else "not collected",
         "written_by": identity.seen.written_by.value,
         "people": inventory.once("people of roles", _assigned).people.get(
             identity.id, []
@@ -104,6 +108,15 @@ class _Ways:
 
     agents: Mapping[str, list[str]]
     credentials: Mapping[str, list[str]]
+
+
+def _accounts_with_policies(inventory: Inventory) -> frozenset[str]:
+    return frozenset(
+        held.account
+        for source in inventory.coverage
+        for held in source.held
+        if held.word == "identity-policies"
+    )
 
 
 def _ways(inventory: Inventory) -> _Ways:

@@ -135,6 +135,7 @@ class IdentityItem(TypedDict):
     created_at: str | None
     last_used_at: str | None
     tags: dict[str, str]
+    permissions: str
     written_by: str
     people: list[AssignedItem]
 

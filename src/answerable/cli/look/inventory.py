@@ -146,6 +146,7 @@ def identities(document: Document, screen: Screen, now: int) -> Iterator[str]:
         Column("keys", 4, right=True),
         Column("last used", 3),
         Column("kind", 4),
+        Column("permissions", 4),
         Column("created", 5),
     )
     rows = [
@@ -157,6 +158,7 @@ def identities(document: Document, screen: Screen, now: int) -> Iterator[str]:
             str(len(item["credentials"]) or ""),
             ago(item["last_used_at"], now) or "not known",
             item["kind"],
+            item["permissions"],
             ago(item["created_at"], now),
         )
         for item in cast("Sequence[IdentityItem]", document.items)

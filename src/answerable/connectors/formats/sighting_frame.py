@@ -11,6 +11,7 @@ from answerable.connectors.formats.redaction import clean, show_name, show_point
 from answerable.model.credential import Credential, CredentialClass, Lifetime
 from answerable.model.ids import (
     CredentialId,
+    IdentityId,
     access_key_account,
     aws_credential_id,
     fingerprint_credential_id,
@@ -36,6 +37,7 @@ class Frame:
         profile_keys: AWS profile name -> id of the static key that profile gives.
         profiles: Names of the AWS profiles that are known.
         contexts: kubectl context -> id of its credential.
+        proves: Identity by the credential that a home's files link it to.
         login: Name of the account in whose home the configuration lies, may be empty.
     """
 
@@ -47,6 +49,7 @@ class Frame:
     profile_keys: Mapping[str, CredentialId] = field(default_factory=dict)
     profiles: frozenset[str] = frozenset()
     contexts: Mapping[str, CredentialId] = field(default_factory=dict)
+    proves: Mapping[CredentialId, IdentityId] = field(default_factory=dict)
     login: str = ""
 
     def seen(self, place: str, written_by: WrittenBy | None = None) -> Seen:

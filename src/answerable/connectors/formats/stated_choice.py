@@ -106,6 +106,12 @@ def behind_reference(
         return out if file is None else _google_file(reference, file, frame)
     if login is not None:
         out.ids.append(login)
+        if login in frame.proves:
+            seen = frame.seen(reference.place)
+            identity = frame.proves[login]
+            out.links.append(
+                CredentialLink(reference.id, identity, "named-login", seen)
+            )
     return out
 
 

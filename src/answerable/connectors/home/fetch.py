@@ -62,6 +62,7 @@ def sync(location: str, context: SyncContext) -> Sync:
         profile_keys=ambient.profile_keys,
         profiles=frozenset(ambient.profiles),
         contexts=ambient.contexts,
+        proves={link.credential: link.identity for link in ambient.links},
     )
     groups = _read_configs(folder, frame, probes, context)
     clients = [

@@ -67,6 +67,7 @@ def _gone(desk: Desk, key: str) -> IdentityItem | None:
         "created_at": None,
         "last_used_at": None,
         "tags": {},
+        "permissions": "not collected",
         "written_by": "platform",
         "people": [],
     }

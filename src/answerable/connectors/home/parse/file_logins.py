@@ -88,8 +88,7 @@ def parse_terraformrc(data: bytes, source: Source, into: Ambient) -> None:
     Source: https://developer.hashicorp.com/terraform/cli/config/config-file
     """
     for block in _BLOCK.finditer(decode_text(data, source.place)):
-        token = _TOKEN.search(block[2])
-        if token is not None:
+        for token in _TOKEN.finditer(block[2]):
             _terraform(block[1], f"/credentials/{block[1]}", token[1], source, into)
 
 
