@@ -1,5 +1,6 @@
 """With nothing stated a tool acts with the default chain; a stated choice decides alone."""
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -115,10 +116,8 @@ def test_a_profile_named_in_the_environment_decides_alone(acts_as: Any) -> None:
         named={**SERVER, "env": {"AWS_PROFILE": "admin"}},
         local=SERVER,
     )
-    assert found == {
-        "named": ["aws-sso:210987654321/AdministratorAccess"],
-        "local": [ROLE],
-    }
+    assert found["named"] == ["aws-sso:210987654321/AdministratorAccess"]
+    assert found["local"] == [ROLE]
 
 
 def test_every_identity_that_an_agent_names_is_listed_and_has_an_owner(
@@ -138,9 +137,12 @@ def test_every_identity_that_an_agent_names_is_listed_and_has_an_owner(
     store = tmp_path / "store"
     ask(store, "scan", f"home:{home}")
     listed = {item["id"]: item for item in ask(store, "identities").items}
-    named = {i for item in ask(store, "agents").items for i in item["identities"]}
-    assert named == {ROLE, "k8s:prod/user/ana-prod", "github:user/ana-dev"}
-    assert named <= set(listed)
+    (agent,) = ask(store, "agents").items
+    (local,) = (tool for tool in agent["tools"] if tool["server"] == "local")
+    default = {ROLE, "k8s:prod/user/ana-prod", "github:user/ana-dev"}
+    assert set(local["identities"]) == default
+    # A shell can name every login of the home.
+    assert set(agent["identities"]) == set(listed)
     assert {key: item["kind"] for key, item in listed.items()} == {
         ROLE: "aws-role",
         "aws-sso:210987654321/AdministratorAccess": "aws-permission-set",
@@ -308,3 +310,73 @@ def test_a_workflow_signs_in_as_a_google_identity(
     (agent,) = ask(store, "agents").items
     assert agent["identities"] == [identity]
     assert [item["id"] for item in ask(store, "identities").items] == [identity]
+
+
+def _jwt(claims: dict[str, object]) -> str:
+    body = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"eyJhbGciOiJub25lIn0.{body}.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize(
+    ("files", "identities"),
+    [
+        (
+            {
+                ".kube/config": KUBECONFIG.replace(
+                    '{"exec": {"command": "aws"}}',
+                    json.dumps(
+                        {"token": _jwt({"sub": "system:serviceaccount:ops:bot"})}
+                    ),
+                )
+            },
+            ["k8s:prod/ops/serviceaccount/bot"],
+        ),
+        (
+            {
+                ".azure/azureProfile.json": {
+                    "subscriptions": [
+                        {"user": {"name": "b@corp.example", "type": "user"}},
+                        {
+                            "isDefault": True,
+                            "user": {"name": "a@corp.example", "type": "user"},
+                        },
+                    ]
+                }
+            },
+            ["entra:user/a@corp.example"],
+        ),
+        (
+            {
+                ".config/gcloud/application_default_credentials.json": {
+                    "type": "external_account",
+                    "audience": "//iam.googleapis.com/projects/7/locations/global/"
+                    "workloadIdentityPools/p/providers/x",
+                }
+            },
+            [
+                "principalSet://iam.googleapis.com/projects/7/locations/global/"
+                "workloadIdentityPools/p/*"
+            ],
+        ),
+    ],
+)
+def test_a_login_is_an_identity_of_its_platform(
+    acts_as: Any, files: dict[str, object], identities: list[str]
+) -> None:
+    assert acts_as(files)["local"] == identities
+
+
+def test_a_cached_sign_in_says_when_it_ends(tmp_path: Path, ask: Ask) -> None:
+    cached = {
+        "accessToken": "CANARYtoken0123456789",
+        "startUrl": "https://corp.awsapps.example/start",
+        "expiresAt": "2026-01-02T03:04:05UTC",
+        "clientSecret": "CANARYsecret0123456789",
+    }
+    home = write(tmp_path / "ana", {".aws/sso/cache/1f.json": cached})
+    ask(tmp_path / "store", "scan", f"home:{home}")
+    found = ask(tmp_path / "store", "credentials")
+    (item,) = found.items
+    assert (item["kind"], item["expires_at"]) == ("sso-token", "2026-01-02T03:04:05Z")
+    assert item["identity"] == "aws-sso:corp.awsapps.example"
+    assert "CANARY" not in found.out

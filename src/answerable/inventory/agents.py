@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from answerable.model.agent import Agent
-from answerable.model.credential import Credential, CredentialClass, platform_of
+from answerable.model.credential import Credential, CredentialClass
 from answerable.model.errors import IdError
 from answerable.model.ids import AgentId, Arn, CredentialId, IdentityId, agent_id
 from answerable.model.inventory import AgentEntity, CredentialEntity, ToolUse
@@ -96,26 +96,8 @@ def _use(
     credentials: Mapping[CredentialId, CredentialEntity],
 ) -> ToolUse:
     inherited = ambient if _inherits(tool) else ()
-    if tool.transport != SHELL:  # a variable does not keep a command from naming others
-        inherited = _not_stated(inherited, tool, credentials)
     ids = tuple(dict.fromkeys((*tool.credentials, *inherited)))
     return ToolUse(tool, ids, _proved(ids, credentials), _inherits(tool))
-
-
-def _not_stated(
-    ambient: Iterable[CredentialId],
-    tool: Tool,
-    credentials: Mapping[CredentialId, CredentialEntity],
-) -> tuple[CredentialId, ...]:
-    """Leave out the default chain of each platform for which a credential is stated."""
-
-    def platform(key: CredentialId) -> str:
-        entity = credentials.get(key)
-        kinds = [each.kind for each in entity.sightings] if entity else []
-        return platform_of(kinds[0]) if kinds else ""
-
-    stated = {platform(key) for key in tool.credentials} - {""}
-    return tuple(key for key in ambient if platform(key) not in stated)
 
 
 def _inherits(tool: Tool) -> bool:

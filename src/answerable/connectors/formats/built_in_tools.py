@@ -285,6 +285,50 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
             _limit("toolsSettings/execute_bash/denyByDefault", "true", says=_REFUSED),
         ),
     ),
+    ClientTools(
+        client="qwen",
+        page="https://qwenlm.github.io/qwen-code-docs/en/users/configuration/settings",
+        commands=("run_shell_command",),
+        files=("read_file", "write_file", "edit"),
+        fetch=("web_fetch",),
+        rules=_lists(
+            (_DENY, "tools/exclude"),
+            (_ONLY, "tools/core"),
+            (_ALLOW, "tools/allowed"),
+        ),
+        limits=(
+            _limit("tools/approvalMode", "plan", says=_REFUSED),
+            _limit("tools/sandbox", *_SANDBOXES, says=_SANDBOX),
+        ),
+    ),
+    ClientTools(
+        client="openclaw",
+        page="https://docs.openclaw.ai/tools",
+        commands=("exec",),
+        files=("read", "write", "edit"),
+        fetch=("web_fetch",),
+        rules=_lists((_DENY, "tools/deny"), (_ONLY, "tools/allow")),
+        limits=(
+            _limit("tools/exec/security", "deny", "allowlist", says=_REFUSED),
+            _limit("tools/exec/mode", "deny", "allowlist", says=_REFUSED),
+        ),
+    ),
+    ClientTools(
+        client="amp",
+        page="https://ampcode.com/manual",
+        commands=("Bash",),
+        files=("Read", "create_file", "edit_file"),
+        fetch=("read_web_page",),
+        rules=_lists((_DENY, "amp.tools.disable")),
+    ),
+    ClientTools(
+        client="aider",
+        # `--yes-always` does not run the commands that the model suggests.
+        page="https://aider.chat/docs/usage/commands.html",
+        commands=("run",),
+        files=("add",),
+        fetch=("web",),
+    ),
 )
 
 TOOLS_OF: dict[str, ClientTools] = {each.client: each for each in CLIENT_TOOLS}

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from answerable.connectors.formats.document import Format
-from answerable.connectors.formats.layouts import every_layout
 
 Keys = tuple[str, ...]
 
@@ -339,23 +338,6 @@ def project_file(path: str) -> ConfigFile | None:
         if fits_end(parts, PROJECT_FILES[number].path.split("/")):
             return PROJECT_FILES[number]
     return None
-
-
-def is_home_file(path: str) -> bool:
-    """Tell whether a path under a home is one that a client of the home reads."""
-    parts = path.split("/")
-    return any(
-        _fits_whole(parts, pattern.split("/"))
-        for entry in HOME_FILES
-        for pattern in every_layout(entry.path)
-    )
-
-
-def _fits_whole(parts: list[str], pattern: list[str]) -> bool:
-    if "**" not in pattern:
-        return len(parts) == len(pattern) and fits_end(parts, pattern)
-    head = pattern[: pattern.index("**")]
-    return all(map(fits_name, parts[: len(head)], head)) and fits_end(parts, pattern)
 
 
 def fits_end(parts: list[str], pattern: list[str]) -> bool:

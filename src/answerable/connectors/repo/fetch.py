@@ -17,7 +17,6 @@ from answerable.connectors.formats.clients import (
     PROJECT_FILES,
     ConfigFile,
     fits_end,
-    is_home_file,
     project_file,
 )
 from answerable.connectors.formats.document import (
@@ -28,6 +27,7 @@ from answerable.connectors.formats.document import (
 from answerable.connectors.formats.dotenv import is_env_file
 from answerable.connectors.formats.env_file import sight_variables
 from answerable.connectors.formats.home_evidence import home_evidence
+from answerable.connectors.formats.home_paths import is_home_file
 from answerable.connectors.formats.sighting_frame import Frame, sight_credential
 from answerable.connectors.repo.parse.codeowners import LOCATIONS, parse_codeowners
 from answerable.connectors.repo.parse.jobs import JobSightings, sight_job
