@@ -373,6 +373,7 @@ class Config:
         tables: What owners know, in file order.
         asks: Where owners hear of asks, None where the file does not say.
         web: The web page, None where the file has none.
+        sources: What `scan --config` reads: `NAME[:LOCATION]`, in file order.
     """
 
     place: str
@@ -393,3 +394,4 @@ class Config:
     tables: tuple[Table, ...] = ()
     asks: Asks | None = None
     web: Web | None = None
+    sources: tuple[str, ...] = ()

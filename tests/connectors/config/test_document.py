@@ -11,7 +11,7 @@ from answerable.model.config import Address, IssuerCaller, StdioCaller, UnixCall
 from answerable.model.decision import Mode
 from answerable.model.learning import Cold, Learning
 from answerable.model.upstream_credential import UpstreamCredential
-from tests.connectors.config.whole import DECISIONS, ISSUERS, REST, WEB
+from tests.connectors.config.whole import DECISIONS, ISSUERS, REST, SOURCES, WEB
 
 FULL = """\
 store: evidence
@@ -372,7 +372,7 @@ def test_the_documentation_names_every_key_and_no_other(page: str) -> None:
         line.split("`")[1] for line in page.splitlines() if line.startswith("| `")
     }
     issuers = BEHAVING.replace("servers:\n", ISSUERS + "servers:\n")
-    whole = issuers + REST + DECISIONS + WEB
+    whole = issuers + REST + DECISIONS + WEB + SOURCES
     assert documented == read(whole).asked
 
 

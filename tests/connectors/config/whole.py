@@ -105,3 +105,7 @@ web:
     roles: {claim: groups, map: {security: [admin, investigator], "all staff": viewer}}
     default: [owner]
 """
+
+SOURCES = """\
+sources: [home:/home/ana, "aws-org:role/AnswerableRead"]
+"""

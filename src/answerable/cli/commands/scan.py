@@ -8,6 +8,7 @@ from answerable.cli.emit import answer
 from answerable.cli.progress import bar
 from answerable.cli.session import opened
 from answerable.cli.settings import Settings, Verb, home, pass_settings
+from answerable.model.errors import UsageError
 
 
 @click.command(cls=Verb, short_help="Take a snapshot of who and what exists.")
@@ -21,6 +22,12 @@ from answerable.cli.settings import Settings, Verb, home, pass_settings
     metavar="A,B,...",
     help="Regions that aws-org: reads in each account; all that are enabled there.",
 )
+@click.option(
+    "--config",
+    metavar="FILE",
+    default="",
+    help="Read `sources` of this answerable.yaml.",
+)
 @pass_settings
 def scan(
     settings: Settings,
@@ -29,6 +36,7 @@ def scan(
     profile: str,
     region: str,
     regions: str,
+    config: str,
 ) -> None:
     """Take a snapshot of the agents, tools, credentials and identities there are.
 
@@ -49,13 +57,16 @@ def scan(
     """  # noqa: D301 - click reads the \b
     from answerable.flows import scan as flow
 
+    cwd = Path.cwd()
+    if config:
+        cwd, sources = _configured(config, sources)
     with opened(settings, create=True) as session, bar(settings) as progress:
         document = flow.scan(
             session.store,
             sources,
             now=session.now,
             home=session.home,
-            cwd=Path.cwd(),
+            cwd=cwd,
             endpoint_url=endpoint_url,
             profile=profile,
             region=region,
@@ -63,6 +74,31 @@ def scan(
             progress=progress,
         )
     answer(document, settings)
+
+
+def _configured(config: str, named: tuple[str, ...]) -> tuple[Path, tuple[str, ...]]:
+    """Return the folder of a configuration, and its sources.
+
+    Raises:
+        UsageError: Sources are named as well, or the file has none, or a fault.
+    """
+    from answerable.connectors.config.fetch import read_file
+    from answerable.connectors.config.parse.faults import ConfigError
+
+    if named:
+        raise UsageError(
+            f"--config names the sources (got {named[0]!r} as well)",
+            "give --config or SOURCE, not both",
+        )
+    reading = read_file(config)
+    if reading.config is None or reading.faults:
+        raise ConfigError(config, reading.faults)
+    if not reading.config.sources:
+        raise UsageError(
+            f"{config} has no sources (expected a list of SOURCE)",
+            "sources: [home:~, aws-org:role/AnswerableRead]",
+        )
+    return Path(reading.config.place).parent, reading.config.sources
 
 
 @click.command(cls=Verb, short_help="List every place and call a source would read.")

@@ -1,6 +1,7 @@
 """The whole file: bytes -> `Config`, and every fault with line and column."""
 
 import hashlib
+import re
 from dataclasses import dataclass, field, fields, replace
 
 from answerable.connectors.config.parse.agents import read_agents
@@ -34,6 +35,7 @@ _HIGHEST = {"spool": 1 << 44, "spool_per_agent": 1 << 44, "connections": 1_000_0
 # reached once, and never left.
 _LOWEST = {"spool": 256 << 20, "spool_per_agent": 32 << 20}
 _MOST_SECONDS = 86_400
+_SOURCE = re.compile(r"[a-z][a-z0-9-]{0,40}(:[^\x00-\x1f]*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,15 @@ class Reading:
         return self.config is not None and not any(
             _section(fault) in RULES for fault in self.faults
         )
+
+
+def _sources(file: Section) -> tuple[str, ...]:
+    """Read what `scan --config` reads; which names there are is for the scan to say."""
+    found = file.texts("sources")
+    for position, text in enumerate(found):
+        if not _SOURCE.fullmatch(text):
+            file.fault("sources", f"NAME or NAME:LOCATION expected at {position}")
+    return found
 
 
 def _section(fault: Fault) -> str:
@@ -133,6 +144,7 @@ def read_config(data: bytes, place: str, folder: str) -> Reading:
             {issuer.pin.name for issuer in issuers},
         ),
         policy=read_policy_key(file, folder),
+        sources=_sources(file),
         tables=tuple(read_tables(file, {server.name for server in servers})),
         asks=read_asks(file, folder),
         web=read_web(file, listen, folder, issuers),
