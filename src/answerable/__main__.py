@@ -4,8 +4,9 @@ Until the command line is imported, Ctrl-C ends the process without a word, as i
 once the exit code is known: there is nothing to clean up, and no error to report.
 """
 
+# Not `signal`, which imports `enum` first: in that time Ctrl-C would print a traceback.
+import _signal as signal  # type: ignore[import-not-found]
 import os
-import signal
 import sys
 
 

@@ -90,6 +90,12 @@ def test_a_bug_says_how_to_report_it_and_where_it_happened_only_with_debug(flows
     assert "hunter2" not in told.err + plain.err
 
 
+def test_ctrl_c_during_a_query_is_no_internal_error(flows, run):
+    flows.answers["agents"] = RuntimeError("Query interrupted")  # DuckDB's
+    ran = run("agents")
+    assert (ran.code, ran.err.splitlines()[0]) == (INTERRUPTED, "error: interrupted")
+
+
 def test_a_closed_pipe_is_not_an_error(flows, run):
     flows.answers["agents"] = BrokenPipeError(errno.EPIPE, "Broken pipe")
     ran = run("agents")

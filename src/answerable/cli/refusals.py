@@ -64,6 +64,9 @@ def refusal_of(error: BaseException) -> Refusal:
     match error:
         case KeyboardInterrupt() | click.Abort():
             return Refusal(INTERRUPTED, "interrupted", "run the command again")
+        # DuckDB's own, in the place of a KeyboardInterrupt during a query.
+        case RuntimeError(args=("Query interrupted",)):
+            return refusal_of(KeyboardInterrupt())
         case AnswerableError():
             code = next((code for kind, code in _KINDS if isinstance(error, kind)), BUG)
             return Refusal(code, error.message, error.hint)

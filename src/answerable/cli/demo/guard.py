@@ -29,10 +29,6 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 
-class Ended(BaseException):
-    """The demo was asked to end; a BaseException, so no command catches it."""
-
-
 def guarded(demo: Callable[[], int], place: AbstractContextManager[None]) -> int:
     """Run the demo in a child process and leave none of its processes behind.
 
@@ -82,12 +78,17 @@ def _wait(child: int, heard: list[int], wakeup: int) -> int:
 
 
 def _end(child: int) -> None:
-    """Ask the child to end, and wait for it through the grace period."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(child, signal.SIGTERM)
+    """Ask the child and its descendants to end, and wait through the grace period."""
+    for pid in {child, *_descendants()}:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + GRACE
-    while _reap(child) is None and time.monotonic() < deadline:
-        time.sleep(_STEP)
+    while time.monotonic() < deadline:
+        try:
+            if os.waitpid(-1, os.WNOHANG)[0] == 0:
+                time.sleep(_STEP)
+        except ChildProcessError:
+            return
 
 
 def _reap(child: int) -> int | None:
@@ -144,15 +145,9 @@ def _run_child(demo: Callable[[], int], guard: int) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, lambda number, frame: None)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGTERM, _raise_ended)
-    try:
-        try:
-            die_with_parent(guard)
-            return demo()
-        finally:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    except Ended:
-        os._exit(INTERRUPTED)
+    signal.signal(signal.SIGTERM, _exit)
+    die_with_parent(guard)
+    return demo()
 
 
 def die_with_parent(parent: int) -> None:
@@ -165,9 +160,9 @@ def die_with_parent(parent: int) -> None:
         os._exit(INTERRUPTED)
 
 
-def _raise_ended(number: int, frame: FrameType | None) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once; then it ends in order
-    raise Ended
+def _exit(number: int, frame: FrameType | None) -> None:
+    """Leave at once: an exception would be caught, or lost in a library's call."""
+    os._exit(INTERRUPTED)
 
 
 @contextlib.contextmanager
