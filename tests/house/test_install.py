@@ -46,8 +46,9 @@ def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def interpreter(version: str) -> str:
     """An interpreter of this version that runs, on PATH or one of pyenv's."""
     names = [shutil.which(f"python{version}")]
-    versions = Path(os.environ.get("PYENV_ROOT", "/root/.pyenv")) / "versions"
-    names += [str(each) for each in versions.glob(f"{version}.*/bin/python")]
+    if root := os.environ.get("PYENV_ROOT"):
+        versions = Path(root, "versions")
+        names += [str(each) for each in versions.glob(f"{version}.*/bin/python")]
     tell = "import sys; print('%d.%d' % sys.version_info[:2])"
     for name in filter(None, names):
         done = subprocess.run([name, "-c", tell], capture_output=True, text=True)
