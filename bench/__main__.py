@@ -5,7 +5,6 @@ events and of a small organisation; it writes nothing.
 """
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,9 +16,11 @@ from bench.ingest import Ingested, ingest, trail_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 20261124
+LAWS = ("expansions", "law", "cedar", "races", "intent")
 PARTS = (
-    *("help", "ingest", "queries", "reach", "peers", "gateway", "federation"),
-    *("baseline", "enforce", "expansions", "law", "races", "intent", "web"),
+    *("help", "ingest", "queries", "reach", "peers"),
+    *("gateway", "enforce", "federation", "web"),
+    *LAWS,
 )
 SMALL, LARGE, QUICK = 200_000, 2_000_000, 20_000
 ROUNDS = 3
@@ -93,41 +94,50 @@ def checked(folder: Path, events: int, command: str) -> Iterator[Figure]:
 
 def asked(folder: Path, events: int, command: str) -> Iterator[Figure]:
     """Ask the store of that size what an investigator would."""
+    from bench import queries
+
     store = str(folder / f"store-{events}")
-    took = child.run(
-        (sys.executable, "-m", "bench.queries", store, str(events), str(SEED))
-    )
-    command = f"{command} --only ingest,queries"
-    for name, answer in json.loads(took.out).items():
-        what = f"trace {name} ({answer['rows']:,} rows of {events:,})"
-        yield Figure(f"{what}, first", "s", (answer["first"],), command)
-        goal = at_most(0.5, "<= 0.5 s")
-        yield Figure(f"{what}, warm", "s", tuple(answer["warm"]), command, goal)
-    yield Figure("peak memory of these", "MiB", (took.peak,), command, GIBIBYTE)
+    yield from queries.figures(store, events, SEED, f"{command} --only ingest,queries")
 
 
 def reach_parts(
     folder: Path, parts: Sequence[str], command: str, *, quick: bool
 ) -> Iterator[Line]:
-    """Measure reach, run its peers beside it, and hold it to its laws."""
-    from bench import expansions, law, peers, reach
+    """Measure reach, and run its peers beside it."""
+    from bench import peers, reach
 
     if "reach" in parts:
         sizes = (reach.QUICK,) if quick else (reach.SMALL, reach.LARGE)
-        yield from reach.figures(sizes, SEED, 1 if quick else reach.ROUNDS, command)
+        asked = reach.QUICK_ASKED if quick else reach.ASKED
+        yield from reach.figures(folder, sizes, SEED, asked, command)
     if "peers" in parts:
         given = peers.setting(ROOT, folder, peers.QUICK if quick else peers.SIZE, SEED)
         yield from peers.figures(given, SEED, 1 if quick else peers.ROUNDS, command)
+
+
+def laws(parts: Sequence[str], command: str, *, quick: bool) -> Iterator[Line]:
+    """Hold the engines to their references at length; the page has none of it."""
+    from bench import expansions, intent, law
+    from bench.enforce import law as cedar
+    from bench.federation import races
+
     if "expansions" in parts:
         yield from expansions.figures(ROOT, command)
     if "law" in parts:
         yield from law.figures(SEED, law.QUICK if quick else law.CASES, command)
+    if "cedar" in parts:
+        yield from cedar.figures(quick=quick, command=f"{command} --only cedar")
+    if "intent" in parts:
+        pairs = intent.QUICK if quick else intent.PAIRS
+        yield from intent.figures(SEED, pairs, command)
+    if "races" in parts:
+        yield from races.figures(command, quick=quick)
 
 
 def gateway_part(
     folder: Path, parts: Sequence[str], command: str, *, quick: bool
 ) -> Iterator[Line]:
-    """Measure the gateway and what it decides by, and hold it to its laws."""
+    """Measure the gateway, and a reload of its policies."""
     if "gateway" in parts:
         from bench.gateway import figures
 
@@ -137,19 +147,6 @@ def gateway_part(
         from bench.enforce import figures as enforce
 
         yield from enforce.figures(folder, command, quick=quick)
-    if "intent" in parts:
-        from bench import intent
-
-        pairs = intent.QUICK if quick else intent.PAIRS
-        yield from intent.figures(SEED, pairs, command)
-
-
-def baseline_part(parts: Sequence[str], command: str, *, quick: bool) -> Iterator[Line]:
-    """Measure decisions by behaviour."""
-    if "baseline" in parts:
-        from bench import baseline
-
-        yield from baseline.figures(SEED, command, quick=quick)
 
 
 def web_part(
@@ -165,16 +162,12 @@ def web_part(
 def federation_parts(
     folder: Path, parts: Sequence[str], command: str, *, quick: bool
 ) -> Iterator[Line]:
-    """Measure the token service, and run the races that nobody may win."""
+    """Measure the token service."""
     if "federation" in parts:
         from bench.federation import figures
 
         rounds, count = (1, figures.QUICK) if quick else (figures.ROUNDS, figures.COUNT)
         yield from figures.figures(ROOT, folder, rounds, count, command)
-    if "races" in parts:
-        from bench.federation import races
-
-        yield from races.figures(command, quick=quick)
 
 
 def measure(options: argparse.Namespace, folder: Path) -> list[Line]:
@@ -191,9 +184,9 @@ def measure(options: argparse.Namespace, folder: Path) -> list[Line]:
 
     note(reach_parts(folder, options.only, command, quick=options.quick))
     note(gateway_part(folder, options.only, command, quick=options.quick))
-    note(baseline_part(options.only, command, quick=options.quick))
     note(web_part(folder, options.only, command, quick=options.quick))
     note(federation_parts(folder, options.only, command, quick=options.quick))
+    note(laws(options.only, command, quick=options.quick))
     if "ingest" in options.only:
         trail_of(folder, events, SEED)
     note(

@@ -11,44 +11,27 @@ _SECTIONS = (
     ("Gateway", ("gateway",)),
     ("Decision point", ("enforce",)),
     ("Federation", ("federation",)),
-    ("Baseline", ("baseline",)),
     ("Web", ("web",)),
-    ("Held to laws", ("law", "expansions", "races", "intent")),
 )
 # What a section's figures mean; what no figure says itself.
 _MEANS = {
     "Reach": """\
-- The organisation is generated with the seed above, the same facts every time: ten
-  accounts in a tree of units, policies of every kind, ten resources for each identity.
-  Generating it is not measured. "Memory before" is the process with these facts in it.
-- "Cold" is one core, from facts in memory: compile every policy, find every step from
-  one identity to another, close the graph, decide every principal's every action on
-  every resource (the sweep; own policies of resources included).
-- A point check is one of 2,000 questions by chance (principal, action, resource), half
-  of them aimed at what the principal's own policies name; without the paths. Who-can
-  is the verdict for every principal, by itself and through whomever it can become.
-- An edit takes one policy of a kind, adds or removes a statement, and brings compiled
-  policies, steps and closure up to date.
+- The account is generated with the seed above, the same every time, and scanned from
+  its file. Every question is a process of its own that prints JSON, from interpreter
+  start to exit; the first of each kind is left out.
+- The questions are drawn by chance (principal, action, resource), half of them aimed at
+  what the principal's own policies name.
 """,
     "Beside other tools": """\
-Every run is one process on the same file, in turns: an account of 1,000 identities as
+Every run starts from the same file, in turns: an account of 1,000 identities as
 get-account-authorization-details answers (identity policies, groups, boundaries,
 trusts). They do not do the same:
 
 - **iam-ape** sums up what one principal is allowed in one policy: its identity
   policies less denies and boundary, patterns and conditions kept. Resource policies
   and role assumption stand on its road map; statements are not named as reasons. Ours
-  beside it lists the same principal's patterns with verdict and deciding statements,
-  after compiling the whole account.
-- **cloudsplaining** looks through every policy of the account for risks (escalation,
-  data exposure, missing resource constraints, service wildcards) and writes a report.
-  It does not evaluate requests: boundaries, denies of other policies and paths from
-  one identity to the next are not part of it. Ours beside it decides what every
-  principal may do, and writes no report.
-- **moto's own check** is the one its server makes of each request when asked to: all
-  statements of the caller's identity policies, parsed each time. It knows no boundary
-  and no NotResource, and denies where a statement has a condition whose keys it was
-  not given. Only the check is timed, not the reading of the file.
+  beside it scans the file into a new store, and lists the same principal's patterns
+  with verdict and deciding statements; both processes are timed.
 """,
     "Gateway": """\
 - Everything is a process of its own on loopback: the server answers without work, the
@@ -62,16 +45,13 @@ trusts). They do not do the same:
   3.12, and the locks here begin at 3.11, so it is not among them.
 """,
     "Decision point": """\
-- Policies are generated; each has a head about one agent and one tool. Tiers 2 and 3
-  read two arguments (a number and a path), tier 3 with a sum that is Cedar's to make.
+- Policies are generated; each has a head about one agent and one tool. Two thirds read
+  two arguments (a number and a path), half of these with a sum that is Cedar's to make.
 - A reload is `kill -HUP` of a gateway with one worker, to the line of its log that says
   that the worker decides by the new set: reading, checking, handing over and trying
   the last calls included. Two clients call meanwhile, each over one connection, and
   any answer but the tool's own counts as lost.
-- A third of the policies that are reloaded is of each tier. Memory is the worker's peak
-  with every slice used before and after the reloads.
-- In the law's set, blocks of a few policies have agents and servers of their own; plain
-  Cedar is asked about the whole set for each call.
+- Memory is the worker's peak with every slice used before and after the reloads.
 """,
     "Federation": """\
 - `answerable serve --only sts` in a process of its own, plain HTTP on loopback. An
@@ -97,12 +77,6 @@ trusts). They do not do the same:
   not asked for its secret here (bcrypt would be most of the time); its limit of
   requests is lifted. It, too, signs with ES256 and records in SQLite.
 """,
-    "Baseline": """\
-- A decision is everything from parsed arguments to the answer: entities, origins in 1 MB
-  of kept results, all layers, the explanation. "Processor" is the time that the thread
-  worked; the rest of the other figure is others' work on the machine.
-- Loading checks the digest of a document, reads it and builds what is looked up.
-""",
     "Web": """\
 - `serve --only web` is a process of its own on a store written before, which is not
   measured; whoever asks is another process on the same machine. Each page and each call
@@ -110,24 +84,14 @@ trusts). They do not do the same:
 - First paint is the front page with every style sheet and script that it links, each as
   it is sent with gzip.
 """,
-    "Held to laws": """\
-- A race that nobody may win is run again and again: processes that end, run another
-  program, hand on their connection or take another's number while they are attested;
-  children of delegations that ask for anything; two token services on one PostgreSQL
-  that are shown one token a hundred times at once, with one of them killed.
-- The law holds the engine to its readable twin on generated organisations of every
-  policy kind, callers from outside included; it compares every situation that an
-  answer depends on. A planted mistake is one that a test puts into the engine and a
-  law must find.
-- Expansions: the actions that AWS's managed policies allow, against those that an
-  independent project (iann0036/iam-dataset) says, over the actions both know.
-""",
 }
 _HOW = """\
 ## How
 
-- `make bench` measures everything and writes this page; it ends with exit code 1 when a
-  goal is missed. `python -m bench --only PARTS` writes the sections that these parts
+- Every line is measured through what a user runs: a command, or a server and its
+  clients. `make bench` measures everything and writes this page; it ends with exit code
+  1 when a goal is missed. It also holds the engines to their references at length,
+  which it prints. `python -m bench --only PARTS` writes the sections that these parts
   make, and leaves the others. `python -m bench --quick` is a smoke run of two minutes,
   and writes nothing.
 - The trail is generated with the seed above, the same bytes every time: seven days, 200
@@ -144,8 +108,8 @@ _HOW = """\
   every file, with log, journal, objects and cache. About 80 bytes of an event do not
   compress, whatever the encoding: the digest of its raw record (32), its salt (16), the
   source's own id (20) and its own (12).
-- Trace questions are asked in one process, in this order: each once, then five times
-  warm.
+- Trace questions are `answerable trace ... -o json`, a process each, in this order: each
+  once, then five times again.
 - Small measurements are repeated in turns; the median is printed, with the lowest and
   highest beside it. Nothing else is run on purpose meanwhile; the load averages
   from before and after say what else there was.

@@ -1,12 +1,13 @@
 """Other tools on the same account, side by side, each for its own job.
 
-Every run is one process from interpreter start to exit, on one file: the answer of
-get-account-authorization-details for a generated account. They take turns with ours.
+Every run starts from one file: the answer of get-account-authorization-details for a
+generated account. Its processes are timed from interpreter start to exit, in turns.
 The tools are commands in an environment made here from requirements/peers.txt.
 """
 
 import json
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,12 +19,9 @@ from bench import child
 from bench.figures import Figure
 from bench.organization.details import details
 from bench.organization.make import organization
-from bench.points import points
 
 ROUNDS = 5
 SIZE, QUICK = 1_000, 100
-POINTS = 2_000
-OURS = (sys.executable, "-m", "bench.ours")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +32,12 @@ class Setting:
         tools: Where the peers' commands are; None where they could not be installed.
         folder: Where to write.
         account: The account, as a file.
-        asked: Point questions, as a file.
         identities: ARNs of users and roles.
     """
 
     tools: Path | None
     folder: Path
     account: Path
-    asked: Path
     identities: Sequence[str]
 
 
@@ -51,12 +47,9 @@ def setting(root: Path, folder: Path, size: int, seed: int) -> Setting:
     number = made.plan.accounts[0].id
     account = folder / f"account-{size}.json"
     account.write_text(json.dumps(details(made.facts, number)), encoding="utf-8")
-    asked = folder / f"points-{size}.json"
-    drawn = points(made, POINTS, seed)
-    asked.write_text(json.dumps(drawn), encoding="utf-8")
     identities = [member.arn for member in made.plan.members]
-    found = tools(root, folder, "peers", "cloudsplaining")
-    return Setting(found, folder, account, asked, identities)
+    found = tools(root, folder, "peers", "iam-ape")
+    return Setting(found, folder, account, identities)
 
 
 def tools(root: Path, folder: Path, lock: str, command: str) -> Path | None:
@@ -100,10 +93,10 @@ def version(tools: Path, name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """A tool and the command that does its job once."""
+    """A tool and the commands that do its job once, one after the other."""
 
     name: str
-    argv: Sequence[str]
+    commands: Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,25 +111,20 @@ def contests(given: Setting, seed: int) -> Iterator[Contest]:
     """List the jobs with whoever does each."""
     account = str(given.account)
     who = random.Random(seed).choice(given.identities)
-    out = str(given.folder / "out.json")
-    ours = [Runner("answerable", (*OURS, "one", account, who, out))]
+    ours = (*child.ANSWERABLE, "--store", str(given.folder / "peers-store"))
+    scan, reach = (*ours, "scan", f"aws:{account}"), (*ours, "-o", "json", "reach", who)
+    runners = [Runner("answerable scan, then reach", (scan, reach))]
     if given.tools:
         name = f"iam-ape {version(given.tools, 'iam-ape')}"
+        out = str(given.folder / "out.json")
         ape = str(given.tools / "iam-ape")
         argv = (ape, "--arn", who, "--input", account, "--output", out)
-        ours.append(Runner(name, argv))
-    yield Contest("what one principal may do, from the file", ours)
-    ours = [Runner("answerable", (*OURS, "all", account))]
-    if given.tools:
-        name = f"cloudsplaining {version(given.tools, 'cloudsplaining')}"
-        scan = str(given.tools / "cloudsplaining")
-        argv = (scan, "scan", "-s", "-i", account, "-o", str(given.folder))
-        ours.append(Runner(name, argv))
-    yield Contest("the whole account, from the file", ours)
+        runners.append(Runner(name, (argv,)))
+    yield Contest("what one principal may do, from the file", runners)
 
 
 def figures(given: Setting, seed: int, rounds: int, command: str) -> Iterator[Figure]:
-    """Run every contest in turns, then the point checks in turns."""
+    """Run every contest in turns."""
     command = f"{command} --only peers"
     size = f"{len(given.identities):,} principals"
     for contest in contests(given, seed):
@@ -144,27 +132,11 @@ def figures(given: Setting, seed: int, rounds: int, command: str) -> Iterator[Fi
         peaks: dict[str, list[float]] = {one.name: [] for one in contest.runners}
         for _ in range(rounds):
             for one in contest.runners:
-                took = child.run(one.argv)
-                walls[one.name].append(took.wall)
-                peaks[one.name].append(took.peak)
+                shutil.rmtree(given.folder / "peers-store", ignore_errors=True)
+                took = [child.run(argv) for argv in one.commands]
+                walls[one.name].append(sum(each.wall for each in took))
+                peaks[one.name].append(max(each.peak for each in took))
         for name, seconds in walls.items():
             what = f"{contest.job}, {size}: {name}"
             yield Figure(what, "s", tuple(seconds), command)
             yield Figure(f"{what}, peak memory", "MiB", tuple(peaks[name]), command)
-    yield from _checks(given, rounds, size, command)
-
-
-def _checks(given: Setting, rounds: int, size: str, command: str) -> Iterator[Figure]:
-    """Time one verdict in a process that has read everything already."""
-    files = (str(given.account), str(given.asked))
-    runners = (
-        Runner("answerable", (*OURS, "points", *files)),
-        Runner("moto's own check", (sys.executable, "-m", "bench.moto_check", *files)),
-    )
-    spent: dict[str, list[float]] = {one.name: [] for one in runners}
-    for _ in range(rounds):
-        for one in runners:
-            spent[one.name].append(json.loads(child.run(one.argv).out)["us"])
-    for name, values in spent.items():
-        what = f"one verdict of {POINTS:,}, {size}: {name}"
-        yield Figure(what, "us", tuple(values), command)
