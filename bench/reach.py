@@ -5,7 +5,7 @@
 
 import json
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from answerable.connectors.iam_catalogue.fetch import load
@@ -15,24 +15,17 @@ from bench.organization.details import details
 from bench.organization.make import organization
 from bench.points import Point, points
 
-SMALL, LARGE, QUICK = 1_000, 10_000, 100
+SIZE, QUICK = 1_000, 100
 ASKED, QUICK_ASKED = 5, 1
 _MEMORY = at_most(1024, "<= 1 GiB")
 Words = Callable[[Point], tuple[str, ...]]
 
 
 def figures(
-    folder: Path, sizes: Sequence[int], seed: int, asked: int, command: str
-) -> Iterator[Line]:
-    """Measure at each size."""
-    command = f"{command} --only reach"
-    for size in sizes:
-        yield from _of_size(folder, size, seed, asked, command)
-
-
-def _of_size(
     folder: Path, size: int, seed: int, asked: int, command: str
 ) -> Iterator[Line]:
+    """Scan an account of that size, and ask of it."""
+    command = f"{command} --only reach"
     made = organization(size, seed, load(), single=True)
     account = folder / f"reach-account-{size}.json"
     number = made.plan.accounts[0].id

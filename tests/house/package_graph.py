@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 PACKAGE = "answerable"
@@ -233,6 +233,12 @@ class Package:
             for node in ast.walk(module.tree)
             if isinstance(node, ast.Attribute)
         }
+
+
+@cache
+def package_of(root: Path) -> Package:
+    """Read the package of a checkout, once for all tests of a process."""
+    return Package(root / "src")
 
 
 def _parts(node: ast.expr) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.package_graph import PACKAGE, Package, bindings
+from tests.house.package_graph import PACKAGE, Package, bindings, package_of
 
 ROOT = f"{PACKAGE}.__main__"
 # The demo's data and its sample server, and the one module that may import them: in
@@ -74,9 +74,9 @@ def _functions(tree: ast.Module) -> list[ast.stmt]:
     ]
 
 
-@pytest.fixture(scope="module")
-def package(pytestconfig: pytest.Config) -> Package:
-    return Package(pytestconfig.rootpath / "src")
+@pytest.fixture
+def package(root: Path) -> Package:
+    return package_of(root)
 
 
 def test_a_command_or_a_server_reaches_every_module(package: Package) -> None:
