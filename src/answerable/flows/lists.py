@@ -21,6 +21,17 @@ from answerable.model.person import OwnerState
 from answerable.model.sighting import Problem
 
 _SCAN = "answerable scan"
+# What each list is made from: where a word is missing, an item or a number in it may be.
+_MADE_FROM: Mapping[str, tuple[str, ...]] = {
+    "agents": ("agent-configs", "workflows", "identity-policies", "access-keys"),
+    "tools": ("agent-configs", "access-keys"),
+    "identities": ("identity-policies", "agent-configs", "access-keys"),
+    "credentials": ("ambient-credentials", "agent-configs", "access-keys"),
+    "people": ("agent-configs", "codeowners", "identity-policies"),
+    "lineage": ("cloudtrail",),
+    "events": ("cloudtrail",),
+}
+LISTS = tuple(_MADE_FROM)
 
 
 def coverage(
@@ -34,6 +45,29 @@ def coverage(
         not_collected: What was not collected and could change this very answer.
     """
     return coverage_of(inventory.coverage, now, not_collected)
+
+
+def coverage_of_list(kind: str, inventory: Inventory, now: int) -> Coverage:
+    """Say what a list rests on, and what it would be longer for.
+
+    Args:
+        kind: Word of the document.
+        inventory: The snapshot.
+        now: UTC nanoseconds.
+    """
+    missing = missing_from(kind, inventory) if inventory.coverage else []
+    return coverage(inventory, now, missing)
+
+
+def missing_from(kind: str, inventory: Inventory) -> list[str]:
+    """Name what was not collected of what a list is made from."""
+    seen = {word for each in inventory.coverage for word in each.collected}
+    return [word for word in _MADE_FROM.get(kind, ()) if word not in seen]
+
+
+def count(kind: str, inventory: Inventory, number: int) -> int | None:
+    """Give a count of a list: none at all is not known where a source is missing."""
+    return None if not number and missing_from(kind, inventory) else number
 
 
 def coverage_of(
@@ -195,4 +229,5 @@ def _document(
     searched: str = "",
 ) -> Document:
     hint, none_of = "" if inventory.coverage else _SCAN, "" if items else searched
-    return Document(kind, items, coverage(inventory, now), next=hint, searched=none_of)
+    covered = coverage_of_list(kind, inventory, now)
+    return Document(kind, items, covered, next=hint, searched=none_of)

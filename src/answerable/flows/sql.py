@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from answerable.flows import stitch
-from answerable.flows.lists import coverage
+from answerable.flows.lists import LISTS, coverage, missing_from
 from answerable.lineage.joints import JointChains
 from answerable.model.document import Document
 from answerable.model.inventory import Inventory
@@ -57,7 +57,19 @@ def sql(
     columns, rows = store.select(text, tables, shown.views, bounds)
     names = _distinct(columns)
     items = [dict(zip(names, map(_plain, row), strict=True)) for row in rows]
-    return Document("sql", items, coverage(inventory, now))
+    return Document(
+        "sql", items, coverage(inventory, now, _missing(store, inventory, text))
+    )
+
+
+def _missing(store: Store, inventory: Inventory, text: str) -> list[str]:
+    """Name what was not collected of what the views in a query are made from."""
+    asked = text.lower()
+    named = [kind for kind in LISTS if kind in asked]
+    found = {word for kind in named for word in missing_from(kind, inventory)}
+    if "cloudtrail" in found and stored_chains.count_sources(store):
+        found.remove("cloudtrail")
+    return sorted(found)
 
 
 def _distinct(columns: Sequence[str]) -> list[str]:

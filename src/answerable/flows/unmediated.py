@@ -306,5 +306,7 @@ def _searched(told: MediationItem) -> str:
     """Say of how many events it can be told, and why not of the rest."""
     untold = cast("Mapping[str, int]", told["untold"])
     named = [f"{count:,} {reason}" for reason, count in untold.items() if count]
+    if not told["events"]:
+        return "no event was read in"
     said = f"of {told['events']:,} events {told['mediated']:,} are mediated"
     return f"{said}; not to be told: {', '.join(named)}" if named else said

@@ -22,6 +22,7 @@ from answerable.cli.look import (
 )
 from answerable.cli.look.coverage import coverage_line, coverage_list
 from answerable.cli.look.screen import Screen
+from answerable.flows.words.coverage import missing
 from answerable.flows.words.text import safe
 from answerable.model.document import Document
 
@@ -115,6 +116,8 @@ UNSOURCED = {
 UNSOURCED |= {"owner-keys", "owner-keys-new", "login", "decision", "replay"}
 UNSOURCED |= {"asks", "amendments", "baselines", "baseline", "baseline-diff"}
 UNSOURCED |= {"baseline-replay", "requests"}
+# An empty one of these says nothing where what it is made from was not collected.
+_COUNTED = {"agents", "tools", "identities", "credentials", "people", "trace-score"}
 _UNSCANNED = "answerable scan reads this home and this folder"
 
 
@@ -154,7 +157,13 @@ def _empty(document: Document) -> Iterator[str]:
     what, fill = EMPTY.get(document.kind, ("", ""))
     if not what:
         what = f"no {document.kind} found" if scanned else f"no {document.kind} yet"
-    if document.searched:
+    lacking = document.coverage["not_collected"]
+    if document.kind in _COUNTED and lacking and not document.searched:
+        what, fill = (
+            f"{document.kind} not known",
+            f"{missing(document.coverage)} missing",
+        )
+    elif document.searched:
         what = _NARROWED.get(document.kind, what)
         fill = safe(document.searched)
     elif document.next and scanned:

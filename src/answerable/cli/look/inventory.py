@@ -227,6 +227,7 @@ def _lives(item: CredentialItem, now: int) -> str:
 
 def people(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """One row per person or team."""
+    none = "none known" if document.coverage["not_collected"] else "0"
     columns = (
         Column("person", 0),
         Column("name", 2, floor=8),
@@ -239,7 +240,7 @@ def people(document: Document, screen: Screen, now: int) -> Iterator[str]:
             item["id"],
             item["name"],
             ("team" if item["team"] else "here") if item["alive"] else "left",
-            str(len(item["owns"])),
+            str(len(item["owns"]) or none),
             some(item["aliases"]),
         )
         for item in cast("Sequence[PersonItem]", document.items)

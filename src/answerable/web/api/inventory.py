@@ -44,7 +44,7 @@ def _listed(
     def tell(desk: Desk, visit: Visit, params: Params) -> Part:
         del visit
         standing, listing = desk.standing(), made(desk)
-        covered = lists.coverage(standing.inventory, standing.at)
+        covered = lists.coverage_of_list(kind, standing.inventory, standing.at)
         if params.get("id"):
             item = listing.by_key.get(params["id"])
             return Part(Document(kind, [] if item is None else [item], covered))

@@ -57,7 +57,7 @@ class _Screen:
             "heading": self.title,
             "rows": shown.rows,
             "total": shown.total,
-            "all": len(listing.items),
+            "all": shapes.count(desk, self.kind, len(listing.items)),
             "older": shown.older and url(path, **{**kept, "after": shown.older}),
             "newer": shown.newer and url(path, **{**kept, "before": shown.newer}),
             "facets": [
@@ -68,7 +68,7 @@ class _Screen:
             "sort": _sorter(path, kept, wanted.order, next(iter(listing.shape.orders))),
             "files": {f: url(path, **{**kept, "as": f}) for f in _FORMS},
             "fill": self.empty,
-            "coverage": shapes.coverage(desk).coverage,
+            "coverage": shapes.coverage(desk, self.kind).coverage,
         }
         return Page("list.html", self.title, values)
 
@@ -76,7 +76,7 @@ class _Screen:
         self, desk: Desk, listing: Listing[Any], wanted: Wanted, form: str
     ) -> File:
         document = Document(
-            self.kind, listing.every(wanted), shapes.coverage(desk).coverage
+            self.kind, listing.every(wanted), shapes.coverage(desk, self.kind).coverage
         )
         if form == "csv":
             text = "".join(f"{line}\r\n" for line in to_csv(document))

@@ -66,7 +66,7 @@ def _agents(desk: Desk) -> dict[str, object]:
     listing = shapes.agents(desk)
     states = listing.counts["owner-state"]
     return {
-        "total": len(listing.items),
+        "total": shapes.count(desk, "agents", len(listing.items)),
         "states": [(s.value, states[s.value]) for s in OwnerState if states[s.value]],
         "unattended": listing.counts["runs"]["unattended"],
     }
@@ -76,26 +76,37 @@ def _identities(desk: Desk) -> dict[str, object]:
     listing = shapes.identities(desk)
     reached = listing.counts["agents"]["some"]
     return {
-        "total": len(listing.items),
-        "reached": reached,
-        "unowned": listing.joint({"agents": "some", "owner-state": "none"}),
+        "total": shapes.count(desk, "identities", len(listing.items)),
+        "reached": shapes.count(desk, "identities", reached),
+        "unowned": listing.joint({"agents": "some", "owner-state": "none"})
+        if reached
+        else shapes.count(desk, "identities", 0),
     }
 
 
 def _credentials(desk: Desk) -> dict[str, object]:
     listing = shapes.credentials(desk)
+    static = listing.counts["lifetime"]["static"]
+    old = listing.joint({"lifetime": "static", "age": "old"})
+    undated = listing.joint({"lifetime": "static", "age": "not-collected"})
     return {
-        "total": len(listing.items),
-        "static": listing.counts["lifetime"]["static"],
-        "old": listing.joint({"lifetime": "static", "age": "old"}),
-        "literal": listing.counts["held"]["literal"],
+        "total": shapes.count(desk, "credentials", len(listing.items)),
+        "static": shapes.count(desk, "credentials", static),
+        "old": old if old or (static and not undated) else _none(desk, undated),
+        "undated": undated if old else 0,
+        "literal": shapes.count(desk, "credentials", listing.counts["held"]["literal"]),
     }
+
+
+def _none(desk: Desk, undated: int) -> int | None:
+    """Count no old credential: not known where the age of one is not."""
+    return None if undated else shapes.count(desk, "credentials", 0)
 
 
 def _tools(desk: Desk) -> dict[str, object]:
     listing = shapes.tools(desk)
     return {
-        "total": len(listing.items),
+        "total": shapes.count(desk, "tools", len(listing.items)),
         "unattended": listing.counts["runs"]["unattended"],
     }
 

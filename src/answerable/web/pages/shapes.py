@@ -279,10 +279,20 @@ def tools(desk: Desk) -> Listing[ToolItem]:
     )
 
 
-def coverage(desk: Desk) -> Document:
-    """Give a document without items, for what lists rest on."""
-    standing = desk.standing()
-    return Document("coverage", (), lists.coverage(standing.inventory, desk.now))
+def coverage(desk: Desk, kind: str = "") -> Document:
+    """Give a document without items, for what lists rest on.
+
+    Args:
+        desk: Where.
+        kind: The list; empty for what every one rests on.
+    """
+    inventory = desk.standing().inventory
+    return Document("coverage", (), lists.coverage_of_list(kind, inventory, desk.now))
+
+
+def count(desk: Desk, kind: str, number: int) -> int | None:
+    """Give a count of a list: none at all is not known where a source is missing."""
+    return lists.count(kind, desk.standing().inventory, number)
 
 
 _FLOWS = {
