@@ -25,9 +25,13 @@ _SCAN = "answerable scan"
 _MADE_FROM: Mapping[str, tuple[str, ...]] = {
     "agents": ("agent-configs", "workflows", "identity-policies", "access-keys"),
     "tools": ("agent-configs", "access-keys"),
-    "identities": ("identity-policies", "agent-configs", "access-keys"),
-    "credentials": ("ambient-credentials", "agent-configs", "access-keys"),
-    "people": ("agent-configs", "codeowners", "identity-policies"),
+    "identities": (
+        *("identity-policies", "access-keys", "ambient-credentials"),
+        *("agent-configs", "workflows"),
+    ),
+    "credentials": ("ambient-credentials", "agent-configs", "workflows", "access-keys"),
+    "people": ("agent-configs", "workflows", "codeowners", "identity-policies"),
+    "who-owns": ("agent-configs", "workflows", "codeowners", "identity-policies"),
     "lineage": ("cloudtrail",),
     "events": ("cloudtrail",),
 }

@@ -8,7 +8,7 @@ from answerable import inventory as room
 from answerable.evidence import attesting
 from answerable.flows import owner_keys, snapshots
 from answerable.flows.hints import command
-from answerable.flows.lists import coverage, spelled_time
+from answerable.flows.lists import coverage_of_list, spelled_time
 from answerable.flows.owner_keys import Signatory
 from answerable.inventory.owners import attests
 from answerable.inventory.people import People
@@ -174,7 +174,8 @@ def subject_id(inventory: Inventory, text: str) -> str:
 def _document(inventory: Inventory, subject: str, now: int) -> Document:
     ownership = _of(inventory, subject)
     shown = [owner_item(inventory, subject)]
-    return Document("who-owns", shown, coverage(inventory, now), next=_next(ownership))
+    covered = coverage_of_list("who-owns", inventory, now)
+    return Document("who-owns", shown, covered, next=_next(ownership))
 
 
 def _of(inventory: Inventory, subject: str) -> Ownership:

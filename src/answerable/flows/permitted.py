@@ -132,6 +132,9 @@ def reach_part(
     found = subjects.starts(asked.graph, asked.inventory, name)
     wanted = wanted_of(asked, action, resource)
     first, place = read_cursor(after)
+    # The first part says what is not known: how long the rest takes cannot be told.
+    unknown = [] if after else unknown_rows(asked, found, name, action, resource)
+    rows = max(1, rows - len(unknown))
     replies: list[Reply] = []
     gone = 0
     for number, start in list(enumerate(found.starts))[first:]:
@@ -151,7 +154,6 @@ def reach_part(
         first, place = (number, got.after) if got.after else (number + 1, Place())
     tagging = len(asked.estate.principals) <= _MOST_ASKED
     ended = first >= len(found.starts)
-    unknown = unknown_rows(asked, found, name, action, resource) if ended else []
     document = _listing(
         asked, found, replies, action, resource, tagging=tagging, unknown=unknown
     )

@@ -128,7 +128,7 @@ def unknown_agent(agent: str) -> UnknownSubject:
 
 def unknown_platform(estate: Estate) -> UnknownSubject | None:
     """Say that no account was scanned at all, None where one was."""
-    if estate.principals:
+    if any(each.collected for each in estate.principals.values()):
         return None
     return UnknownSubject(_EVERY_ACCOUNT, "no AWS account was scanned", AWS)
 

@@ -1,0 +1,320 @@
+"""A law over every kind of document: with a source removed, no no becomes stronger.
+
+A kind of document joins by a line in `ASKED`, with questions, or in `APART`, with why
+no scanned source or trail bears on it.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from answerable.cli.look.answers import VIEWS
+from answerable.model.errors import UsageError
+from answerable.web.api.table import OPERATIONS
+from answerable.web.desk import Desk
+from answerable.web.http.refusals import Refused
+from answerable.web.routes import Asked, Page, Told
+from answerable.web.table import ROUTES
+from answerable.web.visit import Role
+from tests.cli.conftest import ITEMS
+from tests.estate.sample_stores import DATA, ELSEWHERE, ROLE, SOURCES, Stores
+from tests.estate.seven import Ask
+from tests.laws.removal import faults
+from tests.web.conftest import shown, visitor
+
+REPORTER = "agent:claude-code/ana/reporter"
+USER = "arn:aws:iam::111122223333:user/report-bot"
+KEY = "cred:aws/AKIARTX3GSDSRRFJNQSQ"
+GONE = f"{ROLE}/tmp-export"
+
+ASKED: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "agents": (("agents",),),
+    "tools": (("tools",),),
+    "identities": (("identities",),),
+    "credentials": (("credentials",),),
+    "people": (("people",),),
+    "who-owns": (("who-owns", USER),),
+    "reach": (("reach", REPORTER, "--action", "s3:*"), ("reach", KEY, "--direct")),
+    "who-can": (("who-can", "s3:GetObject", DATA),),
+    "can": (("can", REPORTER, "s3:GetObject", DATA),),
+    "reach-used": (
+        ("reach", GONE, "--used"),
+        ("reach", USER, "--used", "--direct", "--action", "s3:*"),
+    ),
+    "trace": (("trace", "--identity", GONE), ("trace", "--identity", USER)),
+    "trace-score": (("trace", "--score"),),
+    "trace-unmediated": (("trace", "--unmediated"),),
+    "sql": (
+        ("sql", "select count(*) as n from lineage"),
+        ("sql", "select count(*) as n from identities"),
+        ("sql", "select count(*) as n from credentials"),
+    ),
+}
+_SIGNED = "rests on what persons signed"
+_GATEWAY = "rests on what a gateway recorded"
+_LOG = "rests on the sealed log itself"
+_HERE = "speaks of this machine, or of what a command just did"
+_RULES = "rests on the configuration"
+APART = {
+    **dict.fromkeys(("owner-keys", "attest", "amendments", "drafts", "kills"), _SIGNED),
+    **dict.fromkeys(("requests", "asks", "tools-approve", "tools-diff"), _SIGNED),
+    **dict.fromkeys(("decision", "decisions", "replay", "baselines"), _GATEWAY),
+    **dict.fromkeys(("baseline", "baseline-diff", "baseline-replay"), _GATEWAY),
+    **dict.fromkeys(("baseline-check", "baseline-rename"), _GATEWAY),
+    **dict.fromkeys(("verify", "verification", "prove", "checkpoint", "bundle"), _LOG),
+    **dict.fromkeys(("event", "snapshots", "coverage"), _LOG),
+    **dict.fromkeys(("scan", "ingest", "where", "doctor", "login", "done"), _HERE),
+    **dict.fromkeys(("sts-rules", "sts-test", "sts-explain"), _RULES),
+    "reach-compared": "compares with AWS, which has to be asked",
+}
+PAGES = {
+    "/",
+    *("/agents", "/identities", "/credentials", "/tools", "/people"),
+    *("/reach", "/can", "/who-can"),
+    *("/agent", "/identity", "/credential", "/person"),
+}
+PAGES_APART = {
+    **dict.fromkeys(("/trace", "/trace/export", "/trace/complete"), "as `trace`"),
+    **dict.fromkeys(("/trace/times", "/trace/span", "/event", "/evidence"), _LOG),
+    **dict.fromkeys(("/evidence/checkpoint", "/evidence/key", "/proof"), _LOG),
+    "/proof/bundle": _LOG,
+    **dict.fromkeys(("/baselines", "/baseline", "/baseline/replay"), _GATEWAY),
+    **dict.fromkeys(("/decision", "/decisions"), _GATEWAY),
+    **dict.fromkeys(("/asks", "/ask", "/keys", "/sign", "/kills"), _SIGNED),
+    "/tools/diff": _SIGNED,
+    **dict.fromkeys(("/reach/graph", "/reach/complete"), "as `reach`"),
+}
+
+
+def test_every_kind_of_document_and_every_page_joins_the_law() -> None:
+    kinds = {name.partition("/")[0] for name in VIEWS} | set(ITEMS)
+    kinds |= {each.kind for each in OPERATIONS}
+    assert kinds - set(ASKED) - set(APART) == set()
+    assert not set(ASKED) & set(APART)
+    paths = {r.path for r in ROUTES if r.method == "GET"}
+    pages = {path for path in paths if not path.startswith("/api/")}
+    assert pages - PAGES - set(PAGES_APART) == set()
+    assert pages >= PAGES
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Stores:
+    return Stores.below(tmp_path_factory.mktemp("sample"))
+
+
+@pytest.mark.parametrize("removed", SOURCES)
+def test_no_document_of_the_command_line_says_a_stronger_no(
+    stores: Stores, ask: Ask, removed: str
+) -> None:
+    full, less = stores.of(*SOURCES), stores.without(removed)
+    found = []
+    for kind, questions in ASKED.items():
+        for question in questions:
+            before, after = ask(full, *question), ask(less, *question)
+            assert before.code == 0, question
+            if after.code == 0:  # what is an error is no answer
+                documents = json.loads(before.out), json.loads(after.out)
+                found += [(question, fault) for fault in faults(kind, *documents)]
+    assert found == []
+
+
+class Desks:
+    """A desk on each store: every source, and one with each removed."""
+
+    def __init__(self, stores: Stores) -> None:
+        self.full = Desk(stores.of(*SOURCES))
+        self.less = {name: Desk(stores.without(name)) for name in SOURCES}
+
+    def close(self) -> None:
+        for desk in (self.full, *self.less.values()):
+            desk.close()
+
+
+@pytest.fixture(scope="module")
+def desks(stores: Stores) -> Iterator[Desks]:
+    made = Desks(stores)
+    yield made
+    made.close()
+
+
+SUBJECTS = (
+    *(REPORTER, "agent:claude-code/ana", "agent:github-actions/repo/agent.yml/agent"),
+    *(USER, KEY, GONE, ELSEWHERE, "*", "lambda.amazonaws.com"),
+    *(f"{ROLE}/{name}" for name in ("data-reader", "ci-deploy", "lambda-admin")),
+)
+ACTIONS = ("s3:GetObject", "s3:DeleteObject", "iam:CreateUser", "sts:AssumeRole")
+RESOURCES = (DATA, "arn:aws:s3:::other/x", "*", f"{ROLE}/data-reader")
+INVESTIGATOR = visitor(Role.ADMIN, Role.OWNER, Role.INVESTIGATOR)
+
+
+def over_http(desk: Desk, path: str, query: dict[str, str]) -> dict[str, Any] | None:
+    """Ask an operation of the API; None where the question is an error there."""
+    asked = next(e for e in OPERATIONS if (e.path, e.method) == (path, "GET"))
+    try:
+        answer = asked.answer(desk, INVESTIGATOR, Asked(query=query))
+    except Refused:
+        return None
+    assert isinstance(answer, Told)
+    document = answer.document
+    return {"items": list(document.items), "coverage": document.coverage}
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    path=st.sampled_from(("/can", "/who-can", "/reach")),
+    subject=st.sampled_from(SUBJECTS),
+    action=st.sampled_from(ACTIONS),
+    resource=st.sampled_from(RESOURCES),
+    direct=st.booleans(),
+    removed=st.sampled_from(SOURCES),
+)
+def test_no_document_of_the_api_says_a_stronger_no(
+    desks: Desks,
+    path: str,
+    subject: str,
+    action: str,
+    resource: str,
+    direct: bool,
+    removed: str,
+) -> None:
+    query = {"action": action, "resource": resource} | (
+        {"direct": "true"} if direct else {}
+    )
+    if path != "/who-can":
+        query["subject"] = subject
+    before = over_http(desks.full, path, query)
+    after = over_http(desks.less[removed], path, query)
+    if before is not None and after is not None:
+        assert faults(path[1:], before, after) == []
+
+
+@pytest.mark.parametrize("removed", SOURCES)
+def test_no_list_of_the_api_says_a_stronger_no(desks: Desks, removed: str) -> None:
+    for kind in ("agents", "identities", "credentials", "tools", "people"):
+        before = over_http(desks.full, f"/{kind}", {})
+        after = over_http(desks.less[removed], f"/{kind}", {})
+        assert before is not None
+        assert after is not None
+        assert faults(kind, before, after) == [], kind
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    subject=st.sampled_from(SUBJECTS),
+    action=st.sampled_from(ACTIONS),
+    resource=st.sampled_from(RESOURCES),
+    expect=st.sampled_from(("always", "only-if", "never")),
+    accepted=st.sampled_from(("", "resource-policies", "scp,rcp")),
+    removed=st.sampled_from(SOURCES),
+)
+def test_no_expectation_passes_that_did_not_pass_before(
+    desks: Desks,
+    subject: str,
+    action: str,
+    resource: str,
+    expect: str,
+    accepted: str,
+    removed: str,
+) -> None:
+    from answerable.flows import reach
+
+    def passes(desk: Desk) -> bool:
+        inventory = desk.standing().inventory
+        try:
+            document = reach.can(
+                inventory,
+                subject,
+                action,
+                resource,
+                now=desk.now,
+                expect=expect,
+                assume=[accepted],
+            )
+        except UsageError:
+            return False
+        return not document.failed and not document.undecided
+
+    assert passes(desks.full) or not passes(desks.less[removed])
+
+
+_FIGURE = re.compile(
+    r'<a class="big" href="([^"]*)">([^<]*)</a>|'
+    r'<a href="([^"]*)">[^<]*</a> <span>([^<]*)</span>'
+)
+
+
+def figures(page: str) -> dict[str, str]:
+    """Give the numbers of the overview by the list that each leads to."""
+    found = _FIGURE.findall(page)
+    return {one or other: said or told for one, said, other, told in found}
+
+
+@pytest.mark.parametrize("removed", SOURCES)
+def test_no_figure_of_the_overview_becomes_0(desks: Desks, removed: str) -> None:
+    before = figures(shown(desks.full, INVESTIGATOR, "/"))
+    after = figures(shown(desks.less[removed], INVESTIGATOR, "/"))
+    assert before["/agents"] != "0"
+    gone = {to for to, number in after.items() if number == "0"}
+    assert {to for to in gone if before.get(to, "0") != "0"} == set()
+
+
+# Sentences of pages that are a no.
+_NO = ("cannot", "Nobody who was collected can", "No permission that was collected")
+_NO += ("Nothing that was collected grants it", "never</span>")
+
+
+@pytest.mark.parametrize("removed", SOURCES)
+def test_no_page_says_a_stronger_no(desks: Desks, removed: str) -> None:
+    call = {"action": "s3:GetObject", "resource": DATA}
+    questions: tuple[tuple[str, dict[str, str]], ...] = (
+        *(("/reach", {"subject": each}) for each in (REPORTER, USER, GONE, ELSEWHERE)),
+        *(("/can", {"subject": each, **call}) for each in (REPORTER, USER, GONE)),
+        ("/who-can", call),
+        ("/agent", {"id": REPORTER}),
+        ("/identity", {"id": USER}),
+        ("/credential", {"id": KEY}),
+        ("/person", {"id": "person:ana@corp.example"}),
+    )
+    for path, said in questions:
+        before = shown(desks.full, INVESTIGATOR, path, **said)
+        after = shown(desks.less[removed], INVESTIGATOR, path, **said)
+        new = [no for no in _NO if no in after and no not in before]
+        assert new == [], (path, said)
+    for kind in ("agents", "identities", "credentials", "tools", "people"):
+        page = next(r for r in ROUTES if r.path == f"/{kind}").handler(
+            desks.less[removed], INVESTIGATOR, Asked()
+        )
+        assert isinstance(page, Page)
+        assert page.values["all"] != 0, kind
+
+
+def test_the_law_notices_a_stronger_no(stores: Stores, ask: Ask) -> None:
+    """Plant each fault that the law is there for."""
+    store: Path = stores.of(*SOURCES)
+    item = ask(store, "can", REPORTER, "s3:GetObject", DATA).items[0]
+    never: dict[str, Any] = {**item, "verdict": "never", "assuming": ["scp"]}
+    sure = {**never, "assuming": []}
+    covered = {"not_collected": [], "sources": [1]}
+
+    def document(*items: object) -> dict[str, Any]:
+        return {"items": list(items), "coverage": covered}
+
+    assert faults("can", document(item), document(never))
+    assert faults("can", document(never), document(sure))
+    assert not faults("can", document(never), document(item))
+    assert faults("reach", document(item), document())
+    assert faults("agents", document({"id": "a"}), document())
+    used = {"subject": "a", "action": "b", "used": 3, "granted": "always"}
+    assert faults("reach-used", document(used), document({**used, "used": 0}))
+    assert faults("reach-used", document(used), document({**used, "granted": "never"}))
+    assert not faults("reach-used", document(used), document({**used, "used": None}))
