@@ -235,7 +235,14 @@ def _named(inventory: Inventory) -> frozenset[str]:
 
 
 def _accounts(inventory: Inventory) -> frozenset[str]:
-    return frozenset(i.account for i in inventory.facts.identities)
+    """List the accounts of which a source listed the identities."""
+    attached = {each.target for each in inventory.facts.attachments}
+    listed = (
+        each
+        for each in inventory.facts.identities
+        if each.unique_id or each.id in attached
+    )
+    return frozenset(each.account for each in listed)
 
 
 def doubted(asked: Asked, reply: Reply, action: str) -> Reply:

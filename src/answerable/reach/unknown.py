@@ -88,21 +88,20 @@ def unknown_identity(
         fact: The identity as a source saw it, None where no source did.
     """
     principal = estate.principals.get(identity)
-    if principal:
-        by_name = UnknownSubject(identity, _UNNAMED, AWS)
-        return None if principal.collected else by_name
+    if principal and principal.collected:
+        return None
     kind = fact.kind if fact else ""
     source = AWS if is_account(identity) else source_of(identity, kind)
     account = identity if is_account(identity) else owner_in(identity)
     if source != AWS:
         missing = f"no permission data for {kind or source or 'it'}"
         return UnknownSubject(identity, missing, source)
-    absent = estate.is_collected(account)
-    if absent:
-        missing = f"the scan of account {account} holds no such identity"
-    else:
-        missing = f"account {account} was not scanned" if account else _UNNAMED
-    return UnknownSubject(identity, missing, AWS, absent)
+    if account and not estate.is_collected(account):
+        return UnknownSubject(identity, f"account {account} was not scanned", AWS)
+    if principal or not account:
+        return UnknownSubject(identity, _UNNAMED, AWS)
+    missing = f"the scan of account {account} holds no such identity"
+    return UnknownSubject(identity, missing, AWS, absent=True)
 
 
 _UNNAMED = "its identity policies were not collected"

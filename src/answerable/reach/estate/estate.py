@@ -168,10 +168,13 @@ class Estate:
 
     @property
     def inhabited(self) -> frozenset[str]:
-        """The accounts of all identities; an empty one where some have none."""
+        """The accounts of identities that are known by more than their name.
+
+        An empty one is among them where some identity has none.
+        """
         if self._accounts is None:
-            found = (one.identity.account for one in self.principals.values())
-            self._accounts = frozenset(found)
+            held = (one for one in self.principals.values() if one.collected)
+            self._accounts = frozenset(one.identity.account for one in held)
         return self._accounts
 
     def possible(self, action: str, resource: str) -> bool:
