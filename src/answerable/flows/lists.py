@@ -23,8 +23,11 @@ from answerable.model.sighting import Problem
 _SCAN = "answerable scan"
 # What each list is made from: where a word is missing, an item or a number in it may be.
 _MADE_FROM: Mapping[str, tuple[str, ...]] = {
-    "agents": ("agent-configs", "workflows", "identity-policies", "access-keys"),
-    "tools": ("agent-configs", "access-keys"),
+    "agents": (
+        *("agent-configs", "workflows", "ambient-credentials"),
+        *("identity-policies", "access-keys"),
+    ),
+    "tools": ("agent-configs", "ambient-credentials", "access-keys"),
     "identities": (
         *("identity-policies", "access-keys", "ambient-credentials"),
         *("agent-configs", "workflows"),
