@@ -76,7 +76,7 @@ def _lists(full: Mapping[str, Any], less: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{name} of {_key(item)} was {was[name]} and is never"
 
 
-_NAMES = ("id", "action", "subject", "event_id", "source", "hop")
+_NAMES = ("id", "agent", "action", "subject", "event_id", "source", "hop")
 
 
 def _key(item: Mapping[str, Any]) -> str:

@@ -27,7 +27,7 @@ _MADE_FROM: Mapping[str, tuple[str, ...]] = {
         *("agent-configs", "workflows", "ambient-credentials"),
         *("identity-policies", "access-keys"),
     ),
-    "tools": ("agent-configs", "ambient-credentials", "access-keys"),
+    "tools": ("agent-configs", "workflows", "ambient-credentials", "access-keys"),
     "identities": (
         *("identity-policies", "access-keys", "ambient-credentials"),
         *("agent-configs", "workflows"),

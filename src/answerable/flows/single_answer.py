@@ -58,13 +58,13 @@ def can(
     spelled, target = call_of(asked, action, resource)
     name = subject_of(inventory, subject)
     found = subjects.starts(asked.graph, inventory, name)
-    known, unknown = _answers(asked, found, spelled, target)
+    known, unknown = _answers(asked, found, name, spelled, target)
     reply = (
         doubted(asked, _joined(asked, known, spelled, target), spelled)
         if known
         else None
     )
-    absent = set(found.not_collected)
+    absent = set(found.not_collected) if unknown else set()
     if reply is None or (unknown and reply.formula == FALSE):
         coverage = lists.coverage(inventory, asked.now, sorted(absent))
         row = unknown_row(inventory, name, spelled, target, unknown[0])
@@ -90,7 +90,7 @@ def can(
 
 
 def _answers(
-    asked: Asked, found: Starts, action: str, resource: str
+    asked: Asked, found: Starts, subject: str, action: str, resource: str
 ) -> tuple[list[Reply], list[UnknownSubject]]:
     """Answer for each identity of a subject, and name those of which nothing is known."""
     known: list[Reply] = []
@@ -101,7 +101,17 @@ def _answers(
             unknown.insert(0, start.unknown)
         else:
             known.append(subjects.through(start, reply))
+    if unknown and not known and _is_impossible(asked, action, resource):
+        anyone = IdentityId("*")
+        reply = questions.can(asked.graph, anyone, action, resource, direct=True)
+        return [replace(reply, subject=subject)], []
     return known, unknown
+
+
+def _is_impossible(asked: Asked, action: str, resource: str) -> bool:
+    """Tell whether an action takes no such resource, whoever asks."""
+    pattern = is_pattern(asked.estate, action, resource)
+    return not pattern and asked.estate.asked(action, resource) is None
 
 
 def _joined(asked: Asked, replies: list[Reply], action: str, resource: str) -> Reply:

@@ -107,7 +107,7 @@ def _tools(desk: Desk) -> dict[str, object]:
     listing = shapes.tools(desk)
     return {
         "total": shapes.count(desk, "tools", len(listing.items)),
-        "unattended": listing.counts["runs"]["unattended"],
+        "unattended": shapes.count(desk, "tools", listing.counts["runs"]["unattended"]),
     }
 
 
