@@ -32,12 +32,15 @@ from answerable.model.errors import (
 EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 
 
-def iam_of(context: SyncContext, config: Config = CONFIG) -> tuple[object, str]:
+def iam_of(
+    context: SyncContext, config: Config = CONFIG, *, patient: bool = True
+) -> tuple[object, str]:
     """Find the account that the usual AWS settings lead to: IAM's client, its number.
 
     Args:
         context: What the flow handed over.
         config: Of the client.
+        patient: It waits while AWS throttles it.
 
     Raises:
         UsageError: There is no such profile, or the endpoint is no URL.
@@ -47,7 +50,7 @@ def iam_of(context: SyncContext, config: Config = CONFIG) -> tuple[object, str]:
         session = session_of(context)
         region = region_of(session, context) or DEFAULT_REGION
         sts = client_of(session, "sts", region, context)
-        iam = client_of(session, "iam", region, context, config)
+        iam = client_of(session, "iam", region, context, config, patient=patient)
         return iam, str(sts.get_caller_identity()["Account"])
     except (BotoCoreError, ClientError, ValueError) as error:
         raise refused(error, context, "aws") from None

@@ -85,8 +85,18 @@ def client_of(
     region: str,
     context: SyncContext,
     config: Config = CONFIG,
+    *,
+    patient: bool = True,
 ) -> "boto3.client":
-    """Make a client that waits while AWS throttles it.
+    """Make a client.
+
+    Args:
+        session: Of `session_of`.
+        service: As boto3 names it.
+        region: To ask.
+        context: Of the scan.
+        config: Of the client.
+        patient: It waits while AWS throttles it, up to `THROTTLE_LIMIT` for a call.
 
     Raises:
         ValueError: The endpoint is no URL.
@@ -98,7 +108,8 @@ def client_of(
             endpoint_url=context.endpoint_url or None,
             config=config,
         )
-    _be_patient(client, context)
+    if patient:
+        _be_patient(client, context)
     return client
 
 

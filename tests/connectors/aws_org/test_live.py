@@ -8,6 +8,7 @@ import pytest
 
 from answerable.connectors import aws_session
 from answerable.flows.access_policy import account_actions
+from answerable.store.scan_checkpoint import ScanCheckpoint
 from tests.connectors.aws_org.conftest import MANAGEMENT, REGION, Answer, client
 from tests.connectors.aws_org.proxy import Proxy
 
@@ -272,3 +273,53 @@ def test_the_shipped_role_is_deployed_and_assumed(
         document = ast.literal_eval(document)
     (statement,) = document["Statement"]
     assert sorted(statement["Action"]) == list(account_actions())
+
+
+def test_accounts_that_were_read_survive_a_kill(
+    run: Run, proxy: Proxy, organization: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("answerable.flows.organization.WORKERS", 1)
+    kept = ScanCheckpoint.add
+    added: list[bytes] = []
+
+    def die(self: ScanCheckpoint, entry: bytes) -> None:
+        kept(self, entry)
+        added.append(entry)
+        if len(added) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(ScanCheckpoint, "add", die)
+    scan(run, proxy.url)
+    monkeypatch.setattr(ScanCheckpoint, "add", kept)
+    assert run("identities").document["items"] == []
+    proxy.roles.clear()
+    done = scan(run, proxy.url)
+    assert len(proxy.roles) <= len(organization) - 2
+    assert done.code == 0
+    assert len(done.document["items"]) == 1 + len(organization)
+
+
+def test_what_an_old_run_has_read_is_read_again(
+    run: Run, proxy: Proxy, organization: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("answerable.flows.organization.WORKERS", 1)
+    monkeypatch.setattr("answerable.flows.organization.RESUME_WITHIN", 0)
+    last = max(organization)
+    proxy.refuse = lambda body: (
+        "ExpiredToken" if "AssumeRole" in body and last in body else ""
+    )
+    assert scan(run, proxy.url).code == 5
+    proxy.refuse = lambda body: ""
+    proxy.roles.clear()
+    assert scan(run, proxy.url).code == 0
+    assert len(proxy.roles) == len(organization) - 1
+
+
+def test_an_account_that_does_not_tell_its_regions_is_named(
+    run: Run, proxy: Proxy, organization: list[str]
+) -> None:
+    proxy.refuse = lambda body: "AccessDenied" if "DescribeRegions" in body else ""
+    done = run("scan", "aws-org:", "--endpoint-url", proxy.url)
+    assert done.code == 3
+    assert "ec2:DescribeRegions is not allowed: no region was read" in done.out
+    assert run("identities").document["items"]

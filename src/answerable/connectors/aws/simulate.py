@@ -94,7 +94,7 @@ def connect(context: SyncContext) -> Simulator:
         UsageError: There is no such profile, or the endpoint is no URL.
         EnvironmentRefused: No credentials, refused credentials, or no network.
     """
-    iam, account = iam_of(context, CONFIG.merge(_PATIENT))
+    iam, account = iam_of(context, CONFIG.merge(_PATIENT), patient=False)
     return Simulator(cast(Iam, iam), account, context)
 
 
