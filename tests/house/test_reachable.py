@@ -85,6 +85,10 @@ def test_a_command_or_a_server_reaches_every_module(package: Package) -> None:
     assert sorted(NOT_WIRED - missing) == [], "reached by now: take it off NOT_WIRED"
 
 
+def test_a_command_or_a_server_comes_to_every_public_name(package: Package) -> None:
+    assert unnamed(package, NOT_WIRED) == []
+
+
 def test_the_runtime_imports_no_demo(package: Package) -> None:
     assert demo_imports(package) == []
 
