@@ -9,7 +9,6 @@ import pytest
 from answerable.connectors.formats.agent_config import (
     ClientSightings,
     ConfigDocument,
-    EnvFile,
     ReadEnvFile,
     sight_client,
 )
@@ -17,6 +16,7 @@ from answerable.connectors.formats.agent_definition import read_definition
 from answerable.connectors.formats.clients import ConfigFile, Role
 from answerable.connectors.formats.document import Format, parse_document
 from answerable.connectors.formats.dotenv import Variable
+from answerable.connectors.formats.env_file import EnvFile
 from answerable.connectors.formats.node import Node
 from answerable.connectors.formats.server_map import FOUND_LIMIT, read_servers
 from answerable.connectors.formats.sighting_frame import Frame
