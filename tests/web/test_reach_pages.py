@@ -26,7 +26,11 @@ def test_what_an_agent_can_reach_stands_under_the_path_that_leads_there(
 ) -> None:
     html = shown(desk, viewer, "/reach", subject=REPORTER)
     assert "tool:mcp/warehouse/*" in html
-    assert html.index("user/report-bot") < html.index("role/data-reader")
+    # Its shell acts as the reader at once, its server as the user that may assume it.
+    server = html.index("tool:mcp/warehouse/*")
+    assert html.index("user/report-bot", server) < html.index(
+        "role/data-reader", server
+    )
     for word in ("●", "always", "only-if", "s3:GetObject, s3:PutObject", "+assumes"):
         assert word in html
     assert "SCPs" in html  # what was not collected
@@ -121,7 +125,8 @@ def test_a_long_answer_comes_by_pages(
     desk: Desk, viewer: Visit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("answerable.web.pages.reach.pages._ROWS", 3)
-    first = shown(desk, viewer, "/reach", subject=REPORTER)
+    user = "arn:aws:iam::111122223333:user/report-bot"
+    first = shown(desk, viewer, "/reach", subject=user)
     assert "after=0.0.3" in first
     assert "data-reader" not in first.split("<tbody>")[-1].split("</tbody>")[0]
     monkeypatch.setattr("answerable.web.pages.reach.pages._PAIRS", 2)
