@@ -20,6 +20,7 @@ from answerable.model.policy import (
 )
 from answerable.model.resource import PublicAccessBlock, Resource
 from answerable.model.sighting import Facts
+from answerable.model.user_group import UserGroup
 from answerable.model.written import Seen, WrittenBy
 
 SEEN = Seen("aws:test", "test", WrittenBy.PLATFORM, 1)
@@ -134,6 +135,7 @@ class Builder:
         self.accounts: dict[str, Account] = {}
         self.resources: dict[str, Resource] = {}
         self.public_access: list[PublicAccessBlock] = []
+        self.groups: dict[str, UserGroup] = {}
 
     def identity(
         self,
@@ -200,6 +202,12 @@ class Builder:
         )
         return arn
 
+    def group(self, arn: str, *members: str) -> str:
+        named = tuple(sorted(IdentityId(member) for member in members))
+        account = arn.split(":")[4]
+        self.groups[arn] = UserGroup(ResourceId(arn), account, named, SEEN)
+        return arn
+
     def block(self, target: str, *, restrict: bool = True) -> None:
         self.public_access.append(PublicAccessBlock(target, restrict, restrict, SEEN))
 
@@ -232,6 +240,7 @@ class Builder:
             attachments=tuple(self.attachments),
             resources=tuple(self.resources.values()),
             public_access=tuple(self.public_access),
+            groups=tuple(self.groups.values()),
         )
 
     def inventory(self) -> Inventory:

@@ -8,9 +8,11 @@ from answerable.model.policy import Statement
 from answerable.model.sighting import Facts
 from tests.reach.build import A, Builder, role, statement, user
 from tests.reach.drawing import pick
+from tests.reach.pending import PENDING
 from tests.reach.strategies import GROUP, MANAGED
 
 ANA, BEN, ONE = user("ana"), user("ben"), role("one")
+OWN, ADMINS = f"arn:aws:iam::{A}:group/own", f"arn:aws:iam::{A}:group/admins"
 BOUND = f"arn:aws:iam::{A}:policy/bound"
 FUNCTION = f"arn:aws:lambda:eu-west-1:{A}:function:code"
 MACHINE = f"arn:aws:ec2:eu-west-1:{A}:instance/i-1"
@@ -43,6 +45,9 @@ WAYS = [
     statement("older", action="iam:SetDefaultPolicyVersion", resource=MANAGED),
     statement("join", action="iam:AddUserToGroup", resource=GROUP),
     statement("group", action="iam:PutGroupPolicy", resource=GROUP),
+    statement("join-empty", action="iam:AddUserToGroup", resource=ADMINS),
+    statement("group-own", action="iam:PutGroupPolicy", resource=OWN),
+    statement("group-attach", action="iam:AttachGroupPolicy", resource=OWN),
     statement("unbound", action="iam:DeleteUserPermissionsBoundary", resource=ANA),
     statement("unbound-any", action="iam:Delete*PermissionsBoundary", resource="*"),
     statement("rebound", action="iam:PutUserPermissionsBoundary", resource=BEN),
@@ -125,6 +130,8 @@ _limits = st.one_of(st.just([]), st.lists(st.sampled_from(LIMITS), max_size=1))
 _coin = st.booleans()
 _BOUNDED: list[tuple[str, ...]] = [(), (), (ANA,), (ANA, BEN), (BEN, ONE)]
 
+_MEMBERS: list[tuple[str, ...]] = [(), (ANA,), (ANA, BEN)]
+
 
 @st.composite
 def ways_of_one(draw: st.DrawFn, wanted: Sequence[str] = ()) -> list[Statement]:
@@ -161,6 +168,10 @@ def paths(draw: st.DrawFn, wanted: Sequence[str] = ()) -> tuple[Facts, tuple[str
     trust = statement("t", action=action, principal=named, condition=condition)
     build.policy(ONE, "trust", trust)
     build.policy(BEN, "identity", READ, policy=f"{GROUP}#inline/g", via=GROUP)
+    if "groups" not in PENDING and draw(_coin):
+        build.group(OWN, *pick(draw, _MEMBERS))
+        build.group(ADMINS)
+        build.policy(ADMINS, "identity", READ)
     if draw(_coin):
         build.resource(FUNCTION, "lambda:function", runs_as=ONE)
         build.resource(MACHINE, "ec2:instance", runs_as=ONE)

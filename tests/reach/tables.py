@@ -48,6 +48,7 @@ class Row(TypedDict, total=False):
 
     name: str
     source: str
+    edge: str
     caller: str
     account: str
     identity: Written

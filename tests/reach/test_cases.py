@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TypedDict, cast
+from typing import Any, TypedDict, cast
 
 import pytest
 
@@ -15,6 +15,7 @@ from answerable.reach.verdict.request import Answer
 from tests.reach import tables
 from tests.reach.build import A, Builder, catalogue, role, user
 from tests.reach.laws import asking, estate_of, outsider, says_the_same, world_of
+from tests.reach.pending import PENDING
 from tests.reach.tables import Row, Written, caller_of, case_of, filled, statements
 from tests.reference.reach import paths as spec_paths
 from tests.reference.reach import request as spec
@@ -24,8 +25,16 @@ NOW = 1_764_000_000_000_000_000
 SUBJECT = user("subject")
 
 
+class Group(TypedDict, total=False):
+    members: list[str]
+    policy: Written
+
+
 class Path(TypedDict, total=False):
     name: str
+    source: str
+    edge: str
+    groups: dict[str, Group]
     identity: Written
     boundary: Written
     trust: Written
@@ -51,6 +60,14 @@ def facts_of(case: Path, words: Mapping[str, str]) -> Builder:
     build.policy(SUBJECT, "identity", *statements(case["identity"], words))
     if "boundary" in case:
         build.policy(SUBJECT, "boundary", *statements(case["boundary"], words))
+    for name, group in case.get("groups", {}).items():
+        arn = words[name]
+        members = [words[member] for member in group.get("members", [])]
+        build.group(arn, *members)
+        if "policy" in group:
+            for target, via in ((arn, ""), *((one, arn) for one in members)):
+                said = statements(group["policy"], words)
+                build.policy(target, "identity", *said, policy=f"{arn}#p", via=via)
     if "trust" in case:
         target = build.identity(words["TARGET"])
         build.policy(target, "trust", *statements(case["trust"], words))
@@ -60,7 +77,12 @@ def facts_of(case: Path, words: Mapping[str, str]) -> Builder:
 
 
 def words_of(case: Path) -> dict[str, str]:
-    return {"SUBJECT": SUBJECT, "TARGET": role("target", case.get("account", A))}
+    return {
+        "SUBJECT": SUBJECT,
+        "TARGET": role("target", case.get("account", A)),
+        "GROUP": f"arn:aws:iam::{A}:group/team",
+        "ADMINS": f"arn:aws:iam::{A}:group/admins",
+    }
 
 
 def answer(case: Path) -> CanItem:
@@ -93,7 +115,12 @@ def test_in_the_table(case: Path) -> None:
         assert item["determining"]
 
 
-@pytest.mark.parametrize("case", PATHS, ids=lambda case: case["name"])
+def known(rows: list[Any]) -> list[Any]:
+    """Leave out rows whose edge the reference does not know yet."""
+    return [row for row in rows if row.get("edge", "") not in PENDING]
+
+
+@pytest.mark.parametrize("case", known(PATHS), ids=lambda case: case["name"])
 def test_the_readable_rules_say_what_the_table_says(case: Path) -> None:
     words = words_of(case)
     action, resource = (str(filled(text, words)) for text in case["ask"])
@@ -132,7 +159,7 @@ def test_of_policy_evaluation(row: Row) -> None:
         assert said.determining
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["name"])
+@pytest.mark.parametrize("row", known(ROWS), ids=lambda row: row["name"])
 def test_of_policy_evaluation_by_the_readable_rules(row: Row) -> None:
     case, caller = case_of(row), caller_of(row)
     world = world_of(case)

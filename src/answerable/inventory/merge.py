@@ -21,6 +21,7 @@ from answerable.model.policy import Attachment, Layer, Policy
 from answerable.model.resource import PublicAccessBlock, Resource
 from answerable.model.sighting import Facts, Sync
 from answerable.model.tool import Tool
+from answerable.model.user_group import UserGroup
 
 Fact = TypeVar("Fact", Account, Agent, Identity, Person, Policy, Resource)
 Part = TypeVar(
@@ -32,6 +33,7 @@ Part = TypeVar(
     PublicAccessBlock,
     RoleAssignment,
     Tool,
+    UserGroup,
 )
 
 _WORDS: Mapping[Layer, str] = {
@@ -83,6 +85,7 @@ def _seen(sync: Sync) -> set[str]:
     seen |= {agent.id for agent in facts.agents}
     seen |= {account.id for account in facts.accounts}
     seen |= {resource.id for resource in facts.resources}
+    seen |= {group.id for group in facts.groups}
     seen |= {attachment.target for attachment in facts.attachments}
     return seen
 
@@ -168,6 +171,7 @@ def merge(syncs: Sequence[Sync]) -> Facts:
             lambda a: (a.permission_set, a.account, a.person, a.group),
             lambda a: (a.permission_set, ""),
         ),
+        groups=parts(lambda f: f.groups, lambda g: g.id, lambda g: (g.id, "")),
     )
 
 

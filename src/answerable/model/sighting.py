@@ -12,6 +12,7 @@ from answerable.model.person import OwnerEvidence, Person
 from answerable.model.policy import Attachment, Policy
 from answerable.model.resource import PublicAccessBlock, Resource
 from answerable.model.tool import Tool
+from answerable.model.user_group import UserGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Facts:
     public_access: tuple[PublicAccessBlock, ...] = ()
     evidence: tuple[OwnerEvidence, ...] = ()
     assignments: tuple[RoleAssignment, ...] = ()
+    groups: tuple[UserGroup, ...] = ()
 
 
 class ProblemKind(StrEnum):

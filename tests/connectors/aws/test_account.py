@@ -83,6 +83,27 @@ def test_a_user_has_inline_attached_group_and_boundary_policies(account: Sync) -
     }
 
 
+def test_a_group_is_there_without_policies_or_members(read: Read, data: Path) -> None:
+    whole = json.loads((data / "account.json").read_text())
+    alone = {
+        "Arn": f"{IAM}group/alone",
+        "GroupName": "alone",
+        "AttachedManagedPolicies": [
+            {"PolicyName": "edge", "PolicyArn": f"{IAM}policy/edge"}
+        ],
+    }
+    bare = {"Arn": f"{IAM}group/bare", "GroupName": "bare"}
+    whole["GroupDetailList"] += [alone, bare]
+    etl = next(u for u in whole["UserDetailList"] if u["Arn"] == ETL)
+    etl["GroupList"].append("bare")
+    sync = read(json.dumps(whole).encode())
+    members = {group.id: group.members for group in sync.facts.groups}
+    assert members[f"{IAM}group/bare"] == (ETL,)
+    assert members[f"{IAM}group/alone"] == ()
+    edge = f"{IAM}policy/edge"
+    assert attached(sync, f"{IAM}group/alone") == {(edge, Layer.IDENTITY, "")}
+
+
 def test_an_attached_policy_without_a_document_is_attached_and_not_collected(
     account: Sync,
 ) -> None:

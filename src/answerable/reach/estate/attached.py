@@ -38,6 +38,10 @@ class Builder:
         self._held: dict[tuple[str, Layer], Held] = {}
         self._compiled: dict[tuple[PolicyId, Layer], tuple[list[Grant], list[Gap]]] = {}
         self._grouped: dict[str, set[tuple[PolicyId, str]]] = defaultdict(set)
+        for group in facts.groups:
+            self.groups[group.id] = []
+            for member in group.members:
+                self.member_of[member].append(group.id)
 
     def add(self, attachment: Attachment) -> None:
         """Hang one policy."""

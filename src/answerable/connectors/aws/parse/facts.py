@@ -1,5 +1,6 @@
 """Account details become facts: identities, policies, attachments, owners, agents."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -26,11 +27,12 @@ from answerable.connectors.formats.iam_policy import parse_policy, unread_policy
 from answerable.model.agent import Agent
 from answerable.model.errors import ParseError
 from answerable.model.identity import Account, Identity
-from answerable.model.ids import Arn, IdentityId, PolicyId
+from answerable.model.ids import Arn, IdentityId, PolicyId, ResourceId
 from answerable.model.person import OwnerEvidence, Person
 from answerable.model.policy import Attachment, Layer, Policy
 from answerable.model.resource import Resource
 from answerable.model.sighting import Facts, Problem, ProblemKind
+from answerable.model.user_group import UserGroup
 from answerable.model.written import Seen, WrittenBy
 
 _SERVICE_PATH = "/aws-service-role/"
@@ -74,7 +76,7 @@ def account_facts(
     for managed in details.policies.values():
         _managed(build, managed)
     for group in details.groups.values():
-        _inline(build, group.record.arn, group.record.group_policy_list, group.place)
+        _group(build, group)
     for user in details.users.values():
         _user(build, user)
     _memberships(build, details)
@@ -93,6 +95,7 @@ def account_facts(
         attachments=tuple(dict.fromkeys(build.attachments)),
         resources=tuple(build.resources.values()),
         evidence=tuple(build.evidence),
+        groups=tuple(_groups(build, details)),
     )
     return facts, tuple(build.problems)
 
@@ -234,6 +237,30 @@ def _user(build: _Building, at: At[User]) -> None:
     inline = _inline(build, user.arn, user.user_policy_list, at.place)
     _attach(build, user.arn, at.place, inline)
     _owned(build, identity)
+
+
+def _group(build: _Building, at: At[Group]) -> None:
+    """Read a group's policies; they are its own, whether or not it has members."""
+    group = at.record
+    inline = _inline(build, group.arn, group.group_policy_list, at.place)
+    managed = _arns(group.attached_managed_policies)
+    _attach(build, group.arn, at.place, [*inline, *managed])
+
+
+def _groups(build: _Building, details: Details) -> Iterator[UserGroup]:
+    """List the groups with their members: one without policies or members as well."""
+    members: dict[tuple[str, str], set[IdentityId]] = defaultdict(set)
+    for user in details.users.values():
+        for name in user.record.group_list:
+            members[user.parts.account, name].add(IdentityId(user.record.arn))
+    for at in details.groups.values():
+        account, name = at.parts.account, at.record.group_name
+        yield UserGroup(
+            id=ResourceId(at.record.arn),
+            account=account,
+            members=tuple(sorted(members[account, name])),
+            seen=build.seen(at.place),
+        )
 
 
 def _memberships(build: _Building, details: Details) -> None:

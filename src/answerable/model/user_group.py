@@ -1,0 +1,25 @@
+"""IAM user groups: their policies reach their members."""
+
+from dataclasses import dataclass
+
+from answerable.model.ids import IdentityId, ResourceId
+from answerable.model.written import Seen
+
+
+@dataclass(frozen=True, slots=True)
+class UserGroup:
+    """A group of IAM users, with or without policies and members.
+
+    Source: AWS IAM User Guide, "IAM user groups".
+
+    Attributes:
+        id: ARN.
+        account: Account that holds it.
+        members: ARNs of its users, sorted.
+        seen: Provenance.
+    """
+
+    id: ResourceId
+    account: str
+    members: tuple[IdentityId, ...]
+    seen: Seen
