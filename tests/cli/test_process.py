@@ -204,3 +204,39 @@ def test_a_limit_beyond_64_bits_is_a_usage_error(
         f"error: --limit must be at most {MAX_LIMIT} (got {limit})\n",
     )
     assert ran(settings, "trace", *more, "--limit", str(MAX_LIMIT)).returncode == 0
+
+
+def test_ctrl_c_ends_a_long_query(settings: dict[str, str], tmp_path: Path) -> None:
+    store = str(tmp_path / "queried")
+    (tmp_path / "empty").mkdir()
+    source = f"home:{tmp_path / 'empty'}"
+    assert ran(settings, "scan", source, "--store", store).returncode == 0
+    long = "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b"
+    code = (
+        "import signal, sys, threading\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from answerable.store import engine\n"
+        "run = engine.ThreadPoolExecutor.submit\n"
+        "def submit(pool, call):\n"
+        "    started = run(pool, call)\n"
+        "    print('up', flush=True)\n"
+        "    return started\n"
+        "engine.ThreadPoolExecutor.submit = submit\n"
+        "from answerable.cli.main import main\n"
+        f"sys.exit(main(['sql', {long!r}, '--store', {store!r}]))\n"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    while "up" not in child.stdout.readline():
+        assert child.poll() is None
+    time.sleep(2)  # past the queries that prepare the views
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=30)
+    assert child.returncode == 130
+    assert "Traceback" not in errors

@@ -3,14 +3,21 @@
 import errno
 import os
 import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from copy import copy
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from answerable.model.errors import EnvironmentRefused
 from answerable.store.disk import HINTS
 
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+Result = TypeVar("Result")
 MEMORY = "384MB"
 LATE = 100_000
 KEPT = "kept"
@@ -19,6 +26,30 @@ KEPT = "kept"
 def quoted(text: str) -> str:
     """Quote a text for SQL."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def interruptible(
+    connection: "DuckDBPyConnection", call: Callable[[], Result]
+) -> Result:
+    """Run a call of the engine so that Ctrl-C ends it.
+
+    DuckDB does not look at signals while a query runs, so the main thread waits for
+    another one, and interrupts the query when it is interrupted itself.
+
+    Raises:
+        KeyboardInterrupt: The process was interrupted; the query has ended.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return call()
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(call)
+        try:
+            return running.result()
+        except KeyboardInterrupt:
+            while not running.done():  # one that comes too early is lost
+                connection.interrupt()
+                wait([running], 0.05)
+            raise
 
 
 class Engine:
@@ -90,9 +121,12 @@ class Engine:
         """
         import duckdb
 
-        try:
+        def call() -> list[tuple[object, ...]]:
             result = self.connection.execute(query, list(parameters))
             return result.fetchall() if result.description else []
+
+        try:
+            return interruptible(self.connection, call)
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
             said = str(error).splitlines()[0]
             hint = "see that the store is whole: answerable evidence verify"

@@ -10,7 +10,7 @@ from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
 from answerable.store import journals
 from answerable.store.columns import NAMES, readable, to_event
-from answerable.store.engine import Engine
+from answerable.store.engine import Engine, interruptible
 from answerable.store.layout import Layout
 from answerable.store.log import Log
 from answerable.store.parts import Parts
@@ -109,10 +109,14 @@ class Query:
                 engine.run(f"CREATE VIEW {quoted_name(name)} AS {body}")
             # A WITH may hold a DELETE: nothing may be written, not even in memory.
             engine.run("BEGIN TRANSACTION READ ONLY")
-            with _within(engine, bounds.seconds):
+
+            def call() -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
                 result = engine.connection.execute(statements[0])
                 columns = tuple(str(column[0]) for column in result.description or ())
                 return columns, _rows(result, bounds.rows)
+
+            with _within(engine, bounds.seconds):
+                return interruptible(engine.connection, call)
         except duckdb.InterruptException:
             raise UsageError(
                 f"sql: it took longer than {bounds.seconds:g} seconds",
