@@ -56,6 +56,10 @@ _OPEN = {
         "the caller's account has the canonical user id",
         "the caller's account has not the canonical user id",
     ),
+    "answerable:wildcard-principal": (
+        "a boundary or session policy does not limit a grant to",
+        "a boundary or session policy limits a grant to",
+    ),
     "answerable:credential-status": ("the credential is", "the credential is not"),
     "answerable:client-rule": (
         "the client's rule (self-reported) lets it:",

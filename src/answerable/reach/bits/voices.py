@@ -8,13 +8,13 @@ from collections.abc import Iterable, Iterator
 from copy import copy
 from typing import NamedTuple
 
-from answerable.model.policy import Effect
+from answerable.model.policy import Effect, Layer
 from answerable.reach.bits.cells import atoms_of
 from answerable.reach.bits.holders import Index, Part
 from answerable.reach.bits.meaning import applying
 from answerable.reach.bits.planes import NONE, Plane, gathered, positions
 from answerable.reach.bits.rights import Call
-from answerable.reach.estate.callers import names
+from answerable.reach.estate.callers import escape, may_escape, names
 from answerable.reach.estate.clauses import Clause
 from answerable.reach.verdict.formula import TRUE
 
@@ -100,6 +100,7 @@ class Naming:
             return
         if naming.everyone:
             yield Name(DIRECT, index.all)
+            yield from self._escaping(clause)
         for account in naming.accounts:
             if account in self.accounts:
                 yield Name(ACCOUNT, index.with_gains(self.accounts[account]))
@@ -109,6 +110,15 @@ class Naming:
         for role in naming.sessions:
             single.update(self._by_role.get(role, ()))
         yield from self._one_by_one(clause, sorted(single))
+
+    def _escaping(self, clause: Clause) -> Iterator[Name]:
+        """List whom a grant to `*` may spare the limits of boundary and session."""
+        index = self._index
+        limited = index.bounded
+        for limit, actors in index.limits.items():
+            limited |= actors if limit.layer is Layer.SESSION else 0
+        if limited and may_escape(clause):
+            yield Name(ESCAPING, limited, is_open=escape(clause) != TRUE)
 
     def _one_by_one(self, clause: Clause, numbers: Iterable[int]) -> Iterator[Name]:
         for name in self._met(clause, numbers):

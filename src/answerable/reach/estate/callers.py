@@ -4,9 +4,9 @@ Source: AWS IAM User Guide, "AWS JSON policy elements: Principal" and "AWS JSON 
 elements: NotPrincipal".
 """
 
-from answerable.model.policy import Effect
+from answerable.model.policy import ConditionClause, Effect
 from answerable.reach.estate.clauses import Clause
-from answerable.reach.estate.naming import CANONICAL, Naming
+from answerable.reach.estate.naming import CANONICAL, EVERYONE, WILDCARD, Naming
 from answerable.reach.estate.principals import Principal, is_root
 from answerable.reach.verdict.formula import (
     FALSE,
@@ -27,7 +27,38 @@ def names(clause: Clause, principal: Principal) -> Names:
     """
     if clause.not_principals:
         return _all_but(clause, principal)
-    return _named(clause.naming, principal)
+    found = _named(clause.naming, principal)
+    limited = principal.boundary is not None or principal.session is not None
+    if limited and may_escape(clause):
+        found.append(("escaping", escape(clause)))
+    return found
+
+
+def may_escape(clause: Clause) -> bool:
+    """Tell whether a grant to `*` may pass an implicit deny of boundary and session."""
+    return clause.naming.everyone and clause.effect is Effect.ALLOW
+
+
+def escape(clause: Clause) -> Formula:
+    """Say when a grant to `*` passes the implicit deny of a boundary or a session policy.
+
+    "Permissions boundaries and session policies do not limit permissions granted using
+    the aws:PrincipalArn condition key with a wildcard(*) in the Principal element". Of
+    a wildcard without that key, the page says nothing: it stays open.
+
+    Source: AWS IAM User Guide, "How AWS enforcement code logic evaluates requests to
+    allow or deny access", resource-based policies.
+    """
+    if any(_names_arn(line) for line in clause.conditions):
+        return TRUE
+    return atom(WILDCARD, "Escapes", (EVERYONE,))
+
+
+def _names_arn(line: ConditionClause) -> bool:
+    """Tell whether a line of a condition grants to principals by their ARN."""
+    operator = line.operator.lower()
+    by_text = operator.startswith(("arn", "string"))
+    return line.key.lower() == "aws:principalarn" and by_text and "not" not in operator
 
 
 def _named(naming: Naming, principal: Principal) -> Names:

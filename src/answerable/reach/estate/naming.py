@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+WILDCARD = "answerable:wildcard-principal"  # of a grant to `*` past a boundary
 CANONICAL = "answerable:canonical-user"  # nobody collected which account an id is
 EVERYONE = "*"
 Named = tuple[tuple[str, str], ...]

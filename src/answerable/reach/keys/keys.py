@@ -159,6 +159,12 @@ _OURS: dict[str, KeyClass] = {
     "answerable:canonical-user": KeyClass(
         P, "set by the platform; whose canonical id it is was not collected", ""
     ),
+    "answerable:wildcard-principal": KeyClass(
+        P,
+        "decided by the platform: AWS does not document whether a grant to `*` passes "
+        "the implicit deny of a permissions boundary or session policy",
+        "",
+    ),
     "answerable:credential-status": KeyClass(
         D, "whoever may activate the credential", ""
     ),
