@@ -169,3 +169,79 @@ def test_can_says_what_the_subject_would_tag_first() -> None:
     (item,) = cast(list[CanItem], document.items)
     assert (item["verdict"], item["unguarded"]) == ("only-if", True)
     assert "ec2:CreateTags" in item["unguarded_because"]
+
+
+ADMIN_TAG = "aws:ResourceTag/developer"
+ADMIN = user("admin")
+EVERYTHING = statement("all", action="*", resource="*")
+SECRET = ("s3:GetObject", "arn:aws:s3:::red/a")
+EDITS = ["ec2:ModifyInstanceAttribute", "ec2:StopInstances", "ec2:StartInstances"]
+
+
+def rotating(*more: Statement, admin: Statement = EVERYTHING) -> Builder:
+    """A manager may make keys of users with a tag; CloudGoat's `key_rotation`."""
+    make = statement(
+        "make",
+        action="iam:CreateAccessKey",
+        resource="*",
+        condition=tag_is(ADMIN_TAG, "true"),
+    )
+    build = ana(make, *more)
+    build.identity(ADMIN)
+    build.policy(ADMIN, "identity", admin)
+    return build
+
+
+def item_of(build: Builder) -> CanItem:
+    (item,) = flow.can(build.inventory(), ANA, *SECRET, now=0).items
+    return cast(CanItem, item)
+
+
+def test_a_tag_that_a_hop_asks_for_is_set_first() -> None:
+    item = item_of(rotating(allow("tag", "iam:TagUser", "*")))
+    assert (item["verdict"], item["unguarded"]) == ("only-if", True)
+    assert [hop["to"] for hop in item["path"]] == [ADMIN]
+    assert f"{ADMIN_TAG}: itself: it may call iam:TagUser" in item["unguarded_because"]
+
+
+def test_a_hop_asks_for_a_tag_that_only_its_end_may_set() -> None:
+    assert item_of(rotating())["verdict"] == "never"
+    elsewhere = allow("tag", "iam:TagUser", user("other"))
+    assert item_of(rotating(elsewhere))["verdict"] == "never"
+
+
+def test_a_tag_before_a_hop_leaves_the_other_conditions() -> None:
+    mfa = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+    guarded = statement("all", action="*", resource="*", condition=mfa)
+    item = item_of(rotating(allow("tag", "iam:TagUser", "*"), admin=guarded))
+    assert (item["verdict"], item["unguarded"]) == ("only-if", False)
+    keys = {c["key"] for one in item["conditions"] for c in one["all_of"]}
+    assert keys == {ADMIN_TAG, "aws:MultiFactorAuthPresent"}
+
+
+def machine(*more: Statement, tags: Sequence[tuple[str, str]]) -> Builder:
+    """An instance runs as an admin, and is spared by its tag; CloudGoat's `ec2`."""
+    condition = tag_is("aws:ResourceTag/env", "dev")
+    edit = statement("e", action=EDITS, resource=INSTANCE, condition=condition)
+    build = ana(edit, *more)
+    build.identity(ONE)
+    build.policy(ONE, "identity", EVERYTHING)
+    named = {"Service": "ec2.amazonaws.com"}
+    build.policy(ONE, "trust", statement("t", action="sts:AssumeRole", principal=named))
+    build.resource(INSTANCE, "ec2:instance", A, runs_as=ONE, tags=tags)
+    return build
+
+
+def test_who_the_path_leads_to_does_not_unguard_it() -> None:
+    item = item_of(machine(tags=()))
+    assert (item["verdict"], item["unguarded"]) == ("only-if", False)
+    assert [hop["to"] for hop in item["path"]] == [ONE]
+
+
+def test_an_instance_is_tagged_before_it_is_taken_over() -> None:
+    tag = allow("tag", "ec2:CreateTags")
+    item = item_of(machine(tag, tags=()))
+    assert (item["verdict"], item["unguarded"]) == ("only-if", True)
+    prod = machine(tag, tags=[("env", "prod")])
+    assert item_of(prod)["verdict"] == "only-if"
+    assert item_of(prod)["unguarded"]

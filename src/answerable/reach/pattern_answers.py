@@ -248,6 +248,7 @@ def _of_parts(
         row=None,
         covers=extent,
         parts=tuple(parts),
+        own=None,
     )
 
 

@@ -55,6 +55,7 @@ class Reply:
         row: The row, for answers that are patterns.
         covers: How much of a pattern, for a question about one.
         parts: Replies with a row each, of the parts of the pattern that are allowed.
+        own: When the call itself is allowed, its path aside; None where that is not kept.
     """
 
     subject: str
@@ -67,6 +68,7 @@ class Reply:
     row: Row | None = None
     covers: Extent | None = None
     parts: tuple["Reply", ...] = ()
+    own: Formula | None = None
 
 
 def can(
@@ -188,6 +190,7 @@ def replied(
         admin=graph.admin(way.node),
         path=(*before, *way.hops) if answer.formula != FALSE else (),
         gaps=tuple(dict.fromkeys((*_way_gaps(way), *answer.gaps))),
+        own=answer.formula,
     )
 
 
@@ -258,6 +261,7 @@ def listed(
         path=way.hops,
         gaps=tuple(dict.fromkeys((*_way_gaps(way), *row.gaps))),
         row=row,
+        own=row.formula,
     )
 
 

@@ -61,6 +61,7 @@ class Estate:
         accounts: By number.
         resources: By id.
         tags_collected: Whether resource tags were read, so that a missing one is absent.
+        tags_open: Whether tags of resources are left open, as if nobody had read them.
         given: Condition keys the question states.
         written: Action patterns as written, by inner form.
         by_service: Roles that name a service in their trust.
@@ -94,6 +95,7 @@ class Estate:
     public_access: Mapping[str, PublicAccessBlock] = field(default_factory=dict)
     session: Limit | None = None
     endpoint: Limit | None = None
+    tags_open: bool = False
     _calls: dict[tuple[str, str], Request | None] = field(
         init=False, default_factory=dict
     )
@@ -228,7 +230,11 @@ class Estate:
         found = self._looked_up_in
         if found is None:
             found = self._looked_up_in = Land(
-                self.principals, self.accounts, self.resources, self.tags_collected
+                self.principals,
+                self.accounts,
+                self.resources,
+                self.tags_collected,
+                self.tags_open,
             )
         return found
 

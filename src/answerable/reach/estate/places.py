@@ -62,6 +62,7 @@ class Land:
     accounts: Mapping[str, Account]
     resources: Mapping[ResourceId, Resource]
     tags_collected: bool
+    tags_open: bool = False
 
 
 def place_of(land: Land, resource: str, *, wild: bool) -> Place:
@@ -146,7 +147,7 @@ def _known(
     tags: tuple[tuple[str, str], ...] = ()
     complete: tuple[str, ...] = ()
     seen = land.resources.get(ResourceId(resource))
-    if seen:
+    if seen and not land.tags_open:
         tags = seen.tags
         told = bool(tags) or seen.seen.source.startswith("aws-resources:")
         complete = ("aws:resourcetag/",) if land.tags_collected and told else ()
@@ -158,7 +159,7 @@ def _known(
     if not principal and not door:
         return known
     values = dict(known.values)
-    if principal:
+    if principal and not land.tags_open:
         values.update(tag_values("aws:resourcetag/", principal.identity.tags))
         values.update(tag_values("iam:resourcetag/", principal.identity.tags))
         if principal.collected:

@@ -5,7 +5,7 @@ rests on a tag which the subject, or someone on its path, may set is one call aw
 being untrue: here the question is asked again with tags left open.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 
@@ -13,21 +13,23 @@ from answerable.model.ids import IdentityId
 from answerable.model.policy import Effect
 from answerable.reach.bits.cells import keys_used
 from answerable.reach.estate.clauses import Clause
-from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.principals import Principal
 from answerable.reach.items import pair_item
 from answerable.reach.keys.keys import Kind, key_class
 from answerable.reach.keys.tagging import Tagging
 from answerable.reach.paths.graph import Graph
 from answerable.reach.paths.paths import Reached, reached
+from answerable.reach.paths.steps import Edge, Node
 from answerable.reach.patterns.resources import Parts
 from answerable.reach.questions import Reply, replied
+from answerable.reach.rules.rules import actions
 from answerable.reach.verdict.context import Known
 from answerable.reach.verdict.formula import FALSE
 from answerable.reach.verdict.single import ask
 
 _TAGS = ("aws:principaltag/", "aws:resourcetag/", "iam:resourcetag/")
 _MOST_WAYS = 256
+_ON_THE_WAY = frozenset(action.lower() for action in actions())
 
 
 def retagged(
@@ -37,30 +39,86 @@ def retagged(
 
     Returns:
         A reply whose open conditions on tags the subject, or someone on its path, may
-        satisfy; None where there is none.
+        satisfy, those of each hop before it is taken; None where there is none.
     """
     estate = graph.estate
     if start not in estate.principals or set("*?") & set(resource):
         return None
+    tagged = speaking_of_tags(graph)
     folded = action.lower()
-    if not any(clause.takes_action(folded) for clause in speaking_of_tags(graph)):
+    last = any(clause.takes_action(folded) for clause in tagged)
+    hops = not direct and any(c.takes_action(a) for c in tagged for a in _ON_THE_WAY)
+    if not last and not hops:
         return None
-    loose = _untagged(estate, resource)
-    tagging = Tagging(graph)
+    loose, tagging = _Loose(graph), Tagging(graph)
     node = graph.start(start)
     ways: Iterable[Reached] = [Reached(graph, (node,))]
     if not direct:
-        ways = islice(reached(graph, node), _MOST_WAYS)
+        ways = _ways(loose, node) if hops else islice(reached(graph, node), _MOST_WAYS)
     for way in ways:
-        principal = graph.principal(way.node)
-        answer = ask(loose, _without_tags(principal), action, resource)
+        answer = ask(estate, graph.principal(way.node), action, resource)
+        if answer.formula == FALSE:
+            principal = loose.principal(way.node)
+            answer = ask(loose.estate, principal, action, resource)
         if answer.formula == FALSE:
             continue
         reply = replied(graph, start, way, answer)
-        item = pair_item(reply, action, resource)
-        if tagging.explained(reply, item).get("unguarded"):
+        if tagging.is_settled(reply, pair_item(reply, action, resource)):
             return reply
     return None
+
+
+class _Loose:
+    """The same graph with tags left open, for those that are asked about.
+
+    Attributes:
+        tight: The graph as tags stand.
+        estate: The estate in which tags are open.
+        graph: Its graph.
+    """
+
+    def __init__(self, tight: Graph) -> None:
+        self.tight = tight
+        self._principals = dict(tight.estate.principals)
+        self.estate = replace(
+            tight.estate, principals=self._principals, tags_open=True, _places={}
+        )
+        self.graph = Graph(self.estate)
+
+    def principal(self, node: Node) -> Principal:
+        """Return a principal whose tags are open."""
+        return _without_tags(self.tight.principal(node))
+
+    def edges(self, node: Node) -> Iterator[Edge]:
+        """List steps that tags as they stand do not allow, and other tags might."""
+        known = self._principals.get(node.identity)
+        if known is None or self.tight.admin(node):
+            return
+        self._principals[node.identity] = _without_tags(known)
+        for edge in self.graph.edges(node):
+            if self.tight.edge(node, edge.to) is None:
+                yield edge
+
+
+def _ways(loose: _Loose, start: Node) -> Iterator[Reached]:
+    """List paths, nearest first: as tags stand, then over a step that tags allow."""
+    graph = loose.tight
+    listed = list(islice(reached(graph, start), _MOST_WAYS))
+    yield from listed
+    seen = {way.node for way in listed}
+    for way in listed:  # grows
+        for edge in loose.edges(way.node):
+            if edge.to in seen or len(listed) >= _MOST_WAYS:
+                continue
+            taken = (*way.edges, (way.node, edge))
+            for more in islice(reached(graph, edge.to), _MOST_WAYS):
+                if more.node not in seen:
+                    seen.add(more.node)
+                    trail = (*way.trail, *more.trail)
+                    pairs = (*taken, *more.edges)
+                    found = Reached(graph, trail, certain=False, _edges=pairs)
+                    listed.append(found)
+                    yield found
 
 
 def speaking_of_tags(graph: Graph) -> tuple[Clause, ...]:
@@ -96,13 +154,6 @@ def _uses_tags(clause: Clause) -> bool:
         return False
     kinds = {key_class(key).kind for key in keys_used(clause)}
     return bool(kinds & {Kind.PRINCIPAL_TAG, Kind.RESOURCE_TAG})
-
-
-def _untagged(estate: Estate, resource: str) -> Estate:
-    """Return an estate in which nothing is known of one resource's tags."""
-    place = estate.place(resource)
-    loose = place._replace(known=_but_tags(place.known))
-    return replace(estate, _places={resource: loose})
 
 
 def _without_tags(principal: Principal) -> Principal:

@@ -4,6 +4,7 @@ A condition on a tag is somebody's to satisfy. Where that somebody is the subjec
 itself, or someone on its path, the condition guards nothing.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
@@ -16,6 +17,7 @@ from answerable.model.document import (
     ReachItem,
 )
 from answerable.model.ids import IdentityId
+from answerable.reach.items import conditions
 from answerable.reach.keys.keys import AssertedBy, Kind, key_class
 from answerable.reach.keys.taggers import (
     Setters,
@@ -48,13 +50,33 @@ class _About(NamedTuple):
     Attributes:
         principal: Who makes the request.
         resource: What it acts on.
-        whole: Whether that is all they speak of. Launching code under a role is
+        inside: A resource that the same hop acts on too: code that runs as the
+            identity; empty for none. Keys of IAM speak of the identity alone.
+        whole: Whether no other resource takes part. Launching code under a role is
             several requests, of which only IAM's own keys speak of the role.
     """
 
     principal: str
     resource: str
-    whole: bool
+    inside: str = ""
+    whole: bool = True
+
+    def named(self, key: str) -> str:
+        """Return the one resource that a tag's key speaks of, empty where it is open."""
+        if key.lower().startswith("iam:"):
+            return self.resource
+        if self.inside:
+            return self.inside if self.whole else ""
+        return self.resource if self.whole else ""
+
+
+def _hop_about(hop: PathItem) -> _About:
+    """Say what the calls of a hop act on."""
+    calls, _, inside = hop["via"].partition(" on ")
+    listed = calls.split(" + ")
+    of_identity = [call.startswith(("iam:", "sts:AssumeRole")) for call in listed]
+    whole = not any(of_identity) if inside else all(of_identity)
+    return _About(hop["from"], hop["to"], inside, whole)
 
 
 _Question = tuple[str, str, tuple[str, ...], bool]
@@ -83,17 +105,7 @@ class Tagging:
         """
         if not item["conditions"]:
             return item
-        told: dict[_Question, Told] = {}
-        acting = [reply.subject]
-        for hop in item["path"]:
-            acting.append(hop["from"])
-            whole = hop["via"].startswith("sts:AssumeRole")
-            about = _About(hop["from"], hop["to"], whole)
-            self._tell(told, hop["conditions"], about, acting)
-        acting.append(reply.actor)
-        about = _About(reply.actor, item["resource"], whole=True)
-        self._tell(told, item["conditions"], about, acting)
-        item["path"] = [_hop(hop, told) for hop in item["path"]]
+        told = self.told(reply, item)
         item["conditions"] = _alternatives(item["conditions"], told)
         because = unguarded(item["conditions"], told)
         item["unguarded"] = bool(because)
@@ -101,20 +113,57 @@ class Tagging:
             item["unguarded_because"] = because
         return item
 
-    def _tell(
+    def told(self, reply: Reply, item: ReachItem | CanItem) -> dict[_Question, Told]:
+        """Say who may set each tag asked for, hop by hop; hops of the item are shown so.
+
+        A condition is about the resource of its own hop, and satisfied by those who can
+        act before it. Where several hops ask the same, the whole is as guarded as the
+        best guarded of them.
+        """
+        found: dict[_Question, list[Told | None]] = defaultdict(list)
+        acting: list[str] = [reply.subject]
+        hops = []
+        for hop in item["path"]:
+            acting.append(hop["from"])
+            mine = self._about(hop["conditions"], _hop_about(hop), acting)
+            for question, told in mine.items():
+                found[question].append(told)
+            known = {q: told for q, told in mine.items() if told}
+            hops.append(_hop(hop, known))
+        item["path"] = hops
+        acting.append(reply.actor)
+        own = conditions(reply.own) if reply.own is not None else item["conditions"]
+        last = self._about(own, _About(reply.actor, item["resource"]), acting)
+        for question, told in last.items():
+            if reply.own is not None or question not in found:
+                found[question].append(told)
+        return {
+            question: min(listed, key=lambda told: told.itself)
+            for question, each in found.items()
+            if len(listed := [told for told in each if told]) == len(each)
+        }
+
+    def is_settled(self, reply: Reply, item: ReachItem) -> bool:
+        """Tell whether the subject, or those on its path, may set all tags asked for."""
+        told = self.told(reply, item)
+        for alternative in item["conditions"]:
+            tags = [c for c in alternative["all_of"] if _is_tag(c["key"])]
+            settled = [told.get(_question(c)) for c in tags]
+            if tags and all(one and one.itself for one in settled):
+                return True
+        return False
+
+    def _about(
         self,
-        told: dict[_Question, Told],
         conditions: Sequence[AlternativeItem],
         about: _About,
         acting: Sequence[str],
-    ) -> None:
-        for alternative in conditions:
-            for condition in alternative["all_of"]:
-                question = _question(condition)
-                if question not in told:
-                    found = self._who(condition, about, acting)
-                    if found:
-                        told[question] = found
+    ) -> dict[_Question, Told | None]:
+        return {
+            _question(condition): self._who(condition, about, acting)
+            for alternative in conditions
+            for condition in alternative["all_of"]
+        }
 
     def _who(
         self,
@@ -126,22 +175,15 @@ class Tagging:
         actor = self.graph.estate.principals.get(IdentityId(about.principal))
         if kind is Kind.PRINCIPAL_TAG and actor:
             steps = on_principal(actor, wish(condition, actor.known))
-        elif kind is Kind.RESOURCE_TAG and self._is_about(condition["key"], about):
+        elif kind is Kind.RESOURCE_TAG and _is_one(about.named(condition["key"])):
             known = actor.known if actor else NOTHING
             wanted = wish(condition, known)
-            steps = on_resource(condition["key"], about.resource, wanted)
+            steps = on_resource(condition["key"], about.named(condition["key"]), wanted)
         else:
             return None
         if not steps or (steps not in self._found and len(self._found) >= self.most):
             return None
         return _told(self.setters(steps), acting)
-
-    def _is_about(self, key: str, about: _About) -> bool:
-        """Tell whether a tag's key speaks of the one resource that is known."""
-        if set("*?") & set(about.resource):
-            return False
-        identity = IdentityId(about.resource) in self.graph.estate.principals
-        return about.whole or (identity and key.lower().startswith("iam:"))
 
     def setters(self, steps: tuple[Step, ...]) -> Setters:
         """Find who may take any one of some steps, by itself."""
@@ -149,6 +191,15 @@ class Tagging:
         if found is None:
             found = self._found[steps] = find_setters(self.graph.estate, steps)
         return found
+
+
+def _is_one(resource: str) -> bool:
+    """Tell a single resource from a pattern, and from none."""
+    return bool(resource) and not set("*?") & set(resource)
+
+
+def _is_tag(key: str) -> bool:
+    return key_class(key).kind in (Kind.PRINCIPAL_TAG, Kind.RESOURCE_TAG)
 
 
 def _told(found: Setters, acting: Sequence[str]) -> Told:
