@@ -23,6 +23,7 @@ from answerable.model import (
     document_recorded,
     document_replay,
     document_rules,
+    document_trace,
 )
 from answerable.model.errors import UsageError
 
@@ -59,6 +60,7 @@ FIELDS = sorted(
             document_recorded,
             document_replay,
             document_rules,
+            document_trace,
         )
         for shape in vars(shapes).values()
         if is_typeddict(shape)

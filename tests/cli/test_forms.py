@@ -14,6 +14,7 @@ KINDS = (
     *("baselines", "baseline", "baseline-diff", "baseline-replay", "baseline-check"),
     *("verify", "prove", "checkpoint", "bundle", "doctor"),
     *("reach-used", "reach-compared", "owner-keys", "login", "trace-unmediated"),
+    "trace-by",
 )
 FLAGS = ((), ("--quiet",), ("--debug",), ("--allow-partial",), ("-q", "--debug"))
 

@@ -35,6 +35,7 @@ ASKED = [
     ["trace", "--limit", "1", "--since", "2026-01-01", "--resource", BUCKET],
     ["trace", "--unmediated", "--limit", "1"],
     ["trace", "--score"],
+    ["trace", "--by", "agent,action", "--limit", "1"],
     ["evidence", "verify"],
     ["evidence", "checkpoint"],
     ["asks"],

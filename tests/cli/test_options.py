@@ -131,6 +131,15 @@ def test_unmediated_use_is_asked_for_with_the_options_of_trace(flows, run):
     assert run("trace", "--unmediated", "--score").code == 2
 
 
+def test_counts_are_asked_for_with_the_options_of_trace(flows, run):
+    run("trace", "--by", "agent,day", "--agent", "reports", "--limit", "3")
+    _, question, fields = flows.asked["trace-by"][0]
+    assert (question.agent, question.limit, fields) == ("reports", 3, "agent,day")
+    assert "trace" not in flows.asked
+    for other in ("--score", "--unmediated", "--tree"):
+        assert run("trace", "--by", "agent", other).code == 2
+
+
 def test_the_first_run_shows_three_commands_and_an_empty_store_names_the_next(
     flows, run
 ):

@@ -49,6 +49,7 @@ ASKED: Mapping[str, tuple[tuple[str, ...], ...]] = {
     ),
     "trace": (("trace", "--identity", GONE), ("trace", "--identity", USER)),
     "trace-score": (("trace", "--score"),),
+    "trace-by": (("trace", "--by", "agent,action"), ("trace", "--by", "person")),
     "trace-unmediated": (("trace", "--unmediated"),),
     "sql": (
         ("sql", "select count(*) as n from lineage"),

@@ -42,9 +42,27 @@ def test_all_rows_stand_in_a_table_and_in_six_columns(desk, admin) -> None:
 def test_a_picture_of_a_part_says_of_how_many_events(desk, admin) -> None:
     page = shown(desk, admin, "/trace")
     assert "Drawn are the chains of the newest 50 of 216 events." in page
-    assert "How the hops of the newest 50 of 216 events are known" in page
+    assert "How the hops of all 216 events are known" in page
     whole = shown(desk, admin, "/trace", q="tmp-export iam:DeleteRole")
     assert "Drawn are the chains of" not in whole
+
+
+@pytest.mark.parametrize("asked", [{}, {"q": "identity:tmp-export"}])
+def test_statuses_of_hops_are_counted_over_the_whole_answer(desk, admin, asked) -> None:
+    page = shown(desk, admin, "/trace", **asked)
+    table = page.partition('<table class="counts">')[2].partition("</table>")[0]
+    totals = set()
+    for line in table.split('<th scope="row">')[1:]:
+        counts = re.findall(r'<a href="/trace\?q=([^"]+)">([\d,]+)</a>', line)
+        for to, count in counts:
+            query = parse_qs(urlsplit(html.unescape(f"?q={to}")).query)["q"][0]
+            there = shown(desk, admin, "/trace", q=query)
+            assert re.findall(r"([\d,]+) events?(?: ·|\n)", there)[0] == count
+        totals.add(sum(int(count.replace(",", "")) for _, count in counts))
+    assert len(totals) == 1
+    assert totals.pop() > flow.PAGE
+    later = shown(desk, admin, "/trace", **{**asked, **older(page)})
+    assert f'<table class="counts">{table}</table>' in later
 
 
 def test_where_no_event_fits_the_page_names_what_exists(desk, admin) -> None:

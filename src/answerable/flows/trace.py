@@ -84,6 +84,27 @@ def traced(
     """Answer from an inventory and chains that were made before."""
     check(question)
     chains = Chains.of(chains)
+    asked, whole = _filters(inventory, chains, question)
+    found = find_events(store, whole)
+    more = len(found) > question.limit
+    rows = list(joined(found[1:] if more else found, chains))
+    items = [item_of(row) for row in rows]
+    if not items:
+        check_trail_action(store, question.action)
+    return Document(
+        "trace",
+        items,
+        coverage_of(inventory, chains, now, question),
+        next=asking_more(question) if more else "",
+        searched="" if items else searched(store, inventory, question),
+        total=count(store, _parts(asked, whole)) if more else -1,
+    )
+
+
+def _filters(
+    inventory: Inventory, chains: Sequence[JointChains], question: Question
+) -> tuple[Filter, Filter]:
+    """Give the filter of a question without who acted, and with it."""
     identity = question.identity
     if identity:  # a pattern asks for what each one did; not for what was done to it
         wild = naming.is_pattern(identity)
@@ -100,21 +121,18 @@ def traced(
         ),
         question.resource,
     )
-    whole = replace(asked, keys=keys, about=identity, about_keys=about)
-    found = find_events(store, whole)
-    more = len(found) > question.limit
-    rows = list(joined(found[1:] if more else found, chains))
-    items = [item_of(row) for row in rows]
-    if not items:
-        check_trail_action(store, question.action)
-    return Document(
-        "trace",
-        items,
-        coverage_of(inventory, chains, now, question),
-        next=asking_more(question) if more else "",
-        searched="" if items else _searched(store, inventory, question),
-        total=count(store, _parts(asked, whole)) if more else -1,
-    )
+    return asked, replace(asked, keys=keys, about=identity, about_keys=about)
+
+
+def wanted_of(
+    inventory: Inventory, chains: Sequence[JointChains], question: Question
+) -> Wanted:
+    """Spell the events of a question for counting them.
+
+    Raises:
+        UsageError: A name is unknown or ambiguous.
+    """
+    return _parts(*_filters(inventory, Chains.of(chains), question))
 
 
 def _parts(asked: Filter, whole: Filter) -> Wanted:
@@ -151,7 +169,7 @@ def asking_more(question: Question, *flags: str) -> str:
     return command(*words, "--limit", str(question.limit * 10))
 
 
-def _searched(store: Store, inventory: Inventory, question: Question) -> str:
+def searched(store: Store, inventory: Inventory, question: Question) -> str:
     """Say how many events of which trail there are, and what is spelled alike."""
     held = [f"{events:,} of {source}" for source, events in count_sources(store)]
     if not held:

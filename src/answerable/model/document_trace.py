@@ -1,6 +1,6 @@
-"""Documents of lineage rows: `trace`, `trace-score` and `trace-unmediated`."""
+"""Documents of lineage rows: `trace`, `trace-by`, `trace-score`, `trace-unmediated`."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class HopItem(TypedDict):
@@ -63,6 +63,23 @@ class ScoreItem(TypedDict):
     missing: int
     can: str
     supplied_by: str
+
+
+class CountItem(TypedDict):
+    """`answerable trace --by`: the fields asked for, and how many events have them.
+
+    A field is null where it is missing; `day` is a date, UTC.
+    """
+
+    person: NotRequired[str | None]
+    agent: NotRequired[str | None]
+    tool: NotRequired[str | None]
+    identity: NotRequired[str | None]
+    action: NotRequired[str | None]
+    resource: NotRequired[str | None]
+    outcome: NotRequired[str | None]
+    day: NotRequired[str]
+    events: int
 
 
 class UnmediatedItem(TraceItem):

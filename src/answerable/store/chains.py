@@ -306,6 +306,11 @@ def intervals(keys: Sequence[Interval]) -> NamedTable:
     return NamedTable(_JOINTS, [_place(n, *key) for n, key in enumerate(keys)])
 
 
+def numbered(chains: Sequence[tuple[int, Interval]]) -> NamedTable:
+    """Make a table of joints and intervals, each with the number `n` of its group."""
+    return NamedTable(_JOINTS, [_place(n, *interval) for n, interval in chains])
+
+
 def _place(n: int, joint: Joint, start: int, end: int) -> dict[str, object]:
     return {
         "n": n,

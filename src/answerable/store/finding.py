@@ -4,8 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from answerable.lineage.joints import Joint
 from answerable.model.event import AuditEvent
+from answerable.model.lineage import ChainKey
 from answerable.store.chains import (
+    DAY_NS,
+    JOINED,
     Filter,
     Interval,
     conditions,
@@ -13,6 +17,7 @@ from answerable.store.chains import (
     implied,
     intervals,
     like,
+    numbered,
 )
 from answerable.store.skim import PLACE, Place
 from answerable.store.tables import NamedTable
@@ -125,6 +130,81 @@ def count(store: "Store", wanted: Wanted) -> int:
     tables = {name: table for _, _, each in parts for name, table in each.items()}
     ((events,),) = store.rows(f"SELECT count(*) FROM ({queries})", values, tables)  # noqa: S608 - ours
     return cast("int", events)
+
+
+# Columns of events that counts are grouped by, and their SQL.
+COLUMNS = {
+    "action": "e.action",
+    "resource": "e.resource",
+    "outcome": "e.outcome",
+    "day": f"e.event_time // {DAY_NS}",
+}
+_KEY = "identity, credential, session, person, run, agent, tool"
+_JOINT = f"source, written_by, {_KEY}"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Events that are alike.
+
+    Attributes:
+        number: Of the group of chains that they belong to, -1 where none was given.
+        joint: Of events that none of the given chains covers, else None.
+        values: Of the columns, in the order asked for; a day is counted from 1970.
+        events: How many.
+    """
+
+    number: int
+    joint: Joint | None
+    values: tuple[object, ...]
+    events: int
+
+
+def count_groups(
+    store: "Store",
+    wanted: Wanted,
+    chains: Sequence[tuple[int, Interval]],
+    columns: Sequence[str],
+) -> list[Group]:
+    """Count the events that fit by chain and by columns of the events.
+
+    Args:
+        store: Where.
+        wanted: Events to count.
+        chains: Number of a group, and a joint and interval that belongs to it. None
+            overlap; empty to count by columns alone.
+        columns: Names in `COLUMNS`.
+    """
+    parts = list(_parts(wanted, f"{PLACE}, {_JOINT}, action, resource, outcome"))
+    if not parts:
+        return []
+    queries = " UNION ".join(query for query, _, _ in parts)
+    values = [value for _, parameters, _ in parts for value in parameters]
+    tables = {name: table for _, _, each in parts for name, table in each.items()}
+    number, joint, join = "-1", "NULL", ""
+    if chains:
+        tables["grouped"] = numbered(chains)
+        number = "coalesce(c.n, -1)"
+        joint = f"if(c.n IS NULL, [e.{', e.'.join(_JOINT.split(', '))}], NULL)"
+        join = f"LEFT JOIN grouped c ON {JOINED}"
+    listed = "".join(f", {COLUMNS[name]}" for name in columns)
+    rows = store.rows(
+        f"SELECT {number}, {joint}, count(*){listed} FROM ({queries}) e {join} "  # noqa: S608 - ours
+        "GROUP BY ALL ORDER BY ALL",
+        values,
+        tables,
+    )
+    return [
+        Group(cast("int", at), _joint(key), tuple(told), cast("int", events))
+        for at, key, events, *told in rows
+    ]
+
+
+def _joint(values: object) -> Joint | None:
+    if values is None:
+        return None
+    source, written_by, *key = cast("list[str]", values)
+    return Joint(ChainKey(*key), source, written_by != "self-reported")
 
 
 def first_and_last(store: "Store") -> tuple[int, int]:

@@ -46,6 +46,13 @@ def ingest(settings: Settings, sources: tuple[str, ...]) -> None:
 @click.option("--since", default="", metavar="TIME", help="From then: 7d, a date.")
 @click.option("--until", default="", metavar="TIME", help="Until then.")
 @click.option("--limit", default=1000, show_default=True, help="At most so many rows.")
+@click.option(
+    "--by",
+    default="",
+    metavar="FIELD,...",
+    help="Count the whole answer: person, agent, tool, identity, action, resource, "
+    "outcome, day.",
+)
 @click.option("--tree", is_flag=True, help="Draw the chains in six columns.")
 @click.option("--score", is_flag=True, help="Which hops each source can supply.")
 @click.option(
@@ -64,6 +71,7 @@ def trace(
     since: str,
     until: str,
     limit: int,
+    by: str,
     tree: bool,
     score: bool,
     unmediated: bool,
@@ -74,10 +82,10 @@ def trace(
     source that would supply it.
     """
     from answerable.flows import trace as flow
+    from answerable.flows import trace_counts as counts
     from answerable.flows import unmediated as past
 
-    if score and unmediated:
-        raise UsageError("--score and --unmediated are two questions", "ask one")
+    _check_one_view(by, score=score, unmediated=unmediated, tree=tree)
     with opened(settings) as session:
         question = flow.Question(
             person=person,
@@ -91,7 +99,9 @@ def trace(
             until=moment(until, session.now, "--until") if until else 0,
             limit=limit,
         )
-        if score:
+        if by:
+            document = counts.count_by(session.store, question, by, now=session.now)
+        elif score:
             document = flow.score(session.store, now=session.now)
         elif unmediated:
             document = past.unmediated(session.store, question, now=session.now)
@@ -100,6 +110,15 @@ def trace(
     if tree and document.next:
         document = replace(document, next=f"{document.next} --tree")
     answer(document, settings, view="tree" if tree else "")
+
+
+def _check_one_view(by: str, *, score: bool, unmediated: bool, tree: bool) -> None:
+    if score and unmediated:
+        raise UsageError("--score and --unmediated are two questions", "ask one")
+    if by and (score or unmediated or tree):
+        raise UsageError(
+            "--by counts; --score, --unmediated and --tree do not", "ask one of them"
+        )
 
 
 @click.command(cls=Verb, short_help="Ask the views with one SELECT.")

@@ -63,6 +63,7 @@ VIEWS: dict[str, View] = {
     "trace": chains.rows,
     "trace/tree": tree.tree,
     "trace-score": plain.score,
+    "trace-by": plain.counted,
     "trace-unmediated": mediation.rows,
     "trace-unmediated/tree": mediation.chains_of,
     "replay": replays.replay,
@@ -75,6 +76,7 @@ VIEWS: dict[str, View] = {
 EMPTY = {
     "tools-diff": ("nothing differs from what it is held to", ""),
     "trace": ("no event fits", "answerable ingest cloudtrail:PATH reads a trail in"),
+    "trace-by": ("no event fits", "answerable ingest cloudtrail:PATH reads a trail in"),
     "trace-unmediated": ("nothing is shown to be unmediated", ""),
     "reach": ("nothing, as far as was collected", ""),
     "reach-used": ("nothing granted and no call, as far as was collected", ""),

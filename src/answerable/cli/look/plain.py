@@ -139,6 +139,28 @@ def score(document: Document, screen: Screen, now: int) -> Iterator[str]:
             )
 
 
+def counted(document: Document, screen: Screen, now: int) -> Iterator[str]:
+    """Show counts of events by fields, and of how many rows these are."""
+    names = [name for name in document.items[0] if name != "events"]
+    columns = [Column("events", 0, right=True)]
+    columns += [Column(name, at, floor=11) for at, name in enumerate(names, 1)]
+    gap = screen.marks.hop["missing"].strip()
+    rows = [
+        (
+            f"{item['events']:,}",
+            *(_text(item[name]) if item[name] is not None else gap for name in names),
+        )
+        for item in document.items
+    ]
+    yield from table(columns, rows, screen, together=True)
+    if document.total >= 0:
+        yield ""
+        yield f"the largest {len(rows):,} of {document.total:,} counts"
+    if any(None in item.values() for item in document.items):
+        yield ""
+        yield f"{gap} missing: no source tells it; --score says which one would"
+
+
 def prove(document: Document, screen: Screen, now: int) -> Iterator[str]:
     """Show each record and the way from it to the signed head of the log."""
     for item in cast("Sequence[ProveItem]", document.items):

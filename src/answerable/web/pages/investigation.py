@@ -9,6 +9,7 @@ from answerable.flows.completing import alike, completed
 from answerable.flows.investigate import Bar, Scene, Times
 from answerable.flows.lists import spelled_time
 from answerable.flows.query import HOPS, Query, parse
+from answerable.flows.trace_counts import hop_counts
 from answerable.flows.words.chains import Grouped, grouped, hops_of
 from answerable.flows.words.forms import to_csv, to_json, to_ndjson
 from answerable.model.document import Document
@@ -27,6 +28,7 @@ from answerable.web.visit import Visit
 _EXPORTED = 10_000
 _TICKS = 7
 _DAY = 86_400_000_000_000
+Statuses: TypeAlias = Mapping[str, Counter[HopStatus]]
 _Writer: TypeAlias = Callable[[Document], Iterable[str]]
 _FORMS: dict[str, tuple[str, _Writer]] = {
     "json": ("application/json", lambda document: (to_json(document),)),
@@ -60,6 +62,9 @@ def trace(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         items = cast("Sequence[TraceItem]", document.items)
         whole = not (after or older)
         times = flow.times(store, wanted, items if whole else None)
+        known = _statuses(items)
+        if not whole:
+            known = hop_counts(store, around.chains, wanted)
         like = "" if items else alike(store, around, query)
     groups = grouped(items)
     values = {
@@ -70,7 +75,7 @@ def trace(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         "picture": picture(groups, Ways(query, page_of), list(map(_when, groups))),
         "times": times,
         "timeline": _timeline(times, query),
-        "hops": _hops(items, query),
+        "hops": _hops(known, query),
         "older": url("/trace", q=text, after=older) if older else "",
         "newest": url("/trace", q=text) if after else "",
         "part": "" if whole else _part(len(items), times.total, after),
@@ -136,21 +141,26 @@ def _clock(at: str) -> str:
     return at.replace("T", " ").removesuffix("Z")
 
 
-def _hops(items: Sequence[TraceItem], query: Query) -> list[Mapping[str, object]]:
-    """Count how each hop of the shown rows is known."""
-    told: list[Mapping[str, object]] = []
-    for name in HOPS:
-        counts = Counter(hops_of(item)[name]["status"] for item in items)
-        told.append(
-            {
-                "hop": name,
-                "counts": [
-                    (status.value, counts[status.value], _status(query, name, status))
-                    for status in HopStatus
-                ],
-            }
-        )
-    return told
+def _statuses(items: Sequence[TraceItem]) -> Statuses:
+    """Count how each hop of rows that are all of an answer is known."""
+    return {
+        name: Counter(HopStatus(hops_of(item)[name]["status"]) for item in items)
+        for name in HOPS
+    }
+
+
+def _hops(known: Statuses, query: Query) -> list[Mapping[str, object]]:
+    """Show how each hop of the events that fit is known, with the query for each."""
+    return [
+        {
+            "hop": name,
+            "counts": [
+                (status.value, known[name][status], _status(query, name, status))
+                for status in HopStatus
+            ],
+        }
+        for name in HOPS
+    ]
 
 
 def _status(query: Query, hop: str, status: HopStatus) -> str:

@@ -1,0 +1,93 @@
+"""Counts over a whole trace, against the rows that they count."""
+
+import itertools
+from collections import Counter
+
+import pytest
+
+from answerable.flows import investigate, snapshots
+from answerable.flows.query import parse
+from answerable.flows.stitch import stitched
+from answerable.flows.trace import HOPS, Question, trace
+from answerable.flows.trace_counts import FIELDS, count_by, hop_counts
+from answerable.model.errors import UsageError
+from answerable.store.store import Store
+from tests.lineage.conftest import ACCOUNT, NOW, keep, made
+
+ANA = f"arn:aws:iam::{ACCOUNT}:user/ana"
+QUESTIONS = (
+    Question(),
+    Question(identity=ANA),
+    Question(action="s3:*"),
+    Question(identity="*", action="*Get*"),
+)
+
+
+def value(item, name: str) -> str | None:
+    if name in item["hops"]:
+        return item["hops"][name]["value"] or None
+    return item["event_time"][:10] if name == "day" else item[name] or None
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_counts_are_those_of_the_rows(day: Store, question) -> None:
+    rows = trace(day, question, now=NOW).items
+    assert rows
+    for fields in [*itertools.combinations(FIELDS, 2), (FIELDS[0],), FIELDS]:
+        slow = Counter(tuple(value(row, name) for name in fields) for row in rows)
+        document = count_by(day, question, ",".join(fields), now=NOW)
+        told = {
+            tuple(item[name] for name in fields): item["events"]
+            for item in document.items
+        }
+        assert told == slow
+        counts = [item["events"] for item in document.items]
+        assert counts == sorted(counts, reverse=True)
+        assert document.total == -1
+
+
+def test_the_largest_counts_say_of_how_many(day: Store) -> None:
+    every = count_by(day, Question(), "action", now=NOW).items
+    document = count_by(day, Question(limit=2), "action", now=NOW)
+    assert list(document.items) == list(every[:2])
+    assert document.total == len(every) > 2
+
+
+def test_an_unknown_field_is_refused_with_the_nearest(day: Store) -> None:
+    with pytest.raises(UsageError, match="unknown field for --by") as error:
+        count_by(day, Question(), "agnet,action", now=NOW)
+    assert error.value.hint == "did you mean agent?"
+    with pytest.raises(UsageError, match="twice"):
+        count_by(day, Question(), "agent, agent", now=NOW)
+
+
+def test_no_count_says_in_what_it_looked(day: Store) -> None:
+    document = count_by(day, Question(resource="s3://nothing"), "agent", now=NOW)
+    assert document.items == []
+    assert document.searched.startswith("events searched: 18 of cloudtrail")
+
+
+@pytest.mark.parametrize("text", ["", "identity:ana", "reports", "ana outcome:success"])
+def test_hops_are_counted_over_all_that_fits(day: Store, text) -> None:
+    inventory, chains = snapshots.load(day, now=NOW), stitched(day)
+    scene = investigate.Scene(inventory, chains)
+    asked = investigate.wanted(scene, parse(text), now=NOW)
+    document, _ = investigate.investigate(day, scene, asked, now=NOW)
+    counts = hop_counts(day, chains, asked)
+    assert len(document.items) > 1
+    for name in HOPS:
+        slow = Counter(item["hops"][name]["status"] for item in document.items)
+        assert counts[name] == slow
+
+
+def test_an_event_that_came_meanwhile_is_counted(day: Store) -> None:
+    before = stitched(day)
+    keep(day, [made(700, identity=f"arn:aws:iam::{ACCOUNT}:user/new")])
+    scene = investigate.Scene(snapshots.load(day, now=NOW), before)
+    asked = investigate.wanted(scene, parse(""), now=NOW)
+    document, _ = investigate.investigate(day, scene, asked, now=NOW)
+    counts = hop_counts(day, before, asked)
+    for name in HOPS:
+        slow = Counter(item["hops"][name]["status"] for item in document.items)
+        assert counts[name] == slow
+        assert slow.total() == 19
