@@ -199,7 +199,13 @@ def test_a_clients_rule_makes_a_reach_conditional_and_never_ends_it(
     item = ask_delete(ask, store, f"agent:{client}/dana")
     assert item["verdict"] == "only-if"
     conditions = [each for one in item["conditions"] for each in one["all_of"]]
-    assert {each["key"] for each in conditions} == {"answerable:client-rule"}
+    rule, indirect = "answerable:client-rule", "answerable:indirect-use"
+    keys = {each["key"] for each in conditions}
+    assert rule in keys
+    assert keys <= {rule, indirect}
+    assert (indirect in keys) == any(
+        t["transport"] in ("file", "fetch") for t in tools(ask, store).values()
+    )
     assert {each["asserted_by"] for each in conditions} == {"caller"}
     shell = next(t for t in tools(ask, store).values() if t["transport"] == "shell")
     assert shell["rule"]
@@ -209,6 +215,31 @@ def test_a_clients_rule_makes_a_reach_conditional_and_never_ends_it(
         json_out=False,
     )
     assert "the client's rule (self-reported)" in " ".join(shown.out.split())
+
+
+def test_an_agent_without_a_shell_reaches_what_a_file_that_it_reads_proves(
+    tmp_path: Path, store: Path, files: Files, ask: Ask
+) -> None:
+    reader = "---\nname: reader\ntools: Read\n---\nRead.\n"
+    home = write_home(
+        tmp_path / "dana",
+        {".claude/agents/reader.md": reader, ".claude/settings.json": {}},
+    )
+    scan(ask, store, files, home)
+    item = ask_delete(ask, store, "agent:claude-code/dana/reader")
+    assert item["verdict"] == "only-if"
+    one = [[c["key"] for c in each["all_of"]] for each in item["conditions"]]
+    assert ["answerable:indirect-use"] in one
+    asked = ("agent:claude-code/dana/reader", "s3:DeleteBucket", "arn:aws:s3:::scratch")
+    shown = ask(store, "can", *asked, json_out=False)
+    text = "it can be read through tool:claude-code/Read"
+    assert text in " ".join(shown.out.split())
+    read = next(
+        t
+        for t in ask(store, "tools").items
+        if (t["id"], t["agent"]) == ("tool:claude-code/Read", item["subject"])
+    )
+    assert (read["identities"], read["credential"]) == ([ADMIN], None)
 
 
 def workflow(step: str, *, role: str = "") -> str:

@@ -35,19 +35,25 @@ from tests.inventory.make import (
 
 PROFILE = "cred:fp/profile"
 ROLE = identity("role/admin")
+MAPS = (("mcpServers",),)
 ARGUMENTS = ("", "(*)", "(aws:*)", "(aws s3 ls)", "(")
 
 
-def inventory_of(client: str, *documents: dict[str, Any]) -> Inventory:
+def inventory_of(
+    client: str, *documents: dict[str, Any], definition: dict[str, Any] | None = None
+) -> Inventory:
     """Join a home whose client has these settings with an account it can act in."""
     files = [
         ConfigDocument(
-            ConfigFile(client, f"settings{number}.json", role=Role.SETTINGS, maps=()),
+            ConfigFile(client, f"settings{number}.json", role=role, maps=MAPS),
             f"settings{number}",
             parse_document(json.dumps(each).encode(), Format.JSON, f"/s{number}.json"),
             WrittenBy.SELF_REPORTED,
         )
-        for number, each in enumerate(documents)
+        for number, (role, each) in enumerate(
+            [(Role.SETTINGS, each) for each in documents]
+            + [(Role.AGENT, each) for each in (definition,) if each]
+        )
     ]
     frame = Frame("home:h", HOME, WrittenBy.SELF_REPORTED, NOW, lambda text: text[:24])
     found = sight_client(client, ("ana",), files, frame, lambda *_: None)
@@ -74,9 +80,11 @@ def inventory_of(client: str, *documents: dict[str, Any]) -> Inventory:
     )
 
 
-def verdicts(graph: Graph, inventory: Inventory, client: str) -> set[str]:
+def verdicts(
+    graph: Graph, inventory: Inventory, client: str, sub_agent: str = ""
+) -> set[str]:
     """Say how surely an agent acts as each of its identities."""
-    found = subjects.starts(graph, inventory, f"agent:{client}/ana")
+    found = subjects.starts(graph, inventory, f"agent:{client}/ana{sub_agent}")
     assert {start.identity for start in found.starts} == {ROLE.id}
     return {
         verdict(chained(*(hop.formula for hop in start.hops))) for start in found.starts
@@ -130,3 +138,29 @@ def test_no_rule_of_a_client_turns_a_reach_into_never(table: ClientTools) -> Non
         assert verdicts(graph, ruled, table.client) == {expected}
 
     law()
+
+
+TOOLS = ("Read", "Bash", "mcp__db", "mcp__db__query", "mcp__other", "*", "db")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.none() | st.lists(st.sampled_from(TOOLS), max_size=3),
+    st.lists(st.sampled_from(TOOLS), max_size=2),
+)
+def test_no_definition_of_a_sub_agent_ends_a_reach_or_hides_a_server(
+    granted: list[str] | None, refused: list[str]
+) -> None:
+    definition: dict[str, Any] = {"name": "helper", "disallowedTools": refused}
+    if granted is not None:
+        definition["tools"] = granted
+    servers = {"mcpServers": {"db": {"command": "db-server"}}}
+    inventory = inventory_of("claude-code", servers, definition=definition)
+    graph = asked_of(inventory, {"s3"}, Given(), NOW).graph
+    tools = [t for t in inventory.facts.tools if t.agent.endswith("/helper")]
+    assert {"db", "Bash"} <= {tool.server for tool in tools}
+    assert all(tool.rule for tool in tools if not tool.enabled)
+    acting = [tool for tool in tools if not tool.is_indirect]
+    free = any(not tool.rule and tool.enabled for tool in acting)
+    expected = "always" if free else "only-if"
+    assert verdicts(graph, inventory, "claude-code", "/helper") == {expected}

@@ -134,7 +134,7 @@ def _users_by(inventory: Inventory, *, enabled: bool) -> dict[str, _Users]:
     users: dict[str, _Users] = defaultdict(_Users)
     for key, agent in inventory.agents.items():
         for use in agent.tools:
-            if use.tool.enabled is not enabled:
+            if use.tool.enabled is not enabled or use.tool.is_indirect:
                 continue
             for credential in use.credentials:
                 place = _place(inventory, agent, use, credential)

@@ -64,7 +64,9 @@ def can(
         if known
         else None
     )
-    absent = set(found.not_collected) if unknown else set()
+    # What one identity may do for certain, no unknown one of the same agent changes.
+    certain = reply is not None and verdict(reply.formula) == "always"
+    absent = set(found.not_collected) if unknown and not certain else set()
     if reply is None or (unknown and reply.formula == FALSE):
         coverage = lists.coverage(inventory, asked.now, sorted(absent))
         row = unknown_row(inventory, name, spelled, target, unknown[0])
@@ -73,7 +75,7 @@ def can(
         following = scan_command(unknown)
         unread = False
     else:
-        for one in known if verdict(reply.formula) != "always" else [reply]:
+        for one in [reply] if certain else known:
             absent |= missing_of(asked, one, spelled, target)
         item = _proved(asked, reply, spelled, target, absent)
         following = command("who-can", spelled, target)

@@ -230,6 +230,7 @@ def _carriers(inventory: Inventory) -> frozenset[tuple[str, str]]:
         for agent, entity in inventory.agents.items()
         for use in entity.tools
         if use.tool.enabled
+        and not use.tool.is_indirect
         and (
             use.identities or any(k.startswith(_PLATFORM_KEY) for k in use.credentials)
         )

@@ -22,6 +22,7 @@ def entities(
 
     A local server without a stated credential acts with the ambient credentials of its
     agent's host account, and so does a shell, beside those of the agent's environment.
+    A file or fetch tool acts with no credential; it could read all that the shell has.
     A remote server runs elsewhere and has no ambient credential of this host.
     A subagent that states no tools has its parent's; one that names a server of its
     parent's uses it with the parent's credential.
@@ -37,7 +38,7 @@ def entities(
         agent.id: tuple(
             _use(
                 tool,
-                (named if tool.transport == SHELL else ambient).get(agent.scope, ()),
+                (named if tool.transport in BUILT_IN else ambient).get(agent.scope, ()),
                 credentials,
             )
             for tool in stated.get(agent.id, ())
@@ -95,6 +96,9 @@ def _use(
     ambient: tuple[CredentialId, ...],
     credentials: Mapping[CredentialId, CredentialEntity],
 ) -> ToolUse:
+    if tool.is_indirect:
+        readable = _proved((*tool.credentials, *ambient), credentials)
+        return ToolUse(tool, (), readable, inherited=False)
     inherited = ambient if _inherits(tool) else ()
     ids = tuple(dict.fromkeys((*tool.credentials, *inherited)))
     return ToolUse(tool, ids, _proved(ids, credentials), _inherits(tool))
@@ -104,11 +108,7 @@ def _inherits(tool: Tool) -> bool:
     """Tell whether a tool acts with the ambient credentials of the agent's host."""
     if tool.transport == SHELL:
         return True
-    return not tool.credentials and tool.transport not in (
-        *REMOTE,
-        CONTAINER,
-        *BUILT_IN,
-    )
+    return not tool.credentials and tool.transport not in (*REMOTE, CONTAINER)
 
 
 def _proved(

@@ -62,8 +62,10 @@ class ToolUse:
 
     Attributes:
         tool: The tool.
-        credentials: Stated ones first, then inherited ambient ones.
-        identities: What they prove, as far as known.
+        credentials: Stated ones first, then inherited ambient ones; none of a tool that
+            only reads (file, fetch).
+        identities: What they prove, as far as known; of a tool that only reads, what
+            the credentials prove that it could read.
         inherited: True when it acts with ambient credentials of the host.
     """
 

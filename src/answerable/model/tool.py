@@ -11,6 +11,8 @@ CONTAINER = "container"
 SHELL = "shell"
 # Built-in tools of a client: they run commands, read and write files, fetch pages.
 BUILT_IN = (SHELL, "file", "fetch")
+# These call no service themselves: what they can do is read a credential.
+_READING = ("file", "fetch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +46,8 @@ class Tool:
     credentials: tuple[CredentialId, ...]
     seen: Seen
     rule: str = ""
+
+    @property
+    def is_indirect(self) -> bool:
+        """Whether it acts as an identity only where a credential it reads is used."""
+        return self.transport in _READING

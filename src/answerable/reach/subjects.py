@@ -66,6 +66,7 @@ class Starts:
 
 
 CLIENT_RULE = "answerable:client-rule"
+INDIRECT_USE = "answerable:indirect-use"
 _MOST = 4  # tools whose rules a condition names
 
 
@@ -184,15 +185,32 @@ def _through_tools(subject: str, identity: IdentityId, uses: Sequence[ToolUse]) 
     A rule of the agent's client lies in a file that the agent can edit: it makes a
     condition of the path and never ends it.
     """
-    rules = {use.tool.id: _rule(use.tool) for use in uses}
-    free = next((use for use in uses if not _rule(use.tool)), None)
+    acting = [use for use in uses if not use.tool.is_indirect]
+    free = next((use for use in acting if not _rule(use.tool)), None)
     if free is not None:
         return Hop(subject, free.tool.id, identity, TRUE, ())
-    asked = sorted({f"{tool}: {rule}" for tool, rule in rules.items()})
-    condition = either(
-        *(atom(CLIENT_RULE, "Allows", (each,)) for each in asked[:_MOST])
-    )
-    return Hop(subject, uses[0].tool.id, identity, condition, ())
+    condition = either(_lifted_rules(acting), _indirect_use(uses))
+    return Hop(subject, (acting or uses)[0].tool.id, identity, condition, ())
+
+
+def _lifted_rules(uses: Iterable[ToolUse]) -> Formula:
+    """Return the condition that the client's rule lets one of its tools act."""
+    asked = sorted({f"{use.tool.id}: {_rule(use.tool)}" for use in uses})
+    return either(*(atom(CLIENT_RULE, "Allows", (each,)) for each in asked[:_MOST]))
+
+
+def _indirect_use(uses: Iterable[ToolUse]) -> Formula:
+    """Return the condition that a credential which a tool reads is used elsewhere.
+
+    A file tool reads credential files, a fetch tool the instance metadata service.
+    """
+    reading = [use for use in uses if use.tool.is_indirect]
+    if not reading:
+        return FALSE
+    free = [use for use in reading if not _rule(use.tool)]
+    tools = tuple(sorted({use.tool.id for use in free or reading}))[:_MOST]
+    read = atom(INDIRECT_USE, "Allows", tools)
+    return read if free else chained(_lifted_rules(reading), read)
 
 
 def _rule(tool: Tool) -> str:

@@ -188,9 +188,11 @@ def test_a_rule_shows_no_secret_that_stands_in_it() -> None:
     assert tool(found, "Bash").rule
 
 
-def test_variables_of_the_agents_environment_are_its_shells_alone() -> None:
+def test_variables_of_the_agents_environment_are_known_to_all_its_built_in_tools() -> (
+    None
+):
     variables = {"env": {"GITHUB_TOKEN": "CNRYsAk2vTq8ZpLw5RnYx7BdHg3M"}}
     found = read("claude-code", (USER, variables))
     (credential,) = found.credentials
     assert tool(found, "Bash").credentials == (credential.id,)
-    assert tool(found, "Read").credentials == ()
+    assert tool(found, "Read").credentials == (credential.id,)

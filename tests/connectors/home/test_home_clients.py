@@ -152,8 +152,24 @@ def test_a_sub_agent_has_the_tools_its_definition_lets_it_have(
     assert {
         tool.server
         for tool in synced.facts.tools
-        if tool.agent == agent and tool.transport not in BUILT_IN
+        if tool.agent == agent
+        and tool.transport not in BUILT_IN
+        and not tool.rule.startswith(("tools: no", "disallowedTools:"))
     } == servers
+
+
+@pytest.mark.parametrize("name", ["tester", "lead", "triage"])
+def test_a_server_that_a_definition_leaves_out_is_listed_with_the_rule(
+    synced: Sync, name: str
+) -> None:
+    main = "agent:claude-code/ana"
+    tools = [t for t in synced.facts.tools if t.transport not in BUILT_IN]
+    all_of = {t.server for t in tools if t.agent == main}
+    own = {t.server: t for t in tools if t.agent == f"{main}/{name}"}
+    assert all_of <= own.keys()
+    off = {server for server in all_of if not own[server].enabled}
+    assert off
+    assert all(own[server].rule for server in off if own[server].enabled)
 
 
 def test_sub_agents_that_start_each_other_make_no_circle(

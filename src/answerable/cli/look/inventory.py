@@ -122,7 +122,7 @@ def tools(document: Document, screen: Screen, now: int) -> Iterator[str]:
                 item["id"],
                 item["agent"].removeprefix("agent:"),
                 credential_text(item["credential"], screen),
-                some(identities) or _no_identity(item["transport"]),
+                _acts_as(item, some(identities)),
                 runs if item["enabled"] else "disabled",
                 item["rule"],
                 item["target"],
@@ -131,9 +131,11 @@ def tools(document: Document, screen: Screen, now: int) -> Iterator[str]:
     yield from table(columns, rows, screen)
 
 
-def _no_identity(transport: str) -> str:
-    """Say why a tool acts as no identity: by its kind, or because it is not known."""
-    return "none" if transport in BUILT_IN and transport != SHELL else "not known"
+def _acts_as(item: ToolItem, identities: str) -> str:
+    """Write the identities of a tool: those it acts as, or could read a credential of."""
+    if item["transport"] not in BUILT_IN or item["transport"] == SHELL:
+        return identities or "not known"
+    return f"only if it reads a credential: {identities}" if identities else "none"
 
 
 def identities(document: Document, screen: Screen, now: int) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """One client's files together: its agent, its sub-agents, their tools and credentials."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from answerable.connectors.formats.agent_definition import (
@@ -16,39 +16,24 @@ from answerable.connectors.formats.agent_settings import (
     read_settings,
 )
 from answerable.connectors.formats.clients import ConfigFile, Role, precedence
-from answerable.connectors.formats.credential_position import (
-    Found,
-    Position,
-)
 from answerable.connectors.formats.document import Document
-from answerable.connectors.formats.env_file import ReadEnvFile, sight_variables
+from answerable.connectors.formats.env_file import ReadEnvFile
 from answerable.connectors.formats.mcp_server import McpServer
 from answerable.connectors.formats.node import Node
 from answerable.connectors.formats.redaction import show_name
 from answerable.connectors.formats.server_map import read_servers
-from answerable.connectors.formats.sighting_frame import (
-    Frame,
-    place_of,
-    sight_credential,
-)
-from answerable.connectors.formats.stated_choice import (
-    ReadNamedFile,
-    behind_reference,
-    chosen_logins,
-)
+from answerable.connectors.formats.sighting_frame import Frame, place_of
+from answerable.connectors.formats.stated_choice import ReadNamedFile
+from answerable.connectors.formats.stated_credentials import CredentialReader, Origin
 from answerable.connectors.formats.tool_rules import (
     BuiltInTool,
     built_in_tools,
     narrowed,
+    server_rule,
     sight_built_in,
 )
 from answerable.model.agent import Agent, Known
-from answerable.model.credential import (
-    Credential,
-    CredentialClass,
-    CredentialLink,
-    platform_of,
-)
+from answerable.model.credential import Credential, CredentialLink
 from answerable.model.identity import Identity
 from answerable.model.ids import (
     AgentId,
@@ -112,7 +97,8 @@ def sight_client(
         read_named_file: Reads a credential file that an entry names.
     """
     named = tuple(map(show_name, parts))
-    reader = _Reader(kind, named, frame, read_env_file, read_named_file)
+    credentials = CredentialReader(frame, read_env_file, read_named_file)
+    reader = _Reader(kind, named, frame, credentials)
     for file in files:
         reader.problems_of(file)
         if file.entry.role is Role.AGENT:
@@ -127,8 +113,7 @@ class _Reader:
     kind: str
     parts: tuple[str, ...]
     frame: Frame
-    read_env_file: ReadEnvFile
-    read_named_file: ReadNamedFile
+    credentials: CredentialReader
     out: ClientSightings = field(default_factory=ClientSightings)
     approved: dict[str, bool] = field(default_factory=dict)
     roots: list[ConfigDocument] = field(default_factory=list)
@@ -139,10 +124,6 @@ class _Reader:
     definitions: list[tuple[AgentDefinition, ConfigDocument]] = field(
         default_factory=list
     )
-    stated: dict[tuple[str, str], tuple[CredentialId, ...]] = field(
-        default_factory=dict
-    )
-    in_env_file: dict[str, list[CredentialId]] = field(default_factory=dict)
 
     def problems_of(self, file: ConfigDocument) -> None:
         for pointer in file.document.doubled:
@@ -152,6 +133,7 @@ class _Reader:
 
     def configuration(self, file: ConfigDocument) -> None:
         root, place = file.document.root, file.document.place
+        origin = Origin(place, file.written_by)
         if not root.is_object:
             problem = Problem(ProblemKind.INVALID, place, "not an object")
             self.out.problems.append(problem)
@@ -167,11 +149,13 @@ class _Reader:
         settings = read_settings(self.kind, root, maps.maps)
         self.settings.append(settings)
         self.ranks.append(precedence(file.entry))
-        self.environment |= dict.fromkeys(self.sight(settings.environment, file))
+        self.environment |= dict.fromkeys(
+            self.credentials.sight(settings.environment, origin)
+        )
         found = settings.found
         if file.entry.role is Role.LOGIN:
             found = tuple(replace(item, kind="oauth-token") for item in found)
-        self.sight(found, file)
+        self.credentials.sight(found, origin)
 
     def definition(self, file: ConfigDocument) -> None:
         definition = read_definition(file.document.root, file.stem)
@@ -193,6 +177,10 @@ class _Reader:
         parents = parents_of([item for item, _ in self.definitions])
         for definition, file in self.definitions:
             self.sub_agent(main, definition, file, parents.get(definition.name, ""))
+        read = self.credentials
+        self.out.credentials += read.credentials
+        self.out.links += read.links
+        self.out.identities += read.identities
         return self.out
 
     def documents(self) -> list[Node]:
@@ -259,8 +247,7 @@ class _Reader:
         for server in definition.servers:
             self.tool(this, server, file, definition)
         for server, origin in self.servers:
-            if definition.may_use(server.name):
-                self.tool(this, server, origin, definition)
+            self.tool(this, server, origin, definition, ruled=True)
         roots = [file.document.root, *self.documents()]
         _, unattended = read_modes(self.kind, self.documents())
         for built_in in built_in_tools(self.kind, roots, unattended=unattended):
@@ -272,17 +259,30 @@ class _Reader:
         server: McpServer,
         file: ConfigDocument,
         definition: AgentDefinition | None = None,
+        *,
+        ruled: bool = False,
     ) -> None:
+        """Make the sighting of a server.
+
+        Args:
+            agent: The agent that has it.
+            server: Its entry.
+            file: The file that holds the entry.
+            definition: The definition of a sub-agent.
+            ruled: Whether the definition's lists of tools speak of it: they do of the
+                servers of the main agent.
+        """
         place = place_of(file.document.place, server.pointer)
+        origin = Origin(file.document.place, file.written_by)
+        rule, allowed = "", True
+        if definition is not None and ruled:
+            rule, allowed = server_rule(server.name, definition)
         if len(self.out.tools) >= TOOLS_LIMIT:
             what = f"more than {TOOLS_LIMIT} tools of one client"
             problem = Problem(ProblemKind.TOO_LARGE, file.document.place, what)
             if problem not in self.out.problems:
                 self.out.problems.append(problem)
             return
-        key = (file.document.place, server.pointer)
-        if key not in self.stated:
-            self.stated[key] = self.stated_credentials(server, file)
         name = show_name(server.name)
         self.out.tools.append(
             Tool(
@@ -291,63 +291,13 @@ class _Reader:
                 server=name,
                 transport=server.transport,
                 target=server.target,
-                enabled=server.enabled and not self.is_off(server.name),
+                enabled=server.enabled and allowed and not self.is_off(server.name),
                 unattended=self.is_unattended(server, definition),
-                credentials=self.stated[key],
+                credentials=self.credentials.stated_by(server, origin),
                 seen=self.frame.seen(place, file.written_by),
+                rule=rule,
             )
         )
-
-    def stated_credentials(
-        self, server: McpServer, file: ConfigDocument
-    ) -> tuple[CredentialId, ...]:
-        chosen = chosen_logins(server, self.frame)
-        decided = {platform_of(item.kind) for item in chosen}
-        ids = self.sight(chosen, file)
-        for item in server.found:
-            lying = self.sight((item,), file)
-            # An argument goes before the environment (AWS CLI, "Configuration
-            # settings and precedence"), whose credentials lie there all the same.
-            if platform_of(item.kind) not in decided:
-                ids += lying
-        for name in server.env_files:
-            ids += self.env_file(name, file)
-        return tuple(dict.fromkeys(ids))
-
-    def env_file(self, name: Position, file: ConfigDocument) -> list[CredentialId]:
-        read = self.read_env_file(file.document.place, name.value)
-        if read is None:
-            reference = Found(
-                name.name,
-                name.pointer,
-                CredentialClass.FILE_REF,
-                "env-file",
-                name.value,
-            )
-            return self.sight((reference,), file)
-        if read.place not in self.in_env_file:  # many servers may name one file
-            sighted = sight_variables(read, self.frame)
-            self.out.credentials += sighted
-            self.in_env_file[read.place] = [item.id for item in sighted]
-        return self.in_env_file[read.place]
-
-    def sight(self, found: Iterable[Found], file: ConfigDocument) -> list[CredentialId]:
-        ids: list[CredentialId] = []
-        for item in found:
-            sighted = sight_credential(
-                item, file.document.place, self.frame, file.written_by
-            )
-            self.out.credentials.append(sighted)
-            ids.append(sighted.id)
-            place = file.document.place
-            behind = behind_reference(
-                item, sighted, place, self.frame, self.read_named_file
-            )
-            self.out.credentials += behind.credentials
-            self.out.links += behind.links
-            self.out.identities += behind.identities
-            ids += behind.ids
-        return ids
 
     def is_off(self, server: str) -> bool:
         return any(

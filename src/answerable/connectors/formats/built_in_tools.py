@@ -2,8 +2,8 @@
 
 They never cross MCP. A shell runs any program of the host, so it acts with the ambient
 credentials of the account and with the variables of the agent's own environment. A
-file tool reads and writes files and calls no service; a fetch tool asks for pages
-without a credential of the host.
+file or fetch tool calls no service with them; it can read them (credential files, the
+instance metadata service), and they can be used elsewhere.
 
 A rule is the client's own setting. An agent of the same account can edit it, so it
 never takes a tool away: it is shown with the tool and narrows what is said of it.

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from answerable.connectors.formats.agent_definition import AgentDefinition
+from answerable.connectors.formats.agent_definition import AgentDefinition, ToolPatterns
 from answerable.connectors.formats.built_in_tools import (
     ACTING_COMMANDS,
     TOOLS_OF,
@@ -123,7 +123,7 @@ def sight_built_in(
         tool: The tool under its rules.
         client: Agent kind.
         agent: The agent that has it.
-        environment: Credentials among the variables that a shell is given.
+        environment: Credentials among the variables that the agent is given.
         seen: Provenance.
     """
     return Tool(
@@ -134,7 +134,7 @@ def sight_built_in(
         target=f"built into {client}",
         enabled=tool.enabled,
         unattended=tool.unattended,
-        credentials=environment if tool.transport == SHELL else (),
+        credentials=environment,
         seen=seen,
         rule=tool.rule,
     )
@@ -157,6 +157,31 @@ def narrowed(tool: BuiltInTool, definition: AgentDefinition) -> BuiltInTool:
         enabled = not any(each.whole for each in against)
         tool = _ruled(tool, *map(str, against), enabled=enabled)
     return tool
+
+
+def server_rule(server: str, definition: AgentDefinition) -> tuple[str, bool]:
+    """Return what a sub-agent's lists of tools say of a server of the main agent.
+
+    Returns:
+        The rule that narrows it, empty for none, and False where they leave it out.
+    """
+    texts: list[str] = []
+    enabled = definition.may_use(server)
+    if definition.refused.name(server):
+        texts.append(f"disallowedTools: {_of_server(definition.denied, server)}")
+    if definition.tools is not None and server not in definition.named_servers:
+        if not definition.granted.name(server):
+            texts.append(f"tools: no {clean(show_word(server))}")
+        elif not definition.granted.name_whole(server):
+            texts.append(f"tools: {_of_server(definition.tools, server)}")
+    return _joined(texts), enabled
+
+
+def _of_server(patterns: Sequence[str], server: str) -> str:
+    """Show the patterns that name a server or tools of it, the first few."""
+    named = [text for text in patterns if ToolPatterns((text,)).name(server)]
+    shown = ", ".join(clean(show_word(text)) for text in named[:_SHOWN])
+    return f"{shown}, ..." if len(named) > _SHOWN else shown
 
 
 _EVERY = ("*", "all", "@builtin")

@@ -65,6 +65,10 @@ _OPEN = {
         "the client's rule (self-reported) lets it:",
         "the client's rule (self-reported) does not let it:",
     ),
+    "answerable:indirect-use": (
+        "a credential is read and used elsewhere; it can be read through",
+        "no credential is used elsewhere that can be read through",
+    ),
     "answerable:existing-resource": ("there is one:", "there is none:"),
     "answerable:awaited": ("as awaited,", "it does not come to be that"),
     "answerable:other-policy-version": (

@@ -171,6 +171,9 @@ _OURS: dict[str, KeyClass] = {
     "answerable:client-rule": KeyClass(
         C, "whoever can edit the settings of the agent's client, the agent too", ""
     ),
+    "answerable:indirect-use": KeyClass(
+        C, "the agent, if it uses a credential that its tool can read", ""
+    ),
     "answerable:action-catalogue": KeyClass(D, "AWS, if it has such an action", ""),
     "answerable:public-policy": KeyClass(D, _UNREAD, ""),
     "answerable:uncollected-policy": KeyClass(D, _UNREAD, ""),
