@@ -33,15 +33,29 @@ def narrowed(found: Filter, resource: str) -> Filter:
     number = number_of(text)
     if number is not None:
         return replace(found, event=number)
-    return replace(found, resources=[pattern_of(text)])
+    return replace(found, resources=patterns_of(text))
 
 
-def pattern_of(resource: str) -> str:
-    """Pattern of an ARN or a URI as it stands, of anything else as part of a name."""
-    text = as_arn(resource.strip())
-    if ":" in text or "*" in text or "?" in text:
-        return text
-    return f"*{text}*"
+def patterns_of(resource: str) -> list[str]:
+    """Patterns of which a resource fits one.
+
+    An ARN or a URI stands as it is, anything else for part of a name. An `s3://` URI of
+    a bucket, or one that ends in `/`, stands for all below it, too.
+    """
+    typed = resource.strip()
+    text = as_arn(typed)
+    if ":" not in text:
+        return [f"*{text}*"]
+    if _is_folder(typed):
+        return [text, f"{text}/*"]
+    return [text]
+
+
+def _is_folder(uri: str) -> bool:
+    """Tell whether an `s3://` URI names a bucket or a prefix, and no object."""
+    place = uri.removeprefix("s3://")
+    globs = "*" in place or "?" in place
+    return place != uri and not globs and ("/" not in place or place.endswith("/"))
 
 
 def offers(
