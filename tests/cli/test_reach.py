@@ -16,12 +16,16 @@ QUESTIONS = {
 def test_what_a_question_states_reaches_the_flow(flows, run, kind):
     stated = (
         *("--context", "aws:SourceIp=10.0.0.1", "--context", "aws:SourceIp=10.0.0.2"),
+        *("--without-context", "aws:SourceVpce"),
         *("--session-policy", "session.json", "--endpoint-policy", "endpoint.json"),
         "--direct",
     )
     assert run(*QUESTIONS[kind], *stated).code == 0
     named = flows.asked[kind][1]
-    assert named["context"] == {"aws:SourceIp": ("10.0.0.1", "10.0.0.2")}
+    assert named["context"] == {
+        "aws:SourceIp": ("10.0.0.1", "10.0.0.2"),
+        "aws:SourceVpce": (),
+    }
     assert named["session_policy"] == "session.json"
     assert named["endpoint_policy"] == "endpoint.json"
     assert named["direct"] is True

@@ -8,10 +8,14 @@ from difflib import get_close_matches
 from answerable.connectors.answer_file import read_whole
 from answerable.connectors.formats.iam_policy import MAX_BYTES, parse_policy
 from answerable.model.errors import ParseError, UsageError
+from answerable.model.identity import Identity
 from answerable.model.ids import PolicyId
 from answerable.model.policy import Layer, Policy
 from answerable.model.sighting import Facts
 from answerable.model.written import Seen, WrittenBy
+from answerable.reach.estate.callers import SESSION_NAME
+from answerable.reach.estate.naming import session_of
+from answerable.reach.estate.principals import is_role
 from answerable.reach.keys.keys import Kind, key_class, names
 from answerable.reach.keys.value_types import check_value, value_type
 from answerable.reach.verdict.context import NOTHING, Known
@@ -74,11 +78,17 @@ def read_given(
     )
 
 
-def read_context(pairs: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def read_context(
+    pairs: Iterable[str], without: Iterable[str] = ()
+) -> dict[str, tuple[str, ...]]:
     """Read `KEY=VALUE` pairs; a key given twice has both values.
 
+    Args:
+        pairs: The pairs.
+        without: Keys that the request does not carry: they have no value.
+
     Raises:
-        UsageError: A pair has no `=` or no key.
+        UsageError: A pair has no `=` or no key; or a key has a value and is absent.
     """
     read: dict[str, tuple[str, ...]] = {}
     for pair in pairs:
@@ -89,7 +99,61 @@ def read_context(pairs: Iterable[str]) -> dict[str, tuple[str, ...]]:
                 "for example: aws:PrincipalTag/team=data (after --context on a command line)",
             )
         read[key] = (*read.get(key, ()), value)
+    stated = {key.lower() for key in read}
+    for key in without:
+        if not key or "=" in key:
+            raise UsageError(
+                f"not a condition key (got {key[:80]!r}, expected KEY)",
+                "for example: --without-context aws:SourceVpce",
+            )
+        if key.lower() in stated:
+            raise UsageError(
+                f"{key[:80]} is stated with a value and as absent",
+                "leave out --context or --without-context for it",
+            )
+        read[key] = ()
     return read
+
+
+def of_session(
+    identities: Iterable[Identity], subject: str, context: Mapping[str, tuple[str, ...]]
+) -> tuple[str, Mapping[str, tuple[str, ...]]]:
+    """Read the ARN of a role's session as its role, with the session's name stated.
+
+    Args:
+        identities: The snapshot's.
+        subject: As the question names it.
+        context: Condition keys the question states.
+
+    Returns:
+        The role's id and the keys; both as they are where it is no session of a role
+        of the snapshot.
+
+    Raises:
+        UsageError: Another session name is stated.
+    """
+    session = session_of(subject.strip())
+    if session is None:
+        return subject, context
+    account, name, called = session
+    role = next((i for i in identities if _is_role(i, account, name)), None)
+    if role is None:
+        return subject, context
+    folded = {key.lower(): values for key, values in context.items()}
+    if folded.get(SESSION_NAME, (called,)) != (called,):
+        raise UsageError(
+            f"the subject is the session {called!r}, and another one is stated",
+            "leave out --context sts:RoleSessionName",
+        )
+    known = {"sts:RoleSessionName": (called,)}
+    if role.unique_id and "aws:userid" not in folded:
+        known["aws:userid"] = (f"{role.unique_id}:{called}",)
+    return role.id, {**context, **known}
+
+
+def _is_role(identity: Identity, account: str, name: str) -> bool:
+    here = identity.account == account and identity.name == name
+    return here and is_role(identity)
 
 
 def _known(key: str, written: Container[str]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from answerable.flows import permitted, single_answer
 from answerable.flows.asked import Context, alone, asked_of
 from answerable.flows.expectation import Expectation, read_assumptions
-from answerable.flows.given import read_given
+from answerable.flows.given import of_session, read_given
 from answerable.flows.permitted import Listed, Progress
 from answerable.model.connector import no_progress
 from answerable.model.document import Document
@@ -46,7 +46,9 @@ def reach(
         UsageError: The subject is not known, or a file holds no policy.
     """
     progress(0, 0, "policies")
-    given = read_given(inventory.facts, context, session_policy, endpoint_policy, now)
+    facts = inventory.facts
+    subject, context = of_session(facts.identities, subject, context or {})
+    given = read_given(facts, context, session_policy, endpoint_policy, now)
     asked = asked_of(inventory, None, given, now, direct=direct)
     return permitted.reach(
         asked,
@@ -93,7 +95,9 @@ def can(
             is none, or a file holds no policy.
     """
     expected = Expectation(expect, read_assumptions(assume))
-    given = read_given(inventory.facts, context, session_policy, endpoint_policy, now)
+    facts = inventory.facts
+    subject, context = of_session(facts.identities, subject, context or {})
+    given = read_given(facts, context, session_policy, endpoint_policy, now)
     service = action.partition(":")[0]
     asked = asked_of(inventory, {service}, given, now, direct=direct)
     return single_answer.can(asked, subject, action, resource, expected=expected)
@@ -163,7 +167,9 @@ def reach_part(
     Raises:
         UsageError: As for `reach`; or `after` is no place to go on from.
     """
-    given = read_given(inventory.facts, context, "", "", now)
+    facts = inventory.facts
+    subject, context = of_session(facts.identities, subject, context or {})
+    given = read_given(facts, context, "", "", now)
     asked = asked_of(inventory, None, given, now, direct=direct)
     return permitted.reach_part(
         asked,

@@ -25,6 +25,7 @@ from answerable.reach.patterns.terms import (
 )
 from answerable.reach.rows.listing import rows_of
 from answerable.reach.rows.rows import Filter, Row
+from answerable.reach.unknown import rests_on_missing
 from answerable.reach.verdict.formula import FALSE, TRUE, Formula, Verdict, chained
 from answerable.reach.verdict.request import Answer, Determining
 from answerable.reach.verdict.single import abroad, ask, ask_as
@@ -82,7 +83,8 @@ def can(
 ) -> Reply:
     """Answer for a subject, by itself or through whom it can become.
 
-    A sure answer beats an open one, a shorter path a longer one. The subject may be a
+    A sure answer beats an open one, an open one beats one that only a policy that was
+    not collected could allow, a shorter path a longer one. The subject may be a
     caller from outside the snapshot. `goals` are the actors that may make the call by
     themselves, where they were found before.
     """
@@ -97,17 +99,30 @@ def can(
     number = whole.number(node)
     if whole.leads(number, goals) is Verdict.NEVER:
         return best
+    left = _MOST_OPEN
     for way in reached(graph, node):
         bit = 1 << whole.number(way.node)
         certain = way.certain and bool(goals.sure & bit)
-        if not certain and (best.formula != FALSE or not goals.some & bit):
+        if not certain and (_rank(best) >= _OPEN or not (left and goals.some & bit)):
             continue
+        left -= 0 if certain else 1
         reply = _reply(graph, start, way, action, resource)
         if reply.formula == TRUE:
             return reply
-        if best.formula == FALSE:
+        if _rank(reply) > _rank(best):
             best = reply
     return best
+
+
+_OPEN = 2
+_MOST_OPEN = 256  # open paths that are judged for one that rests on less
+
+
+def _rank(reply: Reply) -> int:
+    """Order: never, open for want of a policy that was not collected, open, always."""
+    if reply.formula in (FALSE, TRUE):
+        return 3 if reply.formula == TRUE else 0
+    return 1 if rests_on_missing(reply.formula) else _OPEN
 
 
 def _can_as(

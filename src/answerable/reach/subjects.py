@@ -239,8 +239,10 @@ def known_rows(start: Start, rows: Iterable[Reply]) -> Iterator[Reply]:
 def best(replies: Sequence[Reply]) -> Reply:
     """Pick the reply that says most: sure before open, short before long."""
 
-    def rank(reply: Reply) -> tuple[bool, bool, int]:
-        return reply.formula != TRUE, reply.formula == FALSE, len(reply.path)
+    def rank(reply: Reply) -> tuple[bool, bool, bool, int]:
+        formula = reply.formula
+        open_ = formula != TRUE
+        return open_, formula == FALSE, rests_on_missing(formula), len(reply.path)
 
     return min(replies, key=rank)
 

@@ -30,6 +30,12 @@ _CONTEXT = click.option(
     metavar="KEY=VALUE",
     help="A condition key of the request; repeat for more.",
 )
+_WITHOUT = click.option(
+    "--without-context",
+    multiple=True,
+    metavar="KEY",
+    help="A condition key that the request does not carry; repeat for more.",
+)
 _SESSION = click.option(
     "--session-policy",
     default="",
@@ -46,12 +52,18 @@ _ENDPOINT = click.option(
 
 def _stated(command: _Command) -> _Command:
     """Add what a question may state: paths, condition keys, two policies."""
-    return _DIRECT(_CONTEXT(_SESSION(_ENDPOINT(command))))
+    return _DIRECT(_CONTEXT(_WITHOUT(_SESSION(_ENDPOINT(command)))))
 
 
 _NARROW = "answerable reach --help; --action GLOB narrows all of them"
 _OF_ROWS = ("resource", "limit")
-_STATED = ("direct", "context", "session_policy", "endpoint_policy")
+_STATED = (
+    "direct",
+    "context",
+    "without_context",
+    "session_policy",
+    "endpoint_policy",
+)
 _OF_AWS = ("sample", "seed", "endpoint_url", "profile", "region")
 
 
@@ -109,6 +121,7 @@ def reach(
     limit: int,
     direct: bool,
     context: tuple[str, ...],
+    without_context: tuple[str, ...],
     session_policy: str,
     endpoint_policy: str,
     used: bool,
@@ -134,7 +147,7 @@ def reach(
     _agreed(used, compare_aws)
     from answerable.flows.given import read_context
 
-    keys = read_context(context)
+    keys = read_context(context, without_context)
     with opened(settings) as session, bar(settings) as progress:
         inventory = session.inventory()
         if compare_aws:
@@ -220,6 +233,7 @@ def can(
     assume: tuple[str, ...],
     direct: bool,
     context: tuple[str, ...],
+    without_context: tuple[str, ...],
     session_policy: str,
     endpoint_policy: str,
 ) -> None:
@@ -246,7 +260,7 @@ def can(
             action,
             resource,
             now=session.now,
-            context=read_context(context),
+            context=read_context(context, without_context),
             session_policy=session_policy,
             endpoint_policy=endpoint_policy,
             direct=direct,
@@ -270,6 +284,7 @@ def who_can(
     resource: str,
     direct: bool,
     context: tuple[str, ...],
+    without_context: tuple[str, ...],
     session_policy: str,
     endpoint_policy: str,
 ) -> None:
@@ -284,7 +299,7 @@ def who_can(
             resource,
             now=session.now,
             direct=direct,
-            context=read_context(context),
+            context=read_context(context, without_context),
             session_policy=session_policy,
             endpoint_policy=endpoint_policy,
         )

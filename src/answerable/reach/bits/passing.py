@@ -55,7 +55,9 @@ class Launching:
         there = self.existing.there(launch.changes, account) if launch.changes else 0
         if there:
             places = self.existing.places(actor, launch.needs, there)
-            return MET if places.sure else OPEN if places.some else NEVER_MET
+            if places.sure and not launch.awaits:
+                return MET
+            return OPEN if places.some else NEVER_MET
         kin = self._kin.get(launch)
         if kin is None:
             actions = [need.action.lower() for need in launch.needs]

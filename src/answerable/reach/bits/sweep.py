@@ -47,7 +47,7 @@ class Sweep:
         self.actions = Actions(estate.catalogue)
         # What identities gain on the way is no concern here: half the bits of a set.
         index = Index(realm.index.actors[: realm.plain])
-        self._naming = Naming(index)
+        self._naming = Naming(index, estate.given)
         by_service: dict[str, list[str]] = defaultdict(list)
         for resource in sorted(estate.resources):
             by_service[resource.split(":", 3)[2]].append(resource)
@@ -72,7 +72,8 @@ class Sweep:
         if not possible(self.estate.catalogue, action, resource):
             return Verdict.NEVER
         if folded in NO_PERMISSION:
-            return Verdict.ALWAYS
+            free = self.estate.principals[principal].is_free(folded)
+            return Verdict.ALWAYS if free else Verdict.NEVER
         actor = self.realm.identities.texts.number[principal]
         number -= table.start
         for cell in table.by_actor.get(actor, ()):

@@ -14,9 +14,10 @@ from answerable.reach.bits.holders import Index, Part
 from answerable.reach.bits.meaning import applying
 from answerable.reach.bits.planes import NONE, Plane, gathered, positions
 from answerable.reach.bits.rights import Call
-from answerable.reach.estate.callers import escape, may_escape, names
+from answerable.reach.estate.callers import SESSION_NAME, escape, may_escape, names
 from answerable.reach.estate.clauses import Clause
-from answerable.reach.verdict.formula import TRUE
+from answerable.reach.verdict.context import Known
+from answerable.reach.verdict.formula import TRUE, Atom
 
 ESCAPING, DIRECT, ACCOUNT, DENIED, FENCED = range(5)
 _HOW = {"escaping": ESCAPING, "direct": DIRECT, "account": ACCOUNT}
@@ -57,9 +58,15 @@ class Name(NamedTuple):
 class Naming:
     """Finds the actors that a Principal element names."""
 
-    def __init__(self, index: Index) -> None:
-        """Index identities by account, id and role name."""
+    def __init__(self, index: Index, given: Known) -> None:
+        """Index identities by account, id and role name.
+
+        Args:
+            index: The actors.
+            given: Condition keys the question states; a session's name decides.
+        """
         self._index = index
+        self._is_stated = given.get(SESSION_NAME) is not None
         by_account: dict[str, list[int]] = defaultdict(list)
         self._by_id: dict[str, list[int]] = defaultdict(list)
         self._by_role: dict[tuple[str, str], list[int]] = defaultdict(list)
@@ -128,11 +135,15 @@ class Naming:
         met: dict[Name, list[int]] = defaultdict(list)
         for number in numbers:
             for how, when in names(clause, self._index.actors[number]):
-                odd = any(a.negated for alternative in when for a in alternative)
+                odd = any(self._is_odd(a) for alternative in when for a in alternative)
                 met[Name(_HOW[how], 0, when != TRUE, odd)].append(number)
         for name, found in met.items():
             members = gathered(found, len(self._index.actors))
             yield name._replace(actors=members)
+
+    def _is_odd(self, one: Atom) -> bool:
+        """Tell an atom that only the exact answer decides."""
+        return one.negated or (self._is_stated and one.key.lower() == SESSION_NAME)
 
 
 class Voices:

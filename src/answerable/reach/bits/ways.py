@@ -123,7 +123,7 @@ def make_realm(graph: Graph) -> Realm:
         index=index,
         nodes=nodes,
         numbers={node: number for number, node in enumerate(nodes)},
-        naming=Naming(index),
+        naming=Naming(index, estate.given),
         identities=without_policies(trusting),
         trusting=trusting,
         groups=groups,

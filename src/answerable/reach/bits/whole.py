@@ -179,7 +179,9 @@ class Whole:
         if not estate.possible(action, resource):
             return NEVER
         if folded in NO_PERMISSION:
-            return Verdicts(realm.index.all, realm.index.all)
+            actors = enumerate(realm.index.actors)
+            free = gathered((n for n, one in actors if one.is_free(folded)), self.size)
+            return Verdicts(free, free)
         if estate.endpoint or estate.call(action, resource).wild:
             return self._one_by_one(action, resource)
         goal = Goal(estate, realm.index, realm.naming, folded, resource, estate.given)

@@ -8,6 +8,7 @@ from answerable.model.policy import ConditionClause, Effect
 from answerable.reach.estate.clauses import Clause
 from answerable.reach.estate.naming import CANONICAL, EVERYONE, WILDCARD, Naming
 from answerable.reach.estate.principals import Principal, is_root
+from answerable.reach.verdict.context import NOTHING, Known
 from answerable.reach.verdict.formula import (
     FALSE,
     TRUE,
@@ -18,16 +19,31 @@ from answerable.reach.verdict.formula import (
 )
 
 Names = list[tuple[str, Formula]]
+SESSION_NAME = "sts:rolesessionname"
 
 
-def names(clause: Clause, principal: Principal) -> Names:
+def names(
+    clause: Clause,
+    principal: Principal,
+    known: Known = NOTHING,
+    *,
+    trusts: bool = False,
+) -> Names:
     """Say how a clause names an identity: `escaping`, `direct` or `account`, and when.
 
     `escaping` is a user or a session itself, which a boundary does not limit then.
+
+    Args:
+        clause: The clause.
+        principal: The identity.
+        known: What is known of the request: a stated session name decides.
+        trusts: Whether the request is one for a new session, whose name is stated then;
+            that of the caller's own stays open unless it is the same.
     """
+    session = known.get(SESSION_NAME)
     if clause.not_principals:
-        return _all_but(clause, principal)
-    found = _named(clause.naming, principal)
+        return _all_but(clause, principal, session, trusts=trusts)
+    found = _named(clause.naming, principal, session, trusts=trusts)
     limited = principal.boundary is not None or principal.session is not None
     if limited and may_escape(clause):
         found.append(("escaping", escape(clause)))
@@ -61,7 +77,13 @@ def _names_arn(line: ConditionClause) -> bool:
     return line.key.lower() == "aws:principalarn" and by_text and "not" not in operator
 
 
-def _named(naming: Naming, principal: Principal) -> Names:
+def _named(
+    naming: Naming,
+    principal: Principal,
+    stated: tuple[str, ...] | None,
+    *,
+    trusts: bool,
+) -> Names:
     found: Names = []
     identity = principal.identity
     if naming.everyone:
@@ -77,14 +99,23 @@ def _named(naming: Naming, principal: Principal) -> Names:
         found.append(("escaping" if itself else "direct", TRUE))
     if naming.sessions and principal.is_role:
         for session in naming.sessions.get((identity.account, identity.name), ()):
-            when = atom("sts:RoleSessionName", "StringEquals", (session,))
-            found.append(("escaping", when))
+            if stated == (session,):
+                found.append(("escaping", TRUE))
+            elif stated is None or trusts:
+                when = atom("sts:RoleSessionName", "StringEquals", (session,))
+                found.append(("escaping", when))
     for user in naming.canonical:
         found.append(("account", atom(CANONICAL, "Equals", (user,))))
     return found
 
 
-def _all_but(clause: Clause, principal: Principal) -> Names:
+def _all_but(
+    clause: Clause,
+    principal: Principal,
+    stated: tuple[str, ...] | None,
+    *,
+    trusts: bool,
+) -> Names:
     """Name everyone who is not listed.
 
     A deny with NotPrincipal spares who is listed, never a principal with a boundary;
@@ -93,7 +124,7 @@ def _all_but(clause: Clause, principal: Principal) -> Names:
     deny = clause.effect is Effect.DENY
     if deny and principal.boundary is not None:
         return [("direct", TRUE)]
-    listed = _named(clause.naming, principal)
+    listed = _named(clause.naming, principal, stated, trusts=trusts)
     return left_over(listed, whole=not deny or is_root(principal.identity))
 
 

@@ -8,6 +8,7 @@ from answerable.model.ids import IdentityId, PolicyId
 from answerable.model.policy import Effect, Layer
 from answerable.reach.estate.clauses import Clause, Gap, Grant
 from answerable.reach.estate.control import Limit
+from answerable.reach.estate.services import is_free
 from answerable.reach.patterns.action_sets import action_set
 from answerable.reach.patterns.globs import STAR
 from answerable.reach.patterns.resources import Parts
@@ -82,6 +83,10 @@ class Principal:
     def is_role(self) -> bool:
         """Tell whether it is a role (its sessions act, not itself)."""
         return is_role(self.identity)
+
+    def is_free(self, action: str) -> bool | None:
+        """Tell whether a call in lower case needs no permission; None if policies decide."""
+        return is_free(action, of_session=self.is_role or self.session is not None)
 
     def knows(self, resource: Parts) -> Known:
         """Return the condition keys known of every request it makes on a resource."""

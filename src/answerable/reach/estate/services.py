@@ -140,8 +140,29 @@ TRUST_CALLS = frozenset(
 )
 
 # Source: AWS STS API Reference, "GetCallerIdentity": no permission is needed, and an
-# explicit deny does not take it away.
-NO_PERMISSION = frozenset(["sts:getcalleridentity"])
+# explicit deny does not take it away. The same reference, "GetSessionToken".
+NO_PERMISSION = frozenset(["sts:getcalleridentity", "sts:getsessiontoken"])
+
+# Of these, the calls that only long-term credentials of a user or root user can make.
+# Source: AWS STS API Reference, "GetSessionToken": "You must call the GetSessionToken
+# operation using the long-term security credentials of an IAM user"; "no permissions are
+# required", and policies cannot control it.
+_LONG_TERM = frozenset(["sts:getsessiontoken"])
+
+
+def is_free(action: str, *, of_session: bool) -> bool | None:
+    """Tell whether a call needs no permission.
+
+    Args:
+        action: In lower case.
+        of_session: Whether the caller acts as a session, with temporary credentials.
+
+    Returns:
+        None where policies decide; False where a session can make no such call.
+    """
+    if action not in NO_PERMISSION:
+        return None
+    return not (of_session and action in _LONG_TERM)
 
 
 @lru_cache(maxsize=1 << 15)

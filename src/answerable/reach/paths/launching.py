@@ -16,7 +16,14 @@ from answerable.reach.paths.steps import (
     make_edge,
 )
 from answerable.reach.paths.witness import Answers, together
-from answerable.reach.rules.rules import EXISTING, KINDS, LAUNCHES, Launch, Need
+from answerable.reach.rules.rules import (
+    AWAITED,
+    EXISTING,
+    KINDS,
+    LAUNCHES,
+    Launch,
+    Need,
+)
 from answerable.reach.verdict.context import Known
 from answerable.reach.verdict.evaluate import surely
 from answerable.reach.verdict.formula import FALSE, TRUE, atom
@@ -87,6 +94,13 @@ def passed(
 
 def launchable(graph: _Graph, principal: Principal, launch: Launch) -> Answers:
     """Say when a principal may make the calls of a launch beside passing the role."""
+    answers = _launchable(graph, principal, launch)
+    if not launch.awaits:
+        return answers
+    return (*answers, Answer(atom(AWAITED, "Exists", (launch.awaits,)), ()))
+
+
+def _launchable(graph: _Graph, principal: Principal, launch: Launch) -> Answers:
     estate = graph.estate
     if not launch.changes:
         return together(estate, principal, launch.needs)

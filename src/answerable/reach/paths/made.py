@@ -25,10 +25,19 @@ from answerable.reach.paths.steps import (
     make_edge,
 )
 from answerable.reach.paths.witness import answers_on, candidates, together
-from answerable.reach.rules.rules import LAUNCHES, MAKES, NAME, Launch, Make, Need, On
+from answerable.reach.rules.rules import (
+    AWAITED,
+    LAUNCHES,
+    MAKES,
+    NAME,
+    Launch,
+    Make,
+    Need,
+    On,
+)
 from answerable.reach.verdict.assume import assume_after_edit
 from answerable.reach.verdict.context import Known
-from answerable.reach.verdict.formula import FALSE, TRUE
+from answerable.reach.verdict.formula import FALSE, TRUE, atom
 from answerable.reach.verdict.request import Answer
 
 TO_BE_MADE = "to be made"
@@ -137,6 +146,9 @@ def launched(
     enter = Need(PASS_ROLE, make.create.resource, passed)
     needs = (*launch.also, *launch.needs)
     running = together(estate, principal, needs)
+    if launch.awaits:
+        awaited = atom(AWAITED, "Exists", (launch.awaits,))
+        running = (*running, Answer(awaited, ()))
     if any(answer.formula == FALSE for answer in running):
         return
     for widen in make.widen:

@@ -99,7 +99,9 @@ def _ways(own: ResourcePolicy, principal: Principal, known: Known) -> list[str]:
     found = {"direct"} if own.gaps else set()
     for grant in own.grants:
         if grant.clause.effect is Effect.ALLOW:
-            named = {how for how, _ in names(grant.clause, principal)} - {"account"}
+            named = {how for how, _ in names(grant.clause, principal, known)} - {
+                "account"
+            }
             if named - found and held(grant.clause, known) != FALSE:
                 found |= named
     return sorted(found, reverse=True)
@@ -129,7 +131,7 @@ def _of(
     limits = standing.over_granted(near=near, escaping=way == "escaping")
 
     def namer(clause: Clause) -> Names:
-        named = names(clause, principal)
+        named = names(clause, principal, estate.given)
         denies = clause.effect is Effect.DENY
         return [pair for pair in named if denies or pair[0] == way]
 

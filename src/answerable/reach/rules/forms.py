@@ -63,6 +63,7 @@ class Launch:
         changes: Kind of a resource that must be there already and is given the role;
             empty where everything is made new.
         also: Needed besides where the role has just been made.
+        awaits: What must be so besides and no snapshot shows; empty for nothing.
     """
 
     service: str
@@ -70,6 +71,7 @@ class Launch:
     source: str
     changes: str = ""
     also: tuple[Need, ...] = ()
+    awaits: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,6 +15,7 @@ def _arn(service: str, resource: str) -> str:
 
 _FUNCTION = _arn("lambda", "function:{name}")
 _TASK = _arn("ecs", "task-definition/{name}:1")
+_CLUSTER = _arn("ecs", "cluster/{name}")
 _SERVICE = _arn("ecs", "service/{name}/{name}")
 _JOB = _arn("glue", "job/{name}")
 _TRIGGER = _arn("glue", "trigger/{name}")
@@ -67,6 +68,9 @@ KINDS: dict[str, str] = {
     "states:stateMachine": _MACHINE,
 }
 
+_IN_CLUSTER = "there is a cluster that tasks can run in"
+_ON_INSTANCE = "there is a cluster with a registered container instance"
+
 _LAMBDA = "lambda.amazonaws.com"
 _ECS = "ecs-tasks.amazonaws.com"
 _GLUE = "glue.amazonaws.com"
@@ -78,10 +82,15 @@ _AGENTCORE = "bedrock-agentcore.amazonaws.com"
 
 
 def _launch(
-    service: str, source: str, *needs: tuple[str, str], changes: str = ""
+    service: str,
+    source: str,
+    *needs: tuple[str, str],
+    changes: str = "",
+    awaits: str = "",
 ) -> Launch:
     also = _PROFILE if service == _EC2 else ()
-    return Launch(service, tuple(Need(*n) for n in needs), source, changes, also)
+    made = tuple(Need(*n) for n in needs)
+    return Launch(service, made, source, changes, also, awaits)
 
 
 LAUNCHES: tuple[Launch, ...] = (
@@ -131,24 +140,45 @@ LAUNCHES: tuple[Launch, ...] = (
         ("ec2:StartInstances", _THERE),
         changes="ec2:instance",
     ),
-    # Tasks run in a cluster; one is there by default, or is made.
+    # "RunTask: cluster. ... If you do not specify a cluster, the default cluster is
+    # assumed": it is there only once somebody made it. StartTask needs an instance
+    # that is registered in the cluster besides.
     _launch(
         _ECS,
-        "Amazon ECS Developer Guide, task role; pathfinding.cloud ecs-002, ecs-004",
+        "Amazon ECS API Reference, RunTask and CreateCluster; "
+        "pathfinding.cloud ecs-002",
+        ("ecs:CreateCluster", _CLUSTER),
         ("ecs:RegisterTaskDefinition", _TASK),
         ("ecs:RunTask", _TASK),
     ),
     _launch(
         _ECS,
-        "Amazon ECS Developer Guide, task role; pathfinding.cloud ecs-005",
+        "Amazon ECS API Reference, RunTask; pathfinding.cloud ecs-004",
         ("ecs:RegisterTaskDefinition", _TASK),
-        ("ecs:StartTask", _TASK),
+        ("ecs:RunTask", _TASK),
+        awaits=_IN_CLUSTER,
     ),
     _launch(
         _ECS,
-        "Amazon ECS Developer Guide, services; pathfinding.cloud ecs-001, ecs-003",
+        "Amazon ECS API Reference, StartTask; pathfinding.cloud ecs-005",
+        ("ecs:RegisterTaskDefinition", _TASK),
+        ("ecs:StartTask", _TASK),
+        awaits=_ON_INSTANCE,
+    ),
+    _launch(
+        _ECS,
+        "Amazon ECS API Reference, CreateService and CreateCluster; "
+        "pathfinding.cloud ecs-001",
+        ("ecs:CreateCluster", _CLUSTER),
         ("ecs:RegisterTaskDefinition", _TASK),
         ("ecs:CreateService", _SERVICE),
+    ),
+    _launch(
+        _ECS,
+        "Amazon ECS API Reference, CreateService; pathfinding.cloud ecs-003",
+        ("ecs:RegisterTaskDefinition", _TASK),
+        ("ecs:CreateService", _SERVICE),
+        awaits=_IN_CLUSTER,
     ),
     _launch(
         _ECS,
@@ -162,12 +192,21 @@ LAUNCHES: tuple[Launch, ...] = (
         "Amazon ECS API Reference, RunTask: overrides, taskRoleArn",
         ("ecs:RunTask", _THERE),
         changes="ecs:task-definition",
+        awaits=_IN_CLUSTER,
+    ),
+    _launch(
+        _ECS,
+        "Amazon ECS API Reference, RunTask: overrides, taskRoleArn; CreateCluster",
+        ("ecs:CreateCluster", _CLUSTER),
+        ("ecs:RunTask", _THERE),
+        changes="ecs:task-definition",
     ),
     _launch(
         _ECS,
         "Amazon ECS API Reference, StartTask: overrides, taskRoleArn",
         ("ecs:StartTask", _THERE),
         changes="ecs:task-definition",
+        awaits=_ON_INSTANCE,
     ),
     _launch(
         _ECS,

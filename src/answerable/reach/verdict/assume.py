@@ -33,17 +33,17 @@ def assume_with(
     free = trust.fence is None and (hop or estate.endpoint is None)
     sure = surely(principal, ASSUME) if trust.plain and free else None
     if sure is not None and sure.formula == TRUE:
-        return _plain(trust, principal, sure)
+        return _plain(trust, principal, sure, estate.given)
     call = estate.hop(ASSUME, role, known) if hop else estate.call(ASSUME, role)
     return judged(estate, principal, call)
 
 
-def _plain(trust: Trust, principal: Principal, sure: Answer) -> Answer:
+def _plain(trust: Trust, principal: Principal, sure: Answer, given: Known) -> Answer:
     """Join a caller who may assume anything with a trust that states no condition."""
     formula = FALSE
     said = []
     for grant in trust.speaking(ASSUME):
-        named = names(grant.clause, principal)
+        named = names(grant.clause, principal, given, trusts=True)
         if named:
             said.append(name(grant))
             formula = either(formula, *(when for _, when in named))

@@ -138,7 +138,7 @@ def weigh(
         denies += fenced(call, known)
     if call.endpoint:
         bar, more = at_endpoint(
-            call.endpoint, lambda clause: names(clause, principal), call, known
+            call.endpoint, lambda clause: names(clause, principal, known), call, known
         )
         hard.append(bar)
         denies += more

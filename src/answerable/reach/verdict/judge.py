@@ -15,7 +15,7 @@ from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.places import Door, through
 from answerable.reach.estate.principals import Principal
 from answerable.reach.estate.public_access import kept_out
-from answerable.reach.estate.services import NO_PERMISSION, TRUST_CALLS
+from answerable.reach.estate.services import TRUST_CALLS
 from answerable.reach.verdict.context import Known
 from answerable.reach.verdict.evaluate import decide_knowing, identity_allows
 from answerable.reach.verdict.formula import FALSE, TRUE, Formula, atom, both
@@ -32,8 +32,9 @@ from answerable.reach.verdict.wholes import side_of_all
 
 def judged(estate: Estate, principal: Principal, call: Request) -> Answer:
     """Say when a principal may make a call that exists, and by what."""
-    if call.action in NO_PERMISSION:
-        return Answer(TRUE, (free(call.action),))
+    is_free = principal.is_free(call.action)
+    if is_free is not None:
+        return free(call.action, allowed=is_free)
     answer = _decide(estate, principal, call)
     if call.door is None:
         return answer
@@ -65,14 +66,17 @@ def _both_sides(
 
 def judged_plainly(estate: Estate, principal: Principal, call: Request) -> Formula:
     """Say when a principal may make a call that exists."""
-    if call.action in NO_PERMISSION:
-        return TRUE
     return judged(estate, principal, call).formula
 
 
-def free(action: str) -> Determining:
-    """Name a call that needs no permission."""
-    return Determining("catalogue", "", f"{action} needs no permission", "allow")
+def free(action: str, *, allowed: bool) -> Answer:
+    """Answer for a call that no policy decides."""
+    what, effect = f"{action} needs no permission", "allow"
+    if not allowed:
+        what, effect = f"{action} takes no session's credentials", "impossible"
+    return Answer(
+        TRUE if allowed else FALSE, (Determining("catalogue", "", what, effect),)
+    )
 
 
 def through_door(
@@ -135,7 +139,11 @@ def side_for(
     near = not call.owner or call.owner == principal.identity.account
     if call.wild:
         return side_of_all(
-            estate, call, known, lambda clause: names(clause, principal), near=near
+            estate,
+            call,
+            known,
+            lambda clause: names(clause, principal, known),
+            near=near,
         )
     own = own_policy(estate, call)
     if own is None:

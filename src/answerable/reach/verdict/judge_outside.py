@@ -10,7 +10,7 @@ from answerable.reach.estate.clauses import Clause
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.outside import Caller, CallerKind, named
 from answerable.reach.estate.public_access import kept_out
-from answerable.reach.estate.services import NO_PERMISSION
+from answerable.reach.estate.services import is_free
 from answerable.reach.verdict.context import Known
 from answerable.reach.verdict.evaluate import at_endpoint, fenced
 from answerable.reach.verdict.formula import (
@@ -40,11 +40,19 @@ from answerable.reach.verdict.sides import ResourcePolicy, said
 from answerable.reach.verdict.wholes import side_of_all
 
 
+def is_session(caller: str) -> bool:
+    """Tell a role, or a session, from a user and from an account."""
+    return any(
+        kind in caller for kind in (":role/", ":assumed-role/", ":federated-user/")
+    )
+
+
 def judged_as(estate: Estate, caller: Caller, call: Request) -> Answer:
     """Say when somebody outside may make a call that exists, and by what."""
     foreign = caller.kind is CallerKind.FOREIGN
-    if call.action in NO_PERMISSION and foreign:
-        return Answer(TRUE, (free(call.action),))
+    is_free_ = is_free(call.action, of_session=is_session(caller.id))
+    if foreign and is_free_ is not None:
+        return free(call.action, allowed=is_free_)
     front = _judged(estate, caller, call)
     known = call.known.over(caller.knows(call.parts))
     return through_door(

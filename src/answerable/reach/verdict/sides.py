@@ -168,7 +168,12 @@ def side_of(own: Own, principal: Principal, call: Request, known: Known) -> Side
         known: All that is known of it.
     """
     near = not call.owner or call.owner == principal.identity.account
-    return said(own, lambda clause: names(clause, principal), call, known, near=near)
+    trusts = call.action in TRUST_CALLS
+
+    def namer(clause: Clause) -> Names:
+        return names(clause, principal, known, trusts=trusts)
+
+    return said(own, namer, call, known, near=near)
 
 
 def said(

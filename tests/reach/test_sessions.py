@@ -1,0 +1,83 @@
+"""Subjects that are sessions of a role, and keys that a request does not carry."""
+
+from typing import cast
+
+import pytest
+
+from answerable.flows import reach as flow
+from answerable.flows.given import read_context
+from answerable.model.document import CanItem
+from answerable.model.errors import UsageError
+from answerable.model.ids import IdentityId
+from answerable.reach import questions
+from answerable.reach.estate.estate import compile_estate
+from answerable.reach.paths.graph import Graph
+from answerable.reach.unknown import rests_on_missing
+from tests.reach.build import A, B, Builder, catalogue, role, statement, user
+
+ANA, ONE, FAR = user("ana"), role("one"), role("far", B)
+SESSION = f"arn:aws:sts::{A}:assumed-role/one/s"
+RED = "arn:aws:s3:::red"
+GET = ("s3:GetObject", f"{RED}/a")
+
+
+def account() -> Builder:
+    build = Builder()
+    build.identity(ONE)
+    named = statement("b", action="s3:*", resource="*", principal={"AWS": SESSION})
+    build.resource(RED, "s3:bucket", A)
+    build.policy(RED, "resource", named)
+    return build
+
+
+def item(subject: str, **context: str) -> CanItem:
+    stated = {key: (value,) for key, value in context.items()}
+    document = flow.can(account().inventory(), subject, *GET, now=0, context=stated)
+    return cast(CanItem, document.items[0])
+
+
+def test_a_session_is_its_role_under_a_name() -> None:
+    assert item(ONE)["verdict"] == "only-if"
+    assert item(SESSION)["verdict"] == "always"
+    assert item(SESSION)["subject"] == ONE
+    other = SESSION.rpartition("/")[0] + "/other"
+    assert item(other)["verdict"] == "never"
+
+
+def test_a_session_has_one_name() -> None:
+    stated = {"sts:RoleSessionName": ("t",)}
+    with pytest.raises(UsageError, match="another one is stated"):
+        flow.can(account().inventory(), SESSION, *GET, now=0, context=stated)
+
+
+def test_a_key_is_stated_as_absent() -> None:
+    assert read_context([], ["aws:SourceVpce"]) == {"aws:SourceVpce": ()}
+    with pytest.raises(UsageError, match="as absent"):
+        read_context(["aws:SourceVpce=vpce-1"], ["aws:sourcevpce"])
+    with pytest.raises(UsageError, match="expected KEY"):
+        read_context([], ["aws:SourceVpce=vpce-1"])
+
+
+def test_a_policy_that_was_not_collected_hides_no_better_path() -> None:
+    build = Builder()
+    build.identity(ANA)
+    here = statement("h", action=["s3:*", "sts:AssumeRole"], resource="*")
+    build.policy(ANA, "identity", here)
+    build.resource(RED, "s3:bucket", B)
+    build.identity(FAR)
+    trusted = statement(
+        "t",
+        action="sts:AssumeRole",
+        principal={"AWS": ANA},
+        condition={"Bool": {"aws:MultiFactorAuthPresent": "true"}},
+    )
+    build.policy(FAR, "trust", trusted)
+    build.policy(FAR, "identity", statement("r", action="s3:*", resource="*"))
+    graph = Graph(compile_estate(build.facts(), catalogue()))
+    direct = questions.can(graph, IdentityId(ANA), *GET, direct=True)
+    assert rests_on_missing(direct.formula)
+    found = questions.can(graph, IdentityId(ANA), *GET, direct=False)
+    assert [hop.to for hop in found.path] == [FAR]
+    assert {a.key for one in found.formula for a in one} == {
+        "aws:MultiFactorAuthPresent"
+    }
