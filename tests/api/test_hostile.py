@@ -96,3 +96,21 @@ def test_a_mapping_with_anything_in_any_place_is_read_or_refused(
     at = data.draw(st.sampled_from(places(whole)))
     refused = refusal(read_mapping, json.dumps(put(whole, at, new)))
     assert refused is None or isinstance(refused, MappingRefused)
+
+
+def test_a_key_that_others_take_for_a_known_one_is_refused(point: Point) -> None:
+    """A proxy that is not sensitive to case would have read the other subject."""
+    other = {"type": "identity", "id": "ben"}
+    subject = ALLOWED["subject"]
+    spelled: list[dict[str, Any]] = [
+        *({key: other} for key in ("Subject", "SUBJECT", "subject\0", "\u017fubject")),
+        *({key: other} for key in ("Action", "Resource", "Context", "resource\u200b")),
+        {"subject": subject | {"Id": "ben"}},
+        {"subject": subject | {"properties": {"Token": "x"}}},
+        {"action": {"name": "tools/call", "properties": {"Arguments": {}}}},
+        {"context": {"Agent": "x"}},
+    ]
+    for each in spelled:
+        assert point.ask(said=ALLOWED | each).status == 400, each
+        assert point.ask(EVALUATIONS, {"evaluations": [ALLOWED | each]}).status == 400
+    assert point.ask(said=ALLOWED | {"subjects": other}).decision

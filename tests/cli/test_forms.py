@@ -88,6 +88,10 @@ def test_what_a_spreadsheet_would_run_is_made_text(flows, run):
     empty = {"partial": False, "sources": [], "seen": [], "not_collected": []}
     rows = list(to_csv(Document("sql", [{"a": "=1+1", "b": "\x1b[2J"}], empty)))
     assert rows == ["a,b", "'=1+1,\\x1b[2J"]
+    for blank in (" ", "  ", "\u00a0", "\u3000", "\u2003 "):
+        for sign in "=+-@":
+            (_, row) = to_csv(Document("sql", [{"a": f"{blank}{sign}1"}], empty))
+            assert row.startswith("'"), (blank, sign)
 
 
 def test_a_bundle_goes_to_its_file_or_alone_to_the_pipe(flows, run, tmp_path):

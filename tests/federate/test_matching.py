@@ -94,6 +94,29 @@ def test_a_star_never_passes_a_slash_and_long_texts_cost_little() -> None:
     assert not meet("*a" * 120 + "b", "a*" * 120 + "c")
 
 
+@pytest.mark.parametrize(
+    "held",
+    [
+        *("", "\n", "a\n", "\0", "a\0b", "\u200b", "a\u200db", "\u202e", "\ud800"),
+        *(
+            "a\u2215b",
+            "a\u2044b",
+            "a\uff0fb",
+            "a\u29f8b",
+            "a\u30ceb",
+            "\u00a0",
+            "\u2028",
+        ),
+    ],
+)
+def test_a_star_takes_no_empty_text_and_nothing_that_is_not_seen(held: str) -> None:
+    for pattern in ("repo:acme/*:ref:main", "repo:acme/*", "*/x"):
+        first, _, last = pattern.partition("*")
+        assert not fits(pattern, first + held + last), pattern
+        for honest in ("a", "api-v2.1", "gr\u00fcn", "\u65e5\u672c"):
+            assert fits(pattern, first + honest + last), (pattern, honest)
+
+
 def some_subject(generator: random.Random) -> IssuedSubject:
     paths = [("p",), ("q",), ("q", "r"), ("s",)]
     generator.shuffle(paths)

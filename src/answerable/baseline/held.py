@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from answerable.baseline.flows import parsed
+from answerable.baseline.key_paths import key_paths
 from answerable.baseline.ladder import covers
 from answerable.model.baseline import (
     Bound,
@@ -16,6 +17,7 @@ from answerable.model.baseline import (
     Profile,
 )
 from answerable.model.behaviour import EntityKind, Origin, OriginKind, Value
+from answerable.model.key_names import KeyPath
 
 FlowKey = tuple[OriginKind, str, str]
 
@@ -113,6 +115,7 @@ class Held:
         orders: Minimal sets of reads by write.
         bounds: By tool.
         accepted: What the owner signed by name: sources by (tool, argument, value).
+        names: Members of the arguments that the profile reads, by tool.
     """
 
     profile: Profile
@@ -121,6 +124,7 @@ class Held:
     orders: Mapping[str, tuple[frozenset[str], ...]]
     bounds: Mapping[str, tuple[Bound, ...]]
     accepted: Mapping[tuple[str, str, str], frozenset[str]]
+    names: Mapping[str, tuple[KeyPath, ...]]
 
     @classmethod
     def of(cls, profile: Profile) -> "Held":
@@ -134,16 +138,21 @@ class Held:
         accepted: dict[tuple[str, str, str], set[str]] = defaultdict(set)
         for each in profile.accepted:
             accepted[each.tool, each.path, each.value].add(each.source)
+        sinks = _sinks(profile)
+        paths: dict[str, list[str]] = defaultdict(list)
+        for tool, path in (*sinks, *((b.tool, b.path) for b in profile.bounds)):
+            paths[tool].append(path)
         return cls(
             profile=profile,
             tools={tool: tuple(each) for tool, each in tools.items()},
-            sinks=_sinks(profile),
+            sinks=sinks,
             orders={
                 order.tool: tuple(frozenset(reads) for reads in order.reads)
                 for order in profile.orders
             },
             bounds={tool: tuple(each) for tool, each in bounds.items()},
             accepted={key: frozenset(each) for key, each in accepted.items()},
+            names={tool: key_paths(each) for tool, each in paths.items()},
         )
 
     @property

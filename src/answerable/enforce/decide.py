@@ -9,7 +9,12 @@ from answerable.enforce.amending import NO_AMENDMENTS, Amendments, amended
 from answerable.enforce.cedar.slices import Said
 from answerable.enforce.durability import Classes
 from answerable.enforce.kill import NO_KILLS, Kills, killed_by
-from answerable.enforce.quarantine import NO_QUARANTINE, Quarantine, quarantined_by
+from answerable.enforce.quarantine import (
+    NO_QUARANTINE,
+    Quarantine,
+    quarantined_by,
+    undeclared_in,
+)
 from answerable.enforce.table import GENERAL, Profile, Table, held
 from answerable.model.decision import (
     Decision,
@@ -70,6 +75,9 @@ def decide(
         subject = quarantined_by(standing.quarantine, request)
         if subject:
             return _in_quarantine(table, profile.mode, subject)
+        subject = "" if listed else undeclared_in(standing.quarantine, request)
+        if subject:
+            return _undeclared(table, profile.mode, subject)
     decision = _of_agent(table, standing, request, listed=listed)
     if (
         request.chain
@@ -215,6 +223,22 @@ def _in_quarantine(table: Table, mode: Mode, subject: str) -> Decision:
         Effect.DENY, passes, mode, Reason.QUARANTINED, (subject,), table.policy,
         durability, Layer.QUARANTINE,
     )  # fmt: skip
+
+
+def _undeclared(table: Table, mode: Mode, subject: str) -> Decision:
+    """Give no answer to arguments that are not in the schema as it was approved."""
+    passes = mode is not Mode.ENFORCE
+    durability = Durability.DURABLE if passes else Durability.BUFFERED
+    return Decision(
+        effect=Effect.ERROR,
+        passes=passes,
+        mode=mode,
+        reason=Reason.EVALUATION,
+        determining=(subject,),
+        policy=table.policy,
+        durability=durability,
+        layer=Layer.CONSTRAINT,
+    )
 
 
 def _amended(

@@ -11,10 +11,15 @@ without being named.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from answerable.enforce.cedar.approved import Declared
+from answerable.enforce.cedar.facts import Unreadable, read_arguments
 from answerable.model.decision import Request, Target
+
+_NONE_CLOSED: Mapping[str, Declared] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,7 @@ class Quarantined:
         prompts: Prompts that are, by name.
         approved_tools: Tools that pass; None where what is not named above does.
         approved_prompts: Prompts that pass, likewise.
+        closed: Tools whose arguments a person approved as closed: no others are taken.
     """
 
     server: bool = False
@@ -34,6 +40,7 @@ class Quarantined:
     prompts: frozenset[str] = frozenset()
     approved_tools: frozenset[str] | None = None
     approved_prompts: frozenset[str] | None = None
+    closed: Mapping[str, Declared] = field(default_factory=lambda: _NONE_CLOSED)
 
 
 Quarantine = Mapping[str, Quarantined]  # by server
@@ -58,3 +65,21 @@ def quarantined_by(quarantine: Quarantine, request: Request) -> str:
     if name not in named and (approved is None or name in approved):
         return ""
     return f"{target}:mcp/{request.server}/{name}"
+
+
+def undeclared_in(quarantine: Quarantine, request: Request) -> str:
+    """Name the tool that a call has arguments for which its schema does not declare.
+
+    Returns:
+        Empty where it has none, or no person approved that its schema is closed.
+    """
+    found = quarantine.get(request.server)
+    if found is None or request.target is not Target.TOOL:
+        return ""
+    declared = found.closed.get(request.name)
+    if declared is None:
+        return ""
+    with suppress(Unreadable):
+        if declared.takes(read_arguments(request.arguments)):
+            return ""
+    return f"{request.target}:mcp/{request.server}/{request.name}"

@@ -15,6 +15,7 @@ import msgspec
 from answerable.baseline.document import decode
 from answerable.baseline.held import Held
 from answerable.baseline.judge import STRICT, judge
+from answerable.baseline.key_paths import names_read
 from answerable.baseline.learn import cold
 from answerable.baseline.results import of_mcp
 from answerable.baseline.window import Window
@@ -28,6 +29,7 @@ from answerable.model.config import Config
 from answerable.model.decision import Decision, Effect, Layer, Mode, Reason, Target
 from answerable.model.ids import AgentId
 from answerable.model.judgement import ALLOWED, Judgement
+from answerable.model.key_names import key_tree
 from answerable.model.learning import Cold, Learning
 from answerable.model.record import Acted
 from answerable.serving.baselines import InForce
@@ -193,7 +195,18 @@ class Behaviour:
         standard, judgement = max(found, key=_strictness, default=(None, ALLOWED))
         acted = _acted(seen, identity, judging, standard, judgement)
         watched = Seen(window, run, seen, arguments, acted)
+        if isinstance(arguments, dict) and self._has_lookalike(tool, chain, arguments):
+            return _unanswered(decision, chain), watched
         return _decided(decision, acted, judgement), watched
+
+    def _has_lookalike(
+        self, tool: str, chain: tuple[Standard, ...], arguments: dict[str, Json]
+    ) -> bool:
+        """Tell whether another reader takes an argument for one that a profile reads."""
+        read = [self._names.get(tool, ())]
+        read += [each.held.names.get(tool, ()) for each in chain]
+        tree = key_tree(tuple(path for each in read for path in each))
+        return bool(tree.find_lookalike(arguments))
 
     def _learning(self, caller: Caller) -> Learning | None:
         """Return how the caller is watched: its own way, else the nearest above."""
@@ -235,6 +248,7 @@ class Behaviour:
             for tool, facts in server.tools
         }
         self._tables = config.tables
+        self._names = names_read(self._facts, self._tables)
         self._cold = {
             id: _cold(id, learning.cold) for id, learning in self._watched.items()
         }
@@ -348,6 +362,21 @@ def _decided(decision: Decision, acted: Acted, judgement: Judgement) -> Decision
         passes=decision.mode is not Mode.ENFORCE,
         reason=Reason.BEHAVIOUR,
         determining=(f"baseline:{acted.profile}", *dict.fromkeys(codes)),
+        layer=Layer.BASELINE,
+    )
+
+
+def _unanswered(decision: Decision, chain: tuple[Standard, ...]) -> Decision:
+    """Give no answer where a profile holds, and what it reads may be read in two ways."""
+    enforced = [each for each in chain if each.enforced]
+    if not enforced or decision.effect is not Effect.ALLOW:
+        return decision
+    return replace(
+        decision,
+        effect=Effect.ERROR,
+        passes=decision.mode is not Mode.ENFORCE,
+        reason=Reason.EVALUATION,
+        determining=tuple(f"baseline:{each.digest}" for each in enforced),
         layer=Layer.BASELINE,
     )
 

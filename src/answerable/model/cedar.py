@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from answerable.model.decision import Effect, Layer
+from answerable.model.key_names import KeyPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,9 @@ class CedarRule(msgspec.Struct, frozen=True, array_like=True, gc=False):
         text: The policy itself.
         mentions: What of the configuration it names: `agent:declared/NAME`,
             `server:NAME`.
-        reads: Members of the arguments that it reads.
+        reads: Members of the arguments that it reads, each by its path in them.
+        prefixes: What it compares with a pattern that is a prefix, each by its path
+            from a variable on (`resource`, `name`).
         approved: Names the schema that a person approved of the one tool that it is
             about; empty for none.
     """
@@ -75,8 +78,9 @@ class CedarRule(msgspec.Struct, frozen=True, array_like=True, gc=False):
     conditions: bytes
     text: str
     mentions: tuple[str, ...]
-    reads: tuple[str, ...]
+    reads: tuple[KeyPath, ...]
     approved: str = ""
+    prefixes: tuple[KeyPath, ...] = ()
 
 
 class CedarRules(msgspec.Struct, frozen=True):
@@ -99,7 +103,6 @@ class CedarRules(msgspec.Struct, frozen=True):
                 text=rule.text if rule.layer is Layer.CEDAR else "",
                 mentions=(),
                 approved="",
-                reads=rule.reads if rule.layer is Layer.CEDAR else (),
             )
             for rule in self.rules
         )
@@ -107,3 +110,21 @@ class CedarRules(msgspec.Struct, frozen=True):
 
 
 NO_RULES = CedarRules()
+
+MOST_WARNINGS = 20
+
+
+def prefix_warnings(rules: CedarRules) -> list[str]:
+    """Name the policies that compare a name or an argument with a prefix.
+
+    Such a pattern compares text. A call with a name that leads out of the prefix has no
+    answer; whoever wrote the policy should know that before an agent finds out.
+    """
+    found = [
+        f"{rule.id}: compares {' and '.join(map('.'.join, rule.prefixes))} with a "
+        "prefix; a call in which `..`, an escape of it or a NUL stands there is an error"
+        for rule in rules.rules
+        if rule.prefixes
+    ]
+    more = len(found) - MOST_WARNINGS
+    return found[:MOST_WARNINGS] + ([f"{more} more policies"] if more > 0 else [])

@@ -7,6 +7,7 @@ from answerable.connectors.config.fetch import read_file, read_policies
 from answerable.connectors.config.parse.document import Reading
 from answerable.connectors.config.parse.faults import Fault
 from answerable.enforce.cedar.approved import NOTHING_APPROVED, Approved
+from answerable.enforce.pins.defining import schema_of
 from answerable.model.cedar import NO_RULES, CedarRules
 from answerable.model.config import Config
 from answerable.model.pin import Definition, How, Kind, Pinning, item_id
@@ -14,8 +15,6 @@ from answerable.serving.judges import judged_apart
 from answerable.serving.pins.files import PinFiles
 from answerable.serving.plan import store_of
 from answerable.serving.state import gateway_state
-
-_SCHEMA = "inputSchema"
 
 
 def read_decided(
@@ -57,7 +56,7 @@ def approved_schemas(config: Config, state: Path) -> Approved:
             continue
         for pin in files.read(server.name).items.values():
             kind, name = pin.definition.kind, pin.definition.name
-            schema = _schema(pin.definition)
+            schema = schema_of(pin.definition)
             if kind is Kind.TOOL and pin.how is How.APPROVED and schema:
                 found[item_id(server.name, kind, name)] = schema
     return found
@@ -89,7 +88,7 @@ def faults_of_approval(
     if pinning.get(server, Pinning.OFF) is not Pinning.OFF:
         for each in definitions:
             if each.kind is Kind.TOOL:
-                after[item_id(server, each.kind, each.name)] = _schema(each)
+                after[item_id(server, each.kind, each.name)] = schema_of(each)
     after = {tool: schema for tool, schema in after.items() if schema}
     if after == before:
         return ()
@@ -98,7 +97,3 @@ def faults_of_approval(
         for each in (before, after)
     )
     return tuple(each for each in then if each not in now)
-
-
-def _schema(definition: Definition) -> str:
-    return dict(definition.fields).get(_SCHEMA, "")

@@ -161,7 +161,10 @@ def policies(draw: st.DrawFn) -> str:
 _numbers = st.sampled_from(
     (*(-1, 0, 9, 10, 11) * 3, 2**63, 10.0, 9.5, 1e300, "10", True)
 )
-_paths = st.sampled_from((*("/srv/a", "/srv/", "/srv/*", "xaxbx", "") * 3, "\ud800", 3))
+_paths = st.sampled_from(
+    (*("/srv/a", "/srv/", "/srv/*", "xaxbx", "") * 3, "\ud800", 3, "/srv/../b")
+)
+_LOOKALIKES = ("Amount", "amount\0", "PATH", "pa\u200bth", "Tags", "FLAG", "Other")
 _members = {
     "amount": _numbers,
     "path": _paths,
@@ -198,6 +201,12 @@ def requests(draw: st.DrawFn) -> Request:
     names = TOOLS if target is Target.TOOL else ("", "file:///srv/a")
     missing = draw(st.sets(st.sampled_from(sorted(_members)), max_size=2))
     given = {name: draw(each) for name, each in _members.items() if name not in missing}
+    if draw(st.integers(0, 9)) == 0:
+        given[draw(st.sampled_from(_LOOKALIKES))] = draw(
+            st.sampled_from((None, 5, "x"))
+        )
+    if isinstance(opts := given.get("opts"), dict) and draw(st.integers(0, 9)) == 0:
+        given["opts"] = opts | {"Kind": "big"}
     is_raw = draw(st.integers(0, 19)) == 0
     return Request(
         agent=draw(st.sampled_from(AGENTS)),

@@ -197,3 +197,27 @@ def test_a_tool_is_seen_as_it_is_defined_and_one_that_was_approved_anew_is_anoth
     assert len(first[1]) == len(last[1]) == 64
     assert first[1] != last[1]
     assert {definition for _, definition in held} == {first[1]}
+
+
+@pytest.mark.parametrize("cold", ["enforce", "shadow"])
+@pytest.mark.usefixtures("bank")
+def test_an_argument_that_others_take_for_one_that_a_profile_reads_has_no_answer(
+    tmp_path: Path, cold: str
+) -> None:
+    others = ("Amount", "amount\0", "AMOUNT", "\uff41mount", "To", "to\u200b")
+    script = says(*[texts("paid")] * (len(others) + 1))
+    with stage(tmp_path, script, agent(cold)) as (gateway, backend):
+        calls = [
+            call("write_file", "paid", arguments={"to": ALICE, "amount": 5, each: 9})
+            for each in others
+        ]
+        answers = done(gateway, *calls, pay(ALICE))
+        is_held = ["error" in each for each in answers]
+        assert is_held == [cold == "enforce"] * len(others) + [False]
+        if cold == "enforce":
+            assert len(backend.requests) == 1
+            decision, _ = next(decided(gateway))
+            assert (decision.effect, decision.reason) == (
+                Effect.ERROR,
+                Reason.EVALUATION,
+            )

@@ -73,6 +73,29 @@ def test_a_list_and_then_a_rename_makes_a_new_tool(
     assert told.told == [("tool:mcp/files/write_file", "new", "")]
 
 
+def test_a_server_whose_first_list_is_empty_has_no_tool_that_passes(
+    tmp_path: Path, server: Defining, told: Quarantines
+) -> None:
+    server.tools = []
+    with stage(tmp_path, server, pins=told) as (running, _), running.client() as client:
+        assert names(said(client, ask("tools/list"))) == []
+        assert not passes(client)
+        server.tools = [READ]
+        assert not passes(client)
+        assert names(said(client, ask("tools/list"))) == []
+        assert not passes(client)
+
+
+def test_a_server_that_answers_with_an_empty_list_is_held_to_it_after_one_call(
+    tmp_path: Path, server: Defining, told: Quarantines
+) -> None:
+    server.tools = []
+    with stage(tmp_path, server, pins=told) as (running, _), running.client() as client:
+        assert passes(client)
+        server.wait("tools/list")
+        eventually_refused(client, "read_file")
+
+
 def test_no_client_has_to_list_anything(
     tmp_path: Path, server: Defining, told: Quarantines
 ) -> None:
@@ -284,3 +307,55 @@ def test_a_call_is_not_lost_where_the_server_lists_nothing(
         server.wait("tools/list")
         assert "result" in said(client, call())
     assert told.told == []
+
+
+CLOSED = READ | {
+    "inputSchema": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "path": {"type": "string"},
+            "at": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": {"line": {"type": "integer"}},
+            },
+        },
+    }
+}
+
+
+def test_a_call_is_held_to_a_schema_that_was_approved_as_closed(
+    tmp_path: Path, server: Defining, told: Quarantines
+) -> None:
+    server.tools = [CLOSED, WRITE]
+    others: tuple[dict[str, Any], ...] = (
+        *({"path": "a", "Path": "b"}, {"path": "a", "force": True}, {"force": None}),
+        *({"at": {"line": 1, "Line": 2}}, {"at": {"column": 1}}),
+    )
+    with stage(tmp_path, server, pins=told) as (running, _), running.client() as client:
+
+        def takes(arguments: dict[str, Any], name: str = "read_file") -> bool:
+            client.send(call(name, arguments=arguments))
+            answered = json.loads(client.answer().body)
+            if "error" in answered:
+                assert answered["error"]["data"]["decision"] == "error"
+            return "error" not in answered
+
+        said(client, ask("tools/list"))
+        assert all(takes(each) for each in others)
+        files = PinFiles(tmp_path)
+        eventually(lambda: "tool:read_file" in files.read("files").items)
+        files.change(
+            "files",
+            lambda pins: approved(
+                pins, choice(pins, ["read_file"], as_pinned=True), WORD
+            ),
+        )
+        eventually(lambda: not takes({"force": True}))
+        for each in others:
+            assert not takes(each), each
+            assert takes(each, "write_file")
+        for honest in ({}, {"path": "a"}, {"path": "a", "at": {"line": 1}}):
+            assert takes(honest), honest
+        assert names(said(client, ask("tools/list"))) == ["read_file", "write_file"]

@@ -1,6 +1,8 @@
 """The policies as they are meant: Cedar itself, asked about the whole set."""
 
+import re
 from functools import lru_cache
+from typing import Any
 
 from cedarpy import PolicySet
 
@@ -8,7 +10,8 @@ from answerable.enforce.cedar.asking import answered
 from answerable.enforce.cedar.facts import Facts
 from answerable.enforce.cedar.scopes import server_of
 from answerable.enforce.cedar.slices import Said, said
-from answerable.model.cedar import CedarRules
+from answerable.enforce.pattern import is_plain
+from answerable.model.cedar import CedarRule, CedarRules
 from answerable.model.decision import Effect, Request
 
 
@@ -18,7 +21,46 @@ def say(rules: CedarRules, request: Request) -> Said:
     facts = Facts(request)
     asked = facts.about() | {"context": facts.in_context()}
     everywhere = range(len(rules.rules))
-    return said(rules.rules, *answered(everywhere, asked, policies, facts.entities()))
+    holding, erring = answered(everywhere, asked, policies, facts.entities())
+    heads = _parsed(tuple(_head(rule.text) for rule in rules.rules))
+    about, _ = answered(everywhere, asked, heads, facts.entities())
+    taken = tuple(at for at in about if _is_taken_in_two_ways(rules.rules[at], facts))
+    return said(rules.rules, holding, (*erring, *taken))
+
+
+def _head(text: str) -> str:
+    """Cut the conditions of a policy, and make it a permit: Cedar names each that holds."""
+    (start, *_) = re.finditer(r"(?:permit|forbid) \(", text)
+    (end, *_) = re.finditer(r"\)\s*(?:when|unless|;)", text)
+    return f"permit ({text[start.end() : end.start()]});"
+
+
+def _is_taken_in_two_ways(rule: CedarRule, facts: Facts) -> bool:
+    given = facts.context.get("arguments")
+    for path in rule.reads:
+        here: Any = given
+        for name in path:
+            if not isinstance(here, dict):
+                break
+            if any(key != name and _plain(key) == _plain(name) for key in here):
+                return True
+            here = here.get(name)
+    for variable, *names in rule.prefixes:
+        if variable == "resource":
+            if not is_plain(facts.name):
+                return True
+            continue
+        here = facts.context
+        for name in names:
+            here = here.get(name) if isinstance(here, dict) else None
+        if isinstance(here, str) and (".." in here.split("/") or "\0" in here):
+            return True
+    return False
+
+
+def _plain(key: str) -> str:
+    """Fold a name whose characters are letters, NUL and zero-width space alone."""
+    return key.replace("\0", "").replace("\u200b", "").casefold()
 
 
 def connecting(rules: CedarRules, request: Request) -> str:
@@ -31,6 +73,6 @@ def connecting(rules: CedarRules, request: Request) -> str:
     return ""
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _parsed(texts: tuple[str, ...]) -> PolicySet:
     return PolicySet.from_str("\n".join(texts))

@@ -1,6 +1,7 @@
 """Whether a workload fits a rule, as it is meant."""
 
 import re
+import unicodedata
 
 from answerable.model.attestation import Attestation, Attestor
 from answerable.model.claims import SignedClaims
@@ -50,5 +51,11 @@ def _typed(value: object) -> object:
 
 
 def _is_like(value: object, pattern: str) -> bool:
-    said = "".join("[^/]*" if c == "*" else re.escape(c) for c in pattern)
-    return isinstance(value, str) and bool(re.fullmatch(said, value, re.DOTALL))
+    # One or more of: visible ASCII but a slash; letters and digits that NFKC keeps.
+    one = r"(?:[ -.0-~]|(?![\x00-\x7f])\w)"
+    said = "".join(f"{one}+" if c == "*" else re.escape(c) for c in pattern)
+    if not isinstance(value, str) or not re.fullmatch(said, value, re.DOTALL):
+        return False
+    if value == pattern or "*" not in pattern or value.isascii():
+        return True
+    return unicodedata.normalize("NFKC", value) == value and "\u30ce" not in value

@@ -23,6 +23,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from answerable.api.wire.problems import Invalid, Missing
+from answerable.model.key_names import key_tree
 from answerable.serving.mcp.members import UNREADABLE, check_text
 from answerable.serving.wire.refusals import Refused
 
@@ -111,13 +112,31 @@ def read_body(data: bytes) -> dict[str, Any]:
         read = msgspec.json.decode(data)
         if not isinstance(read, dict):
             raise Invalid("the body must be a JSON object", "not-an-object")
-        return json.loads(  # type: ignore[no-any-return]
+        said: dict[str, Any] = json.loads(
             data, object_pairs_hook=_once, parse_int=_integer, parse_float=_float
         )
     except Refused as refused:
         raise Invalid(refused.wire.says, refused.why.value) from None
     except (*UNREADABLE, ValueError):
         raise Invalid("the body is not JSON", "not-json") from None
+    _refuse_lookalikes(said)
+    return said
+
+
+def _refuse_lookalikes(said: Members) -> None:
+    """Refuse a key that another reader takes for one that is read, as `Subject`.
+
+    Raises:
+        Invalid: There is one.
+    """
+    several = said.get("evaluations")
+    items = several if isinstance(several, list) else []
+    for each in (said, *(item for item in items if isinstance(item, dict))):
+        if _READ.find_lookalike(each):
+            raise Invalid(
+                "a key differs from a known one in case or in what is not seen",
+                "lookalike-key",
+            )
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -267,6 +286,19 @@ def check_types(said: Members, *, at: str = "") -> None:
 
 
 _ENTITIES = {"subject": ("type", "id"), "action": ("name",), "resource": ("type", "id")}
+_READ = key_tree(
+    (
+        *(
+            (entity, key)
+            for entity, keys in _ENTITIES.items()
+            for key in (*keys, "properties")
+        ),
+        *(("subject", "properties", "token"), ("action", "properties", "arguments")),
+        *(("resource", "properties", "server"), ("context", "agent")),
+        *(("evaluations",), ("options", "evaluations_semantic")),
+        *(("page", "limit"), ("page", "token")),
+    )
+)
 
 
 def _entity(said: Members, key: str, path: str) -> tuple[Members, Members]:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from answerable.enforce.cedar.schema import ABSENT, RECORD, Path, Uses
+from answerable.model.key_names import JsonObject
 
 # Tool as policies name it -> the JSON Schema of its arguments, as approved.
 Approved = Mapping[str, str]
@@ -52,6 +53,19 @@ class Declared:
                 found[path] = (ABSENT, False)
         return found
 
+    def takes(self, arguments: Mapping[str, object]) -> bool:
+        """Tell whether a call has no member that a closed object does not declare."""
+        return all(self._takes(path, arguments) for path in self.closed)
+
+    def _takes(self, path: Path, arguments: Mapping[str, object]) -> bool:
+        given: object = arguments
+        for name in path:
+            given = given.get(name) if isinstance(given, dict) else None
+        if not isinstance(given, dict):
+            return True
+        nulls = given.nulls if isinstance(given, JsonObject) else ()
+        return all((*path, name) in self.members for name in (*given, *nulls))
+
 
 def stamp(schema: str) -> str:
     """Name a schema; empty for none."""
@@ -69,7 +83,8 @@ def declared(schema: str) -> Declared:
     closed: set[Path] = {()} if _is_closed(said) else set()
     for path, each, may_miss in _members((), said):
         members[path] = (_kind(each), may_miss)
-        if _is_closed(each):
+        # Of what is deeper, the members are not listed.
+        if _is_closed(each) and len(path) < DEEPEST:
             closed.add(path)
     return Declared(members, frozenset(closed))
 

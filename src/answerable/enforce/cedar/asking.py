@@ -79,9 +79,7 @@ class Asked:
     ) -> None:
         self.positions = positions
         self._texts = tuple(rule.text for rule in rules)
-        reads = {rule.reads for rule in rules}
-        every = {name for each in reads for name in each}
-        self._reads = reads.pop() if len(reads) == 1 else tuple(every)
+        self._reads = tuple({path[0] for rule in rules for path in rule.reads})
         self._entities = facts.entities() if any(map(_looks, self._texts)) else NOBODY
 
     def ask(

@@ -13,6 +13,7 @@ from typing import Any
 
 from answerable.enforce.cedar.facts import Facts, Uid
 from answerable.enforce.cedar.schema import Path, path_of
+from answerable.model.text_pattern import matches_parts
 
 Read = Callable[[Facts], object]
 Check = Callable[[Facts], bool]
@@ -232,25 +233,6 @@ def _like(read: Read, pattern: list[Any]) -> Check:
         text = read(facts)
         if not isinstance(text, str):
             raise Erring
-        return is_like(text, parts)
+        return matches_parts(text, parts)
 
     return like
-
-
-def is_like(text: str, parts: list[str]) -> bool:
-    """Match a text against the literal parts between wildcards, in linear time."""
-    first, *rest = parts
-    if not rest:
-        return text == first
-    *middle, last = rest
-    if len(text) < len(first) + len(last):
-        return False
-    if not (text.startswith(first) and text.endswith(last)):
-        return False
-    at, end = len(first), len(text) - len(last)
-    for part in middle:
-        at = text.find(part, at, end)
-        if at < 0:
-            return False
-        at += len(part)
-    return True

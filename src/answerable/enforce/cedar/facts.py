@@ -15,6 +15,7 @@ import msgspec
 
 from answerable.enforce.cedar.actions import KINDS, SERVER, WITH_ARGUMENTS
 from answerable.model.decision import Request
+from answerable.model.key_names import JsonObject
 
 _LEAST, _MOST = -(2**63), 2**63 - 1
 # Members that Cedar's JSON form takes for something else.
@@ -163,7 +164,10 @@ def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise Unreadable("a member that stands twice")
-    return {_key(name): _value(value) for name, value in pairs if value is not None}
+    read = {_key(name): _value(value) for name, value in pairs if value is not None}
+    if len(read) == len(pairs):
+        return read
+    return JsonObject(read, (name for name, value in pairs if value is None))
 
 
 def _key(name: str) -> str:

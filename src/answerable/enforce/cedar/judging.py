@@ -20,6 +20,7 @@ from answerable.enforce.cedar.approved import (
 )
 from answerable.enforce.cedar.conditions import compile_conditions
 from answerable.enforce.cedar.forms import Forms
+from answerable.enforce.cedar.hazards import prefix_paths
 from answerable.enforce.cedar.lexis import Piece, parted
 from answerable.enforce.cedar.schema import (
     Uses,
@@ -260,7 +261,8 @@ def _rule(
         conditions=compiled,
         text=policy.piece.text,
         mentions=tuple(sorted({each for each in mentions if each})),
-        reads=tuple(sorted({path[0] for path in policy.uses})),
+        reads=tuple(sorted(policy.uses)),
+        prefixes=prefix_paths(conditions),
     )
 
 

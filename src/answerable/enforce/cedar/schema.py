@@ -16,7 +16,8 @@ Path = tuple[str, ...]
 # Path below `context.arguments` -> Cedar type and whether it may be missing.
 Uses = Mapping[Path, tuple[str, bool]]
 
-_ARGUMENTS = ("context", "arguments")
+ARGUMENTS: Path = ("context", "arguments")
+RESOURCE_NAME: Path = ("resource", "name")
 RECORD = "record"
 ABSENT = "absent"  # there is no such member
 _UNKNOWN = "String"
@@ -92,7 +93,7 @@ def _walk(node: Mapping[str, Any], wanted: str, found: dict[Path, Any]) -> None:
         held = path_of(given["left"])
         if held is None:
             _walk(given["left"], _UNKNOWN, found)
-        elif held[:2] == _ARGUMENTS:
+        elif held[:2] == ARGUMENTS:
             _note((*held, given["attr"]), "", found)
     elif word == "if-then-else":
         _walk(given["if"], "Bool", found)
@@ -141,11 +142,11 @@ def path_of(node: Mapping[str, Any]) -> Path | None:
 
 def _note(path: Path, wanted: str, found: dict[Path, Any]) -> None:
     """Note how a path is read; `wanted` is empty where it is only looked for."""
-    if path[:1] != _ARGUMENTS[:1]:
+    if path[:1] != ARGUMENTS[:1]:
         return
-    if path in (_ARGUMENTS[:1], _ARGUMENTS):
+    if path in (ARGUMENTS[:1], ARGUMENTS):
         raise WholeArguments
-    if path[:2] != _ARGUMENTS:
+    if path[:2] != ARGUMENTS:
         return
     below = path[2:]
     kind, may_miss = found.get(below, ("", False))

@@ -14,6 +14,7 @@ import msgspec
 from answerable.enforce.cedar.asking import Asked, Handles
 from answerable.enforce.cedar.conditions import Compiled, Erring
 from answerable.enforce.cedar.facts import Facts, resource_of
+from answerable.enforce.cedar.hazards import Hazards
 from answerable.enforce.cedar.scopes import server_of
 from answerable.model.cedar import NO_RULES, CedarRule, CedarRules
 from answerable.model.decision import Decision, Effect, Layer, Request
@@ -146,6 +147,7 @@ class Slice:
         "_checks",
         "_erring",
         "_handles",
+        "_hazards",
         "_holding",
         "_last",
         "_rules",
@@ -179,7 +181,11 @@ class Slice:
                 (checks if compiled.reads_context else fixed).append(
                     (position, compiled)
                 )
-        more, self._erring = _checked(fixed, facts)
+        more, erring = _checked(fixed, facts)
+        self._hazards = Hazards(
+            ((each, rules[each].reads, rules[each].prefixes) for each in takes), facts
+        )
+        self._erring: Positions = erring + self._hazards.fixed
         self._holding: Positions = (*holding, *more)
         self._checks = tuple(checks)
         about = [rules[position] for position in asked]
@@ -195,6 +201,7 @@ class Slice:
         facts = Facts(request)
         holding, erring = _checked(self._checks, facts)
         holding, erring = self._holding + holding, self._erring + erring
+        erring += self._hazards.find(facts)
         if self._asked is not None:
             more, failed = self._asked.ask(facts, self._handles)
             holding, erring = holding + more, erring + failed

@@ -75,6 +75,11 @@ def size(definition: Definition) -> int:
     return len(definition.name) + texts
 
 
+def schema_of(definition: Definition) -> str:
+    """Return the JSON Schema of a tool's arguments; empty without one."""
+    return dict(definition.fields).get("inputSchema", "")
+
+
 def mapping_of(definition: Definition) -> str:
     """Give the AuthZEN mapping that a tool declares, as JSON; empty without one."""
     fields = dict(definition.fields)

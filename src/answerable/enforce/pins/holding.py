@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from answerable.enforce.pins.defining import brief, mapping_of, size
+from answerable.enforce.cedar.approved import Declared, declared
+from answerable.enforce.pins.defining import brief, mapping_of, schema_of, size
 from answerable.enforce.pins.names import NO_NAMES, Names
 from answerable.enforce.quarantine import Quarantined
 from answerable.model.pin import (
@@ -196,7 +197,20 @@ def held(pins: Pins, pinning: Pinning) -> Quarantined:
         prompts=prompts,
         approved_tools=_passing(pins, pinning, Kind.TOOL),
         approved_prompts=_passing(pins, pinning, Kind.PROMPT),
+        closed=_closed(pins),
     )
+
+
+def _closed(pins: Pins) -> dict[str, Declared]:
+    """Return the tools whose schema a person approved, where it is closed."""
+    return {
+        pin.definition.name: said
+        for key, pin in pins.items.items()
+        if pin.definition.kind is Kind.TOOL
+        and pin.how is How.APPROVED
+        and key not in pins.seen
+        and (said := declared(schema_of(pin.definition))).closed
+    }
 
 
 def withholds(pins: Pins, pinning: Pinning, kind: Kind, name: str) -> bool:

@@ -1,8 +1,14 @@
-"""Patterns of `match_glob`: anchored, `*` is any text without a slash, and no more.
+"""Patterns of `match_glob`: anchored; `*` is one or more visible characters, no slash.
 
-A slash in a text therefore answers to a slash in the pattern, one to one: both are
-compared segment by segment, and so are two patterns.
+A claim that a rule reads decides who somebody is. So `*` takes no empty text, no
+control or format character, and nothing that a person or a reader that normalises
+(NFKC) takes for a slash. A slash in a text answers to a slash in the pattern, one to
+one: both are compared segment by segment, and so are two patterns.
 """
+
+import unicodedata
+
+from answerable.model.text_pattern import matches_parts
 
 STAR = "*"
 MAX_PATTERN = 512  # characters
@@ -10,6 +16,10 @@ MAX_PATTERN = 512  # characters
 # They mean something to other matchers. Whoever writes one expects that, and it would
 # be a letter here: a pattern that means less than it seems to.
 FOREIGN = frozenset("^$|()[]{}+?\\")
+_ONE = "\0"  # any one character, in `_meet`
+_ONE_OR_MORE = _ONE + STAR
+# Letters that are drawn like a slash (Unicode TR39, confusables.txt).
+_LIKE_SLASH = frozenset("\u30ce\u4e3f\u2cc6\u1735\u31d3\u2f03")
 
 
 def fits(pattern: str, text: str) -> bool:
@@ -25,44 +35,46 @@ def meet(one: str, other: str) -> bool:
 
 
 def _fits(pattern: str, text: str) -> bool:
-    """Hold one segment: its pieces between stars, each at its first place."""
-    first, *rest = pattern.split(STAR)
-    if not rest:
-        return text == first
-    *middle, last = rest
-    if len(text) < len(first) + len(last):
-        return False
-    if not (text.startswith(first) and text.endswith(last)):
-        return False
-    at, end = len(first), len(text) - len(last)
-    for piece in middle:
-        found = text.find(piece, at, end)
-        if found < 0:
-            return False
-        at = found + len(piece)
-    return True
+    """Match one segment."""
+    parts = pattern.split(STAR)
+    return matches_parts(text, parts, least=1) and (
+        len(parts) == 1 or all(map(_is_visible, text))
+    )
+
+
+def _is_visible(letter: str) -> bool:
+    """Tell whether every reader sees this character, and takes it for itself."""
+    if letter.isascii():
+        return letter.isprintable()
+    return (
+        letter.isalnum()
+        and letter not in _LIKE_SLASH
+        and unicodedata.normalize("NFKC", letter) == letter
+    )
 
 
 def _meet(one: str, other: str) -> bool:
     """Tell whether two segments share a text.
 
-    `ends[j]` says whether what is left of `one` and `other[j:]` share one; the rows go
-    from the end of `one` to its beginning. A star either ends here or takes one more
-    letter, which may be a star of the other pattern.
+    A star is one character and then any number of them. `ends[j]` says whether what is
+    left of `one` and `others[j:]` share a text; the rows go from the end of `one` to
+    its beginning.
     """
-    width = len(other)
+    others = other.replace(STAR, _ONE_OR_MORE)
+    width = len(others)
     ends = [True] * (width + 1)
     for j in reversed(range(width)):
-        ends[j] = other[j] == STAR and ends[j + 1]
-    for letter in reversed(one):
+        ends[j] = others[j] == STAR and ends[j + 1]
+    for letter in reversed(one.replace(STAR, _ONE_OR_MORE)):
         row = [False] * (width + 1)
         row[width] = letter == STAR and ends[width]
         for j in reversed(range(width)):
             if letter == STAR:
                 row[j] = ends[j] or row[j + 1]
-            elif other[j] == STAR:
+            elif others[j] == STAR:
                 row[j] = row[j + 1] or ends[j]
             else:
-                row[j] = letter == other[j] and ends[j + 1]
+                same = letter == others[j] or _ONE in (letter, others[j])
+                row[j] = same and ends[j + 1]
         ends = row
     return ends[0]

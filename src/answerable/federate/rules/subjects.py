@@ -97,7 +97,7 @@ def _patterns(subject: IssuedSubject) -> Iterator[Found]:
         if foreign := sorted(FOREIGN.intersection(pattern)):
             what = (
                 f"`{foreign[0]}` means nothing here: a pattern is anchored, and `*` is "
-                "any text without a slash. For the letter itself write the claim in match"
+                "one or more characters, no slash. For the letter itself write the claim in match"
             )
             yield at, Wrong.PATTERN, what
         elif len(pattern) > MAX_PATTERN:

@@ -79,7 +79,9 @@ def _cell(value: object) -> str:
             return repr(value)
         case str():
             text = safe(value)
-            return f"'{text}" if text.startswith(_FORMULA) else text
+            # Some spreadsheets drop blanks before a formula, and then run it.
+            runs = text.lstrip().startswith(_FORMULA)
+            return f"'{text}" if runs else text
         case _:
             return _dump(value)
 

@@ -81,6 +81,7 @@ class _Once:
             actions=self._of(rule.actions),
             kind=self._of(rule.kind),
             reads=self._of(rule.reads),
+            prefixes=self._of(rule.prefixes),
         )
 
     def _of(self, said: T) -> T:

@@ -27,7 +27,7 @@ from answerable.gateway.serve.trials import (
     sum_of,
 )
 from answerable.model.ask import Asked
-from answerable.model.cedar import NO_RULES, CedarRules
+from answerable.model.cedar import NO_RULES, CedarRules, prefix_warnings
 from answerable.model.config import Address
 from answerable.model.errors import AnswerableError, EnvironmentRefused
 from answerable.serving.claim import claim
@@ -159,6 +159,7 @@ class Supervisor:
             self._log.warning("operator.not-listening", why=error.message)
         shown = [at for what, at in self.listening if what != LINK]
         self._log.info("serve.ready", listening=shown)
+        self._warn_of_prefixes()
         if not self._plan.policy.whole:
             config, faults = self._plan.config, self._plan.reading.faults
             self._log.error("policy.missing", faults=fault_lines(config.place, faults))
@@ -222,7 +223,13 @@ class Supervisor:
             replayed=sentence(replayed),
             turned=lines(replayed),
         )
+        self._warn_of_prefixes()
         return ""
+
+    def _warn_of_prefixes(self) -> None:
+        warnings = prefix_warnings(self._plan.reading.policies)
+        if warnings:
+            self._log.warning("policy.prefix", policies=warnings)
 
     async def _hand_out(self, policy: Policy) -> list[Refused | Taken | None]:
         return [await child.take(policy) for child in self._children]

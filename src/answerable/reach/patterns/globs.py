@@ -9,6 +9,8 @@ only `*` of the outer pattern takes an inner `*`.
 from functools import lru_cache
 from typing import Protocol
 
+from answerable.model.text_pattern import matches_parts
+
 STAR = "\ue001"
 ANY = "\ue002"
 _LITERAL = str.maketrans({STAR: "\ufffd", ANY: "\ufffd"})
@@ -50,18 +52,7 @@ def matches(pattern: str, text: str) -> bool:
         return pattern == text
     if ANY in pattern:
         return _compiled(pattern).fullmatch(text) is not None
-    head, *middle, tail = pattern.split(STAR)
-    if len(text) < len(head) + len(tail):
-        return False
-    if not (text.startswith(head) and text.endswith(tail)):
-        return False
-    at, end = len(head), len(text) - len(tail)
-    for part in middle:
-        found = text.find(part, at, end)
-        if found < 0:
-            return False
-        at = found + len(part)
-    return at <= end
+    return matches_parts(text, pattern.split(STAR))
 
 
 @lru_cache(maxsize=4096)

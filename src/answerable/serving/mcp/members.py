@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
+from answerable.model.key_names import fold_key
 from answerable.serving.wire.refusals import Refused, Why
 
 MAX_DEPTH = 64
@@ -200,11 +201,11 @@ class Spellings:
 
 def spellings(*names: str) -> Spellings:
     """Known names, for `refuse_lookalikes`."""
-    return Spellings(frozenset(names), frozenset(name.casefold() for name in names))
+    return Spellings(frozenset(names), frozenset(map(fold_key, names)))
 
 
 def refuse_lookalikes(found: Mapping[str, Span], known: Spellings) -> None:
-    """Refuse keys that differ from a known one in case only.
+    """Refuse keys that another reader takes for a known one (`fold_key`).
 
     Go's encoding/json, among others, takes `Name` and `NAME` for `name`, and the long
     s for an s: one of them could overrule the member that was decided on.
@@ -213,5 +214,5 @@ def refuse_lookalikes(found: Mapping[str, Span], known: Spellings) -> None:
         Refused: There is such a key.
     """
     for key in found.keys() - known.names:
-        if key.casefold() in known.folded:
+        if fold_key(key) in known.folded:
             raise Refused(Why.KEY_LOOKALIKE)

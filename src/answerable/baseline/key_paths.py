@@ -1,0 +1,51 @@
+"""Names of arguments that a profile, its facts and its tables read."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+from answerable.model.behaviour import Table, ToolFacts
+from answerable.model.key_names import KeyPath
+
+_DATA = "{}"
+
+
+def key_paths(paths: Iterable[str]) -> tuple[KeyPath, ...]:
+    """Turn paths of leaves (`cc.x`, `to[]`, `may.{}`) into paths of member names.
+
+    Args:
+        paths: As `arguments.leaves` writes them; a `*` at the end takes any rest.
+    """
+    return tuple(dict.fromkeys(found for path in paths if (found := _named(path))))
+
+
+def names_read(
+    facts: Mapping[str, ToolFacts], tables: Iterable[Table]
+) -> dict[str, tuple[KeyPath, ...]]:
+    """Return the members of arguments that facts and tables are about, by tool."""
+    paths: dict[str, list[str]] = defaultdict(list)
+    for tool, said in facts.items():
+        kinds = (path for path, _ in said.kinds)
+        paths[tool] += (*said.sensitive, *said.summed, *kinds)
+    for table in tables:
+        for tool, path in table.sinks:
+            paths[tool].append(path)
+    return {tool: key_paths(each) for tool, each in paths.items()}
+
+
+def _named(path: str) -> KeyPath:
+    *names, last = path.split(".")
+    if not last.endswith("*"):
+        names.append(last)
+    return tuple(_members(names))
+
+
+def _members(names: Iterable[str]) -> Iterator[str]:
+    """Give the names until one that is data."""
+    for name in names:
+        plain = name.removesuffix(_DATA)
+        while plain.endswith("[]"):
+            plain = plain.removesuffix("[]").removesuffix(_DATA)
+        if plain:
+            yield plain
+        if _DATA in name:
+            return
