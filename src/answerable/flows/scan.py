@@ -55,7 +55,7 @@ def scan(
         AnswerableError: No source could be read at all; the first one's reason.
     """
     asked = named.parse(sources, home=home, cwd=cwd)
-    homes = tuple(source.location for source in asked if source.name == "home")
+    homes = _homes(store, asked)
     context = SyncContext(
         now, store.fingerprint, progress, endpoint_url, profile, region, homes=homes
     )
@@ -78,6 +78,15 @@ def scan(
         coverage_of([_covered(each, now) for each in done], now),
         next="answerable agents",
     )
+
+
+def _homes(store: Store, asked: Sequence[Source]) -> tuple[str, ...]:
+    """Return the homes that this scan reads, and those of the newest snapshot."""
+    latest = snapshots.newest(store)
+    known = [source for source, _ in latest.syncs] if latest is not None else []
+    named_now = [source.location for source in asked if source.name == "home"]
+    before = [s.removeprefix("home:") for s in known if s.startswith("home:")]
+    return tuple(dict.fromkeys((*named_now, *before)))
 
 
 def _read(

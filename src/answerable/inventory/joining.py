@@ -8,6 +8,7 @@ from answerable.inventory import credentials as credentials_of
 from answerable.inventory.assignments import assignment_evidence
 from answerable.inventory.authorship import Authorship
 from answerable.inventory.derive import Evidence, by_subject, own_evidence
+from answerable.inventory.home_clients import with_homes_clients
 from answerable.inventory.judged import TAGS, JudgedOwners, OwnerRecords
 from answerable.inventory.merge import merge, ordered
 from answerable.inventory.named import with_named
@@ -36,7 +37,7 @@ def join(
         attestations: What persons said about owners; kept beside, and above, what
             the sources saw.
     """
-    each = ordered(syncs)
+    each = with_homes_clients(ordered(syncs))
     facts = merge(each)
     # Attested is what was signed and verified; no source can bring that.
     seen = {e for e in facts.evidence if e.kind is not EvidenceKind.ATTESTATION}

@@ -55,7 +55,7 @@ class SyncContext:
         profile: AWS profile, empty for the usual one.
         region: AWS region, empty for the usual one.
         role_arn: AWS role to assume before anything is asked; empty for the caller.
-        homes: Homes that the same scan reads with a source of their own.
+        homes: Homes that a source of their own reads, in this scan or an earlier one.
         sessions: Sessions that the calls of one scan share, by role.
     """
 

@@ -209,11 +209,11 @@ def test_files_of_the_machine_bind_only_the_home_of_whoever_asks(
 ) -> None:
     managed = tmp_path / "managed-mcp.json"
     managed.write_text('{"mcpServers": {"managed": {"command": "m"}}}')
+    from answerable.connectors import user_settings
     from answerable.connectors.formats.clients import ConfigFile
-    from answerable.connectors.home import fetch
 
     entry = ConfigFile("claude-code", str(managed))
-    monkeypatch.setattr(fetch, "MANAGED_FILES", (entry,))
+    monkeypatch.setattr(user_settings, "MANAGED_FILES", (entry,))
     assert servers_of(sync(str(home), context)) == {"a"}
     monkeypatch.setenv("HOME", str(home))
     assert servers_of(sync(str(home), context)) == {"a", "managed"}

@@ -15,7 +15,12 @@ from answerable.connectors.formats.agent_settings import (
     read_modes,
     read_settings,
 )
-from answerable.connectors.formats.clients import ConfigFile, Role, precedence
+from answerable.connectors.formats.clients import (
+    MANAGED_FILES,
+    ConfigFile,
+    Role,
+    precedence,
+)
 from answerable.connectors.formats.document import Document
 from answerable.connectors.formats.env_file import ReadEnvFile
 from answerable.connectors.formats.mcp_server import McpServer
@@ -58,12 +63,15 @@ class ConfigDocument:
         stem: File name without its ending.
         document: Its content.
         written_by: Who could have written it.
+        inherited: Whether it is above or below a project's own settings: only its modes,
+            rules and variables count there.
     """
 
     entry: ConfigFile
     stem: str
     document: Document
     written_by: WrittenBy
+    inherited: bool = False
 
 
 @dataclass(slots=True)
@@ -101,7 +109,9 @@ def sight_client(
     reader = _Reader(kind, named, frame, credentials)
     for file in files:
         reader.problems_of(file)
-        if file.entry.role is Role.AGENT:
+        if file.inherited:
+            reader.inherit(file)
+        elif file.entry.role is Role.AGENT:
             reader.definition(file)
         else:
             reader.configuration(file)
@@ -156,6 +166,19 @@ class _Reader:
         if file.entry.role is Role.LOGIN:
             found = tuple(replace(item, kind="oauth-token") for item in found)
         self.credentials.sight(found, origin)
+
+    def inherit(self, file: ConfigDocument) -> None:
+        """Take modes, rules and variables of settings that a project's agent inherits."""
+        root = file.document.root
+        if not root.is_object:
+            return
+        settings = read_settings(self.kind, root, ())
+        self.settings.append(settings)
+        rank = precedence(file.entry)
+        self.ranks.append(rank if file.entry in MANAGED_FILES else rank - 1)
+        origin = Origin(file.document.place, file.written_by)
+        found = self.credentials.sight(settings.environment, origin)
+        self.environment |= dict.fromkeys(found)
 
     def definition(self, file: ConfigDocument) -> None:
         definition = read_definition(file.document.root, file.stem)

@@ -312,12 +312,13 @@ SETTINGS: tuple[Setting, ...] = tuple(
 def precedence(entry: ConfigFile) -> int:
     """Rank a settings file: of two that state one setting, the higher one counts.
 
-    Managed files stand before all others, local ones before those of a project or a
-    user (https://code.claude.com/docs/en/settings). Codex alone reads defaults of its
+    Managed files stand before all others, local ones before those of a project, and
+    these before those that its user has for all projects, one below
+    (https://code.claude.com/docs/en/settings). Codex alone reads defaults of its
     machine (https://developers.openai.com/codex/config-basic/).
     """
     if entry in MANAGED_FILES:
-        return -1 if entry.path.endswith("/codex/config.toml") else 2
+        return -2 if entry.path.endswith("/codex/config.toml") else 2
     name = entry.path.rpartition("/")[2]
     return 1 if name in ("settings.local.json", "settings.*.json") else 0
 

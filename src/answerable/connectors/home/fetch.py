@@ -1,11 +1,9 @@
 """Reads a home directory: nothing is executed, and no found credential is used."""
 
 import os
-import stat
 from dataclasses import replace
-from pathlib import Path
 
-from answerable.connectors.files import Folder, invalid, read_file, show_path
+from answerable.connectors.files import Folder, invalid, show_path
 from answerable.connectors.formats.agent_config import (
     ConfigDocument,
     sight_client,
@@ -13,9 +11,7 @@ from answerable.connectors.formats.agent_config import (
 from answerable.connectors.formats.clients import (
     HOME_FILES,
     MANAGED_FILES,
-    ConfigFile,
 )
-from answerable.connectors.formats.document import parse_document
 from answerable.connectors.formats.home_evidence import home_evidence
 from answerable.connectors.formats.layouts import every_layout
 from answerable.connectors.formats.sighting_frame import Frame
@@ -28,11 +24,15 @@ from answerable.connectors.home.parse.person import (
 )
 from answerable.connectors.home.parse.table import AMBIENT_FILES
 from answerable.connectors.home.spec import SPEC
+from answerable.connectors.user_settings import (
+    is_own_home,
+    read_document,
+    read_managed,
+)
 from answerable.model.connector import SyncContext
 from answerable.model.errors import EnvironmentRefused, ParseError, UsageError
 from answerable.model.ids import person_id
-from answerable.model.sighting import Facts, Probe, Problem, ProblemKind, Sync
-from answerable.model.written import WrittenBy
+from answerable.model.sighting import Facts, Probe, Sync
 
 _GIT_CONFIGS = (".gitconfig", ".config/git/config")
 
@@ -120,7 +120,7 @@ def where(location: str) -> tuple[Probe, ...]:
     for path in _GIT_CONFIGS:
         _probe(folder, path, "who this is to git", probes)
     for entry in MANAGED_FILES:
-        found = os.path.exists(entry.path) if _is_own(folder.root) else None
+        found = os.path.exists(entry.path) if is_own_home(folder.root) else None
         what = f"{entry.client} settings of this machine's administrator"
         probes.append(Probe(entry.path, what, found))
     return tuple(probes)
@@ -160,7 +160,7 @@ def _read_configs(
     folder: Folder, frame: Frame, probes: list[Probe], context: SyncContext
 ) -> dict[str, list[ConfigDocument]]:
     """Read the files of every client, by client."""
-    groups: dict[str, list[ConfigDocument]] = {}
+    read: list[ConfigDocument] = []
     for number, entry in enumerate(HOME_FILES):
         context.progress(number, len(HOME_FILES), entry.client)
         what = f"{entry.client} {entry.role.value}"
@@ -168,71 +168,15 @@ def _read_configs(
             data = folder.read(path)
             if data is not None:
                 place = folder.place(path)
-                _add(groups, entry, data, place, frame.written_by, folder.problems)
-    if _is_own(folder.root):
-        _read_managed(groups, probes, folder.problems)
+                read += read_document(
+                    entry, data, place, frame.written_by, folder.problems
+                )
+    if is_own_home(folder.root):
+        read += read_managed(probes, folder.problems)
+    groups: dict[str, list[ConfigDocument]] = {}
+    for document in read:
+        groups.setdefault(document.entry.client, []).append(document)
     return groups
-
-
-def _add(
-    groups: dict[str, list[ConfigDocument]],
-    entry: ConfigFile,
-    data: bytes,
-    place: str,
-    written_by: WrittenBy,
-    problems: list[Problem],
-) -> None:
-    try:
-        document = parse_document(data, entry.form, place)
-    except ParseError as error:
-        problems.append(invalid(place, error))
-        return
-    stem = place.rpartition("/")[2].partition(".")[0]
-    groups.setdefault(entry.client, []).append(
-        ConfigDocument(entry, stem, document, written_by)
-    )
-
-
-def _read_managed(
-    groups: dict[str, list[ConfigDocument]],
-    probes: list[Probe],
-    problems: list[Problem],
-) -> None:
-    """Read what this machine's administrator set; it binds every agent on it."""
-    for entry in MANAGED_FILES:
-        found = os.path.exists(entry.path)
-        what = f"{entry.client} settings of this machine's administrator"
-        probes.append(Probe(entry.path, what, found))
-        if not found:
-            continue
-        try:
-            data = read_file(entry.path)
-        except PermissionError:
-            what = "no permission"
-            problems.append(Problem(ProblemKind.PERMISSION, entry.path, what))
-        except OSError:
-            what = "not a readable file"
-            problems.append(Problem(ProblemKind.UNREADABLE, entry.path, what))
-        else:
-            _add(groups, entry, data, entry.path, _author(entry.path), problems)
-
-
-def _author(path: str) -> WrittenBy:
-    """Say who could have written a managed file: root alone, or anybody."""
-    status = os.stat(path)
-    open_to_others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    if status.st_uid == 0 and not open_to_others and os.getuid() != 0:
-        return WrittenBy.PLATFORM
-    return WrittenBy.SELF_REPORTED
-
-
-def _is_own(root: Path) -> bool:
-    """Tell whether a home is that of whoever runs this.
-
-    Machine-wide files bind the agents of this machine; another home may be a copy
-    from elsewhere, and nothing here would be true of it.
-    """
-    return os.path.realpath(root) == os.path.realpath(os.path.expanduser("~"))
 
 
 def _read_git(folder: Folder) -> tuple[str, str]:

@@ -1,8 +1,6 @@
 """Reads a project folder: every depth, hidden folders too, nothing executed."""
 
-import contextlib
 import os
-import pwd
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +37,12 @@ from answerable.connectors.repo.parse.project import (
 )
 from answerable.connectors.repo.parse.workflow import parse_workflow
 from answerable.connectors.repo.spec import SPEC, WORKFLOWS
+from answerable.connectors.user_settings import (
+    home_around,
+    read_document,
+    read_user_settings,
+    user_home,
+)
 from answerable.model.agent import Agent
 from answerable.model.connector import SyncContext
 from answerable.model.credential import Credential
@@ -98,7 +102,8 @@ def sync(location: str, context: SyncContext) -> Sync:
     """
     folder = Folder.open(location)
     place = show_path(folder.root)
-    home = _home_around(folder.root)
+    user = user_home(folder.root, context.homes)
+    home = show_path(user) if user else home_around(folder.root)
     frame = Frame(
         source=f"repo:{place}",
         scope=f"home:{home}" if home else "",
@@ -113,7 +118,8 @@ def sync(location: str, context: SyncContext) -> Sync:
         base: _Project(_name(folder, base, frame, remotes), _owners_path(found, base))
         for base in found.bases
     }
-    clients = _read_clients(folder, found, projects, frame)
+    inherited: list[Probe] = []
+    clients = _read_clients(folder, found, projects, frame, user, inherited)
     variables = _read_env_files(folder, found, frame)
     jobs = _read_workflows(folder, found, projects, frame)
     agents = [
@@ -152,7 +158,7 @@ def sync(location: str, context: SyncContext) -> Sync:
             ),
             evidence=evidence,
         ),
-        probes=_probes(folder, found),
+        probes=(*_probes(folder, found), *inherited),
         problems=tuple(dict.fromkeys((*folder.problems, *problems))),
         collected=SPEC.collects,
     )
@@ -165,22 +171,6 @@ def where(location: str) -> tuple[Probe, ...]:
     except (UsageError, EnvironmentRefused):
         return tuple(Probe(path, "", found=False) for path in SPEC.reads)
     return _probes(folder, _look(folder, None))
-
-
-def _home_around(root: Path) -> str:
-    """Return the home that a project lies in, or empty.
-
-    That of the folder's owner, else that of whoever asks: agents set up in a checkout
-    run as the person in whose home it lies.
-    """
-    homes = [os.path.expanduser("~")]
-    with contextlib.suppress(OSError, KeyError):
-        homes.insert(0, pwd.getpwuid(os.stat(root).st_uid).pw_dir)
-    for home in homes:
-        inside = os.path.abspath(home)
-        if inside != "/" and str(root).startswith(inside + "/"):
-            return show_path(inside)
-    return ""
 
 
 def _homes_inside(root: Path, homes: Sequence[str]) -> Iterator[str]:
@@ -249,7 +239,12 @@ def _name(folder: Folder, base: str, frame: Frame, remotes: list[Credential]) ->
 
 
 def _read_clients(
-    folder: Folder, found: _Found, projects: dict[str, _Project], frame: Frame
+    folder: Folder,
+    found: _Found,
+    projects: dict[str, _Project],
+    frame: Frame,
+    user: str,
+    probes: list[Probe],
 ) -> list[ClientSightings]:
     groups: dict[tuple[str, tuple[str, ...]], list[ConfigDocument]] = {}
     for path, entry in found.configs:
@@ -257,22 +252,27 @@ def _read_clients(
         if data is None:
             continue
         place = folder.place(path)
-        try:
-            document = parse_document(data, entry.form, place)
-        except ParseError as error:
-            folder.problems.append(invalid(place, error))
-            continue
         base = found.base_of(path)
         inside = home_of(path.removeprefix(base).lstrip("/"), entry)
         parts = (projects[base].name, *([inside] if inside else []))
-        stem = path.rpartition("/")[2].partition(".")[0]
-        groups.setdefault((entry.client, parts), []).append(
-            ConfigDocument(entry, stem, document, frame.written_by)
-        )
-
+        documents = read_document(entry, data, place, frame.written_by, folder.problems)
+        if documents:
+            groups.setdefault((entry.client, parts), []).extend(documents)
+    above: dict[str, list[ConfigDocument]] = {}
+    if user:
+        names = {client for client, _ in groups}
+        for document in read_user_settings(
+            user, names, frame.written_by, folder.problems, probes
+        ):
+            above.setdefault(document.entry.client, []).append(document)
     return [
         sight_client(
-            client, parts, files, frame, folder.read_env_file, folder.read_named_file
+            client,
+            parts,
+            [*files, *above.get(client, ())],
+            frame,
+            folder.read_env_file,
+            folder.read_named_file,
         )
         for (client, parts), files in groups.items()
     ]

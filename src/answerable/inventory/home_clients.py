@@ -1,0 +1,69 @@
+"""Clients of a home that a scan of a repository saw as well: each is one agent.
+
+A folder that is a home, or holds one, has the home's own files in it. A scan of the
+home reads them as what they are; what a scan of the folder made of the same files are
+further sightings of that agent.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from answerable.model.agent import Agent
+from answerable.model.ids import AgentId
+from answerable.model.sighting import Facts, Sync
+
+_HOME, _REPOSITORY = "home", "repo"
+
+
+def with_homes_clients(syncs: Sequence[Sync]) -> tuple[Sync, ...]:
+    """Give what a repository's scan saw in a home's files the id of the home's agent."""
+    homes = [sync for sync in syncs if sync.connector == _HOME]
+    read = {p.place for sync in homes for p in sync.probes if p.found}
+    if not read:
+        return tuple(syncs)
+    own = [agent for sync in homes for agent in sync.facts.agents]
+    return tuple(
+        replace(sync, facts=_renamed(sync.facts, _ids(sync.facts.agents, own, read)))
+        if sync.connector == _REPOSITORY
+        else sync
+        for sync in syncs
+    )
+
+
+def _ids(
+    seen: Sequence[Agent], own: Sequence[Agent], read: set[str]
+) -> Mapping[AgentId, AgentId]:
+    """Map the agents whose files a home's scan read to the agents of that home."""
+    found: dict[AgentId, AgentId] = {}
+    for agent in seen:
+        if agent.place not in read:
+            continue
+        same = [
+            each
+            for each in own
+            if each.kind == agent.kind
+            and agent.place.startswith(f"{each.scope.removeprefix('home:')}/")
+            and (each.parent is None) == (agent.parent is None)
+            and (each.parent is None or each.name == agent.name)
+        ]
+        if same:
+            found[agent.id] = max(same, key=lambda each: len(each.scope)).id
+    return found
+
+
+def _renamed(facts: Facts, ids: Mapping[AgentId, AgentId]) -> Facts:
+    if not ids:
+        return facts
+    return replace(
+        facts,
+        agents=tuple(
+            replace(a, parent=ids.get(a.parent, a.parent) if a.parent else None)
+            for a in facts.agents
+            if a.id not in ids
+        ),
+        tools=tuple(replace(t, agent=ids.get(t.agent, t.agent)) for t in facts.tools),
+        evidence=tuple(
+            replace(e, subject=str(ids.get(AgentId(e.subject), e.subject)))
+            for e in facts.evidence
+        ),
+    )
