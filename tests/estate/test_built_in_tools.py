@@ -359,3 +359,25 @@ def test_a_key_in_the_agents_own_environment_names_the_agent_and_its_shell(
     assert hops["tool"]["value"] == "tool:claude-code/Bash"
     shell = tools(ask, store)["tool:claude-code/Bash"]
     assert shell["identities"] == [user]  # the trail says whose key it is
+
+
+def test_tools_of_an_agent_that_only_read_share_a_row_of_the_table(
+    tmp_path: Path,
+    store: Path,
+    files: Files,
+    ask: Ask,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    home = write_home(
+        tmp_path / "dana",
+        {
+            ".claude/settings.json": {"permissions": {"deny": ["WebFetch"]}},
+            ".claude/agents/helper.md": "---\nname: helper\ntools: Bash\n---\nHelp.\n",
+        },
+    )
+    scan(ask, store, files, home)
+    rows = ask(store, "tools", json_out=False).out
+    assert rows.count("tool:claude-code/Edit, Read, Write") == 2
+    assert "tools: no Edit, Read, Write" in rows
+    assert len([t for t in ask(store, "tools").items if t["transport"] == "file"]) == 6

@@ -92,3 +92,18 @@ def test_an_empty_store_says_what_would_fill_it(nothing: Desk, kind: str) -> Non
     assert "answerable scan" in page
     assert "<table" not in page
     assert "nothing scanned yet" in page
+
+
+def test_credentials_are_listed_with_their_agents_and_tools(
+    desk: Desk, viewer: Visit
+) -> None:
+    made = answer(desk, viewer, "/credentials", **{"as": "json"})
+    assert isinstance(made, File)
+    used = [item for item in json.loads(made.body)["items"] if item["tools"]]
+    assert used
+    page = shown(desk, viewer, "/credentials")
+    for head in ("agents", "tools"):
+        assert f">{head}</th>" in page
+    for item in used[:3]:
+        assert item["agents"][0] in page
+        assert item["tools"][0][:20] in page

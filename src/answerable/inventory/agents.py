@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from answerable.model.agent import Agent
-from answerable.model.credential import Credential, CredentialClass
+from answerable.model.credential import Credential, CredentialClass, platform_of
 from answerable.model.errors import IdError
 from answerable.model.ids import AgentId, Arn, CredentialId, IdentityId, agent_id
 from answerable.model.inventory import AgentEntity, CredentialEntity, ToolUse
@@ -99,9 +99,43 @@ def _use(
     if tool.is_indirect:
         readable = _proved((*tool.credentials, *ambient), credentials)
         return ToolUse(tool, (), readable, inherited=False)
+    if tool.mounts:
+        ambient = _mounted(tool, ambient, credentials)
+        ids = tuple(dict.fromkeys((*tool.credentials, *ambient)))
+        return ToolUse(tool, ids, _proved(ids, credentials), inherited=bool(ambient))
     inherited = ambient if _inherits(tool) else ()
     ids = tuple(dict.fromkeys((*tool.credentials, *inherited)))
     return ToolUse(tool, ids, _proved(ids, credentials), _inherits(tool))
+
+
+def _mounted(
+    tool: Tool,
+    ambient: Iterable[CredentialId],
+    credentials: Mapping[CredentialId, CredentialEntity],
+) -> tuple[CredentialId, ...]:
+    """Return the ambient credentials whose files a container can see.
+
+    Of a platform for which its entry states a credential, that one decides alone.
+    """
+    stated = {
+        platform_of(sighting.kind)
+        for key in tool.credentials
+        if (entity := credentials.get(key)) is not None
+        for sighting in entity.sightings
+    }
+    return tuple(
+        key
+        for key in ambient
+        if (entity := credentials.get(key)) is not None
+        for sighting in entity.sightings[:1]
+        if platform_of(sighting.kind) not in stated - {""}
+        and any(_lies_in(each.place, tool.mounts) for each in entity.sightings)
+    )
+
+
+def _lies_in(place: str, mounts: Iterable[str]) -> bool:
+    file = place.partition("#")[0]
+    return any(file == mount or file.startswith(f"{mount}/") for mount in mounts)
 
 
 def _inherits(tool: Tool) -> bool:

@@ -6,7 +6,7 @@ from answerable.model.ids import AgentId, CredentialId, ToolId
 from answerable.model.written import Seen
 
 REMOTE = ("http", "sse")
-# A server that a catalogue names and Docker runs: no file of the host is in it.
+# A server that runs in a container: no file of the host is in it that is not mounted.
 CONTAINER = "container"
 SHELL = "shell"
 # Built-in tools of a client: they run commands, read and write files, fetch pages.
@@ -33,6 +33,7 @@ class Tool:
             that states none inherits the ambient credentials of the agent's scope; a
             shell has those as well; a remote server has none of them.
         seen: Provenance.
+        mounts: Files and folders of the host that a `container` can see.
         rule: The client's rule that narrows it, as its file states it; empty for none.
     """
 
@@ -46,6 +47,7 @@ class Tool:
     credentials: tuple[CredentialId, ...]
     seen: Seen
     rule: str = ""
+    mounts: tuple[str, ...] = ()
 
     @property
     def is_indirect(self) -> bool:

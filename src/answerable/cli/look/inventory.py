@@ -101,7 +101,7 @@ def _tool_names(item: AgentItem) -> list[str]:
 
 
 def tools(document: Document, screen: Screen, now: int) -> Iterator[str]:
-    """One row per tool and agent."""
+    """One row per tool and agent; tools of one agent that only read share a row."""
     columns = (
         Column("tool", 0),
         Column("agent", 2, floor=26),
@@ -114,12 +114,12 @@ def tools(document: Document, screen: Screen, now: int) -> Iterator[str]:
     rows = []
     items = cast("Sequence[ToolItem]", document.items)
     name = short_names(each for item in items for each in item["identities"])
-    for item in items:
+    for tool_ids, item in _together(items):
         runs = "unattended" if item["unattended"] else "attended"
         identities = [name(each) for each in item["identities"]]
         rows.append(
             (
-                item["id"],
+                tool_ids,
                 item["agent"].removeprefix("agent:"),
                 credential_text(item["credential"], screen),
                 _acts_as(item, some(identities)),
@@ -131,9 +131,33 @@ def tools(document: Document, screen: Screen, now: int) -> Iterator[str]:
     yield from table(columns, rows, screen)
 
 
+def _together(items: Iterable[ToolItem]) -> Iterator[tuple[str, ToolItem]]:
+    """Yield each row's tools and the item that it shows.
+
+    Built-in tools that read files or pages are many and alike: those of one agent with
+    one rule and one state share a row.
+    """
+    groups: dict[tuple[object, ...], list[ToolItem]] = {}
+    for number, item in enumerate(items):
+        rule = item["rule"].replace(item["server"], "")
+        state = (item["enabled"], item["unattended"], rule)
+        key: tuple[object, ...] = (number,)
+        if _only_reads(item):
+            key = (item["agent"], item["target"], *state, *item["identities"])
+        groups.setdefault(key, []).append(item)
+    for found in groups.values():
+        first, rest = found[0], "".join(f", {item['server']}" for item in found[1:])
+        rule = first["rule"].replace(first["server"], first["server"] + rest)
+        yield first["id"] + rest, {**first, "rule": rule}
+
+
+def _only_reads(item: ToolItem) -> bool:
+    return item["transport"] in BUILT_IN and item["transport"] != SHELL
+
+
 def _acts_as(item: ToolItem, identities: str) -> str:
     """Write the identities of a tool: those it acts as, or could read a credential of."""
-    if item["transport"] not in BUILT_IN or item["transport"] == SHELL:
+    if not _only_reads(item):
         return identities or "not known"
     return f"only if it reads a credential: {identities}" if identities else "none"
 

@@ -319,6 +319,7 @@ class _Reader:
                 credentials=self.credentials.stated_by(server, origin),
                 seen=self.frame.seen(place, file.written_by),
                 rule=rule,
+                mounts=self.credentials.mounts(server),
             )
         )
 

@@ -320,10 +320,20 @@ CLIENT_TOOLS: tuple[ClientTools, ...] = (
         files=("Read", "create_file", "edit_file"),
         fetch=("read_web_page",),
         rules=_lists((_DENY, "amp.tools.disable")),
+        # A name after `builtin:` is that of the built-in tool alone, as
+        # https://ampcode.com/manual#configuration says of amp.tools.disable.
+        aliases=(
+            ("builtin:Bash", "Bash"),
+            ("builtin:Read", "Read"),
+            ("builtin:create_file", "create_file"),
+            ("builtin:edit_file", "edit_file"),
+            ("builtin:read_web_page", "read_web_page"),
+        ),
     ),
     ClientTools(
         client="aider",
-        # `--yes-always` does not run the commands that the model suggests.
+        # `--yes-always` does not run the commands that the model suggests
+        # (https://github.com/Aider-AI/aider/issues/3903).
         page="https://aider.chat/docs/usage/commands.html",
         commands=("run",),
         files=("add",),

@@ -10,6 +10,10 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from answerable.connectors.formats.argv import Argv, read_argv
+from answerable.connectors.formats.container_run import (
+    ContainerRun,
+    read_container_run,
+)
 from answerable.connectors.formats.credential_position import (
     Found,
     Position,
@@ -65,7 +69,7 @@ class McpServer:
     Attributes:
         name: Server name as written there.
         pointer: JSON pointer of the entry.
-        transport: `stdio`, `http` or `sse`.
+        transport: `stdio`, `http` or `sse`; `container` where a container runs it.
         target: Redacted command line or URL, empty where the entry names neither.
         enabled: False when the entry says disabled.
         unattended: True when the entry lets its tools run without approval.
@@ -74,6 +78,8 @@ class McpServer:
         selections: Logins that its command line chooses (`--profile NAME`).
         empty: True when the entry says nothing at all that a client could start.
         cut: True when its command line, environment or files were not read whole.
+        container: Options of the `docker run` that starts it, None where none does.
+        withheld: Pointers of the variables that its container is not passed.
     """
 
     name: str
@@ -87,6 +93,8 @@ class McpServer:
     selections: tuple[Position, ...]
     empty: bool
     cut: bool
+    container: ContainerRun | None = None
+    withheld: frozenset[str] = frozenset()
 
 
 def read_server(name: str, entry: Node) -> McpServer:
@@ -95,7 +103,11 @@ def read_server(name: str, entry: Node) -> McpServer:
     node = inner if inner is not None and inner.is_object else entry
     stated = _environment(entry) or _environment(node)
     environment = stated[:VARIABLES_LIMIT]
-    argv = _argv(entry, node, {position.name for position in environment})
+    words = _words(entry, node)
+    argv = read_argv(words, {position.name for position in environment})
+    container = read_container_run([word.value for word in words])
+    passed = container.passed if container is not None else frozenset[str]()
+    withheld = {p.pointer for p in environment if container and p.name not in passed}
     url = node.get(*_URL) or entry.get(*_URL)
     found = [*in_environment(environment), *argv.found]
     if url is not None:
@@ -107,7 +119,9 @@ def read_server(name: str, entry: Node) -> McpServer:
     return McpServer(
         name=name,
         pointer=entry.pointer,
-        transport=_transport(node, is_remote=url is not None and not argv.shown),
+        transport=CONTAINER
+        if container is not None
+        else _transport(node, is_remote=url is not None and not argv.shown),
         target=_target(argv, url, entry),
         enabled=not entry.flag("disabled") and entry.text_at("enabled") != "false",
         unattended=_unattended(entry),
@@ -118,6 +132,8 @@ def read_server(name: str, entry: Node) -> McpServer:
         cut=argv.cut
         or len(stated) > VARIABLES_LIMIT
         or len(env_files) > ENV_FILES_LIMIT,
+        container=container,
+        withheld=frozenset(withheld),
     )
 
 
@@ -135,7 +151,7 @@ def _environment(node: Node) -> tuple[Position, ...]:
     return tuple(Position(name, pointer, text) for pointer, name, _, text in pairs)
 
 
-def _argv(entry: Node, node: Node, given: set[str]) -> Argv:
+def _words(entry: Node, node: Node) -> list[Position]:
     command = node.get("path", *_COMMAND) if node is not entry else entry.get(*_COMMAND)
     words: list[Position] = []
     if command is not None and command.is_array:
@@ -147,7 +163,7 @@ def _argv(entry: Node, node: Node, given: set[str]) -> Argv:
         words += [Position("", item.pointer, item.text()) for item in arguments.items()]
         if arguments.text():
             words.append(Position("", arguments.pointer, arguments.text()))
-    return read_argv(words, given)
+    return words
 
 
 def _headers(entry: Node) -> Iterator[Found]:

@@ -1,7 +1,7 @@
 """Credentials that server entries and settings state, each sighted once."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from answerable.connectors.formats.credential_position import Found, Position
 from answerable.connectors.formats.env_file import ReadEnvFile, sight_variables
@@ -36,6 +36,12 @@ class Origin:
     written_by: WrittenBy
 
 
+def holds_aws_files(mounted: str, home: str) -> bool:
+    """Tell whether a mounted path is or holds one of the AWS files of a home."""
+    files = (f"{home}/.aws/config", f"{home}/.aws/credentials")
+    return any(file == mounted or file.startswith(f"{mounted}/") for file in files)
+
+
 @dataclass(slots=True)
 class CredentialReader:
     """Reads the credentials that the files of one client state.
@@ -67,7 +73,9 @@ class CredentialReader:
             self._stated[key] = self._entry(server, origin)
         return self._stated[key]
 
-    def sight(self, found: Iterable[Found], origin: Origin) -> list[CredentialId]:
+    def sight(
+        self, found: Iterable[Found], origin: Origin, *, follow: bool = True
+    ) -> list[CredentialId]:
         """Make sightings, of what lies behind a reference too; return their ids."""
         ids: list[CredentialId] = []
         for item in found:
@@ -76,6 +84,8 @@ class CredentialReader:
             )
             self.credentials.append(sighted)
             ids.append(sighted.id)
+            if not follow:
+                continue
             behind = behind_reference(
                 item, sighted, origin.place, self.frame, self.read_named_file
             )
@@ -86,18 +96,54 @@ class CredentialReader:
         return ids
 
     def _entry(self, server: McpServer, origin: Origin) -> tuple[CredentialId, ...]:
-        chosen = chosen_logins(server, self.frame)
+        chosen = [
+            item
+            for item in chosen_logins(server, self.frame)
+            if self._in_reach(item, server) is not None
+        ]
         decided = {platform_of(item.kind) for item in chosen}
         ids = self.sight(chosen, origin)
         for item in server.found:
-            lying = self.sight((item,), origin)
+            reached = self._in_reach(item, server)
+            lying = self.sight((reached or item,), origin, follow=reached is not None)
             # An argument goes before the environment (AWS CLI, "Configuration
             # settings and precedence"), whose credentials lie there all the same.
-            if platform_of(item.kind) not in decided:
+            if platform_of(item.kind) not in decided and reached is not None:
                 ids += lying
         for name in server.env_files:
             ids += self._env_file(name, origin)
         return tuple(dict.fromkeys(ids))
+
+    def _in_reach(self, item: Found, server: McpServer) -> Found | None:
+        """Return what a server has of a credential of its entry, None for nothing.
+
+        A container has no variable that is not passed, and no file of the host that is
+        not mounted; the path of one is a path in the container.
+        """
+        run = server.container
+        if run is None:
+            return item
+        if item.pointer in server.withheld:
+            return None
+        if item.cls is not CredentialClass.FILE_REF:
+            return item
+        if item.kind == "aws-profile":
+            files = run.mounts_of(self._home())
+            return (
+                item
+                if any(holds_aws_files(path, self._home()) for path in files)
+                else None
+            )
+        path = run.host_path(item.value)
+        return replace(item, value=path) if path else None
+
+    def _home(self) -> str:
+        return self.frame.scope.removeprefix("home:")
+
+    def mounts(self, server: McpServer) -> tuple[str, ...]:
+        """List what of the home a server's container can see, by absolute path."""
+        home = self._home()
+        return server.container.mounts_of(home) if server.container and home else ()
 
     def _env_file(self, name: Position, origin: Origin) -> list[CredentialId]:
         read = self.read_env_file(origin.place, name.value)

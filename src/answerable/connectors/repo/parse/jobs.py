@@ -111,8 +111,9 @@ def sight_job(
         if found.kind == "github-oidc" and arn:
             out.links.append(_link(credential.id, arn, credential.place, frame))
     for server in job.servers:
-        stated = [sight_credential(found, place, frame) for found in server.found]
-        out.credentials += [replace(item, scope=scope) for item in stated]
+        sighted = [(f, sight_credential(f, place, frame)) for f in server.found]
+        out.credentials += [replace(item, scope=scope) for _, item in sighted]
+        stated = [item for f, item in sighted if f.pointer not in server.withheld]
         server_name = show_name(server.name)
         out.tools.append(
             Tool(

@@ -1,0 +1,182 @@
+"""`docker run` command lines: what of the host a container can see.
+
+A container has its own file system and environment: it sees a file of the host where
+it is mounted, and a variable where it is passed.
+Source: https://docs.docker.com/reference/cli/docker/container/run/
+"""
+
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+ENGINES = frozenset(("docker", "podman", "nerdctl", "finch"))
+_SHELLS = frozenset(("sh", "bash", "zsh", "cmd"))
+# Options without a value; every other option takes one.
+_SWITCHES = frozenset(
+    str.split(
+        "--detach --disable-content-trust --help --init --interactive "
+        "--no-healthcheck --oom-kill-disable --privileged --publish-all --quiet "
+        "--read-only --rm --sig-proxy --tty --replace --tls-verify --env-host"
+    )
+)
+_SHORT_SWITCHES = frozenset("ditPq")
+_VOLUME = re.compile(r"(?P<source>(?:[A-Za-z]:[\\/])?[^:]+):(?P<target>[^:]+)(?::.*)?")
+_HOME = re.compile(
+    r"(?:~|\$HOME|\$\{HOME\}|\$\{env:HOME\}|\$\{localEnv:HOME\}|\$\{userHome\}"
+    r"|%USERPROFILE%|\$\{env:USERPROFILE\}|\$\{localEnv:USERPROFILE\})(?P<rest>/.*)?"
+)
+# Where operating systems keep homes: a copy of one lies elsewhere.
+_HOMES = re.compile(r"(?:[A-Za-z]:)?/(?:home|Users)/(?P<login>[^/]+)(?P<rest>/.*)?")
+_ABOVE_HOMES = ("/", "/home", "/Users", "C:/", "C:/Users")
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A file or folder of the host in a container.
+
+    Attributes:
+        source: Its path on the host, as written.
+        target: Its path in the container.
+    """
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerRun:
+    """Options of a `docker run`.
+
+    Attributes:
+        mounts: Files and folders of the host.
+        passed: Names of the variables that are passed.
+    """
+
+    mounts: tuple[Mount, ...]
+    passed: frozenset[str]
+
+    def host_path(self, path: str) -> str:
+        """Return the path on the host behind a path in the container, or empty."""
+        inside = PurePosixPath(path)
+        for mount in self.mounts:
+            if inside.is_relative_to(mount.target):
+                rest = inside.relative_to(mount.target)
+                return str(PurePosixPath(mount.source.replace("\\", "/")) / rest)
+        return ""
+
+    def mounts_of(self, home: str) -> tuple[str, ...]:
+        """List the mounted paths that lie in a home, or hold it.
+
+        Args:
+            home: Absolute path of the home.
+        """
+        found = (_in_home(mount.source, home) for mount in self.mounts)
+        return tuple(dict.fromkeys(path for path in found if path))
+
+
+def read_container_run(words: Sequence[str]) -> ContainerRun | None:
+    """Read a command line; None where it starts no container."""
+    rest = _after_run(_unwrapped(list(words)))
+    if rest is None:
+        return None
+    mounts: list[Mount] = []
+    passed: set[str] = set()
+    at = 0
+    while at < len(rest) and rest[at].startswith("-"):
+        name, value, used = _option(rest, at)
+        at += used
+        if name in ("-v", "--volume"):
+            mounts += _volume(value)
+        elif name == "--mount":
+            mounts += _mount(value)
+        elif name in ("-e", "--env"):
+            passed.add(value.partition("=")[0])
+    return ContainerRun(tuple(mounts), frozenset(passed))
+
+
+def _unwrapped(words: list[str]) -> list[str]:
+    """Take `sudo` and `sh -c` off a command line."""
+    if len(words) == 1:
+        words = _split(words[0])
+    while words and _program(words[0]) in ("sudo", "env"):
+        words = words[1:]
+    if len(words) > 2 and _program(words[0]) in _SHELLS and words[1] in ("-c", "/c"):
+        words = _split(words[2]) if len(words) == 3 else words[2:]
+    return words[1:] if words[:1] == ["exec"] else words
+
+
+def _split(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return text.split()
+
+
+def _program(word: str) -> str:
+    return re.split(r"[\\/]", word)[-1].lower().removesuffix(".exe")
+
+
+def _after_run(words: list[str]) -> list[str] | None:
+    """Return the words after `docker run` or `docker container run`."""
+    if not words or _program(words[0]) not in ENGINES:
+        return None
+    at = 1
+    while at < len(words) and words[at].startswith("-"):
+        alone = "=" in words[at] or words[at] in ("-D", "--debug", "--tls")
+        at += 1 if alone else 2
+    if words[at : at + 1] == ["container"]:
+        at += 1
+    return words[at + 1 :] if words[at : at + 1] == ["run"] else None
+
+
+def _option(words: Sequence[str], at: int) -> tuple[str, str, int]:
+    """Return an option's name, its value, and how many words they are."""
+    word = words[at]
+    following = words[at + 1] if at + 1 < len(words) else ""
+    if word.startswith("--"):
+        name, equals, value = word.partition("=")
+        if equals or name in _SWITCHES:
+            return name, value, 1
+        return name, following, 2
+    letters = word[1:]
+    while letters and letters[0] in _SHORT_SWITCHES:  # `-it`, `-ieNAME`
+        letters = letters[1:]
+    if not letters:
+        return word, "", 1
+    if len(letters) > 1:
+        return f"-{letters[0]}", letters[1:].removeprefix("="), 1
+    return f"-{letters}", following, 2
+
+
+def _volume(text: str) -> list[Mount]:
+    found = _VOLUME.fullmatch(text)
+    if found is None or not set("\\/~$%.") & set(found["source"]):
+        return []  # an anonymous or a named volume
+    return [Mount(found["source"], found["target"])]
+
+
+def _mount(text: str) -> list[Mount]:
+    options = dict(part.partition("=")[::2] for part in text.split(","))
+    source = options.get("source") or options.get("src") or ""
+    target = options.get("target") or options.get("destination") or options.get("dst")
+    if options.get("type", "bind") != "bind" or not source or not target:
+        return []
+    return [Mount(source, target)]
+
+
+def _in_home(source: str, home: str) -> str:
+    """Return the absolute path of a mounted path in a home, or empty."""
+    source = source.replace("\\", "/").rstrip("/") or "/"
+    marked = _HOME.fullmatch(source)
+    if marked:
+        return f"{home}{marked['rest'] or ''}"
+    if source in _ABOVE_HOMES or home == source or home.startswith(f"{source}/"):
+        return home
+    if source.startswith(f"{home}/"):
+        return source
+    elsewhere = _HOMES.fullmatch(source)
+    if elsewhere and elsewhere["login"] == home.rpartition("/")[2]:
+        return f"{home}{elsewhere['rest'] or ''}"
+    return ""
