@@ -51,10 +51,15 @@ class Authority:
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ca")])
         self.root = self._issue("ca", self.key, self.name, NAMES, is_ca=True)
 
-    def issue(self, name: str, names: Sequence[x509.GeneralName] = NAMES) -> Issued:
+    def issue(
+        self,
+        name: str,
+        names: Sequence[x509.GeneralName] = NAMES,
+        lasts: timedelta = timedelta(hours=1),
+    ) -> Issued:
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         key = ec.generate_private_key(ec.SECP256R1())
-        return self._issue(name, key, subject, names, is_ca=False)
+        return self._issue(name, key, subject, names, is_ca=False, lasts=lasts)
 
     def _issue(
         self,
@@ -64,6 +69,7 @@ class Authority:
         names: Sequence[x509.GeneralName],
         *,
         is_ca: bool,
+        lasts: timedelta = timedelta(hours=1),
     ) -> Issued:
         now = datetime.now(UTC)
         builder = (
@@ -73,7 +79,7 @@ class Authority:
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(hours=1))
+            .not_valid_after(now + lasts)
             .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), True)
             # RFC 5280 4.2.1: Python asks for these from 3.13 on.
             .add_extension(_usage(is_ca), True)

@@ -13,6 +13,7 @@ import click
 from answerable.cli.app import app
 from answerable.cli.refusals import FINE, Refusal, refusal_of, trail_of
 from answerable.cli.settings import Settings
+from answerable.cli.streams import discard
 from answerable.flows.hints import text_in_store
 from answerable.flows.words.text import safe
 from answerable.model.errors import UsageError
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _run(list(sys.argv[1:] if argv is None else argv), settings)
         sys.stdout.flush()
     except BrokenPipeError:
-        _forget_output()
+        discard(sys.stdout)
         return FINE
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error ends here
         return _refuse(error, settings)
@@ -75,7 +76,7 @@ def _refuse(error: BaseException, settings: Settings) -> int:
             sys.stderr.write(line + "\n")
         sys.stderr.flush()
     except BrokenPipeError:
-        _forget_output()
+        discard(sys.stdout)
     except OSError:
         # Nowhere left to say it; the exit code still does.
         return refusal.code
@@ -99,12 +100,3 @@ def _write_anything() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
-
-
-def _forget_output() -> None:
-    """Keep the interpreter from complaining about a closed pipe on its way out."""
-    try:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-    except (OSError, ValueError):
-        return

@@ -7,6 +7,7 @@ import ssl
 from answerable.serving.link import Link
 from answerable.serving.networks import HERE, network_of
 from answerable.serving.processes.peer import peer_of
+from answerable.serving.tls import ServerContext
 
 
 def link_of(transport: asyncio.Transport, url: str) -> Link:
@@ -22,6 +23,10 @@ def link_of(transport: asyncio.Transport, url: str) -> Link:
     tls = transport.get_extra_info("ssl_object")
     if isinstance(tls, ssl.SSLObject):
         certificate = tls.getpeercert(binary_form=True) or b""
+        context = tls.context
+        # The files may have been read again while the handshake went on.
+        if certificate and isinstance(context, ServerContext):
+            certificate = certificate if context.admits(transport, certificate) else b""
         return Link(certificate, tls=True, url=url, network=_network(transport))
     sock = transport.get_extra_info("socket")
     if sock is not None and sock.family == socket.AF_UNIX:

@@ -3,13 +3,12 @@
 import asyncio
 import os
 import socket
-import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol, TypeAlias
 
-from answerable.model.config import Tls
+from answerable.model.config import Listener
 from answerable.serving.sockets import Bound
-from answerable.serving.tls import load_files, server_tls
+from answerable.serving.tls import HTTP_1, TlsListeners
 
 Factory: TypeAlias = Callable[[], asyncio.BaseProtocol]
 
@@ -38,10 +37,10 @@ class Listeners:
         self._loop = loop
         self._bound: list[Bound] = []
         self._servings: list[Serving] = []
-        self._tls: list[tuple[ssl.SSLContext, Tls]] = []
+        self._tls = TlsListeners()
 
     async def open(
-        self, what: str, bound: Bound, connection: Factory, protocol: str = ""
+        self, what: str, bound: Bound, connection: Factory, protocol: str = HTTP_1
     ) -> None:
         """Listen at one more place.
 
@@ -49,7 +48,7 @@ class Listeners:
             what: What is there, as whoever starts us is told.
             bound: The place.
             connection: Makes what reads a connection.
-            protocol: Of TLS's ALPN; empty where there is none to agree on.
+            protocol: Of TLS's ALPN.
         """
         given = bound.of_worker(0)
         own = socket.socket(fileno=os.dup(given.handle))
@@ -57,12 +56,7 @@ class Listeners:
         if listener.address is None:
             serving = await self._loop.create_unix_server(connection, sock=own)
         else:
-            context = None
-            if listener.tls is not None:
-                context = server_tls(listener.tls)
-                if protocol:
-                    context.set_alpn_protocols([protocol])
-                self._tls.append((context, listener.tls))
+            context = self._tls.add(listener, protocol)
             serving = await self._loop.create_server(connection, sock=own, ssl=context)
         self.add(what, bound, serving)
 
@@ -78,14 +72,13 @@ class Listeners:
         self.where.append((what, f"{scheme}://{bound.address}"))
         self.urls.append((what, bound.of_worker(0).url))
 
-    def reload(self) -> None:
-        """Read certificates anew.
+    def prepare(self, configured: Iterable[Listener]) -> Callable[[], None]:
+        """Read certificates again; see `TlsListeners.prepare`.
 
         Raises:
             EnvironmentRefused: One cannot be used.
         """
-        for context, tls in self._tls:
-            load_files(context, tls)
+        return self._tls.prepare(configured)
 
     def close(self) -> None:
         """Take no more connections; what is under way goes on."""

@@ -1,42 +1,225 @@
-"""TLS of a listener of ours."""
+"""TLS of a listener: each reload reads its files into an SSL context of their own.
 
+A certificate authority that was loaded into a context stays in it, so a context is never
+added to. The context in force remembers the connections on which a client certificate
+was shown; those whose certificate the next context does not take are closed.
+"""
+
+import asyncio
 import ssl
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
 
-from answerable.model.config import Tls
+from answerable.model.config import Address, Listener, Tls
 from answerable.model.errors import EnvironmentRefused
+from answerable.serving.client_certificates import parse_certificate
+
+HTTP_1 = "http/1.1"
+_FEW = 64  # connections that are remembered before those that ended are forgotten
 
 
-def server_tls(tls: Tls) -> ssl.SSLContext:
-    """Make what a listener speaks TLS with; a client may show a certificate.
+class ServerContext(ssl.SSLContext):
+    """SSL context of one reading of a listener's files.
 
-    Whether one has to is not for the listener to say: a token that is bound to a
-    certificate is refused without it.
+    Attributes:
+        later: The context that replaced it, None while it is in force.
+    """
+
+    later: "ServerContext | None" = None
+
+    def __init__(self, *_: object) -> None:
+        super().__init__()
+        self._shown: dict[asyncio.Transport, bytes] = {}
+        self._look_at = _FEW
+
+    @property
+    def authorities(self) -> frozenset[bytes]:
+        """DER of each authority whose client certificates are taken."""
+        return frozenset(self.get_ca_certs(binary_form=True))
+
+    def admits(self, transport: asyncio.Transport, certificate: bytes) -> bool:
+        """Tell whether a client certificate counts now, and remember that it was shown.
+
+        Args:
+            transport: The connection that this context was used for.
+            certificate: DER, verified in the handshake.
+        """
+        newest = self
+        while newest.later is not None:
+            newest = newest.later
+        if newest is not self and not newest._takes(certificate, self.authorities):
+            return False
+        newest._remember(transport, certificate)
+        return True
+
+    def retire(self, later: "ServerContext") -> None:
+        """Hand over to the next context, and close what that does not take."""
+        self.later = later
+        shown, authorities = list(self._shown.items()), self.authorities
+        self._shown.clear()
+        for transport, certificate in shown:
+            if later._takes(certificate, authorities):
+                later._remember(transport, certificate)
+            else:
+                transport.abort()
+
+    def _remember(self, transport: asyncio.Transport, certificate: bytes) -> None:
+        if len(self._shown) >= self._look_at:
+            # Connections end without a word to us; uvloop's have no weak references.
+            open_ones = (
+                each for each in self._shown.items() if not each[0].is_closing()
+            )
+            self._shown = dict(open_ones)
+            self._look_at = max(_FEW, 2 * len(self._shown))
+        self._shown[transport] = certificate
+
+    def _takes(self, certificate: bytes, before: frozenset[bytes]) -> bool:
+        """Tell whether it takes a certificate that was verified by these authorities.
+
+        OpenSSL does not say by which of them. Where one of them is gone, a certificate
+        counts if one that is left signed it directly.
+        """
+        now = self.authorities
+        return before <= now or any(_signed(each, certificate) for each in now)
+
+
+class ListenerTls(ssl.SSLContext):
+    """SSL context for an event loop, which has the one in force wrap each connection.
+
+    Args:
+        files: PEM files of the listener.
+        protocol: The one to agree on by ALPN.
 
     Raises:
         EnvironmentRefused: A file cannot be read, or holds something else.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+
+    def __new__(cls, *_: object) -> "ListenerTls":
+        """Make the outer context; it is never used for a handshake."""
+        return super().__new__(cls, ssl.PROTOCOL_TLS_SERVER)
+
+    def __init__(self, files: Tls, protocol: str = HTTP_1) -> None:
+        super().__init__()
+        self._protocol = protocol
+        self._files = files
+        self._context = server_context(files, protocol)
+
+    def prepare(self, files: Tls | None) -> tuple[Tls, ServerContext]:
+        """Read the files again, or other ones.
+
+        Raises:
+            EnvironmentRefused: A file cannot be read, or holds something else.
+        """
+        files = files or self._files
+        return files, server_context(files, self._protocol)
+
+    def use(self, files: Tls, context: ServerContext) -> None:
+        """Use a context for every handshake from now on."""
+        before, self._context, self._files = self._context, context, files
+        before.retire(context)
+
+    def wrap_bio(self, *words: Any, **more: Any) -> ssl.SSLObject:
+        """Begin TLS on a connection, as `asyncio` and `uvloop` ask for it."""
+        return self._context.wrap_bio(*words, **more)
+
+
+class TlsListeners:
+    """The TLS listeners of a process."""
+
+    def __init__(self) -> None:
+        self._listeners: list[tuple[Listener, ListenerTls]] = []
+
+    def add(self, listener: Listener, protocol: str = HTTP_1) -> ListenerTls | None:
+        """Make the context of one more listener; None where it speaks plain text.
+
+        Raises:
+            EnvironmentRefused: A file cannot be read, or holds something else.
+        """
+        if listener.tls is None:
+            return None
+        made = ListenerTls(listener.tls, protocol)
+        self._listeners.append((listener, made))
+        return made
+
+    def prepare(self, configured: Iterable[Listener]) -> Callable[[], None]:
+        """Read the files of every listener again, and change nothing yet.
+
+        Args:
+            configured: The listeners of the file as it is now, which may name others.
+
+        Returns:
+            Puts what was read in force.
+
+        Raises:
+            EnvironmentRefused: A file cannot be read, or holds something else.
+        """
+        listeners = tuple(configured)
+        read = [
+            (own, *own.prepare(as_configured(listener, listeners).tls))
+            for listener, own in self._listeners
+        ]
+
+        def use() -> None:
+            for own, files, context in read:
+                own.use(files, context)
+
+        return use
+
+
+def as_configured(listener: Listener, configured: Iterable[Listener]) -> Listener:
+    """Give a listener with the TLS files that the configuration names for it now."""
+    place = _place(listener)
+    found = (each.tls for each in configured if _place(each) == place and each.tls)
+    return replace(listener, tls=next(found, listener.tls))
+
+
+def without_tls_files(listeners: Iterable[Listener]) -> tuple[Listener, ...]:
+    """Give listeners as far as a running process cannot change them."""
+    nameless = Tls("", "", "")
+    return tuple(
+        each if each.tls is None else replace(each, tls=nameless) for each in listeners
+    )
+
+
+def _place(listener: Listener) -> tuple[Address | None, str]:
+    return listener.address, listener.unix
+
+
+def server_context(files: Tls, protocol: str) -> ServerContext:
+    """Make the SSL context of a listener; a client may show a certificate.
+
+    A token that is bound to a certificate is refused without it, so the handshake asks
+    for none. Where client certificates are taken, no session ticket is given: a resumed
+    session would be taken without a look at its chain.
+
+    Raises:
+        EnvironmentRefused: A file cannot be read, or holds something else.
+    """
+    context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    load_files(context, tls)
-    return context
-
-
-def load_files(context: ssl.SSLContext, tls: Tls) -> None:
-    """Read the files of a listener, for every handshake from now on.
-
-    Raises:
-        EnvironmentRefused: A file cannot be read, or holds something else.
-    """
-    path = tls.certificate
+    context.set_alpn_protocols([protocol])
+    path = files.certificate
     try:
-        context.load_cert_chain(tls.certificate, tls.key)
-        if tls.client_ca:
-            path = tls.client_ca
-            context.load_verify_locations(tls.client_ca)
+        context.load_cert_chain(files.certificate, files.key)
+        if files.client_ca:
+            path = files.client_ca
+            context.load_verify_locations(files.client_ca)
             context.verify_mode = ssl.CERT_OPTIONAL
+            context.options |= ssl.OP_NO_TICKET
+            context.num_tickets = 0
     except (OSError, ssl.SSLError) as error:
         why = error.strerror or "it holds something else"
         raise EnvironmentRefused(
             f"cannot use {path} for TLS ({why})", "name PEM files of one certificate"
         ) from None
+    return context
+
+
+def _signed(authority: bytes, certificate: bytes) -> bool:
+    try:
+        signer = parse_certificate(authority)
+        parse_certificate(certificate).verify_directly_issued_by(signer)
+    except Exception:  # noqa: BLE001 - of three libraries; none of them is a yes
+        return False
+    return True

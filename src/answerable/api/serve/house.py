@@ -126,8 +126,10 @@ class House:
         """
         # A large file takes a second, in which evaluations go on.
         table = await asyncio.to_thread(plan.table)
-        self._listeners.reload()
+        listeners = (*plan.point.listen, *plan.point.ext_authz)
+        use_certificates = self._listeners.prepare(listeners)
         self.standing.swap(plan.config)  # the last that may be refused
+        use_certificates()
         self._enforcers.swap(plan.config)
         self._subjects.swap(plan.config, plan.inventory)
         self._searching.config = plan.config

@@ -16,6 +16,7 @@ from answerable.serving.plan import config_of, store_of
 from answerable.serving.policies import read_decided
 from answerable.serving.state import decisions_state, gateway_state
 from answerable.serving.stored import known_agents
+from answerable.serving.tls import without_tls_files
 
 OWN = "decisions"  # folder of its own in the store, where the file names none
 
@@ -63,8 +64,8 @@ class Plan:
         point = self.point
         return {
             "decisions.url": point.url,
-            "decisions.listen": point.listen,
-            "decisions.ext_authz": point.ext_authz,
+            "decisions.listen": without_tls_files(point.listen),
+            "decisions.ext_authz": without_tls_files(point.ext_authz),
             "decisions.state": self.state,
             "state": self.shared,
             "store": self.store,

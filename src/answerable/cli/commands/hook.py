@@ -1,10 +1,12 @@
 """`hook`: what a coding agent's client asks before each call of its own tools."""
 
+import signal
 import sys
 
 import click
 
 from answerable.cli.settings import Settings, Verb, Word, pass_settings, store_place
+from answerable.cli.streams import discard
 
 CLIENTS = ("claude-code", "cursor")
 BLOCK = 2  # the one exit code that both clients take for a no
@@ -29,26 +31,32 @@ def hook(
     decided as the gateway would decide it, and recorded as the agent's own word. This
     is advice and no boundary: a client that does not ask is not held back.
     """
-    mode = "enforce"
+    blocks = True
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         from answerable.gateway.hook import clients
         from answerable.gateway.hook.asking import decide, prepare
+        from answerable.model.decision import Mode
 
         usual, _ = store_place(settings)
         asked = prepare(config, client, usual if settings.store else None, usual)
-        mode = asked.mode.value
+        blocks = asked.mode is Mode.ENFORCE
         act = clients.read(client, sys.stdin.buffer.read(clients.LARGEST + 1))
         verdict = decide(asked, act)
+        blocks = blocks or not verdict.passes  # a killed agent, in every mode
         said = clients.answer(client, act, verdict, ask_here=ask_here)
-    except Exception as error:  # noqa: BLE001 - whatever went wrong, the answer is no
-        _refuse(ctx, error, mode)
-        return
-    sys.stdout.buffer.write(said)
-    sys.stdout.flush()
+        sys.stdout.buffer.write(said)
+        sys.stdout.flush()
+    except BaseException as error:  # noqa: BLE001 - whatever went wrong, the answer is no
+        ctx.exit(_refuse(error, blocks=blocks))
 
 
-def _refuse(ctx: click.Context, error: Exception, mode: str) -> None:
-    """Say why nothing was decided; the call is held back where the mode enforces."""
+def _refuse(error: BaseException, *, blocks: bool) -> int:
+    """Say why there is no answer; give the exit code, whatever else cannot be written."""
+    discard(sys.stdout)
     why = getattr(error, "message", "") or f"internal error ({type(error).__name__})"
-    click.echo(f"answerable: no decision: {why}", err=True)
-    ctx.exit(BLOCK if mode == "enforce" else 0)
+    try:
+        click.echo(f"answerable: no decision: {why}", err=True)
+    except OSError:
+        discard(sys.stderr)
+    return BLOCK if blocks else 0

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import socket
-import ssl
 import time
 from collections.abc import Callable, Collection, Coroutine, Iterator
 from dataclasses import replace
@@ -33,7 +32,7 @@ from answerable.gateway.serve.spans import Spans
 from answerable.gateway.sessions import Sessions
 from answerable.gateway.shown.held import TAKEN
 from answerable.gateway.stdio.command import Command, commands
-from answerable.model.config import Config, Tls
+from answerable.model.config import Config
 from answerable.model.errors import EnvironmentRefused, UsageError
 from answerable.model.ids import AgentId
 from answerable.model.replay import Replayed
@@ -53,7 +52,7 @@ from answerable.serving.pins.telling import PinTold
 from answerable.serving.secret import shared_secret
 from answerable.serving.sockets import Socket
 from answerable.serving.ticker import Ticker
-from answerable.serving.tls import load_files, server_tls
+from answerable.serving.tls import TlsListeners, as_configured
 from answerable.serving.wire.place import Served
 
 ROUND = 0.05  # seconds: several rounds of the loop
@@ -133,7 +132,7 @@ class House:
         self.hold_to(start.baselines)
         self.asked(start.requests)
         self._servings: list[asyncio.Server] = []
-        self._tls: list[tuple[ssl.SSLContext, Tls]] = []
+        self._tls = TlsListeners()
         self._peers: Peers | None = None
         self._own = socket_of(state, start.worker)
 
@@ -206,10 +205,10 @@ class House:
             if server.command
         }
         fresh = _upstreams(config, kept.keys(), self._ticker, self._pins.met)
-        for context, tls in self._tls:
-            load_files(context, tls)
+        use_certificates = self._tls.prepare(config.listen.gateway)
         self._pins.swap(config.servers)  # the last that may be refused
         self._callers.swap(config, _inventory(policy))
+        use_certificates()
         for name in self._servers.keys() - kept.keys():
             self._servers.pop(name).close()
         self._servers.update(fresh)
@@ -283,10 +282,8 @@ class House:
         if listener.address is None:
             serving = await loop.create_unix_server(front, sock=bound)
         else:
-            context = None
-            if listener.tls is not None:
-                context = server_tls(listener.tls)
-                self._tls.append((context, listener.tls))
+            named = as_configured(listener, self._config.listen.gateway)
+            context = self._tls.add(named)
             serving = await loop.create_server(front, sock=bound, ssl=context)
         self._servings.append(serving)
 

@@ -19,6 +19,7 @@ from answerable.serving.plan import config_of, store_of
 from answerable.serving.policies import read_decided
 from answerable.serving.state import gateway_state
 from answerable.serving.stored import known_agents
+from answerable.serving.tls import without_tls_files
 
 BESIDE = 5  # ports from the web page to health and metrics
 
@@ -57,7 +58,10 @@ class Plan:
     def fixed(self) -> Mapping[str, object]:
         """What a running gateway cannot change, by what the file calls it."""
         return {
-            "listen": self.config.listen,
+            "listen": replace(
+                self.config.listen,
+                gateway=without_tls_files(self.config.listen.gateway),
+            ),
             "store": self.store,
             "state": self.state,
             "telemetry": self.config.otlp,

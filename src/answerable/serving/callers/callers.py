@@ -18,6 +18,7 @@ from answerable.serving.callers import challenge
 from answerable.serving.callers.agents import Agents, Found
 from answerable.serving.callers.errors import Cause, KeysNeeded, Unidentified
 from answerable.serving.callers.tokens import Tokens
+from answerable.serving.client_certificates import with_valid_certificate
 from answerable.serving.issuers.keys import IssuerKeys
 from answerable.serving.link import Link, UnixPeer
 from answerable.serving.processes.held import boot_id
@@ -82,6 +83,7 @@ class Callers:
             Unidentified: Nobody is known to call.
             KeysNeeded: `fetch` the keys of that issuer, then ask once more.
         """
+        link = with_valid_certificate(link, now)
         authorization = head.fields.get("authorization")
         if authorization is None:
             if link.peer is not None:

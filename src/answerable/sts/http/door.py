@@ -1,12 +1,16 @@
 """What all connections share: bounds, the clock of what is late, and who answers."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 from answerable.model.config import Limits, Terminator
 from answerable.model.exchange import OAuthError
+from answerable.serving.client_certificates import with_valid_certificate
 from answerable.serving.ticker import Ticker, Timed
 from answerable.serving.wire.head import Head
 from answerable.serving.wire.refusals import Refused
@@ -75,6 +79,7 @@ class Door:
         turned_away: Told why a request was refused before any endpoint saw it.
         failed: Told of whatever an endpoint did not foresee.
         ticker: Tells of what is late.
+        clock: Gives UTC seconds.
         draining: It takes nothing more.
         fronts: Connections that are open.
     """
@@ -86,6 +91,7 @@ class Door:
     turned_away: Callable[[str], None]
     failed: Callable[[BaseException], None]
     ticker: Ticker = field(init=False)
+    clock: Callable[[], float] = time.time
     draining: bool = False
     fronts: set[Open] = field(default_factory=set)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -109,6 +115,8 @@ class Door:
             self.turned_away("unknown-path")
             front.give(plain_answer(found))
             return
+        link = with_valid_certificate(asked.link, self.clock())
+        asked = msgspec.structs.replace(asked, link=link)
         task = self.loop.create_task(self._answer(found, asked, front))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -6,12 +6,12 @@ itself is at the other end of the connection: from anybody else it is not looked
 """
 
 import base64
-import binascii
 import re
 import socket
 from dataclasses import replace
 
 from answerable.model.config import Terminator
+from answerable.serving.client_certificates import parse_certificate
 from answerable.serving.link import Link
 from answerable.serving.wire.head import Head
 from answerable.serving.wire.refusals import Refused, Why
@@ -49,6 +49,8 @@ def _certificate(value: str) -> bytes:
     if sequence is None:
         raise Refused(Why.FIELD_VALUE)
     try:
-        return base64.b64decode(sequence[1], validate=True)
-    except binascii.Error:
+        certificate = base64.b64decode(sequence[1], validate=True)
+        parse_certificate(certificate)
+    except ValueError:  # binascii.Error is one
         raise Refused(Why.FIELD_VALUE) from None
+    return certificate

@@ -164,9 +164,10 @@ class House:
         Raises:
             AnswerableError: It cannot be used, and the present one stays.
         """
-        self._listeners.reload()
+        use_certificates = self._listeners.prepare(plan.service.listen)
         asked = asked_of(foreign(plan))
         self._keys.swap(foreign(plan))
+        use_certificates()
         self._reviews.swap(asked)
         self._exchanges.swap(in_force(plan))
         self._admin.swap(plan.service.admins)

@@ -18,6 +18,7 @@ from answerable.model.rule import (
 )
 from answerable.serving.plan import config_of, store_of
 from answerable.serving.state import token_state
+from answerable.serving.tls import without_tls_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class Plan:
         service = self.service
         return {
             "sts.url": service.url,
-            "sts.listen": service.listen,
+            "sts.listen": without_tls_files(service.listen),
             "sts.database": service.database,
             "sts.terminator": service.terminator,
             "sts.events": service.events,

@@ -111,9 +111,10 @@ class House:
         Raises:
             AnswerableError: It cannot be used, and the present one stays.
         """
-        self._listeners.reload()
+        use_certificates = self._listeners.prepare(plan.listen)
         person = self._signing_in.person
         self._admit(plan)  # the last that may be refused
+        use_certificates()
         self._desk.config = plan.config if plan.named else None
         self._desk.spools = plan.spools
         # The link stands for whom it did: nobody could get another one.

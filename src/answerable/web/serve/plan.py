@@ -11,6 +11,7 @@ from answerable.model.config import Config, Listener
 from answerable.model.errors import UsageError
 from answerable.serving.plan import config_of, store_of
 from answerable.serving.state import decisions_state, gateway_state
+from answerable.serving.tls import without_tls_files
 from answerable.store.store import Store
 
 OWN = "web"  # folder of its own in the store, where the file names none
@@ -68,7 +69,7 @@ class Plan:
     def fixed(self) -> Mapping[str, object]:
         """What a running process cannot change, by what the file calls it."""
         return {
-            "web.listen": self.listen,
+            "web.listen": without_tls_files(self.listen),
             "web.state": self.state,
             "store": self.store,
         }
