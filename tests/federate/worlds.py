@@ -217,6 +217,7 @@ def fitting(rule: TrustRule) -> SignedClaims | Attestation:
             return launched(uid=uid, agent=agent, started_by=by, started=started)
         case IssuedSubject(issuer, equal):
             payload: dict[str, object] = {"wf": "acme/x", "email": "ana@example.com"}
+            payload["email_verified"] = True
             for path, value in equal:
                 leaf = list(value) if isinstance(value, tuple) else value
                 payload |= {path[0]: leaf if len(path) == 1 else {path[1]: leaf}}

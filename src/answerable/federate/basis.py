@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import msgspec
 
-from answerable.federate.admission import is_name
 from answerable.federate.delegating import (
     ATTESTED_LIFE,
     Chain,
@@ -28,6 +27,7 @@ from answerable.federate.delegating import (
     portion_of,
     root_of,
 )
+from answerable.federate.person import PersonRefused, person_named
 from answerable.federate.refusing import Refused, Why
 from answerable.federate.rules.match import Matched, Workload
 from answerable.federate.rules.table import Ambiguous
@@ -35,13 +35,9 @@ from answerable.federate.standing import Standing, check_standing
 from answerable.model.attestation import Attestation
 from answerable.model.claims import Confirmation, SignedClaims, TokenType
 from answerable.model.delegation import Delegation, Ticket
-from answerable.model.errors import IdError
 from answerable.model.exchange import GrantType, TokenRequest
-from answerable.model.ids import AgentId, PersonId, person_id
+from answerable.model.ids import AgentId, PersonId
 from answerable.model.rule import Bind, LaunchedSubject, TrustRule
-
-_EMAIL = "email"
-_VERIFIED = "email_verified"  # OpenID Connect Core 5.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,18 +331,10 @@ class _Finding(msgspec.Struct, frozen=True, gc=False):
         issuer = self.standing.issuers[claims.issuer]
         if claims.issuer not in rule.on_behalf_of:
             raise Refused(Why.NOT_ON_BEHALF, claims.issuer)
-        named = claims.leaf(issuer.person)
-        verified = claims.leaf(_VERIFIED)
-        # 1 is not true, though to Python it is equal.
-        if issuer.person == _EMAIL and verified is not None and verified is not True:
-            raise Refused(Why.NO_PERSON, _VERIFIED)
-        # An id drops white space at its ends; nobody else's name may end up as theirs.
-        if not is_name(named) or not named.isascii() or named != named.strip():
-            raise Refused(Why.NO_PERSON, issuer.person)
         try:
-            return person_id(named)
-        except IdError:
-            raise Refused(Why.NO_PERSON, issuer.person) from None
+            return person_named(claims, issuer.person)
+        except PersonRefused as refused:
+            raise Refused(Why.NO_PERSON, refused.claim) from None
 
     def _check_issuer(self, claims: SignedClaims) -> None:
         name = f"issuer:{claims.issuer}"

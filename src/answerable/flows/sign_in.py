@@ -29,12 +29,13 @@ from answerable.federate.login.asking import (
 from answerable.federate.login.errors import LoginRefused
 from answerable.federate.login.polling import Polling
 from answerable.federate.login.provider import Provider, metadata_url, read_provider
+from answerable.federate.person import PersonRefused, person_named
 from answerable.federate.verify import Issuers, KnownIssuer, verify
 from answerable.flows.login import LoggedIn
 from answerable.model.claims import SignedClaims, TokenType
 from answerable.model.config import PinnedIssuer
-from answerable.model.errors import EnvironmentRefused, IdError, UsageError
-from answerable.model.ids import PersonId, person_id
+from answerable.model.errors import EnvironmentRefused, UsageError
+from answerable.model.ids import PersonId
 
 WAIT = 300  # seconds that a browser may take
 _LATE = "run answerable login again"
@@ -129,18 +130,13 @@ def person_of(claims: SignedClaims, claim: str) -> PersonId:
     Raises:
         LoginRefused: It names none, or an address that was never shown to be theirs.
     """
-    named = claims.leaf(claim)
-    if claim == "email" and claims.leaf("email_verified") in (False, "false"):
-        raise LoginRefused("the provider has not verified the person's email")
     try:
-        if isinstance(named, str):
-            return person_id(named)
-    except IdError:
-        pass
-    raise LoginRefused(
-        f"the id_token names nobody (expected the claim {claim})",
-        "have the provider put that claim into the ID tokens of this client",
-    )
+        return person_named(claims, claim)
+    except PersonRefused as refused:
+        raise LoginRefused(
+            refused.message,
+            f"have the provider put {refused.claim} into the tokens of this client",
+        ) from None
 
 
 def _provider(ways: Ways, iss: str) -> Provider:

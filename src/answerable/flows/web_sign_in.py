@@ -30,6 +30,7 @@ from answerable.model.web import Login, Role
 
 FRESH = 5 * 60  # seconds since a person showed who they are
 LONGEST = 8 * 3600
+_LATEST = 1 << 53  # a NumericDate beyond it is none
 
 
 class Ask(Protocol):
@@ -174,7 +175,12 @@ def finish(ways: Ways, place: Place, begun: Begun, query: str) -> Admitted:
     check_nonce(claims, begun.sealed, required=True)
     found = admitted(claims, place.pinned, place.login)
     # OpenID Connect Core 3.1.2.1: whoever asks for max_age looks at auth_time.
-    if found.proved and ways.now() > found.proved + begun.max_age + SKEW:
+    if not found.proved:
+        raise LoginRefused(
+            "the provider does not say when the person signed in "
+            "(expected a number in auth_time, as max_age was asked for)"
+        )
+    if ways.now() > found.proved + begun.max_age + SKEW:
         raise LoginRefused("the sign-in at the provider is too long ago")
     return found
 
@@ -195,9 +201,15 @@ def admitted(claims: SignedClaims, pinned: PinnedIssuer, login: Login) -> Admitt
             "whoever signed in has no role here",
             "an administrator gives one: web.login.roles in the configuration",
         )
-    proved = claims.leaf("auth_time")
-    at = proved if type(proved) is int else 0
+    at = _number(claims.leaf("auth_time"))
     return Admitted(person, roles, claims.iss, claims.sub, at)
+
+
+def _number(value: object) -> int:
+    """Give a JSON number as whole seconds; 0 for anything else, `true` among it."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0
+    return int(value) if 0 < value < _LATEST else 0
 
 
 def _values(claims: SignedClaims, claim: str) -> frozenset[str]:

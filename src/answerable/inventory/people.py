@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
-from answerable.model.ids import PersonId
+from answerable.model.ids import PersonId, fold_name
 from answerable.model.person import EvidenceKind, OwnerEvidence, Person
 
 # A pipeline never counts as an owner: the names under which they sign.
@@ -102,7 +102,7 @@ class People:
 
     def __call__(self, person: str) -> PersonId:
         """Return the one id of a person; an unknown handle comes back as is."""
-        return self.handles.get(handle(person).lower(), PersonId(person))
+        return self.handles.get(fold_name(handle(person)), PersonId(person))
 
     def get(self, person: str) -> Person | None:
         """Return the merged person."""
@@ -127,11 +127,11 @@ def listed(
     stating: dict[str, set[PersonId]] = defaultdict(set)
     for key, person in persons.items():
         for alias in person.aliases:
-            stating[alias.lower()].add(key)
+            stating[fold_name(alias)].add(key)
     found: dict[PersonId, list[PersonId]] = {}
     apart: list[tuple[PersonId, PersonId]] = []
     for key, person in persons.items():
-        others = stating[handle(key).lower()] - {key}
+        others = stating[fold_name(handle(key))] - {key}
         believed = person.seen.written_by.believed or key in named
         if len(others) == 1 and not believed and not person.aliases:
             apart.append((key, next(iter(others))))
@@ -163,12 +163,12 @@ def _groups(persons: Iterable[Person]) -> dict[str, PersonId]:
 
     ids: dict[str, PersonId] = {}
     for person in persons:
-        own = handle(person.id).lower()
+        own = fold_name(handle(person.id))
         ids[own] = person.id
         find(own)
         if person.seen.written_by.believed:
             for alias in person.aliases:
-                parent[find(alias.lower())] = find(own)
+                parent[find(fold_name(alias))] = find(own)
     heads: dict[str, PersonId] = {}
     for own in sorted(ids, key=_preference):
         heads.setdefault(find(own), ids[own])
@@ -185,13 +185,13 @@ def _merged(head: PersonId, found: Sequence[Person]) -> Person:
     )
     # One tag that calls a person a team must not take everything from them.
     telling = [p for p in found if p.seen.written_by.believed] or found
-    names = {handle(p.id).lower() for p in found}
-    names |= {alias.lower() for p in found for alias in p.aliases}
+    names = {fold_name(handle(p.id)) for p in found}
+    names |= {fold_name(alias) for p in found for alias in p.aliases}
     return replace(
         found[0],
         id=head,
         name=next((p.name for p in found if p.name), ""),
-        aliases=tuple(sorted(names - {handle(head).lower()})),
+        aliases=tuple(sorted(names - {fold_name(handle(head))})),
         team=all(p.team for p in telling) or is_team(head),
         alive=all(p.alive for p in telling),
     )

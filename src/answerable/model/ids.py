@@ -8,7 +8,9 @@ type checker.
 import hashlib
 import re
 import struct
+import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NewType
 
 from answerable.model.errors import IdError
@@ -42,7 +44,23 @@ def person_id(text: str) -> PersonId:
     Raises:
         IdError: The text is empty or holds control characters.
     """
-    return PersonId(_named("person:", text.strip(), "person").lower())
+    return PersonId(_named("person:", fold_name(text.strip()), "person"))
+
+
+def fold_name(text: str) -> str:
+    """Fold a handle or address, so that two spellings of one name are equal.
+
+    NFKC, then case folding (Unicode Standard 3.13, D146): the one comparison of names.
+    """
+    return text.lower() if text.isascii() else _folded(text)
+
+
+@lru_cache(maxsize=4096)
+def _folded(text: str) -> str:
+    # Folding may bring about a letter that NFKC composes otherwise: twice is enough.
+    for _ in range(2):
+        text = unicodedata.normalize("NFKC", text).casefold()
+    return unicodedata.normalize("NFKC", text)
 
 
 def agent_id(kind: str, *parts: str) -> AgentId:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,7 @@ def test_a_hook_that_is_ended_says_no(tmp_path: Path) -> None:
     # More than a pipe holds, and no end: it reads, and waits for the rest.
     process.stdin.write(b'{"hook_event_name":"' + b"x" * (1 << 20))
     process.stdin.flush()
+    time.sleep(1)
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == BLOCK
     process.stdin.close()

@@ -331,7 +331,7 @@ def _named(token: SignedClaims, standing: Standing, rule: TrustRule | None) -> s
     if rule is None or token.issuer not in rule.on_behalf_of:
         return ""
     verified = token.leaf("email_verified")
-    if claim == "email" and not (verified is None or verified is True):
+    if claim == "email" and verified is not True:
         return ""
     if not isinstance(name, str) or not re.fullmatch("[!-~](?:[ -~]*[!-~])?", name):
         return ""

@@ -13,7 +13,7 @@ from answerable.model.claims import Issuer, TokenType
 from answerable.model.errors import EnvironmentRefused, UsageError
 from tests.federate.tokens import OTHER_EC, sign
 from tests.sts.login.conftest import Stage
-from tests.sts.login.provider import CODE, left_out, unsigned, visit
+from tests.sts.login.provider import CODE, UNVERIFIED, left_out, unsigned, visit
 
 
 def refused(stage: Stage, **changes: object) -> str:
@@ -142,10 +142,11 @@ def test_a_code_that_was_used_before_is_refused(stage: Stage):
         ({"exp": 4_000_000_000}, "(lifetime)"),
         ({"scope": "openid"}, "(claim-forbidden)"),
         ({"sub": ...}, "(claim-missing)"),
-        ({"email": ...}, "names nobody"),
-        ({"email": ["ana@example.com"]}, "names nobody"),
-        ({"email": " "}, "names nobody"),
-        ({"email_verified": False}, "has not verified"),
+        ({"email": ...}, "names no person"),
+        ({"email": ["ana@example.com"]}, "names no person"),
+        ({"email": " "}, "names no person"),
+        *(({"email_verified": value}, "has not verified") for value in UNVERIFIED),
+        ({"email": "\u212aim@example.com"}, "names no person"),
     ],
 )
 def test_an_id_token_that_does_not_hold_is_refused(stage: Stage, claims, said):

@@ -58,7 +58,12 @@ def configuration(folder: Path, store: Path) -> Path:
 def token() -> str:
     now = int(time.time())
     said = {"iss": ISS, "sub": "a", "aud": API, "iat": now, "exp": now + 3_500}
-    said |= {"jti": "j", "client_id": "script", "email": "ana@corp.example"}
+    said |= {
+        "jti": "j",
+        "client_id": "script",
+        "email": "ana@corp.example",
+        "email_verified": True,
+    }
     return sign({"alg": "ES256", "kid": "k1", "typ": "at+jwt"}, said, EC)
 
 

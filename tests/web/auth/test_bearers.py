@@ -18,6 +18,7 @@ from answerable.web.desk import Desk
 from answerable.web.routes import Answer, Asked, Moved, Route, Told
 from answerable.web.visit import May, Role, Visit
 from tests.federate.tokens import EC, document, public, sign
+from tests.sts.login.provider import UNVERIFIED
 from tests.web.auth.conftest import LOGIN
 from tests.web.stage import FORM, Stage
 
@@ -61,6 +62,7 @@ def token(head: dict[str, Any] | None = None, key: Any = EC, **changes: Any) -> 
         "jti": "j1",
         "client_id": "a-script",
         "email": "ana@example.com",
+        "email_verified": True,
         "groups": ["security"],
         **changes,
     }
@@ -112,6 +114,8 @@ def test_a_token_that_does_not_hold_is_refused(
     "changes",
     [
         {"email": ...},  # a client of its own
+        *({"email_verified": value} for value in UNVERIFIED),
+        {"email": "\u212aim@example.com"},
         {"groups": ["other"]},
         {"act": {"sub": "agent:declared/bot"}},  # an agent that acts for a person
         {"act": "x"},

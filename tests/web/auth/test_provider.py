@@ -8,7 +8,7 @@ import pytest
 
 from answerable.web.auth.pending import LIVES, MOST, PendingSignIns
 from answerable.web.visit import Role
-from tests.sts.login.provider import unsigned
+from tests.sts.login.provider import UNVERIFIED, unsigned
 from tests.web.auth.conftest import LOGIN, PENDING, Journey
 from tests.web.stage import COOKIE
 
@@ -97,9 +97,11 @@ def test_an_answer_to_another_question_is_refused(
         {"exp": 1},
         {"email": ...},
         {"email": ""},
-        {"email_verified": False},
+        *({"email_verified": value} for value in UNVERIFIED),
+        {"email": "\u212aim@example.com"},
+        {"email": "an\u0430@example.com"},
         {"act": {"sub": "agent:declared/bot"}},
-        {"auth_time": 1000},
+        *({"auth_time": at} for at in (1000, ..., None, "1790000000", True, -1)),
     ],
 )
 def test_an_id_token_that_does_not_hold_is_refused(
@@ -173,15 +175,6 @@ def test_whoever_has_to_be_fresh_is_asked_to_show_who_they_are(
     session = journey.stage.sessions.find(journey.cookie)
     assert session is not None
     assert journey.stage.sessions.is_fresh(session)
-
-
-def test_a_provider_that_does_not_say_when_proves_nothing_fresh(
-    journey: Journey,
-) -> None:
-    assert journey.sign_in(more="&fresh=1").status == 303
-    session = journey.stage.sessions.find(journey.cookie)
-    assert session is not None
-    assert not journey.stage.sessions.is_fresh(session)
 
 
 def test_tokens_of_the_provider_are_never_shown(journey: Journey) -> None:

@@ -1,0 +1,56 @@
+"""The person that a verified token names: one reading for page, API and token service.
+
+An address counts only where its issuer says `"email_verified": true` (OpenID Connect
+Core 5.1), as a JSON boolean: anybody may type an address into an account. A name has to
+be ASCII: one that looks like another, or becomes another by NFKC and case folding
+(`\u212aim@...`), names nobody.
+"""
+
+from answerable.federate.admission import is_name
+from answerable.model.claims import SignedClaims
+from answerable.model.errors import AnswerableError, IdError
+from answerable.model.ids import PersonId, person_id
+
+EMAIL = "email"
+VERIFIED = "email_verified"
+
+
+class PersonRefused(AnswerableError):  # noqa: N818 - an outcome
+    """A token names no person.
+
+    Args:
+        claim: The claim that does not hold.
+        message: One line.
+    """
+
+    def __init__(self, claim: str, message: str) -> None:
+        super().__init__(message)
+        self.claim = claim
+
+
+def person_named(claims: SignedClaims, claim: str) -> PersonId:
+    """Read the person that a token names.
+
+    Args:
+        claims: Verified.
+        claim: The claim that names people in tokens of this issuer.
+
+    Raises:
+        PersonRefused: It names none, or an address that was not verified.
+    """
+    named = claims.leaf(claim)
+    if claim == EMAIL and claims.leaf(VERIFIED) is not True:  # 1 == True to Python
+        raise PersonRefused(
+            VERIFIED,
+            "the provider has not verified the person's email "
+            "(expected the claim email_verified: true)",
+        )
+    # An id drops white space at its ends; no other name may end up as that one.
+    if not is_name(named) or not named.isascii() or named != named.strip():
+        raise PersonRefused(
+            claim, f"the token names no person (expected ASCII in the claim {claim})"
+        )
+    try:
+        return person_id(named)
+    except IdError:
+        raise PersonRefused(claim, f"the claim {claim} is no name") from None
