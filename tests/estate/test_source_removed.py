@@ -81,7 +81,9 @@ PAGES = {
     *("/agent", "/identity", "/credential", "/person"),
 }
 PAGES_APART = {
-    **dict.fromkeys(("/trace", "/trace/export", "/trace/complete"), "as `trace`"),
+    **dict.fromkeys(
+        ("/trace", "/trace/export", "/trace/hops", "/trace/complete"), "as `trace`"
+    ),
     **dict.fromkeys(("/trace/times", "/trace/span", "/event", "/evidence"), _LOG),
     **dict.fromkeys(("/evidence/checkpoint", "/evidence/key", "/proof"), _LOG),
     "/proof/bundle": _LOG,

@@ -82,6 +82,33 @@ def test_where_no_event_fits_what_exists_is_offered(day: Store) -> None:
     assert alike(day, hidden, asked) == ""
 
 
+@pytest.mark.parametrize(
+    ("field", "text", "named"),
+    [
+        ("identity", f"arn:aws:iam::{ACCOUNT}:user/ana", "identity {text}"),
+        ("identity", f"arn:aws:iam::{ACCOUNT}:role/ana", "identity {user}"),
+        ("identity", "*/ana?", "identity {user}"),
+        ("person", "*ana@*", "person person:ana"),
+        ("credential", "cred:aws/AKIA*", "credential cred:aws/AKIA"),
+        ("agent", "*nothing-alike*", ""),
+        ("tool", "*nothing-alike*", ""),
+    ],
+)
+def test_each_name_of_an_empty_answer_is_looked_up(day: Store, field, text, named):
+    """An action that nobody called leaves the answer empty, whatever the name."""
+    asked = Question(**{field: text}, action="s3:DeleteBucket")
+    said = trace(day, asked, now=NOW).searched
+    user = f"arn:aws:iam::{ACCOUNT}:user/ana"
+    expected = named.format(text=text, user=user)
+    assert said.startswith("events searched: 18 of cloudtrail")
+    assert (f"there is {expected}" in said) if named else ("there is" not in said)
+    scene = investigate.Scene(snapshots.load(day, now=NOW), stitched(day))
+    query = parse(f'{field}:"{text}" action:s3:DeleteBucket')
+    assert alike(day, scene, query) == said.partition("; ")[2]
+    hidden = investigate.Scene(scene.inventory, scene.chains, frozenset())
+    assert alike(day, hidden, query) == ""
+
+
 def test_a_part_of_an_answer_says_of_how_many(day: Store) -> None:
     assert trace(day, Question(limit=3), now=NOW).total == 18
     assert trace(day, Question(), now=NOW).total == -1

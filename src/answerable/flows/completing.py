@@ -4,13 +4,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from answerable.flows.chains import Chains
 from answerable.flows.investigate import Scene, Test, may_tell, ways
+from answerable.flows.naming import FIELDS as FIELDS_OF_NAMES
 from answerable.flows.query import CHOICES, FIELDS, HOPS, Query, spelled
-from answerable.flows.touched import offers
+from answerable.flows.touched import Entities, entities_of, offers
 from answerable.lineage.joints import JointChains
-from answerable.model.inventory import Inventory
 from answerable.model.lineage import Chain
-from answerable.model.sighting import Facts
 from answerable.store.chains import Filter
 from answerable.store.finding import Wanted, values_like
 from answerable.store.store import Store
@@ -69,13 +69,16 @@ def completed(store: Store, scene: Scene, text: str) -> list[Proposal]:
 
 def alike(store: Store, scene: Scene, query: Query) -> str:
     """Name what may be told of and is spelled like what no event fits."""
-    inventory, only = scene.inventory, scene.only
+    only = scene.only
     tests: list[Test] = []
-    if only is not None:
-        inventory = Inventory(0, "", Facts(), {}, {}, {}, {}, ())
+    known: Entities = {}
+    if only is None:
+        known = entities_of(scene.inventory, Chains.of(scene.chains))
+    else:
         tests = [lambda chain: may_tell(chain, only)]
     among = Wanted(Filter(), ways(scene.chains, tests, ()))
-    return offers(store, inventory, among, [query.get("resource"), *query.words])
+    named = ((f, query.get(f)) for f in FIELDS_OF_NAMES if query.get(f))
+    return offers(store, known, among, [query.get("resource"), *query.words], named)
 
 
 def _last(text: str) -> tuple[str, str]:

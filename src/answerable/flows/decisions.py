@@ -1,12 +1,20 @@
 """`/decisions`: the newest decisions, from the store and from what is not shipped yet."""
 
+from dataclasses import replace
+
 from answerable.flows import decided
 from answerable.flows.decided import Found, Spooled
 from answerable.flows.decision import coverage_of, item
 from answerable.model.document import Document
 from answerable.model.errors import UsageError
 from answerable.model.event import AuditEvent
-from answerable.store.decisions import Asked, count_effects, newest
+from answerable.store.decisions import (
+    Asked,
+    count_decisions,
+    count_effects,
+    newest,
+    stored_among,
+)
 from answerable.store.store import Store
 
 _DAY = 86_400 * 10**9
@@ -27,7 +35,8 @@ def decisions(
         now: UTC nanoseconds.
 
     Returns:
-        The document, and the place at which the next one begins; empty for none.
+        The document, which says of how many where it is a part; and the place at
+        which the next one begins, empty for none.
     """
     waiting = decided.spooled(spool)
     stored = _stored(store, asked, limit + 1, now)
@@ -43,7 +52,17 @@ def decisions(
     items = [item(each) for each in shown]
     more = len(found) > limit
     after = spelled_place(shown[-1].event) if more and shown else ""
-    return Document("decisions", items, coverage_of(waiting)), after
+    total = _total(store, waiting, asked) if more or asked.before[0] else -1
+    return Document("decisions", items, coverage_of(waiting), total=total), after
+
+
+def _total(store: Store, waiting: Spooled, asked: Asked) -> int:
+    """Count all decisions that are asked for, wherever a part of them begins."""
+    whole = replace(asked, before=(0, b""))
+    fitting = _fitting(waiting, whole)
+    shipped = stored_among(store, fitting)
+    left = sum(each.raw_sha256 not in shipped for each in fitting)
+    return count_decisions(store, whole) + left
 
 
 def effects(

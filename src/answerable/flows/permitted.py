@@ -17,7 +17,7 @@ from answerable.flows.not_known import (
     unknown_rows,
 )
 from answerable.model.connector import no_progress
-from answerable.model.document import Document, ReachItem, ShownItem
+from answerable.model.document import Coverage, Document, ReachItem, ShownItem
 from answerable.model.errors import UsageError
 from answerable.reach import items, questions, subjects
 from answerable.reach.keys.tagging import Tagging
@@ -44,11 +44,21 @@ class Listed:
         document: Its items.
         after: Where the next part begins: a cursor, empty at the end.
         gone: How many identities were gone through for it.
+        shown: Of how many identities its rows are, where it is not the whole list.
     """
 
     document: Document
     after: str
     gone: int = 0
+    shown: ShownItem | None = None
+
+    @property
+    def counted(self) -> Document:
+        """The document; its coverage says of how many identities the rows are."""
+        if self.shown is None:
+            return self.document
+        covered: Coverage = {**self.document.coverage, "shown": self.shown}
+        return replace(self.document, coverage=covered)
 
 
 def reach(
@@ -74,7 +84,7 @@ def reach(
             rows=limit,
             ways=sys.maxsize,
         )
-        return _with_shown(asked, subject, listed) if listed.after else listed.document
+        return listed.counted
     inventory, direct = asked.inventory, asked.direct
     name = subject_of(inventory, subject)
     found = subjects.starts(asked.graph, inventory, name)
@@ -88,20 +98,26 @@ def reach(
     return _listing(asked, found, replies, action, resource, unknown=unknown)
 
 
-def _with_shown(asked: Asked, subject: str, listed: Listed) -> Document:
-    """Say how many of the identities that a subject can become were gone through."""
-    starts = subjects.starts(
-        asked.graph, asked.inventory, subject_of(asked.inventory, subject)
-    ).starts
-    of = sum(
+def _shown(
+    asked: Asked, found: subjects.Starts, rows: int, first: int, place: Place
+) -> ShownItem:
+    """Say how many of the identities that a subject can become were gone through.
+
+    Args:
+        asked: The estate.
+        found: Where the subject starts.
+        rows: How many rows are shown.
+        first: The start at which the list goes on.
+        place: Where from there.
+    """
+    counts = [
         count_identities(asked.graph, each.identity, direct=asked.direct)
-        for each in starts
-    )
-    document = listed.document
-    shown = ShownItem(
-        rows=len(document.items), what="identities", done=listed.gone, of=of
-    )
-    return replace(document, coverage={**document.coverage, "shown": shown})
+        for each in found.starts
+    ]
+    done = sum(counts[:first])
+    if first < len(counts):
+        done += min(place.way + (place.row > 0), counts[first])
+    return ShownItem(rows=rows, what="identities", done=done, of=sum(counts))
 
 
 def reach_part(
@@ -157,7 +173,10 @@ def reach_part(
     document = _listing(
         asked, found, replies, action, resource, tagging=tagging, unknown=unknown
     )
-    return Listed(document, "" if ended else spelled_cursor(first, place), gone)
+    shown = None
+    if after or not ended:
+        shown = _shown(asked, found, len(document.items), first, place)
+    return Listed(document, "" if ended else spelled_cursor(first, place), gone, shown)
 
 
 def who_can(asked: Asked, action: str, resource: str) -> Document:

@@ -1,18 +1,23 @@
 """Resources of a question: an ARN, an `s3://` URI, part of a name, or an event's id."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from answerable.flows.chains import Chains
 from answerable.model.inventory import Inventory
 from answerable.reach.words import as_arn
 from answerable.store.chains import Filter
 from answerable.store.finding import Wanted, values_like
 from answerable.store.store import Store
 
+Entities = Mapping[str, Collection[str]]
 _OFFERED = 3
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{2,}")
-_NO_NAMES = frozenset(("arn", "aws", "iam"))
+_NO_NAMES = frozenset(
+    ("arn", "aws", "iam", "agent", "tool", "mcp", "person", "cred", "role", "user")
+)
+_ACCOUNT = re.compile(r"[0-9]{12}")
 
 
 def number_of(text: str) -> bytes | None:
@@ -59,34 +64,51 @@ def _is_folder(uri: str) -> bool:
 
 
 def offers(
-    store: Store, inventory: Inventory, among: Wanted, texts: Iterable[str]
+    store: Store,
+    entities: Entities,
+    among: Wanted,
+    resources: Iterable[str],
+    names: Iterable[tuple[str, str]],
 ) -> str:
     """Name what exists and is spelled like a text that no event fits.
 
     Args:
         store: Where the events are.
-        inventory: Agents, identities, credentials and tools.
+        entities: Ids by kind.
         among: Events that may be told of.
-        texts: What was asked for.
+        resources: Texts asked for as a resource, or in any hop.
+        names: Kind and text of what was asked for as a person, agent, tool, identity
+            or credential.
 
     Returns:
         One line, empty where nothing is like it.
     """
-    said = []
-    for text in texts:
+    said: list[str] = []
+    for text in resources:
         for token in _tokens(text):
             found = [f"resource {v}" for v in _resources(store, among, token)]
-            found += _entities(inventory, token)
+            found += _like(entities, token)
             if found:
                 said += found[: 2 * _OFFERED]
                 break
+    for kind, text in names:
+        own = {kind: entities.get(kind, ())}
+        whole = [f"{kind} {text}"] if text in own[kind] else []
+        like = (_like(ids, token) for ids in (own, entities) for token in _tokens(text))
+        said += whole or next(filter(None, like), [])[: 2 * _OFFERED]
     return f"there is {', '.join(dict.fromkeys(said))}" if said else ""
 
 
 def _tokens(text: str) -> Iterator[str]:
-    """Longest runs of letters first: they tell most."""
-    tokens = dict.fromkeys(_TOKEN.findall(text))
-    yield from sorted((t for t in tokens if t.lower() not in _NO_NAMES), key=_length)
+    """Give the parts of a name, those of its last part first, the longest before all."""
+    last = re.split(r"[/:]", text.rstrip("/*?:"))[-1]
+    for part in (last, text):
+        tokens = dict.fromkeys(_TOKEN.findall(part))
+        yield from sorted((t for t in tokens if _is_name(t)), key=_length)
+
+
+def _is_name(token: str) -> bool:
+    return token.lower() not in _NO_NAMES and not _ACCOUNT.fullmatch(token)
 
 
 def _length(token: str) -> int:
@@ -99,16 +121,22 @@ def _resources(store: Store, among: Wanted, token: str) -> list[str]:
     )
 
 
-def _entities(inventory: Inventory, token: str) -> list[str]:
+def entities_of(inventory: Inventory, chains: Chains) -> Entities:
+    """Give the ids of all entities by kind: of the snapshot, and of the trail."""
+    facts = inventory.facts
+    return {
+        "agent": {*inventory.agents, *chains.agents.ids},
+        "identity": {*(each.id for each in facts.identities), *chains.identities.ids},
+        "credential": {*inventory.credentials, *chains.credentials.ids} - {""},
+        "tool": {*(tool.id for tool in facts.tools), *chains.tools.ids},
+        "person": {*inventory.persons, *chains.persons},
+    }
+
+
+def _like(entities: Entities, token: str) -> list[str]:
     folded = token.lower()
-    kinds: tuple[tuple[str, Iterable[str]], ...] = (
-        ("agent", inventory.agents),
-        ("identity", (identity.id for identity in inventory.facts.identities)),
-        ("credential", inventory.credentials),
-        ("tool", dict.fromkeys(tool.id for tool in inventory.facts.tools)),
-    )
     found = []
-    for kind, ids in kinds:
+    for kind, ids in entities.items():
         like = sorted(key for key in ids if folded in key.lower())
         found += [f"{kind} {key}" for key in like[:_OFFERED]]
     return found

@@ -9,7 +9,7 @@ from answerable.flows.chains import Chains
 from answerable.flows.hints import command
 from answerable.flows.lists import coverage, spelled_time
 from answerable.flows.stitch import stitched
-from answerable.flows.touched import narrowed, offers
+from answerable.flows.touched import entities_of, narrowed, offers
 from answerable.flows.trail_actions import check_trail_action
 from answerable.lineage.joints import JointChains
 from answerable.lineage.stitch import chain_at
@@ -96,7 +96,7 @@ def traced(
         items,
         coverage_of(inventory, chains, now, question),
         next=asking_more(question) if more else "",
-        searched="" if items else searched(store, inventory, question),
+        searched="" if items else searched(store, inventory, chains, question),
         total=count(store, _parts(asked, whole)) if more else -1,
     )
 
@@ -169,12 +169,19 @@ def asking_more(question: Question, *flags: str) -> str:
     return command(*words, "--limit", str(question.limit * 10))
 
 
-def searched(store: Store, inventory: Inventory, question: Question) -> str:
+def searched(
+    store: Store,
+    inventory: Inventory,
+    chains: Sequence[JointChains],
+    question: Question,
+) -> str:
     """Say how many events of which trail there are, and what is spelled alike."""
     held = [f"{events:,} of {source}" for source, events in count_sources(store)]
     if not held:
         return ""
-    like = offers(store, inventory, Wanted(Filter()), [question.resource])
+    named = ((f, text) for f in naming.FIELDS if (text := getattr(question, f)))
+    known = entities_of(inventory, Chains.of(chains))
+    like = offers(store, known, Wanted(Filter()), [question.resource], named)
     searched = f"events searched: {', '.join(held)}"
     return f"{searched}; {like}" if like else searched
 

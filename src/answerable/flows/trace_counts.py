@@ -86,7 +86,7 @@ def count_by(store: Store, question: Question, by: str, *, now: int) -> Document
         items,
         coverage_of(inventory, chains, now, question),
         next=asking_more(question, "--by", ",".join(fields)) if more else "",
-        searched="" if items else searched(store, inventory, question),
+        searched="" if items else searched(store, inventory, chains, question),
         total=len(ordered) if more else -1,
     )
 

@@ -110,6 +110,14 @@ def count_effects(store: "Store", asked: Asked, *, since: int) -> dict[str, int]
     return {str(effect): cast("int", count) for effect, count in rows}
 
 
+def count_decisions(store: "Store", asked: Asked) -> int:
+    """Count the decisions that are asked for."""
+    where, values = asked.where()
+    query = f"SELECT count(*) FROM skimmed e WHERE {where}"  # noqa: S608 - ours
+    ((count,),) = store.rows(query, values)
+    return cast("int", count)
+
+
 def find_decisions(store: "Store", beginning: str) -> list[AuditEvent]:
     """Give the decisions whose id begins so, oldest first; of many alike the first."""
     query = (

@@ -125,6 +125,7 @@ def test_every_page_of_the_table_is_looked_at(there: dict[str, Any]) -> None:
 NO_PAGES = {
     "/trace/complete",
     "/trace/export",
+    "/trace/hops",
     "/trace/span",
     "/trace/times",
     "/reach/complete",

@@ -60,6 +60,7 @@ WHO: dict[frozenset[May], tuple[str, ...]] = {
         "GET /trace",
         "GET /trace/export",
         "GET /trace/complete",
+        "GET /trace/hops",
         "GET /trace/times",
         "GET /trace/span",
         "GET /event",

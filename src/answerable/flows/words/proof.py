@@ -21,6 +21,7 @@ _GRANTING = {
     "resource-policies": "resource policy",
     "s3-acls": "ACL",
 }
+_MOST = 5  # kinds that are named; of more the rest are counted
 _STATES = (
     ("passed", "took part and did not decide"),
     ("none", "none attached"),
@@ -47,6 +48,8 @@ def assuming(verdict: str, names: Collection[str]) -> str:
     if not named:
         return "assuming that what was not collected does not change it"
     does = "allows it" if never else "denies it"
+    if len(named) > _MOST:
+        named = [*named[: _MOST - 1], f"{len(named) - _MOST + 1} other kinds of policy"]
     return f"assuming no {_either(named)} {does}"
 
 

@@ -53,7 +53,7 @@ def _reach(desk: Desk, visit: Visit, params: Params) -> Part:
         after=params.get("after", ""),
         rows=limit_of(params),
     )
-    return Part(listed.document, listed.after)
+    return Part(listed.counted, listed.after)
 
 
 def _who_can(desk: Desk, visit: Visit, params: Params) -> Part:

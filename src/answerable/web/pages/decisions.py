@@ -27,6 +27,7 @@ def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     kept = {name: query[name] for name in FILTERS if name in query}
     values = {
         "items": document.items,
+        "total": document.total if document.total >= 0 else len(document.items),
         "unread": document.coverage["not_collected"],
         "query": {name: query.get(name, "") for name in FILTERS},
         "effects": EFFECTS,

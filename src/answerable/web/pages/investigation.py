@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias, cast
 
 from answerable.flows import investigate as flow
@@ -9,6 +10,7 @@ from answerable.flows.completing import alike, completed
 from answerable.flows.investigate import Bar, Scene, Times
 from answerable.flows.lists import spelled_time
 from answerable.flows.query import HOPS, Query, parse
+from answerable.flows.trace import coverage_of
 from answerable.flows.trace_counts import hop_counts
 from answerable.flows.words.chains import Grouped, grouped, hops_of
 from answerable.flows.words.forms import to_csv, to_json, to_ndjson
@@ -16,6 +18,7 @@ from answerable.model.document import Document
 from answerable.model.document_trace import TraceItem
 from answerable.model.errors import UsageError
 from answerable.model.lineage import HopStatus
+from answerable.store.finding import count
 from answerable.web.deeds import DEEDS, scene
 from answerable.web.desk import Desk
 from answerable.web.draw.chains import picture
@@ -62,9 +65,6 @@ def trace(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         items = cast("Sequence[TraceItem]", document.items)
         whole = not (after or older)
         times = flow.times(store, wanted, items if whole else None)
-        known = _statuses(items)
-        if not whole:
-            known = hop_counts(store, around.chains, wanted)
         like = "" if items else alike(store, around, query)
     groups = grouped(items)
     values = {
@@ -75,7 +75,8 @@ def trace(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         "picture": picture(groups, Ways(query, page_of), list(map(_when, groups))),
         "times": times,
         "timeline": _timeline(times, query),
-        "hops": _hops(known, query),
+        "hops": _hops(_statuses(items), query) if whole else [],
+        "all_hops": url("/trace/hops", q=query.text),
         "older": url("/trace", q=text, after=older) if older else "",
         "newest": url("/trace", q=text) if after else "",
         "part": "" if whole else _part(len(items), times.total, after),
@@ -85,6 +86,23 @@ def trace(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         "coverage": document.coverage,
     }
     return Page("trace.html", "Investigation", values)
+
+
+def hops(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Show how each hop is known, counted over all events that fit."""
+    around = scene(desk, visit)
+    query = parse(asked.query.get("q", ""))
+    wanted = flow.wanted(around, query, now=desk.now)
+    with desk.store() as store:
+        known = hop_counts(store, around.chains, wanted)
+    values = {
+        "text": query.text,
+        "hops": _hops(known, query),
+        "total": known[HOPS[0]].total(),
+        "back": url("/trace", q=query.text),
+        "coverage": coverage_of(around.inventory, around.chains, desk.now),
+    }
+    return Page("trace-hops.html", "How hops are known", values)
 
 
 def _part(shown: int, total: int, after: str) -> str:
@@ -111,9 +129,11 @@ def _rows(desk: Desk, around: Scene, asked: Asked) -> Document:
     query = parse(asked.query.get("q", ""))
     wanted, person = flow.wanted(around, query, now=desk.now), query.get("person")
     with desk.store() as store:
-        document, _ = flow.investigate(
+        document, older = flow.investigate(
             store, around, wanted, now=desk.now, limit=_EXPORTED, person=person
         )
+        if older:
+            document = replace(document, total=count(store, wanted))
     return document
 
 
@@ -199,6 +219,7 @@ def _tick(at: int, span: int) -> str:
 
 ROUTES: tuple[Route, ...] = (
     Route("/trace", trace, DEEDS, ("q", "after")),
+    Route("/trace/hops", hops, DEEDS, ("q",)),
     Route("/trace/export", export, DEEDS, ("q", "form")),
     Route("/trace/complete", complete, DEEDS, ("q",)),
 )

@@ -73,13 +73,14 @@ def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     """List what is killed, and who did what lately."""
     del visit, asked
     with desk.store() as store:
-        logged = store.objects(KIND)[-_SHOWN:]
+        logged = store.objects(KIND)
         said = [
             msgspec.json.decode(store.get_object(each.digest), type=Said)
-            for each in reversed(logged)
+            for each in reversed(logged[-_SHOWN:])
         ]
     values = {
         "killed": sorted(Kills(desk.root, desk.config).told().items()),
+        "total": len(logged),
         "said": [{**msgspec.structs.asdict(s), "at": spelled_time(s.at)} for s in said],
     }
     return Page("kills.html", "Kills", values)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from answerable.flows import reach as flow
+from answerable.flows.permitted import Listed
 from answerable.flows.words.not_known import looked
 from answerable.flows.words.proof import assuming, undecided
 from answerable.model.document import CanItem, Coverage, Document, ReachItem
@@ -38,7 +39,8 @@ def graph(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     question = read(asked.query)
     match asked.query.get("of", ""):
         case "reach":
-            document, drawn = _reached(desk, question)[:2]
+            listed, drawn = _reached(desk, question)
+            document = listed.document
         case "who-can":
             document, drawn = _able(desk, question)[:2]
         case "can":
@@ -105,9 +107,7 @@ def _examples(desk: Desk, path: str) -> list[tuple[str, str]]:
     return [(key, Question(key).at("/reach")) for key in acting[:_FIRST]]
 
 
-def _reached(
-    desk: Desk, question: Question
-) -> tuple[Document, picture.Picture, str, int]:
+def _reached(desk: Desk, question: Question) -> tuple[Listed, picture.Picture]:
     listed = flow.reach_part(
         desk.standing().inventory,
         question.subject,
@@ -122,11 +122,12 @@ def _reached(
     )
     items = cast("Sequence[ReachItem]", listed.document.items)
     drawn = picture.of_reach(items, question)
-    return listed.document, drawn, listed.after, listed.gone
+    return listed, drawn
 
 
 def _reach(desk: Desk, question: Question) -> Mapping[str, object]:
-    document, drawn, after, gone = _reached(desk, question)
+    listed, drawn = _reached(desk, question)
+    document, after = listed.document, listed.after
     items = cast("Sequence[ReachItem]", document.items)
     words = ["reach", items[0]["subject"] if items else question.subject]
     for option, value in (("action", question.action), ("resource", question.resource)):
@@ -135,7 +136,8 @@ def _reach(desk: Desk, question: Question) -> Mapping[str, object]:
         **_common(document, drawn, question, "reach"),
         "ways": rows.ways(items, question),
         "count": len(items),
-        "gone": gone,
+        "gone": listed.gone,
+        "shown": listed.shown,
         "older": question.at("/reach", after=after) if after else "",
         "newest": question.at("/reach") if question.after else "",
         "command": question.command(*words),
