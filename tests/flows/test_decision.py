@@ -14,9 +14,11 @@ import pytest
 from answerable.connectors.config.parse.quoting import quote
 from answerable.flows import decided as decided_flow
 from answerable.flows.decision import PolicyText, decision
+from answerable.flows.decisions import decisions, read_place
 from answerable.flows.ship import ship
 from answerable.model.decision import Layer, Reason, Target
 from answerable.model.errors import AmbiguousError, EnvironmentRefused, UsageError
+from answerable.store.decisions import Asked
 from answerable.store.store import Store
 from tests.connectors.gateway.spools import (
     ACT,
@@ -101,6 +103,22 @@ def test_a_decision_is_the_same_before_and_after_it_is_shipped(
         "by": "owner",
         "sign": f"answerable asks allow {HELD} --key KEY",
     }
+
+
+def test_a_part_of_the_decisions_says_of_how_many_shipped_or_not(
+    store: Store, spool: Path
+) -> None:
+    write(spool, spelled(STORY))
+    for shipped in (False, True):
+        if shipped:
+            ship(store, spool, now=NOW)
+        first, after = decisions(store, spool, Asked(), limit=1, now=NOW)
+        assert (len(first.items), first.total) == (1, 2)
+        place = read_place(after)
+        last, end = decisions(store, spool, Asked(before=place), limit=1, now=NOW)
+        assert (len(last.items), last.total, end) == (1, 2, "")
+        whole, _ = decisions(store, spool, Asked(), limit=2, now=NOW)
+        assert (len(whole.items), whole.total) == (2, -1)
 
 
 def test_what_went_on_says_how_it_ended_and_needs_no_amendment(

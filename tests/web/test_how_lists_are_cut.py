@@ -100,19 +100,20 @@ def test_a_part_over_the_api_says_of_how_many(desk, admin, path) -> None:
     name = path.removeprefix(API)
     if name in NOTHING:
         pytest.skip("the sample has none; see the tests of each")
-    got = answer(desk, admin, path, limit="1", **ASKED.get(name, {}))
+    most = "2" if name == "/reach" else "1"  # with what is not known of the subject
+    got = answer(desk, admin, path, limit=most, **ASKED.get(name, {}))
     assert isinstance(got, Told)
     document = json.loads(told(got).body)
     assert document["after"]
-    assert len(document["items"]) == 1
+    assert 1 <= len(document["items"]) <= int(most)
     if HOW[path] == CURSOR:
         assert document["coverage"]["looked"]["identities"] > 1
     elif name == "/reach":
         part = document["coverage"]["shown"]
-        assert part["rows"] == 1
+        assert part["rows"] == len(document["items"])
         assert 1 <= part["done"] <= part["of"]
         after = document["after"]
-        later = answer(desk, admin, path, limit="1", after=after, **ASKED[name])
+        later = answer(desk, admin, path, limit=most, after=after, **ASKED[name])
         assert isinstance(later, Told)
         more = json.loads(told(later).body)["coverage"]["shown"]
         assert more["of"] == part["of"]

@@ -96,7 +96,9 @@ def checkpoint(store: Store, *, now: int) -> Document:
     del now
     note = store.log.checkpoint()
     if not note:
-        raise UsageError("nothing is in the log yet", "run: answerable ingest")
+        raise UsageError(
+            "nothing is in the log yet", "run: answerable ingest cloudtrail:PATH"
+        )
     tree = read_checkpoint(note, store.keys.public)
     item: CheckpointItem = {
         "origin": tree.origin,

@@ -20,6 +20,7 @@ from answerable.model.errors import AnswerableError
 from answerable.store.skim import Skim
 from answerable.store.store import Store
 from answerable.web.standing import Standing, stamp, stand
+from answerable.web.totals import TotalCache
 
 Kept = TypeVar("Kept")
 _MINUTE = 60_000_000_000
@@ -41,6 +42,7 @@ class Desk:
 
     Attributes:
         is_ready: Whether what was begun is made, or could not be.
+        totals: Sizes of answers that were given in parts.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Desk:
         self._looked = 0.0
         self._threads: list[threading.Thread] = []
         self.is_ready = False
+        self.totals = TotalCache()
 
     @property
     def now(self) -> int:

@@ -88,7 +88,15 @@ def _trace(desk: Desk, visit: Visit, params: Params) -> Part:
             person=asked.get("person"),
         )
         if after or "after" in params:
-            document = replace(document, total=count(store, wanted))
+            asked_by = {k: v for k, v in params.items() if k not in ("after", "limit")}
+            key = (
+                desk.version(),
+                minute_of(desk),
+                around.only,
+                frozenset(asked_by.items()),
+            )
+            total = desk.totals.get(key, lambda: count(store, wanted))
+            document = replace(document, total=total)
     return Part(document, after)
 
 
