@@ -15,7 +15,7 @@ from answerable.reach.parts import Place, able_part, part
 from answerable.reach.paths.graph import Graph
 from answerable.reach.questions import Reply
 from answerable.reach.rows.rows import make_filter
-from answerable.reach.who_can import who_can
+from answerable.reach.who_can import NO_AGENTS, asking_of, who_can
 from bench.organization.make import organization
 from tests.reach.test_flow import NOW, RED, pipeline, rows
 
@@ -133,7 +133,9 @@ def test_each_asked_by_itself_gives_whom_the_list_gives(
     found: list[Reply] = []
     place: Place | None = Place()
     while place is not None:
-        got = able_part(graph, action, resource, after=place, most_rows=3, most_ways=5)
+        asking = asking_of(graph, action, resource, NO_AGENTS, direct=True)
+        count = len(graph.estate.principals)
+        got = able_part(asking, count, after=place, most_rows=3, most_ways=5)
         assert len(got.replies) <= 3
         assert got.ways <= 5
         found += got.replies

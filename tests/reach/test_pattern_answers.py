@@ -10,11 +10,13 @@ from hypothesis import HealthCheck, given, settings
 from answerable.flows import reach as flow
 from answerable.model.document import CanItem, ReachItem
 from answerable.reach.paths.graph import Graph
-from answerable.reach.pattern_answers import PART, can_on_pattern, is_pattern
+from answerable.reach.pattern_answers import can_on_pattern, is_pattern
+from answerable.reach.pattern_parts import PART
 from answerable.reach.patterns.globs import inward
 from answerable.reach.patterns.resources import matches_parts, pattern_parts, text_parts
 from answerable.reach.questions import Extent, Reply
-from answerable.reach.rows import listing, standing
+from answerable.reach.rows import standing
+from answerable.reach.rows.call_rows import CallRows
 from answerable.reach.verdict.formula import FALSE, TRUE
 from answerable.reach.who_can import who_can
 from tests.reach import laws
@@ -254,7 +256,7 @@ def test_the_law_of_patterns_finds_that_a_deny_carves_no_hole() -> None:
 
 def test_the_law_of_patterns_finds_that_grants_of_resources_are_left_aside() -> None:
     def plant(patch: pytest.MonkeyPatch) -> None:
-        patch.setattr(listing, "granted_rows", lambda *_: iter(()))
+        patch.setattr(CallRows, "_granted", lambda *_: iter(()))
 
     assert caught(plant, cases(), pattern_law)
 

@@ -22,10 +22,12 @@ from answerable.model.errors import UsageError
 from answerable.reach import items, questions, subjects
 from answerable.reach.keys.tagging import Tagging
 from answerable.reach.parts import Place, able_part, count_identities, part
+from answerable.reach.pattern_answers import is_pattern
 from answerable.reach.patterns.globs import is_literal
 from answerable.reach.questions import Reply
 from answerable.reach.rows.rows import speller
 from answerable.reach.unknown import rests_on_missing
+from answerable.reach.who_can import asking_of
 from answerable.reach.who_can import who_can as who_can_in
 
 # Who may tag a resource is worked out once for each; `can` always says it.
@@ -33,6 +35,7 @@ _MOST_EXPLAINED = 500
 # Each tag asks everybody: a page of a list does not wait for that.
 _MOST_ASKED = 2_000
 _MOST_AT_ONCE = 4_000
+_MOST_ON_PATTERN = 250
 Progress = Callable[[int, int, str], None]
 
 
@@ -223,19 +226,17 @@ def _able(
     asked: Asked, action: str, resource: str, place: Place, rows: int
 ) -> tuple[Sequence[Reply], Place | None, int]:
     """Find a part of those who can, where to go on, and how many were asked."""
-    graph = asked.graph
-    if asked.direct:
+    graph, gravity = asked.graph, gravity_of(asked.inventory)
+    direct, pattern = asked.direct, is_pattern(asked.estate, action, resource)
+    if direct or pattern:
         got = able_part(
-            graph,
-            action,
-            resource,
+            asking_of(graph, action, resource, gravity, direct=direct),
+            len(asked.estate.principals),
             after=place,
             most_rows=rows,
-            most_ways=_MOST_AT_ONCE,
-            gravity=gravity_of(asked.inventory),
+            most_ways=_MOST_ON_PATTERN if pattern else _MOST_AT_ONCE,
         )
         return got.replies, got.after, got.ways
-    gravity = gravity_of(asked.inventory)
     found = who_can_in(graph, action, resource, direct=False, gravity=gravity)
     some = list(islice(found, place.row, place.row + rows + 1))
     on = Place(0, place.row + rows) if len(some) > rows else None

@@ -25,12 +25,8 @@ from answerable.reach import items, questions, subjects
 from answerable.reach.coverage import is_partial
 from answerable.reach.keys.retagging import granted_on_tags, retagged
 from answerable.reach.keys.tagging import Tagging
-from answerable.reach.pattern_answers import (
-    can_on_pattern,
-    examples,
-    is_pattern,
-    merged,
-)
+from answerable.reach.pattern_answers import can_on_pattern, is_pattern
+from answerable.reach.pattern_parts import examples, merged
 from answerable.reach.questions import Extent, Reply
 from answerable.reach.subjects import Start, Starts
 from answerable.reach.unknown import UnknownSubject, rests_on_missing

@@ -15,7 +15,7 @@ from answerable.model.document import (
 )
 from answerable.reach.keys.keys import GITHUB, key_class
 from answerable.reach.paths.paths import Hop
-from answerable.reach.pattern_answers import part_text
+from answerable.reach.pattern_parts import part_text
 from answerable.reach.questions import Reply
 from answerable.reach.rows.rows import row_texts
 from answerable.reach.verdict.formula import Atom, Formula, verdict

@@ -24,10 +24,7 @@ from answerable.reach.rows.rows import Filter, Row
 from answerable.reach.visiting import entries_of
 from answerable.reach.who_can import (
     IDENTITY_GRADES,
-    NO_AGENTS,
-    Gravity,
-    asked_each,
-    outsiders_by_themselves,
+    Asking,
 )
 
 
@@ -107,35 +104,25 @@ def count_identities(graph: Graph, start: IdentityId, *, direct: bool) -> int:
 
 
 def able_part(
-    graph: Graph,
-    action: str,
-    resource: str,
-    *,
-    after: Place,
-    most_rows: int,
-    most_ways: int,
-    gravity: Gravity = NO_AGENTS,
+    asking: Asking, count: int, *, after: Place, most_rows: int, most_ways: int
 ) -> Part:
-    """List who can by itself from a place on, as `who_can.who_can` does.
+    """List who can from a place on, as `who_can.who_can` does.
 
     Place 0 is that of callers from outside, then come all identities once for each
     grade, and services from outside last.
 
     Args:
-        graph: The graph.
-        action: Of the call.
-        resource: Likewise.
+        asking: Asks callers.
+        count: How many identities there are.
         after: Where to go on.
         most_rows: Most replies.
         most_ways: Most identities to ask.
-        gravity: Grades identities.
     """
-    leading, last = outsiders_by_themselves(graph, action, resource)
-    count = len(graph.estate.principals)
     end = 1 + count * len(IDENTITY_GRADES)
     found: list[Reply] = []
     gone = 0
     if after.way == 0:
+        leading = asking.outsiders()[0]
         found += leading[after.row : after.row + most_rows]
         if after.row + len(found) < len(leading):
             return Part(tuple(found), Place(0, after.row + len(found)), 0)
@@ -143,11 +130,12 @@ def able_part(
         first = max(0, after.way - 1 - number * count)
         if first >= count:
             continue
-        for place, reply in asked_each(graph, action, resource, grades, gravity, first):
+        for place, reply in asking.identities(grades, first):
             if len(found) == most_rows or gone == most_ways:
                 return Part(tuple(found), Place(1 + number * count + place), gone)
             found += [reply] if reply else []
             gone += 1
+    last = asking.outsiders()[1]
     row = after.row if after.way >= end else 0
     shown = last[row : row + most_rows - len(found)]
     rest = row + len(shown) < len(last)

@@ -103,26 +103,26 @@ def can(
     for way in reached(graph, node):
         bit = 1 << whole.number(way.node)
         certain = way.certain and bool(goals.sure & bit)
-        if not certain and (_rank(best) >= _OPEN or not (left and goals.some & bit)):
+        if not certain and (rank(best) >= OPEN or not (left and goals.some & bit)):
             continue
         left -= 0 if certain else 1
         reply = _reply(graph, start, way, action, resource)
         if reply.formula == TRUE:
             return reply
-        if _rank(reply) > _rank(best):
+        if rank(reply) > rank(best):
             best = reply
     return best
 
 
-_OPEN = 2
+OPEN = 2
 _MOST_OPEN = 256  # open paths that are judged for one that rests on less
 
 
-def _rank(reply: Reply) -> int:
-    """Order: never, open for want of a policy that was not collected, open, always."""
+def rank(reply: Reply) -> int:
+    """Rank an answer: never, open for want of a policy that was not collected, open, always."""
     if reply.formula in (FALSE, TRUE):
         return 3 if reply.formula == TRUE else 0
-    return 1 if rests_on_missing(reply.formula) else _OPEN
+    return 1 if rests_on_missing(reply.formula) else OPEN
 
 
 def _can_as(
@@ -303,10 +303,24 @@ def principal_rows(graph: Graph, principal: Principal, wanted: Filter) -> Iterat
 
     Rows of a wider pattern (`sts:*`, `*`) speak for the principal's side alone.
     """
-    estate = graph.estate
-    for row in rows_of(estate, principal, wanted):
+    rows = rows_of(graph.estate, principal, wanted)
+    return callable_rows(graph, principal, wanted, rows)
+
+
+def callable_rows(
+    graph: Graph, principal: Principal, wanted: Filter, rows: Iterable[Row]
+) -> Iterator[Row]:
+    """Replace rows about assuming roles by one for each role whose trust allows it.
+
+    Args:
+        graph: The graph.
+        principal: The principal.
+        wanted: Which rows are asked for.
+        rows: What its statements and resources' own policies say.
+    """
+    for row in rows:
         pattern = row.actions.pattern
-        if (pattern != ASSUME or _outside(estate, row)) and not abroad(
+        if (pattern != ASSUME or _outside(graph.estate, row)) and not abroad(
             principal, pattern, parts_text(row.resources.pattern)
         ):
             yield row

@@ -5,19 +5,21 @@ through which an unattended agent acts, those through which another agent acts, 
 other identities, and services of AWS last.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Protocol
 
 from answerable.model.ids import IdentityId
 from answerable.reach.able import candidates
 from answerable.reach.bits.whole import whole_of
+from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.outside import caller_of
 from answerable.reach.estate.services import TRUST_CALLS
 from answerable.reach.paths.graph import Graph
 from answerable.reach.paths.paths import Reached, towards
 from answerable.reach.paths.steps import Node
-from answerable.reach.pattern_answers import PatternQuestion, combined, is_pattern
+from answerable.reach.pattern_answers import PatternQuestion, is_pattern
 from answerable.reach.patterns.resources import text_parts
 from answerable.reach.patterns.terms import RESOURCES, Term, disjoint
 from answerable.reach.questions import (
@@ -29,12 +31,14 @@ from answerable.reach.questions import (
 )
 from answerable.reach.rows.rows import Row
 from answerable.reach.verdict.formula import FALSE, TRUE, chained
+from answerable.reach.verdict.request import Request
 from answerable.reach.verdict.single import ask, ask_as
 from answerable.reach.verdict.trust import Entry
 from answerable.reach.visiting import callers_of
 
 PUBLIC, FOREIGN, UNATTENDED, ACTING, OTHER, SERVICE = range(6)
 _ANYONE = "*"
+MOST_LISTED_THROUGH = 8  # others through whom each of a list acts on parts of a pattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,31 @@ def grade_of_outsider(subject: str, *, service: bool) -> int:
     return PUBLIC if subject == _ANYONE else FOREIGN
 
 
+IDENTITY_GRADES = ((UNATTENDED,), (ACTING,), (OTHER,))
+Asked = Iterator[tuple[int, Reply | None]]
+_Graded = Iterable[tuple[int, Reply]]
+_Key = tuple[int, bool, bool, str]
+_Entry = tuple[_Key, Callable[[], Reply]]
+
+
+class Asking(Protocol):
+    """Asks callers one by one, so that a part of them can be asked."""
+
+    def outsiders(self) -> tuple[list[Reply], list[Reply]]:
+        """List callers from outside the snapshot who can; services apart."""
+
+    def identities(self, grades: tuple[int, ...], first: int = 0) -> Asked:
+        """Ask identities of some grades, in order of id.
+
+        Args:
+            grades: The grades.
+            first: The place of the first to be asked.
+
+        Yields:
+            The place of each that was asked, and what it can: None for nothing.
+        """
+
+
 def who_can(
     graph: Graph,
     action: str,
@@ -79,80 +108,126 @@ def who_can(
     Outside are those whom the resource's own policy lets in, and those who may enter a
     role that can.
     """
-    if direct:
-        leading, last = outsiders_by_themselves(graph, action, resource)
-        yield from leading
-        for grades in IDENTITY_GRADES:
-            for _, reply in asked_each(graph, action, resource, grades, gravity):
-                if reply:
-                    yield reply
-        yield from last
+    if not direct and not is_pattern(graph.estate, action, resource):
+        listed = _Listed(graph, action, resource, gravity)
+        for _, make in sorted(listed.all(), key=lambda pair: pair[0]):
+            reply = make()
+            if reply.formula != FALSE:
+                yield reply
         return
-    listed = _Listed(graph, action, resource, gravity)
-    for _, make in sorted(listed.all(), key=lambda pair: pair[0]):
-        reply = make()
-        if reply.formula != FALSE:
-            yield reply
+    asking = asking_of(graph, action, resource, gravity, direct=direct)
+    leading, last = asking.outsiders()
+    yield from leading
+    for grades in IDENTITY_GRADES:
+        found = (reply for _, reply in asking.identities(grades) if reply)
+        yield from found if direct else sorted(found, key=_certain_first)
+    yield from last
 
 
-IDENTITY_GRADES = ((UNATTENDED,), (ACTING,), (OTHER,))
+def asking_of(
+    graph: Graph, action: str, resource: str, gravity: Gravity, *, direct: bool
+) -> Asking:
+    """Return what asks callers one by one.
 
-
-def asked_each(
-    graph: Graph,
-    action: str,
-    resource: str,
-    grades: tuple[int, ...],
-    gravity: Gravity = NO_AGENTS,
-    first: int = 0,
-) -> Iterator[tuple[int, Reply | None]]:
-    """Ask everyone of some grades who could make a call by itself, in order of id.
-
-    Args:
-        graph: The graph.
-        action: Of the call.
-        resource: Likewise.
-        grades: Of those who are asked.
-        gravity: Grades identities.
-        first: The place of the first to be asked.
-
-    Yields:
-        The place of each who was asked, and what it can: None for nothing.
+    Through others it does so for a pattern only.
     """
-    pattern = is_pattern(graph.estate, action, resource)
-    question = PatternQuestion(graph, action, resource) if pattern else None
-    every = enumerate(graph.estate.principals)
-    found = candidates(graph.estate, action, resource, first) if not pattern else every
-    for place, identity in found:
-        if place < first or gravity.of_identity(identity) not in grades:
-            continue
-        if question is None:
-            way = Reached(graph, (graph.start(identity),))
-            answer = ask(graph.estate, graph.principal(way.node), action, resource)
-            reply = replied(graph, identity, way, answer)
-        else:
-            reply = question.answer(identity, direct=True)
-        yield place, reply if reply.formula != FALSE else None
+    if is_pattern(graph.estate, action, resource):
+        return _AskingOnPattern(graph, action, resource, gravity, direct=direct)
+    return _AskingDirectly(graph, action, resource, gravity)
 
 
-def outsiders_by_themselves(
-    graph: Graph, action: str, resource: str
-) -> tuple[list[Reply], list[Reply]]:
-    """List callers from outside whom resources' own policies let in; services apart."""
-    found = sorted(
-        _outsiders(graph, action, resource), key=lambda pair: (pair[0], pair[1].subject)
-    )
-    leading = [reply for grade, reply in found if grade != SERVICE]
-    return leading, [reply for grade, reply in found if grade == SERVICE]
+def _certain_first(reply: Reply) -> tuple[bool, bool, str]:
+    return reply.formula != TRUE, bool(reply.path), reply.subject
+
+
+class _AskingDirectly:
+    """Asks about one resource; everyone by itself."""
+
+    def __init__(
+        self, graph: Graph, action: str, resource: str, gravity: Gravity
+    ) -> None:
+        self._graph, self._call, self._gravity = graph, (action, resource), gravity
+
+    def outsiders(self) -> tuple[list[Reply], list[Reply]]:
+        return _in_order(_outsiders(self._graph, *self._call))
+
+    def identities(self, grades: tuple[int, ...], first: int = 0) -> Asked:
+        graph, estate = self._graph, self._graph.estate
+        for place, identity in candidates(estate, *self._call, first):
+            if self._gravity.of_identity(identity) in grades:
+                way = Reached(graph, (graph.start(identity),))
+                answer = ask(estate, graph.principal(way.node), *self._call)
+                reply = replied(graph, identity, way, answer)
+                yield place, reply if reply.formula != FALSE else None
+
+
+class _AskingOnPattern:
+    """Asks about a pattern, everyone by itself or also through others."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        action: str,
+        resource: str,
+        gravity: Gravity,
+        *,
+        direct: bool,
+    ) -> None:
+        self._graph, self._gravity, self._direct = graph, gravity, direct
+        self._question = PatternQuestion(graph, action, resource)
+        self._found: dict[IdentityId, Reply | None] = {}
+
+    def outsiders(self) -> tuple[list[Reply], list[Reply]]:
+        found = [*_outsiders_on_pattern(self._question)]
+        if not self._direct:
+            found += self._entering()
+        return _in_order(found)
+
+    def identities(self, grades: tuple[int, ...], first: int = 0) -> Asked:
+        for place, identity in enumerate(self._graph.estate.principals):
+            if place < first or self._gravity.of_identity(identity) not in grades:
+                continue
+            if self._may(identity):
+                yield place, self._permitted(identity)
+
+    def _may(self, identity: IdentityId) -> bool:
+        node = self._graph.start(identity)
+        if not self._direct:
+            return self._question.leads(node)
+        return self._question.may_touch(self._graph.principal(node))
+
+    def _permitted(self, identity: IdentityId) -> Reply | None:
+        if identity not in self._found:
+            self._found[identity] = self._question.permitted(
+                identity, direct=self._direct, most=MOST_LISTED_THROUGH
+            )
+        return self._found[identity]
+
+    def _entering(self) -> _Graded:
+        """List callers from outside who may enter a role that can."""
+        for role, entry in _entries(self._graph):
+            if self._question.leads(Node(role)):
+                reply = self._permitted(role)
+                if reply is not None:
+                    yield _grade_of_entry(entry), _through_entry(reply, entry, role)
+
+
+def _in_order(found: _Graded) -> tuple[list[Reply], list[Reply]]:
+    """Sort callers from outside, the gravest first; services apart."""
+    ordered = sorted(found, key=lambda pair: (pair[0], *_certain_first(pair[1])))
+    leading = [reply for grade, reply in ordered if grade != SERVICE]
+    return leading, [reply for grade, reply in ordered if grade == SERVICE]
 
 
 def _outsiders(graph: Graph, action: str, resource: str) -> Iterator[tuple[int, Reply]]:
+    """List callers from outside whom the resource's own policy lets in."""
     estate = graph.estate
-    if is_pattern(estate, action, resource):
-        found = _outsiders_on_pattern(graph, action, resource)
-    else:
-        callers = callers_of(estate, estate.call(action, resource))
-        found = (of_caller(c, ask_as(estate, c, action, resource)) for c in callers)
+    callers = callers_of(estate, estate.call(action, resource))
+    found = (of_caller(c, ask_as(estate, c, action, resource)) for c in callers)
+    return _graded(estate, found)
+
+
+def _graded(estate: Estate, found: Iterable[Reply]) -> Iterator[tuple[int, Reply]]:
     for reply in found:
         if reply.formula != FALSE:
             caller = caller_of(reply.subject, estate.accounts)
@@ -160,14 +235,19 @@ def _outsiders(graph: Graph, action: str, resource: str) -> Iterator[tuple[int, 
             yield grade_of_outsider(reply.subject, service=service), reply
 
 
-def _outsiders_on_pattern(graph: Graph, action: str, resource: str) -> Iterator[Reply]:
-    estate = graph.estate
-    call = estate.call(action, resource)
-    if call.action not in TRUST_CALLS:
-        question = PatternQuestion(graph, action, resource)
-        for caller in callers_of(estate, call):
-            yield question.answer(IdentityId(caller.id), direct=True)
-        return
+def _outsiders_on_pattern(question: PatternQuestion) -> Iterator[tuple[int, Reply]]:
+    estate = question.graph.estate
+    call = estate.call(question.action, question.resource)
+    if call.action in TRUST_CALLS:
+        return _graded(estate, _trusted(question, call))
+    callers = callers_of(estate, call)
+    found = (question.answer(IdentityId(c.id), direct=True) for c in callers)
+    return _graded(estate, found)
+
+
+def _trusted(question: PatternQuestion, call: Request) -> Iterator[Reply]:
+    """List callers from outside whom some role of a pattern trusts."""
+    estate, action = question.graph.estate, question.action
     parts: dict[str, list[Reply]] = {}
     for role in estate.trusts:
         on = Term(text_parts(role))
@@ -180,11 +260,7 @@ def _outsiders_on_pattern(graph: Graph, action: str, resource: str) -> Iterator[
                 parts.setdefault(caller.id, []).append(replace(reply, row=row))
     for subject, found in parts.items():
         nothing = replace(nobody(), subject=subject, actor=IdentityId(subject))
-        yield combined(graph, action, resource, [nothing], found)
-
-
-_Key = tuple[int, bool, bool, str]
-_Entry = tuple[_Key, Callable[[], Reply]]
+        yield question.union.combined([nothing], found)
 
 
 class _Listed:
@@ -195,15 +271,9 @@ class _Listed:
     ) -> None:
         self._graph, self._call, self._gravity = graph, (action, resource), gravity
         whole = whole_of(graph)
-        self._starts = [graph.start(identity) for identity in graph.estate.principals]
-        self._question: PatternQuestion | None = None
-        if is_pattern(graph.estate, action, resource):
-            self._question = PatternQuestion(graph, action, resource)
-            goals = self._question.find_goals(self._starts)
-        else:
-            goals = whole.goal(action, resource)
-            goals = whole.with_loose(goals, self._starts, action, resource)
-        self._found = towards(graph, self._starts, goals)
+        starts = [graph.start(identity) for identity in graph.estate.principals]
+        goals = whole.with_loose(whole.goal(*self._call), starts, *self._call)
+        self._starts, self._found = starts, towards(graph, starts, goals)
 
     def all(self) -> Iterator[_Entry]:
         """List everyone, each with its place in the order."""
@@ -218,47 +288,37 @@ class _Listed:
             way = self._found.way(node)
             if way is not None:
                 grade = self._gravity.of_identity(node.identity)
-                make = partial(self._reply, node, way)
-                yield from self._placed(grade, way.certain, node.identity, make, way)
-
-    def _placed(
-        self,
-        grade: int,
-        certain: bool,
-        subject: str,
-        make: Callable[[], Reply],
-        way: Reached,
-    ) -> Iterator[_Entry]:
-        if self._question is None:
-            yield (grade, not certain, way.steps > 0, subject), make
-            return
-        reply = make()  # how much of a pattern is known from the answer alone
-        key = (grade, reply.formula != TRUE, bool(reply.path), subject)
-        yield key, partial(_same, reply)
+                key = (grade, not way.certain, way.steps > 0, node.identity)
+                yield key, partial(self._reply, node, way)
 
     def _reply(self, node: Node, way: Reached) -> Reply:
-        if self._question is not None:
-            return self._question.answer(node.identity, direct=False)
         answer = ask(self._graph.estate, self._graph.principal(way.node), *self._call)
         return replied(self._graph, node.identity, way, answer)
 
     def _entering(self) -> Iterator[_Entry]:
         """List who may enter a role that can, and is not in the snapshot."""
-        for role in self._graph.estate.trusts:
-            outsiders = self._graph.outsiders(role)
-            way = self._found.way(Node(role)) if outsiders else None
-            if way is None:
-                continue
-            for entry in outsiders:
-                service = entry.kind == "Service"
-                grade = grade_of_outsider(entry.principal, service=service)
+        for role, entry in _entries(self._graph):
+            way = self._found.way(Node(role))
+            if way is not None:
+                grade = _grade_of_entry(entry)
                 certain = way.certain and entry.answer.formula == TRUE
-                make = partial(self._entered, role, way, entry)
-                subject = entry.principal
-                yield from self._placed(grade, certain, subject, make, way)
+                key = (grade, not certain, way.steps > 0, entry.principal)
+                yield key, partial(self._entered, role, way, entry)
 
     def _entered(self, role: IdentityId, way: Reached, entry: Entry) -> Reply:
         return _through_entry(self._reply(Node(role), way), entry, role)
+
+
+def _entries(graph: Graph) -> Iterator[tuple[IdentityId, Entry]]:
+    """List the roles that callers outside the snapshot may enter, with how."""
+    for role in graph.estate.trusts:
+        for entry in graph.outsiders(role):
+            yield role, entry
+
+
+def _grade_of_entry(entry: Entry) -> int:
+    service = entry.kind == "Service"
+    return grade_of_outsider(entry.principal, service=service)
 
 
 def _through_entry(reply: Reply, entry: Entry, role: IdentityId) -> Reply:

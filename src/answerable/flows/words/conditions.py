@@ -42,6 +42,10 @@ _QUANTIFIERS = {"forallvalues": "every value of", "foranyvalue": "a value of"}
 _OPEN = {
     "answerable:scope": ("the call is within", "the call is outside"),
     "answerable:resource": ("the resource is in", "the resource is outside"),
+    "answerable:further-parts": (
+        "it acts through another identity; not listed (ask can):",
+        "it acts through no other identity of these, not listed:",
+    ),
     "answerable:deny": ("the call falls under", "the call does not fall under"),
     "answerable:resource-policy": (
         "the own policies of what it names allow it too, for all of",

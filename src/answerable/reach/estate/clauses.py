@@ -1,6 +1,6 @@
 """Statements made ready to match: interned, so that equal ones are one object."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -237,10 +237,23 @@ def _keys_of(conditions: tuple[ConditionClause, ...]) -> tuple[str, ...]:
     found = dict.fromkeys(condition.key.lower() for condition in conditions)
     for condition in conditions:
         for value in condition.values:
-            for part in value.split("${")[1:]:
-                inside = part.partition("}")[0].partition(",")[0]
-                found[inside.strip().lower()] = None
+            found.update(dict.fromkeys(_variables(value)))
     return tuple(found)
+
+
+def asked_keys(clause: Clause) -> Iterable[str]:
+    """List the condition keys, in lower case, that decide when a statement applies."""
+    if clause.parts:
+        return clause.keys
+    written = (*clause.resources, *clause.not_resources)
+    return (*clause.keys, *(key for text in written for key in _variables(text)))
+
+
+def _variables(text: str) -> Iterator[str]:
+    """List the keys of the policy variables in a text, in lower case."""
+    for part in text.split("${")[1:]:
+        inside = part.partition("}")[0].partition(",")[0]
+        yield inside.strip().lower()
 
 
 class Interner:

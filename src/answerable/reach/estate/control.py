@@ -72,7 +72,8 @@ def is_everything(grant: Grant) -> bool:
     return (
         clause.wide
         and clause.effect is Effect.ALLOW
-        and any(map(matrix.is_everything, clause.actions))
+        and bool(clause.actions)
+        and any(map(matrix.is_everything, clause.action_set.wild.get("", ())))
     )
 
 

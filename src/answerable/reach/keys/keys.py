@@ -155,6 +155,7 @@ _OURS: dict[str, KeyClass] = {
     "answerable:deny": KeyClass(O, _NAMED, ""),
     "answerable:scope": KeyClass(O, _NAMED, ""),
     "answerable:resource": KeyClass(O, "which resource the call names", ""),
+    "answerable:further-parts": KeyClass(O, "which resource the call names", ""),
     "answerable:resource-policy": KeyClass(O, _NAMED, ""),
     "answerable:canonical-user": KeyClass(
         P, "set by the platform; whose canonical id it is was not collected", ""

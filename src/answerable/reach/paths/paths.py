@@ -90,20 +90,30 @@ def _hop(origin: Node, edge: Edge) -> Hop:
     return Hop(origin.identity, edge.via, to, edge.formula, edge.determining)
 
 
-def reached(graph: Graph, start: Node) -> Iterator[Reached]:
+def reached(
+    graph: Graph, start: Node, *, ends: int | None = None, stops: int = 0
+) -> Iterator[Reached]:
     """Yield the start, then every node that can be reached, nearest first.
 
     First along steps without conditions, so that a node that can be reached for sure
     comes with such a path; then along all steps.
+
+    Args:
+        graph: The graph.
+        start: The start.
+        ends: Yield the start and these nodes only, as bits; all of them by default.
+        stops: Do not go on from these nodes, as bits.
     """
     whole = whole_of(graph)
     first = whole.number(start)
+    wanted = -1 if ends is None else ends | 1 << first
     certain: _Before = {}
-    for number in _search(whole, first, certain, sure=True):
-        yield Reached(graph, tuple(reversed(_trail(whole, certain, number))))
+    for number in _search(whole, first, certain, stops, sure=True):
+        if wanted >> number & 1:
+            yield Reached(graph, tuple(reversed(_trail(whole, certain, number))))
     every: _Before = {}
-    for number in _search(whole, first, every, sure=False):
-        if number not in certain:
+    for number in _search(whole, first, every, stops, sure=False):
+        if number not in certain and wanted >> number & 1:
             trail = tuple(reversed(_trail(whole, every, number)))
             yield Reached(graph, trail, certain=False)
 
@@ -111,13 +121,17 @@ def reached(graph: Graph, start: Node) -> Iterator[Reached]:
 _Before = dict[int, int | None]
 
 
-def _search(whole: Whole, start: int, before: _Before, *, sure: bool) -> Iterator[int]:
+def _search(
+    whole: Whole, start: int, before: _Before, stops: int, *, sure: bool
+) -> Iterator[int]:
     before[start] = None
     seen = 1 << start
     waiting = deque([start])
     while waiting:
         number = waiting.popleft()
         yield number
+        if stops >> number & 1:
+            continue
         row = whole.steps(number)
         new = (row.sure if sure else row.some) & ~seen
         seen |= new

@@ -101,7 +101,7 @@ class _Stepwise:
 
 
 @lru_cache(maxsize=1 << 16)
-def _begins(pattern: str) -> str:
+def begins(pattern: str) -> str:
     """Return the letters before the first wildcard."""
     return pattern.partition(STAR)[0].partition(ANY)[0]
 
@@ -114,7 +114,7 @@ def _told(one: str, other: str) -> bool | None:
         return matches(one, other)
     if STAR in (one, other):
         return True
-    mine, theirs = _begins(one), _begins(other)
+    mine, theirs = begins(one), begins(other)
     if not (mine.startswith(theirs) or theirs.startswith(mine)):
         return False
     if one == mine + STAR and other == theirs + STAR:

@@ -62,10 +62,10 @@ def granted_rows(
     known = estate.given.over(principal.known)
     for own in seen:
         untold = [on for on in asked_of(own, wanted) if _may_add(own, on, wanted, told)]
-        ways = _ways(own, principal, known) if untold else []
+        found_ways = ways_in(own, principal, known) if untold else []
         inside = standing.speaking_of(own.service)
         for on in untold:
-            for way in ways:
+            for way in found_ways:
                 yield from _of(estate, principal, inside, own, on, wanted, way, told)
 
 
@@ -94,7 +94,7 @@ def _offers(own: ResourcePolicy, on: Term[Parts]) -> Terms | None:
     return own.offers[on.pattern]
 
 
-def _ways(own: ResourcePolicy, principal: Principal, known: Known) -> list[str]:
+def ways_in(own: ResourcePolicy, principal: Principal, known: Known) -> list[str]:
     """Say in which ways a policy may grant something to a principal by name."""
     found = {"direct"} if own.gaps else set()
     for grant in own.grants:
@@ -130,11 +130,6 @@ def _of(
     near = own.account in ("", principal.identity.account)
     limits = standing.over_granted(near=near, escaping=way == "escaping")
 
-    def namer(clause: Clause) -> Names:
-        named = names(clause, principal, estate.given)
-        denies = clause.effect is Effect.DENY
-        return [pair for pair in named if denies or pair[0] == way]
-
     def keeps(actions: Term[str], resources: Term[Parts]) -> bool:
         if told(actions, resources):
             return False
@@ -144,10 +139,29 @@ def _of(
     if offers is not None and not any(keeps(*each) for each in offers):
         return
     known = principal.knows(on.pattern)
-    asker = Asker(namer, known, near, principal.linked, keeps)
+    asker = Asker(
+        namer_of(principal, way, estate.given), known, near, principal.linked, keeps
+    )
     for row in rows_on(estate, own, on, wanted, asker):
         gaps = standing.gaps + row.gaps
         yield from narrowed(estate, row, limits, standing.denies, gaps)
+
+
+def namer_of(principal: Principal, way: str, given: Known) -> Namer:
+    """Return a function that says how allows name a principal in one way, denies in any.
+
+    Args:
+        principal: The principal.
+        way: As `ways_in` lists them.
+        given: What is stated of the request.
+    """
+
+    def namer(clause: Clause) -> Names:
+        named = names(clause, principal, given)
+        denies = clause.effect is Effect.DENY
+        return [pair for pair in named if denies or pair[0] == way]
+
+    return namer
 
 
 def any_row(actions: Term[str], resources: Term[Parts]) -> bool:

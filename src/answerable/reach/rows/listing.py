@@ -14,7 +14,7 @@ from answerable.reach.patterns.terms import ACTIONS, RESOURCES, Term, covers
 from answerable.reach.rows.granting import granted_rows
 from answerable.reach.rows.rows import Filter, Row, Speaks
 from answerable.reach.rows.spans import filtered
-from answerable.reach.rows.standing import narrowed, standing_of
+from answerable.reach.rows.standing import Standing, narrowed, standing_of
 from answerable.reach.rows.takings import Takings
 from answerable.reach.verdict.formula import TRUE
 from answerable.reach.verdict.request import unread_name
@@ -28,26 +28,30 @@ def rows_of(estate: Estate, principal: Principal, wanted: Filter) -> Iterator[Ro
     """
     known = estate.given.over(principal.known)
     standing = standing_of(estate, principal, known)
-    limits = (*standing.escapable, *standing.limits)
-    found: list[Row] = []
-    for span in standing.allows:
-        row = filtered(span, wanted)
-        if row:
-            found += narrowed(estate, row, limits, standing.denies, standing.gaps)
-    takings = Takings(estate, principal, known)
-    found = [left for row in found for left in takings.left(row)]
-    found += _unread(principal, wanted)
+    takings = Takings(estate, principal, known, estate.deniers)
+    own = own_rows(estate, standing, wanted)
+    found = [left for row in own for left in takings.left(row)]
+    found += unread_rows(principal, wanted)
     told = dict.fromkeys(found)
     yield from told
     sure = [row for row in found if row.formula == TRUE]
-    is_told = _told_by(sure)
+    is_told = told_by(sure)
     for row in granted_rows(estate, principal, standing, wanted, is_told):
         if row not in told and not is_told(row.actions, row.resources):
             told[row] = None
             yield row
 
 
-def _told_by(rows: Sequence[Row]) -> Speaks:
+def own_rows(estate: Estate, standing: Standing, wanted: Filter) -> Iterator[Row]:
+    """List what a principal's own statements allow, less what limits them."""
+    limits = (*standing.escapable, *standing.limits)
+    for span in standing.allows:
+        row = filtered(span, wanted)
+        if row:
+            yield from narrowed(estate, row, limits, standing.denies, standing.gaps)
+
+
+def told_by(rows: Sequence[Row]) -> Speaks:
     """Make a test whether some row says all of actions on resources."""
     on_which: dict[Term[str], list[Term[Parts]]] = {}
 
@@ -62,7 +66,8 @@ def _told_by(rows: Sequence[Row]) -> Speaks:
     return is_told
 
 
-def _unread(principal: Principal, wanted: Filter) -> Iterator[Row]:
+def unread_rows(principal: Principal, wanted: Filter) -> Iterator[Row]:
+    """List rows that policies which were not read may allow."""
     for gap in principal.gaps_at(Layer.IDENTITY):
         by = (unread_name(gap),)
         yield Row(wanted.actions, wanted.resources, "", gap.may("Allows"), by, (gap,))

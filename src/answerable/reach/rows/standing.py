@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from answerable.model.policy import Layer
 from answerable.reach.estate.callers import Names, names
-from answerable.reach.estate.clauses import Clause, Gap
+from answerable.reach.estate.clauses import Clause, Gap, Grant
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.principals import Principal
 from answerable.reach.patterns.globs import STAR
@@ -86,30 +86,44 @@ def _cut(limit: Limiting, service: str) -> Limiting:
     return replace(limit, spans=_speaking(limit.spans, service))
 
 
-def standing_of(estate: Estate, principal: Principal, known: Known) -> Standing:
-    """Collect what allows, limits and denies."""
+def standing_of(
+    estate: Estate, principal: Principal, known: Known, action: str = ""
+) -> Standing:
+    """Collect what allows, limits and denies.
+
+    Args:
+        estate: The estate.
+        principal: The principal.
+        known: Condition keys known of every call that it makes.
+        action: Leave out statements that do not take this action, in lower case.
+    """
+
+    def taking(grants: Iterable[Grant]) -> Iterable[Grant]:
+        if not action:
+            return grants
+        return [grant for grant in grants if grant.clause.takes_action(action)]
 
     def namer(clause: Clause) -> Names:
         return names(clause, principal)
 
-    mine = list(spans_of(principal.grants, known))
+    mine = list(spans_of(taking(principal.grants), known))
     every = mine
     escapable, limits = [], []
     gaps = principal.gaps
     if principal.boundary is not None:
-        spans = list(spans_of(principal.boundary, known))
+        spans = list(spans_of(taking(principal.boundary), known))
         escapable.append(limiting(spans, principal.gaps_at(Layer.BOUNDARY)))
         every = every + spans
     if principal.session:
-        spans = list(spans_of(principal.session.grants, known))
+        spans = list(spans_of(taking(principal.session.grants), known))
         escapable.append(limiting(spans, principal.session.gaps))
         every = every + spans
     for level in principal.levels:
-        spans = list(spans_of(level.grants, known))
+        spans = list(spans_of(taking(level.grants), known))
         limits.append(limiting(spans, level.gaps))
         every = every + spans
     if estate.endpoint:
-        spans = list(spans_of(estate.endpoint.grants, known, namer))
+        spans = list(spans_of(taking(estate.endpoint.grants), known, namer))
         limits.append(limiting(spans, estate.endpoint.gaps))
         gaps += estate.endpoint.gaps
         every = every + spans

@@ -4,6 +4,7 @@ A row of many resources cannot say which of them denies: it says that some may, 
 condition, of the services where that is so (`answerable:resource-policy`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from answerable.reach.estate.callers import names
@@ -33,7 +34,7 @@ from answerable.reach.rows.rows import Row
 from answerable.reach.rows.spans import action_terms
 from answerable.reach.verdict.context import Known
 from answerable.reach.verdict.formula import FALSE, atom, both
-from answerable.reach.verdict.sides import ResourcePolicy
+from answerable.reach.verdict.sides import Denier, ResourcePolicy
 from answerable.reach.verdict.trust import ASSUME
 from answerable.reach.verdict.wholes import KEYS, RESOURCE_POLICY, has_unsure_doors
 
@@ -46,11 +47,13 @@ class Takings:
         estate: The estate.
         principal: Whose rows.
         known: Condition keys known of every call.
+        deniers: Own policies of resources that may deny, by service.
     """
 
     estate: Estate
     principal: Principal
     known: Known
+    deniers: Mapping[str, tuple[Denier, ...]]
     _services: tuple[str, ...] | None = None
     _applying: dict[int, bool] = field(default_factory=dict)
 
@@ -58,7 +61,7 @@ class Takings:
         """Return a row, with what may be taken from it set apart and left open."""
         on = row.resources.pattern
         if self._is_far(on) or _is_door(on) or _needs_trust(row):
-            return [_opened(row)]
+            return [opened(row)]
         kept, open_ = [row], []
         for service in self._concerned():
             term = Term(f"{service}:{STAR}")
@@ -70,10 +73,16 @@ class Takings:
                     rest.append(one)
                     continue
                 part, outside = _split(one, term)
-                open_.append(_opened(part))
+                open_.append(opened(part))
                 rest += outside
             kept = rest
         return kept + open_
+
+    def bearing(self, service: str) -> tuple[object, ...]:
+        """List the denies over a service that may apply to the principal."""
+        denies = self.deniers.get(service, ())
+        own = (grant is None or self._applies(grant) for grant, _ in denies)
+        return (*own, *(grant.clause.number for grant in self._fencing()))
 
     def _is_far(self, resource: Parts) -> bool:
         """Tell whether a row names resources of another account."""
@@ -91,7 +100,7 @@ class Takings:
     def _concerned(self) -> tuple[str, ...]:
         """List the services some of whose resources may have a say."""
         if self._services is None:
-            found = {"kms", *self.estate.deniers}
+            found = {"kms", *self.deniers}
             if self.estate.doors:
                 found.add("s3")
             for grant in self._fencing():
@@ -129,7 +138,7 @@ class Takings:
         ):
             return True
         return any(
-            self._denied_by(row, *pair) for pair in self.estate.deniers.get(service, ())
+            self._denied_by(row, *pair) for pair in self.deniers.get(service, ())
         )
 
     def _denied_by(
@@ -168,7 +177,8 @@ def _needs_trust(row: Row) -> bool:
     return action in TRUST_CALLS and action != ASSUME
 
 
-def _opened(row: Row) -> Row:
+def opened(row: Row) -> Row:
+    """Leave open whether the policies of the resources of a row allow it."""
     on = parts_text(row.resources.pattern)
     decides = atom(RESOURCE_POLICY, "Matches", (on,))
     return row._replace(formula=both(row.formula, decides))

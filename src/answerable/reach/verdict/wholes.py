@@ -4,7 +4,7 @@ Policies of single resources grant no pattern as a whole; they may deny a part o
 and where one is needed, it is not known of all that the pattern matches.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -37,12 +37,36 @@ def side_of_all(
     estate: Estate, call: Request, known: Known, namer: Namer, *, near: bool
 ) -> Side:
     """Say what stands between a caller and all that a pattern matches."""
+    found = [
+        pair
+        for own in overlapping(estate, call)
+        for pair in denies_in(own, call, known, namer)
+    ]
+    gaps = tuple(_unread(estate, call))
+    return side_with(estate, call, found, gaps, near=near)
+
+
+def side_with(
+    estate: Estate,
+    call: Request,
+    found: Sequence[tuple[Grant, Formula]],
+    gaps: tuple[Gap, ...],
+    *,
+    near: bool,
+) -> Side:
+    """Make a side of the denies that were found in resources' own policies.
+
+    Args:
+        estate: The estate.
+        call: The request on a pattern.
+        found: The denies, each with when it takes something out of the pattern.
+        gaps: What was not read of the policies.
+        near: Whether the resources may be of the caller's own account.
+    """
     also = TRUE
     if not near or is_required_in(call) or _has_doors(estate, call):
         also = atom(RESOURCE_POLICY, "Matches", (call.resource,))
     side = silent(f"{call.resource}#policy", Layer.RESOURCE, also=also)
-    found = list(_denying(estate, call, known, namer))
-    gaps = tuple(_unread(estate, call))
     if not found and not gaps:
         return side
     denied = either(*(formula for _, formula in found))
@@ -100,24 +124,32 @@ def _is_near(estate: Estate, door: Resource) -> bool:
     return owner in ("", owner_in(door.id))
 
 
-def _denying(
-    estate: Estate, call: Request, known: Known, namer: Namer
+def denies_in(
+    own: ResourcePolicy, call: Request, known: Known, namer: Namer
 ) -> Iterator[tuple[Grant, Formula]]:
-    for own in _overlapping(estate, call):
-        for grant in own.speaking(call.action):
-            if grant.clause.effect is Effect.DENY:
-                named = either(*(when for _, when in namer(grant.clause)))
-                formula = both(named, _denied_in(own, grant, call, known))
-                if formula != FALSE:
-                    yield grant, formula
+    """List the denies of one policy that take something out of a pattern.
+
+    Args:
+        own: The policy.
+        call: The request on the pattern.
+        known: Condition keys known of it.
+        namer: Says how a statement names the caller.
+    """
+    for grant in own.speaking(call.action):
+        if grant.clause.effect is Effect.DENY:
+            named = either(*(when for _, when in namer(grant.clause)))
+            formula = both(named, _denied_in(own, grant, call, known))
+            if formula != FALSE:
+                yield grant, formula
 
 
 def _unread(estate: Estate, call: Request) -> Iterator[Gap]:
-    for own in _overlapping(estate, call):
+    for own in overlapping(estate, call):
         yield from own.gaps
 
 
-def _overlapping(estate: Estate, call: Request) -> Iterator[ResourcePolicy]:
+def overlapping(estate: Estate, call: Request) -> Iterator[ResourcePolicy]:
+    """List the policies that may deny something of a pattern."""
     for own in estate.denying(call.action):
         if any(overlaps_parts(parts, call.parts) for parts in own.spoken_of):
             yield own

@@ -1,0 +1,118 @@
+"""Cache of what resources' own policies say, shared by the principals they treat alike.
+
+A policy treats two principals alike when both are of one account and of one kind, none
+of its statements names either of them by itself, and the condition keys that its
+statements ask for have the same values.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, NamedTuple, TypeVar
+
+from answerable.reach.estate.clauses import Clause, asked_keys
+from answerable.reach.estate.principals import Principal, is_root
+from answerable.reach.verdict.sides import ResourcePolicy
+
+Said = TypeVar("Said")
+_Signature = tuple[object, ...]
+
+
+class Member(NamedTuple):
+    """A policy that is evaluated.
+
+    Attributes:
+        policy: The policy.
+        clauses: Its statements that bear on the question.
+        others: Statements over the resource that are not its own (RCPs).
+    """
+
+    policy: ResourcePolicy
+    clauses: tuple[Clause, ...]
+    others: tuple[Clause, ...] = ()
+
+
+class PolicyCache(Generic[Said]):
+    """Evaluates policies for any principal, each kind of principal once."""
+
+    def __init__(
+        self,
+        members: Iterable[Member],
+        evaluate: Callable[[ResourcePolicy, Principal], Iterable[Said]],
+    ) -> None:
+        """Take policies.
+
+        Args:
+            members: The policies.
+            evaluate: Says what one of them says to a principal.
+        """
+        self._evaluate = evaluate
+        self._keys: dict[tuple[str, ...], list[ResourcePolicy]] = defaultdict(list)
+        self._naming: dict[str, list[ResourcePolicy]] = defaultdict(list)
+        for policy, clauses, others in members:
+            asked = {
+                key for clause in (*clauses, *others) for key in asked_keys(clause)
+            }
+            self._keys[tuple(sorted(asked))].append(policy)
+            for name in {name for clause in clauses for name in _names(clause)}:
+                self._naming[name].append(policy)
+        self._found: dict[tuple[ResourcePolicy, _Signature], tuple[Said, ...]] = {}
+        self._whole: dict[tuple[_Signature, ...], tuple[Said, ...]] = {}
+
+    def evaluated(self, principal: Principal) -> tuple[Said, ...]:
+        """Return all that the policies say; alike principals get the same tuple."""
+        signatures = tuple(_signature(principal, keys) for keys in self._keys)
+        naming = self._by_name(principal)
+        if naming:
+            return tuple(self._listed(principal, signatures, naming))
+        found = self._whole.get(signatures)
+        if found is None:
+            found = tuple(self._listed(principal, signatures, naming))
+            self._whole[signatures] = found
+        return found
+
+    def _listed(
+        self,
+        principal: Principal,
+        signatures: Iterable[_Signature],
+        naming: set[ResourcePolicy],
+    ) -> Iterator[Said]:
+        groups = zip(self._keys.values(), signatures, strict=True)
+        for policies, signature in groups:
+            for policy in policies:
+                if policy in naming:
+                    yield from self._evaluate(policy, principal)
+                    continue
+                found = self._found.get((policy, signature))
+                if found is None:
+                    found = tuple(self._evaluate(policy, principal))
+                    self._found[policy, signature] = found
+                yield from found
+
+    def _by_name(self, principal: Principal) -> set[ResourcePolicy]:
+        """List the policies that name a principal by itself."""
+        identity = principal.identity
+        names = [identity.id, identity.unique_id or identity.id]
+        if principal.is_role:
+            names.append(f"{identity.account} {identity.name}")
+        found: set[ResourcePolicy] = set()
+        for name in names:
+            found.update(self._naming.get(name, ()))
+        return found
+
+
+def _signature(principal: Principal, keys: Iterable[str]) -> _Signature:
+    identity = principal.identity
+    return (
+        identity.account,
+        principal.linked,
+        principal.boundary is None,
+        principal.session is None,
+        is_root(identity),
+        *[principal.known.get(key) for key in keys],
+    )
+
+
+def _names(clause: Clause) -> Iterator[str]:
+    yield from clause.naming.ids
+    for account, role in clause.naming.sessions:
+        yield f"{account} {role}"

@@ -1,0 +1,88 @@
+"""Answers about all that a pattern matches, for many principals.
+
+The answers are those of `single.ask`. The denies of resources' own policies are
+evaluated once for all principals that they treat alike.
+"""
+
+from collections.abc import Iterator
+
+from answerable.model.policy import Effect
+from answerable.reach.estate.callers import names
+from answerable.reach.estate.clauses import Grant
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.principals import Principal
+from answerable.reach.rows.policy_cache import Member, PolicyCache
+from answerable.reach.verdict.evaluate import decide_knowing, identity_allows
+from answerable.reach.verdict.formula import FALSE, Formula
+from answerable.reach.verdict.request import Answer, Request, Side
+from answerable.reach.verdict.sides import ResourcePolicy
+from answerable.reach.verdict.single import abroad, ask
+from answerable.reach.verdict.wholes import denies_in, overlapping, side_with
+
+_Deny = tuple[Grant, Formula]
+
+
+class WholePattern:
+    """Says of any principal when it may act on all of a pattern."""
+
+    def __init__(self, estate: Estate, action: str, resource: str) -> None:
+        """Pick the resources' own policies that may deny something of the pattern.
+
+        Args:
+            estate: The estate.
+            action: The action.
+            resource: The pattern.
+        """
+        self._estate, self._asked = estate, (action, resource)
+        call = estate.asked(action, resource)
+        self._call = call if call and call.wild and call.door is None else None
+        owners = list(overlapping(estate, call)) if call else []
+        self._gaps = tuple(gap for own in owners for gap in own.gaps)
+        self._denies = PolicyCache(self._members(owners), self._denied_by)
+        # A side with the denies that it was made of: they must not be freed.
+        self._sides: dict[tuple[int, bool], tuple[object, Side]] = {}
+
+    def answer(self, principal: Principal) -> Answer:
+        """Say when a principal may act on all of the pattern."""
+        call = self._call
+        if (
+            call is None
+            or abroad(principal, *self._asked)
+            or principal.is_free(call.action) is not None
+        ):
+            return ask(self._estate, principal, *self._asked)
+        known = call.known_to(principal)
+        near = not call.owner or call.owner == principal.identity.account
+        if not near and identity_allows(principal, call, known) == FALSE:
+            return ask(self._estate, principal, *self._asked)
+        return decide_knowing(
+            principal, call, known, self._side(principal, call, near=near)
+        )
+
+    def _side(self, principal: Principal, call: Request, *, near: bool) -> Side:
+        denies = self._denies.evaluated(principal)
+        key = id(denies), near
+        found = self._sides.get(key)
+        if found is None:
+            side = side_with(self._estate, call, denies, self._gaps, near=near)
+            found = self._sides[key] = denies, side
+        return found[1]
+
+    def _members(self, owners: list[ResourcePolicy]) -> Iterator[Member]:
+        action = self._call.action if self._call else ""
+        for own in owners:
+            clauses = tuple(
+                grant.clause
+                for grant in own.speaking(action)
+                if grant.clause.effect is Effect.DENY
+            )
+            if clauses:
+                yield Member(own, clauses)
+
+    def _denied_by(self, own: ResourcePolicy, principal: Principal) -> Iterator[_Deny]:
+        call = self._call
+        if call is not None:
+            known = call.known_to(principal)
+            yield from denies_in(
+                own, call, known, lambda clause: names(clause, principal, known)
+            )
