@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from answerable.flows import reach as flow
 from answerable.model.document import CanItem, ReachItem
 from answerable.reach.paths.graph import Graph
-from answerable.reach.pattern_answers import FURTHER, can_on_pattern, is_pattern
+from answerable.reach.pattern_answers import can_on_pattern, is_pattern
 from answerable.reach.pattern_parts import PART
 from answerable.reach.patterns.globs import inward
 from answerable.reach.patterns.resources import matches_parts, pattern_parts, text_parts
@@ -18,7 +18,7 @@ from answerable.reach.questions import Extent, Reply
 from answerable.reach.rows import standing
 from answerable.reach.rows.call_rows import CallRows
 from answerable.reach.verdict.formula import FALSE, TRUE
-from answerable.reach.who_can import MOST_LISTED_THROUGH, who_can
+from answerable.reach.who_can import who_can
 from tests.reach import laws
 from tests.reach.build import A, B, Builder, role, statement, user
 from tests.reach.planted import caught
@@ -352,51 +352,3 @@ def test_who_can_on_a_pattern_says_of_each_what_can_says(case: Case) -> None:
                 reply = can_on_pattern(graph, identity, action, pattern, direct=direct)
                 told = found.get(identity, (Extent.NONE, FALSE))
                 assert told == (reply.covers, reply.formula)
-
-
-def test_parts_through_many_others_are_counted_beyond_the_nearest() -> None:
-    build = ana_with(statement("r", action="sts:AssumeRole", resource="*"))
-    trusting = statement("t", action="sts:AssumeRole", principal={"AWS": user("ana")})
-    for number in range(MOST_LISTED_THROUGH + 2):
-        reader = build.identity(role(f"reader-{number}"))
-        build.policy(reader, "trust", trusting)
-        own = f"arn:aws:s3:::customer-data/{number}/*"
-        build.policy(
-            reader, "identity", statement("p", action="s3:GetObject", resource=own)
-        )
-    item = next(each for each in listed(build, "s3:GetObject", DATA) if each["path"])
-    assert (item["subject"], item["covers"]) == (user("ana"), "part")
-    assert len(item["parts"]) == MOST_LISTED_THROUGH
-    further = [
-        condition["values"]
-        for alternative in item["conditions"]
-        for condition in alternative["all_of"]
-        if condition["key"] == FURTHER
-    ]
-    assert further == [["2"]]
-    complete = can(build, "s3:GetObject", DATA)
-    assert len(complete["parts"]) == MOST_LISTED_THROUGH + 2
-    assert FURTHER not in str(complete)
-
-
-def test_the_pages_of_a_pattern_hold_what_the_list_holds() -> None:
-    build = ana_with(statement("r", action="sts:AssumeRole", resource="*"))
-    trusting = statement("t", action="sts:AssumeRole", principal={"AWS": user("ana")})
-    for name in ("one", "two"):
-        reader = build.identity(role(name))
-        build.policy(reader, "trust", trusting)
-        own = f"arn:aws:s3:::customer-data/{name}/*"
-        build.policy(
-            reader, "identity", statement("p", action="s3:GetObject", resource=own)
-        )
-    question, found, after = ("s3:GetObject", DATA), [], ""
-    while not found or after:
-        part = flow.who_can_part(
-            build.inventory(), *question, now=NOW, after=after, rows=1
-        )
-        assert len(part.document.items) <= 1
-        found += [(item["subject"], item["covers"]) for item in part.document.items]
-        after = part.after
-    whole = listed(build, *question)
-    assert sorted(found) == sorted((each["subject"], each["covers"]) for each in whole)
-    assert len(found) == 3
