@@ -31,6 +31,10 @@ def listing(tmp_path: Path, ask: Ask) -> Any:
             "tools": _tools(ask(store, "tools").items),
             "identities": _identities(ask(store, "identities").items),
             "credentials": _credentials(ask(store, "credentials").items, home, system),
+            "owners": {
+                item["id"]: [item["owner"]["state"], item["owner"]["person"]]
+                for item in ask(store, "identities").items
+            },
             "people": [
                 [item["id"], item["aliases"]] for item in ask(store, "people").items
             ],

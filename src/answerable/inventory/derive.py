@@ -236,13 +236,15 @@ def _beside(
 def _of_credential(
     credential: CredentialEntity, found: Evidence, beside: Sequence[AgentId]
 ) -> Sequence[OwnerEvidence]:
+    proved: Sequence[OwnerEvidence] = ()
     if credential.identity is not None:
         proved = found.get(credential.identity, ())
-        if _any_holds(proved):
+        # That several people may become an identity says nothing of its credential.
+        if _any_holds(e for e in proved if e.kind is not EvidenceKind.ASSIGNMENT):
             return proved
     homes: dict[OwnerEvidence, None] = {}
     for key in beside:
         for item in found.get(key, ()):
             if item.kind is EvidenceKind.HOME:
                 homes[replace(item, subject=credential.id)] = None
-    return tuple(homes)
+    return tuple(homes) or proved

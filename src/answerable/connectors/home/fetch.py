@@ -12,7 +12,7 @@ from answerable.connectors.formats.clients import (
     HOME_FILES,
     MANAGED_FILES,
 )
-from answerable.connectors.formats.home_evidence import home_evidence
+from answerable.connectors.formats.home_evidence import home_evidence, login_evidence
 from answerable.connectors.formats.layouts import every_layout
 from answerable.connectors.formats.sighting_frame import Frame
 from answerable.connectors.home.parse.ambient import Ambient, Source
@@ -98,7 +98,12 @@ def sync(location: str, context: SyncContext) -> Sync:
                 *ambient.identities,
                 *(each for client in clients for each in client.identities),
             ),
-            evidence=home_evidence(person, agents, place, frame),
+            evidence=(
+                *home_evidence(person, agents, place, frame),
+                *login_evidence(
+                    person, tuple(ambient.identities), tuple(ambient.links), frame
+                ),
+            ),
         ),
         probes=tuple(probes),
         problems=tuple(dict.fromkeys((*folder.problems, *problems))),
