@@ -173,11 +173,28 @@ def test_a_file_in_the_home_cannot_change_whose_home_it_is(
 def test_each_agent_of_a_home_has_its_person_as_evidence(
     synced: Sync, ana: Path
 ) -> None:
-    evidence = synced.facts.evidence
-    assert {item.subject for item in evidence} == {a.id for a in synced.facts.agents}
+    agents = {agent.id for agent in synced.facts.agents}
+    evidence = [item for item in synced.facts.evidence if item.subject in agents]
+    assert {item.subject for item in evidence} == agents
     assert {item.kind for item in evidence} == {EvidenceKind.HOME}
     assert {item.person for item in evidence} == {"person:ana"}
     assert all(item.standing for item in evidence)
+
+
+def test_each_persons_login_of_a_home_has_its_person_as_evidence(synced: Sync) -> None:
+    agents = {agent.id for agent in synced.facts.agents}
+    found = {
+        (item.subject, item.kind, item.person)
+        for item in synced.facts.evidence
+        if item.subject not in agents
+    }
+    home, assigned = EvidenceKind.HOME, EvidenceKind.ASSIGNMENT
+    assert found == {
+        ("github:user/ana-dev", home, "person:ana"),
+        ("github:ghe.corp.example/user/ana", home, "person:ana"),
+        ("entra:user/ana@corp.example", home, "person:ana"),
+        ("aws-sso:210987654321/AdministratorAccess", assigned, "person:ana"),
+    }
 
 
 def test_a_broken_ambient_file_is_named_and_the_others_are_read(

@@ -144,6 +144,7 @@ def kind_by_name(name: str) -> str:
 _KINDS = (
     ("aws-access-key", ("aws access key id", "aws secret access key")),
     ("aws-session", ("aws session token",)),
+    ("aws-config", ("aws config file", "aws shared credentials file")),
     ("kubeconfig", ("kubeconfig",)),
     ("gcloud-adc", ("google application credentials", "cloudsdk config")),
     ("netrc", ("netrc",)),

@@ -38,6 +38,8 @@ class Frame:
         profiles: Names of the AWS profiles that are known.
         contexts: kubectl context -> id of its credential.
         proves: Identity by the credential that a home's files link it to.
+        login_files: What tells logins of other files from the home's own of the same
+            name: those files, empty for the home's own.
         login: Name of the account in whose home the configuration lies, may be empty.
     """
 
@@ -51,6 +53,7 @@ class Frame:
     contexts: Mapping[str, CredentialId] = field(default_factory=dict)
     proves: Mapping[CredentialId, IdentityId] = field(default_factory=dict)
     login: str = ""
+    login_files: str = ""
 
     def seen(self, place: str, written_by: WrittenBy | None = None) -> Seen:
         """Make the provenance of a fact at a place."""
@@ -64,7 +67,8 @@ def place_of(file: str, pointer: str) -> str:
 
 def profile_id(frame: Frame, profile: str) -> CredentialId:
     """Return the id of an AWS profile of this frame's scope."""
-    text = "\x1f".join((frame.scope or frame.source, "aws-profile", profile))
+    kind = f"{frame.login_files}aws-profile"
+    text = "\x1f".join((frame.scope or frame.source, kind, profile))
     return fingerprint_credential_id(frame.fingerprint(text))
 
 

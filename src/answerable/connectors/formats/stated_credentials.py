@@ -5,6 +5,13 @@ from dataclasses import dataclass, field, replace
 
 from answerable.connectors.formats.credential_position import Found, Position
 from answerable.connectors.formats.env_file import ReadEnvFile, sight_variables
+from answerable.connectors.formats.login_files import (
+    CONFIG,
+    KUBECONFIG,
+    SHARED,
+    NamedLogins,
+    read_login_files,
+)
 from answerable.connectors.formats.mcp_server import McpServer
 from answerable.connectors.formats.sighting_frame import Frame, sight_credential
 from answerable.connectors.formats.stated_choice import (
@@ -21,6 +28,8 @@ from answerable.model.credential import (
 from answerable.model.identity import Identity
 from answerable.model.ids import CredentialId
 from answerable.model.written import WrittenBy
+
+_LOGIN_FILES = (KUBECONFIG, CONFIG, SHARED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +83,24 @@ class CredentialReader:
         return self._stated[key]
 
     def sight(
-        self, found: Iterable[Found], origin: Origin, *, follow: bool = True
+        self,
+        found: Iterable[Found],
+        origin: Origin,
+        *,
+        follow: bool = True,
+        frame: Frame | None = None,
     ) -> list[CredentialId]:
         """Make sightings, of what lies behind a reference too; return their ids."""
+        frame = frame or self.frame
         ids: list[CredentialId] = []
         for item in found:
-            sighted = sight_credential(
-                item, origin.place, self.frame, origin.written_by
-            )
+            sighted = sight_credential(item, origin.place, frame, origin.written_by)
             self.credentials.append(sighted)
             ids.append(sighted.id)
             if not follow:
                 continue
             behind = behind_reference(
-                item, sighted, origin.place, self.frame, self.read_named_file
+                item, sighted, origin.place, frame, self.read_named_file
             )
             self.credentials += behind.credentials
             self.links += behind.links
@@ -96,23 +109,47 @@ class CredentialReader:
         return ids
 
     def _entry(self, server: McpServer, origin: Origin) -> tuple[CredentialId, ...]:
+        logins = self._login_files(server, origin)
+        frame = logins.frame if logins is not None else self.frame
         chosen = [
             item
-            for item in chosen_logins(server, self.frame)
+            for item in chosen_logins(server, frame)
             if self._in_reach(item, server) is not None
         ]
         decided = {platform_of(item.kind) for item in chosen}
-        ids = self.sight(chosen, origin)
+        decided_by_name = set(decided)
+        ids = self.sight(chosen, origin, frame=frame)
         for item in server.found:
             reached = self._in_reach(item, server)
-            lying = self.sight((reached or item,), origin, follow=reached is not None)
+            follow = reached is not None and item.name not in _LOGIN_FILES
+            lying = self.sight((reached or item,), origin, follow=follow, frame=frame)
+            if reached is not None and item.kind == "aws-profile":
+                decided_by_name.add("aws")
             # An argument goes before the environment (AWS CLI, "Configuration
             # settings and precedence"), whose credentials lie there all the same.
             if platform_of(item.kind) not in decided and reached is not None:
                 ids += lying
         for name in server.env_files:
             ids += self._env_file(name, origin)
+        if logins is not None:
+            ids += logins.defaults_but(decided_by_name)
         return tuple(dict.fromkeys(ids))
+
+    def _login_files(self, server: McpServer, origin: Origin) -> NamedLogins | None:
+        """Read the login files that an entry's environment names."""
+        stated = {
+            reached.name: reached.value
+            for item in server.found
+            if item.name in _LOGIN_FILES
+            and item.cls is CredentialClass.FILE_REF
+            and (reached := self._in_reach(item, server)) is not None
+        }
+        found = read_login_files(stated, origin.place, self.frame, self.read_named_file)
+        if found is not None:
+            self.credentials += found.ambient.credentials
+            self.links += found.ambient.links
+            self.identities += found.ambient.identities
+        return found
 
     def _in_reach(self, item: Found, server: McpServer) -> Found | None:
         """Return what a server has of a credential of its entry, None for nothing.

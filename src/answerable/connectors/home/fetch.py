@@ -8,6 +8,8 @@ from answerable.connectors.formats.agent_config import (
     ConfigDocument,
     sight_client,
 )
+from answerable.connectors.formats.ambient import Ambient, Source
+from answerable.connectors.formats.aws_profiles import sight_aws_profiles
 from answerable.connectors.formats.clients import (
     HOME_FILES,
     MANAGED_FILES,
@@ -15,8 +17,6 @@ from answerable.connectors.formats.clients import (
 from answerable.connectors.formats.home_evidence import home_evidence, login_evidence
 from answerable.connectors.formats.layouts import every_layout
 from answerable.connectors.formats.sighting_frame import Frame
-from answerable.connectors.home.parse.ambient import Ambient, Source
-from answerable.connectors.home.parse.aws_profiles import sight_aws_profiles
 from answerable.connectors.home.parse.person import (
     client_accounts,
     git_person,

@@ -1,8 +1,8 @@
 """Google Cloud, Azure and Kubernetes: what their command-line tools left behind."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
+from answerable.connectors.formats.ambient import Ambient, Source
 from answerable.connectors.formats.document import Format, decode_text, parse_document
 from answerable.connectors.formats.google_file import read_google_file
 from answerable.connectors.formats.ini import parse_ini
@@ -10,13 +10,8 @@ from answerable.connectors.formats.node import Node
 from answerable.connectors.formats.platform_identity import (
     entra_principal,
     google_account,
-    kubernetes_user,
 )
-from answerable.connectors.formats.sighting_frame import jwt_subject
-from answerable.connectors.home.parse.ambient import Ambient, Source
-from answerable.model.credential import Credential, Lifetime
-
-CONTEXTS_LIMIT = 500
+from answerable.model.credential import Lifetime
 
 
 def parse_gcloud_adc(data: bytes, source: Source, into: Ambient) -> None:
@@ -117,64 +112,3 @@ def parse_azure_principals(data: bytes, source: Source, into: Ambient) -> None:
         if name:
             identity = entra_principal(name, service=True)
             into.prove(credential, identity, "client-secret", source)
-
-
-def parse_kubeconfig(data: bytes, source: Source, into: Ambient) -> None:
-    """Read a kubeconfig: one credential per context, the current one first.
-
-    kubectl uses `current-context`; every other has to be named with `--context`
-    (Kubernetes, "Organizing Cluster Access Using kubeconfig Files").
-    """
-    root = parse_document(data, Format.YAML, source.place).root
-    users = {user.text_at("name"): user for user in _entries(root, "users")}
-    current = root.text_at("current-context")
-    contexts = list(_entries(root, "contexts"))[:CONTEXTS_LIMIT]
-    contexts.sort(key=lambda context: context.text_at("name") != current)
-    for context in contexts:
-        name = context.text_at("name")
-        user_name = (context.at("context", "user") or root).text()
-        user = users.get(user_name)
-        if not name or user is None:
-            continue
-        credential, subject = _context(name, user, source)
-        into.credentials.append(replace(credential, explicit_only=name != current))
-        into.contexts[name] = credential.id
-        cluster = (context.at("context", "cluster") or root).text() or name
-        identity = kubernetes_user(cluster, subject or user_name)
-        into.prove(credential, identity, "kubeconfig", source)
-
-
-def _context(name: str, user: Node, source: Source) -> tuple[Credential, str]:
-    """Return the credential of a context, and the subject that its token states."""
-    details = user.get("user") or user
-    for field, lifetime in (
-        ("token", Lifetime.STATIC),
-        ("client-key-data", Lifetime.STATIC),
-        ("password", Lifetime.STATIC),
-    ):
-        value = details.get(field)
-        if value is not None and value.text():
-            credential = source.credential(
-                "kubeconfig",
-                name,
-                pointer=value.pointer,
-                value=value.text(),
-                lifetime=lifetime,
-            )
-            return credential, jwt_subject(value.text())
-    obtained = details.get("exec", "auth-provider")
-    static = details.get("client-key", "tokenFile") is not None
-    credential = source.credential(
-        "kubeconfig",
-        name,
-        pointer=(obtained or details).pointer,
-        lifetime=Lifetime.SHORT_LIVED
-        if obtained
-        else (Lifetime.STATIC if static else Lifetime.UNKNOWN),
-    )
-    return credential, ""
-
-
-def _entries(root: Node, name: str) -> Iterator[Node]:
-    entries = root.get(name)
-    return entries.items() if entries is not None else iter(())

@@ -2,9 +2,9 @@
 
 import re
 
+from answerable.connectors.formats.ambient import Ambient, Source
 from answerable.connectors.formats.document import Format, decode_text, parse_document
 from answerable.connectors.formats.ini import parse_ini, sections
-from answerable.connectors.home.parse.ambient import Ambient, Source
 
 LINES_LIMIT = 5_000
 _BLOCK = re.compile(r'credentials\s+"([^"\n]{1,255})"\s*\{([^{}]{0,4096})\}')

@@ -3,19 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from answerable.connectors.formats.document import decode_text
-from answerable.connectors.home.parse.ambient import Ambient, Source
-from answerable.connectors.home.parse.aws_profiles import (
+from answerable.connectors.formats.ambient import Ambient, Source
+from answerable.connectors.formats.aws_profiles import (
     parse_aws_profiles,
     parse_sso_cache,
 )
+from answerable.connectors.formats.document import decode_text
+from answerable.connectors.formats.kubeconfig import parse_kubeconfig
 from answerable.connectors.home.parse.cloud_logins import (
     parse_azure_principals,
     parse_azure_profile,
     parse_gcloud_active,
     parse_gcloud_adc,
     parse_gcloud_configuration,
-    parse_kubeconfig,
 )
 from answerable.connectors.home.parse.file_logins import (
     parse_pgpass,
@@ -53,7 +53,8 @@ class AmbientFile:
 
 
 def _aws(data: bytes, source: Source, into: Ambient) -> None:
-    parse_aws_profiles(decode_text(data, source.place), source, into)
+    shared = source.place.rpartition("/")[2] == "credentials"
+    parse_aws_profiles(decode_text(data, source.place), source, into, shared=shared)
 
 
 AMBIENT_FILES: tuple[AmbientFile, ...] = (

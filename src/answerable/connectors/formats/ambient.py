@@ -89,7 +89,8 @@ class Source:
             return aws_credential_id(value)
         if value:
             return fingerprint_credential_id(self.frame.fingerprint(value))
-        return reference_id(self.frame, CredentialClass.AMBIENT, f"{kind}:{name}")
+        text = f"{self.frame.login_files}{kind}:{name}"
+        return reference_id(self.frame, CredentialClass.AMBIENT, text)
 
 
 @dataclass(slots=True)

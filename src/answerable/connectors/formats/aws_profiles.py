@@ -15,6 +15,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 
+from answerable.connectors.formats.ambient import Ambient, AwsProfile, Source
 from answerable.connectors.formats.aws_answers import stamp_ns
 from answerable.connectors.formats.document import Format, parse_document
 from answerable.connectors.formats.ini import parse_ini, sections
@@ -26,7 +27,6 @@ from answerable.connectors.formats.platform_identity import (
     aws_sso_session,
 )
 from answerable.connectors.formats.sighting_frame import profile_id
-from answerable.connectors.home.parse.ambient import Ambient, AwsProfile, Source
 from answerable.model.credential import Credential, Lifetime
 from answerable.model.ids import is_access_key_id
 
@@ -47,9 +47,17 @@ _AFTER_KEYS: tuple[tuple[str, Lifetime], ...] = (
 )
 
 
-def parse_aws_profiles(text: str, source: Source, into: Ambient) -> None:
-    """Read either of the two files; `sight_aws_profiles` says what they give."""
-    shared = source.place.rpartition("/")[2] == "credentials"
+def parse_aws_profiles(
+    text: str, source: Source, into: Ambient, *, shared: bool
+) -> None:
+    """Read either of the two files; `sight_aws_profiles` says what they give.
+
+    Args:
+        text: The file.
+        source: Where it lies.
+        into: Where the profiles go.
+        shared: Whether it is the credentials file.
+    """
     for section, read in list(sections(parse_ini(text)).items())[:PROFILES_LIMIT]:
         name = section.removeprefix("profile ").strip()
         if section.startswith("sso-session "):

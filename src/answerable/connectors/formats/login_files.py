@@ -1,0 +1,144 @@
+"""Login files that a server entry names in its environment, in place of the home's.
+
+`KUBECONFIG` names kubeconfig files (Kubernetes, "Organizing Cluster Access Using
+kubeconfig Files"), `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE` the two files of
+profiles (AWS SDKs and Tools Reference Guide, "Location of the shared config and
+credentials files"). Without a context or profile that is named, their default counts.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from answerable.connectors.formats.ambient import Ambient, Source
+from answerable.connectors.formats.aws_profiles import (
+    parse_aws_profiles,
+    sight_aws_profiles,
+)
+from answerable.connectors.formats.document import decode_text
+from answerable.connectors.formats.kubeconfig import parse_kubeconfig
+from answerable.connectors.formats.sighting_frame import Frame
+from answerable.connectors.formats.stated_choice import NamedFile, ReadNamedFile
+from answerable.model.credential import platform_of
+from answerable.model.errors import ParseError
+from answerable.model.ids import CredentialId
+
+KUBECONFIG = "KUBECONFIG"
+CONFIG, SHARED = "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"
+_OWN = {CONFIG: "~/.aws/config", SHARED: "~/.aws/credentials"}
+_FILES_LIMIT = 20
+
+
+@dataclass(slots=True)
+class NamedLogins:
+    """Logins in the files that an entry names.
+
+    Attributes:
+        frame: The frame in which names of profiles and contexts mean those there.
+        ambient: What the files say; each login of theirs has to be named.
+        defaults: Credentials of the default profile and context.
+        platforms: Platforms whose files the entry names.
+    """
+
+    frame: Frame
+    ambient: Ambient = field(default_factory=Ambient)
+    defaults: list[CredentialId] = field(default_factory=list)
+    platforms: set[str] = field(default_factory=set)
+
+    def defaults_but(self, named: set[str]) -> list[CredentialId]:
+        """Return the defaults of the platforms for which no login is named."""
+        kinds = {each.id: platform_of(each.kind) for each in self.ambient.credentials}
+        return [each for each in self.defaults if kinds[each] not in named]
+
+
+def read_login_files(
+    stated: Mapping[str, str], config: str, frame: Frame, read: ReadNamedFile
+) -> NamedLogins | None:
+    """Read the login files that an entry names; None where it names none.
+
+    Args:
+        stated: Variable -> path, of the three variables.
+        config: The configuration that holds the entry.
+        frame: What all sightings share.
+        read: Reads a named file.
+    """
+    if not stated:
+        return None
+    label = "".join(f"{name}={value}\x1f" for name, value in sorted(stated.items()))
+    labelled = replace(frame, login_files=label)
+    found = NamedLogins(labelled)
+    if KUBECONFIG in stated:
+        paths = _split(stated[KUBECONFIG])[:_FILES_LIMIT]
+        _kubeconfigs([read(config, path) for path in paths], found)
+    if stated.keys() & _OWN.keys():
+        files = {name: read(config, stated.get(name, _OWN[name])) for name in _OWN}
+        _profiles(files, found)
+    every = found.ambient.credentials
+    found.defaults = [each.id for each in every if not each.explicit_only]
+    found.ambient.credentials = [replace(each, explicit_only=True) for each in every]
+    found.frame = _with_logins(labelled, found)
+    return found
+
+
+def _split(text: str) -> Sequence[str]:
+    """Split a list of paths at `:`, on Windows at `;`."""
+    if ";" in text or re.fullmatch(r"[A-Za-z]:[\\/].*", text):
+        return [part for part in text.split(";") if part]
+    return [part for part in text.split(":") if part]
+
+
+def _kubeconfigs(files: Sequence[NamedFile | None], into: NamedLogins) -> None:
+    """Read kubeconfig files; the first that states a current context decides it."""
+    into.platforms.add("kubernetes")
+    for file in files:
+        if file is None:
+            continue
+        one = Ambient()
+        try:
+            parse_kubeconfig(file.data, Source(file.place, into.frame), one)
+        except ParseError:
+            continue
+        known = any(not each.explicit_only for each in into.ambient.credentials)
+        into.ambient.credentials += [
+            replace(each, explicit_only=each.explicit_only or known)
+            for each in one.credentials
+        ]
+        into.ambient.links += one.links
+        into.ambient.identities += one.identities
+        into.ambient.contexts = {**one.contexts, **into.ambient.contexts}
+
+
+def _profiles(files: Mapping[str, NamedFile | None], into: NamedLogins) -> None:
+    into.platforms.add("aws")
+    one = Ambient()
+    for name in (SHARED, CONFIG):
+        file = files[name]
+        if file is None:
+            continue
+        try:
+            text = decode_text(file.data, file.place)
+        except ParseError:
+            continue
+        source = Source(file.place, into.frame)
+        parse_aws_profiles(text, source, one, shared=name == SHARED)
+    sight_aws_profiles(one)
+    into.ambient.credentials += one.credentials
+    into.ambient.links += one.links
+    into.ambient.identities += one.identities
+    into.ambient.profiles = one.profiles
+    into.ambient.profile_keys = one.profile_keys
+
+
+def _with_logins(frame: Frame, found: NamedLogins) -> Frame:
+    """Make the names of logins mean those of the files."""
+    ambient = found.ambient
+    proves = {link.credential: link.identity for link in ambient.links}
+    if "aws" in found.platforms:
+        frame = replace(
+            frame,
+            profiles=frozenset(ambient.profiles),
+            profile_keys=ambient.profile_keys,
+        )
+    if "kubernetes" in found.platforms:
+        frame = replace(frame, contexts=ambient.contexts)
+    return replace(frame, proves={**frame.proves, **proves})
