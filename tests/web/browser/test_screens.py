@@ -41,6 +41,7 @@ PAGES = {
     "person": (at("/person", id="person:ana@corp.example"), "ana@corp.example"),
     "trace-empty": (at("/trace"), "Investigation"),
     "trace-trail": (at("/trace", q=f"resource:{CUSTOMER_BUCKET}/customers/*"), "s3:"),
+    "trace-hops": (at("/trace/hops", q=f"agent:{CLERK}"), "are known"),
     "trace-office": (at("/trace", q=f"agent:{CLERK}"), "denied"),
     "pins": (at("/tools/diff", all="yes"), "office"),
     "reach": (at("/reach", subject=f"cred:aws/{REPORT_KEY}"), "s3:"),
@@ -125,7 +126,6 @@ def test_every_page_of_the_table_is_looked_at(there: dict[str, Any]) -> None:
 NO_PAGES = {
     "/trace/complete",
     "/trace/export",
-    "/trace/hops",
     "/trace/span",
     "/trace/times",
     "/reach/complete",
