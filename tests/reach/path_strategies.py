@@ -130,6 +130,7 @@ _limits = st.one_of(st.just([]), st.lists(st.sampled_from(LIMITS), max_size=1))
 _coin = st.booleans()
 _BOUNDED: list[tuple[str, ...]] = [(), (), (ANA,), (ANA, BEN), (BEN, ONE)]
 
+_GROUPED = {"join-empty", "group-own", "group-attach"}
 _MEMBERS: list[tuple[str, ...]] = [(), (ANA,), (ANA, BEN)]
 
 
@@ -144,6 +145,12 @@ def ways_of_one(draw: st.DrawFn, wanted: Sequence[str] = ()) -> list[Statement]:
         *(_BY_SID[sid] for sid in chosen),
         *(w for w in more if w.sid not in chosen),
     ]
+
+
+def _has_groups(wanted: Sequence[str]) -> bool:
+    """Tell whether groups without policies or members may take part in a case."""
+    chosen = not wanted or not _GROUPED.isdisjoint(wanted)
+    return chosen and "groups" not in PENDING
 
 
 @st.composite
@@ -168,11 +175,11 @@ def paths(draw: st.DrawFn, wanted: Sequence[str] = ()) -> tuple[Facts, tuple[str
     trust = statement("t", action=action, principal=named, condition=condition)
     build.policy(ONE, "trust", trust)
     build.policy(BEN, "identity", READ, policy=f"{GROUP}#inline/g", via=GROUP)
-    if "groups" not in PENDING and draw(_coin):
-        build.group(OWN, *pick(draw, _MEMBERS))
-        build.group(ADMINS)
-        build.policy(ADMINS, "identity", READ)
     if draw(_coin):
         build.resource(FUNCTION, "lambda:function", runs_as=ONE)
         build.resource(MACHINE, "ec2:instance", runs_as=ONE)
+    if _has_groups(wanted) and draw(_coin):
+        build.group(OWN, *pick(draw, _MEMBERS))
+        build.group(ADMINS)
+        build.policy(ADMINS, "identity", READ)
     return build.facts(), RED

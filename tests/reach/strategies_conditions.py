@@ -154,6 +154,7 @@ GIVENS: list[Keys] = [
         "aws:currenttime": ("1780272001",),
         "app:blob": ("cmVk",),
         "aws:sourcearn": ("arn:aws:s3:::red",),
+        "sts:rolesessionname": ("session",),
     },
     {
         "aws:tagkeys": (),
@@ -162,6 +163,7 @@ GIVENS: list[Keys] = [
         "aws:sourcevpc": (),
         "app:blob": ("%%",),
         "aws:principalorgpaths": ("o-1/r-1/ou-1/", "o-2/r/"),
+        "sts:rolesessionname": (),
     },
 ]
 

@@ -265,7 +265,7 @@ def edited(world: World, edit: Edit, identity: Identity, joined: str = "") -> li
         {
             str(a.policy)
             for a in world.facts.attachments
-            if (a.target == identity.id or (a.via and a.via in mine))
+            if (a.target == identity.id or a.target in mine or a.via in mine)
             and a.layer is Layer.IDENTITY
             and is_customers(a.policy)
         }
@@ -278,20 +278,27 @@ def is_customers(policy: str) -> bool:
 
 
 def groups(world: World) -> list[str]:
-    """Every group that holds a policy."""
-    return sorted({a.via for a in world.facts.attachments if a.via})
+    """Every group: one holds policies, or none, and members, or none.
+
+    Source: IAM User Guide, "IAM user groups".
+    """
+    holding = {a.via for a in world.facts.attachments if a.via}
+    return sorted(holding | {str(group.id) for group in world.facts.groups})
 
 
 def groups_of(world: World, identity: Identity) -> list[str]:
-    """The groups of a user that hold policies."""
-    mine = (a for a in world.facts.attachments if a.target == identity.id)
-    return sorted({a.via for a in mine if a.via})
+    """The groups that a user is a member of, with and without policies."""
+    mine = {a.via for a in world.facts.attachments if a.target == identity.id}
+    among = {str(g.id) for g in world.facts.groups if identity.id in g.members}
+    return sorted((mine | among) - {""})
 
 
 def of_group(world: World, group: str) -> list[Statement]:
-    """The statements of a group's policies."""
+    """The statements of a group's policies, seen on a member or on the group itself."""
     policies = {policy.id: policy for policy in world.facts.policies}
-    named = {a.policy for a in world.facts.attachments if a.via == group}
+    named = {
+        a.policy for a in world.facts.attachments if group in (a.via, str(a.target))
+    }
     return [
         s
         for name in sorted(named)

@@ -56,9 +56,19 @@ def launched(world: World, who: Who, role: Identity, launch: Launch) -> str:
     )
     if held == "never":
         return held
+    held = weaker(held, awaited(launch))
     if launch.changes:
         return weaker(held, changing(world, who, launch.needs, launch.changes))
     return weaker(held, meeting(world, who, launch.needs))
+
+
+def awaited(launch: Launch) -> str:
+    """The verdict for what a launch needs besides and no snapshot shows.
+
+    Source: ECS API Reference, RunTask, `cluster`: "the default cluster is assumed",
+    which CreateCluster makes.
+    """
+    return "only-if" if launch.awaits else "always"
 
 
 def passing(world: World, who: Who, role: str, service: str) -> str:
@@ -156,7 +166,7 @@ def ways_in(world: World, who: Who, make: Make, name: str) -> Iterator[str]:
         yield entering(world, who, need, name)
     for launch in LAUNCHES:
         if make.on is On.ROLE and not launch.changes:
-            held = passing(world, who, name, launch.service)
+            held = weaker(awaited(launch), passing(world, who, name, launch.service))
             needs = (*launch.also, *launch.needs)
             yield held if held == "never" else weaker(held, meeting(world, who, needs))
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from answerable.model.identity import Identity
 from answerable.model.policy import Effect, Statement
 from tests.reference.reach.facts import Written, is_role, is_root
-from tests.reference.reach.situation import Situation
-from tests.reference.reach.statements import Call, applies, may
+from tests.reference.reach.statements import Call, applies, known, may
 
 HOWS = ("escaping", "direct", "account")
 """Ways to be named: a user or a session, whose grants no limit of its own cuts; a role
 or everybody; and the account, which leaves the choice to its own policies."""
+PASSING = "passing"
+"""A grant to everybody that no boundary and no session policy of anybody limits."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +43,44 @@ Caller = Identity | Anonymous | Service | Foreign
 def grants(here: Written, caller: Caller, how: str, call: Call) -> bool:
     """Tell whether an Allow of a resource's own policy names the caller so."""
     said = (
-        applies(s, call) and names(s, caller, how, call.now)
+        applies(s, call) and _grants(s, caller, how, call)
         for s in here.statements
         if s.effect is Effect.ALLOW
     )
     return any(said) or (how == "direct" and may(here, "Allows", call))
+
+
+_NAMING = {
+    "arnequals",
+    "arnlike",
+    "stringequals",
+    "stringequalsignorecase",
+    "stringlike",
+}
+
+
+def _grants(statement: Statement, caller: Caller, how: str, call: Call) -> bool:
+    if how == PASSING:
+        return _passes(statement, call)
+    return names(statement, caller, how, call)
+
+
+def _passes(statement: Statement, call: Call) -> bool:
+    """Tell whether a grant to all principals is free of the caller's implicit denies.
+
+    "Permissions boundaries or session policies do not limit permissions granted using
+    the `aws:PrincipalArn` condition key with a wildcard(*) in the `Principal` element"
+    (IAM User Guide, "Principal", section "IAM role principals"). Of a wildcard without
+    that key the pages say only that "no other permissions are required" (section "All
+    principals"): whether a boundary limits it stays a question.
+    """
+    if ("AWS", "*") not in statement.principals:
+        return False
+    for clause in statement.conditions:
+        naming = clause.operator.lower() in _NAMING
+        if naming and clause.key.lower() == "aws:principalarn":
+            return True
+    return call.now.holds("answerable:wildcard-principal", "Escapes", ["*"])
 
 
 def refuses(here: Written, caller: Caller, bounded: bool, call: Call) -> bool:
@@ -59,16 +93,14 @@ def refuses(here: Written, caller: Caller, bounded: bool, call: Call) -> bool:
         call: The request.
     """
     said = (
-        applies(s, call) and _denied_by(s, caller, bounded, call.now)
+        applies(s, call) and _denied_by(s, caller, bounded, call)
         for s in here.statements
         if s.effect is Effect.DENY
     )
     return any(said) or may(here, "Denies", call)
 
 
-def _denied_by(
-    statement: Statement, caller: Caller, bounded: bool, now: Situation
-) -> bool:
+def _denied_by(statement: Statement, caller: Caller, bounded: bool, call: Call) -> bool:
     """Principal denies whom it names; NotPrincipal all but those it lists.
 
     A NotPrincipal with Deny "will always deny any IAM principal that has a permissions
@@ -76,19 +108,19 @@ def _denied_by(
     root ("NotPrincipal", key points and example).
     """
     if not statement.not_principals:
-        return any(names(statement, caller, how, now) for how in HOWS)
+        return any(names(statement, caller, how, call) for how in HOWS)
     if bounded:
         return True
     listed = statement.not_principals
-    return not any(_spared(kind, value, caller, now) for kind, value in listed)
+    return not any(_spared(kind, value, caller, call) for kind, value in listed)
 
 
-def _spared(kind: str, value: str, caller: Caller, now: Situation) -> bool:
+def _spared(kind: str, value: str, caller: Caller, call: Call) -> bool:
     account = "" if isinstance(caller, Anonymous | Service) else caller.account
     of_account = kind == "AWS" and value in (account, f"arn:aws:iam::{account}:root")
     if account and of_account:
         return _is_account(caller)
-    return any(_named((kind, value), caller, how, now) for how in HOWS)
+    return any(_named((kind, value), caller, how, call) for how in HOWS)
 
 
 def _is_account(caller: Caller) -> bool:
@@ -97,7 +129,7 @@ def _is_account(caller: Caller) -> bool:
     return isinstance(caller, Foreign) and "/" not in caller.arn
 
 
-def names(statement: Statement, caller: Caller, how: str, now: Situation) -> bool:
+def names(statement: Statement, caller: Caller, how: str, call: Call) -> bool:
     """Tell whether a statement names the caller in one way.
 
     NotPrincipal names everybody but those it lists.
@@ -106,13 +138,11 @@ def names(statement: Statement, caller: Caller, how: str, now: Situation) -> boo
         if how != "direct":
             return False
         listed = statement.not_principals
-        return not any(_named(p, caller, h, now) for p in listed for h in HOWS)
-    return any(_named(p, caller, how, now) for p in statement.principals)
+        return not any(_named(p, caller, h, call) for p in listed for h in HOWS)
+    return any(_named(p, caller, how, call) for p in statement.principals)
 
 
-def _named(
-    principal: tuple[str, str], caller: Caller, how: str, now: Situation
-) -> bool:
+def _named(principal: tuple[str, str], caller: Caller, how: str, call: Call) -> bool:
     kind, value = principal
     if kind == "AWS" and value == "*":
         return how == "direct"
@@ -123,28 +153,38 @@ def _named(
     if kind == "CanonicalUser":
         # An account by a number of its own, which nobody collected.
         known = how == "account"
-        return known and now.holds("answerable:canonical-user", "Equals", [value])
+        return known and call.now.holds("answerable:canonical-user", "Equals", [value])
     if kind != "AWS":
         return False
     if isinstance(caller, Foreign):
-        return _foreign(value, caller, how, now)
+        return _foreign(value, caller, how, call)
     if value in (caller.account, f"arn:aws:iam::{caller.account}:root"):
         return how == "account"
     if value in (caller.id, caller.unique_id):
         return how == ("direct" if is_role(caller) else "escaping")
     if how != "escaping":
         return False
-    return is_role(caller) and _session(value, caller.account, caller.name, now)
+    return is_role(caller) and _session(value, caller.account, caller.name, call)
 
 
-def _session(value: str, account: str, role: str, now: Situation) -> bool:
-    """Tell whether a value names the session that a role acts in: who knows its name?"""
+def _session(value: str, account: str, role: str, call: Call) -> bool:
+    """Tell whether a value names the session that a role acts in.
+
+    Its name is open unless the question states `sts:RoleSessionName`, "the session name
+    that a principal specifies when assuming a role" (IAM User Guide, "IAM and AWS STS
+    condition context keys").
+    """
     prefix = f"arn:aws:sts::{account}:assumed-role/{role}/"
     name = value.removeprefix(prefix)
-    return name != value and now.holds("sts:RoleSessionName", "StringEquals", [name])
+    if name == value:
+        return False
+    stated = known(call.keys, "sts:RoleSessionName")
+    if stated is not None:
+        return stated == (name,)
+    return call.now.holds("sts:RoleSessionName", "StringEquals", [name])
 
 
-def _foreign(value: str, caller: Foreign, how: str, now: Situation) -> bool:
+def _foreign(value: str, caller: Foreign, how: str, call: Call) -> bool:
     if value in (caller.account, f"arn:aws:iam::{caller.account}:root"):
         return how == "account"
     _, _, place = caller.arn.rpartition(":")
@@ -156,4 +196,4 @@ def _foreign(value: str, caller: Foreign, how: str, now: Situation) -> bool:
         return how == "direct" and value.rpartition("/")[2] == role
     if kind != "role" or how != "escaping":
         return False
-    return _session(value, caller.account, rest.rpartition("/")[2], now)
+    return _session(value, caller.account, rest.rpartition("/")[2], call)

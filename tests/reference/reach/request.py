@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from answerable.model.identity import Identity
 from answerable.model.policy import ConditionClause, Effect, Layer, Statement
 from answerable.model.resource import Resource
-from answerable.reach.estate.services import NO_PERMISSION, TRUST_CALLS
+from answerable.reach.estate.services import TRUST_CALLS
 from tests.reference.reach.conditions import Keys
 from tests.reference.reach.facts import (
     UNCOLLECTED,
@@ -36,6 +36,7 @@ from tests.reference.reach.keys import keys_of
 from tests.reference.reach.organization import rcps_deny, scps_allow, scps_deny
 from tests.reference.reach.principals import (
     HOWS,
+    PASSING,
     Caller,
     Foreign,
     Service,
@@ -55,6 +56,13 @@ from tests.reference.reach.statements import (
 __all__ = ["Situation", "allowed", "allowed_as", "may_assume", "outcomes", "verdict"]
 
 _NOTHING = Written(False)
+_WITHOUT_POLICIES = {"sts:getcalleridentity", "sts:getsessiontoken"}
+"""Calls that no policy allows or denies.
+
+Sources: STS API Reference, GetCallerIdentity: "No permissions are required", an explicit
+deny notwithstanding; IAM User Guide, "Permissions for GetSessionToken": "You cannot use
+policies to control authentication operations".
+"""
 
 
 @dataclass(frozen=True)
@@ -99,8 +107,8 @@ def allowed(world: World, who: Who, action: str, resource: str, now: Situation) 
     """Decide one request of an identity in one situation."""
     if not possible(world.catalogue, action, resource):
         return False
-    if action.lower() in NO_PERMISSION:
-        return True  # nothing permits or denies it
+    if action.lower() in _WITHOUT_POLICIES:
+        return _may_identify(world, who.identity, action)
     account = account_of(resource)
     if _is_iam(action) and account not in ("", who.identity.account):
         return False  # IAM's calls act on the caller's own account
@@ -116,9 +124,24 @@ def allowed_as(
         return allowed(world, Who(caller), action, resource, now)
     if _is_iam(action) or not possible(world.catalogue, action, resource):
         return False
-    if action.lower() in NO_PERMISSION:
-        return isinstance(caller, Foreign)
+    if action.lower() in _WITHOUT_POLICIES:
+        return isinstance(caller, Foreign) and _may_identify(world, caller, action)
     return _through(world, Request(caller, (), action, resource), now)
+
+
+def _may_identify(world: World, caller: Identity | Foreign, action: str) -> bool:
+    """Tell whether a caller has the credentials that such a call needs.
+
+    GetSessionToken "must be called by using the long-term security credentials of an
+    IAM user"; those of a root user work, too (STS API Reference). A role has none, nor
+    has a federated user, who is a user under a session policy.
+    """
+    if action.lower() == "sts:getcalleridentity":
+        return True
+    arn = caller.id if isinstance(caller, Identity) else caller.arn
+    if isinstance(caller, Identity) and world.session is not None:
+        return False
+    return ":role/" not in arn and ":sts:" not in arn
 
 
 def may_assume(
@@ -216,6 +239,8 @@ def _granted(world: World, asked: Request, mine: Identity, call: Call) -> bool:
             and _limits_allow(world, mine, call)
             and any(says(how) for how in HOWS)
         )
+    if says(PASSING):
+        return True
     itself = says("escaping")
     if itself and not (world.session and not is_role(mine)):
         return True  # no implicit deny of the caller's own policies counts
