@@ -64,8 +64,10 @@ def _boundary_binds_a_named_user(patch: pytest.MonkeyPatch) -> None:
 
 
 def _role_escapes_its_boundary(patch: pytest.MonkeyPatch) -> None:
-    def names(clause: Clause, who: Principal) -> Names:
-        found = _names(clause, who)
+    def names(
+        clause: Clause, who: Principal, known: Known, *, trusts: bool = False
+    ) -> Names:
+        found = _names(clause, who, known, trusts=trusts)
         return [("escaping" if how == "direct" else how, f) for how, f in found]
 
     patch.setattr(sides, "names", names)
@@ -100,15 +102,22 @@ def _trust_reversed(patch: pytest.MonkeyPatch) -> None:
 
 
 def _account_taken_for_name(patch: pytest.MonkeyPatch) -> None:
-    def names(clause: Clause, who: Principal) -> Names:
-        return [("direct", formula) for _, formula in _names(clause, who)]
+    def names(
+        clause: Clause, who: Principal, known: Known, *, trusts: bool = False
+    ) -> Names:
+        return [
+            ("direct", formula)
+            for _, formula in _names(clause, who, known, trusts=trusts)
+        ]
 
     patch.setattr(sides, "names", names)
 
 
 def _account_hides_the_name(patch: pytest.MonkeyPatch) -> None:
-    def names(clause: Clause, who: Principal) -> Names:
-        found = _names(clause, who)
+    def names(
+        clause: Clause, who: Principal, known: Known, *, trusts: bool = False
+    ) -> Names:
+        found = _names(clause, who, known, trusts=trusts)
         account = [one for one in found if one[0] == "account"]
         return account or found
 

@@ -172,13 +172,15 @@ def _session(value: str, account: str, role: str, call: Call) -> bool:
 
     Its name is open unless the question states `sts:RoleSessionName`, "the session name
     that a principal specifies when assuming a role" (IAM User Guide, "IAM and AWS STS
-    condition context keys").
+    condition context keys"). In a call that assumes a role that is the name of the
+    session to come, not of the session that calls.
     """
     prefix = f"arn:aws:sts::{account}:assumed-role/{role}/"
     name = value.removeprefix(prefix)
     if name == value:
         return False
-    stated = known(call.keys, "sts:RoleSessionName")
+    assumes = call.action.lower().startswith("sts:assumerole")
+    stated = None if assumes else known(call.keys, "sts:RoleSessionName")
     if stated is not None:
         return stated == (name,)
     return call.now.holds("sts:RoleSessionName", "StringEquals", [name])
