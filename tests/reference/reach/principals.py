@@ -77,7 +77,7 @@ def _passes(statement: Statement, call: Call) -> bool:
     if ("AWS", "*") not in statement.principals:
         return False
     for clause in statement.conditions:
-        naming = clause.operator.lower() in _NAMING
+        naming = clause.operator.lower().removesuffix("ifexists") in _NAMING
         if naming and clause.key.lower() == "aws:principalarn":
             return True
     return call.now.holds("answerable:wildcard-principal", "Escapes", ["*"])
@@ -172,18 +172,24 @@ def _session(value: str, account: str, role: str, call: Call) -> bool:
 
     Its name is open unless the question states `sts:RoleSessionName`, "the session name
     that a principal specifies when assuming a role" (IAM User Guide, "IAM and AWS STS
-    condition context keys"). In a call that assumes a role that is the name of the
-    session to come, not of the session that calls.
+    condition context keys"). In a call that assumes a role that may be the name of the
+    session to come: another name says nothing of the session that calls.
     """
     prefix = f"arn:aws:sts::{account}:assumed-role/{role}/"
     name = value.removeprefix(prefix)
     if name == value:
         return False
-    assumes = call.action.lower().startswith("sts:assumerole")
-    stated = None if assumes else known(call.keys, "sts:RoleSessionName")
-    if stated is not None:
-        return stated == (name,)
+    stated = known(call.keys, "sts:RoleSessionName")
+    if stated == (name,):
+        return True
+    if stated is not None and not _starts_session(call.action):
+        return False
     return call.now.holds("sts:RoleSessionName", "StringEquals", [name])
+
+
+def _starts_session(action: str) -> bool:
+    """Tell whether a call asks a role's trust for a new session."""
+    return action.lower() in ("sts:assumerole", "sts:tagsession")
 
 
 def _foreign(value: str, caller: Foreign, how: str, call: Call) -> bool:
