@@ -24,6 +24,7 @@ from tests.reach.strategies_cases import cases
 from tests.reach.strategies_mix import EVEN, Mix
 from tests.reach.strategies_organisation import ROLES
 
+Stated = tuple[str, ...] | None
 _bounded = evaluate.bounded
 _combined = evaluate.combined
 _side_of = sides.side_of
@@ -240,15 +241,22 @@ def _unread_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def _not_principal_as_principal(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(callers, "_all_but", lambda c, who: callers._named(c.naming, who))
+    def listed(
+        clause: Clause, who: Principal, stated: Stated, *, trusts: bool
+    ) -> Names:
+        return callers._named(clause.naming, who, stated, trusts=trusts)
+
+    patch.setattr(callers, "_all_but", listed)
 
 
 def _not_principal_spares_the_bounded(patch: pytest.MonkeyPatch) -> None:
     all_but = callers._all_but
 
-    def sparing(clause: Clause, who: Principal) -> Names:
+    def sparing(
+        clause: Clause, who: Principal, stated: Stated, *, trusts: bool
+    ) -> Names:
         loose = replace(who, boundary=None) if clause.effect is Effect.DENY else who
-        return all_but(clause, loose)
+        return all_but(clause, loose, stated, trusts=trusts)
 
     patch.setattr(callers, "_all_but", sparing)
 
