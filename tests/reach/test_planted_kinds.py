@@ -180,8 +180,10 @@ def _session_denies_ignored(patch: pytest.MonkeyPatch) -> None:
 def _federated_user_escapes(patch: pytest.MonkeyPatch) -> None:
     names = callers.names
 
-    def as_user(clause: Clause, who: Principal) -> callers.Names:
-        return names(clause, replace(who, session=None))
+    def as_user(
+        clause: Clause, who: Principal, known: Known, *, trusts: bool = False
+    ) -> callers.Names:
+        return names(clause, replace(who, session=None), known, trusts=trusts)
 
     patch.setattr(sides, "names", as_user)
     patch.setattr(judge, "names", as_user)
