@@ -34,7 +34,12 @@ class _Backend(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         said = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        name = said["params"].get("name", "")
+        if "id" not in said:
+            self.send_response(202)
+            self.send_header("content-length", "0")
+            self.end_headers()
+            return
+        name = said.get("params", {}).get("name", "")
         self.server.calls.append(name)  # type: ignore[attr-defined]
         self.server.shown += [  # type: ignore[attr-defined]
             (field, self.headers[field]) for field in SHOWN if field in self.headers

@@ -6,7 +6,7 @@ server or a request under way is. Where the agent's mode enforces, these are den
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
@@ -33,7 +33,7 @@ from answerable.serving.mcp.denials import denial
 from answerable.serving.mcp.envelope import VERSION_HEADER
 from answerable.serving.mcp.messages import Kind
 from answerable.serving.mcp.methods import Era
-from answerable.serving.wire.refusals import Refused
+from answerable.serving.wire.refusals import Refused, Why
 
 DENIED = 200  # as at the gateway: some clients lose the error of a 403
 FORBIDDEN = 403
@@ -49,6 +49,7 @@ class Checking:
         callers: Identify whoever calls through Envoy.
         recorder: Counts what is turned away.
         clock: Gives NumericDates.
+        origins: Values of Origin that may call; pages from elsewhere are refused.
     """
 
     def __init__(
@@ -57,7 +58,9 @@ class Checking:
         callers: Callers,
         recorder: Recorder,
         clock: Callable[[], float],
+        origins: Collection[str] = (),
     ) -> None:
+        self._origins = origins
         self._evaluating, self._callers = evaluating, callers
         self._recorder, self._clock = recorder, clock
 
@@ -65,6 +68,8 @@ class Checking:
         """Answer one check."""
         try:
             held = read_check(request)
+            if held.head.fields.get("origin", "").lower() not in ("", *self._origins):
+                raise Refused(Why.ORIGIN)
             caller = await self._identify(held)
             call = read_call(held.head, held.body)
         except Refused as refused:
@@ -123,11 +128,14 @@ def decide(
 
 
 def _has_an_owner(call: Call) -> bool:
-    """Say whether a call brings back what was handed out to somebody."""
+    """Say whether a call brings back what was handed out to somebody.
+
+    A session is the server's own here, and the answer that opened it was not seen.
+    """
     cancels = call.method == _CANCELLED and call.about is not None
     watches = any(each.target is Target.TASK for each in call.watched)
     is_of_one = call.target is Target.TASK or call.kind is Kind.RESPONSE
-    return bool(call.state) or cancels or watches or is_of_one
+    return bool(call.state or call.session) or cancels or watches or is_of_one
 
 
 def _request(
@@ -170,7 +178,9 @@ def _act(call: Call, body: bytes, asked_by: Enforcer) -> Act:
 
 
 def _refusal(refused: Refused, request: Any) -> Any:
-    said = request.attributes.request.http.headers.get(VERSION_HEADER, "")
+    http = request.attributes.request.http
+    raw = {each.key.lower(): each.value for each in http.header_map.headers}
+    said = http.headers.get(VERSION_HEADER) or raw.get(VERSION_HEADER, "")
     status = refused.status(in_a_session=said != Era.V2026_07_28)
     return stopped(status, refused.body(said))
 

@@ -15,6 +15,7 @@ _TYPES = descriptor_pb2.FieldDescriptorProto
 _SCALARS = {
     "bytes": _TYPES.TYPE_BYTES,
     "int32": _TYPES.TYPE_INT32,
+    "int64": _TYPES.TYPE_INT64,
     "string": _TYPES.TYPE_STRING,
 }
 # Message -> its fields as the .proto spells them: number, name and type.
@@ -47,14 +48,21 @@ _MESSAGES: dict[str, tuple[tuple[int, str, str], ...]] = {
         (4, "path", "string"),
         (5, "host", "string"),
         (6, "scheme", "string"),
+        (9, "size", "int64"),
         (11, "body", "string"),
         (12, "raw_body", "bytes"),
+        (13, "header_map", "HeaderMap"),
     ),
+    "HeaderMap": ((1, "headers", "repeated HeaderValue"),),
     "HeaderValueOption": (
         (1, "header", "HeaderValue"),
         (3, "append_action", "HeaderAppendAction"),
     ),
-    "HeaderValue": ((1, "key", "string"), (2, "value", "string")),
+    "HeaderValue": (
+        (1, "key", "string"),
+        (2, "value", "string"),
+        (3, "raw_value", "bytes"),
+    ),
     "HttpStatus": ((1, "code", "StatusCode"),),
     "Status": ((1, "code", "int32"),),
 }

@@ -5,6 +5,7 @@ of gRPC: what Envoy makes of an error is set elsewhere (`failure_mode_allow`).
 """
 
 import logging
+import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,10 +21,13 @@ from answerable.api.wire.problems import Problem
 from answerable.serving.link import Link
 from answerable.serving.links import link_of
 from answerable.serving.processes.held import ProcessGone
-from answerable.serving.wire.head import Head
+from answerable.serving.wire.head import MAX_BODY, MAX_HEAD, Head
 
 CHECK = "/envoy.service.auth.v3.Authorization/Check"
 _FIELDS = ("authorization", "dpop")
+_PREFIX = 5  # bytes before a message: whether it is compressed, and its length
+# A body and a head as large as the gateway takes, and what Envoy adds.
+MAX_MESSAGE = MAX_BODY + 2 * MAX_HEAD + 64 * 1024
 
 
 class Authorization:
@@ -65,7 +69,7 @@ class Authorization:
         try:
             enforcer = await self._enforcers.identify(_head(stream), self._link(stream))
             with self._door.counted(enforcer):
-                request = await stream.recv_message()
+                request = await _received(stream)
                 return await self._checking.check(request, enforcer)
         except (Problem, ProcessGone) as problem:
             self._recorder.turned_away(getattr(problem, "why", "peer-gone"))
@@ -78,6 +82,21 @@ class Authorization:
     def _link(self, stream: "Stream[Any, Any]") -> Link:
         assert stream.peer is not None  # noqa: S101 - on the side of a server
         return link_of(stream.peer._transport, self._url)
+
+
+async def _received(stream: "Stream[Any, Any]") -> Any:
+    """Receive the one message; a larger one than a call may be is not taken in.
+
+    grpclib itself would take in whatever length the first bytes announce.
+
+    Raises:
+        Problem: It is too large, or compressed.
+    """
+    incoming = stream._stream
+    is_compressed, size = struct.unpack(">?I", await incoming.recv_data(_PREFIX))
+    if is_compressed or size > MAX_MESSAGE:
+        raise Problem(413, "body-too-large", "a message is too large, or compressed")
+    return CheckRequest.FromString(await incoming.recv_data(size))
 
 
 def _head(stream: "Stream[Any, Any]") -> Head:

@@ -242,7 +242,13 @@ class House:
             from answerable.api.envoy.serving import Authorization, grpc_server
 
         bound = bind(listener, 1)
-        checking = Checking(self._evaluating, self._callers, self._recorder, time.time)
+        checking = Checking(
+            self._evaluating,
+            self._callers,
+            self._recorder,
+            time.time,
+            listener.origins,
+        )
         service = Authorization(
             self._enforcers,
             checking,

@@ -116,12 +116,26 @@ def read_head(data: bytes) -> Head:
         raise Refused(Why.MALFORMED_HEAD) from None
     if heard.target != target or parser.get_method() != method:
         raise Refused(Why.MALFORMED_HEAD)
-    fields = fields_of(heard.pairs)
+    return head_of(method, target.decode("ascii"), heard.pairs)
+
+
+def head_of(method: bytes, target: str, pairs: list[tuple[bytes, bytes]]) -> Head:
+    """Make a head of fields that a parser has taken apart.
+
+    Args:
+        method: One of `METHODS`.
+        target: Path and query.
+        pairs: Names and values, as they came.
+
+    Raises:
+        Refused: It could be read in more than one way.
+    """
+    fields = fields_of(pairs)
     _host(fields)
     options = options_of(fields.get("connection", ""))
     return Head(
         method=method.decode("ascii"),
-        target=target.decode("ascii"),
+        target=target,
         fields=fields,
         length=framing(method, fields),
         expects=_expects(fields),
