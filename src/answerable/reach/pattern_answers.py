@@ -146,15 +146,17 @@ class PatternQuestion:
         parts: list[Reply] = []
         sure = SureParts()
         told: set[tuple[object, ...]] = set()
-        through = further = 0
+        through = seen = further = 0
+        total = self._paths.count(graph.start(start)) if self._paths else 0
         for way in ways:
+            if through >= most:
+                further = total - seen
+                break
+            seen += bool(way.steps)
             account = graph.principal(way.node).identity.account
             rows = [
                 row for row in self._rows_of(way.node) if not sure.cover(account, row)
             ]
-            if through >= most and rows:
-                further += 1
-                continue
             if self._answer_of(way.node).formula != FALSE and not _is_open(whole):
                 reply = self._whole_reply(start, way)
                 better = whole is None or questions.rank(reply) > questions.rank(whole)
@@ -328,6 +330,11 @@ class _Paths:
         """Tell whether others whom a node can become may act on some of it."""
         number = self._whole.number(node)
         return bool(self._whole.beyond(number) & self.some & ~(1 << number))
+
+    def count(self, node: Node) -> int:
+        """Count the others whom a node can become who may act on some of it."""
+        number = self._whole.number(node)
+        return (self._whole.beyond(number) & self.some & ~(1 << number)).bit_count()
 
     def leads(self, node: Node) -> bool:
         """Tell whether a node, or whom it can become, may act on some of it."""
