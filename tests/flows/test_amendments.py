@@ -246,6 +246,32 @@ def test_two_persons_break_the_glass_and_one_does_not(owned: Store) -> None:
     assert fallen(owned, NOW + HOUR) is Fallen.ENDED
 
 
+@pytest.mark.parametrize("is_recorded_before", [True, False])
+def test_the_first_key_has_to_be_in_force_when_the_second_confirms(
+    owned: Store, is_recorded_before: bool
+) -> None:
+    start = broken(owned)
+    if not is_recorded_before:
+        answering.confirm(owned, start, B, now=NOW + 1)
+    owner_keys.revoke(owned, A.id, since=NOW + 2, uid=0, now=NOW + 2)
+    if not is_recorded_before:
+        # What was in force by then goes on: `asks revoke` ends it.
+        assert fallen(owned, NOW + 3) is None
+        return
+    with pytest.raises(VerificationError, match="not in force any more"):
+        answering.confirm(owned, start, B, now=NOW + 3)
+    forged = said(
+        owned,
+        {"start": start},
+        StatementType.BREAK_GLASS_CONFIRMED,
+        person=BEN,
+        key=B,
+        at=NOW + 3,
+    )
+    put(owned, signed(forged, B), NOW + 3)
+    assert fallen(owned, NOW + 4) is Fallen.KEY_GONE
+
+
 def test_one_person_with_two_keys_is_one_person(owned: Store) -> None:
     other = signer("c")
     enroll(owned, other, ANA)

@@ -105,6 +105,26 @@ def test_both_run_and_say_that_this_is_for_evaluation(world: World) -> None:
     assert children(world, "--with-parent") == []
 
 
+def test_a_killed_signing_key_is_refused_by_the_gateway_too(world: World) -> None:
+    def keys(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "answerable", "sts", "keys", *words]
+        return subprocess.run(
+            [*command, "--config", str(world.config)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    start(world)
+    kid = keys().stdout.split()[0]
+    done = keys("--kill", kid)
+    assert done.returncode == 0, done.stderr
+    assert "at the gateway" in done.stderr
+    kills = (world.store / "gateway" / "kills").read_text()
+    assert kills.partition("\t")[0] == f"key:{kid}"
+
+
 def test_the_token_service_ends_with_a_gateway_that_was_killed(world: World) -> None:
     start(world)
     assert len(children(world, "--with-parent")) == 1

@@ -78,6 +78,10 @@ class Enforcers:
             raise _problem(unknown) from None
         return self._listed(caller.agent, caller.principal)
 
+    def refuse_keys(self, kids: frozenset[str]) -> None:
+        """Refuse what these keys of our token service signed, from the next request."""
+        self._callers.refuse_keys(kids)
+
     def metadata(self, target: str, link: Link) -> bytes:
         """Say where a token is to be had (RFC 9728); empty where none is taken."""
         return self._callers.metadata(target, link)

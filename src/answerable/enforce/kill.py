@@ -10,6 +10,7 @@
 | person | `person:...` | every call made for them; what is given to their agents |
 | rule | `rule:ID` | what is given under it |
 | issuer | `issuer:NAME` | what is given for its tokens from then on |
+| signing key | `key:KID` | every call with a token of ours that it signed |
 
 What is given, the token service stops: a gateway's call names no rule and no owner.
 """
@@ -32,7 +33,9 @@ _KINDS = (
     "person:",
     "rule:",
     "issuer:",
+    "key:",
 )
+_KEY = "key:"
 _MAX = 5000
 _TOLD = 80  # letters of what is refused
 
@@ -51,10 +54,15 @@ def kill_subject(text: str) -> str:
         raise IdError(
             f"not a subject that can be killed: {text[:_TOLD]!r} (expected agent:..., "
             "run:..., principal:..., server:NAME, tool:mcp/SERVER/TOOL, person:..., "
-            "rule:ID or issuer:NAME)",
+            "rule:ID, issuer:NAME or key:KID)",
             "answerable agents, people, trace and decision show such ids",
         )
     return text
+
+
+def killed_keys(kills: Kills) -> frozenset[str]:
+    """Give the kid of each signing key of our token service that was killed."""
+    return frozenset(each[len(_KEY) :] for each in kills if each.startswith(_KEY))
 
 
 def is_misspelled(subject: str, config: Config) -> bool:

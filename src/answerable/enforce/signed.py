@@ -19,7 +19,7 @@ from answerable.model.amendment import (
 )
 from answerable.model.decision import Target
 from answerable.model.ids import AgentId, PersonId
-from answerable.model.owner_key import Statement, StatementType, Verified
+from answerable.model.owner_key import Statement, StatementType, Verified, is_in_force
 
 _SECOND = 10**9
 
@@ -142,6 +142,8 @@ def _second(start: Verified, each: Verified, who: Answerers) -> Fallen | None:
         return Fallen.NOT_ATTESTED
     if not (who.owns(first, agent) or who.owns(second, agent)):
         return Fallen.NOT_OWNER
+    if not is_in_force(start.key, each.placed):
+        return Fallen.KEY_GONE
     between = each.statement.signed_at - start.statement.signed_at
     return None if between <= CONFIRMED_WITHIN else Fallen.LATE
 

@@ -229,7 +229,7 @@ def verify(data: bytes, keys: Keys, placed: Placed, store: str) -> Verified:
     void = why_not(key, said.signed_at, placed)
     if void is not None:
         raise StatementVoid(void, _SAID[void].format(key=key.id), said)
-    return Verified(said, key, digest_of(envelope))
+    return Verified(said, key, digest_of(envelope), placed)
 
 
 def digest_of(envelope: dsse.Envelope) -> str:

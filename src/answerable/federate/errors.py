@@ -39,6 +39,7 @@ class Reason(StrEnum):
     ISSUER = "issuer"
     TOKEN_TYPE = "token-type"  # noqa: S105 - a name
     KEY_UNKNOWN = "key-unknown"
+    KEY_KILLED = "key-killed"
     SIGNATURE = "signature"
     # The claims
     CLAIM_MISSING = "claim-missing"

@@ -16,7 +16,7 @@ from answerable.model.ask import Wanted
 from answerable.model.document import Document
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import PersonId
-from answerable.model.owner_key import StatementType, unrecorded
+from answerable.model.owner_key import StatementType, is_in_force, unrecorded
 from answerable.store.store import Store
 
 _NOT_RECORDED = "nothing was recorded"
@@ -158,6 +158,11 @@ def confirm(store: Store, text: str, signer: Signatory, *, now: int) -> Document
         )
     person = _attested(store, said, signer)
     (first,) = found.amendment.persons
+    if not is_in_force(found.said.key, unrecorded(now)):
+        raise VerificationError(
+            f"the key of {first} is not in force any more (expected both keys to be)",
+            "have the first half signed again: answerable break-glass start",
+        )
     agent = found.amendment.agent
     if said.who.same(first) == said.who.same(person):
         raise VerificationError(

@@ -79,6 +79,7 @@ class Fallen(StrEnum):
     SAME_PERSON = "one-person-twice"
     OTHER_AGENT = "confirms-another-agents"
     LATE = "confirmed-late"
+    KEY_GONE = "first-key-not-in-force"  # when the second person confirmed
     UNCONFIRMED = "not-confirmed"
     ENDED = "ended"
     REVOKED = "revoked"

@@ -120,6 +120,15 @@ class OwnerKey:
     revoked: tuple[tuple[Placed, Revocation], ...]
 
 
+def is_in_force(key: OwnerKey, at: Placed) -> bool:
+    """Tell whether a key may sign at a place of the log: enrolled, and not revoked."""
+    for where, revocation in key.revoked:
+        reaches_back = at.index > where.index and revocation.since <= where.at
+        if reaches_back or revocation.since <= at.at:
+            return False
+    return any(each.valid_from <= at.at < each.valid_until for _, each in key.enrolled)
+
+
 class StatementType(StrEnum):
     """What a statement is about; each later use adds its own."""
 
@@ -167,11 +176,13 @@ class Verified:
         statement: What was signed.
         key: The key.
         digest: SHA-256 of the signed bytes, hex: the same however they are wrapped.
+        placed: Where it stands in the log.
     """
 
     statement: Statement
     key: OwnerKey
     digest: str
+    placed: Placed
 
 
 class Void(StrEnum):

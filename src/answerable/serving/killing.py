@@ -26,7 +26,7 @@ from answerable.serving.told_service import SOMEBODY, Post, owner_of, user
 GATEWAY, SERVICE = "the gateway", "the token service"
 NOBODY = "no door of the configuration knows it"
 # What only a call is, and so nothing that is given.
-_OF_CALLS = ("principal:", "server:", "tool:")
+_OF_CALLS = ("principal:", "server:", "tool:", "key:")
 # What no call says: a gateway refuses what the token service says of it.
 _OF_TOKENS = ("rule:", "issuer:")
 # Of whom what was given may go on where the token service does not say what that is: a
@@ -100,6 +100,11 @@ class Kills:
         self._spools = (own / "spool", point / "spool")
         state = token_state(service, store)
         self._token = KillFile(state) if service or state.is_dir() else None
+
+    @property
+    def has_gateway(self) -> bool:
+        """Whether the configuration knows a gateway."""
+        return self._gateway is not None
 
     def told(self) -> Mapping[str, Note]:
         """Give all that is killed anywhere, with what is known of each kill.

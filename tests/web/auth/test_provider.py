@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from answerable.web.auth.pending import LIVES, MOST, PendingSignIns
+from answerable.federate.login.asking import Sealed
+from answerable.flows.web_sign_in import Begun
+from answerable.web.auth.pending import LIVES, PendingSignIns
 from answerable.web.visit import Role
 from tests.sts.login.provider import UNVERIFIED, unsigned
 from tests.web.auth.conftest import LOGIN, PENDING, Journey
@@ -230,12 +232,43 @@ def test_without_a_provider_there_is_no_such_way_in(journey: Journey) -> None:
     assert "/sign-in/start" not in journey.stage.get("/sign-in").text
 
 
-def test_many_that_begin_and_never_end_fill_no_memory(journey: Journey) -> None:
-    pending = PendingSignIns(lambda: 0.0)
-    first = pending.begin(None, "/")  # type: ignore[arg-type]
-    last = ""
-    for _ in range(MOST):
-        last = pending.begin(None, "/")  # type: ignore[arg-type]
-    assert len(pending) == MOST
-    assert pending.take(first) is None
-    assert pending.take(last) is not None
+def test_many_that_begin_and_never_end_take_nobodys_place(journey: Journey) -> None:
+    """A thousand starts by a stranger, while one person is at the provider."""
+    answer = journey.provider.answer(journey.start())
+    pending = journey.pending
+    for _ in range(1_000):
+        journey.start()
+    assert journey.back(answer, pending).status == 303
+    assert len(journey.stage.sessions) == 1
+
+
+def test_a_cookie_of_a_sign_in_can_be_neither_changed_nor_used_twice() -> None:
+    sealed = Sealed("state", "nonce", "verifier")
+    begun = Begun(None, sealed, "", 300)  # type: ignore[arg-type]
+    now = 0.0
+    signs = PendingSignIns(lambda: now)
+    cookie = signs.begin(begun, "/look")
+    for place in range(len(cookie)):
+        letter = "A" if cookie[place] != "A" else "B"
+        # The last letter has bits that say nothing.
+        changed = cookie[:place] + letter + cookie[place + 1 :]
+        assert signs.take(changed) is None or place == len(cookie) - 1
+    cookie = signs.begin(begun, "/" + "x" * 9_000)
+    assert len(cookie) < 2_000
+    taken = signs.take(cookie)
+    assert taken is not None
+    assert (taken.sealed, taken.max_age, taken.onward) == (sealed, 300, "/")
+    assert signs.take(cookie) is None
+    late = signs.begin(begun, "/")
+    now = LIVES
+    assert signs.take(late) is None
+    now = 0.0
+    foreign = PendingSignIns(lambda: 0.0).begin(begun, "/")
+    assert signs.take(foreign) is None
+
+
+def test_one_address_leaves_room_for_others(
+    journey: Journey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("answerable.web.http.by_provider.MOST_OF_ONE", 0)
+    assert journey.stage.get("/sign-in/start?next=/").status == 403

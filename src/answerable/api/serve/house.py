@@ -20,6 +20,7 @@ from answerable.api.serve.standing import Standing
 from answerable.api.subjects import Subjects
 from answerable.api.wire import metadata, openapi
 from answerable.api.wire.problems import Problem
+from answerable.enforce.kill import Kills, killed_keys
 from answerable.flows.authorize import Authority
 from answerable.model.config import Listener
 from answerable.serving.asgi import Connections
@@ -77,6 +78,8 @@ class House:
         )
         self._enforcers = Enforcers(config, time.time, secret)
         self._subjects = Subjects(config, plan.inventory, self._callers, time.time)
+        self._authority.on_kill(self._refuse_keys)
+        self._refuse_keys(self._authority.kills)
         self._evaluating = Evaluating(
             self._authority,
             self._subjects,
@@ -135,6 +138,7 @@ class House:
         self._searching.config = plan.config
         self._door.limits = plan.config.limits
         self._authority.swap(table)
+        self._refuse_keys(self._authority.kills)
         self._plan = plan
 
     def drain(self) -> None:
@@ -265,6 +269,11 @@ class House:
         addresses = [url for what, url in self._listeners.urls if what == NAME]
         if addresses and not self._plan.point.url:
             self._url = addresses[0]
+
+    def _refuse_keys(self, _: Kills) -> None:
+        kids = killed_keys(self._authority.kills)
+        self._callers.refuse_keys(kids)
+        self._enforcers.refuse_keys(kids)
 
     def _failed(self, error: Exception) -> None:
         self._log.of_loop(self._loop, {"exception": error})

@@ -1,10 +1,15 @@
 """`sts`: what an operator does with a token service, running or not."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from answerable.cli.commands.serve import token_plan_of
 from answerable.cli.commands.sts_rules import explain, rules, test
 from answerable.cli.settings import Settings, Verb, Verbs, pass_settings
+
+if TYPE_CHECKING:
+    from answerable.sts.serve.plan import Plan
 
 
 class _Sts(Verbs):
@@ -82,5 +87,23 @@ def keys(settings: Settings, config: str, rotate: bool, kill: str) -> None:
     from answerable.sts.serve.asking import key_lines
 
     plan = token_plan_of(settings, config)
-    for line in key_lines(plan, rotate=rotate, kill=kill):
+    lines = key_lines(plan, rotate=rotate, kill=kill)
+    if kill:
+        _kill_at_gateways(plan, kill)
+    for line in lines:
         click.echo(line)
+
+
+def _kill_at_gateways(plan: "Plan", kid: str) -> None:
+    """Have gateways refuse a key at once; they may keep the key set for two hours."""
+    from answerable.cli.commands.kills import told
+    from answerable.serving.killing import Kills, operator
+
+    subject, kills = f"key:{kid}", Kills(plan.store, plan.config)
+    if kills.has_gateway:
+        told(subject, kills.kill(subject, operator()))
+    else:
+        command = f"answerable gateway kill {subject} --config FILE"
+        click.echo(
+            f"no gateway in {plan.config.place}: at each other one, {command}", err=True
+        )

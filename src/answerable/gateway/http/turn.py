@@ -50,6 +50,9 @@ class Line(Outlet, Protocol):
     def identified(self) -> None:
         """The turn knows at last who is calling, or that nobody is known to."""
 
+    def abort(self) -> None:
+        """Close at once."""
+
     def revoke(self, early: "Early") -> None:
         """Give this instead of an answer that is not begun; end or cut another."""
 
@@ -145,11 +148,17 @@ class Turn:
         """Cut the call where a kill forbids it now."""
         relay = self._relay
         exchange = self._door.exchange
-        if relay is None or self._over or exchange.may_go_on(relay.passage):
+        if relay is None or self._over:
+            return
+        key_holds = self._door.callers.may_go_on(relay.passage.caller)
+        if key_holds and exchange.may_go_on(relay.passage):
             return
         forwarded = self._sending is not None
         self._stop()
         relay.end(Ending.UNKNOWN if forwarded else Ending.WITHHELD)
+        if not key_holds:  # nothing shows any more who is called for
+            self._line.abort()
+            return
         sent = relay.sent
         again = exchange.begin(
             relay.passage.caller, sent.call, sent.body, None, self._line.link.network

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from answerable.connectors.config.parse.document import read_config
+from answerable.enforce.kill import Kills, killed_keys
 from answerable.enforce.table import Table
 from answerable.flows.authorize import Authority
 from answerable.flows.policy import table_of
@@ -118,10 +119,10 @@ class House:
             ticker=self._ticker,
             loop=loop,
         )
-        self._authority.on_kill(lambda _: self.door.recheck())
-        told = KillsTold(self.recorder, log)
+        self._authority.on_kill(self._cut)
+        self._kills_told = told = KillsTold(self.recorder, log)
         self._kills = KillWatch(
-            KillFile(state), self._authority, loop, told.changed, told.unread
+            KillFile(state), self._authority, loop, self._killed, told.unread
         )
         self._fresh = (
             loop.create_task(self._callers.keep_fresh(self._keyless)),
@@ -272,6 +273,15 @@ class House:
         await asyncio.sleep(ROUND)
         self.recorder.close()
         return cut
+
+    def _cut(self, _: Kills) -> None:
+        """End what kills forbid, before any other request is read."""
+        self._callers.refuse_keys(killed_keys(self._authority.kills))
+        self.door.recheck()
+
+    def _killed(self, killed: Kills, revived: Kills) -> None:
+        self._callers.refuse_keys(killed_keys(self._authority.kills))
+        self._kills_told.changed(killed, revived)
 
     async def _listen(self, given: Socket) -> None:
         listener = given.listener

@@ -104,6 +104,14 @@ class Callers:
             return self._of_peer(link.peer)
         return caller
 
+    def refuse_keys(self, kids: frozenset[str]) -> None:
+        """Refuse what these keys of our token service signed, from the next call on."""
+        self._tokens.refuse_keys(kids)
+
+    def may_go_on(self, caller: Caller) -> bool:
+        """Tell whether no killed key signed the token of a caller."""
+        return not self._tokens.may_be_of_killed_key(caller)
+
     def expired(self, head: Head, link: Link) -> Unidentified:
         """Say what is told to a request whose token has ended since it was taken."""
         ended = TokenRefused(Reason.EXPIRED, "it has ended since")

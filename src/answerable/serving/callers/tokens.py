@@ -67,6 +67,8 @@ class Tokens:
         self._nonces = nonces
         self._proofs = SeenProofs()
         self._remembered: OrderedDict[str, _Verified] = OrderedDict()
+        self._signed_by: OrderedDict[bytes, str] = OrderedDict()  # kid by token digest
+        self._killed: frozenset[str] = frozenset()
 
     def swap(self, config: Config, agents: Agents) -> None:
         """Judge by another configuration from now on; seen proofs stay seen."""
@@ -77,6 +79,19 @@ class Tokens:
     def forget(self) -> None:
         """Verify each token anew, since keys or agents may have changed."""
         self._remembered.clear()
+
+    def refuse_keys(self, kids: frozenset[str]) -> None:
+        """Refuse what these keys of our token service signed, and nothing else."""
+        if kids != self._killed:
+            self._killed = kids
+            self.forget()
+
+    def may_be_of_killed_key(self, caller: Caller) -> bool:
+        """Tell whether the token of a caller may be signed by a key that was killed."""
+        if not self._killed or not caller.token_sha256:
+            return False
+        kid = self._signed_by.get(caller.token_sha256)
+        return kid is None or kid in self._killed
 
     def check(self, authorization: str, head: Head, link: Link, now: float) -> Caller:
         """Give the caller of a request that carries a token.
@@ -113,14 +128,14 @@ class Tokens:
         Raises:
             TokenRefused: The token does not hold.
         """
-        claims = verify(token, self._keys.issuers(now), int(now))
+        claims = self._verified(token, now)
         return replace(
             self._caller(claims, Binding.BEARER), shown=Shown.ENFORCEMENT_POINT
         )
 
     def _verify(self, authorization: str, head: Head, link: Link, now: float) -> Caller:
         token = authorization.partition(" ")[2]
-        claims = verify(token, self._keys.issuers(now), int(now))
+        claims = self._verified(token, now)
         binding = self._check_sender(authorization, claims, head, link, now)
         verified = _Verified(
             bound=claims if claims.cnf.jkt or claims.cnf.x5t_s256 else None,
@@ -134,6 +149,16 @@ class Tokens:
             if len(self._remembered) > MAX_REMEMBERED:
                 self._remembered.popitem(last=False)
         return verified.caller
+
+    def _verified(self, token: str, now: float) -> SignedClaims:
+        claims = verify(token, self._keys.issuers(now), int(now))
+        kid = claims.kid if is_ours(claims) else ""
+        if kid in self._killed:
+            raise TokenRefused(Reason.KEY_KILLED, "expected a key that is in force")
+        self._signed_by[claims.token_sha256] = kid
+        if len(self._signed_by) > MAX_REMEMBERED:
+            self._signed_by.popitem(last=False)
+        return claims
 
     def _check_sender(
         self,

@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 
 from answerable.federate.keyring import LEAD, State, state
 from answerable.model.errors import UsageError
+from answerable.model.signing import SigningKey
 from answerable.store.control.contract import Control
 from answerable.store.control.opening import open_control
 from answerable.sts.serve.plan import Plan
 
 
-def key_lines(plan: Plan, *, rotate: bool, kill: str) -> Iterator[str]:
+def key_lines(plan: Plan, *, rotate: bool, kill: str) -> list[str]:
     """List the signing keys, a line each, after doing what is asked.
 
     Args:
@@ -32,10 +33,13 @@ def key_lines(plan: Plan, *, rotate: bool, kill: str) -> Iterator[str]:
         if rotate:
             _rotate(control, now)
         keys = control.keys()
-    for key in keys:
-        what = "killed" if key.killed else state(key, keys, now).value
-        begins, ends = _at(key.signs_from), _at(key.signs_until)
-        yield f"{key.kid} {what} replica {key.replica} signs {begins} to {ends}"
+    return [_line(key, keys, now) for key in keys]
+
+
+def _line(key: SigningKey, keys: tuple[SigningKey, ...], now: float) -> str:
+    what = "killed" if key.killed else state(key, keys, now).value
+    begins, ends = _at(key.signs_from), _at(key.signs_until)
+    return f"{key.kid} {what} replica {key.replica} signs {begins} to {ends}"
 
 
 def _rotate(control: Control, now: float) -> None:

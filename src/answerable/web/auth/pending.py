@@ -1,65 +1,114 @@
-"""Sign-ins under way at a provider: kept here, found by a cookie, good for one answer."""
+"""Sign-ins under way: kept in the browser that began each, sealed with a key of ours.
 
-import hashlib
-import secrets
+No request that anybody may send takes room here, so no number of them ends another
+person's sign-in. The cookie is AEAD ciphertext (AES-256-GCM, RFC 5116): a browser can
+neither read nor change it. The process forgets the key when it ends.
+"""
+
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+import msgspec
+
+from answerable.federate.login.asking import Sealed
 from answerable.flows.web_sign_in import Begun
 
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
 LIVES = 10 * 60  # seconds
-MOST = 1000
+ANSWERED = 10_000  # cookies that were answered and are remembered as used
+LONGEST_PATH = 1024  # characters of where a browser goes next; else the first page
 
-_SIZE = 32  # bytes
+_NONCE = 12  # bytes, RFC 5116 5.1
+_PURPOSE = b"answerable sign-in under way"
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
+class Pending(msgspec.Struct, frozen=True, array_like=True):
     """One sign-in.
 
     Attributes:
-        begun: What was asked.
+        state: Of what was asked.
+        nonce: Likewise.
+        verifier: Likewise.
+        max_age: Seconds for which the person may have been signed in already.
         onward: Where its browser goes when it is done, a path of ours.
         until: Seconds since the epoch.
     """
 
-    begun: Begun
+    state: str
+    nonce: str
+    verifier: str
+    max_age: int
     onward: str
     until: float
 
+    def __repr__(self) -> str:
+        """Show none of it."""
+        return "Pending()"
 
+    @property
+    def sealed(self) -> Sealed:
+        """What made the sign-in unlike any other."""
+        return Sealed(self.state, self.nonce, self.verifier)
+
+
+@dataclass(slots=True)
 class PendingSignIns:
-    """All of them; the oldest go first where there are too many.
+    """Seals sign-ins and opens them, each once.
 
-    Args:
-        clock: Seconds since the epoch.
+    Attributes:
+        clock: Gives seconds since the epoch.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._open: dict[bytes, Pending] = {}
+    clock: Callable[[], float]
+    _cipher: "AESGCM" = field(init=False, repr=False)
+    _answered: OrderedDict[bytes, None] = field(init=False, repr=False)
 
-    def __len__(self) -> int:
-        return len(self._open)
+    def __post_init__(self) -> None:
+        self.clear()
 
     def begin(self, begun: Begun, onward: str) -> str:
-        """Keep one; give what its browser's cookie says."""
-        while len(self._open) >= MOST:
-            del self._open[next(iter(self._open))]
-        cookie = secrets.token_urlsafe(_SIZE)
-        until = self._clock() + LIVES
-        self._open[_digest(cookie)] = Pending(begun, onward, until)
-        return cookie
+        """Give the value of the cookie for a sign-in that begins."""
+        sealed = begun.sealed
+        path = onward if len(onward) <= LONGEST_PATH else "/"
+        until = self.clock() + LIVES
+        pending = Pending(
+            sealed.state, sealed.nonce, sealed.verifier, begun.max_age, path, until
+        )
+        nonce = os.urandom(_NONCE)
+        data = self._cipher.encrypt(nonce, msgspec.msgpack.encode(pending), _PURPOSE)
+        return urlsafe_b64encode(nonce + data).decode().rstrip("=")
 
     def take(self, cookie: str) -> Pending | None:
-        """Give the one of a cookie, and keep it no longer, however it ends."""
-        found = self._open.pop(_digest(cookie), None) if cookie else None
-        return found if found is not None and self._clock() < found.until else None
+        """Open a cookie, the first time that it is shown.
+
+        Beyond `ANSWERED` others, a used one is forgotten: the provider takes its code
+        no second time (RFC 6749 4.1.2).
+        """
+        from cryptography.exceptions import InvalidTag
+
+        try:
+            data = urlsafe_b64decode(cookie.encode("ascii") + b"==")
+            nonce, data = data[:_NONCE], data[_NONCE:]
+            opened = self._cipher.decrypt(nonce, data, _PURPOSE)
+        except (ValueError, InvalidTag):
+            return None
+        if nonce in self._answered:
+            return None
+        self._answered[nonce] = None
+        if len(self._answered) > ANSWERED:
+            self._answered.popitem(last=False)
+        pending = msgspec.msgpack.decode(opened, type=Pending)
+        return pending if self.clock() < pending.until else None
 
     def clear(self) -> None:
-        """Forget all: where people sign in has changed."""
-        self._open.clear()
+        """Take no cookie of before: where people sign in has changed."""
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-
-def _digest(cookie: str) -> bytes:
-    return hashlib.sha256(cookie.encode("utf-8", "surrogateescape")).digest()
+        self._cipher = AESGCM(AESGCM.generate_key(256))
+        self._answered = OrderedDict()

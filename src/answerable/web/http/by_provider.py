@@ -1,6 +1,8 @@
 """Signing in at an OpenID provider: the browser sent there, and what it brings back."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from starlette.responses import Response
@@ -9,13 +11,14 @@ from answerable.federate.login.errors import LoginRefused
 from answerable.federate.login.provider import Provider
 from answerable.flows.web_sign_in import (
     Admitted,
+    Begun,
     Place,
     Ways,
     begin,
     finish,
     provider_at,
 )
-from answerable.model.errors import AnswerableError
+from answerable.model.errors import AnswerableError, EnvironmentRefused
 from answerable.web.auth.pending import LIVES, PendingSignIns
 from answerable.web.http.asking import own_path, read_fields
 from answerable.web.http.come import Come, Endpoint
@@ -28,6 +31,7 @@ from answerable.web.http.signing_in import SigningIn
 START, CALLBACK = "/sign-in/start", "/sign-in/callback"
 KEPT = 300  # seconds that a provider's word on itself is kept
 LONGEST_ANSWER = 6 << 10  # bytes
+MOST_OF_ONE = 12  # sign-ins of one address that wait for the provider, of 20 in all
 
 
 class ByProvider:
@@ -54,6 +58,7 @@ class ByProvider:
         self._pending = PendingSignIns(clock)
         # A provider that does not answer holds up sign-ins and nothing else.
         self._asking = Pool(threads=4, waiting=16)
+        self._under_way: Counter[str] = Counter()
         self.swap(ways, place)
 
     def swap(self, ways: Ways | None, place: Place | None) -> None:
@@ -73,7 +78,8 @@ class ByProvider:
         onward = own_path(fields.get("next", "/"))
         ways, place = self._there()
         try:
-            provider = await self._provider(ways, place)
+            with self._share_of(come.link.network):
+                provider = await self._provider(ways, place)
         except AnswerableError as error:
             return self._refused("provider", error, onward)
         begun = begin(ways, place, provider, fresh="fresh" in fields)
@@ -94,9 +100,12 @@ class ByProvider:
         if len(come.query) > LONGEST_ANSWER or not come.query.isascii():
             return self._refused("answer", LoginRefused("this is no answer"), "/")
         query = come.query.decode("ascii")
-        work = partial(finish, ways, place, pending.begun, query)
         try:
-            admitted = await self._asking.run(work)
+            with self._share_of(come.link.network):
+                provider = await self._provider(ways, place)
+                begun = Begun(provider, pending.sealed, "", pending.max_age)
+                work = partial(finish, ways, place, begun, query)
+                admitted = await self._asking.run(work)
         except LoginRefused as error:
             return self._refused("answer", error, pending.onward)
         except AnswerableError as error:
@@ -118,6 +127,23 @@ class ByProvider:
         gone = set_cookie(pending_name(name_of(come)), "", lives=0)
         response.headers.append("set-cookie", gone)
         return response
+
+    @contextmanager
+    def _share_of(self, network: str) -> Iterator[None]:
+        """Leave threads for others, whatever one address asks for.
+
+        Raises:
+            EnvironmentRefused: It has its share under way already.
+        """
+        if self._under_way[network] >= MOST_OF_ONE:
+            raise EnvironmentRefused("too many sign-ins from one address at once")
+        self._under_way[network] += 1
+        try:
+            yield
+        finally:
+            self._under_way[network] -= 1
+            if not self._under_way[network]:
+                del self._under_way[network]
 
     def _there(self) -> tuple[Ways, Place]:
         if self._ways is None or self._place is None:

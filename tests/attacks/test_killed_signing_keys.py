@@ -1,0 +1,63 @@
+"""Tokens of our own whose signing key was killed, at a running gateway."""
+
+import http.client
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from answerable.serving.kills import KillFile
+from tests.federate.tokens import EC, document, public
+from tests.gateway.serve.stage import (
+    Backend,
+    backend,
+    call,
+    configuration,
+    serving,
+    token_of,
+)
+
+WITHIN = 1.0  # seconds
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Backend]:
+    with backend() as running:
+        yield running
+
+
+def passes(wire: http.client.HTTPConnection, token: str) -> bool:
+    try:
+        return call(wire, token=token) != 401
+    except http.client.HTTPException:  # a call under way was cut
+        wire.close()
+        return False
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_killed_key_is_refused_at_once_and_another_issuers_kid_is_not(
+    tmp_path: Path, server: Backend, ours: bool
+) -> None:
+    """The key set still has the key: a killed token service is asked for nothing."""
+    made = configuration(server.server_port)
+    made["issuers"]["corp"]["ours"] = ours
+    with serving(tmp_path, made) as served:
+        (tmp_path / "keys.json").write_bytes(document(public(EC, kid="k1")))
+        token = token_of("ana")
+        wire = http.client.HTTPConnection(served.gateway, timeout=20)
+        assert "result" in call(wire, token=token)
+        KillFile(tmp_path / "store" / "gateway").kill("key:k1")
+        since = time.monotonic()
+        while ours and passes(wire, token):
+            assert time.monotonic() - since < WITHIN
+            time.sleep(0.02)
+        if ours:
+            assert call(wire, token=token) == 401
+        if not ours:
+            time.sleep(WITHIN)
+            assert "result" in call(wire, token=token)
+        wire.close()
+        KillFile(tmp_path / "store" / "gateway").revive("key:k1")
+        time.sleep(WITHIN)
+        assert "result" in served.call(token=token)
