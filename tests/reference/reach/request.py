@@ -44,6 +44,7 @@ from tests.reference.reach.principals import (
     refuses,
 )
 from tests.reference.reach.public import shut_out
+from tests.reference.reach.refused import is_refused
 from tests.reference.reach.situation import Situation, outcomes, verdict
 from tests.reference.reach.statements import (
     Call,
@@ -109,6 +110,8 @@ def allowed(world: World, who: Who, action: str, resource: str, now: Situation) 
         return False
     if action.lower() in _WITHOUT_POLICIES:
         return _may_identify(world, who.identity, action)
+    if is_refused(world, who.identity, action, resource):
+        return False
     account = account_of(resource)
     if _is_iam(action) and account not in ("", who.identity.account):
         return False  # IAM's calls act on the caller's own account
@@ -126,6 +129,8 @@ def allowed_as(
         return False
     if action.lower() in _WITHOUT_POLICIES:
         return isinstance(caller, Foreign) and _may_identify(world, caller, action)
+    if is_refused(world, caller, action, resource):
+        return False
     return _through(world, Request(caller, (), action, resource), now)
 
 
