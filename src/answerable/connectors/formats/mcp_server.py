@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from answerable.connectors.formats.argv import Argv, read_argv
+from answerable.connectors.formats.argv import ARGUMENTS_LIMIT, Argv, read_argv
 from answerable.connectors.formats.container_run import (
     ContainerRun,
     read_container_run,
@@ -105,7 +105,7 @@ def read_server(name: str, entry: Node) -> McpServer:
     environment = stated[:VARIABLES_LIMIT]
     words = _words(entry, node)
     argv = read_argv(words, {position.name for position in environment})
-    container = read_container_run([word.value for word in words])
+    container = read_container_run([w.value for w in words[:ARGUMENTS_LIMIT]])
     passed = container.passed if container is not None else frozenset[str]()
     withheld = {p.pointer for p in environment if container and p.name not in passed}
     url = node.get(*_URL) or entry.get(*_URL)

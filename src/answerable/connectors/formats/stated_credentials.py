@@ -74,6 +74,9 @@ class CredentialReader:
         default_factory=dict
     )
     _in_env_file: dict[str, list[CredentialId]] = field(default_factory=dict)
+    _logins: dict[tuple[str, tuple[tuple[str, str], ...]], NamedLogins | None] = field(
+        default_factory=dict
+    )
 
     def stated_by(self, server: McpServer, origin: Origin) -> tuple[CredentialId, ...]:
         """Return the credentials of a server entry, in file order."""
@@ -144,7 +147,11 @@ class CredentialReader:
             and item.cls is CredentialClass.FILE_REF
             and (reached := self._in_reach(item, server)) is not None
         }
+        key = (origin.place, tuple(sorted(stated.items())))
+        if key in self._logins:  # many servers may name the same files
+            return self._logins[key]
         found = read_login_files(stated, origin.place, self.frame, self.read_named_file)
+        self._logins[key] = found
         if found is not None:
             self.credentials += found.ambient.credentials
             self.links += found.ambient.links
