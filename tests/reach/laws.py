@@ -246,7 +246,9 @@ def rows_agree(estate: Estate, calls: Calls) -> None:
                 assert words, "a row is missing"
             if any(verdict(r.formula) == "always" for r in mine if _judges(r, action)):
                 impossible = not estate.possible(action, resource)
-                impossible |= questions.abroad(principal, action, resource)
+                impossible |= questions.abroad(
+                    estate, principal.identity.account, action, resource
+                )
                 impossible |= _is_aside(estate, principal, action, resource)
                 assert impossible or verdict(answer.formula) == "always"
 

@@ -60,9 +60,21 @@ class Thing:
         return [(a, here + rest) for a in self.actions for rest in self.inside]
 
 
+_KNOWN = "owner-only" not in PENDING
+_OF_OWNER = {
+    "kms": ("kms:ScheduleKeyDeletion",) * _KNOWN,
+    "s3": ("s3:PutBucketPolicy",) * _KNOWN,
+    "sqs": ("sqs:SetQueueAttributes",) * _KNOWN,
+}
 _OBJECT = ("s3:GetObject", "s3:PutObject")
 THINGS = [
-    Thing("s3:bucket", BUCKET, ("s3:ListBucket",), ("",), ("", "*", "/*")),
+    Thing(
+        "s3:bucket",
+        BUCKET,
+        ("s3:ListBucket", *_OF_OWNER["s3"]),
+        ("",),
+        ("", "*", "/*"),
+    ),
     Thing(
         "s3:bucket",
         BUCKET,
@@ -87,14 +99,14 @@ THINGS = [
     Thing(
         "kms:key",
         "arn:aws:kms:us-east-1:{account}:key/k",
-        ("kms:Decrypt", "kms:CreateGrant", "kms:RetireGrant"),
+        ("kms:Decrypt", "kms:CreateGrant", "kms:RetireGrant", *_OF_OWNER["kms"]),
         ("",),
         ("*",),
     ),
     Thing(
         "sqs:queue",
         "arn:aws:sqs:us-east-1:{account}:q",
-        ("sqs:SendMessage",),
+        ("sqs:SendMessage", *_OF_OWNER["sqs"]),
         ("",),
         ("", "*"),
     ),

@@ -113,7 +113,8 @@ def test_a_principal_that_is_passed_over_may_not(case: Case) -> None:
             call = prepare(estate, action, resource, NOTHING)
             found = judge(estate, principal, call)
             free = call.request.action in NO_PERMISSION  # no tagging call is
-            if not free and not questions.abroad(principal, action, resource):
+            account = principal.identity.account
+            if not free and not questions.abroad(estate, account, action, resource):
                 assert found == judged_plainly(estate, principal, call.request), action
 
 

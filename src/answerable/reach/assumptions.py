@@ -19,6 +19,7 @@ NAMES = {
     "public-access-block": "public-access-block",
     "kms-grants": "kms-grants",
     "running-code": "running-code",
+    "passed-roles": "passed-roles",
     "organization": "organization",
     "paths": "paths",
     "action-catalogue": "action-catalogue",

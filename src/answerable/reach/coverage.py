@@ -21,6 +21,7 @@ from answerable.reach.estate.services import (
 from answerable.reach.patterns.globs import outward
 from answerable.reach.questions import Reply
 from answerable.reach.rules.rules import RUNNING, Running
+from answerable.reach.unfollowed import unfollowed
 from answerable.reach.verdict.formula import Verdict, verdict
 
 _SERVICE, _REGION = 2, 3  # parts of an ARN
@@ -65,6 +66,7 @@ def _told(
         yield from _limiting(estate, collected, action, resource, reply)
     elif not direct:
         yield from _running(estate, collected, reply)
+        yield from unfollowed(estate, _actors(estate, reply))
     yield from _policies(estate, collected, action, resource, reply)
     if action.lower().startswith("s3:"):
         yield from _of_s3(estate, action, resource, reply)

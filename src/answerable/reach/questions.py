@@ -14,7 +14,7 @@ from answerable.reach.estate.principals import Principal
 from answerable.reach.paths.graph import Graph
 from answerable.reach.paths.paths import Hop, Reached, reached, towards
 from answerable.reach.paths.steps import Node
-from answerable.reach.patterns.globs import is_literal
+from answerable.reach.patterns.globs import is_literal, outward
 from answerable.reach.patterns.resources import text_parts
 from answerable.reach.patterns.terms import (
     ACTIONS,
@@ -318,11 +318,12 @@ def callable_rows(
         wanted: Which rows are asked for.
         rows: What its statements and resources' own policies say.
     """
+    estate, account = graph.estate, principal.identity.account
     for row in rows:
         pattern = row.actions.pattern
-        if (pattern != ASSUME or _outside(graph.estate, row)) and not abroad(
-            principal, pattern, parts_text(row.resources.pattern)
-        ):
+        on = outward(parts_text(row.resources.pattern))
+        listed = pattern != ASSUME or _outside(estate, row)
+        if listed and not abroad(estate, account, pattern, on):
             yield row
     yield from _assumable(graph, principal, wanted)
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from answerable.store.store import Store
 
 # Raised when the same input would be joined otherwise.
-DERIVATION = 2
+DERIVATION = 3
 Key = TypeVar("Key", bound=str)
 _Entries = tuple[NameEntry, ...]
 _KINDS: Mapping[str, type] = {

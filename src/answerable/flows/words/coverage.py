@@ -21,6 +21,7 @@ _WORDS = {
     "s3-access-points": ("S3 access points", "aws-resources"),
     "kms-grants": ("KMS grants", "aws-resources"),
     "running-code": ("running code", "aws-resources"),
+    "passed-roles": ("roles passed to services without a rule", ""),
     "session-policies": ("session policies", ""),
     "endpoint-policies": ("endpoint policies", ""),
     "last-used": ("last use", "aws"),

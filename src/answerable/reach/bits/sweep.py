@@ -18,7 +18,7 @@ from answerable.reach.bits.ways import Realm
 from answerable.reach.estate.clauses import Clause
 from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.services import NO_PERMISSION
-from answerable.reach.patterns.matrix import possible, type_patterns
+from answerable.reach.patterns.matrix import type_patterns
 from answerable.reach.verdict.formula import Verdict, verdict
 from answerable.reach.verdict.single import ask
 
@@ -69,7 +69,7 @@ class Sweep:
         number = self.actions.number.get(folded)
         if table is None or place is None or number is None:
             return self._exactly(principal, action, resource)
-        if not possible(self.estate.catalogue, action, resource):
+        if not self.estate.possible(action, resource):
             return Verdict.NEVER
         if folded in NO_PERMISSION:
             free = self.estate.principals[principal].is_free(folded)

@@ -130,7 +130,7 @@ def make_realm(graph: Graph) -> Realm:
         policies=edited,
         near={account: gathered(ns, size) for account, ns in near.items()},
         roles=gathered(roles, size),
-        editable=gathered((n for n in roles if not index.actors[n].linked), size),
+        editable=gathered((n for n in roles if not index.actors[n].is_fixed), size),
         users=gathered(users, size),
         plain=size,
         widened=widened,

@@ -19,6 +19,7 @@ from answerable.reach.bits.planes import gathered, positions
 from answerable.reach.bits.reclosed import reclosed
 from answerable.reach.bits.rights import NEVER, Verdicts
 from answerable.reach.bits.ways import Realm, make_realm
+from answerable.reach.estate.protected import OWNER_ONLY
 from answerable.reach.estate.services import NO_PERMISSION
 from answerable.reach.paths.graph import Graph
 from answerable.reach.paths.made import is_made
@@ -187,12 +188,12 @@ class Whole:
         goal = Goal(estate, realm.index, realm.naming, folded, resource, estate.given)
         found = goal.verdicts(lambda one: ask(estate, one, action, resource).formula)
         near = realm.index.all
-        if folded.startswith("iam:"):
+        if folded.startswith("iam:") or folded in OWNER_ONLY:
             near = gathered(
                 (
                     n
                     for n, actor in enumerate(realm.index.actors)
-                    if not abroad(actor, action, resource)
+                    if not abroad(estate, actor.identity.account, action, resource)
                 ),
                 self.size,
             )

@@ -33,6 +33,7 @@ from answerable.reach.estate.principals import (
     Principal,
     is_role,
 )
+from answerable.reach.estate.protected import protection
 from answerable.reach.estate.services import binds_rcps
 from answerable.reach.patterns.matrix import possible
 from answerable.reach.verdict.context import NOTHING, Known, lasting
@@ -181,6 +182,8 @@ class Estate:
 
     def possible(self, action: str, resource: str) -> bool:
         """Tell whether an action can act on a resource at all."""
+        if protection(action.lower(), resource) is not None:
+            return False
         return possible(self.catalogue, action, resource)
 
     def place(self, resource: str, *, wild: bool = False) -> Place:

@@ -8,6 +8,7 @@ from answerable.model.ids import IdentityId, PolicyId
 from answerable.model.policy import Effect, Layer
 from answerable.reach.estate.clauses import Clause, Gap, Grant
 from answerable.reach.estate.control import Limit
+from answerable.reach.estate.protected import is_protected_role
 from answerable.reach.estate.services import is_free
 from answerable.reach.patterns.action_sets import action_set
 from answerable.reach.patterns.globs import STAR
@@ -78,6 +79,11 @@ class Principal:
     def id(self) -> IdentityId:
         """The identity's id."""
         return self.identity.id
+
+    @property
+    def is_fixed(self) -> bool:
+        """Tell whether it is a role that nobody in its account can edit."""
+        return self.linked or is_protected_role(self.id)
 
     @property
     def is_role(self) -> bool:

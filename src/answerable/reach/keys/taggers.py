@@ -216,7 +216,9 @@ def judge(estate: Estate, principal: Principal, call: Prepared) -> Formula:
     """Judge a request; most principals have no statement that speaks of it."""
     action, resource = call.request.action, call.request.resource
     silent = not (principal.gaps or principal.matching(action).allows)
-    if (silent and not call.granted) or abroad(principal, action, resource):
+    if (silent and not call.granted) or abroad(
+        estate, principal.identity.account, action, resource
+    ):
         return FALSE
     return judged_plainly(estate, principal, call.request)
 

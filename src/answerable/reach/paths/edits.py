@@ -44,8 +44,8 @@ def admin_edges(
     """
     account = principal.identity.account
     for other in _others(graph.estate, principal, only):
-        if other.linked:
-            continue  # only its service changes a service-linked role
+        if other.is_fixed:
+            continue  # only AWS changes it
         enter = "iam:CreateAccessKey"
         write = "iam:PutUserPolicy"
         if other.is_role:
@@ -122,7 +122,7 @@ def _become(
     if edit.gives is Gives.TARGET and not other.is_role:
         answer = _may(estate, principal, edit, other.id)
         yield from make_edge(Node(other.id), edit.action, answer)
-    if edit.gives is Gives.TRUST and other.is_role and not other.linked:
+    if edit.gives is Gives.TRUST and other.is_role and not other.is_fixed:
         answer = _may(estate, principal, edit, other.id)
         if answer.formula != FALSE:
             then = assume_after_edit(estate, principal, other.id)
@@ -243,7 +243,7 @@ def _edited(estate: Estate, edit: Edit, principal: Principal) -> tuple[str, ...]
         case On.USER:
             return () if principal.is_role else (principal.id,)
         case On.ROLE:
-            fixed = principal.linked or not principal.is_role
+            fixed = principal.is_fixed or not principal.is_role
             return () if fixed else (principal.id,)
         case On.GROUP:
             return principal.groups

@@ -190,7 +190,7 @@ class Graph:
             one
             for one in asked
             if one in known
-            and known[one].linked
+            and known[one].is_fixed
             and known[one].identity.account == account
         )
 

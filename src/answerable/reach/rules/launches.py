@@ -9,6 +9,7 @@ catalogued path where there is one (pathfinding.cloud, by id).
 from answerable.reach.rules.containers import CONTAINERS
 from answerable.reach.rules.forms import Launch
 from answerable.reach.rules.launching import EC2, arn, launch
+from answerable.reach.rules.managed_services import MANAGED_SERVICES
 
 _FUNCTION = arn("lambda", "function:{name}")
 _TASK = arn("ecs", "task-definition/{name}:1")
@@ -42,6 +43,8 @@ _INSTANCE_NEEDS = tuple(
 )
 # How a resource that a rule changes is named, for when the snapshot has none.
 KINDS: dict[str, str] = {
+    "codepipeline:resource": arn("codepipeline", "{name}"),
+    "eks:cluster": arn("eks", "cluster/{name}"),
     "apprunner:service": arn("apprunner", "service/{name}/{name}"),
     "batch:job-queue": arn("batch", "job-queue/{name}"),
     "bedrock-agentcore:runtime": _RUNTIME,
@@ -257,12 +260,6 @@ LAUNCHES: tuple[Launch, ...] = (
     ),
     launch(
         "tasks.apprunner.amazonaws.com",
-        "AWS App Runner Developer Guide, instance role; "
-        "pathfinding.cloud apprunner-001",
-        ("apprunner:CreateService", arn("apprunner", "service/{name}/{name}")),
-    ),
-    launch(
-        "tasks.apprunner.amazonaws.com",
         "AWS App Runner Developer Guide, instance role",
         ("apprunner:UpdateService", _THERE),
         changes="apprunner:service",
@@ -298,4 +295,5 @@ LAUNCHES: tuple[Launch, ...] = (
         ("emr-serverless:CreateApplication", "*"),
         ("emr-serverless:StartJobRun", arn("emr-serverless", "/applications/{name}")),
     ),
+    *MANAGED_SERVICES,
 )

@@ -22,6 +22,11 @@ _LAUNCHED = "something launches instances from the template"
 _EXEC = "the task was started with execute command enabled"
 
 
+# Kinds of which no source says what runs in them: where somebody may take one over,
+# coverage says so.
+IN_NO_SOURCE = frozenset(["ec2:launch-template", "ecs:task"])
+
+
 def _arn(service: str, resource: str) -> str:
     return f"arn:{{partition}}:{service}:{{region}}:{{account}}:{resource}"
 

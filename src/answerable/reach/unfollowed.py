@@ -1,0 +1,53 @@
+"""Ways that an answer did not follow.
+
+Roles that are passed to a service without a rule, and code that no source tells of.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.principals import Principal
+from answerable.reach.paths.launching import may_pass, passed
+from answerable.reach.rules.rules import LAUNCHES, RUNNING
+from answerable.reach.rules.running import IN_NO_SOURCE
+from answerable.reach.verdict.formula import FALSE
+
+FOLLOWED = frozenset(launch.service for launch in LAUNCHES)
+
+
+def unfollowed(estate: Estate, actors: Iterable[Principal]) -> Iterator[str]:
+    """Name, in words of coverage, the ways of some actors that were not followed."""
+    for actor in actors:
+        account = actor.identity.account
+        for service in _services(estate, actor):
+            yield f"passed-roles (account {account}, {service})"
+        for kind in _kinds(actor):
+            yield f"running-code (account {account}, {kind})"
+
+
+def _services(estate: Estate, actor: Principal) -> Iterator[str]:
+    """List services without a rule that a role may be passed to."""
+    if not may_pass(actor):
+        return
+    for service, roles in estate.by_service.items():
+        if service in FOLLOWED:
+            continue
+        near = (r for r in roles if estate.trusts[r].account == actor.identity.account)
+        for role in near:
+            linked = estate.principals[role].linked
+            if role == actor.id or linked:
+                continue
+            if passed(estate, actor, role, service).formula != FALSE:
+                yield service
+                break
+
+
+def _kinds(actor: Principal) -> Iterator[str]:
+    """List kinds of code that no source tells of and an actor may take over."""
+    for kind in sorted(IN_NO_SOURCE):
+        rules = (rule for rule in RUNNING if rule.kind == kind)
+        if any(
+            all(actor.matching(need.action.lower()).allows for need in rule.needs)
+            for rule in rules
+        ):
+            yield kind

@@ -1,0 +1,126 @@
+"""Objects that AWS protects, calls of the owner alone, and ways that were not followed."""
+
+from typing import cast
+
+import pytest
+
+from answerable.connectors.iam_catalogue.fetch import load
+from answerable.flows import reach as flow
+from answerable.model.document import CanItem
+from answerable.model.ids import IdentityId
+from answerable.reach import questions
+from answerable.reach.estate.estate import compile_estate
+from answerable.reach.estate.protected import OWNER_ONLY
+from answerable.reach.paths.graph import Graph
+from answerable.reach.rules.managed_services import MANAGED_SERVICES
+from answerable.reach.rules.rules import KINDS, Launch
+from answerable.reach.verdict.formula import FALSE, TRUE
+from tests.reach.build import A, Builder, catalogue, role, statement, user
+
+ANA, ONE = user("ana"), role("one")
+SSO = role("aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_1")
+READ = ("s3:GetObject", "arn:aws:s3:::red/a")
+
+
+def trusting(service: str) -> Builder:
+    build = Builder()
+    build.identity(ANA)
+    build.identity(ONE)
+    named = statement(
+        "t",
+        action=["sts:AssumeRole", "sts:TagSession"],
+        principal={"Service": service},
+    )
+    build.policy(ONE, "trust", named)
+    build.policy(ONE, "identity", statement("r", action="s3:*", resource="*"))
+    return build
+
+
+def held(actions: list[str]) -> list[object]:
+    return [statement(a, action=a, resource="*") for a in actions]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    MANAGED_SERVICES,
+    ids=lambda rule: "+".join(need.action for need in rule.needs) + rule.awaits[:9],
+)
+def test_a_rule_is_followed_and_lost_with_any_call_it_needs(rule: Launch) -> None:
+    calls = ["iam:PassRole", *dict.fromkeys(need.action for need in rule.needs)]
+    services = {call.partition(":")[0] for call in calls} | {"s3", "sts"}
+    known = load(sorted(services))
+
+    def answer(actions: list[str]) -> tuple[int, int]:
+        build = trusting(rule.service)
+        build.policy(ANA, "identity", *held(actions))  # type: ignore[arg-type]
+        if rule.changes:
+            arn = KINDS[rule.changes].format(
+                partition="aws", region="us-east-1", account=A, name="n"
+            )
+            build.resource(arn, rule.changes, A)
+        graph = Graph(compile_estate(build.facts(), known))
+        found = questions.can(graph, IdentityId(ANA), *READ, direct=False).formula
+        rank = 0 if found == FALSE else 2 if found == TRUE else 1
+        return rank, -min((len(one) for one in found), default=0)
+
+    whole = answer(calls)
+    assert whole[0] == (1 if rule.awaits else 2)
+    for gone in calls:
+        assert answer([call for call in calls if call != gone]) < whole, gone
+
+
+def item(build: Builder) -> CanItem:
+    return cast(CanItem, flow.can(build.inventory(), ANA, *READ, now=0).items[0])
+
+
+def test_a_pass_to_a_service_without_a_rule_is_named() -> None:
+    build = trusting("personalize.amazonaws.com")
+    build.policy(ANA, "identity", *held(["iam:PassRole"]))  # type: ignore[arg-type]
+    found = item(build)
+    word = f"passed-roles (account {A}, personalize.amazonaws.com)"
+    assert found["verdict"] == "never"
+    assert word in found["coverage"]["not_collected"]
+    assert "passed-roles" in found["assuming"]
+    silent = trusting("personalize.amazonaws.com")
+    silent.policy(ANA, "identity", *held(["s3:ListBucket"]))  # type: ignore[arg-type]
+    assert word not in item(silent)["coverage"]["not_collected"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "calls"),
+    [
+        ("ecs:task", ["ecs:ExecuteCommand"]),
+        (
+            "ec2:launch-template",
+            ["ec2:CreateLaunchTemplateVersion", "ec2:ModifyLaunchTemplate"],
+        ),
+    ],
+)
+def test_code_that_no_source_tells_of_is_named(kind: str, calls: list[str]) -> None:
+    build = trusting("ecs-tasks.amazonaws.com")
+    build.policy(ANA, "identity", *held(calls))  # type: ignore[arg-type]
+    word = f"running-code (account {A}, {kind})"
+    assert word in item(build)["coverage"]["not_collected"]
+
+
+def test_nobody_edits_a_role_of_identity_center() -> None:
+    build = Builder()
+    build.identity(ANA)
+    edits = held(["iam:UpdateAssumeRolePolicy", "iam:PutRolePolicy"])
+    build.policy(ANA, "identity", *edits)  # type: ignore[arg-type]
+    build.identity(SSO)
+    named = {"Federated": f"arn:aws:iam::{A}:saml-provider/AWSSSO_1"}
+    saml = statement("t", action="sts:AssumeRoleWithSAML", principal=named)
+    build.policy(SSO, "trust", saml)
+    build.policy(SSO, "identity", statement("r", action="s3:*", resource="*"))
+    graph = Graph(compile_estate(build.facts(), catalogue()))
+    ana = IdentityId(ANA)
+    assert questions.can(graph, ana, *READ, direct=False).formula == FALSE
+    put = questions.can(graph, ana, "iam:PutRolePolicy", SSO, direct=False)
+    assert put.formula == FALSE
+    assert put.determining[0].effect == "impossible"
+
+
+def test_calls_of_the_owner_alone_are_in_the_catalogue() -> None:
+    known = load(["kms", "s3", "sqs"])
+    assert [call for call in OWNER_ONLY if known.action(call) is None] == []
