@@ -47,7 +47,7 @@ class WholePattern:
         call = self._call
         if (
             call is None
-            or abroad(principal, *self._asked)
+            or abroad(self._estate, principal.identity.account, *self._asked)
             or principal.is_free(call.action) is not None
         ):
             return ask(self._estate, principal, *self._asked)

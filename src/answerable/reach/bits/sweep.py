@@ -17,10 +17,11 @@ from answerable.reach.bits.voices import Naming
 from answerable.reach.bits.ways import Realm
 from answerable.reach.estate.clauses import Clause
 from answerable.reach.estate.estate import Estate
+from answerable.reach.estate.protected import OWNER_ONLY
 from answerable.reach.estate.services import NO_PERMISSION
 from answerable.reach.patterns.matrix import type_patterns
 from answerable.reach.verdict.formula import Verdict, verdict
-from answerable.reach.verdict.single import ask
+from answerable.reach.verdict.single import abroad, ask
 
 _NAMELESS = "*"
 
@@ -70,6 +71,9 @@ class Sweep:
         if table is None or place is None or number is None:
             return self._exactly(principal, action, resource)
         if not self.estate.possible(action, resource):
+            return Verdict.NEVER
+        account = self.estate.principals[principal].identity.account
+        if folded in OWNER_ONLY and abroad(self.estate, account, action, resource):
             return Verdict.NEVER
         if folded in NO_PERMISSION:
             free = self.estate.principals[principal].is_free(folded)

@@ -310,11 +310,15 @@ class Table:
         """Note what is said to whoever may be meant; nobody knows for sure."""
         actors &= self.index.scope
         actions = self._bits(clause) if actors else 0
-        if actions:
-            strange = resources if odd else 0
-            part = Part(actors, Plane(0, resources), strange)
-            atoms = frozenset([*atoms_of(clause), "named"])
-            self._add(Said(kind, actions, part, atoms))
+        if not actions:
+            return
+        atoms = frozenset([*atoms_of(clause), "named"])
+        for part in applying(clause, self.ground.space, NOTHING, self.index, actors):
+            may = part.plane.within(resources).maybe
+            if may:
+                strange = may if odd else part.odd & may
+                here = Part(part.actors, Plane(0, may), strange)
+                self._add(Said(kind, actions, here, atoms))
 
     def _cells(self, numbers: Numbers, kind: Kind) -> Iterator[Cell]:
         found: dict[Verdicts, int] = {}

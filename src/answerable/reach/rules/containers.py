@@ -64,7 +64,8 @@ CONTAINERS: tuple[Launch, ...] = (
     ),
     launch(
         _ECS,
-        "Amazon ECS API Reference, RunTask: overrides, taskRoleArn",
+        "Amazon ECS API Reference, RunTask: overrides, taskRoleArn; "
+        "pathfinding.cloud ecs-008",
         ("ecs:RunTask", _THERE),
         changes="ecs:task-definition",
         awaits=_IN_CLUSTER,
@@ -78,17 +79,41 @@ CONTAINERS: tuple[Launch, ...] = (
     ),
     launch(
         _ECS,
-        "Amazon ECS API Reference, StartTask: overrides, taskRoleArn",
+        "Amazon ECS API Reference, StartTask: overrides, taskRoleArn; "
+        "pathfinding.cloud ecs-009",
         ("ecs:StartTask", _THERE),
         changes="ecs:task-definition",
         awaits=_ON_INSTANCE,
     ),
     launch(
         _ECS,
-        "AWS Batch User Guide, job definitions",
+        "AWS Batch User Guide, job definitions; pathfinding.cloud batch-001",
         ("batch:RegisterJobDefinition", arn("batch", "job-definition/{name}")),
         ("batch:SubmitJob", arn("batch", "job/{name}")),
         ("batch:SubmitJob", _THERE),
         changes="batch:job-queue",
+    ),
+    launch(
+        _ECS,
+        "Amazon ECS API Reference, RegisterContainerInstance and StartTask: overrides; "
+        "pathfinding.cloud ecs-007",
+        ("ecs:RegisterContainerInstance", _CLUSTER),
+        ("ecs:StartTask", _THERE),
+        changes="ecs:task-definition",
+        awaits="there is a cluster, and an instance of the caller's to register in it",
+    ),
+    launch(
+        _ECS,
+        "AWS Batch User Guide, compute environments, job queues and job definitions; "
+        "pathfinding.cloud batch-003",
+        (
+            "batch:CreateComputeEnvironment",
+            arn("batch", "compute-environment/{name}"),
+        ),
+        ("batch:CreateJobQueue", arn("batch", "job-queue/{name}")),
+        ("batch:CreateJobQueue", arn("batch", "compute-environment/{name}")),
+        ("batch:RegisterJobDefinition", arn("batch", "job-definition/{name}")),
+        ("batch:SubmitJob", arn("batch", "job/{name}")),
+        ("batch:SubmitJob", arn("batch", "job-queue/{name}")),
     ),
 )

@@ -102,7 +102,7 @@ LAUNCHES: tuple[Launch, ...] = (
     ),
     launch(
         EC2,
-        "Amazon EC2 User Guide, Spot requests; pathfinding.cloud ec2-003",
+        "Amazon EC2 User Guide, Spot requests; pathfinding.cloud ec2-004",
         ("ec2:RequestSpotInstances", arn("ec2", "spot-instances-request/{name}")),
         ("ec2:RequestSpotInstances", _IMAGE),
     ),
@@ -149,7 +149,7 @@ LAUNCHES: tuple[Launch, ...] = (
     ),
     launch(
         _GLUE,
-        "AWS Glue Developer Guide, interactive sessions",
+        "AWS Glue Developer Guide, interactive sessions; pathfinding.cloud glue-007",
         ("glue:CreateSession", _SESSION),
         ("glue:RunStatement", _SESSION),
     ),
@@ -266,7 +266,8 @@ LAUNCHES: tuple[Launch, ...] = (
     ),
     launch(
         "states.amazonaws.com",
-        "AWS Step Functions Developer Guide, state machine role",
+        "AWS Step Functions Developer Guide, state machine role; "
+        "pathfinding.cloud stepfunctions-001",
         ("states:CreateStateMachine", _MACHINE),
         ("states:StartExecution", _MACHINE),
     ),
@@ -279,19 +280,22 @@ LAUNCHES: tuple[Launch, ...] = (
     ),
     launch(
         "scheduler.amazonaws.com",
-        "Amazon EventBridge Scheduler User Guide, universal targets",
+        "Amazon EventBridge Scheduler User Guide, universal targets; "
+        "pathfinding.cloud scheduler-001",
         ("scheduler:CreateSchedule", arn("scheduler", "schedule/{name}/{name}")),
     ),
     launch(
         "ssm.amazonaws.com",
-        "AWS Systems Manager User Guide, Automation: assume role",
+        "AWS Systems Manager User Guide, Automation: assume role; "
+        "pathfinding.cloud ssm-003",
         ("ssm:CreateDocument", arn("ssm", "document/{name}")),
         ("ssm:StartAutomationExecution", arn("ssm", "document/{name}")),
         ("ssm:StartAutomationExecution", arn("ssm", "automation-execution/{name}")),
     ),
     launch(
         "emr-serverless.amazonaws.com",
-        "Amazon EMR Serverless User Guide, job runtime roles",
+        "Amazon EMR Serverless User Guide, job runtime roles; "
+        "pathfinding.cloud emrserverless-001",
         ("emr-serverless:CreateApplication", "*"),
         ("emr-serverless:StartJobRun", arn("emr-serverless", "/applications/{name}")),
     ),

@@ -15,6 +15,7 @@ _EVENTS = "events.amazonaws.com"
 _RULE = arn("events", "rule/{name}")
 _PIPELINE = arn("codepipeline", "{name}")
 _GATEWAY = arn("bedrock-agentcore", "gateway/{name}")
+_RUNTIME = arn("bedrock-agentcore", "runtime/{name}")
 _PROFILE = arn("sagemaker", "user-profile/{name}/{name}")
 _APP_RUNNER_ROLE = (
     "arn:{partition}:iam::{account}:role/aws-service-role/apprunner.amazonaws.com/"
@@ -151,6 +152,34 @@ MANAGED_SERVICES: tuple[Launch, ...] = (
         ("bedrock-agentcore:CreateGateway", "*"),
         ("bedrock-agentcore:CreateGatewayTarget", _GATEWAY),
         ("bedrock-agentcore:InvokeGateway", _GATEWAY),
+    ),
+    launch(
+        _AGENTCORE,
+        "Amazon Bedrock AgentCore Developer Guide, runtime execution role and commands "
+        "in a runtime session, which a harness has too; pathfinding.cloud bedrock-003, "
+        "bedrock-005",
+        ("bedrock-agentcore:CreateAgentRuntime", "*"),
+        ("bedrock-agentcore:CreateAgentRuntimeEndpoint", _RUNTIME),
+        (
+            "bedrock-agentcore:CreateWorkloadIdentity",
+            arn("bedrock-agentcore", "workload-identity-directory/{name}"),
+        ),
+        ("bedrock-agentcore:InvokeAgentRuntimeCommand", _RUNTIME),
+        (
+            "bedrock-agentcore:InvokeAgentRuntimeCommand",
+            f"{_RUNTIME}/runtime-endpoint/DEFAULT",
+        ),
+    ),
+    launch(
+        _AGENTCORE,
+        "Amazon Bedrock AgentCore Developer Guide, browser tool: execution role; "
+        "pathfinding.cloud bedrock-006",
+        ("bedrock-agentcore:CreateBrowser", "*"),
+        (
+            "bedrock-agentcore:StartBrowserSession",
+            arn("bedrock-agentcore", "browser-custom/{name}"),
+        ),
+        ("bedrock-agentcore:ConnectBrowserAutomationStream", "*"),
     ),
     launch(
         "braket.amazonaws.com",

@@ -19,12 +19,20 @@ _MANAGED = "the instance is managed by Systems Manager"
 _NETWORK = "the network lets SSH reach the instance"
 _CONSOLE = "the account allows the serial console"
 _LAUNCHED = "something launches instances from the template"
+_DEPLOYED = "the instance is in a deployment group and has the CodeDeploy agent"
 _EXEC = "the task was started with execute command enabled"
 
 
 # Kinds of which no source says what runs in them: where somebody may take one over,
 # coverage says so.
-IN_NO_SOURCE = frozenset(["ec2:launch-template", "ecs:task"])
+IN_NO_SOURCE = frozenset(
+    [
+        "batch:job-definition",
+        "bedrock-agentcore:browser-custom",
+        "ec2:launch-template",
+        "ecs:task",
+    ]
+)
 
 
 def _arn(service: str, resource: str) -> str:
@@ -117,7 +125,7 @@ RUNNING: tuple[Running, ...] = (
     _running(
         _INSTANCE,
         "Amazon EC2 User Guide, Instance Connect; "
-        "pathfinding.cloud ec2instanceconnect-003",
+        "pathfinding.cloud ec2-003, before ec2instanceconnect-003",
         "ec2-instance-connect:SendSSHPublicKey",
         awaits=_NETWORK,
     ),
@@ -129,17 +137,45 @@ RUNNING: tuple[Running, ...] = (
     ),
     _running(
         "ec2:launch-template",
-        "Amazon EC2 User Guide, launch templates; pathfinding.cloud ec2-004",
+        "Amazon EC2 User Guide, launch templates; pathfinding.cloud ec2-005",
         "ec2:CreateLaunchTemplateVersion",
         "ec2:ModifyLaunchTemplate",
         awaits=_LAUNCHED,
     ),
     _running(
         "ecs:task",
-        "Amazon ECS Developer Guide, ECS Exec",
+        "Amazon ECS Developer Guide, ECS Exec; pathfinding.cloud ecs-006",
         "ecs:ExecuteCommand",
         ("ecs:ExecuteCommand", _arn("ecs", "cluster/{parent}")),
         awaits=_EXEC,
+    ),
+    _running(
+        _INSTANCE,
+        "AWS CodeDeploy User Guide, AppSpec hooks; pathfinding.cloud codedeploy-001",
+        (
+            "codedeploy:CreateDeployment",
+            _arn("codedeploy", "deploymentgroup:{name}/{name}"),
+        ),
+        (
+            "codedeploy:RegisterApplicationRevision",
+            _arn("codedeploy", "application:{name}"),
+        ),
+        awaits=_DEPLOYED,
+    ),
+    _running(
+        "batch:job-definition",
+        "AWS Batch API Reference, SubmitJob: containerOverrides; "
+        "pathfinding.cloud batch-002",
+        "batch:SubmitJob",
+        ("batch:SubmitJob", _arn("batch", "job-queue/{name}")),
+        awaits="there is a job queue",
+    ),
+    _running(
+        "bedrock-agentcore:browser-custom",
+        "Amazon Bedrock AgentCore Developer Guide, browser tool; "
+        "pathfinding.cloud bedrock-007",
+        "bedrock-agentcore:StartBrowserSession",
+        ("bedrock-agentcore:ConnectBrowserAutomationStream", "*"),
     ),
     _running(
         _PROJECT,
@@ -191,7 +227,8 @@ RUNNING: tuple[Running, ...] = (
     ),
     _running(
         "bedrock-agentcore:runtime",
-        "Amazon Bedrock AgentCore Developer Guide, commands in a runtime session",
+        "Amazon Bedrock AgentCore Developer Guide, commands in a runtime session; "
+        "pathfinding.cloud bedrock-004",
         "bedrock-agentcore:InvokeAgentRuntimeCommand",
         (
             "bedrock-agentcore:InvokeAgentRuntimeCommand",
@@ -219,7 +256,8 @@ RUNNING: tuple[Running, ...] = (
     ),
     _running(
         "states:stateMachine",
-        "AWS Step Functions Developer Guide, AWS SDK integrations",
+        "AWS Step Functions Developer Guide, AWS SDK integrations; "
+        "pathfinding.cloud stepfunctions-002",
         "states:UpdateStateMachine",
         "states:StartExecution",
     ),

@@ -1,0 +1,35 @@
+"""Each entry of the escalation catalogue has a rule or a reason, and the page shows it."""
+
+from pathlib import Path
+
+from answerable.reach.rules.rules import EDITS, LAUNCHES, RUNNING
+from tests.reach.test_paths_catalogue import COMPOSED, ENTRIES
+
+PAGE = Path(__file__).parents[2] / "docs" / "reach.md"
+
+
+def _sources() -> list[str]:
+    return [rule.source for rules in (LAUNCHES, RUNNING, EDITS) for rule in rules]
+
+
+def test_every_catalogued_path_has_a_rule_that_names_it_or_a_reason() -> None:
+    sources = " ".join(_sources())
+    ids = {entry["id"] for entry in ENTRIES}
+    assert len(ids) == len(ENTRIES)
+    ruled = {one for one in ids if one in sources} | set(COMPOSED)
+    out = {entry["id"] for entry in ENTRIES if entry.get("out")}
+    assert ruled | out == ids
+    assert not ruled & out
+    actions = {edit.action for edit in EDITS} | {"sts:AssumeRole"}
+    assert {a for needs in COMPOSED.values() for a in needs} <= actions
+
+
+def row(entry: dict[str, str]) -> str:
+    """An entry as a line of the page's table."""
+    title = entry["title"] or "(listed, not read)"
+    return f"| {entry['id']} | {title} | {entry.get('out') or 'a rule'} |"
+
+
+def test_the_page_shows_the_catalogue() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    assert [row(entry) for entry in ENTRIES if row(entry) not in page] == []
