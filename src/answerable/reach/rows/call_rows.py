@@ -72,8 +72,11 @@ class CallRows:
         self._meets: dict[tuple[int, Clause], bool] = {}
 
     def may_grant(self, principal: Principal) -> bool:
-        """Tell whether some resource's own policy may grant a principal some of it."""
-        return bool(self._grants.evaluated(principal))
+        """Tell whether resources' own policies alone may grant a principal some of it.
+
+        Across accounts they do not without a statement of the principal's own.
+        """
+        return any(granted.near for granted in self._grants.evaluated(principal))
 
     def rows_of(self, principal: Principal) -> Iterator[Row]:
         """List what a principal may do by itself."""
