@@ -19,6 +19,7 @@ from answerable.cli.commands.requests import requests
 from answerable.cli.commands.run import run
 from answerable.cli.commands.scan import scan, where
 from answerable.cli.commands.serve import serve
+from answerable.cli.commands.sign_ins import sign_ins
 from answerable.cli.commands.sts import sts
 from answerable.cli.commands.tools import tools
 from answerable.cli.commands.trail import ingest, sql, trace
@@ -53,7 +54,7 @@ class _App(Verbs):
             "What it may do",
             (
                 *("baseline", "requests", "run", "serve", "gateway", "hook"),
-                *("sts", "login", "logout"),
+                *("sts", "login", "logout", "sign-ins"),
             ),
         ),
         ("This tool", ("demo", "doctor", "completion")),
@@ -94,7 +95,7 @@ for command in (
         who_can,
     ),
     *(ingest, trace, decision, sql, evidence, baseline, requests),
-    *(run, serve, gateway, hook, sts, login, logout),
+    *(run, serve, gateway, hook, sts, login, logout, sign_ins),
     *(demo, doctor, completion),
 ):
     app.add_command(command)

@@ -332,9 +332,12 @@ class _Finding(msgspec.Struct, frozen=True, gc=False):
         if claims.issuer not in rule.on_behalf_of:
             raise Refused(Why.NOT_ON_BEHALF, claims.issuer)
         try:
-            return person_named(claims, issuer.person)
+            person = person_named(claims, issuer.person)
         except PersonRefused as refused:
             raise Refused(Why.NO_PERSON, refused.claim) from None
+        if not self.standing.is_bound(claims, person):
+            raise Refused(Why.OTHER_ACCOUNT, person)
+        return person
 
     def _check_issuer(self, claims: SignedClaims) -> None:
         name = f"issuer:{claims.issuer}"

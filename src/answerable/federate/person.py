@@ -6,6 +6,9 @@ be ASCII: one that looks like another, or becomes another by NFKC and case foldi
 (`\u212aim@...`), names nobody.
 """
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from answerable.federate.admission import is_name
 from answerable.model.claims import SignedClaims
 from answerable.model.errors import AnswerableError, IdError
@@ -13,6 +16,14 @@ from answerable.model.ids import PersonId, person_id
 
 EMAIL = "email"
 VERIFIED = "email_verified"
+
+# Tells whether claims are of the one account that a person is bound to.
+Binding: TypeAlias = Callable[[SignedClaims, PersonId], bool]
+
+
+def any_account(claims: SignedClaims, person: PersonId) -> bool:
+    """Bind no person to an account."""
+    return True
 
 
 class PersonRefused(AnswerableError):  # noqa: N818 - an outcome

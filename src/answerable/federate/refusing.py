@@ -27,6 +27,7 @@ class Why(StrEnum):
     AMBIGUOUS = "ambiguous"
     PERSON_ALONE = "person-alone"
     NO_PERSON = "no-person"
+    OTHER_ACCOUNT = "other-account"  # the address was another account's before
     NOT_ON_BEHALF = "not-on-behalf"
     ACTOR = "actor"
     CLIENT = "client"

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from answerable.federate.delegating import Chain
+from answerable.federate.person import Binding, any_account
 from answerable.federate.refusing import Refused, Why
 from answerable.federate.rules.table import Rules
 from answerable.model.config import PinnedIssuer
@@ -22,6 +23,7 @@ class Standing:
         kills: Subjects that get nothing: `agent:...`, `person:...`, `rule:ID`,
             `issuer:NAME`, `run:DLG`.
         gateways: Audiences of our gateways: tokens for one are shown to it.
+        is_bound: Tells whether a person's token is of the account they are bound to.
     """
 
     url: str
@@ -30,6 +32,7 @@ class Standing:
     owners: Mapping[AgentId, PersonId]
     kills: frozenset[str] = frozenset()
     gateways: frozenset[str] = frozenset()
+    is_bound: Binding = any_account
 
 
 def check_standing(chain: Chain, standing: Standing) -> None:

@@ -17,6 +17,7 @@ import msgspec
 
 from answerable.enforce.kill import Kills
 from answerable.federate.exchange import Asked, Ids, Minting, Standing, decide
+from answerable.federate.person import Binding, any_account
 from answerable.federate.rules.table import Rules
 from answerable.federate.verify import Issuers
 from answerable.flows.attempts import Shown, given_record, refused_record
@@ -139,6 +140,7 @@ class Exchanges:
         issuers: Gives the foreign issuers with the keys that are usable now.
         owners: Gives the agents that have an attested owner now.
         kills: Gives the kills in force.
+        is_bound: Tells whether a person's token is of the account they are bound to.
     """
 
     def __init__(
@@ -150,9 +152,11 @@ class Exchanges:
         issuers: Callable[[float], Issuers],
         owners: Callable[[float], Mapping[AgentId, PersonId]],
         kills: Callable[[], Kills],
+        is_bound: Binding = any_account,
     ) -> None:
         self._url, self._control, self._signs = url, control, signs
         self._owners, self._kills = owners, kills
+        self._is_bound = is_bound
         self._in_force = InForce(Rules(), {})
         self._verifying = Verifying(
             own, control, issuers, lambda: self._in_force.issuers
@@ -177,6 +181,7 @@ class Exchanges:
             owners=self._owners(now),
             kills=self._kills(),
             gateways=in_force.gateways,
+            is_bound=self._is_bound,
         )
 
     def exchange(self, shown: Shown, now: float) -> Outcomes:

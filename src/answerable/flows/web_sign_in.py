@@ -20,6 +20,7 @@ from answerable.federate.login.asking import (
 )
 from answerable.federate.login.errors import LoginRefused
 from answerable.federate.login.provider import Provider, metadata_url, read_provider
+from answerable.federate.person import Binding, any_account
 from answerable.federate.reading import SKEW
 from answerable.federate.verify import Issuers, KnownIssuer, verify
 from answerable.flows.sign_in import person_of
@@ -55,12 +56,14 @@ class Ways:
         keys: Gives the keys of the issuer.
         seal: Makes fresh values for one sign-in.
         now: NumericDate.
+        is_bound: Tells whether a person's token is of the account they are bound to.
     """
 
     ask: Ask
     keys: Callable[[PinnedIssuer, Provider], KeySet]
     seal: Callable[[], Sealed]
     now: Callable[[], float]
+    is_bound: Binding = any_account
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +176,7 @@ def finish(ways: Ways, place: Place, begun: Begun, query: str) -> Admitted:
     answered = ways.ask(begun.provider.token, form, authorization)
     claims = _verified(ways, place, begun.provider, read_id_token(*answered))
     check_nonce(claims, begun.sealed, required=True)
-    found = admitted(claims, place.pinned, place.login)
+    found = admitted(claims, place.pinned, place.login, ways.is_bound)
     # OpenID Connect Core 3.1.2.1: whoever asks for max_age looks at auth_time.
     if not found.proved:
         raise LoginRefused(
@@ -185,7 +188,12 @@ def finish(ways: Ways, place: Place, begun: Begun, query: str) -> Admitted:
     return found
 
 
-def admitted(claims: SignedClaims, pinned: PinnedIssuer, login: Login) -> Admitted:
+def admitted(
+    claims: SignedClaims,
+    pinned: PinnedIssuer,
+    login: Login,
+    is_bound: Binding = any_account,
+) -> Admitted:
     """Say who a verified token is of, and what they are here.
 
     Raises:
@@ -200,6 +208,11 @@ def admitted(claims: SignedClaims, pinned: PinnedIssuer, login: Login) -> Admitt
         raise LoginRefused(
             "whoever signed in has no role here",
             "an administrator gives one: web.login.roles in the configuration",
+        )
+    if not is_bound(claims, person):
+        raise LoginRefused(
+            f"{person} signed in with another account before",
+            f"an administrator: answerable sign-ins --release {person} --config FILE",
         )
     at = _number(claims.leaf("auth_time"))
     return Admitted(person, roles, claims.iss, claims.sub, at)

@@ -188,6 +188,7 @@ def test_every_command_is_among_those_asked() -> None:
     # less whatever looks like a credential (tests/gateway/http/test_behaviour.py), and
     # what `requests` does is what a person filed, likewise (tests/flows/test_requests.py).
     silent = {"demo", "completion", "gateway", "run", "serve", "sts", "login", "logout"}
+    silent |= {"sign-ins"}
     silent |= {"decision", "asks", "break-glass", "hook", "baseline"}
     silent |= {"requests"}
     assert set(app.commands) - asked == silent

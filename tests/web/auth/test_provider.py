@@ -3,11 +3,14 @@
 import base64
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from answerable.federate.login.asking import Sealed
 from answerable.flows.web_sign_in import Begun
+from answerable.model.ids import PersonId
+from answerable.serving.sign_ins import SignIns
 from answerable.web.auth.pending import LIVES, PendingSignIns
 from answerable.web.visit import Role
 from tests.sts.login.provider import UNVERIFIED, unsigned
@@ -111,6 +114,22 @@ def test_an_id_token_that_does_not_hold_is_refused(
 ) -> None:
     journey.provider.claims |= wrong
     refused(journey)
+
+
+def test_an_address_of_another_account_is_nobodys(
+    journey: Journey, tmp_path: Path
+) -> None:
+    accounts = SignIns(tmp_path)
+    ways = journey.stage.by_provider._ways
+    assert ways is not None
+    bound = replace(ways, is_bound=accounts.is_bound)
+    journey.stage.by_provider.swap(bound, journey.place)
+    assert journey.sign_in().status == 303
+    journey.stage.sessions.end_all()
+    journey.provider.claims |= {"sub": "account-2"}
+    refused(journey)
+    assert len(accounts.release(PersonId("person:ana@example.com"))) == 1
+    assert journey.sign_in().status == 303
 
 
 def test_an_unsigned_id_token_is_refused(journey: Journey) -> None:

@@ -20,6 +20,7 @@ from answerable.serving.processes.registering import Killed, Launch
 from answerable.serving.processes.runs import Run, Runs
 from answerable.serving.proofs import Nonces
 from answerable.serving.secret import shared_secret
+from answerable.serving.sign_ins import SignIns
 from answerable.serving.sockets import Bound, bind
 from answerable.serving.tasks import Tasks
 from answerable.serving.wire.place import Served
@@ -112,6 +113,7 @@ class House:
             self._keys.issuers,
             self._owners.people,
             lambda: self._bounds.kills,
+            SignIns(state).is_bound,
         )
         self._exchanges.swap(in_force(plan))
         self._admin = Admin(

@@ -11,6 +11,7 @@ from typing import Any
 
 from answerable.federate.errors import KeyUnknown, TokenRefused
 from answerable.federate.login.errors import LoginRefused
+from answerable.federate.person import Binding, any_account
 from answerable.federate.sender import check_sender
 from answerable.federate.verify import verify
 from answerable.flows.web_sign_in import admitted
@@ -47,6 +48,7 @@ class Bearers:
         login: What the configuration says of it.
         audience: The one `aud` of tokens for us.
         clock: Gives NumericDates.
+        is_bound: Tells whether a person's token is of the account they are bound to.
 
     Raises:
         UsageError: The issuer's keys cannot be used.
@@ -59,7 +61,9 @@ class Bearers:
         login: Login,
         audience: str,
         clock: Callable[[], float],
+        is_bound: Binding = any_account,
     ) -> None:
+        self._is_bound = is_bound
         self._pinned, self._login, self._clock = pinned, login, clock
         self._keys = IssuerKeys([replace(pinned, audience=audience)])
         self._proofs = SeenProofs()
@@ -90,7 +94,7 @@ class Bearers:
         try:
             claims = verify(token, self._keys.issuers(now), int(now))
             self._check_sender(presented, token, claims, now)
-            found = admitted(claims, self._pinned, self._login)
+            found = admitted(claims, self._pinned, self._login, self._is_bound)
         except KeyUnknown:
             raise
         except TokenRefused as refused:

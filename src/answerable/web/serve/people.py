@@ -13,6 +13,7 @@ from answerable.model.ids import PersonId, person_id
 from answerable.model.web import Login
 from answerable.serving.login.provider import AskProvider, keys_of
 from answerable.serving.login.ways import fresh
+from answerable.serving.sign_ins import SignIns
 from answerable.web.auth.bearers import Bearers
 from answerable.web.http.by_provider import CALLBACK
 from answerable.web.serve.plan import Plan
@@ -73,7 +74,8 @@ def ways_of(plan: Plan) -> Ways | None:
     if found is None:
         return None
     ask = AskProvider(found[0].ca)
-    return Ways(ask, partial(keys_of, ask), fresh, time.time)
+    bound = SignIns(plan.state).is_bound
+    return Ways(ask, partial(keys_of, ask), fresh, time.time, bound)
 
 
 def bearers_of(plan: Plan) -> Bearers | None:
@@ -86,7 +88,7 @@ def bearers_of(plan: Plan) -> Bearers | None:
     found, web = _login_of(plan), plan.config.web
     if found is None or web is None or not web.audience:
         return None
-    return Bearers(*found, web.audience, time.time)
+    return Bearers(*found, web.audience, time.time, SignIns(plan.state).is_bound)
 
 
 def _login_of(plan: Plan) -> tuple[PinnedIssuer, Login] | None:

@@ -61,6 +61,12 @@ class Plan:
         return (Path(sts.state) if sts.state else self.store / "sts") if sts else None
 
     @property
+    def sign_in_states(self) -> tuple[Path, ...]:
+        """Folders of the doors at which people sign in."""
+        token_service = self.token_service
+        return (self.state,) if token_service is None else (self.state, token_service)
+
+    @property
     def is_whole(self) -> bool:
         """Whether its file is right."""
         return not self.reading.faults

@@ -1,0 +1,44 @@
+"""`sign-ins`: with which accounts people signed in, and letting one have another."""
+
+import click
+
+from answerable.cli.settings import Settings, Verb, pass_settings, store_place
+from answerable.cli.signing import only_a_person
+from answerable.flows.words.text import safe
+
+
+@click.command("sign-ins", cls=Verb, short_help="Accounts that people signed in with.")
+@click.option("--config", metavar="FILE", required=True, help="The answerable.yaml.")
+@click.option(
+    "--release",
+    metavar="PERSON",
+    default="",
+    help="Forget the accounts of a person; the next one that signs in is theirs.",
+)
+@pass_settings
+def sign_ins(settings: Settings, config: str, release: str) -> None:
+    """List which account of which issuer each person signed in with, or release one.
+
+    The page, the API and the token service bind a person to the account (`sub`) that
+    named them first. A token of another account names no person, until an administrator
+    has seen why the address moved and releases it.
+    """
+    from answerable.model.ids import person_id
+    from answerable.serving.sign_ins import SignIns, release_all
+    from answerable.web.serve.plan import read_plan
+
+    usual, _ = store_place(settings)
+    plan = read_plan(config, usual if settings.store else None, usual)
+    states = plan.sign_in_states
+    if release:
+        only_a_person(settings)
+        found = release_all(states, person_id(release))
+    else:
+        found = tuple(
+            each for state in dict.fromkeys(states) for each in SignIns(state)
+        )
+    said = "released " if release else ""
+    for each in found:
+        click.echo(safe(f"{said}{each.person} {each.iss} {each.aud} {each.sub}"))
+    if release and not found:
+        click.echo(f"{safe(release)} is bound to no account", err=True)
