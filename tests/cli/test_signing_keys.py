@@ -72,6 +72,7 @@ def folder(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, made in {
         "serving.processes.ancestors.refuse_agents": None,
         "cli.signing.same_user": "",
+        "cli.commands.asks.say_provenance": None,
         "cli.commands.tools._chosen": None,
         "cli.commands.tools._show": None,
         "cli.commands.tools._warn": None,

@@ -11,6 +11,7 @@ from answerable.flows.decided import Spooled
 from answerable.flows.decision import coverage_of
 from answerable.flows.hints import command
 from answerable.flows.owner_keys import Signatory
+from answerable.flows.provenance import provenance
 from answerable.model.amendment import FOREVER, Fallen, Signing
 from answerable.model.ask import Wanted
 from answerable.model.document import Document
@@ -69,11 +70,19 @@ def allow(
     """Sign an amendment that lets the agent do what it asked for.
 
     Raises:
-        UsageError: No such ask.
+        UsageError: No such ask; or strangers may have written its arguments, and the
+            term has no end or takes any arguments.
         VerificationError: The signer is not the attested owner of the agent, or the
             key does not count now. Nothing is recorded.
     """
     ask = asks.find(store, waiting, text)
+    is_wide = term.any_arguments or not term.life
+    if is_wide and provenance(store, waiting, ask).is_doubtful:
+        raise UsageError(
+            "strangers may have written what the agent wants to act with (expected an "
+            "end, and these arguments alone)",
+            command("asks", "allow", ask.named, "--key", "KEY", "--for", "1h"),
+        )
     said = held(store, now)
     until = str(signer.at(now) + term.life) if term.life else FOREVER
     claims = _claims(ask, any_arguments=term.any_arguments) | {"until": until}

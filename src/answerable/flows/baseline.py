@@ -152,7 +152,14 @@ def diff(store: Store, old: str, new: str, *, now: int) -> Document:
 
 
 def sign(
-    store: Store, name: str, signer: Signatory, stage: Stage, *, life: int, now: int
+    store: Store,
+    name: str,
+    signer: Signatory,
+    stage: Stage,
+    *,
+    life: int,
+    now: int,
+    ends_enforcement: bool = False,
 ) -> Document:
     """Sign that an agent is held to a profile from now on.
 
@@ -163,9 +170,11 @@ def sign(
         stage: Whether it holds calls back.
         life: Nanoseconds.
         now: UTC nanoseconds.
+        ends_enforcement: The person knows that nothing is held back from then on.
 
     Raises:
-        UsageError: None is called so, or it was not in shadow yet.
+        UsageError: None is called so, it was not in shadow yet, or it would end
+            enforcement without that being said.
         VerificationError: The signer is not the attested owner, the key does not count
             now, or the profile does not follow what stands. Nothing is recorded.
     """
@@ -176,6 +185,15 @@ def sign(
         raise UsageError(
             "this baseline does not stand (expected one that is in shadow)",
             command("baseline", "sign", full[:16], "--stage", "shadow", "--key", "KEY"),
+        )
+    if ends(stands, stage) and not ends_enforcement:
+        raise UsageError(
+            f"this ends enforcement: {profile.subject.agent} would be held back in "
+            f"nothing at {profile.subject.server} (got stage {stage}, enforce stands)",
+            command(
+                *("baseline", "sign", full[:16], "--stage", stage.value),
+                *("--ends-enforcement", "--key", "KEY"),
+            ),
         )
     at = signer.at(now)
     said = Statement(
@@ -192,6 +210,22 @@ def sign(
     store.put_object(SIGNED, envelope, now)
     standing = baselines.held(store, now).standing
     return Document("baselines", [item(full, profile, standing)], COVERAGE)
+
+
+def ends(stands: Standing | None, stage: Stage) -> bool:
+    """Tell whether a stage ends the enforcement that stands."""
+    enforced = stands is not None and stands.stage is Stage.ENFORCE
+    return enforced and stage is not Stage.ENFORCE
+
+
+def ends_enforcement(store: Store, name: str, stage: Stage, now: int) -> bool:
+    """Tell whether signing a profile into a stage ends the enforcement that stands.
+
+    Raises:
+        UsageError: No profile is called so.
+    """
+    _, profile = kept(store, name)
+    return ends(baselines.held(store, now).standing.get(profile.subject), stage)
 
 
 def _by_owner(store: Store, subject: Subject, signer: Signatory, now: int) -> None:

@@ -122,7 +122,7 @@ def item(
     """
     event, said = found.event, decided.facts_of(found.event)
     target = said.get("target", "")
-    acted = _acted(said)
+    acted = acted_of(said)
     return {
         "id": event.decision_id,
         "at": spelled_time(event.event_time),
@@ -160,7 +160,7 @@ def item(
     }
 
 
-def _acted(said: Mapping[str, str]) -> Acted | None:
+def acted_of(said: Mapping[str, str]) -> Acted | None:
     """Give the call as a baseline saw it, where its agent was watched."""
     behaviour = said.get("behaviour")
     return msgspec.json.decode(behaviour, type=Acted) if behaviour else None

@@ -25,6 +25,8 @@ class Act:
         command: The same on the command line.
         back: Where to go on.
         said: What was done, shown there.
+        second_step: Page on which it can be signed, where this one only says what it
+            ends; empty where it can be signed here.
     """
 
     title: str
@@ -34,6 +36,7 @@ class Act:
     command: str
     back: str
     said: str
+    second_step: str = ""
 
 
 def word(

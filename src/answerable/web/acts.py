@@ -14,6 +14,7 @@ from answerable.flows.answering import Term
 from answerable.flows.asks import Ask
 from answerable.flows.attested import AttestedOwners
 from answerable.flows.hints import command
+from answerable.flows.provenance import provenance
 from answerable.flows.words.acts import act_words
 from answerable.model.baseline import Stage
 from answerable.model.errors import UsageError
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from answerable.web.desk import Desk
 
 # Fields of whatever is signed; `id` is of what the act is about.
-FIELDS = ("act", "id", "for", "arguments", "stage", "item", "code")
+FIELDS = ("act", "id", "for", "arguments", "stage", "item", "code", "again")
+_ENDS = "ends-enforcement"  # what `again` says on the second step
 _HOUR = 3600 * 10**9
 SPANS: Mapping[str, int] = {
     "1h": _HOUR,
@@ -97,6 +99,7 @@ def _allow(desk: "Desk", visit: Visit, fields: Fields) -> Act:
     return Act(
         title=f"You let {wanted.agent} do this: {act_words(wanted)}",
         follows=(
+            *_facts(desk, ask),
             how,
             ends,
             "A running gateway lets it pass within a second. What a policy forbids, a "
@@ -112,12 +115,22 @@ def _allow(desk: "Desk", visit: Visit, fields: Fields) -> Act:
     )
 
 
+def _facts(desk: "Desk", ask: Ask) -> tuple[str, ...]:
+    """Say what the agent wants to act with, who wrote it, and how it was answered."""
+    with desk.store() as store:
+        lines = provenance(store, decided.spooled(desk.spools), ask).lines
+        known = asks.item(ask, signed.held(store, desk.now), desk.now)
+    answered = (f"Answered already: {known['state']} by {', '.join(known['by'])}.",)
+    return (*lines, *(answered if known["by"] else ()))
+
+
 def _refuse(desk: "Desk", visit: Visit, fields: Fields) -> Act:
     ask = _own_ask(desk, visit, fields)
     wanted, decision = ask.wanted, ask.named
     return Act(
         title=f"You do not let {wanted.agent} do this: {act_words(wanted)}",
         follows=(
+            *_facts(desk, ask),
             "The ask is answered. It is held back as before, and an amendment that "
             "stands is not taken back by this.",
         ),
@@ -191,19 +204,35 @@ def _hold(desk: "Desk", visit: Visit, fields: Fields) -> Act:
     stage = Stage(word(fields, "stage", "shadow", [each.value for each in Stage]))
     span = word(fields, "for", "90d", ("7d", "30d", "90d"))
     title, follows = _STAGES[stage]
+    with desk.store() as store:
+        loosens = baselines.ends_enforcement(store, name, stage, desk.now)
+    is_second = fields.get("again") == _ENDS
+    again = {"act": "hold", "id": name, "stage": stage.value, "for": span}
+    ends = (f"Enforcement ends: {agent} is held back in nothing from then on.",)
     return Act(
         title=title.format(agent=agent),
+        second_step=url("/sign", **again, again=_ENDS)
+        if loosens and not is_second
+        else "",
         follows=(
+            *(ends if loosens else ()),
             follows,
             f"It is of what it does at {profile.subject.server}, and ends after {span}. "
             "A running gateway takes it within a second.",
         ),
         subject=agent,
         tell=lambda store, who, now: baselines.sign(
-            store, name, who, stage, life=SPANS[span], now=now
+            store,
+            name,
+            who,
+            stage,
+            life=SPANS[span],
+            now=now,
+            ends_enforcement=is_second,
         ),
         command=command(
             *("baseline", "sign", name[:16], "--stage", stage.value),
+            *(("--ends-enforcement",) if loosens else ()),
             *("--for", span, "--key", "KEY"),
         ),
         back=url("/baseline", agent=agent),

@@ -104,7 +104,10 @@ def test_a_signed_baseline_holds_its_agent_and_what_its_owner_amends_passes(
         owners.sign(ANA, "asks", "allow", decision)
         within(8, lambda: pays(served, MALLORY))
         assert not pays(served, "GB29NWBK60161331926819")
-        owners.sign(ANA, *words, "off")
+        code, _, err = owners(*words, "off", *owners.key(ANA))
+        assert (code, "this ends enforcement" in err) == (2, True)
+        assert not pays(served, "GB29NWBK60161331926819")
+        owners.sign(ANA, *words, "off", "--ends-enforcement")
         within(8, lambda: pays(served, "GB29NWBK60161331926819"))
         assert served.end() == 0
     explained = owners("decision", decision)[1][0]
@@ -138,8 +141,9 @@ def test_a_renamed_tool_keeps_its_profile_once_the_owner_signs_the_map(
     assert [(each["tool"], each["text"]) for each in lines] == [
         ("files/transfer", "the tool, with what files/pay was held to")
     ]
-    for stage in ("shadow", "enforce"):
-        owners.sign(ANA, "baseline", "sign", renamed, "--stage", stage)
+    # Until the new profile enforces, nothing does.
+    for stage in (("shadow", "--ends-enforcement"), ("enforce",)):
+        owners.sign(ANA, "baseline", "sign", renamed, "--stage", *stage)
     # The calls from before count under the new name when the next profile is learned.
     (again,) = digests(owners, "learn", "ana")
     (shown,) = digests(owners, "show", again["digest"])

@@ -6,9 +6,10 @@ import pytest
 from msgspec import structs
 
 from answerable.baseline.document import encode
+from answerable.flows import baseline as flow
 from answerable.flows.baselines import SIGNED
 from answerable.flows.learning import BASELINE
-from answerable.model.baseline import Profile
+from answerable.model.baseline import Profile, Stage
 from answerable.model.errors import UsageError, VerificationError
 from answerable.model.ids import event_id
 from answerable.model.record import Acted, Decided, End, Ended, Ending, Record
@@ -29,7 +30,7 @@ from tests.connectors.gateway.spools import (
     write,
 )
 from tests.flows.owned import AGENT, OTHER
-from tests.flows.test_attested import BEN
+from tests.flows.test_attested import BEN, A
 from tests.inventory.make import DAY
 from tests.web.acts.stage import INVESTIGATOR, LATER, OWNER, Stopped, owner
 from tests.web.acts.test_signing import drafts, envelope, signed
@@ -94,7 +95,20 @@ def test_a_draft_is_signed_into_shadow_then_enforced_then_taken_back(
         ("enforce", ("enforce", "")),
         ("off", (None, "its owner took it back")),
     ):
-        moved = signed(desk, act="hold", id=digest, stage=stage, **{"for": "30d"})
+        said = {"act": "hold", "id": digest, "stage": stage, "for": "30d"}
+        if stage == "off":
+            # The first page says what ends, and leads to the one that is signed.
+            assert drafts(desk, OWNER, **said) == {}
+            page = shown(desk, OWNER, "/sign", **said)
+            assert "Enforcement ends: " in page
+            assert "again=ends-enforcement" in page
+            with (
+                pytest.raises(UsageError, match="ends enforcement"),
+                desk.store() as store,
+            ):
+                flow.sign(store, digest, A, Stage.OFF, life=DAY, now=desk.now)
+            said["again"] = "ends-enforcement"
+        moved = signed(desk, **said)
         assert moved.to.startswith("/baseline?agent=")
         assert state(desk) == [told]
         assert isinstance(desk, Stopped)

@@ -18,6 +18,7 @@ from answerable.flows.words.times import moment, span
 from answerable.model.errors import UsageError
 
 if TYPE_CHECKING:
+    from answerable.flows.asks import Ask
     from answerable.flows.decided import Spooled
     from answerable.model.amendment import Amendment
     from answerable.model.ask import Wanted
@@ -88,11 +89,15 @@ def asks(
 def show(settings: Settings, ask: str, config: str) -> None:
     """Show one ask. ID is that of any decision on it, or the first letters of it."""
     from answerable.flows import asks as flow
+    from answerable.flows.decided import spooled
+    from answerable.flows.provenance import provenance
 
     spool, _ = gateway_of(settings, config)
     with opened(settings) as session:
         document = flow.show(session.store, spool, ask, now=session.now)
-    answer(document, settings)
+        found = flow.find(session.store, spooled(spool), ask)
+        lines = provenance(session.store, spooled(spool), found).lines
+    answer(document, settings, note="\n".join(map(safe, lines)))
 
 
 @asks.command(cls=Verb, short_help="Sign that the agent may do it.")
@@ -127,11 +132,13 @@ def allow(
         raise UsageError("--always and --for are two answers", "give one of them")
     term = Term(0 if always else span(life or "1h", "--for", _LONGEST), any_arguments)
     with signing(settings, config) as (session, waiting):
-        wanted = flow.find(session.store, waiting, ask).wanted
+        found = flow.find(session.store, waiting, ask)
+        wanted = found.wanted
         these = these_arguments(wanted.arguments)
         how = ANY_ARGUMENTS if any_arguments else these
         until = "until it is taken back" if always else f"for {life or '1h'}"
         say(settings, f"you let {act_line(wanted)}, {how}, {until}")
+        say_provenance(settings, session, waiting, found)
         signer = signer_of(key, passphrase_file)
         document = answering.allow(
             session.store, waiting, ask, signer, term, now=time.time_ns()
@@ -156,9 +163,11 @@ def refuse(
     from answerable.flows import asks as flow
 
     with signing(settings, config) as (session, waiting):
-        wanted = flow.find(session.store, waiting, ask).wanted
+        found = flow.find(session.store, waiting, ask)
+        wanted = found.wanted
         how = these_arguments(wanted.arguments)
         say(settings, f"you do not let {act_line(wanted)}, {how}")
+        say_provenance(settings, session, waiting, found)
         signer = signer_of(key, passphrase_file)
         document = answering.refuse(
             session.store, waiting, ask, signer, now=time.time_ns()
@@ -215,6 +224,22 @@ def say(settings: Settings, sentence: str) -> None:
     """Say what is about to be signed, before a passphrase is asked for."""
     if not settings.quiet:
         click.echo(safe(sentence), err=True)
+
+
+def say_provenance(
+    settings: Settings, session: Session, waiting: "Spooled", ask: "Ask"
+) -> None:
+    """Say what the agent wants to act with, who wrote it, and how it was answered."""
+    from answerable.flows.amendments import held
+    from answerable.flows.asks import item
+    from answerable.flows.provenance import provenance
+
+    for line in provenance(session.store, waiting, ask).lines:
+        say(settings, line)
+    known = item(ask, held(session.store, session.now), session.now)
+    if known["by"]:
+        until = f", until {known['until']}" if known["until"] else ""
+        say(settings, f"answered already: {known['state']} by {known['by'][0]}{until}")
 
 
 def act_line(wanted: "Wanted | Amendment") -> str:

@@ -137,14 +137,24 @@ def rename(settings: Settings, agent: str, names: tuple[str, ...], config: str) 
     help="shadow records what would be held back, enforce holds it back, off ends it.",
 )
 @click.option("--for", "life", default="90d", metavar="SPAN", help="For so long; 90d.")
+@click.option(
+    "--ends-enforcement", is_flag=True, help="Sign that nothing is held back any more."
+)
 @key_options
 @pass_settings
 def sign(
-    settings: Settings, name: str, stage: str, life: str, key: str, passphrase_file: str
+    settings: Settings,
+    name: str,
+    stage: str,
+    life: str,
+    ends_enforcement: bool,
+    key: str,
+    passphrase_file: str,
 ) -> None:
     """Sign a profile: only the attested owner of its agent may, and no agent.
 
-    A profile is signed into shadow first. A running gateway takes it within a second.
+    A profile is signed into shadow first. Where one enforces, another stage ends that,
+    and is signed with --ends-enforcement alone. A running gateway takes it within a second.
     """
     from answerable.flows import baseline as flow
     from answerable.flows.learning import kept
@@ -156,7 +166,13 @@ def sign(
         kept(session.store, name)  # before a passphrase is asked for
         signer = signer_of(key, passphrase_file)
         document = flow.sign(
-            session.store, name, signer, Stage(stage), life=lasting, now=time.time_ns()
+            session.store,
+            name,
+            signer,
+            Stage(stage),
+            life=lasting,
+            now=time.time_ns(),
+            ends_enforcement=ends_enforcement,
         )
     answer(document, settings)
 

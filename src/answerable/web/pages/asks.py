@@ -3,7 +3,9 @@
 from answerable.flows import asks as flow
 from answerable.flows.amendments import held
 from answerable.flows.asks import STATES
+from answerable.flows.decided import spooled
 from answerable.flows.decision import decision
+from answerable.flows.provenance import provenance
 from answerable.model.document_asks import AmendmentItem
 from answerable.serving.advisory import shared_uid
 from answerable.web.acts import SPANS, find_ask
@@ -66,6 +68,7 @@ def one(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         newest = ask.newest.decision_id
         document = decision(store, desk.spools, newest, now=now)
         items = flow.amendments(store, now=now).items
+        facts = provenance(store, spooled(desk.spools), ask)
     wanted = ask.wanted
     about: list[AmendmentItem] = [
         item  # type: ignore[misc]  # of that kind
@@ -82,7 +85,9 @@ def one(desk: Desk, visit: Visit, asked: Asked) -> Answer:
         "owner": None if owner is None else owner.person,
         "own": visit.answers_for(wanted.agent),
         "advisory": shared_uid(desk.standing().inventory, wanted.agent, desk.config),
-        "spans": tuple(SPANS),
+        "facts": facts.lines,
+        "doubtful": facts.is_doubtful,
+        "spans": tuple(s for s in SPANS if SPANS[s] or not facts.is_doubtful),
         "unread": document.coverage["not_collected"],
     }
     return Page("ask.html", "Ask", values)

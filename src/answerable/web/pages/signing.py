@@ -49,7 +49,7 @@ def page(desk: Desk, visit: Visit, asked: Asked) -> Answer:
     act = act_of(desk, visit, asked.query)
     values = {
         "act": act,
-        "drafts": drafts_of(desk, visit, act),
+        "drafts": [] if act.second_step else drafts_of(desk, visit, act),
         "fields": {name: asked.query[name] for name in FIELDS if name in asked.query},
         "type": statements.PAYLOAD_TYPE,
         "minutes": presented.WITHIN // (60 * 10**9),

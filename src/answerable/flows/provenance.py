@@ -1,0 +1,94 @@
+"""Values that an agent wants to act with, and who wrote each, for the person who signs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from answerable.baseline.explain import described
+from answerable.flows import decided
+from answerable.flows.asks import Ask
+from answerable.flows.decided import Spooled
+from answerable.flows.decision import acted_of
+from answerable.flows.words.text import quoted
+from answerable.model.behaviour import Origin, OriginKind, Value
+from answerable.model.decision import Reason
+from answerable.model.record import Acted
+from answerable.store.store import Store
+
+NOT_KEPT = (
+    "the arguments are not kept, only their SHA-256: no baseline watches the agent, so "
+    "it is not known what they are or who wrote them"
+)
+STRANGERS = "WRITTEN BY STRANGERS"
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Values of one request, as far as they are kept.
+
+    Attributes:
+        lines: One for each value and each difference from what was learned. What an
+            agent or a stranger could have written stands in quotation marks.
+        is_doubtful: Strangers wrote a value, or may have: it is signed for these
+            arguments alone, and for a while.
+    """
+
+    lines: tuple[str, ...]
+    is_doubtful: bool
+
+
+def provenance(store: Store, waiting: Spooled, ask: Ask) -> Provenance:
+    """Say what the agent wants to act with, and who wrote it.
+
+    Args:
+        store: Where the decision is.
+        waiting: What is not shipped yet.
+        ask: The request.
+    """
+    event = decided.find(store, waiting, ask.named)[0].event
+    acted = acted_of(decided.facts_of(event))
+    if acted is None:
+        return Provenance((NOT_KEPT,) if ask.wanted.arguments else (), False)
+    held = ask.newest.reason == Reason.BEHAVIOUR
+    doubtful = any(_is_doubtful(each, held=held) for each in acted.seen.values)
+    doubtful |= any(_by_strangers(each.origin) for each in acted.findings)
+    return Provenance(tuple(_lines(acted)), doubtful)
+
+
+def _lines(acted: Acted) -> Iterator[str]:
+    for value in acted.seen.values:
+        yield f"{quoted(value.path)}: {_shown(value)}, {_source(value)}"
+    for path, millionths in acted.seen.numbers:
+        yield f"{quoted(path)}: {millionths / 1e6:g}"
+    for finding in acted.findings:
+        if finding.sentence:
+            yield f"differs from what was learned: {quoted(finding.sentence)}"
+    if acted.seen.after:
+        tools = ", ".join(map(quoted, acted.seen.after))
+        yield f"before it, the agent read text of strangers, by {tools}"
+
+
+def _shown(value: Value) -> str:
+    return (
+        quoted(value.text) if value.text else f"a value of type {value.kind}, not kept"
+    )
+
+
+def _source(value: Value) -> str:
+    if not value.text:
+        return "from where is not kept"
+    if not value.origins:
+        return "nothing that was seen explains it"
+    said = f"from {quoted(described(value.origins[0]))}"
+    return f"{said}, {STRANGERS}" if any(map(_by_strangers, value.origins)) else said
+
+
+def _is_doubtful(value: Value, *, held: bool) -> bool:
+    """Tell whether strangers wrote a value, or may have written what was held back."""
+    unknown = not value.text or (value.sensitive and not value.origins)
+    return any(map(_by_strangers, value.origins)) or (held and unknown)
+
+
+def _by_strangers(origin: Origin | None) -> bool:
+    if origin is None:
+        return False
+    return origin.kind is OriginKind.BEFORE or not origin.trusted
