@@ -157,6 +157,31 @@ def test_an_issuers_own_authority_is_trusted_for_it(pem: Path, tmp_path: Path) -
     story(pem, told)
 
 
+def test_keys_that_came_by_a_removed_authority_count_no_more(
+    pem: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "other"
+    folder.mkdir()
+    own, other = pem.read_bytes(), certificate(folder).read_bytes()
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_bytes(own)
+
+    async def told(served: Issuer) -> None:
+        says(served)
+        origin = served.url.removesuffix("/jwks.json")
+        pin = issuer(iss=origin)
+        pinned = PinnedIssuer(pin, AUD, DISCOVERY, False, private=True, ca=str(bundle))
+        keys = IssuerKeys([pinned])
+        assert await keys.fetch("corp", NOW) == ""
+        for trusted, left in ((own + other, {"k1"}), (other, set())):
+            bundle.write_bytes(trusted)
+            keys.swap([pinned])
+            assert kids(keys) == left
+        assert "certificate" in await keys.fetch("corp", NOW)
+
+    story(pem, told)
+
+
 def test_the_older_place_is_asked_where_the_first_has_nothing(pem: Path) -> None:
     async def told(served: Issuer) -> None:
         says(served)

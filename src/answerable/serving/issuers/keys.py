@@ -155,7 +155,8 @@ class IssuerKeys:
         if _is_fetched(pinned):
             # Certificates may have been replaced under one name.
             tls = _trusted(pinned) if pinned.ca else self._tls
-            if held is None or held.pinned != pinned:
+            # Keys that came over a connection of a removed authority count no more.
+            if held is None or held.pinned != pinned or _lost(held.tls, tls):
                 held = _Held(pinned)
             held.tls = tls
             return held
@@ -183,6 +184,14 @@ class IssuerKeys:
         )
         ends = (each.usable_until for each in held)
         self._until = min((end for end in ends if end > now), default=inf)
+
+
+def _lost(before: ssl.SSLContext | None, now: ssl.SSLContext | None) -> bool:
+    """Tell whether an authority of before is not trusted any more."""
+    if before is None or now is None:
+        return before is not now
+    left = now.get_ca_certs(binary_form=True)
+    return any(each not in left for each in before.get_ca_certs(binary_form=True))
 
 
 def _is_fetched(pinned: PinnedIssuer) -> bool:
