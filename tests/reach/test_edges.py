@@ -11,11 +11,12 @@ from answerable.model.ids import IdentityId
 from answerable.reach import questions
 from answerable.reach.estate.estate import compile_estate
 from answerable.reach.estate.protected import OWNER_ONLY
+from answerable.reach.keys import tagging
 from answerable.reach.paths.graph import Graph
 from answerable.reach.rules.managed_services import MANAGED_SERVICES
 from answerable.reach.rules.rules import KINDS, Launch
 from answerable.reach.verdict.formula import FALSE, TRUE
-from tests.reach.build import A, Builder, catalogue, role, statement, user
+from tests.reach.build import A, B, Builder, catalogue, role, statement, user
 
 ANA, ONE = user("ana"), role("one")
 SSO = role("aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_1")
@@ -103,6 +104,31 @@ def test_code_that_no_source_tells_of_is_named(kind: str, calls: list[str]) -> N
     assert word in item(build)["coverage"]["not_collected"]
 
 
+def test_a_saml_provider_that_may_be_changed_is_named() -> None:
+    build = Builder()
+    build.identity(ANA)
+    build.identity(ONE)
+    named = {"Federated": f"arn:aws:iam::{A}:saml-provider/idp"}
+    saml = statement("t", action="sts:AssumeRoleWithSAML", principal=named)
+    build.policy(ONE, "trust", saml)
+    build.policy(ANA, "identity", *held(["iam:UpdateSAMLProvider"]))  # type: ignore[arg-type]
+    found = item(build)
+    assert f"saml-providers (account {A})" in found["coverage"]["not_collected"]
+    assert "saml-providers" in found["assuming"]
+
+
+def test_roles_of_identity_pools_are_named() -> None:
+    build = Builder()
+    build.identity(ANA)
+    build.identity(ONE)
+    named = {"Federated": "cognito-identity.amazonaws.com"}
+    web = statement("t", action="sts:AssumeRoleWithWebIdentity", principal=named)
+    build.policy(ONE, "trust", web)
+    build.policy(ANA, "identity", *held(["iam:PassRole"]))  # type: ignore[arg-type]
+    word = f"passed-roles (account {A}, cognito-identity.amazonaws.com)"
+    assert word in item(build)["coverage"]["not_collected"]
+
+
 def test_nobody_edits_a_role_of_identity_center() -> None:
     build = Builder()
     build.identity(ANA)
@@ -124,3 +150,21 @@ def test_nobody_edits_a_role_of_identity_center() -> None:
 def test_calls_of_the_owner_alone_are_in_the_catalogue() -> None:
     known = load(["kms", "s3", "sqs"])
     assert [call for call in OWNER_ONLY if known.action(call) is None] == []
+
+
+def test_a_short_name_that_several_have_carries_its_account() -> None:
+    both = (IdentityId(role("deploy")), IdentityId(role("deploy", B)))
+    assert tagging._named(both) == f"deploy ({A}), deploy ({B})"
+    assert tagging._named((*both[:1], IdentityId(role("ci")))) == "deploy, ci"
+
+
+def test_layers_and_coverage_say_the_same_of_rcps() -> None:
+    build = Builder()
+    build.organization(A, "o-1", ["r-1"], management=True)
+    build.identity(ANA)
+    build.policy(ANA, "identity", statement("r", action="s3:*", resource="*"))
+    build.resource("arn:aws:s3:::red", "s3:bucket", A)
+    found = item(build)
+    layers = {one["layer"]: one["state"] for one in found["layers"]}
+    words = {word.partition(" ")[0] for word in found["coverage"]["not_collected"]}
+    assert (layers["rcp"], "rcp" in words) == ("does-not-apply", False)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from answerable.flows.asked import Asked
 from answerable.model.document import LayerItem
 from answerable.model.ids import IdentityId
+from answerable.reach.coverage import lacking_rcps
 from answerable.reach.estate.naming import owner_in
 from answerable.reach.estate.principals import Principal
 from answerable.reach.estate.services import binds_rcps, has_resource_policies
@@ -41,6 +42,7 @@ def layers_of(
     states = {
         **dict(_of_actor(asked, reply)),
         **dict(_of_account(asked, reply)),
+        "rcp": _of_rcps(asked, reply, action, resource),
         **dict(_of_resource(asked, action, resource)),
     }
     for layer, state in states.items():
@@ -87,16 +89,23 @@ def _of_account(asked: Asked, reply: Reply) -> Iterator[tuple[str, str]]:
         yield "scp", NONE if whole else UNCOLLECTED
 
 
+def _of_rcps(asked: Asked, reply: Reply, action: str, resource: str) -> str:
+    """Say of resource control policies what coverage says of them."""
+    estate, actor = asked.estate, _actor(asked, reply)
+    owner = estate.place(resource).owner if "*" not in resource else ""
+    account = estate.accounts.get(owner)
+    exempt = (actor and actor.linked) or (account and account.management)
+    if exempt or not binds_rcps(action):
+        return IDLE
+    if owner in estate.fences:
+        return PASSED
+    missing = any(lacking_rcps(estate, asked.collected, resource, reply))
+    return UNCOLLECTED if missing else NONE
+
+
 def _of_resource(asked: Asked, action: str, resource: str) -> Iterator[tuple[str, str]]:
     estate = asked.estate
     place = estate.place(resource) if "*" not in resource else None
-    owner = place.owner if place else ""
-    if not binds_rcps(action):
-        yield "rcp", IDLE
-    elif owner in estate.fences:
-        yield "rcp", PASSED
-    else:
-        yield "rcp", NONE if asked.collected.holds("rcp", owner) else UNCOLLECTED
     held = estate.holders.get(place.holder) if place else None
     if not has_resource_policies(action) or resource == "*":
         yield "resource", IDLE

@@ -106,7 +106,7 @@ def _limiting(
     for actor in actors:
         yield _lacks_scps(estate, collected, actor)
     if binds_rcps(action):
-        yield from _lacks_rcps(estate, collected, resource, reply)
+        yield from lacking_rcps(estate, collected, resource, reply)
     if estate.endpoint is None:
         yield "endpoint-policies"
     if estate.session is None and reply.actor in estate.trusts:
@@ -164,7 +164,7 @@ def _lacks_scps(estate: Estate, collected: Collected, principal: Principal) -> s
     return collected.lacking("scp", number)
 
 
-def _lacks_rcps(
+def lacking_rcps(
     estate: Estate, collected: Collected, resource: str, reply: Reply
 ) -> Iterator[str]:
     """Name the RCPs that could bind the call and were not collected."""

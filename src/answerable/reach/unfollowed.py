@@ -25,6 +25,8 @@ def unfollowed(estate: Estate, actors: Iterable[Principal]) -> Iterator[str]:
             yield f"passed-roles (account {account}, {service})"
         for kind in _kinds(actor):
             yield f"running-code (account {account}, {kind})"
+        if _changes_saml(estate, actor):
+            yield f"saml-providers (account {account})"
 
 
 def _services(estate: Estate, actor: Principal) -> Iterator[str]:
@@ -52,6 +54,24 @@ def _federated(estate: Estate) -> tuple[IdentityId, ...]:
         for role, trust in estate.trusts.items()
         if any(pair in grant.clause.principals for grant in trust.grants)
     )
+
+
+def _changes_saml(estate: Estate, actor: Principal) -> bool:
+    """Tell whether an actor may exchange the keys of a provider that a role trusts.
+
+    Source: AWS IAM API Reference, UpdateSAMLProvider: it replaces the metadata document.
+    """
+    if not actor.matching("iam:updatesamlprovider").allows:
+        return False
+    return any(
+        trust.account == actor.identity.account
+        and any(_names_saml(grant.clause.principals) for grant in trust.grants)
+        for trust in estate.trusts.values()
+    )
+
+
+def _names_saml(principals: Iterable[tuple[str, str]]) -> bool:
+    return any(":saml-provider/" in value for _, value in principals)
 
 
 def _kinds(actor: Principal) -> Iterator[str]:

@@ -4,7 +4,7 @@ A condition on a tag is somebody's to satisfy. Where that somebody is the subjec
 itself, or someone on its path, the condition guards nothing.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
@@ -17,6 +17,7 @@ from answerable.model.document import (
     ReachItem,
 )
 from answerable.model.ids import IdentityId
+from answerable.reach.estate.naming import owner_in
 from answerable.reach.items import conditions
 from answerable.reach.keys.keys import AssertedBy, Kind, key_class
 from answerable.reach.keys.taggers import (
@@ -238,7 +239,12 @@ def _counted(found: Sequence[IdentityId], more: str = "") -> str:
 
 
 def _named(found: Sequence[IdentityId]) -> str:
-    names = ", ".join(_short(i) for i in found[:_MOST_IN_TEXT])
+    """List short names; one that several have carries its account."""
+    shared = Counter(map(_short, found))
+    names = ", ".join(
+        _short(i) if shared[_short(i)] == 1 else f"{_short(i)} ({owner_in(i)})"
+        for i in found[:_MOST_IN_TEXT]
+    )
     rest = len(found) - _MOST_IN_TEXT
     return f"{names} and {rest} more" if rest > 0 else names
 
