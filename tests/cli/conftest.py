@@ -62,6 +62,9 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "reach-compared": ("reach", "--compare-aws"),
     "can": ("can", USER, "s3:GetObject", BUCKET),
     "who-can": ("who-can", "s3:GetObject", BUCKET),
+    "reach-all": ("reach", "--all"),
+    "what-if": ("what-if", USER, "--without", "WarehouseRead#Read"),
+    "what-if-cuts": ("what-if", USER, "--cuts", BUCKET),
     "ingest": ("ingest", "cloudtrail:trail"),
     "trace": ("trace",),
     "trace-score": ("trace", "--score"),
@@ -121,6 +124,9 @@ FLOWS: dict[str, dict[str, str]] = {
     "ownership": {"who_owns": "who-owns", "attest": "who-owns"},
     "owner_keys": {"listed": "owner-keys"},
     "reach": {"reach": "reach", "can": "can", "who_can": "who-can"},
+    "reach_all": {"reach_all": "reach-all"},
+    "what_if": {"what_if": "what-if"},
+    "cuts": {"cuts": "what-if-cuts"},
     "used": {"used": "reach-used"},
     "compare": {"compare": "reach-compared"},
     "ingest": {"ingest": "ingest"},
@@ -170,6 +176,7 @@ def flows(monkeypatch: pytest.MonkeyPatch) -> Flows:
     # Whoever runs the tests may be an agent.
     monkeypatch.setattr(signing, "only_a_person", lambda *_: None)
     package.login.login_folder = lambda environ, home: home  # type: ignore[attr-defined]  # a stand-in module
+    package.policy_edit = SimpleNamespace(Edit=SimpleNamespace)  # type: ignore[attr-defined]
     package.trace.Question = SimpleNamespace  # type: ignore[attr-defined]  # a stand-in module
     package.given = given  # type: ignore[attr-defined]  # pure, and read as it is
     package.snapshots = SimpleNamespace(  # type: ignore[attr-defined]  # a stand-in module

@@ -13,12 +13,6 @@ ROOT = f"{PACKAGE}.__main__"
 # the function that plays the demo.
 DEMO = (f"{PACKAGE}.cli.demo", f"{PACKAGE}.cli.sample", f"{PACKAGE}.office")
 PLAYS = f"{PACKAGE}.cli.commands.machine"
-# Modules that no command reaches yet: incremental recomputation and the table of the
-# whole estate. The list can only shrink: a module of it that is reached fails the test.
-NOT_WIRED = frozenset(
-    f"{PACKAGE}.reach.bits.{name}"
-    for name in ("exchange", "fencing", "sums", "sweep", "table", "update")
-)
 
 
 def unreached(package: Package) -> set[str]:
@@ -80,13 +74,11 @@ def package(root: Path) -> Package:
 
 
 def test_a_command_or_a_server_reaches_every_module(package: Package) -> None:
-    missing = unreached(package)
-    assert sorted(missing - NOT_WIRED) == []
-    assert sorted(NOT_WIRED - missing) == [], "reached by now: take it off NOT_WIRED"
+    assert sorted(unreached(package)) == []
 
 
 def test_a_command_or_a_server_comes_to_every_public_name(package: Package) -> None:
-    assert unnamed(package, NOT_WIRED) == []
+    assert unnamed(package) == []
 
 
 def test_the_runtime_imports_no_demo(package: Package) -> None:

@@ -1,6 +1,5 @@
 """What is read off bits is what the exact engine says, actor by actor."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -15,12 +14,10 @@ from answerable.reach.bits import (
     meaning,
     neighbours,
     rights,
-    table,
 )
 from answerable.reach.bits.holders import Index
 from answerable.reach.bits.planes import Plane, Texts, gathered, positions
 from answerable.reach.bits.rights import Verdicts
-from answerable.reach.bits.sweep import Sweep
 from answerable.reach.bits.whole import Whole, whole_of
 from answerable.reach.estate.estate import Estate, compile_estate
 from answerable.reach.estate.principals import Principal
@@ -115,25 +112,6 @@ def _followed(rows: list[int], start: int) -> int:
     return seen
 
 
-def sweep_agrees(estate: Estate, calls: list[tuple[str, str]]) -> None:
-    """The law for the table of effective permissions."""
-    sweep = Sweep(whole_of(Graph(estate)).realm)
-    for principal in estate.principals.values():
-        for action, resource in _swept(sweep, calls):
-            told = sweep.verdict(principal.id, action, resource)
-            answer = ask(estate, principal, action, resource)
-            assert told == verdict(answer.formula)
-
-
-def _swept(sweep: Sweep, calls: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    yield from calls
-    for service, held in sweep.tables.items():
-        for resource in held.ground.texts.texts[:4]:
-            for number in range(0, held.able.bit_length(), 9):
-                if service != "*":
-                    yield sweep.actions.names[held.start + number], resource
-
-
 @settings(max_examples=40, suppress_health_check=slow, phases=generating)
 @given(estates())
 def test_rows_hold_the_steps_of_every_actor(facts: Facts) -> None:
@@ -199,8 +177,8 @@ def test_who_can_follows_every_step(facts: Facts, call: tuple[str, str]) -> None
 
 @settings(max_examples=30, suppress_health_check=slow, phases=generating)
 @given(cases())
-def test_the_table_says_what_each_principal_can(case: Case) -> None:
-    sweep_agrees(organisation(case), [(c[0], c[1]) for c in case.calls])
+def test_goals_are_what_each_principal_of_an_organisation_can(case: Case) -> None:
+    goals_agree(organisation(case), [(c[0], c[1]) for c in case.calls])
 
 
 @pytest.mark.parametrize("lost", [USERS, USERS[::-1]])
@@ -216,7 +194,7 @@ def test_an_unread_policy_leaves_its_holder_open_and_nobody_who_is_told_the_same
         unread = ["lost"] if arn == lost[0] else []
         build.policy(arn, "identity", said, unread=unread)
     estate = compiled(build.facts())
-    sweep_agrees(estate, [("s3:ListBucket", thing), ("s3:DeleteBucket", thing)])
+    goals_agree(estate, [("s3:ListBucket", thing), ("s3:DeleteBucket", thing)])
 
 
 graphs = st.integers(1, 8).flatmap(
@@ -307,15 +285,6 @@ def _gains_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Index, "with_gains", lambda self, identities: identities)
 
 
-def _cells_not_parted(patch: pytest.MonkeyPatch) -> None:
-    def wrong(
-        self: table.Table, numbers: table.Numbers, *, unread: bool
-    ) -> list[tuple[int, table.Numbers]]:
-        return [(self.able, numbers)] if numbers else []
-
-    patch.setattr(table.Table, "_partition", wrong)
-
-
 def _told_the_same_is_read_the_same(patch: pytest.MonkeyPatch) -> None:
     """What was read of the first who says something is taken as read of all."""
     right = Index._mark
@@ -371,13 +340,12 @@ def test_conditions_that_cancel_each_other_are_looked_at_together() -> None:
     [
         _open_lines_hold,
         _every_condition_holds,
-        _cells_not_parted,
         _told_the_same_is_read_the_same,
     ],
 )
-def test_the_law_of_the_table_finds(plant: Plant) -> None:
+def test_the_law_of_goals_finds_in_an_organisation(plant: Plant) -> None:
     def law(case: Case) -> None:
-        sweep_agrees(organisation(case), [(c[0], c[1]) for c in case.calls])
+        goals_agree(organisation(case), [(c[0], c[1]) for c in case.calls])
 
     with planted(plant):
         assert found(cases(Mix(lines="Principal")), law, 300)

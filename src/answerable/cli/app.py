@@ -23,6 +23,7 @@ from answerable.cli.commands.sign_ins import sign_ins
 from answerable.cli.commands.sts import sts
 from answerable.cli.commands.tools import tools
 from answerable.cli.commands.trail import ingest, sql, trace
+from answerable.cli.commands.what_if import what_if
 from answerable.cli.settings import Settings, Verbs
 
 OVERVIEW = """\
@@ -48,7 +49,7 @@ class _App(Verbs):
             "Who answers for it",
             ("who-owns", "attest", "owner-keys", "asks", "break-glass"),
         ),
-        ("What it can reach", ("reach", "can", "who-can")),
+        ("What it can reach", ("reach", "can", "who-can", "what-if")),
         ("What it did", ("ingest", "trace", "decision", "sql", "evidence")),
         (
             "What it may do",
@@ -93,6 +94,7 @@ for command in (
         reach,
         can,
         who_can,
+        what_if,
     ),
     *(ingest, trace, decision, sql, evidence, baseline, requests),
     *(run, serve, gateway, hook, sts, login, logout, sign_ins),

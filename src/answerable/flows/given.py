@@ -73,8 +73,8 @@ def read_given(
     keys = {key.lower(): values for key, values in (context or {}).items()}
     return Given(
         Known(keys) if keys else NOTHING,
-        _policy(session_policy, Layer.SESSION, now) if session_policy else None,
-        _policy(endpoint_policy, Layer.ENDPOINT, now) if endpoint_policy else None,
+        _stated(session_policy, Layer.SESSION, now) if session_policy else None,
+        _stated(endpoint_policy, Layer.ENDPOINT, now) if endpoint_policy else None,
     )
 
 
@@ -186,8 +186,23 @@ def _written(facts: Facts) -> dict[str, set[str]]:
     return found
 
 
-def _policy(location: str, layer: Layer, now: int) -> Policy:
-    """Read one policy; a statement that cannot be read is kept as unread."""
+def _stated(location: str, layer: Layer, now: int) -> Policy:
+    return read_policy(location, layer, now, option=f"--{layer}-policy")
+
+
+def read_policy(location: str, layer: Layer, now: int, *, option: str) -> Policy:
+    """Read one policy from a file; a statement that cannot be read is kept as unread.
+
+    Args:
+        location: The file.
+        layer: Where the policy stands.
+        now: UTC nanoseconds.
+        option: The option that named the file.
+
+    Raises:
+        UsageError: The file is not there, or holds no policy.
+        EnvironmentRefused: It may not be read.
+    """
     what = f"the {layer} policy"
     document = read_whole(location, what, limit=MAX_BYTES)
     try:
@@ -196,7 +211,7 @@ def _policy(location: str, layer: Layer, now: int) -> Policy:
             layer,
             policy_id=PolicyId(location),
             name=location.rpartition("/")[2],
-            seen=Seen(f"--{layer}-policy", location, WrittenBy.PERSON, now),
+            seen=Seen(option, location, WrittenBy.PERSON, now),
         )
     except ParseError as error:
         raise UsageError(f"{error.message} (expected {what})", _HINT) from None

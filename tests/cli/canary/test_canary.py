@@ -63,6 +63,8 @@ ASK: tuple[tuple[str, ...], ...] = (
     ("reach", USER, "--used"),
     ("can", USER, "s3:GetObject", f"{BUCKET}/x"),
     ("who-can", "s3:GetObject", f"{BUCKET}/x"),
+    ("reach", "--all"),
+    ("what-if", USER, "--cuts", f"{BUCKET}/x", "--action", "s3:GetObject"),
     ("trace",),
     ("trace", "--tree"),
     ("trace", "--score"),

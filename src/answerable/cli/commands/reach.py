@@ -67,6 +67,32 @@ _STATED = (
 _OF_AWS = ("sample", "seed", "endpoint_url", "profile", "region")
 
 
+_ALL = ("resource", "action")
+
+
+def _agreed_on_all(subject: str, used: bool, compare_aws: bool) -> None:
+    """Refuse what --all does not take.
+
+    Raises:
+        UsageError: Something narrows it to less than every identity.
+    """
+    hint = "answerable reach --help; --limit is all it takes"
+    if subject:
+        raise UsageError(
+            f"reach takes a SUBJECT or --all (got {subject[:80]!r} and --all)", hint
+        )
+    if used or compare_aws:
+        option = "--used" if used else "--compare-aws"
+        raise UsageError(f"--all and {option} do not go with each other", hint)
+    source = click.get_current_context().get_parameter_source
+    for name in (*_ALL, *_STATED, *_OF_AWS):
+        if source(name) is ParameterSource.COMMANDLINE:
+            option = "--" + name.replace("_", "-")
+            raise UsageError(
+                f"{option} would have no say: --all does not take it", hint
+            )
+
+
 def _agreed(used: bool, compare_aws: bool) -> None:
     """Refuse options that would have no say.
 
@@ -91,6 +117,9 @@ def _agreed(used: bool, compare_aws: bool) -> None:
 
 @click.command(cls=Verb, short_help="Everything a subject can do, with the reason.")
 @click.argument("subject", default="")
+@click.option(
+    "--all", "every", is_flag=True, help="Every identity that is grave, gravest first."
+)
 @click.option("--resource", default="", metavar="GLOB", help="Only these resources.")
 @click.option("--action", default="*", metavar="GLOB", help="Only these actions.")
 @click.option(
@@ -116,6 +145,7 @@ def _agreed(used: bool, compare_aws: bool) -> None:
 def reach(
     settings: Settings,
     subject: str,
+    every: bool,
     resource: str,
     action: str,
     limit: int,
@@ -138,10 +168,17 @@ def reach(
     one thing only. Or a caller from outside: * for anyone, a service such as
     lambda.amazonaws.com, a provider's ARN, another account's number or ARN.
 
+    --all lists administrators, public and externally assumable identities and those
+    that can become others, over every account, the gravest first.
+
     --used says of each action whether it is made use of. --compare-aws asks
     iam:SimulatePrincipalPolicy about a sample of the whole account, or of SUBJECT; it
     is the only thing here that opens a connection.
     """
+    if every:
+        _agreed_on_all(subject, used, compare_aws)
+        _reach_all(settings, limit)
+        return
     if not subject and not compare_aws:
         raise UsageError("reach needs a SUBJECT (got none)", "answerable reach --help")
     _agreed(used, compare_aws)
@@ -197,6 +234,15 @@ def reach(
                 progress=progress,
             )
     answer(document, settings, note=_rest(document))
+
+
+def _reach_all(settings: Settings, limit: int) -> None:
+    from answerable.flows import reach_all as flow
+
+    with opened(settings) as session:
+        document = flow.reach_all(session.inventory(), now=session.now, limit=limit)
+    note = "hint: --limit 0 lists all" if "shown" in document.coverage else ""
+    answer(document, settings, note=note)
 
 
 def _rest(document: "Document") -> str:

@@ -19,6 +19,7 @@ from answerable.cli.look import (
     rules,
     tree,
     used,
+    what_if,
 )
 from answerable.cli.look.coverage import coverage_line, coverage_list
 from answerable.cli.look.screen import Screen
@@ -51,6 +52,9 @@ VIEWS: dict[str, View] = {
     "who-can": permissions.reach,
     "can": permissions.can,
     "reach-used": used.used,
+    "reach-all": what_if.everybody,
+    "what-if": what_if.what_if,
+    "what-if-cuts": what_if.cuts,
     "reach-compared": compared.compared,
     "scan": plain.scan,
     "where": plain.where,
@@ -80,6 +84,9 @@ EMPTY = {
     "trace-unmediated": ("nothing is shown to be unmediated", ""),
     "reach": ("nothing, as far as was collected", ""),
     "reach-used": ("nothing granted and no call, as far as was collected", ""),
+    "what-if": ("nothing changes, as far as was collected", ""),
+    "what-if-cuts": ("nothing to cut: no way there, as far as was collected", ""),
+    "reach-all": ("no identity, as far as was collected", ""),
     "who-can": ("nobody, as far as was collected", ""),
     "sql": ("no rows", ""),
     "login": ("nobody is signed in", "answerable login"),

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from itertools import compress, groupby
 from typing import NamedTuple
 
-from answerable.model.catalogue import Catalogue
 from answerable.reach.patterns.globs import ANY, STAR, is_literal, matches
 from answerable.reach.patterns.resources import EVERYTHING, Parts, split_text
 
@@ -165,43 +164,3 @@ def _in_block(block: _Block, pattern: str) -> int:
         return span(low, high) << block.start
     hits = [n for n in range(low, high) if matches(pattern, tails[n])]
     return gathered(hits, high) << block.start if hits else 0
-
-
-class Actions:
-    """The actions of a catalogue in order; which of them a pattern matches."""
-
-    def __init__(self, catalogue: Catalogue) -> None:
-        """Number the actions, those of a service side by side."""
-        self.names: list[str] = []
-        self.blocks: dict[str, tuple[int, int]] = {}
-        for service in sorted(catalogue.services):
-            start = len(self.names)
-            names = sorted(catalogue.services[service].actions)
-            self.names += [f"{service}:{name}" for name in names]
-            self.blocks[service] = (start, len(self.names))
-        self.all = span(0, len(self.names))
-        self.number = {name: n for n, name in enumerate(self.names)}
-        self._found: dict[str, int] = {}
-
-    def bits(self, pattern: str) -> int:
-        """Return the actions that a pattern in lower case and inner form matches."""
-        found = self._found.get(pattern)
-        if found is None:
-            found = self._found[pattern] = self._match(pattern)
-        return found
-
-    def _match(self, pattern: str) -> int:
-        if is_literal(pattern):
-            at = self.number.get(pattern)
-            return 0 if at is None else 1 << at
-        if pattern.strip(STAR) == "":
-            return self.all
-        service = pattern.partition(":")[0]
-        low, high = 0, len(self.names)
-        if is_literal(service):
-            low, high = self.blocks.get(service, (0, 0))
-            if pattern == f"{service}:{STAR}":
-                return span(low, high)
-        names = self.names
-        hits = [n for n in range(low, high) if matches(pattern, names[n])]
-        return gathered(hits, high) if hits else 0

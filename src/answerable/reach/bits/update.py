@@ -52,6 +52,8 @@ def updated(whole: Whole, before: Facts, after: Facts) -> Whole:
     hanging = whole.hanging
     if hanging is None or hanging.attachments is not after.attachments:
         hanging = Hanging(after.attachments)
+        if before.attachments is after.attachments:
+            whole.hanging = hanging
     changed = edited(before, after, hanging)
     new = None
     if changed is not None:

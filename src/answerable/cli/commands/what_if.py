@@ -1,0 +1,153 @@
+"""`what-if`: the effect of an edit of policies before it is made."""
+
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from answerable.cli.emit import answer
+from answerable.cli.session import opened
+from answerable.cli.settings import Settings, Verb, pass_settings
+from answerable.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from answerable.model.document import Document
+
+_HELP = "answerable what-if --help"
+
+
+@click.command(
+    "what-if", cls=Verb, short_help="What an edit of policies would change, and cuts."
+)
+@click.argument("subject", default="")
+@click.option("--all", "every", is_flag=True, help="Compare every identity.")
+@click.option(
+    "--without",
+    multiple=True,
+    metavar="STATEMENT",
+    help="Remove a statement: POLICY#STATEMENT, or as answers print it.",
+)
+@click.option(
+    "--without-policy", multiple=True, metavar="POLICY", help="Remove a policy."
+)
+@click.option(
+    "--with", "file", default="", metavar="FILE", help="Attach a policy document."
+)
+@click.option(
+    "--on", default="", metavar="TARGET", help="Attach it there, not to SUBJECT."
+)
+@click.option(
+    "--as",
+    "layer",
+    default="",
+    metavar="KIND",
+    help="As an identity, boundary, trust, resource, scp or rcp policy.",
+)
+@click.option(
+    "--cuts",
+    default="",
+    metavar="RESOURCE",
+    help="The smallest sets of statements whose removal ends the reach of it.",
+)
+@click.option("--action", default="*", metavar="GLOB", help="Only these actions.")
+@click.option("--resource", default="", metavar="GLOB", help="Only these resources.")
+@click.option(
+    "--limit",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(0, 1 << 31),
+    help="At most so many items; 0 for all.",
+)
+@pass_settings
+def what_if(
+    settings: Settings,
+    subject: str,
+    every: bool,
+    without: tuple[str, ...],
+    without_policy: tuple[str, ...],
+    file: str,
+    on: str,
+    layer: str,
+    cuts: str,
+    action: str,
+    resource: str,
+    limit: int,
+) -> None:
+    """Say what SUBJECT could do no more, or newly, after an edit of policies.
+
+    A permission that another statement or another path still gives has not fallen away.
+    Nothing is changed anywhere.
+
+    --cuts RESOURCE finds the smallest sets of statements whose removal leaves SUBJECT
+    no way to RESOURCE, and what else each would break, by the trail.
+    """
+    if bool(subject) == every:
+        raise UsageError(
+            f"what-if needs a SUBJECT or --all (got {'both' if every else 'neither'})",
+            _HELP,
+        )
+    with opened(settings) as session:
+        if cuts:
+            _without_edit(every)
+            from answerable.flows import cuts as cutting
+
+            document = cutting.cuts(
+                session.store,
+                session.inventory(),
+                subject,
+                cuts,
+                now=session.now,
+                action=action,
+            )
+        else:
+            from answerable.flows import policy_edit
+            from answerable.flows import what_if as flow
+
+            document = flow.what_if(
+                session.inventory(),
+                subject,
+                policy_edit.Edit(
+                    statements=without,
+                    policies=without_policy,
+                    file=file,
+                    target=on,
+                    layer=layer,
+                ),
+                now=session.now,
+                action=action,
+                resource=resource or "*",
+                limit=limit,
+            )
+    answer(document, settings, note=_rest(document))
+
+
+def _without_edit(every: bool) -> None:
+    """Refuse what --cuts does not take.
+
+    Raises:
+        UsageError: Some other option is given.
+    """
+    if every:
+        raise UsageError("--cuts needs a SUBJECT (got --all)", _HELP)
+    source = click.get_current_context().get_parameter_source
+    for name in (
+        "without",
+        "without_policy",
+        "file",
+        "on",
+        "layer",
+        "resource",
+        "limit",
+    ):
+        if source(name) is ParameterSource.COMMANDLINE:
+            option = {"file": "with", "layer": "as"}.get(name, name).replace("_", "-")
+            raise UsageError(
+                f"--{option} would have no say: --cuts takes --action", _HELP
+            )
+
+
+def _rest(document: "Document") -> str:
+    """Say how to see the rest of a list that is not shown whole."""
+    if "shown" not in document.coverage:
+        return ""
+    return "hint: --limit 0 lists all items; --action and --resource narrow"

@@ -1,0 +1,136 @@
+"""Calls in the trail that an edit of policies would refuse."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from answerable.connectors.iam_catalogue.fetch import load
+from answerable.flows.asked import Asked
+from answerable.flows.calls import Calls, Trail, calls_of, trail_of
+from answerable.flows.chains import Chains
+from answerable.flows.lists import spelled_time
+from answerable.flows.stitch import stitched
+from answerable.lineage.joints import JointChains
+from answerable.model.document_what_if import BreaksItem, UseItem
+from answerable.model.event import Outcome
+from answerable.model.ids import IdentityId
+from answerable.reach.bits.whole import whole_of
+from answerable.reach.estate.naming import owner_in
+from answerable.reach.questions import principal_rows
+from answerable.reach.rows.rows import make_filter
+from answerable.reach.what_if.cuts import Cut
+from answerable.reach.what_if.scope import EditScope, scope_of
+from answerable.store.store import Store
+
+_MOST_IDENTITIES = 200
+
+
+@dataclass(slots=True)
+class Breakage:
+    """The trail, asked what some edits would refuse.
+
+    Attributes:
+        store: Holds the trail.
+        asked: The estate as collected.
+        stood: Chains that were made before; None to have them made.
+    """
+
+    store: Store
+    asked: Asked
+    stood: Sequence[JointChains] | None
+    _chains: Chains | None = None
+    _calls: dict[str, list[Calls]] = field(default_factory=dict)
+    _trail: Trail | None = None
+
+    def of(self, after: Asked, cut: Cut) -> BreaksItem:
+        """List the calls that succeeded and that the edited policies give no more.
+
+        A call is listed where any permission for its action is lost: the trail of
+        actions does not hold every resource. It is not known where a log is missing.
+
+        Args:
+            after: The estate without the statements.
+            cut: The statements.
+        """
+        scope = scope_of(self.asked.estate, after.estate)
+        if self._chains is None:
+            self._chains = Chains.of(
+                stitched(self.store) if self.stood is None else self.stood
+            )
+        known = self.asked.estate.principals
+        names = [
+            IdentityId(name)
+            for name in sorted(self._chains.identities.ids)
+            if IdentityId(name) in known
+        ]
+        affected = [name for name in names if self._is_affected(name, after, scope)]
+        used: list[UseItem] = []
+        for name in affected[:_MOST_IDENTITIES]:
+            used += self._used(name, after)
+        since = self._since(cut, scope)
+        whole = len(affected) <= _MOST_IDENTITIES and since > 0
+        return {
+            "used": used if used or whole else None,
+            "since": spelled_time(since) if whole else None,
+        }
+
+    def _is_affected(self, name: IdentityId, after: Asked, scope: EditScope) -> bool:
+        """Tell whether permissions or steps of an identity may differ."""
+        if name in scope.identities or scope.resources:
+            return True
+        rows = [
+            whole.rows.steps[whole.number(graph.start(name))]
+            for graph in (self.asked.graph, after.graph)
+            for whole in [whole_of(graph)]
+        ]
+        return rows[0] != rows[1]
+
+    def _used(self, name: IdentityId, after: Asked) -> Iterable[UseItem]:
+        if name not in self._calls:
+            self._calls[name] = calls_of(
+                self.store, self.asked.inventory, name, self._chains
+            )
+        for call in self._calls[name]:
+            own = call.identity == name and call.outcome is not Outcome.DENIED
+            if own and self._loses(name, call.action, after):
+                yield {
+                    "identity": name,
+                    "action": call.action,
+                    "count": call.count,
+                    "last_used": spelled_time(call.last) if call.last else None,
+                }
+
+    def _loses(self, name: IdentityId, action: str, after: Asked) -> bool:
+        """Tell whether some permission for an action is given no more."""
+        wanted = make_filter(action, "*")
+        rows = [
+            {
+                (row.actions, row.resources, row.formula)
+                for row in principal_rows(
+                    graph, graph.principal(graph.start(name)), wanted
+                )
+            }
+            for graph in (self.asked.graph, after.graph)
+        ]
+        return bool(rows[0] - rows[1])
+
+    def _since(self, cut: Cut, scope: EditScope) -> int:
+        """Tell since when the trail records what the statements allow; 0 for not."""
+        if self._trail is None:
+            self._trail = trail_of(self.store, load())
+        accounts = {owner_in(name) for name in scope.identities}
+        accounts |= {owner_in(one.policy) for one in cut}
+        accounts -= {"", "aws"}
+        if not accounts:
+            accounts = {each.account for each in self.asked.inventory.facts.identities}
+        policies = {one.id: one for one in self.asked.inventory.facts.policies}
+        actions = {
+            action
+            for one in cut
+            for each in (policies.get(one.policy),)  # type: ignore[call-overload]  # an id
+            for statement in (each.statements if each else ())
+            if statement.sid == one.sid
+            for action in statement.actions or ("*",)
+        }
+        if not accounts or any(self._trail.lacks(a, accounts) for a in actions):
+            return 0
+        return self._trail.since(accounts)

@@ -1,0 +1,258 @@
+"""`what-if --cuts`: the smallest sets of statements that end a reach, and their price."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from answerable.flows.asked import (
+    Asked,
+    alone,
+    asked_of,
+    assuming_of,
+    coverage_of,
+    missing_of,
+    subject_of,
+)
+from answerable.flows.breakage import Breakage
+from answerable.flows.call_names import call_of, wanted_of
+from answerable.flows.given import Given
+from answerable.flows.hints import command
+from answerable.flows.not_known import scan_command, unknown_items
+from answerable.flows.quotes import written
+from answerable.lineage.joints import JointChains
+from answerable.model.document import Coverage, Document
+from answerable.model.document_what_if import CutItem, CutStatementItem
+from answerable.model.inventory import Inventory
+from answerable.reach import questions, subjects
+from answerable.reach.bits.whole import whole_of
+from answerable.reach.keys.retagging import retagged
+from answerable.reach.paths.graph import Graph
+from answerable.reach.pattern_answers import is_pattern
+from answerable.reach.questions import Reply
+from answerable.reach.rows.rows import Filter
+from answerable.reach.subjects import Start, Starts
+from answerable.reach.verdict.formula import FALSE, Verdict, verdict
+from answerable.reach.what_if.cuts import Cut, CutSearch
+from answerable.reach.what_if.edits import StatementId
+from answerable.store.store import Store
+
+MOST_TRIED = 500
+MOST_STATEMENTS = 4
+# So many cuts of one size are listed; more say no more.
+MOST_LISTED = 20
+
+
+@alone
+def cuts(
+    store: Store,
+    inventory: Inventory,
+    subject: str,
+    resource: str,
+    *,
+    now: int,
+    action: str = "*",
+    stood: Sequence[JointChains] | None = None,
+) -> Document:
+    """Find the smallest sets of statements whose removal ends a reach.
+
+    Args:
+        store: Holds the trail.
+        inventory: The snapshot.
+        subject: Agent, identity or credential: id, ARN or unambiguous name.
+        resource: Resource or pattern of resources.
+        now: UTC nanoseconds.
+        action: Action or pattern of actions.
+        stood: Chains that were made before; None to have them made.
+
+    Raises:
+        UsageError: The subject is not known, or no action or resource can match.
+    """
+    asked = asked_of(inventory, None, Given(), now)
+    name = subject_of(inventory, subject)
+    target = _target(asked, action, resource)
+    starts = subjects.starts(asked.graph, inventory, name)
+    question = _Question(asked, name, starts, target)
+    before = question.open_way(asked.graph)
+    items: list[CutItem] = []
+    if starts.unknown:
+        items = [question.unknown_item(before)]
+    elif before is not None:
+        items = question.items(before, Breakage(store, asked, stood))
+    return question.document(items)
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Action and resource, as one call or as patterns.
+
+    Attributes:
+        action: As asked, in its service's spelling.
+        resource: As asked, as an ARN.
+        wanted: Both as patterns; None for one call.
+    """
+
+    action: str
+    resource: str
+    wanted: Filter | None
+
+
+def _target(asked: Asked, action: str, resource: str) -> _Target:
+    if set("*?") & set(action):
+        return _Target(action, resource, wanted_of(asked, action, resource))
+    spelled, place = call_of(asked, action, resource)
+    pattern = is_pattern(asked.estate, spelled, place)
+    wanted = wanted_of(asked, spelled, place) if pattern else None
+    return _Target(spelled, place, wanted)
+
+
+@dataclass(slots=True)
+class _Question:
+    """One search for cuts.
+
+    Attributes:
+        asked: The estate.
+        subject: Id of the subject.
+        starts: Its identities.
+        target: What is reached.
+    """
+
+    asked: Asked
+    subject: str
+    starts: Starts
+    target: _Target
+    missing: set[str] = field(default_factory=set)
+
+    def open_way(self, graph: Graph) -> Reply | None:
+        """Find a way that is open, for sure or under conditions."""
+        found = subjects.starts(graph, self.asked.inventory, self.subject)
+        entered = {(one.identity, bool(_entry(one))) for one in found.starts}
+        for start in self.starts.starts:
+            # The statement that let a workflow in may be among the removed.
+            if (start.identity, bool(_entry(start))) in entered:
+                for reply in self._ways(graph, start):
+                    return subjects.through(start, reply)
+        return None
+
+    def _ways(self, graph: Graph, start: Start) -> Iterator[Reply]:
+        if self.target.wanted is not None:
+            yield from questions.reach(
+                graph, start.identity, self.target.wanted, direct=False
+            )
+            return
+        call = self.target.action, self.target.resource
+        reply = questions.can(graph, start.identity, *call, direct=False)
+        if reply.formula == FALSE:
+            found = retagged(graph, start.identity, *call, direct=False)
+            reply = found if found is not None else reply
+        if reply.formula != FALSE:
+            yield reply
+
+    def items(self, before: Reply, breakage: Breakage) -> list[CutItem]:
+        """Search, and shape each cut."""
+        call = self.target.action, self.target.resource
+        search = CutSearch(
+            whole_of(self.asked.graph),
+            self.asked.inventory.facts,
+            ("", "") if self.target.wanted else call,
+            self.open_way,
+            MOST_TRIED,
+            MOST_STATEMENTS,
+        )
+        found = search.cuts()
+        found.sort(key=lambda pair: sorted(map(str, pair[0])))
+        if not found:
+            return [self._uncut_item(before, search)]
+        return [
+            self._item(before, cut, graph, breakage)
+            for cut, graph in found[:MOST_LISTED]
+        ]
+
+    def _uncut_item(self, before: Reply, search: CutSearch) -> CutItem:
+        """Say that no removal ends it, or that none was found as far as was searched."""
+        item = self.unknown_item(before)
+        if search.exhausted:
+            item["verdict"] = item["before"]
+            because = "no removal of collected statements ends it"
+        else:
+            because = (
+                f"none found among {search.tried:,} sets of at most "
+                f"{search.most_statements} statements"
+            )
+        item["unknown"] = [{"id": self.subject, "because": because, "source": ""}]
+        return item
+
+    def _item(
+        self, before: Reply, cut: Cut, graph: Graph, breakage: Breakage
+    ) -> CutItem:
+        after = replace(self.asked, graph=graph)
+        start = self.starts.starts[0]
+        reply = replace(questions.nobody(), subject=self.subject, actor=start.identity)
+        absent = missing_of(after, reply, self.target.action, self.target.resource)
+        absent -= {"action-catalogue"}
+        self.missing |= absent
+        return {
+            "subject": self.subject,
+            "action": self.target.action,
+            "resource": self.target.resource,
+            "before": verdict(before.formula).value,
+            "verdict": Verdict.NEVER.value,
+            "statements": [self._statement(one) for one in sorted(cut)],
+            "breaks": breakage.of(after, cut),
+            "assuming": assuming_of(after, reply, absent),
+        }
+
+    def _statement(self, one: StatementId) -> CutStatementItem:
+        policies = self.asked.inventory.facts.policies
+        texts = [
+            written(statement)
+            for policy in policies
+            if policy.id == one.policy
+            for statement in policy.statements
+            if statement.sid == one.sid
+        ]
+        return {
+            "id": str(one),
+            "policy": one.policy,
+            "statement": one.sid,
+            "text": " | ".join(texts)[:1000],
+        }
+
+    def unknown_item(self, before: Reply | None) -> CutItem:
+        """Say that no cut can be shown to end what is not known."""
+        word = verdict(before.formula) if before else Verdict.NOT_KNOWN
+        return {
+            "subject": self.subject,
+            "action": self.target.action,
+            "resource": self.target.resource,
+            "before": word.value,
+            "verdict": Verdict.NOT_KNOWN.value,
+            "statements": [],
+            "breaks": {"used": None, "since": None},
+            "assuming": [],
+            "unknown": unknown_items(self.asked.inventory, self.starts.unknown),
+        }
+
+    def document(self, items: list[CutItem]) -> Document:
+        """Give the cuts with what they rest on."""
+        start = next(iter(self.starts.starts), None)
+        nothing = replace(
+            questions.nobody(),
+            subject=self.subject,
+            actor=start.identity if start else questions.nobody().actor,
+        )
+        absent = missing_of(
+            self.asked, nothing, self.target.action, self.target.resource
+        )
+        absent |= self.missing | set(self.starts.not_collected)
+        absent -= {"action-catalogue"}
+        coverage: Coverage = coverage_of(self.asked, [nothing], absent)
+        following = scan_command(self.starts.unknown)
+        if not following and items:
+            words = [
+                w for one in items[0]["statements"] for w in ("--without", one["id"])
+            ]
+            following = command("what-if", "--all", *words)
+        return Document("what-if-cuts", items, coverage, next=following)
+
+
+def _entry(start: Start) -> tuple[object, ...]:
+    return start.hops[0].determining if start.hops else ()

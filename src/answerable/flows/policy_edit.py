@@ -1,0 +1,106 @@
+"""Edits of policies as users write them, applied to the collected facts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from answerable.flows.given import read_policy
+from answerable.flows.words.conditions import policy_name
+from answerable.model.errors import UsageError
+from answerable.model.policy import Layer
+from answerable.model.sighting import Facts
+from answerable.reach.what_if.edits import (
+    find_policy,
+    find_statement,
+    with_policy,
+    without_policy,
+    without_statements,
+)
+
+_LAYERS = tuple(
+    one.value for one in Layer if one not in (Layer.SESSION, Layer.ENDPOINT)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """An edit of policies, as a user writes it.
+
+    Attributes:
+        statements: Statements to remove: `POLICY#STATEMENT`, or as answers print them.
+        policies: Policies to remove, by id or as answers print them.
+        file: File with a policy document to attach; empty for none.
+        target: What it is attached to; empty for the subject.
+        layer: Where it stands there; empty to tell by the document and the target.
+    """
+
+    statements: Sequence[str] = ()
+    policies: Sequence[str] = ()
+    file: str = ""
+    target: str = ""
+    layer: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether it changes nothing."""
+        return not (self.statements or self.policies or self.file)
+
+
+def edited_facts(facts: Facts, edit: Edit, subject: str, now: int) -> Facts:
+    """Apply an edit.
+
+    Args:
+        facts: The collected facts.
+        edit: The edit.
+        subject: Id of the subject; empty for all.
+        now: UTC nanoseconds.
+
+    Raises:
+        UsageError: A statement, a policy, a target or a layer is none, or a file
+            holds no policy; the hint has the nearest spelling.
+    """
+    found = [find_statement(facts, text, policy_name) for text in edit.statements]
+    named = [find_policy(facts, text, policy_name) for text in edit.policies]
+    facts = without_statements(facts, found) if found else facts
+    for policy in named:
+        facts = without_policy(facts, policy.id)
+    return _with_file(facts, edit, subject, now) if edit.file else facts
+
+
+def _with_file(facts: Facts, edit: Edit, subject: str, now: int) -> Facts:
+    target = edit.target or subject
+    layer = _layer(facts, edit, target, now)
+    policy = read_policy(edit.file, layer, now, option="--with")
+    return with_policy(facts, policy, target, layer)
+
+
+def _layer(facts: Facts, edit: Edit, target: str, now: int) -> Layer:
+    identities = {each.id: each for each in facts.identities}
+    places = {one.target for one in facts.attachments if one.layer is Layer.SCP}
+    places |= {account.id for account in facts.accounts}
+    if not target or (
+        target not in identities and target not in places and ":" not in target
+    ):
+        raise UsageError(
+            f"--with needs a target (got {target[:80]!r}, expected an identity, a "
+            "resource, an account or an organizational unit)",
+            "name it: --on ARN",
+        )
+    if edit.layer:
+        if edit.layer not in _LAYERS:
+            raise UsageError(
+                f"not a kind of policy (got {edit.layer[:40]!r}, expected one of "
+                f"{', '.join(_LAYERS)})"
+            )
+        return Layer(edit.layer)
+    if target in places or target.startswith(("ou-", "r-")):
+        return Layer.SCP
+    if target not in identities:
+        if target.startswith(("arn:aws:iam:", "agent:")):
+            raise UsageError(
+                f"no such identity was collected (got {target[:200]!r}, expected one)",
+                "name an identity or a resource: --on ARN",
+            )
+        return Layer.RESOURCE
+    trust = read_policy(edit.file, Layer.TRUST, now, option="--with")
+    whole = bool(trust.statements) and not trust.unread
+    return Layer.TRUST if whole else Layer.IDENTITY

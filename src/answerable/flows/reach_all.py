@@ -1,0 +1,121 @@
+"""`reach --all`: administrators, public and externally assumable identities."""
+
+from dataclasses import replace
+
+from answerable.flows.acting_agents import agents_through, gravity_of
+from answerable.flows.asked import Asked, alone, asked_of, coverage_of, missing_of
+from answerable.flows.given import Given
+from answerable.flows.hints import command
+from answerable.flows.not_known import (
+    looked,
+    scan_command,
+    unknown_holders,
+    unknown_items,
+)
+from answerable.model.document import Document, ShownItem
+from answerable.model.document_what_if import ExposureItem
+from answerable.model.inventory import Inventory
+from answerable.reach import items, questions
+from answerable.reach.estate.naming import owner_in
+from answerable.reach.exposure import EstateExposure, Exposure, Gravity
+from answerable.reach.questions import Reply
+from answerable.reach.unknown import UnknownSubject
+from answerable.reach.verdict.formula import Verdict
+
+_ORDER = tuple(Gravity)
+_EXAMPLES = 10
+
+
+@alone
+def reach_all(inventory: Inventory, *, now: int, limit: int = 0) -> Document:
+    """List every identity that is grave, the gravest first, over every account.
+
+    Args:
+        inventory: The snapshot.
+        now: UTC nanoseconds.
+        limit: Most items; 0 for all.
+    """
+    asked = asked_of(inventory, None, Given(), now)
+    exposure = EstateExposure(asked.graph)
+    graded = gravity_of(inventory)
+    unknown = unknown_holders(asked)
+    open_ids = {each.id for each in unknown}
+    found = [
+        each
+        for each in exposure.identities()
+        if each.gravity is not Gravity.NOTHING and each.identity not in open_ids
+    ]
+    found.sort(
+        key=lambda each: (
+            _ORDER.index(each.gravity),
+            not each.is_certain,
+            graded.of_identity(each.identity),
+            -each.becomes.bit_count(),
+            each.identity,
+        )
+    )
+    shown = found[:limit] if limit else found
+    listed = [_item(asked, exposure, each) for each in shown]
+    listed += [_unknown(inventory, each) for each in unknown]
+    replies = _one_of_each_account(asked)
+    absent: set[str] = set()
+    for reply in replies or [questions.nobody()]:
+        absent |= missing_of(asked, reply, "sts:AssumeRole", "*")
+    coverage = coverage_of(asked, replies, absent)
+    coverage["looked"] = looked(asked)
+    if len(shown) < len(found):
+        coverage["shown"] = ShownItem(
+            rows=len(shown), what="grave identities", done=len(shown), of=len(found)
+        )
+    following = command("reach", listed[0]["subject"]) if shown else ""
+    return Document(
+        "reach-all", listed, coverage, next=following or scan_command(unknown)
+    )
+
+
+def _one_of_each_account(asked: Asked) -> list[Reply]:
+    """Give a reply for each account, to say what of it was not collected."""
+    by_account = {
+        each.identity.account: each.id
+        for each in asked.estate.principals.values()
+        if each.collected
+    }
+    nobody = questions.nobody()
+    return [
+        replace(nobody, subject=name, actor=name)
+        for _, name in sorted(by_account.items())
+    ]
+
+
+def _item(asked: Asked, exposure: EstateExposure, found: Exposure) -> ExposureItem:
+    names = exposure.becomes(found)
+    return {
+        "subject": found.identity,
+        "account": owner_in(found.identity),
+        "gravity": found.gravity.value,
+        "admin": found.admin.value,
+        "public": found.public.value,
+        "external": found.external.value,
+        "becomes": len(names),
+        "examples": list(names[:_EXAMPLES]),
+        "agents": agents_through(asked.inventory, found.identity),
+        "path": [items.path_item(hop) for hop in exposure.path(found)],
+        "entered_by": list(found.entered_by),
+    }
+
+
+def _unknown(inventory: Inventory, unknown: UnknownSubject) -> ExposureItem:
+    return {
+        "subject": unknown.id,
+        "account": owner_in(unknown.id),
+        "gravity": "not known",
+        "admin": Verdict.NOT_KNOWN.value,
+        "public": Verdict.NOT_KNOWN.value,
+        "external": Verdict.NOT_KNOWN.value,
+        "becomes": None,
+        "examples": [],
+        "agents": agents_through(inventory, unknown.id),
+        "path": [],
+        "entered_by": [],
+        "unknown": unknown_items(inventory, [unknown]),
+    }

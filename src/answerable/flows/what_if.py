@@ -1,0 +1,339 @@
+"""`what-if`: which permissions, paths and agents an edit of policies would change."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from answerable.flows.acting_agents import agents_through
+from answerable.flows.asked import (
+    Asked,
+    alone,
+    asked_of,
+    assuming_of,
+    coverage_of,
+    missing_of,
+    services_of,
+    subject_of,
+)
+from answerable.flows.call_names import wanted_of
+from answerable.flows.given import Given
+from answerable.flows.hints import command
+from answerable.flows.not_known import looked, scan_command, unknown_items
+from answerable.flows.policy_edit import Edit, edited_facts
+from answerable.model.document import Document, ShownItem
+from answerable.model.document_what_if import WhatIfItem
+from answerable.model.errors import UsageError
+from answerable.model.ids import IdentityId
+from answerable.model.inventory import Inventory
+from answerable.model.sighting import Facts
+from answerable.reach import items, subjects
+from answerable.reach.bits.update import updated
+from answerable.reach.bits.whole import Whole, whole_of
+from answerable.reach.questions import Extent, Reply
+from answerable.reach.rows.rows import Filter, speller
+from answerable.reach.subjects import Start, Starts
+from answerable.reach.unknown import UnknownSubject, rests_on_missing
+from answerable.reach.verdict.formula import TRUE, Verdict
+from answerable.reach.what_if.changes import (
+    Change,
+    Comparison,
+    Difference,
+)
+from answerable.reach.what_if.outside import (
+    caller_differences,
+    changed_subjects,
+    outsider_differences,
+)
+from answerable.reach.what_if.scope import EditScope, scope_of
+from answerable.reach.what_if.side import Side
+
+# Rows of so many changed identities are compared for one subject.
+MOST_IDENTITIES = 64
+_ORDER = tuple(Change)
+
+
+@dataclass(slots=True)
+class EditedGraph:
+    """A graph before and after an edit.
+
+    Attributes:
+        asked: The question, before.
+        after: The question, after.
+        scope: What the edit touches.
+    """
+
+    asked: Asked
+    after: Asked
+    scope: EditScope
+
+
+def edited_graph(asked: Asked, facts: Facts) -> EditedGraph:
+    """Bring a graph up to date with edited facts.
+
+    Args:
+        asked: The question, compiled of the facts as collected.
+        facts: The facts as edited.
+    """
+    whole: Whole = updated(whole_of(asked.graph), asked.inventory.facts, facts)
+    after = replace(asked, graph=whole.graph)
+    return EditedGraph(asked, after, scope_of(asked.estate, after.estate))
+
+
+@alone
+def what_if(
+    inventory: Inventory,
+    subject: str,
+    edit: Edit,
+    *,
+    now: int,
+    action: str = "*",
+    resource: str = "*",
+    limit: int = 0,
+) -> Document:
+    """List what an edit of policies changes for a subject, or for all.
+
+    Args:
+        inventory: The snapshot.
+        subject: Agent, identity or credential: id, ARN or unambiguous name; empty for
+            every identity.
+        edit: The edit.
+        now: UTC nanoseconds.
+        action: Only permissions that could be an action matching this glob.
+        resource: Only permissions that could touch a resource matching this glob.
+        limit: Most items; 0 for all.
+
+    Raises:
+        UsageError: The subject is not known, or the edit is none.
+    """
+    if edit.is_empty:
+        raise UsageError(
+            "what-if needs an edit (got none)",
+            "--without STATEMENT, --without-policy POLICY or --with FILE",
+        )
+    name = subject_of(inventory, subject) if subject else ""
+    facts = edited_facts(inventory.facts, edit, name, now)
+    services = services_of(inventory)
+    if edit.file:
+        services |= subjects.services_of(facts)
+    asked = asked_of(inventory, services, Given(), now)
+    edited = edited_graph(asked, facts)
+    return compared(edited, name, action=action, resource=resource, limit=limit)
+
+
+def compared(
+    edited: EditedGraph, subject: str, *, action: str, resource: str, limit: int
+) -> Document:
+    """List what differs between two graphs; see `what_if`."""
+    asked = edited.asked
+    wanted = wanted_of(asked, action, resource)
+    listing = _Listing(edited, wanted, limit or sys.maxsize)
+    if subject:
+        listing.add_subject(subject)
+    else:
+        listing.add_all()
+    return listing.document(subject, action, resource)
+
+
+@dataclass(slots=True)
+class _Listing:
+    """Differences of some subjects, as items.
+
+    Attributes:
+        edited: The two graphs.
+        wanted: Which permissions.
+        limit: Most items.
+    """
+
+    edited: EditedGraph
+    wanted: Filter
+    limit: int
+    pairs: list[tuple[Reply, WhatIfItem]] = field(default_factory=list)
+    unknown: list[UnknownSubject] = field(default_factory=list)
+    missing: set[str] = field(default_factory=set)
+    compared: int = 0
+    of: int = 0
+    left: int = 0
+
+    def add_subject(self, subject: str) -> None:
+        """Compare every identity of a subject."""
+        before, after = self.edited.asked, self.edited.after
+        inventory = before.inventory
+        found = subjects.starts(before.graph, inventory, subject)
+        now = subjects.starts(after.graph, inventory, subject)
+        self.unknown += found.unknown
+        self.missing |= set(found.not_collected)
+        for identity in dict.fromkeys(
+            start.identity for start in (*found.starts, *now.starts)
+        ):
+            was, will = _best(found, identity), _best(now, identity)
+            start = was or will
+            if start is not None:
+                self._add(self._of_start(start, was, will), start)
+
+    def _of_start(
+        self, start: Start, was: Start | None, will: Start | None
+    ) -> Iterator[Difference]:
+        before, after = self.edited.asked.graph, self.edited.after.graph
+        name = start.identity
+        if name not in before.estate.principals:
+            yield from caller_differences(before, after, name, self.wanted)
+            return
+        lost = will is None or _lost_entry(was, will)
+        sides = (
+            Side(before, name, absent=was is None),
+            Side(after, name, absent=lost),
+        )
+        yield from self._differences(sides)
+
+    def _differences(
+        self, sides: tuple[Side, Side], *, own_rows: bool = False
+    ) -> Iterator[Difference]:
+        comparison = Comparison(
+            *sides,
+            self.edited.scope,
+            self.wanted,
+            MOST_IDENTITIES,
+            own_rows=own_rows,
+        )
+        yield from comparison.differences()
+        self.compared += comparison.compared
+        self.of += comparison.of
+
+    def add_all(self) -> None:
+        """Compare every identity, and who may enter from outside."""
+        before, after = self.edited.asked.graph, self.edited.after.graph
+        scope = self.edited.scope
+        self._add(outsider_differences(before, after, scope), None)
+        for name in changed_subjects(before, after, scope):
+            sides = Side(before, name), Side(after, name)
+            found = self._differences(sides, own_rows=True)
+            self._add(found, Start(name, name))
+
+    def _add(self, found: Iterable[Difference], start: Start | None) -> None:
+        room = max(0, self.limit - len(self.pairs))
+        differences = iter(found)
+        for each in islice(differences, room):
+            reply = subjects.through(start, each.reply) if start else each.reply
+            if start and start.unknown and rests_on_missing(reply.formula):
+                continue
+            self.pairs.append((reply, self._item(each, reply, start)))
+        self.left += sum(1 for _ in differences)
+
+    def _item(
+        self, difference: Difference, reply: Reply, start: Start | None
+    ) -> WhatIfItem:
+        asked = self.edited.asked
+        before, after = difference.before, difference.after
+        open_entry = start is not None and any(
+            hop.formula != TRUE for hop in start.hops
+        )
+        spelled = speller(asked.estate.catalogue, asked.estate.written, "*")
+        row = items.reach_item(reply, spelled)
+        if difference.identity is not None:
+            row["resource"] = difference.identity
+            row["action"] = reply.path[-1].via if reply.path else "runs as"
+        change = difference.change
+        at = self.edited.after if change in (Change.APPEARS, Change.STRONGER) else asked
+        absent = missing_of(at, reply, row["action"].split(" ")[0], row["resource"])
+        absent -= {"action-catalogue"}
+        self.missing |= absent
+        return {
+            "change": change.value,
+            "kind": "permission" if difference.identity is None else "identity",
+            "subject": reply.subject,
+            "action": row["action"],
+            "resource": row["resource"],
+            "before": _capped(before.verdict, open_entry),
+            "after": _capped(after.verdict, open_entry),
+            "covers_before": before.covers.value,
+            "covers_after": after.covers.value,
+            "admin": reply.admin,
+            "agents": agents_through(asked.inventory, reply.subject),
+            "determining": row["determining"],
+            "path": row["path"],
+            "assuming": assuming_of(at, reply, absent),
+        }
+
+    def document(self, subject: str, action: str, resource: str) -> Document:
+        """Give the items, the gravest first, with what they rest on."""
+        asked = self.edited.asked
+        pairs = sorted(self.pairs, key=lambda pair: _gravity(pair[1]))
+        listed = [item for _, item in pairs]
+        listed += [
+            _unknown_item(asked.inventory, subject, action, resource, each)
+            for each in self.unknown
+        ]
+        nothing = Reply(subject, IdentityId(subject), frozenset(), (), False, (), ())
+        absent = self.missing | missing_of(asked, nothing, action, resource)
+        absent -= {"action-catalogue"}
+        coverage = coverage_of(asked, [reply for reply, _ in pairs], absent)
+        if not subject:
+            coverage["looked"] = looked(asked)
+        if self.left or self.compared < self.of:
+            done, of = (self.compared, self.of) if self.of else (0, 0)
+            what = "changed identities"
+            if self.left:
+                done, of, what = len(pairs), len(pairs) + self.left, "changes"
+            coverage["shown"] = ShownItem(rows=len(listed), what=what, done=done, of=of)
+        following = scan_command(self.unknown)
+        if not following and listed:
+            following = command("reach", listed[0]["subject"])
+        return Document("what-if", listed, coverage, next=following)
+
+
+def _best(found: Starts, identity: IdentityId) -> Start | None:
+    """Pick how a subject comes to act as an identity: without a condition, if it can."""
+    some = [start for start in found.starts if start.identity == identity]
+    sure = [s for s in some if all(hop.formula == TRUE for hop in s.hops)]
+    return next(iter(sure or some), None)
+
+
+def _lost_entry(was: Start | None, will: Start) -> bool:
+    """Tell whether the statement that let a workflow in is gone."""
+    if was is None or not was.hops:
+        return False
+    return bool(was.hops[0].determining) and not will.hops[0].determining
+
+
+def _capped(found: Verdict, open_entry: bool) -> str:
+    return Verdict.ONLY_IF if open_entry and found is Verdict.ALWAYS else found
+
+
+def _gravity(item: WhatIfItem) -> tuple[object, ...]:
+    return (
+        _ORDER.index(Change(item["change"])),
+        item["kind"],
+        not item["admin"],
+        not item["agents"],
+        item["subject"],
+        len(item["path"]),
+        item["resource"],
+        item["action"],
+    )
+
+
+def _unknown_item(
+    inventory: Inventory,
+    subject: str,
+    action: str,
+    resource: str,
+    unknown: UnknownSubject,
+) -> WhatIfItem:
+    return {
+        "change": Change.UNDECIDED.value,
+        "kind": "permission",
+        "subject": subject,
+        "action": action,
+        "resource": resource,
+        "before": Verdict.NOT_KNOWN,
+        "after": Verdict.NOT_KNOWN,
+        "covers_before": Extent.PART.value,
+        "covers_after": Extent.PART.value,
+        "admin": False,
+        "agents": agents_through(inventory, subject),
+        "determining": [],
+        "path": [],
+        "assuming": [],
+        "unknown": unknown_items(inventory, [unknown]),
+    }

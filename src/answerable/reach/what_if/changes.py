@@ -1,0 +1,242 @@
+"""Difference of a subject's reach between two graphs: what falls away, what appears.
+
+A permission that another statement or another path still gives has not fallen away.
+Verdicts before and after are those of the subject as a whole.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from answerable.model.ids import IdentityId
+from answerable.reach.paths.paths import Reached
+from answerable.reach.paths.steps import Node
+from answerable.reach.patterns.resources import text_parts
+from answerable.reach.patterns.terms import (
+    ACTIONS,
+    RESOURCES,
+    Term,
+    disjoint,
+)
+from answerable.reach.questions import (
+    Reply,
+    principal_rows,
+)
+from answerable.reach.rows.rows import Filter, Row
+from answerable.reach.verdict.formula import Verdict, chained
+from answerable.reach.what_if.scope import EditScope
+from answerable.reach.what_if.side import Side, Standing, standing_of
+
+
+class Change(StrEnum):
+    """Direction of a change, gravest first."""
+
+    APPEARS = "appears"
+    STRONGER = "stronger"
+    UNDECIDED = "not-known"
+    WEAKER = "weaker"
+    FALLS_AWAY = "falls-away"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One change of what a subject can do or whom it can become.
+
+    Attributes:
+        reply: The answer that falls away, or that appears; with its path.
+        before: What the subject could do of it, over every path.
+        after: What it could do of it after the edit.
+        identity: The identity that can be reached, None where it is a permission.
+    """
+
+    reply: Reply
+    before: Standing
+    after: Standing
+    identity: IdentityId | None = None
+
+    @property
+    def change(self) -> Change:
+        """Say what happens to it."""
+        if Verdict.NOT_KNOWN in (self.before.verdict, self.after.verdict):
+            return Change.UNDECIDED
+        if self.before.rank > self.after.rank:
+            ended = self.after.verdict is Verdict.NEVER
+            return Change.FALLS_AWAY if ended else Change.WEAKER
+        begun = self.before.verdict is Verdict.NEVER
+        return Change.APPEARS if begun else Change.STRONGER
+
+
+@dataclass(eq=False, slots=True)
+class Comparison:
+    """The reach of one subject before and after an edit.
+
+    Attributes:
+        before: The graph as collected.
+        after: The graph as edited.
+        scope: What the edit touches.
+        wanted: Which permissions are compared.
+        most_identities: Rows of so many changed identities are compared.
+        own_rows: Whether only the subject's own permissions are compared.
+        compared: Of how many they were.
+        of: How many changed identities there are.
+    """
+
+    before: Side
+    after: Side
+    scope: EditScope
+    wanted: Filter
+    most_identities: int
+    own_rows: bool = False
+    compared: int = 0
+    of: int = 0
+
+    def differences(self) -> Iterator[Difference]:
+        """List whom the subject comes to be or no more, then what it may do."""
+        old, new = self.before, self.after
+        if _is_same_reach(old, new):
+            was = now = {}
+        else:
+            was, now = old.identities(), new.identities()
+        changed = [name for name in {**was, **now} if was.get(name) != now.get(name)]
+        yield from self._identities(was, now, changed)
+        yield from self._rows(changed)
+
+    def _identities(
+        self,
+        was: dict[IdentityId, Verdict],
+        now: dict[IdentityId, Verdict],
+        changed: Sequence[IdentityId],
+    ) -> Iterator[Difference]:
+        if disjoint(ACTIONS, self.wanted.actions, _ASSUME):
+            return
+        ends: list[tuple[Side, Node, Standing, Standing]] = []
+        for name in changed:
+            before, after = (standing_of(side.get(name)) for side in (was, now))
+            held = before.rank > after.rank
+            side = self.before if held else self.after
+            if not disjoint(RESOURCES, Term(text_parts(name)), self.wanted.resources):
+                ends.append((side, side.nearest(name), before, after))
+        ends.sort(key=lambda end: (not end[0].graph.admin(end[1]), end[1]))
+        for side in (self.before, self.after):
+            side.ways(node for at, node, _, _ in ends if at is side)
+        for side, node, before, after in ends:
+            way = side.ways([node])[node]
+            yield Difference(_way_reply(side, way), before, after, node.identity)
+
+    def _rows(self, changed: Sequence[IdentityId]) -> Iterator[Difference]:
+        names = set(self.scope.identities)
+        names = names & {self.before.start} if self.own_rows else {*changed, *names}
+        told: set[object] = set()
+        rows = [self._side_rows(side, names) for side in (self.before, self.after)]
+        same = rows[0].keys() & rows[1].keys()
+        for side, found in ((self.before, rows[0]), (self.after, rows[1])):
+            listed = [(key, pair) for key, pair in found.items() if key not in same]
+            listed.sort(key=lambda each: not side.is_sure(each[1][0]))
+            for key, (node, row) in listed:
+                if key[2:] in told:
+                    continue
+                told.add(key[2:])
+                difference = self._difference(side, node, row)
+                if difference:
+                    yield difference
+
+    def _difference(self, side: Side, node: Node, row: Row) -> Difference | None:
+        before = self.before.standing(row, node if side is self.before else None)
+        after = self.after.standing(row, node if side is self.after else None)
+        if before == after:
+            return None
+        lost = before.rank > after.rank
+        # A row that another one speaks for is that one's difference.
+        if lost != (side is self.before) and Verdict.NOT_KNOWN not in (
+            before.verdict,
+            after.verdict,
+        ):
+            return None
+        way = side.ways([node])[node]
+        return Difference(_row_reply(side, way, row), before, after)
+
+    def _side_rows(
+        self, side: Side, names: set[IdentityId]
+    ) -> dict[tuple[object, ...], tuple[Node, Row]]:
+        """Collect the rows of one side that the edit may have changed."""
+        found: dict[tuple[object, ...], tuple[Node, Row]] = {}
+        reached_nodes = side.nodes([side.start] if self.own_rows else None)
+        nodes = [n for n in reached_nodes if self._is_changed(n, names)]
+        self._count(len(nodes))
+        for node in nodes[: self.most_identities]:
+            self._take(found, side, node, self.wanted)
+        patterns = [
+            Term(parts)
+            for parts in self.scope.resources
+            if not disjoint(RESOURCES, Term(parts), self.wanted.resources)
+        ]
+        others = [n for n in reached_nodes if not self._is_changed(n, names)]
+        others = others if patterns else []
+        self._count(len(others))
+        for node in others[: self.most_identities]:
+            for pattern in patterns:
+                self._take(found, side, node, Filter(self.wanted.actions, pattern))
+        return found
+
+    def _is_changed(self, node: Node, names: set[IdentityId]) -> bool:
+        return node.identity in names or node.extra in self.scope.groups
+
+    def _count(self, number: int) -> None:
+        self.of += number
+        self.compared += min(number, self.most_identities)
+
+    def _take(
+        self,
+        found: dict[tuple[object, ...], tuple[Node, Row]],
+        side: Side,
+        node: Node,
+        wanted: Filter,
+    ) -> None:
+        for row in principal_rows(side.graph, side.graph.principal(node), wanted):
+            fits = not disjoint(
+                RESOURCES, row.resources, self.wanted.resources
+            ) and self.wanted.flat_fits(row.resources.pattern)
+            if fits:
+                sure = row.formula if side.is_sure(node) else (row.formula, False)
+                key = (node, sure, row.actions, row.resources, row.shown)
+                found[key] = node, row
+
+
+_ASSUME: Term[str] = Term("sts:assumerole")
+
+
+def _is_same_reach(old: Side, new: Side) -> bool:
+    size = old.whole.size
+    return (
+        old.reach == new.reach
+        and size == new.whole.size
+        and old.whole.realm.nodes[:size] == new.whole.realm.nodes[:size]
+    )
+
+
+def _way_reply(side: Side, way: Reached) -> Reply:
+    """Reply that a subject can become an identity."""
+    last = way.hops[-1:]
+    return Reply(
+        subject=side.start,
+        actor=way.node.identity,
+        formula=way.formula,
+        determining=last[0].determining if last else (),
+        admin=side.graph.admin(way.node),
+        path=way.hops,
+        gaps=tuple(dict.fromkeys(gap for _, e in way.edges for gap in e.gaps)),
+    )
+
+
+def _row_reply(side: Side, way: Reached, row: Row) -> Reply:
+    gaps = (gap for _, edge in way.edges for gap in edge.gaps)
+    return Reply(
+        subject=side.start,
+        actor=way.node.identity,
+        formula=chained(way.formula, row.formula),
+        determining=row.determining,
+        admin=side.graph.admin(way.node),
+        path=way.hops,
+        gaps=tuple(dict.fromkeys((*gaps, *row.gaps))),
+        row=row,
+    )

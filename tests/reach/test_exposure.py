@@ -1,0 +1,91 @@
+"""`reach --all`: what is read off all closures is what each identity's own answer says."""
+
+from hypothesis import given, settings
+
+from answerable.flows.reach_all import reach_all
+from answerable.model.document import Document
+from answerable.model.sighting import Facts
+from answerable.reach.exposure import EstateExposure
+from answerable.reach.paths.graph import Graph
+from answerable.reach.paths.paths import reached
+from answerable.reach.verdict.formula import Verdict
+from tests.reach.build import B, Builder, role, statement, user
+from tests.reach.strategies import estates
+from tests.reach.test_planes import compiled
+from tests.reach.test_update import generating, slow
+
+ADMIN = statement("a", action="*", resource="*")
+ANYONE = statement("t", action="sts:AssumeRole", principal="*")
+NOBODY = statement("t", effect="Deny", action="sts:AssumeRole", principal="*")
+FOREIGN = statement("t", action="sts:AssumeRole", principal={"AWS": "999988887777"})
+
+
+@settings(max_examples=100, suppress_health_check=slow, phases=generating)
+@given(estates())
+def test_each_identity_is_graded_as_its_own_answer_says(facts: Facts) -> None:
+    graph = Graph(compiled(facts))
+    for found in EstateExposure(graph).identities():
+        ways = list(reached(graph, graph.start(found.identity)))
+        admins = [way for way in ways if graph.admin(way.node)]
+        sure = any(way.certain for way in admins)
+        word = Verdict.ONLY_IF if admins else Verdict.NEVER
+        assert found.admin is (Verdict.ALWAYS if sure else word)
+
+
+def world() -> Builder:
+    build = Builder()
+    for arn in (user("ana"), role("open"), role("admin")):
+        build.identity(arn)
+    for arn in (role("partner", B), role("quiet", B)):
+        build.identity(arn)
+    step = statement("s", action="sts:AssumeRole", resource=role("admin"))
+    build.policy(role("open"), "identity", step)
+    build.policy(role("open"), "trust", ANYONE)
+    build.policy(role("partner", B), "trust", FOREIGN)
+    build.policy(role("quiet", B), "trust", NOBODY)
+    build.policy(role("admin"), "identity", ADMIN)
+    trusting = statement("t", action="sts:AssumeRole", principal={"AWS": role("open")})
+    build.policy(role("admin"), "trust", trusting)
+    return build
+
+
+def rows(document: Document) -> list[tuple[object, ...]]:
+    return [
+        (item["gravity"], item["subject"], item["admin"], item["public"])
+        for item in document.items
+    ]
+
+
+def test_the_gravest_come_first_over_every_account() -> None:
+    build = world()
+    found = reach_all(build.inventory(), now=1)
+    assert rows(found)[0] == ("public administrators", role("open"), "always", "always")
+    by_name = {item["subject"]: item for item in found.items}
+    assert by_name[role("open")]["entered_by"] == ["*"]
+    assert by_name[role("open")]["path"][0]["to"] == role("admin")  # type: ignore[index]
+    assert by_name[role("admin")]["gravity"] == "administrators"
+    partner = by_name[role("partner", B)]
+    assert partner["gravity"] == "externally assumable"
+    assert partner["entered_by"] == ["999988887777"]
+    # An identity that can do no more than its own is counted among those looked at.
+    assert role("quiet", B) not in by_name
+    assert found.coverage["looked"]["identities"] == 5
+
+
+def test_a_limit_says_how_many_are_left_and_what_is_not_known_is_always_said() -> None:
+    build = world()
+    build.identity(user("lost"), named_only=True)
+    found = reach_all(build.inventory(), now=1, limit=1)
+    assert [item["gravity"] for item in found.items] == [
+        "public administrators",
+        "not known",
+    ]
+    assert found.items[1]["admin"] == "not-known"
+    assert found.items[1]["becomes"] is None
+    shown = found.coverage["shown"]
+    assert (shown["done"], shown["of"] > 1) == (1, True)
+
+
+def test_where_nothing_was_scanned_it_is_not_known() -> None:
+    found = reach_all(Builder().inventory(), now=1)
+    assert [item["gravity"] for item in found.items] == ["not known"]

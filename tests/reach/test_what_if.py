@@ -1,0 +1,212 @@
+"""Changes after an edit: those of a cold run, and nothing that still holds falls away."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+
+from answerable.flows import what_if as flow
+from answerable.flows.asked import asked_of
+from answerable.flows.given import Given
+from answerable.flows.policy_edit import Edit
+from answerable.flows.what_if import EditedGraph, compared, edited_graph
+from answerable.flows.words.conditions import policy_name
+from answerable.model.document import Document
+from answerable.model.errors import AmbiguousError, UsageError
+from answerable.model.policy import Layer
+from answerable.model.sighting import Facts
+from answerable.reach import questions
+from answerable.reach.bits.whole import whole_of
+from answerable.reach.paths.graph import Graph
+from answerable.reach.verdict.formula import verdict
+from answerable.reach.what_if.edits import StatementId, find_statement
+from answerable.reach.what_if.scope import scope_of
+from tests.reach.build import A, B, Builder, inventory_of, role, statement, user
+from tests.reach.strategies import CALLS
+from tests.reach.test_planes import compiled
+from tests.reach.test_update import edits, generating, slow
+
+BUCKET = "arn:aws:s3:::red"
+
+
+def warm_and_cold(states: list[Facts]) -> tuple[EditedGraph, EditedGraph]:
+    """The edit by the incremental engine, and by a cold run."""
+    before, after = states
+    inventory = inventory_of(before)
+    asked = asked_of(inventory, None, Given(), 1)
+    asked = replace(asked, graph=Graph(compiled(before)))
+    warm = edited_graph(asked, after)
+    graph = Graph(compiled(after))
+    whole_of(graph)
+    cold = EditedGraph(
+        asked, replace(asked, graph=graph), scope_of(asked.estate, graph.estate)
+    )
+    return warm, cold
+
+
+def said(edited: EditedGraph, subject: str) -> list[object]:
+    found = compared(edited, subject, action="*", resource="*", limit=0)
+    return [found.items, found.coverage["not_collected"]]
+
+
+@settings(max_examples=60, suppress_health_check=slow, phases=generating)
+@given(edits())
+def test_changes_after_an_edit_are_those_of_a_cold_run(states: list[Facts]) -> None:
+    warm, cold = warm_and_cold(states)
+    for subject in ("", *(each.id for each in states[0].identities)):
+        assert said(warm, subject) == said(cold, subject)
+
+
+@settings(max_examples=60, suppress_health_check=slow, phases=generating)
+@given(edits())
+def test_what_falls_away_cannot_be_done_and_what_ends_is_listed(
+    states: list[Facts],
+) -> None:
+    warm, _ = warm_and_cold(states)
+    for each in states[0].identities:
+        items = compared(warm, each.id, action="*", resource="*", limit=0).items
+        trusts = warm.asked.estate.trusts
+        # A list of permissions names the roles that were collected and no other.
+        calls = [c for c in CALLS if c[0] != "sts:AssumeRole" or c[1] in trusts]
+        for call in calls:
+            was, now = (
+                verdict(
+                    questions.can(asked.graph, each.id, *call, direct=False).formula
+                )
+                for asked in (warm.asked, warm.after)
+            )
+            exact = [
+                item
+                for item in items
+                if (item["action"], item["resource"]) == call
+                and item["kind"] == "permission"
+            ]
+            for item in exact:
+                assert (item["before"], item["after"]) == (was, now)
+            if was != now:
+                assert items, (each.id, call, was, now)
+
+
+def shared() -> Builder:
+    """Ana reads a bucket by two policies, and assumes a role by one."""
+    build = Builder()
+    build.identity(user("ana"))
+    build.identity(user("ben"))
+    build.identity(role("admin"))
+    read = statement("read", action="s3:GetObject", resource=f"{BUCKET}/*")
+    build.policy(user("ana"), "identity", read, policy=f"{user('ana')}#inline/a")
+    wide = statement("all", action="s3:Get*", resource="*")
+    step = statement("0", action="sts:AssumeRole", resource=role("admin"))
+    build.policy(user("ana"), "identity", wide, policy=f"{user('ana')}#inline/b")
+    build.policy(user("ana"), "identity", step, policy=f"{user('ana')}#inline/c")
+    everything = statement("0", action="*", resource="*")
+    build.policy(role("admin"), "identity", everything)
+    trusting = statement("0", action="sts:AssumeRole", principal={"AWS": user("ana")})
+    build.policy(role("admin"), "trust", trusting)
+    build.resource(BUCKET, "s3:bucket", A)
+    return build
+
+
+def asked(build: Builder, subject: str, **edit: object) -> Document:
+    return flow.what_if(build.inventory(), subject, Edit(**edit), now=1)  # type: ignore[arg-type]
+
+
+def changes(document: Document) -> list[tuple[object, ...]]:
+    return [
+        (item["change"], item["subject"], item["action"], item["resource"])
+        for item in document.items
+    ]
+
+
+def test_a_permission_that_another_statement_gives_does_not_fall_away() -> None:
+    build = shared()
+    build.attachments = [a for a in build.attachments if a.layer is not Layer.TRUST]
+    found = asked(build, "ana", statements=[f"{user('ana')}#inline/a#read"])
+    assert found.items == []
+
+
+def test_a_path_falls_away_with_what_it_led_to() -> None:
+    found = asked(shared(), "ana", statements=[f"{user('ana')}#inline/c#0"])
+    assert found.items == []  # the trust names her: her own policies need not say so
+    found = asked(shared(), "ana", statements=[f"{role('admin')}#trust#0"])
+    step = ("falls-away", user("ana"), "sts:AssumeRole", role("admin"))
+    assert step in changes(found)
+    lost = found.items[changes(found).index(step)]
+    assert lost["admin"] is True
+    assert lost["path"][0]["to"] == role("admin")  # type: ignore[index]
+    # She reads the bucket by herself, so of everything a part stays.
+    assert ("weaker", user("ana"), "* except kms:*", "*") in changes(found)
+
+
+def test_a_policy_that_is_added_makes_paths_appear(tmp_path: Path) -> None:
+    file = tmp_path / "more.json"
+    file.write_text(
+        '{"Version": "2012-10-17", "Statement": {"Effect": "Allow",'
+        f' "Principal": {{"AWS": "{user("ben")}"}}, "Action": "sts:AssumeRole"}}}}'
+    )
+    found = asked(shared(), "", file=str(file), target=role("admin"))
+    assert ("appears", user("ben"), "sts:AssumeRole", role("admin")) in changes(found)
+    assert ("falls-away", user("ana"), "sts:AssumeRole", role("admin")) in changes(
+        found
+    )
+
+
+def test_a_role_that_an_outsider_enters_no_more_is_listed() -> None:
+    build = shared()
+    build.identity(role("open"))
+    anyone = statement("any", action="sts:AssumeRole", principal="*")
+    build.policy(role("open"), "trust", anyone)
+    found = asked(build, "", statements=[f"{role('open')}#trust#any"])
+    assert ("falls-away", "*", "sts:AssumeRole", role("open")) in changes(found)
+
+
+def test_a_subject_that_was_not_collected_is_not_known() -> None:
+    build = shared()
+    lost = build.identity(user("lost", B), named_only=True)
+    found = asked(build, lost, statements=[f"{user('ana')}#inline/a#read"])
+    assert [item["change"] for item in found.items] == ["not-known"]
+
+
+def test_a_policy_that_is_removed_ends_what_it_alone_gave() -> None:
+    build = shared()
+    found = asked(build, "ben", policies=["b of user/ana"])
+    assert found.items == []
+    build.attachments = [a for a in build.attachments if a.layer is not Layer.TRUST]
+    found = asked(build, "ana", policies=["b of user/ana"])
+    assert changes(found) == [
+        ("weaker", user("ana"), "s3:Get*", "*"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{user('ana')}#inline/a#read",
+        f"{user('ana')}#inline/a read",
+        "a of user/ana (statement read)",
+        "because identity policy a of user/ana allows it (statement read)",
+    ],
+)
+def test_a_statement_is_named_as_answers_print_it(text: str) -> None:
+    found = find_statement(shared().facts(), text, policy_name)
+    assert found == StatementId(f"{user('ana')}#inline/a", "read")
+
+
+def test_a_misspelled_statement_gets_the_nearest() -> None:
+    facts = shared().facts()
+    with pytest.raises(UsageError) as caught:
+        find_statement(facts, f"{user('ana')}#inline/a#raed", policy_name)
+    assert caught.value.hint == f"did you mean {user('ana')}#inline/a#read?"
+    with pytest.raises(UsageError) as caught:
+        find_statement(facts, f"{user('anna')}#inline/a#read", policy_name)
+    assert caught.value.hint == f"did you mean {user('ana')}#inline/a#read?"
+
+
+def test_a_printed_name_of_two_accounts_is_ambiguous() -> None:
+    build = shared()
+    build.identity(user("ana", B))
+    other = statement("read", action="s3:GetObject", resource="*")
+    build.policy(user("ana", B), "identity", other, policy=f"{user('ana', B)}#inline/a")
+    with pytest.raises(AmbiguousError):
+        find_statement(build.facts(), "a of user/ana (statement read)", policy_name)
