@@ -1,5 +1,6 @@
 """A snapshot compiled once answers as one that is compiled for each question."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from answerable.cli.main import main
 from answerable.cli.sample import write_estate
 from answerable.flows import reach, snapshots, used
-from answerable.flows.asked import keep_graph
+from answerable.flows.asked import _graph, keep_graph
 from answerable.model.document import Document
 from answerable.model.errors import AnswerableError
 from answerable.model.inventory import Inventory
@@ -114,3 +115,61 @@ def test_a_list_that_is_cut_says_from_how_many_identities_it_is(store: Path) -> 
     same = reach.reach(inventory, subject, now=NOW, limit=len(whole.items) + 1)
     assert same.items == whole.items
     assert "shown" not in same.coverage
+
+
+def edited(store: Path, change: object) -> Inventory:
+    """Scan the account again after a change of its file."""
+    folder = store.parent
+    file = folder / "aws/account.json"
+    details = json.loads(file.read_text())
+    change(details)  # type: ignore[operator]  # a change
+    again = folder / "aws/edited.json"
+    again.write_text(json.dumps(details))
+    file.rename(folder / "aws/kept.json")
+    again.rename(file)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            patch.setenv("ANSWERABLE_STORE", "store")
+            assert main(["--quiet", "scan", "aws:aws/account.json"]) == 0
+        return loaded(store)
+    finally:
+        (folder / "aws/kept.json").rename(file)
+
+
+def _no_more_steps(
+    details: dict[str, list[dict[str, list[dict[str, object]]]]],
+) -> None:
+    """Take every statement but the first out of the inline policies of users."""
+    for user in details["UserDetailList"]:
+        for policy in user.get("UserPolicyList", []):
+            document = policy["PolicyDocument"]
+            document["Statement"] = document["Statement"][:1]  # type: ignore[index]
+
+
+def _one_user_less(details: dict[str, list[object]]) -> None:
+    details["UserDetailList"] = details["UserDetailList"][1:]
+
+
+@pytest.mark.parametrize(
+    ("change", "cold"), [(_no_more_steps, False), (_one_user_less, True)]
+)
+def test_a_later_snapshot_is_answered_as_one_that_is_compiled_alone(
+    store: Path, change: object, cold: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = loaded(store)
+    keep_graph(before)
+    subjects = [*list(before.agents)[:2], *(i.id for i in before.facts.identities[:3])]
+    for subject in subjects:
+        asked(before, store, subject)
+    later = edited(store, change)
+    compiled = []
+    monkeypatch.setattr(
+        "answerable.flows.asked._graph",
+        lambda *args: compiled.append(args) or _graph(*args),
+    )
+    keep_graph(later, before)
+    assert bool(compiled) is cold
+    fresh = loaded(store)
+    for subject in subjects:
+        assert asked(later, store, subject) == asked(fresh, store, subject)

@@ -21,6 +21,8 @@ from answerable.model.inventory import DerivedState, Inventory
 from answerable.reach import questions, subjects
 from answerable.reach.assumptions import assumptions
 from answerable.reach.bits import stored
+from answerable.reach.bits.reuse import reused
+from answerable.reach.bits.update import updated_in_place
 from answerable.reach.bits.whole import Whole, whole_of
 from answerable.reach.collected import Collected
 from answerable.reach.coverage import is_partial, not_collected
@@ -137,12 +139,32 @@ class KeptGraph:
         alone: Held while a question is answered: what is found on the way is kept.
     """
 
-    def __init__(self, inventory: Inventory) -> None:
+    def __init__(self, inventory: Inventory, graph: Graph | None = None) -> None:
         self.alone = threading.RLock()
-        self._graph = _graph(inventory, load(), Given())
+        self._graph = graph or _graph(inventory, load(), Given())
         with settled():
             self._graph.estate.prepare()
             speaking_of_tags(self._graph)
+
+    def over(self, before: Inventory, after: Inventory) -> "KeptGraph":
+        """Bring the graph up to date with a later snapshot.
+
+        Steps that were found are kept, but for those that an edit of policies touches;
+        where more than policies differs, all is compiled again.
+
+        Args:
+            before: The snapshot that this was compiled of.
+            after: The later one.
+        """
+        with self.alone:
+            whole = self._graph.all
+            tags = _tags_collected(before) == _tags_collected(after)
+            if isinstance(whole, Whole) and tags:
+                facts = reused(before.facts, after.facts)
+                now = facts and updated_in_place(whole, before.facts, facts)
+                if now:
+                    return KeptGraph(after, now.graph)
+        return KeptGraph(after)
 
     def given(self, given: Given) -> Graph:
         """Give the graph of a question that states condition keys."""
@@ -158,14 +180,19 @@ def keep_graph(inventory: Inventory, before: Inventory | None = None) -> None:
     Args:
         inventory: The snapshot.
         before: The last one of the same store; where it is of the same scans, what was
-            compiled of it stays. Trails and ageing change no policy.
+            compiled of it stays. Trails and ageing change no policy. Where policies
+            alone differ, it is brought up to date.
     """
-    same = before if before and before.name == inventory.name else None
+    same = before if before is not None and before.name == inventory.name else None
     kept = same.made(_KEPT) if same else None
     if same and isinstance(kept, KeptGraph):
         written = statements_of(same)
         inventory.once(_KEPT, lambda _: kept)
         inventory.once(STATEMENTS, lambda _: written)
+    elif before is not None and isinstance(last := before.made(_KEPT), KeptGraph):
+        updated = last.over(before, inventory)
+        inventory.once(_KEPT, lambda _: updated)
+        statements_of(inventory)
     else:
         inventory.once(_KEPT, KeptGraph)
         statements_of(inventory)

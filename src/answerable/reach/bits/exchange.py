@@ -60,6 +60,7 @@ class Exchange:
             if role in graph.estate.trusts
         }
         self.graph = graph.over(self._estate(controls))
+        self.graph.tagged = None  # other statements may depend on a tag now
         old = self.whole.realm.index.actors
         self.actors = {n: new for n, new in self._told() if _differ(old[n], new)}
 

@@ -48,7 +48,18 @@ def updated(whole: Whole, before: Facts, after: Facts) -> Whole:
         before: The facts then.
         after: The facts now.
     """
-    estate = whole.graph.estate
+    new = updated_in_place(whole, before, after)
+    return new or _cold(whole.graph.estate, after)
+
+
+def updated_in_place(whole: Whole, before: Facts, after: Facts) -> Whole | None:
+    """Do the same where the edit touches less than all; None where only a cold run does.
+
+    Args:
+        whole: What was found from `before`.
+        before: The facts then.
+        after: The facts now.
+    """
     hanging = whole.hanging
     if hanging is None or hanging.attachments is not after.attachments:
         hanging = Hanging(after.attachments)
@@ -59,8 +70,8 @@ def updated(whole: Whole, before: Facts, after: Facts) -> Whole:
     if changed is not None:
         update = _Update(Exchange(whole, changed))
         new = update.made(stepping=changed.stepping)
-    new = new or _cold(estate, after)
-    new.hanging = hanging
+    if new is not None:
+        new.hanging = hanging
     return new
 
 
