@@ -323,3 +323,25 @@ def test_a_question_is_spelled_again_whole() -> None:
     assert replace(question, direct=False).command("reach", "a b") == (
         "answerable reach 'a b' --context k=v"
     )
+
+
+def test_ticked_statements_lead_to_what_falls_away(desk: Desk, viewer: Visit) -> None:
+    html = shown(desk, viewer, "/reach", subject=REPORTER)
+    statement = "arn:aws:iam::111122223333:user/report-bot#inline/inline#3"
+    assert f'value="{statement}"' in html
+    gone = shown(desk, viewer, "/what-if", subject="report-bot", without0=statement)
+    assert "falls away" in gone
+    assert "role/lambda-admin" in gone
+    assert "answerable what-if report-bot --without" in gone
+    everybody = shown(desk, viewer, "/what-if", without0=statement)
+    assert "falls away" in everybody
+
+
+def test_a_statement_that_is_none_is_told_with_the_nearest(
+    desk: Desk, viewer: Visit
+) -> None:
+    statement = "arn:aws:iam::111122223333:user/report-bot#inline/inline#99"
+    asked = answer(desk, viewer, "/what-if", subject=REPORTER, without0=statement)
+    assert isinstance(asked, Page)
+    assert asked.status == 400
+    assert "no such statement" in str(asked.values["problem"])

@@ -351,6 +351,16 @@ def _needed(asked: Asked, accounts: Set[str]) -> set[str]:
     }
 
 
+def actors_of_accounts(asked: Asked) -> list[IdentityId]:
+    """Pick one collected identity of each account, to speak for what the account lacks."""
+    found = {
+        each.identity.account: each.id
+        for each in asked.estate.principals.values()
+        if each.collected
+    }
+    return [name for _, name in sorted(found.items())]
+
+
 def coverage_of(asked: Asked, replies: Iterable[Reply], absent: set[str]) -> Coverage:
     """Say what an answer rests on.
 

@@ -3,7 +3,14 @@
 from dataclasses import replace
 
 from answerable.flows.acting_agents import agents_through, gravity_of
-from answerable.flows.asked import Asked, alone, asked_of, coverage_of, missing_of
+from answerable.flows.asked import (
+    Asked,
+    actors_of_accounts,
+    alone,
+    asked_of,
+    coverage_of,
+    missing_of,
+)
 from answerable.flows.given import Given
 from answerable.flows.hints import command
 from answerable.flows.not_known import (
@@ -18,7 +25,6 @@ from answerable.model.inventory import Inventory
 from answerable.reach import items, questions
 from answerable.reach.estate.naming import owner_in
 from answerable.reach.exposure import EstateExposure, Exposure, Gravity
-from answerable.reach.questions import Reply
 from answerable.reach.unknown import UnknownSubject
 from answerable.reach.verdict.formula import Verdict
 
@@ -57,7 +63,10 @@ def reach_all(inventory: Inventory, *, now: int, limit: int = 0) -> Document:
     shown = found[:limit] if limit else found
     listed = [_item(asked, exposure, each) for each in shown]
     listed += [_unknown(inventory, each) for each in unknown]
-    replies = _one_of_each_account(asked)
+    replies = [
+        replace(questions.nobody(), subject=name, actor=name)
+        for name in actors_of_accounts(asked)
+    ]
     absent: set[str] = set()
     for reply in replies or [questions.nobody()]:
         absent |= missing_of(asked, reply, "sts:AssumeRole", "*")
@@ -71,20 +80,6 @@ def reach_all(inventory: Inventory, *, now: int, limit: int = 0) -> Document:
     return Document(
         "reach-all", listed, coverage, next=following or scan_command(unknown)
     )
-
-
-def _one_of_each_account(asked: Asked) -> list[Reply]:
-    """Give a reply for each account, to say what of it was not collected."""
-    by_account = {
-        each.identity.account: each.id
-        for each in asked.estate.principals.values()
-        if each.collected
-    }
-    nobody = questions.nobody()
-    return [
-        replace(nobody, subject=name, actor=name)
-        for _, name in sorted(by_account.items())
-    ]
 
 
 def _item(asked: Asked, exposure: EstateExposure, found: Exposure) -> ExposureItem:

@@ -8,6 +8,7 @@ from itertools import islice
 from answerable.flows.acting_agents import agents_through
 from answerable.flows.asked import (
     Asked,
+    actors_of_accounts,
     alone,
     asked_of,
     assuming_of,
@@ -30,7 +31,7 @@ from answerable.model.sighting import Facts
 from answerable.reach import items, subjects
 from answerable.reach.bits.update import updated
 from answerable.reach.bits.whole import Whole, whole_of
-from answerable.reach.questions import Extent, Reply
+from answerable.reach.questions import Extent, Reply, nobody
 from answerable.reach.rows.rows import Filter, speller
 from answerable.reach.subjects import Start, Starts
 from answerable.reach.unknown import UnknownSubject, rests_on_missing
@@ -255,6 +256,14 @@ class _Listing:
             "assuming": assuming_of(at, reply, absent),
         }
 
+    def _actors(self, subject: str) -> list[IdentityId]:
+        """List the identities that an answer of no items is about."""
+        asked = self.edited.asked
+        if subject:
+            found = subjects.starts(asked.graph, asked.inventory, subject)
+            return [start.identity for start in found.starts]
+        return actors_of_accounts(asked)
+
     def document(self, subject: str, action: str, resource: str) -> Document:
         """Give the items, the gravest first, with what they rest on."""
         asked = self.edited.asked
@@ -264,10 +273,12 @@ class _Listing:
             _unknown_item(asked.inventory, subject, action, resource, each)
             for each in self.unknown
         ]
-        nothing = Reply(subject, IdentityId(subject), frozenset(), (), False, (), ())
-        absent = self.missing | missing_of(asked, nothing, action, resource)
+        nothing = [replace(nobody(), subject=n, actor=n) for n in self._actors(subject)]
+        absent = set(self.missing)
+        for each in nothing or [nobody()]:
+            absent |= missing_of(asked, each, action, resource)
         absent -= {"action-catalogue"}
-        coverage = coverage_of(asked, [reply for reply, _ in pairs], absent)
+        coverage = coverage_of(asked, [*nothing, *(r for r, _ in pairs)], absent)
         if not subject:
             coverage["looked"] = looked(asked)
         if self.left or self.compared < self.of:

@@ -41,6 +41,7 @@ WHO: dict[frozenset[May], tuple[str, ...]] = {
         "GET /reach/complete",
         "GET /can",
         "GET /who-can",
+        "GET /what-if",
         "GET /api/v1/openapi.json",
         "GET /api/v1/agents",
         "GET /api/v1/identities",
@@ -54,6 +55,8 @@ WHO: dict[frozenset[May], tuple[str, ...]] = {
         "GET /api/v1/reach",
         "GET /api/v1/can",
         "GET /api/v1/who-can",
+        "GET /api/v1/reach/all",
+        "GET /api/v1/what-if",
         "GET /api/v1/owner-keys",
     ),
     DEEDS: (
@@ -96,7 +99,11 @@ WHO: dict[frozenset[May], tuple[str, ...]] = {
         "POST /api/v1/evidence/bundle/verify",
         "POST /evidence/bundle",
     ),
-    INVESTIGATE: ("GET /api/v1/trace/score", "GET /api/v1/trace/unmediated"),
+    INVESTIGATE: (
+        "GET /api/v1/what-if/cuts",
+        "GET /api/v1/trace/score",
+        "GET /api/v1/trace/unmediated",
+    ),
     INVESTIGATE | ADMINISTER: (
         "POST /evidence/verify",
         "GET /api/v1/evidence/verify",

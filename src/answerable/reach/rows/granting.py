@@ -60,13 +60,26 @@ def granted_rows(
     for key in keys:
         seen |= dict.fromkeys(estate.granters.get(key, ()))
     known = estate.given.over(principal.known)
+    services = _wanted_services(seen, wanted)
     for own in seen:
+        if own.service not in services:
+            continue
         untold = [on for on in asked_of(own, wanted) if _may_add(own, on, wanted, told)]
         found_ways = ways_in(own, principal, known) if untold else []
         inside = standing.speaking_of(own.service)
         for on in untold:
             for way in found_ways:
                 yield from _of(estate, principal, inside, own, on, wanted, way, told)
+
+
+def _wanted_services(policies: Iterable[ResourcePolicy], wanted: Filter) -> set[str]:
+    """List the services of some policies that the actions asked for may be of."""
+    found = {own.service for own in policies}
+    return {
+        service
+        for service in found
+        if not disjoint(ACTIONS, Term(f"{service}:{STAR}"), wanted.actions)
+    }
 
 
 def _may_add(

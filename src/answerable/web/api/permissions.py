@@ -1,8 +1,10 @@
 """Three questions about permissions, asked of what stands."""
 
-from answerable.flows import reach
+from answerable.flows import cuts, reach, reach_all, what_if
 from answerable.flows.given import read_context
+from answerable.flows.policy_edit import Edit
 from answerable.model.document import CanItem, Document, ReachItem
+from answerable.model.document_what_if import CutItem, ExposureItem, WhatIfItem
 from answerable.web.api.operations import (
     AFTER,
     LIMIT,
@@ -15,7 +17,7 @@ from answerable.web.api.operations import (
     limit_of,
 )
 from answerable.web.desk import Desk
-from answerable.web.visit import Visit
+from answerable.web.visit import May, Visit
 
 _SUBJECT = Parameter(
     "subject",
@@ -86,6 +88,56 @@ def _can(desk: Desk, visit: Visit, params: Params) -> Document:
     )
 
 
+def _lines(params: Params, name: str) -> tuple[str, ...]:
+    lines = (line.strip() for line in params.get(name, "").splitlines())
+    return tuple(line for line in lines if line)
+
+
+def _what_if(desk: Desk, visit: Visit, params: Params) -> Document:
+    del visit
+    standing = desk.standing()
+    edit = Edit(
+        statements=_lines(params, "without"),
+        policies=_lines(params, "without-policy"),
+    )
+    return what_if.what_if(
+        standing.inventory,
+        params.get("subject", ""),
+        edit,
+        now=standing.at,
+        action=params.get("action", "*"),
+        resource=params.get("resource", "*"),
+        limit=limit_of(params),
+    )
+
+
+def _cuts(desk: Desk, visit: Visit, params: Params) -> Document:
+    del visit
+    standing = desk.standing()
+    with desk.store() as store:
+        return cuts.cuts(
+            store,
+            standing.inventory,
+            params["subject"],
+            params["resource"],
+            now=standing.at,
+            action=params.get("action", "*"),
+            stood=standing.chains,
+        )
+
+
+def _reach_all(desk: Desk, visit: Visit, params: Params) -> Document:
+    del visit
+    standing = desk.standing()
+    return reach_all.reach_all(
+        standing.inventory, now=standing.at, limit=limit_of(params)
+    )
+
+
+_NARROWED = (
+    Parameter("action", "Only what could be an action of this pattern."),
+    Parameter("resource", "Only what could touch this pattern."),
+)
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "/reach",
@@ -120,5 +172,45 @@ OPERATIONS: tuple[Operation, ...] = (
         ReachItem,
         (_ACTION, _RESOURCE, *_STATED, LIMIT, AFTER),
         command="who-can ACTION RESOURCE",
+    ),
+    Operation(
+        "/reach/all",
+        "Administrators, public and externally assumable identities, gravest first.",
+        _reach_all,
+        "reach-all",
+        ExposureItem,
+        (LIMIT,),
+        command="reach --all",
+    ),
+    Operation(
+        "/what-if",
+        "What an edit of policies would change; without a subject, for all.",
+        _what_if,
+        "what-if",
+        WhatIfItem,
+        (
+            Parameter("subject", "Agent, identity or credential; left out for all."),
+            Parameter(
+                "without", "Statements to remove: POLICY#STATEMENT, a line each."
+            ),
+            Parameter("without-policy", "Policies to remove, a line each."),
+            *_NARROWED,
+            LIMIT,
+        ),
+        command="what-if SUBJECT --without STATEMENT",
+    ),
+    Operation(
+        "/what-if/cuts",
+        "The smallest sets of statements that end a reach, and what each breaks.",
+        _cuts,
+        "what-if-cuts",
+        CutItem,
+        (
+            _SUBJECT,
+            _RESOURCE,
+            Parameter("action", "An action or a pattern; left out for any."),
+        ),
+        may=frozenset({May.INVESTIGATE}),
+        command="what-if SUBJECT --cuts RESOURCE",
     ),
 )

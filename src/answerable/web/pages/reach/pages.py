@@ -12,6 +12,7 @@ from answerable.model.errors import AmbiguousError, UsageError
 from answerable.web.desk import Desk
 from answerable.web.pages.reach import picture, rows
 from answerable.web.pages.reach.question import Question, read
+from answerable.web.pages.reach.what_if import ticks
 from answerable.web.routes import Answer, Asked, Page, Told
 from answerable.web.visit import Visit
 
@@ -135,6 +136,7 @@ def _reach(desk: Desk, question: Question) -> Mapping[str, object]:
     return {
         **_common(document, drawn, question, "reach"),
         "ways": rows.ways(items, question),
+        "ticks": ticks(items),
         "count": len(items),
         "gone": listed.gone,
         "shown": listed.shown,

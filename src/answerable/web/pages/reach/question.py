@@ -7,6 +7,8 @@ from answerable.flows.given import read_context
 from answerable.flows.hints import command
 from answerable.web.filters import url
 
+# Statements that are taken away: a box of the form each.
+REMOVED = tuple(f"without{number}" for number in range(24))
 ASKED = ("subject", "action", "resource", "direct", "context", "after")
 _DIRECT = "yes"
 

@@ -1,0 +1,112 @@
+"""The effect of removing statements, as a page: ticks on the page of a reach lead here."""
+
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from answerable.flows import what_if as flow
+from answerable.flows.hints import command
+from answerable.flows.policy_edit import Edit
+from answerable.flows.words.conditions import statement
+from answerable.flows.words.not_known import would_tell
+from answerable.model.document import ReachItem
+from answerable.model.document_what_if import WhatIfItem
+from answerable.model.errors import UsageError
+from answerable.reach.what_if.edits import StatementId
+from answerable.web.desk import Desk
+from answerable.web.filters import page_of, url
+from answerable.web.pages.reach.question import REMOVED, Question
+from answerable.web.pages.reach.rows import steps
+from answerable.web.routes import Answer, Asked, Page
+from answerable.web.visit import Visit
+
+_ROWS = 150
+_SAID = {
+    "appears": "appears",
+    "stronger": "becomes stronger",
+    "weaker": "becomes weaker",
+    "falls-away": "falls away",
+    "not-known": "not known",
+}
+# Statements that stand in no policy: what an identity gains on the way.
+_MADE = ("#chosen", "#after-edit", "#root", "#policies")
+
+
+def what_if(desk: Desk, visit: Visit, asked: Asked) -> Answer:
+    """Show what falls away or appears without the statements that were ticked."""
+    del visit
+    question = Question(
+        subject=asked.query.get("subject", ""),
+        action=asked.query.get("action", ""),
+        resource=asked.query.get("resource", ""),
+    )
+    removed = [asked.query[name] for name in REMOVED if asked.query.get(name)]
+    values: dict[str, object] = {
+        "question": question,
+        "removed": [
+            (name, asked.query[name]) for name in REMOVED if name in asked.query
+        ],
+        "answer": None,
+        "problem": None,
+        "coverage": None,
+        "back": question.at("/reach"),
+        "everybody": url(
+            "/what-if",
+            **{name: asked.query[name] for name in REMOVED if asked.query.get(name)},
+        ),
+    }
+    status = 200
+    try:
+        document = flow.what_if(
+            desk.standing().inventory,
+            question.subject,
+            Edit(statements=removed),
+            now=desk.now,
+            action=question.action or "*",
+            resource=question.resource or "*",
+            limit=_ROWS,
+        )
+        items = cast("Sequence[WhatIfItem]", document.items)
+        values["answer"] = {
+            "rows": [_row(item) for item in items],
+            "shown": document.coverage.get("shown"),
+            "command": _command(question.subject, removed),
+        }
+        values["coverage"] = document.coverage
+    except UsageError as problem:
+        status = 400
+        values["problem"] = problem
+    return Page("reach/what_if.html", "What if?", values, status)
+
+
+def _command(subject: str, removed: Sequence[str]) -> str:
+    words = [word for each in removed for word in ("--without", each)]
+    return command("what-if", subject or "--all", *words)
+
+
+def _row(item: WhatIfItem) -> Mapping[str, object]:
+    return {
+        **item,
+        "said": _SAID.get(item["change"], item["change"]),
+        "page": page_of(item["subject"]),
+        "steps": steps(item["path"]),
+        "because": [statement(one) for one in item["determining"]],
+        "why": [would_tell(each) for each in item.get("unknown", [])],
+    }
+
+
+def ticks(items: Sequence[ReachItem]) -> list[tuple[str, str, str]]:
+    """List the statements behind some rows: field, id, and how it is printed."""
+    found: dict[str, str] = {}
+    for item in items:
+        behind = [*item["determining"]]
+        for step in item["path"]:
+            behind += step["determining"]
+        for one in behind:
+            real = one["statement"] and one["effect"] in ("allow", "deny")
+            if real and not one["policy"].endswith(_MADE):
+                name = StatementId(one["policy"], one["statement"])
+                found.setdefault(str(name), statement(one))
+    return [
+        (field, name, said)
+        for field, (name, said) in zip(REMOVED, found.items(), strict=False)
+    ]
