@@ -243,3 +243,12 @@ def test_a_source_that_could_not_be_read_whole_leaves_an_expectation_open(
     never = (*question, "--expect", "never", "--assume", "resource-policies")
     for more in ((), ("--allow-partial",)):
         assert ask(store, *never, *more).code == 3
+
+
+def test_each_identity_on_a_path_is_under_the_policies_of_its_account(
+    full: Path, ask: Ask
+) -> None:
+    # The path ends at a role that is yet to be made: no snapshot holds it.
+    item = only(ask(full, "can", "report-bot", "iam:CreateUser", "*"))
+    assert item["verdict"] == "always"
+    assert item["assuming"] == ["endpoint-policy", "scp"]

@@ -25,7 +25,7 @@ from answerable.reach.bits.reuse import reused
 from answerable.reach.bits.update import updated_in_place
 from answerable.reach.bits.whole import Whole, whole_of
 from answerable.reach.collected import Collected
-from answerable.reach.coverage import is_partial, not_collected
+from answerable.reach.coverage import actors, is_partial, not_collected
 from answerable.reach.estate.estate import Estate, compile_estate
 from answerable.reach.estate.outside import caller_of
 from answerable.reach.keys.retagging import speaking_of_tags
@@ -334,9 +334,8 @@ def missing_of(asked: Asked, reply: Reply, action: str, resource: str) -> set[st
 def assuming_of(asked: Asked, reply: Reply, absent: set[str]) -> list[str]:
     """Name the kinds of policy that were not collected and could change one verdict."""
     words = set(absent)
-    actor = asked.estate.principals.get(reply.actor)
-    if actor:
-        words |= _needed(asked, {actor.identity.account})
+    accounts = {actor.identity.account for actor in actors(asked.estate, reply)}
+    words |= _needed(asked, accounts)
     if asked.cut:
         words.add("paths")
     return assumptions(words, (gap.policy for gap in reply.gaps))
@@ -370,8 +369,8 @@ def coverage_of(asked: Asked, replies: Iterable[Reply], absent: set[str]) -> Cov
         absent: What was not collected and could change them.
     """
     replies = list(replies)
-    acting = (asked.estate.principals.get(reply.actor) for reply in replies)
-    accounts = {principal.identity.account for principal in acting if principal}
+    acting = (actor for reply in replies for actor in actors(asked.estate, reply))
+    accounts = {actor.identity.account for actor in acting}
     needed = _needed(asked, accounts or {""})
     paths = {"paths"} if asked.cut else set()
     known = sorted((absent | needed | paths) - {""})

@@ -18,6 +18,7 @@ from answerable.reach.estate.services import (
     binds_rcps,
     has_resource_policies,
 )
+from answerable.reach.paths.made import is_made, made_principal
 from answerable.reach.patterns.globs import outward
 from answerable.reach.questions import Reply
 from answerable.reach.rules.rules import RUNNING, Running
@@ -102,8 +103,8 @@ def _limiting(
     estate: Estate, collected: Collected, action: str, resource: str, reply: Reply
 ) -> Iterator[str]:
     """Name policies that only limit."""
-    actors = _actors(estate, reply)
-    for actor in actors:
+    acting = actors(estate, reply)
+    for actor in acting:
         yield _lacks_scps(estate, collected, actor)
     if binds_rcps(action):
         yield from lacking_rcps(estate, collected, resource, reply)
@@ -111,27 +112,35 @@ def _limiting(
         yield "endpoint-policies"
     if estate.session is None and reply.actor in estate.trusts:
         yield "session-policies"
-    for account in {actor.identity.account for actor in actors}:
+    for account in {actor.identity.account for actor in acting}:
         yield collected.lacking("boundaries", account)
 
 
-def _actors(estate: Estate, reply: Reply) -> list[Principal]:
-    """List the identities that act on the way of an answer."""
-    names = [hop.to for hop in reply.path] or [reply.subject]
-    found = (estate.principals.get(IdentityId(n)) for n in (*names, reply.actor))
-    return [principal for principal in found if principal]
+def actors(estate: Estate, reply: Reply) -> list[Principal]:
+    """List the identities that act for an answer: the subject, and each on its path.
+
+    One yet to be made acts under the policies of its account.
+    """
+    names = [reply.subject, *(hop.to for hop in reply.path), reply.actor]
+    found: dict[str, Principal] = {}
+    for name in map(IdentityId, names):
+        if is_made(name):
+            found[name] = made_principal(estate, name)
+        elif name in estate.principals:
+            found[name] = estate.principals[name]
+    return list(found.values())
 
 
 def _running(estate: Estate, collected: Collected, reply: Reply) -> Iterator[str]:
     """Name code that nobody collected and an actor could take over: to nobody, any."""
-    actors = _actors(estate, reply)
+    acting = actors(estate, reply)
     places = {
         (actor.identity.account, region)
-        for actor in actors
+        for actor in acting
         for rule in RUNNING
         for region in _regions(actor, rule)
     }
-    if not actors:
+    if not acting:
         places = {(account, ANY) for account in _accounts(estate, reply)}
     for account, region in places:
         yield collected.lacking("running-code", account, region)
