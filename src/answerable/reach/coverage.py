@@ -67,7 +67,7 @@ def _told(
         yield from _limiting(estate, collected, action, resource, reply)
     elif not direct:
         yield from _running(estate, collected, reply)
-        yield from unfollowed(estate, _actors(estate, reply))
+        yield from unfollowed(estate, actors(estate, reply))
     yield from _policies(estate, collected, action, resource, reply)
     if action.lower().startswith("s3:"):
         yield from _of_s3(estate, action, resource, reply)
