@@ -117,7 +117,7 @@ def test_what_an_agent_says_of_itself_changes_no_statement(desk: Desk) -> None:
 def test_the_law_can_fail(desk: Desk) -> None:
     held_back(desk)
     (event,) = decided.spooled(desk.spools).events
-    other = replace(event, tool=f"{event.tool}2")
+    other = replace(event, tool=f"{event.tool}2", resource=f"{event.resource}2")
     assert statement(desk, event) != statement(desk, other)
     theirs = replace(event, agent=AgentId(OTHER))
     try:
