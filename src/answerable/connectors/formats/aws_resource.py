@@ -3,7 +3,7 @@
 from answerable.model.ids import Arn
 
 # Types of services whose ARNs hold a bare name.
-_BARE = {"s3": "bucket", "sns": "topic", "sqs": "queue"}
+_BARE = {"codepipeline": "pipeline", "s3": "bucket", "sns": "topic", "sqs": "queue"}
 
 
 def resource_kind(arn: Arn) -> str:

@@ -43,7 +43,7 @@ _INSTANCE_NEEDS = tuple(
 )
 # How a resource that a rule changes is named, for when the snapshot has none.
 KINDS: dict[str, str] = {
-    "codepipeline:resource": arn("codepipeline", "{name}"),
+    "codepipeline:pipeline": arn("codepipeline", "{name}"),
     "eks:cluster": arn("eks", "cluster/{name}"),
     "apprunner:service": arn("apprunner", "service/{name}/{name}"),
     "batch:job-queue": arn("batch", "job-queue/{name}"),

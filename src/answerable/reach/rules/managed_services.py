@@ -112,7 +112,7 @@ MANAGED_SERVICES: tuple[Launch, ...] = (
         "AWS CodePipeline User Guide, Commands action reference; edit a pipeline",
         ("codepipeline:UpdatePipeline", _THERE),
         ("codepipeline:StartPipelineExecution", _THERE),
-        changes="codepipeline:resource",
+        changes="codepipeline:pipeline",
     ),
     launch(
         "airflow.amazonaws.com",
