@@ -27,20 +27,15 @@ def details(facts: Facts, account: str) -> Json:
     """Write one account."""
     policies = {policy.id: policy for policy in facts.policies}
     held: dict[str, list[Attachment]] = defaultdict(list)
-    groups: dict[str, dict[str, Attachment]] = defaultdict(dict)
     for one in facts.attachments:
         held[one.target].append(one)
-        if one.via:
-            groups[one.via][one.policy] = one
     mine = [i for i in facts.identities if i.account == account and _is_listed(i)]
-    listed = sorted(name for name in groups if name.split(":")[4] == account)
+    groups = sorted(group.id for group in facts.groups if group.account == account)
     return {
         "UserDetailList": [
             _user(i, held[i.id], policies) for i in mine if i.kind == "aws-user"
         ],
-        "GroupDetailList": [
-            _group(name, list(groups[name].values()), policies) for name in listed
-        ],
+        "GroupDetailList": [_group(name, held[name], policies) for name in groups],
         "RoleDetailList": [
             _role(i, held[i.id], policies) for i in mine if i.kind != "aws-user"
         ],

@@ -1,10 +1,12 @@
 """Users, roles and groups with their policies, boundaries and trusts."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from answerable.model.identity import Identity
-from answerable.model.ids import IdentityId, PolicyId
+from answerable.model.ids import IdentityId, PolicyId, ResourceId
 from answerable.model.policy import Attachment, Layer, Policy, Statement
+from answerable.model.user_group import UserGroup
 from bench.organization.plan import (
     AUDIT,
     ORGANIZATION,
@@ -73,6 +75,7 @@ class Identities:
         self.managed = self._aws()
         self.shared: dict[str, list[PolicyId]] = {}
         self.groups: dict[str, list[tuple[str, list[PolicyId]]]] = {}
+        self.members: dict[str, list[IdentityId]] = defaultdict(list)
         self.boundaries: dict[str, list[PolicyId]] = {}
 
     def make(self) -> None:
@@ -83,6 +86,13 @@ class Identities:
             self._team(team)
         for member in self.plan.members:
             self._member(member)
+
+    def user_groups(self) -> Iterator[UserGroup]:
+        """List the groups with their members."""
+        for account, groups in self.groups.items():
+            for arn, _ in groups:
+                members = tuple(sorted(self.members[arn]))
+                yield UserGroup(ResourceId(arn), account, members, SEEN)
 
     def _policy(self, name: str, statements: Sequence[Statement]) -> PolicyId:
         policy = PolicyId(name)
@@ -155,6 +165,8 @@ class Identities:
             own = self.author.some(self.plan.random.choice(teams), 1, 3)
             held = [self._policy(f"{arn}#inline/own", own)]
             held.append(self.managed[f"{self.plan.one(_FULL)}ReadOnly"])
+            for policy in held:
+                self._attach(policy, arn)
             self.groups[account].append((arn, held))
 
     def _team(self, team: Team) -> None:
@@ -201,6 +213,7 @@ class Identities:
             self._attach(self._policy(name, own), arn)
         if member.is_user:
             for group, policies in pick.sample(self.groups[member.team.account], 2):
+                self.members[group].append(IdentityId(arn))
                 for policy in policies:
                     self._attach(policy, arn, via=group)
         linked = member.kind == "service-linked"

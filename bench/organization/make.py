@@ -69,12 +69,14 @@ def organization(
     who = Identities(made, found)
     who.make()
     policies, attachments = who.policies, who.attachments
+    groups = tuple(who.user_groups())
     if single:
         facts = Facts(
             identities=tuple(who.identities),
             accounts=made.accounts,
             policies=tuple(policies),
             attachments=tuple(attachments),
+            groups=groups,
         )
         return Organization(facts, made, found)
     for policy, targets in controls.policies(made):
@@ -88,6 +90,7 @@ def organization(
         accounts=made.accounts,
         policies=tuple(policies),
         attachments=tuple(attachments),
+        groups=groups,
         resources=tuple(one.resource for one in found.owned),
         public_access=tuple(own.blocks(made, found)),
     )

@@ -106,7 +106,7 @@ def test_an_account_reads_back_as_it_was_made(
     place.write_text(text, encoding="utf-8")
     sync = fetch.sync(str(place), SyncContext(1, lambda value: "f"))
     assert not sync.problems
-    for noun in ("policies", "attachments", "identities"):
+    for noun in ("policies", "attachments", "identities", "groups"):
         wanted = {_bare(one) for one in getattr(made.facts, noun) if not _root(one)}
         found = {_bare(one) for one in getattr(sync.facts, noun) if not _root(one)}
         assert found == wanted, noun

@@ -11,13 +11,13 @@ from answerable.model.connector import SyncContext
 @pytest.mark.parametrize(
     ("name", "identities", "policies", "attachments"),
     [
-        ("cloudsplaining/test/files/example-authz-details.json", 6, 41, 15),
-        ("cloudsplaining/test/files/example_authz_v2.json", 3, 6, 5),
+        ("cloudsplaining/test/files/example-authz-details.json", 6, 41, 18),
+        ("cloudsplaining/test/files/example_authz_v2.json", 3, 6, 6),
         (
             "cloudmapper-demo/us-east-1/iam-get-account-authorization-details.json",
             6,
             10,
-            11,
+            12,
         ),
     ],
 )
